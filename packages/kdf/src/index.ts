@@ -1,0 +1,1 @@
+export type { HashFunction } from "./hash.ts";

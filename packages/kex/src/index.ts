@@ -1,0 +1,1 @@
+export type { KexClient, KexClientStep, KexMethod, KexSecret, KexServer, KexServerStep } from "./method.ts";

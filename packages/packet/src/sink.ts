@@ -1,0 +1,15 @@
+/** Where the layers above put their messages: implemented by the transport, used by authentication and connection. */
+export interface PacketSink {
+  /** Sends a payload: a message with its number. It is copied before this returns. */
+  write(payload: Uint8Array): void;
+  /**
+   * Begins a payload of `length` bytes and returns the bytes to fill in, which lie in the output slab where they can.
+   * `commit` must follow before anything else is sent; then the bytes are the sink's.
+   */
+  begin(length: number): Uint8Array;
+  commit(): void;
+  /** Bytes that wait to be taken by the socket. A layer with much to send stops at its high-water mark. */
+  readonly pending: number;
+  /** Whether a key exchange holds messages back: bulk data must then wait above (RFC 4253 §7.1). */
+  readonly held: boolean;
+}

@@ -1,0 +1,112 @@
+/** Reason codes of SSH_MSG_DISCONNECT (RFC 4250 §4.2.2). */
+export const DISCONNECT_REASON = {
+  HOST_NOT_ALLOWED_TO_CONNECT: 1,
+  PROTOCOL_ERROR: 2,
+  KEY_EXCHANGE_FAILED: 3,
+  MAC_ERROR: 5,
+  COMPRESSION_ERROR: 6,
+  SERVICE_NOT_AVAILABLE: 7,
+  PROTOCOL_VERSION_NOT_SUPPORTED: 8,
+  HOST_KEY_NOT_VERIFIABLE: 9,
+  CONNECTION_LOST: 10,
+  BY_APPLICATION: 11,
+  TOO_MANY_CONNECTIONS: 12,
+  AUTH_CANCELLED_BY_USER: 13,
+  NO_MORE_AUTH_METHODS_AVAILABLE: 14,
+  ILLEGAL_USER_NAME: 15,
+} as const;
+
+/**
+ * Whom an error is about:
+ * - `peer`: the other side, or the path to it, broke the protocol, refused, or went away;
+ * - `unsupported`: both sides are right, but this build cannot do what is asked;
+ * - `caller`: the program or person using the library gave something wrong, or asked to stop;
+ * - `bug`: a fault in Nacre, please report it.
+ */
+export type Culprit = "peer" | "unsupported" | "caller" | "bug";
+
+/** Every error code of Nacre: whom it is about, and the one reason the peer is given when it ends a connection. Codes are stable. */
+const KINDS = {
+  // Identification (RFC 4253 §4.2)
+  "not-ssh": ["peer", "PROTOCOL_ERROR"],
+  "banner-limit": ["peer", "PROTOCOL_ERROR"],
+  "protocol-version": ["unsupported", "PROTOCOL_VERSION_NOT_SUPPORTED"],
+  // Packets and messages (RFC 4253 §6, RFC 4251 §5)
+  "packet-length": ["peer", "PROTOCOL_ERROR"],
+  "packet-padding": ["peer", "PROTOCOL_ERROR"],
+  "mac-mismatch": ["peer", "MAC_ERROR"],
+  "malformed-message": ["peer", "PROTOCOL_ERROR"],
+  "unexpected-message": ["peer", "PROTOCOL_ERROR"],
+  "sequence-exhausted": ["peer", "PROTOCOL_ERROR"],
+  // Key exchange (RFC 4253 §7)
+  "no-common-algorithm": ["unsupported", "KEY_EXCHANGE_FAILED"],
+  "strict-kex-required": ["unsupported", "KEY_EXCHANGE_FAILED"],
+  "kex-failed": ["peer", "KEY_EXCHANGE_FAILED"],
+  "kex-timeout": ["peer", "KEY_EXCHANGE_FAILED"],
+  "bad-signature": ["peer", "KEY_EXCHANGE_FAILED"],
+  "host-key-unknown": ["caller", "HOST_KEY_NOT_VERIFIABLE"],
+  "host-key-changed": ["peer", "HOST_KEY_NOT_VERIFIABLE"],
+  "host-key-revoked": ["peer", "HOST_KEY_NOT_VERIFIABLE"],
+  "host-key-refused": ["caller", "HOST_KEY_NOT_VERIFIABLE"],
+  "rekey-flood": ["peer", "PROTOCOL_ERROR"],
+  // Authentication (RFC 4252)
+  "service-unavailable": ["peer", "SERVICE_NOT_AVAILABLE"],
+  "auth-failed": ["caller", "NO_MORE_AUTH_METHODS_AVAILABLE"],
+  "auth-timeout": ["peer", "CONNECTION_LOST"],
+  "auth-cancelled": ["caller", "AUTH_CANCELLED_BY_USER"],
+  "auth-limit": ["peer", "NO_MORE_AUTH_METHODS_AVAILABLE"],
+  // Connection (RFC 4254)
+  "channel-unknown": ["peer", "PROTOCOL_ERROR"],
+  "channel-limit": ["peer", "PROTOCOL_ERROR"],
+  "channel-open-failed": ["peer", "BY_APPLICATION"],
+  "channel-request-failed": ["peer", "BY_APPLICATION"],
+  "channel-closed": ["peer", "BY_APPLICATION"],
+  "window-exceeded": ["peer", "PROTOCOL_ERROR"],
+  "window-overflow": ["peer", "PROTOCOL_ERROR"],
+  "request-limit": ["peer", "PROTOCOL_ERROR"],
+  "request-refused": ["peer", "BY_APPLICATION"],
+  // Life of the connection
+  disconnected: ["peer", "BY_APPLICATION"],
+  "connection-lost": ["peer", "CONNECTION_LOST"],
+  "connection-failed": ["peer", "CONNECTION_LOST"],
+  "connect-timeout": ["peer", "CONNECTION_LOST"],
+  "keepalive-timeout": ["peer", "CONNECTION_LOST"],
+  closed: ["caller", "BY_APPLICATION"],
+  aborted: ["caller", "BY_APPLICATION"],
+  // Keys and files
+  "key-malformed": ["caller", "BY_APPLICATION"],
+  "key-unsupported": ["unsupported", "BY_APPLICATION"],
+  "key-weak": ["caller", "BY_APPLICATION"],
+  "passphrase-needed": ["caller", "BY_APPLICATION"],
+  "passphrase-wrong": ["caller", "BY_APPLICATION"],
+  "file-unreadable": ["caller", "BY_APPLICATION"],
+  "file-malformed": ["caller", "BY_APPLICATION"],
+  "agent-failed": ["peer", "BY_APPLICATION"],
+  // The rest
+  usage: ["caller", "BY_APPLICATION"],
+  "not-supported-here": ["unsupported", "BY_APPLICATION"],
+  internal: ["bug", "BY_APPLICATION"],
+} as const;
+
+/** A stable name for what went wrong; see {@link SshError.code}. */
+export type SshErrorCode = keyof typeof KINDS;
+
+/** The one error type of Nacre. Messages are safe to show: they hold no secret, and text from the peer is escaped. */
+export class SshError extends Error {
+  /** Stable, for programs: `"host-key-changed"`. */
+  readonly code: SshErrorCode;
+  /** Whom the error is about. */
+  readonly culprit: Culprit;
+
+  constructor(code: SshErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.name = "SshError";
+    this.code = code;
+    this.culprit = KINDS[code][0];
+  }
+}
+
+/** The SSH_MSG_DISCONNECT reason code for an error that ends a connection (RFC 4250 §4.2.2). */
+export function disconnectReason(code: SshErrorCode): number {
+  return DISCONNECT_REASON[KINDS[code][1]];
+}

@@ -1,0 +1,12 @@
+export * from "./bytes.ts";
+export * from "./errors.ts";
+export * from "./messages/auth.ts";
+export * from "./messages/channel-requests.ts";
+export * from "./messages/connection.ts";
+export * from "./messages/transport.ts";
+export { Reader } from "./reader.ts";
+export type { Empty, Message, Structure } from "./structure.ts";
+export { structure } from "./structure.ts";
+export * from "./table.ts";
+export * from "./text.ts";
+export { Writer } from "./writer.ts";

@@ -1,0 +1,231 @@
+import {
+  boolean,
+  type Empty,
+  type Message,
+  message,
+  name,
+  rest,
+  type Structure,
+  string,
+  structure,
+  text,
+  uint32,
+  utf8,
+} from "../structure.ts";
+
+/** RFC 4254 §4. */
+export interface GlobalRequest {
+  readonly requestName: string;
+  readonly wantReply: boolean;
+  /** Depends on the request. */
+  readonly data: Uint8Array;
+}
+
+export const SSH_MSG_GLOBAL_REQUEST: Message<GlobalRequest> = message(80, "SSH_MSG_GLOBAL_REQUEST", {
+  requestName: name,
+  wantReply: boolean,
+  data: rest,
+});
+
+/** RFC 4254 §4. Replies come in the order of the requests. */
+export interface RequestSuccess {
+  /** Depends on the request. */
+  readonly data: Uint8Array;
+}
+
+export const SSH_MSG_REQUEST_SUCCESS: Message<RequestSuccess> = message(81, "SSH_MSG_REQUEST_SUCCESS", { data: rest });
+
+/** RFC 4254 §4. */
+export const SSH_MSG_REQUEST_FAILURE: Message<Empty> = message<Empty>(82, "SSH_MSG_REQUEST_FAILURE", {});
+
+/** RFC 4254 §5.1. */
+export interface ChannelOpen {
+  readonly channelType: string;
+  readonly senderChannel: number;
+  /** Bytes the other side may send before the window is adjusted. */
+  readonly initialWindowSize: number;
+  /** Bytes of data at most in one message to the sender of this. */
+  readonly maximumPacketSize: number;
+  /** Depends on the channel type. */
+  readonly data: Uint8Array;
+}
+
+export const SSH_MSG_CHANNEL_OPEN: Message<ChannelOpen> = message(90, "SSH_MSG_CHANNEL_OPEN", {
+  channelType: name,
+  senderChannel: uint32,
+  initialWindowSize: uint32,
+  maximumPacketSize: uint32,
+  data: rest,
+});
+
+/** RFC 4254 §5.1. */
+export interface ChannelOpenConfirmation {
+  readonly recipientChannel: number;
+  readonly senderChannel: number;
+  readonly initialWindowSize: number;
+  readonly maximumPacketSize: number;
+  /** Depends on the channel type. */
+  readonly data: Uint8Array;
+}
+
+export const SSH_MSG_CHANNEL_OPEN_CONFIRMATION: Message<ChannelOpenConfirmation> = message(
+  91,
+  "SSH_MSG_CHANNEL_OPEN_CONFIRMATION",
+  {
+    recipientChannel: uint32,
+    senderChannel: uint32,
+    initialWindowSize: uint32,
+    maximumPacketSize: uint32,
+    data: rest,
+  },
+);
+
+/** Reason codes of SSH_MSG_CHANNEL_OPEN_FAILURE (RFC 4254 §5.1). */
+export const CHANNEL_OPEN_FAILURE_REASON = {
+  ADMINISTRATIVELY_PROHIBITED: 1,
+  CONNECT_FAILED: 2,
+  UNKNOWN_CHANNEL_TYPE: 3,
+  RESOURCE_SHORTAGE: 4,
+} as const;
+
+/** RFC 4254 §5.1. */
+export interface ChannelOpenFailure {
+  readonly recipientChannel: number;
+  /** One of `CHANNEL_OPEN_FAILURE_REASON`. */
+  readonly reasonCode: number;
+  /** For people; escape it before showing it. */
+  readonly description: string;
+  readonly languageTag: string;
+}
+
+export const SSH_MSG_CHANNEL_OPEN_FAILURE: Message<ChannelOpenFailure> = message(92, "SSH_MSG_CHANNEL_OPEN_FAILURE", {
+  recipientChannel: uint32,
+  reasonCode: uint32,
+  description: text,
+  languageTag: text,
+});
+
+/** RFC 4254 §5.2. */
+export interface ChannelWindowAdjust {
+  readonly recipientChannel: number;
+  readonly bytesToAdd: number;
+}
+
+export const SSH_MSG_CHANNEL_WINDOW_ADJUST: Message<ChannelWindowAdjust> = message(
+  93,
+  "SSH_MSG_CHANNEL_WINDOW_ADJUST",
+  {
+    recipientChannel: uint32,
+    bytesToAdd: uint32,
+  },
+);
+
+/** RFC 4254 §5.2. */
+export interface ChannelData {
+  readonly recipientChannel: number;
+  readonly data: Uint8Array;
+}
+
+export const SSH_MSG_CHANNEL_DATA: Message<ChannelData> = message(94, "SSH_MSG_CHANNEL_DATA", {
+  recipientChannel: uint32,
+  data: string,
+});
+
+/** The `dataTypeCode` of standard error (RFC 4254 §5.2). */
+export const SSH_EXTENDED_DATA_STDERR = 1;
+
+/** RFC 4254 §5.2. */
+export interface ChannelExtendedData {
+  readonly recipientChannel: number;
+  readonly dataTypeCode: number;
+  readonly data: Uint8Array;
+}
+
+export const SSH_MSG_CHANNEL_EXTENDED_DATA: Message<ChannelExtendedData> = message(
+  95,
+  "SSH_MSG_CHANNEL_EXTENDED_DATA",
+  {
+    recipientChannel: uint32,
+    dataTypeCode: uint32,
+    data: string,
+  },
+);
+
+/** A message that says no more than which channel it is about. */
+export interface ChannelOnly {
+  readonly recipientChannel: number;
+}
+
+/** RFC 4254 §5.3. */
+export const SSH_MSG_CHANNEL_EOF: Message<ChannelOnly> = message(96, "SSH_MSG_CHANNEL_EOF", {
+  recipientChannel: uint32,
+});
+
+/** RFC 4254 §5.3. */
+export const SSH_MSG_CHANNEL_CLOSE: Message<ChannelOnly> = message(97, "SSH_MSG_CHANNEL_CLOSE", {
+  recipientChannel: uint32,
+});
+
+/** RFC 4254 §5.4. */
+export interface ChannelRequest {
+  readonly recipientChannel: number;
+  readonly requestType: string;
+  readonly wantReply: boolean;
+  /** Depends on the request: see the structures in `channel-requests`. */
+  readonly data: Uint8Array;
+}
+
+export const SSH_MSG_CHANNEL_REQUEST: Message<ChannelRequest> = message(98, "SSH_MSG_CHANNEL_REQUEST", {
+  recipientChannel: uint32,
+  requestType: name,
+  wantReply: boolean,
+  data: rest,
+});
+
+/** RFC 4254 §5.4. */
+export const SSH_MSG_CHANNEL_SUCCESS: Message<ChannelOnly> = message(99, "SSH_MSG_CHANNEL_SUCCESS", {
+  recipientChannel: uint32,
+});
+
+/** RFC 4254 §5.4. */
+export const SSH_MSG_CHANNEL_FAILURE: Message<ChannelOnly> = message(100, "SSH_MSG_CHANNEL_FAILURE", {
+  recipientChannel: uint32,
+});
+
+/** RFC 4254 §7.1: data of the global requests "tcpip-forward" and "cancel-tcpip-forward". */
+export interface TcpipForward {
+  readonly address: string;
+  readonly port: number;
+}
+
+export const tcpipForward: Structure<TcpipForward> = structure("tcpip-forward request", {
+  address: utf8,
+  port: uint32,
+});
+
+/** RFC 4254 §7.2: data of the channel types "forwarded-tcpip" and "direct-tcpip". */
+export interface TcpipChannel {
+  /** The address connected to. */
+  readonly address: string;
+  readonly port: number;
+  readonly originatorAddress: string;
+  readonly originatorPort: number;
+}
+
+export const tcpipChannel: Structure<TcpipChannel> = structure("tcpip channel", {
+  address: utf8,
+  port: uint32,
+  originatorAddress: utf8,
+  originatorPort: uint32,
+});
+
+/** RFC 4254 §6.3.2: data of the channel type "x11". */
+export interface X11Channel {
+  readonly originatorAddress: string;
+  readonly originatorPort: number;
+}
+
+export const x11Channel: Structure<X11Channel> = structure("x11 channel", {
+  originatorAddress: utf8,
+  originatorPort: uint32,
+});

@@ -1,0 +1,104 @@
+import { Reader } from "./reader.ts";
+import { Writer } from "./writer.ts";
+
+/** How one field of a structure is read and written. */
+export interface Field<T> {
+  read(reader: Reader, name: string): T;
+  write(writer: Writer, value: T): void;
+}
+
+export const byte: Field<number> = { read: (r, n) => r.byte(n), write: (w, v) => w.byte(v) };
+export const boolean: Field<boolean> = { read: (r, n) => r.boolean(n), write: (w, v) => w.boolean(v) };
+export const uint32: Field<number> = { read: (r, n) => r.uint32(n), write: (w, v) => w.uint32(v) };
+export const string: Field<Uint8Array> = { read: (r, n) => r.string(n), write: (w, v) => w.string(v) };
+export const utf8: Field<string> = { read: (r, n) => r.utf8(n), write: (w, v) => w.string(v) };
+export const text: Field<string> = { read: (r, n) => r.text(n), write: (w, v) => w.string(v) };
+export const name: Field<string> = { read: (r, n) => r.name(n), write: (w, v) => w.string(v) };
+export const nameList: Field<readonly string[]> = { read: (r, n) => r.nameList(n), write: (w, v) => w.nameList(v) };
+export const mpint: Field<bigint> = { read: (r, n) => r.mpint(n), write: (w, v) => w.mpint(v) };
+/** All that is left, to be read by another structure. */
+export const rest: Field<Uint8Array> = { read: (r) => r.rest(), write: (w, v) => w.raw(v) };
+/** Exactly `length` bytes, without a length field. */
+export const fixed = (length: number): Field<Uint8Array> => ({
+  read: (r, n) => r.raw(length, n),
+  write: (w, v) => w.raw(v),
+});
+
+/** A uint32 count and that many items of at least `minimum` bytes each: a count that the bytes cannot hold is refused first. */
+export function counted<T>(minimum: number, item: Field<T>): Field<readonly T[]> {
+  return {
+    read(reader: Reader, field: string): readonly T[] {
+      const count = reader.uint32(field);
+      if (count * minimum > reader.remaining)
+        reader.fail(field, `says ${count} items where ${reader.remaining} bytes are left`);
+      return Array.from({ length: count }, (_, i) => item.read(reader, `${field}[${i}]`));
+    },
+    write(writer: Writer, items: readonly T[]): void {
+      writer.uint32(items.length);
+      for (const one of items) item.write(writer, one);
+    },
+  };
+}
+
+/** A message without fields. */
+export type Empty = Record<never, never>;
+
+/** A codec for bytes that follow one another: the type-specific part of a message, a key blob, a signature. */
+export interface Structure<T> {
+  /** For error messages. */
+  readonly name: string;
+  /** Fresh bytes. */
+  encode(value: T): Uint8Array;
+  /** Byte strings in the result are views of `bytes`. Throws `malformed-message`, trailing bytes included. */
+  decode(bytes: Uint8Array): T;
+}
+
+/** A codec for one SSH message: its payload, beginning with its number (RFC 4253 §6). */
+export interface Message<T> extends Structure<T> {
+  /** First byte of the payload. */
+  readonly number: number;
+}
+
+type Fields<T> = { readonly [K in keyof T]-?: Field<T[K]> };
+
+/** A structure whose fields stand in the order in which they are named here. */
+export function structure<T extends object>(name: string, fields: Fields<T>): Structure<T> {
+  return {
+    name,
+    encode: (value) => {
+      const writer = new Writer();
+      writeFields(writer, fields, value);
+      return writer.finish();
+    },
+    decode: (bytes) => readFields(new Reader(bytes, name), fields),
+  };
+}
+
+/** A message: its number, then its fields in the order in which they are named here. */
+export function message<T extends object>(number: number, name: string, fields: Fields<T>): Message<T> {
+  return {
+    number,
+    name,
+    encode: (value) => {
+      const writer = new Writer().byte(number);
+      writeFields(writer, fields, value);
+      return writer.finish();
+    },
+    decode: (payload) => {
+      const reader = new Reader(payload, name);
+      if (reader.byte("message number") !== number) reader.fail("message number", `is not ${number}`);
+      return readFields(reader, fields);
+    },
+  };
+}
+
+function writeFields<T extends object>(writer: Writer, fields: Fields<T>, value: T): void {
+  for (const key in fields) fields[key].write(writer, value[key]);
+}
+
+function readFields<T extends object>(reader: Reader, fields: Fields<T>): T {
+  const value: Partial<T> = {};
+  for (const key in fields) value[key] = fields[key].read(reader, key);
+  reader.end();
+  return value as T;
+}

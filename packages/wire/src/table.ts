@@ -1,0 +1,103 @@
+import {
+  SSH_MSG_USERAUTH_BANNER,
+  SSH_MSG_USERAUTH_FAILURE,
+  SSH_MSG_USERAUTH_INFO_REQUEST,
+  SSH_MSG_USERAUTH_INFO_RESPONSE,
+  SSH_MSG_USERAUTH_PASSWD_CHANGEREQ,
+  SSH_MSG_USERAUTH_PK_OK,
+  SSH_MSG_USERAUTH_REQUEST,
+  SSH_MSG_USERAUTH_SUCCESS,
+} from "./messages/auth.ts";
+import * as connection from "./messages/connection.ts";
+import * as transport from "./messages/transport.ts";
+import type { Message } from "./structure.ts";
+
+/** Which side sends a message. */
+export type Sender = "client" | "server" | "both";
+
+/**
+ * How far a connection has come, which decides what may arrive:
+ * - `kex`: the first key exchange, until the peer's NEWKEYS;
+ * - `auth`: from there until authentication has succeeded;
+ * - `connection`: after it.
+ *
+ * A later key exchange does not change the phase: it narrows it (RFC 4253 §7.1), see `duringRekey`.
+ */
+export type Phase = "kex" | "auth" | "connection";
+
+/** What a number in a method-specific range means under a method: 30–49 for key exchange, 60–79 for authentication. */
+export type MethodContext = "ecdh" | "dh" | "dh-gex" | "publickey" | "password" | "keyboard-interactive";
+
+/** One row of the message table: a message, and when it may arrive. */
+export interface MessageRow {
+  readonly message: Omit<Message<unknown>, "encode">;
+  readonly sender: Sender;
+  readonly phases: readonly Phase[];
+  /** Only under this method. */
+  readonly method?: MethodContext;
+  /** May arrive while a key exchange that the peer has begun is under way (RFC 4253 §7.1). */
+  readonly duringRekey: boolean;
+  /** May arrive in the first key exchange although strict key exchange is in force (OpenSSH PROTOCOL §1.10). */
+  readonly duringStrictKex: boolean;
+}
+
+const ANY: readonly Phase[] = ["kex", "auth", "connection"];
+const SECURE: readonly Phase[] = ["auth", "connection"];
+
+/** Every message Nacre knows: RFC 4250 §4.1.2 and the extensions it implements. */
+export const MESSAGE_TABLE: readonly MessageRow[] = [
+  general(transport.SSH_MSG_DISCONNECT, { duringStrictKex: true }),
+  general(transport.SSH_MSG_IGNORE),
+  general(transport.SSH_MSG_UNIMPLEMENTED),
+  general(transport.SSH_MSG_DEBUG),
+  row(transport.SSH_MSG_SERVICE_REQUEST, "client", ["auth"]),
+  row(transport.SSH_MSG_SERVICE_ACCEPT, "server", ["auth"]),
+  row(transport.SSH_MSG_EXT_INFO, "both", ["auth"]),
+  keyExchange(transport.SSH_MSG_KEXINIT, "both"),
+  keyExchange(transport.SSH_MSG_NEWKEYS, "both"),
+  keyExchange(transport.SSH_MSG_KEX_ECDH_INIT, "client", "ecdh"),
+  keyExchange(transport.SSH_MSG_KEX_ECDH_REPLY, "server", "ecdh"),
+  keyExchange(transport.SSH_MSG_KEXDH_INIT, "client", "dh"),
+  keyExchange(transport.SSH_MSG_KEXDH_REPLY, "server", "dh"),
+  keyExchange(transport.SSH_MSG_KEX_DH_GEX_REQUEST, "client", "dh-gex"),
+  keyExchange(transport.SSH_MSG_KEX_DH_GEX_GROUP, "server", "dh-gex"),
+  keyExchange(transport.SSH_MSG_KEX_DH_GEX_INIT, "client", "dh-gex"),
+  keyExchange(transport.SSH_MSG_KEX_DH_GEX_REPLY, "server", "dh-gex"),
+  row(SSH_MSG_USERAUTH_REQUEST, "client", ["auth"]),
+  row(SSH_MSG_USERAUTH_FAILURE, "server", ["auth"]),
+  row(SSH_MSG_USERAUTH_SUCCESS, "server", ["auth"]),
+  row(SSH_MSG_USERAUTH_BANNER, "server", ["auth"]),
+  row(SSH_MSG_USERAUTH_PK_OK, "server", ["auth"], "publickey"),
+  row(SSH_MSG_USERAUTH_PASSWD_CHANGEREQ, "server", ["auth"], "password"),
+  row(SSH_MSG_USERAUTH_INFO_REQUEST, "server", ["auth"], "keyboard-interactive"),
+  row(SSH_MSG_USERAUTH_INFO_RESPONSE, "client", ["auth"], "keyboard-interactive"),
+  row(connection.SSH_MSG_GLOBAL_REQUEST, "both", ["connection"]),
+  row(connection.SSH_MSG_REQUEST_SUCCESS, "both", ["connection"]),
+  row(connection.SSH_MSG_REQUEST_FAILURE, "both", ["connection"]),
+  row(connection.SSH_MSG_CHANNEL_OPEN, "both", ["connection"]),
+  row(connection.SSH_MSG_CHANNEL_OPEN_CONFIRMATION, "both", ["connection"]),
+  row(connection.SSH_MSG_CHANNEL_OPEN_FAILURE, "both", ["connection"]),
+  row(connection.SSH_MSG_CHANNEL_WINDOW_ADJUST, "both", ["connection"]),
+  row(connection.SSH_MSG_CHANNEL_DATA, "both", ["connection"]),
+  row(connection.SSH_MSG_CHANNEL_EXTENDED_DATA, "both", ["connection"]),
+  row(connection.SSH_MSG_CHANNEL_EOF, "both", ["connection"]),
+  row(connection.SSH_MSG_CHANNEL_CLOSE, "both", ["connection"]),
+  row(connection.SSH_MSG_CHANNEL_REQUEST, "both", ["connection"]),
+  row(connection.SSH_MSG_CHANNEL_SUCCESS, "both", ["connection"]),
+  row(connection.SSH_MSG_CHANNEL_FAILURE, "both", ["connection"]),
+  row(transport.SSH_MSG_PING, "both", SECURE),
+  row(transport.SSH_MSG_PONG, "both", SECURE),
+];
+
+function row<T>(message: Message<T>, sender: Sender, phases: readonly Phase[], method?: MethodContext): MessageRow {
+  return { message, sender, phases, duringRekey: false, duringStrictKex: false, ...(method && { method }) };
+}
+
+/** RFC 4253 §11: allowed at any time, but for strict key exchange. */
+function general<T>(message: Message<T>, options?: { readonly duringStrictKex: boolean }): MessageRow {
+  return { ...row(message, "both", ANY), duringRekey: true, duringStrictKex: options?.duringStrictKex ?? false };
+}
+
+function keyExchange<T>(message: Message<T>, sender: Sender, method?: MethodContext): MessageRow {
+  return { ...row(message, sender, ANY, method), duringRekey: true, duringStrictKex: true };
+}

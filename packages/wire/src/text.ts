@@ -1,0 +1,98 @@
+/**
+ * UTF-8 without `TextEncoder`, which the pure floors do not have (RFC 3629).
+ * A lone surrogate becomes U+FFFD, as everywhere on the Web.
+ */
+export function utf8Encode(text: string): Uint8Array {
+  const out = new Uint8Array(text.length * 3);
+  let length = 0;
+  for (let i = 0; i < text.length; i++) {
+    let code = text.charCodeAt(i);
+    if (code < 0x80) {
+      out[length++] = code;
+      continue;
+    }
+    if (code < 0x800) {
+      out[length++] = 0xc0 | (code >> 6);
+    } else {
+      if (code >= 0xd800 && code <= 0xdfff) {
+        const low = i + 1 < text.length ? text.charCodeAt(i + 1) : 0;
+        if (code < 0xdc00 && low >= 0xdc00 && low <= 0xdfff) {
+          code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+          i++;
+        } else {
+          code = 0xfffd;
+        }
+      }
+      if (code < 0x10000) {
+        out[length++] = 0xe0 | (code >> 12);
+      } else {
+        out[length++] = 0xf0 | (code >> 18);
+        out[length++] = 0x80 | ((code >> 12) & 0x3f);
+      }
+      out[length++] = 0x80 | ((code >> 6) & 0x3f);
+    }
+    out[length++] = 0x80 | (code & 0x3f);
+  }
+  return out.slice(0, length);
+}
+
+/** Strict UTF-8: `undefined` when the bytes are not well-formed (overlong forms and surrogates included). */
+export function utf8Decode(bytes: Uint8Array): string | undefined {
+  return decode(bytes, true);
+}
+
+/** UTF-8 for text that only people read: each ill-formed sequence becomes U+FFFD. */
+export function utf8DecodeLossy(bytes: Uint8Array): string {
+  return decode(bytes, false) ?? "";
+}
+
+function decode(bytes: Uint8Array, strict: boolean): string | undefined {
+  const parts: string[] = [];
+  let units: number[] = [];
+  for (let i = 0; i < bytes.length; ) {
+    const [code, length] = codePointAt(bytes, i);
+    if (code < 0 && strict) return undefined;
+    units.push(code < 0 ? 0xfffd : code);
+    i += length;
+    if (units.length >= 4096) {
+      parts.push(String.fromCodePoint(...units));
+      units = [];
+    }
+  }
+  parts.push(String.fromCodePoint(...units));
+  return parts.join("");
+}
+
+/** The code point at `i` (−1 if ill-formed) and how many bytes it, or its maximal ill-formed prefix, takes. */
+function codePointAt(bytes: Uint8Array, i: number): readonly [code: number, length: number] {
+  const first = bytes[i]!;
+  if (first < 0x80) return [first, 1];
+  const extra =
+    first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2 : first >= 0xf0 && first <= 0xf4 ? 3 : 0;
+  if (extra === 0) return [-1, 1];
+  // The second byte's range rules out overlong forms, surrogates and what lies past U+10FFFF (Unicode table 3-7).
+  const low = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const high = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  let code = first & (0x3f >> extra);
+  for (let k = 1; k <= extra; k++) {
+    const next = bytes[i + k];
+    if (next === undefined || next < (k === 1 ? low : 0x80) || next > (k === 1 ? high : 0xbf)) return [-1, k];
+    code = (code << 6) | (next & 0x3f);
+  }
+  return [code, extra + 1];
+}
+
+/**
+ * Makes text from the peer (banners, prompts, names, disconnect texts) safe for a terminal or a log: control characters,
+ * bidirectional overrides and invisible format characters are written as `\x1b` or `\u{202e}`.
+ * With `keepLines`, line feed and tab stay, and CR before LF goes, as a banner of several lines needs.
+ */
+export function escapeText(text: string, options?: { readonly keepLines?: boolean }): string {
+  const source = options?.keepLines ? text.replaceAll("\r\n", "\n") : text;
+  return source.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\\]/gu, (char) => {
+    if (options?.keepLines && (char === "\n" || char === "\t")) return char;
+    if (char === "\\") return options?.keepLines ? char : "\\\\";
+    const code = char.codePointAt(0)!;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
+  });
+}

@@ -1,0 +1,36 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const conditions = ["@nacre/source", "module", "node", "import", "default"];
+const sources = { resolve: { conditions }, ssr: { resolve: { conditions, externalConditions: conditions } } };
+
+export default defineConfig({
+  root,
+  test: {
+    coverage: { provider: "v8", include: ["packages/*/src/**/*.ts"], reporter: ["text", "json-summary"] },
+    projects: [
+      {
+        ...sources,
+        root,
+        test: {
+          name: "unit",
+          include: ["packages/*/test/**/*.test.ts"],
+          exclude: ["packages/*/test/interop/**"],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        ...sources,
+        root,
+        test: {
+          name: "interop",
+          include: ["packages/*/test/interop/**/*.test.ts"],
+          globalSetup: ["scripts/openssh/vitest-setup.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
