@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { canInstallPackages, installPackages } from "./debian.ts";
+import { run } from "./run.ts";
+
+/** A container engine that answers: `docker` or `podman`, and the environment it is to be called with. */
+export interface Engine {
+  readonly program: "docker" | "podman";
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The folder that lasts from run to run: images, settings, locks. */
+export function cacheFolder(): string {
+  return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "nacre", "openssh");
+}
+
+/**
+ * Docker when its daemon answers, else Podman. Root on a Debian machine without either gets Podman installed.
+ *
+ * @throws when there is neither, saying what to install.
+ */
+export async function findEngine(): Promise<Engine> {
+  if ((await run(["docker", "info"])).status === 0) return { program: "docker", env: {} };
+
+  const missing = [];
+  for (const program of ["podman", "runc"]) {
+    if ((await run([program, "--version"])).status !== 0) missing.push(program);
+  }
+  if (missing.length > 0 && (await canInstallPackages())) {
+    await installPackages(["podman", "runc", "netavark"]);
+  } else if (missing.includes("podman")) {
+    throw new Error("neither Docker nor Podman answers: start Docker, or install podman and runc");
+  }
+
+  // Whoever is not root has set Podman up to their liking, with a storage of their own.
+  const env = process.getuid?.() === 0 ? await rootSettings() : {};
+  const { status, stderr } = await run(["podman", "info"], { env });
+  if (status !== 0) throw new Error(`podman info fails with status ${status}: ${stderr}`);
+  return { program: "podman", env };
+}
+
+/**
+ * Settings that make Podman work as root on bare machines: without systemd, with cgroups v1, with a kernel that
+ * crun does not know, with hard limits that must not be raised. The storage is our own.
+ */
+async function rootSettings(): Promise<Record<string, string>> {
+  const cache = cacheFolder();
+  await mkdir(cache, { recursive: true });
+  const limits = await readFile("/proc/self/limits", "utf8");
+  const ulimits = [
+    ["nofile", "Max open files"],
+    ["nproc", "Max processes"],
+  ].flatMap(([name, title]) => {
+    const hard = new RegExp(`^${title} +\\S+ +(\\d+)`, "m").exec(limits)?.[1];
+    return hard === undefined ? [] : [`"${name}=${hard}:${hard}"`];
+  });
+  // What is only true until the next boot does not belong in a cache.
+  const runtime = `/run/nacre-openssh-${createHash("sha256").update(cache).digest("hex").slice(0, 8)}`;
+
+  const containersConf = join(cache, "containers.conf");
+  const storageConf = join(cache, "storage.conf");
+  await writeFile(
+    containersConf,
+    `[containers]
+default_ulimits = [${ulimits.join(", ")}]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+tmp_dir = "${runtime}/libpod"
+`,
+  );
+  await writeFile(
+    storageConf,
+    `[storage]
+driver = "overlay"
+graphroot = "${cache}/storage"
+runroot = "${runtime}/storage"
+`,
+  );
+  return {
+    CONTAINERS_CONF: containersConf,
+    CONTAINERS_STORAGE_CONF: storageConf,
+    PODMAN_IGNORE_CGROUPSV1_WARNING: "1",
+    BUILDAH_FORMAT: "docker",
+  };
+}

@@ -1,0 +1,72 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { canInstallPackages, installPackages } from "./debian.ts";
+import { cacheFolder, type Engine } from "./engine.ts";
+import { withLock } from "./lock.ts";
+import { must, run, say } from "./run.ts";
+
+const here: string = import.meta.dirname;
+const baseImage = "docker.io/library/debian:trixie-slim";
+
+/**
+ * The name of the image of this folder's Dockerfile, built first when it is not there. The name holds a hash of all
+ * that goes into it.
+ *
+ * @throws when it cannot be built, with what the engine said.
+ */
+export async function ensureImage(engine: Engine): Promise<string> {
+  const name = `localhost/nacre-openssh:${await contentHash()}`;
+  if (await hasImage(engine, name)) return name;
+  const cache = cacheFolder();
+  await mkdir(cache, { recursive: true });
+  return withLock(join(cache, "build.lock"), async () => {
+    if (!(await hasImage(engine, name))) await build(engine, name);
+    return name;
+  });
+}
+
+async function contentHash(): Promise<string> {
+  const hash = createHash("sha256");
+  const server = await readdir(join(here, "server"), { recursive: true, withFileTypes: true });
+  const files = server.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  for (const file of [join(here, "Dockerfile"), ...files.sort()]) {
+    const content = await readFile(file);
+    hash.update(`${file.slice(here.length)} ${content.length}\n`).update(content);
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+async function hasImage({ program, env }: Engine, name: string): Promise<boolean> {
+  return (await run([program, "image", "inspect", name], { env })).status === 0;
+}
+
+async function build(engine: Engine, name: string): Promise<void> {
+  const { program, env } = engine;
+  if (!(await hasImage(engine, baseImage))) {
+    const pulled = await run([program, "pull", baseImage], { env, timeoutMs: 300_000 });
+    if (pulled.status !== 0) await makeBaseImage(engine, pulled.stderr.trimEnd().split("\n").at(-1) ?? "");
+  }
+  say(`building the image ${name} with ${program}`);
+  // Without --network=host the build would need a bridge, which not every kernel can make.
+  await must([program, "build", "--network=host", "-t", name, here], { env, timeoutMs: 900_000 });
+}
+
+/** Debian's packages are the same wherever they come from: where no registry of images answers, they make the base. */
+async function makeBaseImage({ program, env }: Engine, why: string): Promise<void> {
+  say(`no registry of images (${why}): making ${baseImage} from Debian's packages`);
+  if ((await run(["mmdebstrap", "--version"])).status !== 0) {
+    if (!(await canInstallPackages())) {
+      throw new Error(`${baseImage} cannot be pulled (${why}): pull it by hand, or install mmdebstrap`);
+    }
+    await installPackages(["mmdebstrap"]);
+  }
+  const folder = await mkdtemp(join(cacheFolder(), "base-"));
+  try {
+    const archive = join(folder, "base.tar");
+    await must(["mmdebstrap", "--variant=minbase", "trixie", archive], { timeoutMs: 900_000 });
+    await must([program, "import", archive, baseImage], { env, timeoutMs: 300_000 });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
