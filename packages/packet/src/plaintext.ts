@@ -1,0 +1,15 @@
+import type { PacketOpener, PacketSealer } from "./cipher.ts";
+
+/** No encryption and no MAC, as before the first NEWKEYS: the smallest block is 8 bytes (RFC 4253 §6). */
+export const plaintextSealer: PacketSealer = { blockSize: 8, lengthIsPadded: true, tagLength: 0, seal: () => {} };
+
+/** The other side of {@link plaintextSealer}. */
+export const plaintextOpener: PacketOpener = {
+  blockSize: 8,
+  lengthIsPadded: true,
+  tagLength: 0,
+  headerLength: 4,
+  readLength: (_sequenceNumber, slab, offset) =>
+    ((slab[offset]! << 24) | (slab[offset + 1]! << 16) | (slab[offset + 2]! << 8) | slab[offset + 3]!) >>> 0,
+  open: (_sequenceNumber, slab, offset, length) => slab.subarray(offset + 4, offset + length),
+};

@@ -1,0 +1,202 @@
+import { SshError } from "@nacre/wire";
+import type { PacketOpener } from "./cipher.ts";
+import { type PacketCount, PacketCounter } from "./counters.ts";
+import { plaintextOpener } from "./plaintext.ts";
+
+const DEFAULT_MAXIMUM = 256 * 1024;
+const FIRST_SLAB = 4 * 1024;
+const LARGEST_SLAB = 256 * 1024;
+/** Payloads smaller than this are copied out, so that a keystroke does not keep a whole slab alive. */
+const COPY_BELOW = 1024;
+const NO_LENGTH = -1;
+const LF = 0x0a;
+
+/**
+ * Cuts the byte stream of the peer into binary packets (RFC 4253 §6) and opens them. Plaintext until `useOpener`.
+ *
+ * Chunks are copied once, into slabs of its own, where every packet begins at a multiple of 4 bytes, as ciphers that work on
+ * words need. Payloads may be views of a slab; such a slab is never written again where a payload lies.
+ */
+export class PacketReader {
+  readonly #maximum: number;
+  readonly #counter: PacketCounter;
+  #opener: PacketOpener = plaintextOpener;
+  #slab = new Uint8Array(0);
+  /** `[#start, #end)` of the slab is received and not read yet. */
+  #start = 0;
+  #end = 0;
+  #nextSlabSize = FIRST_SLAB;
+  /** Whether a payload was handed out as a view of the slab. */
+  #lent = false;
+  /** The packet length of the packet at `#start`, once its header was read. */
+  #packetLength = NO_LENGTH;
+  /** Bytes from `#start` in which no LF was found. */
+  #scanned = 0;
+  #failure: unknown;
+
+  /**
+   * `maxPacketLength`: largest packet length field to accept, in bytes. RFC 4253 §6.1 wants 35000 at least in all; the
+   * default is 256 KiB, as OpenSSH has it.
+   */
+  constructor(options: { readonly maxPacketLength?: number; readonly start?: PacketCount } = {}) {
+    this.#maximum = options.maxPacketLength ?? DEFAULT_MAXIMUM;
+    this.#counter = new PacketCounter(options.start);
+  }
+
+  /** Bytes received and not read yet: not 0 at the end of a stream means that it was cut. */
+  get buffered(): number {
+    return this.#end - this.#start;
+  }
+
+  /** Sequence number of the packet last returned; −1 before the first. */
+  get sequenceNumber(): number {
+    return this.#counter.last;
+  }
+
+  /** Bytes on the wire of the packet last returned, its MAC included. */
+  get lastPacketLength(): number {
+    return this.#counter.lastLength;
+  }
+
+  /** Packets since `useOpener`. */
+  get packetsSinceKeys(): number {
+    return this.#counter.packetsSinceKeys;
+  }
+
+  /** Bytes of the packets since `useOpener`, without their MACs. */
+  get bytesSinceKeys(): number {
+    return this.#counter.bytesSinceKeys;
+  }
+
+  /** Takes bytes from the peer, as they come. They are copied: the chunk stays the caller's. */
+  push(chunk: Uint8Array): void {
+    if (this.#start === this.#end && !this.#lent) this.#start = this.#end = 0;
+    if (this.#end + chunk.length > this.#slab.length) this.#makeRoom(chunk.length);
+    this.#slab.set(chunk, this.#end);
+    this.#end += chunk.length;
+  }
+
+  /**
+   * The next line with its LF, for the identification phase (RFC 4253 §4.2), or `undefined` until more has been pushed. What
+   * follows the line, packets among it, stays. The bytes belong to the caller. Throws `banner-limit` as soon as the line
+   * is known to be longer than `maximumBytes`, its LF counted.
+   */
+  readLine(maximumBytes: number): Uint8Array | undefined {
+    const limit = Math.min(this.buffered, maximumBytes);
+    for (let i = this.#scanned; i < limit; i++) {
+      if (this.#slab[this.#start + i] !== LF) continue;
+      const line = this.#slab.slice(this.#start, this.#start + i + 1);
+      this.#start += i + 1;
+      this.#scanned = 0;
+      return line;
+    }
+    this.#scanned = limit;
+    if (limit === maximumBytes)
+      throw new SshError(
+        "banner-limit",
+        `the peer sent a line of more than ${maximumBytes} bytes before any SSH packet`,
+      );
+    return undefined;
+  }
+
+  /**
+   * The payload of the next packet, at least 1 byte, or `undefined` until more has been pushed. The payload is the
+   * caller's to read, and is not changed by what comes later.
+   *
+   * Throws `packet-length`, `packet-padding`, `mac-mismatch` or `sequence-exhausted`; from then on the stream has lost its
+   * place, and every call throws the same.
+   */
+  next(): Uint8Array | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      return this.#next();
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+  }
+
+  /**
+   * Opens all later packets with new keys: called when `next` has returned NEWKEYS (RFC 4253 §7.3). Counting begins anew; the
+   * sequence number goes on, or restarts at 0 under strict key exchange (OpenSSH PROTOCOL §1.10).
+   */
+  useOpener(opener: PacketOpener, options: { readonly resetSequence: boolean }): void {
+    if (this.#packetLength !== NO_LENGTH) throw new SshError("internal", "keys changed in the middle of a packet");
+    this.#opener = opener;
+    this.#counter.newKeys(options.resetSequence);
+  }
+
+  #next(): Uint8Array | undefined {
+    const opener = this.#opener;
+    if (this.#packetLength === NO_LENGTH) {
+      if (this.buffered < opener.headerLength) return undefined;
+      this.#counter.check();
+      if ((this.#start & 3) !== 0) this.#move(this.#slab.length);
+      const packetLength = opener.readLength(this.#counter.next, this.#slab, this.#start);
+      this.#checkLength(packetLength);
+      this.#packetLength = packetLength;
+    }
+    const packetLength = this.#packetLength;
+    const length = 4 + packetLength;
+    if (this.buffered < length + opener.tagLength) return undefined;
+
+    const slab = this.#slab;
+    const clear = opener.open(this.#counter.next, slab, this.#start, length);
+    this.#start += length + opener.tagLength;
+    this.#packetLength = NO_LENGTH;
+    this.#counter.count(length, opener.tagLength);
+
+    const padding = clear[0]!;
+    // A packet without a payload has no message number: nothing may send one (RFC 4253 §6).
+    if (padding < 4 || padding > packetLength - 2)
+      throw new SshError(
+        "packet-padding",
+        `a packet of length ${packetLength} says it has ${padding} bytes of padding`,
+      );
+    const end = packetLength - padding;
+    if (clear.buffer !== slab.buffer) return clear.subarray(1, end);
+    if (end - 1 < COPY_BELOW) return clear.slice(1, end);
+    this.#lent = true;
+    return clear.subarray(1, end);
+  }
+
+  /** RFC 4253 §6: room for one byte of padding length and 4 of padding, whole blocks, and no more than we take. */
+  #checkLength(packetLength: number): void {
+    const { blockSize, lengthIsPadded, tagLength } = this.#opener;
+    const padded = lengthIsPadded ? 4 + packetLength : packetLength;
+    if (packetLength >= 5 && packetLength <= this.#maximum && padded % blockSize === 0) return;
+    // Under a cipher the value is not authenticated yet and may be decrypted from bytes of an attacker's choice: it stays here.
+    const what = tagLength === 0 ? `a packet length of ${packetLength}` : "a packet length that cannot be";
+    throw new SshError(
+      "packet-length",
+      `the peer sent ${what} (5 to ${this.#maximum} bytes, whole blocks of ${blockSize})`,
+    );
+  }
+
+  #makeRoom(more: number): void {
+    const wholePacket = this.#packetLength === NO_LENGTH ? 0 : 4 + this.#packetLength + this.#opener.tagLength;
+    const unread = this.buffered;
+    const needed = Math.max(unread + more, wholePacket);
+    // Moving within the slab pays where it frees more than it moves.
+    if (!this.#lent && needed <= this.#slab.length && unread <= this.#start) {
+      this.#move(this.#slab.length);
+      return;
+    }
+    this.#move(Math.max(needed, 2 * unread, this.#nextSlabSize));
+    this.#nextSlabSize = Math.min(2 * this.#nextSlabSize, LARGEST_SLAB);
+  }
+
+  /** Moves what is unread to the front of a slab of that size: the same one, where nobody looks at it. */
+  #move(size: number): void {
+    if (!this.#lent && size === this.#slab.length) {
+      this.#slab.copyWithin(0, this.#start, this.#end);
+    } else {
+      const slab = new Uint8Array(size);
+      slab.set(this.#slab.subarray(this.#start, this.#end));
+      this.#slab = slab;
+      this.#lent = false;
+    }
+    this.#end -= this.#start;
+    this.#start = 0;
+  }
+}

@@ -1,0 +1,77 @@
+import type { PacketOpener, PacketSealer } from "../src/index.ts";
+import { PacketReader, PacketWriter } from "../src/index.ts";
+
+/** Bytes that differ from call to call and are the same in every run. */
+export function countingRandom(): (length: number) => Uint8Array {
+  let next = 1;
+  return (length) => Uint8Array.from({ length }, () => (next = (next * 75) % 65537) & 0xff);
+}
+
+export function newWriter(): PacketWriter {
+  return new PacketWriter({ random: countingRandom() });
+}
+
+/** Everything that waits in a writer, as one array. */
+export function takeAll(writer: PacketWriter): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  for (let piece = writer.takeOutput(); piece !== undefined; piece = writer.takeOutput()) pieces.push(piece);
+  return join(pieces);
+}
+
+export function join(pieces: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(pieces));
+}
+
+/** Every payload a reader has ready. */
+export function readAll(reader: PacketReader): Uint8Array[] {
+  const payloads: Uint8Array[] = [];
+  for (let payload = reader.next(); payload !== undefined; payload = reader.next()) payloads.push(payload);
+  return payloads;
+}
+
+/** A payload of `length` bytes that tells payloads apart. */
+export function payloadOf(length: number, seed = 1): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (i * 31 + seed * 17) & 0xff);
+}
+
+/** A packet by hand: the reference that the writer is compared with. */
+export function rawPacket(packetLength: number, padding: number, body: number): Uint8Array {
+  const bytes = new Uint8Array(4 + Math.max(body, 0));
+  new DataView(bytes.buffer).setUint32(0, packetLength);
+  if (bytes.length > 4) bytes[4] = padding;
+  return bytes;
+}
+
+/** A toy cipher that shifts every byte of the body by the sequence number, with a tag that sums it up. */
+export function toyCipher(shape: {
+  readonly blockSize: number;
+  readonly lengthIsPadded: boolean;
+  readonly tagLength: number;
+  readonly fresh?: boolean;
+}): { readonly sealer: PacketSealer; readonly opener: PacketOpener } {
+  return {
+    sealer: {
+      ...shape,
+      seal: (sequenceNumber, slab, offset, length) => {
+        slab.fill(tag(slab, offset, offset + length), offset + length, offset + length + shape.tagLength);
+        for (let i = offset + 4; i < offset + length; i++) slab[i] = slab[i] + sequenceNumber;
+      },
+    },
+    opener: {
+      ...shape,
+      headerLength: 4,
+      readLength: (_sequenceNumber, slab, offset) => new DataView(slab.buffer).getUint32(slab.byteOffset + offset),
+      open: (sequenceNumber, slab, offset, length) => {
+        if (shape.fresh) return slab.slice(offset + 4, offset + length).map((byte) => byte - sequenceNumber);
+        for (let i = offset + 4; i < offset + length; i++) slab[i] = slab[i] - sequenceNumber;
+        return slab.subarray(offset + 4, offset + length);
+      },
+    },
+  };
+}
+
+function tag(slab: Uint8Array, start: number, end: number): number {
+  let sum = 0;
+  for (let i = start; i < end; i++) sum = (sum + slab[i]) & 0xff;
+  return sum;
+}

@@ -1,0 +1,329 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { PacketReader } from "../src/index.ts";
+import { newWriter, payloadOf, rawPacket, readAll, takeAll, toyCipher } from "./helpers.ts";
+
+function stream(sizes: readonly number[]): Uint8Array {
+  const writer = newWriter();
+  for (const [i, size] of sizes.entries()) writer.write(payloadOf(size, i));
+  return takeAll(writer);
+}
+
+/** Pushes `bytes` cut at the given places, reading all there is after each piece. */
+function readCut(reader: PacketReader, bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
+  const payloads: Uint8Array[] = [];
+  let from = 0;
+  for (const to of [...cuts, bytes.length]) {
+    reader.push(bytes.subarray(from, to));
+    payloads.push(...readAll(reader));
+    from = to;
+  }
+  return payloads;
+}
+
+describe("cutting the stream into packets", () => {
+  it("gives the same for every split in two", () => {
+    const sizes = [1, 30, 1, 200, 7];
+    const bytes = stream(sizes);
+    for (let cut = 0; cut <= bytes.length; cut++)
+      expect(readCut(new PacketReader(), bytes, [cut])).toEqual(sizes.map((size, i) => payloadOf(size, i)));
+  });
+
+  it("gives the same byte by byte", () => {
+    const sizes = [1, 3000, 1, 9000];
+    const bytes = stream(sizes);
+    const cuts = Array.from(bytes.keys());
+    expect(readCut(new PacketReader(), bytes, cuts)).toEqual(sizes.map((size, i) => payloadOf(size, i)));
+  });
+
+  it("gives the same for any payloads in any chunks, and never changes what it gave", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 35_000 })), { maxLength: 40 }),
+        fc.array(fc.integer({ min: 0, max: 70_000 }), { minLength: 1, maxLength: 10 }),
+        fc.boolean(),
+        (sizes, chunks, fresh) => {
+          const toy = toyCipher({ blockSize: 8, lengthIsPadded: false, tagLength: 12, fresh });
+          const writer = newWriter();
+          writer.useSealer(toy.sealer, { resetSequence: false });
+          for (const [i, size] of sizes.entries()) writer.write(payloadOf(size, i));
+          const bytes = takeAll(writer);
+          const reader = new PacketReader();
+          reader.useOpener(toy.opener, { resetSequence: false });
+          const cuts: number[] = [];
+          for (let at = 0, i = 0; at < bytes.length; i++) {
+            at += Math.max(chunks[i % chunks.length], 40);
+            cuts.push(Math.min(at, bytes.length));
+          }
+          const payloads = readCut(reader, bytes, cuts);
+          expect(payloads.length).toBe(sizes.length);
+          for (const [i, size] of sizes.entries())
+            expect(Buffer.from(payloads[i]).equals(payloadOf(size, i))).toBe(true);
+          expect(reader.buffered).toBe(0);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("takes chunks that are pushed without reading in between", () => {
+    const sizes = Array.from({ length: 200 }, (_, i) => 1 + ((i * 997) % 6000));
+    const bytes = stream(sizes);
+    const reader = new PacketReader();
+    for (let i = 0; i < bytes.length; i += 1000) reader.push(bytes.subarray(i, i + 1000));
+    const payloads = readAll(reader);
+    expect(payloads.length).toBe(sizes.length);
+    for (const [i, size] of sizes.entries()) expect(Buffer.from(payloads[i]).equals(payloadOf(size, i))).toBe(true);
+  });
+
+  it("wants more, as a value, until the packet is whole", () => {
+    const bytes = stream([50]);
+    const reader = new PacketReader();
+    expect(reader.next()).toBeUndefined();
+    for (const byte of bytes.subarray(0, -1)) {
+      reader.push(Uint8Array.of(byte));
+      expect(reader.next()).toBeUndefined();
+    }
+    expect(reader.buffered).toBe(bytes.length - 1);
+    reader.push(bytes.subarray(-1));
+    expect(reader.next()).toEqual(payloadOf(50, 0));
+    expect(reader.next()).toBeUndefined();
+  });
+
+  it("reads the header of a packet once", () => {
+    let asked = 0;
+    const toy = toyCipher({ blockSize: 16, lengthIsPadded: false, tagLength: 4 });
+    const writer = newWriter();
+    writer.useSealer(toy.sealer, { resetSequence: false });
+    writer.write(payloadOf(100));
+    const reader = new PacketReader();
+    reader.useOpener(
+      {
+        ...toy.opener,
+        readLength: (number, slab, offset) => {
+          asked++;
+          return toy.opener.readLength(number, slab, offset);
+        },
+      },
+      { resetSequence: false },
+    );
+    const bytes = takeAll(writer);
+    expect(readCut(reader, bytes, Array.from(bytes.keys()))).toEqual([payloadOf(100)]);
+    expect(asked).toBe(1);
+  });
+});
+
+describe("who owns which bytes", () => {
+  it("keeps nothing of the caller's chunk and does not change it", () => {
+    const bytes = stream([10, 5000, 40_000]);
+    const chunk = bytes.slice();
+    const reader = new PacketReader();
+    reader.push(chunk);
+    expect(chunk).toEqual(bytes);
+    chunk.fill(0xaa);
+    expect(readAll(reader)).toEqual([payloadOf(10, 0), payloadOf(5000, 1), payloadOf(40_000, 2)]);
+    expect(chunk.every((byte) => byte === 0xaa)).toBe(true);
+  });
+
+  it("copies small payloads out, so that they hold no slab, and gives large ones as views", () => {
+    const reader = new PacketReader();
+    reader.push(stream([1, 1023, 1024, 30_000]));
+    const sizes = readAll(reader).map((payload) => payload.buffer.byteLength);
+    expect(sizes.slice(0, 2)).toEqual([1, 1023]);
+    expect(sizes[2]).toBe(sizes[3]);
+    expect(sizes[2]).toBeGreaterThan(31_000);
+  });
+
+  it("starts packets at multiples of 4 bytes whatever the tag's length and the line before", () => {
+    for (let tagLength = 4; tagLength < 9; tagLength++) {
+      const toy = toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength });
+      const writer = newWriter();
+      writer.writeRaw(new TextEncoder().encode("SSH-2.0-x\n"));
+      writer.useSealer(toy.sealer, { resetSequence: false });
+      const sizes = [2000, 3, 5000, 2];
+      for (const size of sizes) writer.write(payloadOf(size));
+      const offsets: number[] = [];
+      const reader = new PacketReader();
+      reader.useOpener(
+        {
+          ...toy.opener,
+          readLength: (number, slab, offset) => {
+            offsets.push(slab.byteOffset + offset);
+            return toy.opener.readLength(number, slab, offset);
+          },
+        },
+        { resetSequence: false },
+      );
+      reader.push(takeAll(writer));
+      expect(reader.readLine(255)?.length).toBe(10);
+      expect(readAll(reader)).toEqual(sizes.map((size) => payloadOf(size)));
+      expect(offsets.every((offset) => offset % 4 === 0)).toBe(true);
+    }
+  });
+});
+
+describe("the checks of a packet (RFC 4253 §6)", () => {
+  it.each([0, 1, 4, 5, 11, 13, 19, 262_148, 2 ** 31, 2 ** 32 - 1])("refuses a length of %i at its header", (size) => {
+    expect(failure(rawPacket(size, 4, 0))).toBe("packet-length");
+  });
+
+  it.each([12, 20, 34_996, 262_140])("waits for a packet of length %i", (size) => {
+    expect(failure(rawPacket(size, 4, 0))).toBe("more");
+  });
+
+  it("takes the maximum and refuses the next block", () => {
+    expect(failure(rawPacket(1004, 4, 1004), 1004)).toBe("payload");
+    expect(failure(rawPacket(1012, 4, 1012), 1004)).toBe("packet-length");
+  });
+
+  it.each([
+    [12, 0, "packet-padding"],
+    [12, 3, "packet-padding"],
+    [12, 4, "payload"],
+    [12, 10, "payload"],
+    [12, 11, "packet-padding"],
+    [12, 12, "packet-padding"],
+    [12, 255, "packet-padding"],
+    [260, 255, "payload"],
+    [260, 3, "packet-padding"],
+  ])("a packet of length %i with %i bytes of padding: %s", (size, padding, result) => {
+    expect(failure(rawPacket(size, padding, size))).toBe(result);
+  });
+
+  it.each([
+    [8, true, 12, [11, 13, 16, 4]],
+    [8, false, 8, [7, 9, 12, 0]],
+    [16, true, 12, [16, 20, 11, 28 + 8]],
+    [16, false, 16, [8, 12, 15, 17]],
+  ])("blocks of %i, length counted %s: %i bytes pass, %j do not", (blockSize, lengthIsPadded, good, bad) => {
+    const toy = toyCipher({ blockSize, lengthIsPadded, tagLength: 16 });
+    const attempt = (size: number): Uint8Array | undefined => {
+      const reader = new PacketReader();
+      reader.useOpener(toy.opener, { resetSequence: false });
+      reader.push(rawPacket(size, 4, 0));
+      return reader.next();
+    };
+    expect(attempt(good)).toBeUndefined();
+    for (const size of bad) expect(() => attempt(size)).toThrow(expect.objectContaining({ code: "packet-length" }));
+  });
+
+  it("does not tell a length that was decrypted", () => {
+    const reader = new PacketReader();
+    reader.useOpener(toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 16 }).opener, { resetSequence: false });
+    reader.push(rawPacket(123_456_789, 4, 0));
+    expect(() => reader.next()).toThrow(expect.objectContaining({ message: expect.not.stringContaining("123456789") }));
+  });
+});
+
+describe("lines before the packets (RFC 4253 §4.2)", () => {
+  it("come one by one, with what follows them kept, for every split", () => {
+    const writer = newWriter();
+    writer.writeRaw(new TextEncoder().encode("hello\r\n\nSSH-2.0-x\r\n"));
+    writer.write(payloadOf(20));
+    const bytes = takeAll(writer);
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const reader = new PacketReader();
+      const seen: unknown[] = [];
+      for (const chunk of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
+        reader.push(chunk);
+        while (seen.length < 3) {
+          const line = text(reader.readLine(255));
+          if (line === undefined) break;
+          seen.push(line);
+        }
+        if (seen.length === 3) seen.push(...readAll(reader));
+      }
+      expect(seen).toEqual(["hello\r\n", "\n", "SSH-2.0-x\r\n", payloadOf(20)]);
+    }
+  });
+
+  it("may have the maximum of bytes, LF counted, and not one more", () => {
+    const reader = new PacketReader();
+    reader.push(new Uint8Array(9).fill(0x61));
+    expect(reader.readLine(10)).toBeUndefined();
+    reader.push(Uint8Array.of(0x0a));
+    expect(reader.readLine(10)?.length).toBe(10);
+    reader.push(new Uint8Array(10).fill(0x61));
+    expect(() => reader.readLine(10)).toThrow(expect.objectContaining({ code: "banner-limit" }));
+  });
+
+  it("belong to the caller", () => {
+    const reader = new PacketReader();
+    reader.push(new TextEncoder().encode("one\n"));
+    const line = reader.readLine(255);
+    reader.push(new TextEncoder().encode("two\n"));
+    expect(text(line)).toBe("one\n");
+    expect(text(reader.readLine(255))).toBe("two\n");
+  });
+});
+
+describe("counting", () => {
+  it("numbers packets from 0 on, and counts since the keys", () => {
+    const reader = new PacketReader();
+    expect(reader.sequenceNumber).toBe(-1);
+    reader.push(stream([1, 100]));
+    readAll(reader);
+    expect(reader.sequenceNumber).toBe(1);
+    expect(reader.packetsSinceKeys).toBe(2);
+    expect(reader.bytesSinceKeys).toBe(16 + 112);
+    expect(reader.lastPacketLength).toBe(112);
+  });
+
+  it("gives openers the number, which goes on or restarts with new keys and wraps at 2^32", () => {
+    const numbers: number[] = [];
+    const toy = toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 0 });
+    const opener = {
+      ...toy.opener,
+      open: (sequenceNumber: number, slab: Uint8Array, offset: number, length: number) => {
+        numbers.push(sequenceNumber);
+        return slab.subarray(offset + 4, offset + length);
+      },
+    };
+    const reader = new PacketReader({ start: { sequenceNumber: 0xffff_fffe } });
+    const one = stream([1]);
+    reader.push(one);
+    reader.next();
+    reader.useOpener(opener, { resetSequence: false });
+    reader.push(one);
+    reader.push(one);
+    readAll(reader);
+    reader.useOpener(opener, { resetSequence: true });
+    expect(reader.packetsSinceKeys).toBe(0);
+    reader.push(one);
+    readAll(reader);
+    expect(numbers).toEqual([0xffff_ffff, 0, 0]);
+  });
+
+  it("takes no sequence number twice under the same keys", () => {
+    const reader = new PacketReader({ start: { packetsSinceKeys: 0xffff_ffff } });
+    reader.push(stream([1, 1]));
+    expect(reader.next()).toBeDefined();
+    expect(() => reader.next()).toThrow(expect.objectContaining({ code: "sequence-exhausted" }));
+  });
+
+  it("changes keys between packets only", () => {
+    const reader = new PacketReader();
+    reader.push(stream([100]).subarray(0, 20));
+    reader.next();
+    expect(() =>
+      reader.useOpener(toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 4 }).opener, { resetSequence: true }),
+    ).toThrow(expect.objectContaining({ code: "internal" }));
+  });
+});
+
+/** The code of the error that the first packet raises; `more` or `payload` when there is none. */
+function failure(bytes: Uint8Array, maxPacketLength?: number): string {
+  const reader = new PacketReader(maxPacketLength === undefined ? {} : { maxPacketLength });
+  reader.push(bytes);
+  try {
+    return reader.next() === undefined ? "more" : "payload";
+  } catch (error) {
+    // The stream has lost its place: it stays so.
+    expect(() => reader.next()).toThrow(error);
+    return (error as { code: string }).code;
+  }
+}
+
+function text(line: Uint8Array | undefined): string | undefined {
+  return line && new TextDecoder().decode(line);
+}

@@ -1,0 +1,234 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { PacketWriter } from "../src/index.ts";
+import { countingRandom, newWriter, payloadOf, takeAll, toyCipher } from "./helpers.ts";
+
+const length = (packet: Uint8Array): number => new DataView(packet.buffer, packet.byteOffset).getUint32(0);
+
+describe("the layout of a packet (RFC 4253 §6)", () => {
+  it("is length, padding length, payload, padding, in blocks of 8, with the least padding from 4 on", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 35_000 }), (size) => {
+        const writer = newWriter();
+        writer.write(payloadOf(size));
+        const packet = takeAll(writer);
+        expect(packet.length % 8).toBe(0);
+        expect(packet.length).toBeGreaterThanOrEqual(16);
+        expect(length(packet)).toBe(packet.length - 4);
+        const padding = packet[4];
+        expect(padding).toBeGreaterThanOrEqual(4);
+        expect(padding).toBeLessThan(12);
+        expect(packet.length).toBe(5 + size + padding);
+        expect(Buffer.from(payloadOf(size)).equals(packet.subarray(5, 5 + size))).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it.each([
+    [8, true, 1, 16],
+    [8, false, 1, 12],
+    [16, true, 1, 16],
+    [16, false, 1, 20],
+    [16, true, 7, 16],
+    [16, true, 8, 32],
+    [16, false, 11, 20],
+    [16, false, 12, 36],
+  ])("blocks of %i, length counted %s: a payload of %i bytes makes %i", (blockSize, lengthIsPadded, size, whole) => {
+    const writer = newWriter();
+    writer.useSealer(toyCipher({ blockSize, lengthIsPadded, tagLength: 8 }).sealer, { resetSequence: false });
+    writer.write(payloadOf(size));
+    expect(takeAll(writer).length).toBe(whole + 8);
+  });
+
+  it("fills the padding from the random source, which it asks seldom and whose bytes it uses once", () => {
+    const calls: number[] = [];
+    const random = countingRandom();
+    const writer = new PacketWriter({
+      random: (size) => {
+        calls.push(size);
+        return random(size);
+      },
+    });
+    const paddings = Array.from({ length: 100 }, () => {
+      writer.write(payloadOf(4));
+      return [...takeAll(writer).subarray(9)].join();
+    });
+    expect(new Set(paddings).size).toBe(100);
+    expect(calls.length).toBe(1);
+  });
+
+  it("refuses an empty payload", () => {
+    expect(() => newWriter().write(new Uint8Array(0))).toThrow(expect.objectContaining({ code: "internal" }));
+  });
+});
+
+describe("begin and commit", () => {
+  it("write the same as write", () => {
+    const one = newWriter();
+    const other = newWriter();
+    for (const size of [1, 5, 1000, 40_000]) {
+      one.write(payloadOf(size));
+      other.begin(size).set(payloadOf(size));
+      other.commit();
+    }
+    expect(takeAll(other)).toEqual(takeAll(one));
+  });
+
+  it("must alternate", () => {
+    const writer = newWriter();
+    expect(() => writer.commit()).toThrow(expect.objectContaining({ code: "internal" }));
+    writer.begin(3);
+    expect(() => writer.write(payloadOf(1))).toThrow(expect.objectContaining({ code: "internal" }));
+    expect(() => writer.begin(3)).toThrow(expect.objectContaining({ code: "internal" }));
+    expect(() => writer.writeRaw(payloadOf(1))).toThrow(expect.objectContaining({ code: "internal" }));
+    writer.commit();
+    expect(() => writer.commit()).toThrow(expect.objectContaining({ code: "internal" }));
+  });
+
+  it("keep what is begun out of the output", () => {
+    const writer = newWriter();
+    writer.write(payloadOf(1));
+    writer.begin(3);
+    expect(writer.pending).toBe(16);
+    expect(takeAll(writer).length).toBe(16);
+    writer.commit();
+    expect(takeAll(writer).length).toBe(16);
+  });
+});
+
+describe("the output", () => {
+  it("comes out in order, once, whatever is written and taken", () => {
+    const step = fc.oneof(
+      fc.integer({ min: 1, max: 70_000 }).map((size) => ({ do: "write" as const, size })),
+      fc.integer({ min: 1, max: 300 }).map((size) => ({ do: "write" as const, size })),
+      fc.integer({ min: 0, max: 300 }).map((size) => ({ do: "raw" as const, size })),
+      fc.constant({ do: "take" as const, size: 0 }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        const writer = newWriter();
+        // The twin writes one thing at a time into a slab of its own.
+        const twin = newWriter();
+        const taken: Uint8Array[] = [];
+        const copies: Uint8Array[] = [];
+        const expected: Uint8Array[] = [];
+        for (const [i, one] of steps.entries()) {
+          if (one.do === "take") {
+            const output = writer.takeOutput();
+            if (output) {
+              taken.push(output);
+              copies.push(output.slice());
+            }
+            continue;
+          }
+          if (one.do === "raw") {
+            writer.writeRaw(payloadOf(one.size, i));
+            twin.writeRaw(payloadOf(one.size, i));
+          } else {
+            writer.write(payloadOf(one.size, i));
+            twin.write(payloadOf(one.size, i));
+          }
+          expected.push(takeAll(twin));
+          expect(writer.pending).toBe(sum(expected) - sum(taken));
+        }
+        for (let output = writer.takeOutput(); output !== undefined; output = writer.takeOutput()) {
+          taken.push(output);
+          copies.push(output.slice());
+        }
+        expect(writer.pending).toBe(0);
+        expect(Buffer.concat(taken).equals(Buffer.concat(expected))).toBe(true);
+        // What was handed over stays as it was.
+        expect(Buffer.concat(taken).equals(Buffer.concat(copies))).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("is mostly one piece: the identification string and the packets after it", () => {
+    const writer = newWriter();
+    writer.writeRaw(new TextEncoder().encode("SSH-2.0-Nacre\r\n"));
+    writer.write(payloadOf(1000));
+    writer.write(payloadOf(10));
+    expect(writer.takeOutput()?.length).toBe(15 + 1016 + 24);
+    expect(writer.takeOutput()).toBeUndefined();
+  });
+
+  it("holds packets at multiples of 4 bytes after a line of any length", () => {
+    for (let size = 0; size < 9; size++) {
+      const offsets: number[] = [];
+      const toy = toyCipher({ blockSize: 8, lengthIsPadded: false, tagLength: 7 });
+      const writer = newWriter();
+      writer.useSealer(
+        {
+          ...toy.sealer,
+          seal: (_number, slab, offset) => {
+            offsets.push(slab.byteOffset + offset);
+          },
+        },
+        { resetSequence: false },
+      );
+      writer.writeRaw(payloadOf(size));
+      for (let i = 0; i < 5; i++) writer.write(payloadOf(100 + i));
+      expect(offsets.every((offset) => offset % 4 === 0)).toBe(true);
+      expect(takeAll(writer).length).toBe(size + 5 * (4 + 112 + 7));
+    }
+  });
+});
+
+describe("counting", () => {
+  it("numbers packets from 0 on, and counts packets and bytes since the keys", () => {
+    const writer = newWriter();
+    expect(writer.sequenceNumber).toBe(-1);
+    writer.write(payloadOf(1));
+    writer.write(payloadOf(100));
+    expect(writer.sequenceNumber).toBe(1);
+    expect(writer.packetsSinceKeys).toBe(2);
+    expect(writer.bytesSinceKeys).toBe(16 + 112);
+    expect(writer.lastPacketLength).toBe(112);
+  });
+
+  it("goes on with new keys, or restarts at 0 when told to", () => {
+    const numbers: number[] = [];
+    const sealer = {
+      ...toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 4 }).sealer,
+      seal: (sequenceNumber: number) => {
+        numbers.push(sequenceNumber);
+      },
+    };
+    const writer = newWriter();
+    writer.write(payloadOf(1));
+    writer.useSealer(sealer, { resetSequence: false });
+    expect(writer.packetsSinceKeys).toBe(0);
+    expect(writer.bytesSinceKeys).toBe(0);
+    writer.write(payloadOf(1));
+    expect(writer.lastPacketLength).toBe(20);
+    expect(writer.bytesSinceKeys).toBe(16);
+    writer.useSealer(sealer, { resetSequence: true });
+    writer.write(payloadOf(1));
+    writer.write(payloadOf(1));
+    expect(numbers).toEqual([1, 0, 1]);
+  });
+
+  it("wraps the sequence number at 2^32", () => {
+    const writer = new PacketWriter({ random: countingRandom(), start: { sequenceNumber: 0xffff_ffff } });
+    writer.write(payloadOf(1));
+    expect(writer.sequenceNumber).toBe(0xffff_ffff);
+    writer.write(payloadOf(1));
+    expect(writer.sequenceNumber).toBe(0);
+  });
+
+  it("uses no sequence number twice under the same keys", () => {
+    const writer = new PacketWriter({ random: countingRandom(), start: { packetsSinceKeys: 0xffff_ffff } });
+    writer.write(payloadOf(1));
+    expect(() => writer.write(payloadOf(1))).toThrow(expect.objectContaining({ code: "sequence-exhausted" }));
+    expect(() => writer.begin(1)).toThrow(expect.objectContaining({ code: "sequence-exhausted" }));
+    writer.useSealer(toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 4 }).sealer, { resetSequence: false });
+    writer.write(payloadOf(1));
+    expect(writer.packetsSinceKeys).toBe(1);
+  });
+});
+
+function sum(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((total, piece) => total + piece.length, 0);
+}
