@@ -1,0 +1,104 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { deriveKey, deriveKeys, exchangeHash, type HashFunction, type KeyLetter } from "../src/index.ts";
+
+interface Vector {
+  readonly hash: string;
+  readonly sharedSecret: string;
+  readonly exchangeHash: string;
+  readonly sessionId: string;
+  readonly letter: KeyLetter;
+  readonly length: number;
+  readonly key: string;
+}
+
+const { vectors } = JSON.parse(readFileSync(new URL("../../../test-vectors/kdf.json", import.meta.url), "utf8")) as {
+  readonly vectors: readonly Vector[];
+};
+
+const hash =
+  (name: string): HashFunction =>
+  (message) =>
+    new Uint8Array(createHash(name).update(message).digest());
+const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
+
+describe("deriveKey (RFC 4253 §7.2)", () => {
+  it.each(vectors)("gives OpenSSL's key $letter of $length bytes with $hash", (vector) => {
+    const source = {
+      hash: hash(vector.hash),
+      sharedSecret: fromHex(vector.sharedSecret),
+      exchangeHash: fromHex(vector.exchangeHash),
+      sessionId: fromHex(vector.sessionId),
+    };
+    expect(deriveKey(source, vector.letter, vector.length)).toEqual(fromHex(vector.key));
+  });
+
+  it("gives prefixes of one another, and nothing for length 0", () => {
+    const source = {
+      hash: hash("sha256"),
+      sharedSecret: fromHex("0000000107"),
+      exchangeHash: new Uint8Array(32).fill(1),
+      sessionId: new Uint8Array(32).fill(2),
+    };
+    const long = deriveKey(source, "C", 300);
+    for (const length of [0, 1, 31, 32, 33, 64, 96, 97, 299])
+      expect(deriveKey(source, "C", length)).toEqual(long.slice(0, length));
+  });
+});
+
+describe("deriveKeys", () => {
+  it("takes A, C, E for client to server and B, D, F for server to client", () => {
+    const source = {
+      hash: hash("sha512"),
+      sharedSecret: fromHex("000000020080"),
+      exchangeHash: new Uint8Array(64).fill(3),
+      sessionId: new Uint8Array(64).fill(4),
+    };
+    expect(
+      deriveKeys(source, {
+        clientToServer: { ivLength: 12, keyLength: 32, macKeyLength: 0 },
+        serverToClient: { ivLength: 16, keyLength: 24, macKeyLength: 64 },
+      }),
+    ).toEqual({
+      clientToServer: {
+        iv: deriveKey(source, "A", 12),
+        key: deriveKey(source, "C", 32),
+        macKey: new Uint8Array(0),
+      },
+      serverToClient: {
+        iv: deriveKey(source, "B", 16),
+        key: deriveKey(source, "D", 24),
+        macKey: deriveKey(source, "F", 64),
+      },
+    });
+  });
+});
+
+describe("exchangeHash (RFC 4253 §8)", () => {
+  it("hashes strings with their lengths, and the method's part and K as they stand", () => {
+    const bytes = fc.uint8Array({ maxLength: 300 });
+    fc.assert(
+      fc.property(bytes, bytes, bytes, bytes, bytes, bytes, bytes, (vc, vs, ic, is, ks, exchange, k) => {
+        const twin = createHash("sha256");
+        for (const part of [vc, vs, ic, is, ks]) {
+          const length = Buffer.alloc(4);
+          length.writeUInt32BE(part.length);
+          twin.update(length).update(part);
+        }
+        twin.update(exchange).update(k);
+        const h = exchangeHash(hash("sha256"), {
+          clientVersion: vc,
+          serverVersion: vs,
+          clientKexInit: ic,
+          serverKexInit: is,
+          hostKey: ks,
+          exchange,
+          sharedSecret: k,
+        });
+        expect(h).toEqual(new Uint8Array(twin.digest()));
+      }),
+    );
+  });
+});
