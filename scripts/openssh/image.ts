@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { canInstallPackages, installPackages } from "./debian.ts";
 import { cacheFolder, type Engine } from "./engine.ts";
@@ -61,12 +61,11 @@ async function makeBaseImage({ program, env }: Engine, why: string): Promise<voi
     }
     await installPackages(["mmdebstrap"]);
   }
-  const folder = await mkdtemp(join(cacheFolder(), "base-"));
+  const archive = join(cacheFolder(), "base.tar");
   try {
-    const archive = join(folder, "base.tar");
     await must(["mmdebstrap", "--variant=minbase", "trixie", archive], { timeoutMs: 900_000 });
     await must([program, "import", archive, baseImage], { env, timeoutMs: 300_000 });
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(archive, { force: true });
   }
 }

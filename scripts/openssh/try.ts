@@ -2,22 +2,24 @@
  * A server to play with until Ctrl-C: `tsx scripts/openssh/try.ts [sshd_config line]…`, for example
  * `tsx scripts/openssh/try.ts "AuthenticationMethods publickey,password" "LogLevel DEBUG2"`.
  */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ensureContainer } from "./container.ts";
+import { cacheFolder } from "./engine.ts";
 import { must } from "./run.ts";
 import { authorizeKey, password, startSshd } from "./sshd.ts";
 
+const container = await ensureContainer();
 const interrupted = new Promise<void>((resolve) => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => resolve());
 });
-
-const container = await ensureContainer();
-const folder = await mkdtemp(join(tmpdir(), "nacre-try-"));
+// Nothing else keeps the process.
+const awake = setInterval(() => {}, 60_000);
 try {
-  const key = join(folder, "id_ed25519");
-  await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "try", "-f", key]);
+  // The same key each time, so that a command line typed once works again.
+  const key = join(cacheFolder(), "try_ed25519");
+  if (!existsSync(key)) await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "try", "-f", key]);
   await authorizeKey("alice", await readFile(`${key}.pub`, "utf8"));
   const sshd = await startSshd({ config: process.argv.slice(2) });
   console.log(`${container.description}
@@ -34,11 +36,8 @@ ${sshd.hostPublicKeys.map((line) => `  ${line}`).join("\n")}
   ssh -p ${sshd.port} -i ${key} alice@${sshd.host}
 
 Ctrl-C ends it.`);
-  // Nothing else keeps the process.
-  const awake = setInterval(() => {}, 60_000);
   await interrupted;
-  clearInterval(awake);
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  clearInterval(awake);
   await container.stop();
 }

@@ -10,9 +10,10 @@
 #   authorize-key NAME                 public key lines on standard input
 set -eu
 
+# Zombies do not count: some machines' first process takes its time to collect them.
 descendants() {
   local pid
-  for pid in $(pgrep -P "$1"); do
+  for pid in $(ps --ppid "$1" -o pid=,stat= | awk '$2 !~ /^Z/ { print $1 }'); do
     echo "$pid"
     descendants "$pid"
   done
@@ -78,7 +79,7 @@ stop() {
   kill -STOP "$listener" 2>/dev/null || return 0
   kill -KILL $(descendants "$listener") "$listener" 2>/dev/null || true
   for _ in $(seq 250); do
-    if ! kill -0 "$listener" 2>/dev/null; then
+    if ! ps -p "$listener" -o stat= | grep -q '^[^Z]'; then
       rm -f "$1/sshd.pid"
       return 0
     fi
