@@ -1,1 +1,20 @@
-export {};
+export { SshError, type SshErrorCode, type Culprit, escapeText } from "@nacre/wire";
+export type { Limits, KeyLogPort, TracePort, TraceRecord } from "@nacre/session";
+export { Channel, type ChannelHandler } from "./channel.ts";
+export { Client, connect, connectDuplex, type ProcessMaker } from "./client.ts";
+export type { ConnectionInfo } from "./driver.ts";
+export type { ByteStreams, Duplex, DuplexHandler } from "./duplex.ts";
+export { pinnedHostKey } from "./host-keys.ts";
+export type {
+  ConnectOptions,
+  ExecOptions,
+  ExecResult,
+  Exit,
+  HostKey,
+  HostKeyVerifier,
+  PromptRequest,
+  PtyOptions,
+  RemoteIdentity,
+  SpawnOptions,
+} from "./options.ts";
+export { Process } from "./process.ts";

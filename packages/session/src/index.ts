@@ -1,1 +1,3 @@
-export {};
+export { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "./client-session.ts";
+export { defaultLimits, type Limits } from "./limits.ts";
+export type { KeyLogPort, TracePort, TraceRecord } from "./trace.ts";

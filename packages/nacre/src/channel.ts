@@ -1,0 +1,111 @@
+import { SshError } from "@nacre/wire";
+import type { Driver } from "./driver.ts";
+import type { Exit } from "./options.ts";
+
+/** What a channel tells its user. */
+export interface ChannelHandler {
+  /** Bytes, which the handler may keep. Their window credit returns when they are reported as `consumed`. */
+  data(stream: "stdout" | "stderr", bytes: Uint8Array): void;
+  /** After a `write` that took less than all: there is room again. */
+  writable(): void;
+  /** The other side sends no more data. */
+  eof(): void;
+  /** The last call. `error` tells why, where the connection ended before the channel. */
+  closed(exit: Exit, error: SshError | undefined): void;
+}
+
+const NOBODY: ChannelHandler = { data() {}, writable() {}, eof() {}, closed() {} };
+
+/** An open session channel, with callbacks: what the streams of the Web and of Node are made of. */
+export class Channel {
+  readonly id: number;
+  /** Resolves when the channel is closed; rejects when the connection ended first. Handled: it may be left alone. */
+  readonly exit: Promise<Exit>;
+  handler: ChannelHandler = NOBODY;
+  readonly #driver: Driver;
+  readonly #replies = new Map<number, { resolve: (success: boolean) => void; reject: (error: SshError) => void }>();
+  #exit: Exit = { status: undefined, signal: undefined, coreDumped: false };
+  #closed = false;
+  #settle!: (error: SshError | undefined) => void;
+
+  constructor(driver: Driver, id: number) {
+    this.#driver = driver;
+    this.id = id;
+    this.exit = new Promise((resolve, reject) => {
+      this.#settle = (error) => (error === undefined ? resolve(this.#exit) : reject(error));
+    });
+    this.exit.catch(() => {});
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Sends bytes, copying them; returns how many were taken. `writable` follows when it was not all. */
+  write(bytes: Uint8Array): number {
+    if (this.#closed) throw this.#closedError();
+    const taken = this.#driver.session.connection.write(this.id, bytes);
+    this.#driver.touch();
+    return taken;
+  }
+
+  /** Says that no more will be written. */
+  end(): void {
+    if (this.#closed) return;
+    this.#driver.session.connection.sendEof(this.id);
+    this.#driver.touch();
+  }
+
+  /** Closes the channel; what runs behind it is usually hung up. */
+  close(): void {
+    if (this.#closed) return;
+    this.#driver.session.connection.close(this.id);
+    this.#driver.touch();
+  }
+
+  /** Returns the window credit of that many bytes. */
+  consumed(bytes: number): void {
+    if (this.#closed) return;
+    this.#driver.session.connection.consumed(this.id, bytes);
+    this.#driver.touch();
+  }
+
+  /** Sends a channel request that wants no reply. */
+  notify(type: string, data: Uint8Array): void {
+    if (this.#closed) return;
+    this.#driver.session.connection.request(this.id, type, data, { wantReply: false });
+    this.#driver.touch();
+  }
+
+  /** Sends a channel request; rejects with `channel-request-failed` when it is refused. */
+  async request(type: string, data: Uint8Array): Promise<void> {
+    if (this.#closed) throw this.#closedError();
+    const id = this.#driver.session.connection.request(this.id, type, data, { wantReply: true });
+    this.#driver.touch();
+    const success = await new Promise<boolean>((resolve, reject) => this.#replies.set(id, { resolve, reject }));
+    if (!success) throw new SshError("channel-request-failed", `the server refused the request "${type}"`);
+  }
+
+  /** For the driver: what the session told about this channel. */
+  onReply(request: number, success: boolean): void {
+    this.#replies.get(request)?.resolve(success);
+    this.#replies.delete(request);
+  }
+
+  onExit(exit: Exit): void {
+    this.#exit = exit;
+  }
+
+  onClosed(error: SshError | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const { reject } of this.#replies.values()) reject(error ?? this.#closedError());
+    this.#replies.clear();
+    this.#settle(error);
+    this.handler.closed(this.#exit, error);
+  }
+
+  #closedError(): SshError {
+    return new SshError("channel-closed", "the channel is closed: the command has ended, or the server closed it");
+  }
+}

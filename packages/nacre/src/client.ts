@@ -1,0 +1,184 @@
+import { encodeTerminalModes } from "@nacre/connection";
+import { concatBytes, envRequest, execRequest, ptyRequest, SshError, subsystemRequest, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
+import type { Channel } from "./channel.ts";
+import { type ConnectionInfo, Driver } from "./driver.ts";
+import { type ByteStreams, type Duplex, webDuplex } from "./duplex.ts";
+import type { ConnectOptions, ExecOptions, ExecResult, PtyOptions, SpawnOptions } from "./options.ts";
+import { Process } from "./process.ts";
+
+/** How a client makes a running command of a channel: `Process` with Web streams, or another kind with Node's. */
+export type ProcessMaker<P> = (channel: Channel) => P;
+
+/** An SSH connection that is logged in. Any number of commands may run over it at once. */
+export class Client<P = Process> implements AsyncDisposable {
+  /** Versions, algorithms and host key of this connection. */
+  readonly info: ConnectionInfo;
+  /** Resolves with the reason when the connection has ended: code `closed` where `close` was called. Never rejects. */
+  readonly ended: Promise<SshError>;
+  readonly #driver: Driver;
+  readonly #makeProcess: ProcessMaker<P>;
+  /** A session channel opened in the flight of the login, for the first command. */
+  #early: Promise<Channel> | undefined;
+
+  /** Use `connect`, or `connectDuplex` for another kind of byte connection. */
+  constructor(driver: Driver, info: ConnectionInfo, makeProcess: ProcessMaker<P>, early: Promise<Channel> | undefined) {
+    this.#driver = driver;
+    this.info = info;
+    this.ended = driver.ended;
+    this.#makeProcess = makeProcess;
+    this.#early = early;
+  }
+
+  /**
+   * Runs a command to its end and returns what it printed, as text (UTF-8; `{ encoding: "bytes" }` for bytes), and how it
+   * ended. A status other than 0 is a result, not an error. Throws `output-limit`, `aborted`, `channel-open-failed`,
+   * `channel-request-failed`, or what ended the connection.
+   */
+  exec(command: string | Uint8Array, options?: ExecOptions & { readonly encoding?: "utf8" }): Promise<ExecResult<string>>;
+  exec(command: string | Uint8Array, options: ExecOptions & { readonly encoding: "bytes" }): Promise<ExecResult<Uint8Array>>;
+  async exec(
+    command: string | Uint8Array,
+    options: ExecOptions & { readonly encoding?: "utf8" | "bytes" } = {},
+  ): Promise<ExecResult<string | Uint8Array>> {
+    const result = await this.#withSession(options, (channel) => collect(channel, command, options));
+    if (options.encoding === "bytes") return result;
+    return { ...result, stdout: utf8DecodeLossy(result.stdout), stderr: utf8DecodeLossy(result.stderr) };
+  }
+
+  /** Starts a command and returns it running, with streams for its input, output and errors. */
+  spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
+    return this.#start(options, "exec", execRequest.encode({ command: toBytes(command) }));
+  }
+
+  /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */
+  shell(options: SpawnOptions = {}): Promise<P> {
+    return this.#start({ pty: true, ...options }, "shell", new Uint8Array());
+  }
+
+  /** Starts a subsystem: `"sftp"`. */
+  subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
+    return this.#start(options, "subsystem", subsystemRequest.encode({ name }));
+  }
+
+  /** Agrees on new keys now, before a limit asks for it. */
+  rekey(): void {
+    this.#driver.session.rekey();
+    this.#driver.touch();
+  }
+
+  /** Says goodbye and resolves when the connection and all it held are released. Running commands end with `closed`. */
+  close(): Promise<void> {
+    return this.#driver.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #start(options: SpawnOptions, type: string, data: Uint8Array): Promise<P> {
+    return this.#withSession(options, async (channel) => {
+      const process = this.#makeProcess(channel);
+      await begin(channel, options, type, data);
+      return process;
+    });
+  }
+
+  /** Opens a session channel for `use`; when that fails or is aborted, the channel is closed. */
+  async #withSession<T>(options: SpawnOptions, use: (channel: Channel) => Promise<T>): Promise<T> {
+    const { signal } = options;
+    if (signal?.aborted) throw abortError(signal);
+    const opening = this.#early ?? this.#driver.openSession();
+    this.#early = undefined;
+    let onAbort = (): void => {};
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => reject(abortError(signal));
+    });
+    signal?.addEventListener("abort", onAbort);
+    try {
+      return await Promise.race([opening.then(use), aborted]);
+    } catch (error) {
+      opening.then(
+        (channel) => channel.close(),
+        () => {},
+      );
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+}
+
+/**
+ * Connects over a pair of byte streams, verifies the host key, and logs in. Throws an `SshError` whose `code` and
+ * `culprit` tell why it could not.
+ */
+export function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
+  return connectDuplex(webDuplex(streams), options, (channel) => new Process(channel));
+}
+
+/** `connect` for any kind of byte connection and of process: what `@nacre/node` is made with. */
+export async function connectDuplex<P>(duplex: Duplex, options: ConnectOptions, makeProcess: ProcessMaker<P>): Promise<Client<P>> {
+  const driver = new Driver(duplex, options);
+  const early = options.earlyChannel === false ? undefined : driver.openSession();
+  early?.catch(() => {}); // Whoever asks for the first command learns of it.
+  const info = await driver.start();
+  return new Client(driver, info, makeProcess, early);
+}
+
+/** Sends what prepares a command and the command itself in one flight, and waits for the replies. */
+async function begin(channel: Channel, options: SpawnOptions, type: string, data: Uint8Array): Promise<void> {
+  for (const [name, value] of Object.entries(options.env ?? {})) channel.notify("env", envRequest.encode({ name, value }));
+  const replies: Promise<void>[] = [];
+  if (options.pty) replies.push(channel.request("pty-req", encodePty(options.pty === true ? {} : options.pty)));
+  replies.push(channel.request(type, data));
+  await Promise.all(replies);
+}
+
+function encodePty({ term = "xterm-256color", columns = 80, rows = 24, modes = {} }: PtyOptions): Uint8Array {
+  return ptyRequest.encode({ term, columns, rows, widthPixels: 0, heightPixels: 0, modes: encodeTerminalModes(modes) });
+}
+
+const MAX_OUTPUT = 64 * 1024 * 1024;
+
+/** Runs a command on a channel to its end, holding what it prints. */
+function collect(channel: Channel, command: string | Uint8Array, options: ExecOptions): Promise<ExecResult<Uint8Array>> {
+  const limit = options.maxOutput ?? MAX_OUTPUT;
+  const kept: Record<"stdout" | "stderr", Uint8Array[]> = { stdout: [], stderr: [] };
+  let size = 0;
+  let input = toBytes(options.input ?? "");
+
+  return new Promise((resolve, reject) => {
+    const feed = (): void => {
+      input = input.subarray(channel.write(input));
+      if (input.length === 0) channel.end();
+    };
+    channel.handler = {
+      data(stream, bytes) {
+        size += bytes.length;
+        if (size > limit) {
+          reject(new SshError("output-limit", `the command printed more than ${limit} bytes: use spawn, or raise maxOutput`));
+          channel.close();
+          return;
+        }
+        kept[stream].push(bytes);
+        channel.consumed(bytes.length);
+      },
+      writable: feed,
+      eof() {},
+      closed(exit, error) {
+        if (error !== undefined) reject(error);
+        else resolve({ ...exit, stdout: concatBytes(...kept.stdout), stderr: concatBytes(...kept.stderr) });
+      },
+    };
+    begin(channel, options, "exec", execRequest.encode({ command: toBytes(command) })).catch(reject);
+    feed();
+  });
+}
+
+function toBytes(value: string | Uint8Array): Uint8Array {
+  return typeof value === "string" ? utf8Encode(value) : value;
+}
+
+function abortError(signal: AbortSignal | undefined): SshError {
+  return new SshError("aborted", "the command was aborted; its channel is closed", { cause: signal?.reason });
+}

@@ -1,0 +1,33 @@
+import {
+  aes128Ctr,
+  aes128Gcm,
+  aes192Ctr,
+  aes256Ctr,
+  aes256Gcm,
+  chacha20Poly1305,
+  hmacSha256,
+  hmacSha256Etm,
+  hmacSha512,
+  hmacSha512Etm,
+} from "@nacre/ciphers";
+import { curve25519Sha256, curve25519Sha256Libssh } from "@nacre/kex";
+import {
+  ecdsaNistp256,
+  ecdsaNistp384,
+  ecdsaNistp521,
+  ed25519,
+  rsaSha2_256,
+  rsaSha2_512,
+} from "@nacre/keys";
+import type { TransportAlgorithms } from "@nacre/transport";
+
+/**
+ * What a client offers when nobody says otherwise, preferred first: everything that is safe, on noble alone.
+ * chacha20-poly1305 comes first, since it is the fastest that portable code has.
+ */
+export const defaultAlgorithms: TransportAlgorithms = {
+  kex: [curve25519Sha256, curve25519Sha256Libssh],
+  hostKeys: [ed25519, ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, rsaSha2_512, rsaSha2_256],
+  ciphers: [chacha20Poly1305, aes128Gcm, aes256Gcm, aes128Ctr, aes192Ctr, aes256Ctr],
+  macs: [hmacSha256Etm, hmacSha512Etm, hmacSha256, hmacSha512],
+};

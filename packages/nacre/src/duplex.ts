@@ -1,0 +1,125 @@
+/** What a byte connection tells its user. */
+export interface DuplexHandler {
+  /** Bytes from the peer. They are the handler's only until it returns. */
+  data(chunk: Uint8Array): void;
+  /** After a `write` that returned false: there is room again. */
+  drained(): void;
+  /** The peer will send no more. */
+  ended(): void;
+  /** The connection broke. Nothing follows. */
+  failed(cause: unknown): void;
+}
+
+/**
+ * A byte connection as Nacre drives it: callbacks, and no promise for each chunk. `webDuplex` makes one of a pair of Web
+ * streams; `@nacre/node` makes one of a socket.
+ */
+export interface Duplex {
+  /** Called once, first. Bytes may arrive from then on, but never before this returns. */
+  open(handler: DuplexHandler): void;
+  /** Sends bytes, which are the connection's from then on. False asks the caller to wait for `drained`. */
+  write(bytes: Uint8Array): boolean;
+  /** Asks for no more `data` until `resume`; what is under way may still come. */
+  pause(): void;
+  resume(): void;
+  /** Sends what was written and closes. Resolves when all is released, within a bounded time; never rejects. */
+  close(): Promise<void>;
+}
+
+/** A pair of byte streams: `{ readable, writable }` of a WebTransport, a TransformStream, a Deno connection, … */
+export interface ByteStreams {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+}
+
+/** A byte connection over a pair of Web streams. Both are locked until it is closed. */
+export function webDuplex(streams: ByteStreams): Duplex {
+  return new WebDuplex(streams);
+}
+
+/** How long closing waits for the other side to take what was written: milliseconds. */
+const CLOSE_TIMEOUT = 2000;
+
+class WebDuplex implements Duplex {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #handler: DuplexHandler | undefined;
+  #resume: (() => void) | undefined;
+  #resumed: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(streams: ByteStreams) {
+    this.#reader = streams.readable.getReader();
+    this.#writer = streams.writable.getWriter();
+  }
+
+  open(handler: DuplexHandler): void {
+    this.#handler = handler;
+    this.#writer.closed.catch((cause: unknown) => this.#fail(cause));
+    void this.#readAll(handler);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.#writer.write(bytes).catch(() => {}); // The failure comes through `closed`.
+    if ((this.#writer.desiredSize ?? 0) > 0) return true;
+    this.#writer.ready.then(
+      () => this.#handler?.drained(),
+      () => {},
+    );
+    return false;
+  }
+
+  pause(): void {
+    this.#resumed ??= new Promise((resolve) => {
+      this.#resume = resolve;
+    });
+  }
+
+  resume(): void {
+    this.#resume?.();
+    this.#resumed = undefined;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeBoth();
+    return this.#closing;
+  }
+
+  async #readAll(handler: DuplexHandler): Promise<void> {
+    try {
+      for (;;) {
+        await this.#resumed;
+        const { done, value } = await this.#reader.read();
+        if (this.#closing !== undefined) return;
+        if (done) {
+          handler.ended();
+          return;
+        }
+        handler.data(value);
+      }
+    } catch (cause) {
+      this.#fail(cause);
+    }
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#closing === undefined) this.#handler?.failed(cause);
+  }
+
+  async #closeBoth(): Promise<void> {
+    this.resume();
+    await withinBound(this.#writer.close());
+    await withinBound(this.#reader.cancel());
+    this.#writer.releaseLock();
+    this.#reader.releaseLock();
+  }
+}
+
+async function withinBound(work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CLOSE_TIMEOUT);
+  });
+  await Promise.race([work.catch(() => {}), late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,23 @@
+import { equalBytes, SshError, utf8Encode } from "@nacre/wire";
+import type { HostKeyVerifier } from "./options.ts";
+
+/**
+ * Accepts the host keys with these fingerprints (`"SHA256:…"`, as `ssh-keygen -l` prints them) and no other.
+ * Throws `usage` for what is no SHA-256 fingerprint.
+ */
+export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifier {
+  for (const fingerprint of fingerprints) {
+    if (!/^SHA256:[A-Za-z0-9+/]{43}$/.test(fingerprint)) {
+      throw new SshError("usage", `"${fingerprint}" is no fingerprint: it should look like SHA256:… as ssh-keygen -l prints it`);
+    }
+  }
+  const pinned = fingerprints.map(utf8Encode);
+  return ({ fingerprint }) => {
+    const presented = utf8Encode(fingerprint);
+    if (pinned.some((one) => equalBytes(one, presented))) return true;
+    throw new SshError(
+      "host-key-refused",
+      `the server's host key ${fingerprint} is not the one expected (${fingerprints.join(", ")}): either it was changed, or this is another server`,
+    );
+  };
+}

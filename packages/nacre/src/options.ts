@@ -1,0 +1,118 @@
+import type { PrivateKey, PublicKey } from "@nacre/keys";
+import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
+import type { TransportAlgorithms } from "@nacre/transport";
+import type { Prompt, RandomSource } from "@nacre/wire";
+
+/** A host key that the server has proved to hold, to be decided about. */
+export interface HostKey {
+  /** The signature algorithm it proved itself with: `"rsa-sha2-512"`. */
+  readonly algorithm: string;
+  /** Public key blob (RFC 4253 §6.6). */
+  readonly blob: Uint8Array;
+  /** `"SHA256:…"`, as `ssh-keygen -l` prints it. */
+  readonly fingerprint: string;
+}
+
+/**
+ * Decides whether a host key is the host's. Only `true` accepts; anything else, an exception included, refuses: an
+ * `SshError` that it throws is the one that `connect` rejects with.
+ */
+export type HostKeyVerifier = (hostKey: HostKey) => boolean | Promise<boolean>;
+
+/** A key to log in with whose private half is elsewhere, or locked: an agent, a hardware key, an encrypted file. */
+export interface RemoteIdentity {
+  readonly publicKey: PublicKey;
+  /** For people. */
+  readonly comment?: string;
+  /**
+   * The signature blob over `data` with the signature algorithm of that name. `undefined` gives this key up and goes on
+   * with the next; a rejection ends the login.
+   */
+  sign(algorithm: string, data: Uint8Array): Promise<Uint8Array | undefined>;
+}
+
+/** What a server asks with keyboard-interactive (RFC 4256). The texts come from the server: escape them before showing them. */
+export interface PromptRequest {
+  readonly name: string;
+  readonly instruction: string;
+  readonly prompts: readonly Prompt[];
+}
+
+type Answer<T> = T | undefined | Promise<T | undefined>;
+
+/** Everything `connect` needs to know but the bytes' way. */
+export interface ConnectOptions {
+  /** Who to log in as. */
+  readonly user: string;
+  /** Required: a client without a host-key decision does not connect. See `pinnedHostKey`. */
+  readonly hostKey: HostKeyVerifier;
+  /** Keys to log in with, in the order in which to try them. */
+  readonly identities?: readonly (PrivateKey | RemoteIdentity)[];
+  /** The password, or how to get it (`attempt` counts from 1; `undefined` gives up). A given one also answers a lone hidden prompt. */
+  readonly password?: string | ((attempt: number) => Answer<string>);
+  /** Called when the server wants a new password. Without it such a login fails. */
+  readonly changePassword?: (prompt: string) => Answer<{ readonly oldPassword: string; readonly newPassword: string }>;
+  /** Answers keyboard-interactive prompts, one response each; `undefined` gives up. */
+  readonly prompts?: (request: PromptRequest) => Answer<readonly string[]>;
+  /** Called with what the server wants shown before login. From the server: escape it before showing it. */
+  readonly banner?: (text: string) => void;
+  /** What to offer, preferred first. The default is `defaultAlgorithms` of `nacre/defaults`. */
+  readonly algorithms?: TransportAlgorithms;
+  /** Bounds, where the defaults do not suit. */
+  readonly limits?: Partial<Limits>;
+  /** Refuse servers without strict key exchange (CVE-2023-48795). */
+  readonly requireStrictKex?: boolean;
+  /** Aborts connecting; has no effect afterwards. */
+  readonly signal?: AbortSignal;
+  /** Open a first session channel in the same flight as the login, which saves a round trip (default true). */
+  readonly earlyChannel?: boolean;
+  /** Receives each packet as it goes by, described without secrets. */
+  readonly trace?: TracePort;
+  /** Receives secrets, for Wireshark. */
+  readonly keyLog?: KeyLogPort;
+  /** Random bytes; the platform's `crypto.getRandomValues` by default. For tests that replay. */
+  readonly random?: RandomSource;
+}
+
+/** A pseudo-terminal (RFC 4254 §6.2). */
+export interface PtyOptions {
+  /** TERM; `"xterm-256color"` by default. */
+  readonly term?: string;
+  /** Characters; 80 × 24 by default. */
+  readonly columns?: number;
+  readonly rows?: number;
+  /** Terminal modes by their names in RFC 4254 §8: `{ ECHO: 0 }`. */
+  readonly modes?: Readonly<Record<string, number>>;
+}
+
+/** How a command is run. */
+export interface SpawnOptions {
+  /** Environment variables; a server takes only those that it was told to (`AcceptEnv`). */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Asks for a pseudo-terminal; `true` for the defaults. */
+  readonly pty?: PtyOptions | boolean;
+  /** Aborting closes the command's channel. */
+  readonly signal?: AbortSignal;
+}
+
+/** How a command is run to its end. */
+export interface ExecOptions extends SpawnOptions {
+  /** What the command reads; nothing by default. */
+  readonly input?: string | Uint8Array;
+  /** Bytes of output and of errors to hold at most; more ends the command with `output-limit`. 64 MiB by default. */
+  readonly maxOutput?: number;
+}
+
+/** How a command ended (RFC 4254 §6.10). All is `undefined` when the server did not tell. */
+export interface Exit {
+  readonly status: number | undefined;
+  /** Without "SIG": `"KILL"`. */
+  readonly signal: string | undefined;
+  readonly coreDumped: boolean;
+}
+
+/** What a command that ran to its end left. */
+export interface ExecResult<T> extends Exit {
+  readonly stdout: T;
+  readonly stderr: T;
+}

@@ -1,0 +1,73 @@
+import { breakRequest, SshError, signalRequest, windowChange } from "@nacre/wire";
+import type { Channel } from "./channel.ts";
+import type { Exit } from "./options.ts";
+import { Input, Output } from "./streams.ts";
+
+/** What is kept of the error output that nobody has asked for: bytes. What comes after is dropped. */
+const UNREAD_STDERR = 256 * 1024;
+
+/** A running remote command, with Web streams. */
+export class Process implements AsyncDisposable {
+  /** What the command reads. Closing it says that no more will come. */
+  readonly stdin: WritableStream<Uint8Array>;
+  /** What the command prints. Read it, or cancel it: unread output stops the command, as with a local pipe. */
+  readonly stdout: ReadableStream<Uint8Array>;
+  /** How the command ended; rejects when the connection ended first. */
+  readonly exit: Promise<Exit>;
+  readonly #channel: Channel;
+  readonly #stderr: Output;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+    this.exit = channel.exit;
+    const stdout = new Output((bytes) => channel.consumed(bytes), Number.POSITIVE_INFINITY);
+    this.#stderr = new Output((bytes) => channel.consumed(bytes), UNREAD_STDERR);
+    const input = new Input(channel);
+    this.stdout = stdout.stream;
+    this.stdin = input.stream;
+    channel.handler = {
+      data: (stream, bytes) => (stream === "stdout" ? stdout : this.#stderr).push(bytes),
+      writable: () => input.writable(),
+      eof: () => {
+        stdout.end();
+        this.#stderr.end();
+      },
+      closed: (_, error) => {
+        stdout.end(error);
+        this.#stderr.end(error);
+        input.closed(error ?? new SshError("channel-closed", "the command has ended: it reads no more input"));
+      },
+    };
+  }
+
+  /** What the command prints to its error output. Until it is first looked at, at most 256 KiB are kept and the rest is dropped. */
+  get stderr(): ReadableStream<Uint8Array> {
+    this.#stderr.open();
+    return this.#stderr.stream;
+  }
+
+  /** Sends a signal (RFC 4254 §6.9): `"TERM"`, `"INT"`, without "SIG". Servers may ignore it. */
+  kill(signalName = "TERM"): void {
+    this.#channel.notify("signal", signalRequest.encode({ signalName }));
+  }
+
+  /** Sends a break of that many milliseconds (RFC 4335). Rejects with `channel-request-failed` where there is none to send. */
+  sendBreak(breakLength = 500): Promise<void> {
+    return this.#channel.request("break", breakRequest.encode({ breakLength }));
+  }
+
+  /** Tells the pseudo-terminal its new size in characters (RFC 4254 §6.7). */
+  resize(columns: number, rows: number): void {
+    this.#channel.notify("window-change", windowChange.encode({ columns, rows, widthPixels: 0, heightPixels: 0 }));
+  }
+
+  /** Closes the channel: what runs is usually hung up. Resolves when it is closed. */
+  async close(): Promise<void> {
+    this.#channel.close();
+    await this.exit.catch(() => {});
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,167 @@
+import {
+  CHANNEL_OPEN_FAILURE_REASON,
+  DISCONNECT_REASON,
+  envRequest,
+  escapeText,
+  execRequest,
+  exitSignal,
+  exitStatus,
+  MESSAGE_TABLE,
+  type MethodContext,
+  ptyRequest,
+  SSH_MSG_CHANNEL_CLOSE,
+  SSH_MSG_CHANNEL_DATA,
+  SSH_MSG_CHANNEL_EOF,
+  SSH_MSG_CHANNEL_EXTENDED_DATA,
+  SSH_MSG_CHANNEL_FAILURE,
+  SSH_MSG_CHANNEL_OPEN,
+  SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
+  SSH_MSG_CHANNEL_OPEN_FAILURE,
+  SSH_MSG_CHANNEL_REQUEST,
+  SSH_MSG_CHANNEL_SUCCESS,
+  SSH_MSG_CHANNEL_WINDOW_ADJUST,
+  SSH_MSG_DEBUG,
+  SSH_MSG_DISCONNECT,
+  SSH_MSG_EXT_INFO,
+  SSH_MSG_GLOBAL_REQUEST,
+  SSH_MSG_IGNORE,
+  SSH_MSG_KEXINIT,
+  SSH_MSG_SERVICE_ACCEPT,
+  SSH_MSG_SERVICE_REQUEST,
+  SSH_MSG_UNIMPLEMENTED,
+  SSH_MSG_USERAUTH_BANNER,
+  SSH_MSG_USERAUTH_FAILURE,
+  SSH_MSG_USERAUTH_INFO_REQUEST,
+  SSH_MSG_USERAUTH_PK_OK,
+  SSH_MSG_USERAUTH_REQUEST,
+  signalRequest,
+  subsystemRequest,
+  userauthPublickey,
+  utf8DecodeLossy,
+  windowChange,
+} from "@nacre/wire";
+
+/** What describing a payload depends on: which meanings the numbers 30–49 and 60–79 have just now. */
+export interface DescribeContext {
+  readonly kex: MethodContext | undefined;
+  readonly auth: MethodContext | undefined;
+}
+
+/** A payload's name and what matters in it, on one line, escaped and without secrets. Never throws, whatever the bytes. */
+export function describeMessage(payload: Uint8Array, context: DescribeContext): { message: string; summary: string } {
+  const number = payload[0] ?? 0;
+  const rows = MESSAGE_TABLE.filter((row) => row.message.number === number);
+  const row = rows.find((one) => one.method === undefined || one.method === (number < 50 ? context.kex : context.auth));
+  const message = (row ?? (rows.length === 1 ? rows[0] : undefined))?.message.name ?? `message ${number}`;
+  try {
+    return { message, summary: escapeText(DESCRIBERS[message]?.(payload) ?? "") };
+  } catch {
+    return { message, summary: "(malformed)" };
+  }
+}
+
+type Describer = (payload: Uint8Array) => string;
+
+const DESCRIBERS: Readonly<Record<string, Describer>> = {
+  [SSH_MSG_DISCONNECT.name]: (payload) => {
+    const { reasonCode, description } = SSH_MSG_DISCONNECT.decode(payload);
+    return `${nameOf(DISCONNECT_REASON, reasonCode)}: ${description}`;
+  },
+  [SSH_MSG_IGNORE.name]: (payload) => `${SSH_MSG_IGNORE.decode(payload).data.length} bytes`,
+  [SSH_MSG_UNIMPLEMENTED.name]: (payload) => `packet ${SSH_MSG_UNIMPLEMENTED.decode(payload).sequenceNumber}`,
+  [SSH_MSG_DEBUG.name]: (payload) => SSH_MSG_DEBUG.decode(payload).message,
+  [SSH_MSG_SERVICE_REQUEST.name]: (payload) => SSH_MSG_SERVICE_REQUEST.decode(payload).serviceName,
+  [SSH_MSG_SERVICE_ACCEPT.name]: (payload) => SSH_MSG_SERVICE_ACCEPT.decode(payload).serviceName,
+  [SSH_MSG_EXT_INFO.name]: (payload) =>
+    SSH_MSG_EXT_INFO.decode(payload)
+      .extensions.map(({ name, value }) => `${name}=${utf8DecodeLossy(value)}`)
+      .join(" "),
+  [SSH_MSG_KEXINIT.name]: (payload) => {
+    const init = SSH_MSG_KEXINIT.decode(payload);
+    const both = (name: string, one: readonly string[], other: readonly string[]): string =>
+      one.join() === other.join() ? `${name}=${one.join()}` : `${name}=${one.join()} (c2s), ${other.join()} (s2c)`;
+    return [
+      `kex=${init.kexAlgorithms.join()}`,
+      `hostkey=${init.serverHostKeyAlgorithms.join()}`,
+      both("cipher", init.encryptionAlgorithmsClientToServer, init.encryptionAlgorithmsServerToClient),
+      both("mac", init.macAlgorithmsClientToServer, init.macAlgorithmsServerToClient),
+      both("compression", init.compressionAlgorithmsClientToServer, init.compressionAlgorithmsServerToClient),
+      ...(init.firstKexPacketFollows ? ["first packet follows"] : []),
+    ].join(" ");
+  },
+  [SSH_MSG_USERAUTH_REQUEST.name]: (payload) => {
+    const { userName, methodName, methodData } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
+    if (methodName !== "publickey") return `${userName} ${methodName}`;
+    const { algorithm, signature } = userauthPublickey.decode(methodData);
+    return `${userName} publickey ${algorithm} ${signature === undefined ? "query" : "signed"}`;
+  },
+  [SSH_MSG_USERAUTH_FAILURE.name]: (payload) => {
+    const { authenticationsThatCanContinue, partialSuccess } = SSH_MSG_USERAUTH_FAILURE.decode(payload);
+    return `can continue: ${authenticationsThatCanContinue.join()}${partialSuccess ? " (partial success)" : ""}`;
+  },
+  [SSH_MSG_USERAUTH_BANNER.name]: (payload) => SSH_MSG_USERAUTH_BANNER.decode(payload).message,
+  [SSH_MSG_USERAUTH_PK_OK.name]: (payload) => SSH_MSG_USERAUTH_PK_OK.decode(payload).algorithm,
+  [SSH_MSG_USERAUTH_INFO_REQUEST.name]: (payload) => {
+    const { prompts } = SSH_MSG_USERAUTH_INFO_REQUEST.decode(payload);
+    return prompts.map(({ prompt }) => prompt).join(" | ");
+  },
+  [SSH_MSG_GLOBAL_REQUEST.name]: (payload) => {
+    const { requestName, wantReply } = SSH_MSG_GLOBAL_REQUEST.decode(payload);
+    return `${requestName}${wantReply ? " (reply wanted)" : ""}`;
+  },
+  [SSH_MSG_CHANNEL_OPEN.name]: (payload) => {
+    const { channelType, senderChannel, initialWindowSize, maximumPacketSize } = SSH_MSG_CHANNEL_OPEN.decode(payload);
+    return `${channelType} as ${senderChannel}, window ${initialWindowSize}, packets to ${maximumPacketSize}`;
+  },
+  [SSH_MSG_CHANNEL_OPEN_CONFIRMATION.name]: (payload) => {
+    const open = SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(payload);
+    return `${open.recipientChannel} is theirs ${open.senderChannel}, window ${open.initialWindowSize}, packets to ${open.maximumPacketSize}`;
+  },
+  [SSH_MSG_CHANNEL_OPEN_FAILURE.name]: (payload) => {
+    const { recipientChannel, reasonCode, description } = SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload);
+    return `${recipientChannel}: ${nameOf(CHANNEL_OPEN_FAILURE_REASON, reasonCode)}: ${description}`;
+  },
+  [SSH_MSG_CHANNEL_WINDOW_ADJUST.name]: (payload) => {
+    const { recipientChannel, bytesToAdd } = SSH_MSG_CHANNEL_WINDOW_ADJUST.decode(payload);
+    return `${recipientChannel} +${bytesToAdd}`;
+  },
+  [SSH_MSG_CHANNEL_DATA.name]: (payload) => {
+    const { recipientChannel, data } = SSH_MSG_CHANNEL_DATA.decode(payload);
+    return `${recipientChannel}, ${data.length} bytes`;
+  },
+  [SSH_MSG_CHANNEL_EXTENDED_DATA.name]: (payload) => {
+    const { recipientChannel, dataTypeCode, data } = SSH_MSG_CHANNEL_EXTENDED_DATA.decode(payload);
+    return `${recipientChannel}, type ${dataTypeCode}, ${data.length} bytes`;
+  },
+  [SSH_MSG_CHANNEL_EOF.name]: (payload) => `${SSH_MSG_CHANNEL_EOF.decode(payload).recipientChannel}`,
+  [SSH_MSG_CHANNEL_CLOSE.name]: (payload) => `${SSH_MSG_CHANNEL_CLOSE.decode(payload).recipientChannel}`,
+  [SSH_MSG_CHANNEL_SUCCESS.name]: (payload) => `${SSH_MSG_CHANNEL_SUCCESS.decode(payload).recipientChannel}`,
+  [SSH_MSG_CHANNEL_FAILURE.name]: (payload) => `${SSH_MSG_CHANNEL_FAILURE.decode(payload).recipientChannel}`,
+  [SSH_MSG_CHANNEL_REQUEST.name]: (payload) => {
+    const { recipientChannel, requestType, wantReply, data } = SSH_MSG_CHANNEL_REQUEST.decode(payload);
+    const detail = REQUEST_DETAILS[requestType]?.(data) ?? "";
+    return `${recipientChannel} ${requestType}${detail === "" ? "" : ` ${detail}`}${wantReply ? " (reply wanted)" : ""}`;
+  },
+};
+
+const REQUEST_DETAILS: Readonly<Record<string, Describer>> = {
+  exec: (data) => utf8DecodeLossy(execRequest.decode(data).command),
+  subsystem: (data) => subsystemRequest.decode(data).name,
+  // A value may be a secret; the name tells enough.
+  env: (data) => envRequest.decode(data).name,
+  "pty-req": (data) => {
+    const { term, columns, rows } = ptyRequest.decode(data);
+    return `${term} ${columns}×${rows}`;
+  },
+  "window-change": (data) => {
+    const { columns, rows } = windowChange.decode(data);
+    return `${columns}×${rows}`;
+  },
+  signal: (data) => signalRequest.decode(data).signalName,
+  "exit-status": (data) => `${exitStatus.decode(data).exitStatus}`,
+  "exit-signal": (data) => exitSignal.decode(data).signalName,
+};
+
+function nameOf(names: Readonly<Record<string, number>>, value: number): string {
+  return Object.keys(names).find((name) => names[name] === value) ?? `${value}`;
+}

@@ -1,0 +1,23 @@
+import { type AuthLimits, defaultAuthLimits } from "@nacre/auth";
+import { type ConnectionLimits, defaultConnectionLimits } from "@nacre/connection";
+import { defaultTransportLimits, type TransportLimits } from "@nacre/transport";
+
+/** Every bound of a session, in one object. Times are milliseconds, sizes bytes. */
+export interface Limits extends TransportLimits, AuthLimits, ConnectionLimits {
+  /** From the first key exchange's end to the end of authentication, not counting the time the application is asked. */
+  readonly authTimeout: number;
+  /** After this long without a byte from the peer it is asked whether it is there; 0 never asks. */
+  readonly keepaliveInterval: number;
+  /** The connection ends when this many such questions went unanswered in a row. */
+  readonly keepaliveCount: number;
+}
+
+/** The defaults, each documented where it is declared. */
+export const defaultLimits: Limits = {
+  ...defaultTransportLimits,
+  ...defaultAuthLimits,
+  ...defaultConnectionLimits,
+  authTimeout: 120_000,
+  keepaliveInterval: 60_000,
+  keepaliveCount: 3,
+};
