@@ -78,7 +78,7 @@ async function startContainer(password: string): Promise<RunningContainer> {
   try {
     await untilReady(keeper, `${program} run ${image}`, 60_000);
   } catch (error) {
-    await run([program, "rm", "--force", name], { env });
+    await remove(engine, name);
     throw error;
   }
   const description = `container ${name} (${program}, ${image})`;
@@ -95,13 +95,14 @@ async function startContainer(password: string): Promise<RunningContainer> {
       setHost(undefined);
       if (await endKeeper(keeper)) return;
       say(`${name} does not end by itself: removing it`);
-      await run([program, "rm", "--force", name], { env });
+      await remove(engine, name);
     },
   };
 }
 
 /** Removes containers whose owner is no more: the engine's client that should have ended them was killed too. */
-async function removeStale({ program, env }: Engine): Promise<void> {
+async function removeStale(engine: Engine): Promise<void> {
+  const { program, env } = engine;
   const format = `{{.ID}} {{.Label "${label}"}}`;
   const listed = await run([program, "ps", "--all", "--filter", `label=${label}`, "--format", format], { env });
   const [, , ours] = (await identify("self")).split("@");
@@ -111,8 +112,14 @@ async function removeStale({ program, env }: Engine): Promise<void> {
     // The owner may be where we see no processes: another machine, another container.
     if (id === undefined || namespace !== ours || owner === (await identify(pid))) continue;
     say(`removing container ${id} of an earlier run that died`);
-    await run([program, "rm", "--force", id], { env });
+    await remove(engine, id);
   }
+}
+
+async function remove({ program, env }: Engine, container: string): Promise<void> {
+  // Podman would first ask nicely, and wait ten seconds.
+  const now = program === "podman" ? ["--time=0"] : [];
+  await run([program, "rm", "--force", ...now, container], { env });
 }
 
 /** A process for good: `id@start time@namespace`, the last being where and since which boot ids count. */

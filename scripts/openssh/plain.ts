@@ -18,12 +18,12 @@ export async function startPlainHost(
   password: string,
   why: string,
 ): Promise<{ description: string; stop: () => Promise<void> }> {
+  if (process.getuid?.() !== 0) throw new Error("a plain sshd with users of its own needs root");
   const bar = "!".repeat(100);
   process.stderr.write(
     `\n${bar}\n!! NO CONTAINER: a plain sshd on this machine stands in for OpenSSH in its container.\n` +
       `${why.replace(/^/gm, "!!   ")}\n${bar}\n\n`,
   );
-  if (process.getuid?.() !== 0) throw new Error("a plain sshd with users of its own needs root");
   if ((await run(["dpkg", "--status", ...packages])).status !== 0 && (await canInstallPackages())) {
     await installPackages(packages);
   }
