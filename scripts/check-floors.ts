@@ -1,0 +1,95 @@
+// A package imports only from floors below its own, says so in its package.json and tsconfig.json, and floors 0–6 depend on
+// nothing but noble. Fails when it saw nothing to check.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+
+const FLOORS: Readonly<Record<string, number>> = {
+  wire: 0,
+  packet: 1,
+  negotiation: 1,
+  kdf: 1,
+  keys: 1,
+  ciphers: 2,
+  kex: 2,
+  keyfiles: 2,
+  transport: 3,
+  auth: 4,
+  connection: 4,
+  session: 5,
+  nacre: 6,
+  node: 7,
+  cli: 8,
+};
+const NOBLE = ["@noble/ciphers", "@noble/curves", "@noble/hashes"];
+const IMPORT = /^\s*(?:import|export)\b[^"';]*?\bfrom\s+"([^"]+)"|^\s*import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm;
+
+interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+interface Project {
+  readonly references?: readonly { readonly path: string }[];
+}
+
+const problems: string[] = [];
+let imports = 0;
+
+for (const [name, floor] of Object.entries(FLOORS)) {
+  const folder = `packages/${name}`;
+  const manifest = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
+  const declared = new Set(Object.keys(manifest.dependencies ?? {}));
+  const project = JSON.parse(readFileSync(`${folder}/tsconfig.json`, "utf8")) as Project;
+  const referenced = new Set((project.references ?? []).map(({ path }) => path.replace("../", "")));
+  const used = new Set<string>();
+
+  for (const name of readdirSync(`${folder}/src`, { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".ts")) continue;
+    const file = `${folder}/src/${name}`;
+    for (const match of readFileSync(file, "utf8").matchAll(IMPORT)) {
+      const specifier = match[1] ?? match[2] ?? match[3] ?? "";
+      imports++;
+      if (specifier.startsWith(".")) continue;
+      if (specifier.startsWith("node:")) {
+        if (floor < 7) problems.push(`${file}: floor ${floor} imports ${specifier}; only floors 7 and 8 know Node`);
+        continue;
+      }
+      const dependency = specifier.startsWith("@")
+        ? specifier.split("/").slice(0, 2).join("/")
+        : specifier.split("/")[0]!;
+      used.add(dependency);
+      const target = FLOORS[packageName(dependency)];
+      if (target !== undefined && target >= floor) {
+        problems.push(`${file}: floor ${floor} imports ${dependency} of floor ${target}; imports only go down`);
+      }
+    }
+  }
+  for (const dependency of used) {
+    if (!declared.has(dependency))
+      problems.push(`${folder}/package.json does not declare ${dependency}, which its sources import`);
+  }
+  for (const dependency of declared) {
+    const ours = packageName(dependency) in FLOORS;
+    if (!used.has(dependency))
+      problems.push(`${folder}/package.json declares ${dependency}, which nothing in it imports`);
+    if (ours && !referenced.has(packageName(dependency)))
+      problems.push(`${folder}/tsconfig.json has no reference to ${dependency}`);
+    if (!ours && floor <= 6 && !NOBLE.includes(dependency))
+      problems.push(`${folder}: floor ${floor} may not depend on ${dependency}`);
+  }
+  for (const reference of referenced) {
+    if (!used.has(reference === "nacre" ? "nacre" : `@nacre/${reference}`))
+      problems.push(`${folder}/tsconfig.json refers to ${reference} for nothing`);
+  }
+}
+
+for (const folder of readdirSync("packages")) {
+  if (!existsSync(`packages/${folder}/package.json`)) continue;
+  if (!(folder in FLOORS))
+    problems.push(`packages/${folder} stands on no floor: add it to scripts/check-floors.ts and ARCHITECTURE.md`);
+}
+if (imports < 100) problems.push(`only ${imports} imports were seen: the check is looking in the wrong place`);
+for (const problem of problems) console.error(problem);
+console.error(`${Object.keys(FLOORS).length} packages, ${imports} imports`);
+process.exitCode = problems.length > 0 ? 1 : 0;
+
+function packageName(dependency: string): string {
+  return dependency.replace("@nacre/", "");
+}

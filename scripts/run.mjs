@@ -1,0 +1,100 @@
+// The one way in: `npm start`, `npm test`, `pnpm bench` and the checks. Plain JavaScript on Node's own modules, since it runs
+// on a machine where nothing is installed yet: it fetches pnpm, installs, builds, and then does what is asked.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const { packageManager } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
+const TSX = ["--conditions=@nacre/source", "--import", "tsx"];
+
+const commands = {
+  /** Runs the `nacre` command with the given arguments; without any, a demonstration against an OpenSSH server. */
+  start(args) {
+    install();
+    build();
+    if (args.length === 0) run("node", ["--import", "tsx", "scripts/demo.ts"]);
+    else run("node", ["packages/cli/dist/main.js", ...args]);
+  },
+
+  /** Checks everything and runs every test, OpenSSH in its container included. */
+  test(args) {
+    install();
+    commands.check([]);
+    run("node", [...TSX, "scripts/test.ts", ...args]);
+  },
+
+  /** Types, lint, format, unused exports, floors, the browser bundle, the packages as published. */
+  check() {
+    install();
+    build();
+    step("types of tests and scripts", "tsc", ["-p", "scripts/config/tsconfig.json"]);
+    step("lint", "oxlint", ["-c", "scripts/config/oxlint.json", "packages", "scripts"]);
+    step("format", "biome", [
+      "check",
+      "--config-path=scripts/config/format.json",
+      "packages",
+      "scripts",
+      "package.json",
+    ]);
+    step("unused files, exports and dependencies", "knip", ["-c", "scripts/config/knip.json"]);
+    step("floors", "node", [...TSX, "scripts/check-floors.ts"]);
+    step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
+    step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
+  },
+
+  /** Measures, with peers side by side. */
+  bench(args) {
+    install();
+    build();
+    run("node", ["--import", "tsx", "scripts/bench/main.ts", ...args]);
+  },
+
+  /** Makes the test vectors again. */
+  vectors(args) {
+    install();
+    run("node", [...TSX, "scripts/vectors/main.ts", ...args]);
+  },
+};
+
+const [name = "", ...args] = process.argv.slice(2);
+const command = commands[name];
+if (command === undefined) {
+  console.error(`usage: node scripts/run.mjs ${Object.keys(commands).join("|")} [argument…]`);
+  process.exit(2);
+}
+command(args);
+
+function install() {
+  const installed = `${root}node_modules/.pnpm/lock.yaml`;
+  const wanted = readFileSync(`${root}pnpm-lock.yaml`, "utf8");
+  if (existsSync(installed) && readFileSync(installed, "utf8") === wanted) return;
+  console.error("setting up: installing dependencies");
+  run("npx", ["--yes", packageManager, "install", "--frozen-lockfile"], { quiet: true });
+}
+
+function build() {
+  step("build", "tsc", ["-b", "packages"]);
+}
+
+function step(title, tool, toolArgs) {
+  const began = performance.now();
+  run(tool, toolArgs);
+  console.error(`✓ ${title} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+}
+
+/** Runs a program to its end from the project's root; ends this process with its status when that is not 0. */
+function run(tool, toolArgs, { quiet = false } = {}) {
+  const path = `${root}node_modules/.bin:${process.env.PATH}`;
+  const { status, signal, error } = spawnSync(tool, toolArgs, {
+    cwd: root,
+    env: { ...process.env, PATH: path },
+    stdio: quiet ? ["inherit", "ignore", "inherit"] : "inherit",
+  });
+  if (error) console.error(`cannot run ${tool}: ${error.message}`);
+  if (status !== 0) {
+    if (name !== "start")
+      console.error(`✗ ${tool} ${toolArgs.join(" ")} ${signal ? `was ended by ${signal}` : `ended with ${status}`}`);
+    process.exit(status ?? 1);
+  }
+}
