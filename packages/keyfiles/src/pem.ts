@@ -1,0 +1,60 @@
+import { base64Decode, base64Encode, SshError } from "@nacre/wire";
+
+/** One block of a PEM file (RFC 7468, with the headers of RFC 1421 that OpenSSL still writes). */
+export interface PemBlock {
+  /** `"RSA PRIVATE KEY"` */
+  readonly label: string;
+  /** The line of its BEGIN, from 1. */
+  readonly line: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Uint8Array;
+}
+
+/** The blocks of a PEM text; what stands between them is explanation (RFC 7468 §2) and passed over. Throws `file-malformed`. */
+export function parsePem(text: string): PemBlock[] {
+  const lines = text.split("\n").map((line) => line.trimEnd());
+  const blocks: PemBlock[] = [];
+  for (let i = 0; i < lines.length; i++) {
+    const label = /^-----BEGIN ([A-Z0-9][A-Z0-9 ]*)-----$/.exec(lines[i]!)?.[1];
+    if (label === undefined) continue;
+    const end = lines.findIndex((line, at) => at > i && line.startsWith("-----"));
+    if (end < 0)
+      throw new SshError("file-malformed", `line ${i + 1}: "${label}" begins but has no END line; the file is cut off`);
+    if (lines[end] !== `-----END ${label}-----`)
+      throw new SshError("file-malformed", `line ${end + 1}: should be the END line of "${label}"`);
+    blocks.push(parseBlock(label, lines.slice(i + 1, end), i + 1));
+    i = end;
+  }
+  return blocks;
+}
+
+function parseBlock(label: string, lines: readonly string[], line: number): PemBlock {
+  const headers = new Map<string, string>();
+  let at = 0;
+  if (lines[0]?.includes(":")) {
+    for (; lines[at] !== ""; at++) {
+      const header = /^([A-Za-z-]+): *(.*)$/.exec(lines[at] ?? "");
+      if (header === null)
+        throw new SshError(
+          "file-malformed",
+          `line ${line + at + 1}: should be a header, or the empty line that ends them`,
+        );
+      headers.set(header[1]!, header[2]!);
+    }
+    at++;
+  }
+  for (let i = at; i < lines.length; i++) {
+    if (!/^[A-Za-z0-9+/]+={0,2}$/.test(lines[i]!))
+      throw new SshError("file-malformed", `line ${line + i + 1}: is not base64`);
+  }
+  const body = base64Decode(lines.slice(at).join(""));
+  if (body === undefined)
+    throw new SshError("file-malformed", `line ${line}: the base64 of "${label}" is damaged or cut off`);
+  return { label, line, headers, body };
+}
+
+/** A PEM block as text, in lines of `width` characters, with a final newline. */
+export function formatPem(label: string, body: Uint8Array, width: number): string {
+  const lines = base64Encode(body).match(new RegExp(`.{1,${width}}`, "g")) ?? [];
+  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
+}

@@ -1,0 +1,79 @@
+import { type PublicKey, parsePublicKey } from "@nacre/keys";
+import { base64Decode, base64Encode, escapeText, Reader, SshError, utf8Decode } from "@nacre/wire";
+
+/** A public key as its file has it. */
+export interface CommentedPublicKey {
+  readonly publicKey: PublicKey;
+  /** Written by anybody: escape it before showing it. */
+  readonly comment: string;
+}
+
+/**
+ * Reads a public key on one line, as `id_ed25519.pub` holds it: format, base64, and perhaps a comment (sshd(8), AUTHORIZED_KEYS FILE
+ * FORMAT, without options). Throws `file-malformed`, and `key-unsupported`, `key-malformed` or `key-weak` for the key itself.
+ */
+export function parsePublicKeyLine(line: string): CommentedPublicKey {
+  const [, format, base64, comment] =
+    /^[ \t]*([^ \t\r\n]+)[ \t]+([^ \t\r\n]+)(?:[ \t]+([^\r\n]*?))?[ \t]*\r?\n?$/.exec(line) ?? [];
+  if (format === undefined || base64 === undefined)
+    throw new SshError("file-malformed", "a public key is one line: its format, its base64 and a comment");
+  return { publicKey: keyOfLine(format, base64), comment: comment ?? "" };
+}
+
+function keyOfLine(format: string, base64: string): PublicKey {
+  const blob = blobOfLine(format, base64);
+  if (typeof blob === "string") throw new SshError("file-malformed", `the public key ${blob}`);
+  return parsePublicKey(blob);
+}
+
+/** The blob that a line's format and base64 stand for, or what is wrong with them. */
+export function blobOfLine(format: string, base64: string): Uint8Array | string {
+  const blob = base64Decode(base64);
+  if (blob === undefined || blob.length < 4) return "is not base64";
+  const length = new Reader(blob, "public key").uint32("format");
+  if (length !== format.length || utf8Decode(blob.subarray(4, 4 + length)) !== format)
+    return `does not hold a key of the format it names, ${escapeText(format.slice(0, 64))}`;
+  return blob;
+}
+
+/** The line that {@link parsePublicKeyLine} reads, without a newline. Throws `usage` for a comment of more than one line. */
+export function formatPublicKeyLine(publicKey: PublicKey, comment = ""): string {
+  if (/[\r\n\0]/.test(comment)) throw new SshError("usage", "a comment is one line");
+  const line = `${publicKey.format} ${base64Encode(publicKey.blob)}`;
+  return comment === "" ? line : `${line} ${comment}`;
+}
+
+/**
+ * Reads a public key file: one line, after empty lines and `#` comments, or the block of RFC 4716 ("---- BEGIN SSH2 PUBLIC KEY ----").
+ * Throws like {@link parsePublicKeyLine}.
+ */
+export function parsePublicKeyFile(text: string): CommentedPublicKey {
+  const lines = text.split("\n").map((line) => line.trimEnd());
+  const begin = lines.indexOf("---- BEGIN SSH2 PUBLIC KEY ----");
+  if (begin >= 0) return parseRfc4716(lines, begin + 1);
+  const held = lines.filter((line) => line.trim() !== "" && !line.trimStart().startsWith("#"));
+  if (held.length !== 1)
+    throw new SshError("file-malformed", `a public key file holds one line with a key, this one ${held.length}`);
+  return parsePublicKeyLine(held[0]!);
+}
+
+/** RFC 4716 §3: headers, which a backslash continues, then base64. */
+function parseRfc4716(lines: readonly string[], start: number): CommentedPublicKey {
+  let comment = "";
+  let at = start;
+  while (lines[at]?.includes(":")) {
+    let header = lines[at++]!;
+    while (header.endsWith("\\") && at < lines.length) header = header.slice(0, -1) + lines[at++]!;
+    const [, tag, value] = /^([^:]{1,64}): ?(.*)$/.exec(header) ?? [];
+    if (tag?.toLowerCase() === "comment") comment = value!.replace(/^"(.*)"$/, "$1");
+  }
+  const end = lines.indexOf("---- END SSH2 PUBLIC KEY ----", at);
+  if (end < 0)
+    throw new SshError(
+      "file-malformed",
+      `line ${start}: the public key begins but has no END line; the file is cut off`,
+    );
+  const blob = base64Decode(lines.slice(at, end).join(""));
+  if (blob === undefined) throw new SshError("file-malformed", `line ${at + 1}: the public key is not base64`);
+  return { publicKey: parsePublicKey(blob), comment };
+}
