@@ -43,7 +43,7 @@ export function password(): string {
   return host.password;
 }
 
-/** Keyboard-interactive through PAM: one round, the password; three more when it has expired. */
+/** Keyboard-interactive through PAM: one round, the password; three more when it has expired; then one without prompts. */
 export const keyboardInteractive: readonly string[] = [
   "UsePAM yes",
   "PAMServiceName nacre-password",
@@ -53,7 +53,7 @@ export const keyboardInteractive: readonly string[] = [
 
 /**
  * Keyboard-interactive through PAM in two rounds: an instruction and the password, not echoed, then `oneTimeCode()`,
- * echoed. OpenSSH puts every PAM prompt into a request of its own, so no request of its has two prompts.
+ * echoed. OpenSSH puts every PAM prompt into a request of its own, and ends with a request that has none.
  */
 export const keyboardInteractiveTwoRounds: readonly string[] = [
   "UsePAM yes",
