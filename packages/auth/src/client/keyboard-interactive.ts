@@ -1,0 +1,58 @@
+import {
+  SSH_MSG_USERAUTH_INFO_REQUEST,
+  SSH_MSG_USERAUTH_INFO_RESPONSE,
+  SshError,
+  userauthKeyboardInteractive,
+} from "@nacre/wire";
+import { boundPrompt } from "./bounds.ts";
+import type { AuthToken, ClientDriver } from "./types.ts";
+
+/** Keyboard-interactive authentication (RFC 4256). `rounds`: SSH_MSG_USERAUTH_INFO_REQUESTs received. */
+export type KeyboardInteractiveState = { readonly method: "keyboard-interactive"; readonly rounds: number } & (
+  | /** The request or a response is with the server. */ { readonly step: "sent" }
+  | { readonly step: "asked"; readonly token: AuthToken; readonly promptCount: number }
+);
+
+export function beginKeyboardInteractive(driver: ClientDriver): KeyboardInteractiveState {
+  // RFC 4256 §3.1: the language tag is deprecated and empty; which methods stand behind is the server's choice.
+  driver.request("keyboard-interactive", userauthKeyboardInteractive.encode({ languageTag: "", submethods: "" }));
+  return { method: "keyboard-interactive", step: "sent", rounds: 0 };
+}
+
+export function receiveInfoRequest(
+  driver: ClientDriver,
+  state: Extract<KeyboardInteractiveState, { step: "sent" }>,
+  payload: Uint8Array,
+): KeyboardInteractiveState {
+  const { limits } = driver;
+  const rounds = state.rounds + 1;
+  if (rounds > limits.keyboardInteractiveRounds)
+    throw new SshError(
+      "auth-limit",
+      `the server asked more than ${limits.keyboardInteractiveRounds} times in one keyboard-interactive conversation`,
+    );
+  boundPrompt(limits, payload);
+  const { name, instruction, prompts } = SSH_MSG_USERAUTH_INFO_REQUEST.decode(payload);
+  if (prompts.length > limits.promptsPerRound)
+    throw new SshError(
+      "auth-limit",
+      `the server sent ${prompts.length} prompts at once where ${limits.promptsPerRound} are allowed`,
+    );
+  if (prompts.length === 0) {
+    // RFC 4256 §3.4: no prompt still wants its response, which needs nobody.
+    if (name !== "" || instruction !== "") driver.emit({ type: "instruction", name, instruction });
+    return sendResponses(driver, rounds, []);
+  }
+  const token = Symbol("prompts");
+  driver.emit({ type: "prompts", token, name, instruction, prompts });
+  return { method: "keyboard-interactive", step: "asked", rounds, token, promptCount: prompts.length };
+}
+
+export function sendResponses(
+  driver: ClientDriver,
+  rounds: number,
+  responses: readonly string[],
+): KeyboardInteractiveState {
+  driver.options.sink.write(SSH_MSG_USERAUTH_INFO_RESPONSE.encode({ responses }));
+  return { method: "keyboard-interactive", step: "sent", rounds };
+}

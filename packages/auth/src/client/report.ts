@@ -1,0 +1,58 @@
+import { fingerprint } from "@nacre/keys";
+import { escapeText, SshError } from "@nacre/wire";
+import type { Identity } from "./types.ts";
+
+/** How many method names of the server an error repeats: enough for any honest one. */
+const METHODS_SHOWN = 12;
+
+/** What was tried, in order, for the error at the end. It holds no secret: methods, fingerprints and algorithms only. */
+export class Report {
+  readonly #tries: { readonly what: string; readonly verdict: "refused" | "accepted"; times: number }[] = [];
+  readonly #notes: string[] = [];
+
+  /** The server's answer to a try. */
+  tried(what: string, verdict: "refused" | "accepted"): void {
+    const last = this.#tries.at(-1);
+    if (last?.what === what && last.verdict === verdict) last.times++;
+    else this.#tries.push({ what, verdict, times: 1 });
+  }
+
+  /** Why something was not tried, or not to its end. */
+  note(text: string): void {
+    if (!this.#notes.includes(text)) this.#notes.push(text);
+  }
+
+  /** The error when nothing is left to try. */
+  error(userName: string, canContinue: readonly string[]): SshError {
+    const would = canContinue.length === 0 ? "nothing more" : shortList(canContinue);
+    const parts = [this.#story(), ...this.#notes, `it would take: ${would}`];
+    return new SshError("auth-failed", `${escapeText(userName)}: ${parts.join("; ")}`);
+  }
+
+  #story(): string {
+    if (this.#tries.length === 0) return "the server wants a login, and there was nothing to try";
+    const runs: { readonly verdict: string; readonly whats: string[] }[] = [];
+    for (const { what, verdict, times } of this.#tries) {
+      const shown = times > 1 ? `${what} (${times} times)` : what;
+      const last = runs.at(-1);
+      if (last?.verdict === verdict) last.whats.push(shown);
+      else runs.push({ verdict, whats: [shown] });
+    }
+    return `the server ${runs.map(({ verdict, whats }) => `${verdict} ${sentenceList(whats)}`).join(", then ")}`;
+  }
+}
+
+/** A key as a person knows it. */
+export function describeKey(identity: Identity): string {
+  return fingerprint(identity.publicKey.blob, "sha256");
+}
+
+function sentenceList(items: readonly string[]): string {
+  return items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
+}
+
+function shortList(names: readonly string[]): string {
+  const shown = names.slice(0, METHODS_SHOWN).map((name) => (name.length > 64 ? `${name.slice(0, 64)}…` : name));
+  if (names.length > METHODS_SHOWN) shown.push(`… (${names.length} in all)`);
+  return shown.join(", ");
+}

@@ -1,0 +1,74 @@
+import type { PrivateKey, PublicKey } from "@nacre/keys";
+import type { PacketSink } from "@nacre/packet";
+import type { MethodContext, Prompt, RandomSource, SshError } from "@nacre/wire";
+import type { AuthLimits } from "../limits.ts";
+
+/** A key that a user may log in with. */
+export interface Identity {
+  readonly publicKey: PublicKey;
+  /** The key in memory, which signs at once. Without it (encrypted, in an agent, in hardware) signing is an ask. */
+  readonly privateKey?: PrivateKey;
+  /** For people: where the key comes from. */
+  readonly comment?: string;
+}
+
+export interface ClientAuthOptions {
+  /** Where messages go. */
+  readonly sink: PacketSink;
+  /** The exchange hash of the first key exchange, which signatures are bound to (RFC 4252 §7). */
+  readonly sessionId: Uint8Array;
+  readonly userName: string;
+  /** Blinds RSA signatures. */
+  readonly random: RandomSource;
+  /** Tried in this order, each once. */
+  readonly identities: readonly Identity[];
+  /** Whether the application can answer `password` asks. */
+  readonly password: boolean;
+  /** Whether the application can answer `prompts` asks. */
+  readonly keyboardInteractive: boolean;
+  readonly limits?: Partial<AuthLimits>;
+}
+
+/** What an ask carries and its answer gives back: good for one answer to that one ask. */
+export type AuthToken = symbol;
+
+export type ClientAuthEvent =
+  /** What message numbers 60 to 79 mean from now on: the context for the transport's gate. */
+  | { readonly type: "method"; readonly method: MethodContext | undefined }
+  /** RFC 4252 §5.4. Raw text of the server: escape it before showing it. */
+  | { readonly type: "banner"; readonly message: string }
+  /** Wants `answerSignature`: a signature blob of `algorithm` over `data`. */
+  | {
+      readonly type: "sign";
+      readonly token: AuthToken;
+      readonly identity: Identity;
+      readonly algorithm: string;
+      readonly data: Uint8Array;
+    }
+  /** Wants `answerPassword`. `attempt` counts from 1: above it the last password was refused. */
+  | { readonly type: "password"; readonly token: AuthToken; readonly attempt: number }
+  /** Wants `answerChangePassword`. The prompt is raw text of the server. */
+  | { readonly type: "change-password"; readonly token: AuthToken; readonly prompt: string }
+  /** Wants `answerPrompts`: one response for each prompt, of which there is at least one. Raw text of the server. */
+  | {
+      readonly type: "prompts";
+      readonly token: AuthToken;
+      readonly name: string;
+      readonly instruction: string;
+      readonly prompts: readonly Prompt[];
+    }
+  /** Keyboard-interactive text without a question: it has been answered already. Raw text of the server. */
+  | { readonly type: "instruction"; readonly name: string; readonly instruction: string }
+  /** Authentication is complete. The last event. */
+  | { readonly type: "success" }
+  /** It cannot succeed any more: refused (`auth-failed`), or the server broke the protocol. The last event. */
+  | { readonly type: "failed"; readonly error: SshError };
+
+/** What a method does through the driver that runs it. */
+export interface ClientDriver {
+  readonly options: ClientAuthOptions;
+  readonly limits: AuthLimits;
+  /** Sends SSH_MSG_USERAUTH_REQUEST (RFC 4252 §5). */
+  request(methodName: string, methodData: Uint8Array): void;
+  emit(event: ClientAuthEvent): void;
+}

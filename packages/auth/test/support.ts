@@ -1,0 +1,197 @@
+import { ed25519PrivateKey, type PrivateKey, type PublicKey, type SignatureAlgorithm } from "@nacre/keys";
+import type { PacketSink } from "@nacre/packet";
+import {
+  type Prompt,
+  SSH_MSG_SERVICE_ACCEPT,
+  SSH_MSG_SERVICE_REQUEST,
+  SSH_MSG_USERAUTH_BANNER,
+  SSH_MSG_USERAUTH_FAILURE,
+  SSH_MSG_USERAUTH_INFO_REQUEST,
+  SSH_MSG_USERAUTH_INFO_RESPONSE,
+  SSH_MSG_USERAUTH_PASSWD_CHANGEREQ,
+  SSH_MSG_USERAUTH_PK_OK,
+  SSH_MSG_USERAUTH_REQUEST,
+  SSH_MSG_USERAUTH_SUCCESS,
+  userauthKeyboardInteractive,
+  userauthPassword,
+  userauthPublickey,
+  Writer,
+} from "@nacre/wire";
+import { ClientAuth, type ClientAuthEvent, type ClientAuthOptions, type Identity } from "../src/index.ts";
+
+export const sessionId: Uint8Array = new Uint8Array(32).fill(7);
+/** Deterministic: nothing in these tests depends on its quality. */
+export const random = (length: number): Uint8Array => new Uint8Array(length).fill(0x5a);
+
+export class TestSink implements PacketSink {
+  #begun: Uint8Array | undefined;
+  readonly sent: Uint8Array[] = [];
+  readonly pending = 0;
+  readonly held = false;
+
+  write(payload: Uint8Array): void {
+    this.sent.push(payload.slice());
+  }
+
+  begin(length: number): Uint8Array {
+    this.#begun = new Uint8Array(length);
+    return this.#begun;
+  }
+
+  commit(): void {
+    this.sent.push(this.#begun!);
+  }
+
+  take(): Uint8Array[] {
+    return this.sent.splice(0);
+  }
+}
+
+/** An Ed25519 key of its own for each number. */
+export function keyOf(number: number): PrivateKey {
+  return ed25519PrivateKey(new Uint8Array(32).fill(number));
+}
+
+/** An identity whose private key is in memory. */
+export function inMemory(number: number): Identity {
+  const privateKey = keyOf(number);
+  return { publicKey: privateKey.publicKey, privateKey };
+}
+
+/** An identity that has to be asked for signatures. */
+export function elsewhere(number: number): Identity {
+  return { publicKey: keyOf(number).publicKey };
+}
+
+function rsaAlgorithm(name: string): SignatureAlgorithm {
+  return { name, keyFormat: "ssh-rsa", verify: () => true };
+}
+
+/** Stands in for an RSA key where only its algorithms' names matter: it signs by repeating the data's length. */
+export function rsaLike(number: number): Identity & { readonly privateKey: PrivateKey } {
+  const publicKey: PublicKey = {
+    format: "ssh-rsa",
+    blob: new Writer()
+      .string("ssh-rsa")
+      .mpint(65537n)
+      .mpint(2n ** 2047n + BigInt(number))
+      .finish(),
+    bits: 2048,
+    algorithms: [rsaAlgorithm("rsa-sha2-512"), rsaAlgorithm("rsa-sha2-256")],
+  };
+  const privateKey: PrivateKey = {
+    publicKey,
+    sign: (algorithm, data) => new Writer().string(algorithm).string(`${data.length}`).finish(),
+    fields: { format: "ssh-rsa", n: 0n, e: 0n, d: 0n, p: 0n, q: 0n, iqmp: 0n },
+  };
+  return { publicKey, privateKey };
+}
+
+export const accept: Uint8Array = SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" });
+export const success: Uint8Array = SSH_MSG_USERAUTH_SUCCESS.encode({});
+
+export function failure(...authenticationsThatCanContinue: string[]): Uint8Array {
+  return SSH_MSG_USERAUTH_FAILURE.encode({ authenticationsThatCanContinue, partialSuccess: false });
+}
+
+export function partial(...authenticationsThatCanContinue: string[]): Uint8Array {
+  return SSH_MSG_USERAUTH_FAILURE.encode({ authenticationsThatCanContinue, partialSuccess: true });
+}
+
+export function banner(message: string): Uint8Array {
+  return SSH_MSG_USERAUTH_BANNER.encode({ message, languageTag: "" });
+}
+
+export function pkOk(identity: Identity, algorithm: string): Uint8Array {
+  return SSH_MSG_USERAUTH_PK_OK.encode({ algorithm, publicKey: identity.publicKey.blob });
+}
+
+export function changereq(prompt: string): Uint8Array {
+  return SSH_MSG_USERAUTH_PASSWD_CHANGEREQ.encode({ prompt, languageTag: "" });
+}
+
+export function infoRequest(prompts: readonly Prompt[], name = "", instruction = ""): Uint8Array {
+  return SSH_MSG_USERAUTH_INFO_REQUEST.encode({ name, instruction, languageTag: "", prompts });
+}
+
+/** What a client sent, in words: `"publickey? ssh-ed25519"` is a query, `"publickey ssh-ed25519"` is signed. */
+export function describeSent(payload: Uint8Array): string {
+  if (payload[0] === SSH_MSG_SERVICE_REQUEST.number)
+    return `service ${SSH_MSG_SERVICE_REQUEST.decode(payload).serviceName}`;
+  if (payload[0] === SSH_MSG_USERAUTH_INFO_RESPONSE.number)
+    return `responses ${JSON.stringify(SSH_MSG_USERAUTH_INFO_RESPONSE.decode(payload).responses)}`;
+  const request = SSH_MSG_USERAUTH_REQUEST.decode(payload);
+  switch (request.methodName) {
+    case "publickey": {
+      const { algorithm, signature } = userauthPublickey.decode(request.methodData);
+      return signature === undefined ? `publickey? ${algorithm}` : `publickey ${algorithm}`;
+    }
+    case "password": {
+      const { password, newPassword } = userauthPassword.decode(request.methodData);
+      return newPassword === undefined ? `password ${password}` : `password ${password} -> ${newPassword}`;
+    }
+    case "keyboard-interactive":
+      userauthKeyboardInteractive.decode(request.methodData);
+      return "keyboard-interactive";
+    default:
+      return request.methodName;
+  }
+}
+
+type EventOf<T extends ClientAuthEvent["type"]> = Extract<ClientAuthEvent, { type: T }>;
+
+/** A client whose server is the test. `method` events are kept apart, in `contexts`. */
+export class ClientRig {
+  readonly sink: TestSink = new TestSink();
+  readonly client: ClientAuth;
+  readonly contexts: (string | undefined)[] = [];
+
+  constructor(options: Partial<ClientAuthOptions>) {
+    this.client = new ClientAuth({
+      sink: this.sink,
+      sessionId,
+      userName: "alice",
+      random,
+      identities: [],
+      password: false,
+      keyboardInteractive: false,
+      ...options,
+    });
+  }
+
+  /** Starts, has the service accepted, and returns what was sent. */
+  start(): string[] {
+    this.client.start();
+    const sent = this.sent();
+    this.client.receive(accept);
+    return sent;
+  }
+
+  /** What was sent since it was last asked. */
+  sent(): string[] {
+    return this.sink.take().map(describeSent);
+  }
+
+  /** Gives the client these payloads and returns what it sent because of them. */
+  receive(...payloads: Uint8Array[]): string[] {
+    for (const payload of payloads) this.client.receive(payload);
+    return this.sent();
+  }
+
+  /** All events so far. */
+  events(): ClientAuthEvent[] {
+    const events: ClientAuthEvent[] = [];
+    for (let event = this.client.nextEvent(); event !== undefined; event = this.client.nextEvent())
+      if (event.type === "method") this.contexts.push(event.method);
+      else events.push(event);
+    return events;
+  }
+
+  /** The one event there is, which must be of this type. */
+  event<T extends ClientAuthEvent["type"]>(type: T): EventOf<T> {
+    const events = this.events();
+    if (events.length !== 1 || events[0].type !== type)
+      throw new Error(`wanted one ${type}, got ${JSON.stringify(events.map((event) => event.type))}`);
+    return events[0] as EventOf<T>;
+  }
+}
