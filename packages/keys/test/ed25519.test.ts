@@ -1,0 +1,47 @@
+import { bigIntToBytes, bytesToBigInt, concatBytes, utf8Encode } from "@nacre/wire";
+import { describe, expect, test } from "vitest";
+import { ed25519, ed25519PrivateKey, parsePublicKey, privateKeyFromFields } from "../src/index.ts";
+import { expectError, hex, named, seededRandom, signatureBlob } from "./support.ts";
+
+const random = seededRandom("ed25519");
+const data = utf8Encode("signed");
+
+describe("ed25519", () => {
+  test("a point of small order is weak", () => {
+    const identity = Uint8Array.of(1, ...new Uint8Array(31));
+    const order8 = hex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a");
+    for (const point of [identity, new Uint8Array(32), order8]) {
+      const blob = named("ssh-ed25519", point);
+      expectError("key-weak", () => parsePublicKey(blob));
+      expectError("key-weak", () => ed25519.verify(blob, data, new Uint8Array()));
+    }
+  });
+
+  test("an encoding that is not canonical, or of no point, is malformed", () => {
+    // y = p + 3 stands for 3, and y = 2 belongs to no point.
+    const notCanonical = Uint8Array.of(0xf0, ...new Uint8Array(30).fill(0xff), 0x7f);
+    const noPoint = Uint8Array.of(2, ...new Uint8Array(31));
+    for (const point of [notCanonical, noPoint, new Uint8Array(31), new Uint8Array(33)])
+      expectError("key-malformed", () => parsePublicKey(named("ssh-ed25519", point)));
+  });
+
+  test("S past the order is refused: a signature has one form", () => {
+    const key = ed25519PrivateKey(random(32));
+    const signature = key.sign("ssh-ed25519", data, random);
+    const blob = signatureBlob(signature);
+    const order = 2n ** 252n + 27742317777372353535851937790883648493n;
+    const s = bytesToBigInt(blob.subarray(32).toReversed()) + order;
+    const other = concatBytes(blob.subarray(0, 32), bigIntToBytes(s, 32).toReversed());
+    expect(ed25519.verify(key.publicKey.blob, data, named("ssh-ed25519", other))).toBe(false);
+    for (const length of [0, 63])
+      expect(ed25519.verify(key.publicKey.blob, data, named("ssh-ed25519", blob.subarray(0, length)))).toBe(false);
+  });
+
+  test("a seed of another length, or another seed's public key, is no private key", () => {
+    for (const length of [0, 31, 33, 64]) expectError("key-malformed", () => ed25519PrivateKey(new Uint8Array(length)));
+    const { fields } = ed25519PrivateKey(random(32));
+    if (fields.format !== "ssh-ed25519") throw new Error("no Ed25519 key");
+    expectError("key-malformed", () => privateKeyFromFields({ ...fields, seed: random(32) }));
+    expectError("key-malformed", () => privateKeyFromFields({ ...fields, publicKey: fields.publicKey.subarray(1) }));
+  });
+});

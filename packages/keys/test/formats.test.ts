@@ -1,0 +1,88 @@
+import { concatBytes, SshError, utf8Encode } from "@nacre/wire";
+import { assert, property, uint8Array } from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  defaultSignatureAlgorithms,
+  parsePublicKey,
+  privateKeyFromFields,
+  rsaSha2_256,
+  rsaSha2_512,
+} from "../src/index.ts";
+import { expectError, keyVector, keyVectors, named, seededRandom, signatureBlob } from "./support.ts";
+
+const random = seededRandom("formats");
+const data = utf8Encode("signed");
+
+describe("key blobs", () => {
+  test.each(keyVectors.filter(({ bits }) => bits !== 1024))(
+    "$name: cut anywhere, or longer, it is malformed",
+    ({ blob }) => {
+      for (let length = 0; length < blob.length; length++)
+        expectError("key-malformed", () => parsePublicKey(blob.subarray(0, length)));
+      expectError("key-malformed", () => parsePublicKey(concatBytes(blob, Uint8Array.of(0))));
+    },
+  );
+
+  test("a format that is not known is named", () => {
+    for (const format of ["ssh-dss", "sk-ssh-ed25519@openssh.com", "ssh-ed25519-cert-v01@openssh.com"]) {
+      expectError("key-unsupported", () => parsePublicKey(named(format, data)));
+      expect(() => parsePublicKey(named(format, data))).toThrow(format);
+    }
+  });
+
+  test("a format's name has at most 64 characters", () => {
+    expectError("key-unsupported", () => parsePublicKey(named("a".repeat(64))));
+    expectError("key-malformed", () => parsePublicKey(named("a".repeat(65))));
+  });
+
+  test("a key of another format is refused by every algorithm", () => {
+    for (const algorithm of defaultSignatureAlgorithms)
+      for (const { format, blob } of keyVectors)
+        if (format !== algorithm.keyFormat) expectError("key-malformed", () => algorithm.verify(blob, data, data));
+  });
+
+  test("random bytes give a key error and no other", () => {
+    assert(
+      property(uint8Array({ maxLength: 80 }), (bytes) => {
+        for (const blob of [bytes, ...defaultSignatureAlgorithms.map(({ keyFormat }) => named(keyFormat, bytes))]) {
+          try {
+            parsePublicKey(blob);
+          } catch (error) {
+            expect(error).toBeInstanceOf(SshError);
+            expect((error as SshError).code).toMatch(/^key-/);
+          }
+        }
+      }),
+    );
+  });
+});
+
+describe("signature blobs", () => {
+  const key = privateKeyFromFields(keyVector("rsa-2048").fields);
+  const { blob } = key.publicKey;
+
+  test.each([
+    ["rsa-sha2-256", rsaSha2_512],
+    ["rsa-sha2-512", rsaSha2_256],
+  ])("a signature that names %s is not one of the other", (name, other) => {
+    const signature = key.sign(name, data, random);
+    expect(other.verify(blob, data, signature)).toBe(false);
+    expect(other.verify(blob, data, named(other.name, signatureBlob(signature)))).toBe(false);
+  });
+
+  test("ssh-rsa is no signature algorithm", () => {
+    expectError("key-unsupported", () => key.sign("ssh-rsa", data, random));
+    expect(defaultSignatureAlgorithms.map(({ name }) => name)).not.toContain("ssh-rsa");
+    expect(
+      rsaSha2_256.verify(blob, data, named("ssh-rsa", signatureBlob(key.sign("rsa-sha2-256", data, random)))),
+    ).toBe(false);
+  });
+
+  test("a key refuses to sign with what it does not have", () => {
+    for (const { fields } of keyVectors.filter(({ bits }) => bits !== 1024)) {
+      const own = privateKeyFromFields(fields);
+      for (const { name, keyFormat } of defaultSignatureAlgorithms)
+        if (keyFormat !== own.publicKey.format) expectError("key-unsupported", () => own.sign(name, data, random));
+    }
+  });
+});

@@ -1,0 +1,161 @@
+import { bigIntToBytes, bytesToBigInt, concatBytes, utf8Encode, Writer } from "@nacre/wire";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { describe, expect, test } from "vitest";
+import { parsePublicKey, privateKeyFromFields, rsaSha2_256, rsaSha2_512 } from "../src/index.ts";
+import { modPow } from "../src/modular.ts";
+import { expectError, hex, keyVector, named, rsaFields, seededRandom, signatureBlob } from "./support.ts";
+
+const random = seededRandom("rsa");
+const data = utf8Encode("signed");
+
+describe("rsa", () => {
+  const fields = rsaFields("rsa-2048");
+  const { n, e, d, p, q, iqmp } = fields;
+  const { blob } = keyVector("rsa-2048");
+
+  test("a modulus of 1,000,000 bits is refused by its length", () => {
+    const huge = new Uint8Array(125_000).fill(0xff);
+    huge[0] = 0x7f;
+    const hostile = new Writer().string("ssh-rsa").mpint(e).string(huge).finish();
+    expectError("key-weak", () => parsePublicKey(hostile));
+    expectError("key-weak", () => rsaSha2_512.verify(hostile, data, data));
+    const hugeExponent = new Writer().string("ssh-rsa").string(huge).mpint(n).finish();
+    expectError("key-weak", () => parsePublicKey(hugeExponent));
+  });
+
+  test.each([
+    ["2047 bits", (1n << 2046n) | 1n, 3n],
+    ["16385 bits", (1n << 16384n) | 1n, 3n],
+    ["an even modulus", 1n << 2047n, 3n],
+    ["e = 1", n, 1n],
+    ["e = 2", n, 2n],
+    ["an even e", n, 65538n],
+    ["an e of 257 bits", n, (1n << 256n) | 1n],
+  ])("weak: %s", (_, modulus, exponent) => {
+    const weak = named("ssh-rsa", exponent, modulus);
+    expectError("key-weak", () => parsePublicKey(weak));
+    expectError("key-weak", () => rsaSha2_256.verify(weak, data, data));
+  });
+
+  test.each([
+    ["e = 0", n, 0n],
+    ["a negative e", n, -3n],
+    ["a modulus of 0", 0n, 3n],
+    ["a negative modulus", -n, 3n],
+  ])("malformed: %s", (_, modulus, exponent) => {
+    expectError("key-malformed", () => parsePublicKey(named("ssh-rsa", exponent, modulus)));
+  });
+
+  test.each([2048, 16384])("%i bits are accepted", (bits) => {
+    const edge = named("ssh-rsa", 3n, (1n << BigInt(bits - 1)) | 1n);
+    expect(parsePublicKey(edge).bits).toBe(bits);
+  });
+
+  test("with e = 1 anybody could sign", () => {
+    const message = encoded({});
+    const forged = named("rsa-sha2-256", bigIntToBytes(message, 256));
+    expectError("key-weak", () => rsaSha2_256.verify(named("ssh-rsa", 1n, n), data, forged));
+  });
+
+  test.each([
+    ["the right padding", {}, true],
+    ["short padding, rubbish after the digest", { padding: 8, after: 194 }, false],
+    ["short padding, rubbish before the digest", { padding: 8, before: 194 }, false],
+    ["padding of block type 2", { type: 2 }, false],
+    ["padding with another byte in it", { byte: 0xfe }, false],
+    ["no NULL in the DigestInfo", { info: "302f300b06096086480165030402010420", padding: 204 }, false],
+    ["SHA-512's name on a SHA-256 digest", { info: "3031300d060960864801650304020305000420" }, false],
+    ["a bare digest", { info: "", padding: 221 }, false],
+  ] as const)("PKCS#1 v1.5: %s", (_, shape, valid) => {
+    const signature = bigIntToBytes(modPow(encoded(shape), d, n), 256);
+    expect(rsaSha2_256.verify(blob, data, named("rsa-sha2-256", signature))).toBe(valid);
+  });
+
+  test("a signature is below the modulus, and no longer than it", () => {
+    const own = privateKeyFromFields(fields);
+    const signature = signatureBlob(own.sign("rsa-sha2-256", data, random));
+    expect(signature).toHaveLength(256);
+    const past = bytesToBigInt(signature) + n;
+    for (const bad of [
+      bigIntToBytes(past),
+      concatBytes(Uint8Array.of(0), signature),
+      new Uint8Array(),
+      new Uint8Array(1_000_000),
+    ])
+      expect(rsaSha2_256.verify(blob, data, named("rsa-sha2-256", bad))).toBe(false);
+  });
+
+  test.each([
+    ["n", { n: n + 2n }],
+    ["d", { d: d + 2n }],
+    ["d = 0", { d: 0n }],
+    ["d past n", { d: d + (p - 1n) * (q - 1n) * 2n }],
+    ["p and q", { p: p + 2n }],
+    ["p = 1", { p: 1n, q: n }],
+    ["negative factors", { p: -p, q: -q }],
+    ["q and p the wrong way round", { p: q, q: p }],
+    ["iqmp", { iqmp: iqmp + 1n }],
+    ["iqmp past p", { iqmp: iqmp + p }],
+    ["the iqmp of 0", { iqmp: 0n }],
+    ["e", { e: e + 2n }],
+  ])("a private key that is wrong in %s is malformed", (_, wrong) => {
+    expectError("key-malformed", () => privateKeyFromFields({ ...fields, ...wrong }));
+  });
+
+  test("weak public values are weak in a private key too", () => {
+    expectError("key-weak", () => privateKeyFromFields({ ...fields, e: 1n }));
+    expectError("key-weak", () => privateKeyFromFields({ ...fields, n: 15n, p: 3n, q: 5n }));
+    expectError("key-weak", () => privateKeyFromFields({ ...fields, n: n + 1n }));
+  });
+
+  test("a signature that a fault spoilt is withheld", () => {
+    // p and q are not primes here, so that the halves do not make a signature, as after a fault.
+    const [a, b] = [p * 3n, q * 5n];
+    const modulus = a * b;
+    const broken = {
+      format: "ssh-rsa",
+      n: modulus,
+      e: 65537n,
+      d: inverse(65537n, (a - 1n) * (b - 1n)),
+      p: a,
+      q: b,
+    } as const;
+    const key = privateKeyFromFields({ ...broken, iqmp: inverse(b, a) });
+    expectError("internal", () => key.sign("rsa-sha2-256", data, random));
+  });
+});
+
+/** An encoded message for a modulus of 256 bytes, right but for what is given (RFC 8017 §9.2). */
+function encoded(shape: {
+  readonly type?: number;
+  readonly padding?: number;
+  readonly byte?: number;
+  readonly info?: string;
+  readonly before?: number;
+  readonly after?: number;
+}): bigint {
+  const padding = new Uint8Array(shape.padding ?? 202).fill(0xff);
+  if (shape.byte !== undefined) padding[100] = shape.byte;
+  const message = concatBytes(
+    Uint8Array.of(0, shape.type ?? 1),
+    padding,
+    Uint8Array.of(0),
+    hex(shape.info ?? "3031300d060960864801650304020105000420"),
+    new Uint8Array(shape.before ?? 0).fill(0x5a),
+    sha256(data),
+    new Uint8Array(shape.after ?? 0).fill(0x5a),
+  );
+  expect(message).toHaveLength(256);
+  return bytesToBigInt(message);
+}
+
+/** A modular inverse, by the recursive form of Euclid's algorithm. */
+function inverse(a: bigint, m: bigint): bigint {
+  const euclid = (x: bigint, y: bigint): [bigint, bigint] => {
+    if (y === 0n) return [1n, 0n];
+    const [s, t] = euclid(y, x % y);
+    return [t, s - (x / y) * t];
+  };
+  const [s] = euclid(a, m);
+  return ((s % m) + m) % m;
+}
