@@ -28,6 +28,12 @@ export type Phase = "kex" | "auth" | "connection";
 /** What a number in a method-specific range means under a method: 30–49 for key exchange, 60–79 for authentication. */
 export type MethodContext = "ecdh" | "dh" | "dh-gex" | "publickey" | "password" | "keyboard-interactive";
 
+/**
+ * The key exchange messages that may come next: a KEXINIT while no exchange of the peer's is under way, then the method's own
+ * messages, then NEWKEYS (RFC 4253 §7.1, §7.3).
+ */
+export type KexStep = "kexinit" | "method" | "newkeys";
+
 /** One row of the message table: a message, and when it may arrive. */
 export interface MessageRow {
   readonly message: Omit<Message<unknown>, "encode">;
@@ -39,6 +45,13 @@ export interface MessageRow {
   readonly duringRekey: boolean;
   /** May arrive in the first key exchange although strict key exchange is in force (OpenSSH PROTOCOL §1.10). */
   readonly duringStrictKex: boolean;
+  /** Only when the key exchange has come to this step. */
+  readonly step?: KexStep;
+  /**
+   * Sent by this side before authentication has succeeded, it is answered with SSH_MSG_UNIMPLEMENTED instead of ending the
+   * connection: a client may let it travel with the login that it expects to succeed (RFC 4252 §5.1).
+   */
+  readonly early?: Sender;
 }
 
 const ANY: readonly Phase[] = ["kex", "auth", "connection"];
@@ -53,16 +66,16 @@ export const MESSAGE_TABLE: readonly MessageRow[] = [
   row(transport.SSH_MSG_SERVICE_REQUEST, "client", ["auth"]),
   row(transport.SSH_MSG_SERVICE_ACCEPT, "server", ["auth"]),
   row(transport.SSH_MSG_EXT_INFO, "both", ["auth"]),
-  keyExchange(transport.SSH_MSG_KEXINIT, "both"),
-  keyExchange(transport.SSH_MSG_NEWKEYS, "both"),
-  keyExchange(transport.SSH_MSG_KEX_ECDH_INIT, "client", "ecdh"),
-  keyExchange(transport.SSH_MSG_KEX_ECDH_REPLY, "server", "ecdh"),
-  keyExchange(transport.SSH_MSG_KEXDH_INIT, "client", "dh"),
-  keyExchange(transport.SSH_MSG_KEXDH_REPLY, "server", "dh"),
-  keyExchange(transport.SSH_MSG_KEX_DH_GEX_REQUEST, "client", "dh-gex"),
-  keyExchange(transport.SSH_MSG_KEX_DH_GEX_GROUP, "server", "dh-gex"),
-  keyExchange(transport.SSH_MSG_KEX_DH_GEX_INIT, "client", "dh-gex"),
-  keyExchange(transport.SSH_MSG_KEX_DH_GEX_REPLY, "server", "dh-gex"),
+  keyExchange(transport.SSH_MSG_KEXINIT, "both", "kexinit"),
+  keyExchange(transport.SSH_MSG_NEWKEYS, "both", "newkeys"),
+  keyExchange(transport.SSH_MSG_KEX_ECDH_INIT, "client", "method", "ecdh"),
+  keyExchange(transport.SSH_MSG_KEX_ECDH_REPLY, "server", "method", "ecdh"),
+  keyExchange(transport.SSH_MSG_KEXDH_INIT, "client", "method", "dh"),
+  keyExchange(transport.SSH_MSG_KEXDH_REPLY, "server", "method", "dh"),
+  keyExchange(transport.SSH_MSG_KEX_DH_GEX_REQUEST, "client", "method", "dh-gex"),
+  keyExchange(transport.SSH_MSG_KEX_DH_GEX_GROUP, "server", "method", "dh-gex"),
+  keyExchange(transport.SSH_MSG_KEX_DH_GEX_INIT, "client", "method", "dh-gex"),
+  keyExchange(transport.SSH_MSG_KEX_DH_GEX_REPLY, "server", "method", "dh-gex"),
   row(SSH_MSG_USERAUTH_REQUEST, "client", ["auth"]),
   row(SSH_MSG_USERAUTH_FAILURE, "server", ["auth"]),
   row(SSH_MSG_USERAUTH_SUCCESS, "server", ["auth"]),
@@ -74,7 +87,7 @@ export const MESSAGE_TABLE: readonly MessageRow[] = [
   row(connection.SSH_MSG_GLOBAL_REQUEST, "both", ["connection"]),
   row(connection.SSH_MSG_REQUEST_SUCCESS, "both", ["connection"]),
   row(connection.SSH_MSG_REQUEST_FAILURE, "both", ["connection"]),
-  row(connection.SSH_MSG_CHANNEL_OPEN, "both", ["connection"]),
+  { ...row(connection.SSH_MSG_CHANNEL_OPEN, "both", ["connection"]), early: "client" },
   row(connection.SSH_MSG_CHANNEL_OPEN_CONFIRMATION, "both", ["connection"]),
   row(connection.SSH_MSG_CHANNEL_OPEN_FAILURE, "both", ["connection"]),
   row(connection.SSH_MSG_CHANNEL_WINDOW_ADJUST, "both", ["connection"]),
@@ -98,6 +111,6 @@ function general<T>(message: Message<T>, options?: { readonly duringStrictKex: b
   return { ...row(message, "both", ANY), duringRekey: true, duringStrictKex: options?.duringStrictKex ?? false };
 }
 
-function keyExchange<T>(message: Message<T>, sender: Sender, method?: MethodContext): MessageRow {
-  return { ...row(message, sender, ANY, method), duringRekey: true, duringStrictKex: true };
+function keyExchange<T>(message: Message<T>, sender: Sender, step: KexStep, method?: MethodContext): MessageRow {
+  return { ...row(message, sender, ANY, method), duringRekey: true, duringStrictKex: true, step };
 }

@@ -1,0 +1,121 @@
+import { Reader, SshError, toHex, Writer } from "@nacre/wire";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import vectors from "../../../test-vectors/rfc4251.json" with { type: "json" };
+
+const hex = (text: string): Uint8Array => Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+
+function codeOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof SshError) return error.code;
+    throw error;
+  }
+  return "nothing thrown";
+}
+
+describe("RFC 4251 §5 examples", () => {
+  it.each(vectors.mpint)("mpint $value", ({ value, bytes }) => {
+    const number = BigInt(value.startsWith("-") ? -BigInt(value.slice(1)) : BigInt(value));
+    expect(toHex(new Writer().mpint(number).finish())).toBe(bytes);
+    expect(new Reader(hex(bytes), "example").mpint("value")).toBe(number);
+  });
+
+  it.each(vectors.nameList)("name-list $names", ({ names, bytes }) => {
+    expect(toHex(new Writer().nameList(names).finish())).toBe(bytes);
+    expect(new Reader(hex(bytes), "example").nameList("names")).toEqual(names);
+  });
+
+  it.each(vectors.uint)("$type $value", ({ type, value, bytes }) => {
+    const writer = new Writer();
+    expect(toHex((type === "uint32" ? writer.uint32(Number(value)) : writer.uint64(BigInt(value))).finish())).toBe(
+      bytes,
+    );
+    const reader = new Reader(hex(bytes), "example");
+    expect(BigInt(type === "uint32" ? reader.uint32("value") : reader.uint64("value"))).toBe(BigInt(value));
+  });
+});
+
+describe("what is written is read", () => {
+  it("for every data type, one after another", () => {
+    const name = fc.stringMatching(/^[!-+\--~]{1,20}$/);
+    fc.assert(
+      fc.property(
+        fc.nat(255),
+        fc.boolean(),
+        fc.nat(0xffff_ffff),
+        fc.bigInt(0n, 0xffff_ffff_ffff_ffffn),
+        fc.uint8Array({ maxLength: 300 }),
+        fc.string({ unit: "binary" }),
+        fc.bigInt(-(1n << 300n), 1n << 300n),
+        fc.array(name),
+        (byte, boolean, uint32, uint64, bytes, text, mpint, names) => {
+          const writer = new Writer(1).byte(byte).boolean(boolean).uint32(uint32).uint64(uint64);
+          const written = writer.string(bytes).string(text).mpint(mpint).nameList(names).finish();
+          const reader = new Reader(written, "all");
+          expect(reader.byte("byte")).toBe(byte);
+          expect(reader.boolean("boolean")).toBe(boolean);
+          expect(reader.uint32("uint32")).toBe(uint32);
+          expect(reader.uint64("uint64")).toBe(uint64);
+          expect(reader.string("bytes")).toEqual(bytes);
+          expect(reader.text("text")).toBe(text.toWellFormed());
+          expect(reader.mpint("mpint")).toBe(mpint);
+          expect(reader.nameList("names")).toEqual(names);
+          reader.end();
+        },
+      ),
+    );
+  });
+
+  it("for mpints given as bytes, whatever their leading zeros", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 70 }), (bytes) => {
+        const value = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+        expect(new Writer().mpintBytes(bytes).finish()).toEqual(new Writer().mpint(value).finish());
+      }),
+    );
+  });
+
+  it("and an array once finished is not changed by later writes", () => {
+    const writer = new Writer(4).uint32(1);
+    const first = writer.finish();
+    writer.uint32(2);
+    expect(toHex(first)).toBe("00000001");
+  });
+});
+
+describe("what is refused", () => {
+  it.each([
+    ["a length past the end", "00000005 61626364", (r: Reader) => r.string("s")],
+    ["a length of 2^32−1", "ffffffff 61", (r: Reader) => r.string("s")],
+    ["half a uint32", "0000", (r: Reader) => r.uint32("n")],
+    ["an mpint with a needless zero", "00000002 0001", (r: Reader) => r.mpint("n")],
+    ["an mpint that is a lone zero byte", "00000001 00", (r: Reader) => r.mpint("n")],
+    ["an mpint with a needless 0xff", "00000002 ffff", (r: Reader) => r.mpint("n")],
+    ["an empty name in a list", "00000003 612c2c", (r: Reader) => r.nameList("l")],
+    ["a list that begins with a comma", "00000002 2c61", (r: Reader) => r.nameList("l")],
+    ["a name with a space", "00000003 612062", (r: Reader) => r.name("n")],
+    ["a name with NUL", "00000002 6100", (r: Reader) => r.name("n")],
+    ["ill-formed UTF-8", "00000002 c0af", (r: Reader) => r.utf8("t")],
+    ["trailing bytes", "0102", (r: Reader) => [r.byte("b"), r.end()]],
+  ])("%s", (_, bytes, read) => {
+    expect(codeOf(() => read(new Reader(hex(bytes.replaceAll(" ", "")), "thing")))).toBe("malformed-message");
+  });
+
+  it("with the structure, the field and the offset in the message", () => {
+    const reader = new Reader(hex("010000000561"), "SSH_MSG_THING");
+    reader.byte("first");
+    expect(() => reader.string("second")).toThrow("SSH_MSG_THING: second at offset 1 says 5 bytes where 1 are left");
+  });
+
+  it("under the code that the reader was given", () => {
+    expect(codeOf(() => new Reader(hex("00"), "key", { code: "key-malformed" }).uint32("n"))).toBe("key-malformed");
+  });
+
+  it("when writing: numbers out of range", () => {
+    for (const value of [-1, 2 ** 32, 1.5, Number.NaN])
+      expect(codeOf(() => new Writer().uint32(value))).toBe("internal");
+    for (const value of [-1n, 1n << 64n]) expect(codeOf(() => new Writer().uint64(value))).toBe("internal");
+  });
+});

@@ -1,0 +1,17 @@
+import { DISCONNECT_REASON, disconnectReason, SshError } from "@nacre/wire";
+import { expect, it } from "vitest";
+
+it("an error names its culprit and keeps its cause", () => {
+  const cause = new Error("deeper");
+  const error = new SshError("host-key-changed", "the host key has changed", { cause });
+  expect(error).toMatchObject({ name: "SshError", code: "host-key-changed", culprit: "peer", cause });
+  expect(new SshError("usage", "").culprit).toBe("caller");
+  expect(new SshError("no-common-algorithm", "").culprit).toBe("unsupported");
+  expect(new SshError("internal", "").culprit).toBe("bug");
+});
+
+it("each code maps to one disconnect reason", () => {
+  expect(disconnectReason("mac-mismatch")).toBe(DISCONNECT_REASON.MAC_ERROR);
+  expect(disconnectReason("host-key-unknown")).toBe(DISCONNECT_REASON.HOST_KEY_NOT_VERIFIABLE);
+  expect(disconnectReason("closed")).toBe(DISCONNECT_REASON.BY_APPLICATION);
+});
