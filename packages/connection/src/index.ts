@@ -1,1 +1,17 @@
-export {};
+export type { ConnectionOptions } from "./connection.ts";
+export { Connection } from "./connection.ts";
+export type {
+  ChannelEvent,
+  ClientSessionEvent,
+  ConnectionEvent,
+  OutputStream,
+  ReplyToken,
+  ServerSessionEvent,
+} from "./events.ts";
+export type { ConnectionLimits } from "./limits.ts";
+export { defaultConnectionLimits } from "./limits.ts";
+export type { OpenRefusal } from "./peer-opens.ts";
+export type { SignalName } from "./signals.ts";
+export { SIGNAL_NAMES } from "./signals.ts";
+export type { TerminalModes } from "./terminal-modes.ts";
+export { decodeTerminalModes, encodeTerminalModes, TERMINAL_MODES } from "./terminal-modes.ts";

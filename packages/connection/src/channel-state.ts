@@ -1,0 +1,53 @@
+import type { OutputStream } from "./events.ts";
+import type { ReceiveWindow } from "./receive-window.ts";
+import type { ReplyQueue } from "./replies.ts";
+
+/** Data from us. `window`: what the peer takes now; `maximum`: in one message; both in bytes. */
+export type Outgoing =
+  | {
+      readonly kind: "flowing";
+      window: number;
+      readonly maximum: number;
+      /** Whether a `write` took less than all, and whether "writable" has answered it. */
+      short: "no" | "yes" | "told";
+    }
+  | { readonly kind: "ended" };
+
+/** Data from the peer. */
+export type Incoming = { readonly kind: "flowing"; readonly window: ReceiveWindow } | { readonly kind: "ended" };
+
+/** Each direction ends for itself (RFC 4254 §5.3), so that half-closed is an open channel with one direction ended. */
+export interface OpenState {
+  readonly kind: "open";
+  /** The peer's number of the channel. */
+  readonly peer: number;
+  outgoing: Outgoing;
+  incoming: Incoming;
+  /** Streams whose bytes are consumed as they come. */
+  readonly discarded: Set<OutputStream>;
+  /** Our requests that await their reply, by number, first one first. */
+  readonly requests: number[];
+  /** The peer's requests that await our reply. */
+  readonly replies: ReplyQueue<boolean>;
+  /** Whether the command's end was told. */
+  exited: boolean;
+}
+
+/** Our CLOSE has left, the peer's has not come: what still comes is checked and absorbed. */
+export interface ClosingState {
+  readonly kind: "closing";
+  incoming: Incoming;
+  /** As in the open state: their replies may still come. */
+  readonly requests: number[];
+}
+
+/** How far a channel has come. */
+export type ChannelState =
+  /** Our CHANNEL_OPEN awaits its answer; `data` is kept for a second attempt. */
+  | { readonly kind: "opening"; readonly data: Uint8Array }
+  /** The same, but nobody wants the channel any more. */
+  | { readonly kind: "abandoned" }
+  | OpenState
+  | ClosingState
+  /** CLOSE went both ways, or the open was refused; the number is free once the application has heard of it. */
+  | { readonly kind: "closed" };

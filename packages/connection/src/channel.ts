@@ -1,0 +1,365 @@
+import type { PacketSink } from "@nacre/packet";
+import {
+  type ChannelRequest,
+  SSH_MSG_CHANNEL_CLOSE,
+  SSH_MSG_CHANNEL_EOF,
+  SSH_MSG_CHANNEL_FAILURE,
+  SSH_MSG_CHANNEL_OPEN,
+  SSH_MSG_CHANNEL_REQUEST,
+  SSH_MSG_CHANNEL_SUCCESS,
+  SSH_MSG_CHANNEL_WINDOW_ADJUST,
+  SshError,
+} from "@nacre/wire";
+import type { ChannelState, ClosingState, OpenState } from "./channel-state.ts";
+import { sendData } from "./data-message.ts";
+import type { ConnectionEvent, OutputStream, ReplyToken } from "./events.ts";
+import type { ConnectionLimits } from "./limits.ts";
+import { ReceiveWindow } from "./receive-window.ts";
+import { newToken, ReplyQueue } from "./replies.ts";
+import { decodeClientRequest, decodeServerRequest, requestSender } from "./session-requests.ts";
+
+/** What a channel has of the connection it belongs to. */
+export interface ChannelContext {
+  readonly sink: PacketSink;
+  readonly role: "client" | "server";
+  readonly limits: ConnectionLimits;
+  emit(this: void, event: ConnectionEvent): void;
+  /** A number for a request of ours, unique in the connection. */
+  nextRequest(this: void): number;
+  /** Throws `request-limit` when the peer has asked much and read few of the answers. */
+  admitQuestion(this: void): void;
+  /** Which channel an unanswered request is about. */
+  readonly questions: WeakMap<ReplyToken, Channel>;
+  /** Channels whose last `write` took less than all, in the order in which they were last served. */
+  readonly waiting: Set<Channel>;
+}
+
+/** One channel, of either side (RFC 4254 §5). */
+export class Channel {
+  readonly number: number;
+  readonly #channelType: string;
+  readonly #context: ChannelContext;
+  #openedByUs = true;
+  #state: ChannelState = { kind: "closed" };
+
+  constructor(number: number, channelType: string, context: ChannelContext) {
+    this.number = number;
+    this.#channelType = channelType;
+    this.#context = context;
+  }
+
+  /** Asks the peer for the channel. `data` depends on the type and is kept for a second attempt. */
+  open(data: Uint8Array): void {
+    this.#state = { kind: "opening", data };
+    this.#writeOpen(data);
+  }
+
+  /** Asks again where the first request was not understood. */
+  reopen(): void {
+    const state = this.#state;
+    if (state.kind === "opening") this.#writeOpen(state.data);
+    else if (state.kind === "abandoned") this.#finish([]);
+  }
+
+  /** The channel is one that the peer opened and that we have confirmed. */
+  accepted(peer: number, window: number, maximum: number): void {
+    this.#openedByUs = false;
+    this.#begin(peer, window, maximum);
+  }
+
+  confirmed(peer: number, window: number, maximum: number): void {
+    if (maximum === 0)
+      throw new SshError(
+        "malformed-message",
+        `SSH_MSG_CHANNEL_OPEN_CONFIRMATION for channel ${this.number} takes packets of 0 bytes, so no data could ever be sent`,
+      );
+    const state = this.#state;
+    if (state.kind === "opening") {
+      this.#begin(peer, window, maximum);
+      this.#context.emit({ type: "channel-opened", channel: this.number });
+    } else if (state.kind === "abandoned") {
+      this.#begin(peer, window, maximum);
+      this.close();
+    } else {
+      throw this.#unexpected("SSH_MSG_CHANNEL_OPEN_CONFIRMATION", "which does not await one");
+    }
+  }
+
+  refused(reasonCode: number, description: string): void {
+    const state = this.#state;
+    if (state.kind === "opening") {
+      this.#state = { kind: "closed" };
+      this.#context.emit({ type: "channel-open-failed", channel: this.number, reasonCode, description });
+    } else if (state.kind === "abandoned") {
+      this.#finish([]);
+    } else {
+      throw this.#unexpected("SSH_MSG_CHANNEL_OPEN_FAILURE", "which does not await one");
+    }
+  }
+
+  /** Sends what window, packet size and sink let pass of `bytes`, and returns how much that was. */
+  write(bytes: Uint8Array, toStderr: boolean): number {
+    const { peer, outgoing } = this.#openState();
+    if (outgoing.kind === "ended")
+      throw new SshError("usage", `channel ${this.number}: nothing can be written after the end was sent`);
+    const { sink, limits, waiting } = this.#context;
+    const most = Math.min(outgoing.maximum, limits.maximumSend);
+    let taken = 0;
+    while (taken < bytes.length && outgoing.window > 0 && this.#sinkTakes()) {
+      const length = Math.min(bytes.length - taken, outgoing.window, most);
+      const all = length === bytes.length;
+      sendData(sink, peer, all ? bytes : bytes.subarray(taken, taken + length), toStderr);
+      outgoing.window -= length;
+      taken += length;
+    }
+    if (taken === bytes.length) {
+      outgoing.short = "no";
+      waiting.delete(this);
+    } else {
+      outgoing.short = "yes";
+      // Who was served goes to the end of the line, who was not keeps the place: no channel starves another.
+      if (taken > 0) waiting.delete(this);
+      waiting.add(this);
+    }
+    return taken;
+  }
+
+  /** Says "writable" where a short `write` awaits it and something would now be taken. */
+  wake(): void {
+    const state = this.#state;
+    if (state.kind !== "open" || state.outgoing.kind === "ended") return;
+    if (state.outgoing.short !== "yes" || state.outgoing.window === 0 || !this.#sinkTakes()) return;
+    state.outgoing.short = "told";
+    this.#context.emit({ type: "writable", channel: this.number });
+  }
+
+  sendEof(): void {
+    const state = this.#openUnlessLeaving();
+    if (state === undefined || state.outgoing.kind === "ended") return;
+    state.outgoing = { kind: "ended" };
+    this.#context.waiting.delete(this);
+    this.#context.sink.write(SSH_MSG_CHANNEL_EOF.encode({ recipientChannel: state.peer }));
+  }
+
+  close(): void {
+    const state = this.#state;
+    if (state.kind === "opening") {
+      this.#state = { kind: "abandoned" };
+    } else if (state.kind === "open") {
+      this.#context.waiting.delete(this);
+      this.#context.sink.write(SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: state.peer }));
+      this.#state = { kind: "closing", incoming: state.incoming, requests: state.requests };
+    }
+  }
+
+  /** Sends a request and returns its number. */
+  request(requestType: string, data: Uint8Array, wantReply: boolean): number {
+    const { peer, requests } = this.#openState();
+    if (wantReply && requests.length >= this.#context.limits.maxPendingRequests)
+      throw new SshError(
+        "request-limit",
+        `channel ${this.number}: ${requests.length} requests await their reply already`,
+      );
+    const number = this.#context.nextRequest();
+    if (wantReply) requests.push(number);
+    this.#context.sink.write(SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel: peer, requestType, wantReply, data }));
+    return number;
+  }
+
+  /** Decides a request of the peer. Of a channel that has closed since, nobody waits for the reply. */
+  answer(token: ReplyToken, success: boolean): void {
+    const state = this.#state;
+    if (state.kind !== "open") return;
+    for (const due of state.replies.settle(token, success)) {
+      const reply = due ? SSH_MSG_CHANNEL_SUCCESS : SSH_MSG_CHANNEL_FAILURE;
+      this.#context.sink.write(reply.encode({ recipientChannel: state.peer }));
+    }
+  }
+
+  /** Gives back the credit of `length` bytes that "data" events delivered. */
+  consumed(length: number): void {
+    const state = this.#openUnlessLeaving();
+    if (state === undefined || state.incoming.kind === "ended") return;
+    const { unconsumed } = state.incoming.window;
+    if (!(Number.isInteger(length) && length >= 0 && length <= unconsumed))
+      throw new SshError("usage", `channel ${this.number}: ${length} bytes cannot be consumed of ${unconsumed}`);
+    this.#returnCredit(state.peer, state.incoming.window, length);
+  }
+
+  /** From now on nobody reads the stream. */
+  discard(stream: OutputStream): void {
+    this.#openUnlessLeaving()?.discarded.add(stream);
+  }
+
+  /** `stream` is undefined for extended data of a kind that is not known: dropped, with its credit given back. */
+  receiveData(what: string, data: Uint8Array, stream: OutputStream | undefined): void {
+    const state = this.#heard(what);
+    const { limits } = this.#context;
+    if (state.incoming.kind === "ended") throw this.#unexpected(what, "after its end");
+    if (data.length > limits.maximumPacketSize)
+      throw new SshError(
+        "packet-length",
+        `${what} for channel ${this.number} carries ${data.length} bytes where ${limits.maximumPacketSize} are the most`,
+      );
+    const { window } = state.incoming;
+    if (!window.take(data.length))
+      throw new SshError(
+        "window-exceeded",
+        `${what} for channel ${this.number}: ${data.length} bytes are more than its window`,
+      );
+    if (state.kind === "closing" || data.length === 0) return;
+    if (stream === undefined || state.discarded.has(stream)) this.#returnCredit(state.peer, window, data.length);
+    else this.#context.emit({ type: "data", channel: this.number, stream, data });
+  }
+
+  receiveAdjust(bytes: number): void {
+    if (this.#state.kind === "closed") return;
+    const state = this.#heard("SSH_MSG_CHANNEL_WINDOW_ADJUST");
+    if (state.kind === "closing" || state.outgoing.kind === "ended") return;
+    const window = state.outgoing.window + bytes;
+    if (window > 0xffff_ffff)
+      throw new SshError("window-overflow", `channel ${this.number}: the window grew to ${window}, past 2^32 - 1`);
+    state.outgoing.window = window;
+    this.wake();
+  }
+
+  receiveEof(): void {
+    const state = this.#heard("SSH_MSG_CHANNEL_EOF");
+    if (state.incoming.kind === "ended") return;
+    state.incoming = { kind: "ended" };
+    if (state.kind === "open") this.#context.emit({ type: "eof", channel: this.number });
+  }
+
+  receiveClose(): void {
+    const state = this.#heard("SSH_MSG_CHANNEL_CLOSE");
+    this.close();
+    this.#finish(state.requests);
+  }
+
+  receiveReply(what: string, success: boolean): void {
+    const request = this.#heard(what).requests.shift();
+    if (request === undefined) throw this.#unexpected(what, "on which no request awaits a reply");
+    this.#context.emit({ type: "request-reply", channel: this.number, request, success });
+  }
+
+  receiveRequest(request: ChannelRequest): void {
+    const state = this.#heard("SSH_MSG_CHANNEL_REQUEST");
+    if (state.kind === "closing") return;
+    const token = request.wantReply ? this.#question(state, request.requestType) : undefined;
+    const settled = this.#takeRequest(state, request, token);
+    if (token !== undefined && settled !== undefined) this.answer(token, settled);
+    else if (token !== undefined) this.#context.questions.set(token, this);
+  }
+
+  /** Tells of a request, or refuses it. Returns the answer where there is nothing for the application to decide. */
+  #takeRequest(state: OpenState, request: ChannelRequest, token: ReplyToken | undefined): boolean | undefined {
+    const { role, emit } = this.#context;
+    // A failure as much as a success shows OpenSSH that we are alive, and failure is what its own client says.
+    if (request.requestType === "keepalive@openssh.com") return false;
+    const sender = requestSender(request.requestType);
+    if (sender === undefined) {
+      const { requestType, data } = request;
+      emit({ type: "channel-request", channel: this.number, requestType, data, token });
+      return undefined;
+    }
+    const isSession = this.#channelType === "session" && this.#openedByUs === (role === "client");
+    if (!isSession || sender === role) return false;
+    if (sender === "client") {
+      const event = decodeClientRequest(request, this.number, token);
+      if (event === undefined) return false;
+      emit(event);
+      return undefined;
+    }
+    const event = decodeServerRequest(request, this.number);
+    if (event === undefined) return false;
+    if (event.type === "flow-control") {
+      emit(event);
+    } else if (!state.exited) {
+      state.exited = true;
+      emit(event);
+    }
+    return true;
+  }
+
+  #question(state: OpenState, requestType: string): ReplyToken {
+    this.#context.admitQuestion();
+    if (state.replies.length >= this.#context.limits.maxPeerRequests)
+      throw new SshError(
+        "request-limit",
+        `channel ${this.number}: ${state.replies.length} requests await our reply already`,
+      );
+    const token = newToken(requestType);
+    state.replies.add(token);
+    return token;
+  }
+
+  #writeOpen(data: Uint8Array): void {
+    const { sink, limits } = this.#context;
+    sink.write(
+      SSH_MSG_CHANNEL_OPEN.encode({
+        channelType: this.#channelType,
+        senderChannel: this.number,
+        initialWindowSize: limits.initialWindow,
+        maximumPacketSize: limits.maximumPacketSize,
+        data,
+      }),
+    );
+  }
+
+  #begin(peer: number, window: number, maximum: number): void {
+    this.#state = {
+      kind: "open",
+      peer,
+      outgoing: { kind: "flowing", window, maximum, short: "no" },
+      incoming: { kind: "flowing", window: new ReceiveWindow(this.#context.limits.initialWindow) },
+      discarded: new Set(),
+      requests: [],
+      replies: new ReplyQueue(),
+      exited: false,
+    };
+  }
+
+  #finish(requests: readonly number[]): void {
+    const channel = this.number;
+    this.#state = { kind: "closed" };
+    for (const request of requests) this.#context.emit({ type: "request-reply", channel, request, success: false });
+    this.#context.emit({ type: "closed", channel });
+  }
+
+  #returnCredit(peer: number, window: ReceiveWindow, length: number): void {
+    const bytesToAdd = window.consume(length);
+    if (bytesToAdd === 0) return;
+    this.#context.sink.write(SSH_MSG_CHANNEL_WINDOW_ADJUST.encode({ recipientChannel: peer, bytesToAdd }));
+  }
+
+  #sinkTakes(): boolean {
+    const { sink, limits } = this.#context;
+    return !sink.held && sink.pending < limits.highWater;
+  }
+
+  /** The state for a message from the peer, which may come from the confirmation until its CLOSE. */
+  #heard(what: string): OpenState | ClosingState {
+    const state = this.#state;
+    if (state.kind === "open" || state.kind === "closing") return state;
+    throw new SshError("channel-unknown", `${what} for channel ${this.number}, which is not open`);
+  }
+
+  /** The state for what the application wants to send. */
+  #openState(): OpenState {
+    const state = this.#openUnlessLeaving();
+    if (state === undefined) throw new SshError("channel-closed", `channel ${this.number} is closed`);
+    return state;
+  }
+
+  /** The same for what is of no use any more on a channel that closes. */
+  #openUnlessLeaving(): OpenState | undefined {
+    const state = this.#state;
+    if (state.kind === "open") return state;
+    if (state.kind === "opening") throw new SshError("usage", `channel ${this.number} has not been opened yet`);
+    return undefined;
+  }
+
+  #unexpected(what: string, why: string): SshError {
+    return new SshError("unexpected-message", `${what} for channel ${this.number} ${why}`);
+  }
+}

@@ -1,0 +1,350 @@
+import type { PacketSink } from "@nacre/packet";
+import {
+  CHANNEL_OPEN_FAILURE_REASON,
+  SSH_EXTENDED_DATA_STDERR,
+  SSH_MSG_CHANNEL_CLOSE,
+  SSH_MSG_CHANNEL_DATA,
+  SSH_MSG_CHANNEL_EOF,
+  SSH_MSG_CHANNEL_EXTENDED_DATA,
+  SSH_MSG_CHANNEL_FAILURE,
+  SSH_MSG_CHANNEL_OPEN,
+  SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
+  SSH_MSG_CHANNEL_OPEN_FAILURE,
+  SSH_MSG_CHANNEL_REQUEST,
+  SSH_MSG_CHANNEL_SUCCESS,
+  SSH_MSG_CHANNEL_WINDOW_ADJUST,
+  SSH_MSG_GLOBAL_REQUEST,
+  SSH_MSG_REQUEST_FAILURE,
+  SSH_MSG_REQUEST_SUCCESS,
+  SshError,
+} from "@nacre/wire";
+import { Channel, type ChannelContext } from "./channel.ts";
+import { decodeData } from "./data-message.ts";
+import type { ConnectionEvent, OutputStream, ReplyToken } from "./events.ts";
+import { GlobalRequests } from "./global-requests.ts";
+import { type ConnectionLimits, connectionLimits } from "./limits.ts";
+import { type OpenRefusal, PeerOpens } from "./peer-opens.ts";
+
+export interface ConnectionOptions {
+  /** Where messages go: the transport. */
+  readonly sink: PacketSink;
+  /** Which side we are; it decides only who may send which session requests. */
+  readonly role: "client" | "server";
+  /** Types of channel that the peer may ask us to open; none by default. See also `allow`. */
+  readonly allowedChannelTypes?: readonly string[];
+  readonly limits?: Partial<ConnectionLimits>;
+}
+
+/**
+ * The connection protocol (RFC 4254) as a pure state machine, for both sides: channels, their windows and requests, and
+ * global requests. Payloads go in through `receive`, what happened comes out of `nextEvent`, messages leave through the
+ * sink. Channels go by our own number of them.
+ *
+ * What the peer does wrong is an "error" event, once and last. What the caller does wrong throws `usage`; what comes too
+ * late because the channel has closed throws `channel-closed`, or `closed` after an error, where it cannot just be ignored.
+ */
+export class Connection {
+  readonly #sink: PacketSink;
+  readonly #limits: ConnectionLimits;
+  readonly #context: ChannelContext;
+  readonly #globals: GlobalRequests;
+  readonly #peerOpens: PeerOpens;
+  /** By our number. It never shrinks, so that its length tells a number that was used from one that never was. */
+  readonly #channels: (Channel | undefined)[] = [];
+  #channelCount = 0;
+  readonly #inbox: Uint8Array[] = [];
+  readonly #events: ConnectionEvent[] = [];
+  #failed = false;
+  #requestCount = 0;
+
+  constructor(options: ConnectionOptions) {
+    this.#sink = options.sink;
+    this.#limits = connectionLimits(options.limits);
+    this.#context = {
+      sink: this.#sink,
+      role: options.role,
+      limits: this.#limits,
+      emit: (event) => {
+        if (!this.#failed) this.#events.push(event);
+      },
+      nextRequest: () => this.#requestCount++,
+      admitQuestion: () => this.#admitQuestion(),
+      questions: new WeakMap(),
+      waiting: new Set(),
+    };
+    this.#globals = new GlobalRequests(this.#context);
+    const { sink, emit, admitQuestion } = this.#context;
+    const hasRoom = (): boolean => !this.#isFull() && this.#peerOpens.size < this.#limits.maxPendingOpens;
+    this.#peerOpens = new PeerOpens({ sink, emit, admitQuestion, hasRoom }, options.allowedChannelTypes ?? []);
+  }
+
+  /** Channels that have a number: opening, open, closing. */
+  get channelCount(): number {
+    return this.#channelCount;
+  }
+
+  /** Takes a message of the connection protocol, 80…100. It is kept until `nextEvent` reaches it, and data events are views of it. */
+  receive(payload: Uint8Array): void {
+    if (!this.#failed) this.#inbox.push(payload);
+  }
+
+  /** What happened next; `undefined` when there is nothing until more is received. */
+  nextEvent(): ConnectionEvent | undefined {
+    for (;;) {
+      const event = this.#events.shift();
+      if (event !== undefined) {
+        // Only now: a number given away again before its end was heard would mean two channels at once.
+        if (event.type === "closed" || event.type === "channel-open-failed") this.#release(event.channel);
+        return event;
+      }
+      const payload = this.#inbox.shift();
+      if (payload === undefined) return undefined;
+      try {
+        this.#handle(payload);
+      } catch (error) {
+        if (!(error instanceof SshError)) throw error;
+        this.#events.push({ type: "error", error });
+        this.#failed = true;
+        this.#inbox.length = 0;
+      }
+    }
+  }
+
+  /**
+   * Asks the peer for a channel and returns our number of it, the smallest that is free. `data` depends on the type.
+   * "channel-opened" or "channel-open-failed" follows. Throws `channel-limit`.
+   */
+  openChannel(channelType: string, data: Uint8Array = new Uint8Array(0)): number {
+    this.#mustWork();
+    if (this.#isFull())
+      throw new SshError("channel-limit", `${this.#limits.maxChannels} channels are the most at once: close one first`);
+    const channel = this.#newChannel(channelType);
+    channel.open(data.slice());
+    return channel.number;
+  }
+
+  /**
+   * Sends the CHANNEL_OPEN again for a channel whose first one the peer did not understand, because it came before
+   * authentication had succeeded. Nothing happens when the channel awaits no answer.
+   */
+  reopen(channel: number): void {
+    if (!this.#failed) this.#channels[channel]?.reopen();
+  }
+
+  /**
+   * Sends a request on an open channel and returns its number. With `wantReply` a "request-reply" of that number
+   * follows, before the channel's "closed" at the latest. Throws `request-limit`.
+   */
+  request(channel: number, requestType: string, data: Uint8Array, options: { readonly wantReply: boolean }): number {
+    return this.#mustHave(channel).request(requestType, data, options.wantReply);
+  }
+
+  /**
+   * Sends as much of `bytes` as the peer's window, its packet size and the sink allow now, and returns how many bytes
+   * that was: they are copied. When it was not all, "writable" says when to go on with the rest.
+   */
+  write(channel: number, bytes: Uint8Array, stream?: "stderr"): number {
+    return this.#mustHave(channel).write(bytes, stream === "stderr");
+  }
+
+  /** Says that no more data follows; the other direction stays open (RFC 4254 §5.3). Requests may still be sent. */
+  sendEof(channel: number): void {
+    this.#find(channel)?.sendEof();
+  }
+
+  /**
+   * Ends both directions. Data that still comes is dropped; "closed" follows when the peer has closed too. A channel
+   * that is being opened is closed as soon as the peer has answered.
+   */
+  close(channel: number): void {
+    this.#find(channel)?.close();
+  }
+
+  /**
+   * Gives the peer back the credit of `bytes` bytes of "data" events, to send as many again (RFC 4254 §5.2). After the
+   * channel's "closed" it must not be called: its number may then be another channel's. Throws `usage` for more than was delivered.
+   */
+  consumed(channel: number, bytes: number): void {
+    this.#find(channel)?.consumed(bytes);
+  }
+
+  /** From now on the bytes of a stream are dropped as they come, with their credit given back: nobody reads it. */
+  discard(channel: number, stream: OutputStream): void {
+    this.#find(channel)?.discard(stream);
+  }
+
+  /** Sends a global request and returns its number; with `wantReply` a "global-reply" follows. Throws `request-limit`. */
+  globalRequest(requestName: string, data: Uint8Array, options: { readonly wantReply: boolean }): number {
+    this.#mustWork();
+    return this.#globals.request(requestName, data, options.wantReply);
+  }
+
+  /** Lets the peer ask for channels of a type: each such open is an "open-request". */
+  allow(channelType: string): void {
+    this.#peerOpens.allow(channelType);
+  }
+
+  /** Takes `allow` back. */
+  disallow(channelType: string): void {
+    this.#peerOpens.disallow(channelType);
+  }
+
+  /** Decides an "open-request": opens the channel and returns our number of it, or refuses (`false`: as forbidden). */
+  answerOpen(token: ReplyToken, decision: boolean | OpenRefusal): number | undefined {
+    const open = this.#peerOpens.take(token);
+    if (this.#failed) return undefined;
+    if (decision !== true) {
+      const forbidden = { reasonCode: CHANNEL_OPEN_FAILURE_REASON.ADMINISTRATIVELY_PROHIBITED, description: "refused" };
+      this.#peerOpens.refuse(open, decision === false ? forbidden : decision);
+      return undefined;
+    }
+    const channel = this.#newChannel(open.channelType);
+    channel.accepted(open.senderChannel, open.initialWindowSize, open.maximumPacketSize);
+    this.#sink.write(
+      SSH_MSG_CHANNEL_OPEN_CONFIRMATION.encode({
+        recipientChannel: open.senderChannel,
+        senderChannel: channel.number,
+        initialWindowSize: this.#limits.initialWindow,
+        maximumPacketSize: this.#limits.maximumPacketSize,
+        data: new Uint8Array(0),
+      }),
+    );
+    return channel.number;
+  }
+
+  /** Decides a request of the peer on a channel. Replies leave in the order of the requests. */
+  answerRequest(token: ReplyToken, success: boolean): void {
+    const channel = this.#context.questions.get(token);
+    if (channel === undefined) throw new SshError("usage", "the token is of no unanswered request");
+    this.#context.questions.delete(token);
+    if (!this.#failed) channel.answer(token, success);
+  }
+
+  /** Decides a global request of the peer. `data` goes with success, and depends on the request. */
+  answerGlobal(token: ReplyToken, success: boolean, data: Uint8Array = new Uint8Array(0)): void {
+    if (!this.#failed) this.#globals.answer(token, success, data.slice());
+  }
+
+  /** To be called when the sink takes data again: output was taken, or a key exchange is over. "writable" follows where due. */
+  flush(): void {
+    for (const channel of this.#context.waiting) channel.wake();
+  }
+
+  #handle(payload: Uint8Array): void {
+    const number = payload[0] ?? 0;
+    switch (number) {
+      case SSH_MSG_CHANNEL_DATA.number: {
+        const { recipientChannel, data } = decodeData(payload);
+        return this.#mustKnow(recipientChannel, "SSH_MSG_CHANNEL_DATA").receiveData(
+          "SSH_MSG_CHANNEL_DATA",
+          data,
+          "stdout",
+        );
+      }
+      case SSH_MSG_CHANNEL_EXTENDED_DATA.number: {
+        const { recipientChannel, dataTypeCode, data } = SSH_MSG_CHANNEL_EXTENDED_DATA.decode(payload);
+        const { name } = SSH_MSG_CHANNEL_EXTENDED_DATA;
+        const stream = dataTypeCode === SSH_EXTENDED_DATA_STDERR ? "stderr" : undefined;
+        return this.#mustKnow(recipientChannel, name).receiveData(name, data, stream);
+      }
+      case SSH_MSG_CHANNEL_WINDOW_ADJUST.number: {
+        const { recipientChannel, bytesToAdd } = SSH_MSG_CHANNEL_WINDOW_ADJUST.decode(payload);
+        // Peers are known to adjust a channel that is just closed, and it harms nobody; OpenSSH lets it pass too.
+        if (recipientChannel < this.#channels.length && this.#channels[recipientChannel] === undefined) return;
+        return this.#mustKnow(recipientChannel, "SSH_MSG_CHANNEL_WINDOW_ADJUST").receiveAdjust(bytesToAdd);
+      }
+      case SSH_MSG_CHANNEL_EOF.number: {
+        const { recipientChannel } = SSH_MSG_CHANNEL_EOF.decode(payload);
+        return this.#mustKnow(recipientChannel, "SSH_MSG_CHANNEL_EOF").receiveEof();
+      }
+      case SSH_MSG_CHANNEL_CLOSE.number: {
+        const { recipientChannel } = SSH_MSG_CHANNEL_CLOSE.decode(payload);
+        return this.#mustKnow(recipientChannel, "SSH_MSG_CHANNEL_CLOSE").receiveClose();
+      }
+      case SSH_MSG_CHANNEL_REQUEST.number: {
+        const request = SSH_MSG_CHANNEL_REQUEST.decode(payload);
+        return this.#mustKnow(request.recipientChannel, "SSH_MSG_CHANNEL_REQUEST").receiveRequest(request);
+      }
+      case SSH_MSG_CHANNEL_SUCCESS.number:
+      case SSH_MSG_CHANNEL_FAILURE.number: {
+        const success = number === SSH_MSG_CHANNEL_SUCCESS.number;
+        const reply = success ? SSH_MSG_CHANNEL_SUCCESS : SSH_MSG_CHANNEL_FAILURE;
+        return this.#mustKnow(reply.decode(payload).recipientChannel, reply.name).receiveReply(reply.name, success);
+      }
+      case SSH_MSG_CHANNEL_OPEN.number:
+        return this.#peerOpens.receive(SSH_MSG_CHANNEL_OPEN.decode(payload));
+      case SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number: {
+        const confirmation = SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(payload);
+        const { recipientChannel, senderChannel, initialWindowSize, maximumPacketSize } = confirmation;
+        const channel = this.#mustKnow(recipientChannel, "SSH_MSG_CHANNEL_OPEN_CONFIRMATION");
+        return channel.confirmed(senderChannel, initialWindowSize, maximumPacketSize);
+      }
+      case SSH_MSG_CHANNEL_OPEN_FAILURE.number: {
+        const { recipientChannel, reasonCode, description } = SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload);
+        return this.#mustKnow(recipientChannel, "SSH_MSG_CHANNEL_OPEN_FAILURE").refused(reasonCode, description);
+      }
+      case SSH_MSG_GLOBAL_REQUEST.number:
+        return this.#globals.receiveRequest(SSH_MSG_GLOBAL_REQUEST.decode(payload));
+      case SSH_MSG_REQUEST_SUCCESS.number: {
+        const { data } = SSH_MSG_REQUEST_SUCCESS.decode(payload);
+        return this.#globals.receiveReply("SSH_MSG_REQUEST_SUCCESS", true, data);
+      }
+      case SSH_MSG_REQUEST_FAILURE.number:
+        SSH_MSG_REQUEST_FAILURE.decode(payload);
+        return this.#globals.receiveReply("SSH_MSG_REQUEST_FAILURE", false, new Uint8Array(0));
+      default:
+        throw new SshError("unexpected-message", `message ${number} is none of the connection protocol`);
+    }
+  }
+
+  /** Answers are written past the high-water mark, so a peer that asks and does not read must be stopped here. */
+  #admitQuestion(): void {
+    const most = this.#limits.highWater + this.#limits.maxReplyBacklog;
+    if (this.#sink.pending > most)
+      throw new SshError(
+        "request-limit",
+        `the peer goes on asking while ${this.#sink.pending} bytes wait for it to read`,
+      );
+  }
+
+  #isFull(): boolean {
+    return this.#channelCount + this.#peerOpens.size >= this.#limits.maxChannels;
+  }
+
+  #newChannel(channelType: string): Channel {
+    let number = 0;
+    while (this.#channels[number] !== undefined) number++;
+    const channel = new Channel(number, channelType, this.#context);
+    this.#channels[number] = channel;
+    this.#channelCount++;
+    return channel;
+  }
+
+  #release(channel: number): void {
+    this.#channels[channel] = undefined;
+    this.#channelCount--;
+  }
+
+  /** The channel a message names. */
+  #mustKnow(channel: number, what: string): Channel {
+    const known = this.#channels[channel];
+    if (known === undefined) throw new SshError("channel-unknown", `${what} for channel ${channel}, which is not open`);
+    return known;
+  }
+
+  /** The channel a command is about, where one that has gone needs no more. */
+  #find(channel: number): Channel | undefined {
+    return this.#failed ? undefined : this.#channels[channel];
+  }
+
+  #mustHave(channel: number): Channel {
+    this.#mustWork();
+    const found = this.#channels[channel];
+    if (found === undefined) throw new SshError("channel-closed", `there is no channel ${channel}, or not any more`);
+    return found;
+  }
+
+  #mustWork(): void {
+    if (this.#failed) throw new SshError("closed", "the connection has ended because the peer broke the protocol");
+  }
+}

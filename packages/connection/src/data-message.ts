@@ -1,0 +1,38 @@
+import type { PacketSink } from "@nacre/packet";
+import {
+  type ChannelData,
+  SSH_EXTENDED_DATA_STDERR,
+  SSH_MSG_CHANNEL_DATA,
+  SSH_MSG_CHANNEL_EXTENDED_DATA,
+} from "@nacre/wire";
+
+// Bulk data consists of these messages, so they are written and read by hand, without a writer, a reader or a copy too many.
+
+/** Lays `bytes` into the sink as one SSH_MSG_CHANNEL_DATA, or as SSH_MSG_CHANNEL_EXTENDED_DATA of standard error (RFC 4254 §5.2). */
+export function sendData(sink: PacketSink, recipientChannel: number, bytes: Uint8Array, toStderr: boolean): void {
+  const header = toStderr ? 13 : 9;
+  const out = sink.begin(header + bytes.length);
+  out[0] = toStderr ? SSH_MSG_CHANNEL_EXTENDED_DATA.number : SSH_MSG_CHANNEL_DATA.number;
+  putUint32(out, 1, recipientChannel);
+  if (toStderr) putUint32(out, 5, SSH_EXTENDED_DATA_STDERR);
+  putUint32(out, header - 4, bytes.length);
+  out.set(bytes, header);
+  sink.commit();
+}
+
+/** `SSH_MSG_CHANNEL_DATA.decode`; what does not fit is left to the codec, for its error. */
+export function decodeData(payload: Uint8Array): ChannelData {
+  if (payload.length < 9 || uint32(payload, 5) !== payload.length - 9) return SSH_MSG_CHANNEL_DATA.decode(payload);
+  return { recipientChannel: uint32(payload, 1), data: payload.subarray(9) };
+}
+
+function putUint32(out: Uint8Array, offset: number, value: number): void {
+  out[offset] = value >>> 24;
+  out[offset + 1] = value >>> 16;
+  out[offset + 2] = value >>> 8;
+  out[offset + 3] = value;
+}
+
+function uint32(bytes: Uint8Array, offset: number): number {
+  return ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!) >>> 0;
+}

@@ -1,0 +1,84 @@
+import type { PacketSink } from "@nacre/packet";
+import {
+  type GlobalRequest,
+  SSH_MSG_GLOBAL_REQUEST,
+  SSH_MSG_REQUEST_FAILURE,
+  SSH_MSG_REQUEST_SUCCESS,
+  SshError,
+} from "@nacre/wire";
+import type { ConnectionEvent, ReplyToken } from "./events.ts";
+import { newToken, ReplyQueue } from "./replies.ts";
+
+/** What global requests have of their connection. */
+export interface GlobalContext {
+  readonly sink: PacketSink;
+  readonly limits: { readonly maxPendingRequests: number; readonly maxPeerRequests: number };
+  emit(this: void, event: ConnectionEvent): void;
+  nextRequest(this: void): number;
+  /** Throws `request-limit` when the peer has asked much and read few of the answers. */
+  admitQuestion(this: void): void;
+}
+
+/** Global requests both ways (RFC 4254 §4). */
+export class GlobalRequests {
+  readonly #context: GlobalContext;
+  /** Our requests that await their reply, by number, first one first. */
+  readonly #requests: number[] = [];
+  readonly #replies = new ReplyQueue<{ readonly success: boolean; readonly data: Uint8Array }>();
+  readonly #questions = new WeakSet<ReplyToken>();
+
+  constructor(context: GlobalContext) {
+    this.#context = context;
+  }
+
+  request(requestName: string, data: Uint8Array, wantReply: boolean): number {
+    const { sink, limits } = this.#context;
+    if (wantReply && this.#requests.length >= limits.maxPendingRequests)
+      throw new SshError("request-limit", `${this.#requests.length} global requests await their reply already`);
+    const number = this.#context.nextRequest();
+    if (wantReply) this.#requests.push(number);
+    sink.write(SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply, data }));
+    return number;
+  }
+
+  /** Throws `usage` for a token that is not one of an unanswered global request. */
+  answer(token: ReplyToken, success: boolean, data: Uint8Array): void {
+    if (!this.#questions.delete(token)) throw new SshError("usage", "the token is of no unanswered global request");
+    this.#settle(token, success, data);
+  }
+
+  receiveRequest({ requestName, wantReply, data }: GlobalRequest): void {
+    const { limits, emit } = this.#context;
+    let token: ReplyToken | undefined;
+    if (wantReply) {
+      this.#context.admitQuestion();
+      if (this.#replies.length >= limits.maxPeerRequests)
+        throw new SshError("request-limit", `${this.#replies.length} global requests await our reply already`);
+      token = newToken(requestName);
+      this.#replies.add(token);
+    }
+    // A failure as much as a success shows OpenSSH that we are alive, and failure is what its own client says.
+    if (requestName === "keepalive@openssh.com") {
+      if (token !== undefined) this.#settle(token, false, new Uint8Array(0));
+      return;
+    }
+    if (token !== undefined) this.#questions.add(token);
+    emit({ type: "global-request", requestName, data, token });
+  }
+
+  receiveReply(what: string, success: boolean, data: Uint8Array): void {
+    const request = this.#requests.shift();
+    if (request === undefined)
+      throw new SshError("unexpected-message", `${what} although no global request awaits a reply`);
+    this.#context.emit({ type: "global-reply", request, success, data });
+  }
+
+  #settle(token: ReplyToken, success: boolean, data: Uint8Array): void {
+    for (const due of this.#replies.settle(token, { success, data })) {
+      const reply = due.success
+        ? SSH_MSG_REQUEST_SUCCESS.encode({ data: due.data })
+        : SSH_MSG_REQUEST_FAILURE.encode({});
+      this.#context.sink.write(reply);
+    }
+  }
+}

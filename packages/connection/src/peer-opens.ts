@@ -1,0 +1,93 @@
+import type { PacketSink } from "@nacre/packet";
+import { CHANNEL_OPEN_FAILURE_REASON, type ChannelOpen, SSH_MSG_CHANNEL_OPEN_FAILURE, SshError } from "@nacre/wire";
+import type { ConnectionEvent, ReplyToken } from "./events.ts";
+import { newToken } from "./replies.ts";
+
+/** Why an open of the peer is refused: one of `CHANNEL_OPEN_FAILURE_REASON`, and a text for people. */
+export interface OpenRefusal {
+  readonly reasonCode: number;
+  readonly description: string;
+}
+
+/** What the peer's opens have of their connection. */
+export interface OpenContext {
+  readonly sink: PacketSink;
+  emit(this: void, event: ConnectionEvent): void;
+  /** Throws `request-limit` when the peer has asked much and read few of the answers. */
+  admitQuestion(this: void): void;
+  /** Whether there is room for one more channel. */
+  hasRoom(this: void): boolean;
+}
+
+/** Types of channel that exist: refused as forbidden where they are not allowed, others as unknown (RFC 4250 §4.9.1, OpenSSH PROTOCOL). */
+const KNOWN_CHANNEL_TYPES: ReadonlySet<string> = new Set([
+  "session",
+  "x11",
+  "forwarded-tcpip",
+  "direct-tcpip",
+  "auth-agent@openssh.com",
+  "direct-streamlocal@openssh.com",
+  "forwarded-streamlocal@openssh.com",
+  "tun@openssh.com",
+]);
+
+const { ADMINISTRATIVELY_PROHIBITED, UNKNOWN_CHANNEL_TYPE, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
+
+/** The channels that the peer asks for (RFC 4254 §5.1): refused unless their type is allowed, else put to the application. */
+export class PeerOpens {
+  readonly #context: OpenContext;
+  readonly #allowed: Set<string>;
+  readonly #questions = new Map<ReplyToken, ChannelOpen>();
+
+  constructor(context: OpenContext, allowed: readonly string[]) {
+    this.#context = context;
+    this.#allowed = new Set(allowed);
+  }
+
+  /** Opens that the application has not decided yet. */
+  get size(): number {
+    return this.#questions.size;
+  }
+
+  allow(channelType: string): void {
+    this.#allowed.add(channelType);
+  }
+
+  disallow(channelType: string): void {
+    this.#allowed.delete(channelType);
+  }
+
+  receive(open: ChannelOpen): void {
+    this.#context.admitQuestion();
+    const { channelType, data } = open;
+    if (!this.#allowed.has(channelType)) {
+      const known = KNOWN_CHANNEL_TYPES.has(channelType);
+      if (known) this.refuse(open, { reasonCode: ADMINISTRATIVELY_PROHIBITED, description: "not allowed here" });
+      else this.refuse(open, { reasonCode: UNKNOWN_CHANNEL_TYPE, description: "unknown channel type" });
+    } else if (open.maximumPacketSize === 0) {
+      this.refuse(open, { reasonCode: RESOURCE_SHORTAGE, description: "a maximum packet size of 0 lets no data pass" });
+    } else if (!this.#context.hasRoom()) {
+      this.refuse(open, { reasonCode: RESOURCE_SHORTAGE, description: "too many channels" });
+    } else {
+      const token = newToken(channelType);
+      this.#questions.set(token, open);
+      this.#context.emit({ type: "open-request", token, channelType, data });
+    }
+  }
+
+  /** The open that a token stands for, which is decided hereby. Throws `usage` when there is none. */
+  take(token: ReplyToken): ChannelOpen {
+    const open = this.#questions.get(token);
+    if (open === undefined) throw new SshError("usage", "the token is of no unanswered open-request");
+    this.#questions.delete(token);
+    return open;
+  }
+
+  refuse(open: ChannelOpen, refusal: OpenRefusal): void {
+    const { reasonCode, description } = refusal;
+    const recipientChannel = open.senderChannel;
+    this.#context.sink.write(
+      SSH_MSG_CHANNEL_OPEN_FAILURE.encode({ recipientChannel, reasonCode, description, languageTag: "" }),
+    );
+  }
+}

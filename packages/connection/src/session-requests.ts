@@ -1,0 +1,102 @@
+import {
+  breakRequest,
+  type ChannelRequest,
+  type Empty,
+  execRequest,
+  exitSignal,
+  exitStatus,
+  ptyRequest,
+  Reader,
+  type Structure,
+  signalRequest,
+  structure,
+  subsystemRequest,
+  utf8Decode,
+  windowChange,
+  x11Request,
+  xonXoff,
+} from "@nacre/wire";
+import type { ClientSessionEvent, ReplyToken, ServerSessionEvent } from "./events.ts";
+import { decodeTerminalModes } from "./terminal-modes.ts";
+
+const shellRequest: Structure<Empty> = structure<Empty>("shell", {});
+
+/** The requests of a session that RFC 4254 §6 and RFC 4335 define, and the only side that may send each. */
+const SENDERS: ReadonlyMap<string, "client" | "server"> = new Map([
+  ["pty-req", "client"],
+  ["x11-req", "client"],
+  ["env", "client"],
+  ["shell", "client"],
+  ["exec", "client"],
+  ["subsystem", "client"],
+  ["window-change", "client"],
+  ["signal", "client"],
+  ["break", "client"],
+  ["exit-status", "server"],
+  ["exit-signal", "server"],
+  ["xon-xoff", "server"],
+]);
+
+/** Which side of a session may send the request; `undefined` for a request that is not known. */
+export function requestSender(requestType: string): "client" | "server" | undefined {
+  return SENDERS.get(requestType);
+}
+
+/**
+ * A client's session request as an event; `undefined` where it can only be refused. Throws `malformed-message`.
+ */
+export function decodeClientRequest(
+  request: ChannelRequest,
+  channel: number,
+  token: ReplyToken | undefined,
+): ClientSessionEvent | undefined {
+  const { data } = request;
+  switch (request.requestType) {
+    case "pty-req": {
+      const pty = ptyRequest.decode(data);
+      return { type: "pty-req", channel, ...pty, modes: decodeTerminalModes(pty.modes), token };
+    }
+    case "x11-req":
+      return { type: "x11-req", channel, ...x11Request.decode(data), token };
+    case "env": {
+      const reader = new Reader(data, "env");
+      const name = utf8Decode(reader.string("name"));
+      const value = utf8Decode(reader.string("value"));
+      reader.end();
+      // Environments hold bytes, and other encodings are about: that is no reason to end a connection.
+      return name === undefined || value === undefined ? undefined : { type: "env", channel, name, value, token };
+    }
+    case "shell":
+      shellRequest.decode(data);
+      return { type: "shell", channel, token };
+    case "exec":
+      return { type: "exec", channel, ...execRequest.decode(data), token };
+    case "subsystem":
+      return { type: "subsystem", channel, ...subsystemRequest.decode(data), token };
+    case "window-change":
+      return { type: "window-change", channel, ...windowChange.decode(data), token };
+    case "signal":
+      return { type: "signal", channel, ...signalRequest.decode(data), token };
+    case "break":
+      return { type: "break", channel, ...breakRequest.decode(data), token };
+    default:
+      return undefined;
+  }
+}
+
+/** A server's session request as an event. Throws `malformed-message`. */
+export function decodeServerRequest(request: ChannelRequest, channel: number): ServerSessionEvent | undefined {
+  const { data } = request;
+  switch (request.requestType) {
+    case "exit-status":
+      return { type: "exit-status", channel, status: exitStatus.decode(data).exitStatus };
+    case "exit-signal": {
+      const { signalName, coreDumped, errorMessage } = exitSignal.decode(data);
+      return { type: "exit-signal", channel, signalName, coreDumped, errorMessage };
+    }
+    case "xon-xoff":
+      return { type: "flow-control", channel, ...xonXoff.decode(data) };
+    default:
+      return undefined;
+  }
+}

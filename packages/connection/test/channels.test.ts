@@ -1,0 +1,301 @@
+import {
+  CHANNEL_OPEN_FAILURE_REASON,
+  SSH_MSG_CHANNEL_CLOSE,
+  SSH_MSG_CHANNEL_EOF,
+  SSH_MSG_CHANNEL_OPEN,
+  SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
+  SSH_MSG_CHANNEL_OPEN_FAILURE,
+} from "@nacre/wire";
+import { describe, expect, test } from "vitest";
+import { Connection, defaultConnectionLimits } from "../src/index.ts";
+import { adjust, confirm, data, errorCode, FakeSink, NOTHING, open, Side, thrownCode } from "./support.ts";
+
+const close = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel });
+const eof = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_EOF.encode({ recipientChannel });
+const refusal = (recipientChannel: number): Uint8Array =>
+  SSH_MSG_CHANNEL_OPEN_FAILURE.encode({
+    recipientChannel,
+    reasonCode: CHANNEL_OPEN_FAILURE_REASON.RESOURCE_SHORTAGE,
+    description: "no room \u001b[0m",
+    languageTag: "en",
+  });
+
+describe("opening", () => {
+  test("says our window and packet size, and the type's data", () => {
+    const side = new Side("client", { limits: { initialWindow: 5000, maximumPacketSize: 600 } });
+    const channel = side.connection.openChannel("direct-tcpip", new Uint8Array([1, 2]));
+    expect(SSH_MSG_CHANNEL_OPEN.decode(side.sink.take()[0]!)).toEqual({
+      channelType: "direct-tcpip",
+      senderChannel: channel,
+      initialWindowSize: 5000,
+      maximumPacketSize: 600,
+      data: new Uint8Array([1, 2]),
+    });
+    expect(side.hears(confirm(channel))).toEqual([{ type: "channel-opened", channel }]);
+  });
+
+  test("a refused open is told with the peer's words, and its number is free again", () => {
+    const side = new Side("client");
+    expect(side.connection.openChannel("session")).toBe(0);
+    expect(side.hears(refusal(0))).toEqual([
+      { type: "channel-open-failed", channel: 0, reasonCode: 4, description: "no room \u001b[0m" },
+    ]);
+    expect(side.connection.channelCount).toBe(0);
+    expect(side.connection.openChannel("session")).toBe(0);
+  });
+
+  test("reopen sends the same open again, and nothing once the peer has answered", () => {
+    const side = new Side("client");
+    const channel = side.connection.openChannel("session", new Uint8Array([9]));
+    const [first] = side.sink.take();
+    side.connection.reopen(channel);
+    expect(side.sink.take()).toEqual([first]);
+    side.hears(confirm(channel));
+    side.connection.reopen(channel);
+    side.connection.reopen(77);
+    expect(side.sink.take()).toEqual([]);
+  });
+
+  test("reopen keeps data that the caller has overwritten since", () => {
+    const side = new Side("client");
+    const bytes = new Uint8Array([9]);
+    const channel = side.connection.openChannel("session", bytes);
+    bytes[0] = 0;
+    const [first] = side.sink.take();
+    side.connection.reopen(channel);
+    expect(side.sink.take()).toEqual([first]);
+  });
+
+  test.each([
+    ["confirmed", confirm(0), [close(100)]],
+    ["refused", refusal(0), []],
+  ])("a channel closed while it was being opened ends once the peer has %s it", (_, answer, sent) => {
+    const side = new Side("client");
+    side.connection.openChannel("session");
+    side.sink.take();
+    side.connection.close(0);
+    side.connection.close(0);
+    expect(side.sink.take()).toEqual([]);
+    const events = side.hears(answer);
+    expect(side.sink.take()).toEqual(sent);
+    if (sent.length > 0) events.push(...side.hears(data(0, 5), close(0)));
+    expect(events).toEqual([{ type: "closed", channel: 0 }]);
+    expect(side.connection.channelCount).toBe(0);
+  });
+
+  test("a channel closed while it was being opened is not opened a second time", () => {
+    const side = new Side("client");
+    side.connection.openChannel("session");
+    side.sink.take();
+    side.connection.close(0);
+    side.connection.reopen(0);
+    expect(side.sink.take()).toEqual([]);
+    expect(side.hears()).toEqual([{ type: "closed", channel: 0 }]);
+  });
+
+  test("nothing can be sent before the peer has confirmed", () => {
+    const { connection } = new Side("client");
+    const channel = connection.openChannel("session");
+    expect(thrownCode(() => connection.write(channel, new Uint8Array(1)))).toBe("usage");
+    expect(thrownCode(() => connection.request(channel, "shell", NOTHING, { wantReply: true }))).toBe("usage");
+    expect(thrownCode(() => connection.sendEof(channel))).toBe("usage");
+    expect(thrownCode(() => connection.consumed(channel, 1))).toBe("usage");
+    expect(thrownCode(() => connection.discard(channel, "stderr"))).toBe("usage");
+  });
+
+  test("one channel more than the limit is the caller's error, and the peer's open is refused", () => {
+    const side = new Side("client", { limits: { maxChannels: 2 }, allowed: ["x11"] });
+    side.connection.openChannel("session");
+    const [asked] = side.hears(open("x11"));
+    expect(asked?.type).toBe("open-request");
+    expect(thrownCode(() => side.connection.openChannel("session"))).toBe("channel-limit");
+    side.sink.take();
+    expect(side.hears(open("x11"))).toEqual([]);
+    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(side.sink.take()[0]!).reasonCode).toBe(4);
+  });
+
+  test.each([
+    ["a confirmation of an open channel", [confirm(0)], "unexpected-message"],
+    ["a refusal of an open channel", [refusal(0)], "unexpected-message"],
+    ["a confirmation of no channel", [confirm(1)], "channel-unknown"],
+    ["a refusal of no channel", [refusal(1)], "channel-unknown"],
+  ])("%s is fatal", (_, payloads, code) => {
+    const side = new Side("client");
+    side.session();
+    expect(errorCode(side.hears(...payloads))).toBe(code);
+  });
+
+  test.each([data(0, 1), adjust(0, 1), eof(0), close(0)])(
+    "a message for a channel not confirmed yet is fatal",
+    (payload) => {
+      const side = new Side("client");
+      side.connection.openChannel("session");
+      expect(errorCode(side.hears(payload))).toBe("channel-unknown");
+    },
+  );
+});
+
+describe("the peer's opens", () => {
+  test("an allowed type is put to the application, whose yes confirms it", () => {
+    const side = new Side("server", { allowed: ["session"], limits: { initialWindow: 5000, maximumPacketSize: 600 } });
+    const [event] = side.hears(open("session", { data: new Uint8Array([3]) }));
+    if (event?.type !== "open-request") throw new Error("not asked");
+    expect(event).toMatchObject({ channelType: "session", data: new Uint8Array([3]) });
+    expect(side.sink.take()).toEqual([]);
+    expect(side.connection.answerOpen(event.token, true)).toBe(0);
+    expect(SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(side.sink.take()[0]!)).toEqual({
+      recipientChannel: 7,
+      senderChannel: 0,
+      initialWindowSize: 5000,
+      maximumPacketSize: 600,
+      data: NOTHING,
+    });
+    expect(thrownCode(() => side.connection.answerOpen(event.token, true))).toBe("usage");
+    expect(thrownCode(() => side.connection.answerOpen({ about: "session" }, true))).toBe("usage");
+  });
+
+  test.each([
+    [false, { reasonCode: 1, description: "refused" }],
+    [
+      { reasonCode: 2, description: "connection refused" },
+      { reasonCode: 2, description: "connection refused" },
+    ],
+  ])("the application's no is sent with its reason", (decision, sent) => {
+    const side = new Side("server", { allowed: ["direct-tcpip"] });
+    const [event] = side.hears(open("direct-tcpip"));
+    if (event?.type !== "open-request") throw new Error("not asked");
+    expect(side.connection.answerOpen(event.token, decision)).toBeUndefined();
+    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(side.sink.take()[0]!)).toMatchObject({ recipientChannel: 7, ...sent });
+    expect(side.connection.channelCount).toBe(0);
+  });
+
+  test("types can be allowed and disallowed later", () => {
+    const side = new Side("client");
+    side.connection.allow("forwarded-tcpip");
+    expect(side.hears(open("forwarded-tcpip"))).toMatchObject([{ type: "open-request" }]);
+    side.connection.disallow("forwarded-tcpip");
+    expect(side.hears(open("forwarded-tcpip"))).toEqual([]);
+    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(side.sink.take()[0]!).reasonCode).toBe(1);
+  });
+
+  test("those not decided yet are bounded", () => {
+    const side = new Side("server", { allowed: ["session"], limits: { maxPendingOpens: 3 } });
+    expect(side.hears(...Array.from({ length: 5 }, () => open("session")))).toHaveLength(3);
+    const refused = side.sink.take();
+    expect(refused.map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode)).toEqual([4, 4]);
+  });
+});
+
+describe("ending", () => {
+  test("each direction ends for itself", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    side.connection.sendEof(channel);
+    side.connection.sendEof(channel);
+    expect(side.sink.take()).toEqual([eof(100)]);
+    expect(thrownCode(() => side.connection.write(channel, new Uint8Array(1)))).toBe("usage");
+    expect(side.hears(data(channel, 3), adjust(channel, 1), eof(channel), eof(channel))).toMatchObject([
+      { type: "data", channel },
+      { type: "eof", channel },
+    ]);
+    side.connection.consumed(channel, 3);
+    expect(side.sink.take()).toEqual([]);
+  });
+
+  test("the peer's close is answered at once, and is the last event", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    expect(side.hears(data(channel, 3), close(channel))).toMatchObject([
+      { type: "data", channel },
+      { type: "closed", channel },
+    ]);
+    expect(side.sink.take()).toEqual([close(100)]);
+    expect(side.connection.channelCount).toBe(0);
+  });
+
+  test("what comes between our close and the peer's is absorbed", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    side.connection.close(channel);
+    side.connection.close(channel);
+    side.connection.sendEof(channel);
+    side.connection.consumed(channel, 1);
+    side.connection.discard(channel, "stderr");
+    expect(side.sink.take()).toEqual([close(100)]);
+    expect(
+      side.hears(data(channel, 3), adjust(channel, 2 ** 32 - 1), adjust(channel, 2 ** 32 - 1), eof(channel)),
+    ).toEqual([]);
+    expect(thrownCode(() => side.connection.write(channel, new Uint8Array(1)))).toBe("channel-closed");
+    expect(side.connection.openChannel("session")).not.toBe(channel);
+    expect(side.hears(close(channel))).toEqual([{ type: "closed", channel }]);
+  });
+
+  test("a number is given away again only when the application has heard of its end", () => {
+    const { connection } = new Side("client");
+    const first = connection.openChannel("session");
+    connection.receive(confirm(first));
+    connection.nextEvent();
+    connection.receive(data(first, 1));
+    connection.receive(close(first));
+    expect(connection.nextEvent()?.type).toBe("data");
+    expect(connection.openChannel("session")).toBe(1);
+    expect(connection.nextEvent()?.type).toBe("closed");
+    expect(connection.openChannel("session")).toBe(first);
+  });
+
+  test("a window adjustment for a channel closed both ways is let pass", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    expect(side.hears(close(channel), adjust(channel, 5))).toEqual([{ type: "closed", channel }]);
+    expect(side.hears(adjust(channel, 5))).toEqual([]);
+    expect(errorCode(side.hears(adjust(channel + 1, 5)))).toBe("channel-unknown");
+  });
+
+  test("commands for a channel that has gone: sending throws, the rest is ignored", () => {
+    const { connection } = new Side("client");
+    expect(thrownCode(() => connection.write(0, new Uint8Array(1)))).toBe("channel-closed");
+    expect(thrownCode(() => connection.request(0, "shell", NOTHING, { wantReply: true }))).toBe("channel-closed");
+    connection.sendEof(0);
+    connection.consumed(0, 1);
+    connection.discard(0, "stdout");
+    connection.close(0);
+  });
+});
+
+describe("after an error of the peer", () => {
+  test("there is one error event, and nothing more", () => {
+    const side = new Side("client", { allowed: ["x11"] });
+    const channel = side.session();
+    const [asked] = side.hears(open("x11"));
+    side.connection.write(channel, new Uint8Array(5000));
+    side.sink.take();
+    expect(errorCode(side.hears(data(channel, 1), new Uint8Array([94]), data(channel, 1)))).toBe("malformed-message");
+    expect(side.hears(data(channel, 1), open("x11"))).toEqual([]);
+    side.connection.flush();
+    side.connection.consumed(channel, 1);
+    side.connection.close(channel);
+    side.connection.reopen(channel);
+    if (asked?.type === "open-request") side.connection.answerOpen(asked.token, true);
+    expect(side.hears()).toEqual([]);
+    expect(side.sink.take()).toEqual([]);
+    expect(thrownCode(() => side.connection.write(channel, new Uint8Array(1)))).toBe("closed");
+    expect(thrownCode(() => side.connection.openChannel("session"))).toBe("closed");
+    expect(thrownCode(() => side.connection.globalRequest("x@y", NOTHING, { wantReply: true }))).toBe("closed");
+  });
+
+  test.each([0, 1, 50, 79, 83, 101, 192, 255])("message %i is none of this protocol", (number) => {
+    expect(errorCode(new Side("client").hears(new Uint8Array([number])))).toBe("unexpected-message");
+  });
+
+  test("a payload of no bytes is an error too", () => {
+    expect(errorCode(new Side("client").hears(NOTHING))).toBe("unexpected-message");
+  });
+});
+
+test("every limit is an integer from 1 to 2^32 - 1", () => {
+  for (const name of Object.keys(defaultConnectionLimits))
+    for (const value of [0, -1, 1.5, Number.NaN, 2 ** 32])
+      expect(
+        thrownCode(() => new Connection({ sink: new FakeSink(), role: "client", limits: { [name]: value } })),
+      ).toBe("usage");
+});

@@ -1,0 +1,337 @@
+import {
+  breakRequest,
+  envRequest,
+  execRequest,
+  exitSignal,
+  exitStatus,
+  ptyRequest,
+  SSH_MSG_CHANNEL_CLOSE,
+  SSH_MSG_CHANNEL_FAILURE,
+  SSH_MSG_CHANNEL_REQUEST,
+  SSH_MSG_CHANNEL_SUCCESS,
+  SSH_MSG_GLOBAL_REQUEST,
+  SSH_MSG_REQUEST_FAILURE,
+  SSH_MSG_REQUEST_SUCCESS,
+  signalRequest,
+  subsystemRequest,
+  windowChange,
+  x11Request,
+  xonXoff,
+} from "@nacre/wire";
+import { describe, expect, test } from "vitest";
+import { type ConnectionEvent, encodeTerminalModes, type ReplyToken } from "../src/index.ts";
+import { errorCode, NOTHING, Side, thrownCode } from "./support.ts";
+
+const request = (recipientChannel: number, requestType: string, data = NOTHING, wantReply = false): Uint8Array =>
+  SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel, requestType, wantReply, data });
+const success = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel });
+const failure = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_FAILURE.encode({ recipientChannel });
+const close = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel });
+const globalRequest = (requestName: string, wantReply: boolean): Uint8Array =>
+  SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply, data: NOTHING });
+
+function token(event: ConnectionEvent | undefined): ReplyToken {
+  if (event === undefined || !("token" in event) || event.token === undefined) throw new Error("no token");
+  return event.token;
+}
+
+describe("our requests", () => {
+  test("are answered in order, whatever channel others are on", () => {
+    const side = new Side("client");
+    const [a, b] = [side.session(), side.session()];
+    const ask = (channel: number, type: string, wantReply: boolean): number =>
+      side.connection.request(channel, type, NOTHING, { wantReply });
+    const pty = ask(a, "pty-req", true);
+    ask(a, "window-change", false);
+    const other = ask(b, "shell", true);
+    const shell = ask(a, "shell", true);
+    expect(side.sink.take()[0]).toEqual(request(100, "pty-req", NOTHING, true));
+    expect(side.hears(failure(a), success(a), success(b))).toEqual([
+      { type: "request-reply", channel: a, request: pty, success: false },
+      { type: "request-reply", channel: a, request: shell, success: true },
+      { type: "request-reply", channel: b, request: other, success: true },
+    ]);
+  });
+
+  test.each([false, true])("fail when the channel closes before the reply (closed by us: %s)", (byUs) => {
+    const side = new Side("client");
+    const channel = side.session();
+    const [first, second, third] = ["a@b", "c@d", "e@f"].map((type) =>
+      side.connection.request(channel, type, NOTHING, { wantReply: true }),
+    );
+    if (byUs) side.connection.close(channel);
+    expect(side.hears(success(channel), close(channel))).toEqual([
+      { type: "request-reply", channel, request: first, success: true },
+      { type: "request-reply", channel, request: second, success: false },
+      { type: "request-reply", channel, request: third, success: false },
+      { type: "closed", channel },
+    ]);
+  });
+
+  test("without an answer are bounded", () => {
+    const side = new Side("client", { limits: { maxPendingRequests: 2 } });
+    const channel = side.session();
+    const ask = (wantReply: boolean): number => side.connection.request(channel, "a@b", NOTHING, { wantReply });
+    const askGlobally = (wantReply: boolean): number => side.connection.globalRequest("a@b", NOTHING, { wantReply });
+    ask(true);
+    ask(true);
+    askGlobally(true);
+    askGlobally(true);
+    expect(thrownCode(() => ask(true))).toBe("request-limit");
+    expect(thrownCode(() => askGlobally(true))).toBe("request-limit");
+    expect(thrownCode(() => ask(false))).toBeUndefined();
+    side.hears(success(channel));
+    expect(thrownCode(() => ask(true))).toBeUndefined();
+  });
+
+  test("an unasked reply is fatal", () => {
+    for (const reply of [success, failure]) {
+      const side = new Side("client");
+      const channel = side.session();
+      side.connection.request(channel, "signal", NOTHING, { wantReply: false });
+      expect(errorCode(side.hears(reply(channel)))).toBe("unexpected-message");
+    }
+  });
+});
+
+describe("a server's session requests", () => {
+  const killed = exitSignal.encode({ signalName: "KILL", coreDumped: true, errorMessage: "bye", languageTag: "" });
+
+  test("come as events of their own", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    expect(
+      side.hears(
+        request(channel, "xon-xoff", xonXoff.encode({ clientCanDo: true })),
+        request(channel, "exit-status", exitStatus.encode({ exitStatus: 0xffff_ffff })),
+      ),
+    ).toEqual([
+      { type: "flow-control", channel, clientCanDo: true },
+      { type: "exit-status", channel, status: 0xffff_ffff },
+    ]);
+    const other = side.session();
+    expect(side.hears(request(other, "exit-signal", killed))).toEqual([
+      { type: "exit-signal", channel: other, signalName: "KILL", coreDumped: true, errorMessage: "bye" },
+    ]);
+  });
+
+  test("the command ends once", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    const ended = request(channel, "exit-status", exitStatus.encode({ exitStatus: 0 }), true);
+    expect(side.hears(ended, request(channel, "exit-signal", killed), ended)).toHaveLength(1);
+    expect(side.sink.take()).toEqual([success(100), success(100)]);
+  });
+
+  test("are refused by a server, and on channels that are no session of ours", () => {
+    const server = new Side("server", { allowed: ["session"] });
+    const client = new Side("client", { allowed: ["x11", "session"] });
+    const status = exitStatus.encode({ exitStatus: 0 });
+    for (const [side, channel] of [
+      [server, server.accepts(9)],
+      [client, client.accepts(9, "x11")],
+      [client, client.accepts(9)],
+    ] as const) {
+      expect(side.hears(request(channel, "exit-status", status, true))).toEqual([]);
+      expect(side.sink.take()).toEqual([failure(9)]);
+      expect(side.hears(request(channel, "exit-status", status))).toEqual([]);
+    }
+  });
+
+  test.each(["exit-status", "exit-signal", "xon-xoff"])("%s that is cut short is malformed", (requestType) => {
+    const side = new Side("client");
+    expect(errorCode(side.hears(request(side.session(), requestType)))).toBe("malformed-message");
+  });
+});
+
+describe("a client's session requests", () => {
+  const size = { columns: 80, rows: 24, widthPixels: 640, heightPixels: 480 };
+  const x11 = {
+    singleConnection: true,
+    authenticationProtocol: "MIT-MAGIC-COOKIE-1",
+    authenticationCookie: "00ff",
+    screenNumber: 2,
+  };
+  const command = new Uint8Array([0x6c, 0x73, 0xff]);
+  const cases: readonly (readonly [string, Uint8Array, object])[] = [
+    [
+      "pty-req",
+      ptyRequest.encode({ term: "xterm", ...size, modes: encodeTerminalModes({ ECHO: 1 }) }),
+      { term: "xterm", ...size, modes: { ECHO: 1 } },
+    ],
+    ["x11-req", x11Request.encode(x11), x11],
+    ["env", envRequest.encode({ name: "LANG", value: "de_DE" }), { name: "LANG", value: "de_DE" }],
+    ["shell", NOTHING, {}],
+    ["exec", execRequest.encode({ command }), { command }],
+    ["subsystem", subsystemRequest.encode({ name: "sftp" }), { name: "sftp" }],
+    ["window-change", windowChange.encode(size), size],
+    ["signal", signalRequest.encode({ signalName: "TERM" }), { signalName: "TERM" }],
+    ["break", breakRequest.encode({ breakLength: 500 }), { breakLength: 500 }],
+  ];
+
+  test.each(cases)("%s comes as an event of its own, with a token where a reply is wanted", (type, data, fields) => {
+    const side = new Side("server", { allowed: ["session"] });
+    const channel = side.accepts(9);
+    expect(side.hears(request(channel, type, data))).toEqual([{ type, channel, ...fields, token: undefined }]);
+    const [event] = side.hears(request(channel, type, data, true));
+    expect(event).toEqual({ type, channel, ...fields, token: { about: type } });
+    side.connection.answerRequest(token(event), true);
+    expect(side.sink.take()).toEqual([success(9)]);
+  });
+
+  test.each(cases)("%s is refused by a client, and on channels that are no session", (type, data) => {
+    const server = new Side("server", { allowed: ["direct-tcpip"] });
+    const client = new Side("client");
+    for (const [side, channel, peer] of [
+      [server, server.accepts(9, "direct-tcpip"), 9],
+      [server, server.session(), 101],
+      [client, client.session(), 100],
+    ] as const) {
+      expect(side.hears(request(channel, type, data, true), request(channel, type, data))).toEqual([]);
+      expect(side.sink.take()).toEqual([failure(peer)]);
+    }
+  });
+
+  test.each(cases)("%s with a byte too many is malformed", (type, data) => {
+    const side = new Side("server", { allowed: ["session"] });
+    expect(errorCode(side.hears(request(side.accepts(9), type, new Uint8Array([...data, 0]))))).toBe(
+      "malformed-message",
+    );
+  });
+
+  test("an environment that is not UTF-8 is refused, no more", () => {
+    const side = new Side("server", { allowed: ["session"] });
+    const channel = side.accepts(9);
+    const latin1 = new Uint8Array([0, 0, 0, 1, 0x61, 0, 0, 0, 1, 0xe4]);
+    expect(side.hears(request(channel, "env", latin1, true))).toEqual([]);
+    expect(side.sink.take()).toEqual([failure(9)]);
+  });
+});
+
+describe("other requests", () => {
+  test.each(["eow@openssh.com", "constructor", "__proto__"])(
+    "%s is passed on, with a token where a reply is wanted",
+    (requestType) => {
+      const side = new Side("client");
+      const channel = side.session();
+      const data = new Uint8Array([1]);
+      const events = side.hears(request(channel, requestType, data), request(channel, requestType, data, true));
+      expect(events).toEqual([
+        { type: "channel-request", channel, requestType, data, token: undefined },
+        { type: "channel-request", channel, requestType, data, token: { about: requestType } },
+      ]);
+      side.connection.answerRequest(token(events[1]), false);
+      expect(side.sink.take()).toEqual([failure(100)]);
+    },
+  );
+
+  test("replies leave in the order of the requests", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    const events = side.hears(
+      request(channel, "a@b", NOTHING, true),
+      request(channel, "keepalive@openssh.com", NOTHING, true),
+      request(channel, "c@d", NOTHING, true),
+      request(channel, "e@f", NOTHING, true),
+    );
+    expect(events).toHaveLength(3);
+    side.connection.answerRequest(token(events[1]), true);
+    expect(side.sink.take()).toEqual([]);
+    side.connection.answerRequest(token(events[0]), true);
+    expect(side.sink.take()).toEqual([success(100), failure(100), success(100)]);
+    side.connection.answerRequest(token(events[2]), false);
+    expect(side.sink.take()).toEqual([failure(100)]);
+  });
+
+  test("keepalive@openssh.com is answered at once, on a channel and globally", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    expect(
+      side.hears(
+        request(channel, "keepalive@openssh.com", NOTHING, true),
+        globalRequest("keepalive@openssh.com", true),
+        globalRequest("keepalive@openssh.com", false),
+      ),
+    ).toEqual([]);
+    expect(side.sink.take()).toEqual([failure(100), SSH_MSG_REQUEST_FAILURE.encode({})]);
+  });
+
+  test("a token is good for one answer of its own kind", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    const [local, global] = side.hears(request(channel, "a@b", NOTHING, true), globalRequest("c@d", true));
+    const { connection } = side;
+    expect(thrownCode(() => connection.answerGlobal(token(local), true))).toBe("usage");
+    expect(thrownCode(() => connection.answerRequest(token(global), true))).toBe("usage");
+    expect(thrownCode(() => connection.answerOpen(token(local), true))).toBe("usage");
+    expect(thrownCode(() => connection.answerRequest({ about: "a@b" }, true))).toBe("usage");
+    connection.answerRequest(token(local), true);
+    connection.answerGlobal(token(global), true);
+    expect(thrownCode(() => connection.answerRequest(token(local), true))).toBe("usage");
+    expect(thrownCode(() => connection.answerGlobal(token(global), true))).toBe("usage");
+    expect(side.sink.take()).toHaveLength(2);
+  });
+
+  test("an answer that comes after the channel closed goes nowhere, though the number is another channel's", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    const [event] = side.hears(request(channel, "a@b", NOTHING, true), close(channel));
+    expect(side.session()).toBe(channel);
+    side.connection.answerRequest(token(event), true);
+    expect(side.sink.take()).toEqual([]);
+  });
+
+  test("requests on a channel that we are closing are absorbed", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    side.connection.close(channel);
+    side.sink.take();
+    expect(side.hears(request(channel, "a@b", NOTHING, true))).toEqual([]);
+    expect(side.sink.take()).toEqual([]);
+  });
+});
+
+describe("global requests", () => {
+  test("ours are answered in order", () => {
+    const side = new Side("client");
+    const ids = ["tcpip-forward", "cancel-tcpip-forward"].map((name) =>
+      side.connection.globalRequest(name, new Uint8Array([1]), { wantReply: true }),
+    );
+    side.connection.globalRequest("no-more-sessions@openssh.com", NOTHING, { wantReply: false });
+    expect(SSH_MSG_GLOBAL_REQUEST.decode(side.sink.take()[0]!)).toEqual({
+      requestName: "tcpip-forward",
+      wantReply: true,
+      data: new Uint8Array([1]),
+    });
+    const port = new Uint8Array([0, 0, 0, 22]);
+    expect(side.hears(SSH_MSG_REQUEST_SUCCESS.encode({ data: port }), SSH_MSG_REQUEST_FAILURE.encode({}))).toEqual([
+      { type: "global-reply", request: ids[0], success: true, data: port },
+      { type: "global-reply", request: ids[1], success: false, data: NOTHING },
+    ]);
+    expect(errorCode(side.hears(SSH_MSG_REQUEST_FAILURE.encode({})))).toBe("unexpected-message");
+  });
+
+  test("the peer's are passed on, and answered in order", () => {
+    const side = new Side("client");
+    const events = side.hears(
+      globalRequest("hostkeys-00@openssh.com", false),
+      globalRequest("a@b", true),
+      globalRequest("keepalive@openssh.com", true),
+      globalRequest("c@d", true),
+    );
+    expect(events).toMatchObject([
+      { type: "global-request", requestName: "hostkeys-00@openssh.com", data: NOTHING, token: undefined },
+      { type: "global-request", requestName: "a@b" },
+      { type: "global-request", requestName: "c@d" },
+    ]);
+    const data = new Uint8Array([7]);
+    side.connection.answerGlobal(token(events[2]), true, data);
+    expect(side.sink.take()).toEqual([]);
+    side.connection.answerGlobal(token(events[1]), false);
+    expect(side.sink.take()).toEqual([
+      SSH_MSG_REQUEST_FAILURE.encode({}),
+      SSH_MSG_REQUEST_FAILURE.encode({}),
+      SSH_MSG_REQUEST_SUCCESS.encode({ data }),
+    ]);
+  });
+});

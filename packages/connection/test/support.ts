@@ -1,0 +1,183 @@
+import type { PacketSink } from "@nacre/packet";
+import type { ChannelOpenConfirmation } from "@nacre/wire";
+import {
+  SSH_MSG_CHANNEL_OPEN,
+  SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
+  SSH_MSG_CHANNEL_DATA,
+  SSH_MSG_CHANNEL_WINDOW_ADJUST,
+} from "@nacre/wire";
+import { Connection, type ConnectionEvent, type ConnectionLimits } from "../src/index.ts";
+
+export const NOTHING = new Uint8Array(0);
+
+/** A transport's output as a queue of payloads, whose `pending` falls only when they are taken. */
+export class FakeSink implements PacketSink {
+  held = false;
+  pending = 0;
+  readonly payloads: Uint8Array[] = [];
+  #begun: Uint8Array | undefined;
+
+  write(payload: Uint8Array): void {
+    if (this.#begun) throw new Error("write between begin and commit");
+    this.payloads.push(payload.slice());
+    this.pending += payload.length;
+  }
+
+  begin(length: number): Uint8Array {
+    if (this.#begun) throw new Error("begin twice");
+    if (this.held) throw new Error("bulk data while a key exchange holds messages back");
+    // A slab holds old bytes: what is not written shows.
+    this.#begun = new Uint8Array(length).fill(0xee);
+    return this.#begun;
+  }
+
+  commit(): void {
+    if (!this.#begun) throw new Error("commit without begin");
+    this.payloads.push(this.#begun);
+    this.pending += this.#begun.length;
+    this.#begun = undefined;
+  }
+
+  take(): Uint8Array[] {
+    this.pending = 0;
+    return this.payloads.splice(0);
+  }
+}
+
+/** All that `nextEvent` has. */
+export function drain(connection: Connection): ConnectionEvent[] {
+  const events: ConnectionEvent[] = [];
+  for (let event = connection.nextEvent(); event !== undefined; event = connection.nextEvent()) events.push(event);
+  return events;
+}
+
+export interface SideOptions {
+  readonly limits?: Partial<ConnectionLimits>;
+  readonly allowed?: readonly string[];
+}
+
+/** One engine against hand-made messages. */
+export class Side {
+  readonly sink = new FakeSink();
+  readonly connection: Connection;
+
+  constructor(role: "client" | "server", options: SideOptions = {}) {
+    this.connection = new Connection({
+      sink: this.sink,
+      role,
+      ...(options.limits && { limits: options.limits }),
+      ...(options.allowed && { allowedChannelTypes: options.allowed }),
+    });
+  }
+
+  /** Feeds payloads and returns the events. */
+  hears(...payloads: readonly Uint8Array[]): ConnectionEvent[] {
+    for (const payload of payloads) this.connection.receive(payload);
+    return drain(this.connection);
+  }
+
+  /** Opens a session that the peer confirms under its number 100 + ours. Our first messages are taken away. */
+  session(confirmation: Partial<ChannelOpenConfirmation> = {}): number {
+    const channel = this.connection.openChannel("session");
+    this.hears(confirm(channel, confirmation));
+    this.sink.take();
+    return channel;
+  }
+
+  /** Opens a channel for the peer, whose number of it is `peer`. */
+  accepts(peer: number, channelType = "session"): number {
+    const [event] = this.hears(open(channelType, { senderChannel: peer }));
+    if (event?.type !== "open-request") throw new Error("not asked");
+    const channel = this.connection.answerOpen(event.token, true);
+    if (channel === undefined) throw new Error("not opened");
+    this.sink.take();
+    return channel;
+  }
+}
+
+export function confirm(channel: number, changes: Partial<ChannelOpenConfirmation> = {}): Uint8Array {
+  return SSH_MSG_CHANNEL_OPEN_CONFIRMATION.encode({
+    recipientChannel: channel,
+    senderChannel: 100 + channel,
+    initialWindowSize: 1000,
+    maximumPacketSize: 100,
+    data: NOTHING,
+    ...changes,
+  });
+}
+
+export function open(
+  channelType: string,
+  changes: Partial<{
+    senderChannel: number;
+    initialWindowSize: number;
+    maximumPacketSize: number;
+    data: Uint8Array;
+  }> = {},
+): Uint8Array {
+  return SSH_MSG_CHANNEL_OPEN.encode({
+    channelType,
+    senderChannel: 7,
+    initialWindowSize: 1000,
+    maximumPacketSize: 100,
+    data: NOTHING,
+    ...changes,
+  });
+}
+
+export function data(recipientChannel: number, length: number): Uint8Array {
+  return SSH_MSG_CHANNEL_DATA.encode({ recipientChannel, data: new Uint8Array(length) });
+}
+
+export function adjust(recipientChannel: number, bytesToAdd: number): Uint8Array {
+  return SSH_MSG_CHANNEL_WINDOW_ADJUST.encode({ recipientChannel, bytesToAdd });
+}
+
+/** The code of the one "error" event that must be last. */
+export function errorCode(events: readonly ConnectionEvent[]): string | undefined {
+  const last = events.at(-1);
+  const errors = events.filter((event) => event.type === "error");
+  if (errors.length > 1) throw new Error("more than one error");
+  return last?.type === "error" ? last.error.code : undefined;
+}
+
+/** The code of the SshError that a call throws. */
+export function thrownCode(call: () => unknown): string | undefined {
+  try {
+    call();
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
+  return undefined;
+}
+
+/** A client and a server, joined in memory. */
+export class Pair {
+  readonly client: Side;
+  readonly server: Side;
+
+  constructor(options: { readonly client?: SideOptions; readonly server?: SideOptions } = {}) {
+    this.client = new Side("client", options.client);
+    this.server = new Side("server", { allowed: ["session"], ...options.server });
+  }
+
+  /** Carries messages both ways until there are none, letting each side act on its events as they come. */
+  run(
+    onClient: (event: ConnectionEvent) => void = () => undefined,
+    onServer: (event: ConnectionEvent) => void = () => undefined,
+  ): void {
+    for (;;) {
+      const toServer = this.client.sink.take();
+      this.client.connection.flush();
+      const toClient = this.server.sink.take();
+      this.server.connection.flush();
+      for (const payload of toServer) this.server.connection.receive(payload);
+      for (const payload of toClient) this.client.connection.receive(payload);
+      const heardByServer = drain(this.server.connection);
+      const heardByClient = drain(this.client.connection);
+      for (const event of heardByServer) onServer(event);
+      for (const event of heardByClient) onClient(event);
+      if (toServer.length + toClient.length + heardByServer.length + heardByClient.length === 0) return;
+    }
+  }
+}
