@@ -2,7 +2,7 @@
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-const FORBIDDEN = /\b(?:Buffer|process\.|__dirname|require\(|setImmediate)\b?/;
+const FORBIDDEN = /\b(?:Buffer\b|process\.|__dirname\b|require\(|setImmediate\b)/;
 
 const result = await build({
   stdin: {
@@ -19,7 +19,7 @@ const result = await build({
   logLevel: "error",
   metafile: true,
 });
-const code = result.outputFiles[0]!.text;
+const code = result.outputFiles[0].text;
 const inputs = Object.keys(result.metafile.inputs);
 const found = FORBIDDEN.exec(code);
 if (found !== null) {
