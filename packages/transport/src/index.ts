@@ -1,1 +1,11 @@
-export {};
+export type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
+export { defaultTransportLimits, type TransportLimits } from "./limits.ts";
+export type {
+  NegotiatedAlgorithms,
+  NegotiatedDirection,
+  PacketTrace,
+  TransportAlgorithms,
+  TransportOptions,
+  TransportTrace,
+} from "./options.ts";
+export { Transport } from "./transport.ts";

@@ -1,0 +1,49 @@
+import type { IdentificationReader, Role } from "@nacre/negotiation";
+import { DISCONNECT_REASON, type Disconnect, escapeText, type Phase, SshError } from "@nacre/wire";
+
+const REASON_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(DISCONNECT_REASON).map(([name, code]) => [code, name]),
+);
+
+/** The error that stands for the peer's SSH_MSG_DISCONNECT (RFC 4253 §11.1). Its text is escaped, and cut. */
+export function peerDisconnected(peer: Role, { reasonCode, description }: Disconnect): SshError {
+  const name = REASON_NAMES.get(reasonCode);
+  const reason = name === undefined ? `reason ${reasonCode}` : `reason ${reasonCode}, ${name}`;
+  const cut = description.length > 500 ? `${description.slice(0, 500)}…` : description;
+  return new SshError("disconnected", `The ${peer} ended the connection: ${escapeText(cut) || "no text"} (${reason})`);
+}
+
+/** The peer's bytes ended before it identified itself. */
+export function endedUnidentified(peer: Role, { excerpt }: IdentificationReader): SshError {
+  return excerpt === undefined
+    ? new SshError("connection-lost", `The ${peer} closed the connection before it said anything`)
+    : new SshError("not-ssh", `The ${peer} closed the connection without identifying itself. It sent ${excerpt}`);
+}
+
+/** The peer's bytes ended without an SSH_MSG_DISCONNECT. `buffered`: bytes that were no whole packet. */
+export function ended(peer: Role, phase: Phase, buffered: number): SshError {
+  const when = phase === "kex" ? " during the first key exchange" : "";
+  const where = buffered > 0 ? "in the middle of a packet" : "without saying goodbye";
+  return new SshError("connection-lost", `The ${peer} closed the connection${when}, ${where}`);
+}
+
+/** `kexTimeout` (milliseconds) is over and the peer has not identified itself. */
+export function unidentifiedInTime(peer: Role, { excerpt }: IdentificationReader, kexTimeout: number): SshError {
+  const instead = excerpt === undefined ? "It sent nothing" : `It sent ${excerpt}`;
+  return new SshError("kex-timeout", `The ${peer} did not identify itself in ${kexTimeout} ms. ${instead}`);
+}
+
+/**
+ * The text of our own SSH_MSG_DISCONNECT. What the peer did wrong it is told; what concerns our side, paths and decisions
+ * among it, stays here.
+ */
+export function describeForPeer(error: SshError): string {
+  if (error.code.startsWith("host-key-")) return "host key not accepted";
+  return error.culprit === "peer" || error.culprit === "unsupported" ? error.message : error.code;
+}
+
+/** What is no SshError is a bug of ours: the connection must not go on after it. */
+export function toSshError(error: unknown): SshError {
+  if (error instanceof SshError) return error;
+  return new SshError("internal", `Unexpected failure: ${String(error)}`, { cause: error });
+}

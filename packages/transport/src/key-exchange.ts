@@ -1,0 +1,328 @@
+import { deriveKeys, exchangeHash, type KeyLengths } from "@nacre/kdf";
+import type { KexClient, KexSecret, KexServer, KexServerStep } from "@nacre/kex";
+import type { PublicKey } from "@nacre/keys";
+import {
+  agreesOnStrictKex,
+  createKexInit,
+  guessIsRight,
+  PING_EXTENSION,
+  serverSigAlgsExtension,
+  takesExtInfo,
+} from "@nacre/negotiation";
+import type { PacketOpener, PacketReader } from "@nacre/packet";
+import {
+  equalBytes,
+  type KexInit,
+  SSH_MSG_EXT_INFO,
+  SSH_MSG_KEXINIT,
+  SSH_MSG_NEWKEYS,
+  SshError,
+  utf8Encode,
+} from "@nacre/wire";
+import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
+import type { Gate } from "./gate.ts";
+import { proveHostKey } from "./host-key.ts";
+import type { NegotiatedAlgorithms, NegotiatedDirection, TransportOptions } from "./options.ts";
+import type { Outgoing } from "./outgoing.ts";
+import { agree, hostKeyFor, proposalOf } from "./proposal.ts";
+
+/** A KEXINIT with the payload that goes into the exchange hash. */
+interface Proposed {
+  readonly init: KexInit;
+  readonly payload: Uint8Array;
+}
+
+/** What both KEXINITs of an exchange have settled. */
+interface Agreement {
+  readonly client: Proposed;
+  readonly server: Proposed;
+  readonly negotiated: NegotiatedAlgorithms;
+}
+
+/** The end of an exchange, but for the other side's proof or ours. */
+interface Outcome extends Agreement {
+  readonly secret: KexSecret;
+  readonly exchangeHash: Uint8Array;
+}
+
+type KexServerDone = Extract<KexServerStep, { type: "done" }>;
+
+/** How far one key exchange has come. Each state holds what its next step needs, and nothing else: secrets go with it. */
+type State =
+  | { readonly name: "idle" }
+  /** Own KEXINIT sent, the peer's not yet come. */
+  | { readonly name: "proposed"; readonly own: Proposed; readonly guess: KexClient | undefined }
+  | { readonly name: "client"; readonly agreement: Agreement; readonly method: KexClient }
+  | { readonly name: "server"; readonly agreement: Agreement; readonly method: KexServer }
+  | {
+      readonly name: "verifying";
+      readonly token: HostKeyToken;
+      readonly outcome: Outcome;
+      readonly hostKey: Uint8Array;
+    }
+  | {
+      readonly name: "signing";
+      readonly token: SignatureToken;
+      readonly outcome: Outcome;
+      readonly hostKey: PublicKey;
+      readonly done: KexServerDone;
+    }
+  /** Own NEWKEYS sent, the peer's not yet come. */
+  | { readonly name: "newkeys"; readonly opener: PacketOpener };
+
+/** What a key exchange works on. All of it is the transport's. */
+export interface ExchangeContext {
+  readonly options: TransportOptions;
+  readonly ownVersion: string;
+  readonly outgoing: Outgoing;
+  readonly reader: PacketReader;
+  readonly gate: Gate;
+  readonly emit: (event: TransportEvent) => void;
+}
+
+/** The key exchanges of a connection, one after the other (RFC 4253 §7, §9). Methods throw SshError for what ends the connection. */
+export class KeyExchange {
+  readonly #context: ExchangeContext;
+  #state: State = { name: "idle" };
+  #peerVersion = "";
+  #sessionId: Uint8Array | undefined;
+  #hostKey: Uint8Array | undefined;
+  #negotiated: NegotiatedAlgorithms | undefined;
+  #strict = false;
+  #extInfoWanted = false;
+
+  constructor(context: ExchangeContext) {
+    this.#context = context;
+  }
+
+  get idle(): boolean {
+    return this.#state.name === "idle";
+  }
+
+  /** Whether the application is asked, and nothing goes on until it has answered. */
+  get asking(): boolean {
+    return this.#state.name === "verifying" || this.#state.name === "signing";
+  }
+
+  /** H of the first exchange (RFC 4253 §7.2). */
+  get sessionId(): Uint8Array | undefined {
+    return this.#sessionId;
+  }
+
+  /** Of the exchange under way once both KEXINITs are there, else of the last one. */
+  get negotiated(): NegotiatedAlgorithms | undefined {
+    return this.#negotiated;
+  }
+
+  set peerVersion(line: string) {
+    this.#peerVersion = line;
+  }
+
+  /** Sends our KEXINIT. Only when idle. */
+  begin(): void {
+    const { options, outgoing } = this.#context;
+    const { role, random } = options;
+    const initial = this.#sessionId === undefined;
+    const guessed = initial && role === "client" && options.guess === true ? options.algorithms.kex[0] : undefined;
+    const init = createKexInit(proposalOf(options), {
+      role,
+      initial,
+      cookie: random(16),
+      firstKexPacketFollows: guessed !== undefined,
+    });
+    const payload = SSH_MSG_KEXINIT.encode(init);
+    outgoing.hold();
+    outgoing.send(payload);
+    const guess = guessed?.client(random);
+    if (guess !== undefined) outgoing.send(guess.start());
+    this.#state = { name: "proposed", own: { init, payload }, guess };
+  }
+
+  /** The peer's KEXINIT. The gate lets it through only where no exchange of the peer's is under way. */
+  receiveInit(payload: Uint8Array): void {
+    const { options, gate, outgoing } = this.#context;
+    const peer = { init: SSH_MSG_KEXINIT.decode(payload.slice()), payload: payload.slice() };
+    if (this.#state.name === "idle") this.begin();
+    if (this.#state.name !== "proposed") throw new SshError("internal", `KEXINIT in state ${this.#state.name}`);
+    const { own, guess } = this.#state;
+    const [client, server] = options.role === "client" ? [own, peer] : [peer, own];
+    if (this.#sessionId === undefined) this.#agreeOnStrictKex(client.init, server.init);
+
+    const negotiated = agree(client.init, server.init, options.algorithms);
+    this.#negotiated = negotiated;
+    const right = guessIsRight(client.init, server.init);
+    gate.step = "method";
+    gate.kexMethod = negotiated.kex.context;
+    gate.discardsGuess = peer.init.firstKexPacketFollows && !right;
+
+    const agreement = { client, server, negotiated };
+    if (options.role === "server") {
+      this.#state = { name: "server", agreement, method: negotiated.kex.server(options.random) };
+    } else if (guess !== undefined && right) {
+      this.#state = { name: "client", agreement, method: guess };
+    } else {
+      const method = negotiated.kex.client(options.random);
+      outgoing.send(method.start());
+      this.#state = { name: "client", agreement, method };
+    }
+  }
+
+  /** A message of the method's own. */
+  receiveMethod(payload: Uint8Array): void {
+    const state = this.#state;
+    if (state.name !== "client" && state.name !== "server")
+      throw new SshError("internal", `a key exchange message in state ${state.name}`);
+    const step = state.method.receive(payload);
+    if (step.type === "send") this.#context.outgoing.send(step.payload);
+    else if ("signature" in step) this.#proved(state.agreement, step.secret, step.hostKey.slice(), step.signature);
+    else this.#askSignature(state.agreement, step);
+  }
+
+  /** The peer's NEWKEYS. */
+  receiveNewKeys(payload: Uint8Array): void {
+    const { reader, gate, emit } = this.#context;
+    SSH_MSG_NEWKEYS.decode(payload);
+    if (this.#state.name !== "newkeys") throw new SshError("internal", `NEWKEYS in state ${this.#state.name}`);
+    reader.useOpener(this.#state.opener, { resetSequence: this.#strict });
+    const initial = gate.phase === "kex";
+    gate.step = "kexinit";
+    gate.kexMethod = undefined;
+    gate.strict = false;
+    if (initial) gate.openAuth();
+    this.#state = { name: "idle" };
+    emit({ type: "keys-complete", initial });
+  }
+
+  /** Throws `usage` for a token that is not that of the open ask. */
+  expectToken(token: HostKeyToken | SignatureToken): void {
+    if ((this.#state.name === "verifying" || this.#state.name === "signing") && this.#state.token === token) return;
+    throw new SshError("usage", "This answers no open ask: each is answered once, by its own token");
+  }
+
+  /** The application takes the host key. */
+  acceptHostKey(): void {
+    if (this.#state.name !== "verifying") throw new SshError("internal", `a host key in state ${this.#state.name}`);
+    const { outcome, hostKey } = this.#state;
+    this.#hostKey = hostKey;
+    this.#secure(outcome);
+  }
+
+  /** The application has signed the exchange hash. */
+  sign(signature: Uint8Array): void {
+    if (this.#state.name !== "signing") throw new SshError("internal", `a signature in state ${this.#state.name}`);
+    const { outcome, hostKey, done } = this.#state;
+    this.#context.outgoing.send(done.reply(hostKey.blob, signature));
+    this.#secure(outcome);
+  }
+
+  /** Forgets the exchange under way, its secrets included. */
+  abandon(): void {
+    this.#state = { name: "idle" };
+  }
+
+  #agreeOnStrictKex(client: KexInit, server: KexInit): void {
+    const { options, gate, reader } = this.#context;
+    this.#strict = agreesOnStrictKex(client, server);
+    this.#extInfoWanted = options.role === "server" && takesExtInfo(client, "client");
+    gate.strict = this.#strict;
+    if (options.requireStrictKex === true && !this.#strict)
+      throw new SshError(
+        "strict-kex-required",
+        `The ${peerOf(options)} does not offer strict key exchange, which is required: it is open to the Terrapin attack (CVE-2023-48795). Update it, or do not require strict key exchange`,
+      );
+    // OpenSSH PROTOCOL §1.10: what came before was let through only because nothing was known of the peer yet.
+    if (this.#strict && reader.sequenceNumber !== 0)
+      throw new SshError(
+        "unexpected-message",
+        `The ${peerOf(options)} sent something before its first SSH_MSG_KEXINIT, which strict key exchange forbids`,
+      );
+  }
+
+  #proved(agreement: Agreement, secret: KexSecret, hostKey: Uint8Array, signature: Uint8Array): void {
+    const outcome = this.#outcome(agreement, secret, hostKey);
+    const algorithm = agreement.negotiated.hostKey;
+    proveHostKey(algorithm, hostKey, outcome.exchangeHash, signature);
+    if (this.#hostKey === undefined) {
+      const token: HostKeyToken = Object.freeze({ ask: "verify-host-key" });
+      this.#state = { name: "verifying", token, outcome, hostKey };
+      this.#context.emit({ type: "verify-host-key", token, algorithm: algorithm.name, hostKey: hostKey.slice() });
+    } else if (equalBytes(this.#hostKey, hostKey)) {
+      this.#secure(outcome);
+    } else {
+      throw new SshError(
+        "host-key-changed",
+        "The server showed another host key in a later key exchange than at the beginning of the connection",
+      );
+    }
+  }
+
+  #askSignature(agreement: Agreement, done: KexServerDone): void {
+    const algorithm = agreement.negotiated.hostKey.name;
+    const hostKey = hostKeyFor(algorithm, this.#context.options.hostKeys);
+    if (hostKey === undefined) throw new SshError("internal", `no host key for ${algorithm}, which was offered`);
+    const outcome = this.#outcome(agreement, done.secret, hostKey.blob);
+    const token: SignatureToken = Object.freeze({ ask: "sign-exchange-hash" });
+    this.#state = { name: "signing", token, outcome, hostKey, done };
+    const data = outcome.exchangeHash.slice();
+    this.#context.emit({ type: "sign-exchange-hash", token, algorithm, hostKey, data });
+  }
+
+  #outcome(agreement: Agreement, secret: KexSecret, hostKey: Uint8Array): Outcome {
+    const { options, ownVersion } = this.#context;
+    const own = utf8Encode(ownVersion);
+    const peer = utf8Encode(this.#peerVersion);
+    const hash = exchangeHash(agreement.negotiated.kex.hash, {
+      clientVersion: options.role === "client" ? own : peer,
+      serverVersion: options.role === "client" ? peer : own,
+      clientKexInit: agreement.client.payload,
+      serverKexInit: agreement.server.payload,
+      hostKey,
+      ...secret,
+    });
+    return { ...agreement, secret, exchangeHash: hash };
+  }
+
+  /** Both sides are sure of each other: NEWKEYS leaves, and what follows it is sealed with the new keys (RFC 4253 §7.3). */
+  #secure({ negotiated, client, secret, exchangeHash }: Outcome): void {
+    const { options, outgoing, gate, emit } = this.#context;
+    const initial = this.#sessionId === undefined;
+    this.#sessionId ??= exchangeHash;
+    const { clientToServer, serverToClient } = negotiated;
+    const keys = deriveKeys(
+      { hash: negotiated.kex.hash, sharedSecret: secret.sharedSecret, exchangeHash, sessionId: this.#sessionId },
+      { clientToServer: keyLengths(clientToServer), serverToClient: keyLengths(serverToClient) },
+    );
+    // Both forms of K begin with their length (RFC 4251 §5).
+    options.keyLog?.(client.init.cookie.slice(), secret.sharedSecret.slice(4));
+
+    const isClient = options.role === "client";
+    const [sending, sendingKeys] = isClient
+      ? [clientToServer, keys.clientToServer]
+      : [serverToClient, keys.serverToClient];
+    const [receiving, receivingKeys] = isClient
+      ? [serverToClient, keys.serverToClient]
+      : [clientToServer, keys.clientToServer];
+    outgoing.send(SSH_MSG_NEWKEYS.encode({}));
+    outgoing.useSealer(sending.cipher.createSealer(sendingKeys, sending.mac), { resetSequence: this.#strict });
+    this.#state = { name: "newkeys", opener: receiving.cipher.createOpener(receivingKeys, receiving.mac) };
+    gate.step = "newkeys";
+    if (initial && this.#extInfoWanted) this.#sendExtInfo();
+    emit({ type: "new-keys", initial, negotiated, strictKex: this.#strict });
+    outgoing.release();
+  }
+
+  /** RFC 8308 §2.4: the first message under the server's first keys, or none. */
+  #sendExtInfo(): void {
+    const { serverSigAlgs } = this.#context.options;
+    const algorithms = serverSigAlgs === undefined ? [] : [serverSigAlgsExtension(serverSigAlgs)];
+    this.#context.outgoing.send(SSH_MSG_EXT_INFO.encode({ extensions: [...algorithms, PING_EXTENSION] }));
+  }
+}
+
+function keyLengths({ cipher, mac }: NegotiatedDirection): KeyLengths {
+  return { ivLength: cipher.ivLength, keyLength: cipher.keyLength, macKeyLength: mac?.keyLength ?? 0 };
+}
+
+function peerOf(options: TransportOptions): string {
+  return options.role === "client" ? "server" : "client";
+}

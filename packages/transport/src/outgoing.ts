@@ -1,0 +1,146 @@
+import { type PacketSealer, PacketWriter } from "@nacre/packet";
+import { type RandomSource, SshError } from "@nacre/wire";
+import type { TransportTrace } from "./options.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Everything that leaves: packets straight into the writer's slab, or, while a key exchange holds them back, into a queue that
+ * is bounded (RFC 4253 §7.1).
+ */
+export class Outgoing {
+  readonly #writer: PacketWriter;
+  readonly #maxQueuedBytes: number;
+  readonly #trace: TransportTrace | undefined;
+  #held = true;
+  #closed = false;
+  #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  /** Payload between `begin` and `commit`. */
+  #begun: Uint8Array = NOTHING;
+  /** The last change of keys has restarted the sequence numbers. */
+  #restarted = true;
+
+  constructor(options: {
+    readonly random: RandomSource;
+    readonly maxQueuedBytes: number;
+    readonly trace: TransportTrace | undefined;
+  }) {
+    this.#writer = new PacketWriter({ random: options.random });
+    this.#maxQueuedBytes = options.maxQueuedBytes;
+    this.#trace = options.trace;
+  }
+
+  /** Own KEXINIT was sent, own NEWKEYS was not: only key exchange messages and 1–4 may leave. */
+  get held(): boolean {
+    return this.#held;
+  }
+
+  /** Bytes that wait: for the socket, or for the end of a key exchange. */
+  get pending(): number {
+    return this.#writer.pending + this.#queuedBytes;
+  }
+
+  get packetsSinceKeys(): number {
+    return this.#writer.packetsSinceKeys;
+  }
+
+  get bytesSinceKeys(): number {
+    return this.#writer.bytesSinceKeys;
+  }
+
+  /** Sequence number of the next packet. */
+  get nextSequenceNumber(): number {
+    if (this.#restarted && this.#writer.packetsSinceKeys === 0) return 0;
+    return (this.#writer.sequenceNumber + 1) >>> 0;
+  }
+
+  takeOutput(): Uint8Array | undefined {
+    return this.#writer.takeOutput();
+  }
+
+  /** Bytes before the packets: the identification string. */
+  writeRaw(bytes: Uint8Array): void {
+    this.#writer.writeRaw(bytes);
+  }
+
+  /** A message of the transport's own that no key exchange holds back: 1–4 and 20–49. */
+  send(payload: Uint8Array): void {
+    this.#writer.write(payload);
+    if (this.#trace !== undefined) this.#told(this.#trace, payload);
+  }
+
+  /** A message that a key exchange holds back. It is copied. Throws `rekey-flood` when too much waits. */
+  write(payload: Uint8Array): void {
+    if (this.#closed) return;
+    if (this.#held) this.#enqueue(payload.slice());
+    else this.send(payload);
+  }
+
+  begin(length: number): Uint8Array {
+    this.#begun = this.#held || this.#closed ? new Uint8Array(length) : this.#writer.begin(length);
+    return this.#begun;
+  }
+
+  commit(): void {
+    const payload = this.#begun;
+    this.#begun = NOTHING;
+    if (this.#closed) return;
+    if (this.#held) {
+      this.#enqueue(payload);
+    } else if (this.#trace === undefined) {
+      this.#writer.commit();
+    } else {
+      // Sealing encrypts in place.
+      const clear = payload.slice();
+      this.#writer.commit();
+      this.#told(this.#trace, clear);
+    }
+  }
+
+  /** Whether an answer that the peer can ask for without end may be sent: not when it does not read what we send. */
+  hasRoomFor(answer: Uint8Array): boolean {
+    return this.pending + answer.length <= this.#maxQueuedBytes;
+  }
+
+  /** Own KEXINIT leaves: what is written from now on waits. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  useSealer(sealer: PacketSealer, options: { readonly resetSequence: boolean }): void {
+    this.#writer.useSealer(sealer, options);
+    this.#restarted = options.resetSequence;
+  }
+
+  /** Own NEWKEYS has left: what has waited leaves, in its order. */
+  release(): void {
+    this.#held = false;
+    const queue = this.#queue;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    for (const payload of queue) this.send(payload);
+  }
+
+  /** Drops what waits for keys; what waits for the socket can still be taken. */
+  close(): void {
+    this.#closed = true;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+  }
+
+  #enqueue(payload: Uint8Array): void {
+    if (this.#queuedBytes + payload.length > this.#maxQueuedBytes)
+      throw new SshError(
+        "rekey-flood",
+        `More than ${this.#maxQueuedBytes} bytes have to wait for a key exchange that the peer does not bring to its end`,
+      );
+    this.#queue.push(payload);
+    this.#queuedBytes += payload.length;
+  }
+
+  #told(trace: TransportTrace, payload: Uint8Array): void {
+    const { sequenceNumber, lastPacketLength } = this.#writer;
+    trace.packet({ direction: "sent", sequenceNumber, wireLength: lastPacketLength, payload });
+  }
+}

@@ -1,0 +1,41 @@
+import type { TransportLimits } from "./limits.ts";
+import type { NegotiatedDirection } from "./options.ts";
+
+/** How much the keys of one direction have been used. */
+export interface KeyUse {
+  readonly bytesSinceKeys: number;
+  readonly packetsSinceKeys: number;
+}
+
+/** Tells when new keys are due (RFC 4253 §9, RFC 4344 §3). */
+export class RekeyPolicy {
+  readonly #limits: TransportLimits;
+  readonly #maxPackets: number;
+  #maxBytesSent = Infinity;
+  #maxBytesReceived = Infinity;
+  /** When the keys are too old; `undefined` before there are any. */
+  deadline: number | undefined;
+
+  constructor(limits: TransportLimits) {
+    this.#limits = limits;
+    // RFC 4344 §3.1: before a sequence number can come again under the same keys, with room to spare.
+    this.#maxPackets = Math.min(limits.rekeyPackets, 2 ** 31 - 1);
+  }
+
+  /** New keys are in use in both directions. */
+  keysChanged(sending: NegotiatedDirection, receiving: NegotiatedDirection, now: number): void {
+    this.#maxBytesSent = Math.min(this.#limits.rekeyBytes, sending.cipher.maxBytes);
+    this.#maxBytesReceived = Math.min(this.#limits.rekeyBytes, receiving.cipher.maxBytes);
+    this.deadline = now + this.#limits.rekeyInterval;
+  }
+
+  /** Whether the keys have been used enough in either direction. */
+  isUsedUp(sent: KeyUse, received: KeyUse): boolean {
+    return (
+      sent.bytesSinceKeys >= this.#maxBytesSent ||
+      received.bytesSinceKeys >= this.#maxBytesReceived ||
+      sent.packetsSinceKeys >= this.#maxPackets ||
+      received.packetsSinceKeys >= this.#maxPackets
+    );
+  }
+}

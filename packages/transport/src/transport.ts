@@ -1,0 +1,431 @@
+import { IdentificationReader, identificationString, type Role } from "@nacre/negotiation";
+import { PacketReader, type PacketSink } from "@nacre/packet";
+import {
+  disconnectReason,
+  type MethodContext,
+  SSH_MSG_DEBUG,
+  SSH_MSG_DISCONNECT,
+  SSH_MSG_EXT_INFO,
+  SSH_MSG_IGNORE,
+  SSH_MSG_KEXINIT,
+  SSH_MSG_NEWKEYS,
+  SSH_MSG_PING,
+  SSH_MSG_PONG,
+  SSH_MSG_UNIMPLEMENTED,
+  SshError,
+  utf8Encode,
+} from "@nacre/wire";
+import {
+  describeForPeer,
+  ended,
+  endedUnidentified,
+  peerDisconnected,
+  toSshError,
+  unidentifiedInTime,
+} from "./endings.ts";
+import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
+import { Gate } from "./gate.ts";
+import { KeyExchange } from "./key-exchange.ts";
+import { defaultTransportLimits, type TransportLimits } from "./limits.ts";
+import type { NegotiatedAlgorithms, TransportOptions } from "./options.ts";
+import { Outgoing } from "./outgoing.ts";
+import { RekeyPolicy } from "./rekey.ts";
+import { PausableTimer } from "./timer.ts";
+
+type Stage =
+  | { readonly name: "new" }
+  /** Looking for the peer's identification string in the chunks, which are copies. */
+  | { readonly name: "identification"; readonly reader: IdentificationReader; readonly chunks: Uint8Array[] }
+  | { readonly name: "packets" }
+  | { readonly name: "closed" };
+
+/** What one step of work came to: an event, something without one, or nothing before more bytes come. */
+type Step = TransportEvent | "worked" | "needs-more";
+
+/**
+ * The SSH transport protocol (RFC 4253), either side, as a pure state machine. The driver calls `tick(now)` at the start of each
+ * turn, then `receive` or commands, then `nextEvent` until it is `undefined`, then writes what `takeOutput` gives, and calls
+ * again when `deadline()` is reached.
+ *
+ * Nothing throws for what the peer did: that comes as the `closed` event. What the caller does wrong throws `usage`.
+ * After `closed` everything is ignored, so that a layer above need not know of it at once.
+ */
+export class Transport implements PacketSink {
+  readonly #options: TransportOptions;
+  readonly #limits: TransportLimits;
+  readonly #ownVersion: string;
+  readonly #peer: Role;
+  readonly #reader: PacketReader;
+  readonly #outgoing: Outgoing;
+  readonly #gate: Gate;
+  readonly #exchange: KeyExchange;
+  readonly #rekey: RekeyPolicy;
+  readonly #kexTimer: PausableTimer;
+  readonly #events: TransportEvent[] = [];
+  #stage: Stage = { name: "new" };
+  #peerVersion: string | undefined;
+  #now = 0;
+  #ended = false;
+
+  /** Throws `usage` for a software version that cannot be sent. */
+  constructor(options: TransportOptions) {
+    const limits = { ...defaultTransportLimits, ...options.limits };
+    this.#options = options;
+    this.#limits = limits;
+    this.#ownVersion = identificationString(options.softwareVersion);
+    this.#peer = options.role === "client" ? "server" : "client";
+    this.#reader = new PacketReader({ maxPacketLength: limits.maxPacketLength });
+    this.#outgoing = new Outgoing({
+      random: options.random,
+      maxQueuedBytes: limits.maxQueuedBytes,
+      trace: options.trace,
+    });
+    this.#gate = new Gate(this.#peer);
+    this.#rekey = new RekeyPolicy(limits);
+    this.#kexTimer = new PausableTimer(limits.kexTimeout);
+    this.#exchange = new KeyExchange({
+      options,
+      ownVersion: this.#ownVersion,
+      outgoing: this.#outgoing,
+      reader: this.#reader,
+      gate: this.#gate,
+      emit: (event) => this.#events.push(event),
+    });
+  }
+
+  /** Begins: our identification and KEXINIT can be taken at once. `now`: milliseconds of a clock that never goes back. */
+  start(now: number): void {
+    if (this.#stage.name !== "new") throw new SshError("usage", "The transport was started already");
+    this.#now = now;
+    const reader = new IdentificationReader(this.#peer, this.#limits);
+    this.#stage = { name: "identification", reader, chunks: [] };
+    this.#outgoing.writeRaw(utf8Encode(`${this.#ownVersion}\r\n`));
+    this.#options.trace?.identification("sent", this.#ownVersion);
+    this.#beginExchange();
+  }
+
+  /** Takes bytes from the peer. They are copied; the work is done by `nextEvent`. */
+  receive(chunk: Uint8Array): void {
+    switch (this.#stage.name) {
+      case "new":
+        throw new SshError("usage", "The transport has not been started");
+      case "identification":
+        this.#stage.chunks.push(chunk.slice());
+        break;
+      case "packets":
+        this.#reader.push(chunk);
+        break;
+      case "closed":
+    }
+  }
+
+  /** The peer's bytes have ended. */
+  end(): void {
+    this.#ended = true;
+    // No answer can matter any more.
+    if (this.#exchange.asking) this.#fail(this.#cutOff());
+  }
+
+  /**
+   * Works on what was received, one packet at a time, until there is something to tell: `undefined` when nothing more can be told
+   * before more bytes come, or before an ask is answered.
+   */
+  nextEvent(): TransportEvent | undefined {
+    for (;;) {
+      const event = this.#events.shift();
+      if (event !== undefined) return event;
+      if (this.#stage.name === "closed" || this.#stage.name === "new" || this.#exchange.asking) return undefined;
+      const step = this.#step();
+      if (typeof step === "object") return step;
+      if (step === "worked") continue;
+      if (!this.#ended) return undefined;
+      this.#fail(this.#cutOff());
+    }
+  }
+
+  /** Bytes for the peer, or `undefined`: call it until then. They are the caller's, and never change again. */
+  takeOutput(): Uint8Array | undefined {
+    return this.#outgoing.takeOutput();
+  }
+
+  /** When `tick` must be called at the latest, on the clock of `now`; `undefined` for never. */
+  deadline(): number | undefined {
+    if (this.#stage.name === "closed") return undefined;
+    return this.#kexTimer.deadline ?? (this.#exchange.idle ? this.#rekey.deadline : undefined);
+  }
+
+  /** Tells the time. */
+  tick(now: number): void {
+    this.#now = now;
+    if (this.#stage.name === "closed") return;
+    if (now >= (this.#kexTimer.deadline ?? Infinity)) this.#fail(this.#tooSlow());
+    else if (this.#exchange.idle && now >= (this.#rekey.deadline ?? Infinity)) this.#beginExchange();
+  }
+
+  /**
+   * Answers `verify-host-key`: `true`, or the error with which the connection ends. Throws `usage` for a token that is not that
+   * of the open ask. Ignored after the end.
+   */
+  answerHostKey(token: HostKeyToken, verdict: true | SshError): void {
+    if (this.#stage.name === "closed") return;
+    this.#exchange.expectToken(token);
+    if (verdict !== true) return this.#fail(verdict);
+    this.#guarded(() => this.#exchange.acceptHostKey());
+  }
+
+  /** Answers `sign-exchange-hash` with a signature blob. Throws `usage` for a token that is not that of the open ask. */
+  answerSignature(token: SignatureToken, signature: Uint8Array): void {
+    if (this.#stage.name === "closed") return;
+    this.#exchange.expectToken(token);
+    this.#guarded(() => this.#exchange.sign(signature));
+  }
+
+  /** The layers above have come to this phase: it decides what may arrive. Authentication begins by itself. */
+  enter(phase: "auth" | "connection"): void {
+    if (this.#gate.phase !== "kex") this.#gate.phase = phase;
+    else if (phase === "connection" && this.#stage.name !== "closed")
+      throw new SshError("usage", "The connection protocol cannot begin before the first key exchange is over");
+  }
+
+  /** The method that the numbers 60–79 are about. */
+  setAuthMethod(method: MethodContext | undefined): void {
+    this.#gate.authMethod = method;
+  }
+
+  /** Agrees new keys now. Ignored while a key exchange is under way. */
+  requestRekey(): void {
+    if (this.#stage.name === "packets" && this.#exchange.idle) this.#beginExchange();
+  }
+
+  /** Says goodbye with the error's disconnect reason and ends: the `closed` event with this error follows. */
+  disconnect(error: SshError): void {
+    this.#fail(error);
+  }
+
+  /** Whether more input is of use now: not while an ask is open. */
+  get wantsInput(): boolean {
+    return !this.#ended && this.#stage.name !== "closed" && !this.#exchange.asking;
+  }
+
+  /** Exchange hash of the first key exchange, once we are sure of it (RFC 4253 §7.2). */
+  get sessionId(): Uint8Array | undefined {
+    return this.#exchange.sessionId;
+  }
+
+  /** What both KEXINITs agree on: of the exchange under way, else of the last one. */
+  get negotiated(): NegotiatedAlgorithms | undefined {
+    return this.#exchange.negotiated;
+  }
+
+  /** The peer's identification string, without CR LF. */
+  get peerVersion(): string | undefined {
+    return this.#peerVersion;
+  }
+
+  /** Sequence number of the next packet that is written. Says nothing while messages are `held`. */
+  get nextSequenceNumber(): number {
+    return this.#outgoing.nextSequenceNumber;
+  }
+
+  get pending(): number {
+    return this.#outgoing.pending;
+  }
+
+  get held(): boolean {
+    return this.#outgoing.held;
+  }
+
+  write(payload: Uint8Array): void {
+    try {
+      this.#outgoing.write(payload);
+      this.#rekeyIfUsedUp();
+    } catch (error) {
+      this.#fail(toSshError(error));
+    }
+  }
+
+  begin(length: number): Uint8Array {
+    return this.#outgoing.begin(length);
+  }
+
+  commit(): void {
+    try {
+      this.#outgoing.commit();
+      this.#rekeyIfUsedUp();
+    } catch (error) {
+      this.#fail(toSshError(error));
+    }
+  }
+
+  #step(): Step {
+    try {
+      return this.#stage.name === "identification"
+        ? this.#identify(this.#stage.reader, this.#stage.chunks)
+        : this.#nextPacket();
+    } catch (error) {
+      this.#fail(toSshError(error));
+      return "worked";
+    }
+  }
+
+  #identify(reader: IdentificationReader, chunks: Uint8Array[]): Step {
+    const chunk = chunks.shift();
+    if (chunk === undefined) return "needs-more";
+    const found = reader.receive(chunk);
+    if (found === undefined) return "worked";
+    this.#peerVersion = found.line;
+    this.#exchange.peerVersion = found.line;
+    this.#reader.push(chunk.subarray(found.consumed));
+    for (const rest of chunks) this.#reader.push(rest);
+    this.#stage = { name: "packets" };
+    this.#options.trace?.identification("received", found.line);
+    return { type: "identified", peerVersion: found.line };
+  }
+
+  #nextPacket(): Step {
+    const payload = this.#reader.next();
+    if (payload === undefined) return "needs-more";
+    const { sequenceNumber, lastPacketLength } = this.#reader;
+    this.#options.trace?.packet({ direction: "received", sequenceNumber, wireLength: lastPacketLength, payload });
+    const number = payload[0]!;
+    const verdict = this.#gate.admit(number);
+    let step: Step = "worked";
+    if (verdict === "admit") step = number >= 50 && number < 192 ? { type: "message", payload } : this.#take(payload);
+    else if (verdict === "unimplemented") this.#answerUnimplemented(sequenceNumber);
+    this.#rekeyIfUsedUp();
+    return step;
+  }
+
+  /** A message of the transport's own, or of the service protocol. */
+  #take(payload: Uint8Array): Step {
+    const number = payload[0]!;
+    switch (number) {
+      case SSH_MSG_DISCONNECT.number:
+        this.#close(peerDisconnected(this.#peer, SSH_MSG_DISCONNECT.decode(payload)));
+        return "worked";
+      case SSH_MSG_IGNORE.number:
+        SSH_MSG_IGNORE.decode(payload);
+        return "worked";
+      case SSH_MSG_UNIMPLEMENTED.number:
+        return { type: "unimplemented", ...SSH_MSG_UNIMPLEMENTED.decode(payload) };
+      case SSH_MSG_DEBUG.number: {
+        const { alwaysDisplay, message } = SSH_MSG_DEBUG.decode(payload);
+        return { type: "debug", alwaysDisplay, message };
+      }
+      case SSH_MSG_EXT_INFO.number:
+        return this.#extInfo(payload);
+      case SSH_MSG_KEXINIT.number:
+        this.#exchange.receiveInit(payload);
+        this.#exchangeMoved();
+        return "worked";
+      case SSH_MSG_NEWKEYS.number:
+        this.#exchange.receiveNewKeys(payload);
+        this.#exchangeMoved();
+        return "worked";
+      case SSH_MSG_PING.number:
+        this.#answerPing(payload);
+        return "worked";
+      case SSH_MSG_PONG.number:
+        SSH_MSG_PONG.decode(payload);
+        return "worked";
+      default:
+        if (number < 20) return { type: "message", payload };
+        this.#exchange.receiveMethod(payload);
+        this.#exchangeMoved();
+        return "worked";
+    }
+  }
+
+  #extInfo(payload: Uint8Array): Step {
+    const { extensions } = SSH_MSG_EXT_INFO.decode(payload.slice());
+    if (extensions.length > this.#limits.maxExtensions)
+      throw new SshError(
+        "malformed-message",
+        `SSH_MSG_EXT_INFO has ${extensions.length} extensions, more than ${this.#limits.maxExtensions}`,
+      );
+    return { type: "ext-info", extensions };
+  }
+
+  #answerUnimplemented(sequenceNumber: number): void {
+    const answer = SSH_MSG_UNIMPLEMENTED.encode({ sequenceNumber });
+    if (this.#outgoing.hasRoomFor(answer)) this.#outgoing.send(answer);
+  }
+
+  /** OpenSSH PROTOCOL §1.11. */
+  #answerPing(payload: Uint8Array): void {
+    const answer = SSH_MSG_PONG.encode(SSH_MSG_PING.decode(payload));
+    if (this.#outgoing.hasRoomFor(answer)) this.#outgoing.write(answer);
+  }
+
+  #beginExchange(): void {
+    this.#guarded(() => this.#exchange.begin());
+  }
+
+  #rekeyIfUsedUp(): void {
+    if (this.#rekey.isUsedUp(this.#outgoing, this.#reader) && this.#exchange.idle) this.#beginExchange();
+  }
+
+  /** Keeps the timers in step with the key exchange. */
+  #exchangeMoved(): void {
+    const { negotiated } = this.#exchange;
+    if (this.#exchange.asking) {
+      this.#kexTimer.pause(this.#now);
+    } else if (!this.#exchange.idle) {
+      this.#kexTimer.run(this.#now);
+    } else if (negotiated !== undefined) {
+      this.#kexTimer.stop();
+      const { clientToServer, serverToClient } = negotiated;
+      if (this.#options.role === "client") this.#rekey.keysChanged(clientToServer, serverToClient, this.#now);
+      else this.#rekey.keysChanged(serverToClient, clientToServer, this.#now);
+    }
+  }
+
+  #guarded(move: () => void): void {
+    try {
+      move();
+      this.#exchangeMoved();
+    } catch (error) {
+      this.#fail(toSshError(error));
+    }
+  }
+
+  /** Tells the peer, where it is there and speaks SSH, and ends. */
+  #fail(error: SshError): void {
+    if (this.#stage.name === "closed") return;
+    const speaksSsh = this.#stage.name === "packets" || error.culprit === "caller";
+    if (speaksSsh && this.#stage.name !== "new" && error.code !== "connection-lost") this.#sayGoodbye(error);
+    this.#close(error);
+  }
+
+  #sayGoodbye(error: SshError): void {
+    const description = describeForPeer(error);
+    try {
+      this.#outgoing.send(
+        SSH_MSG_DISCONNECT.encode({ reasonCode: disconnectReason(error.code), description, languageTag: "" }),
+      );
+    } catch {
+      // Where even this cannot be sealed any more, the error that is being told matters, not this one.
+    }
+  }
+
+  #close(error: SshError): void {
+    if (this.#stage.name === "closed") return;
+    this.#stage = { name: "closed" };
+    this.#exchange.abandon();
+    this.#outgoing.close();
+    this.#events.push({ type: "closed", error });
+  }
+
+  #cutOff(): SshError {
+    return this.#stage.name === "identification"
+      ? endedUnidentified(this.#peer, this.#stage.reader)
+      : ended(this.#peer, this.#gate.phase, this.#reader.buffered);
+  }
+
+  #tooSlow(): SshError {
+    const { kexTimeout } = this.#limits;
+    return this.#stage.name === "identification"
+      ? unidentifiedInTime(this.#peer, this.#stage.reader, kexTimeout)
+      : new SshError("kex-timeout", `The ${this.#peer} did not bring the key exchange to its end in ${kexTimeout} ms`);
+  }
+}
