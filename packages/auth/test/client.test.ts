@@ -1,11 +1,5 @@
 import { ed25519 } from "@nacre/keys";
-import {
-  SSH_MSG_SERVICE_REQUEST,
-  SSH_MSG_USERAUTH_REQUEST,
-  userauthPublickey,
-  userauthSignedData,
-  Writer,
-} from "@nacre/wire";
+import { SSH_MSG_USERAUTH_REQUEST, userauthPublickey, userauthSignedData, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import {
   banner,
@@ -40,9 +34,7 @@ describe("the first flight", () => {
     const identity = inMemory(1);
     const rig = new ClientRig({ identities: [identity] });
     rig.client.start();
-    const [service, payload] = rig.sink.take();
-    expect(SSH_MSG_SERVICE_REQUEST.decode(service).serviceName).toBe("ssh-userauth");
-    const request = SSH_MSG_USERAUTH_REQUEST.decode(payload);
+    const request = SSH_MSG_USERAUTH_REQUEST.decode(rig.sink.last());
     expect(request).toMatchObject({ userName: "alice", serviceName: "ssh-connection", methodName: "publickey" });
     const key = userauthPublickey.decode(request.methodData);
     expect(key.publicKey).toEqual(identity.publicKey.blob);
@@ -90,11 +82,11 @@ describe("publickey", () => {
   });
 
   test("keys go in order, each once, and the first the server takes signs", () => {
-    const identities = [inMemory(1), inMemory(2), inMemory(3)];
-    const rig = new ClientRig({ identities });
+    const second = inMemory(2);
+    const rig = new ClientRig({ identities: [inMemory(1), second, inMemory(3)] });
     rig.start();
     expect(rig.receive(failure("publickey"))).toEqual([`publickey? ${ED}`]);
-    expect(rig.receive(pkOk(identities[1], ED))).toEqual([`publickey ${ED}`]);
+    expect(rig.receive(pkOk(second, ED))).toEqual([`publickey ${ED}`]);
     expect(rig.receive(failure("publickey"))).toEqual([`publickey? ${ED}`]);
     expect(rig.receive(failure("publickey"))).toEqual([]);
     expect(rig.event("failed").error.message).toMatch(
@@ -103,10 +95,10 @@ describe("publickey", () => {
   });
 
   test("a key that cannot sign is passed over", () => {
-    const identities = [elsewhere(1), elsewhere(2)];
-    const rig = new ClientRig({ identities });
+    const first = elsewhere(1);
+    const rig = new ClientRig({ identities: [first, elsewhere(2)] });
     rig.start();
-    rig.receive(pkOk(identities[0], ED));
+    rig.receive(pkOk(first, ED));
     rig.client.answerSignature(rig.event("sign").token, undefined);
     expect(rig.sent()).toEqual([`publickey? ${ED}`]);
     rig.receive(failure("publickey"));
@@ -391,12 +383,13 @@ describe("partial success", () => {
   });
 
   test("two keys", () => {
-    const identities = [inMemory(1), inMemory(2)];
-    const rig = new ClientRig({ identities });
+    const first = inMemory(1);
+    const second = inMemory(2);
+    const rig = new ClientRig({ identities: [first, second] });
     rig.start();
-    rig.receive(pkOk(identities[0], ED));
+    rig.receive(pkOk(first, ED));
     expect(rig.receive(partial("publickey"))).toEqual([`publickey? ${ED}`]);
-    rig.receive(pkOk(identities[1], ED), success);
+    rig.receive(pkOk(second, ED), success);
     rig.event("success");
   });
 

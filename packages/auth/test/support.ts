@@ -24,7 +24,7 @@ export const sessionId: Uint8Array = new Uint8Array(32).fill(7);
 export const random = (length: number): Uint8Array => new Uint8Array(length).fill(0x5a);
 
 export class TestSink implements PacketSink {
-  #begun: Uint8Array | undefined;
+  #begun: Uint8Array = new Uint8Array(0);
   readonly sent: Uint8Array[] = [];
   readonly pending = 0;
   readonly held = false;
@@ -39,7 +39,11 @@ export class TestSink implements PacketSink {
   }
 
   commit(): void {
-    this.sent.push(this.#begun!);
+    this.sent.push(this.#begun);
+  }
+
+  last(): Uint8Array {
+    return this.sent.at(-1) ?? new Uint8Array(0);
   }
 
   take(): Uint8Array[] {
@@ -49,8 +53,12 @@ export class TestSink implements PacketSink {
 
 /** An Ed25519 key of its own for each number. */
 export function keyOf(number: number): PrivateKey {
-  return ed25519PrivateKey(new Uint8Array(32).fill(number));
+  const key = keys.get(number) ?? ed25519PrivateKey(new Uint8Array(32).fill(number));
+  keys.set(number, key);
+  return key;
 }
+
+const keys = new Map<number, PrivateKey>();
 
 /** An identity whose private key is in memory. */
 export function inMemory(number: number): Identity {
@@ -190,8 +198,9 @@ export class ClientRig {
   /** The one event there is, which must be of this type. */
   event<T extends ClientAuthEvent["type"]>(type: T): EventOf<T> {
     const events = this.events();
-    if (events.length !== 1 || events[0].type !== type)
+    const [event] = events;
+    if (event === undefined || events.length > 1 || event.type !== type)
       throw new Error(`wanted one ${type}, got ${JSON.stringify(events.map((event) => event.type))}`);
-    return events[0] as EventOf<T>;
+    return event as EventOf<T>;
   }
 }

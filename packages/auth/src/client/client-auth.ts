@@ -168,7 +168,7 @@ export class ClientAuth {
   #receive(payload: Uint8Array): void {
     const number = payload[0];
     if (number === SSH_MSG_SERVICE_ACCEPT.number) {
-      if (this.#serviceAccepted) throw this.#unexpected(number);
+      if (this.#serviceAccepted || this.#state.step === "new") throw this.#unexpected(number);
       const { serviceName } = SSH_MSG_SERVICE_ACCEPT.decode(payload);
       if (serviceName !== SERVICE_USERAUTH)
         throw new SshError(
@@ -307,7 +307,7 @@ export class ClientAuth {
     const what = `${row?.message.name ?? "a message"} (${number ?? "empty"})`;
     const when = this.#serviceAccepted
       ? `while the client's ${method ?? "login"} was ${step}`
-      : "before it accepted the service";
+      : "before it was asked for the service, or accepted it";
     return new SshError("unexpected-message", `the server sent ${what} ${when}`);
   }
 }
