@@ -1,5 +1,14 @@
 import { encodeTerminalModes } from "@nacre/connection";
-import { concatBytes, envRequest, execRequest, ptyRequest, SshError, subsystemRequest, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
+import {
+  concatBytes,
+  envRequest,
+  execRequest,
+  ptyRequest,
+  SshError,
+  subsystemRequest,
+  utf8DecodeLossy,
+  utf8Encode,
+} from "@nacre/wire";
 import type { Channel } from "./channel.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./duplex.ts";
@@ -34,8 +43,14 @@ export class Client<P = Process> implements AsyncDisposable {
    * ended. A status other than 0 is a result, not an error. Throws `output-limit`, `aborted`, `channel-open-failed`,
    * `channel-request-failed`, or what ended the connection.
    */
-  exec(command: string | Uint8Array, options?: ExecOptions & { readonly encoding?: "utf8" }): Promise<ExecResult<string>>;
-  exec(command: string | Uint8Array, options: ExecOptions & { readonly encoding: "bytes" }): Promise<ExecResult<Uint8Array>>;
+  exec(
+    command: string | Uint8Array,
+    options?: ExecOptions & { readonly encoding?: "utf8" },
+  ): Promise<ExecResult<string>>;
+  exec(
+    command: string | Uint8Array,
+    options: ExecOptions & { readonly encoding: "bytes" },
+  ): Promise<ExecResult<Uint8Array>>;
   async exec(
     command: string | Uint8Array,
     options: ExecOptions & { readonly encoding?: "utf8" | "bytes" } = {},
@@ -117,7 +132,11 @@ export function connect(streams: ByteStreams, options: ConnectOptions): Promise<
 }
 
 /** `connect` for any kind of byte connection and of process: what `@nacre/node` is made with. */
-export async function connectDuplex<P>(duplex: Duplex, options: ConnectOptions, makeProcess: ProcessMaker<P>): Promise<Client<P>> {
+export async function connectDuplex<P>(
+  duplex: Duplex,
+  options: ConnectOptions,
+  makeProcess: ProcessMaker<P>,
+): Promise<Client<P>> {
   const driver = new Driver(duplex, options);
   const early = options.earlyChannel === false ? undefined : driver.openSession();
   early?.catch(() => {}); // Whoever asks for the first command learns of it.
@@ -127,7 +146,8 @@ export async function connectDuplex<P>(duplex: Duplex, options: ConnectOptions, 
 
 /** Sends what prepares a command and the command itself in one flight, and waits for the replies. */
 async function begin(channel: Channel, options: SpawnOptions, type: string, data: Uint8Array): Promise<void> {
-  for (const [name, value] of Object.entries(options.env ?? {})) channel.notify("env", envRequest.encode({ name, value }));
+  for (const [name, value] of Object.entries(options.env ?? {}))
+    channel.notify("env", envRequest.encode({ name, value }));
   const replies: Promise<void>[] = [];
   if (options.pty) replies.push(channel.request("pty-req", encodePty(options.pty === true ? {} : options.pty)));
   replies.push(channel.request(type, data));
@@ -141,7 +161,11 @@ function encodePty({ term = "xterm-256color", columns = 80, rows = 24, modes = {
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
 /** Runs a command on a channel to its end, holding what it prints. */
-function collect(channel: Channel, command: string | Uint8Array, options: ExecOptions): Promise<ExecResult<Uint8Array>> {
+function collect(
+  channel: Channel,
+  command: string | Uint8Array,
+  options: ExecOptions,
+): Promise<ExecResult<Uint8Array>> {
   const limit = options.maxOutput ?? MAX_OUTPUT;
   const kept: Record<"stdout" | "stderr", Uint8Array[]> = { stdout: [], stderr: [] };
   let size = 0;
@@ -156,7 +180,9 @@ function collect(channel: Channel, command: string | Uint8Array, options: ExecOp
       data(stream, bytes) {
         size += bytes.length;
         if (size > limit) {
-          reject(new SshError("output-limit", `the command printed more than ${limit} bytes: use spawn, or raise maxOutput`));
+          reject(
+            new SshError("output-limit", `the command printed more than ${limit} bytes: use spawn, or raise maxOutput`),
+          );
           channel.close();
           return;
         }

@@ -11,14 +11,7 @@ import {
   hmacSha512Etm,
 } from "@nacre/ciphers";
 import { curve25519Sha256, curve25519Sha256Libssh } from "@nacre/kex";
-import {
-  ecdsaNistp256,
-  ecdsaNistp384,
-  ecdsaNistp521,
-  ed25519,
-  rsaSha2_256,
-  rsaSha2_512,
-} from "@nacre/keys";
+import { ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, ed25519, rsaSha2_256, rsaSha2_512 } from "@nacre/keys";
 import type { TransportAlgorithms } from "@nacre/transport";
 
 /**

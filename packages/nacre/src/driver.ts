@@ -69,7 +69,8 @@ export class Driver {
     const authenticated = new Promise<ConnectionInfo>((resolve, reject) => {
       this.#authenticated = { resolve, reject };
     });
-    const onAbort = (): void => this.#fail(new SshError("aborted", "connecting was aborted", { cause: signal?.reason }));
+    const onAbort = (): void =>
+      this.#fail(new SshError("aborted", "connecting was aborted", { cause: signal?.reason }));
     signal?.addEventListener("abort", onAbort);
     try {
       this.session.start(performance.now());
@@ -88,7 +89,8 @@ export class Driver {
           this.session.end();
           this.#turn();
         },
-        failed: (cause) => this.#fail(new SshError("connection-lost", `the connection broke: ${reasonOf(cause)}`, { cause })),
+        failed: (cause) =>
+          this.#fail(new SshError("connection-lost", `the connection broke: ${reasonOf(cause)}`, { cause })),
       });
       if (signal?.aborted) onAbort();
       else this.#turn();
@@ -108,7 +110,6 @@ export class Driver {
     this.touch();
     return new Promise((resolve, reject) => this.#openings.set(id, { resolve, reject }));
   }
-
 
   /** Says goodbye, and resolves when all is released. */
   async close(): Promise<void> {
@@ -173,7 +174,11 @@ export class Driver {
         this.#peerVersion = event.peerVersion;
         return;
       case "verify-host-key":
-        this.#hostKey = { algorithm: event.algorithm, blob: event.hostKey, fingerprint: fingerprint(event.hostKey, "sha256") };
+        this.#hostKey = {
+          algorithm: event.algorithm,
+          blob: event.hostKey,
+          fingerprint: fingerprint(event.hostKey, "sha256"),
+        };
         this.#answer(this.#decideHostKey(this.#hostKey), (verdict) => this.session.answerHostKey(event.token, verdict));
         return;
       case "authenticated":
@@ -216,7 +221,9 @@ export class Driver {
         this.#channels.get(event.channel)?.onExit({ status: event.status, signal: undefined, coreDumped: false });
         return;
       case "exit-signal":
-        this.#channels.get(event.channel)?.onExit({ status: undefined, signal: event.signalName, coreDumped: event.coreDumped });
+        this.#channels
+          .get(event.channel)
+          ?.onExit({ status: undefined, signal: event.signalName, coreDumped: event.coreDumped });
         return;
       case "request-reply":
         this.#channels.get(event.channel)?.onReply(event.request, event.success);
@@ -250,7 +257,8 @@ export class Driver {
     switch (ask.type) {
       case "sign": {
         const identity = options.identities?.find((one) => one.publicKey === ask.identity.publicKey);
-        const signature = identity !== undefined && isRemote(identity) ? identity.sign(ask.algorithm, ask.data) : undefined;
+        const signature =
+          identity !== undefined && isRemote(identity) ? identity.sign(ask.algorithm, ask.data) : undefined;
         this.#answerAuth(signature, (value) => this.session.auth.answerSignature(ask.token, value));
         return;
       }
@@ -292,7 +300,9 @@ export class Driver {
     } catch (cause) {
       // Whatever goes wrong while a host key is checked, the key is refused (CVE-2025-26465).
       if (cause instanceof SshError) return cause;
-      return new SshError("host-key-refused", `the host key ${fingerprint} could not be checked: ${reasonOf(cause)}`, { cause });
+      return new SshError("host-key-refused", `the host key ${fingerprint} could not be checked: ${reasonOf(cause)}`, {
+        cause,
+      });
     }
   }
 
@@ -310,7 +320,10 @@ export class Driver {
         this.#turn();
       },
       (cause: unknown) => {
-        const error = cause instanceof SshError ? cause : new SshError("auth-cancelled", `login was given up: ${reasonOf(cause)}`, { cause });
+        const error =
+          cause instanceof SshError
+            ? cause
+            : new SshError("auth-cancelled", `login was given up: ${reasonOf(cause)}`, { cause });
         this.#fail(error);
       },
     );
@@ -359,7 +372,8 @@ function isRemote(identity: PrivateKey | RemoteIdentity): identity is RemoteIden
 }
 
 function openFailure(reasonCode: number, description: string): SshError {
-  const reason = Object.entries(CHANNEL_OPEN_FAILURE_REASON).find(([, code]) => code === reasonCode)?.[0] ?? `${reasonCode}`;
+  const reason =
+    Object.entries(CHANNEL_OPEN_FAILURE_REASON).find(([, code]) => code === reasonCode)?.[0] ?? `${reasonCode}`;
   return new SshError(
     "channel-open-failed",
     `the server refused a channel (${reason}): ${escapeText(description)}; it may allow only so many sessions at once (MaxSessions)`,

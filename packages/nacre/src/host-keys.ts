@@ -8,7 +8,10 @@ import type { HostKeyVerifier } from "./options.ts";
 export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifier {
   for (const fingerprint of fingerprints) {
     if (!/^SHA256:[A-Za-z0-9+/]{43}$/.test(fingerprint)) {
-      throw new SshError("usage", `"${fingerprint}" is no fingerprint: it should look like SHA256:… as ssh-keygen -l prints it`);
+      throw new SshError(
+        "usage",
+        `"${fingerprint}" is no fingerprint: it should look like SHA256:… as ssh-keygen -l prints it`,
+      );
     }
   }
   const pinned = fingerprints.map(utf8Encode);

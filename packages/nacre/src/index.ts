@@ -1,5 +1,5 @@
-export { SshError, type SshErrorCode, type Culprit, escapeText } from "@nacre/wire";
-export type { Limits, KeyLogPort, TracePort, TraceRecord } from "@nacre/session";
+export type { KeyLogPort, Limits, TracePort, TraceRecord } from "@nacre/session";
+export { type Culprit, escapeText, SshError, type SshErrorCode } from "@nacre/wire";
 export { Channel, type ChannelHandler } from "./channel.ts";
 export { Client, connect, connectDuplex, type ProcessMaker } from "./client.ts";
 export type { ConnectionInfo } from "./driver.ts";

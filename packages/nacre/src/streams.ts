@@ -84,7 +84,9 @@ export class Output {
 /** The input of a channel as a Web stream: a write is done when the channel has taken all of it. */
 export class Input {
   readonly stream: WritableStream<Uint8Array>;
-  #rest: { readonly bytes: Uint8Array; readonly done: () => void; readonly failed: (error: SshError) => void } | undefined;
+  #rest:
+    | { readonly bytes: Uint8Array; readonly done: () => void; readonly failed: (error: SshError) => void }
+    | undefined;
   readonly #channel: Channel;
   #controller!: WritableStreamDefaultController;
 

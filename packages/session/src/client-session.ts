@@ -1,8 +1,14 @@
 import { ClientAuth, type ClientAuthEvent, type Identity } from "@nacre/auth";
 import { Connection, type ConnectionEvent } from "@nacre/connection";
-import { type NegotiatedAlgorithms, Transport, type TransportAlgorithms, type TransportEvent } from "@nacre/transport";
-import { type MethodContext, type RandomSource, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
 import { serverSigAlgs } from "@nacre/negotiation";
+import {
+  type HostKeyToken,
+  type NegotiatedAlgorithms,
+  Transport,
+  type TransportAlgorithms,
+  type TransportEvent,
+} from "@nacre/transport";
+import { type MethodContext, type RandomSource, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
 import { describeMessage } from "./describe.ts";
 import { EarlySink } from "./early-sink.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
