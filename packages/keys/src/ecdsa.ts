@@ -124,8 +124,6 @@ function readPoint(name: EcdsaCurve, blob: Uint8Array): Uint8Array {
   if (inner !== name) reader.fail("curve", `is ${inner.slice(0, 64)}, not ${name}`);
   const point = reader.string("public point");
   reader.end();
-  if (point[0] !== 0x04 || point.length !== curve.lengths.publicKeyUncompressed)
-    reader.fail("public point", `is no uncompressed point of ${name}`);
-  if (!curve.utils.isValidPublicKey(point, false)) reader.fail("public point", `is not on ${name}`);
+  if (!curve.utils.isValidPublicKey(point, false)) reader.fail("public point", `is no uncompressed point of ${name}`);
   return point;
 }

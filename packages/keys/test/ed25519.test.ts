@@ -1,10 +1,13 @@
 import { bigIntToBytes, bytesToBigInt, concatBytes, utf8Encode } from "@nacre/wire";
+import { ed25519 as curve } from "@noble/curves/ed25519.js";
+import { sha512 } from "@noble/hashes/sha2.js";
 import { describe, expect, test } from "vitest";
 import { ed25519, ed25519PrivateKey, parsePublicKey, privateKeyFromFields } from "../src/index.ts";
 import { expectError, hex, named, seededRandom, signatureBlob } from "./support.ts";
 
 const random = seededRandom("ed25519");
 const data = utf8Encode("signed");
+const order = 2n ** 252n + 27742317777372353535851937790883648493n;
 
 describe("ed25519", () => {
   test("a point of small order is weak", () => {
@@ -29,12 +32,25 @@ describe("ed25519", () => {
     const key = ed25519PrivateKey(random(32));
     const signature = key.sign("ssh-ed25519", data, random);
     const blob = signatureBlob(signature);
-    const order = 2n ** 252n + 27742317777372353535851937790883648493n;
     const s = bytesToBigInt(blob.subarray(32).toReversed()) + order;
     const other = concatBytes(blob.subarray(0, 32), bigIntToBytes(s, 32).toReversed());
     expect(ed25519.verify(key.publicKey.blob, data, named("ssh-ed25519", other))).toBe(false);
     for (const length of [0, 63])
       expect(ed25519.verify(key.publicKey.blob, data, named("ssh-ed25519", blob.subarray(0, length)))).toBe(false);
+  });
+
+  test("R in another encoding than its own is refused, though the equation holds", () => {
+    const seed = random(32);
+    const { blob } = ed25519PrivateKey(seed).publicKey;
+    const { scalar, pointBytes } = curve.utils.getExtendedPublicKey(seed);
+    // R is the neutral point, whose y is 1; the second encoding spells p + 1.
+    const forge = (r: Uint8Array) => {
+      const k = bytesToBigInt(sha512(concatBytes(r, pointBytes, data)).toReversed());
+      return named("ssh-ed25519", concatBytes(r, bigIntToBytes((k * scalar) % order, 32).toReversed()));
+    };
+    const canonical = forge(Uint8Array.of(1, ...new Uint8Array(31)));
+    const other = forge(Uint8Array.of(0xee, ...new Uint8Array(30).fill(0xff), 0x7f));
+    expect([canonical, other].map((signature) => ed25519.verify(blob, data, signature))).toEqual([true, false]);
   });
 
   test("a seed of another length, or another seed's public key, is no private key", () => {

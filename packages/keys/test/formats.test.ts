@@ -41,6 +41,15 @@ describe("key blobs", () => {
         if (format !== algorithm.keyFormat) expectError("key-malformed", () => algorithm.verify(blob, data, data));
   });
 
+  test("only the format's name tells formats apart", () => {
+    for (const algorithm of defaultSignatureAlgorithms) {
+      const { blob } = keyVectors.find(({ format, bits }) => format === algorithm.keyFormat && bits !== 1024)!;
+      const renamed = blob.map((byte, i) => (i === 4 + algorithm.keyFormat.length - 1 ? byte ^ 1 : byte));
+      expectError("key-malformed", () => algorithm.verify(renamed, data, data));
+      expectError("key-unsupported", () => parsePublicKey(renamed));
+    }
+  });
+
   test("random bytes give a key error and no other", () => {
     assert(
       property(uint8Array({ maxLength: 80 }), (bytes) => {

@@ -102,6 +102,13 @@ describe("millerRabin", () => {
     expect(isPrime((1n << 521n) - 1n)).toBe(true);
   });
 
+  test("a square root of 1 that is neither 1 nor −1 gives a composite away", () => {
+    // 560 = 35·2⁴, and zeros from the random source make 2 the base.
+    expect([140n, 280n].map((exponent) => modPow(2n, exponent, 561n))).toEqual([67n, 1n]);
+    const round = millerRabin(561n, 1, (length) => new Uint8Array(length));
+    expect(round.next()).toEqual({ done: true, value: false });
+  });
+
   test("stops between rounds, once for each", () => {
     expect([...millerRabin((1n << 127n) - 1n, 7, random)]).toHaveLength(7);
   });

@@ -1,4 +1,5 @@
 import { checkPrimeSync } from "node:crypto";
+import { bigIntToBytes } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import {
   generateEcdsa,
@@ -63,6 +64,21 @@ describe("generateRsa", () => {
     for (const bits of [0, -1, 1024, 2047, 16385]) expectError("key-weak", () => generateRsa(bits, random));
     for (const bits of [Number.NaN, 2048.5, Number.POSITIVE_INFINITY])
       expectError("usage", () => generateRsa(bits, random));
+  });
+
+  test("a prime p with 65537 as a factor of p−1 is passed over", () => {
+    let unfit = (3n << 126n) + 1n;
+    unfit += 65537n * 2n - ((unfit - 1n) % (65537n * 2n));
+    while (!checkPrimeSync(unfit)) unfit += 65537n * 2n;
+    let first = true;
+    const { p } = finish(
+      generateRsaFields(256, (length) => {
+        if (!first) return random(length);
+        first = false;
+        return bigIntToBytes(unfit, length);
+      }),
+    ).value;
+    expect(p).not.toBe(unfit);
   });
 
   test("a random source that is stuck is found out", () => {

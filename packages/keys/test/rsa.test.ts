@@ -3,7 +3,16 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { describe, expect, test } from "vitest";
 import { parsePublicKey, privateKeyFromFields, rsaSha2_256, rsaSha2_512 } from "../src/index.ts";
 import { modPow } from "../src/modular.ts";
-import { expectError, hex, keyVector, named, rsaFields, seededRandom, signatureBlob } from "./support.ts";
+import {
+  expectError,
+  hex,
+  keyVector,
+  named,
+  rsaFields,
+  seededRandom,
+  signatureBlob,
+  signatureVectors,
+} from "./support.ts";
 
 const random = seededRandom("rsa");
 const data = utf8Encode("signed");
@@ -18,6 +27,7 @@ describe("rsa", () => {
     huge[0] = 0x7f;
     const hostile = new Writer().string("ssh-rsa").mpint(e).string(huge).finish();
     expectError("key-weak", () => parsePublicKey(hostile));
+    expect(() => parsePublicKey(hostile)).toThrow("125000 bytes");
     expectError("key-weak", () => rsaSha2_512.verify(hostile, data, data));
     const hugeExponent = new Writer().string("ssh-rsa").string(huge).mpint(n).finish();
     expectError("key-weak", () => parsePublicKey(hugeExponent));
@@ -71,23 +81,27 @@ describe("rsa", () => {
     expect(rsaSha2_256.verify(blob, data, named("rsa-sha2-256", signature))).toBe(valid);
   });
 
-  test("a signature is below the modulus, and no longer than it", () => {
+  test("a signature is no longer than the modulus", () => {
     const own = privateKeyFromFields(fields);
     const signature = signatureBlob(own.sign("rsa-sha2-256", data, random));
     expect(signature).toHaveLength(256);
-    const past = bytesToBigInt(signature) + n;
-    for (const bad of [
-      bigIntToBytes(past),
-      concatBytes(Uint8Array.of(0), signature),
-      new Uint8Array(),
-      new Uint8Array(1_000_000),
-    ])
+    for (const bad of [concatBytes(Uint8Array.of(0), signature), new Uint8Array(), new Uint8Array(1_000_000)])
       expect(rsaSha2_256.verify(blob, data, named("rsa-sha2-256", bad))).toBe(false);
+  });
+
+  test("a signature is below the modulus", () => {
+    const short = signatureVectors.find(({ what, valid }) => valid && what.startsWith("the leading zero"))!;
+    const s = bytesToBigInt(signatureBlob(short.signature));
+    const verify = (value: bigint) =>
+      rsaSha2_256.verify(blob, short.data, named("rsa-sha2-256", bigIntToBytes(value, 256)));
+    expect([s, s + n].map(verify)).toEqual([true, false]);
   });
 
   test.each([
     ["n", { n: n + 2n }],
     ["d", { d: d + 2n }],
+    ["d, but for p", { d: d + p - 1n }],
+    ["d, but for q", { d: d + q - 1n }],
     ["d = 0", { d: 0n }],
     ["d past n", { d: d + (p - 1n) * (q - 1n) * 2n }],
     ["p and q", { p: p + 2n }],
@@ -109,8 +123,9 @@ describe("rsa", () => {
   });
 
   test("a signature that a fault spoilt is withheld", () => {
-    // p and q are not primes here, so that the halves do not make a signature, as after a fault.
-    const [a, b] = [p * 3n, q * 5n];
+    // Two factors that are no primes: their halves do not make a signature, as after a fault.
+    const other = rsaFields("rsa-2048-other");
+    const [a, b] = [p * other.p, q * other.q];
     const modulus = a * b;
     const broken = {
       format: "ssh-rsa",
