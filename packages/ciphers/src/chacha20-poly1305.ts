@@ -1,0 +1,86 @@
+import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
+import { poly1305 } from "@noble/ciphers/_poly1305.js";
+import { chacha20orig } from "@noble/ciphers/chacha.js";
+import { checkKeys, checkTag } from "./check.ts";
+
+const TAG_LENGTH = 16;
+const ZEROS = new Uint8Array(32);
+
+/** OpenSSH PROTOCOL.chacha20poly1305: ChaCha20 with a 64-bit nonce, its length field under a key of its own. */
+export const chacha20Poly1305: CipherAlgorithm = {
+  name: "chacha20-poly1305@openssh.com",
+  keyLength: 64,
+  ivLength: 0,
+  aead: true,
+  // OpenSSH counts it as a cipher of 8-byte blocks, for which it asks new keys after 1 GiB (packet.c, ssh_set_newkeys).
+  maxBytes: 2 ** 30,
+  createSealer(keys, mac) {
+    checkKeys(chacha20Poly1305, keys, mac);
+    return sealer(keys);
+  },
+  createOpener(keys, mac) {
+    checkKeys(chacha20Poly1305, keys, mac);
+    return opener(keys);
+  },
+};
+
+const SHAPE = { blockSize: 8, lengthIsPadded: false, tagLength: TAG_LENGTH } as const;
+
+function sealer(keys: DirectionKeys): PacketSealer {
+  const { lengthKey, mainKey } = split(keys);
+  const nonce = new Uint8Array(8);
+  const macKey = new Uint8Array(32);
+  return {
+    ...SHAPE,
+    seal(sequenceNumber, slab, offset, length) {
+      const end = offset + length;
+      setNonce(nonce, sequenceNumber);
+      const header = slab.subarray(offset, offset + 4);
+      chacha20orig(lengthKey, nonce, header, header);
+      const text = slab.subarray(offset + 4, end);
+      chacha20orig(mainKey, nonce, text, text, 1);
+      chacha20orig(mainKey, nonce, ZEROS, macKey);
+      slab.set(poly1305(slab.subarray(offset, end), macKey), end);
+    },
+  };
+}
+
+function opener(keys: DirectionKeys): PacketOpener {
+  const { lengthKey, mainKey } = split(keys);
+  const nonce = new Uint8Array(8);
+  const macKey = new Uint8Array(32);
+  const clearLength = new Uint8Array(4);
+  const clearLengthView = new DataView(clearLength.buffer);
+  return {
+    ...SHAPE,
+    headerLength: 4,
+    readLength(sequenceNumber, slab, offset) {
+      setNonce(nonce, sequenceNumber);
+      // Not in place: the tag covers the length as it was sent.
+      chacha20orig(lengthKey, nonce, slab.subarray(offset, offset + 4), clearLength);
+      return clearLengthView.getUint32(0);
+    },
+    open(sequenceNumber, slab, offset, length) {
+      const end = offset + length;
+      setNonce(nonce, sequenceNumber);
+      chacha20orig(mainKey, nonce, ZEROS, macKey);
+      checkTag(poly1305(slab.subarray(offset, end), macKey), slab, end);
+      const text = slab.subarray(offset + 4, end);
+      chacha20orig(mainKey, nonce, text, text, 1);
+      return text;
+    },
+  };
+}
+
+/** K_2 comes first and encrypts the packet; K_1 follows and encrypts its length. */
+function split(keys: DirectionKeys): { readonly mainKey: Uint8Array; readonly lengthKey: Uint8Array } {
+  return { mainKey: keys.key.slice(0, 32), lengthKey: keys.key.slice(32) };
+}
+
+/** The sequence number as an uint64 in network byte order. */
+function setNonce(nonce: Uint8Array, sequenceNumber: number): void {
+  nonce[4] = sequenceNumber >>> 24;
+  nonce[5] = sequenceNumber >>> 16;
+  nonce[6] = sequenceNumber >>> 8;
+  nonce[7] = sequenceNumber;
+}

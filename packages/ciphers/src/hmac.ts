@@ -1,0 +1,44 @@
+import type { Mac, MacAlgorithm } from "@nacre/packet";
+import { hmac } from "@noble/hashes/hmac.js";
+import { sha256, sha512 } from "@noble/hashes/sha2.js";
+
+/** RFC 6668 §2. */
+export const hmacSha256: MacAlgorithm = /* @__PURE__ */ hmacOver(sha256, "hmac-sha2-256", false);
+/** RFC 6668 §2. */
+export const hmacSha512: MacAlgorithm = /* @__PURE__ */ hmacOver(sha512, "hmac-sha2-512", false);
+/** OpenSSH PROTOCOL §1.5. */
+export const hmacSha256Etm: MacAlgorithm = /* @__PURE__ */ hmacOver(sha256, "hmac-sha2-256-etm@openssh.com", true);
+/** OpenSSH PROTOCOL §1.5. */
+export const hmacSha512Etm: MacAlgorithm = /* @__PURE__ */ hmacOver(sha512, "hmac-sha2-512-etm@openssh.com", true);
+
+function hmacOver(hash: typeof sha256 | typeof sha512, name: string, etm: boolean): MacAlgorithm {
+  return {
+    name,
+    etm,
+    keyLength: hash.outputLen,
+    tagLength: hash.outputLen,
+    create: (key) => hmacKeyed(hash, key),
+  };
+}
+
+/** RFC 4253 §6.4: MAC(key, sequence_number || packet). */
+function hmacKeyed(hash: typeof sha256 | typeof sha512, key: Uint8Array): Mac {
+  // Both key blocks are hashed here, once; each packet starts from a copy of that state.
+  const keyed = hmac.create(hash, key);
+  const state = keyed.clone();
+  const number = new Uint8Array(4);
+  const tagLength = hash.outputLen;
+  return {
+    compute(sequenceNumber, slab, start, end, out, offset) {
+      number[0] = sequenceNumber >>> 24;
+      number[1] = sequenceNumber >>> 16;
+      number[2] = sequenceNumber >>> 8;
+      number[3] = sequenceNumber;
+      keyed._cloneInto(state);
+      state
+        .update(number)
+        .update(slab.subarray(start, end))
+        .digestInto(out.subarray(offset, offset + tagLength));
+    },
+  };
+}
