@@ -323,7 +323,7 @@ export class Channel {
     const channel = this.number;
     this.#state = { kind: "closed" };
     for (const request of requests) this.#context.emit({ type: "request-reply", channel, request, success: false });
-    this.#context.emit({ type: "closed", channel });
+    this.#context.emit({ type: "channel-closed", channel });
   }
 
   #returnCredit(peer: number, window: ReceiveWindow, length: number): void {

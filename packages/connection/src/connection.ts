@@ -94,7 +94,7 @@ export class Connection {
       const event = this.#events.shift();
       if (event !== undefined) {
         // Only now: a number given away again before its end was heard would mean two channels at once.
-        if (event.type === "closed" || event.type === "channel-open-failed") this.#release(event.channel);
+        if (event.type === "channel-closed" || event.type === "channel-open-failed") this.#release(event.channel);
         return event;
       }
       const payload = this.#inbox.shift();
@@ -133,7 +133,7 @@ export class Connection {
 
   /**
    * Sends a request on an open channel and returns its number. With `wantReply` a "request-reply" of that number
-   * follows, before the channel's "closed" at the latest. Throws `request-limit`.
+   * follows, before "channel-closed" at the latest. Throws `request-limit`.
    */
   request(channel: number, requestType: string, data: Uint8Array, options: { readonly wantReply: boolean }): number {
     return this.#mustHave(channel).request(requestType, data, options.wantReply);
@@ -153,7 +153,7 @@ export class Connection {
   }
 
   /**
-   * Ends both directions. Data that still comes is dropped; "closed" follows when the peer has closed too. A channel
+   * Ends both directions. Data that still comes is dropped; "channel-closed" follows when the peer has closed too. A channel
    * that is being opened is closed as soon as the peer has answered.
    */
   close(channel: number): void {
@@ -161,8 +161,8 @@ export class Connection {
   }
 
   /**
-   * Gives the peer back the credit of `bytes` bytes of "data" events, to send as many again (RFC 4254 §5.2). After the
-   * channel's "closed" it must not be called: its number may then be another channel's. Throws `usage` for more than was delivered.
+   * Gives the peer back the credit of `bytes` bytes of "data" events, to send as many again (RFC 4254 §5.2). After
+   * "channel-closed" it must not be called: its number may then be another channel's. Throws `usage` for more than was delivered.
    */
   consumed(channel: number, bytes: number): void {
     this.#find(channel)?.consumed(bytes);

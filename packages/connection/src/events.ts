@@ -46,7 +46,7 @@ export type ChannelEvent =
   /** The peer sends no more data. */
   | ({ readonly type: "eof" } & OnChannel)
   /** The last event of a channel. From now on its number may be given to another one. */
-  | ({ readonly type: "closed" } & OnChannel)
+  | ({ readonly type: "channel-closed" } & OnChannel)
   /** The answer to a request of ours; `success` is also false when the channel closed without an answer. */
   | ({ readonly type: "request-reply"; readonly request: number; readonly success: boolean } & OnChannel)
   /** A request that Nacre has no name for. */

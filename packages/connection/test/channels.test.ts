@@ -8,7 +8,7 @@ import {
 } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { Connection, defaultConnectionLimits } from "../src/index.ts";
-import { adjust, confirm, data, errorCode, FakeSink, NOTHING, open, Side, thrownCode } from "./support.ts";
+import { adjust, confirm, data, errorCode, FakeSink, NOTHING, open, Side, the, thrownCode } from "./support.ts";
 
 const close = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel });
 const eof = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_EOF.encode({ recipientChannel });
@@ -24,7 +24,7 @@ describe("opening", () => {
   test("says our window and packet size, and the type's data", () => {
     const side = new Side("client", { limits: { initialWindow: 5000, maximumPacketSize: 600 } });
     const channel = side.connection.openChannel("direct-tcpip", new Uint8Array([1, 2]));
-    expect(SSH_MSG_CHANNEL_OPEN.decode(side.sink.take()[0]!)).toEqual({
+    expect(SSH_MSG_CHANNEL_OPEN.decode(the(side.sink.take()[0]))).toEqual({
       channelType: "direct-tcpip",
       senderChannel: channel,
       initialWindowSize: 5000,
@@ -79,7 +79,7 @@ describe("opening", () => {
     const events = side.hears(answer);
     expect(side.sink.take()).toEqual(sent);
     if (sent.length > 0) events.push(...side.hears(data(0, 5), close(0)));
-    expect(events).toEqual([{ type: "closed", channel: 0 }]);
+    expect(events).toEqual([{ type: "channel-closed", channel: 0 }]);
     expect(side.connection.channelCount).toBe(0);
   });
 
@@ -90,7 +90,7 @@ describe("opening", () => {
     side.connection.close(0);
     side.connection.reopen(0);
     expect(side.sink.take()).toEqual([]);
-    expect(side.hears()).toEqual([{ type: "closed", channel: 0 }]);
+    expect(side.hears()).toEqual([{ type: "channel-closed", channel: 0 }]);
   });
 
   test("nothing can be sent before the peer has confirmed", () => {
@@ -111,7 +111,7 @@ describe("opening", () => {
     expect(thrownCode(() => side.connection.openChannel("session"))).toBe("channel-limit");
     side.sink.take();
     expect(side.hears(open("x11"))).toEqual([]);
-    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(side.sink.take()[0]!).reasonCode).toBe(4);
+    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0])).reasonCode).toBe(4);
   });
 
   test.each([
@@ -143,7 +143,7 @@ describe("the peer's opens", () => {
     expect(event).toMatchObject({ channelType: "session", data: new Uint8Array([3]) });
     expect(side.sink.take()).toEqual([]);
     expect(side.connection.answerOpen(event.token, true)).toBe(0);
-    expect(SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(side.sink.take()[0]!)).toEqual({
+    expect(SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(the(side.sink.take()[0]))).toEqual({
       recipientChannel: 7,
       senderChannel: 0,
       initialWindowSize: 5000,
@@ -165,7 +165,10 @@ describe("the peer's opens", () => {
     const [event] = side.hears(open("direct-tcpip"));
     if (event?.type !== "open-request") throw new Error("not asked");
     expect(side.connection.answerOpen(event.token, decision)).toBeUndefined();
-    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(side.sink.take()[0]!)).toMatchObject({ recipientChannel: 7, ...sent });
+    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0]))).toMatchObject({
+      recipientChannel: 7,
+      ...sent,
+    });
     expect(side.connection.channelCount).toBe(0);
   });
 
@@ -175,7 +178,7 @@ describe("the peer's opens", () => {
     expect(side.hears(open("forwarded-tcpip"))).toMatchObject([{ type: "open-request" }]);
     side.connection.disallow("forwarded-tcpip");
     expect(side.hears(open("forwarded-tcpip"))).toEqual([]);
-    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(side.sink.take()[0]!).reasonCode).toBe(1);
+    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0])).reasonCode).toBe(1);
   });
 
   test("those not decided yet are bounded", () => {
@@ -207,7 +210,7 @@ describe("ending", () => {
     const channel = side.session();
     expect(side.hears(data(channel, 3), close(channel))).toMatchObject([
       { type: "data", channel },
-      { type: "closed", channel },
+      { type: "channel-closed", channel },
     ]);
     expect(side.sink.take()).toEqual([close(100)]);
     expect(side.connection.channelCount).toBe(0);
@@ -227,7 +230,7 @@ describe("ending", () => {
     ).toEqual([]);
     expect(thrownCode(() => side.connection.write(channel, new Uint8Array(1)))).toBe("channel-closed");
     expect(side.connection.openChannel("session")).not.toBe(channel);
-    expect(side.hears(close(channel))).toEqual([{ type: "closed", channel }]);
+    expect(side.hears(close(channel))).toEqual([{ type: "channel-closed", channel }]);
   });
 
   test("a number is given away again only when the application has heard of its end", () => {
@@ -239,14 +242,14 @@ describe("ending", () => {
     connection.receive(close(first));
     expect(connection.nextEvent()?.type).toBe("data");
     expect(connection.openChannel("session")).toBe(1);
-    expect(connection.nextEvent()?.type).toBe("closed");
+    expect(connection.nextEvent()?.type).toBe("channel-closed");
     expect(connection.openChannel("session")).toBe(first);
   });
 
   test("a window adjustment for a channel closed both ways is let pass", () => {
     const side = new Side("client");
     const channel = side.session();
-    expect(side.hears(close(channel), adjust(channel, 5))).toEqual([{ type: "closed", channel }]);
+    expect(side.hears(close(channel), adjust(channel, 5))).toEqual([{ type: "channel-closed", channel }]);
     expect(side.hears(adjust(channel, 5))).toEqual([]);
     expect(errorCode(side.hears(adjust(channel + 1, 5)))).toBe("channel-unknown");
   });

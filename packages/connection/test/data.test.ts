@@ -14,6 +14,9 @@ const counting = (length: number): Uint8Array => Uint8Array.from({ length }, (_,
 const sent = (side: Side): readonly Uint8Array[] =>
   side.sink.take().map((payload) => SSH_MSG_CHANNEL_DATA.decode(payload).data);
 
+const stderr = (recipientChannel: number, length: number, dataTypeCode = 1): Uint8Array =>
+  SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel, dataTypeCode, data: new Uint8Array(length) });
+
 describe("the fast path does as the codec does", () => {
   const numbers = integer({ min: 0, max: 2 ** 32 - 1 });
 
@@ -170,9 +173,6 @@ describe("writing", () => {
 
 describe("receiving", () => {
   const limits = { initialWindow: 1000, maximumPacketSize: 400 };
-  const stderr = (recipientChannel: number, length: number, dataTypeCode = 1): Uint8Array =>
-    SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel, dataTypeCode, data: new Uint8Array(length) });
-
   test("hands the payload's bytes on, streams apart", () => {
     const side = new Side("client");
     const channel = side.session();

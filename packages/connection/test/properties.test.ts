@@ -2,7 +2,7 @@ import { execRequest, exitStatus } from "@nacre/wire";
 import { array, assert, boolean, constantFrom, integer, nat, oneof, property, record, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ConnectionEvent } from "../src/index.ts";
-import { NOTHING, Pair, Side } from "./support.ts";
+import { NOTHING, Pair, Side, the } from "./support.ts";
 
 /** One end of one channel of a pair: what it was told to send, and what it has heard. */
 class End {
@@ -33,7 +33,7 @@ class End {
     } else if (event.type === "eof") {
       expect(this.ended).toBe(false);
       this.ended = true;
-    } else if (event.type === "closed") {
+    } else if (event.type === "channel-closed") {
       this.closed = true;
     } else if (event.type === "error") {
       throw event.error;
@@ -67,18 +67,18 @@ test("bytes on several channels arrive once, in order and whole, and never more 
         for (const ends of channels) ends[0].channel = pair.client.connection.openChannel("session");
         pair.run(undefined, (event) => {
           if (event.type !== "open-request") throw new Error(event.type);
-          const channel = pair.server.connection.answerOpen(event.token, true)!;
-          channels[channel]![1].channel = channel;
+          const channel = pair.server.connection.answerOpen(event.token, true) ?? -1;
+          the(channels[channel])[1].channel = channel;
         });
         const ends = channels.flat();
         const hear = (side: Side, event: ConnectionEvent): void => {
-          if ("channel" in event) ends.find((end) => end.side === side && end.channel === event.channel)!.hear(event);
+          if ("channel" in event) ends.find((end) => end.side === side && end.channel === event.channel)?.hear(event);
           else throw new Error(event.type);
         };
         const finished = new Set<End>();
 
         for (const { kind, which, bytes } of steps) {
-          const end = ends[which]!;
+          const end = the(ends[which]);
           if (kind === "write" && !finished.has(end)) {
             end.write(bytes);
           } else if (kind === "consume") {
@@ -232,7 +232,7 @@ function command(tamper: (direction: "up" | "down", index: number, payload: Uint
 }
 
 describe("a whole command", () => {
-  const whole = ["channel-opened", "reply true", "stdout b", "stderr e", "eof", "exit 3", "closed"];
+  const whole = ["channel-opened", "reply true", "stdout b", "stderr e", "eof", "exit 3", "channel-closed"];
 
   test("runs", () => {
     const { seen, messages } = command((_, __, payload) => [payload]);
@@ -248,7 +248,7 @@ describe("a whole command", () => {
   function isOrdered(seen: readonly string[]): boolean {
     let at = 0;
     for (const [i, event] of seen.entries()) {
-      if (event.startsWith("error ") || (event === "reply false" && seen[i + 1] === "closed")) continue;
+      if (event.startsWith("error ") || (event === "reply false" && seen[i + 1] === "channel-closed")) continue;
       at = whole.indexOf(event, at) + 1;
       if (at === 0) return false;
     }
@@ -277,7 +277,7 @@ describe("a whole command", () => {
         command((way, i, payload) => {
           if (way !== direction || i !== index) return [payload];
           const changed = payload.slice();
-          changed[at % changed.length]! ^= change;
+          changed[at % changed.length] = the(changed[at % changed.length]) ^ change;
           return [changed];
         });
       }),

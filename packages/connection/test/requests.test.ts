@@ -20,7 +20,7 @@ import {
 } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { type ConnectionEvent, encodeTerminalModes, type ReplyToken } from "../src/index.ts";
-import { errorCode, NOTHING, Side, thrownCode } from "./support.ts";
+import { errorCode, NOTHING, Side, the, thrownCode } from "./support.ts";
 
 const request = (recipientChannel: number, requestType: string, data = NOTHING, wantReply = false): Uint8Array =>
   SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel, requestType, wantReply, data });
@@ -64,7 +64,7 @@ describe("our requests", () => {
       { type: "request-reply", channel, request: first, success: true },
       { type: "request-reply", channel, request: second, success: false },
       { type: "request-reply", channel, request: third, success: false },
-      { type: "closed", channel },
+      { type: "channel-closed", channel },
     ]);
   });
 
@@ -298,7 +298,7 @@ describe("global requests", () => {
       side.connection.globalRequest(name, new Uint8Array([1]), { wantReply: true }),
     );
     side.connection.globalRequest("no-more-sessions@openssh.com", NOTHING, { wantReply: false });
-    expect(SSH_MSG_GLOBAL_REQUEST.decode(side.sink.take()[0]!)).toEqual({
+    expect(SSH_MSG_GLOBAL_REQUEST.decode(the(side.sink.take()[0]))).toEqual({
       requestName: "tcpip-forward",
       wantReply: true,
       data: new Uint8Array([1]),

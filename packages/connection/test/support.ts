@@ -8,7 +8,7 @@ import {
 } from "@nacre/wire";
 import { Connection, type ConnectionEvent, type ConnectionLimits } from "../src/index.ts";
 
-export const NOTHING = new Uint8Array(0);
+export const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** A transport's output as a queue of payloads, whose `pending` falls only when they are taken. */
 export class FakeSink implements PacketSink {
@@ -44,6 +44,12 @@ export class FakeSink implements PacketSink {
   }
 }
 
+/** A value that must be there. */
+export function the<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("nothing there");
+  return value;
+}
+
 /** All that `nextEvent` has. */
 export function drain(connection: Connection): ConnectionEvent[] {
   const events: ConnectionEvent[] = [];
@@ -58,7 +64,7 @@ export interface SideOptions {
 
 /** One engine against hand-made messages. */
 export class Side {
-  readonly sink = new FakeSink();
+  readonly sink: FakeSink = new FakeSink();
   readonly connection: Connection;
 
   constructor(role: "client" | "server", options: SideOptions = {}) {

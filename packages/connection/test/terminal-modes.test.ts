@@ -1,6 +1,12 @@
 import { assert, constantFrom, dictionary, integer, property, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeTerminalModes, encodeTerminalModes, SIGNAL_NAMES, TERMINAL_MODES } from "../src/index.ts";
+import {
+  decodeTerminalModes,
+  encodeTerminalModes,
+  SIGNAL_NAMES,
+  TERMINAL_MODES,
+  type TerminalModes,
+} from "../src/index.ts";
 import { thrownCode } from "./support.ts";
 
 describe("terminal modes (RFC 4254 §8)", () => {
@@ -46,12 +52,19 @@ describe("terminal modes (RFC 4254 §8)", () => {
     );
   });
 
-  test.each([{ NOSUCH: 1 }, { 0: 1 }, { 160: 1 }, { ECHO: -1 }, { ECHO: 2 ** 32 }, { ECHO: 0.5 }, { constructor: 1 }])(
-    "writing refuses %j",
-    (modes) => {
-      expect(thrownCode(() => encodeTerminalModes(modes as Record<string, number>))).toBe("usage");
-    },
-  );
+  const impossible: readonly TerminalModes[] = [
+    { NOSUCH: 1 },
+    { 0: 1 },
+    { 160: 1 },
+    { constructor: 1 },
+    { ECHO: -1 },
+    { ECHO: 2 ** 32 },
+    { ECHO: 0.5 },
+  ];
+
+  test.each(impossible.map((modes) => [modes] as const))("writing refuses %j", (modes) => {
+    expect(thrownCode(() => encodeTerminalModes(modes))).toBe("usage");
+  });
 });
 
 test("the signals of RFC 4254 §6.10 are thirteen, without SIG", () => {

@@ -13,9 +13,24 @@ import {
 } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { defaultConnectionLimits } from "../src/index.ts";
-import { adjust, confirm, data, errorCode, NOTHING, open, Side } from "./support.ts";
+import { adjust, confirm, data, errorCode, NOTHING, open, Side, the } from "./support.ts";
 
 const LARGEST = 2 ** 32 - 1;
+
+const flood = (channel: number, dataTypeCode: number): Uint8Array =>
+  SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel: channel, dataTypeCode, data: new Uint8Array(30_000) });
+
+const messages = (recipientChannel: number): readonly Uint8Array[] => [
+  data(recipientChannel, 1),
+  SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel, dataTypeCode: 1, data: new Uint8Array(1) }),
+  SSH_MSG_CHANNEL_EOF.encode({ recipientChannel }),
+  SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel }),
+  SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel, requestType: "a@b", wantReply: true, data: NOTHING }),
+  SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel }),
+  SSH_MSG_CHANNEL_FAILURE.encode({ recipientChannel }),
+  confirm(recipientChannel, { senderChannel: 1 }),
+  SSH_MSG_CHANNEL_OPEN_FAILURE.encode({ recipientChannel, reasonCode: 1, description: "", languageTag: "" }),
+];
 
 /** A side of each role with one open channel, which each side may have opened. */
 function sides(limits = {}): readonly (readonly [role: string, side: Side, channel: number])[] {
@@ -64,7 +79,7 @@ describe("packet size", () => {
   test("a peer's maximum of 0 is refused, in an open and in a confirmation", () => {
     const server = new Side("server", { allowed: ["session"] });
     expect(server.hears(open("session", { maximumPacketSize: 0 }))).toEqual([]);
-    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(server.sink.take()[0]!)).toMatchObject({
+    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(server.sink.take()[0]))).toMatchObject({
       recipientChannel: 7,
       reasonCode: 4,
     });
@@ -91,9 +106,6 @@ describe("packet size", () => {
 });
 
 describe("extended data", () => {
-  const flood = (channel: number, dataTypeCode: number): Uint8Array =>
-    SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel: channel, dataTypeCode, data: new Uint8Array(30_000) });
-
   test.each([0, 2, LARGEST])("a flood of type %i is dropped with its credit given back", (type) => {
     for (const [, side, channel] of sides()) {
       expect(side.hears(...Array.from({ length: 1000 }, () => flood(channel, type)))).toEqual([]);
@@ -133,18 +145,6 @@ describe("unasked replies", () => {
 });
 
 describe("channel numbers", () => {
-  const messages = (recipientChannel: number): readonly Uint8Array[] => [
-    data(recipientChannel, 1),
-    SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel, dataTypeCode: 1, data: new Uint8Array(1) }),
-    SSH_MSG_CHANNEL_EOF.encode({ recipientChannel }),
-    SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel }),
-    SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel, requestType: "a@b", wantReply: true, data: NOTHING }),
-    SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel }),
-    SSH_MSG_CHANNEL_FAILURE.encode({ recipientChannel }),
-    confirm(recipientChannel, { senderChannel: 1 }),
-    SSH_MSG_CHANNEL_OPEN_FAILURE.encode({ recipientChannel, reasonCode: 1, description: "", languageTag: "" }),
-  ];
-
   test.each([7, 1, LARGEST])("no message for the never opened channel %i reaches the application", (number) => {
     for (const message of [...messages(number), adjust(number, 1)])
       for (const [, side] of sides()) {
@@ -159,9 +159,9 @@ describe("channel numbers", () => {
       for (let i = 0; i < messages(0).length; i++)
         for (const [, side, channel] of sides()) {
           const before = [SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: channel })];
-          const message = messages(channel)[i]!;
+          const message = the(messages(channel)[i]);
           const events = heard ? [...side.hears(...before), ...side.hears(message)] : side.hears(...before, message);
-          expect(events.map((event) => event.type)).toEqual(["closed", "error"]);
+          expect(events.map((event) => event.type)).toEqual(["channel-closed", "error"]);
           // A confirmation or a refusal of a channel whose end was not heard yet is known to be out of place.
           expect(["channel-unknown", "unexpected-message"]).toContain(errorCode(events));
         }
@@ -216,7 +216,7 @@ describe("unsolicited opens", () => {
       for (const role of ["client", "server"] as const) {
         const side = new Side(role);
         expect(side.hears(open(channelType))).toEqual([]);
-        expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(side.sink.take()[0]!)).toMatchObject({
+        expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0]))).toMatchObject({
           recipientChannel: 7,
           reasonCode: 1,
         });
@@ -227,7 +227,7 @@ describe("unsolicited opens", () => {
   test.each(["nonsense", "constructor"])("a type nobody knows (%s) is refused as unknown", (channelType) => {
     const side = new Side("client");
     expect(side.hears(open(channelType))).toEqual([]);
-    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(side.sink.take()[0]!).reasonCode).toBe(3);
+    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0])).reasonCode).toBe(3);
   });
 });
 
