@@ -1,0 +1,75 @@
+import { randomBytes } from "node:crypto";
+import { userInfo } from "node:os";
+import { SshError } from "@nacre/wire";
+import {
+  type Client,
+  connectDuplex,
+  type HostKeyVerifier,
+  pinnedHostKey,
+  type ConnectOptions as StreamConnectOptions,
+} from "nacre";
+import { defaultAlgorithms } from "nacre/defaults";
+import { dial } from "./dial.ts";
+import { loadIdentities } from "./identities.ts";
+import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
+import type { ConnectOptions } from "./options.ts";
+import { NodeProcess } from "./process.ts";
+import { socketDuplex } from "./socket-duplex.ts";
+
+const CONNECT_TIMEOUT = 15_000;
+
+/**
+ * Connects to an SSH server over TCP, verifies its host key and logs in. Rejects with an `SshError`, whose `code` and
+ * `culprit` tell why it could not; nothing is left open then.
+ */
+export async function connect(options: ConnectOptions): Promise<Client<NodeProcess>> {
+  const { host, port = 22, connectTimeout = CONNECT_TIMEOUT, signal } = options;
+  if (host === "") throw new SshError("usage", "the host is empty: give a name or an address");
+  if (!(Number.isInteger(port) && port >= 1 && port <= 65535))
+    throw new SshError("usage", `${port} is no TCP port: it is a whole number from 1 to 65535`);
+  const warn = options.warn ?? (() => {});
+  const random = options.random ?? ((length: number) => new Uint8Array(randomBytes(length)));
+
+  const [hostKey, identities] = await Promise.all([
+    decideHostKey(options, port, warn),
+    loadIdentities({
+      ...options,
+      identities: options.identities,
+      agent: options.agent,
+      passphrase: options.passphrase,
+      random,
+      warn,
+    }),
+  ]);
+  const complete: StreamConnectOptions = {
+    ...options,
+    ...hostKey,
+    user: options.user ?? userInfo().username,
+    identities,
+    random,
+  };
+  const socket = await dial({ host, port, connectTimeout, signal });
+  return connectDuplex(socketDuplex(socket), complete, (channel) => new NodeProcess(channel));
+}
+
+/** Who decides about the host key, and which of the algorithms to ask for first. */
+async function decideHostKey(
+  options: ConnectOptions,
+  port: number,
+  warn: (text: string) => void,
+): Promise<{ hostKey: HostKeyVerifier; algorithms: NonNullable<StreamConnectOptions["algorithms"]> }> {
+  const { host, hostKey, knownHosts = KNOWN_HOSTS_FILES, algorithms = defaultAlgorithms } = options;
+  if (typeof hostKey === "function") return { hostKey, algorithms };
+  if (hostKey !== undefined && hostKey !== "accept-new") {
+    const fingerprints = typeof hostKey === "string" ? [hostKey] : hostKey;
+    return { hostKey: pinnedHostKey(...fingerprints), algorithms };
+  }
+  const known = await knownHost({
+    host,
+    port,
+    files: typeof knownHosts === "string" ? [knownHosts] : knownHosts,
+    unknownHost: hostKey === "accept-new" ? () => true : options.unknownHost,
+    warn,
+  });
+  return { hostKey: known.verify, algorithms: { ...algorithms, hostKeys: known.order(algorithms.hostKeys) } };
+}

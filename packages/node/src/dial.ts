@@ -1,0 +1,82 @@
+import { connect, type Socket } from "node:net";
+import { escapeText, SshError } from "@nacre/wire";
+
+/** Where to connect to, and how long to try. */
+export interface DialOptions {
+  /** Name or address. A name with several addresses is tried by RFC 8305 (Happy Eyeballs). */
+  readonly host: string;
+  readonly port: number;
+  /** Milliseconds. */
+  readonly connectTimeout: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A TCP connection without Nagle's delay. Rejects with `connect-timeout`, `connection-failed` or `aborted`; nothing is left
+ * open then.
+ */
+export function dial({ host, port, connectTimeout, signal }: DialOptions): Promise<Socket> {
+  const where = `${escapeText(host)} port ${port}`;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(aborted(where, signal));
+      return;
+    }
+    const socket = connect({ host, port, noDelay: true });
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      socket.off("error", onError);
+      socket.off("connect", onConnect);
+    };
+    const fail = (error: SshError): void => {
+      settle();
+      socket.on("error", () => {});
+      socket.destroy();
+      reject(error);
+    };
+    const onConnect = (): void => {
+      settle();
+      resolve(socket);
+    };
+    const onError = (cause: NodeJS.ErrnoException): void => fail(dialError(where, cause));
+    const onAbort = (): void => fail(aborted(where, signal));
+    const timer = setTimeout(() => fail(timedOut(where, `within ${connectTimeout} ms`)), connectTimeout);
+    signal?.addEventListener("abort", onAbort);
+    socket.on("connect", onConnect);
+    socket.on("error", onError);
+  });
+}
+
+function dialError(where: string, cause: NodeJS.ErrnoException): SshError {
+  // With several addresses each has its own error; that of the first one that was tried stands for all.
+  const first = cause instanceof AggregateError ? (cause.errors[0] as NodeJS.ErrnoException) : cause;
+  switch (cause.code ?? first.code ?? "") {
+    case "ECONNREFUSED":
+      return failed(where, "connection refused: is an SSH server running there, on this port?", cause);
+    case "ENOTFOUND":
+      return failed(where, "there is no host of this name", cause);
+    case "EAI_AGAIN":
+      return failed(where, "the name could not be looked up: is the network up?", cause);
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+    case "EADDRNOTAVAIL":
+      return failed(where, "there is no route to it", cause);
+    case "ETIMEDOUT":
+      return timedOut(where, "in the time the system allows", cause);
+    default:
+      return failed(where, escapeText(first.message), cause);
+  }
+}
+
+function failed(where: string, reason: string, cause: unknown): SshError {
+  return new SshError("connection-failed", `cannot connect to ${where}: ${reason}`, { cause });
+}
+
+function timedOut(where: string, when: string, cause?: unknown): SshError {
+  return new SshError("connect-timeout", `cannot connect to ${where}: no answer ${when}`, { cause });
+}
+
+function aborted(where: string, signal: AbortSignal | undefined): SshError {
+  return new SshError("aborted", `connecting to ${where} was aborted`, { cause: signal?.reason });
+}

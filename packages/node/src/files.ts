@@ -1,0 +1,26 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { escapeText, SshError } from "@nacre/wire";
+
+/** A path in which a leading `~/` stands for the user's home folder, as in OpenSSH's configuration. */
+export function expandHome(path: string): string {
+  return path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
+}
+
+/** A file's bytes; `undefined` when there is none. Rejects with `file-unreadable` where there is one that cannot be read. */
+export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw new SshError("file-unreadable", `${escapeText(path)} cannot be read: ${escapeText(message)}`, { cause });
+  }
+}
+
+/** The error of reading a file, with the file's name before its message. */
+export function inFile(path: string, cause: unknown): unknown {
+  if (!(cause instanceof SshError)) return cause;
+  return new SshError(cause.code, `${escapeText(path)}: ${cause.message}`, { cause });
+}

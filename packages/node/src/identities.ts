@@ -1,0 +1,191 @@
+import { type EncryptedKeyFile, openPrivateKey, parsePublicKeyFile } from "@nacre/keyfiles";
+import type { PrivateKey, PublicKey } from "@nacre/keys";
+import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import type { RemoteIdentity } from "nacre";
+import { agentIdentities } from "./agent.ts";
+import { expandHome, inFile, readIfThere } from "./files.ts";
+import { inSlices } from "./slices.ts";
+
+/** A key to log in with: in memory, elsewhere, or in a file of this path (a leading `~/` is the user's home folder). */
+export type IdentitySource = PrivateKey | RemoteIdentity | string;
+
+/** The passphrase of a key file, or how to get it; see `passphrase` of `connect`. */
+export type PassphraseSource =
+  | string
+  | ((file: string, attempt: number) => string | undefined | Promise<string | undefined>);
+
+export interface IdentityOptions {
+  readonly identities: readonly IdentitySource[] | undefined;
+  readonly agent: boolean | string | undefined;
+  readonly passphrase: PassphraseSource | undefined;
+  readonly random: (length: number) => Uint8Array;
+  readonly warn: (text: string) => void;
+}
+
+/** The files whose keys are tried when none are named, as far as they exist: OpenSSH's names. */
+const DEFAULT_FILES: readonly string[] = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"];
+
+/** How often a passphrase is asked for. */
+const PASSPHRASE_ATTEMPTS = 3;
+
+/** The keys to log in with, in the order in which to try them: the agent's, where it is to be asked, and then the files'. */
+export async function loadIdentities(options: IdentityOptions): Promise<(PrivateKey | RemoteIdentity)[]> {
+  const held = await heldByAgent(options);
+  const named = options.identities;
+  const found: (PrivateKey | RemoteIdentity)[] =
+    named === undefined || (options.agent !== undefined && options.agent !== false) ? [...held] : [];
+  const add = (identity: PrivateKey | RemoteIdentity): void => {
+    if (!found.some((one) => isSameKey(one.publicKey, identity.publicKey))) found.push(identity);
+  };
+
+  if (named === undefined) {
+    for (const file of DEFAULT_FILES) {
+      const identity = await openDefaultFile(file, held, options);
+      if (identity !== undefined) add(identity);
+    }
+  } else {
+    for (const source of named) add(typeof source === "string" ? await openNamedFile(source, held, options) : source);
+  }
+  return found;
+}
+
+/** What the agent has. One that nobody named, but the environment, may be gone. */
+async function heldByAgent({ agent, warn }: IdentityOptions): Promise<RemoteIdentity[]> {
+  if (agent === false) return [];
+  const path = typeof agent === "string" ? expandHome(agent) : process.env.SSH_AUTH_SOCK;
+  if (path === undefined || path === "") {
+    if (agent === undefined) return [];
+    throw new SshError("agent-failed", "no SSH agent is there: SSH_AUTH_SOCK is not set");
+  }
+  try {
+    return await agentIdentities(path);
+  } catch (error) {
+    if (agent !== undefined || !(error instanceof SshError)) throw error;
+    warn(error.message);
+    return [];
+  }
+}
+
+async function openDefaultFile(
+  file: string,
+  held: readonly RemoteIdentity[],
+  options: IdentityOptions,
+): Promise<PrivateKey | RemoteIdentity | undefined> {
+  try {
+    const bytes = await readIfThere(expandHome(file));
+    return bytes && (await openIdentity(file, bytes, held, options, false));
+  } catch (error) {
+    if (!(error instanceof SshError)) throw error;
+    options.warn(error.message);
+    return undefined;
+  }
+}
+
+async function openNamedFile(
+  file: string,
+  held: readonly RemoteIdentity[],
+  options: IdentityOptions,
+): Promise<PrivateKey | RemoteIdentity> {
+  const bytes = await readIfThere(expandHome(file));
+  if (bytes === undefined) throw new SshError("file-unreadable", `${escapeText(file)}: there is no such key file`);
+  return openIdentity(file, bytes, held, options, true);
+}
+
+async function openIdentity(
+  file: string,
+  bytes: Uint8Array,
+  held: readonly RemoteIdentity[],
+  options: IdentityOptions,
+  named: boolean,
+): Promise<PrivateKey | RemoteIdentity> {
+  const inAgent = (publicKey: PublicKey | undefined): RemoteIdentity | undefined =>
+    publicKey && held.find((one) => isSameKey(one.publicKey, publicKey));
+  try {
+    // As with OpenSSH, the public half may stand for a key that the agent has.
+    const ofPublicKey = inAgent(publicKeyOf(bytes));
+    if (ofPublicKey !== undefined) return ofPublicKey;
+
+    const opened = openPrivateKey(bytes);
+    if (!opened.encrypted) return opened.privateKey;
+    const publicKey = opened.publicKey ?? publicKeyOf(await readIfThere(`${expandHome(file)}.pub`));
+    const locked = inAgent(publicKey);
+    if (locked !== undefined) return locked;
+    if (publicKey !== undefined) return lockedIdentity(file, opened, publicKey, options, named);
+    if (!named)
+      throw new SshError(
+        "passphrase-needed",
+        `the key is encrypted, and ${file}.pub, which would tell its public half, is missing`,
+      );
+    const unlocked = await unlock(file, opened, options.passphrase);
+    if (unlocked === undefined) throw passphraseNeeded();
+    return unlocked;
+  } catch (cause) {
+    throw inFile(file, cause);
+  }
+}
+
+function publicKeyOf(bytes: Uint8Array | undefined): PublicKey | undefined {
+  try {
+    return bytes && parsePublicKeyFile(utf8DecodeLossy(bytes)).publicKey;
+  } catch {
+    return undefined;
+  }
+}
+
+/** An encrypted key: its passphrase is asked for when the server would take the key, and not before. */
+function lockedIdentity(
+  file: string,
+  opened: EncryptedKeyFile,
+  publicKey: PublicKey,
+  { passphrase, random }: IdentityOptions,
+  named: boolean,
+): RemoteIdentity {
+  let unlocked: PrivateKey | undefined;
+  return {
+    publicKey,
+    comment: file,
+    async sign(algorithm, data) {
+      try {
+        unlocked ??= await unlock(file, opened, passphrase);
+        if (unlocked === undefined && passphrase === undefined && named) throw passphraseNeeded();
+        if (unlocked !== undefined && !isSameKey(unlocked.publicKey, publicKey))
+          throw new SshError("key-malformed", "the private key is not that of the public key beside it (.pub)");
+        return unlocked?.sign(algorithm, data, random);
+      } catch (cause) {
+        // A key that nobody named is one of several; the next may be the right one.
+        if (!named && cause instanceof SshError && cause.code === "passphrase-wrong") return undefined;
+        throw inFile(file, cause);
+      }
+    },
+  };
+}
+
+/** The key, or `undefined` when no passphrase was given. Throws `passphrase-wrong` when none of those given opens it. */
+async function unlock(
+  file: string,
+  opened: EncryptedKeyFile,
+  source: PassphraseSource | undefined,
+): Promise<PrivateKey | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    const passphrase = typeof source === "function" ? await source(file, attempt) : source;
+    if (passphrase === undefined) return undefined;
+    try {
+      return (await inSlices(opened.decrypt(passphrase))).privateKey;
+    } catch (error) {
+      const again = typeof source === "function" && attempt < PASSPHRASE_ATTEMPTS;
+      if (!again || !(error instanceof SshError) || !isPassphraseError(error)) throw error;
+    }
+  }
+}
+
+function isPassphraseError({ code }: SshError): boolean {
+  return code === "passphrase-wrong" || code === "passphrase-needed";
+}
+
+function passphraseNeeded(): SshError {
+  return new SshError("passphrase-needed", "the private key is encrypted: give its passphrase, or add it to ssh-agent");
+}
+
+function isSameKey(one: PublicKey, other: PublicKey): boolean {
+  return equalBytes(one.blob, other.blob);
+}

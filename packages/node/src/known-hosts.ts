@@ -1,0 +1,135 @@
+import { appendFile, mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import {
+  addKnownHost,
+  type HostKeyCheck,
+  type KnownHostEntry,
+  type KnownHosts,
+  parseKnownHosts,
+} from "@nacre/keyfiles";
+import { fingerprint, parsePublicKey, type SignatureAlgorithm } from "@nacre/keys";
+import { escapeText, SshError } from "@nacre/wire";
+import type { HostKey, HostKeyVerifier } from "nacre";
+import { expandHome, readIfThere } from "./files.ts";
+
+/** Where OpenSSH keeps the keys of known hosts: the user's file, and the machine's. */
+export const KNOWN_HOSTS_FILES: readonly string[] = ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"];
+
+export interface HostOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Those that do not exist count as empty. A new host is added to the first. */
+  readonly files: readonly string[];
+  /** Asked about the key of a host that is not known: true adds it. Without it such a host is refused. */
+  readonly unknownHost: HostKeyVerifier | undefined;
+  readonly warn: (text: string) => void;
+}
+
+/** What known_hosts files decide about one host. */
+export interface KnownHostDecision {
+  /** Accepts the host by the files. Throws `host-key-unknown`, `host-key-changed` or `host-key-revoked`. */
+  readonly verify: HostKeyVerifier;
+  /** The same algorithms, those that the host is known by first: a host known by its RSA key is not met as a stranger. */
+  order(algorithms: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[];
+}
+
+/** Reads known_hosts files for one host. Rejects with `file-unreadable`, or `usage` for what is no host or port. */
+export async function knownHost(options: HostOptions): Promise<KnownHostDecision> {
+  const { host, port, warn } = options;
+  const known = await readKnownHosts(options.files);
+  for (const { file, line, problem } of known.problems) warn(`${escapeText(file)}:${line} is skipped: ${problem}`);
+  const formats = known.formats(host, port);
+  const isKnown = ({ keyFormat }: SignatureAlgorithm): boolean => formats.includes(keyFormat);
+  return {
+    verify: (hostKey) => verify(options, known.check(host, port, hostKey.blob), hostKey),
+    order: (algorithms) => [...algorithms.filter(isKnown), ...algorithms.filter((algorithm) => !isKnown(algorithm))],
+  };
+}
+
+async function readKnownHosts(files: readonly string[]): Promise<KnownHosts> {
+  const texts = await Promise.all(
+    files.map(async (name) => {
+      const bytes = await readIfThere(expandHome(name));
+      return { name, text: Buffer.from(bytes ?? []).toString("latin1") };
+    }),
+  );
+  return parseKnownHosts(...texts);
+}
+
+async function verify(options: HostOptions, check: HostKeyCheck, hostKey: HostKey): Promise<boolean> {
+  switch (check.status) {
+    case "match":
+      return true;
+    case "revoked":
+      throw new SshError(
+        "host-key-revoked",
+        `the host key of ${hostOf(options)}, ${describe(hostKey.blob)}, is marked as revoked in ${places(check.entries)}: do not use this server until you know why`,
+      );
+    case "changed":
+      throw new SshError(
+        "host-key-changed",
+        `the host key of ${hostOf(options)} has changed: it is ${describe(hostKey.blob)}, but known_hosts has ${known(check.entries)}. Someone may be in between; if the server has a new key, and its administrator confirms the fingerprint, remove the old one with: ssh-keygen -R '${nameOf(options)}'`,
+      );
+    case "unknown":
+      if (options.unknownHost === undefined)
+        throw new SshError(
+          "host-key-unknown",
+          `the host key of ${hostOf(options)} is not known: it is ${describe(hostKey.blob)}. If its administrator confirms this fingerprint, pin it, or connect once with accept-new, which adds it to ${escapeText(options.files[0] ?? "known_hosts")}`,
+        );
+      // A caller without types may return anything; only true accepts.
+      if (((await options.unknownHost(hostKey)) as unknown) !== true)
+        throw new SshError(
+          "host-key-refused",
+          `the host key of ${hostOf(options)}, ${describe(hostKey.blob)}, was refused`,
+        );
+      return remember(options, hostKey);
+  }
+}
+
+/** Adds the key of a new host, unless meanwhile another process has: then its line decides. */
+async function remember(options: HostOptions, hostKey: HostKey): Promise<boolean> {
+  const [file] = options.files;
+  if (file === undefined) return true;
+  const check = (await readKnownHosts(options.files)).check(options.host, options.port, hostKey.blob);
+  if (check.status !== "unknown") return verify(options, check, hostKey);
+
+  const path = expandHome(file);
+  const text = Buffer.from((await readIfThere(path)) ?? []).toString("latin1");
+  const added = addKnownHost(text, options.host, options.port, hostKey.blob).slice(text.length);
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    // One append: what others add at the same time stays whole.
+    await appendFile(path, added, { encoding: "latin1", mode: 0o600 });
+  } catch (cause) {
+    options.warn(
+      `the host key of ${hostOf(options)} is accepted, but could not be added: ${escapeText(String(cause))}`,
+    );
+  }
+  return true;
+}
+
+function hostOf({ host, port }: HostOptions): string {
+  return port === 22 ? escapeText(host) : `${escapeText(host)} port ${port}`;
+}
+
+/** As known_hosts names it. */
+function nameOf({ host, port }: HostOptions): string {
+  return port === 22 ? escapeText(host) : `[${escapeText(host)}]:${port}`;
+}
+
+function places(entries: readonly KnownHostEntry[]): string {
+  return entries.map(({ file, line }) => `${escapeText(file)}:${line}`).join(", ");
+}
+
+function known(entries: readonly KnownHostEntry[]): string {
+  return entries
+    .map(
+      ({ file, line, format, blob }) =>
+        `${escapeText(format)} ${fingerprint(blob, "sha256")} (${escapeText(file)}:${line})`,
+    )
+    .join(", ");
+}
+
+function describe(blob: Uint8Array): string {
+  return `${parsePublicKey(blob).format} ${fingerprint(blob, "sha256")}`;
+}

@@ -1,0 +1,79 @@
+import type { Duplex as NodeDuplex } from "node:stream";
+import type { Duplex, DuplexHandler } from "nacre";
+
+/** How long closing waits until the system has taken what was written: milliseconds. */
+const CLOSE_TIMEOUT = 2000;
+
+/**
+ * A byte connection for `connectDuplex` over a connected `net.Socket`, or any other Node stream that reads and writes
+ * bytes. The stream belongs to it from then on, and is destroyed when it is closed.
+ */
+export function socketDuplex(socket: NodeDuplex): Duplex {
+  return new SocketDuplex(socket);
+}
+
+class SocketDuplex implements Duplex {
+  readonly #socket: NodeDuplex;
+  #closing: Promise<void> | undefined;
+
+  constructor(socket: NodeDuplex) {
+    this.#socket = socket;
+    // An error may come at any time, also when nobody listens any more.
+    socket.on("error", () => {});
+  }
+
+  open(handler: DuplexHandler): void {
+    const socket = this.#socket;
+    let over = false;
+    const unlessOver =
+      (tell: () => void): (() => void) =>
+      () => {
+        if (over || this.#closing !== undefined) return;
+        over = true;
+        tell();
+      };
+    const broken = unlessOver(() => handler.failed(socket.errored ?? new Error("the socket was closed")));
+    socket.on("error", broken);
+    socket.on("close", broken);
+    socket.on(
+      "end",
+      unlessOver(() => handler.ended()),
+    );
+    socket.on("drain", () => handler.drained());
+    socket.on("data", (chunk: Uint8Array) => {
+      if (!over && this.#closing === undefined) handler.data(chunk);
+    });
+    // What broke before anybody listened is told as well, but never before this returns.
+    if (socket.destroyed) queueMicrotask(broken);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    // After an error, which is told separately, a drain would never come.
+    return !this.#socket.writable || this.#socket.write(bytes);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      const socket = this.#socket;
+      if (socket.closed) {
+        resolve();
+        return;
+      }
+      const timer = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT);
+      socket.once("close", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      socket.end(() => socket.destroy());
+    });
+    return this.#closing;
+  }
+}
