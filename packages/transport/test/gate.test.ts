@@ -1,0 +1,145 @@
+import { type KexStep, type MethodContext, type Phase, SshError } from "@nacre/wire";
+import { describe, expect, test } from "vitest";
+import { Gate } from "../src/gate.ts";
+
+interface Situation {
+  readonly sender: "client" | "server";
+  readonly phase: Phase;
+  readonly step: KexStep;
+  readonly strict: boolean;
+  readonly kexMethod: MethodContext | undefined;
+  readonly authMethod: MethodContext | undefined;
+}
+
+const KEX_MESSAGES: Readonly<Record<string, { client: number[]; server: number[] }>> = {
+  ecdh: { client: [30], server: [31] },
+  dh: { client: [30], server: [31] },
+  "dh-gex": { client: [34, 32], server: [31, 33] },
+};
+
+const when = (allowed: boolean): "admit" | "refused" => (allowed ? "admit" : "refused");
+
+/** The rules once more, by number instead of by table. EXT_INFO (7) is tested by itself. */
+function expected(number: number, s: Situation): "admit" | "unimplemented" | "refused" {
+  const inRange = (low: number, high: number): boolean => number >= low && number <= high;
+  const quiet = s.step === "kexinit";
+  const known =
+    inRange(1, 7) ||
+    inRange(20, 21) ||
+    inRange(30, 34) ||
+    inRange(50, 53) ||
+    inRange(60, 61) ||
+    inRange(80, 82) ||
+    inRange(90, 100) ||
+    inRange(192, 193);
+  if (!known) return s.strict || !quiet ? "refused" : "unimplemented";
+  if (number === 1) return "admit";
+  if (inRange(2, 4)) return when(!s.strict);
+  if (number === 20) return when(s.step === "kexinit");
+  if (number === 21) return when(s.step === "newkeys");
+  if (inRange(30, 34))
+    return when(s.step === "method" && (KEX_MESSAGES[s.kexMethod ?? ""]?.[s.sender].includes(number) ?? false));
+  // OpenSSH PROTOCOL §1.10: a strict first key exchange admits nothing else.
+  if (s.strict || s.phase === "kex" || !quiet || number === 7) return "refused";
+  if (inRange(192, 193)) return "admit";
+  if (inRange(80, 100)) {
+    if (s.phase === "auth" && number === 90 && s.sender === "client") return "unimplemented";
+    return when(s.phase === "connection");
+  }
+  if (s.phase !== "auth") return "refused";
+  if (number === 60) return when(s.sender === "server" && s.authMethod !== undefined);
+  if (number === 61) return when(s.sender === "client" && s.authMethod === "keyboard-interactive");
+  return when(s.sender === (number === 5 || number === 50 ? "client" : "server"));
+}
+
+function situations(): Situation[] {
+  const all: Situation[] = [];
+  for (const sender of ["client", "server"] as const)
+    for (const phase of ["kex", "auth", "connection"] as const)
+      for (const step of ["kexinit", "method", "newkeys"] as const)
+        for (const strict of phase === "kex" && step !== "kexinit" ? [true, false] : [false])
+          for (const kexMethod of step === "kexinit" ? [undefined] : (["ecdh", "dh", "dh-gex"] as const))
+            for (const authMethod of [undefined, "publickey", "password", "keyboard-interactive"] as const)
+              all.push({ sender, phase, step, strict, kexMethod, authMethod });
+  return all;
+}
+
+function verdict(number: number, situation: Situation): string {
+  const { sender, ...state } = situation;
+  const gate = Object.assign(new Gate(sender), state);
+  try {
+    return gate.admit(number);
+  } catch (error) {
+    return error instanceof SshError && error.code === "unexpected-message" ? "refused" : String(error);
+  }
+}
+
+test("every message number in every situation is treated as the specifications say", () => {
+  const all = situations();
+  expect(all.length).toBeGreaterThan(150);
+  const wrong: unknown[] = [];
+  for (const situation of all)
+    for (let number = 0; number < 256; number++) {
+      const [is, should] = [verdict(number, situation), expected(number, situation)];
+      if (is !== should) wrong.push({ number, is, should, ...situation });
+    }
+  expect(wrong).toEqual([]);
+});
+
+/** The verdicts on those numbers, the first packets after the first NEWKEYS. */
+function after(sender: "client" | "server", ...numbers: number[]): () => unknown {
+  const gate = new Gate(sender);
+  gate.openAuth();
+  return () => numbers.map((number) => gate.admit(number));
+}
+
+describe("SSH_MSG_EXT_INFO (RFC 8308 §2.4)", () => {
+  const refused = expect.objectContaining({ code: "unexpected-message" });
+
+  test("from a client: the first packet after its NEWKEYS, or never", () => {
+    expect(after("client", 7, 5)()).toEqual(["admit", "admit"]);
+    expect(after("client", 5, 7)).toThrow(refused);
+    expect(after("client", 2, 7)).toThrow(refused);
+    expect(after("client", 7, 7)).toThrow(refused);
+  });
+
+  test("from a server: first, and once more right before USERAUTH_SUCCESS", () => {
+    expect(after("server", 7, 6, 53, 7, 52)()).toEqual(Array(5).fill("admit"));
+    expect(after("server", 6, 7, 2, 52)()).toEqual(Array(4).fill("admit"));
+    expect(after("server", 7, 7, 52)()).toEqual(Array(3).fill("admit"));
+    expect(after("server", 7, 7, 7)).toThrow(refused);
+    expect(after("server", 6, 7, 51)).toThrow(refused);
+    expect(after("server", 6, 7, 53)).toThrow(refused);
+    expect(after("server", 6, 7, 20)).toThrow(refused);
+  });
+
+  test("never in a key exchange, and never after authentication", () => {
+    expect(() => new Gate("server").admit(7)).toThrow(refused);
+    const gate = new Gate("server");
+    gate.openAuth();
+    gate.phase = "connection";
+    expect(() => gate.admit(7)).toThrow(refused);
+  });
+});
+
+function message(sender: "client" | "server", number: number, state: Partial<Situation>): string {
+  try {
+    Object.assign(new Gate(sender), state).admit(number);
+  } catch (error) {
+    return error instanceof Error ? error.message : "";
+  }
+  return "admitted";
+}
+
+test("a refusal says what came, from whom, when and why not", () => {
+  expect(message("client", 52, { phase: "auth" })).toBe(
+    "The client sent SSH_MSG_USERAUTH_SUCCESS (52) before authentication has succeeded, which only a server sends",
+  );
+  expect(message("server", 2, { step: "method", strict: true })).toBe(
+    "The server sent SSH_MSG_IGNORE (2) during the first key exchange, which strict key exchange forbids",
+  );
+  expect(message("server", 94, { phase: "connection", step: "method" })).toBe(
+    "The server sent SSH_MSG_CHANNEL_DATA (94) after authentication, during a key exchange, after its own SSH_MSG_KEXINIT",
+  );
+  expect(message("server", 200, { step: "method" })).toMatch(/^The server sent unknown message 200 during the first/);
+});
