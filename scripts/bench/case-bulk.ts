@@ -1,0 +1,136 @@
+import { createHash } from "node:crypto";
+import {
+  type Bench,
+  type Case,
+  type Contender,
+  nacre,
+  type Sample,
+  ssh2AsInstalled,
+  ssh2NoDelay,
+  sshCommand,
+  transferTimeout,
+} from "./bench.ts";
+import { once } from "./children.ts";
+import { payloadDigest } from "./payload.ts";
+import { runSsh } from "./ssh-command.ts";
+import { median, spread, type Table } from "./table.ts";
+import { printedBy, type Suite, suites, type TransferResult, uploadCommand } from "./tasks.ts";
+
+type Direction = "download" | "upload";
+
+/** Measures one large file through exec, in both directions and with each cipher: speed, CPU time and peak memory of the client. */
+export const bulkCase: Case = {
+  name: "bulk",
+  async run(bench) {
+    const contenders = [nacre, ssh2AsInstalled, ssh2NoDelay, sshCommand].filter((one) => bench.takesPart(one));
+    const samples: Sample[] = [];
+    const tables: Table[] = [];
+    for (const suite of suites) {
+      const down = await transfers(bench, contenders, suite, "download", samples);
+      const up = await transfers(bench, contenders, suite, "upload", samples);
+      tables.push(table(bench, contenders, suite, down, up));
+    }
+    return { tables, samples };
+  },
+};
+
+type Results = ReadonlyMap<Contender, readonly TransferResult[]>;
+
+async function transfers(
+  bench: Bench,
+  contenders: readonly Contender[],
+  suite: Suite,
+  direction: Direction,
+  samples: Sample[],
+): Promise<Results> {
+  const expected = payloadDigest(bench.bytes);
+  for (const contender of contenders) {
+    bench.progress(`bulk: ${suite.name} ${direction}, ${contender.name}: digest`);
+    const { sha256 } = await transfer(bench, contender, suite, direction, true);
+    if (sha256 !== expected)
+      throw new Error(`${direction} with ${contender.name}, ${suite.name}: SHA-256 ${sha256} arrived, not ${expected}`);
+  }
+  const results = new Map(contenders.map((contender) => [contender, [] as TransferResult[]]));
+  for (let round = 1; round <= bench.rounds; round++) {
+    for (const contender of contenders) {
+      bench.progress(`bulk: ${suite.name} ${direction}, ${contender.name}: round ${round} of ${bench.rounds}`);
+      const result = await transfer(bench, contender, suite, direction, false);
+      if (result.bytes !== bench.bytes)
+        throw new Error(
+          `${direction} with ${contender.name}, ${suite.name}: ${result.bytes} bytes arrived, not ${bench.bytes}`,
+        );
+      results.get(contender)?.push(result);
+      samples.push({ suite: suite.name, direction, client: contender.name, ...result });
+    }
+  }
+  return results;
+}
+
+function transfer(
+  bench: Bench,
+  contender: Contender,
+  suite: Suite,
+  direction: Direction,
+  digest: boolean,
+): Promise<TransferResult> {
+  const { target, bytes } = bench;
+  if (contender.program === undefined) return withSsh(bench, suite, direction, digest);
+  return once(contender.program, { kind: direction, target, suite, bytes, digest }, transferTimeout(bytes));
+}
+
+/** `ssh` is measured as a whole process; what it takes to log in and do nothing is taken off again. */
+async function withSsh(bench: Bench, suite: Suite, direction: Direction, digest: boolean): Promise<TransferResult> {
+  const { target, bytes, payloadFile } = bench;
+  const common = { target, suite, timeoutMs: transferTimeout(bytes) };
+  const nothing = await runSsh({ ...common, command: "true", output: "kept" });
+  const hash = createHash("sha256");
+  const run =
+    direction === "download"
+      ? await runSsh({ ...common, command: `head -c ${bytes} payload`, output: digest ? hash : "counted" })
+      : await runSsh({ ...common, command: uploadCommand(digest), inputFile: payloadFile, output: "kept" });
+  const arrived = direction === "upload" ? printedBy(run.stdout, digest) : undefined;
+  // What the kernel counts are also the packets that it sent to the server, which are few in a download.
+  const extra = run.written - bytes;
+  const downloaded = extra >= 0 && extra < 65_536 + bytes / 50 ? bytes : run.written;
+  return {
+    bytes: digest ? undefined : (arrived?.bytes ?? downloaded),
+    sha256: digest ? (arrived?.sha256 ?? hash.digest("hex")) : undefined,
+    seconds: run.seconds - nothing.seconds,
+    cpuSeconds: run.cpuSeconds - nothing.cpuSeconds,
+    peakMiB: run.peakMiB,
+  };
+}
+
+function table(bench: Bench, contenders: readonly Contender[], suite: Suite, down: Results, up: Results): Table {
+  const perGiB = 2 ** 30 / bench.bytes;
+  const speeds = (results: Results, contender: Contender): number[] =>
+    (results.get(contender) ?? []).map(({ seconds }) => bench.bytes / seconds / 1e6);
+  const cells = (results: Results, contender: Contender): string[] => {
+    const all = results.get(contender) ?? [];
+    const best = Math.max(...contenders.filter(({ peer }) => peer).map((peer) => median(speeds(results, peer))));
+    return [
+      spread(speeds(results, contender), 0),
+      Number.isFinite(best) ? `${(median(speeds(results, contender)) / best).toFixed(2)} ×` : "–",
+      spread(
+        all.map(({ cpuSeconds }) => cpuSeconds * perGiB),
+        2,
+      ),
+      median(all.map(({ peakMiB }) => peakMiB)).toFixed(0),
+    ];
+  };
+  return {
+    title: `${suite.name}, ${bench.bytes / 2 ** 20} MiB through exec`,
+    head: [
+      "client",
+      "down MB/s",
+      "of best peer",
+      "CPU s/GiB",
+      "peak MiB",
+      "up MB/s",
+      "of best peer",
+      "CPU s/GiB",
+      "peak MiB",
+    ],
+    rows: contenders.map((contender) => [contender.name, ...cells(down, contender), ...cells(up, contender)]),
+  };
+}

@@ -1,0 +1,82 @@
+import { type Bench, type Case, nacre, type Sample, transferTimeout } from "./bench.ts";
+import { once } from "./children.ts";
+import { median, spread, type Table } from "./table.ts";
+import { type Suite, suites } from "./tasks.ts";
+
+/** More would tell no more. */
+const ENOUGH = 256 * 2 ** 20;
+/** What a bulk download on noble alone has to reach of what noble alone does. */
+const GOAL = 0.85;
+
+interface Time {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+}
+
+/**
+ * Measures how fast noble's cipher and MAC alone go over packets of 32 KiB, how fast our packet layer with them, and how much
+ * of the former is left in a transfer on noble alone. A download's client only opens packets, an upload's only seals them.
+ */
+export const ceilingCase: Case = {
+  name: "ceiling",
+  async run(bench) {
+    const samples: Sample[] = [];
+    const tables: Table[] = [];
+    for (const suite of suites) tables.push(await ceilingOf(bench, suite, samples));
+    return { tables, samples };
+  },
+};
+
+async function ceilingOf(bench: Bench, suite: Suite, samples: Sample[]): Promise<Table> {
+  const bytes = Math.min(bench.bytes, ENOUGH);
+  const timeout = transferTimeout(bytes);
+  const steps: { readonly name: string; readonly direction: "open" | "seal"; readonly run: () => Promise<Time> }[] = [];
+  for (const direction of ["open", "seal"] as const) {
+    for (const layer of ["noble", "packets"] as const) {
+      const run = (): Promise<Time> =>
+        once({ file: "child-ceiling" }, { kind: "ceiling", suite, direction, layer, bytes }, timeout);
+      steps.push({ name: layer === "noble" ? "noble alone" : "packet layer in memory", direction, run });
+    }
+    const { program } = nacre;
+    if (program === undefined || !bench.takesPart(nacre)) continue;
+    const kind = direction === "open" ? "download" : "upload";
+    const run = async (): Promise<Time> => {
+      const { target } = bench;
+      const result = await once(program, { kind, target, suite, bytes, digest: false }, timeout);
+      if (result.bytes !== bytes)
+        throw new Error(`${kind}, ${suite.name}: ${result.bytes} bytes arrived, not ${bytes}`);
+      return result;
+    };
+    steps.push({ name: `${kind} from OpenSSH`.replace("upload from", "upload to"), direction, run });
+  }
+
+  const times = new Map(steps.map((step) => [step, [] as Time[]]));
+  for (let round = 1; round <= bench.rounds; round++) {
+    for (const step of steps) {
+      bench.progress(`ceiling: ${suite.name} ${step.direction}, ${step.name}: round ${round} of ${bench.rounds}`);
+      const { seconds, cpuSeconds } = await step.run();
+      times.get(step)?.push({ seconds, cpuSeconds });
+      samples.push({ suite: suite.name, direction: step.direction, what: step.name, bytes, seconds, cpuSeconds });
+    }
+  }
+
+  const speeds = (step: (typeof steps)[number], time: keyof Time): number[] =>
+    (times.get(step) ?? []).map((one) => bytes / one[time] / 1e6);
+  return {
+    title: `${suite.name} on noble, ${bytes / 2 ** 20} MiB in packets of 32 KiB`,
+    head: ["", "MB/s", "of noble alone", "MB per CPU second", "of noble alone"],
+    rows: steps.map((step) => {
+      const ceiling = steps.find(({ direction }) => direction === step.direction) ?? step;
+      const ratio = (time: keyof Time): string =>
+        (median(speeds(step, time)) / median(speeds(ceiling, time))).toFixed(2);
+      return [
+        `${step.direction}: ${step.name}`,
+        spread(speeds(step, "seconds"), 1),
+        ratio("seconds"),
+        spread(speeds(step, "cpuSeconds"), 1),
+        ratio("cpuSeconds"),
+      ];
+    }),
+    notes: suite.cipher.startsWith("aes256-gcm") ? [] : [`Goal for the download: ${GOAL} of noble alone.`],
+  };
+}

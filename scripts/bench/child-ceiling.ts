@@ -1,0 +1,138 @@
+/** A process that opens or seals packets of 32 KiB in memory: noble alone, or our packet layer with our ciphers. */
+import { randomFillSync } from "node:crypto";
+import { aes128Ctr, aes256Gcm, chacha20Poly1305, hmacSha256 } from "@nacre/ciphers";
+import { type CipherAlgorithm, PacketReader, PacketWriter } from "@nacre/packet";
+import { poly1305 } from "@noble/ciphers/_poly1305.js";
+import { gcm, unsafe } from "@noble/ciphers/aes.js";
+import { chacha20orig } from "@noble/ciphers/chacha.js";
+import { hmac } from "@noble/hashes/hmac.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import type { CeilingResult, CeilingTask } from "./tasks.ts";
+import { stopwatch, work } from "./worker.ts";
+
+/** What a CHANNEL_DATA carries at most in OpenSSH, and its message with number, channel and length. */
+const DATA = 32 * 1024;
+const PAYLOAD = 9 + DATA;
+
+work((task) => {
+  if (task.kind !== "ceiling") return Promise.reject(new Error("no task for the ceiling"));
+  return Promise.resolve(task.layer === "noble" ? nobleAlone(task) : packets(task));
+});
+
+const random = (length: number): Uint8Array => randomFillSync(new Uint8Array(length));
+
+/** One packet after another over the same memory, with everything made once that can be. */
+function nobleAlone({ suite, direction, bytes }: CeilingTask): CeilingResult {
+  const one = primitives(suite.cipher, direction);
+  const lap = stopwatch();
+  for (let done = 0; done < bytes; done += DATA) one();
+  return lap();
+}
+
+function primitives(cipher: string, direction: "open" | "seal"): () => void {
+  // Packet length, padding length, payload, padding; behind it room for the longest tag.
+  const packet = random(4 + 1 + PAYLOAD + 10 + 32);
+  if (cipher === aes128Ctr.name) {
+    const text = packet.subarray(0, 32_800);
+    const tag = packet.subarray(32_800, 32_832);
+    const key = unsafe.expandKeyLE(random(16));
+    const counter = random(16);
+    const keyed = hmac.create(sha256, random(32));
+    const state = keyed.clone();
+    const sequenceNumber = new Uint8Array(4);
+    const crypt = (): void => void unsafe.ctrCounter(key, counter, text, text);
+    const authenticate = (): void => {
+      keyed._cloneInto(state);
+      state.update(sequenceNumber).update(text).digestInto(tag);
+    };
+    return direction === "open"
+      ? () => {
+          crypt();
+          authenticate();
+        }
+      : () => {
+          authenticate();
+          crypt();
+        };
+  }
+  if (cipher === aes256Gcm.name) {
+    const key = random(32);
+    const nonce = random(12);
+    const length = packet.subarray(0, 4);
+    const clear = packet.subarray(4, 4 + 32_784);
+    if (direction === "seal") return () => void gcm(key, nonce, length).encrypt(clear);
+    const sealed = gcm(key, nonce, length).encrypt(clear);
+    return () => void gcm(key, nonce, length).decrypt(sealed);
+  }
+  const [mainKey, lengthKey, nonce] = [random(32), random(32), random(8)];
+  const length = packet.subarray(0, 4);
+  const text = packet.subarray(4, 4 + 32_784);
+  const zeros = new Uint8Array(32);
+  const crypt = (): void => {
+    chacha20orig(lengthKey, nonce, length, length);
+    chacha20orig(mainKey, nonce, text, text, 1);
+  };
+  const authenticate = (): void => {
+    const macKey = chacha20orig(mainKey, nonce, zeros);
+    poly1305(packet.subarray(0, 4 + 32_784), macKey);
+  };
+  return direction === "open"
+    ? () => {
+        authenticate();
+        crypt();
+      }
+    : () => {
+        crypt();
+        authenticate();
+      };
+}
+
+const ciphers: readonly CipherAlgorithm[] = [aes128Ctr, aes256Gcm, chacha20Poly1305];
+
+/** Batches are sealed and then opened; only the direction that is asked for is timed. */
+function packets({ suite, direction, bytes }: CeilingTask): CeilingResult {
+  const cipher = ciphers.find(({ name }) => name === suite.cipher);
+  if (cipher === undefined) throw new Error(`there is no ${suite.cipher}`);
+  const mac = cipher.aead ? undefined : hmacSha256;
+  const keys = {
+    key: random(cipher.keyLength),
+    iv: random(cipher.ivLength),
+    macKey: random(mac?.keyLength ?? 0),
+  };
+  const writer = new PacketWriter({ random });
+  const reader = new PacketReader();
+  writer.useSealer(cipher.createSealer(keys, mac), { resetSequence: true });
+  reader.useOpener(cipher.createOpener(keys, mac), { resetSequence: true });
+
+  const payload = random(PAYLOAD);
+  let opened = 0;
+  let seconds = 0;
+  let cpuSeconds = 0;
+  while (opened < bytes) {
+    const seal = stopwatch();
+    const wire: Uint8Array[] = [];
+    for (let i = 0; i < 64; i++) {
+      writer.write(payload);
+      for (let out = writer.takeOutput(); out !== undefined; out = writer.takeOutput()) wire.push(out);
+    }
+    const sealing = seal();
+    const chunks = wire.flatMap(inSocketChunks);
+    const open = stopwatch();
+    for (const chunk of chunks) {
+      reader.push(chunk);
+      for (let got = reader.next(); got !== undefined; got = reader.next()) opened += got.length - 9;
+    }
+    const time = direction === "open" ? open() : sealing;
+    seconds += time.seconds;
+    cpuSeconds += time.cpuSeconds;
+  }
+  if (reader.buffered !== 0 || opened % DATA !== 0) throw new Error("packets were lost between writer and reader");
+  return { seconds, cpuSeconds };
+}
+
+/** Cut as Node's sockets cut what they receive. */
+function inSocketChunks(bytes: Uint8Array): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += 65_536) chunks.push(bytes.subarray(at, at + 65_536));
+  return chunks;
+}

@@ -1,0 +1,52 @@
+/** A process with ssh2 as client: `child-ssh2 [no-delay]`. */
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { connect as connectSocket, type Socket } from "node:net";
+import ssh2, { type ConnectConfig } from "ssh2";
+import type { Suite, Target } from "./tasks.ts";
+import { clientTasks, type MeasuredSession, work } from "./worker.ts";
+
+const noDelay = process.argv[2] === "no-delay";
+
+work(clientTasks({ open }));
+
+async function open(target: Target, suite: Suite | undefined): Promise<MeasuredSession> {
+  const client = new ssh2.Client();
+  const config: ConnectConfig = {
+    host: target.host,
+    port: target.port,
+    username: target.user,
+    privateKey: target.privateKey,
+    hostVerifier: (key: Buffer) =>
+      `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}` === target.hostKeyFingerprint,
+  };
+  if (suite !== undefined)
+    config.algorithms = { cipher: [suite.cipher as "aes128-ctr"], hmac: [suite.mac as "hmac-sha2-256"] };
+  if (noDelay) config.sock = await noDelaySocket(target);
+  client.connect(config);
+  await once(client, "ready");
+  return {
+    start(command) {
+      return new Promise((resolve, reject) => {
+        client.exec(command, (error, stream) => {
+          if (error !== undefined) return reject(error);
+          stream.stderr.resume();
+          // Here and not after an `await`: the exit may be emitted in the same turn.
+          const status = once(stream, "exit").then(([code]) => code as number);
+          resolve({ stdin: stream, stdout: stream, status });
+        });
+      });
+    },
+    async close() {
+      const closed = once(client, "close");
+      client.end();
+      await closed;
+    },
+  };
+}
+
+async function noDelaySocket(target: Target): Promise<Socket> {
+  const socket = connectSocket({ host: target.host, port: target.port, noDelay: true });
+  await once(socket, "connect");
+  return socket;
+}

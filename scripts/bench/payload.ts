@@ -1,0 +1,28 @@
+import { createCipheriv, createHash } from "node:crypto";
+
+/**
+ * What is sent: one pseudo-random block over and over. Its length is a prime, so that packets which were lost, repeated or
+ * swapped change the digest.
+ */
+export const block: Buffer = createCipheriv("aes-128-ctr", Buffer.alloc(16, 1), Buffer.alloc(16)).update(
+  Buffer.alloc(1_048_573),
+);
+
+const CHUNK = 64 * 1024;
+
+/** The payload in pieces of at most 64 KiB: views of the block. */
+export function* payload(bytes: number): Generator<Buffer> {
+  for (let sent = 0; sent < bytes; ) {
+    const offset = sent % block.length;
+    const piece = block.subarray(offset, Math.min(offset + CHUNK, block.length, offset + bytes - sent));
+    sent += piece.length;
+    yield piece;
+  }
+}
+
+/** SHA-256 of the payload, in hex. */
+export function payloadDigest(bytes: number): string {
+  const hash = createHash("sha256");
+  for (const piece of payload(bytes)) hash.update(piece);
+  return hash.digest("hex");
+}

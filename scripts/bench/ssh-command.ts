@@ -1,0 +1,173 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Hash } from "node:crypto";
+import { closeSync, openSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import type { Suite, Target } from "./tasks.ts";
+
+export interface SshRun {
+  readonly target: Target;
+  readonly command: string;
+  /** Without one: what it chooses by itself. */
+  readonly suite?: Suite;
+  /** A file for its standard input; /dev/null without. */
+  readonly inputFile?: string;
+  /** Where its output goes: to us as text, into a hash, or to /dev/null with only its size known. */
+  readonly output: "kept" | "counted" | Hash;
+  readonly timeoutMs: number;
+  /** Called with the first byte of output that is kept. */
+  readonly onFirst?: () => void;
+}
+
+export interface SshRunResult {
+  readonly stdout: string;
+  /** Bytes that it wrote to its output, as the kernel counted them. */
+  readonly written: number;
+  /** From the start of the process to the first byte of output; `undefined` where it is only counted. */
+  readonly firstMs: number | undefined;
+  /** From the start of the process to its end. */
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  readonly peakMiB: number;
+}
+
+/**
+ * Runs `ssh` from a shell that reports on descriptor 3: when it starts it and with which pid, and after its end the CPU time of
+ * what it waited for (the `times` of a shell comes from wait4) and the bytes its children wrote.
+ */
+const shell = `
+written() { while read -r key value; do [ $key != wchar: ] || echo $value; done </proc/$$/io; }
+echo "start $EPOCHREALTIME" >&3
+"$@" <&0 3>&- &
+echo "pid $!" >&3
+wait $!
+status=$?
+echo "end $EPOCHREALTIME $status $(written)" >&3
+times >&3
+`;
+
+const running = new Set<ChildProcess>();
+
+/** Ends every `ssh` at once: for when the run is interrupted. */
+export function killSsh(): void {
+  for (const { pid } of running) if (pid !== undefined) killGroup(pid);
+}
+
+/** Runs `ssh` and measures the whole process. Throws unless it ends with status 0 in time. */
+export async function runSsh(options: SshRun): Promise<SshRunResult> {
+  const { output } = options;
+  const input = openSync(options.inputFile ?? "/dev/null", "r");
+  const child = spawn("bash", ["-c", shell, "bash", "ssh", ...sshArguments(options), options.command], {
+    stdio: [input, output === "counted" ? "ignore" : "pipe", "pipe", "pipe"],
+    env: { ...process.env, LC_ALL: "C" },
+    // A process group of its own, so that both can be ended.
+    detached: true,
+  });
+  closeSync(input);
+  running.add(child);
+  let stdout = "";
+  let stderr = "";
+  let notes = "";
+  let firstAt: number | undefined;
+  const peak = { timer: undefined as NodeJS.Timeout | undefined, kiB: 0 };
+  child.stdout?.on("data", (chunk: Buffer) => {
+    if (firstAt === undefined) {
+      firstAt = performance.timeOrigin + performance.now();
+      options.onFirst?.();
+    }
+    if (output === "kept") stdout += chunk.toString();
+    else if (output !== "counted") output.update(chunk);
+  });
+  child.stderr?.on("data", (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-2000);
+  });
+  child.stdio[3]?.on("data", (chunk: Buffer) => {
+    notes += chunk.toString();
+    const pid = /^pid (\d+)$/m.exec(notes)?.[1];
+    if (pid !== undefined) peak.timer ??= setInterval(() => void samplePeak(pid, peak), 20);
+  });
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    if (child.pid !== undefined) killGroup(child.pid);
+  }, options.timeoutMs);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", () => resolve());
+    });
+  } finally {
+    clearTimeout(timer);
+    clearInterval(peak.timer);
+    running.delete(child);
+  }
+  if (timedOut) throw new Error(`no end of ssh after ${options.timeoutMs} ms: ${stderr}`);
+  const noted = parseNotes(notes);
+  if (noted === undefined || noted.status !== 0) throw new Error(`ssh ended with ${noted?.status}: ${stderr}`);
+  const { startedAt, endedAt, written, cpuSeconds } = noted;
+  return {
+    stdout,
+    written,
+    firstMs: firstAt === undefined ? undefined : firstAt - startedAt * 1000,
+    seconds: endedAt - startedAt,
+    cpuSeconds,
+    peakMiB: peak.kiB / 1024,
+  };
+}
+
+function sshArguments({ target, suite }: SshRun): string[] {
+  const options = [
+    "IdentitiesOnly=yes",
+    "IdentityAgent=none",
+    `IdentityFile=${target.keyFile}`,
+    `UserKnownHostsFile=${target.knownHostsFile}`,
+    "GlobalKnownHostsFile=/dev/null",
+    "StrictHostKeyChecking=yes",
+    "HostKeyAlias=bench",
+    "BatchMode=yes",
+    ...(suite === undefined ? [] : [`Ciphers=${suite.cipher}`, `MACs=${suite.mac}`]),
+  ];
+  const flags = ["-F", "none", "-T", "-p", String(target.port), "-l", target.user];
+  return [...flags, ...options.flatMap((option) => ["-o", option]), target.host];
+}
+
+/** `times` prints the shell's own and then its children's user and system time: `0m1.002s 0m0.251s`. */
+function parseNotes(notes: string):
+  | {
+      readonly startedAt: number;
+      readonly endedAt: number;
+      readonly status: number;
+      readonly written: number;
+      readonly cpuSeconds: number;
+    }
+  | undefined {
+  const started = /^start ([\d.]+)$/m.exec(notes);
+  const ended = /^end ([\d.]+) (\d+) (\d*)$/m.exec(notes);
+  const times = [...notes.matchAll(/^(\d+)m([\d.]+)s (\d+)m([\d.]+)s$/gm)][1]?.slice(1).map(Number);
+  if (started === null || ended === null || times === undefined) return undefined;
+  const [userMinutes = 0, user = 0, systemMinutes = 0, system = 0] = times;
+  return {
+    startedAt: Number(started[1]),
+    endedAt: Number(ended[1]),
+    status: Number(ended[2]),
+    written: Number(ended[3]),
+    cpuSeconds: (userMinutes + systemMinutes) * 60 + user + system,
+  };
+}
+
+/** VmHWM is the peak so far: only what grows in the last 20 ms can be missed. */
+async function samplePeak(pid: string, peak: { kiB: number }): Promise<void> {
+  try {
+    const status = await readFile(`/proc/${pid}/status`, "utf8");
+    peak.kiB = Math.max(peak.kiB, Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0));
+  } catch {
+    // It has ended.
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}

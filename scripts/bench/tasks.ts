@@ -1,0 +1,117 @@
+/** What the benchmark asks of a client's own process, and what comes back. Everything here goes through IPC as JSON. */
+
+/** Where to connect and as whom. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** An Ed25519 private key in OpenSSH's format. */
+  readonly privateKey: string;
+  /** The same, for `ssh`. */
+  readonly keyFile: string;
+  /** For `ssh`: names `[host]:port` of this target. */
+  readonly knownHostsFile: string;
+  /** `"SHA256:…"` of the one host key. */
+  readonly hostKeyFingerprint: `SHA256:${string}`;
+}
+
+/** One cipher and the MAC beside it. */
+export interface Suite {
+  readonly name: string;
+  readonly cipher: string;
+  readonly mac: string;
+}
+
+export const suites = [
+  { name: "aes128-ctr + hmac-sha2-256", cipher: "aes128-ctr", mac: "hmac-sha2-256" },
+  { name: "aes256-gcm", cipher: "aes256-gcm@openssh.com", mac: "hmac-sha2-256" },
+  { name: "chacha20-poly1305", cipher: "chacha20-poly1305@openssh.com", mac: "hmac-sha2-256" },
+] as const satisfies readonly Suite[];
+
+export interface ConnectTask {
+  readonly kind: "connect";
+  readonly target: Target;
+}
+
+export interface ConnectResult {
+  /** From before the TCP connection to the first byte of the command's output. */
+  readonly ms: number;
+  /** Of the process, until the connection is closed again. */
+  readonly cpuMs: number;
+}
+
+export interface TransferTask {
+  readonly kind: "download" | "upload";
+  readonly target: Target;
+  readonly suite: Suite;
+  readonly bytes: number;
+  /** Hash what arrives, where it arrives, instead of only counting it. */
+  readonly digest: boolean;
+}
+
+export interface TransferResult {
+  /** What arrived, as the receiving end counted it; `undefined` where it was hashed. */
+  readonly bytes: number | undefined;
+  /** SHA-256 in hex of what arrived, where that was asked for. */
+  readonly sha256: string | undefined;
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  /** Peak resident memory of the whole process, MiB. */
+  readonly peakMiB: number;
+}
+
+/** What reads an upload at the far end: it hashes, or only counts. */
+export function uploadCommand(digest: boolean): string {
+  return digest ? "sha256sum" : "wc -c";
+}
+
+/** What that command printed about what arrived. */
+export function printedBy(text: string, digest: boolean): Pick<TransferResult, "bytes" | "sha256"> {
+  const [said = ""] = text.trim().split(" ");
+  return digest ? { bytes: undefined, sha256: said } : { bytes: Number(said), sha256: undefined };
+}
+
+export interface MemoryTask {
+  readonly kind: "memory";
+  readonly target: Target;
+  readonly suite: Suite;
+  readonly bytes: number;
+}
+
+export interface MemoryResult {
+  readonly bytes: number;
+  readonly seconds: number;
+  /** Resident memory, MiB: connected, after a first command. */
+  readonly idleMiB: number;
+  /** The most that was seen during the transfer. */
+  readonly peakMiB: number;
+}
+
+export interface CeilingTask {
+  readonly kind: "ceiling";
+  readonly suite: Suite;
+  readonly direction: "open" | "seal";
+  /** `noble`: the primitives alone; `packets`: our packet layer and ciphers over them. */
+  readonly layer: "noble" | "packets";
+  readonly bytes: number;
+}
+
+export interface CeilingResult {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+}
+
+export type Task = ConnectTask | TransferTask | MemoryTask | CeilingTask;
+
+export type ResultOf<T extends Task> = T extends ConnectTask
+  ? ConnectResult
+  : T extends TransferTask
+    ? TransferResult
+    : T extends MemoryTask
+      ? MemoryResult
+      : CeilingResult;
+
+/** From the child to the parent. */
+export type Report =
+  /** The first byte of output of a connect task is there; the connection still stands. */
+  { readonly first: true } | { readonly result: unknown } | { readonly failure: string };
