@@ -193,9 +193,9 @@ export class KeyExchange {
     emit({ type: "keys-complete", initial });
   }
 
-  /** Throws `usage` for a token that is not that of the open ask. */
-  expectToken(token: HostKeyToken | SignatureToken): void {
-    if ((this.#state.name === "verifying" || this.#state.name === "signing") && this.#state.token === token) return;
+  /** Throws `usage` for a token that is not that of the open ask, or when another kind of answer is asked for. */
+  expectToken(token: HostKeyToken | SignatureToken, asked: "verifying" | "signing"): void {
+    if (this.#state.name === asked && this.#state.token === token) return;
     throw new SshError("usage", "This answers no open ask: each is answered once, by its own token");
   }
 

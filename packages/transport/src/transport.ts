@@ -168,7 +168,7 @@ export class Transport implements PacketSink {
    */
   answerHostKey(token: HostKeyToken, verdict: true | SshError): void {
     if (this.#stage.name === "closed") return;
-    this.#exchange.expectToken(token);
+    this.#exchange.expectToken(token, "verifying");
     if (verdict !== true) return this.#fail(verdict);
     this.#guarded(() => this.#exchange.acceptHostKey());
   }
@@ -176,7 +176,7 @@ export class Transport implements PacketSink {
   /** Answers `sign-exchange-hash` with a signature blob. Throws `usage` for a token that is not that of the open ask. */
   answerSignature(token: SignatureToken, signature: Uint8Array): void {
     if (this.#stage.name === "closed") return;
-    this.#exchange.expectToken(token);
+    this.#exchange.expectToken(token, "signing");
     this.#guarded(() => this.#exchange.sign(signature));
   }
 

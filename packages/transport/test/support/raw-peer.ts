@@ -87,6 +87,13 @@ export class RawPeer {
     return this.turn();
   }
 
+  /** Sends without looking at what comes back. */
+  sendOnly(payload: Uint8Array): void {
+    this.#writer.write(payload);
+    for (let piece = this.#writer.takeOutput(); piece !== undefined; piece = this.#writer.takeOutput())
+      this.transport.receive(piece);
+  }
+
   /** Seals a payload that never arrives. */
   skip(payload: Uint8Array): this {
     this.#writer.write(payload);

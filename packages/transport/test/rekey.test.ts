@@ -1,0 +1,281 @@
+import { Transport, type TransportLimits } from "@nacre/transport";
+import {
+  concatBytes,
+  SSH_MSG_GLOBAL_REQUEST,
+  SSH_MSG_IGNORE,
+  SSH_MSG_PING,
+  SSH_MSG_PONG,
+  utf8Encode,
+} from "@nacre/wire";
+import { assert, boolean, integer, property, record } from "fast-check";
+import { describe, expect, test } from "vitest";
+import { defaultTransportLimits } from "../src/limits.ts";
+import { RekeyPolicy } from "../src/rekey.ts";
+import { type End, Pair } from "./support/pair.ts";
+import { seededRandom } from "./support/random.ts";
+import { RawPeer } from "./support/raw-peer.ts";
+import { toyAlgorithms, toyCipher } from "./support/toys.ts";
+
+/** A CHANNEL_DATA-like message that carries its own number. */
+function numbered(index: number, length = 100): Uint8Array {
+  return concatBytes(Uint8Array.of(94, index >> 8, index), new Uint8Array(length));
+}
+
+const indexOf = (payload: Uint8Array): number => ((payload[1] ?? 0) << 8) | (payload[2] ?? 0);
+
+const use = (packetsSinceKeys: number) => ({ bytesSinceKeys: 0, packetsSinceKeys });
+
+function exchanges(end: End): number {
+  return end.eventsOf("keys-complete").length;
+}
+
+function inOrder(end: End): void {
+  const indices = end.messages.map(indexOf);
+  expect(indices).toEqual(indices.map((_, i) => i));
+}
+
+describe("new keys are agreed", () => {
+  test.each(["client", "server"] as const)("when the %s asks for it", (name) => {
+    const pair = new Pair().connect().enterConnection();
+    const session = pair.client.transport.sessionId;
+    pair[name].transport.requestRekey();
+    pair.pump();
+    for (const end of [pair.client, pair.server]) {
+      expect(exchanges(end)).toBe(2);
+      expect(end.eventsOf("new-keys")[1]).toMatchObject({ initial: false, strictKex: true });
+      expect(end.eventsOf("keys-complete")[1]).toEqual({ type: "keys-complete", initial: false });
+    }
+    expect(pair.client.transport.sessionId).toBe(session);
+    expect(pair.client.eventsOf("verify-host-key")).toHaveLength(1);
+    expect(pair.server.eventsOf("sign-exchange-hash")).toHaveLength(2);
+    expect(pair.client.eventsOf("ext-info")).toHaveLength(1);
+  });
+
+  test("when both ask for it at once, once", () => {
+    const pair = new Pair().connect();
+    pair.client.transport.requestRekey();
+    pair.server.transport.requestRekey();
+    pair.client.transport.requestRekey();
+    pair.pump();
+    expect([exchanges(pair.client), exchanges(pair.server)]).toEqual([2, 2]);
+  });
+
+  test("not before the first exchange is over", () => {
+    const pair = new Pair();
+    pair.client.transport.start(0);
+    pair.client.transport.requestRekey();
+    pair.server.transport.start(0);
+    pair.pump();
+    expect(exchanges(pair.client)).toBe(1);
+  });
+
+  test.each([
+    ["bytes sent", { rekeyBytes: 2000 }, "client"],
+    ["bytes received", { rekeyBytes: 2000 }, "server"],
+    ["packets sent", { rekeyPackets: 20 }, "client"],
+    ["packets received", { rekeyPackets: 20 }, "server"],
+  ] as const)("after so many %s", (_, limits, limited) => {
+    const pair = new Pair({ [limited]: { limits } }).connect().enterConnection();
+    for (let i = 0; i < 100; i++) {
+      pair.client.transport.write(numbered(i));
+      pair.pump();
+    }
+    expect(exchanges(pair.client)).toBeGreaterThan(4);
+    expect(exchanges(pair.client)).toBeLessThan(12);
+    expect(pair.server.messages).toHaveLength(100);
+    inOrder(pair.server);
+  });
+
+  test("after the bytes that the cipher allows, though the limit allows more", () => {
+    const algorithms = { ...toyAlgorithms, ciphers: [toyCipher("toy-aead", { maxBytes: 2000 })] };
+    const pair = new Pair({ client: { algorithms } }).connect().enterConnection();
+    for (let i = 0; i < 30; i++) pair.client.transport.write(numbered(i));
+    pair.pump();
+    expect(exchanges(pair.client)).toBe(2);
+  });
+
+  test("after so much time", () => {
+    const pair = new Pair({ client: { limits: { rekeyInterval: 1000 } } }).connect(50);
+    expect(pair.client.transport.deadline()).toBe(1050);
+    pair.tick(1049).pump();
+    expect(exchanges(pair.client)).toBe(1);
+    pair.tick(1050).pump();
+    expect(exchanges(pair.client)).toBe(2);
+    expect(pair.client.transport.deadline()).toBe(2050);
+  });
+
+  test("before 2^31 packets, whatever the limit says", () => {
+    const direction = { cipher: toyCipher(), mac: undefined, compression: "none" } as const;
+    const policy = new RekeyPolicy({ ...defaultTransportLimits, rekeyPackets: 2 ** 40 });
+    policy.keysChanged(direction, direction, 0);
+    expect(policy.isUsedUp(use(2 ** 31 - 2), use(2 ** 31 - 2))).toBe(false);
+    expect(policy.isUsedUp(use(2 ** 31 - 1), use(0))).toBe(true);
+    expect(policy.isUsedUp(use(0), use(2 ** 31 - 1))).toBe(true);
+  });
+});
+
+describe("under load", () => {
+  test("in both directions with small limits, everything arrives once and in order, however it is cut", () => {
+    assert(
+      property(
+        record({
+          seed: integer({ min: 1, max: 1_000_000 }),
+          clientBytes: integer({ min: 1, max: 5000 }),
+          serverPackets: integer({ min: 1, max: 40 }),
+          slow: boolean(),
+        }),
+        ({ seed, clientBytes, serverPackets, slow }) => {
+          const random = seededRandom(seed);
+          const pick = (below: number): number => (random(1)[0] ?? 0) % below;
+          const pair = new Pair({
+            seed,
+            client: { limits: { rekeyBytes: clientBytes } },
+            server: { limits: { rekeyPackets: serverPackets } },
+            tamper: (_, bytes) => {
+              const at = pick(bytes.length + 1);
+              return [bytes.subarray(0, at), bytes.subarray(at)];
+            },
+          })
+            .connect()
+            .enterConnection();
+          const ends = [pair.client, pair.server] as const;
+          const sent = [0, 0];
+          for (let turn = 0; turn < 200; turn++) {
+            const way = pick(2);
+            const [from, to] = way === 0 ? ends : [pair.server, pair.client];
+            from.transport.write(numbered(sent[way]++, pick(200)));
+            if (pick(30) === 0) from.transport.requestRekey();
+            // One way at a time, so that messages cross on their way in every manner.
+            if (!slow || pick(3) === 0) {
+              pair.drain(from);
+              pair.carry(from, to);
+              pair.drain(to);
+            }
+          }
+          pair.pump();
+          expect([pair.client.error, pair.server.error]).toEqual([undefined, undefined]);
+          expect(pair.server.messages).toHaveLength(sent[0]);
+          expect(pair.client.messages).toHaveLength(sent[1]);
+          inOrder(pair.server);
+          inOrder(pair.client);
+          expect(exchanges(pair.client)).toBeGreaterThan(1);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe("while new keys are agreed (RFC 4253 §7.1)", () => {
+  test("what the peer sends before its own KEXINIT is still taken; after it, nothing but 1–4", () => {
+    const peer = new RawPeer("server").handshake();
+    peer.transport.enter("connection");
+    peer.transport.requestRekey();
+    peer.turn().send(numbered(0));
+    expect(peer.events.at(-1)).toMatchObject({ type: "message" });
+    peer.sendInit();
+    expect(peer.send(SSH_MSG_IGNORE.encode({ data: new Uint8Array() })).error).toBeUndefined();
+    for (const payload of [numbered(1), SSH_MSG_PING.encode({ data: new Uint8Array() }), Uint8Array.of(150)]) {
+      const other = new RawPeer("server").handshake();
+      other.transport.enter("connection");
+      expect(other.sendInit().send(payload).error).toMatchObject({ code: "unexpected-message" });
+    }
+  });
+
+  test("what we write waits, in its order, and leaves behind NEWKEYS", () => {
+    const peer = new RawPeer("server").handshake();
+    peer.transport.enter("connection");
+    peer.transport.requestRekey();
+    expect(peer.transport.held).toBe(true);
+    peer.transport.write(numbered(0));
+    peer.transport.begin(3).set(numbered(1, 0));
+    peer.transport.commit();
+    expect(peer.turn().numbers).toEqual([20, 30, 21, 20]);
+    expect(peer.transport.pending).toBe(106);
+    peer.exchange();
+    expect(peer.transport.held).toBe(false);
+    expect(peer.numbers).toEqual([20, 30, 21, 20, 30, 21, 94, 94]);
+    expect(peer.received.slice(-2).map(indexOf)).toEqual([0, 1]);
+    expect(peer.transport.pending).toBe(0);
+  });
+
+  test("what waits is bounded: too much ends the connection", () => {
+    const peer = new RawPeer("server", { limits: { maxQueuedBytes: 1000 } }).handshake();
+    peer.transport.enter("connection");
+    peer.transport.requestRekey();
+    for (let i = 0; i < 9; i++) peer.transport.write(numbered(i));
+    expect(peer.turn().error).toBeUndefined();
+    peer.transport.write(numbered(9));
+    expect(peer.turn().error).toMatchObject({ code: "rekey-flood", culprit: "peer" });
+    expect(peer.transport.pending).toBe(0);
+  });
+
+  test("a flood of PINGs in a stalled exchange is answered only within the bound (CVE-2025-26466)", () => {
+    const peer = new RawPeer("server", { limits: { maxQueuedBytes: 1000 } }).handshake();
+    peer.transport.enter("connection");
+    peer.transport.requestRekey();
+    peer.turn();
+    for (let i = 0; i < 200; i++) peer.send(SSH_MSG_PING.encode({ data: new Uint8Array(95) }));
+    expect(peer.error).toBeUndefined();
+    expect(peer.transport.pending).toBeLessThanOrEqual(1000);
+    peer.exchange();
+    expect(peer.numbers.filter((number) => number === 193)).toHaveLength(10);
+    expect(peer.error).toBeUndefined();
+  });
+
+  test("a flood of requests that the layer above answers is bounded too (CVE-2025-22869)", () => {
+    const peer = new RawPeer("server", { limits: { maxQueuedBytes: 1000 } }).handshake();
+    peer.transport.enter("connection");
+    peer.transport.requestRekey();
+    peer.turn();
+    const request = SSH_MSG_GLOBAL_REQUEST.encode({ requestName: "x", wantReply: true, data: new Uint8Array() });
+    for (let i = 0; i < 2000 && peer.error === undefined; i++) {
+      peer.send(request);
+      peer.transport.write(Uint8Array.of(82));
+    }
+    expect(peer.turn().error).toMatchObject({ code: "rekey-flood" });
+    expect(peer.events.filter(({ type }) => type === "message")).toHaveLength(1001);
+  });
+
+  test("a peer that never answers our KEXINIT runs into the time limit", () => {
+    const peer = new RawPeer("server", { limits: { kexTimeout: 500 } }).handshake();
+    peer.transport.enter("connection");
+    peer.transport.tick(1000);
+    peer.transport.requestRekey();
+    expect(peer.transport.deadline()).toBe(1500);
+    peer.send(numbered(0));
+    peer.transport.tick(1499);
+    expect(peer.turn().error).toBeUndefined();
+    peer.transport.tick(1500);
+    expect(peer.turn().error).toMatchObject({ code: "kex-timeout" });
+  });
+});
+
+/** Sends a message again and again, and says how much waits for a peer that reads nothing. */
+function flood(transport: Transport, peer: RawPeer, payload: Uint8Array): number {
+  for (let i = 0; i < 500; i++) {
+    peer.sendOnly(payload);
+    while (transport.nextEvent() !== undefined) continue;
+  }
+  return transport.pending;
+}
+
+describe("answers that a peer can ask for without end", () => {
+  const limits: Partial<TransportLimits> = { maxQueuedBytes: 2000 };
+
+  test("are not kept for a peer that does not read", () => {
+    const peer = new RawPeer("server", { limits }).handshake();
+    expect(flood(peer.transport, peer, SSH_MSG_PING.encode({ data: new Uint8Array(50) }))).toBeLessThan(2200);
+    expect(flood(peer.transport, peer, Uint8Array.of(150))).toBeLessThan(2200);
+    expect(peer.turn().error).toBeUndefined();
+  });
+
+  test("a PING is answered with its own data, and a PONG is taken in silence", () => {
+    const peer = new RawPeer("server").handshake().send(SSH_MSG_PING.encode({ data: utf8Encode("hello") }));
+    expect(SSH_MSG_PONG.decode(peer.last(193))).toEqual({ data: utf8Encode("hello") });
+    const before = peer.received.length;
+    peer.send(SSH_MSG_PONG.encode({ data: new Uint8Array() }));
+    expect(peer.received).toHaveLength(before);
+    expect(peer.error).toBeUndefined();
+  });
+});
