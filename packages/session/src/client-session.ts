@@ -9,7 +9,7 @@ import {
   type TransportEvent,
 } from "@nacre/transport";
 import { type MethodContext, type RandomSource, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
-import { describeMessage } from "./describe.ts";
+import { describeMessage, describeNegotiated } from "./describe.ts";
 import { EarlySink } from "./early-sink.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import type { KeyLogPort, TracePort } from "./trace.ts";
@@ -205,6 +205,10 @@ export class ClientSession {
   #onTransportEvent(event: TransportEvent): ClientSessionEvent | undefined {
     switch (event.type) {
       case "new-keys":
+        this.#options.trace?.({
+          type: "negotiated",
+          summary: describeNegotiated(event.negotiated, event.strictKex),
+        });
         if (event.initial) this.#state = { phase: "kex", ready: true };
         else this.connection.flush();
         return { type: "new-keys", initial: event.initial, negotiated: event.negotiated };
@@ -291,6 +295,7 @@ export class ClientSession {
         case "password":
         case "change-password":
         case "prompts":
+        case "instruction":
           return event;
       }
     }

@@ -1,3 +1,4 @@
+import type { NegotiatedAlgorithms } from "@nacre/transport";
 import {
   CHANNEL_OPEN_FAILURE_REASON,
   DISCONNECT_REASON,
@@ -60,6 +61,23 @@ export function describeMessage(payload: Uint8Array, context: DescribeContext): 
   }
 }
 
+/** What was agreed, on one line. */
+export function describeNegotiated(negotiated: NegotiatedAlgorithms, strictKex: boolean): string {
+  const { kex, hostKey, clientToServer, serverToClient } = negotiated;
+  return [
+    `kex=${kex.name}`,
+    `hostkey=${hostKey.name}`,
+    both("cipher", [clientToServer.cipher.name], [serverToClient.cipher.name]),
+    both("mac", [clientToServer.mac?.name ?? "(in the cipher)"], [serverToClient.mac?.name ?? "(in the cipher)"]),
+    strictKex ? "strict" : "not strict",
+  ].join(" ");
+}
+
+/** The lists of both directions, once where they are the same. */
+function both(name: string, one: readonly string[], other: readonly string[]): string {
+  return one.join() === other.join() ? `${name}=${one.join()}` : `${name}=${one.join()} (c2s), ${other.join()} (s2c)`;
+}
+
 type Describer = (payload: Uint8Array) => string;
 
 const DESCRIBERS: Readonly<Record<string, Describer>> = {
@@ -78,8 +96,6 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
       .join(" "),
   [SSH_MSG_KEXINIT.name]: (payload) => {
     const init = SSH_MSG_KEXINIT.decode(payload);
-    const both = (name: string, one: readonly string[], other: readonly string[]): string =>
-      one.join() === other.join() ? `${name}=${one.join()}` : `${name}=${one.join()} (c2s), ${other.join()} (s2c)`;
     return [
       `kex=${init.kexAlgorithms.join()}`,
       `hostkey=${init.serverHostKeyAlgorithms.join()}`,

@@ -16,6 +16,12 @@ export type TraceRecord =
       readonly message: string;
       /** What matters in it, escaped, on one line. Empty where the name says it all. */
       readonly summary: string;
+    }
+  | {
+      /** What both sides' proposals came to, told when the exchange is over. */
+      readonly type: "negotiated";
+      /** `"kex=… hostkey=… cipher=… mac=…"`, on one line, and whether key exchange is strict. */
+      readonly summary: string;
     };
 
 /** Receives the trace of a session, packet by packet, as it happens. */
