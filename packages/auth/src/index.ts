@@ -1,3 +1,15 @@
 export { ClientAuth } from "./client/client-auth.ts";
-export type { AuthToken, ClientAuthEvent, ClientAuthOptions, Identity } from "./client/types.ts";
+export type { ClientAuthEvent, ClientAuthOptions, Identity } from "./client/types.ts";
 export { type AuthLimits, defaultAuthLimits } from "./limits.ts";
+export { ServerAuth } from "./server/server-auth.ts";
+export type {
+  Factor,
+  LoginKey,
+  LoginMethod,
+  LoginSubject,
+  Questions,
+  ServerAuthEvent,
+  ServerAuthOptions,
+  Verdict,
+} from "./server/types.ts";
+export type { AuthToken } from "./token.ts";

@@ -6,16 +6,26 @@ export interface AuthLimits {
   readonly passwordChanges: number;
   /** Client: keyboard-interactive conversations begun before the method is given up. */
   readonly keyboardInteractiveAttempts: number;
-  /** SSH_MSG_USERAUTH_INFO_REQUESTs in one keyboard-interactive conversation. */
+  /** SSH_MSG_USERAUTH_INFO_REQUESTs in one keyboard-interactive conversation. A server refuses the login that wants more. */
   readonly keyboardInteractiveRounds: number;
-  /** Prompts in one SSH_MSG_USERAUTH_INFO_REQUEST. */
+  /** Client: prompts in one SSH_MSG_USERAUTH_INFO_REQUEST. */
   readonly promptsPerRound: number;
-  /** One SSH_MSG_USERAUTH_INFO_REQUEST or SSH_MSG_USERAUTH_PASSWD_CHANGEREQ. */
+  /** Client: one SSH_MSG_USERAUTH_INFO_REQUEST or SSH_MSG_USERAUTH_PASSWD_CHANGEREQ. */
   readonly promptBytes: number;
   /** Client: banners the server may send. */
   readonly authBanners: number;
   /** Client: all banners together. */
   readonly authBannerBytes: number;
+  /** Server: failed attempts, the last of which ends the connection. Answered key queries are none, nor is a first "none". */
+  readonly failedAttempts: number;
+  /** Server: queries whether a key would do, whatever their answer; one more ends the connection. */
+  readonly keyQueries: number;
+  /** Server: one SSH_MSG_USERAUTH_REQUEST or SSH_MSG_USERAUTH_INFO_RESPONSE; a larger one ends the connection. */
+  readonly authRequestBytes: number;
+  /** Server: requests that may wait while the application is asked about one before them; one more ends the connection. */
+  readonly queuedAuthRequests: number;
+  /** Server: a password, in UTF-8; a longer one is refused unseen. */
+  readonly passwordBytes: number;
 }
 
 export const defaultAuthLimits: AuthLimits = {
@@ -27,4 +37,9 @@ export const defaultAuthLimits: AuthLimits = {
   promptBytes: 65_536,
   authBanners: 32,
   authBannerBytes: 65_536,
+  failedAttempts: 6,
+  keyQueries: 64,
+  authRequestBytes: 32_768,
+  queuedAuthRequests: 8,
+  passwordBytes: 1024,
 };

@@ -12,6 +12,7 @@ import {
 } from "@nacre/wire";
 import { type AuthLimits, defaultAuthLimits } from "../limits.ts";
 import { SERVICE_CONNECTION, SERVICE_USERAUTH } from "../services.ts";
+import { type AuthToken, staleAnswer } from "../token.ts";
 import {
   beginKeyboardInteractive,
   type KeyboardInteractiveState,
@@ -36,7 +37,7 @@ import {
   signWithKey,
 } from "./publickey.ts";
 import { describeKey, Report } from "./report.ts";
-import type { AuthToken, ClientAuthEvent, ClientAuthOptions, ClientDriver, Identity } from "./types.ts";
+import type { ClientAuthEvent, ClientAuthOptions, ClientDriver, Identity } from "./types.ts";
 
 type ClientState =
   | { readonly method: undefined; readonly step: "new" | "over" }
@@ -313,7 +314,3 @@ export class ClientAuth {
 }
 
 const NO_SIGNATURE: CannotSign = { cannotSign: "no signature was given" };
-
-function staleAnswer(): SshError {
-  return new SshError("usage", "this answer belongs to no open ask: it was answered already, or things have moved on");
-}

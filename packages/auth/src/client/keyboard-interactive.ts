@@ -4,8 +4,9 @@ import {
   SshError,
   userauthKeyboardInteractive,
 } from "@nacre/wire";
+import type { AuthToken } from "../token.ts";
 import { boundPrompt } from "./bounds.ts";
-import type { AuthToken, ClientDriver } from "./types.ts";
+import type { ClientDriver } from "./types.ts";
 
 /** Keyboard-interactive authentication (RFC 4256). `rounds`: SSH_MSG_USERAUTH_INFO_REQUESTs received. */
 export type KeyboardInteractiveState = { readonly method: "keyboard-interactive"; readonly rounds: number } & (

@@ -1,6 +1,7 @@
 import { SSH_MSG_USERAUTH_PASSWD_CHANGEREQ, SshError, userauthPassword } from "@nacre/wire";
+import type { AuthToken } from "../token.ts";
 import { boundPrompt } from "./bounds.ts";
-import type { AuthToken, ClientDriver } from "./types.ts";
+import type { ClientDriver } from "./types.ts";
 
 /** Password authentication (RFC 4252 §8). `changes`: how often the server has demanded a new password. */
 export type PasswordState = { readonly method: "password" } & (

@@ -7,7 +7,8 @@ import {
   userauthSignedData,
 } from "@nacre/wire";
 import { SERVICE_CONNECTION } from "../services.ts";
-import type { AuthToken, ClientDriver, Identity } from "./types.ts";
+import type { AuthToken } from "../token.ts";
+import type { ClientDriver, Identity } from "./types.ts";
 
 interface KeyChoice {
   readonly identity: Identity;

@@ -2,6 +2,7 @@ import type { PrivateKey, PublicKey } from "@nacre/keys";
 import type { PacketSink } from "@nacre/packet";
 import type { MethodContext, Prompt, RandomSource, SshError } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
+import type { AuthToken } from "../token.ts";
 
 /** A key that a user may log in with. */
 export interface Identity {
@@ -28,9 +29,6 @@ export interface ClientAuthOptions {
   readonly keyboardInteractive: boolean;
   readonly limits?: Partial<AuthLimits>;
 }
-
-/** What an ask carries and its answer gives back: good for one answer to that one ask. */
-export type AuthToken = symbol;
 
 export type ClientAuthEvent =
   /** What message numbers 60 to 79 mean from now on: the context for the transport's gate. */

@@ -1,0 +1,291 @@
+import { generateRsa } from "@nacre/keys";
+import { describe, expect, test } from "vitest";
+import {
+  infoResponse,
+  interactive,
+  password,
+  query,
+  request,
+  ServerRig,
+  serviceRequest,
+  signed,
+} from "./server-support.ts";
+import { keyOf } from "./support.ts";
+
+const ALL = "publickey,password,keyboard-interactive";
+
+describe("the service, and what there is", () => {
+  test("is accepted, with the banner after it", () => {
+    const rig = new ServerRig({ banner: "Authorized use only" });
+    expect(rig.receive(serviceRequest)).toEqual(["accept ssh-userauth", "banner Authorized use only"]);
+    expect(rig.events()).toEqual([]);
+  });
+
+  test("a banner of the application, at any time before the end", () => {
+    const rig = ServerRig.ready();
+    rig.receive(password("secret"));
+    rig.server.sendBanner("your password expires tomorrow");
+    rig.server.answerPassword(rig.event("password").token, "success");
+    expect(rig.sent()).toEqual(["banner your password expires tomorrow", "success"]);
+    expect(() => rig.server.sendBanner("too late")).toThrow(expect.objectContaining({ code: "usage" }));
+    expect(() => new ServerRig().server.sendBanner("too early")).toThrow(expect.objectContaining({ code: "usage" }));
+  });
+
+  test("none lists the methods, and lets nobody in", () => {
+    const rig = ServerRig.ready();
+    expect(rig.receive(request("none"))).toEqual([`failure ${ALL}`]);
+    expect(rig.events()).toEqual([]);
+  });
+
+  test.each(["hostbased", "gssapi-with-mic", "x@example.com"])("%s is not offered", (method) => {
+    const rig = ServerRig.ready();
+    expect(rig.receive(request(method, new Uint8Array([1, 2, 3])))).toEqual([`failure ${ALL}`]);
+    expect(rig.events()).toEqual([]);
+  });
+
+  test("a method that is not in the list is refused unseen", () => {
+    const rig = ServerRig.ready({ methods: ["publickey"] });
+    expect(rig.receive(password("secret"), interactive())).toEqual(["failure publickey", "failure publickey"]);
+    expect(rig.events()).toEqual([]);
+  });
+});
+
+describe("publickey", () => {
+  test("the query is the application's to answer", () => {
+    const key = keyOf(1);
+    const rig = ServerRig.ready();
+    expect(rig.receive(query(key))).toEqual([]);
+    const ask = rig.event("query");
+    expect(ask).toMatchObject({
+      userName: "alice",
+      serviceName: "ssh-connection",
+      factors: [],
+      algorithm: "ssh-ed25519",
+    });
+    expect(ask.publicKey).toEqual(key.publicKey.blob);
+    expect(rig.server.waitingForApplication).toBe(true);
+    rig.server.answerQuery(ask.token, true);
+    expect(rig.server.waitingForApplication).toBe(false);
+    expect(rig.sent()).toEqual(["ok ssh-ed25519"]);
+    rig.receive(query(keyOf(2)));
+    rig.server.answerQuery(rig.event("query").token, false);
+    expect(rig.sent()).toEqual([`failure ${ALL}`]);
+  });
+
+  test("a signed login, without a query before it", () => {
+    const key = keyOf(1);
+    const rig = ServerRig.ready();
+    rig.receive(signed(key));
+    const ask = rig.event("publickey");
+    expect(ask.publicKey).toEqual(key.publicKey.blob);
+    rig.server.answerPublickey(ask.token, "success");
+    expect(rig.sent()).toEqual(["success"]);
+    expect(rig.event("success")).toEqual({
+      type: "success",
+      userName: "alice",
+      serviceName: "ssh-connection",
+      factors: [{ method: "publickey", algorithm: "ssh-ed25519", publicKey: key.publicKey.blob }],
+    });
+  });
+
+  test("the application may refuse a good signature", () => {
+    const rig = ServerRig.ready();
+    rig.receive(signed(keyOf(1)));
+    rig.server.answerPublickey(rig.event("publickey").token, "failure");
+    expect(rig.sent()).toEqual([`failure ${ALL}`]);
+  });
+
+  test("RSA by both its algorithms, and not by one that is not configured", () => {
+    const rsa = rsaKey();
+    for (const algorithm of ["rsa-sha2-512", "rsa-sha2-256"]) {
+      const rig = ServerRig.ready();
+      rig.receive(signed(rsa, { algorithm }));
+      expect(rig.event("publickey").algorithm).toBe(algorithm);
+    }
+    const rig = ServerRig.ready({ signatureAlgorithms: [] });
+    expect(rig.receive(signed(rsa, { algorithm: "rsa-sha2-512" }))).toEqual([`failure ${ALL}`]);
+    expect(rig.receive(query(rsa, { algorithm: "rsa-sha2-512" }))).toEqual([`failure ${ALL}`]);
+    expect(rig.events()).toEqual([]);
+  });
+});
+
+describe("password", () => {
+  test("right, after a wrong one", () => {
+    const rig = ServerRig.ready();
+    rig.receive(password("wrong"));
+    const first = rig.event("password");
+    expect(first).toMatchObject({ userName: "alice", password: "wrong" });
+    rig.server.answerPassword(first.token, "failure");
+    expect(rig.sent()).toEqual([`failure ${ALL}`]);
+    rig.receive(password("right"));
+    rig.server.answerPassword(rig.event("password").token, "success");
+    expect(rig.sent()).toEqual(["success"]);
+    expect(rig.event("success").factors).toEqual([{ method: "password" }]);
+  });
+
+  test("has to be changed, until the new one is good", () => {
+    const rig = ServerRig.ready();
+    rig.receive(password("old"));
+    rig.server.answerPassword(rig.event("password").token, { changePrompt: "expired" });
+    rig.events();
+    expect(rig.sent()).toEqual(["change expired"]);
+    rig.receive(password("old", { newPassword: "x" }));
+    const change = rig.event("change-password");
+    expect(change).toMatchObject({ oldPassword: "old", newPassword: "x" });
+    rig.server.answerPassword(change.token, { changePrompt: "too short" });
+    expect(rig.sent()).toEqual(["change too short"]);
+    rig.receive(password("old", { newPassword: "a longer one" }));
+    rig.server.answerPassword(rig.event("change-password").token, "success");
+    expect(rig.sent()).toEqual(["success"]);
+  });
+});
+
+describe("keyboard-interactive", () => {
+  const code = { prompt: "Code: ", echo: true };
+  const pin = { prompt: "PIN: ", echo: false };
+
+  test("any number of rounds, of any number of prompts", () => {
+    const rig = ServerRig.ready();
+    rig.receive(interactive({ submethods: "pam" }));
+    const begin = rig.event("keyboard-interactive");
+    expect(begin.submethods).toBe("pam");
+    rig.server.answerKeyboardInteractive(begin.token, {
+      name: "Login",
+      instruction: "Two things",
+      prompts: [code, pin],
+    });
+    expect(rig.sent()).toEqual(["questions Code: |PIN: "]);
+    rig.receive(infoResponse("123456", "0000"));
+    const first = rig.event("responses");
+    expect(first.responses).toEqual(["123456", "0000"]);
+    rig.server.answerKeyboardInteractive(first.token, { instruction: "Welcome", prompts: [] });
+    expect(rig.sent()).toEqual(["questions "]);
+    rig.receive(infoResponse());
+    rig.server.answerKeyboardInteractive(rig.event("responses").token, "success");
+    expect(rig.sent()).toEqual(["success"]);
+    expect(rig.event("success").factors).toEqual([{ method: "keyboard-interactive" }]);
+  });
+
+  test("is refused at once where the application has no questions", () => {
+    const rig = ServerRig.ready();
+    rig.receive(interactive());
+    rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, "failure");
+    expect(rig.sent()).toEqual([`failure ${ALL}`]);
+  });
+
+  test("another number of responses than prompts is refused (RFC 4256 §3.4)", () => {
+    for (const responses of [[], ["1"], ["1", "2", "3"]]) {
+      const rig = ServerRig.ready();
+      rig.receive(interactive());
+      rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [code, pin] });
+      rig.sent();
+      expect(rig.receive(infoResponse(...responses))).toEqual([`failure ${ALL}`]);
+      expect(rig.events()).toEqual([]);
+    }
+  });
+
+  test("a new request aborts the conversation, without a failure message for it (RFC 4252 §5.1)", () => {
+    const rig = ServerRig.ready();
+    rig.receive(interactive());
+    rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [pin] });
+    rig.sent();
+    expect(rig.receive(password("secret"))).toEqual([]);
+    rig.event("password");
+    rig.receive(infoResponse("0000"));
+    expect(rig.event("failed").error.code).toBe("unexpected-message");
+  });
+});
+
+describe("two factors", () => {
+  test("a key, then a password: the second sees the first, and success carries both", () => {
+    const key = keyOf(1);
+    const rig = ServerRig.ready();
+    rig.receive(signed(key));
+    rig.server.answerPublickey(rig.event("publickey").token, { partial: ["password"] });
+    expect(rig.sent()).toEqual(["partial password"]);
+    const factor = { method: "publickey", algorithm: "ssh-ed25519", publicKey: key.publicKey.blob };
+    rig.receive(password("secret"));
+    const ask = rig.event("password");
+    expect(ask.factors).toEqual([factor]);
+    rig.server.answerPassword(ask.token, "success");
+    expect(rig.event("success").factors).toEqual([factor, { method: "password" }]);
+  });
+
+  test("only what must follow is taken", () => {
+    const rig = ServerRig.ready();
+    rig.receive(signed(keyOf(1)));
+    rig.server.answerPublickey(rig.event("publickey").token, { partial: ["keyboard-interactive"] });
+    rig.sent();
+    expect(rig.receive(password("secret"), signed(keyOf(2)))).toEqual([
+      "failure keyboard-interactive",
+      "failure keyboard-interactive",
+    ]);
+    expect(rig.events()).toEqual([]);
+  });
+
+  test("a wrong second factor leaves the first", () => {
+    const rig = ServerRig.ready();
+    rig.receive(signed(keyOf(1)));
+    rig.server.answerPublickey(rig.event("publickey").token, { partial: ["password"] });
+    rig.receive(password("wrong"));
+    rig.server.answerPassword(rig.event("password").token, "failure");
+    rig.receive(password("right"));
+    expect(rig.event("password").factors).toHaveLength(1);
+  });
+
+  test("one key is one factor", () => {
+    const rig = ServerRig.ready();
+    rig.receive(signed(keyOf(1)));
+    rig.server.answerPublickey(rig.event("publickey").token, { partial: ["publickey"] });
+    rig.sent();
+    expect(rig.receive(query(keyOf(1)), signed(keyOf(1)))).toEqual(["failure publickey", "failure publickey"]);
+    expect(rig.events()).toEqual([]);
+    rig.receive(signed(keyOf(2)));
+    rig.server.answerPublickey(rig.event("publickey").token, "success");
+    expect(rig.event("success").factors).toHaveLength(2);
+  });
+
+  test("a partial success without a method to follow is the caller's mistake, and leaves the ask open", () => {
+    const rig = ServerRig.ready();
+    rig.receive(password("secret"));
+    const { token } = rig.event("password");
+    expect(() => rig.server.answerPassword(token, { partial: [] })).toThrow(expect.objectContaining({ code: "usage" }));
+    rig.server.answerPassword(token, "failure");
+    expect(rig.sent()).toEqual([`failure ${ALL}`]);
+  });
+});
+
+test("requests sent without waiting are answered in order", () => {
+  const rig = new ServerRig();
+  expect(rig.receive(serviceRequest, request("none"), query(keyOf(1)), password("a"), password("b"))).toEqual([
+    "accept ssh-userauth",
+    `failure ${ALL}`,
+  ]);
+  rig.server.answerQuery(rig.event("query").token, false);
+  expect(rig.event("password").password).toBe("a");
+});
+
+test("what comes after success is ignored (RFC 4252 §5.3)", () => {
+  const rig = ServerRig.ready();
+  rig.receive(password("right"), password("also sent"), signed(keyOf(1)));
+  rig.server.answerPassword(rig.event("password").token, "success");
+  expect(rig.sent()).toEqual(["success"]);
+  rig.event("success");
+  expect(rig.receive(request("none"), password("again"), infoResponse())).toEqual([]);
+  expect(rig.events()).toEqual([]);
+});
+
+/** A small key: what is tested is which algorithm's name goes with it. */
+function rsaKey() {
+  let seed = 1;
+  const random = (length: number): Uint8Array =>
+    Uint8Array.from({ length }, () => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+      return seed >>> 16;
+    });
+  const steps = generateRsa(2048, random);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
