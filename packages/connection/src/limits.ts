@@ -37,7 +37,9 @@ export const defaultConnectionLimits: ConnectionLimits = {
 /** The default limits with some replaced. Throws `usage` when one is no integer from 1 to 2^32 − 1. */
 export function connectionLimits(changes: Partial<ConnectionLimits> = {}): ConnectionLimits {
   const limits = { ...defaultConnectionLimits, ...changes };
-  for (const [name, value] of Object.entries(limits)) {
+  // A session hands over all of its limits: only ours are looked at.
+  for (const name of Object.keys(defaultConnectionLimits) as (keyof ConnectionLimits)[]) {
+    const value = limits[name];
     if (!(Number.isInteger(value) && value >= 1 && value <= 0xffff_ffff))
       throw new SshError("usage", `the limit ${name} must be an integer from 1 to 4294967295, not ${value}`);
   }

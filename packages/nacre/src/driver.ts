@@ -191,6 +191,9 @@ export class Driver {
       case "banner":
         this.#options.banner?.(event.message);
         return;
+      case "instruction":
+        this.#options.banner?.([event.name, event.instruction].filter((text) => text !== "").join("\n"));
+        return;
       case "sign":
       case "password":
       case "change-password":

@@ -274,7 +274,7 @@ export class ClientSession {
       const { auth } = this.#state;
       const event = auth.nextEvent();
       if (event === undefined) {
-        if (auth.signedRequestInFlight && auth.onlyAttempt) this.#sink.sendEarly();
+        if (auth.signedRequestInFlight && (auth.onlyAttempt || this.#bearsEarlyOpen)) this.#sink.sendEarly();
         return undefined;
       }
       switch (event.type) {
@@ -313,6 +313,11 @@ export class ClientSession {
       if (event?.type === "global-reply" && this.#keepalives.delete(event.request)) continue;
       return event;
     }
+  }
+
+  /** OpenSSH answers what it does not expect before login with UNIMPLEMENTED; others may hang up. */
+  get #bearsEarlyOpen(): boolean {
+    return this.#transport.peerVersion?.startsWith("SSH-2.0-OpenSSH_") === true;
   }
 
   #authDeadline(): number | undefined {

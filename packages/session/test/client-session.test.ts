@@ -1,0 +1,258 @@
+import type { TraceRecord } from "@nacre/session";
+import { execRequest, SshError, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
+import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../transport/test/support/random.ts";
+import { algorithms, hostKey, SessionPair, userKey } from "./support/pair.ts";
+
+const exec = (command: string): Uint8Array => execRequest.encode({ command: utf8Encode(command) });
+
+/** Runs a command as soon as the session channel is open, and returns what was told of it. */
+function run(pair: SessionPair, command = "true"): string {
+  const channel = pair.client.connection.openChannel("session");
+  pair.start();
+  pair.client.connection.request(channel, "exec", exec(command), { wantReply: true });
+  pair.pump();
+  return pair
+    .eventsOf("data")
+    .map(({ data }) => utf8DecodeLossy(data))
+    .join("");
+}
+
+describe("a client session", () => {
+  it("logs in and runs a command", () => {
+    const pair = new SessionPair();
+    expect(run(pair, "uname -a")).toBe("ran uname -a\n");
+    expect(pair.events.map(({ type }) => type)).toEqual([
+      "identified",
+      "verify-host-key",
+      "new-keys",
+      "authenticated",
+      "channel-opened",
+      "request-reply",
+      "data",
+      "exit-status",
+      "eof",
+      "channel-closed",
+    ]);
+    expect(pair.eventsOf("verify-host-key")[0]).toMatchObject({
+      algorithm: "ssh-ed25519",
+      hostKey: hostKey.publicKey.blob,
+    });
+  });
+
+  it("has the channel open after one flight that carries service, login and open, four round trips in all", () => {
+    const pair = new SessionPair();
+    run(pair);
+    // Version and KEXINIT · key exchange · NEWKEYS, service, login, open · exec: each answered.
+    expect(pair.flights.map(({ from }) => from)).toEqual([
+      ...["client", "server", "client", "server", "client", "server", "client", "server"],
+      "client", // CHANNEL_CLOSE
+    ]);
+  });
+
+  it("opens nothing early when another login could follow and the server is not known to bear it", () => {
+    const pair = new SessionPair({ server: { refusals: 1 }, client: { password: true } });
+    pair.client.connection.openChannel("session");
+    pair.start();
+    expect(pair.eventsOf("password")).toHaveLength(1);
+    const opens = pair.server.events.filter((event) => event.type === "message" && event.payload[0] === 90);
+    expect(opens).toEqual([]);
+    expect(pair.error).toBeUndefined();
+  });
+
+  it("opens again what was opened early with a login that failed", () => {
+    const messages: string[] = [];
+    const pair = new SessionPair({
+      server: { refusals: 1, password: "sesame", softwareVersion: "OpenSSH_10.0" },
+      client: {
+        password: true,
+        trace: (record) => record.type === "packet" && messages.push(`${record.direction} ${record.message}`),
+      },
+      onEvent: (event) => event.type === "password" && pair.client.auth.answerPassword(event.token, "sesame"),
+    });
+    expect(run(pair, "after all")).toBe("ran after all\n");
+    const opens = messages.filter((message) => /CHANNEL_OPEN$|UNIMPLEMENTED|USERAUTH_(FAILURE|SUCCESS)/.test(message));
+    expect(opens).toEqual([
+      "sent SSH_MSG_CHANNEL_OPEN",
+      "received SSH_MSG_USERAUTH_FAILURE",
+      "received SSH_MSG_UNIMPLEMENTED",
+      "received SSH_MSG_USERAUTH_SUCCESS",
+      "sent SSH_MSG_CHANNEL_OPEN",
+    ]);
+  });
+
+  it("tells the peer why it ends", () => {
+    const pair = new SessionPair();
+    run(pair);
+    pair.client.disconnect(new SshError("closed", "done here"));
+    pair.pump();
+    expect(pair.error).toMatchObject({ code: "closed", message: "done here" });
+    expect(pair.server.events.at(-1)).toMatchObject({ type: "closed", error: { code: "disconnected" } });
+    expect(pair.client.nextEvent()).toBeUndefined();
+    expect(pair.client.deadline()).toBeUndefined();
+  });
+
+  it("agrees on new keys when asked, while a command goes on", () => {
+    const pair = new SessionPair();
+    run(pair);
+    pair.client.rekey();
+    const channel = pair.client.connection.openChannel("session");
+    pair.pump();
+    pair.client.connection.request(channel, "exec", exec("again"), { wantReply: true });
+    pair.pump();
+    expect(pair.eventsOf("new-keys").map(({ initial }) => initial)).toEqual([true, false]);
+    expect(utf8DecodeLossy(pair.eventsOf("data")[1]!.data)).toBe("ran again\n");
+  });
+});
+
+describe("whatever the chunks", () => {
+  const whole = ((): string[] => {
+    const pair = new SessionPair();
+    run(pair, "same");
+    return pair.events.map((event) =>
+      JSON.stringify(event, (_, value: unknown) => (ArrayBuffer.isView(value) ? String(value) : value)),
+    );
+  })();
+
+  it.each([1, 2, 3, 7, 16, 61])("pieces of %i bytes give the same events", (size) => {
+    const cut = (bytes: Uint8Array): Uint8Array[] => {
+      const pieces: Uint8Array[] = [];
+      for (let i = 0; i < bytes.length; i += size) pieces.push(bytes.subarray(i, i + size));
+      return pieces;
+    };
+    const pair = new SessionPair({ tamper: (_, bytes) => cut(bytes) });
+    run(pair, "same");
+    const events = pair.events.map((event) =>
+      JSON.stringify(event, (_, value: unknown) => (ArrayBuffer.isView(value) ? String(value) : value)),
+    );
+    expect(events).toEqual(whole);
+  });
+});
+
+describe("time", () => {
+  it("a server that does not finish authentication in time is left", () => {
+    const pair = new SessionPair({ server: { ignore: [50] }, client: { limits: { authTimeout: 5000 } } });
+    pair.start();
+    expect(pair.client.deadline()).toBe(5000);
+    pair.client.tick(4999);
+    expect(pair.pump().error).toBeUndefined();
+    pair.client.tick(5000);
+    expect(pair.pump().error?.code).toBe("auth-timeout");
+  });
+
+  it("the clock of authentication stands while the application is asked", () => {
+    const pair = new SessionPair({
+      client: { identities: [{ publicKey: userKey.publicKey }], limits: { authTimeout: 5000 } },
+    });
+    pair.start();
+    const ask = pair.eventsOf("sign")[0]!;
+    pair.client.tick(60_000);
+    expect(pair.pump().error).toBeUndefined();
+    pair.client.auth.answerSignature(ask.token, userKey.sign(ask.algorithm, ask.data, seededRandom(3)));
+    pair.client.tick(60_001);
+    expect(pair.pump().eventsOf("authenticated")).toHaveLength(1);
+  });
+
+  it("a silent peer is asked whether it is there, and left when it never answers", () => {
+    const pair = new SessionPair({ client: { limits: { keepaliveInterval: 1000, keepaliveCount: 2 } } });
+    run(pair);
+    expect(pair.client.deadline()).toBe(1000);
+    // It answers: nothing happens.
+    pair.client.tick(1000);
+    pair.pump();
+    expect(pair.flights.slice(-2).map(({ from }) => from)).toEqual(["client", "server"]);
+    expect(pair.client.deadline()).toBe(2000);
+    // Its bytes no longer arrive.
+    for (const now of [2000, 3000, 4000]) {
+      pair.client.tick(now);
+      pair.drain();
+    }
+    expect(pair.error).toMatchObject({ code: "keepalive-timeout", culprit: "peer" });
+    expect(pair.eventsOf("global-reply")).toEqual([]);
+  });
+
+  it("without keepalive an idle session waits for nothing but the next rekey", () => {
+    const pair = new SessionPair({ client: { limits: { keepaliveInterval: 0 } } });
+    run(pair);
+    expect(pair.client.deadline()).toBe(3_600_000);
+  });
+});
+
+describe("the trace", () => {
+  it("names every packet of a session, and shows no secret", () => {
+    const records: TraceRecord[] = [];
+    const secret = "correct horse battery staple";
+    const pair = new SessionPair({
+      client: { identities: [], password: true, trace: (record) => records.push(record) },
+      onEvent: (event) => {
+        if (event.type !== "password") return false;
+        pair.client.auth.answerPassword(event.token, secret);
+        return true;
+      },
+    });
+    pair.start();
+    expect(pair.error?.code).toBe("auth-failed");
+    expect(JSON.stringify(records)).not.toContain(secret);
+    const lines = records.map((record) => {
+      if (record.type === "identification") return record.line;
+      return record.type === "negotiated"
+        ? record.summary
+        : `${record.direction} ${record.sequenceNumber} ${record.message}`;
+    });
+    expect(lines.slice(0, 10)).toEqual([
+      expect.stringMatching(/^SSH-2\.0-Nacre_/),
+      "sent 0 SSH_MSG_KEXINIT",
+      "SSH-2.0-TestServer",
+      "received 0 SSH_MSG_KEXINIT",
+      "sent 1 SSH_MSG_KEX_ECDH_INIT",
+      "received 1 SSH_MSG_KEX_ECDH_REPLY",
+      "sent 2 SSH_MSG_NEWKEYS",
+      "kex=curve25519-sha256 hostkey=ssh-ed25519 cipher=chacha20-poly1305@openssh.com mac=(in the cipher) strict",
+      "received 2 SSH_MSG_NEWKEYS",
+      // Strict key exchange: both count from 0 again.
+      "received 0 SSH_MSG_EXT_INFO",
+    ]);
+  });
+
+  it("escapes what comes from the peer and says what is malformed", async () => {
+    const { describeMessage } = await import("../src/describe.ts");
+    const context = { kex: undefined, auth: undefined };
+    const banner = Uint8Array.of(53, 0, 0, 0, 2, 0x1b, 0x5b, 0, 0, 0, 0);
+    expect(describeMessage(banner, context)).toEqual({ message: "SSH_MSG_USERAUTH_BANNER", summary: "\\x1b[" });
+    expect(describeMessage(Uint8Array.of(53, 9), context)).toEqual({
+      message: "SSH_MSG_USERAUTH_BANNER",
+      summary: "(malformed)",
+    });
+    expect(describeMessage(Uint8Array.of(222), context)).toEqual({ message: "message 222", summary: "" });
+    expect(describeMessage(new Uint8Array(), context)).toEqual({ message: "message 0", summary: "" });
+  });
+});
+
+describe("the key log", () => {
+  it("gets the client's cookie and the secret of each key exchange", () => {
+    const lines: { cookie: Uint8Array; secret: Uint8Array }[] = [];
+    const pair = new SessionPair({ client: { keyLog: (cookie, secret) => lines.push({ cookie, secret }) } });
+    run(pair);
+    pair.client.rekey();
+    pair.pump();
+    expect(lines).toHaveLength(2);
+    expect(lines[0]!.cookie).toEqual(seededRandom(1)(16));
+    expect(lines[0]!.secret.length).toBeGreaterThan(28);
+    expect(lines[0]!.secret).not.toEqual(lines[1]!.secret);
+  });
+});
+
+describe("the caller's mistakes", () => {
+  it("an answer to authentication outside of it", () => {
+    const pair = new SessionPair();
+    expect(() => pair.client.auth).toThrow(expect.objectContaining({ code: "usage" }));
+    run(pair);
+    expect(() => pair.client.auth).toThrow(expect.objectContaining({ code: "usage" }));
+  });
+
+  it("no algorithms at all", () => {
+    const pair = new SessionPair({ client: { algorithms: { ...algorithms, kex: [] } } });
+    pair.start();
+    expect(pair.error?.code).toBe("no-common-algorithm");
+  });
+});
