@@ -57,7 +57,7 @@ describe("the peer's identification", () => {
         let before = 0;
         let found: Identification | undefined;
         for (let i = 0; found === undefined; i++) {
-          before = cuts[i];
+          before = cuts.at(i)!;
           found = reader.receive(bytes.subarray(cuts[i], cuts[i + 1]));
         }
         expect([found.line, before + found.consumed]).toEqual(["SSH-2.0-a b", 24]);

@@ -155,7 +155,7 @@ function twin(client: KexInit, server: KexInit): NegotiatedNames | undefined {
     return mac === undefined ? undefined : { cipher, mac, compression, language };
   });
   if (ways[0] === undefined || ways[1] === undefined) return undefined;
-  return { kex, hostKey: hostKeysInCommon[0], clientToServer: ways[0], serverToClient: ways[1] };
+  return { kex, hostKey: hostKeysInCommon.at(0)!, clientToServer: ways[0], serverToClient: ways[1] };
 }
 
 function first(ours: readonly string[], theirs: readonly string[]): string | undefined {

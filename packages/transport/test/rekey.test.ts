@@ -138,12 +138,10 @@ describe("under load", () => {
           })
             .connect()
             .enterConnection();
-          const ends = [pair.client, pair.server] as const;
-          const sent = [0, 0];
+          const sent = { client: 0, server: 0 };
           for (let turn = 0; turn < 200; turn++) {
-            const way = pick(2);
-            const [from, to] = way === 0 ? ends : [pair.server, pair.client];
-            from.transport.write(numbered(sent[way]++, pick(200)));
+            const [from, to] = pick(2) === 0 ? [pair.client, pair.server] : [pair.server, pair.client];
+            from.transport.write(numbered(sent[from.name]++, pick(200)));
             if (pick(30) === 0) from.transport.requestRekey();
             // One way at a time, so that messages cross on their way in every manner.
             if (!slow || pick(3) === 0) {
@@ -154,8 +152,8 @@ describe("under load", () => {
           }
           pair.pump();
           expect([pair.client.error, pair.server.error]).toEqual([undefined, undefined]);
-          expect(pair.server.messages).toHaveLength(sent[0]);
-          expect(pair.client.messages).toHaveLength(sent[1]);
+          expect(pair.server.messages).toHaveLength(sent.client);
+          expect(pair.client.messages).toHaveLength(sent.server);
           inOrder(pair.server);
           inOrder(pair.client);
           expect(exchanges(pair.client)).toBeGreaterThan(1);

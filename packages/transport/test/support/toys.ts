@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { KexMethod, KexSecret } from "@nacre/kex";
 import type { PublicKey, SignatureAlgorithm } from "@nacre/keys";
-import type { CipherAlgorithm, DirectionKeys, PacketOpener } from "@nacre/packet";
+import type { CipherAlgorithm, DirectionKeys, MacAlgorithm, PacketOpener } from "@nacre/packet";
 import type { TransportAlgorithms } from "@nacre/transport";
 import {
   bytesToBigInt,
@@ -114,6 +114,15 @@ function tag(keys: DirectionKeys, sequenceNumber: number, packet: Uint8Array): U
   const number = new Writer().uint32(sequenceNumber).finish();
   return sha256(concatBytes(keys.key, keys.iv, keys.macKey, number, packet)).subarray(0, 16);
 }
+
+/** A name and lengths, for {@link toyCipher} with `aead: false`, which makes its own tags. */
+export const toyMac: MacAlgorithm = {
+  name: "toy-mac",
+  keyLength: 20,
+  tagLength: 16,
+  etm: true,
+  create: () => ({ compute: () => {} }),
+};
 
 export const toyAlgorithms: TransportAlgorithms = {
   kex: [toyKex()],

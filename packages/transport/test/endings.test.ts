@@ -1,0 +1,392 @@
+import type { TransportEvent, TransportOptions } from "@nacre/transport";
+import {
+  concatBytes,
+  type KexInit,
+  SSH_MSG_DEBUG,
+  SSH_MSG_DISCONNECT,
+  SSH_MSG_UNIMPLEMENTED,
+  SshError,
+  utf8Encode,
+} from "@nacre/wire";
+import { describe, expect, test } from "vitest";
+import { Pair } from "./support/pair.ts";
+import { RawPeer, rawKexInit } from "./support/raw-peer.ts";
+import { toyAlgorithms, toyCipher, toyKex, toyMac, toySignature } from "./support/toys.ts";
+
+const limits = { preBannerLines: 3, preBannerBytes: 40, kexTimeout: 1000 };
+
+describe("identification", () => {
+  test("lines before it are taken from a server, up to the limits and no further", () => {
+    const long = `${"x".repeat(38)}\r\n`;
+    const peer = new RawPeer("server", { limits }).sendRaw(`hello\r\n${long}\r\n`).handshake();
+    expect(peer.error).toBeUndefined();
+    expect(peer.transport.peerVersion).toBe("SSH-2.0-Raw");
+    expect(new RawPeer("server", { limits }).sendRaw("1\r\n2\r\n3\r\n4\r\n").error).toMatchObject({
+      code: "banner-limit",
+    });
+    expect(new RawPeer("server", { limits }).sendRaw(`x${long}`).error).toMatchObject({ code: "banner-limit" });
+    expect(new RawPeer("client", { limits }).sendRaw("hello\r\n").error).toMatchObject({ code: "not-ssh" });
+  });
+
+  test.each([
+    ["an HTTP server", "server", "HTTP/1.1 400 Bad Request\r\n\r\n<html>\0", "not-ssh", "HTTP/1.1 400 Bad Request"],
+    ["a TLS alert", "server", Uint8Array.of(0x15, 3, 1, 0, 2, 2, 40), "not-ssh", "\\x15\\x03\\x01\\x00"],
+    ["a browser", "client", "GET / HTTP/1.1\r\n", "not-ssh", '"G"'],
+    ["SSH 1.5", "server", "SSH-1.5-Old\r\n", "protocol-version", "1.5"],
+    ["a very long identification", "server", `SSH-2.0-${"x".repeat(300)}`, "banner-limit", "255"],
+  ] as const)("%s is told apart, and gets no packet back", (_, role, text, code, excerpt) => {
+    const peer = new RawPeer(role).sendRaw(text);
+    expect(peer.error).toMatchObject({ code, message: expect.stringContaining(excerpt) });
+    expect(peer.numbers).toEqual([20]);
+  });
+
+  test.each([
+    ["", "connection-lost"],
+    ["220 mail.example.com ESMTP\r\n", "not-ssh"],
+    ["SSH-2.0-Ra", "not-ssh"],
+  ])("a connection that ends after %j", (text, code) => {
+    const peer = new RawPeer("server").sendRaw(text);
+    peer.transport.end();
+    expect(peer.turn().error).toMatchObject({ code });
+  });
+
+  test("one that drips runs into the time limit, which tells what came", () => {
+    const peer = new RawPeer("server", { limits });
+    const text = utf8Encode("220 smtp\r\n");
+    for (let i = 0; i < text.length; i++) {
+      peer.transport.tick(i * 99);
+      peer.sendRaw(text.subarray(i, i + 1));
+    }
+    expect(peer.transport.deadline()).toBe(1000);
+    peer.transport.tick(1000);
+    expect(peer.turn().error).toMatchObject({
+      code: "kex-timeout",
+      message: 'The server did not identify itself in 1000 ms. It sent "220 smtp"',
+    });
+    const silent = new RawPeer("server", { limits });
+    silent.transport.tick(1000);
+    expect(silent.turn().error?.message).toContain("It sent nothing");
+  });
+
+  test("our own must be one that can be sent", () => {
+    expect(() => new Pair({ client: { softwareVersion: "a b" } })).toThrow(expect.objectContaining({ code: "usage" }));
+  });
+});
+
+describe("the first key exchange", () => {
+  test.each([0, 1, 2])("that stalls after step %i runs into the time limit", (steps) => {
+    const peer = new RawPeer("server", { limits }).identify();
+    if (steps > 0) peer.sendInit();
+    if (steps > 1) peer.replyKex();
+    peer.transport.tick(999);
+    expect(peer.turn().error).toBeUndefined();
+    peer.transport.tick(1000);
+    expect(peer.turn().error).toMatchObject({ code: "kex-timeout", culprit: "peer" });
+    expect(SSH_MSG_DISCONNECT.decode(peer.last(1)).reasonCode).toBe(3);
+    expect(peer.transport.deadline()).toBeUndefined();
+  });
+
+  test("is over in time when it is over", () => {
+    const peer = new RawPeer("server", { limits }).handshake();
+    expect(peer.transport.deadline()).toBe(3_600_000);
+    peer.transport.tick(3_000_000);
+    expect(peer.turn().error).toBeUndefined();
+  });
+
+  test.each<[keyof KexInit, RegExp]>([
+    ["kexAlgorithms", /key exchange method: the client offers toy-kex; the server offers x, y/],
+    ["serverHostKeyAlgorithms", /host key algorithm/],
+    ["encryptionAlgorithmsClientToServer", /cipher from client to server/],
+    ["encryptionAlgorithmsServerToClient", /cipher from server to client/],
+    ["macAlgorithmsClientToServer", /MAC from client to server: the client offers none/],
+    ["macAlgorithmsServerToClient", /MAC from server to client/],
+    ["compressionAlgorithmsClientToServer", /compression from client to server/],
+    ["compressionAlgorithmsServerToClient", /compression from server to client/],
+  ])("nothing in common in %s", (list, message) => {
+    const aead = !list.startsWith("mac");
+    // Our MACs are none until the other direction needs one to agree on.
+    const macs = list === "macAlgorithmsServerToClient" ? [toyMac] : [];
+    const algorithms = { ...toyAlgorithms, ciphers: [toyCipher("toy-aead", { aead })], macs };
+    const peer = new RawPeer("server", { algorithms, strict: false }).identify();
+    peer.sendInit({ macAlgorithmsClientToServer: ["toy-mac"], [list]: ["x", "y"] });
+    expect(peer.error).toMatchObject({ code: "no-common-algorithm", message: expect.stringMatching(message) });
+    expect(SSH_MSG_DISCONNECT.decode(peer.last(1)).reasonCode).toBe(3);
+  });
+
+  test("a malformed KEXINIT, NEWKEYS or method message is fatal", () => {
+    const trailing = concatBytes(Uint8Array.of(21), new Uint8Array(1));
+    expect(new RawPeer("server").identify().send(Uint8Array.of(20, 1)).error).toMatchObject({
+      code: "malformed-message",
+    });
+    const peer = new RawPeer("server").identify().sendInit().replyKex();
+    expect(peer.newKeys(trailing).error).toMatchObject({ code: "malformed-message" });
+    expect(new RawPeer("client").identify().sendInit().send(Uint8Array.of(30, 0)).error).toMatchObject({
+      code: "malformed-message",
+    });
+  });
+
+  test("a second KEXINIT in the middle of one is fatal", () => {
+    expect(new RawPeer("server", { strict: false }).identify().sendInit().sendInit().error).toMatchObject({
+      code: "unexpected-message",
+    });
+  });
+});
+
+describe("guesses (RFC 4253 §7)", () => {
+  const twoMethods = { ...toyAlgorithms, kex: [toyKex("toy-kex"), toyKex("other-kex")] };
+
+  /** The first packets of a client that guesses, and whether it came through. */
+  function clientGuess(server: Partial<TransportOptions>): { numbers: number[]; pair: Pair } {
+    const numbers: number[] = [];
+    const trace = {
+      packet: ({ direction, payload }: { direction: string; payload: Uint8Array }) =>
+        void (direction === "sent" && numbers.push(payload[0] ?? -1)),
+      identification: () => {},
+    };
+    const pair = new Pair({
+      client: { guess: true, algorithms: twoMethods, trace },
+      server: { algorithms: twoMethods, ...server },
+    });
+    return { numbers, pair: pair.connect() };
+  }
+
+  test("a right one of ours saves the round trip", () => {
+    const { numbers, pair } = clientGuess({});
+    expect(numbers).toEqual([20, 30, 21]);
+    expect(pair.client.eventsOf("keys-complete")).toHaveLength(1);
+    expect(new RawPeer("server", { guess: true }).numbers).toEqual([20, 30]);
+  });
+
+  test.each([
+    ["method", { algorithms: { ...twoMethods, kex: [toyKex("other-kex"), toyKex("toy-kex")] } }],
+    [
+      "host key algorithm",
+      { algorithms: { ...twoMethods, hostKeys: [toySignature("other-sig"), toySignature()] }, hostKeys: undefined },
+    ],
+  ])("a wrong one, by the %s, is sent anew and ignored once", (_, change) => {
+    const keyed = {
+      format: "toy-key",
+      blob: utf8Encode("\0\0\0\u0007toy-key"),
+      bits: 1,
+      algorithms: [toySignature("other-sig"), toySignature()],
+    };
+    const { numbers, pair } = clientGuess({ ...change, hostKeys: [keyed] });
+    expect(numbers).toEqual([20, 30, 30, 21]);
+    expect([pair.client.error, pair.server.error]).toEqual([undefined, undefined]);
+    expect(pair.server.eventsOf("sign-exchange-hash")).toHaveLength(1);
+    expect(pair.client.transport.sessionId).toEqual(pair.server.transport.sessionId);
+  });
+
+  test("a wrong one of a client's is ignored exactly once, whatever is in it", () => {
+    const wrong = { firstKexPacketFollows: true, serverHostKeyAlgorithms: ["unknown", "toy-sig"] };
+    const peer = new RawPeer("client")
+      .identify()
+      .sendInit(wrong)
+      .send(Uint8Array.of(34, 1, 2, 3));
+    expect(peer.error).toBeUndefined();
+    expect(peer.startKex().newKeys().events.at(-1)).toMatchObject({ type: "keys-complete" });
+    const twice = new RawPeer("client").identify().sendInit(wrong).send(Uint8Array.of(30)).send(Uint8Array.of(30));
+    expect(twice.error).toMatchObject({ code: "malformed-message" });
+  });
+
+  test("a wrong one of a server's is ignored too, though no method of ours has one", () => {
+    const wrong = { firstKexPacketFollows: true, kexAlgorithms: ["unknown", "toy-kex"] };
+    const peer = new RawPeer("server", { strict: false }).identify().sendInit(wrong).send(Uint8Array.of(40));
+    expect(peer.replyKex().newKeys().error).toBeUndefined();
+  });
+
+  test("a right one of a client's is taken", () => {
+    const peer = new RawPeer("client").identify().sendInit({ firstKexPacketFollows: true }).startKex().newKeys();
+    expect(peer.error).toBeUndefined();
+  });
+
+  test("a wrong one does not open the door for other messages", () => {
+    const wrong = { ...rawKexInit, firstKexPacketFollows: true, kexAlgorithms: ["unknown", "toy-kex"] };
+    const peer = new RawPeer("client", { strict: false }).identify().sendInit(wrong).send(Uint8Array.of(50));
+    expect(peer.error).toMatchObject({ code: "unexpected-message" });
+  });
+});
+
+/** What the peer is told when the connection ends with that error. */
+function said(error: SshError): { reasonCode: number; description: string } {
+  const peer = new RawPeer("server").handshake();
+  peer.transport.disconnect(error);
+  expect(peer.turn().error).toBe(error);
+  return SSH_MSG_DISCONNECT.decode(peer.last(1));
+}
+
+describe("the end", () => {
+  test("the peer's DISCONNECT comes out with its text escaped and cut", () => {
+    const peer = new RawPeer("server").handshake();
+    const description = `\x1b[2Jbye\u202e${"x".repeat(2000)}`;
+    peer.send(SSH_MSG_DISCONNECT.encode({ reasonCode: 12, description, languageTag: "" }));
+    expect(peer.error).toMatchObject({ code: "disconnected", culprit: "peer" });
+    expect(peer.error?.message).toMatch(
+      /^The server ended the connection: \\x1b\[2Jbye\\u\{202e\}x{400,500}… \(reason 12, TOO_MANY_CONNECTIONS\)$/,
+    );
+    expect(peer.numbers).not.toContain(1);
+  });
+
+  test("a DISCONNECT is taken in the middle of a strict key exchange, with any reason", () => {
+    const goodbye = SSH_MSG_DISCONNECT.encode({ reasonCode: 4711, description: "", languageTag: "" });
+    expect(new RawPeer("server").identify().sendInit().send(goodbye).error?.message).toBe(
+      "The server ended the connection: no text (reason 4711)",
+    );
+  });
+
+  test("our own goodbye carries the reason, and keeps to itself what concerns our side", () => {
+    expect(said(new SshError("closed", "the program at /home/alice is done"))).toMatchObject({
+      reasonCode: 11,
+      description: "closed",
+    });
+    expect(said(new SshError("window-exceeded", "10 bytes too many"))).toMatchObject({
+      reasonCode: 2,
+      description: "10 bytes too many",
+    });
+    expect(said(new SshError("host-key-changed", "see /home/alice/.ssh/known_hosts"))).toMatchObject({
+      reasonCode: 9,
+      description: "host key not accepted",
+    });
+  });
+
+  test("nothing is sent or taken after it, and it is told once", () => {
+    const peer = new RawPeer("server").handshake();
+    peer.transport.enter("connection");
+    const bye = new SshError("closed", "done");
+    peer.transport.disconnect(bye);
+    peer.turn();
+    const count = peer.received.length;
+    peer.transport.write(Uint8Array.of(80));
+    peer.transport.begin(4).fill(80);
+    peer.transport.commit();
+    peer.transport.requestRekey();
+    peer.transport.disconnect(new SshError("aborted", "again"));
+    peer.transport.tick(1e12);
+    peer.transport.end();
+    peer.transport.enter("connection");
+    peer.sendOnly(Uint8Array.of(94, 1));
+    peer.turn();
+    expect(peer.received).toHaveLength(count);
+    expect(peer.events.filter(({ type }) => type === "closed")).toEqual([{ type: "closed", error: bye }]);
+    expect(peer.events.at(-1)).toEqual({ type: "closed", error: bye });
+    expect(peer.transport.wantsInput).toBe(false);
+    expect(peer.transport.deadline()).toBeUndefined();
+    expect(peer.transport.pending).toBe(0);
+  });
+
+  test("events that came before it are told before it", () => {
+    const peer = new RawPeer("server").identify().sendInit();
+    peer.silent = true;
+    peer.replyKex().newKeys();
+    const ask = peer.events.at(-1);
+    if (ask?.type !== "verify-host-key") throw new Error("not asked");
+    peer.transport.answerHostKey(ask.token, true);
+    peer.transport.disconnect(new SshError("closed", "done"));
+    const told: TransportEvent["type"][] = [];
+    for (let event = peer.transport.nextEvent(); event !== undefined; event = peer.transport.nextEvent())
+      told.push(event.type);
+    expect(told).toEqual(["new-keys", "closed"]);
+  });
+
+  test("before the peer has identified itself, an application that gives up still says goodbye", () => {
+    const peer = new RawPeer("server");
+    peer.transport.disconnect(new SshError("aborted", "given up"));
+    expect(peer.turn().numbers).toEqual([20, 1]);
+  });
+
+  test("a stream that ends without goodbye, or in the middle of a packet", () => {
+    const peer = new RawPeer("server").handshake();
+    peer.transport.end();
+    expect(peer.turn().error).toMatchObject({
+      code: "connection-lost",
+      message: expect.stringContaining("without saying"),
+    });
+    const cut = new RawPeer("server").handshake().sendRaw(new Uint8Array(3));
+    cut.transport.end();
+    expect(cut.turn().error?.message).toContain("in the middle of a packet");
+    expect(cut.numbers).not.toContain(1);
+  });
+
+  test("a changed packet is a MAC error, and says nothing else", () => {
+    const peer = new RawPeer("server")
+      .handshake()
+      .sendRaw(concatBytes(Uint8Array.of(0, 0, 0, 16, 4), new Uint8Array(31)));
+    expect(peer.error).toMatchObject({ code: "mac-mismatch" });
+    expect(SSH_MSG_DISCONNECT.decode(peer.last(1))).toMatchObject({ reasonCode: 5 });
+  });
+
+  test("a packet beyond the limit is refused by its length alone", () => {
+    const peer = new RawPeer("server", { limits: { maxPacketLength: 40_000 } }).identify();
+    expect(peer.sendRaw(Uint8Array.of(0, 0, 0xa0, 0, 0, 0, 0, 0)).error).toMatchObject({ code: "packet-length" });
+  });
+});
+
+function keyLog(): void {
+  throw new Error("disk full");
+}
+
+describe("a trace or key log that throws", () => {
+  test("ends the connection in order", () => {
+    const peer = new RawPeer("server", { keyLog }).identify().sendInit().replyKex();
+    expect(peer.error).toMatchObject({ code: "internal", message: expect.stringContaining("disk full") });
+    expect(peer.goodbye).toBe("internal");
+  });
+});
+
+describe("what the caller must not do", () => {
+  const usage = expect.objectContaining({ code: "usage" });
+
+  test("start twice, receive before it, or begin the connection protocol before there are keys", () => {
+    const { client } = new Pair();
+    expect(() => client.transport.receive(new Uint8Array(1))).toThrow(usage);
+    expect(client.transport.nextEvent()).toBeUndefined();
+    expect(client.transport.deadline()).toBeUndefined();
+    client.transport.start(0);
+    expect(() => client.transport.start(0)).toThrow(usage);
+    client.transport.enter("auth");
+    expect(() => client.transport.enter("connection")).toThrow(usage);
+  });
+});
+
+describe("general messages (RFC 4253 §11)", () => {
+  test("UNIMPLEMENTED and DEBUG come out as events, IGNORE does not", () => {
+    const peer = new RawPeer("server").handshake();
+    const before = peer.events.length;
+    peer.send(SSH_MSG_UNIMPLEMENTED.encode({ sequenceNumber: 4 }));
+    peer.send(SSH_MSG_DEBUG.encode({ alwaysDisplay: true, message: "hi\x1b", languageTag: "" }));
+    peer.send(Uint8Array.of(2, 0, 0, 0, 0));
+    expect(peer.events.slice(before)).toEqual([
+      { type: "unimplemented", sequenceNumber: 4 },
+      { type: "debug", alwaysDisplay: true, message: "hi\x1b" },
+    ]);
+    expect(peer.send(Uint8Array.of(2, 0, 0, 0, 9)).error).toMatchObject({ code: "malformed-message" });
+  });
+
+  test("what is not known is answered with its sequence number", () => {
+    const peer = new RawPeer("server", { strict: false }).handshake().send(Uint8Array.of(199));
+    expect(SSH_MSG_UNIMPLEMENTED.decode(peer.last(3))).toEqual({ sequenceNumber: 3 });
+    const strict = new RawPeer("server")
+      .handshake()
+      .send(Uint8Array.of(2, 0, 0, 0, 0))
+      .send(Uint8Array.of(120));
+    expect(SSH_MSG_UNIMPLEMENTED.decode(strict.last(3))).toEqual({ sequenceNumber: 1 });
+  });
+
+  test("a number that the peer did not understand is the one that was foretold", () => {
+    const pair = new Pair().connect();
+    pair.client.transport.write(Uint8Array.of(5, 0));
+    const foretold = pair.client.transport.nextSequenceNumber;
+    pair.client.transport.write(Uint8Array.of(90, 1));
+    pair.pump();
+    expect(pair.client.eventsOf("unimplemented")).toEqual([{ type: "unimplemented", sequenceNumber: foretold }]);
+    expect(pair.server.error).toBeUndefined();
+  });
+
+  test("the method of a login decides what 60 means", () => {
+    const peer = new RawPeer("server").handshake();
+    peer.transport.setAuthMethod("publickey");
+    expect(peer.send(Uint8Array.of(60, 1)).events.at(-1)).toEqual({ type: "message", payload: Uint8Array.of(60, 1) });
+    peer.transport.setAuthMethod(undefined);
+    expect(peer.send(Uint8Array.of(60, 1)).error).toMatchObject({ code: "unexpected-message" });
+  });
+});
