@@ -65,7 +65,7 @@ describe.each(SUITES)("$name", (suite) => {
           const reader = readerFor(suite, keys);
           const got: Uint8Array[] = [];
           for (let at = 0, i = 0; at < bytes.length; i++) {
-            const size = Math.max(chunks[i % chunks.length], 50);
+            const size = Math.max(chunks[i % chunks.length] ?? 0, 50);
             const chunk = bytes.slice(at, at + size);
             reader.push(chunk);
             chunk.fill(0);

@@ -35,7 +35,7 @@ const SMALL_ORDER = [
   "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 ].flatMap((hex) => {
   const high = fromHex(hex);
-  high[31] |= 0x80;
+  high[31] = (high[31] ?? 0) | 0x80;
   return [hex, Buffer.from(high).toString("hex")];
 });
 

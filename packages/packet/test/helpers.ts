@@ -54,7 +54,7 @@ export function toyCipher(shape: {
       ...shape,
       seal: (sequenceNumber, slab, offset, length) => {
         slab.fill(tag(slab, offset, offset + length), offset + length, offset + length + shape.tagLength);
-        for (let i = offset + 4; i < offset + length; i++) slab[i] = slab[i] + sequenceNumber;
+        for (let i = offset + 4; i < offset + length; i++) slab[i] = (slab[i] ?? 0) + sequenceNumber;
       },
     },
     opener: {
@@ -63,7 +63,7 @@ export function toyCipher(shape: {
       readLength: (_sequenceNumber, slab, offset) => new DataView(slab.buffer).getUint32(slab.byteOffset + offset),
       open: (sequenceNumber, slab, offset, length) => {
         if (shape.fresh) return slab.slice(offset + 4, offset + length).map((byte) => byte - sequenceNumber);
-        for (let i = offset + 4; i < offset + length; i++) slab[i] = slab[i] - sequenceNumber;
+        for (let i = offset + 4; i < offset + length; i++) slab[i] = (slab[i] ?? 0) - sequenceNumber;
         return slab.subarray(offset + 4, offset + length);
       },
     },
@@ -72,6 +72,6 @@ export function toyCipher(shape: {
 
 function tag(slab: Uint8Array, start: number, end: number): number {
   let sum = 0;
-  for (let i = start; i < end; i++) sum = (sum + slab[i]) & 0xff;
+  for (let i = start; i < end; i++) sum = (sum + (slab[i] ?? 0)) & 0xff;
   return sum;
 }

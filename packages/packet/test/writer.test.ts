@@ -15,7 +15,7 @@ describe("the layout of a packet (RFC 4253 §6)", () => {
         expect(packet.length % 8).toBe(0);
         expect(packet.length).toBeGreaterThanOrEqual(16);
         expect(length(packet)).toBe(packet.length - 4);
-        const padding = packet[4];
+        const padding = packet[4] ?? 0;
         expect(padding).toBeGreaterThanOrEqual(4);
         expect(padding).toBeLessThan(12);
         expect(packet.length).toBe(5 + size + padding);
