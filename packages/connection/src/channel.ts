@@ -213,7 +213,6 @@ export class Channel {
   }
 
   receiveAdjust(bytes: number): void {
-    if (this.#state.kind === "closed") return;
     const state = this.#heard("SSH_MSG_CHANNEL_WINDOW_ADJUST");
     if (state.kind === "closing" || state.outgoing.kind === "ended") return;
     const window = state.outgoing.window + bytes;

@@ -270,8 +270,9 @@ describe("after an error of the peer", () => {
     const side = new Side("client", { allowed: ["x11"] });
     const channel = side.session();
     const [asked] = side.hears(open("x11"));
-    side.connection.write(channel, new Uint8Array(5000));
-    side.sink.take();
+    side.sink.held = true;
+    side.connection.write(channel, new Uint8Array(5));
+    side.sink.held = false;
     expect(errorCode(side.hears(data(channel, 1), new Uint8Array([94]), data(channel, 1)))).toBe("malformed-message");
     expect(side.hears(data(channel, 1), open("x11"))).toEqual([]);
     side.connection.flush();
