@@ -202,9 +202,13 @@ export class Transport implements PacketSink {
     this.#fail(error);
   }
 
-  /** Whether more input is of use now: not while an ask is open. */
+  /**
+   * Whether more input is of use now: not while an ask is open and a packet's worth waits already. Until then reading goes on, so
+   * that a peer that goes away meanwhile is noticed.
+   */
   get wantsInput(): boolean {
-    return !this.#ended && this.#stage.name !== "closed" && !this.#exchange.asking;
+    const enough = this.#exchange.asking && this.#reader.buffered >= this.#limits.maxPacketLength;
+    return !this.#ended && this.#stage.name !== "closed" && !enough;
   }
 
   /** Exchange hash of the first key exchange, once we are sure of it (RFC 4253 §7.2). */

@@ -1,0 +1,412 @@
+import type { Connection } from "@nacre/connection";
+import { fingerprint } from "@nacre/keys";
+import { exitSignal, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
+import { connect, pinnedHostKey, SshError } from "nacre";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { connected, hostKey, StreamServer, welcome } from "./support/host.ts";
+
+const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
+
+function finish(connection: Connection, channel: number, status = 0): void {
+  connection.request(channel, "exit-status", Uint8Array.of(0, 0, 0, status), { wantReply: false });
+  connection.sendEof(channel);
+  connection.close(channel);
+}
+
+async function text(stream: ReadableStream<Uint8Array>): Promise<string> {
+  return new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).text();
+}
+
+describe("connect", () => {
+  it("verifies the host key, logs in, and tells what it is connected to", async () => {
+    const { client } = await connected({}, { hostKey: pinnedHostKey(fingerprint(hostKey.publicKey.blob, "sha256")) });
+    expect(client.info.peerVersion).toBe("SSH-2.0-TestServer");
+    expect(client.info.hostKey.blob).toEqual(hostKey.publicKey.blob);
+    expect(client.info.negotiated.kex.name).toBe("curve25519-sha256");
+    await client.close();
+    expect(await client.ended).toMatchObject({ code: "closed", culprit: "caller" });
+  });
+
+  it("releases the streams when it is closed", async () => {
+    const { client, host } = await connected();
+    await client.close();
+    expect(host.streams.readable.locked).toBe(false);
+    expect(host.streams.writable.locked).toBe(false);
+    await host.done;
+  });
+
+  it.each([
+    ["false", () => false, "host-key-refused"],
+    ["a rejection", () => Promise.reject(new Error("disk on fire")), "host-key-refused"],
+    [
+      "a throw",
+      () => {
+        throw new RangeError("out of memory");
+      },
+      "host-key-refused",
+    ],
+    [
+      "an SshError of its own",
+      () => Promise.reject(new SshError("host-key-unknown", "never seen")),
+      "host-key-unknown",
+    ],
+    ["something truthy that is not true", () => 1 as unknown as boolean, "host-key-refused"],
+    ["another fingerprint", pinnedHostKey(`SHA256:${"A".repeat(43)}`), "host-key-refused"],
+  ])("a host-key decision of %s refuses", async (_, decide, expected) => {
+    const host = new StreamServer();
+    await expect(connect(host.streams, { ...welcome, hostKey: decide })).rejects.toEqual(code(expected));
+    await host.done;
+    // No login left before the decision.
+    expect(host.server.events.some(({ type }) => type === "message")).toBe(false);
+    expect(host.server.events.at(-1)).toMatchObject({ type: "closed" });
+  });
+
+  it("a host-key decision that never comes can be aborted", async () => {
+    const host = new StreamServer();
+    const abort = new AbortController();
+    const connecting = connect(host.streams, {
+      ...welcome,
+      signal: abort.signal,
+      hostKey: () => {
+        abort.abort(new Error("enough"));
+        return new Promise(() => {});
+      },
+    });
+    await expect(connecting).rejects.toMatchObject({ code: "aborted", cause: { message: "enough" } });
+    expect(host.streams.readable.locked).toBe(false);
+  });
+
+  it("aborted before it began, it says nothing to the server", async () => {
+    const host = new StreamServer();
+    const connecting = connect(host.streams, { ...welcome, signal: AbortSignal.abort() });
+    await expect(connecting).rejects.toEqual(code("aborted"));
+  });
+
+  it.each([
+    ["closes at once", async (host: StreamServer) => host.cut(), "connection-lost"],
+    ["breaks", async (host: StreamServer) => host.cut(new Error("cable")), "connection-lost"],
+  ])("a server that %s", async (_, act, expected) => {
+    const host = new StreamServer();
+    const connecting = connect(host.streams, {
+      ...welcome,
+      hostKey: () => act(host).then(() => new Promise(() => {})),
+    });
+    await expect(connecting).rejects.toEqual(code(expected));
+  });
+
+  it("something that is no SSH server", async () => {
+    const down = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = down.writable.getWriter();
+    const sink = new WritableStream<Uint8Array>();
+    const connecting = connect({ readable: down.readable, writable: sink }, welcome);
+    writer.write(utf8Encode("HTTP/1.1 400 Bad Request\r\n\r\n")).catch(() => {});
+    writer.close().catch(() => {});
+    await expect(connecting).rejects.toEqual(code("not-ssh"));
+  });
+
+  it("a login that is refused", async () => {
+    const host = new StreamServer({ refusals: 1 });
+    await expect(connect(host.streams, welcome)).rejects.toEqual(code("auth-failed"));
+  });
+
+  it("asks for a password as often as it is given one", async () => {
+    const attempts: number[] = [];
+    const { client } = await connected(
+      { password: "three" },
+      {
+        identities: [],
+        password: (attempt) => {
+          attempts.push(attempt);
+          return Promise.resolve(["one", "two", "three"][attempt - 1]);
+        },
+      },
+    );
+    expect(attempts).toEqual([1, 2, 3]);
+    await client.close();
+  });
+
+  it("a password source that fails ends the login with its reason", async () => {
+    const host = new StreamServer();
+    const password = (): Promise<string> => Promise.reject(new Error("no terminal"));
+    await expect(connect(host.streams, { ...welcome, identities: [], password })).rejects.toMatchObject({
+      code: "auth-cancelled",
+      message: expect.stringContaining("no terminal"),
+    });
+  });
+});
+
+describe("exec", () => {
+  it("returns what was printed and how it ended", async () => {
+    const { client } = await connected({
+      onExec(connection, channel) {
+        connection.write(channel, utf8Encode("out ☃"));
+        connection.write(channel, utf8Encode("err"), "stderr");
+        finish(connection, channel, 3);
+      },
+    });
+    const result = await client.exec("anything");
+    expect(result).toEqual({ stdout: "out ☃", stderr: "err", status: 3, signal: undefined, coreDumped: false });
+    const { stdout } = await client.exec("anything", { encoding: "bytes" });
+    expect(stdout).toEqual(utf8Encode("out ☃"));
+    await client.close();
+  });
+
+  it("tells the signal that ended it", async () => {
+    const { client } = await connected({
+      onExec(connection, channel) {
+        const data = exitSignal.encode({ signalName: "KILL", coreDumped: true, errorMessage: "", languageTag: "" });
+        connection.request(channel, "exit-signal", data, { wantReply: false });
+        connection.close(channel);
+      },
+    });
+    expect(await client.exec("anything")).toMatchObject({ status: undefined, signal: "KILL", coreDumped: true });
+    await client.close();
+  });
+
+  it("a server that tells nothing of the end", async () => {
+    const { client } = await connected({ onExec: (connection, channel) => connection.close(channel) });
+    expect(await client.exec("anything")).toMatchObject({ status: undefined, signal: undefined });
+    await client.close();
+  });
+
+  it("gives the command its input", async () => {
+    const { client, host } = await connected({ onExec: () => {} });
+    const input = "x".repeat(5_000_000);
+    let got = 0;
+    const seen = host.server.turn.bind(host.server);
+    host.server.turn = () => {
+      const before = host.server.events.length;
+      seen();
+      for (const event of host.server.events.splice(before)) {
+        if (event.type === "data") {
+          got += event.data.length;
+          host.server.connection.consumed(event.channel, event.data.length);
+        } else if (event.type === "eof") {
+          host.server.connection.write(event.channel, utf8Encode(`${got}`));
+          finish(host.server.connection, event.channel);
+        }
+      }
+    };
+    expect((await client.exec("wc -c", { input })).stdout).toBe("5000000");
+    await client.close();
+  });
+
+  it("more output than it may hold ends the command", async () => {
+    const { client } = await connected({
+      onExec(connection, channel) {
+        connection.write(channel, new Uint8Array(1000));
+        finish(connection, channel);
+      },
+    });
+    await expect(client.exec("anything", { maxOutput: 999 })).rejects.toEqual(code("output-limit"));
+    expect((await client.exec("anything", { maxOutput: 1000 })).stdout).toHaveLength(1000);
+    await client.close();
+  });
+
+  it("can be aborted, and the connection goes on", async () => {
+    const { client, host } = await connected({
+      onExec(connection, channel, command) {
+        if (command === "quick") finish(connection, channel);
+      },
+    });
+    const abort = new AbortController();
+    const slow = client.exec("slow", { signal: abort.signal });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    abort.abort();
+    await expect(slow).rejects.toEqual(code("aborted"));
+    await expect(client.exec("x", { signal: AbortSignal.abort() })).rejects.toEqual(code("aborted"));
+    expect((await client.exec("quick")).status).toBe(0);
+    await client.close();
+    expect(host.server.events.filter(({ type }) => type === "channel-closed")).toHaveLength(2);
+  });
+
+  it("many at once over one connection", async () => {
+    const { client } = await connected();
+    const commands = Array.from({ length: 50 }, (_, i) => `command ${i}`);
+    const results = await Promise.all(commands.map((command) => client.exec(command)));
+    expect(results.map(({ stdout }) => stdout)).toEqual(commands.map((command) => `ran ${command}\n`));
+    await client.close();
+  });
+
+  it("ends with the connection", async () => {
+    const { client, host } = await connected({ onExec: () => {} });
+    const running = client.exec("forever");
+    const other = client.exec("forever too");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await host.cut();
+    await expect(running).rejects.toEqual(code("connection-lost"));
+    await expect(other).rejects.toEqual(code("connection-lost"));
+    expect((await client.ended).code).toBe("connection-lost");
+    await expect(client.exec("late")).rejects.toEqual(code("closed"));
+    await client.close();
+  });
+});
+
+describe("spawn", () => {
+  it("gives streams for input, output and errors", async () => {
+    const { client, host } = await connected({
+      onExec(connection, channel) {
+        connection.write(channel, utf8Encode("out"));
+        connection.write(channel, utf8Encode("err"), "stderr");
+      },
+    });
+    const process = await client.spawn("anything");
+    const writer = process.stdin.getWriter();
+    await writer.write(utf8Encode("hello"));
+    await writer.close();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const input = host.server.events.filter((event) => event.type === "data");
+    expect(input.map(({ data }) => utf8DecodeLossy(data)).join("")).toBe("hello");
+    expect(host.server.events.some(({ type }) => type === "eof")).toBe(true);
+    finish(host.server.connection, 0, 5);
+    await host.flush();
+    expect(await text(process.stdout)).toBe("out");
+    expect(await text(process.stderr)).toBe("err");
+    expect((await process.exit).status).toBe(5);
+    await client.close();
+  });
+
+  it("output that is not read stops the command at the window", async () => {
+    let taken = 0;
+    const { client, host } = await connected(
+      {
+        onExec(connection, channel) {
+          taken = connection.write(channel, new Uint8Array(200_000));
+        },
+      },
+      { limits: { initialWindow: 65_536 } },
+    );
+    const process = await client.spawn("yes");
+    await host.flush();
+    expect(taken).toBe(65_536);
+    const reader = process.stdout.getReader();
+    const { value } = await reader.read();
+    expect(value!.length).toBeGreaterThan(0);
+    await client.close();
+  });
+
+  it("errors that are not read neither stop the command nor grow", async () => {
+    const megabyte = new Uint8Array(1_000_000).fill(46);
+    let rest = megabyte;
+    const { client, host } = await connected(
+      {
+        onExec(connection, channel) {
+          const push = (): void => {
+            rest = rest.subarray(connection.write(channel, rest, "stderr"));
+          };
+          push();
+          const turn = host.server.turn.bind(host.server);
+          host.server.turn = () => {
+            turn();
+            if (rest.length > 0) push();
+            turn();
+          };
+        },
+      },
+      { limits: { initialWindow: 65_536 } },
+    );
+    const process = await client.spawn("noisy");
+    for (let i = 0; i < 200 && rest.length > 0; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(rest.length).toBe(0);
+    finish(host.server.connection, 0);
+    await host.flush();
+    expect(await text(process.stdout)).toBe("");
+    expect(await text(process.stderr)).toHaveLength(256 * 1024);
+    await client.close();
+  });
+
+  it("cancelled output, aborted input, and closing", async () => {
+    const { client, host } = await connected({ onExec: () => {} });
+    await using process = await client.spawn("anything");
+    await process.stdout.cancel();
+    await process.stdin.abort("no more").catch(() => {});
+    await process.close();
+    expect(host.server.connection.channelCount).toBe(0);
+    await client.close();
+  });
+
+  it("writing to a command that has ended fails", async () => {
+    const { client } = await connected({ onExec: (connection, channel) => finish(connection, channel) });
+    const process = await client.spawn("true");
+    await process.exit;
+    const writer = process.stdin.getWriter();
+    writer.closed.catch(() => {});
+    await expect(writer.write(Uint8Array.of(1))).rejects.toEqual(code("channel-closed"));
+    await client.close();
+  });
+
+  it("asks for a terminal and an environment, and tells signals and sizes", async () => {
+    const { client, host } = await connected({ onExec: () => {} });
+    const seen = (): string[] =>
+      host.server.events.map(({ type }) => type).filter((type) => /pty|env|exec|signal|window/.test(type));
+    const starting = client.spawn("top", { pty: { columns: 132, rows: 43, modes: { ECHO: 0 } }, env: { LANG: "C" } });
+    const answer = setInterval(() => {
+      for (const event of host.server.events) {
+        if (event.type === "pty-req" && event.token !== undefined) {
+          host.server.connection.answerRequest(event.token, true);
+          clearInterval(answer);
+          void host.flush();
+          return;
+        }
+      }
+    }, 1);
+    onTestFinished(() => clearInterval(answer));
+    const process = await starting;
+    process.resize(80, 24);
+    process.kill("INT");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(seen()).toEqual(["env", "pty-req", "exec", "window-change", "signal"]);
+    expect(host.server.events.find(({ type }) => type === "pty-req")).toMatchObject({
+      columns: 132,
+      rows: 43,
+      modes: { ECHO: 0 },
+    });
+    await client.close();
+  });
+
+  it("a request that is refused closes the channel", async () => {
+    const { client, host } = await connected({ onExec: () => {} });
+    const starting = client.subsystem("nonsense");
+    const refuse = setInterval(() => {
+      const event = host.server.events.find(({ type }) => type === "subsystem");
+      if (event?.type !== "subsystem" || event.token === undefined) return;
+      clearInterval(refuse);
+      host.server.connection.answerRequest(event.token, false);
+      void host.flush();
+    }, 1);
+    onTestFinished(() => clearInterval(refuse));
+    await expect(starting).rejects.toEqual(code("channel-request-failed"));
+    await client.close();
+  });
+});
+
+describe("closing", () => {
+  it("ends what runs, and may be done twice", async () => {
+    const { client } = await connected({ onExec: () => {} });
+    const running = client.exec("forever");
+    const process = await client.spawn("forever");
+    const reading = text(process.stdout);
+    await Promise.all([client.close(), client.close()]);
+    await expect(running).rejects.toEqual(code("closed"));
+    await expect(process.exit).rejects.toEqual(code("closed"));
+    await expect(reading).rejects.toEqual(code("closed"));
+  });
+
+  it("comes with `await using`", async () => {
+    const { client } = await connected();
+    {
+      await using ssh = client;
+      expect((await ssh.exec("x")).status).toBe(0);
+    }
+    expect((await client.ended).code).toBe("closed");
+  });
+});
+
+describe("pinnedHostKey", () => {
+  it.each(["", "SHA256:short", "MD5:00:11", "sha256:0000000000000000000000000000000000000000000"])(
+    "refuses %o",
+    (pin) => {
+      expect(() => pinnedHostKey(pin)).toThrow(expect.objectContaining({ code: "usage" }));
+    },
+  );
+});
