@@ -88,7 +88,7 @@ function notAPrivateKey(text: string): SshError {
   if (first.startsWith("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY")) return unsupportedKey("SSH.COM");
   if (first.startsWith("SSH PRIVATE KEY FILE FORMAT 1.")) return unsupportedKey("SSH-1 RSA");
   if (first === "") return new SshError("file-malformed", "the file is empty");
-  if (/^(ssh|ecdsa|sk)-[^ ]+ AAAA/.test(first) || /PUBLIC KEY-----?$/.test(first))
+  if (/^(ssh|ecdsa|sk)-[^ ]+ AAAA/.test(first) || /PUBLIC KEY ?-----?$/.test(first))
     return new SshError(
       "file-malformed",
       "the file holds a public key; the private one is usually beside it, without .pub",

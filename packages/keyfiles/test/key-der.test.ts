@@ -1,0 +1,101 @@
+import { bytesToBigInt } from "@nacre/wire";
+import { describe, expect, test } from "vitest";
+import { der } from "../src/der.ts";
+import { readPkcs1, readPkcs8, readSec1, writePkcs8 } from "../src/key-der.ts";
+import { expectError, keyOf } from "./support.ts";
+
+const P256 = der.oid("1.2.840.10045.3.1.7");
+const P384 = der.oid("1.3.132.0.34");
+const ec = keyOf("ecdsa-256-plain").fields;
+const rsa = keyOf("rsa-2048-plain").fields;
+const ed = keyOf("ed25519-plain").fields;
+if (ec.format !== "ecdsa" || rsa.format !== "ssh-rsa" || ed.format !== "ssh-ed25519") throw new Error("other vectors");
+const { n, e, d, p, q, iqmp } = rsa;
+const pkcs1 = (...values: (bigint | number)[]): Uint8Array =>
+  der.sequence(...values.map((value) => der.integer(value)));
+const scalar = (length: number, value = 1): Uint8Array => der.octets(new Uint8Array(length).fill(value, length - 1));
+
+const sec1 = (...rest: Uint8Array[]): Uint8Array => der.sequence(der.integer(1), scalar(32), ...rest);
+
+/** The `[1] IMPLICIT BIT STRING` of OneAsymmetricKey. */
+function implicitPublicKey(bytes: Uint8Array): Uint8Array {
+  const value = der.bits(bytes);
+  value[0] = 0x81;
+  return value;
+}
+
+describe("PKCS#1", () => {
+  test("is read with all of its numbers, which must go together", () => {
+    const dp = d % (p - 1n);
+    const dq = d % (q - 1n);
+    expect(readPkcs1(pkcs1(0, n, e, d, p, q, dp, dq, iqmp)).fields).toEqual(rsa);
+    expectError("file-malformed", () => readPkcs1(pkcs1(0, n, e, d, p, q, dp + 1n, dq, iqmp)));
+    expectError("file-malformed", () => readPkcs1(pkcs1(0, n, e, d, p, q, dp, dq + 1n, iqmp)));
+    expectError("key-malformed", () => readPkcs1(pkcs1(0, n, e, d, p, q + 2n, dp, dq, iqmp)));
+    expectError("key-malformed", () => readPkcs1(pkcs1(0, n, e, d, 0, 0, 0, 0, 0)));
+    expectError("file-malformed", () => readPkcs1(pkcs1(0, n, e, d, p, q, dp, dq)));
+    expectError("file-malformed", () => readPkcs1(pkcs1(0, n, e, d, p, q, dp, dq, iqmp, 1)));
+    expectError("key-unsupported", () => readPkcs1(pkcs1(1, n, e, d, p, q, dp, dq, iqmp)));
+    expectError("file-malformed", () => readPkcs1(pkcs1(2, n, e, d, p, q, dp, dq, iqmp)));
+  });
+});
+
+describe("SEC1", () => {
+  const named = der.explicit(0, P256);
+
+  test("a scalar without its leading zeros is read, a longer one or none is not", () => {
+    const one = bytesToBigInt(Uint8Array.of(1));
+    for (const length of [1, 31, 32])
+      expect(readSec1(der.sequence(der.integer(1), scalar(length), named)).fields).toMatchObject({ d: one });
+    for (const length of [0, 33])
+      expectError("file-malformed", () => readSec1(der.sequence(der.integer(1), scalar(length), named)));
+    expectError("key-malformed", () => readSec1(der.sequence(der.integer(1), scalar(32, 0), named)));
+  });
+
+  test("its curve is named once, or twice alike", () => {
+    expect(readSec1(sec1(named), "nistp256").publicKey.format).toBe("ecdsa-sha2-nistp256");
+    expect(readSec1(sec1(), "nistp256").publicKey.format).toBe("ecdsa-sha2-nistp256");
+    expectError("file-malformed", () => readSec1(sec1()));
+    expectError("file-malformed", () => readSec1(sec1(named), "nistp384"));
+    expectError("file-malformed", () => readSec1(sec1(der.explicit(0, P384)), "nistp256"));
+    expectError("key-unsupported", () => readSec1(sec1(der.explicit(0, der.oid("1.2.3")))));
+  });
+
+  test("another version, or another key's point", () => {
+    expectError("file-malformed", () => readSec1(der.sequence(der.integer(0), scalar(32), named)));
+    const point = der.explicit(1, der.bits(ec.publicPoint));
+    expectError("key-malformed", () => readSec1(der.sequence(der.integer(1), scalar(32), named, point)));
+  });
+});
+
+describe("PKCS#8", () => {
+  const algorithm = der.sequence(der.oid("1.3.101.112"));
+  const inner = der.octets(der.octets(ed.seed));
+
+  test("version 2 with attributes and a public key, as RFC 8410 §10.3 shows", () => {
+    const attributes = der.explicit(0, der.sequence(der.oid("1.2.3")));
+    const body = der.sequence(der.integer(1), algorithm, inner, attributes, implicitPublicKey(ed.publicKey));
+    expect(readPkcs8(body).fields).toEqual(ed);
+    const other = der.sequence(
+      der.integer(1),
+      algorithm,
+      inner,
+      implicitPublicKey(keyOf("openssl-ed25519").publicKey.blob.slice(-32)),
+    );
+    expectError("key-malformed", () => readPkcs8(other));
+  });
+
+  test("what does not belong there", () => {
+    expect(readPkcs8(der.sequence(der.integer(0), algorithm, inner)).fields).toEqual(ed);
+    expectError("file-malformed", () => readPkcs8(der.sequence(der.integer(2), algorithm, inner)));
+    expectError("key-malformed", () => readPkcs8(der.sequence(der.integer(0), algorithm, der.octets(scalar(31)))));
+    const withNull = der.sequence(der.oid("1.3.101.112"), der.null());
+    expectError("file-malformed", () => readPkcs8(der.sequence(der.integer(0), withNull, inner)));
+    expectError("file-malformed", () => readPkcs8(der.sequence(der.integer(0), algorithm, inner, der.null())));
+    const unknown = der.sequence(der.oid("1.2.3.4"));
+    expect(expectError("key-unsupported", () => readPkcs8(der.sequence(der.integer(0), unknown, inner)))).toContain(
+      "1.2.3.4",
+    );
+    for (const fields of [ed, ec, rsa]) expect(readPkcs8(writePkcs8(fields)).fields).toEqual(fields);
+  });
+});

@@ -1,0 +1,266 @@
+import { base64Encode, Writer } from "@nacre/wire";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { hashName, hostName, parseNames } from "../src/known-host-names.ts";
+import { type KnownHosts, parseKnownHosts } from "../src/known-hosts.ts";
+import { expectError, seededRandom, vectors } from "./support.ts";
+
+const random = seededRandom("known hosts");
+
+/** A key blob: known_hosts looks at no more than the format's name. */
+function key(format: string, seed: number): { blob: Uint8Array; text: string } {
+  const blob = new Writer().string(format).string(Uint8Array.of(seed)).finish();
+  return { blob, text: `${format} ${base64Encode(blob)}` };
+}
+const ed1 = key("ssh-ed25519", 1);
+const ed2 = key("ssh-ed25519", 2);
+const rsa = key("ssh-rsa", 3);
+const ecdsa = key("ecdsa-sha2-nistp256", 4);
+
+const parse = (...lines: string[]): KnownHosts => parseKnownHosts({ name: "known_hosts", text: lines.join("\n") });
+const lines = (entries: readonly { line: number }[]): number[] => entries.map(({ line }) => line);
+
+/** `[host]:port` or a host, apart. */
+function apart(name: string): [host: string, port: number] {
+  const [, host, port] = /^\[(.*)\]:(\d+)$/.exec(name) ?? [];
+  return host === undefined ? [name, 22] : [host, Number(port)];
+}
+
+describe("ssh-keygen -F finds the same lines", () => {
+  const { text, hashed, queries } = vectors.knownHosts;
+  const plainFile = parseKnownHosts({ name: "plain", text });
+  const hashedFile = parseKnownHosts({ name: "hashed", text: hashed });
+
+  test.each(queries)("$name", ({ name, found, foundHashed }) => {
+    expect(lines(plainFile.find(...apart(name)))).toEqual(found);
+    expect(lines(hashedFile.find(...apart(name)))).toEqual(foundHashed);
+  });
+
+  test("and no line is a problem", () => {
+    expect([...plainFile.problems, ...hashedFile.problems]).toEqual([]);
+  });
+});
+
+describe("check", () => {
+  test("a key that is there matches, wherever it stands among others", () => {
+    const hosts = parse(`a ${ed1.text}`, `a ${rsa.text}`, `b ${ed2.text}`, `a,b ${ecdsa.text} comment`);
+    expect(hosts.check("a", 22, rsa.blob)).toMatchObject({
+      status: "match",
+      entries: [{ line: 2, format: "ssh-rsa" }],
+    });
+    expect(hosts.check("B", 22, ecdsa.blob)).toMatchObject({ status: "match", entries: [{ line: 4, names: "a,b" }] });
+  });
+
+  test("another key of the same or of another format is changed, with the lines that know the host", () => {
+    const hosts = parse(`a ${ed1.text}`, `b ${ed2.text}`, `a ${rsa.text}`);
+    const same = hosts.check("a", 22, ed2.blob);
+    expect([same.status, lines(same.entries)]).toEqual(["changed", [1, 3]]);
+    const other = hosts.check("b", 22, ecdsa.blob);
+    expect([other.status, lines(other.entries)]).toEqual(["changed", [2]]);
+  });
+
+  test("a host that nothing names is unknown", () => {
+    expect(parse(`a ${ed1.text}`).check("b", 22, ed1.blob)).toEqual({ status: "unknown", entries: [] });
+    expect(parse().check("b", 22, ed1.blob)).toEqual({ status: "unknown", entries: [] });
+  });
+
+  test("revoked beats all, from before or after, for its own key and hosts only", () => {
+    for (const order of [0, 1]) {
+      const both = [`a,c ${ed1.text}`, `@revoked a,b ${ed1.text}`];
+      const hosts = parse(...(order === 0 ? both : both.toReversed()));
+      expect(hosts.check("a", 22, ed1.blob).status).toBe("revoked");
+      expect(hosts.check("b", 22, ed1.blob).status).toBe("revoked");
+      expect(hosts.check("b", 22, ed2.blob).status).toBe("unknown");
+      expect(hosts.check("c", 22, ed1.blob).status).toBe("match");
+    }
+    const everywhere = parse(`@revoked * ${ed1.text}`, `[a]:2222 ${ed1.text}`);
+    expect(everywhere.check("a", 2222, ed1.blob).status).toBe("revoked");
+  });
+
+  test("a key revoked for the host is revoked on its other ports", () => {
+    const hosts = parse(`[a]:2222 ${ed1.text}`, `@revoked a ${ed1.text}`);
+    expect(hosts.check("a", 2222, ed1.blob)).toMatchObject({ status: "revoked", entries: [{ line: 2 }] });
+  });
+
+  test("a certificate authority's key is no host key", () => {
+    const hosts = parse(`@cert-authority *.example ${ed1.text}`);
+    expect(hosts.check("a.example", 22, ed1.blob).status).toBe("unknown");
+    expect(hosts.find("a.example", 22)).toMatchObject([{ marker: "cert-authority", format: "ssh-ed25519" }]);
+  });
+
+  test("with a port: its own lines decide; without any, those of the bare host count if they match", () => {
+    const hosts = parse(`a ${ed1.text}`, `[a]:2222 ${ed2.text}`);
+    expect(hosts.check("a", 2222, ed2.blob).status).toBe("match");
+    expect(hosts.check("a", 2222, ed1.blob).status).toBe("changed");
+    expect(hosts.check("a", 22, ed2.blob).status).toBe("changed");
+    expect(hosts.check("a", 2223, ed1.blob)).toMatchObject({ status: "match", entries: [{ line: 1 }] });
+    // As in OpenSSH: another port may be another machine.
+    expect(hosts.check("a", 2223, ed2.blob)).toEqual({ status: "unknown", entries: [] });
+  });
+
+  test("several files count together, and are named", () => {
+    const hosts = parseKnownHosts(
+      { name: "user", text: `a ${ed1.text}\nbad` },
+      { name: "system", text: `# all\n@revoked * ${rsa.text}\nb ${ed2.text}` },
+    );
+    expect(hosts.check("a", 22, ed1.blob)).toMatchObject({ status: "match", entries: [{ file: "user", line: 1 }] });
+    expect(hosts.check("b", 22, ed2.blob)).toMatchObject({ status: "match", entries: [{ file: "system", line: 3 }] });
+    expect(hosts.check("a", 22, rsa.blob)).toMatchObject({ status: "revoked", entries: [{ file: "system", line: 2 }] });
+    expect(hosts.problems).toMatchObject([{ file: "user", line: 2 }]);
+  });
+});
+
+describe("formats", () => {
+  test("are those of the keys that match would take, in order and once", () => {
+    const hosts = parse(
+      `a ${rsa.text}`,
+      `@cert-authority a ${ecdsa.text}`,
+      `* ${ed1.text}`,
+      `a ${ed2.text}`,
+      `@revoked a ${rsa.text}`,
+      `[b]:22022 ${ecdsa.text}`,
+    );
+    expect(hosts.formats("a", 22)).toEqual(["ssh-ed25519"]);
+    expect(hosts.formats("b", 22)).toEqual(["ssh-ed25519"]);
+    expect(parse(`a ${rsa.text}`, `a ${ed1.text}`).formats("a", 22)).toEqual(["ssh-rsa", "ssh-ed25519"]);
+    expect(parse(`a ${rsa.text}`).formats("a", 2222)).toEqual(["ssh-rsa"]);
+    expect(parse(`a ${rsa.text}`, `[a]:2222 ${ed1.text}`).formats("a", 2222)).toEqual(["ssh-ed25519"]);
+    expect(parse(`a ${rsa.text}`).formats("b", 22)).toEqual([]);
+  });
+});
+
+describe("lines", () => {
+  test("comments, blanks, CRLF and fields parted by any blanks", () => {
+    const hosts = parse(
+      "# a",
+      "",
+      "  ",
+      "\t# b",
+      `a\t \t${ed1.text.replace(" ", "\t\t")}  a comment\r`,
+      `  b ${ed2.text}\r`,
+    );
+    expect(hosts.problems).toEqual([]);
+    expect(hosts.check("a", 22, ed1.blob)).toMatchObject({ status: "match", entries: [{ line: 5 }] });
+    expect(hosts.check("b", 22, ed2.blob)).toMatchObject({ status: "match", entries: [{ line: 6 }] });
+  });
+
+  const salt = base64Encode(new Uint8Array(20));
+  test.each([
+    ["a name alone", "a", /format/],
+    ["no key", "a ssh-ed25519", /base64/],
+    ["a damaged key", `a ssh-ed25519 ${base64Encode(ed1.blob).slice(1)}`, /base64/],
+    ["a key of another format", `a ssh-rsa ${base64Encode(ed1.blob)}`, /ssh-rsa/],
+    ["a format to escape", `a \u001b[2J ${base64Encode(ed1.blob)}`, /\\x1b\[2J/],
+    ["a key of no format", "a ssh-rsa AAAA", /base64/],
+    ["an unknown marker", `@trusted a ${ed1.text}`, /marker/],
+    ["a marker in another case", `@Revoked a ${ed1.text}`, /marker/],
+    ["two markers", `@revoked @cert-authority a ${ed1.text}`, /more than one/],
+    ["a marker alone", "@revoked", /names/],
+    ["a hash without its parts", `|1|${salt} ${ed1.text}`, /hash/],
+    ["a hash of another kind", `|2|${salt}|${salt} ${ed1.text}`, /hash/],
+    ["a hash too short", `|1|${salt}|AAAA ${ed1.text}`, /hash/],
+    ["a salt too short", `|1|AAAA|${salt} ${ed1.text}`, /hash/],
+    ["a hash and a name", `|1|${salt}|${salt},* ${ed1.text}`, /hash/],
+    ["a hash after a blank part", `||1|${salt}|${salt} ${ed1.text}`, /hash/],
+  ])("%s is reported with its number and widens nothing", (_, line, says) => {
+    const hosts = parse("# first", line, `b ${ed2.text}`);
+    expect(hosts.problems).toMatchObject([{ file: "known_hosts", line: 2, problem: expect.stringMatching(says) }]);
+    expect(hosts.check("a", 22, ed1.blob).status).toBe("unknown");
+    expect(hosts.check("b", 22, ed2.blob).status).toBe("match");
+  });
+
+  test("any text gives a value, and what it knows it has a line for", () => {
+    const piece = fc.constantFrom(
+      "a",
+      "*",
+      "!",
+      "?",
+      ",",
+      " ",
+      "\t",
+      "\n",
+      "\r",
+      "#",
+      "@revoked",
+      "|1|",
+      ed1.text,
+      "\0",
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const hosts = parseKnownHosts({ name: "x", text: pieces.join("") });
+        const { status, entries } = hosts.check("a", 22, ed1.blob);
+        expect(entries.length > 0).toBe(status !== "unknown");
+      }),
+    );
+  });
+});
+
+describe("names", () => {
+  test("a pattern agrees with the regular expression it stands for", () => {
+    const letters = fc.string({ unit: fc.constantFrom("a", "b", "."), maxLength: 8 });
+    const pattern = fc.string({ unit: fc.constantFrom("a", "b", ".", "*", "?"), minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(
+        letters,
+        fc.array(fc.tuple(fc.boolean(), pattern), { minLength: 1, maxLength: 3 }),
+        (name, patterns) => {
+          const slow = (text: string): boolean =>
+            new RegExp(`^${text.replaceAll(".", "\\.").replaceAll("*", ".*").replaceAll("?", ".")}$`).test(name);
+          const matches = patterns.filter(([negated]) => !negated).some(([, text]) => slow(text));
+          const refused = patterns.filter(([negated]) => negated).some(([, text]) => slow(text));
+          const names = patterns.map(([negated, text]) => `${negated ? "!" : ""}${text}`).join(",");
+          expect(parseNames(names)!(name), `${names} on ${name}`).toBe(matches && !refused);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("a pattern of many stars is no slower than its length", () => {
+    expect(parseNames(`${"*a".repeat(400)}b`)!("a".repeat(1000))).toBe(false);
+  });
+
+  test("a hash matches its own name only", () => {
+    fc.assert(
+      fc.property(fc.domain(), fc.domain(), fc.integer({ min: 1, max: 65535 }), (host, other, port) => {
+        const matcher = parseNames(hashName(hostName(host, port), random))!;
+        expect(matcher(hostName(host, port))).toBe(true);
+        expect(matcher(hostName(host, (port % 65535) + 1))).toBe(false);
+        expect(matcher(hostName(other, port))).toBe(host.toLowerCase() === other.toLowerCase());
+      }),
+    );
+  });
+
+  test("a host and its port are written in one way", () => {
+    expect(hostName("Host.Example", 22)).toBe("host.example");
+    expect(hostName("host", 2222)).toBe("[host]:2222");
+    expect(hostName("2001:DB8::1", 22)).toBe("2001:db8::1");
+    expect(hostName("fe80::1%eth0", 2222)).toBe("[fe80::1%eth0]:2222");
+  });
+
+  test.each([
+    "",
+    "a b",
+    "a,b",
+    "*",
+    "h?st",
+    "!a",
+    "#a",
+    "@revoked",
+    "|1|a|b",
+    "[a]:22",
+    "[a]",
+    "a\nb",
+    "a\0",
+    "hôte",
+    "a".repeat(1025),
+  ])("%j is no host", (host) => {
+    expectError("usage", () => hostName(host, 22));
+    expectError("usage", () => parse().check(host, 22, ed1.blob));
+  });
+
+  test.each([0, -1, 65536, 22.5, Number.NaN])("%d is no port", (port) => {
+    expectError("usage", () => hostName("a", port));
+  });
+});
