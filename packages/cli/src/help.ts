@@ -1,0 +1,24 @@
+export const HELP: string = `usage: nacre [option…] [user@]host [command…]
+       nacre keygen -t ed25519|rsa|ecdsa [-b BITS] [-f FILE] [-N PASSPHRASE] [-C COMMENT]
+       nacre keygen -l [-v] [-E sha256|md5] -f FILE
+       nacre --help | --version
+
+Runs the command on the host, or a shell there, with the standard streams of this one. Exits with the command's status; with
+255 and one line on standard error when the connection fails, or the command is ended by a signal; with 141 when its output
+is no longer read.
+
+  -i FILE             private key to log in with; may be given several times (else: ssh-agent, ~/.ssh/id_*)
+  -p PORT             port of the server (22)
+  -l USER             who to log in as (else: the user before the @, or who runs this)
+  -t                  ask for a terminal for a command too; -tt even if standard input is none
+  --known-hosts FILE  keys of known hosts (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
+  --accept-new        accept a host that is not known, and remember it
+  --host-key SHA256:… accept this host key only; may be given several times
+  -c CIPHERS          ciphers to offer, preferred first, parted by commas
+  -m MACS             MACs to offer, likewise
+  --kex METHODS       key exchange methods to offer, likewise
+  --trace             print each packet to standard error, without secrets
+  --keylog FILE       append secrets to FILE, for Wireshark; whoever has them can read the session
+
+In a remote terminal, ~. at the beginning of a line closes the connection, and ~~ is one ~.
+`;

@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { escapeText, SshError } from "@nacre/wire";
+import { HELP } from "./help.ts";
+import { keygen } from "./keygen.ts";
+import { ssh } from "./ssh.ts";
+import { parseSshArguments } from "./ssh-arguments.ts";
+
+/** What `ssh` exits with for a failure of its own. */
+const FAILURE = 255;
+
+// Whoever reads our output may go; those who write to it are told by the write.
+process.stdout.on("error", () => {});
+process.stderr.on("error", () => {});
+
+let status: number;
+try {
+  status = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`nacre: ${explain(error)}\n`);
+  status = FAILURE;
+}
+process.exit(status);
+
+async function main(words: readonly string[]): Promise<number> {
+  switch (words[0]) {
+    case undefined:
+    case "-h":
+    case "--help":
+      process.stdout.write(HELP);
+      return words.length === 0 ? FAILURE : 0;
+    case "--version":
+      process.stdout.write(`nacre ${version()}\n`);
+      return 0;
+    case "keygen":
+      return keygen(words.slice(1));
+    default:
+      return ssh(parseSshArguments(words));
+  }
+}
+
+/** One line that is safe for a terminal. */
+function explain(error: unknown): string {
+  const text =
+    error instanceof SshError
+      ? `${error.message} [${error.code}]`
+      : `a fault in nacre, please report it: ${String(error)}`;
+  return escapeText(text, { keepLines: true }).replaceAll(/\s*\n\s*/g, " ");
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

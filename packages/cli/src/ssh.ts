@@ -1,0 +1,53 @@
+import { userInfo } from "node:os";
+import { type ConnectOptions, connect } from "@nacre/node";
+import { escapeText } from "@nacre/wire";
+import { chooseAlgorithms } from "./algorithms.ts";
+import { openKeyLog } from "./key-log.ts";
+import { questions } from "./questions.ts";
+import { runRemote } from "./remote.ts";
+import type { SshArguments } from "./ssh-arguments.ts";
+import { openTerminal } from "./terminal.ts";
+import { packetList } from "./trace.ts";
+
+/** Connects, runs the command or a shell, and returns the exit status. Rejects with the `SshError` that ended it. */
+export async function ssh(words: SshArguments): Promise<number> {
+  const start = performance.now();
+  const user = words.user ?? userInfo().username;
+  const algorithms = chooseAlgorithms(words);
+  const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
+  const terminal = openTerminal();
+  try {
+    const options: ConnectOptions = {
+      host: words.host,
+      user,
+      algorithms,
+      ...questions(terminal, { user, host: words.host }),
+      banner: (text) => say(escapeText(text, { keepLines: true })),
+      warn: (text) => say(`nacre: ${text}`),
+      ...(words.port !== undefined && { port: words.port }),
+      ...(words.identityFiles.length > 0 && { identities: words.identityFiles }),
+      ...(words.knownHosts !== undefined && { knownHosts: words.knownHosts }),
+      ...(words.acceptNew && { hostKey: "accept-new" as const }),
+      ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
+      ...(words.trace && {
+        trace: packetList(
+          () => performance.now() - start,
+          (text) => process.stderr.write(text),
+        ),
+      }),
+      ...(keyLog && { keyLog: keyLog.port }),
+    };
+    const client = await connect(options).finally(() => terminal?.close());
+    try {
+      return await runRemote(client, words);
+    } finally {
+      await client.close();
+    }
+  } finally {
+    keyLog?.close();
+  }
+}
+
+function say(text: string): void {
+  process.stderr.write(text.endsWith("\n") ? text : `${text}\n`);
+}

@@ -1,0 +1,46 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { openPrivateKey } from "@nacre/keyfiles";
+import type { PrivateKey } from "@nacre/keys";
+import { afterAll, beforeAll } from "vitest";
+
+export type KeyType = "ed25519" | "rsa-3072" | "ecdsa-256" | "ecdsa-384" | "ecdsa-521";
+
+/** A key made by the machine's ssh-keygen. */
+export interface KeyFile {
+  readonly path: string;
+  readonly publicKeyLine: string;
+}
+
+/** A folder of this test file's own, which is gone at its end. */
+export function useFolder(): { readonly path: string } {
+  const folder = { path: "" };
+  beforeAll(async () => {
+    folder.path = await mkdtemp(join(tmpdir(), "nacre-interop-"));
+  });
+  afterAll(() => rm(folder.path, { recursive: true, force: true }));
+  return folder;
+}
+
+export async function makeKey(
+  folder: { readonly path: string },
+  name: string,
+  type: KeyType,
+  passphrase = "",
+): Promise<KeyFile> {
+  const path = join(folder.path, name);
+  const [kind = "", bits] = type.split("-");
+  const size = bits === undefined ? [] : ["-b", bits];
+  await promisify(execFile)("ssh-keygen", ["-q", "-t", kind, ...size, "-N", passphrase, "-C", name, "-f", path]);
+  return { path, publicKeyLine: (await readFile(`${path}.pub`, "utf8")).trimEnd() };
+}
+
+/** The key of a file without a passphrase. */
+export async function readKey({ path }: KeyFile): Promise<PrivateKey> {
+  const opened = openPrivateKey(await readFile(path));
+  if (opened.encrypted) throw new Error(`${path} has a passphrase`);
+  return opened.privateKey;
+}
