@@ -185,7 +185,7 @@ test("whatever the server sends, the client neither throws nor sends a secret th
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 250 },
   );
 });
 
@@ -201,6 +201,6 @@ test("every server that only answers comes to an end, in a bounded number of req
       }
       expect(game.ended.type).toBe("failed");
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   );
 });

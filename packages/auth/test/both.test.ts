@@ -1,0 +1,236 @@
+import { defaultSignatureAlgorithms } from "@nacre/keys";
+import { describe, expect, test } from "vitest";
+import {
+  ClientAuth,
+  type ClientAuthEvent,
+  type ClientAuthOptions,
+  type Factor,
+  ServerAuth,
+  type ServerAuthEvent,
+  type ServerAuthOptions,
+} from "../src/index.ts";
+import { elsewhere, inMemory, keyOf, random, sessionId, TestSink } from "./support.ts";
+
+type ClientAnswers = (client: ClientAuth, event: ClientAuthEvent) => void;
+type ServerAnswers = (server: ServerAuth, event: ServerAuthEvent) => void;
+
+interface Outcome {
+  /** Why the client failed; `undefined` when it is in. */
+  readonly refused: string | undefined;
+  readonly factors: readonly Factor[] | undefined;
+  /** How often bytes went from the client to the server: one is one flight. */
+  readonly flights: number;
+  readonly texts: readonly string[];
+}
+
+/** Wires a client to a server in memory, in flights as a network would carry them, until nothing moves. */
+function login(
+  clientOptions: Partial<ClientAuthOptions>,
+  serverOptions: Partial<ServerAuthOptions>,
+  clientAnswers: ClientAnswers,
+  serverAnswers: ServerAnswers,
+): Outcome {
+  const clientSink = new TestSink();
+  const serverSink = new TestSink();
+  const client = new ClientAuth({
+    sink: clientSink,
+    sessionId,
+    userName: "alice",
+    random,
+    identities: [],
+    password: false,
+    keyboardInteractive: false,
+    ...clientOptions,
+  });
+  const server = new ServerAuth({
+    sink: serverSink,
+    sessionId,
+    methods: ["publickey", "password", "keyboard-interactive"],
+    signatureAlgorithms: defaultSignatureAlgorithms,
+    ...serverOptions,
+  });
+  let refused: string | undefined;
+  let succeeded = false;
+  let factors: readonly Factor[] | undefined;
+  let flights = 0;
+  const texts: string[] = [];
+  client.setServerSigAlgs(defaultSignatureAlgorithms.map(({ name }) => name));
+  client.start();
+  for (;;) {
+    for (let event = client.nextEvent(); event !== undefined; event = client.nextEvent()) {
+      if (event.type === "failed") refused = event.error.message;
+      if (event.type === "success") succeeded = true;
+      if (event.type === "banner") texts.push(event.message);
+      if (event.type === "instruction") texts.push(event.instruction);
+      clientAnswers(client, event);
+    }
+    const sent = clientSink.take();
+    if (sent.length > 0) flights++;
+    for (const payload of sent) server.receive(payload);
+    for (let event = server.nextEvent(); event !== undefined; event = server.nextEvent()) {
+      if (event.type === "failed") refused ??= event.error.message;
+      if (event.type === "success") ({ factors } = event);
+      serverAnswers(server, event);
+    }
+    const replies = serverSink.take();
+    if (sent.length === 0 && replies.length === 0) break;
+    for (const payload of replies) client.receive(payload);
+  }
+  expect(succeeded).toBe(factors !== undefined);
+  return { refused, factors, flights, texts };
+}
+
+/** A server that knows key 1, the password "secret", and asks two rounds by keyboard-interactive. */
+const knowsAlice: ServerAnswers = (server, event) => {
+  const isKey1 = "publicKey" in event && Buffer.from(event.publicKey).equals(keyOf(1).publicKey.blob);
+  if (event.type === "query") server.answerQuery(event.token, isKey1);
+  if (event.type === "publickey") server.answerPublickey(event.token, isKey1 ? "success" : "failure");
+  if (event.type === "password")
+    server.answerPassword(event.token, event.password === "secret" ? "success" : "failure");
+  if (event.type === "keyboard-interactive")
+    server.answerKeyboardInteractive(event.token, {
+      prompts: [
+        { prompt: "Password: ", echo: false },
+        { prompt: "Code: ", echo: true },
+      ],
+    });
+  if (event.type !== "responses") return;
+  if (event.responses.length === 0) server.answerKeyboardInteractive(event.token, "success");
+  else if (event.responses.join() === "secret,123456")
+    server.answerKeyboardInteractive(event.token, { instruction: "Welcome", prompts: [] });
+  else server.answerKeyboardInteractive(event.token, "failure");
+};
+
+const silent: ClientAnswers = () => {};
+const passwords =
+  (...guesses: string[]): ClientAnswers =>
+  (client, event) => {
+    if (event.type === "password") client.answerPassword(event.token, guesses[event.attempt - 1]);
+  };
+const signing: ClientAnswers = (client, event) => {
+  if (event.type === "sign") client.answerSignature(event.token, keyOf(1).sign(event.algorithm, event.data, random));
+};
+
+describe("client and server", () => {
+  test("a key in memory: one flight", () => {
+    const { factors, flights } = login({ identities: [inMemory(1)] }, {}, silent, knowsAlice);
+    expect(factors).toMatchObject([{ method: "publickey", algorithm: "ssh-ed25519" }]);
+    expect(flights).toBe(1);
+  });
+
+  test("keys in an agent: each is queried, the right one signs", () => {
+    const identities = [elsewhere(3), elsewhere(2), elsewhere(1)];
+    const { factors, flights } = login({ identities }, { banner: "hello" }, signing, knowsAlice);
+    expect(factors).toHaveLength(1);
+    expect(flights).toBe(4);
+  });
+
+  test("six keys and a server that forgives no failure", () => {
+    const identities = [6, 5, 4, 3, 2, 1].map(inMemory);
+    const { factors } = login({ identities }, { limits: { failedAttempts: 1 } }, silent, knowsAlice);
+    expect(factors).toHaveLength(1);
+  });
+
+  test("a password, at the second guess, after a banner", () => {
+    const { factors, texts } = login(
+      { identities: [inMemory(2)], password: true },
+      { banner: "hello" },
+      passwords("guess", "secret"),
+      knowsAlice,
+    );
+    expect(factors).toEqual([{ method: "password" }]);
+    expect(texts).toEqual(["hello"]);
+  });
+
+  test("keyboard-interactive, two prompts and a text without any", () => {
+    const { factors, texts } = login(
+      { keyboardInteractive: true },
+      {},
+      (client, event) => {
+        if (event.type === "prompts") client.answerPrompts(event.token, ["secret", "123456"]);
+      },
+      knowsAlice,
+    );
+    expect(factors).toEqual([{ method: "keyboard-interactive" }]);
+    expect(texts).toEqual(["Welcome"]);
+  });
+
+  test("an expired password", () => {
+    let current = "old";
+    const { factors } = login(
+      { password: true },
+      { methods: ["password"] },
+      (client, event) => {
+        passwords("old")(client, event);
+        if (event.type === "change-password")
+          client.answerChangePassword(event.token, { oldPassword: "old", newPassword: "new" });
+      },
+      (server, event) => {
+        if (event.type === "password") server.answerPassword(event.token, { changePrompt: "expired" });
+        if (event.type !== "change-password") return;
+        expect(event.oldPassword).toBe(current);
+        current = event.newPassword;
+        server.answerPassword(event.token, "success");
+      },
+    );
+    expect(factors).toEqual([{ method: "password" }]);
+    expect(current).toBe("new");
+  });
+
+  test("two factors: a key, then a password", () => {
+    const { factors } = login(
+      { identities: [inMemory(1)], password: true },
+      { methods: ["publickey"] },
+      passwords("secret"),
+      (server, event) => {
+        if (event.type === "publickey") server.answerPublickey(event.token, { partial: ["password"] });
+        else knowsAlice(server, event);
+      },
+    );
+    expect(factors).toMatchObject([{ method: "publickey" }, { method: "password" }]);
+  });
+
+  test("two factors: a password, then the key that was refused before it", () => {
+    const { factors } = login(
+      { identities: [inMemory(1)], password: true },
+      { methods: ["password"] },
+      passwords("secret"),
+      (server, event) => {
+        if (event.type === "password") server.answerPassword(event.token, { partial: ["publickey"] });
+        else knowsAlice(server, event);
+      },
+    );
+    expect(factors).toMatchObject([{ method: "password" }, { method: "publickey" }]);
+  });
+
+  test("two keys", () => {
+    const identities = [inMemory(1), inMemory(2)];
+    const { factors } = login({ identities }, { methods: ["publickey"] }, silent, (server, event) => {
+      if (event.type === "query") server.answerQuery(event.token, true);
+      if (event.type === "publickey")
+        server.answerPublickey(event.token, event.factors.length > 0 ? "success" : { partial: ["publickey"] });
+    });
+    expect(factors).toHaveLength(2);
+  });
+
+  test("refused everything, the error tells the story", () => {
+    const { factors, refused } = login(
+      { identities: [inMemory(2)], password: true, keyboardInteractive: true },
+      {},
+      (client, event) => {
+        passwords("wrong")(client, event);
+        if (event.type === "prompts") client.answerPrompts(event.token, undefined);
+      },
+      knowsAlice,
+    );
+    expect(factors).toBeUndefined();
+    expect(refused).toMatch(
+      /^alice: the server refused publickey \(SHA256:\S+, ssh-ed25519\) and password; keyboard-interactive was given up for want of an answer; password was given up for want of an answer; it would take: publickey, password, keyboard-interactive$/,
+    );
+  });
+
+  test("a server that does not know the client's algorithm", () => {
+    const { factors } = login({ identities: [inMemory(1)] }, { signatureAlgorithms: [] }, silent, knowsAlice);
+    expect(factors).toBeUndefined();
+  });
+});

@@ -1,0 +1,471 @@
+import { defaultSignatureAlgorithms, type SignatureAlgorithm } from "@nacre/keys";
+import {
+  SSH_MSG_SERVICE_REQUEST,
+  SSH_MSG_USERAUTH_SUCCESS,
+  type SshErrorCode,
+  userauthPublickey,
+  Writer,
+} from "@nacre/wire";
+import { describe, expect, test } from "vitest";
+import {
+  infoResponse,
+  interactive,
+  password,
+  query,
+  request,
+  ServerRig,
+  serviceRequest,
+  signed,
+} from "./server-support.ts";
+import { failure, infoRequest, keyOf, pkOk, sessionId } from "./support.ts";
+
+const ALL = "publickey,password,keyboard-interactive";
+const usage = expect.objectContaining({ code: "usage" });
+
+/** The server must end with this error, having sent nothing for it, and stay ended. */
+function expectFatal(rig: ServerRig, code: SshErrorCode, message: RegExp): void {
+  const last = rig.events().at(-1);
+  expect(last?.type).toBe("failed");
+  if (last?.type === "failed") {
+    expect(last.error.code).toBe(code);
+    expect(last.error.message).toMatch(message);
+  }
+  expect(rig.server.waitingForApplication).toBe(false);
+  expect(rig.receive(serviceRequest, request("none"), password("secret"), signed(keyOf(1)))).toEqual([]);
+  expect(rig.events()).toEqual([]);
+}
+
+describe("what only a server sends, or nobody sends before the login (CVE-2018-10933, CVE-2025-32433)", () => {
+  test.each([
+    ["USERAUTH_SUCCESS", SSH_MSG_USERAUTH_SUCCESS.encode({})],
+    ["USERAUTH_FAILURE", failure("password")],
+    ["PK_OK", pkOk({ publicKey: keyOf(1).publicKey }, "ssh-ed25519")],
+    ["INFO_REQUEST", infoRequest([])],
+    ["INFO_RESPONSE without a question", infoResponse()],
+    ["GLOBAL_REQUEST", new Writer().byte(80).string("x").boolean(true).finish()],
+    ["CHANNEL_OPEN", new Writer().byte(90).string("session").uint32(0).uint32(1).uint32(1).finish()],
+    ["a second SERVICE_REQUEST", serviceRequest],
+    ["nothing", new Uint8Array(0)],
+  ])("%s", (_, payload) => {
+    const ready = ServerRig.ready();
+    expect(ready.receive(payload)).toEqual([]);
+    expectFatal(ready, "unexpected-message", /^the client sent message /);
+    const asked = ServerRig.ready();
+    asked.receive(password("secret"));
+    const { token } = asked.event("password");
+    expect(asked.receive(payload)).toEqual([]);
+    expectFatal(asked, "unexpected-message", /^the client sent message /);
+    expect(() => asked.server.answerPassword(token, "success")).toThrow(usage);
+    expect(asked.sent()).toEqual([]);
+  });
+
+  test.each([
+    ["a login", password("secret")],
+    ["a response", infoResponse()],
+    ["USERAUTH_SUCCESS", SSH_MSG_USERAUTH_SUCCESS.encode({})],
+  ])("%s before the service was asked for", (_, payload) => {
+    const rig = new ServerRig();
+    expect(rig.receive(payload)).toEqual([]);
+    expectFatal(rig, "unexpected-message", /^the client sent message /);
+  });
+});
+
+describe("services", () => {
+  test("the connection is no service to begin with", () => {
+    const rig = new ServerRig();
+    expect(rig.receive(SSH_MSG_SERVICE_REQUEST.encode({ serviceName: "ssh-connection" }))).toEqual([]);
+    expectFatal(rig, "service-unavailable", /ssh-connection/);
+  });
+
+  test("nor does a login lead elsewhere", () => {
+    const rig = ServerRig.ready();
+    expect(rig.receive(signed(keyOf(1), { serviceName: "ssh-other" }))).toEqual([]);
+    expectFatal(rig, "service-unavailable", /ssh-other/);
+  });
+});
+
+describe("a signature is verified before the application hears of the login", () => {
+  const good = keyOf(1);
+  const other = keyOf(2);
+  const elsewhere = sessionId.map((byte) => byte ^ 1);
+
+  test.each([
+    ["by another key", signed(good, { signer: other })],
+    ["over another session", signed(good, { over: { sessionId: elsewhere } })],
+    ["over another user", signed(good, { over: { userName: "bob" } })],
+    ["over another service", signed(good, { over: { serviceName: "ssh-other" } })],
+    ["over another key", signed(good, { over: { publicKey: other.publicKey.blob } })],
+    ["empty", publickey("ssh-ed25519", good.publicKey.blob, new Uint8Array(0))],
+    ["malformed", publickey("ssh-ed25519", good.publicKey.blob, new Uint8Array([0, 0, 0, 99]))],
+    [
+      "of zeros",
+      publickey(
+        "ssh-ed25519",
+        good.publicKey.blob,
+        new Writer().string("ssh-ed25519").string(new Uint8Array(64)).finish(),
+      ),
+    ],
+    ["under an algorithm that is not the key's", publickey("rsa-sha2-512", good.publicKey.blob, new Uint8Array(0))],
+    ["under SHA-1", publickey("ssh-rsa", good.publicKey.blob, new Uint8Array(0))],
+    ["with a key that is none", publickey("ssh-ed25519", new Uint8Array([1, 2, 3]), new Uint8Array(0))],
+    ["with no key", publickey("ssh-ed25519", new Uint8Array(0), new Uint8Array(0))],
+    [
+      "with a truncated key",
+      publickey("ssh-ed25519", good.publicKey.blob.subarray(0, -1), new Writer().string("ssh-ed25519").finish()),
+    ],
+  ])("%s", (_, payload) => {
+    const rig = ServerRig.ready();
+    expect(rig.receive(payload)).toEqual([`failure ${ALL}`]);
+    expect(rig.events()).toEqual([]);
+    expect(rig.server.waitingForApplication).toBe(false);
+  });
+
+  test("the algorithm named in the signature is the one requested", () => {
+    const names: string[] = [];
+    const spy = (name: string): SignatureAlgorithm => ({
+      name,
+      keyFormat: "ssh-ed25519",
+      verify: () => {
+        names.push(name);
+        return false;
+      },
+    });
+    const rig = ServerRig.ready({ signatureAlgorithms: [spy("first"), spy("second")] });
+    rig.receive(publickey("second", good.publicKey.blob, new Uint8Array(0)));
+    expect(names).toEqual(["second"]);
+  });
+
+  test("a verifier that breaks refuses", () => {
+    const broken: SignatureAlgorithm = {
+      name: "ssh-ed25519",
+      keyFormat: "ssh-ed25519",
+      verify: () => {
+        throw new RangeError("out of memory");
+      },
+    };
+    const rig = ServerRig.ready({ signatureAlgorithms: [broken] });
+    expect(rig.receive(signed(good))).toEqual([`failure ${ALL}`]);
+    expect(rig.events()).toEqual([]);
+  });
+
+  test("the key of the login is the one that signed, whatever was offered before (CVE-2024-45337)", () => {
+    const rig = ServerRig.ready();
+    // A would do, and so would B; only A signs.
+    for (const key of [good, other]) {
+      rig.receive(query(key));
+      rig.server.answerQuery(rig.event("query").token, true);
+    }
+    rig.receive(signed(good));
+    const ask = rig.event("publickey");
+    expect(ask.publicKey).toEqual(good.publicKey.blob);
+    rig.server.answerPublickey(ask.token, "success");
+    expect(rig.event("success").factors).toEqual([
+      { method: "publickey", algorithm: "ssh-ed25519", publicKey: good.publicKey.blob },
+    ]);
+  });
+
+  test("what was offered is not proved: the other key's signature does not stand for it", () => {
+    const rig = ServerRig.ready();
+    rig.receive(query(other));
+    rig.server.answerQuery(rig.event("query").token, true);
+    rig.sent();
+    expect(rig.receive(signed(other, { signer: good }))).toEqual([`failure ${ALL}`]);
+    expect(rig.events()).toEqual([]);
+  });
+
+  test("the key is a copy: bytes that change afterwards change nothing", () => {
+    const payload = signed(good);
+    const rig = ServerRig.ready();
+    rig.server.receive(payload);
+    payload.fill(0);
+    expect(rig.event("publickey").publicKey).toEqual(good.publicKey.blob);
+  });
+});
+
+describe("answers that come late, twice, or for something else", () => {
+  test("an answer is for one ask, once", () => {
+    const rig = ServerRig.ready();
+    rig.receive(signed(keyOf(1)));
+    const first = rig.event("publickey");
+    expect(() => rig.server.answerPublickey(Symbol("publickey"), "success")).toThrow(usage);
+    expect(() => rig.server.answerQuery(first.token, true)).toThrow(usage);
+    expect(() => rig.server.answerPassword(first.token, "success")).toThrow(usage);
+    expect(() => rig.server.answerKeyboardInteractive(first.token, "success")).toThrow(usage);
+    expect(rig.sent()).toEqual([]);
+    rig.server.answerPublickey(first.token, "failure");
+    expect(() => rig.server.answerPublickey(first.token, "success")).toThrow(usage);
+    rig.receive(signed(keyOf(2)));
+    expect(() => rig.server.answerPublickey(first.token, "success")).toThrow(usage);
+    rig.event("publickey");
+    expect(rig.sent()).toEqual([]);
+  });
+
+  test("a query's yes lets nobody in", () => {
+    const rig = ServerRig.ready();
+    rig.receive(query(keyOf(1)));
+    const { token } = rig.event("query");
+    expect(() => rig.server.answerPublickey(token, "success")).toThrow(usage);
+    rig.server.answerQuery(token, true);
+    expect(rig.events()).toEqual([]);
+    expect(rig.sent()).toEqual(["ok ssh-ed25519"]);
+  });
+
+  test("while a query is open a bad signature follows: the query's answer does not reach it", () => {
+    const rig = ServerRig.ready();
+    rig.receive(query(keyOf(1)), signed(keyOf(1), { signer: keyOf(2) }));
+    const { token } = rig.event("query");
+    rig.server.answerQuery(token, true);
+    expect(rig.events()).toEqual([]);
+    expect(rig.sent()).toEqual(["ok ssh-ed25519", `failure ${ALL}`]);
+  });
+
+  test("the user changes while the application thinks: the answer is about whom it was asked", () => {
+    const rig = ServerRig.ready();
+    rig.receive(password("secret", { userName: "alice" }), password("secret", { userName: "root" }));
+    const ask = rig.event("password");
+    expect(ask.userName).toBe("alice");
+    rig.server.answerPassword(ask.token, "success");
+    expect(rig.event("success").userName).toBe("alice");
+    expect(rig.sent()).toEqual(["success"]);
+  });
+
+  test("after a refusal the next user is asked about anew", () => {
+    const rig = ServerRig.ready();
+    rig.receive(password("secret", { userName: "alice" }), password("secret", { userName: "root" }));
+    const first = rig.event("password");
+    rig.server.answerPassword(first.token, "failure");
+    const second = rig.event("password");
+    expect(second.userName).toBe("root");
+    expect(() => rig.server.answerPassword(first.token, "success")).toThrow(usage);
+    rig.server.answerPassword(second.token, "failure");
+  });
+
+  test("a conversation's old answer does not reach the next round", () => {
+    const rig = ServerRig.ready();
+    rig.receive(interactive());
+    const { token } = rig.event("keyboard-interactive");
+    rig.server.answerKeyboardInteractive(token, { prompts: [{ prompt: "?", echo: true }] });
+    expect(() => rig.server.answerKeyboardInteractive(token, "success")).toThrow(usage);
+    rig.receive(infoResponse("x"));
+    expect(() => rig.server.answerKeyboardInteractive(token, "success")).toThrow(usage);
+    rig.event("responses");
+  });
+});
+
+describe("partial success is forgotten with the user", () => {
+  test("a first factor of one user is none of another's", () => {
+    const rig = ServerRig.ready();
+    rig.receive(signed(keyOf(1), { userName: "mallory" }));
+    rig.server.answerPublickey(rig.event("publickey").token, { partial: ["password"] });
+    rig.sent();
+    rig.receive(password("secret", { userName: "root" }));
+    const ask = rig.event("password");
+    expect(ask).toMatchObject({ userName: "root", factors: [] });
+    rig.server.answerPassword(ask.token, "failure");
+    expect(rig.sent()).toEqual([`failure ${ALL}`]);
+    // Nor does coming back bring it back.
+    rig.receive(password("secret", { userName: "mallory" }));
+    expect(rig.event("password").factors).toEqual([]);
+  });
+
+  test("changing the user counts as a failed attempt", () => {
+    const rig = ServerRig.ready({ limits: { failedAttempts: 4 } });
+    for (const userName of ["a", "b", "c", "d"]) {
+      rig.receive(query(keyOf(1), { userName }));
+      rig.server.answerQuery(rig.event("query").token, false);
+      rig.sent();
+    }
+    expect(rig.receive(query(keyOf(1), { userName: "e" }))).toEqual([]);
+    expectFatal(rig, "auth-limit", /4 attempts/);
+  });
+});
+
+describe("bounds", () => {
+  test.each([
+    ["passwords", () => password("guess")],
+    ["bad signatures", () => signed(keyOf(1), { signer: keyOf(2) })],
+    ["methods that are not there", () => request("hostbased")],
+    ["keyboard-interactive", () => interactive()],
+    ["long passwords", () => password("x".repeat(1025))],
+  ])("failed attempts: %s", (_, attempt) => {
+    const rig = ServerRig.ready({ limits: { failedAttempts: 3 } });
+    for (let i = 1; i <= 3; i++) {
+      const sent = rig.receive(attempt());
+      for (const event of rig.events()) {
+        if (event.type === "password") rig.server.answerPassword(event.token, "failure");
+        if (event.type === "keyboard-interactive") rig.server.answerKeyboardInteractive(event.token, "failure");
+        if (event.type === "failed") expect(event.error.code).toBe("auth-limit");
+      }
+      expect([...sent, ...rig.sent()]).toEqual(i < 3 ? [`failure ${ALL}`] : []);
+    }
+    expect(rig.receive(password("right"))).toEqual([]);
+  });
+
+  test("a first none is free, more are not", () => {
+    const rig = ServerRig.ready({ limits: { failedAttempts: 2 } });
+    expect(rig.receive(request("none"), request("none"))).toEqual([`failure ${ALL}`, `failure ${ALL}`]);
+    expect(rig.receive(request("none"))).toEqual([]);
+    expectFatal(rig, "auth-limit", /2 attempts/);
+  });
+
+  test("a client with six keys gets in: an answered query is no failed attempt", () => {
+    const rig = ServerRig.ready({ limits: { failedAttempts: 1 } });
+    for (let number = 1; number <= 6; number++) {
+      rig.receive(query(keyOf(number)));
+      rig.server.answerQuery(rig.event("query").token, number === 6);
+    }
+    rig.receive(signed(keyOf(6)));
+    rig.server.answerPublickey(rig.event("publickey").token, "success");
+    expect(rig.event("success").factors).toHaveLength(1);
+  });
+
+  test("queries are counted on their own, whatever their answer", () => {
+    const rig = ServerRig.ready({ limits: { keyQueries: 10 } });
+    let sent = 0;
+    for (let i = 0; i < 1000; i++) {
+      const algorithm = i % 2 === 0 ? "ssh-ed25519" : "unknown";
+      rig.server.receive(query(keyOf(1), { algorithm }));
+      for (const event of rig.events()) if (event.type === "query") rig.server.answerQuery(event.token, true);
+      sent += rig.sent().length;
+    }
+    expect(sent).toBe(10);
+  });
+
+  test("conversations broken off count", () => {
+    const rig = ServerRig.ready({ limits: { failedAttempts: 3 } });
+    for (let i = 0; i < 3; i++) {
+      rig.receive(interactive());
+      rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [] });
+    }
+    rig.receive(interactive());
+    expectFatal(rig, "auth-limit", /3 attempts/);
+  });
+
+  test("a conversation has an end: the round too many is a failed attempt", () => {
+    const rig = ServerRig.ready({ limits: { keyboardInteractiveRounds: 2 } });
+    rig.receive(interactive());
+    rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [] });
+    for (const reply of ["questions ", `failure ${ALL}`]) {
+      rig.receive(infoResponse());
+      rig.server.answerKeyboardInteractive(rig.event("responses").token, { prompts: [] });
+      expect(rig.sent()).toEqual([reply]);
+    }
+  });
+
+  test("a new password that is never good enough comes to an end", () => {
+    const rig = ServerRig.ready({ limits: { failedAttempts: 2 } });
+    rig.receive(password("old"));
+    rig.server.answerPassword(rig.event("password").token, { changePrompt: "expired" });
+    rig.receive(password("old", { newPassword: "x" }));
+    rig.server.answerPassword(rig.event("change-password").token, { changePrompt: "too short" });
+    expectFatal(rig, "auth-limit", /2 attempts/);
+  });
+
+  test("a password at, and over, the limit of bytes", () => {
+    for (const [text, within] of [
+      ["x".repeat(16), true],
+      ["x".repeat(17), false],
+      ["é".repeat(8), true],
+      ["é".repeat(9), false],
+    ] as const) {
+      const rig = ServerRig.ready({ limits: { passwordBytes: 16 } });
+      expect(rig.receive(password(text))).toEqual(within ? [] : [`failure ${ALL}`]);
+      expect(rig.events()).toHaveLength(within ? 1 : 0);
+      const change = ServerRig.ready({ limits: { passwordBytes: 16 } });
+      expect(change.receive(password("old", { newPassword: text }))).toEqual(within ? [] : [`failure ${ALL}`]);
+    }
+  });
+
+  test("a request of 1 MiB", () => {
+    const rig = ServerRig.ready();
+    expect(rig.receive(password("x".repeat(1 << 20)))).toEqual([]);
+    expectFatal(rig, "auth-limit", /where 32768 are allowed/);
+  });
+
+  test("requests that pile up while the application is asked", () => {
+    const rig = ServerRig.ready({ limits: { queuedAuthRequests: 3 } });
+    rig.receive(password("first"));
+    rig.event("password");
+    for (let i = 0; i < 3; i++) expect(rig.receive(password("more"))).toEqual([]);
+    expect(rig.events()).toEqual([]);
+    rig.receive(password("one more"));
+    expectFatal(rig, "auth-limit", /more than 3 requests/);
+  });
+
+  test("responses by the bytes that are there", () => {
+    const rig = ServerRig.ready();
+    rig.receive(interactive());
+    rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [] });
+    rig.sent();
+    rig.receive(new Writer().byte(61).uint32(0xffff_ffff).finish());
+    expectFatal(rig, "malformed-message", /4294967295 items/);
+  });
+
+  test.each([
+    ["publickey", new Uint8Array([1, 0])],
+    ["password", new Uint8Array([0, 0, 0, 0, 9])],
+    ["keyboard-interactive", new Uint8Array([])],
+    ["password", new Uint8Array([0, 0, 0, 0, 1, 0xff])],
+  ])("a malformed %s request", (method, data) => {
+    const rig = ServerRig.ready();
+    expect(rig.receive(request(method, data))).toEqual([]);
+    expectFatal(rig, "malformed-message", /request/);
+  });
+});
+
+describe("a user that does not exist gets the same replies and the same work", () => {
+  test("compared with one that does", () => {
+    const known = play("alice");
+    expect(play("nobody")).toEqual(known);
+    expect(known.transcript).toHaveLength(10);
+    expect(known.work.filter((one) => one.startsWith("verify"))).toHaveLength(2);
+  });
+});
+
+function publickey(algorithm: string, publicKey: Uint8Array, signature: Uint8Array): Uint8Array {
+  return request("publickey", userauthPublickey.encode({ algorithm, publicKey, signature }));
+}
+
+/** Plays every method for a user, with an application that knows nobody but alice, who has key 1 and a password. */
+function play(userName: string): { readonly transcript: string[]; readonly work: string[] } {
+  const work: string[] = [];
+  const counted = defaultSignatureAlgorithms.map(
+    (algorithm): SignatureAlgorithm => ({
+      ...algorithm,
+      verify: (publicKey, data, signature) => {
+        work.push(`verify ${algorithm.name}`);
+        return algorithm.verify(publicKey, data, signature);
+      },
+    }),
+  );
+  const rig = ServerRig.ready({ banner: "hello", signatureAlgorithms: counted, limits: { failedAttempts: 20 } });
+  const transcript: string[] = [];
+  for (const payload of [
+    request("none", new Uint8Array(0), { userName }),
+    query(keyOf(2), { userName }),
+    query(keyOf(2), { userName, algorithm: "ecdsa-sha2-nistp256" }),
+    signed(keyOf(2), { userName }),
+    signed(keyOf(1), { userName, signer: keyOf(2) }),
+    password("wrong", { userName }),
+    password("x".repeat(2000), { userName }),
+    interactive({ userName }),
+    infoResponse("wrong"),
+    request("hostbased", new Uint8Array(0), { userName }),
+  ]) {
+    rig.server.receive(payload);
+    for (const event of rig.events()) {
+      work.push(`ask ${event.type}`);
+      const known = "userName" in event && event.userName === "alice";
+      const rightKey = known && "publicKey" in event && Buffer.from(event.publicKey).equals(keyOf(1).publicKey.blob);
+      const right = known && "password" in event && event.password === "right";
+      if (event.type === "query") rig.server.answerQuery(event.token, rightKey);
+      if (event.type === "publickey") rig.server.answerPublickey(event.token, rightKey ? "success" : "failure");
+      if (event.type === "password") rig.server.answerPassword(event.token, right ? "success" : "failure");
+      if (event.type === "keyboard-interactive")
+        rig.server.answerKeyboardInteractive(event.token, { prompts: [{ prompt: "Password: ", echo: false }] });
+      if (event.type === "responses") rig.server.answerKeyboardInteractive(event.token, "failure");
+    }
+    transcript.push(...rig.sent());
+  }
+  return { transcript, work };
+}
