@@ -1,5 +1,13 @@
 import type { IdentificationReader, Role } from "@nacre/negotiation";
-import { DISCONNECT_REASON, type Disconnect, escapeText, type Phase, SshError } from "@nacre/wire";
+import {
+  DISCONNECT_REASON,
+  type Disconnect,
+  disconnectReason,
+  escapeText,
+  type Phase,
+  SSH_MSG_DISCONNECT,
+  SshError,
+} from "@nacre/wire";
 
 const REASON_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(DISCONNECT_REASON).map(([name, code]) => [code, name]),
@@ -34,12 +42,17 @@ export function unidentifiedInTime(peer: Role, { excerpt }: IdentificationReader
 }
 
 /**
- * The text of our own SSH_MSG_DISCONNECT. What the peer did wrong it is told; what concerns our side, paths and decisions
- * among it, stays here.
+ * Our own SSH_MSG_DISCONNECT. What the peer did wrong it is told; what concerns our side, paths and decisions among it,
+ * stays here.
  */
-export function describeForPeer(error: SshError): string {
-  if (error.code.startsWith("host-key-")) return "host key not accepted";
-  return error.culprit === "peer" || error.culprit === "unsupported" ? error.message : error.code;
+export function goodbye(error: SshError): Uint8Array {
+  const tellable = error.culprit === "peer" || error.culprit === "unsupported";
+  const description = error.code.startsWith("host-key-")
+    ? "host key not accepted"
+    : tellable
+      ? error.message
+      : error.code;
+  return SSH_MSG_DISCONNECT.encode({ reasonCode: disconnectReason(error.code), description, languageTag: "" });
 }
 
 /** What is no SshError is a bug of ours: the connection must not go on after it. */

@@ -93,7 +93,6 @@ export class Gate {
 
   /** RFC 4253 §11.4: what is not known is answered, except where nothing unknown may be sent at all. */
   #unknown(number: number): Verdict {
-    if (this.strict) return this.#refuse(number, "which strict key exchange forbids");
     if (this.step !== "kexinit") return this.#refuse(number, "after its own SSH_MSG_KEXINIT");
     return "unimplemented";
   }

@@ -1,25 +1,11 @@
 import { deriveKeys, exchangeHash, type KeyLengths } from "@nacre/kdf";
 import type { KexClient, KexSecret, KexServer, KexServerStep } from "@nacre/kex";
 import type { PublicKey } from "@nacre/keys";
-import {
-  agreesOnStrictKex,
-  createKexInit,
-  guessIsRight,
-  PING_EXTENSION,
-  serverSigAlgsExtension,
-  takesExtInfo,
-} from "@nacre/negotiation";
+import { agreesOnStrictKex, createKexInit, guessIsRight, takesExtInfo } from "@nacre/negotiation";
 import type { PacketOpener, PacketReader } from "@nacre/packet";
-import {
-  equalBytes,
-  type KexInit,
-  SSH_MSG_EXT_INFO,
-  SSH_MSG_KEXINIT,
-  SSH_MSG_NEWKEYS,
-  SshError,
-  utf8Encode,
-} from "@nacre/wire";
+import { equalBytes, type KexInit, SSH_MSG_KEXINIT, SSH_MSG_NEWKEYS, SshError, utf8Encode } from "@nacre/wire";
 import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
+import { serverExtInfo } from "./ext-info.ts";
 import type { Gate } from "./gate.ts";
 import { proveHostKey } from "./host-key.ts";
 import type { NegotiatedAlgorithms, NegotiatedDirection, TransportOptions } from "./options.ts";
@@ -306,16 +292,10 @@ export class KeyExchange {
     outgoing.useSealer(sending.cipher.createSealer(sendingKeys, sending.mac), { resetSequence: this.#strict });
     this.#state = { name: "newkeys", opener: receiving.cipher.createOpener(receivingKeys, receiving.mac) };
     gate.step = "newkeys";
-    if (initial && this.#extInfoWanted) this.#sendExtInfo();
+    // RFC 8308 §2.4: the first message under the server's first keys.
+    if (initial && this.#extInfoWanted) outgoing.send(serverExtInfo(options.serverSigAlgs));
     emit({ type: "new-keys", initial, negotiated, strictKex: this.#strict });
     outgoing.release();
-  }
-
-  /** RFC 8308 §2.4: the first message under the server's first keys, or none. */
-  #sendExtInfo(): void {
-    const { serverSigAlgs } = this.#context.options;
-    const algorithms = serverSigAlgs === undefined ? [] : [serverSigAlgsExtension(serverSigAlgs)];
-    this.#context.outgoing.send(SSH_MSG_EXT_INFO.encode({ extensions: [...algorithms, PING_EXTENSION] }));
   }
 }
 

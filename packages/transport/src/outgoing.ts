@@ -98,9 +98,11 @@ export class Outgoing {
     }
   }
 
-  /** Whether an answer that the peer can ask for without end may be sent: not when it does not read what we send. */
-  hasRoomFor(answer: Uint8Array): boolean {
-    return this.pending + answer.length <= this.#maxQueuedBytes;
+  /** An answer that the peer can ask for without end: dropped when too much waits already, because it does not read. */
+  answer(payload: Uint8Array): void {
+    if (this.pending + payload.length > this.#maxQueuedBytes) return;
+    if (payload[0]! <= 4) this.send(payload);
+    else this.write(payload);
   }
 
   /** Own KEXINIT leaves: what is written from now on waits. */

@@ -1,7 +1,6 @@
 import { IdentificationReader, identificationString, type Role } from "@nacre/negotiation";
 import { PacketReader, type PacketSink } from "@nacre/packet";
 import {
-  disconnectReason,
   type MethodContext,
   SSH_MSG_DEBUG,
   SSH_MSG_DISCONNECT,
@@ -15,15 +14,9 @@ import {
   SshError,
   utf8Encode,
 } from "@nacre/wire";
-import {
-  describeForPeer,
-  ended,
-  endedUnidentified,
-  peerDisconnected,
-  toSshError,
-  unidentifiedInTime,
-} from "./endings.ts";
+import { ended, endedUnidentified, goodbye, peerDisconnected, toSshError, unidentifiedInTime } from "./endings.ts";
 import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
+import { readExtInfo } from "./ext-info.ts";
 import { Gate } from "./gate.ts";
 import { KeyExchange } from "./key-exchange.ts";
 import { defaultTransportLimits, type TransportLimits } from "./limits.ts";
@@ -151,7 +144,7 @@ export class Transport implements PacketSink {
   /** When `tick` must be called at the latest, on the clock of `now`; `undefined` for never. */
   deadline(): number | undefined {
     if (this.#stage.name === "closed") return undefined;
-    return this.#kexTimer.deadline ?? (this.#exchange.idle ? this.#rekey.deadline : undefined);
+    return this.#kexTimer.deadline ?? (this.#mayRekey() ? this.#rekey.deadline : undefined);
   }
 
   /** Tells the time. */
@@ -159,7 +152,7 @@ export class Transport implements PacketSink {
     this.#now = now;
     if (this.#stage.name === "closed") return;
     if (now >= (this.#kexTimer.deadline ?? Infinity)) this.#fail(this.#tooSlow());
-    else if (this.#exchange.idle && now >= (this.#rekey.deadline ?? Infinity)) this.#beginExchange();
+    else if (this.#mayRekey() && now >= (this.#rekey.deadline ?? Infinity)) this.#beginExchange();
   }
 
   /**
@@ -192,9 +185,9 @@ export class Transport implements PacketSink {
     this.#gate.authMethod = method;
   }
 
-  /** Agrees new keys now. Ignored while a key exchange is under way. */
+  /** Agrees new keys now. Ignored while a key exchange is under way, and before `enter("connection")`. */
   requestRekey(): void {
-    if (this.#stage.name === "packets" && this.#exchange.idle) this.#beginExchange();
+    if (this.#mayRekey()) this.#beginExchange();
   }
 
   /** Says goodbye with the error's disconnect reason and ends: the `closed` event with this error follows. */
@@ -295,7 +288,7 @@ export class Transport implements PacketSink {
     const verdict = this.#gate.admit(number);
     let step: Step = "worked";
     if (verdict === "admit") step = number >= 50 && number < 192 ? { type: "message", payload } : this.#take(payload);
-    else if (verdict === "unimplemented") this.#answerUnimplemented(sequenceNumber);
+    else if (verdict === "unimplemented") this.#outgoing.answer(SSH_MSG_UNIMPLEMENTED.encode({ sequenceNumber }));
     this.#rekeyIfUsedUp();
     return step;
   }
@@ -317,7 +310,7 @@ export class Transport implements PacketSink {
         return { type: "debug", alwaysDisplay, message };
       }
       case SSH_MSG_EXT_INFO.number:
-        return this.#extInfo(payload);
+        return { type: "ext-info", extensions: readExtInfo(payload, this.#limits.maxExtensions) };
       case SSH_MSG_KEXINIT.number:
         this.#exchange.receiveInit(payload);
         this.#exchangeMoved();
@@ -327,7 +320,7 @@ export class Transport implements PacketSink {
         this.#exchangeMoved();
         return "worked";
       case SSH_MSG_PING.number:
-        this.#answerPing(payload);
+        this.#outgoing.answer(SSH_MSG_PONG.encode(SSH_MSG_PING.decode(payload)));
         return "worked";
       case SSH_MSG_PONG.number:
         SSH_MSG_PONG.decode(payload);
@@ -340,33 +333,20 @@ export class Transport implements PacketSink {
     }
   }
 
-  #extInfo(payload: Uint8Array): Step {
-    const { extensions } = SSH_MSG_EXT_INFO.decode(payload.slice());
-    if (extensions.length > this.#limits.maxExtensions)
-      throw new SshError(
-        "malformed-message",
-        `SSH_MSG_EXT_INFO has ${extensions.length} extensions, more than ${this.#limits.maxExtensions}`,
-      );
-    return { type: "ext-info", extensions };
-  }
-
-  #answerUnimplemented(sequenceNumber: number): void {
-    const answer = SSH_MSG_UNIMPLEMENTED.encode({ sequenceNumber });
-    if (this.#outgoing.hasRoomFor(answer)) this.#outgoing.send(answer);
-  }
-
-  /** OpenSSH PROTOCOL §1.11. */
-  #answerPing(payload: Uint8Array): void {
-    const answer = SSH_MSG_PONG.encode(SSH_MSG_PING.decode(payload));
-    if (this.#outgoing.hasRoomFor(answer)) this.#outgoing.write(answer);
-  }
-
   #beginExchange(): void {
     this.#guarded(() => this.#exchange.begin());
   }
 
+  /**
+   * We begin a later key exchange only after authentication: OpenSSH, on either side, ends a connection when it meets a
+   * KEXINIT before. A peer that begins one is followed at any time.
+   */
+  #mayRekey(): boolean {
+    return this.#stage.name === "packets" && this.#gate.phase === "connection" && this.#exchange.idle;
+  }
+
   #rekeyIfUsedUp(): void {
-    if (this.#rekey.isUsedUp(this.#outgoing, this.#reader) && this.#exchange.idle) this.#beginExchange();
+    if (this.#rekey.isUsedUp(this.#outgoing, this.#reader) && this.#mayRekey()) this.#beginExchange();
   }
 
   /** Keeps the timers in step with the key exchange. */
@@ -397,19 +377,14 @@ export class Transport implements PacketSink {
   #fail(error: SshError): void {
     if (this.#stage.name === "closed") return;
     const speaksSsh = this.#stage.name === "packets" || error.culprit === "caller";
-    if (speaksSsh && this.#stage.name !== "new" && error.code !== "connection-lost") this.#sayGoodbye(error);
-    this.#close(error);
-  }
-
-  #sayGoodbye(error: SshError): void {
-    const description = describeForPeer(error);
-    try {
-      this.#outgoing.send(
-        SSH_MSG_DISCONNECT.encode({ reasonCode: disconnectReason(error.code), description, languageTag: "" }),
-      );
-    } catch {
-      // Where even this cannot be sealed any more, the error that is being told matters, not this one.
+    if (speaksSsh && this.#stage.name !== "new" && error.code !== "connection-lost") {
+      try {
+        this.#outgoing.send(goodbye(error));
+      } catch {
+        // Where even this cannot be sealed any more, the error that is being told matters, not this one.
+      }
     }
+    this.#close(error);
   }
 
   #close(error: SshError): void {

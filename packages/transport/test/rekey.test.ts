@@ -52,7 +52,7 @@ describe("new keys are agreed", () => {
   });
 
   test("when both ask for it at once, once", () => {
-    const pair = new Pair().connect();
+    const pair = new Pair().connect().enterConnection();
     pair.client.transport.requestRekey();
     pair.server.transport.requestRekey();
     pair.client.transport.requestRekey();
@@ -67,6 +67,25 @@ describe("new keys are agreed", () => {
     pair.server.transport.start(0);
     pair.pump();
     expect(exchanges(pair.client)).toBe(1);
+  });
+
+  test("not before authentication has succeeded, which OpenSSH would not stand", () => {
+    const limits = { rekeyBytes: 100, rekeyInterval: 1000 };
+    const pair = new Pair({ client: { limits } }).connect();
+    pair.client.transport.requestRekey();
+    for (let i = 0; i < 10; i++) pair.client.transport.write(Uint8Array.of(50, i));
+    pair.tick(5000).pump();
+    expect(exchanges(pair.client)).toBe(1);
+    pair.enterConnection();
+    pair.client.transport.write(numbered(0));
+    pair.pump();
+    expect(exchanges(pair.client)).toBe(2);
+  });
+
+  test("at any time with a peer that begins", () => {
+    const peer = new RawPeer("server").handshake().exchange();
+    expect(peer.error).toBeUndefined();
+    expect(peer.events.at(-1)).toEqual({ type: "keys-complete", initial: false });
   });
 
   test.each([
@@ -96,6 +115,8 @@ describe("new keys are agreed", () => {
 
   test("after so much time", () => {
     const pair = new Pair({ client: { limits: { rekeyInterval: 1000 } } }).connect(50);
+    expect(pair.client.transport.deadline()).toBeUndefined();
+    pair.enterConnection();
     expect(pair.client.transport.deadline()).toBe(1050);
     pair.tick(1049).pump();
     expect(exchanges(pair.client)).toBe(1);
