@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Client, Exit, NodeProcess, PtyOptions } from "@nacre/node";
@@ -92,7 +93,11 @@ function useTerminal(remote: NodeProcess): () => void {
   process.on("SIGWINCH", resize);
   process.on("exit", restore);
   for (const signal of SIGNALS) process.on(signal, onSignal);
-  if (stdin.isTTY) stdin.setRawMode(true);
+  if (stdin.isTTY) {
+    stdin.setRawMode(true);
+    // Node's raw mode still turns a line feed into CR LF, which takes full-screen programs there apart.
+    spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
+  }
   return restore;
 }
 

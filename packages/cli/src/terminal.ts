@@ -92,9 +92,9 @@ export class Terminal {
         onKeys();
       };
 
-      this.#write(prompt);
-      // Raw, so that nothing is shown that we do not show.
+      // Raw, so that nothing is shown that we do not show; before the prompt, whose answer may come at once.
       input.setRawMode(true);
+      this.#write(prompt);
       input.on("data", onData);
       input.on("end", cancel);
       input.resume();
