@@ -19,7 +19,7 @@ const result = await build({
   logLevel: "error",
   metafile: true,
 });
-const code = result.outputFiles[0].text;
+const code = result.outputFiles[0]!.text;
 const inputs = Object.keys(result.metafile.inputs);
 const found = FORBIDDEN.exec(code);
 if (found !== null) {

@@ -104,10 +104,11 @@ export class Client<P = Process> implements AsyncDisposable {
     if (signal?.aborted) throw abortError(signal);
     const opening = this.#early ?? this.#driver.openSession();
     this.#early = undefined;
-    let onAbort = (): void => {};
+    let abort: ((error: SshError) => void) | undefined;
     const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(abortError(signal));
+      abort = reject;
     });
+    const onAbort = (): void => abort?.(abortError(signal));
     signal?.addEventListener("abort", onAbort);
     try {
       return await Promise.race([opening.then(use), aborted]);

@@ -247,11 +247,8 @@ export class Driver {
       case "open-request":
         this.session.connection.answerOpen(event.token, false);
         return;
-      case "new-keys":
-      case "global-reply":
-      case "flow-control":
-      case "debug":
-        return;
+      default:
+      // New keys, debug texts, flow control of a terminal: of no concern to the streams; and what only a server hears of.
     }
   }
 
@@ -298,7 +295,9 @@ export class Driver {
   async #decideHostKey(hostKey: HostKey): Promise<true | SshError> {
     const { blob, fingerprint } = hostKey;
     try {
-      if ((await this.#options.hostKey({ ...hostKey, blob: blob.slice() })) === true) return true;
+      // A program without types may answer anything: nothing but true accepts.
+      const verdict: unknown = await this.#options.hostKey({ ...hostKey, blob: blob.slice() });
+      if (verdict === true) return true;
       return new SshError("host-key-refused", `the host key ${fingerprint} was refused`);
     } catch (cause) {
       // Whatever goes wrong while a host key is checked, the key is refused (CVE-2025-26465).

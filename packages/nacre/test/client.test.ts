@@ -127,8 +127,8 @@ describe("connect", () => {
 
   it("a password source that fails ends the login with its reason", async () => {
     const host = new StreamServer();
-    const password = (): Promise<string> => Promise.reject(new Error("no terminal"));
-    await expect(connect(host.streams, { ...welcome, identities: [], password })).rejects.toMatchObject({
+    const options = { ...welcome, identities: [], password: () => Promise.reject(new Error("no terminal")) };
+    await expect(connect(host.streams, options)).rejects.toMatchObject({
       code: "auth-cancelled",
       message: expect.stringContaining("no terminal"),
     });

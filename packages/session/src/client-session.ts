@@ -248,6 +248,10 @@ export class ClientSession {
     } else if (this.#state.phase === "auth") {
       if (payload[0] === SSH_MSG_USERAUTH_FAILURE.number) this.#sink.loginFailed();
       this.#state.auth.receive(payload);
+    } else {
+      this.disconnect(
+        new SshError("unexpected-message", `the server sent message ${payload[0]} before anything was asked of it`),
+      );
     }
   }
 

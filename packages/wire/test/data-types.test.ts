@@ -1,4 +1,4 @@
-import { Reader, SshError, toHex, Writer } from "@nacre/wire";
+import { Reader, SshError, toHex, utf8DecodeLossy, utf8Encode, Writer } from "@nacre/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import vectors from "../../../test-vectors/rfc4251.json" with { type: "json" };
@@ -59,7 +59,7 @@ describe("what is written is read", () => {
           expect(reader.uint32("uint32")).toBe(uint32);
           expect(reader.uint64("uint64")).toBe(uint64);
           expect(reader.string("bytes")).toEqual(bytes);
-          expect(reader.text("text")).toBe(text.toWellFormed());
+          expect(reader.text("text")).toBe(utf8DecodeLossy(utf8Encode(text)));
           expect(reader.mpint("mpint")).toBe(mpint);
           expect(reader.nameList("names")).toEqual(names);
           reader.end();

@@ -120,10 +120,10 @@ const VALUES: Record<string, Arbitrary<object>> = {
   exitSignal: record({ signalName: name, coreDumped: flag, errorMessage: text, languageTag: text }),
 };
 
-const codecs = Object.entries(wire).filter(
-  (entry): entry is [string, Structure<object>] =>
-    typeof entry[1] === "object" && entry[1] !== null && "decode" in entry[1],
-);
+const codecs = Object.entries<unknown>(wire).filter((entry): entry is [string, Structure<object>] => {
+  const value = entry[1];
+  return typeof value === "object" && value !== null && "decode" in value;
+});
 
 describe("every codec", () => {
   it("has values here to be tried with", () => {
@@ -132,7 +132,7 @@ describe("every codec", () => {
 
   it.each(codecs)("%s reads what it wrote, and nothing that is cut or lengthened", (key, codec) => {
     fc.assert(
-      fc.property(VALUES[key], (value) => {
+      fc.property(VALUES[key]!, (value) => {
         const encoded = codec.encode(value);
         expect(codec.decode(encoded)).toEqual(value);
         // A message that ends in "the rest" may be cut or lengthened within it.

@@ -1,0 +1,100 @@
+import type { PrivateKey } from "@nacre/keys";
+import { base64Decode, concatBytes, toHex } from "@nacre/wire";
+import { describe, expect, it } from "vitest";
+import file from "../../../test-vectors/recordings.json" with { type: "json" };
+import { type Scenario, ScriptedClient, userKeyOf } from "./support/scripted-client.ts";
+
+const keys = new Map<string, PrivateKey>();
+
+function clientOf(scenario: Scenario): ScriptedClient {
+  let key = keys.get(scenario.userKey);
+  if (key === undefined) keys.set(scenario.userKey, (key = userKeyOf(scenario)));
+  return new ScriptedClient(scenario, key);
+}
+
+const recordings = file.recordings.map(({ chunks, outcome, serverHostKey, ...scenario }) => ({
+  name: scenario.name,
+  scenario: scenario as Scenario,
+  outcome,
+  serverHostKey,
+  chunks: chunks.map(({ from, bytes }) => ({ from, bytes: base64Decode(bytes)! })),
+}));
+
+describe.each(recordings)(
+  "the session with OpenSSH recorded as $name",
+  ({ scenario, chunks, outcome, serverHostKey }) => {
+    const sent = toHex(concatBytes(...chunks.filter(({ from }) => from === "client").map(({ bytes }) => bytes)));
+    const received = concatBytes(...chunks.filter(({ from }) => from === "server").map(({ bytes }) => bytes));
+
+    it("is replayed byte for byte", () => {
+      const client = clientOf(scenario);
+      const output = [client.start()];
+      for (const { from, bytes } of chunks) if (from === "server") output.push(client.receive(bytes));
+      expect(toHex(concatBytes(...output))).toBe(sent);
+      expect(client.error?.code).toBe("closed");
+      expect(client.outcome).toEqual(outcome);
+      expect(client.hostKey).toBe(serverHostKey);
+    });
+
+    it("is the same when every byte comes alone", () => {
+      const client = clientOf(scenario);
+      const output = [client.start()];
+      for (const byte of received) output.push(client.receive(Uint8Array.of(byte)));
+      expect(toHex(concatBytes(...output))).toBe(sent);
+      expect(client.outcome).toEqual(outcome);
+    });
+  },
+);
+
+describe("the session with OpenSSH recorded as chacha20", () => {
+  const { scenario, chunks } = recordings[0]!;
+  const received = chunks.filter(({ from }) => from === "server").map(({ bytes }) => bytes);
+  const length = concatBytes(...received).length;
+
+  /** A client that was sent the recorded chunks up to `end`, and then nothing more. */
+  function cutAt(end: number, change?: (chunk: Uint8Array, offset: number) => void): ScriptedClient {
+    const client = clientOf(scenario);
+    client.start();
+    let offset = 0;
+    for (const bytes of received) {
+      const chunk = bytes.slice(0, Math.max(0, end - offset));
+      change?.(chunk, offset);
+      client.receive(chunk);
+      offset += bytes.length;
+    }
+    client.end();
+    return client;
+  }
+
+  it("cut after any byte ends with a clear error, and nothing is thrown", () => {
+    const codes = new Set<string | undefined>();
+    for (let end = 0; end < length; end++) codes.add(cutAt(end).error?.code);
+    expect(codes).toEqual(new Set(["connection-lost", "not-ssh"]));
+    expect(cutAt(length).error?.code).toBe("closed");
+  }, 120_000);
+
+  it("with any one byte changed never ends as if nothing were amiss, but for the padding of plaintext packets", () => {
+    const padding = plaintextPadding(concatBytes(...received));
+    expect(padding.size).toBeGreaterThan(3 * 4);
+    for (let at = 0; at < length; at += 5) {
+      const client = cutAt(length, (chunk, offset) => {
+        if (at >= offset && at < offset + chunk.length) chunk[at - offset]! ^= 1 << (at % 8);
+      });
+      expect(client.error?.code === "closed", `byte ${at}`).toBe(padding.has(at));
+    }
+  }, 60_000);
+});
+
+/** Where the padding lies of the packets before and with NEWKEYS: nothing protects it (RFC 4253 §8). */
+function plaintextPadding(stream: Uint8Array): Set<number> {
+  const view = new DataView(stream.buffer, stream.byteOffset);
+  const positions = new Set<number>();
+  let offset = stream.indexOf(0x0a) + 1;
+  for (let number = 0; number !== 21; ) {
+    const end = offset + 4 + view.getUint32(offset);
+    number = stream[offset + 5]!;
+    for (let i = end - stream[offset + 4]!; i < end; i++) positions.add(i);
+    offset = end;
+  }
+  return positions;
+}
