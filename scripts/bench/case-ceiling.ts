@@ -1,6 +1,6 @@
 import { type Bench, type Case, nacre, type Sample, transferTimeout } from "./bench.ts";
 import { once } from "./children.ts";
-import { median, spread, type Table } from "./table.ts";
+import { spread, type Table } from "./table.ts";
 import { type Suite, suites } from "./tasks.ts";
 
 /** More would tell no more. */
@@ -11,6 +11,12 @@ const GOAL = 0.85;
 interface Time {
   readonly seconds: number;
   readonly cpuSeconds: number;
+}
+
+interface Step {
+  readonly name: string;
+  readonly direction: "open" | "seal";
+  readonly run: () => Promise<Time>;
 }
 
 /**
@@ -30,7 +36,7 @@ export const ceilingCase: Case = {
 async function ceilingOf(bench: Bench, suite: Suite, samples: Sample[]): Promise<Table> {
   const bytes = Math.min(bench.bytes, ENOUGH);
   const timeout = transferTimeout(bytes);
-  const steps: { readonly name: string; readonly direction: "open" | "seal"; readonly run: () => Promise<Time> }[] = [];
+  const steps: Step[] = [];
   for (const direction of ["open", "seal"] as const) {
     for (const layer of ["noble", "packets"] as const) {
       const run = (): Promise<Time> =>
@@ -60,21 +66,25 @@ async function ceilingOf(bench: Bench, suite: Suite, samples: Sample[]): Promise
     }
   }
 
-  const speeds = (step: (typeof steps)[number], time: keyof Time): number[] =>
+  const speeds = (step: Step, time: keyof Time): number[] =>
     (times.get(step) ?? []).map((one) => bytes / one[time] / 1e6);
   return {
     title: `${suite.name} on noble, ${bytes / 2 ** 20} MiB in packets of 32 KiB`,
     head: ["", "MB/s", "of noble alone", "MB per CPU second", "of noble alone"],
     rows: steps.map((step) => {
       const ceiling = steps.find(({ direction }) => direction === step.direction) ?? step;
-      const ratio = (time: keyof Time): string =>
-        (median(speeds(step, time)) / median(speeds(ceiling, time))).toFixed(2);
+      // Round by round, since a machine may be slower in one than in the next.
+      const ratios = (time: keyof Time): string => {
+        const ceilings = speeds(ceiling, time);
+        const ratio = speeds(step, time).map((speed, round) => speed / (ceilings[round] ?? Number.NaN));
+        return step === ceiling ? "1" : spread(ratio, 2);
+      };
       return [
         `${step.direction}: ${step.name}`,
         spread(speeds(step, "seconds"), 1),
-        ratio("seconds"),
+        ratios("seconds"),
         spread(speeds(step, "cpuSeconds"), 1),
-        ratio("cpuSeconds"),
+        ratios("cpuSeconds"),
       ];
     }),
     notes: suite.cipher.startsWith("aes256-gcm") ? [] : [`Goal for the download: ${GOAL} of noble alone.`],

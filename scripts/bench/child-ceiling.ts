@@ -13,10 +13,13 @@ import { stopwatch, work } from "./worker.ts";
 /** What a CHANNEL_DATA carries at most in OpenSSH, and its message with number, channel and length. */
 const DATA = 32 * 1024;
 const PAYLOAD = 9 + DATA;
+/** Packet length, padding length, payload and the padding that makes whole blocks; the length field is among them, or not. */
+const CTR_LENGTH = 4 + 1 + PAYLOAD + 18;
+const AEAD_LENGTH = 4 + 1 + PAYLOAD + 6;
 
-work((task) => {
-  if (task.kind !== "ceiling") return Promise.reject(new Error("no task for the ceiling"));
-  return Promise.resolve(task.layer === "noble" ? nobleAlone(task) : packets(task));
+work(async (task) => {
+  if (task.kind !== "ceiling") throw new Error("no task for the ceiling");
+  return task.layer === "noble" ? nobleAlone(task) : packets(task);
 });
 
 const random = (length: number): Uint8Array => randomFillSync(new Uint8Array(length));
@@ -30,11 +33,10 @@ function nobleAlone({ suite, direction, bytes }: CeilingTask): CeilingResult {
 }
 
 function primitives(cipher: string, direction: "open" | "seal"): () => void {
-  // Packet length, padding length, payload, padding; behind it room for the longest tag.
-  const packet = random(4 + 1 + PAYLOAD + 10 + 32);
+  const packet = random(CTR_LENGTH + 32);
   if (cipher === aes128Ctr.name) {
-    const text = packet.subarray(0, 32_800);
-    const tag = packet.subarray(32_800, 32_832);
+    const text = packet.subarray(0, CTR_LENGTH);
+    const tag = packet.subarray(CTR_LENGTH);
     const key = unsafe.expandKeyLE(random(16));
     const counter = random(16);
     const keyed = hmac.create(sha256, random(32));
@@ -59,14 +61,14 @@ function primitives(cipher: string, direction: "open" | "seal"): () => void {
     const key = random(32);
     const nonce = random(12);
     const length = packet.subarray(0, 4);
-    const clear = packet.subarray(4, 4 + 32_784);
+    const clear = packet.subarray(4, AEAD_LENGTH);
     if (direction === "seal") return () => void gcm(key, nonce, length).encrypt(clear);
     const sealed = gcm(key, nonce, length).encrypt(clear);
     return () => void gcm(key, nonce, length).decrypt(sealed);
   }
   const [mainKey, lengthKey, nonce] = [random(32), random(32), random(8)];
   const length = packet.subarray(0, 4);
-  const text = packet.subarray(4, 4 + 32_784);
+  const text = packet.subarray(4, AEAD_LENGTH);
   const zeros = new Uint8Array(32);
   const crypt = (): void => {
     chacha20orig(lengthKey, nonce, length, length);
@@ -74,7 +76,7 @@ function primitives(cipher: string, direction: "open" | "seal"): () => void {
   };
   const authenticate = (): void => {
     const macKey = chacha20orig(mainKey, nonce, zeros);
-    poly1305(packet.subarray(0, 4 + 32_784), macKey);
+    poly1305(packet.subarray(0, AEAD_LENGTH), macKey);
   };
   return direction === "open"
     ? () => {
