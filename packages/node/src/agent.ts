@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { type PublicKey, parsePublicKey } from "@nacre/keys";
-import { Reader, SshError, Writer } from "@nacre/wire";
+import { concatBytes, Reader, SshError, Writer } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre";
 
 const SSH_AGENT_FAILURE = 5;
@@ -93,7 +93,7 @@ async function sign(
     if (type !== SSH_AGENT_SIGN_RESPONSE) reader.fail("type", `is ${type}`);
     const signature = reader.string("signature");
     reader.end();
-    return signature.slice();
+    return signature;
   });
 }
 
@@ -114,7 +114,7 @@ function request(path: string, message: Uint8Array, timeout: number): Promise<Ui
     socket.on("error", (cause) => fail(cause.message, cause));
     socket.on("end", () => fail("it closed the connection without an answer"));
     socket.on("data", (chunk: Uint8Array) => {
-      received = Buffer.concat([received, chunk]);
+      received = concatBytes(received, chunk);
       if (received.length < 4) return;
       const length = new Reader(received, "agent").uint32("length");
       if (length === 0 || length > MAX_FRAME) {
@@ -124,7 +124,7 @@ function request(path: string, message: Uint8Array, timeout: number): Promise<Ui
       } else if (received.length === 4 + length) {
         clearTimeout(timer);
         socket.destroy();
-        resolve(received.subarray(4));
+        resolve(received.slice(4));
       }
     });
     socket.write(new Writer(message.length + 4).string(message).finish());

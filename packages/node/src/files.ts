@@ -11,7 +11,7 @@ export function expandHome(path: string): string {
 /** A file's bytes; `undefined` when there is none. Rejects with `file-unreadable` where there is one that cannot be read. */
 export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
-    return await readFile(path);
+    return new Uint8Array(await readFile(path));
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;

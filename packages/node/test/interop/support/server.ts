@@ -1,9 +1,8 @@
-import { parsePublicKeyLine } from "@nacre/keyfiles";
-import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
-import { formatPublicKeyLine } from "@nacre/keyfiles";
 import { randomBytes } from "node:crypto";
+import { formatPublicKeyLine, parsePublicKeyLine } from "@nacre/keyfiles";
+import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import type { Client } from "nacre";
-import { afterAll, afterEach, beforeAll } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import { authorizeKey, type Sshd, type SshdOptions, startSshd } from "../../../../../scripts/openssh/sshd.ts";
 import { type ConnectOptions, connect, type NodeProcess, SshError } from "../../../src/index.ts";
 
@@ -16,20 +15,17 @@ export interface Server {
   readonly key: PrivateKey;
   /** Where and as whom, with the server's own host keys pinned; for `connect`. */
   options(changes?: Partial<ConnectOptions>): ConnectOptions;
-  /** A connection as alice, unless told otherwise, which is closed when the test is over. */
+  /** A connection as alice, unless told otherwise; for `await using`. */
   connect(changes?: Partial<ConnectOptions>): Promise<NodeClient>;
 }
 
+/** With one host key, Ed25519, unless told: making them takes its time. */
 export function useServer(options: SshdOptions = {}): Server {
-  const clients: NodeClient[] = [];
   const key = generateEd25519((length) => new Uint8Array(randomBytes(length)));
   let sshd: Sshd | undefined;
   beforeAll(async () => {
     await authorizeKey("alice", formatPublicKeyLine(key.publicKey));
-    sshd = await startSshd(options);
-  });
-  afterEach(async () => {
-    await Promise.all(clients.splice(0).map((client) => client.close()));
+    sshd = await startSshd({ hostKeys: ["ed25519"], ...options });
   });
   afterAll(() => sshd?.stop());
 
@@ -48,11 +44,7 @@ export function useServer(options: SshdOptions = {}): Server {
       hostKey: fingerprintsOf(server.sshd),
       ...changes,
     }),
-    connect: async (changes) => {
-      const client = await connect(server.options(changes));
-      clients.push(client);
-      return client;
-    },
+    connect: (changes) => connect(server.options(changes)),
   };
   return server;
 }

@@ -1,0 +1,164 @@
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { ed25519, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre/keys";
+import { Reader, utf8Encode, Writer } from "@nacre/wire";
+import { describe, expect, test } from "vitest";
+import { agentIdentities } from "../src/agent.ts";
+import { codeOf, serve, type TestServer, temporaryFolder, watchResources } from "./support.ts";
+
+const counting = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i + 1);
+const key = generateEd25519(counting);
+const other = generateEcdsa("nistp256", counting);
+
+const frame = (body: Uint8Array): Uint8Array => new Writer().string(body).finish();
+const failure = Uint8Array.of(5);
+
+/** An agent that answers each request with what `answer` makes of it: bytes that stand on the wire as they are. */
+async function agent(answer: (request: Uint8Array, socket: Socket) => Uint8Array | undefined): Promise<{
+  path: string;
+  server: TestServer;
+}> {
+  const path = join(await temporaryFolder(), "agent");
+  const server = await serve((socket) => {
+    let received = Buffer.alloc(0);
+    socket.on("data", (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      if (received.length < 4 || received.length < 4 + received.readUInt32BE()) return;
+      const reply = answer(new Uint8Array(received.subarray(4)), socket);
+      if (reply !== undefined) socket.write(reply);
+    });
+  }, path);
+  return { path, server };
+}
+
+function identitiesAnswer(...keys: readonly (readonly [Uint8Array, string])[]): Uint8Array {
+  const writer = new Writer().byte(12).uint32(keys.length);
+  for (const [blob, comment] of keys) writer.string(blob).string(comment);
+  return writer.finish();
+}
+
+/** A whole agent with these keys. */
+function holding(...keys: readonly PrivateKey[]): (request: Uint8Array) => Uint8Array {
+  return (request) => {
+    const reader = new Reader(request, "request");
+    const type = reader.byte("type");
+    if (type === 11) return frame(identitiesAnswer(...keys.map((one) => [one.publicKey.blob, "a comment"] as const)));
+    const blob = reader.string("blob");
+    const data = reader.string("data");
+    const flags = reader.uint32("flags");
+    const held = keys.find((one) => Buffer.compare(one.publicKey.blob, blob) === 0);
+    if (type !== 13 || held === undefined || flags !== 0) return frame(failure);
+    const signature = held.sign(held.publicKey.algorithms[0]!.name, data, counting);
+    return frame(new Writer().byte(14).string(signature).finish());
+  };
+}
+
+describe("an agent", () => {
+  test("tells its keys and signs with them; nothing stays open", async () => {
+    const { path, server } = await agent(holding(key, other));
+    const leftOpen = await watchResources();
+    const identities = await agentIdentities(path);
+    expect(identities.map(({ comment }) => comment)).toEqual(["a comment", "a comment"]);
+    expect(identities.map(({ publicKey }) => publicKey.format)).toEqual(["ssh-ed25519", "ecdsa-sha2-nistp256"]);
+
+    const data = utf8Encode("what is signed");
+    const signature = await identities[0]!.sign("ssh-ed25519", data);
+    expect(ed25519.verify(key.publicKey.blob, data, signature!)).toBe(true);
+
+    await Promise.all(server.sockets.map(async (socket) => socket.closed || once(socket, "close")));
+    expect(server.sockets).toHaveLength(2);
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test("an answer may come a byte at a time", async () => {
+    const whole = holding(key);
+    const { path } = await agent((request, socket) => {
+      for (const byte of whole(request)) socket.write(Uint8Array.of(byte));
+      return undefined;
+    });
+    expect(await agentIdentities(path)).toHaveLength(1);
+  });
+
+  test.each([
+    ["rsa-sha2-256", 2],
+    ["rsa-sha2-512", 4],
+    ["ssh-ed25519", 0],
+  ])("is told the hash of %s by the flag %d", async (algorithm, flag) => {
+    const flags: number[] = [];
+    const { path } = await agent((request) => {
+      if (request[0] === 11) return frame(identitiesAnswer([key.publicKey.blob, ""]));
+      flags.push(new DataView(request.buffer).getUint32(request.length - 4));
+      return frame(new Writer().byte(14).string("signature").finish());
+    });
+    const [identity] = await agentIdentities(path);
+    expect(await identity!.sign(algorithm, utf8Encode("data"))).toEqual(utf8Encode("signature"));
+    expect(flags).toEqual([flag]);
+  });
+
+  test("keys that are not supported are left out", async () => {
+    const sk = new Writer().string("sk-ssh-ed25519@openssh.com").string(new Uint8Array(32)).string("ssh:").finish();
+    const malformed = Uint8Array.of(1, 2, 3);
+    const keys = [sk, malformed, key.publicKey.blob].map((blob) => [blob, ""] as const);
+    const { path } = await agent(() => frame(identitiesAnswer(...keys)));
+    expect((await agentIdentities(path)).map(({ publicKey }) => publicKey.format)).toEqual(["ssh-ed25519"]);
+  });
+
+  test("a signature that it refuses gives the key up", async () => {
+    const { path } = await agent((request) =>
+      frame(request[0] === 11 ? identitiesAnswer([key.publicKey.blob, ""]) : failure),
+    );
+    const [identity] = await agentIdentities(path);
+    expect(await identity!.sign("ssh-ed25519", utf8Encode("data"))).toBeUndefined();
+  });
+});
+
+describe("an agent that misbehaves is an agent-failed", () => {
+  const list = identitiesAnswer([key.publicKey.blob, ""]);
+  test.each<[string, (socket: Socket) => Uint8Array | undefined]>([
+    ["says it failed", () => frame(failure)],
+    ["answers with something else", () => frame(Uint8Array.of(6))],
+    ["says nothing at all", () => frame(new Uint8Array())],
+    ["announces more than 256 KiB", () => new Writer().uint32(256 * 1024 + 1).finish()],
+    ["announces 4 GiB", () => new Writer().uint32(0xffff_ffff).finish()],
+    ["says more than was asked", () => new Writer().string(list).byte(0).finish()],
+    ["counts more keys than it sends", () => frame(new Writer().byte(12).uint32(0xffff_ffff).finish())],
+    ["puts bytes behind its keys", () => frame(new Writer().raw(list).byte(0).finish())],
+    ["is cut off within its answer", (socket) => (socket.end(frame(list).subarray(0, 30)), undefined)],
+    ["closes without an answer", (socket) => (socket.end(), undefined)],
+    ["breaks the connection", (socket) => (socket.destroy(), undefined)],
+  ])("%s", async (_, answer) => {
+    const { path } = await agent((_request, socket) => answer(socket));
+    const leftOpen = await watchResources();
+    expect(await codeOf(agentIdentities(path))).toBe("agent-failed");
+    expect(await leftOpen()).not.toContain("Timeout");
+  });
+
+  test("is silent", async () => {
+    const { path } = await agent(() => undefined);
+    await expect(agentIdentities(path, { listTimeout: 20 })).rejects.toMatchObject({
+      code: "agent-failed",
+      message: expect.stringContaining("no answer within 20 ms"),
+    });
+  });
+
+  test("is silent when it should sign", async () => {
+    const { path } = await agent((request) => (request[0] === 11 ? frame(list) : undefined));
+    const [identity] = await agentIdentities(path, { signTimeout: 20 });
+    expect(await codeOf(identity!.sign("ssh-ed25519", utf8Encode("data")))).toBe("agent-failed");
+  });
+
+  test("is not there", async () => {
+    await expect(agentIdentities(join(await temporaryFolder(), "none"))).rejects.toMatchObject({
+      code: "agent-failed",
+      culprit: "peer",
+      message: expect.stringMatching(/none cannot be used: .*ENOENT/),
+    });
+  });
+
+  test("is asked to sign too much", async () => {
+    const { path } = await agent(holding(key));
+    const [identity] = await agentIdentities(path);
+    expect(await codeOf(identity!.sign("ssh-ed25519", new Uint8Array(256 * 1024)))).toBe("agent-failed");
+  });
+});

@@ -1,0 +1,121 @@
+import { writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { generateEd25519 } from "@nacre/keys";
+import { describe, expect, test } from "vitest";
+import { connect } from "../src/connect.ts";
+import type { ConnectOptions } from "../src/options.ts";
+import { codeOf, serve, temporaryFolder, watchResources } from "./support.ts";
+
+const key = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i));
+
+/** What a connection to a server of a test needs; nothing of this machine's user is looked at. */
+function options(port: number, changes: Partial<ConnectOptions> = {}): ConnectOptions {
+  return {
+    host: "127.0.0.1",
+    port,
+    user: "alice",
+    identities: [key],
+    agent: false,
+    hostKey: () => true,
+    limits: { kexTimeout: 100 },
+    ...changes,
+  };
+}
+
+/** Sends `bytes` for as long as the other side takes them. */
+function flood(socket: Socket, bytes: string): void {
+  const more = (): void => {
+    while (socket.writable && socket.write(bytes));
+  };
+  socket.on("drain", more);
+  more();
+}
+
+function drip(socket: Socket, text: string): void {
+  let at = 0;
+  const timer = setInterval(() => socket.write(text[at++ % text.length]!), 5);
+  socket.on("close", () => clearInterval(timer));
+}
+
+describe("a server that is none ends connecting with a code of its own, in a bounded time, and nothing stays open", () => {
+  test.each<[string, string, (socket: Socket) => void]>([
+    ["says nothing", "kex-timeout", () => {}],
+    ["speaks HTTP", "not-ssh", (socket) => socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")],
+    ["floods lines", "banner-limit", (socket) => flood(socket, "hello\r\n".repeat(1000))],
+    ["floods one line", "banner-limit", (socket) => flood(socket, "x".repeat(65_536))],
+    ["floods zeros", "not-ssh", (socket) => flood(socket, "\0".repeat(65_536))],
+    ["closes at once", "connection-lost", (socket) => socket.end()],
+    ["resets", "connection-lost", (socket) => socket.on("data", () => socket.resetAndDestroy())],
+    ["drips lines", "kex-timeout", (socket) => drip(socket, "hello\r\n")],
+    ["drips its version", "kex-timeout", (socket) => drip(socket, `SSH-2.0-${"x".repeat(200)}`)],
+    ["speaks SSH 1", "protocol-version", (socket) => socket.end("SSH-1.5-old\r\n")],
+    ["stops after its version", "kex-timeout", (socket) => socket.write("SSH-2.0-quiet\r\n")],
+    ["closes after its version", "connection-lost", (socket) => socket.end("SSH-2.0-curt\r\n")],
+    [
+      "announces a huge packet",
+      "packet-length",
+      (socket) => socket.write("SSH-2.0-huge\r\n\xff\xff\xff\xff".repeat(9), "latin1"),
+    ],
+  ])("it %s: %s", async (_, code, behave) => {
+    const leftOpen = await watchResources();
+    const server = await serve(behave);
+    expect(await codeOf(connect(options(server.port)))).toBe(code);
+    await server.close();
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test("nobody listens", async () => {
+    const leftOpen = await watchResources();
+    const server = await serve(() => {});
+    await server.close();
+    await expect(connect(options(server.port))).rejects.toMatchObject({
+      code: "connection-failed",
+      message: expect.stringContaining(`127.0.0.1 port ${server.port}: connection refused`),
+    });
+    expect(await leftOpen()).toEqual([]);
+  });
+});
+
+describe("connecting", () => {
+  test("is aborted while the server is silent", async () => {
+    const leftOpen = await watchResources();
+    const abort = new AbortController();
+    const server = await serve((socket) => socket.on("data", () => abort.abort()));
+    expect(await codeOf(connect(options(server.port, { signal: abort.signal, limits: {} })))).toBe("aborted");
+    await server.close();
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test("offers the host key algorithms that the host is known by first", async () => {
+    const knownHosts = join(await temporaryFolder(), "known_hosts");
+    let received = "";
+    const server = await serve((socket) => {
+      socket.write("SSH-2.0-server\r\n");
+      socket.on("data", (chunk) => {
+        received += chunk.toString("latin1");
+      });
+    });
+    await writeFile(knownHosts, `[127.0.0.1]:${server.port} ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAQM=\n`);
+    const { hostKey: _, ...rest } = options(server.port);
+    await codeOf(connect({ ...rest, knownHosts }));
+    expect(received).toContain("rsa-sha2-512,rsa-sha2-256,ssh-ed25519,");
+  });
+
+  test.each<[string, Partial<ConnectOptions>, string]>([
+    ["a port that is none", { port: 65_536 }, "usage"],
+    ["a port that is no number", { port: Number.NaN }, "usage"],
+    ["no host", { host: "" }, "usage"],
+    ["a fingerprint that is none", { hostKey: "SHA256:short" }, "usage"],
+    ["a key file that is not there", { identities: ["/nowhere/at/all"] }, "file-unreadable"],
+    ["an agent that is not there", { agent: "/nowhere/at/all" }, "agent-failed"],
+  ])("with %s fails before anything is sent", async (_, changes, code) => {
+    const server = await serve(() => {});
+    expect(await codeOf(connect(options(server.port, changes)))).toBe(code);
+    expect(server.sockets).toHaveLength(0);
+  });
+
+  test("a host that is no name is refused before known_hosts is asked", async () => {
+    expect(await codeOf(connect({ host: "a b", identities: [] }))).toBe("usage");
+  });
+});

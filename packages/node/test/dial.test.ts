@@ -1,0 +1,100 @@
+import { connect, Socket } from "node:net";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { type DialOptions, dial } from "../src/dial.ts";
+import { codeOf, serve, watchResources } from "./support.ts";
+
+vi.mock(import("node:net"), async (original) => {
+  const net = await original();
+  return { ...net, connect: vi.fn(net.connect) as unknown as typeof net.connect };
+});
+
+beforeEach(() => {
+  vi.mocked(connect).mockReset();
+});
+
+const options: DialOptions = { host: "example.org", port: 22, connectTimeout: 10_000 };
+
+/** The next connection is a socket that nothing happens to but what `act` does. */
+function pretend(act: (socket: Socket) => void = () => {}): Socket {
+  const socket = new Socket();
+  vi.mocked(connect).mockImplementationOnce(() => {
+    process.nextTick(act, socket);
+    return socket;
+  });
+  return socket;
+}
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(`connect ${code} 192.0.2.1:22`), { code });
+}
+
+describe("connecting", () => {
+  test("gives a socket without delay, and leaves no timer", async () => {
+    const leftOpen = await watchResources();
+    const server = await serve(() => {});
+    const { connect: real } = await vi.importActual<typeof import("node:net")>("node:net");
+    vi.mocked(connect).mockImplementationOnce(real);
+    const socket = await dial({ ...options, host: "127.0.0.1", port: server.port });
+    expect(vi.mocked(connect).mock.lastCall?.[0]).toMatchObject({ noDelay: true });
+    expect(socket.listenerCount("error")).toBe(0);
+    socket.destroy();
+    await server.close();
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test.each([
+    ["ECONNREFUSED", "connection-failed", "connection refused"],
+    ["ENOTFOUND", "connection-failed", "no host of this name"],
+    ["EAI_AGAIN", "connection-failed", "could not be looked up"],
+    ["EHOSTUNREACH", "connection-failed", "no route"],
+    ["ENETUNREACH", "connection-failed", "no route"],
+    ["ETIMEDOUT", "connect-timeout", "no answer"],
+    ["EPERM", "connection-failed", "connect EPERM 192.0.2.1:22"],
+  ])("%s is a %s, which names the host and the port", async (systemCode, code, reason) => {
+    pretend((socket) => socket.destroy(systemError(systemCode)));
+    await expect(dial(options)).rejects.toMatchObject({
+      code,
+      culprit: "peer",
+      message: expect.stringMatching(`example\\.org port 22: .*${reason}`),
+      cause: { code: systemCode },
+    });
+  });
+
+  test("a name whose addresses all fail has the first one's reason", async () => {
+    const errors = [systemError("EPERM"), systemError("ECONNREFUSED")];
+    pretend((socket) => socket.destroy(Object.assign(new AggregateError(errors), { code: "EPERM" })));
+    await expect(dial(options)).rejects.toThrow("connect EPERM 192.0.2.1:22");
+  });
+
+  test("takes a bounded time, and no more", async () => {
+    const leftOpen = await watchResources();
+    const socket = pretend();
+    await expect(dial({ ...options, connectTimeout: 10 })).rejects.toMatchObject({
+      code: "connect-timeout",
+      message: "cannot connect to example.org port 22: no answer within 10 ms",
+    });
+    expect(socket.destroyed).toBe(true);
+    socket.emit("error", systemError("ECONNRESET"));
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test("is aborted, before and during", async () => {
+    const leftOpen = await watchResources();
+    expect(await codeOf(dial({ ...options, signal: AbortSignal.abort() }))).toBe("aborted");
+    expect(connect).not.toHaveBeenCalled();
+
+    const abort = new AbortController();
+    const socket = pretend(() => abort.abort("changed my mind"));
+    await expect(dial({ ...options, signal: abort.signal })).rejects.toMatchObject({
+      code: "aborted",
+      cause: "changed my mind",
+    });
+    expect(socket.destroyed).toBe(true);
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test("escapes what it was given as a host", async () => {
+    pretend((socket) => socket.destroy(systemError("ENOTFOUND")));
+    await expect(dial({ ...options, host: "evil\x1b[2J" })).rejects.toThrow("evil\\x1b[2J port 22");
+  });
+});

@@ -1,0 +1,214 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
+import { ed25519, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre/keys";
+import { utf8Encode, Writer } from "@nacre/wire";
+import type { RemoteIdentity } from "nacre";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type IdentityOptions, loadIdentities } from "../src/identities.ts";
+import { inSlices } from "../src/slices.ts";
+import { codeOf, serve, temporaryFolder } from "./support.ts";
+
+const counting = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i + 1);
+const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
+const key = generateEd25519(counting);
+const other = generateEcdsa("nistp256", counting);
+const data = utf8Encode("what is signed");
+
+let home: string;
+
+beforeEach(async () => {
+  home = await temporaryFolder();
+  await mkdir(join(home, ".ssh"));
+  vi.stubEnv("HOME", home);
+  vi.stubEnv("SSH_AUTH_SOCK", undefined);
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+/** Writes a key file into the home's .ssh, and returns its path. */
+async function keyFile(
+  name: string,
+  privateKey: PrivateKey,
+  options: { passphrase?: string; format?: "openssh" | "pkcs8" } = {},
+): Promise<string> {
+  const path = join(home, ".ssh", name);
+  const { format = "openssh", passphrase } = options;
+  await writeFile(path, await inSlices(formatPrivateKey(privateKey, { format, passphrase, rounds: 1, random })));
+  return path;
+}
+
+function load(changes: Partial<IdentityOptions> = {}): Promise<(PrivateKey | RemoteIdentity)[]> {
+  return loadIdentities({
+    identities: undefined,
+    agent: undefined,
+    passphrase: undefined,
+    random,
+    warn: (text) => warnings.push(text),
+    ...changes,
+  });
+}
+
+let warnings: string[] = [];
+beforeEach(() => {
+  warnings = [];
+});
+
+/** An agent that holds these keys, and says which it was asked to sign with; the environment knows of it. */
+async function agent(...keys: readonly PrivateKey[]): Promise<void> {
+  const path = join(home, "agent");
+  await serve((socket) => {
+    socket.on("data", () => {
+      const answer = new Writer().byte(12).uint32(keys.length);
+      for (const { publicKey } of keys) answer.string(publicKey.blob).string("held");
+      socket.write(new Writer().string(answer.finish()).finish());
+    });
+  }, path);
+  vi.stubEnv("SSH_AUTH_SOCK", path);
+}
+
+const names = (identities: readonly (PrivateKey | RemoteIdentity)[]): string[] =>
+  identities.map((one) => `${one.publicKey.format}${"comment" in one ? ` ${one.comment}` : ""}`);
+
+describe("keys that nobody named", () => {
+  test("are none where there are none", async () => {
+    expect(await load()).toEqual([]);
+    expect(warnings).toEqual([]);
+  });
+
+  test("are those of the agent, and then the usual files", async () => {
+    await keyFile("id_ecdsa", other);
+    await keyFile("id_ed25519", key);
+    expect(names(await load())).toEqual(["ssh-ed25519", "ecdsa-sha2-nistp256"]);
+    await agent(other);
+    expect(names(await load())).toEqual(["ecdsa-sha2-nistp256 held", "ssh-ed25519"]);
+    expect(names(await load({ agent: false }))).toEqual(["ssh-ed25519", "ecdsa-sha2-nistp256"]);
+  });
+
+  test("an agent that has gone, and a file that is no key, are told and skipped", async () => {
+    vi.stubEnv("SSH_AUTH_SOCK", join(home, "gone"));
+    await writeFile(join(home, ".ssh", "id_rsa"), "no key at all\n");
+    await keyFile("id_ed25519", key);
+    expect(names(await load())).toEqual(["ssh-ed25519"]);
+    expect(warnings).toEqual([
+      expect.stringContaining("gone cannot be used"),
+      expect.stringContaining("~/.ssh/id_rsa: "),
+    ]);
+  });
+
+  test("an encrypted one is given up without a passphrase, and with a wrong one", async () => {
+    await keyFile("id_ed25519", key, { passphrase: "right" });
+    for (const passphrase of [undefined, "wrong", () => undefined, () => "wrong"]) {
+      const [identity] = (await load({ passphrase })) as RemoteIdentity[];
+      expect(await identity!.sign("ssh-ed25519", data)).toBeUndefined();
+    }
+  });
+
+  test("one that is encrypted as a whole is skipped when nothing tells its public half", async () => {
+    const path = await keyFile("id_ecdsa", other, { passphrase: "right", format: "pkcs8" });
+    expect(await load({ passphrase: "right" })).toEqual([]);
+    expect(warnings).toEqual([expect.stringContaining("id_ecdsa.pub")]);
+    await writeFile(`${path}.pub`, formatPublicKeyLine(other.publicKey));
+    const [identity] = (await load({ passphrase: "right" })) as RemoteIdentity[];
+    expect(await identity!.sign("ecdsa-sha2-nistp256", data)).toBeInstanceOf(Uint8Array);
+  });
+});
+
+describe("keys that are named", () => {
+  test("are taken as they are, or from their files, each once", async () => {
+    const file = await keyFile("mine", key);
+    expect(await load({ identities: [other, file, "~/.ssh/mine", key] })).toEqual([
+      other,
+      expect.objectContaining({ fields: key.fields }),
+    ]);
+  });
+
+  test("are the only ones, unless the agent is named too", async () => {
+    await agent(other);
+    await keyFile("id_ecdsa", other);
+    const file = await keyFile("mine", key);
+    expect(names(await load({ identities: [file] }))).toEqual(["ssh-ed25519"]);
+    expect(names(await load({ identities: [file], agent: true }))).toEqual(["ecdsa-sha2-nistp256 held", "ssh-ed25519"]);
+    expect(await load({ identities: [] })).toEqual([]);
+  });
+
+  test("are left to the agent when they are locked, or only their public half is there", async () => {
+    await agent(key);
+    const locked = await keyFile("locked", key, { passphrase: "secret" });
+    expect(names(await load({ identities: [locked] }))).toEqual(["ssh-ed25519 held"]);
+    const publicHalf = join(home, "id.pub");
+    await writeFile(publicHalf, formatPublicKeyLine(key.publicKey, "mine"));
+    expect(names(await load({ identities: [publicHalf] }))).toEqual(["ssh-ed25519 held"]);
+  });
+
+  test("are unlocked when they are needed, with the passphrase asked for up to three times", async () => {
+    const file = await keyFile("locked", key, { passphrase: "right" });
+    const asked: unknown[] = [];
+    const passphrase = (...question: unknown[]): string => {
+      asked.push(question);
+      return asked.length < 3 ? "wrong" : "right";
+    };
+    const [identity] = (await load({ identities: [file], passphrase })) as RemoteIdentity[];
+    expect(asked).toEqual([]);
+    const signature = await identity!.sign("ssh-ed25519", data);
+    expect(ed25519.verify(key.publicKey.blob, data, signature!)).toBe(true);
+    await identity!.sign("ssh-ed25519", data);
+    expect(asked).toEqual([1, 2, 3].map((attempt) => [file, attempt]));
+  });
+
+  test.each<[string, IdentityOptions["passphrase"], string]>([
+    ["without a passphrase", undefined, "passphrase-needed"],
+    ["with an empty one", "", "passphrase-needed"],
+    ["with a wrong one", "wrong", "passphrase-wrong"],
+    ["with three wrong ones", () => "wrong", "passphrase-wrong"],
+  ])("are an error %s", async (_, passphrase, code) => {
+    const file = await keyFile("locked", key, { passphrase: "right" });
+    const [identity] = (await load({ identities: [file], passphrase })) as RemoteIdentity[];
+    const signing = identity!.sign("ssh-ed25519", data);
+    expect(await codeOf(signing)).toBe(code);
+    await expect(signing).rejects.toThrow(file);
+  });
+
+  test("are given up when the question for the passphrase is", async () => {
+    const file = await keyFile("locked", key, { passphrase: "right" });
+    const [identity] = (await load({ identities: [file], passphrase: () => undefined })) as RemoteIdentity[];
+    expect(await identity!.sign("ssh-ed25519", data)).toBeUndefined();
+  });
+
+  test("ask for the passphrase at once when nothing tells their public half", async () => {
+    const file = await keyFile("locked", other, { passphrase: "right", format: "pkcs8" });
+    expect(names(await load({ identities: [file], passphrase: "right" }))).toEqual(["ecdsa-sha2-nistp256"]);
+    expect(await codeOf(load({ identities: [file], passphrase: "wrong" }))).toBe("passphrase-wrong");
+    expect(await codeOf(load({ identities: [file] }))).toBe("passphrase-needed");
+  });
+
+  test("must be that of the public key beside them", async () => {
+    const file = await keyFile("locked", other, { passphrase: "right", format: "pkcs8" });
+    await writeFile(`${file}.pub`, formatPublicKeyLine(key.publicKey));
+    const [identity] = (await load({ identities: [file], passphrase: "right" })) as RemoteIdentity[];
+    expect(await codeOf(identity!.sign("ssh-ed25519", data))).toBe("key-malformed");
+  });
+
+  test.each<[string, string | undefined, string]>([
+    ["are not there", undefined, "file-unreadable"],
+    ["are no keys", "nothing of the sort\n", "file-malformed"],
+    ["are public keys that no agent holds", formatPublicKeyLine(key.publicKey), "file-malformed"],
+    ["are of a kind that cannot be used", "PuTTY-User-Key-File-3: ssh-ed25519\n", "key-unsupported"],
+  ])("are an error that names the file when they %s", async (_, text, code) => {
+    const file = join(home, "some key");
+    if (text !== undefined) await writeFile(file, text);
+    const loading = load({ identities: [file] });
+    expect(await codeOf(loading)).toBe(code);
+    await expect(loading).rejects.toThrow(`${file}: `);
+  });
+});
+
+describe("an agent that is named", () => {
+  test("must be there", async () => {
+    expect(await codeOf(load({ agent: true }))).toBe("agent-failed");
+    expect(await codeOf(load({ agent: join(home, "none") }))).toBe("agent-failed");
+    expect(await codeOf(load({ agent: "~/none" }))).toBe("agent-failed");
+  });
+});

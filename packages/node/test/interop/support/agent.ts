@@ -1,0 +1,39 @@
+import { execFile, spawn } from "node:child_process";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { KeyFile } from "./keys.ts";
+
+/** A real ssh-agent of the test's own. */
+export interface Agent extends AsyncDisposable {
+  /** Of its socket. */
+  readonly path: string;
+  add(key: KeyFile): Promise<void>;
+}
+
+let agents = 0;
+
+export async function startAgent(folder: { readonly path: string }): Promise<Agent> {
+  const path = join(folder.path, `agent-${++agents}`);
+  const child = spawn("ssh-agent", ["-D", "-a", path], { stdio: ["ignore", "pipe", "ignore"] });
+  const exited = new Promise<void>((resolve) => {
+    child.once("close", () => resolve());
+  });
+  // It says where it listens once it does.
+  await new Promise<void>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (status) => reject(new Error(`ssh-agent ended with ${status}`)));
+    child.stdout.once("data", () => resolve());
+  });
+  return {
+    path,
+    add: async (key) => {
+      await promisify(execFile)("ssh-add", ["-q", key.path], { env: { ...process.env, SSH_AUTH_SOCK: path } });
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGTERM");
+      await exited;
+      await rm(path, { force: true });
+    },
+  };
+}

@@ -1,0 +1,182 @@
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { defaultSignatureAlgorithms, fingerprint, generateEcdsa, generateEd25519 } from "@nacre/keys";
+import { base64Encode } from "@nacre/wire";
+import type { HostKey } from "nacre";
+import { describe, expect, test } from "vitest";
+import { type HostOptions, knownHost } from "../src/known-hosts.ts";
+import { temporaryFolder } from "./support.ts";
+
+const counting = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i + 1);
+const ed25519 = presented(generateEd25519(counting).publicKey.blob, "ssh-ed25519");
+const another = presented(
+  generateEd25519((length) => counting(length).map((byte) => byte + 1)).publicKey.blob,
+  "ssh-ed25519",
+);
+const ecdsa = presented(generateEcdsa("nistp256", counting).publicKey.blob, "ecdsa-sha2-nistp256");
+
+function presented(blob: Uint8Array, algorithm: string): HostKey {
+  return { algorithm, blob, fingerprint: fingerprint(blob, "sha256") };
+}
+
+const line = (names: string, { algorithm, blob }: HostKey): string => `${names} ${algorithm} ${base64Encode(blob)}\n`;
+
+/** The decision about a host, with a known_hosts file of this text, and what it warned of. */
+async function decision(text: string | undefined, changes: Partial<HostOptions> = {}) {
+  const file = join(await temporaryFolder(), "ssh", "known_hosts");
+  if (text !== undefined) {
+    await mkdir(join(file, ".."));
+    await writeFile(file, text);
+  }
+  const warnings: string[] = [];
+  const options: HostOptions = {
+    host: "example.org",
+    port: 22,
+    files: [file],
+    unknownHost: undefined,
+    warn: (warning) => warnings.push(warning),
+    ...changes,
+  };
+  return { file, warnings, known: await knownHost(options) };
+}
+
+describe("a host key by known_hosts", () => {
+  test("is accepted when it is there", async () => {
+    const { known } = await decision(line("example.org", ed25519));
+    expect(await known.verify(ed25519)).toBe(true);
+  });
+
+  test("of a host that is not there is refused, with its fingerprint and what to do", async () => {
+    const { file, known } = await decision(line("elsewhere.org", ed25519));
+    await expect(known.verify(ed25519)).rejects.toMatchObject({
+      code: "host-key-unknown",
+      culprit: "caller",
+      message: expect.stringContaining(ed25519.fingerprint),
+    });
+    await expect(known.verify(ed25519)).rejects.toThrow(`accept-new, which adds it to ${file}`);
+  });
+
+  test("is unknown without any file", async () => {
+    const { known } = await decision(undefined);
+    await expect(known.verify(ed25519)).rejects.toMatchObject({ code: "host-key-unknown" });
+  });
+
+  test("that changed is refused, with both fingerprints and the line", async () => {
+    const { file, known } = await decision(`# a comment\n${line("example.org", ed25519)}`, { unknownHost: () => true });
+    const refusal = known.verify(another);
+    await expect(refusal).rejects.toMatchObject({ code: "host-key-changed", culprit: "peer" });
+    await expect(refusal).rejects.toThrow(another.fingerprint);
+    await expect(refusal).rejects.toThrow(`${ed25519.fingerprint} (${file}:2)`);
+    await expect(refusal).rejects.toThrow("ssh-keygen -R 'example.org'");
+  });
+
+  test("of a kind that the host is not known by counts as changed", async () => {
+    const { known } = await decision(line("[example.org]:2222", ed25519), { port: 2222 });
+    await expect(known.verify(ecdsa)).rejects.toThrow("ssh-keygen -R '[example.org]:2222'");
+  });
+
+  test("that is revoked is refused, whatever else is said", async () => {
+    const { file, known } = await decision(line("example.org", ed25519) + line("@revoked *", ed25519), {
+      unknownHost: () => true,
+    });
+    await expect(known.verify(ed25519)).rejects.toMatchObject({ code: "host-key-revoked", culprit: "peer" });
+    await expect(known.verify(ed25519)).rejects.toThrow(`${file}:2`);
+  });
+
+  test("a malformed line is told and skipped", async () => {
+    const { file, warnings, known } = await decision(`example.org ssh-ed25519 !!!\n${line("example.org", ed25519)}`);
+    expect(warnings).toEqual([expect.stringContaining(`${file}:1 is skipped: `)]);
+    expect(await known.verify(ed25519)).toBe(true);
+  });
+
+  test("a file that cannot be read ends it", async () => {
+    const folder = await temporaryFolder();
+    await expect(decision(undefined, { files: [folder] })).rejects.toMatchObject({ code: "file-unreadable" });
+  });
+
+  test("what is no host is refused before it is looked for", async () => {
+    await expect(decision("", { host: "a,b" })).rejects.toMatchObject({ code: "usage" });
+  });
+});
+
+describe("a new host", () => {
+  test("that is accepted is added, in a file of its owner's", async () => {
+    const { file, known } = await decision(undefined, { unknownHost: () => true, port: 2222 });
+    expect(await known.verify(ed25519)).toBe(true);
+    expect(await readFile(file, "utf8")).toBe(line("[example.org]:2222", ed25519));
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect((await stat(join(file, ".."))).mode & 0o777).toBe(0o700);
+  });
+
+  test("is added behind what is there, to the byte", async () => {
+    const text = `# caf\xe9\n${line("elsewhere.org", ed25519).trimEnd()}`;
+    const { file, known } = await decision(undefined, { unknownHost: () => true });
+    await mkdir(join(file, ".."));
+    await writeFile(file, text, "latin1");
+    expect(await known.verify(ecdsa)).toBe(true);
+    expect(await readFile(file, "latin1")).toBe(`${text}\n${line("example.org", ecdsa)}`);
+  });
+
+  test("is asked about with its key; the answer must be true", async () => {
+    const asked: HostKey[] = [];
+    const { file, known } = await decision("", {
+      unknownHost: (hostKey) => {
+        asked.push(hostKey);
+        return "yes" as unknown as boolean;
+      },
+    });
+    await expect(known.verify(ed25519)).rejects.toMatchObject({ code: "host-key-refused" });
+    expect(asked).toEqual([ed25519]);
+    expect(await readFile(file, "utf8")).toBe("");
+  });
+
+  test("a question that fails is a refusal", async () => {
+    const { known } = await decision("", { unknownHost: () => Promise.reject(new Error("the terminal is gone")) });
+    await expect(known.verify(ed25519)).rejects.toThrow("the terminal is gone");
+  });
+
+  test("is met by what another process has added meanwhile", async () => {
+    const { file, known } = await decision("", { unknownHost: () => true });
+    await writeFile(file, line("example.org", another));
+    await expect(known.verify(ed25519)).rejects.toMatchObject({ code: "host-key-changed" });
+
+    await writeFile(file, line("example.org", ed25519));
+    expect(await known.verify(ed25519)).toBe(true);
+    expect(await readFile(file, "utf8")).toBe(line("example.org", ed25519));
+  });
+
+  test("added by several at once leaves whole lines", async () => {
+    const { file, known } = await decision("", { unknownHost: () => true });
+    await Promise.all(Array.from({ length: 20 }, async () => known.verify(ed25519)));
+    const lines = (await readFile(file, "utf8")).split(/(?<=\n)/);
+    expect(new Set(lines)).toEqual(new Set([line("example.org", ed25519)]));
+  });
+
+  test("that cannot be added is accepted, with a warning", async () => {
+    const folder = await temporaryFolder();
+    const missing = join(folder, "file", "known_hosts");
+    const { known, warnings } = await decision(undefined, { files: [missing], unknownHost: () => true });
+    await writeFile(join(folder, "file"), "");
+    expect(await known.verify(ed25519)).toBe(true);
+    expect(warnings).toEqual([expect.stringContaining("could not be added")]);
+  });
+});
+
+/** The names in the order that known_hosts of this text asks for. */
+const order = async (text: string): Promise<string[]> =>
+  (await decision(text)).known.order(defaultSignatureAlgorithms).map(({ name }) => name);
+
+describe("the order of host-key algorithms", () => {
+  test("is left as it is for a host that is not known", async () => {
+    expect(await order("")).toEqual(defaultSignatureAlgorithms.map(({ name }) => name));
+  });
+
+  test("begins with what the host is known by", async () => {
+    expect(await order(line("example.org", ecdsa))).toEqual([
+      "ecdsa-sha2-nistp256",
+      ...defaultSignatureAlgorithms.map(({ name }) => name).filter((name) => name !== "ecdsa-sha2-nistp256"),
+    ]);
+    const rsa = "example.org ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAQM=\n";
+    expect((await order(rsa)).slice(0, 3)).toEqual(["rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519"]);
+  });
+});

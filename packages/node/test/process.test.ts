@@ -1,0 +1,233 @@
+import { once } from "node:events";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { SshError, utf8Encode } from "@nacre/wire";
+import type { Channel, ChannelHandler, Exit } from "nacre";
+import { describe, expect, test } from "vitest";
+import { NodeProcess } from "../src/process.ts";
+
+const LOST = new SshError("connection-lost", "the connection broke");
+const EXITED: Exit = { status: 0, signal: undefined, coreDumped: false };
+
+/** Stands in for a channel of a connection: takes as many bytes as it has room for, and says what was asked of it. */
+class FakeChannel {
+  handler!: ChannelHandler;
+  room = Number.POSITIVE_INFINITY;
+  written: Buffer = Buffer.alloc(0);
+  consumedBytes = 0;
+  readonly calls: string[] = [];
+  closed = false;
+  readonly exit: Promise<Exit>;
+  #settle!: { resolve: (exit: Exit) => void; reject: (error: SshError) => void };
+
+  constructor() {
+    this.exit = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    this.exit.catch(() => {});
+  }
+
+  write(bytes: Uint8Array): number {
+    if (this.closed) throw new SshError("channel-closed", "the channel is closed");
+    const taken = bytes.subarray(0, this.room);
+    this.room -= taken.length;
+    this.written = Buffer.concat([this.written, taken]);
+    return taken.length;
+  }
+
+  end(): void {
+    this.calls.push("end");
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.calls.push("close");
+    this.finish();
+  }
+
+  consumed(bytes: number): void {
+    this.consumedBytes += bytes;
+  }
+
+  notify(type: string): void {
+    this.calls.push(type);
+  }
+
+  async request(type: string): Promise<void> {
+    this.calls.push(type);
+  }
+
+  /** The other side closes the channel, or the connection breaks. */
+  finish(error?: SshError): void {
+    this.closed = true;
+    if (error === undefined) this.#settle.resolve(EXITED);
+    else this.#settle.reject(error);
+    this.handler.closed(EXITED, error);
+  }
+}
+
+function start(): { channel: FakeChannel; running: NodeProcess } {
+  const channel = new FakeChannel();
+  return { channel, running: new NodeProcess(channel as unknown as Channel) };
+}
+
+const KILOBYTES = new Uint8Array(32 * 1024).fill(7);
+
+describe("output", () => {
+  test("arrives whole and in order, and then ends", async () => {
+    const { channel, running } = start();
+    const all = buffer(running.stdout);
+    channel.handler.data("stdout", utf8Encode("one "));
+    channel.handler.data("stderr", utf8Encode("complaint"));
+    channel.handler.data("stdout", utf8Encode("two"));
+    channel.handler.eof();
+    channel.finish();
+    expect((await all).toString()).toBe("one two");
+    expect((await buffer(running.stderr)).toString()).toBe("complaint");
+    expect(await running.exit).toEqual(EXITED);
+    expect(channel.consumedBytes).toBe("one two".length + "complaint".length);
+  });
+
+  test("that nobody reads is not consumed", async () => {
+    const { channel, running } = start();
+    for (let i = 0; i < 64; i++) channel.handler.data("stdout", KILOBYTES);
+    expect(channel.consumedBytes).toBe(0);
+    running.stdout.once("data", () => running.stdout.pause());
+    await once(running.stdout, "pause");
+    expect(channel.consumedBytes).toBeLessThanOrEqual(64 * 1024 + 2 * KILOBYTES.length);
+    channel.handler.eof();
+    let rest = 0;
+    for await (const chunk of running.stdout) rest += (chunk as Buffer).length;
+    expect(rest).toBe(63 * KILOBYTES.length);
+    expect(channel.consumedBytes).toBe(64 * KILOBYTES.length);
+  });
+
+  test("without an end is ended by the channel's", async () => {
+    const { channel, running } = start();
+    channel.handler.data("stdout", utf8Encode("last words"));
+    channel.finish();
+    expect((await buffer(running.stdout)).toString()).toBe("last words");
+  });
+
+  test("destroyed, it costs no window and stops nothing", () => {
+    const { channel, running } = start();
+    channel.handler.data("stdout", KILOBYTES);
+    running.stdout.destroy();
+    channel.handler.data("stdout", KILOBYTES);
+    expect(channel.consumedBytes).toBe(2 * KILOBYTES.length);
+    channel.handler.eof();
+    channel.finish();
+  });
+
+  test("a reader gets what came, and then the error that broke the connection", async () => {
+    const { channel, running } = start();
+    channel.handler.data("stdout", utf8Encode("half"));
+    channel.finish(LOST);
+    const chunks: string[] = [];
+    const reading = (async () => {
+      for await (const chunk of running.stdout) chunks.push(String(chunk));
+    })();
+    await expect(reading).rejects.toBe(LOST);
+    expect(chunks).toEqual(["half"]);
+    await expect(running.exit).rejects.toBe(LOST);
+  });
+
+  test("a broken connection ends no program that does not look at its streams", async () => {
+    const { channel, running } = start();
+    running.stdout.resume();
+    running.stderr.resume();
+    channel.finish(LOST);
+    await new Promise((resolve) => running.stdout.on("close", resolve));
+    expect(running.stdout.errored).toBe(LOST);
+    expect(running.stdin.errored).toBe(LOST);
+  });
+});
+
+describe("error output", () => {
+  test("that nobody looks at is kept up to 256 KiB, and its window given back", async () => {
+    const { channel, running } = start();
+    for (let i = 0; i < 64; i++) channel.handler.data("stderr", KILOBYTES);
+    expect(channel.consumedBytes).toBe(64 * KILOBYTES.length);
+    channel.handler.eof();
+    expect(await buffer(running.stderr)).toHaveLength(256 * 1024);
+  });
+
+  test("that is looked at is kept, and waits for its reader", async () => {
+    const { channel, running } = start();
+    const { stderr } = running;
+    for (let i = 0; i < 64; i++) channel.handler.data("stderr", KILOBYTES);
+    expect(channel.consumedBytes).toBe(0);
+    channel.handler.eof();
+    expect(await buffer(stderr)).toHaveLength(64 * KILOBYTES.length);
+  });
+});
+
+describe("input", () => {
+  test("is written as the channel has room, and ended", async () => {
+    const { channel, running } = start();
+    channel.room = 10;
+    const text = "what the command reads, in several pieces";
+    const written = pipeline(Readable.from(text.split(/(?<= )/)), running.stdin);
+    while (channel.written.length < text.length) {
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(channel.calls).toEqual([]);
+      channel.room = 7;
+      channel.handler.writable();
+    }
+    await written;
+    expect(channel.written.toString()).toBe(text);
+    expect(channel.calls).toEqual(["end"]);
+  });
+
+  test("asks its source to wait while the channel has no room", () => {
+    const { channel, running } = start();
+    channel.room = 0;
+    expect(running.stdin.write(KILOBYTES)).toBe(true);
+    expect(running.stdin.write(KILOBYTES)).toBe(false);
+    expect(channel.written).toHaveLength(0);
+  });
+
+  test("given up halfway hangs the command up, so that it does not take half for all", async () => {
+    const { channel, running } = start();
+    const source = new Readable({ read: () => {} });
+    const written = pipeline(source, running.stdin);
+    source.push("half");
+    source.destroy(new Error("the disk is gone"));
+    await expect(written).rejects.toThrow("the disk is gone");
+    expect(channel.calls).toEqual(["close"]);
+  });
+
+  test("of a command that has ended is an error for who writes it", async () => {
+    const { channel, running } = start();
+    channel.room = 1;
+    const written = pipeline(Readable.from(["more than it reads"]), running.stdin);
+    channel.finish();
+    await expect(written).rejects.toMatchObject({ code: "channel-closed" });
+  });
+
+  test("that was given whole is not disturbed by the end", async () => {
+    const { channel, running } = start();
+    await new Promise<void>((resolve) => running.stdin.end("all", () => resolve()));
+    channel.finish();
+    expect(running.stdin.errored).toBeNull();
+  });
+});
+
+describe("a running command", () => {
+  test("is sent signals, breaks and sizes, and closed", async () => {
+    const { channel, running } = start();
+    running.kill();
+    running.resize(132, 43);
+    await running.sendBreak();
+    await running[Symbol.asyncDispose]();
+    await running.close();
+    expect(channel.calls).toEqual(["signal", "window-change", "break", "close"]);
+  });
+
+  test("closes although the connection is lost", async () => {
+    const { channel, running } = start();
+    channel.finish(LOST);
+    await running.close();
+  });
+});

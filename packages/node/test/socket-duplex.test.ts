@@ -1,0 +1,168 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { PassThrough } from "node:stream";
+import type { DuplexHandler } from "nacre";
+import { describe, expect, test } from "vitest";
+import { socketDuplex } from "../src/socket-duplex.ts";
+import { serve, watchResources } from "./support.ts";
+
+/** What a duplex has told. */
+class Recorder implements DuplexHandler {
+  readonly events: string[] = [];
+  received: Buffer = Buffer.alloc(0);
+  #look: () => void = () => {};
+
+  data(chunk: Uint8Array): void {
+    this.received = Buffer.concat([this.received, chunk]);
+    this.#look();
+  }
+
+  drained(): void {
+    this.#tell("drained");
+  }
+
+  ended(): void {
+    this.#tell("ended");
+  }
+
+  failed(cause: unknown): void {
+    this.#tell(`failed: ${(cause as NodeJS.ErrnoException).code}`);
+  }
+
+  /** Resolves when the event has come. */
+  until(event: string): Promise<void> {
+    return this.#when(() => this.events.includes(event));
+  }
+
+  untilReceived(length: number): Promise<void> {
+    return this.#when(() => this.received.length >= length);
+  }
+
+  #tell(event: string): void {
+    this.events.push(event);
+    this.#look();
+  }
+
+  #when(condition: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      this.#look = () => {
+        if (condition()) resolve();
+      };
+      this.#look();
+    });
+  }
+}
+
+async function connected(onConnection: (socket: Socket) => void) {
+  const server = await serve(onConnection);
+  const socket = connect({ host: "127.0.0.1", port: server.port });
+  await once(socket, "connect");
+  return { server, socket, duplex: socketDuplex(socket), recorded: new Recorder() };
+}
+
+const MEGABYTES = Buffer.alloc(8 * 1024 * 1024, "0123456789abcdef");
+
+describe("a duplex over a socket", () => {
+  test("carries bytes both ways, and waits for a reader that is slow", async () => {
+    const { server, duplex, recorded } = await connected((peer) => peer.pause());
+    duplex.open(recorded);
+    let full = false;
+    for (let offset = 0; offset < MEGABYTES.length; offset += 65_536)
+      full = !duplex.write(new Uint8Array(MEGABYTES.subarray(offset, offset + 65_536))) || full;
+    expect(full).toBe(true);
+    expect(recorded.events).toEqual([]);
+
+    const [peer] = server.sockets;
+    const arrived = new Recorder();
+    peer!.on("data", (chunk) => arrived.data(chunk));
+    peer!.resume();
+    await recorded.until("drained");
+    await arrived.untilReceived(MEGABYTES.length);
+    expect(arrived.received.equals(MEGABYTES)).toBe(true);
+    await duplex.close();
+  });
+
+  test("paused, it takes no more than the system holds", async () => {
+    const { server, duplex, recorded } = await connected((peer) => peer.write(MEGABYTES));
+    duplex.open(recorded);
+    duplex.pause();
+    const [peer] = server.sockets;
+    // The sender cannot send all: it fills what the two systems hold, and stands.
+    let sent = -1;
+    while (sent !== peer!.bytesWritten - peer!.writableLength) {
+      sent = peer!.bytesWritten - peer!.writableLength;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(peer!.writableLength).toBeGreaterThan(0);
+    expect(recorded.received.length).toBeLessThan(1024 * 1024);
+    duplex.resume();
+    await recorded.untilReceived(MEGABYTES.length);
+    expect(recorded.received.equals(MEGABYTES)).toBe(true);
+    await duplex.close();
+  });
+
+  test("the peer's end is told after its last bytes", async () => {
+    const { duplex, recorded } = await connected((peer) => peer.end("goodbye"));
+    duplex.open(recorded);
+    await recorded.until("ended");
+    expect(recorded.received.toString()).toBe("goodbye");
+    expect(recorded.events).toEqual(["ended"]);
+    await duplex.close();
+  });
+
+  test("a broken connection is told once", async () => {
+    const { duplex, recorded } = await connected((peer) => peer.on("data", () => peer.resetAndDestroy()));
+    duplex.open(recorded);
+    duplex.write(new Uint8Array(10));
+    await recorded.until("failed: ECONNRESET");
+    duplex.write(new Uint8Array(10));
+    await duplex.close();
+    expect(recorded.events).toEqual(["failed: ECONNRESET"]);
+  });
+
+  test("what broke before it was opened is told, after opening", async () => {
+    const { socket, duplex, recorded } = await connected(() => {});
+    socket.destroy(Object.assign(new Error("unplugged"), { code: "EUNPLUGGED" }));
+    await new Promise((resolve) => socket.on("close", resolve));
+    duplex.open(recorded);
+    expect(recorded.events).toEqual([]);
+    await recorded.until("failed: EUNPLUGGED");
+    expect(duplex.write(new Uint8Array(10))).toBe(true);
+    await duplex.close();
+  });
+
+  test("closing sends what was written, tells nothing more, and leaves nothing open", async () => {
+    const leftOpen = await watchResources();
+    const received: Buffer[] = [];
+    const { server, duplex, recorded } = await connected((peer) => peer.on("data", (chunk) => received.push(chunk)));
+    duplex.open(recorded);
+    duplex.write(new Uint8Array(MEGABYTES));
+    await Promise.all([duplex.close(), duplex.close()]);
+    const [peer] = server.sockets;
+    if (!peer!.readableEnded) await once(peer!, "end");
+    expect(Buffer.concat(received).equals(MEGABYTES)).toBe(true);
+    expect(recorded.events.filter((event) => event !== "drained")).toEqual([]);
+    await server.close();
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test("closing takes a bounded time with a peer that reads nothing", async () => {
+    const { server, duplex, recorded } = await connected((peer) => peer.pause());
+    duplex.open(recorded);
+    for (let i = 0; i < 4; i++) duplex.write(new Uint8Array(MEGABYTES));
+    await duplex.close();
+    await server.close();
+  });
+
+  test("any Node stream of bytes will do", async () => {
+    const echo = new PassThrough();
+    const recorded = new Recorder();
+    const duplex = socketDuplex(echo);
+    duplex.open(recorded);
+    duplex.write(Uint8Array.of(104, 105));
+    await recorded.untilReceived(2);
+    expect(recorded.received.toString()).toBe("hi");
+    await duplex.close();
+    expect(echo.destroyed).toBe(true);
+  });
+});

@@ -1,0 +1,91 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach } from "vitest";
+
+const cleanups: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+/** A folder of the test's own, gone after it. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "nacre-"));
+  cleanups.push(() => rm(folder, { recursive: true }));
+  return folder;
+}
+
+export interface TestServer {
+  readonly port: number;
+  /** The connections that it has had. */
+  readonly sockets: readonly Socket[];
+  /** Resolves when all of them are closed, and the server with them. */
+  close(): Promise<void>;
+}
+
+/** A TCP server on 127.0.0.1, or at the path of a Unix socket, which does this with each connection. */
+export async function serve(onConnection: (socket: Socket) => void, path?: string): Promise<TestServer> {
+  const sockets: Socket[] = [];
+  const server: Server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => {});
+    onConnection(socket);
+  });
+  await new Promise<void>((resolve) => {
+    if (path === undefined) server.listen(0, "127.0.0.1", resolve);
+    else server.listen(path, resolve);
+  });
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> =>
+    (closing ??= new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      for (const socket of sockets) socket.destroy();
+    }));
+  cleanups.push(close);
+  const address = server.address();
+  return { port: typeof address === "object" && address !== null ? address.port : 0, sockets, close };
+}
+
+/** Counts what this test leaves open: sockets, pipes and timers that were not there when this was called. */
+export async function watchResources(): Promise<() => Promise<string[]>> {
+  const timers = new Set<NodeJS.Timeout>();
+  const { setTimeout: set, clearTimeout: clear } = globalThis;
+  globalThis.setTimeout = ((run: () => void, wait?: number) => {
+    const timer = set(() => {
+      timers.delete(timer);
+      run();
+    }, wait);
+    timers.add(timer);
+    return timer;
+  }) as typeof setTimeout;
+  globalThis.clearTimeout = (timer) => {
+    timers.delete(timer as NodeJS.Timeout);
+    clear(timer);
+  };
+  cleanups.push(async () => void Object.assign(globalThis, { setTimeout: set, clearTimeout: clear }));
+
+  const before = await openHandles();
+  return async () => {
+    const after = await openHandles();
+    for (const name of before) if (after.includes(name)) after.splice(after.indexOf(name), 1);
+    return [...after, ...Array.from(timers, () => "Timeout")];
+  };
+}
+
+async function openHandles(): Promise<string[]> {
+  // What is being closed goes within a turn or two.
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+  return process.getActiveResourcesInfo().filter((name) => name !== "Immediate" && name !== "Timeout");
+}
+
+/** An `SshError`'s code, or what else came of it. */
+export async function codeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return "no error";
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  }
+}
