@@ -9,7 +9,6 @@ const LARGEST_SLAB = 256 * 1024;
 /** Payloads smaller than this are copied out, so that a keystroke does not keep a whole slab alive. */
 const COPY_BELOW = 1024;
 const NO_LENGTH = -1;
-const LF = 0x0a;
 
 /**
  * Cuts the byte stream of the peer into binary packets (RFC 4253 §6) and opens them. Plaintext until `useOpener`.
@@ -30,8 +29,6 @@ export class PacketReader {
   #lent = false;
   /** The packet length of the packet at `#start`, once its header was read. */
   #packetLength = NO_LENGTH;
-  /** Bytes from `#start` in which no LF was found. */
-  #scanned = 0;
   #failure: unknown;
 
   /**
@@ -74,29 +71,6 @@ export class PacketReader {
     if (this.#end + chunk.length > this.#slab.length) this.#makeRoom(chunk.length);
     this.#slab.set(chunk, this.#end);
     this.#end += chunk.length;
-  }
-
-  /**
-   * The next line with its LF, for the identification phase (RFC 4253 §4.2), or `undefined` until more has been pushed. What
-   * follows the line, packets among it, stays. The bytes belong to the caller. Throws `banner-limit` as soon as the line
-   * is known to be longer than `maximumBytes`, its LF counted.
-   */
-  readLine(maximumBytes: number): Uint8Array | undefined {
-    const limit = Math.min(this.buffered, maximumBytes);
-    for (let i = this.#scanned; i < limit; i++) {
-      if (this.#slab[this.#start + i] !== LF) continue;
-      const line = this.#slab.slice(this.#start, this.#start + i + 1);
-      this.#start += i + 1;
-      this.#scanned = 0;
-      return line;
-    }
-    this.#scanned = limit;
-    if (limit === maximumBytes)
-      throw new SshError(
-        "banner-limit",
-        `the peer sent a line of more than ${maximumBytes} bytes before any SSH packet`,
-      );
-    return undefined;
   }
 
   /**

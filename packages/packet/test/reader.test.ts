@@ -139,7 +139,6 @@ describe("who owns which bytes", () => {
     for (let tagLength = 4; tagLength < 9; tagLength++) {
       const toy = toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength });
       const writer = newWriter();
-      writer.writeRaw(new TextEncoder().encode("SSH-2.0-x\n"));
       writer.useSealer(toy.sealer, { resetSequence: false });
       const sizes = [2000, 3, 5000, 2];
       for (const size of sizes) writer.write(payloadOf(size));
@@ -156,7 +155,6 @@ describe("who owns which bytes", () => {
         { resetSequence: false },
       );
       reader.push(takeAll(writer));
-      expect(reader.readLine(255)?.length).toBe(10);
       expect(readAll(reader)).toEqual(sizes.map((size) => payloadOf(size)));
       expect(offsets.every((offset) => offset % 4 === 0)).toBe(true);
     }
@@ -213,48 +211,6 @@ describe("the checks of a packet (RFC 4253 §6)", () => {
     reader.useOpener(toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 16 }).opener, { resetSequence: false });
     reader.push(rawPacket(123_456_789, 4, 0));
     expect(() => reader.next()).toThrow(expect.objectContaining({ message: expect.not.stringContaining("123456789") }));
-  });
-});
-
-describe("lines before the packets (RFC 4253 §4.2)", () => {
-  it("come one by one, with what follows them kept, for every split", () => {
-    const writer = newWriter();
-    writer.writeRaw(new TextEncoder().encode("hello\r\n\nSSH-2.0-x\r\n"));
-    writer.write(payloadOf(20));
-    const bytes = takeAll(writer);
-    for (let cut = 0; cut <= bytes.length; cut++) {
-      const reader = new PacketReader();
-      const seen: unknown[] = [];
-      for (const chunk of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
-        reader.push(chunk);
-        while (seen.length < 3) {
-          const line = text(reader.readLine(255));
-          if (line === undefined) break;
-          seen.push(line);
-        }
-        if (seen.length === 3) seen.push(...readAll(reader));
-      }
-      expect(seen).toEqual(["hello\r\n", "\n", "SSH-2.0-x\r\n", payloadOf(20)]);
-    }
-  });
-
-  it("may have the maximum of bytes, LF counted, and not one more", () => {
-    const reader = new PacketReader();
-    reader.push(new Uint8Array(9).fill(0x61));
-    expect(reader.readLine(10)).toBeUndefined();
-    reader.push(Uint8Array.of(0x0a));
-    expect(reader.readLine(10)?.length).toBe(10);
-    reader.push(new Uint8Array(10).fill(0x61));
-    expect(() => reader.readLine(10)).toThrow(expect.objectContaining({ code: "banner-limit" }));
-  });
-
-  it("belong to the caller", () => {
-    const reader = new PacketReader();
-    reader.push(new TextEncoder().encode("one\n"));
-    const line = reader.readLine(255);
-    reader.push(new TextEncoder().encode("two\n"));
-    expect(text(line)).toBe("one\n");
-    expect(text(reader.readLine(255))).toBe("two\n");
   });
 });
 
@@ -323,8 +279,4 @@ function failure(bytes: Uint8Array, maxPacketLength?: number): string {
     expect(() => reader.next()).toThrow(error);
     return (error as { code: string }).code;
   }
-}
-
-function text(line: Uint8Array | undefined): string | undefined {
-  return line && new TextDecoder().decode(line);
 }

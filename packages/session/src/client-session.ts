@@ -9,10 +9,12 @@ import {
   type TransportEvent,
 } from "@nacre/transport";
 import { type MethodContext, type RandomSource, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
-import { describeMessage, describeNegotiated } from "./describe.ts";
+import { describeNegotiated } from "./describe.ts";
 import { EarlySink } from "./early-sink.ts";
+import { Keepalive } from "./keepalive.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import type { KeyLogPort, TracePort } from "./trace.ts";
+import { describedTrace } from "./tracing.ts";
 import { SOFTWARE_VERSION } from "./version.ts";
 
 /** What a client session is made of. Algorithms come as ordered lists: nothing is offered that is not named. */
@@ -72,13 +74,11 @@ export class ClientSession {
   readonly #sink: EarlySink;
   readonly #options: ClientSessionOptions;
   readonly #limits: Limits;
+  readonly #keepalive: Keepalive;
   #state: State = { phase: "kex", ready: false };
   #authMethod: MethodContext | undefined;
   #serverSigAlgs: readonly string[] | undefined;
   #now = 0;
-  #lastHeard = 0;
-  #unansweredKeepalives = 0;
-  readonly #keepalives = new Set<number>();
 
   constructor(options: ClientSessionOptions) {
     this.#options = options;
@@ -93,30 +93,27 @@ export class ClientSession {
       ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
       ...(options.keyLog && { keyLog: options.keyLog }),
       ...(trace && {
-        trace: {
-          identification: (direction, line) => trace({ type: "identification", direction, line }),
-          packet: ({ payload, ...packet }) => {
-            const kex = this.#transport.negotiated?.kex.context;
-            trace({ type: "packet", ...packet, ...describeMessage(payload, { kex, auth: this.#authMethod }) });
-          },
-        },
+        trace: describedTrace(trace, () => ({
+          kex: this.#transport.negotiated?.kex.context,
+          auth: this.#authMethod,
+        })),
       }),
     });
     this.#sink = new EarlySink(this.#transport);
     this.connection = new Connection({ sink: this.#sink, role: "client", limits: this.#limits });
+    this.#keepalive = new Keepalive(this.#limits, this.connection, "server");
   }
 
   /** Begins: identification and KEXINIT are ready to be taken at once. `now`: milliseconds of any clock that never goes back. */
   start(now: number): void {
     this.#now = now;
-    this.#lastHeard = now;
+    this.#keepalive.heard(now);
     this.#transport.start(now);
   }
 
   /** Takes bytes from the server. They are copied. */
   receive(chunk: Uint8Array): void {
-    this.#lastHeard = this.#now;
-    this.#unansweredKeepalives = 0;
+    this.#keepalive.heard(this.#now);
     this.#transport.receive(chunk);
   }
 
@@ -159,7 +156,8 @@ export class ClientSession {
   /** When `tick` must be called at the latest, on `now`'s clock; `undefined` for never. */
   deadline(): number | undefined {
     if (this.#state.phase === "closed") return undefined;
-    const deadlines = [this.#transport.deadline(), this.#authDeadline(), this.#keepaliveDeadline()];
+    const keepalive = this.#state.phase === "connection" ? this.#keepalive.deadline : undefined;
+    const deadlines = [this.#transport.deadline(), this.#authDeadline(), keepalive];
     const known = deadlines.filter((deadline) => deadline !== undefined);
     return known.length === 0 ? undefined : Math.min(...known);
   }
@@ -174,7 +172,8 @@ export class ClientSession {
         new SshError("auth-timeout", `the server did not finish authentication in ${this.#limits.authTimeout} ms`),
       );
     }
-    if (now >= (this.#keepaliveDeadline() ?? Infinity)) this.#keepAlive();
+    const silent = this.#state.phase === "connection" ? this.#keepalive.tick(now) : undefined;
+    if (silent !== undefined) this.disconnect(silent);
   }
 
   /** `verdict`: true, or the error with which the connection then ends. */
@@ -314,8 +313,7 @@ export class ClientSession {
         this.disconnect(event.error);
         return undefined;
       }
-      if (event?.type === "global-reply" && this.#keepalives.delete(event.request)) continue;
-      return event;
+      if (event === undefined || !this.#keepalive.absorbs(event)) return event;
     }
   }
 
@@ -326,22 +324,5 @@ export class ClientSession {
 
   #authDeadline(): number | undefined {
     return this.#state.phase === "auth" && !this.#state.auth.waitingForApplication ? this.#state.deadline : undefined;
-  }
-
-  #keepaliveDeadline(): number | undefined {
-    const { keepaliveInterval } = this.#limits;
-    if (this.#state.phase !== "connection" || keepaliveInterval === 0) return undefined;
-    return this.#lastHeard + keepaliveInterval * (this.#unansweredKeepalives + 1);
-  }
-
-  #keepAlive(): void {
-    const { keepaliveInterval, keepaliveCount } = this.#limits;
-    if (this.#unansweredKeepalives >= keepaliveCount) {
-      const seconds = Math.round((keepaliveInterval * (keepaliveCount + 1)) / 1000);
-      this.disconnect(new SshError("keepalive-timeout", `the server has not been heard of for ${seconds} s`));
-      return;
-    }
-    this.#unansweredKeepalives++;
-    this.#keepalives.add(this.connection.globalRequest("keepalive@openssh.com", new Uint8Array(), { wantReply: true }));
   }
 }

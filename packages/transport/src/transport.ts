@@ -204,6 +204,16 @@ export class Transport implements PacketSink {
     return !this.#ended && this.#stage.name !== "closed" && !enough;
   }
 
+  /** It has ended: no event is left but `closed`, if that was not told yet. */
+  get closed(): boolean {
+    return this.#stage.name === "closed";
+  }
+
+  /** Bytes received that `nextEvent` has not come to yet. */
+  get buffered(): number {
+    return this.#reader.buffered;
+  }
+
   /** Exchange hash of the first key exchange, once we are sure of it (RFC 4253 §7.2). */
   get sessionId(): Uint8Array | undefined {
     return this.#exchange.sessionId;
