@@ -31,7 +31,6 @@ async function generate(parsed: Extract<KeygenArguments, { action: "generate" }>
 
     const key = await makeKey(parsed.type, parsed.bits);
     const text = await inSlices(formatPrivateKey(key, { format: "openssh", passphrase, comment, random }));
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     await writeNew(file, text, 0o600);
     await writeNew(`${file}.pub`, `${formatPublicKeyLine(key.publicKey, comment)}\n`, 0o644);
 
@@ -89,6 +88,7 @@ async function askPassphrase(terminal: Terminal | undefined): Promise<string> {
 /** A new file, so that its mode is ours, whatever was there. */
 async function writeNew(path: string, text: string, mode: number): Promise<void> {
   try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await rm(path, { force: true });
     await writeFile(path, text, { mode, flag: "wx" });
   } catch (cause) {

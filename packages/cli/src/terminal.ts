@@ -26,7 +26,7 @@ export class Terminal {
   readonly #write: (text: string) => void;
   readonly #release: () => void;
   readonly #decoder = new StringDecoder("utf8");
-  #typedAhead: string[] = [];
+  #typedAhead = "";
 
   constructor(input: KeyInput, write: (text: string) => void, release: () => void = () => {}) {
     this.#input = input;
@@ -83,12 +83,18 @@ export class Terminal {
         return false;
       };
       const onKeys = (): void => {
-        for (let key = this.#typedAhead.shift(); key !== undefined; key = this.#typedAhead.shift()) {
-          if (onKey(key)) return;
+        const keys = this.#typedAhead;
+        let at = 0;
+        let isOver = false;
+        while (at < keys.length && !isOver) {
+          const key = String.fromCodePoint(keys.codePointAt(at)!);
+          at += key.length;
+          isOver = onKey(key);
         }
+        this.#typedAhead = keys.slice(at);
       };
       const onData = (chunk: Uint8Array): void => {
-        this.#typedAhead.push(...Array.from(this.#decoder.write(chunk as Buffer)));
+        this.#typedAhead += this.#decoder.write(chunk);
         onKeys();
       };
 

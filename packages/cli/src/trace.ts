@@ -2,7 +2,7 @@ import { escapeText, utf8Encode } from "@nacre/wire";
 import type { TracePort, TraceRecord } from "nacre";
 
 /** Where the lines of a proposal begin. */
-const FIELD = / (?=(?:kex|hostkey|cipher|mac|compression)=|strict$|not strict$)/;
+const FIELD = / (?=(?:kex|hostkey|cipher|mac|compression)=|not strict$)|(?<!not) (?=strict$)/;
 
 const WIDTH = 110;
 const INDENT = " ".repeat(35);

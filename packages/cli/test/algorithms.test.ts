@@ -1,0 +1,31 @@
+import { defaultAlgorithms } from "nacre/defaults";
+import { describe, expect, test } from "vitest";
+import { chooseAlgorithms } from "../src/algorithms.ts";
+
+const NONE = { ciphers: undefined, macs: undefined, kex: undefined };
+const names = (list: readonly { readonly name: string }[]): string[] => list.map(({ name }) => name);
+
+describe("the algorithms to offer", () => {
+  test("are the defaults, when none are named", () => {
+    expect(chooseAlgorithms(NONE)).toEqual(defaultAlgorithms);
+  });
+
+  test("are those that are named, in their order, each once", () => {
+    const { ciphers, macs, kex } = chooseAlgorithms({
+      ciphers: ["aes256-ctr", "aes256-gcm@openssh.com", "aes256-ctr"],
+      macs: ["hmac-sha2-512"],
+      kex: ["curve25519-sha256"],
+    });
+    expect(names(ciphers)).toEqual(["aes256-ctr", "aes256-gcm@openssh.com"]);
+    expect(names(macs)).toEqual(["hmac-sha2-512"]);
+    expect(names(kex)).toEqual(["curve25519-sha256"]);
+  });
+
+  test.each([
+    [{ ...NONE, ciphers: ["3des-cbc"] }, 'there is no cipher "3des-cbc"; there are ', defaultAlgorithms.ciphers],
+    [{ ...NONE, macs: ["hmac-md5"] }, 'there is no MAC "hmac-md5"; there are ', defaultAlgorithms.macs],
+    [{ ...NONE, kex: [""] }, 'there is no key exchange method ""; there are ', defaultAlgorithms.kex],
+  ])("that there are not: %j", (chosen, message, available) => {
+    expect(() => chooseAlgorithms(chosen)).toThrow(message + names(available).join(", "));
+  });
+});

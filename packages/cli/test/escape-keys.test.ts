@@ -1,0 +1,30 @@
+import { buffer } from "node:stream/consumers";
+import { describe, expect, test } from "vitest";
+import { EscapeKeys } from "../src/escape-keys.ts";
+
+async function typed(...chunks: string[]): Promise<{ sent: string; disconnected: number }> {
+  let disconnected = 0;
+  const keys = new EscapeKeys(() => disconnected++);
+  const sent = buffer(keys);
+  for (const chunk of chunks) keys.write(chunk);
+  keys.end();
+  return { sent: (await sent).toString(), disconnected };
+}
+
+describe("keys on their way to a remote terminal", () => {
+  test.each([
+    ["ls\r", "ls\r", 0],
+    ["~.", "", 1],
+    ["\r~.", "\r", 1],
+    ["\n~.", "\n", 1],
+    ["a~.", "a~.", 0],
+    ["~~.\r", "~.\r", 0],
+    ["~x", "~x", 0],
+    ["~\r~.", "~\r", 1],
+    ["~.x", "x", 1],
+    ["é\r", "é\r", 0],
+  ])("%j", async (keys, sent, disconnected) => {
+    expect(await typed(keys)).toEqual({ sent, disconnected });
+    expect(await typed(...Array.from(keys))).toEqual({ sent, disconnected });
+  });
+});

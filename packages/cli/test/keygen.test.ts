@@ -1,0 +1,162 @@
+import { chmod, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { formatPublicKeyLine, openPrivateKey, parsePublicKeyLine, randomart } from "@nacre/keyfiles";
+import { fingerprint } from "@nacre/keys";
+import { inSlices } from "@nacre/node";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { keygen } from "../src/keygen.ts";
+import { openTerminal } from "../src/terminal.ts";
+import { FakeTerminal, temporaryFolder } from "./support.ts";
+
+vi.mock(import("../src/terminal.ts"), async (original) => ({ ...(await original()), openTerminal: vi.fn() }));
+
+let folder: string;
+let file: string;
+let printed: string;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  file = join(folder, "new", "key");
+  printed = "";
+  vi.mocked(openTerminal).mockReset();
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    printed += text;
+    return true;
+  });
+});
+
+/** The terminal that will be there. */
+function personAt(...answers: string[]): FakeTerminal {
+  const fake = new FakeTerminal(...answers);
+  vi.mocked(openTerminal).mockReturnValue(fake.terminal);
+  return fake;
+}
+
+describe("keygen", () => {
+  test.each([
+    ["ed25519", undefined, 256, "ED25519"],
+    ["ecdsa", undefined, 256, "ECDSA"],
+    ["ecdsa", "384", 384, "ECDSA"],
+    ["ecdsa", "521", 521, "ECDSA"],
+    ["rsa", "2048", 2048, "RSA"],
+  ])("-t %s -b %s makes a key of %d bits", async (type, bits, size, kind) => {
+    const words = ["-t", type, "-f", file, "-N", "", "-C", "a comment", ...(bits === undefined ? [] : ["-b", bits])];
+    expect(await keygen(words)).toBe(0);
+    const opened = openPrivateKey(await readFile(file, "utf8"));
+    if (opened.encrypted) throw new Error("it is encrypted");
+    const { publicKey } = opened.privateKey;
+    expect(publicKey.bits).toBe(size);
+    expect(opened.comment).toBe("a comment");
+    expect(await readFile(`${file}.pub`, "utf8")).toBe(`${formatPublicKeyLine(publicKey, "a comment")}\n`);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect((await stat(join(file, ".."))).mode & 0o777).toBe(0o700);
+    const line = `${size} ${fingerprint(publicKey.blob, "sha256")} a comment (${kind})\n`;
+    expect(printed).toBe(`private key: ${file}\npublic key: ${file}.pub\n${line}${randomart(publicKey.blob)}\n`);
+  });
+
+  test("-N encrypts it", async () => {
+    await keygen(["-t", "ed25519", "-f", file, "-N", "a passphrase"]);
+    const opened = openPrivateKey(await readFile(file, "utf8"));
+    if (!opened.encrypted) throw new Error("it is not encrypted");
+    const { privateKey } = await inSlices(opened.decrypt("a passphrase"));
+    expect(privateKey.publicKey.blob).toEqual(parsePublicKeyLine(await readFile(`${file}.pub`, "utf8")).publicKey.blob);
+  });
+
+  test("asks for the passphrase until both are the same", async () => {
+    const fake = personAt("first try\r", "other\r", "secret\r", "secret\r");
+    await keygen(["-t", "ed25519", "-f", file]);
+    expect(openPrivateKey(await readFile(file, "utf8")).encrypted).toBe(true);
+    expect(fake.shown).not.toContain("secret");
+    expect(fake.shown).toContain("The two differ.\n");
+  });
+
+  test.each([
+    [["-t", "rsa", "-b", "1024"], "key-weak"],
+    [["-t", "ed25519", "-b", "512"], "usage"],
+    [["-t", "ecdsa", "-b", "512"], "usage"],
+  ])("%j is refused, and nothing is written", async (words, code) => {
+    await expect(keygen([...words, "-f", file, "-N", ""])).rejects.toMatchObject({ code });
+    await expect(stat(file)).rejects.toThrow("ENOENT");
+  });
+
+  test("refuses a short passphrase, and to guess one where nobody can be asked", async () => {
+    await expect(keygen(["-t", "ed25519", "-f", file, "-N", "abc"])).rejects.toThrow("at least 5");
+    await expect(keygen(["-t", "ed25519", "-f", file])).rejects.toThrow("give it with -N");
+  });
+
+  test.each(["", ".pub"])("leaves FILE%s as it is, unless a person says otherwise", async (ending) => {
+    file = join(folder, "key");
+    await writeFile(`${file}${ending}`, "precious");
+    await chmod(`${file}${ending}`, 0o644);
+    const words = ["-t", "ed25519", "-f", file, "-N", ""];
+    await expect(keygen(words)).rejects.toThrow(`${file}${ending} is there already`);
+    personAt("no\r");
+    await expect(keygen(words)).rejects.toThrow("left as it is");
+    expect(await readFile(`${file}${ending}`, "utf8")).toBe("precious");
+
+    personAt("yes\r");
+    await keygen(words);
+    expect(openPrivateKey(await readFile(file, "utf8")).encrypted).toBe(false);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+  });
+
+  test("says why a key cannot be written", async () => {
+    await writeFile(join(folder, "no folder"), "");
+    const words = ["-t", "ed25519", "-f", join(folder, "no folder", "key"), "-N", ""];
+    await expect(keygen(words)).rejects.toMatchObject({ code: "file-unreadable" });
+  });
+});
+
+describe("keygen -l", () => {
+  const words = ["-l", "-f"];
+
+  test("shows a private key, plain or encrypted, and its public half alike", async () => {
+    await keygen(["-t", "ed25519", "-f", file, "-N", "secret", "-C", "mine"]);
+    printed = "";
+    const { publicKey } = parsePublicKeyLine(await readFile(`${file}.pub`, "utf8"));
+    for (const path of [file, `${file}.pub`]) await keygen([...words, path]);
+    const line = `256 ${fingerprint(publicKey.blob, "sha256")} mine (ED25519)\n`;
+    expect(printed).toBe(line + line);
+
+    printed = "";
+    await keygen(["-lv", "-E", "md5", "-f", file]);
+    expect(printed).toBe(
+      `256 ${fingerprint(publicKey.blob, "md5")} mine (ED25519)\n${randomart(publicKey.blob, "md5")}\n`,
+    );
+  });
+
+  test("shows each key of a file of several, whatever stands before it, and escapes comments", async () => {
+    await keygen(["-t", "ed25519", "-f", file, "-N", "", "-C", "mine"]);
+    const line = await readFile(`${file}.pub`, "utf8");
+    const bare = line.replace(" mine", "");
+    await writeFile(
+      file,
+      `# comment\n\n${line}command="echo 'a b'" ${line}example.org ${bare}${line.replace("mine", "\x1b[2J")}nonsense\n`,
+    );
+    printed = "";
+    await keygen([...words, file]);
+    expect(printed.split("\n").map((one) => one.split(" ").slice(2).join(" "))).toEqual([
+      "mine (ED25519)",
+      "mine (ED25519)",
+      "example.org (ED25519)",
+      "\\x1b[2J (ED25519)",
+      "",
+    ]);
+  });
+
+  test.each([
+    ["nothing of the sort\n", "file-malformed"],
+    ["-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "file-malformed"],
+    ["ssh-dss AAAAB3NzaC1kc3MAAAAA\n", "key-unsupported"],
+  ])("%j is %s", async (text, code) => {
+    await writeFile(join(folder, "file"), text);
+    await expect(keygen([...words, join(folder, "file")])).rejects.toMatchObject({ code });
+  });
+
+  test("a file that is not there is named", async () => {
+    await expect(keygen([...words, file])).rejects.toMatchObject({
+      code: "file-unreadable",
+      message: expect.stringContaining(file),
+    });
+  });
+});

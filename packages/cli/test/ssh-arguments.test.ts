@@ -1,0 +1,81 @@
+import { describe, expect, test } from "vitest";
+import { parseSshArguments, type SshArguments } from "../src/ssh-arguments.ts";
+
+const DEFAULTS: SshArguments = {
+  host: "host",
+  port: undefined,
+  user: undefined,
+  command: undefined,
+  identityFiles: [],
+  knownHosts: undefined,
+  acceptNew: false,
+  hostKeys: [],
+  ciphers: undefined,
+  macs: undefined,
+  kex: undefined,
+  trace: false,
+  keyLogFile: undefined,
+  terminal: 0,
+};
+
+const parse = (line: string): SshArguments => parseSshArguments(line.split(" "));
+
+describe("the words after nacre", () => {
+  test.each<[string, Partial<SshArguments>]>([
+    ["host", {}],
+    ["alice@host", { user: "alice" }],
+    ["alice@corp@host", { user: "alice@corp" }],
+    ["-l alice host", { user: "alice" }],
+    ["-l alice bob@host", { user: "alice" }],
+    ["[::1]", { host: "::1" }],
+    ["alice@[fe80::1%eth0]", { user: "alice", host: "fe80::1%eth0" }],
+    ["-- keygen", { host: "keygen" }],
+    ["-p 2222 host", { port: 2222 }],
+    ["-p2222 host", { port: 2222 }],
+    ["-p 1 -p 65535 host", { port: 65535 }],
+    ["-i one -itwo host", { identityFiles: ["one", "two"] }],
+    ["-t host", { terminal: 1 }],
+    ["-tt host", { terminal: 2 }],
+    ["-t -t host", { terminal: 2 }],
+    ["-tp 22 host", { terminal: 1, port: 22 }],
+    ["--trace --keylog file host", { trace: true, keyLogFile: "file" }],
+    ["--keylog=a=b host", { keyLogFile: "a=b" }],
+    ["--known-hosts file --accept-new host", { knownHosts: "file", acceptNew: true }],
+    ["--host-key SHA256:a --host-key SHA256:b host", { hostKeys: ["SHA256:a", "SHA256:b"] }],
+    ["-c a,b -m c --kex d,e host", { ciphers: ["a", "b"], macs: ["c"], kex: ["d", "e"] }],
+    ["host uname -a", { command: "uname -a" }],
+    ["host -p 22 --trace", { command: "-p 22 --trace" }],
+    ["host -- ls", { command: "-- ls" }],
+    ["-t host -t", { terminal: 1, command: "-t" }],
+    ["host echo  two", { command: "echo  two" }],
+  ])("%s", (line, expected) => {
+    expect(parse(line)).toEqual({ ...DEFAULTS, ...expected });
+  });
+
+  test("a command keeps its words as they are", () => {
+    expect(parseSshArguments(["host", "echo 'a b'", ""]).command).toBe("echo 'a b' ");
+  });
+
+  test.each([
+    ["--bad host", "there is no option --bad"],
+    ["-x host", "there is no option -x"],
+    ["-tx host", "there is no option -x"],
+    ["--__proto__ host", "there is no option --__proto__"],
+    ["--trace=yes host", "--trace takes no value"],
+    ["-t", "name a host"],
+    ["-p", "-p needs a value"],
+    ["--keylog", "--keylog needs a value"],
+    ["-p 0 host", '"0" is no port'],
+    ["-p 65536 host", '"65536" is no port'],
+    ["-p 22x host", '"22x" is no port'],
+    ["-p +22 host", '"+22" is no port'],
+    ["alice@", '"alice@" names no host'],
+    ["@host", '"@host" names an empty user'],
+    ["--host-key MD5:aa host", '"MD5:aa" is no fingerprint'],
+    ["--host-key SHA256:a --accept-new host", "exclude each other"],
+  ])("%s: %s", (line, message) => {
+    expect(() => parse(line)).toThrow(
+      expect.objectContaining({ code: "usage", message: expect.stringContaining(message) }),
+    );
+  });
+});

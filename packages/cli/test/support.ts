@@ -1,0 +1,53 @@
+import { EventEmitter } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach } from "vitest";
+import { type KeyInput, Terminal } from "../src/terminal.ts";
+
+const folders: string[] = [];
+
+afterEach(async () => {
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
+});
+
+/** A folder of the test's own, gone after it. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "nacre-"));
+  folders.push(folder);
+  return folder;
+}
+
+/** A terminal with a person at it who types the next answer when a prompt comes. */
+export class FakeTerminal extends EventEmitter implements KeyInput {
+  /** All that was shown. */
+  shown = "";
+  /** Whether the terminal shows by itself what is typed. */
+  raw = false;
+  readonly terminal: Terminal;
+  readonly #answers: (string | undefined)[];
+
+  /** `undefined` is the end of the input. */
+  constructor(...answers: (string | undefined)[]) {
+    super();
+    this.#answers = answers;
+    this.terminal = new Terminal(this, (text) => {
+      this.shown += text;
+    });
+  }
+
+  setRawMode(raw: boolean): void {
+    this.raw = raw;
+  }
+
+  resume(): void {
+    queueMicrotask(() => {
+      if (this.#answers.length === 0 || this.listenerCount("data") === 0) return;
+      const answer = this.#answers.shift();
+      if (answer === undefined) this.emit("end");
+      else this.emit("data", Buffer.from(answer));
+    });
+  }
+
+  pause(): void {}
+}

@@ -1,0 +1,72 @@
+import { describe, expect, test } from "vitest";
+import { FakeTerminal } from "./support.ts";
+
+const SEEN = { echo: true };
+const HIDDEN = { echo: false };
+
+describe("a question at the terminal", () => {
+  test("shows the answer as it is typed", async () => {
+    const fake = new FakeTerminal("yes\r");
+    expect(await fake.terminal.ask("Really? ", SEEN)).toBe("yes");
+    expect(fake.shown).toBe("Really? yes\n");
+    expect(fake.raw).toBe(false);
+  });
+
+  test("shows nothing of a hidden one, however it is typed", async () => {
+    const fake = new FakeTerminal("se\x7f\x15\x1b[Asecret\t\r");
+    expect(await fake.terminal.ask("Password: ", HIDDEN)).toBe("[Asecret");
+    expect(fake.shown).toBe("Password: \n");
+  });
+
+  test("has echo off before its prompt is seen", async () => {
+    const fake = new FakeTerminal();
+    void fake.terminal.ask("Password: ", HIDDEN);
+    expect(fake.raw).toBe(true);
+    fake.emit("data", Buffer.from("x\n"));
+    expect(fake.raw).toBe(false);
+  });
+
+  test.each([
+    ["ab\x7fc\r", "ac", "ab\b \bc\n"],
+    ["ab\bc\r", "ac", "ab\b \bc\n"],
+    ["\x7f\x7fa\r", "a", "a\n"],
+    ["abc\x15d\r", "d", "abc\b \b\b \b\b \bd\n"],
+    ["é🙂\x7f!\n", "é!", "é🙂\b \b!\n"],
+    ["a\x04b\r", "ab", "ab\n"],
+  ])("takes back what %j takes back", async (typed, answer, shown) => {
+    const fake = new FakeTerminal(typed);
+    expect(await fake.terminal.ask("", SEEN)).toBe(answer);
+    expect(fake.shown).toBe(shown);
+  });
+
+  test("a character may come in pieces", async () => {
+    const fake = new FakeTerminal();
+    const asked = fake.terminal.ask("", SEEN);
+    for (const byte of Buffer.from("é\r")) fake.emit("data", Buffer.of(byte));
+    expect(await asked).toBe("é");
+  });
+
+  test("what was typed ahead answers the next one", async () => {
+    const fake = new FakeTerminal("one\rtwo\rthr", "ee\r");
+    expect(await fake.terminal.ask("1: ", HIDDEN)).toBe("one");
+    expect(await fake.terminal.ask("2: ", HIDDEN)).toBe("two");
+    expect(await fake.terminal.ask("3: ", HIDDEN)).toBe("three");
+  });
+
+  test("an endless answer is cut", async () => {
+    const fake = new FakeTerminal(`${"x".repeat(100_000)}\r`);
+    expect(await fake.terminal.ask("", HIDDEN)).toHaveLength(8192);
+  });
+
+  test.each([
+    ["^C", "abc\x03"],
+    ["^D", "\x04"],
+    ["the end of the input", undefined],
+  ])("%s is no answer", async (_, typed) => {
+    const fake = new FakeTerminal(typed);
+    await expect(fake.terminal.ask("Password: ", HIDDEN)).rejects.toMatchObject({ code: "auth-cancelled" });
+    expect(fake.raw).toBe(false);
+    expect(fake.listenerCount("data")).toBe(0);
+    expect(fake.listenerCount("end")).toBe(0);
+  });
+});
