@@ -43,8 +43,8 @@ export interface ClosingState {
 
 /** How far a channel has come. */
 export type ChannelState =
-  /** Our CHANNEL_OPEN awaits its answer; `data` is kept for a second attempt. */
-  | { readonly kind: "opening"; readonly data: Uint8Array }
+  /** Our CHANNEL_OPEN awaits its answer. */
+  | { readonly kind: "opening" }
   /** The same, but nobody wants the channel any more. */
   | { readonly kind: "abandoned" }
   | OpenState

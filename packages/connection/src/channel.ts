@@ -48,17 +48,19 @@ export class Channel {
     this.#context = context;
   }
 
-  /** Asks the peer for the channel. `data` depends on the type and is kept for a second attempt. */
+  /** Asks the peer for the channel. `data` depends on the type. */
   open(data: Uint8Array): void {
-    this.#state = { kind: "opening", data };
-    this.#writeOpen(data);
-  }
-
-  /** Asks again where the first request was not understood. */
-  reopen(): void {
-    const state = this.#state;
-    if (state.kind === "opening") this.#writeOpen(state.data);
-    else if (state.kind === "abandoned") this.#finish([]);
+    this.#state = { kind: "opening" };
+    const { sink, limits } = this.#context;
+    sink.write(
+      SSH_MSG_CHANNEL_OPEN.encode({
+        channelType: this.#channelType,
+        senderChannel: this.number,
+        initialWindowSize: limits.initialWindow,
+        maximumPacketSize: limits.maximumPacketSize,
+        data,
+      }),
+    );
   }
 
   /** The channel is one that the peer opened and that we have confirmed. */
@@ -290,19 +292,6 @@ export class Channel {
     const token = newToken(requestType);
     state.replies.add(token);
     return token;
-  }
-
-  #writeOpen(data: Uint8Array): void {
-    const { sink, limits } = this.#context;
-    sink.write(
-      SSH_MSG_CHANNEL_OPEN.encode({
-        channelType: this.#channelType,
-        senderChannel: this.number,
-        initialWindowSize: limits.initialWindow,
-        maximumPacketSize: limits.maximumPacketSize,
-        data,
-      }),
-    );
   }
 
   #begin(peer: number, window: number, maximum: number): void {

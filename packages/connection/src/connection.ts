@@ -119,16 +119,8 @@ export class Connection {
     if (this.#isFull())
       throw new SshError("channel-limit", `${this.#limits.maxChannels} channels are the most at once: close one first`);
     const channel = this.#newChannel(channelType);
-    channel.open(data.slice());
+    channel.open(data);
     return channel.number;
-  }
-
-  /**
-   * Sends the CHANNEL_OPEN again for a channel whose first one the peer did not understand, because it came before
-   * authentication had succeeded. Nothing happens when the channel awaits no answer.
-   */
-  reopen(channel: number): void {
-    if (!this.#failed) this.#channels[channel]?.reopen();
   }
 
   /**

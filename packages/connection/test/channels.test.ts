@@ -44,28 +44,6 @@ describe("opening", () => {
     expect(side.connection.openChannel("session")).toBe(0);
   });
 
-  test("reopen sends the same open again, and nothing once the peer has answered", () => {
-    const side = new Side("client");
-    const channel = side.connection.openChannel("session", new Uint8Array([9]));
-    const [first] = side.sink.take();
-    side.connection.reopen(channel);
-    expect(side.sink.take()).toEqual([first]);
-    side.hears(confirm(channel));
-    side.connection.reopen(channel);
-    side.connection.reopen(77);
-    expect(side.sink.take()).toEqual([]);
-  });
-
-  test("reopen keeps data that the caller has overwritten since", () => {
-    const side = new Side("client");
-    const bytes = new Uint8Array([9]);
-    const channel = side.connection.openChannel("session", bytes);
-    bytes[0] = 0;
-    const [first] = side.sink.take();
-    side.connection.reopen(channel);
-    expect(side.sink.take()).toEqual([first]);
-  });
-
   test.each([
     ["confirmed", confirm(0), [close(100)]],
     ["refused", refusal(0), []],
@@ -81,16 +59,6 @@ describe("opening", () => {
     if (sent.length > 0) events.push(...side.hears(data(0, 5), close(0)));
     expect(events).toEqual([{ type: "channel-closed", channel: 0 }]);
     expect(side.connection.channelCount).toBe(0);
-  });
-
-  test("a channel closed while it was being opened is not opened a second time", () => {
-    const side = new Side("client");
-    side.connection.openChannel("session");
-    side.sink.take();
-    side.connection.close(0);
-    side.connection.reopen(0);
-    expect(side.sink.take()).toEqual([]);
-    expect(side.hears()).toEqual([{ type: "channel-closed", channel: 0 }]);
   });
 
   test("nothing can be sent before the peer has confirmed", () => {
@@ -278,7 +246,6 @@ describe("after an error of the peer", () => {
     side.connection.flush();
     side.connection.consumed(channel, 1);
     side.connection.close(channel);
-    side.connection.reopen(channel);
     if (asked?.type === "open-request") side.connection.answerOpen(asked.token, true);
     expect(side.hears()).toEqual([]);
     expect(side.sink.take()).toEqual([]);

@@ -1,9 +1,9 @@
 import type { PacketSink } from "@nacre/packet";
 import type { ChannelOpenConfirmation } from "@nacre/wire";
 import {
+  SSH_MSG_CHANNEL_DATA,
   SSH_MSG_CHANNEL_OPEN,
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
-  SSH_MSG_CHANNEL_DATA,
   SSH_MSG_CHANNEL_WINDOW_ADJUST,
 } from "@nacre/wire";
 import { Connection, type ConnectionEvent, type ConnectionLimits } from "../src/index.ts";

@@ -7,7 +7,6 @@ export interface Field<T> {
   write(writer: Writer, value: T): void;
 }
 
-export const byte: Field<number> = { read: (r, n) => r.byte(n), write: (w, v) => w.byte(v) };
 export const boolean: Field<boolean> = { read: (r, n) => r.boolean(n), write: (w, v) => w.boolean(v) };
 export const uint32: Field<number> = { read: (r, n) => r.uint32(n), write: (w, v) => w.uint32(v) };
 export const string: Field<Uint8Array> = { read: (r, n) => r.string(n), write: (w, v) => w.string(v) };
