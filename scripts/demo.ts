@@ -15,7 +15,7 @@ const container = await ensureContainer();
 try {
   const sshd = await startSshd();
   const key = join(folder, "id_ed25519");
-  execFileSync(process.execPath, [...nacre, "keygen", "-t", "ed25519", "-f", key, "-C", "nacre demo"], {
+  execFileSync(process.execPath, [...nacre, "keygen", "-t", "ed25519", "-f", key, "-N", "", "-C", "nacre demo"], {
     stdio: "ignore",
   });
   await authorizeKey("alice", readFileSync(`${key}.pub`, "utf8").trim());
