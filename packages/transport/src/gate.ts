@@ -79,8 +79,10 @@ export class Gate {
     if (number === SSH_MSG_EXT_INFO.number) {
       if (place === "nowhere" || place === "success-must-follow") return this.#refuse(number);
       if (place === "before-success") this.#extInfo = "success-must-follow";
-    } else if (place === "success-must-follow" && number > 4 && number !== SSH_MSG_USERAUTH_SUCCESS.number) {
-      return this.#refuse(number, "where SSH_MSG_USERAUTH_SUCCESS had to follow its SSH_MSG_EXT_INFO");
+    } else if (place === "success-must-follow" && number > 4) {
+      if (number !== SSH_MSG_USERAUTH_SUCCESS.number)
+        return this.#refuse(number, "where SSH_MSG_USERAUTH_SUCCESS had to follow its SSH_MSG_EXT_INFO");
+      this.#extInfo = "nowhere";
     }
     return "admit";
   }
