@@ -14,7 +14,10 @@ export interface TransportLimits {
   readonly rekeyPackets: number;
   /** After this long new keys are agreed. */
   readonly rekeyInterval: number;
-  /** Bytes of messages that may wait for the end of a key exchange, and of answers that may wait for the peer to read. */
+  /**
+   * Bytes of messages that may wait for the end of a key exchange (each counts as 64 at least), and of answers that may wait for the
+   * peer to read.
+   */
   readonly maxQueuedBytes: number;
   /** Extensions in one SSH_MSG_EXT_INFO. */
   readonly maxExtensions: number;

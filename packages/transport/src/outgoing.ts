@@ -3,6 +3,8 @@ import { type RandomSource, SshError } from "@nacre/wire";
 import type { TransportTrace } from "./options.ts";
 
 const NOTHING = new Uint8Array(0);
+/** A message that waits costs at least so much memory, however short it is: a flood of replies of one byte is a flood. */
+const LEAST_COST = 64;
 
 /**
  * Everything that leaves: packets straight into the writer's slab, or, while a key exchange holds them back, into a queue that
@@ -16,6 +18,7 @@ export class Outgoing {
   #closed = false;
   #queue: Uint8Array[] = [];
   #queuedBytes = 0;
+  #queuedCost = 0;
   /** Payload between `begin` and `commit`. */
   #begun: Uint8Array = NOTHING;
   /** The last change of keys has restarted the sequence numbers. */
@@ -100,7 +103,7 @@ export class Outgoing {
 
   /** An answer that the peer can ask for without end: dropped when too much waits already, because it does not read. */
   answer(payload: Uint8Array): void {
-    if (this.pending + payload.length > this.#maxQueuedBytes) return;
+    if (this.#writer.pending + this.#queuedCost + costOf(payload) > this.#maxQueuedBytes) return;
     if (payload[0]! <= 4) this.send(payload);
     else this.write(payload);
   }
@@ -119,30 +122,40 @@ export class Outgoing {
   release(): void {
     this.#held = false;
     const queue = this.#queue;
-    this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#forget();
     for (const payload of queue) this.send(payload);
   }
 
   /** Drops what waits for keys; what waits for the socket can still be taken. */
   close(): void {
     this.#closed = true;
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#queue = [];
     this.#queuedBytes = 0;
+    this.#queuedCost = 0;
   }
 
   #enqueue(payload: Uint8Array): void {
-    if (this.#queuedBytes + payload.length > this.#maxQueuedBytes)
+    const cost = costOf(payload);
+    if (this.#queuedCost + cost > this.#maxQueuedBytes)
       throw new SshError(
         "rekey-flood",
         `More than ${this.#maxQueuedBytes} bytes have to wait for a key exchange that the peer does not bring to its end`,
       );
     this.#queue.push(payload);
     this.#queuedBytes += payload.length;
+    this.#queuedCost += cost;
   }
 
   #told(trace: TransportTrace, payload: Uint8Array): void {
     const { sequenceNumber, lastPacketLength } = this.#writer;
     trace.packet({ direction: "sent", sequenceNumber, wireLength: lastPacketLength, payload });
   }
+}
+
+function costOf(payload: Uint8Array): number {
+  return Math.max(payload.length, LEAST_COST);
 }

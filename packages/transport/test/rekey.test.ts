@@ -253,7 +253,8 @@ describe("while new keys are agreed (RFC 4253 §7.1)", () => {
       peer.transport.write(Uint8Array.of(82));
     }
     expect(peer.turn().error).toMatchObject({ code: "rekey-flood" });
-    expect(peer.events.filter(({ type }) => type === "message")).toHaveLength(1001);
+    // An answer of one byte takes the room of 64: what it costs is not its one byte.
+    expect(peer.events.filter(({ type }) => type === "message")).toHaveLength(16);
   });
 
   test("a peer that never answers our KEXINIT runs into the time limit", () => {
