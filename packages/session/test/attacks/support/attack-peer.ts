@@ -222,6 +222,11 @@ export class AttackPeer {
     return this.#sessionId;
   }
 
+  /** How packets are cut under the present keys. */
+  get shape(): Pick<PacketSealer, "blockSize" | "lengthIsPadded"> {
+    return this.#sealer;
+  }
+
   /** Sequence number of the packet that comes next from us. */
   get sequence(): number {
     return this.#sequence;

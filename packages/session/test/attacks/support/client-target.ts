@@ -13,10 +13,13 @@ import { ClientSession, type ClientSessionEvent, type ClientSessionOptions, type
 import type { TransportAlgorithms } from "@nacre/transport";
 import {
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
+  SSH_MSG_PING,
+  SSH_MSG_PONG,
   SSH_MSG_SERVICE_ACCEPT,
   SSH_MSG_USERAUTH_SUCCESS,
   type SshError,
   type SshErrorCode,
+  utf8Encode,
 } from "@nacre/wire";
 import { expect } from "vitest";
 import { seededRandom } from "../../../../transport/test/support/random.ts";
@@ -182,9 +185,13 @@ export class ClientTarget implements Target {
     return error;
   }
 
-  /** It goes on: it still answers. */
-  expectOpen(): void {
-    expect(this.error).toBeUndefined();
+  /** It goes on, and still answers. To be called outside of key exchanges. */
+  expectAlive(): this {
+    const data = utf8Encode(`ping ${this.sent.length}`);
+    this.peer.send(SSH_MSG_PING.encode({ data }));
+    expect(this.error?.message).toBeUndefined();
+    expect(this.peer.received.at(-1)).toEqual(SSH_MSG_PONG.encode({ data }));
+    return this;
   }
 
   #work(): void {
