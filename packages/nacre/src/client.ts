@@ -94,6 +94,7 @@ export class Client<P = Process> implements AsyncDisposable {
     return this.#withSession(options, async (channel) => {
       const process = this.#makeProcess(channel);
       await begin(channel, options, type, data);
+      closeOnAbort(channel, options.signal);
       return process;
     });
   }
@@ -143,6 +144,15 @@ export async function connectDuplex<P>(
   early?.catch(() => {}); // Whoever asks for the first command learns of it.
   const info = await driver.start();
   return new Client(driver, info, makeProcess, early);
+}
+
+/** From now on aborting closes the channel of a command that runs. */
+function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  const onAbort = (): void => channel.close();
+  signal.addEventListener("abort", onAbort);
+  const over = (): void => signal.removeEventListener("abort", onAbort);
+  channel.exit.then(over, over);
 }
 
 /** Sends what prepares a command and the command itself in one flight, and waits for the replies. */
