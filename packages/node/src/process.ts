@@ -204,10 +204,13 @@ class Input extends Writable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    const done = this.#done;
     this.#rest = [];
     this.#done = undefined;
     // Half of an input must not look like all of it to the command.
     if (!this.writableFinished) this.#channel.close();
     callback(error);
+    // Node itself tells only the writes that are still to come.
+    done?.(error ?? new SshError("channel-closed", "the input was destroyed before the command had read it"));
   }
 }
