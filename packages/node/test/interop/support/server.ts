@@ -13,7 +13,7 @@ export interface Server {
   readonly sshd: Sshd;
   /** alice's key, which the server takes. */
   readonly key: PrivateKey;
-  /** Where and as whom, with the server's own host keys pinned; for `connect`. */
+  /** Where and as whom, with the server's own host keys pinned unless known_hosts files are named; for `connect`. */
   options(changes?: Partial<ConnectOptions>): ConnectOptions;
   /** A connection as alice, unless told otherwise; for `await using`. */
   connect(changes?: Partial<ConnectOptions>): Promise<NodeClient>;
@@ -41,7 +41,7 @@ export function useServer(options: SshdOptions = {}): Server {
       user: "alice",
       identities: [key],
       agent: false,
-      hostKey: fingerprintsOf(server.sshd),
+      ...(changes.knownHosts === undefined && { hostKey: fingerprintsOf(server.sshd) }),
       ...changes,
     }),
     connect: (changes) => connect(server.options(changes)),

@@ -1,0 +1,102 @@
+import { describe, expect, test } from "vitest";
+import { SshError } from "../../src/index.ts";
+import { digestOf, MIB, randomData, sha256, writeAll } from "./support/data.ts";
+import { failure, useServer } from "./support/server.ts";
+
+const server = useServer();
+
+test("50 commands at once over one connection", async () => {
+  await using client = await server.connect();
+  const results = await Promise.all(
+    Array.from({ length: 50 }, (_, i) =>
+      client.exec(`read line; echo "$line"; exit ${i}`, { input: `command ${i}\n` }),
+    ),
+  );
+  expect(results.map(({ stdout, status }) => ({ stdout, status }))).toEqual(
+    Array.from({ length: 50 }, (_, i) => ({ stdout: `command ${i}\n`, status: i })),
+  );
+});
+
+test("50 commands that all run at the same time", async () => {
+  await using client = await server.connect();
+  const running = await Promise.all(Array.from({ length: 50 }, () => client.spawn("cat")));
+  const payloads = running.map((_, i) => randomData(MIB / 4 + i));
+  const digests = await Promise.all(
+    running.map(async ({ stdin, stdout }, i) => {
+      const [received] = await Promise.all([digestOf(stdout), writeAll(stdin, payloads[i]!)]);
+      return received;
+    }),
+  );
+  expect(digests).toEqual(payloads.map((bytes) => ({ sha256: sha256(bytes), length: bytes.length })));
+  const exits = await Promise.all(running.map(({ exit }) => exit));
+  expect(exits.every(({ status }) => status === 0)).toBe(true);
+});
+
+test("500 commands one after the other: channel numbers are free again", async () => {
+  await using client = await server.connect();
+  // As many as there may be channels, twice; each is closed before the next is opened.
+  for (let i = 0; i < 10; i++) {
+    const results = await Promise.all(Array.from({ length: 50 }, (_, k) => client.exec(`echo ${i} ${k}`)));
+    expect(results.map(({ stdout }) => stdout)).toEqual(Array.from({ length: 50 }, (_, k) => `${i} ${k}\n`));
+  }
+});
+
+test("20 connections at once", async () => {
+  const clients = await Promise.all(Array.from({ length: 20 }, () => server.connect()));
+  try {
+    const results = await Promise.all(clients.map((client, i) => client.exec(`echo ${i}`)));
+    expect(results.map(({ stdout }) => stdout)).toEqual(Array.from({ length: 20 }, (_, i) => `${i}\n`));
+  } finally {
+    await Promise.all(clients.map((client) => client.close()));
+  }
+});
+
+describe("a server that allows two sessions", () => {
+  const narrow = useServer({ config: ["MaxSessions 2"] });
+
+  test("refuses the third, and the first two are unharmed", async () => {
+    await using client = await narrow.connect();
+    const first = await client.spawn("cat");
+    const second = await client.spawn("cat");
+    const error = await failure(client.exec("echo third"));
+    expect(error).toMatchObject({ code: "channel-open-failed", culprit: "peer" });
+    expect(error.message).toContain("MaxSessions");
+    for (const [cat, text] of [
+      [first, "one"],
+      [second, "two"],
+    ] as const) {
+      cat.stdin.end(text);
+      expect((await cat.stdout.toArray()).join("")).toBe(text);
+      expect(await cat.exit).toMatchObject({ status: 0 });
+    }
+    expect((await client.exec("echo third")).stdout).toBe("third\n");
+  });
+
+  test("of ten at once, those it takes end well and the others have the typed error", async () => {
+    await using client = await narrow.connect();
+    const results = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, i) => client.exec(`read line; echo ${i}`, { input: "go\n" })),
+    );
+    const refused = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
+    for (const reason of refused) {
+      expect(reason).toBeInstanceOf(SshError);
+      expect(reason).toMatchObject({ code: "channel-open-failed" });
+    }
+    results.forEach((result, i) => {
+      if (result.status === "fulfilled") expect(result.value).toMatchObject({ stdout: `${i}\n`, status: 0 });
+    });
+    expect(results[0]?.status).toBe("fulfilled");
+    expect(results[1]?.status).toBe("fulfilled");
+    expect(refused.length).toBeGreaterThan(0);
+  });
+});
+
+describe("a server that allows no session", () => {
+  const none = useServer({ config: ["MaxSessions 0"] });
+
+  test("takes the login and refuses the command", async () => {
+    await using client = await none.connect();
+    const error = await failure(client.exec("echo ok"));
+    expect(error).toMatchObject({ code: "channel-open-failed", culprit: "peer" });
+  });
+});
