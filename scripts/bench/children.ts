@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { buildSync } from "esbuild";
 import type { Report, ResultOf, Task } from "./tasks.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -17,8 +17,8 @@ export interface Program {
  * Compiles the programs to plain JavaScript, so that no loader is in the measured processes. What they import from packages
  * stays outside: Nacre is measured as it was built.
  */
-export async function buildPrograms(): Promise<void> {
-  await build({
+export function buildPrograms(): void {
+  buildSync({
     entryPoints: ["child-nacre", "child-ssh2", "child-ceiling"].map((name) => `${here}${name}.ts`),
     outdir: built,
     outExtension: { ".js": ".mjs" },

@@ -39,11 +39,13 @@ if (chosen.length === 0 || mebibytes === undefined || rounds === undefined) {
 
 if (values.profile !== undefined) await mkdir(values.profile, { recursive: true });
 profileInto(values.profile);
-await buildPrograms();
+buildPrograms();
 const bytes = mebibytes * 2 ** 20;
 const prepared = await prepare(bytes);
+let interrupted = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {
+    interrupted = true;
     killChildren();
     killSsh();
     void prepared.release().finally(() => process.exit(130));
@@ -79,7 +81,7 @@ try {
     await writeFile(values.json, `${JSON.stringify({ setting, bytes, rounds, results }, undefined, 1)}\n`);
 } catch (error) {
   bench.progress("");
-  console.error(`the benchmark failed: ${error instanceof Error ? error.message : String(error)}`);
+  if (!interrupted) console.error(`the benchmark failed: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 } finally {
   killChildren();
