@@ -159,7 +159,7 @@ interface Written {
 class Input extends Writable {
   readonly #channel: Channel;
   #rest: readonly Written[] = [];
-  #done: (() => void) | undefined;
+  #done: ((error?: Error) => void) | undefined;
 
   constructor(channel: Channel) {
     super({ highWaterMark: HIGH_WATER });

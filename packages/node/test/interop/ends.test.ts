@@ -1,6 +1,6 @@
 import { finished } from "node:stream/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { connect, type NodeProcess, SshError } from "../../src/index.ts";
+import { connect, SshError } from "../../src/index.ts";
 import { MIB, randomData } from "./support/data.ts";
 import { putRemoteFile, removeRemoteFile } from "./support/remote-file.ts";
 import { leavesNothing } from "./support/resources.ts";
@@ -62,11 +62,11 @@ describe("a command", () => {
 
 /** Everything that can wait on a connection, waiting. */
 async function waitingOn(client: NodeClient, bigFile: string): Promise<Promise<unknown>[]> {
-  const [download, upload, idle] = (await Promise.all([
+  const [download, upload, idle] = await Promise.all([
     client.spawn(`cat ${bigFile}; sleep 60`),
     client.spawn("sleep 60"),
     client.spawn("cat"),
-  ])) as [NodeProcess, NodeProcess, NodeProcess];
+  ]);
   const chunks = download.stdout[Symbol.asyncIterator]();
   await chunks.next();
   const readToEnd = async (): Promise<void> => {
