@@ -136,19 +136,23 @@ export class Driver {
   #turn(): void {
     if (this.#turning || this.#over !== undefined) return;
     this.#turning = true;
-    this.session.tick(performance.now());
-    for (;;) {
-      const event = this.session.nextEvent();
-      if (event !== undefined) {
-        this.#onEvent(event);
-        continue;
+    try {
+      this.session.tick(performance.now());
+      for (;;) {
+        const event = this.session.nextEvent();
+        if (event !== undefined) {
+          this.#onEvent(event);
+          continue;
+        }
+        // Taking output makes room, and room may be an event: until neither says anything, the turn is not over.
+        const output = this.#writable ? this.session.takeOutput() : undefined;
+        if (output === undefined) break;
+        this.#writable = this.#duplex.write(output);
       }
-      // Taking output makes room, and room may be an event: until neither says anything, the turn is not over.
-      const output = this.#writable ? this.session.takeOutput() : undefined;
-      if (output === undefined) break;
-      this.#writable = this.#duplex.write(output);
+    } finally {
+      // A callback of the application that throws is the application's to hear of; the connection goes on.
+      this.#turning = false;
     }
-    this.#turning = false;
     if (this.#over !== undefined) return;
     if (this.session.wantsInput) this.#duplex.resume();
     else this.#duplex.pause();
@@ -173,14 +177,19 @@ export class Driver {
       case "identified":
         this.#peerVersion = event.peerVersion;
         return;
-      case "verify-host-key":
-        this.#hostKey = {
+      case "verify-host-key": {
+        const hostKey: HostKey = {
           algorithm: event.algorithm,
           blob: event.hostKey,
           fingerprint: fingerprint(event.hostKey, "sha256"),
         };
-        this.#answer(this.#decideHostKey(this.#hostKey), (verdict) => this.session.answerHostKey(event.token, verdict));
+        this.#hostKey = hostKey;
+        this.#answer(
+          () => this.#decideHostKey(hostKey),
+          (verdict) => this.session.answerHostKey(event.token, verdict),
+        );
         return;
+      }
       case "authenticated":
         this.#authenticated.resolve({
           peerVersion: this.#peerVersion,
@@ -257,28 +266,32 @@ export class Driver {
     switch (ask.type) {
       case "sign": {
         const identity = options.identities?.find((one) => one.publicKey === ask.identity.publicKey);
-        const signature =
-          identity !== undefined && isRemote(identity) ? identity.sign(ask.algorithm, ask.data) : undefined;
-        this.#answerAuth(signature, (value) => this.session.auth.answerSignature(ask.token, value));
+        this.#answer(
+          () => (identity !== undefined && isRemote(identity) ? identity.sign(ask.algorithm, ask.data) : undefined),
+          (value) => this.session.auth.answerSignature(ask.token, value),
+        );
         return;
       }
       case "password":
-        this.#answerAuth(
-          typeof options.password === "function"
-            ? options.password(ask.attempt)
-            : ask.attempt === 1
-              ? options.password
-              : undefined,
+        this.#answer(
+          () => {
+            if (typeof options.password === "function") return options.password(ask.attempt);
+            return ask.attempt === 1 ? options.password : undefined;
+          },
           (value) => this.session.auth.answerPassword(ask.token, value),
         );
         return;
       case "change-password":
-        this.#answerAuth(options.changePassword?.(ask.prompt), (value) =>
-          this.session.auth.answerChangePassword(ask.token, value),
+        this.#answer(
+          () => options.changePassword?.(ask.prompt),
+          (value) => this.session.auth.answerChangePassword(ask.token, value),
         );
         return;
       case "prompts":
-        this.#answerAuth(this.#answerPrompts(ask), (value) => this.session.auth.answerPrompts(ask.token, value));
+        this.#answer(
+          () => this.#answerPrompts(ask),
+          (value) => this.session.auth.answerPrompts(ask.token, value),
+        );
         return;
     }
   }
@@ -308,27 +321,27 @@ export class Driver {
     }
   }
 
-  /** Waits for the application's answer, gives it to the session, and goes on. A rejection ends the login. */
-  #answerAuth<T>(answer: T | Promise<T>, give: (value: T) => void): void {
-    this.#answer(Promise.resolve(answer), give);
-  }
-
-  #answer<T>(answer: Promise<T>, give: (value: T) => void): void {
-    answer.then(
-      (value) => {
+  /**
+   * Asks the application, gives the session its answer, and goes on. What is thrown, now or later, and an answer that the
+   * session does not take, end the login.
+   */
+  #answer<T>(ask: () => T | Promise<T>, give: (value: T) => void): void {
+    const settle = async (): Promise<void> => {
+      try {
+        const value = await ask();
         if (this.#over !== undefined) return;
         this.session.tick(performance.now());
         give(value);
-        this.#turn();
-      },
-      (cause: unknown) => {
+      } catch (cause) {
         const error =
           cause instanceof SshError
             ? cause
             : new SshError("auth-cancelled", `login was given up: ${reasonOf(cause)}`, { cause });
         this.#fail(error);
-      },
-    );
+      }
+      this.#turn();
+    };
+    void settle();
   }
 
   #onClosed(error: SshError): void {
