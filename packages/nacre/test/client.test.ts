@@ -125,9 +125,17 @@ describe("connect", () => {
     await client.close();
   });
 
-  it("a password source that fails ends the login with its reason", async () => {
+  it.each<[string, () => Promise<string>]>([
+    ["rejects", () => Promise.reject(new Error("no terminal"))],
+    [
+      "throws",
+      () => {
+        throw new Error("no terminal");
+      },
+    ],
+  ])("a password source that %s ends the login with its reason", async (_, password) => {
     const host = new StreamServer();
-    const options = { ...welcome, identities: [], password: () => Promise.reject(new Error("no terminal")) };
+    const options = { ...welcome, identities: [], password };
     await expect(connect(host.streams, options)).rejects.toMatchObject({
       code: "auth-cancelled",
       message: expect.stringContaining("no terminal"),
