@@ -19,7 +19,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   node: 7,
   cli: 8,
 };
-const NOBLE = ["@noble/ciphers", "@noble/curves", "@noble/hashes"];
+const NOBLE = ["@noble/ciphers", "@noble/curves", "@noble/hashes", "@noble/post-quantum"];
 const IMPORT = /^\s*(?:import|export)\b[^"';]*?\bfrom\s+"([^"]+)"|^\s*import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm;
 
 interface Manifest {

@@ -1,9 +1,16 @@
 /**
- * Writes test-vectors/kex.json: the X25519 agreement of RFC 7748, checked against OpenSSL before it is written, and
- * agreements made with OpenSSL whose secrets begin in each way that an mpint tells apart.
+ * Writes test-vectors/kex.json:
+ * - x25519: the agreement of RFC 7748, checked against OpenSSL before it is written, and agreements made with OpenSSL whose secrets begin
+ *   in each way that an mpint tells apart;
+ * - mlkem768x25519: exchanges made with OpenSSL's ML-KEM-768 and X25519, and what it makes of ciphertexts that are wrong.
+ *
+ * ML-KEM is from OpenSSL 3.5 on: the `openssl` of this machine, since Node 20 has an older one inside.
  */
+import { execFileSync } from "node:child_process";
 import { createHash, createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /** PKCS#8 and SubjectPublicKeyInfo of X25519 (RFC 8410), up to the 32 bytes of the key. */
 const PRIVATE = "302e020100300506032b656e04220420";
@@ -32,11 +39,36 @@ const found = [
   }
 });
 
+const folder = mkdtempSync(join(tmpdir(), "kex-vectors-"));
+const seed = secretOf("ML-KEM d") + secretOf("ML-KEM z");
+const message = secretOf("ML-KEM m");
+const encapsulated = encapsulate(seed, message);
+const hybrids = [
+  { name: "an exchange", number: 0 },
+  { name: "a secret of X25519 that begins with 0", number: search(({ classical }) => classical.startsWith("00")) },
+  { name: "a K that begins with 0", number: search(({ shared }) => shared.startsWith("00")) },
+].map(({ name, number }) => ({ name, ...hybrid(number) }));
+const { ciphertext } = encapsulated;
+const wrongCiphertexts = [
+  ["its first bit is another", Buffer.concat([Buffer.of(ciphertext[0]! ^ 0x80), ciphertext.subarray(1)])],
+  ["its last bit is another", Buffer.concat([ciphertext.subarray(0, -1), Buffer.of(ciphertext.at(-1)! ^ 1)])],
+  ["all bits 0", Buffer.alloc(ciphertext.length)],
+  ["all bits 1", Buffer.alloc(ciphertext.length, 0xff)],
+  ["for another key", encapsulate(secretOf("another d") + secretOf("another z"), message).ciphertext],
+].map(([name, wrong]) => ({
+  name: `a ciphertext that is wrong: ${name as string}`,
+  ciphertext: (wrong as Buffer).toString("hex"),
+  postQuantum: decapsulate(seed, wrong as Buffer),
+}));
+if (decapsulate(seed, ciphertext) !== encapsulated.secret) throw new Error("OpenSSL does not agree with itself");
+rmSync(folder, { recursive: true });
+
 const document = {
-  source: `RFC 7748 §6.1; agreements by OpenSSL ${process.versions.openssl} through node:crypto`,
+  source: `RFC 7748 §6.1; agreements by OpenSSL ${process.versions.openssl} through node:crypto; ML-KEM by ${openssl("version").toString().trim()}`,
   script: "scripts/vectors/kex.ts",
   note: "Bytes are hexadecimal.",
   x25519: [{ name: "RFC 7748 §6.1", ...published }, ...found],
+  mlkem768x25519: { seed, message, exchanges: hybrids, wrongCiphertexts },
 };
 writeFileSync(new URL("../../test-vectors/kex.json", import.meta.url), `${JSON.stringify(document, null, 2)}\n`);
 
@@ -59,4 +91,71 @@ function publicOf(key: KeyObject): string {
 
 function secretOf(label: string): string {
   return createHash("sha256").update(label).digest("hex");
+}
+
+/** The exchange in which both X25519 secrets come from `number`. */
+function hybrid(
+  number: number,
+): Record<
+  "clientSecret" | "serverSecret" | "clientValue" | "serverValue" | "postQuantum" | "classical" | "shared",
+  string
+> {
+  const x25519 = agreement(secretOf(`hybrid client ${number}`), secretOf(`hybrid server ${number}`));
+  const secrets = Buffer.from(encapsulated.secret + x25519.shared, "hex");
+  return {
+    clientSecret: x25519.clientSecret,
+    serverSecret: x25519.serverSecret,
+    clientValue: encapsulated.publicKey.toString("hex") + x25519.clientPublic,
+    serverValue: encapsulated.ciphertext.toString("hex") + x25519.serverPublic,
+    postQuantum: encapsulated.secret,
+    classical: x25519.shared,
+    shared: createHash("sha256").update(secrets).digest("hex"),
+  };
+}
+
+function search(fits: (exchange: ReturnType<typeof hybrid>) => boolean): number {
+  for (let number = 1; ; number++) if (fits(hybrid(number))) return number;
+}
+
+/** ML-KEM-768 with given randomness (FIPS 203 §6.1, §6.2): `seed` is d and z, `message` is m. */
+function encapsulate(
+  seed: string,
+  message: string,
+): { readonly publicKey: Buffer; readonly ciphertext: Buffer; readonly secret: string } {
+  const [key, publicKey, ciphertext, secret] = ["key", "public", "ciphertext", "secret"].map((name) =>
+    join(folder, name),
+  ) as [string, string, string, string];
+  openssl("genpkey", "-algorithm", "ML-KEM-768", "-pkeyopt", `hexseed:${seed}`, "-out", key);
+  openssl("pkey", "-in", key, "-pubout", "-outform", "DER", "-out", publicKey);
+  openssl(
+    "pkeyutl",
+    "-encap",
+    "-pubin",
+    "-inkey",
+    publicKey,
+    "-pkeyopt",
+    `hexikme:${message}`,
+    "-out",
+    ciphertext,
+    "-secret",
+    secret,
+  );
+  // The key is the end of its SubjectPublicKeyInfo.
+  return {
+    publicKey: readFileSync(publicKey).subarray(-1184),
+    ciphertext: readFileSync(ciphertext),
+    secret: readFileSync(secret, "hex"),
+  };
+}
+
+function decapsulate(seed: string, ciphertext: Buffer): string {
+  const [key, input, secret] = ["key", "input", "secret"].map((name) => join(folder, name)) as [string, string, string];
+  openssl("genpkey", "-algorithm", "ML-KEM-768", "-pkeyopt", `hexseed:${seed}`, "-out", key);
+  writeFileSync(input, ciphertext);
+  openssl("pkeyutl", "-decap", "-inkey", key, "-in", input, "-secret", secret);
+  return readFileSync(secret, "hex");
+}
+
+function openssl(...args: readonly string[]): Buffer {
+  return execFileSync("openssl", args);
 }

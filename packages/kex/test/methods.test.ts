@@ -1,0 +1,70 @@
+import { createHash } from "node:crypto";
+import type { MethodContext } from "@nacre/wire";
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import * as kex from "../src/index.ts";
+import { exchange, expectError, HOST_KEY, hex, SIGNATURE, seeded } from "./support.ts";
+
+// What holds for every method, whatever its mathematics.
+
+const METHODS: readonly {
+  readonly method: kex.KexMethod;
+  readonly name: string;
+  readonly hash: string;
+  readonly context: MethodContext;
+}[] = [
+  { method: kex.mlkem768X25519Sha256, name: "mlkem768x25519-sha256", hash: "sha256", context: "ecdh" },
+  { method: kex.curve25519Sha256, name: "curve25519-sha256", hash: "sha256", context: "ecdh" },
+  { method: kex.curve25519Sha256Libssh, name: "curve25519-sha256@libssh.org", hash: "sha256", context: "ecdh" },
+];
+
+it("no method is left out", () => {
+  expect(new Set(METHODS.map(({ method }) => method))).toEqual(new Set(Object.values(kex)));
+});
+
+describe.each(METHODS)("$name", ({ method, name, hash, context }) => {
+  it("says its name, its hash and whose numbers its messages have", () => {
+    expect(method).toMatchObject({ name, context });
+    for (const text of ["", "abc"])
+      expect(hex(method.hash(new TextEncoder().encode(text)))).toBe(createHash(hash).update(text).digest("hex"));
+  });
+
+  it("brings both sides to the same, on any randomness", () => {
+    fc.assert(
+      fc.property(fc.nat(100), fc.nat(100), (a, b) => {
+        const { clientSecret, serverSecret } = exchange(method, seeded(a), seeded(b));
+        expect(clientSecret).toEqual(serverSecret);
+      }),
+      { numRuns: 5 },
+    );
+  });
+
+  it("has other values and another secret whenever either side has other randomness", () => {
+    const exchanges = [
+      exchange(method, seeded(1), seeded(2)),
+      exchange(method, seeded(1), seeded(3)),
+      exchange(method, seeded(4), seeded(2)),
+    ];
+    for (const part of ["exchange", "sharedSecret"] as const)
+      expect(new Set(exchanges.map(({ clientSecret }) => hex(clientSecret[part]))).size).toBe(3);
+    const random = seeded();
+    expect(new Set([1, 2, 3].map(() => hex(method.client(random).start()))).size).toBe(3);
+  });
+
+  it("refuses messages that are cut, too long, or the other side's", () => {
+    const client = method.client(seeded());
+    const init = client.start();
+    const answer = method.server(seeded(9)).receive(init);
+    if (answer.type !== "done") throw new Error("the server wants more");
+    const reply = answer.reply(HOST_KEY, SIGNATURE);
+    const server = method.server(seeded());
+    for (let length = 0; length < init.length; length++)
+      expectError(() => server.receive(init.slice(0, length)), "malformed-message");
+    for (let length = 0; length < reply.length; length++)
+      expectError(() => client.receive(reply.slice(0, length)), "malformed-message");
+    expectError(() => server.receive(Uint8Array.of(...init, 0)), "malformed-message");
+    expectError(() => client.receive(Uint8Array.of(...reply, 0)), "malformed-message");
+    expectError(() => server.receive(reply), "malformed-message");
+    expectError(() => client.receive(init), "malformed-message");
+  });
+});

@@ -1,0 +1,140 @@
+import { createHash } from "node:crypto";
+import { SSH_MSG_KEX_ECDH_INIT, SSH_MSG_KEX_ECDH_REPLY } from "@nacre/wire";
+import { describe, expect, it } from "vitest";
+import { mlkem768X25519Sha256 as method } from "../src/index.ts";
+import {
+  exchange,
+  expectError,
+  fromHex,
+  given,
+  HOST_KEY,
+  hex,
+  readVectors,
+  SIGNATURE,
+  SMALL_ORDER,
+  seeded,
+  string,
+} from "./support.ts";
+
+interface Vectors {
+  /** d and z of ML-KEM's key generation. */
+  readonly seed: string;
+  /** m of its encapsulation. */
+  readonly message: string;
+  readonly exchanges: readonly {
+    readonly name: string;
+    readonly clientSecret: string;
+    readonly serverSecret: string;
+    readonly clientValue: string;
+    readonly serverValue: string;
+    readonly postQuantum: string;
+    readonly classical: string;
+    readonly shared: string;
+  }[];
+  readonly wrongCiphertexts: readonly {
+    readonly name: string;
+    readonly ciphertext: string;
+    readonly postQuantum: string;
+  }[];
+}
+
+const { seed, message, exchanges, wrongCiphertexts } = (readVectors() as { readonly mlkem768x25519: Vectors })
+  .mlkem768x25519;
+const [good] = exchanges as [Vectors["exchanges"][0]];
+const client = () => method.client(given(fromHex(seed), fromHex(good.clientSecret)));
+const init = (value: Uint8Array) => SSH_MSG_KEX_ECDH_INIT.encode({ clientPublicKey: value });
+const reply = (value: Uint8Array) =>
+  SSH_MSG_KEX_ECDH_REPLY.encode({ hostKey: HOST_KEY, serverPublicKey: value, signature: SIGNATURE });
+
+describe("OpenSSL's ML-KEM and X25519", () => {
+  it.each(exchanges)("$name", (vector) => {
+    const both = exchange(
+      method,
+      given(fromHex(seed), fromHex(vector.clientSecret)),
+      given(fromHex(message), fromHex(vector.serverSecret)),
+    );
+    expect(hex(both.init)).toBe(`1e${string(vector.clientValue)}`);
+    expect(hex(SSH_MSG_KEX_ECDH_REPLY.decode(both.reply).serverPublicKey)).toBe(vector.serverValue);
+    expect(both.clientSecret).toEqual(both.serverSecret);
+    expect(hex(both.clientSecret.exchange)).toBe(string(vector.clientValue) + string(vector.serverValue));
+    // A string, whose first byte may be 0 or have the highest bit set.
+    expect(hex(both.clientSecret.sharedSecret)).toBe(string(vector.shared));
+    const secrets = fromHex(vector.postQuantum + vector.classical);
+    expect(vector.shared).toBe(createHash("sha256").update(secrets).digest("hex"));
+  });
+
+  // An error of its own would tell whoever sends such ciphertexts something of the key.
+  it.each(wrongCiphertexts)("$name: a secret nobody knows, and no error", ({ ciphertext, postQuantum }) => {
+    const end = client().receive(reply(fromHex(ciphertext + good.serverValue.slice(-64))));
+    if (end.type !== "done") throw new Error("the client wants more");
+    const secret = createHash("sha256")
+      .update(fromHex(postQuantum + good.classical))
+      .digest("hex");
+    expect(hex(end.secret.sharedSecret)).toBe(string(secret));
+    expect(secret).not.toBe(good.shared);
+  });
+});
+
+describe("values that cannot be", () => {
+  const clientValue = fromHex(good.clientValue);
+  const serverValue = fromHex(good.serverValue);
+
+  it("have another length", () => {
+    for (const length of [0, 32, 1119, 1121, 1184, 1215, 1217, 4000]) {
+      const value = new Uint8Array(length).fill(9);
+      expectError(
+        () => method.server(seeded()).receive(init(value)),
+        "kex-failed",
+        `the client's mlkem768x25519 value has ${length} bytes instead of 1216`,
+      );
+      expectError(
+        () => client().receive(reply(value)),
+        "kex-failed",
+        `the server's mlkem768x25519 value has ${length} bytes instead of 1120`,
+      );
+    }
+    expectError(() => method.server(seeded()).receive(init(serverValue)), "kex-failed");
+    expectError(() => client().receive(reply(clientValue)), "kex-failed");
+  });
+
+  it("hold an ML-KEM key with a coefficient that is not reduced (FIPS 203 §7.2)", () => {
+    for (const position of [0, 1, 255, 256, 767]) {
+      for (const coefficient of [3329, 3330, 4095]) {
+        const value = withCoefficient(clientValue, position, coefficient);
+        expectError(() => method.server(seeded()).receive(init(value)), "kex-failed", "ML-KEM-768 public key");
+      }
+      const value = withCoefficient(clientValue, position, 3328);
+      expect(method.server(seeded()).receive(init(value)).type).toBe("done");
+    }
+  });
+
+  it("hold a point of small order, whatever ML-KEM gives", () => {
+    for (const point of SMALL_ORDER) {
+      const [fromClient, fromServer] = [clientValue.slice(), serverValue.slice()];
+      fromClient.set(fromHex(point), 1184);
+      fromServer.set(fromHex(point), 1088);
+      expectError(() => method.server(seeded()).receive(init(fromClient)), "kex-failed", "small order");
+      expectError(() => client().receive(reply(fromServer)), "kex-failed", "small order");
+    }
+  });
+
+  it("are not changed", () => {
+    const [fromClient, fromServer] = [init(clientValue), reply(serverValue)];
+    const before = [fromClient.slice(), fromServer.slice()];
+    method.server(seeded()).receive(fromClient);
+    client().receive(fromServer);
+    expect([fromClient, fromServer]).toEqual(before);
+  });
+});
+
+/** The value with another coefficient in its ML-KEM key: 12 bits each, the lowest first (FIPS 203 §4.2.1). */
+function withCoefficient(value: Uint8Array, position: number, coefficient: number): Uint8Array {
+  const changed = value.slice();
+  for (let bit = 0; bit < 12; bit++) {
+    const at = 12 * position + bit;
+    const mask = 1 << (at % 8);
+    const byte = changed[at >> 3]!;
+    changed[at >> 3] = (coefficient >> bit) & 1 ? byte | mask : byte & ~mask;
+  }
+  return changed;
+}
