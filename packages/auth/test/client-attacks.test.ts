@@ -319,6 +319,18 @@ describe("bounds", () => {
     expectFatal(rig, "auth-limit", /prompt of \d+ bytes/);
   });
 
+  test("the size of a demand for a new password", () => {
+    const promptBytes = changereq("expired").length;
+    const rig = new ClientRig({ password: true, limits: { promptBytes } });
+    rig.start();
+    rig.receive(failure("password"));
+    rig.client.answerPassword(rig.event("password").token, "old");
+    rig.receive(changereq("expired"));
+    rig.client.answerChangePassword(rig.event("change-password").token, { oldPassword: "old", newPassword: "new" });
+    rig.receive(changereq("expired!"));
+    expectFatal(rig, "auth-limit", /prompt of \d+ bytes/);
+  });
+
   test("keyboard-interactive without end", () => {
     const rig = new ClientRig({ keyboardInteractive: true, limits: { keyboardInteractiveRounds: 5 } });
     rig.start();

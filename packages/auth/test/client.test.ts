@@ -187,6 +187,16 @@ describe("signature algorithms", () => {
     );
   });
 
+  test("a key that was tried before the server said what it knows is not called untried", () => {
+    const rig = new ClientRig({ identities: [rsaLike(1)] });
+    rig.start();
+    rig.client.setServerSigAlgs([ED]);
+    rig.receive(failure("publickey"));
+    const { message } = rig.event("failed").error;
+    expect(message).toContain("refused publickey");
+    expect(message).not.toContain("not tried");
+  });
+
   test("the one key left that the server can use signs at once", () => {
     const rig = new ClientRig({ identities: [rsaLike(1), inMemory(2)] });
     rig.client.setServerSigAlgs([ED]);
@@ -380,6 +390,16 @@ describe("partial success", () => {
     expect(rig.event("failed").error.message).toMatch(
       /^alice: the server accepted publickey \(.*\) and password; it would take: publickey, password$/,
     );
+  });
+
+  test("a query cannot succeed, not even in part: the key counts as refused", () => {
+    const rig = new ClientRig({ identities: [inMemory(1), inMemory(2)] });
+    rig.start();
+    rig.receive(partial("publickey"));
+    rig.receive(failure("publickey"));
+    const { message } = rig.event("failed").error;
+    expect(message).toContain("refused publickey");
+    expect(message).not.toContain("accepted");
   });
 
   test("two keys", () => {

@@ -120,6 +120,12 @@ describe("a signature is verified before the application hears of the login", ()
     expect(rig.server.waitingForApplication).toBe(false);
   });
 
+  test("a key under an algorithm that is not its own is refused unseen, when asked about too", () => {
+    const rig = ServerRig.ready();
+    expect(rig.receive(query(good, { algorithm: "rsa-sha2-512" }))).toEqual([`failure ${ALL}`]);
+    expect(rig.events()).toEqual([]);
+  });
+
   test("the algorithm named in the signature is the one requested", () => {
     const names: string[] = [];
     const spy = (name: string): SignatureAlgorithm => ({

@@ -22,16 +22,16 @@ export function receivePublickey(
   subject: LoginSubject,
   methodData: Uint8Array,
 ): PublickeyState | undefined {
-  const { algorithm: name, publicKey: view, signature } = userauthPublickey.decode(methodData);
+  const { algorithm: name, publicKey, signature } = userauthPublickey.decode(methodData);
   const about = signature === undefined ? "query" : "publickey";
   if (about === "query") standing.countQuery();
   const algorithm = driver.options.signatureAlgorithms.find((one) => one.name === name);
-  const key: LoginKey = { algorithm: name, publicKey: view.slice() };
+  const key: LoginKey = { algorithm: name, publicKey };
   // The work is the same for every user name, and is done before anybody looks at it: a reply's time tells nothing.
   const refused =
     algorithm === undefined ||
-    keyFormat(view) !== algorithm.keyFormat ||
-    standing.hasUsed(view) ||
+    keyFormat(publicKey) !== algorithm.keyFormat ||
+    standing.hasUsed(publicKey) ||
     (signature !== undefined && !verified(driver.options.sessionId, subject, algorithm, key, signature));
   if (refused) {
     if (about === "publickey") standing.countFailure();

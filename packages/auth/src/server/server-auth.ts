@@ -147,6 +147,7 @@ export class ServerAuth {
           "auth-limit",
           `the client sent more than ${queuedAuthRequests} requests ahead of their turn`,
         );
+      // What the application is handed later, keys among it, are views of this copy.
       this.#queue.push(payload.slice());
     } else if (number === SSH_MSG_USERAUTH_INFO_RESPONSE.number && state.step === "questioned") {
       this.#goOn(receiveInfoResponse(this.#driver, state, payload), true);
