@@ -1,0 +1,293 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { formatPublicKeyLine } from "@nacre/keyfiles";
+import { fingerprint, generateEd25519 } from "@nacre/keys";
+import type { HostKey, TraceRecord } from "nacre";
+import { describe, expect, test } from "vitest";
+import { authorizeKey, startSshd } from "../../../../scripts/openssh/sshd.ts";
+import { type ConnectOptions, connect, SshError } from "../../src/index.ts";
+import { useFolder } from "./support/keys.ts";
+import { leavesNothing } from "./support/resources.ts";
+import { failure, fingerprintsOf, type Server, useServer, within } from "./support/server.ts";
+
+const folder = useFolder();
+const server = useServer({ logLevel: "DEBUG1" });
+const several = useServer({ hostKeys: ["ed25519", "rsa-3072", "ecdsa-256", "ecdsa-384"] });
+
+let files = 0;
+async function knownHostsFile(...lines: string[]): Promise<string> {
+  const path = join(folder.path, `known_hosts-${++files}`);
+  if (lines.length > 0) await writeFile(path, lines.map((line) => `${line}\n`).join(""));
+  return path;
+}
+
+/** `format base64` of a server's host key of that format. */
+function hostKeyOf({ sshd }: Server, format = "ssh-ed25519"): string {
+  const line = sshd.hostPublicKeys.find((one) => one.startsWith(`${format} `));
+  if (line === undefined) throw new Error(`the server has no host key of the format ${format}`);
+  return line.split(" ").slice(0, 2).join(" ");
+}
+
+const nameOf = ({ sshd }: Server): string => `[${sshd.host}]:${sshd.port}`;
+
+function strangerLine(): string {
+  const key = generateEd25519((length) => new Uint8Array(randomBytes(length)));
+  return formatPublicKeyLine(key.publicKey);
+}
+
+describe("known_hosts", () => {
+  test("an unknown host is refused, with its fingerprint, and no login is tried", async () => {
+    const knownHosts = await knownHostsFile();
+    const [expected] = fingerprintsOf(server.sshd);
+    const error = await failure(server.connect({ knownHosts }));
+    expect(error).toMatchObject({ code: "host-key-unknown", culprit: "caller" });
+    expect(error.message).toContain(`ssh-ed25519 ${expected}`);
+    expect(error.message).toContain(knownHosts);
+    await expect(stat(knownHosts)).rejects.toMatchObject({ code: "ENOENT" });
+
+    const log = await server.sshd.log();
+    expect(log).toMatch(/Received disconnect from 127\.0\.0\.1 port \d+:9: /);
+    expect(log).not.toContain("userauth-request");
+  });
+
+  test("accept-new adds it, and from then on it is known", async () => {
+    const knownHosts = await knownHostsFile();
+    await (await server.connect({ knownHosts, hostKey: "accept-new" })).close();
+    expect(await readFile(knownHosts, "utf8")).toBe(`${nameOf(server)} ${hostKeyOf(server)}\n`);
+    expect((await stat(knownHosts)).mode & 0o777).toBe(0o600);
+
+    await using client = await server.connect({ knownHosts });
+    expect((await client.exec("echo on")).stdout).toBe("on\n");
+    await (await server.connect({ knownHosts, hostKey: "accept-new" })).close();
+    expect(await readFile(knownHosts, "utf8")).toBe(`${nameOf(server)} ${hostKeyOf(server)}\n`);
+  });
+
+  test("ssh-keygen finds what was added, and a file that it hashed is understood", async () => {
+    const knownHosts = await knownHostsFile();
+    await (await server.connect({ knownHosts, hostKey: "accept-new" })).close();
+    const keygen = promisify(execFile);
+    const found = await keygen("ssh-keygen", ["-F", nameOf(server), "-f", knownHosts]);
+    expect(found.stdout).toContain(hostKeyOf(server));
+
+    await keygen("ssh-keygen", ["-H", "-f", knownHosts]);
+    expect(await readFile(knownHosts, "utf8")).toMatch(/^\|1\|/);
+    await using client = await server.connect({ knownHosts });
+    expect((await client.exec("echo on")).stdout).toBe("on\n");
+  });
+
+  test("ssh takes what was added", async () => {
+    const knownHosts = await knownHostsFile();
+    await (await server.connect({ knownHosts, hostKey: "accept-new" })).close();
+    const { host, port } = server.sshd;
+    const options = [
+      "-F",
+      "none",
+      "-o",
+      "BatchMode=yes",
+      "-o",
+      `UserKnownHostsFile=${knownHosts}`,
+      "-o",
+      "GlobalKnownHostsFile=none",
+      "-o",
+      "IdentityAgent=none",
+    ];
+    // It has no key of alice's: how far it comes tells that the host key was taken.
+    const refused = promisify(execFile)("ssh", [...options, "-p", String(port), `alice@${host}`, "true"]);
+    await expect(refused).rejects.toMatchObject({ stderr: expect.stringContaining("Permission denied") });
+  });
+
+  test("the application may be asked about a new host", async () => {
+    const knownHosts = await knownHostsFile();
+    const asked: HostKey[] = [];
+    const unknownHost = (answer: boolean) => (hostKey: HostKey) => {
+      asked.push(hostKey);
+      return answer;
+    };
+    const error = await failure(server.connect({ knownHosts, unknownHost: unknownHost(false) }));
+    expect(error).toMatchObject({ code: "host-key-refused", culprit: "caller" });
+    await (await server.connect({ knownHosts, unknownHost: unknownHost(true) })).close();
+    await (await server.connect({ knownHosts, unknownHost: unknownHost(false) })).close();
+    const [expected] = fingerprintsOf(server.sshd);
+    expect(asked.map((one) => one.fingerprint)).toEqual([expected, expected]);
+  });
+
+  test("another key than the known one is refused, with both fingerprints, also by accept-new", async () => {
+    const known = strangerLine();
+    const knownHosts = await knownHostsFile("# a comment", `${nameOf(server)} ${known}`);
+    const before = await readFile(knownHosts, "utf8");
+    for (const changes of [{}, { hostKey: "accept-new" }] satisfies Partial<ConnectOptions>[]) {
+      const error = await failure(server.connect({ knownHosts, ...changes }));
+      expect(error).toMatchObject({ code: "host-key-changed", culprit: "peer" });
+      expect(error.message).toContain(fingerprintsOf(server.sshd)[0]);
+      expect(error.message).toContain(fingerprint(Buffer.from(known.split(" ")[1] ?? "", "base64"), "sha256"));
+      expect(error.message).toContain(`${knownHosts}:2`);
+      expect(error.message).toContain(`ssh-keygen -R '${nameOf(server)}'`);
+    }
+    expect(await readFile(knownHosts, "utf8")).toBe(before);
+  });
+
+  test("a server that comes back with new keys on the same port", async () => {
+    const knownHosts = await knownHostsFile();
+    const first = await startSshd({ hostKeys: ["ed25519"] });
+    const options = { ...server.options({ knownHosts }), port: first.port };
+    await (await connect({ ...options, hostKey: "accept-new" })).close();
+    await first.stop();
+    const second = await startSshd({ hostKeys: ["ed25519"], port: first.port });
+    try {
+      const error = await failure(connect(options));
+      expect(error).toMatchObject({ code: "host-key-changed", culprit: "peer" });
+      expect(error.message).toContain(fingerprintsOf(first)[0]);
+      expect(error.message).toContain(fingerprintsOf(second)[0]);
+    } finally {
+      await second.stop();
+    }
+  });
+
+  test("a revoked key is refused, also where it is known, or pinned to be new", async () => {
+    const knownHosts = await knownHostsFile(
+      `${nameOf(server)} ${hostKeyOf(server)}`,
+      `@revoked * ${hostKeyOf(server)}`,
+    );
+    for (const changes of [{}, { hostKey: "accept-new" }] satisfies Partial<ConnectOptions>[]) {
+      const error = await failure(server.connect({ knownHosts, ...changes }));
+      expect(error).toMatchObject({ code: "host-key-revoked", culprit: "peer" });
+      expect(error.message).toContain(`${knownHosts}:2`);
+      expect(error.message).toContain(fingerprintsOf(server.sshd)[0]);
+    }
+  });
+
+  test("the second file counts, and a line that cannot be read is told and skipped", async () => {
+    const first = await knownHostsFile("no such line");
+    const second = await knownHostsFile(`*.example,${nameOf(server)} ${hostKeyOf(server)}`);
+    const warnings: string[] = [];
+    await using client = await server.connect({
+      knownHosts: [first, second],
+      warn: (text) => warnings.push(text),
+    });
+    expect((await client.exec("echo on")).stdout).toBe("on\n");
+    expect(warnings).toEqual([expect.stringContaining(`${first}:1`)]);
+  });
+});
+
+describe("what is known of the host decides what is asked of it", () => {
+  test.for([
+    ["ssh-rsa", "rsa-sha2-512", ["rsa-sha2-512", "rsa-sha2-256"]],
+    ["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", ["ecdsa-sha2-nistp256"]],
+    ["ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384", ["ecdsa-sha2-nistp384"]],
+    ["ssh-ed25519", "ssh-ed25519", ["ssh-ed25519"]],
+  ] as const)("known by %s only", async ([format, algorithm, first]) => {
+    const knownHosts = await knownHostsFile(`${nameOf(several)} ${hostKeyOf(several, format)}`);
+    const trace: TraceRecord[] = [];
+    await using client = await several.connect({ knownHosts, trace: (record) => trace.push(record) });
+    expect(client.info.negotiated.hostKey.name).toBe(algorithm);
+    const kexinit = trace.find(
+      (record) => record.type === "packet" && record.direction === "sent" && record.message === "SSH_MSG_KEXINIT",
+    );
+    const offered = /hostkey=(\S+)/.exec(kexinit?.summary ?? "")?.[1]?.split(",") ?? [];
+    expect(offered.slice(0, first.length)).toEqual(first);
+    expect(offered).toHaveLength(6);
+  });
+
+  test("known by RSA, and another RSA key is there: changed, though its Ed25519 key is new", async () => {
+    const other = await startSshd({ hostKeys: ["rsa-3072"] });
+    try {
+      const rsa = other.hostPublicKeys[0]?.split(" ").slice(0, 2).join(" ");
+      const knownHosts = await knownHostsFile(`${nameOf(several)} ${rsa}`);
+      const error = await failure(several.connect({ knownHosts }));
+      expect(error).toMatchObject({ code: "host-key-changed", culprit: "peer" });
+    } finally {
+      await other.stop();
+    }
+  });
+});
+
+describe("a pinned key", () => {
+  const wrong = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+  test("the right one, alone and among others", async () => {
+    const [right] = fingerprintsOf(server.sshd) as [`SHA256:${string}`];
+    for (const hostKey of [right, [wrong, right]] as const) {
+      await using client = await server.connect({ hostKey });
+      expect(client.info.hostKey.fingerprint).toBe(right);
+    }
+  });
+
+  test("a wrong one, with both fingerprints", async () => {
+    const error = await failure(server.connect({ hostKey: wrong }));
+    expect(error).toMatchObject({ code: "host-key-refused", culprit: "caller" });
+    expect(error.message).toContain(wrong);
+    expect(error.message).toContain(fingerprintsOf(server.sshd)[0]);
+  });
+
+  test("what is no fingerprint is refused before anything is sent", async () => {
+    const error = await failure(server.connect({ hostKey: "SHA256:short" }));
+    expect(error).toMatchObject({ code: "usage", culprit: "caller" });
+  });
+});
+
+describe("a decision of the application's own", () => {
+  test("is given the key that the server proved to hold", async () => {
+    let given: HostKey | undefined;
+    await using client = await server.connect({
+      hostKey: (hostKey) => {
+        given = hostKey;
+        return true;
+      },
+    });
+    expect(given).toMatchObject({ algorithm: "ssh-ed25519", fingerprint: fingerprintsOf(server.sshd)[0] });
+    expect(Buffer.from(given?.blob ?? []).toString("base64")).toBe(hostKeyOf(server).split(" ")[1]);
+    expect(client.info.hostKey).toEqual(given);
+  });
+
+  test.for([
+    ["says no", () => false],
+    ["says no later", async () => false],
+    // What plain JavaScript may return.
+    ["says something", () => "yes" as unknown as boolean],
+    ["says nothing", () => undefined as unknown as boolean],
+    [
+      "throws",
+      () => {
+        throw new Error("the database is away");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("the database is away"))],
+  ] as const)("that %s refuses", async ([, hostKey]) => {
+    await leavesNothing(async () => {
+      const error = await failure(server.connect({ hostKey }));
+      expect(error).toMatchObject({ code: "host-key-refused", culprit: "caller" });
+      expect(error.message).toContain(fingerprintsOf(server.sshd)[0]);
+    });
+  });
+
+  test("that throws tells why", async () => {
+    const error = await failure(server.connect({ hostKey: () => Promise.reject(new Error("the database is away")) }));
+    expect(error.message).toContain("the database is away");
+    const own = new SshError("host-key-revoked", "our own list has it");
+    expect(await failure(server.connect({ hostKey: () => Promise.reject(own) }))).toBe(own);
+  });
+
+  test("that never comes: nothing of the login is sent meanwhile, and an abort ends it", async () => {
+    await leavesNothing(async () => {
+      const controller = new AbortController();
+      const sent: string[] = [];
+      const connecting = failure(
+        server.connect({
+          signal: controller.signal,
+          hostKey: () => {
+            setTimeout(() => controller.abort(), 300);
+            return new Promise(() => {});
+          },
+          trace: (record) => {
+            if (record.type === "packet" && record.direction === "sent") sent.push(record.message);
+          },
+        }),
+      );
+      expect(await within(5000, connecting)).toMatchObject({ code: "aborted", culprit: "caller" });
+      expect(sent).toEqual(["SSH_MSG_KEXINIT", "SSH_MSG_KEX_ECDH_INIT", "SSH_MSG_DISCONNECT"]);
+    });
+  });
+});

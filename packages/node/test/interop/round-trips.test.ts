@@ -1,0 +1,77 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { type DelayProxy, startDelayProxy } from "../../../../scripts/bench/delay-proxy.ts";
+import { authorizeKey, password } from "../../../../scripts/openssh/sshd.ts";
+import type { ConnectOptions } from "../../src/index.ts";
+import { startAgent } from "./support/agent.ts";
+import { type KeyFile, makeKey, readKey, useFolder } from "./support/keys.ts";
+import { useServer } from "./support/server.ts";
+
+// How many times a command's first output byte had to wait for the other side, after TCP: counted by a proxy that knows what was
+// sent after what, not measured. It holds each direction long enough for all that belongs to one flight to leave with it.
+
+const HOLD = 25;
+const folder = useFolder();
+const server = useServer({ hostKeys: ["ed25519", "rsa-3072"] });
+const keys = new Map<string, KeyFile>();
+beforeAll(async () => {
+  for (const type of ["ed25519", "rsa-3072", "ecdsa-256"] as const) {
+    const key = await makeKey(folder, type, type);
+    await authorizeKey("alice", key.publicKeyLine);
+    keys.set(type, key);
+  }
+});
+
+async function throughProxy<T>(work: (proxy: DelayProxy) => Promise<T>): Promise<T> {
+  const { host, port } = server.sshd;
+  const proxy = await startDelayProxy({ host, port, holdMs: HOLD });
+  try {
+    return await work(proxy);
+  } finally {
+    await proxy.close();
+  }
+}
+
+/** Round trips to the first output byte of `echo ok`. */
+function count(changes: Partial<ConnectOptions> = {}): Promise<number> {
+  return throughProxy(async (proxy) => {
+    await using client = await server.connect({ ...changes, port: proxy.port });
+    const echo = await client.spawn("echo ok");
+    const first = await echo.stdout[Symbol.asyncIterator]().next();
+    const roundTrips = proxy.connections[0]?.roundTrips ?? Number.NaN;
+    expect(String(first.value)).toBe("ok\n");
+    return roundTrips;
+  });
+}
+
+describe("to the first output byte of `echo ok`", () => {
+  test.for(["ed25519", "rsa-3072", "ecdsa-256"])("four, with an %s key in memory", async (type) => {
+    expect(await count({ identities: [await readKey(keys.get(type)!)] })).toBe(4);
+  });
+
+  test("four, with a key file", async () => {
+    expect(await count({ identities: [keys.get("ed25519")!.path] })).toBe(4);
+  });
+
+  test("five, with a key in an agent, of which the server is asked first", async () => {
+    await using agent = await startAgent(folder);
+    await agent.add(keys.get("ed25519")!);
+    expect(await count({ identities: [], agent: agent.path })).toBe(5);
+  });
+
+  test("six, with a password: the server says first that it takes one, and the channel waits for its answer", async () => {
+    expect(await count({ identities: [], password: password() })).toBe(6);
+  });
+});
+
+test("one for each command on a connection that stands, however many start at once", async () => {
+  await throughProxy(async (proxy) => {
+    await using client = await server.connect({ port: proxy.port });
+    await client.exec("true");
+    const before = proxy.connections[0]!.roundTrips;
+    const results = await Promise.all(Array.from({ length: 10 }, (_, i) => client.exec(`echo ${i}`)));
+    expect(results.map(({ stdout }) => stdout)).toEqual(Array.from({ length: 10 }, (_, i) => `${i}\n`));
+    // Opening the channel, then the command: its output and its end come unasked.
+    expect(proxy.connections[0]!.roundTrips - before).toBe(2);
+    expect(proxy.connections).toHaveLength(1);
+  });
+});
