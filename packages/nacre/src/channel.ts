@@ -1,5 +1,5 @@
+import type { Connection } from "@nacre/connection";
 import { SshError } from "@nacre/wire";
-import type { Driver } from "./driver.ts";
 import type { Exit } from "./options.ts";
 
 /** What a channel tells its user. */
@@ -14,6 +14,13 @@ export interface ChannelHandler {
   closed(exit: Exit, error: SshError | undefined): void;
 }
 
+/** What carries a channel. */
+export interface ChannelHost {
+  readonly session: { readonly connection: Connection };
+  /** To be called after something was asked of the connection. */
+  touch(): void;
+}
+
 const NOBODY: ChannelHandler = { data() {}, writable() {}, eof() {}, closed() {} };
 
 /** An open session channel, with callbacks: what the streams of the Web and of Node are made of. */
@@ -22,14 +29,14 @@ export class Channel {
   /** Resolves when the channel is closed; rejects when the connection ended first. Handled: it may be left alone. */
   readonly exit: Promise<Exit>;
   handler: ChannelHandler = NOBODY;
-  readonly #driver: Driver;
+  readonly #host: ChannelHost;
   readonly #replies = new Map<number, { resolve: (success: boolean) => void; reject: (error: SshError) => void }>();
   #exit: Exit = { status: undefined, signal: undefined, coreDumped: false };
   #closed = false;
   #settle!: (error: SshError | undefined) => void;
 
-  constructor(driver: Driver, id: number) {
-    this.#driver = driver;
+  constructor(host: ChannelHost, id: number) {
+    this.#host = host;
     this.id = id;
     this.exit = new Promise((resolve, reject) => {
       this.#settle = (error) => (error === undefined ? resolve(this.#exit) : reject(error));
@@ -41,52 +48,55 @@ export class Channel {
     return this.#closed;
   }
 
-  /** Sends bytes, copying them; returns how many were taken. `writable` follows when it was not all. */
-  write(bytes: Uint8Array): number {
+  /**
+   * Sends bytes, copying them; returns how many were taken. `writable` follows when it was not all. `stream`: a server's error
+   * output; plain channel data without it.
+   */
+  write(bytes: Uint8Array, stream?: "stderr"): number {
     if (this.#closed) throw this.#closedError();
-    const taken = this.#driver.session.connection.write(this.id, bytes);
-    this.#driver.touch();
+    const taken = this.#host.session.connection.write(this.id, bytes, stream);
+    this.#host.touch();
     return taken;
   }
 
   /** Says that no more will be written. */
   end(): void {
     if (this.#closed) return;
-    this.#driver.session.connection.sendEof(this.id);
-    this.#driver.touch();
+    this.#host.session.connection.sendEof(this.id);
+    this.#host.touch();
   }
 
   /** Closes the channel; what runs behind it is usually hung up. */
   close(): void {
     if (this.#closed) return;
-    this.#driver.session.connection.close(this.id);
-    this.#driver.touch();
+    this.#host.session.connection.close(this.id);
+    this.#host.touch();
   }
 
   /** Returns the window credit of that many bytes. */
   consumed(bytes: number): void {
     if (this.#closed) return;
-    this.#driver.session.connection.consumed(this.id, bytes);
-    this.#driver.touch();
+    this.#host.session.connection.consumed(this.id, bytes);
+    this.#host.touch();
   }
 
   /** Sends a channel request that wants no reply. */
   notify(type: string, data: Uint8Array): void {
     if (this.#closed) return;
-    this.#driver.session.connection.request(this.id, type, data, { wantReply: false });
-    this.#driver.touch();
+    this.#host.session.connection.request(this.id, type, data, { wantReply: false });
+    this.#host.touch();
   }
 
   /** Sends a channel request; rejects with `channel-request-failed` when it is refused. */
   async request(type: string, data: Uint8Array): Promise<void> {
     if (this.#closed) throw this.#closedError();
-    const id = this.#driver.session.connection.request(this.id, type, data, { wantReply: true });
-    this.#driver.touch();
+    const id = this.#host.session.connection.request(this.id, type, data, { wantReply: true });
+    this.#host.touch();
     const success = await new Promise<boolean>((resolve, reject) => this.#replies.set(id, { resolve, reject }));
     if (!success) throw new SshError("channel-request-failed", `the server refused the request "${type}"`);
   }
 
-  /** For the driver: what the session told about this channel. */
+  /** For the engine: what the session told about this channel. */
   onReply(request: number, success: boolean): void {
     this.#replies.get(request)?.resolve(success);
     this.#replies.delete(request);

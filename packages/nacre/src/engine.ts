@@ -1,0 +1,231 @@
+import type { Connection } from "@nacre/connection";
+import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
+import { escapeText, type RandomSource, SshError } from "@nacre/wire";
+import { Channel } from "./channel.ts";
+import type { Duplex } from "./duplex.ts";
+
+type SessionEvent = ClientSessionEvent | ServerSessionEvent;
+
+/** A session of either side, as it is driven. */
+export interface DrivenSession<E extends SessionEvent> {
+  readonly connection: Connection;
+  readonly wantsInput: boolean;
+  start(now: number): void;
+  receive(chunk: Uint8Array): void;
+  end(): void;
+  takeOutput(): Uint8Array | undefined;
+  nextEvent(): E | undefined;
+  deadline(): number | undefined;
+  tick(now: number): void;
+  disconnect(error: SshError): void;
+}
+
+/** What the engine leaves to its side. */
+export interface EngineHandler<E extends SessionEvent> {
+  /** Every event but those of channels that are open, and the last. */
+  event(event: E): void;
+  /** The connection has ended; its channels hear of it next. */
+  closed(error: SshError): void;
+}
+
+/** Where random bytes come from when nobody says otherwise. */
+export const platformRandom: RandomSource = (length) => {
+  const bytes = new Uint8Array(length);
+  // getRandomValues takes at most 65,536 bytes a call.
+  for (let offset = 0; offset < length; offset += 65_536) {
+    crypto.getRandomValues(bytes.subarray(offset, Math.min(offset + 65_536, length)));
+  }
+  return bytes;
+};
+
+/**
+ * Drives a session of either side over a byte connection: carries bytes, keeps the timer, and hands events to channels. One
+ * `write` a turn, however much happened in it.
+ */
+export class Engine<E extends SessionEvent> {
+  readonly session: DrivenSession<E>;
+  /** Resolves with the reason when the connection has ended and all it held is released. Never rejects. */
+  readonly ended: Promise<SshError>;
+  readonly #duplex: Duplex;
+  readonly #handler: EngineHandler<E>;
+  readonly #channels = new Map<number, Channel>();
+  #end!: (error: SshError) => void;
+  #over: SshError | undefined;
+  #writable = true;
+  #turning = false;
+  #scheduled = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
+
+  constructor(duplex: Duplex, session: DrivenSession<E>, handler: EngineHandler<E>) {
+    this.#duplex = duplex;
+    this.session = session;
+    this.#handler = handler;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  /** Why the connection has ended, once it has. */
+  get over(): SshError | undefined {
+    return this.#over;
+  }
+
+  /** Begins. What is ready to be sent leaves with the first turn. */
+  start(): void {
+    this.session.start(performance.now());
+    this.#duplex.open({
+      data: (chunk) => {
+        if (this.#over !== undefined) return;
+        this.session.tick(performance.now());
+        this.session.receive(chunk);
+        this.turn();
+      },
+      drained: () => {
+        this.#writable = true;
+        this.turn();
+      },
+      ended: () => {
+        this.session.end();
+        this.turn();
+      },
+      failed: (cause) =>
+        this.fail(new SshError("connection-lost", `the connection broke: ${reasonOf(cause)}`, { cause })),
+    });
+  }
+
+  /** The channel of that number, which is open from now on: the events that are about it go to it. */
+  addChannel(id: number): Channel {
+    const channel = new Channel(this, id);
+    this.#channels.set(id, channel);
+    return channel;
+  }
+
+  channel(id: number): Channel | undefined {
+    return this.#channels.get(id);
+  }
+
+  get channelCount(): number {
+    return this.#channels.size;
+  }
+
+  /** Something was asked of the session: at the end of this turn its events are handled and its output is written. */
+  touch(): void {
+    if (this.#turning || this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.turn();
+    });
+  }
+
+  /**
+   * Asks the application, gives the session its answer, and goes on. `failed` hears of what is thrown, now or later, and of an
+   * answer that the session does not take.
+   */
+  ask<T>(question: () => T | Promise<T>, give: (value: T) => void, failed: (cause: unknown) => void): void {
+    const settle = async (): Promise<void> => {
+      try {
+        const value = await question();
+        if (this.#over !== undefined) return;
+        // The time that the application took is not the peer's.
+        this.session.tick(performance.now());
+        give(value);
+      } catch (cause) {
+        failed(cause);
+      }
+      this.turn();
+    };
+    void settle();
+  }
+
+  /** Ends the connection with an error, unless it has ended. */
+  fail(error: SshError): void {
+    if (this.#over !== undefined) return;
+    this.session.disconnect(error);
+    this.turn();
+  }
+
+  turn(): void {
+    if (this.#turning || this.#over !== undefined) return;
+    this.#turning = true;
+    try {
+      this.session.tick(performance.now());
+      for (;;) {
+        const event = this.session.nextEvent();
+        if (event !== undefined) {
+          this.#onEvent(event);
+          continue;
+        }
+        // Taking output makes room, and room may be an event: until neither says anything, the turn is not over.
+        const output = this.#writable ? this.session.takeOutput() : undefined;
+        if (output === undefined) break;
+        this.#writable = this.#duplex.write(output);
+      }
+    } finally {
+      // A callback of the application that throws is the application's to hear of; the connection goes on.
+      this.#turning = false;
+    }
+    if (this.#over !== undefined) return;
+    if (this.session.wantsInput) this.#duplex.resume();
+    else this.#duplex.pause();
+    this.#arm();
+  }
+
+  #arm(): void {
+    const deadline = this.session.deadline() ?? Infinity;
+    // A timer that is early finds nothing to do and is set anew: cheaper than moving it with every packet.
+    if (deadline >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = deadline;
+    const wait = Math.min(Math.max(0, Math.ceil(deadline - performance.now())), 0x7fff_ffff);
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity;
+      this.turn();
+    }, wait);
+  }
+
+  #onEvent(event: E): void {
+    switch (event.type) {
+      case "data":
+        this.#channels.get(event.channel)?.handler.data(event.stream, event.data);
+        return;
+      case "writable":
+        this.#channels.get(event.channel)?.handler.writable();
+        return;
+      case "eof":
+        this.#channels.get(event.channel)?.handler.eof();
+        return;
+      case "request-reply":
+        this.#channels.get(event.channel)?.onReply(event.request, event.success);
+        return;
+      case "channel-closed": {
+        const channel = this.#channels.get(event.channel);
+        this.#channels.delete(event.channel);
+        channel?.onClosed(undefined);
+        return;
+      }
+      case "closed":
+        this.#onClosed(event.error);
+        return;
+      default:
+        this.#handler.event(event);
+    }
+  }
+
+  #onClosed(error: SshError): void {
+    this.#over = error;
+    clearTimeout(this.#timer);
+    for (let last = this.session.takeOutput(); last !== undefined; last = this.session.takeOutput())
+      this.#duplex.write(last);
+    this.#handler.closed(error);
+    for (const channel of this.#channels.values()) channel.onClosed(error);
+    this.#channels.clear();
+    void this.#duplex.close().then(() => this.#end(error));
+  }
+}
+
+/** What was thrown, in words that are safe to show. */
+export function reasonOf(cause: unknown): string {
+  return escapeText(cause instanceof Error ? cause.message : String(cause));
+}
