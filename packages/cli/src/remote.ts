@@ -10,13 +10,15 @@ import type { SshArguments } from "./ssh-arguments.ts";
 const BROKEN_PIPE_STATUS = 128 + 13;
 
 /**
- * Runs the command, or a shell, with this process's standard streams and, where one is called for, a pseudo-terminal.
+ * Runs the command, or a shell, with this process's standard streams and, where one is called for, a pseudo-terminal, which
+ * first gets what was typed ahead.
  * Returns the exit status for this process: the remote one. Rejects with the `SshError` that ended the connection, or
  * `channel-closed` when the command ended by a signal, or without a word on how.
  */
 export async function runRemote(
   client: Client<NodeProcess>,
   { command, terminal }: Pick<SshArguments, "command" | "terminal">,
+  typedAhead: string,
 ): Promise<number> {
   const { stdin, stdout, stderr } = process;
   const wanted = terminal > 0 || command === undefined;
@@ -28,8 +30,14 @@ export async function runRemote(
   const remote = command === undefined ? await client.shell({ pty }) : await client.spawn(command, { pty });
   const restore = hasPty ? useTerminal(remote) : () => {};
   try {
-    const typed = hasPty && stdin.isTTY ? stdin.pipe(new EscapeKeys(() => void client.close())) : stdin;
-    typed.pipe(remote.stdin);
+    if (hasPty && stdin.isTTY) {
+      const keys = new EscapeKeys(() => void client.close());
+      keys.pipe(remote.stdin);
+      keys.write(typedAhead);
+      stdin.pipe(keys);
+    } else {
+      stdin.pipe(remote.stdin);
+    }
     // Half of an input must not look like all of it to the command.
     const inputFailed = new Promise<never>((_, reject) => {
       stdin.on("error", (cause: Error) =>

@@ -37,9 +37,12 @@ export async function ssh(words: SshArguments): Promise<number> {
       }),
       ...(keyLog && { keyLog: keyLog.port }),
     };
-    const client = await connect(options).finally(() => terminal?.close());
+    let typedAhead = "";
+    const client = await connect(options).finally(() => {
+      typedAhead = terminal?.close() ?? "";
+    });
     try {
-      return await runRemote(client, words);
+      return await runRemote(client, words, typedAhead);
     } finally {
       await client.close();
     }

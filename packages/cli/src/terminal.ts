@@ -108,9 +108,10 @@ export class Terminal {
     });
   }
 
-  /** Releases the terminal. */
-  close(): void {
+  /** Releases the terminal. Returns what was typed ahead. */
+  close(): string {
     this.#release();
+    return this.#typedAhead;
   }
 }
 

@@ -46,11 +46,12 @@ describe("a question at the terminal", () => {
     expect(await asked).toBe("é");
   });
 
-  test("what was typed ahead answers the next one", async () => {
-    const fake = new FakeTerminal("one\rtwo\rthr", "ee\r");
+  test("what was typed ahead answers the next one, and is given back at the end", async () => {
+    const fake = new FakeTerminal("one\rtwo\rthr", "ee\rls\r");
     expect(await fake.terminal.ask("1: ", HIDDEN)).toBe("one");
     expect(await fake.terminal.ask("2: ", HIDDEN)).toBe("two");
     expect(await fake.terminal.ask("3: ", HIDDEN)).toBe("three");
+    expect(fake.terminal.close()).toBe("ls\r");
   });
 
   test("an endless answer is cut", async () => {

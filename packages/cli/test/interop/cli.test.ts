@@ -1,0 +1,313 @@
+import { execFileSync } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
+import { generateEd25519 } from "@nacre/keys";
+import { inSlices } from "@nacre/node";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { authorizeKey, containerExec, password, type Sshd, startSshd } from "../../../../scripts/openssh/sshd.ts";
+import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
+
+const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+
+let sshd: Sshd;
+let folder: string;
+let keyFile: string;
+let knownHosts: string;
+/** Log in as alice with the key, with the server known. */
+let login: string[];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "nacre-cli-"));
+  buildNacre(folder);
+  keyFile = join(folder, "key");
+  knownHosts = join(folder, "known_hosts");
+  const key = generateEd25519(random);
+  writeFileSync(keyFile, await inSlices(formatPrivateKey(key, { format: "openssh", random })), { mode: 0o600 });
+  await authorizeKey("alice", formatPublicKeyLine(key.publicKey));
+  sshd = await startSshd({ hostKeys: ["ed25519"] });
+  const [hostKey = ""] = sshd.hostPublicKeys;
+  writeFileSync(knownHosts, `[127.0.0.1]:${sshd.port} ${hostKey}\n`);
+  login = ["-p", `${sshd.port}`, "-i", keyFile, "--known-hosts", knownHosts, "alice@127.0.0.1"];
+});
+
+afterAll(async () => {
+  await sshd?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** The options of `login`, these after them, and then the host. */
+function withOptions(...options: string[]): string[] {
+  return [...login.slice(0, -1), ...options, login.at(-1)!];
+}
+
+async function fingerprintOfServer(): Promise<string> {
+  const listed = await containerExec(["ssh-keygen", "-l", "-f", "-"], { input: sshd.hostPublicKeys[0]! });
+  return listed.stdout.split(" ")[1]!;
+}
+
+describe("a command", () => {
+  test("gives its output, its errors and its status, each where it belongs", async () => {
+    const result = await nacre([...login, "echo out; echo err >&2; exit 3"]);
+    expect(result.stdout.toString()).toBe("out\n");
+    expect(result.stderr).toBe("err\n");
+    expect(result.status).toBe(3);
+  });
+
+  test.each([0, 1, 254, 255])("that exits with %d", async (status) => {
+    expect(await nacre([...login, "exit", `${status}`])).toMatchObject({ status, stderr: "" });
+  });
+
+  test("is all the words behind the host, options too, and has no terminal", async () => {
+    expect((await nacre([...login, "echo", "-p", "--trace;", "tty"])).stdout.toString()).toBe(
+      "-p --trace\nnot a tty\n",
+    );
+  });
+
+  test("reads what is piped in, to the byte, and its end", async () => {
+    const bytes = randomBytes(5 * 1024 * 1024 + 1);
+    const { stdout, status } = await nacre([...login, "cat"], bytes);
+    expect(status).toBe(0);
+    expect(digest(stdout)).toBe(digest(bytes));
+    expect((await nacre([...login, "sha256sum"], bytes)).stdout.toString()).toBe(`${digest(bytes)}  -\n`);
+  });
+
+  test("may end before it has read its input", async () => {
+    expect(await nacre([...login, "exit 4"], randomBytes(3 * 1024 * 1024))).toMatchObject({ status: 4, stderr: "" });
+  });
+
+  test("that is ended by a signal is a 255 with one line", async () => {
+    expect(await nacre([...login, "kill -KILL $$"])).toMatchObject({
+      status: 255,
+      stderr: "nacre: the command was ended by the signal KILL [channel-closed]\n",
+    });
+  });
+
+  test("is hung up when nobody reads its output any more: 141", async () => {
+    const child = start(commandLine([...login, "yes"]));
+    child.stdout.once("data", () => child.stdout.destroy());
+    expect(await ended(child)).toMatchObject({ status: 141, stderr: "" });
+  });
+
+  test("that is not there is a shell, which reads what is piped in", async () => {
+    const { stdout, stderr, status } = await nacre(login, "tty; exit 5\n");
+    expect(stdout.toString()).toContain("not a tty\n");
+    expect(stderr).toBe("");
+    expect(status).toBe(5);
+  });
+});
+
+describe("a terminal", () => {
+  test("is asked for with -tt, and with -t only when there is one here", async () => {
+    const { stdout, status } = await nacre([...withOptions("-tt"), "tty; exit 6"]);
+    expect(stdout.toString()).toMatch(/^\/dev\/pts\/\d+\r\n$/);
+    expect(status).toBe(6);
+    const once = await nacre([...withOptions("-t"), "tty"]);
+    expect(once.stdout.toString()).toBe("not a tty\n");
+    expect(once.stderr).toContain("-tt asks all the same");
+  });
+
+  test("here: the host is asked about, then the password, unseen; the shell has its size and changes of it; at the end all is as before", async () => {
+    const known = join(folder, "known_at_the_terminal");
+    const words = ["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1"];
+    const command = commandLine(words)
+      .map((word) => `'${word}'`)
+      .join(" ");
+    const terminal = new TestTerminal(
+      `export HOME='${folder}'; stty rows 40 cols 100; tty; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
+    );
+    const device = (await terminal.until("\r\n")).trim();
+
+    expect(await terminal.until("the fingerprint you expect): ")).toContain(`${await fingerprintOfServer()}\r\n`);
+    terminal.type("yes\r");
+    await terminal.until("Password for alice@127.0.0.1: ");
+    terminal.type("wrong\r");
+    await terminal.until("That was not it. Password for alice@127.0.0.1: ");
+    terminal.type(`${password()}\r`);
+
+    terminal.type("PS1=; echo $((40 + 2)); stty size\r");
+    await terminal.until("42\r\n");
+    expect(await terminal.until("\r\n")).toBe("40 100");
+    execFileSync("stty", ["-F", device, "rows", "50", "cols", "132"]);
+    terminal.type("while [ \"$(stty size)\" != '50 132' ]; do sleep 0.05; done; echo resi''zed\r");
+    await terminal.until("resized\r\n");
+    terminal.type("exit 7\r");
+    await terminal.until("status 7\r\n");
+    await terminal.until("restored");
+    expect(await terminal.closed).toBe(0);
+    expect(terminal.shown).not.toContain(password());
+    expect(terminal.shown).not.toContain("wrong\r");
+    expect(readFileSync(known, "utf8")).toMatch(new RegExp(`^\\[127\\.0\\.0\\.1\\]:${sshd.port} ssh-ed25519 \\S+\\n$`));
+  });
+
+  test("that hangs is left with ~.", async () => {
+    const command = commandLine(login)
+      .map((word) => `'${word}'`)
+      .join(" ");
+    const terminal = new TestTerminal(`${command}; echo "status $?"`);
+    terminal.type("echo $((40 + 2)); sleep 1000\r");
+    await terminal.until("42\r\n");
+    terminal.type("\r~.");
+    await terminal.until("[closed]");
+    await terminal.until("status 255\r\n");
+    await terminal.closed;
+  });
+});
+
+describe("the host key", () => {
+  test("of a host that is not known is refused, or accepted and remembered", async () => {
+    const known = join(folder, "known_by_and_by");
+    const words = ["-p", `${sshd.port}`, "-i", keyFile, "--known-hosts", known];
+    const refused = await nacre([...words, "alice@127.0.0.1", "true"]);
+    expect(refused.status).toBe(255);
+    expect(refused.stderr).toMatch(/^nacre: .* SHA256:.*\[host-key-unknown\]\n$/);
+    expect(refused.stderr).toContain(await fingerprintOfServer());
+    expect(await nacre([...words, "--accept-new", "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
+    expect(await nacre([...words, "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  test("may be pinned", async () => {
+    const words = ["-p", `${sshd.port}`, "-i", keyFile, "--known-hosts", "/nowhere", "--host-key"];
+    const right = await fingerprintOfServer();
+    expect(await nacre([...words, right, "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
+    const wrong = `SHA256:${"A".repeat(43)}`;
+    const refused = await nacre([...words, wrong, "alice@127.0.0.1", "true"]);
+    expect(refused.status).toBe(255);
+    expect(refused.stderr).toMatch(/^nacre: .*\[host-key-refused\]\n$/);
+  });
+});
+
+describe("a failure is a 255 and one line that names its code", () => {
+  test.each<[string, string, () => string[] | Promise<string[]>]>([
+    ["nobody listens", "connection-failed", async () => ["-p", `${await unusedPort()}`, ...login.slice(2), "true"]],
+    ["a password wanted, and nobody to ask", "auth-cancelled", () => [...withOptions("-l", "nobody-here"), "true"]],
+    ["a key file that is not there", "file-unreadable", () => [...withOptions("-i", join(folder, "none")), "true"]],
+    ["an unknown cipher", "usage", () => [...withOptions("-c", "rot13"), "true"]],
+    [
+      "a MAC that the server has not, with a cipher that needs one",
+      "usage",
+      () => [...withOptions("-m", "none"), "true"],
+    ],
+    ["an unknown option", "usage", () => ["--frobnicate", ...login]],
+    ["no host", "usage", () => ["-p", "22"]],
+  ])("%s: %s", async (_, code, words) => {
+    const { status, stdout, stderr } = await nacre(await words());
+    expect(status).toBe(255);
+    expect(stdout.toString()).toBe("");
+    expect(stderr).toMatch(new RegExp(`^nacre: [^\\n]+ \\[${code}\\]\\n$`));
+  });
+
+  test("a locked key, and nobody to ask", async () => {
+    const locked = join(folder, "locked");
+    await nacre(["keygen", "-t", "ed25519", "-f", locked, "-N", "a passphrase"]);
+    await authorizeKey("alice", readFileSync(`${locked}.pub`, "utf8"));
+    const words = ["-p", `${sshd.port}`, "-i", locked, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
+    const { status, stderr } = await nacre(words);
+    expect(status).toBe(255);
+    expect(stderr).toMatch(/^nacre: [^\n]+ \[passphrase-needed\]\n$/);
+  });
+
+  test("a server that goes away in the middle", async () => {
+    const lonely = await startSshd({ hostKeys: ["ed25519"] });
+    const known = join(folder, "known_lonely");
+    const words = ["-p", `${lonely.port}`, "-i", keyFile, "--known-hosts", known, "--accept-new", "alice@127.0.0.1"];
+    const child = start(commandLine([...words, "echo begun; sleep 1000"]));
+    child.stdout.once("data", () => void lonely.stop());
+    const { status, stdout, stderr } = await ended(child);
+    expect(stdout.toString()).toBe("begun\n");
+    expect(stderr).toMatch(/^nacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/);
+    expect(status).toBe(255);
+  });
+});
+
+/** A line of the packet list. */
+function line(direction: string, rest: string): RegExp {
+  return new RegExp(`^ +\\d+\\.\\d{6} ${direction} +\\d+ +(#\\d+)? ${rest}`, "m");
+}
+
+describe("seeing the protocol", () => {
+  test("--trace lists the packets, both proposals and what was chosen, and keeps out of the output", async () => {
+    const { stdout, stderr, status } = await nacre([...withOptions("--trace", "-c", "aes256-ctr"), "echo hello"]);
+    expect(status).toBe(0);
+    expect(stdout.toString()).toBe("hello\n");
+    const inOrder = [
+      line("→", "SSH-2\\.0-Nacre_"),
+      line("→", "KEXINIT$"),
+      /^ {35}cipher=aes256-ctr$/m,
+      line("←", "KEXINIT$"),
+      line("→", "KEX_ECDH_INIT"),
+      line("←", "KEX_ECDH_REPLY"),
+      line("→", "NEWKEYS"),
+      /chosen\n +kex=curve25519-sha256\n +hostkey=ssh-ed25519\n +cipher=aes256-ctr\n +mac=\S+\n +strict$/m,
+      line("→", "USERAUTH_REQUEST alice publickey ssh-ed25519 signed"),
+      line("←", "USERAUTH_SUCCESS"),
+      line("→", "CHANNEL_REQUEST 0 exec echo hello"),
+      line("←", "CHANNEL_REQUEST 0 exit-status 0"),
+      line("→", "DISCONNECT"),
+    ].map((pattern) => stderr.search(pattern));
+    expect(inOrder).not.toContain(-1);
+    expect(inOrder).toEqual(inOrder.toSorted((a, b) => a - b));
+  });
+
+  test("--keylog has a line for each key exchange, in a file of its owner's", async () => {
+    const file = join(folder, "keylog");
+    for (let run = 1; run <= 2; run++)
+      expect(await nacre([...withOptions("--keylog", file), "true"])).toMatchObject({ status: 0, stderr: "" });
+    expect(readFileSync(file, "utf8")).toMatch(/^([0-9a-f]{32} SHARED_SECRET [0-9a-f]{2,66}\n){2}$/);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe("keys", () => {
+  test.each([
+    ["ed25519", "256"],
+    ["ecdsa", "256"],
+    ["ecdsa", "384"],
+    ["ecdsa", "521"],
+    ["rsa", "2048"],
+  ])("that keygen makes, ssh-keygen reads, and both show alike: %s %s", async (type, bits) => {
+    for (const [name, passphrase] of [
+      ["plain", ""],
+      ["locked", "a passphrase"],
+    ] as const) {
+      const file = join(folder, `${type}-${bits}-${name}`);
+      const words = ["keygen", "-t", type, "-b", bits, "-f", file, "-N", passphrase, "-C", "a comment"];
+      expect(await nacre(words)).toMatchObject({ status: 0, stderr: "" });
+      const publicHalf = readFileSync(`${file}.pub`, "utf8");
+      const ours = await Promise.all(
+        [["-lv"], ["-lv", "-E", "md5"]].map((list) => nacre(["keygen", ...list, "-f", file])),
+      );
+
+      const script = `umask 077; cd "$(mktemp -d)"; printf %s "$1" > key; printf %s "$2" > key.pub
+        ssh-keygen -y -P "$3" -f key; ssh-keygen -lv -f key; ssh-keygen -lv -E md5 -f key; rm -r "$PWD"`;
+      const theirs = await containerExec(["sh", "-c", script, "", readFileSync(file, "utf8"), publicHalf, passphrase]);
+      expect(theirs.stdout).toBe(publicHalf + ours.map(({ stdout }) => stdout.toString()).join(""));
+    }
+  });
+});
+
+test("the version and the help", async () => {
+  expect((await nacre(["--version"])).stdout.toString()).toMatch(/^nacre \d+\.\d+\.\d+\n$/);
+  expect(await nacre(["--help"])).toMatchObject({ status: 0, stderr: "" });
+});
+
+function digest(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+async function unusedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  if (typeof address !== "object" || address === null) throw new Error("no port");
+  return address.port;
+}
