@@ -33,6 +33,8 @@ export class Channel {
   readonly #replies = new Map<number, { resolve: (success: boolean) => void; reject: (error: SshError) => void }>();
   #exit: Exit = { status: undefined, signal: undefined, coreDumped: false };
   #closed = false;
+  /** Why, where the connection ended before the channel. */
+  #error: SshError | undefined;
   #settle!: (error: SshError | undefined) => void;
 
   constructor(host: ChannelHost, id: number) {
@@ -109,13 +111,17 @@ export class Channel {
   onClosed(error: SshError | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const { reject } of this.#replies.values()) reject(error ?? this.#closedError());
+    this.#error = error;
+    for (const { reject } of this.#replies.values()) reject(this.#closedError());
     this.#replies.clear();
     this.#settle(error);
     this.handler.closed(this.#exit, error);
   }
 
   #closedError(): SshError {
-    return new SshError("channel-closed", "the channel is closed: the command has ended, or the server closed it");
+    return (
+      this.#error ??
+      new SshError("channel-closed", "the channel is closed: the command has ended, or the server closed it")
+    );
   }
 }

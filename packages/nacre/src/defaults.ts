@@ -10,7 +10,7 @@ import {
   hmacSha512,
   hmacSha512Etm,
 } from "@nacre/ciphers";
-import { curve25519Sha256, curve25519Sha256Libssh } from "@nacre/kex";
+import { curve25519Sha256, curve25519Sha256Libssh, mlkem768X25519Sha256 } from "@nacre/kex";
 import { ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, ed25519, rsaSha2_256, rsaSha2_512 } from "@nacre/keys";
 import type { TransportAlgorithms } from "@nacre/transport";
 
@@ -23,4 +23,15 @@ export const defaultAlgorithms: TransportAlgorithms = {
   hostKeys: [ed25519, ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, rsaSha2_512, rsaSha2_256],
   ciphers: [chacha20Poly1305, aes128Gcm, aes256Gcm, aes128Ctr, aes192Ctr, aes256Ctr],
   macs: [hmacSha256Etm, hmacSha512Etm, hmacSha256, hmacSha512],
+};
+
+/**
+ * What a server offers when nobody says otherwise: shorter than a client's list, for nobody must be met half-way. No curves of
+ * NIST's in key exchange, and no MAC that does not cover the ciphertext. Of the host-key algorithms those of its keys count.
+ */
+export const defaultServerAlgorithms: TransportAlgorithms = {
+  kex: [mlkem768X25519Sha256, curve25519Sha256, curve25519Sha256Libssh],
+  hostKeys: [ed25519, rsaSha2_512, rsaSha2_256, ecdsaNistp256, ecdsaNistp384, ecdsaNistp521],
+  ciphers: [chacha20Poly1305, aes128Gcm, aes256Gcm, aes128Ctr, aes192Ctr, aes256Ctr],
+  macs: [hmacSha256Etm, hmacSha512Etm],
 };

@@ -1,3 +1,4 @@
+export type { Factor, LoginMethod } from "@nacre/auth";
 export type { KeyLogPort, Limits, TracePort, TraceRecord } from "@nacre/session";
 export { type Culprit, escapeText, SshError, type SshErrorCode } from "@nacre/wire";
 export { Channel, type ChannelHandler } from "./channel.ts";
@@ -18,3 +19,28 @@ export type {
   SpawnOptions,
 } from "./options.ts";
 export { Process } from "./process.ts";
+export { checkServeOptions, type ServerConnection, serve, serveDuplex } from "./server.ts";
+export type {
+  Authenticate,
+  ChangePasswordLogin,
+  KeyboardInteractiveLogin,
+  Login,
+  LoginDecision,
+  PasswordLogin,
+  Permissions,
+  Pty,
+  PublickeyLogin,
+  RemoteHostKey,
+  ServeOptions,
+  ServerEvent,
+  ServerLimits,
+  SessionExit,
+} from "./server-options.ts";
+export { Session } from "./session.ts";
+export {
+  BaseSession,
+  type SessionHandler,
+  type SessionMaker,
+  type SessionResult,
+  type SessionStart,
+} from "./session-base.ts";

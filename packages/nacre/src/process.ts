@@ -8,8 +8,8 @@ const UNREAD_STDERR = 256 * 1024;
 
 /** A running remote command, with Web streams. */
 export class Process implements AsyncDisposable {
-  /** What the command reads. Closing it says that no more will come. */
-  readonly stdin: WritableStream<Uint8Array>;
+  /** What the command reads; text goes as UTF-8. Closing it says that no more will come. */
+  readonly stdin: WritableStream<Uint8Array | string>;
   /** What the command prints. Read it, or cancel it: unread output stops the command, as with a local pipe. */
   readonly stdout: ReadableStream<Uint8Array>;
   /** How the command ended; rejects when the connection ended first. */
@@ -22,7 +22,11 @@ export class Process implements AsyncDisposable {
     this.exit = channel.exit;
     const stdout = new Output((bytes) => channel.consumed(bytes), Number.POSITIVE_INFINITY);
     this.#stderr = new Output((bytes) => channel.consumed(bytes), UNREAD_STDERR);
-    const input = new Input(channel);
+    const input = new Input({
+      write: (bytes) => channel.write(bytes),
+      end: () => channel.end(),
+      abort: () => channel.close(),
+    });
     this.stdout = stdout.stream;
     this.stdin = input.stream;
     channel.handler = {

@@ -1,5 +1,4 @@
-import type { SshError } from "@nacre/wire";
-import type { Channel } from "./channel.ts";
+import { type SshError, utf8Encode } from "@nacre/wire";
 
 interface Chunk {
   readonly bytes: Uint8Array;
@@ -81,48 +80,98 @@ export class Output {
   }
 }
 
-/** The input of a channel as a Web stream: a write is done when the channel has taken all of it. */
-export class Input {
-  readonly stream: WritableStream<Uint8Array>;
-  #rest:
-    | { readonly bytes: Uint8Array; readonly done: () => void; readonly failed: (error: SshError) => void }
-    | undefined;
-  readonly #channel: Channel;
-  #controller!: WritableStreamDefaultController;
+/** Where an `Input` goes. */
+export interface InputTarget {
+  /** Takes bytes, copying them, and returns how many: the rest is offered again when there is room. */
+  write(bytes: Uint8Array): number;
+  /** No more comes. */
+  end(): void;
+  /** What was to come never will. */
+  abort(): void;
+}
 
-  constructor(channel: Channel) {
-    this.#channel = channel;
-    this.stream = new WritableStream<Uint8Array>({
-      start: (controller) => {
-        this.#controller = controller;
+/** What goes into a channel as a Web stream: a write is done when the channel has taken all of it. Text goes as UTF-8. */
+export class Input {
+  readonly stream: WritableStream<Uint8Array | string>;
+  #rest:
+    | { readonly bytes: Uint8Array; readonly done: () => void; readonly failed: (error: unknown) => void }
+    | undefined;
+  readonly #target: InputTarget;
+  #controller!: WritableStreamDefaultController;
+  /** Chunks written to the stream that the channel has not taken yet. */
+  #underWay = 0;
+  #over = false;
+  #drained: (() => void) | undefined;
+
+  constructor(target: InputTarget) {
+    this.#target = target;
+    this.stream = new WritableStream<Uint8Array | string>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        write: (chunk) =>
+          new Promise<void>((done, failed) => {
+            this.#rest = { bytes: typeof chunk === "string" ? utf8Encode(chunk) : chunk, done, failed };
+            this.writable();
+          }),
+        close: () => target.end(),
+        abort: () => {
+          this.#settle();
+          target.abort();
+        },
       },
-      write: (bytes) =>
-        new Promise<void>((done, failed) => {
-          this.#rest = { bytes, done, failed };
-          this.writable();
-        }),
-      close: () => channel.end(),
-      abort: () => channel.close(),
-    });
+      {
+        highWaterMark: 1,
+        // Called with each write, before it waits its turn: how else to know what is still to come.
+        size: () => {
+          this.#underWay++;
+          return 1;
+        },
+      },
+    );
   }
 
   /** The channel has room. */
   writable(): void {
     if (this.#rest === undefined) return;
     const { bytes, done, failed } = this.#rest;
-    const taken = this.#channel.write(bytes);
+    let taken: number;
+    try {
+      taken = this.#target.write(bytes);
+    } catch (error) {
+      failed(error);
+      this.#settle();
+      return;
+    }
     if (taken < bytes.length) {
       this.#rest = { bytes: bytes.subarray(taken), done, failed };
     } else {
       this.#rest = undefined;
+      this.#underWay--;
       done();
+      if (this.#underWay === 0) this.#drained?.();
     }
+  }
+
+  /** Resolves when all that was written to the stream was taken, or never will be. */
+  async drained(): Promise<void> {
+    if (this.#underWay === 0 || this.#over) return;
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
   }
 
   /** The channel is closed: what was not taken never will be. */
   closed(error: SshError): void {
     this.#rest?.failed(error);
-    this.#rest = undefined;
     this.#controller.error(error);
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#over = true;
+    this.#rest = undefined;
+    this.#drained?.();
   }
 }

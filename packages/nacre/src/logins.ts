@@ -1,0 +1,237 @@
+import type { Factor, LoginMethod, Questions, Verdict } from "@nacre/auth";
+import { fingerprint } from "@nacre/keys";
+import type { ServerSession, ServerSessionEvent } from "@nacre/session";
+import { SshError } from "@nacre/wire";
+import type { Engine } from "./engine.ts";
+import type {
+  Authenticate,
+  KeyboardInteractiveLogin,
+  Login,
+  LoginDecision,
+  Permissions,
+  ServerEvent,
+} from "./server-options.ts";
+
+/** What authentication asks. */
+export type AuthAsk = Extract<
+  ServerSessionEvent,
+  { type: "query" | "publickey" | "password" | "change-password" | "keyboard-interactive" | "responses" }
+>;
+
+interface LoginsContext {
+  readonly session: ServerSession;
+  readonly engine: Engine<ServerSessionEvent>;
+  readonly authenticate: Authenticate;
+  readonly remoteAddress: string | undefined;
+  log(this: void, event: ServerEvent): void;
+}
+
+/** A keyboard-interactive conversation: either we hold the token of an answer that is due, or the client has the word. */
+interface Conversation {
+  token: symbol | undefined;
+  /** `ask` waits for the client. */
+  waiting: { resolve: (responses: readonly string[]) => void; reject: (error: SshError) => void } | undefined;
+  /** What was decided while the client had the word. */
+  decided: LoginDecision | undefined;
+}
+
+const METHODS: readonly LoginMethod[] = ["publickey", "password", "keyboard-interactive"];
+
+/** Asks the application about each login, and keeps what the accepted ones may do. */
+export class Logins {
+  readonly #context: LoginsContext;
+  /** By the place of their factor among those that were accepted. */
+  readonly #permissions: Permissions[] = [];
+  #conversation: Conversation | undefined;
+
+  constructor(context: LoginsContext) {
+    this.#context = context;
+  }
+
+  onAsk(ask: AuthAsk): void {
+    if (ask.type === "responses") return this.#onResponses(ask.token, ask.responses);
+    // Whatever comes next, the conversation that was under way is over.
+    this.#abandon();
+    const { session, remoteAddress } = this.#context;
+    const { token, userName: user, factors } = ask;
+    const facts = { user, factors, remoteAddress };
+    switch (ask.type) {
+      case "query":
+      case "publickey": {
+        const { algorithm, publicKey } = ask;
+        const signed = ask.type === "publickey";
+        const hash = fingerprint(publicKey, "sha256");
+        const login: Login = { method: "publickey", ...facts, algorithm, publicKey, fingerprint: hash, signed };
+        this.#decide(login, (decision) => {
+          if (signed) session.auth.answerPublickey(token, this.#verdict(decision, factors));
+          else session.auth.answerQuery(token, decision !== false);
+        });
+        return;
+      }
+      case "password":
+      case "change-password": {
+        const login: Login =
+          ask.type === "password"
+            ? { method: "password", ...facts, password: ask.password }
+            : { method: "change-password", ...facts, oldPassword: ask.oldPassword, newPassword: ask.newPassword };
+        this.#decide(login, (decision) => {
+          if (typeof decision === "object" && "changePassword" in decision)
+            session.auth.answerPassword(token, { changePrompt: decision.changePassword });
+          else session.auth.answerPassword(token, this.#verdict(decision, factors));
+        });
+        return;
+      }
+      case "keyboard-interactive":
+        this.#converse(token, { ...facts, submethods: ask.submethods });
+    }
+  }
+
+  /** What the login that succeeded by these factors may do: what all of them allow. */
+  granted(factors: readonly Factor[]): Permissions {
+    const all = this.#permissions.slice(0, factors.length);
+    const command = all.find((one) => one.command !== undefined)?.command;
+    return {
+      ...(command !== undefined && { command }),
+      pty: all.every((one) => one.pty !== false),
+      environment: Object.fromEntries(all.flatMap(({ environment }) => Object.entries(environment ?? {})).toReversed()),
+    };
+  }
+
+  /** The connection has ended. */
+  closed(): void {
+    this.#abandon();
+  }
+
+  #converse(token: symbol, facts: Omit<KeyboardInteractiveLogin, "method" | "ask">): void {
+    const { session } = this.#context;
+    const conversation: Conversation = { token, waiting: undefined, decided: undefined };
+    this.#conversation = conversation;
+    const login: KeyboardInteractiveLogin = {
+      method: "keyboard-interactive",
+      ...facts,
+      ask: (prompts, texts = {}) => {
+        const responses = this.#question(conversation, {
+          ...texts,
+          prompts: prompts.map((prompt) => (typeof prompt === "string" ? { prompt, echo: false } : prompt)),
+        });
+        // Whoever does not wait for the answer need not hear that none comes.
+        responses.catch(() => {});
+        return responses;
+      },
+    };
+    this.#decide(login, (decision) => {
+      if (this.#conversation !== conversation) return;
+      if (conversation.token === undefined) {
+        conversation.decided = decision;
+      } else {
+        this.#conversation = undefined;
+        session.auth.answerKeyboardInteractive(conversation.token, this.#verdict(decision, facts.factors));
+      }
+    });
+  }
+
+  #question(conversation: Conversation, questions: Questions): Promise<readonly string[]> {
+    if (this.#conversation !== conversation) return Promise.reject(givenUp());
+    const { token } = conversation;
+    if (token === undefined)
+      return Promise.reject(new SshError("usage", "the user has not answered the last prompts yet"));
+    conversation.token = undefined;
+    const { engine, session } = this.#context;
+    return new Promise((resolve, reject) => {
+      conversation.waiting = { resolve, reject };
+      engine.ask(
+        () => undefined,
+        () => session.auth.answerKeyboardInteractive(token, questions),
+        (cause) => {
+          reject(cause);
+          engine.fail(new SshError("internal", "questions could not be asked", { cause }));
+        },
+      );
+    });
+  }
+
+  #onResponses(token: symbol, responses: readonly string[]): void {
+    const conversation = this.#conversation;
+    if (conversation === undefined) return;
+    const { waiting, decided } = conversation;
+    conversation.waiting = undefined;
+    conversation.token = token;
+    waiting?.resolve(responses);
+    if (decided === undefined) return;
+    // It was decided without waiting for this answer, which can therefore only be no.
+    this.#conversation = undefined;
+    this.#context.session.auth.answerKeyboardInteractive(token, "failure");
+  }
+
+  #abandon(): void {
+    this.#conversation?.waiting?.reject(givenUp());
+    this.#conversation = undefined;
+  }
+
+  /** Asks the application; whatever goes wrong with that is a refusal. */
+  #decide(login: Login, give: (decision: LoginDecision) => void): void {
+    const { engine, authenticate, log } = this.#context;
+    const { user, method } = login;
+    const refuse = (error?: unknown): false => {
+      if (engine.over !== undefined) return false;
+      log({
+        type: "login-refused",
+        user,
+        method,
+        ...(login.method === "publickey" && { fingerprint: login.fingerprint, signed: login.signed }),
+        ...(error !== undefined && { error }),
+      });
+      return false;
+    };
+    const question = async (): Promise<LoginDecision> => {
+      try {
+        const decision = checked(await authenticate(login), method);
+        return decision === false ? refuse() : decision;
+      } catch (error) {
+        return refuse(error);
+      }
+    };
+    engine.ask(question, give, (cause) => {
+      engine.fail(new SshError("internal", "the answer to a login could not be given", { cause }));
+    });
+  }
+
+  /** The decision as authentication takes it; what it permits is kept with the factor that it accepts. */
+  #verdict(decision: LoginDecision, before: readonly Factor[]): Verdict {
+    if (decision === false || (typeof decision === "object" && "changePassword" in decision)) return "failure";
+    this.#permissions.length = before.length;
+    this.#permissions.push(decision !== true && "permissions" in decision ? decision.permissions : {});
+    return decision !== true && decision.next !== undefined ? { partial: decision.next } : "success";
+  }
+}
+
+/** A program without types may answer anything: what is no decision refuses. Throws `usage` where that must be a mistake. */
+function checked(decision: unknown, method: Login["method"]): LoginDecision {
+  if (decision === true || decision === false || decision === undefined || decision === null) return decision === true;
+  if (typeof decision !== "object") throw noDecision(method);
+  const { permissions, next, changePassword } = decision as Record<string, unknown>;
+  if (changePassword !== undefined) {
+    if (typeof changePassword !== "string" || method === "publickey" || method === "keyboard-interactive")
+      throw noDecision(method);
+    return { changePassword };
+  }
+  if (next !== undefined && !(isMethods(next) && next.length > 0)) throw noDecision(method);
+  if (permissions === undefined) {
+    if (next === undefined) throw noDecision(method);
+    return { next };
+  }
+  if (typeof permissions !== "object" || permissions === null) throw noDecision(method);
+  return { permissions, ...(next !== undefined && { next }) };
+}
+
+function noDecision(method: Login["method"]): SshError {
+  return new SshError("usage", `authenticate answered a ${method} login with what is no decision`);
+}
+
+function isMethods(value: unknown): value is readonly LoginMethod[] {
+  return Array.isArray(value) && value.every((one) => METHODS.includes(one as LoginMethod));
+}
+
+function givenUp(): SshError {
+  return new SshError("aborted", "the client has given up this conversation");
+}

@@ -1,0 +1,254 @@
+import { defaultSignatureAlgorithms, type PrivateKey } from "@nacre/keys";
+import {
+  defaultLimits,
+  type ServerHostKey,
+  ServerSession,
+  type ServerSessionEvent,
+  type ServerSessionOptions,
+} from "@nacre/session";
+import type { NegotiatedAlgorithms } from "@nacre/transport";
+import { CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
+import { defaultServerAlgorithms } from "./defaults.ts";
+import type { Duplex } from "./duplex.ts";
+import { Engine, platformRandom, reasonOf } from "./engine.ts";
+import { Logins } from "./logins.ts";
+import type { ServerConnection } from "./server.ts";
+import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./server-options.ts";
+import type { BaseSession, SessionMaker } from "./session-base.ts";
+import { SessionChannel, type SessionContext } from "./session-channel.ts";
+
+const LOGIN_GRACE_TIME = 120_000;
+
+/** The default bounds of a server. */
+const defaultServerLimits: ServerLimits = { ...defaultLimits, maxSessions: 10, envVariables: 64, envLength: 32_768 };
+
+/** The server's part of a connection: asks the application what the session asks, and runs sessions. */
+export class ServerDriver<S extends BaseSession> implements ServerConnection {
+  readonly #options: ServeOptions<S>;
+  readonly #limits: ServerLimits;
+  readonly #session: ServerSession;
+  readonly #engine: Engine<ServerSessionEvent>;
+  readonly #logins: Logins;
+  readonly #makeSession: SessionMaker<S>;
+  readonly #sessions = new Map<number, SessionChannel<S>>();
+  #context: SessionContext<S> | undefined;
+  #clientVersion: string | undefined;
+  #graceTimer: ReturnType<typeof setTimeout> | undefined;
+  #noMoreSessions = false;
+  #closing = false;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(duplex: Duplex, options: ServeOptions<S>, makeSession: SessionMaker<S>) {
+    this.#options = options;
+    this.#limits = { ...defaultServerLimits, ...options.limits };
+    this.#makeSession = makeSession;
+    this.#session = new ServerSession(sessionOptions(options));
+    this.#engine = new Engine(duplex, this.#session, {
+      event: (event) => this.#onEvent(event),
+      closed: (error) => this.#onClosed(error),
+    });
+    this.#logins = new Logins({
+      session: this.#session,
+      engine: this.#engine,
+      authenticate: options.authenticate,
+      remoteAddress: options.remoteAddress,
+      log: (event) => this.#log(event),
+    });
+  }
+
+  get ended(): Promise<SshError> {
+    return this.#engine.ended;
+  }
+
+  get user(): string | undefined {
+    return this.#context?.login.user;
+  }
+
+  get clientVersion(): string | undefined {
+    return this.#clientVersion;
+  }
+
+  get negotiated(): NegotiatedAlgorithms | undefined {
+    return this.#session.negotiated;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  start(): void {
+    const { signal, loginGraceTime = LOGIN_GRACE_TIME } = this.#options;
+    if (loginGraceTime > 0) {
+      this.#graceTimer = setTimeout(
+        () => this.#engine.fail(new SshError("auth-timeout", `the client has not logged in in ${loginGraceTime} ms`)),
+        loginGraceTime,
+      );
+    }
+    signal?.addEventListener("abort", this.#onAbort);
+    this.#engine.start();
+    if (signal?.aborted) this.#onAbort();
+    else this.#engine.turn();
+  }
+
+  rekey(): void {
+    this.#session.rekey();
+    this.#engine.touch();
+  }
+
+  async close({ grace = 0 }: { readonly grace?: number } = {}): Promise<void> {
+    this.#closing = true;
+    if (grace <= 0 || this.#sessions.size === 0) this.#goodbye();
+    else if (this.#engine.over === undefined) this.#closeTimer ??= setTimeout(() => this.#goodbye(), grace);
+    await this.ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  readonly #onAbort = (): void => {
+    const { signal } = this.#options;
+    this.#engine.fail(new SshError("aborted", "serving the connection was aborted", { cause: signal?.reason }));
+  };
+
+  #goodbye(): void {
+    this.#engine.fail(new SshError("closed", "the connection was closed by the server"));
+  }
+
+  #onEvent(event: ServerSessionEvent): void {
+    const { connection } = this.#session;
+    switch (event.type) {
+      case "identified":
+        this.#clientVersion = event.peerVersion;
+        this.#log({ type: "identified", clientVersion: event.peerVersion });
+        return;
+      case "sign-exchange-hash": {
+        const hostKey = this.#options.hostKeys.find(({ publicKey }) => publicKey === event.hostKey);
+        this.#engine.ask(
+          () => (hostKey as RemoteHostKey).sign(event.algorithm, event.data),
+          (signature) => this.#session.answerHostKeySignature(event.token, signature),
+          (cause) =>
+            this.#engine.fail(new SshError("internal", `the host key did not sign: ${reasonOf(cause)}`, { cause })),
+        );
+        return;
+      }
+      case "query":
+      case "publickey":
+      case "password":
+      case "change-password":
+      case "keyboard-interactive":
+      case "responses":
+        this.#logins.onAsk(event);
+        return;
+      case "authenticated":
+        this.#onAuthenticated(event);
+        return;
+      case "open-request":
+        this.#onOpen(event.token);
+        return;
+      case "env":
+      case "pty-req":
+      case "x11-req":
+      case "exec":
+      case "shell":
+      case "subsystem":
+      case "window-change":
+      case "signal":
+      case "break": {
+        const { granted, start } = this.#sessions.get(event.channel)?.onRequest(event) ?? { granted: false };
+        if (event.token !== undefined) connection.answerRequest(event.token, granted);
+        start?.();
+        return;
+      }
+      case "channel-request":
+        this.#log({ type: "request-refused", session: event.channel, request: event.requestType });
+        if (event.token !== undefined) connection.answerRequest(event.token, false);
+        return;
+      case "global-request":
+        // OpenSSH PROTOCOL §2.2: a client that will not share its connection gives up the right to more sessions.
+        if (event.requestName === "no-more-sessions@openssh.com") this.#noMoreSessions = true;
+        else this.#log({ type: "request-refused", session: undefined, request: event.requestName });
+        if (event.token !== undefined) connection.answerGlobal(event.token, false);
+        return;
+      default:
+      // New keys and debug texts are of no concern to anybody; the rest goes to channels, or only a client hears of it.
+    }
+  }
+
+  #onAuthenticated({ userName: user, factors }: Extract<ServerSessionEvent, { type: "authenticated" }>): void {
+    clearTimeout(this.#graceTimer);
+    this.#context = {
+      options: this.#options,
+      limits: this.#limits,
+      login: { user, factors, remoteAddress: this.#options.remoteAddress },
+      permissions: this.#logins.granted(factors),
+      makeSession: this.#makeSession,
+      isOpen: () => !this.#closing,
+      log: (event) => this.#log(event),
+    };
+    this.#log({ type: "login", user, factors });
+  }
+
+  #onOpen(token: Extract<ServerSessionEvent, { type: "open-request" }>["token"]): void {
+    const { connection } = this.#session;
+    const { ADMINISTRATIVELY_PROHIBITED, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
+    const refuse = (reasonCode: number, description: string): void => {
+      connection.answerOpen(token, { reasonCode, description });
+      this.#log({ type: "request-refused", session: undefined, request: "session" });
+    };
+    if (this.#noMoreSessions || this.#closing) {
+      refuse(ADMINISTRATIVELY_PROHIBITED, "no more sessions");
+    } else if (this.#sessions.size >= this.#limits.maxSessions) {
+      refuse(RESOURCE_SHORTAGE, `${this.#limits.maxSessions} sessions are the most at once`);
+    } else {
+      const id = connection.answerOpen(token, true);
+      if (id === undefined || this.#context === undefined) return;
+      const channel = this.#engine.addChannel(id);
+      const session = new SessionChannel(this.#context, channel);
+      this.#sessions.set(id, session);
+      const over = (): void => {
+        // By now the number may be another session's.
+        if (this.#sessions.get(id) === session) this.#sessions.delete(id);
+        if (this.#closing && this.#sessions.size === 0) this.#goodbye();
+      };
+      channel.exit.then(over, over);
+    }
+  }
+
+  #onClosed(error: SshError): void {
+    clearTimeout(this.#graceTimer);
+    clearTimeout(this.#closeTimer);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#logins.closed();
+    this.#log({ type: "closed", error });
+  }
+
+  #log(event: ServerEvent): void {
+    try {
+      this.#options.log?.(event);
+    } catch {
+      // A log that fails must not end what it logs.
+    }
+  }
+}
+
+function sessionOptions<S>(options: ServeOptions<S>): ServerSessionOptions {
+  return {
+    algorithms: options.algorithms ?? defaultServerAlgorithms,
+    random: options.random ?? platformRandom,
+    hostKeys: options.hostKeys.map(
+      (key): ServerHostKey => ({ publicKey: key.publicKey, ...(!isRemote(key) && { privateKey: key }) }),
+    ),
+    methods: options.methods ?? ["publickey"],
+    userKeys: defaultSignatureAlgorithms,
+    ...(options.banner !== undefined && { banner: options.banner }),
+    ...(options.limits && { limits: options.limits }),
+    ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
+    ...(options.trace && { trace: options.trace }),
+    ...(options.keyLog && { keyLog: options.keyLog }),
+  };
+}
+
+function isRemote(key: PrivateKey | RemoteHostKey): key is RemoteHostKey {
+  return !("fields" in key);
+}

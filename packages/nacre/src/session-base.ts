@@ -1,0 +1,67 @@
+import type { Factor } from "@nacre/auth";
+import type { Channel } from "./channel.ts";
+import type { Pty, SessionExit } from "./server-options.ts";
+
+/** What a session is about: what the client asked for and was granted, with the streams still to be made. */
+export interface SessionStart {
+  readonly user: string;
+  readonly factors: readonly Factor[];
+  readonly remoteAddress: string | undefined;
+  readonly kind: "exec" | "shell" | "subsystem";
+  readonly command: string | undefined;
+  readonly subsystem: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly pty: Pty | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** How a server makes a session of a channel: `Session` with Web streams, or another kind with Node's. */
+export type SessionMaker<S> = (channel: Channel, start: SessionStart) => S;
+
+/**
+ * Serves a session: an exit status, `{ status }`, `{ signal }`, or nothing for 0. All that was written is sent before the end is
+ * told. What it throws is logged, and the client gets status 255.
+ */
+export type SessionHandler<S> = (session: S) => SessionResult | Promise<SessionResult>;
+
+export type SessionResult = number | SessionExit | void;
+
+/** A session that a client has asked for, without its streams. */
+export abstract class BaseSession {
+  readonly user: string;
+  /** What the client proved to log in. The key of a "publickey" factor is the one whose signature was verified. */
+  readonly factors: readonly Factor[];
+  readonly remoteAddress: string | undefined;
+  readonly kind: "exec" | "shell" | "subsystem";
+  /** What to run, of kind "exec"; the login's forced command, where there is one. */
+  readonly command: string | undefined;
+  /** The name of the subsystem, of kind "subsystem". */
+  readonly subsystem: string | undefined;
+  /** What was accepted of the environment that the client sent, and what the login's permissions add. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The pseudo-terminal, where the client wants one and may have it, with its present size. */
+  pty: Pty | undefined;
+  /** Aborted when the session ends before its handler: the client closed it, or the connection broke. */
+  readonly signal: AbortSignal;
+  /** The terminal has a new size, which `pty` has as well. */
+  onResize: ((pty: Pty) => void) | undefined;
+  /** The client sends a signal, named without "SIG": `"INT"`. Any text: look it up, do not pass it on. */
+  onSignal: ((name: string) => void) | undefined;
+  /** The client sends a break of that many milliseconds (RFC 4335). Without this handler it is told that there is none. */
+  onBreak: ((length: number) => void) | undefined;
+
+  constructor(start: SessionStart) {
+    this.user = start.user;
+    this.factors = start.factors;
+    this.remoteAddress = start.remoteAddress;
+    this.kind = start.kind;
+    this.command = start.command;
+    this.subsystem = start.subsystem;
+    this.env = start.env;
+    this.pty = start.pty;
+    this.signal = start.signal;
+  }
+
+  /** For the driver, when the handler is done: resolves when all output was taken, or never will be. Never rejects. */
+  abstract flush(): Promise<void>;
+}

@@ -1,0 +1,241 @@
+import type { ClientSessionEvent as SessionRequestEvent } from "@nacre/connection";
+import { SIGNAL_NAMES } from "@nacre/connection";
+import { exitSignal, exitStatus, SshError, utf8Decode } from "@nacre/wire";
+import type { Channel } from "./channel.ts";
+import type { Permissions, Pty, ServeOptions, ServerEvent, ServerLimits, SessionExit } from "./server-options.ts";
+import type { BaseSession, SessionHandler, SessionMaker, SessionResult, SessionStart } from "./session-base.ts";
+
+/** What a session channel has of its connection. */
+export interface SessionContext<S> {
+  readonly options: ServeOptions<S>;
+  readonly limits: ServerLimits;
+  readonly login: Pick<SessionStart, "user" | "factors" | "remoteAddress">;
+  readonly permissions: Permissions;
+  readonly makeSession: SessionMaker<S>;
+  /** Whether commands may still be started. */
+  isOpen(this: void): boolean;
+  log(this: void, event: ServerEvent): void;
+}
+
+/** Status of a session whose handler failed. */
+const FAILED = 255;
+
+/** A session channel, from its opening to its end (RFC 4254 §6): prepares, and then runs one handler. */
+export class SessionChannel<S extends BaseSession> {
+  readonly #context: SessionContext<S>;
+  readonly #channel: Channel;
+  readonly #env: [name: string, value: string][] = [];
+  #envLength = 0;
+  #pty: Pty | undefined;
+  #session: S | undefined;
+  /** The handler has come to its end. */
+  #done = false;
+
+  constructor(context: SessionContext<S>, channel: Channel) {
+    this.#context = context;
+    this.#channel = channel;
+  }
+
+  /** Decides a request of the client: true when it is granted. `start` is called after the reply, where one is to be made. */
+  onRequest(event: SessionRequestEvent): { readonly granted: boolean; readonly start?: () => void } {
+    switch (event.type) {
+      case "env":
+        return { granted: this.#onEnv(event.name, event.value) };
+      case "pty-req":
+        return { granted: this.#onPty(event) };
+      case "window-change":
+        return { granted: this.#onResize(event) };
+      case "signal":
+        return { granted: this.#tell("signal", this.#session?.onSignal, event.signalName) };
+      case "break":
+        return { granted: this.#tell("break", this.#session?.onBreak, event.breakLength) };
+      case "x11-req":
+        return this.#refuse("x11-req");
+      case "exec": {
+        const command = utf8Decode(event.command);
+        if (command === undefined || command.includes("\0")) return this.#refuse("exec (not UTF-8 text)");
+        return this.#onStart("exec", command);
+      }
+      case "shell":
+        return this.#onStart("shell", undefined);
+      case "subsystem":
+        return this.#onStart("subsystem", event.name);
+    }
+  }
+
+  #onEnv(name: string, value: string): boolean {
+    const { options, limits } = this.#context;
+    const length = this.#envLength + name.length + value.length;
+    const fits = this.#env.length < limits.envVariables && length <= limits.envLength;
+    const { acceptEnv } = options;
+    const granted =
+      this.#session === undefined &&
+      fits &&
+      // A NUL would end the string early for whoever it is passed on to, and a name must not hold the sign that ends it.
+      /^[^=\0]+$/.test(name) &&
+      !value.includes("\0") &&
+      acceptEnv !== undefined &&
+      this.#approved(`env ${name}`, () => acceptEnv(name, value));
+    if (!granted) return this.#refuse(`env ${name}`).granted;
+    this.#envLength = length;
+    this.#env.push([name, value]);
+    return true;
+  }
+
+  #onPty(event: Extract<SessionRequestEvent, { type: "pty-req" }>): boolean {
+    const { options, permissions } = this.#context;
+    const { term, columns, rows, widthPixels, heightPixels, modes } = event;
+    const pty: Pty = { term, columns, rows, widthPixels, heightPixels, modes };
+    const { acceptPty = false } = options;
+    const granted =
+      this.#session === undefined &&
+      this.#pty === undefined &&
+      permissions.pty !== false &&
+      !term.includes("\0") &&
+      this.#approved("pty-req", () => (typeof acceptPty === "function" ? acceptPty(pty) : acceptPty));
+    if (!granted) return this.#refuse("pty-req").granted;
+    this.#pty = pty;
+    return true;
+  }
+
+  #onResize(event: Extract<SessionRequestEvent, { type: "window-change" }>): boolean {
+    if (this.#pty === undefined) return false;
+    const { columns, rows, widthPixels, heightPixels } = event;
+    this.#pty = { ...this.#pty, columns, rows, widthPixels, heightPixels };
+    if (this.#session === undefined) return true;
+    this.#session.pty = this.#pty;
+    this.#tell("window-change", this.#session.onResize, this.#pty);
+    return true;
+  }
+
+  #onStart(
+    kind: "exec" | "shell" | "subsystem",
+    what: string | undefined,
+  ): { readonly granted: boolean; readonly start?: () => void } {
+    const { options, permissions, isOpen } = this.#context;
+    const request = what === undefined ? kind : `${kind} ${what}`;
+    const forced = permissions.command;
+    const handler =
+      kind === "subsystem" && forced === undefined ? ownValue(options.subsystems, what!) : options.session;
+    if (this.#session !== undefined || handler === undefined || !isOpen()) return this.#refuse(request);
+    const env = Object.fromEntries([
+      ...this.#env,
+      ...Object.entries(permissions.environment ?? {}),
+      ...(forced !== undefined && what !== undefined ? [["SSH_ORIGINAL_COMMAND", what] as const] : []),
+    ]);
+    const asked =
+      forced !== undefined
+        ? { kind: "exec" as const, command: forced, subsystem: undefined }
+        : {
+            kind,
+            command: kind === "exec" ? what : undefined,
+            subsystem: kind === "subsystem" ? what : undefined,
+          };
+    const abort = new AbortController();
+    const session = this.#context.makeSession(this.#channel, {
+      ...this.#context.login,
+      ...asked,
+      env,
+      pty: this.#pty,
+      signal: abort.signal,
+    });
+    this.#session = session;
+    this.#channel.exit.then(
+      () => this.#done || abort.abort(new SshError("channel-closed", "the client has closed the session")),
+      (error: unknown) => this.#done || abort.abort(error),
+    );
+    return { granted: true, start: () => void this.#run(session, handler) };
+  }
+
+  async #run(session: S, handler: SessionHandler<S>): Promise<void> {
+    const { log } = this.#context;
+    const { id } = this.#channel;
+    const { user, kind, command, subsystem, pty } = session;
+    log({ type: "session-started", session: id, user, kind, command, subsystem, pty: pty !== undefined });
+    let exit: SessionExit;
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      exit = exitOf(await handler(session));
+    } catch (error) {
+      exit = { status: FAILED };
+      failure = { error };
+    }
+    this.#done = true;
+    await session.flush();
+    const gone = this.#channel.closed || !this.#end(exit);
+    log({ type: "session-ended", session: id, exit: gone ? undefined : exit, ...failure });
+  }
+
+  /** Tells the end: how it ended, that no more comes, and that the channel is closed. False when nobody is there to hear. */
+  #end(exit: SessionExit): boolean {
+    try {
+      if ("status" in exit) {
+        this.#channel.notify("exit-status", exitStatus.encode({ exitStatus: exit.status }));
+      } else {
+        this.#channel.notify("exit-signal", encodeSignal(exit));
+      }
+      this.#channel.end();
+      this.#channel.close();
+      return true;
+    } catch (error) {
+      // The client's close has come, and has not been told yet.
+      if (error instanceof SshError) return false;
+      throw error;
+    }
+  }
+
+  /** Calls a handler of the session's for something that happened; false when there is none. What it throws is logged. */
+  #tell<T>(request: string, handler: ((value: T) => void) | undefined, value: T): boolean {
+    if (handler === undefined) return false;
+    return this.#approved(request, () => {
+      handler(value);
+      return true;
+    });
+  }
+
+  /** Whether the application says yes: only `true` is one, and what it throws is a no. */
+  #approved(request: string, ask: () => boolean): boolean {
+    try {
+      return (ask() as unknown) === true;
+    } catch (error) {
+      this.#context.log({ type: "request-refused", session: this.#channel.id, request, error });
+      return false;
+    }
+  }
+
+  #refuse(request: string): { readonly granted: false } {
+    this.#context.log({ type: "request-refused", session: this.#channel.id, request });
+    return { granted: false };
+  }
+}
+
+/** A handler's result as an exit. Throws `usage` for what is none. */
+function exitOf(result: SessionResult): SessionExit {
+  // Programs pass on what they have: null beside a signal, as Node's child processes tell their end.
+  const { status, signal, ...rest } = (typeof result === "object" && result !== null ? result : { status: result }) as {
+    readonly status?: number | null;
+    readonly signal?: string | null;
+    readonly coreDumped?: boolean;
+    readonly message?: string;
+  };
+  if (typeof signal === "string") return { signal: signal.replace(/^SIG/, ""), ...rest };
+  const number = status ?? 0;
+  if (!(Number.isInteger(number) && number >= 0 && number <= 0xffff_ffff))
+    throw new SshError("usage", `a session cannot end with the status ${String(number)}`);
+  return { status: number };
+}
+
+/** RFC 4254 §6.10 has few signals; for others there is OpenSSH's name of none in particular. */
+function encodeSignal({ signal, coreDumped = false, message }: Extract<SessionExit, { signal: string }>): Uint8Array {
+  const known = (SIGNAL_NAMES as readonly string[]).includes(signal);
+  return exitSignal.encode({
+    signalName: known ? signal : "SIG@openssh.com",
+    coreDumped,
+    errorMessage: message ?? (known ? "" : signal),
+    languageTag: "",
+  });
+}
+
+function ownValue<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+}
