@@ -21,6 +21,8 @@ export interface AgentOptions {
   readonly listTimeout?: number;
   /** Milliseconds until a signature must be there: an agent may ask its user, or wait for a touch. Default 120,000. */
   readonly signTimeout?: number;
+  /** Gives up what is being asked of the agent, then and later: `aborted`. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -30,15 +32,24 @@ export interface AgentOptions {
  * next one be tried.
  */
 export async function agentIdentities(path: string, options: AgentOptions = {}): Promise<RemoteIdentity[]> {
-  const { listTimeout = 10_000, signTimeout = 120_000 } = options;
-  const answer = await request(path, new Writer().byte(SSH_AGENTC_REQUEST_IDENTITIES).finish(), listTimeout);
+  const { listTimeout = 10_000, signTimeout = 120_000, signal } = options;
+  const message = new Writer().byte(SSH_AGENTC_REQUEST_IDENTITIES).finish();
+  const answer = await request({ path, timeout: listTimeout, signal }, message);
   return parsed(path, () =>
     readIdentities(answer).map(({ publicKey, comment }) => ({
       publicKey,
       comment,
-      sign: (algorithm, data) => sign(path, publicKey, algorithm, data, signTimeout),
+      sign: (algorithm, data) => sign({ path, timeout: signTimeout, signal }, publicKey, algorithm, data),
     })),
   );
+}
+
+/** How one request is made. */
+interface RequestOptions {
+  readonly path: string;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 interface AgentKey {
@@ -73,11 +84,10 @@ function supportedKey(blob: Uint8Array): PublicKey | undefined {
 }
 
 async function sign(
-  path: string,
+  options: RequestOptions,
   publicKey: PublicKey,
   algorithm: string,
   data: Uint8Array,
-  timeout: number,
 ): Promise<Uint8Array | undefined> {
   const message = new Writer(data.length + 1024)
     .byte(SSH_AGENTC_SIGN_REQUEST)
@@ -85,8 +95,8 @@ async function sign(
     .string(data)
     .uint32(RSA_FLAGS[algorithm] ?? 0)
     .finish();
-  const answer = await request(path, message, timeout);
-  return parsed(path, () => {
+  const answer = await request(options, message);
+  return parsed(options.path, () => {
     const reader = new Reader(answer, "SSH_AGENT_SIGN_RESPONSE", { code: "agent-failed" });
     const type = reader.byte("type");
     if (type === SSH_AGENT_FAILURE) return undefined;
@@ -98,19 +108,29 @@ async function sign(
 }
 
 /** One request and its answer, over a connection of their own. */
-function request(path: string, message: Uint8Array, timeout: number): Promise<Uint8Array> {
+function request({ path, timeout, signal }: RequestOptions, message: Uint8Array): Promise<Uint8Array> {
   if (message.length > MAX_FRAME)
     return Promise.reject(agentError(path, `a request of ${message.length} bytes is too long for an agent`));
+  if (signal?.aborted) return Promise.reject(aborted(path, signal));
   return new Promise((resolve, reject) => {
     const socket = connect({ path });
     const timer = setTimeout(() => fail(`no answer within ${timeout} ms`), timeout);
     let received: Uint8Array = new Uint8Array();
 
-    const fail = (reason: string, cause?: unknown): void => {
+    const settle = (): void => {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
       socket.destroy();
+    };
+    const fail = (reason: string, cause?: unknown): void => {
+      settle();
       reject(agentError(path, reason, cause));
     };
+    const onAbort = (): void => {
+      settle();
+      reject(aborted(path, signal));
+    };
+    signal?.addEventListener("abort", onAbort);
     socket.on("error", (cause) => fail(cause.message, cause));
     socket.on("end", () => fail("it closed the connection without an answer"));
     socket.on("data", (chunk: Uint8Array) => {
@@ -122,8 +142,7 @@ function request(path: string, message: Uint8Array, timeout: number): Promise<Ui
       } else if (received.length > 4 + length) {
         fail("it sends more than was asked for");
       } else if (received.length === 4 + length) {
-        clearTimeout(timer);
-        socket.destroy();
+        settle();
         resolve(received.slice(4));
       }
     });
@@ -141,4 +160,8 @@ function parsed<T>(path: string, read: () => T): T {
 
 function agentError(path: string, reason: string, cause?: unknown): SshError {
   return new SshError("agent-failed", `the SSH agent at ${path} cannot be used: ${reason}`, { cause });
+}
+
+function aborted(path: string, signal: AbortSignal | undefined): SshError {
+  return new SshError("aborted", `the SSH agent at ${path} was given up`, { cause: signal?.reason });
 }

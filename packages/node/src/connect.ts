@@ -30,26 +30,36 @@ export async function connect(options: ConnectOptions): Promise<Client<NodeProce
   const warn = options.warn ?? (() => {});
   const random = options.random ?? ((length: number) => new Uint8Array(randomBytes(length)));
 
-  const [hostKey, identities] = await Promise.all([
-    decideHostKey(options, port, warn),
-    loadIdentities({
+  // What is asked on the way (of an agent, say) must not outlive it.
+  const over = new AbortController();
+  const onAbort = (): void => over.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort);
+  if (signal?.aborted) onAbort();
+  try {
+    const [hostKey, identities] = await Promise.all([
+      decideHostKey(options, port, warn),
+      loadIdentities({
+        identities: options.identities,
+        agent: options.agent,
+        passphrase: options.passphrase,
+        random,
+        warn,
+        signal: over.signal,
+      }),
+    ]);
+    const complete: StreamConnectOptions = {
       ...options,
-      identities: options.identities,
-      agent: options.agent,
-      passphrase: options.passphrase,
+      ...hostKey,
+      user: options.user ?? userInfo().username,
+      identities,
       random,
-      warn,
-    }),
-  ]);
-  const complete: StreamConnectOptions = {
-    ...options,
-    ...hostKey,
-    user: options.user ?? userInfo().username,
-    identities,
-    random,
-  };
-  const socket = await dial({ host, port, connectTimeout, signal });
-  return connectDuplex(socketDuplex(socket), complete, (channel) => new NodeProcess(channel));
+    };
+    const socket = await dial({ host, port, connectTimeout, signal });
+    return await connectDuplex(socketDuplex(socket), complete, (channel) => new NodeProcess(channel));
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    over.abort();
+  }
 }
 
 /** Who decides about the host key, and which of the algorithms to ask for first. */

@@ -20,6 +20,8 @@ export interface IdentityOptions {
   readonly passphrase: PassphraseSource | undefined;
   readonly random: (length: number) => Uint8Array;
   readonly warn: (text: string) => void;
+  /** Says that these keys are of no use any more: what is asked of an agent, or being unlocked, is given up. */
+  readonly signal: AbortSignal;
 }
 
 /** The files whose keys are tried when none are named, as far as they exist: OpenSSH's names. */
@@ -50,7 +52,7 @@ export async function loadIdentities(options: IdentityOptions): Promise<(Private
 }
 
 /** What the agent has. One that nobody named, but the environment, may be gone. */
-async function heldByAgent({ agent, warn }: IdentityOptions): Promise<RemoteIdentity[]> {
+async function heldByAgent({ agent, warn, signal }: IdentityOptions): Promise<RemoteIdentity[]> {
   if (agent === false) return [];
   const path = typeof agent === "string" ? expandHome(agent) : process.env.SSH_AUTH_SOCK;
   if (path === undefined || path === "") {
@@ -58,9 +60,9 @@ async function heldByAgent({ agent, warn }: IdentityOptions): Promise<RemoteIden
     throw new SshError("agent-failed", "no SSH agent is there: SSH_AUTH_SOCK is not set");
   }
   try {
-    return await agentIdentities(path);
+    return await agentIdentities(path, { signal });
   } catch (error) {
-    if (agent !== undefined || !(error instanceof SshError)) throw error;
+    if (agent !== undefined || !(error instanceof SshError) || error.code === "aborted") throw error;
     warn(error.message);
     return [];
   }
@@ -116,7 +118,7 @@ async function openIdentity(
         "passphrase-needed",
         `the key is encrypted, and ${file}.pub, which would tell its public half, is missing`,
       );
-    const unlocked = await unlock(file, opened, options.passphrase);
+    const unlocked = await unlock(file, opened, options);
     if (unlocked === undefined) throw passphraseNeeded();
     return unlocked;
   } catch (cause) {
@@ -137,7 +139,7 @@ function lockedIdentity(
   file: string,
   opened: EncryptedKeyFile,
   publicKey: PublicKey,
-  { passphrase, random }: IdentityOptions,
+  options: IdentityOptions,
   named: boolean,
 ): RemoteIdentity {
   let unlocked: PrivateKey | undefined;
@@ -146,11 +148,11 @@ function lockedIdentity(
     comment: file,
     async sign(algorithm, data) {
       try {
-        unlocked ??= await unlock(file, opened, passphrase);
-        if (unlocked === undefined && passphrase === undefined && named) throw passphraseNeeded();
+        unlocked ??= await unlock(file, opened, options);
+        if (unlocked === undefined && options.passphrase === undefined && named) throw passphraseNeeded();
         if (unlocked !== undefined && !isSameKey(unlocked.publicKey, publicKey))
           throw new SshError("key-malformed", "the private key is not that of the public key beside it (.pub)");
-        return unlocked?.sign(algorithm, data, random);
+        return unlocked?.sign(algorithm, data, options.random);
       } catch (cause) {
         // A key that nobody named is one of several; the next may be the right one.
         if (!named && cause instanceof SshError && cause.code === "passphrase-wrong") return undefined;
@@ -164,13 +166,13 @@ function lockedIdentity(
 async function unlock(
   file: string,
   opened: EncryptedKeyFile,
-  source: PassphraseSource | undefined,
+  { passphrase: source, signal }: IdentityOptions,
 ): Promise<PrivateKey | undefined> {
   for (let attempt = 1; ; attempt++) {
     const passphrase = typeof source === "function" ? await source(file, attempt) : source;
     if (passphrase === undefined) return undefined;
     try {
-      return (await inSlices(opened.decrypt(passphrase))).privateKey;
+      return (await inSlices(opened.decrypt(passphrase), signal)).privateKey;
     } catch (error) {
       const again = typeof source === "function" && attempt < PASSPHRASE_ATTEMPTS;
       if (!again || !(error instanceof SshError) || !isPassphraseError(error)) throw error;

@@ -148,6 +148,22 @@ describe("an agent that misbehaves is an agent-failed", () => {
     expect(await codeOf(identity!.sign("ssh-ed25519", utf8Encode("data")))).toBe("agent-failed");
   });
 
+  test.each([
+    ["before", () => {}],
+    ["while it lists its keys", (abort: AbortController) => abort.abort()],
+  ])("is given up %s", async (_, onRequest) => {
+    const abort = new AbortController();
+    const { path, server } = await agent(() => {
+      onRequest(abort);
+      return undefined;
+    });
+    const leftOpen = await watchResources();
+    if (onRequest.length === 0) abort.abort();
+    expect(await codeOf(agentIdentities(path, { signal: abort.signal }))).toBe("aborted");
+    await server.close();
+    expect(await leftOpen()).toEqual([]);
+  });
+
   test("is not there", async () => {
     await expect(agentIdentities(join(await temporaryFolder(), "none"))).rejects.toMatchObject({
       code: "agent-failed",

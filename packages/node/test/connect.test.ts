@@ -87,6 +87,18 @@ describe("connecting", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
+  test("is aborted while the agent is silent", async () => {
+    const leftOpen = await watchResources();
+    const abort = new AbortController();
+    const path = join(await temporaryFolder(), "agent");
+    const agent = await serve((socket) => socket.on("data", () => abort.abort()), path);
+    expect(await codeOf(connect(options(22, { agent: path, signal: abort.signal })))).toBe("aborted");
+    expect(await codeOf(connect(options(22, { agent: path, signal: abort.signal })))).toBe("aborted");
+    expect(agent.sockets).toHaveLength(1);
+    await agent.close();
+    expect(await leftOpen()).toEqual([]);
+  });
+
   test("offers the host key algorithms that the host is known by first", async () => {
     const knownHosts = join(await temporaryFolder(), "known_hosts");
     let received = "";

@@ -47,6 +47,7 @@ function load(changes: Partial<IdentityOptions> = {}): Promise<(PrivateKey | Rem
     passphrase: undefined,
     random,
     warn: (text) => warnings.push(text),
+    signal: new AbortController().signal,
     ...changes,
   });
 }
@@ -203,6 +204,17 @@ describe("keys that are named", () => {
     expect(await codeOf(loading)).toBe(code);
     await expect(loading).rejects.toThrow(`${file}: `);
   });
+});
+
+test("unlocking is given up when the key is of no use any more", async () => {
+  const file = await keyFile("locked", key, { passphrase: "right" });
+  const over = new AbortController();
+  const passphrase = (): string => {
+    over.abort(new Error("the connection is over"));
+    return "right";
+  };
+  const [identity] = (await load({ identities: [file], passphrase, signal: over.signal })) as RemoteIdentity[];
+  await expect(identity!.sign("ssh-ed25519", data)).rejects.toThrow("the connection is over");
 });
 
 describe("an agent that is named", () => {
