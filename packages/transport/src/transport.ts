@@ -162,7 +162,11 @@ export class Transport implements PacketSink {
   answerHostKey(token: HostKeyToken, verdict: true | SshError): void {
     if (this.#stage.name === "closed") return;
     this.#exchange.expectToken(token, "verifying");
-    if (verdict !== true) return this.#fail(verdict);
+    if (verdict !== true) {
+      // A program without types may answer anything: nothing but true accepts (CVE-2025-26465).
+      const refused = (verdict as unknown) instanceof SshError;
+      return this.#fail(refused ? verdict : new SshError("host-key-refused", "The host key was refused"));
+    }
     this.#guarded(() => this.#exchange.acceptHostKey());
   }
 
