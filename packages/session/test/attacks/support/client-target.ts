@@ -203,3 +203,17 @@ export class ClientTarget implements Target {
     }
   }
 }
+
+/** The first key exchange, step by step, as a server takes it. */
+const FIRST_KEX: readonly ((target: ClientTarget) => unknown)[] = [
+  (target) => target.peer.identify(),
+  (target) => target.peer.init(),
+  (target) => target.peer.reply(),
+];
+
+/** A client with which the server has come so far: 1 to 3 steps. */
+export function afterSteps(count: number, options?: ClientTargetOptions): ClientTarget {
+  const target = new ClientTarget(options);
+  for (const step of FIRST_KEX.slice(0, count)) step(target);
+  return target;
+}

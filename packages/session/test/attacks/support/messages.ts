@@ -1,4 +1,5 @@
 import {
+  SSH_MSG_CHANNEL_CLOSE,
   SSH_MSG_CHANNEL_DATA,
   SSH_MSG_CHANNEL_EOF,
   SSH_MSG_CHANNEL_OPEN,
@@ -65,7 +66,7 @@ export const channelOpen = (channelType: string, senderChannel: number): Uint8Ar
 export const channelConfirmation = (recipientChannel: number): Uint8Array =>
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION.encode({
     recipientChannel,
-    senderChannel: 1000 + recipientChannel,
+    senderChannel: (1000 + recipientChannel) >>> 0,
     initialWindowSize: 2 ** 20,
     maximumPacketSize: 2 ** 15,
     data: NONE,
@@ -75,6 +76,8 @@ export const channelData = (recipientChannel: number, length: number): Uint8Arra
 export const channelAdjust = (recipientChannel: number, bytesToAdd: number): Uint8Array =>
   SSH_MSG_CHANNEL_WINDOW_ADJUST.encode({ recipientChannel, bytesToAdd });
 export const channelEof = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_EOF.encode({ recipientChannel });
+export const channelClose = (recipientChannel: number): Uint8Array =>
+  SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel });
 export const channelSuccess = (recipientChannel: number): Uint8Array =>
   SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel });
 export const channelRequest = (recipientChannel: number, requestType: string, wantReply: boolean): Uint8Array =>

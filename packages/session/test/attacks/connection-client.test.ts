@@ -1,0 +1,312 @@
+import {
+  CHANNEL_OPEN_FAILURE_REASON,
+  SSH_MSG_CHANNEL_DATA,
+  SSH_MSG_CHANNEL_EXTENDED_DATA,
+  SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
+  SSH_MSG_CHANNEL_OPEN_FAILURE,
+  SSH_MSG_CHANNEL_WINDOW_ADJUST,
+  SSH_MSG_REQUEST_FAILURE,
+  SSH_MSG_REQUEST_SUCCESS,
+} from "@nacre/wire";
+import { expect, test } from "vitest";
+import { ClientTarget } from "./support/client-target.ts";
+import * as message from "./support/messages.ts";
+
+const usage = expect.objectContaining({ code: "usage" });
+const SUCCESS = SSH_MSG_REQUEST_SUCCESS.encode({ data: new Uint8Array(0) });
+const FAILURE = SSH_MSG_REQUEST_FAILURE.encode({});
+
+/** A client that is logged in and has a channel, whose application reads nothing. */
+function unread(limits: { readonly initialWindow?: number; readonly maximumPacketSize?: number } = {}): ClientTarget {
+  const target = new ClientTarget({ client: { limits }, onEvent: ({ type }) => type === "data" }).login();
+  target.openChannel();
+  return target;
+}
+
+const received = (target: ClientTarget, stream: "stdout" | "stderr"): number =>
+  target
+    .eventsOf("data")
+    .filter((event) => event.stream === stream)
+    .reduce((sum, { data }) => sum + data.length, 0);
+
+/** What the client has given back, in bytes. */
+const credit = (target: ClientTarget): number =>
+  target.peer.received
+    .filter((payload) => payload[0] === SSH_MSG_CHANNEL_WINDOW_ADJUST.number)
+    .reduce((sum, payload) => sum + SSH_MSG_CHANNEL_WINDOW_ADJUST.decode(payload).bytesToAdd, 0);
+
+test("window · client", () => {
+  const overflow = new ClientTarget().login();
+  overflow.openChannel({ initialWindowSize: 0 });
+  overflow.peer.send(message.channelAdjust(0, 2 ** 32 - 1));
+  overflow.expectAlive();
+  overflow.peer.send(message.channelAdjust(0, 2 ** 32 - 1));
+  overflow.expectClosed("window-overflow");
+  const byOne = new ClientTarget().login();
+  byOne.openChannel({ initialWindowSize: 2 ** 32 - 1 });
+  byOne.peer.send(message.channelAdjust(0, 0));
+  byOne.expectAlive().peer.send(message.channelAdjust(0, 1));
+  byOne.expectClosed("window-overflow");
+
+  // A reader that never reads: the window is all that is ever held, and one byte more is fatal.
+  const initialWindow = 100_000;
+  for (const over of [0, 1]) {
+    const target = unread({ initialWindow });
+    for (let i = 0; i < 10; i++) target.peer.send(message.channelData(0, 10_000));
+    expect(received(target, "stdout")).toBe(initialWindow);
+    expect(credit(target)).toBe(0);
+    target.peer.send(message.channelData(0, over));
+    if (over === 0) target.expectAlive();
+    else target.expectClosed("window-exceeded");
+    expect(received(target, "stdout")).toBe(initialWindow);
+  }
+  // It goes back on consumption, and no faster; what was not delivered cannot be consumed.
+  const slow = unread({ initialWindow });
+  for (let i = 0; i < 10; i++) slow.peer.send(message.channelData(0, 10_000));
+  slow.session.connection.consumed(0, 60_000);
+  slow.turn();
+  expect(credit(slow)).toBe(60_000);
+  expect(() => slow.session.connection.consumed(0, 40_001)).toThrow(usage);
+  slow.peer.send(...Array.from({ length: 6 }, () => message.channelData(0, 10_000)));
+  slow.expectAlive().peer.send(message.channelData(0, 1));
+  slow.expectClosed("window-exceeded");
+});
+
+test("packet size · client", () => {
+  const zero = new ClientTarget().login();
+  zero.openChannel({ maximumPacketSize: 0 });
+  zero.expectClosed("malformed-message");
+  expect(zero.eventsOf("channel-opened")).toEqual([]);
+
+  for (const maximumPacketSize of [1, 100, 2 ** 32 - 1]) {
+    const target = new ClientTarget().login();
+    const channel = target.openChannel({ maximumPacketSize, initialWindowSize: 2 ** 32 - 1 });
+    // Small messages cost more than their bytes, and only so much may wait to be sent.
+    const length = maximumPacketSize === 1 ? 10_000 : 100_000;
+    expect(target.session.connection.write(channel, new Uint8Array(length))).toBe(length);
+    target.turn();
+    const sizes = target.peer.received
+      .filter((payload) => payload[0] === SSH_MSG_CHANNEL_DATA.number)
+      .map((payload) => SSH_MSG_CHANNEL_DATA.decode(payload).data.length);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(length);
+    expect(Math.max(...sizes)).toBe(Math.min(maximumPacketSize, 32 * 1024));
+  }
+
+  for (const length of [1000, 1001]) {
+    const plain = unread({ maximumPacketSize: 1000 });
+    plain.peer.send(message.channelData(0, length));
+    const extended = unread({ maximumPacketSize: 1000 });
+    extended.peer.send(extendedData(0, 1, length));
+    for (const target of [plain, extended])
+      if (length === 1000) target.expectAlive();
+      else target.expectClosed("packet-length");
+    expect(received(plain, "stdout")).toBe(length === 1000 ? 1000 : 0);
+    expect(received(extended, "stderr")).toBe(length === 1000 ? 1000 : 0);
+  }
+});
+
+test("extended data · client", () => {
+  // Of an unknown type: dropped, and its credit returned, so that it cannot starve what is read.
+  const initialWindow = 64 * 1024;
+  const target = unread({ initialWindow });
+  for (let i = 0; i < 100; i++) target.peer.send(extendedData(0, [0, 2, 3, 2 ** 32 - 1][i % 4]!, 16 * 1024));
+  expect(target.eventsOf("data")).toEqual([]);
+  expect(credit(target)).toBeGreaterThan(99 * 16 * 1024 - initialWindow);
+  target.peer.send(message.channelData(0, 1000));
+  expect(received(target, "stdout")).toBe(1000);
+  target.expectAlive();
+
+  // Standard error that nobody wants stalls nothing, and nothing of it is held.
+  const discarding = unread({ initialWindow });
+  discarding.session.connection.discard(0, "stderr");
+  for (let i = 0; i < 100; i++) discarding.peer.send(extendedData(0, 1, 16 * 1024));
+  expect(received(discarding, "stderr")).toBe(0);
+  discarding.peer.send(message.channelData(0, 1000));
+  expect(received(discarding, "stdout")).toBe(1000);
+  discarding.expectAlive();
+
+  // One that is wanted and not read takes of the window, which it cannot exceed.
+  const held = unread({ initialWindow });
+  for (let i = 0; i < 4; i++) held.peer.send(extendedData(0, 1, 16 * 1024));
+  expect(received(held, "stderr")).toBe(initialWindow);
+  held.expectAlive().peer.send(extendedData(0, 1, 1));
+  held.expectClosed("window-exceeded");
+});
+
+test("unasked replies · client", () => {
+  for (const payload of [SUCCESS, FAILURE, message.channelSuccess(0), Uint8Array.of(100, 0, 0, 0, 0)]) {
+    const target = unread();
+    target.peer.send(payload);
+    target.expectClosed("unexpected-message");
+    expect([...target.eventsOf("global-reply"), ...target.eventsOf("request-reply")]).toEqual([]);
+  }
+  // Of two requests on two channels each gets its own answer; a third answer is nobody's.
+  const target = unread();
+  const other = target.openChannel();
+  const { connection } = target.session;
+  const requests = [0, other].map((channel) =>
+    connection.request(channel, "shell", new Uint8Array(0), { wantReply: true }),
+  );
+  const global = connection.globalRequest("x", new Uint8Array(0), { wantReply: true });
+  target.turn().peer.send(message.channelSuccess(other));
+  expect(target.eventsOf("request-reply").map(({ request }) => request)).toEqual([requests[1]]);
+  target.peer.send(FAILURE);
+  expect(target.eventsOf("global-reply")).toMatchObject([{ request: global, success: false }]);
+  target.expectAlive().peer.send(message.channelSuccess(other));
+  target.expectClosed("unexpected-message");
+  expect(target.eventsOf("request-reply")).toHaveLength(1);
+
+  // The keepalives of the session are requests like others, and are not mixed up with them.
+  const quiet = unread();
+  quiet.advance(60_000);
+  const asked = quiet.session.connection.globalRequest("mine", new Uint8Array(0), { wantReply: true });
+  quiet.turn().peer.send(FAILURE, SUCCESS);
+  expect(quiet.eventsOf("global-reply")).toMatchObject([{ request: asked, success: true }]);
+  quiet.peer.send(SUCCESS);
+  quiet.expectClosed("unexpected-message");
+});
+
+/** Every message that names a channel. */
+const to = (channel: number): readonly Uint8Array[] => [
+  message.channelData(channel, 1),
+  extendedData(channel, 1, 1),
+  message.channelEof(channel),
+  message.channelClose(channel),
+  message.channelRequest(channel, "exit-status", false),
+  message.channelSuccess(channel),
+  message.channelConfirmation(channel),
+  openFailure(channel),
+];
+
+test("channel numbers · client", () => {
+  // A number that never was.
+  for (const number of [1, 7, 2 ** 31, 2 ** 32 - 1])
+    for (const payload of [...to(number), message.channelAdjust(number, 1)]) {
+      const target = unread();
+      const { length } = target.events;
+      target.peer.send(payload);
+      target.expectClosed("channel-unknown");
+      expect(target.events).toHaveLength(length + 1);
+    }
+  // One whose channel is closed both ways.
+  for (const payload of to(0)) {
+    const target = unread();
+    target.peer.send(message.channelClose(0));
+    expect(target.eventsOf("channel-closed")).toHaveLength(1);
+    const { length } = target.events;
+    target.peer.send(payload);
+    target.expectClosed("channel-unknown");
+    expect(target.events).toHaveLength(length + 1);
+  }
+  // One that is being opened, and one that is open already.
+  for (const payload of to(1).slice(0, 6)) {
+    const target = unread();
+    target.session.connection.openChannel("session");
+    target.turn().peer.send(payload);
+    target.expectClosed("channel-unknown");
+  }
+  for (const payload of [message.channelConfirmation(0), openFailure(0)]) {
+    const target = unread();
+    target.peer.send(payload);
+    target.expectClosed("unexpected-message");
+  }
+  // After its end nothing more, and after our close nothing reaches the application.
+  const ended = unread();
+  ended.peer.send(message.channelEof(0), message.channelData(0, 1));
+  ended.expectClosed("unexpected-message");
+  expect(ended.eventsOf("data")).toEqual([]);
+  const closing = unread();
+  closing.session.connection.close(0);
+  closing.turn().peer.send(message.channelData(0, 1), message.channelRequest(0, "exit-status", false));
+  closing.expectAlive();
+  expect([...closing.eventsOf("data"), ...closing.eventsOf("exit-status")]).toEqual([]);
+  // A number that is used again is the new channel's: what was under way for the old one has come before its CLOSE.
+  const reused = unread();
+  reused.peer.send(message.channelData(0, 5), message.channelClose(0));
+  expect(reused.openChannel()).toBe(0);
+  reused.peer.send(message.channelData(0, 7));
+  expect(reused.eventsOf("data").map(({ data }) => data.length)).toEqual([5, 7]);
+  expect(() => reused.session.connection.consumed(0, 8)).toThrow(usage);
+});
+
+test("channel count · client", () => {
+  // What a server opens unasked leaves nothing behind.
+  const refusing = new ClientTarget().login();
+  for (let i = 0; i < 10_000; i++) refusing.peer.send(message.channelOpen("session", i));
+  expect(refusing.session.connection.channelCount).toBe(0);
+  expect(refusing.sent.filter((number) => number === SSH_MSG_CHANNEL_OPEN_FAILURE.number)).toHaveLength(10_000);
+  refusing.expectAlive();
+
+  // What we do allow, too, has an end: those that wait for a decision, and those that are open.
+  const allowing = new ClientTarget({ client: { limits: { maxChannels: 100 } } }).login();
+  allowing.session.connection.allow("forwarded-tcpip");
+  for (let i = 0; i < 1000; i++) allowing.peer.send(message.channelOpen("forwarded-tcpip", i));
+  expect(allowing.eventsOf("open-request")).toHaveLength(32);
+  for (let i = 0; i < 1000; i++) {
+    const asks = allowing.eventsOf("open-request");
+    if (i >= asks.length) break;
+    allowing.session.connection.answerOpen(asks[i]!.token, true);
+    allowing.turn().peer.send(message.channelOpen("forwarded-tcpip", 1000 + i));
+  }
+  expect(allowing.session.connection.channelCount).toBe(100);
+  expect(() => allowing.session.connection.openChannel("session")).toThrow(
+    expect.objectContaining({ code: "channel-limit" }),
+  );
+  const { RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
+  const reasons = allowing.peer.received
+    .filter((payload) => payload[0] === SSH_MSG_CHANNEL_OPEN_FAILURE.number)
+    .map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode);
+  expect(new Set(reasons)).toEqual(new Set([RESOURCE_SHORTAGE]));
+  allowing.expectAlive();
+
+  // Our own opens that are refused give their numbers back.
+  const refused = new ClientTarget().login();
+  for (let i = 0; i < 1000; i++) {
+    expect(refused.session.connection.openChannel("session")).toBe(0);
+    refused.turn().peer.send(openFailure(0));
+  }
+  expect(refused.session.connection.channelCount).toBe(0);
+  refused.expectAlive();
+});
+
+test("unsolicited opens · client", () => {
+  const { ADMINISTRATIVELY_PROHIBITED, UNKNOWN_CHANNEL_TYPE } = CHANNEL_OPEN_FAILURE_REASON;
+  const types = {
+    "forwarded-tcpip": ADMINISTRATIVELY_PROHIBITED,
+    "forwarded-streamlocal@openssh.com": ADMINISTRATIVELY_PROHIBITED,
+    x11: ADMINISTRATIVELY_PROHIBITED,
+    "auth-agent@openssh.com": ADMINISTRATIVELY_PROHIBITED,
+    "auth-agent": UNKNOWN_CHANNEL_TYPE,
+    session: ADMINISTRATIVELY_PROHIBITED,
+    "direct-tcpip": ADMINISTRATIVELY_PROHIBITED,
+    "tun@openssh.com": ADMINISTRATIVELY_PROHIBITED,
+    "shell-for-everybody": UNKNOWN_CHANNEL_TYPE,
+  };
+  for (const allowed of [undefined, "forwarded-tcpip"]) {
+    const target = new ClientTarget().login();
+    if (allowed !== undefined) target.session.connection.allow(allowed);
+    let number = 0;
+    for (const [type, reasonCode] of Object.entries(types)) {
+      target.peer.send(message.channelOpen(type, number++));
+      if (type === allowed) continue;
+      const refusal = SSH_MSG_CHANNEL_OPEN_FAILURE.decode(target.peer.received.at(-1)!);
+      expect(refusal).toMatchObject({ recipientChannel: number - 1, reasonCode });
+    }
+    // That very thing is asked about, and only as long as we want it.
+    expect(target.eventsOf("open-request").map(({ channelType }) => channelType)).toEqual(allowed ? [allowed] : []);
+    if (allowed !== undefined) target.session.connection.disallow(allowed);
+    target.peer.send(message.channelOpen("forwarded-tcpip", 99));
+    expect(target.eventsOf("open-request")).toHaveLength(allowed ? 1 : 0);
+    expect(target.sent).not.toContain(SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number);
+    expect(target.session.connection.channelCount).toBe(0);
+    target.expectAlive();
+  }
+});
+
+function extendedData(recipientChannel: number, dataTypeCode: number, length: number): Uint8Array {
+  return SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel, dataTypeCode, data: new Uint8Array(length) });
+}
+
+function openFailure(recipientChannel: number): Uint8Array {
+  return SSH_MSG_CHANNEL_OPEN_FAILURE.encode({ recipientChannel, reasonCode: 2, description: "no", languageTag: "" });
+}

@@ -1,0 +1,362 @@
+import { createHash } from "node:crypto";
+import { ecdsaNistp256, ecdsaPrivateKey, type PrivateKey, privateKeyFromFields } from "@nacre/keys";
+import {
+  bigIntToBytes,
+  bytesToBigInt,
+  concatBytes,
+  SSH_MSG_DISCONNECT,
+  SSH_MSG_USERAUTH_PK_OK,
+  SSH_MSG_USERAUTH_REQUEST,
+  userauthPublickey,
+  userauthSignedData,
+  Writer,
+} from "@nacre/wire";
+import { expect, test } from "vitest";
+import { openPrivateKey } from "../../../keyfiles/src/index.ts";
+import {
+  bodyOf,
+  finish,
+  keyOf,
+  PASSPHRASE,
+  pem,
+  expectError as refuses,
+  textOf,
+} from "../../../keyfiles/test/support.ts";
+import { ecdsaScalars, keyVector, readVectors, rsaFields, signatureBlob } from "../../../keys/test/support.ts";
+import { seededRandom } from "../../../transport/test/support/random.ts";
+import { ClientTarget } from "./support/client-target.ts";
+import * as message from "./support/messages.ts";
+
+const GOODBYE = SSH_MSG_DISCONNECT.number;
+const random = seededRandom(90);
+const keyNamed = (name: string): PrivateKey => privateKeyFromFields(keyVector(name).fields);
+const rsa = keyNamed("rsa-2048");
+const ecdsa = keyNamed("ecdsa-256");
+
+/** A signature blob of any name and any content. */
+const signature = (name: string, blob: Uint8Array): Uint8Array => new Writer().string(name).string(blob).finish();
+
+/** A client whose server has a host key of that kind and is about to prove it. */
+function facing(hostKey: PrivateKey, hostKeyAlgorithm?: string): ClientTarget {
+  const target = new ClientTarget({ peer: { hostKey, ...(hostKeyAlgorithm && { hostKeyAlgorithm }) } });
+  target.peer.identify().init();
+  return target;
+}
+
+/** The exchange came to nothing, before anybody was asked about the key, and nothing but the goodbye left. */
+function expectRefused(target: ClientTarget, code: "kex-failed" | "bad-signature"): void {
+  target.expectClosed(code);
+  expect(target.eventsOf("verify-host-key")).toEqual([]);
+  expect(target.sent).toEqual([20, 30, GOODBYE]);
+}
+
+const ecdsaBlob = (...parts: (string | Uint8Array)[]): Uint8Array => {
+  const writer = new Writer();
+  for (const part of parts) writer.string(part);
+  return writer.finish();
+};
+
+test("ECDSA · client", () => {
+  const name = ecdsaNistp256.name;
+  const p384 = keyNamed("ecdsa-384");
+  const { fields } = ecdsa;
+  if (fields.format !== "ecdsa") throw new Error("ecdsa-256 is an ECDSA key");
+  const { publicPoint } = fields;
+  const offCurve = publicPoint.slice();
+  offCurve[40]! ^= 1;
+  const compressed = Uint8Array.of(2 + (publicPoint[64]! & 1), ...publicPoint.subarray(1, 33));
+  const p384Point = p384.fields.format === "ecdsa" ? p384.fields.publicPoint : publicPoint;
+  const blobs = [
+    p384.publicKey.blob,
+    ecdsaBlob(name, "nistp384", p384Point),
+    ecdsaBlob(name, "nistp256", p384Point),
+    ecdsaBlob(name, "nistp384", publicPoint),
+    ecdsaBlob("ecdsa-sha2-nistp384", "nistp256", publicPoint),
+    ecdsaBlob(name, "nistp256", offCurve),
+    ecdsaBlob(name, "nistp256", compressed),
+    ecdsaBlob(name, "nistp256", Uint8Array.of(0)),
+    ecdsaBlob(name, "nistp256", new Uint8Array(0)),
+    ecdsaBlob(name, "nistp256", new Uint8Array(65).fill(4, 0, 1)),
+    ecdsaBlob(name, "nistp256", publicPoint, "more"),
+  ];
+  for (const hostKey of blobs) {
+    const target = facing(ecdsa);
+    const signed = (key: PrivateKey, hash: Uint8Array): Uint8Array =>
+      key.sign(key.publicKey.algorithms[0]!.name, hash, random);
+    target.peer.reply({ hostKey, sign: (hash) => signed(hostKey === p384.publicKey.blob ? p384 : ecdsa, hash) });
+    expectRefused(target, "kex-failed");
+  }
+
+  // A high s is as good as a low one, and an s or r outside of 1…n−1 is not.
+  const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+  const written = (r: bigint, s: bigint): Uint8Array => signature(name, new Writer().mpint(r).mpint(s).finish());
+  for (const high of [true, false]) {
+    const target = facing(ecdsa);
+    target.peer.reply({
+      sign: (hash) => {
+        const { r, s } = ecdsaScalars(ecdsa.sign(name, hash, random));
+        return written(r, s > ORDER / 2n === high ? s : ORDER - s);
+      },
+    });
+    expect(target.error?.message).toBeUndefined();
+    expect(target.eventsOf("verify-host-key")).toHaveLength(1);
+  }
+  const change: readonly ((r: bigint, s: bigint) => Uint8Array)[] = [
+    (r, s) => written(r, s + ORDER),
+    (r, s) => written(r + ORDER, s),
+    (r) => written(r, 0n),
+    (_, s) => written(0n, s),
+    (r) => written(r, ORDER),
+    (r, s) => written(-r, s),
+    (r, s) => signature(name, concatBytes(new Writer().mpint(r).mpint(s).finish(), Uint8Array.of(0))),
+    (r, s) => signature("ecdsa-sha2-nistp384", new Writer().mpint(r).mpint(s).finish()),
+  ];
+  for (const make of change) {
+    const target = facing(ecdsa);
+    target.peer.reply({
+      sign: (hash) => {
+        const { r, s } = ecdsaScalars(ecdsa.sign(name, hash, random));
+        return make(r, s);
+      },
+    });
+    expectRefused(target, "bad-signature");
+  }
+});
+
+const rsaBlob = (exponent: bigint, modulus: bigint): Uint8Array =>
+  new Writer().string("ssh-rsa").mpint(exponent).mpint(modulus).finish();
+const oddNumber = (count: number): bigint => (1n << BigInt(count - 1)) | 1n;
+
+test("RSA · client", () => {
+  const { n, d } = rsaFields("rsa-2048");
+  const blobs = [
+    new Writer().string("ssh-rsa").mpint(65537n).string(new Uint8Array(125_001).fill(0x7f)).finish(),
+    rsaBlob(65537n, oddNumber(16385)),
+    rsaBlob(65537n, oddNumber(2047)),
+    keyVector("rsa-1024").blob,
+    rsaBlob(1n, n),
+    rsaBlob(2n, n),
+    rsaBlob(-3n, n),
+    rsaBlob(0n, n),
+    rsaBlob(65536n, n),
+    rsaBlob(oddNumber(16384), n),
+    rsaBlob(65537n, n + 1n),
+    rsaBlob(65537n, -n),
+    concatBytes(rsaBlob(65537n, n), Uint8Array.of(0)),
+  ];
+  for (const hostKey of blobs) {
+    const target = facing(rsa, "rsa-sha2-512");
+    // With an exponent of 1 a signature is the padded message itself: anybody can write it.
+    target.peer.reply({ hostKey, sign: (hash) => signature("rsa-sha2-512", padded(hash, 205)) });
+    expectRefused(target, "kex-failed");
+  }
+
+  // A padding that is too short, with anything behind the hash, as a verifier that parses would take; other forms; too long.
+  const raise = (message: Uint8Array): Uint8Array => bigIntToBytes(power(bytesToBigInt(message), d, n), 256);
+  const forgeries: readonly ((hash: Uint8Array) => Uint8Array)[] = [
+    (hash) => raise(concatBytes(padded(hash, 8), new Uint8Array(256 - padded(hash, 8).length).fill(0x5a))),
+    (hash) => raise(concatBytes(padded(hash, 0), new Uint8Array(256 - padded(hash, 0).length))),
+    // Type 2, another byte of padding, no parameters.
+    (hash) => raise(changed(padded(hash, 170), 1, 2)),
+    (hash) => raise(changed(padded(hash, 170), 100, 0xfe)),
+    (hash) => concatBytes(raise(padded(hash, 170)), Uint8Array.of(0)),
+    (hash) => bigIntToBytes(bytesToBigInt(raise(padded(hash, 170))) + n, 257),
+  ];
+  for (const forge of forgeries) {
+    const target = facing(rsa, "rsa-sha2-512");
+    target.peer.reply({ sign: (hash) => signature("rsa-sha2-512", forge(hash)) });
+    expectRefused(target, "bad-signature");
+  }
+  const honest = facing(rsa, "rsa-sha2-512");
+  honest.peer.reply({ sign: (hash) => signature("rsa-sha2-512", raise(padded(hash, 170))) });
+  expect(honest.eventsOf("verify-host-key")).toHaveLength(1);
+  // RSA with SHA-1 is not even offered.
+  const offered = new Set(
+    honest.peer
+      .last(20)
+      .join()
+      .match(new RegExp(bytesOf("ssh-rsa"), "g")),
+  );
+  expect(offered.size).toBe(0);
+
+  // What the client's own key works on is blinded: random bytes are taken, and the signature is the same all the same.
+  const signatures = [1, 2].map((seed) => {
+    let asked = 0;
+    const source = seededRandom(seed);
+    const made = rsa.sign("rsa-sha2-256", Uint8Array.of(1), (length) => {
+      asked += length;
+      return source(length);
+    });
+    expect(asked).toBeGreaterThanOrEqual(256);
+    return made;
+  });
+  expect(signatures[0]).toEqual(signatures[1]);
+});
+
+test("signature algorithm · client", () => {
+  // Host key: what was agreed and nothing else, in name and in fact.
+  for (const agreed of ["rsa-sha2-256", "rsa-sha2-512"]) {
+    const other = agreed === "rsa-sha2-256" ? "rsa-sha2-512" : "rsa-sha2-256";
+    const forgeries: readonly ((hash: Uint8Array) => Uint8Array)[] = [
+      (hash) => rsa.sign(other, hash, random),
+      (hash) => signature(agreed, signatureBlob(rsa.sign(other, hash, random))),
+      ...[other, "ssh-rsa", "", `${agreed}@openssh.com`].map(
+        (name) => (hash: Uint8Array) => signature(name, signatureBlob(rsa.sign(agreed, hash, random))),
+      ),
+    ];
+    for (const sign of forgeries) {
+      const target = facing(rsa, agreed);
+      target.peer.reply({ sign });
+      expectRefused(target, "bad-signature");
+    }
+    const honest = facing(rsa, agreed);
+    honest.peer.reply();
+    expect(honest.eventsOf("verify-host-key")[0]?.algorithm).toBe(agreed);
+  }
+  // A key of another kind than was agreed, well signed.
+  const kind = facing(rsa, "rsa-sha2-512");
+  kind.peer.reply({ hostKey: ecdsa.publicKey.blob, sign: (hash) => ecdsa.sign(ecdsaNistp256.name, hash, random) });
+  expectRefused(kind, "kex-failed");
+
+  // Login: the server answers for the key and algorithm that it was asked about …
+  const identities = [{ publicKey: rsa.publicKey }];
+  const asking = (): ClientTarget => new ClientTarget({ client: { identities } }).service();
+  const { blob: publicKey } = rsa.publicKey;
+  for (const answer of [
+    { algorithm: "ssh-rsa", publicKey },
+    { algorithm: "rsa-sha2-256", publicKey },
+    { algorithm: "rsa-sha2-512", publicKey: keyVector("rsa-2048-other").blob },
+  ]) {
+    const target = asking();
+    target.peer.send(SSH_MSG_USERAUTH_PK_OK.encode(answer));
+    target.expectClosed("unexpected-message");
+    expect(signedRequests(target)).toEqual([]);
+  }
+  // … and whatever the signer makes, nothing leaves but what was requested.
+  for (const name of ["ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"]) {
+    const target = asking();
+    target.peer.send(SSH_MSG_USERAUTH_PK_OK.encode({ algorithm: "rsa-sha2-512", publicKey }));
+    const ask = target.eventsOf("sign")[0]!;
+    target.session.auth.answerSignature(
+      ask.token,
+      signature(name, signatureBlob(rsa.sign(ask.algorithm, ask.data, random))),
+    );
+    target.turn();
+    expect(signedRequests(target)).toEqual(name === "rsa-sha2-512" ? ["rsa-sha2-512"] : []);
+    if (name === "rsa-sha2-512") continue;
+    target.peer.send(message.authFailure("publickey"));
+    target.expectClosed("auth-failed");
+    expect(signedRequests(target)).toEqual([]);
+  }
+});
+
+test("nonce bias (CVE-2024-31497) · client", () => {
+  const vectors = readVectors("keys-rfc.json") as {
+    readonly ecdsa: readonly {
+      readonly curve: "nistp256" | "nistp384" | "nistp521";
+      readonly d: string;
+      readonly signatures: readonly { readonly message: string; readonly r: string; readonly s: string }[];
+    }[];
+  };
+  let count = 0;
+  for (const { curve, d, signatures } of vectors.ecdsa)
+    for (const { message, r, s } of signatures) {
+      const key = ecdsaPrivateKey(curve, BigInt(`0x${d}`));
+      const made = key.sign(`ecdsa-sha2-${curve}`, new TextEncoder().encode(message), random);
+      expect(ecdsaScalars(made)).toEqual({ r: BigInt(`0x${r}`), s: BigInt(`0x${s}`) });
+      count++;
+    }
+  expect(count).toBe(6);
+
+  // The signature that a login really sends is the same function of key and data, whatever the session's random source.
+  const key = keyNamed("ecdsa-521");
+  const seen = new Set<bigint>();
+  for (const seed of [1, 2, 3]) {
+    const identities = [{ publicKey: key.publicKey, privateKey: key }];
+    const target = new ClientTarget({ client: { identities, random: seededRandom(seed) } }).handshake();
+    const request = SSH_MSG_USERAUTH_REQUEST.decode(target.peer.last(50));
+    const { algorithm, publicKey, signature } = userauthPublickey.decode(request.methodData);
+    const data = userauthSignedData(target.peer.sessionId, request, { algorithm, publicKey });
+    expect(signature).toEqual(key.sign(algorithm, data, seededRandom(1000 + seed)));
+    seen.add(ecdsaScalars(signature!).r);
+  }
+  expect(seen.size).toBe(3);
+});
+
+test("encrypted private keys · client", () => {
+  const text = textOf("cipher-aes256-ctr");
+  const body = bodyOf(text);
+  // Behind the magic, the names of cipher and KDF, and the salt stands the number of rounds.
+  const at = 15 + (4 + 10) + (4 + 6) + 4 + (4 + 16);
+  const withRounds = (rounds: number): string => {
+    const copy = body.slice();
+    new DataView(copy.buffer, copy.byteOffset).setUint32(at, rounds);
+    return pem("OPENSSH PRIVATE KEY", copy);
+  };
+  expect(new DataView(body.buffer, body.byteOffset).getUint32(at)).toBe(2);
+  for (const rounds of [2 ** 32 - 1, 2 ** 31, 1025])
+    refuses("key-unsupported", () => openPrivateKey(withRounds(rounds)));
+  refuses("file-malformed", () => openPrivateKey(withRounds(0)));
+  expect(openPrivateKey(withRounds(1024)).encrypted).toBe(true);
+
+  refuses("file-malformed", () => openPrivateKey("x".repeat(2 ** 20 + 1)));
+  refuses("file-malformed", () => openPrivateKey(new Uint8Array(2 ** 20 + 1)));
+
+  // The check integers tell a wrong passphrase, before anything of the rest is believed.
+  const open = (passphrase: string): PrivateKey => {
+    const file = openPrivateKey(text);
+    if (!file.encrypted) throw new Error("the file is encrypted");
+    return finish(file.decrypt(passphrase)).privateKey;
+  };
+  refuses("passphrase-wrong", () => open(`${PASSPHRASE}x`));
+  expect(open(PASSPHRASE).publicKey.blob).toHaveLength(51);
+  const plain = bodyOf(textOf("ed25519-plain"));
+  const { blob } = keyOf("ed25519-plain").publicKey;
+  // Behind the magic, "none" twice, empty options, one key: its blob, then the private section, which begins with the two.
+  const check = 15 + 8 + 8 + 4 + 4 + 4 + blob.length + 4;
+  for (let i = 0; i < 8; i++) {
+    const copy = plain.slice();
+    copy[check + i]! ^= 1;
+    refuses("file-malformed", () => openPrivateKey(pem("OPENSSH PRIVATE KEY", copy)));
+  }
+});
+
+/** The algorithms of the login requests that carry a signature. */
+function signedRequests(target: ClientTarget): string[] {
+  return target.peer.received
+    .filter((payload) => payload[0] === SSH_MSG_USERAUTH_REQUEST.number)
+    .map((payload) => SSH_MSG_USERAUTH_REQUEST.decode(payload))
+    .filter(({ methodName }) => methodName === "publickey")
+    .map(({ methodData }) => userauthPublickey.decode(methodData))
+    .filter((request) => request.signature !== undefined)
+    .map(({ algorithm }) => algorithm);
+}
+
+/** EMSA-PKCS1-v1_5 with SHA-512 (RFC 8017 §9.2) and as many bytes of padding as one likes. */
+function padded(data: Uint8Array, length: number): Uint8Array {
+  const info = Uint8Array.of(0x30, 0x51, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3, 5, 0, 4, 64);
+  return concatBytes(
+    Uint8Array.of(0, 1),
+    new Uint8Array(length).fill(0xff),
+    Uint8Array.of(0),
+    info,
+    new Uint8Array(createHash("sha512").update(data).digest()),
+  );
+}
+
+function changed(bytes: Uint8Array, at: number, value: number): Uint8Array {
+  const copy = bytes.slice();
+  copy[at] = value;
+  return copy;
+}
+
+function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
+  let result = 1n;
+  for (let bit = exponent, square = base % modulus; bit > 0n; bit >>= 1n, square = (square * square) % modulus)
+    if (bit & 1n) result = (result * square) % modulus;
+  return result;
+}
+
+function bytesOf(text: string): string {
+  return new TextEncoder().encode(text).join();
+}
