@@ -81,14 +81,15 @@ describe("spawn", () => {
     ["aes128-ctr", "hmac-sha2-512-etm@openssh.com"],
     ["aes256-gcm@openssh.com", undefined],
     ["chacha20-poly1305@openssh.com", undefined],
-  ] as const)("64 MiB up and down, each alone: %s %s", async ([cipher, mac]) => {
+  ] as const)("16 MiB up and down, each alone: %s %s", async ([cipher, mac]) => {
+    const part = big.subarray(0, 16 * MIB);
     await using client = await server.connect(only(cipher, mac));
     expect(client.info.negotiated.clientToServer.cipher.name).toBe(cipher);
-    const down = await client.spawn(`cat ${bigFile}`);
-    expect(await digestOf(down.stdout)).toEqual(bigDigest);
+    const down = await client.spawn(`head -c ${part.length} ${bigFile}`);
+    expect(await digestOf(down.stdout)).toEqual({ sha256: sha256(part), length: part.length });
     const up = await client.spawn("sha256sum");
-    await writeAll(up.stdin, big);
-    expect((await up.stdout.toArray()).join("")).toBe(digestLine(big));
+    await writeAll(up.stdin, part);
+    expect((await up.stdout.toArray()).join("")).toBe(digestLine(part));
   });
 
   // Packets of every length there is, so that each alignment and each padding is met.

@@ -90,16 +90,16 @@ describe("the servers' logs agree", () => {
   let lines: readonly string[] = [];
   const count = (pattern: RegExp): number => lines.filter((line) => pattern.test(line)).length;
   beforeAll(async () => {
-    lines = `${await server.sshd.log()}\n${await older.sshd.log()}`.split("\n");
+    lines = `${await server.sshd.log()}\n${await older.sshd.log()}`.split(/\r?\n/);
   });
 
   test.for(encryptions)("$cipher $mac in both directions, 36 times", ({ cipher, mac }) => {
     for (const way of ["client->server", "server->client"])
-      expect(count(new RegExp(`kex: ${way} cipher: ${cipher} MAC: ${mac ?? "<implicit>"} `))).toBe(36);
+      expect(count(new RegExp(`kex: ${way} cipher: ${cipher} MAC: ${mac ?? "<implicit>"} compression: none`))).toBe(36);
   });
 
   test.for(SIGNATURES)("host key $algorithm, 90 times", ({ algorithm }) => {
-    expect(count(new RegExp(`kex: host key algorithm: ${algorithm}(\\s|$)`))).toBe(90);
+    expect(count(new RegExp(`kex: host key algorithm: ${algorithm}( \\[preauth\\])?$`))).toBe(90);
   });
 
   test("every login was by its key", () => {

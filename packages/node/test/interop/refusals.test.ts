@@ -9,16 +9,18 @@ import { failure, useServer, within } from "./support/server.ts";
 const PROMPTLY = 5000;
 type Algorithms = NonNullable<ConnectOptions["algorithms"]>;
 
-/** The default algorithms of these names only. */
+/** The default algorithms, of the lists named here those of these names only. */
 function offering(lists: Partial<Record<keyof Algorithms, readonly string[]>>): Algorithms {
-  const pick = <T extends { readonly name: string }>(all: readonly T[], names: readonly string[] | undefined): T[] =>
-    all.filter(({ name }) => names === undefined || names.includes(name));
   return {
     kex: pick(defaultAlgorithms.kex, lists.kex),
     hostKeys: pick(defaultAlgorithms.hostKeys, lists.hostKeys),
     ciphers: pick(defaultAlgorithms.ciphers, lists.ciphers),
     macs: pick(defaultAlgorithms.macs, lists.macs),
   };
+}
+
+function pick<T extends { readonly name: string }>(all: readonly T[], names: readonly string[] | undefined): T[] {
+  return all.filter(({ name }) => names === undefined || names.includes(name));
 }
 
 describe("nothing in common: the error names the list and both offers", () => {
@@ -142,17 +144,11 @@ async function withTcpServer(onSocket: (socket: Socket) => void, work: (port: nu
   }
 }
 
-describe("a port where no SSH server is", () => {
-  const options = (port: number, changes: Partial<ConnectOptions> = {}): ConnectOptions => ({
-    host: "127.0.0.1",
-    port,
-    user: "alice",
-    identities: [],
-    agent: false,
-    hostKey: () => true,
-    ...changes,
-  });
+function options(port: number, changes: Partial<ConnectOptions> = {}): ConnectOptions {
+  return { host: "127.0.0.1", port, user: "alice", identities: [], agent: false, hostKey: () => true, ...changes };
+}
 
+describe("a port where no SSH server is", () => {
   test("but a web server", async () => {
     const web = createHttpServer((_, response) => response.end("hello"));
     await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
