@@ -1,4 +1,4 @@
-import { SSH_MSG_KEX_ECDH_INIT, SSH_MSG_KEX_ECDH_REPLY } from "@nacre/wire";
+import { SSH_MSG_KEX_ECDH_REPLY } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { curve25519Sha256, curve25519Sha256Libssh } from "../src/index.ts";
 import {
@@ -8,8 +8,10 @@ import {
   given,
   HOST_KEY,
   hex,
+  initOf,
   mpint,
   readVectors,
+  replyOf,
   SIGNATURE,
   SMALL_ORDER,
   seeded,
@@ -34,7 +36,7 @@ describe.each([curve25519Sha256, curve25519Sha256Libssh])("$name", (method) => {
       given(fromHex(vector.clientSecret)),
       given(fromHex(vector.serverSecret)),
     );
-    expect(init).toEqual(SSH_MSG_KEX_ECDH_INIT.encode({ clientPublicKey: fromHex(vector.clientPublic) }));
+    expect(hex(init)).toBe(`1e${string(vector.clientPublic)}`);
     expect(SSH_MSG_KEX_ECDH_REPLY.decode(reply)).toEqual({
       hostKey: HOST_KEY,
       serverPublicKey: fromHex(vector.serverPublic),
@@ -46,23 +48,18 @@ describe.each([curve25519Sha256, curve25519Sha256Libssh])("$name", (method) => {
   });
 
   it("refuses points of small order on both sides, so that nobody knows the secret beforehand", () => {
-    for (const point of SMALL_ORDER) {
-      const [clientPublicKey, serverPublicKey] = [fromHex(point), fromHex(point)];
-      const reply = SSH_MSG_KEX_ECDH_REPLY.encode({ hostKey: HOST_KEY, serverPublicKey, signature: SIGNATURE });
-      expectError(() => method.client(seeded()).receive(reply), "kex-failed", "small order");
-      const init = SSH_MSG_KEX_ECDH_INIT.encode({ clientPublicKey });
-      expectError(() => method.server(seeded()).receive(init), "kex-failed", "small order");
+    for (const point of SMALL_ORDER.map(fromHex)) {
+      expectError(() => method.client(seeded()).receive(replyOf(point)), "kex-failed", "small order");
+      expectError(() => method.server(seeded()).receive(initOf(point)), "kex-failed", "small order");
     }
   });
 
   it("takes public values of exactly 32 bytes", () => {
     for (const length of [0, 1, 31, 33, 64, 1000]) {
       const point = new Uint8Array(length).fill(9);
-      const init = SSH_MSG_KEX_ECDH_INIT.encode({ clientPublicKey: point });
-      const reply = SSH_MSG_KEX_ECDH_REPLY.encode({ hostKey: HOST_KEY, serverPublicKey: point, signature: SIGNATURE });
       const problem = `${length} bytes instead of 32`;
-      expectError(() => method.server(seeded()).receive(init), "kex-failed", problem);
-      expectError(() => method.client(seeded()).receive(reply), "kex-failed", problem);
+      expectError(() => method.server(seeded()).receive(initOf(point)), "kex-failed", problem);
+      expectError(() => method.client(seeded()).receive(replyOf(point)), "kex-failed", problem);
     }
   });
 });

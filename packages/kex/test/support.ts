@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type RandomSource, SshError } from "@nacre/wire";
+import { type RandomSource, SSH_MSG_KEX_ECDH_INIT, SSH_MSG_KEX_ECDH_REPLY, SshError } from "@nacre/wire";
 import { expect } from "vitest";
 import type { KexMethod, KexSecret } from "../src/index.ts";
 
@@ -64,6 +64,16 @@ interface Exchange {
   readonly reply: Uint8Array;
   readonly clientSecret: KexSecret;
   readonly serverSecret: KexSecret;
+}
+
+/** The client's message of a method of two strings. */
+export function initOf(value: Uint8Array): Uint8Array {
+  return SSH_MSG_KEX_ECDH_INIT.encode({ clientPublicKey: value });
+}
+
+/** The server's. */
+export function replyOf(value: Uint8Array): Uint8Array {
+  return SSH_MSG_KEX_ECDH_REPLY.encode({ hostKey: HOST_KEY, serverPublicKey: value, signature: SIGNATURE });
 }
 
 /** That `run` throws an `SshError`: its code, and what its message says. */
