@@ -2,12 +2,21 @@
  * Writes test-vectors/kex.json:
  * - x25519: the agreement of RFC 7748, checked against OpenSSL before it is written, and agreements made with OpenSSL whose secrets begin
  *   in each way that an mpint tells apart;
+ * - ecdh: the agreements of RFC 5903 §8 on the NIST curves, checked likewise, and one on each curve whose secret begins with 0;
  * - mlkem768x25519: exchanges made with OpenSSL's ML-KEM-768 and X25519, and what it makes of ciphertexts that are wrong.
  *
  * ML-KEM is from OpenSSL 3.5 on: the `openssl` of this machine, since Node 20 has an older one inside.
  */
 import { execFileSync } from "node:child_process";
-import { createHash, createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from "node:crypto";
+import {
+  createECDH,
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  type ECDH,
+  type KeyObject,
+} from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,6 +24,13 @@ import { join } from "node:path";
 /** PKCS#8 and SubjectPublicKeyInfo of X25519 (RFC 8410), up to the 32 bytes of the key. */
 const PRIVATE = "302e020100300506032b656e04220420";
 const PUBLIC = "302a300506032b656e032100";
+
+/** What OpenSSL calls a curve, and the bytes of its coordinates. */
+const NIST_CURVES: Readonly<Record<string, { readonly name: string; readonly length: number }>> = {
+  nistp256: { name: "prime256v1", length: 32 },
+  nistp384: { name: "secp384r1", length: 48 },
+  nistp521: { name: "secp521r1", length: 66 },
+};
 
 /** RFC 7748 §6.1: Alice as the client, Bob as the server. */
 const published = {
@@ -36,6 +52,48 @@ const found = [
   for (let i = 0; ; i++) {
     const vector = agreement(secretOf(`client ${i}`), secretOf(`server ${i}`));
     if ((pattern as RegExp).test(vector.shared)) return { name: `a secret with ${name as string}`, ...vector };
+  }
+});
+
+/** RFC 5903 §8: i, r and girx. */
+const ecdh = [
+  {
+    curve: "nistp256",
+    name: "RFC 5903 §8.1",
+    clientSecret: "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433",
+    serverSecret: "c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476bee53",
+    shared: "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de",
+  },
+  {
+    curve: "nistp384",
+    name: "RFC 5903 §8.2",
+    clientSecret: "099f3c7034d4a2c699884d73a375a67f7624ef7c6b3c0f160647b67414dce655e35b538041e649ee3faef896783ab194",
+    serverSecret: "41cb0779b4bdb85d47846725fbec3c9430fab46cc8dc5060855cc9bda0aa2942e0308312916b8ed2960e4bd55a7448fc",
+    shared: "11187331c279962d93d604243fd592cb9d0a926f422e47187521287e7156c5c4d603135569b9e9d09cf5d4a270f59746",
+  },
+  {
+    curve: "nistp521",
+    name: "RFC 5903 §8.3",
+    clientSecret:
+      "0037ade9319a89f4dabdb3ef411aaccca5123c61acab57b5393dce47608172a095aa85a30fe1c2952c6771d937ba9777f5957b2639bab072462f68c27a57382d4a52",
+    serverSecret:
+      "0145ba99a847af43793fdd0e872e7cdfa16be30fdc780f97bccc3f078380201e9c677d600b343757a3bdbf2a3163e4c2f869cca7458aa4a4effc311f5cb151685eb9",
+    shared:
+      "01144c7d79ae6956bc8edb8e7c787c4521cb086fa64407f97894e5e6b2d79b04d1427e73ca4baa240a34786859810c06b3c715a3a8cc3151f2bee417996d19f3ddea",
+  },
+].flatMap((published) => {
+  const made = ecdhAgreement(published.curve, published.clientSecret, published.serverSecret);
+  if (made.shared !== published.shared) throw new Error(`OpenSSL does not give ${published.name}`);
+  // The highest byte of a coordinate of P-521 has one bit.
+  const first = published.curve === "nistp521" ? /^0000/ : /^00/;
+  for (let i = 0; ; i++) {
+    const [client, server] = ["client", "server"].map((side) => secretOf(`${published.curve} ${side} ${i}`));
+    const vector = ecdhAgreement(published.curve, client!, server!);
+    if (first.test(vector.shared))
+      return [
+        { name: published.name, ...made },
+        { name: "a secret that begins with 0", ...vector },
+      ];
   }
 });
 
@@ -64,10 +122,11 @@ if (decapsulate(seed, ciphertext) !== encapsulated.secret) throw new Error("Open
 rmSync(folder, { recursive: true });
 
 const document = {
-  source: `RFC 7748 §6.1; agreements by OpenSSL ${process.versions.openssl} through node:crypto; ML-KEM by ${openssl("version").toString().trim()}`,
+  source: `RFC 7748 §6.1; RFC 5903 §8; agreements by OpenSSL ${process.versions.openssl} through node:crypto; ML-KEM by ${openssl("version").toString().trim()}`,
   script: "scripts/vectors/kex.ts",
   note: "Bytes are hexadecimal.",
   x25519: [{ name: "RFC 7748 §6.1", ...published }, ...found],
+  ecdh,
   mlkem768x25519: { seed, message, exchanges: hybrids, wrongCiphertexts },
 };
 writeFileSync(new URL("../../test-vectors/kex.json", import.meta.url), `${JSON.stringify(document, null, 2)}\n`);
@@ -91,6 +150,28 @@ function publicOf(key: KeyObject): string {
 
 function secretOf(label: string): string {
   return createHash("sha256").update(label).digest("hex");
+}
+
+/** On a NIST curve, by its SSH name. Secrets that are shorter than the curve's order are filled up with zeros. */
+function ecdhAgreement(
+  curve: string,
+  clientSecret: string,
+  serverSecret: string,
+): typeof published & { curve: string } {
+  const { name, length } = NIST_CURVES[curve]!;
+  const [client, server] = [clientSecret, serverSecret].map((secret) => {
+    const side = createECDH(name);
+    side.setPrivateKey(secret.padStart(2 * length, "0"), "hex");
+    return side;
+  }) as [ECDH, ECDH];
+  return {
+    curve,
+    clientSecret: clientSecret.padStart(2 * length, "0"),
+    clientPublic: client.getPublicKey("hex"),
+    serverSecret: serverSecret.padStart(2 * length, "0"),
+    serverPublic: server.getPublicKey("hex"),
+    shared: client.computeSecret(server.getPublicKey()).toString("hex"),
+  };
 }
 
 /** The exchange in which both X25519 secrets come from `number`. */

@@ -16,6 +16,9 @@ const METHODS: readonly {
   { method: kex.mlkem768X25519Sha256, name: "mlkem768x25519-sha256", hash: "sha256", context: "ecdh" },
   { method: kex.curve25519Sha256, name: "curve25519-sha256", hash: "sha256", context: "ecdh" },
   { method: kex.curve25519Sha256Libssh, name: "curve25519-sha256@libssh.org", hash: "sha256", context: "ecdh" },
+  { method: kex.ecdhSha2Nistp256, name: "ecdh-sha2-nistp256", hash: "sha256", context: "ecdh" },
+  { method: kex.ecdhSha2Nistp384, name: "ecdh-sha2-nistp384", hash: "sha384", context: "ecdh" },
+  { method: kex.ecdhSha2Nistp521, name: "ecdh-sha2-nistp521", hash: "sha512", context: "ecdh" },
 ];
 
 it("no method is left out", () => {

@@ -1,0 +1,142 @@
+import { createECDH } from "node:crypto";
+import { SSH_MSG_KEX_ECDH_INIT, SSH_MSG_KEX_ECDH_REPLY } from "@nacre/wire";
+import { describe, expect, it } from "vitest";
+import { ecdhSha2Nistp256, ecdhSha2Nistp384, ecdhSha2Nistp521 } from "../src/index.ts";
+import {
+  exchange,
+  expectError,
+  fromHex,
+  given,
+  HOST_KEY,
+  hex,
+  initOf,
+  mpint,
+  readVectors,
+  replyOf,
+  SIGNATURE,
+  seeded,
+  string,
+} from "./support.ts";
+
+interface Agreement {
+  readonly curve: string;
+  readonly name: string;
+  readonly clientSecret: string;
+  readonly clientPublic: string;
+  readonly serverSecret: string;
+  readonly serverPublic: string;
+  readonly shared: string;
+}
+
+const { ecdh } = readVectors() as { readonly ecdh: readonly Agreement[] };
+
+/** The bytes of a coordinate and of the randomness for a scalar, and the field of the curve (FIPS 186-5, SP 800-186 §3.2.1). */
+const CURVES = [
+  {
+    method: ecdhSha2Nistp256,
+    curve: "nistp256",
+    openssl: "prime256v1",
+    length: 32,
+    seed: 48,
+    p: 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n,
+  },
+  {
+    method: ecdhSha2Nistp384,
+    curve: "nistp384",
+    openssl: "secp384r1",
+    length: 48,
+    seed: 72,
+    p: 2n ** 384n - 2n ** 128n - 2n ** 96n + 2n ** 32n - 1n,
+  },
+  { method: ecdhSha2Nistp521, curve: "nistp521", openssl: "secp521r1", length: 66, seed: 99, p: 2n ** 521n - 1n },
+];
+
+describe.each(CURVES)("$curve", ({ method, curve, openssl, length, seed, p }) => {
+  /** Randomness of which this secret is made: one less, and reduced (FIPS 186-5 §A.2.1). */
+  const secretKey = (secret: string) =>
+    given(fromHex((BigInt(`0x${secret}`) - 1n).toString(16).padStart(2 * seed, "0")));
+  const point = (x: bigint, y: bigint) =>
+    fromHex(`04${[x, y].map((value) => value.toString(16).padStart(2 * length, "0")).join("")}`);
+  const refused = (value: Uint8Array, message: string) => {
+    expectError(() => method.server(seeded()).receive(initOf(value)), "kex-failed", message);
+    expectError(() => method.client(seeded()).receive(replyOf(value)), "kex-failed", message);
+  };
+  const vectors = ecdh.filter((vector) => vector.curve === curve);
+  const valid = fromHex(vectors[0]!.serverPublic);
+  const [x, y] = [valid.subarray(1, 1 + length), valid.subarray(1 + length)].map((bytes) =>
+    BigInt(`0x${hex(bytes)}`),
+  ) as [bigint, bigint];
+
+  it.each(vectors)("$name", (vector) => {
+    const both = exchange(method, secretKey(vector.clientSecret), secretKey(vector.serverSecret));
+    expect(hex(both.init)).toBe(`1e${string(vector.clientPublic)}`);
+    expect(hex(SSH_MSG_KEX_ECDH_REPLY.decode(both.reply).serverPublicKey)).toBe(vector.serverPublic);
+    expect(both.clientSecret).toEqual(both.serverSecret);
+    expect(hex(both.clientSecret.exchange)).toBe(string(vector.clientPublic) + string(vector.serverPublic));
+    expect(hex(both.clientSecret.sharedSecret)).toBe(mpint(vector.shared));
+  });
+
+  it("comes to what OpenSSL does, as client and as server", () => {
+    for (let i = 0; i < 5; i++) {
+      const twin = createECDH(openssl);
+      const twinPublic = new Uint8Array(twin.generateKeys());
+      const client = method.client(seeded(i));
+      const { clientPublicKey } = SSH_MSG_KEX_ECDH_INIT.decode(client.start());
+      const end = client.receive(replyOf(twinPublic));
+      if (end.type !== "done") throw new Error("the client wants more");
+      expect(hex(end.secret.sharedSecret)).toBe(mpint(twin.computeSecret(clientPublicKey).toString("hex")));
+
+      const answer = method.server(seeded(i + 10)).receive(initOf(twinPublic));
+      if (answer.type !== "done") throw new Error("the server wants more");
+      const { serverPublicKey } = SSH_MSG_KEX_ECDH_REPLY.decode(answer.reply(HOST_KEY, SIGNATURE));
+      expect(hex(answer.secret.sharedSecret)).toBe(mpint(twin.computeSecret(serverPublicKey).toString("hex")));
+    }
+  });
+
+  it("refuses what is not on the curve", () => {
+    refused(point(x, y ^ 1n), "not on the curve");
+    refused(point(x ^ 1n, y), "not on the curve");
+    refused(point(y, x), "not on the curve");
+    refused(point(1n, 1n), "not on the curve");
+    // The place where formulas put infinity.
+    refused(point(0n, 0n), "not on the curve");
+  });
+
+  it("refuses coordinates that are not reduced", () => {
+    const b = y ** 2n - x ** 3n + 3n * x;
+    for (let smallX = 1n; ; smallX++) {
+      // A root, if there is one: p leaves 3 when divided by 4.
+      const square = (smallX ** 3n - 3n * smallX + b) % p;
+      const root = power((square + p) % p, (p + 1n) / 4n, p);
+      if ((root * root - square) % p !== 0n) continue;
+      expect(method.server(seeded()).receive(initOf(point(smallX, root))).type).toBe("done");
+      refused(point(smallX + p, root), "not on the curve");
+      break;
+    }
+  });
+
+  it("refuses infinity and compressed and hybrid points", () => {
+    refused(new Uint8Array(0), "it has 0 bytes and begins with none");
+    refused(Uint8Array.of(0), "it has 1 bytes and begins with 0");
+    const parity = Number(y & 1n);
+    refused(
+      Uint8Array.of(2 + parity, ...valid.subarray(1, 1 + length)),
+      `${1 + length} bytes and begins with ${2 + parity}`,
+    );
+    for (const first of [0, 2, 3, 5, 6, 7, 0xff])
+      refused(Uint8Array.of(first, ...valid.subarray(1)), `begins with ${first}`);
+  });
+
+  it("refuses points of other lengths, other curves' among them", () => {
+    refused(valid.subarray(0, -1), `it has ${2 * length} bytes`);
+    refused(Uint8Array.of(...valid, 0), `it has ${2 * length + 2} bytes`);
+    for (const other of ecdh.filter((vector) => vector.curve !== curve))
+      refused(fromHex(other.serverPublic), "uncompressed point");
+  });
+});
+
+function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
+  let result = 1n;
+  for (const bit of exponent.toString(2)) result = (result * result * (bit === "1" ? base : 1n)) % modulus;
+  return result;
+}
