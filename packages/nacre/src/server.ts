@@ -49,7 +49,11 @@ export function serveDuplex<S extends BaseSession>(
 }
 
 /** Throws `usage` for options that no client could be served with. */
-export function checkServeOptions<S>({ hostKeys, authenticate, algorithms }: ServeOptions<S>): void {
+export function checkServeOptions({
+  hostKeys,
+  authenticate,
+  algorithms,
+}: Pick<ServeOptions<unknown>, "hostKeys" | "authenticate" | "algorithms">): void {
   const can = (algorithms ?? defaultServerAlgorithms).hostKeys.map(({ keyFormat }) => keyFormat);
   if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
     throw new SshError("usage", "a server needs a host key, of a kind that its algorithms name");

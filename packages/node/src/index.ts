@@ -1,22 +1,43 @@
 export {
+  type Authenticate,
+  type ChangePasswordLogin,
   type Client,
   type ConnectionInfo,
   type ExecOptions,
   type ExecResult,
   type Exit,
+  type Factor,
   type HostKey,
   type HostKeyVerifier,
+  type KeyboardInteractiveLogin,
+  type Login,
+  type LoginDecision,
+  type LoginMethod,
+  type PasswordLogin,
+  type Permissions,
   type PromptRequest,
+  type Pty,
   type PtyOptions,
+  type PublickeyLogin,
+  type RemoteHostKey,
   type RemoteIdentity,
+  type ServerConnection,
+  type ServerEvent,
+  type ServerLimits,
+  type SessionExit,
+  type SessionHandler,
   type SpawnOptions,
   SshError,
   type SshErrorCode,
 } from "nacre";
 export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { connect } from "./connect.ts";
+export { hostKeyFile } from "./host-key-file.ts";
 export type { IdentitySource, PassphraseSource } from "./identities.ts";
+export { listen, type SshServer } from "./listen.ts";
+export type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
 export type { ConnectOptions, Fingerprint } from "./options.ts";
 export { NodeProcess } from "./process.ts";
+export { NodeSession } from "./session.ts";
 export { inSlices } from "./slices.ts";
 export { socketDuplex } from "./socket-duplex.ts";

@@ -82,6 +82,7 @@ const KINDS = {
   "file-unreadable": ["caller", "BY_APPLICATION"],
   "file-malformed": ["caller", "BY_APPLICATION"],
   "agent-failed": ["peer", "BY_APPLICATION"],
+  "listen-failed": ["caller", "BY_APPLICATION"],
   "output-limit": ["caller", "BY_APPLICATION"],
   // The rest
   usage: ["caller", "BY_APPLICATION"],

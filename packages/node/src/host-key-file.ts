@@ -1,0 +1,51 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
+import { generateEd25519, type PrivateKey } from "@nacre/keys";
+import { escapeText, SshError } from "@nacre/wire";
+import { expandHome, inFile, readIfThere } from "./files.ts";
+import { inSlices } from "./slices.ts";
+
+/**
+ * The host key in a file; where there is none, an Ed25519 key is made and kept there, its public half beside it (`.pub`). A leading
+ * `~/` is the user's home folder. Rejects with `file-unreadable`, `passphrase-needed` for an encrypted
+ * file, or what `openPrivateKey` throws.
+ */
+export async function hostKeyFile(path: string): Promise<PrivateKey> {
+  const file = expandHome(path);
+  const bytes = (await readIfThere(file)) ?? (await make(file));
+  try {
+    const opened = openPrivateKey(bytes);
+    if (!opened.encrypted) return opened.privateKey;
+    throw new SshError("passphrase-needed", "a host key must not be encrypted: a server starts without anybody to ask");
+  } catch (cause) {
+    throw inFile(path, cause);
+  }
+}
+
+async function make(file: string): Promise<string | Uint8Array> {
+  const key = generateEd25519(random);
+  const text = await inSlices(formatPrivateKey(key, { format: "openssh", random }));
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    // Never over a key that another process has made meanwhile.
+    await writeFile(file, text, { mode: 0o600, flag: "wx" });
+    await writeFile(`${file}.pub`, `${formatPublicKeyLine(key.publicKey)}\n`, { mode: 0o644 });
+  } catch (cause) {
+    const made = (cause as NodeJS.ErrnoException).code === "EEXIST" ? await readIfThere(file) : undefined;
+    if (made !== undefined) return made;
+    throw new SshError(
+      "file-unreadable",
+      `${escapeText(file)}: the host key cannot be written: ${escapeText(String(cause))}`,
+      {
+        cause,
+      },
+    );
+  }
+  return text;
+}
+
+function random(length: number): Uint8Array {
+  return new Uint8Array(randomBytes(length));
+}

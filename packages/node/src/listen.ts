@@ -1,0 +1,175 @@
+import { randomBytes, randomInt } from "node:crypto";
+import { createServer, isIPv4, type Server, type Socket } from "node:net";
+import { escapeText, SshError } from "@nacre/wire";
+import { checkServeOptions, type ServerConnection, type ServerEvent, serveDuplex } from "nacre";
+import { defaultServerAlgorithms } from "nacre/defaults";
+import type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
+import { NodeSession } from "./session.ts";
+import { socketDuplex } from "./socket-duplex.ts";
+
+const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
+
+/**
+ * An SSH server on a TCP port. Resolves when it listens; rejects with `listen-failed`, or `usage` for options that cannot be.
+ */
+export async function listen(options: ListenOptions): Promise<SshServer> {
+  const { host = "127.0.0.1", port, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = options;
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65535))
+    throw new SshError("usage", `${port} is no TCP port: it is a whole number from 0 to 65535`);
+  const { start, rate, full } = maxUnauthenticated;
+  if (!(start >= 1 && full >= start && rate >= 1 && rate <= 100))
+    throw new SshError("usage", "maxUnauthenticated: start is 1 or more, full no less, and rate from 1 to 100 percent");
+  checkServeOptions(options);
+  if (signal?.aborted) throw new SshError("aborted", "listening was aborted", { cause: signal.reason });
+
+  const server = createServer({ noDelay: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(host, port, cause)));
+    server.listen({ host, port }, resolve);
+  });
+  server.removeAllListeners("error");
+  return new SshServer(server, options, maxUnauthenticated);
+}
+
+/** A server that listens. */
+export class SshServer implements AsyncDisposable {
+  /** Where it listens. */
+  readonly address: { readonly host: string; readonly port: number };
+  /** Resolves when it has been closed, and all its connections with it. Never rejects. */
+  readonly closed: Promise<void>;
+  readonly #server: Server;
+  readonly #options: ListenOptions;
+  readonly #earlyDrop: RandomEarlyDrop;
+  readonly #connections = new Set<ServerConnection>();
+  #unauthenticated = 0;
+  #accepted = 0;
+
+  /** Use `listen`. */
+  constructor(server: Server, options: ListenOptions, earlyDrop: RandomEarlyDrop) {
+    this.#server = server;
+    this.#options = options;
+    this.#earlyDrop = earlyDrop;
+    const address = server.address() as { readonly address: string; readonly port: number };
+    this.address = { host: address.address, port: address.port };
+    const onAbort = (): void => void this.close();
+    options.signal?.addEventListener("abort", onAbort);
+    this.closed = new Promise((resolve) => {
+      // Told when the last socket is closed, too.
+      server.once("close", () => {
+        options.signal?.removeEventListener("abort", onAbort);
+        resolve();
+      });
+    });
+    server.on("connection", (socket) => this.#onConnection(socket));
+    server.on("error", (cause) =>
+      this.#log({
+        type: "accept-failed",
+        error: new SshError("listen-failed", `a connection could not be taken: ${escapeText(cause.message)}`, {
+          cause,
+        }),
+      }),
+    );
+  }
+
+  /** The connections that are open, logged in or not. */
+  get connections(): readonly ServerConnection[] {
+    return [...this.#connections];
+  }
+
+  /**
+   * Takes no more connections, and ends those that are open: at once those that nobody has logged in over or that run nothing, the
+   * others when what they run has ended, or after `grace` milliseconds, none by default. Resolves when all is released.
+   */
+  async close(options: { readonly grace?: number } = {}): Promise<void> {
+    if (this.#server.listening) this.#server.close();
+    await Promise.all(this.connections.map((connection) => connection.close(options)));
+    await this.closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #onConnection(socket: Socket): void {
+    const { remoteAddress, remotePort = 0 } = socket;
+    socket.on("error", () => {});
+    // Gone before it was looked at.
+    if (remoteAddress === undefined) {
+      socket.destroy();
+      return;
+    }
+    const origin = { connection: ++this.#accepted, remoteAddress: plainAddress(remoteAddress), remotePort };
+    const reason = this.#tooMany();
+    if (reason !== undefined) {
+      this.#log({ ...origin, type: "dropped", reason });
+      socket.end("Too many connections: try again later\r\n", () => socket.destroy());
+      return;
+    }
+    this.#log({ ...origin, type: "connected" });
+    this.#unauthenticated++;
+    let waiting = true;
+    const settled = (): void => {
+      if (waiting) this.#unauthenticated--;
+      waiting = false;
+    };
+    const { port: _, host: _host, signal: _signal, ...options } = this.#options;
+    const log = (event: ServerEvent): void => {
+      if (event.type === "login" || event.type === "closed") settled();
+      this.#log({ ...origin, ...event });
+    };
+    const connection = serveDuplex(
+      socketDuplex(socket),
+      {
+        algorithms: defaultServerAlgorithms,
+        random: (length) => new Uint8Array(randomBytes(length)),
+        ...options,
+        remoteAddress: origin.remoteAddress,
+        log,
+      },
+      (channel, start) => new NodeSession(channel, start),
+    );
+    this.#connections.add(connection);
+    void connection.ended.then(() => {
+      settled();
+      this.#connections.delete(connection);
+    });
+  }
+
+  #tooMany(): "max-connections" | "max-unauthenticated" | undefined {
+    const { maxConnections = Number.POSITIVE_INFINITY } = this.#options;
+    if (this.#connections.size >= maxConnections) return "max-connections";
+    const percent = dropPercentage(this.#unauthenticated, this.#earlyDrop);
+    return percent > 0 && randomInt(100) < percent ? "max-unauthenticated" : undefined;
+  }
+
+  #log(event: ListenEvent): void {
+    try {
+      this.#options.log?.(event);
+    } catch {
+      // A log that fails must not end what it logs.
+    }
+  }
+}
+
+/** How probable it is, in percent, that one more than so many connections without a login is dropped: as sshd reckons. */
+export function dropPercentage(unauthenticated: number, { start, rate, full }: RandomEarlyDrop): number {
+  if (unauthenticated < start) return 0;
+  if (unauthenticated >= full) return 100;
+  return rate + ((100 - rate) * (unauthenticated - start)) / (full - start);
+}
+
+/** An IPv4 address as itself where the system clothes it as an IPv6 one: rules are written about the former. */
+function plainAddress(address: string): string {
+  const inner = /^::ffff:(.*)$/i.exec(address)?.[1];
+  return inner !== undefined && isIPv4(inner) ? inner : address;
+}
+
+function listenError(host: string, port: number, cause: NodeJS.ErrnoException): SshError {
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: "the port is in use already: is another server running?",
+    EACCES: "permission denied: ports below 1024 are for the administrator",
+    EADDRNOTAVAIL: "this machine has no such address",
+  };
+  const reason = reasons[cause.code ?? ""] ?? escapeText(cause.message);
+  return new SshError("listen-failed", `cannot listen at ${escapeText(host)} port ${port}: ${reason}`, { cause });
+}
