@@ -1,4 +1,5 @@
 import { finished } from "node:stream/promises";
+import { defaultAlgorithms } from "nacre/defaults";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connect, SshError } from "../../src/index.ts";
 import { MIB, randomData } from "./support/data.ts";
@@ -211,6 +212,10 @@ describe("close()", () => {
 });
 
 describe("an AbortSignal", () => {
+  const withCurve25519 = {
+    ...defaultAlgorithms,
+    kex: defaultAlgorithms.kex.filter(({ name }) => name === "curve25519-sha256"),
+  };
   const roomy = useServer({ config: ["MaxSessions 1000"] });
 
   test("that is aborted already: nothing is connected", async () => {
@@ -244,6 +249,7 @@ describe("an AbortSignal", () => {
       const connecting = failure(
         server.connect({
           signal: controller.signal,
+          algorithms: withCurve25519,
           // Nothing that the server takes, so that the login is not over first.
           identities: [],
           password: "wrong",

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import type { HostKey, HostKeyVerifier, TraceRecord } from "nacre";
+import { defaultAlgorithms } from "nacre/defaults";
 import { describe, expect, test } from "vitest";
 import { startSshd } from "../../../../scripts/openssh/sshd.ts";
 import { type ConnectOptions, connect, SshError } from "../../src/index.ts";
@@ -190,7 +191,7 @@ describe("what is known of the host decides what is asked of it", () => {
     );
     const offered = /hostkey=(\S+)/.exec(kexinit)?.[1]?.split(",") ?? [];
     expect(offered.slice(0, first.length)).toEqual(first);
-    expect(offered).toHaveLength(6);
+    expect(offered.toSorted()).toEqual(defaultAlgorithms.hostKeys.map(({ name }) => name).toSorted());
   });
 
   test("known by RSA, and another RSA key is there: changed, though its Ed25519 key is new", async () => {
@@ -290,7 +291,7 @@ describe("a decision of the application's own", () => {
         }),
       );
       expect(await within(5000, connecting)).toMatchObject({ code: "aborted", culprit: "caller" });
-      expect(sent).toEqual(["SSH_MSG_KEXINIT", "SSH_MSG_KEX_ECDH_INIT", "SSH_MSG_DISCONNECT"]);
+      expect(sent).toEqual(["SSH_MSG_KEXINIT", expect.stringMatching(/_INIT$/), "SSH_MSG_DISCONNECT"]);
     });
   });
 });
