@@ -328,7 +328,7 @@ function twin(client: KexInit, server: KexInit): (string | undefined)[] | undefi
   });
   const [kex, hostKey] = [first("kexAlgorithms"), first("serverHostKeyAlgorithms")];
   if (kex === undefined || hostKey === undefined || ways.includes(undefined)) return undefined;
-  return [kex, ...ways.flatMap((way) => way!)];
+  return [kex, hostKey, ...ways.flatMap((way) => way!)];
 }
 
 const aead = (cipher: string | undefined): boolean => cipher === chacha20Poly1305.name || cipher === aes256Gcm.name;
