@@ -1,6 +1,7 @@
 import type { PacketSink } from "@nacre/packet";
 import {
   CHANNEL_OPEN_FAILURE_REASON,
+  copyBytes,
   SSH_EXTENDED_DATA_STDERR,
   SSH_MSG_CHANNEL_CLOSE,
   SSH_MSG_CHANNEL_DATA,
@@ -214,7 +215,7 @@ export class Connection {
 
   /** Decides a global request of the peer. `data` goes with success, and depends on the request. */
   answerGlobal(token: ReplyToken, success: boolean, data: Uint8Array = new Uint8Array(0)): void {
-    if (!this.#failed) this.#globals.answer(token, success, data.slice());
+    if (!this.#failed) this.#globals.answer(token, success, copyBytes(data));
   }
 
   /** To be called when the sink takes data again: output was taken, or a key exchange is over. "writable" follows where due. */

@@ -2,6 +2,7 @@ import {
   bigIntToBytes,
   bytesToBigInt,
   concatBytes,
+  copyBytes,
   equalBytes,
   type RandomSource,
   Reader,
@@ -27,7 +28,7 @@ export const ecdsaNistp521: SignatureAlgorithm = /* @__PURE__ */ signatureAlgori
 export function ecdsaPublicKey(name: EcdsaCurve, blob: Uint8Array): PublicKey {
   readPoint(name, blob);
   const { bits, algorithm } = curveOf(name);
-  return { format: algorithm.keyFormat, blob: blob.slice(), bits, algorithms: [algorithm] };
+  return { format: algorithm.keyFormat, blob: copyBytes(blob), bits, algorithms: [algorithm] };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type RandomSource, SshError, Writer } from "@nacre/wire";
+import { copyBytes, type RandomSource, SshError, Writer } from "@nacre/wire";
 import { ed25519 as curve } from "@noble/curves/ed25519.js";
 import { keyReader, noSuchAlgorithm } from "./blob.ts";
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from "./key.ts";
@@ -22,13 +22,13 @@ export const ed25519: SignatureAlgorithm = {
 /** A public key from its blob, which is copied (RFC 8709 §4). Throws `key-malformed` or `key-weak`. */
 export function ed25519PublicKey(blob: Uint8Array): PublicKey {
   readPoint(blob);
-  return { format: NAME, blob: blob.slice(), bits: 256, algorithms: [ed25519] };
+  return { format: NAME, blob: copyBytes(blob), bits: 256, algorithms: [ed25519] };
 }
 
 /** A private key from its seed: 32 bytes, which are copied (RFC 8032 §5.1.5). Throws `key-malformed`. */
 export function ed25519PrivateKey(seed: Uint8Array): PrivateKey {
   if (seed.length !== 32) throw new SshError("key-malformed", `an Ed25519 seed has 32 bytes, not ${seed.length}`);
-  const secret = seed.slice();
+  const secret = copyBytes(seed);
   const point = curve.getPublicKey(secret);
   return {
     publicKey: ed25519PublicKey(new Writer().string(NAME).string(point).finish()),

@@ -2,6 +2,7 @@ import {
   bigIntToBytes,
   bytesToBigInt,
   concatBytes,
+  copyBytes,
   equalBytes,
   type RandomSource,
   SshError,
@@ -33,7 +34,7 @@ export const rsaSha2_512: SignatureAlgorithm = /* @__PURE__ */ signatureAlgorith
  * to 16384 bits and the exponent is odd, at least 3 and below 2²⁵⁶.
  */
 export function rsaPublicKey(blob: Uint8Array): PublicKey {
-  return publicKeyOf(readNumbers(blob).n, blob.slice());
+  return publicKeyOf(readNumbers(blob).n, copyBytes(blob));
 }
 
 /**

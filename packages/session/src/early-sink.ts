@@ -1,5 +1,6 @@
 import type { PacketSink } from "@nacre/packet";
 import type { Transport } from "@nacre/transport";
+import { copyBytes } from "@nacre/wire";
 
 interface SentEarly {
   readonly sequenceNumber: number;
@@ -26,7 +27,7 @@ export class EarlySink implements PacketSink {
     if (this.#stage === "open") {
       this.#transport.write(payload);
     } else {
-      this.#waiting.push(payload.slice());
+      this.#waiting.push(copyBytes(payload));
       if (this.#stage === "early") this.sendEarly();
     }
   }

@@ -1,5 +1,5 @@
 import { type PacketSealer, PacketWriter } from "@nacre/packet";
-import { type RandomSource, SshError } from "@nacre/wire";
+import { copyBytes, type RandomSource, SshError } from "@nacre/wire";
 import type { TransportTrace } from "./options.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -76,7 +76,7 @@ export class Outgoing {
   /** A message that a key exchange holds back. It is copied. Throws `rekey-flood` when too much waits. */
   write(payload: Uint8Array): void {
     if (this.#closed) return;
-    if (this.#held) this.#enqueue(payload.slice());
+    if (this.#held) this.#enqueue(copyBytes(payload));
     else this.send(payload);
   }
 

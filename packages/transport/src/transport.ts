@@ -1,6 +1,7 @@
 import { IdentificationReader, identificationString, type Role } from "@nacre/negotiation";
 import { PacketReader, type PacketSink } from "@nacre/packet";
 import {
+  copyBytes,
   type MethodContext,
   SSH_MSG_DEBUG,
   SSH_MSG_DISCONNECT,
@@ -103,7 +104,7 @@ export class Transport implements PacketSink {
       case "new":
         throw new SshError("usage", "The transport has not been started");
       case "identification":
-        this.#stage.chunks.push(chunk.slice());
+        this.#stage.chunks.push(copyBytes(chunk));
         break;
       case "packets":
         this.#reader.push(chunk);

@@ -390,3 +390,13 @@ describe("general messages (RFC 4253 §11)", () => {
     expect(peer.send(Uint8Array.of(60, 1)).error).toMatchObject({ code: "unexpected-message" });
   });
 });
+
+describe("bytes that a caller lends", () => {
+  test("are copied, also where they are a Buffer, whose slice does not copy", () => {
+    const line = Buffer.from("SSH-2.0-Lent\r\n");
+    const peer = new RawPeer("server");
+    peer.transport.receive(line);
+    line.fill(0);
+    expect(peer.turn().events[0]).toEqual({ type: "identified", peerVersion: "SSH-2.0-Lent" });
+  });
+});

@@ -6,6 +6,14 @@ import { SshError } from "./errors.ts";
  */
 export type RandomSource = (length: number) => Uint8Array;
 
+/**
+ * A copy that shares nothing with `bytes`, as a plain `Uint8Array`: a Node Buffer, which is one too, has a `slice` that does
+ * not copy. To be used on bytes that come from a caller.
+ */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
 /** One array holding the given ones, in order. Always a copy. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
