@@ -65,7 +65,7 @@ export async function failure(promise: Promise<unknown>): Promise<SshError> {
     if (error instanceof SshError) return error;
     throw error;
   }
-  throw new Error(`it did not fail: ${JSON.stringify(value)}`);
+  throw new Error(`it did not fail: ${JSON.stringify(value)?.slice(0, 200)}`);
 }
 
 /** What a promise comes to, if it does within that many milliseconds. */
