@@ -4,7 +4,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { checkServeOptions, type ServerConnection, type ServerEvent, serveDuplex } from "nacre";
 import { defaultServerAlgorithms } from "nacre/defaults";
 import type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
-import { NodeSession } from "./session.ts";
+import { type Endpoints, NodeSession } from "./session.ts";
 import { socketDuplex } from "./socket-duplex.ts";
 
 const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
@@ -91,7 +91,7 @@ export class SshServer implements AsyncDisposable {
   }
 
   #onConnection(socket: Socket): void {
-    const { remoteAddress, remotePort = 0 } = socket;
+    const { remoteAddress, remotePort = 0, localAddress = "", localPort = 0 } = socket;
     socket.on("error", () => {});
     // Gone before it was looked at.
     if (remoteAddress === undefined) {
@@ -117,6 +117,12 @@ export class SshServer implements AsyncDisposable {
       if (event.type === "login" || event.type === "closed") settled();
       this.#log({ ...origin, ...event });
     };
+    const endpoints: Endpoints = {
+      remoteAddress: origin.remoteAddress,
+      remotePort,
+      localAddress: plainAddress(localAddress),
+      localPort,
+    };
     const connection = serveDuplex(
       socketDuplex(socket),
       {
@@ -126,7 +132,7 @@ export class SshServer implements AsyncDisposable {
         remoteAddress: origin.remoteAddress,
         log,
       },
-      (channel, start) => new NodeSession(channel, start),
+      (channel, start) => new NodeSession(channel, start, endpoints),
     );
     this.#connections.add(connection);
     void connection.ended.then(() => {

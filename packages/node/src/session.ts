@@ -3,6 +3,14 @@ import { SshError } from "@nacre/wire";
 import { BaseSession, type Channel, type SessionStart } from "nacre";
 import { ChannelReadable, ChannelWritable } from "./channel-streams.ts";
 
+/** The two ends of a TCP connection. */
+export interface Endpoints {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+}
+
 /** A session that a client has asked for, to be served with Node streams. None of them ends the program by an error that nobody hears. */
 export class NodeSession extends BaseSession {
   /** What the client sends. Unread, it stops the client at the channel's window. It fails when the client goes without an end. */
@@ -11,11 +19,14 @@ export class NodeSession extends BaseSession {
   readonly stdout: Writable;
   /** The same, as errors. Ending both outputs tells the client their end before the handler is done. */
   readonly stderr: Writable;
+  /** Between which addresses it goes: what `SSH_CONNECTION` tells a command. */
+  readonly endpoints: Endpoints;
   readonly #outputs: readonly ChannelWritable[];
   #flushing = false;
 
-  constructor(channel: Channel, start: SessionStart) {
+  constructor(channel: Channel, start: SessionStart, endpoints: Endpoints) {
     super(start);
+    this.endpoints = endpoints;
     const stdin = new ChannelReadable(channel, Number.POSITIVE_INFINITY);
     let unended = 2;
     const output = (stream?: "stderr"): ChannelWritable =>
