@@ -1,5 +1,16 @@
+export type { ClientOrigin } from "./address-match.ts";
+export type {
+  AuthorizedKey,
+  AuthorizedKeyCheck,
+  AuthorizedKeys,
+  AuthorizedKeysProblem,
+  KeyUse,
+} from "./authorized-keys.ts";
+export { parseAuthorizedKeys } from "./authorized-keys.ts";
 export { bcryptPbkdf } from "./bcrypt-pbkdf.ts";
+export type { CivilTime } from "./expiry-time.ts";
 export { type FormatPrivateKeyOptions, formatPrivateKey } from "./format-private-key.ts";
+export type { KeyRestrictions } from "./key-options.ts";
 export type { HostKeyCheck, KnownHostEntry, KnownHosts, KnownHostsProblem } from "./known-hosts.ts";
 export { parseKnownHosts } from "./known-hosts.ts";
 export { type AddKnownHostOptions, addKnownHost, removeKnownHost } from "./known-hosts-edit.ts";

@@ -44,7 +44,7 @@ function parsePatterns(names: string): NameMatcher {
 }
 
 /** Whether `*` (anything) and `?` (one character) make the pattern the name. In time of the product of their lengths. */
-function matchPattern(name: string, pattern: string): boolean {
+export function matchPattern(name: string, pattern: string): boolean {
   let at = 0;
   let from = 0;
   let star = -1;

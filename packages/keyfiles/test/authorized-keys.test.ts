@@ -1,0 +1,362 @@
+import { base64Encode, Writer } from "@nacre/wire";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseAddress, parseOrigins } from "../src/address-match.ts";
+import { type AuthorizedKeyCheck, type KeyUse, parseAuthorizedKeys } from "../src/authorized-keys.ts";
+import { parseExpiryTime, utcTime } from "../src/expiry-time.ts";
+import { type KeyRestrictions, parseKeyOptions } from "../src/key-options.ts";
+
+/** A key blob: authorized_keys looks at no more than the format's name. */
+function key(format: string, seed: number): { blob: Uint8Array; text: string } {
+  const blob = new Writer().string(format).string(Uint8Array.of(seed)).finish();
+  return { blob, text: `${format} ${base64Encode(blob)}` };
+}
+const ed = key("ssh-ed25519", 1);
+const rsa = key("ssh-rsa", 2);
+
+const HERE: KeyUse = { address: "192.0.2.7", now: Date.UTC(2025, 5, 15, 12) };
+const check = (text: string, use: Partial<KeyUse> = {}, blob = ed.blob): AuthorizedKeyCheck =>
+  parseAuthorizedKeys(text).check(blob, { ...HERE, ...use });
+
+function restrictions(options: string): KeyRestrictions {
+  const parsed = parseKeyOptions(options);
+  if (typeof parsed === "string") throw new Error(parsed);
+  return parsed.restrictions;
+}
+
+const ALL = { pty: true, portForwarding: true, agentForwarding: true, x11Forwarding: true, userRc: true };
+const NONE = { pty: false, portForwarding: false, agentForwarding: false, x11Forwarding: false, userRc: false };
+
+describe("lines", () => {
+  test("keys with and without options and comments, among empty lines and comments, in files with any line ends", () => {
+    const text = [
+      "# a comment",
+      "",
+      `${ed.text} alice@example`,
+      ` \tno-pty,command="echo \\"a, b\\"" \t${rsa.text}\tbob's key `,
+      `${ed.text}`,
+      `   # ${ed.text}`,
+    ];
+    for (const end of ["\n", "\r\n"]) {
+      const file = parseAuthorizedKeys(text.join(end));
+      expect(file.problems).toEqual([]);
+      expect(file.keys.map(({ line, format, comment }) => [line, format, comment])).toEqual([
+        [3, "ssh-ed25519", "alice@example"],
+        [4, "ssh-rsa", "bob's key "],
+        [5, "ssh-ed25519", ""],
+      ]);
+      expect(file.keys[1]!.restrictions).toMatchObject({ ...ALL, pty: false, command: 'echo "a, b"' });
+    }
+  });
+
+  test.each([
+    ["no-such-option", "the option no-such-option is not known"],
+    ["PTY2", "the option pty2 is not known"],
+    ["no-restrict", "the option no-restrict is not known"],
+    ["no-command", "the option no-command is not known"],
+    ["pty=yes", 'the option at "pty=yes" is malformed'],
+    ['pty="yes"', "the option pty is not known"],
+    ["command", "command has no value in quotes"],
+    ["command=ls", 'the option at "command=ls" is malformed'],
+    ['command="ls"x', 'the option at "command=\\"ls\\"x" is malformed'],
+    ['command="a",command="b"', "there is more than one command"],
+    ['from="a",from="b"', "there is more than one from"],
+    ['from=""', "from cannot be followed: it has an empty pattern"],
+    ['from="a,,b"', "from cannot be followed: it has an empty pattern"],
+    ['from="10.0.0.0/33"', "from cannot be followed: 10.0.0.0/33 has a longer mask than its address"],
+    ['from="10.0.0.1/8"', "from cannot be followed: 10.0.0.1/8 has bits outside of its mask"],
+    ['environment="=x"', "environment is not NAME=value"],
+    ['environment="A"', "environment is not NAME=value"],
+    ['environment="A-B=x"', "environment is not NAME=value"],
+    ['expiry-time="tomorrow"', "expiry-time is no time"],
+    ['expiry-time="20230230"', "expiry-time is no time"],
+    ['permitopen="host"', "permitopen is no place: host"],
+    ['permitopen="22"', "permitopen is no place: 22"],
+    ['permitopen="host:0"', "permitopen is no place: host:0"],
+    ['permitlisten="65536"', "permitlisten is no place: 65536"],
+    ['tunnel="x"', "tunnel is neither a number nor any"],
+    ["cert-authority", "cert-authority: certificates are not supported"],
+    ['cert-authority,principals="a"', "cert-authority: certificates are not supported"],
+    ['principals="a"', "principals are of certificate authorities, which are not supported"],
+    ["verify-required", "verify-required cannot be enforced here"],
+    ['command="\ufffd"', "command holds what is not UTF-8"],
+  ])("%s makes a line that is not used", (options, problem) => {
+    const file = parseAuthorizedKeys(`${options} ${ed.text}`);
+    expect(file.keys).toEqual([]);
+    expect(file.problems).toEqual([{ line: 1, problem }]);
+    expect(file.check(ed.blob, HERE)).toEqual({ allowed: false, reasons: [{ line: 1, reason: "problem" }] });
+  });
+
+  test.each([
+    ["ssh-ed25519", "a line has options or none, a key's format and its base64"],
+    ["ssh-ed25519 !!!!", "the key is not base64"],
+    [`ssh-rsa ${base64Encode(ed.blob)}`, "the key does not hold a key of the format it names, ssh-rsa"],
+    [`command="ls ${ed.text}`, "the options are not ended, or no key follows them"],
+    ["no-pty", "the options are not ended, or no key follows them"],
+    ["no-pty ssh-ed25519", "a line has options or none, a key's format and its base64"],
+    [`no-pty, ${ed.text} `, undefined],
+    [`,no-pty ${ed.text} `, undefined],
+  ])("%s", (line, problem) => {
+    expect(parseAuthorizedKeys(line).problems).toEqual(problem === undefined ? [] : [{ line: 1, problem }]);
+  });
+
+  test("other lines of the same file are used all the same", () => {
+    const file = parseAuthorizedKeys(`bad ${ed.text}\n${rsa.text}\nssh-ed25519 x\nno-pty ${ed.text}`);
+    expect(file.problems.map(({ line }) => line)).toEqual([1, 3]);
+    expect(file.check(rsa.blob, HERE)).toMatchObject({ allowed: true, key: { line: 2 } });
+    expect(file.check(ed.blob, HERE)).toMatchObject({ allowed: true, key: { line: 4, restrictions: { pty: false } } });
+  });
+});
+
+describe("options", () => {
+  test("none allow everything", () => {
+    expect(restrictions("")).toEqual({
+      ...ALL,
+      command: undefined,
+      environment: {},
+      permitOpen: undefined,
+      permitListen: undefined,
+      tunnel: undefined,
+      touchRequired: true,
+    });
+  });
+
+  test.each([
+    ["restrict", NONE],
+    ["RESTRICT", NONE],
+    ["restrict,pty", { ...NONE, pty: true }],
+    ["pty,restrict", NONE],
+    ["restrict,Port-Forwarding,user-rc", { ...NONE, portForwarding: true, userRc: true }],
+    ["no-pty", { ...ALL, pty: false }],
+    ["no-pty,pty", ALL],
+    ["no-port-forwarding,no-agent-forwarding,no-X11-forwarding,no-user-rc,no-PTY", NONE],
+    ["no-touch-required", { ...ALL, touchRequired: false }],
+    ["no-touch-required,touch-required", { ...ALL, touchRequired: true }],
+    ["no-verify-required", ALL],
+    ['tunnel="0",command=""', { ...ALL, tunnel: 0, command: "" }],
+    ['TUNNEL="any"', { ...ALL, tunnel: "any" }],
+    ['environment="A=1",environment="B=x=y",environment="A=2"', { ...ALL, environment: { A: "1", B: "x=y" } }],
+    [
+      'permitopen="host:22",permitopen="[2001:db8::1]:*",permitlisten="8080",permitlisten="localhost:80"',
+      { ...ALL, permitOpen: ["host:22", "[2001:db8::1]:*"], permitListen: ["8080", "localhost:80"] },
+    ],
+  ])("%s", (options, expected) => {
+    expect(restrictions(options)).toMatchObject(expected);
+  });
+
+  test("an environment variable with a name that objects have is one like any other", () => {
+    const { environment } = restrictions('environment="__proto__=x",environment="constructor=y"');
+    expect(Object.entries(environment)).toEqual([
+      ["__proto__", "x"],
+      ["constructor", "y"],
+    ]);
+  });
+
+  test("any command comes out as it went in, when its quotes are protected", () => {
+    // A backslash in front of a quote is the one thing that cannot be said.
+    const command = fc
+      .string({ unit: "grapheme-ascii", maxLength: 40 })
+      .filter((text) => !/\\(?:"|$)/.test(text) && !text.includes("\n"));
+    fc.assert(
+      fc.property(command, command, (first, second) => {
+        const quoted = (text: string): string => `"${text.replaceAll('"', '\\"')}"`;
+        const options = `command=${quoted(first)},no-pty,environment=${quoted(`X=${second}`)}`;
+        expect(restrictions(options)).toMatchObject({ command: first, environment: { X: second }, pty: false });
+        const file = parseAuthorizedKeys(`${options} ${ed.text} comment`);
+        expect(file.keys[0]).toMatchObject({ comment: "comment", restrictions: { command: first } });
+      }),
+    );
+  });
+
+  test("a backslash protects a quote even behind another backslash, as in sshd", () => {
+    expect(restrictions(String.raw`command="a\\",no-pty"`).command).toBe(String.raw`a\",no-pty`);
+    expect(restrictions(String.raw`command="a\b"`).command).toBe(String.raw`a\b`);
+    expect(parseKeyOptions(String.raw`command="a\"`)).toBeTypeOf("string");
+  });
+
+  test("whatever the text, a line is a key, a problem or nothing, and never an exception", () => {
+    const piece = fc.constantFrom('"', "\\", " ", ",", "=", "command", "from", "pty", ed.text, "no-", "#", "\t", "x");
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const file = parseAuthorizedKeys(pieces.join(""));
+        expect(file.keys.length + file.problems.length).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+});
+
+describe("from", () => {
+  const matches = (list: string, address: string | undefined, hostName?: string): boolean => {
+    const matcher = parseOrigins(list);
+    if (typeof matcher === "string") throw new Error(matcher);
+    return matcher({ address, hostName });
+  };
+
+  test.each([
+    ["192.0.2.7", "192.0.2.7", true],
+    ["192.0.2.7", "192.0.2.77", false],
+    ["192.0.2.*", "192.0.2.77", true],
+    ["192.0.2.?", "192.0.2.77", false],
+    ["*", "192.0.2.7", true],
+    ["192.0.2.0/24", "192.0.2.255", true],
+    ["192.0.2.0/24", "192.0.3.0", false],
+    ["192.0.2.128/25", "192.0.2.127", false],
+    ["0.0.0.0/0", "203.0.113.9", true],
+    ["0.0.0.0/0", "2001:db8::1", false],
+    ["2001:db8::/32", "2001:db8:ffff::1", true],
+    ["2001:db8::/32", "2001:db9::", false],
+    ["2001:DB8::1", "2001:db8:0:0:0:0:0:1", true],
+    ["fe80::/10", "fe80::1%eth0", true],
+    ["::/0", "::1", true],
+    ["10.0.0.0/8,!10.1.0.0/16", "10.2.0.1", true],
+    ["10.0.0.0/8,!10.1.0.0/16", "10.1.0.1", false],
+    ["!10.1.0.0/16,10.0.0.0/8", "10.1.0.1", false],
+    ["!10.1.0.1", "10.2.0.1", false],
+    ["*,!192.0.2.*", "192.0.2.7", false],
+  ])("%s and %s: %s", (list, address, expected) => {
+    expect(matches(list, address)).toBe(expected);
+    expect(check(`from="${list}" ${ed.text}`, { address })).toMatchObject({ allowed: expected });
+  });
+
+  test("names count where the client's is known", () => {
+    expect(matches("*.example.org", "192.0.2.7")).toBe(false);
+    expect(matches("*.EXAMPLE.org", "192.0.2.7", "host.example.ORG")).toBe(true);
+    expect(matches("*.example.org,!bad.example.org", "192.0.2.7", "bad.example.org")).toBe(false);
+    expect(matches("*,!bad.example.org", "192.0.2.7", "bad.example.org")).toBe(false);
+  });
+
+  test("a client whose address is not known is nowhere", () => {
+    expect(matches("*", undefined)).toBe(false);
+    expect(check(`from="*" ${ed.text}`, { address: undefined })).toEqual({
+      allowed: false,
+      reasons: [{ line: 1, reason: "from" }],
+    });
+  });
+
+  test("a network takes in an address when their first bits are the same", () => {
+    const version = fc.constantFrom(4, 16);
+    fc.assert(
+      fc.property(version, fc.infiniteStream(fc.nat(255)), fc.nat(128), fc.nat(127), (size, stream, bits, flip) => {
+        const bytes = [...stream.take(size)];
+        const length = bits % (size * 8 + 1);
+        const bit = (all: readonly number[], at: number): number => (all[at >> 3]! >> (7 - (at & 7))) & 1;
+        const network = bytes.map((_, index) =>
+          Array.from({ length: 8 }, (_, i) => (index * 8 + i < length ? bit(bytes, index * 8 + i) : 0)).reduce(
+            (byte, one) => byte * 2 + one,
+            0,
+          ),
+        );
+        const at = flip % (size * 8);
+        const flipped = bytes.map((byte, index) => (index === at >> 3 ? byte ^ (0x80 >> (at & 7)) : byte));
+        const list = `${text(network)}/${length}`;
+        expect(matches(list, text(bytes))).toBe(true);
+        expect(matches(list, text(flipped))).toBe(at >= length);
+      }),
+    );
+  });
+
+  const text = (bytes: readonly number[]): string =>
+    bytes.length === 4
+      ? bytes.join(".")
+      : Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! * 256 + bytes[2 * i + 1]!).toString(16)).join(":");
+
+  test.each([
+    "",
+    "1.2.3",
+    "1.2.3.4.5",
+    "1.2.3.256",
+    "01.2.3.4",
+    "1.2.3.4.",
+    "::1::",
+    ":::",
+    "1:2:3:4:5:6:7",
+    "12345::",
+    "g::",
+  ])("%o is no address", (address) => {
+    expect(parseAddress(address)).toBeUndefined();
+  });
+
+  test("addresses in their several forms", () => {
+    const form = (address: string): string => [...parseAddress(address)!].join(" ");
+    expect(form("::")).toBe(form("0:0:0:0:0:0:0:0"));
+    expect(form("::ffff:192.0.2.1")).toBe(form("::ffff:c000:201"));
+    expect(form("1::")).toBe(form("1:0:0:0:0:0:0:0"));
+    expect(form("1:2:3:4:5:6:192.0.2.1")).toBe(form("1:2:3:4:5:6:c000:201"));
+  });
+});
+
+describe("expiry-time", () => {
+  test.each([
+    ["20250615Z", "2025-06-15T00:00:00Z"],
+    ["202506151430Z", "2025-06-15T14:30:00Z"],
+    ["20250615143059z", "2025-06-15T14:30:59Z"],
+    ["20240229utc", "2024-02-29T00:00:00Z"],
+    ["20000229Z", "2000-02-29T00:00:00Z"],
+    ["21000301Z", "2100-03-01T00:00:00Z"],
+  ])("%s is %s", (written, expected) => {
+    const time = parseExpiryTime(written)!;
+    expect(new Date(utcTime(time)).toISOString()).toBe(expected.replace("Z", ".000Z"));
+    expect(time.utc).toBe(true);
+  });
+
+  test.each([
+    "2025",
+    "20250615T",
+    "2025061514",
+    "20251301",
+    "20250600",
+    "202506152460",
+    "20250615240000",
+    "19691231",
+    "21000229",
+  ])("%s is no time", (written) => {
+    expect(parseExpiryTime(written)).toBeUndefined();
+  });
+
+  test("every day since 1970 is where the calendar of the platform has it", () => {
+    const day = fc.date({ min: new Date(0), max: new Date(Date.UTC(9999, 11, 31)), noInvalidDate: true });
+    fc.assert(
+      fc.property(day, (date) => {
+        const written = date.toISOString().replace(/[-:T]|\..*/g, "");
+        const time = parseExpiryTime(`${written}Z`);
+        expect(utcTime(time!)).toBe(Math.floor(date.getTime() / 1000) * 1000);
+      }),
+    );
+  });
+
+  test("a key may log in up to its time, and not after; of several times the earliest counts", () => {
+    const line = `expiry-time="20300101Z",expiry-time="20250615120000Z" ${ed.text}`;
+    expect(check(line, { now: Date.UTC(2025, 5, 15, 12, 0, 0, 999) })).toMatchObject({ allowed: true });
+    expect(check(line, { now: Date.UTC(2025, 5, 15, 12, 0, 1) })).toEqual({
+      allowed: false,
+      reasons: [{ line: 1, reason: "expired" }],
+    });
+  });
+
+  test("a time without a Z is the time of the place", () => {
+    const line = `expiry-time="202506151200" ${ed.text}`;
+    const east = { localTime: (time: Parameters<typeof utcTime>[0]) => utcTime(time) - 2 * 3_600_000 };
+    expect(check(line, { now: Date.UTC(2025, 5, 15, 11) })).toMatchObject({ allowed: true });
+    expect(check(line, { now: Date.UTC(2025, 5, 15, 11), ...east })).toMatchObject({ allowed: false });
+    expect(check(line, { now: Date.UTC(2025, 5, 15, 9), ...east })).toMatchObject({ allowed: true });
+  });
+});
+
+describe("check", () => {
+  test("a key that the file does not have", () => {
+    expect(check(rsa.text)).toEqual({ allowed: false, reasons: [] });
+  });
+
+  test("of several lines the first counts whose conditions hold", () => {
+    const text = `from="203.0.113.1" ${ed.text}\nexpiry-time="20200101Z" ${ed.text}\nno-pty ${ed.text}\n${ed.text}`;
+    expect(check(text)).toMatchObject({ allowed: true, key: { line: 3, restrictions: { pty: false } } });
+    const first = text.split("\n").slice(0, 2).join("\n");
+    expect(check(first)).toEqual({
+      allowed: false,
+      reasons: [
+        { line: 1, reason: "from" },
+        { line: 2, reason: "expired" },
+      ],
+    });
+  });
+});
