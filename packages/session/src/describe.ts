@@ -1,4 +1,4 @@
-import type { NegotiatedAlgorithms } from "@nacre/transport";
+import type { NegotiatedAlgorithms, TransportTrace } from "@nacre/transport";
 import {
   CHANNEL_OPEN_FAILURE_REASON,
   DISCONNECT_REASON,
@@ -41,11 +41,20 @@ import {
   utf8DecodeLossy,
   windowChange,
 } from "@nacre/wire";
+import type { TracePort } from "./trace.ts";
 
 /** What describing a payload depends on: which meanings the numbers 30–49 and 60–79 have just now. */
 export interface DescribeContext {
   readonly kex: MethodContext | undefined;
   readonly auth: MethodContext | undefined;
+}
+
+/** The transport's trace, which sees payloads, as the trace that a caller gets, which sees descriptions. */
+export function describedTrace(trace: TracePort, context: () => DescribeContext): TransportTrace {
+  return {
+    identification: (direction, line) => trace({ type: "identification", direction, line }),
+    packet: ({ payload, ...packet }) => trace({ type: "packet", ...packet, ...describeMessage(payload, context()) }),
+  };
 }
 
 /** A payload's name and what matters in it, on one line, escaped and without secrets. Never throws, whatever the bytes. */

@@ -1,20 +1,13 @@
 import { type LoginMethod, type LoginSubject, ServerAuth, type ServerAuthEvent } from "@nacre/auth";
-import { Connection, type ConnectionEvent } from "@nacre/connection";
+import type { ConnectionEvent } from "@nacre/connection";
 import type { SignatureAlgorithm } from "@nacre/keys";
-import { type NegotiatedAlgorithms, Transport, type TransportAlgorithms, type TransportEvent } from "@nacre/transport";
-import { type MethodContext, type RandomSource, SshError } from "@nacre/wire";
-import { describeNegotiated } from "./describe.ts";
+import type { NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
+import { SshError } from "@nacre/wire";
 import { announceHostKeys, proveHostKeys, type ServerHostKey } from "./host-key-rotation.ts";
-import { Keepalive } from "./keepalive.ts";
-import { defaultLimits, type Limits } from "./limits.ts";
-import type { KeyLogPort, TracePort } from "./trace.ts";
-import { describedTrace } from "./tracing.ts";
-import { SOFTWARE_VERSION } from "./version.ts";
+import { SessionMachine, type SessionOptions } from "./session-machine.ts";
 
-/** What a server session is made of. Algorithms come as ordered lists: nothing is offered that is not named. */
-export interface ServerSessionOptions {
-  readonly algorithms: TransportAlgorithms;
-  readonly random: RandomSource;
+/** What a server session is made of. */
+export interface ServerSessionOptions extends SessionOptions {
   /** Of each kind the first that a client can verify is used. */
   readonly hostKeys: readonly ServerHostKey[];
   /** How clients may try to log in, the same for every user, known or not. */
@@ -23,13 +16,6 @@ export interface ServerSessionOptions {
   readonly userKeys: readonly SignatureAlgorithm[];
   /** Shown before login. */
   readonly banner?: string;
-  readonly limits?: Partial<Limits>;
-  /** Refuse a client without strict key exchange (CVE-2023-48795). */
-  readonly requireStrictKex?: boolean;
-  /** Identification's software version: no spaces, no dashes. */
-  readonly softwareVersion?: string;
-  readonly trace?: TracePort;
-  readonly keyLog?: KeyLogPort;
 }
 
 /** What happened, and what is asked. Asks carry a `token` and wait for the answer of their kind. */
@@ -50,98 +36,47 @@ export type ServerSessionEvent =
   /** The last event: nothing comes after it. */
   | { readonly type: "closed"; readonly error: SshError };
 
-type State =
-  | { readonly phase: "kex" }
-  | { readonly phase: "auth"; readonly auth: ServerAuth; deadline: number }
-  | { readonly phase: "connection" }
-  | { readonly phase: "closed" };
-
 /**
- * An SSH server, for one client, as a pure state machine: bytes and commands in, bytes and events out. It is driven like
- * `ClientSession`. Nobody is let in and nothing is opened or run but by the application's answers.
+ * An SSH server, for one client, as a pure state machine: bytes and commands in, bytes and events out. Nobody is let in, and
+ * nothing is opened or run, but by the application's answers. Only channels of type "session" may be asked for until
+ * `connection.allow` names others.
  */
-export class ServerSession {
-  /** Channels and global requests; to be used after `authenticated`. Only channels of type "session" may be asked for until `allow` names others. */
-  readonly connection: Connection;
-  readonly #transport: Transport;
+export class ServerSession extends SessionMachine<ServerAuth> {
   readonly #options: ServerSessionOptions;
-  readonly #limits: Limits;
-  readonly #keepalive: Keepalive;
-  #state: State = { phase: "kex" };
-  #authMethod: MethodContext | undefined;
-  #now = 0;
 
   constructor(options: ServerSessionOptions) {
-    this.#options = options;
-    this.#limits = { ...defaultLimits, ...options.limits };
-    const { trace } = options;
-    this.#transport = new Transport({
-      role: "server",
-      softwareVersion: options.softwareVersion ?? SOFTWARE_VERSION,
-      algorithms: options.algorithms,
-      random: options.random,
-      limits: this.#limits,
-      hostKeys: options.hostKeys.map(({ publicKey }) => publicKey),
-      serverSigAlgs: options.userKeys.map(({ name }) => name),
-      ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
-      ...(options.keyLog && { keyLog: options.keyLog }),
-      ...(trace && {
-        trace: describedTrace(trace, () => ({
-          kex: this.#transport.negotiated?.kex.context,
-          auth: this.#authMethod,
-        })),
-      }),
-    });
-    this.connection = new Connection({
-      sink: this.#transport,
-      role: "server",
-      limits: this.#limits,
+    super(options, {
+      transport: {
+        role: "server",
+        hostKeys: options.hostKeys.map(({ publicKey }) => publicKey),
+        serverSigAlgs: options.userKeys.map(({ name }) => name),
+      },
       allowedChannelTypes: ["session"],
     });
-    this.#keepalive = new Keepalive(this.#limits, this.connection, "client");
-  }
-
-  /** Begins: identification and KEXINIT are ready to be taken at once. `now`: milliseconds of any clock that never goes back. */
-  start(now: number): void {
-    this.#now = now;
-    this.#keepalive.heard(now);
-    this.#transport.start(now);
-  }
-
-  /** Takes bytes from the client. They are copied. */
-  receive(chunk: Uint8Array): void {
-    this.#keepalive.heard(this.#now);
-    this.#transport.receive(chunk);
+    this.#options = options;
   }
 
   /** The client's bytes have ended. */
-  end(): void {
-    this.#transport.end();
+  override end(): void {
+    super.end();
     // No answer can matter any more.
     if (this.#isAsking)
       this.disconnect(new SshError("connection-lost", "the client went away in the middle of its login"));
   }
 
-  /** Bytes for the client, or `undefined`. They are the caller's, and never change again. */
-  takeOutput(): Uint8Array | undefined {
-    const output = this.#transport.takeOutput();
-    if (output !== undefined && this.#state.phase === "connection") this.connection.flush();
-    return output;
-  }
-
   /** Whether more input is of use: not while an ask is open and a packet's worth waits already. */
-  get wantsInput(): boolean {
-    return this.#transport.wantsInput && !(this.#isAsking && this.#transport.buffered >= this.#limits.maxPacketLength);
+  override get wantsInput(): boolean {
+    return super.wantsInput && !(this.#isAsking && this.transport.buffered >= this.limits.maxPacketLength);
   }
 
   /** The next thing that happened or is asked; `undefined` when nothing more can be told from what has been received. */
   nextEvent(): ServerSessionEvent | undefined {
-    while (this.#state.phase !== "closed") {
-      const event = this.#nextAuthEvent() ?? this.#nextConnectionEvent();
+    while (this.state.phase !== "closed") {
+      const event = this.#nextAuthEvent() ?? this.nextConnectionEvent((one) => this.#provesHostKeys(one));
       if (event !== undefined) return event;
       // What a client sends behind its login belongs to what follows it, if it succeeds: it is looked at when that is known.
-      if (this.#isAsking && !this.#transport.closed) return undefined;
-      const transportEvent = this.#transport.nextEvent();
+      if (this.#isAsking && !this.transport.closed) return undefined;
+      const transportEvent = this.transport.nextEvent();
       if (transportEvent === undefined) return undefined;
       const told = this.#onTransportEvent(transportEvent);
       if (told !== undefined) return told;
@@ -149,56 +84,13 @@ export class ServerSession {
     return undefined;
   }
 
-  /** When `tick` must be called at the latest, on `now`'s clock; `undefined` for never. */
-  deadline(): number | undefined {
-    if (this.#state.phase === "closed") return undefined;
-    const keepalive = this.#state.phase === "connection" ? this.#keepalive.deadline : undefined;
-    const deadlines = [this.#transport.deadline(), this.#authDeadline(), keepalive];
-    const known = deadlines.filter((deadline) => deadline !== undefined);
-    return known.length === 0 ? undefined : Math.min(...known);
-  }
-
-  /** Tells the time. */
-  tick(now: number): void {
-    if (this.#state.phase === "auth" && this.#state.auth.waitingForApplication) this.#state.deadline += now - this.#now;
-    this.#now = now;
-    this.#transport.tick(now);
-    if (now >= (this.#authDeadline() ?? Number.POSITIVE_INFINITY)) {
-      this.disconnect(
-        new SshError("auth-timeout", `the client did not finish authentication in ${this.#limits.authTimeout} ms`),
-      );
-    }
-    const silent = this.#state.phase === "connection" ? this.#keepalive.tick(now) : undefined;
-    if (silent !== undefined) this.disconnect(silent);
-  }
-
   /** Answers `sign-exchange-hash` with a signature blob. */
   answerHostKeySignature(token: HostKeySignatureToken, signature: Uint8Array): void {
-    this.#transport.answerSignature(token, signature);
-  }
-
-  /** Authentication, while it goes on: for the answers to its asks. Throws `usage` before and after. */
-  get auth(): ServerAuth {
-    if (this.#state.phase === "auth") return this.#state.auth;
-    throw new SshError("usage", "no authentication is going on: this answer comes too late, or to the wrong session");
-  }
-
-  /** Begins a new key exchange now, before a limit asks for one. */
-  rekey(): void {
-    this.#transport.requestRekey();
-  }
-
-  /** Says goodbye with the error's disconnect reason; the `closed` event with this very error follows. */
-  disconnect(error: SshError): void {
-    this.#transport.disconnect(error);
-  }
-
-  get negotiated(): NegotiatedAlgorithms | undefined {
-    return this.#transport.negotiated;
+    this.transport.answerSignature(token, signature);
   }
 
   get #isAsking(): boolean {
-    return this.#state.phase === "auth" && this.#state.auth.waitingForApplication;
+    return this.state.phase === "auth" && this.state.auth.waitingForApplication;
   }
 
   #onTransportEvent(event: TransportEvent): ServerSessionEvent | undefined {
@@ -206,16 +98,16 @@ export class ServerSession {
       case "sign-exchange-hash":
         return this.#signExchangeHash(event);
       case "new-keys":
-        this.#options.trace?.({ type: "negotiated", summary: describeNegotiated(event.negotiated, event.strictKex) });
+        this.traceNewKeys(event);
         if (event.initial) this.#startAuth();
         else this.connection.flush();
         return { type: "new-keys", initial: event.initial, negotiated: event.negotiated };
       case "message":
-        if (this.#state.phase === "connection") this.connection.receive(event.payload);
-        else if (this.#state.phase === "auth") this.#state.auth.receive(event.payload);
+        if (this.state.phase === "connection") this.connection.receive(event.payload);
+        else if (this.state.phase === "auth") this.state.auth.receive(event.payload);
         return undefined;
       case "closed":
-        this.#state = { phase: "closed" };
+        this.state = { phase: "closed" };
         return event;
       case "identified":
       case "debug":
@@ -233,35 +125,33 @@ export class ServerSession {
     const hostKey = this.#options.hostKeys.find(({ publicKey }) => publicKey === event.hostKey);
     if (hostKey?.privateKey === undefined) return event;
     const signature = hostKey.privateKey.sign(event.algorithm, event.data, this.#options.random);
-    this.#transport.answerSignature(event.token, signature);
+    this.transport.answerSignature(event.token, signature);
     return undefined;
   }
 
   #startAuth(): void {
     const { methods, userKeys, banner } = this.#options;
     const auth = new ServerAuth({
-      sink: this.#transport,
-      sessionId: this.#transport.sessionId!,
+      sink: this.transport,
+      sessionId: this.transport.sessionId!,
       methods,
       signatureAlgorithms: userKeys,
       ...(banner !== undefined && { banner }),
-      limits: this.#limits,
+      limits: this.limits,
     });
-    this.#state = { phase: "auth", auth, deadline: this.#now + this.#limits.authTimeout };
+    this.beginAuth(auth);
   }
 
   #nextAuthEvent(): ServerSessionEvent | undefined {
-    while (this.#state.phase === "auth") {
-      const event = this.#state.auth.nextEvent();
+    while (this.state.phase === "auth") {
+      const event = this.state.auth.nextEvent();
       switch (event?.type) {
         case "method":
-          this.#authMethod = event.method;
-          this.#transport.setAuthMethod(event.method);
+          this.setAuthMethod(event.method);
           break;
         case "success": {
           const { userName, serviceName, factors } = event;
-          this.#state = { phase: "connection" };
-          this.#transport.enter("connection");
+          this.authSucceeded();
           announceHostKeys(this.connection, this.#options.hostKeys);
           return { type: "authenticated", userName, serviceName, factors };
         }
@@ -275,20 +165,6 @@ export class ServerSession {
     return undefined;
   }
 
-  #nextConnectionEvent(): ServerSessionEvent | undefined {
-    if (this.#state.phase !== "connection") return undefined;
-    for (;;) {
-      const event = this.connection.nextEvent();
-      if (event === undefined) return undefined;
-      if (event.type === "error") {
-        this.disconnect(event.error);
-        return undefined;
-      }
-      if (this.#keepalive.absorbs(event) || this.#provesHostKeys(event)) continue;
-      return event;
-    }
-  }
-
   /** `hostkeys-prove-00@openssh.com` is answered here: nobody but the session has its identifier. */
   #provesHostKeys(event: ConnectionEvent): boolean {
     if (event.type !== "global-request" || event.requestName !== "hostkeys-prove-00@openssh.com") return false;
@@ -296,16 +172,12 @@ export class ServerSession {
     if (token === undefined) return true;
     const proof = proveHostKeys(event.data, {
       hostKeys: this.#options.hostKeys,
-      sessionId: this.#transport.sessionId!,
-      negotiated: this.#transport.negotiated!.hostKey.name,
+      sessionId: this.transport.sessionId!,
+      negotiated: this.transport.negotiated!.hostKey.name,
       random: this.#options.random,
     });
     this.connection.answerGlobal(token, proof !== undefined, proof);
     return true;
-  }
-
-  #authDeadline(): number | undefined {
-    return this.#state.phase === "auth" && !this.#isAsking ? this.#state.deadline : undefined;
   }
 }
 

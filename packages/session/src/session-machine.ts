@@ -1,0 +1,213 @@
+import { Connection, type ConnectionEvent } from "@nacre/connection";
+import type { PacketSink } from "@nacre/packet";
+import {
+  type NegotiatedAlgorithms,
+  Transport,
+  type TransportAlgorithms,
+  type TransportEvent,
+  type TransportOptions,
+} from "@nacre/transport";
+import { type MethodContext, type RandomSource, SshError } from "@nacre/wire";
+import { describedTrace, describeNegotiated } from "./describe.ts";
+import { Keepalive } from "./keepalive.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+import type { KeyLogPort, TracePort } from "./trace.ts";
+import { SOFTWARE_VERSION } from "./version.ts";
+
+/** What a session of either side is made of. */
+export interface SessionOptions {
+  /** Ordered lists, preferred first: nothing is offered that is not named. */
+  readonly algorithms: TransportAlgorithms;
+  readonly random: RandomSource;
+  readonly limits?: Partial<Limits>;
+  /** Refuse a peer without strict key exchange (the answer to Terrapin, CVE-2023-48795). */
+  readonly requireStrictKex?: boolean;
+  /** Identification's software version: no spaces, no dashes. */
+  readonly softwareVersion?: string;
+  readonly trace?: TracePort;
+  readonly keyLog?: KeyLogPort;
+}
+
+/** What either side's authentication tells the session beside its events. */
+interface Authentication {
+  readonly waitingForApplication: boolean;
+}
+
+/** How far a session has come. */
+export type SessionState<Auth> =
+  /** `ready`: we may send under the first keys. */
+  | { readonly phase: "kex"; readonly ready: boolean }
+  | { readonly phase: "auth"; readonly auth: Auth; deadline: number }
+  | { readonly phase: "connection" }
+  | { readonly phase: "closed" };
+
+/** What a role brings to a session. */
+interface RoleParts {
+  readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs">;
+  /** Where channels put their messages; the transport itself by default. */
+  readonly sink?: (transport: Transport) => PacketSink;
+  readonly allowedChannelTypes?: readonly string[];
+}
+
+/**
+ * What both sides of an SSH session have in common: the transport and the connection, time, and the way bytes go. The driver
+ * calls `tick(now)` at the start of each turn, then `receive` or commands, then `nextEvent` until it is `undefined`, then
+ * writes `takeOutput()` until that is, and calls again when `deadline()` is reached.
+ */
+export abstract class SessionMachine<Auth extends Authentication> {
+  /** Channels and global requests. */
+  readonly connection: Connection;
+  protected readonly transport: Transport;
+  protected readonly limits: Limits;
+  protected state: SessionState<Auth> = { phase: "kex", ready: false };
+  readonly #keepalive: Keepalive;
+  readonly #trace: TracePort | undefined;
+  readonly #peer: "client" | "server";
+  #authMethod: MethodContext | undefined;
+  #now = 0;
+
+  protected constructor(options: SessionOptions, parts: RoleParts) {
+    const { algorithms, random, softwareVersion = SOFTWARE_VERSION, requireStrictKex = false, keyLog, trace } = options;
+    const { role } = parts.transport;
+    this.limits = { ...defaultLimits, ...options.limits };
+    this.#trace = trace;
+    this.#peer = role === "client" ? "server" : "client";
+    this.transport = new Transport({
+      ...parts.transport,
+      softwareVersion,
+      algorithms,
+      random,
+      limits: this.limits,
+      requireStrictKex,
+      ...(keyLog && { keyLog }),
+      ...(trace && {
+        trace: describedTrace(trace, () => ({
+          kex: this.transport.negotiated?.kex.context,
+          auth: this.#authMethod,
+        })),
+      }),
+    });
+    this.connection = new Connection({
+      sink: parts.sink?.(this.transport) ?? this.transport,
+      role,
+      limits: this.limits,
+      allowedChannelTypes: parts.allowedChannelTypes ?? [],
+    });
+    this.#keepalive = new Keepalive(this.limits, this.connection, this.#peer);
+  }
+
+  /** Begins: identification and KEXINIT are ready to be taken at once. `now`: milliseconds of any clock that never goes back. */
+  start(now: number): void {
+    this.#now = now;
+    this.#keepalive.heard(now);
+    this.transport.start(now);
+  }
+
+  /** Takes bytes from the peer. They are copied. */
+  receive(chunk: Uint8Array): void {
+    this.#keepalive.heard(this.#now);
+    this.transport.receive(chunk);
+  }
+
+  /** The peer's bytes have ended. */
+  end(): void {
+    this.transport.end();
+  }
+
+  /** Bytes for the peer, or `undefined`. They are the caller's, and never change again. */
+  takeOutput(): Uint8Array | undefined {
+    const output = this.transport.takeOutput();
+    if (output !== undefined && this.state.phase === "connection") this.connection.flush();
+    return output;
+  }
+
+  /** Whether more input is of use: not while an ask is open and a packet's worth waits already. */
+  get wantsInput(): boolean {
+    return this.transport.wantsInput;
+  }
+
+  /** When `tick` must be called at the latest, on `now`'s clock; `undefined` for never. */
+  deadline(): number | undefined {
+    if (this.state.phase === "closed") return undefined;
+    const keepalive = this.state.phase === "connection" ? this.#keepalive.deadline : undefined;
+    const deadlines = [this.transport.deadline(), this.#authDeadline(), keepalive];
+    const known = deadlines.filter((deadline) => deadline !== undefined);
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  /** Tells the time. */
+  tick(now: number): void {
+    // The time for which the application is asked is not the peer's.
+    if (this.state.phase === "auth" && this.state.auth.waitingForApplication) this.state.deadline += now - this.#now;
+    this.#now = now;
+    this.transport.tick(now);
+    if (now >= (this.#authDeadline() ?? Number.POSITIVE_INFINITY)) {
+      const { authTimeout } = this.limits;
+      this.disconnect(
+        new SshError("auth-timeout", `the ${this.#peer} did not finish authentication in ${authTimeout} ms`),
+      );
+    }
+    const silent = this.state.phase === "connection" ? this.#keepalive.tick(now) : undefined;
+    if (silent !== undefined) this.disconnect(silent);
+  }
+
+  /** Authentication, while it goes on: for the answers to its asks. Throws `usage` before and after. */
+  get auth(): Auth {
+    if (this.state.phase === "auth") return this.state.auth;
+    throw new SshError("usage", "no authentication is going on: this answer comes too late, or to the wrong session");
+  }
+
+  /** Begins a new key exchange now, before a limit asks for one. */
+  rekey(): void {
+    this.transport.requestRekey();
+  }
+
+  /** Says goodbye with the error's disconnect reason; the `closed` event with this very error follows. */
+  disconnect(error: SshError): void {
+    this.transport.disconnect(error);
+  }
+
+  /** What both sides have agreed on, once they have. */
+  get negotiated(): NegotiatedAlgorithms | undefined {
+    return this.transport.negotiated;
+  }
+
+  /** Authentication begins, and with it its time. */
+  protected beginAuth(auth: Auth): void {
+    this.state = { phase: "auth", auth, deadline: this.#now + this.limits.authTimeout };
+  }
+
+  protected authSucceeded(): void {
+    this.state = { phase: "connection" };
+    this.transport.enter("connection");
+  }
+
+  protected setAuthMethod(method: MethodContext | undefined): void {
+    this.#authMethod = method;
+    this.transport.setAuthMethod(method);
+  }
+
+  protected traceNewKeys(event: Extract<TransportEvent, { type: "new-keys" }>): void {
+    this.#trace?.({ type: "negotiated", summary: describeNegotiated(event.negotiated, event.strictKex) });
+  }
+
+  /** The next thing the connection tells that is not answered here; `absorbs` says what the role answers itself. */
+  protected nextConnectionEvent(
+    absorbs: (event: ConnectionEvent) => boolean,
+  ): Exclude<ConnectionEvent, { type: "error" }> | undefined {
+    if (this.state.phase !== "connection") return undefined;
+    for (;;) {
+      const event = this.connection.nextEvent();
+      if (event === undefined) return undefined;
+      if (event.type === "error") {
+        this.disconnect(event.error);
+        return undefined;
+      }
+      if (!this.#keepalive.absorbs(event) && !absorbs(event)) return event;
+    }
+  }
+
+  #authDeadline(): number | undefined {
+    return this.state.phase === "auth" && !this.state.auth.waitingForApplication ? this.state.deadline : undefined;
+  }
+}
