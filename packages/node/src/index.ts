@@ -31,6 +31,7 @@ export {
   type SshErrorCode,
 } from "nacre";
 export { type AgentOptions, agentIdentities } from "./agent.ts";
+export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";
 export { connect } from "./connect.ts";
 export { hostKeyFile } from "./host-key-file.ts";
 export type { IdentitySource, PassphraseSource } from "./identities.ts";
@@ -38,6 +39,6 @@ export { listen, type SshServer } from "./listen.ts";
 export type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
 export type { ConnectOptions, Fingerprint } from "./options.ts";
 export { NodeProcess } from "./process.ts";
-export { NodeSession } from "./session.ts";
+export { type Endpoints, NodeSession } from "./session.ts";
 export { inSlices } from "./slices.ts";
 export { socketDuplex } from "./socket-duplex.ts";

@@ -1,0 +1,92 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { type AuthorizedKeyCheck, parseAuthorizedKeys } from "@nacre/keyfiles";
+import { escapeText, utf8DecodeLossy } from "@nacre/wire";
+import type { Authenticate, LoginDecision, PublickeyLogin } from "nacre";
+import { expandHome } from "./files.ts";
+
+/** Which authorized_keys files count for a user: all the same, or what a function says. A leading `~/` is the home folder of who runs the server. */
+export type AuthorizedKeysFiles =
+  | string
+  | readonly string[]
+  | ((user: string) => AuthorizedKeysPaths | Promise<AuthorizedKeysPaths>);
+
+type AuthorizedKeysPaths = string | readonly string[] | undefined;
+
+export interface AuthorizedKeysOptions {
+  /** Called with what was not used, and why: one line, safe to show. */
+  readonly warn?: (text: string) => void;
+  /** Milliseconds since 1970; the system's clock by default. */
+  readonly now?: () => number;
+}
+
+/**
+ * Lets in by authorized_keys files (sshd(8)): whoever has a key of a line whose conditions hold, with what the line permits. A
+ * line with an option that is unknown or cannot be enforced lets nobody in, and neither does a file that others may write.
+ * Files are read anew at each login; those that do not exist are empty. A name of a user that goes into a path is any text:
+ * look it up, do not paste it in.
+ */
+export function authorizedKeys(files: AuthorizedKeysFiles, options: AuthorizedKeysOptions = {}): Authenticate {
+  return async (login) => {
+    if (login.method !== "publickey") return false;
+    const paths = typeof files === "function" ? await files(login.user) : files;
+    for (const path of typeof paths === "string" ? [paths] : (paths ?? [])) {
+      const decision = await decide(path, login, options);
+      if (decision !== false) return decision;
+    }
+    return false;
+  };
+}
+
+async function decide(
+  path: string,
+  login: PublickeyLogin,
+  { warn = () => {}, now = Date.now }: AuthorizedKeysOptions,
+): Promise<LoginDecision> {
+  const text = await readOwned(expandHome(path), warn);
+  if (text === undefined) return false;
+  const file = parseAuthorizedKeys(text);
+  for (const { line, problem } of file.problems) warn(`${escapeText(path)}:${line} is not used: ${problem}`);
+  const check = file.check(login.publicKey, {
+    address: login.remoteAddress,
+    now: now(),
+    localTime: ({ year, month, day, hour, minute, second }) =>
+      new Date(year, month - 1, day, hour, minute, second).getTime(),
+  });
+  if (!check.allowed) {
+    for (const { line, reason } of check.reasons)
+      warn(`${escapeText(path)}:${line} does not let ${login.fingerprint} in: ${REASONS[reason](login)}`);
+    return false;
+  }
+  // Forwarding and ~/.ssh/rc need no permission: this server has neither.
+  const { command, environment, pty } = check.key.restrictions;
+  return { permissions: { ...(command !== undefined && { command }), environment, pty } };
+}
+
+const REASONS: Readonly<
+  Record<
+    Extract<AuthorizedKeyCheck, { allowed: false }>["reasons"][number]["reason"],
+    (login: PublickeyLogin) => string
+  >
+> = {
+  from: ({ remoteAddress }) => `the client is at ${remoteAddress ?? "an address that is not known"}`,
+  expired: () => "its time is over",
+  problem: () => "the line is not used",
+};
+
+/** The text of a file that is nobody's to write but its owner's: else anybody could let themselves in. */
+async function readOwned(path: string, warn: (text: string) => void): Promise<string | undefined> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path);
+    const others = process.platform === "win32" ? 0 : (await file.stat()).mode & 0o022;
+    if (others === 0) return utf8DecodeLossy(await file.readFile());
+    warn(`${escapeText(path)} is not used: others than its owner may write it (chmod go-w)`);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "ENOTDIR")
+      warn(`${escapeText(path)} is not used: it cannot be read: ${escapeText(message)}`);
+  } finally {
+    await file?.close();
+  }
+  return undefined;
+}
