@@ -1,6 +1,7 @@
 export const HELP: string = `usage: nacre [option…] [user@]host [command…]
        nacre keygen -t ed25519|rsa|ecdsa [-b BITS] [-f FILE] [-N PASSPHRASE] [-C COMMENT]
        nacre keygen -l [-v] [-E sha256|md5] -f FILE
+       nacre serve [option…]
        nacre --help | --version
 
 Runs the command on the host, or a shell there, with the standard streams of this one. Exits with the command's status; with
@@ -19,6 +20,18 @@ is no longer read.
   --kex METHODS       key exchange methods to offer, likewise
   --trace             print each packet to standard error, without secrets
   --keylog FILE       append secrets to FILE, for Wireshark; whoever has them can read the session
+
+serve runs an SSH server for whoever starts it, until Ctrl-C. Its options:
+
+  --listen ADDRESS    address to listen at (127.0.0.1: this machine alone); :: is every address
+  -p, --port PORT     port to listen at (2222); 0 for a free one
+  --host-key FILE     host key; may be given several times (~/.config/nacre/ssh_host_ed25519_key, made when it is not there)
+  --authorized-keys FILE  keys that may log in, with their options (~/.ssh/authorized_keys)
+  --user NAME         who may log in; may be given several times (whoever starts the server, as whom all commands run)
+  --subsystem NAME=COMMAND  what a subsystem runs; nothing: there is none (sftp: OpenSSH's sftp-server, where there is one)
+  --no-exec           no commands and no shells: subsystems only
+  --banner TEXT       shown before login
+  --log text|json     how to write what happens to standard error (text)
 
 In a remote terminal, ~. at the beginning of a line closes the connection, and ~~ is one ~.
 `;

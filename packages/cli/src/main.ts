@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { escapeText, SshError } from "@nacre/wire";
 import { HELP } from "./help.ts";
 import { keygen } from "./keygen.ts";
+import { serve } from "./serve.ts";
 import { ssh } from "./ssh.ts";
 import { parseSshArguments } from "./ssh-arguments.ts";
 
@@ -34,6 +35,8 @@ async function main(words: readonly string[]): Promise<number> {
       return 0;
     case "keygen":
       return keygen(words.slice(1));
+    case "serve":
+      return serve(words.slice(1));
     default:
       return ssh(parseSshArguments(words));
   }

@@ -1,0 +1,68 @@
+import { parseOptions, usage } from "./options.ts";
+
+/** `nacre serve`, read. */
+export interface ServeArguments {
+  readonly listen: string | undefined;
+  readonly port: number;
+  readonly hostKeyFiles: readonly string[];
+  readonly authorizedKeys: string | undefined;
+  /** Names that may log in; empty for the name of who runs the server. */
+  readonly users: readonly string[];
+  /** Commands by the names of their subsystems; an empty one takes a subsystem away that is there otherwise. */
+  readonly subsystems: Readonly<Record<string, string>>;
+  readonly banner: string | undefined;
+  readonly log: "text" | "json";
+  /** Whether commands and shells are run, beside subsystems. */
+  readonly exec: boolean;
+}
+
+const OPTIONS = {
+  "--listen": "value",
+  "-p": "value",
+  "--port": "value",
+  "--host-key": "value",
+  "--authorized-keys": "value",
+  "--user": "value",
+  "--subsystem": "value",
+  "--banner": "value",
+  "--log": "value",
+  "--no-exec": "flag",
+} as const;
+
+/** Reads the words after `nacre serve`. Throws `usage`. */
+export function parseServeArguments(words: readonly string[]): ServeArguments {
+  const { options, rest } = parseOptions(words, OPTIONS);
+  if (rest.length > 0) throw usage(`serve does not know what to do with "${rest[0]}"`);
+  const all = (...names: (keyof typeof OPTIONS)[]): string[] =>
+    options.filter(([option]) => names.some((name) => name === option)).map(([, value]) => value);
+
+  const log = all("--log").at(-1) ?? "text";
+  if (log !== "text" && log !== "json") throw usage(`there is no kind of log "${log}"; there are text, json`);
+  const users = all("--user");
+  if (users.includes("")) throw usage("--user needs the name of a user");
+  return {
+    listen: all("--listen").at(-1),
+    port: port(all("-p", "--port").at(-1)),
+    hostKeyFiles: all("--host-key"),
+    authorizedKeys: all("--authorized-keys").at(-1),
+    users,
+    subsystems: Object.fromEntries(all("--subsystem").map(subsystem)),
+    banner: all("--banner").at(-1),
+    log,
+    exec: all("--no-exec").length === 0,
+  };
+}
+
+/** One that needs no administrator, unless told. */
+function port(text = "2222"): number {
+  const value = Number(text);
+  if (!/^\d{1,5}$/.test(text) || value > 65535)
+    throw usage(`"${text}" is no port: it is a number from 1 to 65535, or 0 for a free one`);
+  return value;
+}
+
+function subsystem(text: string): [name: string, command: string] {
+  const [, name, command] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || command === undefined) throw usage(`--subsystem wants NAME=COMMAND, not "${text}"`);
+  return [name, command];
+}

@@ -1,0 +1,87 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { constants } from "node:os";
+import type { NodeSession, SessionExit } from "@nacre/node";
+
+/** How long what is hung up has to end before it is killed: milliseconds. */
+const HANGUP_GRACE = 2000;
+
+/** What to run. */
+export interface Program {
+  readonly file: string;
+  readonly words: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Runs a program in a process group of its own, with pipes. `kill` aborted, it is killed. Rejects when it cannot be started. */
+export async function runWithPipes(session: NodeSession, program: Program, kill: AbortSignal): Promise<SessionExit> {
+  const { file, words, cwd, env } = program;
+  const child = spawn(file, words, { cwd, env, stdio: "pipe", detached: true });
+  await once(child, "spawn");
+  const group = new ProcessGroup(child.pid!, session, kill);
+  child.once("exit", () => group.ended());
+  session.signal.addEventListener("abort", () => {
+    child.stdin.destroy();
+    child.stdout.destroy();
+    child.stderr.destroy();
+  });
+
+  // What the child does not read is read for it: it must not be in the client's way.
+  child.stdin.on("error", () => session.stdin.destroy());
+  // Without an end nothing is ended here: half of an input must not look like all of it.
+  session.stdin.pipe(child.stdin);
+  child.stdout.pipe(session.stdout);
+  child.stderr.pipe(session.stderr);
+  const [status, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+  return signal === null ? { status: status ?? 0 } : { signal: signal.slice("SIG".length) };
+}
+
+/**
+ * The processes of a session, which get the client's signals, are hung up when it has gone, and killed when they do not end. Only
+ * while the first of them lives: what it leaves behind is on its own, and then the group's number may be another's.
+ */
+export class ProcessGroup {
+  readonly #pid: number;
+  readonly #over = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(pid: number, session: NodeSession, kill: AbortSignal) {
+    this.#pid = pid;
+    session.onSignal = (name) => {
+      if (CLIENT_SIGNALS.has(name)) this.#send(`SIG${name}` as NodeJS.Signals);
+    };
+    const hangUp = (): void => {
+      this.#send("SIGHUP");
+      this.#timer = setTimeout(() => this.#send("SIGKILL"), HANGUP_GRACE);
+    };
+    const end = (): void => this.#send("SIGKILL");
+    const { signal: over } = this.#over;
+    session.signal.addEventListener("abort", hangUp, { once: true, signal: over });
+    kill.addEventListener("abort", end, { once: true, signal: over });
+    if (session.signal.aborted) hangUp();
+    if (kill.aborted) end();
+  }
+
+  /** The first process has ended. */
+  ended(): void {
+    this.#over.abort();
+    clearTimeout(this.#timer);
+  }
+
+  #send(signal: NodeJS.Signals): void {
+    if (this.#over.signal.aborted) return;
+    try {
+      process.kill(-this.#pid, signal);
+    } catch {
+      // It has ended this very moment, and that will be told.
+    }
+  }
+}
+
+/** Those of RFC 4254 §6.9. */
+const CLIENT_SIGNALS: ReadonlySet<string> = new Set(
+  ["ABRT", "ALRM", "FPE", "HUP", "ILL", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM", "USR1", "USR2"].filter(
+    (name) => `SIG${name}` in constants.signals,
+  ),
+);

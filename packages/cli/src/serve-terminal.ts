@@ -1,0 +1,106 @@
+import { constants } from "node:os";
+import type { ReadStream } from "node:tty";
+import type { NodeSession, Pty, SessionExit } from "@nacre/node";
+import { ProcessGroup, type Program } from "./serve-process.ts";
+import { terminalModeWords } from "./terminal-mode-words.ts";
+
+/** How long a terminal is read on after its program has ended, when others still hold it: milliseconds. */
+const LAST_OUTPUT = 200;
+
+/** Runs a program in a pseudo-terminal; rejects when it cannot be started. */
+export type TerminalRunner = (
+  session: NodeSession,
+  pty: Pty,
+  program: Program,
+  kill: AbortSignal,
+) => Promise<SessionExit>;
+
+/** What runs programs in pseudo-terminals, or why there is nothing that does: its library is an optional part. */
+export async function loadTerminalRunner(): Promise<TerminalRunner | string> {
+  try {
+    const { spawn } = await import("@lydell/node-pty");
+    return (session, pty, program, kill) => runInTerminal(spawn, session, pty, program, kill);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+type Spawn = typeof import("@lydell/node-pty")["spawn"];
+
+/** In the terminal itself: sets its modes, tells its name, and becomes the program. Names of files mean nothing in a list of modes. */
+const PREPARE =
+  'set -f; modes=$1; shift; SSH_TTY=$(tty); export SSH_TTY; [ -z "$modes" ] || stty $modes 2>/dev/null; unset modes; exec "$@"';
+
+function runInTerminal(
+  spawn: Spawn,
+  session: NodeSession,
+  pty: Pty,
+  { file, words, cwd, env }: Program,
+  kill: AbortSignal,
+): Promise<SessionExit> {
+  const terminal = spawn("/bin/sh", ["-c", PREPARE, "sh", terminalModeWords(pty.modes).join(" "), file, ...words], {
+    name: pty.term,
+    cols: size(pty.columns, 80),
+    rows: size(pty.rows, 24),
+    cwd,
+    env,
+    encoding: null,
+  });
+  // The library's own `write` tells nobody to wait.
+  const { _socket: socket } = terminal as unknown as { readonly _socket: ReadStream };
+  const group = new ProcessGroup(terminal.pid, session, kill);
+  session.onResize = ({ columns, rows }) => {
+    if (columns > 0 && rows > 0) terminal.resize(size(columns, 80), size(rows, 24));
+  };
+  // The library throws an error that only it listens to.
+  socket.on("error", () => {});
+  session.stdin.pipe(socket, { end: false });
+  readTerminal(session, socket);
+  return new Promise((resolve) => {
+    terminal.onExit(({ exitCode, signal }) => {
+      group.ended();
+      resolve(signal === undefined || signal === 0 ? { status: exitCode } : { signal: signalName(signal) });
+    });
+  });
+}
+
+/**
+ * Carries what a terminal shows to the client, at the client's pace. The library destroys its stream soon after the program's
+ * end, whatever is still unread: where the client is slow, that has to wait.
+ */
+function readTerminal({ stdout, signal }: NodeSession, socket: ReadStream): void {
+  const destroy = socket.destroy.bind(socket);
+  let waiting = false;
+  let ending: { readonly error: Error | undefined } | undefined;
+  socket.destroy = (error) => {
+    if (!waiting) return destroy(error);
+    ending ??= { error };
+    return socket;
+  };
+  const goOn = (): void => {
+    waiting = false;
+    socket.resume();
+    if (ending !== undefined) setTimeout(() => socket.destroy(ending?.error), LAST_OUTPUT);
+  };
+  socket.on("data", (chunk: Uint8Array) => {
+    if (stdout.destroyed || stdout.write(chunk)) return;
+    waiting = true;
+    socket.pause();
+  });
+  stdout.on("drain", goOn);
+  // Nobody waits for the rest: closing the terminal also hangs up what another process group has in it.
+  signal.addEventListener("abort", () => {
+    waiting = false;
+    destroy();
+  });
+}
+
+/** A size as the system can have it; 0 is one that the client does not know. */
+function size(value: number, usual: number): number {
+  return value === 0 ? usual : Math.min(value, 0xffff);
+}
+
+function signalName(number: number): string {
+  const name = Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
+  return name?.slice("SIG".length) ?? `${number}`;
+}

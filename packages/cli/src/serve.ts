@@ -1,0 +1,138 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { homedir, userInfo } from "node:os";
+import { join } from "node:path";
+import { fingerprint } from "@nacre/keys";
+import { authorizedKeys, hostKeyFile, listen, type NodeSession, type SessionExit, type SshServer } from "@nacre/node";
+import { escapeText, SshError } from "@nacre/wire";
+import { usage } from "./options.ts";
+import { parseServeArguments, type ServeArguments } from "./serve-arguments.ts";
+import { type Account, acceptEnv, sessionEnvironment } from "./serve-environment.ts";
+import { logLine, type ServeEvent } from "./serve-log.ts";
+import { runWithPipes } from "./serve-process.ts";
+import { loadTerminalRunner } from "./serve-terminal.ts";
+
+/** How long sessions that run have to end once the server is told to stop: milliseconds. */
+const STOP_GRACE = 30_000;
+
+/** `nacre serve`: an SSH server, until a signal ends it. Returns the exit status. */
+export async function serve(words: readonly string[]): Promise<number> {
+  const parsed = parseServeArguments(words);
+  const account = runner();
+  const users = parsed.users.length > 0 ? parsed.users : [account.name];
+  for (const user of users) mayBe(user, account);
+  const log = (event: ServeEvent): void => {
+    process.stderr.write(logLine(event, parsed.log, new Date()));
+  };
+  const note = (text: string): void => log({ type: "note", text });
+
+  const hostKeys = await Promise.all(hostKeyPaths(parsed).map((path) => hostKeyFile(path)));
+  const terminals = await loadTerminalRunner();
+  if (typeof terminals === "string")
+    note(`no terminals: a client that asks for one is refused it, and runs without (${escapeText(terminals)})`);
+  const kill = new AbortController();
+  const running = new Set<Promise<SessionExit>>();
+  const run = (session: NodeSession, words: readonly string[]): Promise<SessionExit> => {
+    const { shell, home } = account;
+    const program = {
+      file: shell,
+      words,
+      cwd: existsSync(home) ? home : "/",
+      env: sessionEnvironment(session, account, process.env),
+    };
+    const exit =
+      session.pty && typeof terminals === "function"
+        ? terminals(session, session.pty, program, kill.signal)
+        : runWithPipes(session, program, kill.signal);
+    running.add(exit);
+    const ended = (): boolean => running.delete(exit);
+    exit.then(ended, ended);
+    return exit;
+  };
+
+  const authorize = authorizedKeys(parsed.authorizedKeys ?? "~/.ssh/authorized_keys", { warn: note });
+  const server = await listen({
+    port: parsed.port,
+    ...(parsed.listen !== undefined && { host: parsed.listen }),
+    hostKeys,
+    authenticate: async (login) => {
+      const decision = await authorize(login);
+      return users.includes(login.user) && decision;
+    },
+    ...(parsed.banner !== undefined && { banner: `${parsed.banner}\n` }),
+    ...(parsed.exec && {
+      session: (session) => run(session, session.command === undefined ? ["-l"] : ["-c", session.command]),
+    }),
+    subsystems: Object.fromEntries(
+      subsystems(parsed).map(([name, command]) => [name, (session: NodeSession) => run(session, ["-c", command])]),
+    ),
+    acceptPty: typeof terminals === "function",
+    acceptEnv,
+    log,
+  });
+  log({
+    type: "listening",
+    ...server.address,
+    hostKeys: hostKeys.map(({ publicKey: { format, blob } }) => ({ format, fingerprint: fingerprint(blob, "sha256") })),
+    users,
+  });
+  await untilStopped(server, log, kill);
+  await Promise.allSettled(running);
+  log({ type: "stopped" });
+  return 0;
+}
+
+/** The first signal lets what runs end; the second ends it. */
+async function untilStopped(server: SshServer, log: (event: ServeEvent) => void, kill: AbortController): Promise<void> {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    const sessions = server.connections.reduce((sum, { sessionCount }) => sum + sessionCount, 0);
+    if (stopping) {
+      kill.abort();
+      void server.close();
+    } else {
+      stopping = true;
+      log({ type: "stopping", signal, sessions });
+      void server.close({ grace: STOP_GRACE });
+    }
+  };
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) process.on(signal, stop);
+  await server.closed;
+}
+
+/** Who runs this: commands are run as nobody else. */
+function runner(): Account {
+  if (process.getuid === undefined) throw usage("serve runs a user's shell, and needs a system of Unix's kind for it");
+  const { username, homedir: home, shell } = userInfo();
+  return { name: username, home, shell: shell === null || shell === "" ? "/bin/sh" : shell };
+}
+
+/** A name that may log in is the runner's own, or no account's: whoever logs in as another user would not be that user. */
+function mayBe(user: string, account: Account): void {
+  if (user === account.name) return;
+  const { status, error } = spawnSync("id", ["-u", "--", user], { stdio: "ignore" });
+  if (error !== undefined)
+    throw new SshError("usage", `whether "${escapeText(user)}" is another user cannot be found out: ${error.message}`);
+  if (status === 0)
+    throw usage(
+      `commands run as ${escapeText(account.name)}, who starts the server, so "${escapeText(user)}" cannot log in: start it as that user`,
+    );
+}
+
+function hostKeyPaths({ hostKeyFiles }: ServeArguments): readonly string[] {
+  if (hostKeyFiles.length > 0) return hostKeyFiles;
+  return [join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "nacre", "ssh_host_ed25519_key")];
+}
+
+const SFTP_SERVERS = [
+  "/usr/lib/openssh/sftp-server",
+  "/usr/lib/ssh/sftp-server",
+  "/usr/libexec/openssh/sftp-server",
+  "/usr/libexec/sftp-server",
+];
+
+function subsystems({ subsystems }: ServeArguments): (readonly [name: string, command: string])[] {
+  const sftp = SFTP_SERVERS.find((file) => existsSync(file));
+  return Object.entries({ ...(sftp !== undefined && { sftp }), ...subsystems }).filter(([, command]) => command !== "");
+}
