@@ -1,6 +1,5 @@
 import { type CipherGCMTypes, createCipheriv, createHmac } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, MacAlgorithm } from "@nacre/packet";
-import * as ciphers from "../src/index.ts";
 
 /** A cipher and the MAC beside it. */
 export interface Suite {
@@ -9,19 +8,23 @@ export interface Suite {
   readonly mac: MacAlgorithm | undefined;
 }
 
-const MACS = [ciphers.hmacSha256, ciphers.hmacSha512, ciphers.hmacSha256Etm, ciphers.hmacSha512Etm];
+/** What a package of ciphers holds, this one or one that does the same by other means. */
+export type CipherSet = typeof import("../src/index.ts");
 
-/** Everything that can be negotiated of this package. */
-export const SUITES: readonly Suite[] = [
-  ...[ciphers.aes128Ctr, ciphers.aes192Ctr, ciphers.aes256Ctr].flatMap((cipher) =>
-    MACS.map((mac) => ({ name: `${cipher.name} ${mac.name}`, cipher, mac })),
-  ),
-  ...[ciphers.aes128Gcm, ciphers.aes256Gcm, ciphers.chacha20Poly1305].map((cipher) => ({
-    name: cipher.name,
-    cipher,
-    mac: undefined,
-  })),
-];
+/** Everything that can be negotiated of a set. */
+export function suitesOf(set: CipherSet): readonly Suite[] {
+  const macs = [set.hmacSha256, set.hmacSha512, set.hmacSha256Etm, set.hmacSha512Etm];
+  return [
+    ...[set.aes128Ctr, set.aes192Ctr, set.aes256Ctr].flatMap((cipher) =>
+      macs.map((mac) => ({ name: `${cipher.name} ${mac.name}`, cipher, mac })),
+    ),
+    ...[set.aes128Gcm, set.aes256Gcm, set.chacha20Poly1305].map((cipher) => ({
+      name: cipher.name,
+      cipher,
+      mac: undefined,
+    })),
+  ];
+}
 
 /** Takes a packet in the clear (length field, padding length, payload, padding) and returns it sealed, its tag behind it. */
 export type TwinSealer = (sequenceNumber: number, packet: Uint8Array) => Buffer;

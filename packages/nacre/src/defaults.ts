@@ -10,7 +10,14 @@ import {
   hmacSha512,
   hmacSha512Etm,
 } from "@nacre/ciphers";
-import { curve25519Sha256, curve25519Sha256Libssh, mlkem768X25519Sha256 } from "@nacre/kex";
+import {
+  curve25519Sha256,
+  curve25519Sha256Libssh,
+  ecdhSha2Nistp256,
+  ecdhSha2Nistp384,
+  ecdhSha2Nistp521,
+  mlkem768X25519Sha256,
+} from "@nacre/kex";
 import { ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, ed25519, rsaSha2_256, rsaSha2_512 } from "@nacre/keys";
 import type { TransportAlgorithms } from "@nacre/transport";
 
@@ -19,7 +26,14 @@ import type { TransportAlgorithms } from "@nacre/transport";
  * chacha20-poly1305 comes first, since it is the fastest that portable code has.
  */
 export const defaultAlgorithms: TransportAlgorithms = {
-  kex: [curve25519Sha256, curve25519Sha256Libssh],
+  kex: [
+    mlkem768X25519Sha256,
+    curve25519Sha256,
+    curve25519Sha256Libssh,
+    ecdhSha2Nistp256,
+    ecdhSha2Nistp384,
+    ecdhSha2Nistp521,
+  ],
   hostKeys: [ed25519, ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, rsaSha2_512, rsaSha2_256],
   ciphers: [chacha20Poly1305, aes128Gcm, aes256Gcm, aes128Ctr, aes192Ctr, aes256Ctr],
   macs: [hmacSha256Etm, hmacSha512Etm, hmacSha256, hmacSha512],

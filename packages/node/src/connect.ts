@@ -9,6 +9,7 @@ import {
   type ConnectOptions as StreamConnectOptions,
 } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
+import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { dial } from "./dial.ts";
 import { loadIdentities } from "./identities.ts";
 import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
@@ -68,7 +69,8 @@ async function decideHostKey(
   port: number,
   warn: (text: string) => void,
 ): Promise<{ hostKey: HostKeyVerifier; algorithms: NonNullable<StreamConnectOptions["algorithms"]> }> {
-  const { host, hostKey, knownHosts = KNOWN_HOSTS_FILES, algorithms = defaultAlgorithms } = options;
+  const { host, hostKey, knownHosts = KNOWN_HOSTS_FILES } = options;
+  const algorithms = options.algorithms ?? (options.crypto === "noble" ? defaultAlgorithms : nodeAlgorithms);
   if (typeof hostKey === "function") return { hostKey, algorithms };
   if (hostKey !== undefined && hostKey !== "accept-new") {
     const fingerprints = typeof hostKey === "string" ? [hostKey] : hostKey;

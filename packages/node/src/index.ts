@@ -33,6 +33,7 @@ export {
 export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";
 export { connect } from "./connect.ts";
+export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";
 export { hostKeyFile } from "./host-key-file.ts";
 export type { IdentitySource, PassphraseSource } from "./identities.ts";
 export { listen, type SshServer } from "./listen.ts";

@@ -16,6 +16,11 @@ export interface ListenOptions extends Omit<ServeOptions<NodeSession>, "remoteAd
   readonly port: number;
   /** The address to listen at; `"127.0.0.1"` by default: this machine alone. `"::"` is every address. */
   readonly host?: string;
+  /**
+   * What does the cryptography: `"node"`, node:crypto, by default; `"noble"` is the portable code that browsers run, several times
+   * slower. `algorithms`, where given, are used as they are.
+   */
+  readonly crypto?: "node" | "noble";
   /** Connections at once; one more is dropped. No bound by default, but for `maxUnauthenticated`. */
   readonly maxConnections?: number;
   /** Connections at once that nobody has logged in over: `{ start: 10, rate: 30, full: 100 }` by default. */

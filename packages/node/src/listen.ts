@@ -3,6 +3,7 @@ import { createServer, isIPv4, type Server, type Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
 import { checkServeOptions, type ServerConnection, type ServerEvent, serveDuplex } from "nacre";
 import { defaultServerAlgorithms } from "nacre/defaults";
+import { nodeServerAlgorithms } from "./crypto/algorithms.ts";
 import type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
 import { socketDuplex } from "./socket-duplex.ts";
@@ -126,7 +127,7 @@ export class SshServer implements AsyncDisposable {
     const connection = serveDuplex(
       socketDuplex(socket),
       {
-        algorithms: defaultServerAlgorithms,
+        algorithms: this.#options.crypto === "noble" ? defaultServerAlgorithms : nodeServerAlgorithms,
         random: (length) => new Uint8Array(randomBytes(length)),
         ...options,
         remoteAddress: origin.remoteAddress,

@@ -40,6 +40,11 @@ export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hos
    * empty. New hosts are added to the first.
    */
   readonly knownHosts?: string | readonly string[];
+  /**
+   * What does the cryptography: `"node"`, node:crypto, by default; `"noble"` is the portable code that browsers run, several times
+   * slower. `algorithms`, where given, are used as they are.
+   */
+  readonly crypto?: "node" | "noble";
   /** Milliseconds until the TCP connection must stand; 15,000 by default. What follows has bounds of its own: `limits`. */
   readonly connectTimeout?: number;
   /** Called with what was skipped: a malformed line of known_hosts, a default key file that cannot be used. One line, safe to show. */

@@ -1,0 +1,124 @@
+import { createCipheriv, createDecipheriv } from "node:crypto";
+import type { CipherAlgorithm, DirectionKeys, MacAlgorithm, PacketOpener, PacketSealer } from "@nacre/packet";
+import { SshError } from "@nacre/wire";
+import { plainBytes } from "./bytes.ts";
+import { checkKeys, checkTag } from "./check.ts";
+
+const BLOCK = 16;
+
+/** RFC 4344 §4, on node:crypto. */
+export const aes128Ctr: CipherAlgorithm = aesCtr("aes128-ctr", "aes-128", 16);
+/** RFC 4344 §4, on node:crypto. */
+export const aes192Ctr: CipherAlgorithm = aesCtr("aes192-ctr", "aes-192", 24);
+/** RFC 4344 §4, on node:crypto. */
+export const aes256Ctr: CipherAlgorithm = aesCtr("aes256-ctr", "aes-256", 32);
+
+type Aes = "aes-128" | "aes-192" | "aes-256";
+
+function aesCtr(name: string, aes: Aes, keyLength: number): CipherAlgorithm {
+  const algorithm: CipherAlgorithm = {
+    name,
+    keyLength,
+    ivLength: BLOCK,
+    aead: false,
+    // RFC 4344 §3.2: 2^(L/4) blocks of L = 128 bits.
+    maxBytes: 2 ** 36,
+    createSealer(keys, mac) {
+      checkKeys(algorithm, keys, mac);
+      return sealer(aes, keys, needMac(mac));
+    },
+    createOpener(keys, mac) {
+      checkKeys(algorithm, keys, mac);
+      const needed = needMac(mac);
+      return needed.etm ? etmOpener(aes, keys, needed) : opener(aes, keys, needed);
+    },
+  };
+  return algorithm;
+}
+
+function needMac(mac: MacAlgorithm | undefined): MacAlgorithm {
+  if (mac === undefined) throw new SshError("internal", "AES-CTR needs a MAC");
+  return mac;
+}
+
+function sealer(aes: Aes, keys: DirectionKeys, algorithm: MacAlgorithm): PacketSealer {
+  const cipher = createCipheriv(`${aes}-ctr`, keys.key, keys.iv);
+  const mac = algorithm.create(keys.macKey);
+  const { etm, tagLength } = algorithm;
+  // With etm the length stays in the clear (OpenSSH PROTOCOL §1.5).
+  const clear = etm ? 4 : 0;
+  return {
+    blockSize: BLOCK,
+    lengthIsPadded: !etm,
+    tagLength,
+    seal(sequenceNumber, slab, offset, length) {
+      const end = offset + length;
+      if (!etm) mac.compute(sequenceNumber, slab, offset, end, slab, end);
+      slab.set(cipher.update(slab.subarray(offset + clear, end)), offset + clear);
+      if (etm) mac.compute(sequenceNumber, slab, offset, end, slab, end);
+    },
+  };
+}
+
+function etmOpener(aes: Aes, keys: DirectionKeys, algorithm: MacAlgorithm): PacketOpener {
+  const decipher = createDecipheriv(`${aes}-ctr`, keys.key, keys.iv);
+  const mac = algorithm.create(keys.macKey);
+  const { tagLength } = algorithm;
+  const expected = new Uint8Array(tagLength);
+  return {
+    blockSize: BLOCK,
+    lengthIsPadded: false,
+    tagLength,
+    headerLength: 4,
+    readLength: (_sequenceNumber, slab, offset) => readUint32(slab, offset),
+    open(sequenceNumber, slab, offset, length) {
+      const end = offset + length;
+      mac.compute(sequenceNumber, slab, offset, end, expected, 0);
+      checkTag(expected, slab, end);
+      return plainBytes(decipher.update(slab.subarray(offset + 4, end)));
+    },
+  };
+}
+
+/**
+ * The length is encrypted with the packet, but a packet is decrypted in one call once it is whole, since node:crypto gives fresh
+ * bytes with each: so the length is read with a key stream block of its own, by AES of the counter (RFC 4344 §4).
+ */
+function opener(aes: Aes, keys: DirectionKeys, algorithm: MacAlgorithm): PacketOpener {
+  const decipher = createDecipheriv(`${aes}-ctr`, keys.key, keys.iv);
+  const blocks = createCipheriv(`${aes}-ecb`, keys.key, null).setAutoPadding(false);
+  const counter = keys.iv.slice();
+  const mac = algorithm.create(keys.macKey);
+  const { tagLength } = algorithm;
+  const expected = new Uint8Array(tagLength);
+  return {
+    blockSize: BLOCK,
+    lengthIsPadded: true,
+    tagLength,
+    headerLength: BLOCK,
+    readLength: (_sequenceNumber, slab, offset) =>
+      (readUint32(slab, offset) ^ readUint32(blocks.update(counter), 0)) >>> 0,
+    open(sequenceNumber, slab, offset, length) {
+      const end = offset + length;
+      const clear = plainBytes(decipher.update(slab.subarray(offset, end)));
+      mac.compute(sequenceNumber, clear, 0, length, expected, 0);
+      checkTag(expected, slab, end);
+      advance(counter, length / BLOCK);
+      return clear.subarray(4);
+    },
+  };
+}
+
+/** Adds to a 128-bit big-endian counter. */
+function advance(counter: Uint8Array, blocks: number): void {
+  let carry = blocks;
+  for (let i = BLOCK - 1; i >= 0 && carry > 0; i--) {
+    const sum = counter[i]! + carry;
+    counter[i] = sum;
+    carry = Math.floor(sum / 256);
+  }
+}
+
+function readUint32(bytes: Uint8Array, offset: number): number {
+  return ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!) >>> 0;
+}

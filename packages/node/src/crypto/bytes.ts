@@ -1,0 +1,4 @@
+/** The same memory without `Buffer`'s methods: its `slice`, for one, does not copy, which other code relies on. */
+export function plainBytes(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
+}
