@@ -86,11 +86,12 @@ function step(title, tool, toolArgs) {
 /** Runs a program to its end from the project's root; ends this process with its status when that is not 0. */
 function run(tool, toolArgs, { quiet = false } = {}) {
   const path = `${root}node_modules/.bin:${process.env.PATH}`;
-  const { status, signal, error } = spawnSync(tool, toolArgs, {
+  const { status, signal, error, stdout } = spawnSync(tool, toolArgs, {
     cwd: root,
     env: { ...process.env, PATH: path },
-    stdio: quiet ? ["inherit", "ignore", "inherit"] : "inherit",
+    stdio: quiet ? ["inherit", "pipe", "inherit"] : "inherit",
   });
+  if (quiet && status !== 0) process.stderr.write(stdout ?? "");
   if (error) console.error(`cannot run ${tool}: ${error.message}`);
   if (status !== 0) {
     if (name !== "start")
