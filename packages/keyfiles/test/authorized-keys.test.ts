@@ -27,6 +27,31 @@ function restrictions(options: string): KeyRestrictions {
 const ALL = { pty: true, portForwarding: true, agentForwarding: true, x11Forwarding: true, userRc: true };
 const NONE = { pty: false, portForwarding: false, agentForwarding: false, x11Forwarding: false, userRc: false };
 
+function quoted(text: string): string {
+  return `"${text.replaceAll('"', '\\"')}"`;
+}
+
+function matches(list: string, address: string | undefined, hostName?: string): boolean {
+  const matcher = parseOrigins(list);
+  if (typeof matcher === "string") throw new Error(matcher);
+  return matcher({ address, hostName });
+}
+
+/** The bit of that number, the highest of the first byte being 0. */
+function bit(bytes: readonly number[], at: number): number {
+  return (bytes[at >> 3]! >> (7 - (at & 7))) & 1;
+}
+
+/** An address in its plainest form. */
+function addressOf(bytes: readonly number[]): string {
+  if (bytes.length === 4) return bytes.join(".");
+  return Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! * 256 + bytes[2 * i + 1]!).toString(16)).join(":");
+}
+
+function form(address: string): string {
+  return [...parseAddress(address)!].join(" ");
+}
+
 describe("lines", () => {
   test("keys with and without options and comments, among empty lines and comments, in files with any line ends", () => {
     const text = [
@@ -34,7 +59,7 @@ describe("lines", () => {
       "",
       `${ed.text} alice@example`,
       ` \tno-pty,command="echo \\"a, b\\"" \t${rsa.text}\tbob's key `,
-      `${ed.text}`,
+      ed.text,
       `   # ${ed.text}`,
     ];
     for (const end of ["\n", "\r\n"]) {
@@ -159,7 +184,6 @@ describe("options", () => {
       .filter((text) => !/\\(?:"|$)/.test(text) && !text.includes("\n"));
     fc.assert(
       fc.property(command, command, (first, second) => {
-        const quoted = (text: string): string => `"${text.replaceAll('"', '\\"')}"`;
         const options = `command=${quoted(first)},no-pty,environment=${quoted(`X=${second}`)}`;
         expect(restrictions(options)).toMatchObject({ command: first, environment: { X: second }, pty: false });
         const file = parseAuthorizedKeys(`${options} ${ed.text} comment`);
@@ -186,12 +210,6 @@ describe("options", () => {
 });
 
 describe("from", () => {
-  const matches = (list: string, address: string | undefined, hostName?: string): boolean => {
-    const matcher = parseOrigins(list);
-    if (typeof matcher === "string") throw new Error(matcher);
-    return matcher({ address, hostName });
-  };
-
   test.each([
     ["192.0.2.7", "192.0.2.7", true],
     ["192.0.2.7", "192.0.2.77", false],
@@ -239,7 +257,6 @@ describe("from", () => {
       fc.property(version, fc.infiniteStream(fc.nat(255)), fc.nat(128), fc.nat(127), (size, stream, bits, flip) => {
         const bytes = [...stream.take(size)];
         const length = bits % (size * 8 + 1);
-        const bit = (all: readonly number[], at: number): number => (all[at >> 3]! >> (7 - (at & 7))) & 1;
         const network = bytes.map((_, index) =>
           Array.from({ length: 8 }, (_, i) => (index * 8 + i < length ? bit(bytes, index * 8 + i) : 0)).reduce(
             (byte, one) => byte * 2 + one,
@@ -248,17 +265,12 @@ describe("from", () => {
         );
         const at = flip % (size * 8);
         const flipped = bytes.map((byte, index) => (index === at >> 3 ? byte ^ (0x80 >> (at & 7)) : byte));
-        const list = `${text(network)}/${length}`;
-        expect(matches(list, text(bytes))).toBe(true);
-        expect(matches(list, text(flipped))).toBe(at >= length);
+        const list = `${addressOf(network)}/${length}`;
+        expect(matches(list, addressOf(bytes))).toBe(true);
+        expect(matches(list, addressOf(flipped))).toBe(at >= length);
       }),
     );
   });
-
-  const text = (bytes: readonly number[]): string =>
-    bytes.length === 4
-      ? bytes.join(".")
-      : Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! * 256 + bytes[2 * i + 1]!).toString(16)).join(":");
 
   test.each([
     "",
@@ -277,7 +289,6 @@ describe("from", () => {
   });
 
   test("addresses in their several forms", () => {
-    const form = (address: string): string => [...parseAddress(address)!].join(" ");
     expect(form("::")).toBe(form("0:0:0:0:0:0:0:0"));
     expect(form("::ffff:192.0.2.1")).toBe(form("::ffff:c000:201"));
     expect(form("1::")).toBe(form("1:0:0:0:0:0:0:0"));

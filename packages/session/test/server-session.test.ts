@@ -1,0 +1,759 @@
+import type { Identity } from "@nacre/auth";
+import {
+  defaultSignatureAlgorithms,
+  ed25519,
+  generateEd25519,
+  generateRsa,
+  type PrivateKey,
+  rsaSha2_256,
+  rsaSha2_512,
+} from "@nacre/keys";
+import { ServerSession, type TraceRecord } from "@nacre/session";
+import {
+  concatBytes,
+  execRequest,
+  Reader,
+  SSH_MSG_CHANNEL_OPEN,
+  SSH_MSG_CHANNEL_REQUEST,
+  SSH_MSG_DISCONNECT,
+  SSH_MSG_GLOBAL_REQUEST,
+  SSH_MSG_REQUEST_FAILURE,
+  SSH_MSG_REQUEST_SUCCESS,
+  SSH_MSG_SERVICE_REQUEST,
+  SSH_MSG_USERAUTH_REQUEST,
+  SSH_MSG_USERAUTH_SUCCESS,
+  SshError,
+  userauthPassword,
+  utf8DecodeLossy,
+  utf8Encode,
+  Writer,
+} from "@nacre/wire";
+import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../transport/test/support/random.ts";
+import { AttackPeer, type Target } from "./attacks/support/attack-peer.ts";
+import { algorithms, hostKey, userKey } from "./support/pair.ts";
+import { ServerPair, type ServerPairOptions, serverOptions } from "./support/server-pair.ts";
+
+const exec = (command: string): Uint8Array => execRequest.encode({ command: utf8Encode(command) });
+
+const rsaKey: PrivateKey = (() => {
+  const steps = generateRsa(2048, seededRandom(31));
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+})();
+
+const inMemory = (key: PrivateKey): Identity => ({ publicKey: key.publicKey, privateKey: key });
+
+/** Runs a command over a channel that is opened before the login, and returns what it printed. */
+function run(pair: ServerPair, command = "true"): string {
+  const channel = pair.client.connection.openChannel("session");
+  pair.start();
+  return exchange(pair, channel, command);
+}
+
+function exchange(pair: ServerPair, channel: number, command: string): string {
+  pair.client.connection.request(channel, "exec", exec(command), { wantReply: true });
+  pair.pump();
+  return utf8DecodeLossy(concatBytes(...pair.clientEventsOf("data").map(({ data }) => data)));
+}
+
+/** A client that logs in by password alone. */
+const byPassword = { identities: [], password: true } as const;
+
+/** Answers the client's asks for a password with these, in turn. */
+function passwords(...values: readonly string[]): NonNullable<ServerPairOptions["onClient"]> {
+  const left = [...values];
+  return (event, client) => {
+    if (event.type === "password") client.auth.answerPassword(event.token, left.shift());
+  };
+}
+
+describe("a login by key", () => {
+  it("is verified, and ends in the key that signed", () => {
+    const pair = new ServerPair();
+    expect(run(pair, "uname")).toBe("uname");
+    expect(pair.events.map(({ type }) => type)).toEqual([
+      "identified",
+      "new-keys",
+      "publickey",
+      "authenticated",
+      "open-request",
+      "exec",
+      "channel-closed",
+    ]);
+    expect(pair.ask("authenticated")).toEqual({
+      type: "authenticated",
+      userName: "alice",
+      serviceName: "ssh-connection",
+      factors: [{ method: "publickey", algorithm: "ssh-ed25519", publicKey: userKey.publicKey.blob }],
+    });
+    expect(pair.clientEventsOf("exit-status")).toMatchObject([{ status: 0 }]);
+  });
+
+  it("of one among several, which are asked about first: only the one that signs is a factor", () => {
+    const others = [41, 42, 43].map((seed) => generateEd25519(seededRandom(seed)));
+    const chosen = others[1]!;
+    const pair = new ServerPair({
+      client: { identities: others.map(inMemory) },
+      onServer: (event, server) => {
+        if (event.type !== "query") return false;
+        server.auth.answerQuery(event.token, event.publicKey.join() === chosen.publicKey.blob.join());
+        return true;
+      },
+    });
+    expect(run(pair)).toBe("true");
+    expect(pair.eventsOf("query")).toHaveLength(2);
+    expect(pair.eventsOf("publickey")).toHaveLength(1);
+    expect(pair.ask("authenticated").factors).toMatchObject([{ publicKey: chosen.publicKey.blob }]);
+  });
+
+  it("with RSA takes an algorithm that server-sig-algs names", () => {
+    const pair = new ServerPair({ client: { identities: [inMemory(rsaKey)] }, server: { userKeys: [rsaSha2_256] } });
+    run(pair);
+    expect(pair.ask("publickey").algorithm).toBe("rsa-sha2-256");
+  });
+
+  it("with an algorithm that the server does not take is refused without asking", () => {
+    const pair = new ServerPair({ server: { userKeys: [rsaSha2_512] } }).start();
+    expect(pair.eventsOf("publickey")).toEqual([]);
+    expect(pair.clientError?.code).toBe("auth-failed");
+  });
+
+  it("that is refused is no login", () => {
+    const pair = new ServerPair({
+      onServer: (event, server) => {
+        if (event.type !== "publickey") return false;
+        server.auth.answerPublickey(event.token, "failure");
+        return true;
+      },
+    }).start();
+    expect(pair.eventsOf("authenticated")).toEqual([]);
+    expect(pair.clientError?.code).toBe("auth-failed");
+    expect(pair.error?.code).toBe("disconnected");
+  });
+});
+
+/** A pair whose login by key waits for an answer. */
+function holding(): ServerPair {
+  return new ServerPair({ onServer: (event) => event.type === "publickey" });
+}
+
+describe("an answer that comes late", () => {
+  it("lets what travelled with the login wait, and then work", () => {
+    const pair = holding();
+    const channel = pair.client.connection.openChannel("session");
+    pair.start();
+    expect(pair.events.map(({ type }) => type)).toEqual(["identified", "new-keys", "publickey"]);
+    pair.pump();
+    pair.server.auth.answerPublickey(pair.ask("publickey").token, "success");
+    pair.pump();
+    expect(pair.eventsOf("open-request")).toHaveLength(1);
+    expect(exchange(pair, channel, "late")).toBe("late");
+  });
+
+  it("and refuses has the client's early open answered as not understood, and the client goes on", () => {
+    const messages: string[] = [];
+    const pair = new ServerPair({
+      client: { identities: [inMemory(userKey)], password: true },
+      server: {
+        methods: ["publickey", "password"],
+        softwareVersion: "OpenSSH_10.0",
+        trace: (record) => record.type === "packet" && messages.push(`${record.direction} ${record.message}`),
+      },
+      onServer: (event) => event.type === "publickey" || event.type === "password",
+      onClient: passwords("sesame"),
+    });
+    const channel = pair.client.connection.openChannel("session");
+    pair.start();
+    pair.server.auth.answerPublickey(pair.ask("publickey").token, "failure");
+    pair.pump();
+    expect(messages.filter((one) => /OPEN$|UNIMPLEMENTED/.test(one))).toEqual([
+      "received SSH_MSG_CHANNEL_OPEN",
+      "sent SSH_MSG_UNIMPLEMENTED",
+    ]);
+    pair.server.auth.answerPassword(pair.ask("password").token, "success");
+    pair.pump();
+    expect(exchange(pair, channel, "after all")).toBe("after all");
+  });
+
+  it("is not counted against the client's time", () => {
+    const pair = holding().start();
+    pair.pass(10_000_000);
+    expect(pair.error).toBeUndefined();
+    expect(pair.server.deadline()).toBeUndefined();
+    pair.server.auth.answerPublickey(pair.ask("publickey").token, "success");
+    pair.pump();
+    expect(pair.eventsOf("authenticated")).toHaveLength(1);
+  });
+
+  it("is of no use after the end, and another one of none ever", () => {
+    const usage = expect.objectContaining({ code: "usage" });
+    const pair = holding().start();
+    const { token } = pair.ask("publickey");
+    expect(() => pair.server.auth.answerPublickey(Symbol("forged"), "success")).toThrow(usage);
+    pair.server.end();
+    pair.pump();
+    expect(pair.error).toMatchObject({ code: "connection-lost" });
+    expect(() => pair.server.auth).toThrow(usage);
+    expect(pair.server.takeOutput()).toBeUndefined();
+
+    const again = holding().start();
+    again.server.auth.answerPublickey(again.ask("publickey").token, "success");
+    expect(() => again.server.auth.answerPublickey(again.ask("publickey").token, "success")).toThrow(usage);
+    expect(() => again.server.auth.answerPublickey(token, "success")).toThrow(usage);
+  });
+
+  it("does not make the server read on without end", () => {
+    const pair = holding().start();
+    expect(pair.server.wantsInput).toBe(true);
+    pair.server.receive(new Uint8Array(300_000));
+    expect(pair.server.nextEvent()).toBeUndefined();
+    expect(pair.server.wantsInput).toBe(false);
+  });
+});
+
+describe("a login by password", () => {
+  const server = { methods: ["password"] } as const;
+
+  it("is the application's to judge, and wrong ones are asked for again", () => {
+    const pair = new ServerPair({
+      client: byPassword,
+      server,
+      onClient: passwords("wrong", "sesame"),
+      onServer: (event, session) => {
+        if (event.type !== "password") return false;
+        session.auth.answerPassword(event.token, event.password === "sesame" ? "success" : "failure");
+        return true;
+      },
+    });
+    expect(run(pair, "in")).toBe("in");
+    expect(pair.eventsOf("password").map(({ password }) => password)).toEqual(["wrong", "sesame"]);
+    expect(pair.ask("authenticated").factors).toEqual([{ method: "password" }]);
+  });
+
+  it("can be made to change it first", () => {
+    const pair = new ServerPair({
+      client: byPassword,
+      server,
+      onClient: (event, client) => {
+        if (event.type === "password") client.auth.answerPassword(event.token, "old");
+        if (event.type === "change-password") {
+          const change = { oldPassword: "old", newPassword: "new" };
+          client.auth.answerChangePassword(event.token, change);
+        }
+      },
+      onServer: (event, session) => {
+        if (event.type === "password") session.auth.answerPassword(event.token, { changePrompt: "It is too old" });
+        if (event.type === "change-password") session.auth.answerPassword(event.token, "success");
+        return event.type === "password" || event.type === "change-password";
+      },
+    });
+    expect(run(pair, "in")).toBe("in");
+    expect(pair.clientEventsOf("change-password")).toMatchObject([{ prompt: "It is too old" }]);
+    expect(pair.ask("change-password")).toMatchObject({ oldPassword: "old", newPassword: "new" });
+  });
+});
+
+describe("a login by keyboard-interactive", () => {
+  it("asks in as many rounds as the application likes", () => {
+    const pair = new ServerPair({
+      client: { identities: [], keyboardInteractive: true },
+      server: { methods: ["keyboard-interactive"] },
+      onClient: (event, client) => {
+        if (event.type === "prompts")
+          client.auth.answerPrompts(
+            event.token,
+            event.prompts.map(({ prompt }) => `re ${prompt}`),
+          );
+      },
+      onServer: (event, session) => {
+        if (event.type === "keyboard-interactive")
+          session.auth.answerKeyboardInteractive(event.token, { prompts: [{ prompt: "one", echo: true }] });
+        else if (event.type === "responses" && event.responses[0] === "re one")
+          session.auth.answerKeyboardInteractive(event.token, {
+            name: "more",
+            prompts: [
+              { prompt: "two", echo: false },
+              { prompt: "three", echo: false },
+            ],
+          });
+        else if (event.type === "responses") session.auth.answerKeyboardInteractive(event.token, "success");
+        return event.type === "keyboard-interactive" || event.type === "responses";
+      },
+    });
+    expect(run(pair, "in")).toBe("in");
+    expect(pair.eventsOf("responses").map(({ responses }) => responses)).toEqual([["re one"], ["re two", "re three"]]);
+    expect(pair.ask("authenticated").factors).toEqual([{ method: "keyboard-interactive" }]);
+  });
+});
+
+describe("two factors", () => {
+  const both: ServerPairOptions = {
+    client: { password: true },
+    server: { methods: ["publickey", "password"] },
+    onClient: passwords("sesame"),
+    onServer: (event, session) => {
+      if (event.type === "publickey") session.auth.answerPublickey(event.token, { partial: ["password"] });
+      if (event.type === "password") session.auth.answerPassword(event.token, "success");
+      return event.type === "publickey" || event.type === "password";
+    },
+  };
+
+  it("let in when both were given, and the second is told of the first", () => {
+    const pair = new ServerPair(both);
+    expect(run(pair, "in")).toBe("in");
+    expect(pair.ask("password").factors).toMatchObject([{ method: "publickey" }]);
+    expect(pair.ask("authenticated").factors.map(({ method }) => method)).toEqual(["publickey", "password"]);
+  });
+
+  it("are forgotten when the user changes", () => {
+    const peer = new RawClient({ methods: ["publickey", "password"] });
+    peer.send(passwordLogin("sesame", "alice"));
+    peer.server.auth.answerPassword(peer.ask("password").token, { partial: ["publickey"] });
+    peer.send(passwordLogin("sesame", "bob"));
+    expect(peer.ask("password")).toMatchObject({ userName: "bob", factors: [] });
+    peer.server.auth.answerPassword(peer.ask("password").token, { partial: ["password"] });
+    peer.send(passwordLogin("sesame", "bob"));
+    expect(peer.ask("password").factors).toHaveLength(1);
+    peer.send(passwordLogin("sesame", "alice"));
+    peer.server.auth.answerPassword(peer.ask("password").token, "failure");
+    peer.flush();
+    // What bob has proved is not alice's, and what alice had proved is gone, too.
+    expect(peer.ask("password")).toMatchObject({ userName: "alice", factors: [] });
+  });
+});
+
+describe("what a client may do before it is in", () => {
+  it("the banner comes first", () => {
+    const pair = new ServerPair({ server: { banner: "Authorized use only\n" } }).start();
+    expect(pair.clientEventsOf("banner")).toMatchObject([{ message: "Authorized use only\n" }]);
+    expect(pair.clientEvents.findIndex(({ type }) => type === "banner")).toBeLessThan(
+      pair.clientEvents.findIndex(({ type }) => type === "authenticated"),
+    );
+  });
+
+  it("attempts end at their limit", () => {
+    const peer = new RawClient({ methods: ["password"], limits: { failedAttempts: 3 } });
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      expect(peer.error).toBeUndefined();
+      peer.send(passwordLogin(`guess ${attempt}`));
+      peer.server.auth.answerPassword(peer.ask("password").token, "failure");
+      peer.flush();
+    }
+    expect(peer.error).toMatchObject({ code: "auth-limit", culprit: "peer" });
+    expect(SSH_MSG_DISCONNECT.decode(peer.last(1)).reasonCode).toBe(14);
+  });
+
+  it("queries have a limit of their own, and do not count as attempts", () => {
+    const identities = Array.from({ length: 8 }, (_, i) => inMemory(generateEd25519(seededRandom(50 + i))));
+    const refusing: ServerPairOptions["onServer"] = (event, session) => {
+      if (event.type !== "query") return false;
+      session.auth.answerQuery(event.token, event.publicKey.join() === identities[7]!.publicKey.blob.join());
+      return true;
+    };
+    const limits = { failedAttempts: 2, keyQueries: 8 };
+    const pair = new ServerPair({ client: { identities }, server: { limits }, onServer: refusing }).start();
+    expect(pair.eventsOf("authenticated")).toHaveLength(1);
+    const cut = { client: { identities }, server: { limits: { ...limits, keyQueries: 7 } }, onServer: refusing };
+    expect(new ServerPair(cut).start().error).toMatchObject({ code: "auth-limit" });
+  });
+
+  it("time ends, though not while the application is asked", () => {
+    const peer = new RawClient({ methods: ["password"], limits: { authTimeout: 5000 } });
+    peer.send(passwordLogin("slowly judged"));
+    peer.server.tick(60_000);
+    peer.server.auth.answerPassword(peer.ask("password").token, "failure");
+    peer.flush();
+    expect(peer.server.deadline()).toBe(65_000);
+    peer.server.tick(64_999);
+    expect(peer.flush().error).toBeUndefined();
+    peer.server.tick(65_000);
+    expect(peer.flush().error).toMatchObject({ code: "auth-timeout" });
+  });
+
+  it("a channel is not to be had, and everything else of the connection protocol ends it", () => {
+    const open = SSH_MSG_CHANNEL_OPEN.encode({
+      channelType: "session",
+      senderChannel: 0,
+      initialWindowSize: 1024,
+      maximumPacketSize: 1024,
+      data: new Uint8Array(0),
+    });
+    const request = SSH_MSG_CHANNEL_REQUEST.encode({
+      recipientChannel: 0,
+      requestType: "exec",
+      wantReply: true,
+      data: exec("id"),
+    });
+    const peer = new RawClient({});
+    peer.send(open);
+    expect(peer.numbers.at(-1)).toBe(3);
+    peer.send(request);
+    expect(peer.error).toMatchObject({ code: "unexpected-message" });
+    expect(peer.events.map(({ type }) => type)).toEqual(["identified", "new-keys", "closed"]);
+
+    const global = SSH_MSG_GLOBAL_REQUEST.encode({ requestName: "x", wantReply: true, data: new Uint8Array(0) });
+    for (const message of [request, global, SSH_MSG_USERAUTH_SUCCESS.encode({})]) {
+      const other = new RawClient({}).send(message);
+      expect(other.error).toMatchObject({ code: "unexpected-message" });
+      expect(other.events.map(({ type }) => type)).toEqual(["identified", "new-keys", "closed"]);
+    }
+  });
+
+  it("only the service of authentication is to be had", () => {
+    const peer = new RawClient({}, { service: false });
+    peer.send(SSH_MSG_SERVICE_REQUEST.encode({ serviceName: "ssh-connection" }));
+    expect(peer.error).toMatchObject({ code: "service-unavailable" });
+  });
+});
+
+const two = {
+  server: { hostKeys: [hostKey, rsaKey].map((key) => ({ publicKey: key.publicKey, privateKey: key })) },
+};
+
+/** The keys that a server tells a client of after its login. */
+function announced(options: ServerPairOptions): Uint8Array[] {
+  const pair = new ServerPair(options).start();
+  const [request] = pair.clientEventsOf("global-request");
+  if (request === undefined) return [];
+  expect(request).toMatchObject({ requestName: "hostkeys-00@openssh.com", token: undefined });
+  return strings(request.data);
+}
+
+/** A client that is in, with a server of two host keys that showed the one of this algorithm. */
+function proving(hostKeyAlgorithm = "ssh-ed25519"): RawClient {
+  const peer = new RawClient(
+    { ...two.server, methods: ["password"] },
+    { hostKey: hostKeyAlgorithm === "ssh-ed25519" ? hostKey : rsaKey, hostKeyAlgorithm },
+  );
+  peer.send(passwordLogin("sesame"));
+  peer.server.auth.answerPassword(peer.ask("password").token, "success");
+  return peer.flush();
+}
+
+describe("host keys", () => {
+  it("the client's preference chooses among them", () => {
+    for (const [first, expected] of [
+      [ed25519, "ssh-ed25519"],
+      [rsaSha2_256, "rsa-sha2-256"],
+    ] as const) {
+      const pair = new ServerPair({ ...two, client: { algorithms: { ...algorithms, hostKeys: [first] } } });
+      run(pair);
+      expect(pair.clientEventsOf("verify-host-key")).toMatchObject([{ algorithm: expected }]);
+      expect(pair.server.negotiated?.hostKey.name).toBe(expected);
+    }
+  });
+
+  it("one that is elsewhere signs by an ask, however late, in the first exchange and later ones", () => {
+    const pair = new ServerPair({
+      server: { hostKeys: [{ publicKey: hostKey.publicKey }] },
+      onServer: (event) => event.type === "sign-exchange-hash",
+    });
+    const sign = (): void => {
+      const { token, algorithm, data, hostKey: asked } = pair.ask("sign-exchange-hash");
+      expect(asked).toBe(hostKey.publicKey);
+      pair.server.answerHostKeySignature(token, hostKey.sign(algorithm, data, seededRandom(9)));
+      pair.pump();
+    };
+    const channel = pair.client.connection.openChannel("session");
+    pair.start().pass(30_000);
+    expect(pair.events.map(({ type }) => type)).toEqual(["identified", "sign-exchange-hash"]);
+    sign();
+    expect(exchange(pair, channel, "in")).toBe("in");
+    pair.server.rekey();
+    pair.pump();
+    expect(pair.eventsOf("sign-exchange-hash")).toHaveLength(2);
+    sign();
+    expect(pair.eventsOf("new-keys").map(({ initial }) => initial)).toEqual([true, false]);
+    expect(pair.error).toBeUndefined();
+  });
+
+  it("a signature of another key is none that a client takes", () => {
+    const pair = new ServerPair({
+      server: { hostKeys: [{ publicKey: hostKey.publicKey }] },
+      onServer: (event) => event.type === "sign-exchange-hash",
+    }).start();
+    const { token, algorithm, data } = pair.ask("sign-exchange-hash");
+    pair.server.answerHostKeySignature(token, userKey.sign(algorithm, data, seededRandom(9)));
+    pair.pump();
+    expect(pair.clientError).toMatchObject({ code: "bad-signature" });
+  });
+
+  it("a client that goes while one signs is gone", () => {
+    const pair = new ServerPair({
+      server: { hostKeys: [{ publicKey: hostKey.publicKey }] },
+      onServer: (event) => event.type === "sign-exchange-hash",
+    }).start();
+    pair.server.end();
+    pair.pump();
+    expect(pair.error).toMatchObject({ code: "connection-lost" });
+    const { token } = pair.ask("sign-exchange-hash");
+    expect(() => pair.server.answerHostKeySignature(token, new Uint8Array(0))).not.toThrow();
+  });
+
+  it("those in memory are announced to who is in, and a key that is elsewhere is not", () => {
+    expect(announced(two)).toEqual([hostKey.publicKey.blob, rsaKey.publicKey.blob]);
+    const remote = { hostKeys: [...two.server.hostKeys.slice(1), { publicKey: hostKey.publicKey }] };
+    expect(announced({ server: remote, client: { algorithms: { ...algorithms, hostKeys: [rsaSha2_512] } } })).toEqual([
+      rsaKey.publicKey.blob,
+    ]);
+  });
+
+  describe("prove themselves for this session", () => {
+    const prove = (...blobs: readonly Uint8Array[]): Uint8Array => {
+      const writer = new Writer();
+      for (const blob of blobs) writer.string(blob);
+      return proveRequest(writer.finish());
+    };
+
+    it.each([
+      ["ssh-ed25519", rsaSha2_512],
+      ["rsa-sha2-256", rsaSha2_256],
+      ["rsa-sha2-512", rsaSha2_512],
+    ])("each with its own, RSA under what %s was negotiated to", (negotiated, rsaAlgorithm) => {
+      const peer = proving(negotiated);
+      const blobs = [hostKey.publicKey.blob, rsaKey.publicKey.blob];
+      peer.send(prove(...blobs));
+      const [one, other] = strings(SSH_MSG_REQUEST_SUCCESS.decode(peer.last(81)).data);
+      expect(ed25519.verify(blobs[0]!, signedData(peer, blobs[0]!), one!)).toBe(true);
+      expect(rsaAlgorithm.verify(blobs[1]!, signedData(peer, blobs[1]!), other!)).toBe(true);
+      expect(peer.events.filter(({ type }) => type === "global-request")).toEqual([]);
+    });
+
+    it.each<[string, Uint8Array]>([
+      ["a key that is not ours", prove(userKey.publicKey.blob)],
+      ["ours and one that is not", prove(hostKey.publicKey.blob, userKey.publicKey.blob)],
+      ["the same key twice", prove(hostKey.publicKey.blob, hostKey.publicKey.blob)],
+      ["no key", prove()],
+      ["half a key", proveRequest(Uint8Array.of(0, 0, 0, 9, 1))],
+    ])("but not for %s", (_, request) => {
+      const peer = proving().send(request);
+      expect(SSH_MSG_REQUEST_FAILURE.decode(peer.last(82))).toEqual({});
+      expect(peer.numbers).not.toContain(81);
+      expect(peer.error).toBeUndefined();
+    });
+
+    it("and not without being asked for a reply", () => {
+      const peer = proving();
+      const before = peer.numbers.length;
+      peer.send(
+        SSH_MSG_GLOBAL_REQUEST.encode({
+          requestName: "hostkeys-prove-00@openssh.com",
+          wantReply: false,
+          data: new Writer().string(hostKey.publicKey.blob).finish(),
+        }),
+      );
+      expect(peer.numbers.length).toBe(before);
+      expect(peer.error).toBeUndefined();
+    });
+  });
+});
+
+describe("while it lasts", () => {
+  it.each(["client", "server"] as const)("the %s may begin new keys, and commands go on", (side) => {
+    const pair = new ServerPair();
+    expect(run(pair, "one ")).toBe("one ");
+    const channel = pair.client.connection.openChannel("session");
+    pair[side].rekey();
+    pair.pump();
+    expect(exchange(pair, channel, "two")).toBe("one two");
+    expect(pair.eventsOf("new-keys").map(({ initial }) => initial)).toEqual([true, false]);
+    expect(pair.clientEventsOf("new-keys")).toHaveLength(2);
+  });
+
+  it("the server's own limits begin new keys", () => {
+    const pair = new ServerPair({ server: { limits: { rekeyBytes: 4000 } } });
+    run(pair, "x".repeat(5000));
+    expect(pair.eventsOf("new-keys").length).toBeGreaterThan(1);
+    expect(pair.error).toBeUndefined();
+  });
+
+  it("a silent client is asked whether it is there, and answers unseen", () => {
+    const pair = new ServerPair({ server: { limits: { keepaliveInterval: 1000, keepaliveCount: 2 } } }).start();
+    const before = pair.clientEventsOf("global-request").length;
+    for (let i = 0; i < 10; i++) pair.pass(1000);
+    expect(pair.error).toBeUndefined();
+    expect(pair.clientEventsOf("global-request")).toHaveLength(before);
+    expect(pair.eventsOf("global-reply")).toEqual([]);
+  });
+
+  it("one that never answers is given up", () => {
+    const pair = new ServerPair({ server: { limits: { keepaliveInterval: 1000, keepaliveCount: 2 } } }).start();
+    for (const now of [1000, 2000, 2999]) pair.server.tick(now);
+    expect(pair.server.nextEvent()).toBeUndefined();
+    pair.server.tick(3000);
+    expect(pair.server.nextEvent()).toMatchObject({ type: "closed", error: { code: "keepalive-timeout" } });
+  });
+
+  it("requests of a session are told with what they ask for, and refused ones are", () => {
+    const pair = new ServerPair();
+    const channel = pair.client.connection.openChannel("session");
+    pair.start();
+    const { connection } = pair.client;
+    const name = new Writer().string("sftp").finish();
+    connection.request(channel, "subsystem", name, { wantReply: true });
+    connection.request(channel, "unheard-of@example", new Uint8Array(0), { wantReply: true });
+    pair.pump();
+    expect(pair.ask("subsystem").name).toBe("sftp");
+    expect(pair.ask("channel-request").requestType).toBe("unheard-of@example");
+    pair.server.connection.answerRequest(pair.ask("subsystem").token!, false);
+    pair.server.connection.answerRequest(pair.ask("channel-request").token!, false);
+    pair.pump();
+    expect(pair.clientEventsOf("request-reply").map(({ success }) => success)).toEqual([false, false]);
+  });
+
+  it("channels of other types are refused unseen until they are allowed", () => {
+    const pair = new ServerPair().start();
+    const types = ["direct-tcpip", "x11", "session"];
+    for (const type of types) pair.client.connection.openChannel(type);
+    pair.pump();
+    expect(pair.clientEventsOf("channel-open-failed")).toHaveLength(2);
+    expect(pair.eventsOf("open-request").map(({ channelType }) => channelType)).toEqual(["session"]);
+    pair.server.connection.allow("direct-tcpip");
+    pair.client.connection.openChannel("direct-tcpip");
+    pair.pump();
+    expect(pair.ask("open-request").channelType).toBe("direct-tcpip");
+  });
+
+  it("either side may say goodbye, and nothing follows", () => {
+    const pair = new ServerPair();
+    run(pair);
+    pair.server.disconnect(new SshError("closed", "done here"));
+    pair.pump();
+    expect(pair.error).toMatchObject({ code: "closed", message: "done here" });
+    expect(pair.clientError).toMatchObject({ code: "disconnected" });
+    expect(pair.server.nextEvent()).toBeUndefined();
+    expect(pair.server.deadline()).toBeUndefined();
+
+    const other = new ServerPair();
+    run(other);
+    other.client.disconnect(new SshError("closed", "done here"));
+    other.pump();
+    expect(other.error).toMatchObject({ code: "disconnected" });
+  });
+
+  it("a client that just goes is gone", () => {
+    const pair = new ServerPair();
+    run(pair);
+    pair.server.end();
+    pair.pump();
+    expect(pair.error).toMatchObject({ code: "connection-lost" });
+  });
+
+  it("the trace tells both directions, and no secret", () => {
+    const records: TraceRecord[] = [];
+    const pair = new ServerPair({
+      client: byPassword,
+      server: { methods: ["password"], trace: (record) => records.push(record) },
+      onClient: passwords("sesame"),
+      onServer: (event, session) => {
+        if (event.type !== "password") return false;
+        session.auth.answerPassword(event.token, "success");
+        return true;
+      },
+    });
+    run(pair);
+    const text = JSON.stringify(records);
+    expect(text).toContain("SSH_MSG_USERAUTH_REQUEST");
+    expect(text).not.toContain("sesame");
+    expect(new Set(records.map((record) => ("direction" in record ? record.direction : "")))).toEqual(
+      new Set(["sent", "received", ""]),
+    );
+  });
+});
+
+/** The strings that follow one another in a request. */
+function strings(data: Uint8Array): Uint8Array[] {
+  const reader = new Reader(data, "strings");
+  const found: Uint8Array[] = [];
+  while (reader.remaining > 0) found.push(reader.string("string").slice());
+  return found;
+}
+
+/** What a proof signs (OpenSSH PROTOCOL §2.5). */
+function signedData(peer: RawClient, blob: Uint8Array): Uint8Array {
+  return new Writer().string("hostkeys-prove-00@openssh.com").string(peer.sessionId).string(blob).finish();
+}
+
+function proveRequest(data: Uint8Array): Uint8Array {
+  return SSH_MSG_GLOBAL_REQUEST.encode({ requestName: "hostkeys-prove-00@openssh.com", wantReply: true, data });
+}
+
+function passwordLogin(password: string, userName = "alice"): Uint8Array {
+  return SSH_MSG_USERAUTH_REQUEST.encode({
+    userName,
+    serviceName: "ssh-connection",
+    methodName: "password",
+    methodData: userauthPassword.encode({ password, newPassword: undefined }),
+  });
+}
+
+/** A client that sends what a test likes, to a server whose asks the test answers. */
+class RawClient implements Target {
+  readonly server: ServerSession;
+  readonly events: NonNullable<ReturnType<ServerSession["nextEvent"]>>[] = [];
+  readonly #peer: AttackPeer;
+
+  constructor(
+    options: Partial<typeof serverOptions>,
+    peer: { readonly hostKey?: PrivateKey; readonly hostKeyAlgorithm?: string; readonly service?: boolean } = {},
+  ) {
+    this.server = new ServerSession({ ...serverOptions, userKeys: defaultSignatureAlgorithms, ...options });
+    const { service = true, ...rest } = peer;
+    this.#peer = new AttackPeer(this, { role: "client", hostKey, ...rest });
+    this.server.start(0);
+    this.#peer.handshake();
+    if (service) this.send(SSH_MSG_SERVICE_REQUEST.encode({ serviceName: "ssh-userauth" }));
+  }
+
+  deliver(bytes: Uint8Array): void {
+    this.server.receive(bytes);
+    this.#drain();
+  }
+
+  takeOutput(): Uint8Array | undefined {
+    return this.server.takeOutput();
+  }
+
+  send(payload: Uint8Array): this {
+    this.#peer.send(payload);
+    return this;
+  }
+
+  /** After an answer: what follows from it. */
+  flush(): this {
+    this.#drain();
+    this.#peer.take();
+    return this;
+  }
+
+  ask<T extends RawClient["events"][number]["type"]>(type: T): Extract<RawClient["events"][number], { type: T }> {
+    const event = this.events.findLast((one): one is Extract<typeof one, { type: T }> => one.type === type);
+    if (event === undefined) throw new Error(`nothing was asked but ${this.events.map((one) => one.type).join()}`);
+    return event;
+  }
+
+  last(number: number): Uint8Array {
+    return this.#peer.last(number);
+  }
+
+  get numbers(): readonly number[] {
+    return this.#peer.numbers;
+  }
+
+  get sessionId(): Uint8Array {
+    return this.#peer.sessionId;
+  }
+
+  get error(): SshError | undefined {
+    const last = this.events.at(-1);
+    return last?.type === "closed" ? last.error : undefined;
+  }
+
+  #drain(): void {
+    for (let event = this.server.nextEvent(); event !== undefined; event = this.server.nextEvent())
+      this.events.push(event);
+  }
+}
