@@ -1,5 +1,10 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   base64Encode,
+  concatBytes,
   execRequest,
   exitSignal,
   SSH_MSG_CHANNEL_DATA,
@@ -10,6 +15,7 @@ import {
   SSH_MSG_USERAUTH_INFO_REQUEST,
   SshError,
   utf8Encode,
+  Writer,
 } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { questions } from "../../../cli/src/questions.ts";
@@ -18,6 +24,7 @@ import { addKnownHost, parseKnownHosts } from "../../../keyfiles/src/index.ts";
 import { vectors } from "../../../keyfiles/test/support.ts";
 import { type ConnectOptions, connect } from "../../../nacre/src/index.ts";
 import { StreamServer, welcome } from "../../../nacre/test/support/host.ts";
+import { agentIdentities } from "../../../node/src/agent.ts";
 import { seededRandom } from "../../../transport/test/support/random.ts";
 import { ClientTarget, hostKey, otherHostKey } from "./support/client-target.ts";
 import * as message from "./support/messages.ts";
@@ -337,4 +344,54 @@ test("hostile text · client", async () => {
   await changePassword?.(HOSTILE);
   expect(screen.length).toBeGreaterThan(4);
   for (const text of screen) expect(text.replaceAll(/[\n\t]/g, "")).not.toMatch(OBEYED);
+});
+
+/** An agent's list of one key, whose comment makes the message as long as one likes. */
+const agentList = (length: number): Uint8Array => {
+  const { blob } = hostKey.publicKey;
+  const head = new Writer().byte(12).uint32(1).string(blob).finish();
+  return concatBytes(head, new Writer().string(new Uint8Array(length - head.length - 4).fill(0x78)).finish());
+};
+
+test("agent · client", async () => {
+  const limit = 256 * 1024;
+  const frames: readonly (readonly [Uint8Array, boolean])[] = [
+    [new Writer().string(agentList(limit)).finish(), true],
+    [new Writer().string(agentList(limit + 1)).finish(), false],
+    [new Writer().uint32(2 ** 32 - 1).finish(), false],
+    [new Writer().uint32(0).finish(), false],
+    // More keys than there are bytes for.
+    [
+      new Writer()
+        .string(
+          new Writer()
+            .byte(12)
+            .uint32(2 ** 32 - 1)
+            .finish(),
+        )
+        .finish(),
+      false,
+    ],
+  ];
+  const folder = mkdtempSync(join(tmpdir(), "nacre-agent-"));
+  try {
+    for (const [i, [frame, fine]] of frames.entries()) {
+      const path = join(folder, `${i}`);
+      const server = createServer((socket) =>
+        socket
+          .on("error", () => {})
+          .resume()
+          .end(frame),
+      );
+      await new Promise<void>((resolve) => server.listen(path, resolve));
+      const outcome = await agentIdentities(path).then(
+        (keys) => keys.length,
+        (error: SshError) => error.code,
+      );
+      await new Promise((resolve) => server.close(resolve));
+      expect([i, outcome]).toEqual([i, fine ? 1 : "agent-failed"]);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

@@ -164,6 +164,11 @@ test("unasked replies · client", () => {
   expect(quiet.eventsOf("global-reply")).toMatchObject([{ request: asked, success: true }]);
   quiet.peer.send(SUCCESS);
   quiet.expectClosed("unexpected-message");
+  // A server that never answers them, but speaks, is there; what it owes does not grow without end.
+  const owing = new ClientTarget({ client: { limits: { keepaliveInterval: 1000 } } }).login();
+  for (let i = 0; i < 300; i++) owing.advance(1000).peer.send(message.ignore());
+  expect(owing.sent.filter((number) => number === 80)).toHaveLength(256);
+  owing.expectAlive();
 });
 
 /** Every message that names a channel. */

@@ -32,6 +32,9 @@ test("Terrapin (CVE-2023-48795) · client", () => {
     // Had our numbers not started anew, the peer could not have opened what came after NEWKEYS.
     expect(target.sent).toEqual([20, 30, 21, 5, 50]);
     expect(target.peer.sequence).toBe(0);
+    const whole = new ClientTarget({ peer: mode }).handshake();
+    whole.peer.send(message.sigAlgs("ssh-ed25519"), message.serviceAccept, message.authSuccess);
+    whole.expectAlive();
     target.peer.drop(message.sigAlgs("ssh-ed25519")).send(message.serviceAccept, message.authSuccess);
     // An AES-CTR stream loses its place as well, and then the length is not one.
     expect(["mac-mismatch", "packet-length"]).toContain(target.error?.code);

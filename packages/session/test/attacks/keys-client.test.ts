@@ -85,6 +85,8 @@ test("ECDSA · client", () => {
       key.sign(key.publicKey.algorithms[0]!.name, hash, random);
     target.peer.reply({ hostKey, sign: (hash) => signed(hostKey === p384.publicKey.blob ? p384 : ecdsa, hash) });
     expectRefused(target, "kex-failed");
+    // A key of another format is not even looked at.
+    if (hostKey === p384.publicKey.blob) expect(target.error?.message).toContain(`where ${name} was agreed`);
   }
 
   // A high s is as good as a low one, and an s or r outside of 1…n−1 is not.
@@ -299,8 +301,9 @@ test("encrypted private keys · client", () => {
   refuses("file-malformed", () => openPrivateKey(withRounds(0)));
   expect(openPrivateKey(withRounds(1024)).encrypted).toBe(true);
 
-  refuses("file-malformed", () => openPrivateKey("x".repeat(2 ** 20 + 1)));
-  refuses("file-malformed", () => openPrivateKey(new Uint8Array(2 ** 20 + 1)));
+  // Before anything of it is read.
+  for (const file of ["x".repeat(2 ** 20 + 1), new Uint8Array(2 ** 20 + 1)])
+    expect(refuses("file-malformed", () => openPrivateKey(file))).toContain("maxFileSize");
 
   // The check integers tell a wrong passphrase, before anything of the rest is believed.
   const open = (passphrase: string): PrivateKey => {

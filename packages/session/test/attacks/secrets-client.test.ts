@@ -61,6 +61,7 @@ test("X25519 · client", () => {
     const target = facing(keyNamed("ed25519"));
     target.peer.reply({ publicKey: new Uint8Array(length).fill(9) });
     expectRefused(target, "kex-failed");
+    expect(target.error?.message).toContain(`has ${length} bytes`);
   }
 });
 
@@ -84,6 +85,7 @@ test("ML-KEM, sntrup · client", () => {
     const target = hybrid();
     target.peer.reply({ publicKey: new Uint8Array(length).fill(9) });
     expectRefused(target, "kex-failed");
+    expect(target.error?.message).toContain(`has ${length} bytes`);
   }
   // Of the right length, but changed: the secret is another, and nothing tells it from a server that cannot sign.
   const told = new Set<string>();

@@ -1,0 +1,35 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { AREAS, HELD } from "./rows.ts";
+
+const root = new URL("../../../../", import.meta.url);
+const read = (file: string): string => readFileSync(new URL(file, root), "utf8");
+const FOLDER = "packages/session/test/attacks";
+
+test("every row has its test on each side that it touches, and every test its row", () => {
+  for (const { file, name } of HELD) {
+    expect([file, existsSync(new URL(file, root))]).toEqual([file, true]);
+    expect([name, read(file).split(`"${name}"`).length - 1]).toEqual([name, 1]);
+  }
+  const tests = readdirSync(new URL(FOLDER, root))
+    .filter((name) => name.endsWith(".test.ts") && name !== "rows.test.ts")
+    .flatMap((name) => [...read(`${FOLDER}/${name}`).matchAll(/^test\("(.*)"/gm)].map((match) => match[1]));
+  const rows = HELD.filter(({ file }) => file.startsWith(FOLDER)).map(({ name }) => name);
+  expect(new Set(tests)).toEqual(new Set(rows));
+  expect(tests).toHaveLength(rows.length);
+});
+
+test("the rows are as many as there are classes, each with a title of its own and something that would break it", () => {
+  const rows = Object.values(AREAS).flat();
+  expect(Object.values(AREAS).map(({ length }) => length)).toEqual([13, 11, 9, 7, 7]);
+  expect(new Set(rows.map(({ title }) => title)).size).toBe(rows.length);
+  for (const { client, server } of rows) expect([client, server]).not.toEqual(["not touched", "not touched"]);
+  for (const { name, patches } of HELD) expect([name, patches.length > 0]).toEqual([name, true]);
+});
+
+test("what would be taken out stands where it is said to", () => {
+  for (const { file, find, replace } of HELD.flatMap(({ patches }) => patches)) {
+    expect([file, find, read(file).split(find).length - 1]).toEqual([file, find, 1]);
+    expect(replace).not.toBe(find);
+  }
+});

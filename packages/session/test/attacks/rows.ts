@@ -1,0 +1,34 @@
+import { AUTHENTICATION } from "./rows/authentication.ts";
+import { CLIENT_FILES_TERMINALS } from "./rows/client-files-terminals.ts";
+import { CONNECTION } from "./rows/connection.ts";
+import { CRYPTOGRAPHY } from "./rows/cryptography.ts";
+import { TRANSPORT } from "./rows/transport.ts";
+import type { Held, Row } from "./rows/types.ts";
+
+/** What has gone wrong in other implementations, by area. Each row is tried on each side that it touches. */
+export const AREAS: Readonly<Record<string, readonly Row[]>> = {
+  Transport: TRANSPORT,
+  Cryptography: CRYPTOGRAPHY,
+  Authentication: AUTHENTICATION,
+  Connection: CONNECTION,
+  "Client, files, terminals": CLIENT_FILES_TERMINALS,
+};
+
+/** A row on a side that keeps it. */
+export interface HeldSide extends Held {
+  readonly title: string;
+  readonly side: "client" | "server";
+  /** The test's name. */
+  readonly name: string;
+}
+
+/** Every row and side that a test shows to be kept. */
+export const HELD: readonly HeldSide[] = Object.values(AREAS)
+  .flat()
+  .flatMap((row) =>
+    (["client", "server"] as const).flatMap((side) => {
+      const standing = row[side];
+      if (typeof standing === "string") return [];
+      return [{ ...standing, title: row.title, side, name: standing.name ?? `${row.title} · ${side}` }];
+    }),
+  );

@@ -1,0 +1,76 @@
+import { held, patch, type Row } from "./types.ts";
+
+const WINDOW_OVERFLOW = patch("connection/channel", "window > 0xffff_ffff", "false");
+const WINDOW_EXCEEDED = patch("connection/receive-window", "length > this.#left", "false");
+const ON_CONSUMPTION = patch(
+  "connection/channel",
+  `else this.#context.emit({ type: "data", channel: this.number, stream, data });`,
+  `else {
+      this.#context.emit({ type: "data", channel: this.number, stream, data });
+      this.#returnCredit(state.peer, window, data.length);
+    }`,
+);
+const MAXIMUM_ZERO = patch("connection/channel", "if (maximum === 0)", "if (false)");
+const MAXIMUM_OURS = patch("connection/channel", "data.length > limits.maximumPacketSize", "false");
+const UNKNOWN_TYPE = patch(
+  "connection/connection",
+  `dataTypeCode === SSH_EXTENDED_DATA_STDERR ? "stderr" : undefined`,
+  `"stderr"`,
+);
+const NOBODY_READS = patch("connection/channel", "stream === undefined || state.discarded.has(stream)", "false");
+const CREDIT_OF_DROPPED = patch(
+  "connection/channel",
+  "state.discarded.has(stream)) this.#returnCredit(state.peer, window, data.length);",
+  "state.discarded.has(stream)) return;",
+);
+const CHANNEL_REPLY = patch(
+  "connection/channel",
+  "if (request === undefined) throw this.#unexpected(what,",
+  "if (false) throw this.#unexpected(what,",
+);
+const GLOBAL_REPLY = patch(
+  "connection/global-requests",
+  "if (request === undefined)\n      throw",
+  "if (request === undefined) return;\n    if (false)\n      throw",
+);
+const KNOWN_CHANNEL = patch("connection/channel", `state.kind === "open" || state.kind === "closing"`, "true");
+const AFTER_EOF = patch(
+  "connection/channel",
+  `if (state.incoming.kind === "ended") throw this.#unexpected(what, "after its end");`,
+  `if (state.incoming.kind === "ended") return;`,
+);
+const AFTER_CLOSE = patch(
+  "connection/channel",
+  `if (state.kind === "closing" || data.length === 0) return;`,
+  "if (data.length === 0) return;",
+);
+const ROOM = patch("connection/peer-opens", "!this.#context.hasRoom()", "false");
+const OWN_ROOM = patch(
+  "connection/connection",
+  "this.#channelCount + this.#peerOpens.size >= this.#limits.maxChannels",
+  "false",
+);
+const ALLOWED = patch("connection/peer-opens", "!this.#allowed.has(channelType)", "false");
+const DISALLOW = patch("connection/peer-opens", "this.#allowed.delete(channelType);", "");
+
+export const CONNECTION: readonly Row[] = [
+  {
+    title: "window",
+    client: held("connection-client", WINDOW_OVERFLOW, WINDOW_EXCEEDED, ON_CONSUMPTION),
+    server: "not there yet",
+  },
+  { title: "packet size", client: held("connection-client", MAXIMUM_ZERO, MAXIMUM_OURS), server: "not there yet" },
+  {
+    title: "extended data",
+    client: held("connection-client", UNKNOWN_TYPE, NOBODY_READS, CREDIT_OF_DROPPED),
+    server: "not there yet",
+  },
+  { title: "unasked replies", client: held("connection-client", CHANNEL_REPLY, GLOBAL_REPLY), server: "not there yet" },
+  {
+    title: "channel numbers",
+    client: held("connection-client", KNOWN_CHANNEL, AFTER_EOF, AFTER_CLOSE),
+    server: "not there yet",
+  },
+  { title: "channel count", client: held("connection-client", ROOM, OWN_ROOM), server: "not there yet" },
+  { title: "unsolicited opens", client: held("connection-client", ALLOWED, DISALLOW), server: "not there yet" },
+];

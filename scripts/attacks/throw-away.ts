@@ -1,0 +1,112 @@
+import { spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Patch } from "../../packages/session/test/attacks/rows/types.ts";
+
+/** How a test ended; `missing` when it did not run at all. */
+export type Result = "passed" | "failed" | "missing";
+
+/** Longer than any of the tests takes: a source that never comes to an end is no proof of anything. */
+const PATIENCE = 120_000;
+
+/** A copy of the tree in which sources can be broken. What is installed is shared with the original. */
+export class ThrowAway {
+  readonly #folder: string;
+  #kill: (() => void) | undefined;
+
+  constructor() {
+    this.#folder = mkdtempSync(join(tmpdir(), "nacre-can-fail-"));
+    for (const file of ["package.json", "test-vectors", "scripts"])
+      cpSync(file, join(this.#folder, file), { recursive: true });
+    cpSync("packages", join(this.#folder, "packages"), { recursive: true, filter: isSource });
+    // Links among the packages are relative: copied as they are they lead to the copies.
+    for (const name of readdirSync("packages", { withFileTypes: true }))
+      if (name.isDirectory()) this.#copyLinks(join("packages", name.name, "node_modules"));
+    this.#copyLinks("node_modules");
+    symlinkSync(join(process.cwd(), "node_modules/.pnpm"), join(this.#folder, "node_modules/.pnpm"));
+  }
+
+  /** Puts the patch in, runs tests of these files by their names, and takes it out again. */
+  async run(files: readonly string[], names: readonly string[], patch?: Patch): Promise<Map<string, Result>> {
+    const path = patch && join(this.#folder, patch.file);
+    const source = path === undefined ? "" : readFileSync(path, "utf8");
+    if (path !== undefined) writeFileSync(path, patched(source, patch!));
+    try {
+      return await this.#test(files, names);
+    } finally {
+      if (path !== undefined) writeFileSync(path, source);
+    }
+  }
+
+  remove(): void {
+    this.#kill?.();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #test(files: readonly string[], names: readonly string[]): Promise<Map<string, Result>> {
+    const output = join(this.#folder, "results.json");
+    rmSync(output, { force: true });
+    const pattern = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
+    const args = ["node_modules/vitest/vitest.mjs", "run", "-c", "scripts/config/vitest.config.ts", "--project=unit"];
+    const child = spawn(
+      process.execPath,
+      [...args, "--reporter=json", `--outputFile=${output}`, "--maxWorkers=1", "-t", pattern, ...files],
+      { cwd: this.#folder, stdio: "ignore" },
+    );
+    this.#kill = () => child.kill("SIGKILL");
+    const timer = setTimeout(this.#kill, PATIENCE);
+    await new Promise((resolve) => child.on("close", resolve));
+    clearTimeout(timer);
+    this.#kill = undefined;
+    return resultsOf(output, names);
+  }
+
+  #copyLinks(folder: string): void {
+    const target = join(this.#folder, folder);
+    let entries;
+    try {
+      entries = readdirSync(folder, { withFileTypes: true });
+    } catch {
+      return; // A package without dependencies.
+    }
+    mkdirSync(target, { recursive: true });
+    for (const entry of entries) {
+      if (entry.name.startsWith(".")) continue;
+      cpSync(join(folder, entry.name), join(target, entry.name), { recursive: true, verbatimSymlinks: true });
+    }
+  }
+}
+
+function isSource(path: string): boolean {
+  return !/[\\/](dist|node_modules)$/.test(path);
+}
+
+/** The source with the rule taken out. Throws where the patch does not fit any more. */
+function patched(source: string, { file, find, replace }: Patch): string {
+  const [before, after, ...more] = source.split(find);
+  if (after === undefined || more.length > 0) throw new Error(`${file} does not have exactly once: ${find}`);
+  return before + replace + after;
+}
+
+function resultsOf(output: string, names: readonly string[]): Map<string, Result> {
+  interface Report {
+    readonly testResults: readonly {
+      readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
+    }[];
+  }
+  let report: Report = { testResults: [] };
+  try {
+    report = JSON.parse(readFileSync(output, "utf8")) as Report;
+  } catch {
+    // It did not come to its end.
+  }
+  const tests = report.testResults.flatMap(({ assertionResults }) => assertionResults);
+  return new Map(
+    names.map((name) => {
+      const ran = tests.filter(({ fullName, status }) => fullName.includes(name) && /^(passed|failed)$/.test(status));
+      const result = ran.length === 0 ? "missing" : ran.some(({ status }) => status === "failed") ? "failed" : "passed";
+      return [name, result];
+    }),
+  );
+}
