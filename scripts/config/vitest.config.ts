@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           name: "interop",
           include: ["packages/*/test/interop/**/*.test.ts"],
-          globalSetup: ["scripts/openssh/vitest-setup.ts"],
+          globalSetup: ["scripts/openssh/vitest-setup.ts", "scripts/peers/vitest-setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
