@@ -1,0 +1,266 @@
+import { type KexStep, type MethodContext, type Phase, SshError } from "@nacre/wire";
+import { expect, test } from "vitest";
+import { Gate } from "../src/gate.ts";
+import { RawPeer } from "./support/raw-peer.ts";
+import { toyAlgorithms, toyKex } from "./support/toys.ts";
+
+/*
+ * Every message number, from either side, in every situation, against what the specifications say. The table here was written
+ * from them, and shares nothing with the table of the sources.
+ */
+
+type Side = "client" | "server";
+
+/** Where a peer stands with us. */
+interface Situation {
+  readonly sender: Side;
+  /** `kex`: it has not sent its first NEWKEYS; `auth`: it has; `connection`: and authentication has succeeded. */
+  readonly phase: Phase;
+  /** What its key exchange, if one goes on, waits for: `kexinit` when none does. */
+  readonly step: KexStep;
+  /** The first key exchange, and both sides have offered strict key exchange. */
+  readonly strict: boolean;
+  readonly kexMethod: MethodContext | undefined;
+  readonly authMethod: MethodContext | undefined;
+}
+
+const inKex = ({ step }: Situation): boolean => step !== "kexinit";
+const after =
+  (...phases: readonly Phase[]): ((s: Situation) => boolean) =>
+  (s) =>
+    !inKex(s) && phases.includes(s.phase);
+const kexStep =
+  (step: KexStep, method?: MethodContext): ((s: Situation) => boolean) =>
+  (s) =>
+    s.step === step && (method === undefined || s.kexMethod === method);
+const loginBy =
+  (method: MethodContext): ((s: Situation) => boolean) =>
+  (s) =>
+    after("auth")(s) && s.authMethod === method;
+
+/**
+ * Number, who sends it, and when. A number that stands here in no row is unknown. SSH_MSG_EXT_INFO has a test of its own.
+ */
+const MAY: readonly (readonly [number, Side | "both", (s: Situation) => boolean])[] = [
+  // RFC 4253 §11: at any time. OpenSSH PROTOCOL §1.10: but for DISCONNECT not in a strict first key exchange.
+  [1, "both", () => true],
+  [2, "both", ({ strict }) => !strict],
+  [3, "both", ({ strict }) => !strict],
+  [4, "both", ({ strict }) => !strict],
+  // RFC 4253 §10: services are asked for after the key exchange, and §7.1: not during one.
+  [5, "client", after("auth")],
+  [6, "server", after("auth")],
+  [7, "both", () => false],
+  // RFC 4253 §7.1, §9: a key exchange may begin at any time, but not within one; §7.3: NEWKEYS ends it.
+  [20, "both", kexStep("kexinit")],
+  [21, "both", kexStep("newkeys")],
+  // RFC 5656 §7.1 (ECDH), RFC 4253 §8 (DH), RFC 4419 §5 (group exchange; 30 there is the old request, which we do not know).
+  [30, "client", kexStep("method", "ecdh")],
+  [31, "server", kexStep("method", "ecdh")],
+  [30, "client", kexStep("method", "dh")],
+  [31, "server", kexStep("method", "dh")],
+  [34, "client", kexStep("method", "dh-gex")],
+  [31, "server", kexStep("method", "dh-gex")],
+  [32, "client", kexStep("method", "dh-gex")],
+  [33, "server", kexStep("method", "dh-gex")],
+  // RFC 4252 §6, and §5.3: nothing of it after SUCCESS.
+  [50, "client", after("auth")],
+  [51, "server", after("auth")],
+  [52, "server", after("auth")],
+  [53, "server", after("auth")],
+  // RFC 4252 §7 (PK_OK), §8 (PASSWD_CHANGEREQ), RFC 4256 §5 (INFO_REQUEST, INFO_RESPONSE).
+  [60, "server", loginBy("publickey")],
+  [60, "server", loginBy("password")],
+  [60, "server", loginBy("keyboard-interactive")],
+  [61, "client", loginBy("keyboard-interactive")],
+  // RFC 4250 §4.1.2, RFC 4254 §9.
+  ...[80, 81, 82, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100].map(
+    (number) => [number, "both", after("connection")] as const,
+  ),
+  // OpenSSH PROTOCOL §1.11: transport messages, but subject to RFC 4253 §7.1.
+  [192, "both", after("auth", "connection")],
+  [193, "both", after("auth", "connection")],
+];
+
+type Verdict = "admit" | "unimplemented" | "refused";
+
+function expected(number: number, situation: Situation): Verdict {
+  const rows = MAY.filter(([of]) => of === number);
+  if (rows.some(([, from, when]) => (from === "both" || from === situation.sender) && when(situation))) return "admit";
+  // RFC 4253 §11.4: what is not known is answered. But §7.1: in a key exchange it must not come, and strict ones end at it.
+  if (rows.length === 0) return inKex(situation) ? "refused" : "unimplemented";
+  // RFC 4252 §5.1: requests may be sent ahead of a login. OpenSSH answers the first of them that comes too early with 3.
+  const ahead = number === 90 && situation.sender === "client";
+  return ahead && after("auth")(situation) ? "unimplemented" : "refused";
+}
+
+const KEX_METHODS = ["ecdh", "dh", "dh-gex"] as const;
+const AUTH_METHODS = [undefined, "publickey", "password", "keyboard-interactive"] as const;
+
+function situations(): Situation[] {
+  const all: Situation[] = [];
+  for (const sender of ["client", "server"] as const)
+    for (const phase of ["kex", "auth", "connection"] as const)
+      for (const step of ["kexinit", "method", "newkeys"] as const)
+        for (const strict of phase === "kex" && step !== "kexinit" ? [true, false] : [false])
+          for (const kexMethod of step === "kexinit" ? [undefined] : KEX_METHODS)
+            for (const authMethod of AUTH_METHODS) all.push({ sender, phase, step, strict, kexMethod, authMethod });
+  return all;
+}
+
+function verdict(gate: Gate, number: number): string {
+  try {
+    return gate.admit(number);
+  } catch (error) {
+    return error instanceof SshError && error.code === "unexpected-message" ? "refused" : String(error);
+  }
+}
+
+test("every number, sender, phase, key exchange, method and strictness", () => {
+  const all = situations();
+  expect(all).toHaveLength(2 * 4 * (1 + 2 * 3 * 2 + 2 * (1 + 2 * 3)));
+  const wrong: unknown[] = [];
+  for (const { sender, ...state } of all)
+    for (let number = 0; number < 256; number++) {
+      const is = verdict(Object.assign(new Gate(sender), state), number);
+      const should = expected(number, { sender, ...state });
+      if (is !== should) wrong.push({ number, is, should, sender, ...state });
+    }
+  expect(wrong).toEqual([]);
+});
+
+test("a wrong guess: the next key exchange message is ignored, whatever it is, and nothing else", () => {
+  for (const sender of ["client", "server"] as const)
+    for (let number = 0; number < 256; number++) {
+      const state = { phase: "kex", step: "method", kexMethod: "ecdh", authMethod: undefined } as const;
+      const gate = Object.assign(new Gate(sender), state, { strict: true, discardsGuess: true });
+      // RFC 4253 §7: "the next packet".
+      const guess = number >= 30 && number <= 49;
+      const should = expected(number, { sender, strict: true, ...state });
+      expect([number, verdict(gate, number)]).toEqual([number, guess ? "discard" : should]);
+      // Once: after it each is taken for what it is.
+      if (guess) expect([number, verdict(gate, number)]).toEqual([number, should]);
+    }
+});
+
+/** RFC 8308 §2.4: whether the sequence, from the sender's first NEWKEYS on, has SSH_MSG_EXT_INFO only where it may be. */
+function extInfoAllowed(sender: Side, numbers: readonly number[]): boolean {
+  return numbers.every((number, i) => {
+    if (number !== 7 || i === 0) return true;
+    if (sender === "client" || numbers.slice(0, i).includes(52) || numbers.slice(1, i).includes(7)) return false;
+    // "Immediately preceding" SUCCESS: but for 1 to 4, which mean nothing (RFC 4253 §11). It may be still to come.
+    const next = numbers.slice(i + 1).find((other) => other > 4);
+    return next === undefined || next === 52;
+  });
+}
+
+test("SSH_MSG_EXT_INFO in every sequence of up to five messages after NEWKEYS", () => {
+  const others = { client: [2, 5, 50, 192], server: [2, 6, 51, 52, 53, 192] };
+  let count = 0;
+  for (const sender of ["client", "server"] as const) {
+    let sequences: readonly number[][] = [[]];
+    for (let length = 1; length <= 5; length++) {
+      // What follows SUCCESS is the connection's: of that, PING stands for all.
+      const next = (sequence: readonly number[]): readonly number[] =>
+        sequence.includes(52) ? [7, 192] : [7, ...others[sender]];
+      sequences = sequences.flatMap((sequence) => next(sequence).map((number) => [...sequence, number]));
+      for (const sequence of sequences) {
+        const gate = new Gate(sender);
+        gate.openAuth();
+        const refusedAt = sequence.findIndex((number) => {
+          const is = verdict(gate, number);
+          if (number === 52) gate.phase = "connection";
+          return is !== "admit";
+        });
+        const wrongAt = sequence.findIndex((_, i) => !extInfoAllowed(sender, sequence.slice(0, i + 1)));
+        expect([sender, ...sequence, refusedAt]).toEqual([sender, ...sequence, wrongAt]);
+        count++;
+      }
+    }
+  }
+  expect(count).toBeGreaterThan(10_000);
+});
+
+/** Brings a transport to a situation over the wire. */
+interface Stage extends Omit<Situation, "sender" | "strict"> {
+  readonly reach: (peer: RawPeer) => unknown;
+}
+
+const exchange = (peer: RawPeer): RawPeer =>
+  peer.role === "client" ? peer.sendInit().startKex() : peer.sendInit().replyKex();
+const settled = (peer: RawPeer, phase: "auth" | "connection", method?: MethodContext): RawPeer => {
+  // The place of an EXT_INFO is behind us.
+  peer.handshake().send(Uint8Array.of(2, 0, 0, 0, 0));
+  if (phase === "connection") peer.transport.enter("connection");
+  peer.transport.setAuthMethod(method);
+  return peer;
+};
+
+function stages(kexMethod: MethodContext): Stage[] {
+  const none = { authMethod: undefined };
+  return [
+    { phase: "kex", step: "kexinit", kexMethod: undefined, ...none, reach: (peer) => peer.identify() },
+    { phase: "kex", step: "method", kexMethod, ...none, reach: (peer) => peer.identify().sendInit() },
+    { phase: "kex", step: "newkeys", kexMethod, ...none, reach: (peer) => exchange(peer.identify()) },
+    ...AUTH_METHODS.map((authMethod): Stage => {
+      const reach = (peer: RawPeer): unknown => settled(peer, "auth", authMethod);
+      return { phase: "auth", step: "kexinit", kexMethod: undefined, authMethod, reach };
+    }),
+    ...(["auth", "connection"] as const).flatMap((phase): Stage[] => [
+      { phase, step: "method", kexMethod, ...none, reach: (peer) => settled(peer, phase).sendInit() },
+      { phase, step: "newkeys", kexMethod, ...none, reach: (peer) => exchange(settled(peer, phase)) },
+    ]),
+    {
+      phase: "connection",
+      step: "kexinit",
+      kexMethod: undefined,
+      ...none,
+      reach: (peer) => settled(peer, "connection"),
+    },
+  ];
+}
+
+/** What a transport makes of a message of that number without any content, sent to it over the wire. */
+function outcome(peer: RawPeer, number: number): string {
+  const { length } = peer.received;
+  peer.send(Uint8Array.of(number));
+  const answered = peer.received.slice(length).map((payload) => payload[0]);
+  if (peer.error === undefined) return answered.includes(3) ? "unimplemented" : "admit";
+  // Admitted, and then found to be empty; or heard, and ended by.
+  if (peer.error.code === "malformed-message" || peer.error.code === "disconnected") return "admit";
+  return peer.error.code === "unexpected-message" ? "refused" : peer.error.code;
+}
+
+test.each(["strict", "not strict"])(
+  "the same over the wire, %s",
+  (how) => {
+    const strict = how === "strict";
+    const wrong: unknown[] = [];
+    let count = 0;
+    for (const sender of ["client", "server"] as const)
+      for (const context of KEX_METHODS) {
+        const algorithms = { ...toyAlgorithms, kex: [{ ...toyKex(), context }] };
+        for (const { reach, ...stage } of stages(context)) {
+          // The toy's messages are those of ECDH: with the others it gets no further than to the method's first.
+          const beyond = stage.phase !== "kex" || stage.step === "newkeys";
+          if (context === "dh-gex" && beyond) continue;
+          // Where no key exchange goes on, its method does not matter.
+          if (context !== "ecdh" && stage.step === "kexinit") continue;
+          for (let number = 0; number < 256; number++) {
+            const peer = new RawPeer(sender, { strict, algorithms });
+            reach(peer);
+            const firstKex = stage.phase === "kex" && stage.step !== "kexinit";
+            // A server may still send it, before its SUCCESS.
+            const extInfo = number === 7 && sender === "server" && stage.phase === "auth" && stage.step === "kexinit";
+            const should = extInfo ? "admit" : expected(number, { sender, ...stage, strict: strict && firstKex });
+            const is = outcome(peer, number);
+            count++;
+            if (is !== should) wrong.push({ number, is, should, sender, ...stage });
+          }
+        }
+      }
+    expect(wrong).toEqual([]);
+    expect(count).toBe(2 * 256 * (12 + 6 + 1));
+  },
+  120_000,
+);
