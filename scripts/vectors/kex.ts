@@ -3,18 +3,22 @@
  * - x25519: the agreement of RFC 7748, checked against OpenSSL before it is written, and agreements made with OpenSSL whose secrets begin
  *   in each way that an mpint tells apart;
  * - ecdh: the agreements of RFC 5903 §8 on the NIST curves, checked likewise, and one on each curve whose secret begins with 0;
+ * - modp: agreements in groups 14, 16 and 18 of RFC 3526, made with OpenSSL, with the primes that it knows;
  * - mlkem768x25519: exchanges made with OpenSSL's ML-KEM-768 and X25519, and what it makes of ciphertexts that are wrong.
  *
  * ML-KEM is from OpenSSL 3.5 on: the `openssl` of this machine, since Node 20 has an older one inside.
  */
 import { execFileSync } from "node:child_process";
 import {
+  createDiffieHellman,
   createECDH,
   createHash,
   createPrivateKey,
   createPublicKey,
+  type DiffieHellman,
   diffieHellman,
   type ECDH,
+  getDiffieHellman,
   type KeyObject,
 } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -97,6 +101,26 @@ const ecdh = [
   }
 });
 
+const modp = [
+  { group: 14, bits: 320 },
+  { group: 16, bits: 480 },
+  { group: 18, bits: 624 },
+].map(({ group, bits }) => {
+  const prime = getDiffieHellman(`modp${group}`).getPrime();
+  // One object for both sides: OpenSSL looks whether the prime is one, which takes seconds.
+  const openssl = createDiffieHellman(prime, 2);
+  const agreements = [
+    { name: "a secret with the first bit set", pattern: /^[89a-f]/ },
+    { name: "a secret with a first byte of 0", pattern: /^00/ },
+  ].map(({ name, pattern }) => {
+    for (let i = 0; ; i++) {
+      const vector = modpAgreement(openssl, bits, i);
+      if (pattern.test(vector.shared)) return { name, ...vector };
+    }
+  });
+  return { group, prime: prime.toString("hex"), agreements };
+});
+
 const folder = mkdtempSync(join(tmpdir(), "kex-vectors-"));
 const seed = secretOf("ML-KEM d") + secretOf("ML-KEM z");
 const message = secretOf("ML-KEM m");
@@ -127,6 +151,7 @@ const document = {
   note: "Bytes are hexadecimal.",
   x25519: [{ name: "RFC 7748 §6.1", ...published }, ...found],
   ecdh,
+  modp,
   mlkem768x25519: { seed, message, exchanges: hybrids, wrongCiphertexts },
 };
 writeFileSync(new URL("../../test-vectors/kex.json", import.meta.url), `${JSON.stringify(document, null, 2)}\n`);
@@ -172,6 +197,20 @@ function ecdhAgreement(
     serverPublic: server.getPublicKey("hex"),
     shared: client.computeSecret(server.getPublicKey()).toString("hex"),
   };
+}
+
+/** With exponents of one bit more than `bits`, the highest set. */
+function modpAgreement(openssl: DiffieHellman, bits: number, number: number): typeof published {
+  const [clientSecret, serverSecret] = ["client", "server"].map((side) => {
+    const digits = [1, 2, 3].map((part) => secretOf(`modp ${side} ${number}, ${part}`)).join("");
+    return `01${digits.slice(0, bits / 4)}`;
+  }) as [string, string];
+  openssl.setPrivateKey(serverSecret, "hex");
+  const serverPublic = openssl.generateKeys("hex");
+  openssl.setPrivateKey(clientSecret, "hex");
+  const clientPublic = openssl.generateKeys("hex");
+  const shared = openssl.computeSecret(serverPublic, "hex", "hex");
+  return { clientSecret, clientPublic, serverSecret, serverPublic, shared };
 }
 
 /** The exchange in which both X25519 secrets come from `number`. */

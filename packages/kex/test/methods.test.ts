@@ -19,6 +19,9 @@ const METHODS: readonly {
   { method: kex.ecdhSha2Nistp256, name: "ecdh-sha2-nistp256", hash: "sha256", context: "ecdh" },
   { method: kex.ecdhSha2Nistp384, name: "ecdh-sha2-nistp384", hash: "sha384", context: "ecdh" },
   { method: kex.ecdhSha2Nistp521, name: "ecdh-sha2-nistp521", hash: "sha512", context: "ecdh" },
+  { method: kex.diffieHellmanGroup14Sha256, name: "diffie-hellman-group14-sha256", hash: "sha256", context: "dh" },
+  { method: kex.diffieHellmanGroup16Sha512, name: "diffie-hellman-group16-sha512", hash: "sha512", context: "dh" },
+  { method: kex.diffieHellmanGroup18Sha512, name: "diffie-hellman-group18-sha512", hash: "sha512", context: "dh" },
 ];
 
 it("no method is left out", () => {

@@ -1,0 +1,155 @@
+import { getDiffieHellman } from "node:crypto";
+import { SSH_MSG_KEXDH_INIT, SSH_MSG_KEXDH_REPLY } from "@nacre/wire";
+import { describe, expect, it } from "vitest";
+import { diffieHellmanGroup14Sha256, diffieHellmanGroup16Sha512, diffieHellmanGroup18Sha512 } from "../src/index.ts";
+import { modp } from "../src/modp.ts";
+import {
+  exchange,
+  expectError,
+  fromHex,
+  given,
+  HOST_KEY,
+  hex,
+  mpint,
+  readVectors,
+  SIGNATURE,
+  seeded,
+} from "./support.ts";
+
+interface Group {
+  readonly group: number;
+  readonly prime: string;
+  readonly agreements: readonly {
+    readonly name: string;
+    readonly clientSecret: string;
+    readonly clientPublic: string;
+    readonly serverSecret: string;
+    readonly serverPublic: string;
+    readonly shared: string;
+  }[];
+}
+
+const vectors = (readVectors() as { readonly modp: readonly Group[] }).modp;
+const GROUPS = [
+  { method: diffieHellmanGroup14Sha256, group: 14, bits: 2048n, addend: 124476n },
+  { method: diffieHellmanGroup16Sha512, group: 16, bits: 4096n, addend: 240904n },
+  { method: diffieHellmanGroup18Sha512, group: 18, bits: 8192n, addend: 4743158n },
+].map((row) => ({ ...row, ...vectors.find(({ group }) => group === row.group)! }));
+
+const initOf = (e: bigint) => SSH_MSG_KEXDH_INIT.encode({ e });
+const replyOf = (f: bigint) => SSH_MSG_KEXDH_REPLY.encode({ hostKey: HOST_KEY, f, signature: SIGNATURE });
+
+describe.each(GROUPS)("$method.name", ({ method, group, bits, addend, prime, agreements }) => {
+  const p = BigInt(`0x${prime}`);
+
+  it("has the prime of RFC 3526, as its formula gives it", () => {
+    expect(p).toBe(2n ** bits - 2n ** (bits - 64n) - 1n + 2n ** 64n * (piTimesTwoTo(bits - 130n) + addend));
+    // Above the prime a value is refused, just below it too, and further below it is not.
+    const server = method.server(seeded());
+    expectError(() => server.receive(initOf(p - 1n)), "kex-failed");
+    expect(server.receive(initOf(p - 2n)).type).toBe("done");
+  });
+
+  it.each(agreements)("$name", (vector) => {
+    const both = exchange(
+      method,
+      // Above what is drawn one bit is set.
+      given(fromHex(vector.clientSecret.slice(2))),
+      given(fromHex(vector.serverSecret.slice(2))),
+    );
+    expect(hex(both.init)).toBe(`1e${mpint(vector.clientPublic)}`);
+    expect(SSH_MSG_KEXDH_REPLY.decode(both.reply).f).toBe(BigInt(`0x${vector.serverPublic}`));
+    expect(both.clientSecret).toEqual(both.serverSecret);
+    expect(hex(both.clientSecret.exchange)).toBe(mpint(vector.clientPublic) + mpint(vector.serverPublic));
+    expect(hex(both.clientSecret.sharedSecret)).toBe(mpint(vector.shared));
+  });
+
+  it("comes to what OpenSSL does with exponents as long as it takes, as client and as server", () => {
+    const twin = getDiffieHellman(`modp${group}`);
+    const twinValue = BigInt(`0x${twin.generateKeys("hex")}`);
+    const client = method.client(seeded(1));
+    const { e } = SSH_MSG_KEXDH_INIT.decode(client.start());
+    const end = client.receive(replyOf(twinValue));
+    if (end.type !== "done") throw new Error("the client wants more");
+    expect(hex(end.secret.sharedSecret)).toBe(mpint(twin.computeSecret(evenHex(e), "hex", "hex")));
+
+    const answer = method.server(seeded(2)).receive(initOf(twinValue));
+    if (answer.type !== "done") throw new Error("the server wants more");
+    const { f } = SSH_MSG_KEXDH_REPLY.decode(answer.reply(HOST_KEY, SIGNATURE));
+    expect(hex(answer.secret.sharedSecret)).toBe(mpint(twin.computeSecret(evenHex(f), "hex", "hex")));
+  });
+
+  it("refuses values that are not between 1 and p - 1", () => {
+    const client = method.client(seeded());
+    const server = method.server(seeded());
+    for (const value of [0n, 1n, p - 1n, p, p + 1n, p + 2n, 2n * p, -1n, -2n, -p, 1n << 16384n]) {
+      expectError(() => server.receive(initOf(value)), "kex-failed", "not between 1 and p - 1");
+      expectError(() => client.receive(replyOf(value)), "kex-failed", "not between 1 and p - 1");
+    }
+  });
+
+  it("takes the values next to those", () => {
+    for (const value of [2n, p - 2n]) expect(method.server(seeded()).receive(initOf(value)).type).toBe("done");
+  });
+});
+
+describe("a group of 23 numbers, with every exponent there is and every value", () => {
+  const p = 23n;
+  const toy = modp({ name: "toy", hash: (message) => message, prime: () => p, exponentLength: 1 });
+  const forced = (value: bigint): boolean => value <= 1n || value >= p - 1n;
+
+  it("gives what multiplying again and again gives, and refuses what a peer can force", () => {
+    const outcomes = { agreed: 0, refusedValue: 0, refusedSecret: 0 };
+    // Exponents repeat themselves after p - 1.
+    for (let drawn = 0; drawn < 22; drawn++) {
+      const random = given(...Array.from({ length: 32 }, () => Uint8Array.of(drawn)));
+      const client = toy.client(random);
+      expect(client.start()).toEqual(initOf(naivePower(2n, 256 + drawn, p)));
+      for (let value = -1n; value <= p + 1n; value++) {
+        const secret = naivePower(value, 256 + drawn, p);
+        const receive = [() => client.receive(replyOf(value)), () => toy.server(random).receive(initOf(value))];
+        for (const side of receive) {
+          if (forced(value)) {
+            outcomes.refusedValue++;
+            expectError(side, "kex-failed", "not between");
+          } else if (forced(secret)) {
+            outcomes.refusedSecret++;
+            expectError(side, "kex-failed", "the peer can force");
+          } else {
+            outcomes.agreed++;
+            const step = side();
+            if (step.type !== "done") throw new Error("it wants more");
+            expect(hex(step.secret.sharedSecret)).toBe(mpint(secret.toString(16)));
+          }
+        }
+      }
+    }
+    for (const count of Object.values(outcomes)) expect(count).toBeGreaterThan(20);
+  });
+});
+
+function naivePower(base: bigint, exponent: number, modulus: bigint): bigint {
+  let result = 1n;
+  for (let i = 0; i < exponent; i++) result = (result * base) % modulus;
+  return result;
+}
+
+/** ⌊2^bits · π⌋ by Machin's formula, π = 16 arctan 1/5 − 4 arctan 1/239. */
+function piTimesTwoTo(bits: bigint): bigint {
+  const guard = 64n;
+  const arctanOfOneOver = (n: bigint): bigint => {
+    let power = (1n << (bits + guard)) / n;
+    let sum = power;
+    for (let k = 3n; power !== 0n; k += 2n) {
+      power = -power / (n * n);
+      sum += power / k;
+    }
+    return sum;
+  };
+  return (16n * arctanOfOneOver(5n) - 4n * arctanOfOneOver(239n)) >> guard;
+}
+
+function evenHex(value: bigint): string {
+  const digits = value.toString(16);
+  return digits.length % 2 === 1 ? `0${digits}` : digits;
+}
