@@ -97,13 +97,18 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
 
   async close({ grace = 0 }: { readonly grace?: number } = {}): Promise<void> {
     this.#closing = true;
-    if (grace <= 0 || this.#sessions.size === 0) this.#goodbye();
+    if (grace <= 0 || !this.#isBusy) this.#goodbye();
     else if (this.#engine.over === undefined) this.#closeTimer ??= setTimeout(() => this.#goodbye(), grace);
     await this.ended;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Whether anything runs; a channel that was opened ahead, and nothing asked of it, does not. */
+  get #isBusy(): boolean {
+    return [...this.#sessions.values()].some((session) => session.started);
   }
 
   readonly #onAbort = (): void => {
@@ -209,7 +214,7 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
       const over = (): void => {
         // By now the number may be another session's.
         if (this.#sessions.get(id) === session) this.#sessions.delete(id);
-        if (this.#closing && this.#sessions.size === 0) this.#goodbye();
+        if (this.#closing && !this.#isBusy) this.#goodbye();
       };
       channel.exit.then(over, over);
     }

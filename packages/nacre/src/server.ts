@@ -30,9 +30,10 @@ export interface ServerConnection extends AsyncDisposable {
 
 /**
  * Serves one client over a pair of byte streams: proves the host key, asks `authenticate` about each login, and runs the handlers
- * for what the client starts. Begins at once. Throws `usage` for options that cannot be.
+ * for what the client starts. Begins at once. Throws `usage` for options that cannot be, and leaves the streams alone then.
  */
 export function serve(streams: ByteStreams, options: ServeOptions<Session>): ServerConnection {
+  checkServeOptions(options);
   return serveDuplex(webDuplex(streams), options, (channel, start) => new Session(channel, start));
 }
 

@@ -36,6 +36,11 @@ export class SessionChannel<S extends BaseSession> {
     this.#channel = channel;
   }
 
+  /** Whether it has been asked to run something, and was granted that. */
+  get started(): boolean {
+    return this.#session !== undefined;
+  }
+
   /** Decides a request of the client: true when it is granted. `start` is called after the reply, where one is to be made. */
   onRequest(event: SessionRequestEvent): { readonly granted: boolean; readonly start?: () => void } {
     switch (event.type) {

@@ -13,7 +13,7 @@ export function wire(chunks = 4): { readonly near: ByteStreams; readonly far: By
   };
 }
 
-const USER_FINGERPRINT = fingerprint(userKey.publicKey.blob, "sha256");
+export const USER_FINGERPRINT: string = fingerprint(userKey.publicKey.blob, "sha256");
 
 /** Lets in whoever has the key of the tests. */
 export const open: ServeOptions<Session> = {

@@ -1,0 +1,386 @@
+import { generateEd25519 } from "@nacre/keys";
+import {
+  type ConnectOptions,
+  connect,
+  type KeyboardInteractiveLogin,
+  type Login,
+  type LoginDecision,
+  type ServeOptions,
+  type ServerEvent,
+  type Session,
+  SshError,
+  serve,
+} from "nacre";
+import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../transport/test/support/random.ts";
+import { hostKey, userKey } from "./support/host.ts";
+import { open, served, USER_FINGERPRINT, visitor, wire } from "./support/wire.ts";
+
+const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
+
+/** Reports who is in, and by what. */
+const whoami = async (session: Session): Promise<void> => {
+  const writer = session.stdout.getWriter();
+  await writer.write(`${session.user} by ${session.factors.map(({ method }) => method).join("+")}`);
+};
+
+/** What a client is told by `whoami`, or the code of the error that it meets instead. */
+async function login(
+  server: Partial<ServeOptions<Session>>,
+  client: Partial<ConnectOptions> = {},
+): Promise<string | undefined> {
+  try {
+    const { client: ssh } = await served({ session: whoami, ...server }, client);
+    const { stdout } = await ssh.exec("whoami");
+    await ssh.close();
+    return stdout;
+  } catch (error) {
+    return error instanceof SshError ? error.code : String(error);
+  }
+}
+
+describe("a login", () => {
+  it("by key is asked about when the signature is verified", async () => {
+    const logins: Login[] = [];
+    const authenticate = (one: Login): boolean => {
+      logins.push(one);
+      return one.method === "publickey";
+    };
+    expect(await login({ authenticate, remoteAddress: "192.0.2.7" })).toBe("alice by publickey");
+    expect(logins).toEqual([
+      {
+        method: "publickey",
+        user: "alice",
+        factors: [],
+        remoteAddress: "192.0.2.7",
+        algorithm: "ssh-ed25519",
+        publicKey: userKey.publicKey.blob,
+        fingerprint: USER_FINGERPRINT,
+        signed: true,
+      },
+    ]);
+  });
+
+  it("by one of several keys is asked about unsigned first, and a yes to that lets nobody in", async () => {
+    const asked: string[] = [];
+    const other = generateEd25519(seededRandom(71));
+    const authenticate = (one: Login): boolean => {
+      if (one.method !== "publickey") return false;
+      const known = one.fingerprint === USER_FINGERPRINT;
+      asked.push(`${known ? "ours" : "other"} ${one.signed ? "signed" : "offered"}`);
+      return known;
+    };
+    expect(await login({ authenticate }, { identities: [other, userKey] })).toBe("alice by publickey");
+    expect(asked).toEqual(["other offered", "ours offered", "ours signed"]);
+    // A server that says yes to each question and no to each login.
+    const identities = [other, userKey];
+    expect(await login({ authenticate: (one) => one.method === "publickey" && !one.signed }, { identities })).toBe(
+      "auth-failed",
+    );
+  });
+
+  it("by password, wrong ones first", async () => {
+    const client: Partial<ConnectOptions> = {
+      identities: [],
+      password: (attempt) => ["one", "two", "three"][attempt - 1],
+    };
+    const server: Partial<ServeOptions<Session>> = {
+      methods: ["password"],
+      authenticate: (one) => one.method === "password" && one.password === "three",
+    };
+    expect(await login(server, client)).toBe("alice by password");
+  });
+
+  it("by a password that is to be changed", async () => {
+    const seen: Login[] = [];
+    const authenticate = (one: Login): LoginDecision => {
+      seen.push(one);
+      return one.method === "password" ? { changePassword: "It is too old" } : one.method === "change-password";
+    };
+    const client: Partial<ConnectOptions> = {
+      identities: [],
+      password: "old",
+      changePassword: (prompt) => ({ oldPassword: "old", newPassword: `new for ${prompt}` }),
+    };
+    expect(await login({ methods: ["password"], authenticate }, client)).toBe("alice by password");
+    expect(seen).toMatchObject([
+      { method: "password", password: "old" },
+      { method: "change-password", oldPassword: "old", newPassword: "new for It is too old" },
+    ]);
+  });
+
+  it("by answers, in as many rounds as are asked", async () => {
+    const server: Partial<ServeOptions<Session>> = {
+      methods: ["keyboard-interactive"],
+      authenticate: async (one) => {
+        if (one.method !== "keyboard-interactive") return false;
+        const [first] = await one.ask(["Code"]);
+        const [second, third] = await one.ask([{ prompt: "Name", echo: true }, "PIN"], { instruction: "Nearly there" });
+        await one.ask([], { name: "Welcome" });
+        return `${first} ${second} ${third}` === "-Code +Name -PIN";
+      },
+    };
+    const answering = (prompts: NonNullable<ConnectOptions["prompts"]>): Promise<string | undefined> =>
+      login(server, { identities: [], prompts });
+    const right = await answering(({ prompts }) => prompts.map(({ prompt, echo }) => `${echo ? "+" : "-"}${prompt}`));
+    expect(right).toBe("alice by keyboard-interactive");
+    expect(await answering(({ prompts }) => prompts.map(() => "wrong"))).toBe("auth-failed");
+  });
+
+  it("by two factors, with what the first proved known to the second", async () => {
+    const server: Partial<ServeOptions<Session>> = {
+      authenticate: (one) => {
+        if (one.method === "publickey") return { next: ["password"] };
+        return one.method === "password" && one.factors.some(({ method }) => method === "publickey");
+      },
+    };
+    expect(await login(server, { password: "sesame" })).toBe("alice by publickey+password");
+    const withoutKey = { identities: [], password: "sesame" };
+    expect(await login({ ...server, methods: ["password"] }, withoutKey)).toBe("auth-failed");
+  });
+
+  it("that is decided late, lets what the client sent ahead wait", async () => {
+    let decide!: (decision: boolean) => void;
+    const decision = new Promise<boolean>((resolve) => {
+      decide = resolve;
+    });
+    const { near, far } = wire();
+    serve(far, { ...open, session: whoami, authenticate: () => decision });
+    const connecting = connect(near, visitor);
+    const early = connecting.then((client) => client.exec("whoami"));
+    setTimeout(() => decide(true), 20);
+    expect((await early).stdout).toBe("alice by publickey");
+    await (await connecting).close();
+  });
+});
+
+describe("what refuses", () => {
+  const boom = new Error("the database is down");
+  it.each<[string, () => unknown]>([
+    ["false", () => false],
+    ["nothing", () => undefined],
+    ["something truthy that is not true", () => 1],
+    ["a text", () => "success"],
+    ["an object that says nothing", () => ({})],
+    ["an empty list of what follows", () => ({ next: [] })],
+    ["a method that is none", () => ({ next: ["hostbased"] })],
+    ["permissions that are none", () => ({ permissions: 7 })],
+    ["a new password for a key", () => ({ changePassword: "x" })],
+    [
+      "a throw",
+      () => {
+        throw boom;
+      },
+    ],
+    ["a rejection", () => Promise.reject(boom)],
+  ])("%s", async (_, decide) => {
+    const events: ServerEvent[] = [];
+    const log = (event: ServerEvent): number => events.push(event);
+    expect(await login({ authenticate: decide as () => boolean, log })).toBe("auth-failed");
+    expect(events.some(({ type }) => type === "login")).toBe(false);
+    expect(events.filter(({ type }) => type === "login-refused")).toMatchObject([
+      { user: "alice", method: "publickey", signed: true, fingerprint: USER_FINGERPRINT },
+    ]);
+  });
+
+  it("an error of the application's is logged, and the client does not hear of it", async () => {
+    const events: ServerEvent[] = [];
+    const authenticate = (): never => {
+      throw boom;
+    };
+    await login({ authenticate, log: (event) => events.push(event) });
+    expect(events.find(({ type }) => type === "login-refused")).toMatchObject({ error: boom });
+  });
+
+  it("a decision after the client has gone changes nothing", async () => {
+    const { near, far } = wire();
+    const abort = new AbortController();
+    const events: ServerEvent[] = [];
+    let decide!: (decision: boolean) => void;
+    const connection = serve(far, {
+      ...open,
+      log: (event) => events.push(event),
+      authenticate: () => {
+        abort.abort();
+        return new Promise<boolean>((resolve) => {
+          decide = resolve;
+        });
+      },
+    });
+    await expect(connect(near, { ...visitor, signal: abort.signal })).rejects.toEqual(code("aborted"));
+    await connection.ended;
+    decide(true);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(connection.user).toBeUndefined();
+    expect(events.map(({ type }) => type)).toEqual(["identified", "closed"]);
+  });
+});
+
+describe("a conversation", () => {
+  it("is over when the client goes, and whoever waits for its answer hears of it", async () => {
+    const { near, far } = wire();
+    const abort = new AbortController();
+    let failed!: (error: unknown) => void;
+    const failure = new Promise<unknown>((resolve) => {
+      failed = resolve;
+    });
+    const connection = serve(far, {
+      ...open,
+      methods: ["keyboard-interactive"],
+      authenticate: async (one) => {
+        await (one as KeyboardInteractiveLogin).ask(["Code"]).catch(failed);
+        return true;
+      },
+    });
+    const prompts = (): Promise<never> => {
+      abort.abort();
+      return new Promise(() => {});
+    };
+    const connecting = connect(near, { ...visitor, identities: [], prompts, signal: abort.signal });
+    await expect(connecting).rejects.toEqual(code("aborted"));
+    expect(await failure).toEqual(code("aborted"));
+    await connection.ended;
+    expect(connection.user).toBeUndefined();
+  });
+
+  it("that is decided without waiting for its answer is refused", async () => {
+    const server: Partial<ServeOptions<Session>> = {
+      methods: ["keyboard-interactive"],
+      authenticate: (one) => {
+        if (one.method === "keyboard-interactive") void one.ask(["Code"]);
+        return true;
+      },
+    };
+    expect(await login(server, { identities: [], prompts: () => ["1"] })).toBe("auth-failed");
+  });
+
+  it("takes one question at a time", async () => {
+    const errors: unknown[] = [];
+    const authenticate = async (one: Login): Promise<boolean> => {
+      if (one.method !== "keyboard-interactive") return false;
+      const first = one.ask(["Code"]);
+      await one.ask(["Code"]).catch((error: unknown) => errors.push(error));
+      return (await first)[0] === "1";
+    };
+    const options = { methods: ["keyboard-interactive"], authenticate } as const;
+    expect(await login(options, { identities: [], prompts: () => ["1"] })).toBe("alice by keyboard-interactive");
+    expect(errors).toEqual([code("usage")]);
+  });
+});
+
+/** Reports what it is to run. */
+async function askedFor(session: Session): Promise<void> {
+  const writer = session.stdout.getWriter();
+  await writer.write(JSON.stringify([session.kind, session.command, session.env, session.pty?.term]));
+}
+
+/** What a command, or the subsystem without one, is asked for under these permissions. */
+async function permitted(
+  authenticate: ServeOptions<Session>["authenticate"],
+  client: Partial<ConnectOptions> = {},
+): Promise<(command?: string) => Promise<unknown>> {
+  const server = {
+    authenticate,
+    session: askedFor,
+    acceptPty: true,
+    acceptEnv: () => true,
+    subsystems: { sftp: askedFor },
+  };
+  const { client: ssh } = await served(server, client);
+  return async (command) => {
+    const options = { env: { LANG: "C", WHO: "client" }, pty: { term: "vt100" } };
+    if (command !== undefined) return JSON.parse((await ssh.exec(command, options)).stdout) as unknown;
+    const process = await ssh.subsystem("sftp");
+    return (await new Response(process.stdout as ReadableStream<Uint8Array<ArrayBuffer>>).json()) as unknown;
+  };
+}
+
+describe("permissions", () => {
+  it("force a command, and tell it what was asked for", async () => {
+    const run = await permitted(() => ({ permissions: { command: "backup", environment: { WHO: "server" } } }));
+    expect(await run("rm -rf /")).toEqual([
+      "exec",
+      "backup",
+      { LANG: "C", WHO: "server", SSH_ORIGINAL_COMMAND: "rm -rf /" },
+      "vt100",
+    ]);
+    expect(await run()).toEqual(["exec", "backup", { WHO: "server", SSH_ORIGINAL_COMMAND: "sftp" }, null]);
+  });
+
+  it("refuse a terminal", async () => {
+    const run = await permitted(() => ({ permissions: { pty: false } }));
+    await expect(run("ls")).rejects.toEqual(code("channel-request-failed"));
+  });
+
+  it("of several factors all hold", async () => {
+    const run = await permitted(
+      ({ method }) =>
+        method === "publickey"
+          ? { next: ["password"], permissions: { command: "backup", environment: { A: "1", B: "1" } } }
+          : { permissions: { command: "other", environment: { B: "2", C: "2" } } },
+      { password: "sesame" },
+    );
+    expect(await run("ls")).toMatchObject([
+      "exec",
+      "backup",
+      { A: "1", B: "1", C: "2", SSH_ORIGINAL_COMMAND: "ls" },
+      "vt100",
+    ]);
+  });
+
+  it("of nobody restrict nothing", async () => {
+    const run = await permitted(() => true);
+    expect(await run("ls")).toEqual(["exec", "ls", { LANG: "C", WHO: "client" }, "vt100"]);
+  });
+});
+
+describe("the server's own side", () => {
+  it("a host key that is elsewhere signs", async () => {
+    const remote = {
+      publicKey: hostKey.publicKey,
+      sign: (algorithm: string, data: Uint8Array) => Promise.resolve(hostKey.sign(algorithm, data, seededRandom(3))),
+    };
+    expect(await login({ hostKeys: [remote] })).toBe("alice by publickey");
+  });
+
+  it("and one that cannot ends the connection", async () => {
+    const remote = { publicKey: hostKey.publicKey, sign: () => Promise.reject(new Error("no module")) };
+    const { near, far } = wire();
+    const connection = serve(far, { ...open, hostKeys: [remote] });
+    await expect(connect(near, visitor)).rejects.toEqual(code("disconnected"));
+    expect(await connection.ended).toMatchObject({ code: "internal", message: expect.stringContaining("no module") });
+  });
+
+  it("a banner is shown before login", async () => {
+    const banners: string[] = [];
+    await login({ banner: "Authorized use only" }, { banner: (text) => banners.push(text) });
+    expect(banners).toEqual(["Authorized use only"]);
+  });
+
+  it.each<[string, Partial<ServeOptions<Session>>]>([
+    ["no host key", { hostKeys: [] }],
+    ["no host key that its algorithms name", { algorithms: { kex: [], hostKeys: [], ciphers: [], macs: [] } }],
+    ["nobody who decides", { authenticate: undefined as never }],
+  ])("%s is no server", (_, options) => {
+    const { far } = wire();
+    expect(() => serve(far, { ...open, ...options })).toThrow(expect.objectContaining({ code: "usage" }));
+    expect(far.readable.locked).toBe(false);
+  });
+
+  it("a client that does not log in in time is left, whatever the application does meanwhile", async () => {
+    const { near, far } = wire();
+    const connection = serve(far, { ...open, loginGraceTime: 30, authenticate: () => new Promise(() => {}) });
+    await expect(connect(near, visitor)).rejects.toEqual(code("disconnected"));
+    expect(await connection.ended).toEqual(code("auth-timeout"));
+  });
+
+  it("one that is in stays, however long", async () => {
+    const { client, connection } = await served({ loginGraceTime: 1000, session: whoami });
+    expect(connection.user).toBe("alice");
+    expect(connection.clientVersion).toMatch(/^SSH-2.0-Nacre/);
+    expect(connection.negotiated?.kex.name).toContain("25519");
+    connection.rekey();
+    expect((await client.exec("whoami")).status).toBe(0);
+    await client.close();
+  });
+});

@@ -1,0 +1,547 @@
+import {
+  connect,
+  type ServeOptions,
+  type ServerEvent,
+  type Session,
+  type SessionResult,
+  type SshError,
+  serve,
+} from "nacre";
+import { describe, expect, it } from "vitest";
+import { open, served, visitor, wire } from "./support/wire.ts";
+
+const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
+
+async function text(stream: ReadableStream<Uint8Array>): Promise<string> {
+  return new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).text();
+}
+
+async function print(stream: WritableStream<Uint8Array | string>, chunk: Uint8Array | string): Promise<void> {
+  const writer = stream.getWriter();
+  await writer.write(chunk);
+  writer.releaseLock();
+}
+
+/** Never ends by itself. */
+const forever = (): Promise<never> => new Promise(() => {});
+
+/** Ends when the client has gone. */
+const untilGone = (session: Session): Promise<void> =>
+  new Promise((resolve) => {
+    session.signal.addEventListener("abort", () => resolve());
+  });
+
+/** A promise and what settles it. */
+function later<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+describe("a session", () => {
+  it("knows who wants what, and prints text and bytes", async () => {
+    const seen: unknown[] = [];
+    const { client } = await served({
+      remoteAddress: "192.0.2.7",
+      session: async (session) => {
+        const { user, kind, command, subsystem, env, pty, remoteAddress, factors } = session;
+        seen.push({
+          user,
+          kind,
+          command,
+          subsystem,
+          env,
+          pty,
+          remoteAddress,
+          methods: factors.map((one) => one.method),
+        });
+        await print(session.stdout, "out ☃\n");
+        await print(session.stderr, new TextEncoder().encode("err ☃\n"));
+        return 7;
+      },
+    });
+    expect(await client.exec("ls ☃")).toMatchObject({ stdout: "out ☃\n", stderr: "err ☃\n", status: 7 });
+    const shell = await client.shell({ pty: false });
+    expect(await text(shell.stdout)).toBe("out ☃\n");
+    const facts = { user: "alice", subsystem: undefined, env: {}, pty: undefined, remoteAddress: "192.0.2.7" };
+    expect(seen).toEqual([
+      { ...facts, kind: "exec", command: "ls ☃", methods: ["publickey"] },
+      { ...facts, kind: "shell", command: undefined, methods: ["publickey"] },
+    ]);
+    await client.close();
+  });
+
+  it.each<[string, () => SessionResult | Promise<SessionResult>, object]>([
+    ["nothing", () => undefined, { status: 0, signal: undefined }],
+    ["a number", () => 255, { status: 255 }],
+    ["a promise of a number", () => Promise.resolve(4_294_967_295), { status: 4_294_967_295 }],
+    ["a status", () => ({ status: 3 }), { status: 3 }],
+    ["a signal", () => ({ signal: "TERM", coreDumped: true }), { status: undefined, signal: "TERM", coreDumped: true }],
+    [
+      "what a child process tells of a signal",
+      () => ({ status: null, signal: "SIGKILL" }) as never,
+      { signal: "KILL" },
+    ],
+    ["what it tells of a status", () => ({ status: 4, signal: null }) as never, { status: 4, signal: undefined }],
+    ["a signal that the protocol has no name for", () => ({ signal: "SIGBUS" }), { signal: "SIG@openssh.com" }],
+    ["no status", () => -1, { status: 255 }],
+    ["no number", () => Number.NaN, { status: 255 }],
+  ])("that returns %s", async (_, session, expected) => {
+    const { client } = await served({ session });
+    expect(await client.exec("x")).toMatchObject(expected);
+    await client.close();
+  });
+
+  it.each<[string, () => never | Promise<never>]>([
+    [
+      "throws",
+      () => {
+        throw new Error("boom");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("boom"))],
+  ])("that %s ends with 255, is logged, and harms no other", async (_, fail) => {
+    const events: ServerEvent[] = [];
+    const { client } = await served({
+      session: (session) => (session.command === "bad" ? fail() : 0),
+      log: (event) => events.push(event),
+    });
+    expect(await client.exec("bad")).toMatchObject({ status: 255, stderr: "" });
+    expect(await client.exec("good")).toMatchObject({ status: 0 });
+    await client.close();
+    expect(events.filter(({ type }) => type === "session-ended")).toMatchObject([
+      { session: 0, exit: { status: 255 }, error: { message: "boom" } },
+      { exit: { status: 0 } },
+    ]);
+  });
+
+  it("tells its status, its end and its close, in this order, and after all that it has printed", async () => {
+    const messages: string[] = [];
+    const { client } = await served(
+      {
+        session: (session) => {
+          // Not awaited: what was written is sent all the same.
+          const writer = session.stdout.getWriter();
+          for (let i = 0; i < 40; i++) void writer.write("x".repeat(100_000));
+          return 5;
+        },
+      },
+      {
+        limits: { initialWindow: 65_536 },
+        trace: (record) => record.type === "packet" && record.direction === "received" && messages.push(record.message),
+      },
+    );
+    const { stdout, status } = await client.exec("much");
+    expect([stdout.length, status]).toEqual([4_000_000, 5]);
+    const ends = messages.filter((name) => /CHANNEL_(REQUEST|EOF|CLOSE)$/.test(name));
+    expect(ends).toEqual(["SSH_MSG_CHANNEL_REQUEST", "SSH_MSG_CHANNEL_EOF", "SSH_MSG_CHANNEL_CLOSE"]);
+    expect(messages.lastIndexOf("SSH_MSG_CHANNEL_DATA")).toBeLessThan(messages.indexOf("SSH_MSG_CHANNEL_REQUEST"));
+    await client.close();
+  });
+
+  it("may end its output before itself", async () => {
+    const told = later<void>();
+    const { client } = await served({
+      session: async (session) => {
+        await print(session.stdout, "all");
+        await Promise.all([session.stdout.close(), session.stderr.close()]);
+        await told.promise;
+        return 3;
+      },
+    });
+    const process = await client.spawn("x");
+    expect(await text(process.stdout)).toBe("all");
+    told.resolve();
+    expect((await process.exit).status).toBe(3);
+    await client.close();
+  });
+
+  it("gets what the client sends, to its end", async () => {
+    const { client } = await served({
+      session: async (session) => {
+        let size = 0;
+        for await (const chunk of session.stdin as unknown as AsyncIterable<Uint8Array>) size += chunk.length;
+        await print(session.stdout, `${size}`);
+      },
+    });
+    expect((await client.exec("wc -c", { input: "x".repeat(5_000_000) })).stdout).toBe("5000000");
+    await client.close();
+  });
+
+  it("that does not read stops its client at the window", async () => {
+    const { client } = await served({ session: untilGone, limits: { initialWindow: 65_536 } });
+    const process = await client.spawn("sleep");
+    const writer = process.stdin.getWriter();
+    writer.closed.catch(() => {});
+    await writer.write(new Uint8Array(65_536));
+    let done = false;
+    const more = writer.write(new Uint8Array(1)).then(
+      () => (done = true),
+      () => {},
+    );
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(done).toBe(false);
+    await client.close();
+    await more;
+  });
+
+  it("hears of signals, breaks and sizes when it listens", async () => {
+    const heard: unknown[] = [];
+    const ready = later<void>();
+    const { client } = await served({
+      acceptPty: true,
+      session: (session) => {
+        session.onSignal = (name) => heard.push(["signal", name]);
+        session.onBreak = (length) => heard.push(["break", length]);
+        const resized = new Promise<number>((resolve) => {
+          session.onResize = ({ columns, rows }) => {
+            heard.push(["resize", columns, rows, session.pty?.columns, session.pty?.term]);
+            resolve(0);
+          };
+        });
+        ready.resolve();
+        return resized;
+      },
+    });
+    const process = await client.spawn("top", { pty: { term: "vt100", columns: 80, rows: 24, modes: { ECHO: 0 } } });
+    await ready.promise;
+    process.kill("INT");
+    await process.sendBreak(300);
+    process.resize(132, 43);
+    expect((await process.exit).status).toBe(0);
+    expect(heard).toEqual([
+      ["signal", "INT"],
+      ["break", 300],
+      ["resize", 132, 43, 132, "vt100"],
+    ]);
+    await client.close();
+  });
+
+  it("that does not listen has no break", async () => {
+    const { client } = await served({ session: untilGone });
+    const process = await client.spawn("x");
+    process.kill();
+    await expect(process.sendBreak()).rejects.toEqual(code("channel-request-failed"));
+    await client.close();
+  });
+
+  it("whose listeners throw goes on, and it is logged", async () => {
+    const events: ServerEvent[] = [];
+    const { client } = await served({
+      log: (event) => events.push(event),
+      session: (session) => {
+        session.onBreak = () => {
+          throw new Error("boom");
+        };
+        return untilGone(session);
+      },
+    });
+    const process = await client.spawn("x");
+    await expect(process.sendBreak()).rejects.toEqual(code("channel-request-failed"));
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: "request-refused", request: "break", error: new Error("boom") }),
+    );
+    await client.close();
+  });
+});
+
+async function outcome(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => "granted",
+    (error: SshError) => error.code,
+  );
+}
+
+/** What became of each kind of request. */
+async function tried(server: Partial<ServeOptions<Session>>): Promise<Record<string, string>> {
+  const { client } = await served(server);
+  const result = {
+    exec: await outcome(client.exec("ls")),
+    shell: await outcome(client.shell({ pty: false })),
+    subsystem: await outcome(client.subsystem("sftp")),
+    unknown: await outcome(client.subsystem("constructor")),
+    pty: await outcome(client.exec("ls", { pty: true })),
+  };
+  await client.close();
+  return result;
+}
+
+describe("what is not allowed is refused", () => {
+  const no = "channel-request-failed";
+
+  it("a server without handlers runs nothing", async () => {
+    expect(await tried({})).toEqual({ exec: no, shell: no, subsystem: no, unknown: no, pty: no });
+  });
+
+  it("one with a handler for sessions has no terminal and no subsystem", async () => {
+    expect(await tried({ session: () => 0 })).toEqual({
+      exec: "granted",
+      shell: "granted",
+      subsystem: no,
+      unknown: no,
+      pty: no,
+    });
+  });
+
+  it("one with subsystems has those", async () => {
+    expect(await tried({ subsystems: { sftp: () => 0 } })).toEqual({
+      exec: no,
+      shell: no,
+      subsystem: "granted",
+      unknown: no,
+      pty: no,
+    });
+  });
+
+  it.each<[string, ServeOptions<Session>["acceptPty"], string]>([
+    ["true", true, "granted"],
+    ["a function", ({ term }) => term.startsWith("xterm"), "granted"],
+    ["a function that says no", () => false, no],
+    ["something truthy", (() => 1) as never, no],
+    [
+      "a throw",
+      () => {
+        throw new Error("boom");
+      },
+      no,
+    ],
+  ])("terminals by %s", async (_, acceptPty, expected) => {
+    expect((await tried({ session: () => 0, ...(acceptPty !== undefined && { acceptPty }) })).pty).toBe(expected);
+  });
+
+  it("environment variables one by one, and so many", async () => {
+    const events: ServerEvent[] = [];
+    const { client } = await served({
+      acceptEnv: (name) => name.startsWith("LC_") || name === "BIG",
+      limits: { envVariables: 3, envLength: 100 },
+      log: (event) => events.push(event),
+      session: (session) => print(session.stdout, JSON.stringify(session.env)),
+    });
+    const run = async (env: Record<string, string>): Promise<unknown> =>
+      JSON.parse((await client.exec("env", { env })).stdout) as unknown;
+    expect(await run({ LC_A: "1", PATH: "/evil", LC_B: "2" })).toEqual({ LC_A: "1", LC_B: "2" });
+    expect(await run({ LC_1: "", LC_2: "", LC_3: "", LC_4: "" })).toEqual({ LC_1: "", LC_2: "", LC_3: "" });
+    expect(await run({ BIG: "x".repeat(98), LC_A: "1" })).toEqual({ LC_A: "1" });
+    expect(await run({ "LC_A=B": "1", LC_C: "\0" })).toEqual({});
+    expect(events.flatMap((event) => (event.type === "request-refused" ? [event.request] : []))).toEqual([
+      "env PATH",
+      "env LC_4",
+      "env BIG",
+      "env LC_A=B",
+      "env LC_C",
+    ]);
+    await client.close();
+  });
+
+  it("a command that is no text", async () => {
+    const { client } = await served({ session: () => 0 });
+    await expect(client.exec(Uint8Array.of(0x6c, 0x73, 0xff))).rejects.toEqual(code(no));
+    await expect(client.exec("ls\0 -l")).rejects.toEqual(code(no));
+    await client.close();
+  });
+
+  it("more sessions than so many", async () => {
+    const { client, connection } = await served({ session: untilGone, limits: { maxSessions: 2 } });
+    const processes = [await client.spawn("1"), await client.spawn("2")];
+    expect(connection.sessionCount).toBe(2);
+    await expect(client.spawn("3")).rejects.toEqual(code("channel-open-failed"));
+    await processes[0]!.close();
+    await client.spawn("4");
+    await client.close();
+  });
+});
+
+describe("when the client goes", () => {
+  it("from a session, its handler hears of it, and the connection goes on", async () => {
+    const reasons: unknown[] = [];
+    const events: ServerEvent[] = [];
+    const over = later<void>();
+    const { client } = await served({
+      log: (event) => event.type === "session-ended" && (events.push(event), over.resolve()),
+      session: async (session) => {
+        if (session.command === "quick") return 0;
+        await untilGone(session);
+        reasons.push(session.signal.reason);
+        const writer = session.stdout.getWriter();
+        writer.closed.catch(() => {});
+        await writer.write("nobody reads this").catch((error: unknown) => reasons.push(error));
+        await session.stdin
+          .getReader()
+          .read()
+          .catch((error: unknown) => reasons.push(error));
+        return 0;
+      },
+    });
+    const process = await client.spawn("long");
+    await process.close();
+    await over.promise;
+    expect(reasons).toEqual([code("channel-closed"), code("channel-closed"), code("channel-closed")]);
+    expect(events).toMatchObject([{ session: 0, exit: undefined }]);
+    expect((await client.exec("quick")).status).toBe(0);
+    await client.close();
+  });
+
+  it("altogether, all of its handlers hear of it", async () => {
+    const gone: unknown[] = [];
+    const { client, connection } = await served({
+      session: async (session) => {
+        await untilGone(session);
+        gone.push(session.signal.reason);
+      },
+    });
+    await Promise.all([client.spawn("1"), client.spawn("2")]);
+    await client.close();
+    expect((await connection.ended).code).toBe("disconnected");
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(gone).toEqual([code("disconnected"), code("disconnected")]);
+    expect(connection.sessionCount).toBe(0);
+  });
+
+  it("a handler that has ended by then does not hear of it", async () => {
+    let aborted = false;
+    const { client } = await served({
+      session: (session) => {
+        session.signal.addEventListener("abort", () => {
+          aborted = true;
+        });
+      },
+    });
+    await client.exec("x");
+    await client.close();
+    expect(aborted).toBe(false);
+  });
+});
+
+describe("a client that does not read", () => {
+  it("holds up its own command at the window, and no other of the same connection", async () => {
+    let printed = 0;
+    const full = later<void>();
+    const { client } = await served(
+      {
+        session: async (session) => {
+          if (session.command === "quick") return print(session.stdout, "quick");
+          const writer = session.stdout.getWriter();
+          for (;;) {
+            await writer.write(new Uint8Array(1000));
+            printed += 1000;
+            if (printed === 100_000) full.resolve();
+          }
+        },
+      },
+      { limits: { initialWindow: 100_000 } },
+    );
+    const stalled = await client.spawn("yes");
+    await full.promise;
+    for (let i = 0; i < 10; i++) expect((await client.exec("quick")).stdout).toBe("quick");
+    expect(printed).toBe(100_000);
+    const { value } = await stalled.stdout.getReader().read();
+    expect(value!.length).toBeGreaterThan(0);
+    await client.close();
+  });
+});
+
+describe("closing", () => {
+  it("at once ends what runs", async () => {
+    const { client, connection } = await served({ session: forever });
+    const process = await client.spawn("x");
+    await connection.close();
+    await expect(process.exit).rejects.toEqual(code("disconnected"));
+    expect(await connection.ended).toEqual(code("closed"));
+    await connection.close();
+  });
+
+  it("with grace lets what runs end, and begins nothing new", async () => {
+    const go = later<void>();
+    const { client, connection } = await served({
+      session: async (session) => {
+        await go.promise;
+        await print(session.stdout, "x".repeat(3_000_000));
+        return 6;
+      },
+    });
+    const work = client.exec("long");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const closing = connection.close({ grace: 60_000 });
+    await expect(client.exec("new")).rejects.toEqual(code("channel-open-failed"));
+    go.resolve();
+    const { stdout, status } = await work;
+    expect([stdout.length, status]).toEqual([3_000_000, 6]);
+    await closing;
+    expect(await connection.ended).toEqual(code("closed"));
+    expect(await client.ended).toEqual(code("disconnected"));
+  });
+
+  it("and grace has an end", async () => {
+    const gone = later<unknown>();
+    const { client, connection } = await served({
+      session: async (session) => {
+        await untilGone(session);
+        gone.resolve(session.signal.reason);
+      },
+    });
+    await client.spawn("x");
+    await connection.close({ grace: 20 });
+    expect(await gone.promise).toEqual(code("closed"));
+  });
+
+  it("without sessions needs none, and after the end is nothing", async () => {
+    const { client, connection } = await served({ session: forever });
+    await connection.close({ grace: 60_000 });
+    await connection.close({ grace: 60_000 });
+    expect(await client.ended).toEqual(code("disconnected"));
+  });
+
+  it("comes with a signal, also before the beginning", async () => {
+    const abort = new AbortController();
+    const { near, far } = wire();
+    const connection = serve(far, { ...open, signal: abort.signal });
+    const client = await connect(near, visitor);
+    abort.abort(new Error("enough"));
+    expect(await connection.ended).toMatchObject({ code: "aborted", cause: { message: "enough" } });
+    expect(await client.ended).toEqual(code("disconnected"));
+    expect(far.readable.locked).toBe(false);
+    const late = serve(wire().far, { ...open, signal: abort.signal });
+    expect(await late.ended).toEqual(code("aborted"));
+  });
+
+  it("comes with `await using`", async () => {
+    const { near, far } = wire();
+    {
+      await using connection = serve(far, open);
+      await connect(near, visitor);
+      expect(connection.user).toBe("alice");
+    }
+    expect(far.writable.locked).toBe(false);
+  });
+});
+
+describe("the log", () => {
+  it("tells the story of a connection", async () => {
+    const events: ServerEvent[] = [];
+    const { client, connection } = await served({ session: () => 3, log: (event) => events.push(event) });
+    await client.exec("ls");
+    await client.close();
+    await connection.ended;
+    expect(events).toMatchObject([
+      { type: "identified", clientVersion: expect.stringMatching(/^SSH-2.0-/) },
+      { type: "login", user: "alice", factors: [{ method: "publickey" }] },
+      { type: "session-started", session: 0, user: "alice", kind: "exec", command: "ls", pty: false },
+      { type: "session-ended", session: 0, exit: { status: 3 } },
+      { type: "closed", error: { code: "disconnected" } },
+    ]);
+  });
+
+  it("that throws harms nobody", async () => {
+    const { client, connection } = await served({
+      session: () => 3,
+      log: () => {
+        throw new Error("disk full");
+      },
+    });
+    expect((await client.exec("ls")).status).toBe(3);
+    await client.close();
+    await connection.ended;
+  });
+});
