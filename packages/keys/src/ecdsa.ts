@@ -96,7 +96,7 @@ function signatureAlgorithm(curveName: EcdsaCurve): SignatureAlgorithm {
       const { curve } = curveOf(curveName);
       const point = readPoint(curveName, publicKey);
       const blob = readSignature(name, signature);
-      const rs = blob && readScalars(blob, curve.Point.Fn.ORDER, curve.lengths.secretKey!);
+      const rs = blob && readEcdsaScalars(blob, curve.Point.Fn.ORDER, curve.lengths.secretKey!);
       // Half of all signatures have a high s; SSH has no rule against them.
       return rs !== undefined && curve.verify(rs, data, point, { lowS: false });
     },
@@ -104,7 +104,7 @@ function signatureAlgorithm(curveName: EcdsaCurve): SignatureAlgorithm {
 }
 
 /** r and s, each of `size` bytes; `undefined` unless both are in 1…order−1 (RFC 5656 §3.1.2). */
-function readScalars(blob: Uint8Array, order: bigint, size: number): Uint8Array | undefined {
+export function readEcdsaScalars(blob: Uint8Array, order: bigint, size: number): Uint8Array | undefined {
   // A blob longer than two such integers can be is not turned into numbers, whose cost would grow with its length.
   if (blob.length > 2 * (4 + 1 + size)) return undefined;
   return wellFormed(() => {
