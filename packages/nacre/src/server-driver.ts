@@ -245,7 +245,7 @@ function sessionOptions<S>(options: ServeOptions<S>): ServerSessionOptions {
       (key): ServerHostKey => ({ publicKey: key.publicKey, ...(!isRemote(key) && { privateKey: key }) }),
     ),
     methods: options.methods ?? ["publickey"],
-    userKeys: defaultSignatureAlgorithms,
+    userKeys: options.userKeys ?? defaultSignatureAlgorithms,
     ...(options.banner !== undefined && { banner: options.banner }),
     ...(options.limits && { limits: options.limits }),
     ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
