@@ -12,6 +12,6 @@ export { fingerprint } from "./fingerprint.ts";
 export { defaultSignatureAlgorithms, parsePublicKey, privateKeyFromFields } from "./formats.ts";
 export type { PrivateKey, PrivateKeyFields, PublicKey, SignatureAlgorithm } from "./key.ts";
 export { modPow } from "./modular.ts";
-export { readSignature, writeSignature } from "./signature.ts";
 export { rsaSha2_256, rsaSha2_512 } from "./rsa.ts";
 export { generateRsa } from "./rsa-generate.ts";
+export { readSignature, writeSignature } from "./signature.ts";
