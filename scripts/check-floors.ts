@@ -24,6 +24,7 @@ const IMPORT = /^\s*(?:import|export)\b[^"';]*?\bfrom\s+"([^"]+)"|^\s*import\s+"
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 interface Project {
   readonly references?: readonly { readonly path: string }[];
@@ -35,7 +36,7 @@ let imports = 0;
 for (const [name, floor] of Object.entries(FLOORS)) {
   const folder = `packages/${name}`;
   const manifest = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
-  const declared = new Set(Object.keys(manifest.dependencies ?? {}));
+  const declared = new Set(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }));
   const project = JSON.parse(readFileSync(`${folder}/tsconfig.json`, "utf8")) as Project;
   const referenced = new Set((project.references ?? []).map(({ path }) => path.replace("../", "")));
   const used = new Set<string>();
