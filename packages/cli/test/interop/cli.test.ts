@@ -242,7 +242,7 @@ describe("seeing the protocol", () => {
       line("→", "KEX_ECDH_INIT"),
       line("←", "KEX_ECDH_REPLY"),
       line("→", "NEWKEYS"),
-      /chosen\n +kex=curve25519-sha256\n +hostkey=ssh-ed25519\n +cipher=aes256-ctr\n +mac=\S+\n +strict$/m,
+      /chosen\n +kex=mlkem768x25519-sha256\n +hostkey=ssh-ed25519\n +cipher=aes256-ctr\n +mac=\S+\n +strict$/m,
       line("→", "USERAUTH_REQUEST alice publickey ssh-ed25519 signed"),
       line("←", "USERAUTH_SUCCESS"),
       line("→", "CHANNEL_REQUEST 0 exec echo hello"),
