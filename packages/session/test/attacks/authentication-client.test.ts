@@ -13,8 +13,9 @@ import {
 } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { seededRandom } from "../../../transport/test/support/random.ts";
-import { ClientTarget, userKey } from "./support/client-target.ts";
+import { ClientTarget } from "./support/client-target.ts";
 import * as message from "./support/messages.ts";
+import { userKey } from "./support/session-target.ts";
 
 const usage = expect.objectContaining({ code: "usage" });
 const SECRET = "correct horse battery staple";

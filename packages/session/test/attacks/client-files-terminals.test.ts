@@ -26,8 +26,9 @@ import { type ConnectOptions, connect } from "../../../nacre/src/index.ts";
 import { StreamServer, welcome } from "../../../nacre/test/support/host.ts";
 import { agentIdentities } from "../../../node/src/agent.ts";
 import { seededRandom } from "../../../transport/test/support/random.ts";
-import { ClientTarget, hostKey, otherHostKey } from "./support/client-target.ts";
+import { ClientTarget } from "./support/client-target.ts";
 import * as message from "./support/messages.ts";
+import { hostKey, otherHostKey } from "./support/session-target.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
 

@@ -13,8 +13,9 @@ import {
 import { expect, test } from "vitest";
 import { keyVector } from "../../../keys/test/support.ts";
 import { seededRandom } from "../../../transport/test/support/random.ts";
-import { algorithms, ClientTarget } from "./support/client-target.ts";
+import { ClientTarget } from "./support/client-target.ts";
 import * as message from "./support/messages.ts";
+import { algorithms } from "./support/session-target.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
 const random = seededRandom(90);

@@ -1,4 +1,4 @@
-import { held, patch, type Row } from "./types.ts";
+import { both, held, patch, type Row } from "./types.ts";
 
 const WINDOW_OVERFLOW = patch("connection/channel", "window > 0xffff_ffff", "false");
 const WINDOW_EXCEEDED = patch("connection/receive-window", "length > this.#left", "false");
@@ -11,6 +11,7 @@ const ON_CONSUMPTION = patch(
     }`,
 );
 const MAXIMUM_ZERO = patch("connection/channel", "if (maximum === 0)", "if (false)");
+const MAXIMUM_ZERO_OPEN = patch("connection/peer-opens", "open.maximumPacketSize === 0", "false");
 const MAXIMUM_OURS = patch("connection/channel", "data.length > limits.maximumPacketSize", "false");
 const UNKNOWN_TYPE = patch(
   "connection/connection",
@@ -50,27 +51,39 @@ const OWN_ROOM = patch(
   "this.#channelCount + this.#peerOpens.size >= this.#limits.maxChannels",
   "false",
 );
+const PEER_REQUESTS = patch(
+  "connection/channel",
+  "state.replies.length >= this.#context.limits.maxPeerRequests",
+  "false",
+);
+const PEER_GLOBAL_REQUESTS = patch(
+  "connection/global-requests",
+  "this.#replies.length >= limits.maxPeerRequests",
+  "false",
+);
+const DEAF = patch("connection/connection", "if (this.#sink.pending > most)", "if (false)");
+const SESSIONS_ONLY = patch("connection/channel", "if (!isSession || sender === role) return false;", "");
 const ALLOWED = patch("connection/peer-opens", "!this.#allowed.has(channelType)", "false");
 const DISALLOW = patch("connection/peer-opens", "this.#allowed.delete(channelType);", "");
 
 export const CONNECTION: readonly Row[] = [
+  { title: "window", ...both("connection", WINDOW_OVERFLOW, WINDOW_EXCEEDED, ON_CONSUMPTION) },
   {
-    title: "window",
-    client: held("connection-client", WINDOW_OVERFLOW, WINDOW_EXCEEDED, ON_CONSUMPTION),
-    server: "not there yet",
+    title: "packet size",
+    client: held("connection", MAXIMUM_ZERO, MAXIMUM_OURS),
+    server: held("connection", MAXIMUM_ZERO_OPEN, MAXIMUM_OURS),
   },
-  { title: "packet size", client: held("connection-client", MAXIMUM_ZERO, MAXIMUM_OURS), server: "not there yet" },
+  { title: "extended data", ...both("connection", UNKNOWN_TYPE, NOBODY_READS, CREDIT_OF_DROPPED) },
+  { title: "unasked replies", ...both("connection", CHANNEL_REPLY, GLOBAL_REPLY) },
+  { title: "channel numbers", ...both("connection", KNOWN_CHANNEL, AFTER_EOF, AFTER_CLOSE) },
   {
-    title: "extended data",
-    client: held("connection-client", UNKNOWN_TYPE, NOBODY_READS, CREDIT_OF_DROPPED),
-    server: "not there yet",
+    title: "channel count",
+    client: held("connection", ROOM, OWN_ROOM),
+    server: held("connection", ROOM, OWN_ROOM, PEER_REQUESTS, PEER_GLOBAL_REQUESTS, DEAF),
   },
-  { title: "unasked replies", client: held("connection-client", CHANNEL_REPLY, GLOBAL_REPLY), server: "not there yet" },
   {
-    title: "channel numbers",
-    client: held("connection-client", KNOWN_CHANNEL, AFTER_EOF, AFTER_CLOSE),
-    server: "not there yet",
+    title: "unsolicited opens",
+    client: held("connection", ALLOWED, DISALLOW),
+    server: held("connection", ALLOWED, SESSIONS_ONLY),
   },
-  { title: "channel count", client: held("connection-client", ROOM, OWN_ROOM), server: "not there yet" },
-  { title: "unsolicited opens", client: held("connection-client", ALLOWED, DISALLOW), server: "not there yet" },
 ];

@@ -39,6 +39,11 @@ export function held(file: string, ...patches: readonly Patch[]): Held {
   return { file: `${ATTACKS}/${file}.test.ts`, patches };
 }
 
+/** The same for both sides. */
+export function both(file: string, ...patches: readonly Patch[]): Pick<Row, "client" | "server"> {
+  return { client: held(file, ...patches), server: held(file, ...patches) };
+}
+
 /** `file`: as in an import of the package, `"transport/gate"`. */
 export function patch(file: string, find: string, replace: string): Patch {
   const [name, ...path] = file.split("/");

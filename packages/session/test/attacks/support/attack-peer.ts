@@ -190,8 +190,12 @@ export class AttackPeer {
 
   /** A whole key exchange, the first or a later one. */
   exchange(change: Partial<KexInit> = {}): this {
-    this.init(change);
-    return this.#options.role === "client" ? this.startKex().newKeys() : this.reply().newKeys();
+    return this.init(change).run().newKeys();
+  }
+
+  /** Our own part of the method, whichever side we play. */
+  run(): this {
+    return this.#options.role === "client" ? this.startKex() : this.reply();
   }
 
   /** All up to the first keys. */

@@ -2,8 +2,10 @@ import {
   SSH_MSG_CHANNEL_CLOSE,
   SSH_MSG_CHANNEL_DATA,
   SSH_MSG_CHANNEL_EOF,
+  SSH_MSG_CHANNEL_EXTENDED_DATA,
   SSH_MSG_CHANNEL_OPEN,
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
+  SSH_MSG_CHANNEL_OPEN_FAILURE,
   SSH_MSG_CHANNEL_REQUEST,
   SSH_MSG_CHANNEL_SUCCESS,
   SSH_MSG_CHANNEL_WINDOW_ADJUST,
@@ -22,8 +24,10 @@ import {
   SSH_MSG_USERAUTH_SUCCESS,
   utf8Encode,
 } from "@nacre/wire";
+import type { ChannelChange } from "./session-target.ts";
 
 const NONE = new Uint8Array(0);
+const CHANNEL = { initialWindowSize: 2 ** 20, maximumPacketSize: 2 ** 15 };
 
 export const ignore = (length = 0): Uint8Array => SSH_MSG_IGNORE.encode({ data: new Uint8Array(length) });
 export const unimplemented = (sequenceNumber = 0): Uint8Array => SSH_MSG_UNIMPLEMENTED.encode({ sequenceNumber });
@@ -55,22 +59,20 @@ export const infoResponse = SSH_MSG_USERAUTH_INFO_RESPONSE.encode({ responses: [
 
 export const globalRequest = (requestName: string, wantReply: boolean): Uint8Array =>
   SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply, data: NONE });
-export const channelOpen = (channelType: string, senderChannel: number): Uint8Array =>
-  SSH_MSG_CHANNEL_OPEN.encode({
-    channelType,
-    senderChannel,
-    initialWindowSize: 2 ** 20,
-    maximumPacketSize: 2 ** 15,
-    data: NONE,
-  });
-export const channelConfirmation = (recipientChannel: number): Uint8Array =>
+export const channelOpen = (channelType: string, senderChannel: number, change: ChannelChange = {}): Uint8Array =>
+  SSH_MSG_CHANNEL_OPEN.encode({ channelType, senderChannel, ...CHANNEL, data: NONE, ...change });
+export const channelConfirmation = (recipientChannel: number, change: ChannelChange = {}): Uint8Array =>
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION.encode({
     recipientChannel,
     senderChannel: (1000 + recipientChannel) >>> 0,
-    initialWindowSize: 2 ** 20,
-    maximumPacketSize: 2 ** 15,
+    ...CHANNEL,
     data: NONE,
+    ...change,
   });
+export const channelOpenFailure = (recipientChannel: number): Uint8Array =>
+  SSH_MSG_CHANNEL_OPEN_FAILURE.encode({ recipientChannel, reasonCode: 2, description: "no", languageTag: "" });
+export const extendedData = (recipientChannel: number, dataTypeCode: number, length: number): Uint8Array =>
+  SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel, dataTypeCode, data: new Uint8Array(length) });
 export const channelData = (recipientChannel: number, length: number): Uint8Array =>
   SSH_MSG_CHANNEL_DATA.encode({ recipientChannel, data: new Uint8Array(length).fill(0x78) });
 export const channelAdjust = (recipientChannel: number, bytesToAdd: number): Uint8Array =>

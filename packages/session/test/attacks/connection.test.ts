@@ -1,7 +1,8 @@
+import type { Limits } from "@nacre/session";
 import {
   CHANNEL_OPEN_FAILURE_REASON,
   SSH_MSG_CHANNEL_DATA,
-  SSH_MSG_CHANNEL_EXTENDED_DATA,
+  SSH_MSG_CHANNEL_FAILURE,
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
   SSH_MSG_CHANNEL_OPEN_FAILURE,
   SSH_MSG_CHANNEL_WINDOW_ADJUST,
@@ -10,39 +11,42 @@ import {
 } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { ClientTarget } from "./support/client-target.ts";
+import { CLIENT, type Kit, SERVER } from "./support/kits.ts";
 import * as message from "./support/messages.ts";
+import { ServerTarget } from "./support/server-target.ts";
+import type { SessionTarget } from "./support/session-target.ts";
 
 const usage = expect.objectContaining({ code: "usage" });
 const SUCCESS = SSH_MSG_REQUEST_SUCCESS.encode({ data: new Uint8Array(0) });
 const FAILURE = SSH_MSG_REQUEST_FAILURE.encode({});
 
-/** A client that is logged in and has a channel, whose application reads nothing. */
-function unread(limits: { readonly initialWindow?: number; readonly maximumPacketSize?: number } = {}): ClientTarget {
-  const target = new ClientTarget({ client: { limits }, onEvent: ({ type }) => type === "data" }).login();
-  target.openChannel();
+/** A session that is logged in and has a channel, whose application reads nothing. */
+function unread(kit: Kit, limits: Partial<Limits> = {}): SessionTarget {
+  const target = kit.create({ session: { limits }, hold: ["data"] }).login();
+  expect(target.openChannel()).toBe(0);
   return target;
 }
 
-const received = (target: ClientTarget, stream: "stdout" | "stderr"): number =>
+const received = (target: SessionTarget, stream: "stdout" | "stderr"): number =>
   target
     .eventsOf("data")
     .filter((event) => event.stream === stream)
     .reduce((sum, { data }) => sum + data.length, 0);
 
 /** What the client has given back, in bytes. */
-const credit = (target: ClientTarget): number =>
+const credit = (target: SessionTarget): number =>
   target.peer.received
     .filter((payload) => payload[0] === SSH_MSG_CHANNEL_WINDOW_ADJUST.number)
     .reduce((sum, payload) => sum + SSH_MSG_CHANNEL_WINDOW_ADJUST.decode(payload).bytesToAdd, 0);
 
-test("window · client", () => {
-  const overflow = new ClientTarget().login();
+function window(kit: Kit): void {
+  const overflow = kit.create().login();
   overflow.openChannel({ initialWindowSize: 0 });
   overflow.peer.send(message.channelAdjust(0, 2 ** 32 - 1));
   overflow.expectAlive();
   overflow.peer.send(message.channelAdjust(0, 2 ** 32 - 1));
   overflow.expectClosed("window-overflow");
-  const byOne = new ClientTarget().login();
+  const byOne = kit.create().login();
   byOne.openChannel({ initialWindowSize: 2 ** 32 - 1 });
   byOne.peer.send(message.channelAdjust(0, 0));
   byOne.expectAlive().peer.send(message.channelAdjust(0, 1));
@@ -51,7 +55,7 @@ test("window · client", () => {
   // A reader that never reads: the window is all that is ever held, and one byte more is fatal.
   const initialWindow = 100_000;
   for (const over of [0, 1]) {
-    const target = unread({ initialWindow });
+    const target = unread(kit, { initialWindow });
     for (let i = 0; i < 10; i++) target.peer.send(message.channelData(0, 10_000));
     expect(received(target, "stdout")).toBe(initialWindow);
     expect(credit(target)).toBe(0);
@@ -61,7 +65,7 @@ test("window · client", () => {
     expect(received(target, "stdout")).toBe(initialWindow);
   }
   // It goes back on consumption, and no faster; what was not delivered cannot be consumed.
-  const slow = unread({ initialWindow });
+  const slow = unread(kit, { initialWindow });
   for (let i = 0; i < 10; i++) slow.peer.send(message.channelData(0, 10_000));
   slow.session.connection.consumed(0, 60_000);
   slow.turn();
@@ -70,16 +74,14 @@ test("window · client", () => {
   slow.peer.send(...Array.from({ length: 6 }, () => message.channelData(0, 10_000)));
   slow.expectAlive().peer.send(message.channelData(0, 1));
   slow.expectClosed("window-exceeded");
-});
+}
 
-test("packet size · client", () => {
-  const zero = new ClientTarget().login();
-  zero.openChannel({ maximumPacketSize: 0 });
-  zero.expectClosed("malformed-message");
-  expect(zero.eventsOf("channel-opened")).toEqual([]);
+test("window · client", () => window(CLIENT));
+test("window · server", () => window(SERVER));
 
+function packetSize(kit: Kit): void {
   for (const maximumPacketSize of [1, 100, 2 ** 32 - 1]) {
-    const target = new ClientTarget().login();
+    const target = kit.create().login();
     const channel = target.openChannel({ maximumPacketSize, initialWindowSize: 2 ** 32 - 1 });
     // Small messages cost more than their bytes, and only so much may wait to be sent.
     const length = maximumPacketSize === 1 ? 10_000 : 100_000;
@@ -93,23 +95,41 @@ test("packet size · client", () => {
   }
 
   for (const length of [1000, 1001]) {
-    const plain = unread({ maximumPacketSize: 1000 });
+    const plain = unread(kit, { maximumPacketSize: 1000 });
     plain.peer.send(message.channelData(0, length));
-    const extended = unread({ maximumPacketSize: 1000 });
-    extended.peer.send(extendedData(0, 1, length));
+    const extended = unread(kit, { maximumPacketSize: 1000 });
+    extended.peer.send(message.extendedData(0, 1, length));
     for (const target of [plain, extended])
       if (length === 1000) target.expectAlive();
       else target.expectClosed("packet-length");
     expect(received(plain, "stdout")).toBe(length === 1000 ? 1000 : 0);
     expect(received(extended, "stderr")).toBe(length === 1000 ? 1000 : 0);
   }
+}
+
+test("packet size · client", () => {
+  packetSize(CLIENT);
+  const zero = new ClientTarget().login();
+  zero.openChannel({ maximumPacketSize: 0 });
+  zero.expectClosed("malformed-message");
+  expect(zero.eventsOf("channel-opened")).toEqual([]);
 });
 
-test("extended data · client", () => {
+test("packet size · server", () => {
+  packetSize(SERVER);
+  const zero = new ServerTarget().login();
+  zero.peer.send(message.channelOpen("session", 5, { maximumPacketSize: 0 }));
+  expect(zero.sent.at(-1)).toBe(SSH_MSG_CHANNEL_OPEN_FAILURE.number);
+  expect(zero.eventsOf("open-request")).toEqual([]);
+  expect(zero.session.connection.channelCount).toBe(0);
+  zero.expectAlive();
+});
+
+function extendedData(kit: Kit): void {
   // Of an unknown type: dropped, and its credit returned, so that it cannot starve what is read.
   const initialWindow = 64 * 1024;
-  const target = unread({ initialWindow });
-  for (let i = 0; i < 100; i++) target.peer.send(extendedData(0, [0, 2, 3, 2 ** 32 - 1][i % 4]!, 16 * 1024));
+  const target = unread(kit, { initialWindow });
+  for (let i = 0; i < 100; i++) target.peer.send(message.extendedData(0, [0, 2, 3, 2 ** 32 - 1][i % 4]!, 16 * 1024));
   expect(target.eventsOf("data")).toEqual([]);
   expect(credit(target)).toBeGreaterThan(99 * 16 * 1024 - initialWindow);
   target.peer.send(message.channelData(0, 1000));
@@ -117,31 +137,34 @@ test("extended data · client", () => {
   target.expectAlive();
 
   // Standard error that nobody wants stalls nothing, and nothing of it is held.
-  const discarding = unread({ initialWindow });
+  const discarding = unread(kit, { initialWindow });
   discarding.session.connection.discard(0, "stderr");
-  for (let i = 0; i < 100; i++) discarding.peer.send(extendedData(0, 1, 16 * 1024));
+  for (let i = 0; i < 100; i++) discarding.peer.send(message.extendedData(0, 1, 16 * 1024));
   expect(received(discarding, "stderr")).toBe(0);
   discarding.peer.send(message.channelData(0, 1000));
   expect(received(discarding, "stdout")).toBe(1000);
   discarding.expectAlive();
 
   // One that is wanted and not read takes of the window, which it cannot exceed.
-  const held = unread({ initialWindow });
-  for (let i = 0; i < 4; i++) held.peer.send(extendedData(0, 1, 16 * 1024));
+  const held = unread(kit, { initialWindow });
+  for (let i = 0; i < 4; i++) held.peer.send(message.extendedData(0, 1, 16 * 1024));
   expect(received(held, "stderr")).toBe(initialWindow);
-  held.expectAlive().peer.send(extendedData(0, 1, 1));
+  held.expectAlive().peer.send(message.extendedData(0, 1, 1));
   held.expectClosed("window-exceeded");
-});
+}
 
-test("unasked replies · client", () => {
+test("extended data · client", () => extendedData(CLIENT));
+test("extended data · server", () => extendedData(SERVER));
+
+function unaskedReplies(kit: Kit): void {
   for (const payload of [SUCCESS, FAILURE, message.channelSuccess(0), Uint8Array.of(100, 0, 0, 0, 0)]) {
-    const target = unread();
+    const target = unread(kit);
     target.peer.send(payload);
     target.expectClosed("unexpected-message");
     expect([...target.eventsOf("global-reply"), ...target.eventsOf("request-reply")]).toEqual([]);
   }
   // Of two requests on two channels each gets its own answer; a third answer is nobody's.
-  const target = unread();
+  const target = unread(kit);
   const other = target.openChannel();
   const { connection } = target.session;
   const requests = [0, other].map((channel) =>
@@ -157,7 +180,7 @@ test("unasked replies · client", () => {
   expect(target.eventsOf("request-reply")).toHaveLength(1);
 
   // The keepalives of the session are requests like others, and are not mixed up with them.
-  const quiet = unread();
+  const quiet = unread(kit);
   quiet.advance(60_000);
   const asked = quiet.session.connection.globalRequest("mine", new Uint8Array(0), { wantReply: true });
   quiet.turn().peer.send(FAILURE, SUCCESS);
@@ -165,29 +188,33 @@ test("unasked replies · client", () => {
   quiet.peer.send(SUCCESS);
   quiet.expectClosed("unexpected-message");
   // A server that never answers them, but speaks, is there; what it owes does not grow without end.
-  const owing = new ClientTarget({ client: { limits: { keepaliveInterval: 1000 } } }).login();
+  const owing = kit.create({ session: { limits: { keepaliveInterval: 1000 } } }).login();
+  const { length } = owing.sent;
   for (let i = 0; i < 300; i++) owing.advance(1000).peer.send(message.ignore());
-  expect(owing.sent.filter((number) => number === 80)).toHaveLength(256);
+  expect(owing.sent.slice(length).filter((number) => number === 80)).toHaveLength(256);
   owing.expectAlive();
-});
+}
+
+test("unasked replies · client", () => unaskedReplies(CLIENT));
+test("unasked replies · server", () => unaskedReplies(SERVER));
 
 /** Every message that names a channel. */
 const to = (channel: number): readonly Uint8Array[] => [
   message.channelData(channel, 1),
-  extendedData(channel, 1, 1),
+  message.extendedData(channel, 1, 1),
   message.channelEof(channel),
   message.channelClose(channel),
   message.channelRequest(channel, "exit-status", false),
   message.channelSuccess(channel),
   message.channelConfirmation(channel),
-  openFailure(channel),
+  message.channelOpenFailure(channel),
 ];
 
-test("channel numbers · client", () => {
+function channelNumbers(kit: Kit): void {
   // A number that never was.
   for (const number of [1, 7, 2 ** 31, 2 ** 32 - 1])
     for (const payload of [...to(number), message.channelAdjust(number, 1)]) {
-      const target = unread();
+      const target = unread(kit);
       const { length } = target.events;
       target.peer.send(payload);
       target.expectClosed("channel-unknown");
@@ -195,7 +222,7 @@ test("channel numbers · client", () => {
     }
   // One whose channel is closed both ways.
   for (const payload of to(0)) {
-    const target = unread();
+    const target = unread(kit);
     target.peer.send(message.channelClose(0));
     expect(target.eventsOf("channel-closed")).toHaveLength(1);
     const { length } = target.events;
@@ -205,34 +232,42 @@ test("channel numbers · client", () => {
   }
   // One that is being opened, and one that is open already.
   for (const payload of to(1).slice(0, 6)) {
-    const target = unread();
+    const target = unread(kit);
     target.session.connection.openChannel("session");
     target.turn().peer.send(payload);
     target.expectClosed("channel-unknown");
   }
-  for (const payload of [message.channelConfirmation(0), openFailure(0)]) {
-    const target = unread();
+  for (const payload of [message.channelConfirmation(0), message.channelOpenFailure(0)]) {
+    const target = unread(kit);
     target.peer.send(payload);
     target.expectClosed("unexpected-message");
   }
   // After its end nothing more, and after our close nothing reaches the application.
-  const ended = unread();
+  const ended = unread(kit);
   ended.peer.send(message.channelEof(0), message.channelData(0, 1));
   ended.expectClosed("unexpected-message");
   expect(ended.eventsOf("data")).toEqual([]);
-  const closing = unread();
+  const closing = unread(kit);
   closing.session.connection.close(0);
   closing.turn().peer.send(message.channelData(0, 1), message.channelRequest(0, "exit-status", false));
   closing.expectAlive();
   expect([...closing.eventsOf("data"), ...closing.eventsOf("exit-status")]).toEqual([]);
   // A number that is used again is the new channel's: what was under way for the old one has come before its CLOSE.
-  const reused = unread();
+  const reused = unread(kit);
   reused.peer.send(message.channelData(0, 5), message.channelClose(0));
   expect(reused.openChannel()).toBe(0);
   reused.peer.send(message.channelData(0, 7));
   expect(reused.eventsOf("data").map(({ data }) => data.length)).toEqual([5, 7]);
   expect(() => reused.session.connection.consumed(0, 8)).toThrow(usage);
-});
+}
+
+test("channel numbers · client", () => channelNumbers(CLIENT));
+test("channel numbers · server", () => channelNumbers(SERVER));
+
+const reasonsOf = (target: SessionTarget): number[] =>
+  target.peer.received
+    .filter((payload) => payload[0] === SSH_MSG_CHANNEL_OPEN_FAILURE.number)
+    .map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode);
 
 test("channel count · client", () => {
   // What a server opens unasked leaves nothing behind.
@@ -258,17 +293,14 @@ test("channel count · client", () => {
     expect.objectContaining({ code: "channel-limit" }),
   );
   const { RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
-  const reasons = allowing.peer.received
-    .filter((payload) => payload[0] === SSH_MSG_CHANNEL_OPEN_FAILURE.number)
-    .map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode);
-  expect(new Set(reasons)).toEqual(new Set([RESOURCE_SHORTAGE]));
+  expect(new Set(reasonsOf(allowing))).toEqual(new Set([RESOURCE_SHORTAGE]));
   allowing.expectAlive();
 
   // Our own opens that are refused give their numbers back.
   const refused = new ClientTarget().login();
   for (let i = 0; i < 1000; i++) {
     expect(refused.session.connection.openChannel("session")).toBe(0);
-    refused.turn().peer.send(openFailure(0));
+    refused.turn().peer.send(message.channelOpenFailure(0));
   }
   expect(refused.session.connection.channelCount).toBe(0);
   refused.expectAlive();
@@ -308,10 +340,67 @@ test("unsolicited opens · client", () => {
   }
 });
 
-function extendedData(recipientChannel: number, dataTypeCode: number, length: number): Uint8Array {
-  return SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel, dataTypeCode, data: new Uint8Array(length) });
-}
+test("channel count · server", () => {
+  // Every one is granted, and no more than the limit are there; a refused one takes nothing.
+  const granting = new ServerTarget().login();
+  for (let i = 0; i < 5000; i++) granting.peer.send(message.channelOpen("session", i));
+  expect(granting.session.connection.channelCount).toBe(256);
+  expect(granting.eventsOf("open-request")).toHaveLength(256);
+  expect(new Set(reasonsOf(granting))).toEqual(new Set([CHANNEL_OPEN_FAILURE_REASON.RESOURCE_SHORTAGE]));
+  expect(reasonsOf(granting)).toHaveLength(5000 - 256);
+  // One that is closed makes room for one.
+  granting.peer.send(message.channelClose(100), message.channelOpen("session", 1), message.channelOpen("session", 2));
+  expect(granting.session.connection.channelCount).toBe(256);
+  expect(granting.eventsOf("open-request")).toHaveLength(257);
+  granting.expectAlive();
 
-function openFailure(recipientChannel: number): Uint8Array {
-  return SSH_MSG_CHANNEL_OPEN_FAILURE.encode({ recipientChannel, reasonCode: 2, description: "no", languageTag: "" });
-}
+  // An application that thinks about them is asked about so many at once.
+  const thinking = new ServerTarget({ hold: ["open-request"] }).login();
+  for (let i = 0; i < 1000; i++) thinking.peer.send(message.channelOpen("session", i));
+  expect(thinking.eventsOf("open-request")).toHaveLength(32);
+  expect(reasonsOf(thinking)).toHaveLength(1000 - 32);
+  thinking.expectAlive();
+
+  // Requests that are not answered are bounded, on a channel and among the global ones.
+  for (const payload of [message.channelRequest(0, "shell", true), message.globalRequest("x", true)]) {
+    const asked = new ServerTarget({ hold: ["shell", "global-request"] }).login();
+    asked.openChannel();
+    for (let i = 0; i < 128; i++) asked.peer.send(payload);
+    asked.expectAlive().peer.send(payload);
+    asked.expectClosed("request-limit");
+  }
+  // One who asks and does not read is cut off.
+  const deaf = new ServerTarget().login();
+  deaf.reading = false;
+  for (let i = 0; i < 100_000 && deaf.error === undefined; i++) deaf.peer.send(message.channelOpen("x", i));
+  deaf.expectClosed("request-limit");
+});
+
+test("unsolicited opens · server", () => {
+  const { ADMINISTRATIVELY_PROHIBITED, UNKNOWN_CHANNEL_TYPE } = CHANNEL_OPEN_FAILURE_REASON;
+  const types = {
+    "direct-tcpip": ADMINISTRATIVELY_PROHIBITED,
+    "direct-streamlocal@openssh.com": ADMINISTRATIVELY_PROHIBITED,
+    "forwarded-tcpip": ADMINISTRATIVELY_PROHIBITED,
+    x11: ADMINISTRATIVELY_PROHIBITED,
+    "auth-agent@openssh.com": ADMINISTRATIVELY_PROHIBITED,
+    "tun@openssh.com": ADMINISTRATIVELY_PROHIBITED,
+    "session@attack": UNKNOWN_CHANNEL_TYPE,
+    Session: UNKNOWN_CHANNEL_TYPE,
+  };
+  const target = new ServerTarget().login();
+  for (const type of Object.keys(types)) target.peer.send(message.channelOpen(type, 1));
+  expect(reasonsOf(target)).toEqual(Object.values(types));
+  expect(target.eventsOf("open-request")).toEqual([]);
+  expect(target.sent).not.toContain(SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number);
+  // What is allowed is asked about: nothing opens by itself.
+  target.session.connection.allow("direct-tcpip");
+  target.peer.send(message.channelOpen("direct-tcpip", 1), message.channelOpen("direct-streamlocal@openssh.com", 2));
+  expect(target.eventsOf("open-request").map(({ channelType }) => channelType)).toEqual(["direct-tcpip"]);
+  // Nor does a server run what only it may say, or what was asked for on another kind of channel.
+  const channel = target.session.connection.channelCount - 1;
+  target.peer.send(message.channelRequest(channel, "shell", true));
+  expect(target.sent.at(-1)).toBe(SSH_MSG_CHANNEL_FAILURE.number);
+  expect(target.eventsOf("shell")).toEqual([]);
+  target.expectAlive();
+});

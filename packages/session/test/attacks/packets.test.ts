@@ -6,13 +6,16 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RekeyPolicy } from "../../../transport/src/rekey.ts";
 import { seededRandom } from "../../../transport/test/support/random.ts";
-import { afterSteps, algorithms, ClientTarget, MODES } from "./support/client-target.ts";
+import { ClientTarget } from "./support/client-target.ts";
+import { afterSteps, CLIENT, type Kit, SERVER } from "./support/kits.ts";
 import * as message from "./support/messages.ts";
+import { ServerTarget } from "./support/server-target.ts";
+import { algorithms, MODES, type SessionTarget } from "./support/session-target.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
 
 /** What the length field of the next packet says, changed on its way: all ciphers leave that to whoever carries the bytes. */
-const saying = (target: ClientTarget, wanted: number): Uint8Array => {
+const saying = (target: SessionTarget, wanted: number): Uint8Array => {
   const packet = target.peer.seal(message.ignore(64));
   const { lengthIsPadded, blockSize } = target.peer.shape;
   const least = 1 + 69 + 4;
@@ -22,13 +25,11 @@ const saying = (target: ClientTarget, wanted: number): Uint8Array => {
   return packet;
 };
 
-test("length · client", () => {
+function length(kit: Kit): void {
   const limit = 256 * 1024;
-  const started: Readonly<Record<string, () => ClientTarget>> = {
-    plaintext: () => afterSteps(1, { peer: { strict: false } }),
-    ...Object.fromEntries(
-      Object.entries(MODES).map(([name, peer]) => [name, () => new ClientTarget({ peer }).handshake()]),
-    ),
+  const started: Readonly<Record<string, () => SessionTarget>> = {
+    plaintext: () => afterSteps(kit, 1, { peer: { strict: false } }),
+    ...Object.fromEntries(Object.entries(MODES).map(([name, peer]) => [name, () => kit.create({ peer }).handshake()])),
   };
   for (const [name, start] of Object.entries(started)) {
     const { blockSize, lengthIsPadded } = start().peer.shape;
@@ -77,14 +78,16 @@ test("length · client", () => {
 
     // The smallest packet of all: length 12 in CTR, 8 under chacha20-poly1305.
     const login = start();
-    login.peer.send(message.serviceAccept, message.authSuccess);
-    login.expectAlive();
+    login.finish().expectAlive();
   }
-});
+}
 
-test("padding, empty payload · client", () => {
+test("length · client", () => length(CLIENT));
+test("length · server", () => length(SERVER));
+
+function padding(kit: Kit): void {
   for (const peer of Object.values(MODES)) {
-    const start = (): ClientTarget => new ClientTarget({ peer }).login();
+    const start = (): SessionTarget => kit.create({ peer }).login();
     const { blockSize, lengthIsPadded } = start().peer.shape;
     const fill = lengthIsPadded ? 5 : 1;
     // A payload that leaves whole blocks around the padding wanted.
@@ -119,18 +122,21 @@ test("padding, empty payload · client", () => {
     empty.peer.raw(empty.peer.seal(new Uint8Array(0), { padding }));
     empty.expectClosed("packet-padding");
   }
-});
+}
 
-test("AEAD and MAC choice · client", () => {
-  const client = { algorithms: { ...algorithms, macs: [hmacSha256Etm] } };
+test("padding, empty payload · client", () => padding(CLIENT));
+test("padding, empty payload · server", () => padding(SERVER));
+
+function macChoice(kit: Kit): void {
+  const session = { algorithms: { ...algorithms, macs: [hmacSha256Etm] } };
   const disjoint: Partial<KexInit> = {
     macAlgorithmsClientToServer: ["hmac-md5"],
     macAlgorithmsServerToClient: ["hmac-sha1"],
   };
   for (const cipher of [chacha20Poly1305, aes256Gcm]) {
-    const target = new ClientTarget({ client, peer: { cipher } });
-    target.peer.identify().exchange(disjoint).send(message.serviceAccept, message.authSuccess);
-    target.expectAlive();
+    const target = kit.create({ session, peer: { cipher } });
+    target.peer.identify().exchange(disjoint);
+    target.finish().expectAlive();
     expect(target.session.negotiated?.clientToServer.mac).toBeUndefined();
     expect(target.session.negotiated?.serverToClient.mac).toBeUndefined();
   }
@@ -139,27 +145,32 @@ test("AEAD and MAC choice · client", () => {
     { ...disjoint, macAlgorithmsClientToServer: [hmacSha256Etm.name] },
     { ...disjoint, macAlgorithmsServerToClient: [hmacSha256Etm.name] },
   ]) {
-    const target = new ClientTarget({ client, peer: { cipher: aes128Ctr, mac: hmacSha256Etm } });
+    const target = kit.create({ session, peer: { cipher: aes128Ctr, mac: hmacSha256Etm } });
     target.peer.identify().init(macs);
     target.expectClosed("no-common-algorithm");
     expect(target.sent).toEqual([20, GOODBYE]);
   }
-});
+}
 
-const inits = (target: ClientTarget): number => target.sent.filter((number) => number === 20).length;
+test("AEAD and MAC choice · client", () => macChoice(CLIENT));
+test("AEAD and MAC choice · server", () => macChoice(SERVER));
+
+const inits = (target: SessionTarget): number => target.sent.filter((number) => number === 20).length;
 const use = (packetsSinceKeys: number) => ({ packetsSinceKeys, bytesSinceKeys: 0 });
 
-test("nonce, sequence · client", () => {
+function nonce(kit: Kit): void {
   // New keys are agreed when the packets of either direction, or the bytes that a cipher bears, are used up.
-  const packets = new ClientTarget({ client: { limits: { rekeyPackets: 50 } } }).login();
+  const packets = kit.create({ session: { limits: { rekeyPackets: 50 } } }).login();
   for (let i = 0; i < 100 && inits(packets) === 1; i++) packets.peer.send(message.ping());
   expect(inits(packets)).toBe(2);
   expect(packets.peer.sequence).toBeLessThanOrEqual(50);
 
   const cipher = { ...chacha20Poly1305, maxBytes: 5000 };
-  const bytes = new ClientTarget({
-    client: { algorithms: { ...algorithms, ciphers: [cipher] }, limits: { rekeyBytes: 2 ** 40 } },
-  }).login();
+  const bytes = kit
+    .create({
+      session: { algorithms: { ...algorithms, ciphers: [cipher] }, limits: { rekeyBytes: 2 ** 40 } },
+    })
+    .login();
   for (let i = 0; i < 100 && inits(bytes) === 1; i++) bytes.peer.send(message.ignore(91));
   expect(inits(bytes)).toBe(2);
   expect(bytes.peer.sequence).toBeLessThan(50);
@@ -176,46 +187,46 @@ test("nonce, sequence · client", () => {
   writer.write(message.ignore());
   expect(() => writer.write(message.ignore())).toThrow(expect.objectContaining({ code: "sequence-exhausted" }));
   const reader = new PacketReader({ start });
-  const packet = new ClientTarget().peer.seal(message.ignore());
+  const packet = kit.create().peer.seal(message.ignore());
   reader.push(packet);
   expect(reader.next()).toEqual(message.ignore());
   reader.push(packet);
   expect(() => reader.next()).toThrow(expect.objectContaining({ code: "sequence-exhausted" }));
-});
+}
 
-test("KEXINIT · client", () => {
+test("nonce, sequence · client", () => nonce(CLIENT));
+test("nonce, sequence · server", () => nonce(SERVER));
+
+function kexinit(kit: Kit): void {
   // A wrong guess is ignored once, a second message is not.
+  const strict = `kex-strict-${kit.side === "client" ? "s" : "c"}-v00@openssh.com`;
   const wrong: Partial<KexInit> = {
     firstKexPacketFollows: true,
-    kexAlgorithms: ["sntrup761x25519-sha512", "curve25519-sha256", "kex-strict-s-v00@openssh.com"],
+    kexAlgorithms: ["sntrup761x25519-sha512", "curve25519-sha256", strict],
   };
-  const guess = afterSteps(1);
-  guess.peer
-    .init(wrong)
-    .send(Uint8Array.of(31, 1, 2, 3))
-    .reply()
-    .newKeys()
-    .send(message.serviceAccept, message.authSuccess);
-  guess.expectAlive();
-  const twice = afterSteps(1);
-  twice.peer.init(wrong).send(Uint8Array.of(31, 1, 2, 3), Uint8Array.of(31, 1, 2, 3));
+  const guessed = Uint8Array.of(kit.kexMessage, 1, 2, 3);
+  const guess = afterSteps(kit, 1);
+  guess.peer.init(wrong).send(guessed).run().newKeys();
+  guess.finish().expectAlive();
+  const twice = afterSteps(kit, 1);
+  twice.peer.init(wrong).send(guessed, guessed);
   twice.expectClosed("malformed-message");
-  expect(twice.loginLeft).toBe(false);
+  expect(twice.sent).toEqual([...kit.flights[2]!, GOODBYE]);
   // A right one is not ignored.
-  const right = afterSteps(1);
+  const right = afterSteps(kit, 1);
   right.peer.init({
     firstKexPacketFollows: true,
     serverHostKeyAlgorithms: algorithms.hostKeys.map(({ name }) => name),
   });
-  right.peer.send(Uint8Array.of(31, 1, 2, 3));
+  right.peer.send(guessed);
   right.expectClosed("malformed-message");
 
   // A second KEXINIT, and bytes too many or too few.
-  const again = afterSteps(2);
+  const again = afterSteps(kit, 2);
   again.peer.init();
   again.expectClosed("unexpected-message");
   for (const change of [1, -1]) {
-    const target = afterSteps(1);
+    const target = afterSteps(kit, 1);
     const payload = target.peer.makeInit();
     const other = new Uint8Array(payload.length + change);
     other.set(payload.subarray(0, other.length));
@@ -225,7 +236,7 @@ test("KEXINIT · client", () => {
   }
 
   // Any lists: what comes of them is what RFC 4253 §7.1 says, computed the slow way, and never what we did not offer.
-  const own = SSH_MSG_KEXINIT.decode(afterSteps(1).peer.last(20));
+  const own = SSH_MSG_KEXINIT.decode(afterSteps(kit, 1).peer.last(20));
   const lists = fc.record({
     kexAlgorithms: names(["curve25519-sha256"]),
     serverHostKeyAlgorithms: names(algorithms.hostKeys.map(({ name }) => name)),
@@ -240,9 +251,10 @@ test("KEXINIT · client", () => {
   });
   fc.assert(
     fc.property(lists, (lists) => {
-      const target = afterSteps(1);
+      const target = afterSteps(kit, 1);
       target.peer.init(lists);
-      const expected = twin(own, { ...own, ...lists });
+      const theirs = { ...own, ...lists };
+      const expected = kit.side === "client" ? twin(own, theirs) : twin(theirs, own);
       if (expected === undefined) {
         target.expectClosed("no-common-algorithm");
         expect(target.sent).toEqual([20, GOODBYE]);
@@ -255,7 +267,10 @@ test("KEXINIT · client", () => {
     }),
     { numRuns: 150 },
   );
-});
+}
+
+test("KEXINIT · client", () => kexinit(CLIENT));
+test("KEXINIT · server", () => kexinit(SERVER));
 
 const line = (length: number): string => `${"SSH-2.0-Attack ".padEnd(length - 2, "x")}\r\n`;
 
@@ -273,8 +288,7 @@ test("banner · client", () => {
 
   const most = new ClientTarget();
   for (let i = 0; i < 1024; i++) most.peer.raw(`${"x".repeat(8190)}\r\n`);
-  most.peer.handshake().send(message.serviceAccept, message.authSuccess);
-  most.expectAlive();
+  most.login().expectAlive();
   const lines = new ClientTarget();
   lines.peer.raw("x\r\n".repeat(1024));
   expect(lines.error).toBeUndefined();
@@ -298,6 +312,39 @@ test("banner · client", () => {
   let seconds = 0;
   for (; drip.error === undefined && seconds < 1000; seconds++) {
     drip.peer.raw("x");
+    drip.advance(1000);
+  }
+  expect(seconds).toBe(60);
+  drip.expectClosed("kex-timeout");
+  expect(drip.sent.filter((number) => number !== 20)).toEqual([]);
+});
+
+test("banner · server", () => {
+  const at = new ServerTarget();
+  at.peer.raw(line(255));
+  expect(at.eventsOf("identified")).toHaveLength(1);
+  for (const text of [line(256), line(300).slice(0, 255), `SSH-${"x".repeat(10_000)}`]) {
+    const over = new ServerTarget();
+    over.peer.raw(text);
+    over.expectClosed("banner-limit");
+    expect(over.sent).toEqual([20]);
+  }
+  // Lines come before a server's identification only: from a client the first byte that does not fit is the last.
+  for (const text of ["hello\r\n", "\r\n", "\n", "x", "SSH", "ssh-2.0-x\r\n", "GET / HTTP/1.1\r\n", "SSH-2.0-\0"]) {
+    const target = new ServerTarget();
+    target.peer.raw(text);
+    if (text === "SSH") target.peer.raw("x");
+    target.expectClosed("not-ssh");
+    expect(target.eventsOf("identified")).toEqual([]);
+  }
+  const version = new ServerTarget();
+  version.peer.raw("SSH-1.99-Attack\r\n");
+  version.expectClosed("protocol-version");
+
+  const drip = new ServerTarget();
+  let seconds = 0;
+  for (; drip.error === undefined && seconds < 1000; seconds++) {
+    drip.peer.raw("SSH-2.0-".padEnd(250, "x").charAt(seconds));
     drip.advance(1000);
   }
   expect(seconds).toBe(60);

@@ -1,0 +1,36 @@
+import { ClientTarget } from "./client-target.ts";
+import { ServerTarget } from "./server-target.ts";
+import type { CommonOptions, SessionTarget } from "./session-target.ts";
+
+/** One side under attack, for tests that are the same for both. */
+export interface Kit {
+  readonly side: "client" | "server";
+  create(options?: CommonOptions): SessionTarget;
+  /** What the session has sent after so many steps of the first key exchange: 1 to 3. */
+  readonly flights: Readonly<Record<number, readonly number[]>>;
+  /** The number of the peer's own key exchange message. */
+  readonly kexMessage: number;
+}
+
+export const CLIENT: Kit = {
+  side: "client",
+  create: (options) => new ClientTarget(options),
+  flights: { 1: [20], 2: [20, 30], 3: [20, 30, 21, 5, 50] },
+  kexMessage: 31,
+};
+
+export const SERVER: Kit = {
+  side: "server",
+  create: (options) => new ServerTarget(options),
+  flights: { 1: [20], 2: [20], 3: [20, 31, 21, 7] },
+  kexMessage: 30,
+};
+
+/** A session with which the peer has come so far in the first key exchange: identified, proposed, exchanged values. */
+export function afterSteps(kit: Kit, count: number, options?: CommonOptions): SessionTarget {
+  const target = kit.create(options);
+  target.peer.identify();
+  if (count > 1) target.peer.init();
+  if (count > 2) target.peer.run();
+  return target;
+}

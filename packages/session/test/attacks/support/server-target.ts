@@ -1,0 +1,112 @@
+import { defaultSignatureAlgorithms, type PrivateKey, privateKeyFromFields } from "@nacre/keys";
+import { ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
+import { equalBytes, SSH_MSG_CHANNEL_OPEN_CONFIRMATION } from "@nacre/wire";
+import { expect } from "vitest";
+import { keyVector } from "../../../../keys/test/support.ts";
+import { seededRandom } from "../../../../transport/test/support/random.ts";
+import { AttackPeer } from "./attack-peer.ts";
+import { signedLogin } from "./logins.ts";
+import * as message from "./messages.ts";
+import {
+  algorithms,
+  type ChannelChange,
+  type CommonOptions,
+  hostKey,
+  SessionTarget,
+  userKey,
+} from "./session-target.ts";
+
+export interface ServerTargetOptions extends CommonOptions {
+  readonly server?: Partial<ServerSessionOptions>;
+  /** Sees each event first; `true` keeps it from being answered. */
+  readonly onEvent?: (event: ServerSessionEvent, session: ServerSession) => boolean | void;
+}
+
+export const rsaHostKey: PrivateKey = privateKeyFromFields(keyVector("rsa-2048").fields);
+export const ecdsaHostKey: PrivateKey = privateKeyFromFields(keyVector("ecdsa-521").fields);
+
+/**
+ * A server session under attack by a client. Its application lets in whoever has the one user key, grants channels and
+ * requests, and consumes data, unless a test objects.
+ */
+export class ServerTarget extends SessionTarget<ServerSessionEvent> {
+  readonly session: ServerSession;
+  readonly peer: AttackPeer;
+  readonly #options: ServerTargetOptions;
+  #opened = 0;
+
+  constructor(options: ServerTargetOptions = {}) {
+    super();
+    this.#options = options;
+    this.session = new ServerSession({
+      algorithms,
+      random: seededRandom(2),
+      hostKeys: [hostKey, rsaHostKey, ecdsaHostKey].map((privateKey) => ({
+        publicKey: privateKey.publicKey,
+        privateKey,
+      })),
+      methods: ["publickey", "password", "keyboard-interactive"],
+      userKeys: defaultSignatureAlgorithms,
+      trace: (record) => this.trace.push(record),
+      ...options.session,
+      ...options.server,
+    });
+    this.peer = new AttackPeer(this, { role: "client", hostKey, ...options.peer });
+    this.session.start(this.now);
+    this.turn();
+  }
+
+  /** To a server that waits for a login. */
+  service(): this {
+    this.handshake();
+    this.peer.send(message.serviceRequest);
+    return this;
+  }
+
+  finish(): this {
+    this.peer.send(message.serviceRequest, signedLogin(this.peer.sessionId, userKey));
+    expect(this.authenticated).toBe(true);
+    return this;
+  }
+
+  openChannel(change: ChannelChange = {}): number {
+    this.peer.send(message.channelOpen("session", 1000 + this.#opened++, change));
+    const confirmation = this.peer.received.findLast((payload) => payload[0] === 91);
+    return confirmation === undefined ? -1 : SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(confirmation).senderChannel;
+  }
+
+  protected nextEvent(): ServerSessionEvent | undefined {
+    return this.session.nextEvent();
+  }
+
+  protected answer(event: ServerSessionEvent): void {
+    const { onEvent, hold } = this.#options;
+    const { session } = this;
+    if (hold?.includes(event.type) || onEvent?.(event, session) === true) return;
+    switch (event.type) {
+      case "query":
+        return session.auth.answerQuery(event.token, equalBytes(event.publicKey, userKey.publicKey.blob));
+      case "publickey": {
+        const known = equalBytes(event.publicKey, userKey.publicKey.blob);
+        return session.auth.answerPublickey(event.token, known ? "success" : "failure");
+      }
+      case "password":
+      case "change-password":
+        return session.auth.answerPassword(event.token, "failure");
+      case "keyboard-interactive":
+      case "responses":
+        return session.auth.answerKeyboardInteractive(event.token, "failure");
+      case "open-request":
+        session.connection.answerOpen(event.token, true);
+        return;
+      case "data":
+        return session.connection.consumed(event.channel, event.data.length);
+      case "global-request":
+        if (event.token !== undefined) session.connection.answerGlobal(event.token, false);
+        return;
+      default:
+        if ("token" in event && event.token !== undefined && "channel" in event)
+          session.connection.answerRequest(event.token, true);
+    }
+  }
+}
