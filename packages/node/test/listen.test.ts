@@ -1,14 +1,24 @@
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import { connect as dial, type Socket } from "node:net";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { connect } from "../src/connect.ts";
-import { listen, type SshServer } from "../src/listen.ts";
-import type { ListenOptions } from "../src/listen-options.ts";
+import * as nacreNode from "../src/index.ts";
+import { dropPercentage, listen, type SshServer } from "../src/listen.ts";
+import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
 import type { ConnectOptions } from "../src/options.ts";
-import { watchResources } from "./support.ts";
+import type { NodeSession } from "../src/session.ts";
+import { codeOf, temporaryFolder, watchResources } from "./support.ts";
 
 const hostKey = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 1));
 const userKey = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 2));
 const USER = fingerprint(userKey.publicKey.blob, "sha256");
+const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
 
 const servers: SshServer[] = [];
 afterEach(async () => {
@@ -39,6 +49,43 @@ function to(server: SshServer, options: Partial<ConnectOptions> = {}): ConnectOp
   };
 }
 
+/** A TCP connection that says nothing. */
+async function silent(server: SshServer): Promise<Socket> {
+  const socket = dial(server.address.port, server.address.host);
+  onTestFinished(() => void socket.destroy());
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
+
+/** All that comes over a connection until it ends. */
+async function heard(socket: Socket): Promise<string> {
+  let received = "";
+  socket.on("data", (chunk: Buffer) => {
+    received += chunk.toString("latin1");
+  });
+  if (!socket.closed) await once(socket, "close");
+  return received;
+}
+
+async function* endless(): AsyncGenerator<Uint8Array> {
+  for (;;) yield Buffer.alloc(10_000);
+}
+
+/** Ends when the client has gone. */
+async function untilGone(session: NodeSession): Promise<void> {
+  if (!session.signal.aborted) await once(session.signal, "abort");
+}
+
+/** A promise and what settles it. */
+function later<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
 describe("listen", () => {
   it("serves commands over TCP, and leaves nothing open", async () => {
     const leftOpen = await watchResources();
@@ -49,16 +96,295 @@ describe("listen", () => {
         return 3;
       },
     });
+    expect(server.address).toEqual({ host: "127.0.0.1", port: expect.any(Number) });
     const client = await connect(to(server));
     expect(await client.exec("ls")).toMatchObject({
       stdout: "hello alice, you ran ls\n",
       stderr: "and that is all\n",
       status: 3,
     });
-    expect(server.connections).toHaveLength(1);
+    expect(server.connections.map(({ user }) => user)).toEqual(["alice"]);
     await client.close();
     await server.close();
     expect(server.connections).toHaveLength(0);
     expect(await leftOpen()).toEqual([]);
+  });
+
+  it("the example of the README, as it stands there", async () => {
+    const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
+    const example = /^## A server\n\n```js\n(.*?)^```$/ms.exec(readme)![1]!;
+    const lines = example.split("\n").filter((line) => line !== "");
+    expect(lines).toHaveLength(10);
+    const home = await temporaryFolder();
+    const { HOME } = process.env;
+    process.env.HOME = home;
+    onTestFinished(() => void (process.env.HOME = HOME));
+    await writeFile(join(home, "authorized_keys"), `${formatPublicKeyLine(userKey.publicKey)}\n`, { mode: 0o600 });
+
+    const names = /import \{ (.*) \} from "@nacre\/node";/.exec(lines[0]!)![1]!.split(", ");
+    const code = lines.slice(1).join("\n").replace("port: 2222", "port: 0").replace("~/.ssh/", "~/");
+    // oxlint-disable-next-line typescript/no-implied-eval
+    const run = new Function(...names, `return (async () => {\n${code}\nreturn server;\n})()`) as (
+      ...values: unknown[]
+    ) => Promise<SshServer>;
+    const server = await run(...names.map((name) => (nacreNode as Record<string, unknown>)[name]));
+    servers.push(server);
+    const client = await connect(to(server, { hostKey: () => true }));
+    expect(await client.exec("ls")).toMatchObject({ stdout: "hello alice, you ran ls\n", status: 0 });
+    await client.close();
+    const stranger = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 3));
+    expect(await codeOf(connect(to(server, { identities: [stranger], hostKey: () => true })))).toBe("auth-failed");
+  });
+
+  it("carries input and output of any size through one command", async () => {
+    const server = await started({ session: (session) => pipeline(session.stdin, session.stdout) });
+    const client = await connect(to(server));
+    const input = Buffer.alloc(20_000_000, "0123456789abcde");
+    const { stdout, status } = await client.exec("cat", { input, encoding: "bytes" });
+    expect(status).toBe(0);
+    expect(input.equals(stdout)).toBe(true);
+    await client.close();
+  });
+
+  it("sends all that was written, though nobody awaited it", async () => {
+    const server = await started({
+      session: (session) => {
+        for (let i = 0; i < 50; i++) session.stdout.write("x".repeat(100_000));
+        return 9;
+      },
+    });
+    const client = await connect(to(server));
+    const { stdout, status } = await client.exec("much");
+    expect([stdout.length, status]).toEqual([5_000_000, 9]);
+    await client.close();
+  });
+
+  it("ends output early when both streams are ended", async () => {
+    const told = later<void>();
+    const server = await started({
+      session: async (session) => {
+        session.stdout.end("all");
+        session.stderr.end();
+        await told.promise;
+        return 4;
+      },
+    });
+    const client = await connect(to(server));
+    const process = await client.spawn("x");
+    expect(await text(process.stdout)).toBe("all");
+    told.resolve();
+    expect((await process.exit).status).toBe(4);
+    await client.close();
+  });
+
+  it("tells the handler when the client goes, and its streams fail", async () => {
+    const story = later<unknown[]>();
+    const server = await started({
+      session: async (session) => {
+        const writing = pipeline(endless, session.stdout).catch((error: unknown) => error);
+        await untilGone(session);
+        const read = await text(session.stdin).catch((error: unknown) => error);
+        story.resolve([session.signal.reason, read, await writing]);
+      },
+    });
+    const client = await connect(to(server));
+    const running = await client.spawn("x");
+    running.stdin.write("half of it");
+    running.stdout.resume();
+    await once(running.stdout, "data");
+    await running.close();
+    expect(await story.promise).toEqual([code("channel-closed"), code("channel-closed"), code("channel-closed")]);
+    await client.close();
+  });
+
+  it.each<[string, Partial<ListenOptions>]>([
+    ["a port that is none", { port: 65_536 }],
+    ["no host key", { hostKeys: [] }],
+    ["a drop that cannot be", { maxUnauthenticated: { start: 10, rate: 30, full: 9 } }],
+  ])("%s cannot be", async (_, options) => {
+    expect(await codeOf(started(options))).toBe("usage");
+  });
+
+  it("a port that is taken, and an address that is not ours", async () => {
+    const server = await started();
+    await expect(started({ port: server.address.port })).rejects.toMatchObject({
+      code: "listen-failed",
+      message: expect.stringContaining("in use"),
+    });
+    expect(await codeOf(started({ host: "192.0.2.1" }))).toBe("listen-failed");
+  });
+
+  it("aborting ends everything, also before the beginning", async () => {
+    const abort = new AbortController();
+    const server = await started({ signal: abort.signal, session: untilGone });
+    const client = await connect(to(server));
+    await client.spawn("x");
+    abort.abort();
+    await server.closed;
+    expect(await client.ended).toEqual(code("disconnected"));
+    expect(await codeOf(started({ signal: abort.signal }))).toBe("aborted");
+  });
+});
+
+describe("closing a server", () => {
+  it("with grace lets what runs end, drops who is not in, and takes nobody new", async () => {
+    const leftOpen = await watchResources();
+    const go = later<void>();
+    const running = later<void>();
+    const server = await started({
+      session: async (session) => {
+        running.resolve();
+        await go.promise;
+        session.stdout.write("done");
+        return 6;
+      },
+    });
+    const client = await connect(to(server));
+    const idle = await connect(to(server));
+    const work = client.exec("long");
+    const outsider = await silent(server);
+    await running.promise;
+    const closing = server.close({ grace: 60_000 });
+    expect(await idle.ended).toEqual(code("disconnected"));
+    await heard(outsider);
+    expect(await codeOf(connect(to(server)))).toBe("connection-failed");
+    expect(await codeOf(client.exec("new"))).toBe("channel-open-failed");
+    go.resolve();
+    expect(await work).toMatchObject({ stdout: "done", status: 6 });
+    await closing;
+    expect(await client.ended).toEqual(code("disconnected"));
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  it("after its grace ends the rest", async () => {
+    const server = await started({ session: untilGone });
+    const client = await connect(to(server));
+    const process = await client.spawn("forever");
+    await server.close({ grace: 30 });
+    expect(await codeOf(process.exit)).toBe("disconnected");
+    await server.close();
+  });
+});
+
+describe("connections that nobody has logged in over", () => {
+  it("are left after their time", async () => {
+    const events: ListenEvent[] = [];
+    const server = await started({ loginGraceTime: 40, log: (event) => events.push(event) });
+    const socket = await silent(server);
+    expect(await heard(socket)).toMatch(/^SSH-2.0-/);
+    expect(events.at(-1)).toMatchObject({ type: "closed", connection: 1, error: { code: "auth-timeout" } });
+  });
+
+  it("are dropped when they are too many, and those that are in do not count", async () => {
+    const events: ListenEvent[] = [];
+    const server = await started({
+      maxUnauthenticated: { start: 2, rate: 100, full: 2 },
+      session: () => 0,
+      log: (event) => events.push(event),
+    });
+    const clients = [await connect(to(server)), await connect(to(server)), await connect(to(server))];
+    const waiting = [await silent(server), await silent(server)];
+    const dropped = await silent(server);
+    expect(await heard(dropped)).toBe("Too many connections: try again later\r\n");
+    expect(await codeOf(connect(to(server)))).toMatch(/not-ssh|connection-lost/);
+    expect(events.filter(({ type }) => type === "dropped")).toMatchObject([
+      { connection: 6, reason: "max-unauthenticated", remoteAddress: "127.0.0.1" },
+      { connection: 7, reason: "max-unauthenticated" },
+    ]);
+    for (const client of clients) expect((await client.exec("x")).status).toBe(0);
+    waiting[0]!.destroy();
+    while (server.connections.length > 4) await new Promise((resolve) => setTimeout(resolve, 1));
+    clients.push(await connect(to(server)));
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  it.each([
+    [0, 0],
+    [9, 0],
+    [10, 30],
+    [55, 65],
+    [99, 99.2],
+    [100, 100],
+    [1000, 100],
+  ])("with %i of them the next is dropped with %f percent, as by sshd", (count, percent) => {
+    expect(dropPercentage(count, { start: 10, rate: 30, full: 100 })).toBeCloseTo(percent, 1);
+  });
+
+  it("all in all there are no more than so many", async () => {
+    const server = await started({ maxConnections: 1, session: () => 0 });
+    const client = await connect(to(server));
+    expect(await heard(await silent(server))).toMatch(/^Too many connections/);
+    await client.close();
+    while (server.connections.length > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    await (await connect(to(server))).close();
+  });
+});
+
+describe("a client that does not read", () => {
+  it("holds up nobody, and costs no more than its window and the buffers of its stream", async () => {
+    const WINDOW = 256 * 1024;
+    let written = 0;
+    const stuck = later<void>();
+    const server = await started({
+      session: async (session) => {
+        if (session.command === "quick") return 0;
+        for (;;) {
+          const chunk = Buffer.alloc(16_384);
+          written += chunk.length;
+          if (session.stdout.write(chunk)) continue;
+          // It may be slow, or stuck: only the latter counts.
+          const resumed = once(session.stdout, "drain", { signal: session.signal });
+          const late = new Promise<"late">((resolve) => setTimeout(resolve, 200, "late"));
+          if ((await Promise.race([resumed, late])) === "late") stuck.resolve();
+          await resumed;
+        }
+      },
+    });
+    const stalled = await connect(to(server, { limits: { initialWindow: WINDOW } }));
+    const process = await stalled.spawn("yes");
+    await stuck.promise;
+    const before = written;
+    const other = await connect(to(server));
+    for (let i = 0; i < 20; i++) expect((await other.exec("quick")).status).toBe(0);
+    expect((await stalled.exec("quick")).status).toBe(0);
+    expect(written).toBe(before);
+    // The window on the client's side, and what a Node stream holds on either: 64 KiB and a chunk.
+    expect(written).toBeLessThanOrEqual(WINDOW + 4 * 65_536);
+    process.stdout.destroy();
+    await Promise.all([stalled.close(), other.close()]);
+  });
+});
+
+describe("the log", () => {
+  it("tells of connections by their number and where they come from", async () => {
+    const events: ListenEvent[] = [];
+    const server = await started({ session: () => 0, log: (event) => events.push(event) });
+    for (const command of ["one", "two"]) {
+      const client = await connect(to(server));
+      await client.exec(command);
+      await client.close();
+    }
+    await server.close();
+    const origin = { remoteAddress: "127.0.0.1", remotePort: expect.any(Number) };
+    expect(events.filter((event) => "connection" in event && event.connection === 2)).toMatchObject([
+      { ...origin, type: "connected" },
+      { ...origin, type: "identified" },
+      { ...origin, type: "login", user: "alice" },
+      { ...origin, type: "session-started", command: "two" },
+      { ...origin, type: "session-ended", exit: { status: 0 } },
+      { ...origin, type: "closed" },
+    ]);
+  });
+
+  it("that throws harms nobody", async () => {
+    const server = await started({
+      session: () => 0,
+      log: () => {
+        throw new Error("disk full");
+      },
+    });
+    const client = await connect(to(server));
+    expect((await client.exec("x")).status).toBe(0);
+    await client.close();
   });
 });
