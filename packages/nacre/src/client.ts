@@ -203,11 +203,17 @@ function collect(
       writable: feed,
       eof() {},
       closed(exit, error) {
-        if (error !== undefined) reject(error);
-        else resolve({ ...exit, stdout: concatBytes(...kept.stdout), stderr: concatBytes(...kept.stderr) });
+        if (error !== undefined) {
+          reject(error);
+          return;
+        }
+        // A command may have run to its end although what was to prepare it was refused.
+        const result = { ...exit, stdout: concatBytes(...kept.stdout), stderr: concatBytes(...kept.stderr) };
+        begun.then(() => resolve(result), reject);
       },
     };
-    begin(channel, options, "exec", execRequest.encode({ command: toBytes(command) })).catch(reject);
+    const begun = begin(channel, options, "exec", execRequest.encode({ command: toBytes(command) }));
+    begun.catch(reject);
     feed();
   });
 }
