@@ -13,7 +13,7 @@ import { dropPercentage, listen, type SshServer } from "../src/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
 import type { ConnectOptions } from "../src/options.ts";
 import type { NodeSession } from "../src/session.ts";
-import { codeOf, temporaryFolder, watchResources } from "./support.ts";
+import { codeOf, serve, temporaryFolder, watchResources } from "./support.ts";
 
 const hostKey = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 1));
 const userKey = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 2));
@@ -352,6 +352,52 @@ describe("a client that does not read", () => {
     expect(written).toBeLessThanOrEqual(WINDOW + 4 * 65_536);
     process.stdout.destroy();
     await Promise.all([stalled.close(), other.close()]);
+  });
+
+  it("holds up nobody when it does not even read its socket, nor the end of the server", async () => {
+    const leftOpen = await watchResources();
+    let written = 0;
+    const flowing = later<void>();
+    const server = await started({
+      session: async (session) => {
+        if (session.command === "quick") return 0;
+        for (;;) {
+          const chunk = Buffer.alloc(65_536);
+          written += chunk.length;
+          if (!session.stdout.write(chunk)) await once(session.stdout, "drain", { signal: session.signal });
+          flowing.resolve();
+        }
+      },
+    });
+    // In between, a cable that can be clogged.
+    let clogged: Socket | undefined;
+    const cable = await serve((near) => {
+      const far = dial(server.address.port, server.address.host);
+      far.on("error", () => {});
+      near.on("close", () => far.destroy());
+      near.pipe(far);
+      far.pipe(near);
+      clogged = far;
+    });
+    const stalled = await connect(to(server, { port: cable.port }));
+    const running = await stalled.spawn("yes");
+    running.stdout.resume();
+    await flowing.promise;
+    clogged!.unpipe();
+    clogged!.pause();
+    const other = await connect(to(server));
+    let before: number;
+    do {
+      before = written;
+      for (let i = 0; i < 20; i++) expect((await other.exec("quick")).status).toBe(0);
+    } while (written > before);
+    await other.close();
+    await server.close();
+    await server.closed;
+    clogged!.destroy();
+    await cable.close();
+    await stalled.close();
+    expect(await leftOpen()).toEqual([]);
   });
 });
 

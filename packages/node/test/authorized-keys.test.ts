@@ -1,0 +1,192 @@
+import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
+import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
+import type { LoginDecision, PublickeyLogin } from "nacre";
+import { describe, expect, it } from "vitest";
+import { authorizedKeys } from "../src/authorized-keys.ts";
+import { connect } from "../src/connect.ts";
+import { hostKeyFile } from "../src/host-key-file.ts";
+import { listen } from "../src/listen.ts";
+import { inSlices } from "../src/slices.ts";
+import { codeOf, temporaryFolder } from "./support.ts";
+
+const made = (seed: number): PrivateKey => generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + seed));
+const hostKey = made(1);
+const userKey = made(2);
+const LINE = formatPublicKeyLine(userKey.publicKey, "alice");
+
+/** A file of these lines, which only its owner may write. */
+async function file(text: string, mode = 0o600): Promise<string> {
+  const path = join(await temporaryFolder(), "authorized_keys");
+  await writeFile(path, text);
+  await chmod(path, mode);
+  return path;
+}
+
+function login(key: PrivateKey = userKey, remoteAddress: string | undefined = "192.0.2.7"): PublickeyLogin {
+  const { blob } = key.publicKey;
+  return {
+    method: "publickey",
+    user: "alice",
+    factors: [],
+    remoteAddress,
+    algorithm: "ssh-ed25519",
+    publicKey: blob,
+    fingerprint: fingerprint(blob, "sha256"),
+    signed: true,
+  };
+}
+
+/** What is decided by a file of these lines, and what is warned of. */
+async function decided(
+  lines: string,
+  one: PublickeyLogin = login(),
+): Promise<{ readonly decision: LoginDecision; readonly warnings: string[] }> {
+  const warnings: string[] = [];
+  const path = await file(lines);
+  const authenticate = authorizedKeys(path, { warn: (text) => warnings.push(text.replace(path, "FILE")) });
+  return { decision: await authenticate(one), warnings };
+}
+
+async function decidedAt(now: number, lines: string): Promise<LoginDecision> {
+  return authorizedKeys(await file(lines), { now: () => now })(login());
+}
+
+describe("authorizedKeys", () => {
+  it("lets in who has a key of the file, with what its line permits", async () => {
+    expect(await decided(`# mine\n${LINE}\n`)).toEqual({
+      decision: { permissions: { environment: {}, pty: true } },
+      warnings: [],
+    });
+    expect(await decided(`command="backup \\"x\\"",environment="A=1",restrict ${LINE}`)).toEqual({
+      decision: { permissions: { command: 'backup "x"', environment: { A: "1" }, pty: false } },
+      warnings: [],
+    });
+  });
+
+  it.each<[string, string, string[]]>([
+    ["a key that is not there", formatPublicKeyLine(made(3).publicKey), []],
+    [
+      "an option that is not known",
+      `no-such-thing ${LINE}`,
+      [
+        "FILE:1 is not used: the option no-such-thing is not known",
+        `FILE:1 does not let ${login().fingerprint} in: the line is not used`,
+      ],
+    ],
+    [
+      "another address",
+      `from="203.0.113.0/24" ${LINE}`,
+      [`FILE:1 does not let ${login().fingerprint} in: the client is at 192.0.2.7`],
+    ],
+    [
+      "an end of its time",
+      `expiry-time="20200101" ${LINE}`,
+      [`FILE:1 does not let ${login().fingerprint} in: its time is over`],
+    ],
+  ])("not by %s", async (_, lines, warnings) => {
+    expect(await decided(lines)).toEqual({ decision: false, warnings });
+  });
+
+  it("not by a file that others may write, nor by one that is not there or cannot be read", async () => {
+    for (const mode of [0o620, 0o602, 0o666]) {
+      const warnings: string[] = [];
+      const path = await file(LINE, mode);
+      expect(await authorizedKeys(path, { warn: (text) => warnings.push(text) })(login())).toBe(false);
+      expect(warnings).toEqual([`${path} is not used: others than its owner may write it (chmod go-w)`]);
+    }
+    const folder = await temporaryFolder();
+    expect(await authorizedKeys(join(folder, "none"))(login())).toBe(false);
+    const warnings: string[] = [];
+    await mkdir(join(folder, "folder"), { mode: 0o700 });
+    expect(await authorizedKeys(join(folder, "folder"), { warn: (text) => warnings.push(text) })(login())).toBe(false);
+    expect(warnings).toEqual([expect.stringContaining("cannot be read")]);
+  });
+
+  it("not by another method", async () => {
+    const authenticate = authorizedKeys(await file(LINE));
+    const { user, factors, remoteAddress } = login();
+    expect(await authenticate({ method: "password", user, factors, remoteAddress, password: "x" })).toBe(false);
+  });
+
+  it("asks several files in turn, those that a function names for the user", async () => {
+    const none = await file("");
+    const first = await file(`no-pty ${LINE}`);
+    const second = await file(LINE);
+    expect(await authorizedKeys([none, first, second])(login())).toMatchObject({ permissions: { pty: false } });
+    const users: string[] = [];
+    const authenticate = authorizedKeys((user) => {
+      users.push(user);
+      return user === "alice" ? Promise.resolve([second]) : undefined;
+    });
+    expect(await authenticate(login())).toMatchObject({ permissions: { pty: true } });
+    expect(await authenticate({ ...login(), user: "bob" })).toBe(false);
+    expect(users).toEqual(["alice", "bob"]);
+  });
+
+  it("reads a line's times by the clock on the wall, and by Z in UTC", async () => {
+    const noon = new Date(2030, 6, 1, 12).getTime();
+    expect(await decidedAt(noon, `expiry-time="203007011200" ${LINE}`)).not.toBe(false);
+    expect(await decidedAt(noon + 1000, `expiry-time="203007011200" ${LINE}`)).toBe(false);
+    expect(await decidedAt(Date.UTC(2030, 6, 1, 12), `expiry-time="203007011200Z" ${LINE}`)).not.toBe(false);
+    expect(await decidedAt(Date.UTC(2030, 6, 1, 12, 0, 1), `expiry-time="203007011200Z" ${LINE}`)).toBe(false);
+  });
+
+  it("is kept by the server: the forced command, the environment, the terminal", async () => {
+    const path = await file(`command="backup",environment="A=1",no-pty,from="127.0.0.1" ${LINE}`);
+    await using server = await listen({
+      port: 0,
+      hostKeys: [hostKey],
+      authenticate: authorizedKeys(path),
+      acceptPty: true,
+      acceptEnv: () => true,
+      session: (session) => void session.stdout.write(JSON.stringify([session.command, session.env])),
+    });
+    const client = await connect({
+      host: "127.0.0.1",
+      port: server.address.port,
+      user: "alice",
+      identities: [userKey],
+      agent: false,
+      hostKey: () => true,
+    });
+    const { stdout } = await client.exec("rm -rf /", { env: { A: "2", B: "2" } });
+    expect(JSON.parse(stdout)).toEqual(["backup", { A: "1", B: "2", SSH_ORIGINAL_COMMAND: "rm -rf /" }]);
+    expect(await codeOf(client.exec("x", { pty: true }))).toBe("channel-request-failed");
+    await client.close();
+  });
+});
+
+describe("hostKeyFile", () => {
+  it("makes a key where there is none, and finds it again", async () => {
+    const path = join(await temporaryFolder(), "new", "host_key");
+    const [first, second] = [await hostKeyFile(path), await hostKeyFile(path)];
+    expect(first.publicKey.format).toBe("ssh-ed25519");
+    expect(second.publicKey.blob).toEqual(first.publicKey.blob);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(await readFile(`${path}.pub`, "utf8")).toBe(`${formatPublicKeyLine(first.publicKey)}\n`);
+    expect(openPrivateKey(await readFile(path, "utf8")).encrypted).toBe(false);
+  });
+
+  it("made by several at once is one", async () => {
+    const path = join(await temporaryFolder(), "host_key");
+    const keys = await Promise.all([hostKeyFile(path), hostKeyFile(path), hostKeyFile(path)]);
+    expect(new Set(keys.map(({ publicKey }) => publicKey.blob.join())).size).toBe(1);
+  });
+
+  it("is refused when it is encrypted, damaged, or cannot be kept", async () => {
+    const folder = await temporaryFolder();
+    const locked = formatPrivateKey(hostKey, {
+      format: "openssh",
+      passphrase: "x",
+      rounds: 1,
+      random: (length) => new Uint8Array(length),
+    });
+    await writeFile(join(folder, "locked"), await inSlices(locked));
+    expect(await codeOf(hostKeyFile(join(folder, "locked")))).toBe("passphrase-needed");
+    await writeFile(join(folder, "damaged"), "-----BEGIN");
+    expect(await codeOf(hostKeyFile(join(folder, "damaged")))).toBe("file-malformed");
+    expect(await codeOf(hostKeyFile(join(folder, "damaged", "key")))).toBe("file-unreadable");
+  });
+});
