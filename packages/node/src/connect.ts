@@ -43,6 +43,7 @@ export async function connect(options: ConnectOptions): Promise<Client<NodeProce
         identities: options.identities,
         agent: options.agent,
         passphrase: options.passphrase,
+        crypto: options.crypto,
         random,
         warn,
         signal: over.signal,

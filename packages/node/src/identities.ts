@@ -3,6 +3,7 @@ import type { PrivateKey, PublicKey } from "@nacre/keys";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre";
 import { agentIdentities } from "./agent.ts";
+import { type CryptoChoice, signer } from "./crypto/sign.ts";
 import { expandHome, inFile, readIfThere } from "./files.ts";
 import { inSlices } from "./slices.ts";
 
@@ -18,6 +19,7 @@ export interface IdentityOptions {
   readonly identities: readonly IdentitySource[] | undefined;
   readonly agent: boolean | string | undefined;
   readonly passphrase: PassphraseSource | undefined;
+  readonly crypto: CryptoChoice | undefined;
   readonly random: (length: number) => Uint8Array;
   readonly warn: (text: string) => void;
   /** Says that these keys are of no use any more: what is asked of an agent, or being unlocked, is given up. */
@@ -48,7 +50,7 @@ export async function loadIdentities(options: IdentityOptions): Promise<(Private
   } else {
     for (const source of named) add(typeof source === "string" ? await openNamedFile(source, held, options) : source);
   }
-  return found;
+  return found.map((identity) => ("fields" in identity ? signer(options.crypto, identity) : identity));
 }
 
 /** What the agent has. One that nobody named, but the environment, may be gone. */
@@ -166,13 +168,13 @@ function lockedIdentity(
 async function unlock(
   file: string,
   opened: EncryptedKeyFile,
-  { passphrase: source, signal }: IdentityOptions,
+  { passphrase: source, crypto, signal }: IdentityOptions,
 ): Promise<PrivateKey | undefined> {
   for (let attempt = 1; ; attempt++) {
     const passphrase = typeof source === "function" ? await source(file, attempt) : source;
     if (passphrase === undefined) return undefined;
     try {
-      return (await inSlices(opened.decrypt(passphrase), signal)).privateKey;
+      return signer(crypto, (await inSlices(opened.decrypt(passphrase), signal)).privateKey);
     } catch (error) {
       const again = typeof source === "function" && attempt < PASSPHRASE_ATTEMPTS;
       if (!again || !(error instanceof SshError) || !isPassphraseError(error)) throw error;

@@ -34,6 +34,7 @@ export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";
 export { connect } from "./connect.ts";
 export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";
+export type { CryptoChoice } from "./crypto/sign.ts";
 export { hostKeyFile } from "./host-key-file.ts";
 export type { IdentitySource, PassphraseSource } from "./identities.ts";
 export { listen, type SshServer } from "./listen.ts";

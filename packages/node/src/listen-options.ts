@@ -1,4 +1,5 @@
 import type { ServeOptions, ServerEvent, SshError } from "nacre";
+import type { CryptoChoice } from "./crypto/sign.ts";
 import type { NodeSession } from "./session.ts";
 
 /** When connections that nobody has logged in over yet become too many (sshd_config(5), MaxStartups). */
@@ -20,7 +21,7 @@ export interface ListenOptions extends Omit<ServeOptions<NodeSession>, "remoteAd
    * What does the cryptography: `"node"`, node:crypto, by default; `"noble"` is the portable code that browsers run, several times
    * slower. `algorithms`, where given, are used as they are.
    */
-  readonly crypto?: "node" | "noble";
+  readonly crypto?: CryptoChoice;
   /** Connections at once; one more is dropped. No bound by default, but for `maxUnauthenticated`. */
   readonly maxConnections?: number;
   /** Connections at once that nobody has logged in over: `{ start: 10, rate: 30, full: 100 }` by default. */

@@ -4,6 +4,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { checkServeOptions, type ServerConnection, type ServerEvent, serveDuplex } from "nacre";
 import { defaultServerAlgorithms } from "nacre/defaults";
 import { nodeServerAlgorithms } from "./crypto/algorithms.ts";
+import { signer } from "./crypto/sign.ts";
 import type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
 import { socketDuplex } from "./socket-duplex.ts";
@@ -29,7 +30,8 @@ export async function listen(options: ListenOptions): Promise<SshServer> {
     server.listen({ host, port }, resolve);
   });
   server.removeAllListeners("error");
-  return new SshServer(server, options, maxUnauthenticated);
+  const hostKeys = options.hostKeys.map((key) => ("fields" in key ? signer(options.crypto, key) : key));
+  return new SshServer(server, { ...options, hostKeys }, maxUnauthenticated);
 }
 
 /** A server that listens. */
@@ -113,7 +115,8 @@ export class SshServer implements AsyncDisposable {
       if (waiting) this.#unauthenticated--;
       waiting = false;
     };
-    const { port: _, host: _host, signal: _signal, ...options } = this.#options;
+    const { port: _, host: _host, signal: _signal, crypto, ...options } = this.#options;
+    const onNoble = crypto === "noble";
     const log = (event: ServerEvent): void => {
       if (event.type === "login" || event.type === "closed") settled();
       this.#log({ ...origin, ...event });
@@ -127,7 +130,8 @@ export class SshServer implements AsyncDisposable {
     const connection = serveDuplex(
       socketDuplex(socket),
       {
-        algorithms: this.#options.crypto === "noble" ? defaultServerAlgorithms : nodeServerAlgorithms,
+        algorithms: onNoble ? defaultServerAlgorithms : nodeServerAlgorithms,
+        userKeys: onNoble ? defaultServerAlgorithms.hostKeys : nodeServerAlgorithms.hostKeys,
         random: (length) => new Uint8Array(randomBytes(length)),
         ...options,
         remoteAddress: origin.remoteAddress,

@@ -1,4 +1,5 @@
 import type { HostKeyVerifier, ConnectOptions as StreamConnectOptions } from "nacre";
+import type { CryptoChoice } from "./crypto/sign.ts";
 import type { IdentitySource, PassphraseSource } from "./identities.ts";
 
 /** As `ssh-keygen -l` prints it. */
@@ -44,7 +45,7 @@ export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hos
    * What does the cryptography: `"node"`, node:crypto, by default; `"noble"` is the portable code that browsers run, several times
    * slower. `algorithms`, where given, are used as they are.
    */
-  readonly crypto?: "node" | "noble";
+  readonly crypto?: CryptoChoice;
   /** Milliseconds until the TCP connection must stand; 15,000 by default. What follows has bounds of its own: `limits`. */
   readonly connectTimeout?: number;
   /** Called with what was skipped: a malformed line of known_hosts, a default key file that cannot be used. One line, safe to show. */

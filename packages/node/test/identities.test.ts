@@ -45,6 +45,7 @@ function load(changes: Partial<IdentityOptions> = {}): Promise<(PrivateKey | Rem
     identities: undefined,
     agent: undefined,
     passphrase: undefined,
+    crypto: "noble",
     random,
     warn: (text) => warnings.push(text),
     signal: new AbortController().signal,
@@ -124,6 +125,23 @@ describe("keys that are named", () => {
       other,
       expect.objectContaining({ fields: key.fields }),
     ]);
+  });
+
+  test("sign with node:crypto unless told otherwise, out of a file, encrypted or not, and in memory", async () => {
+    const files = [await keyFile("mine", key), await keyFile("locked", other, { passphrase: "right" })];
+    const third = generateEcdsa("nistp256", random);
+    const found = await load({ crypto: "node", passphrase: "right", identities: [...files, third] });
+    for (const [i, mine] of [key, other, third].entries()) {
+      const { publicKey } = mine;
+      const [algorithm] = publicKey.algorithms;
+      const signature = (await found[i]!.sign(algorithm!.name, data, random)) ?? new Uint8Array();
+      expect(found[i]!.publicKey).toEqual(publicKey);
+      expect(algorithm!.verify(publicKey.blob, data, signature)).toBe(true);
+      // ECDSA's nonces are noble's own no more.
+      const same = Buffer.compare(signature, mine.sign(algorithm!.name, data, random)) === 0;
+      expect(same).toBe(algorithm!.name === "ssh-ed25519");
+    }
+    expect((await load({ identities: [third] }))[0]).toBe(third);
   });
 
   test("are the only ones, unless the agent is named too", async () => {

@@ -6,12 +6,12 @@ import {
   ecdhSha2Nistp521,
   mlkem768X25519Sha256,
 } from "@nacre/kex";
-import { ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, ed25519, rsaSha2_256, rsaSha2_512 } from "@nacre/keys";
 import type { TransportAlgorithms } from "@nacre/transport";
 import { aes128Ctr, aes192Ctr, aes256Ctr } from "./aes-ctr.ts";
 import { aes128Gcm, aes256Gcm } from "./aes-gcm.ts";
 import { chacha20Poly1305 } from "./chacha20-poly1305.ts";
 import { hmacSha256, hmacSha256Etm, hmacSha512, hmacSha512Etm } from "./hmac.ts";
+import { ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, ed25519, rsaSha2_256, rsaSha2_512 } from "./verify.ts";
 
 /**
  * What a client offers on Node when nobody says otherwise, preferred first: the same names as `nacre/defaults`, done by

@@ -1,0 +1,243 @@
+import {
+  defaultSignatureAlgorithms,
+  generateEcdsa,
+  generateEd25519,
+  type PrivateKey,
+  parsePublicKey,
+  privateKeyFromFields,
+  type SignatureAlgorithm,
+} from "@nacre/keys";
+import { bigIntToBytes, bytesToBigInt, concatBytes, SshError, toHex, Writer } from "@nacre/wire";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  ecdsaScalars,
+  expectError,
+  hex,
+  keyVector,
+  keyVectors,
+  named,
+  readVectors,
+  rsaFields,
+  seededRandom,
+  signatureBlob,
+  signatureVectors,
+} from "../../../keys/test/support.ts";
+import { nistCurves } from "../../src/crypto/curves.ts";
+import { signingOnNode } from "../../src/crypto/sign.ts";
+import * as algorithms from "../../src/crypto/verify.ts";
+
+const random = seededRandom("node");
+const pairs = Object.values(algorithms).map((node) => ({
+  name: node.name,
+  node,
+  noble: defaultSignatureAlgorithms.find(({ name }) => name === node.name)!,
+}));
+
+/** What comes of verifying: whether it is good, or the code of what is thrown. */
+function verdict(algorithm: SignatureAlgorithm, key: Uint8Array, data: Uint8Array, signature: Uint8Array): unknown {
+  try {
+    return algorithm.verify(key, data, signature);
+  } catch (error) {
+    if (error instanceof SshError) return error.code;
+    throw error;
+  }
+}
+
+function freshKey(algorithm: string): PrivateKey {
+  switch (algorithm) {
+    case "ssh-ed25519":
+      return generateEd25519(random);
+    case "rsa-sha2-256":
+      return privateKeyFromFields(keyVector("rsa-2048").fields);
+    case "rsa-sha2-512":
+      return privateKeyFromFields(keyVector("rsa-3072").fields);
+    default:
+      return generateEcdsa(algorithm.replace("ecdsa-sha2-", "") as keyof typeof nistCurves, random);
+  }
+}
+
+test("every algorithm has a twin", () => {
+  expect(pairs.map(({ noble }) => noble)).toEqual(expect.arrayContaining([...defaultSignatureAlgorithms]));
+  expect(pairs).toHaveLength(defaultSignatureAlgorithms.length);
+});
+
+describe("vectors", () => {
+  test.each(signatureVectors)("$algorithm, $key: $what", ({ key, algorithm, data, signature, valid }) => {
+    const { blob, fields } = keyVector(key);
+    const { node } = pairs.find(({ name }) => name === algorithm)!;
+    expect(node.verify(blob, data, signature)).toBe(valid);
+    if (!valid) return;
+    const made = signingOnNode(privateKeyFromFields(fields)).sign(algorithm, data, random);
+    expect(node.verify(blob, data, made)).toBe(true);
+    // ECDSA's nonces are random; RSA's signatures may have been shortened on their way.
+    if (algorithm === "ssh-ed25519") expect(toHex(made)).toBe(toHex(signature));
+  });
+
+  const { ed25519 } = readVectors("keys-rfc.json") as {
+    readonly ed25519: readonly Record<"seed" | "publicKey" | "message" | "signature", string>[];
+  };
+  test.each(ed25519)("RFC 8032 §7.1, message $message", ({ seed, publicKey, message, signature }) => {
+    const fields = { format: "ssh-ed25519", seed: hex(seed), publicKey: hex(publicKey) } as const;
+    const made = signingOnNode(privateKeyFromFields(fields)).sign("ssh-ed25519", hex(message), random);
+    expect(toHex(signatureBlob(made))).toBe(signature);
+  });
+});
+
+describe.each(pairs)("$name and its noble twin", ({ name, node, noble }) => {
+  test("say the same of themselves", () => {
+    expect([node.name, node.keyFormat]).toEqual([noble.name, noble.keyFormat]);
+  });
+
+  test("take each other's signatures of any data, and no others", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (data) => {
+        const key = freshKey(name);
+        const signatures = [key, signingOnNode(key)].map((signer) => signer.sign(name, data, random));
+        if (!name.startsWith("ecdsa")) expect(toHex(signatures[0]!)).toBe(toHex(signatures[1]!));
+        const { blob } = key.publicKey;
+        const changed = concatBytes(data, Uint8Array.of(0));
+        for (const signature of signatures) {
+          for (const one of [node, noble]) {
+            expect(one.verify(blob, data, signature)).toBe(true);
+            expect(one.verify(blob, changed, signature)).toBe(false);
+          }
+        }
+      }),
+      { numRuns: 8 },
+    );
+  });
+
+  test("agree on every flipped bit of a signature, every cut and every other name in it", () => {
+    const key = freshKey(name);
+    const { blob } = key.publicKey;
+    const data = random(50);
+    const signature = key.sign(name, data, random);
+    const step = Math.ceil((8 * signature.length) / 300);
+    for (let bit = 0; bit < 8 * signature.length; bit += step) {
+      const changed = signature.slice();
+      changed[bit >> 3]! ^= 1 << (bit & 7);
+      expect(node.verify(blob, data, changed)).toBe(false);
+    }
+    for (let length = 0; length < signature.length; length += 1 + (length >> 4))
+      expect(node.verify(blob, data, signature.slice(0, length))).toBe(false);
+    expect(node.verify(blob, data, concatBytes(signature, Uint8Array.of(0)))).toBe(false);
+    for (const other of pairs.filter((pair) => pair.name !== name))
+      expect(node.verify(blob, data, named(other.name, signatureBlob(signature)))).toBe(false);
+  });
+
+  test("no bytes whatever make a good key's verification throw", () => {
+    const { blob } = freshKey(name).publicKey;
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => {
+        expect(node.verify(blob, bytes, bytes)).toBe(false);
+        expect(node.verify(blob, bytes, named(name, bytes))).toBe(false);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test("refuse the same keys for the same reasons", () => {
+    const key = freshKey(name);
+    const { blob } = key.publicKey;
+    const data = random(20);
+    const signature = key.sign(name, data, random);
+    const bad = [
+      ...keyVectors.map((vector) => vector.blob),
+      new Uint8Array(),
+      blob.slice(0, -1),
+      concatBytes(blob, Uint8Array.of(0)),
+      named("ssh-unknown", data),
+      named(noble.keyFormat),
+      named("ssh-ed25519", Uint8Array.of(1, ...new Uint8Array(31))),
+      named("ssh-ed25519", Uint8Array.of(2, ...new Uint8Array(31))),
+      named("ssh-rsa", 1n, (1n << 2047n) | 1n),
+      named("ssh-rsa", 3n, (1n << 1023n) | 1n),
+      named("ecdsa-sha2-nistp256", "nistp256", new Uint8Array(65)),
+      named("ecdsa-sha2-nistp256", "nistp384", new Uint8Array(65)),
+    ];
+    for (const one of bad) expect(verdict(node, one, data, signature)).toBe(verdict(noble, one, data, signature));
+  });
+
+  test("sign only with their own names", () => {
+    const key = signingOnNode(freshKey(name));
+    for (const other of ["ssh-rsa", "ssh-dss", "", ...pairs.map((pair) => pair.name)]) {
+      if (key.publicKey.algorithms.some((algorithm) => algorithm.name === other)) continue;
+      expectError("key-unsupported", () => key.sign(other, random(10), random));
+    }
+  });
+});
+
+describe("what is no signature to either of them", () => {
+  const data = random(40);
+
+  test.each(["nistp256", "nistp384", "nistp521"] as const)("%s: r or s outside 1…n−1", (curve) => {
+    const { order } = nistCurves[curve];
+    const name = `ecdsa-sha2-${curve}`;
+    const { node, noble } = pairs.find((pair) => pair.name === name)!;
+    const key = freshKey(name);
+    const { r, s } = ecdsaScalars(key.sign(name, data, random));
+    const cases: readonly (readonly [bigint, bigint, boolean])[] = [
+      [r, s, true],
+      [r, order - s, true],
+      [0n, s, false],
+      [r, 0n, false],
+      [-r, s, false],
+      [r, -s, false],
+      [order, s, false],
+      [r, order, false],
+      [r + order, s, false],
+      [r, s + order, false],
+      [r, 1n << 8192n, false],
+    ];
+    for (const [one, other, good] of cases) {
+      const signature = named(name, new Writer().mpint(one).mpint(other).finish());
+      for (const algorithm of [node, noble]) expect(verdict(algorithm, key.publicKey.blob, data, signature)).toBe(good);
+    }
+  });
+
+  test("ssh-ed25519: S past the order of the base point", () => {
+    const order = 2n ** 252n + 27742317777372353535851937790883648493n;
+    const key = freshKey("ssh-ed25519");
+    const blob = signatureBlob(key.sign("ssh-ed25519", data, random));
+    const s = bytesToBigInt(blob.subarray(32).toReversed()) + order;
+    const other = concatBytes(blob.subarray(0, 32), bigIntToBytes(s, 32).toReversed());
+    expect(algorithms.ed25519.verify(key.publicKey.blob, data, named("ssh-ed25519", other))).toBe(false);
+  });
+
+  test("RSA: a number past the modulus, one that is too long, and one with the padding of another hash", () => {
+    const key = privateKeyFromFields(rsaFields("rsa-2048"));
+    const { n } = rsaFields("rsa-2048");
+    const { blob } = key.publicKey;
+    const short = signatureVectors.find(({ what, valid }) => valid && what.startsWith("the leading zero"))!;
+    const s = bytesToBigInt(signatureBlob(short.signature));
+    const verify = (bytes: Uint8Array): boolean =>
+      algorithms.rsaSha2_256.verify(blob, short.data, named("rsa-sha2-256", bytes));
+    expect(verify(bigIntToBytes(s))).toBe(true);
+    expect(verify(bigIntToBytes(s, 256))).toBe(true);
+    expect(verify(bigIntToBytes(s + n, 256))).toBe(false);
+    expect(verify(bigIntToBytes(s, 257))).toBe(false);
+    expect(verify(new Uint8Array(256))).toBe(false);
+    expect(verify(new Uint8Array())).toBe(false);
+    const other = signatureBlob(key.sign("rsa-sha2-512", data, random));
+    expect(algorithms.rsaSha2_256.verify(blob, data, named("rsa-sha2-256", other))).toBe(false);
+  });
+});
+
+test("RSA verifies under every exponent and modulus that a key may have", () => {
+  // OpenSSL wants small exponents beside large moduli, and these keys are acceptable to noble: they must not make it throw.
+  const { n } = rsaFields("rsa-3072");
+  for (const [exponent, modulus] of [
+    [3n, n],
+    [(1n << 64n) | 1n, n],
+    [(1n << 255n) | 1n, n],
+    [(1n << 255n) | 1n, (1n << 4095n) | 1n],
+    [65537n, (1n << 16383n) | 1n],
+  ] as const) {
+    const blob = named("ssh-rsa", exponent, modulus);
+    expect(parsePublicKey(blob).format).toBe("ssh-rsa");
+    const signature = named("rsa-sha2-512", random(300));
+    for (const { node, noble } of pairs.filter((pair) => pair.name.startsWith("rsa")))
+      expect(verdict(node, blob, random(10), signature)).toBe(verdict(noble, blob, random(10), signature));
+  }
+});
