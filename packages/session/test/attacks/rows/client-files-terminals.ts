@@ -1,5 +1,16 @@
 import { held, patch, type Row } from "./types.ts";
 
+const GOODBYE_TEXT = patch("transport/endings", "escapeText(cut)", "cut");
+const TRACE_TEXT = patch(
+  "session/describe",
+  `escapeText(DESCRIBERS[message]?.(payload) ?? "")`,
+  `DESCRIBERS[message]?.(payload) ?? ""`,
+);
+const QUOTED = patch(
+  "negotiation/identification",
+  "escapeText(utf8DecodeLossy(Uint8Array.from(line.slice(0, 60))))",
+  "utf8DecodeLossy(Uint8Array.from(line.slice(0, 60)))",
+);
 const FILE = "client-files-terminals";
 
 export const CLIENT_FILES_TERMINALS: readonly Row[] = [
@@ -50,16 +61,13 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
     missing: "file names",
     client: held(
       FILE,
-      patch("transport/endings", "escapeText(cut)", "cut"),
-      patch(
-        "session/describe",
-        `escapeText(DESCRIBERS[message]?.(payload) ?? "")`,
-        `DESCRIBERS[message]?.(payload) ?? ""`,
-      ),
+      GOODBYE_TEXT,
+      TRACE_TEXT,
+      QUOTED,
       patch("nacre/driver", "escapeText(description)", "description"),
       patch("cli/questions", "`(${login}) ${escapeText(prompt, { keepLines: true })}`", "prompt"),
     ),
-    server: "not there yet",
+    server: held("hostile-text-server", GOODBYE_TEXT, TRACE_TEXT, QUOTED),
   },
   { title: "server-sent names", client: "not there yet", server: "not touched" },
   { title: "SFTP root", client: "not touched", server: "not there yet" },

@@ -5,6 +5,7 @@ import {
   bigIntToBytes,
   bytesToBigInt,
   concatBytes,
+  type RandomSource,
   SSH_MSG_DISCONNECT,
   SSH_MSG_KEX_ECDH_INIT,
   SSH_MSG_KEX_ECDH_REPLY,
@@ -15,6 +16,7 @@ import { keyVector } from "../../../keys/test/support.ts";
 import { seededRandom } from "../../../transport/test/support/random.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import * as message from "./support/messages.ts";
+import { ServerTarget } from "./support/server-target.ts";
 import { algorithms } from "./support/session-target.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
@@ -37,9 +39,9 @@ function expectRefused(target: ClientTarget, code: "kex-failed" | "bad-signature
 
 const little = (value: bigint): Uint8Array => bigIntToBytes(value, 32).toReversed();
 
-test("X25519 · client", () => {
+/** Every point of small order, in each form that 32 bytes can have (RFC 7748 §5, §6.1). */
+function smallOrderPoints(): Uint8Array[] {
   const p = 2n ** 255n - 19n;
-  // Every point of small order, in each form that 32 bytes can have (RFC 7748 §5, §6.1).
   const orderEight = [
     325606250916557431795983626356110631294008115727848805560023387167927233504n,
     39382357235489614581723060781553021112529911719440698176882885853963445705823n,
@@ -49,7 +51,11 @@ test("X25519 · client", () => {
   );
   const points = small.flatMap((value) => [little(value), little(value + 2n ** 255n)]);
   expect(points.length).toBeGreaterThanOrEqual(14);
-  for (const publicKey of points) {
+  return points;
+}
+
+test("X25519 · client", () => {
+  for (const publicKey of smallOrderPoints()) {
     // The attacker knows the secret, which is 0, and goes on as if nothing were amiss: the exchange is signed and hashed with it.
     const target = facing(keyNamed("ed25519"));
     const client = SSH_MSG_KEX_ECDH_INIT.decode(target.peer.last(30)).clientPublicKey;
@@ -63,6 +69,22 @@ test("X25519 · client", () => {
     target.peer.reply({ publicKey: new Uint8Array(length).fill(9) });
     expectRefused(target, "kex-failed");
     expect(target.error?.message).toContain(`has ${length} bytes`);
+  }
+});
+
+/** A server that has been sent such a value answers nothing, and has signed nothing. */
+function expectUnanswered(target: ServerTarget): void {
+  target.expectClosed("kex-failed");
+  expect(target.sent).toEqual([20, GOODBYE]);
+}
+
+test("X25519 · server", () => {
+  const values = [0, 1, 31, 33, 64, 1024].map((length) => new Uint8Array(length).fill(9));
+  for (const clientPublicKey of [...smallOrderPoints(), ...values]) {
+    const target = new ServerTarget();
+    target.peer.identify().init().send(SSH_MSG_KEX_ECDH_INIT.encode({ clientPublicKey }));
+    expectUnanswered(target);
+    if (clientPublicKey.length !== 32) expect(target.error?.message).toContain(`has ${clientPublicKey.length} bytes`);
   }
 });
 
@@ -113,32 +135,99 @@ test("ML-KEM, sntrup · client", () => {
   expectRefused(classical, "kex-failed");
 });
 
-test("shared secret as mpint · client", () => {
-  const shapes: Readonly<Record<string, (secret: Uint8Array) => boolean>> = {
-    "high bit": ([first]) => first! >= 0x80,
-    "low bit": ([first]) => first! > 0 && first! < 0x80,
-    "zero, then low": ([first, second]) => first === 0 && second! < 0x80,
-    "zero, then high": ([first, second]) => first === 0 && second! >= 0x80,
+test("ML-KEM, sntrup · server", () => {
+  const kex = mlkem768X25519Sha256;
+  const hybrid = (): ServerTarget => {
+    const target = new ServerTarget({ session: { algorithms: { ...algorithms, kex: [kex] } }, peer: { kex } });
+    target.peer.identify().init();
+    return target;
   };
-  for (const [name, fits] of Object.entries(shapes)) {
+  const whole = hybrid();
+  whole.peer.startKex().newKeys();
+  whole.finish().expectAlive();
+
+  const { clientPublicKey } = SSH_MSG_KEX_ECDH_INIT.decode(kex.client(random).start());
+  expect(clientPublicKey).toHaveLength(1184 + 32);
+  const lengths = [0, 32, 1184, 1215, 1217, 1088 + 32, 1568 + 32, 30_000];
+  // FIPS 203 §7.2: a coefficient of 3329 or more is no encoding of any key.
+  const coefficient = clientPublicKey.slice();
+  coefficient.set([0x01, 0x0d], 0);
+  const bad = [
+    ...lengths.map((length) => new Uint8Array(length).fill(9)),
+    coefficient,
+    concatBytes(new Uint8Array(1184).fill(0xff), clientPublicKey.subarray(1184)),
+    // The classical half is held to its own rules.
+    concatBytes(clientPublicKey.subarray(0, 1184), new Uint8Array(32)),
+  ];
+  for (const value of bad) {
+    const target = hybrid();
+    target.peer.send(SSH_MSG_KEX_ECDH_INIT.encode({ clientPublicKey: value }));
+    expectUnanswered(target);
+    if (value.length !== 1216) expect(target.error?.message).toContain(`has ${value.length} bytes`);
+  }
+});
+
+/** The shapes of a secret that its encoding depends on. */
+const SHAPES: Readonly<Record<string, (secret: Uint8Array) => boolean>> = {
+  "high bit": ([first]) => first! >= 0x80,
+  "low bit": ([first]) => first! > 0 && first! < 0x80,
+  "zero, then low": ([first, second]) => first === 0 && second! < 0x80,
+  "zero, then high": ([first, second]) => first === 0 && second! >= 0x80,
+};
+
+/** A private key with which the secret has the shape. */
+function fitting(random: RandomSource, publicKey: Uint8Array, fits: (secret: Uint8Array) => boolean): Uint8Array {
+  for (;;) {
+    const own = random(32);
+    if (fits(nodeX25519(own, publicKey))) return own;
+  }
+}
+
+test("shared secret as mpint · server", () => {
+  for (const [name, fits] of Object.entries(SHAPES)) {
+    // The server's own value is known beforehand, and the client's drawn for it.
+    const serverSecret = seededRandom(5)(32);
+    const serverPublicKey = nodeX25519(serverSecret, BASE_POINT);
+    const own = fitting(random, serverPublicKey, fits);
+    const clientPublicKey = nodeX25519(own, BASE_POINT);
+    const exchange = new Writer().string(clientPublicKey).string(serverPublicKey).finish();
+    const kex: KexMethod = {
+      ...curve25519Sha256,
+      client: () => ({
+        start: () => SSH_MSG_KEX_ECDH_INIT.encode({ clientPublicKey }),
+        receive(payload) {
+          const { hostKey, signature } = SSH_MSG_KEX_ECDH_REPLY.decode(payload);
+          const sharedSecret = mpint(nodeX25519(own, serverPublicKey));
+          return { type: "done", secret: { exchange, sharedSecret }, hostKey, signature };
+        },
+      }),
+    };
+    const source = seededRandom(6);
+    const target = new ServerTarget({
+      session: { random: (length) => (length === 32 ? serverSecret.slice() : source(length)) },
+      peer: { kex },
+    });
+    target.login().expectAlive();
+    expect([name, target.error]).toEqual([name, undefined]);
+  }
+});
+
+test("shared secret as mpint · client", () => {
+  for (const [name, fits] of Object.entries(SHAPES)) {
     // The server draws its keys until the secret has the shape, and writes it down by itself.
     const kex: KexMethod = {
       ...curve25519Sha256,
       server: (random) => ({
         receive(payload) {
           const { clientPublicKey } = SSH_MSG_KEX_ECDH_INIT.decode(payload);
-          for (;;) {
-            const own = random(32);
-            const secret = nodeX25519(own, clientPublicKey);
-            if (!fits(secret)) continue;
-            const serverPublicKey = nodeX25519(own, BASE_POINT);
-            const exchange = new Writer().string(clientPublicKey).string(serverPublicKey).finish();
-            return {
-              type: "done",
-              secret: { exchange, sharedSecret: mpint(secret) },
-              reply: (hostKey, signature) => SSH_MSG_KEX_ECDH_REPLY.encode({ hostKey, serverPublicKey, signature }),
-            };
-          }
+          const own = fitting(random, clientPublicKey, fits);
+          const serverPublicKey = nodeX25519(own, BASE_POINT);
+          const exchange = new Writer().string(clientPublicKey).string(serverPublicKey).finish();
+          return {
+            type: "done",
+            secret: { exchange, sharedSecret: mpint(nodeX25519(own, clientPublicKey)) },
+            reply: (hostKey, signature) => SSH_MSG_KEX_ECDH_REPLY.encode({ hostKey, serverPublicKey, signature }),
+          };
         },
       }),
     };

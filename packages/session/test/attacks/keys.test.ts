@@ -4,11 +4,15 @@ import {
   bigIntToBytes,
   bytesToBigInt,
   concatBytes,
-  SSH_MSG_DISCONNECT,
+  SSH_MSG_EXT_INFO,
+  SSH_MSG_KEX_ECDH_REPLY,
+  SSH_MSG_KEXINIT,
+  SSH_MSG_USERAUTH_FAILURE,
   SSH_MSG_USERAUTH_PK_OK,
   SSH_MSG_USERAUTH_REQUEST,
   userauthPublickey,
   userauthSignedData,
+  utf8DecodeLossy,
   Writer,
 } from "@nacre/wire";
 import { expect, test } from "vitest";
@@ -25,9 +29,11 @@ import {
 import { ecdsaScalars, keyVector, readVectors, rsaFields, signatureBlob } from "../../../keys/test/support.ts";
 import { seededRandom } from "../../../transport/test/support/random.ts";
 import { ClientTarget } from "./support/client-target.ts";
+import { CLIENT_JUDGE, type Judge, SERVER_JUDGE } from "./support/judges.ts";
+import { keyQuery } from "./support/logins.ts";
 import * as message from "./support/messages.ts";
+import { ecdsaHostKey, ServerTarget } from "./support/server-target.ts";
 
-const GOODBYE = SSH_MSG_DISCONNECT.number;
 const random = seededRandom(90);
 const keyNamed = (name: string): PrivateKey => privateKeyFromFields(keyVector(name).fields);
 const rsa = keyNamed("rsa-2048");
@@ -36,27 +42,13 @@ const ecdsa = keyNamed("ecdsa-256");
 /** A signature blob of any name and any content. */
 const signature = (name: string, blob: Uint8Array): Uint8Array => new Writer().string(name).string(blob).finish();
 
-/** A client whose server has a host key of that kind and is about to prove it. */
-function facing(hostKey: PrivateKey, hostKeyAlgorithm?: string): ClientTarget {
-  const target = new ClientTarget({ peer: { hostKey, ...(hostKeyAlgorithm && { hostKeyAlgorithm }) } });
-  target.peer.identify().init();
-  return target;
-}
-
-/** The exchange came to nothing, before anybody was asked about the key, and nothing but the goodbye left. */
-function expectRefused(target: ClientTarget, code: "kex-failed" | "bad-signature"): void {
-  target.expectClosed(code);
-  expect(target.eventsOf("verify-host-key")).toEqual([]);
-  expect(target.sent).toEqual([20, 30, GOODBYE]);
-}
-
 const ecdsaBlob = (...parts: (string | Uint8Array)[]): Uint8Array => {
   const writer = new Writer();
   for (const part of parts) writer.string(part);
   return writer.finish();
 };
 
-test("ECDSA · client", () => {
+function judgesEcdsa({ judge, badKey, badSignature }: Judge): void {
   const name = ecdsaNistp256.name;
   const p384 = keyNamed("ecdsa-384");
   const { fields } = ecdsa;
@@ -79,30 +71,25 @@ test("ECDSA · client", () => {
     ecdsaBlob(name, "nistp256", new Uint8Array(65).fill(4, 0, 1)),
     ecdsaBlob(name, "nistp256", publicPoint, "more"),
   ];
-  for (const hostKey of blobs) {
-    const target = facing(ecdsa);
-    const signed = (key: PrivateKey, hash: Uint8Array): Uint8Array =>
-      key.sign(key.publicKey.algorithms[0]!.name, hash, random);
-    target.peer.reply({ hostKey, sign: (hash) => signed(hostKey === p384.publicKey.blob ? p384 : ecdsa, hash) });
-    expectRefused(target, "kex-failed");
-    // A key of another format is not even looked at.
-    if (hostKey === p384.publicKey.blob) expect(target.error?.message).toContain(`where ${name} was agreed`);
+  for (const blob of blobs) {
+    const key = blob === p384.publicKey.blob ? p384 : ecdsa;
+    const sign = (data: Uint8Array): Uint8Array => key.sign(key.publicKey.algorithms[0]!.name, data, random);
+    expect(judge({ key: ecdsa, blob, sign })).toBe(badKey);
   }
 
   // A high s is as good as a low one, and an s or r outside of 1…n−1 is not.
   const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
   const written = (r: bigint, s: bigint): Uint8Array => signature(name, new Writer().mpint(r).mpint(s).finish());
-  for (const high of [true, false]) {
-    const target = facing(ecdsa);
-    target.peer.reply({
-      sign: (hash) => {
-        const { r, s } = ecdsaScalars(ecdsa.sign(name, hash, random));
-        return written(r, s > ORDER / 2n === high ? s : ORDER - s);
+  const signedAs = (make: (r: bigint, s: bigint) => Uint8Array): string =>
+    judge({
+      key: ecdsa,
+      sign: (data) => {
+        const { r, s } = ecdsaScalars(ecdsa.sign(name, data, random));
+        return make(r, s);
       },
     });
-    expect(target.error?.message).toBeUndefined();
-    expect(target.eventsOf("verify-host-key")).toHaveLength(1);
-  }
+  for (const high of [true, false])
+    expect(signedAs((r, s) => written(r, s > ORDER / 2n === high ? s : ORDER - s))).toBe("accepted");
   const change: readonly ((r: bigint, s: bigint) => Uint8Array)[] = [
     (r, s) => written(r, s + ORDER),
     (r, s) => written(r + ORDER, s),
@@ -113,23 +100,29 @@ test("ECDSA · client", () => {
     (r, s) => signature(name, concatBytes(new Writer().mpint(r).mpint(s).finish(), Uint8Array.of(0))),
     (r, s) => signature("ecdsa-sha2-nistp384", new Writer().mpint(r).mpint(s).finish()),
   ];
-  for (const make of change) {
-    const target = facing(ecdsa);
-    target.peer.reply({
-      sign: (hash) => {
-        const { r, s } = ecdsaScalars(ecdsa.sign(name, hash, random));
-        return make(r, s);
-      },
-    });
-    expectRefused(target, "bad-signature");
-  }
+  for (const make of change) expect(signedAs(make)).toBe(badSignature);
+}
+
+test("ECDSA · client", () => {
+  judgesEcdsa(CLIENT_JUDGE);
+  // A key of another format than was agreed is not even looked at.
+  const target = new ClientTarget({ peer: { hostKey: ecdsa } });
+  const p384 = keyNamed("ecdsa-384");
+  target.peer.identify().init();
+  target.peer.reply({
+    hostKey: p384.publicKey.blob,
+    sign: (data) => p384.sign(p384.publicKey.format, data, random),
+  });
+  expect(target.expectClosed("kex-failed").message).toContain(`where ${ecdsaNistp256.name} was agreed`);
 });
+
+test("ECDSA · server", () => judgesEcdsa(SERVER_JUDGE));
 
 const rsaBlob = (exponent: bigint, modulus: bigint): Uint8Array =>
   new Writer().string("ssh-rsa").mpint(exponent).mpint(modulus).finish();
 const oddNumber = (count: number): bigint => (1n << BigInt(count - 1)) | 1n;
 
-test("RSA · client", () => {
+function judgesRsa({ judge, badKey, badSignature }: Judge): void {
   const { n, d } = rsaFields("rsa-2048");
   const blobs = [
     new Writer().string("ssh-rsa").mpint(65537n).string(new Uint8Array(125_001).fill(0x7f)).finish(),
@@ -146,12 +139,10 @@ test("RSA · client", () => {
     rsaBlob(65537n, -n),
     concatBytes(rsaBlob(65537n, n), Uint8Array.of(0)),
   ];
-  for (const hostKey of blobs) {
-    const target = facing(rsa, "rsa-sha2-512");
-    // With an exponent of 1 a signature is the padded message itself: anybody can write it.
-    target.peer.reply({ hostKey, sign: (hash) => signature("rsa-sha2-512", padded(hash, 205)) });
-    expectRefused(target, "kex-failed");
-  }
+  const algorithm = "rsa-sha2-512";
+  // With an exponent of 1 a signature is the padded message itself: anybody can write it.
+  for (const blob of blobs)
+    expect(judge({ key: rsa, algorithm, blob, sign: (data) => signature(algorithm, padded(data, 205)) })).toBe(badKey);
 
   // A padding that is too short, with anything behind the hash, as a verifier that parses would take; other forms; too long.
   const raise = (message: Uint8Array): Uint8Array => bigIntToBytes(power(bytesToBigInt(message), d, n), 256);
@@ -164,22 +155,18 @@ test("RSA · client", () => {
     (hash) => concatBytes(raise(padded(hash, 170)), Uint8Array.of(0)),
     (hash) => bigIntToBytes(bytesToBigInt(raise(padded(hash, 170))) + n, 257),
   ];
-  for (const forge of forgeries) {
-    const target = facing(rsa, "rsa-sha2-512");
-    target.peer.reply({ sign: (hash) => signature("rsa-sha2-512", forge(hash)) });
-    expectRefused(target, "bad-signature");
-  }
-  const honest = facing(rsa, "rsa-sha2-512");
-  honest.peer.reply({ sign: (hash) => signature("rsa-sha2-512", raise(padded(hash, 170))) });
-  expect(honest.eventsOf("verify-host-key")).toHaveLength(1);
+  const forged = (make: (data: Uint8Array) => Uint8Array): string =>
+    judge({ key: rsa, algorithm, sign: (data) => signature(algorithm, make(data)) });
+  for (const forge of forgeries) expect(forged(forge)).toBe(badSignature);
+  expect(forged((data) => raise(padded(data, 170)))).toBe("accepted");
+}
+
+test("RSA · client", () => {
+  judgesRsa(CLIENT_JUDGE);
   // RSA with SHA-1 is not even offered.
-  const offered = new Set(
-    honest.peer
-      .last(20)
-      .join()
-      .match(new RegExp(bytesOf("ssh-rsa"), "g")),
-  );
-  expect(offered.size).toBe(0);
+  const { serverHostKeyAlgorithms } = SSH_MSG_KEXINIT.decode(new ClientTarget().peer.identify().last(20));
+  expect(serverHostKeyAlgorithms).toContain("rsa-sha2-512");
+  expect(serverHostKeyAlgorithms).not.toContain("ssh-rsa");
 
   // What the client's own key works on is blinded: random bytes are taken, and the signature is the same all the same.
   const signatures = [1, 2].map((seed) => {
@@ -195,31 +182,43 @@ test("RSA · client", () => {
   expect(signatures[0]).toEqual(signatures[1]);
 });
 
-test("signature algorithm · client", () => {
-  // Host key: what was agreed and nothing else, in name and in fact.
-  for (const agreed of ["rsa-sha2-256", "rsa-sha2-512"]) {
-    const other = agreed === "rsa-sha2-256" ? "rsa-sha2-512" : "rsa-sha2-256";
-    const forgeries: readonly ((hash: Uint8Array) => Uint8Array)[] = [
-      (hash) => rsa.sign(other, hash, random),
-      (hash) => signature(agreed, signatureBlob(rsa.sign(other, hash, random))),
-      ...[other, "ssh-rsa", "", `${agreed}@openssh.com`].map(
-        (name) => (hash: Uint8Array) => signature(name, signatureBlob(rsa.sign(agreed, hash, random))),
+test("RSA · server", () => {
+  judgesRsa(SERVER_JUDGE);
+  // RSA with SHA-1 is neither offered nor taken.
+  const target = new ServerTarget().service();
+  expect(SSH_MSG_KEXINIT.decode(target.peer.last(20)).serverHostKeyAlgorithms).not.toContain("ssh-rsa");
+  const told = SSH_MSG_EXT_INFO.decode(target.peer.last(7)).extensions.map(({ value }) => utf8DecodeLossy(value));
+  expect(told[0]).toContain("rsa-sha2-512");
+  expect(told.join()).not.toContain("ssh-rsa");
+  target.peer.send(keyQuery(rsa.publicKey, { algorithm: "ssh-rsa" }));
+  expect(target.sent.at(-1)).toBe(SSH_MSG_USERAUTH_FAILURE.number);
+  expect(target.eventsOf("query")).toEqual([]);
+});
+
+function judgesNames({ judge, badKey, badSignature }: Judge): void {
+  // What was agreed or named and nothing else, in name and in fact.
+  for (const algorithm of ["rsa-sha2-256", "rsa-sha2-512"]) {
+    const other = algorithm === "rsa-sha2-256" ? "rsa-sha2-512" : "rsa-sha2-256";
+    const forgeries: readonly ((data: Uint8Array) => Uint8Array)[] = [
+      (data) => rsa.sign(other, data, random),
+      (data) => signature(algorithm, signatureBlob(rsa.sign(other, data, random))),
+      ...[other, "ssh-rsa", "", `${algorithm}@openssh.com`].map(
+        (name) => (data: Uint8Array) => signature(name, signatureBlob(rsa.sign(algorithm, data, random))),
       ),
     ];
-    for (const sign of forgeries) {
-      const target = facing(rsa, agreed);
-      target.peer.reply({ sign });
-      expectRefused(target, "bad-signature");
-    }
-    const honest = facing(rsa, agreed);
-    honest.peer.reply();
-    expect(honest.eventsOf("verify-host-key")[0]?.algorithm).toBe(agreed);
+    for (const sign of forgeries) expect(judge({ key: rsa, algorithm, sign })).toBe(badSignature);
+    expect(judge({ key: rsa, algorithm })).toBe("accepted");
   }
   // A key of another kind than was agreed, well signed.
-  const kind = facing(rsa, "rsa-sha2-512");
-  kind.peer.reply({ hostKey: ecdsa.publicKey.blob, sign: (hash) => ecdsa.sign(ecdsaNistp256.name, hash, random) });
-  expectRefused(kind, "kex-failed");
+  const { blob } = ecdsa.publicKey;
+  const sign = (data: Uint8Array): Uint8Array => ecdsa.sign(ecdsaNistp256.name, data, random);
+  expect(judge({ key: rsa, algorithm: "rsa-sha2-512", blob, sign })).toBe(badKey);
+}
 
+test("signature algorithm · server", () => judgesNames(SERVER_JUDGE));
+
+test("signature algorithm · client", () => {
+  judgesNames(CLIENT_JUDGE);
   // Login: the server answers for the key and algorithm that it was asked about …
   const identities = [{ publicKey: rsa.publicKey }];
   const asking = (): ClientTarget => new ClientTarget({ client: { identities } }).service();
@@ -281,6 +280,20 @@ test("nonce bias (CVE-2024-31497) · client", () => {
     const data = userauthSignedData(target.peer.sessionId, request, { algorithm, publicKey });
     expect(signature).toEqual(key.sign(algorithm, data, seededRandom(1000 + seed)));
     seen.add(ecdsaScalars(signature!).r);
+  }
+  expect(seen.size).toBe(3);
+});
+
+test("nonce bias (CVE-2024-31497) · server", () => {
+  const seen = new Set<bigint>();
+  for (const seed of [1, 2, 3]) {
+    const target = new ServerTarget({
+      session: { random: seededRandom(seed) },
+      peer: { hostKey: ecdsaHostKey },
+    }).handshake();
+    const made = SSH_MSG_KEX_ECDH_REPLY.decode(target.peer.last(31)).signature;
+    expect(made).toEqual(ecdsaHostKey.sign("ecdsa-sha2-nistp521", target.peer.sessionId, seededRandom(1000 + seed)));
+    seen.add(ecdsaScalars(made).r);
   }
   expect(seen.size).toBe(3);
 });
@@ -358,8 +371,4 @@ function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
   for (let bit = exponent, square = base % modulus; bit > 0n; bit >>= 1n, square = (square * square) % modulus)
     if (bit & 1n) result = (result * square) % modulus;
   return result;
-}
-
-function bytesOf(text: string): string {
-  return new TextEncoder().encode(text).join();
 }

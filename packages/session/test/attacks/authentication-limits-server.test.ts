@@ -1,0 +1,251 @@
+import { defaultSignatureAlgorithms, generateEd25519, type PrivateKey } from "@nacre/keys";
+import {
+  equalBytes,
+  SSH_MSG_USERAUTH_FAILURE,
+  SSH_MSG_USERAUTH_INFO_REQUEST,
+  SSH_MSG_USERAUTH_INFO_RESPONSE,
+  SSH_MSG_USERAUTH_PK_OK,
+  SSH_MSG_USERAUTH_REQUEST,
+  toHex,
+  userauthPassword,
+  utf8Encode,
+  Writer,
+} from "@nacre/wire";
+import { expect, test } from "vitest";
+import { seededRandom } from "../../../transport/test/support/random.ts";
+import { keyboardInteractiveLogin, keyQuery, noneLogin, passwordLogin, signedLogin } from "./support/logins.ts";
+import * as message from "./support/messages.ts";
+import { ServerTarget } from "./support/server-target.ts";
+import { otherHostKey as otherKey, userKey } from "./support/session-target.ts";
+
+const FAILURE = SSH_MSG_USERAUTH_FAILURE.number;
+const SUCCESS = 52;
+const SECRET = "correct horse battery staple";
+
+const signed = (target: ServerTarget, key: PrivateKey, change: Parameters<typeof signedLogin>[2] = {}): Uint8Array =>
+  signedLogin(target.peer.sessionId, key, change);
+const tampered = (key: PrivateKey) => (data: Uint8Array) => key.sign("ssh-ed25519", data.toReversed(), seededRandom(1));
+
+/** Nobody is in, and nothing of the connection has happened. */
+function expectOutside(target: ServerTarget): void {
+  expect(target.authenticated).toBe(false);
+  expect(target.sent).not.toContain(SUCCESS);
+  const types = target.events.map(({ type }) => type);
+  expect(types.filter((type) => /^(open-request|exec|shell|subsystem|global-request|data)$/.test(type))).toEqual([]);
+}
+
+test("limits · server", () => {
+  // Failed attempts, of which an answered query is none: a client with six keys gets in.
+  const keys = [1, 2, 3, 4, 5].map((i) => generateEd25519(seededRandom(400 + i)));
+  const six = new ServerTarget().service();
+  for (const key of [...keys, userKey]) six.peer.send(keyQuery(key.publicKey));
+  expect(six.sent.slice(-6)).toEqual([FAILURE, FAILURE, FAILURE, FAILURE, FAILURE, SSH_MSG_USERAUTH_PK_OK.number]);
+  six.peer.send(signed(six, userKey));
+  expect(six.authenticated).toBe(true);
+
+  const attempts: Readonly<Record<string, (target: ServerTarget) => readonly Uint8Array[]>> = {
+    password: () => [passwordLogin("wrong")],
+    "a signature that is wrong": (target) => [signed(target, userKey, { sign: tampered(userKey) })],
+    "a key that is unknown": (target) => [signed(target, otherKey)],
+    "an unknown method": () => [
+      SSH_MSG_USERAUTH_REQUEST.encode({
+        userName: "alice",
+        serviceName: "ssh-connection",
+        methodName: "hostbased",
+        methodData: new Uint8Array(0),
+      }),
+    ],
+    "conversations broken off": () => [keyboardInteractiveLogin()],
+  };
+  for (const [name, attempt] of Object.entries(attempts)) {
+    const target = new ServerTarget().service();
+    let count = 0;
+    for (; target.error === undefined && count < 100; count++) target.peer.send(...attempt(target));
+    expect([name, count]).toEqual([name, 6]);
+    target.expectClosed("auth-limit");
+    expectOutside(target);
+  }
+  // Queries have a bound of their own, and so has asking for nothing.
+  const queries = new ServerTarget().service();
+  let count = 0;
+  for (; queries.error === undefined && count < 1000; count++) queries.peer.send(keyQuery(userKey.publicKey));
+  expect(count).toBe(65);
+  queries.expectClosed("auth-limit");
+  const nones = new ServerTarget().service();
+  for (count = 0; nones.error === undefined && count < 1000; count++) nones.peer.send(noneLogin());
+  expect(count).toBe(7);
+  nones.expectClosed("auth-limit");
+
+  // Time, which a drip of bytes does not renew, and of which the application's is not the client's.
+  const mute = new ServerTarget();
+  mute.advance(59_999);
+  expect(mute.error).toBeUndefined();
+  mute.advance(1).expectClosed("kex-timeout");
+  const idle = new ServerTarget().handshake();
+  idle.advance(119_999);
+  expect(idle.error).toBeUndefined();
+  idle.advance(1).expectClosed("auth-timeout");
+  const drip = new ServerTarget().service();
+  for (let seconds = 0; seconds < 119; seconds++) drip.advance(1000).peer.send(message.ignore());
+  expect(drip.error).toBeUndefined();
+  drip.advance(1000).expectClosed("auth-timeout");
+  const thinking = new ServerTarget({ hold: ["publickey"] }).service();
+  thinking.peer.send(signed(thinking, userKey));
+  thinking.advance(3_600_000);
+  expect(thinking.error).toBeUndefined();
+  thinking.session.auth.answerPublickey(thinking.eventsOf("publickey")[0]!.token, "failure");
+  thinking.turn().advance(120_000).expectClosed("auth-timeout");
+
+  // What is sent ahead while the application thinks is not taken in without end.
+  const ahead = new ServerTarget({ hold: ["publickey"] }).service();
+  ahead.peer.send(signed(ahead, userKey));
+  for (let i = 0; i < 100; i++) ahead.peer.send(passwordLogin("x".repeat(30_000)));
+  expect(ahead.session.wantsInput).toBe(false);
+  expect(ahead.eventsOf("password")).toEqual([]);
+});
+
+const questioned = (): ServerTarget => {
+  const target = new ServerTarget({
+    hold: ["responses"],
+    onEvent: (event, session) => {
+      if (event.type !== "keyboard-interactive") return false;
+      session.auth.answerKeyboardInteractive(event.token, {
+        prompts: [
+          { prompt: "one", echo: false },
+          { prompt: "two", echo: false },
+        ],
+      });
+      return true;
+    },
+  }).service();
+  target.peer.send(keyboardInteractiveLogin());
+  expect(target.sent.at(-1)).toBe(SSH_MSG_USERAUTH_INFO_REQUEST.number);
+  return target;
+};
+const response = (count: number, ...responses: readonly string[]): Uint8Array => {
+  const payload = SSH_MSG_USERAUTH_INFO_RESPONSE.encode({ responses });
+  payload.set(new Writer().uint32(count).finish(), 1);
+  return payload;
+};
+
+test("kbd-int · server", () => {
+  // The number of responses is held against the bytes that are there before anything is made of it.
+  for (const count of [2 ** 32 - 1, 2 ** 31, 3]) {
+    const target = questioned();
+    target.peer.send(response(count, "1", "2"));
+    expect(target.expectClosed("malformed-message").message).toContain(`${count} items`);
+    expect(target.eventsOf("responses")).toEqual([]);
+  }
+  // Another number than was asked for is a failed attempt, and nobody is told of it.
+  for (const responses of [[], ["1"], ["1", "2", "3"]]) {
+    const target = questioned();
+    target.peer.send(response(responses.length, ...responses));
+    expect(target.sent.at(-1)).toBe(FAILURE);
+    expect(target.eventsOf("responses")).toEqual([]);
+    target.expectAlive();
+  }
+  const right = questioned();
+  right.peer.send(response(2, "1", "2"));
+  expect(right.eventsOf("responses")[0]?.responses).toEqual(["1", "2"]);
+  // Not asked, or not any more.
+  for (const target of [new ServerTarget().service(), right]) {
+    if (target === right)
+      right.session.auth.answerKeyboardInteractive(right.eventsOf("responses")[0]!.token, "failure");
+    target.turn().peer.send(response(2, "1", "2"));
+    target.expectClosed("unexpected-message");
+  }
+});
+
+test("enumeration · server", () => {
+  let verified = 0;
+  const userKeys = defaultSignatureAlgorithms.map((algorithm) => ({
+    ...algorithm,
+    verify: (...args: Parameters<typeof algorithm.verify>): boolean => {
+      verified++;
+      return algorithm.verify(...args);
+    },
+  }));
+  /** What a client hears that tries everything there is, as that user, of whom the application knows or not. */
+  const transcript = (userName: string): { readonly heard: string[]; readonly work: number } => {
+    verified = 0;
+    const target = new ServerTarget({
+      server: { userKeys },
+      onEvent: (event, session) => {
+        if (event.type === "query") {
+          const { token, publicKey } = event;
+          session.auth.answerQuery(token, event.userName === "alice" && equalBytes(publicKey, userKey.publicKey.blob));
+          return true;
+        }
+        if (event.type !== "keyboard-interactive") return false;
+        session.auth.answerKeyboardInteractive(event.token, { prompts: [{ prompt: "?", echo: false }] });
+        return true;
+      },
+    }).service();
+    const { length } = target.sent;
+    target.peer.send(
+      noneLogin({ userName }),
+      keyQuery(otherKey.publicKey, { userName }),
+      signed(target, otherKey, { userName }),
+      signed(target, userKey, { userName, sign: tampered(userKey) }),
+      passwordLogin("wrong", { userName }),
+      keyboardInteractiveLogin({ userName }),
+      SSH_MSG_USERAUTH_INFO_RESPONSE.encode({ responses: ["wrong"] }),
+      passwordLogin("x".repeat(2000), { userName }),
+      passwordLogin("wrong", { userName }),
+    );
+    target.expectClosed("auth-limit");
+    return { heard: target.peer.received.slice(length).map(toHex), work: verified };
+  };
+  const alice = transcript("alice");
+  expect(alice.heard).toHaveLength(9);
+  expect(alice.work).toBe(2);
+  for (const userName of ["nobody", "", "root", "alice\0", "\u202ealice"]) expect(transcript(userName)).toEqual(alice);
+});
+
+test("passwords · server", () => {
+  // Of bounded length: up to the limit the application sees it, above it nobody; far above it is not even taken in.
+  const lengths = [
+    [1024, "asked"],
+    [1025, "refused"],
+    [30_000, "refused"],
+    [40_000, "auth-limit"],
+    [250_000, "auth-limit"],
+  ] as const;
+  for (const [length, outcome] of lengths) {
+    for (const newPassword of [undefined, "x".repeat(length)]) {
+      const target = new ServerTarget().service();
+      const password = "x".repeat(newPassword === undefined ? length : 10);
+      target.peer.send(passwordLogin(password, { ...(newPassword !== undefined && { newPassword }) }));
+      const asked = target.eventsOf("password").length + target.eventsOf("change-password").length;
+      expect([length, asked]).toEqual([length, outcome === "asked" ? 1 : 0]);
+      if (outcome === "auth-limit") target.expectClosed("auth-limit");
+      else expect(target.sent.at(-1)).toBe(FAILURE);
+      expectOutside(target);
+    }
+  }
+  // Counted in bytes, not in letters.
+  const letters = new ServerTarget().service();
+  letters.peer.send(passwordLogin("é".repeat(513)));
+  expect(letters.eventsOf("password")).toEqual([]);
+  const mebibyte = new ServerTarget().service();
+  mebibyte.peer.raw(mebibyte.peer.seal(passwordLogin("x".repeat(2 ** 20))));
+  mebibyte.expectClosed("packet-length");
+
+  // The application gets it, and it is nowhere else.
+  const target = new ServerTarget().service();
+  target.peer.send(passwordLogin(SECRET), passwordLogin("old", { newPassword: SECRET }));
+  expect(target.eventsOf("password")[0]?.password).toBe(SECRET);
+  target.peer.send(
+    SSH_MSG_USERAUTH_REQUEST.encode({
+      userName: "alice",
+      serviceName: "ssh-connection",
+      methodName: "password",
+      methodData: userauthPassword.encode({ password: SECRET, newPassword: undefined }).subarray(0, -1),
+    }),
+  );
+  const error = target.expectClosed("malformed-message");
+  const told = JSON.stringify([target.trace, error.message, error.stack, target.peer.received.map(toHex)]);
+  expect(told).toContain("SSH_MSG_USERAUTH_REQUEST");
+  expect(told).not.toContain(SECRET);
+  expect(told).not.toContain(toHex(utf8Encode(SECRET)));
+});

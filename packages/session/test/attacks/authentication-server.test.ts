@@ -1,0 +1,254 @@
+import { type PrivateKey } from "@nacre/keys";
+import {
+  SSH_MSG_SERVICE_REQUEST,
+  SSH_MSG_USERAUTH_FAILURE,
+  SSH_MSG_USERAUTH_PK_OK,
+  SSH_MSG_USERAUTH_REQUEST,
+} from "@nacre/wire";
+import { expect, test } from "vitest";
+import { seededRandom } from "../../../transport/test/support/random.ts";
+import { keyQuery, noneLogin, passwordLogin, signedLogin } from "./support/logins.ts";
+import * as message from "./support/messages.ts";
+import { ServerTarget } from "./support/server-target.ts";
+import { otherHostKey as otherKey, userKey } from "./support/session-target.ts";
+
+const usage = expect.objectContaining({ code: "usage" });
+const FAILURE = SSH_MSG_USERAUTH_FAILURE.number;
+const SUCCESS = 52;
+
+const signed = (target: ServerTarget, key: PrivateKey, change: Parameters<typeof signedLogin>[2] = {}): Uint8Array =>
+  signedLogin(target.peer.sessionId, key, change);
+const tampered = (key: PrivateKey) => (data: Uint8Array) => key.sign("ssh-ed25519", data.toReversed(), seededRandom(1));
+
+/** Nobody is in, and nothing of the connection has happened. */
+function expectOutside(target: ServerTarget): void {
+  expect(target.authenticated).toBe(false);
+  expect(target.sent).not.toContain(SUCCESS);
+  const types = target.events.map(({ type }) => type);
+  expect(types.filter((type) => /^(open-request|exec|shell|subsystem|global-request|data)$/.test(type))).toEqual([]);
+}
+
+test("CVE-2018-10933 · server", () => {
+  // In every phase, and with the connection's messages right behind it.
+  const starts: readonly ((target: ServerTarget) => unknown)[] = [
+    (target) => target.peer.identify(),
+    (target) => target.peer.identify().init(),
+    (target) => target.handshake(),
+    (target) => target.service(),
+    (target) => target.service().peer.send(noneLogin()),
+    (target) => target.service().peer.send(keyQuery(userKey.publicKey)),
+    (target) => target.service().peer.send(signed(target, otherKey)),
+  ];
+  for (const start of starts)
+    for (const behind of [message.channelOpen("session", 0), message.globalRequest("x", true), message.ping()]) {
+      const target = new ServerTarget();
+      start(target);
+      const bytes = [message.authSuccess, behind].map((payload) => target.peer.seal(payload));
+      for (const packet of bytes) target.peer.raw(packet);
+      target.expectClosed("unexpected-message");
+      expectOutside(target);
+    }
+  const asked = new ServerTarget({ hold: ["publickey"] }).service();
+  asked.peer.send(signed(asked, userKey), message.authSuccess, message.channelOpen("session", 0));
+  expectOutside(asked);
+  asked.session.auth.answerPublickey(asked.eventsOf("publickey")[0]!.token, "failure");
+  asked.turn().expectClosed("unexpected-message");
+  expectOutside(asked);
+});
+
+test("CVE-2025-32433 · server", () => {
+  const exec = message.channelRequest(0, "exec", true);
+  // All of the connection protocol but CHANNEL_OPEN.
+  const numbers = [80, 81, 82, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100];
+  for (const start of [
+    (): ServerTarget => new ServerTarget().handshake(),
+    (): ServerTarget => new ServerTarget().service(),
+  ])
+    for (const number of numbers) {
+      const target = start();
+      target.peer.send(Uint8Array.of(number));
+      target.expectClosed("unexpected-message");
+      expectOutside(target);
+    }
+  // The open that may come ahead of a login is answered as not understood, and forgotten: nothing can be run on it.
+  for (const later of [false, true]) {
+    const target = new ServerTarget().service();
+    target.peer.send(message.channelOpen("session", 0));
+    expect(target.sent.at(-1)).toBe(3);
+    expectOutside(target);
+    if (later) {
+      target.peer.send(signed(target, userKey));
+      expect(target.authenticated).toBe(true);
+      expect(target.session.connection.channelCount).toBe(0);
+    }
+    target.peer.send(exec);
+    target.expectClosed(later ? "channel-unknown" : "unexpected-message");
+    expect(target.eventsOf("exec")).toEqual([]);
+  }
+  // What comes behind a login waits for its answer, and is not looked at when that is no.
+  for (const verdict of ["failure", "success"] as const) {
+    const target = new ServerTarget({ hold: ["publickey"] }).service();
+    target.peer.send(signed(target, userKey), message.channelOpen("session", 7));
+    expectOutside(target);
+    target.session.auth.answerPublickey(target.eventsOf("publickey")[0]!.token, verdict);
+    target.turn();
+    expect(target.eventsOf("open-request")).toHaveLength(verdict === "success" ? 1 : 0);
+    expect(target.session.connection.channelCount).toBe(verdict === "success" ? 1 : 0);
+  }
+});
+
+const signature = (key: PrivateKey) => (data: Uint8Array) => key.sign("ssh-ed25519", data, seededRandom(1));
+
+test("CVE-2024-45337 · server", () => {
+  // Offered are a key that would do and one that would not; signed with is the latter.
+  const target = new ServerTarget({ hold: ["publickey"] }).service();
+  target.peer.send(keyQuery(userKey.publicKey), keyQuery(otherKey.publicKey), signed(target, otherKey));
+  const [ask] = target.eventsOf("publickey");
+  expect(ask?.publicKey).toEqual(otherKey.publicKey.blob);
+  target.session.auth.answerPublickey(ask!.token, "success");
+  target.turn();
+  const [authenticated] = target.eventsOf("authenticated");
+  expect(authenticated?.factors).toEqual([
+    { method: "publickey", algorithm: "ssh-ed25519", publicKey: otherKey.publicKey.blob },
+  ]);
+
+  // What is shown and what has signed are not the same: the application does not hear of it.
+  const forged: readonly ((session: ServerTarget) => Uint8Array)[] = [
+    (session) => signed(session, userKey, { sign: signature(otherKey) }),
+    (session) => signed(session, otherKey, { sign: signature(userKey) }),
+    (session) => signed(session, userKey, { sign: tampered(userKey) }),
+    // A signature for another session, another user, another service.
+    () => signedLogin(new Uint8Array(32), userKey),
+    (session) => retold(signed(session, userKey, { userName: "bob" }), { userName: "alice" }),
+    (session) => retold(signed(session, userKey, { serviceName: "ssh-other" }), { serviceName: "ssh-connection" }),
+  ];
+  for (const forge of forged) {
+    const session = new ServerTarget({ hold: ["publickey"] }).service();
+    session.peer.send(forge(session));
+    expect(session.sent.at(-1)).toBe(FAILURE);
+    expect(session.eventsOf("publickey")).toEqual([]);
+    expectOutside(session);
+    session.expectAlive();
+  }
+  // Bytes that a driver reuses change nothing of what was told.
+  const reused = new ServerTarget({ hold: ["publickey"] }).service();
+  const packet = reused.peer.seal(signed(reused, userKey));
+  reused.peer.raw(packet);
+  packet.fill(0);
+  expect(reused.eventsOf("publickey")[0]?.publicKey).toEqual(userKey.publicKey.blob);
+});
+
+test("asynchronous answers · server", () => {
+  // A query's yes is no login, and a bad signature behind it is not let in by it.
+  const late = new ServerTarget({ hold: ["query"] }).service();
+  late.peer.send(keyQuery(userKey.publicKey), signed(late, userKey, { sign: tampered(userKey) }));
+  const [query] = late.eventsOf("query");
+  late.session.auth.answerQuery(query!.token, true);
+  late.turn();
+  expect(late.sent.slice(-2)).toEqual([SSH_MSG_USERAUTH_PK_OK.number, FAILURE]);
+  expectOutside(late);
+  expect(() => late.session.auth.answerQuery(query!.token, true)).toThrow(usage);
+
+  // One answer for one ask: not twice, not another's, not another kind's.
+  const twice = new ServerTarget({ hold: ["publickey", "password"] }).service();
+  twice.peer.send(signed(twice, otherKey));
+  const [first] = twice.eventsOf("publickey");
+  twice.session.auth.answerPublickey(first!.token, "failure");
+  twice.turn().peer.send(signed(twice, otherKey));
+  const second = twice.eventsOf("publickey")[1];
+  expect(() => twice.session.auth.answerPublickey(first!.token, "success")).toThrow(usage);
+  expect(() => twice.session.auth.answerPassword(second!.token, "success")).toThrow(usage);
+  expect(() => twice.session.auth.answerQuery(second!.token, true)).toThrow(usage);
+  expect(() => twice.session.auth.answerPublickey(Symbol("forged"), "success")).toThrow(usage);
+  expectOutside(twice.turn());
+
+  // The user changes while the application thinks: the answer is about whom it was asked.
+  const changing = new ServerTarget({ hold: ["publickey", "password"] }).service();
+  changing.peer.send(signed(changing, userKey), passwordLogin("root's", { userName: "root" }));
+  const [ask] = changing.eventsOf("publickey");
+  expect(ask?.userName).toBe("alice");
+  expect(changing.eventsOf("password")).toEqual([]);
+  changing.session.auth.answerPublickey(ask!.token, "success");
+  changing.turn();
+  expect(changing.eventsOf("authenticated")[0]?.userName).toBe("alice");
+  expect(changing.eventsOf("password")).toEqual([]);
+  const refused = new ServerTarget({ hold: ["publickey", "password"] }).service();
+  refused.peer.send(signed(refused, userKey), passwordLogin("root's", { userName: "root" }));
+  const [old] = refused.eventsOf("publickey");
+  refused.session.auth.answerPublickey(old!.token, "failure");
+  refused.turn();
+  const [root] = refused.eventsOf("password");
+  expect(root?.userName).toBe("root");
+  expect(() => refused.session.auth.answerPublickey(old!.token, "success")).toThrow(usage);
+  expectOutside(refused);
+
+  // After the end nobody gets in any more: the client has gone, or was sent away.
+  for (const end of [
+    (target: ServerTarget) => target.session.end(),
+    (target: ServerTarget) => target.peer.send(message.authSuccess, message.unknown(50)),
+    (target: ServerTarget) => target.peer.raw(new Uint8Array(1000)),
+  ]) {
+    const gone = new ServerTarget({ hold: ["publickey"] }).service();
+    gone.peer.send(signed(gone, userKey));
+    const { token } = gone.eventsOf("publickey")[0]!;
+    end(gone);
+    gone.turn();
+    if (gone.error === undefined) gone.session.auth.answerPublickey(token, "failure");
+    expect(gone.turn().error).toBeDefined();
+    expect(() => gone.session.auth.answerPublickey(token, "success")).toThrow(usage);
+    expectOutside(gone);
+  }
+});
+
+const twoFactor = (): ServerTarget =>
+  new ServerTarget({
+    hold: ["password"],
+    onEvent: (event, session) => {
+      if (event.type !== "publickey") return false;
+      session.auth.answerPublickey(event.token, { partial: ["password"] });
+      return true;
+    },
+  }).service();
+
+test("user or service change · server", () => {
+  const honest = twoFactor();
+  honest.peer.send(signed(honest, userKey), passwordLogin("right"));
+  const [ask] = honest.eventsOf("password");
+  expect(ask?.factors.map(({ method }) => method)).toEqual(["publickey"]);
+  honest.session.auth.answerPassword(ask!.token, "success");
+  honest.turn().expectAlive();
+
+  // Half of alice's login is none of bob's, and none of alice's when she comes back.
+  const changed = twoFactor();
+  changed.peer.send(signed(changed, userKey));
+  expect(SSH_MSG_USERAUTH_FAILURE.decode(changed.peer.received.at(-1)!)).toMatchObject({ partialSuccess: true });
+  changed.peer.send(passwordLogin("right", { userName: "bob" }));
+  const bob = changed.eventsOf("password")[0]!;
+  expect([bob.userName, bob.factors]).toEqual(["bob", []]);
+  changed.session.auth.answerPassword(bob.token, "failure");
+  changed.turn().peer.send(passwordLogin("right"));
+  expect(changed.eventsOf("password")[1]?.factors).toEqual([]);
+
+  // Another service is not to be had, halfway or not; and changing to and fro comes to an end.
+  const service = twoFactor();
+  service.peer.send(signed(service, userKey), passwordLogin("right", { serviceName: "ssh-other" }));
+  service.expectClosed("service-unavailable");
+  const first = new ServerTarget().handshake();
+  first.peer.send(SSH_MSG_SERVICE_REQUEST.encode({ serviceName: "ssh-connection" }));
+  first.expectClosed("service-unavailable");
+  expectOutside(first);
+  const restless = new ServerTarget().service();
+  let count = 0;
+  for (; restless.error === undefined && count < 100; count++)
+    restless.peer.send(keyQuery(userKey.publicKey, { userName: `user${count}` }));
+  restless.expectClosed("auth-limit");
+  expect(count).toBe(7);
+});
+
+/** A login that names another user or service than the one it was signed for. */
+function retold(
+  payload: Uint8Array,
+  change: { readonly userName?: string; readonly serviceName?: string },
+): Uint8Array {
+  return SSH_MSG_USERAUTH_REQUEST.encode({ ...SSH_MSG_USERAUTH_REQUEST.decode(payload), ...change });
+}

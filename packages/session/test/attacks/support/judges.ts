@@ -1,0 +1,74 @@
+import type { PrivateKey } from "@nacre/keys";
+import { SSH_MSG_DISCONNECT, SSH_MSG_USERAUTH_FAILURE } from "@nacre/wire";
+import { expect } from "vitest";
+import { ClientTarget } from "./client-target.ts";
+import { signedLogin } from "./logins.ts";
+import { ServerTarget } from "./server-target.ts";
+
+/** A key and a signature that are shown to a session. */
+export interface Claim {
+  readonly key: PrivateKey;
+  /** The signature algorithm that is agreed on or named; the key's first by default. */
+  readonly algorithm?: string;
+  /** What is shown as the public key. */
+  readonly blob?: Uint8Array;
+  readonly sign?: (data: Uint8Array) => Uint8Array;
+}
+
+/** How a session takes a claim: `accepted` where its application is asked about the key, which is proved then. */
+export type Judgement = "accepted" | "bad key" | "bad signature" | "refused";
+
+/** How one side verifies keys and signatures of its peer. */
+export interface Judge {
+  readonly judge: (claim: Claim) => Judgement;
+  /** What it says of a key that is none, or not of that algorithm. */
+  readonly badKey: Judgement;
+  readonly badSignature: Judgement;
+}
+
+/** A client looks at the host key, and at the signature over the exchange. */
+export const CLIENT_JUDGE: Judge = {
+  badKey: "bad key",
+  badSignature: "bad signature",
+  judge: ({ key, algorithm, blob, sign }) => {
+    const target = new ClientTarget({
+      peer: { hostKey: key, ...(algorithm !== undefined && { hostKeyAlgorithm: algorithm }) },
+    });
+    target.peer.identify().init();
+    target.peer.reply({ ...(blob && { hostKey: blob }), ...(sign && { sign }) });
+    if (target.error === undefined) {
+      expect(target.eventsOf("verify-host-key")).toHaveLength(1);
+      return "accepted";
+    }
+    const { code } = target.error;
+    expect(["kex-failed", "bad-signature"]).toContain(code);
+    target.expectClosed(code);
+    // It came to nothing before anybody was asked about the key, and nothing but the goodbye left.
+    expect(target.eventsOf("verify-host-key")).toEqual([]);
+    expect(target.sent).toEqual([20, 30, SSH_MSG_DISCONNECT.number]);
+    return code === "kex-failed" ? "bad key" : "bad signature";
+  },
+};
+
+/** A server looks at the key of a login, and says no more than that it was not good enough. */
+export const SERVER_JUDGE: Judge = {
+  badKey: "refused",
+  badSignature: "refused",
+  judge: ({ key, algorithm, blob, sign }) => {
+    // Large enough a request that it is the key that is looked at.
+    const session = { limits: { authRequestBytes: 256 * 1024 } };
+    const target = new ServerTarget({ hold: ["publickey"], session }).service();
+    target.peer.send(
+      signedLogin(target.peer.sessionId, key, {
+        ...(algorithm !== undefined && { algorithm }),
+        ...(blob && { publicKey: blob }),
+        ...(sign && { sign }),
+      }),
+    );
+    if (target.eventsOf("publickey").length > 0) return "accepted";
+    expect(target.sent.at(-1)).toBe(SSH_MSG_USERAUTH_FAILURE.number);
+    expect(target.authenticated).toBe(false);
+    target.expectAlive();
+    return "refused";
+  },
+};
