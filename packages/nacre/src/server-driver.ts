@@ -19,6 +19,9 @@ import { SessionChannel, type SessionContext } from "./session-channel.ts";
 
 const LOGIN_GRACE_TIME = 120_000;
 
+/** Milliseconds, 24 days: a longer timer would go off at once. */
+const LONGEST_TIMER = 0x7fff_ffff;
+
 /** The default bounds of a server. */
 const defaultServerLimits: ServerLimits = { ...defaultLimits, maxSessions: 10, envVariables: 64, envLength: 32_768 };
 
@@ -81,7 +84,7 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
     if (loginGraceTime > 0) {
       this.#graceTimer = setTimeout(
         () => this.#engine.fail(new SshError("auth-timeout", `the client has not logged in in ${loginGraceTime} ms`)),
-        loginGraceTime,
+        Math.min(loginGraceTime, LONGEST_TIMER),
       );
     }
     signal?.addEventListener("abort", this.#onAbort);
@@ -98,7 +101,8 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
   async close({ grace = 0 }: { readonly grace?: number } = {}): Promise<void> {
     this.#closing = true;
     if (grace <= 0 || !this.#isBusy) this.#goodbye();
-    else if (this.#engine.over === undefined) this.#closeTimer ??= setTimeout(() => this.#goodbye(), grace);
+    else if (this.#engine.over === undefined)
+      this.#closeTimer ??= setTimeout(() => this.#goodbye(), Math.min(grace, LONGEST_TIMER));
     await this.ended;
   }
 

@@ -1,3 +1,4 @@
+import { ClientSession } from "@nacre/session";
 import {
   connect,
   type ServeOptions,
@@ -7,7 +8,12 @@ import {
   type SshError,
   serve,
 } from "nacre";
+import { defaultAlgorithms } from "nacre/defaults";
 import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../transport/test/support/random.ts";
+import { webDuplex } from "../src/duplex.ts";
+import { Engine } from "../src/engine.ts";
+import { userKey } from "./support/host.ts";
 import { open, served, visitor, wire } from "./support/wire.ts";
 
 const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
@@ -353,6 +359,51 @@ describe("what is not allowed is refused", () => {
   });
 });
 
+describe("a client that will open no more sessions", () => {
+  it("cannot, and what it has opened goes on", async () => {
+    const { near, far } = wire();
+    const connection = serve(far, { ...open, session: (session) => print(session.stdout, "still here") });
+    const outcomes: string[] = [];
+    const done = later<void>();
+    const session = new ClientSession({
+      algorithms: defaultAlgorithms,
+      random: seededRandom(5),
+      userName: "alice",
+      identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
+      password: false,
+      keyboardInteractive: false,
+    });
+    const engine = new Engine(webDuplex(near), session, {
+      event(event) {
+        if (event.type === "verify-host-key") session.answerHostKey(event.token, true);
+        if (event.type === "channel-opened") {
+          outcomes.push("opened");
+          const channel = engine.addChannel(event.channel);
+          channel.handler = {
+            ...channel.handler,
+            data: (_, bytes) => outcomes.push(new TextDecoder().decode(bytes)),
+            closed: () => done.resolve(),
+          };
+          session.connection.globalRequest("no-more-sessions@openssh.com", new Uint8Array(), { wantReply: false });
+          session.connection.openChannel("session");
+        }
+        if (event.type === "channel-open-failed") {
+          outcomes.push("refused");
+          session.connection.request(0, "shell", new Uint8Array(), { wantReply: false });
+        }
+      },
+      closed() {},
+    });
+    session.connection.openChannel("session");
+    engine.start();
+    engine.turn();
+    await done.promise;
+    expect(outcomes).toEqual(["opened", "refused", "still here"]);
+    await connection.close();
+    await engine.ended;
+  });
+});
+
 describe("when the client goes", () => {
   it("from a session, its handler hears of it, and the connection goes on", async () => {
     const reasons: unknown[] = [];
@@ -463,7 +514,7 @@ describe("closing", () => {
     });
     const work = client.exec("long");
     await new Promise((resolve) => setTimeout(resolve, 20));
-    const closing = connection.close({ grace: 60_000 });
+    const closing = connection.close({ grace: Infinity });
     await expect(client.exec("new")).rejects.toEqual(code("channel-open-failed"));
     go.resolve();
     const { stdout, status } = await work;
