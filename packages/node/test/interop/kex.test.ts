@@ -1,26 +1,56 @@
 import * as kex from "@nacre/kex";
-import { defaultAlgorithms } from "nacre/defaults";
-import { expect, test } from "vitest";
+import { defaultAlgorithms, defaultServerAlgorithms } from "nacre/defaults";
+import { beforeAll, describe, expect, test } from "vitest";
+import { keysOf, runPeer, ssh, useOurServer } from "./server/support.ts";
+import { type KeyFile, makeKey, useFolder } from "./support/keys.ts";
 import { useServer } from "./support/server.ts";
 
-// Each key exchange method on noble with an sshd that has them all: what was negotiated is read from the sshd's own log.
+// Each key exchange method on noble with an OpenSSH that has them all: what was negotiated is read from OpenSSH's own log.
 
 const methods = Object.values(kex);
-const server = useServer({
-  logLevel: "DEBUG1",
-  // OpenSSH has these three, but offers none of them by default.
-  config: ["KexAlgorithms +diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512"],
+
+describe("to sshd", () => {
+  const server = useServer({
+    logLevel: "DEBUG1",
+    // OpenSSH has these three, but offers none of them by default.
+    config: [
+      "KexAlgorithms +diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512",
+    ],
+  });
+
+  test.for(methods)("$name", async (method) => {
+    await using client = await server.connect({ algorithms: { ...defaultAlgorithms, kex: [method] } });
+    expect(client.info.negotiated.kex.name).toBe(method.name);
+    expect(await client.exec("echo $((6 * 7)); exit 3")).toMatchObject({ stdout: "42\n", status: 3 });
+  });
+
+  test("the server's log names each of them once", async () => {
+    const log = await server.sshd.log();
+    const named = [...log.matchAll(/kex: algorithm: (\S+)/g)].map(([, name]) => name);
+    expect(named).toHaveLength(methods.length);
+    expect(new Set(named)).toEqual(new Set(methods.map(({ name }) => name)));
+  });
 });
 
-test.for(methods)("$name", async (method) => {
-  await using client = await server.connect({ algorithms: { ...defaultAlgorithms, kex: [method] } });
-  expect(client.info.negotiated.kex.name).toBe(method.name);
-  expect(await client.exec("echo $((6 * 7)); exit 3")).toMatchObject({ stdout: "42\n", status: 3 });
-});
+describe("from ssh", () => {
+  const folder = useFolder();
+  let key: KeyFile;
+  beforeAll(async () => {
+    key = await makeKey(folder, "ed25519", "ed25519");
+  });
+  const server = useOurServer({
+    authenticate: keysOf(() => key),
+    algorithms: { ...defaultServerAlgorithms, kex: methods },
+  });
 
-test("the server's log names each of them once", async () => {
-  const log = await server.sshd.log();
-  const named = [...log.matchAll(/kex: algorithm: (\S+)/g)].map(([, name]) => name);
-  expect(new Set(named)).toEqual(new Set(methods.map(({ name }) => name)));
-  expect(named).toHaveLength(methods.length);
+  test.for(methods)("$name, twice", async ({ name }) => {
+    // Enough data for a second key exchange.
+    const words = ["-v", "-o", `KexAlgorithms=${name}`, "-o", "RekeyLimit=64K"];
+    const ran = await runPeer([...ssh(server, { key, words }), "cat; exit 3"], { input: "x".repeat(200_000) });
+    expect(ran.stdout.toString()).toBe("x".repeat(200_000));
+    expect(ran.status).toBe(3);
+    const named = [...ran.stderr.matchAll(/kex: algorithm: (\S+)/g)].map(([, algorithm]) => algorithm);
+    expect(named.length).toBeGreaterThanOrEqual(2);
+    expect(new Set(named)).toEqual(new Set([name]));
+  });
 });
