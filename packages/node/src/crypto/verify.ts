@@ -1,6 +1,5 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import {
-  type SignatureAlgorithm,
   ecdsaNistp256 as nobleEcdsaNistp256,
   ecdsaNistp384 as nobleEcdsaNistp384,
   ecdsaNistp521 as nobleEcdsaNistp521,
@@ -10,6 +9,7 @@ import {
   parsePublicKey,
   readEcdsaScalars,
   readSignature,
+  type SignatureAlgorithm,
 } from "@nacre/keys";
 import { Reader, SshError } from "@nacre/wire";
 import { nistCurves } from "./curves.ts";
