@@ -1,99 +1,68 @@
 import type { HashFunction } from "@nacre/kdf";
-import { modPow } from "@nacre/keys";
-import {
-  bytesToBigInt,
-  type RandomSource,
-  SSH_MSG_KEXDH_INIT,
-  SSH_MSG_KEXDH_REPLY,
-  SshError,
-  Writer,
-} from "@nacre/wire";
-import { sha256, sha512 } from "@noble/hashes/sha2.js";
+import { type RandomSource, SSH_MSG_KEXDH_INIT, SSH_MSG_KEXDH_REPLY, SshError, Writer } from "@nacre/wire";
 import type { KexMethod, KexSecret } from "./method.ts";
 
-// An exponent has twice the bits of the group's strength, of which RFC 3526 §8 gives two estimates: the higher one is taken, 160, 240 and
-// 310 bits. That is also above what SP 800-56A asks (appendix D: twice 112, 152 and 200).
-
-/** diffie-hellman-group14-sha256 (RFC 8268 §3): 2048 bits, exponents of 320. */
-export const diffieHellmanGroup14Sha256: KexMethod = /* @__PURE__ */ modp({
-  name: "diffie-hellman-group14-sha256",
-  hash: (message) => sha256(message),
-  prime: () => BigInt(`0x${GROUP_14}`),
-  exponentLength: 40,
-});
-
-/** diffie-hellman-group16-sha512 (RFC 8268 §3): 4096 bits, exponents of 480. */
-export const diffieHellmanGroup16Sha512: KexMethod = /* @__PURE__ */ modp({
-  name: "diffie-hellman-group16-sha512",
-  hash: (message) => sha512(message),
-  prime: () => BigInt(`0x${GROUP_16}`),
-  exponentLength: 60,
-});
-
-/** diffie-hellman-group18-sha512 (RFC 8268 §3): 8192 bits, exponents of 624. */
-export const diffieHellmanGroup18Sha512: KexMethod = /* @__PURE__ */ modp({
-  name: "diffie-hellman-group18-sha512",
-  hash: (message) => sha512(message),
-  prime: () => BigInt(`0x${GROUP_18}`),
-  exponentLength: 78,
-});
-
 /** A fixed group whose generator is 2, for RFC 4253 §8. */
-interface ModpGroup {
+export interface ModpGroup {
+  /** Of the method: `"diffie-hellman-group14-sha256"`. */
   readonly name: string;
-  readonly hash: HashFunction;
   /** p, a safe prime. Not made before it is needed. */
   readonly prime: () => bigint;
-  /** Bytes of randomness in an exponent. */
+  /**
+   * Bytes of randomness in an exponent: twice the bits of the group's strength, of which RFC 3526 §8 gives two estimates: the higher one
+   * is taken, 160, 240 and 310 bits. That is also above what SP 800-56A asks (appendix D: twice 112, 152 and 200).
+   */
   readonly exponentLength: number;
 }
 
+/** One side's half of an exchange in such a group, made for it and used once. */
+export interface ModpPair {
+  /** e or f. */
+  readonly publicValue: bigint;
+  /** The peer's value to the power of the exponent. The value is between 1 and p − 1, those excluded. */
+  power(peersValue: bigint): bigint;
+}
+
 /** The method of a group. The messages of both sides, and the checks of what comes in, are the same for all of them. */
-export function modp({ name, hash, prime, exponentLength }: ModpGroup): KexMethod {
+export function modp(
+  { name, prime }: Pick<ModpGroup, "name" | "prime">,
+  hash: HashFunction,
+  pair: (random: RandomSource) => ModpPair,
+): KexMethod {
   return {
     name,
     hash,
     context: "dh",
     client(random) {
-      const p = prime();
-      const x = exponent(random, exponentLength);
-      const e = modPow(2n, x, p);
+      const own = pair(random);
+      const e = own.publicValue;
       return {
         start: () => SSH_MSG_KEXDH_INIT.encode({ e }),
         receive(payload) {
           const { hostKey, f, signature } = SSH_MSG_KEXDH_REPLY.decode(payload);
-          return { type: "done", secret: secretOf(e, f, agree(f, x, p)), hostKey, signature };
+          return { type: "done", secret: secretOf(e, f, agree(own, f, prime())), hostKey, signature };
         },
       };
     },
     server: (random) => ({
       receive(payload) {
         const { e } = SSH_MSG_KEXDH_INIT.decode(payload);
-        const p = prime();
-        const y = exponent(random, exponentLength);
-        const secretValue = agree(e, y, p);
-        const f = modPow(2n, y, p);
+        const own = pair(random);
+        const f = own.publicValue;
+        const secret = secretOf(e, f, agree(own, e, prime()));
         const reply = (hostKey: Uint8Array, signature: Uint8Array): Uint8Array =>
           SSH_MSG_KEXDH_REPLY.encode({ hostKey, f, signature });
-        return { type: "done", secret: secretOf(e, f, secretValue), reply };
+        return { type: "done", secret, reply };
       },
     }),
   };
 }
 
-/** Random bits under one that is set: of the same length always, and never 0 or 1. */
-function exponent(random: RandomSource, length: number): bigint {
-  return (1n << BigInt(8 * length)) | bytesToBigInt(random(length));
-}
-
-/**
- * The secret. The peer's value and the secret are both between 1 and p − 1, those excluded (RFC 8268 §4). The time tells something of the
- * exponent, but an exponent serves one exchange, so that nothing adds up.
- */
-function agree(peersValue: bigint, exponent: bigint, p: bigint): bigint {
+/** The secret. The peer's value and the secret are both between 1 and p − 1, those excluded (RFC 8268 §4). */
+function agree(own: ModpPair, peersValue: bigint, p: bigint): bigint {
   if (peersValue <= 1n || peersValue >= p - 1n)
     throw new SshError("kex-failed", "the peer's Diffie-Hellman value is not between 1 and p - 1");
-  const secret = modPow(peersValue, exponent, p);
+  const secret = own.power(peersValue);
   if (secret === 1n || secret === p - 1n)
     throw new SshError("kex-failed", "the Diffie-Hellman secret is one of those that the peer can force");
   return secret;
@@ -105,46 +74,3 @@ function secretOf(e: bigint, f: bigint, secret: bigint): KexSecret {
     sharedSecret: new Writer(1032).mpint(secret).finish(),
   };
 }
-
-/** RFC 3526 §3: 2^2048 − 2^1984 − 1 + 2^64 · (⌊2^1918 · π⌋ + 124476). */
-const GROUP_14 =
-  "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B" +
-  "302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE6" +
-  "49286651ECE45B3DC2007CB8A163BF0598DA48361C55D39A69163FA8FD24CF5F83655D23DCA3AD961C62F356208552BB9ED529077096966D" +
-  "670C354E4ABC9804F1746C08CA18217C32905E462E36CE3BE39E772C180E86039B2783A2EC07A28FB5C55DF06F4C52C9DE2BCBF695581718" +
-  "3995497CEA956AE515D2261898FA051015728E5A8AACAA68FFFFFFFFFFFFFFFF";
-
-/** RFC 3526 §5: 2^4096 − 2^4032 − 1 + 2^64 · (⌊2^3966 · π⌋ + 240904). */
-const GROUP_16 =
-  "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B" +
-  "302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE6" +
-  "49286651ECE45B3DC2007CB8A163BF0598DA48361C55D39A69163FA8FD24CF5F83655D23DCA3AD961C62F356208552BB9ED529077096966D" +
-  "670C354E4ABC9804F1746C08CA18217C32905E462E36CE3BE39E772C180E86039B2783A2EC07A28FB5C55DF06F4C52C9DE2BCBF695581718" +
-  "3995497CEA956AE515D2261898FA051015728E5A8AAAC42DAD33170D04507A33A85521ABDF1CBA64ECFB850458DBEF0A8AEA71575D060C7D" +
-  "B3970F85A6E1E4C7ABF5AE8CDB0933D71E8C94E04A25619DCEE3D2261AD2EE6BF12FFA06D98A0864D87602733EC86A64521F2B18177B200C" +
-  "BBE117577A615D6C770988C0BAD946E208E24FA074E5AB3143DB5BFCE0FD108E4B82D120A92108011A723C12A787E6D788719A10BDBA5B26" +
-  "99C327186AF4E23C1A946834B6150BDA2583E9CA2AD44CE8DBBBC2DB04DE8EF92E8EFC141FBECAA6287C59474E6BC05D99B2964FA090C3A2" +
-  "233BA186515BE7ED1F612970CEE2D7AFB81BDD762170481CD0069127D5B05AA993B4EA988D8FDDC186FFB7DC90A6C08F4DF435C934063199" +
-  "FFFFFFFFFFFFFFFF";
-
-/** RFC 3526 §7: 2^8192 − 2^8128 − 1 + 2^64 · (⌊2^8062 · π⌋ + 4743158). */
-const GROUP_18 =
-  "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B" +
-  "302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE6" +
-  "49286651ECE45B3DC2007CB8A163BF0598DA48361C55D39A69163FA8FD24CF5F83655D23DCA3AD961C62F356208552BB9ED529077096966D" +
-  "670C354E4ABC9804F1746C08CA18217C32905E462E36CE3BE39E772C180E86039B2783A2EC07A28FB5C55DF06F4C52C9DE2BCBF695581718" +
-  "3995497CEA956AE515D2261898FA051015728E5A8AAAC42DAD33170D04507A33A85521ABDF1CBA64ECFB850458DBEF0A8AEA71575D060C7D" +
-  "B3970F85A6E1E4C7ABF5AE8CDB0933D71E8C94E04A25619DCEE3D2261AD2EE6BF12FFA06D98A0864D87602733EC86A64521F2B18177B200C" +
-  "BBE117577A615D6C770988C0BAD946E208E24FA074E5AB3143DB5BFCE0FD108E4B82D120A92108011A723C12A787E6D788719A10BDBA5B26" +
-  "99C327186AF4E23C1A946834B6150BDA2583E9CA2AD44CE8DBBBC2DB04DE8EF92E8EFC141FBECAA6287C59474E6BC05D99B2964FA090C3A2" +
-  "233BA186515BE7ED1F612970CEE2D7AFB81BDD762170481CD0069127D5B05AA993B4EA988D8FDDC186FFB7DC90A6C08F4DF435C934028492" +
-  "36C3FAB4D27C7026C1D4DCB2602646DEC9751E763DBA37BDF8FF9406AD9E530EE5DB382F413001AEB06A53ED9027D831179727B0865A8918" +
-  "DA3EDBEBCF9B14ED44CE6CBACED4BB1BDB7F1447E6CC254B332051512BD7AF426FB8F401378CD2BF5983CA01C64B92ECF032EA15D1721D03" +
-  "F482D7CE6E74FEF6D55E702F46980C82B5A84031900B1C9E59E7C97FBEC7E8F323A97A7E36CC88BE0F1D45B7FF585AC54BD407B22B4154AA" +
-  "CC8F6D7EBF48E1D814CC5ED20F8037E0A79715EEF29BE32806A1D58BB7C5DA76F550AA3D8A1FBFF0EB19CCB1A313D55CDA56C9EC2EF29632" +
-  "387FE8D76E3C0468043E8F663F4860EE12BF2D5B0B7474D6E694F91E6DBE115974A3926F12FEE5E438777CB6A932DF8CD8BEC4D073B931BA" +
-  "3BC832B68D9DD300741FA7BF8AFC47ED2576F6936BA424663AAB639C5AE4F5683423B4742BF1C978238F16CBE39D652DE3FDB8BEFC848AD9" +
-  "22222E04A4037C0713EB57A81A23F0C73473FC646CEA306B4BCBC8862F8385DDFA9D4B7FA2C087E879683303ED5BDD3A062B3CF5B3A278A6" +
-  "6D2A13F83F44F82DDF310EE074AB6A364597E899A0255DC164F31CC50846851DF9AB48195DED7EA1B1D510BD7EE74D73FAF36BC31ECFA268" +
-  "359046F4EB879F924009438B481C6CD7889A002ED5EE382BC9190DA6FC026E479558E4475677E9AA9E3050E2765694DFC81F56E880B96E71" +
-  "60C980DD98EDD3DFFFFFFFFFFFFFFFFF";

@@ -29,10 +29,11 @@ import {
 import { ecdsaScalars, keyVector, readVectors, rsaFields, signatureBlob } from "../../../keys/test/support.ts";
 import { seededRandom } from "../../../transport/test/support/random.ts";
 import { ClientTarget } from "./support/client-target.ts";
-import { CLIENT_JUDGE, type Judge, SERVER_JUDGE } from "./support/judges.ts";
+import { clientJudge, type Judge, serverJudge } from "./support/judges.ts";
 import { keyQuery } from "./support/logins.ts";
 import * as message from "./support/messages.ts";
 import { ecdsaHostKey, ServerTarget } from "./support/server-target.ts";
+import { IMPLEMENTATIONS } from "./support/session-target.ts";
 
 const random = seededRandom(90);
 const keyNamed = (name: string): PrivateKey => privateKeyFromFields(keyVector(name).fields);
@@ -104,7 +105,7 @@ function judgesEcdsa({ judge, badKey, badSignature }: Judge): void {
 }
 
 test("ECDSA · client", () => {
-  judgesEcdsa(CLIENT_JUDGE);
+  for (const implementation of IMPLEMENTATIONS) judgesEcdsa(clientJudge(implementation));
   // A key of another format than was agreed is not even looked at.
   const target = new ClientTarget({ peer: { hostKey: ecdsa } });
   const p384 = keyNamed("ecdsa-384");
@@ -116,7 +117,9 @@ test("ECDSA · client", () => {
   expect(target.expectClosed("kex-failed").message).toContain(`where ${ecdsaNistp256.name} was agreed`);
 });
 
-test("ECDSA · server", () => judgesEcdsa(SERVER_JUDGE));
+test("ECDSA · server", () => {
+  for (const implementation of IMPLEMENTATIONS) judgesEcdsa(serverJudge(implementation));
+});
 
 const rsaBlob = (exponent: bigint, modulus: bigint): Uint8Array =>
   new Writer().string("ssh-rsa").mpint(exponent).mpint(modulus).finish();
@@ -124,10 +127,21 @@ const oddNumber = (count: number): bigint => (1n << BigInt(count - 1)) | 1n;
 
 function judgesRsa({ judge, badKey, badSignature }: Judge): void {
   const { n, d } = rsaFields("rsa-2048");
+  const algorithm = "rsa-sha2-512";
+  // Moduli of the wrong size whose owner can well sign: of small primes, so that this is quick.
+  for (const bits of [1024, 2047, 16385, 16392]) {
+    const { modulus, root } = smooth(bits);
+    const length = Math.ceil(bits / 8);
+    const sign = (data: Uint8Array): Uint8Array =>
+      signature(algorithm, bigIntToBytes(root(bytesToBigInt(padded(data, length - 86))), length));
+    expect([bits, judge({ key: rsa, algorithm, blob: rsaBlob(65537n, modulus), sign })]).toEqual([bits, badKey]);
+  }
+  const fits = smooth(2048);
+  const sign = (data: Uint8Array): Uint8Array =>
+    signature(algorithm, bigIntToBytes(fits.root(bytesToBigInt(padded(data, 170))), 256));
+  expect(judge({ key: rsa, algorithm, blob: rsaBlob(65537n, fits.modulus), sign })).toBe("accepted");
   const blobs = [
     new Writer().string("ssh-rsa").mpint(65537n).string(new Uint8Array(125_001).fill(0x7f)).finish(),
-    rsaBlob(65537n, oddNumber(16385)),
-    rsaBlob(65537n, oddNumber(2047)),
     keyVector("rsa-1024").blob,
     rsaBlob(1n, n),
     rsaBlob(2n, n),
@@ -139,10 +153,9 @@ function judgesRsa({ judge, badKey, badSignature }: Judge): void {
     rsaBlob(65537n, -n),
     concatBytes(rsaBlob(65537n, n), Uint8Array.of(0)),
   ];
-  const algorithm = "rsa-sha2-512";
   // With an exponent of 1 a signature is the padded message itself: anybody can write it.
   for (const blob of blobs)
-    expect(judge({ key: rsa, algorithm, blob, sign: (data) => signature(algorithm, padded(data, 205)) })).toBe(badKey);
+    expect(judge({ key: rsa, algorithm, blob, sign: (data) => signature(algorithm, padded(data, 170)) })).toBe(badKey);
 
   // A padding that is too short, with anything behind the hash, as a verifier that parses would take; other forms; too long.
   const raise = (message: Uint8Array): Uint8Array => bigIntToBytes(power(bytesToBigInt(message), d, n), 256);
@@ -162,7 +175,7 @@ function judgesRsa({ judge, badKey, badSignature }: Judge): void {
 }
 
 test("RSA · client", () => {
-  judgesRsa(CLIENT_JUDGE);
+  for (const implementation of IMPLEMENTATIONS) judgesRsa(clientJudge(implementation));
   // RSA with SHA-1 is not even offered.
   const { serverHostKeyAlgorithms } = SSH_MSG_KEXINIT.decode(new ClientTarget().peer.identify().last(20));
   expect(serverHostKeyAlgorithms).toContain("rsa-sha2-512");
@@ -183,7 +196,7 @@ test("RSA · client", () => {
 });
 
 test("RSA · server", () => {
-  judgesRsa(SERVER_JUDGE);
+  for (const implementation of IMPLEMENTATIONS) judgesRsa(serverJudge(implementation));
   // RSA with SHA-1 is neither offered nor taken.
   const target = new ServerTarget().service();
   expect(SSH_MSG_KEXINIT.decode(target.peer.last(20)).serverHostKeyAlgorithms).not.toContain("ssh-rsa");
@@ -215,10 +228,12 @@ function judgesNames({ judge, badKey, badSignature }: Judge): void {
   expect(judge({ key: rsa, algorithm: "rsa-sha2-512", blob, sign })).toBe(badKey);
 }
 
-test("signature algorithm · server", () => judgesNames(SERVER_JUDGE));
+test("signature algorithm · server", () => {
+  for (const implementation of IMPLEMENTATIONS) judgesNames(serverJudge(implementation));
+});
 
 test("signature algorithm · client", () => {
-  judgesNames(CLIENT_JUDGE);
+  for (const implementation of IMPLEMENTATIONS) judgesNames(clientJudge(implementation));
   // Login: the server answers for the key and algorithm that it was asked about …
   const identities = [{ publicKey: rsa.publicKey }];
   const asking = (): ClientTarget => new ClientTarget({ client: { identities } }).service();
@@ -251,7 +266,8 @@ test("signature algorithm · client", () => {
   }
 });
 
-test("nonce bias (CVE-2024-31497) · client", () => {
+/** RFC 6979 §A.2.5 to §A.2.7. */
+function expectRfc6979(): void {
   const vectors = readVectors("keys-rfc.json") as {
     readonly ecdsa: readonly {
       readonly curve: "nistp256" | "nistp384" | "nistp521";
@@ -268,7 +284,10 @@ test("nonce bias (CVE-2024-31497) · client", () => {
       count++;
     }
   expect(count).toBe(6);
+}
 
+test("nonce bias (CVE-2024-31497) · client", () => {
+  expectRfc6979();
   // The signature that a login really sends is the same function of key and data, whatever the session's random source.
   const key = keyNamed("ecdsa-521");
   const seen = new Set<bigint>();
@@ -285,6 +304,7 @@ test("nonce bias (CVE-2024-31497) · client", () => {
 });
 
 test("nonce bias (CVE-2024-31497) · server", () => {
+  expectRfc6979();
   const seen = new Set<bigint>();
   for (const seed of [1, 2, 3]) {
     const target = new ServerTarget({
@@ -371,4 +391,49 @@ function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
   for (let bit = exponent, square = base % modulus; bit > 0n; bit >>= 1n, square = (square * square) % modulus)
     if (bit & 1n) result = (result * square) % modulus;
   return result;
+}
+
+const bitLength = (value: bigint): number => value.toString(2).length;
+
+/** A modulus of that many bits, the product of different small primes, and the 65537th root modulo it. */
+function smooth(bits: number): { readonly modulus: bigint; readonly root: (value: bigint) => bigint } {
+  const primes: bigint[] = [];
+  let modulus = 1n;
+  for (let candidate = 101n; bitLength(modulus) < bits - 16; candidate += 2n) {
+    if (!isPrime(candidate)) continue;
+    primes.push(candidate);
+    modulus *= candidate;
+  }
+  // Small ones make up what is missing: a set of them that comes to it.
+  const small = [3n, 5n, 7n, 11n, 13n, 17n, 19n, 23n, 29n, 31n];
+  for (let set = 0; bitLength(modulus) !== bits; set++) {
+    const chosen = small.filter((_, i) => (set >> i) & 1);
+    const product = chosen.reduce((all, one) => all * one, modulus);
+    if (bitLength(product) !== bits) continue;
+    modulus = product;
+    primes.push(...chosen);
+  }
+  const root = (value: bigint): bigint => {
+    let result = 0n;
+    let product = 1n;
+    for (const prime of primes) {
+      const residue = power(value, inverse(65537n, prime - 1n), prime);
+      result += product * (((((residue - result) % prime) + prime) * inverse(product, prime)) % prime);
+      product *= prime;
+    }
+    return result;
+  };
+  return { modulus, root };
+}
+
+function isPrime(value: bigint): boolean {
+  for (let divisor = 3n; divisor * divisor <= value; divisor += 2n) if (value % divisor === 0n) return false;
+  return true;
+}
+
+/** For small moduli. */
+function inverse(value: bigint, modulus: bigint): bigint {
+  let [a, b, x, y] = [value % modulus, modulus, 1n, 0n];
+  while (b !== 0n) [a, b, x, y] = [b, a % b, y, x - (a / b) * y];
+  return ((x % modulus) + modulus) % modulus;
 }

@@ -10,7 +10,7 @@ import { ClientTarget } from "./support/client-target.ts";
 import { afterSteps, CLIENT, type Kit, SERVER } from "./support/kits.ts";
 import * as message from "./support/messages.ts";
 import { ServerTarget } from "./support/server-target.ts";
-import { algorithms, MODES, type SessionTarget } from "./support/session-target.ts";
+import { algorithms, IMPLEMENTATIONS, MODES, type SessionTarget } from "./support/session-target.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
 
@@ -29,14 +29,21 @@ function length(kit: Kit): void {
   const limit = 256 * 1024;
   const started: Readonly<Record<string, () => SessionTarget>> = {
     plaintext: () => afterSteps(kit, 1, { peer: { strict: false } }),
-    ...Object.fromEntries(Object.entries(MODES).map(([name, peer]) => [name, () => kit.create({ peer }).handshake()])),
+    ...Object.fromEntries(
+      IMPLEMENTATIONS.flatMap((implementation, i) =>
+        Object.entries(MODES).map(([name, peer]) => [
+          `${name} (${i})`,
+          () => kit.create({ peer, session: { algorithms: implementation } }).handshake(),
+        ]),
+      ),
+    ),
   };
   for (const [name, start] of Object.entries(started)) {
     const { blockSize, lengthIsPadded } = start().peer.shape;
     const whole = (length: number): number => length - ((length + (lengthIsPadded ? 4 : 0)) % blockSize);
     const most = whole(limit);
     const smallest = lengthIsPadded ? 12 : blockSize;
-    const header = name === "aes256-ctr, and MAC" ? 16 : 4;
+    const header = name.startsWith("aes256-ctr, and MAC") ? 16 : 4;
     for (const wanted of [
       0,
       1,
@@ -86,42 +93,43 @@ test("length · client", () => length(CLIENT));
 test("length · server", () => length(SERVER));
 
 function padding(kit: Kit): void {
-  for (const peer of Object.values(MODES)) {
-    const start = (): SessionTarget => kit.create({ peer }).login();
-    const { blockSize, lengthIsPadded } = start().peer.shape;
-    const fill = lengthIsPadded ? 5 : 1;
-    // A payload that leaves whole blocks around the padding wanted.
-    const around = (padding: number): Uint8Array =>
-      message.ignore((blockSize * 16 - ((fill + 5 + padding) % blockSize)) % blockSize);
+  for (const implementation of IMPLEMENTATIONS)
+    for (const peer of Object.values(MODES)) {
+      const start = (): SessionTarget => kit.create({ peer, session: { algorithms: implementation } }).login();
+      const { blockSize, lengthIsPadded } = start().peer.shape;
+      const fill = lengthIsPadded ? 5 : 1;
+      // A payload that leaves whole blocks around the padding wanted.
+      const around = (padding: number): Uint8Array =>
+        message.ignore((blockSize * 16 - ((fill + 5 + padding) % blockSize)) % blockSize);
 
-    for (const padding of [0, 1, 2, 3]) {
-      const target = start();
-      target.peer.raw(target.peer.seal(around(padding), { padding }));
-      target.expectClosed("packet-padding");
+      for (const padding of [0, 1, 2, 3]) {
+        const target = start();
+        target.peer.raw(target.peer.seal(around(padding), { padding }));
+        target.expectClosed("packet-padding");
+      }
+      for (const padding of [4, 5, 254, 255]) {
+        const target = start();
+        target.peer.raw(target.peer.seal(around(padding), { padding }));
+        target.expectAlive();
+      }
+      // Padding up to the end of the packet leaves nothing; beyond it less.
+      const payload = around(4);
+      for (const [paddingField, fine] of [
+        [payload.length + 3, true],
+        [payload.length + 4, false],
+        [payload.length + 5, false],
+        [255, false],
+      ] as const) {
+        const target = start();
+        target.peer.raw(target.peer.seal(payload, { padding: 4, paddingField }));
+        if (fine) expect(target.error?.code).not.toBe("packet-padding");
+        else target.expectClosed("packet-padding");
+      }
+      const empty = start();
+      const padding = 2 * blockSize - fill;
+      empty.peer.raw(empty.peer.seal(new Uint8Array(0), { padding }));
+      empty.expectClosed("packet-padding");
     }
-    for (const padding of [4, 5, 254, 255]) {
-      const target = start();
-      target.peer.raw(target.peer.seal(around(padding), { padding }));
-      target.expectAlive();
-    }
-    // Padding up to the end of the packet leaves nothing; beyond it less.
-    const payload = around(4);
-    for (const [paddingField, fine] of [
-      [payload.length + 3, true],
-      [payload.length + 4, false],
-      [payload.length + 5, false],
-      [255, false],
-    ] as const) {
-      const target = start();
-      target.peer.raw(target.peer.seal(payload, { padding: 4, paddingField }));
-      if (fine) expect(target.error?.code).not.toBe("packet-padding");
-      else target.expectClosed("packet-padding");
-    }
-    const empty = start();
-    const padding = 2 * blockSize - fill;
-    empty.peer.raw(empty.peer.seal(new Uint8Array(0), { padding }));
-    empty.expectClosed("packet-padding");
-  }
 }
 
 test("padding, empty payload · client", () => padding(CLIENT));

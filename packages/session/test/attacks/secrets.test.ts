@@ -1,5 +1,5 @@
-import { createPrivateKey, createPublicKey, diffieHellman } from "node:crypto";
-import { curve25519Sha256, type KexMethod, mlkem768X25519Sha256 } from "@nacre/kex";
+import { createPrivateKey, createPublicKey, diffieHellman, getDiffieHellman } from "node:crypto";
+import { curve25519Sha256, diffieHellmanGroup14Sha256, type KexMethod, mlkem768X25519Sha256 } from "@nacre/kex";
 import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
 import {
   bigIntToBytes,
@@ -9,6 +9,8 @@ import {
   SSH_MSG_DISCONNECT,
   SSH_MSG_KEX_ECDH_INIT,
   SSH_MSG_KEX_ECDH_REPLY,
+  SSH_MSG_KEXDH_INIT,
+  SSH_MSG_KEXDH_REPLY,
   Writer,
 } from "@nacre/wire";
 import { expect, test } from "vitest";
@@ -38,6 +40,49 @@ function expectRefused(target: ClientTarget, code: "kex-failed" | "bad-signature
 }
 
 const little = (value: bigint): Uint8Array => bigIntToBytes(value, 32).toReversed();
+
+/** RFC 3526 §3. */
+const p14 = bytesToBigInt(getDiffieHellman("modp14").getPrime());
+const BAD_DH_VALUES = [0n, 1n, p14 - 1n, p14, p14 + 1n, 2n * p14, -1n, -2n, 1n << 100_000n];
+
+test("DH public value · client", () => {
+  const session = { algorithms: { ...algorithms, kex: [diffieHellmanGroup14Sha256] } };
+  for (const f of BAD_DH_VALUES) {
+    // The attacker knows the secret that such a value leads to, and goes on as if nothing were amiss.
+    const known = f === 1n || f === p14 - 1n || f === p14 + 1n ? 1n : 0n;
+    const kex: KexMethod = {
+      ...diffieHellmanGroup14Sha256,
+      server: () => ({
+        receive(payload) {
+          const { e } = SSH_MSG_KEXDH_INIT.decode(payload);
+          const secret = {
+            exchange: new Writer().mpint(e).mpint(f).finish(),
+            sharedSecret: new Writer().mpint(known).finish(),
+          };
+          const reply = (hostKey: Uint8Array, signature: Uint8Array): Uint8Array =>
+            SSH_MSG_KEXDH_REPLY.encode({ hostKey, f, signature });
+          return { type: "done", secret, reply };
+        },
+      }),
+    };
+    const target = new ClientTarget({ session, peer: { kex } });
+    target.peer.identify().init().reply();
+    expectRefused(target, "kex-failed");
+  }
+  const honest = new ClientTarget({ session, peer: { kex: diffieHellmanGroup14Sha256 } });
+  honest.login().expectAlive();
+});
+
+test("DH public value · server", () => {
+  const session = { algorithms: { ...algorithms, kex: [diffieHellmanGroup14Sha256] } };
+  for (const e of BAD_DH_VALUES) {
+    const target = new ServerTarget({ session, peer: { kex: diffieHellmanGroup14Sha256 } });
+    target.peer.identify().init().send(SSH_MSG_KEXDH_INIT.encode({ e }));
+    expectUnanswered(target);
+  }
+  const honest = new ServerTarget({ session, peer: { kex: diffieHellmanGroup14Sha256 } });
+  honest.login().expectAlive();
+});
 
 /** Every point of small order, in each form that 32 bytes can have (RFC 7748 §5, §6.1). */
 function smallOrderPoints(): Uint8Array[] {

@@ -1,22 +1,19 @@
 import { both, held, patch, type Row } from "./types.ts";
 
-const ZERO_SECRET = patch(
-  "kex/x25519",
-  "if (equalBytes(sharedSecret, new Uint8Array(X25519_LENGTH))) {",
-  "if (equalBytes(sharedSecret, new Uint8Array(0))) {",
-);
-const LENGTH_25519 = patch("kex/x25519", "publicKey.length !== X25519_LENGTH", "false");
-const LENGTH_ML_KEM = patch("kex/mlkem768x25519", "value.length !== expected", "value.length < expected");
+const DH_RANGE = patch("kex/modp", "if (peersValue <= 1n || peersValue >= p - 1n)", "if (false)");
+const ZERO_SECRET = patch("kex/checked", "if (equalBytes(sharedSecret, zero)) {", "if (false) {");
+const LENGTH_25519 = patch("kex/checked", "peersPublicKey.length !== X25519_LENGTH", "false");
+const LENGTH_ML_KEM = patch("kex/hybrid", "value.length !== expected", "value.length < expected");
 const MODULUS_CHECK = patch(
-  "kex/mlkem768x25519",
-  "return ml_kem768.encapsulate(publicKey, message);",
-  "return ml_kem768.encapsulate(ml_kem768.keygen(new Uint8Array(64)).publicKey, message);",
+  "kex/hybrid",
+  "return mlKem.encapsulate(publicKey, random);",
+  "return mlKem.encapsulate(mlKem.keyPair(random).publicKey, random);",
 );
 const REJECTION_TOLD = patch(
-  "kex/mlkem768x25519",
-  "return combine(ml_kem768.decapsulate(ciphertext, secretKey)",
+  "kex/hybrid",
+  "return combine(postQuantum.decapsulate(ciphertext)",
   `if (ciphertext[0] === 0) throw new SshError("kex-failed", "decapsulation failed");
-          return combine(ml_kem768.decapsulate(ciphertext, secretKey)`,
+          return combine(postQuantum.decapsulate(ciphertext)`,
 );
 const CURVE_NAME = patch("keys/ecdsa", "if (inner !== name)", "if (false)");
 const ON_CURVE = patch("keys/ecdsa", "!curve.utils.isValidPublicKey(point, false)", "false");
@@ -48,8 +45,19 @@ const CHECK_INTS = patch(
   `reader.uint32("first checkint") + reader.uint32("second checkint") < 0`,
 );
 
+const NODE_FORMAT = patch(
+  "node/crypto/verify",
+  "if (blob === undefined) return false;",
+  "if (blob === undefined) return true;",
+);
+const NODE_RANGE = patch("node/crypto/verify", "scalars !== undefined && ", "scalars === undefined || ");
+const NODE_PADDING = patch(
+  "node/crypto/verify",
+  "if (blob.length > length) return false;",
+  "blob = blob.subarray(0, length);",
+);
 export const CRYPTOGRAPHY: readonly Row[] = [
-  { title: "DH public value", client: "not there yet", server: "not there yet" },
+  { title: "DH public value", missing: "group exchange", ...both("secrets", DH_RANGE) },
   { title: "X25519", ...both("secrets", ZERO_SECRET, LENGTH_25519) },
   {
     title: "ML-KEM, sntrup",
@@ -59,18 +67,18 @@ export const CRYPTOGRAPHY: readonly Row[] = [
   },
   {
     title: "ECDSA",
-    client: held("keys", CURVE_NAME, ON_CURVE, HIGH_S, KEY_FORMAT),
-    server: held("keys", CURVE_NAME, ON_CURVE, HIGH_S),
+    client: held("keys", CURVE_NAME, ON_CURVE, HIGH_S, KEY_FORMAT, NODE_RANGE),
+    server: held("keys", CURVE_NAME, ON_CURVE, HIGH_S, NODE_RANGE),
   },
   {
     title: "RSA",
-    client: held("keys", MODULUS_MOST, MODULUS_LEAST, EXPONENT, REENCODED, BLINDING),
-    server: held("keys", MODULUS_MOST, MODULUS_LEAST, EXPONENT, REENCODED),
+    client: held("keys", MODULUS_MOST, MODULUS_LEAST, EXPONENT, REENCODED, BLINDING, NODE_PADDING),
+    server: held("keys", MODULUS_MOST, MODULUS_LEAST, EXPONENT, REENCODED, NODE_PADDING),
   },
   {
     title: "signature algorithm",
-    client: held("keys", NAME_INSIDE, SIGNED_AS_ASKED, PK_OK_ALGORITHM),
-    server: held("keys", NAME_INSIDE),
+    client: held("keys", NAME_INSIDE, NODE_FORMAT, SIGNED_AS_ASKED, PK_OK_ALGORITHM),
+    server: held("keys", NAME_INSIDE, NODE_FORMAT),
   },
   { title: "nonce bias (CVE-2024-31497)", ...both("keys", NONCE) },
   { title: "shared secret as mpint", ...both("secrets", MPINT) },

@@ -70,6 +70,12 @@ const LINES_OF_CLIENT = patch(
 );
 const KEX_TIME = patch("transport/transport", "now >= (this.#kexTimer.deadline ?? Infinity)", "false");
 
+const NODE_TAG = patch(
+  "node/crypto/check",
+  "if (!timingSafeEqual(expected, slab.subarray(offset, offset + expected.length))) throw mismatch();",
+  "",
+);
+
 export const TRANSPORT: readonly Row[] = [
   { title: "Terrapin (CVE-2023-48795)", ...both("key-exchange", STRICT_GATE, FIRST_PACKET, RESET) },
   { title: "strict kex on rekey", ...both("key-exchange", MARKERS_COUNT, RESET) },
@@ -90,7 +96,7 @@ export const TRANSPORT: readonly Row[] = [
     server: held("key-exchange", STEP, PHASE),
   },
   { title: "data during rekey", ...both("key-exchange", DURING_REKEY, QUEUE, QUEUE_COST, UNREAD, KEX_TIME) },
-  { title: "length", ...both("packets", MAXIMUM, BLOCKS, LENGTH_TOLD) },
+  { title: "length", ...both("packets", MAXIMUM, BLOCKS, LENGTH_TOLD, NODE_TAG) },
   { title: "padding, empty payload", ...both("packets", PADDING_LEAST, PADDING_MOST) },
   { title: "AEAD and MAC choice", ...both("packets", AEAD, NO_MAC) },
   { title: "nonce, sequence", ...both("packets", MAX_PACKETS, CIPHER_BYTES, LAST_NUMBER) },

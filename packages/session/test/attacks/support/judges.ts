@@ -1,4 +1,5 @@
 import type { PrivateKey } from "@nacre/keys";
+import type { TransportAlgorithms } from "@nacre/transport";
 import { SSH_MSG_DISCONNECT, SSH_MSG_USERAUTH_FAILURE } from "@nacre/wire";
 import { expect } from "vitest";
 import { ClientTarget } from "./client-target.ts";
@@ -27,11 +28,12 @@ export interface Judge {
 }
 
 /** A client looks at the host key, and at the signature over the exchange. */
-export const CLIENT_JUDGE: Judge = {
+export const clientJudge = (algorithms: TransportAlgorithms): Judge => ({
   badKey: "bad key",
   badSignature: "bad signature",
   judge: ({ key, algorithm, blob, sign }) => {
     const target = new ClientTarget({
+      session: { algorithms },
       peer: { hostKey: key, ...(algorithm !== undefined && { hostKeyAlgorithm: algorithm }) },
     });
     target.peer.identify().init();
@@ -48,16 +50,20 @@ export const CLIENT_JUDGE: Judge = {
     expect(target.sent).toEqual([20, 30, SSH_MSG_DISCONNECT.number]);
     return code === "kex-failed" ? "bad key" : "bad signature";
   },
-};
+});
 
 /** A server looks at the key of a login, and says no more than that it was not good enough. */
-export const SERVER_JUDGE: Judge = {
+export const serverJudge = (algorithms: TransportAlgorithms): Judge => ({
   badKey: "refused",
   badSignature: "refused",
   judge: ({ key, algorithm, blob, sign }) => {
     // Large enough a request that it is the key that is looked at.
     const session = { limits: { authRequestBytes: 256 * 1024 } };
-    const target = new ServerTarget({ hold: ["publickey"], session }).service();
+    const target = new ServerTarget({
+      hold: ["publickey"],
+      session,
+      server: { userKeys: algorithms.hostKeys },
+    }).service();
     target.peer.send(
       signedLogin(target.peer.sessionId, key, {
         ...(algorithm !== undefined && { algorithm }),
@@ -71,4 +77,4 @@ export const SERVER_JUDGE: Judge = {
     target.expectAlive();
     return "refused";
   },
-};
+});

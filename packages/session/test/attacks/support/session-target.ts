@@ -20,6 +20,7 @@ import type {
 import type { TransportAlgorithms } from "@nacre/transport";
 import { SSH_MSG_PING, SSH_MSG_PONG, type SshError, type SshErrorCode, utf8Encode } from "@nacre/wire";
 import { expect } from "vitest";
+import { nodeAlgorithms } from "../../../../node/src/crypto/algorithms.ts";
 import { seededRandom } from "../../../../transport/test/support/random.ts";
 import type { AttackPeer, PeerOptions, Target } from "./attack-peer.ts";
 
@@ -30,6 +31,12 @@ export const algorithms: TransportAlgorithms = {
   ciphers: [chacha20Poly1305, aes256Gcm, aes128Ctr, aes256Ctr],
   macs: [hmacSha256Etm, hmacSha256, hmacSha512],
 };
+
+/** What sessions compute with: the portable algorithms, and those of Node. */
+export const IMPLEMENTATIONS: readonly TransportAlgorithms[] = [
+  algorithms,
+  { ...algorithms, hostKeys: nodeAlgorithms.hostKeys, ciphers: nodeAlgorithms.ciphers, macs: nodeAlgorithms.macs },
+];
 
 export const userKey: PrivateKey = generateEd25519(seededRandom(21));
 export const hostKey: PrivateKey = generateEd25519(seededRandom(22));

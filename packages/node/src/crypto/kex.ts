@@ -1,0 +1,68 @@
+import { getDiffieHellman, hash } from "node:crypto";
+import { mlKem768 } from "@nacre/kex/ml-kem";
+import {
+  ecdh,
+  group14,
+  group16,
+  group18,
+  type KexMethod,
+  type ModpGroup,
+  mlkem768X25519,
+  modp,
+} from "@nacre/kex/parts";
+import { bigIntToBytes, bytesToBigInt, SshError } from "@nacre/wire";
+import { plainBytes } from "./bytes.ts";
+import { nistKeyPair, x25519KeyPair } from "./ecdh.ts";
+import { nodeMlKem768 } from "./ml-kem.ts";
+
+const sha256 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha256", message, "buffer"));
+const sha384 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha384", message, "buffer"));
+const sha512 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha512", message, "buffer"));
+
+/** mlkem768x25519-sha256 (RFC 10042), on node:crypto: all of it from Node 24.7 on, before that all but ML-KEM. */
+export const mlkem768X25519Sha256: KexMethod = mlkem768X25519(nodeMlKem768() ?? mlKem768, x25519KeyPair, sha256);
+
+/** curve25519-sha256 (RFC 8731), on node:crypto. */
+export const curve25519Sha256: KexMethod = ecdh("curve25519-sha256", sha256, x25519KeyPair);
+/** The same method under the name it had before RFC 8731. */
+export const curve25519Sha256Libssh: KexMethod = ecdh("curve25519-sha256@libssh.org", sha256, x25519KeyPair);
+
+/** ECDH on P-256 with SHA-256 (RFC 5656 §4, §6.2.1), on node:crypto. */
+export const ecdhSha2Nistp256: KexMethod = ecdh("ecdh-sha2-nistp256", sha256, (random) =>
+  nistKeyPair("nistp256", random),
+);
+/** ECDH on P-384 with SHA-384 (RFC 5656 §4, §6.2.1), on node:crypto. */
+export const ecdhSha2Nistp384: KexMethod = ecdh("ecdh-sha2-nistp384", sha384, (random) =>
+  nistKeyPair("nistp384", random),
+);
+/** ECDH on P-521 with SHA-512 (RFC 5656 §4, §6.2.1), on node:crypto. */
+export const ecdhSha2Nistp521: KexMethod = ecdh("ecdh-sha2-nistp521", sha512, (random) =>
+  nistKeyPair("nistp521", random),
+);
+
+/** diffie-hellman-group14-sha256 (RFC 8268 §3), on node:crypto. */
+export const diffieHellmanGroup14Sha256: KexMethod = onNode(group14, "modp14", sha256);
+/** diffie-hellman-group16-sha512 (RFC 8268 §3), on node:crypto. */
+export const diffieHellmanGroup16Sha512: KexMethod = onNode(group16, "modp16", sha512);
+/** diffie-hellman-group18-sha512 (RFC 8268 §3), on node:crypto. */
+export const diffieHellmanGroup18Sha512: KexMethod = onNode(group18, "modp18", sha512);
+
+/**
+ * The method of a group. Exponents are OpenSSL's, of its own length and randomness: an exponent can be given for a group given as a prime
+ * only, and OpenSSL 3.5 spends seconds on finding that the prime is one.
+ */
+function onNode(group: ModpGroup, name: string, hashFunction: typeof sha256): KexMethod {
+  return modp(group, hashFunction, () => {
+    const pair = getDiffieHellman(name);
+    return {
+      publicValue: bytesToBigInt(pair.generateKeys()),
+      power(peersValue) {
+        try {
+          return bytesToBigInt(pair.computeSecret(bigIntToBytes(peersValue)));
+        } catch (cause) {
+          throw new SshError("kex-failed", "the peer's Diffie-Hellman value is outside the group", { cause });
+        }
+      },
+    };
+  });
+}

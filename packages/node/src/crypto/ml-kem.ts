@@ -1,0 +1,40 @@
+import * as nodeCrypto from "node:crypto";
+import type { MlKem768 } from "@nacre/kex/parts";
+import { concatBytes } from "@nacre/wire";
+import { plainBytes } from "./bytes.ts";
+
+/** What node:crypto has of key encapsulation, from Node 24.7 on. */
+interface Encapsulation {
+  encapsulate(publicKey: nodeCrypto.KeyObject): { readonly ciphertext: Buffer; readonly sharedKey: Buffer };
+  decapsulate(privateKey: nodeCrypto.KeyObject, ciphertext: Uint8Array): Buffer;
+}
+
+const SEED_LENGTH = 64;
+/** Before the seed in a private key's DER, and before the bytes of a public key (RFC 9935 §4, §6). */
+const PRIVATE_PREFIX = Buffer.from("3054020100300b060960864801650304040204428040", "hex");
+const PUBLIC_PREFIX = Buffer.from("308204b2300b0609608648016503040402038204a100", "hex");
+
+/**
+ * ML-KEM-768 on node:crypto; `undefined` where the running Node has none. It encapsulates with OpenSSL's own randomness: the random source
+ * is not asked.
+ */
+export function nodeMlKem768(): MlKem768 | undefined {
+  const { encapsulate, decapsulate } = nodeCrypto as Partial<Encapsulation>;
+  if (encapsulate === undefined || decapsulate === undefined) return undefined;
+  return {
+    keyPair(random) {
+      const key = Buffer.from(concatBytes(PRIVATE_PREFIX, random(SEED_LENGTH)));
+      const privateKey = nodeCrypto.createPrivateKey({ key, format: "der", type: "pkcs8" });
+      const der = nodeCrypto.createPublicKey(privateKey).export({ format: "der", type: "spki" });
+      return {
+        publicKey: plainBytes(der.subarray(PUBLIC_PREFIX.length)),
+        decapsulate: (ciphertext) => plainBytes(decapsulate(privateKey, ciphertext)),
+      };
+    },
+    encapsulate(publicKey) {
+      const key = Buffer.from(concatBytes(PUBLIC_PREFIX, publicKey));
+      const { ciphertext, sharedKey } = encapsulate(nodeCrypto.createPublicKey({ key, format: "der", type: "spki" }));
+      return { ciphertext: plainBytes(ciphertext), sharedSecret: plainBytes(sharedKey) };
+    },
+  };
+}
