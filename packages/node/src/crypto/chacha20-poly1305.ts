@@ -1,9 +1,9 @@
 import { createCipheriv } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
-import { poly1305 } from "@noble/ciphers/_poly1305.js";
 import { chacha20orig } from "@noble/ciphers/chacha.js";
 import { plainBytes } from "./bytes.ts";
 import { checkKeys, checkTag } from "./check.ts";
+import { poly1305 } from "./poly1305/index.ts";
 
 const TAG_LENGTH = 16;
 /** OpenSSL's form: a 64-bit little-endian block counter, which starts at 0, and the 64-bit nonce. */
@@ -12,8 +12,8 @@ const IV_LENGTH = 16;
 const FIRST_BLOCK = new Uint8Array(64);
 
 /**
- * OpenSSH PROTOCOL.chacha20poly1305, with ChaCha20 on node:crypto. Its Poly1305 is noble's: node:crypto has none, and its
- * chacha20-poly1305 is RFC 8439's, another construction.
+ * OpenSSH PROTOCOL.chacha20poly1305, with ChaCha20 on node:crypto. That has no Poly1305, and its chacha20-poly1305 is RFC 8439's,
+ * another construction.
  */
 export const chacha20Poly1305: CipherAlgorithm = {
   name: "chacha20-poly1305@openssh.com",
