@@ -1,44 +1,51 @@
-// What `npm start` shows without a target: a real OpenSSH server in a container, a login, a command, and the trace of it all.
+// What `npm start` shows without a target: `nacre serve` on loopback, a login with a key made for it, a command, and the trace of
+// it all: the packets as the client sees them, and between them, after a bar, what the server says.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { ensureContainer } from "./openssh/container.ts";
-import { authorizeKey, startSshd } from "./openssh/sshd.ts";
+import { createInterface } from "node:readline";
 
 const folder = mkdtempSync(join(tmpdir(), "nacre-demo-"));
-const nacre = ["packages/cli/dist/main.js"];
+const file = (name: string): string => join(folder, name);
+const nacre = (...words: string[]): [program: string, words: string[]] => [
+  process.execPath,
+  ["packages/cli/dist/main.js", ...words],
+];
+const show = (line: string): void => console.log(process.stdout.isTTY ? `\x1b[36m│ ${line}\x1b[0m` : `│ ${line}`);
 
-console.log("Bringing up an OpenSSH server (the first time takes a minute)…");
-const container = await ensureContainer();
+const [program, words] = nacre("keygen", "-t", "ed25519", "-f", file("key"), "-N", "", "-C", "nacre demo");
+execFileSync(program, words, { stdio: "ignore" });
+copyFileSync(file("key.pub"), file("authorized_keys"));
+
+const serve = ["serve", "--port", "0", "--host-key", file("host_key"), "--authorized-keys", file("authorized_keys")];
+console.log(`$ nacre ${serve.join(" ")} &\n`);
+const server = spawn(...nacre(...serve), { stdio: ["ignore", "inherit", "pipe"] });
+const ended = once(server, "exit");
 try {
-  const sshd = await startSshd();
-  const key = join(folder, "id_ed25519");
-  execFileSync(process.execPath, [...nacre, "keygen", "-t", "ed25519", "-f", key, "-N", "", "-C", "nacre demo"], {
-    stdio: "ignore",
+  const lines = createInterface({ input: server.stderr });
+  const port = await new Promise<string>((resolve, reject) => {
+    lines.on("line", (line) => {
+      show(line);
+      const [, found] = /listening at \S+ port (\d+)/.exec(line) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+    ended.then(() => reject(new Error("the server did not start")), reject);
   });
-  await authorizeKey("alice", readFileSync(`${key}.pub`, "utf8").trim());
-  const knownHosts = join(folder, "known_hosts");
-  writeFileSync(knownHosts, sshd.hostPublicKeys.map((line) => `[${sshd.host}]:${sshd.port} ${line}\n`).join(""));
+  writeFileSync(file("known_hosts"), `[127.0.0.1]:${port} ${readFileSync(file("host_key.pub"), "utf8")}`);
 
-  const args = [
-    "--trace",
-    "-i",
-    key,
-    "-p",
-    `${sshd.port}`,
-    "--known-hosts",
-    knownHosts,
-    `alice@${sshd.host}`,
-    "uname -a",
-  ];
-  console.log(`\n$ nacre ${args.join(" ")}\n`);
-  const child = spawn(process.execPath, [...nacre, ...args], { stdio: ["ignore", "inherit", "inherit"] });
-  const [status] = (await once(child, "exit")) as [number | null];
-  console.log(`\nexit status ${status}. Now with a server of yours: npm start -- [-p PORT] user@host command`);
+  const target = `${userInfo().username}@127.0.0.1`;
+  const ssh = ["--trace", "-i", file("key"), "-p", port, "--known-hosts", file("known_hosts"), target, "uname -a"];
+  console.log(`\n$ nacre ${ssh.join(" ")}\n`);
+  const client = spawn(...nacre(...ssh), { stdio: ["ignore", "inherit", "inherit"] });
+  const [status] = (await once(client, "exit")) as [number | null];
   process.exitCode = status ?? 1;
 } finally {
-  await container.stop();
+  server.kill("SIGINT");
+  await ended;
   rmSync(folder, { recursive: true, force: true });
 }
+console.log(`
+exit status ${process.exitCode}. Now with a server of yours: npm start -- [-p PORT] user@host command
+or be one: npm start -- serve`);

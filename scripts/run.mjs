@@ -9,7 +9,7 @@ const { packageManager } = JSON.parse(readFileSync(`${root}package.json`, "utf8"
 const TSX = ["--conditions=@nacre/source", "--import", "tsx"];
 
 const commands = {
-  /** Runs the `nacre` command with the given arguments; without any, a demonstration against an OpenSSH server. */
+  /** Runs the `nacre` command with the given arguments; without any, a demonstration against a server of its own. */
   start(args) {
     install();
     build();

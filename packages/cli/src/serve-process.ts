@@ -20,19 +20,26 @@ export async function runWithPipes(session: NodeSession, program: Program, kill:
   const child = spawn(file, words, { cwd, env, stdio: "pipe", detached: true });
   await once(child, "spawn");
   const group = new ProcessGroup(child.pid!, session, kill);
-  child.once("exit", () => group.ended());
+  const outputs = [child.stdout, child.stderr];
+  child.once("exit", () => {
+    group.ended();
+    // What it has left behind holds the other ends perhaps, and nobody is there for what that prints.
+    if (session.signal.aborted) for (const output of outputs) output.destroy();
+  });
   session.signal.addEventListener("abort", () => {
     child.stdin.destroy();
-    child.stdout.destroy();
-    child.stderr.destroy();
+    // A program that is hung up may have to print something before it has put things in order: a closed pipe would end it.
+    for (const output of outputs) output.unpipe().resume();
+    if (child.exitCode !== null || child.signalCode !== null) for (const output of outputs) output.destroy();
   });
 
   // What the child does not read is read for it: it must not be in the client's way.
   child.stdin.on("error", () => session.stdin.destroy());
   // Without an end nothing is ended here: half of an input must not look like all of it.
   session.stdin.pipe(child.stdin);
-  child.stdout.pipe(session.stdout);
-  child.stderr.pipe(session.stderr);
+  // The end of the output is told after the status: a client that has nothing more to say may hang up at that end (dbclient does).
+  child.stdout.pipe(session.stdout, { end: false });
+  child.stderr.pipe(session.stderr, { end: false });
   const [status, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
   return signal === null ? { status: status ?? 0 } : { signal: signal.slice("SIG".length) };
 }

@@ -6,6 +6,8 @@ import { terminalModeWords } from "./terminal-mode-words.ts";
 
 /** How long a terminal is read on after its program has ended, when others still hold it: milliseconds. */
 const LAST_OUTPUT = 200;
+/** How long it is until the end of a program is looked for again: milliseconds. */
+const LOOK_AGAIN = 10;
 
 /** Runs a program in a pseudo-terminal; rejects when it cannot be started. */
 export type TerminalRunner = (
@@ -55,7 +57,7 @@ function runInTerminal(
   // The library throws an error that only it listens to.
   socket.on("error", () => {});
   session.stdin.pipe(socket, { end: false });
-  readTerminal(session, socket);
+  readTerminal(session, socket, terminal.pid);
   return new Promise((resolve) => {
     terminal.onExit(({ exitCode, signal }) => {
       group.ended();
@@ -65,34 +67,50 @@ function runInTerminal(
 }
 
 /**
- * Carries what a terminal shows to the client, at the client's pace. The library destroys its stream soon after the program's
- * end, whatever is still unread: where the client is slow, that has to wait.
+ * Carries what a terminal shows to the client, at the client's pace. The library's stream ends itself soon after the program has
+ * ended, whatever is still unread, and as soon as nobody holds the terminal: where the client is slow that has to wait, and so it
+ * has for a program that closes its files before it ends, which the closing of our side would hang up.
  */
-function readTerminal({ stdout, signal }: NodeSession, socket: ReadStream): void {
+function readTerminal({ stdout, signal }: NodeSession, socket: ReadStream, pid: number): void {
   const destroy = socket.destroy.bind(socket);
   let waiting = false;
   let ending: { readonly error: Error | undefined } | undefined;
-  socket.destroy = (error) => {
-    if (!waiting) return destroy(error);
-    ending ??= { error };
-    return socket;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = (): void => {
+    if (ending === undefined || waiting) return;
+    clearTimeout(timer);
+    if (isAlive(pid)) timer = setTimeout(end, LOOK_AGAIN);
+    else destroy(ending.error);
   };
-  const goOn = (): void => {
-    waiting = false;
-    socket.resume();
-    if (ending !== undefined) setTimeout(() => socket.destroy(ending?.error), LAST_OUTPUT);
+  socket.destroy = (error) => {
+    ending ??= { error };
+    end();
+    return socket;
   };
   socket.on("data", (chunk: Uint8Array) => {
     if (stdout.destroyed || stdout.write(chunk)) return;
     waiting = true;
     socket.pause();
   });
-  stdout.on("drain", goOn);
+  stdout.on("drain", () => {
+    waiting = false;
+    socket.resume();
+    clearTimeout(timer);
+    if (ending !== undefined) timer = setTimeout(end, LAST_OUTPUT);
+  });
   // Nobody waits for the rest: closing the terminal also hangs up what another process group has in it.
   signal.addEventListener("abort", () => {
-    waiting = false;
+    clearTimeout(timer);
     destroy();
   });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** A size as the system can have it; 0 is one that the client does not know. */

@@ -68,7 +68,6 @@ describe("OpenSSH's ssh runs commands on our server", () => {
       const ran = await runPeer([...ssh(server, { key: key(), words: ["-c", cipher] }), "cat"], { input: bytes });
       expectQuiet(ran);
       expect(sha256(ran.stdout)).toBe(sha256(bytes));
-      expect(server.server.connections).toHaveLength(0);
     },
   );
 

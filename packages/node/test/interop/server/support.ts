@@ -67,20 +67,21 @@ export function useOurServer(
   return ours;
 }
 
-/** Runs a command as a server does: its streams are the session's, and its end is the session's. */
-async function runInShell({ command, stdin, stdout, stderr, signal, ...session }: NodeSession): Promise<SessionExit> {
-  const words = command === undefined ? ["-s"] : ["-c", command];
-  const child = spawn("/bin/sh", words, {
+/** Runs a command as a server does: its streams are the session's, and so are its signals and its end. */
+async function runInShell(session: NodeSession): Promise<SessionExit> {
+  const { command, stdin, signal } = session;
+  const child = spawn("/bin/sh", command === undefined ? ["-s"] : ["-c", command], {
     stdio: "pipe",
     signal,
     killSignal: "SIGKILL",
-    env: { ...process.env, ...session.env },
   });
   child.on("error", () => {});
   child.stdin.on("error", () => stdin.destroy());
   stdin.pipe(child.stdin);
-  child.stdout.pipe(stdout);
-  child.stderr.pipe(stderr);
+  // The status comes before the end of the output, at which dbclient hangs up.
+  child.stdout.pipe(session.stdout, { end: false });
+  child.stderr.pipe(session.stderr, { end: false });
+  session.onSignal = (name) => child.kill(`SIG${name}` as NodeJS.Signals);
   const [status, name] = (await once(child, "close")) as [number | null, string | null];
   return name === null ? { status: status ?? 0 } : { signal: name };
 }
@@ -109,11 +110,9 @@ export async function runPeer(
     env = {},
   }: { readonly input?: string | Uint8Array; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<Ran> {
-  const child = spawn(program, words, {
-    // Without a terminal, so that nobody is asked anything.
-    detached: true,
-    env: { ...process.env, SSH_AUTH_SOCK: "", ...env },
-  });
+  const { SSH_AUTH_SOCK: _, ...own } = process.env;
+  // Without a terminal, so that nobody is asked anything.
+  const child = spawn(program, words, { detached: true, env: { ...own, ...env } });
   const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), 50_000);
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];

@@ -1,0 +1,139 @@
+import { type ChildProcess } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import { must } from "../../../../scripts/openssh/run.ts";
+import { buildNacre, commandLine, type Ended, ended, start } from "./nacre.ts";
+
+/** An event of the server's log, as JSON has it. */
+export interface Told {
+  readonly event: string;
+  readonly connection?: number;
+  readonly port?: number;
+  readonly [name: string]: unknown;
+}
+
+/** `nacre serve` that runs, and what it has told so far. */
+export interface Served {
+  readonly port: number;
+  readonly told: readonly Told[];
+  /** Waits for the next event that fits, of those that were not waited for yet. Throws when the server ends first. */
+  until(fits: (told: Told) => boolean): Promise<Told>;
+  kill(signal: NodeJS.Signals): void;
+  /** Its exit status, when it has ended. */
+  readonly closed: Promise<number | null>;
+}
+
+export interface ServeFolder {
+  readonly path: string;
+  /** The private key that may log in, and its line. */
+  readonly key: string;
+  readonly keyLine: string;
+  /** Starts `nacre serve` for that key, or for what `authorizedKeys` says; it is ended with the test. */
+  serve(options?: { readonly words?: readonly string[]; readonly authorizedKeys?: string }): Promise<Served>;
+  /** The words that make OpenSSH's ssh connect, heeding nothing on this machine but what the test says. */
+  ssh(served: Served, words?: readonly string[], key?: string): string[];
+}
+
+const USER = userInfo().username;
+
+/** The `nacre` command in a folder of the tests' own, with a key to log in with; `terminals`: with the library that makes terminals. */
+export function useServeFolder({ terminals }: { readonly terminals: boolean }): ServeFolder {
+  let path = "";
+  let keyLine = "";
+  const running: { readonly child: ChildProcess; readonly served: Served }[] = [];
+  beforeAll(async () => {
+    path = await mkdtemp(join(tmpdir(), "nacre-serve-"));
+    buildNacre(path);
+    if (terminals) {
+      const library = fileURLToPath(new URL("../../node_modules/@lydell/node-pty", import.meta.url));
+      mkdirSync(join(path, "node_modules", "@lydell"), { recursive: true });
+      symlinkSync(library, join(path, "node_modules", "@lydell", "node-pty"));
+    }
+    await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "a key", "-f", join(path, "key")]);
+    keyLine = (await readFile(join(path, "key.pub"), "utf8")).trimEnd();
+  });
+  afterEach(async () => {
+    for (const { child, served } of running.splice(0)) {
+      child.kill("SIGKILL");
+      await served.closed;
+    }
+  });
+  afterAll(() => rm(path, { recursive: true, force: true }));
+
+  let count = 0;
+  const folder: ServeFolder = {
+    get path() {
+      return path;
+    },
+    get key() {
+      return join(path, "key");
+    },
+    get keyLine() {
+      return keyLine;
+    },
+    serve: async ({ words = [], authorizedKeys = keyLine } = {}) => {
+      const file = join(path, `authorized_keys_${++count}`);
+      writeFileSync(file, `${authorizedKeys}\n`, { mode: 0o600 });
+      const files = ["--host-key", join(path, "host_key"), "--authorized-keys", file];
+      const child = start(commandLine(["serve", "--port", "0", "--log", "json", ...files, ...words]));
+      const served = await follow(child);
+      running.push({ child, served });
+      const hostKey = await readFile(join(path, "host_key.pub"), "utf8");
+      writeFileSync(join(path, "known_hosts"), `[127.0.0.1]:${served.port} ${hostKey}`);
+      return served;
+    },
+    ssh: ({ port }, words = [], key = folder.key) => {
+      const known = ["-o", `UserKnownHostsFile=${join(path, "known_hosts")}`, "-o", "GlobalKnownHostsFile=/dev/null"];
+      const login = ["-i", key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-p", `${port}`];
+      return ["ssh", "-F", "/dev/null", ...known, ...login, ...words, `${USER}@127.0.0.1`];
+    },
+  };
+  return folder;
+}
+
+/** Reads the log of a server until it listens. */
+async function follow(child: ReturnType<typeof start>): Promise<Served> {
+  const told: Told[] = [];
+  const changed = new EventEmitter();
+  let rest = "";
+  let isClosed = false;
+  child.stderr.on("data", (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split("\n");
+    rest = lines.pop() ?? "";
+    told.push(...lines.map((line) => JSON.parse(line) as Told));
+    changed.emit("change");
+  });
+  const closed = once(child, "close").then(([status]) => {
+    isClosed = true;
+    changed.emit("change");
+    return status as number | null;
+  });
+  let read = 0;
+  const until = async (fits: (told: Told) => boolean): Promise<Told> => {
+    for (;;) {
+      const at = told.findIndex((one, index) => index >= read && fits(one));
+      if (at >= 0) {
+        read = at + 1;
+        return told[at]!;
+      }
+      if (isClosed) throw new Error(`the server ended without telling it: ${JSON.stringify(told)} ${rest}`);
+      await once(changed, "change");
+    }
+  };
+  const { port } = await until(({ event }) => event === "listening");
+  return { port: port!, told, until, kill: (signal) => child.kill(signal), closed };
+}
+
+/** Runs a program to its end with this input; it is killed, and the test fails, when that takes longer than 50 seconds. */
+export async function run(words: readonly string[], input: string | Uint8Array = ""): Promise<Ended> {
+  const child = start(words);
+  const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), 50_000);
+  child.stdin.end(input);
+  return ended(child).finally(() => clearTimeout(timer));
+}

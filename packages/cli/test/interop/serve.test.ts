@@ -1,0 +1,466 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { connect as connectSocket } from "node:net";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
+import { type Client, connect, type NodeProcess } from "@nacre/node";
+import { beforeAll, describe, expect, test } from "vitest";
+import { must } from "../../../../scripts/openssh/run.ts";
+import { commandLine, type Ended, start, TestTerminal } from "./nacre.ts";
+import { run, type Served, useServeFolder } from "./serve-support.ts";
+
+const { username: USER, homedir: HOME } = userInfo();
+const MIB = 2 ** 20;
+
+/** A command that must not say anything on its standard error. */
+async function quiet(words: readonly string[], input?: string | Uint8Array): Promise<string> {
+  const { status, stdout, stderr } = await run(words, input);
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  return stdout.toString();
+}
+
+function quoted(words: readonly string[]): string {
+  return words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+const folder = useServeFolder({ terminals: true });
+
+/** Our own client, for what ssh does not send. */
+async function client(served: Served): Promise<Client<NodeProcess>> {
+  return connect({
+    host: "127.0.0.1",
+    port: served.port,
+    user: USER,
+    identities: [folder.key],
+    agent: false,
+    knownHosts: join(folder.path, "known_hosts"),
+  });
+}
+
+/** A session of OpenSSH's sftp. */
+async function sftp(served: Served, batch: string): Promise<Ended> {
+  const [, ...words] = folder.ssh(served);
+  return run(["sftp", "-q", "-b", "-", ...words.map((word) => (word === "-p" ? "-P" : word))], batch);
+}
+
+/** git, with its own settings alone, over ssh. */
+async function git(served: Served, cwd: string, ...words: string[]): Promise<Ended> {
+  const [, ...ssh] = folder.ssh(served).slice(0, -1);
+  const environment = [
+    `GIT_SSH_COMMAND=ssh ${quoted(ssh)}`,
+    "GIT_CONFIG_GLOBAL=/dev/null",
+    "GIT_CONFIG_SYSTEM=/dev/null",
+    ...["AUTHOR", "COMMITTER"].flatMap((who) => [`GIT_${who}_NAME=Alice`, `GIT_${who}_EMAIL=alice@example.org`]),
+  ];
+  return run(["env", ...environment, "git", "-C", cwd, ...words]);
+}
+
+describe("commands over ssh", () => {
+  test("run in the user's shell and home, with their status, and an environment of their own", async () => {
+    const served = await folder.serve();
+    const words = ["-o", "SetEnv=LANG=C.UTF-8 LC_TIME=C LD_PRELOAD=/x"];
+    const ran = await run([...folder.ssh(served, words), "pwd; env; echo err >&2; exit 3"]);
+    expect(ran.status).toBe(3);
+    expect(ran.stderr).toBe("err\n");
+    const [cwd, ...lines] = ran.stdout.toString().trimEnd().split("\n");
+    expect(cwd).toBe(HOME);
+    expect(lines).toEqual(
+      expect.arrayContaining([`USER=${USER}`, `LOGNAME=${USER}`, `HOME=${HOME}`, "LANG=C.UTF-8", "LC_TIME=C"]),
+    );
+    expect(
+      lines.some((line) => line.startsWith(`SSH_CONNECTION=127.0.0.1 `) && line.endsWith(` 127.0.0.1 ${served.port}`)),
+    ).toBe(true);
+    expect(lines.filter((line) => /^(LD_PRELOAD|SSH_AUTH_SOCK|VITEST|NODE_|npm_)/.test(line))).toEqual([]);
+    expect(await served.until(({ event }) => event === "request-refused")).toMatchObject({ request: "env LD_PRELOAD" });
+    expect(await served.until(({ event }) => event === "session-ended")).toMatchObject({
+      session: 0,
+      exit: { status: 3 },
+    });
+  });
+
+  test("get all that is piped in, and give all that they print", async () => {
+    const served = await folder.serve();
+    const bytes = randomBytes(16 * MIB);
+    const { stdout, stderr, status } = await run([...folder.ssh(served), "cat"], bytes);
+    expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
+    expect(stdout.equals(bytes)).toBe(true);
+  });
+
+  test("may close their input, or end before they have read it", async () => {
+    const served = await folder.serve();
+    const bytes = randomBytes(4 * MIB);
+    expect(await run([...folder.ssh(served), "exit 4"], bytes)).toMatchObject({ status: 4, stderr: "" });
+    expect((await run([...folder.ssh(served), "exec <&-; echo on; exit 5"], bytes)).status).toBe(5);
+  });
+
+  test("without a command: a shell, that reads what is piped in", async () => {
+    const served = await folder.serve();
+    const { stdout, status } = await run(folder.ssh(served, ["-T"]), "echo $((40 + 2)); exit 6\n");
+    expect(stdout.toString()).toContain("42\n");
+    expect(status).toBe(6);
+  });
+
+  test("ended by a signal: the client is told which", async () => {
+    const served = await folder.serve();
+    await using connection = await client(served);
+    expect(await (await connection.spawn("kill -TERM $$")).exit).toMatchObject({ status: undefined, signal: "TERM" });
+  });
+
+  test("get the client's signals, they and what they have started", async () => {
+    const served = await folder.serve();
+    await using connection = await client(served);
+    const command = `sh -c 'trap "echo inner; exit" USR1; echo ready; while :; do sleep 0.05; done' & trap 'wait; echo outer; exit 9' USR1; wait`;
+    const remote = await connection.spawn(command);
+    const [ready] = (await once(remote.stdout, "data")) as [Buffer];
+    expect(ready.toString()).toBe("ready\n");
+    remote.kill("USR1");
+    let shown = "";
+    remote.stdout.on("data", (chunk: Buffer) => {
+      shown += chunk.toString();
+    });
+    expect(await remote.exit).toMatchObject({ status: 9 });
+    expect(shown).toBe("inner\nouter\n");
+  });
+
+  test("are hung up when the client is gone, and killed when that does not end them", async () => {
+    const served = await folder.serve();
+    const mark = join(folder.path, "hung-up");
+    for (const [command, isMarked] of [
+      [`trap 'echo > ${mark}; exit' HUP; echo $$; while :; do sleep 0.05; done`, true],
+      ["trap '' HUP; echo $$; while :; do sleep 0.05; done", false],
+    ] as const) {
+      const child = start([...folder.ssh(served), command]);
+      const [line] = (await once(child.stdout, "data")) as [Buffer];
+      const pid = Number(line.toString());
+      expect(isAlive(pid)).toBe(true);
+      child.kill("SIGKILL");
+      const told = await served.until(({ event }) => event === "session-ended");
+      expect(told).not.toHaveProperty("exit");
+      expect(isAlive(pid)).toBe(false);
+      if (isMarked) expect(existsSync(mark)).toBe(true);
+    }
+  });
+});
+
+describe("a terminal", () => {
+  test("is what -tt asks for; SSH_TTY names it", async () => {
+    const served = await folder.serve();
+    const { stdout, status } = await run([
+      ...folder.ssh(served, ["-tt"]),
+      'tty; echo "$SSH_TTY"; echo err >&2; exit 6',
+    ]);
+    expect(stdout.toString()).toMatch(/^(\/dev\/\S+)\r\n\1\r\nerr\r\n$/);
+    expect(status).toBe(6);
+  });
+
+  test("has the size and the modes of the client's, and changes of the size; keys reach what runs in it", async () => {
+    const served = await folder.serve();
+    const terminal = new TestTerminal(
+      `stty rows 40 cols 100 erase ^H -ixon; tty; ${quoted(folder.ssh(served, ["-t"]))} sh; echo "status $?"`,
+    );
+    const device = (await terminal.until("\r\n")).trim();
+    await terminal.until("# ");
+    terminal.type("PS1=; echo be''gin; stty size; stty -a\r");
+    await terminal.until("begin\r\n");
+    const shown = await terminal.until("echoke");
+    expect(shown).toMatch(/^40 100\r\n/);
+    expect(shown).toMatch(/erase = \^H;/);
+    expect(shown).toMatch(/[ \n]-ixon /);
+    await must(["stty", "-F", device, "rows", "50", "cols", "132"]);
+    terminal.type("while [ \"$(stty size)\" != '50 132' ]; do sleep 0.05; done; echo resi''zed\r");
+    await terminal.until("resized\r\n");
+    terminal.type("echo sleep''ing; sleep 1000\r");
+    await terminal.until("sleeping\r\n");
+    terminal.type("\x03");
+    terminal.type("echo $((40 + 2))\r");
+    await terminal.until("42\r\n");
+    terminal.type("exit 7\r");
+    await terminal.until("status 7\r\n");
+    expect(await terminal.closed).toBe(0);
+  });
+
+  test("loses nothing of what was printed last, however late the client reads it", async () => {
+    const served = await folder.serve();
+    await using connection = await client(served);
+    // More than the client takes without being read, and little enough that the program can end all the same.
+    const done = join(folder.path, "done");
+    const lines = Math.floor((2 * MIB + 20_000) / 8);
+    const remote = await connection.spawn(`seq -f %06g 1 ${lines}; echo last; touch ${done}`, { pty: { modes: {} } });
+    while (!existsSync(done)) await after(50);
+    // By now the library that makes terminals wants to close this one.
+    await after(500);
+    let length = 0;
+    let tail = "";
+    remote.stdout.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      tail = (tail + chunk.toString()).slice(-100);
+    });
+    await once(remote.stdout, "end");
+    expect(await remote.exit).toEqual({ status: 0, signal: undefined, coreDumped: false });
+    expect(tail).toMatch(/last\r\n$/);
+    expect(length).toBe(lines * 8 + "last\r\n".length);
+  });
+
+  test("is closed when the client is gone: what runs in it is hung up", async () => {
+    const served = await folder.serve();
+    const child = start([...folder.ssh(served, ["-tt"]), "echo $$; exec sleep 1000"]);
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    child.kill("SIGKILL");
+    await served.until(({ event }) => event === "session-ended");
+    expect(isAlive(Number(line.toString()))).toBe(false);
+  });
+});
+
+test("many sessions share one connection (ControlMaster)", async () => {
+  const served = await folder.serve();
+  const socket = join(folder.path, "control");
+  const share = ["-o", `ControlPath=${socket}`];
+  await quiet(folder.ssh(served, [...share, "-M", "-N", "-f"]));
+  const bytes = randomBytes(MIB);
+  const results: Ended[] = await Promise.all(
+    [1, 2, 3, 4, 5].map((status) => run([...folder.ssh(served, share), `cat; exit ${status}`], bytes)),
+  );
+  expect(results.map(({ status }) => status)).toEqual([1, 2, 3, 4, 5]);
+  for (const { stdout } of results) expect(stdout.equals(bytes)).toBe(true);
+  await run(folder.ssh(served, [...share, "-O", "exit"]));
+  await served.until(({ event }) => event === "closed");
+  expect(served.told.filter(({ event }) => event === "connected")).toHaveLength(1);
+  expect(
+    new Set(served.told.filter(({ event }) => event === "session-started").map(({ connection }) => connection)),
+  ).toEqual(new Set([1]));
+});
+
+describe("subsystems", () => {
+  test("sftp is OpenSSH's sftp-server, also where no commands are run", async () => {
+    const bytes = randomBytes(2 * MIB);
+    writeFileSync(join(folder.path, "up"), bytes);
+    const there = join(folder.path, "there");
+    const served = await folder.serve({ words: ["--no-exec"] });
+    const { status, stderr } = await sftp(served, `put ${folder.path}/up ${there}\nget ${there} ${folder.path}/down\n`);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(readFileSync(join(folder.path, "down")).equals(bytes)).toBe(true);
+    const command = await run([...folder.ssh(served), "true"]);
+    expect(command.stderr).toMatch(/exec request failed on channel 0/);
+    expect(command.status).toBe(255);
+  });
+
+  test("are what --subsystem says, and no others", async () => {
+    const served = await folder.serve({ words: ["--subsystem", "digest=sha256sum", "--subsystem", "sftp="] });
+    expect(await quiet([...folder.ssh(served, ["-s"]), "digest"], "abc")).toBe(
+      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  -\n",
+    );
+    const { status, stderr } = await sftp(served, "pwd\n");
+    expect(stderr).toMatch(/Connection closed/);
+    expect(status).not.toBe(0);
+    expect(await served.until(({ event }) => event === "request-refused")).toMatchObject({ request: "subsystem sftp" });
+  });
+});
+
+describe("authorized_keys", () => {
+  test("a forced command runs whatever is asked for, and is told that; no terminal for a key without", async () => {
+    const authorizedKeys = `command="echo forced: $SSH_ORIGINAL_COMMAND; echo $GREETING",no-pty,environment="GREETING=hello" ${folder.keyLine}`;
+    const served = await folder.serve({ authorizedKeys });
+    expect(await quiet([...folder.ssh(served), "rm -rf /"])).toBe("forced: rm -rf /\nhello\n");
+    expect(await quiet([...folder.ssh(served, ["-s"]), "sftp"])).toBe("forced: sftp\nhello\n");
+    expect((await run([...folder.ssh(served, ["-tt"]), "true"])).stderr).toMatch(/PTY allocation request failed/);
+  });
+
+  test("a key that is only good elsewhere, or was, or has an option that nobody knows, lets nobody in; the log says why", async () => {
+    for (const [options, reason] of [
+      ['from="192.0.2.1"', /the client is at 127\.0\.0\.1/],
+      ['expiry-time="20200101"', /its time is over/],
+      ["no-such-option", /no-such-option/],
+    ] as const) {
+      const served = await folder.serve({ authorizedKeys: `${options} ${folder.keyLine}` });
+      const ran = await run([...folder.ssh(served), "true"]);
+      expect(ran).toMatchObject({ status: 255, stderr: `${USER}@127.0.0.1: Permission denied (publickey).\r\n` });
+      const told = await served.until(({ event, text }) => event === "note" && reason.test(text as string));
+      expect(told.text).toContain("authorized_keys_");
+    }
+  });
+});
+
+describe("git", () => {
+  let repository = "";
+  beforeAll(async () => {
+    repository = join(folder.path, "repository.git");
+    await must(["git", "init", "-q", "--bare", "-b", "main", repository]);
+  });
+
+  test("clones, pushes and fetches; a key limited to reading clones and does not push", async () => {
+    const served = await folder.serve();
+    const url = `ssh://${USER}@127.0.0.1:${served.port}${repository}`;
+    const work = join(folder.path, "work");
+    expect((await git(served, folder.path, "clone", "-q", url, work)).status).toBe(0);
+    await mkdir(join(work, "files"));
+    for (let i = 0; i < 50; i++) writeFileSync(join(work, "files", `${i}`), randomBytes(50_000));
+    for (const words of [
+      ["checkout", "-q", "-b", "main"],
+      ["add", "."],
+      ["commit", "-q", "-m", "fifty files"],
+    ])
+      expect((await git(served, work, ...words)).status).toBe(0);
+    const push = await git(served, work, "push", "-q", "origin", "main");
+    expect({ status: push.status, stderr: push.stderr }).toEqual({ status: 0, stderr: "" });
+    expect(served.told.filter(({ event }) => event === "session-started").map(({ command }) => command)).toEqual([
+      `git-upload-pack '${repository}'`,
+      `git-receive-pack '${repository}'`,
+    ]);
+
+    const reader = await folder.serve({
+      authorizedKeys: `restrict,command="git-upload-pack '${repository}'" ${folder.keyLine}`,
+    });
+    const readerUrl = `ssh://${USER}@127.0.0.1:${reader.port}/whatever`;
+    const copy = join(folder.path, "copy");
+    expect((await git(reader, folder.path, "clone", "-q", readerUrl, copy)).status).toBe(0);
+    const heads = await Promise.all([work, copy].map((cwd) => git(reader, cwd, "rev-parse", "HEAD^{tree}")));
+    expect(heads[1]!.stdout.toString()).toBe(heads[0]!.stdout.toString());
+    expect((await git(reader, copy, "fsck", "--strict")).status).toBe(0);
+    expect((await git(reader, copy, "commit", "-q", "--allow-empty", "-m", "one more")).status).toBe(0);
+    expect((await git(reader, copy, "push", "-q", "origin", "HEAD:main")).status).not.toBe(0);
+    expect((await must(["git", "-C", repository, "log", "--format=%s", "main"])).trimEnd()).toBe("fifty files");
+  });
+});
+
+describe("who may log in", () => {
+  test("a name that is no account's, when it is named; commands run as whoever started the server", async () => {
+    const served = await folder.serve({ words: ["--user", "deploy-somewhere"] });
+    const words = folder.ssh(served).slice(0, -1);
+    expect(await quiet([...words, "deploy-somewhere@127.0.0.1", "id -un"])).toBe(`${USER}\n`);
+    const ran = await run([...folder.ssh(served), "true"]);
+    expect(ran.stderr).toBe(`${USER}@127.0.0.1: Permission denied (publickey).\r\n`);
+  });
+
+  test("not another account of this machine: that is refused at the start", async () => {
+    const other = USER === "nobody" ? "root" : "nobody";
+    const { status, stderr } = await run(commandLine(["serve", "--port", "0", "--user", other]));
+    expect(stderr).toMatch(
+      new RegExp(`^nacre: commands run as ${USER}, [^\n]+ "${other}" cannot log in[^\n]+\\[usage\\]\n$`),
+    );
+    expect(status).toBe(255);
+  });
+});
+
+describe("starting and stopping", () => {
+  test("the first start makes a host key, which the owner alone can read, and shows its fingerprint; the log is for people", async () => {
+    const config = join(folder.path, "config");
+    const serve = commandLine(["serve", "--port", "0", "--banner", "Welcome."]);
+    const words = ["env", `XDG_CONFIG_HOME=${config}`, ...serve, "--authorized-keys", join(folder.path, "key.pub")];
+    const seen: string[] = [];
+    for (let time = 1; time <= 2; time++) {
+      const child = start(words);
+      const [chunk] = (await once(child.stderr, "data")) as [Buffer];
+      const line = chunk.toString();
+      expect(line).toMatch(
+        new RegExp(
+          `^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z listening at 127\\.0\\.0\\.1 port \\d+ for ${USER}; host key ssh-ed25519 SHA256:\\S+\n$`,
+        ),
+      );
+      seen.push(line.slice(line.indexOf("SHA256:")).trim());
+      const port = Number(/port (\d+)/.exec(line)![1]);
+      const known = ["-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes"];
+      const login = ["-F", "/dev/null", ...known, "-i", folder.key, "-o", "IdentitiesOnly=yes", "-p", `${port}`];
+      const ran = await run(["ssh", ...login, `${USER}@127.0.0.1`, "echo in"]);
+      expect(ran.stdout.toString()).toBe("in\n");
+      expect(ran.stderr).toContain("Welcome.\n");
+      child.kill("SIGINT");
+      const [status] = (await once(child, "close")) as [number | null];
+      expect(status).toBe(0);
+    }
+    const file = join(config, "nacre", "ssh_host_ed25519_key");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const listed = await must(["ssh-keygen", "-l", "-f", file]);
+    expect(seen).toEqual([listed.split(" ")[1], listed.split(" ")[1]]);
+  });
+
+  test("several host keys, of several kinds", async () => {
+    const other = join(folder.path, "host_rsa");
+    await must(["ssh-keygen", "-q", "-t", "rsa", "-b", "3072", "-N", "", "-f", other]);
+    const served = await folder.serve({ words: ["--host-key", other] });
+    const scanned = await run([
+      "ssh-keyscan",
+      "-q",
+      "-T",
+      "10",
+      "-t",
+      "rsa,ed25519",
+      "-p",
+      `${served.port}`,
+      "127.0.0.1",
+    ]);
+    const files = await Promise.all(
+      [other, join(folder.path, "host_key")].map((file) => readFile(`${file}.pub`, "utf8")),
+    );
+    for (const line of files) expect(scanned.stdout.toString()).toContain(line.split(" ").slice(0, 2).join(" "));
+  });
+
+  test("a port that is taken is said in one line", async () => {
+    const served = await folder.serve();
+    const words = ["serve", "--port", `${served.port}`, "--host-key", join(folder.path, "host_key")];
+    const { status, stderr } = await run(commandLine(words));
+    expect(stderr).toMatch(
+      /^nacre: cannot listen at 127\.0\.0\.1 port \d+: the port is in use already[^\n]*\[listen-failed\]\n$/,
+    );
+    expect(status).toBe(255);
+  });
+
+  test("the first SIGTERM lets what runs end, and takes nobody new", async () => {
+    const served = await folder.serve();
+    const child = start([...folder.ssh(served), "echo begun; read line; echo $line; exit 8"]);
+    await once(child.stdout, "data");
+    served.kill("SIGTERM");
+    expect(await served.until(({ event }) => event === "stopping")).toMatchObject({ signal: "SIGTERM", sessions: 1 });
+    const socket = connectSocket(served.port, "127.0.0.1");
+    const [error] = (await once(socket, "error")) as [NodeJS.ErrnoException];
+    expect(error.code).toBe("ECONNREFUSED");
+    const ended = once(child, "close") as Promise<[number | null]>;
+    let shown = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      shown += chunk.toString();
+    });
+    child.stdin.end("the end\n");
+    expect((await ended)[0]).toBe(8);
+    expect(shown).toBe("the end\n");
+    expect(await served.closed).toBe(0);
+    expect(served.told.at(-1)).toMatchObject({ event: "stopped" });
+  });
+
+  test("the second ends it at once, and what runs with it", async () => {
+    const served = await folder.serve();
+    const child = start([...folder.ssh(served), "trap '' HUP TERM INT; echo $$; while :; do sleep 0.05; done"]);
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    served.kill("SIGTERM");
+    await served.until(({ event }) => event === "stopping");
+    served.kill("SIGTERM");
+    expect(await served.closed).toBe(0);
+    expect(isAlive(Number(line.toString()))).toBe(false);
+  });
+});
+
+describe("without the library that makes terminals", () => {
+  const without = useServeFolder({ terminals: false });
+
+  test("one is refused, the log says why, and commands run without", async () => {
+    const served = await without.serve();
+    expect(served.told[0]).toMatchObject({
+      event: "note",
+      text: expect.stringMatching(/^no terminals: .*node-pty/) as string,
+    });
+    const { stderr } = await run([...without.ssh(served, ["-tt"]), "true"]);
+    expect(stderr).toMatch(/PTY allocation request failed on channel 0/);
+    expect(await served.until(({ event }) => event === "request-refused")).toMatchObject({ request: "pty-req" });
+    expect(await quiet([...without.ssh(served), "echo in"])).toBe("in\n");
+  });
+});

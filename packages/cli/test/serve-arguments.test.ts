@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+import { parseServeArguments, type ServeArguments } from "../src/serve-arguments.ts";
+
+const DEFAULTS: ServeArguments = {
+  listen: undefined,
+  port: 2222,
+  hostKeyFiles: [],
+  authorizedKeys: undefined,
+  users: [],
+  subsystems: {},
+  banner: undefined,
+  log: "text",
+  exec: true,
+};
+
+const parse = (line: string): ServeArguments => parseServeArguments(line.split(" ").filter((word) => word !== ""));
+
+describe("the words after nacre serve", () => {
+  test.each<[string, Partial<ServeArguments>]>([
+    ["", {}],
+    ["--listen ::", { listen: "::" }],
+    ["--port 0", { port: 0 }],
+    ["-p 22 --port 65535", { port: 65535 }],
+    ["--port=22 -p 23", { port: 23 }],
+    ["--host-key one --host-key=two", { hostKeyFiles: ["one", "two"] }],
+    ["--authorized-keys file", { authorizedKeys: "file" }],
+    ["--user git --user alice", { users: ["git", "alice"] }],
+    ["--subsystem a=one --subsystem b=x=y --subsystem sftp=", { subsystems: { a: "one", b: "x=y", sftp: "" } }],
+    ["--subsystem __proto__=x", { subsystems: Object.fromEntries([["__proto__", "x"]]) }],
+    ["--banner hello", { banner: "hello" }],
+    ["--log json", { log: "json" }],
+    ["--no-exec", { exec: false }],
+  ])("%j", (line, expected) => {
+    expect(parse(line)).toEqual({ ...DEFAULTS, ...expected });
+  });
+
+  test.each([
+    ["-p -1", /"-1" is no port/],
+    ["-p 65536", /"65536" is no port/],
+    ["-p 0x10", /is no port/],
+    ["host", /serve does not know what to do with "host"/],
+    ["--log xml", /no kind of log "xml"; there are text, json/],
+    ["--user=", /--user needs the name/],
+    ["--subsystem sftp", /--subsystem wants NAME=COMMAND, not "sftp"/],
+    ["--subsystem =x", /--subsystem wants NAME=COMMAND/],
+    ["-t", /there is no option -t/],
+    ["--listen", /--listen needs a value/],
+  ])("%s is refused", (line, message) => {
+    expect(() => parse(line)).toThrow(
+      expect.objectContaining({ code: "usage", message: expect.stringMatching(message) as string }),
+    );
+  });
+});

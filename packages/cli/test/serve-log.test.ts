@@ -1,0 +1,98 @@
+import { fingerprint, generateEd25519 } from "@nacre/keys";
+import { SshError } from "@nacre/wire";
+import { describe, expect, test } from "vitest";
+import { logLine, type ServeEvent } from "../src/serve-log.ts";
+
+const time = new Date(Date.UTC(2026, 0, 2, 3, 4, 5, 6));
+const origin = { connection: 7, remoteAddress: "192.0.2.1", remotePort: 1234 };
+const { publicKey } = generateEd25519((length) => new Uint8Array(length).fill(3));
+const hash = fingerprint(publicKey.blob, "sha256");
+const factor = { method: "publickey", algorithm: "ssh-ed25519", publicKey: publicKey.blob } as const;
+const session = { user: "alice", session: 2, pty: false, command: undefined, subsystem: undefined } as const;
+
+describe("a line of the log", () => {
+  test.each<[ServeEvent, string]>([
+    [
+      {
+        type: "listening",
+        host: "127.0.0.1",
+        port: 22,
+        hostKeys: [{ format: "ssh-ed25519", fingerprint: hash }],
+        users: ["alice"],
+      },
+      `listening at 127.0.0.1 port 22 for alice; host key ssh-ed25519 ${hash}`,
+    ],
+    [
+      { type: "stopping", signal: "SIGINT", sessions: 1 },
+      "SIGINT: no more connections; 1 open, which have time to end (once more: at once)",
+    ],
+    [{ type: "stopped" }, "stopped"],
+    [{ type: "note", text: "a note" }, "a note"],
+    [{ type: "accept-failed", error: new SshError("listen-failed", "EMFILE") }, "EMFILE"],
+    [{ ...origin, type: "connected" }, "[7] 192.0.2.1:1234 connected"],
+    [
+      { ...origin, type: "dropped", reason: "max-unauthenticated" },
+      "[7] 192.0.2.1:1234 dropped: too many are not logged in",
+    ],
+    [{ ...origin, type: "identified", clientVersion: "SSH-2.0-x\x1b[2J" }, "[7] 192.0.2.1:1234 is SSH-2.0-x\\x1b[2J"],
+    [
+      { ...origin, type: "login", user: "alice", factors: [factor, { method: "password" }] },
+      `[7] 192.0.2.1:1234 alice is logged in by publickey ssh-ed25519 ${hash} and password`,
+    ],
+    [
+      { ...origin, type: "login-refused", user: "a\nb", method: "publickey", fingerprint: hash, signed: false },
+      `[7] 192.0.2.1:1234 a\\x0ab is refused: publickey ${hash} (asked about)`,
+    ],
+    [
+      { ...origin, type: "login-refused", user: "alice", method: "password", error: new Error("no\ndatabase") },
+      "[7] 192.0.2.1:1234 alice is refused: password: no\\x0adatabase",
+    ],
+    [
+      { ...origin, ...session, type: "session-started", kind: "exec", command: "ls \u202e", pty: true },
+      "[7.2] 192.0.2.1:1234 alice runs exec ls \\u{202e} in a terminal",
+    ],
+    [{ ...origin, ...session, type: "session-started", kind: "shell" }, "[7.2] 192.0.2.1:1234 alice runs shell"],
+    [{ ...origin, type: "session-ended", session: 2, exit: { status: 3 } }, "[7.2] 192.0.2.1:1234 ended with status 3"],
+    [
+      { ...origin, type: "session-ended", session: 2, exit: { signal: "TERM" } },
+      "[7.2] 192.0.2.1:1234 was ended by the signal TERM",
+    ],
+    [{ ...origin, type: "session-ended", session: 2, exit: undefined }, "[7.2] 192.0.2.1:1234 has gone"],
+    [
+      { ...origin, type: "session-ended", session: 2, exit: { status: 255 }, error: new Error("spawn ENOENT") },
+      "[7.2] 192.0.2.1:1234 failed: spawn ENOENT",
+    ],
+    [
+      { ...origin, type: "request-refused", session: undefined, request: "tcpip-forward" },
+      "[7] 192.0.2.1:1234 does not get tcpip-forward",
+    ],
+    [
+      { ...origin, type: "closed", error: new SshError("auth-limit", "6 attempts") },
+      "[7] 192.0.2.1:1234 closed: 6 attempts [auth-limit]",
+    ],
+  ])("for people: %o", (event, expected) => {
+    expect(logLine(event, "text", time)).toBe(`2026-01-02T03:04:05.006Z ${expected}\n`);
+  });
+
+  test("as JSON is ASCII without control characters, and reads back as what it was", () => {
+    const event: ServeEvent = {
+      ...origin,
+      type: "login-refused",
+      user: 'ä\x1b[2J\u202e\u007f\n\u{1f600}"\\',
+      method: "password",
+      error: new SshError("usage", "no"),
+    };
+    const line = logLine(event, "json", time);
+    expect(line).toMatch(/^[ -~]+\n$/);
+    expect(JSON.parse(line)).toEqual({
+      time: "2026-01-02T03:04:05.006Z",
+      event: "login-refused",
+      ...origin,
+      user: event.user,
+      method: "password",
+      error: { code: "usage", culprit: "caller", message: "no" },
+    });
+    const login = logLine({ ...origin, type: "login", user: "alice", factors: [factor] }, "json", time);
+    expect(JSON.parse(login)).toMatchObject({ event: "login", factors: [{ ...factor, publicKey: hash }] });
+  });
+});
