@@ -1,7 +1,7 @@
 import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
-import { poly1305 } from "@noble/ciphers/_poly1305.js";
 import { chacha20orig } from "@noble/ciphers/chacha.js";
 import { checkKeys, checkTag } from "./check.ts";
+import { poly1305Tag } from "./noble-poly1305.ts";
 
 const TAG_LENGTH = 16;
 const ZEROS = new Uint8Array(32);
@@ -40,7 +40,7 @@ function sealer(keys: DirectionKeys): PacketSealer {
       const text = slab.subarray(offset + 4, end);
       chacha20orig(mainKey, nonce, text, text, 1);
       chacha20orig(mainKey, nonce, ZEROS, macKey);
-      slab.set(poly1305(slab.subarray(offset, end), macKey), end);
+      slab.set(poly1305Tag(slab, offset, end, macKey), end);
     },
   };
 }
@@ -64,7 +64,7 @@ function opener(keys: DirectionKeys): PacketOpener {
       const end = offset + length;
       setNonce(nonce, sequenceNumber);
       chacha20orig(mainKey, nonce, ZEROS, macKey);
-      checkTag(poly1305(slab.subarray(offset, end), macKey), slab, end);
+      checkTag(poly1305Tag(slab, offset, end, macKey), slab, end);
       const text = slab.subarray(offset + 4, end);
       chacha20orig(mainKey, nonce, text, text, 1);
       return text;
