@@ -1,0 +1,58 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildNacre, nacre } from "./nacre.ts";
+
+// ssh-keygen is the twin of `nacre keygen`: each lists and reads what either has made.
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "nacre-keygen-"));
+  buildNacre(folder);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const sshKeygen = (...words: string[]): string =>
+  execFileSync("ssh-keygen", words, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+
+async function nacreKeygen(...words: string[]): Promise<string> {
+  const { status, stdout, stderr } = await nacre(["keygen", ...words]);
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  return stdout.toString();
+}
+
+const KINDS: readonly (readonly [type: string, bits: string])[] = [
+  ["ed25519", "256"],
+  ["rsa", "2048"],
+  ["rsa", "3072"],
+  ["rsa", "4096"],
+  ["ecdsa", "256"],
+  ["ecdsa", "384"],
+  ["ecdsa", "521"],
+];
+
+describe.each(["nacre keygen", "ssh-keygen"])("made by %s", (maker) => {
+  describe.each(KINDS)("%s %s", (type, bits) => {
+    test.each([
+      ["plain", ""],
+      ["encrypted", "a päss phrase"],
+    ])("%s: both list it alike, and read it", async (protection, passphrase) => {
+      const file = join(folder, `${maker}-${type}-${bits}-${protection}`.replaceAll(" ", "-"));
+      const words = ["-t", type, "-b", bits, "-f", file, "-N", passphrase, "-C", "made here"];
+      if (maker === "ssh-keygen") sshKeygen("-q", ...words);
+      else expect((await nacre(["keygen", ...words])).status).toBe(0);
+
+      const line = sshKeygen("-y", "-P", passphrase, "-f", file);
+      expect(line).toMatch(/^(ssh|ecdsa-sha2)-\S+ \S+ made here\n$/);
+      expect(readFileSync(`${file}.pub`, "utf8")).toBe(line);
+      for (const listed of [file, `${file}.pub`])
+        for (const hash of ["sha256", "md5"])
+          expect(await nacreKeygen("-l", "-v", "-E", hash, "-f", listed)).toBe(
+            sshKeygen("-l", "-v", "-E", hash, "-f", listed),
+          );
+    });
+  });
+});
