@@ -113,6 +113,7 @@ describe("listen", () => {
   it("the example of the README, as it stands there", async () => {
     const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
     const example = /^## A server\n\n```js\n(.*?)^```$/ms.exec(readme)![1]!;
+    expect(await readFile(new URL("../../../README.md", import.meta.url), "utf8")).toContain(`\n${example}\`\`\`\n`);
     const lines = example.split("\n").filter((line) => line !== "");
     expect(lines).toHaveLength(10);
     const home = await temporaryFolder();
