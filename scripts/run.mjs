@@ -50,6 +50,12 @@ const commands = {
     run("node", ["--import", "tsx", "scripts/bench/main.ts", ...args]);
   },
 
+  /** Makes the packages as they are published. */
+  build() {
+    install();
+    build();
+  },
+
   /** Makes the test vectors again. */
   vectors(args) {
     install();
@@ -74,7 +80,8 @@ function install() {
 }
 
 function build() {
-  step("build", "tsc", ["-b", "packages"]);
+  step("types", "tsc", ["-b", "packages"]);
+  step("build", "node", [...TSX, "scripts/bundle-packages.ts"]);
 }
 
 function step(title, tool, toolArgs) {
