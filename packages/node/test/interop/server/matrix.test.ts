@@ -1,0 +1,46 @@
+import { beforeAll, describe, test } from "vitest";
+import { factorsOf, KEY_TYPES, lists, negotiationsIn } from "../support/algorithms.ts";
+import { type KeyFile, type KeyType, makeKey, useFolder } from "../support/keys.ts";
+import { pairwise } from "../support/pairwise.ts";
+import { keysOf, runPeer, ssh, useOurServer } from "./support.ts";
+
+// OpenSSH's ssh to our server with every name that both have, in as many combinations as let any two of them meet. What was
+// negotiated is read from ssh's own log.
+
+const TYPES = [...new Set(Object.values(KEY_TYPES))];
+const folder = useFolder();
+const keys = new Map<KeyType, KeyFile>();
+beforeAll(async () => {
+  for (const type of TYPES) keys.set(type, await makeKey(folder, type, type));
+});
+
+describe.each(lists)("on $crypto", ({ crypto, algorithms }) => {
+  const server = useOurServer({
+    crypto,
+    // What a client offers is all that we have, and more than a server offers by default.
+    algorithms,
+    hostKeyTypes: TYPES,
+    authenticate: keysOf(...TYPES.map((type) => () => keys.get(type)!)),
+  });
+
+  test.concurrent.for(pairwise(factorsOf(algorithms)))(
+    "$kex, $encryption, host $hostKey, user $userKey",
+    async ({ kex, encryption, hostKey, userKey }, { expect }) => {
+      const [cipher, mac] = encryption.split(" ");
+      const options = {
+        KexAlgorithms: kex,
+        Ciphers: cipher,
+        ...(mac !== undefined && { MACs: mac }),
+        HostKeyAlgorithms: hostKey,
+        PubkeyAcceptedAlgorithms: userKey,
+      };
+      const words = ["-vvv", ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`])];
+      const key = keys.get(KEY_TYPES[userKey]!)!;
+      const ran = await runPeer([...ssh(server, { key, words }), "cat; exit 3"], { input: "from ssh\n" });
+      expect(ran.stdout.toString()).toBe("from ssh\n");
+      expect(ran.status).toBe(3);
+      expect(negotiationsIn(ran.stderr)).toEqual([{ kex, encryption, hostKey }]);
+      expect(ran.stderr).toMatch(new RegExp(`^debug3: sign_and_send_pubkey: signing using ${userKey} SHA256:`, "m"));
+    },
+  );
+});

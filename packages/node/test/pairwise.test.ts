@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import { pairsOf, pairwise, product } from "./interop/support/pairwise.ts";
+
+describe("product", () => {
+  test("has each combination once", () => {
+    expect(product({ a: [1, 2], b: ["x", "y"] })).toEqual([
+      { a: 1, b: "x" },
+      { a: 1, b: "y" },
+      { a: 2, b: "x" },
+      { a: 2, b: "y" },
+    ]);
+  });
+});
+
+describe("pairwise", () => {
+  test("of two factors is all combinations", () => {
+    const factors = { a: [1, 2, 3], b: ["x", "y"] };
+    expect(new Set(pairwise(factors).map((one) => JSON.stringify(one)))).toEqual(
+      new Set(product(factors).map((one) => JSON.stringify(one))),
+    );
+  });
+
+  test.each([
+    { a: [1, 2], b: [1, 2], c: [1, 2] },
+    { a: [1, 2, 3, 4, 5, 6, 7, 8, 9], b: [1, 2, 3, 4, 5, 6], c: [1, 2, 3, 4, 5, 6], d: [1, 2, 3, 4, 5] },
+    { a: [1], b: [1], c: [1, 2, 3] },
+  ])("lets any two values meet, in few combinations (%#)", (factors) => {
+    const chosen = pairwise<Record<string, number>>(factors);
+    // Worked out another way: value by value.
+    const names = Object.keys(factors) as (keyof typeof factors)[];
+    for (const [i, one] of names.entries())
+      for (const other of names.slice(i + 1))
+        for (const x of factors[one] ?? [])
+          for (const y of factors[other] ?? [])
+            expect(chosen.filter((row) => row[one] === x && row[other] === y)).not.toEqual([]);
+    const lengths = names.map((name) => factors[name]?.length ?? 0).toSorted((a, b) => b - a);
+    const least = (lengths[0] ?? 0) * (lengths[1] ?? 0);
+    expect(chosen.length).toBeGreaterThanOrEqual(least);
+    expect(chosen.length).toBeLessThanOrEqual(least * 1.25);
+  });
+});
+
+test("pairsOf names each pair of a combination, whatever its order", () => {
+  expect(pairsOf({ c: true, a: 1, b: "x" })).toEqual(['a=1 b="x"', "a=1 c=true", 'b="x" c=true']);
+});
