@@ -8,7 +8,10 @@ import { run } from "../openssh/run.ts";
 const PEERS: readonly { readonly package: string; readonly probe: readonly string[] }[] = [
   { package: "openssh-client", probe: ["sh", "-c", "command -v ssh && command -v ssh-keyscan && command -v sftp"] },
   { package: "openssh-sftp-server", probe: ["test", "-x", "/usr/lib/openssh/sftp-server"] },
-  { package: "dropbear-bin", probe: ["sh", "-c", "command -v dbclient && command -v dropbearkey"] },
+  {
+    package: "dropbear-bin",
+    probe: ["sh", "-c", "command -v dbclient && command -v dropbearconvert && test -x /usr/sbin/dropbear"],
+  },
   { package: "python3-paramiko", probe: ["/usr/bin/python3", "-c", "import paramiko"] },
   { package: "ssh-audit", probe: ["sh", "-c", "command -v ssh-audit"] },
   { package: "git", probe: ["sh", "-c", "command -v git"] },

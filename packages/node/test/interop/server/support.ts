@@ -68,7 +68,7 @@ export function useOurServer(
 }
 
 /** Runs a command as a server does: its streams are the session's, and so are its signals and its end. */
-async function runInShell(session: NodeSession): Promise<SessionExit> {
+export async function runInShell(session: NodeSession): Promise<SessionExit> {
   const { command, stdin, signal } = session;
   const child = spawn("/bin/sh", command === undefined ? ["-s"] : ["-c", command], {
     stdio: "pipe",
