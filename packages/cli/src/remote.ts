@@ -28,6 +28,7 @@ export async function runRemote(
 
   const pty = hasPty && { term: process.env.TERM ?? "dumb", ...windowSize(), modes: { IUTF8: 1 } };
   const remote = command === undefined ? await client.shell({ pty }) : await client.spawn(command, { pty });
+  let hungUp = false;
   const restore = hasPty ? useTerminal(remote) : () => {};
   try {
     if (hasPty && stdin.isTTY) {
@@ -63,7 +64,10 @@ export async function runRemote(
       });
       return true;
     } catch (error) {
+      // Hanging up cuts the other output short.
+      if (hungUp) return false;
       if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+      hungUp = true;
       await remote.close();
       return false;
     }

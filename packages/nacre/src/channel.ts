@@ -10,8 +10,20 @@ export interface ChannelHandler {
   writable(): void;
   /** The other side sends no more data. */
   eof(): void;
-  /** The last call. `error` tells why, where the connection ended before the channel. */
+  /** The last call. `error` tells why, where the connection ended before the channel or we closed it with a reason. */
   closed(exit: Exit, error: SshError | undefined): void;
+}
+
+/**
+ * What a reader is to hear who was told no end of what the command prints, when its channel is closed: nothing where the server has
+ * said how the command ended, as not all of them send an EOF; otherwise that what came may not be all.
+ */
+export function cutShort(exit: Exit, error: SshError | undefined): SshError | undefined {
+  if (error !== undefined || exit.status !== undefined || exit.signal !== undefined) return error;
+  return new SshError(
+    "channel-closed",
+    "the server closed the channel and told neither an end of the output nor of the command: what came may not be all",
+  );
 }
 
 /** What carries a channel. */
@@ -33,7 +45,7 @@ export class Channel {
   readonly #replies = new Map<number, { resolve: (success: boolean) => void; reject: (error: SshError) => void }>();
   #exit: Exit = { status: undefined, signal: undefined, coreDumped: false };
   #closed = false;
-  /** Why, where the connection ended before the channel. */
+  /** Why, where the connection ended before the channel, or we closed it with a reason. */
   #error: SshError | undefined;
   #settle!: (error: SshError | undefined) => void;
 
@@ -68,9 +80,10 @@ export class Channel {
     this.#host.touch();
   }
 
-  /** Closes the channel; what runs behind it is usually hung up. */
-  close(): void {
+  /** Closes the channel; what runs behind it is usually hung up. Whoever still reads or writes hears of `reason`. */
+  close(reason?: SshError): void {
     if (this.#closed) return;
+    this.#error ??= reason;
     this.#host.session.connection.close(this.id);
     this.#host.touch();
   }
@@ -111,11 +124,11 @@ export class Channel {
   onClosed(error: SshError | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#error = error;
+    this.#error = error ?? this.#error;
     for (const { reject } of this.#replies.values()) reject(this.#closedError());
     this.#replies.clear();
     this.#settle(error);
-    this.handler.closed(this.#exit, error);
+    this.handler.closed(this.#exit, this.#error);
   }
 
   #closedError(): SshError {

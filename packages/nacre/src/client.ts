@@ -149,7 +149,7 @@ export async function connectDuplex<P>(
 /** From now on aborting closes the channel of a command that runs. */
 function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
-  const onAbort = (): void => channel.close();
+  const onAbort = (): void => channel.close(abortError(signal));
   signal.addEventListener("abort", onAbort);
   const over = (): void => signal.removeEventListener("abort", onAbort);
   channel.exit.then(over, over);
@@ -184,8 +184,13 @@ function collect(
 
   return new Promise((resolve, reject) => {
     const feed = (): void => {
-      input = input.subarray(channel.write(input));
-      if (input.length === 0) channel.end();
+      try {
+        input = input.subarray(channel.write(input));
+        if (input.length === 0) channel.end();
+      } catch (error) {
+        // It may be told of room when it was closed just before.
+        reject(error);
+      }
     };
     channel.handler = {
       data(stream, bytes) {

@@ -1,7 +1,7 @@
 export type { Factor, LoginMethod } from "@nacre/auth";
 export type { KeyLogPort, Limits, TracePort, TraceRecord } from "@nacre/session";
 export { type Culprit, escapeText, SshError, type SshErrorCode } from "@nacre/wire";
-export { Channel, type ChannelHandler } from "./channel.ts";
+export { Channel, type ChannelHandler, cutShort } from "./channel.ts";
 export { Client, connect, connectDuplex, type ProcessMaker } from "./client.ts";
 export type { ConnectionInfo } from "./driver.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./duplex.ts";

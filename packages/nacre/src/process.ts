@@ -1,5 +1,5 @@
 import { breakRequest, SshError, signalRequest, windowChange } from "@nacre/wire";
-import type { Channel } from "./channel.ts";
+import { type Channel, cutShort } from "./channel.ts";
 import type { Exit } from "./options.ts";
 import { Input, Output } from "./streams.ts";
 
@@ -10,7 +10,10 @@ const UNREAD_STDERR = 256 * 1024;
 export class Process implements AsyncDisposable {
   /** What the command reads; text goes as UTF-8. Closing it says that no more will come. */
   readonly stdin: WritableStream<Uint8Array | string>;
-  /** What the command prints. Read it, or cancel it: unread output stops the command, as with a local pipe. */
+  /**
+   * What the command prints. Read it, or cancel it: unread output stops the command, as with a local pipe. It ends only where the
+   * server told its end; otherwise it fails with what cut it short, when what had come is read.
+   */
   readonly stdout: ReadableStream<Uint8Array>;
   /** How the command ended; rejects when the connection ended first. */
   readonly exit: Promise<Exit>;
@@ -25,7 +28,8 @@ export class Process implements AsyncDisposable {
     const input = new Input({
       write: (bytes) => channel.write(bytes),
       end: () => channel.end(),
-      abort: () => channel.close(),
+      // Half of an input must not look like all of it to the command.
+      abort: () => channel.close(new SshError("closed", "the input was given up before its end")),
     });
     this.stdout = stdout.stream;
     this.stdin = input.stream;
@@ -36,9 +40,10 @@ export class Process implements AsyncDisposable {
         stdout.end();
         this.#stderr.end();
       },
-      closed: (_, error) => {
-        stdout.end(error);
-        this.#stderr.end(error);
+      closed: (exit, error) => {
+        const cut = cutShort(exit, error);
+        stdout.end(cut);
+        this.#stderr.end(cut);
         input.closed(error ?? new SshError("channel-closed", "the command has ended: it reads no more input"));
       },
     };
@@ -65,9 +70,9 @@ export class Process implements AsyncDisposable {
     this.#channel.notify("window-change", windowChange.encode({ columns, rows, widthPixels: 0, heightPixels: 0 }));
   }
 
-  /** Closes the channel: what runs is usually hung up. Resolves when it is closed. */
+  /** Closes the channel: what runs is usually hung up, and its streams fail with `closed`. Resolves when it is closed. */
   async close(): Promise<void> {
-    this.#channel.close();
+    this.#channel.close(new SshError("closed", "the command was closed before its end"));
     await this.exit.catch(() => {});
   }
 

@@ -15,6 +15,8 @@ export class Output {
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #wanted: (() => void) | undefined;
   #ended: { readonly error: SshError | undefined } | undefined;
+  /** The stream is closed, has failed, or was cancelled. */
+  #over = false;
 
   /** `keep`: how many bytes to hold, with their credit returned at once, until `open` is called; what exceeds them is dropped. */
   constructor(consumed: (bytes: number) => void, keep: number) {
@@ -31,6 +33,7 @@ export class Output {
             this.#serve();
           }),
         cancel: () => {
+          this.#over = true;
           this.#keep = 0;
           for (const { credit } of this.#queue.splice(0)) this.#consumed(credit);
         },
@@ -57,6 +60,7 @@ export class Output {
     this.#serve();
   }
 
+  /** No more comes. What has come is still read first; then the stream ends, or fails with `error`. */
   end(error?: SshError): void {
     this.#ended ??= { error };
     this.#serve();
@@ -64,19 +68,19 @@ export class Output {
 
   #serve(): void {
     const wanted = this.#wanted;
-    if (wanted === undefined) return;
-    const chunk = this.#queue.shift();
+    const chunk = wanted === undefined ? undefined : this.#queue.shift();
     if (chunk !== undefined) {
-      this.#wanted = undefined;
       this.#controller.enqueue(chunk.bytes);
       if (chunk.credit > 0) this.#consumed(chunk.credit);
-      wanted();
-    } else if (this.#ended !== undefined) {
-      this.#wanted = undefined;
+    }
+    if (this.#ended !== undefined && this.#queue.length === 0 && !this.#over) {
+      this.#over = true;
       if (this.#ended.error === undefined) this.#controller.close();
       else this.#controller.error(this.#ended.error);
-      wanted();
     }
+    if (chunk === undefined && !this.#over) return;
+    this.#wanted = undefined;
+    wanted?.();
   }
 }
 

@@ -333,6 +333,17 @@ describe("spawn", () => {
     await client.close();
   });
 
+  it("an aborted command's output fails, and does not look like all of it", async () => {
+    const { client } = await connected({ onExec: () => {} });
+    const abort = new AbortController();
+    const process = await client.spawn("anything", { signal: abort.signal });
+    const reading = text(process.stdout);
+    abort.abort(new Error("enough"));
+    await expect(reading).rejects.toEqual(code("aborted"));
+    await expect(text(process.stderr)).rejects.toEqual(code("aborted"));
+    await client.close();
+  });
+
   it("writing to a command that has ended fails", async () => {
     const { client } = await connected({ onExec: (connection, channel) => finish(connection, channel) });
     const process = await client.spawn("true");

@@ -28,6 +28,7 @@ export class ChannelReadable extends Readable {
   #keep: number;
   #wanted = false;
   #finished: { readonly error: SshError | undefined } | undefined;
+  #ended = false;
 
   /** `keep`: how many bytes to hold, with their credit returned at once, until `open` is called; what exceeds them is dropped. */
   constructor(channel: Channel, keep: number) {
@@ -54,10 +55,18 @@ export class ChannelReadable extends Readable {
     this.#serve();
   }
 
-  /** No more comes. What has come is still read first. */
+  /** No more comes. What has come is still read first; then the stream ends, or fails with `error`. */
   finish(error?: SshError): void {
     this.#finished ??= { error };
     this.#serve();
+  }
+
+  override read(size?: number): Buffer | null {
+    const bytes = super.read(size) as Buffer | null;
+    // An error destroys what a stream holds, so it comes when nothing is left that a reader could be given.
+    if (bytes === null && size !== 0 && this.#queue.length === 0 && this.#finished?.error !== undefined)
+      this.destroy(this.#finished.error);
+    return bytes;
   }
 
   override _read(): void {
@@ -72,21 +81,22 @@ export class ChannelReadable extends Readable {
   }
 
   #serve(): void {
-    while (this.#wanted) {
-      const chunk = this.#queue.shift();
-      if (chunk !== undefined) {
-        this.#wanted = this.push(chunk.bytes);
-        if (chunk.credit > 0) this.#channel.consumed(chunk.credit);
-      } else if (this.#finished === undefined) {
-        return;
-      } else {
-        this.#wanted = false;
-        if (this.#finished.error === undefined) this.push(null);
-        else this.destroy(this.#finished.error);
-      }
+    while (this.#wanted && this.#queue.length > 0) {
+      const { bytes, credit } = this.#queue.shift()!;
+      this.#wanted = this.push(bytes);
+      if (credit > 0) this.#channel.consumed(credit);
+    }
+    if (this.#queue.length > 0 || this.#finished === undefined || this.destroyed || this.#ended) return;
+    if (this.#finished.error === undefined) {
+      this.#ended = true;
+      this.push(null);
+    } else if (this.readableLength === 0) {
+      this.destroy(this.#finished.error);
     }
   }
 }
+
+type WriteCallback = (error?: Error | null) => void;
 
 interface Written {
   readonly chunk: Uint8Array;
@@ -96,7 +106,7 @@ interface Written {
 export class ChannelWritable extends Writable {
   readonly #target: WritableTarget;
   #rest: readonly Written[] = [];
-  #done: ((error?: Error) => void) | undefined;
+  #done: WriteCallback | undefined;
 
   constructor(target: WritableTarget) {
     super({ highWaterMark: HIGH_WATER });
@@ -104,35 +114,61 @@ export class ChannelWritable extends Writable {
     this.on("error", () => {});
   }
 
+  /**
+   * Node's own answer to what is written to a destroyed stream is ERR_STREAM_DESTROYED; here it is what destroyed it, so that
+   * whoever writes learns the reason whether the write or the end came first.
+   */
+  override write(chunk: unknown, encodingOrTold?: BufferEncoding | WriteCallback, told?: WriteCallback): boolean {
+    const [encoding, callback] =
+      typeof encodingOrTold === "function" ? [undefined, encodingOrTold] : [encodingOrTold, told];
+    if (this.errored === null || callback === undefined) return super.write(chunk, encoding!, callback);
+    process.nextTick(callback, this.errored);
+    return false;
+  }
+
+  override end(...values: unknown[]): this {
+    const callback = values.at(-1);
+    if (this.errored === null || typeof callback !== "function") return super.end(...(values as []));
+    process.nextTick(callback, this.errored);
+    return this;
+  }
+
   /** The channel has room. */
   room(): void {
+    const done = this.#done;
+    if (done === undefined) return;
+    let error: Error | undefined;
+    try {
+      if (!this.#writeRest()) return;
+    } catch (cause) {
+      error = cause as Error;
+    }
+    this.#rest = [];
+    this.#done = undefined;
+    done(error);
+  }
+
+  /** Offers the channel what it has not taken; true when that was all of it. */
+  #writeRest(): boolean {
     const rest = this.#rest;
     for (const [index, { chunk }] of rest.entries()) {
       const taken = this.#target.write(chunk);
       if (taken < chunk.length) {
         this.#rest = [{ chunk: chunk.subarray(taken) }, ...rest.slice(index + 1)];
-        return;
+        return false;
       }
     }
-    this.#rest = [];
-    const done = this.#done;
-    this.#done = undefined;
-    done?.();
+    return true;
   }
 
-  override _write(chunk: Uint8Array, _: BufferEncoding, callback: (error?: Error | null) => void): void {
+  override _write(chunk: Uint8Array, _: BufferEncoding, callback: WriteCallback): void {
     this._writev([{ chunk }], callback);
   }
 
-  override _writev(chunks: readonly Written[], callback: (error?: Error | null) => void): void {
+  override _writev(chunks: readonly Written[], callback: WriteCallback): void {
     this.#rest = chunks;
     this.#done = callback;
-    try {
-      this.room();
-    } catch (error) {
-      this.#done = undefined;
-      callback(error as Error);
-    }
+    this.room();
   }
 
   override _final(callback: (error?: Error | null) => void): void {

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { breakRequest, SshError, signalRequest, windowChange } from "@nacre/wire";
-import type { Channel, Exit } from "nacre";
+import { type Channel, cutShort, type Exit } from "nacre";
 import { ChannelReadable, ChannelWritable } from "./channel-streams.ts";
 
 /** What is kept of the error output that nobody has asked for: bytes. What comes after is dropped. */
@@ -13,7 +13,10 @@ const UNREAD_STDERR = 256 * 1024;
 export class NodeProcess implements AsyncDisposable {
   /** What the command reads. Ending it says that no more will come; destroying it before that hangs the command up. */
   readonly stdin: Writable;
-  /** What the command prints. Read it, or destroy it: unread output stops the command, as with a local pipe. */
+  /**
+   * What the command prints. Read it, or destroy it: unread output stops the command, as with a local pipe. It ends only where the
+   * server told its end; otherwise it fails with what cut it short, when what had come is read.
+   */
   readonly stdout: Readable;
   /** How the command ended; rejects when the connection ended first. */
   readonly exit: Promise<Exit>;
@@ -27,7 +30,7 @@ export class NodeProcess implements AsyncDisposable {
       write: (bytes) => channel.write(bytes),
       end: () => channel.end(),
       // Half of an input must not look like all of it to the command.
-      abort: () => channel.close(),
+      abort: () => channel.close(new SshError("closed", "the input was destroyed before its end")),
     });
     const stdout = new ChannelReadable(channel, Number.POSITIVE_INFINITY);
     const stderr = new ChannelReadable(channel, UNREAD_STDERR);
@@ -41,9 +44,10 @@ export class NodeProcess implements AsyncDisposable {
         stdout.finish();
         stderr.finish();
       },
-      closed: (_, error) => {
-        stdout.finish(error);
-        stderr.finish(error);
+      closed: (exit, error) => {
+        const cut = cutShort(exit, error);
+        stdout.finish(cut);
+        stderr.finish(cut);
         stdin.destroy(error ?? new SshError("channel-closed", "the command has ended: it reads no more input"));
       },
     };
@@ -70,9 +74,9 @@ export class NodeProcess implements AsyncDisposable {
     this.#channel.notify("window-change", windowChange.encode({ columns, rows, widthPixels: 0, heightPixels: 0 }));
   }
 
-  /** Closes the channel: what runs is usually hung up. Resolves when it is closed. */
+  /** Closes the channel: what runs is usually hung up, and its streams fail with `closed`. Resolves when it is closed. */
   async close(): Promise<void> {
-    this.#channel.close();
+    this.#channel.close(new SshError("closed", "the command was closed before its end"));
     await this.exit.catch(() => {});
   }
 

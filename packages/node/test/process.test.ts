@@ -3,69 +3,12 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { SshError, utf8Encode } from "@nacre/wire";
-import type { Channel, ChannelHandler, Exit } from "nacre";
+import type { Channel } from "nacre";
 import { describe, expect, test } from "vitest";
+import { EXITED, FakeChannel, UNTOLD } from "../../nacre/test/support/fake-channel.ts";
 import { NodeProcess } from "../src/process.ts";
 
 const LOST = new SshError("connection-lost", "the connection broke");
-const EXITED: Exit = { status: 0, signal: undefined, coreDumped: false };
-
-/** Stands in for a channel of a connection: takes as many bytes as it has room for, and says what was asked of it. */
-class FakeChannel {
-  handler!: ChannelHandler;
-  room = Number.POSITIVE_INFINITY;
-  written: Buffer = Buffer.alloc(0);
-  consumedBytes = 0;
-  readonly calls: string[] = [];
-  closed = false;
-  readonly exit: Promise<Exit>;
-  #settle!: { resolve: (exit: Exit) => void; reject: (error: SshError) => void };
-
-  constructor() {
-    this.exit = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
-    this.exit.catch(() => {});
-  }
-
-  write(bytes: Uint8Array): number {
-    if (this.closed) throw new SshError("channel-closed", "the channel is closed");
-    const taken = bytes.subarray(0, this.room);
-    this.room -= taken.length;
-    this.written = Buffer.concat([this.written, taken]);
-    return taken.length;
-  }
-
-  end(): void {
-    this.calls.push("end");
-  }
-
-  close(): void {
-    if (this.closed) return;
-    this.calls.push("close");
-    this.finish();
-  }
-
-  consumed(bytes: number): void {
-    this.consumedBytes += bytes;
-  }
-
-  notify(type: string): void {
-    this.calls.push(type);
-  }
-
-  async request(type: string): Promise<void> {
-    this.calls.push(type);
-  }
-
-  /** The other side closes the channel, or the connection breaks. */
-  finish(error?: SshError): void {
-    this.closed = true;
-    if (error === undefined) this.#settle.resolve(EXITED);
-    else this.#settle.reject(error);
-    this.handler.closed(EXITED, error);
-  }
-}
 
 function start(): { channel: FakeChannel; running: NodeProcess } {
   const channel = new FakeChannel();
@@ -131,6 +74,74 @@ describe("output", () => {
     await expect(reading).rejects.toBe(LOST);
     expect(chunks).toEqual(["half"]);
     await expect(running.exit).rejects.toBe(LOST);
+  });
+
+  test("read in pieces that do not divide it, comes whole before that error, too", async () => {
+    const { channel, running } = start();
+    channel.handler.data("stdout", utf8Encode("0123456789"));
+    channel.finish(LOST);
+    const pieces: string[] = [];
+    await new Promise<void>((resolve) => {
+      running.stdout.on("readable", () => {
+        for (let piece = running.stdout.read(4); piece !== null; piece = running.stdout.read(4))
+          pieces.push(`${piece}`);
+      });
+      running.stdout.on("close", resolve);
+    });
+    expect(pieces).toEqual(["0123", "4567"]);
+    expect(running.stdout.errored).toBe(LOST);
+  });
+
+  test("that more came of than a stream holds, comes whole before that error, too", async () => {
+    const { channel, running } = start();
+    for (let i = 0; i < 64; i++) channel.handler.data("stdout", KILOBYTES);
+    channel.finish(LOST);
+    let read = 0;
+    running.stdout.on("data", (chunk: Buffer) => {
+      read += chunk.length;
+      running.stdout.pause();
+      setImmediate(() => running.stdout.resume());
+    });
+    await expect(once(running.stdout, "end")).rejects.toBe(LOST);
+    expect(read).toBe(64 * KILOBYTES.length);
+  });
+
+  test.each([
+    ["closed here", (running: NodeProcess) => running.close(), "closed"],
+    ["given no more input", (running: NodeProcess) => Promise.resolve(running.stdin.destroy()), "closed"],
+  ])("of a command that was %s fails, and does not look like all of it", async (_, close, code) => {
+    const { channel, running } = start();
+    channel.handler.data("stdout", utf8Encode("half"));
+    channel.handler.data("stderr", utf8Encode("half a complaint"));
+    const { stdout, stderr } = running;
+    await close(running);
+    await expect(buffer(stdout)).rejects.toMatchObject({ code });
+    await expect(buffer(stderr)).rejects.toMatchObject({ code });
+  });
+
+  test.each([
+    ["closed here", (running: NodeProcess) => running.close()],
+    ["cut off", async (_: NodeProcess, channel: FakeChannel) => channel.finish(LOST)],
+  ])("whose end was told stays whole when the command is %s then", async (_, close) => {
+    const { channel, running } = start();
+    channel.handler.data("stdout", utf8Encode("all"));
+    channel.handler.eof();
+    await close(running, channel);
+    expect((await buffer(running.stdout)).toString()).toBe("all");
+    expect((await buffer(running.stderr)).toString()).toBe("");
+  });
+
+  test("of a command that the server closed without a word may not be all", async () => {
+    const { channel, running } = start();
+    channel.handler.data("stdout", utf8Encode("half"));
+    channel.finish(undefined, UNTOLD);
+    await expect(buffer(running.stdout)).rejects.toMatchObject({ code: "channel-closed" });
+  });
+
+  test("that nobody reads fails at once where there is nothing to read", async () => {
+    const { channel, running } = start();
+    channel.finish(LOST);
+    await expect(once(running.stdout, "end")).rejects.toBe(LOST);
   });
 
   test("a broken connection ends no program that does not look at its streams", async () => {

@@ -1,0 +1,176 @@
+import { SshError, utf8Encode } from "@nacre/wire";
+import { type Channel, Process, Session, type SessionStart } from "nacre";
+import { describe, expect, it } from "vitest";
+import { EXITED, FakeChannel, UNTOLD } from "./support/fake-channel.ts";
+
+const LOST = new SshError("connection-lost", "the connection broke");
+const KILOBYTES = new Uint8Array(32 * 1024).fill(7);
+
+function process(): { channel: FakeChannel; running: Process } {
+  const channel = new FakeChannel();
+  return { channel, running: new Process(channel as unknown as Channel) };
+}
+
+function session(): { channel: FakeChannel; served: Session } {
+  const channel = new FakeChannel();
+  return { channel, served: new Session(channel as unknown as Channel, {} as SessionStart) };
+}
+
+/** What a stream gives, and how it ended: `"end"`, or the error. */
+async function outcome(stream: ReadableStream<Uint8Array>): Promise<readonly [text: string, end: unknown]> {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let all = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return [all, "end"];
+      all += decoder.decode(value, { stream: true });
+    }
+  } catch (error) {
+    return [all, error];
+  }
+}
+
+async function failure(work: Promise<unknown>): Promise<unknown> {
+  try {
+    return await work;
+  } catch (error) {
+    return error;
+  }
+}
+
+const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+describe("what a command prints", () => {
+  const cuts: readonly [string, (channel: FakeChannel, running: Process) => unknown, unknown][] = [
+    ["a connection that breaks", (channel) => channel.finish(LOST), LOST],
+    ["its caller's close", (_, running) => running.close(), code("closed")],
+    ["its input given up", (_, running) => running.stdin.abort(), code("closed")],
+    ["a server that closes without a word", (channel) => channel.finish(undefined, UNTOLD), code("channel-closed")],
+  ];
+
+  it.each(cuts)("cut short by %s, comes as far as it came, and then fails", async (_, cut, expected) => {
+    const { channel, running } = process();
+    channel.handler.data("stdout", utf8Encode("half"));
+    channel.handler.data("stderr", utf8Encode("half a complaint"));
+    const { stderr } = running;
+    await cut(channel, running);
+    expect(await outcome(running.stdout)).toEqual(["half", expected]);
+    expect(await outcome(stderr)).toEqual(["half a complaint", expected]);
+  });
+
+  it.each(cuts)("cut short by %s while it is awaited, fails", async (_, cut, expected) => {
+    const { channel, running } = process();
+    const reading = outcome(running.stdout);
+    await cut(channel, running);
+    expect(await reading).toEqual(["", expected]);
+    expect(channel.consumedBytes).toBe(0);
+  });
+
+  it.each(cuts)("and ended, stays whole when it is closed by %s", async (_, cut) => {
+    const { channel, running } = process();
+    channel.handler.data("stdout", utf8Encode("all"));
+    channel.handler.eof();
+    await cut(channel, running);
+    expect(await outcome(running.stdout)).toEqual(["all", "end"]);
+    expect(await outcome(running.stderr)).toEqual(["", "end"]);
+  });
+
+  it("ends without an EOF where the server told how the command ended", async () => {
+    const { channel, running } = process();
+    channel.handler.data("stdout", utf8Encode("all"));
+    channel.finish(undefined, EXITED);
+    expect(await outcome(running.stdout)).toEqual(["all", "end"]);
+  });
+
+  it("given up by its reader stays so, whatever comes", async () => {
+    const { channel, running } = process();
+    await running.stdout.cancel();
+    channel.handler.data("stdout", KILOBYTES);
+    expect(channel.consumedBytes).toBe(KILOBYTES.length);
+    channel.finish(LOST);
+    await expect(running.exit).rejects.toBe(LOST);
+  });
+});
+
+describe("when the client goes, a session's streams tell the reason", () => {
+  const orders: readonly [string, (channel: FakeChannel, write: () => Promise<unknown>) => Promise<unknown>][] = [
+    [
+      "before the first write",
+      (channel, write) => {
+        channel.finish(undefined, UNTOLD);
+        return write();
+      },
+    ],
+    [
+      "while a write waits for room",
+      async (channel, write) => {
+        channel.room = 15_000;
+        const writing = failure(write());
+        await turn();
+        channel.finish(undefined, UNTOLD);
+        return writing;
+      },
+    ],
+    ...[0, 1, 2, 3, 4].map((microtasks): (typeof orders)[number] => [
+      `${microtasks} microtasks after there is room again`,
+      async (channel, write) => {
+        channel.room = 15_000;
+        const writing = failure(write());
+        await turn();
+        channel.room = 25_000;
+        channel.handler.writable();
+        for (let i = 0; i < microtasks; i++) await Promise.resolve();
+        channel.finish(undefined, UNTOLD);
+        return writing;
+      },
+    ]),
+    [
+      "when a write found it out first",
+      async (channel, write) => {
+        channel.closed = true;
+        const writing = failure(write());
+        await turn();
+        channel.finish(undefined, UNTOLD);
+        return writing;
+      },
+    ],
+    [
+      "when there was room the moment before",
+      async (channel, write) => {
+        channel.room = 15_000;
+        const writing = failure(write());
+        await turn();
+        channel.closed = true;
+        channel.handler.writable();
+        channel.finish(undefined, UNTOLD);
+        return writing;
+      },
+    ],
+  ];
+
+  it.each(orders)("%s", async (_, order) => {
+    const { channel, served } = session();
+    const writer = served.stdout.getWriter();
+    writer.closed.catch(() => {});
+    const write = async (): Promise<void> => {
+      for (;;) await writer.write(KILOBYTES);
+    };
+    const error = await failure(order(channel, write));
+    expect(error).toEqual(code("channel-closed"));
+    expect(await failure(writer.write("later"))).toEqual(code("channel-closed"));
+    expect(await failure(writer.close())).toBeInstanceOf(Error);
+    expect(await outcome(served.stdin)).toEqual(["", code("channel-closed")]);
+    await served.flush();
+  });
+
+  it("and input whose end had come is whole", async () => {
+    const { channel, served } = session();
+    channel.handler.data("stdout", utf8Encode("all"));
+    channel.handler.eof();
+    channel.finish(LOST, UNTOLD);
+    expect(await outcome(served.stdin)).toEqual(["all", "end"]);
+  });
+});
