@@ -256,6 +256,36 @@ describe("a login by password", () => {
   });
 });
 
+/** Two logins that travel together: the second was sent before the client could hear what became of the first. */
+function loginTwice(verdict: "failure" | "success"): RawClient {
+  const peer = new RawClient({ methods: ["password"] });
+  peer.send(passwordLogin("right")).send(passwordLogin("other", "root"));
+  peer.server.auth.answerPassword(peer.ask("password").token, verdict);
+  return peer.flush();
+}
+
+describe("a login after the login (RFC 4252 §5.3)", () => {
+  it("is silently ignored: nobody is asked, nothing is answered, and the user stays the same", () => {
+    const peer = loginTwice("success");
+    expect(peer.events.filter(({ type }) => type === "password")).toHaveLength(1);
+    expect(peer.ask("authenticated")).toMatchObject({ userName: "alice" });
+    const { length } = peer.numbers;
+    peer.send(passwordLogin("once more", "root"));
+    // Not even looked at: it may be none.
+    peer.send(Uint8Array.of(SSH_MSG_USERAUTH_REQUEST.number));
+    expect(peer.numbers).toHaveLength(length);
+    expect(peer.events.at(-1)?.type).toBe("authenticated");
+    expect(() => peer.server.auth).toThrow(expect.objectContaining({ code: "usage" }));
+    peer.send(proveRequest(new Uint8Array()));
+    expect(peer.numbers.at(-1)).toBe(SSH_MSG_REQUEST_FAILURE.number);
+  });
+
+  it("is one like any other where the first has failed", () => {
+    const peer = loginTwice("failure");
+    expect(peer.ask("password")).toMatchObject({ userName: "root", password: "other" });
+  });
+});
+
 describe("a login by keyboard-interactive", () => {
   it("asks in as many rounds as the application likes", () => {
     const pair = new ServerPair({

@@ -16,7 +16,7 @@ const ROWS: readonly (readonly MessageRow[] | undefined)[] = Array.from({ length
   return rows.length === 0 ? undefined : rows;
 });
 
-/** What to do with a message that came: take it, ignore it as a wrong guess, or answer that it is not understood. */
+/** What to do with a message that came: take it, ignore it (a wrong guess, a late login), or answer that it is not understood. */
 export type Verdict = "admit" | "discard" | "unimplemented";
 
 /**
@@ -70,6 +70,7 @@ export class Gate {
       return this.#refuse(number, `which only a ${row.sender} sends`);
     if (!row.phases.includes(this.phase)) {
       if (row.early === this.#sender && this.phase === "auth" && this.step === "kexinit") return "unimplemented";
+      if (row.late === this.#sender && this.phase === "connection" && this.step === "kexinit") return "discard";
       return this.#refuse(number);
     }
     if (this.step !== "kexinit" && !row.duringRekey) return this.#refuse(number, "after its own SSH_MSG_KEXINIT");

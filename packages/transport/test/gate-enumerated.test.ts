@@ -63,7 +63,7 @@ const MAY: readonly (readonly [number, Side | "both", (s: Situation) => boolean]
   [31, "server", kexStep("method", "dh-gex")],
   [32, "client", kexStep("method", "dh-gex")],
   [33, "server", kexStep("method", "dh-gex")],
-  // RFC 4252 §6, and §5.3: nothing of it after SUCCESS.
+  // RFC 4252 §6. After SUCCESS nothing of it has a meaning; §5.3: of requests see LATE.
   [50, "client", after("auth")],
   [51, "server", after("auth")],
   [52, "server", after("auth")],
@@ -82,13 +82,17 @@ const MAY: readonly (readonly [number, Side | "both", (s: Situation) => boolean]
   [193, "both", after("auth", "connection")],
 ];
 
-type Verdict = "admit" | "unimplemented" | "refused";
+/** RFC 4252 §5.3: after SUCCESS "any further authentication requests […] SHOULD be silently ignored"; §7.1 holds all the same. */
+const LATE = { number: 50, from: "client", when: after("connection") } as const;
+
+type Verdict = "admit" | "unimplemented" | "discard" | "refused";
 
 function expected(number: number, situation: Situation): Verdict {
   const rows = MAY.filter(([of]) => of === number);
   if (rows.some(([, from, when]) => (from === "both" || from === situation.sender) && when(situation))) return "admit";
   // RFC 4253 §11.4: what is not known is answered. But §7.1: in a key exchange it must not come, and strict ones end at it.
   if (rows.length === 0) return inKex(situation) ? "refused" : "unimplemented";
+  if (number === LATE.number && situation.sender === LATE.from && LATE.when(situation)) return "discard";
   // RFC 4252 §5.1: requests may be sent ahead of a login. OpenSSH answers the first of them that comes too early with 3.
   const ahead = number === 90 && situation.sender === "client";
   return ahead && after("auth")(situation) ? "unimplemented" : "refused";
@@ -223,9 +227,14 @@ function stages(kexMethod: MethodContext): Stage[] {
 /** What a transport makes of a message of that number without any content, sent to it over the wire. */
 function outcome(peer: RawPeer, number: number): string {
   const { length } = peer.received;
+  const told = peer.events.length;
   peer.send(Uint8Array.of(number));
   const answered = peer.received.slice(length).map((payload) => payload[0]);
-  if (peer.error === undefined) return answered.includes(3) ? "unimplemented" : "admit";
+  if (peer.error === undefined) {
+    // All from 50 to 191 is for a layer above, where it is taken.
+    const ignored = number >= 50 && number < 192 && peer.events.length === told;
+    return answered.includes(3) ? "unimplemented" : ignored ? "discard" : "admit";
+  }
   // Admitted, and then found to be empty; or heard, and ended by.
   if (peer.error.code === "malformed-message" || peer.error.code === "disconnected") return "admit";
   return peer.error.code === "unexpected-message" ? "refused" : peer.error.code;

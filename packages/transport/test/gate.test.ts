@@ -20,7 +20,7 @@ const KEX_MESSAGES: Readonly<Record<string, { client: number[]; server: number[]
 const when = (allowed: boolean): "admit" | "refused" => (allowed ? "admit" : "refused");
 
 /** The rules once more, by number instead of by table. EXT_INFO (7) is tested by itself. */
-function expected(number: number, s: Situation): "admit" | "unimplemented" | "refused" {
+function expected(number: number, s: Situation): "admit" | "unimplemented" | "discard" | "refused" {
   const inRange = (low: number, high: number): boolean => number >= low && number <= high;
   const quiet = s.step === "kexinit";
   const known =
@@ -46,7 +46,8 @@ function expected(number: number, s: Situation): "admit" | "unimplemented" | "re
     if (s.phase === "auth" && number === 90 && s.sender === "client") return "unimplemented";
     return when(s.phase === "connection");
   }
-  if (s.phase !== "auth") return "refused";
+  // RFC 4252 §5.3: a request that comes too late is ignored.
+  if (s.phase !== "auth") return number === 50 && s.sender === "client" ? "discard" : "refused";
   if (number === 60) return when(s.sender === "server" && s.authMethod !== undefined);
   if (number === 61) return when(s.sender === "client" && s.authMethod === "keyboard-interactive");
   return when(s.sender === (number === 5 || number === 50 ? "client" : "server"));

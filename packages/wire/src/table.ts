@@ -52,6 +52,11 @@ export interface MessageRow {
    * connection: a client may let it travel with the login that it expects to succeed (RFC 4252 §5.1).
    */
   readonly early?: Sender;
+  /**
+   * Sent by this side after authentication has succeeded, it is silently ignored: a client may have sent it before it heard of
+   * its success (RFC 4252 §5.3).
+   */
+  readonly late?: Sender;
 }
 
 const ANY: readonly Phase[] = ["kex", "auth", "connection"];
@@ -76,7 +81,7 @@ export const MESSAGE_TABLE: readonly MessageRow[] = [
   keyExchange(transport.SSH_MSG_KEX_DH_GEX_GROUP, "server", "method", "dh-gex"),
   keyExchange(transport.SSH_MSG_KEX_DH_GEX_INIT, "client", "method", "dh-gex"),
   keyExchange(transport.SSH_MSG_KEX_DH_GEX_REPLY, "server", "method", "dh-gex"),
-  row(SSH_MSG_USERAUTH_REQUEST, "client", ["auth"]),
+  { ...row(SSH_MSG_USERAUTH_REQUEST, "client", ["auth"]), late: "client" },
   row(SSH_MSG_USERAUTH_FAILURE, "server", ["auth"]),
   row(SSH_MSG_USERAUTH_SUCCESS, "server", ["auth"]),
   row(SSH_MSG_USERAUTH_BANNER, "server", ["auth"]),

@@ -23,10 +23,8 @@ const METHOD = patch("transport/gate", "row.method === undefined || row.method =
 const STEP = patch("transport/gate", "if (row.step !== undefined && row.step !== this.step)", "if (false)");
 const PHASE = patch(
   "transport/gate",
-  `if (row.early === this.#sender && this.phase === "auth" && this.step === "kexinit") return "unimplemented";
-      return this.#refuse(number);`,
-  `if (this.phase === "auth" && this.step === "kexinit") return "unimplemented";
-      return this.#refuse(number);`,
+  `if (row.early === this.#sender && this.phase === "auth" && this.step === "kexinit") return "unimplemented";`,
+  `if (this.phase === "auth" && this.step === "kexinit") return "unimplemented";`,
 );
 const UNREAD = patch(
   "transport/outgoing",
