@@ -115,6 +115,24 @@ function tag(keys: DirectionKeys, sequenceNumber: number, packet: Uint8Array): U
   return sha256(concatBytes(keys.key, keys.iv, keys.macKey, number, packet)).subarray(0, 16);
 }
 
+/** Hides nothing and notices nothing: what befalls a packet befalls the message in it. */
+export const bareCipher: CipherAlgorithm = {
+  name: "bare",
+  keyLength: 0,
+  ivLength: 0,
+  aead: true,
+  maxBytes: 2 ** 36,
+  createSealer: () => ({ blockSize: 8, lengthIsPadded: true, tagLength: 0, seal: () => {} }),
+  createOpener: () => ({
+    blockSize: 8,
+    lengthIsPadded: true,
+    tagLength: 0,
+    headerLength: 4,
+    readLength: (_sequenceNumber, slab, offset) => new Reader(slab, "length", { offset }).uint32("length"),
+    open: (_sequenceNumber, slab, offset, length) => slab.subarray(offset + 4, offset + length),
+  }),
+};
+
 /** A name and lengths, for {@link toyCipher} with `aead: false`, which makes its own tags. */
 export const toyMac: MacAlgorithm = {
   name: "toy-mac",

@@ -1,0 +1,157 @@
+import { concatBytes } from "@nacre/wire";
+import { ClientSide, type Role, ServerSide, type SessionOptions, type Side } from "./whole-session.ts";
+
+/** What befalls one message of a session on its way. `index` counts what its sender sends, the identification first. */
+export interface Fault {
+  readonly kind: "dropped" | "repeated" | "swapped";
+  readonly from: Role;
+  readonly index: number;
+}
+
+interface Unit {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** One direction of the wire. */
+class Wire {
+  readonly names: string[] = [];
+  /** What has arrived, chunk by chunk. */
+  readonly chunks: Uint8Array[] = [];
+  readonly #fault: Fault | undefined;
+  #held: Unit | undefined;
+  /** Whether the fault came about: nothing can overtake a message that it is the answer to. */
+  struck = false;
+
+  constructor(fault: Fault | undefined) {
+    this.#fault = fault;
+  }
+
+  /** What arrives of what was sent. */
+  pass(units: readonly Unit[]): Uint8Array {
+    const arrived: Uint8Array[] = [];
+    for (const unit of units) {
+      const struck = this.#fault?.index === this.names.length;
+      this.names.push(unit.name);
+      if (this.#held !== undefined) {
+        arrived.push(unit.bytes, this.#held.bytes);
+        this.#held = undefined;
+        this.struck = true;
+      } else if (!struck) {
+        arrived.push(unit.bytes);
+      } else if (this.#fault.kind === "swapped") {
+        this.#held = unit;
+      } else {
+        this.struck = true;
+        if (this.#fault.kind === "repeated") arrived.push(unit.bytes, unit.bytes);
+      }
+    }
+    return concatBytes(...arrived);
+  }
+
+  /** What was held back for a message that does not come. */
+  late(): Uint8Array {
+    const held = this.#held?.bytes ?? new Uint8Array(0);
+    this.#held = undefined;
+    return held;
+  }
+}
+
+/** Both sides of a session, wired to each other in memory, under a clock that goes from deadline to deadline. */
+export class LiveSession {
+  readonly client: ClientSide;
+  readonly server: ServerSide;
+  readonly wires: Readonly<Record<Role, Wire>>;
+  /** Who ended the session. */
+  ended: Role | undefined;
+  now = 0;
+
+  constructor(options: SessionOptions, fault?: Fault) {
+    this.client = new ClientSide(options);
+    this.server = new ServerSide(options);
+    this.wires = {
+      client: new Wire(fault?.from === "client" ? fault : undefined),
+      server: new Wire(fault?.from === "server" ? fault : undefined),
+    };
+    for (const { session } of [this.client, this.server]) session.start(0);
+    this.pump();
+  }
+
+  get over(): boolean {
+    return this.client.error !== undefined && this.server.error !== undefined;
+  }
+
+  /** Until both sides have ended, or the clock has gone that far. Throws where somebody waits without a deadline, or spins. */
+  run(until: number): this {
+    for (let ticks = 0; !this.over; ticks++) {
+      const deadlines = [this.client, this.server].map(({ session }) => session.deadline() ?? Infinity);
+      const next = Math.min(...deadlines);
+      if (next === Infinity) throw new Error("both sides wait, and neither for how long");
+      if (next > until) return this;
+      if (ticks > 10_000 || next < this.now) throw new Error(`the deadline ${next} does not go away`);
+      this.now = next;
+      for (const { session } of [this.client, this.server]) session.tick(next);
+      this.pump();
+    }
+    return this;
+  }
+
+  /** Lets bytes flow until neither side has more to say. */
+  pump(): void {
+    let moved = true;
+    while (moved) {
+      const forth = this.#carry("client", this.client, this.server);
+      const back = this.#carry("server", this.server, this.client);
+      moved = forth || back || this.#late(this.wires.client, this.server) || this.#late(this.wires.server, this.client);
+    }
+  }
+
+  #carry(from: Role, sender: Side, receiver: Side): boolean {
+    sender.work();
+    const wire = this.wires[from];
+    const units = sender.takeUnits();
+    const moved = this.#deliver(wire, receiver, wire.pass(units)) || units.length > 0;
+    if (sender.error !== undefined) {
+      this.ended ??= from;
+      // What its driver does then: it closes.
+      if (receiver.error === undefined) {
+        this.#late(wire, receiver);
+        receiver.session.end();
+        receiver.work();
+        return true;
+      }
+    }
+    return moved;
+  }
+
+  #late(wire: Wire, receiver: Side): boolean {
+    return this.#deliver(wire, receiver, wire.late());
+  }
+
+  #deliver(wire: Wire, receiver: Side, bytes: Uint8Array): boolean {
+    if (bytes.length === 0) return false;
+    wire.chunks.push(bytes);
+    receiver.session.receive(bytes);
+    return true;
+  }
+}
+
+/**
+ * How a session ended that something befell, next to one that was left alone: "same"; "alive", where both wait, by right, for
+ * what was lost; a side and the code with which it ended, where the whole session ended otherwise; or "other", and what a side
+ * was told that it would not have been.
+ */
+export function ending(live: LiveSession, whole: LiveSession): string {
+  if (!live.over) return "alive";
+  const first = live.ended!;
+  for (const role of [first, first === "client" ? "server" : "client"] as const) {
+    const { code } = live[role].error!;
+    if (code !== whole[role].error!.code) return `${role} ${code}`;
+  }
+  const differ = (["client", "server"] as const).flatMap((role) =>
+    (["told", "stdout", "stderr"] as const)
+      .filter((part) => String(live[role].result[part]) !== String(whole[role].result[part]))
+      .map((part) => `${role} ${part}`),
+  );
+  return differ.length === 0 ? "same" : `other: ${differ.join(", ")}`;
+}

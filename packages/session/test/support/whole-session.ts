@@ -1,0 +1,339 @@
+import {
+  ClientSession,
+  type ClientSessionEvent,
+  ServerSession,
+  type ServerSessionEvent,
+  type TraceRecord,
+} from "@nacre/session";
+import type { TransportAlgorithms } from "@nacre/transport";
+import { concatBytes, SshError, utf8DecodeLossy, utf8Encode, Writer } from "@nacre/wire";
+import { seededRandom } from "../../../transport/test/support/random.ts";
+import { toyHostKey, toySign, toySignature } from "../../../transport/test/support/toys.ts";
+
+/*
+ * A whole session with an application on each side, from the identification to the goodbye: both are functions of what they
+ * receive, so that a session runs the same way again, live or from a recording. Keys are toys, which makes one cheap.
+ */
+
+export type Role = "client" | "server";
+
+/**
+ * `key`: a signed login that carries the channel's opening with it, and announced host keys that are asked to prove
+ * themselves; the client begins the later key exchange. `password`: a banner, and a wrong password before the right one; the
+ * host key is not in memory; the server begins the later key exchange.
+ */
+export type Login = "key" | "password";
+
+export interface SessionOptions {
+  readonly login: Login;
+  /** Kex, host keys and ciphers of both sides. */
+  readonly algorithms: TransportAlgorithms;
+  /** Events of this type are not answered before `answerHeld`. */
+  readonly hold?: string;
+}
+
+const userKey = { ...toyHostKey("user"), algorithms: [toySignature()] };
+const hostKey = toyHostKey("host");
+const inMemory = (publicKey: typeof hostKey) => ({
+  publicKey,
+  sign: (algorithm: string, data: Uint8Array) => toySign(algorithm, publicKey.blob, data),
+  fields: { format: "ssh-ed25519", seed: new Uint8Array(32), publicKey: new Uint8Array(32) } as const,
+});
+
+/** Small, so that a few hundred bytes want windows adjusted. */
+const limits = { initialWindow: 256, maximumPacketSize: 100, maximumSend: 100 };
+const STDIN = text("stdin", 400);
+const STDOUT = text("stdout", 300);
+const STDERR = text("stderr", 60);
+
+function text(word: string, length: number): Uint8Array {
+  return utf8Encode(`${word} `.repeat(length).slice(0, length));
+}
+
+/** What a side's application was told, from which it can be said whether two sessions came to the same. */
+export interface Result {
+  /** Every event but data, in order, with what matters in it. */
+  readonly told: readonly string[];
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type AnyEvent = ClientSessionEvent | ServerSessionEvent;
+
+/** One side of a session: the state machine and its application. */
+export abstract class Side<Event extends AnyEvent = AnyEvent> {
+  abstract readonly session: ClientSession | ServerSession;
+  protected readonly options: SessionOptions;
+  readonly told: string[] = [];
+  /** Why it has ended; `undefined` while it has not. */
+  error: SshError | undefined;
+  /** Answers to global requests. */
+  replies = 0;
+  /** What was sent and not yet looked at by `takeUnits`, as the trace tells it. */
+  readonly #sent: { readonly name: string; readonly length: number }[] = [];
+  readonly #data: Record<"stdout" | "stderr", Uint8Array[]> = { stdout: [], stderr: [] };
+  readonly #toWrite: { bytes: Uint8Array; readonly stream?: "stderr" }[] = [];
+  readonly #held: Event[] = [];
+
+  constructor(options: SessionOptions) {
+    this.options = options;
+  }
+
+  protected abstract nextEvent(): Event | undefined;
+  protected abstract on(event: Event): void;
+  /** All that was handed to `send` has been taken. */
+  protected abstract written(channel: number): void;
+
+  protected readonly trace = (record: TraceRecord): void => {
+    if (record.type === "negotiated" || record.direction === "received") return;
+    if (record.type === "identification") this.#sent.push({ name: "identification", length: record.line.length + 2 });
+    else this.#sent.push({ name: record.message.replace("SSH_MSG_", ""), length: record.wireLength });
+  };
+
+  /** Handles all events, as a driver does in its turn. */
+  work(): void {
+    for (let event = this.nextEvent(); event !== undefined; event = this.nextEvent()) {
+      if (this.error !== undefined) throw new Error(`${event.type} after the end`);
+      this.#tell(event);
+      if (event.type === this.options.hold) this.#held.push(event);
+      else this.on(event);
+      if (event.type === "writable") this.#goOn(event.channel);
+      if (event.type === "data") this.session.connection.consumed(event.channel, event.data.length);
+    }
+  }
+
+  /** Answers the first event that was held back. */
+  answerHeld(): void {
+    this.on(this.#held.shift()!);
+  }
+
+  /** All there is to write. */
+  takeOutput(): Uint8Array {
+    const output: Uint8Array[] = [];
+    for (let bytes = this.session.takeOutput(); bytes !== undefined; bytes = this.session.takeOutput()) {
+      output.push(bytes);
+      this.work();
+    }
+    return concatBytes(...output);
+  }
+
+  /** The same, message by message. */
+  takeUnits(): { readonly name: string; readonly bytes: Uint8Array }[] {
+    const output = this.takeOutput();
+    let offset = 0;
+    return this.#sent.splice(0).map(({ name, length }) => {
+      offset += length;
+      return { name, bytes: output.subarray(offset - length, offset) };
+    });
+  }
+
+  get result(): Result {
+    const { stdout, stderr } = this.#data;
+    return {
+      told: this.told,
+      stdout: utf8DecodeLossy(concatBytes(...stdout)),
+      stderr: utf8DecodeLossy(concatBytes(...stderr)),
+    };
+  }
+
+  protected send(
+    channel: number,
+    ...data: readonly { readonly bytes: Uint8Array; readonly stream?: "stderr" }[]
+  ): void {
+    this.#toWrite.push(...data.map((one) => ({ ...one })));
+    this.#goOn(channel);
+  }
+
+  /** Whether something waits for the peer's window. */
+  protected get writing(): boolean {
+    return this.#toWrite.length > 0;
+  }
+
+  #goOn(channel: number): void {
+    for (let next = this.#toWrite[0]; next !== undefined; next = this.#toWrite[0]) {
+      next.bytes = next.bytes.subarray(this.session.connection.write(channel, next.bytes, next.stream));
+      if (next.bytes.length > 0) return;
+      this.#toWrite.shift();
+    }
+    this.written(channel);
+  }
+
+  #tell(event: ClientSessionEvent | ServerSessionEvent): void {
+    switch (event.type) {
+      case "data":
+        this.#data[event.stream].push(event.data.slice());
+        return;
+      case "writable":
+        return;
+      case "closed":
+        this.error = event.error;
+        this.told.push(`closed: ${event.error.code}`);
+        return;
+      case "global-reply":
+        this.replies++;
+        this.told.push(`global-reply ${event.request} ${event.success} ${event.data.length}`);
+        return;
+      case "request-reply":
+        this.told.push(`request-reply ${event.request} ${event.success}`);
+        return;
+      case "global-request":
+        this.told.push(`global-request ${event.requestName}`);
+        return;
+      case "exec":
+        this.told.push(`exec ${utf8DecodeLossy(event.command)}`);
+        return;
+      case "env":
+        this.told.push(`env ${event.name}=${event.value}`);
+        return;
+      case "exit-status":
+        this.told.push(`exit-status ${event.status}`);
+        return;
+      case "banner":
+        this.told.push(`banner ${event.message}`);
+        return;
+      default:
+        this.told.push(event.type);
+    }
+  }
+}
+
+/** Logs in, runs a command, hands it its input, and leaves when the channel has closed. */
+export class ClientSide extends Side<ClientSessionEvent> {
+  readonly session: ClientSession;
+  #exec = -1;
+  #rekeyed = false;
+
+  constructor(options: SessionOptions) {
+    super(options);
+    const { login, algorithms } = options;
+    this.session = new ClientSession({
+      algorithms,
+      random: seededRandom(31),
+      limits,
+      userName: "alice",
+      identities: login === "key" ? [{ publicKey: userKey, privateKey: inMemory(userKey) }] : [],
+      password: login === "password",
+      keyboardInteractive: false,
+      trace: this.trace,
+    });
+    this.session.connection.openChannel("session");
+  }
+
+  protected nextEvent(): ClientSessionEvent | undefined {
+    return this.session.nextEvent();
+  }
+
+  protected on(event: ClientSessionEvent): void {
+    const { session } = this;
+    const { connection } = session;
+    switch (event.type) {
+      case "verify-host-key":
+        return session.answerHostKey(event.token, true);
+      case "password":
+        return session.auth.answerPassword(event.token, event.attempt === 1 ? "wrong" : "right");
+      case "global-request": {
+        if (event.token !== undefined) return connection.answerGlobal(event.token, false);
+        const proof = new Writer().string(hostKey.blob).finish();
+        connection.globalRequest("hostkeys-prove-00@openssh.com", proof, { wantReply: true });
+        return;
+      }
+      case "channel-opened": {
+        const env = new Writer().string("LANG").string("C").finish();
+        connection.request(event.channel, "env", env, { wantReply: true });
+        const command = new Writer().string("command").finish();
+        this.#exec = connection.request(event.channel, "exec", command, { wantReply: true });
+        return;
+      }
+      case "request-reply":
+        if (event.request === this.#exec && event.success) this.send(event.channel, { bytes: STDIN });
+        return;
+      case "data":
+        if (this.options.login === "key" && !this.#rekeyed) session.rekey();
+        this.#rekeyed = true;
+        return;
+      case "channel-closed":
+        return this.leave();
+      default:
+    }
+  }
+
+  protected written(channel: number): void {
+    this.session.connection.sendEof(channel);
+  }
+
+  leave(): void {
+    this.session.disconnect(new SshError("closed", "the session is over"));
+  }
+}
+
+/** Lets the user in, and runs the command, which ends when its input has ended and its output is written. */
+export class ServerSide extends Side<ServerSessionEvent> {
+  readonly session: ServerSession;
+  #inputEnded = false;
+
+  constructor(options: SessionOptions) {
+    super(options);
+    const { login, algorithms } = options;
+    this.session = new ServerSession({
+      algorithms,
+      random: seededRandom(32),
+      limits,
+      hostKeys: [{ publicKey: hostKey, ...(login === "key" && { privateKey: inMemory(hostKey) }) }],
+      methods: [login === "key" ? "publickey" : "password"],
+      userKeys: [toySignature()],
+      ...(login === "password" && { banner: "welcome" }),
+      trace: this.trace,
+    });
+  }
+
+  protected nextEvent(): ServerSessionEvent | undefined {
+    return this.session.nextEvent();
+  }
+
+  protected on(event: ServerSessionEvent): void {
+    const { session } = this;
+    const { connection } = session;
+    switch (event.type) {
+      case "sign-exchange-hash":
+        return session.answerHostKeySignature(event.token, toySign(event.algorithm, hostKey.blob, event.data));
+      case "publickey":
+        return session.auth.answerPublickey(event.token, "success");
+      case "password":
+        return session.auth.answerPassword(event.token, event.password === "right" ? "success" : "failure");
+      case "open-request":
+        connection.answerOpen(event.token, true);
+        return;
+      case "global-request":
+        if (event.token !== undefined) connection.answerGlobal(event.token, false);
+        return;
+      case "env":
+        if (event.token !== undefined) connection.answerRequest(event.token, true);
+        return;
+      case "exec":
+        if (event.token !== undefined) connection.answerRequest(event.token, true);
+        this.send(event.channel, { bytes: STDERR, stream: "stderr" }, { bytes: STDOUT });
+        if (this.options.login === "password") session.rekey();
+        return;
+      case "eof":
+        this.#inputEnded = true;
+        if (!this.writing) this.#exit(event.channel);
+        return;
+      default:
+    }
+  }
+
+  protected written(channel: number): void {
+    if (this.#inputEnded) this.#exit(channel);
+  }
+
+  #exit(channel: number): void {
+    const { connection } = this.session;
+    connection.request(channel, "exit-status", new Writer().uint32(7).finish(), { wantReply: false });
+    connection.sendEof(channel);
+    connection.close(channel);
+  }
+}
+
+export function createSide(role: Role, options: SessionOptions): ClientSide | ServerSide {
+  return role === "client" ? new ClientSide(options) : new ServerSide(options);
+}
