@@ -14,8 +14,9 @@ import type { ChannelState, ClosingState, OpenState } from "./channel-state.ts";
 import { sendData } from "./data-message.ts";
 import type { ConnectionEvent, OutputStream, ReplyToken } from "./events.ts";
 import type { ConnectionLimits } from "./limits.ts";
-import { ReceiveWindow } from "./receive-window.ts";
+import { ReceiveWindow, type WindowGrowth } from "./receive-window.ts";
 import { newToken, ReplyQueue } from "./replies.ts";
+import type { RoundTrip } from "./round-trip.ts";
 import { decodeClientRequest, decodeServerRequest, requestSender } from "./session-requests.ts";
 
 /** What a channel has of the connection it belongs to. */
@@ -32,6 +33,8 @@ export interface ChannelContext {
   readonly questions: WeakMap<ReplyToken, Channel>;
   /** Channels whose last `write` took less than all, in the order in which they were last served. */
   readonly waiting: Set<Channel>;
+  readonly roundTrip: RoundTrip;
+  readonly windowGrowth: WindowGrowth;
 }
 
 /** One channel, of either side (RFC 4254 §5). */
@@ -39,6 +42,7 @@ export class Channel {
   readonly number: number;
   readonly #channelType: string;
   readonly #context: ChannelContext;
+  readonly #window: ReceiveWindow;
   #openedByUs = true;
   #state: ChannelState = { kind: "closed" };
 
@@ -46,6 +50,7 @@ export class Channel {
     this.number = number;
     this.#channelType = channelType;
     this.#context = context;
+    this.#window = new ReceiveWindow(context.limits.initialWindow, context.windowGrowth);
   }
 
   /** Asks the peer for the channel. `data` depends on the type. */
@@ -204,7 +209,7 @@ export class Channel {
         `${what} for channel ${this.number} carries ${data.length} bytes where ${limits.maximumPacketSize} are the most`,
       );
     const { window } = state.incoming;
-    if (!window.take(data.length))
+    if (!window.take(data.length, this.#context.roundTrip))
       throw new SshError(
         "window-exceeded",
         `${what} for channel ${this.number}: ${data.length} bytes are more than its window`,
@@ -299,7 +304,7 @@ export class Channel {
       kind: "open",
       peer,
       outgoing: { kind: "flowing", window, maximum, short: "no" },
-      incoming: { kind: "flowing", window: new ReceiveWindow(this.#context.limits.initialWindow) },
+      incoming: { kind: "flowing", window: this.#window },
       discarded: new Set(),
       requests: [],
       replies: new ReplyQueue(),
@@ -310,6 +315,7 @@ export class Channel {
   #finish(requests: readonly number[]): void {
     const channel = this.number;
     this.#state = { kind: "closed" };
+    this.#window.release();
     for (const request of requests) this.#context.emit({ type: "request-reply", channel, request, success: false });
     this.#context.emit({ type: "channel-closed", channel });
   }

@@ -25,6 +25,7 @@ import type { ConnectionEvent, OutputStream, ReplyToken } from "./events.ts";
 import { GlobalRequests } from "./global-requests.ts";
 import { type ConnectionLimits, connectionLimits } from "./limits.ts";
 import { type OpenRefusal, PeerOpens } from "./peer-opens.ts";
+import { RoundTrip } from "./round-trip.ts";
 
 export interface ConnectionOptions {
   /** Where messages go: the transport. */
@@ -72,6 +73,8 @@ export class Connection {
       admitQuestion: () => this.#admitQuestion(),
       questions: new WeakMap(),
       waiting: new Set(),
+      roundTrip: new RoundTrip((answered) => this.#globals.probe(answered)),
+      windowGrowth: { most: this.#limits.maximumWindow, spare: this.#limits.maximumGrowth },
     };
     this.#globals = new GlobalRequests(this.#context);
     const { sink, emit, admitQuestion } = this.#context;
@@ -82,6 +85,11 @@ export class Connection {
   /** Channels that have a number: opening, open, closing. */
   get channelCount(): number {
     return this.#channelCount;
+  }
+
+  /** Tells the time, in milliseconds of a clock that never goes back. Without it windows do not grow. */
+  tick(now: number): void {
+    this.#context.roundTrip.tick(now);
   }
 
   /** Takes a message of the connection protocol, 80…100. It is kept until `nextEvent` reaches it, and data events are views of it. */

@@ -22,8 +22,8 @@ export interface GlobalContext {
 /** Global requests both ways (RFC 4254 §4). */
 export class GlobalRequests {
   readonly #context: GlobalContext;
-  /** Our requests that await their reply, by number, first one first. */
-  readonly #requests: number[] = [];
+  /** Our requests that await their reply, first one first: the number of it, or who wants to know. */
+  readonly #requests: (number | (() => void))[] = [];
   readonly #replies = new ReplyQueue<{ readonly success: boolean; readonly data: Uint8Array }>();
   readonly #questions = new WeakSet<ReplyToken>();
 
@@ -39,6 +39,19 @@ export class GlobalRequests {
     if (wantReply) this.#requests.push(number);
     sink.write(SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply, data }));
     return number;
+  }
+
+  /**
+   * Asks for what no peer has, which it has to say (RFC 4254 §4), and calls `answered` then; nobody else hears of the reply.
+   * False, and nothing asked, when too many requests await theirs already.
+   */
+  probe(answered: () => void): boolean {
+    const { sink, limits } = this.#context;
+    if (this.#requests.length >= limits.maxPendingRequests) return false;
+    this.#requests.push(answered);
+    const requestName = "keepalive@openssh.com";
+    sink.write(SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply: true, data: new Uint8Array(0) }));
+    return true;
   }
 
   /** Throws `usage` for a token that is not one of an unanswered global request. */
@@ -70,7 +83,8 @@ export class GlobalRequests {
     const request = this.#requests.shift();
     if (request === undefined)
       throw new SshError("unexpected-message", `${what} although no global request awaits a reply`);
-    this.#context.emit({ type: "global-reply", request, success, data });
+    if (typeof request === "number") this.#context.emit({ type: "global-reply", request, success, data });
+    else request();
   }
 
   #settle(token: ReplyToken, success: boolean, data: Uint8Array): void {

@@ -12,6 +12,10 @@ export interface ConnectionLimits {
   readonly maxPeerRequests: number;
   /** What the peer may send on a channel before the application has consumed any of it. Default 2 MiB. */
   readonly initialWindow: number;
+  /** What `initialWindow` may grow to where the path is long and the application keeps up. Default 16 MiB. */
+  readonly maximumWindow: number;
+  /** What the windows of all channels together may grow by. Default 64 MiB. */
+  readonly maximumGrowth: number;
   /** Data that one message to us may carry (RFC 4254 §5.1, "maximum packet size"). Default 32 KiB. */
   readonly maximumPacketSize: number;
   /** Data that one message of ours carries at most, however much the peer would take. Default 32 KiB. */
@@ -28,6 +32,8 @@ export const defaultConnectionLimits: ConnectionLimits = {
   maxPendingRequests: 256,
   maxPeerRequests: 128,
   initialWindow: 2 * 1024 * 1024,
+  maximumWindow: 16 * 1024 * 1024,
+  maximumGrowth: 64 * 1024 * 1024,
   maximumPacketSize: 32 * 1024,
   maximumSend: 32 * 1024,
   highWater: 1024 * 1024,

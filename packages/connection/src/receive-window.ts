@@ -1,18 +1,47 @@
+import type { RoundTrip } from "./round-trip.ts";
+
+/** Round trips that half a window is to last: more than one, for credit goes back in steps. */
+const ENOUGH = 1.25;
+
+/** How far the windows of one connection may grow: bytes. */
+export interface WindowGrowth {
+  /** Up to where one of them may. */
+  readonly most: number;
+  /** What all of them together still may. */
+  spare: number;
+}
+
 /**
  * What the peer may still send on a channel. Credit goes back only when the application has consumed bytes, so what a
  * channel holds in memory is never more than the window (RFC 4254 §5.2).
+ *
+ * The window grows with the path. Credit that goes back by halves reaches the peer in time if half a window lasts for a round
+ * trip and a little; where it came sooner, the peer had to wait, and a window of twice the size helps. It never grows for an
+ * application that leaves more than half of it unread: then it is not the path that is slow.
  */
 export class ReceiveWindow {
-  readonly #size: number;
-  /** `#left + #unconsumed + #credit` is always `#size`. */
+  readonly #growth: WindowGrowth;
+  readonly #initial: number;
+  #size: number;
+  /** What the peer has of the window. `#size - #left - #unconsumed` is the credit that has not gone back to it yet. */
   #left: number;
   #unconsumed = 0;
-  #credit = 0;
+  /** Bytes that came since `#since`, and whether the application fell behind meanwhile. */
+  #arrived = 0;
+  #fellBehind = false;
+  #since = Number.NEGATIVE_INFINITY;
 
   /** `size` in bytes, 1…2^32 − 1. */
-  constructor(size: number) {
+  constructor(size: number, growth: WindowGrowth) {
+    this.#growth = growth;
+    this.#initial = size;
     this.#size = size;
     this.#left = size;
+  }
+
+  /** What the channel may hold in memory now: bytes. */
+  get size(): number {
+    return this.#size;
   }
 
   /** Bytes that were taken and not consumed. */
@@ -21,10 +50,13 @@ export class ReceiveWindow {
   }
 
   /** Counts `length` received bytes; false, and nothing counted, when the peer had no right to send them. */
-  take(length: number): boolean {
+  take(length: number, roundTrip: RoundTrip): boolean {
     if (length > this.#left) return false;
     this.#left -= length;
     this.#unconsumed += length;
+    this.#arrived += length;
+    if (2 * this.#unconsumed > this.#size) this.#fellBehind = true;
+    if (2 * this.#arrived >= this.#size) this.#halfArrived(roundTrip);
     return true;
   }
 
@@ -34,11 +66,40 @@ export class ReceiveWindow {
    */
   consume(length: number): number {
     this.#unconsumed -= length;
-    this.#credit += length;
-    if (2 * this.#credit < this.#size) return 0;
-    const due = this.#credit;
+    const due = this.#size - this.#left - this.#unconsumed;
+    if (2 * due < this.#size) return 0;
     this.#left += due;
-    this.#credit = 0;
     return due;
+  }
+
+  /** The channel is closed: others may grow by what this window had. */
+  release(): void {
+    this.#growth.spare += this.#size - this.#initial;
+    this.#size = this.#initial;
+  }
+
+  #halfArrived(roundTrip: RoundTrip): void {
+    const { now, shortest } = roundTrip;
+    if (now === undefined) return;
+    const tooSoon = shortest !== undefined && now - this.#since < ENOUGH * shortest;
+    if (!this.#fellBehind && (tooSoon || shortest === undefined)) {
+      if (tooSoon) this.#grow();
+      // Each time anew: what was measured first may have waited behind data.
+      if (this.#mayGrowBy() > 0) roundTrip.measure();
+    }
+    this.#since = now;
+    this.#arrived = 0;
+    this.#fellBehind = 2 * this.#unconsumed > this.#size;
+  }
+
+  #grow(): void {
+    const step = this.#mayGrowBy();
+    this.#growth.spare -= step;
+    this.#size += step;
+  }
+
+  #mayGrowBy(): number {
+    const { most, spare } = this.#growth;
+    return Math.max(0, Math.min(this.#size, most - this.#size, spare));
   }
 }

@@ -141,6 +141,7 @@ export abstract class SessionMachine<Auth extends Authentication> {
     if (this.state.phase === "auth" && this.state.auth.waitingForApplication) this.state.deadline += now - this.#now;
     this.#now = now;
     this.transport.tick(now);
+    this.connection.tick(now);
     if (now >= (this.#authDeadline() ?? Number.POSITIVE_INFINITY)) {
       const { authTimeout } = this.limits;
       this.disconnect(

@@ -1,0 +1,178 @@
+import { SSH_MSG_CHANNEL_DATA, SSH_MSG_CHANNEL_WINDOW_ADJUST } from "@nacre/wire";
+import type { ConnectionEvent, ConnectionLimits } from "../src/index.ts";
+import { Pair, type Side, the } from "./support.ts";
+
+export interface PathOptions {
+  /** Bytes a millisecond, each way. */
+  readonly rate: number;
+  /** Milliseconds there and back. */
+  readonly roundTrip: number;
+  readonly limits?: Partial<ConnectionLimits>;
+  readonly channels?: number;
+  /** What a reader takes: bytes a millisecond. As fast as it comes unless told. */
+  readonly reads?: number;
+  /** A reader that rests so many milliseconds, takes all that has come, and rests again. */
+  readonly rests?: number;
+  /** Nobody tells the two sides the time. */
+  readonly timeless?: boolean;
+}
+
+/** One channel's downloads, as its reader sees them. */
+export interface Download {
+  received: number;
+  /** Received and not consumed. */
+  held: number;
+  /** What the server was given the right to send in all. */
+  credit: number;
+  adjustments: number;
+  /** The most that `might` was during the last run. */
+  window: number;
+}
+
+/** What the channel may come to hold if its reader stops now: what has come, what is under way, and what may still be sent. */
+export function might({ credit, received, held }: Download): number {
+  return credit - received + held;
+}
+
+/**
+ * A client and a server on a path with a rate and a delay, on a clock of their own. The server sends on every channel as much
+ * as it may; each message takes its time to leave, and arrives half a round trip later.
+ */
+export class SlowPath {
+  readonly pair: Pair;
+  readonly downloads: Download[] = [];
+  /** Milliseconds since the beginning. */
+  now = 0;
+  /** What the channels held at most, all together: bytes. */
+  mostHeld = 0;
+  /** Called after each step. */
+  onStep: () => void = () => undefined;
+  readonly #options: PathOptions;
+  readonly #initial: number;
+  readonly #due: { readonly at: number; readonly act: () => void }[] = [];
+  readonly #busy = new Set<Side>();
+  readonly #serving = new Set<number>();
+  #held = 0;
+
+  constructor(options: PathOptions) {
+    this.#options = options;
+    const { limits = {}, channels = 1 } = options;
+    const outputs = { highWater: 64 * 1024 };
+    this.pair = new Pair({ client: { limits }, server: { limits: outputs } });
+    this.#initial = limits.initialWindow ?? 2 ** 21;
+    this.#tick();
+    for (let i = 0; i < channels; i++) this.open();
+  }
+
+  /** Begins one download more. */
+  open(): void {
+    const channel = this.pair.client.connection.openChannel("session");
+    this.downloads[channel] = { received: 0, held: 0, credit: this.#initial, adjustments: 0, window: 0 };
+    this.#send();
+  }
+
+  /** Ends one, from the server's side. */
+  close(channel: number): void {
+    this.#serving.delete(channel);
+    this.pair.server.connection.close(channel);
+    this.#send();
+  }
+
+  /** Lets so many milliseconds pass, and returns how many bytes arrived in them. */
+  run(milliseconds: number): number {
+    const end = this.now + milliseconds;
+    const before = this.#received;
+    for (const download of this.downloads) download.window = might(download);
+    for (let next = this.#due[0]; next !== undefined && next.at <= end; next = this.#due[0]) {
+      this.#due.shift();
+      this.now = next.at;
+      this.#tick();
+      next.act();
+      this.#send();
+      for (const download of this.downloads) download.window = Math.max(download.window, might(download));
+      this.onStep();
+    }
+    this.now = end;
+    return this.#received - before;
+  }
+
+  get #received(): number {
+    return this.downloads.reduce((sum, { received }) => sum + received, 0);
+  }
+
+  #tick(): void {
+    if (this.#options.timeless === true) return;
+    for (const { connection } of [this.pair.client, this.pair.server]) connection.tick(this.now);
+  }
+
+  #send(): void {
+    for (const channel of this.#serving) this.#write(channel);
+    this.#transmit(this.pair.client, this.pair.server, (event) => this.#onServer(event));
+    this.#transmit(this.pair.server, this.pair.client, (event) => this.#onClient(event));
+  }
+
+  #transmit(from: Side, to: Side, hear: (event: ConnectionEvent) => void): void {
+    if (this.#busy.has(from)) return;
+    const payload = from.sink.payloads.shift();
+    if (payload === undefined) return;
+    from.sink.pending -= payload.length;
+    from.connection.flush();
+    this.#note(from, payload);
+    this.#busy.add(from);
+    const sent = this.now + payload.length / this.#options.rate;
+    this.#at(sent, () => this.#busy.delete(from));
+    this.#at(sent + this.#options.roundTrip / 2, () => {
+      for (const event of to.hears(payload)) hear(event);
+    });
+  }
+
+  #note(from: Side, payload: Uint8Array): void {
+    if (from !== this.pair.client || payload[0] !== SSH_MSG_CHANNEL_WINDOW_ADJUST.number) return;
+    const { recipientChannel, bytesToAdd } = SSH_MSG_CHANNEL_WINDOW_ADJUST.decode(payload);
+    const download = the(this.downloads[recipientChannel]);
+    download.credit += bytesToAdd;
+    download.adjustments++;
+  }
+
+  #onServer(event: ConnectionEvent): void {
+    const { connection } = this.pair.server;
+    if (event.type === "error") throw event.error;
+    if (event.type === "open-request") this.#serving.add(the(connection.answerOpen(event.token, true)));
+  }
+
+  #onClient(event: ConnectionEvent): void {
+    if (event.type === "error") throw event.error;
+    if (event.type === "global-reply") throw new Error("the application hears of a question that it did not ask");
+    if (event.type !== "data") return;
+    const download = the(this.downloads[event.channel]);
+    const { length } = event.data;
+    const { reads = Number.POSITIVE_INFINITY, rests } = this.#options;
+    download.received += length;
+    download.held += length;
+    this.#held += length;
+    this.mostHeld = Math.max(this.mostHeld, this.#held);
+    const consume = (): void => {
+      download.held -= length;
+      this.#held -= length;
+      this.pair.client.connection.consumed(event.channel, length);
+    };
+    if (rests !== undefined) this.#at(Math.ceil((this.now + 1) / rests) * rests, consume);
+    else if (reads === Number.POSITIVE_INFINITY) consume();
+    else this.#at(this.now + download.held / reads, consume);
+  }
+
+  #write(channel: number): void {
+    const { connection } = this.pair.server;
+    while (connection.write(channel, CHUNK) === CHUNK.length);
+  }
+
+  #at(at: number, act: () => void): void {
+    const later = this.#due.findIndex((other) => other.at > at);
+    this.#due.splice(later < 0 ? this.#due.length : later, 0, { at, act });
+  }
+}
+
+const CHUNK = new Uint8Array(32 * 1024);
+
+/** What a message of data costs beside its bytes. */
+export const OVERHEAD: number = SSH_MSG_CHANNEL_DATA.encode({ recipientChannel: 0, data: new Uint8Array(0) }).length;

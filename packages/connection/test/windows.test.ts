@@ -1,0 +1,139 @@
+import { assert, constantFrom, integer, property, record } from "fast-check";
+import { describe, expect, test } from "vitest";
+import { defaultConnectionLimits } from "../src/index.ts";
+import { might, OVERHEAD, SlowPath } from "./path.ts";
+import { the } from "./support.ts";
+
+const MIB = 2 ** 20;
+const { initialWindow, maximumWindow } = defaultConnectionLimits;
+/** 500 Mbit/s and 40 ms. */
+const long = { rate: 62_500, roundTrip: 40 };
+
+/** What a channel might have come to hold at most during the last run. */
+const windowOf = (path: SlowPath, which = 0): number => the(path.downloads[which]).window;
+
+describe("on a path of 40 ms and 500 Mbit/s", () => {
+  test("a download fills it, from the first second on", () => {
+    const path = new SlowPath(long);
+    expect(path.run(1000) / (1000 * long.rate)).toBeGreaterThan(0.8);
+    expect(path.run(1000) / (1000 * long.rate)).toBeGreaterThan(0.99);
+  });
+
+  test("with a window that does not grow it does not", () => {
+    const path = new SlowPath({ ...long, limits: { maximumWindow: initialWindow } });
+    path.run(1000);
+    expect(path.run(1000) / (1000 * long.rate)).toBeLessThan(0.85);
+  });
+
+  test("the window ends at two to four times what is under way, and is adjusted by halves", () => {
+    const path = new SlowPath(long);
+    path.run(2000);
+    expect(windowOf(path)).toBe(8 * MIB);
+    const download = the(path.downloads[0]);
+    const before = download.adjustments;
+    expect(path.run(1000) / (download.adjustments - before)).toBeGreaterThan(3.9 * MIB);
+  });
+
+  test("several downloads fill it together", () => {
+    const path = new SlowPath({ ...long, channels: 4 });
+    path.run(1000);
+    expect(path.run(1000) / (1000 * long.rate)).toBeGreaterThan(0.99);
+  });
+
+  test("a reader slower than the path never has more to hold than the first window", () => {
+    const path = new SlowPath({ ...long, reads: 6000 });
+    path.run(3000);
+    expect(windowOf(path)).toBe(initialWindow);
+    expect(path.mostHeld).toBeLessThanOrEqual(initialWindow);
+  });
+
+  test("neither has one that reads in gulps and rests in between", () => {
+    const path = new SlowPath({ ...long, rests: 300 });
+    path.run(3000);
+    expect(windowOf(path)).toBe(initialWindow);
+  });
+
+  test("without being told the time nothing grows and nothing is asked", () => {
+    const path = new SlowPath({ ...long, timeless: true });
+    path.run(1000);
+    expect(windowOf(path)).toBe(initialWindow);
+  });
+});
+
+test("a short path leaves windows as they are, however fast it is", () => {
+  const path = new SlowPath({ rate: 1_000_000, roundTrip: 0.2 });
+  path.run(200);
+  expect(windowOf(path)).toBe(initialWindow);
+});
+
+test("a path longer than the limit allows is filled as far as the limit goes", () => {
+  const path = new SlowPath({ rate: 62_500, roundTrip: 600 });
+  path.run(6000);
+  expect(windowOf(path)).toBe(maximumWindow);
+});
+
+test("what a closed channel had grown by is there for others", () => {
+  const path = new SlowPath({ ...long, limits: { maximumGrowth: 6 * MIB } });
+  path.run(1000);
+  expect(windowOf(path)).toBe(8 * MIB);
+  path.open();
+  path.run(1000);
+  expect(windowOf(path, 1)).toBe(2 * MIB);
+  path.close(0);
+  path.run(1000);
+  expect(windowOf(path, 1)).toBe(8 * MIB);
+});
+
+const scaled = record({
+  rate: integer({ min: 1, max: 1000 }),
+  roundTrip: integer({ min: 0, max: 200 }),
+  channels: integer({ min: 1, max: 5 }),
+  reads: constantFrom(1, 30, 1000, Number.POSITIVE_INFINITY),
+  limits: record({
+    initialWindow: integer({ min: 500, max: 20_000 }),
+    maximumWindow: integer({ min: 1, max: 100_000 }),
+    maximumGrowth: integer({ min: 1, max: 200_000 }),
+    maximumPacketSize: integer({ min: 500, max: 5000 }),
+  }),
+});
+
+test("whatever the path and the readers, no bound is ever passed", () => {
+  assert(
+    property(scaled, (options) => {
+      const path = new SlowPath(options);
+      const { initialWindow: first, maximumWindow: most, maximumGrowth } = options.limits;
+      let [one, all] = [0, 0];
+      path.onStep = () => {
+        const windows = path.downloads.map(might);
+        one = Math.max(one, ...windows);
+        all = Math.max(
+          all,
+          windows.reduce((sum, window) => sum + window, 0),
+        );
+      };
+      path.run(500);
+      expect(one).toBeLessThanOrEqual(Math.max(first, most));
+      expect(all).toBeLessThanOrEqual(options.channels * first + maximumGrowth);
+      expect(path.mostHeld).toBeLessThanOrEqual(all);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+const PACKET = 200;
+
+test("whatever the path, a reader that keeps up gets what the path has, or half a window a round trip at the limit", () => {
+  const paths = record({ rate: integer({ min: 200, max: 4000 }), roundTrip: integer({ min: 1, max: 100 }) });
+  assert(
+    property(paths, integer({ min: 4000, max: 20_000 }), ({ rate, roundTrip }, first) => {
+      const limits = { initialWindow: first, maximumWindow: 200_000, maximumPacketSize: PACKET };
+      const path = new SlowPath({ rate, roundTrip, limits });
+      path.run(30 * roundTrip + 100);
+      const arrived = path.run(500);
+      const wire = (500 * rate * PACKET) / (PACKET + OVERHEAD);
+      const atLimit = (0.5 * 500 * limits.maximumWindow) / roundTrip;
+      expect(arrived).toBeGreaterThan(0.9 * Math.min(wire, atLimit));
+    }),
+    { numRuns: 50 },
+  );
+});
