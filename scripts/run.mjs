@@ -24,7 +24,7 @@ const commands = {
     run("node", [...TSX, "scripts/test.ts", ...args]);
   },
 
-  /** Types, lint, format, unused exports, floors, the browser bundle, the packages as published. */
+  /** Types, lint, format, unused exports, floors, the examples, the browser bundle, the packages as published. */
   check() {
     install();
     build();
@@ -39,6 +39,7 @@ const commands = {
     ]);
     step("unused files, exports and dependencies", "knip", ["-c", "scripts/config/knip.json"]);
     step("floors", "node", [...TSX, "scripts/check-floors.ts"]);
+    step("examples of the READMEs", "node", ["--import", "tsx", "scripts/check-examples.ts"]);
     step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
     step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
   },

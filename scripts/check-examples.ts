@@ -1,0 +1,87 @@
+// The examples in the READMEs compile. Each ```ts and ```js block becomes a module: what it imports by itself stays, what its own
+// package or another exports is imported for it, and the names that a reader is left to imagine (a socket, a key) are declared in
+// scripts/config/examples.d.ts. Fails when it saw nothing to check.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const BLOCK = /^```(?:ts|js)\n(.*?)^```$/gms;
+const IMPORT = /^import .*?;\n/gms;
+const root = process.cwd();
+const folder = join(root, "node_modules", ".cache", "examples");
+
+interface Manifest {
+  readonly name: string;
+  readonly exports?: Readonly<Record<string, { readonly "@nacre/source": string }>>;
+}
+
+/** What can be imported by which specifier, and the file that it is. */
+const paths: Record<string, readonly string[]> = {};
+const exportsOf = new Map<string, ReadonlySet<string>>();
+const readmes: { readonly file: string; readonly own: string }[] = [{ file: "README.md", own: "@nacre/node" }];
+for (const name of readdirSync("packages")) {
+  if (name.includes(".")) continue;
+  const manifest = JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8")) as Manifest;
+  readmes.push({ file: `packages/${name}/README.md`, own: manifest.name });
+  for (const [entry, { "@nacre/source": source }] of Object.entries(manifest.exports ?? {})) {
+    const specifier = join(manifest.name, entry);
+    paths[specifier] = [join(root, "packages", name, source)];
+    if (entry === ".") exportsOf.set(specifier, exportedNames(`packages/${name}/${source}`));
+  }
+}
+
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+let count = 0;
+for (const { file, own } of readmes) {
+  const text = readFileSync(file, "utf8");
+  for (const block of text.matchAll(BLOCK)) {
+    const line = text.slice(0, block.index).split("\n").length + 1;
+    writeFileSync(join(folder, `${file.replaceAll("/", "-")}-line-${line}.ts`), moduleOf(block[1]!, own));
+    count++;
+  }
+}
+writeFileSync(
+  join(folder, "tsconfig.json"),
+  JSON.stringify({
+    extends: join(root, "packages", "tsconfig.test.json"),
+    compilerOptions: { paths, noUnusedLocals: false, typeRoots: [join(root, "node_modules", "@types")] },
+    include: ["*.ts", join(root, "scripts", "config", "examples.d.ts")],
+  }),
+);
+const { status, stdout, stderr } = spawnSync("tsc", ["-p", folder, "--pretty", "false"], { encoding: "utf8" });
+process.stderr.write(stderr);
+if (status !== 0) {
+  console.error(
+    `An example does not compile (the file's name tells where it stands; imports come before it):\n${stdout}`,
+  );
+  process.exit(1);
+}
+if (count < 10) {
+  console.error(`Only ${count} examples were found`);
+  process.exit(1);
+}
+console.error(`${count} examples compile`);
+
+/** The names that an index gives out; it only re-exports. */
+function exportedNames(index: string): ReadonlySet<string> {
+  const lists = readFileSync(index, "utf8").matchAll(/export (?:type )?\{(.*?)\}/gs);
+  return new Set([...lists].flatMap(([, list]) => [...list!.matchAll(/(\w+)\s*(?:,|$)/g)].map(([, name]) => name!)));
+}
+
+/** A module of the example: in a generator, since some of it is a piece of one. */
+function moduleOf(code: string, own: string): string {
+  const imports = code.match(IMPORT)?.join("") ?? "";
+  const body = code.replaceAll(IMPORT, "");
+  const known = new Set(imports.match(/\w+/g));
+  for (const [, pattern] of body.matchAll(/\b(?:const|let) (\{.*?\}|\w+)/g))
+    for (const name of pattern!.match(/\w+/g)!) known.add(name);
+  const added = [...new Set(body.match(/(?<![.\w"])\w+(?!\w|:)/g))].filter((name) => !known.has(name));
+  const from = (name: string): string | undefined =>
+    [own, ...exportsOf.keys()].find((specifier) => exportsOf.get(specifier)?.has(name));
+  const missing = added.flatMap((name) => {
+    const specifier = from(name);
+    return specifier === undefined ? [] : [`import { ${name} } from "${specifier}";\n`];
+  });
+  return `${imports}${missing.join("")}export async function* example() {\n${body}}\n`;
+}

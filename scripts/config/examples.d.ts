@@ -1,0 +1,73 @@
+// What the examples in the READMEs leave to the reader's imagination: see scripts/check-examples.ts.
+import type { createWriteStream as openFile } from "node:fs";
+import type { Socket } from "node:net";
+import type { pipeline as pipe } from "node:stream/promises";
+import type { Factor } from "@nacre/auth";
+import type { DerivedKeys } from "@nacre/kdf";
+import type { PrivateKey, SignatureAlgorithm } from "@nacre/keys";
+import type { Proposal } from "@nacre/negotiation";
+import type { connect, RemoteIdentity } from "@nacre/node";
+import type { PacketReader, PacketWriter } from "@nacre/packet";
+import type { Transport, TransportAlgorithms } from "@nacre/transport";
+import type { RandomSource, SSH_MSG_KEXINIT, SshError } from "@nacre/wire";
+
+declare global {
+  // A program on Node.
+  const pipeline: typeof pipe;
+  const createWriteStream: typeof openFile;
+  const socket: Socket;
+  const ask: (question: string) => Promise<string>;
+  const passphrase: string;
+
+  // A connection, and what it is made over.
+  const ssh: Awaited<ReturnType<typeof connect>>;
+  const readable: ReadableStream<Uint8Array>;
+  const writable: WritableStream<Uint8Array>;
+
+  // Keys and files.
+  const key: PrivateKey;
+  const agentKey: RemoteIdentity;
+  const serverKey: PrivateKey;
+  const signatureAlgorithms: readonly SignatureAlgorithm[];
+  const userKeyBlob: Uint8Array;
+  const hostKeyBlob: Uint8Array;
+  const text: string;
+  const knownHostsText: string;
+  const authorizedKeysText: string;
+
+  // The layers, and what passes between them.
+  const transport: Transport;
+  const sink: Transport;
+  const writer: PacketWriter;
+  const reader: PacketReader;
+  const algorithms: TransportAlgorithms;
+  const random: RandomSource;
+  const keys: { readonly clientToServer: DerivedKeys; readonly serverToClient: DerivedKeys };
+  const sessionId: Uint8Array;
+  const chunk: Uint8Array;
+  const payload: Uint8Array;
+  const command: Uint8Array;
+  const send: (payload: Uint8Array) => void;
+  const handle: (payload: Uint8Array, sequenceNumber: number) => void;
+  let exitStatus: number;
+  /** Returns how many bytes it took. */
+  const use: (data: Uint8Array) => number;
+
+  // Key exchange.
+  const proposal: Proposal;
+  const theirs: ReturnType<typeof SSH_MSG_KEXINIT.decode>;
+  const clientVersion: Uint8Array;
+  const serverVersion: Uint8Array;
+  const clientKexInit: Uint8Array;
+  const serverKexInit: Uint8Array;
+  const hostKey: Uint8Array;
+  const exchange: Uint8Array;
+  const sharedSecret: Uint8Array;
+
+  // Decisions.
+  const isTheHosts: (hostKey: Uint8Array) => boolean;
+  const isKnown: (hostKey: Uint8Array) => boolean;
+  const isAuthorized: (userName: string, publicKey: Uint8Array) => boolean;
+  const refused: SshError;
+  const startConnection: (userName: string, factors: readonly Factor[]) => void;
+}
