@@ -1,0 +1,57 @@
+import { readFileSync } from "node:fs";
+import * as ciphers from "@nacre/ciphers";
+import * as kex from "@nacre/kex";
+import { defaultSignatureAlgorithms } from "@nacre/keys";
+import type { TransportAlgorithms } from "@nacre/transport";
+import { defaultAlgorithms, defaultServerAlgorithms } from "nacre/defaults";
+import { expect, test } from "vitest";
+import { nodeAlgorithms, nodeServerAlgorithms } from "../src/index.ts";
+
+// The README says of each name whether a client and a server offer it. Here it is held against the lists.
+
+const KINDS = ["kex", "hostKeys", "ciphers", "macs"] as const;
+const rows = tableOf(readFileSync(new URL("../../../README.md", import.meta.url), "utf8"));
+
+test("every name that there is has a row, by kind, in the order in which a client on Node offers them", () => {
+  expect(rows.map(({ name }) => name)).toEqual(KINDS.flatMap((kind) => nodeAlgorithms[kind].map(({ name }) => name)));
+  const named = [...Object.values(kex), ...Object.values(ciphers), ...defaultSignatureAlgorithms].map(
+    ({ name }) => name,
+  );
+  expect(new Set(rows.map(({ name }) => name))).toEqual(new Set(named));
+});
+
+test.each(rows)("$name: a client has it as $client, a server as $server", ({ name, client, server }) => {
+  expect(client).toBe(status(name, nodeAlgorithms, defaultAlgorithms));
+  expect(server).toBe(status(name, nodeServerAlgorithms, defaultServerAlgorithms));
+});
+
+interface Row {
+  readonly name: string;
+  readonly client: string;
+  readonly server: string;
+}
+
+/** The rows with a name of the table whose head is `| name | client | server |`; those in italics say the kind. */
+function tableOf(readme: string): Row[] {
+  const [, body = ""] = /^\| name \| client \| server \|\n\| --- \| --- \| --- \|\n((?:\|.*\n)*)/m.exec(readme) ?? [];
+  return body
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.split("|").map((cell) => cell.trim()))
+    .flatMap(([, name = "", client = "", server = ""]) => (name.startsWith("*") ? [] : [{ name, client, server }]));
+}
+
+/** What the table should say. */
+function status(name: string, onNode: TransportAlgorithms, onNoble: TransportAlgorithms): string {
+  const [node, noble] = [onNode, onNoble].map((list) => place(name, list));
+  if (node === noble) return node!;
+  if (node === "default" && noble === "available") return "default on Node";
+  if (node === "available" && noble === "default") return "default on noble";
+  return `${node} on Node, ${noble} on noble`;
+}
+
+function place(name: string, list: TransportAlgorithms): "default" | "available" | "opt-in" {
+  const at = KINDS.map((kind) => list[kind].findIndex((one) => one.name === name)).find((index) => index >= 0);
+  if (at === undefined) return "opt-in";
+  return at === 0 ? "default" : "available";
+}
