@@ -44,10 +44,25 @@ export interface Contender {
 }
 
 export const nacre: Contender = { name: "nacre", program: { file: "child-nacre" }, peer: false };
+export const nacreWebStreams: Contender = {
+  name: "nacre, Web streams",
+  program: { file: "child-nacre", args: ["web"] },
+  peer: false,
+};
+export const nacreOnNoble: Contender = {
+  name: "nacre on noble",
+  program: { file: "child-nacre", args: ["noble"] },
+  peer: false,
+};
 export const ssh2AsInstalled: Contender = { name: "ssh2 as installed", program: { file: "child-ssh2" }, peer: true };
 export const ssh2NoDelay: Contender = {
   name: "ssh2, no-delay",
   program: { file: "child-ssh2", args: ["no-delay"] },
+  peer: true,
+};
+export const ssh2Addon: Contender = {
+  name: "ssh2, addon, no-delay",
+  program: { file: "child-ssh2", args: ["no-delay", "addon"] },
   peer: true,
 };
 export const sshCommand: Contender = { name: "ssh", program: undefined, peer: false };

@@ -4,7 +4,10 @@ import {
   type Case,
   type Contender,
   nacre,
+  nacreOnNoble,
+  nacreWebStreams,
   type Sample,
+  ssh2Addon,
   ssh2AsInstalled,
   ssh2NoDelay,
   sshCommand,
@@ -22,7 +25,8 @@ type Direction = "download" | "upload";
 export const bulkCase: Case = {
   name: "bulk",
   async run(bench) {
-    const contenders = [nacre, ssh2AsInstalled, ssh2NoDelay, sshCommand].filter((one) => bench.takesPart(one));
+    const all = [nacre, nacreWebStreams, nacreOnNoble, ssh2AsInstalled, ssh2NoDelay, ssh2Addon, sshCommand];
+    const contenders = all.filter((one) => bench.takesPart(one));
     const samples: Sample[] = [];
     const tables: Table[] = [];
     for (const suite of suites) {

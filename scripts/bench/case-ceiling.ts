@@ -1,4 +1,4 @@
-import { type Bench, type Case, nacre, type Sample, transferTimeout } from "./bench.ts";
+import { type Bench, type Case, nacreOnNoble, type Sample, transferTimeout } from "./bench.ts";
 import { once } from "./children.ts";
 import { spread, type Table } from "./table.ts";
 import { type Suite, suites } from "./tasks.ts";
@@ -43,8 +43,8 @@ async function ceilingOf(bench: Bench, suite: Suite, samples: Sample[]): Promise
         once({ file: "child-ceiling" }, { kind: "ceiling", suite, direction, layer, bytes }, timeout);
       steps.push({ name: layer === "noble" ? "noble alone" : "packet layer in memory", direction, run });
     }
-    const { program } = nacre;
-    if (program === undefined || !bench.takesPart(nacre)) continue;
+    const { program } = nacreOnNoble;
+    if (program === undefined || !bench.takesPart(nacreOnNoble)) continue;
     const kind = direction === "open" ? "download" : "upload";
     const run = async (): Promise<Time> => {
       const { target } = bench;

@@ -1,12 +1,20 @@
-/** A process with ssh2 as client: `child-ssh2 [no-delay]`. */
+/** A process with ssh2 as client: `child-ssh2 [no-delay] [addon]`. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { createRequire } from "node:module";
 import { connect as connectSocket, type Socket } from "node:net";
-import ssh2, { type ConnectConfig } from "ssh2";
+import type { ConnectConfig } from "ssh2";
 import type { Suite, Target } from "./tasks.ts";
-import { clientTasks, type MeasuredSession, work } from "./worker.ts";
+import { clientTasks, type MeasuredSession, nodeStreams, work } from "./worker.ts";
 
-const noDelay = process.argv[2] === "no-delay";
+const noDelay = process.argv.includes("no-delay");
+const addon = process.argv.includes("addon");
+
+// From the copy that has the addon, which lies beside this program, or from where it is installed.
+const require = createRequire(addon ? new URL("ssh2-addon/", import.meta.url) : import.meta.url);
+const ssh2 = require("ssh2") as typeof import("ssh2");
+const { bindingAvailable } = require("ssh2/lib/protocol/crypto.js") as { bindingAvailable: boolean };
+if (bindingAvailable !== addon) throw new Error(`ssh2 ${addon ? "lacks its" : "has an"} addon`);
 
 work(clientTasks({ open }));
 
@@ -33,7 +41,7 @@ async function open(target: Target, suite: Suite | undefined): Promise<MeasuredS
           stream.stderr.resume();
           // Here and not after an `await`: the exit may be emitted in the same turn.
           const status = once(stream, "exit").then(([code]) => code as number);
-          resolve({ stdin: stream, stdout: stream, status });
+          resolve({ ...nodeStreams(stream, stream), status });
         });
       });
     },

@@ -12,6 +12,7 @@ import { memoryCase } from "./case-memory.ts";
 import { buildPrograms, killChildren, profileInto } from "./children.ts";
 import { prepare } from "./setup.ts";
 import { killSsh } from "./ssh-command.ts";
+import { buildSsh2Addon } from "./ssh2-addon.ts";
 import { formatTable } from "./table.ts";
 
 const cases: readonly Case[] = [connectCase, bulkCase, ceilingCase, memoryCase];
@@ -40,6 +41,7 @@ if (chosen.length === 0 || mebibytes === undefined || rounds === undefined) {
 if (values.profile !== undefined) await mkdir(values.profile, { recursive: true });
 profileInto(values.profile);
 buildPrograms();
+await buildSsh2Addon();
 const bytes = mebibytes * 2 ** 20;
 const prepared = await prepare(bytes);
 let interrupted = false;
@@ -98,7 +100,7 @@ async function machine(): Promise<Record<string, string>> {
     machine: `${processors.length} × ${processors[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}`,
     node: `${process.version}, OpenSSL ${process.versions.openssl}`,
     nacre: await versionOf(new URL("../../packages/nacre/package.json", import.meta.url)),
-    ssh2: `${await versionOf(require.resolve("ssh2/package.json"))} without its addon`,
+    ssh2: `${await versionOf(require.resolve("ssh2/package.json"))}, without its addon but where it says so`,
     ssh: ssh.stderr.trim(),
   };
 }

@@ -29,10 +29,51 @@ export interface MeasuredSession {
   close(): Promise<void>;
 }
 
-export interface MeasuredCommand {
-  readonly stdin: Writable;
-  readonly stdout: Readable;
+export interface MeasuredCommand extends MeasuredStreams {
   readonly status: Promise<number | undefined>;
+}
+
+/** A command's input and output, whatever they are made of. */
+interface MeasuredStreams {
+  /** Gives `take` all output, and waits for what it returns. Resolves at the end of the output. */
+  read(take: (chunk: Uint8Array) => Promise<void> | undefined): Promise<void>;
+  /** Writes all pieces and then the end. */
+  write(pieces: Iterable<Uint8Array>): Promise<void>;
+}
+
+export function nodeStreams(stdin: Writable, stdout: Readable): MeasuredStreams {
+  return {
+    async read(take) {
+      stdout.on("data", (chunk: Uint8Array) => {
+        const taken = take(chunk);
+        if (taken === undefined) return;
+        stdout.pause();
+        void taken.then(() => stdout.resume());
+      });
+      await once(stdout, "end");
+    },
+    async write(pieces) {
+      for (const piece of pieces) if (!stdin.write(piece)) await once(stdin, "drain");
+      stdin.end();
+    },
+  };
+}
+
+export function webStreams(stdin: WritableStream<Uint8Array>, stdout: ReadableStream<Uint8Array>): MeasuredStreams {
+  return {
+    async read(take) {
+      const reader = stdout.getReader();
+      for (let got = await reader.read(); !got.done; got = await reader.read()) {
+        const taken = take(got.value);
+        if (taken !== undefined) await taken;
+      }
+    },
+    async write(pieces) {
+      const writer = stdin.getWriter();
+      for (const piece of pieces) await writer.write(piece);
+      await writer.close();
+    },
+  };
 }
 
 /** Does the tasks that the parent process sends, until it lets go. */
@@ -83,14 +124,13 @@ async function connect(client: MeasuredClient, { target }: ConnectTask): Promise
   const command = await session.start("echo ok");
   let text = "";
   let ms = 0;
-  command.stdout.on("data", (chunk: Uint8Array) => {
+  await finish(command, (chunk) => {
     if (text === "") {
       ms = lap().seconds * 1000;
       report({ first: true });
     }
     text += Buffer.from(chunk).toString("latin1");
   });
-  await finish(command);
   await session.close();
   if (text !== "ok\n") throw new Error(`echo ok printed ${JSON.stringify(text)}`);
   return { ms, cpuMs: lap().cpuSeconds * 1000 };
@@ -102,11 +142,10 @@ async function download(client: MeasuredClient, task: TransferTask): Promise<Tra
   let bytes = 0;
   const lap = stopwatch();
   const command = await session.start(`head -c ${task.bytes} payload`);
-  command.stdout.on("data", (chunk: Uint8Array) => {
+  await finish(command, (chunk) => {
     bytes += chunk.length;
     hash?.update(chunk);
   });
-  await finish(command);
   const time = lap();
   await session.close();
   return { ...time, bytes, sha256: hash?.digest("hex"), peakMiB: peakMiB() };
@@ -117,14 +156,10 @@ async function upload(client: MeasuredClient, task: TransferTask): Promise<Trans
   let printed = "";
   const lap = stopwatch();
   const command = await session.start(uploadCommand(task.digest));
-  command.stdout.on("data", (chunk: Uint8Array) => {
+  const finished = finish(command, (chunk) => {
     printed += Buffer.from(chunk).toString("latin1");
   });
-  for (const piece of payload(task.bytes)) {
-    if (!command.stdin.write(piece)) await once(command.stdin, "drain");
-  }
-  command.stdin.end();
-  await finish(command);
+  await Promise.all([command.write(payload(task.bytes)), finished]);
   const time = lap();
   await session.close();
   return { ...time, ...printedBy(printed, task.digest), peakMiB: peakMiB() };
@@ -133,9 +168,7 @@ async function upload(client: MeasuredClient, task: TransferTask): Promise<Trans
 /** Reads nothing for a second and then rests after every 8 MiB, which any window and any pipe is full after. */
 async function readSlowly(client: MeasuredClient, task: MemoryTask): Promise<MemoryResult> {
   const session = await client.open(task.target, task.suite);
-  const first = await session.start("echo ok");
-  first.stdout.resume();
-  await finish(first);
+  await finish(await session.start("echo ok"), () => {});
   await sleep(500);
   const idleMiB = residentMiB();
 
@@ -146,25 +179,27 @@ async function readSlowly(client: MeasuredClient, task: MemoryTask): Promise<Mem
   let bytes = 0;
   let beforeRest = 8 * 2 ** 20;
   const lap = stopwatch();
-  const { stdout, status } = await session.start(`head -c ${task.bytes} payload`);
+  const command = await session.start(`head -c ${task.bytes} payload`);
   await sleep(1000);
-  stdout.on("data", (chunk: Uint8Array) => {
+  await finish(command, (chunk) => {
     bytes += chunk.length;
     beforeRest -= chunk.length;
-    if (beforeRest > 0) return;
+    if (beforeRest > 0) return undefined;
     beforeRest = 8 * 2 ** 20;
-    stdout.pause();
-    setTimeout(() => stdout.resume(), 40);
+    return sleep(40);
   });
-  await finish({ stdout, status });
   const { seconds } = lap();
   clearInterval(sampler);
   await session.close();
   return { bytes, seconds, idleMiB, peakMiB: peak };
 }
 
-async function finish({ stdout, status }: Pick<MeasuredCommand, "stdout" | "status">): Promise<void> {
-  const [ended] = await Promise.all([status, stdout.readableEnded ? undefined : once(stdout, "end")]);
+/** Reads a command's output to its end, and awaits that of the command, which must be a success. */
+async function finish(
+  { read, status }: Pick<MeasuredCommand, "read" | "status">,
+  take: (chunk: Uint8Array) => Promise<void> | undefined,
+): Promise<void> {
+  const [ended] = await Promise.all([status, read(take)]);
   if (ended !== 0) throw new Error(`the command ended with status ${ended}`);
 }
 
