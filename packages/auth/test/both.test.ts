@@ -1,4 +1,4 @@
-import { defaultSignatureAlgorithms } from "@nacre/keys";
+import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import { describe, expect, test } from "vitest";
 import {
   ClientAuth,
@@ -38,6 +38,7 @@ function login(
     userName: "alice",
     random,
     identities: [],
+    fingerprint: sha256Fingerprint,
     password: false,
     keyboardInteractive: false,
     ...clientOptions,

@@ -1,4 +1,10 @@
-import { ed25519PrivateKey, type PrivateKey, type PublicKey, type SignatureAlgorithm } from "@nacre/keys";
+import {
+  ed25519PrivateKey,
+  type PrivateKey,
+  type PublicKey,
+  type SignatureAlgorithm,
+  sha256Fingerprint,
+} from "@nacre/keys";
 import type { PacketSink } from "@nacre/packet";
 import {
   type Prompt,
@@ -161,6 +167,7 @@ export class ClientRig {
       userName: "alice",
       random,
       identities: [],
+      fingerprint: sha256Fingerprint,
       password: false,
       keyboardInteractive: false,
       ...options,

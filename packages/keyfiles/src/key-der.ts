@@ -1,12 +1,7 @@
-import {
-  ecdsaPrivateKey,
-  ed25519PrivateKey,
-  type PrivateKey,
-  type PrivateKeyFields,
-  privateKeyFromFields,
-} from "@nacre/keys";
+import type { PrivateKey, PrivateKeyFields } from "@nacre/keys/parts";
 import { bigIntToBytes, bytesToBigInt } from "@nacre/wire";
 import { DerReader, der } from "./der.ts";
+import type { KeyMaker } from "./private-key-file.ts";
 import { unsupportedKey } from "./unsupported.ts";
 
 type EcdsaFields = Extract<PrivateKeyFields, { format: "ecdsa" }>;
@@ -34,7 +29,7 @@ const CURVES = {
 const OTHER_CURVES: Readonly<Record<string, string>> = { "1.3.132.0.10": "secp256k1" };
 
 /** RSAPrivateKey (RFC 8017 §A.1.2). Throws `file-malformed`, `key-unsupported` for more than two primes, and what keys do. */
-export function readPkcs1(bytes: Uint8Array): PrivateKey {
+export function readPkcs1(bytes: Uint8Array, makeKey: KeyMaker): PrivateKey {
   const outer = new DerReader(bytes, "PKCS#1");
   const reader = outer.sequence("RSAPrivateKey");
   outer.end();
@@ -48,13 +43,13 @@ export function readPkcs1(bytes: Uint8Array): PrivateKey {
   const dq = reader.integer("exponent2");
   const iqmp = reader.integer("coefficient");
   reader.end();
-  const key = privateKeyFromFields({ format: "ssh-rsa", n, e, d, p, q, iqmp });
+  const key = makeKey({ format: "ssh-rsa", n, e, d, p, q, iqmp });
   if (d % (p - 1n) !== dp || d % (q - 1n) !== dq) reader.fail("exponent1 or exponent2", "does not go with the primes");
   return key;
 }
 
 /** ECPrivateKey (RFC 5915 §3). `curve` is what a PKCS#8 around it says. Throws `file-malformed`, `key-unsupported`, and what keys do. */
-export function readSec1(bytes: Uint8Array, curve?: EcdsaFields["curve"]): PrivateKey {
+export function readSec1(bytes: Uint8Array, makeKey: KeyMaker, curve?: EcdsaFields["curve"]): PrivateKey {
   const outer = new DerReader(bytes, "SEC1");
   const reader = outer.sequence("ECPrivateKey");
   outer.end();
@@ -73,12 +68,11 @@ export function readSec1(bytes: Uint8Array, curve?: EcdsaFields["curve"]): Priva
   wrapped?.end();
   reader.end();
   const d = bytesToBigInt(secret);
-  if (publicPoint === undefined) return ecdsaPrivateKey(name, d);
-  return privateKeyFromFields({ format: "ecdsa", curve: name, d, publicPoint });
+  return makeKey({ format: "ecdsa", curve: name, d, publicPoint });
 }
 
 /** OneAsymmetricKey, which PrivateKeyInfo was before (RFC 5958 §2, RFC 5208 §5, RFC 8410 §7). Throws like the readers above. */
-export function readPkcs8(bytes: Uint8Array): PrivateKey {
+export function readPkcs8(bytes: Uint8Array, makeKey: KeyMaker): PrivateKey {
   const outer = new DerReader(bytes, "PKCS#8");
   const reader = outer.sequence("PrivateKeyInfo");
   outer.end();
@@ -96,13 +90,12 @@ export function readPkcs8(bytes: Uint8Array): PrivateKey {
   const publicKey = reader.implicitBits(1, "publicKey");
   reader.end();
 
-  if (oid === OID_RSA) return readPkcs1(inner);
-  if (oid === OID_EC) return readSec1(inner, curve);
+  if (oid === OID_RSA) return readPkcs1(inner, makeKey);
+  if (oid === OID_EC) return readSec1(inner, makeKey, curve);
   const wrapped = new DerReader(inner, "PKCS#8.CurvePrivateKey");
   const seed = wrapped.octets("seed").slice();
   wrapped.end();
-  if (publicKey === undefined) return ed25519PrivateKey(seed);
-  return privateKeyFromFields({ format: "ssh-ed25519", seed, publicKey: publicKey.slice() });
+  return makeKey({ format: "ssh-ed25519", seed, publicKey: publicKey?.slice() });
 }
 
 function readCurve(reader: DerReader, field: string): EcdsaFields["curve"] {

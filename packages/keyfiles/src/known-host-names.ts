@@ -1,9 +1,10 @@
 import { base64Decode, base64Encode, equalBytes, type RandomSource, SshError, utf8Encode } from "@nacre/wire";
-import { hmac } from "@noble/hashes/hmac.js";
-import { sha1 } from "@noble/hashes/legacy.js";
 
 /** Whether the names of a known_hosts line take in a host, given as {@link hostName} writes it. */
 export type NameMatcher = (name: string) => boolean;
+
+/** HMAC-SHA1, which hashed names are made with: 20 bytes. */
+export type HmacSha1 = (key: Uint8Array, message: Uint8Array) => Uint8Array;
 
 const HASH_LENGTH = 20;
 
@@ -20,18 +21,18 @@ export function hostName(host: string, port: number): string {
 }
 
 /** The matcher of a line's first field: a hash, or names and patterns parted by commas. `undefined` when it is malformed. */
-export function parseNames(names: string): NameMatcher | undefined {
-  return names.startsWith("|") ? parseHash(names) : parsePatterns(names);
+export function parseNames(names: string, hmacSha1: HmacSha1): NameMatcher | undefined {
+  return names.startsWith("|") ? parseHash(names, hmacSha1) : parsePatterns(names);
 }
 
 /** `|1|salt|hash`: the HMAC-SHA1 of the name under the salt, both 20 bytes in base64. */
-function parseHash(names: string): NameMatcher | undefined {
+function parseHash(names: string, hmacSha1: HmacSha1): NameMatcher | undefined {
   const [empty, version, saltText, hashText, ...more] = names.split("|");
   if (empty !== "" || version !== "1" || more.length > 0) return undefined;
   const salt = base64Decode(saltText ?? "");
   const hash = base64Decode(hashText ?? "");
   if (salt?.length !== HASH_LENGTH || hash?.length !== HASH_LENGTH) return undefined;
-  return (name) => equalBytes(hmac(sha1, salt, utf8Encode(name)), hash);
+  return (name) => equalBytes(hmacSha1(salt, utf8Encode(name)), hash);
 }
 
 /** Matches when one pattern does and none of the negated ones. */
@@ -69,7 +70,7 @@ export function matchPattern(name: string, pattern: string): boolean {
 }
 
 /** The `|1|salt|hash` form of a name, so that whoever reads the file does not learn where one logs in. */
-export function hashName(name: string, random: RandomSource): string {
+export function hashName(name: string, random: RandomSource, hmacSha1: HmacSha1): string {
   const salt = random(HASH_LENGTH);
-  return `|1|${base64Encode(salt)}|${base64Encode(hmac(sha1, salt, utf8Encode(name)))}`;
+  return `|1|${base64Encode(salt)}|${base64Encode(hmacSha1(salt, utf8Encode(name)))}`;
 }

@@ -1,5 +1,6 @@
-import { parsePublicKey } from "@nacre/keys";
+import { parsePublicKey } from "@nacre/keys/parts";
 import { base64Encode, type RandomSource, SshError } from "@nacre/wire";
+import { hmacSha1 } from "./hashed-names.ts";
 import { hashName, hostName } from "./known-host-names.ts";
 import { parseKnownHostsLine } from "./known-hosts.ts";
 
@@ -27,7 +28,7 @@ export function addKnownHost(
   const { format } = parsePublicKey(blob);
   const { hashWith, comment = "" } = options;
   if (/[\r\n\0]/.test(comment)) throw new SshError("usage", "a comment is one line");
-  const names = hashWith === undefined ? name : hashName(name, hashWith);
+  const names = hashWith === undefined ? name : hashName(name, hashWith, hmacSha1);
   const line = [names, format, base64Encode(blob), ...(comment === "" ? [] : [comment])].join(" ");
   const ending = /\r\n[^\n]*$/.test(text) ? "\r\n" : "\n";
   const unfinished = text !== "" && !text.endsWith("\n");
@@ -47,7 +48,7 @@ export function removeKnownHost(
   const name = hostName(host, port);
   const removed: number[] = [];
   const kept = (text.match(/[^\n]*\n|[^\n]+$/g) ?? []).filter((line, index) => {
-    const parsed = parseKnownHostsLine(line.replace(/\n$/, ""));
+    const parsed = parseKnownHostsLine(line.replace(/\n$/, ""), hmacSha1);
     const goes = typeof parsed === "object" && parsed.marker === undefined && parsed.matches(name);
     if (goes) removed.push(index + 1);
     return !goes;

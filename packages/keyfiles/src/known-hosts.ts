@@ -1,10 +1,16 @@
 import { equalBytes } from "@nacre/wire";
-import { hostName, type NameMatcher, parseNames } from "./known-host-names.ts";
+import { type HmacSha1, hostName, type NameMatcher, parseNames } from "./known-host-names.ts";
 import { blobOfLine } from "./public-key-line.ts";
+
+/** A known_hosts file: what to call it, and what stands in it. */
+export interface KnownHostsFile {
+  readonly name: string;
+  readonly text: string;
+}
 
 /** A line of known_hosts that says something. */
 export interface KnownHostEntry {
-  /** The file, as it was named to {@link parseKnownHosts}. */
+  /** The file, as it was named to `parseKnownHosts`. */
   readonly file: string;
   /** From 1. */
   readonly line: number;
@@ -58,14 +64,14 @@ interface MatchableEntry extends KnownHostEntry {
 
 /**
  * Reads known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), the user's first. A malformed line is reported and skipped.
- * Only ASCII counts: a file of unknown encoding may be read as Latin-1.
+ * Only ASCII counts: a file of unknown encoding may be read as Latin-1. HMAC-SHA1 is the caller's.
  */
-export function parseKnownHosts(...files: readonly { readonly name: string; readonly text: string }[]): KnownHosts {
+export function parseKnownHostsWith(hmacSha1: HmacSha1, ...files: readonly KnownHostsFile[]): KnownHosts {
   const entries: MatchableEntry[] = [];
   const problems: KnownHostsProblem[] = [];
   for (const { name, text } of files) {
     for (const [index, line] of text.split("\n").entries()) {
-      const parsed = parseKnownHostsLine(line);
+      const parsed = parseKnownHostsLine(line, hmacSha1);
       if (parsed === undefined) continue;
       const at = { file: name, line: index + 1 };
       if (typeof parsed === "string") problems.push({ ...at, problem: parsed });
@@ -76,7 +82,10 @@ export function parseKnownHosts(...files: readonly { readonly name: string; read
 }
 
 /** One line: what it says, what is wrong with it, or `undefined` for an empty line or a comment. */
-export function parseKnownHostsLine(line: string): Omit<MatchableEntry, "file" | "line"> | string | undefined {
+export function parseKnownHostsLine(
+  line: string,
+  hmacSha1: HmacSha1,
+): Omit<MatchableEntry, "file" | "line"> | string | undefined {
   const text = line.replace(/\r$/, "");
   if (/^[ \t]*(#|$)/.test(text)) return undefined;
   const [first, ...rest] = text.split(/[ \t]+/).filter((field) => field !== "");
@@ -86,7 +95,7 @@ export function parseKnownHostsLine(line: string): Omit<MatchableEntry, "file" |
   if (names?.startsWith("@")) return "there is more than one marker";
   if (names === undefined || format === undefined || base64 === undefined)
     return "a line has a marker or none, names, a key's format and its base64";
-  const matches = parseNames(names);
+  const matches = parseNames(names, hmacSha1);
   if (matches === undefined) return "the hashed name is malformed";
   const blob = blobOfLine(format, base64);
   return typeof blob === "string" ? `the key ${blob}` : { marker, names, format, blob, matches };

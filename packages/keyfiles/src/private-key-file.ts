@@ -1,4 +1,4 @@
-import type { PrivateKey, PublicKey } from "@nacre/keys";
+import type { PrivateKey, PrivateKeyValues, PublicKey } from "@nacre/keys/parts";
 
 /** A private key out of its file. */
 export interface UnlockedKey {
@@ -31,3 +31,6 @@ export interface EncryptedKeyFile {
    */
   decrypt(passphrase: string): Generator<void, UnlockedKey>;
 }
+
+/** Makes the key of what a file holds: checks it, and gives it the arithmetic to sign with. Throws `key-malformed` or `key-weak`. */
+export type KeyMaker = (values: PrivateKeyValues) => PrivateKey;

@@ -1,8 +1,15 @@
+import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
 import { bytesToBigInt } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { der } from "../src/der.ts";
-import { readPkcs1, readPkcs8, readSec1, writePkcs8 } from "../src/key-der.ts";
+import * as keyDer from "../src/key-der.ts";
 import { expectError, keyOf } from "./support.ts";
+
+const { writePkcs8 } = keyDer;
+const readPkcs1 = (bytes: Uint8Array): PrivateKey => keyDer.readPkcs1(bytes, privateKeyFromFields);
+const readSec1 = (bytes: Uint8Array, curve?: "nistp256" | "nistp384"): PrivateKey =>
+  keyDer.readSec1(bytes, privateKeyFromFields, curve);
+const readPkcs8 = (bytes: Uint8Array): PrivateKey => keyDer.readPkcs8(bytes, privateKeyFromFields);
 
 const P256 = der.oid("1.2.840.10045.3.1.7");
 const P384 = der.oid("1.3.132.0.34");

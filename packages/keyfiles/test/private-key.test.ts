@@ -1,4 +1,4 @@
-import type { SignatureAlgorithm } from "@nacre/keys";
+import { defaultSignatureAlgorithms } from "@nacre/keys";
 import { utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { formatPublicKeyLine, openPrivateKey } from "../src/index.ts";
@@ -14,7 +14,8 @@ describe("private keys that ssh-keygen and openssl wrote", () => {
     expect(formatPublicKeyLine(privateKey.publicKey)).toBe(publicKey);
     expect(found).toBe(comment);
     const data = utf8Encode("signed");
-    const [algorithm] = privateKey.publicKey.algorithms as [SignatureAlgorithm];
+    const [named] = privateKey.publicKey.algorithms;
+    const algorithm = defaultSignatureAlgorithms.find(({ name }) => name === named?.name)!;
     const signature = privateKey.sign(algorithm.name, data, (length) => new Uint8Array(length).fill(7));
     expect(algorithm.verify(privateKey.publicKey.blob, data, signature)).toBe(true);
   });

@@ -24,8 +24,8 @@ export interface PublicKey {
   readonly blob: Uint8Array;
   /** Size as people name it: 256, 3072, 521. */
   readonly bits: number;
-  /** What it can sign with, preferred first. Never one with SHA-1. */
-  readonly algorithms: readonly SignatureAlgorithm[];
+  /** What it can sign with, preferred first, by the names of `SignatureAlgorithm`s. Never one with SHA-1. */
+  readonly algorithms: readonly { readonly name: string }[];
 }
 
 /** A private key that is at hand: it signs at once. */
@@ -64,3 +64,13 @@ export type PrivateKeyFields =
       /** q⁻¹ mod p */
       readonly iqmp: bigint;
     };
+
+/** The same, as far as a file has them: some forms leave out the public half, which the private one implies. */
+export type PrivateKeyValues =
+  | (Omit<Ed25519Fields, "publicKey"> & { readonly publicKey?: Uint8Array | undefined })
+  | (Omit<EcdsaFields, "publicPoint"> & { readonly publicPoint?: Uint8Array | undefined })
+  | RsaFields;
+
+export type Ed25519Fields = Extract<PrivateKeyFields, { format: "ssh-ed25519" }>;
+export type EcdsaFields = Extract<PrivateKeyFields, { format: "ecdsa" }>;
+export type RsaFields = Extract<PrivateKeyFields, { format: "ssh-rsa" }>;

@@ -1,7 +1,7 @@
 import { bytesToBigInt, type RandomSource, SshError } from "@nacre/wire";
-import type { PrivateKey } from "./key.ts";
+import type { PrivateKey, RsaFields } from "./key.ts";
 import { bitLength, gcd, millerRabin, modInverse } from "./modular.ts";
-import { privateKeyOf, type RsaFields } from "./rsa.ts";
+import { privateKeyOf } from "./rsa.ts";
 
 const E = 65537n;
 

@@ -1,77 +1,34 @@
-import {
-  bigIntToBytes,
-  bytesToBigInt,
-  concatBytes,
-  copyBytes,
-  equalBytes,
-  type RandomSource,
-  SshError,
-  Writer,
-} from "@nacre/wire";
+import { bigIntToBytes, bytesToBigInt, concatBytes, equalBytes, type RandomSource, SshError } from "@nacre/wire";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
-import { keyReader, noSuchAlgorithm } from "./blob.ts";
-import type { PrivateKey, PrivateKeyFields, PublicKey, SignatureAlgorithm } from "./key.ts";
+import type { PrivateKey, RsaFields, SignatureAlgorithm } from "./key.ts";
 import { bitLength, modInverse, modPow, randomBelow } from "./modular.ts";
-import { readSignature, writeSignature } from "./signature.ts";
-
-const FORMAT = "ssh-rsa";
-/** Sizes of the modulus that are accepted, in bits. OpenSSH's own bounds by default are 1024 and 16384. */
-const MIN_BITS = 2048;
-const MAX_BITS = 16384;
-/** FIPS 186-5 §A.1.1 bounds the public exponent so; without a bound it could make a verification take seconds. */
-const MAX_EXPONENT_BITS = 256;
-
-/** The private values of an RSA key. */
-export type RsaFields = Extract<PrivateKeyFields, { format: "ssh-rsa" }>;
+import type { Sign } from "./private-key.ts";
+import { checkedRsaPrivateKey, RSA, readRsaNumbers, rsaPrivateKeyWith } from "./rsa-values.ts";
+import { readSignature } from "./signature.ts";
 
 /** RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8332 §3). */
 export const rsaSha2_256: SignatureAlgorithm = /* @__PURE__ */ signatureAlgorithm("rsa-sha2-256");
 /** RSASSA-PKCS1-v1_5 with SHA-512 (RFC 8332 §3). */
 export const rsaSha2_512: SignatureAlgorithm = /* @__PURE__ */ signatureAlgorithm("rsa-sha2-512");
 
-/**
- * A public key from its blob, which is copied (RFC 4253 §6.6). Throws `key-malformed`, or `key-weak` unless the modulus is odd and has 2048
- * to 16384 bits and the exponent is odd, at least 3 and below 2²⁵⁶.
- */
-export function rsaPublicKey(blob: Uint8Array): PublicKey {
-  return publicKeyOf(readNumbers(blob).n, copyBytes(blob));
-}
-
-/**
- * A private key from its values. Throws `key-weak` as {@link rsaPublicKey} does, and `key-malformed` when the values do not belong together
- * (n = p·q, e·d ≡ 1 modulo p−1 and q−1, iqmp·q ≡ 1 modulo p).
- */
+/** A private key from its values. Throws `key-weak` or `key-malformed` as {@link rsaPrivateKeyWith} does. */
 export function rsaPrivateKey(fields: RsaFields): PrivateKey {
-  const { n, e, d, p, q, iqmp } = fields;
-  checkPublic(n, e);
-  const inRange = [p, q, d, iqmp].every((value) => value > 0n && value < n);
-  const consistent =
-    inRange && p > 1n && q > 1n && p !== q && p * q === n && (e * d) % (p - 1n) === 1n && (e * d) % (q - 1n) === 1n;
-  if (!consistent || iqmp >= p || (iqmp * q) % p !== 1n)
-    throw new SshError("key-malformed", "RSA private key: its values do not belong together");
-  return privateKeyOf(fields);
+  return rsaPrivateKeyWith(fields, signing);
 }
 
 /** A key whose values are known to be right. */
 export function privateKeyOf(fields: RsaFields): PrivateKey {
-  const { n, e, d, p, q } = fields;
-  const dp = d % (p - 1n);
-  const dq = d % (q - 1n);
-  return {
-    publicKey: publicKeyOf(n, new Writer().string(FORMAT).mpint(e).mpint(n).finish()),
-    fields,
-    sign(algorithm, data, random) {
-      if (!isRsaAlgorithm(algorithm)) throw noSuchAlgorithm(FORMAT, algorithm);
-      const length = Math.ceil(bitLength(n) / 8);
-      const message = bytesToBigInt(encodeMessage(algorithm, data, length));
-      const signature = privateOperation({ ...fields, dp, dq }, message, random);
-      return writeSignature(algorithm, bigIntToBytes(signature, length));
-    },
-  };
+  return checkedRsaPrivateKey(fields, signing(fields));
 }
 
-function publicKeyOf(n: bigint, blob: Uint8Array): PublicKey {
-  return { format: FORMAT, blob, bits: bitLength(n), algorithms: [rsaSha2_512, rsaSha2_256] };
+function signing(fields: RsaFields): Sign {
+  const { n, d, p, q } = fields;
+  const key = { ...fields, dp: d % (p - 1n), dq: d % (q - 1n) };
+  const length = Math.ceil(bitLength(n) / 8);
+  return (algorithm, data, random) => {
+    const message = bytesToBigInt(encodeMessage(algorithm as RsaAlgorithm, data, length));
+    return bigIntToBytes(privateOperation(key, message, random), length);
+  };
 }
 
 /** message^d mod n (RFC 8017 §5.2.1), by the Chinese remainder theorem. */
@@ -99,16 +56,12 @@ function privateOperation(
 
 type RsaAlgorithm = "rsa-sha2-256" | "rsa-sha2-512";
 
-function isRsaAlgorithm(name: string): name is RsaAlgorithm {
-  return name === "rsa-sha2-256" || name === "rsa-sha2-512";
-}
-
 function signatureAlgorithm(name: RsaAlgorithm): SignatureAlgorithm {
   return {
     name,
-    keyFormat: FORMAT,
+    keyFormat: RSA,
     verify(publicKey, data, signature) {
-      const { n, e } = readNumbers(publicKey);
+      const { n, e } = readRsaNumbers(publicKey);
       const blob = readSignature(name, signature);
       const length = Math.ceil(bitLength(n) / 8);
       // RFC 8332 §3: the length is the modulus's, but signers exist that leave leading zeros out, and a verifier may accept that. OpenSSH does.
@@ -150,42 +103,4 @@ function encodeMessage(algorithm: RsaAlgorithm, data: Uint8Array, length: number
   ];
   const padding = new Uint8Array(length - 3 - info.length - size).fill(0xff);
   return concatBytes(Uint8Array.of(0, 1), padding, Uint8Array.of(0, ...info), digest);
-}
-
-function readNumbers(blob: Uint8Array): { readonly n: bigint; readonly e: bigint } {
-  // The lengths are looked at first: turning a hostile megabyte into a number takes long.
-  const lengths = keyReader(blob, FORMAT);
-  if (lengths.string("e").length > MAX_EXPONENT_BITS / 8 + 1) throw exponentError();
-  const length = lengths.string("n").length;
-  if (length > MAX_BITS / 8 + 1) throw modulusError(`${length} bytes`);
-
-  const reader = keyReader(blob, FORMAT);
-  const e = reader.mpint("e");
-  const n = reader.mpint("n");
-  reader.end();
-  if (e <= 0n) reader.fail("e", "is not positive");
-  if (n <= 0n) reader.fail("n", "is not positive");
-  checkPublic(n, e);
-  return { n, e };
-}
-
-function checkPublic(n: bigint, e: bigint): void {
-  const bits = bitLength(n);
-  if (bits < MIN_BITS || bits > MAX_BITS) throw modulusError(`${bits} bits`);
-  if (n % 2n === 0n) throw new SshError("key-weak", "RSA key: its modulus is even");
-  if (e < 3n || e % 2n === 0n || bitLength(e) > MAX_EXPONENT_BITS) throw exponentError();
-}
-
-function modulusError(size: string): SshError {
-  return new SshError(
-    "key-weak",
-    `RSA key: its modulus has ${size}, and ${MIN_BITS} to ${MAX_BITS} bits are accepted. Make a new key, of 3072 bits or of another type`,
-  );
-}
-
-function exponentError(): SshError {
-  return new SshError(
-    "key-weak",
-    `RSA key: its public exponent must be odd, at least 3 and of at most ${MAX_EXPONENT_BITS} bits. Make a new key`,
-  );
 }

@@ -3,7 +3,15 @@ import { readFileSync } from "node:fs";
 import { base64Decode, bigIntToBytes, bytesToBigInt, Reader, SshError, type SshErrorCode, Writer } from "@nacre/wire";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { expect } from "vitest";
-import { type EcdsaCurve, type PrivateKey, type PrivateKeyFields, privateKeyFromFields } from "../src/index.ts";
+import {
+  defaultSignatureAlgorithms,
+  type EcdsaCurve,
+  type PrivateKey,
+  type PrivateKeyFields,
+  type PublicKey,
+  privateKeyFromFields,
+  type SignatureAlgorithm,
+} from "../src/index.ts";
 
 export interface KeyVector {
   readonly name: string;
@@ -189,4 +197,9 @@ export function fromNode(key: KeyObject): PrivateKey {
     bigint,
   ];
   return privateKeyFromFields({ format: "ssh-rsa", n, e, d, p, q, iqmp });
+}
+
+/** What a key can sign with, preferred first. */
+export function algorithmsOf({ algorithms }: PublicKey): SignatureAlgorithm[] {
+  return algorithms.map(({ name }) => defaultSignatureAlgorithms.find((one) => one.name === name)!);
 }

@@ -11,9 +11,9 @@ import {
 } from "@nacre/wire";
 import type { Channel } from "./channel.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
-import { type ByteStreams, type Duplex, webDuplex } from "./duplex.ts";
-import type { ConnectOptions, ExecOptions, ExecResult, PtyOptions, SpawnOptions } from "./options.ts";
-import { Process } from "./process.ts";
+import type { Duplex } from "./duplex.ts";
+import type { ConnectOptions, ExecOptions, ExecResult, Means, PtyOptions, SpawnOptions } from "./options.ts";
+import type { Process } from "./process.ts";
 
 /** How a client makes a running command of a channel: `Process` with Web streams, or another kind with Node's. */
 export type ProcessMaker<P> = (channel: Channel) => P;
@@ -125,18 +125,10 @@ export class Client<P = Process> implements AsyncDisposable {
   }
 }
 
-/**
- * Connects over a pair of byte streams, verifies the host key, and logs in. Throws an `SshError` whose `code` and
- * `culprit` tell why it could not.
- */
-export function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
-  return connectDuplex(webDuplex(streams), options, (channel) => new Process(channel));
-}
-
-/** `connect` for any kind of byte connection and of process: what `@nacre/node` is made with. */
+/** Connects over any kind of byte connection, for any kind of process: what `@nacre/node` is made with. */
 export async function connectDuplex<P>(
   duplex: Duplex,
-  options: ConnectOptions,
+  options: ConnectOptions & Means,
   makeProcess: ProcessMaker<P>,
 ): Promise<Client<P>> {
   const driver = new Driver(duplex, options);

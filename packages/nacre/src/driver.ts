@@ -1,12 +1,11 @@
-import { fingerprint, type PrivateKey } from "@nacre/keys";
+import type { PrivateKey } from "@nacre/keys/parts";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
 import type { Channel } from "./channel.ts";
-import { defaultAlgorithms } from "./defaults.ts";
 import type { Duplex } from "./duplex.ts";
 import { Engine, platformRandom, reasonOf } from "./engine.ts";
-import type { ConnectOptions, HostKey, PromptRequest, RemoteIdentity } from "./options.ts";
+import type { ConnectOptions, HostKey, Means, PromptRequest, RemoteIdentity } from "./options.ts";
 
 /** What is known of a connection once it stands. */
 export interface ConnectionInfo {
@@ -25,14 +24,14 @@ interface Opening {
 export class Driver {
   readonly session: ClientSession;
   readonly #engine: Engine<ClientSessionEvent>;
-  readonly #options: ConnectOptions;
+  readonly #options: ConnectOptions & Means;
   readonly #openings = new Map<number, Opening>();
   #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
   #peerVersion = "";
   #hostKey: HostKey | undefined;
   #passwordPrompted = false;
 
-  constructor(duplex: Duplex, options: ConnectOptions) {
+  constructor(duplex: Duplex, options: ConnectOptions & Means) {
     this.#options = options;
     this.session = new ClientSession(sessionOptions(options));
     this.#engine = new Engine(duplex, this.session, {
@@ -98,7 +97,7 @@ export class Driver {
         const hostKey: HostKey = {
           algorithm: event.algorithm,
           blob: event.hostKey,
-          fingerprint: fingerprint(event.hostKey, "sha256"),
+          fingerprint: this.#options.fingerprint(event.hostKey),
         };
         this.#hostKey = hostKey;
         this.#answer(
@@ -234,13 +233,14 @@ export class Driver {
   }
 }
 
-function sessionOptions(options: ConnectOptions): ClientSessionOptions {
+function sessionOptions(options: ConnectOptions & Means): ClientSessionOptions {
   const identities = (options.identities ?? []).map((identity) => ({
     publicKey: identity.publicKey,
     ...(!isRemote(identity) && { privateKey: identity }),
   }));
   return {
-    algorithms: options.algorithms ?? defaultAlgorithms,
+    algorithms: options.algorithms,
+    fingerprint: options.fingerprint,
     random: options.random ?? platformRandom,
     userName: options.user,
     identities,

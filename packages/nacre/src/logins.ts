@@ -1,5 +1,4 @@
 import type { Factor, LoginMethod, Questions, Verdict } from "@nacre/auth";
-import { fingerprint } from "@nacre/keys";
 import type { ServerSession, ServerSessionEvent } from "@nacre/session";
 import { SshError } from "@nacre/wire";
 import type { Engine } from "./engine.ts";
@@ -22,6 +21,7 @@ interface LoginsContext {
   readonly session: ServerSession;
   readonly engine: Engine<ServerSessionEvent>;
   readonly authenticate: Authenticate;
+  fingerprint(this: void, blob: Uint8Array): string;
   readonly remoteAddress: string | undefined;
   log(this: void, event: ServerEvent): void;
 }
@@ -52,7 +52,7 @@ export class Logins {
     if (ask.type === "responses") return this.#onResponses(ask.token, ask.responses);
     // Whatever comes next, the conversation that was under way is over.
     this.#abandon();
-    const { session, remoteAddress } = this.#context;
+    const { session, remoteAddress, fingerprint } = this.#context;
     const { token, userName: user, factors } = ask;
     const facts = { user, factors, remoteAddress };
     switch (ask.type) {
@@ -60,8 +60,14 @@ export class Logins {
       case "publickey": {
         const { algorithm, publicKey } = ask;
         const signed = ask.type === "publickey";
-        const hash = fingerprint(publicKey, "sha256");
-        const login: Login = { method: "publickey", ...facts, algorithm, publicKey, fingerprint: hash, signed };
+        const login: Login = {
+          method: "publickey",
+          ...facts,
+          algorithm,
+          publicKey,
+          fingerprint: fingerprint(publicKey),
+          signed,
+        };
         this.#decide(login, (decision) => {
           if (signed) session.auth.answerPublickey(token, this.#verdict(decision, factors));
           else session.auth.answerQuery(token, decision !== false);

@@ -1,4 +1,4 @@
-import type { PrivateKey, PublicKey } from "@nacre/keys";
+import type { PrivateKey, PublicKey } from "@nacre/keys/parts";
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
 import type { Prompt, RandomSource } from "@nacre/wire";
@@ -39,6 +39,14 @@ export interface PromptRequest {
 }
 
 type Answer<T> = T | undefined | Promise<T | undefined>;
+
+/** What a connection is made with that is code, and not a setting: a bundle carries what is named here. */
+export interface Means {
+  /** What to offer, preferred first. */
+  readonly algorithms: TransportAlgorithms;
+  /** The fingerprint of a public key blob: `"SHA256:…"`, as `ssh-keygen -l` prints it. */
+  readonly fingerprint: (blob: Uint8Array) => string;
+}
 
 /** Everything `connect` needs to know but the bytes' way. */
 export interface ConnectOptions {

@@ -1,4 +1,4 @@
-import { defaultSignatureAlgorithms, type PrivateKey } from "@nacre/keys";
+import type { PrivateKey } from "@nacre/keys/parts";
 import {
   defaultLimits,
   type ServerHostKey,
@@ -8,10 +8,10 @@ import {
 } from "@nacre/session";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import { CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
-import { defaultServerAlgorithms } from "./defaults.ts";
 import type { Duplex } from "./duplex.ts";
 import { Engine, platformRandom, reasonOf } from "./engine.ts";
 import { Logins } from "./logins.ts";
+import type { Means } from "./options.ts";
 import type { ServerConnection } from "./server.ts";
 import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./server-options.ts";
 import type { BaseSession, SessionMaker } from "./session-base.ts";
@@ -27,7 +27,7 @@ const defaultServerLimits: ServerLimits = { ...defaultLimits, maxSessions: 10, e
 
 /** The server's part of a connection: asks the application what the session asks, and runs sessions. */
 export class ServerDriver<S extends BaseSession> implements ServerConnection {
-  readonly #options: ServeOptions<S>;
+  readonly #options: ServeOptions<S> & Means;
   readonly #limits: ServerLimits;
   readonly #session: ServerSession;
   readonly #engine: Engine<ServerSessionEvent>;
@@ -41,7 +41,7 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
   #closing = false;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(duplex: Duplex, options: ServeOptions<S>, makeSession: SessionMaker<S>) {
+  constructor(duplex: Duplex, options: ServeOptions<S> & Means, makeSession: SessionMaker<S>) {
     this.#options = options;
     this.#limits = { ...defaultServerLimits, ...options.limits };
     this.#makeSession = makeSession;
@@ -54,6 +54,7 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
       session: this.#session,
       engine: this.#engine,
       authenticate: options.authenticate,
+      fingerprint: options.fingerprint,
       remoteAddress: options.remoteAddress,
       log: (event) => this.#log(event),
     });
@@ -241,15 +242,15 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
   }
 }
 
-function sessionOptions<S>(options: ServeOptions<S>): ServerSessionOptions {
+function sessionOptions<S>(options: ServeOptions<S> & Means): ServerSessionOptions {
   return {
-    algorithms: options.algorithms ?? defaultServerAlgorithms,
+    algorithms: options.algorithms,
     random: options.random ?? platformRandom,
     hostKeys: options.hostKeys.map(
       (key): ServerHostKey => ({ publicKey: key.publicKey, ...(!isRemote(key) && { privateKey: key }) }),
     ),
     methods: options.methods ?? ["publickey"],
-    userKeys: options.userKeys ?? defaultSignatureAlgorithms,
+    userKeys: options.userKeys ?? options.algorithms.hostKeys,
     ...(options.banner !== undefined && { banner: options.banner }),
     ...(options.limits && { limits: options.limits }),
     ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),

@@ -1,5 +1,5 @@
 import type { Factor, LoginMethod } from "@nacre/auth";
-import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys";
+import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/parts";
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
 import type { Prompt, RandomSource, SshError } from "@nacre/wire";
@@ -183,7 +183,7 @@ export interface ServeOptions<S> {
   readonly loginGraceTime?: number;
   /** What to offer, preferred first. The default is `defaultServerAlgorithms` of `nacre/defaults`. */
   readonly algorithms?: TransportAlgorithms;
-  /** What user keys may sign with: named in server-sig-algs (RFC 8308 §3.1). All that there is, SHA-1 not, by default. */
+  /** What user keys may sign with: named in server-sig-algs (RFC 8308 §3.1). All that there is, SHA-1 not, by default; of `nacre/core` the algorithms of host keys. */
   readonly userKeys?: readonly SignatureAlgorithm[];
   /** Bounds, where the defaults do not suit. */
   readonly limits?: Partial<ServerLimits>;

@@ -1,10 +1,9 @@
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
-import { defaultServerAlgorithms } from "./defaults.ts";
-import { type ByteStreams, type Duplex, webDuplex } from "./duplex.ts";
+import type { Duplex } from "./duplex.ts";
+import type { Means } from "./options.ts";
 import { ServerDriver } from "./server-driver.ts";
 import type { ServeOptions } from "./server-options.ts";
-import { Session } from "./session.ts";
 import type { BaseSession, SessionMaker } from "./session-base.ts";
 
 /** The server's side of a connection, with one client. */
@@ -28,19 +27,10 @@ export interface ServerConnection extends AsyncDisposable {
   close(options?: { readonly grace?: number }): Promise<void>;
 }
 
-/**
- * Serves one client over a pair of byte streams: proves the host key, asks `authenticate` about each login, and runs the handlers
- * for what the client starts. Begins at once. Throws `usage` for options that cannot be, and leaves the streams alone then.
- */
-export function serve(streams: ByteStreams, options: ServeOptions<Session>): ServerConnection {
-  checkServeOptions(options);
-  return serveDuplex(webDuplex(streams), options, (channel, start) => new Session(channel, start));
-}
-
-/** `serve` for any kind of byte connection and of session: what `@nacre/node` is made with. */
+/** Serves one client over any kind of byte connection, with any kind of session: what `@nacre/node` is made with. */
 export function serveDuplex<S extends BaseSession>(
   duplex: Duplex,
-  options: ServeOptions<S>,
+  options: ServeOptions<S> & Means,
   makeSession: SessionMaker<S>,
 ): ServerConnection {
   checkServeOptions(options);
@@ -54,8 +44,8 @@ export function checkServeOptions({
   hostKeys,
   authenticate,
   algorithms,
-}: Pick<ServeOptions<unknown>, "hostKeys" | "authenticate" | "algorithms">): void {
-  const can = (algorithms ?? defaultServerAlgorithms).hostKeys.map(({ keyFormat }) => keyFormat);
+}: Pick<ServeOptions<unknown> & Means, "hostKeys" | "authenticate" | "algorithms">): void {
+  const can = algorithms.hostKeys.map(({ keyFormat }) => keyFormat);
   if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
     throw new SshError("usage", "a server needs a host key, of a kind that its algorithms name");
   if (typeof authenticate !== "function")

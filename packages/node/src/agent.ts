@@ -1,7 +1,7 @@
 import { connect } from "node:net";
-import { type PublicKey, parsePublicKey } from "@nacre/keys";
+import { type PublicKey, parsePublicKey } from "@nacre/keys/parts";
 import { concatBytes, Reader, SshError, Writer } from "@nacre/wire";
-import type { RemoteIdentity } from "nacre";
+import type { RemoteIdentity } from "nacre/parts";
 
 const SSH_AGENT_FAILURE = 5;
 const SSH_AGENTC_REQUEST_IDENTITIES = 11;

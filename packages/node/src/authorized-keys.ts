@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { type AuthorizedKeyCheck, parseAuthorizedKeys } from "@nacre/keyfiles";
+import { type AuthorizedKeyCheck, parseAuthorizedKeys } from "@nacre/keyfiles/parts";
 import { escapeText, utf8DecodeLossy } from "@nacre/wire";
-import type { Authenticate, LoginDecision, PublickeyLogin } from "nacre";
+import type { Authenticate, LoginDecision, PublickeyLogin } from "nacre/parts";
 import { expandHome } from "./files.ts";
 
 /** Which authorized_keys files count for a user: all the same, or what a function says. A leading `~/` is the home folder of who runs the server. */

@@ -1,6 +1,6 @@
 import { Readable, Writable } from "node:stream";
 import { SshError } from "@nacre/wire";
-import type { Channel } from "nacre";
+import type { Channel } from "nacre/parts";
 
 /** What a stream holds before it asks its other end to wait: bytes. */
 const HIGH_WATER = 64 * 1024;

@@ -5,11 +5,14 @@ import {
   type Client,
   connectDuplex,
   type HostKeyVerifier,
+  type Means,
   pinnedHostKey,
   type ConnectOptions as StreamConnectOptions,
-} from "nacre";
-import { defaultAlgorithms } from "nacre/defaults";
+} from "nacre/parts";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
+import { fingerprint } from "./crypto/fingerprint.ts";
+import { loadAlgorithms } from "./crypto/load.ts";
+import type { CryptoChoice } from "./crypto/private-key.ts";
 import { dial } from "./dial.ts";
 import { loadIdentities } from "./identities.ts";
 import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
@@ -49,14 +52,19 @@ export async function connect(options: ConnectOptions): Promise<Client<NodeProce
         signal: over.signal,
       }),
     ]);
-    const complete: StreamConnectOptions = {
+    const complete: StreamConnectOptions & Means = {
       ...options,
       ...hostKey,
       user: options.user ?? userInfo().username,
       identities,
       random,
+      fingerprint,
     };
+    // While TCP connects, and the server gets ready.
+    const loading = loadAlgorithms(hostKey.algorithms);
+    loading.catch(() => {});
     const socket = await dial({ host, port, connectTimeout, signal });
+    await loading;
     return await connectDuplex(socketDuplex(socket), complete, (channel) => new NodeProcess(channel));
   } finally {
     signal?.removeEventListener("abort", onAbort);
@@ -69,9 +77,9 @@ async function decideHostKey(
   options: ConnectOptions,
   port: number,
   warn: (text: string) => void,
-): Promise<{ hostKey: HostKeyVerifier; algorithms: NonNullable<StreamConnectOptions["algorithms"]> }> {
+): Promise<{ hostKey: HostKeyVerifier } & Pick<Means, "algorithms">> {
   const { host, hostKey, knownHosts = KNOWN_HOSTS_FILES } = options;
-  const algorithms = options.algorithms ?? (options.crypto === "noble" ? defaultAlgorithms : nodeAlgorithms);
+  const algorithms = options.algorithms ?? (await defaultsOf(options.crypto));
   if (typeof hostKey === "function") return { hostKey, algorithms };
   if (hostKey !== undefined && hostKey !== "accept-new") {
     const fingerprints = typeof hostKey === "string" ? [hostKey] : hostKey;
@@ -85,4 +93,8 @@ async function decideHostKey(
     warn,
   });
   return { hostKey: known.verify, algorithms: { ...algorithms, hostKeys: known.order(algorithms.hostKeys) } };
+}
+
+async function defaultsOf(crypto: CryptoChoice | undefined): Promise<Means["algorithms"]> {
+  return crypto === "noble" ? (await import("nacre/defaults")).defaultAlgorithms : nodeAlgorithms;
 }

@@ -1,22 +1,26 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
-import { generateEd25519, type PrivateKey } from "@nacre/keys";
+import type { PrivateKey } from "@nacre/keys/parts";
 import { escapeText, SshError } from "@nacre/wire";
+import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 import { expandHome, inFile, readIfThere } from "./files.ts";
+import { openKeyFile } from "./key-file.ts";
 import { inSlices } from "./slices.ts";
 
 /**
  * The host key in a file; where there is none, an Ed25519 key is made and kept there, its public half beside it (`.pub`). A leading
- * `~/` is the user's home folder. Rejects with `file-unreadable`, `passphrase-needed` for an encrypted
+ * `~/` is the user's home folder. It signs with node:crypto, unless the portable code is chosen. Rejects with `file-unreadable`, `passphrase-needed` for an encrypted
  * file, or what `openPrivateKey` throws.
  */
-export async function hostKeyFile(path: string): Promise<PrivateKey> {
+export async function hostKeyFile(
+  path: string,
+  { crypto }: { readonly crypto?: CryptoChoice } = {},
+): Promise<PrivateKey> {
   const file = expandHome(path);
   const bytes = (await readIfThere(file)) ?? (await make(file));
   try {
-    const opened = openPrivateKey(bytes);
+    const opened = await openKeyFile(bytes, crypto);
     if (!opened.encrypted) return opened.privateKey;
     throw new SshError("passphrase-needed", "a host key must not be encrypted: a server starts without anybody to ask");
   } catch (cause) {
@@ -25,7 +29,8 @@ export async function hostKeyFile(path: string): Promise<PrivateKey> {
 }
 
 async function make(file: string): Promise<string | Uint8Array> {
-  const key = generateEd25519(random);
+  const { formatPrivateKey, formatPublicKeyLine } = await import("@nacre/keyfiles");
+  const key = nodePrivateKey({ format: "ssh-ed25519", seed: random(32) });
   const text = await inSlices(formatPrivateKey(key, { format: "openssh", random }));
   try {
     await mkdir(dirname(file), { recursive: true });

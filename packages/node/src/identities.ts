@@ -1,13 +1,14 @@
-import { type EncryptedKeyFile, openPrivateKey, parsePublicKeyFile } from "@nacre/keyfiles";
-import type { PrivateKey, PublicKey } from "@nacre/keys";
+import { type EncryptedKeyFile, parsePublicKeyFile } from "@nacre/keyfiles/parts";
+import type { PrivateKey, PublicKey } from "@nacre/keys/parts";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import type { RemoteIdentity } from "nacre";
+import type { RemoteIdentity } from "nacre/parts";
 import { agentIdentities } from "./agent.ts";
-import { type CryptoChoice, signer } from "./crypto/sign.ts";
+import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 import { expandHome, inFile, readIfThere } from "./files.ts";
+import { openKeyFile } from "./key-file.ts";
 import { inSlices } from "./slices.ts";
 
-/** A key to log in with: in memory, elsewhere, or in a file of this path (a leading `~/` is the user's home folder). */
+/** A key to log in with: an object that signs, at once or later, or the path of a file (a leading `~/` is the user's home folder). */
 export type IdentitySource = PrivateKey | RemoteIdentity | string;
 
 /** The passphrase of a key file, or how to get it; see `passphrase` of `connect`. */
@@ -50,7 +51,7 @@ export async function loadIdentities(options: IdentityOptions): Promise<(Private
   } else {
     for (const source of named) add(typeof source === "string" ? await openNamedFile(source, held, options) : source);
   }
-  return found.map((identity) => ("fields" in identity ? signer(options.crypto, identity) : identity));
+  return found;
 }
 
 /** What the agent has. One that nobody named, but the environment, may be gone. */
@@ -109,7 +110,7 @@ async function openIdentity(
     const ofPublicKey = inAgent(publicKeyOf(bytes));
     if (ofPublicKey !== undefined) return ofPublicKey;
 
-    const opened = openPrivateKey(bytes);
+    const opened = await openKeyFile(bytes, options.crypto);
     if (!opened.encrypted) return opened.privateKey;
     const publicKey = opened.publicKey ?? publicKeyOf(await readIfThere(`${expandHome(file)}.pub`));
     const locked = inAgent(publicKey);
@@ -174,7 +175,8 @@ async function unlock(
     const passphrase = typeof source === "function" ? await source(file, attempt) : source;
     if (passphrase === undefined) return undefined;
     try {
-      return signer(crypto, (await inSlices(opened.decrypt(passphrase), signal)).privateKey);
+      const { privateKey } = await inSlices(opened.decrypt(passphrase), signal);
+      return crypto === "noble" ? privateKey : nodePrivateKey(privateKey.fields);
     } catch (error) {
       const again = typeof source === "function" && attempt < PASSPHRASE_ATTEMPTS;
       if (!again || !(error instanceof SshError) || !isPassphraseError(error)) throw error;

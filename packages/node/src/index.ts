@@ -29,12 +29,13 @@ export {
   type SpawnOptions,
   SshError,
   type SshErrorCode,
-} from "nacre";
+} from "nacre/parts";
 export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";
 export { connect } from "./connect.ts";
 export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";
-export type { CryptoChoice } from "./crypto/sign.ts";
+export { loadAlgorithms } from "./crypto/load.ts";
+export { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 export { hostKeyFile } from "./host-key-file.ts";
 export type { IdentitySource, PassphraseSource } from "./identities.ts";
 export { listen, type SshServer } from "./listen.ts";

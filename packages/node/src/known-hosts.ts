@@ -1,15 +1,11 @@
+import { createHmac } from "node:crypto";
 import { appendFile, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import {
-  addKnownHost,
-  type HostKeyCheck,
-  type KnownHostEntry,
-  type KnownHosts,
-  parseKnownHosts,
-} from "@nacre/keyfiles";
-import { fingerprint, parsePublicKey, type SignatureAlgorithm } from "@nacre/keys";
+import { type HostKeyCheck, type KnownHostEntry, type KnownHosts, parseKnownHostsWith } from "@nacre/keyfiles/parts";
+import { parsePublicKey, type SignatureAlgorithm } from "@nacre/keys/parts";
 import { escapeText, SshError } from "@nacre/wire";
-import type { HostKey, HostKeyVerifier } from "nacre";
+import type { HostKey, HostKeyVerifier } from "nacre/parts";
+import { fingerprint } from "./crypto/fingerprint.ts";
 import { expandHome, readIfThere } from "./files.ts";
 
 /** Where OpenSSH keeps the keys of known hosts: the user's file, and the machine's. */
@@ -53,7 +49,7 @@ async function readKnownHosts(files: readonly string[]): Promise<KnownHosts> {
       return { name, text: Buffer.from(bytes ?? []).toString("latin1") };
     }),
   );
-  return parseKnownHosts(...texts);
+  return parseKnownHostsWith((key, message) => createHmac("sha1", key).update(message).digest(), ...texts);
 }
 
 async function verify(options: HostOptions, check: HostKeyCheck, hostKey: HostKey): Promise<boolean> {
@@ -93,6 +89,8 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<boolean
   const check = (await readKnownHosts(options.files)).check(options.host, options.port, hostKey.blob);
   if (check.status !== "unknown") return verify(options, check, hostKey);
 
+  // Writing is for new hosts only.
+  const { addKnownHost } = await import("@nacre/keyfiles");
   const path = expandHome(file);
   const text = Buffer.from((await readIfThere(path)) ?? []).toString("latin1");
   const added = addKnownHost(text, options.host, options.port, hostKey.blob).slice(text.length);
@@ -123,13 +121,10 @@ function places(entries: readonly KnownHostEntry[]): string {
 
 function known(entries: readonly KnownHostEntry[]): string {
   return entries
-    .map(
-      ({ file, line, format, blob }) =>
-        `${escapeText(format)} ${fingerprint(blob, "sha256")} (${escapeText(file)}:${line})`,
-    )
+    .map(({ file, line, format, blob }) => `${escapeText(format)} ${fingerprint(blob)} (${escapeText(file)}:${line})`)
     .join(", ");
 }
 
 function describe(blob: Uint8Array): string {
-  return `${parsePublicKey(blob).format} ${fingerprint(blob, "sha256")}`;
+  return `${parsePublicKey(blob).format} ${fingerprint(blob)}`;
 }

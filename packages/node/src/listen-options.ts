@@ -1,5 +1,5 @@
-import type { ServeOptions, ServerEvent, SshError } from "nacre";
-import type { CryptoChoice } from "./crypto/sign.ts";
+import type { ServeOptions, ServerEvent, SshError } from "nacre/parts";
+import type { CryptoChoice } from "./crypto/private-key.ts";
 import type { NodeSession } from "./session.ts";
 
 /** When connections that nobody has logged in over yet become too many (sshd_config(5), MaxStartups). */

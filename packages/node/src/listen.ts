@@ -1,10 +1,10 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { createServer, isIPv4, type Server, type Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
-import { checkServeOptions, type ServerConnection, type ServerEvent, serveDuplex } from "nacre";
-import { defaultServerAlgorithms } from "nacre/defaults";
+import { checkServeOptions, type Means, type ServerConnection, type ServerEvent, serveDuplex } from "nacre/parts";
 import { nodeServerAlgorithms } from "./crypto/algorithms.ts";
-import { signer } from "./crypto/sign.ts";
+import { fingerprint } from "./crypto/fingerprint.ts";
+import { loadAlgorithms } from "./crypto/load.ts";
 import type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
 import { socketDuplex } from "./socket-duplex.ts";
@@ -21,7 +21,9 @@ export async function listen(options: ListenOptions): Promise<SshServer> {
   const { start, rate, full } = maxUnauthenticated;
   if (!(start >= 1 && full >= start && rate >= 1 && rate <= 100))
     throw new SshError("usage", "maxUnauthenticated: start is 1 or more, full no less, and rate from 1 to 100 percent");
-  checkServeOptions(options);
+  const complete = await withDefaults(options);
+  checkServeOptions(complete);
+  await loadAlgorithms(complete.algorithms);
   if (signal?.aborted) throw new SshError("aborted", "listening was aborted", { cause: signal.reason });
 
   const server = createServer({ noDelay: true });
@@ -30,8 +32,14 @@ export async function listen(options: ListenOptions): Promise<SshServer> {
     server.listen({ host, port }, resolve);
   });
   server.removeAllListeners("error");
-  const hostKeys = options.hostKeys.map((key) => ("fields" in key ? signer(options.crypto, key) : key));
-  return new SshServer(server, { ...options, hostKeys }, maxUnauthenticated);
+  return new SshServer(server, complete, maxUnauthenticated);
+}
+
+async function withDefaults(options: ListenOptions): Promise<ListenOptions & Means> {
+  const { defaultServerAlgorithms: defaults } =
+    options.crypto === "noble" ? await import("nacre/defaults") : { defaultServerAlgorithms: nodeServerAlgorithms };
+  const { algorithms = defaults, userKeys = defaults.hostKeys } = options;
+  return { ...options, algorithms, userKeys, fingerprint };
 }
 
 /** A server that listens. */
@@ -41,14 +49,14 @@ export class SshServer implements AsyncDisposable {
   /** Resolves when it has been closed, and all its connections with it. Never rejects. */
   readonly closed: Promise<void>;
   readonly #server: Server;
-  readonly #options: ListenOptions;
+  readonly #options: ListenOptions & Means;
   readonly #earlyDrop: RandomEarlyDrop;
   readonly #connections = new Set<ServerConnection>();
   #unauthenticated = 0;
   #accepted = 0;
 
   /** Use `listen`. */
-  constructor(server: Server, options: ListenOptions, earlyDrop: RandomEarlyDrop) {
+  constructor(server: Server, options: ListenOptions & Means, earlyDrop: RandomEarlyDrop) {
     this.#server = server;
     this.#options = options;
     this.#earlyDrop = earlyDrop;
@@ -115,8 +123,7 @@ export class SshServer implements AsyncDisposable {
       if (waiting) this.#unauthenticated--;
       waiting = false;
     };
-    const { port: _, host: _host, signal: _signal, crypto, ...options } = this.#options;
-    const onNoble = crypto === "noble";
+    const { port: _, host: _host, signal: _signal, ...options } = this.#options;
     const log = (event: ServerEvent): void => {
       if (event.type === "login" || event.type === "closed") settled();
       this.#log({ ...origin, ...event });
@@ -130,8 +137,6 @@ export class SshServer implements AsyncDisposable {
     const connection = serveDuplex(
       socketDuplex(socket),
       {
-        algorithms: onNoble ? defaultServerAlgorithms : nodeServerAlgorithms,
-        userKeys: onNoble ? defaultServerAlgorithms.hostKeys : nodeServerAlgorithms.hostKeys,
         random: (length) => new Uint8Array(randomBytes(length)),
         ...options,
         remoteAddress: origin.remoteAddress,

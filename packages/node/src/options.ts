@@ -1,5 +1,5 @@
-import type { HostKeyVerifier, ConnectOptions as StreamConnectOptions } from "nacre";
-import type { CryptoChoice } from "./crypto/sign.ts";
+import type { HostKeyVerifier, ConnectOptions as StreamConnectOptions } from "nacre/parts";
+import type { CryptoChoice } from "./crypto/private-key.ts";
 import type { IdentitySource, PassphraseSource } from "./identities.ts";
 
 /** As `ssh-keygen -l` prints it. */

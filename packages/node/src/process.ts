@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { breakRequest, SshError, signalRequest, windowChange } from "@nacre/wire";
-import { type Channel, cutShort, type Exit } from "nacre";
+import { type Channel, cutShort, type Exit } from "nacre/parts";
 import { ChannelReadable, ChannelWritable } from "./channel-streams.ts";
 
 /** What is kept of the error output that nobody has asked for: bytes. What comes after is dropped. */

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { SshError } from "@nacre/wire";
-import { BaseSession, type Channel, type SessionStart } from "nacre";
+import { BaseSession, type Channel, type SessionStart } from "nacre/parts";
 import { ChannelReadable, ChannelWritable } from "./channel-streams.ts";
 
 /** The two ends of a TCP connection. */

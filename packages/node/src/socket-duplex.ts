@@ -1,5 +1,5 @@
 import type { Duplex as NodeDuplex } from "node:stream";
-import type { Duplex, DuplexHandler } from "nacre";
+import type { Duplex, DuplexHandler } from "nacre/parts";
 
 /** How long closing waits until the system has taken what was written: milliseconds. */
 const CLOSE_TIMEOUT = 2000;

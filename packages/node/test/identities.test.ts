@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
-import { ed25519, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre/keys";
+import { defaultSignatureAlgorithms, ed25519, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre/keys";
 import { utf8Encode, Writer } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -127,21 +127,28 @@ describe("keys that are named", () => {
     ]);
   });
 
-  test("sign with node:crypto unless told otherwise, out of a file, encrypted or not, and in memory", async () => {
+  test("sign with node:crypto unless told otherwise, out of a file, encrypted or not", async () => {
     const files = [await keyFile("mine", key), await keyFile("locked", other, { passphrase: "right" })];
-    const third = generateEcdsa("nistp256", random);
-    const found = await load({ crypto: "node", passphrase: "right", identities: [...files, third] });
-    for (const [i, mine] of [key, other, third].entries()) {
+    const found = await load({ crypto: "node", passphrase: "right", identities: files });
+    for (const [i, mine] of [key, other].entries()) {
       const { publicKey } = mine;
-      const [algorithm] = publicKey.algorithms;
-      const signature = (await found[i]!.sign(algorithm!.name, data, random)) ?? new Uint8Array();
+      const algorithm = defaultSignatureAlgorithms.find(({ name }) => name === publicKey.format)!;
+      const signature = (await found[i]!.sign(algorithm.name, data, random)) ?? new Uint8Array();
       expect(found[i]!.publicKey).toEqual(publicKey);
-      expect(algorithm!.verify(publicKey.blob, data, signature)).toBe(true);
+      expect(algorithm.verify(publicKey.blob, data, signature)).toBe(true);
       // ECDSA's nonces are noble's own no more.
-      const same = Buffer.compare(signature, mine.sign(algorithm!.name, data, random)) === 0;
-      expect(same).toBe(algorithm!.name === "ssh-ed25519");
+      const same = Buffer.compare(signature, mine.sign(algorithm.name, data, random)) === 0;
+      expect(same).toBe(algorithm.name === "ssh-ed25519");
     }
-    expect((await load({ identities: [third] }))[0]).toBe(third);
+  });
+
+  test("sign by themselves where they are objects: they may be of hardware, whatever their fields say", async () => {
+    const sign = vi.fn((algorithm: string, signed: Uint8Array) => other.sign(algorithm, signed, random));
+    const own = { ...other, sign };
+    const [found] = await load({ crypto: "node", identities: [own] });
+    expect(found).toBe(own);
+    await found!.sign("ecdsa-sha2-nistp256", data, random);
+    expect(sign).toHaveBeenCalledOnce();
   });
 
   test("are the only ones, unless the agent is named too", async () => {

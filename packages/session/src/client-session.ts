@@ -11,6 +11,8 @@ export interface ClientSessionOptions extends SessionOptions {
   readonly userName: string;
   /** Keys to log in with, in the order in which to try them. */
   readonly identities: readonly Identity[];
+  /** How errors call a key, given as a public key blob: as people compare keys. By its format otherwise. */
+  readonly fingerprint?: (blob: Uint8Array) => string;
   /** Whether a `password` ask can be answered. */
   readonly password: boolean;
   /** Whether a `prompts` ask can be answered. */
@@ -126,7 +128,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
   }
 
   #startAuth(): void {
-    const { random, userName, identities, password, keyboardInteractive } = this.#options;
+    const { random, userName, identities, fingerprint, password, keyboardInteractive } = this.#options;
     const auth = new ClientAuth({
       sink: this.transport,
       sessionId: this.transport.sessionId!,
@@ -135,6 +137,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
       identities,
       password,
       keyboardInteractive,
+      ...(fingerprint && { fingerprint }),
       limits: this.limits,
     });
     if (this.#serverSigAlgs !== undefined) auth.setServerSigAlgs(this.#serverSigAlgs);

@@ -227,7 +227,10 @@ export class ClientAuth {
     if (state.method === "publickey") {
       if (accepted) this.#plan.keyOver(state.identity);
       else this.#plan.keyRefused(state.identity, state.algorithm);
-      this.#report.tried(`publickey (${describeKey(state.identity)}, ${state.algorithm})`, verdict);
+      this.#report.tried(
+        `publickey (${describeKey(state.identity, this.#driver.options)}, ${state.algorithm})`,
+        verdict,
+      );
     } else if (state.method !== "none") {
       // A server that refuses without having asked anything has nothing behind keyboard-interactive.
       const unasked = state.method === "keyboard-interactive" && state.rounds === 0;
@@ -244,7 +247,7 @@ export class ClientAuth {
       return;
     }
     this.#plan.keyOver(identity);
-    this.#report.note(`not signed with ${describeKey(identity)}: ${to.cannotSign}`);
+    this.#report.note(`not signed with ${describeKey(identity, this.#driver.options)}: ${to.cannotSign}`);
     this.#tryNext();
   }
 
@@ -274,7 +277,9 @@ export class ClientAuth {
       case undefined:
         for (const identity of this.#plan.unusable) {
           const names = identity.publicKey.algorithms.map(({ name }) => name).join(", ");
-          this.#report.note(`not tried: ${describeKey(identity)}, for the server knows no algorithm of it (${names})`);
+          this.#report.note(
+            `not tried: ${describeKey(identity, this.#driver.options)}, for the server knows no algorithm of it (${names})`,
+          );
         }
         this.#finish({
           type: "failed",

@@ -1,6 +1,5 @@
-import { fingerprint } from "@nacre/keys";
 import { escapeText, SshError } from "@nacre/wire";
-import type { Identity } from "./types.ts";
+import type { ClientAuthOptions, Identity } from "./types.ts";
 
 /** How many method names of the server an error repeats: enough for any honest one. */
 const METHODS_SHOWN = 12;
@@ -43,8 +42,8 @@ export class Report {
 }
 
 /** A key as a person knows it. */
-export function describeKey(identity: Identity): string {
-  return fingerprint(identity.publicKey.blob, "sha256");
+export function describeKey({ publicKey }: Identity, { fingerprint }: Pick<ClientAuthOptions, "fingerprint">): string {
+  return fingerprint?.(publicKey.blob) ?? publicKey.format;
 }
 
 function sentenceList(items: readonly string[]): string {

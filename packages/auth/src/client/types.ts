@@ -23,6 +23,8 @@ export interface ClientAuthOptions {
   readonly random: RandomSource;
   /** Tried in this order, each once. */
   readonly identities: readonly Identity[];
+  /** How errors call a key, given as a public key blob: as people compare keys. By its format otherwise. */
+  readonly fingerprint?: (blob: Uint8Array) => string;
   /** Whether the application can answer `password` asks. */
   readonly password: boolean;
   /** Whether the application can answer `prompts` asks. */

@@ -1,6 +1,5 @@
 import { createCipheriv } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
-import { chacha20orig } from "@noble/ciphers/chacha.js";
 import { plainBytes } from "./bytes.ts";
 import { checkKeys, checkTag } from "./check.ts";
 import { poly1305 } from "./poly1305/index.ts";
@@ -43,8 +42,7 @@ function sealer(keys: DirectionKeys): PacketSealer {
     seal(sequenceNumber, slab, offset, length) {
       const end = offset + length;
       setNonce(nonce, sequenceNumber);
-      const header = slab.subarray(offset, offset + 4);
-      chacha20orig(lengthKey, nonce, header, header);
+      slab.set(createCipheriv("chacha20", lengthKey, iv).update(slab.subarray(offset, offset + 4)), offset);
       const main = createCipheriv("chacha20", mainKey, iv);
       const macKey = main.update(FIRST_BLOCK).subarray(0, 32);
       slab.set(main.update(slab.subarray(offset + 4, end)), offset + 4);
@@ -57,16 +55,15 @@ function opener(keys: DirectionKeys): PacketOpener {
   const { mainKey, lengthKey } = split(keys);
   const iv = new Uint8Array(IV_LENGTH);
   const nonce = iv.subarray(8);
-  const length4 = new Uint8Array(4);
-  const lengthView = new DataView(length4.buffer);
   return {
     ...SHAPE,
     headerLength: 4,
     readLength(sequenceNumber, slab, offset) {
       setNonce(nonce, sequenceNumber);
       // Not in place: the tag covers the length as it was sent.
-      chacha20orig(lengthKey, nonce, slab.subarray(offset, offset + 4), length4);
-      return lengthView.getUint32(0);
+      return createCipheriv("chacha20", lengthKey, iv)
+        .update(slab.subarray(offset, offset + 4))
+        .readUInt32BE();
     },
     open(sequenceNumber, slab, offset, length) {
       const end = offset + length;

@@ -1,5 +1,4 @@
 import { getDiffieHellman, hash } from "node:crypto";
-import { mlKem768 } from "@nacre/kex/ml-kem";
 import {
   ecdh,
   group14,
@@ -13,14 +12,14 @@ import {
 import { bigIntToBytes, bytesToBigInt, SshError } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
 import { nistKeyPair, x25519KeyPair } from "./ecdh.ts";
-import { nodeMlKem768 } from "./ml-kem.ts";
+import { nobleMlKem768, nodeMlKem768 } from "./ml-kem.ts";
 
 const sha256 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha256", message, "buffer"));
 const sha384 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha384", message, "buffer"));
 const sha512 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha512", message, "buffer"));
 
 /** mlkem768x25519-sha256 (RFC 10042), on node:crypto: all of it from Node 24.7 on, before that all but ML-KEM. */
-export const mlkem768X25519Sha256: KexMethod = mlkem768X25519(nodeMlKem768() ?? mlKem768, x25519KeyPair, sha256);
+export const mlkem768X25519Sha256: KexMethod = mlkem768X25519(nodeMlKem768() ?? nobleMlKem768, x25519KeyPair, sha256);
 
 /** curve25519-sha256 (RFC 8731), on node:crypto. */
 export const curve25519Sha256: KexMethod = ecdh("curve25519-sha256", sha256, x25519KeyPair);

@@ -2,6 +2,7 @@ import * as nodeCrypto from "node:crypto";
 import type { MlKem768 } from "@nacre/kex/parts";
 import { concatBytes } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
+import { importNow } from "./import-now.ts";
 
 /** What node:crypto has of key encapsulation, from Node 24.7 on. */
 interface Encapsulation {
@@ -37,4 +38,22 @@ export function nodeMlKem768(): MlKem768 | undefined {
       return { ciphertext: plainBytes(ciphertext), sharedSecret: plainBytes(sharedKey) };
     },
   };
+}
+
+let noble: MlKem768 | undefined;
+
+/** noble's ML-KEM-768, imported by {@link loadMlKem768}, which takes longer than all the rest of a connection's code, or when it is used. */
+export const nobleMlKem768: MlKem768 = {
+  keyPair: (random) => loaded().keyPair(random),
+  encapsulate: (publicKey, random) => loaded().encapsulate(publicKey, random),
+};
+
+/** Imports {@link nobleMlKem768} where the running Node has no ML-KEM. */
+export async function loadMlKem768(): Promise<void> {
+  if (nodeMlKem768() === undefined) noble ??= (await import("@nacre/kex/ml-kem")).mlKem768;
+}
+
+function loaded(): MlKem768 {
+  noble ??= (importNow("@nacre/kex/ml-kem") as typeof import("@nacre/kex/ml-kem")).mlKem768;
+  return noble;
 }

@@ -3,6 +3,7 @@ import {
   generateEcdsa,
   generateEd25519,
   type PrivateKey,
+  type PrivateKeyValues,
   parsePublicKey,
   privateKeyFromFields,
   type SignatureAlgorithm,
@@ -24,7 +25,7 @@ import {
   signatureVectors,
 } from "../../../keys/test/support.ts";
 import { nistCurves } from "../../src/crypto/curves.ts";
-import { signingOnNode } from "../../src/crypto/sign.ts";
+import { nodePrivateKey } from "../../src/crypto/private-key.ts";
 import * as algorithms from "../../src/crypto/verify.ts";
 
 const random = seededRandom("node");
@@ -62,13 +63,48 @@ test("every algorithm has a twin", () => {
   expect(pairs).toHaveLength(defaultSignatureAlgorithms.length);
 });
 
+describe("a private key", () => {
+  test.each(keyVectors.filter(({ bits }) => bits !== 1024))("$name is the one that noble makes", ({ fields }) => {
+    const { publicKey, fields: own } = privateKeyFromFields(fields);
+    expect(nodePrivateKey(fields)).toMatchObject({ publicKey, fields: own });
+    const { publicKey: _, publicPoint: __, ...privateHalf } = { publicKey: 0, publicPoint: 0, ...fields };
+    expect(nodePrivateKey(privateHalf as typeof fields)).toMatchObject({ publicKey, fields: own });
+  });
+
+  test("with another's public half, or weak, is refused as noble refuses it", () => {
+    const [ed, ec, rsa] = ["ed25519", "ecdsa-256", "rsa-2048"].map((name) => keyVector(name).fields);
+    if (ed?.format !== "ssh-ed25519" || ec?.format !== "ecdsa" || rsa?.format !== "ssh-rsa") throw new Error("others");
+    const wrong: readonly PrivateKeyValues[] = [
+      { ...ed, publicKey: freshKey("ssh-ed25519").publicKey.blob.slice(-32) },
+      { ...ed, seed: new Uint8Array(31) },
+      { ...ec, d: ec.d + 1n },
+      { ...ec, d: 0n },
+      { ...ec, d: nistCurves.nistp256.order },
+      { ...rsa, d: rsa.d + 2n },
+      { ...rsa, p: 1n },
+      keyVector("rsa-1024").fields,
+    ];
+    for (const values of wrong) {
+      const codes = [privateKeyFromFields, nodePrivateKey].map((make) => {
+        try {
+          return make(values);
+        } catch (error) {
+          return (error as SshError).code;
+        }
+      });
+      expect(codes[0]).toMatch(/^key-/);
+      expect(codes[1]).toBe(codes[0]);
+    }
+  });
+});
+
 describe("vectors", () => {
   test.each(signatureVectors)("$algorithm, $key: $what", ({ key, algorithm, data, signature, valid }) => {
     const { blob, fields } = keyVector(key);
     const { node } = pairs.find(({ name }) => name === algorithm)!;
     expect(node.verify(blob, data, signature)).toBe(valid);
     if (!valid) return;
-    const made = signingOnNode(privateKeyFromFields(fields)).sign(algorithm, data, random);
+    const made = nodePrivateKey(fields).sign(algorithm, data, random);
     expect(node.verify(blob, data, made)).toBe(true);
     // ECDSA's nonces are random; RSA's signatures may have been shortened on their way.
     if (algorithm === "ssh-ed25519") expect(toHex(made)).toBe(toHex(signature));
@@ -79,7 +115,7 @@ describe("vectors", () => {
   };
   test.each(ed25519)("RFC 8032 §7.1, message $message", ({ seed, publicKey, message, signature }) => {
     const fields = { format: "ssh-ed25519", seed: hex(seed), publicKey: hex(publicKey) } as const;
-    const made = signingOnNode(privateKeyFromFields(fields)).sign("ssh-ed25519", hex(message), random);
+    const made = nodePrivateKey(fields).sign("ssh-ed25519", hex(message), random);
     expect(toHex(signatureBlob(made))).toBe(signature);
   });
 });
@@ -93,7 +129,7 @@ describe.each(pairs)("$name and its noble twin", ({ name, node, noble }) => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (data) => {
         const key = freshKey(name);
-        const signatures = [key, signingOnNode(key)].map((signer) => signer.sign(name, data, random));
+        const signatures = [key, nodePrivateKey(key.fields)].map((signer) => signer.sign(name, data, random));
         if (!name.startsWith("ecdsa")) expect(toHex(signatures[0]!)).toBe(toHex(signatures[1]!));
         const { blob } = key.publicKey;
         const changed = concatBytes(data, Uint8Array.of(0));
@@ -160,7 +196,7 @@ describe.each(pairs)("$name and its noble twin", ({ name, node, noble }) => {
   });
 
   test("sign only with their own names", () => {
-    const key = signingOnNode(freshKey(name));
+    const key = nodePrivateKey(freshKey(name).fields);
     for (const other of ["ssh-rsa", "ssh-dss", "", ...pairs.map((pair) => pair.name)]) {
       if (key.publicKey.algorithms.some((algorithm) => algorithm.name === other)) continue;
       expectError("key-unsupported", () => key.sign(other, random(10), random));

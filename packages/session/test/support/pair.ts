@@ -1,6 +1,6 @@
 import { aes128Ctr, aes256Gcm, chacha20Poly1305, hmacSha256Etm } from "@nacre/ciphers";
 import { curve25519Sha256 } from "@nacre/kex";
-import { ed25519, generateEd25519, type PrivateKey, rsaSha2_256, rsaSha2_512 } from "@nacre/keys";
+import { ed25519, generateEd25519, type PrivateKey, rsaSha2_256, rsaSha2_512, sha256Fingerprint } from "@nacre/keys";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
 import type { SshError } from "@nacre/wire";
@@ -43,6 +43,7 @@ export class SessionPair {
       random: seededRandom(1),
       userName: "alice",
       identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
+      fingerprint: sha256Fingerprint,
       password: false,
       keyboardInteractive: false,
       ...options.client,

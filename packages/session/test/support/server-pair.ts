@@ -1,4 +1,4 @@
-import { defaultSignatureAlgorithms } from "@nacre/keys";
+import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import {
   ClientSession,
   type ClientSessionEvent,
@@ -47,6 +47,7 @@ export class ServerPair {
       random: seededRandom(1),
       userName: "alice",
       identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
+      fingerprint: sha256Fingerprint,
       password: false,
       keyboardInteractive: false,
       ...options.client,

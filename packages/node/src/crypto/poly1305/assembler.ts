@@ -40,7 +40,7 @@ export function repeatWhile(condition: Code, body: Code): Code {
 }
 
 /**
- * A module with one function, `run`, of i32 parameters and no result, and a memory, `memory`, of so many pages of 64 KiB.
+ * A module with one function, `run`, of i32 parameters and no result, and a memory, `memory`, of so many pages of 64 KiB at first.
  */
 export function assemble(shape: {
   readonly parameters: number;
@@ -56,7 +56,7 @@ export function assemble(shape: {
     ...magicAndVersion,
     ...section(1, [0x60, ...vector(Array.from({ length: parameters }, () => [0x7f])), 0]),
     ...section(3, [0]),
-    ...section(5, [1, ...unsigned(pages), ...unsigned(pages)]),
+    ...section(5, [0, ...unsigned(pages)]),
     ...section(7, [...text("run"), 0, 0], [...text("memory"), 2, 0]),
     ...section(10, sized([...locals, ...body, 0x0b])),
   ]);

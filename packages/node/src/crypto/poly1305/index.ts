@@ -1,41 +1,65 @@
-import { poly1305 as portable } from "@noble/ciphers/_poly1305.js";
+import { importNow } from "../import-now.ts";
 import { CAPACITY, KEY_AT, MESSAGE_AT, poly1305Module, TAG_AT } from "./program.ts";
 
 /** Makes tags: 16 bytes, a view that the next call changes, of a message and a one-time key of 32 bytes (RFC 8439 §2.5). */
 export type Poly1305 = (message: Uint8Array, key: Uint8Array) => Uint8Array;
 
+const PORTABLE = "@noble/ciphers/_poly1305.js";
 const TAG_LENGTH = 16;
 const BLOCK = 16;
+const PAGE = 65_536;
 /** Turns the end of a message into its last block. */
 const ENDING = Uint8Array.of(1, ...new Uint8Array(BLOCK - 1));
 
 let made: Poly1305 | undefined;
+/** noble's, where it was imported. */
+let portable: Poly1305 | undefined;
 
 /** The fastest Poly1305 there is: in WebAssembly, or noble's where that is forbidden. */
 export function poly1305(message: Uint8Array, key: Uint8Array): Uint8Array {
-  made ??= wasmPoly1305() ?? portable;
+  made ??= wasmPoly1305() ?? portable ?? (importNow(PORTABLE) as typeof import("@noble/ciphers/_poly1305.js")).poly1305;
   return made(message, key);
 }
 
+/** Imports noble's Poly1305 where WebAssembly is forbidden. */
+export async function loadPoly1305(): Promise<void> {
+  if (made === undefined && instance(EMPTY_MODULE) === undefined)
+    portable ??= (await import("@noble/ciphers/_poly1305.js")).poly1305;
+}
+
+/** The magic number and version 1. */
+const EMPTY_MODULE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+
 /** Poly1305 in WebAssembly; `undefined` where the platform has none, or none for this program. */
 export function wasmPoly1305(): Poly1305 | undefined {
-  let run: (length: number) => void;
-  let memory: Uint8Array;
-  try {
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(poly1305Module()));
-    run = exports.run as typeof run;
-    memory = new Uint8Array((exports.memory as WebAssembly.Memory).buffer);
-  } catch {
-    return undefined;
-  }
-  const tag = memory.subarray(TAG_AT, TAG_AT + TAG_LENGTH);
+  const exports = instance(poly1305Module());
+  if (exports === undefined) return undefined;
+  const run = exports.run as (length: number) => void;
+  const wasmMemory = exports.memory as WebAssembly.Memory;
+  let capacity = CAPACITY;
+  let memory = new Uint8Array(wasmMemory.buffer);
+  let tag = memory.subarray(TAG_AT, TAG_AT + TAG_LENGTH);
   return (message, key) => {
     const { length } = message;
-    if (length > CAPACITY - BLOCK) return portable(message, key);
+    if (length + BLOCK > capacity) {
+      const pages = Math.ceil((length + BLOCK - capacity) / PAGE);
+      wasmMemory.grow(pages);
+      capacity += pages * PAGE;
+      memory = new Uint8Array(wasmMemory.buffer);
+      tag = memory.subarray(TAG_AT, TAG_AT + TAG_LENGTH);
+    }
     memory.set(key, KEY_AT);
     memory.set(message, MESSAGE_AT);
     memory.set(ENDING, MESSAGE_AT + length);
     run(length);
     return tag;
   };
+}
+
+function instance(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Exports | undefined {
+  try {
+    return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports;
+  } catch {
+    return undefined;
+  }
 }

@@ -25,7 +25,7 @@ import {
 export const KEY_AT = 0;
 export const TAG_AT = 32;
 export const MESSAGE_AT = 64;
-/** Bytes of a message that there is room for, its last block filled up. */
+/** Bytes of a message that there is room for at first, its last block filled up. */
 export const CAPACITY: number = 5 * 65_536 - MESSAGE_AT;
 
 // Numbers modulo 2^130 - 5 are kept as five limbs of 26 bits, so that the products of limbs add up within 64 bits.

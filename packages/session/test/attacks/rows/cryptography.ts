@@ -15,13 +15,17 @@ const REJECTION_TOLD = patch(
   `if (ciphertext[0] === 0) throw new SshError("kex-failed", "decapsulation failed");
           return combine(postQuantum.decapsulate(ciphertext)`,
 );
-const CURVE_NAME = patch("keys/ecdsa", "if (inner !== name)", "if (false)");
-const ON_CURVE = patch("keys/ecdsa", "!curve.utils.isValidPublicKey(point, false)", "false");
-const HIGH_S = patch("keys/ecdsa", "curve.verify(rs, data, point, { lowS: false })", "curve.verify(rs, data, point)");
+const CURVE_NAME = patch("keys/ecdsa-values", "if (inner !== curve)", "if (false)");
+const ON_CURVE = patch("keys/ecdsa-values", "!isPoint(nistCurves[curve], point)", "false");
+const HIGH_S = patch(
+  "keys/ecdsa",
+  "curveOf(curveName).verify(rs, data, point, { lowS: false })",
+  "curveOf(curveName).verify(rs, data, point)",
+);
 const KEY_FORMAT = patch("transport/host-key", "format !== algorithm.keyFormat", "false");
-const MODULUS_MOST = patch("keys/rsa", "bits < MIN_BITS || bits > MAX_BITS", "bits < MIN_BITS");
-const MODULUS_LEAST = patch("keys/rsa", "bits < MIN_BITS || bits > MAX_BITS", "bits > MAX_BITS");
-const EXPONENT = patch("keys/rsa", "e < 3n || e % 2n === 0n || ", "");
+const MODULUS_MOST = patch("keys/rsa-values", "bits < MIN_BITS || bits > MAX_BITS", "bits < MIN_BITS");
+const MODULUS_LEAST = patch("keys/rsa-values", "bits < MIN_BITS || bits > MAX_BITS", "bits > MAX_BITS");
+const EXPONENT = patch("keys/rsa-values", "e < 3n || e % 2n === 0n || ", "");
 const REENCODED = patch(
   "keys/rsa",
   "equalBytes(bigIntToBytes(modPow(s, e, n), length), encodeMessage(name, data, length))",
@@ -38,9 +42,9 @@ const NONCE = patch(
 );
 const MPINT = patch("kex/two-strings", "new Writer().mpintBytes(secret)", "new Writer().string(secret)");
 const ROUNDS = patch("keyfiles/openssh-key", "if (rounds > limits.maxBcryptRounds)", "if (false)");
-const FILE_SIZE = patch("keyfiles/open-private-key", "text.length > allowed.maxFileSize", "false");
+const FILE_SIZE = patch("keyfiles/plain-private-key", "text.length > maxFileSize", "false");
 const CHECK_INTS = patch(
-  "keyfiles/openssh-key",
+  "keyfiles/openssh-container",
   `reader.uint32("first checkint") !== reader.uint32("second checkint")`,
   `reader.uint32("first checkint") + reader.uint32("second checkint") < 0`,
 );

@@ -1,3 +1,4 @@
+import { sha256Fingerprint } from "@nacre/keys";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import { expect } from "vitest";
 import { seededRandom } from "../../../../transport/test/support/random.ts";
@@ -32,6 +33,7 @@ export class ClientTarget extends SessionTarget<ClientSessionEvent> {
       random: seededRandom(1),
       userName: "alice",
       identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
+      fingerprint: sha256Fingerprint,
       password: false,
       keyboardInteractive: false,
       trace: (record) => this.trace.push(record),

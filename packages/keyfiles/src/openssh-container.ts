@@ -1,0 +1,95 @@
+import { type PrivateKey, type PrivateKeyFields, type PublicKey, parsePublicKey } from "@nacre/keys/parts";
+import { equalBytes, Reader, SshError, utf8Encode } from "@nacre/wire";
+import type { KeyMaker, UnlockedKey } from "./private-key-file.ts";
+import { unsupportedKey } from "./unsupported.ts";
+
+export const MAGIC: Uint8Array = /* @__PURE__ */ utf8Encode("openssh-key-v1\0");
+const WHAT = "openssh-key-v1";
+const CODE = { code: "file-malformed" } as const;
+
+/** What stands around the private keys, and these, encrypted or not. */
+export interface OpensshContainer {
+  /** How they are encrypted; `undefined` when they are not. */
+  readonly encryption:
+    | { readonly cipherName: string; readonly kdfName: string; readonly kdfOptions: Reader }
+    | undefined;
+  readonly publicKey: PublicKey;
+  readonly privateKeys: Uint8Array;
+  /** What follows them: the tag of an AEAD. */
+  readonly tag: Uint8Array;
+  /** Throws `file-malformed` about a field. */
+  readonly fail: (field: string, problem: string) => never;
+}
+
+/** Reads the body of "OPENSSH PRIVATE KEY" (OpenSSH PROTOCOL.key). Throws `file-malformed`, `key-unsupported`, and what keys do. */
+export function readOpensshContainer(body: Uint8Array): OpensshContainer {
+  if (!equalBytes(body.subarray(0, MAGIC.length), MAGIC))
+    throw new SshError("file-malformed", `${WHAT}: does not begin with its magic`);
+  const reader = new Reader(body, WHAT, { ...CODE, offset: MAGIC.length });
+  const cipherName = reader.name("ciphername");
+  const kdfName = reader.name("kdfname");
+  const kdfOptions = reader.string("kdfoptions");
+  const keys = reader.uint32("number of keys");
+  if (keys !== 1) reader.fail("number of keys", `is ${keys}, only files with 1 are read`);
+  const blob = reader.string("public key");
+  const privateKeys = reader.string("encrypted, padded list of private keys");
+  const tag = reader.rest();
+
+  const format = new Reader(blob, `${WHAT} public key`, CODE).name("format");
+  if (!/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521))$/.test(format)) throw unsupportedKey(format);
+  const publicKey = parsePublicKey(blob);
+
+  const isPlain = cipherName === "none" || kdfName === "none";
+  if (isPlain && (cipherName !== kdfName || kdfOptions.length > 0 || tag.length > 0))
+    reader.fail("kdfname", "does not go with the ciphername: both are none, or neither");
+  return {
+    encryption: isPlain
+      ? undefined
+      : { cipherName, kdfName, kdfOptions: new Reader(kdfOptions, `${WHAT} kdfoptions`, CODE) },
+    publicKey,
+    privateKeys,
+    tag,
+    fail: (field, problem) => reader.fail(field, problem),
+  };
+}
+
+/** Reads the private keys, decrypted, of which there is one. */
+export function readPrivateSection(plain: Uint8Array, publicKey: PublicKey, makeKey: KeyMaker): UnlockedKey {
+  const reader = new Reader(plain, `${WHAT} private part`, CODE);
+  if (reader.uint32("first checkint") !== reader.uint32("second checkint"))
+    reader.fail("second checkint", "differs from the first");
+  const privateKey: PrivateKey = makeKey(readFields(reader));
+  const comment = reader.text("comment");
+  const padding = reader.rest();
+  if (padding.length > 255 || padding.some((byte, i) => byte !== i + 1)) reader.fail("padding", "is not 1, 2, 3, …");
+  if (!equalBytes(privateKey.publicKey.blob, publicKey.blob))
+    reader.fail("private key", "belongs to another key than the public one before it");
+  return { privateKey, comment };
+}
+
+function readFields(reader: Reader): PrivateKeyFields {
+  const format = reader.name("key format");
+  switch (format) {
+    case "ssh-ed25519": {
+      const publicKey = reader.string("public key").slice();
+      const secret = reader.string("private key");
+      if (secret.length !== 64 || !equalBytes(secret.subarray(32), publicKey))
+        reader.fail("private key", "is not a seed of 32 bytes and the public key");
+      return { format, seed: secret.slice(0, 32), publicKey };
+    }
+    case "ssh-rsa": {
+      const [n, e, d, iqmp, p, q] = ["n", "e", "d", "iqmp", "p", "q"].map((field) => reader.mpint(field));
+      return { format, n: n!, e: e!, d: d!, iqmp: iqmp!, p: p!, q: q! };
+    }
+    case "ecdsa-sha2-nistp256":
+    case "ecdsa-sha2-nistp384":
+    case "ecdsa-sha2-nistp521": {
+      const curve = reader.name("curve");
+      if (`ecdsa-sha2-${curve}` !== format) reader.fail("curve", `is not that of ${format}`);
+      const publicPoint = reader.string("public point").slice();
+      return { format: "ecdsa", curve: curve as "nistp256", d: reader.mpint("d"), publicPoint };
+    }
+    default:
+      return reader.fail("key format", "is not that of the public key");
+  }
+}

@@ -1,0 +1,118 @@
+import {
+  bigIntToBytes,
+  bytesToBigInt,
+  concatBytes,
+  copyBytes,
+  equalBytes,
+  Reader,
+  SshError,
+  Writer,
+} from "@nacre/wire";
+import { keyReader } from "./blob.ts";
+import type { EcdsaFields, PrivateKey, PrivateKeyValues, PublicKey } from "./key.ts";
+import { privateKeyOf, type Sign } from "./private-key.ts";
+import { wellFormed } from "./signature.ts";
+
+/** A NIST curve by its SSH name (RFC 5656 §10.1). */
+export type EcdsaCurve = EcdsaFields["curve"];
+
+/** y² = x³ − 3·x + b modulo p (SP 800-186 §3.2.1), whose points are as many as the order, a prime, says. */
+export interface NistCurve {
+  /** Bits of a key, as people name it. */
+  readonly bits: number;
+  /** Bytes of a coordinate and of a scalar. */
+  readonly size: number;
+  readonly p: bigint;
+  readonly b: bigint;
+  readonly order: bigint;
+}
+
+export const nistCurves: Readonly<Record<EcdsaCurve, NistCurve>> = {
+  nistp256: {
+    bits: 256,
+    size: 32,
+    p: 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn,
+    b: 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn,
+    order: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
+  },
+  nistp384: {
+    bits: 384,
+    size: 48,
+    p: 0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffffn,
+    b: 0xb3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aefn,
+    order: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+  },
+  nistp521: {
+    bits: 521,
+    size: 66,
+    p: 0x1ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffn,
+    b: 0x51953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652c0bd3bb1bf073573df883d2c34f1ef451fd46b503f00n,
+    order:
+      0x1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
+  },
+};
+
+/** A public key on the named curve from its blob, which is copied (RFC 5656 §3.1). Throws `key-malformed`. */
+export function ecdsaPublicKey(curve: EcdsaCurve, blob: Uint8Array): PublicKey {
+  readEcdsaPoint(curve, blob);
+  const name = `ecdsa-sha2-${curve}`;
+  return { format: name, blob: copyBytes(blob), bits: nistCurves[curve].bits, algorithms: [{ name }] };
+}
+
+/**
+ * A private key from its scalar `d`, 0 < d < the order of the curve. The arithmetic is the caller's: a point is uncompressed, a signature
+ * is r and s, each as long as a scalar. Throws `key-malformed`, for another scalar's point too.
+ */
+export function ecdsaPrivateKeyWith(
+  { curve, d, publicPoint }: Extract<PrivateKeyValues, { format: "ecdsa" }>,
+  pointOf: (curve: EcdsaCurve, secret: Uint8Array) => Uint8Array,
+  signing: (fields: EcdsaFields) => Sign,
+): PrivateKey {
+  const format = `ecdsa-sha2-${curve}`;
+  const { order, size } = nistCurves[curve];
+  if (d <= 0n || d >= order)
+    throw new SshError("key-malformed", `${format} private key: its scalar is outside the order of the curve`);
+  const point = pointOf(curve, bigIntToBytes(d, size));
+  if (publicPoint !== undefined && !equalBytes(publicPoint, point))
+    throw new SshError("key-malformed", `${format} private key: its public point belongs to another key`);
+  const fields = { format: "ecdsa", curve, d, publicPoint: point } as const;
+  const sign = signing(fields);
+  const blob = new Writer().string(format).string(curve).string(point).finish();
+  return privateKeyOf(ecdsaPublicKey(curve, blob), fields, (algorithm, data, random) => {
+    const scalars = sign(algorithm, data, random);
+    return new Writer().mpintBytes(scalars.subarray(0, size)).mpintBytes(scalars.subarray(size)).finish();
+  });
+}
+
+/** The public point: uncompressed, on the curve that the format's name and the blob both name, and not at infinity. */
+export function readEcdsaPoint(curve: EcdsaCurve, blob: Uint8Array): Uint8Array {
+  const reader = keyReader(blob, `ecdsa-sha2-${curve}`);
+  const inner = reader.name("curve");
+  if (inner !== curve) reader.fail("curve", `is ${inner.slice(0, 64)}, not ${curve}`);
+  const point = reader.string("public point");
+  reader.end();
+  if (!isPoint(nistCurves[curve], point)) reader.fail("public point", `is no uncompressed point of ${curve}`);
+  return point;
+}
+
+/** SEC 1 §2.3.4 and §3.2.2.1. There is one group on the curve, so that the order of the point needs no look. */
+function isPoint({ size, p, b }: NistCurve, point: Uint8Array): boolean {
+  if (point.length !== 1 + 2 * size || point[0] !== 0x04) return false;
+  const x = bytesToBigInt(point.subarray(1, 1 + size));
+  const y = bytesToBigInt(point.subarray(1 + size));
+  return x < p && y < p && (x * x * x - 3n * x + b - y * y) % p === 0n;
+}
+
+/** r and s, each of `size` bytes; `undefined` unless both are in 1…order−1 (RFC 5656 §3.1.2). */
+export function readEcdsaScalars(blob: Uint8Array, order: bigint, size: number): Uint8Array | undefined {
+  // A blob longer than two such integers can be is not turned into numbers, whose cost would grow with its length.
+  if (blob.length > 2 * (4 + 1 + size)) return undefined;
+  return wellFormed(() => {
+    const reader = new Reader(blob, "ECDSA signature");
+    const r = reader.mpint("r");
+    const s = reader.mpint("s");
+    reader.end();
+    const inRange = r > 0n && r < order && s > 0n && s < order;
+    return inRange ? concatBytes(bigIntToBytes(r, size), bigIntToBytes(s, size)) : undefined;
+  });
+}

@@ -1,0 +1,89 @@
+import { copyBytes, SshError, Writer } from "@nacre/wire";
+import { keyReader } from "./blob.ts";
+import type { PrivateKey, PublicKey, RsaFields } from "./key.ts";
+import { bitLength } from "./modular.ts";
+import { privateKeyOf, type Sign } from "./private-key.ts";
+
+/** Of keys (RFC 4253 §6.6). The algorithms that sign with them are RFC 8332's. */
+export const RSA = "ssh-rsa";
+/** Sizes of the modulus that are accepted, in bits. OpenSSH's own bounds by default are 1024 and 16384. */
+const MIN_BITS = 2048;
+const MAX_BITS = 16384;
+/** FIPS 186-5 §A.1.1 bounds the public exponent so; without a bound it could make a verification take seconds. */
+const MAX_EXPONENT_BITS = 256;
+
+/**
+ * A public key from its blob, which is copied (RFC 4253 §6.6). Throws `key-malformed`, or `key-weak` unless the modulus is odd and has 2048
+ * to 16384 bits and the exponent is odd, at least 3 and below 2²⁵⁶.
+ */
+export function rsaPublicKey(blob: Uint8Array): PublicKey {
+  return publicKeyOf(readRsaNumbers(blob).n, copyBytes(blob));
+}
+
+function publicKeyOf(n: bigint, blob: Uint8Array): PublicKey {
+  return { format: RSA, blob, bits: bitLength(n), algorithms: [{ name: "rsa-sha2-512" }, { name: "rsa-sha2-256" }] };
+}
+
+/**
+ * A private key from its values. The arithmetic is the caller's: a signature is as long as the modulus. Throws `key-weak` as
+ * {@link rsaPublicKey} does, and `key-malformed` when the values do not belong together (n = p·q, e·d ≡ 1 modulo p−1 and q−1, iqmp·q ≡ 1
+ * modulo p).
+ */
+export function rsaPrivateKeyWith(fields: RsaFields, signing: (fields: RsaFields) => Sign): PrivateKey {
+  checkFields(fields);
+  return checkedRsaPrivateKey(fields, signing(fields));
+}
+
+/** As {@link rsaPrivateKeyWith}, of values that are known to be right. */
+export function checkedRsaPrivateKey(fields: RsaFields, sign: Sign): PrivateKey {
+  const { n, e } = fields;
+  return privateKeyOf(publicKeyOf(n, new Writer().string(RSA).mpint(e).mpint(n).finish()), fields, sign);
+}
+
+function checkFields({ n, e, d, p, q, iqmp }: RsaFields): void {
+  checkPublic(n, e);
+  const inRange = [p, q, d, iqmp].every((value) => value > 0n && value < n);
+  const consistent =
+    inRange && p > 1n && q > 1n && p !== q && p * q === n && (e * d) % (p - 1n) === 1n && (e * d) % (q - 1n) === 1n;
+  if (!consistent || iqmp >= p || (iqmp * q) % p !== 1n)
+    throw new SshError("key-malformed", "RSA private key: its values do not belong together");
+}
+
+/** The numbers of a public key, checked as {@link rsaPublicKey} says. */
+export function readRsaNumbers(blob: Uint8Array): { readonly n: bigint; readonly e: bigint } {
+  // The lengths are looked at first: turning a hostile megabyte into a number takes long.
+  const lengths = keyReader(blob, RSA);
+  if (lengths.string("e").length > MAX_EXPONENT_BITS / 8 + 1) throw exponentError();
+  const length = lengths.string("n").length;
+  if (length > MAX_BITS / 8 + 1) throw modulusError(`${length} bytes`);
+
+  const reader = keyReader(blob, RSA);
+  const e = reader.mpint("e");
+  const n = reader.mpint("n");
+  reader.end();
+  if (e <= 0n) reader.fail("e", "is not positive");
+  if (n <= 0n) reader.fail("n", "is not positive");
+  checkPublic(n, e);
+  return { n, e };
+}
+
+function checkPublic(n: bigint, e: bigint): void {
+  const bits = bitLength(n);
+  if (bits < MIN_BITS || bits > MAX_BITS) throw modulusError(`${bits} bits`);
+  if (n % 2n === 0n) throw new SshError("key-weak", "RSA key: its modulus is even");
+  if (e < 3n || e % 2n === 0n || bitLength(e) > MAX_EXPONENT_BITS) throw exponentError();
+}
+
+function modulusError(size: string): SshError {
+  return new SshError(
+    "key-weak",
+    `RSA key: its modulus has ${size}, and ${MIN_BITS} to ${MAX_BITS} bits are accepted. Make a new key, of 3072 bits or of another type`,
+  );
+}
+
+function exponentError(): SshError {
+  return new SshError(
+    "key-weak",
+    `RSA key: its public exponent must be odd, at least 3 and of at most ${MAX_EXPONENT_BITS} bits. Make a new key`,
+  );
+}

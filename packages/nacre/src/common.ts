@@ -1,0 +1,48 @@
+// What all entries of this package have: everything but the ways in.
+export type { Factor, LoginMethod } from "@nacre/auth";
+export type { KeyLogPort, Limits, TracePort, TraceRecord } from "@nacre/session";
+export { type Culprit, escapeText, SshError, type SshErrorCode } from "@nacre/wire";
+export { Channel, type ChannelHandler, cutShort } from "./channel.ts";
+export { Client, type ProcessMaker } from "./client.ts";
+export type { ConnectionInfo } from "./driver.ts";
+export type { ByteStreams, Duplex, DuplexHandler } from "./duplex.ts";
+export { pinnedHostKey } from "./host-keys.ts";
+export type {
+  ConnectOptions,
+  ExecOptions,
+  ExecResult,
+  Exit,
+  HostKey,
+  HostKeyVerifier,
+  Means,
+  PromptRequest,
+  PtyOptions,
+  RemoteIdentity,
+  SpawnOptions,
+} from "./options.ts";
+export { Process } from "./process.ts";
+export type { ServerConnection } from "./server.ts";
+export type {
+  Authenticate,
+  ChangePasswordLogin,
+  KeyboardInteractiveLogin,
+  Login,
+  LoginDecision,
+  PasswordLogin,
+  Permissions,
+  Pty,
+  PublickeyLogin,
+  RemoteHostKey,
+  ServeOptions,
+  ServerEvent,
+  ServerLimits,
+  SessionExit,
+} from "./server-options.ts";
+export { Session } from "./session.ts";
+export {
+  BaseSession,
+  type SessionHandler,
+  type SessionMaker,
+  type SessionResult,
+  type SessionStart,
+} from "./session-base.ts";

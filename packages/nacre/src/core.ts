@@ -1,0 +1,2 @@
+export * from "./common.ts";
+export { connect, serve } from "./with-algorithms.ts";

@@ -1,0 +1,4 @@
+// What connections are made of, for those who have algorithms and a hash of their own: no cryptography is imported.
+export { connectDuplex } from "./client.ts";
+export * from "./common.ts";
+export { checkServeOptions, serveDuplex } from "./server.ts";

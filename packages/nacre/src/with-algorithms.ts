@@ -1,0 +1,29 @@
+import { sha256Fingerprint } from "@nacre/keys";
+import { type Client, connectDuplex } from "./client.ts";
+import { type ByteStreams, webDuplex } from "./duplex.ts";
+import type { ConnectOptions, Means } from "./options.ts";
+import { Process } from "./process.ts";
+import { checkServeOptions, type ServerConnection, serveDuplex } from "./server.ts";
+import type { ServeOptions } from "./server-options.ts";
+import { Session } from "./session.ts";
+
+type Algorithms = Pick<Means, "algorithms">;
+
+/**
+ * Connects over a pair of byte streams, verifies the host key, and logs in, with the algorithms that are named: a bundle carries no
+ * other. Throws an `SshError` whose `code` and `culprit` tell why it could not.
+ */
+export function connect(streams: ByteStreams, options: ConnectOptions & Algorithms): Promise<Client> {
+  const complete = { ...options, fingerprint: sha256Fingerprint };
+  return connectDuplex(webDuplex(streams), complete, (channel) => new Process(channel));
+}
+
+/**
+ * Serves one client over a pair of byte streams, with the algorithms that are named: a bundle carries no other. Begins at once.
+ * Throws `usage` for options that cannot be, and leaves the streams alone then.
+ */
+export function serve(streams: ByteStreams, options: ServeOptions<Session> & Algorithms): ServerConnection {
+  const complete = { ...options, fingerprint: sha256Fingerprint };
+  checkServeOptions(complete);
+  return serveDuplex(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
+}

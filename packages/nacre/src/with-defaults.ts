@@ -1,0 +1,52 @@
+import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
+import { type Client, connectDuplex as connectWith, type ProcessMaker } from "./client.ts";
+import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
+import { type ByteStreams, type Duplex, webDuplex } from "./duplex.ts";
+import type { ConnectOptions, Means } from "./options.ts";
+import { Process } from "./process.ts";
+import { checkServeOptions, type ServerConnection, serveDuplex as serveWith } from "./server.ts";
+import type { ServeOptions } from "./server-options.ts";
+import { Session } from "./session.ts";
+import type { BaseSession, SessionMaker } from "./session-base.ts";
+
+/**
+ * Connects over a pair of byte streams, verifies the host key, and logs in. Throws an `SshError` whose `code` and
+ * `culprit` tell why it could not.
+ */
+export function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
+  return connectDuplex(webDuplex(streams), options, (channel) => new Process(channel));
+}
+
+/** `connect` for any kind of byte connection and of process. */
+export function connectDuplex<P>(
+  duplex: Duplex,
+  options: ConnectOptions,
+  makeProcess: ProcessMaker<P>,
+): Promise<Client<P>> {
+  const { algorithms = defaultAlgorithms } = options;
+  return connectWith(duplex, { ...options, algorithms, fingerprint: sha256Fingerprint }, makeProcess);
+}
+
+/**
+ * Serves one client over a pair of byte streams: proves the host key, asks `authenticate` about each login, and runs the handlers
+ * for what the client starts. Begins at once. Throws `usage` for options that cannot be, and leaves the streams alone then.
+ */
+export function serve(streams: ByteStreams, options: ServeOptions<Session>): ServerConnection {
+  const complete = withDefaults(options);
+  checkServeOptions(complete);
+  return serveWith(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
+}
+
+/** `serve` for any kind of byte connection and of session. */
+export function serveDuplex<S extends BaseSession>(
+  duplex: Duplex,
+  options: ServeOptions<S>,
+  makeSession: SessionMaker<S>,
+): ServerConnection {
+  return serveWith(duplex, withDefaults(options), makeSession);
+}
+
+function withDefaults<S>(options: ServeOptions<S>): ServeOptions<S> & Means {
+  const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms } = options;
+  return { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint };
+}
