@@ -160,7 +160,7 @@ export function parseKeyOptions(text: string): KeyOptions | string {
     const [whole, name, quoted] = OPTION.exec(rest) ?? [];
     if (whole === undefined || name === undefined) {
       // OpenSSH passes over nothing between two commas.
-      if (!rest.startsWith(",")) return `the option at ${JSON.stringify(shown(rest))} is malformed`;
+      if (!rest.startsWith(",")) return `the option at "${escapeText(shown(rest))}" is malformed`;
     } else {
       const problem = apply(draft, name.toLowerCase(), quoted);
       if (problem !== undefined) return problem;

@@ -83,7 +83,7 @@ describe("lines", () => {
     ['pty="yes"', "the option pty is not known"],
     ["command", "command has no value in quotes"],
     ["command=ls", 'the option at "command=ls" is malformed'],
-    ['command="ls"x', 'the option at "command=\\"ls\\"x" is malformed'],
+    ['command="ls"x', 'the option at "command="ls"x" is malformed'],
     ['command="a",command="b"', "there is more than one command"],
     ['from="a",from="b"', "there is more than one from"],
     ['from=""', "from cannot be followed: it has an empty pattern"],
