@@ -2,7 +2,7 @@ import { ClientAuth, type ClientAuthEvent, type Identity } from "@nacre/auth";
 import type { ConnectionEvent } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
 import type { HostKeyToken, NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
-import { SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
+import { type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
 import { EarlySink } from "./early-sink.ts";
 import { SessionMachine, type SessionOptions } from "./session-machine.ts";
 
@@ -84,13 +84,9 @@ export class ClientSession extends SessionMachine<ClientAuth> {
         if (event.initial) this.state = { phase: "kex", ready: true };
         else this.connection.flush();
         return { type: "new-keys", initial: event.initial, negotiated: event.negotiated };
-      case "ext-info": {
-        const names = serverSigAlgs(event.extensions);
-        if (names === undefined) return undefined;
-        this.#serverSigAlgs = names;
-        if (this.state.phase === "auth") this.state.auth.setServerSigAlgs(names);
+      case "ext-info":
+        this.#learnSigAlgs(event.extensions);
         return undefined;
-      }
       case "message":
         this.#onMessage(event.payload);
         return undefined;
@@ -112,6 +108,19 @@ export class ClientSession extends SessionMachine<ClientAuth> {
       case "sign-exchange-hash":
         throw new SshError("internal", "a client was asked for a host key signature");
     }
+  }
+
+  #learnSigAlgs(extensions: readonly Extension[]): void {
+    let names: readonly string[] | undefined;
+    try {
+      names = serverSigAlgs(extensions);
+    } catch (error) {
+      if (!(error instanceof SshError)) throw error;
+      return this.disconnect(error);
+    }
+    if (names === undefined) return;
+    this.#serverSigAlgs = names;
+    if (this.state.phase === "auth") this.state.auth.setServerSigAlgs(names);
   }
 
   #onMessage(payload: Uint8Array): void {
