@@ -57,6 +57,12 @@ const commands = {
     build();
   },
 
+  /** Gives every decoder and both engines what nobody would send. */
+  fuzz(args) {
+    install();
+    run("node", [...TSX, "scripts/fuzz/main.ts", ...args]);
+  },
+
   /** Makes the test vectors again. */
   vectors(args) {
     install();

@@ -15,7 +15,7 @@ export default defineConfig({
         root,
         test: {
           name: "unit",
-          include: ["packages/*/test/**/*.test.ts"],
+          include: ["packages/*/test/**/*.test.ts", "scripts/*/test/**/*.test.ts"],
           exclude: ["packages/*/test/interop/**"],
           testTimeout: 30_000,
         },

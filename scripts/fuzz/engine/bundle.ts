@@ -1,0 +1,71 @@
+// Makes one instrumented module of the targets and all that they use.
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as esbuild from "esbuild";
+import { Instrumenter } from "./instrument.ts";
+import type { Program } from "./loop.ts";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const ENGINE = fileURLToPath(new URL(".", import.meta.url));
+
+/** A program that is ready to be fuzzed. */
+export interface Bundle extends Program {
+  /** The module to start as a worker. */
+  readonly file: string;
+  [Symbol.dispose](): void;
+}
+
+/**
+ * `targets`: a module that exports `targets`. What counts as covered is the code whose path `counts` says so of: the source
+ * of the packages by default.
+ */
+export async function bundle(targets: string, counts: (path: string) => boolean = isSource): Promise<Bundle> {
+  const folder = mkdtempSync(join(tmpdir(), "nacre-fuzz-"));
+  const file = join(folder, "targets.mjs");
+  const instrumenter = new Instrumenter();
+  await esbuild.build({
+    stdin: {
+      contents: `import { serve } from ${JSON.stringify(join(ENGINE, "worker.ts"))};
+import { targets } from ${JSON.stringify(targets)};
+serve(targets);`,
+      resolveDir: ROOT,
+      loader: "ts",
+    },
+    outfile: file,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    conditions: ["@nacre/source"],
+    sourcemap: "inline",
+    logLevel: "warning",
+    plugins: [
+      {
+        name: "instrument",
+        setup(build) {
+          build.onResolve({ filter: /^nacre-fuzz:feedback$/ }, () => ({ path: join(ENGINE, "feedback.ts") }));
+          build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+            if (!counts(path)) return undefined;
+            const options = { loader: "ts", target: "es2023", sourcefile: path, sourcemap: "inline" } as const;
+            const { code } = await esbuild.transform(readFileSync(path, "utf8"), options);
+            return { contents: instrumenter.instrument(code), loader: "js" };
+          });
+        },
+      },
+    ],
+  });
+  return {
+    file,
+    blocks: instrumenter.blocks,
+    // In an order that does not depend on which file was read first.
+    words: [...instrumenter.words].sort(),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+function isSource(path: string): boolean {
+  return /\/packages\/[^/]+\/src\//.test(path.replaceAll("\\", "/"));
+}

@@ -1,0 +1,146 @@
+// Fuzzes every target in turns, for as long as it is told, and prints what came of it. `pnpm fuzz --help` says how to ask.
+
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { type Bundle, bundle } from "./engine/bundle.ts";
+import type { FuzzOptions } from "./engine/loop.ts";
+import type { Finding, Summary } from "./engine/target.ts";
+import { watch } from "./engine/watch.ts";
+import { seedsOf } from "./seeds.ts";
+import { targets } from "./targets/index.ts";
+
+const TARGETS = fileURLToPath(new URL("./targets/index.ts", import.meta.url));
+const FINDINGS = fileURLToPath(new URL("./findings/", import.meta.url));
+const DEFAULT_SECONDS = 600;
+/** Milliseconds of one target's turn at most. */
+const TURN = 15_000;
+
+const HELP = `pnpm fuzz [--only TARGET,…] [--seconds N] [--executions N] [--seed N] [--jobs N] [--input FILE]
+
+  --only TARGET,…  these targets only: ${targets.map(({ name }) => name).join(", ")}
+  --seconds N      how long in all (default ${DEFAULT_SECONDS})
+  --executions N   so many executions of each target instead: the same again for the same seed
+  --seed N         another seed gives another run (default: of the clock)
+  --jobs N         so many targets at a time (default: as there are processors)
+  --input FILE     runs one input, with --only TARGET, and nothing else`;
+
+/** What all turns of a target came to. */
+interface Total {
+  readonly name: string;
+  executions: number;
+  milliseconds: number;
+  covered: number;
+  corpus: readonly Uint8Array[];
+  finding: Finding | undefined;
+}
+
+const { values } = parseArgs({
+  args: process.argv.slice(2).filter((word) => word !== "--"),
+  options: {
+    only: { type: "string" },
+    seconds: { type: "string" },
+    executions: { type: "string" },
+    seed: { type: "string" },
+    jobs: { type: "string" },
+    input: { type: "string" },
+    help: { type: "boolean" },
+  },
+});
+
+if (values.help) console.log(HELP);
+else await main();
+
+async function main(): Promise<void> {
+  const names = values.only?.split(",") ?? targets.map(({ name }) => name);
+  const unknown = names.find((name) => !targets.some((target) => target.name === name));
+  if (unknown !== undefined) throw new Error(`there is no target ${unknown}\n\n${HELP}`);
+  const seed = numberOf("seed") ?? Date.now() % 1_000_000;
+
+  using program = await bundle(TARGETS);
+  const totals: Total[] = names.map((name) => ({
+    name,
+    executions: 0,
+    milliseconds: 0,
+    covered: 0,
+    corpus: seedsOf(name),
+    finding: undefined,
+  }));
+  if (values.input !== undefined) await repeat(program, totals, new Uint8Array(readFileSync(values.input)));
+  else await rounds(program, totals, seed);
+  report(totals, seed);
+}
+
+/** One input, to see again what it shows. */
+async function repeat(program: Bundle, totals: readonly Total[], input: Uint8Array): Promise<void> {
+  const [total, more] = totals;
+  if (total === undefined || more !== undefined) throw new Error("--input goes with one target, named with --only");
+  const options: FuzzOptions = { seed: 0, executions: 0, milliseconds: Number.POSITIVE_INFINITY, seeds: [input] };
+  add(total, await watch(program, total.name, options));
+}
+
+/** Turns of each target, several at a time, so that each has had its share whenever it ends. */
+async function rounds(program: Bundle, totals: readonly Total[], seed: number): Promise<void> {
+  const jobs = numberOf("jobs") ?? Math.min(totals.length, availableParallelism());
+  const executions = numberOf("executions");
+  const seconds = numberOf("seconds") ?? DEFAULT_SECONDS;
+  const end = executions === undefined ? performance.now() + seconds * 1000 : Number.POSITIVE_INFINITY;
+  const turn = executions === undefined ? Math.min(TURN, (seconds * 1000 * jobs) / totals.length) : end;
+  for (let round = 0; performance.now() < end; round++) {
+    const waiting = totals.filter(({ finding }) => finding === undefined);
+    if (waiting.length === 0 || (executions !== undefined && round > 0)) return;
+    const work = async (): Promise<void> => {
+      for (let total = waiting.shift(); total !== undefined; total = waiting.shift()) {
+        const left = Math.min(turn, end - performance.now());
+        if (left <= 0) return;
+        const options = { seed: seed + round, executions: executions ?? Number.POSITIVE_INFINITY, milliseconds: left };
+        add(total, await watch(program, total.name, { ...options, seeds: total.corpus }));
+      }
+    };
+    await Promise.all(Array.from({ length: jobs }, work));
+  }
+}
+
+function add(total: Total, summary: Summary): void {
+  total.executions += summary.executions;
+  total.milliseconds += summary.milliseconds;
+  total.covered = Math.max(total.covered, summary.covered);
+  total.corpus = summary.corpus;
+  total.finding = summary.finding;
+  if (summary.finding === undefined) return;
+  const { target, input, problem } = summary.finding;
+  mkdirSync(FINDINGS, { recursive: true });
+  const file = join(FINDINGS, `${target}-${createHash("sha256").update(input).digest("hex").slice(0, 12)}`);
+  writeFileSync(file, input);
+  console.error(
+    `\n✗ ${target}: ${problem}\n  again: pnpm fuzz --only ${target} --input ${relative(process.cwd(), file)}\n`,
+  );
+}
+
+function report(totals: readonly Total[], seed: number): void {
+  const rows = totals.map(({ name, executions, milliseconds, covered, corpus, finding }) => [
+    name,
+    String(executions),
+    String(Math.round(executions / Math.max(0.001, milliseconds / 1000))),
+    String(covered),
+    String(corpus.length),
+    finding === undefined ? "0" : "1",
+  ]);
+  const table = [["target", "executions", "per second", "blocks", "corpus", "findings"], ...rows];
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  for (const row of table)
+    console.log(row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join("  "));
+  const found = totals.filter(({ finding }) => finding !== undefined).length;
+  console.log(`seed ${seed}: ${found === 0 ? "nothing found" : `${found} found`}`);
+  process.exitCode = found === 0 ? 0 : 1;
+}
+
+function numberOf(name: "seconds" | "executions" | "seed" | "jobs"): number | undefined {
+  const text = values[name];
+  if (text === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`--${name} wants a whole number, not ${text}`);
+  return Number(text);
+}

@@ -1,0 +1,25 @@
+import { base64Decode } from "@nacre/wire";
+import findings from "../../test-vectors/fuzz-findings.json" with { type: "json" };
+import file from "../../test-vectors/fuzz-seeds.json" with { type: "json" };
+
+/** An input that once showed a fault. */
+export interface PastFinding {
+  readonly target: string;
+  /** What was wrong. */
+  readonly what: string;
+  readonly input: Uint8Array;
+}
+
+/** Every fault that fuzzing has found, and that has been put right. */
+export const pastFindings: readonly PastFinding[] = (
+  findings.findings as readonly { readonly target: string; readonly what: string; readonly input: string }[]
+).map(({ target, what, input }) => ({ target, what, input: base64Decode(input)! }));
+
+/** What fuzzing of a target begins with: examples, and all that was found before. */
+export function seedsOf(target: string): Uint8Array[] {
+  const examples = (file.seeds as Readonly<Record<string, readonly string[]>>)[target] ?? [];
+  return [
+    ...examples.map((seed) => base64Decode(seed)!),
+    ...pastFindings.filter((finding) => finding.target === target).map(({ input }) => input),
+  ];
+}

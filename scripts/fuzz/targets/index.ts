@@ -1,0 +1,35 @@
+import type { Target } from "../engine/target.ts";
+import { authorizedKeys, expiryTimes, knownHosts, publicKeyLines } from "./key-lists.ts";
+import { publicKeys, signatures } from "./keys.ts";
+import { messages, structures } from "./messages.ts";
+import { extInfo, identification, kexinit } from "./negotiation.ts";
+import { plainPackets, sealedPackets } from "./packets.ts";
+import { privateKeyBodies, privateKeyFiles } from "./private-keys.ts";
+import { recording } from "./recording.ts";
+import { clientSession, serverSession } from "./sessions/index.ts";
+import { terminalModes } from "./terminal-modes.ts";
+import { text } from "./text.ts";
+
+/** Everything that takes bytes from others. */
+export const targets: readonly Target[] = [
+  messages,
+  structures,
+  text,
+  identification,
+  kexinit,
+  extInfo,
+  plainPackets,
+  sealedPackets,
+  publicKeys,
+  signatures,
+  privateKeyFiles,
+  privateKeyBodies,
+  publicKeyLines,
+  knownHosts,
+  authorizedKeys,
+  expiryTimes,
+  terminalModes,
+  recording,
+  clientSession,
+  serverSession,
+];

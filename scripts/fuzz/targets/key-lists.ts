@@ -1,0 +1,93 @@
+import {
+  addKnownHost,
+  formatPublicKeyLine,
+  parseAuthorizedKeys,
+  parseKnownHosts,
+  parsePublicKeyFile,
+  parsePublicKeyLine,
+  removeKnownHost,
+} from "@nacre/keyfiles";
+import { generateEd25519 } from "@nacre/keys";
+import { parseExpiryTime, utcTime } from "../../../packages/keyfiles/src/expiry-time.ts";
+import { seededRandom } from "../../../packages/transport/test/support/random.ts";
+import { attempt, expectEqual, expectSafe, expectTrue } from "../contract.ts";
+import type { Target } from "../engine/target.ts";
+import { Input, latin1 } from "../input.ts";
+
+const KEY = generateEd25519(seededRandom(31)).publicKey;
+const PLACES = [
+  { host: "example.com", port: 22 },
+  { host: "192.0.2.1", port: 2222 },
+] as const;
+
+/** A public key on one line, and in a file. */
+export const publicKeyLines: Target = {
+  name: "public-key-lines",
+  run: (bytes) => {
+    const text = latin1(bytes);
+    attempt(() => parsePublicKeyFile(text));
+    const parsed = attempt(() => parsePublicKeyLine(text));
+    if (parsed === undefined) return;
+    const line = attempt(() => formatPublicKeyLine(parsed.publicKey, parsed.comment));
+    if (line !== undefined) expectEqual(parsePublicKeyLine(line), parsed, "a public key line written and read");
+  },
+};
+
+/** A known_hosts file. A key that is added is known, one that is removed is not, and nothing else moves. */
+export const knownHosts: Target = {
+  name: "known-hosts",
+  run: (bytes) => {
+    const text = latin1(bytes);
+    const hosts = parseKnownHosts({ name: "known_hosts", text });
+    for (const { problem } of hosts.problems) expectSafe(problem);
+    for (const { host, port } of PLACES) {
+      const before = hosts.check(host, port, KEY.blob);
+      hosts.formats(host, port);
+      const added = addKnownHost(text, host, port, KEY.blob);
+      expectTrue(added.startsWith(text), "addKnownHost changed what was there");
+      const status = parseKnownHosts({ name: "known_hosts", text: added }).check(host, port, KEY.blob).status;
+      expectEqual(status, before.status === "revoked" ? "revoked" : "match", `a key that was added for ${host}`);
+
+      const { text: rest, removed } = removeKnownHost(added, host, port);
+      expectTrue(removed.length > 0, "the line that was added is not removed");
+      const left = parseKnownHosts({ name: "known_hosts", text: rest }).find(host, port);
+      expectTrue(
+        left.every(({ marker }) => marker !== undefined),
+        `a line of ${host} is left`,
+      );
+    }
+  },
+};
+
+/** An authorized_keys file, and who is let in by its keys from where. */
+export const authorizedKeys: Target = {
+  name: "authorized-keys",
+  run: (bytes) => {
+    const file = parseAuthorizedKeys(latin1(bytes));
+    for (const { problem } of file.problems) expectSafe(problem);
+    for (const { blob } of file.keys) {
+      for (const address of ["192.0.2.1", "2001:db8::1", "not an address", undefined]) {
+        const check = file.check(blob, { address, hostName: "example.com", now: 1_700_000_000_000 });
+        if (check.allowed) expectEqual(check.key.blob, blob, "the key of the line");
+        else expectTrue(check.reasons.length > 0, "a key of the file is refused for no reason");
+      }
+    }
+  },
+};
+
+/** A time as `expiry-time=` has it: those that the calendar has, and no others. */
+export const expiryTimes: Target = {
+  name: "expiry-times",
+  run: (bytes) => {
+    const text = new Input(bytes).text();
+    const time = parseExpiryTime(text);
+    if (time === undefined) return;
+    const { year, month, day, hour, minute, second } = time;
+    expectEqual(utcTime(time), Date.UTC(year, month - 1, day, hour, minute, second), `the time of ${text}`);
+    const digits = [
+      String(year).padStart(4, "0"),
+      ...[month, day, hour, minute, second].map((part) => String(part).padStart(2, "0")),
+    ];
+    expectTrue(digits.join("").startsWith(text.replace(/\D+$/, "")), `${text} is read as ${digits.join("-")}`);
+  },
+};

@@ -1,0 +1,39 @@
+import { randomart } from "@nacre/keyfiles";
+import { defaultSignatureAlgorithms, fingerprint, parsePublicKey } from "@nacre/keys";
+import { nodeAlgorithms } from "../../../packages/node/src/crypto/algorithms.ts";
+import { attempt, expectEqual, expectTrue, outcome } from "../contract.ts";
+import type { Target } from "../engine/target.ts";
+import { Input } from "../input.ts";
+
+/** A public key blob. */
+export const publicKeys: Target = {
+  name: "public-keys",
+  run: (blob) => {
+    const key = attempt(() => parsePublicKey(blob));
+    if (key === undefined) return;
+    expectEqual(key.blob, blob, "the blob of a key");
+    expectTrue(
+      key.algorithms.every(({ keyFormat }) => keyFormat === key.format),
+      `a key of format ${key.format} signs as another`,
+    );
+    expectTrue(fingerprint(blob, "sha256").startsWith("SHA256:"), "fingerprint");
+    randomart(blob);
+  },
+};
+
+/** A key, data and a signature, verified by our arithmetic and by Node's: which must agree. A byte says by which algorithm. */
+export const signatures: Target = {
+  name: "signatures",
+  run: (bytes) => {
+    const input = new Input(bytes);
+    const algorithm = defaultSignatureAlgorithms[input.byte() % defaultSignatureAlgorithms.length]!;
+    const twin = nodeAlgorithms.hostKeys.find(({ name }) => name === algorithm.name)!;
+    const [key, data, signature] = [input.string(), input.string(), input.string()];
+    const ours = outcome(() => algorithm.verify(key, data, signature));
+    expectEqual(
+      outcome(() => twin.verify(key, data, signature)),
+      ours,
+      `${algorithm.name} on node:crypto`,
+    );
+  },
+};

@@ -1,0 +1,112 @@
+import * as noble from "@nacre/ciphers";
+import { PacketReader, PacketWriter } from "@nacre/packet";
+import { SshError } from "@nacre/wire";
+import { type Suite, suitesOf } from "../../../packages/ciphers/test/twin.ts";
+import * as aesCtr from "../../../packages/node/src/crypto/aes-ctr.ts";
+import * as aesGcm from "../../../packages/node/src/crypto/aes-gcm.ts";
+import * as chacha from "../../../packages/node/src/crypto/chacha20-poly1305.ts";
+import * as hmac from "../../../packages/node/src/crypto/hmac.ts";
+import { seededRandom } from "../../../packages/transport/test/support/random.ts";
+import { expectEqual, expectRefusal, expectTrue } from "../contract.ts";
+import type { Target } from "../engine/target.ts";
+import { Input } from "../input.ts";
+
+/** What a reader made of a stream: the payloads, and how it ended. */
+interface Reading {
+  readonly payloads: readonly Uint8Array[];
+  readonly code: string | undefined;
+}
+
+const MAXIMUM = 4096;
+
+/** A stream of plaintext packets, of any bytes: the same payloads whatever the chunks, and none that is not in the stream. */
+export const plainPackets: Target = {
+  name: "packets",
+  run: (stream) => {
+    const whole = read(new PacketReader({ maxPacketLength: MAXIMUM }), stream, stream.length);
+    expectEqual(read(new PacketReader({ maxPacketLength: MAXIMUM }), stream, 1), whole, "packets byte by byte");
+    expectEqual(read(new PacketReader({ maxPacketLength: MAXIMUM }), stream, 7), whole, "packets by sevens");
+    const length = whole.payloads.reduce((sum, payload) => sum + payload.length, 0);
+    expectTrue(length <= stream.length, `${length} bytes were read where ${stream.length} were sent`);
+    expectTrue(
+      whole.payloads.every((payload) => payload.length > 0),
+      "a payload is empty",
+    );
+  },
+};
+
+const NOBLE = suitesOf(noble);
+const NODE = suitesOf({ ...aesCtr, ...aesGcm, ...chacha, ...hmac });
+
+/**
+ * Packets under a cipher, some of their sealed bytes changed: first which suite, then payloads, each with how far behind its
+ * start what is changed. What was not changed is read as it was sent, and nothing after what was. By both implementations alike.
+ */
+export const sealedPackets: Target = {
+  name: "sealed-packets",
+  run: (bytes) => {
+    const input = new Input(bytes);
+    const which = input.byte() % NOBLE.length;
+    const [suite, twin] = [NOBLE[which]!, NODE[which]!];
+    const random = seededRandom(which + 1);
+    const { cipher, mac } = suite;
+    const keys = { key: random(cipher.keyLength), iv: random(cipher.ivLength), macKey: random(mac?.keyLength ?? 0) };
+    const writer = new PacketWriter({ random });
+    writer.useSealer(cipher.createSealer(keys, mac), { resetSequence: false });
+
+    const sent: Uint8Array[] = [];
+    const stream: number[] = [];
+    let intact: number | undefined;
+    while (!input.empty && sent.length < 8) {
+      const [offset, mask] = [input.byte(), input.byte()];
+      const payload = input.string();
+      if (payload.length === 0 || payload.length > MAXIMUM - 300) continue;
+      writer.write(payload);
+      const packet = writer.takeOutput()!;
+      if (mask !== 0) {
+        packet[offset % packet.length]! ^= mask;
+        intact ??= sent.length;
+      }
+      sent.push(payload);
+      stream.push(...packet);
+    }
+    const trailing = input.rest();
+    const all = Uint8Array.from([...stream, ...trailing]);
+
+    const open = ({ cipher, mac }: Suite): PacketReader => {
+      const reader = new PacketReader({ maxPacketLength: MAXIMUM });
+      reader.useOpener(cipher.createOpener(keys, mac), { resetSequence: false });
+      return reader;
+    };
+    const whole = read(open(suite), all, all.length);
+    expectEqual(read(open(suite), all, 11), whole, `${suite.name} in small chunks`);
+    expectEqual(read(open(twin), all, all.length), whole, `${suite.name} on node:crypto`);
+    expectEqual(whole.payloads, sent.slice(0, intact), `payloads under ${suite.name}`);
+  },
+};
+
+function read(reader: PacketReader, stream: Uint8Array, chunk: number): Reading {
+  const payloads: Uint8Array[] = [];
+  try {
+    for (let at = 0; at < stream.length; at += chunk) {
+      reader.push(stream.subarray(at, at + chunk));
+      for (let payload = reader.next(); payload !== undefined; payload = reader.next()) payloads.push(payload.slice());
+    }
+    return { payloads, code: undefined };
+  } catch (error) {
+    expectRefusal(error);
+    expectStaysFailed(reader, error);
+    return { payloads, code: error.code };
+  }
+}
+
+/** A stream that has lost its place never finds it again. */
+function expectStaysFailed(reader: PacketReader, error: SshError): void {
+  try {
+    reader.next();
+  } catch (again) {
+    expectTrue(again === error, "a reader that has failed fails otherwise the next time");
+    return;
+  }
+  expectTrue(false, "a reader that has failed reads on");
+}

@@ -1,0 +1,31 @@
+import type { PrivateKey } from "@nacre/keys";
+import { type Scenario, ScriptedClient, userKeyOf } from "../../../packages/session/test/support/scripted-client.ts";
+import file from "../../../test-vectors/recordings.json" with { type: "json" };
+import { expectRefusal, expectTrue } from "../contract.ts";
+import type { Target } from "../engine/target.ts";
+import { Input } from "../input.ts";
+
+const SCENARIOS = file.recordings as unknown as readonly Scenario[];
+const keys = new Map<number, PrivateKey>();
+
+/** Made when it is first needed, since an RSA key takes its time. */
+function keyOf(which: number): PrivateKey {
+  const key = keys.get(which) ?? userKeyOf(SCENARIOS[which]!);
+  keys.set(which, key);
+  return key;
+}
+
+/** A client that meets the bytes of a recorded server, changed on their way. A byte says which recording. */
+export const recording: Target = {
+  name: "recording",
+  run: (bytes) => {
+    const input = new Input(bytes);
+    const which = input.byte() % SCENARIOS.length;
+    const client = new ScriptedClient(SCENARIOS[which]!, keyOf(which));
+    client.start();
+    client.receive(input.rest());
+    client.end();
+    expectTrue(client.error !== undefined, "a session does not end with its connection");
+    expectRefusal(client.error);
+  },
+};

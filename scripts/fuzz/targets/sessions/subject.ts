@@ -1,0 +1,100 @@
+import type { ClientSession, ClientSessionEvent, ServerSession, ServerSessionEvent } from "@nacre/session";
+import { SshError } from "@nacre/wire";
+import type { AttackPeer, Target as Wire } from "../../../../packages/session/test/attacks/support/attack-peer.ts";
+import { attempt, Broken, expectRefusal, expectTrue } from "../../contract.ts";
+
+/** Bytes that a session may answer to an input of 16 KiB with: rekeys, pongs, refusals. Much more would be an amplifier. */
+const MOST_OUTPUT = 2 * 1024 * 1024;
+
+/** How asks are answered: what is granted, refused, or left open. */
+export type Policy = "grant" | "refuse" | "hold";
+
+export type AnyEvent = ClientSessionEvent | ServerSessionEvent;
+
+/** A session of either side under test, its application, and the peer at the other end of the wire. */
+export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
+  abstract readonly session: ClientSession | ServerSession;
+  abstract readonly peer: AttackPeer;
+  policy: Policy = "grant";
+  #now = 0;
+  #output = 0;
+  #closed: SshError | undefined;
+  #fault: { readonly error: unknown } | undefined;
+
+  protected abstract nextEvent(): E | undefined;
+  /** Answers an ask as the policy says, and takes data. */
+  protected abstract answer(event: E): void;
+  /** Something that an application may do at this moment, or not: `which` says what. */
+  abstract command(which: number, channel: number, data: Uint8Array): void;
+
+  /** The peer logs in, or lets the user in. */
+  abstract logIn(): void;
+
+  deliver(bytes: Uint8Array): void {
+    this.#judge(() => {
+      this.session.tick(this.#now);
+      this.session.receive(bytes);
+    });
+    this.work();
+  }
+
+  takeOutput(): Uint8Array | undefined {
+    const output = this.#judge(() => this.session.takeOutput());
+    this.work();
+    this.#output += output?.length ?? 0;
+    if (this.#output > MOST_OUTPUT) this.#judge(() => expectTrue(false, `more than ${MOST_OUTPUT} bytes were sent`));
+    return output;
+  }
+
+  pass(milliseconds: number): void {
+    this.#now += milliseconds;
+    this.#judge(() => this.session.tick(this.#now));
+    this.work();
+  }
+
+  /** Takes every event, and looks whether it may be. */
+  work(): void {
+    this.#judge(() => {
+      for (let event = this.nextEvent(); event !== undefined; event = this.nextEvent()) {
+        if (this.#closed !== undefined) throw new Broken(`${event.type} came after the end`);
+        if (event.type === "closed") {
+          expectRefusal(event.error);
+          this.#closed = event.error;
+        } else {
+          attempt(() => this.answer(event));
+        }
+      }
+    });
+  }
+
+  /** The session comes to an end, if it has not yet; then nothing of it may be left. Throws whatever was wrong with it at any time. */
+  finish(): void {
+    this.#judge(() => this.session.end());
+    this.work();
+    if (this.#closed === undefined) {
+      this.#judge(() => this.session.disconnect(new SshError("closed", "done")));
+      this.work();
+    }
+    this.#judge(() => {
+      expectTrue(this.#closed !== undefined, "a session does not end when it is told to");
+      while (this.session.takeOutput() !== undefined);
+      expectTrue(this.session.deadline() === undefined, "a session that has ended has a deadline");
+      expectTrue(!this.session.wantsInput, "a session that has ended wants input");
+      this.session.receive(new Uint8Array(64));
+      this.session.tick(this.#now + 1e9);
+      expectTrue(this.nextEvent() === undefined, "a session that has ended has more to tell");
+      expectTrue(this.session.takeOutput() === undefined, "a session that has ended has more to say");
+    });
+    if (this.#fault !== undefined) throw this.#fault.error;
+  }
+
+  /** Keeps the first fault: the peer, which meets an exception then, is not to be blamed. */
+  #judge<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      this.#fault ??= { error };
+      throw error;
+    }
+  }
+}

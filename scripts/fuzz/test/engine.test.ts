@@ -1,0 +1,54 @@
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Bundle, bundle } from "../engine/bundle.ts";
+import type { FuzzOptions } from "../engine/loop.ts";
+import { watch } from "../engine/watch.ts";
+import { decodeToy } from "./toy.ts";
+
+const TOYS = fileURLToPath(new URL("./toy-targets.ts", import.meta.url));
+const EXECUTIONS = 60_000;
+
+let toys: Bundle;
+beforeAll(async () => {
+  toys = await bundle(TOYS, (path) => path.endsWith("/toy.ts"));
+});
+afterAll(() => toys[Symbol.dispose]());
+
+function options(change: Partial<FuzzOptions> = {}): FuzzOptions {
+  const seeds = [new Uint8Array(20)];
+  return { seed: 1, executions: EXECUTIONS, milliseconds: Number.POSITIVE_INFINITY, seeds, ...change };
+}
+
+describe("the fuzzer", () => {
+  it("finds a fault behind one comparison after the other, and an input that shows it", async () => {
+    const { finding, executions } = await watch(toys, "toy", options());
+    expect(finding?.problem).toMatch(/TypeError.*\n.*decodeToy.*toy\.ts:15:/);
+    expect(executions).toBeLessThanOrEqual(EXECUTIONS + 2000);
+    expect(() => decodeToy(finding!.input)).toThrow(TypeError);
+  });
+
+  it("does not find it in as many executions when coverage does not guide it", async () => {
+    const { finding, executions } = await watch(toys, "toy", options({ guided: false }));
+    expect(finding).toBeUndefined();
+    expect(executions).toBe(EXECUTIONS);
+  });
+
+  it("does the same again for the same seed", async () => {
+    const [once, again] = [await watch(toys, "toy", options()), await watch(toys, "toy", options())];
+    expect({ ...again, milliseconds: 0 }).toEqual({ ...once, milliseconds: 0 });
+  });
+
+  it("ends an input that never ends, and tells it", async () => {
+    const bounds = { time: 500, memory: 2 ** 30 };
+    const { finding } = await watch(toys, "hangs", options(), bounds);
+    expect(finding?.problem).toBe("it took more than 500 ms");
+    expect(finding?.input[0]).toBe(7);
+  });
+
+  it("ends an input that takes more memory than it may, and tells it", async () => {
+    const bounds = { time: 30_000, memory: 256 * 2 ** 20 };
+    const { finding } = await watch(toys, "grows", options(), bounds);
+    expect(finding?.problem).toBe(`memory grew by more than ${bounds.memory} bytes`);
+    expect(finding?.input[0]).toBe(7);
+  });
+});

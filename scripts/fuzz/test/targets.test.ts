@@ -1,0 +1,46 @@
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Bundle, bundle } from "../engine/bundle.ts";
+import { watch } from "../engine/watch.ts";
+import { pastFindings, seedsOf } from "../seeds.ts";
+import { targets } from "../targets/index.ts";
+
+const TARGETS = fileURLToPath(new URL("../targets/index.ts", import.meta.url));
+/** Few: what they find is what has just been broken. `pnpm fuzz` goes on for as long as it is told. */
+const EXECUTIONS = 500;
+
+let program: Bundle;
+beforeAll(async () => {
+  program = await bundle(TARGETS);
+});
+afterAll(() => program[Symbol.dispose]());
+
+describe("fuzzing", () => {
+  it.each(targets.map(({ name }) => name))(
+    "%s keeps its contract for all seeds and for inputs made of them",
+    async (target) => {
+      const seeds = seedsOf(target);
+      expect(seeds.length).toBeGreaterThan(0);
+      const options = { seed: 1, executions: EXECUTIONS, milliseconds: Number.POSITIVE_INFINITY, seeds };
+      const { finding, executions, corpus } = await watch(program, target, options);
+      expect(finding?.problem).toBeUndefined();
+      expect(executions).toBeGreaterThanOrEqual(EXECUTIONS);
+      expect(corpus.length).toBeGreaterThan(1);
+    },
+  );
+
+  it("past findings belong to targets that there are", () => {
+    const names = targets.map(({ name }) => name);
+    expect(pastFindings.filter(({ target }) => !names.includes(target))).toEqual([]);
+  });
+});
+
+describe("a past finding", () => {
+  it.each(pastFindings.map(({ target, what, input }) => [target, what, input] as const))(
+    "of %s stays away: %s",
+    (target, _, input) => {
+      const { run } = targets.find(({ name }) => name === target)!;
+      expect(() => run(input)).not.toThrow();
+    },
+  );
+});

@@ -1,0 +1,16 @@
+/**
+ * A decoder with a fault, for the fuzzer to find: a header, a length, a name and a number must all be right first, which
+ * nobody guesses who is not told how far they have come.
+ */
+export function decodeToy(input: Uint8Array): number {
+  if (input.length < 16) return 0;
+  if (input[0] !== 0x54) return 1;
+  if (input[1] !== 0x6f) return 2;
+  if (input[2] !== 0x79) return 3;
+  const length = (input[4]! << 8) | input[5]!;
+  if (length !== input.length - 6) return 4;
+  if (String.fromCharCode(...input.subarray(6, 10)) !== "open") return 5;
+  if (input[10]! < 200) return 6;
+  const fields: number[] = [];
+  return fields[3]!.valueOf();
+}

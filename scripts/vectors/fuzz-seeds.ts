@@ -1,0 +1,375 @@
+// The inputs that fuzzing begins with: test-vectors/fuzz-seeds.json. Of recorded sessions with OpenSSH, of sessions between our
+// own two sides, and of the other test vectors.
+
+import { writeFileSync } from "node:fs";
+import { decodeTerminalModes, encodeTerminalModes } from "@nacre/connection";
+import { defaultSignatureAlgorithms } from "@nacre/keys";
+import { PacketReader } from "@nacre/packet";
+import {
+  base64Decode,
+  base64Encode,
+  envRequest,
+  execRequest,
+  exitSignal,
+  ptyRequest,
+  SSH_MSG_USERAUTH_INFO_REQUEST,
+  SSH_MSG_USERAUTH_INFO_RESPONSE,
+  signalRequest,
+  subsystemRequest,
+  tcpipChannel,
+  userauthPassword,
+  userauthPublickey,
+  utf8Encode,
+  windowChange,
+} from "@nacre/wire";
+import {
+  keyboardInteractiveLogin,
+  noneLogin,
+  passwordLogin,
+} from "../../packages/session/test/attacks/support/logins.ts";
+import * as message from "../../packages/session/test/attacks/support/messages.ts";
+import { type Scenario, ScriptedClient, userKeyOf } from "../../packages/session/test/support/scripted-client.ts";
+import { ServerPair } from "../../packages/session/test/support/server-pair.ts";
+import keyfiles from "../../test-vectors/keyfiles.json" with { type: "json" };
+import keys from "../../test-vectors/keys.json" with { type: "json" };
+import recordings from "../../test-vectors/recordings.json" with { type: "json" };
+import { strings } from "../fuzz/input.ts";
+import { STRUCTURE_NAMES } from "../fuzz/targets/messages.ts";
+import { KEY_LABELS } from "../fuzz/targets/private-keys.ts";
+import { script } from "../fuzz/targets/sessions/script.ts";
+
+const FILE = new URL("../../test-vectors/fuzz-seeds.json", import.meta.url);
+const NOTHING = new Uint8Array(0);
+
+/** Every payload that `action` makes any packet reader open. */
+function opened(action: () => void): Uint8Array[] {
+  const payloads: Uint8Array[] = [];
+  const next = Object.getOwnPropertyDescriptor(PacketReader.prototype, "next")?.value as (
+    this: PacketReader,
+  ) => Uint8Array | undefined;
+  PacketReader.prototype.next = function (this: PacketReader) {
+    const payload = next.call(this);
+    if (payload !== undefined) payloads.push(payload.slice());
+    return payload;
+  };
+  try {
+    action();
+  } finally {
+    PacketReader.prototype.next = next;
+  }
+  return payloads;
+}
+
+const recorded = recordings.recordings.map(({ chunks, ...scenario }) => {
+  const bytes = chunks.filter(({ from }) => from === "server").map((chunk) => base64Decode(chunk.bytes)!);
+  return { scenario: scenario as unknown as Scenario, stream: joined(...bytes) };
+});
+
+/** What OpenSSH's server said in each recorded session. */
+const fromOpenssh = recorded.map(({ scenario, stream }) =>
+  opened(() => {
+    const client = new ScriptedClient(scenario, userKeyOf(scenario));
+    client.start();
+    client.receive(stream);
+  }),
+);
+
+/** What both sides say in a session of our own. */
+const ours = opened(() => {
+  const pair = new ServerPair({
+    onClient: (event, client) => {
+      const { connection } = client;
+      if (event.type !== "channel-opened") return;
+      const modes = encodeTerminalModes({ VINTR: 3, ECHO: 1, TTY_OP_ISPEED: 38_400 });
+      const size = { term: "xterm", columns: 80, rows: 24, widthPixels: 0, heightPixels: 0 };
+      connection.request(event.channel, "env", envRequest.encode({ name: "LANG", value: "C" }), { wantReply: false });
+      connection.request(event.channel, "pty-req", ptyRequest.encode({ ...size, modes }), { wantReply: true });
+      connection.request(event.channel, "exec", execRequest.encode({ command: utf8Encode("run") }), {
+        wantReply: true,
+      });
+      connection.request(event.channel, "signal", signalRequest.encode({ signalName: "TERM" }), { wantReply: false });
+      connection.write(event.channel, utf8Encode("input"));
+      connection.sendEof(event.channel);
+    },
+  });
+  pair.client.connection.openChannel("session");
+  pair.start();
+  pair.server.rekey();
+  pair.pump();
+});
+
+const oneOfEach = [
+  message.ignore(4),
+  message.unimplemented(3),
+  message.debug("debug"),
+  message.ping(8),
+  message.extInfo(2),
+  message.sigAlgs("ssh-ed25519,rsa-sha2-512"),
+  message.authFailure("publickey", "password"),
+  message.banner("welcome"),
+  message.globalRequest("tcpip-forward", true),
+  message.channelOpenFailure(0),
+  SSH_MSG_USERAUTH_INFO_REQUEST.encode({
+    name: "login",
+    instruction: "type",
+    languageTag: "",
+    prompts: [{ prompt: "code: ", echo: false }],
+  }),
+  SSH_MSG_USERAUTH_INFO_RESPONSE.encode({ responses: ["123456"] }),
+  noneLogin(),
+  passwordLogin("secret", { newPassword: "other" }),
+  keyboardInteractiveLogin(),
+];
+const payloads = unique([...fromOpenssh.flat(), ...ours, ...oneOfEach]);
+
+const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
+  messages: payloads,
+  structures: structureSeeds(),
+  text: ["plain", "ünïcödé \u{1f511}", "\u001b[31m\u202e\r\n", "QUJD", "\u{10ffff}\ud7ff"].map(utf8Encode),
+  identification: [
+    [0, "SSH-2.0-OpenSSH_10.0p2 Debian-7\r\nrest"],
+    [1, "hello\r\nSSH-2.0-OpenSSH_10.0\n"],
+    [1, "SSH-1.99-old comment\r\n"],
+    [1, "SSH-1.5-older\r\n"],
+  ].map(([role, line]) => joined(Uint8Array.of(role as number), utf8Encode(line as string))),
+  kexinit: kexinitSeeds(),
+  "ext-info": payloads.filter((payload) => payload[0] === 7),
+  packets: recorded.map(({ stream }) => stream.slice(stream.indexOf(0x0a) + 1, 2600)),
+  "sealed-packets": Array.from({ length: 15 }, (_, suite) =>
+    joined(
+      Uint8Array.of(suite, 0, 0),
+      strings(message.ping(4)),
+      Uint8Array.of(9, suite % 2),
+      strings(message.ignore(40)),
+    ),
+  ),
+  "public-keys": keys.keys.map(({ blob }) => base64Decode(blob)!),
+  signatures: signatureSeeds(),
+  "private-key-files": keyFiles(({ format }) => format === "openssh").map(({ text }) => utf8Encode(text)),
+  "private-key-bodies": keyFiles(({ text }) => !text.includes("DEK-Info")).map(({ text }) => {
+    const [, label, body] = /-----BEGIN (.*)-----\n([^-]*)-/.exec(text)!;
+    return joined(Uint8Array.of(KEY_LABELS.indexOf(label!)), base64Decode(body!.replaceAll("\n", ""))!);
+  }),
+  "public-key-lines": keyfiles.publicKeys.flatMap(({ line, rfc4716 }) => [utf8Encode(line), utf8Encode(rfc4716)]),
+  "known-hosts": [keyfiles.knownHosts.text, keyfiles.knownHosts.hashed].flatMap((text) =>
+    text.split(/(?<=\n)/).map((line) => utf8Encode(line)),
+  ),
+  "authorized-keys": authorizedKeysSeeds(),
+  "expiry-times": ["20300101", "20300101Z", "202502281530", "20240229123059Z", "19700101utc"].map(utf8Encode),
+  "terminal-modes": [encodeTerminalModes({ VINTR: 3, ECHO: 1, TTY_OP_ISPEED: 38_400, 99: 7 }), Uint8Array.of(0)],
+  recording: recorded.map(({ stream }, which) => joined(Uint8Array.of(which), stream)),
+  "client-session": clientSessions(),
+  "server-session": serverSessions(),
+};
+
+writeFileSync(
+  FILE,
+  `${JSON.stringify(
+    {
+      source: "test-vectors/recordings.json, keys.json and keyfiles.json, and sessions between Nacre's own two sides",
+      madeBy: "scripts/vectors/fuzz-seeds.ts",
+      note: "what fuzzing begins with, by target (scripts/fuzz). Base64.",
+      seeds: Object.fromEntries(
+        Object.entries(seeds).map(([name, inputs]) => [name, unique(inputs).map((input) => base64Encode(input))]),
+      ),
+    },
+    null,
+    1,
+  )}\n`,
+);
+
+function structureSeeds(): Uint8Array[] {
+  const examples: Readonly<Record<string, Uint8Array>> = {
+    userauthPublickey: userauthPublickey.encode({
+      algorithm: "ssh-ed25519",
+      publicKey: base64Decode(keys.keys[0]!.blob)!,
+      signature: strings(utf8Encode("ssh-ed25519"), new Uint8Array(64)),
+    }),
+    userauthPassword: userauthPassword.encode({ password: "old", newPassword: "new" }),
+    ptyRequest: ptyRequest.encode({
+      term: "xterm",
+      columns: 80,
+      rows: 24,
+      widthPixels: 640,
+      heightPixels: 480,
+      modes: encodeTerminalModes(decodeTerminalModes(Uint8Array.of(1, 0, 0, 0, 3, 0))),
+    }),
+    envRequest: envRequest.encode({ name: "LANG", value: "C" }),
+    execRequest: execRequest.encode({ command: utf8Encode("run") }),
+    subsystemRequest: subsystemRequest.encode({ name: "sftp" }),
+    windowChange: windowChange.encode({ columns: 80, rows: 24, widthPixels: 0, heightPixels: 0 }),
+    signalRequest: signalRequest.encode({ signalName: "TERM" }),
+    exitSignal: exitSignal.encode({ signalName: "KILL", coreDumped: true, errorMessage: "killed", languageTag: "en" }),
+    tcpipChannel: tcpipChannel.encode({
+      address: "localhost",
+      port: 80,
+      originatorAddress: "::1",
+      originatorPort: 1024,
+    }),
+  };
+  return Object.entries(examples).map(([name, bytes]) => joined(Uint8Array.of(STRUCTURE_NAMES.indexOf(name)), bytes));
+}
+
+/** Our client's with each of OpenSSH's, and with itself. */
+function kexinitSeeds(): Uint8Array[] {
+  const inits = unique([...ours, ...fromOpenssh.flat()].filter((payload) => payload[0] === 20));
+  return inits.map((init) => strings(inits[0]!, init));
+}
+
+/** Of each algorithm one that is right, and some that are wrong, each in its own way. */
+function signatureSeeds(): Uint8Array[] {
+  return defaultSignatureAlgorithms.flatMap(({ name }, which) => {
+    const all = keys.signatures.filter(({ algorithm }) => algorithm === name);
+    const chosen = [...all.filter(({ valid }) => valid).slice(0, 1), ...all.filter(({ valid }) => !valid).slice(0, 4)];
+    return chosen.map(({ key, data, signature }) => {
+      const { blob } = keys.keys.find((one) => one.name === key)!;
+      return joined(Uint8Array.of(which), strings(base64Decode(blob)!, hex(data), hex(signature)));
+    });
+  });
+}
+
+/** Small ones: a large key says nothing more, and costs more. */
+function keyFiles(wanted: (key: { format: string; text: string }) => boolean): { text: string }[] {
+  return [...keyfiles.privateKeys, ...keyfiles.unsupported.map(({ text }) => ({ format: "", text }))].filter(
+    (key) => key.text.length < 700 && wanted(key),
+  );
+}
+
+function authorizedKeysSeeds(): Uint8Array[] {
+  const [key] = keyfiles.publicKeys;
+  const options = [
+    "",
+    'command="run \\"it\\"",restrict,pty ',
+    'from="192.0.2.0/24,!192.0.2.9,*.example.com,2001:db8::/32" ',
+    'expiry-time="20300101Z",environment="A=b",no-pty,user-rc ',
+    'permitopen="host:22",permitopen="[2001:db8::1]:*",permitlisten="8080",tunnel="3" ',
+    "cert-authority,no-such,verify-required ",
+  ];
+  return [
+    ...options.map((text) => utf8Encode(`${text}${key!.line}\n`)),
+    utf8Encode(`# comment\n\n${options.map((text) => `${text}${key!.line}`).join("\r\n")}`),
+  ];
+}
+
+/** What OpenSSH's server said after the first keys, told again under keys of its own; and other ways to log in, and to end. */
+function clientSessions(): Uint8Array[] {
+  const opening = [["handshake"], ["logIn"], send(message.channelConfirmation(0))] as const;
+  return [
+    ...fromOpenssh.map((all, which) =>
+      script(which % 2, ["handshake"], ...all.filter((payload) => !isKex(payload)).map(send)),
+    ),
+    script(0, ["identify"], ["init"], ["run"], ["newKeys"], send(message.serviceAccept), send(message.authSuccess)),
+    script(
+      0,
+      ["identify"],
+      ["initOf", fromOpenssh[0]!.find((payload) => payload[0] === 20)!],
+      ["run"],
+      ["newKeys"],
+      ["raw", NOTHING],
+    ),
+    ...[1, 2, 3, 4].map((suite) =>
+      script(
+        suite,
+        ...opening,
+        ["split", 0, 0, 0, 9, message.channelData(0, 5)],
+        ["damaged", 0, 0, 0, 9, 1, message.ping(4)],
+      ),
+    ),
+    script(
+      0,
+      ["handshake"],
+      send(message.serviceAccept),
+      send(message.banner("hello")),
+      send(message.authFailure("password", "keyboard-interactive")),
+      send(message.authFailure("password", "keyboard-interactive")),
+      send(oneOfEach.find((payload) => payload[0] === 60)!),
+      send(message.authSuccess),
+    ),
+    script(0, ["policy", 2], ["handshake"], ["pass", 0, 0, 200, 0], ["policy", 1], ["raw", utf8Encode("SSH")]),
+    script(
+      0,
+      ...opening,
+      ["command", 2, 0, utf8Encode("input")],
+      ["exchange"],
+      send(message.channelData(0, 5)),
+      send(message.channelAdjust(0, 4096)),
+      ["command", 8, 0],
+      ["exchange"],
+      ["command", 3, 0],
+      send(message.channelEof(0)),
+      send(message.channelClose(0)),
+      ["pass", 0, 1, 0, 0],
+      ["padded", 4, 4, message.ping(1)],
+      ["command", 9, 0],
+    ),
+    script(0, ...opening, ["command", 7, 0], send(message.channelOpen("forwarded-tcpip", 7)), ["command", 6, 0]),
+  ];
+}
+
+function serverSessions(): Uint8Array[] {
+  const fromClient = ours.filter((payload) => !isKex(payload) && [90, 93, 94, 96, 97, 98].includes(payload[0]!));
+  const opening = [["handshake"], ["logIn"], send(message.channelOpen("session", 5))] as const;
+  return [
+    script(0, ["handshake"], ["logIn"], ...fromClient.map(send)),
+    script(0, ["identify"], ["init"], ["run"], ["newKeys"], send(message.serviceRequest), send(noneLogin())),
+    script(0, ["identify"], ["initOf", ours.find((payload) => payload[0] === 20)!], ["run"], ["newKeys"]),
+    ...[1, 2, 3, 4].map((suite) =>
+      script(
+        suite,
+        ...opening,
+        ["split", 0, 0, 0, 9, message.channelData(0, 5)],
+        ["damaged", 0, 0, 0, 9, 1, message.ping(4)],
+      ),
+    ),
+    script(
+      0,
+      ["handshake"],
+      send(message.serviceRequest),
+      send(passwordLogin("secret")),
+      send(passwordLogin("secret", { newPassword: "other" })),
+      send(keyboardInteractiveLogin()),
+      send(oneOfEach.find((payload) => payload[0] === 61)!),
+      ["policy", 1],
+      ["logIn"],
+    ),
+    script(0, ["policy", 2], ["handshake"], ["logIn"], ["pass", 0, 2, 0, 0]),
+    script(
+      0,
+      ...opening,
+      send(message.channelRequest(0, "shell", true)),
+      send(message.channelData(0, 9)),
+      ["exchange"],
+      ["command", 0, 0, utf8Encode("output")],
+      ["command", 2, 0],
+      send(message.globalRequest("hostkeys-prove-00@openssh.com", true)),
+      ["command", 8, 0],
+      ["exchange"],
+      ["command", 3, 0],
+      send(message.channelEof(0)),
+      ["command", 4, 0],
+      send(message.channelClose(0)),
+      ["pass", 0, 1, 0, 0],
+      ["command", 9, 0],
+    ),
+  ];
+}
+
+function send(payload: Uint8Array): ["send", Uint8Array] {
+  return ["send", payload];
+}
+
+function isKex([number = 0]: Uint8Array): boolean {
+  return number >= 20 && number < 50;
+}
+
+function unique(inputs: readonly Uint8Array[]): Uint8Array[] {
+  return [...new Map(inputs.map((input) => [base64Encode(input), input])).values()];
+}
+
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+function hex(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "hex"));
+}
