@@ -1,6 +1,5 @@
 import { encodeTerminalModes } from "@nacre/connection";
 import {
-  concatBytes,
   envRequest,
   execRequest,
   ptyRequest,
@@ -9,6 +8,7 @@ import {
   utf8DecodeLossy,
   utf8Encode,
 } from "@nacre/wire";
+import { Backlog } from "./backlog.ts";
 import type { Channel } from "./channel.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
 import type { Duplex } from "./duplex.ts";
@@ -170,7 +170,7 @@ function collect(
   options: ExecOptions,
 ): Promise<ExecResult<Uint8Array>> {
   const limit = options.maxOutput ?? MAX_OUTPUT;
-  const kept: Record<"stdout" | "stderr", Uint8Array[]> = { stdout: [], stderr: [] };
+  const kept = { stdout: new Backlog(), stderr: new Backlog() };
   let size = 0;
   let input = toBytes(options.input ?? "");
 
@@ -194,7 +194,7 @@ function collect(
           channel.close();
           return;
         }
-        kept[stream].push(bytes);
+        kept[stream].push(bytes, 0);
         channel.consumed(bytes.length);
       },
       writable: feed,
@@ -205,7 +205,7 @@ function collect(
           return;
         }
         // A command may have run to its end although what was to prepare it was refused.
-        const result = { ...exit, stdout: concatBytes(...kept.stdout), stderr: concatBytes(...kept.stderr) };
+        const result = { ...exit, stdout: kept.stdout.takeAll(), stderr: kept.stderr.takeAll() };
         begun.then(() => resolve(result), reject);
       },
     };

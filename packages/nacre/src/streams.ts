@@ -1,16 +1,11 @@
 import { type SshError, utf8Encode } from "@nacre/wire";
-
-interface Chunk {
-  readonly bytes: Uint8Array;
-  /** Window credit that returns when the reader takes the chunk. */
-  readonly credit: number;
-}
+import { Backlog, type Chunk } from "./backlog.ts";
 
 /** One output of a channel as a Web stream: bytes count as consumed when the stream's reader takes them. */
 export class Output {
   readonly stream: ReadableStream<Uint8Array>;
   readonly #consumed: (bytes: number) => void;
-  readonly #queue: Chunk[] = [];
+  readonly #queue = new Backlog();
   #keep: number;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #wanted: (() => void) | undefined;
@@ -35,7 +30,8 @@ export class Output {
         cancel: () => {
           this.#over = true;
           this.#keep = 0;
-          for (const { credit } of this.#queue.splice(0)) this.#consumed(credit);
+          const credit = this.#queue.clear();
+          if (credit > 0) this.#consumed(credit);
         },
       },
       // The queue is ours, so that credit returns with each chunk taken and not a moment before.
@@ -50,14 +46,13 @@ export class Output {
 
   push(bytes: Uint8Array): void {
     if (this.#keep === Number.POSITIVE_INFINITY) {
-      this.#queue.push({ bytes, credit: bytes.length });
+      this.#hand({ bytes, credit: bytes.length });
     } else {
-      const kept = bytes.slice(0, this.#keep);
+      const kept = bytes.subarray(0, this.#keep);
       this.#keep -= kept.length;
       this.#consumed(bytes.length);
-      if (kept.length > 0) this.#queue.push({ bytes: kept, credit: 0 });
+      if (kept.length > 0) this.#hand({ bytes: kept, credit: 0 });
     }
-    this.#serve();
   }
 
   /** No more comes. What has come is still read first; then the stream ends, or fails with `error`. */
@@ -66,14 +61,20 @@ export class Output {
     this.#serve();
   }
 
-  #serve(): void {
+  /** A reader that waits has been given all there was. */
+  #hand(chunk: Chunk): void {
+    if (this.#wanted === undefined) this.#queue.push(chunk.bytes, chunk.credit);
+    else this.#serve(chunk);
+  }
+
+  #serve(next?: Chunk): void {
     const wanted = this.#wanted;
-    const chunk = wanted === undefined ? undefined : this.#queue.shift();
+    const chunk = next ?? (wanted === undefined ? undefined : this.#queue.shift());
     if (chunk !== undefined) {
       this.#controller.enqueue(chunk.bytes);
       if (chunk.credit > 0) this.#consumed(chunk.credit);
     }
-    if (this.#ended !== undefined && this.#queue.length === 0 && !this.#over) {
+    if (this.#ended !== undefined && this.#queue.isEmpty && !this.#over) {
       this.#over = true;
       if (this.#ended.error === undefined) this.#controller.close();
       else this.#controller.error(this.#ended.error);

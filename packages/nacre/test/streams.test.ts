@@ -43,6 +43,31 @@ async function failure(work: Promise<unknown>): Promise<unknown> {
 const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
+describe("a byte a packet", () => {
+  it("costs a reader who is late no array for each", async () => {
+    const { channel, served } = session();
+    for (let i = 0; i < 50_000; i++) channel.handler.data("stdout", Uint8Array.of(i));
+    expect(channel.consumedBytes).toBe(0);
+    channel.handler.eof();
+    const lengths: number[] = [];
+    for await (const chunk of served.stdin) lengths.push(chunk.length);
+    expect(lengths.reduce((sum, length) => sum + length, 0)).toBe(50_000);
+    expect(lengths.length).toBeLessThanOrEqual(Math.ceil(50_000 / 8192));
+    expect(channel.consumedBytes).toBe(50_000);
+  });
+
+  it("is handed on at once to one who waits", async () => {
+    const { channel, served } = session();
+    const reader = served.stdin.getReader();
+    for (let i = 0; i < 5; i++) {
+      const read = reader.read();
+      channel.handler.data("stdout", Uint8Array.of(i));
+      expect(await read).toEqual({ done: false, value: Uint8Array.of(i) });
+      expect(channel.consumedBytes).toBe(i + 1);
+    }
+  });
+});
+
 describe("what a command prints", () => {
   const cuts: readonly [string, (channel: FakeChannel, running: Process) => unknown, unknown][] = [
     ["a connection that breaks", (channel) => channel.finish(LOST), LOST],

@@ -1,6 +1,6 @@
 import { Readable, Writable } from "node:stream";
 import { SshError } from "@nacre/wire";
-import type { Channel } from "nacre/parts";
+import { Backlog, type Channel, SMALL_CHUNK } from "nacre/parts";
 
 /** What a stream holds before it asks its other end to wait: bytes. */
 const HIGH_WATER = 64 * 1024;
@@ -15,18 +15,14 @@ export interface WritableTarget {
   abort(): void;
 }
 
-interface Chunk {
-  readonly bytes: Uint8Array;
-  /** Window credit that returns when the stream takes the chunk. */
-  readonly credit: number;
-}
-
 /** What comes from a channel as a Readable: bytes count as consumed when the stream has asked for them. */
 export class ChannelReadable extends Readable {
   readonly #channel: Channel;
-  readonly #queue: Chunk[] = [];
+  readonly #queue = new Backlog();
   #keep: number;
   #wanted = false;
+  /** The last `read` found too little. */
+  #hungry = false;
   #finished: { readonly error: SshError | undefined } | undefined;
   #ended = false;
 
@@ -45,14 +41,13 @@ export class ChannelReadable extends Readable {
 
   receive(bytes: Uint8Array): void {
     if (this.#keep === Number.POSITIVE_INFINITY) {
-      this.#queue.push({ bytes, credit: bytes.length });
+      this.#hand(bytes, bytes.length);
     } else {
-      const kept = bytes.slice(0, this.#keep);
+      const kept = bytes.subarray(0, this.#keep);
       this.#keep -= kept.length;
       this.#channel.consumed(bytes.length);
-      if (kept.length > 0) this.#queue.push({ bytes: kept, credit: 0 });
+      if (kept.length > 0) this.#hand(kept, 0);
     }
-    this.#serve();
   }
 
   /** No more comes. What has come is still read first; then the stream ends, or fails with `error`. */
@@ -63,9 +58,12 @@ export class ChannelReadable extends Readable {
 
   override read(size?: number): Buffer | null {
     const bytes = super.read(size) as Buffer | null;
+    if (size === 0) return bytes;
+    this.#hungry = bytes === null;
     // An error destroys what a stream holds, so it comes when nothing is left that a reader could be given.
-    if (bytes === null && size !== 0 && this.#queue.length === 0 && this.#finished?.error !== undefined)
+    if (bytes === null && this.#queue.isEmpty && this.#finished?.error !== undefined)
       this.destroy(this.#finished.error);
+    this.#serve();
     return bytes;
   }
 
@@ -76,17 +74,38 @@ export class ChannelReadable extends Readable {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#keep = 0;
-    for (const { credit } of this.#queue.splice(0)) this.#channel.consumed(credit);
+    const credit = this.#queue.clear();
+    if (credit > 0) this.#channel.consumed(credit);
     callback(error);
   }
 
-  #serve(): void {
-    while (this.#wanted && this.#queue.length > 0) {
-      const { bytes, credit } = this.#queue.shift()!;
-      this.#wanted = this.push(bytes);
-      if (credit > 0) this.#channel.consumed(credit);
+  #hand(bytes: Uint8Array, credit: number): void {
+    if (this.#queue.isEmpty && this.#takes(bytes.length)) {
+      this.#give(bytes, credit);
+    } else {
+      this.#queue.push(bytes, credit);
+      this.#serve();
     }
-    if (this.#queue.length > 0 || this.#finished === undefined || this.destroyed || this.#ended) return;
+  }
+
+  #give(bytes: Uint8Array, credit: number): void {
+    this.#hungry = false;
+    this.#wanted = this.push(bytes);
+    if (credit > 0) this.#channel.consumed(credit);
+  }
+
+  /** Whether the stream is to have a chunk. It keeps as many arrays as it is given, so that small ones are gathered before it reads. */
+  #takes(length: number): boolean {
+    const may = this.readableLength === 0 || length >= SMALL_CHUNK || this.#hungry || this.#finished !== undefined;
+    return this.#wanted && may;
+  }
+
+  #serve(): void {
+    while (!this.#queue.isEmpty && this.#takes(this.#queue.nextLength)) {
+      const { bytes, credit } = this.#queue.shift()!;
+      this.#give(bytes, credit);
+    }
+    if (!this.#queue.isEmpty || this.#finished === undefined || this.destroyed || this.#ended) return;
     if (this.#finished.error === undefined) {
       this.#ended = true;
       this.push(null);

@@ -1,4 +1,5 @@
-import { Readable, type Writable } from "node:stream";
+import { once } from "node:events";
+import { Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { SshError } from "@nacre/wire";
@@ -160,6 +161,115 @@ async function failure(work: Promise<unknown>): Promise<unknown> {
     return error;
   }
 }
+
+describe("a client that sends a byte a packet", () => {
+  const BYTES = 100_000;
+  const flood = (channel: FakeChannel): void => {
+    for (let i = 0; i < BYTES; i++) channel.handler.data("stdout", Uint8Array.of(i));
+  };
+
+  test("costs a reader who is late no array for each", async () => {
+    const { channel, session } = start();
+    session.stdin.once("data", () => session.stdin.pause());
+    await turn();
+    flood(channel);
+    await turn();
+    expect(session.stdin.readableLength).toBeGreaterThan(60_000);
+    channel.handler.eof();
+    // A stream that flows gives what it holds as it holds it.
+    let chunks = 0;
+    let length = 1;
+    session.stdin.on("data", (chunk: Buffer) => {
+      chunks++;
+      length += chunk.length;
+    });
+    session.stdin.resume();
+    await once(session.stdin, "end");
+    expect(length).toBe(BYTES);
+    expect(chunks).toBeLessThan(100);
+    expect(channel.consumedBytes).toBe(BYTES);
+  });
+
+  /** Ways to read all of it, as it comes. */
+  const readers: readonly [string, (stdin: Readable, told: (bytes: Buffer) => void) => Promise<void>][] = [
+    [
+      "data events",
+      async (stdin, told) => {
+        stdin.on("data", told);
+        await once(stdin, "end");
+      },
+    ],
+    [
+      "an iterator",
+      async (stdin, told) => {
+        for await (const chunk of stdin) told(chunk as Buffer);
+      },
+    ],
+    [
+      "all there is at each readable",
+      async (stdin, told) => {
+        stdin.on("readable", () => {
+          for (let bytes = stdin.read() as Buffer | null; bytes !== null; bytes = stdin.read() as Buffer | null)
+            told(bytes);
+        });
+        await once(stdin, "end");
+      },
+    ],
+    [
+      "one read at each readable",
+      async (stdin, told) => {
+        stdin.on("readable", () => {
+          const bytes = stdin.read() as Buffer | null;
+          if (bytes !== null) told(bytes);
+        });
+        await once(stdin, "end");
+      },
+    ],
+    [
+      "reads of seven bytes",
+      async (stdin, told) => {
+        stdin.on("readable", () => {
+          for (let bytes = stdin.read(7) as Buffer | null; bytes !== null; bytes = stdin.read(7) as Buffer | null)
+            told(bytes);
+        });
+        await once(stdin, "end");
+      },
+    ],
+    [
+      "a slow pipe",
+      async (stdin, told) => {
+        const slow = new Writable({
+          highWaterMark: 16,
+          write: (chunk: Buffer, _, done) => {
+            told(chunk);
+            setImmediate(done);
+          },
+        });
+        await pipeline(stdin, slow);
+      },
+    ],
+  ];
+
+  test.each(readers)("keeps none of it from who reads by %s", async (_, read) => {
+    const { channel, session } = start();
+    let received = Buffer.alloc(0);
+    const done = read(session.stdin, (bytes) => {
+      received = Buffer.concat([received, bytes]);
+    });
+    const all = Buffer.from(Array.from({ length: 700 }, (_, i) => i % 256));
+    for (const [i, byte] of all.entries()) {
+      channel.handler.data("stdout", Uint8Array.of(byte));
+      // In bursts, and each of them arrives although nothing follows it.
+      if (i % 70 !== 69) continue;
+      for (let turns = 0; received.length < i + 1 && turns < 500; turns++) await turn();
+      expect(received.length).toBe(i + 1);
+    }
+    channel.handler.eof();
+    await done;
+    expect(received.equals(all)).toBe(true);
+    expect(channel.consumedBytes).toBe(all.length);
+  });
+});
 
 describe("when the client goes", () => {
   describe.each(orders)("%s,", (_, order) => {

@@ -1,0 +1,85 @@
+import { concatBytes } from "@nacre/wire";
+import { Backlog } from "nacre/parts";
+import { describe, expect, it } from "vitest";
+
+/** Bytes that tell their place. */
+function numbered(from: number, length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (from + i) % 251);
+}
+
+/** What is held to keep the chunks of a backlog, in buffers, each once. */
+function drained(backlog: Backlog): { bytes: Uint8Array; credit: number; buffers: number; held: number } {
+  const parts: Uint8Array[] = [];
+  let credit = 0;
+  for (let chunk = backlog.shift(); chunk !== undefined; chunk = backlog.shift()) {
+    parts.push(chunk.bytes);
+    credit += chunk.credit;
+  }
+  const buffers = new Set(parts.map(({ buffer }) => buffer));
+  const held = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return { bytes: concatBytes(...parts), credit, buffers: buffers.size, held };
+}
+
+describe("what waits for a reader", () => {
+  it.each([
+    ["bytes one at a time", [1]],
+    ["pieces just small enough to be gathered", [4095]],
+    ["a small piece beside each larger one", [1, 4096]],
+    ["pieces that just do not fit together", [4095, 4097]],
+    ["all kinds of pieces", [1, 5000, 3, 0, 4095, 2, 2, 9000, 700]],
+  ])("comes out as it went in, and takes hardly more memory than it has bytes: %s", (_, lengths) => {
+    const backlog = new Backlog();
+    const sent: Uint8Array[] = [];
+    for (let i = 0, from = 0; from < 200_000; i++) {
+      const bytes = numbered(from, lengths[i % lengths.length]!);
+      sent.push(bytes);
+      backlog.push(bytes, bytes.length);
+      from += Math.max(1, bytes.length);
+    }
+    const all = Buffer.concat(sent);
+    const { bytes, credit, buffers, held } = drained(backlog);
+    expect(all.equals(bytes)).toBe(true);
+    expect(credit).toBe(all.length);
+    expect(buffers).toBeLessThanOrEqual((2 * all.length) / 4096 + 1);
+    expect(held).toBeLessThanOrEqual(2 * all.length + 8192);
+  });
+
+  it("does not hold a large buffer for a small part of it", () => {
+    const backlog = new Backlog();
+    for (let i = 0; i < 10; i++) {
+      const slab = new Uint8Array(256 * 1024).fill(i);
+      backlog.push(slab.subarray(1000, 1000 + 5000), 5000);
+      slab.fill(255);
+    }
+    const { bytes, held } = drained(backlog);
+    expect(Array.from({ length: 10 }, (_, i) => bytes[i * 5000])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(held).toBe(50_000);
+  });
+
+  it("leaves alone what was handed out", () => {
+    const backlog = new Backlog();
+    backlog.push(Uint8Array.of(1), 1);
+    backlog.push(Uint8Array.of(2), 1);
+    const first = backlog.shift()!;
+    backlog.push(Uint8Array.of(3), 1);
+    backlog.push(Uint8Array.of(4), 1);
+    expect([...first.bytes]).toEqual([1, 2]);
+    expect([...backlog.shift()!.bytes]).toEqual([3, 4]);
+    expect(backlog.shift()).toBeUndefined();
+  });
+
+  it("comes as one array, of however many pieces it was", () => {
+    const backlog = new Backlog();
+    const all = numbered(0, 200_000);
+    for (let i = 0; i < all.length; i++) backlog.push(all.subarray(i, i + 1), 0);
+    expect(Buffer.compare(backlog.takeAll(), all)).toBe(0);
+    expect(backlog.isEmpty).toBe(true);
+  });
+
+  it("is dropped with its credit", () => {
+    const backlog = new Backlog();
+    for (const length of [1, 2, 5000]) backlog.push(new Uint8Array(length), length);
+    expect(backlog.clear()).toBe(5003);
+    expect(backlog.isEmpty).toBe(true);
+  });
+});
