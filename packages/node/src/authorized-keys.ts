@@ -1,8 +1,8 @@
-import { type FileHandle, open } from "node:fs/promises";
 import { type AuthorizedKeyCheck, parseAuthorizedKeys } from "@nacre/keyfiles/parts";
-import { escapeText, utf8DecodeLossy } from "@nacre/wire";
+import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { Authenticate, LoginDecision, PublickeyLogin } from "nacre/parts";
 import { expandHome } from "./files.ts";
+import { readOwned } from "./owned-file.ts";
 
 /** Which authorized_keys files count for a user: all the same, or what a function says. A leading `~/` is the home folder of who runs the server. */
 export type AuthorizedKeysFiles =
@@ -21,7 +21,8 @@ export interface AuthorizedKeysOptions {
 
 /**
  * Lets in by authorized_keys files (sshd(8)): whoever has a key of a line whose conditions hold, with what the line permits. A
- * line with an option that is unknown or cannot be enforced lets nobody in, and neither does a file that others may write.
+ * line with an option that is unknown or cannot be enforced lets nobody in, and neither does a file that others may write, or
+ * replace because a folder above it is theirs to write.
  * Files are read anew at each login; those that do not exist are empty. A name of a user that goes into a path is any text:
  * look it up, do not paste it in.
  */
@@ -42,9 +43,15 @@ async function decide(
   login: PublickeyLogin,
   { warn = () => {}, now = Date.now }: AuthorizedKeysOptions,
 ): Promise<LoginDecision> {
-  const text = await readOwned(expandHome(path), warn);
-  if (text === undefined) return false;
-  const file = parseAuthorizedKeys(text);
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = await readOwned(expandHome(path));
+  } catch (error) {
+    if (!(error instanceof SshError)) throw error;
+    warn(`${escapeText(path)} is not used: ${error.message}`);
+  }
+  if (bytes === undefined) return false;
+  const file = parseAuthorizedKeys(utf8DecodeLossy(bytes));
   for (const { line, problem } of file.problems) warn(`${escapeText(path)}:${line} is not used: ${problem}`);
   const check = file.check(login.publicKey, {
     address: login.remoteAddress,
@@ -72,21 +79,3 @@ const REASONS: Readonly<
   expired: () => "its time is over",
   problem: () => "the line is not used",
 };
-
-/** The text of a file that is nobody's to write but its owner's: else anybody could let themselves in. */
-async function readOwned(path: string, warn: (text: string) => void): Promise<string | undefined> {
-  let file: FileHandle | undefined;
-  try {
-    file = await open(path);
-    const others = process.platform === "win32" ? 0 : (await file.stat()).mode & 0o022;
-    if (others === 0) return utf8DecodeLossy(await file.readFile());
-    warn(`${escapeText(path)} is not used: others than its owner may write it (chmod go-w)`);
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code !== "ENOENT" && code !== "ENOTDIR")
-      warn(`${escapeText(path)} is not used: it cannot be read: ${escapeText(message)}`);
-  } finally {
-    await file?.close();
-  }
-  return undefined;
-}

@@ -1,5 +1,6 @@
-import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { chmod, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import type { LoginDecision, PublickeyLogin } from "nacre";
@@ -101,7 +102,37 @@ describe("authorizedKeys", () => {
     const warnings: string[] = [];
     await mkdir(join(folder, "folder"), { mode: 0o700 });
     expect(await authorizedKeys(join(folder, "folder"), { warn: (text) => warnings.push(text) })(login())).toBe(false);
-    expect(warnings).toEqual([expect.stringContaining("cannot be read")]);
+    expect(warnings).toEqual([`${join(folder, "folder")} is not used: it is no file`]);
+  });
+
+  it("not by a file that others could replace", async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, "ssh", "authorized_keys");
+    await mkdir(dirname(path), { mode: 0o700 });
+    await writeFile(path, LINE, { mode: 0o600 });
+    const link = join(await temporaryFolder(), "authorized_keys");
+    await symlink(path, link);
+    expect(await authorizedKeys(link)(login())).not.toBe(false);
+    for (const place of [dirname(path), folder]) {
+      await chmod(place, 0o770);
+      for (const name of [path, link]) {
+        const warnings: string[] = [];
+        expect(await authorizedKeys(name, { warn: (text) => warnings.push(text) })(login())).toBe(false);
+        expect(warnings).toEqual([
+          `${name} is not used: others than its owner may write the folder ${place} (chmod go-w)`,
+        ]);
+      }
+      await chmod(place, 0o700);
+    }
+    expect(await authorizedKeys(path)(login())).not.toBe(false);
+  });
+
+  it("not by a pipe, and does not wait for who writes it", async () => {
+    const path = join(await temporaryFolder(), "pipe");
+    execFileSync("mkfifo", [path]);
+    const warnings: string[] = [];
+    expect(await authorizedKeys(path, { warn: (text) => warnings.push(text) })(login())).toBe(false);
+    expect(warnings).toEqual([`${path} is not used: it is no file`]);
   });
 
   it("not by another method", async () => {
