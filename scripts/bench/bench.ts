@@ -22,6 +22,8 @@ export interface Bench {
 /** One thing that is measured. */
 export interface Case {
   readonly name: string;
+  /** What it does, in one line. */
+  readonly what: string;
   run(bench: Bench): Promise<CaseResult>;
 }
 
@@ -41,6 +43,13 @@ export interface Contender {
   readonly program: Program | undefined;
   /** Written in JavaScript by others. */
   readonly peer: boolean;
+  /** The ciphers and key exchange methods that it has; all that are measured unless told. */
+  readonly has?: readonly string[];
+}
+
+/** Whether a contender can do it with this cipher or key exchange method. */
+export function offers({ has }: Contender, name: string): boolean {
+  return has === undefined || has.includes(name);
 }
 
 export const nacre: Contender = { name: "nacre", program: { file: "child-nacre" }, peer: false };
@@ -54,16 +63,48 @@ export const nacreOnNoble: Contender = {
   program: { file: "child-nacre", args: ["noble"] },
   peer: false,
 };
-export const ssh2AsInstalled: Contender = { name: "ssh2 as installed", program: { file: "child-ssh2" }, peer: true };
+const ssh2Has = [
+  "aes128-ctr",
+  "aes256-gcm@openssh.com",
+  "chacha20-poly1305@openssh.com",
+  "curve25519-sha256",
+  "ecdh-sha2-nistp256",
+  "ecdh-sha2-nistp384",
+  "ecdh-sha2-nistp521",
+  "diffie-hellman-group14-sha256",
+  "diffie-hellman-group16-sha512",
+  "diffie-hellman-group18-sha512",
+];
+export const ssh2AsInstalled: Contender = {
+  name: "ssh2 as installed",
+  program: { file: "child-ssh2" },
+  peer: true,
+  has: ssh2Has,
+};
 export const ssh2NoDelay: Contender = {
   name: "ssh2, no-delay",
   program: { file: "child-ssh2", args: ["no-delay"] },
   peer: true,
+  has: ssh2Has,
 };
 export const ssh2Addon: Contender = {
   name: "ssh2, addon, no-delay",
   program: { file: "child-ssh2", args: ["no-delay", "addon"] },
   peer: true,
+  has: ssh2Has,
+};
+export const devTunnels: Contender = {
+  name: "dev-tunnels, no-delay",
+  program: { file: "child-dev-tunnels" },
+  peer: true,
+  has: [
+    "aes256-gcm@openssh.com",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "diffie-hellman-group14-sha256",
+    "diffie-hellman-group16-sha512",
+  ],
 };
 export const sshCommand: Contender = { name: "ssh", program: undefined, peer: false };
 

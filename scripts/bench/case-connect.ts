@@ -2,7 +2,9 @@ import {
   type Bench,
   type Case,
   type Contender,
+  devTunnels,
   nacre,
+  nacreOnNoble,
   type Sample,
   ssh2AsInstalled,
   ssh2NoDelay,
@@ -26,8 +28,10 @@ const HOLD = 50;
  */
 export const connectCase: Case = {
   name: "connect",
+  what: "nothing to the first output byte of `echo ok`: warm, cold, and in round trips",
   async run(bench) {
-    const contenders = [nacre, ssh2AsInstalled, ssh2NoDelay, sshCommand].filter((one) => bench.takesPart(one));
+    const all = [nacre, nacreOnNoble, ssh2AsInstalled, ssh2NoDelay, devTunnels, sshCommand];
+    const contenders = all.filter((one) => bench.takesPart(one));
     const open = contenders.map((contender) => new Connector(contender));
     const samples: Sample[] = [];
     try {
@@ -74,7 +78,10 @@ async function inTurn(bench: Bench, open: readonly Connector[], samples: Sample[
         ratio,
       ];
     }),
-    notes: ["ssh is a whole process each time. CPU until the connection is closed again."],
+    notes: [
+      "ssh is a whole process each time; dev-tunnels has ECDSA keys. CPU until the connection is closed again.",
+      "nacre and ssh agree on ML-KEM with X25519, the others on X25519 or a curve of NIST's.",
+    ],
   };
 }
 

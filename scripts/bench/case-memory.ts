@@ -9,6 +9,7 @@ const GOAL = 64;
 /** Measures how much resident memory a download takes beyond an idle connection, when its reader is slow and pauses. */
 export const memoryCase: Case = {
   name: "memory",
+  what: "what a download into a slow reader holds beyond an idle connection",
   async run(bench) {
     const contenders = [nacre, ssh2AsInstalled, ssh2NoDelay].filter((one) => bench.takesPart(one));
     const samples: Sample[] = [];

@@ -7,8 +7,9 @@ import { gcm, unsafe } from "@noble/ciphers/aes.js";
 import { chacha20orig } from "@noble/ciphers/chacha.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
+import { stopwatch } from "./measured-client.ts";
 import type { CeilingResult, CeilingTask } from "./tasks.ts";
-import { stopwatch, work } from "./worker.ts";
+import { work } from "./worker.ts";
 
 /** What a CHANNEL_DATA carries at most in OpenSSH, and its message with number, channel and length. */
 const DATA = 32 * 1024;

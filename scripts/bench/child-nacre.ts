@@ -5,24 +5,28 @@ import { openPrivateKey } from "@nacre/keyfiles";
 import { connect, nodeAlgorithms, socketDuplex } from "@nacre/node";
 import { connectDuplex, Process, pinnedHostKey } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
+import { type MeasuredSession, nodeStreams, webStreams } from "./measured-client.ts";
 import type { Suite, Target } from "./tasks.ts";
-import { clientTasks, type MeasuredSession, nodeStreams, webStreams, work } from "./worker.ts";
+import { clientTasks, work } from "./worker.ts";
 
-const algorithms = process.argv.includes("noble") ? defaultAlgorithms : nodeAlgorithms;
+const crypto = process.argv.includes("noble") ? "noble" : "node";
+const algorithms = crypto === "noble" ? defaultAlgorithms : nodeAlgorithms;
 
 work(clientTasks({ open: process.argv.includes("web") ? openWithWebStreams : open }));
 
-async function open(target: Target, suite: Suite | undefined): Promise<MeasuredSession> {
+async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredSession> {
   const client = await connect({
     host: target.host,
     port: target.port,
     user: target.user,
     identities: [target.keyFile],
     agent: false,
+    crypto,
     hostKey: target.hostKeyFingerprint,
-    algorithms: only(suite),
+    algorithms: only(suite, kexMethod),
   });
   return {
+    kexMethod: client.info.negotiated.kex.name,
     async start(command) {
       const { stdin, stdout, exit } = await client.spawn(command);
       return { ...nodeStreams(stdin, stdout), status: exit.then(({ status }) => status) };
@@ -31,7 +35,7 @@ async function open(target: Target, suite: Suite | undefined): Promise<MeasuredS
   };
 }
 
-async function openWithWebStreams(target: Target, suite: Suite | undefined): Promise<MeasuredSession> {
+async function openWithWebStreams(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredSession> {
   const keyFile = openPrivateKey(await readFile(target.keyFile));
   if (keyFile.encrypted) throw new Error("the key is encrypted");
   const socket = connectSocket({ host: target.host, port: target.port, noDelay: true });
@@ -39,10 +43,11 @@ async function openWithWebStreams(target: Target, suite: Suite | undefined): Pro
     user: target.user,
     identities: [keyFile.privateKey],
     hostKey: pinnedHostKey(target.hostKeyFingerprint),
-    algorithms: only(suite),
+    algorithms: only(suite, kexMethod),
   };
   const client = await connectDuplex(socketDuplex(socket), options, (channel) => new Process(channel));
   return {
+    kexMethod: client.info.negotiated.kex.name,
     async start(command) {
       const { stdin, stdout, exit } = await client.spawn(command);
       return { ...webStreams(stdin, stdout), status: exit.then(({ status }) => status) };
@@ -51,11 +56,11 @@ async function openWithWebStreams(target: Target, suite: Suite | undefined): Pro
   };
 }
 
-function only(suite: Suite | undefined): typeof algorithms {
-  if (suite === undefined) return algorithms;
+function only(suite: Suite | undefined, kexMethod: string | undefined): typeof algorithms {
   return {
     ...algorithms,
-    ciphers: algorithms.ciphers.filter(({ name }) => name === suite.cipher),
-    macs: algorithms.macs.filter(({ name }) => name === suite.mac),
+    kex: algorithms.kex.filter(({ name }) => kexMethod === undefined || name === kexMethod),
+    ciphers: algorithms.ciphers.filter(({ name }) => suite === undefined || name === suite.cipher),
+    macs: algorithms.macs.filter(({ name }) => suite === undefined || name === suite.mac),
   };
 }

@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { connect as connectSocket, type Socket } from "node:net";
 import type { ConnectConfig } from "ssh2";
+import { type MeasuredSession, nodeStreams } from "./measured-client.ts";
 import type { Suite, Target } from "./tasks.ts";
-import { clientTasks, type MeasuredSession, nodeStreams, work } from "./worker.ts";
+import { clientTasks, work } from "./worker.ts";
 
 const noDelay = process.argv.includes("no-delay");
 const addon = process.argv.includes("addon");
@@ -18,7 +19,7 @@ if (bindingAvailable !== addon) throw new Error(`ssh2 ${addon ? "lacks its" : "h
 
 work(clientTasks({ open }));
 
-async function open(target: Target, suite: Suite | undefined): Promise<MeasuredSession> {
+async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredSession> {
   const client = new ssh2.Client();
   const config: ConnectConfig = {
     host: target.host,
@@ -30,10 +31,16 @@ async function open(target: Target, suite: Suite | undefined): Promise<MeasuredS
   };
   if (suite !== undefined)
     config.algorithms = { cipher: [suite.cipher as "aes128-ctr"], hmac: [suite.mac as "hmac-sha2-256"] };
+  if (kexMethod !== undefined) config.algorithms = { ...config.algorithms, kex: [kexMethod as "curve25519-sha256"] };
   if (noDelay) config.sock = await noDelaySocket(target);
+  let negotiated = "";
+  client.once("handshake", ({ kex }) => {
+    negotiated = kex;
+  });
   client.connect(config);
   await once(client, "ready");
   return {
+    kexMethod: negotiated,
     start(command) {
       return new Promise((resolve, reject) => {
         client.exec(command, (error, stream) => {

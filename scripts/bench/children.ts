@@ -7,9 +7,11 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 /** Inside the project, so that what the programs import is found. */
 const built = fileURLToPath(new URL("../../node_modules/.cache/nacre-bench/", import.meta.url));
 
+const programs = ["child-nacre", "child-ssh2", "child-dev-tunnels", "child-ceiling"] as const;
+
 /** A program that runs in a process of its own, and its arguments. */
 export interface Program {
-  readonly file: "child-nacre" | "child-ssh2" | "child-ceiling";
+  readonly file: (typeof programs)[number];
   readonly args?: readonly string[];
 }
 
@@ -19,7 +21,7 @@ export interface Program {
  */
 export function buildPrograms(): void {
   buildSync({
-    entryPoints: ["child-nacre", "child-ssh2", "child-ceiling"].map((name) => `${here}${name}.ts`),
+    entryPoints: programs.map((name) => `${here}${name}.ts`),
     outdir: built,
     outExtension: { ".js": ".mjs" },
     bundle: true,

@@ -8,18 +8,26 @@ import type { Bench, Case, CaseResult } from "./bench.ts";
 import { bulkCase } from "./case-bulk.ts";
 import { ceilingCase } from "./case-ceiling.ts";
 import { connectCase } from "./case-connect.ts";
+import { kexCase } from "./case-kex.ts";
+import { manyCase } from "./case-many.ts";
 import { memoryCase } from "./case-memory.ts";
+import { smallCase } from "./case-small.ts";
 import { buildPrograms, killChildren, profileInto } from "./children.ts";
+import { formatPage } from "./page.ts";
 import { prepare } from "./setup.ts";
 import { killSsh } from "./ssh-command.ts";
 import { buildSsh2Addon } from "./ssh2-addon.ts";
 import { formatTable } from "./table.ts";
 
-const cases: readonly Case[] = [connectCase, bulkCase, ceilingCase, memoryCase];
+const cases: readonly Case[] = [connectCase, kexCase, smallCase, manyCase, bulkCase, ceilingCase, memoryCase];
 const usage = `usage: pnpm bench [--json FILE] [--only ${cases.map(({ name }) => name).join("|")}] [--quick]
-                  [--size MIB] [--rounds N] [--clients PART,…] [--profile FOLDER]`;
+                  [--size MIB] [--rounds N] [--clients PART,…] [--profile FOLDER]
+       pnpm bench --write [--size MIB] [--rounds N] [--json FILE]      all of it, into BENCHMARKS.md`;
 
+// pnpm hands over the `--` that npm takes away.
+const words = process.argv.slice(2).filter((word) => word !== "--");
 const { values } = parseArgs({
+  args: words,
   options: {
     json: { type: "string" },
     only: { type: "string" },
@@ -28,12 +36,16 @@ const { values } = parseArgs({
     rounds: { type: "string" },
     clients: { type: "string" },
     profile: { type: "string" },
+    write: { type: "boolean", default: false },
   },
 });
 const chosen = cases.filter(({ name }) => values.only === undefined || name === values.only);
-const mebibytes = positive(values.size, values.quick ? 96 : 1024);
+const mebibytes = positive(values.size, values.quick ? 96 : 256);
 const rounds = positive(values.rounds, values.quick ? 3 : 5);
-if (chosen.length === 0 || mebibytes === undefined || rounds === undefined) {
+// The page has nothing but whole runs.
+const whole =
+  values.only === undefined && values.clients === undefined && values.profile === undefined && !values.quick;
+if (chosen.length === 0 || mebibytes === undefined || rounds === undefined || (values.write && !whole)) {
   console.error(usage);
   process.exit(2);
 }
@@ -63,24 +75,41 @@ const bench: Bench = {
   connects: values.quick ? 10 : 30,
   takesPart: ({ name }) => parts === undefined || parts.some((part) => name.includes(part)),
   progress: (line) => {
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line === "" ? "" : `${at} ${line}`}`);
   },
 };
+/** Where in the run we are. */
+let at = "";
+const began = performance.now();
 
 try {
   const setting = { ...(await machine()), server: `${prepared.server}, ${prepared.where}` };
-  for (const [name, value] of Object.entries(setting)) console.log(`${name.padEnd(8)} ${value}`);
-  console.log(`values   median (least–most); MB are 10^6 bytes, MiB 2^20; ${rounds} rounds, in turn\n`);
+  for (const [name, value] of Object.entries(setting)) console.log(`${name.padEnd(11)} ${value}`);
+  const reading = `median (least–most); MB are 10^6 bytes, MiB 2^20; ${rounds} rounds, in turn`;
+  console.log(`values      ${reading}\n`);
 
-  const results: Record<string, CaseResult> = {};
-  for (const one of chosen) {
-    const result = await one.run(bench);
+  const results: { readonly measured: Case; readonly result: CaseResult }[] = [];
+  for (const [index, measured] of chosen.entries()) {
+    at = `[${index + 1} of ${chosen.length}, ${Math.round((performance.now() - began) / 1000)} s]`;
+    if (process.stderr.isTTY) bench.progress(measured.name);
+    else process.stderr.write(`${at} ${measured.name}: ${measured.what}\n`);
+    const result = await measured.run(bench);
     bench.progress("");
-    results[one.name] = result;
+    results.push({ measured, result });
+    console.log(`${measured.name}: ${measured.what}\n`);
     for (const table of result.tables) console.log(formatTable(table));
   }
-  if (values.json !== undefined)
-    await writeFile(values.json, `${JSON.stringify({ setting, bytes, rounds, results }, undefined, 1)}\n`);
+  process.stderr.write(`all of it took ${Math.round((performance.now() - began) / 1000)} s\n`);
+  if (values.json !== undefined) {
+    const named = Object.fromEntries(results.map(({ measured, result }) => [measured.name, result]));
+    await writeFile(values.json, `${JSON.stringify({ setting, bytes, rounds, results: named }, undefined, 1)}\n`);
+  }
+  if (values.write) {
+    const command = ["pnpm", "bench", ...words].join(" ");
+    const date = new Date().toISOString().slice(0, 10);
+    const page = formatPage({ command, date, setting, reading, results });
+    await writeFile(new URL("../../BENCHMARKS.md", import.meta.url), page);
+  }
 } catch (error) {
   bench.progress("");
   if (!interrupted) console.error(`the benchmark failed: ${error instanceof Error ? error.message : String(error)}`);
@@ -99,10 +128,20 @@ async function machine(): Promise<Record<string, string>> {
   return {
     machine: `${processors.length} × ${processors[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}`,
     node: `${process.version}, OpenSSL ${process.versions.openssl}`,
-    nacre: await versionOf(new URL("../../packages/nacre/package.json", import.meta.url)),
+    nacre: `${await versionOf(new URL("../../packages/nacre/package.json", import.meta.url))}, ${await commit()}`,
     ssh2: `${await versionOf(require.resolve("ssh2/package.json"))}, without its addon but where it says so`,
+    "dev-tunnels": await versionOf(require.resolve("@microsoft/dev-tunnels-ssh/package.json")),
     ssh: ssh.stderr.trim(),
   };
+}
+
+/** Which state of this repository is measured. */
+async function commit(): Promise<string> {
+  const git = ["git", "-C", import.meta.dirname];
+  const head = await run([...git, "rev-parse", "--short", "HEAD"]);
+  const changes = await run([...git, "status", "--porcelain"]);
+  if (head.status !== 0) return "no commit";
+  return `commit ${head.stdout.trim()}${changes.stdout === "" ? "" : " with changes"}`;
 }
 
 async function versionOf(packageFile: string | URL): Promise<string> {

@@ -32,13 +32,35 @@ export async function prepare(bytes: number): Promise<Prepared> {
   };
   try {
     const keyFile = join(folder, "id_ed25519");
+    const ecdsaFile = join(folder, "id_ecdsa");
     await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", keyFile]);
-    await authorizeKey("alice", await readFile(`${keyFile}.pub`, "utf8"));
-    const { host, port, hostPublicKeys } = await startSshd({ hostKeys: ["ed25519"] });
-    const [type = "", blob = ""] = (hostPublicKeys[0] ?? "").split(" ");
+    await must([
+      "ssh-keygen",
+      "-q",
+      "-t",
+      "ecdsa",
+      "-b",
+      "256",
+      "-m",
+      "PKCS8",
+      "-N",
+      "",
+      "-C",
+      "bench",
+      "-f",
+      ecdsaFile,
+    ]);
+    for (const file of [keyFile, ecdsaFile]) await authorizeKey("alice", await readFile(`${file}.pub`, "utf8"));
+    const { host, port, hostPublicKeys } = await startSshd({
+      hostKeys: ["ed25519", "ecdsa-256"],
+      // OpenSSH has these three, but offers none of them by default.
+      config: [
+        "KexAlgorithms +diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512",
+      ],
+    });
+    const hostKey = (type: string): string => hostPublicKeys.find((line) => line.startsWith(`${type} `)) ?? "";
     const knownHostsFile = join(folder, "known_hosts");
-    await writeFile(knownHostsFile, `bench ${type} ${blob}\n`);
-    const digest = createHash("sha256").update(Buffer.from(blob, "base64")).digest("base64");
+    await writeFile(knownHostsFile, `bench ${hostKey("ssh-ed25519")}\n`);
     const target: Target = {
       host,
       port,
@@ -46,7 +68,11 @@ export async function prepare(bytes: number): Promise<Prepared> {
       privateKey: await readFile(keyFile, "utf8"),
       keyFile,
       knownHostsFile,
-      hostKeyFingerprint: `SHA256:${digest.replace(/=+$/, "")}`,
+      hostKeyFingerprint: fingerprint(hostKey("ssh-ed25519")),
+      ecdsa: {
+        privateKey: await readFile(ecdsaFile, "utf8"),
+        hostKeyFingerprint: fingerprint(hostKey("ecdsa-sha2-nistp256")),
+      },
     };
     const payloadFile = join(folder, "payload");
     const file = await open(payloadFile, "w");
@@ -58,6 +84,12 @@ export async function prepare(bytes: number): Promise<Prepared> {
     await release();
     throw error;
   }
+}
+
+/** Of a public key's line. */
+function fingerprint(line: string): `SHA256:${string}` {
+  const blob = Buffer.from(line.split(" ")[1] ?? "", "base64");
+  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
 }
 
 async function putPayload(target: Target, folder: string, bytes: number): Promise<void> {

@@ -1,4 +1,4 @@
-/** A table for a terminal. */
+/** A table for a terminal or a page. */
 export interface Table {
   readonly title: string;
   readonly head: readonly string[];
@@ -17,6 +17,16 @@ export function formatTable({ title, head, rows, notes = [] }: Table): string {
       .trimEnd();
   const rule = widths.map((width) => "─".repeat(width)).join("  ");
   return [title, line(head), rule, ...rows.map(line), ...notes.map((note) => `  ${note}`), ""].join("\n");
+}
+
+/** The same for a Markdown page, under a heading. */
+export function formatMarkdown({ title, head, rows, notes = [] }: Table): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${head.map((_, column) => (cells[column] ?? "").replaceAll("|", "\\|")).join(" | ")} |`;
+  const rule = head.map((_, column) => (column === 0 ? "---" : "--:"));
+  return [`### ${title}`, "", line(head), line(rule), ...rows.map(line), ...notes.flatMap((note) => ["", note])].join(
+    "\n",
+  );
 }
 
 /** `median (min–max)` with so many digits behind the point. */

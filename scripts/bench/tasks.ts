@@ -11,8 +11,10 @@ export interface Target {
   readonly keyFile: string;
   /** For `ssh`: names `[host]:port` of this target. */
   readonly knownHostsFile: string;
-  /** `"SHA256:…"` of the one host key. */
+  /** `"SHA256:…"` of the Ed25519 host key. */
   readonly hostKeyFingerprint: `SHA256:${string}`;
+  /** For clients without Ed25519: a P-256 private key in PKCS#8, and the host key of that kind. */
+  readonly ecdsa: { readonly privateKey: string; readonly hostKeyFingerprint: `SHA256:${string}` };
 }
 
 /** One cipher and the MAC beside it. */
@@ -101,15 +103,64 @@ export interface CeilingResult {
   readonly cpuSeconds: number;
 }
 
-export type Task = ConnectTask | TransferTask | MemoryTask | CeilingTask;
+export interface KexTask {
+  readonly kind: "kex";
+  readonly target: Target;
+  /** The one key exchange method that is offered. */
+  readonly method: string;
+}
 
-export type ResultOf<T extends Task> = T extends ConnectTask
-  ? ConnectResult
-  : T extends TransferTask
-    ? TransferResult
-    : T extends MemoryTask
-      ? MemoryResult
-      : CeilingResult;
+export interface KexResult {
+  /** What the client says was negotiated. */
+  readonly method: string;
+  /** From before the TCP connection until logged in. */
+  readonly ms: number;
+  readonly cpuMs: number;
+}
+
+export interface EchoTask {
+  readonly kind: "echo";
+  readonly target: Target;
+  /** Messages that are timed, after others that are not. */
+  readonly messages: number;
+  /** How many are sent each second, however many have come back; `undefined`: each when the one before it is back. */
+  readonly perSecond: number | undefined;
+}
+
+export interface EchoResult {
+  /** From the first timed message's sending until the last is back. */
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  /** Milliseconds there and back: of half of the messages no more than that, and of all but one in a hundred. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export interface ManyTask {
+  readonly kind: "many";
+  readonly target: Target;
+  readonly connections: number;
+}
+
+export interface ManyResult {
+  /** Until each has run `echo ok` and is closed again. */
+  readonly ms: number;
+  /** Of the process, of all connections together. */
+  readonly cpuMs: number;
+}
+
+export type Task = ConnectTask | TransferTask | MemoryTask | CeilingTask | KexTask | EchoTask | ManyTask;
+
+export type ResultOf<T extends Task> = {
+  connect: ConnectResult;
+  download: TransferResult;
+  upload: TransferResult;
+  memory: MemoryResult;
+  ceiling: CeilingResult;
+  kex: KexResult;
+  echo: EchoResult;
+  many: ManyResult;
+}[T["kind"]];
 
 /** From the child to the parent. */
 export type Report =

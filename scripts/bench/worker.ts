@@ -1,80 +1,24 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { echo } from "./echo.ts";
+import { finish, type MeasuredClient, stopwatch } from "./measured-client.ts";
 import { payload } from "./payload.ts";
 import {
   type ConnectResult,
   type ConnectTask,
+  type KexResult,
+  type KexTask,
+  type ManyResult,
+  type ManyTask,
   type MemoryResult,
   type MemoryTask,
   printedBy,
   type Report,
-  type Suite,
-  type Target,
   type Task,
   type TransferResult,
   type TransferTask,
   uploadCommand,
 } from "./tasks.ts";
-
-/** The little that every client library has to give to be measured. */
-export interface MeasuredClient {
-  /** Connects and logs in. Without a suite: what the library does by itself. */
-  open(target: Target, suite: Suite | undefined): Promise<MeasuredSession>;
-}
-
-export interface MeasuredSession {
-  start(command: string): Promise<MeasuredCommand>;
-  close(): Promise<void>;
-}
-
-export interface MeasuredCommand extends MeasuredStreams {
-  readonly status: Promise<number | undefined>;
-}
-
-/** A command's input and output, whatever they are made of. */
-interface MeasuredStreams {
-  /** Gives `take` all output, and waits for what it returns. Resolves at the end of the output. */
-  read(take: (chunk: Uint8Array) => Promise<void> | undefined): Promise<void>;
-  /** Writes all pieces and then the end. */
-  write(pieces: Iterable<Uint8Array>): Promise<void>;
-}
-
-export function nodeStreams(stdin: Writable, stdout: Readable): MeasuredStreams {
-  return {
-    async read(take) {
-      stdout.on("data", (chunk: Uint8Array) => {
-        const taken = take(chunk);
-        if (taken === undefined) return;
-        stdout.pause();
-        void taken.then(() => stdout.resume());
-      });
-      await once(stdout, "end");
-    },
-    async write(pieces) {
-      for (const piece of pieces) if (!stdin.write(piece)) await once(stdin, "drain");
-      stdin.end();
-    },
-  };
-}
-
-export function webStreams(stdin: WritableStream<Uint8Array>, stdout: ReadableStream<Uint8Array>): MeasuredStreams {
-  return {
-    async read(take) {
-      const reader = stdout.getReader();
-      for (let got = await reader.read(); !got.done; got = await reader.read()) {
-        const taken = take(got.value);
-        if (taken !== undefined) await taken;
-      }
-    },
-    async write(pieces) {
-      const writer = stdin.getWriter();
-      for (const piece of pieces) await writer.write(piece);
-      await writer.close();
-    },
-  };
-}
 
 /** Does the tasks that the parent process sends, until it lets go. */
 export function work(perform: (task: Task) => Promise<unknown>): void {
@@ -98,19 +42,15 @@ export function clientTasks(client: MeasuredClient): (task: Task) => Promise<unk
         return upload(client, task);
       case "memory":
         return readSlowly(client, task);
+      case "kex":
+        return exchangeKeys(client, task);
+      case "echo":
+        return echo(client, task);
+      case "many":
+        return connectMany(client, task);
       case "ceiling":
         return Promise.reject(new Error("no task for a client"));
     }
-  };
-}
-
-/** Measures wall time and this process's CPU time from now on, in seconds. */
-export function stopwatch(): () => { readonly seconds: number; readonly cpuSeconds: number } {
-  const began = performance.now();
-  const cpu = process.cpuUsage();
-  return () => {
-    const { user, system } = process.cpuUsage(cpu);
-    return { seconds: (performance.now() - began) / 1000, cpuSeconds: (user + system) / 1e6 };
   };
 }
 
@@ -120,7 +60,7 @@ function report(message: Report): void {
 
 async function connect(client: MeasuredClient, { target }: ConnectTask): Promise<ConnectResult> {
   const lap = stopwatch();
-  const session = await client.open(target, undefined);
+  const session = await client.open(target);
   const command = await session.start("echo ok");
   let text = "";
   let ms = 0;
@@ -134,6 +74,32 @@ async function connect(client: MeasuredClient, { target }: ConnectTask): Promise
   await session.close();
   if (text !== "ok\n") throw new Error(`echo ok printed ${JSON.stringify(text)}`);
   return { ms, cpuMs: lap().cpuSeconds * 1000 };
+}
+
+async function exchangeKeys(client: MeasuredClient, { target, method }: KexTask): Promise<KexResult> {
+  const lap = stopwatch();
+  const session = await client.open(target, undefined, method);
+  const { seconds, cpuSeconds } = lap();
+  await session.close();
+  return { method: session.kexMethod, ms: seconds * 1000, cpuMs: cpuSeconds * 1000 };
+}
+
+async function connectMany(client: MeasuredClient, { target, connections }: ManyTask): Promise<ManyResult> {
+  const lap = stopwatch();
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      const session = await client.open(target);
+      let text = "";
+      await finish(await session.start("echo ok"), (chunk) => {
+        text += Buffer.from(chunk).toString("latin1");
+        return undefined;
+      });
+      await session.close();
+      if (text !== "ok\n") throw new Error(`echo ok printed ${JSON.stringify(text)}`);
+    }),
+  );
+  const { seconds, cpuSeconds } = lap();
+  return { ms: seconds * 1000, cpuMs: cpuSeconds * 1000 };
 }
 
 async function download(client: MeasuredClient, task: TransferTask): Promise<TransferResult> {
@@ -192,15 +158,6 @@ async function readSlowly(client: MeasuredClient, task: MemoryTask): Promise<Mem
   clearInterval(sampler);
   await session.close();
   return { bytes, seconds, idleMiB, peakMiB: peak };
-}
-
-/** Reads a command's output to its end, and awaits that of the command, which must be a success. */
-async function finish(
-  { read, status }: Pick<MeasuredCommand, "read" | "status">,
-  take: (chunk: Uint8Array) => Promise<void> | undefined,
-): Promise<void> {
-  const [ended] = await Promise.all([status, read(take)]);
-  if (ended !== 0) throw new Error(`the command ended with status ${ended}`);
 }
 
 function residentMiB(): number {

@@ -1,0 +1,74 @@
+import {
+  type Case,
+  type Contender,
+  devTunnels,
+  nacre,
+  nacreOnNoble,
+  offers,
+  type Sample,
+  ssh2NoDelay,
+} from "./bench.ts";
+import { Child } from "./children.ts";
+import { median } from "./table.ts";
+import type { KexResult } from "./tasks.ts";
+
+/** The methods that any of the measured has; the second name of curve25519-sha256 is no other method. */
+const METHODS = [
+  "mlkem768x25519-sha256",
+  "curve25519-sha256",
+  "ecdh-sha2-nistp256",
+  "ecdh-sha2-nistp384",
+  "ecdh-sha2-nistp521",
+  "diffie-hellman-group14-sha256",
+  "diffie-hellman-group16-sha512",
+  "diffie-hellman-group18-sha512",
+];
+const WARM_UP = 3;
+/** A big group on noble, on a busy machine. */
+const TIMEOUT = 60_000;
+
+/** Measures logging in with each key exchange method alone: what a method costs, on both sides. */
+export const kexCase: Case = {
+  name: "kex",
+  what: "nothing to logged in, with each key exchange method alone; in one process, warm",
+  async run(bench) {
+    const contenders = [nacre, nacreOnNoble, ssh2NoDelay, devTunnels].filter((one) => bench.takesPart(one));
+    const clients = contenders.map((contender) => ({ contender, child: new Child(contender.program!) }));
+    const rounds = Math.max(3, Math.ceil(bench.connects / 3));
+    const samples: Sample[] = [];
+    const rows: string[][] = [];
+    try {
+      for (const method of METHODS) {
+        const results = new Map<Contender, KexResult[]>();
+        for (let i = 0; i < WARM_UP + rounds; i++) {
+          bench.progress(`kex: ${method}, round ${i + 1} of ${WARM_UP + rounds}`);
+          for (const { contender, child } of clients) {
+            if (!offers(contender, method)) continue;
+            const result = await child.ask({ kind: "kex", target: bench.target, method }, TIMEOUT);
+            if (result.method !== method) throw new Error(`${contender.name} did ${result.method}, not ${method}`);
+            if (i < WARM_UP) continue;
+            results.set(contender, [...(results.get(contender) ?? []), result]);
+            samples.push({ client: contender.name, ...result });
+          }
+        }
+        const cell = (contender: Contender): string => {
+          const all = results.get(contender);
+          if (all === undefined) return "not offered";
+          return `${median(all.map(({ ms }) => ms)).toFixed(1)} / ${median(all.map(({ cpuMs }) => cpuMs)).toFixed(1)}`;
+        };
+        rows.push([method, ...contenders.map(cell)]);
+      }
+    } finally {
+      await Promise.all(clients.map(({ child }) => child.end()));
+    }
+    const table = {
+      title: `Connect and log in with one key exchange method, ms / CPU ms, medians of ${rounds}; warm`,
+      head: ["method", ...contenders.map(({ name }) => name)],
+      rows,
+      notes: [
+        "dev-tunnels verifies an ECDSA host key and signs with one, the others Ed25519. The server's own part is in the ms.",
+      ],
+    };
+    return { tables: [table], samples };
+  },
+};

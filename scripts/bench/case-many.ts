@@ -1,0 +1,54 @@
+import { type Case, type Contender, devTunnels, nacre, nacreOnNoble, type Sample, ssh2NoDelay } from "./bench.ts";
+import { Child } from "./children.ts";
+import { median, spread } from "./table.ts";
+import type { ManyResult } from "./tasks.ts";
+
+const COUNTS = [1, 10, 100];
+const TIMEOUT = 60_000;
+
+/** Measures many connections at once in one process, each of which runs `echo ok`. */
+export const manyCase: Case = {
+  name: "many",
+  what: "1, 10 and 100 connections at once in one process, until each has run `echo ok` and is closed; warm",
+  async run(bench) {
+    const contenders = [nacre, nacreOnNoble, ssh2NoDelay, devTunnels].filter((one) => bench.takesPart(one));
+    const clients = contenders.map((contender) => ({ contender, child: new Child(contender.program!) }));
+    const samples: Sample[] = [];
+    const results = new Map<string, ManyResult[]>();
+    try {
+      for (let round = 0; round <= bench.rounds; round++) {
+        for (const connections of COUNTS) {
+          for (const { contender, child } of clients) {
+            bench.progress(`many: ${connections} of ${contender.name}, round ${round} of ${bench.rounds}`);
+            const result = await child.ask({ kind: "many", target: bench.target, connections }, TIMEOUT);
+            // The first is for warming up.
+            if (round === 0) continue;
+            const of = key(contender, connections);
+            results.set(of, [...(results.get(of) ?? []), result]);
+            samples.push({ client: contender.name, connections, ...result });
+          }
+        }
+      }
+    } finally {
+      await Promise.all(clients.map(({ child }) => child.end()));
+    }
+    const table = {
+      title: "Connections at once in one process, each with one `echo ok`: all of it, and the client's CPU for each",
+      head: ["client", ...COUNTS.flatMap((count) => [`${count}: ms`, "CPU ms each"])],
+      rows: contenders.map((contender) => [
+        contender.name,
+        ...COUNTS.flatMap((connections) => {
+          const all = results.get(key(contender, connections)) ?? [];
+          const ms = all.map((one) => one.ms);
+          return [spread(ms, 0), median(all.map(({ cpuMs }) => cpuMs / connections)).toFixed(1)];
+        }),
+      ]),
+      notes: ["The server, on the same machine, has the larger part of the work."],
+    };
+    return { tables: [table], samples };
+  },
+};
+
+function key({ name }: Contender, connections: number): string {
+  return `${name} ${connections}`;
+}
