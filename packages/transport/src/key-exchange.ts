@@ -8,6 +8,7 @@ import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
 import { serverExtInfo } from "./ext-info.ts";
 import type { Gate } from "./gate.ts";
 import { proveHostKey } from "./host-key.ts";
+import type { TransportLimits } from "./limits.ts";
 import type { NegotiatedAlgorithms, NegotiatedDirection, TransportOptions } from "./options.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { agree, hostKeyFor, proposalOf } from "./proposal.ts";
@@ -59,6 +60,7 @@ type State =
 /** What a key exchange works on. All of it is the transport's. */
 export interface ExchangeContext {
   readonly options: TransportOptions;
+  readonly limits: TransportLimits;
   readonly ownVersion: string;
   readonly outgoing: Outgoing;
   readonly reader: PacketReader;
@@ -76,6 +78,7 @@ export class KeyExchange {
   #negotiated: NegotiatedAlgorithms | undefined;
   #strict = false;
   #extInfoWanted = false;
+  #rekeysBeforeLogin = 0;
 
   constructor(context: ExchangeContext) {
     this.#context = context;
@@ -127,6 +130,7 @@ export class KeyExchange {
   /** The peer's KEXINIT. The gate lets it through only where no exchange of the peer's is under way. */
   receiveInit(payload: Uint8Array): void {
     const { options, gate, outgoing } = this.#context;
+    if (gate.phase === "auth") this.#countRekeyBeforeLogin();
     const peer = { init: SSH_MSG_KEXINIT.decode(payload.slice()), payload: payload.slice() };
     if (this.#state.name === "idle") this.begin();
     if (this.#state.name !== "proposed") throw new SshError("internal", `KEXINIT in state ${this.#state.name}`);
@@ -204,6 +208,16 @@ export class KeyExchange {
   /** Forgets the exchange under way, its secrets included. */
   abandon(): void {
     this.#state = { name: "idle" };
+  }
+
+  /** Nobody knows yet who has us do this arithmetic: not without end. */
+  #countRekeyBeforeLogin(): void {
+    const { limits, options } = this.#context;
+    if (++this.#rekeysBeforeLogin > limits.rekeysBeforeLogin)
+      throw new SshError(
+        "rekey-flood",
+        `The ${peerOf(options)} began more than ${limits.rekeysBeforeLogin} key exchanges before authentication has succeeded`,
+      );
   }
 
   #agreeOnStrictKex(client: KexInit, server: KexInit): void {

@@ -15,6 +15,11 @@ export interface TransportLimits {
   /** After this long new keys are agreed. */
   readonly rekeyInterval: number;
   /**
+   * Key exchanges after the first that the peer may begin before authentication has succeeded; one more ends the connection. Each costs
+   * arithmetic, of whoever it is.
+   */
+  readonly rekeysBeforeLogin: number;
+  /**
    * Bytes of messages that may wait for the end of a key exchange (each counts as 64 at least), and of answers that may wait for the
    * peer to read.
    */
@@ -32,6 +37,7 @@ export const defaultTransportLimits: TransportLimits = {
   rekeyBytes: 2 ** 30,
   rekeyPackets: 2 ** 31 - 1,
   rekeyInterval: 3_600_000,
+  rekeysBeforeLogin: 4,
   maxQueuedBytes: 1024 * 1024,
   maxExtensions: 64,
 };

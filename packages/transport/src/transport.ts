@@ -79,6 +79,7 @@ export class Transport implements PacketSink {
     this.#kexTimer = new PausableTimer(limits.kexTimeout);
     this.#exchange = new KeyExchange({
       options,
+      limits,
       ownVersion: this.#ownVersion,
       outgoing: this.#outgoing,
       reader: this.#reader,

@@ -69,6 +69,34 @@ describe("new keys are agreed", () => {
     expect(exchanges(pair.client)).toBe(1);
   });
 
+  test.each(["client", "server"] as const)("a few times only by a %s before authentication has succeeded", (name) => {
+    const pair = new Pair({
+      client: { limits: { rekeysBeforeLogin: 2 } },
+      server: { limits: { rekeysBeforeLogin: 2 } },
+    });
+    const [hasty, other] = name === "client" ? [pair.client, pair.server] : [pair.server, pair.client];
+    pair.connect();
+    hasty.transport.enter("connection");
+    for (let i = 1; i <= 2; i++) {
+      hasty.transport.requestRekey();
+      pair.pump();
+      expect(exchanges(other)).toBe(1 + i);
+    }
+    hasty.transport.requestRekey();
+    pair.pump();
+    expect(other.eventsOf("closed")).toMatchObject([{ error: { code: "rekey-flood" } }]);
+    expect(exchanges(other)).toBe(3);
+  });
+
+  test("as often as they like after it", () => {
+    const pair = new Pair({ server: { limits: { rekeysBeforeLogin: 1 } } }).connect().enterConnection();
+    for (let i = 0; i < 5; i++) {
+      pair.client.transport.requestRekey();
+      pair.pump();
+    }
+    expect(exchanges(pair.server)).toBe(6);
+  });
+
   test("not before authentication has succeeded, which OpenSSH would not stand", () => {
     const limits = { rekeyBytes: 100, rekeyInterval: 1000 };
     const pair = new Pair({ client: { limits } }).connect();
