@@ -192,7 +192,8 @@ export class Logins {
     const question = async (): Promise<LoginDecision> => {
       try {
         const decision = checked(await authenticate(login), method);
-        return decision === false ? refuse() : decision;
+        if (decision === false) return refuse();
+        return this.#forcesAnother(decision, login.factors) ? refuse(anotherCommand()) : decision;
       } catch (error) {
         return refuse(error);
       }
@@ -200,6 +201,14 @@ export class Logins {
     engine.ask(question, give, (cause) => {
       engine.fail(new SshError("internal", "the answer to a login could not be given", { cause }));
     });
+  }
+
+  /** Whether a factor would force another command than one before it: both cannot run, and neither may be got round. */
+  #forcesAnother(decision: LoginDecision, before: readonly Factor[]): boolean {
+    const command =
+      typeof decision === "object" && "permissions" in decision ? decision.permissions.command : undefined;
+    const forced = this.granted(before).command;
+    return command !== undefined && forced !== undefined && command !== forced;
   }
 
   /** The decision as authentication takes it; what it permits is kept with the factor that it accepts. */
@@ -232,6 +241,10 @@ function checked(decision: unknown, method: Login["method"]): LoginDecision {
 
 function noDecision(method: Login["method"]): SshError {
   return new SshError("usage", `authenticate answered a ${method} login with what is no decision`);
+}
+
+function anotherCommand(): SshError {
+  return new SshError("usage", "the parts of this login force different commands, and only one can run");
 }
 
 function isMethods(value: unknown): value is readonly LoginMethod[] {

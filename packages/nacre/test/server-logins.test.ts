@@ -317,7 +317,7 @@ describe("permissions", () => {
       ({ method }) =>
         method === "publickey"
           ? { next: ["password"], permissions: { command: "backup", environment: { A: "1", B: "1" } } }
-          : { permissions: { command: "other", environment: { B: "2", C: "2" } } },
+          : { permissions: { command: "backup", environment: { B: "2", C: "2" } } },
       { password: "sesame" },
     );
     expect(await run("ls")).toMatchObject([
@@ -326,6 +326,19 @@ describe("permissions", () => {
       { A: "1", B: "1", C: "2", SSH_ORIGINAL_COMMAND: "ls" },
       "vt100",
     ]);
+  });
+
+  it("that force another command than those of the factor before let nobody in", async () => {
+    const events: ServerEvent[] = [];
+    const authenticate = ({ method }: Login): LoginDecision =>
+      method === "publickey"
+        ? { next: ["password"], permissions: { command: "backup" } }
+        : { permissions: { command: "other" } };
+    const log = (event: ServerEvent): number => events.push(event);
+    expect(await login({ authenticate, log }, { password: "sesame" })).toBe("auth-failed");
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: "login-refused", method: "password", error: code("usage") }),
+    );
   });
 
   it("of nobody restrict nothing", async () => {
