@@ -17,6 +17,9 @@ export type ServeEvent =
   /** A line that is safe to show. */
   | { readonly type: "note"; readonly text: string };
 
+/** Characters of a text of the client's that a line holds at most: a name may be as long as a message, and nobody need be known to send one. */
+const LONGEST_TEXT = 1000;
+
 /** Writes an event as one line, ended by a newline: for people, or as JSON in ASCII. Nothing in it moves a terminal's cursor. */
 export function logLine(event: ServeEvent, kind: "text" | "json", time: Date): string {
   return kind === "json" ? json(event, time) : `${time.toISOString()} ${where(event)}${text(event)}\n`;
@@ -28,10 +31,20 @@ function json({ type, ...rest }: ServeEvent, time: Date): string {
     if (value instanceof Error) return { message: value.message };
     // A key blob: what people know it by.
     if (value instanceof Uint8Array) return fingerprint(value, "sha256");
-    return value;
+    return typeof value === "string" ? cut(value) : value;
   });
   // What is left beyond ASCII's printable characters stands in strings, where this is the same text.
   return `${line.replaceAll(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
+}
+
+/** No more of a text than a line can bear. */
+function cut(text: string): string {
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}… (${text.length} characters)` : text;
+}
+
+/** A text of the client's, safe to show. */
+function shown(text: string): string {
+  return escapeText(cut(text));
 }
 
 function where(event: ServeEvent): string {
@@ -45,7 +58,7 @@ function text(event: ServeEvent): string {
   switch (event.type) {
     case "listening": {
       const keys = event.hostKeys.map(({ format, fingerprint }) => `${format} ${fingerprint}`).join(", ");
-      const users = event.users.map((user) => escapeText(user)).join(", ");
+      const users = event.users.map((user) => shown(user)).join(", ");
       return `listening at ${event.host} port ${event.port} for ${users}; host key ${keys}`;
     }
     case "stopping":
@@ -61,18 +74,18 @@ function text(event: ServeEvent): string {
     case "dropped":
       return `dropped: ${event.reason === "max-connections" ? "too many connections" : "too many are not logged in"}`;
     case "identified":
-      return `is ${escapeText(event.clientVersion)}`;
+      return `is ${shown(event.clientVersion)}`;
     case "login":
-      return `${escapeText(event.user)} is logged in by ${event.factors.map(factor).join(" and ")}`;
+      return `${shown(event.user)} is logged in by ${event.factors.map(factor).join(" and ")}`;
     case "login-refused": {
       const key = event.fingerprint === undefined ? "" : ` ${event.fingerprint}`;
       const asked = event.signed === false ? " (asked about)" : "";
-      return `${escapeText(event.user)} is refused: ${event.method}${key}${asked}${because(event.error)}`;
+      return `${shown(event.user)} is refused: ${event.method}${key}${asked}${because(event.error)}`;
     }
     case "session-started": {
       const what = event.command ?? event.subsystem;
-      const words = what === undefined ? event.kind : `${event.kind} ${escapeText(what)}`;
-      return `${escapeText(event.user)} runs ${words}${event.pty ? " in a terminal" : ""}`;
+      const words = what === undefined ? event.kind : `${event.kind} ${shown(what)}`;
+      return `${shown(event.user)} runs ${words}${event.pty ? " in a terminal" : ""}`;
     }
     case "session-ended": {
       const { exit } = event;
@@ -81,9 +94,9 @@ function text(event: ServeEvent): string {
       return "status" in exit ? `ended with status ${exit.status}` : `was ended by the signal ${exit.signal}`;
     }
     case "request-refused":
-      return `does not get ${escapeText(event.request)}${because(event.error)}`;
+      return `does not get ${shown(event.request)}${because(event.error)}`;
     case "closed":
-      return `closed: ${escapeText(event.error.message)} [${event.error.code}]`;
+      return `closed: ${shown(event.error.message)} [${event.error.code}]`;
   }
 }
 
@@ -95,5 +108,5 @@ function factor(one: Factor): string {
 
 function because(error: unknown): string {
   if (error === undefined) return "";
-  return error instanceof Error ? `: ${escapeText(error.message)}` : ": something was thrown that is no error";
+  return error instanceof Error ? `: ${shown(error.message)}` : ": something was thrown that is no error";
 }

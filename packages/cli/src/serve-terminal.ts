@@ -61,6 +61,8 @@ function runInTerminal(
   return new Promise((resolve) => {
     terminal.onExit(({ exitCode, signal }) => {
       group.ended();
+      // The number of the terminal's file may be another terminal's from now on.
+      session.onResize = undefined;
       resolve(signal === undefined || signal === 0 ? { status: exitCode } : { signal: signalName(signal) });
     });
   });

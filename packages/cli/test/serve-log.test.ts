@@ -10,6 +10,19 @@ const hash = fingerprint(publicKey.blob, "sha256");
 const factor = { method: "publickey", algorithm: "ssh-ed25519", publicKey: publicKey.blob } as const;
 const session = { user: "alice", session: 2, pty: false, command: undefined, subsystem: undefined } as const;
 
+describe("a name as long as a message", () => {
+  const user = "\u{e0001}".repeat(16_000);
+  const event: ServeEvent = { ...origin, type: "login-refused", user, method: "password" };
+
+  test("makes no line of that length", () => {
+    expect(logLine(event, "text", time).length).toBeLessThan(20_000);
+    expect(logLine(event, "text", time)).toMatch(/… \(32000 characters\) is refused: password\n$/);
+    const json = logLine(event, "json", time);
+    expect(json.length).toBeLessThan(20_000);
+    expect((JSON.parse(json) as { user: string }).user).toBe(`${user.slice(0, 1000)}… (32000 characters)`);
+  });
+});
+
 describe("a line of the log", () => {
   test.each<[ServeEvent, string]>([
     [
