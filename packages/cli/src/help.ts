@@ -30,6 +30,7 @@ serve runs an SSH server for whoever starts it, until Ctrl-C. Its options:
   --user NAME         who may log in; may be given several times (whoever starts the server, as whom all commands run)
   --subsystem NAME=COMMAND  what a subsystem runs; nothing: there is none (sftp: OpenSSH's sftp-server, where there is one)
   --no-exec           no commands and no shells: subsystems only
+  --permit-user-environment  let environment= of authorized_keys add any variable
   --banner TEXT       shown before login
   --log text|json     how to write what happens to standard error (text)
 

@@ -14,6 +14,8 @@ export interface ServeArguments {
   readonly log: "text" | "json";
   /** Whether commands and shells are run, beside subsystems. */
   readonly exec: boolean;
+  /** Whether `environment=` of authorized_keys counts. */
+  readonly permitUserEnvironment: boolean;
 }
 
 const OPTIONS = {
@@ -27,6 +29,7 @@ const OPTIONS = {
   "--banner": "value",
   "--log": "value",
   "--no-exec": "flag",
+  "--permit-user-environment": "flag",
 } as const;
 
 /** Reads the words after `nacre serve`. Throws `usage`. */
@@ -50,6 +53,7 @@ export function parseServeArguments(words: readonly string[]): ServeArguments {
     banner: all("--banner").at(-1),
     log,
     exec: all("--no-exec").length === 0,
+    permitUserEnvironment: all("--permit-user-environment").length > 0,
   };
 }
 

@@ -50,7 +50,10 @@ export async function serve(words: readonly string[]): Promise<number> {
     return exit;
   };
 
-  const authorize = authorizedKeys(parsed.authorizedKeys ?? "~/.ssh/authorized_keys", { warn: note });
+  const authorize = authorizedKeys(parsed.authorizedKeys ?? "~/.ssh/authorized_keys", {
+    permitUserEnvironment: parsed.permitUserEnvironment,
+    warn: note,
+  });
   const server = await listen({
     port: parsed.port,
     ...(parsed.listen !== undefined && { host: parsed.listen }),

@@ -11,6 +11,7 @@ const DEFAULTS: ServeArguments = {
   banner: undefined,
   log: "text",
   exec: true,
+  permitUserEnvironment: false,
 };
 
 const parse = (line: string): ServeArguments => parseServeArguments(line.split(" ").filter((word) => word !== ""));
@@ -30,6 +31,7 @@ describe("the words after nacre serve", () => {
     ["--banner hello", { banner: "hello" }],
     ["--log json", { log: "json" }],
     ["--no-exec", { exec: false }],
+    ["--permit-user-environment", { permitUserEnvironment: true }],
   ])("%j", (line, expected) => {
     expect(parse(line)).toEqual({ ...DEFAULTS, ...expected });
   });

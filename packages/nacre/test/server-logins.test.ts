@@ -295,6 +295,12 @@ async function permitted(
   };
 }
 
+function backupThenOther({ method }: Login): LoginDecision {
+  return method === "publickey"
+    ? { next: ["password"], permissions: { command: "backup" } }
+    : { permissions: { command: "other" } };
+}
+
 describe("permissions", () => {
   it("force a command, and tell it what was asked for", async () => {
     const run = await permitted(() => ({ permissions: { command: "backup", environment: { WHO: "server" } } }));
@@ -330,12 +336,8 @@ describe("permissions", () => {
 
   it("that force another command than those of the factor before let nobody in", async () => {
     const events: ServerEvent[] = [];
-    const authenticate = ({ method }: Login): LoginDecision =>
-      method === "publickey"
-        ? { next: ["password"], permissions: { command: "backup" } }
-        : { permissions: { command: "other" } };
     const log = (event: ServerEvent): number => events.push(event);
-    expect(await login({ authenticate, log }, { password: "sesame" })).toBe("auth-failed");
+    expect(await login({ authenticate: backupThenOther, log }, { password: "sesame" })).toBe("auth-failed");
     expect(events).toContainEqual(
       expect.objectContaining({ type: "login-refused", method: "password", error: code("usage") }),
     );

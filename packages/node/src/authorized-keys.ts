@@ -13,6 +13,11 @@ export type AuthorizedKeysFiles =
 type AuthorizedKeysPaths = string | readonly string[] | undefined;
 
 export interface AuthorizedKeysOptions {
+  /**
+   * Which variables `environment=` may add: none by default, as sshd's PermitUserEnvironment; true for all. Whoever may write the file
+   * and is to run less than everything could run it all by a variable such as LD_PRELOAD or BASH_ENV.
+   */
+  readonly permitUserEnvironment?: boolean | ((name: string) => boolean);
   /** Called with what was not used, and why: one line, safe to show. */
   readonly warn?: (text: string) => void;
   /** Milliseconds since 1970; the system's clock by default. */
@@ -41,7 +46,7 @@ export function authorizedKeys(files: AuthorizedKeysFiles, options: AuthorizedKe
 async function decide(
   path: string,
   login: PublickeyLogin,
-  { warn = () => {}, now = Date.now }: AuthorizedKeysOptions,
+  { warn = () => {}, now = Date.now, permitUserEnvironment = false }: AuthorizedKeysOptions,
 ): Promise<LoginDecision> {
   let bytes: Uint8Array | undefined;
   try {
@@ -65,8 +70,18 @@ async function decide(
     return false;
   }
   // Forwarding and ~/.ssh/rc need no permission: this server has neither.
-  const { command, environment, pty } = check.key.restrictions;
-  return { permissions: { ...(command !== undefined && { command }), environment, pty } };
+  const { command, pty } = check.key.restrictions;
+  const isPermitted = (name: string): boolean =>
+    typeof permitUserEnvironment === "function" ? permitUserEnvironment(name) : permitUserEnvironment;
+  const environment = Object.entries(check.key.restrictions.environment).filter(([name]) => {
+    const permitted = isPermitted(name);
+    if (!permitted)
+      warn(`${escapeText(path)}:${check.key.line} does not add ${name}: environment= is not permitted to`);
+    return permitted;
+  });
+  return {
+    permissions: { ...(command !== undefined && { command }), environment: Object.fromEntries(environment), pty },
+  };
 }
 
 const REASONS: Readonly<

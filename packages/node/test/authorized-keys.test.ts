@@ -3,9 +3,9 @@ import { chmod, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promis
 import { dirname, join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
-import type { LoginDecision, PublickeyLogin } from "nacre";
+import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
 import { describe, expect, it } from "vitest";
-import { authorizedKeys } from "../src/authorized-keys.ts";
+import { type AuthorizedKeysOptions, authorizedKeys } from "../src/authorized-keys.ts";
 import { connect } from "../src/connect.ts";
 import { hostKeyFile } from "../src/host-key-file.ts";
 import { listen } from "../src/listen.ts";
@@ -60,10 +60,29 @@ describe("authorizedKeys", () => {
       decision: { permissions: { environment: {}, pty: true } },
       warnings: [],
     });
-    expect(await decided(`command="backup \\"x\\"",environment="A=1",restrict ${LINE}`)).toEqual({
-      decision: { permissions: { command: 'backup "x"', environment: { A: "1" }, pty: false } },
+    expect(await decided(`command="backup \\"x\\"",restrict ${LINE}`)).toEqual({
+      decision: { permissions: { command: 'backup "x"', environment: {}, pty: false } },
       warnings: [],
     });
+  });
+
+  it("adds to the environment only what it is permitted to", async () => {
+    const lines = `environment="LD_PRELOAD=/home/alice/x.so",environment="A=1" ${LINE}`;
+    const adds = async (permitUserEnvironment?: AuthorizedKeysOptions["permitUserEnvironment"]): Promise<unknown> => {
+      const decision = await authorizedKeys(
+        await file(lines),
+        permitUserEnvironment === undefined ? {} : { permitUserEnvironment },
+      )(login());
+      return (decision as { permissions: Permissions }).permissions.environment;
+    };
+    expect(await adds()).toEqual({});
+    expect(await adds(false)).toEqual({});
+    expect(await adds((name) => name === "A")).toEqual({ A: "1" });
+    expect(await adds(true)).toEqual({ LD_PRELOAD: "/home/alice/x.so", A: "1" });
+    expect((await decided(lines)).warnings).toEqual([
+      "FILE:1 does not add LD_PRELOAD: environment= is not permitted to",
+      "FILE:1 does not add A: environment= is not permitted to",
+    ]);
   });
 
   it.each<[string, string, string[]]>([
@@ -169,7 +188,7 @@ describe("authorizedKeys", () => {
     await using server = await listen({
       port: 0,
       hostKeys: [hostKey],
-      authenticate: authorizedKeys(path),
+      authenticate: authorizedKeys(path, { permitUserEnvironment: true }),
       acceptPty: true,
       acceptEnv: () => true,
       session: (session) => void session.stdout.write(JSON.stringify([session.command, session.env])),

@@ -271,10 +271,21 @@ describe("subsystems", () => {
 describe("authorized_keys", () => {
   test("a forced command runs whatever is asked for, and is told that; no terminal for a key without", async () => {
     const authorizedKeys = `command="echo forced: $SSH_ORIGINAL_COMMAND; echo $GREETING",no-pty,environment="GREETING=hello" ${folder.keyLine}`;
-    const served = await folder.serve({ authorizedKeys });
+    const served = await folder.serve({ authorizedKeys, words: ["--permit-user-environment"] });
     expect(await quiet([...folder.ssh(served), "rm -rf /"])).toBe("forced: rm -rf /\nhello\n");
     expect(await quiet([...folder.ssh(served, ["-s"]), "sftp"])).toBe("forced: sftp\nhello\n");
     expect((await run([...folder.ssh(served, ["-tt"]), "true"])).stderr).toMatch(/PTY allocation request failed/);
+  });
+
+  test("a key's environment could have a shell run what it is not to run: it counts only where that is permitted", async () => {
+    const authorizedKeys = `environment="BASH_ENV=/tmp/uploaded",environment="LD_PRELOAD=/tmp/uploaded.so" ${folder.keyLine}`;
+    const served = await folder.serve({ authorizedKeys, words: ["--no-exec", "--subsystem", "env=env"] });
+    const environment = await quiet([...folder.ssh(served, ["-s"]), "env"]);
+    expect(environment).toMatch(/^SSH_CONNECTION=/m);
+    expect(environment).not.toMatch(/BASH_ENV|LD_PRELOAD/);
+    expect(await served.until(({ event }) => event === "note")).toMatchObject({
+      text: expect.stringMatching(/does not add BASH_ENV: environment= is not permitted to$/) as string,
+    });
   });
 
   test("a key that is only good elsewhere, or was, or has an option that nobody knows, lets nobody in; the log says why", async () => {
