@@ -1,36 +1,92 @@
-// Bundles the front door for the browser, without a shim: no Node builtin and no Node global may be in it. Prints its size.
+// Bundles the front door for the browser, without a shim: no Node builtin and no Node global may be in it. And a client that names three
+// algorithms, in which there must be no other. Prints what they weigh.
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { build, type Metafile } from "esbuild";
 
 const FORBIDDEN = /\b(?:Buffer\b|process\.|__dirname\b|require\(|setImmediate\b)/;
 
-const result = await build({
-  stdin: {
-    contents: `export * from "nacre"; export * from "nacre/defaults";`,
-    resolveDir: process.cwd(),
-  },
-  bundle: true,
-  write: false,
-  minify: true,
-  format: "esm",
-  platform: "browser",
-  target: "es2023",
-  conditions: ["@nacre/source"],
-  logLevel: "error",
-  metafile: true,
-});
-const code = result.outputFiles[0]!.text;
-const inputs = Object.keys(result.metafile.inputs);
-const found = FORBIDDEN.exec(code);
-if (found !== null) {
-  console.error(`the bundle names ${found[0]}: …${code.slice(Math.max(0, found.index - 60), found.index + 60)}…`);
+const MINIMAL_CLIENT = `export * from "./bundles/minimal-client.ts";`;
+
+/** Where the algorithms are that this client does not name. */
+const UNNAMED =
+  /ciphers\/src\/(?:aes|noble-aes|hmac)|kex\/src\/(?:mlkem|ml-kem|hybrid|modp|diffie|nist)|keys\/src\/(?:rsa|ecdsa|formats)|packages\/(?:keyfiles|node)\/|nacre\/src\/defaults|@noble\/post-quantum|@noble\/ciphers\/(?:aes|_polyval|salsa)|@noble\/curves\/(?:nist|secp256k1|ed448|abstract\/weierstrass)|@noble\/hashes\/(?:sha3|legacy|blake|hkdf|pbkdf2|scrypt)/;
+/** Where those are that it names: the expression above looks at such paths. */
+const NAMED = [
+  "packages/ciphers/src/chacha20-poly1305.ts",
+  "packages/kex/src/curve25519.ts",
+  "packages/keys/src/ed25519.ts",
+  "@noble/ciphers/chacha.js",
+  "@noble/curves/ed25519.js",
+];
+
+const everything = await bundle(`export * from "nacre"; export * from "nacre/defaults";`, ["@nacre/source"]);
+checkGlobals(everything.code);
+if (!carried(everything).some((input) => input.includes("packages/transport/src")))
+  problem("the bundle does not hold the transport: the check is looking at the wrong thing");
+if (carried(everything).filter((input) => UNNAMED.test(input)).length < 10)
+  problem("what a minimal client must not hold is not in the whole either: the check is looking at the wrong thing");
+print("nacre for the browser", everything);
+
+const minimal = await bundle(MINIMAL_CLIENT, ["@nacre/source"]);
+checkGlobals(minimal.code);
+for (const file of NAMED)
+  if (!carried(minimal).some((input) => input.endsWith(file))) problem(`the minimal client does not hold ${file}`);
+for (const file of carried(minimal).filter((input) => UNNAMED.test(input)))
+  problem(`the minimal client holds ${file}, which it does not name`);
+print("a minimal client (curve25519, ssh-ed25519, chacha20-poly1305)", minimal);
+
+// As published a package is one file for each entry, of which a bundler must still leave out what is not used.
+const published = await bundle(MINIMAL_CLIENT, []);
+print("the same of the packages as published", published);
+if (published.code.length > 1.05 * minimal.code.length)
+  problem("the minimal client weighs more with the packages as published: something in them is not marked as pure");
+
+interface Bundle {
+  readonly code: string;
+  readonly metafile: Metafile;
+}
+
+async function bundle(contents: string, conditions: string[]): Promise<Bundle> {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents, resolveDir: `${process.cwd()}/scripts` },
+    bundle: true,
+    write: false,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    target: "es2023",
+    conditions,
+    logLevel: "error",
+    metafile: true,
+  });
+  return { code: outputFiles[0]!.text, metafile };
+}
+
+/** The files of which anything is in the bundle. */
+function carried({ metafile }: Bundle): string[] {
+  return Object.values(metafile.outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs).flatMap(([file, { bytesInOutput }]) => (bytesInOutput > 0 ? [file] : [])),
+  );
+}
+
+function checkGlobals(code: string): void {
+  const found = FORBIDDEN.exec(code);
+  if (found !== null)
+    problem(`the bundle names ${found[0]}: …${code.slice(Math.max(0, found.index - 60), found.index + 60)}…`);
+}
+
+function print(what: string, one: Bundle): void {
+  const { code } = one;
+  console.error(
+    `${what}: ${carried(one).length} modules, ${kib(code.length)} minified, ${kib(gzipSync(code).length)} gzipped`,
+  );
+}
+
+function kib(bytes: number): string {
+  return `${(bytes / 1024).toFixed(1)} KiB`;
+}
+
+function problem(text: string): void {
+  console.error(text);
   process.exitCode = 1;
 }
-if (!inputs.some((input) => input.includes("packages/transport/src"))) {
-  console.error("the bundle does not hold the transport: the check is looking at the wrong thing");
-  process.exitCode = 1;
-}
-const kib = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
-console.error(
-  `nacre for the browser: ${inputs.length} modules, ${kib(code.length)} minified, ${kib(gzipSync(code).length)} gzipped`,
-);

@@ -40,6 +40,7 @@ const commands = {
     step("unused files, exports and dependencies", "knip", ["-c", "scripts/config/knip.json"]);
     step("floors", "node", [...TSX, "scripts/check-floors.ts"]);
     step("examples of the READMEs", "node", ["--import", "tsx", "scripts/check-examples.ts"]);
+    step("imports", "node", [...TSX, "scripts/check-imports.ts"]);
     step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
     step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
   },

@@ -1,4 +1,4 @@
-import { defaultAlgorithms } from "nacre/defaults";
+import { nodeAlgorithms } from "@nacre/node";
 import { usage } from "./options.ts";
 import type { SshArguments } from "./ssh-arguments.ts";
 
@@ -7,12 +7,12 @@ export function chooseAlgorithms({
   ciphers,
   macs,
   kex,
-}: Pick<SshArguments, "ciphers" | "macs" | "kex">): typeof defaultAlgorithms {
+}: Pick<SshArguments, "ciphers" | "macs" | "kex">): typeof nodeAlgorithms {
   return {
-    hostKeys: defaultAlgorithms.hostKeys,
-    ciphers: choose("cipher", defaultAlgorithms.ciphers, ciphers),
-    macs: choose("MAC", defaultAlgorithms.macs, macs),
-    kex: choose("key exchange method", defaultAlgorithms.kex, kex),
+    hostKeys: nodeAlgorithms.hostKeys,
+    ciphers: choose("cipher", nodeAlgorithms.ciphers, ciphers),
+    macs: choose("MAC", nodeAlgorithms.macs, macs),
+    kex: choose("key exchange method", nodeAlgorithms.kex, kex),
   };
 }
 

@@ -2,10 +2,6 @@
 import { readFileSync } from "node:fs";
 import { escapeText, SshError } from "@nacre/wire";
 import { HELP } from "./help.ts";
-import { keygen } from "./keygen.ts";
-import { serve } from "./serve.ts";
-import { ssh } from "./ssh.ts";
-import { parseSshArguments } from "./ssh-arguments.ts";
 
 /** What `ssh` exits with for a failure of its own. */
 const FAILURE = 255;
@@ -33,12 +29,13 @@ async function main(words: readonly string[]): Promise<number> {
     case "--version":
       process.stdout.write(`nacre ${version()}\n`);
       return 0;
+    // Each imports what it takes, and nothing of the others.
     case "keygen":
-      return keygen(words.slice(1));
+      return (await import("./keygen.ts")).keygen(words.slice(1));
     case "serve":
-      return serve(words.slice(1));
+      return (await import("./serve.ts")).serve(words.slice(1));
     default:
-      return ssh(parseSshArguments(words));
+      return (await import("./ssh.ts")).ssh(words);
   }
 }
 

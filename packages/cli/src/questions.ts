@@ -1,5 +1,4 @@
-import { randomart } from "@nacre/keyfiles";
-import { parsePublicKey } from "@nacre/keys";
+import { parsePublicKey } from "@nacre/keys/parts";
 import type { ConnectOptions, HostKey, PromptRequest } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import type { Terminal } from "./terminal.ts";
@@ -54,6 +53,8 @@ async function answerPrompts(terminal: Terminal, login: string, request: PromptR
 
 async function acceptNewHost(terminal: Terminal, host: string, { blob, fingerprint }: HostKey): Promise<boolean> {
   const { format } = parsePublicKey(blob);
+  // The picture is for new hosts only.
+  const { randomart } = await import("@nacre/keyfiles");
   terminal.show(`${escapeText(host)} is not a known host. Its ${format} key is\n${fingerprint}\n${randomart(blob)}\n`);
   let prompt = "Is it the right one? It is then remembered (yes, no, or the fingerprint you expect): ";
   for (;;) {

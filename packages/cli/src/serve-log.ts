@@ -1,5 +1,4 @@
-import { fingerprint } from "@nacre/keys";
-import type { Factor, ListenEvent } from "@nacre/node";
+import { type Factor, fingerprint, type ListenEvent } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 
 /** What `nacre serve` itself has to say, beside what happens on connections. */
@@ -30,7 +29,7 @@ function json({ type, ...rest }: ServeEvent, time: Date): string {
     if (value instanceof SshError) return { code: value.code, culprit: value.culprit, message: value.message };
     if (value instanceof Error) return { message: value.message };
     // A key blob: what people know it by.
-    if (value instanceof Uint8Array) return fingerprint(value, "sha256");
+    if (value instanceof Uint8Array) return fingerprint(value);
     return typeof value === "string" ? cut(value) : value;
   });
   // What is left beyond ASCII's printable characters stands in strings, where this is the same text.
@@ -101,9 +100,7 @@ function text(event: ServeEvent): string {
 }
 
 function factor(one: Factor): string {
-  return one.method === "publickey"
-    ? `${one.method} ${one.algorithm} ${fingerprint(one.publicKey, "sha256")}`
-    : one.method;
+  return one.method === "publickey" ? `${one.method} ${one.algorithm} ${fingerprint(one.publicKey)}` : one.method;
 }
 
 function because(error: unknown): string {

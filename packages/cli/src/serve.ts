@@ -2,8 +2,15 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
-import { fingerprint } from "@nacre/keys";
-import { authorizedKeys, hostKeyFile, listen, type NodeSession, type SessionExit, type SshServer } from "@nacre/node";
+import {
+  authorizedKeys,
+  fingerprint,
+  hostKeyFile,
+  listen,
+  type NodeSession,
+  type SessionExit,
+  type SshServer,
+} from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { usage } from "./options.ts";
 import { parseServeArguments, type ServeArguments } from "./serve-arguments.ts";
@@ -76,7 +83,7 @@ export async function serve(words: readonly string[]): Promise<number> {
   log({
     type: "listening",
     ...server.address,
-    hostKeys: hostKeys.map(({ publicKey: { format, blob } }) => ({ format, fingerprint: fingerprint(blob, "sha256") })),
+    hostKeys: hostKeys.map(({ publicKey: { format, blob } }) => ({ format, fingerprint: fingerprint(blob) })),
     users,
   });
   await untilStopped(server, log, kill);

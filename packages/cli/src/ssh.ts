@@ -5,13 +5,14 @@ import { chooseAlgorithms } from "./algorithms.ts";
 import { openKeyLog } from "./key-log.ts";
 import { questions } from "./questions.ts";
 import { runRemote } from "./remote.ts";
-import type { SshArguments } from "./ssh-arguments.ts";
+import { parseSshArguments } from "./ssh-arguments.ts";
 import { openTerminal } from "./terminal.ts";
 import { packetList } from "./trace.ts";
 
-/** Connects, runs the command or a shell, and returns the exit status. Rejects with the `SshError` that ended it. */
-export async function ssh(words: SshArguments): Promise<number> {
+/** `nacre [user@]host`: connects, runs the command or a shell, and returns the exit status. Rejects with the `SshError` that ended it. */
+export async function ssh(line: readonly string[]): Promise<number> {
   const start = performance.now();
+  const words = parseSshArguments(line);
   const user = words.user ?? userInfo().username;
   const algorithms = chooseAlgorithms(words);
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);

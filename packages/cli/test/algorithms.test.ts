@@ -1,4 +1,4 @@
-import { defaultAlgorithms } from "nacre/defaults";
+import { nodeAlgorithms } from "@nacre/node";
 import { describe, expect, test } from "vitest";
 import { chooseAlgorithms } from "../src/algorithms.ts";
 
@@ -7,7 +7,7 @@ const names = (list: readonly { readonly name: string }[]): string[] => list.map
 
 describe("the algorithms to offer", () => {
   test("are the defaults, when none are named", () => {
-    expect(chooseAlgorithms(NONE)).toEqual(defaultAlgorithms);
+    expect(chooseAlgorithms(NONE)).toEqual(nodeAlgorithms);
   });
 
   test("are those that are named, in their order, each once", () => {
@@ -22,9 +22,9 @@ describe("the algorithms to offer", () => {
   });
 
   test.each([
-    [{ ...NONE, ciphers: ["3des-cbc"] }, 'there is no cipher "3des-cbc"; there are ', defaultAlgorithms.ciphers],
-    [{ ...NONE, macs: ["hmac-md5"] }, 'there is no MAC "hmac-md5"; there are ', defaultAlgorithms.macs],
-    [{ ...NONE, kex: [""] }, 'there is no key exchange method ""; there are ', defaultAlgorithms.kex],
+    [{ ...NONE, ciphers: ["3des-cbc"] }, 'there is no cipher "3des-cbc"; there are ', nodeAlgorithms.ciphers],
+    [{ ...NONE, macs: ["hmac-md5"] }, 'there is no MAC "hmac-md5"; there are ', nodeAlgorithms.macs],
+    [{ ...NONE, kex: [""] }, 'there is no key exchange method ""; there are ', nodeAlgorithms.kex],
   ])("that there are not: %j", (chosen, message, available) => {
     expect(() => chooseAlgorithms(chosen)).toThrow(message + names(available).join(", "));
   });

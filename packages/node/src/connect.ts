@@ -11,7 +11,7 @@ import {
 } from "nacre/parts";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
-import { loadAlgorithms } from "./crypto/load.ts";
+import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { dial } from "./dial.ts";
 import { loadIdentities } from "./identities.ts";
@@ -40,8 +40,12 @@ export async function connect(options: ConnectOptions): Promise<Client<NodeProce
   signal?.addEventListener("abort", onAbort);
   if (signal?.aborted) onAbort();
   try {
+    const algorithms = options.algorithms ?? (await defaultsOf(options.crypto));
+    // While files are read, and TCP connects.
+    const loading = loadAlgorithms(algorithms);
+    loading.catch(() => {});
     const [hostKey, identities] = await Promise.all([
-      decideHostKey(options, port, warn),
+      decideHostKey(options, algorithms, port, warn),
       loadIdentities({
         identities: options.identities,
         agent: options.agent,
@@ -60,12 +64,11 @@ export async function connect(options: ConnectOptions): Promise<Client<NodeProce
       random,
       fingerprint,
     };
-    // While TCP connects, and the server gets ready.
-    const loading = loadAlgorithms(hostKey.algorithms);
-    loading.catch(() => {});
-    const socket = await dial({ host, port, connectTimeout, signal });
-    await loading;
-    return await connectDuplex(socketDuplex(socket), complete, (channel) => new NodeProcess(channel));
+    const [socket] = await Promise.all([dial({ host, port, connectTimeout, signal }), loading]);
+    const client = connectDuplex(socketDuplex(socket), complete, (channel) => new NodeProcess(channel));
+    // Our side of the first round trip has been sent, and the server is not ready for the second.
+    warmUpAlgorithms(algorithms);
+    return await client;
   } finally {
     signal?.removeEventListener("abort", onAbort);
     over.abort();
@@ -75,11 +78,11 @@ export async function connect(options: ConnectOptions): Promise<Client<NodeProce
 /** Who decides about the host key, and which of the algorithms to ask for first. */
 async function decideHostKey(
   options: ConnectOptions,
+  algorithms: Means["algorithms"],
   port: number,
   warn: (text: string) => void,
 ): Promise<{ hostKey: HostKeyVerifier } & Pick<Means, "algorithms">> {
   const { host, hostKey, knownHosts = KNOWN_HOSTS_FILES } = options;
-  const algorithms = options.algorithms ?? (await defaultsOf(options.crypto));
   if (typeof hostKey === "function") return { hostKey, algorithms };
   if (hostKey !== undefined && hostKey !== "accept-new") {
     const fingerprints = typeof hostKey === "string" ? [hostKey] : hostKey;

@@ -34,6 +34,7 @@ export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";
 export { connect } from "./connect.ts";
 export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";
+export { fingerprint } from "./crypto/fingerprint.ts";
 export { loadAlgorithms } from "./crypto/load.ts";
 export { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 export { hostKeyFile } from "./host-key-file.ts";

@@ -1,7 +1,7 @@
 import type { TransportAlgorithms } from "@nacre/transport";
 import { chacha20Poly1305 } from "./chacha20-poly1305.ts";
 import { mlkem768X25519Sha256 } from "./kex.ts";
-import { loadMlKem768 } from "./ml-kem.ts";
+import { loadMlKem768, warmMlKem768 } from "./ml-kem.ts";
 import { loadPoly1305 } from "./poly1305/index.ts";
 
 /**
@@ -14,4 +14,9 @@ export async function loadAlgorithms({ kex, ciphers }: Pick<TransportAlgorithms,
     kex.includes(mlkem768X25519Sha256) && loadMlKem768(),
     ciphers.includes(chacha20Poly1305) && loadPoly1305(),
   ]);
+}
+
+/** Does what takes long the first time, of what {@link loadAlgorithms} has imported: for a moment in which there is nothing else to do. */
+export function warmUpAlgorithms({ kex }: Pick<TransportAlgorithms, "kex">): void {
+  if (kex.includes(mlkem768X25519Sha256)) warmMlKem768();
 }

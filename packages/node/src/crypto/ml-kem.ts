@@ -53,6 +53,23 @@ export async function loadMlKem768(): Promise<void> {
   if (nodeMlKem768() === undefined) noble ??= (await import("@nacre/kex/ml-kem")).mlKem768;
 }
 
+let isWarm = false;
+
+/**
+ * Makes a key pair and uses it, once in a process, and throws it away, where ML-KEM is noble's: what V8 does when code runs for the first
+ * time takes tens of milliseconds, and is done best while there is nothing else to do.
+ */
+export function warmMlKem768(): void {
+  if (isWarm || noble === undefined) return;
+  isWarm = true;
+  const pair = noble.keyPair(zeros);
+  pair.decapsulate(noble.encapsulate(pair.publicKey, zeros).ciphertext);
+}
+
+function zeros(length: number): Uint8Array {
+  return new Uint8Array(length);
+}
+
 function loaded(): MlKem768 {
   noble ??= (importNow("@nacre/kex/ml-kem") as typeof import("@nacre/kex/ml-kem")).mlKem768;
   return noble;

@@ -1,0 +1,14 @@
+// The least that logs in: one algorithm of each kind. check-bundle.ts weighs it, and sees that it carries no other.
+import { chacha20Poly1305 } from "@nacre/ciphers";
+import { curve25519Sha256 } from "@nacre/kex";
+import { ed25519, ed25519PrivateKey } from "@nacre/keys";
+import { type ByteStreams, type Client, connect, pinnedHostKey } from "nacre/core";
+
+export function login(streams: ByteStreams, user: string, seed: Uint8Array, fingerprint: string): Promise<Client> {
+  return connect(streams, {
+    user,
+    identities: [ed25519PrivateKey(seed)],
+    hostKey: pinnedHostKey(fingerprint),
+    algorithms: { kex: [curve25519Sha256], hostKeys: [ed25519], ciphers: [chacha20Poly1305], macs: [] },
+  });
+}
