@@ -1,6 +1,6 @@
 import { equalBytes } from "@nacre/wire";
 import { type HmacSha1, hostName, type NameMatcher, parseNames } from "./known-host-names.ts";
-import { blobOfLine } from "./public-key-line.ts";
+import { wholeBlobOfLine } from "./public-key-line.ts";
 
 /** A known_hosts file: what to call it, and what stands in it. */
 export interface KnownHostsFile {
@@ -97,7 +97,7 @@ export function parseKnownHostsLine(
     return "a line has a marker or none, names, a key's format and its base64";
   const matches = parseNames(names, hmacSha1);
   if (matches === undefined) return "the hashed name is malformed";
-  const blob = blobOfLine(format, base64);
+  const blob = wholeBlobOfLine(format, base64);
   return typeof blob === "string" ? `the key ${blob}` : { marker, names, format, blob, matches };
 }
 

@@ -36,6 +36,43 @@ export function blobOfLine(format: string, base64: string): Uint8Array | string 
   return blob;
 }
 
+/**
+ * Lengths of the strings behind the format in a key of that format, `undefined` where they vary (RFC 8709 §4, RFC 5656 §3.1,
+ * RFC 4253 §6.6, OpenSSH PROTOCOL.u2f).
+ */
+const FIELDS: ReadonlyMap<string, readonly (number | undefined)[]> = new Map([
+  ["ssh-ed25519", [32]],
+  ["ecdsa-sha2-nistp256", [8, 65]],
+  ["ecdsa-sha2-nistp384", [8, 97]],
+  ["ecdsa-sha2-nistp521", [8, 133]],
+  ["ssh-rsa", [undefined, undefined]],
+  ["ssh-dss", [undefined, undefined, undefined, undefined]],
+  ["sk-ssh-ed25519@openssh.com", [32, undefined]],
+  ["sk-ecdsa-sha2-nistp256@openssh.com", [8, 65, undefined]],
+]);
+
+/**
+ * The same for a list whose lines stand for themselves and are not used as keys: what is cut short, or was never a key, is wrong as
+ * well. Whether the key is a good one is not looked at: of thousands of lines that would take seconds.
+ */
+export function wholeBlobOfLine(format: string, base64: string): Uint8Array | string {
+  const blob = blobOfLine(format, base64);
+  if (typeof blob === "string") return blob;
+  const reader = new Reader(blob, format);
+  try {
+    reader.string("format");
+    for (const length of FIELDS.get(format) ?? []) {
+      const field = reader.string("field");
+      if (length !== undefined && field.length !== length) return "is malformed";
+    }
+    if (FIELDS.has(format)) reader.end();
+  } catch (error) {
+    if (error instanceof SshError) return "is malformed";
+    throw error;
+  }
+  return blob;
+}
+
 /** The line that {@link parsePublicKeyLine} reads, without a newline. Throws `usage` for a comment of more than one line. */
 export function formatPublicKeyLine(publicKey: PublicKey, comment = ""): string {
   if (/[\r\n\0]/.test(comment)) throw new SshError("usage", "a comment is one line");

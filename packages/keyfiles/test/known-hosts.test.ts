@@ -8,11 +8,24 @@ import { expectError, seededRandom, vectors } from "./support.ts";
 
 const random = seededRandom("known hosts");
 
-/** A key blob: known_hosts looks at no more than the format's name. */
+/** A key blob: of keys known_hosts looks at no more than the format's name, and that all of its parts are there. */
 function key(format: string, seed: number): { blob: Uint8Array; text: string } {
-  const blob = new Writer().string(format).string(Uint8Array.of(seed)).finish();
+  const writer = new Writer().string(format);
+  for (const length of PARTS[format] ?? [1]) writer.string(new Uint8Array(length).fill(seed));
+  const blob = writer.finish();
   return { blob, text: `${format} ${base64Encode(blob)}` };
 }
+/** RFC 8709 §4, RFC 5656 §3.1, RFC 4253 §6.6, OpenSSH PROTOCOL.u2f. Of an integer any length will do. */
+const PARTS: Readonly<Record<string, readonly number[]>> = {
+  "ssh-ed25519": [32],
+  "ecdsa-sha2-nistp256": [8, 65],
+  "ecdsa-sha2-nistp384": [8, 97],
+  "ecdsa-sha2-nistp521": [8, 133],
+  "ssh-rsa": [3, 257],
+  "ssh-dss": [128, 20, 128, 127],
+  "sk-ssh-ed25519@openssh.com": [32, 4],
+  "sk-ecdsa-sha2-nistp256@openssh.com": [8, 65, 4],
+};
 const ed1 = key("ssh-ed25519", 1);
 const ed2 = key("ssh-ed25519", 2);
 const rsa = key("ssh-rsa", 3);
@@ -168,6 +181,29 @@ describe("lines", () => {
     expect(hosts.problems).toMatchObject([{ file: "known_hosts", line: 2, problem: expect.stringMatching(says) }]);
     expect(hosts.check("a", 22, ed1.blob).status).toBe("unknown");
     expect(hosts.check("b", 22, ed2.blob).status).toBe("match");
+  });
+
+  test.each(Object.keys(PARTS))(
+    "a %s key that is cut short, or has more behind it, is reported and skipped",
+    (format) => {
+      const { blob } = key(format, 9);
+      const whole = `a ${format} ${base64Encode(blob)}`;
+      expect(parse(whole).check("a", 22, ed1.blob).status).toBe("changed");
+      for (let length = 4 + format.length; length < blob.length; length++) {
+        const hosts = parse(`a ${format} ${base64Encode(blob.subarray(0, length))}`);
+        expect([length, hosts.problems]).toMatchObject([length, [{ line: 1, problem: "the key is malformed" }]]);
+        expect([length, hosts.check("a", 22, ed1.blob).status]).toEqual([length, "unknown"]);
+        expect(hosts.formats("a", 22)).toEqual([]);
+      }
+      const longer = new Uint8Array(blob.length + 1);
+      longer.set(blob);
+      expect(parse(`a ${format} ${base64Encode(longer)}`, whole).problems).toMatchObject([{ line: 1 }]);
+    },
+  );
+
+  test("a key of a format that nobody knows is one that the host is known by", () => {
+    const hosts = parse(`a ${key("new@example.com", 1).text}`);
+    expect([hosts.problems, hosts.check("a", 22, ed1.blob).status]).toEqual([[], "changed"]);
   });
 
   test("any text gives a value, and what it knows it has a line for", () => {

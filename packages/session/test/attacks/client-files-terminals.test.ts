@@ -209,8 +209,12 @@ test("known_hosts · client", () => {
     [knownAs("@revoked @cert-authority *"), "host-key-unknown"],
     [knownAs("@trusted example.com"), "host-key-unknown"],
     [knownAs("@revokedexample.com *"), "host-key-unknown"],
-    // A key that lacks its end is another key.
-    [`example.com ssh-ed25519 ${base64Encode(hostKey.publicKey.blob).slice(0, -4)}`, "host-key-changed"],
+    // A key that lacks its end is none, and speaks for and against nobody.
+    [`example.com ssh-ed25519 ${base64Encode(hostKey.publicKey.blob).slice(0, -4)}`, "host-key-unknown"],
+    [
+      `example.com ssh-ed25519 ${base64Encode(hostKey.publicKey.blob).slice(0, -4)}\n${knownAs("example.com")}`,
+      "match",
+    ],
     [`example.com ssh-rsa ${base64Encode(hostKey.publicKey.blob)}`, "host-key-unknown"],
     [`example.com ${base64Encode(hostKey.publicKey.blob)}`, "host-key-unknown"],
     [`# ${knownAs("example.com")}`, "host-key-unknown"],
