@@ -159,10 +159,30 @@ describe("signature algorithms", () => {
     expect(rig.event("failed").error.message).toMatch(/rsa-sha2-512\) and publickey \(SHA256:\S+, rsa-sha2-256\)/);
   });
 
-  test("with server-sig-algs: the first of the key's own order that the server named, and no other", () => {
+  test("with server-sig-algs: those that the server named, in the key's own order, and no other", () => {
     const rig = new ClientRig({ identities: [rsaLike(1)] });
     rig.client.setServerSigAlgs(["ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"]);
     expect(rig.start()[1]).toBe("publickey rsa-sha2-512");
+    expect(rig.client.onlyAttempt).toBe(false);
+    // OpenSSH names also what PubkeyAcceptedAlgorithms forbids.
+    expect(rig.receive(failure("publickey"))).toEqual(["publickey rsa-sha2-256"]);
+    expect(rig.client.onlyAttempt).toBe(true);
+    expect(rig.receive(failure("publickey"))).toEqual([]);
+    rig.event("failed");
+  });
+
+  test("with server-sig-algs: a refused key has its other algorithm when every key had its turn", () => {
+    const rig = new ClientRig({ identities: [rsaLike(1), rsaLike(2), inMemory(3)] });
+    rig.client.setServerSigAlgs([ED, "rsa-sha2-256", "rsa-sha2-512"]);
+    const asked = [rig.start()[1]];
+    for (let i = 0; i < 4; i++) asked.push(...rig.receive(failure("publickey")));
+    expect(asked.map((one) => one!.split(" ").slice(0, 2).join(" "))).toEqual([
+      "publickey? rsa-sha2-512",
+      "publickey? rsa-sha2-512",
+      `publickey? ${ED}`,
+      "publickey? rsa-sha2-256",
+      "publickey? rsa-sha2-256",
+    ]);
     expect(rig.receive(failure("publickey"))).toEqual([]);
     rig.event("failed");
   });

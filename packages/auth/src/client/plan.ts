@@ -17,6 +17,8 @@ interface Key {
   readonly identity: Identity;
   /** Names of algorithms that the server has refused, or may have refused, this key with. */
   readonly tried: Set<string>;
+  /** Refused with an algorithm that the server says it knows: other keys come first. */
+  refused: boolean;
   over: boolean;
 }
 
@@ -36,7 +38,7 @@ export class Plan {
 
   constructor(options: ClientAuthOptions, limits: AuthLimits) {
     this.#limits = limits;
-    this.#keys = options.identities.map((identity) => ({ identity, tried: new Set(), over: false }));
+    this.#keys = options.identities.map((identity) => ({ identity, tried: new Set(), refused: false, over: false }));
     this.#keyboardInteractiveLeft = options.keyboardInteractive ? limits.keyboardInteractiveAttempts : 0;
     this.#passwordOver = !options.password;
   }
@@ -61,7 +63,8 @@ export class Plan {
   next(): Choice | undefined {
     const serverTakes = (method: string): boolean => this.#canContinue?.includes(method) ?? true;
     if (serverTakes("publickey")) {
-      for (const key of this.#keys) {
+      const [refused, others] = [true, false].map((is) => this.#keys.filter((key) => key.refused === is));
+      for (const key of [...others!, ...refused!]) {
         const algorithm = this.#algorithm(key);
         if (algorithm === undefined) continue;
         key.tried.add(algorithm);
@@ -101,8 +104,9 @@ export class Plan {
     const key = this.#keys.find((key) => key.identity === identity)!;
     // A server that takes no keys yet has not looked at this one: it is tried again after another method.
     if (!this.#canContinue?.includes("publickey")) key.tried.delete(algorithm);
-    // It knows the algorithm, so it is the key that it refuses. Otherwise the algorithm may be the reason.
-    else if (this.#serverSigAlgs?.includes(algorithm)) key.over = true;
+    // It says that it knows the algorithm, so it is likely the key that it refuses. But OpenSSH names also those that it is
+    // configured not to take (PubkeyAcceptedAlgorithms), so that the key has its other algorithm yet, when all keys had their turn.
+    else if (this.#serverSigAlgs?.includes(algorithm)) key.refused = true;
   }
 
   /** The key is done with: it has succeeded, or cannot sign. */

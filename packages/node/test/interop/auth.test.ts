@@ -345,6 +345,45 @@ describe("two factors", () => {
   });
 });
 
+describe("an RSA key where rsa-sha2-512 is not taken", () => {
+  // Whether it is said in server-sig-algs, which leaves before the server knows the user.
+  const forAll = useServer({ config: ["PubkeyAcceptedAlgorithms -rsa-sha2-512"] });
+  const forAlice = useServer({ config: ["Match User alice", "PubkeyAcceptedAlgorithms -rsa-sha2-512"] });
+  let key: KeyFile;
+  beforeAll(async () => {
+    key = await makeKey(folder, "rsa-256-only", "rsa-3072");
+    await authorizeKey("alice", key.publicKeyLine);
+  });
+
+  test.for([
+    ["from anybody", forAll],
+    ["from this user", forAlice],
+  ] as const)("%s signs with rsa-sha2-256", async ([, server]) => {
+    const trace: TraceRecord[] = [];
+    await using client = await server.connect({
+      identities: [key.path],
+      trace: (record) => trace.push(record),
+    });
+    expect((await client.exec("whoami")).stdout).toBe("alice\n");
+    expect(requests(trace).at(-1)).toBe("alice publickey rsa-sha2-256 signed");
+  });
+
+  test("and other keys come first", async () => {
+    const trace: TraceRecord[] = [];
+    await using client = await forAlice.connect({
+      identities: [key.path, strangerKey(), forAlice.key],
+      trace: (record) => trace.push(record),
+    });
+    expect((await client.exec("whoami")).stdout).toBe("alice\n");
+    expect(requests(trace)).toEqual([
+      "alice publickey rsa-sha2-512 query",
+      "alice publickey ssh-ed25519 query",
+      "alice publickey ssh-ed25519 query",
+      "alice publickey ssh-ed25519 signed",
+    ]);
+  });
+});
+
 describe("limits of the server", () => {
   const server = useServer({ config: ["MaxAuthTries 3"] });
 
