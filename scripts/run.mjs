@@ -45,6 +45,13 @@ const commands = {
     step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
   },
 
+  /** Tries what attackers have done to other implementations; `--can-fail` shows that each of these tests can fail. */
+  attacks([first, ...rest]) {
+    install();
+    if (first === "--can-fail") run("node", [...TSX, "scripts/attacks/can-fail.ts", ...rest]);
+    else run("node", [...TSX, "scripts/attacks/run.ts"]);
+  },
+
   /** Measures, with peers side by side. */
   bench(args) {
     install();

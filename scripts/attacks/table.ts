@@ -1,36 +1,53 @@
-// Prints the attack suite as a table: each class of attacks, and how it stands on each side that it touches.
-
-import type { Standing } from "../../packages/session/test/attacks/rows/types.ts";
+import type { Row } from "../../packages/session/test/attacks/rows/types.ts";
 import { AREAS, HELD } from "../../packages/session/test/attacks/rows.ts";
+import type { Result } from "./results.ts";
 
-const SYMBOL = { held: "held", "not touched": "–", "not there yet": "not there yet" } as const;
-const shown = (standing: Standing): string => (typeof standing === "string" ? SYMBOL[standing] : SYMBOL.held);
+/** The attack suite as a table: each class of attacks, and how each side that it touches stood it. */
+export interface AttackTable {
+  /** To be printed; the last one counts. */
+  readonly lines: readonly string[];
+  /** Whether every test has run and passed. */
+  readonly allHeld: boolean;
+}
 
-const lines = Object.entries(AREAS).flatMap(([area, rows]) =>
-  rows.map(({ title, missing, client, server }) => [
-    area,
-    missing === undefined ? title : `${title} (not there yet: ${missing})`,
-    shown(client),
-    shown(server),
-  ]),
-);
-const all = [["area", "attack", "client", "server"], ...lines];
-const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((line) => line[column]!.length)));
-for (const line of all)
-  console.log(
+/** `results`: how the tests of the suite ended, by name. */
+export function attackTable(results: ReadonlyMap<string, Result>): AttackTable {
+  const rows = Object.entries(AREAS).flatMap(([area, of]) => of.map((row) => ({ area, row })));
+  const cells = rows.map(({ area, row }) => {
+    const { title, missing } = row;
+    return [area, title, stands(row, "client", results), stands(row, "server", results), missing ?? ""];
+  });
+  const all = [["area", "attack", "client", "server", "not there yet"], ...cells];
+  const widths = all[0]!.map((_, column) => Math.max(...all.map((line) => line[column]!.length)));
+  const lines = all.map((line) =>
     line
       .map((cell, column) => cell.padEnd(widths[column]!))
       .join("  ")
       .trimEnd(),
   );
 
-const rows = Object.values(AREAS).flat();
-const count = (standing: Standing): number =>
-  rows.flatMap(({ client, server }) => [client, server]).filter((one) => one === standing).length;
-const sides = (side: string): number => HELD.filter((row) => row.side === side).length;
-const patches = HELD.reduce((sum, row) => sum + row.patches.length, 0);
-console.log(
-  `\n${rows.length} rows. ${HELD.length} sides held (client ${sides("client")}, server ${sides("server")}), ` +
-    `${count("not there yet")} not there yet, ${count("not touched")} not touched; ${patches} ways to break them.`,
-);
-if (lines.length === 0) throw new Error("the table is empty");
+  const held = (side: 2 | 3): number => cells.filter((line) => line[side] === "held").length;
+  const absent = cells
+    .flatMap(([, , client, server]) => [client, server])
+    .filter((cell) => cell === "not there").length;
+  const tests = HELD.map(({ name }) => results.get(name) ?? "missing");
+  const passed = tests.filter((result) => result === "passed").length;
+  const allHeld = passed === tests.length;
+  const patches = HELD.reduce((sum, { patches }) => sum + patches.length, 0);
+  lines.push(
+    `attacks: ${allHeld ? "all held" : "NOT ALL HELD"}: ${rows.length} rows, ${held(2) + held(3)} sides held ` +
+      `(client ${held(2)}, server ${held(3)}), ${absent} not there; ` +
+      `${passed} of ${tests.length} tests passed, which ${patches} patches must break`,
+  );
+  return { lines, allHeld };
+}
+
+function stands(row: Row, side: "client" | "server", results: ReadonlyMap<string, Result>): string {
+  const standing = row[side];
+  if (standing === "not touched") return "–";
+  if (standing === "not there yet") return "not there";
+  const tests = HELD.filter((held) => held.title === row.title && held.side === side);
+  const ended = tests.map(({ name }) => results.get(name) ?? "missing");
+  if (ended.includes("failed")) return "FAILED";
+  return ended.includes("missing") ? "did not run" : "held";
+}

@@ -3,9 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Patch } from "../../packages/session/test/attacks/rows/types.ts";
-
-/** How a test ended; `missing` when it did not run at all. */
-export type Result = "passed" | "failed" | "missing";
+import { patternOf, type Result, resultsOf } from "./results.ts";
 
 /** Longer than any of the tests takes: a source that never comes to an end is no proof of anything. */
 const PATIENCE = 120_000;
@@ -47,11 +45,10 @@ export class ThrowAway {
   async #test(files: readonly string[], names: readonly string[]): Promise<Map<string, Result>> {
     const output = join(this.#folder, "results.json");
     rmSync(output, { force: true });
-    const pattern = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
     const args = ["node_modules/vitest/vitest.mjs", "run", "-c", "scripts/config/vitest.config.ts", "--project=unit"];
     const child = spawn(
       process.execPath,
-      [...args, "--reporter=json", `--outputFile=${output}`, "--maxWorkers=1", "-t", pattern, ...files],
+      [...args, "--reporter=json", `--outputFile=${output}`, "--maxWorkers=1", "-t", patternOf(names), ...files],
       { cwd: this.#folder, stdio: "ignore" },
     );
     this.#kill = () => child.kill("SIGKILL");
@@ -87,26 +84,4 @@ function patched(source: string, { file, find, replace }: Patch): string {
   const [before, after, ...more] = source.split(find);
   if (after === undefined || more.length > 0) throw new Error(`${file} does not have exactly once: ${find}`);
   return before + replace + after;
-}
-
-function resultsOf(output: string, names: readonly string[]): Map<string, Result> {
-  interface Report {
-    readonly testResults: readonly {
-      readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
-    }[];
-  }
-  let report: Report = { testResults: [] };
-  try {
-    report = JSON.parse(readFileSync(output, "utf8")) as Report;
-  } catch {
-    // It did not come to its end.
-  }
-  const tests = report.testResults.flatMap(({ assertionResults }) => assertionResults);
-  return new Map(
-    names.map((name) => {
-      const ran = tests.filter(({ fullName, status }) => fullName.includes(name) && /^(passed|failed)$/.test(status));
-      const result = ran.length === 0 ? "missing" : ran.some(({ status }) => status === "failed") ? "failed" : "passed";
-      return [name, result];
-    }),
-  );
 }

@@ -6,6 +6,9 @@ const root = new URL("../../../../", import.meta.url);
 const read = (file: string): string => readFileSync(new URL(file, root), "utf8");
 const FOLDER = "packages/session/test/attacks";
 
+/** Where tests of rows live, and nothing else. */
+const FILES = ["packages/node/test/attacks.test.ts"];
+
 test("every row has its test on each side that it touches, and every test its row", () => {
   for (const { file, name } of HELD) {
     expect([file, existsSync(new URL(file, root))]).toEqual([file, true]);
@@ -13,17 +16,24 @@ test("every row has its test on each side that it touches, and every test its ro
   }
   const tests = readdirSync(new URL(FOLDER, root))
     .filter((name) => name.endsWith(".test.ts") && name !== "rows.test.ts")
-    .flatMap((name) => [...read(`${FOLDER}/${name}`).matchAll(/^test\("([^"]*)"/gm)].map((match) => match[1]));
-  const rows = HELD.filter(({ file }) => file.startsWith(FOLDER)).map(({ name }) => name);
+    .map((name) => `${FOLDER}/${name}`)
+    .concat(FILES)
+    .flatMap((file) => [...read(file).matchAll(/^test\("([^"]*)"/gm)].map((match) => match[1]));
+  const rows = HELD.map(({ name }) => name);
   expect(new Set(tests)).toEqual(new Set(rows));
   expect(tests).toHaveLength(rows.length);
 });
 
 test("the rows are as many as there are classes, each with a title of its own and something that would break it", () => {
   const rows = Object.values(AREAS).flat();
-  expect(Object.values(AREAS).map(({ length }) => length)).toEqual([13, 11, 9, 7, 7]);
+  expect(Object.values(AREAS).map(({ length }) => length)).toEqual([13, 11, 9, 7, 8]);
   expect(new Set(rows.map(({ title }) => title)).size).toBe(rows.length);
-  for (const { client, server } of rows) expect([client, server]).not.toEqual(["not touched", "not touched"]);
+  for (const { title, missing, client, server } of rows) {
+    expect([client, server]).not.toEqual(["not touched", "not touched"]);
+    // What is not there is called by its name.
+    if ([client, server].includes("not there yet"))
+      expect([title, missing]).toEqual([title, expect.stringMatching(/./)]);
+  }
   for (const { name, patches } of HELD) expect([name, patches.length > 0]).toEqual([name, true]);
 });
 

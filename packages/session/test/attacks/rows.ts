@@ -14,7 +14,7 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   "Client, files, terminals": CLIENT_FILES_TERMINALS,
 };
 
-/** A row on a side that keeps it. */
+/** A row on a side that keeps it, and a test of it. */
 export interface HeldSide extends Held {
   readonly title: string;
   readonly side: "client" | "server";
@@ -22,13 +22,14 @@ export interface HeldSide extends Held {
   readonly name: string;
 }
 
-/** Every row and side that a test shows to be kept. */
+/** Every row and side that tests show to be kept, test by test. */
 export const HELD: readonly HeldSide[] = Object.values(AREAS)
   .flat()
   .flatMap((row) =>
     (["client", "server"] as const).flatMap((side) => {
-      const standing = row[side];
+      const { title, [side]: standing } = row;
       if (typeof standing === "string") return [];
-      return [{ ...standing, title: row.title, side, name: standing.name ?? `${row.title} · ${side}` }];
+      const tests = "file" in standing ? [standing] : standing;
+      return tests.map((held) => ({ ...held, title, side, name: held.name ?? `${title} · ${side}` }));
     }),
   );

@@ -1,4 +1,4 @@
-import { held, patch, type Row } from "./types.ts";
+import { held, heldBy, patch, type Row } from "./types.ts";
 
 const SIGN_TOKEN = patch(
   "auth/client/client-auth",
@@ -72,6 +72,19 @@ const SAME_WORK = patch(
 );
 const PASSWORD_LENGTH = patch("auth/server/password", "utf8Encode(password).length > passwordBytes", "false");
 const REQUEST_LENGTH = patch("auth/server/server-auth", "payload.length > authRequestBytes", "false");
+const TOO_MANY = patch(
+  "node/listen",
+  "if (unauthenticated >= full) return 100;",
+  "if (unauthenticated >= full) return 0;",
+);
+const ALL_DROPPED = patch("node/listen", "randomInt(100) < percent", "percent > 0");
+const THOSE_INSIDE = patch(
+  "node/listen",
+  `event.type === "login" || event.type === "closed"`,
+  `event.type === "closed"`,
+);
+const THOSE_GONE = patch("node/listen", "if (waiting) this.#unauthenticated--;", "");
+const GRACE_TIME = patch("nacre/server-driver", "if (loginGraceTime > 0) {", "if (loginGraceTime > 200) {");
 
 export const AUTHENTICATION: readonly Row[] = [
   {
@@ -93,9 +106,19 @@ export const AUTHENTICATION: readonly Row[] = [
   },
   {
     title: "limits",
-    missing: "unauthenticated connections at once",
     client: held("authentication-client", AUTH_TIME, BANNERS, ROUNDS, CHANGES),
-    server: held("authentication-limits-server", AUTH_TIME, FAILURES, QUERIES, NONES),
+    server: [
+      held("authentication-limits-server", AUTH_TIME, FAILURES, QUERIES, NONES),
+      heldBy(
+        "node/test/attacks",
+        "limits: unauthenticated connections at once · server",
+        TOO_MANY,
+        ALL_DROPPED,
+        THOSE_INSIDE,
+        THOSE_GONE,
+        GRACE_TIME,
+      ),
+    ],
   },
   {
     title: "kbd-int",

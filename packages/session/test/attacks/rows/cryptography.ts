@@ -1,4 +1,4 @@
-import { both, held, patch, type Row } from "./types.ts";
+import { both, held, heldBy, patch, type Row } from "./types.ts";
 
 const DH_RANGE = patch("kex/modp", "if (peersValue <= 1n || peersValue >= p - 1n)", "if (false)");
 const ZERO_SECRET = patch("kex/checked", "if (equalBytes(sharedSecret, zero)) {", "if (false) {");
@@ -60,6 +60,12 @@ const NODE_PADDING = patch(
   "if (blob.length > length) return false;",
   "blob = blob.subarray(0, length);",
 );
+const HOST_KEY_OPENED = patch(
+  "node/host-key-file",
+  "if (!opened.encrypted) return opened.privateKey;",
+  "if (!opened.encrypted || opened !== undefined) return opened as never;",
+);
+
 export const CRYPTOGRAPHY: readonly Row[] = [
   { title: "DH public value", missing: "group exchange", ...both("secrets", DH_RANGE) },
   { title: "X25519", ...both("secrets", ZERO_SECRET, LENGTH_25519) },
@@ -86,11 +92,12 @@ export const CRYPTOGRAPHY: readonly Row[] = [
   },
   { title: "nonce bias (CVE-2024-31497)", ...both("keys", NONCE) },
   { title: "shared secret as mpint", ...both("secrets", MPINT) },
-  { title: "security keys", client: "not touched", server: "not there yet" },
-  { title: "certificates", client: "not there yet", server: "not there yet" },
+  { title: "security keys", missing: "keys of FIDO tokens", client: "not touched", server: "not there yet" },
+  { title: "certificates", missing: "certificates", client: "not there yet", server: "not there yet" },
   {
     title: "encrypted private keys",
     client: held("keys", ROUNDS, FILE_SIZE, CHECK_INTS),
-    server: "not touched",
+    // Its host keys.
+    server: heldBy("node/test/attacks", "encrypted private keys · server", ROUNDS, FILE_SIZE, HOST_KEY_OPENED),
   },
 ];

@@ -18,6 +18,8 @@ export interface Held {
 /** What becomes of a row on one side. */
 export type Standing =
   | Held
+  /** By several tests, each of its own name. */
+  | readonly Held[]
   /** The row does not touch this side. */
   | "not touched"
   /** What the row is about does not exist in Nacre yet: nobody should think it covered. */
@@ -26,7 +28,7 @@ export type Standing =
 /** One class of attacks on SSH implementations, and the rule that answers it. */
 export interface Row {
   readonly title: string;
-  /** What of the row does not exist in Nacre yet, where another part does. */
+  /** What the row, or a part of it, is about and does not exist in Nacre yet, so that nothing can be tried on it. */
   readonly missing?: string;
   readonly client: Standing;
   readonly server: Standing;
@@ -37,6 +39,11 @@ const ATTACKS = "packages/session/test/attacks";
 /** Held by the test of the row's own name in a file of this folder. */
 export function held(file: string, ...patches: readonly Patch[]): Held {
   return { file: `${ATTACKS}/${file}.test.ts`, patches };
+}
+
+/** Held by a test elsewhere. `file`: from the folder of the packages, `"node/test/attacks"`. */
+export function heldBy(file: string, name: string, ...patches: readonly Patch[]): Held {
+  return { file: `packages/${file}.test.ts`, name, patches };
 }
 
 /** The same for both sides. */
