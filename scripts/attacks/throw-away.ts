@@ -5,8 +5,10 @@ import { join } from "node:path";
 import type { Patch } from "../../packages/session/test/attacks/rows/types.ts";
 import { patternOf, type Result, resultsOf } from "./results.ts";
 
-/** Longer than any of the tests takes: a source that never comes to an end is no proof of anything. */
+/** Milliseconds; longer than any of the tests takes. A source that never comes to an end is no proof of anything. */
 const PATIENCE = 120_000;
+/** And than all of them together do, on one worker of a busy machine. */
+const PATIENCE_FOR_ALL = 1_200_000;
 
 /** A copy of the tree in which sources can be broken. What is installed is shared with the original. */
 export class ThrowAway {
@@ -52,7 +54,7 @@ export class ThrowAway {
       { cwd: this.#folder, stdio: "ignore" },
     );
     this.#kill = () => child.kill("SIGKILL");
-    const timer = setTimeout(this.#kill, PATIENCE);
+    const timer = setTimeout(this.#kill, files.length > 2 ? PATIENCE_FOR_ALL : PATIENCE);
     await new Promise((resolve) => child.on("close", resolve));
     clearTimeout(timer);
     this.#kill = undefined;
