@@ -91,7 +91,7 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
         `if (!("key" in one)) reasons.push({ line, reason: "problem" });`,
         `if (!("key" in one)) return { allowed: true, key: { line, format: "", blob, comment: "", restrictions: { environment: {}, pty: true } as never } };`,
       ),
-      patch("node/authorized-keys", "(await file.stat()).mode & 0o022", "0"),
+      patch("node/owned-file", "if ((file.mode & OTHERS_WRITE) !== 0)", "if (false)"),
       patch("node/authorized-keys", "environment, pty } };", "environment } };"),
     ),
   },
