@@ -99,7 +99,7 @@ describe.each(SEALED)("the bytes of a session with a login by $login", (options)
       const alone = new Replay(role, options);
       for (const chunk of chunks) for (const byte of chunk) alone.receive(Uint8Array.of(byte));
       expect(same(alone)).toBe(true);
-    });
+    }, 120_000);
 
     it("end it wherever they are cut, and never as if nothing were amiss", () => {
       const line = chunks[0]!.indexOf(0x0a) + 1;
@@ -121,7 +121,7 @@ describe.each(SEALED)("the bytes of a session with a login by $login", (options)
       }
       expect(wrong).toEqual([]);
       expect(same(new Replay(role, options).receive(...chunks).end())).toBe(true);
-    });
+    }, 120_000);
   });
 });
 

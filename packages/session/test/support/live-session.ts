@@ -67,8 +67,8 @@ export class LiveSession {
   now = 0;
 
   constructor(options: SessionOptions, fault?: Fault) {
-    this.client = new ClientSide(options);
-    this.server = new ServerSide(options);
+    this.client = new ClientSide({ ...options, traced: true });
+    this.server = new ServerSide({ ...options, traced: true });
     this.wires = {
       client: new Wire(fault?.from === "client" ? fault : undefined),
       server: new Wire(fault?.from === "server" ? fault : undefined),

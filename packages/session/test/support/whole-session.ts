@@ -30,6 +30,8 @@ export interface SessionOptions {
   readonly algorithms: TransportAlgorithms;
   /** Events of this type are not answered before `answerHeld`. */
   readonly hold?: string;
+  /** For `takeUnits`. */
+  readonly traced?: boolean;
 }
 
 const userKey = { ...toyHostKey("user"), algorithms: [toySignature()] };
@@ -205,7 +207,7 @@ export class ClientSide extends Side<ClientSessionEvent> {
 
   constructor(options: SessionOptions) {
     super(options);
-    const { login, algorithms } = options;
+    const { login, algorithms, traced } = options;
     this.session = new ClientSession({
       algorithms,
       random: seededRandom(31),
@@ -214,7 +216,7 @@ export class ClientSide extends Side<ClientSessionEvent> {
       identities: login === "key" ? [{ publicKey: userKey, privateKey: inMemory(userKey) }] : [],
       password: login === "password",
       keyboardInteractive: false,
-      trace: this.trace,
+      ...(traced && { trace: this.trace }),
     });
     this.session.connection.openChannel("session");
   }
@@ -273,7 +275,7 @@ export class ServerSide extends Side<ServerSessionEvent> {
 
   constructor(options: SessionOptions) {
     super(options);
-    const { login, algorithms } = options;
+    const { login, algorithms, traced } = options;
     this.session = new ServerSession({
       algorithms,
       random: seededRandom(32),
@@ -282,7 +284,7 @@ export class ServerSide extends Side<ServerSessionEvent> {
       methods: [login === "key" ? "publickey" : "password"],
       userKeys: [toySignature()],
       ...(login === "password" && { banner: "welcome" }),
-      trace: this.trace,
+      ...(traced && { trace: this.trace }),
     });
   }
 
