@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { PrivateKey } from "@nacre/keys/parts";
 import { escapeText, SshError } from "@nacre/wire";
@@ -10,8 +10,8 @@ import { inSlices } from "./slices.ts";
 
 /**
  * The host key in a file; where there is none, an Ed25519 key is made and kept there, its public half beside it (`.pub`). A leading
- * `~/` is the user's home folder. It signs with node:crypto, unless the portable code is chosen. Rejects with `file-unreadable`, `passphrase-needed` for an encrypted
- * file, or what `openPrivateKey` throws.
+ * `~/` is the user's home folder. It signs with node:crypto, unless the portable code is chosen. Rejects with `file-unreadable`, also
+ * for a file of ours that others may read, `passphrase-needed` for an encrypted one, or what `openPrivateKey` throws.
  */
 export async function hostKeyFile(
   path: string,
@@ -20,6 +20,7 @@ export async function hostKeyFile(
   const file = expandHome(path);
   const bytes = (await readIfThere(file)) ?? (await make(file));
   try {
+    await mustBePrivate(file);
     const opened = await openKeyFile(bytes, crypto);
     if (!opened.encrypted) return opened.privateKey;
     throw new SshError("passphrase-needed", "a host key must not be encrypted: a server starts without anybody to ask");
@@ -28,12 +29,19 @@ export async function hostKeyFile(
   }
 }
 
+/** A key that others could read is theirs as well. A file of another user's is that one's affair: both as sshd has it. */
+async function mustBePrivate(file: string): Promise<void> {
+  const { uid, mode } = await stat(file);
+  if (uid === process.getuid?.() && (mode & 0o077) !== 0)
+    throw new SshError("file-unreadable", "others may read or write this private key (chmod go=)");
+}
+
 async function make(file: string): Promise<string | Uint8Array> {
   const { formatPrivateKey, formatPublicKeyLine } = await import("@nacre/keyfiles");
   const key = nodePrivateKey({ format: "ssh-ed25519", seed: random(32) });
   const text = await inSlices(formatPrivateKey(key, { format: "openssh", random }));
   try {
-    await mkdir(dirname(file), { recursive: true });
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     // Never over a key that another process has made meanwhile.
     await writeFile(file, text, { mode: 0o600, flag: "wx" });
     await writeFile(`${file}.pub`, `${formatPublicKeyLine(key.publicKey)}\n`, { mode: 0o644 });

@@ -225,6 +225,18 @@ describe("hostKeyFile", () => {
     expect(new Set(keys.map(({ publicKey }) => publicKey.blob.join())).size).toBe(1);
   });
 
+  it("is refused when others may read or write it, and its folder is made for nobody else", async () => {
+    const path = join(await temporaryFolder(), "new", "host_key");
+    await hostKeyFile(path);
+    expect((await stat(dirname(path))).mode & 0o777).toBe(0o700);
+    for (const mode of [0o640, 0o604, 0o620, 0o602]) {
+      await chmod(path, mode);
+      expect(await codeOf(hostKeyFile(path))).toBe("file-unreadable");
+    }
+    await chmod(path, 0o400);
+    expect((await hostKeyFile(path)).publicKey.format).toBe("ssh-ed25519");
+  });
+
   it("is refused when it is encrypted, damaged, or cannot be kept", async () => {
     const folder = await temporaryFolder();
     const locked = formatPrivateKey(hostKey, {
@@ -233,9 +245,9 @@ describe("hostKeyFile", () => {
       rounds: 1,
       random: (length) => new Uint8Array(length),
     });
-    await writeFile(join(folder, "locked"), await inSlices(locked));
+    await writeFile(join(folder, "locked"), await inSlices(locked), { mode: 0o600 });
     expect(await codeOf(hostKeyFile(join(folder, "locked")))).toBe("passphrase-needed");
-    await writeFile(join(folder, "damaged"), "-----BEGIN");
+    await writeFile(join(folder, "damaged"), "-----BEGIN", { mode: 0o600 });
     expect(await codeOf(hostKeyFile(join(folder, "damaged")))).toBe("file-malformed");
     expect(await codeOf(hostKeyFile(join(folder, "damaged", "key")))).toBe("file-unreadable");
   });
