@@ -6,7 +6,7 @@ import { findHost, setHost } from "./host.ts";
 import { ensureImage } from "./image.ts";
 import { endKeeper, untilReady } from "./keeper.ts";
 import { startPlainHost } from "./plain.ts";
-import { run, say } from "./run.ts";
+import { must, run, say } from "./run.ts";
 
 /** The one place a run's servers live in. */
 export interface RunningContainer {
@@ -75,8 +75,10 @@ async function startContainer(password: string): Promise<RunningContainer> {
     // Ctrl-C is for this process, which then lets go of the keeper's standard input.
     detached: true,
   });
+  let pid: number;
   try {
     await untilReady(keeper, `${program} run ${image}`, 60_000);
+    pid = Number(await must([program, "inspect", "--format", "{{.State.Pid}}", name], { env }));
   } catch (error) {
     await remove(engine, name);
     throw error;
@@ -86,6 +88,7 @@ async function startContainer(password: string): Promise<RunningContainer> {
     description,
     enter: [program, "exec", "--interactive", name],
     env,
+    pid,
     scripts: "/usr/local/lib/nacre-openssh",
     password,
   });

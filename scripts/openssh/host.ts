@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { type CommandResult, type RunOptions, run } from "./run.ts";
 
 /**
@@ -11,6 +12,8 @@ export interface OpenSshHost {
   readonly enter: readonly string[];
   /** What `enter` needs in its environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** The container's first process, as this machine numbers it; undefined where there is no container. */
+  readonly pid: number | undefined;
   /** The folder of the control scripts there. */
   readonly scripts: string;
   /** The password of alice and bob. */
@@ -42,6 +45,26 @@ export function containerExec(command: readonly string[], options: RunOptions = 
     throw new Error("no OpenSSH container is up: call ensureContainer(), or name vitest-setup.ts as a globalSetup");
   }
   return run([...host.enter, ...command], { ...options, env: { ...host.env, ...options.env } });
+}
+
+/**
+ * Runs server/sshd-control.sh there, but in another network namespace: what it starts listens in that one. It needs root.
+ * `namespace` is a path: `/run/netns/NAME`, or one below /proc.
+ */
+export async function controlInNamespace(
+  namespace: string,
+  args: readonly string[],
+  input: string,
+): Promise<CommandResult> {
+  const host = findHost();
+  if (host === undefined) return containerExec([]);
+  const command = ["bash", `${host.scripts}/sshd-control.sh`, ...args];
+  if (host.pid === undefined) return containerExec(["nsenter", `--net=${namespace}`, ...command], { input });
+  // No engine runs a command in a namespace of our choice, and what is in the container may not enter one.
+  const environment = (await readFile(`/proc/${host.pid}/environ`, "utf8")).split("\0").filter((line) => line !== "");
+  const env = Object.fromEntries(environment.map((line) => [line.split("=")[0], line.slice(line.indexOf("=") + 1)]));
+  const enter = ["nsenter", `--target=${host.pid}`, "--mount", "--uts", "--ipc", "--pid", `--net=${namespace}`];
+  return run([...enter, ...command], { input, env });
 }
 
 /** Runs server/sshd-control.sh there. */

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { connect as connectSocket, createServer } from "node:net";
-import { containerExec, control, findHost } from "./host.ts";
+import { containerExec, control, controlInNamespace, findHost } from "./host.ts";
 
 export { containerExec };
 
@@ -18,10 +18,16 @@ export interface SshdOptions {
   readonly logLevel?: "VERBOSE" | "DEBUG1" | "DEBUG2" | "DEBUG3";
   /** A port to take again, of a server that was stopped; a free one unless told. */
   readonly port?: number;
+  /**
+   * A network namespace to listen in instead of this machine's, and one of its addresses. Its path is one of this process's,
+   * which needs to be root.
+   */
+  readonly inNamespace?: { readonly namespace: string; readonly address: string };
 }
 
 export interface Sshd {
-  readonly host: "127.0.0.1";
+  /** 127.0.0.1, but in a namespace the address there. */
+  readonly host: string;
   readonly port: number;
   /** One `type base64 comment` line per host key. */
   readonly hostPublicKeys: readonly string[];
@@ -95,17 +101,21 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     "",
   ].join("\n");
 
+  const { inNamespace } = options;
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
-    const started = await control(["start", String(port), ...types], config);
+    const args = ["start", String(port), ...types];
+    const started = await (inNamespace === undefined
+      ? control(args, config)
+      : controlInNamespace(inNamespace.namespace, args, `ListenAddress ${inNamespace.address}:${port}\n${config}`));
     // Whoever else looks for a free port may have been faster.
     if (started.status === 98 && options.port === undefined && attempt < 10) continue;
     if (started.status !== 0) throw new Error(`sshd does not start on port ${port}:\n${started.stderr}`);
 
     const [folder = "", ...hostPublicKeys] = started.stdout.trimEnd().split("\n");
-    await untilBanner(port);
+    if (inNamespace === undefined) await untilBanner(port);
     return {
-      host: "127.0.0.1",
+      host: inNamespace?.address ?? "127.0.0.1",
       port,
       hostPublicKeys,
       log: async () => (await succeed(containerExec(["cat", `${folder}/log`]))).stdout,
