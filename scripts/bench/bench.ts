@@ -1,4 +1,5 @@
 import type { Program } from "./children.ts";
+import type { Place } from "./slow-path.ts";
 import type { Table } from "./table.ts";
 import type { Target } from "./tasks.ts";
 
@@ -15,6 +16,8 @@ export interface Bench {
   takesPart(contender: Contender): boolean;
   /** The payload as a file, for `ssh`. */
   readonly payloadFile: string;
+  /** Starts one more such server, with the same users and files, in a network namespace. */
+  serverIn(place: Place): Promise<Target>;
   /** A line about what is being measured, on standard error. */
   progress(line: string): void;
 }
@@ -41,6 +44,8 @@ export interface Contender {
   readonly name: string;
   /** `undefined` for the `ssh` command, which is a process each time. */
   readonly program: Program | undefined;
+  /** The path of the network namespace that it runs in; ours without. */
+  readonly namespace?: string;
   /** Written in JavaScript by others. */
   readonly peer: boolean;
   /** The ciphers and key exchange methods that it has; all that are measured unless told. */

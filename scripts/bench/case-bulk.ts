@@ -21,7 +21,7 @@ import { runSsh } from "./ssh-command.ts";
 import { median, spread, type Table } from "./table.ts";
 import { printedBy, type Suite, suites, type TransferResult, uploadCommand } from "./tasks.ts";
 
-type Direction = "download" | "upload";
+export type Direction = "download" | "upload";
 
 /** Measures one large file through exec, in both directions and with each cipher: speed, CPU time and peak memory of the client. */
 export const bulkCase: Case = {
@@ -74,22 +74,30 @@ async function transfers(
   return results;
 }
 
-function transfer(
-  bench: Bench,
+/** One transfer, timed. Without a digest the bytes that arrived are counted. */
+export function transfer(
+  bench: Pick<Bench, "target" | "bytes" | "payloadFile">,
   contender: Contender,
   suite: Suite,
   direction: Direction,
   digest: boolean,
 ): Promise<TransferResult> {
   const { target, bytes } = bench;
-  if (contender.program === undefined) return withSsh(bench, suite, direction, digest);
-  return once(contender.program, { kind: direction, target, suite, bytes, digest }, transferTimeout(bytes));
+  const { program, namespace } = contender;
+  if (program === undefined) return withSsh(bench, suite, direction, digest, namespace);
+  return once(program, { kind: direction, target, suite, bytes, digest }, transferTimeout(bytes), namespace);
 }
 
 /** `ssh` is measured as a whole process; what it takes to log in and do nothing is taken off again. */
-async function withSsh(bench: Bench, suite: Suite, direction: Direction, digest: boolean): Promise<TransferResult> {
+async function withSsh(
+  bench: Pick<Bench, "target" | "bytes" | "payloadFile">,
+  suite: Suite,
+  direction: Direction,
+  digest: boolean,
+  namespace: string | undefined,
+): Promise<TransferResult> {
   const { target, bytes, payloadFile } = bench;
-  const common = { target, suite, timeoutMs: transferTimeout(bytes) };
+  const common = { target, suite, timeoutMs: transferTimeout(bytes), namespace };
   const nothing = await runSsh({ ...common, command: "true", output: "kept" });
   const hash = createHash("sha256");
   const run =

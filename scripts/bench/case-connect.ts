@@ -165,19 +165,20 @@ async function inFreshProcesses(bench: Bench, contenders: readonly Contender[], 
 }
 
 /** A client that can connect: a process for a library, nothing for `ssh`. */
-class Connector {
+export class Connector {
   readonly contender: Contender;
   readonly #child: Child | undefined;
 
   constructor(contender: Contender) {
     this.contender = contender;
-    this.#child = contender.program === undefined ? undefined : new Child(contender.program);
+    this.#child = contender.program === undefined ? undefined : new Child(contender.program, contender.namespace);
   }
 
   async connect(target: Target, onFirst: () => void = () => {}): Promise<ConnectResult> {
     if (this.#child !== undefined) return this.#child.ask({ kind: "connect", target }, TIMEOUT, onFirst);
     const command = "echo ok";
-    const ended = await runSsh({ target, command, output: "kept", timeoutMs: TIMEOUT, onFirst });
+    const { namespace } = this.contender;
+    const ended = await runSsh({ target, command, output: "kept", timeoutMs: TIMEOUT, namespace, onFirst });
     if (ended.stdout !== "ok\n") throw new Error(`ssh printed ${JSON.stringify(ended.stdout)}`);
     return { ms: ended.firstMs ?? Number.NaN, cpuMs: ended.cpuSeconds * 1000 };
   }

@@ -7,7 +7,7 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 /** Inside the project, so that what the programs import is found. */
 const built = fileURLToPath(new URL("../../node_modules/.cache/nacre-bench/", import.meta.url));
 
-const programs = ["child-nacre", "child-ssh2", "child-dev-tunnels", "child-ceiling"] as const;
+const programs = ["child-nacre", "child-ssh2", "child-dev-tunnels", "child-ceiling", "child-tcp", "child-far"] as const;
 
 /** A program that runs in a process of its own, and its arguments. */
 export interface Program {
@@ -53,11 +53,14 @@ export class Child {
   readonly #ended: Promise<string>;
   #stderr = "";
 
-  constructor(program: Program) {
+  /** `namespace`: the path of a network namespace to run in. */
+  constructor(program: Program, namespace?: string) {
     const profile = profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`];
     const child = fork(`${built}${program.file}.mjs`, program.args ?? [], {
       // Neither this process's loader nor its conditions.
-      execArgv: profile,
+      ...(namespace === undefined
+        ? { execArgv: profile }
+        : { execPath: "nsenter", execArgv: [`--net=${namespace}`, process.execPath, ...profile] }),
       env: { ...process.env, NODE_OPTIONS: "" },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
@@ -105,8 +108,13 @@ export class Child {
 }
 
 /** One task in a process of its own. */
-export async function once<T extends Task>(program: Program, task: T, timeoutMs: number): Promise<ResultOf<T>> {
-  const child = new Child(program);
+export async function once<T extends Task>(
+  program: Program,
+  task: T,
+  timeoutMs: number,
+  namespace?: string,
+): Promise<ResultOf<T>> {
+  const child = new Child(program, namespace);
   try {
     return await child.ask(task, timeoutMs);
   } finally {

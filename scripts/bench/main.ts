@@ -11,6 +11,7 @@ import { connectCase } from "./case-connect.ts";
 import { kexCase } from "./case-kex.ts";
 import { manyCase } from "./case-many.ts";
 import { memoryCase } from "./case-memory.ts";
+import { pathCase } from "./case-path.ts";
 import { smallCase } from "./case-small.ts";
 import { buildPrograms, killChildren, profileInto } from "./children.ts";
 import { formatPage } from "./page.ts";
@@ -19,7 +20,7 @@ import { killSsh } from "./ssh-command.ts";
 import { buildSsh2Addon } from "./ssh2-addon.ts";
 import { formatTable } from "./table.ts";
 
-const cases: readonly Case[] = [connectCase, kexCase, smallCase, manyCase, bulkCase, ceilingCase, memoryCase];
+const cases: readonly Case[] = [connectCase, kexCase, smallCase, manyCase, bulkCase, ceilingCase, memoryCase, pathCase];
 const usage = `usage: pnpm bench [--json FILE] [--only ${cases.map(({ name }) => name).join("|")}] [--quick]
                   [--size MIB] [--rounds N] [--clients PART,…] [--profile FOLDER]
        pnpm bench --write [--size MIB] [--rounds N] [--json FILE]      all of it, into BENCHMARKS.md`;
@@ -73,6 +74,7 @@ const bench: Bench = {
   bytes,
   rounds,
   connects: values.quick ? 10 : 30,
+  serverIn: (place) => prepared.serverIn(place),
   takesPart: ({ name }) => parts === undefined || parts.some((part) => name.includes(part)),
   progress: (line) => {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line === "" ? "" : `${at} ${line}`}`);

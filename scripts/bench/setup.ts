@@ -8,6 +8,7 @@ import { ensureContainer } from "../openssh/container.ts";
 import { must } from "../openssh/run.ts";
 import { authorizeKey, startSshd } from "../openssh/sshd.ts";
 import { block, payload, payloadDigest } from "./payload.ts";
+import type { Place } from "./slow-path.ts";
 import { runSsh } from "./ssh-command.ts";
 import type { Target } from "./tasks.ts";
 
@@ -19,6 +20,8 @@ export interface Prepared {
   readonly where: string;
   /** `OpenSSH_10.0p2 …` as it says of itself. */
   readonly server: string;
+  /** Starts one more such server, with the same users and files, in a network namespace. */
+  serverIn(place: Place): Promise<Target>;
   release(): Promise<void>;
 }
 
@@ -51,35 +54,40 @@ export async function prepare(bytes: number): Promise<Prepared> {
       ecdsaFile,
     ]);
     for (const file of [keyFile, ecdsaFile]) await authorizeKey("alice", await readFile(`${file}.pub`, "utf8"));
-    const { host, port, hostPublicKeys } = await startSshd({
-      hostKeys: ["ed25519", "ecdsa-256"],
-      // OpenSSH has these three, but offers none of them by default.
-      config: [
-        "KexAlgorithms +diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512",
-      ],
-    });
-    const hostKey = (type: string): string => hostPublicKeys.find((line) => line.startsWith(`${type} `)) ?? "";
-    const knownHostsFile = join(folder, "known_hosts");
-    await writeFile(knownHostsFile, `bench ${hostKey("ssh-ed25519")}\n`);
-    const target: Target = {
-      host,
-      port,
-      user: "alice",
-      privateKey: await readFile(keyFile, "utf8"),
-      keyFile,
-      knownHostsFile,
-      hostKeyFingerprint: fingerprint(hostKey("ssh-ed25519")),
-      ecdsa: {
-        privateKey: await readFile(ecdsaFile, "utf8"),
-        hostKeyFingerprint: fingerprint(hostKey("ecdsa-sha2-nistp256")),
-      },
+    const startServer = async (place?: Place): Promise<Target> => {
+      const { host, port, hostPublicKeys } = await startSshd({
+        hostKeys: ["ed25519", "ecdsa-256"],
+        // OpenSSH has these three, but offers none of them by default.
+        config: [
+          "KexAlgorithms +diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512",
+        ],
+        ...(place !== undefined && { inNamespace: place }),
+      });
+      const hostKey = (type: string): string => hostPublicKeys.find((line) => line.startsWith(`${type} `)) ?? "";
+      const knownHostsFile = join(folder, `known_hosts-${host}-${port}`);
+      await writeFile(knownHostsFile, `bench ${hostKey("ssh-ed25519")}\n`);
+      return {
+        host,
+        port,
+        user: "alice",
+        privateKey: await readFile(keyFile, "utf8"),
+        keyFile,
+        knownHostsFile,
+        hostKeyFingerprint: fingerprint(hostKey("ssh-ed25519")),
+        ecdsa: {
+          privateKey: await readFile(ecdsaFile, "utf8"),
+          hostKeyFingerprint: fingerprint(hostKey("ecdsa-sha2-nistp256")),
+        },
+      };
     };
+    const target = await startServer();
     const payloadFile = join(folder, "payload");
     const file = await open(payloadFile, "w");
     for (const piece of payload(bytes)) await file.write(piece);
     await file.close();
     await putPayload(target, folder, bytes);
-    return { target, payloadFile, where: container.description, server: await identification(target), release };
+    const server = await identification(target);
+    return { target, payloadFile, where: container.description, server, serverIn: startServer, release };
   } catch (error) {
     await release();
     throw error;
@@ -87,7 +95,7 @@ export async function prepare(bytes: number): Promise<Prepared> {
 }
 
 /** Of a public key's line. */
-function fingerprint(line: string): `SHA256:${string}` {
+export function fingerprint(line: string): `SHA256:${string}` {
   const blob = Buffer.from(line.split(" ")[1] ?? "", "base64");
   return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
 }

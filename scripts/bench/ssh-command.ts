@@ -14,6 +14,8 @@ export interface SshRun {
   /** Where its output goes: to us as text, into a hash, or to /dev/null with only its size known. */
   readonly output: "kept" | "counted" | Hash;
   readonly timeoutMs: number;
+  /** The path of a network namespace to run in. */
+  readonly namespace?: string | undefined;
   /** Called with the first byte of output that is kept. */
   readonly onFirst?: () => void;
 }
@@ -56,7 +58,9 @@ export function killSsh(): void {
 export async function runSsh(options: SshRun): Promise<SshRunResult> {
   const { output } = options;
   const input = openSync(options.inputFile ?? "/dev/null", "r");
-  const child = spawn("bash", ["-c", shell, "bash", "ssh", ...sshArguments(options), options.command], {
+  const within = options.namespace === undefined ? [] : ["nsenter", `--net=${options.namespace}`];
+  const [program = "", ...args] = [...within, "bash", "-c", shell, "bash", "ssh", ...sshArguments(options)];
+  const child = spawn(program, [...args, options.command], {
     stdio: [input, output === "counted" ? "ignore" : "pipe", "pipe", "pipe"],
     env: { ...process.env, LC_ALL: "C" },
     // A process group of its own, so that both can be ended.

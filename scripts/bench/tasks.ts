@@ -149,7 +149,21 @@ export interface ManyResult {
   readonly cpuMs: number;
 }
 
-export type Task = ConnectTask | TransferTask | MemoryTask | CeilingTask | KexTask | EchoTask | ManyTask;
+/** To the far end of a path: serve plain TCP and our own SSH at these addresses. */
+export interface ServeTask {
+  readonly kind: "serve";
+  readonly host: string;
+  readonly tcpPort: number;
+  readonly sshPort: number;
+  readonly hostKeyFile: string;
+  /** `"ssh-ed25519 AAAA…"`, who may log in. */
+  readonly userKey: string;
+}
+
+/** It listens. */
+export type ServeResult = true;
+
+export type Task = ConnectTask | TransferTask | MemoryTask | CeilingTask | KexTask | EchoTask | ManyTask | ServeTask;
 
 export type ResultOf<T extends Task> = {
   connect: ConnectResult;
@@ -160,6 +174,7 @@ export type ResultOf<T extends Task> = {
   kex: KexResult;
   echo: EchoResult;
   many: ManyResult;
+  serve: ServeResult;
 }[T["kind"]];
 
 /** From the child to the parent. */

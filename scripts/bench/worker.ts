@@ -49,6 +49,7 @@ export function clientTasks(client: MeasuredClient): (task: Task) => Promise<unk
       case "many":
         return connectMany(client, task);
       case "ceiling":
+      case "serve":
         return Promise.reject(new Error("no task for a client"));
     }
   };
