@@ -113,7 +113,7 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
   {
     title: "agent",
     missing: "an agent of Nacre's own, which would be asked for constraints",
-    client: held(FILE, patch("node/agent", "length === 0 || length > MAX_FRAME", "length === 0")),
+    client: held(FILE, patch("node/agent-messages", "length === 0 || length > MAX_AGENT_MESSAGE", "length === 0")),
     server: "not there yet",
   },
 ];
