@@ -30,10 +30,12 @@ import {
 import * as message from "../../packages/session/test/attacks/support/messages.ts";
 import { type Scenario, ScriptedClient, userKeyOf } from "../../packages/session/test/support/scripted-client.ts";
 import { ServerPair } from "../../packages/session/test/support/server-pair.ts";
+import { seededRandom } from "../../packages/transport/test/support/random.ts";
 import keyfiles from "../../test-vectors/keyfiles.json" with { type: "json" };
 import keys from "../../test-vectors/keys.json" with { type: "json" };
 import recordings from "../../test-vectors/recordings.json" with { type: "json" };
 import { strings } from "../fuzz/input.ts";
+import { KEX_METHODS } from "../fuzz/targets/key-exchange.ts";
 import { STRUCTURE_NAMES } from "../fuzz/targets/messages.ts";
 import { KEY_LABELS } from "../fuzz/targets/private-keys.ts";
 import { script } from "../fuzz/targets/sessions/script.ts";
@@ -145,6 +147,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   ),
   "public-keys": keys.keys.map(({ blob }) => base64Decode(blob)!),
   signatures: signatureSeeds(),
+  "key-exchange": keyExchangeSeeds(),
   "private-key-files": keyFiles(({ format }) => format === "openssh").map(({ text }) => utf8Encode(text)),
   "private-key-bodies": keyFiles(({ text }) => !text.includes("DEK-Info")).map(({ text }) => {
     const [, label, body] = /-----BEGIN (.*)-----\n([^-]*)-/.exec(text)!;
@@ -157,6 +160,14 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   "authorized-keys": authorizedKeysSeeds(),
   "expiry-times": ["20300101", "20300101Z", "202502281530", "20240229123059Z", "19700101utc"].map(utf8Encode),
   "terminal-modes": [encodeTerminalModes({ VINTR: 3, ECHO: 1, TTY_OP_ISPEED: 38_400, 99: 7 }), Uint8Array.of(0)],
+  agent: agentSeeds(),
+  "command-lines": [
+    "\0-i\0key\0-p\0" + "22\0--known-hosts=file\0-tt\0alice@[::1]\0run",
+    "\0--host-key\0SHA256:x\0-c\0aes128-ctr,aes256-ctr\0-l\0alice\0host",
+    "\u0001--port\0" + "2222\0--subsystem\0sftp=run\0--log=json\0--no-exec\0--user\0alice",
+    "\u0002-t\0rsa\0-b\0" + "3072\0-f\0file\0-N\0secret\0-C\0comment",
+    "\u0002-lv\0-E\0md5\0-f\0file",
+  ].map(utf8Encode),
   recording: recorded.map(({ stream }, which) => joined(Uint8Array.of(which), stream)),
   "client-session": clientSessions(),
   "server-session": serverSessions(),
@@ -226,6 +237,27 @@ function signatureSeeds(): Uint8Array[] {
       return joined(Uint8Array.of(which), strings(base64Decode(blob)!, hex(data), hex(signature)));
     });
   });
+}
+
+/** Both messages of each method. */
+function keyExchangeSeeds(): Uint8Array[] {
+  return KEX_METHODS.flatMap((method, which) => {
+    const init = method.client(seededRandom(1)).start();
+    const step = method.server(seededRandom(2)).receive(init);
+    if (step.type !== "done") throw new Error(`${method.name} has another step`);
+    const reply = step.reply(base64Decode(keys.keys[0]!.blob)!, strings(utf8Encode("ssh-ed25519"), new Uint8Array(64)));
+    return [joined(Uint8Array.of(which, 0), reply), joined(Uint8Array.of(which, 1), init)];
+  });
+}
+
+function agentSeeds(): Uint8Array[] {
+  const [one, other] = [keys.keys[0]!, keys.keys[2]!].map(({ blob }) => base64Decode(blob)!);
+  const comment = utf8Encode("alice@example");
+  return [
+    strings(joined(Uint8Array.of(12, 0, 0, 0, 2), strings(one!, comment, other!, comment))),
+    strings(joined(Uint8Array.of(14), strings(strings(utf8Encode("ssh-ed25519"), new Uint8Array(64))))),
+    strings(Uint8Array.of(5)),
+  ];
 }
 
 /** Small ones: a large key says nothing more, and costs more. */

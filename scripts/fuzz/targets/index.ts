@@ -1,4 +1,7 @@
 import type { Target } from "../engine/target.ts";
+import { agent } from "./agent.ts";
+import { commandLines } from "./command-lines.ts";
+import { keyExchange } from "./key-exchange.ts";
 import { authorizedKeys, expiryTimes, knownHosts, publicKeyLines } from "./key-lists.ts";
 import { publicKeys, signatures } from "./keys.ts";
 import { messages, structures } from "./messages.ts";
@@ -22,6 +25,7 @@ export const targets: readonly Target[] = [
   sealedPackets,
   publicKeys,
   signatures,
+  keyExchange,
   privateKeyFiles,
   privateKeyBodies,
   publicKeyLines,
@@ -29,6 +33,8 @@ export const targets: readonly Target[] = [
   authorizedKeys,
   expiryTimes,
   terminalModes,
+  agent,
+  commandLines,
   recording,
   clientSession,
   serverSession,

@@ -22,7 +22,7 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
       ],
       password: true,
       keyboardInteractive: true,
-      trace: () => {},
+      trace: this.trace,
     });
     this.peer = new AttackPeer(this, { role: "server", hostKey, kex, cipher, ...(mac && { mac }) });
     this.session.connection.openChannel("session");

@@ -23,7 +23,7 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
       methods: ["publickey", "password", "keyboard-interactive"],
       userKeys: algorithms.hostKeys,
       banner: "welcome\n",
-      trace: () => {},
+      trace: this.trace,
     });
     this.peer = new AttackPeer(this, { role: "client", hostKey, kex, cipher, ...(mac && { mac }) });
     this.session.start(0);

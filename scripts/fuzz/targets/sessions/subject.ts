@@ -1,7 +1,7 @@
-import type { ClientSession, ClientSessionEvent, ServerSession, ServerSessionEvent } from "@nacre/session";
+import type { ClientSession, ClientSessionEvent, ServerSession, ServerSessionEvent, TraceRecord } from "@nacre/session";
 import { SshError } from "@nacre/wire";
 import type { AttackPeer, Target as Wire } from "../../../../packages/session/test/attacks/support/attack-peer.ts";
-import { attempt, Broken, expectRefusal, expectTrue } from "../../contract.ts";
+import { attempt, Broken, expectRefusal, expectSafe, expectTrue } from "../../contract.ts";
 
 /** Bytes that a session may answer to an input of 16 KiB with: rekeys, pongs, refusals. Much more would be an amplifier. */
 const MOST_OUTPUT = 2 * 1024 * 1024;
@@ -29,6 +29,12 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
 
   /** The peer logs in, or lets the user in. */
   abstract logIn(): void;
+
+  /** A line of the trace: must be one, and safe to show. */
+  protected readonly trace = (record: TraceRecord): void => {
+    const text = record.type === "identification" ? record.line : record.summary;
+    this.#judge(() => expectSafe(text));
+  };
 
   deliver(bytes: Uint8Array): void {
     this.#judge(() => {

@@ -3,8 +3,12 @@ import { generateEd25519, type PrivateKey } from "@nacre/keys";
 import type { CipherAlgorithm, MacAlgorithm } from "@nacre/packet";
 import type { TransportAlgorithms } from "@nacre/transport";
 import { nodeAlgorithms } from "../../../../packages/node/src/crypto/algorithms.ts";
+import { loadMlKem768 } from "../../../../packages/node/src/crypto/ml-kem.ts";
 import { seededRandom } from "../../../../packages/transport/test/support/random.ts";
 import { toyAlgorithms, toyHostKey, toySign, toySignature } from "../../../../packages/transport/test/support/toys.ts";
+
+// The Node suites offer ML-KEM, which may have to be imported first.
+await loadMlKem768();
 
 /** What a session computes with, and what its peer chooses of it. */
 export interface SessionSuite {
