@@ -3,6 +3,8 @@
 /** Room for the branches of a program. */
 const MOST_BLOCKS = 1 << 16;
 const MOST_PAIRS = 256;
+/** An execution that compares more than this is not listened to any longer: it would take too long. */
+const MOST_COMPARISONS = 20_000;
 
 /** How often each branch was taken since it was last looked at. */
 export const hits = new Uint32Array(MOST_BLOCKS);
@@ -11,6 +13,7 @@ export const hits = new Uint32Array(MOST_BLOCKS);
 export type Pair = readonly [number, number] | readonly [string, string];
 
 let listening = false;
+let comparisons = 0;
 let pairs: Pair[] = [];
 
 /** The comparison operators, which can be listened to. */
@@ -26,6 +29,7 @@ export const compare = {
 /** What `action` compares, without its loop counters' steps from one number to the next. */
 export function pairsOf(action: () => void): Pair[] {
   listening = true;
+  comparisons = 0;
   pairs = [];
   try {
     action();
@@ -36,7 +40,8 @@ export function pairsOf(action: () => void): Pair[] {
 }
 
 function note(a: unknown, b: unknown): void {
-  if (pairs.length >= MOST_PAIRS || a === b) return;
+  listening = comparisons++ < MOST_COMPARISONS && pairs.length < MOST_PAIRS;
+  if (a === b) return;
   if (typeof a === "number" && typeof b === "number") {
     if (Math.abs(a - b) > 1 && !pairs.some(([x, y]) => x === a && y === b)) pairs.push([a, b]);
   } else if (typeof a === "string" && typeof b === "string") {

@@ -65,7 +65,7 @@ export const authorizedKeys: Target = {
   run: (bytes) => {
     const file = parseAuthorizedKeys(latin1(bytes));
     for (const { problem } of file.problems) expectSafe(problem);
-    for (const { blob } of file.keys) {
+    for (const { blob } of file.keys.slice(0, 4)) {
       for (const address of ["192.0.2.1", "2001:db8::1", "not an address", undefined]) {
         const check = file.check(blob, { address, hostName: "example.com", now: 1_700_000_000_000 });
         if (check.allowed) expectEqual(check.key.blob, blob, "the key of the line");

@@ -7,7 +7,7 @@ import { targets } from "../targets/index.ts";
 
 const TARGETS = fileURLToPath(new URL("../targets/index.ts", import.meta.url));
 /** Few: what they find is what has just been broken. `pnpm fuzz` goes on for as long as it is told. */
-const EXECUTIONS = 300;
+const EXECUTIONS = 500;
 
 let program: Bundle;
 beforeAll(async () => {
