@@ -168,6 +168,8 @@ test("authorized_keys · server", async () => {
     environment: {},
     pty: false,
   });
+  // Nobody has permitted the file to change the environment, in which a program finds its libraries.
+  expect(await permitted(`environment="LD_PRELOAD=x" ${key}`)).toEqual({ environment: {}, pty: true });
   expect(await permitted(`command="a \\"b\\", restrict" ${key}`)).toMatchObject({ command: 'a "b", restrict' });
   expect(await permitted(`pty,restrict ${key}`)).toMatchObject({ pty: false });
   for (const [from, remoteAddress, fine] of [

@@ -92,7 +92,12 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
         `if (!("key" in one)) return { allowed: true, key: { line, format: "", blob, comment: "", restrictions: { environment: {}, pty: true } as never } };`,
       ),
       patch("node/owned-file", "if ((file.mode & OTHERS_WRITE) !== 0)", "if (false)"),
-      patch("node/authorized-keys", "environment, pty } };", "environment } };"),
+      patch(
+        "node/authorized-keys",
+        "environment: Object.fromEntries(environment), pty }",
+        "environment: Object.fromEntries(environment) }",
+      ),
+      patch("node/authorized-keys", "if (!permitted)\n", "if (!permitted) return true;\n    if (!permitted)\n"),
     ),
   },
   {
