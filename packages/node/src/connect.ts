@@ -14,6 +14,7 @@ import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { dial } from "./dial.ts";
+import { heldUntil } from "./held-duplex.ts";
 import { loadIdentities } from "./identities.ts";
 import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
 import type { ConnectOptions } from "./options.ts";
@@ -41,8 +42,8 @@ export async function connect(options: ConnectOptions): Promise<Client<NodeProce
   if (signal?.aborted) onAbort();
   try {
     const algorithms = options.algorithms ?? (await defaultsOf(options.crypto));
-    // While files are read, and TCP connects.
-    const loading = loadAlgorithms(algorithms);
+    // While files are read, TCP connects, and the server gets ready.
+    const loading = loadAlgorithms(algorithms).then(() => warmUpAlgorithms(algorithms));
     loading.catch(() => {});
     const [hostKey, identities] = await Promise.all([
       decideHostKey(options, algorithms, port, warn),
@@ -64,11 +65,10 @@ export async function connect(options: ConnectOptions): Promise<Client<NodeProce
       random,
       fingerprint,
     };
-    const [socket] = await Promise.all([dial({ host, port, connectTimeout, signal }), loading]);
-    const client = connectDuplex(socketDuplex(socket), complete, (channel) => new NodeProcess(channel));
-    // Our side of the first round trip has been sent, and the server is not ready for the second.
-    warmUpAlgorithms(algorithms);
-    return await client;
+    const socket = await dial({ host, port, connectTimeout, signal });
+    // Our side of the first round trip leaves at once: a server gets ready for the second when it has it.
+    const duplex = heldUntil(loading, socketDuplex(socket));
+    return await connectDuplex(duplex, complete, (channel) => new NodeProcess(channel));
   } finally {
     signal?.removeEventListener("abort", onAbort);
     over.abort();

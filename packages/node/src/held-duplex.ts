@@ -1,0 +1,43 @@
+import type { Duplex } from "nacre/parts";
+
+/**
+ * The same byte connection, but what comes in is told when `ready` resolves, and not before: what goes out need not wait for what the answer
+ * will take. When `ready` rejects it is told as if the connection broke.
+ */
+export function heldUntil(ready: Promise<unknown>, duplex: Duplex): Duplex {
+  return {
+    open(handler) {
+      let held: (() => void)[] | undefined = [];
+      const tell = (event: () => void): void => {
+        if (held === undefined) event();
+        else held.push(event);
+      };
+      duplex.open({
+        data: (chunk) => {
+          if (held === undefined) return handler.data(chunk);
+          // There may be more than is wanted meanwhile.
+          duplex.pause();
+          const kept = chunk.slice();
+          held.push(() => handler.data(kept));
+        },
+        drained: () => handler.drained(),
+        ended: () => tell(() => handler.ended()),
+        failed: (cause) => tell(() => handler.failed(cause)),
+      });
+      const release = (): void => {
+        const events = held ?? [];
+        held = undefined;
+        if (events.length > 0) duplex.resume();
+        for (const event of events) event();
+      };
+      ready.then(release, (cause: unknown) => {
+        held = undefined;
+        handler.failed(cause);
+      });
+    },
+    write: (bytes) => duplex.write(bytes),
+    pause: () => duplex.pause(),
+    resume: () => duplex.resume(),
+    close: () => duplex.close(),
+  };
+}

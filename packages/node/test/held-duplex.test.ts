@@ -1,0 +1,80 @@
+import type { Duplex, DuplexHandler } from "nacre";
+import { expect, test } from "vitest";
+import { heldUntil } from "../src/held-duplex.ts";
+
+/** Node 20 has no Promise.withResolvers. */
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve!: () => void;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+/** A connection that the test plays the peer of, and what is asked of it and told by it. */
+function connection(ready: Promise<unknown>): {
+  readonly inner: DuplexHandler;
+  readonly log: string[];
+  readonly duplex: Duplex;
+} {
+  const log: string[] = [];
+  let inner: DuplexHandler | undefined;
+  const duplex = heldUntil(ready, {
+    open: (handler) => {
+      inner = handler;
+    },
+    write: (bytes) => log.push(`write ${bytes.join()}`) > 0,
+    pause: () => log.push("pause"),
+    resume: () => log.push("resume"),
+    close: () => Promise.resolve(),
+  });
+  duplex.open({
+    data: (chunk) => log.push(`data ${chunk.join()}`),
+    drained: () => log.push("drained"),
+    ended: () => log.push("ended"),
+    failed: (cause) => log.push(`failed ${String(cause)}`),
+  });
+  return { inner: inner!, log, duplex };
+}
+
+test("what goes out goes at once, what comes in is told in its order when it is time, whatever became of the chunks", async () => {
+  const ready = deferred();
+  const { inner, log, duplex } = connection(ready.promise);
+  duplex.write(Uint8Array.of(1));
+  const chunk = Uint8Array.of(2);
+  inner.data(chunk);
+  chunk.fill(9);
+  inner.data(Uint8Array.of(3));
+  inner.drained();
+  inner.ended();
+  expect(log).toEqual(["write 1", "pause", "pause", "drained"]);
+  ready.resolve();
+  await ready.promise;
+  inner.data(Uint8Array.of(4));
+  expect(log.slice(4)).toEqual(["resume", "data 2", "data 3", "ended", "data 4"]);
+});
+
+test("a connection from which nothing has come is not resumed: somebody else may have paused it", async () => {
+  const { inner, log } = connection(Promise.resolve());
+  await Promise.resolve();
+  inner.data(Uint8Array.of(1));
+  expect(log).toEqual(["data 1"]);
+});
+
+test("that it broke is told after what came before", async () => {
+  const ready = deferred();
+  const { inner, log } = connection(ready.promise);
+  inner.data(Uint8Array.of(1));
+  inner.failed("cut");
+  ready.resolve();
+  await ready.promise;
+  expect(log).toEqual(["pause", "resume", "data 1", "failed cut"]);
+});
+
+test("when what was waited for fails, so does the connection", async () => {
+  const { inner, log } = connection(Promise.reject(new Error("no such module")));
+  inner.data(Uint8Array.of(1));
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(log).toEqual(["pause", "failed Error: no such module"]);
+});
