@@ -64,6 +64,8 @@ export class SessionChannel<S extends BaseSession> {
       case "shell":
         return this.#onStart("shell", undefined);
       case "subsystem":
+        // With a forced command it is a string of the environment.
+        if (event.name.includes("\0")) return this.#refuse("subsystem (with a NUL)");
         return this.#onStart("subsystem", event.name);
     }
   }

@@ -348,6 +348,15 @@ describe("what is not allowed is refused", () => {
     await client.close();
   });
 
+  it("a subsystem with a NUL in its name, which a forced command would be told", async () => {
+    const started: unknown[] = [];
+    const session = ({ env }: Session): void => void started.push(env);
+    const { client } = await served({ session, authenticate: () => ({ permissions: { command: "backup" } }) });
+    await expect(client.subsystem("sftp\0x")).rejects.toEqual(code(no));
+    await client.close();
+    expect(started).toEqual([]);
+  });
+
   it("more sessions than so many", async () => {
     const { client, connection } = await served({ session: untilGone, limits: { maxSessions: 2 } });
     const processes = [await client.spawn("1"), await client.spawn("2")];
