@@ -158,9 +158,9 @@ export class Engine<E extends SessionEvent> {
           continue;
         }
         // Taking output makes room, and room may be an event: until neither says anything, the turn is not over.
-        const output = this.#writable ? this.session.takeOutput() : undefined;
-        if (output === undefined) break;
-        this.#writable = this.#duplex.write(output);
+        const output = this.#writable ? this.#takeOutput() : [];
+        if (output.length === 0) break;
+        this.#writable = this.#duplex.write(...output);
       }
     } finally {
       // A callback of the application that throws is the application's to hear of; the connection goes on.
@@ -170,6 +170,14 @@ export class Engine<E extends SessionEvent> {
     if (this.session.wantsInput) this.#duplex.resume();
     else this.#duplex.pause();
     this.#arm();
+  }
+
+  /** All that waits. */
+  #takeOutput(): Uint8Array[] {
+    const output: Uint8Array[] = [];
+    for (let piece = this.session.takeOutput(); piece !== undefined; piece = this.session.takeOutput())
+      output.push(piece);
+    return output;
   }
 
   #arm(): void {
@@ -216,8 +224,7 @@ export class Engine<E extends SessionEvent> {
   #onClosed(error: SshError): void {
     this.#over = error;
     clearTimeout(this.#timer);
-    for (let last = this.session.takeOutput(); last !== undefined; last = this.session.takeOutput())
-      this.#duplex.write(last);
+    this.#duplex.write(...this.#takeOutput());
     this.#handler.closed(error);
     for (const channel of this.#channels.values()) channel.onClosed(error);
     this.#channels.clear();

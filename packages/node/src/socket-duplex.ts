@@ -47,9 +47,16 @@ class SocketDuplex implements Duplex {
     if (socket.destroyed) queueMicrotask(broken);
   }
 
-  write(bytes: Uint8Array): boolean {
+  write(...pieces: readonly Uint8Array[]): boolean {
+    const socket = this.#socket;
     // After an error, which is told separately, a drain would never come.
-    return !this.#socket.writable || this.#socket.write(bytes);
+    if (!socket.writable) return true;
+    let room = true;
+    // Several pieces leave in one system call.
+    if (pieces.length > 1) socket.cork();
+    for (const piece of pieces) room = socket.write(piece);
+    if (pieces.length > 1) socket.uncork();
+    return room;
   }
 
   pause(): void {

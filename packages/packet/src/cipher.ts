@@ -14,6 +14,11 @@ export interface PacketSealer {
    * `length` bytes long, with `tagLength` bytes free behind it, which this fills.
    */
   seal(sequenceNumber: number, slab: Uint8Array, offset: number, length: number): void;
+  /**
+   * The same for a cipher that gives fresh bytes anyway: instead of copying them back, it returns them. They are the whole packet, or
+   * all of it but the length field where that stays in the clear; the tag is written behind the packet in `slab`.
+   */
+  sealApart?(sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Uint8Array;
 }
 
 /** Opens the packets of one direction under one set of keys (RFC 4253 §6). */

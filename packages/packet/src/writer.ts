@@ -6,10 +6,13 @@ import { plaintextSealer } from "./plaintext.ts";
 const FIRST_SLAB = 4 * 1024;
 const LARGEST_SLAB = 256 * 1024;
 const POOL = 2 * 1024;
+/** From this payload on, a piece of output of its own costs less than copying the packet once more. */
+const APART_FROM = 4 * 1024;
 const NOTHING = new Uint8Array(0);
 
 /**
- * Lays out payloads as binary packets (RFC 4253 §6) and seals them, many to a slab. Plaintext until `useSealer`.
+ * Lays out payloads as binary packets (RFC 4253 §6) and seals them, many to a slab. Plaintext until `useSealer`. Where the cipher
+ * gives fresh bytes, those of large packets leave as they are, between pieces of the slab.
  *
  * What `takeOutput` has handed over is never written again, so its receiver may keep it for as long as it likes; the
  * writer goes on in the rest of the slab. Packets always begin at a multiple of 4 bytes in their slab, which ciphers that work
@@ -24,7 +27,9 @@ export class PacketWriter {
   #taken = 0;
   #end = 0;
   #nextSlabSize = FIRST_SLAB;
-  /** Ends of former slabs, older than what waits in the slab. */
+  /** Where large packets are laid out that are sealed apart: never handed over, so used again and again. */
+  #draft = NOTHING;
+  /** Ends of former slabs and packets sealed apart, older than what waits in the slab. */
   #retired: Uint8Array[] = [];
   #retiredBytes = 0;
   /** Unpredictable padding, asked for many packets at once. */
@@ -32,6 +37,8 @@ export class PacketWriter {
   #poolUsed = 0;
   /** The payload begun and not committed; −1 when there is none. */
   #payloadLength = -1;
+  /** Its packet lies in the draft. */
+  #inDraft = false;
 
   /** `random` fills the padding. */
   constructor(options: { readonly random: RandomSource; readonly start?: PacketCount }) {
@@ -70,14 +77,12 @@ export class PacketWriter {
     const gap = -bytes.length & 3;
     this.#reserve(gap + bytes.length);
     if (gap > 0) this.#skip(gap);
-    this.#slab.set(bytes, this.#end);
-    this.#end += bytes.length;
+    this.#append(bytes);
   }
 
   /** Sends a payload, which is copied. Throws `sequence-exhausted` where the keys are used up. */
   write(payload: Uint8Array): void {
-    this.#begin(payload.length);
-    this.#slab.set(payload, this.#end + 5);
+    this.begin(payload.length).set(payload);
     this.commit();
   }
 
@@ -86,8 +91,20 @@ export class PacketWriter {
    * Nothing else may be written before `commit`, which takes them back. Throws `sequence-exhausted`.
    */
   begin(length: number): Uint8Array {
-    this.#begin(length);
-    return this.#slab.subarray(this.#end + 5, this.#end + 5 + length);
+    this.#refuseWhileBegun();
+    if (!(length > 0)) throw new SshError("internal", "a packet needs a payload of at least 1 byte");
+    this.#counter.check();
+    const space = 5 + length + this.#padding(length) + this.#sealer.tagLength;
+    this.#inDraft = length >= APART_FROM && this.#sealer.sealApart !== undefined;
+    if (!this.#inDraft) {
+      if ((this.#end & 3) !== 0) this.#skip(-this.#end & 3);
+      this.#reserve(space);
+    } else if (this.#draft.length < space) {
+      this.#draft = new Uint8Array(space);
+    }
+    this.#payloadLength = length;
+    const [bytes, offset] = this.#inDraft ? [this.#draft, 0] : [this.#slab, this.#end];
+    return bytes.subarray(offset + 5, offset + 5 + length);
   }
 
   /** Seals the packet begun. */
@@ -96,19 +113,23 @@ export class PacketWriter {
     if (payloadLength < 0) throw new SshError("internal", "no packet was begun that could be committed");
     const padding = this.#padding(payloadLength);
     const packetLength = 1 + payloadLength + padding;
-    const slab = this.#slab;
-    const offset = this.#end;
+    const [slab, offset] = this.#inDraft ? [this.#draft, 0] : [this.#slab, this.#end];
     slab[offset] = packetLength >>> 24;
     slab[offset + 1] = packetLength >>> 16;
     slab[offset + 2] = packetLength >>> 8;
     slab[offset + 3] = packetLength;
     slab[offset + 4] = padding;
-    this.#fillPadding(offset + 5 + payloadLength, padding);
-    const sealer = this.#sealer;
+    this.#fillPadding(slab, offset + 5 + payloadLength, padding);
     this.#payloadLength = -1;
-    sealer.seal(this.#counter.next, slab, offset, 4 + packetLength);
-    this.#counter.count(4 + packetLength, sealer.tagLength);
-    this.#end = offset + 4 + packetLength + sealer.tagLength;
+    const { next } = this.#counter;
+    const length = 4 + packetLength;
+    if (this.#inDraft) {
+      this.#sealApart(next, length);
+    } else {
+      this.#sealer.seal(next, slab, offset, length);
+      this.#end = offset + length + this.#sealer.tagLength;
+    }
+    this.#counter.count(length, this.#sealer.tagLength);
   }
 
   /**
@@ -123,7 +144,7 @@ export class PacketWriter {
 
   /**
    * Hands over what waits, oldest first, and `undefined` when nothing does: call it until then. The bytes belong to the
-   * receiver; mostly there is one piece, and more when a slab ran out in between.
+   * receiver; mostly there is one piece, and more when a slab ran out in between, or for packets sealed apart.
    */
   takeOutput(): Uint8Array | undefined {
     const retired = this.#retired.shift();
@@ -137,13 +158,21 @@ export class PacketWriter {
     return output;
   }
 
-  #begin(length: number): void {
-    this.#refuseWhileBegun();
-    if (!(length > 0)) throw new SshError("internal", "a packet needs a payload of at least 1 byte");
-    this.#counter.check();
-    if ((this.#end & 3) !== 0) this.#skip(-this.#end & 3);
-    this.#reserve(5 + length + this.#padding(length) + this.#sealer.tagLength);
-    this.#payloadLength = length;
+  /** What is encrypted becomes a piece of output of its own; the length field and the tag around it are copied into the slab. */
+  #sealApart(sequenceNumber: number, length: number): void {
+    const draft = this.#draft;
+    const sealed = this.#sealer.sealApart!(sequenceNumber, draft, 0, length);
+    this.#append(draft.subarray(0, length - sealed.length));
+    this.#retire();
+    this.#retired.push(sealed);
+    this.#retiredBytes += sealed.length;
+    this.#append(draft.subarray(length, length + this.#sealer.tagLength));
+  }
+
+  #append(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#slab.set(bytes, this.#end);
+    this.#end += bytes.length;
   }
 
   /** The least padding, of at least 4 bytes, that makes whole blocks (RFC 4253 §6). */
@@ -153,12 +182,12 @@ export class PacketWriter {
     return padding < 4 ? padding + blockSize : padding;
   }
 
-  #fillPadding(offset: number, length: number): void {
+  #fillPadding(slab: Uint8Array, offset: number, length: number): void {
     if (this.#poolUsed + length > this.#pool.length) {
       this.#pool = this.#random(POOL);
       this.#poolUsed = 0;
     }
-    for (let i = 0; i < length; i++) this.#slab[offset + i] = this.#pool[this.#poolUsed + i]!;
+    for (let i = 0; i < length; i++) slab[offset + i] = this.#pool[this.#poolUsed + i]!;
     this.#poolUsed += length;
   }
 

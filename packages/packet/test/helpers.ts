@@ -42,21 +42,26 @@ export function rawPacket(packetLength: number, padding: number, body: number): 
   return bytes;
 }
 
-/** A toy cipher that shifts every byte of the body by the sequence number, with a tag that sums it up. */
+/** A toy cipher that shifts every byte of the body by the sequence number, with a tag that sums it up; `apart` for one that can seal apart. */
 export function toyCipher(shape: {
   readonly blockSize: number;
   readonly lengthIsPadded: boolean;
   readonly tagLength: number;
   readonly fresh?: boolean;
+  readonly apart?: "body" | "whole packet";
 }): { readonly sealer: PacketSealer; readonly opener: PacketOpener } {
+  const seal: PacketSealer["seal"] = (sequenceNumber, slab, offset, length) => {
+    slab.fill(tag(slab, offset, offset + length), offset + length, offset + length + shape.tagLength);
+    for (let i = offset + 4; i < offset + length; i++) slab[i] = (slab[i] ?? 0) + sequenceNumber;
+  };
+  const sealApart: PacketSealer["sealApart"] = (sequenceNumber, slab, offset, length) => {
+    const copy = slab.slice(offset, offset + length + shape.tagLength);
+    seal(sequenceNumber, copy, 0, length);
+    slab.set(copy.subarray(length), offset + length);
+    return copy.subarray(shape.apart === "body" ? 4 : 0, length);
+  };
   return {
-    sealer: {
-      ...shape,
-      seal: (sequenceNumber, slab, offset, length) => {
-        slab.fill(tag(slab, offset, offset + length), offset + length, offset + length + shape.tagLength);
-        for (let i = offset + 4; i < offset + length; i++) slab[i] = (slab[i] ?? 0) + sequenceNumber;
-      },
-    },
+    sealer: { ...shape, seal, ...(shape.apart && { sealApart }) },
     opener: {
       ...shape,
       headerLength: 4,

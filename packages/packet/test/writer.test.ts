@@ -98,7 +98,13 @@ describe("begin and commit", () => {
 });
 
 describe("the output", () => {
-  it("comes out in order, once, whatever is written and taken", () => {
+  it.each([
+    ["in place", undefined],
+    ["apart, but for the length", "body" as const],
+    ["apart", "whole packet" as const],
+  ])("comes out in order, once, whatever is written and taken, sealed %s", (_, apart) => {
+    const cipher = { blockSize: 8, lengthIsPadded: true, tagLength: 6 };
+    const resetSequence = false;
     const step = fc.oneof(
       fc.integer({ min: 1, max: 70_000 }).map((size) => ({ do: "write" as const, size })),
       fc.integer({ min: 1, max: 300 }).map((size) => ({ do: "write" as const, size })),
@@ -108,8 +114,10 @@ describe("the output", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
         const writer = newWriter();
-        // The twin writes one thing at a time into a slab of its own.
+        writer.useSealer(toyCipher({ ...cipher, ...(apart && { apart }) }).sealer, { resetSequence });
+        // The twin writes one thing at a time into a slab of its own, and seals in place.
         const twin = newWriter();
+        twin.useSealer(toyCipher(cipher).sealer, { resetSequence });
         const taken: Uint8Array[] = [];
         const copies: Uint8Array[] = [];
         const expected: Uint8Array[] = [];
@@ -143,6 +151,33 @@ describe("the output", () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it("is of bytes that were sealed apart, without a copy, from 4 KiB on", () => {
+    const toy = toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 8, apart: "body" });
+    const sealed: Uint8Array[] = [];
+    const writer = newWriter();
+    writer.useSealer(
+      {
+        ...toy.sealer,
+        sealApart: (...packet) => {
+          const bytes = toy.sealer.sealApart!(...packet);
+          sealed.push(bytes);
+          return bytes;
+        },
+      },
+      { resetSequence: false },
+    );
+    writer.write(payloadOf(4095));
+    takeAll(writer);
+    expect(sealed).toEqual([]);
+    for (const size of [100, 4096, 33_000]) writer.write(payloadOf(size));
+    const pieces: Uint8Array[] = [];
+    for (let piece = writer.takeOutput(); piece !== undefined; piece = writer.takeOutput()) pieces.push(piece);
+    expect(sealed).toHaveLength(2);
+    expect(pieces.map((piece) => sealed.indexOf(piece))).toEqual([-1, 0, -1, 1, -1]);
+    // The tag of one and the length of the next are one piece.
+    expect(pieces.slice(2).map(({ length }) => length)).toEqual([8 + 4, expect.any(Number), 8]);
   });
 
   it("is mostly one piece: the identification string and the packets after it", () => {

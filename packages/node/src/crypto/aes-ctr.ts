@@ -45,18 +45,26 @@ function sealer(aes: Aes, keys: DirectionKeys, algorithm: MacAlgorithm): PacketS
   const cipher = createCipheriv(`${aes}-ctr`, keys.key, keys.iv);
   const mac = algorithm.create(keys.macKey);
   const { etm, tagLength } = algorithm;
-  // With etm the length stays in the clear (OpenSSH PROTOCOL §1.5).
-  const clear = etm ? 4 : 0;
+  const shape = { blockSize: BLOCK, lengthIsPadded: !etm, tagLength };
+  if (etm)
+    return {
+      ...shape,
+      seal(sequenceNumber, slab, offset, length) {
+        const end = offset + length;
+        // The length stays in the clear (OpenSSH PROTOCOL §1.5).
+        slab.set(cipher.update(slab.subarray(offset + 4, end)), offset + 4);
+        mac.compute(sequenceNumber, slab, offset, end, slab, end);
+      },
+    };
+  const sealApart = (sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Buffer => {
+    const end = offset + length;
+    mac.compute(sequenceNumber, slab, offset, end, slab, end);
+    return cipher.update(slab.subarray(offset, end));
+  };
   return {
-    blockSize: BLOCK,
-    lengthIsPadded: !etm,
-    tagLength,
-    seal(sequenceNumber, slab, offset, length) {
-      const end = offset + length;
-      if (!etm) mac.compute(sequenceNumber, slab, offset, end, slab, end);
-      slab.set(cipher.update(slab.subarray(offset + clear, end)), offset + clear);
-      if (etm) mac.compute(sequenceNumber, slab, offset, end, slab, end);
-    },
+    ...shape,
+    seal: (sequenceNumber, slab, offset, length) => slab.set(sealApart(sequenceNumber, slab, offset, length), offset),
+    sealApart: (sequenceNumber, slab, offset, length) => plainBytes(sealApart(sequenceNumber, slab, offset, length)),
   };
 }
 

@@ -39,17 +39,20 @@ const SHAPE = { blockSize: 16, lengthIsPadded: false, tagLength: TAG_LENGTH } as
 function sealer(openssl: GcmName, keys: DirectionKeys): PacketSealer {
   const key = keys.key.slice();
   const nonce = keys.iv.slice();
+  const sealApart = (slab: Uint8Array, offset: number, length: number): Buffer => {
+    const end = offset + length;
+    const cipher = createCipheriv(openssl, key, nonce);
+    cipher.setAAD(slab.subarray(offset, offset + 4));
+    const sealed = cipher.update(slab.subarray(offset + 4, end));
+    cipher.final();
+    slab.set(cipher.getAuthTag(), end);
+    increment(nonce);
+    return sealed;
+  };
   return {
     ...SHAPE,
-    seal(_sequenceNumber, slab, offset, length) {
-      const end = offset + length;
-      const cipher = createCipheriv(openssl, key, nonce);
-      cipher.setAAD(slab.subarray(offset, offset + 4));
-      slab.set(cipher.update(slab.subarray(offset + 4, end)), offset + 4);
-      cipher.final();
-      slab.set(cipher.getAuthTag(), end);
-      increment(nonce);
-    },
+    seal: (_sequenceNumber, slab, offset, length) => slab.set(sealApart(slab, offset, length), offset + 4),
+    sealApart: (_sequenceNumber, slab, offset, length) => plainBytes(sealApart(slab, offset, length)),
   };
 }
 
