@@ -43,6 +43,7 @@ class SocketDuplex implements Duplex {
     socket.on("data", (chunk: Uint8Array) => {
       if (!over && this.#closing === undefined) handler.data(chunk);
     });
+    socket.resume();
     // What broke before anybody listened is told as well, but never before this returns.
     if (socket.destroyed) queueMicrotask(broken);
   }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect, Socket } from "node:net";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { type DialOptions, dial } from "../src/dial.ts";
@@ -40,6 +41,29 @@ describe("connecting", () => {
     socket.destroy();
     await server.close();
     expect(await leftOpen()).toEqual([]);
+  });
+
+  test("what is received waits until it is listened to, comes in order, and then the end", async () => {
+    const block = Uint8Array.from({ length: 300_007 }, (_, i) => i * 7);
+    const server = await serve((socket) => {
+      socket.end(block);
+    });
+    const { connect: real } = await vi.importActual<typeof import("node:net")>("node:net");
+    vi.mocked(connect).mockImplementationOnce(real);
+    const socket = await dial({ ...options, host: "127.0.0.1", port: server.port });
+    await once(server.sockets[0]!, "finish");
+    const received: Buffer[] = [];
+    socket.on("data", (chunk: Uint8Array) => {
+      received.push(Buffer.from(chunk));
+      // Stopping in the middle loses nothing.
+      socket.pause();
+      setImmediate(() => socket.resume());
+    });
+    socket.resume();
+    await once(socket, "end");
+    expect(received.length).toBeGreaterThan(1);
+    expect(Buffer.concat(received).equals(block)).toBe(true);
+    socket.destroy();
   });
 
   test.each([
