@@ -1,0 +1,73 @@
+import { once } from "node:events";
+import { connect as connectSocket } from "node:net";
+import { fingerprint, generateEd25519 } from "@nacre/keys";
+import type { TraceRecord } from "nacre";
+import { expect, test } from "vitest";
+import { connect } from "../src/connect.ts";
+import { listen } from "../src/listen.ts";
+import { serve } from "./support.ts";
+
+const hostKey = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 1));
+
+test("a keystroke costs one packet and one write each way", async () => {
+  const server = await listen({
+    hostKeys: [hostKey],
+    port: 0,
+    methods: ["password"],
+    authenticate: () => true,
+    acceptPty: true,
+    // As a terminal that shows what is typed.
+    session: async ({ stdin, stdout }) => {
+      stdin.on("data", (key: Uint8Array) => stdout.write(key));
+      await once(stdin, "end");
+      return 0;
+    },
+  });
+  // Between the two, each chunk is one read of what was one write: the next key is not struck before the answer has come.
+  const writes = { client: 0, server: 0 };
+  const between = await serve((near) => {
+    const far = connectSocket({ host: server.address.host, port: server.address.port, noDelay: true });
+    near.setNoDelay();
+    near.on("data", (chunk) => {
+      writes.client++;
+      far.write(chunk);
+    });
+    far.on("data", (chunk) => {
+      writes.server++;
+      near.write(chunk);
+    });
+    far.on("error", () => {});
+    near.on("close", () => far.destroy());
+  });
+  const packets: string[] = [];
+  const client = await connect({
+    host: "127.0.0.1",
+    port: between.port,
+    user: "alice",
+    identities: [],
+    agent: false,
+    password: () => "secret",
+    hostKey: fingerprint(hostKey.publicKey.blob, "sha256") as `SHA256:${string}`,
+    trace: (record: TraceRecord) => {
+      if (record.type === "packet") packets.push(`${record.direction} ${record.message}`);
+    },
+  });
+  const shell = await client.shell();
+  const echo = async (key: string): Promise<string> => {
+    const echoed = once(shell.stdout, "data");
+    shell.stdin.write(key);
+    return String((await echoed)[0]);
+  };
+  expect(await echo("$")).toBe("$");
+
+  const keys = "uptime".split("");
+  packets.length = 0;
+  Object.assign(writes, { client: 0, server: 0 });
+  for (const key of keys) expect(await echo(key)).toBe(key);
+  expect(packets).toEqual(keys.flatMap(() => ["sent SSH_MSG_CHANNEL_DATA", "received SSH_MSG_CHANNEL_DATA"]));
+  expect(writes).toEqual({ client: keys.length, server: keys.length });
+  shell.stdin.end();
+  await shell.exit;
+  await client.close();
+  await server.close();
+});
