@@ -7,7 +7,7 @@ const PER_SECOND = 10_000;
 /** Of 64 bytes, one after the other. */
 const SINGLE = 3000;
 /** Seconds of so many a second. */
-const SECONDS = 3;
+const SECONDS = 2;
 const TIMEOUT = 60_000;
 
 /** Measures small messages through `cat`: one at a time, as keystrokes are, and 10,000 a second. */

@@ -62,8 +62,8 @@ async function open({ host, port, user, ecdsa }: Target, suite?: Suite, kexMetho
       if (!(await channel.request(request))) throw new Error(`the server does not run ${command}`);
       return {
         async read(given) {
-          for (const chunk of early.splice(0)) await given(chunk);
           take = given;
+          for (const chunk of early.splice(0)) void given(chunk);
           await ended;
         },
         async write(pieces) {

@@ -87,7 +87,7 @@ const began = performance.now();
 try {
   const setting = { ...(await machine()), server: `${prepared.server}, ${prepared.where}` };
   for (const [name, value] of Object.entries(setting)) console.log(`${name.padEnd(11)} ${value}`);
-  const reading = `median (least–most); MB are 10^6 bytes, MiB 2^20; ${rounds} rounds, in turn`;
+  const reading = `median (least–most); MB are 10^6 bytes, MiB 2^20; rounds: ${rounds}, the clients in turn`;
   console.log(`values      ${reading}\n`);
 
   const results: { readonly measured: Case; readonly result: CaseResult }[] = [];
