@@ -8,8 +8,6 @@ import { payload } from "./payload.ts";
 import type { ServeResult, ServeTask } from "./tasks.ts";
 import { work } from "./worker.ts";
 
-// What listens would keep the process.
-process.once("disconnect", () => process.exit());
 work((task) => (task.kind === "serve" ? serve(task) : Promise.reject(new Error("no task for the far end"))));
 
 async function serve(task: ServeTask): Promise<ServeResult> {

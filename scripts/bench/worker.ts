@@ -22,6 +22,8 @@ import {
 
 /** Does the tasks that the parent process sends, until it lets go. */
 export function work(perform: (task: Task) => Promise<unknown>): void {
+  // A server that listens, or a connection whose other end has gone, would keep the process.
+  process.once("disconnect", () => process.exit());
   process.on("message", (task: Task) => {
     perform(task).then(
       (result) => report({ result }),
