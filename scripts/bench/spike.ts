@@ -1,0 +1,153 @@
+/**
+ * What a packet of 32 KiB costs on Node without any of our code: `node --import tsx scripts/bench/spike.ts`. CPU microseconds a packet
+ * of this process alone, of the calls that nobody gets around; the other end is a process of its own. See ARCHITECTURE.md.
+ */
+import { fork } from "node:child_process";
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+import { median } from "./table.ts";
+
+const PACKET = 32 * 1024;
+const TURN = 32;
+const TURNS = 64;
+const ROUNDS = 9;
+
+const key = randomBytes(32);
+const nonce = randomBytes(12);
+const additional = randomBytes(4);
+const payload = randomBytes(PACKET);
+const packet = new Uint8Array(PACKET);
+
+function seal(bytes: Uint8Array): { readonly text: Buffer; readonly tag: Buffer } {
+  const cipher = createCipheriv("aes-256-gcm", key, nonce);
+  cipher.setAAD(additional);
+  const text = cipher.update(bytes);
+  cipher.final();
+  return { text, tag: cipher.getAuthTag() };
+}
+
+function open(bytes: Uint8Array): void {
+  const decipher = createDecipheriv("aes-256-gcm", key, nonce);
+  decipher.setAAD(additional);
+  decipher.update(bytes);
+}
+
+/** Each gives the socket the pieces of one packet. */
+const uploads: Record<string, (socket: Socket) => void> = {
+  "the same memory, written again and again": (socket) => void socket.write(packet),
+  "fresh memory, filled and written": (socket) => void socket.write(payload.slice()),
+  "AES-GCM, copied back into fresh memory": (socket) => {
+    const slab = new Uint8Array(PACKET + 16);
+    const { text, tag } = seal(payload);
+    slab.set(text);
+    slab.set(tag, PACKET);
+    socket.write(slab);
+  },
+  "AES-GCM, its own bytes written": (socket) => {
+    packet.set(payload);
+    const { text, tag } = seal(packet);
+    socket.write(text);
+    socket.write(tag);
+  },
+};
+
+const nothing = (): void => {};
+/** Each makes something of so many bytes that were received. */
+const downloads: Record<string, { readonly onread: boolean; readonly take: (bytes: Uint8Array) => void }> = {
+  "read into fresh memory": { onread: false, take: nothing },
+  "read into one buffer": { onread: true, take: nothing },
+  "read into one buffer, copied, AES-GCM": {
+    onread: true,
+    take: (bytes) => {
+      for (let at = 0; at < bytes.length; at += PACKET) {
+        const part = bytes.subarray(at, at + PACKET);
+        packet.set(part);
+        open(packet.subarray(0, part.length));
+      }
+    },
+  },
+};
+
+if (process.argv[2] === "peer") {
+  // Reads all, or sends without end to whoever says so.
+  const server = createServer((socket) => {
+    socket.on("error", nothing);
+    socket.on("data", (chunk) => {
+      if (chunk.toString("latin1", 0, 4) !== "send") return;
+      const more = (): void => {
+        while (socket.writable && socket.write(payload));
+      };
+      socket.on("drain", more);
+      more();
+    });
+  });
+  server.listen(0, "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port));
+} else {
+  const peer = fork(fileURLToPath(import.meta.url), ["peer"]);
+  const [port] = (await once(peer, "message")) as [number];
+  const results = new Map<string, number[]>();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, write] of Object.entries(uploads)) note(`up: ${name}`, await upload(port, write));
+    for (const [name, how] of Object.entries(downloads)) note(`down: ${name}`, await download(port, how));
+  }
+  for (const [name, all] of results) {
+    console.log(
+      `${Math.min(...all)
+        .toFixed(1)
+        .padStart(6)} ${median(all).toFixed(1).padStart(6)} µs  ${name}`,
+    );
+  }
+  peer.kill();
+
+  function note(name: string, value: number): void {
+    results.set(name, [...(results.get(name) ?? []), value]);
+  }
+}
+
+async function upload(port: number, write: (socket: Socket) => void): Promise<number> {
+  const socket = connect({ host: "127.0.0.1", port, noDelay: true });
+  await once(socket, "connect");
+  const cpu = process.cpuUsage();
+  for (let turn = 0; turn < TURNS; turn++) {
+    socket.cork();
+    for (let i = 0; i < TURN; i++) write(socket);
+    socket.uncork();
+    if (socket.writableNeedDrain) await once(socket, "drain");
+  }
+  const cost = perPacket(cpu);
+  socket.destroy();
+  return cost;
+}
+
+async function download(port: number, { onread, take }: (typeof downloads)[string]): Promise<number> {
+  const buffer = new Uint8Array(64 * 1024);
+  let left = TURNS * TURN * PACKET;
+  let done = nothing;
+  const all = new Promise<void>((resolve) => {
+    done = resolve;
+  });
+  const received = (bytes: Uint8Array): boolean => {
+    if (left > 0) take(bytes);
+    left -= bytes.length;
+    if (left <= 0) done();
+    return left > 0;
+  };
+  const callback = (length: number): boolean => received(buffer.subarray(0, length));
+  const socket = connect({ host: "127.0.0.1", port, ...(onread && { onread: { buffer, callback } }) });
+  socket.on("error", nothing);
+  if (!onread) socket.on("data", received);
+  await once(socket, "connect");
+  const cpu = process.cpuUsage();
+  socket.write("send");
+  await all;
+  const cost = perPacket(cpu);
+  socket.destroy();
+  return cost;
+}
+
+function perPacket(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / (TURNS * TURN);
+}
