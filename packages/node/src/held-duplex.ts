@@ -1,3 +1,4 @@
+import { copyBytes } from "@nacre/wire";
 import type { Duplex } from "nacre/parts";
 
 /**
@@ -17,7 +18,7 @@ export function heldUntil(ready: Promise<unknown>, duplex: Duplex): Duplex {
           if (held === undefined) return handler.data(chunk);
           // There may be more than is wanted meanwhile.
           duplex.pause();
-          const kept = chunk.slice();
+          const kept = copyBytes(chunk);
           held.push(() => handler.data(kept));
         },
         drained: () => handler.drained(),
