@@ -76,7 +76,7 @@ async function work(copy: ThrowAway, queue: Job[]): Promise<void> {
       for (const [name, result] of results) {
         const verdict = result === "failed" ? "red" : result === "passed" ? "STAYS GREEN" : "DID NOT RUN";
         if (result !== "failed") wrong++;
-        console.log(`${verdict.padEnd(12)}${name.padEnd(42)}${what}`);
+        console.log(`${verdict.padEnd(12)}${name.padEnd(55)}${what}`);
       }
     } catch (error) {
       wrong++;
