@@ -216,6 +216,7 @@ test("known_hosts · client", () => {
       "match",
     ],
     [`example.com ssh-rsa ${base64Encode(hostKey.publicKey.blob)}`, "host-key-unknown"],
+    [`example.com any@format ${base64Encode(hostKey.publicKey.blob)}`, "host-key-unknown"],
     [`example.com ${base64Encode(hostKey.publicKey.blob)}`, "host-key-unknown"],
     [`# ${knownAs("example.com")}`, "host-key-unknown"],
     [knownAs("|1|AAAA|AAAA"), "host-key-unknown"],

@@ -58,7 +58,6 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
         'instanceof SshError) return "is malformed";',
         "instanceof SshError) return blob;",
       ),
-      patch("keyfiles/known-hosts", 'if (names?.startsWith("@")) return "there is more than one marker";', ""),
     ),
     server: "not touched",
   },
