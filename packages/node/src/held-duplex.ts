@@ -36,7 +36,7 @@ export function heldUntil(ready: Promise<unknown>, duplex: Duplex): Duplex {
         handler.failed(cause);
       });
     },
-    write: (bytes) => duplex.write(bytes),
+    write: (...pieces) => duplex.write(...pieces),
     pause: () => duplex.pause(),
     resume: () => duplex.resume(),
     close: () => duplex.close(),

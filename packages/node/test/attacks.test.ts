@@ -205,7 +205,7 @@ test("encrypted private keys · server", async () => {
     body.writeUInt32BE(rounds, at);
     const path = join(folder, `rounds-${rounds}`);
     const lines = body.toString("base64").replaceAll(/.{70}/g, "$&\n");
-    await writeFile(path, `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines}\n-----END OPENSSH PRIVATE KEY-----\n`);
+    await writeFile(path, `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines}\n-----END OPENSSH PRIVATE KEY-----\n`, { mode: 0o600 });
     return codeOf(hostKeyFile(path));
   };
   for (const rounds of [2 ** 32 - 1, 2 ** 31, 1025])
@@ -213,7 +213,7 @@ test("encrypted private keys · server", async () => {
   // Any other that is encrypted is refused without a single round.
   expect(await opened(1024)).toBe("passphrase-needed");
   const large = join(folder, "large");
-  await writeFile(large, "x".repeat(2 ** 20 + 1));
+  await writeFile(large, "x".repeat(2 ** 20 + 1), { mode: 0o600 });
   await expect(hostKeyFile(large)).rejects.toMatchObject({
     code: "file-malformed",
     message: expect.stringContaining("maxFileSize"),
