@@ -17,8 +17,12 @@ export interface DrivenSession<E extends SessionEvent> {
   nextEvent(): E | undefined;
   deadline(): number | undefined;
   tick(now: number): void;
+  rest(): void;
   disconnect(error: SshError): void;
 }
+
+/** After so long without a byte either way a connection lets go of its buffers: milliseconds. */
+const REST_AFTER = 1000;
 
 /** What the engine leaves to its side. */
 export interface EngineHandler<E extends SessionEvent> {
@@ -56,6 +60,7 @@ export class Engine<E extends SessionEvent> {
   #scheduled = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
+  #restAt = Infinity;
 
   constructor(duplex: Duplex, session: DrivenSession<E>, handler: EngineHandler<E>) {
     this.#duplex = duplex;
@@ -79,6 +84,7 @@ export class Engine<E extends SessionEvent> {
         if (this.#over !== undefined) return;
         this.session.tick(performance.now());
         this.session.receive(chunk);
+        this.#restAt = performance.now() + REST_AFTER;
         this.turn();
       },
       drained: () => {
@@ -161,6 +167,7 @@ export class Engine<E extends SessionEvent> {
         const output = this.#writable ? this.#takeOutput() : [];
         if (output.length === 0) break;
         this.#writable = this.#duplex.write(...output);
+        this.#restAt = performance.now() + REST_AFTER;
       }
     } finally {
       // A callback of the application that throws is the application's to hear of; the connection goes on.
@@ -181,7 +188,7 @@ export class Engine<E extends SessionEvent> {
   }
 
   #arm(): void {
-    const deadline = this.session.deadline() ?? Infinity;
+    const deadline = Math.min(this.session.deadline() ?? Infinity, this.#restAt);
     // A timer that is early finds nothing to do and is set anew: cheaper than moving it with every packet.
     if (deadline >= this.#timerAt) return;
     clearTimeout(this.#timer);
@@ -189,6 +196,10 @@ export class Engine<E extends SessionEvent> {
     const wait = Math.min(Math.max(0, Math.ceil(deadline - performance.now())), 0x7fff_ffff);
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity;
+      if (performance.now() >= this.#restAt) {
+        this.#restAt = Infinity;
+        this.session.rest();
+      }
       this.turn();
     }, wait);
   }

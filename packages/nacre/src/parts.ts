@@ -3,3 +3,4 @@ export { Backlog, SMALL_CHUNK } from "./backlog.ts";
 export { connectDuplex } from "./client.ts";
 export * from "./common.ts";
 export { checkServeOptions, serveDuplex } from "./server.ts";
+export { completeServerLimits } from "./server-driver.ts";

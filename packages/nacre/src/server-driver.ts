@@ -7,7 +7,7 @@ import {
   type ServerSessionOptions,
 } from "@nacre/session";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
-import { CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
+import { CHANNEL_OPEN_FAILURE_REASON, SshError, withDefaults } from "@nacre/wire";
 import type { Duplex } from "./duplex.ts";
 import { Engine, platformRandom, reasonOf } from "./engine.ts";
 import { Logins } from "./logins.ts";
@@ -24,6 +24,11 @@ const LONGEST_TIMER = 0x7fff_ffff;
 
 /** The default bounds of a server. */
 const defaultServerLimits: ServerLimits = { ...defaultLimits, maxSessions: 10, envVariables: 64, envLength: 32_768 };
+
+/** What of a server's bounds is not given is as it is by default. For any number of connections once. */
+export function completeServerLimits(limits: Partial<ServerLimits> | undefined): ServerLimits {
+  return withDefaults(defaultServerLimits, limits);
+}
 
 /** The server's part of a connection: asks the application what the session asks, and runs sessions. */
 export class ServerDriver<S extends BaseSession> implements ServerConnection {
@@ -43,9 +48,9 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
 
   constructor(duplex: Duplex, options: ServeOptions<S> & Means, makeSession: SessionMaker<S>) {
     this.#options = options;
-    this.#limits = { ...defaultServerLimits, ...options.limits };
+    this.#limits = completeServerLimits(options.limits);
     this.#makeSession = makeSession;
-    this.#session = new ServerSession(sessionOptions(options));
+    this.#session = new ServerSession(sessionOptions(options, this.#limits));
     this.#engine = new Engine(duplex, this.#session, {
       event: (event) => this.#onEvent(event),
       closed: (error) => this.#onClosed(error),
@@ -187,6 +192,8 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
 
   #onAuthenticated({ userName: user, factors }: Extract<ServerSessionEvent, { type: "authenticated" }>): void {
     clearTimeout(this.#graceTimer);
+    // It holds a closure.
+    this.#graceTimer = undefined;
     this.#context = {
       options: this.#options,
       limits: this.#limits,
@@ -242,7 +249,7 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
   }
 }
 
-function sessionOptions<S>(options: ServeOptions<S> & Means): ServerSessionOptions {
+function sessionOptions<S>(options: ServeOptions<S> & Means, limits: ServerLimits): ServerSessionOptions {
   return {
     algorithms: options.algorithms,
     random: options.random ?? platformRandom,
@@ -252,7 +259,7 @@ function sessionOptions<S>(options: ServeOptions<S> & Means): ServerSessionOptio
     methods: options.methods ?? ["publickey"],
     userKeys: options.userKeys ?? options.algorithms.hostKeys,
     ...(options.banner !== undefined && { banner: options.banner }),
-    ...(options.limits && { limits: options.limits }),
+    limits,
     ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
     ...(options.trace && { trace: options.trace }),
     ...(options.keyLog && { keyLog: options.keyLog }),

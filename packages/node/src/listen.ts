@@ -1,7 +1,15 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { createServer, isIPv4, type Server, type Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
-import { checkServeOptions, type Means, type ServerConnection, type ServerEvent, serveDuplex } from "nacre/parts";
+import {
+  checkServeOptions,
+  completeServerLimits,
+  type Means,
+  type ServeOptions,
+  type ServerConnection,
+  type ServerEvent,
+  serveDuplex,
+} from "nacre/parts";
 import { nodeServerAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms } from "./crypto/load.ts";
@@ -49,7 +57,9 @@ export class SshServer implements AsyncDisposable {
   /** Resolves when it has been closed, and all its connections with it. Never rejects. */
   readonly closed: Promise<void>;
   readonly #server: Server;
-  readonly #options: ListenOptions & Means;
+  readonly #options: ListenOptions;
+  /** What all connections share. */
+  readonly #serve: ServeOptions<NodeSession> & Means;
   readonly #earlyDrop: RandomEarlyDrop;
   readonly #connections = new Set<ServerConnection>();
   #unauthenticated = 0;
@@ -59,6 +69,12 @@ export class SshServer implements AsyncDisposable {
   constructor(server: Server, options: ListenOptions & Means, earlyDrop: RandomEarlyDrop) {
     this.#server = server;
     this.#options = options;
+    const { port: _port, host: _host, signal: _signal, log: _log, ...shared } = options;
+    this.#serve = {
+      random: (length) => new Uint8Array(randomBytes(length)),
+      ...shared,
+      limits: completeServerLimits(options.limits),
+    };
     this.#earlyDrop = earlyDrop;
     const address = server.address() as { readonly address: string; readonly port: number };
     this.address = { host: address.address, port: address.port };
@@ -123,7 +139,6 @@ export class SshServer implements AsyncDisposable {
       if (waiting) this.#unauthenticated--;
       waiting = false;
     };
-    const { port: _, host: _host, signal: _signal, ...options } = this.#options;
     const log = (event: ServerEvent): void => {
       if (event.type === "login" || event.type === "closed") settled();
       this.#log({ ...origin, ...event });
@@ -136,12 +151,7 @@ export class SshServer implements AsyncDisposable {
     };
     const connection = serveDuplex(
       socketDuplex(socket),
-      {
-        random: (length) => new Uint8Array(randomBytes(length)),
-        ...options,
-        remoteAddress: origin.remoteAddress,
-        log,
-      },
+      { ...this.#serve, remoteAddress: origin.remoteAddress, log },
       (channel, start) => new NodeSession(channel, start, endpoints),
     );
     this.#connections.add(connection);

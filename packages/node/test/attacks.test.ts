@@ -205,7 +205,9 @@ test("encrypted private keys · server", async () => {
     body.writeUInt32BE(rounds, at);
     const path = join(folder, `rounds-${rounds}`);
     const lines = body.toString("base64").replaceAll(/.{70}/g, "$&\n");
-    await writeFile(path, `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines}\n-----END OPENSSH PRIVATE KEY-----\n`, { mode: 0o600 });
+    await writeFile(path, `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines}\n-----END OPENSSH PRIVATE KEY-----\n`, {
+      mode: 0o600,
+    });
     return codeOf(hostKeyFile(path));
   };
   for (const rounds of [2 ** 32 - 1, 2 ** 31, 1025])

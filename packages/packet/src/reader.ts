@@ -9,6 +9,7 @@ const LARGEST_SLAB = 256 * 1024;
 /** Payloads smaller than this are copied out, so that a keystroke does not keep a whole slab alive. */
 const COPY_BELOW = 1024;
 const NO_LENGTH = -1;
+const NOTHING = new Uint8Array(0);
 
 /**
  * Cuts the byte stream of the peer into binary packets (RFC 4253 §6) and opens them. Plaintext until `useOpener`.
@@ -20,7 +21,7 @@ export class PacketReader {
   readonly #maximum: number;
   readonly #counter: PacketCounter;
   #opener: PacketOpener = plaintextOpener;
-  #slab = new Uint8Array(0);
+  #slab = NOTHING;
   /** `[#start, #end)` of the slab is received and not read yet. */
   #start = 0;
   #end = 0;
@@ -98,6 +99,15 @@ export class PacketReader {
     if (this.#packetLength !== NO_LENGTH) throw new SshError("internal", "keys changed in the middle of a packet");
     this.#opener = opener;
     this.#counter.newKeys(options.resetSequence);
+  }
+
+  /** Lets go of the slab, where nothing in it is to be read. */
+  rest(): void {
+    if (this.buffered > 0) return;
+    this.#slab = NOTHING;
+    this.#start = this.#end = 0;
+    this.#nextSlabSize = FIRST_SLAB;
+    this.#lent = false;
   }
 
   #next(): Uint8Array | undefined {

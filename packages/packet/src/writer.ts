@@ -158,6 +158,17 @@ export class PacketWriter {
     return output;
   }
 
+  /** Lets go of buffers, where nothing waits in them. */
+  rest(): void {
+    if (this.pending > 0 || this.#payloadLength >= 0) return;
+    this.#slab = NOTHING;
+    this.#draft = NOTHING;
+    this.#taken = this.#end = 0;
+    this.#nextSlabSize = FIRST_SLAB;
+    this.#pool = NOTHING;
+    this.#poolUsed = 0;
+  }
+
   /** What is encrypted becomes a piece of output of its own; the length field and the tag around it are copied into the slab. */
   #sealApart(sequenceNumber: number, length: number): void {
     const draft = this.#draft;

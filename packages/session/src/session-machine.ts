@@ -7,7 +7,7 @@ import {
   type TransportEvent,
   type TransportOptions,
 } from "@nacre/transport";
-import { type MethodContext, type RandomSource, SshError } from "@nacre/wire";
+import { type MethodContext, type RandomSource, SshError, withDefaults } from "@nacre/wire";
 import { describedTrace, describeNegotiated } from "./describe.ts";
 import { Keepalive } from "./keepalive.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
@@ -69,7 +69,7 @@ export abstract class SessionMachine<Auth extends Authentication> {
   protected constructor(options: SessionOptions, parts: RoleParts) {
     const { algorithms, random, softwareVersion = SOFTWARE_VERSION, requireStrictKex = false, keyLog, trace } = options;
     const { role } = parts.transport;
-    this.limits = { ...defaultLimits, ...options.limits };
+    this.limits = withDefaults(defaultLimits, options.limits);
     this.#trace = trace;
     this.#peer = role === "client" ? "server" : "client";
     this.transport = new Transport({
@@ -124,6 +124,11 @@ export abstract class SessionMachine<Auth extends Authentication> {
   /** Whether more input is of use: not while an ask is open and a packet's worth waits already. */
   get wantsInput(): boolean {
     return this.transport.wantsInput;
+  }
+
+  /** Lets go of the buffers, which come back with the next bytes: for a connection on which nothing happens. */
+  rest(): void {
+    this.transport.rest();
   }
 
   /** When `tick` must be called at the latest, on `now`'s clock; `undefined` for never. */

@@ -126,6 +126,11 @@ export class Outgoing {
     for (const payload of queue) this.send(payload);
   }
 
+  /** Lets go of buffers, where nothing waits in them. */
+  rest(): void {
+    this.#writer.rest();
+  }
+
   /** Drops what waits for keys; what waits for the socket can still be taken. */
   close(): void {
     this.#closed = true;

@@ -14,6 +14,7 @@ import {
   SSH_MSG_UNIMPLEMENTED,
   SshError,
   utf8Encode,
+  withDefaults,
 } from "@nacre/wire";
 import { ended, endedUnidentified, goodbye, peerDisconnected, toSshError, unidentifiedInTime } from "./endings.ts";
 import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
@@ -63,7 +64,7 @@ export class Transport implements PacketSink {
 
   /** Throws `usage` for a software version that cannot be sent. */
   constructor(options: TransportOptions) {
-    const limits = { ...defaultTransportLimits, ...options.limits };
+    const limits = withDefaults(defaultTransportLimits, options.limits);
     this.#options = options;
     this.#limits = limits;
     this.#ownVersion = identificationString(options.softwareVersion);
@@ -141,6 +142,12 @@ export class Transport implements PacketSink {
   /** Bytes for the peer, or `undefined`: call it until then. They are the caller's, and never change again. */
   takeOutput(): Uint8Array | undefined {
     return this.#outgoing.takeOutput();
+  }
+
+  /** Lets go of the buffers, which come back with the next bytes: for a connection on which nothing happens. */
+  rest(): void {
+    this.#reader.rest();
+    this.#outgoing.rest();
   }
 
   /** When `tick` must be called at the latest, on the clock of `now`; `undefined` for never. */

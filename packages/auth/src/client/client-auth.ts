@@ -9,8 +9,9 @@ import {
   SSH_MSG_USERAUTH_REQUEST,
   SSH_MSG_USERAUTH_SUCCESS,
   SshError,
+  withDefaults,
 } from "@nacre/wire";
-import { type AuthLimits, defaultAuthLimits } from "../limits.ts";
+import { defaultAuthLimits } from "../limits.ts";
 import { SERVICE_CONNECTION, SERVICE_USERAUTH } from "../services.ts";
 import { type AuthToken, staleAnswer } from "../token.ts";
 import {
@@ -65,7 +66,7 @@ export class ClientAuth {
   #bannerBytes = 0;
 
   constructor(options: ClientAuthOptions) {
-    const limits: AuthLimits = { ...defaultAuthLimits, ...options.limits };
+    const limits = withDefaults(defaultAuthLimits, options.limits);
     this.#plan = new Plan(options, limits);
     this.#driver = {
       options,

@@ -8,8 +8,9 @@ import {
   SSH_MSG_USERAUTH_REQUEST,
   SSH_MSG_USERAUTH_SUCCESS,
   SshError,
+  withDefaults,
 } from "@nacre/wire";
-import { type AuthLimits, defaultAuthLimits } from "../limits.ts";
+import { defaultAuthLimits } from "../limits.ts";
 import { SERVICE_CONNECTION, SERVICE_USERAUTH } from "../services.ts";
 import { type AuthToken, staleAnswer } from "../token.ts";
 import {
@@ -55,7 +56,7 @@ export class ServerAuth {
   #context: MethodContext | undefined;
 
   constructor(options: ServerAuthOptions) {
-    const limits: AuthLimits = { ...defaultAuthLimits, ...options.limits };
+    const limits = withDefaults(defaultAuthLimits, options.limits);
     this.#standing = new Standing(options.methods, limits);
     this.#driver = { options, limits, emit: (event) => this.#events.push(event) };
   }
