@@ -1,0 +1,205 @@
+/** The clients of a soak, in a process of their own: they do at random, but by a seed, everything that a client may do to a server. */
+import { once } from "node:events";
+import { connect as dial, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fingerprint, generateEd25519 } from "@nacre/keys";
+import { type Client, connect, NodeProcess, nodeAlgorithms, socketDuplex } from "@nacre/node";
+import { connectDuplex, pinnedHostKey, SshError } from "nacre";
+import { census } from "./census.ts";
+import { hostKeySeed, strangerSeed, userKeySeed } from "./keys.ts";
+
+/** What the clients are told to do for a while. */
+export interface Shift {
+  readonly port: number;
+  readonly milliseconds: number;
+  readonly seed: number;
+}
+
+const AT_ONCE = 6;
+/** Milliseconds that one thing may take at the very most. */
+const STUCK = 60_000;
+
+const userKey = generateEd25519(userKeySeed);
+const stranger = generateEd25519(strangerSeed);
+const hostKey = fingerprint(generateEd25519(hostKeySeed).publicKey.blob, "sha256") as `SHA256:${string}`;
+const abort = new AbortController();
+const done: Record<string, number> = {};
+const failures: string[] = [];
+let random = (): number => 0;
+
+process.once("disconnect", () => process.exit());
+process.on("message", (message: "census" | Shift) => {
+  if (message === "census") {
+    void census(abort.signal, 0).then((counted) =>
+      process.send?.({ ...counted, failures: failures.splice(0), done: { ...done } }),
+    );
+  } else {
+    random = seeded(message.seed);
+    void shift(message).then(() => process.send?.({ over: true }));
+  }
+});
+process.send?.({ ready: true });
+
+async function shift({ port, milliseconds }: Shift): Promise<void> {
+  const end = performance.now() + milliseconds;
+  const visitor = async (): Promise<void> => {
+    while (performance.now() < end) {
+      const [name, act] = acts[Math.floor(random() * acts.length)]!;
+      const late = AbortSignal.timeout(STUCK);
+      const stuck = once(late, "abort").then(() => {
+        throw new Error(`no end after ${STUCK} ms`);
+      });
+      try {
+        await Promise.race([act(port), stuck]);
+      } catch (error) {
+        failures.push(`${name}: ${error instanceof SshError ? `${error.code}: ${error.message}` : String(error)}`);
+      }
+      done[name] = (done[name] ?? 0) + 1;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, visitor));
+}
+
+const acts: readonly (readonly [string, (port: number) => Promise<void>])[] = [
+  ["commands", commands],
+  ["transfers", transfer],
+  ["logins refused", refused],
+  ["commands given up", givenUp],
+  ["connections cut", cut],
+  ["connections cut", cut],
+  ["strangers to SSH", noise],
+  ["readers stalled", stalled],
+];
+
+/** A few commands over one connection, with new keys in between. */
+async function commands(port: number): Promise<void> {
+  await using client = await enter(port);
+  for (let i = 0; i < 3; i++) {
+    const size = Math.floor(random() * 10_000);
+    expect((await client.exec(`send ${size}`, { encoding: "bytes" })).stdout.length, size);
+    if (i === 1) client.rekey();
+  }
+  expect((await client.exec("unknown")).status, 127);
+}
+
+/** Bytes there and back. */
+async function transfer(port: number): Promise<void> {
+  await using client = await enter(port);
+  const input = Buffer.alloc(Math.floor(random() * 2_000_000), "0123456789abcde");
+  const { stdout, status } = await client.exec("echo", { input, encoding: "bytes" });
+  expect(status, 0);
+  expect(input.equals(stdout), true);
+}
+
+async function refused(port: number): Promise<void> {
+  expect(await codeOf(enter(port, stranger)), "auth-failed");
+}
+
+/** Aborted, closed, or left to the closing of the connection. */
+async function givenUp(port: number): Promise<void> {
+  await using client = await enter(port);
+  const own = new AbortController();
+  const running = await client.spawn("send 10000000", { signal: own.signal });
+  const reading = (async () => {
+    for await (const chunk of running.stdout) void chunk;
+  })();
+  const outcome = codeOf(reading);
+  await sleep(random() * 20);
+  const way = Math.floor(random() * 3);
+  if (way === 0) own.abort();
+  else if (way === 1) await running.close();
+  else await client.close();
+  const code = await outcome;
+  // It may have been quicker than we.
+  if (code !== "no error") expect(code, way === 0 ? "aborted" : "closed");
+}
+
+/** The socket is destroyed at any moment: before a word, in the key exchange, in a login, in a transfer. */
+async function cut(port: number): Promise<void> {
+  const socket = dial(port, "127.0.0.1");
+  socket.on("error", () => {});
+  const timer = setTimeout(() => socket.destroy(), random() * (random() < 0.5 ? 15 : 150));
+  try {
+    await once(socket, "connect");
+    const client = await over(socket);
+    const running = await client.spawn(random() < 0.5 ? "wait" : "send 50000000");
+    running.stdout.resume();
+    await client.ended;
+  } catch (error) {
+    // Where the cut falls decides what it is called; that it is told by a code does not depend on that.
+    if (!socket.destroyed) throw error;
+  } finally {
+    clearTimeout(timer);
+    socket.destroy();
+  }
+}
+
+/** Something that is no SSH client, or says nothing. */
+async function noise(port: number): Promise<void> {
+  const socket = dial(port, "127.0.0.1");
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  socket.resume();
+  if (random() < 0.5)
+    socket.write(random() < 0.5 ? "GET / HTTP/1.1\r\n\r\n" : "SSH-2.0-x\r\n\x01\x02\x03\x04\x05\x06\x07\x08");
+  await sleep(random() * 30);
+  const closed = once(socket, "close");
+  socket.destroy();
+  await closed;
+}
+
+/** A reader that stops, then goes on or goes. */
+async function stalled(port: number): Promise<void> {
+  await using client = await enter(port);
+  const running = await client.spawn("send 6000000");
+  await sleep(random() * 100);
+  if (random() < 0.5) {
+    running.stdout.destroy();
+    await running.close();
+    return;
+  }
+  let size = 0;
+  for await (const chunk of running.stdout) size += (chunk as Buffer).length;
+  expect(size, 6_000_000);
+}
+
+function enter(port: number, key: typeof userKey = userKey): Promise<Client<NodeProcess>> {
+  const { signal } = abort;
+  return connect({ host: "127.0.0.1", port, user: "alice", identities: [key], agent: false, hostKey, signal });
+}
+
+function over(socket: Socket): Promise<Client<NodeProcess>> {
+  const options = {
+    user: "alice",
+    identities: [userKey],
+    hostKey: pinnedHostKey(hostKey),
+    algorithms: nodeAlgorithms,
+    signal: abort.signal,
+  };
+  return connectDuplex(socketDuplex(socket), options, (channel) => new NodeProcess(channel));
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+    return "no error";
+  } catch (error) {
+    if (error instanceof SshError) return error.code;
+    throw error;
+  }
+}
+
+function expect(value: unknown, expected: unknown): void {
+  if (value !== expected) throw new Error(`${String(value)} instead of ${String(expected)}`);
+}
+
+/** Mulberry32: numbers in [0, 1) that a seed decides. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
