@@ -71,6 +71,12 @@ const commands = {
     run("node", [...TSX, "scripts/fuzz/main.ts", ...args]);
   },
 
+  /** Connects, transfers and cuts off for minutes, and sees that nothing is left. */
+  soak(args) {
+    install();
+    run("node", [...TSX, "scripts/soak/main.ts", ...args]);
+  },
+
   /** Makes the test vectors again. */
   vectors(args) {
     install();

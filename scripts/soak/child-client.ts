@@ -1,5 +1,5 @@
 /** The clients of a soak, in a process of their own: they do at random, but by a seed, everything that a client may do to a server. */
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import { connect as dial, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
@@ -23,6 +23,8 @@ const userKey = generateEd25519(userKeySeed);
 const stranger = generateEd25519(strangerSeed);
 const hostKey = fingerprint(generateEd25519(hostKeySeed).publicKey.blob, "sha256") as `SHA256:${string}`;
 const abort = new AbortController();
+// Several connections at once listen to it, each more than once.
+setMaxListeners(100, abort.signal);
 const done: Record<string, number> = {};
 const failures: string[] = [];
 let random = (): number => 0;

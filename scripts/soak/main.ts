@@ -19,6 +19,8 @@ interface Report extends Census {
 }
 
 const { values } = parseArgs({
+  // pnpm hands over the `--` that npm takes away.
+  args: process.argv.slice(2).filter((word) => word !== "--"),
   options: { minutes: { type: "string", default: "10" }, seed: { type: "string", default: "1" } },
 });
 const minutes = Number(values.minutes);

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { connect as dial, type Socket } from "node:net";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { formatPublicKeyLine } from "@nacre/keyfiles";
@@ -321,6 +322,9 @@ describe("connections that nobody has logged in over", () => {
   });
 });
 
+/** Of the receiving side, unless it says otherwise: bytes. */
+const DEFAULT_WINDOW = 2 * 1024 * 1024;
+
 describe("a client that does not read", () => {
   it("holds up nobody, and costs no more than its window and the buffers of its stream", async () => {
     const WINDOW = 256 * 1024;
@@ -362,6 +366,10 @@ describe("a client that does not read", () => {
     const server = await started({
       session: async (session) => {
         if (session.command === "quick") return 0;
+        if (session.command === "much") {
+          await pipeline(Readable.from(Array.from({ length: 100 }, () => Buffer.alloc(100_000))), session.stdout);
+          return 0;
+        }
         for (;;) {
           const chunk = Buffer.alloc(65_536);
           written += chunk.length;
@@ -382,7 +390,10 @@ describe("a client that does not read", () => {
     });
     const stalled = await connect(to(server, { port: cable.port }));
     const running = await stalled.spawn("yes");
-    running.stdout.resume();
+    let received = 0;
+    running.stdout.on("data", (chunk: Buffer) => {
+      received += chunk.length;
+    });
     await flowing.promise;
     clogged!.unpipe();
     clogged!.pause();
@@ -392,6 +403,10 @@ describe("a client that does not read", () => {
       before = written;
       for (let i = 0; i < 20; i++) expect((await other.exec("quick")).status).toBe(0);
     } while (written > before);
+    const { stdout } = await other.exec("much", { encoding: "bytes" });
+    expect(stdout.length).toBe(10_000_000);
+    // All that is kept for the stalled one, in the cable as well as in the server: its window, and what a Node stream holds.
+    expect(written - received).toBeLessThanOrEqual(DEFAULT_WINDOW + 4 * 65_536);
     await other.close();
     await server.close();
     await server.closed;

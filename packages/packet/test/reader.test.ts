@@ -268,6 +268,25 @@ describe("counting", () => {
   });
 });
 
+describe("a rest", () => {
+  it("leaves what was handed out, and takes up the stream where it was", () => {
+    const bytes = stream([10, 2000, 300, 5000]);
+    for (const cut of [0, 3, 20, 1000, 2040, bytes.length]) {
+      const reader = new PacketReader();
+      reader.push(bytes.subarray(0, cut));
+      const payloads = readAll(reader);
+      const before = payloads.map((payload) => payload.slice());
+      reader.rest();
+      reader.rest();
+      reader.push(bytes.subarray(cut));
+      payloads.push(...readAll(reader));
+      expect(payloads.map(({ length }) => length)).toEqual([10, 2000, 300, 5000]);
+      expect(payloads.slice(0, before.length)).toEqual(before);
+      expect(reader.buffered).toBe(0);
+    }
+  });
+});
+
 /** The code of the error that the first packet raises; `more` or `payload` when there is none. */
 function failure(bytes: Uint8Array, maxPacketLength?: number): string {
   const reader = new PacketReader(maxPacketLength === undefined ? {} : { maxPacketLength });

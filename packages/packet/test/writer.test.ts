@@ -264,6 +264,35 @@ describe("counting", () => {
   });
 });
 
+describe("a rest", () => {
+  it("leaves what was handed over, loses nothing that waits, and changes no byte of what comes", () => {
+    const plain = newWriter();
+    const rested = newWriter();
+    const pieces: [Uint8Array[], Uint8Array[]] = [[], []];
+    for (const size of [10, 3000, 20, 9000, 1]) {
+      for (const [i, writer] of [plain, rested].entries()) {
+        writer.write(payloadOf(size));
+        if (writer === rested) writer.rest();
+        pieces[i]!.push(takeAll(writer));
+        if (writer === rested) writer.rest();
+      }
+    }
+    const lengths = pieces.map((all) => all.map((piece) => piece.length));
+    expect(lengths[0]).toEqual(lengths[1]);
+    // All but the padding, which is random.
+    for (const [i, size] of [10, 3000, 20, 9000, 1].entries())
+      expect(pieces[1][i]!.subarray(0, 5 + size)).toEqual(pieces[0][i]!.subarray(0, 5 + size));
+  });
+
+  it("is none for a packet that was begun", () => {
+    const writer = newWriter();
+    writer.begin(3).set([1, 2, 3]);
+    writer.rest();
+    writer.commit();
+    expect(takeAll(writer).subarray(5, 8)).toEqual(Uint8Array.of(1, 2, 3));
+  });
+});
+
 function sum(pieces: readonly Uint8Array[]): number {
   return pieces.reduce((total, piece) => total + piece.length, 0);
 }
