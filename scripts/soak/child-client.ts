@@ -145,6 +145,8 @@ async function noise(port: number): Promise<void> {
   if (random() < 0.5)
     socket.write(random() < 0.5 ? "GET / HTTP/1.1\r\n\r\n" : "SSH-2.0-x\r\n\x01\x02\x03\x04\x05\x06\x07\x08");
   await sleep(random() * 30);
+  // The server may have been first.
+  if (socket.closed) return;
   const closed = once(socket, "close");
   socket.destroy();
   await closed;
