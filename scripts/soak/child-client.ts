@@ -122,7 +122,8 @@ async function cut(port: number): Promise<void> {
   socket.on("error", () => {});
   const timer = setTimeout(() => socket.destroy(), random() * (random() < 0.5 ? 15 : 150));
   try {
-    await once(socket, "connect");
+    await Promise.race([once(socket, "connect"), once(socket, "close")]);
+    if (socket.destroyed) return;
     const client = await over(socket);
     const running = await client.spawn(random() < 0.5 ? "wait" : "send 50000000");
     running.stdout.resume();
