@@ -12,6 +12,8 @@ export interface Bench {
   readonly rounds: number;
   /** How often each client connects. */
   readonly connects: number;
+  /** Sizes of the `server` case: connections at once, logins in a row, bytes of a bulk transfer. */
+  readonly server: { readonly connections: number; readonly logins: number; readonly bytes: number };
   /** Whether a contender of that name takes part. */
   takesPart(contender: Contender): boolean;
   /** The payload as a file, for `ssh`. */

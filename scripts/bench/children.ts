@@ -7,12 +7,24 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 /** Inside the project, so that what the programs import is found. */
 const built = fileURLToPath(new URL("../../node_modules/.cache/nacre-bench/", import.meta.url));
 
-const programs = ["child-nacre", "child-ssh2", "child-dev-tunnels", "child-ceiling", "child-tcp", "child-far"] as const;
+const programs = [
+  "child-nacre",
+  "child-ssh2",
+  "child-dev-tunnels",
+  "child-ceiling",
+  "child-tcp",
+  "child-far",
+  "child-server-nacre",
+  "child-server-ssh2",
+  "child-visitors",
+] as const;
 
 /** A program that runs in a process of its own, and its arguments. */
 export interface Program {
   readonly file: (typeof programs)[number];
   readonly args?: readonly string[];
+  /** Arguments for Node. */
+  readonly nodeArgs?: readonly string[];
 }
 
 /**
@@ -59,8 +71,11 @@ export class Child {
     const child = fork(`${built}${program.file}.mjs`, program.args ?? [], {
       // Neither this process's loader nor its conditions.
       ...(namespace === undefined
-        ? { execArgv: profile }
-        : { execPath: "nsenter", execArgv: [`--net=${namespace}`, process.execPath, ...profile] }),
+        ? { execArgv: [...profile, ...(program.nodeArgs ?? [])] }
+        : {
+            execPath: "nsenter",
+            execArgv: [`--net=${namespace}`, process.execPath, ...profile, ...(program.nodeArgs ?? [])],
+          }),
       env: { ...process.env, NODE_OPTIONS: "" },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });

@@ -12,6 +12,7 @@ import { kexCase } from "./case-kex.ts";
 import { manyCase } from "./case-many.ts";
 import { memoryCase } from "./case-memory.ts";
 import { pathCase } from "./case-path.ts";
+import { serverCase } from "./case-server.ts";
 import { smallCase } from "./case-small.ts";
 import { buildPrograms, killChildren, profileInto } from "./children.ts";
 import { formatPage } from "./page.ts";
@@ -20,9 +21,20 @@ import { killSsh } from "./ssh-command.ts";
 import { buildSsh2Addon } from "./ssh2-addon.ts";
 import { formatTable } from "./table.ts";
 
-const cases: readonly Case[] = [connectCase, kexCase, smallCase, manyCase, bulkCase, ceilingCase, memoryCase, pathCase];
+const cases: readonly Case[] = [
+  connectCase,
+  kexCase,
+  smallCase,
+  manyCase,
+  bulkCase,
+  ceilingCase,
+  memoryCase,
+  pathCase,
+  serverCase,
+];
 const usage = `usage: pnpm bench [--json FILE] [--only ${cases.map(({ name }) => name).join("|")}] [--quick]
                   [--size MIB] [--rounds N] [--clients PART,…] [--profile FOLDER]
+                  [--connections N] [--logins N]
        pnpm bench --write [--size MIB] [--rounds N] [--json FILE]      all of it, into BENCHMARKS.md`;
 
 // pnpm hands over the `--` that npm takes away.
@@ -38,15 +50,26 @@ const { values } = parseArgs({
     clients: { type: "string" },
     profile: { type: "string" },
     write: { type: "boolean", default: false },
+    connections: { type: "string" },
+    logins: { type: "string" },
   },
 });
 const chosen = cases.filter(({ name }) => values.only === undefined || name === values.only);
 const mebibytes = positive(values.size, values.quick ? 96 : 256);
 const rounds = positive(values.rounds, values.quick ? 3 : 5);
+const connections = positive(values.connections, values.quick ? 200 : 1000);
+const logins = positive(values.logins, values.quick ? 100 : 400);
 // The page has nothing but whole runs.
 const whole =
   values.only === undefined && values.clients === undefined && values.profile === undefined && !values.quick;
-if (chosen.length === 0 || mebibytes === undefined || rounds === undefined || (values.write && !whole)) {
+if (
+  chosen.length === 0 ||
+  mebibytes === undefined ||
+  rounds === undefined ||
+  connections === undefined ||
+  logins === undefined ||
+  (values.write && !whole)
+) {
   console.error(usage);
   process.exit(2);
 }
@@ -75,6 +98,7 @@ const bench: Bench = {
   rounds,
   connects: values.quick ? 10 : 30,
   serverIn: (place) => prepared.serverIn(place),
+  server: { connections, logins, bytes: positive(values.size, values.quick ? 32 : 128)! * 2 ** 20 },
   takesPart: ({ name }) => parts === undefined || parts.some((part) => name.includes(part)),
   progress: (line) => {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line === "" ? "" : `${at} ${line}`}`);

@@ -1,5 +1,7 @@
 /** What the benchmark asks of a client's own process, and what comes back. Everything here goes through IPC as JSON. */
 
+import type { ServerResultOf, ServerTask } from "./server-tasks.ts";
+
 /** Where to connect and as whom. */
 export interface Target {
   readonly host: string;
@@ -163,19 +165,30 @@ export interface ServeTask {
 /** It listens. */
 export type ServeResult = true;
 
-export type Task = ConnectTask | TransferTask | MemoryTask | CeilingTask | KexTask | EchoTask | ManyTask | ServeTask;
+export type Task =
+  | ConnectTask
+  | TransferTask
+  | MemoryTask
+  | CeilingTask
+  | KexTask
+  | EchoTask
+  | ManyTask
+  | ServeTask
+  | ServerTask;
 
-export type ResultOf<T extends Task> = {
-  connect: ConnectResult;
-  download: TransferResult;
-  upload: TransferResult;
-  memory: MemoryResult;
-  ceiling: CeilingResult;
-  kex: KexResult;
-  echo: EchoResult;
-  many: ManyResult;
-  serve: ServeResult;
-}[T["kind"]];
+export type ResultOf<T extends Task> = T extends ServerTask
+  ? ServerResultOf<T>
+  : {
+      connect: ConnectResult;
+      download: TransferResult;
+      upload: TransferResult;
+      memory: MemoryResult;
+      ceiling: CeilingResult;
+      kex: KexResult;
+      echo: EchoResult;
+      many: ManyResult;
+      serve: ServeResult;
+    }[Exclude<T, ServerTask>["kind"]];
 
 /** From the child to the parent. */
 export type Report =

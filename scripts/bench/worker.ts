@@ -50,8 +50,7 @@ export function clientTasks(client: MeasuredClient): (task: Task) => Promise<unk
         return echo(client, task);
       case "many":
         return connectMany(client, task);
-      case "ceiling":
-      case "serve":
+      default:
         return Promise.reject(new Error("no task for a client"));
     }
   };

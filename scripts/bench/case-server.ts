@@ -1,0 +1,61 @@
+import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { must } from "../openssh/run.ts";
+import type { Bench, Case, Sample } from "./bench.ts";
+import { payload } from "./payload.ts";
+import { serverBulk } from "./server-bulk.ts";
+import type { House } from "./server-house.ts";
+import { idleMemory } from "./server-idle.ts";
+import { loginRate } from "./server-logins.ts";
+
+export const serverCase: Case = {
+  name: "server",
+  what: "our server and ssh2's: memory of idle connections, logins a second and what they cost, bulk to and from `ssh`",
+  async run(bench) {
+    const folder = await mkdtemp(join(tmpdir(), "nacre-bench-server-"));
+    try {
+      const house = await prepareHouse(folder, bench);
+      const samples: Sample[] = [];
+      const tables = [
+        await idleMemory(bench, house, samples),
+        ...(await loginRate(bench, house, samples)),
+        ...(await serverBulk(bench, house, samples)),
+      ];
+      return { tables, samples };
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+};
+
+async function prepareHouse(folder: string, bench: Bench): Promise<House> {
+  const keyFile = join(folder, "id_ed25519");
+  const hostKeyFile = join(folder, "host_key");
+  for (const file of [keyFile, hostKeyFile])
+    await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", file]);
+  const hostKey = (await readFile(`${hostKeyFile}.pub`, "utf8")).trim();
+  const knownHostsFile = join(folder, "known_hosts");
+  await writeFile(knownHostsFile, `bench ${hostKey}\n`);
+  const shown = await must(["ssh-keygen", "-l", "-f", `${hostKeyFile}.pub`]);
+  const payloadFile = join(folder, "payload");
+  const file = await open(payloadFile, "w");
+  for (const piece of payload(bench.server.bytes)) await file.write(piece);
+  await file.close();
+  return {
+    target: {
+      host: "127.0.0.1",
+      port: 0,
+      user: "alice",
+      privateKey: await readFile(keyFile, "utf8"),
+      keyFile,
+      knownHostsFile,
+      // All visitors have Ed25519.
+      ecdsa: bench.target.ecdsa,
+      hostKeyFingerprint: shown.split(" ")[1] as `SHA256:${string}`,
+    },
+    hostKeyFile,
+    userKey: (await readFile(`${keyFile}.pub`, "utf8")).trim(),
+    payloadFile,
+  };
+}

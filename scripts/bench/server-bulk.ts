@@ -1,0 +1,138 @@
+import { createHash } from "node:crypto";
+import { type Bench, type Sample, transferTimeout } from "./bench.ts";
+import type { Child } from "./children.ts";
+import { payloadDigest } from "./payload.ts";
+import { type Host, type House, hostsOf, nacreServer, SERVER_TIMEOUT, ssh2Server, withServer } from "./server-house.ts";
+import { runSsh } from "./ssh-command.ts";
+import { median, spread, type Table } from "./table.ts";
+import { type Suite, suites, type Target } from "./tasks.ts";
+
+type Direction = "out of" | "into";
+
+interface Transfer {
+  readonly seconds: number;
+  /** Of the server. */
+  readonly cpuSeconds: number;
+}
+
+/** One large file through exec, out of and into each server by OpenSSH's `ssh`, with each cipher. */
+export async function serverBulk(bench: Bench, house: House, samples: Sample[]): Promise<readonly Table[]> {
+  const hosts = hostsOf(bench, [nacreServer, ssh2Server]);
+  const tables: Table[] = [];
+  for (const suite of suites) {
+    const out = await transfers(bench, house, hosts, suite, "out of", samples);
+    const into = await transfers(bench, house, hosts, suite, "into", samples);
+    tables.push(table(bench, hosts, suite, out, into));
+  }
+  return tables;
+}
+
+type Results = ReadonlyMap<Host, readonly Transfer[]>;
+
+async function transfers(
+  bench: Bench,
+  house: House,
+  hosts: readonly Host[],
+  suite: Suite,
+  direction: Direction,
+  samples: Sample[],
+): Promise<Results> {
+  const results = new Map(hosts.map((host) => [host, [] as Transfer[]]));
+  const move = { "out of": out, into }[direction];
+  for (const { name, program } of hosts) {
+    bench.progress(`server: ${suite.name} ${direction} ${name}: digest`);
+    await withServer(house, program, (server, target) => move(bench, house, server, target, suite, true));
+  }
+  for (let round = 1; round <= bench.rounds; round++) {
+    for (const host of hosts) {
+      bench.progress(`server: ${suite.name} ${direction} ${host.name}: round ${round} of ${bench.rounds}`);
+      const result = await withServer(house, host.program, (server, target) =>
+        move(bench, house, server, target, suite, false),
+      );
+      results.get(host)?.push(result);
+      samples.push({ measure: "bulk", suite: suite.name, direction, server: host.name, ...result });
+    }
+  }
+  return results;
+}
+
+async function out(
+  bench: Bench,
+  _: House,
+  server: Child,
+  target: Target,
+  suite: Suite,
+  digest: boolean,
+): Promise<Transfer> {
+  const { bytes } = bench.server;
+  const common = { target, suite, timeoutMs: transferTimeout(bytes) };
+  const nothing = await timed(server, () => runSsh({ ...common, command: "true", output: "kept" }));
+  const hash = createHash("sha256");
+  const run = await timed(server, () =>
+    runSsh({ ...common, command: `send ${bytes}`, output: digest ? hash : "counted" }),
+  );
+  if (digest && hash.digest("hex") !== payloadDigest(bytes)) throw new Error(`${suite.name}: another payload arrived`);
+  // What the kernel counts are also the packets that it sent to the server, which are few.
+  const extra = run.result.written - bytes;
+  if (!digest && !(extra >= 0 && extra < 65_536 + bytes / 50))
+    throw new Error(`${suite.name}: ssh wrote ${run.result.written} bytes, not ${bytes}`);
+  return {
+    seconds: run.result.seconds - nothing.result.seconds,
+    cpuSeconds: run.cpuSeconds - nothing.cpuSeconds,
+  };
+}
+
+async function into(
+  bench: Bench,
+  { payloadFile }: House,
+  server: Child,
+  target: Target,
+  suite: Suite,
+  digest: boolean,
+): Promise<Transfer> {
+  const { bytes } = bench.server;
+  const common = { target, suite, timeoutMs: transferTimeout(bytes), output: "kept" } as const;
+  const nothing = await timed(server, () => runSsh({ ...common, command: "true" }));
+  const command = digest ? "receive digest" : "receive";
+  const run = await timed(server, () => runSsh({ ...common, command, inputFile: payloadFile }));
+  const expected = `${bytes} ${digest ? payloadDigest(bytes) : "-"}\n`;
+  if (run.result.stdout !== expected) throw new Error(`${suite.name}: the server received ${run.result.stdout}`);
+  return {
+    seconds: run.result.seconds - nothing.result.seconds,
+    cpuSeconds: run.cpuSeconds - nothing.cpuSeconds,
+  };
+}
+
+/** What `work` gives, and the CPU time that the server spent meanwhile. */
+async function timed<T>(
+  server: Child,
+  work: () => Promise<T>,
+): Promise<{ readonly result: T; readonly cpuSeconds: number }> {
+  const cpu = async (): Promise<number> =>
+    (await server.ask({ kind: "census", collect: false }, SERVER_TIMEOUT)).cpuSeconds;
+  const before = await cpu();
+  const result = await work();
+  return { result, cpuSeconds: (await cpu()) - before };
+}
+
+function table(bench: Bench, hosts: readonly Host[], suite: Suite, out: Results, into: Results): Table {
+  const { bytes } = bench.server;
+  const speeds = (results: Results, host: Host): number[] =>
+    (results.get(host) ?? []).map(({ seconds }) => bytes / seconds / 1e6);
+  const cells = (results: Results, host: Host): string[] => [
+    spread(speeds(results, host), 0),
+    hosts.includes(ssh2Server)
+      ? `${(median(speeds(results, host)) / median(speeds(results, ssh2Server))).toFixed(2)} ×`
+      : "–",
+    spread(
+      (results.get(host) ?? []).map(({ cpuSeconds }) => (cpuSeconds * 2 ** 30) / bytes),
+      2,
+    ),
+  ];
+  return {
+    title: `${suite.name}, ${bytes / 2 ** 20} MiB to and from ssh`,
+    head: ["server", "out MB/s", "of ssh2", "CPU s/GiB", "in MB/s", "of ssh2", "CPU s/GiB"],
+    rows: hosts.map((host) => [host.name, ...cells(out, host), ...cells(into, host)]),
+    notes: ["Goal: each way at least ssh2's. CPU is the server's."],
+  };
+}
