@@ -47,14 +47,16 @@ async function shift({ port, milliseconds }: Shift): Promise<void> {
   const visitor = async (): Promise<void> => {
     while (performance.now() < end) {
       const [name, act] = acts[Math.floor(random() * acts.length)]!;
-      const late = AbortSignal.timeout(STUCK);
-      const stuck = once(late, "abort").then(() => {
-        throw new Error(`no end after ${STUCK} ms`);
+      let timer: NodeJS.Timeout | undefined;
+      const stuck = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`no end after ${STUCK} ms`)), STUCK);
       });
       try {
         await Promise.race([act(port), stuck]);
       } catch (error) {
         failures.push(`${name}: ${error instanceof SshError ? `${error.code}: ${error.message}` : String(error)}`);
+      } finally {
+        clearTimeout(timer);
       }
       done[name] = (done[name] ?? 0) + 1;
     }
