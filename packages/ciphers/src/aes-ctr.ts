@@ -41,22 +41,22 @@ function sealer(keys: DirectionKeys, algorithm: MacAlgorithm): PacketSealer {
   const shape = { blockSize: AES_BLOCK, tagLength: algorithm.tagLength };
   if (algorithm.etm)
     return {
-      ...shape,
       lengthIsPadded: false,
       seal(sequenceNumber, slab, offset, length) {
         const end = offset + length;
         stream.apply(slab, offset + 4, end);
         mac.compute(sequenceNumber, slab, offset, end, slab, end);
       },
+      ...shape,
     };
   return {
-    ...shape,
     lengthIsPadded: true,
     seal(sequenceNumber, slab, offset, length) {
       const end = offset + length;
       mac.compute(sequenceNumber, slab, offset, end, slab, end);
       stream.apply(slab, offset, end);
     },
+    ...shape,
   };
 }
 
@@ -67,7 +67,6 @@ function opener(keys: DirectionKeys, algorithm: MacAlgorithm): PacketOpener {
   const shape = { blockSize: AES_BLOCK, tagLength: algorithm.tagLength };
   if (algorithm.etm)
     return {
-      ...shape,
       lengthIsPadded: false,
       headerLength: 4,
       readLength: (_sequenceNumber, slab, offset) => readUint32(slab, offset),
@@ -78,9 +77,9 @@ function opener(keys: DirectionKeys, algorithm: MacAlgorithm): PacketOpener {
         stream.apply(slab, offset + 4, end);
         return slab.subarray(offset + 4, end);
       },
+      ...shape,
     };
   return {
-    ...shape,
     lengthIsPadded: true,
     headerLength: AES_BLOCK,
     readLength(_sequenceNumber, slab, offset) {
@@ -94,6 +93,7 @@ function opener(keys: DirectionKeys, algorithm: MacAlgorithm): PacketOpener {
       checkTag(expected, slab, end);
       return slab.subarray(offset + 4, end);
     },
+    ...shape,
   };
 }
 

@@ -38,7 +38,6 @@ function sealer(keys: DirectionKeys): PacketSealer {
   const nonce = keys.iv.slice();
   const tag = new Uint8Array(TAG_LENGTH);
   return {
-    ...SHAPE,
     seal(_sequenceNumber, slab, offset, length) {
       const end = offset + length;
       const text = slab.subarray(offset + 4, end);
@@ -48,6 +47,7 @@ function sealer(keys: DirectionKeys): PacketSealer {
       slab.set(tag, end);
       increment(nonce);
     },
+    ...SHAPE,
   };
 }
 
@@ -56,7 +56,6 @@ function opener(keys: DirectionKeys): PacketOpener {
   const nonce = keys.iv.slice();
   const tag = new Uint8Array(TAG_LENGTH);
   return {
-    ...SHAPE,
     headerLength: 4,
     readLength: (_sequenceNumber, slab, offset) =>
       ((slab[offset]! << 24) | (slab[offset + 1]! << 16) | (slab[offset + 2]! << 8) | slab[offset + 3]!) >>> 0,
@@ -70,6 +69,7 @@ function opener(keys: DirectionKeys): PacketOpener {
       increment(nonce);
       return text;
     },
+    ...SHAPE,
   };
 }
 

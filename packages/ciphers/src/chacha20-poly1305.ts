@@ -31,7 +31,6 @@ function sealer(keys: DirectionKeys): PacketSealer {
   const nonce = new Uint8Array(8);
   const macKey = new Uint8Array(32);
   return {
-    ...SHAPE,
     seal(sequenceNumber, slab, offset, length) {
       const end = offset + length;
       setNonce(nonce, sequenceNumber);
@@ -42,6 +41,7 @@ function sealer(keys: DirectionKeys): PacketSealer {
       chacha20orig(mainKey, nonce, ZEROS, macKey);
       slab.set(poly1305Tag(slab, offset, end, macKey), end);
     },
+    ...SHAPE,
   };
 }
 
@@ -52,7 +52,6 @@ function opener(keys: DirectionKeys): PacketOpener {
   const clearLength = new Uint8Array(4);
   const clearLengthView = new DataView(clearLength.buffer);
   return {
-    ...SHAPE,
     headerLength: 4,
     readLength(sequenceNumber, slab, offset) {
       setNonce(nonce, sequenceNumber);
@@ -69,6 +68,7 @@ function opener(keys: DirectionKeys): PacketOpener {
       chacha20orig(mainKey, nonce, text, text, 1);
       return text;
     },
+    ...SHAPE,
   };
 }
 

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import { access, mkdir, rm, writeFile } from "node:fs/promises";
 import { homedir, hostname, userInfo } from "node:os";
 import { dirname, join } from "node:path";
@@ -43,7 +43,7 @@ async function generate(parsed: Extract<KeygenArguments, { action: "generate" }>
   }
 }
 
-const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+const random = (length: number): Uint8Array => randomFillSync(new Uint8Array(length));
 
 async function makeKey(type: KeyType, bits: number | undefined): Promise<PrivateKey> {
   switch (type) {

@@ -24,7 +24,7 @@ export interface OpenState {
   outgoing: Outgoing;
   incoming: Incoming;
   /** Streams whose bytes are consumed as they come. */
-  readonly discarded: Set<OutputStream>;
+  readonly discarded: OutputStream[];
   /** Our requests that await their reply, by number, first one first. */
   readonly requests: number[];
   /** The peer's requests that await our reply. */

@@ -195,7 +195,8 @@ export class Channel {
 
   /** From now on nobody reads the stream. */
   discard(stream: OutputStream): void {
-    this.#openUnlessLeaving()?.discarded.add(stream);
+    const state = this.#openUnlessLeaving();
+    if (state !== undefined && !state.discarded.includes(stream)) state.discarded.push(stream);
   }
 
   /** `stream` is undefined for extended data of a kind that is not known: dropped, with its credit given back. */
@@ -215,7 +216,7 @@ export class Channel {
         `${what} for channel ${this.number}: ${data.length} bytes are more than its window`,
       );
     if (state.kind === "closing" || data.length === 0) return;
-    if (stream === undefined || state.discarded.has(stream)) this.#returnCredit(state.peer, window, data.length);
+    if (stream === undefined || state.discarded.includes(stream)) this.#returnCredit(state.peer, window, data.length);
     else this.#context.emit({ type: "data", channel: this.number, stream, data });
   }
 
@@ -305,7 +306,7 @@ export class Channel {
       peer,
       outgoing: { kind: "flowing", window, maximum, short: "no" },
       incoming: { kind: "flowing", window: this.#window },
-      discarded: new Set(),
+      discarded: [],
       requests: [],
       replies: new ReplyQueue(),
       exited: false,

@@ -54,8 +54,8 @@ export class Connection {
   /** By our number. It never shrinks, so that its length tells a number that was used from one that never was. */
   readonly #channels: (Channel | undefined)[] = [];
   #channelCount = 0;
-  readonly #inbox: Uint8Array[] = [];
-  readonly #events: ConnectionEvent[] = [];
+  #inbox: Uint8Array[] = [];
+  #events: ConnectionEvent[] = [];
   #failed = false;
   #requestCount = 0;
 
@@ -90,6 +90,12 @@ export class Connection {
   /** Tells the time, in milliseconds of a clock that never goes back. Without it windows do not grow. */
   tick(now: number): void {
     this.#context.roundTrip.tick(now);
+  }
+
+  /** Lets go of the room that messages and events once took, where none is left: for a connection on which nothing happens. */
+  rest(): void {
+    if (this.#inbox.length === 0) this.#inbox = [];
+    if (this.#events.length === 0) this.#events = [];
   }
 
   /** Takes a message of the connection protocol, 80…100. It is kept until `nextEvent` reaches it, and data events are views of it. */

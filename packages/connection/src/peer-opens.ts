@@ -36,12 +36,12 @@ const { ADMINISTRATIVELY_PROHIBITED, UNKNOWN_CHANNEL_TYPE, RESOURCE_SHORTAGE } =
 /** The channels that the peer asks for (RFC 4254 §5.1): refused unless their type is allowed, else put to the application. */
 export class PeerOpens {
   readonly #context: OpenContext;
-  readonly #allowed: Set<string>;
+  #allowed: readonly string[];
   readonly #questions = new Map<ReplyToken, ChannelOpen>();
 
   constructor(context: OpenContext, allowed: readonly string[]) {
     this.#context = context;
-    this.#allowed = new Set(allowed);
+    this.#allowed = allowed;
   }
 
   /** Opens that the application has not decided yet. */
@@ -50,17 +50,17 @@ export class PeerOpens {
   }
 
   allow(channelType: string): void {
-    this.#allowed.add(channelType);
+    if (!this.#allowed.includes(channelType)) this.#allowed = [...this.#allowed, channelType];
   }
 
   disallow(channelType: string): void {
-    this.#allowed.delete(channelType);
+    this.#allowed = this.#allowed.filter((allowed) => allowed !== channelType);
   }
 
   receive(open: ChannelOpen): void {
     this.#context.admitQuestion();
     const { channelType, data } = open;
-    if (!this.#allowed.has(channelType)) {
+    if (!this.#allowed.includes(channelType)) {
       const known = KNOWN_CHANNEL_TYPES.has(channelType);
       if (known) this.refuse(open, { reasonCode: ADMINISTRATIVELY_PROHIBITED, description: "not allowed here" });
       else this.refuse(open, { reasonCode: UNKNOWN_CHANNEL_TYPE, description: "unknown channel type" });

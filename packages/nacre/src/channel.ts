@@ -33,6 +33,14 @@ export interface ChannelHost {
   touch(): void;
 }
 
+interface Waiting {
+  /** Of the request. */
+  readonly id: number;
+  readonly resolve: (success: boolean) => void;
+  readonly reject: (error: SshError) => void;
+}
+
+const NOT_ENDED: Exit = { status: undefined, signal: undefined, coreDumped: false };
 const NOBODY: ChannelHandler = { data() {}, writable() {}, eof() {}, closed() {} };
 
 /** An open session channel, with callbacks: what the streams of the Web and of Node are made of. */
@@ -42,8 +50,9 @@ export class Channel {
   readonly exit: Promise<Exit>;
   handler: ChannelHandler = NOBODY;
   readonly #host: ChannelHost;
-  readonly #replies = new Map<number, { resolve: (success: boolean) => void; reject: (error: SshError) => void }>();
-  #exit: Exit = { status: undefined, signal: undefined, coreDumped: false };
+  /** Who waits for the reply to a request of ours. */
+  #waiting: readonly Waiting[] = [];
+  #exit = NOT_ENDED;
   #closed = false;
   /** Why, where the connection ended before the channel, or we closed it with a reason. */
   #error: SshError | undefined;
@@ -107,14 +116,16 @@ export class Channel {
     if (this.#closed) throw this.#closedError();
     const id = this.#host.session.connection.request(this.id, type, data, { wantReply: true });
     this.#host.touch();
-    const success = await new Promise<boolean>((resolve, reject) => this.#replies.set(id, { resolve, reject }));
+    const success = await new Promise<boolean>((resolve, reject) => {
+      this.#waiting = [...this.#waiting, { id, resolve, reject }];
+    });
     if (!success) throw new SshError("channel-request-failed", `the server refused the request "${type}"`);
   }
 
   /** For the engine: what the session told about this channel. */
   onReply(request: number, success: boolean): void {
-    this.#replies.get(request)?.resolve(success);
-    this.#replies.delete(request);
+    this.#waiting.find(({ id }) => id === request)?.resolve(success);
+    this.#waiting = this.#waiting.filter(({ id }) => id !== request);
   }
 
   onExit(exit: Exit): void {
@@ -125,8 +136,8 @@ export class Channel {
     if (this.#closed) return;
     this.#closed = true;
     this.#error = error ?? this.#error;
-    for (const { reject } of this.#replies.values()) reject(this.#closedError());
-    this.#replies.clear();
+    for (const { reject } of this.#waiting) reject(this.#closedError());
+    this.#waiting = [];
     this.#settle(error);
     this.handler.closed(this.#exit, this.#error);
   }

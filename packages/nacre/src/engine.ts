@@ -22,7 +22,7 @@ export interface DrivenSession<E extends SessionEvent> {
 }
 
 /** After so long without a byte either way a connection lets go of its buffers: milliseconds. */
-const REST_AFTER = 1000;
+const REST_AFTER = 100;
 
 /** What the engine leaves to its side. */
 export interface EngineHandler<E extends SessionEvent> {

@@ -41,7 +41,7 @@ const METHODS: readonly LoginMethod[] = ["publickey", "password", "keyboard-inte
 export class Logins {
   readonly #context: LoginsContext;
   /** By the place of their factor among those that were accepted. */
-  readonly #permissions: Permissions[] = [];
+  #permissions: readonly Permissions[] = [];
   #conversation: Conversation | undefined;
 
   constructor(context: LoginsContext) {
@@ -214,8 +214,8 @@ export class Logins {
   /** The decision as authentication takes it; what it permits is kept with the factor that it accepts. */
   #verdict(decision: LoginDecision, before: readonly Factor[]): Verdict {
     if (decision === false || (typeof decision === "object" && "changePassword" in decision)) return "failure";
-    this.#permissions.length = before.length;
-    this.#permissions.push(decision !== true && "permissions" in decision ? decision.permissions : {});
+    const permissions = decision !== true && "permissions" in decision ? decision.permissions : {};
+    this.#permissions = this.#permissions.slice(0, before.length).concat(permissions);
     return decision !== true && decision.next !== undefined ? { partial: decision.next } : "success";
   }
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import { userInfo } from "node:os";
 import { SshError } from "@nacre/wire";
 import {
@@ -33,7 +33,7 @@ export async function connect(options: ConnectOptions): Promise<Client<NodeProce
   if (!(Number.isInteger(port) && port >= 1 && port <= 65535))
     throw new SshError("usage", `${port} is no TCP port: it is a whole number from 1 to 65535`);
   const warn = options.warn ?? (() => {});
-  const random = options.random ?? ((length: number) => new Uint8Array(randomBytes(length)));
+  const random = options.random ?? ((length: number) => randomFillSync(new Uint8Array(length)));
 
   // What is asked on the way (of an agent, say) must not outlive it.
   const over = new AbortController();

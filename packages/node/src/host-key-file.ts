@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import { mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { PrivateKey } from "@nacre/keys/parts";
@@ -60,5 +60,5 @@ async function make(file: string): Promise<string | Uint8Array> {
 }
 
 function random(length: number): Uint8Array {
-  return new Uint8Array(randomBytes(length));
+  return randomFillSync(new Uint8Array(length));
 }

@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from "node:crypto";
+import { randomFillSync, randomInt } from "node:crypto";
 import { createServer, isIPv4, type Server, type Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
 import {
@@ -71,7 +71,7 @@ export class SshServer implements AsyncDisposable {
     this.#options = options;
     const { port: _port, host: _host, signal: _signal, log: _log, ...shared } = options;
     this.#serve = {
-      random: (length) => new Uint8Array(randomBytes(length)),
+      random: (length) => randomFillSync(new Uint8Array(length)),
       ...shared,
       limits: completeServerLimits(options.limits),
     };
@@ -118,10 +118,10 @@ export class SshServer implements AsyncDisposable {
   }
 
   #onConnection(socket: Socket): void {
-    const { remoteAddress, remotePort = 0, localAddress = "", localPort = 0 } = socket;
-    socket.on("error", () => {});
+    const { remoteAddress, remotePort = 0 } = socket;
     // Gone before it was looked at.
     if (remoteAddress === undefined) {
+      socket.on("error", () => {});
       socket.destroy();
       return;
     }
@@ -129,6 +129,7 @@ export class SshServer implements AsyncDisposable {
     const reason = this.#tooMany();
     if (reason !== undefined) {
       this.#log({ ...origin, type: "dropped", reason });
+      socket.on("error", () => {});
       socket.end("Too many connections: try again later\r\n", () => socket.destroy());
       return;
     }
@@ -143,16 +144,11 @@ export class SshServer implements AsyncDisposable {
       if (event.type === "login" || event.type === "closed") settled();
       this.#log({ ...origin, ...event });
     };
-    const endpoints: Endpoints = {
-      remoteAddress: origin.remoteAddress,
-      remotePort,
-      localAddress: plainAddress(localAddress),
-      localPort,
-    };
     const connection = serveDuplex(
       socketDuplex(socket),
-      { ...this.#serve, remoteAddress: origin.remoteAddress, log },
-      (channel, start) => new NodeSession(channel, start, endpoints),
+      // What is spread stands last: else V8 would give each connection's options a hidden class of their own.
+      { remoteAddress: origin.remoteAddress, log, ...this.#serve },
+      (channel, start) => new NodeSession(channel, start, endpointsOf(socket, origin)),
     );
     this.#connections.add(connection);
     void connection.ended.then(() => {
@@ -182,6 +178,13 @@ export function dropPercentage(unauthenticated: number, { start, rate, full }: R
   if (unauthenticated < start) return 0;
   if (unauthenticated >= full) return 100;
   return rate + ((100 - rate) * (unauthenticated - start)) / (full - start);
+}
+
+/** Where a session comes from and to. Asked for when one begins: most connections that are open rest. */
+function endpointsOf(socket: Socket, remote: Pick<Endpoints, "remoteAddress" | "remotePort">): Endpoints {
+  const { localAddress = "", localPort = 0 } = socket;
+  const { remoteAddress, remotePort } = remote;
+  return { remoteAddress, remotePort, localAddress: plainAddress(localAddress), localPort };
 }
 
 /** An IPv4 address as itself where the system clothes it as an IPv6 one: rules are written about the former. */

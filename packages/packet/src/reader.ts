@@ -4,7 +4,7 @@ import { type PacketCount, PacketCounter } from "./counters.ts";
 import { plaintextOpener } from "./plaintext.ts";
 
 const DEFAULT_MAXIMUM = 256 * 1024;
-const FIRST_SLAB = 4 * 1024;
+const FIRST_SLAB = 2 * 1024;
 const LARGEST_SLAB = 256 * 1024;
 /** Payloads smaller than this are copied out, so that a keystroke does not keep a whole slab alive. */
 const COPY_BELOW = 1024;

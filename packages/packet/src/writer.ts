@@ -3,7 +3,7 @@ import type { PacketSealer } from "./cipher.ts";
 import { type PacketCount, PacketCounter } from "./counters.ts";
 import { plaintextSealer } from "./plaintext.ts";
 
-const FIRST_SLAB = 4 * 1024;
+const FIRST_SLAB = 2 * 1024;
 const LARGEST_SLAB = 256 * 1024;
 const POOL = 2 * 1024;
 /** From this payload on, a piece of output of its own costs less than copying the packet once more. */

@@ -7,7 +7,8 @@ export class Keepalive {
   readonly #limits: Limits;
   readonly #connection: Connection;
   readonly #peer: "client" | "server";
-  readonly #asked = new Set<number>();
+  /** Such questions that have no answer yet, first one first. */
+  readonly #asked: number[] = [];
   #lastHeard = 0;
   #unanswered = 0;
 
@@ -39,7 +40,7 @@ export class Keepalive {
     this.#unanswered++;
     try {
       const nothing = new Uint8Array();
-      this.#asked.add(this.#connection.globalRequest("keepalive@openssh.com", nothing, { wantReply: true }));
+      this.#asked.push(this.#connection.globalRequest("keepalive@openssh.com", nothing, { wantReply: true }));
     } catch (error) {
       // A peer that owes us answers up to the limit is not asked for one more: bytes of any kind show that it is there.
       if (!(error instanceof SshError)) throw error;
@@ -49,6 +50,9 @@ export class Keepalive {
 
   /** Whether the event is the answer to such a question, which nobody else is to hear of. */
   absorbs(event: ConnectionEvent): boolean {
-    return event.type === "global-reply" && this.#asked.delete(event.request);
+    // Replies come in the order of the requests (RFC 4254 §4).
+    if (event.type !== "global-reply" || event.request !== this.#asked[0]) return false;
+    this.#asked.shift();
+    return true;
   }
 }

@@ -73,12 +73,12 @@ export abstract class SessionMachine<Auth extends Authentication> {
     this.#trace = trace;
     this.#peer = role === "client" ? "server" : "client";
     this.transport = new Transport({
-      ...parts.transport,
       softwareVersion,
       algorithms,
       random,
       limits: this.limits,
       requireStrictKex,
+      ...parts.transport,
       ...(keyLog && { keyLog }),
       ...(trace && {
         trace: describedTrace(trace, () => ({
@@ -129,6 +129,7 @@ export abstract class SessionMachine<Auth extends Authentication> {
   /** Lets go of the buffers, which come back with the next bytes: for a connection on which nothing happens. */
   rest(): void {
     this.transport.rest();
+    this.connection.rest();
   }
 
   /** When `tick` must be called at the latest, on `now`'s clock; `undefined` for never. */

@@ -56,7 +56,7 @@ export class Transport implements PacketSink {
   readonly #exchange: KeyExchange;
   readonly #rekey: RekeyPolicy;
   readonly #kexTimer: PausableTimer;
-  readonly #events: TransportEvent[] = [];
+  #events: TransportEvent[] = [];
   #stage: Stage = { name: "new" };
   #peerVersion: string | undefined;
   #now = 0;
@@ -148,6 +148,8 @@ export class Transport implements PacketSink {
   rest(): void {
     this.#reader.rest();
     this.#outgoing.rest();
+    // An array keeps the room that it once took.
+    if (this.#events.length === 0) this.#events = [];
   }
 
   /** When `tick` must be called at the latest, on the clock of `now`; `undefined` for never. */

@@ -209,7 +209,7 @@ export class ServerAuth {
       throw new SshError("usage", "a partial success names the methods of which one must follow: there is none");
     this.#guard(() => {
       this.#state = { step: "ready" };
-      const factors = [...subject.factors, factor];
+      const factors = subject.factors.concat(factor);
       if (verdict === "success") {
         this.#driver.options.sink.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
         this.#finish({ type: "success", ...subject, factors });

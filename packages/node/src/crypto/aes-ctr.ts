@@ -48,13 +48,13 @@ function sealer(aes: Aes, keys: DirectionKeys, algorithm: MacAlgorithm): PacketS
   const shape = { blockSize: BLOCK, lengthIsPadded: !etm, tagLength };
   if (etm)
     return {
-      ...shape,
       seal(sequenceNumber, slab, offset, length) {
         const end = offset + length;
         // The length stays in the clear (OpenSSH PROTOCOL §1.5).
         slab.set(cipher.update(slab.subarray(offset + 4, end)), offset + 4);
         mac.compute(sequenceNumber, slab, offset, end, slab, end);
       },
+      ...shape,
     };
   const sealApart = (sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Buffer => {
     const end = offset + length;
@@ -62,9 +62,9 @@ function sealer(aes: Aes, keys: DirectionKeys, algorithm: MacAlgorithm): PacketS
     return cipher.update(slab.subarray(offset, end));
   };
   return {
-    ...shape,
     seal: (sequenceNumber, slab, offset, length) => slab.set(sealApart(sequenceNumber, slab, offset, length), offset),
     sealApart: (sequenceNumber, slab, offset, length) => plainBytes(sealApart(sequenceNumber, slab, offset, length)),
+    ...shape,
   };
 }
 

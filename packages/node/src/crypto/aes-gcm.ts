@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
+import { concatBytes } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
 import { checkKeys, mismatch } from "./check.ts";
 
@@ -37,8 +38,7 @@ function aesGcm(name: string, openssl: GcmName, keyLength: number): CipherAlgori
 const SHAPE = { blockSize: 16, lengthIsPadded: false, tagLength: TAG_LENGTH } as const;
 
 function sealer(openssl: GcmName, keys: DirectionKeys): PacketSealer {
-  const key = keys.key.slice();
-  const nonce = keys.iv.slice();
+  const { key, nonce } = copies(keys);
   const sealApart = (slab: Uint8Array, offset: number, length: number): Buffer => {
     const end = offset + length;
     const cipher = createCipheriv(openssl, key, nonce);
@@ -50,17 +50,15 @@ function sealer(openssl: GcmName, keys: DirectionKeys): PacketSealer {
     return sealed;
   };
   return {
-    ...SHAPE,
     seal: (_sequenceNumber, slab, offset, length) => slab.set(sealApart(slab, offset, length), offset + 4),
     sealApart: (_sequenceNumber, slab, offset, length) => plainBytes(sealApart(slab, offset, length)),
+    ...SHAPE,
   };
 }
 
 function opener(openssl: GcmName, keys: DirectionKeys): PacketOpener {
-  const key = keys.key.slice();
-  const nonce = keys.iv.slice();
+  const { key, nonce } = copies(keys);
   return {
-    ...SHAPE,
     headerLength: 4,
     readLength: (_sequenceNumber, slab, offset) =>
       ((slab[offset]! << 24) | (slab[offset + 1]! << 16) | (slab[offset + 2]! << 8) | slab[offset + 3]!) >>> 0,
@@ -78,7 +76,14 @@ function opener(openssl: GcmName, keys: DirectionKeys): PacketOpener {
       increment(nonce);
       return plainBytes(clear);
     },
+    ...SHAPE,
   };
+}
+
+/** One piece of memory for both: a piece costs more than what is in it, and a server holds two of them for each connection. */
+function copies({ key, iv }: DirectionKeys): { readonly key: Uint8Array; readonly nonce: Uint8Array } {
+  const both = concatBytes(key, iv);
+  return { key: both.subarray(0, key.length), nonce: both.subarray(key.length) };
 }
 
 /**

@@ -38,7 +38,6 @@ function sealer(keys: DirectionKeys): PacketSealer {
   const iv = new Uint8Array(IV_LENGTH);
   const nonce = iv.subarray(8);
   return {
-    ...SHAPE,
     seal(sequenceNumber, slab, offset, length) {
       const end = offset + length;
       setNonce(nonce, sequenceNumber);
@@ -48,6 +47,7 @@ function sealer(keys: DirectionKeys): PacketSealer {
       slab.set(main.update(slab.subarray(offset + 4, end)), offset + 4);
       slab.set(poly1305(slab.subarray(offset, end), macKey), end);
     },
+    ...SHAPE,
   };
 }
 
@@ -56,7 +56,6 @@ function opener(keys: DirectionKeys): PacketOpener {
   const iv = new Uint8Array(IV_LENGTH);
   const nonce = iv.subarray(8);
   return {
-    ...SHAPE,
     headerLength: 4,
     readLength(sequenceNumber, slab, offset) {
       setNonce(nonce, sequenceNumber);
@@ -73,6 +72,7 @@ function opener(keys: DirectionKeys): PacketOpener {
       checkTag(poly1305(slab.subarray(offset, end), macKey), slab, end);
       return plainBytes(main.update(slab.subarray(offset + 4, end)));
     },
+    ...SHAPE,
   };
 }
 

@@ -18,11 +18,11 @@ const UNKNOWN_TYPE = patch(
   `dataTypeCode === SSH_EXTENDED_DATA_STDERR ? "stderr" : undefined`,
   `"stderr"`,
 );
-const NOBODY_READS = patch("connection/channel", "stream === undefined || state.discarded.has(stream)", "false");
+const NOBODY_READS = patch("connection/channel", "stream === undefined || state.discarded.includes(stream)", "false");
 const CREDIT_OF_DROPPED = patch(
   "connection/channel",
-  "state.discarded.has(stream)) this.#returnCredit(state.peer, window, data.length);",
-  "state.discarded.has(stream)) return;",
+  "state.discarded.includes(stream)) this.#returnCredit(state.peer, window, data.length);",
+  "state.discarded.includes(stream)) return;",
 );
 const CHANNEL_REPLY = patch(
   "connection/channel",
@@ -63,7 +63,7 @@ const PEER_GLOBAL_REQUESTS = patch(
 );
 const DEAF = patch("connection/connection", "if (this.#sink.pending > most)", "if (false)");
 const SESSIONS_ONLY = patch("connection/channel", "if (!isSession || sender === role) return false;", "");
-const ALLOWED = patch("connection/peer-opens", "!this.#allowed.has(channelType)", "false");
+const ALLOWED = patch("connection/peer-opens", "!this.#allowed.includes(channelType)", "false");
 const DISALLOW = patch("connection/peer-opens", "this.#allowed.delete(channelType);", "");
 
 export const CONNECTION: readonly Row[] = [
