@@ -64,7 +64,11 @@ const PEER_GLOBAL_REQUESTS = patch(
 const DEAF = patch("connection/connection", "if (this.#sink.pending > most)", "if (false)");
 const SESSIONS_ONLY = patch("connection/channel", "if (!isSession || sender === role) return false;", "");
 const ALLOWED = patch("connection/peer-opens", "(!this.#allowed.includes(channelType)) {", "(false) {");
-const DISALLOW = patch("connection/peer-opens", "this.#allowed.delete(channelType);", "");
+const DISALLOW = patch(
+  "connection/peer-opens",
+  "this.#allowed = this.#allowed.filter((allowed) => allowed !== channelType);",
+  "",
+);
 
 export const CONNECTION: readonly Row[] = [
   { title: "window", ...both("connection", WINDOW_OVERFLOW, WINDOW_EXCEEDED, ON_CONSUMPTION) },
