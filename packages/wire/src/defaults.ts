@@ -1,9 +1,12 @@
 /**
  * `changes` over `defaults`: one of the two itself where nothing is missing, so that any number of connections share one object of
- * limits.
+ * limits. What is `undefined` is missing: a bound of a program without types must not be lost by that.
  */
 export function withDefaults<T extends object>(defaults: T, changes: Partial<T> | undefined): T {
   if (changes === undefined) return defaults;
-  for (const name in defaults) if (changes[name] === undefined) return { ...defaults, ...changes };
-  return changes as T;
+  const missing = (Object.keys(defaults) as (keyof T)[]).filter((name) => changes[name] === undefined);
+  if (missing.length === 0) return changes as T;
+  const complete: T = { ...defaults, ...changes };
+  for (const name of missing) complete[name] = defaults[name];
+  return complete;
 }
