@@ -44,6 +44,8 @@ export class Channel {
   readonly #context: ChannelContext;
   readonly #window: ReceiveWindow;
   #openedByUs = true;
+  /** When we asked for the channel, or confirmed it, until the peer's answer to that: see `RoundTrip`. */
+  #openedAt: number | undefined;
   #state: ChannelState = { kind: "closed" };
 
   constructor(number: number, channelType: string, context: ChannelContext) {
@@ -56,7 +58,8 @@ export class Channel {
   /** Asks the peer for the channel. `data` depends on the type. */
   open(data: Uint8Array): void {
     this.#state = { kind: "opening" };
-    const { sink, limits } = this.#context;
+    const { sink, limits, roundTrip } = this.#context;
+    this.#openedAt = roundTrip.now;
     sink.write(
       SSH_MSG_CHANNEL_OPEN.encode({
         channelType: this.#channelType,
@@ -71,6 +74,7 @@ export class Channel {
   /** The channel is one that the peer opened and that we have confirmed. */
   accepted(peer: number, window: number, maximum: number): void {
     this.#openedByUs = false;
+    this.#openedAt = this.#context.roundTrip.now;
     this.#begin(peer, window, maximum);
   }
 
@@ -80,6 +84,7 @@ export class Channel {
         "malformed-message",
         `SSH_MSG_CHANNEL_OPEN_CONFIRMATION for channel ${this.number} takes packets of 0 bytes, so no data could ever be sent`,
       );
+    this.#answered();
     const state = this.#state;
     if (state.kind === "opening") {
       this.#begin(peer, window, maximum);
@@ -251,6 +256,8 @@ export class Channel {
 
   receiveRequest(request: ChannelRequest): void {
     const state = this.#heard("SSH_MSG_CHANNEL_REQUEST");
+    // Where the peer opened the channel this is what it waited to send until it was confirmed.
+    this.#answered();
     if (state.kind === "closing") return;
     const token = request.wantReply ? this.#question(state, request.requestType) : undefined;
     const settled = this.#takeRequest(state, request, token);
@@ -311,6 +318,11 @@ export class Channel {
       replies: new ReplyQueue(),
       exited: false,
     };
+  }
+
+  #answered(): void {
+    this.#context.roundTrip.answered(this.#openedAt);
+    this.#openedAt = undefined;
   }
 
   #finish(requests: readonly number[]): void {

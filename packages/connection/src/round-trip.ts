@@ -1,7 +1,12 @@
 /** Asks the peer something that every peer answers, and calls `answered` then; false when it cannot be asked now. */
 type Ask = (answered: () => void) => boolean;
 
-/** How long the peer takes to answer, at best. Nothing is measured before the time was told. */
+/**
+ * How long the peer takes to answer, at best. Nothing is measured before the time was told.
+ *
+ * The answers that say most are those to the opening of a channel, when nothing is under way yet: once data flows, an answer waits
+ * behind all of it, a whole window where it is we who are slow.
+ */
 export class RoundTrip {
   readonly #ask: Ask;
   #now: number | undefined;
@@ -17,7 +22,7 @@ export class RoundTrip {
     return this.#now;
   }
 
-  /** Milliseconds; `undefined` until an answer has come. Answers wait behind data, so that only the shortest says much. */
+  /** Milliseconds; `undefined` until an answer has come. */
   get shortest(): number | undefined {
     return this.#shortest;
   }
@@ -26,13 +31,19 @@ export class RoundTrip {
     this.#now = now;
   }
 
+  /** What was sent at `then` has been answered now, later or sooner after it arrived. */
+  answered(then: number | undefined): void {
+    if (then === undefined || this.#now === undefined) return;
+    this.#shortest = Math.min(this.#shortest ?? Number.POSITIVE_INFINITY, this.#now - then);
+  }
+
   /** Measures once more, unless an answer is awaited already. */
   measure(): void {
-    const asked = this.#now;
-    if (asked === undefined || this.#asking) return;
+    const then = this.#now;
+    if (then === undefined || this.#asking) return;
     this.#asking = this.#ask(() => {
       this.#asking = false;
-      this.#shortest = Math.min(this.#shortest ?? Number.POSITIVE_INFINITY, (this.#now ?? asked) - asked);
+      this.answered(then);
     });
   }
 }

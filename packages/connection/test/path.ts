@@ -8,6 +8,8 @@ export interface PathOptions {
   /** Milliseconds there and back. */
   readonly roundTrip: number;
   readonly limits?: Partial<ConnectionLimits>;
+  /** What may wait at the server's end before it writes no more data: bytes. Answers wait behind it. 64 KiB unless told. */
+  readonly queue?: number;
   readonly channels?: number;
   /** What a reader takes: bytes a millisecond. As fast as it comes unless told. */
   readonly reads?: number;
@@ -56,8 +58,8 @@ export class SlowPath {
 
   constructor(options: PathOptions) {
     this.#options = options;
-    const { limits = {}, channels = 1 } = options;
-    const outputs = { highWater: 64 * 1024 };
+    const { limits = {}, channels = 1, queue = 64 * 1024 } = options;
+    const outputs = { highWater: queue };
     this.pair = new Pair({ client: { limits }, server: { limits: outputs } });
     this.#initial = limits.initialWindow ?? 2 ** 21;
     this.#tick();

@@ -66,6 +66,12 @@ test("a short path leaves windows as they are, however fast it is", () => {
   expect(windowOf(path)).toBe(initialWindow);
 });
 
+test("neither does a peer that has a whole window waiting, so that its answers are slow", () => {
+  const path = new SlowPath({ rate: 400_000, roundTrip: 0.2, queue: 2 * maximumWindow });
+  path.run(200);
+  expect(windowOf(path)).toBe(initialWindow);
+});
+
 test("a path longer than the limit allows is filled as far as the limit goes", () => {
   const path = new SlowPath({ rate: 62_500, roundTrip: 600 });
   path.run(6000);
