@@ -44,8 +44,8 @@ export class Channel {
   readonly #context: ChannelContext;
   readonly #window: ReceiveWindow;
   #openedByUs = true;
-  /** When we asked for the channel, or confirmed it, until the peer's answer to that: see `RoundTrip`. */
-  #openedAt: number | undefined;
+  /** When something was sent that the peer has to answer, while nothing else was: see `RoundTrip`. */
+  #askedAt: number | undefined;
   #state: ChannelState = { kind: "closed" };
 
   constructor(number: number, channelType: string, context: ChannelContext) {
@@ -59,7 +59,7 @@ export class Channel {
   open(data: Uint8Array): void {
     this.#state = { kind: "opening" };
     const { sink, limits, roundTrip } = this.#context;
-    this.#openedAt = roundTrip.now;
+    this.#askedAt = roundTrip.now;
     sink.write(
       SSH_MSG_CHANNEL_OPEN.encode({
         channelType: this.#channelType,
@@ -74,7 +74,7 @@ export class Channel {
   /** The channel is one that the peer opened and that we have confirmed. */
   accepted(peer: number, window: number, maximum: number): void {
     this.#openedByUs = false;
-    this.#openedAt = this.#context.roundTrip.now;
+    this.#askedAt = this.#context.roundTrip.now;
     this.#begin(peer, window, maximum);
   }
 
@@ -173,7 +173,10 @@ export class Channel {
         `channel ${this.number}: ${requests.length} requests await their reply already`,
       );
     const number = this.#context.nextRequest();
-    if (wantReply) requests.push(number);
+    if (wantReply) {
+      if (requests.length === 0) this.#askedAt = this.#context.roundTrip.now;
+      requests.push(number);
+    }
     this.#context.sink.write(SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel: peer, requestType, wantReply, data }));
     return number;
   }
@@ -251,6 +254,7 @@ export class Channel {
   receiveReply(what: string, success: boolean): void {
     const request = this.#heard(what).requests.shift();
     if (request === undefined) throw this.#unexpected(what, "on which no request awaits a reply");
+    this.#answered();
     this.#context.emit({ type: "request-reply", channel: this.number, request, success });
   }
 
@@ -321,8 +325,8 @@ export class Channel {
   }
 
   #answered(): void {
-    this.#context.roundTrip.answered(this.#openedAt);
-    this.#openedAt = undefined;
+    this.#context.roundTrip.answered(this.#askedAt);
+    this.#askedAt = undefined;
   }
 
   #finish(requests: readonly number[]): void {

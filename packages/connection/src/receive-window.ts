@@ -3,6 +3,13 @@ import type { RoundTrip } from "./round-trip.ts";
 /** Round trips that half a window is to last: more than one, for credit goes back in steps. */
 const ENOUGH = 1.25;
 
+/**
+ * On a shorter path than this, in milliseconds, the default window carries 400 MB/s, and more is of no use. It would be too easy to
+ * grant: a busy machine answers no sooner than in a few milliseconds. And it is not harmless: OpenSSH keeps as much of its input as the
+ * window lets pass, and moves it about in memory for each packet.
+ */
+const NEAR = 5;
+
 /** How far the windows of one connection may grow: bytes. */
 export interface WindowGrowth {
   /** Up to where one of them may. */
@@ -81,7 +88,7 @@ export class ReceiveWindow {
   #halfArrived(roundTrip: RoundTrip): void {
     const { now, shortest } = roundTrip;
     if (now === undefined) return;
-    const tooSoon = shortest !== undefined && now - this.#since < ENOUGH * shortest;
+    const tooSoon = shortest !== undefined && shortest >= NEAR && now - this.#since < ENOUGH * shortest;
     if (!this.#fellBehind && (tooSoon || shortest === undefined)) {
       if (tooSoon) this.#grow();
       // Each time anew: what was measured first may have waited behind data.

@@ -4,7 +4,7 @@ type Ask = (answered: () => void) => boolean;
 /**
  * How long the peer takes to answer, at best. Nothing is measured before the time was told.
  *
- * The answers that say most are those to the opening of a channel, when nothing is under way yet: once data flows, an answer waits
+ * The answers that say most come while a channel is opened, when nothing else is under way yet: once data flows, an answer waits
  * behind all of it, a whole window where it is we who are slow.
  */
 export class RoundTrip {
