@@ -99,7 +99,8 @@ const bench: Bench = {
   connects: values.quick ? 10 : 30,
   serverIn: (place) => prepared.serverIn(place),
   server: { connections, logins, bytes: positive(values.size, values.quick ? 32 : 128)! * 2 ** 20 },
-  takesPart: ({ name }) => parts === undefined || parts.some((part) => name.includes(part)),
+  takesPart: ({ name }) =>
+    parts === undefined || parts.some((part) => (part.startsWith("=") ? name === part.slice(1) : name.includes(part))),
   progress: (line) => {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line === "" ? "" : `${at} ${line}`}`);
   },

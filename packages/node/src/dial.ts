@@ -15,7 +15,7 @@ export interface DialOptions {
  * What every dialled socket reads into, instead of fresh memory for each read: reading and telling of it are one step, so one buffer
  * serves all sockets. As large as the packet reader's slab.
  */
-const RECEIVED: Uint8Array = new Uint8Array(64 * 1024);
+const RECEIVED: Uint8Array = new Uint8Array(256 * 1024);
 
 /**
  * A TCP connection without Nagle's delay. It is paused, and what it emits as "data" is the listener's only until that returns. Rejects
