@@ -86,12 +86,12 @@ export class ReceiveWindow {
   }
 
   #halfArrived(roundTrip: RoundTrip): void {
-    const { now, shortest } = roundTrip;
+    const { now, shortest, measured } = roundTrip;
     if (now === undefined) return;
     const tooSoon = shortest !== undefined && shortest >= NEAR && now - this.#since < ENOUGH * shortest;
     if (!this.#fellBehind && (tooSoon || shortest === undefined)) {
-      if (tooSoon) this.#grow();
-      // Each time anew: what was measured first may have waited behind data.
+      if (tooSoon && measured) this.#grow();
+      // Each time anew: what was known at first may have been the answer of a machine that was just waking up.
       if (this.#mayGrowBy() > 0) roundTrip.measure();
     }
     this.#since = now;

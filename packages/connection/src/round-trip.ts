@@ -1,5 +1,5 @@
 /** Asks the peer something that every peer answers, and calls `answered` then; false when it cannot be asked now. */
-type Ask = (answered: () => void) => boolean;
+export type Ask = (answered: () => void) => boolean;
 
 /**
  * How long the peer takes to answer, at best. Nothing is measured before the time was told.
@@ -12,6 +12,7 @@ export class RoundTrip {
   #now: number | undefined;
   #shortest: number | undefined;
   #asking = false;
+  #measured = false;
 
   constructor(ask: Ask) {
     this.#ask = ask;
@@ -25,6 +26,11 @@ export class RoundTrip {
   /** Milliseconds; `undefined` until an answer has come. */
   get shortest(): number | undefined {
     return this.#shortest;
+  }
+
+  /** Whether a question of `measure` has been answered: without that, only the opening of channels has told anything. */
+  get measured(): boolean {
+    return this.#measured;
   }
 
   tick(now: number): void {
@@ -43,6 +49,7 @@ export class RoundTrip {
     if (then === undefined || this.#asking) return;
     this.#asking = this.#ask(() => {
       this.#asking = false;
+      this.#measured = true;
       this.answered(then);
     });
   }

@@ -388,7 +388,8 @@ describe("a client that does not read", () => {
       far.pipe(near);
       clogged = far;
     });
-    const stalled = await connect(to(server, { port: cable.port }));
+    // Everything here shares one thread, which makes for a long way: its window is not to grow by that.
+    const stalled = await connect(to(server, { port: cable.port, limits: { maximumWindow: DEFAULT_WINDOW } }));
     const running = await stalled.spawn("yes");
     let received = 0;
     running.stdout.on("data", (chunk: Buffer) => {
