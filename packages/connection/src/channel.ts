@@ -1,4 +1,3 @@
-import type { PacketSink } from "@nacre/packet";
 import {
   type ChannelRequest,
   SSH_MSG_CHANNEL_CLOSE,
@@ -11,44 +10,25 @@ import {
   SshError,
 } from "@nacre/wire";
 import type { ChannelState, ClosingState, OpenState } from "./channel-state.ts";
+import type { ConnectionContext } from "./context.ts";
 import { sendData } from "./data-message.ts";
-import type { ConnectionEvent, OutputStream, ReplyToken } from "./events.ts";
-import type { ConnectionLimits } from "./limits.ts";
-import { ReceiveWindow, type WindowGrowth } from "./receive-window.ts";
+import type { OutputStream, ReplyToken } from "./events.ts";
+import { ReceiveWindow } from "./receive-window.ts";
 import { newToken, ReplyQueue } from "./replies.ts";
-import type { RoundTrip } from "./round-trip.ts";
 import { decodeClientRequest, decodeServerRequest, requestSender } from "./session-requests.ts";
-
-/** What a channel has of the connection it belongs to. */
-export interface ChannelContext {
-  readonly sink: PacketSink;
-  readonly role: "client" | "server";
-  readonly limits: ConnectionLimits;
-  emit(this: void, event: ConnectionEvent): void;
-  /** A number for a request of ours, unique in the connection. */
-  nextRequest(this: void): number;
-  /** Throws `request-limit` when the peer has asked much and read few of the answers. */
-  admitQuestion(this: void): void;
-  /** Which channel an unanswered request is about. */
-  readonly questions: WeakMap<ReplyToken, Channel>;
-  /** Channels whose last `write` took less than all, in the order in which they were last served. */
-  readonly waiting: Set<Channel>;
-  readonly roundTrip: RoundTrip;
-  readonly windowGrowth: WindowGrowth;
-}
 
 /** One channel, of either side (RFC 4254 §5). */
 export class Channel {
   readonly number: number;
   readonly #channelType: string;
-  readonly #context: ChannelContext;
+  readonly #context: ConnectionContext;
   readonly #window: ReceiveWindow;
   #openedByUs = true;
   /** When something was sent that the peer has to answer, while nothing else was: see `RoundTrip`. */
   #askedAt: number | undefined;
   #state: ChannelState = { kind: "closed" };
 
-  constructor(number: number, channelType: string, context: ChannelContext) {
+  constructor(number: number, channelType: string, context: ConnectionContext) {
     this.number = number;
     this.#channelType = channelType;
     this.#context = context;
@@ -114,7 +94,7 @@ export class Channel {
     const { peer, outgoing } = this.#openState();
     if (outgoing.kind === "ended")
       throw new SshError("usage", `channel ${this.number}: nothing can be written after the end was sent`);
-    const { sink, limits, waiting } = this.#context;
+    const { sink, limits } = this.#context;
     const most = Math.min(outgoing.maximum, limits.maximumSend);
     let taken = 0;
     while (taken < bytes.length && outgoing.window > 0 && this.#sinkTakes()) {
@@ -126,12 +106,10 @@ export class Channel {
     }
     if (taken === bytes.length) {
       outgoing.short = "no";
-      waiting.delete(this);
+      this.#context.unwait(this);
     } else {
       outgoing.short = "yes";
-      // Who was served goes to the end of the line, who was not keeps the place: no channel starves another.
-      if (taken > 0) waiting.delete(this);
-      waiting.add(this);
+      this.#context.wait(this, taken > 0);
     }
     return taken;
   }
@@ -149,7 +127,7 @@ export class Channel {
     const state = this.#openUnlessLeaving();
     if (state === undefined || state.outgoing.kind === "ended") return;
     state.outgoing = { kind: "ended" };
-    this.#context.waiting.delete(this);
+    this.#context.unwait(this);
     this.#context.sink.write(SSH_MSG_CHANNEL_EOF.encode({ recipientChannel: state.peer }));
   }
 
@@ -158,7 +136,7 @@ export class Channel {
     if (state.kind === "opening") {
       this.#state = { kind: "abandoned" };
     } else if (state.kind === "open") {
-      this.#context.waiting.delete(this);
+      this.#context.unwait(this);
       this.#context.sink.write(SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: state.peer }));
       this.#state = { kind: "closing", incoming: state.incoming, requests: state.requests };
     }
@@ -271,13 +249,13 @@ export class Channel {
 
   /** Tells of a request, or refuses it. Returns the answer where there is nothing for the application to decide. */
   #takeRequest(state: OpenState, request: ChannelRequest, token: ReplyToken | undefined): boolean | undefined {
-    const { role, emit } = this.#context;
+    const { role } = this.#context;
     // A failure as much as a success shows OpenSSH that we are alive, and failure is what its own client says.
     if (request.requestType === "keepalive@openssh.com") return false;
     const sender = requestSender(request.requestType);
     if (sender === undefined) {
       const { requestType, data } = request;
-      emit({ type: "channel-request", channel: this.number, requestType, data, token });
+      this.#context.emit({ type: "channel-request", channel: this.number, requestType, data, token });
       return undefined;
     }
     const isSession = this.#channelType === "session" && this.#openedByUs === (role === "client");
@@ -285,16 +263,16 @@ export class Channel {
     if (sender === "client") {
       const event = decodeClientRequest(request, this.number, token);
       if (event === undefined) return false;
-      emit(event);
+      this.#context.emit(event);
       return undefined;
     }
     const event = decodeServerRequest(request, this.number);
     if (event === undefined) return false;
     if (event.type === "flow-control") {
-      emit(event);
+      this.#context.emit(event);
     } else if (!state.exited) {
       state.exited = true;
-      emit(event);
+      this.#context.emit(event);
     }
     return true;
   }

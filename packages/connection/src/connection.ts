@@ -19,13 +19,13 @@ import {
   SSH_MSG_REQUEST_SUCCESS,
   SshError,
 } from "@nacre/wire";
-import { Channel, type ChannelContext } from "./channel.ts";
+import { Channel } from "./channel.ts";
+import { ConnectionContext } from "./context.ts";
 import { decodeData } from "./data-message.ts";
 import type { ConnectionEvent, OutputStream, ReplyToken } from "./events.ts";
 import { GlobalRequests } from "./global-requests.ts";
 import { type ConnectionLimits, connectionLimits } from "./limits.ts";
 import { type OpenRefusal, PeerOpens } from "./peer-opens.ts";
-import { RoundTrip } from "./round-trip.ts";
 
 export interface ConnectionOptions {
   /** Where messages go: the transport. */
@@ -46,40 +46,20 @@ export interface ConnectionOptions {
  * late because the channel has closed throws `channel-closed`, or `closed` after an error, where it cannot just be ignored.
  */
 export class Connection {
-  readonly #sink: PacketSink;
-  readonly #limits: ConnectionLimits;
-  readonly #context: ChannelContext;
+  readonly #context: ConnectionContext;
   readonly #globals: GlobalRequests;
   readonly #peerOpens: PeerOpens;
   /** By our number. It never shrinks, so that its length tells a number that was used from one that never was. */
   readonly #channels: (Channel | undefined)[] = [];
   #channelCount = 0;
   #inbox: Uint8Array[] = [];
-  #events: ConnectionEvent[] = [];
-  #failed = false;
-  #requestCount = 0;
 
-  constructor(options: ConnectionOptions) {
-    this.#sink = options.sink;
-    this.#limits = connectionLimits(options.limits);
-    this.#context = {
-      sink: this.#sink,
-      role: options.role,
-      limits: this.#limits,
-      emit: (event) => {
-        if (!this.#failed) this.#events.push(event);
-      },
-      nextRequest: () => this.#requestCount++,
-      admitQuestion: () => this.#admitQuestion(),
-      questions: new WeakMap(),
-      waiting: new Set(),
-      roundTrip: new RoundTrip((answered) => this.#globals.probe(answered)),
-      windowGrowth: { most: this.#limits.maximumWindow, spare: this.#limits.maximumGrowth },
-    };
+  constructor({ sink, role, limits, allowedChannelTypes = [] }: ConnectionOptions) {
+    this.#context = new ConnectionContext(sink, role, connectionLimits(limits), (answered) =>
+      this.#globals.probe(answered),
+    );
     this.#globals = new GlobalRequests(this.#context);
-    const { sink, emit, admitQuestion } = this.#context;
-    const hasRoom = (): boolean => !this.#isFull() && this.#peerOpens.size < this.#limits.maxPendingOpens;
-    this.#peerOpens = new PeerOpens({ sink, emit, admitQuestion, hasRoom }, options.allowedChannelTypes ?? []);
+    this.#peerOpens = new PeerOpens(this.#context, allowedChannelTypes);
   }
 
   /** Channels that have a number: opening, open, closing. */
@@ -95,18 +75,18 @@ export class Connection {
   /** Lets go of the room that messages and events once took, where none is left: for a connection on which nothing happens. */
   rest(): void {
     if (this.#inbox.length === 0) this.#inbox = [];
-    if (this.#events.length === 0) this.#events = [];
+    if (this.#context.events.length === 0) this.#context.events = [];
   }
 
   /** Takes a message of the connection protocol, 80…100. It is kept until `nextEvent` reaches it, and data events are views of it. */
   receive(payload: Uint8Array): void {
-    if (!this.#failed) this.#inbox.push(payload);
+    if (!this.#context.failed) this.#inbox.push(payload);
   }
 
   /** What happened next; `undefined` when there is nothing until more is received. */
   nextEvent(): ConnectionEvent | undefined {
     for (;;) {
-      const event = this.#events.shift();
+      const event = this.#context.events.shift();
       if (event !== undefined) {
         // Only now: a number given away again before its end was heard would mean two channels at once.
         if (event.type === "channel-closed" || event.type === "channel-open-failed") this.#release(event.channel);
@@ -118,8 +98,8 @@ export class Connection {
         this.#handle(payload);
       } catch (error) {
         if (!(error instanceof SshError)) throw error;
-        this.#events.push({ type: "error", error });
-        this.#failed = true;
+        this.#context.emit({ type: "error", error });
+        this.#context.failed = true;
         this.#inbox.length = 0;
       }
     }
@@ -132,7 +112,10 @@ export class Connection {
   openChannel(channelType: string, data: Uint8Array = new Uint8Array(0)): number {
     this.#mustWork();
     if (this.#isFull())
-      throw new SshError("channel-limit", `${this.#limits.maxChannels} channels are the most at once: close one first`);
+      throw new SshError(
+        "channel-limit",
+        `${this.#context.limits.maxChannels} channels are the most at once: close one first`,
+      );
     const channel = this.#newChannel(channelType);
     channel.open(data);
     return channel.number;
@@ -199,7 +182,7 @@ export class Connection {
   /** Decides an "open-request": opens the channel and returns our number of it, or refuses (`false`: as forbidden). */
   answerOpen(token: ReplyToken, decision: boolean | OpenRefusal): number | undefined {
     const open = this.#peerOpens.take(token);
-    if (this.#failed) return undefined;
+    if (this.#context.failed) return undefined;
     if (decision !== true) {
       const forbidden = { reasonCode: CHANNEL_OPEN_FAILURE_REASON.ADMINISTRATIVELY_PROHIBITED, description: "refused" };
       this.#peerOpens.refuse(open, decision === false ? forbidden : decision);
@@ -207,12 +190,12 @@ export class Connection {
     }
     const channel = this.#newChannel(open.channelType);
     channel.accepted(open.senderChannel, open.initialWindowSize, open.maximumPacketSize);
-    this.#sink.write(
+    this.#context.sink.write(
       SSH_MSG_CHANNEL_OPEN_CONFIRMATION.encode({
         recipientChannel: open.senderChannel,
         senderChannel: channel.number,
-        initialWindowSize: this.#limits.initialWindow,
-        maximumPacketSize: this.#limits.maximumPacketSize,
+        initialWindowSize: this.#context.limits.initialWindow,
+        maximumPacketSize: this.#context.limits.maximumPacketSize,
         data: new Uint8Array(0),
       }),
     );
@@ -224,12 +207,12 @@ export class Connection {
     const channel = this.#context.questions.get(token);
     if (channel === undefined) throw new SshError("usage", "the token is of no unanswered request");
     this.#context.questions.delete(token);
-    if (!this.#failed) channel.answer(token, success);
+    if (!this.#context.failed) channel.answer(token, success);
   }
 
   /** Decides a global request of the peer. `data` goes with success, and depends on the request. */
   answerGlobal(token: ReplyToken, success: boolean, data: Uint8Array = new Uint8Array(0)): void {
-    if (!this.#failed) this.#globals.answer(token, success, copyBytes(data));
+    if (!this.#context.failed) this.#globals.answer(token, success, copyBytes(data));
   }
 
   /** To be called when the sink takes data again: output was taken, or a key exchange is over. "writable" follows where due. */
@@ -279,7 +262,7 @@ export class Connection {
         return this.#mustKnow(reply.decode(payload).recipientChannel, reply.name).receiveReply(reply.name, success);
       }
       case SSH_MSG_CHANNEL_OPEN.number:
-        return this.#peerOpens.receive(SSH_MSG_CHANNEL_OPEN.decode(payload));
+        return this.#peerOpens.receive(SSH_MSG_CHANNEL_OPEN.decode(payload), !this.#isFull());
       case SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number: {
         const confirmation = SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(payload);
         const { recipientChannel, senderChannel, initialWindowSize, maximumPacketSize } = confirmation;
@@ -304,18 +287,8 @@ export class Connection {
     }
   }
 
-  /** Answers are written past the high-water mark, so a peer that asks and does not read must be stopped here. */
-  #admitQuestion(): void {
-    const most = this.#limits.highWater + this.#limits.maxReplyBacklog;
-    if (this.#sink.pending > most)
-      throw new SshError(
-        "request-limit",
-        `the peer goes on asking while ${this.#sink.pending} bytes wait for it to read`,
-      );
-  }
-
   #isFull(): boolean {
-    return this.#channelCount + this.#peerOpens.size >= this.#limits.maxChannels;
+    return this.#channelCount + this.#peerOpens.size >= this.#context.limits.maxChannels;
   }
 
   #newChannel(channelType: string): Channel {
@@ -341,7 +314,7 @@ export class Connection {
 
   /** The channel a command is about, where one that has gone needs no more. */
   #find(channel: number): Channel | undefined {
-    return this.#failed ? undefined : this.#channels[channel];
+    return this.#context.failed ? undefined : this.#channels[channel];
   }
 
   #mustHave(channel: number): Channel {
@@ -352,6 +325,7 @@ export class Connection {
   }
 
   #mustWork(): void {
-    if (this.#failed) throw new SshError("closed", "the connection has ended because the peer broke the protocol");
+    if (this.#context.failed)
+      throw new SshError("closed", "the connection has ended because the peer broke the protocol");
   }
 }

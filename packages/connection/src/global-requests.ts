@@ -1,4 +1,3 @@
-import type { PacketSink } from "@nacre/packet";
 import {
   type GlobalRequest,
   SSH_MSG_GLOBAL_REQUEST,
@@ -6,28 +5,18 @@ import {
   SSH_MSG_REQUEST_SUCCESS,
   SshError,
 } from "@nacre/wire";
-import type { ConnectionEvent, ReplyToken } from "./events.ts";
+import type { ConnectionContext } from "./context.ts";
+import type { ReplyToken } from "./events.ts";
 import { newToken, ReplyQueue } from "./replies.ts";
-
-/** What global requests have of their connection. */
-export interface GlobalContext {
-  readonly sink: PacketSink;
-  readonly limits: { readonly maxPendingRequests: number; readonly maxPeerRequests: number };
-  emit(this: void, event: ConnectionEvent): void;
-  nextRequest(this: void): number;
-  /** Throws `request-limit` when the peer has asked much and read few of the answers. */
-  admitQuestion(this: void): void;
-}
 
 /** Global requests both ways (RFC 4254 §4). */
 export class GlobalRequests {
-  readonly #context: GlobalContext;
+  readonly #context: ConnectionContext;
   /** Our requests that await their reply, first one first: the number of it, or who wants to know. */
   readonly #requests: (number | (() => void))[] = [];
   readonly #replies = new ReplyQueue<{ readonly success: boolean; readonly data: Uint8Array }>();
-  readonly #questions = new WeakSet<ReplyToken>();
 
-  constructor(context: GlobalContext) {
+  constructor(context: ConnectionContext) {
     this.#context = context;
   }
 
@@ -56,12 +45,16 @@ export class GlobalRequests {
 
   /** Throws `usage` for a token that is not one of an unanswered global request. */
   answer(token: ReplyToken, success: boolean, data: Uint8Array): void {
-    if (!this.#questions.delete(token)) throw new SshError("usage", "the token is of no unanswered global request");
-    this.#settle(token, success, data);
+    for (const due of this.#replies.settle(token, { success, data })) {
+      const reply = due.success
+        ? SSH_MSG_REQUEST_SUCCESS.encode({ data: due.data })
+        : SSH_MSG_REQUEST_FAILURE.encode({});
+      this.#context.sink.write(reply);
+    }
   }
 
   receiveRequest({ requestName, wantReply, data }: GlobalRequest): void {
-    const { limits, emit } = this.#context;
+    const { limits } = this.#context;
     let token: ReplyToken | undefined;
     if (wantReply) {
       this.#context.admitQuestion();
@@ -72,11 +65,10 @@ export class GlobalRequests {
     }
     // A failure as much as a success shows OpenSSH that we are alive, and failure is what its own client says.
     if (requestName === "keepalive@openssh.com") {
-      if (token !== undefined) this.#settle(token, false, new Uint8Array(0));
+      if (token !== undefined) this.answer(token, false, new Uint8Array(0));
       return;
     }
-    if (token !== undefined) this.#questions.add(token);
-    emit({ type: "global-request", requestName, data, token });
+    this.#context.emit({ type: "global-request", requestName, data, token });
   }
 
   receiveReply(what: string, success: boolean, data: Uint8Array): void {
@@ -85,14 +77,5 @@ export class GlobalRequests {
       throw new SshError("unexpected-message", `${what} although no global request awaits a reply`);
     if (typeof request === "number") this.#context.emit({ type: "global-reply", request, success, data });
     else request();
-  }
-
-  #settle(token: ReplyToken, success: boolean, data: Uint8Array): void {
-    for (const due of this.#replies.settle(token, { success, data })) {
-      const reply = due.success
-        ? SSH_MSG_REQUEST_SUCCESS.encode({ data: due.data })
-        : SSH_MSG_REQUEST_FAILURE.encode({});
-      this.#context.sink.write(reply);
-    }
   }
 }

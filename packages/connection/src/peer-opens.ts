@@ -1,22 +1,12 @@
-import type { PacketSink } from "@nacre/packet";
 import { CHANNEL_OPEN_FAILURE_REASON, type ChannelOpen, SSH_MSG_CHANNEL_OPEN_FAILURE, SshError } from "@nacre/wire";
-import type { ConnectionEvent, ReplyToken } from "./events.ts";
+import type { ConnectionContext } from "./context.ts";
+import type { ReplyToken } from "./events.ts";
 import { newToken } from "./replies.ts";
 
 /** Why an open of the peer is refused: one of `CHANNEL_OPEN_FAILURE_REASON`, and a text for people. */
 export interface OpenRefusal {
   readonly reasonCode: number;
   readonly description: string;
-}
-
-/** What the peer's opens have of their connection. */
-export interface OpenContext {
-  readonly sink: PacketSink;
-  emit(this: void, event: ConnectionEvent): void;
-  /** Throws `request-limit` when the peer has asked much and read few of the answers. */
-  admitQuestion(this: void): void;
-  /** Whether there is room for one more channel. */
-  hasRoom(this: void): boolean;
 }
 
 /** Types of channel that exist: refused as forbidden where they are not allowed, others as unknown (RFC 4250 §4.9.1, OpenSSH PROTOCOL). */
@@ -35,18 +25,19 @@ const { ADMINISTRATIVELY_PROHIBITED, UNKNOWN_CHANNEL_TYPE, RESOURCE_SHORTAGE } =
 
 /** The channels that the peer asks for (RFC 4254 §5.1): refused unless their type is allowed, else put to the application. */
 export class PeerOpens {
-  readonly #context: OpenContext;
+  readonly #context: ConnectionContext;
   #allowed: readonly string[];
-  readonly #questions = new Map<ReplyToken, ChannelOpen>();
+  /** What the application has not decided yet. */
+  readonly #questions: { readonly token: ReplyToken; readonly open: ChannelOpen }[] = [];
 
-  constructor(context: OpenContext, allowed: readonly string[]) {
+  constructor(context: ConnectionContext, allowed: readonly string[]) {
     this.#context = context;
     this.#allowed = allowed;
   }
 
   /** Opens that the application has not decided yet. */
   get size(): number {
-    return this.#questions.size;
+    return this.#questions.length;
   }
 
   allow(channelType: string): void {
@@ -57,7 +48,8 @@ export class PeerOpens {
     this.#allowed = this.#allowed.filter((allowed) => allowed !== channelType);
   }
 
-  receive(open: ChannelOpen): void {
+  /** `hasRoom`: whether one more channel may be. */
+  receive(open: ChannelOpen, hasRoom: boolean): void {
     this.#context.admitQuestion();
     const { channelType, data } = open;
     if (!this.#allowed.includes(channelType)) {
@@ -66,21 +58,21 @@ export class PeerOpens {
       else this.refuse(open, { reasonCode: UNKNOWN_CHANNEL_TYPE, description: "unknown channel type" });
     } else if (open.maximumPacketSize === 0) {
       this.refuse(open, { reasonCode: RESOURCE_SHORTAGE, description: "a maximum packet size of 0 lets no data pass" });
-    } else if (!this.#context.hasRoom()) {
+    } else if (!hasRoom || this.size >= this.#context.limits.maxPendingOpens) {
       this.refuse(open, { reasonCode: RESOURCE_SHORTAGE, description: "too many channels" });
     } else {
       const token = newToken(channelType);
-      this.#questions.set(token, open);
+      this.#questions.push({ token, open });
       this.#context.emit({ type: "open-request", token, channelType, data });
     }
   }
 
   /** The open that a token stands for, which is decided hereby. Throws `usage` when there is none. */
   take(token: ReplyToken): ChannelOpen {
-    const open = this.#questions.get(token);
-    if (open === undefined) throw new SshError("usage", "the token is of no unanswered open-request");
-    this.#questions.delete(token);
-    return open;
+    const place = this.#questions.findIndex((question) => question.token === token);
+    const [question] = place < 0 ? [] : this.#questions.splice(place, 1);
+    if (question === undefined) throw new SshError("usage", "the token is of no unanswered open-request");
+    return question.open;
   }
 
   refuse(open: ChannelOpen, refusal: OpenRefusal): void {

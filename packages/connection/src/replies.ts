@@ -1,3 +1,4 @@
+import { SshError } from "@nacre/wire";
 import type { ReplyToken } from "./events.ts";
 
 /** A token that is like no other. */
@@ -21,9 +22,11 @@ export class ReplyQueue<Answer> {
     this.#entries.push({ token, answer: undefined });
   }
 
-  /** Takes the answer to a request and returns those that may leave now, first one first. */
+  /** Takes the answer to a request and returns those that may leave now, first one first. Throws `usage` unless it awaits one. */
   settle(token: ReplyToken, answer: Answer): Answer[] {
-    for (const entry of this.#entries) if (entry.token === token) entry.answer = answer;
+    const asked = this.#entries.find((entry) => entry.token === token && entry.answer === undefined);
+    if (asked === undefined) throw new SshError("usage", "the token is of no unanswered request");
+    asked.answer = answer;
     const due: Answer[] = [];
     for (let first = this.#entries[0]; first?.answer !== undefined; first = this.#entries[0]) {
       due.push(first.answer);

@@ -42,7 +42,7 @@ export class Driver {
 
   /** Resolves with the reason when the connection has ended: code `closed` where `close` was called. Never rejects. */
   get ended(): Promise<SshError> {
-    return this.#engine.ended;
+    return this.#engine.closed;
   }
 
   /** Connects and logs in. Rejects with the error that ended the attempt; all is released then. */

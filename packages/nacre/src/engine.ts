@@ -2,7 +2,7 @@ import type { Connection } from "@nacre/connection";
 import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
 import { escapeText, type RandomSource, SshError } from "@nacre/wire";
 import { Channel } from "./channel.ts";
-import type { Duplex } from "./duplex.ts";
+import type { Duplex, DuplexHandler } from "./duplex.ts";
 
 type SessionEvent = ClientSessionEvent | ServerSessionEvent;
 
@@ -46,13 +46,14 @@ export const platformRandom: RandomSource = (length) => {
  * Drives a session of either side over a byte connection: carries bytes, keeps the timer, and hands events to channels. One
  * `write` a turn, however much happened in it.
  */
-export class Engine<E extends SessionEvent> {
+export class Engine<E extends SessionEvent> implements DuplexHandler {
   readonly session: DrivenSession<E>;
   /** Resolves with the reason when the connection has ended and all it held is released. Never rejects. */
-  readonly ended: Promise<SshError>;
+  readonly closed: Promise<SshError>;
   readonly #duplex: Duplex;
   readonly #handler: EngineHandler<E>;
-  readonly #channels = new Map<number, Channel>();
+  /** By their number. */
+  readonly #channels: (Channel | undefined)[] = [];
   #end!: (error: SshError) => void;
   #over: SshError | undefined;
   #writable = true;
@@ -66,7 +67,7 @@ export class Engine<E extends SessionEvent> {
     this.#duplex = duplex;
     this.session = session;
     this.#handler = handler;
-    this.ended = new Promise((resolve) => {
+    this.closed = new Promise((resolve) => {
       this.#end = resolve;
     });
   }
@@ -79,40 +80,41 @@ export class Engine<E extends SessionEvent> {
   /** Begins. What is ready to be sent leaves with the first turn. */
   start(): void {
     this.session.start(performance.now());
-    this.#duplex.open({
-      data: (chunk) => {
-        if (this.#over !== undefined) return;
-        this.session.tick(performance.now());
-        this.session.receive(chunk);
-        this.#restAt = performance.now() + REST_AFTER;
-        this.turn();
-      },
-      drained: () => {
-        this.#writable = true;
-        this.turn();
-      },
-      ended: () => {
-        this.session.end();
-        this.turn();
-      },
-      failed: (cause) =>
-        this.fail(new SshError("connection-lost", `the connection broke: ${reasonOf(cause)}`, { cause })),
-    });
+    this.#duplex.open(this);
+  }
+
+  /** For the byte connection, as are the next three. */
+  data(chunk: Uint8Array): void {
+    if (this.#over !== undefined) return;
+    this.session.tick(performance.now());
+    this.session.receive(chunk);
+    this.#restAt = performance.now() + REST_AFTER;
+    this.turn();
+  }
+
+  drained(): void {
+    this.#writable = true;
+    this.turn();
+  }
+
+  ended(): void {
+    this.session.end();
+    this.turn();
+  }
+
+  failed(cause: unknown): void {
+    this.fail(new SshError("connection-lost", `the connection broke: ${reasonOf(cause)}`, { cause }));
   }
 
   /** The channel of that number, which is open from now on: the events that are about it go to it. */
   addChannel(id: number): Channel {
     const channel = new Channel(this, id);
-    this.#channels.set(id, channel);
+    this.#channels[id] = channel;
     return channel;
   }
 
   channel(id: number): Channel | undefined {
-    return this.#channels.get(id);
-  }
-
-  get channelCount(): number {
-    return this.#channels.size;
+    return this.#channels[id];
   }
 
   /** Something was asked of the session: at the end of this turn its events are handled and its output is written. */
@@ -207,20 +209,20 @@ export class Engine<E extends SessionEvent> {
   #onEvent(event: E): void {
     switch (event.type) {
       case "data":
-        this.#channels.get(event.channel)?.handler.data(event.stream, event.data);
+        this.#channels[event.channel]?.handler.data(event.stream, event.data);
         return;
       case "writable":
-        this.#channels.get(event.channel)?.handler.writable();
+        this.#channels[event.channel]?.handler.writable();
         return;
       case "eof":
-        this.#channels.get(event.channel)?.handler.eof();
+        this.#channels[event.channel]?.handler.eof();
         return;
       case "request-reply":
-        this.#channels.get(event.channel)?.onReply(event.request, event.success);
+        this.#channels[event.channel]?.onReply(event.request, event.success);
         return;
       case "channel-closed": {
-        const channel = this.#channels.get(event.channel);
-        this.#channels.delete(event.channel);
+        const channel = this.#channels[event.channel];
+        this.#channels[event.channel] = undefined;
         channel?.onClosed(undefined);
         return;
       }
@@ -237,8 +239,7 @@ export class Engine<E extends SessionEvent> {
     clearTimeout(this.#timer);
     this.#duplex.write(...this.#takeOutput());
     this.#handler.closed(error);
-    for (const channel of this.#channels.values()) channel.onClosed(error);
-    this.#channels.clear();
+    for (const channel of this.#channels.splice(0)) channel?.onClosed(error);
     void this.#duplex.close().then(() => this.#end(error));
   }
 }

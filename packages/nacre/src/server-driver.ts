@@ -36,15 +36,19 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
   readonly #limits: ServerLimits;
   readonly #session: ServerSession;
   readonly #engine: Engine<ServerSessionEvent>;
-  readonly #logins: Logins;
+  /** Until somebody is in. */
+  #logins: Logins | undefined;
   readonly #makeSession: SessionMaker<S>;
-  readonly #sessions = new Map<number, SessionChannel<S>>();
-  #context: SessionContext<S> | undefined;
+  /** Few: `maxSessions` at most. */
+  #sessions: readonly SessionChannel<S>[] = [];
+  /** Who is in, and what they may do. */
+  #admitted: Pick<SessionContext<S>, "login" | "permissions"> | undefined;
   #clientVersion: string | undefined;
   #graceTimer: ReturnType<typeof setTimeout> | undefined;
   #noMoreSessions = false;
   #closing = false;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
+  #onAbort: (() => void) | undefined;
 
   constructor(duplex: Duplex, options: ServeOptions<S> & Means, makeSession: SessionMaker<S>) {
     this.#options = options;
@@ -66,11 +70,11 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
   }
 
   get ended(): Promise<SshError> {
-    return this.#engine.ended;
+    return this.#engine.closed;
   }
 
   get user(): string | undefined {
-    return this.#context?.login.user;
+    return this.#admitted?.login.user;
   }
 
   get clientVersion(): string | undefined {
@@ -82,7 +86,7 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
   }
 
   get sessionCount(): number {
-    return this.#sessions.size;
+    return this.#sessions.length;
   }
 
   start(): void {
@@ -93,10 +97,9 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
         Math.min(loginGraceTime, LONGEST_TIMER),
       );
     }
-    signal?.addEventListener("abort", this.#onAbort);
     this.#engine.start();
-    if (signal?.aborted) this.#onAbort();
-    else this.#engine.turn();
+    if (signal !== undefined) this.#obey(signal);
+    this.#engine.turn();
   }
 
   rekey(): void {
@@ -118,13 +121,19 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
 
   /** Whether anything runs; a channel that was opened ahead, and nothing asked of it, does not. */
   get #isBusy(): boolean {
-    return [...this.#sessions.values()].some((session) => session.started);
+    return this.#sessions.some((session) => session.started);
   }
 
-  readonly #onAbort = (): void => {
-    const { signal } = this.#options;
-    this.#engine.fail(new SshError("aborted", "serving the connection was aborted", { cause: signal?.reason }));
-  };
+  #obey(signal: AbortSignal): void {
+    const onAbort = (): void =>
+      this.#engine.fail(new SshError("aborted", "serving the connection was aborted", { cause: signal.reason }));
+    if (signal.aborted) {
+      onAbort();
+    } else {
+      signal.addEventListener("abort", onAbort);
+      this.#onAbort = onAbort;
+    }
+  }
 
   #goodbye(): void {
     this.#engine.fail(new SshError("closed", "the connection was closed by the server"));
@@ -153,7 +162,7 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
       case "change-password":
       case "keyboard-interactive":
       case "responses":
-        this.#logins.onAsk(event);
+        this.#logins?.onAsk(event);
         return;
       case "authenticated":
         this.#onAuthenticated(event);
@@ -170,7 +179,9 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
       case "window-change":
       case "signal":
       case "break": {
-        const { granted, start } = this.#sessions.get(event.channel)?.onRequest(event) ?? { granted: false };
+        // The last one: a session that is over may still stand here when its number is another's.
+        const session = this.#sessions.findLast(({ id }) => id === event.channel);
+        const { granted, start } = session?.onRequest(event) ?? { granted: false };
         if (event.token !== undefined) connection.answerRequest(event.token, granted);
         start?.();
         return;
@@ -194,15 +205,11 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
     clearTimeout(this.#graceTimer);
     // It holds a closure.
     this.#graceTimer = undefined;
-    this.#context = {
-      options: this.#options,
-      limits: this.#limits,
+    this.#admitted = {
       login: { user, factors, remoteAddress: this.#options.remoteAddress },
-      permissions: this.#logins.granted(factors),
-      makeSession: this.#makeSession,
-      isOpen: () => !this.#closing,
-      log: (event) => this.#log(event),
+      permissions: this.#logins?.granted(factors) ?? {},
     };
+    this.#logins = undefined;
     this.#log({ type: "login", user, factors });
   }
 
@@ -215,17 +222,24 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
     };
     if (this.#noMoreSessions || this.#closing) {
       refuse(ADMINISTRATIVELY_PROHIBITED, "no more sessions");
-    } else if (this.#sessions.size >= this.#limits.maxSessions) {
+    } else if (this.#sessions.length >= this.#limits.maxSessions) {
       refuse(RESOURCE_SHORTAGE, `${this.#limits.maxSessions} sessions are the most at once`);
     } else {
       const id = connection.answerOpen(token, true);
-      if (id === undefined || this.#context === undefined) return;
+      if (id === undefined || this.#admitted === undefined) return;
       const channel = this.#engine.addChannel(id);
-      const session = new SessionChannel(this.#context, channel);
-      this.#sessions.set(id, session);
+      const context: SessionContext<S> = {
+        options: this.#options,
+        limits: this.#limits,
+        makeSession: this.#makeSession,
+        isOpen: () => !this.#closing,
+        log: (event) => this.#log(event),
+        ...this.#admitted,
+      };
+      const session = new SessionChannel(context, channel);
+      this.#sessions = [...this.#sessions, session];
       const over = (): void => {
-        // By now the number may be another session's.
-        if (this.#sessions.get(id) === session) this.#sessions.delete(id);
+        this.#sessions = this.#sessions.filter((one) => one !== session);
         if (this.#closing && !this.#isBusy) this.#goodbye();
       };
       channel.exit.then(over, over);
@@ -235,8 +249,8 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
   #onClosed(error: SshError): void {
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#closeTimer);
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#logins.closed();
+    if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#logins?.closed();
     this.#log({ type: "closed", error });
   }
 

@@ -36,6 +36,10 @@ export class SessionChannel<S extends BaseSession> {
     this.#channel = channel;
   }
 
+  get id(): number {
+    return this.#channel.id;
+  }
+
   /** Whether it has been asked to run something, and was granted that. */
   get started(): boolean {
     return this.#session !== undefined;

@@ -409,7 +409,7 @@ describe("a client that will open no more sessions", () => {
     await done.promise;
     expect(outcomes).toEqual(["opened", "refused", "still here"]);
     await connection.close();
-    await engine.ended;
+    await engine.closed;
   });
 });
 

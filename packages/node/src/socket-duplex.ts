@@ -14,35 +14,25 @@ export function socketDuplex(socket: NodeDuplex): Duplex {
 
 class SocketDuplex implements Duplex {
   readonly #socket: NodeDuplex;
+  /** Until the socket's end. */
+  #handler: DuplexHandler | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(socket: NodeDuplex) {
     this.#socket = socket;
     // An error may come at any time, also when nobody listens any more.
-    socket.on("error", () => {});
+    socket.on("error", ignore);
   }
 
   open(handler: DuplexHandler): void {
     const socket = this.#socket;
-    let over = false;
-    const unlessOver =
-      (tell: () => void): (() => void) =>
-      () => {
-        if (over || this.#closing !== undefined) return;
-        over = true;
-        tell();
-      };
-    const broken = unlessOver(() => handler.failed(socket.errored ?? new Error("the socket was closed")));
+    this.#handler = handler;
+    const broken = (): void => this.#last()?.failed(socket.errored ?? new Error("the socket was closed"));
     socket.on("error", broken);
     socket.on("close", broken);
-    socket.on(
-      "end",
-      unlessOver(() => handler.ended()),
-    );
+    socket.on("end", () => this.#last()?.ended());
     socket.on("drain", () => handler.drained());
-    socket.on("data", (chunk: Uint8Array) => {
-      if (!over && this.#closing === undefined) handler.data(chunk);
-    });
+    socket.on("data", (chunk: Uint8Array) => this.#handler?.data(chunk));
     socket.resume();
     // What broke before anybody listened is told as well, but never before this returns.
     if (socket.destroyed) queueMicrotask(broken);
@@ -69,6 +59,7 @@ class SocketDuplex implements Duplex {
   }
 
   close(): Promise<void> {
+    this.#handler = undefined;
     this.#closing ??= new Promise((resolve) => {
       const socket = this.#socket;
       if (socket.closed) {
@@ -84,4 +75,13 @@ class SocketDuplex implements Duplex {
     });
     return this.#closing;
   }
+
+  /** Who is to hear of the end, once. */
+  #last(): DuplexHandler | undefined {
+    const handler = this.#handler;
+    this.#handler = undefined;
+    return handler;
+  }
 }
+
+function ignore(): void {}

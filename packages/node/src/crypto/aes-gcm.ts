@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from "node:crypto";
+import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
 import { concatBytes } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
@@ -24,60 +24,89 @@ function aesGcm(name: string, openssl: GcmName, keyLength: number): CipherAlgori
     maxBytes: 2 ** 36,
     createSealer(keys, mac) {
       checkKeys(algorithm, keys, mac);
-      return sealer(openssl, keys);
+      return new GcmSealer(openssl, keys);
     },
     createOpener(keys, mac) {
       checkKeys(algorithm, keys, mac);
-      return opener(openssl, keys);
+      return new GcmOpener(openssl, keys);
     },
   };
   return algorithm;
 }
 
-/** RFC 5647 §7.2: whole blocks without the length field, which is authenticated and not encrypted. */
-const SHAPE = { blockSize: 16, lengthIsPadded: false, tagLength: TAG_LENGTH } as const;
+/** Classes, and no closures: a server holds one of each for every connection. */
+abstract class Gcm {
+  // RFC 5647 §7.2: whole blocks without the length field, which is authenticated and not encrypted.
+  readonly blockSize = 16;
+  readonly lengthIsPadded = false;
+  readonly tagLength = TAG_LENGTH;
+  readonly #openssl: GcmName;
+  readonly #key: Uint8Array;
+  readonly #nonce: Uint8Array;
 
-function sealer(openssl: GcmName, keys: DirectionKeys): PacketSealer {
-  const { key, nonce } = copies(keys);
-  const sealApart = (slab: Uint8Array, offset: number, length: number): Buffer => {
+  constructor(openssl: GcmName, keys: DirectionKeys) {
+    const { key, nonce } = copies(keys);
+    this.#openssl = openssl;
+    this.#key = key;
+    this.#nonce = nonce;
+  }
+
+  protected cipher(): CipherGCM {
+    return createCipheriv(this.#openssl, this.#key, this.#nonce);
+  }
+
+  protected decipher(): DecipherGCM {
+    return createDecipheriv(this.#openssl, this.#key, this.#nonce);
+  }
+
+  /** Makes the nonce the next packet's. */
+  protected advance(): void {
+    increment(this.#nonce);
+  }
+}
+
+class GcmSealer extends Gcm implements PacketSealer {
+  seal(_sequenceNumber: number, slab: Uint8Array, offset: number, length: number): void {
+    slab.set(this.#seal(slab, offset, length), offset + 4);
+  }
+
+  sealApart(_sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Uint8Array {
+    return plainBytes(this.#seal(slab, offset, length));
+  }
+
+  #seal(slab: Uint8Array, offset: number, length: number): Buffer {
     const end = offset + length;
-    const cipher = createCipheriv(openssl, key, nonce);
+    const cipher = this.cipher();
     cipher.setAAD(slab.subarray(offset, offset + 4));
     const sealed = cipher.update(slab.subarray(offset + 4, end));
     cipher.final();
     slab.set(cipher.getAuthTag(), end);
-    increment(nonce);
+    this.advance();
     return sealed;
-  };
-  return {
-    seal: (_sequenceNumber, slab, offset, length) => slab.set(sealApart(slab, offset, length), offset + 4),
-    sealApart: (_sequenceNumber, slab, offset, length) => plainBytes(sealApart(slab, offset, length)),
-    ...SHAPE,
-  };
+  }
 }
 
-function opener(openssl: GcmName, keys: DirectionKeys): PacketOpener {
-  const { key, nonce } = copies(keys);
-  return {
-    headerLength: 4,
-    readLength: (_sequenceNumber, slab, offset) =>
-      ((slab[offset]! << 24) | (slab[offset + 1]! << 16) | (slab[offset + 2]! << 8) | slab[offset + 3]!) >>> 0,
-    open(_sequenceNumber, slab, offset, length) {
-      const end = offset + length;
-      const decipher = createDecipheriv(openssl, key, nonce);
-      decipher.setAAD(slab.subarray(offset, offset + 4));
-      decipher.setAuthTag(slab.subarray(end, end + TAG_LENGTH));
-      const clear = decipher.update(slab.subarray(offset + 4, end));
-      try {
-        decipher.final();
-      } catch {
-        throw mismatch();
-      }
-      increment(nonce);
-      return plainBytes(clear);
-    },
-    ...SHAPE,
-  };
+class GcmOpener extends Gcm implements PacketOpener {
+  readonly headerLength = 4;
+
+  readLength(_sequenceNumber: number, slab: Uint8Array, offset: number): number {
+    return ((slab[offset]! << 24) | (slab[offset + 1]! << 16) | (slab[offset + 2]! << 8) | slab[offset + 3]!) >>> 0;
+  }
+
+  open(_sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Uint8Array {
+    const end = offset + length;
+    const decipher = this.decipher();
+    decipher.setAAD(slab.subarray(offset, offset + 4));
+    decipher.setAuthTag(slab.subarray(end, end + TAG_LENGTH));
+    const clear = decipher.update(slab.subarray(offset + 4, end));
+    try {
+      decipher.final();
+    } catch {
+      throw mismatch();
+    }
+    this.advance();
+    return plainBytes(clear);
+  }
 }
 
 /** One piece of memory for both: a piece costs more than what is in it, and a server holds two of them for each connection. */

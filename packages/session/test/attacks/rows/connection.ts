@@ -45,10 +45,10 @@ const AFTER_CLOSE = patch(
   `if (state.kind === "closing" || data.length === 0) return;`,
   "if (data.length === 0) return;",
 );
-const ROOM = patch("connection/peer-opens", "!this.#context.hasRoom()", "false");
+const ROOM = patch("connection/peer-opens", "!hasRoom || this.size >= this.#context.limits.maxPendingOpens", "false");
 const OWN_ROOM = patch(
   "connection/connection",
-  "this.#channelCount + this.#peerOpens.size >= this.#limits.maxChannels",
+  "this.#channelCount + this.#peerOpens.size >= this.#context.limits.maxChannels",
   "false",
 );
 const PEER_REQUESTS = patch(
@@ -61,7 +61,7 @@ const PEER_GLOBAL_REQUESTS = patch(
   "this.#replies.length >= limits.maxPeerRequests",
   "false",
 );
-const DEAF = patch("connection/connection", "if (this.#sink.pending > most)", "if (false)");
+const DEAF = patch("connection/context", "if (this.sink.pending > most)", "if (false)");
 const SESSIONS_ONLY = patch("connection/channel", "if (!isSession || sender === role) return false;", "");
 const ALLOWED = patch("connection/peer-opens", "(!this.#allowed.includes(channelType)) {", "(false) {");
 const DISALLOW = patch(

@@ -1,0 +1,69 @@
+import type { PacketSink } from "@nacre/packet";
+import { SshError } from "@nacre/wire";
+import type { Channel } from "./channel.ts";
+import type { ConnectionEvent, ReplyToken } from "./events.ts";
+import type { ConnectionLimits } from "./limits.ts";
+import type { WindowGrowth } from "./receive-window.ts";
+import { type Ask, RoundTrip } from "./round-trip.ts";
+
+/** What the parts of a connection share. */
+export class ConnectionContext {
+  /** Where messages go. */
+  readonly sink: PacketSink;
+  /** Ours. */
+  readonly role: "client" | "server";
+  readonly limits: ConnectionLimits;
+  readonly roundTrip: RoundTrip;
+  readonly windowGrowth: WindowGrowth;
+  /** Which channel an unanswered request is about. */
+  readonly questions: WeakMap<ReplyToken, Channel> = new WeakMap();
+  /** Channels whose last `write` took less than all, in the order in which they were last served. */
+  readonly waiting: Channel[] = [];
+  /** What happened and was not told yet. */
+  events: ConnectionEvent[] = [];
+  /** The peer has broken the protocol: that was the last event. */
+  failed = false;
+  #requestCount = 0;
+
+  constructor(sink: PacketSink, role: "client" | "server", limits: ConnectionLimits, ask: Ask) {
+    this.sink = sink;
+    this.role = role;
+    this.limits = limits;
+    this.roundTrip = new RoundTrip(ask);
+    this.windowGrowth = { most: limits.maximumWindow, spare: limits.maximumGrowth };
+  }
+
+  emit(event: ConnectionEvent): void {
+    if (!this.failed) this.events.push(event);
+  }
+
+  /** A number for a request of ours, unique in the connection. */
+  nextRequest(): number {
+    return this.#requestCount++;
+  }
+
+  /**
+   * Throws `request-limit` when the peer has asked much and read few of the answers: they are written past the high-water mark, so a
+   * peer that asks and does not read must be stopped.
+   */
+  admitQuestion(): void {
+    const most = this.limits.highWater + this.limits.maxReplyBacklog;
+    if (this.sink.pending > most)
+      throw new SshError(
+        "request-limit",
+        `the peer goes on asking while ${this.sink.pending} bytes wait for it to read`,
+      );
+  }
+
+  /** A `write` of the channel took less than all. Who was served goes to the end of the line: no channel starves another. */
+  wait(channel: Channel, served: boolean): void {
+    if (served) this.unwait(channel);
+    if (!this.waiting.includes(channel)) this.waiting.push(channel);
+  }
+
+  /** The channel waits no more. */
+  unwait(channel: Channel): void {
+    const place = this.waiting.indexOf(channel);
+    if (place >= 0) this.waiting.splice(place, 1);
+  }
+}
