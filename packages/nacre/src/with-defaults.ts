@@ -32,7 +32,7 @@ export function connectDuplex<P>(
  * for what the client starts. Begins at once. Throws `usage` for options that cannot be, and leaves the streams alone then.
  */
 export function serve(streams: ByteStreams, options: ServeOptions<Session>): ServerConnection {
-  const complete = withDefaults(options);
+  const complete = withMeans(options);
   checkServeOptions(complete);
   return serveWith(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
 }
@@ -43,10 +43,10 @@ export function serveDuplex<S extends BaseSession>(
   options: ServeOptions<S>,
   makeSession: SessionMaker<S>,
 ): ServerConnection {
-  return serveWith(duplex, withDefaults(options), makeSession);
+  return serveWith(duplex, withMeans(options), makeSession);
 }
 
-function withDefaults<S>(options: ServeOptions<S>): ServeOptions<S> & Means {
+function withMeans<S>(options: ServeOptions<S>): ServeOptions<S> & Means {
   const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms } = options;
   return { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint };
 }

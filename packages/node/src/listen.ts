@@ -29,7 +29,7 @@ export async function listen(options: ListenOptions): Promise<SshServer> {
   const { start, rate, full } = maxUnauthenticated;
   if (!(start >= 1 && full >= start && rate >= 1 && rate <= 100))
     throw new SshError("usage", "maxUnauthenticated: start is 1 or more, full no less, and rate from 1 to 100 percent");
-  const complete = await withDefaults(options);
+  const complete = await withMeans(options);
   checkServeOptions(complete);
   await loadAlgorithms(complete.algorithms);
   if (signal?.aborted) throw new SshError("aborted", "listening was aborted", { cause: signal.reason });
@@ -43,7 +43,7 @@ export async function listen(options: ListenOptions): Promise<SshServer> {
   return new SshServer(server, complete, maxUnauthenticated);
 }
 
-async function withDefaults(options: ListenOptions): Promise<ListenOptions & Means> {
+async function withMeans(options: ListenOptions): Promise<ListenOptions & Means> {
   const { defaultServerAlgorithms: defaults } =
     options.crypto === "noble" ? await import("nacre/defaults") : { defaultServerAlgorithms: nodeServerAlgorithms };
   const { algorithms = defaults, userKeys = defaults.hostKeys } = options;
