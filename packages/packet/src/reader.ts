@@ -6,8 +6,6 @@ import { plaintextOpener } from "./plaintext.ts";
 const DEFAULT_MAXIMUM = 256 * 1024;
 const FIRST_SLAB = 2 * 1024;
 const LARGEST_SLAB = 256 * 1024;
-/** Payloads smaller than this are copied out, so that a keystroke does not keep a whole slab alive. */
-const COPY_BELOW = 1024;
 const NO_LENGTH = -1;
 const NOTHING = new Uint8Array(0);
 
@@ -15,7 +13,7 @@ const NOTHING = new Uint8Array(0);
  * Cuts the byte stream of the peer into binary packets (RFC 4253 §6) and opens them. Plaintext until `useOpener`.
  *
  * Chunks are copied once, into slabs of its own, where every packet begins at a multiple of 4 bytes, as ciphers that work on
- * words need. Payloads may be views of a slab; such a slab is never written again where a payload lies.
+ * words need. Payloads are copied out, or are the fresh bytes of a cipher that gives such.
  */
 export class PacketReader {
   readonly #maximum: number;
@@ -26,8 +24,6 @@ export class PacketReader {
   #start = 0;
   #end = 0;
   #nextSlabSize = FIRST_SLAB;
-  /** Whether a payload was handed out as a view of the slab. */
-  #lent = false;
   /** The packet length of the packet at `#start`, once its header was read. */
   #packetLength = NO_LENGTH;
   #failure: unknown;
@@ -68,7 +64,7 @@ export class PacketReader {
 
   /** Takes bytes from the peer, as they come. They are copied: the chunk stays the caller's. */
   push(chunk: Uint8Array): void {
-    if (this.#start === this.#end && !this.#lent) this.#start = this.#end = 0;
+    if (this.#start === this.#end) this.#start = this.#end = 0;
     if (this.#end + chunk.length > this.#slab.length) this.#makeRoom(chunk.length);
     this.#slab.set(chunk, this.#end);
     this.#end += chunk.length;
@@ -107,7 +103,6 @@ export class PacketReader {
     this.#slab = NOTHING;
     this.#start = this.#end = 0;
     this.#nextSlabSize = FIRST_SLAB;
-    this.#lent = false;
   }
 
   #next(): Uint8Array | undefined {
@@ -139,9 +134,8 @@ export class PacketReader {
       );
     const end = packetLength - padding;
     if (clear.buffer !== slab.buffer) return clear.subarray(1, end);
-    if (end - 1 < COPY_BELOW) return clear.slice(1, end);
-    this.#lent = true;
-    return clear.subarray(1, end);
+    // Copied out, so that a slab serves again: fresh memory for the next one would cost more than the copy.
+    return clear.slice(1, end);
   }
 
   /** RFC 4253 §6: room for one byte of padding length and 4 of padding, whole blocks, and no more than we take. */
@@ -162,7 +156,7 @@ export class PacketReader {
     const unread = this.buffered;
     const needed = Math.max(unread + more, wholePacket);
     // Moving within the slab pays where it frees more than it moves.
-    if (!this.#lent && needed <= this.#slab.length && unread <= this.#start) {
+    if (needed <= this.#slab.length && unread <= this.#start) {
       this.#move(this.#slab.length);
       return;
     }
@@ -170,15 +164,14 @@ export class PacketReader {
     this.#nextSlabSize = Math.min(2 * this.#nextSlabSize, LARGEST_SLAB);
   }
 
-  /** Moves what is unread to the front of a slab of that size: the same one, where nobody looks at it. */
+  /** Moves what is unread to the front of a slab of that size: the same one, where it has it. */
   #move(size: number): void {
-    if (!this.#lent && size === this.#slab.length) {
+    if (size === this.#slab.length) {
       this.#slab.copyWithin(0, this.#start, this.#end);
     } else {
       const slab = new Uint8Array(size);
       slab.set(this.#slab.subarray(this.#start, this.#end));
       this.#slab = slab;
-      this.#lent = false;
     }
     this.#end -= this.#start;
     this.#start = 0;

@@ -126,13 +126,10 @@ describe("who owns which bytes", () => {
     expect(chunk.every((byte) => byte === 0xaa)).toBe(true);
   });
 
-  it("copies small payloads out, so that they hold no slab, and gives large ones as views", () => {
+  it("copies payloads out, so that none holds a slab", () => {
     const reader = new PacketReader();
     reader.push(stream([1, 1023, 1024, 30_000]));
-    const sizes = readAll(reader).map((payload) => payload.buffer.byteLength);
-    expect(sizes.slice(0, 2)).toEqual([1, 1023]);
-    expect(sizes[2]).toBe(sizes[3]);
-    expect(sizes[2]).toBeGreaterThan(31_000);
+    expect(readAll(reader).map((payload) => payload.buffer.byteLength)).toEqual([1, 1023, 1024, 30_000]);
   });
 
   it("starts packets at multiples of 4 bytes whatever the tag's length and the line before", () => {
