@@ -98,7 +98,7 @@ const bench: Bench = {
   rounds,
   connects: values.quick ? 10 : 30,
   serverIn: (place) => prepared.serverIn(place),
-  server: { connections, logins, bytes: positive(values.size, values.quick ? 32 : 128)! * 2 ** 20 },
+  server: { connections, logins, bytes: positive(values.size, values.quick ? 64 : 512)! * 2 ** 20 },
   takesPart: ({ name }) =>
     parts === undefined || parts.some((part) => (part.startsWith("=") ? name === part.slice(1) : name.includes(part))),
   progress: (line) => {

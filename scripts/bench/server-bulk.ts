@@ -3,7 +3,7 @@ import { type Bench, type Sample, transferTimeout } from "./bench.ts";
 import type { Child } from "./children.ts";
 import { payloadDigest } from "./payload.ts";
 import { type Host, type House, hostsOf, nacreServer, SERVER_TIMEOUT, ssh2Server, withServer } from "./server-house.ts";
-import { runSsh } from "./ssh-command.ts";
+import { runSsh, type SshRunResult } from "./ssh-command.ts";
 import { median, spread, type Table } from "./table.ts";
 import { type Suite, suites, type Target } from "./tasks.ts";
 
@@ -76,10 +76,7 @@ async function out(
   const extra = run.result.written - bytes;
   if (!digest && !(extra >= 0 && extra < 65_536 + bytes / 50))
     throw new Error(`${suite.name}: ssh wrote ${run.result.written} bytes, not ${bytes}`);
-  return {
-    seconds: run.result.seconds - nothing.result.seconds,
-    cpuSeconds: run.cpuSeconds - nothing.cpuSeconds,
-  };
+  return without(run, nothing);
 }
 
 async function into(
@@ -97,17 +94,24 @@ async function into(
   const run = await timed(server, () => runSsh({ ...common, command, inputFile: payloadFile }));
   const expected = `${bytes} ${digest ? payloadDigest(bytes) : "-"}\n`;
   if (run.result.stdout !== expected) throw new Error(`${suite.name}: the server received ${run.result.stdout}`);
-  return {
-    seconds: run.result.seconds - nothing.result.seconds,
-    cpuSeconds: run.cpuSeconds - nothing.cpuSeconds,
-  };
+  return without(run, nothing);
+}
+
+interface Timed<T> {
+  readonly result: T;
+  readonly cpuSeconds: number;
+}
+
+/** The transfer alone, without connecting and starting a command. Throws where too little was moved to tell. */
+function without(whole: Timed<SshRunResult>, nothing: Timed<SshRunResult>): Transfer {
+  const seconds = whole.result.seconds - nothing.result.seconds;
+  const cpuSeconds = whole.cpuSeconds - nothing.cpuSeconds;
+  if (!(seconds > 0 && cpuSeconds > 0)) throw new Error("the transfer took no longer than none: move more (--size)");
+  return { seconds, cpuSeconds };
 }
 
 /** What `work` gives, and the CPU time that the server spent meanwhile. */
-async function timed<T>(
-  server: Child,
-  work: () => Promise<T>,
-): Promise<{ readonly result: T; readonly cpuSeconds: number }> {
+async function timed<T>(server: Child, work: () => Promise<T>): Promise<Timed<T>> {
   const cpu = async (): Promise<number> =>
     (await server.ask({ kind: "census", collect: false }, SERVER_TIMEOUT)).cpuSeconds;
   const before = await cpu();

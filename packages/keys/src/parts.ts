@@ -1,7 +1,7 @@
 // Keys but for their arithmetic: what they look like, which ones are refused, and how they and signatures are written. For those who do
 // the arithmetic by other means.
 export { ecdsaPrivateKeyWith, type NistCurve, nistCurves, readEcdsaScalars } from "./ecdsa-values.ts";
-export { ed25519PrivateKeyWith } from "./ed25519-values.ts";
+export { checkEd25519Key, ed25519PrivateKeyWith } from "./ed25519-values.ts";
 export { formatFingerprint } from "./fingerprint-text.ts";
 export type { PrivateKey, PrivateKeyFields, PrivateKeyValues, PublicKey, SignatureAlgorithm } from "./key.ts";
 export { parsePublicKey } from "./public-key.ts";

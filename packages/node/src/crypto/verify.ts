@@ -1,5 +1,11 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
-import { parsePublicKey, readEcdsaScalars, readSignature, type SignatureAlgorithm } from "@nacre/keys/parts";
+import {
+  checkEd25519Key,
+  parsePublicKey,
+  readEcdsaScalars,
+  readSignature,
+  type SignatureAlgorithm,
+} from "@nacre/keys/parts";
 import { Reader, SshError } from "@nacre/wire";
 import { nistCurves } from "./curves.ts";
 import { publicJwk } from "./jwk.ts";
@@ -8,8 +14,19 @@ import { publicJwk } from "./jwk.ts";
  * ssh-ed25519 (RFC 8709 §6), on node:crypto. It tests the equation of RFC 8032 §5.1.7 without the factor 8, as OpenSSH does: that
  * differs from noble for signatures that only the key's owner can make.
  */
-export const ed25519: SignatureAlgorithm = onNode("ssh-ed25519", "ssh-ed25519", (key, data, blob) =>
-  verify(null, data, key, blob),
+export const ed25519: SignatureAlgorithm = onNode(
+  "ssh-ed25519",
+  "ssh-ed25519",
+  (publicKey) => {
+    checkEd25519Key(publicKey);
+    return publicKey;
+  },
+  (key, data, blob, publicKey) => {
+    if (verify(null, data, key, blob)) return true;
+    // Throws where the point is not on the curve, under which no signature is good.
+    parsePublicKey(publicKey);
+    return false;
+  },
 );
 /** RFC 5656 §3, on node:crypto. */
 export const ecdsaNistp256: SignatureAlgorithm = ecdsa("sha256", "nistp256");
@@ -22,11 +39,12 @@ export const rsaSha2_256: SignatureAlgorithm = rsa("rsa-sha2-256", "sha256");
 /** RFC 8332 §3, on node:crypto. */
 export const rsaSha2_512: SignatureAlgorithm = rsa("rsa-sha2-512", "sha512");
 
-/** An algorithm with its arithmetic on node:crypto. What a key and a signature may be is decided by `@nacre/keys`. */
-function onNode(
+/** An algorithm with its arithmetic on node:crypto. What a key and a signature may be is decided by `@nacre/keys`: `check` throws. */
+function onNode<T>(
   name: string,
   keyFormat: string,
-  verifyBlob: (key: KeyObject, data: Uint8Array, blob: Uint8Array, bits: number) => boolean,
+  check: (publicKey: Uint8Array) => T,
+  verifyBlob: (key: KeyObject, data: Uint8Array, blob: Uint8Array, checked: T) => boolean,
 ): SignatureAlgorithm {
   return {
     name,
@@ -35,10 +53,10 @@ function onNode(
       const format = new Reader(publicKey, "public key", { code: "key-malformed" }).name("format");
       if (format !== keyFormat)
         throw new SshError("key-malformed", `a key of format ${format} stands where ${keyFormat} should`);
-      const { bits } = parsePublicKey(publicKey);
+      const checked = check(publicKey);
       const blob = readSignature(name, signature);
       if (blob === undefined) return false;
-      return verifyBlob(createPublicKey({ key: publicJwk(publicKey), format: "jwk" }), data, blob, bits);
+      return verifyBlob(createPublicKey({ key: publicJwk(publicKey), format: "jwk" }), data, blob, checked);
     },
   };
 }
@@ -46,14 +64,14 @@ function onNode(
 function ecdsa(hash: string, curve: keyof typeof nistCurves): SignatureAlgorithm {
   const { size, order } = nistCurves[curve];
   const name = `ecdsa-sha2-${curve}`;
-  return onNode(name, name, (key, data, blob) => {
+  return onNode(name, name, parsePublicKey, (key, data, blob) => {
     const scalars = readEcdsaScalars(blob, order, size);
     return scalars !== undefined && verify(hash, data, { key, dsaEncoding: "ieee-p1363" }, scalars);
   });
 }
 
 function rsa(name: string, hash: string): SignatureAlgorithm {
-  return onNode(name, "ssh-rsa", (key, data, blob, bits) => {
+  return onNode(name, "ssh-rsa", parsePublicKey, (key, data, blob, { bits }) => {
     const length = Math.ceil(bits / 8);
     if (blob.length > length) return false;
     // RFC 8332 §3: leading zeros may have been left out; OpenSSL wants them.
