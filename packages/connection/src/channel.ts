@@ -238,8 +238,8 @@ export class Channel {
 
   receiveRequest(request: ChannelRequest): void {
     const state = this.#heard("SSH_MSG_CHANNEL_REQUEST");
-    // Where the peer opened the channel this is what it waited to send until it was confirmed.
-    this.#answered();
+    // Where the peer opened the channel this is what it waited to send until it was confirmed: unless we have asked something since.
+    if (!this.#openedByUs && state.requests.length === 0) this.#answered();
     if (state.kind === "closing") return;
     const token = request.wantReply ? this.#question(state, request.requestType) : undefined;
     const settled = this.#takeRequest(state, request, token);

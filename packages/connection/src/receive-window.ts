@@ -4,11 +4,11 @@ import type { RoundTrip } from "./round-trip.ts";
 const ENOUGH = 1.25;
 
 /**
- * On a shorter path than this, in milliseconds, the default window carries 400 MB/s, and more is of no use. It would be too easy to
- * grant: a busy machine answers no sooner than in a few milliseconds. And it is not harmless: OpenSSH keeps as much of its input as the
- * window lets pass, and moves it about in memory for each packet.
+ * On a shorter path than this, in milliseconds, the default window carries 200 MB/s and more, and a larger one would be granted too
+ * easily: a busy machine, or one that is just waking up, answers no sooner than in a few milliseconds. It is not harmless: OpenSSH keeps
+ * as much of its input as the window lets pass, and moves it about in memory for each packet.
  */
-const NEAR = 5;
+const NEAR = 10;
 
 /** How far the windows of one connection may grow: bytes. */
 export interface WindowGrowth {

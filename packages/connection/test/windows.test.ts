@@ -129,7 +129,7 @@ test("whatever the path and the readers, no bound is ever passed", () => {
 const PACKET = 200;
 
 test("whatever the path, a reader that keeps up gets what the path has, or half a window a round trip at the limit", () => {
-  const paths = record({ rate: integer({ min: 200, max: 4000 }), roundTrip: integer({ min: 5, max: 100 }) });
+  const paths = record({ rate: integer({ min: 200, max: 4000 }), roundTrip: integer({ min: 10, max: 100 }) });
   assert(
     property(paths, integer({ min: 4000, max: 20_000 }), ({ rate, roundTrip }, first) => {
       const limits = { initialWindow: first, maximumWindow: 200_000, maximumPacketSize: PACKET };

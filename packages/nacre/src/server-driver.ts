@@ -202,13 +202,16 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
   }
 
   #onAuthenticated({ userName: user, factors }: Extract<ServerSessionEvent, { type: "authenticated" }>): void {
-    clearTimeout(this.#graceTimer);
-    // It holds a closure.
-    this.#graceTimer = undefined;
+    const logins = this.#logins;
+    // Told once. Without what was granted nobody may do anything.
+    if (logins === undefined) return;
     this.#admitted = {
       login: { user, factors, remoteAddress: this.#options.remoteAddress },
-      permissions: this.#logins?.granted(factors) ?? {},
+      permissions: logins.granted(factors),
     };
+    clearTimeout(this.#graceTimer);
+    // What has served its purpose is let go: thousands of connections may rest.
+    this.#graceTimer = undefined;
     this.#logins = undefined;
     this.#log({ type: "login", user, factors });
   }
