@@ -10,24 +10,22 @@ import { Reader, SshError } from "@nacre/wire";
 import { nistCurves } from "./curves.ts";
 import { publicJwk } from "./jwk.ts";
 
+const ed25519OfAnyPoint = onNode("ssh-ed25519", "ssh-ed25519", checkEd25519Key, (key, data, blob) =>
+  verify(null, data, key, blob),
+);
 /**
  * ssh-ed25519 (RFC 8709 §6), on node:crypto. It tests the equation of RFC 8032 §5.1.7 without the factor 8, as OpenSSH does: that
  * differs from noble for signatures that only the key's owner can make.
  */
-export const ed25519: SignatureAlgorithm = onNode(
-  "ssh-ed25519",
-  "ssh-ed25519",
-  (publicKey) => {
-    checkEd25519Key(publicKey);
-    return publicKey;
-  },
-  (key, data, blob, publicKey) => {
-    if (verify(null, data, key, blob)) return true;
+export const ed25519: SignatureAlgorithm = {
+  ...ed25519OfAnyPoint,
+  verify(publicKey, data, signature) {
+    if (ed25519OfAnyPoint.verify(publicKey, data, signature)) return true;
     // Throws where the point is not on the curve, under which no signature is good.
     parsePublicKey(publicKey);
     return false;
   },
-);
+};
 /** RFC 5656 §3, on node:crypto. */
 export const ecdsaNistp256: SignatureAlgorithm = ecdsa("sha256", "nistp256");
 /** RFC 5656 §3, on node:crypto. */

@@ -192,7 +192,15 @@ describe.each(pairs)("$name and its noble twin", ({ name, node, noble }) => {
       named("ecdsa-sha2-nistp256", "nistp256", new Uint8Array(65)),
       named("ecdsa-sha2-nistp256", "nistp384", new Uint8Array(65)),
     ];
-    for (const one of bad) expect(verdict(node, one, data, signature)).toBe(verdict(noble, one, data, signature));
+    const none = [
+      new Uint8Array(),
+      data,
+      signature.slice(0, -1),
+      named(name, new Uint8Array(64)),
+      named("ssh-unknown"),
+    ];
+    for (const one of bad)
+      for (const by of [signature, ...none]) expect(verdict(node, one, data, by)).toBe(verdict(noble, one, data, by));
   });
 
   test("sign only with their own names", () => {
