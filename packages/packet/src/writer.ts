@@ -4,7 +4,8 @@ import { type PacketCount, PacketCounter } from "./counters.ts";
 import { plaintextSealer } from "./plaintext.ts";
 
 const FIRST_SLAB = 2 * 1024;
-const LARGEST_SLAB = 256 * 1024;
+/** Three packets of 32 KiB. From 128 KiB on the usual allocator has fresh pages mapped for each slab, which cost more than they hold. */
+const LARGEST_SLAB = 104 * 1024;
 const POOL = 2 * 1024;
 /** From this payload on, a piece of output of its own costs less than copying the packet once more. */
 const APART_FROM = 4 * 1024;
