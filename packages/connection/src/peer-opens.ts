@@ -28,7 +28,7 @@ export class PeerOpens {
   readonly #context: ConnectionContext;
   #allowed: readonly string[];
   /** What the application has not decided yet. */
-  readonly #questions: { readonly token: ReplyToken; readonly open: ChannelOpen }[] = [];
+  #questions: readonly { readonly token: ReplyToken; readonly open: ChannelOpen }[] = [];
 
   constructor(context: ConnectionContext, allowed: readonly string[]) {
     this.#context = context;
@@ -62,16 +62,16 @@ export class PeerOpens {
       this.refuse(open, { reasonCode: RESOURCE_SHORTAGE, description: "too many channels" });
     } else {
       const token = newToken(channelType);
-      this.#questions.push({ token, open });
+      this.#questions = [...this.#questions, { token, open }];
       this.#context.emit({ type: "open-request", token, channelType, data });
     }
   }
 
   /** The open that a token stands for, which is decided hereby. Throws `usage` when there is none. */
   take(token: ReplyToken): ChannelOpen {
-    const place = this.#questions.findIndex((question) => question.token === token);
-    const [question] = place < 0 ? [] : this.#questions.splice(place, 1);
+    const question = this.#questions.find((one) => one.token === token);
     if (question === undefined) throw new SshError("usage", "the token is of no unanswered open-request");
+    this.#questions = this.#questions.filter((one) => one !== question);
     return question.open;
   }
 

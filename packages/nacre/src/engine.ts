@@ -86,9 +86,10 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** For the byte connection, as are the next three. */
   data(chunk: Uint8Array): void {
     if (this.#over !== undefined) return;
-    this.session.tick(performance.now());
+    const now = performance.now();
+    this.session.tick(now);
     this.session.receive(chunk);
-    this.#restAt = performance.now() + REST_AFTER;
+    this.#restAt = now + REST_AFTER;
     this.turn();
   }
 

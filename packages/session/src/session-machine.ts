@@ -136,9 +136,7 @@ export abstract class SessionMachine<Auth extends Authentication> {
   deadline(): number | undefined {
     if (this.state.phase === "closed") return undefined;
     const keepalive = this.state.phase === "connection" ? this.#keepalive.deadline : undefined;
-    const deadlines = [this.transport.deadline(), this.#authDeadline(), keepalive];
-    const known = deadlines.filter((deadline) => deadline !== undefined);
-    return known.length === 0 ? undefined : Math.min(...known);
+    return earlier(earlier(this.transport.deadline(), this.#authDeadline()), keepalive);
   }
 
   /** Tells the time. */
@@ -217,4 +215,10 @@ export abstract class SessionMachine<Auth extends Authentication> {
   #authDeadline(): number | undefined {
     return this.state.phase === "auth" && !this.state.auth.waitingForApplication ? this.state.deadline : undefined;
   }
+}
+
+/** The first of two times, of which either may be never. */
+function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return Math.min(one, other);
 }
