@@ -1,8 +1,9 @@
+import { SSH_MSG_CHANNEL_REQUEST, SSH_MSG_GLOBAL_REQUEST } from "@nacre/wire";
 import { assert, constantFrom, integer, property, record } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { defaultConnectionLimits } from "../src/index.ts";
 import { might, OVERHEAD, SlowPath } from "./path.ts";
-import { the } from "./support.ts";
+import { confirm, data, NOTHING, Side, the } from "./support.ts";
 
 const MIB = 2 ** 20;
 const { initialWindow, maximumWindow } = defaultConnectionLimits;
@@ -70,6 +71,34 @@ test("neither does a peer that has a whole window waiting, so that its answers a
   const path = new SlowPath({ rate: 400_000, roundTrip: 0.2, queue: 2 * maximumWindow });
   path.run(200);
   expect(windowOf(path)).toBe(initialWindow);
+});
+
+test("what a peer sends by itself while it owes an answer does not make the path shorter", () => {
+  const client = new Side("client", { limits: { initialWindow: 1000 } });
+  const { connection } = client;
+  connection.tick(0);
+  const channel = connection.openChannel("session");
+  connection.tick(40);
+  client.hears(confirm(channel));
+  connection.request(channel, "exec", NOTHING, { wantReply: true });
+  connection.tick(41);
+  client.hears(
+    SSH_MSG_CHANNEL_REQUEST.encode({
+      recipientChannel: channel,
+      requestType: "exit-status",
+      wantReply: false,
+      data: new Uint8Array(4),
+    }),
+  );
+  client.sink.take();
+  // The second half comes sooner than 40 ms after the first: the question after the round trip is asked.
+  for (const now of [60, 70]) {
+    connection.tick(now);
+    client.hears(data(channel, 500));
+    connection.consumed(channel, 500);
+  }
+  const numbers = client.sink.take().map((payload) => payload[0]);
+  expect(numbers).toContain(SSH_MSG_GLOBAL_REQUEST.number);
 });
 
 test("a path longer than the limit allows is filled as far as the limit goes", () => {
