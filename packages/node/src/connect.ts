@@ -1,4 +1,3 @@
-import { randomFillSync } from "node:crypto";
 import { userInfo } from "node:os";
 import { SshError } from "@nacre/wire";
 import {
@@ -19,6 +18,7 @@ import { loadIdentities } from "./identities.ts";
 import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
 import type { ConnectOptions } from "./options.ts";
 import { NodeProcess } from "./process.ts";
+import { nodeRandom } from "./random.ts";
 import { socketDuplex } from "./socket-duplex.ts";
 
 const CONNECT_TIMEOUT = 15_000;
@@ -28,12 +28,11 @@ const CONNECT_TIMEOUT = 15_000;
  * `culprit` tell why it could not; nothing is left open then.
  */
 export async function connect(options: ConnectOptions): Promise<Client<NodeProcess>> {
-  const { host, port = 22, connectTimeout = CONNECT_TIMEOUT, signal } = options;
+  const { host, port = 22, connectTimeout = CONNECT_TIMEOUT, signal, random = nodeRandom } = options;
   if (host === "") throw new SshError("usage", "the host is empty: give a name or an address");
   if (!(Number.isInteger(port) && port >= 1 && port <= 65535))
     throw new SshError("usage", `${port} is no TCP port: it is a whole number from 1 to 65535`);
   const warn = options.warn ?? (() => {});
-  const random = options.random ?? ((length: number) => randomFillSync(new Uint8Array(length)));
 
   // What is asked on the way (of an agent, say) must not outlive it.
   const over = new AbortController();

@@ -1,4 +1,3 @@
-import { randomFillSync } from "node:crypto";
 import { mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { PrivateKey } from "@nacre/keys/parts";
@@ -6,6 +5,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 import { expandHome, inFile, readIfThere } from "./files.ts";
 import { openKeyFile } from "./key-file.ts";
+import { nodeRandom } from "./random.ts";
 import { inSlices } from "./slices.ts";
 
 /**
@@ -38,8 +38,8 @@ async function mustBePrivate(file: string): Promise<void> {
 
 async function make(file: string): Promise<string | Uint8Array> {
   const { formatPrivateKey, formatPublicKeyLine } = await import("@nacre/keyfiles");
-  const key = nodePrivateKey({ format: "ssh-ed25519", seed: random(32) });
-  const text = await inSlices(formatPrivateKey(key, { format: "openssh", random }));
+  const key = nodePrivateKey({ format: "ssh-ed25519", seed: nodeRandom(32) });
+  const text = await inSlices(formatPrivateKey(key, { format: "openssh", random: nodeRandom }));
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     // Never over a key that another process has made meanwhile.
@@ -57,8 +57,4 @@ async function make(file: string): Promise<string | Uint8Array> {
     );
   }
   return text;
-}
-
-function random(length: number): Uint8Array {
-  return randomFillSync(new Uint8Array(length));
 }

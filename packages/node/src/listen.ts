@@ -1,4 +1,4 @@
-import { randomFillSync, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { createServer, isIPv4, type Server, type Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
 import {
@@ -14,6 +14,7 @@ import { nodeServerAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms } from "./crypto/load.ts";
 import type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
+import { nodeRandom } from "./random.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
 import { socketDuplex } from "./socket-duplex.ts";
 
@@ -71,7 +72,7 @@ export class SshServer implements AsyncDisposable {
     this.#options = options;
     const { port: _port, host: _host, signal: _signal, log: _log, ...shared } = options;
     this.#serve = {
-      random: (length) => randomFillSync(new Uint8Array(length)),
+      random: nodeRandom,
       ...shared,
       limits: completeServerLimits(options.limits),
     };
