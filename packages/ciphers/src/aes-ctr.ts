@@ -1,5 +1,5 @@
 import type { CipherAlgorithm, DirectionKeys, MacAlgorithm, PacketOpener, PacketSealer } from "@nacre/packet";
-import { SshError } from "@nacre/wire";
+import { readUint32, SshError } from "@nacre/wire";
 import { checkKeys, checkTag } from "./check.ts";
 import { AES_BLOCK, AesCtrStream } from "./noble-aes.ts";
 
@@ -95,8 +95,4 @@ function opener(keys: DirectionKeys, algorithm: MacAlgorithm): PacketOpener {
     },
     ...shape,
   };
-}
-
-function readUint32(slab: Uint8Array, offset: number): number {
-  return ((slab[offset]! << 24) | (slab[offset + 1]! << 16) | (slab[offset + 2]! << 8) | slab[offset + 3]!) >>> 0;
 }

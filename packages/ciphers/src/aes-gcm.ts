@@ -1,4 +1,5 @@
 import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
+import { readUint32 } from "@nacre/wire";
 import { checkKeys, checkTag } from "./check.ts";
 import { AES_BLOCK, AesGcmCore } from "./noble-aes.ts";
 
@@ -57,8 +58,7 @@ function opener(keys: DirectionKeys): PacketOpener {
   const tag = new Uint8Array(TAG_LENGTH);
   return {
     headerLength: 4,
-    readLength: (_sequenceNumber, slab, offset) =>
-      ((slab[offset]! << 24) | (slab[offset + 1]! << 16) | (slab[offset + 2]! << 8) | slab[offset + 3]!) >>> 0,
+    readLength: (_sequenceNumber, slab, offset) => readUint32(slab, offset),
     open(_sequenceNumber, slab, offset, length) {
       const end = offset + length;
       const text = slab.subarray(offset + 4, end);

@@ -1,6 +1,7 @@
 import type { PacketSink } from "@nacre/packet";
 import {
   type ChannelData,
+  readUint32,
   SSH_EXTENDED_DATA_STDERR,
   SSH_MSG_CHANNEL_DATA,
   SSH_MSG_CHANNEL_EXTENDED_DATA,
@@ -22,8 +23,8 @@ export function sendData(sink: PacketSink, recipientChannel: number, bytes: Uint
 
 /** `SSH_MSG_CHANNEL_DATA.decode`; what does not fit is left to the codec, for its error. */
 export function decodeData(payload: Uint8Array): ChannelData {
-  if (payload.length < 9 || uint32(payload, 5) !== payload.length - 9) return SSH_MSG_CHANNEL_DATA.decode(payload);
-  return { recipientChannel: uint32(payload, 1), data: payload.subarray(9) };
+  if (payload.length < 9 || readUint32(payload, 5) !== payload.length - 9) return SSH_MSG_CHANNEL_DATA.decode(payload);
+  return { recipientChannel: readUint32(payload, 1), data: payload.subarray(9) };
 }
 
 function putUint32(out: Uint8Array, offset: number, value: number): void {
@@ -31,8 +32,4 @@ function putUint32(out: Uint8Array, offset: number, value: number): void {
   out[offset + 1] = value >>> 16;
   out[offset + 2] = value >>> 8;
   out[offset + 3] = value;
-}
-
-function uint32(bytes: Uint8Array, offset: number): number {
-  return ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!) >>> 0;
 }

@@ -1,3 +1,4 @@
+import { readUint32 } from "@nacre/wire";
 import type { PacketOpener, PacketSealer } from "./cipher.ts";
 
 /** No encryption and no MAC, as before the first NEWKEYS: the smallest block is 8 bytes (RFC 4253 §6). */
@@ -9,7 +10,6 @@ export const plaintextOpener: PacketOpener = {
   lengthIsPadded: true,
   tagLength: 0,
   headerLength: 4,
-  readLength: (_sequenceNumber, slab, offset) =>
-    ((slab[offset]! << 24) | (slab[offset + 1]! << 16) | (slab[offset + 2]! << 8) | slab[offset + 3]!) >>> 0,
+  readLength: (_sequenceNumber, slab, offset) => readUint32(slab, offset),
   open: (_sequenceNumber, slab, offset, length) => slab.subarray(offset + 4, offset + length),
 };

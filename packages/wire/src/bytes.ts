@@ -14,6 +14,11 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
 
+/** The uint32 (RFC 4251 §5) at `offset`, of bytes that are known to be there: where a `Reader` would be too much. */
+export function readUint32(bytes: Uint8Array, offset: number): number {
+  return ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!) >>> 0;
+}
+
 /** One array holding the given ones, in order. Always a copy. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;

@@ -1,4 +1,4 @@
-import { bytesToBigInt } from "./bytes.ts";
+import { bytesToBigInt, readUint32 } from "./bytes.ts";
 import { SshError, type SshErrorCode } from "./errors.ts";
 import { utf8Decode, utf8DecodeLossy } from "./text.ts";
 
@@ -38,10 +38,8 @@ export class Reader {
 
   uint32(field: string): number {
     this.#need(4, field);
-    const b = this.#bytes;
-    const o = this.#offset;
-    this.#offset = o + 4;
-    return ((b[o]! << 24) | (b[o + 1]! << 16) | (b[o + 2]! << 8) | b[o + 3]!) >>> 0;
+    this.#offset += 4;
+    return readUint32(this.#bytes, this.#offset - 4);
   }
 
   uint64(field: string): bigint {

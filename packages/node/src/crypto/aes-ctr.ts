@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, MacAlgorithm, PacketOpener, PacketSealer } from "@nacre/packet";
-import { SshError } from "@nacre/wire";
+import { readUint32, SshError } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
 import { checkKeys, checkTag } from "./check.ts";
 
@@ -125,8 +125,4 @@ function advance(counter: Uint8Array, blocks: number): void {
     counter[i] = sum;
     carry = Math.floor(sum / 256);
   }
-}
-
-function readUint32(bytes: Uint8Array, offset: number): number {
-  return ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!) >>> 0;
 }

@@ -1,6 +1,6 @@
 import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
-import { concatBytes } from "@nacre/wire";
+import { concatBytes, readUint32 } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
 import { checkKeys, mismatch } from "./check.ts";
 
@@ -90,7 +90,7 @@ class GcmOpener extends Gcm implements PacketOpener {
   readonly headerLength = 4;
 
   readLength(_sequenceNumber: number, slab: Uint8Array, offset: number): number {
-    return ((slab[offset]! << 24) | (slab[offset + 1]! << 16) | (slab[offset + 2]! << 8) | slab[offset + 3]!) >>> 0;
+    return readUint32(slab, offset);
   }
 
   open(_sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Uint8Array {
