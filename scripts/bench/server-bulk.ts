@@ -3,7 +3,7 @@ import { type Bench, type Sample, transferTimeout } from "./bench.ts";
 import type { Child } from "./children.ts";
 import { payloadDigest } from "./payload.ts";
 import { type Host, type House, hostsOf, nacreServer, SERVER_TIMEOUT, ssh2Server, withServer } from "./server-house.ts";
-import { runSsh, type SshRunResult } from "./ssh-command.ts";
+import { runSsh, type SshRun, type SshRunResult } from "./ssh-command.ts";
 import { median, spread, type Table } from "./table.ts";
 import { type Suite, suites, type Target } from "./tasks.ts";
 
@@ -38,16 +38,15 @@ async function transfers(
   samples: Sample[],
 ): Promise<Results> {
   const results = new Map(hosts.map((host) => [host, [] as Transfer[]]));
-  const move = { "out of": out, into }[direction];
   for (const { name, program } of hosts) {
     bench.progress(`server: ${suite.name} ${direction} ${name}: digest`);
-    await withServer(house, program, (server, target) => move(bench, house, server, target, suite, true));
+    await withServer(house, program, (server, target) => move(bench, house, server, target, suite, direction, true));
   }
   for (let round = 1; round <= bench.rounds; round++) {
     for (const host of hosts) {
       bench.progress(`server: ${suite.name} ${direction} ${host.name}: round ${round} of ${bench.rounds}`);
       const result = await withServer(house, host.program, (server, target) =>
-        move(bench, house, server, target, suite, false),
+        move(bench, house, server, target, suite, direction, false),
       );
       results.get(host)?.push(result);
       samples.push({ measure: "bulk", suite: suite.name, direction, server: host.name, ...result });
@@ -56,45 +55,58 @@ async function transfers(
   return results;
 }
 
-async function out(
+/** One transfer, without connecting and starting a command. */
+async function move(
   bench: Bench,
-  _: House,
+  house: House,
   server: Child,
   target: Target,
   suite: Suite,
+  direction: Direction,
   digest: boolean,
 ): Promise<Transfer> {
   const { bytes } = bench.server;
   const common = { target, suite, timeoutMs: transferTimeout(bytes) };
   const nothing = await timed(server, () => runSsh({ ...common, command: "true", output: "kept" }));
-  const hash = createHash("sha256");
-  const run = await timed(server, () =>
-    runSsh({ ...common, command: `send ${bytes}`, output: digest ? hash : "counted" }),
-  );
-  if (digest && hash.digest("hex") !== payloadDigest(bytes)) throw new Error(`${suite.name}: another payload arrived`);
-  // What the kernel counts are also the packets that it sent to the server, which are few.
-  const extra = run.result.written - bytes;
-  if (!digest && !(extra >= 0 && extra < 65_536 + bytes / 50))
-    throw new Error(`${suite.name}: ssh wrote ${run.result.written} bytes, not ${bytes}`);
+  const { verify, ...task } = direction === "into" ? into(house, bytes, digest) : out(bytes, digest);
+  const run = await timed(server, () => runSsh({ ...common, ...task }));
+  const fault = verify(run.result);
+  if (fault !== undefined) throw new Error(`${suite.name}: ${fault}`);
   return without(run, nothing);
 }
 
-async function into(
-  bench: Bench,
-  { payloadFile }: House,
-  server: Child,
-  target: Target,
-  suite: Suite,
-  digest: boolean,
-): Promise<Transfer> {
-  const { bytes } = bench.server;
-  const common = { target, suite, timeoutMs: transferTimeout(bytes), output: "kept" } as const;
-  const nothing = await timed(server, () => runSsh({ ...common, command: "true" }));
-  const command = digest ? "receive digest" : "receive";
-  const run = await timed(server, () => runSsh({ ...common, command, inputFile: payloadFile }));
+/** What `ssh` is to do, and what is wrong with how it went. */
+type Check = Pick<SshRun, "command" | "output" | "inputFile"> & {
+  readonly verify: (result: SshRunResult) => string | undefined;
+};
+
+function out(bytes: number, digest: boolean): Check {
+  const command = `send ${bytes}`;
+  if (digest) {
+    const hash = createHash("sha256");
+    const verify = (): string | undefined =>
+      hash.digest("hex") === payloadDigest(bytes) ? undefined : "another payload arrived";
+    return { command, output: hash, verify };
+  }
+  return {
+    command,
+    output: "counted",
+    verify: ({ written }) => {
+      // What the kernel counts are also the packets that it sent to the server, which are few.
+      const extra = written - bytes;
+      return extra >= 0 && extra < 65_536 + bytes / 50 ? undefined : `ssh wrote ${written} bytes, not ${bytes}`;
+    },
+  };
+}
+
+function into({ payloadFile }: House, bytes: number, digest: boolean): Check {
   const expected = `${bytes} ${digest ? payloadDigest(bytes) : "-"}\n`;
-  if (run.result.stdout !== expected) throw new Error(`${suite.name}: the server received ${run.result.stdout}`);
-  return without(run, nothing);
+  return {
+    command: digest ? "receive digest" : "receive",
+    output: "kept",
+    inputFile: payloadFile,
+    verify: ({ stdout }) => (stdout === expected ? undefined : `the server received ${stdout}`),
+  };
 }
 
 interface Timed<T> {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
+import { collectGarbage } from "../garbage.ts";
 import { payload } from "./payload.ts";
 import type { Census, ListenTask } from "./server-tasks.ts";
 import type { Task } from "./tasks.ts";
@@ -33,17 +34,11 @@ export function serverWork(server: MeasuredServer): void {
 }
 
 async function census(server: MeasuredServer, collect: boolean): Promise<Census> {
-  const { gc } = globalThis;
-  if (gc === undefined) throw new Error("a server that is measured needs --expose-gc");
   const { user, system } = process.cpuUsage();
   if (collect) {
     // Idle is what nothing has happened to for a while.
     await new Promise((resolve) => setTimeout(resolve, 3000));
-    // What one collection finds dead may keep alive what the next one finds, and pages go back to the system a little later.
-    for (let i = 0; i < 4; i++) {
-      gc();
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await collectGarbage();
   }
   const { rss, heapUsed, external } = process.memoryUsage();
   return {

@@ -1,4 +1,5 @@
 import { getEventListeners } from "node:events";
+import { collectGarbage } from "../garbage.ts";
 
 /** What a process holds when nothing happens in it. */
 export interface Census {
@@ -15,12 +16,7 @@ export interface Census {
 
 /** Counts. `signal`: the one that everything was given. */
 export async function census(signal: AbortSignal, connections: number): Promise<Census> {
-  const { gc } = globalThis;
-  if (gc === undefined) throw new Error("a soak needs --expose-gc");
-  for (let i = 0; i < 4; i++) {
-    gc();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await collectGarbage();
   const { heapUsed, external, rss } = process.memoryUsage();
   return {
     heap: heapUsed,
