@@ -10,8 +10,8 @@ import type { SshArguments } from "./ssh-arguments.ts";
 const BROKEN_PIPE_STATUS = 128 + 13;
 
 /**
- * Runs the command, or a shell, with this process's standard streams and, where one is called for, a pseudo-terminal, which
- * first gets what was typed ahead.
+ * Runs the command, or a shell, with this process's standard streams and, where one is called for, a pseudo-terminal. Where
+ * standard input is a terminal, what was typed ahead there comes first.
  * Returns the exit status for this process: the remote one. Rejects with the `SshError` that ended the connection, or
  * `channel-closed` when the command ended by a signal, or without a word on how.
  */
@@ -37,6 +37,8 @@ export async function runRemote(
       keys.write(typedAhead);
       stdin.pipe(keys);
     } else {
+      // What came through the terminal by itself would have ended its lines so.
+      if (stdin.isTTY) remote.stdin.write(typedAhead.replaceAll("\r", "\n"));
       stdin.pipe(remote.stdin);
     }
     // Half of an input must not look like all of it to the command.

@@ -12,6 +12,8 @@ export interface KeyInput {
   off(event: "end", listener: () => void): unknown;
   resume(): unknown;
   pause(): unknown;
+  /** What arrived while it was paused; `null` when nothing did. */
+  read(): Uint8Array | null;
 }
 
 /** Characters of an answer at most; what exceeds them is not taken. */
@@ -110,6 +112,9 @@ export class Terminal {
 
   /** Releases the terminal. Returns what was typed ahead. */
   close(): string {
+    // A paused stream has often read one more chunk already.
+    const unread = this.#input.read();
+    if (unread !== null) this.#typedAhead += this.#decoder.write(unread);
     this.#release();
     return this.#typedAhead;
   }

@@ -24,6 +24,8 @@ export class FakeTerminal extends EventEmitter implements KeyInput {
   shown = "";
   /** Whether the terminal shows by itself what is typed. */
   raw = false;
+  /** What is typed while nothing is asked. */
+  unread: Buffer | null = null;
   readonly terminal: Terminal;
   readonly #answers: (string | undefined)[];
 
@@ -50,4 +52,11 @@ export class FakeTerminal extends EventEmitter implements KeyInput {
   }
 
   pause(): void {}
+
+  /** Typed between two questions, or after the last one. */
+  read(): Buffer | null {
+    const keys = this.unread;
+    this.unread = null;
+    return keys;
+  }
 }

@@ -54,6 +54,13 @@ describe("a question at the terminal", () => {
     expect(fake.terminal.close()).toBe("ls\r");
   });
 
+  test("what is typed after the last answer is given back at the end as well", async () => {
+    const fake = new FakeTerminal("secret\rl");
+    await fake.terminal.ask("Password: ", HIDDEN);
+    fake.unread = Buffer.from("s é\r");
+    expect(fake.terminal.close()).toBe("ls é\r");
+  });
+
   test("an endless answer is cut", async () => {
     const fake = new FakeTerminal(`${"x".repeat(100_000)}\r`);
     expect(await fake.terminal.ask("", HIDDEN)).toHaveLength(8192);

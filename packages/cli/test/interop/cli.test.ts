@@ -45,6 +45,11 @@ function withOptions(...options: string[]): string[] {
   return [...login.slice(0, -1), ...options, login.at(-1)!];
 }
 
+/** For a shell. */
+function quoted(words: readonly string[]): string {
+  return words.map((word) => `'${word}'`).join(" ");
+}
+
 async function fingerprintOfServer(): Promise<string> {
   const listed = await containerExec(["ssh-keygen", "-l", "-f", "-"], { input: sshd.hostPublicKeys[0]! });
   return listed.stdout.split(" ")[1]!;
@@ -114,9 +119,7 @@ describe("a terminal", () => {
   test("here: the host is asked about, then the password, unseen; the shell has its size and changes of it; at the end all is as before", async () => {
     const known = join(folder, "known_at_the_terminal");
     const words = ["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1"];
-    const command = commandLine(words)
-      .map((word) => `'${word}'`)
-      .join(" ");
+    const command = quoted(commandLine(words));
     const terminal = new TestTerminal(
       `export HOME='${folder}'; stty rows 40 cols 100; tty; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
     );
@@ -129,6 +132,8 @@ describe("a terminal", () => {
     await terminal.until("That was not it. Password for alice@127.0.0.1: ");
     terminal.type(`${password()}\r`);
 
+    // Typed while the login is on its way: the end of the question's line is shown, and no shell is there yet.
+    await terminal.until("\r\n");
     terminal.type("PS1=; echo $((40 + 2)); stty size\r");
     await terminal.until("42\r\n");
     expect(await terminal.until("\r\n")).toBe("40 100");
@@ -144,11 +149,19 @@ describe("a terminal", () => {
     expect(readFileSync(known, "utf8")).toMatch(new RegExp(`^\\[127\\.0\\.0\\.1\\]:${sshd.port} ssh-ed25519 \\S+\\n$`));
   });
 
+  test("here, and none there: what is typed while the login is on its way is the command's first line", async () => {
+    const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "head -n 1 | tr a-z A-Z"];
+    const terminal = new TestTerminal(`export HOME='${folder}'; ${quoted(commandLine(words))}`);
+    await terminal.until("Password for alice@127.0.0.1: ");
+    terminal.type(`${password()}\r`);
+    await terminal.until("\r\n");
+    terminal.type("first line\r");
+    await terminal.until("FIRST LINE\r\n");
+    expect(await terminal.closed).toBe(0);
+  });
+
   test("that hangs is left with ~.", async () => {
-    const command = commandLine(login)
-      .map((word) => `'${word}'`)
-      .join(" ");
-    const terminal = new TestTerminal(`${command}; echo "status $?"`);
+    const terminal = new TestTerminal(`${quoted(commandLine(login))}; echo "status $?"`);
     terminal.type("echo $((40 + 2)); sleep 1000\r");
     await terminal.until("42\r\n");
     terminal.type("\r~.");
