@@ -129,23 +129,24 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /**
-   * Asks the application, gives the session its answer, and goes on. `failed` hears of what is thrown, now or later, and of an
-   * answer that the session does not take.
+   * Asks the application, gives the session its answer, and goes on. An answer that is no promise is given at once, so that it leaves
+   * with what came before it. `failed` hears of what is thrown, now or later, and of an answer that the session does not take.
    */
   ask<T>(question: () => T | Promise<T>, give: (value: T) => void, failed: (cause: unknown) => void): void {
-    const settle = async (): Promise<void> => {
-      try {
-        const value = await question();
-        if (this.#over !== undefined) return;
-        // The time that the application took is not the peer's.
-        this.session.tick(performance.now());
-        give(value);
-      } catch (cause) {
-        failed(cause);
-      }
-      this.turn();
+    const settle = (value: T): void => {
+      if (this.#over !== undefined) return;
+      // The time that the application took is not the peer's.
+      this.session.tick(performance.now());
+      give(value);
     };
-    void settle();
+    try {
+      const answer = question();
+      if (isPromise(answer)) void this.#awaitAnswer(answer, settle, failed);
+      else settle(answer);
+    } catch (cause) {
+      failed(cause);
+    }
+    this.touch();
   }
 
   /** Ends the connection with an error, unless it has ended. */
@@ -180,6 +181,19 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     if (this.session.wantsInput) this.#duplex.resume();
     else this.#duplex.pause();
     this.#arm();
+  }
+
+  async #awaitAnswer<T>(
+    answer: Promise<T>,
+    settle: (value: T) => void,
+    failed: (cause: unknown) => void,
+  ): Promise<void> {
+    try {
+      settle(await answer);
+    } catch (cause) {
+      failed(cause);
+    }
+    this.turn();
   }
 
   /** All that waits. */
@@ -243,6 +257,11 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     for (const channel of this.#channels.splice(0)) channel?.onClosed(error);
     void this.#duplex.close().then(() => this.#end(error));
   }
+}
+
+/** Whether an answer comes later. Promises of any making count: a program without types may have its own. */
+export function isPromise<T>(answer: T | Promise<T>): answer is Promise<T> {
+  return typeof (answer as Promise<T> | null | undefined)?.then === "function";
 }
 
 /** What was thrown, in words that are safe to show. */

@@ -1,7 +1,7 @@
 import type { Factor, LoginMethod, Questions, Verdict } from "@nacre/auth";
 import type { ServerSession, ServerSessionEvent } from "@nacre/session";
 import { SshError } from "@nacre/wire";
-import type { Engine } from "./engine.ts";
+import { type Engine, isPromise } from "./engine.ts";
 import type {
   Authenticate,
   KeyboardInteractiveLogin,
@@ -189,11 +189,15 @@ export class Logins {
       });
       return false;
     };
-    const question = async (): Promise<LoginDecision> => {
+    const judge = (answer: unknown): LoginDecision => {
+      const decision = checked(answer, method);
+      if (decision === false) return refuse();
+      return this.#forcesAnother(decision, login.factors) ? refuse(anotherCommand()) : decision;
+    };
+    const question = (): LoginDecision | Promise<LoginDecision> => {
       try {
-        const decision = checked(await authenticate(login), method);
-        if (decision === false) return refuse();
-        return this.#forcesAnother(decision, login.factors) ? refuse(anotherCommand()) : decision;
+        const answer = authenticate(login);
+        return isPromise(answer) ? Promise.resolve(answer).then(judge).catch(refuse) : judge(answer);
       } catch (error) {
         return refuse(error);
       }
