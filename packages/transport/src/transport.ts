@@ -7,8 +7,6 @@ import {
   SSH_MSG_DISCONNECT,
   SSH_MSG_EXT_INFO,
   SSH_MSG_IGNORE,
-  SSH_MSG_KEXINIT,
-  SSH_MSG_NEWKEYS,
   SSH_MSG_PING,
   SSH_MSG_PONG,
   SSH_MSG_UNIMPLEMENTED,
@@ -336,14 +334,6 @@ export class Transport implements PacketSink {
       }
       case SSH_MSG_EXT_INFO.number:
         return { type: "ext-info", extensions: readExtInfo(payload, this.#limits.maxExtensions) };
-      case SSH_MSG_KEXINIT.number:
-        this.#exchange.receiveInit(payload);
-        this.#exchangeMoved();
-        return "worked";
-      case SSH_MSG_NEWKEYS.number:
-        this.#exchange.receiveNewKeys(payload);
-        this.#exchangeMoved();
-        return "worked";
       case SSH_MSG_PING.number:
         this.#outgoing.answer(SSH_MSG_PONG.encode(SSH_MSG_PING.decode(payload)));
         return "worked";
@@ -352,7 +342,7 @@ export class Transport implements PacketSink {
         return "worked";
       default:
         if (number < 20) return { type: "message", payload };
-        this.#exchange.receiveMethod(payload);
+        this.#exchange.receive(payload);
         this.#exchangeMoved();
         return "worked";
     }
@@ -367,7 +357,7 @@ export class Transport implements PacketSink {
    * KEXINIT before. A peer that begins one is followed at any time.
    */
   #mayRekey(): boolean {
-    return this.#stage.name === "packets" && this.#gate.phase === "connection" && this.#exchange.idle;
+    return this.#gate.phase === "connection" && this.#exchange.idle;
   }
 
   #rekeyIfUsedUp(): void {
