@@ -21,7 +21,7 @@ export type {
   SpawnOptions,
 } from "./options.ts";
 export { Process } from "./process.ts";
-export type { ServerConnection } from "./server.ts";
+export type { ServerConnection } from "./server-driver.ts";
 export type {
   Authenticate,
   ChangePasswordLogin,
