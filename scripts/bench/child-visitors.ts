@@ -1,8 +1,7 @@
 /** A process with clients that only log in, as many as are asked for: Nacre's, since they are measured no further. */
 import { type Client, connect, type NodeProcess, nodeAlgorithms } from "@nacre/node";
 import { stopwatch } from "./measured-client.ts";
-import type { CallTask, StayTask, VisitResult } from "./server-tasks.ts";
-import type { Task } from "./tasks.ts";
+import type { CallTask, StayTask, Task, VisitResult } from "./tasks.ts";
 import { work } from "./worker.ts";
 
 /** Connections that are being made at once: enough to keep a server busy, few enough for sshd's MaxStartups. */

@@ -3,8 +3,7 @@ import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { collectGarbage } from "../garbage.ts";
 import { payload } from "./payload.ts";
-import type { Census, ListenTask } from "./server-tasks.ts";
-import type { Task } from "./tasks.ts";
+import type { Census, ListenTask, Task } from "./tasks.ts";
 import { work } from "./worker.ts";
 
 /** The little that every server library has to give to be measured. */

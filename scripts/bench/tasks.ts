@@ -1,6 +1,4 @@
-/** What the benchmark asks of a client's own process, and what comes back. Everything here goes through IPC as JSON. */
-
-import type { ServerResultOf, ServerTask } from "./server-tasks.ts";
+/** What the benchmark asks of processes of their own, and what comes back. Everything here goes through IPC as JSON. */
 
 /** Where to connect and as whom. */
 export interface Target {
@@ -165,6 +163,68 @@ export interface ServeTask {
 /** It listens. */
 export type ServeResult = true;
 
+/** To a server: listen. It lets in who has the one user key, and runs `send BYTES` and `receive`. */
+export interface ListenTask {
+  readonly kind: "listen";
+  readonly hostKeyFile: string;
+  /** `"ssh-ed25519 AAAA…"` */
+  readonly userKey: string;
+}
+
+export interface ListenResult {
+  readonly port: number;
+}
+
+/** To a server: tell what the process holds and has done. */
+export interface CensusTask {
+  readonly kind: "census";
+  /** Collect garbage first, which costs time. */
+  readonly collect: boolean;
+}
+
+export interface Census {
+  /** Bytes. */
+  readonly resident: number;
+  readonly heap: number;
+  /** Memory outside of the heap that belongs to objects in it: buffers mostly. */
+  readonly external: number;
+  readonly connections: number;
+  /** Since it listens. */
+  readonly logins: number;
+  /** User and system time of the process, seconds. */
+  readonly cpuSeconds: number;
+  /** Seconds that went into each part of logins, where they are counted. */
+  readonly parts: Readonly<Record<string, number>>;
+}
+
+/** To visitors: log in so many times and stay, without asking for anything. */
+export interface StayTask {
+  readonly kind: "stay";
+  readonly target: Target;
+  readonly count: number;
+  /** The one kex method to offer; the library's own list without. */
+  readonly kex: string | undefined;
+}
+
+/** To visitors: log in so many times, and leave at once each time. */
+export interface CallTask {
+  readonly kind: "call";
+  readonly target: Target;
+  readonly count: number;
+  readonly kex: string | undefined;
+}
+
+/** To visitors: all go. */
+export interface LeaveTask {
+  readonly kind: "leave";
+}
+
+export interface VisitResult {
+  readonly seconds: number;
+  /** What all of them agreed on: `"curve25519-sha256, aes128-gcm@openssh.com"`. */
+  readonly negotiated: string;
+}
+
 export type Task =
   | ConnectTask
   | TransferTask
@@ -174,21 +234,28 @@ export type Task =
   | EchoTask
   | ManyTask
   | ServeTask
-  | ServerTask;
+  | ListenTask
+  | CensusTask
+  | StayTask
+  | CallTask
+  | LeaveTask;
 
-export type ResultOf<T extends Task> = T extends ServerTask
-  ? ServerResultOf<T>
-  : {
-      connect: ConnectResult;
-      download: TransferResult;
-      upload: TransferResult;
-      memory: MemoryResult;
-      ceiling: CeilingResult;
-      kex: KexResult;
-      echo: EchoResult;
-      many: ManyResult;
-      serve: ServeResult;
-    }[Exclude<T, ServerTask>["kind"]];
+export type ResultOf<T extends Task> = {
+  connect: ConnectResult;
+  download: TransferResult;
+  upload: TransferResult;
+  memory: MemoryResult;
+  ceiling: CeilingResult;
+  kex: KexResult;
+  echo: EchoResult;
+  many: ManyResult;
+  serve: ServeResult;
+  listen: ListenResult;
+  census: Census;
+  stay: VisitResult;
+  call: VisitResult;
+  leave: VisitResult;
+}[T["kind"]];
 
 /** From the child to the parent. */
 export type Report =

@@ -10,7 +10,7 @@ import {
   SshError,
 } from "@nacre/wire";
 import type { ChannelState, ClosingState, OpenState } from "./channel-state.ts";
-import type { ConnectionContext } from "./context.ts";
+import type { ConnectionContext, WaitingChannel } from "./context.ts";
 import { sendData } from "./data-message.ts";
 import type { OutputStream, ReplyToken } from "./events.ts";
 import { ReceiveWindow } from "./receive-window.ts";
@@ -18,7 +18,7 @@ import { newToken, ReplyQueue } from "./replies.ts";
 import { decodeClientRequest, decodeServerRequest, requestSender } from "./session-requests.ts";
 
 /** One channel, of either side (RFC 4254 §5). */
-export class Channel {
+export class Channel implements WaitingChannel {
   readonly number: number;
   readonly #channelType: string;
   readonly #context: ConnectionContext;

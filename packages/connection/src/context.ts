@@ -1,10 +1,15 @@
 import type { PacketSink } from "@nacre/packet";
 import { SshError } from "@nacre/wire";
-import type { Channel } from "./channel.ts";
 import type { ConnectionEvent, ReplyToken } from "./events.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import type { WindowGrowth } from "./receive-window.ts";
 import { type Ask, RoundTrip } from "./round-trip.ts";
+
+/** A channel that waits: for room to write, or for the answer to a request of the peer's. */
+export interface WaitingChannel {
+  wake(): void;
+  answer(token: ReplyToken, success: boolean): void;
+}
 
 /** What the parts of a connection share. */
 export class ConnectionContext {
@@ -16,9 +21,9 @@ export class ConnectionContext {
   readonly roundTrip: RoundTrip;
   readonly windowGrowth: WindowGrowth;
   /** Which channel an unanswered request is about. */
-  readonly questions: WeakMap<ReplyToken, Channel> = new WeakMap();
+  readonly questions: WeakMap<ReplyToken, WaitingChannel> = new WeakMap();
   /** Channels whose last `write` took less than all, in the order in which they were last served. */
-  readonly waiting: Channel[] = [];
+  readonly waiting: WaitingChannel[] = [];
   /** What happened and was not told yet. */
   events: ConnectionEvent[] = [];
   /** The peer has broken the protocol: that was the last event. */
@@ -56,13 +61,13 @@ export class ConnectionContext {
   }
 
   /** A `write` of the channel took less than all. Who was served goes to the end of the line: no channel starves another. */
-  wait(channel: Channel, served: boolean): void {
+  wait(channel: WaitingChannel, served: boolean): void {
     if (served) this.unwait(channel);
     if (!this.waiting.includes(channel)) this.waiting.push(channel);
   }
 
   /** The channel waits no more. */
-  unwait(channel: Channel): void {
+  unwait(channel: WaitingChannel): void {
     const place = this.waiting.indexOf(channel);
     if (place >= 0) this.waiting.splice(place, 1);
   }

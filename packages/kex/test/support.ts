@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type RandomSource, SSH_MSG_KEX_ECDH_INIT, SSH_MSG_KEX_ECDH_REPLY, SshError } from "@nacre/wire";
 import { expect } from "vitest";
-import type { KexMethod, KexSecret } from "../src/index.ts";
+import type { KexClientStep, KexMethod, KexSecret, KexServerStep } from "../src/index.ts";
 
 export const HOST_KEY: Uint8Array = Uint8Array.of(1, 2, 3);
 export const SIGNATURE: Uint8Array = Uint8Array.of(4, 5, 6, 7);
@@ -24,8 +24,49 @@ export const SMALL_ORDER: readonly string[] = [
   return [hex, Buffer.from(high).toString("hex")];
 });
 
-export function readVectors(): unknown {
-  return JSON.parse(readFileSync(new URL("../../../test-vectors/kex.json", import.meta.url), "utf8"));
+/** An exchange that somebody else has made, all of it in hexadecimal. */
+interface Agreement {
+  readonly name: string;
+  readonly clientSecret: string;
+  readonly clientPublic: string;
+  readonly serverSecret: string;
+  readonly serverPublic: string;
+  readonly shared: string;
+}
+
+interface KexVectors {
+  readonly x25519: readonly Agreement[];
+  readonly ecdh: readonly (Agreement & { readonly curve: string })[];
+  readonly modp: readonly {
+    readonly group: number;
+    readonly prime: string;
+    readonly agreements: readonly Agreement[];
+  }[];
+  readonly mlkem768x25519: {
+    /** d and z of ML-KEM's key generation. */
+    readonly seed: string;
+    /** m of its encapsulation. */
+    readonly message: string;
+    readonly exchanges: readonly {
+      readonly name: string;
+      readonly clientSecret: string;
+      readonly serverSecret: string;
+      readonly clientValue: string;
+      readonly serverValue: string;
+      readonly postQuantum: string;
+      readonly classical: string;
+      readonly shared: string;
+    }[];
+    readonly wrongCiphertexts: readonly {
+      readonly name: string;
+      readonly ciphertext: string;
+      readonly postQuantum: string;
+    }[];
+  };
+}
+
+export function readVectors(): KexVectors {
+  return JSON.parse(readFileSync(new URL("../../../test-vectors/kex.json", import.meta.url), "utf8")) as KexVectors;
 }
 
 /** The randomness of one side, in the order in which it is asked for. */
@@ -49,11 +90,9 @@ export function seeded(seed = 1): RandomSource {
 export function exchange(method: KexMethod, clientRandom: RandomSource, serverRandom: RandomSource): Exchange {
   const client = method.client(clientRandom);
   const init = client.start();
-  const answer = method.server(serverRandom).receive(init);
-  if (answer.type !== "done") throw new Error("the server wants more");
+  const answer = done(method.server(serverRandom).receive(init));
   const reply = answer.reply(HOST_KEY, SIGNATURE);
-  const end = client.receive(reply);
-  if (end.type !== "done") throw new Error("the client wants more");
+  const end = done(client.receive(reply));
   expect(end.hostKey).toEqual(HOST_KEY);
   expect(end.signature).toEqual(SIGNATURE);
   return { init, reply, clientSecret: end.secret, serverSecret: answer.secret };
@@ -66,6 +105,21 @@ interface Exchange {
   readonly serverSecret: KexSecret;
 }
 
+/** The step, which is the last one. */
+export function done<T extends KexClientStep | KexServerStep>(step: T): Extract<T, { readonly type: "done" }> {
+  if (step.type !== "done") throw new Error("more is to come");
+  return step as Extract<T, { readonly type: "done" }>;
+}
+
+/** That an exchange was made of these values and came to this secret, each as it is encoded. */
+export function expectExchange(both: Exchange, client: string, server: string, sharedSecret: string): void {
+  expect(hex(both.init)).toBe(`1e${client}`);
+  expect(hex(both.reply)).toBe(`1f${string(hex(HOST_KEY))}${server}${string(hex(SIGNATURE))}`);
+  expect(both.clientSecret).toEqual(both.serverSecret);
+  expect(hex(both.clientSecret.exchange)).toBe(client + server);
+  expect(hex(both.clientSecret.sharedSecret)).toBe(sharedSecret);
+}
+
 /** The client's message of a method of two strings. */
 export function initOf(value: Uint8Array): Uint8Array {
   return SSH_MSG_KEX_ECDH_INIT.encode({ clientPublicKey: value });
@@ -74,6 +128,12 @@ export function initOf(value: Uint8Array): Uint8Array {
 /** The server's. */
 export function replyOf(value: Uint8Array): Uint8Array {
   return SSH_MSG_KEX_ECDH_REPLY.encode({ hostKey: HOST_KEY, serverPublicKey: value, signature: SIGNATURE });
+}
+
+/** That neither side takes the value from the other, in a method of two strings. */
+export function expectRefused(method: KexMethod, value: Uint8Array, message: string): void {
+  expectError(() => method.client(seeded()).receive(replyOf(value)), "kex-failed", message);
+  expectError(() => method.server(seeded()).receive(initOf(value)), "kex-failed", message);
 }
 
 /** That `run` throws an `SshError`: its code, and what its message says. */

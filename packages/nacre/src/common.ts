@@ -21,7 +21,7 @@ export type {
   SpawnOptions,
 } from "./options.ts";
 export { Process } from "./process.ts";
-export type { ServerConnection } from "./server.ts";
+export type { ServerConnection } from "./server-driver.ts";
 export type {
   Authenticate,
   ChangePasswordLogin,
@@ -30,17 +30,17 @@ export type {
   LoginDecision,
   PasswordLogin,
   Permissions,
-  Pty,
   PublickeyLogin,
   RemoteHostKey,
   ServeOptions,
   ServerEvent,
   ServerLimits,
-  SessionExit,
 } from "./server-options.ts";
 export { Session } from "./session.ts";
 export {
   BaseSession,
+  type Pty,
+  type SessionExit,
   type SessionHandler,
   type SessionMaker,
   type SessionResult,

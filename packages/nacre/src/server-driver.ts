@@ -12,7 +12,6 @@ import type { Duplex } from "./duplex.ts";
 import { Engine, platformRandom, reasonOf } from "./engine.ts";
 import { Logins } from "./logins.ts";
 import type { Means } from "./options.ts";
-import type { ServerConnection } from "./server.ts";
 import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./server-options.ts";
 import type { BaseSession, SessionMaker } from "./session-base.ts";
 import { SessionChannel, type SessionContext } from "./session-channel.ts";
@@ -28,6 +27,27 @@ const defaultServerLimits: ServerLimits = { ...defaultLimits, maxSessions: 10, e
 /** What of a server's bounds is not given is as it is by default. For any number of connections once. */
 export function completeServerLimits(limits: Partial<ServerLimits> | undefined): ServerLimits {
   return withDefaults(defaultServerLimits, limits);
+}
+
+/** The server's side of a connection, with one client. */
+export interface ServerConnection extends AsyncDisposable {
+  /** Resolves with the reason when the connection has ended and all it held is released. Never rejects. */
+  readonly ended: Promise<SshError>;
+  /** Who is logged in; `undefined` while nobody is. As the client sent it: escape it before showing it. */
+  readonly user: string | undefined;
+  /** The client's identification, `"SSH-2.0-OpenSSH_10.0"`, once it is known. */
+  readonly clientVersion: string | undefined;
+  /** What was agreed on, once it was. */
+  readonly negotiated: NegotiatedAlgorithms | undefined;
+  /** Sessions that are open. */
+  readonly sessionCount: number;
+  /** Agrees on new keys now, before a limit asks for it. Has no effect before login. */
+  rekey(): void;
+  /**
+   * Says goodbye and resolves when all is released. Nothing new is begun from now on; sessions that run have `grace` milliseconds
+   * to end, none by default. Handlers that still run then hear of it by their `signal`.
+   */
+  close(options?: { readonly grace?: number }): Promise<void>;
 }
 
 /** The server's part of a connection: asks the application what the session asks, and runs sessions. */

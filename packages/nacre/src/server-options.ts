@@ -3,7 +3,7 @@ import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/part
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
 import type { Prompt, RandomSource, SshError } from "@nacre/wire";
-import type { SessionHandler } from "./session-base.ts";
+import type { Pty, SessionExit, SessionHandler } from "./session-base.ts";
 
 /** A host key whose private half is elsewhere: an agent, a hardware module. Such keys are not announced to clients. */
 export interface RemoteHostKey {
@@ -92,18 +92,6 @@ export type LoginDecision =
 /** Decides about a login. What it throws refuses. Users who do not exist should take the same time, and get the same answer. */
 export type Authenticate = (login: Login) => LoginDecision | Promise<LoginDecision>;
 
-/** A pseudo-terminal that a client wants (RFC 4254 §6.2). Sizes in characters and pixels; 0 where unknown. */
-export interface Pty {
-  /** TERM */
-  readonly term: string;
-  readonly columns: number;
-  readonly rows: number;
-  readonly widthPixels: number;
-  readonly heightPixels: number;
-  /** Terminal modes by their names in RFC 4254 §8: `{ ECHO: 0 }`. */
-  readonly modes: Readonly<Record<string, number>>;
-}
-
 /** Every bound of a server's connection: those of the session, and these. */
 export interface ServerLimits extends Limits {
   /** Sessions open at once over one connection; one more is refused. Default 10, as OpenSSH's MaxSessions. */
@@ -156,11 +144,6 @@ export type ServerEvent =
     }
   /** The connection has ended. Sessions whose handlers still run end after it. */
   | { readonly type: "closed"; readonly error: SshError };
-
-/** How a session ended: by a status, 0 to 2^32 − 1, or killed by a signal: `"TERM"`. */
-export type SessionExit =
-  | { readonly status: number }
-  | { readonly signal: string; readonly coreDumped?: boolean; readonly message?: string };
 
 /** Everything a server needs to know but the bytes' way. Whatever is not allowed here is refused. */
 export interface ServeOptions<S> {

@@ -1,6 +1,17 @@
 import type { Factor } from "@nacre/auth";
 import type { Channel } from "./channel.ts";
-import type { Pty, SessionExit } from "./server-options.ts";
+
+/** A pseudo-terminal that a client wants (RFC 4254 §6.2). Sizes in characters and pixels; 0 where unknown. */
+export interface Pty {
+  /** TERM */
+  readonly term: string;
+  readonly columns: number;
+  readonly rows: number;
+  readonly widthPixels: number;
+  readonly heightPixels: number;
+  /** Terminal modes by their names in RFC 4254 §8: `{ ECHO: 0 }`. */
+  readonly modes: Readonly<Record<string, number>>;
+}
 
 /** What a session is about: what the client asked for and was granted, with the streams still to be made. */
 export interface SessionStart {
@@ -17,6 +28,11 @@ export interface SessionStart {
 
 /** How a server makes a session of a channel: `Session` with Web streams, or another kind with Node's. */
 export type SessionMaker<S> = (channel: Channel, start: SessionStart) => S;
+
+/** How a session ended: by a status, 0 to 2^32 − 1, or killed by a signal: `"TERM"`. */
+export type SessionExit =
+  | { readonly status: number }
+  | { readonly signal: string; readonly coreDumped?: boolean; readonly message?: string };
 
 /**
  * Serves a session: an exit status, `{ status }`, `{ signal }`, or nothing for 0. All that was written is sent before the end is

@@ -2,8 +2,16 @@ import type { ClientSessionEvent as SessionRequestEvent } from "@nacre/connectio
 import { SIGNAL_NAMES } from "@nacre/connection";
 import { exitSignal, exitStatus, SshError, utf8Decode } from "@nacre/wire";
 import type { Channel } from "./channel.ts";
-import type { Permissions, Pty, ServeOptions, ServerEvent, ServerLimits, SessionExit } from "./server-options.ts";
-import type { BaseSession, SessionHandler, SessionMaker, SessionResult, SessionStart } from "./session-base.ts";
+import type { Permissions, ServeOptions, ServerEvent, ServerLimits } from "./server-options.ts";
+import type {
+  BaseSession,
+  Pty,
+  SessionExit,
+  SessionHandler,
+  SessionMaker,
+  SessionResult,
+  SessionStart,
+} from "./session-base.ts";
 
 /** What a session channel has of its connection. */
 export interface SessionContext<S> {

@@ -3,7 +3,8 @@ import { type Client, connectDuplex } from "./client.ts";
 import { type ByteStreams, webDuplex } from "./duplex.ts";
 import type { ConnectOptions, Means } from "./options.ts";
 import { Process } from "./process.ts";
-import { checkServeOptions, type ServerConnection, serveDuplex } from "./server.ts";
+import { checkServeOptions, serveDuplex } from "./server.ts";
+import type { ServerConnection } from "./server-driver.ts";
 import type { ServeOptions } from "./server-options.ts";
 import { Session } from "./session.ts";
 

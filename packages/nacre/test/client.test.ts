@@ -4,17 +4,12 @@ import { exitSignal, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import { connect, pinnedHostKey, SshError } from "nacre";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { connected, hostKey, StreamServer, welcome } from "./support/host.ts";
-
-const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
+import { code, text } from "./support/outcomes.ts";
 
 function finish(connection: Connection, channel: number, status = 0): void {
   connection.request(channel, "exit-status", Uint8Array.of(0, 0, 0, status), { wantReply: false });
   connection.sendEof(channel);
   connection.close(channel);
-}
-
-async function text(stream: ReadableStream<Uint8Array>): Promise<string> {
-  return new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).text();
 }
 
 describe("connect", () => {

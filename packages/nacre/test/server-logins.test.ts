@@ -14,9 +14,8 @@ import {
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../transport/test/support/random.ts";
 import { hostKey, userKey } from "./support/host.ts";
+import { code } from "./support/outcomes.ts";
 import { open, served, USER_FINGERPRINT, visitor, wire } from "./support/wire.ts";
-
-const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
 
 /** Reports who is in, and by what. */
 const whoami = async (session: Session): Promise<void> => {

@@ -14,13 +14,8 @@ import { seededRandom } from "../../transport/test/support/random.ts";
 import { webDuplex } from "../src/duplex.ts";
 import { Engine } from "../src/engine.ts";
 import { userKey } from "./support/host.ts";
+import { code, text } from "./support/outcomes.ts";
 import { open, served, visitor, wire } from "./support/wire.ts";
-
-const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
-
-async function text(stream: ReadableStream<Uint8Array>): Promise<string> {
-  return new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).text();
-}
 
 async function print(stream: WritableStream<Uint8Array | string>, chunk: Uint8Array | string): Promise<void> {
   const writer = stream.getWriter();

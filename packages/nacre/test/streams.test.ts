@@ -1,9 +1,10 @@
-import { SshError, utf8Encode } from "@nacre/wire";
+import { utf8Encode } from "@nacre/wire";
 import { type Channel, Process, Session, type SessionStart } from "nacre";
 import { describe, expect, it } from "vitest";
-import { EXITED, FakeChannel, UNTOLD } from "./support/fake-channel.ts";
+import { departures } from "./support/departures.ts";
+import { EXITED, FakeChannel, LOST, UNTOLD } from "./support/fake-channel.ts";
+import { code, failure } from "./support/outcomes.ts";
 
-const LOST = new SshError("connection-lost", "the connection broke");
 const KILOBYTES = new Uint8Array(32 * 1024).fill(7);
 
 function process(): { channel: FakeChannel; running: Process } {
@@ -31,17 +32,6 @@ async function outcome(stream: ReadableStream<Uint8Array>): Promise<readonly [te
     return [all, error];
   }
 }
-
-async function failure(work: Promise<unknown>): Promise<unknown> {
-  try {
-    return await work;
-  } catch (error) {
-    return error;
-  }
-}
-
-const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
-const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 describe("a byte a packet", () => {
   it("costs a reader who is late no array for each", async () => {
@@ -121,69 +111,14 @@ describe("what a command prints", () => {
 });
 
 describe("when the client goes, a session's streams tell the reason", () => {
-  const orders: readonly [string, (channel: FakeChannel, write: () => Promise<unknown>) => Promise<unknown>][] = [
-    [
-      "before the first write",
-      (channel, write) => {
-        channel.finish(undefined, UNTOLD);
-        return write();
-      },
-    ],
-    [
-      "while a write waits for room",
-      async (channel, write) => {
-        channel.room = 15_000;
-        const writing = failure(write());
-        await turn();
-        channel.finish(undefined, UNTOLD);
-        return writing;
-      },
-    ],
-    ...[0, 1, 2, 3, 4].map((microtasks): (typeof orders)[number] => [
-      `${microtasks} microtasks after there is room again`,
-      async (channel, write) => {
-        channel.room = 15_000;
-        const writing = failure(write());
-        await turn();
-        channel.room = 25_000;
-        channel.handler.writable();
-        for (let i = 0; i < microtasks; i++) await Promise.resolve();
-        channel.finish(undefined, UNTOLD);
-        return writing;
-      },
-    ]),
-    [
-      "when a write found it out first",
-      async (channel, write) => {
-        channel.closed = true;
-        const writing = failure(write());
-        await turn();
-        channel.finish(undefined, UNTOLD);
-        return writing;
-      },
-    ],
-    [
-      "when there was room the moment before",
-      async (channel, write) => {
-        channel.room = 15_000;
-        const writing = failure(write());
-        await turn();
-        channel.closed = true;
-        channel.handler.writable();
-        channel.finish(undefined, UNTOLD);
-        return writing;
-      },
-    ],
-  ];
-
-  it.each(orders)("%s", async (_, order) => {
+  it.each(departures)("%s", async (_, depart) => {
     const { channel, served } = session();
     const writer = served.stdout.getWriter();
     writer.closed.catch(() => {});
     const write = async (): Promise<void> => {
       for (;;) await writer.write(KILOBYTES);
     };
-    const error = await failure(order(channel, write));
+    const error = await failure(depart(channel, write));
     expect(error).toEqual(code("channel-closed"));
     expect(await failure(writer.write("later"))).toEqual(code("channel-closed"));
     expect(await failure(writer.close())).toBeInstanceOf(Error);

@@ -5,9 +5,8 @@ import { ed25519, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre
 import { Reader, utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { agentIdentities } from "../src/agent.ts";
-import { codeOf, serve, type TestServer, temporaryFolder, watchResources } from "./support.ts";
+import { codeOf, counting, serve, type TestServer, temporaryFolder, watchResources } from "./support.ts";
 
-const counting = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i + 1);
 const key = generateEd25519(counting);
 const other = generateEcdsa("nistp256", counting);
 

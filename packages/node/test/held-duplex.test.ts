@@ -1,15 +1,7 @@
 import type { Duplex, DuplexHandler } from "nacre";
 import { expect, test } from "vitest";
 import { heldUntil } from "../src/held-duplex.ts";
-
-/** Node 20 has no Promise.withResolvers. */
-function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve!: () => void;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
-}
+import { later } from "./support.ts";
 
 /** A connection that the test plays the peer of, and what is asked of it and told by it. */
 function connection(ready: Promise<unknown>): {
@@ -38,7 +30,7 @@ function connection(ready: Promise<unknown>): {
 }
 
 test("what goes out goes at once, what comes in is told in its order when it is time, whatever became of the chunks", async () => {
-  const ready = deferred();
+  const ready = later<void>();
   const { inner, log, duplex } = connection(ready.promise);
   duplex.write(Uint8Array.of(1));
   const chunk = Uint8Array.of(2);
@@ -62,7 +54,7 @@ test("a connection from which nothing has come is not resumed: somebody else may
 });
 
 test("that it broke is told after what came before", async () => {
-  const ready = deferred();
+  const ready = later<void>();
   const { inner, log } = connection(ready.promise);
   inner.data(Uint8Array.of(1));
   inner.failed("cut");

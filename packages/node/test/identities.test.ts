@@ -7,9 +7,8 @@ import type { RemoteIdentity } from "nacre";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type IdentityOptions, loadIdentities } from "../src/identities.ts";
 import { inSlices } from "../src/slices.ts";
-import { codeOf, serve, temporaryFolder } from "./support.ts";
+import { codeOf, counting, serve, temporaryFolder } from "./support.ts";
 
-const counting = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i + 1);
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
 const key = generateEd25519(counting);
 const other = generateEcdsa("nistp256", counting);

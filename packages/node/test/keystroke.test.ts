@@ -5,9 +5,9 @@ import type { TraceRecord } from "nacre";
 import { expect, test } from "vitest";
 import { connect } from "../src/connect.ts";
 import { listen } from "../src/listen.ts";
-import { serve } from "./support.ts";
+import { counting, serve } from "./support.ts";
 
-const hostKey = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 1));
+const hostKey = generateEd25519(counting);
 
 test("a keystroke costs one packet and one write each way", async () => {
   const server = await listen({

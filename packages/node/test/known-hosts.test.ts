@@ -5,9 +5,8 @@ import { base64Encode } from "@nacre/wire";
 import type { HostKey } from "nacre";
 import { describe, expect, test } from "vitest";
 import { type HostOptions, knownHost } from "../src/known-hosts.ts";
-import { temporaryFolder } from "./support.ts";
+import { counting, temporaryFolder } from "./support.ts";
 
-const counting = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i + 1);
 const ed25519 = presented(generateEd25519(counting).publicKey.blob, "ssh-ed25519");
 const another = presented(
   generateEd25519((length) => counting(length).map((byte) => byte + 1)).publicKey.blob,

@@ -14,9 +14,9 @@ import { dropPercentage, listen, type SshServer } from "../src/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
 import type { ConnectOptions } from "../src/options.ts";
 import type { NodeSession } from "../src/session.ts";
-import { codeOf, serve, temporaryFolder, watchResources } from "./support.ts";
+import { codeOf, counting, later, serve, temporaryFolder, watchResources } from "./support.ts";
 
-const hostKey = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 1));
+const hostKey = generateEd25519(counting);
 const userKey = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 2));
 const USER = fingerprint(userKey.publicKey.blob, "sha256");
 const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
@@ -76,15 +76,6 @@ async function* endless(): AsyncGenerator<Uint8Array> {
 /** Ends when the client has gone. */
 async function untilGone(session: NodeSession): Promise<void> {
   if (!session.signal.aborted) await once(session.signal, "abort");
-}
-
-/** A promise and what settles it. */
-function later<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
-  let resolve!: (value: T) => void;
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }
 
 describe("listen", () => {

@@ -2,13 +2,11 @@ import { once } from "node:events";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { SshError, utf8Encode } from "@nacre/wire";
+import { utf8Encode } from "@nacre/wire";
 import type { Channel } from "nacre";
 import { describe, expect, test } from "vitest";
-import { EXITED, FakeChannel, UNTOLD } from "../../nacre/test/support/fake-channel.ts";
+import { EXITED, FakeChannel, LOST, UNTOLD } from "../../nacre/test/support/fake-channel.ts";
 import { NodeProcess } from "../src/process.ts";
-
-const LOST = new SshError("connection-lost", "the connection broke");
 
 function start(): { channel: FakeChannel; running: NodeProcess } {
   const channel = new FakeChannel();

@@ -2,10 +2,11 @@ import { once } from "node:events";
 import { Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { SshError } from "@nacre/wire";
 import type { Channel, SessionStart } from "nacre";
 import { describe, expect, test } from "vitest";
-import { FakeChannel, UNTOLD } from "../../nacre/test/support/fake-channel.ts";
+import { departures } from "../../nacre/test/support/departures.ts";
+import { FakeChannel, LOST, UNTOLD } from "../../nacre/test/support/fake-channel.ts";
+import { failure } from "../../nacre/test/support/outcomes.ts";
 import { NodeSession } from "../src/session.ts";
 
 const START: SessionStart = {
@@ -20,7 +21,6 @@ const START: SessionStart = {
   signal: new AbortController().signal,
 };
 const ENDPOINTS = { remoteAddress: "127.0.0.1", remotePort: 1, localAddress: "127.0.0.1", localPort: 2 };
-const LOST = new SshError("connection-lost", "the connection broke");
 
 function start(): { channel: FakeChannel; session: NodeSession } {
   const channel = new FakeChannel();
@@ -32,7 +32,6 @@ async function* endless(): AsyncGenerator<Uint8Array> {
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const tick = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
 /** Ways to write until it fails, and then to hear why. */
 const writers: readonly [string, (stdout: Writable) => Promise<unknown>][] = [
@@ -67,100 +66,6 @@ const writers: readonly [string, (stdout: Writable) => Promise<unknown>][] = [
       }),
   ],
 ];
-
-/** When the client goes, as the handler sees it: before it writes, while a write waits, between two of them, … */
-const orders: readonly [string, (channel: FakeChannel, write: () => Promise<unknown>) => Promise<unknown>][] = [
-  [
-    "before the first write, in the same turn",
-    (channel, write) => {
-      channel.finish(undefined, UNTOLD);
-      return write();
-    },
-  ],
-  [
-    "before the first write, and the streams are closed already",
-    async (channel, write) => {
-      channel.finish(undefined, UNTOLD);
-      await turn();
-      return write();
-    },
-  ],
-  [
-    "while a write waits for room",
-    async (channel, write) => {
-      channel.room = 15_000;
-      const writing = failure(write());
-      await turn();
-      channel.finish(undefined, UNTOLD);
-      return writing;
-    },
-  ],
-  ...[0, 1, 2, 3, 4, 5, 6, 7].map((microtasks): (typeof orders)[number] => [
-    `${microtasks} microtasks after there is room again`,
-    async (channel, write) => {
-      channel.room = 15_000;
-      const writing = failure(write());
-      await turn();
-      channel.room = 25_000;
-      channel.handler.writable();
-      for (let i = 0; i < microtasks; i++) await Promise.resolve();
-      channel.finish(undefined, UNTOLD);
-      return writing;
-    },
-  ]),
-  [
-    "after a write was taken, before Node tells of it",
-    async (channel, write) => {
-      channel.room = 15_000;
-      const writing = failure(write());
-      await turn();
-      channel.room = 25_000;
-      channel.handler.writable();
-      await tick();
-      channel.finish(undefined, UNTOLD);
-      return writing;
-    },
-  ],
-  [
-    "and a write finds that out before it is told",
-    async (channel, write) => {
-      channel.closed = true;
-      const writing = failure(write());
-      await turn();
-      channel.finish(undefined, UNTOLD);
-      return writing;
-    },
-  ],
-  [
-    "and a write finds that out and it is told in one turn",
-    (channel, write) => {
-      channel.closed = true;
-      const writing = failure(write());
-      channel.finish(undefined, UNTOLD);
-      return writing;
-    },
-  ],
-  [
-    "although there was room the moment before",
-    async (channel, write) => {
-      channel.room = 15_000;
-      const writing = failure(write());
-      await turn();
-      channel.closed = true;
-      channel.handler.writable();
-      channel.finish(undefined, UNTOLD);
-      return writing;
-    },
-  ],
-];
-
-async function failure(work: Promise<unknown>): Promise<unknown> {
-  try {
-    return await work;
-  } catch (error) {
-    return error;
-  }
-}
 
 describe("a client that sends a byte a packet", () => {
   const BYTES = 100_000;
@@ -272,10 +177,10 @@ describe("a client that sends a byte a packet", () => {
 });
 
 describe("when the client goes", () => {
-  describe.each(orders)("%s,", (_, order) => {
+  describe.each(departures)("%s,", (_, depart) => {
     test.each(writers)("%s is told the reason", async (_name, write) => {
       const { channel, session } = start();
-      const error = await failure(order(channel, () => write(session.stdout)));
+      const error = await failure(depart(channel, () => write(session.stdout)));
       expect(error).toMatchObject({ name: "SshError", code: "channel-closed" });
       // What comes later is told the same.
       expect(await failure(writers[2]![1](session.stdout))).toBe(error);

@@ -80,6 +80,18 @@ async function openHandles(): Promise<string[]> {
   return process.getActiveResourcesInfo().filter((name) => name !== "Immediate" && name !== "Timeout");
 }
 
+/** "Randomness" of which a key can be made, the same each time. */
+export const counting = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i + 1);
+
+/** A promise and what settles it: Node 20 has no Promise.withResolvers. */
+export function later<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
 /** An `SshError`'s code, or what else came of it. */
 export async function codeOf(promise: Promise<unknown>): Promise<string> {
   try {

@@ -55,7 +55,9 @@ type State =
       readonly done: KexServerDone;
     }
   /** Own NEWKEYS sent, the peer's not yet come. */
-  | { readonly name: "newkeys"; readonly opener: PacketOpener };
+  | { readonly name: "newkeys"; readonly opener: PacketOpener }
+  /** The connection has ended: no exchange follows. */
+  | { readonly name: "over" };
 
 /** What a key exchange works on. All of it is the transport's. */
 export interface ExchangeContext {
@@ -84,6 +86,7 @@ export class KeyExchange {
     this.#context = context;
   }
 
+  /** Whether one may begin: none is under way, and the connection has not ended. */
   get idle(): boolean {
     return this.#state.name === "idle";
   }
@@ -127,8 +130,43 @@ export class KeyExchange {
     this.#state = { name: "proposed", own: { init, payload }, guess };
   }
 
+  /** A message of the key exchange's, 20–49, that the gate has let through. */
+  receive(payload: Uint8Array): void {
+    const number = payload[0];
+    if (number === SSH_MSG_KEXINIT.number) this.#receiveInit(payload);
+    else if (number === SSH_MSG_NEWKEYS.number) this.#receiveNewKeys(payload);
+    else this.#receiveMethod(payload);
+  }
+
+  /** Throws `usage` for a token that is not that of the open ask, or when another kind of answer is asked for. */
+  expectToken(token: HostKeyToken | SignatureToken, asked: "verifying" | "signing"): void {
+    if (this.#state.name === asked && this.#state.token === token) return;
+    throw new SshError("usage", "This answers no open ask: each is answered once, by its own token");
+  }
+
+  /** The application takes the host key. */
+  acceptHostKey(): void {
+    if (this.#state.name !== "verifying") throw new SshError("internal", `a host key in state ${this.#state.name}`);
+    const { outcome, hostKey } = this.#state;
+    this.#hostKey = hostKey;
+    this.#secure(outcome);
+  }
+
+  /** The application has signed the exchange hash. */
+  sign(signature: Uint8Array): void {
+    if (this.#state.name !== "signing") throw new SshError("internal", `a signature in state ${this.#state.name}`);
+    const { outcome, hostKey, done } = this.#state;
+    this.#context.outgoing.send(done.reply(hostKey.blob, signature));
+    this.#secure(outcome);
+  }
+
+  /** Forgets the exchange under way, its secrets included: the connection has ended. */
+  abandon(): void {
+    this.#state = { name: "over" };
+  }
+
   /** The peer's KEXINIT. The gate lets it through only where no exchange of the peer's is under way. */
-  receiveInit(payload: Uint8Array): void {
+  #receiveInit(payload: Uint8Array): void {
     const { options, gate, outgoing } = this.#context;
     if (gate.phase === "auth") this.#countRekeyBeforeLogin();
     const peer = { init: SSH_MSG_KEXINIT.decode(payload.slice()), payload: payload.slice() };
@@ -158,7 +196,7 @@ export class KeyExchange {
   }
 
   /** A message of the method's own. */
-  receiveMethod(payload: Uint8Array): void {
+  #receiveMethod(payload: Uint8Array): void {
     const state = this.#state;
     if (state.name !== "client" && state.name !== "server")
       throw new SshError("internal", `a key exchange message in state ${state.name}`);
@@ -169,7 +207,7 @@ export class KeyExchange {
   }
 
   /** The peer's NEWKEYS. */
-  receiveNewKeys(payload: Uint8Array): void {
+  #receiveNewKeys(payload: Uint8Array): void {
     const { reader, gate, emit } = this.#context;
     SSH_MSG_NEWKEYS.decode(payload);
     if (this.#state.name !== "newkeys") throw new SshError("internal", `NEWKEYS in state ${this.#state.name}`);
@@ -181,33 +219,6 @@ export class KeyExchange {
     if (initial) gate.openAuth();
     this.#state = { name: "idle" };
     emit({ type: "keys-complete", initial });
-  }
-
-  /** Throws `usage` for a token that is not that of the open ask, or when another kind of answer is asked for. */
-  expectToken(token: HostKeyToken | SignatureToken, asked: "verifying" | "signing"): void {
-    if (this.#state.name === asked && this.#state.token === token) return;
-    throw new SshError("usage", "This answers no open ask: each is answered once, by its own token");
-  }
-
-  /** The application takes the host key. */
-  acceptHostKey(): void {
-    if (this.#state.name !== "verifying") throw new SshError("internal", `a host key in state ${this.#state.name}`);
-    const { outcome, hostKey } = this.#state;
-    this.#hostKey = hostKey;
-    this.#secure(outcome);
-  }
-
-  /** The application has signed the exchange hash. */
-  sign(signature: Uint8Array): void {
-    if (this.#state.name !== "signing") throw new SshError("internal", `a signature in state ${this.#state.name}`);
-    const { outcome, hostKey, done } = this.#state;
-    this.#context.outgoing.send(done.reply(hostKey.blob, signature));
-    this.#secure(outcome);
-  }
-
-  /** Forgets the exchange under way, its secrets included. */
-  abandon(): void {
-    this.#state = { name: "idle" };
   }
 
   /** Nobody knows yet who has us do this arithmetic: not without end. */

@@ -7,8 +7,6 @@ import {
   SSH_MSG_DISCONNECT,
   SSH_MSG_EXT_INFO,
   SSH_MSG_IGNORE,
-  SSH_MSG_KEXINIT,
-  SSH_MSG_NEWKEYS,
   SSH_MSG_PING,
   SSH_MSG_PONG,
   SSH_MSG_UNIMPLEMENTED,
@@ -20,12 +18,11 @@ import { ended, endedUnidentified, goodbye, peerDisconnected, toSshError, uniden
 import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
 import { readExtInfo } from "./ext-info.ts";
 import { Gate } from "./gate.ts";
-import { KeyExchange } from "./key-exchange.ts";
+import { type ExchangeContext, KeyExchange } from "./key-exchange.ts";
 import { defaultTransportLimits, type TransportLimits } from "./limits.ts";
 import type { NegotiatedAlgorithms, TransportOptions } from "./options.ts";
 import { Outgoing } from "./outgoing.ts";
-import { RekeyPolicy } from "./rekey.ts";
-import { PausableTimer } from "./timer.ts";
+import { Schedule } from "./schedule.ts";
 
 type Stage =
   | { readonly name: "new" }
@@ -54,12 +51,10 @@ export class Transport implements PacketSink {
   readonly #outgoing: Outgoing;
   readonly #gate: Gate;
   readonly #exchange: KeyExchange;
-  readonly #rekey: RekeyPolicy;
-  readonly #kexTimer: PausableTimer;
+  readonly #schedule: Schedule;
   #events: TransportEvent[] = [];
   #stage: Stage = { name: "new" };
   #peerVersion: string | undefined;
-  #now = 0;
   #ended = false;
 
   /** Throws `usage` for a software version that cannot be sent. */
@@ -76,9 +71,7 @@ export class Transport implements PacketSink {
       trace: options.trace,
     });
     this.#gate = new Gate(this.#peer);
-    this.#rekey = new RekeyPolicy(limits);
-    this.#kexTimer = new PausableTimer(limits.kexTimeout);
-    this.#exchange = new KeyExchange({
+    const context: ExchangeContext = {
       options,
       limits,
       ownVersion: this.#ownVersion,
@@ -86,13 +79,15 @@ export class Transport implements PacketSink {
       reader: this.#reader,
       gate: this.#gate,
       emit: (event) => this.#events.push(event),
-    });
+    };
+    this.#exchange = new KeyExchange(context);
+    this.#schedule = new Schedule(context, this.#exchange);
   }
 
   /** Begins: our identification and KEXINIT can be taken at once. `now`: milliseconds of a clock that never goes back. */
   start(now: number): void {
     if (this.#stage.name !== "new") throw new SshError("usage", "The transport was started already");
-    this.#now = now;
+    this.#schedule.now = now;
     const reader = new IdentificationReader(this.#peer, this.#limits);
     this.#stage = { name: "identification", reader, chunks: [] };
     this.#outgoing.writeRaw(utf8Encode(`${this.#ownVersion}\r\n`));
@@ -154,16 +149,15 @@ export class Transport implements PacketSink {
 
   /** When `tick` must be called at the latest, on the clock of `now`; `undefined` for never. */
   deadline(): number | undefined {
-    if (this.#stage.name === "closed") return undefined;
-    return this.#kexTimer.deadline ?? (this.#mayRekey() ? this.#rekey.deadline : undefined);
+    return this.#stage.name === "closed" ? undefined : this.#schedule.deadline;
   }
 
   /** Tells the time. */
   tick(now: number): void {
-    this.#now = now;
+    this.#schedule.now = now;
     if (this.#stage.name === "closed") return;
-    if (now >= (this.#kexTimer.deadline ?? Infinity)) this.#fail(this.#tooSlow());
-    else if (this.#mayRekey() && now >= (this.#rekey.deadline ?? Infinity)) this.#beginExchange();
+    if (this.#schedule.overdue) this.#fail(this.#tooSlow());
+    else if (this.#schedule.keysTooOld) this.#beginExchange();
   }
 
   /**
@@ -202,7 +196,7 @@ export class Transport implements PacketSink {
 
   /** Agrees new keys now. Ignored while a key exchange is under way, and before `enter("connection")`. */
   requestRekey(): void {
-    if (this.#mayRekey()) this.#beginExchange();
+    if (this.#schedule.mayRekey) this.#beginExchange();
   }
 
   /** Says goodbye with the error's disconnect reason and ends: the `closed` event with this error follows. */
@@ -336,14 +330,6 @@ export class Transport implements PacketSink {
       }
       case SSH_MSG_EXT_INFO.number:
         return { type: "ext-info", extensions: readExtInfo(payload, this.#limits.maxExtensions) };
-      case SSH_MSG_KEXINIT.number:
-        this.#exchange.receiveInit(payload);
-        this.#exchangeMoved();
-        return "worked";
-      case SSH_MSG_NEWKEYS.number:
-        this.#exchange.receiveNewKeys(payload);
-        this.#exchangeMoved();
-        return "worked";
       case SSH_MSG_PING.number:
         this.#outgoing.answer(SSH_MSG_PONG.encode(SSH_MSG_PING.decode(payload)));
         return "worked";
@@ -352,8 +338,8 @@ export class Transport implements PacketSink {
         return "worked";
       default:
         if (number < 20) return { type: "message", payload };
-        this.#exchange.receiveMethod(payload);
-        this.#exchangeMoved();
+        this.#exchange.receive(payload);
+        this.#schedule.follow();
         return "worked";
     }
   }
@@ -362,37 +348,14 @@ export class Transport implements PacketSink {
     this.#guarded(() => this.#exchange.begin());
   }
 
-  /**
-   * We begin a later key exchange only after authentication: OpenSSH, on either side, ends a connection when it meets a
-   * KEXINIT before. A peer that begins one is followed at any time.
-   */
-  #mayRekey(): boolean {
-    return this.#stage.name === "packets" && this.#gate.phase === "connection" && this.#exchange.idle;
-  }
-
   #rekeyIfUsedUp(): void {
-    if (this.#rekey.isUsedUp(this.#outgoing, this.#reader) && this.#mayRekey()) this.#beginExchange();
-  }
-
-  /** Keeps the timers in step with the key exchange. */
-  #exchangeMoved(): void {
-    const { negotiated } = this.#exchange;
-    if (this.#exchange.asking) {
-      this.#kexTimer.pause(this.#now);
-    } else if (!this.#exchange.idle) {
-      this.#kexTimer.run(this.#now);
-    } else if (negotiated !== undefined) {
-      this.#kexTimer.stop();
-      const { clientToServer, serverToClient } = negotiated;
-      if (this.#options.role === "client") this.#rekey.keysChanged(clientToServer, serverToClient, this.#now);
-      else this.#rekey.keysChanged(serverToClient, clientToServer, this.#now);
-    }
+    if (this.#schedule.keysUsedUp) this.#beginExchange();
   }
 
   #guarded(move: () => void): void {
     try {
       move();
-      this.#exchangeMoved();
+      this.#schedule.follow();
     } catch (error) {
       this.#fail(toSshError(error));
     }

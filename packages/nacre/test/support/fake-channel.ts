@@ -5,6 +5,8 @@ export const EXITED: Exit = { status: 0, signal: undefined, coreDumped: false };
 /** Of a command whose end nobody told. */
 export const UNTOLD: Exit = { status: undefined, signal: undefined, coreDumped: false };
 
+export const LOST: SshError = new SshError("connection-lost", "the connection broke");
+
 /** Stands in for a channel of a connection: takes as many bytes as it has room for, and says what was asked of it. */
 export class FakeChannel {
   handler!: ChannelHandler;

@@ -66,7 +66,7 @@ const LINES_OF_CLIENT = patch(
   `if (!identifies && this.#peer === "client") this.#refuse("did not begin with an identification string");`,
   "",
 );
-const KEX_TIME = patch("transport/transport", "now >= (this.#kexTimer.deadline ?? Infinity)", "false");
+const KEX_TIME = patch("transport/schedule", "this.now >= (this.#timer.deadline ?? Infinity)", "false");
 
 const NODE_TAG = patch(
   "node/crypto/check",
