@@ -1,7 +1,6 @@
 /** A process with Nacre as client, with Node streams on node:crypto: `child-nacre [web] [noble]` for Web streams, for noble's ciphers. */
-import { readFile } from "node:fs/promises";
 import { connect as connectSocket } from "node:net";
-import { connect, nodeAlgorithms, socketDuplex } from "@nacre/node";
+import { connect, nodeAlgorithms, privateKey, socketDuplex } from "@nacre/node";
 import { type MeasuredSession, nodeStreams, webStreams } from "./measured-client.ts";
 import type { Suite, Target } from "./tasks.ts";
 import { clientTasks, work } from "./worker.ts";
@@ -17,7 +16,8 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
     host: target.host,
     port: target.port,
     user: target.user,
-    identities: [target.keyFile],
+    // As the others get it: the text, every time.
+    identities: [await privateKey(target.privateKey, { crypto })],
     agent: false,
     crypto,
     hostKey: target.hostKeyFingerprint,
@@ -34,14 +34,11 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
 }
 
 async function openWithWebStreams(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredSession> {
-  const { openPrivateKey } = await import("@nacre/keyfiles");
   const { connectDuplex, Process, pinnedHostKey } = await import("nacre");
-  const keyFile = openPrivateKey(await readFile(target.keyFile));
-  if (keyFile.encrypted) throw new Error("the key is encrypted");
   const socket = connectSocket({ host: target.host, port: target.port, noDelay: true });
   const options = {
     user: target.user,
-    identities: [keyFile.privateKey],
+    identities: [await privateKey(target.privateKey, { crypto })],
     hostKey: pinnedHostKey(target.hostKeyFingerprint),
     algorithms: only(suite, kexMethod),
   };

@@ -32,6 +32,8 @@ declare global {
   const userKeyBlob: Uint8Array;
   const hostKeyBlob: Uint8Array;
   const text: string;
+  /** Of a key file. */
+  const pem: string;
   const knownHostsText: string;
   const authorizedKeysText: string;
 

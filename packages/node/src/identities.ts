@@ -3,10 +3,9 @@ import type { PrivateKey, PublicKey } from "@nacre/keys/parts";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre/parts";
 import { agentIdentities } from "./agent.ts";
-import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
+import type { CryptoChoice } from "./crypto/private-key.ts";
 import { expandHome, inFile, readIfThere } from "./files.ts";
-import { openKeyFile } from "./key-file.ts";
-import { inSlices } from "./slices.ts";
+import { decryptKey, openKeyFile } from "./key-file.ts";
 
 /** A key to log in with: an object that signs, at once or later, or the path of a file (a leading `~/` is the user's home folder). */
 export type IdentitySource = PrivateKey | RemoteIdentity | string;
@@ -175,8 +174,7 @@ async function unlock(
     const passphrase = typeof source === "function" ? await source(file, attempt) : source;
     if (passphrase === undefined) return undefined;
     try {
-      const { privateKey } = await inSlices(opened.decrypt(passphrase), signal);
-      return crypto === "noble" ? privateKey : nodePrivateKey(privateKey.fields);
+      return await decryptKey(opened, passphrase, crypto, signal);
     } catch (error) {
       const again = typeof source === "function" && attempt < PASSPHRASE_ATTEMPTS;
       if (!again || !(error instanceof SshError) || !isPassphraseError(error)) throw error;

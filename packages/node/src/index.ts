@@ -39,6 +39,7 @@ export { loadAlgorithms } from "./crypto/load.ts";
 export { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 export { hostKeyFile } from "./host-key-file.ts";
 export type { IdentitySource, PassphraseSource } from "./identities.ts";
+export { type PrivateKeyOptions, privateKey } from "./key-file.ts";
 export { listen, type SshServer } from "./listen.ts";
 export type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
 export type { ConnectOptions, Fingerprint } from "./options.ts";

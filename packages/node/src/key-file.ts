@@ -1,5 +1,31 @@
-import { openPlainPrivateKey, type PrivateKeyFile } from "@nacre/keyfiles/parts";
+import { type EncryptedKeyFile, openPlainPrivateKey, type PrivateKeyFile } from "@nacre/keyfiles/parts";
+import type { PrivateKey } from "@nacre/keys/parts";
+import { SshError } from "@nacre/wire";
 import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
+import { inSlices } from "./slices.ts";
+
+/** How {@link privateKey} opens a key. */
+export interface PrivateKeyOptions {
+  /** Of an encrypted key. */
+  readonly passphrase?: string;
+  /** What signs with it: `"node"` by default. */
+  readonly crypto?: CryptoChoice;
+}
+
+/**
+ * The private key in the text of a key file, for `identities` and `hostKeys`: where no file is to be read, since an environment variable
+ * or a vault has it. Rejects with `passphrase-needed`, `passphrase-wrong`, or what `openPrivateKey` throws.
+ */
+export async function privateKey(
+  text: string | Uint8Array,
+  { passphrase, crypto }: PrivateKeyOptions = {},
+): Promise<PrivateKey> {
+  const opened = await openKeyFile(text, crypto);
+  if (!opened.encrypted) return opened.privateKey;
+  if (passphrase === undefined)
+    throw new SshError("passphrase-needed", "the private key is encrypted: give its passphrase");
+  return decryptKey(opened, passphrase, crypto);
+}
 
 /**
  * What a private key file holds; a key that is not encrypted signs with node:crypto, unless the portable code is chosen. Reading an
@@ -11,4 +37,15 @@ export async function openKeyFile(
 ): Promise<PrivateKeyFile> {
   const plain = crypto === "noble" ? undefined : openPlainPrivateKey(bytes, nodePrivateKey);
   return plain ?? (await import("@nacre/keyfiles")).openPrivateKey(bytes);
+}
+
+/** Decrypts without blocking the event loop. Rejects with what `decrypt` throws, or the signal's reason. */
+export async function decryptKey(
+  file: EncryptedKeyFile,
+  passphrase: string,
+  crypto: CryptoChoice | undefined,
+  signal?: AbortSignal,
+): Promise<PrivateKey> {
+  const { privateKey } = await inSlices(file.decrypt(passphrase), signal);
+  return crypto === "noble" ? privateKey : nodePrivateKey(privateKey.fields);
 }

@@ -1,0 +1,34 @@
+import { formatPrivateKey } from "@nacre/keyfiles";
+import { ed25519, generateEd25519 } from "@nacre/keys";
+import { utf8Encode } from "@nacre/wire";
+import { describe, expect, test } from "vitest";
+import { privateKey } from "../src/key-file.ts";
+import { inSlices } from "../src/slices.ts";
+import { codeOf, counting } from "./support.ts";
+
+const key = generateEd25519(counting);
+const data = utf8Encode("what is signed");
+const plain = await inSlices(formatPrivateKey(key, { format: "openssh", random: counting }));
+const locked = await inSlices(
+  formatPrivateKey(key, { format: "openssh", passphrase: "open sesame", rounds: 1, random: counting }),
+);
+
+describe.each(["node", "noble"] as const)("the key in a text, on %s", (crypto) => {
+  test.each([
+    ["plain", plain, {}],
+    ["plain, as bytes", utf8Encode(plain), {}],
+    ["encrypted", locked, { passphrase: "open sesame" }],
+  ])("%s, signs", async (_, text, options) => {
+    const opened = await privateKey(text, { crypto, ...options });
+    expect(opened.publicKey.blob).toEqual(key.publicKey.blob);
+    expect(ed25519.verify(key.publicKey.blob, data, opened.sign("ssh-ed25519", data, counting))).toBe(true);
+  });
+
+  test.each([
+    ["encrypted, and no passphrase", locked, {}, "passphrase-needed"],
+    ["encrypted, and another passphrase", locked, { passphrase: "sesame" }, "passphrase-wrong"],
+    ["no key", "nothing of the kind", {}, "file-malformed"],
+  ])("%s: %s", async (_, text, options, code) => {
+    expect(await codeOf(privateKey(text, { crypto, ...options }))).toBe(code);
+  });
+});
