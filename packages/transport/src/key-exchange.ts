@@ -37,8 +37,8 @@ type KexServerDone = Extract<KexServerStep, { type: "done" }>;
 /** How far one key exchange has come. Each state holds what its next step needs, and nothing else: secrets go with it. */
 type State =
   | { readonly name: "idle" }
-  /** Own KEXINIT sent, the peer's not yet come. */
-  | { readonly name: "proposed"; readonly own: Proposed; readonly guess: KexClient | undefined }
+  /** Own KEXINIT sent, the peer's not yet come. `first`: a client's part in the first method of its list, where it was made already. */
+  | { readonly name: "proposed"; readonly own: Proposed; readonly first: KexClient | undefined }
   | { readonly name: "client"; readonly agreement: Agreement; readonly method: KexClient }
   | { readonly name: "server"; readonly agreement: Agreement; readonly method: KexServer }
   | {
@@ -125,9 +125,17 @@ export class KeyExchange {
     const payload = SSH_MSG_KEXINIT.encode(init);
     outgoing.hold();
     outgoing.send(payload);
-    const guess = guessed?.client(random);
-    if (guess !== undefined) outgoing.send(guess.start());
-    this.#state = { name: "proposed", own: { init, payload }, guess };
+    const first = guessed?.client(random);
+    if (first !== undefined) outgoing.send(first.start());
+    this.#state = { name: "proposed", own: { init, payload }, first };
+  }
+
+  /** Has a client make its key pair while the server's KEXINIT is awaited: mostly it comes to the first method of its list. */
+  prepare(): void {
+    const { role, algorithms, random } = this.#context.options;
+    const state = this.#state;
+    if (role === "client" && state.name === "proposed" && state.first === undefined)
+      this.#state = { ...state, first: algorithms.kex[0]?.client(random) };
   }
 
   /** A message of the key exchange's, 20–49, that the gate has let through. */
@@ -172,7 +180,7 @@ export class KeyExchange {
     const peer = { init: SSH_MSG_KEXINIT.decode(payload.slice()), payload: payload.slice() };
     if (this.#state.name === "idle") this.begin();
     if (this.#state.name !== "proposed") throw new SshError("internal", `KEXINIT in state ${this.#state.name}`);
-    const { own, guess } = this.#state;
+    const { own, first } = this.#state;
     const [client, server] = options.role === "client" ? [own, peer] : [peer, own];
     if (this.#sessionId === undefined) this.#agreeOnStrictKex(client.init, server.init);
 
@@ -186,11 +194,12 @@ export class KeyExchange {
     const agreement = { client, server, negotiated };
     if (options.role === "server") {
       this.#state = { name: "server", agreement, method: negotiated.kex.server(options.random) };
-    } else if (guess !== undefined && right) {
-      this.#state = { name: "client", agreement, method: guess };
     } else {
-      const method = negotiated.kex.client(options.random);
-      outgoing.send(method.start());
+      const hasLeft = own.init.firstKexPacketFollows;
+      // What left with a wrong guess is not used again.
+      const serves = hasLeft ? right : negotiated.kex === options.algorithms.kex[0];
+      const method = (serves ? first : undefined) ?? negotiated.kex.client(options.random);
+      if (!hasLeft || !right) outgoing.send(method.start());
       this.#state = { name: "client", agreement, method };
     }
   }

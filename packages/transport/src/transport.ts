@@ -295,6 +295,7 @@ export class Transport implements PacketSink {
     for (const rest of chunks) this.#reader.push(rest);
     this.#stage = { name: "packets" };
     this.#options.trace?.identification("received", found.line);
+    this.#exchange.prepare();
     return { type: "identified", peerVersion: found.line };
   }
 

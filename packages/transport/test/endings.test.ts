@@ -1,3 +1,4 @@
+import type { KexMethod } from "@nacre/kex";
 import type { TransportEvent, TransportOptions } from "@nacre/transport";
 import {
   concatBytes,
@@ -388,6 +389,49 @@ describe("general messages (RFC 4253 §11)", () => {
     expect(peer.send(Uint8Array.of(60, 1)).events.at(-1)).toEqual({ type: "message", payload: Uint8Array.of(60, 1) });
     peer.transport.setAuthMethod(undefined);
     expect(peer.send(Uint8Array.of(60, 1)).error).toMatchObject({ code: "unexpected-message" });
+  });
+});
+
+describe("a client's key pair", () => {
+  /** A method that tells when a client makes its part. */
+  const telling = (name: string, told: string[]): KexMethod => {
+    const method = toyKex(name);
+    return {
+      ...method,
+      client(random) {
+        told.push(name);
+        return method.client(random);
+      },
+    };
+  };
+
+  test.each([
+    ["of its first method is made while the server's KEXINIT is awaited, and then used", "toy-kex", ["toy-kex"]],
+    ["of another method is made when it is known that it comes to that", "other-kex", ["other-kex", "toy-kex"]],
+  ])("%s", (_, first, made) => {
+    const told: string[] = [];
+    const kex = ["toy-kex", "other-kex"].toSorted((one) => (one === first ? -1 : 1)).map((name) => telling(name, told));
+    const peer = new RawPeer("server", { algorithms: { ...toyAlgorithms, kex } });
+    expect(told).toEqual([]);
+    peer.identify();
+    expect(told).toEqual([first]);
+    peer.sendInit().replyKex().newKeys();
+    expect(told).toEqual(made);
+    expect(peer.error).toBeUndefined();
+    // A later exchange begins with a pair of its own, when both sides have proposed.
+    peer.transport.enter("auth");
+    peer.transport.enter("connection");
+    peer.transport.requestRekey();
+    peer.turn();
+    expect(told).toEqual(made);
+    peer.sendInit();
+    expect(told).toEqual([...made, "toy-kex"]);
+  });
+
+  test("is no business of a server's", () => {
+    const told: string[] = [];
+    new RawPeer("client", { algorithms: { ...toyAlgorithms, kex: [telling("toy-kex", told)] } }).identify().sendInit();
+    expect(told).toEqual([]);
   });
 });
 
