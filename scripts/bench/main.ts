@@ -2,8 +2,8 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { cpus, release, totalmem } from "node:os";
-import { parseArgs } from "node:util";
 import { run } from "../openssh/run.ts";
+import { optionsOr } from "../options.ts";
 import type { Bench, Case, CaseResult } from "./bench.ts";
 import { bulkCase } from "./case-bulk.ts";
 import { ceilingCase } from "./case-ceiling.ts";
@@ -37,22 +37,17 @@ const usage = `usage: pnpm bench [--json FILE] [--only ${cases.map(({ name }) =>
                   [--connections N] [--logins N]
        pnpm bench --write [--size MIB] [--rounds N] [--json FILE]      all of it, into BENCHMARKS.md`;
 
-// pnpm hands over the `--` that npm takes away.
-const words = process.argv.slice(2).filter((word) => word !== "--");
-const { values } = parseArgs({
-  args: words,
-  options: {
-    json: { type: "string" },
-    only: { type: "string" },
-    quick: { type: "boolean", default: false },
-    size: { type: "string" },
-    rounds: { type: "string" },
-    clients: { type: "string" },
-    profile: { type: "string" },
-    write: { type: "boolean", default: false },
-    connections: { type: "string" },
-    logins: { type: "string" },
-  },
+const values = optionsOr(usage, {
+  json: { type: "string" },
+  only: { type: "string" },
+  quick: { type: "boolean", default: false },
+  size: { type: "string" },
+  rounds: { type: "string" },
+  clients: { type: "string" },
+  profile: { type: "string" },
+  write: { type: "boolean", default: false },
+  connections: { type: "string" },
+  logins: { type: "string" },
 });
 const chosen = cases.filter(({ name }) => values.only === undefined || name === values.only);
 const mebibytes = positive(values.size, values.quick ? 96 : 256);
@@ -132,7 +127,7 @@ try {
     await writeFile(values.json, `${JSON.stringify({ setting, bytes, rounds, results: named }, undefined, 1)}\n`);
   }
   if (values.write) {
-    const command = ["pnpm", "bench", ...words].join(" ");
+    const command = ["pnpm", "bench", ...process.argv.slice(2).filter((word) => word !== "--")].join(" ");
     const date = new Date().toISOString().slice(0, 10);
     const page = formatPage({ command, date, setting, reading, results });
     await writeFile(new URL("../../BENCHMARKS.md", import.meta.url), page);

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { optionsOr } from "../options.ts";
 import { type Bundle, bundle } from "./engine/bundle.ts";
 import type { FuzzOptions } from "./engine/loop.ts";
 import type { Finding, Summary } from "./engine/target.ts";
@@ -38,21 +38,16 @@ interface Total {
   finding: Finding | undefined;
 }
 
-const { values } = parseArgs({
-  args: process.argv.slice(2).filter((word) => word !== "--"),
-  options: {
-    only: { type: "string" },
-    seconds: { type: "string" },
-    executions: { type: "string" },
-    seed: { type: "string" },
-    jobs: { type: "string" },
-    input: { type: "string" },
-    help: { type: "boolean" },
-  },
+const values = optionsOr(HELP, {
+  only: { type: "string" },
+  seconds: { type: "string" },
+  executions: { type: "string" },
+  seed: { type: "string" },
+  jobs: { type: "string" },
+  input: { type: "string" },
 });
 
-if (values.help) console.log(HELP);
-else await main();
+await main();
 
 async function main(): Promise<void> {
   const names = values.only?.split(",") ?? targets.map(({ name }) => name);

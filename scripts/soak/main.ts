@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { optionsOr } from "../options.ts";
 import type { Census } from "./census.ts";
 import type { Shift } from "./child-client.ts";
 
@@ -18,17 +18,16 @@ interface Report extends Census {
   readonly done?: Readonly<Record<string, number>>;
 }
 
-const { values } = parseArgs({
-  // pnpm hands over the `--` that npm takes away.
-  args: process.argv.slice(2).filter((word) => word !== "--"),
-  options: { minutes: { type: "string", default: "10" }, seed: { type: "string", default: "1" } },
+const usage =
+  "usage: pnpm soak [-- --minutes N] [--seed N]\n       2 minutes or more: the first is the measure of the others";
+const values = optionsOr(usage, {
+  minutes: { type: "string", default: "10" },
+  seed: { type: "string", default: "1" },
 });
 const minutes = Number(values.minutes);
 const seed = Number(values.seed);
 if (!(Number.isInteger(minutes) && minutes >= 2 && Number.isInteger(seed))) {
-  console.error(
-    "usage: pnpm soak [-- --minutes N] [--seed N]\n       2 minutes or more: the first is the measure of the others",
-  );
+  console.error(usage);
   process.exit(2);
 }
 

@@ -68,7 +68,7 @@ describe("an answer of the application", () => {
     done();
   });
 
-  it.each([
+  it.each<[string, () => number | Promise<number>]>([
     [
       "thrown",
       () => {
@@ -78,7 +78,7 @@ describe("an answer of the application", () => {
     ["rejected", () => Promise.reject(new SshError("usage", "no"))],
     ["one that the session does not take", () => -1],
     ["one that it does not take later", () => Promise.resolve(-1)],
-  ] as const)("%s is told, once", async (_, question) => {
+  ])("%s is told, once", async (_, question) => {
     const { writes, failures, done } = asked(question);
     await settled();
     expect(failures).toEqual([expect.objectContaining({ code: "usage" })]);
