@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { nodeAlgorithms } from "../../src/crypto/algorithms.ts";
 import { loadAlgorithms } from "../../src/crypto/load.ts";
 import { poly1305, wasmPoly1305 } from "../../src/crypto/poly1305/index.ts";
-import { CAPACITY } from "../../src/crypto/poly1305/program.ts";
+import { CAPACITY } from "../../src/crypto/poly1305/layout.ts";
 
 const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

@@ -1,5 +1,6 @@
 import { importNow } from "../import-now.ts";
-import { CAPACITY, KEY_AT, MESSAGE_AT, poly1305Module, TAG_AT } from "./program.ts";
+import { CAPACITY, KEY_AT, MESSAGE_AT, TAG_AT } from "./layout.ts";
+import { poly1305Module } from "./program.ts";
 
 /** Makes tags: 16 bytes, a view that the next call changes, of a message and a one-time key of 32 bytes (RFC 8439 §2.5). */
 export type Poly1305 = (message: Uint8Array, key: Uint8Array) => Uint8Array;
