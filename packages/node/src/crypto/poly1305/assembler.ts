@@ -4,7 +4,7 @@
 /** Instructions: a character for each byte. Strings are joined without copying, and of thousands of small arrays each costs more. */
 export type Code = string;
 
-/** A number of a variable: parameters first, which are i32, then i64 variables, then i32 ones. */
+/** A number of a variable: parameters first, which are i32, then i64 variables, then i32 ones, then vectors. */
 export type Local = number;
 
 export const inOrder = (...parts: readonly Code[]): Code => parts.join("");
@@ -37,6 +37,40 @@ export const load32 = (at: Code, offset: number): Code => `${at}\x35\0${unsigned
 /** Keeps the lower 32 bits of a value. */
 export const store32 = (at: Code, offset: number, value: Code): Code => `${at}${value}\x3e\0${unsigned(offset)}`;
 
+// Vectors are four i32, the lanes, where nothing else is said. The first lane holds the lowest bits.
+
+export const loadVector = (at: Code, offset: number): Code => `${at}\xfd\0\0${unsigned(offset)}`;
+export const storeVector = (at: Code, offset: number, value: Code): Code =>
+  `${at}${value}\xfd\x0b\0${unsigned(offset)}`;
+/** The 32 bits at an address and an offset, in all lanes. */
+export const loadAlike = (at: Code, offset: number): Code => `${at}\xfd\x09\0${unsigned(offset)}`;
+/** The same i32 in all lanes. */
+export const alike = (value: number): Code => `${address(value)}\xfd\x11`;
+export const addLanes = (...terms: readonly Code[]): Code => terms.reduce((sum, term) => `${sum}${term}\xfd\xae\x01`);
+export const subtractLanes = (a: Code, b: Code): Code => `${a}${b}\xfd\xb1\x01`;
+export const andLanes = (a: Code, b: Code): Code => `${a}${b}\xfd\x4e`;
+export const orLanes = (a: Code, b: Code): Code => `${a}${b}\xfd\x50`;
+export const shiftLanesLeft = (value: Code, bits: number): Code => `${value}${address(bits)}\xfd\xab\x01`;
+/** Zeros come in from above. */
+export const shiftLanesRight = (value: Code, bits: number): Code => `${value}${address(bits)}\xfd\xad\x01`;
+/** The sign comes in from above: divides, and rounds down. */
+export const shiftSignedLanesRight = (value: Code, bits: number): Code => `${value}${address(bits)}\xfd\xac\x01`;
+/** In each lane the product of the lower 16 bits and that of the upper ones, all four with sign, added up. */
+export const dot = (a: Code, b: Code): Code => `${a}${b}\xfd\xba\x01`;
+/** Bytes out of two vectors, in an order. */
+export const shuffle = (a: Code, b: Code, order: Order): Code => `${a}${b}\xfd\x0d${order}`;
+
+/** Numbers of 16 bytes of two vectors. */
+export type Order = Code;
+/** An order of parts of equal width, by their numbers in the first vector and, where that ends, on through the second. */
+export function order(...parts: readonly number[]): Order {
+  const width = 16 / parts.length;
+  return each(parts, (part) => bytes(...Array.from({ length: width }, (_, i) => width * part + i)));
+}
+
+/** Runs the body if the i32 is not 0. */
+export const when = (condition: Code, body: Code): Code => `${condition}\x04\x40${body}\x0b`;
+
 /** Runs the body again and again, as long as the i32 is not 0. */
 export function repeatWhile(condition: Code, ...body: readonly Code[]): Code {
   const leaveUnless = `${condition}\x45\x0d\x01`;
@@ -51,11 +85,12 @@ export function assemble(shape: {
   readonly parameters: number;
   readonly integers: number;
   readonly addresses: number;
+  readonly vectors: number;
   readonly pages: number;
   readonly body: Code;
 }): Uint8Array<ArrayBuffer> {
-  const { parameters, integers, addresses, pages, body } = shape;
-  const locals = bytes(2, integers, 0x7e, addresses, 0x7f);
+  const { parameters, integers, addresses, vectors, pages, body } = shape;
+  const locals = bytes(3, integers, 0x7e, addresses, 0x7f, vectors, 0x7b);
   const magicAndVersion = "\0asm\x01\0\0\0";
   const module = inOrder(
     magicAndVersion,

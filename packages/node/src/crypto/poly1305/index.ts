@@ -16,22 +16,25 @@ let made: Poly1305 | undefined;
 /** noble's, where it was imported. */
 let portable: Poly1305 | undefined;
 
-/** The fastest Poly1305 there is: in WebAssembly, or noble's where that is forbidden. */
+/** The fastest Poly1305 there is: in WebAssembly, or noble's where that is forbidden or has no vectors. */
 export function poly1305(message: Uint8Array, key: Uint8Array): Uint8Array {
   made ??= wasmPoly1305() ?? portable ?? (importNow(PORTABLE) as typeof import("@noble/ciphers/_poly1305.js")).poly1305;
   return made(message, key);
 }
 
-/** Imports noble's Poly1305 where WebAssembly is forbidden. */
+/** Imports noble's Poly1305 where `poly1305` will need it. */
 export async function loadPoly1305(): Promise<void> {
-  if (made === undefined && instance(EMPTY_MODULE) === undefined)
+  if (made === undefined && instance(VECTOR_TYPE) === undefined)
     portable ??= (await import("@noble/ciphers/_poly1305.js")).poly1305;
 }
 
-/** The magic number and version 1. */
-const EMPTY_MODULE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+/** The magic number, version 1, and the type of a function that takes a vector. */
+const VECTOR_TYPE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 1, 0x7b, 0);
 
-/** Poly1305 in WebAssembly; `undefined` where the platform has none, or none for this program. */
+/**
+ * Poly1305 in WebAssembly; `undefined` where the platform has none, or no vectors. There is no second program without them: V8 has them
+ * on all processors since SSE4.1, and where it has not, noble's Poly1305 serves.
+ */
 export function wasmPoly1305(): Poly1305 | undefined {
   const exports = instance(poly1305Module());
   if (exports === undefined) return undefined;

@@ -20,16 +20,27 @@ import {
   shiftRight,
   store32,
   subtract,
+  when,
 } from "./assembler.ts";
 import { CARRY, COUNTS, g, h, KEY_AT, LENGTH, MESSAGE_AT, POSITION, r, s, TAG_AT } from "./layout.ts";
 import { carry, LIMB, LIMBS, limbAt, multiplyByR, wrapAround } from "./limbs.ts";
+import { turns } from "./turns.ts";
+
+/** From so many bytes on, vectors gain more than making their factors costs. */
+const LONG = 512;
 
 /**
  * Poly1305 (RFC 8439 §2.5) as a WebAssembly module: `run(length)` makes the tag of that many bytes. Behind the message stand a byte 1 and
- * zeros, up to the end of its last block of 16, unless that is whole.
+ * zeros, up to the end of its last block of 16, unless that is whole. A platform without vectors of 128 bits refuses it.
  */
 export function poly1305Module(): Uint8Array<ArrayBuffer> {
-  const body = inOrder(readKey(), set(POSITION, address(MESSAGE_AT)), blocks(), tag());
+  const body = inOrder(
+    readKey(),
+    set(POSITION, address(MESSAGE_AT)),
+    when(isLess(address(LONG - 1), get(LENGTH)), turns()),
+    blocks(),
+    tag(),
+  );
   return assemble({ ...COUNTS, pages: 5, body });
 }
 
@@ -42,7 +53,7 @@ function readKey(): Code {
   ]);
 }
 
-/** h = (h + block) r for each block. */
+/** h = (h + block) r for each block that is left. */
 function blocks(): Code {
   const end = addAddress(address(MESSAGE_AT), get(LENGTH));
   const at = get(POSITION);
