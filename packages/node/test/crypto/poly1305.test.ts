@@ -171,6 +171,13 @@ describe("Poly1305 in WebAssembly", () => {
     }
   });
 
+  it("takes a message in two pieces", () => {
+    const message = Uint8Array.from({ length: 1_000 }, (_, i) => i);
+    const tag = hex(noble(message, fill(32, 0x5a)));
+    for (const cut of [0, 1, 4, 16, 999, 1_000])
+      expect(hex(wasm(message.subarray(0, cut), fill(32, 0x5a), message.subarray(cut)))).toBe(tag);
+  });
+
   it("leaves the message and the key alone, in whatever memory they lie", () => {
     const memory = fill(100, 7);
     const tag = wasm(memory.subarray(3, 52), memory.subarray(61, 93));
@@ -195,5 +202,6 @@ describe("where WebAssembly is forbidden", () => {
     expect(forbidden).toHaveBeenCalled();
     await loadAlgorithms(nodeAlgorithms);
     expect(hex(poly1305(fill(20, 1), fill(32, 2)))).toBe(hex(noble(fill(20, 1), fill(32, 2))));
+    expect(hex(poly1305(fill(15, 1), fill(32, 2), fill(5, 1)))).toBe(hex(noble(fill(20, 1), fill(32, 2))));
   });
 });
