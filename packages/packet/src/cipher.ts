@@ -16,7 +16,7 @@ export interface PacketSealer {
   seal(sequenceNumber: number, slab: Uint8Array, offset: number, length: number): void;
   /**
    * The same for a cipher that gives fresh bytes anyway: instead of copying them back, it returns them. They are the whole packet, or
-   * all of it but the length field where that stays in the clear; the tag is written behind the packet in `slab`.
+   * all of it but the length field, which is then left in `slab` as it is sent; the tag is written behind the packet in `slab`.
    */
   sealApart?(sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Uint8Array;
 }

@@ -37,16 +37,22 @@ function sealer(keys: DirectionKeys): PacketSealer {
   const { mainKey, lengthKey } = split(keys);
   const iv = new Uint8Array(IV_LENGTH);
   const nonce = iv.subarray(8);
+  /** Seals the length field in place, writes the tag, and returns the rest sealed. */
+  const sealApart = (sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Buffer => {
+    const end = offset + length;
+    setNonce(nonce, sequenceNumber);
+    const lengthField = slab.subarray(offset, offset + 4);
+    lengthField.set(createCipheriv("chacha20", lengthKey, iv).update(lengthField));
+    const main = createCipheriv("chacha20", mainKey, iv);
+    const macKey = main.update(FIRST_BLOCK).subarray(0, 32);
+    const sealed = main.update(slab.subarray(offset + 4, end));
+    slab.set(poly1305(lengthField, macKey, sealed), end);
+    return sealed;
+  };
   return {
-    seal(sequenceNumber, slab, offset, length) {
-      const end = offset + length;
-      setNonce(nonce, sequenceNumber);
-      slab.set(createCipheriv("chacha20", lengthKey, iv).update(slab.subarray(offset, offset + 4)), offset);
-      const main = createCipheriv("chacha20", mainKey, iv);
-      const macKey = main.update(FIRST_BLOCK).subarray(0, 32);
-      slab.set(main.update(slab.subarray(offset + 4, end)), offset + 4);
-      slab.set(poly1305(slab.subarray(offset, end), macKey), end);
-    },
+    seal: (sequenceNumber, slab, offset, length) =>
+      slab.set(sealApart(sequenceNumber, slab, offset, length), offset + 4),
+    sealApart: (sequenceNumber, slab, offset, length) => plainBytes(sealApart(sequenceNumber, slab, offset, length)),
     ...SHAPE,
   };
 }

@@ -6,8 +6,8 @@ import { loadPoly1305 } from "./poly1305/index.ts";
 
 /**
  * Imports what these algorithms take of the portable code where the running Node has no means of its own: ML-KEM before Node 24.7, and
- * Poly1305 where WebAssembly is forbidden. `connect` and `listen` do so while they wait for others. To be awaited in a bundle that uses
- * `nodeAlgorithms` or `nodeServerAlgorithms` with `nacre`; elsewhere they are imported when they are used, at the latest.
+ * Poly1305 where WebAssembly is forbidden or has no vectors. `connect` and `listen` do so while they wait for others. To be awaited in a
+ * bundle that uses `nodeAlgorithms` or `nodeServerAlgorithms` with `nacre`; elsewhere they are imported when they are used, at the latest.
  */
 export async function loadAlgorithms({ kex, ciphers }: Pick<TransportAlgorithms, "kex" | "ciphers">): Promise<void> {
   await Promise.all([

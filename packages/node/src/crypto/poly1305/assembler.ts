@@ -1,42 +1,81 @@
 // Just enough of WebAssembly's binary format (https://webassembly.github.io/spec/core/binary/) to write one function in. An expression is
 // the bytes of the instructions that leave its value on the stack; integers are i64 and addresses i32 where nothing else is said.
 
-/** Instructions. */
-export type Code = readonly number[];
+/** Instructions: a character for each byte. Strings are joined without copying, and of thousands of small arrays each costs more. */
+export type Code = string;
 
-/** A number of a variable: parameters first, which are i32, then i64 variables, then i32 ones. */
+/** A number of a variable: parameters first, which are i32, then i64 variables, then i32 ones, then vectors. */
 export type Local = number;
 
-export const get = (local: Local): Code => [0x20, ...unsigned(local)];
-export const set = (local: Local, value: Code): Code => [...value, 0x21, ...unsigned(local)];
+export const inOrder = (...parts: readonly Code[]): Code => parts.join("");
+/** What is done for each of some things, one after the other. */
+export const each = <T>(things: readonly T[], code: (thing: T, i: number) => Code | readonly Code[]): Code =>
+  things.flatMap(code).join("");
 
-export const constant = (value: bigint): Code => [0x42, ...signed(value)];
-export const add = (...terms: readonly Code[]): Code => terms.reduce((sum, term) => [...sum, ...term, 0x7c]);
-export const subtract = (a: Code, b: Code): Code => [...a, ...b, 0x7d];
-export const multiply = (a: Code, b: Code): Code => [...a, ...b, 0x7e];
-export const and = (a: Code, b: Code): Code => [...a, ...b, 0x83];
-export const or = (a: Code, b: Code): Code => [...a, ...b, 0x84];
-export const shiftLeft = (value: Code, bits: number): Code => [...value, ...constant(BigInt(bits)), 0x86];
+export const get = (local: Local): Code => `\x20${unsigned(local)}`;
+export const set = (local: Local, value: Code): Code => `${value}\x21${unsigned(local)}`;
+
+export const constant = (value: bigint): Code => `\x42${signed(value)}`;
+export const add = (...terms: readonly Code[]): Code => terms.reduce((sum, term) => `${sum}${term}\x7c`);
+export const subtract = (a: Code, b: Code): Code => `${a}${b}\x7d`;
+export const multiply = (a: Code, b: Code): Code => `${a}${b}\x7e`;
+export const and = (a: Code, b: Code): Code => `${a}${b}\x83`;
+export const or = (a: Code, b: Code): Code => `${a}${b}\x84`;
+export const shiftLeft = (value: Code, bits: number): Code => `${value}${constant(BigInt(bits))}\x86`;
 /** Zeros come in from above. */
-export const shiftRight = (value: Code, bits: number): Code => [...value, ...constant(BigInt(bits)), 0x88];
+export const shiftRight = (value: Code, bits: number): Code => `${value}${constant(BigInt(bits))}\x88`;
 /** `a` where the i32 is not 0, and else `b`. */
-export const choose = (condition: Code, a: Code, b: Code): Code => [...a, ...b, ...condition, 0x1b];
+export const choose = (condition: Code, a: Code, b: Code): Code => `${a}${b}${condition}\x1b`;
 
-export const address = (value: number): Code => [0x41, ...signed(BigInt(value))];
-export const addAddress = (a: Code, b: Code): Code => [...a, ...b, 0x6a];
+export const address = (value: number): Code => `\x41${signed(BigInt(value))}`;
+export const addAddress = (a: Code, b: Code): Code => `${a}${b}\x6a`;
 /** An i32: whether one i32 is less than another, both without sign. */
-export const isLess = (a: Code, b: Code): Code => [...a, ...b, 0x49];
+export const isLess = (a: Code, b: Code): Code => `${a}${b}\x49`;
 
 /** The 32 bits at an address and an offset, in little-endian order. */
-export const load32 = (at: Code, offset: number): Code => [...at, 0x35, 0, ...unsigned(offset)];
+export const load32 = (at: Code, offset: number): Code => `${at}\x35\0${unsigned(offset)}`;
 /** Keeps the lower 32 bits of a value. */
-export const store32 = (at: Code, offset: number, value: Code): Code => [...at, ...value, 0x3e, 0, ...unsigned(offset)];
+export const store32 = (at: Code, offset: number, value: Code): Code => `${at}${value}\x3e\0${unsigned(offset)}`;
+
+// Vectors are four i32, the lanes, where nothing else is said. The first lane holds the lowest bits.
+
+export const loadVector = (at: Code, offset: number): Code => `${at}\xfd\0\0${unsigned(offset)}`;
+export const storeVector = (at: Code, offset: number, value: Code): Code =>
+  `${at}${value}\xfd\x0b\0${unsigned(offset)}`;
+/** The 32 bits at an address and an offset, in all lanes. */
+export const loadAlike = (at: Code, offset: number): Code => `${at}\xfd\x09\0${unsigned(offset)}`;
+/** The same i32 in all lanes. */
+export const alike = (value: number): Code => `${address(value)}\xfd\x11`;
+export const addLanes = (...terms: readonly Code[]): Code => terms.reduce((sum, term) => `${sum}${term}\xfd\xae\x01`);
+export const subtractLanes = (a: Code, b: Code): Code => `${a}${b}\xfd\xb1\x01`;
+export const andLanes = (a: Code, b: Code): Code => `${a}${b}\xfd\x4e`;
+export const orLanes = (a: Code, b: Code): Code => `${a}${b}\xfd\x50`;
+export const shiftLanesLeft = (value: Code, bits: number): Code => `${value}${address(bits)}\xfd\xab\x01`;
+/** Zeros come in from above. */
+export const shiftLanesRight = (value: Code, bits: number): Code => `${value}${address(bits)}\xfd\xad\x01`;
+/** The sign comes in from above: divides, and rounds down. */
+export const shiftSignedLanesRight = (value: Code, bits: number): Code => `${value}${address(bits)}\xfd\xac\x01`;
+/** In each lane the product of the lower 16 bits and that of the upper ones, all four with sign, added up. */
+export const dot = (a: Code, b: Code): Code => `${a}${b}\xfd\xba\x01`;
+/** Bytes out of two vectors, in an order. */
+export const shuffle = (a: Code, b: Code, order: Order): Code => `${a}${b}\xfd\x0d${order}`;
+
+/** Numbers of 16 bytes of two vectors. */
+export type Order = Code;
+/** An order of parts of equal width, by their numbers in the first vector and, where that ends, on through the second. */
+export function order(...parts: readonly number[]): Order {
+  const width = 16 / parts.length;
+  return each(parts, (part) => bytes(...Array.from({ length: width }, (_, i) => width * part + i)));
+}
+
+/** Runs the body if the i32 is not 0. */
+export const when = (condition: Code, body: Code): Code => `${condition}\x04\x40${body}\x0b`;
 
 /** Runs the body again and again, as long as the i32 is not 0. */
-export function repeatWhile(condition: Code, body: Code): Code {
-  const leaveUnless = [...condition, 0x45, 0x0d, 1];
-  const again = [0x0c, 0];
-  return [0x02, 0x40, 0x03, 0x40, ...leaveUnless, ...body, ...again, 0x0b, 0x0b];
+export function repeatWhile(condition: Code, ...body: readonly Code[]): Code {
+  const leaveUnless = `${condition}\x45\x0d\x01`;
+  const again = "\x0c\0";
+  return `\x02\x40\x03\x40${leaveUnless}${body.join("")}${again}\x0b\x0b`;
 }
 
 /**
@@ -46,45 +85,47 @@ export function assemble(shape: {
   readonly parameters: number;
   readonly integers: number;
   readonly addresses: number;
+  readonly vectors: number;
   readonly pages: number;
   readonly body: Code;
 }): Uint8Array<ArrayBuffer> {
-  const { parameters, integers, addresses, pages, body } = shape;
-  const locals = [2, ...unsigned(integers), 0x7e, ...unsigned(addresses), 0x7f];
-  const magicAndVersion = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
-  return Uint8Array.from([
-    ...magicAndVersion,
-    ...section(1, [0x60, ...vector(Array.from({ length: parameters }, () => [0x7f])), 0]),
-    ...section(3, [0]),
-    ...section(5, [0, ...unsigned(pages)]),
-    ...section(7, [...text("run"), 0, 0], [...text("memory"), 2, 0]),
-    ...section(10, sized([...locals, ...body, 0x0b])),
-  ]);
+  const { parameters, integers, addresses, vectors, pages, body } = shape;
+  const locals = bytes(3, integers, 0x7e, addresses, 0x7f, vectors, 0x7b);
+  const magicAndVersion = "\0asm\x01\0\0\0";
+  const module = inOrder(
+    magicAndVersion,
+    section(1, `\x60${list(Array.from({ length: parameters }, () => "\x7f"))}\0`),
+    section(3, "\0"),
+    section(5, `\0${unsigned(pages)}`),
+    section(7, `${sized("run")}\0\0`, `${sized("memory")}\x02\0`),
+    section(10, sized(`${locals}${body}\x0b`)),
+  );
+  return Buffer.from(module, "latin1");
 }
 
 function section(id: number, ...entries: readonly Code[]): Code {
-  return [id, ...sized(vector(entries))];
+  return `${bytes(id)}${sized(list(entries))}`;
 }
 
-function vector(entries: readonly Code[]): Code {
-  return [...unsigned(entries.length), ...entries.flat()];
+function list(entries: readonly Code[]): Code {
+  return `${unsigned(entries.length)}${entries.join("")}`;
 }
 
-function sized(bytes: Code): Code {
-  return [...unsigned(bytes.length), ...bytes];
+function sized(code: Code): Code {
+  return `${unsigned(code.length)}${code}`;
 }
 
-function text(name: string): Code {
-  return sized(Array.from(name, (character) => character.charCodeAt(0)));
+function bytes(...values: readonly number[]): Code {
+  return String.fromCharCode(...values);
 }
 
 /** LEB128. */
 function unsigned(value: number): Code {
-  return value < 0x80 ? [value] : [0x80 | (value & 0x7f), ...unsigned(value >>> 7)];
+  return value < 0x80 ? bytes(value) : `${bytes(0x80 | (value & 0x7f))}${unsigned(value >>> 7)}`;
 }
 
 /** LEB128 of two's complement. */
 function signed(value: bigint): Code {
-  if (value >= -64n && value < 64n) return [Number(value & 0x7fn)];
-  return [0x80 | Number(value & 0x7fn), ...signed(value >> 7n)];
+  if (value >= -64n && value < 64n) return bytes(Number(value & 0x7fn));
+  return `${bytes(0x80 | Number(value & 0x7fn))}${signed(value >> 7n)}`;
 }

@@ -1,0 +1,117 @@
+import {
+  addAddress,
+  addLanes,
+  address,
+  alike,
+  andLanes,
+  type Code,
+  each,
+  get,
+  inOrder,
+  isLess,
+  loadAlike,
+  loadVector,
+  repeatWhile,
+  set,
+  shiftLanesLeft,
+  shiftLanesRight,
+  shiftSignedLanesRight,
+  store32,
+  storeVector,
+  subtractLanes,
+} from "./assembler.ts";
+import { carryDigits, DIGIT, DIGIT_MASK, DIGITS, fiveTimes, paired } from "./digits.ts";
+import {
+  digit,
+  FACTORS,
+  FACTORS_AT,
+  FACTORS_LENGTH,
+  GROUPS,
+  h,
+  LANES_AT,
+  LAST_FACTORS_AT,
+  over,
+  POSITION,
+  r,
+  rest,
+} from "./layout.ts";
+import { LIMBS, multiplyByR } from "./limbs.ts";
+
+/** What turns multiply by: in the last one each lane by a power of r of its own, and before it all those of a group by its highest. */
+export function makeFactors(): Code {
+  return inOrder(
+    powers(),
+    set(POSITION, address(LANES_AT)),
+    set(FACTORS, address(LAST_FACTORS_AT)),
+    repeatWhile(
+      isLess(get(FACTORS), address(FACTORS_AT)),
+      readDigits(),
+      each(places(), ([i, k]) => {
+        const offset = factorOffset(i, k);
+        return [
+          storeVector(get(FACTORS), offset, paired(coefficient(i, 2 * k), coefficient(i, 2 * k + 1))),
+          storeVector(get(FACTORS), FACTORS_AT - LAST_FACTORS_AT + offset, loadAlike(get(FACTORS), offset)),
+        ];
+      }),
+      set(POSITION, addAddress(get(POSITION), address(16))),
+      set(FACTORS, addAddress(get(FACTORS), address(FACTORS_LENGTH))),
+    ),
+  );
+}
+
+/** Where the factor lies that pair `k` of digits is multiplied by for digit `i` of the product. */
+export function factorOffset(i: number, k: number): number {
+  return 16 * (i === 0 ? k : 12 + i - 2 * k);
+}
+
+/** For each factor a digit `i` and a pair `k`: all of digit 0, and from there on one for each i - 2 k, as others do not differ. */
+function places(): readonly (readonly [i: number, k: number])[] {
+  return [
+    ...LIMBS.map((k) => [0, k] as const),
+    ...[1, 2, 3, 4, 5, 6, 7, 8].map((i) => [i, 4] as const),
+    ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((i) => [i, 0] as const),
+  ];
+}
+
+/** r to the power of eight and so on down to r itself, from lane to lane of the first group and of the second. */
+function powers(): Code {
+  return inOrder(
+    each(LIMBS, (i) => set(h[i]!, get(r[i]!))),
+    set(POSITION, address(LANES_AT + 16 * GROUPS)),
+    repeatWhile(
+      isLess(address(LANES_AT), get(POSITION)),
+      set(POSITION, addAddress(get(POSITION), address(-4))),
+      each(LIMBS, (i) => store32(get(POSITION), 16 * GROUPS * i, get(h[i]!))),
+      multiplyByR(),
+    ),
+  );
+}
+
+/**
+ * The digits of a group's powers, and five times each of them. That is cut into 13 bits that rest where they are and what goes over to the
+ * next digit, since with the two bits more the products of two groups would not add up within 32 bits.
+ */
+function readDigits(): Code {
+  const center = alike(2 ** (DIGIT - 1));
+  return inOrder(
+    // From -2^12 to 2^12: with a sign they need a bit less, which makes room for sums.
+    carryDigits((i) => {
+      const limb = loadVector(get(POSITION), 16 * GROUPS * (i >> 1));
+      return addLanes(center, i % 2 === 0 ? andLanes(limb, DIGIT_MASK) : shiftLanesRight(limb, DIGIT));
+    }),
+    each(DIGITS, (i) => [
+      set(digit[i]!, subtractLanes(get(digit[i]!), center)),
+      set(rest[i]!, fiveTimes(get(digit[i]!))),
+      set(over[i]!, shiftSignedLanesRight(addLanes(get(rest[i]!), center), DIGIT)),
+      set(rest[i]!, subtractLanes(get(rest[i]!), shiftLanesLeft(get(over[i]!), DIGIT))),
+    ]),
+  );
+}
+
+/** What digit `j` is multiplied by for digit `i` of the product: what overflows 2^130 comes back five times. */
+function coefficient(i: number, j: number): Code {
+  if (j < i) return get(digit[i - j]!);
+  const own = get(j === i ? digit[0]! : rest[i - j + 10]!);
+  // Nothing goes over to digit 0.
+  return i === 0 ? own : addLanes(own, get(over[i - j + 9]!));
+}

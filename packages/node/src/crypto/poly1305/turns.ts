@@ -1,0 +1,126 @@
+import {
+  add,
+  addAddress,
+  addLanes,
+  address,
+  alike,
+  andLanes,
+  type Code,
+  choose,
+  dot,
+  each,
+  get,
+  inOrder,
+  isLess,
+  load32,
+  loadVector,
+  order,
+  orLanes,
+  repeatWhile,
+  set,
+  shiftLanesLeft,
+  shiftLanesRight,
+  shuffle,
+  storeVector,
+} from "./assembler.ts";
+import { carryDigits, DIGIT, halves, paired } from "./digits.ts";
+import { factorOffset, makeFactors } from "./factors.ts";
+import {
+  digit,
+  FACTORS,
+  FACTORS_AT,
+  FACTORS_LENGTH,
+  GROUPS,
+  h,
+  half,
+  LANES_AT,
+  LAST_FACTORS_AT,
+  LENGTH,
+  LIMB_OF_BLOCKS,
+  MESSAGE_AT,
+  POSITION,
+  pair,
+  word,
+} from "./layout.ts";
+import { LIMB, LIMBS } from "./limbs.ts";
+
+// Eight blocks a turn: two groups of four, a lane for each block. The lanes of H are four sums, of every fourth block:
+//
+//   H = (H + first group) r^8 + second group r^4
+//
+// In the last turn the lanes are multiplied by r^8, r^7, r^6, r^5 and by r^4, r^3, r^2, r instead. So each block has got its power, and
+// the sum of the lanes is h. Digits are carried once a turn, for two groups: more of them at once were not faster.
+//
+// Nothing overflows. A digit of H + block is less than 2^14 + 2^8 either way and one of a block less than 2^13, a factor at most 2^12 + 3.
+// So each fits in 16 bits with its sign, and the sum of ten products of the first and ten of the second kind is less than 2^30 either way.
+// Of that 2^17 is carried on, and five times 2^17 makes the second digit of H more or less by 81.
+
+const TURN = 64 * GROUPS;
+
+/** h of as many whole turns as there are in the message, and the position behind them. */
+export function turns(): Code {
+  const end = addAddress(address(MESSAGE_AT), get(LENGTH));
+  const isThere = (bytes: number): Code => isLess(addAddress(get(POSITION), address(bytes - 1)), end);
+  return inOrder(
+    makeFactors(),
+    set(POSITION, address(MESSAGE_AT)),
+    repeatWhile(
+      isThere(TURN),
+      set(FACTORS, choose(isThere(2 * TURN), address(FACTORS_AT), address(LAST_FACTORS_AT))),
+      each(pair, (_, group) => readGroup(group)),
+      carryDigits((i) => addLanes(...pair.flatMap((_, group) => LIMBS.map((k) => product(group, i, k))))),
+      each(LIMBS, (k) => set(pair[0]![k]!, paired(get(digit[2 * k]!), get(digit[2 * k + 1]!)))),
+      set(POSITION, addAddress(get(POSITION), address(TURN))),
+    ),
+    addUpLanes(),
+  );
+}
+
+/** What pair `k` of digits adds to digit `i` of the product. */
+function product(group: number, i: number, k: number): Code {
+  return dot(get(pair[group]![k]!), loadVector(get(FACTORS), FACTORS_LENGTH * group + factorOffset(i, k)));
+}
+
+/** A group's four blocks as pairs of digits. To the first group's, H is added. */
+function readGroup(group: number): Code {
+  const block = (i: number): Code => loadVector(get(POSITION), 64 * group + 16 * i);
+  const limb = get(LIMB_OF_BLOCKS);
+  // The upper digit goes up to where the upper half begins.
+  const digits = andLanes(halves(limb, shiftLanesLeft(limb, 16 - DIGIT)), alike(0x1fff_1fff));
+  return inOrder(
+    // Four blocks of four words become four words of four blocks.
+    each([order(0, 4, 1, 5), order(2, 6, 3, 7)], (words, i) => [
+      set(half[0]!, shuffle(block(0), block(1), words)),
+      set(half[1]!, shuffle(block(2), block(3), words)),
+      set(word[2 * i]!, shuffle(get(half[0]!), get(half[1]!), order(0, 1, 4, 5))),
+      set(word[2 * i + 1]!, shuffle(get(half[0]!), get(half[1]!), order(2, 3, 6, 7))),
+    ]),
+    each(pair[group]!, (local, k) => [
+      set(LIMB_OF_BLOCKS, limbOfBlocks(k)),
+      set(local, group === 0 ? addLanes(digits, get(local)) : digits),
+    ]),
+  );
+}
+
+/** Limb `k` of four blocks, with anything above its 26 bits. */
+function limbOfBlocks(k: number): Code {
+  const first = Math.floor((LIMB * k) / 32);
+  const skipped = LIMB * k - 32 * first;
+  if (skipped === 0) return get(word[first]!);
+  const low = shiftLanesRight(get(word[first]!), skipped);
+  // The last one has the bit above the block, and the others are continued in the next word.
+  return orLanes(low, k === 4 ? alike(1 << 24) : shiftLanesLeft(get(word[first + 1]!), 32 - skipped));
+}
+
+/** h = the sum of the lanes of H. */
+function addUpLanes(): Code {
+  return each(LIMBS, (k) => {
+    const limb = dot(get(pair[0]![k]!), alike(1 | (1 << (16 + DIGIT))));
+    // 2^130 - 5 in each lane, so that none is below 0.
+    const positive = addLanes(limb, alike(k === 0 ? 0x3fffffb : 0x3ffffff));
+    return [
+      storeVector(address(LANES_AT), 0, positive),
+      set(h[k]!, add(...[0, 4, 8, 12].map((lane) => load32(address(LANES_AT), lane)))),
+    ];
+  });
+}
