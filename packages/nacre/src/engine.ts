@@ -13,6 +13,7 @@ export interface DrivenSession<E extends SessionEvent> {
   start(now: number): void;
   receive(chunk: Uint8Array): void;
   end(): void;
+  broken(error: SshError): void;
   takeOutput(): Uint8Array | undefined;
   nextEvent(): E | undefined;
   deadline(): number | undefined;
@@ -104,7 +105,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   failed(cause: unknown): void {
-    this.fail(new SshError("connection-lost", `the connection broke: ${reasonOf(cause)}`, { cause }));
+    this.session.broken(new SshError("connection-lost", `the connection broke: ${reasonOf(cause)}`, { cause }));
+    this.turn();
   }
 
   /** The channel of that number, which is open from now on: the events that are about it go to it. */

@@ -47,6 +47,11 @@ describe("a server that is none ends connecting with a code of its own, in a bou
     ["floods zeros", "not-ssh", (socket) => flood(socket, "\0".repeat(65_536))],
     ["closes at once", "connection-lost", (socket) => socket.end()],
     ["resets", "connection-lost", (socket) => socket.on("data", () => socket.resetAndDestroy())],
+    [
+      "says why and resets",
+      "not-ssh",
+      (socket) => socket.write("go away\r\n") && socket.once("data", () => socket.resetAndDestroy()),
+    ],
     ["drips lines", "kex-timeout", (socket) => drip(socket, "hello\r\n")],
     ["drips its version", "kex-timeout", (socket) => drip(socket, `SSH-2.0-${"x".repeat(200)}`)],
     ["speaks SSH 1", "protocol-version", (socket) => socket.end("SSH-1.5-old\r\n")],

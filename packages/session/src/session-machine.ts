@@ -114,6 +114,11 @@ export abstract class SessionMachine<Auth extends Authentication> {
     this.transport.end();
   }
 
+  /** The connection broke: the `closed` event with this error follows, or with the peer's own words where it did not speak SSH. */
+  broken(error: SshError): void {
+    this.transport.broken(error);
+  }
+
   /** Bytes for the peer, or `undefined`. They are the caller's, and never change again. */
   takeOutput(): Uint8Array | undefined {
     const output = this.transport.takeOutput();

@@ -117,6 +117,12 @@ export class Transport implements PacketSink {
     if (this.#exchange.asking) this.#fail(this.#cutOff());
   }
 
+  /** The connection broke. Where the peer had said in words of its own why it would not speak SSH, they are told instead of `error`. */
+  broken(error: SshError): void {
+    const words = this.#stage.name === "identification" && this.#stage.reader.excerpt !== undefined;
+    this.#fail(words ? this.#cutOff() : error);
+  }
+
   /**
    * Works on what was received, one packet at a time, until there is something to tell: `undefined` when nothing more can be told
    * before more bytes come, or before an ask is answered.

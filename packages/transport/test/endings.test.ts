@@ -51,6 +51,20 @@ describe("identification", () => {
     expect(peer.turn().error).toMatchObject({ code });
   });
 
+  test("a connection that breaks tells what the peer had said instead of identifying itself, or else why", () => {
+    const reset = new SshError("connection-lost", "the connection broke: reset");
+    const told = new RawPeer("server").sendRaw("Not allowed at this time\r\n");
+    told.transport.broken(reset);
+    expect(told.turn().error).toMatchObject({
+      code: "not-ssh",
+      message: expect.stringContaining("Not allowed at this time"),
+    });
+    for (const peer of [new RawPeer("server"), new RawPeer("server").identify(), new RawPeer("server").handshake()]) {
+      peer.transport.broken(reset);
+      expect(peer.turn().error).toBe(reset);
+    }
+  });
+
   test("one that drips runs into the time limit, which tells what came", () => {
     const peer = new RawPeer("server", { limits });
     const text = utf8Encode("220 smtp\r\n");
