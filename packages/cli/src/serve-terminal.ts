@@ -1,3 +1,4 @@
+import { readSync } from "node:fs";
 import { constants } from "node:os";
 import type { ReadStream } from "node:tty";
 import type { NodeSession, Pty, SessionExit } from "@nacre/node";
@@ -49,7 +50,7 @@ function runInTerminal(
     encoding: null,
   });
   // The library's own `write` tells nobody to wait.
-  const { _socket: socket } = terminal as unknown as { readonly _socket: ReadStream };
+  const { _socket: socket, fd } = terminal as unknown as { readonly _socket: ReadStream; readonly fd: number };
   const group = new ProcessGroup(terminal.pid, session, kill);
   session.onResize = ({ columns, rows }) => {
     if (columns > 0 && rows > 0) terminal.resize(size(columns, 80), size(rows, 24));
@@ -57,7 +58,7 @@ function runInTerminal(
   // The library throws an error that only it listens to.
   socket.on("error", () => {});
   session.stdin.pipe(socket, { end: false });
-  readTerminal(session, socket, terminal.pid);
+  readTerminal(session, socket, fd, terminal.pid);
   return new Promise((resolve) => {
     terminal.onExit(({ exitCode, signal }) => {
       group.ended();
@@ -73,7 +74,7 @@ function runInTerminal(
  * ended, whatever is still unread, and as soon as nobody holds the terminal: where the client is slow that has to wait, and so it
  * has for a program that closes its files before it ends, which the closing of our side would hang up.
  */
-function readTerminal({ stdout, signal }: NodeSession, socket: ReadStream, pid: number): void {
+function readTerminal({ stdout, signal }: NodeSession, socket: ReadStream, fd: number, pid: number): void {
   const destroy = socket.destroy.bind(socket);
   let waiting = false;
   let ending: { readonly error: Error | undefined } | undefined;
@@ -81,8 +82,12 @@ function readTerminal({ stdout, signal }: NodeSession, socket: ReadStream, pid: 
   const end = (): void => {
     if (ending === undefined || waiting) return;
     clearTimeout(timer);
-    if (isAlive(pid)) timer = setTimeout(end, LOOK_AGAIN);
-    else destroy(ending.error);
+    if (isAlive(pid)) {
+      timer = setTimeout(end, LOOK_AGAIN);
+    } else {
+      if (!stdout.destroyed) for (const piece of unread(fd)) stdout.write(piece);
+      destroy(ending.error);
+    }
   };
   socket.destroy = (error) => {
     ending ??= { error };
@@ -105,6 +110,25 @@ function readTerminal({ stdout, signal }: NodeSession, socket: ReadStream, pid: 
     clearTimeout(timer);
     destroy();
   });
+}
+
+/**
+ * What the system still has of a terminal's output: some 18 KiB at most. Node takes a terminal that nobody holds for ended when it has
+ * read once, and a read gives 4 KiB of it.
+ */
+function unread(fd: number): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  try {
+    for (;;) {
+      const piece = new Uint8Array(4096);
+      const length = readSync(fd, piece);
+      if (length === 0) return pieces;
+      pieces.push(piece.subarray(0, length));
+    }
+  } catch {
+    // EIO: nobody holds it and nothing is left. EAGAIN: somebody does.
+    return pieces;
+  }
 }
 
 function isAlive(pid: number): boolean {

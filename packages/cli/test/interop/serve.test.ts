@@ -213,6 +213,28 @@ describe("a terminal", () => {
     expect(length).toBe(lines * 8 + "last\r\n".length);
   });
 
+  test("loses nothing of what is printed while the server has no time to read", async () => {
+    const served = await folder.serve();
+    await using connection = await client(served);
+    const [begun, done] = [join(folder.path, "begun"), join(folder.path, "printed")];
+    // As much as the system keeps for a terminal, and more than it gives out at once; then nobody holds the other side.
+    const program = `echo first; touch ${begun}; sleep 0.3; seq -f %06g 1 1800; echo last; touch ${done}`;
+    const remote = await connection.spawn(program, { pty: { modes: {} } });
+    let text = "";
+    remote.stdout.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    while (!existsSync(begun) || text === "") await after(10);
+    served.kill("SIGSTOP");
+    while (!existsSync(done)) await after(10);
+    await after(100);
+    served.kill("SIGCONT");
+    await once(remote.stdout, "end");
+    expect(await remote.exit).toEqual({ status: 0, signal: undefined, coreDumped: false });
+    const lines = Array.from({ length: 1800 }, (_, i) => `${i + 1}`.padStart(6, "0"));
+    expect(text.split("\r\n")).toEqual(["first", ...lines, "last", ""]);
+  });
+
   test("is closed when the client is gone: what runs in it is hung up", async () => {
     const served = await folder.serve();
     const child = start([...folder.ssh(served, ["-tt"]), "echo $$; exec sleep 1000"]);
