@@ -224,7 +224,8 @@ describe("a terminal", () => {
     remote.stdout.on("data", (chunk: Buffer) => {
       text += chunk.toString();
     });
-    while (!existsSync(begun) || text === "") await after(10);
+    await once(remote.stdout, "data");
+    while (!existsSync(begun)) await after(10);
     served.kill("SIGSTOP");
     while (!existsSync(done)) await after(10);
     await after(100);
