@@ -42,7 +42,8 @@ import {
 } from "./memory.ts";
 
 // ChaCha20 as Bernstein published it, with a block counter of 64 bits and a nonce of 64, which here is the packet's sequence number. Four
-// blocks at a time, a vector for each word of the state and a lane for each block.
+// blocks at a time, a vector for each word of the state and a lane for each block: nothing is moved between lanes until the end.
+// Measured in V8, blocks with a vector for each row took a fifth longer, and an unrolled loop or other ways of rotating no less.
 
 const CONSTANTS = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574] as const;
 const KEY_WORDS = [4, 5, 6, 7, 8, 9, 10, 11] as const;
@@ -57,18 +58,19 @@ const load = (at: number): Code => loadVector(address(0), at);
 
 /** Adds the key stream of four blocks to the 256 bytes at an address: with what the state says, which it leaves alone. */
 export function addGroup(): FunctionCode {
-  const [at, turn]: readonly Local[] = [0, 1];
+  const at: Local = 0;
+  const turn: Local = 1;
   const x: readonly Local[] = Array.from({ length: 16 }, (_, word) => 2 + word);
   const half: readonly Local[] = [18, 19, 20, 21];
   const body = inOrder(
     each(x, (local, word) => set(local, load(wordAt(word)))),
     repeatWhile(
-      isLess(get(turn!), address(10)),
+      isLess(get(turn), address(10)),
       each([0, 1, 2, 3], (i) => quarterRound(x[i]!, x[4 + i]!, x[8 + i]!, x[12 + i]!)),
       each([0, 1, 2, 3], (i) =>
         quarterRound(x[i]!, x[4 + ((i + 1) & 3)]!, x[8 + ((i + 2) & 3)]!, x[12 + ((i + 3) & 3)]!),
       ),
-      set(turn!, addAddress(get(turn!), address(1))),
+      set(turn, addAddress(get(turn), address(1))),
     ),
     each(x, (local, word) => set(local, addLanes(get(local), load(wordAt(word))))),
     // Four words of four blocks become a fourth of each block.
@@ -82,7 +84,7 @@ export function addGroup(): FunctionCode {
         const words = block & 1 ? order(2, 3, 6, 7) : order(0, 1, 4, 5);
         const offset = BLOCK * block + 4 * word;
         const stream = shuffle(get(half[pair]!), get(half[pair + 1]!), words);
-        return storeVector(get(at!), offset, xorLanes(loadVector(get(at!), offset), stream));
+        return storeVector(get(at), offset, xorLanes(loadVector(get(at), offset), stream));
       }),
     ]),
   );
@@ -102,7 +104,7 @@ function step(sum: Local, term: Local, other: Local, bits: number): Code {
   );
 }
 
-/** By whole bytes, bytes are put into another order, which is an instruction less. */
+/** By whole bytes, they are put into another order: one instruction or two, where shifts are three. */
 function rotateLeft(value: Code, bits: number): Code {
   if (bits === 16) return shuffle(value, value, BY_TWO_BYTES);
   if (bits === 8) return shuffle(value, value, BY_ONE_BYTE);
@@ -131,23 +133,24 @@ export function beginPacket(addGroup: number): FunctionCode {
 
 /** Adds the key stream to the body of the packet begun, whose length with its length field is the parameter, and to some bytes behind it. */
 export function addToBody(addGroup: number): FunctionCode {
-  const [length, position]: readonly Local[] = [0, 1];
+  const length: Local = 0;
+  const position: Local = 1;
   const vectors = Array.from({ length: FIRST_OF_BODY / 16 }, (_, i) => 16 * i);
   const body = inOrder(
     each(vectors, (offset) =>
       storeVector(address(0), BODY_AT + offset, xorLanes(load(BODY_AT + offset), load(BODY_STREAM_AT + offset))),
     ),
-    set(position!, address(BODY_AT + FIRST_OF_BODY)),
+    set(position, address(BODY_AT + FIRST_OF_BODY)),
     when(
-      isLess(get(position!), addAddress(address(PACKET_AT), get(length!))),
+      isLess(get(position), addAddress(address(PACKET_AT), get(length))),
       inOrder(
         each(KEY_WORDS, (word, i) => store(word, loadAlike(address(0), KEYS_AT + 4 * i))),
         store(COUNTER, lanes(3, 4, 5, 6)),
         repeatWhile(
-          isLess(get(position!), addAddress(address(PACKET_AT), get(length!))),
-          call(addGroup, get(position!)),
+          isLess(get(position), addAddress(address(PACKET_AT), get(length))),
+          call(addGroup, get(position)),
           store(COUNTER, addLanes(load(wordAt(COUNTER)), alike(4))),
-          set(position!, addAddress(get(position!), address(GROUP))),
+          set(position, addAddress(get(position), address(GROUP))),
         ),
       ),
     ),

@@ -32,8 +32,9 @@ const POLY1305 = 3;
 
 /**
  * chacha20-poly1305@openssh.com (OpenSSH PROTOCOL.chacha20poly1305) as a WebAssembly module. It exports its `memory`, where `memory.ts` says
- * what lies where, and functions: `lengthMask`, `seal`, `open` and `tag`, which take the keys and leave zeros there, and `poly1305`. There is
- * no second program without vectors of 128 bits: what has none refuses this one. (V8 has them on x86-64 since SSE4.1.)
+ * what lies where, and functions: `lengthMask`, `seal`, `open` and `tag`, which take the keys and leave zeros there; and `poly1305`, for its
+ * own test vectors. No branch and no address depends on anything secret. There is no second program without vectors of 128 bits: what has
+ * none refuses this one. (V8 has them on x86-64 since SSE4.1.)
  */
 export function chacha20Poly1305Program(): Uint8Array<ArrayBuffer> {
   return assemble(PAGES, [
@@ -105,7 +106,7 @@ function tag(): FunctionCode {
   return { name: "tag", parameters: 2, body };
 }
 
-/** No key and no key stream stays behind; and the next packet's stream needs zeros to be added to. */
+/** No key and no key stream stays behind, and the next packet's stream needs zeros to be added to. */
 function wipe(): Code {
   const vectors = Array.from({ length: (TAG_AT - KEYS_AT) / 16 }, (_, i) => KEYS_AT + 16 * i);
   return inOrder(...vectors.map((at) => storeVector(address(0), at, alike(0))));
