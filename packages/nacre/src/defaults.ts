@@ -4,7 +4,6 @@ import {
   aes192Ctr,
   aes256Ctr,
   aes256Gcm,
-  chacha20Poly1305,
   hmacSha256,
   hmacSha256Etm,
   hmacSha512,
@@ -23,10 +22,13 @@ import {
 } from "@nacre/kex";
 import { ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, ed25519, rsaSha2_256, rsaSha2_512 } from "@nacre/keys";
 import type { TransportAlgorithms } from "@nacre/transport";
+import { chacha20Poly1305 } from "./chacha20-poly1305.ts";
+
+export { chacha20Poly1305 };
 
 /**
- * What a client offers when nobody says otherwise, preferred first: everything that is safe, on noble alone.
- * chacha20-poly1305 comes first, since it is the fastest that portable code has.
+ * What a client offers when nobody says otherwise, preferred first: everything that is safe, on noble.
+ * chacha20-poly1305 comes first, since it is the fastest that portable code has: in WebAssembly where there is that.
  */
 export const defaultAlgorithms: TransportAlgorithms = {
   kex: [

@@ -12,7 +12,7 @@ import {
   set,
   shiftRight,
 } from "./assembler.ts";
-import { CARRY, d, h, r, s } from "./layout.ts";
+import { CARRY, d, h, r, s } from "./poly1305-variables.ts";
 
 // Numbers modulo 2^130 - 5 are kept as five limbs of 26 bits, so that the products of limbs add up within 64 bits.
 export const LIMB = 26;

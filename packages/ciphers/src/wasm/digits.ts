@@ -12,7 +12,7 @@ import {
   shiftSignedLanesRight,
   shuffle,
 } from "./assembler.ts";
-import { digit, LANE_CARRY } from "./layout.ts";
+import { digit, LANE_CARRY } from "./poly1305-variables.ts";
 
 // In vectors, numbers modulo 2^130 - 5 are ten digits of 13 bits, as the instruction that multiplies most takes 16 bits with their sign:
 // `dot` makes eight products. (Those of 32 bits are made two at a time, and cost three instructions on x86-64.) It takes digits in pairs,

@@ -21,21 +21,9 @@ import {
   subtractLanes,
 } from "./assembler.ts";
 import { carryDigits, DIGIT, DIGIT_MASK, DIGITS, fiveTimes, paired } from "./digits.ts";
-import {
-  digit,
-  FACTORS,
-  FACTORS_AT,
-  FACTORS_LENGTH,
-  GROUPS,
-  h,
-  LANES_AT,
-  LAST_FACTORS_AT,
-  over,
-  POSITION,
-  r,
-  rest,
-} from "./layout.ts";
 import { LIMBS, multiplyByR } from "./limbs.ts";
+import { FACTORS_AT, FACTORS_LENGTH, GROUPS, LANES_AT, LAST_FACTORS_AT } from "./memory.ts";
+import { digit, FACTORS, h, over, POSITION, r, rest } from "./poly1305-variables.ts";
 
 /** What turns multiply by: in the last one each lane by a power of r of its own, and before it all those of a group by its highest. */
 export function makeFactors(): Code {

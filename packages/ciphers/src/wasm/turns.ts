@@ -25,24 +25,9 @@ import {
 } from "./assembler.ts";
 import { carryDigits, DIGIT, halves, paired } from "./digits.ts";
 import { factorOffset, makeFactors } from "./factors.ts";
-import {
-  digit,
-  FACTORS,
-  FACTORS_AT,
-  FACTORS_LENGTH,
-  GROUPS,
-  h,
-  half,
-  LANES_AT,
-  LAST_FACTORS_AT,
-  LENGTH,
-  LIMB_OF_BLOCKS,
-  MESSAGE_AT,
-  POSITION,
-  pair,
-  word,
-} from "./layout.ts";
 import { LIMB, LIMBS } from "./limbs.ts";
+import { FACTORS_AT, FACTORS_LENGTH, GROUPS, LANES_AT, LAST_FACTORS_AT, PACKET_AT } from "./memory.ts";
+import { digit, FACTORS, h, half, LENGTH, LIMB_OF_BLOCKS, POSITION, pair, word } from "./poly1305-variables.ts";
 
 // Eight blocks a turn: two groups of four, a lane for each block. The lanes of H are four sums, of every fourth block:
 //
@@ -59,11 +44,11 @@ const TURN = 64 * GROUPS;
 
 /** h of as many whole turns as there are in the message, and the position behind them. */
 export function turns(): Code {
-  const end = addAddress(address(MESSAGE_AT), get(LENGTH));
+  const end = addAddress(address(PACKET_AT), get(LENGTH));
   const isThere = (bytes: number): Code => isLess(addAddress(get(POSITION), address(bytes - 1)), end);
   return inOrder(
     makeFactors(),
-    set(POSITION, address(MESSAGE_AT)),
+    set(POSITION, address(PACKET_AT)),
     repeatWhile(
       isThere(TURN),
       set(FACTORS, choose(isThere(2 * TURN), address(FACTORS_AT), address(LAST_FACTORS_AT))),

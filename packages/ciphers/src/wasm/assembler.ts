@@ -1,5 +1,5 @@
-// Just enough of WebAssembly's binary format (https://webassembly.github.io/spec/core/binary/) to write one function in. An expression is
-// the bytes of the instructions that leave its value on the stack; integers are i64 and addresses i32 where nothing else is said.
+// Just enough of WebAssembly's binary format (https://webassembly.github.io/spec/core/binary/) to write one program in. An expression
+// is the bytes of the instructions that leave its value on the stack; integers are i64 and addresses i32 where nothing else is said.
 
 /** Instructions: a character for each byte. Strings are joined without copying, and of thousands of small arrays each costs more. */
 export type Code = string;
@@ -31,6 +31,17 @@ export const address = (value: number): Code => `\x41${signed(BigInt(value))}`;
 export const addAddress = (a: Code, b: Code): Code => `${a}${b}\x6a`;
 /** An i32: whether one i32 is less than another, both without sign. */
 export const isLess = (a: Code, b: Code): Code => `${a}${b}\x49`;
+/** An i32: whether an i32 is 0. */
+export const isZero = (value: Code): Code => `${value}\x45`;
+/** An i32 with its bytes in the opposite order. */
+export const reversed = (value: Code): Code => {
+  const rotatedLeft = (bits: number, mask: number): Code => `${value}${address(bits)}\x77${address(mask)}\x71`;
+  return `${rotatedLeft(8, 0x00ff_00ff)}${rotatedLeft(24, 0xff00_ff00 | 0)}\x72`;
+};
+/** The i32 at an address and an offset, in little-endian order. */
+export const loadAddress = (at: Code, offset: number): Code => `${at}\x28\0${unsigned(offset)}`;
+export const storeAddress = (at: Code, offset: number, value: Code): Code => `${at}${value}\x36\0${unsigned(offset)}`;
+export const xorAddress = (a: Code, b: Code): Code => `${a}${b}\x73`;
 
 /** The 32 bits at an address and an offset, in little-endian order. */
 export const load32 = (at: Code, offset: number): Code => `${at}\x35\0${unsigned(offset)}`;
@@ -44,12 +55,22 @@ export const storeVector = (at: Code, offset: number, value: Code): Code =>
   `${at}${value}\xfd\x0b\0${unsigned(offset)}`;
 /** The 32 bits at an address and an offset, in all lanes. */
 export const loadAlike = (at: Code, offset: number): Code => `${at}\xfd\x09\0${unsigned(offset)}`;
+/** A vector with the 32 bits at an address and an offset in its first lane instead. */
+export const loadFirst = (at: Code, offset: number, vector: Code): Code =>
+  `${at}${vector}\xfd\x56\0${unsigned(offset)}\0`;
 /** The same i32 in all lanes. */
-export const alike = (value: number): Code => `${address(value)}\xfd\x11`;
+export const alike = (value: number): Code => inAllLanes(address(value));
+export const inAllLanes = (value: Code): Code => `${value}\xfd\x11`;
+/** Four i32 that are known. */
+export const lanes = (...values: readonly [number, number, number, number]): Code =>
+  `\xfd\x0c${each(values, (value) => [0, 8, 16, 24].map((bit) => bytes((value >>> bit) & 0xff)))}`;
 export const addLanes = (...terms: readonly Code[]): Code => terms.reduce((sum, term) => `${sum}${term}\xfd\xae\x01`);
 export const subtractLanes = (a: Code, b: Code): Code => `${a}${b}\xfd\xb1\x01`;
 export const andLanes = (a: Code, b: Code): Code => `${a}${b}\xfd\x4e`;
 export const orLanes = (a: Code, b: Code): Code => `${a}${b}\xfd\x50`;
+export const xorLanes = (a: Code, b: Code): Code => `${a}${b}\xfd\x51`;
+/** An i32: whether any bit is set. */
+export const isAnySet = (vector: Code): Code => `${vector}\xfd\x53`;
 export const shiftLanesLeft = (value: Code, bits: number): Code => `${value}${address(bits)}\xfd\xab\x01`;
 /** Zeros come in from above. */
 export const shiftLanesRight = (value: Code, bits: number): Code => `${value}${address(bits)}\xfd\xad\x01`;
@@ -78,32 +99,57 @@ export function repeatWhile(condition: Code, ...body: readonly Code[]): Code {
   return `\x02\x40\x03\x40${leaveUnless}${body.join("")}${again}\x0b\x0b`;
 }
 
-/**
- * A module with one function, `run`, of i32 parameters and no result, and a memory, `memory`, of so many pages of 64 KiB at first.
- */
-export function assemble(shape: {
+/** Calls the function of that number with i32 arguments. */
+export const call = (number: number, ...values: readonly Code[]): Code => `${values.join("")}\x10${unsigned(number)}`;
+
+/** A function: how many variables it has of each kind, in the order in which they are numbered, and what it does. */
+export interface FunctionCode {
+  /** Where it is exported: its name. */
+  readonly name?: string;
   readonly parameters: number;
-  readonly integers: number;
-  readonly addresses: number;
-  readonly vectors: number;
-  readonly pages: number;
+  readonly integers?: number;
+  readonly addresses?: number;
+  readonly vectors?: number;
+  /** Leaves an i32 on the stack where the function has a result. */
   readonly body: Code;
-}): Uint8Array<ArrayBuffer> {
-  const { parameters, integers, addresses, vectors, pages, body } = shape;
-  const locals = bytes(3, integers, 0x7e, addresses, 0x7f, vectors, 0x7b);
+  readonly hasResult?: boolean;
+}
+
+/** A module of functions, numbered as they come, and a memory, `memory`, of so many pages of 64 KiB at first. */
+export function assemble(pages: number, functions: readonly FunctionCode[]): Uint8Array<ArrayBuffer> {
   const magicAndVersion = "\0asm\x01\0\0\0";
   const module = inOrder(
     magicAndVersion,
-    section(1, `\x60${list(Array.from({ length: parameters }, () => "\x7f"))}\0`),
-    section(3, "\0"),
-    section(5, `\0${unsigned(pages)}`),
-    section(7, `${sized("run")}\0\0`, `${sized("memory")}\x02\0`),
-    section(10, sized(`${locals}${body}\x0b`)),
+    section(
+      1,
+      functions.map(({ parameters, hasResult }) => `\x60${list(i32s(parameters))}${list(i32s(hasResult ? 1 : 0))}`),
+    ),
+    section(
+      3,
+      functions.map((_, number) => unsigned(number)),
+    ),
+    section(5, [`\0${unsigned(pages)}`]),
+    section(7, [
+      `${sized("memory")}\x02\0`,
+      ...functions.flatMap(({ name }, number) => (name === undefined ? [] : [`${sized(name)}\0${unsigned(number)}`])),
+    ]),
+    section(
+      10,
+      functions.map(({ integers = 0, addresses = 0, vectors = 0, body }) =>
+        sized(`${bytes(3, integers, 0x7e, addresses, 0x7f, vectors, 0x7b)}${body}\x0b`),
+      ),
+    ),
   );
-  return Buffer.from(module, "latin1");
+  const result = new Uint8Array(module.length);
+  for (let i = 0; i < result.length; i++) result[i] = module.charCodeAt(i);
+  return result;
 }
 
-function section(id: number, ...entries: readonly Code[]): Code {
+function i32s(count: number): Code[] {
+  return Array.from({ length: count }, () => "\x7f");
+}
+
+function section(id: number, entries: readonly Code[]): Code {
   return `${bytes(id)}${sized(list(entries))}`;
 }
 

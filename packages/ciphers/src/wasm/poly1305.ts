@@ -3,14 +3,15 @@ import {
   addAddress,
   address,
   and,
-  assemble,
   type Code,
   choose,
   constant,
   each,
+  type FunctionCode,
   get,
   inOrder,
   isLess,
+  lanes,
   load32,
   multiply,
   or,
@@ -19,43 +20,47 @@ import {
   shiftLeft,
   shiftRight,
   store32,
+  storeVector,
   subtract,
   when,
 } from "./assembler.ts";
-import { CARRY, COUNTS, g, h, KEY_AT, LENGTH, MESSAGE_AT, POSITION, r, s, TAG_AT } from "./layout.ts";
 import { carry, LIMB, LIMBS, limbAt, multiplyByR, wrapAround } from "./limbs.ts";
+import { PACKET_AT, POLY1305_KEY_AT, TAG_AT } from "./memory.ts";
+import { CARRY, COUNTS, g, h, LENGTH, POSITION, r, s } from "./poly1305-variables.ts";
 import { turns } from "./turns.ts";
 
 /** From so many bytes on, vectors gain more than making their factors costs. */
 const LONG = 512;
 
 /**
- * Poly1305 (RFC 8439 §2.5) as a WebAssembly module: `run(length)` makes the tag of that many bytes. Behind the message stand a byte 1 and
- * zeros, up to the end of its last block of 16, unless that is whole. A platform without vectors of 128 bits refuses it.
+ * Poly1305 (RFC 8439 §2.5): makes the tag of the packet, of as many bytes as the parameter says, under the one-time key that is there. The
+ * 16 bytes behind the packet are lost.
  */
-export function poly1305Module(): Uint8Array<ArrayBuffer> {
+export function poly1305(): FunctionCode {
   const body = inOrder(
+    // A byte 1 and zeros, up to the end of the last block of 16, unless that is whole.
+    storeVector(addAddress(address(PACKET_AT), get(LENGTH)), 0, lanes(1, 0, 0, 0)),
     readKey(),
-    set(POSITION, address(MESSAGE_AT)),
+    set(POSITION, address(PACKET_AT)),
     when(isLess(address(LONG - 1), get(LENGTH)), turns()),
     blocks(),
     tag(),
   );
-  return assemble({ ...COUNTS, pages: 5, body });
+  return { name: "poly1305", ...COUNTS, body };
 }
 
 /** r, with the bits taken out that the standard takes out, and 5 r. */
 function readKey(): Code {
   const clamp = 0x0ffffffc0ffffffc0ffffffc0fffffffn;
   return each(LIMBS, (i) => [
-    set(r[i]!, and(limbAt(address(KEY_AT), 0, i), constant((clamp >> BigInt(LIMB * i)) & 0x3ffffffn))),
+    set(r[i]!, and(limbAt(address(POLY1305_KEY_AT), 0, i), constant((clamp >> BigInt(LIMB * i)) & 0x3ffffffn))),
     set(s[i]!, multiply(get(r[i]!), constant(5n))),
   ]);
 }
 
 /** h = (h + block) r for each block that is left. */
 function blocks(): Code {
-  const end = addAddress(address(MESSAGE_AT), get(LENGTH));
+  const end = addAddress(address(PACKET_AT), get(LENGTH));
   const at = get(POSITION);
   // The bit above a whole block; that of a part of one lies in memory already.
   const isWhole = isLess(addAddress(at, address(15)), end);
@@ -87,7 +92,7 @@ function tag(): Code {
     }),
     set(CARRY, constant(0n)),
     each([0, 1, 2, 3], (word) => [
-      set(CARRY, add(get(CARRY), wordOf(word), load32(address(KEY_AT), 16 + 4 * word))),
+      set(CARRY, add(get(CARRY), wordOf(word), load32(address(POLY1305_KEY_AT), 16 + 4 * word))),
       store32(address(TAG_AT), 4 * word, get(CARRY)),
       set(CARRY, shiftRight(get(CARRY), 32)),
     ]),

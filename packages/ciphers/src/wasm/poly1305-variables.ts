@@ -1,21 +1,6 @@
 import type { Local } from "./assembler.ts";
 
-// What lies where, in memory and in variables.
-
-/** The one-time key (32 bytes), and the tag that is made (16 bytes). */
-export const KEY_AT = 0;
-export const TAG_AT = 32;
-/** Numbers on their way into lanes and out of them: for each limb a vector of each group. */
-export const GROUPS = 2;
-export const LANES_AT = 64;
-/** What pairs of digits are multiplied by: in the last turn, and in those before it. For each group 22 vectors. */
-export const FACTORS_LENGTH: number = 16 * 22;
-export const LAST_FACTORS_AT: number = LANES_AT + 16 * 5 * GROUPS;
-export const FACTORS_AT: number = LAST_FACTORS_AT + FACTORS_LENGTH * GROUPS;
-/** The message, to the end of memory. */
-export const MESSAGE_AT: number = FACTORS_AT + FACTORS_LENGTH * GROUPS;
-/** Bytes of a message that there is room for at first, its last block filled up. */
-export const CAPACITY: number = 5 * 65_536 - MESSAGE_AT;
+// What lies where in Poly1305's variables.
 
 // The names of integers are those of the standard and of its usual explanations; s is 5 r, and d and g are h on its way.
 export const LENGTH: Local = 0;

@@ -1,0 +1,193 @@
+import type { CipherAlgorithm, PacketOpener, PacketSealer } from "@nacre/packet";
+import { copyBytes, readUint32 } from "@nacre/wire";
+import { checkKeys, checkTag, mismatch } from "../check.ts";
+import { BODY_AT, CAPACITY, KEYS_AT, PACKET_AT, PAGE, TAG_AT, TAG_LENGTH } from "./memory.ts";
+import { chacha20Poly1305Program } from "./program.ts";
+
+/** What only a platform can do: this package knows no global. */
+export interface WasmPlatform {
+  /**
+   * Instantiates a module that imports nothing, and returns its exports. Throws where there is no WebAssembly, or none with vectors, and
+   * where it is forbidden, as by a page's Content-Security-Policy.
+   */
+  instantiate(program: Uint8Array<ArrayBuffer>): unknown;
+  /** The cipher that serves where that throws. */
+  otherwise(): CipherAlgorithm;
+  /** Where the platform has a ChaCha20 of its own that is faster for long packets, though it gives fresh bytes: for their bodies. */
+  readonly chacha20?: ChaCha20;
+}
+
+/**
+ * Encrypts or decrypts bytes, into fresh ones, under a key of 32 bytes and an IV of 16: the number of the first block in 64 bits,
+ * little-endian, and the nonce of 64.
+ */
+export type ChaCha20 = (key: Uint8Array, iv: Uint8Array, bytes: Uint8Array) => Uint8Array;
+
+/**
+ * OpenSSH PROTOCOL.chacha20poly1305 as one WebAssembly program, ChaCha20 and Poly1305 in vectors. It is made and instantiated when the
+ * cipher is first used; one instance then serves all connections, as it holds nothing of any of them from one call to the next but what the
+ * last packet left, and no key.
+ */
+export function chacha20Poly1305OnWasm(platform: WasmPlatform): CipherAlgorithm {
+  let chosen: Pick<CipherAlgorithm, "createSealer" | "createOpener"> | undefined;
+  const cipher: CipherAlgorithm = {
+    name: "chacha20-poly1305@openssh.com",
+    keyLength: 64,
+    ivLength: 0,
+    aead: true,
+    // OpenSSH counts it as a cipher of 8-byte blocks, for which it asks new keys after 1 GiB.
+    maxBytes: 2 ** 30,
+    createSealer(keys, mac) {
+      checkKeys(cipher, keys, mac);
+      chosen ??= choose(platform);
+      return chosen.createSealer(keys, mac);
+    },
+    createOpener(keys, mac) {
+      checkKeys(cipher, keys, mac);
+      chosen ??= choose(platform);
+      return chosen.createOpener(keys, mac);
+    },
+  };
+  return cipher;
+}
+
+function choose(platform: WasmPlatform): Pick<CipherAlgorithm, "createSealer" | "createOpener"> {
+  const program = chacha20Poly1305Program();
+  let exports: Exports;
+  try {
+    exports = platform.instantiate(program) as Exports;
+  } catch {
+    return platform.otherwise();
+  }
+  const instance = new Instance(exports);
+  const { chacha20 } = platform;
+  return {
+    createSealer: ({ key }) => sealer(instance, copyBytes(key), chacha20),
+    createOpener: ({ key }) => opener(instance, copyBytes(key), chacha20),
+  };
+}
+
+const SHAPE = { blockSize: 8, lengthIsPadded: false, tagLength: TAG_LENGTH } as const;
+
+/** From so many bytes on, the platform's ChaCha20 gains more than calling it costs. From there on a packet writer seals apart, too. */
+const LONG = 4 * 1024;
+
+function sealer(instance: Instance, key: Uint8Array, chacha20: ChaCha20 | undefined): PacketSealer {
+  const program: PacketSealer = {
+    seal: (sequenceNumber, slab, offset, length) => instance.seal(key, sequenceNumber, slab, offset, length),
+    ...SHAPE,
+  };
+  if (chacha20 === undefined) return program;
+  const mainKey = key.subarray(0, 32);
+  return {
+    ...program,
+    sealApart(sequenceNumber, slab, offset, length) {
+      const end = offset + length;
+      // The length field, which stays where it is.
+      writeUint32(slab, offset, instance.otherLength(key, sequenceNumber, slab, offset));
+      const sealed = chacha20(mainKey, ivOf(sequenceNumber), slab.subarray(offset + 4, end));
+      slab.set(instance.tag(key, sequenceNumber, slab.subarray(offset, offset + 4), sealed), end);
+      return sealed;
+    },
+  };
+}
+
+function opener(instance: Instance, key: Uint8Array, chacha20: ChaCha20 | undefined): PacketOpener {
+  const mainKey = key.subarray(0, 32);
+  return {
+    headerLength: 4,
+    readLength: (sequenceNumber, slab, offset) => instance.otherLength(key, sequenceNumber, slab, offset),
+    open(sequenceNumber, slab, offset, length) {
+      if (chacha20 === undefined || length < LONG) return instance.open(key, sequenceNumber, slab, offset, length);
+      const body = slab.subarray(offset + 4, offset + length);
+      checkTag(instance.tag(key, sequenceNumber, slab.subarray(offset, offset + 4), body), slab, offset + length);
+      return chacha20(mainKey, ivOf(sequenceNumber), body);
+    },
+    ...SHAPE,
+  };
+}
+
+/** Where the body's key stream begins: with block 1, under the sequence number as an uint64 in network byte order. */
+function ivOf(sequenceNumber: number): Uint8Array {
+  const iv = new Uint8Array(16);
+  iv[0] = 1;
+  writeUint32(iv, 12, sequenceNumber);
+  return iv;
+}
+
+function writeUint32(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value >>> 24;
+  bytes[offset + 1] = value >>> 16;
+  bytes[offset + 2] = value >>> 8;
+  bytes[offset + 3] = value;
+}
+
+/** What the program exports: see there. */
+interface Exports {
+  readonly memory: {
+    readonly buffer: ArrayBuffer;
+    /** By so many pages of 64 KiB. */
+    grow(pages: number): number;
+  };
+  lengthMask(sequenceNumber: number): number;
+  seal(sequenceNumber: number, length: number): void;
+  open(sequenceNumber: number, length: number): number;
+  tag(sequenceNumber: number, length: number): void;
+}
+
+/** An instance of the program: copies a packet in, has it sealed or opened there, and copies it out. */
+class Instance {
+  readonly #exports: Exports;
+  #memory: Uint8Array;
+  /** Bytes of a packet that there is room for. */
+  #capacity = CAPACITY;
+
+  constructor(exports: Exports) {
+    this.#exports = exports;
+    this.#memory = new Uint8Array(exports.memory.buffer);
+  }
+
+  seal(key: Uint8Array, sequenceNumber: number, slab: Uint8Array, offset: number, length: number): void {
+    this.#copyIn(key, slab, offset, length);
+    this.#exports.seal(sequenceNumber, length);
+    slab.set(this.#memory.subarray(PACKET_AT, PACKET_AT + length + TAG_LENGTH), offset);
+  }
+
+  /** The length field in the clear of a sealed one, and the other way round. Not in place: the tag covers it as it is sent. */
+  otherLength(key: Uint8Array, sequenceNumber: number, slab: Uint8Array, offset: number): number {
+    this.#memory.set(key, KEYS_AT);
+    return (readUint32(slab, offset) ^ this.#exports.lengthMask(sequenceNumber)) >>> 0;
+  }
+
+  open(key: Uint8Array, sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Uint8Array {
+    this.#copyIn(key, slab, offset, length + TAG_LENGTH);
+    if (this.#exports.open(sequenceNumber, length) !== 0) throw mismatch();
+    return this.#memory.slice(PACKET_AT + 4, PACKET_AT + length);
+  }
+
+  /** The tag of a packet whose length field and body are sealed: a view that the next call changes. */
+  tag(key: Uint8Array, sequenceNumber: number, lengthField: Uint8Array, body: Uint8Array): Uint8Array {
+    const length = 4 + body.length;
+    if (length > this.#capacity) this.#grow(length);
+    const memory = this.#memory;
+    memory.set(key, KEYS_AT);
+    memory.set(lengthField, PACKET_AT);
+    memory.set(body, BODY_AT);
+    this.#exports.tag(sequenceNumber, length);
+    return memory.subarray(TAG_AT, TAG_AT + TAG_LENGTH);
+  }
+
+  #copyIn(key: Uint8Array, slab: Uint8Array, offset: number, length: number): void {
+    if (length > this.#capacity) this.#grow(length);
+    this.#memory.set(key, KEYS_AT);
+    this.#memory.set(slab.subarray(offset, offset + length), PACKET_AT);
+  }
+
+  #grow(length: number): void {
+    const pages = Math.ceil((length - this.#capacity) / PAGE);
+    this.#exports.memory.grow(pages);
+    this.#capacity += PAGE * pages;
+    // The former memory is detached.
+    this.#memory = new Uint8Array(this.#exports.memory.buffer);
+  }
+}

@@ -1,0 +1,54 @@
+import { chacha20Poly1305 as noble } from "@nacre/ciphers";
+import type { CipherAlgorithm } from "@nacre/packet";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { bytesOf, keysFor } from "../../../ciphers/test/helpers.ts";
+
+const keys = keysFor({ name: "", cipher: noble, mac: undefined });
+
+function sealedWith(cipher: CipherAlgorithm): Uint8Array {
+  const slab = bytesOf("packet", 80);
+  cipher.createSealer(keys, undefined).seal(7, slab, 0, 64);
+  return slab;
+}
+
+// What is chosen is chosen once, so each test has modules of its own.
+beforeEach(() => {
+  vi.resetModules();
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+describe("chacha20-poly1305 on Node", () => {
+  it("is the program in WebAssembly, instantiated when it is first used and once", async () => {
+    const { chacha20Poly1305 } = await import("../../src/crypto/chacha20-poly1305.ts");
+    const { Module, Instance } = WebAssembly;
+    const compile = vi.fn(function compile(bytes: Uint8Array<ArrayBuffer>) {
+      return new Module(bytes);
+    });
+    vi.stubGlobal("WebAssembly", { Module: compile, Instance });
+    expect(compile).not.toHaveBeenCalled();
+    const expected = sealedWith(noble);
+    expect(sealedWith(chacha20Poly1305)).toEqual(expected);
+    expect(sealedWith(chacha20Poly1305)).toEqual(expected);
+    expect(compile).toHaveBeenCalledTimes(1);
+    expect(compile.mock.results[0]?.type).toBe("return");
+  });
+
+  it.each([
+    ["not there", undefined],
+    ["forbidden", { Module: vi.fn(forbidden) }],
+  ])("is noble's where WebAssembly is %s, once that has been imported", async (_, webAssembly) => {
+    vi.stubGlobal("WebAssembly", webAssembly);
+    const { nodeAlgorithms } = await import("../../src/crypto/algorithms.ts");
+    const { loadAlgorithms } = await import("../../src/crypto/load.ts");
+    await loadAlgorithms(nodeAlgorithms);
+    const cipher = nodeAlgorithms.ciphers.find(({ name }) => name === noble.name)!;
+    expect(sealedWith(cipher)).toEqual(sealedWith(noble));
+    if (webAssembly !== undefined) expect(webAssembly.Module).toHaveBeenCalledTimes(2);
+  });
+});
+
+function forbidden(): never {
+  throw new Error("Wasm code generation disallowed by embedder");
+}
