@@ -65,9 +65,16 @@ export const nacreWebStreams: Contender = {
   program: { file: "child-nacre", args: ["web"] },
   peer: false,
 };
+/** Noble alone, WebAssembly forbidden as well. */
 export const nacreOnNoble: Contender = {
   name: "nacre on noble",
   program: { file: "child-nacre", args: ["noble"] },
+  peer: false,
+};
+/** What other platforms than Node have by default: chacha20-poly1305 is in WebAssembly, and everything else is noble's. */
+export const nacrePortable: Contender = {
+  name: "nacre, portable",
+  program: { file: "child-nacre", args: ["portable"] },
   peer: false,
 };
 const ssh2Has = [

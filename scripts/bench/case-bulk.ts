@@ -6,6 +6,7 @@ import {
   devTunnels,
   nacre,
   nacreOnNoble,
+  nacrePortable,
   nacreWebStreams,
   offers,
   type Sample,
@@ -28,11 +29,14 @@ export const bulkCase: Case = {
   name: "bulk",
   what: "one large file through exec, each way and with each cipher: speed, CPU time, peak memory",
   async run(bench) {
-    const all = [nacre, nacreWebStreams, nacreOnNoble, ssh2AsInstalled, ssh2NoDelay, ssh2Addon, devTunnels, sshCommand];
-    const contenders = all.filter((one) => bench.takesPart(one));
+    const peers = [ssh2AsInstalled, ssh2NoDelay, ssh2Addon, devTunnels, sshCommand];
     const samples: Sample[] = [];
     const tables: Table[] = [];
     for (const suite of suites) {
+      // Everywhere else it is the same as noble alone.
+      const portable = suite.cipher === "chacha20-poly1305@openssh.com" ? [nacrePortable] : [];
+      const all = [nacre, nacreWebStreams, ...portable, nacreOnNoble, ...peers];
+      const contenders = all.filter((one) => bench.takesPart(one));
       const able = contenders.filter((one) => offers(one, suite.cipher));
       const down = await transfers(bench, able, suite, "download", samples);
       const up = await transfers(bench, able, suite, "upload", samples);

@@ -21,7 +21,7 @@ interface Step {
 
 /**
  * Measures how fast noble's cipher and MAC alone go over packets of 32 KiB, how fast our packet layer with them, and how much
- * of the former is left in a transfer on portable code. A download's client only opens packets, an upload's only seals them.
+ * of the former is left in a transfer on noble. A download's client only opens packets, an upload's only seals them.
  */
 export const ceilingCase: Case = {
   name: "ceiling",
@@ -88,10 +88,6 @@ async function ceilingOf(bench: Bench, suite: Suite, bytes: number, samples: Sam
         ratios("cpuSeconds"),
       ];
     }),
-    notes: [
-      suite.cipher === "chacha20-poly1305@openssh.com"
-        ? "The transfers are in WebAssembly, and so faster than noble alone."
-        : `Goal for both transfers: ${GOAL} of noble alone.`,
-    ],
+    notes: [`Goal for both transfers: ${GOAL} of noble alone.`],
   };
 }

@@ -1,11 +1,17 @@
-/** A process with Nacre as client, with Node streams on node:crypto: `child-nacre [web] [noble]` for Web streams, for noble's ciphers. */
+/**
+ * A process with Nacre as client, with Node streams on node:crypto: `child-nacre [web] [portable|noble]` for Web streams, for the portable
+ * algorithms, for these without WebAssembly.
+ */
 import { connect as connectSocket } from "node:net";
 import { connect, nodeAlgorithms, privateKey, socketDuplex } from "@nacre/node";
 import { type MeasuredSession, nodeStreams, webStreams } from "./measured-client.ts";
 import type { Suite, Target } from "./tasks.ts";
 import { clientTasks, work } from "./worker.ts";
 
-const crypto = process.argv.includes("noble") ? "noble" : "node";
+const onNoble = process.argv.includes("noble");
+const crypto = onNoble || process.argv.includes("portable") ? "noble" : "node";
+// As where it is forbidden.
+if (onNoble) Object.assign(globalThis, { WebAssembly: undefined });
 // What a contender does not use is not imported: a start from cold is measured, too.
 const algorithms = crypto === "noble" ? (await import("nacre/defaults")).defaultAlgorithms : nodeAlgorithms;
 
