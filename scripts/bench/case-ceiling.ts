@@ -3,8 +3,8 @@ import { once } from "./children.ts";
 import { spread, type Table } from "./table.ts";
 import { type Suite, suites } from "./tasks.ts";
 
-/** MiB that take some three seconds: more would tell no more, and in less the start, when nothing is compiled yet, tells too much. */
-const ENOUGH = { "aes128-ctr": 128, "aes256-gcm@openssh.com": 128, "chacha20-poly1305@openssh.com": 384 } as const;
+/** MiB that take some six seconds: more would tell no more, and in less the start, when nothing is compiled yet, tells too much. */
+const ENOUGH = { "aes128-ctr": 384, "aes256-gcm@openssh.com": 320, "chacha20-poly1305@openssh.com": 768 } as const;
 /** What a bulk transfer on noble alone has to reach of what noble alone does. */
 const GOAL = 0.9;
 
@@ -30,7 +30,7 @@ export const ceilingCase: Case = {
     const samples: Sample[] = [];
     const tables: Table[] = [];
     for (const suite of suites)
-      tables.push(await ceilingOf(bench, suite, Math.min(bench.bytes, ENOUGH[suite.cipher] * 2 ** 20), samples));
+      tables.push(await ceilingOf(bench, suite, ENOUGH[suite.cipher] * Math.min(bench.bytes / 256, 2 ** 20), samples));
     return { tables, samples };
   },
 };
