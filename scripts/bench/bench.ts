@@ -29,6 +29,8 @@ export interface Case {
   readonly name: string;
   /** What it does, in one line. */
   readonly what: string;
+  /** The longest download, where that is not `bytes`, the size of a bulk transfer. */
+  longest?(bytes: number): number;
   run(bench: Bench): Promise<CaseResult>;
 }
 

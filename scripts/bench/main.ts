@@ -74,7 +74,7 @@ profileInto(values.profile);
 buildPrograms();
 await buildSsh2Addon();
 const bytes = mebibytes * 2 ** 20;
-const prepared = await prepare(bytes);
+const prepared = await prepare(bytes, Math.max(bytes, ...chosen.map((one) => one.longest?.(bytes) ?? 0)));
 let interrupted = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {

@@ -25,8 +25,11 @@ export interface Prepared {
   release(): Promise<void>;
 }
 
-/** Starts one server with an Ed25519 host key, makes a key that it takes, and puts the payload on both sides. */
-export async function prepare(bytes: number): Promise<Prepared> {
+/**
+ * Starts one server with an Ed25519 host key, makes a key that it takes, and puts the payload on both sides: here what an upload
+ * takes, at the server enough for the longest download.
+ */
+export async function prepare(bytes: number, longest: number): Promise<Prepared> {
   const container = await ensureContainer();
   const folder = await mkdtemp(join(tmpdir(), "nacre-bench-"));
   const release = async (): Promise<void> => {
@@ -85,7 +88,7 @@ export async function prepare(bytes: number): Promise<Prepared> {
     const file = await open(payloadFile, "w");
     for (const piece of payload(bytes)) await file.write(piece);
     await file.close();
-    await putPayload(target, folder, bytes);
+    await putPayload(target, folder, longest);
     const server = await identification(target);
     return { target, payloadFile, where: container.description, server, serverIn: startServer, release };
   } catch (error) {
