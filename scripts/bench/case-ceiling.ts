@@ -3,7 +3,7 @@ import { once } from "./children.ts";
 import { spread, type Table } from "./table.ts";
 import { type Suite, suites } from "./tasks.ts";
 
-/** MiB that take some six seconds: more would tell no more, and in less the start, when nothing is compiled yet, tells too much. */
+/** MiB that take some six seconds, beside bulk transfers of 256: in less, the start, when nothing is compiled yet, tells too much. */
 const ENOUGH = { "aes128-ctr": 384, "aes256-gcm@openssh.com": 320, "chacha20-poly1305@openssh.com": 768 } as const;
 /** What a bulk transfer on noble alone has to reach of what noble alone does. */
 const GOAL = 0.9;
@@ -35,9 +35,9 @@ export const ceilingCase: Case = {
   },
 };
 
-/** No more than enough, and less where bulk transfers are smaller than usual. */
+/** In proportion to bulk transfers, where another size than usual is asked for; 1 GiB at most. */
 function bytesFor({ cipher }: (typeof suites)[number], bytes: number): number {
-  return ENOUGH[cipher] * Math.min(bytes / 256, 2 ** 20);
+  return Math.min((ENOUGH[cipher] * bytes) / 256, 2 ** 30);
 }
 
 async function ceilingOf(bench: Bench, suite: Suite, bytes: number, samples: Sample[]): Promise<Table> {

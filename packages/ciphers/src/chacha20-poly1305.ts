@@ -2,18 +2,13 @@ import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from 
 import { chacha20orig } from "@noble/ciphers/chacha.js";
 import { checkKeys, checkTag } from "./check.ts";
 import { poly1305Tag } from "./noble-poly1305.ts";
+import { CHACHA20_POLY1305, PACKET_SHAPE } from "./openssh-chacha20.ts";
 
-const TAG_LENGTH = 16;
 const ZEROS = new Uint8Array(32);
 
 /** OpenSSH PROTOCOL.chacha20poly1305: ChaCha20 with a 64-bit nonce, its length field under a key of its own. */
 export const chacha20Poly1305: CipherAlgorithm = {
-  name: "chacha20-poly1305@openssh.com",
-  keyLength: 64,
-  ivLength: 0,
-  aead: true,
-  // OpenSSH counts it as a cipher of 8-byte blocks, for which it asks new keys after 1 GiB (packet.c, ssh_set_newkeys).
-  maxBytes: 2 ** 30,
+  ...CHACHA20_POLY1305,
   createSealer(keys, mac) {
     checkKeys(chacha20Poly1305, keys, mac);
     return sealer(keys);
@@ -23,8 +18,6 @@ export const chacha20Poly1305: CipherAlgorithm = {
     return opener(keys);
   },
 };
-
-const SHAPE = { blockSize: 8, lengthIsPadded: false, tagLength: TAG_LENGTH } as const;
 
 function sealer(keys: DirectionKeys): PacketSealer {
   const { lengthKey, mainKey } = split(keys);
@@ -41,7 +34,7 @@ function sealer(keys: DirectionKeys): PacketSealer {
       chacha20orig(mainKey, nonce, ZEROS, macKey);
       slab.set(poly1305Tag(slab, offset, end, macKey), end);
     },
-    ...SHAPE,
+    ...PACKET_SHAPE,
   };
 }
 
@@ -68,7 +61,7 @@ function opener(keys: DirectionKeys): PacketOpener {
       chacha20orig(mainKey, nonce, text, text, 1);
       return text;
     },
-    ...SHAPE,
+    ...PACKET_SHAPE,
   };
 }
 

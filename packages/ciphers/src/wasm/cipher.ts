@@ -1,6 +1,7 @@
 import type { CipherAlgorithm, PacketOpener, PacketSealer } from "@nacre/packet";
 import { copyBytes, readUint32 } from "@nacre/wire";
 import { checkKeys, checkTag, mismatch } from "../check.ts";
+import { CHACHA20_POLY1305, PACKET_SHAPE } from "../openssh-chacha20.ts";
 import { BODY_AT, CAPACITY, KEYS_AT, PACKET_AT, PAGE, TAG_AT, TAG_LENGTH } from "./memory.ts";
 import { chacha20Poly1305Program } from "./program.ts";
 
@@ -31,12 +32,7 @@ export type ChaCha20 = (key: Uint8Array, iv: Uint8Array, bytes: Uint8Array) => U
 export function chacha20Poly1305OnWasm(platform: WasmPlatform): CipherAlgorithm {
   let chosen: Pick<CipherAlgorithm, "createSealer" | "createOpener"> | undefined;
   const cipher: CipherAlgorithm = {
-    name: "chacha20-poly1305@openssh.com",
-    keyLength: 64,
-    ivLength: 0,
-    aead: true,
-    // OpenSSH counts it as a cipher of 8-byte blocks, for which it asks new keys after 1 GiB.
-    maxBytes: 2 ** 30,
+    ...CHACHA20_POLY1305,
     createSealer(keys, mac) {
       checkKeys(cipher, keys, mac);
       chosen ??= choose(platform);
@@ -67,15 +63,13 @@ function choose(platform: WasmPlatform): Pick<CipherAlgorithm, "createSealer" | 
   };
 }
 
-const SHAPE = { blockSize: 8, lengthIsPadded: false, tagLength: TAG_LENGTH } as const;
-
 /** From so many bytes on, the platform's ChaCha20 gains more than calling it costs. From there on a packet writer seals apart, too. */
 const LONG = 4 * 1024;
 
 function sealer(instance: Instance, key: Uint8Array, chacha20: ChaCha20 | undefined): PacketSealer {
   const program: PacketSealer = {
     seal: (sequenceNumber, slab, offset, length) => instance.seal(key, sequenceNumber, slab, offset, length),
-    ...SHAPE,
+    ...PACKET_SHAPE,
   };
   if (chacha20 === undefined) return program;
   const mainKey = key.subarray(0, 32);
@@ -103,7 +97,7 @@ function opener(instance: Instance, key: Uint8Array, chacha20: ChaCha20 | undefi
       checkTag(instance.tag(key, sequenceNumber, slab.subarray(offset, offset + 4), body), slab, offset + length);
       return chacha20(mainKey, ivOf(sequenceNumber), body);
     },
-    ...SHAPE,
+    ...PACKET_SHAPE,
   };
 }
 
