@@ -57,7 +57,7 @@ export interface Contender {
 }
 
 /** Whether a contender can do it with this cipher or key exchange method. */
-export function offers({ has }: Contender, name: string): boolean {
+export function offers({ has }: Pick<Contender, "has">, name: string): boolean {
   return has === undefined || has.includes(name);
 }
 

@@ -10,19 +10,8 @@ import {
 } from "./bench.ts";
 import { Child } from "./children.ts";
 import { median } from "./table.ts";
-import type { KexResult } from "./tasks.ts";
+import { type KexResult, kexMethods } from "./tasks.ts";
 
-/** The methods that any of the measured has; the second name of curve25519-sha256 is no other method. */
-const METHODS = [
-  "mlkem768x25519-sha256",
-  "curve25519-sha256",
-  "ecdh-sha2-nistp256",
-  "ecdh-sha2-nistp384",
-  "ecdh-sha2-nistp521",
-  "diffie-hellman-group14-sha256",
-  "diffie-hellman-group16-sha512",
-  "diffie-hellman-group18-sha512",
-];
 const WARM_UP = 3;
 /** A big group on noble, on a busy machine. */
 const TIMEOUT = 60_000;
@@ -38,7 +27,7 @@ export const kexCase: Case = {
     const samples: Sample[] = [];
     const rows: string[][] = [];
     try {
-      for (const method of METHODS) {
+      for (const method of kexMethods) {
         const results = new Map<Contender, KexResult[]>();
         for (let i = 0; i < WARM_UP + rounds; i++) {
           bench.progress(`kex: ${method}, round ${i + 1} of ${WARM_UP + rounds}`);

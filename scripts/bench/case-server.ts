@@ -7,11 +7,13 @@ import { payload } from "./payload.ts";
 import { serverBulk } from "./server-bulk.ts";
 import type { House } from "./server-house.ts";
 import { idleMemory } from "./server-idle.ts";
+import { serverKex } from "./server-kex.ts";
 import { loginRate } from "./server-logins.ts";
+import { serverVisits } from "./server-visits.ts";
 
 export const serverCase: Case = {
   name: "server",
-  what: "our server and ssh2's: memory of idle connections, logins a second and what they cost, bulk to and from `ssh`",
+  what: "our server and ssh2's: idle connections, logins, key exchange methods, small messages, bulk to and from `ssh`",
   async run(bench) {
     const folder = await mkdtemp(join(tmpdir(), "nacre-bench-server-"));
     try {
@@ -20,6 +22,8 @@ export const serverCase: Case = {
       const tables = [
         await idleMemory(bench, house, samples),
         ...(await loginRate(bench, house, samples)),
+        await serverKex(bench, house, samples),
+        await serverVisits(bench, house, samples),
         ...(await serverBulk(bench, house, samples)),
       ];
       return { tables, samples };

@@ -1,13 +1,8 @@
 import { type Case, devTunnels, nacre, nacreOnNoble, type Sample, ssh2NoDelay } from "./bench.ts";
 import { once } from "./children.ts";
 import { median, spread } from "./table.ts";
-import type { EchoResult } from "./tasks.ts";
+import { type EchoResult, echoes } from "./tasks.ts";
 
-const PER_SECOND = 10_000;
-/** Of 64 bytes, one after the other. */
-const SINGLE = 3000;
-/** Seconds of so many a second. */
-const SECONDS = 2;
 const TIMEOUT = 60_000;
 
 /** Measures small messages through `cat`: one at a time, as keystrokes are, and 10,000 a second. */
@@ -16,23 +11,21 @@ export const smallCase: Case = {
   what: "messages of 64 bytes through `cat` over one channel: one in flight, and 10,000 sent a second",
   async run(bench) {
     const contenders = [nacre, nacreOnNoble, ssh2NoDelay, devTunnels].filter((one) => bench.takesPart(one));
+    const { single: alone, stream: flow } = echoes;
     const samples: Sample[] = [];
     const results = new Map(contenders.map((one) => [one, { single: [] as EchoResult[], stream: [] as EchoResult[] }]));
     for (let round = 1; round <= bench.rounds; round++) {
       for (const contender of contenders) {
         for (const what of ["single", "stream"] as const) {
           bench.progress(`small: ${contender.name}, ${what}: round ${round} of ${bench.rounds}`);
-          const messages = what === "single" ? SINGLE : PER_SECOND * SECONDS;
-          const perSecond = what === "single" ? undefined : PER_SECOND;
-          const task = { kind: "echo", target: bench.target, messages, perSecond } as const;
-          const result = await once(contender.program!, task, TIMEOUT);
+          const result = await once(contender.program!, { target: bench.target, ...echoes[what] }, TIMEOUT);
           results.get(contender)?.[what].push(result);
-          samples.push({ client: contender.name, what, messages, ...result });
+          samples.push({ client: contender.name, what, messages: echoes[what].messages, ...result });
         }
       }
     }
     const table = {
-      title: `Messages of 64 bytes through \`cat\` and back: one in flight (${SINGLE}), then ${PER_SECOND} sent a second for ${SECONDS} s`,
+      title: `Messages of 64 bytes through \`cat\` and back: one in flight (${alone.messages}), then ${flow.perSecond} sent a second (${flow.messages})`,
       head: ["client", "one: p50 ms", "p99 ms", "CPU µs each", "many: back a second", "p50 ms", "p99 ms", "CPU s/s"],
       rows: contenders.map((contender) => {
         const { single = [], stream = [] } = results.get(contender) ?? {};
@@ -43,8 +36,8 @@ export const smallCase: Case = {
             3,
           ),
           middle(single, ({ p99 }) => p99, 3),
-          middle(single, ({ cpuSeconds }) => (cpuSeconds / SINGLE) * 1e6, 0),
-          middle(stream, ({ seconds }) => (PER_SECOND * SECONDS) / seconds, 0),
+          middle(single, ({ cpuSeconds }) => (cpuSeconds / alone.messages) * 1e6, 0),
+          middle(stream, ({ seconds }) => flow.messages / seconds, 0),
           middle(stream, ({ p50 }) => p50, 2),
           middle(stream, ({ p99 }) => p99, 2),
           middle(stream, ({ cpuSeconds, seconds }) => cpuSeconds / seconds, 2),

@@ -9,7 +9,7 @@ import {
   nodeServerAlgorithms,
   type SshServer,
 } from "@nacre/node";
-import { defaultServerAlgorithms } from "nacre/defaults";
+import { defaultAlgorithms, defaultServerAlgorithms } from "nacre/defaults";
 import { runCommand, serverWork } from "./server-worker.ts";
 
 type HostKey = Awaited<ReturnType<typeof hostKeyFile>>;
@@ -49,11 +49,13 @@ serverWork({
   parts: () => parts,
 });
 
-/** The default lists, and MACs that only clients are offered by default: a suite of `bulk` has one of them. */
+/** The default lists, and what only clients are offered by default: the methods of `kex`, and the MAC of a suite of `bulk`. */
 function algorithms(): Pick<ListenOptions, "algorithms" | "userKeys"> {
   const lists = crypto === "node" ? nodeServerAlgorithms : defaultServerAlgorithms;
+  const { kex } = crypto === "node" ? nodeAlgorithms : defaultAlgorithms;
   const all = {
     ...lists,
+    kex,
     macs: [...lists.macs, ...nodeAlgorithms.macs.filter(({ name }) => name === "hmac-sha2-256")],
   };
   if (counting === undefined) return { algorithms: all };

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Bench, type Sample, transferTimeout } from "./bench.ts";
 import type { Child } from "./children.ts";
 import { payloadDigest } from "./payload.ts";
-import { type Host, type House, hostsOf, nacreServer, SERVER_TIMEOUT, ssh2Server, withServer } from "./server-house.ts";
+import { type Host, type House, hostsOf, nacreServer, ssh2Server, timed, withServer } from "./server-house.ts";
 import { runSsh, type SshRun, type SshRunResult } from "./ssh-command.ts";
 import { median, spread, type Table } from "./table.ts";
 import { type Suite, suites, type Target } from "./tasks.ts";
@@ -109,26 +109,14 @@ function into({ payloadFile }: House, bytes: number, digest: boolean): Check {
   };
 }
 
-interface Timed<T> {
-  readonly result: T;
-  readonly cpuSeconds: number;
-}
+type Run = Awaited<ReturnType<typeof timed<SshRunResult>>>;
 
 /** The transfer alone, without connecting and starting a command. Throws where too little was moved to tell. */
-function without(whole: Timed<SshRunResult>, nothing: Timed<SshRunResult>): Transfer {
+function without(whole: Run, nothing: Run): Transfer {
   const seconds = whole.result.seconds - nothing.result.seconds;
   const cpuSeconds = whole.cpuSeconds - nothing.cpuSeconds;
   if (!(seconds > 0 && cpuSeconds > 0)) throw new Error("the transfer took no longer than none: move more (--size)");
   return { seconds, cpuSeconds };
-}
-
-/** What `work` gives, and the CPU time that the server spent meanwhile. */
-async function timed<T>(server: Child, work: () => Promise<T>): Promise<Timed<T>> {
-  const cpu = async (): Promise<number> =>
-    (await server.ask({ kind: "census", collect: false }, SERVER_TIMEOUT)).cpuSeconds;
-  const before = await cpu();
-  const result = await work();
-  return { result, cpuSeconds: (await cpu()) - before };
 }
 
 function table(bench: Bench, hosts: readonly Host[], suite: Suite, out: Results, into: Results): Table {

@@ -1,11 +1,13 @@
 import type { Bench } from "./bench.ts";
 import { Child, type Program } from "./children.ts";
-import type { Target } from "./tasks.ts";
+import { kexMethods, type Target } from "./tasks.ts";
 
 /** A server that is measured. */
 export interface Host {
   readonly name: string;
   readonly program: Program;
+  /** The key exchange methods that it has; all that are measured unless told. */
+  readonly has?: readonly string[];
 }
 
 /** The parts of the case share keys, and a payload as a file. */
@@ -24,7 +26,11 @@ export const nobleServer: Host = {
   name: "nacre on noble",
   program: { file: "child-server-nacre", args: ["noble"], nodeArgs },
 };
-export const ssh2Server: Host = { name: "ssh2, no-delay", program: { file: "child-server-ssh2", nodeArgs } };
+export const ssh2Server: Host = {
+  name: "ssh2, no-delay",
+  program: { file: "child-server-ssh2", nodeArgs },
+  has: kexMethods.filter((name) => name !== "mlkem768x25519-sha256"),
+};
 
 /** Milliseconds that anything asked of a server may take: far more than it does. */
 export const SERVER_TIMEOUT = 60_000;
@@ -43,6 +49,18 @@ export async function withServer<T>(
   } finally {
     await server.end();
   }
+}
+
+/** What `work` gives, and the CPU time that the server spent meanwhile. */
+export async function timed<T>(
+  server: Child,
+  work: () => Promise<T>,
+): Promise<{ readonly result: T; readonly cpuSeconds: number }> {
+  const cpu = async (): Promise<number> =>
+    (await server.ask({ kind: "census", collect: false }, SERVER_TIMEOUT)).cpuSeconds;
+  const before = await cpu();
+  const result = await work();
+  return { result, cpuSeconds: (await cpu()) - before };
 }
 
 /** Those of the servers that take part. */

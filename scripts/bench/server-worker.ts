@@ -51,7 +51,7 @@ async function census(server: MeasuredServer, collect: boolean): Promise<Census>
   };
 }
 
-/** Runs `send BYTES`, or `receive` and tells the count and the digest of what came. Throws for other commands. */
+/** Runs `send BYTES`, `receive` (tells the count and the digest of what came), `cat` and `echo ok`. Throws for other commands. */
 export async function runCommand(command: string, stdin: Readable, stdout: Writable): Promise<void> {
   const bytes = /^send (\d+)$/.exec(command)?.[1];
   if (bytes !== undefined) {
@@ -66,6 +66,11 @@ export async function runCommand(command: string, stdin: Readable, stdout: Writa
     });
     await once(stdin, "end");
     stdout.write(`${count} ${hash?.digest("hex") ?? "-"}\n`);
+  } else if (command === "cat") {
+    stdin.pipe(stdout, { end: false });
+    await once(stdin, "end");
+  } else if (command === "echo ok") {
+    stdout.write("ok\n");
   } else if (command !== "true") {
     throw new Error(`no such command: ${command}`);
   }

@@ -30,6 +30,18 @@ export const suites = [
   { name: "chacha20-poly1305", cipher: "chacha20-poly1305@openssh.com", mac: "hmac-sha2-256" },
 ] as const satisfies readonly Suite[];
 
+/** The key exchange methods that any of the measured has; the second name of curve25519-sha256 is no other method. */
+export const kexMethods = [
+  "mlkem768x25519-sha256",
+  "curve25519-sha256",
+  "ecdh-sha2-nistp256",
+  "ecdh-sha2-nistp384",
+  "ecdh-sha2-nistp521",
+  "diffie-hellman-group14-sha256",
+  "diffie-hellman-group16-sha512",
+  "diffie-hellman-group18-sha512",
+] as const;
+
 export interface ConnectTask {
   readonly kind: "connect";
   readonly target: Target;
@@ -126,6 +138,12 @@ export interface EchoTask {
   /** How many are sent each second, however many have come back; `undefined`: each when the one before it is back. */
   readonly perSecond: number | undefined;
 }
+
+/** As keystrokes are, and as fast as they must not fall behind. */
+export const echoes = {
+  single: { kind: "echo", messages: 3000, perSecond: undefined },
+  stream: { kind: "echo", messages: 20_000, perSecond: 10_000 },
+} as const satisfies Record<string, Omit<EchoTask, "target">>;
 
 export interface EchoResult {
   /** From the first timed message's sending until the last is back. */
