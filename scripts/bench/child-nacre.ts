@@ -2,8 +2,7 @@
  * A process with Nacre as client, with Node streams on node:crypto: `child-nacre [web] [portable|noble]` for Web streams, for the portable
  * algorithms, for these without WebAssembly.
  */
-import { connect as connectSocket } from "node:net";
-import { connect, nodeAlgorithms, privateKey, socketDuplex } from "@nacre/node";
+import { connect, nodeAlgorithms, privateKey, tcpDuplex } from "@nacre/node";
 import { type MeasuredSession, nodeStreams, webStreams } from "./measured-client.ts";
 import type { Suite, Target } from "./tasks.ts";
 import { clientTasks, work } from "./worker.ts";
@@ -41,14 +40,13 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
 
 async function openWithWebStreams(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredSession> {
   const { connectDuplex, Process, pinnedHostKey } = await import("nacre");
-  const socket = connectSocket({ host: target.host, port: target.port, noDelay: true });
   const options = {
     user: target.user,
     identities: [await privateKey(target.privateKey, { crypto })],
     hostKey: pinnedHostKey(target.hostKeyFingerprint),
     algorithms: only(suite, kexMethod),
   };
-  const client = await connectDuplex(socketDuplex(socket), options, (channel) => new Process(channel));
+  const client = await connectDuplex(await tcpDuplex(target), options, (channel) => new Process(channel));
   return {
     kexMethod: client.info.negotiated.kex.name,
     async start(command) {

@@ -1,3 +1,4 @@
+import { readUint32 } from "@nacre/wire";
 import { GHASH } from "@noble/ciphers/_polyval.js";
 import { unsafe } from "@noble/ciphers/aes.js";
 
@@ -25,8 +26,24 @@ export class AesCtrStream {
 
   /** The next whole blocks, `[start, end)`, in place. `start` must lie at a multiple of 4 bytes in memory. */
   apply(slab: Uint8Array, start: number, end: number): void {
-    const blocks = slab.subarray(start, end);
-    unsafe.ctrCounter(this.#key, this.#counter, blocks, blocks);
+    const counter = this.#counter;
+    // noble counts a tenth faster in 32 bits than in 128: so it counts to where they end, and the carry is ours.
+    for (let at = start; at < end; ) {
+      const blocksLeft = 2 ** 32 - readUint32(counter, AES_BLOCK - 4);
+      const next = Math.min(end, at + blocksLeft * AES_BLOCK);
+      const blocks = slab.subarray(at, next);
+      unsafe.ctr32(this.#key, false, counter, blocks, blocks);
+      if (readUint32(counter, AES_BLOCK - 4) === 0) carry(counter);
+      at = next;
+    }
+  }
+}
+
+/** The last 32 bits of the counter have ended: what is before them goes up by one. */
+function carry(counter: Uint8Array): void {
+  for (let i = AES_BLOCK - 5; i >= 0; i--) {
+    counter[i]!++;
+    if (counter[i] !== 0) return;
   }
 }
 

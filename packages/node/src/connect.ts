@@ -12,23 +12,20 @@ import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
-import { dial } from "./dial.ts";
+import { tcpDuplex } from "./dial.ts";
 import { heldUntil } from "./held-duplex.ts";
 import { loadIdentities } from "./identities.ts";
 import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
 import type { ConnectOptions } from "./options.ts";
 import { NodeProcess } from "./process.ts";
 import { nodeRandom } from "./random.ts";
-import { socketDuplex } from "./socket-duplex.ts";
-
-const CONNECT_TIMEOUT = 15_000;
 
 /**
  * Connects to an SSH server over TCP, verifies its host key and logs in. Rejects with an `SshError`, whose `code` and
  * `culprit` tell why it could not; nothing is left open then.
  */
 export async function connect(options: ConnectOptions): Promise<Client<NodeProcess>> {
-  const { host, port = 22, connectTimeout = CONNECT_TIMEOUT, signal, random = nodeRandom } = options;
+  const { host, port = 22, connectTimeout, signal, random = nodeRandom } = options;
   if (host === "") throw new SshError("usage", "the host is empty: give a name or an address");
   if (!(Number.isInteger(port) && port >= 1 && port <= 65535))
     throw new SshError("usage", `${port} is no TCP port: it is a whole number from 1 to 65535`);
@@ -64,9 +61,9 @@ export async function connect(options: ConnectOptions): Promise<Client<NodeProce
       random,
       fingerprint,
     };
-    const socket = await dial({ host, port, connectTimeout, signal });
+    const tcp = await tcpDuplex({ host, port, connectTimeout, signal });
     // Our side of the first round trip leaves at once: a server gets ready for the second when it has it.
-    const duplex = heldUntil(loading, socketDuplex(socket));
+    const duplex = heldUntil(loading, tcp);
     return await connectDuplex(duplex, complete, (channel) => new NodeProcess(channel));
   } finally {
     signal?.removeEventListener("abort", onAbort);

@@ -1,15 +1,19 @@
 import { connect, type Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
+import type { Duplex } from "nacre/parts";
+import { socketDuplex } from "./socket-duplex.ts";
 
 /** Where to connect to, and how long to try. */
 export interface DialOptions {
   /** Name or address. A name with several addresses is tried by RFC 8305 (Happy Eyeballs). */
   readonly host: string;
   readonly port: number;
-  /** Milliseconds. */
-  readonly connectTimeout: number;
+  /** Milliseconds until the connection must stand; 15,000 by default. */
+  readonly connectTimeout?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+const CONNECT_TIMEOUT = 15_000;
 
 /**
  * What every dialled socket reads into, instead of fresh memory for each read: reading and telling of it are one step, so one buffer
@@ -18,10 +22,17 @@ export interface DialOptions {
 const RECEIVED: Uint8Array = new Uint8Array(256 * 1024);
 
 /**
- * A TCP connection without Nagle's delay. It is paused, and what it emits as "data" is the listener's only until that returns. Rejects
- * with `connect-timeout`, `connection-failed` or `aborted`; nothing is left open then.
+ * A TCP connection without Nagle's delay, for `connectDuplex`: what `connect` goes over. Rejects with `connect-timeout`,
+ * `connection-failed` or `aborted`; nothing is left open then.
  */
-export function dial({ host, port, connectTimeout, signal }: DialOptions): Promise<Socket> {
+export async function tcpDuplex(options: DialOptions): Promise<Duplex> {
+  return socketDuplex(await dial(options));
+}
+
+/**
+ * The socket of that. It is paused, and what it emits as "data" is the listener's only until that returns.
+ */
+export function dial({ host, port, connectTimeout = CONNECT_TIMEOUT, signal }: DialOptions): Promise<Socket> {
   const where = `${escapeText(host)} port ${port}`;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
