@@ -43,7 +43,8 @@ function primitives(cipher: string, direction: "open" | "seal"): () => void {
     const keyed = hmac.create(sha256, random(32));
     const state = keyed.clone();
     const sequenceNumber = new Uint8Array(4);
-    const crypt = (): void => void unsafe.ctrCounter(key, counter, text, text);
+    // As our cipher does: noble's counter of 128 bits takes a tenth longer.
+    const crypt = (): void => void unsafe.ctr32(key, false, counter, text, text);
     const authenticate = (): void => {
       keyed._cloneInto(state);
       state.update(sequenceNumber).update(text).digestInto(tag);
