@@ -1,6 +1,6 @@
-import type { Bench } from "./bench.ts";
+import { type Bench, ssh2Has } from "./bench.ts";
 import { Child, type Program } from "./children.ts";
-import { kexMethods, type Target } from "./tasks.ts";
+import type { Target } from "./tasks.ts";
 
 /** A server that is measured. */
 export interface Host {
@@ -29,7 +29,7 @@ export const nobleServer: Host = {
 export const ssh2Server: Host = {
   name: "ssh2, no-delay",
   program: { file: "child-server-ssh2", nodeArgs },
-  has: kexMethods.filter((name) => name !== "mlkem768x25519-sha256"),
+  has: ssh2Has,
 };
 
 /** Milliseconds that anything asked of a server may take: far more than it does. */
