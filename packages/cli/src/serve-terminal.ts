@@ -7,6 +7,10 @@ import { terminalModeWords } from "./terminal-mode-words.ts";
 
 /** How long a terminal is read on after its program has ended, when others still hold it: milliseconds. */
 const LAST_OUTPUT = 200;
+/** What is read of a terminal at its very end: bytes. More than the system has of it, and no more, as others may print on and on. */
+const MOST_UNREAD = 64 * 1024;
+/** What a read of a terminal gives at most: bytes. */
+const TERMINAL_READ = 4096;
 /** How long it is until the end of a program is looked for again: milliseconds. */
 const LOOK_AGAIN = 10;
 
@@ -119,16 +123,16 @@ function readTerminal({ stdout, signal }: NodeSession, socket: ReadStream, fd: n
 function unread(fd: number): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   try {
-    for (;;) {
-      const piece = new Uint8Array(4096);
+    for (let reads = MOST_UNREAD / TERMINAL_READ; reads > 0; reads--) {
+      const piece = new Uint8Array(TERMINAL_READ);
       const length = readSync(fd, piece);
-      if (length === 0) return pieces;
+      if (length === 0) break;
       pieces.push(piece.subarray(0, length));
     }
   } catch {
     // EIO: nobody holds it and nothing is left. EAGAIN: somebody does.
-    return pieces;
   }
+  return pieces;
 }
 
 function isAlive(pid: number): boolean {

@@ -125,13 +125,22 @@ export class Client<P = Process> implements AsyncDisposable {
   }
 }
 
-/** Connects over any kind of byte connection, for any kind of process: what `@nacre/node` is made with. */
+/**
+ * Connects over any kind of byte connection, for any kind of process: what `@nacre/node` is made with. The byte connection is closed when
+ * it rejects.
+ */
 export async function connectDuplex<P>(
   duplex: Duplex,
   options: ConnectOptions & Means,
   makeProcess: ProcessMaker<P>,
 ): Promise<Client<P>> {
-  const driver = new Driver(duplex, options);
+  let driver: Driver;
+  try {
+    driver = new Driver(duplex, options);
+  } catch (error) {
+    await duplex.close();
+    throw error;
+  }
   const early = options.earlyChannel === false ? undefined : driver.openSession();
   early?.catch(() => {}); // Whoever asks for the first command learns of it.
   const info = await driver.start();

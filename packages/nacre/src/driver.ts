@@ -6,6 +6,7 @@ import type { Channel } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
 import { Engine, platformRandom, reasonOf } from "./engine.ts";
 import type { ConnectOptions, HostKey, Means, PromptRequest, RemoteIdentity } from "./options.ts";
+import { watchers } from "./watchers.ts";
 
 /** What is known of a connection once it stands. */
 export interface ConnectionInfo {
@@ -60,6 +61,10 @@ export class Driver {
       else this.#engine.turn();
       return await authenticated;
     } catch (error) {
+      // What was thrown, by a random source say, has ended nothing yet.
+      this.#engine.fail(
+        error instanceof SshError ? error : new SshError("internal", reasonOf(error), { cause: error }),
+      );
       await this.ended;
       throw error;
     } finally {
@@ -248,8 +253,7 @@ function sessionOptions(options: ConnectOptions & Means): ClientSessionOptions {
     keyboardInteractive: options.prompts !== undefined || typeof options.password === "string",
     ...(options.limits && { limits: options.limits }),
     ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
-    ...(options.trace && { trace: options.trace }),
-    ...(options.keyLog && { keyLog: options.keyLog }),
+    ...watchers(options),
   };
 }
 

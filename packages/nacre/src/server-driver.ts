@@ -15,6 +15,7 @@ import type { Means } from "./options.ts";
 import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./server-options.ts";
 import type { BaseSession, SessionMaker } from "./session-base.ts";
 import { SessionChannel, type SessionContext } from "./session-channel.ts";
+import { watchers } from "./watchers.ts";
 
 const LOGIN_GRACE_TIME = 120_000;
 
@@ -61,6 +62,8 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
   readonly #makeSession: SessionMaker<S>;
   /** Few: `maxSessions` at most. */
   #sessions: readonly SessionChannel<S>[] = [];
+  /** Handlers that still run though their channel is closed. */
+  #lingering = 0;
   /** Who is in, and what they may do. */
   #admitted: Pick<SessionContext<S>, "login" | "permissions"> | undefined;
   #clientVersion: string | undefined;
@@ -111,13 +114,13 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
 
   start(): void {
     const { signal, loginGraceTime = LOGIN_GRACE_TIME } = this.#options;
+    this.#engine.start();
     if (loginGraceTime > 0) {
       this.#graceTimer = setTimeout(
         () => this.#engine.fail(new SshError("auth-timeout", `the client has not logged in in ${loginGraceTime} ms`)),
         Math.min(loginGraceTime, LONGEST_TIMER),
       );
     }
-    this.#engine.start();
     if (signal !== undefined) this.#obey(signal);
     this.#engine.turn();
   }
@@ -245,7 +248,7 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
     };
     if (this.#noMoreSessions || this.#closing) {
       refuse(ADMINISTRATIVELY_PROHIBITED, "no more sessions");
-    } else if (this.#sessions.length >= this.#limits.maxSessions) {
+    } else if (Math.max(this.#sessions.length, this.#lingering) >= this.#limits.maxSessions) {
       refuse(RESOURCE_SHORTAGE, `${this.#limits.maxSessions} sessions are the most at once`);
     } else {
       const id = connection.answerOpen(token, true);
@@ -263,6 +266,11 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
       this.#sessions = [...this.#sessions, session];
       const over = (): void => {
         this.#sessions = this.#sessions.filter((one) => one !== session);
+        const { handling } = session;
+        if (handling !== undefined) {
+          this.#lingering++;
+          void handling.finally(() => this.#lingering--);
+        }
         if (this.#closing && !this.#isBusy) this.#goodbye();
       };
       channel.exit.then(over, over);
@@ -298,8 +306,7 @@ function sessionOptions<S>(options: ServeOptions<S> & Means, limits: ServerLimit
     ...(options.banner !== undefined && { banner: options.banner }),
     limits,
     ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
-    ...(options.trace && { trace: options.trace }),
-    ...(options.keyLog && { keyLog: options.keyLog }),
+    ...watchers(options),
   };
 }
 

@@ -94,7 +94,10 @@ export type Authenticate = (login: Login) => LoginDecision | Promise<LoginDecisi
 
 /** Every bound of a server's connection: those of the session, and these. */
 export interface ServerLimits extends Limits {
-  /** Sessions open at once over one connection; one more is refused. Default 10, as OpenSSH's MaxSessions. */
+  /**
+   * Sessions open at once over one connection; one more is refused. As many handlers may go on behind a closed channel. Default 10, as
+   * OpenSSH's MaxSessions.
+   */
   readonly maxSessions: number;
   /** Environment variables that a session may be sent. Default 64. */
   readonly envVariables: number;

@@ -1,3 +1,4 @@
+import { connectionLimits } from "@nacre/connection";
 import { SshError } from "@nacre/wire";
 import type { Duplex } from "./duplex.ts";
 import type { Means } from "./options.ts";
@@ -22,10 +23,12 @@ export function checkServeOptions({
   hostKeys,
   authenticate,
   algorithms,
-}: Pick<ServeOptions<unknown> & Means, "hostKeys" | "authenticate" | "algorithms">): void {
+  limits,
+}: Pick<ServeOptions<unknown> & Means, "hostKeys" | "authenticate" | "algorithms" | "limits">): void {
   const can = algorithms.hostKeys.map(({ keyFormat }) => keyFormat);
   if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
     throw new SshError("usage", "a server needs a host key, of a kind that its algorithms name");
   if (typeof authenticate !== "function")
     throw new SshError("usage", "a server needs a function that decides who is let in: authenticate");
+  connectionLimits(limits);
 }

@@ -27,6 +27,8 @@ export interface SessionContext<S> {
 
 /** Status of a session whose handler failed. */
 const FAILED = 255;
+/** What is told of why a session was ended by a signal: characters. */
+const LONGEST_TEXT = 1024;
 
 /** A session channel, from its opening to its end (RFC 4254 §6): prepares, and then runs one handler. */
 export class SessionChannel<S extends BaseSession> {
@@ -38,6 +40,7 @@ export class SessionChannel<S extends BaseSession> {
   #session: S | undefined;
   /** The handler has come to its end. */
   #done = false;
+  #run: Promise<void> | undefined;
 
   constructor(context: SessionContext<S>, channel: Channel) {
     this.#context = context;
@@ -51,6 +54,11 @@ export class SessionChannel<S extends BaseSession> {
   /** Whether it has been asked to run something, and was granted that. */
   get started(): boolean {
     return this.#session !== undefined;
+  }
+
+  /** Settles when the handler that runs has come to its end; `undefined` where none runs. */
+  get handling(): Promise<void> | undefined {
+    return this.#done ? undefined : this.#run;
   }
 
   /** Decides a request of the client: true when it is granted. `start` is called after the reply, where one is to be made. */
@@ -163,10 +171,15 @@ export class SessionChannel<S extends BaseSession> {
       () => this.#done || abort.abort(new SshError("channel-closed", "the client has closed the session")),
       (error: unknown) => this.#done || abort.abort(error),
     );
-    return { granted: true, start: () => void this.#run(session, handler) };
+    return {
+      granted: true,
+      start: () => {
+        this.#run = this.#handle(session, handler);
+      },
+    };
   }
 
-  async #run(session: S, handler: SessionHandler<S>): Promise<void> {
+  async #handle(session: S, handler: SessionHandler<S>): Promise<void> {
     const { log } = this.#context;
     const { id } = this.#channel;
     const { user, kind, command, subsystem, pty } = session;
@@ -250,7 +263,8 @@ function encodeSignal({ signal, coreDumped = false, message }: Extract<SessionEx
   return exitSignal.encode({
     signalName: known ? signal : "SIG@openssh.com",
     coreDumped,
-    errorMessage: message ?? (known ? "" : signal),
+    // Whatever a handler passes on, it must fit into a packet.
+    errorMessage: (message ?? (known ? "" : signal)).slice(0, LONGEST_TEXT),
     languageTag: "",
   });
 }

@@ -40,6 +40,7 @@ export class PacketWriter {
   #payloadLength = -1;
   /** Its packet lies in the draft. */
   #inDraft = false;
+  #failure: unknown;
 
   /** `random` fills the padding. */
   constructor(options: { readonly random: RandomSource; readonly start?: PacketCount }) {
@@ -89,9 +90,11 @@ export class PacketWriter {
 
   /**
    * Begins a packet whose payload, at least 1 byte, is to be written into the returned bytes. They hold anything at first.
-   * Nothing else may be written before `commit`, which takes them back. Throws `sequence-exhausted`.
+   * Nothing else may be written before `commit`, which takes them back. Throws `sequence-exhausted`, and what sealing a packet
+   * before has thrown.
    */
   begin(length: number): Uint8Array {
+    if (this.#failure !== undefined) throw this.#failure;
     this.#refuseWhileBegun();
     if (!(length > 0)) throw new SshError("internal", "a packet needs a payload of at least 1 byte");
     this.#counter.check();
@@ -108,7 +111,7 @@ export class PacketWriter {
     return bytes.subarray(offset + 5, offset + 5 + length);
   }
 
-  /** Seals the packet begun. */
+  /** Seals the packet begun. When that throws, nothing more can be sealed: its key stream must not serve another packet. */
   commit(): void {
     const payloadLength = this.#payloadLength;
     if (payloadLength < 0) throw new SshError("internal", "no packet was begun that could be committed");
@@ -122,13 +125,12 @@ export class PacketWriter {
     slab[offset + 4] = padding;
     this.#fillPadding(slab, offset + 5 + payloadLength, padding);
     this.#payloadLength = -1;
-    const { next } = this.#counter;
     const length = 4 + packetLength;
-    if (this.#inDraft) {
-      this.#sealApart(next, length);
-    } else {
-      this.#sealer.seal(next, slab, offset, length);
-      this.#end = offset + length + this.#sealer.tagLength;
+    try {
+      this.#seal(slab, offset, length);
+    } catch (error) {
+      this.#failure = error;
+      throw error;
     }
     this.#counter.count(length, this.#sealer.tagLength);
   }
@@ -168,6 +170,16 @@ export class PacketWriter {
     this.#nextSlabSize = FIRST_SLAB;
     this.#pool = NOTHING;
     this.#poolUsed = 0;
+  }
+
+  #seal(slab: Uint8Array, offset: number, length: number): void {
+    const { next } = this.#counter;
+    if (this.#inDraft) {
+      this.#sealApart(next, length);
+    } else {
+      this.#sealer.seal(next, slab, offset, length);
+      this.#end = offset + length + this.#sealer.tagLength;
+    }
   }
 
   /** What is encrypted becomes a piece of output of its own; the length field and the tag around it are copied into the slab. */

@@ -114,6 +114,8 @@ function rotateLeft(value: Code, bits: number): Code {
 const BY_TWO_BYTES = order(1, 0, 3, 2, 5, 4, 7, 6);
 const BY_ONE_BYTE = order(3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
 
+const STREAM = Array.from({ length: GROUP / 16 }, (_, i) => STREAM_AT + 16 * i);
+
 /** Makes the first four blocks of the key stream of the packet whose sequence number is the parameter. */
 export function beginPacket(addGroup: number): FunctionCode {
   const sequenceNumber = get(0);
@@ -126,6 +128,8 @@ export function beginPacket(addGroup: number): FunctionCode {
     each(ALWAYS_ZERO, (word) => store(word, alike(0))),
     // In network byte order.
     store(NONCE, inAllLanes(reversed(sequenceNumber))),
+    // What it is added to: a packet that was begun before may not have come to its end, as where the stack was full.
+    each(STREAM, (at) => storeVector(address(0), at, alike(0))),
     call(addGroup, address(STREAM_AT)),
   );
   return { parameters: 1, body };

@@ -123,10 +123,11 @@ interface Exports {
     /** By so many pages of 64 KiB. */
     grow(pages: number): number;
   };
-  lengthMask(sequenceNumber: number): number;
-  seal(sequenceNumber: number, length: number): void;
+  lengthMask(sequenceNumber: number, length: number): number;
+  /** Nothing, as does `tag`. */
+  seal(sequenceNumber: number, length: number): number;
   open(sequenceNumber: number, length: number): number;
-  tag(sequenceNumber: number, length: number): void;
+  tag(sequenceNumber: number, length: number): number;
 }
 
 /** An instance of the program: copies a packet in, has it sealed or opened there, and copies it out. */
@@ -143,19 +144,19 @@ class Instance {
 
   seal(key: Uint8Array, sequenceNumber: number, slab: Uint8Array, offset: number, length: number): void {
     this.#copyIn(key, slab, offset, length);
-    this.#exports.seal(sequenceNumber, length);
+    this.#run("seal", sequenceNumber, length);
     slab.set(this.#memory.subarray(PACKET_AT, PACKET_AT + length + TAG_LENGTH), offset);
   }
 
   /** The length field in the clear of a sealed one, and the other way round. Not in place: the tag covers it as it is sent. */
   otherLength(key: Uint8Array, sequenceNumber: number, slab: Uint8Array, offset: number): number {
     this.#memory.set(key, KEYS_AT);
-    return (readUint32(slab, offset) ^ this.#exports.lengthMask(sequenceNumber)) >>> 0;
+    return (readUint32(slab, offset) ^ this.#run("lengthMask", sequenceNumber, 4)) >>> 0;
   }
 
   open(key: Uint8Array, sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Uint8Array {
     this.#copyIn(key, slab, offset, length + TAG_LENGTH);
-    if (this.#exports.open(sequenceNumber, length) !== 0) throw mismatch();
+    if (this.#run("open", sequenceNumber, length) !== 0) throw mismatch();
     return this.#memory.slice(PACKET_AT + 4, PACKET_AT + length);
   }
 
@@ -167,8 +168,18 @@ class Instance {
     memory.set(key, KEYS_AT);
     memory.set(lengthField, PACKET_AT);
     memory.set(body, BODY_AT);
-    this.#exports.tag(sequenceNumber, length);
+    this.#run("tag", sequenceNumber, length);
     return memory.subarray(TAG_AT, TAG_AT + TAG_LENGTH);
+  }
+
+  /** Where the program does not come to its end, as with a full stack, it has wiped nothing. */
+  #run(what: "lengthMask" | "seal" | "open" | "tag", sequenceNumber: number, length: number): number {
+    try {
+      return this.#exports[what](sequenceNumber, length);
+    } catch (error) {
+      this.#memory.fill(0, KEYS_AT, TAG_AT);
+      throw error;
+    }
   }
 
   #copyIn(key: Uint8Array, slab: Uint8Array, offset: number, length: number): void {

@@ -12,7 +12,7 @@ const WORDS = 16;
 
 /**
  * The first four blocks of a packet's key stream: one under K_1, for the length field, and three under K_2, for Poly1305's key and for the
- * body's first 128 bytes. Zeros between packets, as what is made there is added to what is there.
+ * body's first 128 bytes. Zeros between packets.
  */
 export const STREAM_AT: number = STATE_AT + VECTOR * WORDS;
 export const BLOCK = 64;

@@ -106,7 +106,7 @@ function tag(): FunctionCode {
   return { name: "tag", parameters: 2, body };
 }
 
-/** No key and no key stream stays behind, and the next packet's stream needs zeros to be added to. */
+/** No key and no key stream stays behind. */
 function wipe(): Code {
   const vectors = Array.from({ length: (TAG_AT - KEYS_AT) / 16 }, (_, i) => KEYS_AT + 16 * i);
   return inOrder(...vectors.map((at) => storeVector(address(0), at, alike(0))));
