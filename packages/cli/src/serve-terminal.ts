@@ -120,7 +120,7 @@ function readTerminal({ stdout, signal }: NodeSession, socket: ReadStream, fd: n
  * What the system still has of a terminal's output: some 18 KiB at most. Node takes a terminal that nobody holds for ended when it has
  * read once, and a read gives 4 KiB of it.
  */
-function unread(fd: number): Uint8Array[] {
+export function unread(fd: number): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   try {
     for (let reads = MOST_UNREAD / TERMINAL_READ; reads > 0; reads--) {

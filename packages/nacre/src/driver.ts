@@ -56,15 +56,11 @@ export class Driver {
       this.#engine.fail(new SshError("aborted", "connecting was aborted", { cause: signal?.reason }));
     signal?.addEventListener("abort", onAbort);
     try {
-      this.#engine.start();
+      this.#begin();
       if (signal?.aborted) onAbort();
       else this.#engine.turn();
       return await authenticated;
     } catch (error) {
-      // What was thrown, by a random source say, has ended nothing yet.
-      this.#engine.fail(
-        error instanceof SshError ? error : new SshError("internal", reasonOf(error), { cause: error }),
-      );
       await this.ended;
       throw error;
     } finally {
@@ -91,6 +87,15 @@ export class Driver {
   /** Something was asked of the session: at the end of this turn its events are handled and its output is written. */
   touch(): void {
     this.#engine.touch();
+  }
+
+  /** A byte connection that does not open, say, ends the attempt. */
+  #begin(): void {
+    try {
+      this.#engine.start();
+    } catch (cause) {
+      this.#engine.fail(cause instanceof SshError ? cause : new SshError("internal", reasonOf(cause), { cause }));
+    }
   }
 
   #onEvent(event: ClientSessionEvent): void {

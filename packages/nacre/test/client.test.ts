@@ -1,7 +1,7 @@
 import type { Connection } from "@nacre/connection";
 import { fingerprint } from "@nacre/keys";
 import { exitSignal, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
-import { connect, pinnedHostKey, SshError } from "nacre";
+import { connect, connectDuplex, type Duplex, Process, pinnedHostKey, SshError } from "nacre";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { connected, hostKey, StreamServer, welcome } from "./support/host.ts";
 import { code, text } from "./support/outcomes.ts";
@@ -97,6 +97,25 @@ describe("connect", () => {
     writer.write(utf8Encode("HTTP/1.1 400 Bad Request\r\n\r\n")).catch(() => {});
     writer.close().catch(() => {});
     await expect(connecting).rejects.toEqual(code("not-ssh"));
+  });
+
+  it("a byte connection that does not open", async () => {
+    let isClosed = false;
+    const duplex: Duplex = {
+      open: () => {
+        throw new Error("no such port");
+      },
+      write: () => true,
+      pause: () => {},
+      resume: () => {},
+      close: async () => {
+        isClosed = true;
+      },
+    };
+    const options = { user: "alice", hostKey: () => true };
+    const connecting = connectDuplex(duplex, options, (channel) => new Process(channel));
+    await expect(connecting).rejects.toMatchObject({ code: "internal", message: "no such port" });
+    expect(isClosed).toBe(true);
   });
 
   it("a login that is refused", async () => {

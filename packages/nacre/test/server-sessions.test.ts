@@ -87,6 +87,11 @@ describe("a session", () => {
     ],
     ["what it tells of a status", () => ({ status: 4, signal: null }) as never, { status: 4, signal: undefined }],
     ["a signal that the protocol has no name for", () => ({ signal: "SIGBUS" }), { signal: "SIG@openssh.com" }],
+    [
+      "a signal and more words than a packet holds",
+      () => ({ signal: "TERM", message: "x".repeat(1e6) }),
+      { signal: "TERM" },
+    ],
     ["no status", () => -1, { status: 255 }],
     ["no number", () => Number.NaN, { status: 255 }],
   ])("that returns %s", async (_, session, expected) => {
@@ -350,6 +355,35 @@ describe("what is not allowed is refused", () => {
     await expect(client.subsystem("sftp\0x")).rejects.toEqual(code(no));
     await client.close();
     expect(started).toEqual([]);
+  });
+
+  it("handlers that go on behind closed channels, more of them than so many", async () => {
+    let running = 0;
+    const end = later<void>();
+    const allEnded = later<void>();
+    const session = (): Promise<void> => {
+      running++;
+      return end.promise;
+    };
+    const log = ({ type }: ServerEvent): void => {
+      if (type === "session-ended" && --running === 0) allEnded.resolve();
+    };
+    const { client } = await served({ session, log, limits: { maxSessions: 3 } });
+    const spawned = async (): Promise<string> => {
+      try {
+        await (await client.spawn("x")).close();
+        return "closed";
+      } catch (error) {
+        return (error as SshError).code;
+      }
+    };
+    expect([await spawned(), await spawned(), await spawned()]).toEqual(["closed", "closed", "closed"]);
+    expect(await spawned()).toBe("channel-open-failed");
+    expect(running).toBe(3);
+    end.resolve();
+    await allEnded.promise;
+    expect(await spawned()).toBe("closed");
+    await client.close();
   });
 
   it("more sessions than so many", async () => {

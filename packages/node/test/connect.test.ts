@@ -104,6 +104,14 @@ describe("connecting", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
+  test("with limits that cannot be leaves nothing open", async () => {
+    const leftOpen = await watchResources();
+    const server = await serve(() => {});
+    expect(await codeOf(connect(options(server.port, { limits: { initialWindow: 0 } })))).toBe("usage");
+    await server.close();
+    expect(await leftOpen()).toEqual([]);
+  });
+
   test("offers the host key algorithms that the host is known by first", async () => {
     const knownHosts = join(await temporaryFolder(), "known_hosts");
     let received = "";

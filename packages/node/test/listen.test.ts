@@ -194,6 +194,7 @@ describe("listen", () => {
     ["a port that is none", { port: 65_536 }],
     ["no host key", { hostKeys: [] }],
     ["a drop that cannot be", { maxUnauthenticated: { start: 10, rate: 30, full: 9 } }],
+    ["limits that cannot be", { limits: { initialWindow: 0 } }],
   ])("%s cannot be", async (_, options) => {
     expect(await codeOf(started(options))).toBe("usage");
   });

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PacketWriter } from "../src/index.ts";
+import { type PacketSealer, PacketWriter } from "../src/index.ts";
 import { countingRandom, newWriter, payloadOf, takeAll, toyCipher } from "./helpers.ts";
 
 const length = (packet: Uint8Array): number => new DataView(packet.buffer, packet.byteOffset).getUint32(0);
@@ -261,6 +261,36 @@ describe("counting", () => {
     writer.useSealer(toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 4 }).sealer, { resetSequence: false });
     writer.write(payloadOf(1));
     expect(writer.packetsSinceKeys).toBe(1);
+  });
+});
+
+describe("a packet that could not be sealed", () => {
+  it.each([undefined, "body"] as const)("is the last: its key stream serves no other (apart: %s)", (apart) => {
+    const { sealer } = toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 4, ...(apart && { apart }) });
+    const failure = new RangeError("Maximum call stack size exceeded");
+    let fails = false;
+    const failing: PacketSealer = {
+      ...sealer,
+      seal: (...packet) => {
+        if (fails) throw failure;
+        sealer.seal(...packet);
+      },
+      ...(apart && {
+        sealApart: () => {
+          throw failure;
+        },
+      }),
+    };
+    const writer = newWriter();
+    writer.useSealer(failing, { resetSequence: true });
+    writer.write(payloadOf(10));
+    const before = takeAll(writer).length;
+    expect(before).toBeGreaterThan(10);
+    fails = true;
+    expect(() => writer.write(payloadOf(5000))).toThrow(failure);
+    fails = false;
+    expect(() => writer.write(payloadOf(10))).toThrow(failure);
+    expect(takeAll(writer).length).toBe(0);
   });
 });
 

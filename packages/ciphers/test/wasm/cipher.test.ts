@@ -273,3 +273,45 @@ describe("chacha20-poly1305 in WebAssembly", () => {
     expect(opened(cipher.createOpener(keys, undefined), 8, packet)).toEqual(packetOf(64).slice(4, -TAG));
   });
 });
+
+const withFullStack = (): never => {
+  throw new RangeError("Maximum call stack size exceeded");
+};
+
+describe("a packet that did not come to its end in the program, as where the stack was full", () => {
+  it("spoils none after it, of whatever connection", () => {
+    const { cipher, memory } = observed();
+    const sealer = cipher.createSealer(keys, undefined);
+    const opener = cipher.createOpener(keys, undefined);
+    const clear = packetOf(300);
+    const expected = sealed(noble.createSealer(keys, undefined), 7, clear);
+    sealed(sealer, 1, clear);
+    // Whatever was left where keys, states, key streams and tags are.
+    memory().fill(0xa5, KEYS_AT, PACKET_AT);
+    expect(sealed(sealer, 7, clear)).toEqual(expected);
+    memory().fill(0xa5, KEYS_AT, PACKET_AT);
+    expect(opener.readLength(7, expected, 0)).toBe(296);
+    memory().fill(0xa5, KEYS_AT, PACKET_AT);
+    expect(opener.open(7, expected, 0, 300)).toEqual(clear.subarray(4, 300));
+  });
+
+  it.each(["seal", "open", "lengthMask"] as const)("leaves no key: %s", (name) => {
+    let memory = new Uint8Array(0);
+    const cipher = chacha20Poly1305OnWasm({
+      instantiate: (bytes) => {
+        const program = instantiate(bytes);
+        memory = new Uint8Array(program.memory.buffer);
+        return { ...program, [name]: withFullStack };
+      },
+      otherwise: () => noble,
+    });
+    const clear = packetOf(60);
+    const attempt = {
+      seal: () => cipher.createSealer(keys, undefined).seal(1, clear, 0, 60),
+      open: () => cipher.createOpener(keys, undefined).open(1, clear, 0, 60),
+      lengthMask: () => cipher.createOpener(keys, undefined).readLength(1, clear, 0),
+    }[name];
+    expect(attempt).toThrow(RangeError);
+    expect(memory.subarray(KEYS_AT, TAG_AT).every((byte) => byte === 0)).toBe(true);
+  });
+});

@@ -1,0 +1,17 @@
+import { connect, serve } from "nacre";
+import { expect, test } from "vitest";
+import { code } from "./support/outcomes.ts";
+import { open, visitor, wire } from "./support/wire.ts";
+
+const fails = (): never => {
+  throw new Error("the disk is full");
+};
+
+test("a trace and a key log that throw harm neither side", async () => {
+  const { near, far } = wire();
+  const connection = serve(far, { ...open, trace: fails, keyLog: fails, session: () => 3 });
+  const client = await connect(near, { ...visitor, trace: fails, keyLog: fails });
+  expect(await client.exec("x")).toMatchObject({ status: 3 });
+  await client.close();
+  expect(await connection.ended).toEqual(code("disconnected"));
+});
