@@ -17,17 +17,19 @@ export async function ssh(line: readonly string[]): Promise<number> {
   const algorithms = chooseAlgorithms(words);
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   const terminal = openTerminal();
+  const { host, port, knownHosts } = words;
+  const asking = questions(terminal, { user, host, port, knownHosts });
   try {
     const options: ConnectOptions = {
-      host: words.host,
+      host,
       user,
       algorithms,
-      ...questions(terminal, { user, host: words.host }),
+      ...asking.options,
       banner: (text) => say(escapeText(text, { keepLines: true })),
       warn: (text) => say(`nacre: ${text}`),
-      ...(words.port !== undefined && { port: words.port }),
+      ...(port !== undefined && { port }),
       ...(words.identityFiles.length > 0 && { identities: words.identityFiles }),
-      ...(words.knownHosts !== undefined && { knownHosts: words.knownHosts }),
+      ...(knownHosts !== undefined && { knownHosts }),
       ...(words.acceptNew && { hostKey: "accept-new" as const }),
       ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
       ...(words.trace && {
@@ -39,9 +41,13 @@ export async function ssh(line: readonly string[]): Promise<number> {
       ...(keyLog && { keyLog: keyLog.port }),
     };
     let typedAhead = "";
-    const client = await connect(options).finally(() => {
-      typedAhead = terminal?.close() ?? "";
-    });
+    const client = await connect(options)
+      .catch((error: unknown) => {
+        throw asking.explain(error);
+      })
+      .finally(() => {
+        typedAhead = terminal?.close() ?? "";
+      });
     try {
       return await runRemote(client, words, typedAhead);
     } finally {

@@ -179,6 +179,7 @@ describe("the host key", () => {
     expect(refused.status).toBe(255);
     expect(refused.stderr).toMatch(/^nacre: .* SHA256:.*\[host-key-unknown\]\n$/);
     expect(refused.stderr).toContain(await fingerprintOfServer());
+    expect(refused.stderr).toContain(`connect once with --accept-new, which adds it to ${known} [`);
     expect(await nacre([...words, "--accept-new", "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
     expect(await nacre([...words, "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
   });
@@ -197,7 +198,7 @@ describe("the host key", () => {
 describe("a failure is a 255 and one line that names its code", () => {
   test.each<[string, string, () => string[] | Promise<string[]>]>([
     ["nobody listens", "connection-failed", async () => ["-p", `${await unusedPort()}`, ...login.slice(2), "true"]],
-    ["a password wanted, and nobody to ask", "auth-cancelled", () => [...withOptions("-l", "nobody-here"), "true"]],
+    ["a password wanted, and nobody to ask", "auth-failed", () => [...withOptions("-l", "nobody-here"), "true"]],
     ["a key file that is not there", "file-unreadable", () => [...withOptions("-i", join(folder, "none")), "true"]],
     ["an unknown cipher", "usage", () => [...withOptions("-c", "rot13"), "true"]],
     [
@@ -212,6 +213,18 @@ describe("a failure is a 255 and one line that names its code", () => {
     expect(status).toBe(255);
     expect(stdout.toString()).toBe("");
     expect(stderr).toMatch(new RegExp(`^nacre: [^\\n]+ \\[${code}\\]\\n$`));
+  });
+
+  test("a wrong key where a password would do, and nobody to ask: both are said", async () => {
+    const wrong = join(folder, "wrong");
+    const made = await nacre(["keygen", "-t", "ed25519", "-f", wrong, "-N", ""]);
+    const fingerprint = /SHA256:\S+/.exec(made.stdout.toString())![0];
+    const words = ["-p", `${sshd.port}`, "-i", wrong, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
+    const { status, stderr } = await nacre(words);
+    expect(status).toBe(255);
+    expect(stderr).toMatch(/^nacre: alice: the server refused publickey \([^\n]+ \[auth-failed\]\n$/);
+    expect(stderr).toContain(fingerprint);
+    expect(stderr).toContain("There was no terminal to ask for a password on");
   });
 
   test("a locked key, and nobody to ask", async () => {
