@@ -2,16 +2,22 @@ import { userInfo } from "node:os";
 import { type ConnectOptions, connect } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 import { chooseAlgorithms } from "./algorithms.ts";
+import { HELP } from "./help.ts";
 import { openKeyLog } from "./key-log.ts";
+import { asksForHelp } from "./options.ts";
 import { questions } from "./questions.ts";
 import { runRemote } from "./remote.ts";
-import { parseSshArguments } from "./ssh-arguments.ts";
+import { parseSshArguments, SSH_OPTIONS } from "./ssh-arguments.ts";
 import { openTerminal } from "./terminal.ts";
 import { packetList } from "./trace.ts";
 
 /** `nacre [user@]host`: connects, runs the command or a shell, and returns the exit status. Rejects with the `SshError` that ended it. */
 export async function ssh(line: readonly string[]): Promise<number> {
   const start = performance.now();
+  if (asksForHelp(line, SSH_OPTIONS)) {
+    process.stdout.write(HELP);
+    return 0;
+  }
   const words = parseSshArguments(line);
   const user = words.user ?? userInfo().username;
   const algorithms = chooseAlgorithms(words);

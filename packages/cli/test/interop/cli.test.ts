@@ -171,6 +171,11 @@ describe("a terminal", () => {
   });
 });
 
+test("an address as OpenSSH has it", async () => {
+  const words = ["-i", keyFile, "--known-hosts", knownHosts, `ssh://alice@127.0.0.1:${sshd.port}`, "echo in"];
+  expect(await nacre(words)).toMatchObject({ status: 0, stderr: "", stdout: Buffer.from("in\n") });
+});
+
 describe("the host key", () => {
   test("of a host that is not known is refused, or accepted and remembered", async () => {
     const known = join(folder, "known_by_and_by");
@@ -318,7 +323,17 @@ describe("keys", () => {
 
 test("the version and the help", async () => {
   expect((await nacre(["--version"])).stdout.toString()).toMatch(/^nacre \d+\.\d+\.\d+\n$/);
-  expect(await nacre(["--help"])).toMatchObject({ status: 0, stderr: "" });
+  for (const [words, usage] of [
+    [["--help"], "usage: nacre [option…] [user@]host"],
+    [["-p", "22", "-h"], "usage: nacre [option…] [user@]host"],
+    [["keygen", "--help"], "usage: nacre keygen -t"],
+    [["serve", "--help"], "usage: nacre serve [option…]"],
+    [["serve", "--port", "0", "-h"], "usage: nacre serve [option…]"],
+  ] as const) {
+    const { status, stdout, stderr } = await nacre(words);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout.toString().startsWith(usage)).toBe(true);
+  }
 });
 
 function digest(bytes: Uint8Array): string {
