@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
 import { inSlices } from "@nacre/node";
@@ -319,6 +320,15 @@ describe("keys", () => {
       expect(theirs.stdout).toBe(publicHalf + ours.map(({ stdout }) => stdout.toString()).join(""));
     }
   });
+});
+
+test("npm start in a clone names files from where it was typed", async () => {
+  const script = fileURLToPath(new URL("../../../../scripts/run.mjs", import.meta.url));
+  const typed = ["keygen", "-t", "ed25519", "-f", "relative", "-N", ""];
+  // npm has gone to the clone's root, and says so.
+  const child = start(["env", `INIT_CWD=${folder}`, process.execPath, script, "start", ...typed]);
+  expect(await ended(child)).toMatchObject({ status: 0 });
+  expect(statSync(join(folder, "relative")).isFile()).toBe(true);
 });
 
 test("the version and the help", async () => {
