@@ -1,12 +1,15 @@
-// The examples in the READMEs compile. Each ```ts and ```js block becomes a module: what it imports by itself stays, what its own
+// The examples in the READMEs compile, and those that are JavaScript are such to the oldest Node that is supported. Each ```ts and ```js block becomes a module: what it imports by itself stays, what its own
 // package or another exports is imported for it, and the names that a reader is left to imagine (a socket, a key) are declared in
 // scripts/config/examples.d.ts. Fails when it saw nothing to check.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parse } from "acorn";
 
-const BLOCK = /^```(?:ts|js)\n(.*?)^```$/gms;
+const BLOCK = /^```(ts|js)\n(.*?)^```$/gms;
 const IMPORT = /^import .*?;\n/gms;
+/** What Node 20 knows, whichever runs this: no `await using`. */
+const JAVASCRIPT = { ecmaVersion: 2024, sourceType: "module" } as const;
 const root = process.cwd();
 const folder = join(root, "node_modules", ".cache", "examples");
 
@@ -33,12 +36,18 @@ for (const name of readdirSync("packages")) {
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 let count = 0;
+let scripts = 0;
 for (const { file, own } of readmes) {
   const text = readFileSync(file, "utf8");
   for (const block of text.matchAll(BLOCK)) {
     const line = text.slice(0, block.index).split("\n").length + 1;
-    writeFileSync(join(folder, `${file.replaceAll("/", "-")}-line-${line}.ts`), moduleOf(block[1]!, own));
+    const [, language, code] = block;
+    writeFileSync(join(folder, `${file.replaceAll("/", "-")}-line-${line}.ts`), moduleOf(code!, own));
     count++;
+    if (language === "js") {
+      mustParse(code!, `${file}:${line}`);
+      scripts++;
+    }
   }
 }
 writeFileSync(
@@ -57,11 +66,21 @@ if (status !== 0) {
   );
   process.exit(1);
 }
-if (count < 10) {
-  console.error(`Only ${count} examples were found`);
+if (count < 10 || scripts < 3) {
+  console.error(`Only ${count} examples were found, ${scripts} of them JavaScript`);
   process.exit(1);
 }
-console.error(`${count} examples compile`);
+console.error(`${count} examples compile, ${scripts} of them parse as JavaScript for Node 20`);
+
+/** Ends this with status 1 for what Node 20 would call a syntax error. */
+function mustParse(code: string, where: string): void {
+  try {
+    parse(code, JAVASCRIPT);
+  } catch (error) {
+    console.error(`${where}: this is marked as js, and is no JavaScript for Node 20: ${(error as Error).message}`);
+    process.exit(1);
+  }
+}
 
 /** The names that an index gives out; it only re-exports. */
 function exportedNames(index: string): ReadonlySet<string> {

@@ -1,4 +1,4 @@
-// The one way in: `npm start`, `npm test`, `pnpm bench` and the checks. Plain JavaScript on Node's own modules, since it runs
+// The one way in: `npm start`, `npm test`, `npm run bench` and the checks. Plain JavaScript on Node's own modules, since it runs
 // on a machine where nothing is installed yet: it fetches pnpm, installs, builds, and then does what is asked.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { packageManager } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
 const TSX = ["--conditions=@nacre/source", "--import", "tsx"];
+const VITEST = ["run", "-c", "scripts/config/vitest.config.ts", "--project"];
+const FORMATTED = ["--config-path=scripts/config/format.json", "packages", "scripts", "package.json"];
 
 const commands = {
   /** Runs the `nacre` command with the given arguments; without any, a demonstration against a server of its own. */
@@ -14,7 +16,8 @@ const commands = {
     install();
     build();
     if (args.length === 0) run("node", ["--import", "tsx", "scripts/demo.ts"]);
-    else run("node", ["packages/cli/dist/main.js", ...args]);
+    // Files are named from where it was typed; npm and pnpm have gone to the project's root.
+    else run("node", [`${root}packages/cli/dist/main.js`, ...args], { cwd: process.env.INIT_CWD ?? process.cwd() });
   },
 
   /** Checks everything and runs every test, OpenSSH in its container included. */
@@ -24,25 +27,37 @@ const commands = {
     run("node", [...TSX, "scripts/test.ts", ...args]);
   },
 
+  /** The tests without a network, a container or a clock. Arguments go to vitest. */
+  unit(args) {
+    install();
+    run("vitest", [...VITEST, "unit", ...args]);
+  },
+
+  /** The tests against OpenSSH, likewise. */
+  interop(args) {
+    install();
+    run("vitest", [...VITEST, "interop", ...args]);
+  },
+
   /** Types, lint, format, unused exports, floors, the examples, the browser bundle, the packages as published. */
   check() {
     install();
     build();
     step("types of tests and scripts", "tsc", ["-p", "scripts/config/tsconfig.json"]);
     step("lint", "oxlint", ["-c", "scripts/config/oxlint.json", "packages", "scripts"]);
-    step("format", "biome", [
-      "check",
-      "--config-path=scripts/config/format.json",
-      "packages",
-      "scripts",
-      "package.json",
-    ]);
+    step("format", "biome", ["check", ...FORMATTED]);
     step("unused files, exports and dependencies", "knip", ["-c", "scripts/config/knip.json"]);
     step("floors", "node", [...TSX, "scripts/check-floors.ts"]);
     step("examples of the READMEs", "node", ["--import", "tsx", "scripts/check-examples.ts"]);
     step("imports", "node", [...TSX, "scripts/check-imports.ts"]);
     step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
     step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
+  },
+
+  /** Formats, and sorts imports. */
+  format(args) {
+    install();
+    run("biome", ["check", "--write", ...FORMATTED, ...args]);
   },
 
   /** Tries what attackers have done to other implementations; `--can-fail` shows that each of these tests can fail. */
@@ -111,11 +126,11 @@ function step(title, tool, toolArgs) {
   console.error(`✓ ${title} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
 }
 
-/** Runs a program to its end from the project's root; ends this process with its status when that is not 0. */
-function run(tool, toolArgs, { quiet = false } = {}) {
+/** Runs a program to its end, from the project's root unless told otherwise; ends this process with its status when that is not 0. */
+function run(tool, toolArgs, { quiet = false, cwd = root } = {}) {
   const path = `${root}node_modules/.bin:${process.env.PATH}`;
   const { status, signal, error, stdout } = spawnSync(tool, toolArgs, {
-    cwd: root,
+    cwd,
     env: { ...process.env, PATH: path },
     stdio: quiet ? ["inherit", "pipe", "inherit"] : "inherit",
   });

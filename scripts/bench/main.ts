@@ -1,4 +1,4 @@
-/** `pnpm bench`: see README.md. */
+/** `npm run bench`: see README.md. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { cpus, release, totalmem } from "node:os";
@@ -32,10 +32,10 @@ const cases: readonly Case[] = [
   pathCase,
   serverCase,
 ];
-const usage = `usage: pnpm bench [--json FILE] [--only ${cases.map(({ name }) => name).join("|")}] [--quick]
-                  [--size MIB] [--rounds N] [--clients PART,…] [--profile FOLDER]
-                  [--connections N] [--logins N]
-       pnpm bench --write [--size MIB] [--rounds N] [--json FILE]      all of it, into BENCHMARKS.md`;
+const usage = `usage: npm run bench -- [--json FILE] [--only ${cases.map(({ name }) => name).join("|")}] [--quick]
+                        [--size MIB] [--rounds N] [--clients PART,…] [--profile FOLDER]
+                        [--connections N] [--logins N]
+       npm run bench -- --write [--size MIB] [--rounds N] [--json FILE]      all of it, into BENCHMARKS.md`;
 
 const values = optionsOr(usage, {
   json: { type: "string" },

@@ -1,4 +1,4 @@
-// Fuzzes every target in turns, for as long as it is told, and prints what came of it. `pnpm fuzz --help` says how to ask.
+// Fuzzes every target in turns, for as long as it is told, and prints what came of it. `npm run fuzz -- --help` says how to ask.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ const DEFAULT_SECONDS = 600;
 /** Milliseconds of one target's turn at most. */
 const TURN = 15_000;
 
-const HELP = `pnpm fuzz [--only TARGET,…] [--seconds N] [--executions N] [--seed N] [--jobs N] [--input FILE]
+const HELP = `npm run fuzz -- [--only TARGET,…] [--seconds N] [--executions N] [--seed N] [--jobs N] [--input FILE]
 
   --only TARGET,…  these targets only: ${targets.map(({ name }) => name).join(", ")}
   --seconds N      how long in all (default ${DEFAULT_SECONDS})
@@ -111,7 +111,7 @@ function add(total: Total, summary: Summary): void {
   const file = join(FINDINGS, `${target}-${createHash("sha256").update(input).digest("hex").slice(0, 12)}`);
   writeFileSync(file, input);
   console.error(
-    `\n✗ ${target}: ${problem}\n  again: pnpm fuzz --only ${target} --input ${relative(process.cwd(), file)}\n`,
+    `\n✗ ${target}: ${problem}\n  again: npm run fuzz -- --only ${target} --input ${relative(process.cwd(), file)}\n`,
   );
 }
 

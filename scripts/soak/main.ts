@@ -1,4 +1,4 @@
-/** `pnpm soak [-- --minutes 10] [--seed N]`: see README.md. */
+/** `npm run soak [-- [--minutes 10] [--seed N]]`: see README.md. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
@@ -19,7 +19,7 @@ interface Report extends Census {
 }
 
 const usage =
-  "usage: pnpm soak [-- --minutes N] [--seed N]\n       2 minutes or more: the first is the measure of the others";
+  "usage: npm run soak -- [--minutes N] [--seed N]\n       2 minutes or more: the first is the measure of the others";
 const values = optionsOr(usage, {
   minutes: { type: "string", default: "10" },
   seed: { type: "string", default: "1" },

@@ -1,12 +1,27 @@
-export const HELP: string = `usage: nacre [option…] [user@]host [command…]
-       nacre keygen -t ed25519|rsa|ecdsa [-b BITS] [-f FILE] [-N PASSPHRASE] [-C COMMENT]
+const KEYGEN_USAGE = `nacre keygen -t ed25519|rsa|ecdsa [-b BITS] [-f FILE] [-N PASSPHRASE] [-C COMMENT]
        nacre keygen -l [-v] [-E sha256|md5] -f FILE
-       nacre serve [option…]
+`;
+
+const SERVE_OPTIONS = `  --listen ADDRESS    address to listen at (127.0.0.1: this machine alone); :: is every address
+  -p, --port PORT     port to listen at (2222); 0 for a free one
+  --host-key FILE     host key; may be given several times (~/.config/nacre/ssh_host_ed25519_key, made when it is not there)
+  --authorized-keys FILE  keys that may log in, with their options (~/.ssh/authorized_keys)
+  --user NAME         who may log in; may be given several times (whoever starts the server, as whom all commands run)
+  --subsystem NAME=COMMAND  what a subsystem runs; nothing: there is none (sftp: OpenSSH's sftp-server, where there is one)
+  --no-exec           no commands and no shells: subsystems only
+  --permit-user-environment  let environment= of authorized_keys add any variable
+  --banner TEXT       shown before login
+  --log text|json     how to write what happens to standard error (text)
+`;
+
+/** `nacre --help`. */
+export const HELP: string = `usage: nacre [option…] [user@]host [command…]
+       ${KEYGEN_USAGE}       nacre serve [option…]
        nacre --help | --version
 
 Runs the command on the host, or a shell there, with the standard streams of this one. Exits with the command's status; with
 255 and one line on standard error when the connection fails, or the command is ended by a signal; with 141 when its output
-is no longer read.
+is no longer read. The host may also be ssh://[user@]host[:port].
 
   -i FILE             private key to log in with; may be given several times (else: ssh-agent, ~/.ssh/id_*)
   -p PORT             port of the server (22)
@@ -23,16 +38,27 @@ is no longer read.
 
 serve runs an SSH server for whoever starts it, until Ctrl-C. Its options:
 
-  --listen ADDRESS    address to listen at (127.0.0.1: this machine alone); :: is every address
-  -p, --port PORT     port to listen at (2222); 0 for a free one
-  --host-key FILE     host key; may be given several times (~/.config/nacre/ssh_host_ed25519_key, made when it is not there)
-  --authorized-keys FILE  keys that may log in, with their options (~/.ssh/authorized_keys)
-  --user NAME         who may log in; may be given several times (whoever starts the server, as whom all commands run)
-  --subsystem NAME=COMMAND  what a subsystem runs; nothing: there is none (sftp: OpenSSH's sftp-server, where there is one)
-  --no-exec           no commands and no shells: subsystems only
-  --permit-user-environment  let environment= of authorized_keys add any variable
-  --banner TEXT       shown before login
-  --log text|json     how to write what happens to standard error (text)
-
+${SERVE_OPTIONS}
 In a remote terminal, ~. at the beginning of a line closes the connection, and ~~ is one ~.
 `;
+
+/** `nacre keygen --help`. */
+export const KEYGEN_HELP: string = `usage: ${KEYGEN_USAGE}
+Makes a private key, and its public half beside it (FILE.pub); or, with -l, shows the fingerprint of each key in a file.
+
+  -t TYPE             what to make
+  -b BITS             its size: 3072 for rsa unless said otherwise, 256, 384 or 521 for ecdsa (256)
+  -f FILE             where to (~/.ssh/id_TYPE); with -l: of which file
+  -N PASSPHRASE       what to encrypt it with, '' for nothing (else: asked for at the terminal)
+  -C COMMENT          what stands behind the public key (user@host)
+  -l                  show fingerprints, of private and public keys, authorized_keys and known_hosts
+  -v                  with -l: and the picture of each
+  -E sha256|md5       with -l: which fingerprint (sha256)
+`;
+
+/** `nacre serve --help`. */
+export const SERVE_HELP: string = `usage: nacre serve [option…]
+
+Runs an SSH server for whoever starts it, until Ctrl-C.
+
+${SERVE_OPTIONS}`;

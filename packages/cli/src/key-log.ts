@@ -1,4 +1,5 @@
 import { closeSync, fchmodSync, openSync, writeSync } from "node:fs";
+import { expandHome } from "@nacre/node";
 import { escapeText, SshError, toHex } from "@nacre/wire";
 import type { KeyLogPort } from "nacre";
 
@@ -9,12 +10,12 @@ export interface KeyLog {
 }
 
 /**
- * Appends secrets to a file that its owner alone can read: for each key exchange a line of the client's KEXINIT cookie,
+ * Appends secrets to a file that its owner alone can read (a leading `~/` is the user's home folder): for each key exchange a line of the client's KEXINIT cookie,
  * `SHARED_SECRET` and the shared secret, both hexadecimal. Throws `file-unreadable`.
  */
 export function openKeyLog(path: string): KeyLog {
   try {
-    const file = openSync(path, "a", 0o600);
+    const file = openSync(expandHome(path), "a", 0o600);
     // It may have been there with another mode.
     fchmodSync(file, 0o600);
     return {

@@ -18,7 +18,8 @@ export type KeyType = (typeof KEY_TYPES)[number];
 
 const KEY_TYPES = ["ed25519", "rsa", "ecdsa"] as const;
 
-const OPTIONS = {
+/** What `keygen` knows, and whether it takes a value. */
+export const KEYGEN_OPTIONS = {
   "-t": "value",
   "-b": "value",
   "-f": "value",
@@ -29,7 +30,7 @@ const OPTIONS = {
   "-E": "value",
 } as const;
 
-type Option = keyof typeof OPTIONS;
+type Option = keyof typeof KEYGEN_OPTIONS;
 
 /** Which options go with which action, beside `-f`. */
 const FOR_GENERATE: readonly Option[] = ["-t", "-b", "-N", "-C"];
@@ -37,7 +38,7 @@ const FOR_LIST: readonly Option[] = ["-v", "-E"];
 
 /** Reads the words after `nacre keygen`. Throws `usage`. */
 export function parseKeygenArguments(words: readonly string[]): KeygenArguments {
-  const { options, rest } = parseOptions(words, OPTIONS);
+  const { options, rest } = parseOptions(words, KEYGEN_OPTIONS);
   if (rest.length > 0) throw usage(`keygen does not know what to do with "${rest[0]}"`);
   const last = (name: Option): string | undefined => options.findLast(([option]) => option === name)?.[1];
   const file = last("-f");

@@ -1,18 +1,23 @@
 import { randomFillSync } from "node:crypto";
 import { access, mkdir, rm, writeFile } from "node:fs/promises";
-import { homedir, hostname, userInfo } from "node:os";
-import { dirname, join } from "node:path";
+import { hostname, userInfo } from "node:os";
+import { dirname } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine, randomart } from "@nacre/keyfiles";
 import { generateEcdsa, generateEd25519, generateRsa, type PrivateKey } from "@nacre/keys";
-import { inSlices } from "@nacre/node";
+import { expandHome, inSlices } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
-import { type KeygenArguments, type KeyType, parseKeygenArguments } from "./keygen-arguments.ts";
+import { KEYGEN_HELP } from "./help.ts";
+import { KEYGEN_OPTIONS, type KeygenArguments, type KeyType, parseKeygenArguments } from "./keygen-arguments.ts";
 import { keyLine, listKeys } from "./list-keys.ts";
-import { usage } from "./options.ts";
+import { asksForHelp, usage } from "./options.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
 /** `nacre keygen`: makes a key, or shows the fingerprints of those in a file. Returns the exit status. */
 export async function keygen(words: readonly string[]): Promise<number> {
+  if (asksForHelp(words, KEYGEN_OPTIONS)) {
+    process.stdout.write(KEYGEN_HELP);
+    return 0;
+  }
   const parsed = parseKeygenArguments(words);
   if (parsed.action === "list") process.stdout.write(await listKeys(parsed));
   else await generate(parsed);
@@ -20,7 +25,7 @@ export async function keygen(words: readonly string[]): Promise<number> {
 }
 
 async function generate(parsed: Extract<KeygenArguments, { action: "generate" }>): Promise<void> {
-  const file = parsed.file ?? join(homedir(), ".ssh", `id_${parsed.type}`);
+  const file = expandHome(parsed.file ?? `~/.ssh/id_${parsed.type}`);
   const terminal = openTerminal();
   try {
     for (const path of [file, `${file}.pub`]) await mayWrite(path, terminal);

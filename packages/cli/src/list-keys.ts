@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { openPrivateKey, parsePublicKeyFile, parsePublicKeyLine, randomart } from "@nacre/keyfiles";
 import { fingerprint, type PublicKey } from "@nacre/keys";
+import { expandHome } from "@nacre/node";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { KeygenArguments } from "./keygen-arguments.ts";
 
@@ -15,7 +16,7 @@ export async function listKeys({
   picture,
   hash,
 }: Pick<Extract<KeygenArguments, { action: "list" }>, "file" | "picture" | "hash">): Promise<string> {
-  const keys = await readKeys(file);
+  const keys = await readKeys(expandHome(file));
   return keys
     .map(({ publicKey, comment }) => {
       const line = `${keyLine(publicKey, comment, hash)}\n`;
@@ -86,10 +87,8 @@ async function read(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (cause) {
-    throw new SshError(
-      "file-unreadable",
-      `${escapeText(file)} cannot be read: ${escapeText((cause as Error).message)}`,
-      { cause },
-    );
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const reason = code === "ENOENT" ? "there is no such file" : `it cannot be read: ${escapeText(message)}`;
+    throw new SshError("file-unreadable", `${escapeText(file)}: ${reason}`, { cause });
   }
 }

@@ -59,3 +59,10 @@ function kind(known: Readonly<Record<string, "flag" | "value">>, name: string): 
 export function usage(message: string): SshError {
   return new SshError("usage", `${message}; see nacre --help`);
 }
+
+const HELP: Readonly<Record<string, "flag">> = { "-h": "flag", "--help": "flag" };
+
+/** Whether the options, and not their values or what comes after them, ask for the help. Throws `usage` as `parseOptions` does. */
+export function asksForHelp(words: readonly string[], known: Readonly<Record<string, "flag" | "value">>): boolean {
+  return parseOptions(words, { ...known, ...HELP }).options.some(([name]) => Object.hasOwn(HELP, name));
+}

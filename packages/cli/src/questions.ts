@@ -3,25 +3,73 @@ import type { ConnectOptions, HostKey, PromptRequest } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import type { Terminal } from "./terminal.ts";
 
-/**
- * How the questions of a connection are put to the person at the terminal. Without a terminal passphrases are not asked for,
- * new hosts are refused, and a server that wants a password ends the login.
- */
-export function questions(
-  terminal: Terminal | undefined,
-  { user, host }: { readonly user: string; readonly host: string },
-): Pick<ConnectOptions, "passphrase" | "password" | "changePassword" | "prompts" | "unknownHost"> {
-  const login = escapeText(`${user}@${host}`);
-  if (terminal === undefined) {
-    const nobody = (what: string): never => {
-      throw new SshError(
-        "auth-cancelled",
-        `${login} wants ${what}, and there is no terminal to ask on: log in with a key (-i), or run this in a terminal`,
-      );
-    };
-    return { password: () => nobody("a password"), prompts: () => nobody("answers to its questions") };
-  }
+/** What a login is to, as its questions name it. */
+export interface LoginTarget {
+  readonly user: string;
+  readonly host: string;
+  readonly port: number | undefined;
+  /** The file that `--known-hosts` names. */
+  readonly knownHosts: string | undefined;
+}
 
+type Asking = Pick<ConnectOptions, "passphrase" | "password" | "changePassword" | "prompts" | "unknownHost">;
+
+/** The questions of a connection, and what to say when they could not be put. */
+export interface Questions {
+  readonly options: Asking;
+  /** The error that a connection failed with; that of a login also says what there was nobody to ask for. */
+  readonly explain: (error: unknown) => unknown;
+}
+
+/** How the questions of a connection are put to the person at the terminal, or are answered where there is none. */
+export function questions(terminal: Terminal | undefined, target: LoginTarget): Questions {
+  return terminal === undefined
+    ? withNobodyToAsk(target)
+    : { options: askedAt(terminal, target), explain: (error) => error };
+}
+
+/**
+ * Without a terminal passphrases are not asked for, new hosts are refused, and what a server wants to know is given up: so the error
+ * at the end tells of the keys that it refused before.
+ */
+function withNobodyToAsk(target: LoginTarget): Questions {
+  let wanted: string | undefined;
+  return {
+    options: {
+      password: () => {
+        wanted = "ask for a password on";
+        return undefined;
+      },
+      prompts: () => {
+        wanted ??= "put the server's questions on";
+        return undefined;
+      },
+      unknownHost: (hostKey) => {
+        throw newHostRefused(target, hostKey);
+      },
+    },
+    explain: (error) => {
+      if (wanted === undefined || !(error instanceof SshError) || error.code !== "auth-failed") return error;
+      return new SshError(
+        "auth-failed",
+        `${error.message}. There was no terminal to ${wanted}: log in with another key (-i), or run this in a terminal`,
+        { cause: error },
+      );
+    },
+  };
+}
+
+/** As the library says it, but with the words of this command line. */
+function newHostRefused({ host, port, knownHosts }: LoginTarget, { blob, fingerprint }: HostKey): SshError {
+  const where = `${escapeText(host)}${port === undefined || port === 22 ? "" : ` port ${port}`}`;
+  return new SshError(
+    "host-key-unknown",
+    `the host key of ${where} is not known: it is ${parsePublicKey(blob).format} ${fingerprint}. If its administrator confirms this fingerprint, give it with --host-key, or connect once with --accept-new, which adds it to ${escapeText(knownHosts ?? "~/.ssh/known_hosts")}`,
+  );
+}
+
+function askedAt(terminal: Terminal, { user, host }: LoginTarget): Asking {
+  const login = escapeText(`${user}@${host}`);
   const hidden = (prompt: string): Promise<string> => terminal.ask(prompt, { echo: false });
   return {
     passphrase: (file, attempt) =>

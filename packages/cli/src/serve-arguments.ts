@@ -18,7 +18,8 @@ export interface ServeArguments {
   readonly permitUserEnvironment: boolean;
 }
 
-const OPTIONS = {
+/** What `serve` knows, and whether it takes a value. */
+export const SERVE_OPTIONS = {
   "--listen": "value",
   "-p": "value",
   "--port": "value",
@@ -34,9 +35,9 @@ const OPTIONS = {
 
 /** Reads the words after `nacre serve`. Throws `usage`. */
 export function parseServeArguments(words: readonly string[]): ServeArguments {
-  const { options, rest } = parseOptions(words, OPTIONS);
+  const { options, rest } = parseOptions(words, SERVE_OPTIONS);
   if (rest.length > 0) throw usage(`serve does not know what to do with "${rest[0]}"`);
-  const all = (...names: (keyof typeof OPTIONS)[]): string[] =>
+  const all = (...names: (keyof typeof SERVE_OPTIONS)[]): string[] =>
     options.filter(([option]) => names.some((name) => name === option)).map(([, value]) => value);
 
   const log = all("--log").at(-1) ?? "text";

@@ -1,9 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { access } from "node:fs/promises";
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import {
   authorizedKeys,
+  expandHome,
   fingerprint,
   hostKeyFile,
   listen,
@@ -12,8 +14,9 @@ import {
   type SshServer,
 } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
-import { usage } from "./options.ts";
-import { parseServeArguments, type ServeArguments } from "./serve-arguments.ts";
+import { SERVE_HELP } from "./help.ts";
+import { asksForHelp, usage } from "./options.ts";
+import { parseServeArguments, SERVE_OPTIONS, type ServeArguments } from "./serve-arguments.ts";
 import { type Account, acceptEnv, sessionEnvironment } from "./serve-environment.ts";
 import { logLine, type ServeEvent } from "./serve-log.ts";
 import { runWithPipes } from "./serve-process.ts";
@@ -24,6 +27,10 @@ const STOP_GRACE = 30_000;
 
 /** `nacre serve`: an SSH server, until a signal ends it. Returns the exit status. */
 export async function serve(words: readonly string[]): Promise<number> {
+  if (asksForHelp(words, SERVE_OPTIONS)) {
+    process.stdout.write(SERVE_HELP);
+    return 0;
+  }
   const parsed = parseServeArguments(words);
   const account = runner();
   const users = parsed.users.length > 0 ? parsed.users : [account.name];
@@ -57,7 +64,8 @@ export async function serve(words: readonly string[]): Promise<number> {
     return exit;
   };
 
-  const authorize = authorizedKeys(parsed.authorizedKeys ?? "~/.ssh/authorized_keys", {
+  const keysFile = parsed.authorizedKeys ?? "~/.ssh/authorized_keys";
+  const authorize = authorizedKeys(keysFile, {
     permitUserEnvironment: parsed.permitUserEnvironment,
     warn: note,
   });
@@ -79,6 +87,8 @@ export async function serve(words: readonly string[]): Promise<number> {
     acceptPty: typeof terminals === "function",
     acceptEnv,
     log,
+  }).catch((error: unknown) => {
+    throw explainListening(error);
   });
   log({
     type: "listening",
@@ -86,10 +96,35 @@ export async function serve(words: readonly string[]): Promise<number> {
     hostKeys: hostKeys.map(({ publicKey: { format, blob } }) => ({ format, fingerprint: fingerprint(blob) })),
     users,
   });
+  // It is read at each login, so it may come later.
+  if (await isMissing(keysFile)) note(`${escapeText(keysFile)}: there is no such file: nobody can log in`);
   await untilStopped(server, log, kill);
   await Promise.allSettled(running);
   log({ type: "stopped" });
   return 0;
+}
+
+/** A name to listen at that there is not, told as `connect` tells it. */
+function explainListening(error: unknown): unknown {
+  if (!(error instanceof SshError) || error.code !== "listen-failed") return error;
+  const { code, message } = error.cause as NodeJS.ErrnoException;
+  const reasons: Readonly<Record<string, string>> = {
+    ENOTFOUND: "there is no host of this name",
+    EAI_AGAIN: "the name could not be looked up: is the network up?",
+  };
+  const reason = reasons[code ?? ""];
+  if (reason === undefined) return error;
+  return new SshError("listen-failed", error.message.replace(escapeText(message), reason), { cause: error });
+}
+
+async function isMissing(path: string): Promise<boolean> {
+  try {
+    await access(expandHome(path));
+    return false;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === "ENOENT" || code === "ENOTDIR";
+  }
 }
 
 /** The first signal lets what runs end; the second ends it. */

@@ -1,6 +1,6 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { openKeyLog } from "../src/key-log.ts";
 import { temporaryFolder } from "./support.ts";
 
@@ -14,6 +14,15 @@ describe("the key log", () => {
     log.close();
     expect(await readFile(file, "utf8")).toBe("what was there\n0001ff SHARED_SECRET ab\n02 SHARED_SECRET 0003\n");
     expect((await stat(file)).mode & 0o777).toBe(0o600);
+  });
+
+  test("is in the user's home folder where ~/ says so", async () => {
+    const folder = await temporaryFolder();
+    const { HOME } = process.env;
+    process.env.HOME = folder;
+    onTestFinished(() => void (process.env.HOME = HOME));
+    openKeyLog("~/keys").close();
+    expect((await stat(join(folder, "keys"))).size).toBe(0);
   });
 
   test("that cannot be written is an error that names it", async () => {

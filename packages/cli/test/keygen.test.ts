@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { formatPublicKeyLine, openPrivateKey, parsePublicKeyLine, randomart } from "@nacre/keyfiles";
 import { fingerprint } from "@nacre/keys";
 import { inSlices } from "@nacre/node";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { keygen } from "../src/keygen.ts";
 import { openTerminal } from "../src/terminal.ts";
 import { FakeTerminal, temporaryFolder } from "./support.ts";
@@ -60,6 +60,22 @@ describe("keygen", () => {
     if (!opened.encrypted) throw new Error("it is not encrypted");
     const { privateKey } = await inSlices(opened.decrypt("a passphrase"));
     expect(privateKey.publicKey.blob).toEqual(parsePublicKeyLine(await readFile(`${file}.pub`, "utf8")).publicKey.blob);
+  });
+
+  test("takes ~/ as the user's home folder, to make a key and to list it", async () => {
+    const { HOME } = process.env;
+    process.env.HOME = folder;
+    onTestFinished(() => void (process.env.HOME = HOME));
+    await keygen(["-t", "ed25519", "-f", "~/k", "-N", ""]);
+    expect(printed).toContain(`private key: ${join(folder, "k")}\n`);
+    expect((await stat(join(folder, "k.pub"))).isFile()).toBe(true);
+    expect(await keygen(["-l", "-f", "~/k"])).toBe(0);
+  });
+
+  test("shows its help, and makes nothing", async () => {
+    expect(await keygen(["-t", "ed25519", "-f", file, "--help"])).toBe(0);
+    expect(printed).toMatch(/^usage: nacre keygen -t [^]* -b BITS [^]* -E sha256\|md5 /);
+    await expect(stat(file)).rejects.toThrow("ENOENT");
   });
 
   test("asks for the passphrase until both are the same", async () => {
@@ -156,7 +172,7 @@ describe("keygen -l", () => {
   test("a file that is not there is named", async () => {
     await expect(keygen([...words, file])).rejects.toMatchObject({
       code: "file-unreadable",
-      message: expect.stringContaining(file),
+      message: `${file}: there is no such file`,
     });
   });
 });

@@ -1,17 +1,18 @@
 import { randomart } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import type { HostKey, PromptRequest } from "@nacre/node";
+import { SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { questions } from "../src/questions.ts";
+import { type LoginTarget, questions } from "../src/questions.ts";
 import { FakeTerminal } from "./support.ts";
 
-const login = { user: "alice", host: "example.org" };
+const login = { user: "alice", host: "example.org", port: undefined, knownHosts: undefined };
 const { blob } = generateEd25519((length) => new Uint8Array(length).fill(5)).publicKey;
 const hostKey: HostKey = { algorithm: "ssh-ed25519", blob, fingerprint: fingerprint(blob, "sha256") };
 
 function at(...answers: string[]) {
   const fake = new FakeTerminal(...answers);
-  return { fake, ask: questions(fake.terminal, login) };
+  return { fake, ask: questions(fake.terminal, login).options };
 }
 
 /** Calls what may be a function or a value, as a connection does. */
@@ -90,20 +91,46 @@ describe("a new host", () => {
 });
 
 describe("without a terminal", () => {
-  const ask = questions(undefined, login);
+  const failed = new SshError("auth-failed", "alice: the server refused publickey (SHA256:x)");
 
-  test("new hosts are refused and passphrases not asked for", () => {
-    expect(ask.unknownHost).toBeUndefined();
-    expect(ask.passphrase).toBeUndefined();
-    expect(ask.changePassword).toBeUndefined();
+  test("passphrases are not asked for", () => {
+    const { options } = questions(undefined, login);
+    expect(options.passphrase).toBeUndefined();
+    expect(options.changePassword).toBeUndefined();
   });
 
-  test("what a server wants to know ends the login", () => {
-    expect(() => call(ask.password, 1)).toThrow(
-      "alice@example.org wants a password, and there is no terminal to ask on",
+  test.each<[string, Partial<LoginTarget>, string, string]>([
+    ["as the options name it", {}, "example.org", "~/.ssh/known_hosts"],
+    ["with its port and file", { port: 2222, knownHosts: "known\x07" }, "example.org port 2222", "known\\x07"],
+  ])("a new host is refused, %s", (_, more, where, file) => {
+    const { options } = questions(undefined, { ...login, ...more });
+    expect(() => options.unknownHost?.(hostKey)).toThrow(
+      expect.objectContaining({
+        code: "host-key-unknown",
+        message: `the host key of ${where} is not known: it is ssh-ed25519 ${hostKey.fingerprint}. If its administrator confirms this fingerprint, give it with --host-key, or connect once with --accept-new, which adds it to ${file}`,
+      }),
     );
-    expect(() => call(ask.prompts, { name: "", instruction: "", prompts: [] })).toThrow(
-      expect.objectContaining({ code: "auth-cancelled" }),
-    );
+  });
+
+  test("what a server wants to know is given up, and the error says so beside the keys that were refused", async () => {
+    const { options, explain } = questions(undefined, login);
+    expect(explain(failed)).toBe(failed);
+    expect(await call(options.prompts, { name: "", instruction: "", prompts: [] })).toBeUndefined();
+    expect(explain(failed)).toMatchObject({
+      code: "auth-failed",
+      message: expect.stringMatching(/SHA256:x\)\. There was no terminal to put the server's questions on: log in/),
+    });
+    expect(await call(options.password, 1)).toBeUndefined();
+    expect(explain(failed)).toMatchObject({
+      code: "auth-failed",
+      message: expect.stringMatching(/SHA256:x\)\. There was no terminal to ask for a password on: log in/),
+    });
+  });
+
+  test("an error that is not the login's stays as it is", async () => {
+    const { options, explain } = questions(undefined, login);
+    expect(await call(options.password, 1)).toBeUndefined();
+    const lost = new SshError("connection-lost", "gone");
+    expect(explain(lost)).toBe(lost);
   });
 });

@@ -18,6 +18,9 @@ const DEFAULTS: SshArguments = {
   terminal: 0,
 };
 
+const PINNED = `SHA256:${"a".repeat(43)}` as const;
+const OTHER = `SHA256:${"+/".repeat(21)}9` as const;
+
 const parse = (line: string): SshArguments => parseSshArguments(line.split(" "));
 
 describe("the words after nacre", () => {
@@ -30,6 +33,15 @@ describe("the words after nacre", () => {
     ["[::1]", { host: "::1" }],
     ["alice@[fe80::1%eth0]", { user: "alice", host: "fe80::1%eth0" }],
     ["-- keygen", { host: "keygen" }],
+    ["ssh://host", {}],
+    ["ssh://alice@host:2222", { user: "alice", port: 2222 }],
+    ["SSH://host:2222/", { port: 2222 }],
+    ["ssh://alice%40corp@host", { user: "alice@corp" }],
+    ["ssh://[::1]:2222", { host: "::1", port: 2222 }],
+    ["ssh://[fe80::1%25eth0]", { host: "fe80::1%eth0" }],
+    ["-p 22 -l alice ssh://bob@host:2222", { user: "alice", port: 22 }],
+    ["::1", { host: "::1" }],
+    ["2001:db8::22", { host: "2001:db8::22" }],
     ["-p 2222 host", { port: 2222 }],
     ["-p2222 host", { port: 2222 }],
     ["-p 1 -p 65535 host", { port: 65535 }],
@@ -41,7 +53,7 @@ describe("the words after nacre", () => {
     ["--trace --keylog file host", { trace: true, keyLogFile: "file" }],
     ["--keylog=a=b host", { keyLogFile: "a=b" }],
     ["--known-hosts file --accept-new host", { knownHosts: "file", acceptNew: true }],
-    ["--host-key SHA256:a --host-key SHA256:b host", { hostKeys: ["SHA256:a", "SHA256:b"] }],
+    [`--host-key ${PINNED} --host-key ${OTHER} host`, { hostKeys: [PINNED, OTHER] }],
     ["-c a,b -m c --kex d,e host", { ciphers: ["a", "b"], macs: ["c"], kex: ["d", "e"] }],
     ["host uname -a", { command: "uname -a" }],
     ["host -p 22 --trace", { command: "-p 22 --trace" }],
@@ -50,6 +62,12 @@ describe("the words after nacre", () => {
     ["host echo  two", { command: "echo  two" }],
   ])("%s", (line, expected) => {
     expect(parse(line)).toEqual({ ...DEFAULTS, ...expected });
+  });
+
+  test("a password in an address is not repeated", () => {
+    expect(() => parse("ssh://alice:secret@host")).toThrow(
+      expect.objectContaining({ code: "usage", message: expect.not.stringContaining("secret") }),
+    );
   });
 
   test("a command keeps its words as they are", () => {
@@ -72,7 +90,20 @@ describe("the words after nacre", () => {
     ["alice@", '"alice@" names no host'],
     ["@host", '"@host" names an empty user'],
     ["--host-key MD5:aa host", '"MD5:aa" is no fingerprint'],
-    ["--host-key SHA256:a --accept-new host", "exclude each other"],
+    ["--host-key SHA256:abc host", '"SHA256:abc" is no fingerprint: it is SHA256: and 43 characters of base64'],
+    [`--host-key ${PINNED}= host`, "is no fingerprint"],
+    [`--host-key ${PINNED} --accept-new host`, "exclude each other"],
+    ["host:2222", "write -p 2222 host, or ssh://host:2222"],
+    ["root@127.0.0.1:2222", "write -p 2222 root@127.0.0.1, or ssh://root@127.0.0.1:2222"],
+    ["[::1]:2222", "write -p 2222 [::1], or ssh://[::1]:2222"],
+    ["ssh://host:0", '"0" is no port'],
+    ["ssh://host:65536", '"65536" is no port'],
+    ["ssh://", '"ssh://" names no host'],
+    ["ssh://@host", '"ssh://@host" names an empty user'],
+    ["ssh://host/path", "without a password and without a path"],
+    ["ssh://alice;fingerprint=x@host", "this is no address of a host"],
+    ["ssh://alice%zz@host", "this is no address of a host"],
+    ["ssh://host:ssh", "this is no address of a host"],
   ])("%s: %s", (line, message) => {
     expect(() => parse(line)).toThrow(
       expect.objectContaining({ code: "usage", message: expect.stringContaining(message) }),

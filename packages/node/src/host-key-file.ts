@@ -1,7 +1,8 @@
 import { mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { parsePublicKeyFile } from "@nacre/keyfiles/parts";
 import type { PrivateKey } from "@nacre/keys/parts";
-import { escapeText, SshError } from "@nacre/wire";
+import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 import { expandHome, inFile, readIfThere } from "./files.ts";
 import { openKeyFile } from "./key-file.ts";
@@ -11,7 +12,8 @@ import { inSlices } from "./slices.ts";
 /**
  * The host key in a file; where there is none, an Ed25519 key is made and kept there, its public half beside it (`.pub`). A leading
  * `~/` is the user's home folder. It signs with node:crypto, unless the portable code is chosen. Rejects with `file-unreadable`, also
- * for a file of ours that others may read, `passphrase-needed` for an encrypted one, or what `openPrivateKey` throws.
+ * for a file of ours that others may read, `usage` for a public key, `passphrase-needed` for an encrypted one, or what `openPrivateKey`
+ * throws.
  */
 export async function hostKeyFile(
   path: string,
@@ -20,6 +22,8 @@ export async function hostKeyFile(
   const file = expandHome(path);
   const bytes = (await readIfThere(file)) ?? (await make(file));
   try {
+    // Before its mode is looked at: everybody may read a public key.
+    mustNotBePublic(bytes);
     await mustBePrivate(file);
     const opened = await openKeyFile(bytes, crypto);
     if (!opened.encrypted) return opened.privateKey;
@@ -27,6 +31,18 @@ export async function hostKeyFile(
   } catch (cause) {
     throw inFile(path, cause);
   }
+}
+
+function mustNotBePublic(bytes: Uint8Array | string): void {
+  try {
+    parsePublicKeyFile(typeof bytes === "string" ? bytes : utf8DecodeLossy(bytes));
+  } catch {
+    return;
+  }
+  throw new SshError(
+    "usage",
+    "this is a public key, and a host key is a private one: name the file beside it, without .pub",
+  );
 }
 
 /** A key that others could read is theirs as well. A file of another user's is that one's affair: both as sshd has it. */

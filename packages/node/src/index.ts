@@ -38,6 +38,7 @@ export { fingerprint } from "./crypto/fingerprint.ts";
 export { loadAlgorithms } from "./crypto/load.ts";
 export { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 export { type DialOptions, tcpDuplex } from "./dial.ts";
+export { expandHome } from "./files.ts";
 export { hostKeyFile } from "./host-key-file.ts";
 export type { IdentitySource, PassphraseSource } from "./identities.ts";
 export { type PrivateKeyOptions, privateKey } from "./key-file.ts";

@@ -237,6 +237,18 @@ describe("hostKeyFile", () => {
     expect((await hostKeyFile(path)).publicKey.format).toBe("ssh-ed25519");
   });
 
+  it("is not a public key, whoever may read that", async () => {
+    const path = join(await temporaryFolder(), "host_key");
+    await hostKeyFile(path);
+    for (const mode of [0o644, 0o600]) {
+      await chmod(`${path}.pub`, mode);
+      await expect(hostKeyFile(`${path}.pub`)).rejects.toMatchObject({
+        code: "usage",
+        message: expect.stringContaining("this is a public key") as string,
+      });
+    }
+  });
+
   it("is refused when it is encrypted, damaged, or cannot be kept", async () => {
     const folder = await temporaryFolder();
     const locked = formatPrivateKey(hostKey, {

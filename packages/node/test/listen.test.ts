@@ -124,6 +124,8 @@ describe("listen", () => {
     servers.push(server);
     const client = await connect(to(server, { hostKey: () => true }));
     expect(await client.exec("ls")).toMatchObject({ stdout: "hello alice, you ran ls\n", status: 0 });
+    const shell = await client.shell({ pty: false });
+    expect(await text(shell.stdout)).toBe("hello alice, you ran a shell\n");
     await client.close();
     const stranger = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 3));
     expect(await codeOf(connect(to(server, { identities: [stranger], hostKey: () => true })))).toBe("auth-failed");

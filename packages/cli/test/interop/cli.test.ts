@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
 import { inSlices } from "@nacre/node";
@@ -171,6 +172,11 @@ describe("a terminal", () => {
   });
 });
 
+test("an address as OpenSSH has it", async () => {
+  const words = ["-i", keyFile, "--known-hosts", knownHosts, `ssh://alice@127.0.0.1:${sshd.port}`, "echo in"];
+  expect(await nacre(words)).toMatchObject({ status: 0, stderr: "", stdout: Buffer.from("in\n") });
+});
+
 describe("the host key", () => {
   test("of a host that is not known is refused, or accepted and remembered", async () => {
     const known = join(folder, "known_by_and_by");
@@ -179,6 +185,7 @@ describe("the host key", () => {
     expect(refused.status).toBe(255);
     expect(refused.stderr).toMatch(/^nacre: .* SHA256:.*\[host-key-unknown\]\n$/);
     expect(refused.stderr).toContain(await fingerprintOfServer());
+    expect(refused.stderr).toContain(`connect once with --accept-new, which adds it to ${known} [`);
     expect(await nacre([...words, "--accept-new", "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
     expect(await nacre([...words, "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
   });
@@ -197,7 +204,7 @@ describe("the host key", () => {
 describe("a failure is a 255 and one line that names its code", () => {
   test.each<[string, string, () => string[] | Promise<string[]>]>([
     ["nobody listens", "connection-failed", async () => ["-p", `${await unusedPort()}`, ...login.slice(2), "true"]],
-    ["a password wanted, and nobody to ask", "auth-cancelled", () => [...withOptions("-l", "nobody-here"), "true"]],
+    ["a password wanted, and nobody to ask", "auth-failed", () => [...withOptions("-l", "nobody-here"), "true"]],
     ["a key file that is not there", "file-unreadable", () => [...withOptions("-i", join(folder, "none")), "true"]],
     ["an unknown cipher", "usage", () => [...withOptions("-c", "rot13"), "true"]],
     [
@@ -212,6 +219,18 @@ describe("a failure is a 255 and one line that names its code", () => {
     expect(status).toBe(255);
     expect(stdout.toString()).toBe("");
     expect(stderr).toMatch(new RegExp(`^nacre: [^\\n]+ \\[${code}\\]\\n$`));
+  });
+
+  test("a wrong key where a password would do, and nobody to ask: both are said", async () => {
+    const wrong = join(folder, "wrong");
+    const made = await nacre(["keygen", "-t", "ed25519", "-f", wrong, "-N", ""]);
+    const fingerprint = /SHA256:\S+/.exec(made.stdout.toString())![0];
+    const words = ["-p", `${sshd.port}`, "-i", wrong, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
+    const { status, stderr } = await nacre(words);
+    expect(status).toBe(255);
+    expect(stderr).toMatch(/^nacre: alice: the server refused publickey \([^\n]+ \[auth-failed\]\n$/);
+    expect(stderr).toContain(fingerprint);
+    expect(stderr).toContain("There was no terminal to ask for a password on");
   });
 
   test("a locked key, and nobody to ask", async () => {
@@ -303,9 +322,28 @@ describe("keys", () => {
   });
 });
 
+test("npm start in a clone names files from where it was typed", async () => {
+  const script = fileURLToPath(new URL("../../../../scripts/run.mjs", import.meta.url));
+  const typed = ["keygen", "-t", "ed25519", "-f", "relative", "-N", ""];
+  // npm has gone to the clone's root, and says so.
+  const child = start(["env", `INIT_CWD=${folder}`, process.execPath, script, "start", ...typed]);
+  expect(await ended(child)).toMatchObject({ status: 0 });
+  expect(statSync(join(folder, "relative")).isFile()).toBe(true);
+});
+
 test("the version and the help", async () => {
   expect((await nacre(["--version"])).stdout.toString()).toMatch(/^nacre \d+\.\d+\.\d+\n$/);
-  expect(await nacre(["--help"])).toMatchObject({ status: 0, stderr: "" });
+  for (const [words, usage] of [
+    [["--help"], "usage: nacre [option…] [user@]host"],
+    [["-p", "22", "-h"], "usage: nacre [option…] [user@]host"],
+    [["keygen", "--help"], "usage: nacre keygen -t"],
+    [["serve", "--help"], "usage: nacre serve [option…]"],
+    [["serve", "--port", "0", "-h"], "usage: nacre serve [option…]"],
+  ] as const) {
+    const { status, stdout, stderr } = await nacre(words);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout.toString().startsWith(usage)).toBe(true);
+  }
 });
 
 function digest(bytes: Uint8Array): string {

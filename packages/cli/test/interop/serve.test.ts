@@ -450,6 +450,27 @@ describe("starting and stopping", () => {
     expect(status).toBe(255);
   });
 
+  test("a name to listen at that there is not is said in one line", async () => {
+    const words = ["serve", "--listen", "nosuch.invalid", "--host-key", join(folder.path, "host_key")];
+    const { status, stderr } = await run(commandLine(words));
+    // The second where there is nobody to look it up.
+    expect(stderr).toMatch(
+      /^nacre: cannot listen at nosuch\.invalid port 2222: (there is no host of this name|the name could not be looked up: is the network up\?) \[listen-failed\]\n$/,
+    );
+    expect(status).toBe(255);
+  });
+
+  test("without its authorized_keys it says so at the start; once the file is there, it counts", async () => {
+    const file = join(folder.path, "keys by and by");
+    const served = await folder.serve({ words: ["--authorized-keys", file] });
+    expect(await served.until(({ event }) => event === "note")).toMatchObject({
+      text: `${file}: there is no such file: nobody can log in`,
+    });
+    writeFileSync(file, `${folder.keyLine}\n`, { mode: 0o600 });
+    expect(await quiet([...folder.ssh(served), "echo in"])).toBe("in\n");
+    expect((await folder.serve()).told.filter(({ event }) => event === "note")).toEqual([]);
+  });
+
   test("the first SIGTERM lets what runs end, and takes nobody new", async () => {
     const served = await folder.serve();
     const child = start([...folder.ssh(served), "echo begun; read line; echo $line; exit 8"]);

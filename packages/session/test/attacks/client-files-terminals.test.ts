@@ -327,7 +327,12 @@ test("hostile text · client", async () => {
       return Promise.resolve("answer");
     },
   };
-  const { prompts, changePassword } = questions(terminal as Terminal, { user: HOSTILE, host: HOSTILE });
+  const { prompts, changePassword } = questions(terminal as Terminal, {
+    user: HOSTILE,
+    host: HOSTILE,
+    port: undefined,
+    knownHosts: undefined,
+  }).options;
   const request = SSH_MSG_USERAUTH_INFO_REQUEST.decode(
     SSH_MSG_USERAUTH_INFO_REQUEST.encode({
       name: HOSTILE,

@@ -1,0 +1,28 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+// What the documents tell somebody to type in a clone, on a machine where nothing is installed but Node and npm.
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const { scripts } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { scripts: Record<string, string> };
+/** All but BENCHMARKS.md, a record of what was typed elsewhere. */
+const documents = [
+  ...readdirSync(root).filter((name) => name.endsWith(".md") && name !== "BENCHMARKS.md"),
+  ...["packages", "scripts"].flatMap((folder) =>
+    readdirSync(`${root}${folder}`)
+      .map((name) => `${folder}/${name}/README.md`)
+      .filter((file) => existsSync(`${root}${file}`)),
+  ),
+];
+
+test.each(Object.entries(scripts))("npm run %s sets up what it needs", (name, command) => {
+  expect(command).toBe(`node scripts/run.mjs ${name}`);
+});
+
+test.each(documents)("%s names commands that there are", (file) => {
+  const text = readFileSync(`${root}${file}`, "utf8");
+  for (const [, name] of text.matchAll(/\bnpm run ([a-z]+)/g)) expect(scripts).toHaveProperty(name!);
+  const byPnpm = [...text.matchAll(/\bpnpm (?:run )?([a-z]+)/g)].map(([, name]) => name!);
+  expect(byPnpm.filter((name) => name in scripts)).toEqual([]);
+});
