@@ -1,6 +1,7 @@
 import type { Connection } from "@nacre/connection";
 import { SshError } from "@nacre/wire";
 import type { Exit } from "./options.ts";
+import { Unheard } from "./unheard.ts";
 
 /** What a channel tells its user. */
 export interface ChannelHandler {
@@ -40,6 +41,9 @@ interface Waiting {
   readonly reject: (error: SshError) => void;
 }
 
+/** How long who has given a channel up waits for the other side's CLOSE, which must come (RFC 4254 §5.3): milliseconds. */
+const CLOSE_TIMEOUT = 2000;
+
 const NOT_ENDED: Exit = { status: undefined, signal: undefined, coreDumped: false };
 const NOBODY: ChannelHandler = { data() {}, writable() {}, eof() {}, closed() {} };
 
@@ -48,12 +52,13 @@ export class Channel {
   readonly id: number;
   /** Resolves when the channel is closed; rejects when the connection ended first. Handled: it may be left alone. */
   readonly exit: Promise<Exit>;
-  handler: ChannelHandler = NOBODY;
+  #handler: ChannelHandler | undefined;
   readonly #host: ChannelHost;
   /** Who waits for the reply to a request of ours. */
   #waiting: readonly Waiting[] = [];
   #exit = NOT_ENDED;
   #closed = false;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined;
   /** Why, where the connection ended before the channel, or we closed it with a reason. */
   #error: SshError | undefined;
   #settle!: (error: SshError | undefined) => void;
@@ -65,6 +70,18 @@ export class Channel {
       this.#settle = (error) => (error === undefined ? resolve(this.#exit) : reject(error));
     });
     this.exit.catch(() => {});
+  }
+
+  /** Who hears of the channel. What came before there was anybody is told when it is set. */
+  get handler(): ChannelHandler {
+    this.#handler ??= new Unheard();
+    return this.#handler;
+  }
+
+  set handler(handler: ChannelHandler) {
+    const before = this.#handler;
+    this.#handler = handler;
+    if (before instanceof Unheard) before.tellTo(handler);
   }
 
   get closed(): boolean {
@@ -89,9 +106,13 @@ export class Channel {
     this.#host.touch();
   }
 
-  /** Closes the channel; what runs behind it is usually hung up. Whoever still reads or writes hears of `reason`. */
+  /**
+   * Closes the channel; what runs behind it is usually hung up. `reason`: why it is given up before its end. Whoever still reads or writes
+   * hears of it, in a bounded time whatever the other side does.
+   */
   close(reason?: SshError): void {
     if (this.#closed) return;
+    if (reason !== undefined) this.#closeTimer ??= setTimeout(() => this.onClosed(undefined), CLOSE_TIMEOUT);
     this.#error ??= reason;
     this.#host.session.connection.close(this.id);
     this.#host.touch();
@@ -135,11 +156,15 @@ export class Channel {
   onClosed(error: SshError | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#closeTimer);
     this.#error = error ?? this.#error;
     for (const { reject } of this.#waiting) reject(this.#closedError());
     this.#waiting = [];
     this.#settle(error);
-    this.handler.closed(this.#exit, this.#error);
+    const { handler } = this;
+    // Where the other side's CLOSE is not in yet, more may come that is nobody's.
+    if (!(handler instanceof Unheard)) this.#handler = NOBODY;
+    handler.closed(this.#exit, this.#error);
   }
 
   #closedError(): SshError {

@@ -108,18 +108,25 @@ class WebDuplex implements Duplex {
 
   async #closeBoth(): Promise<void> {
     this.resume();
-    await withinBound(this.#writer.close());
+    // A writer that is stuck does not close: what it is made on is given up.
+    if (!(await withinBound(this.#writer.close()))) this.#writer.abort().catch(() => {});
     await withinBound(this.#reader.cancel());
     this.#writer.releaseLock();
     this.#reader.releaseLock();
   }
 }
 
-async function withinBound(work: Promise<void>): Promise<void> {
+/** Whether it came to an end in time, whichever. */
+async function withinBound(work: Promise<void>): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, CLOSE_TIMEOUT);
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), CLOSE_TIMEOUT);
   });
-  await Promise.race([work.catch(() => {}), late]);
+  const ended = work.then(
+    () => true,
+    () => true,
+  );
+  const isInTime = await Promise.race([ended, late]);
   clearTimeout(timer);
+  return isInTime;
 }

@@ -41,7 +41,7 @@ export class Output {
 
   /** From now on the reader is expected to read: nothing is dropped. */
   open(): void {
-    this.#keep = Number.POSITIVE_INFINITY;
+    if (!this.#over) this.#keep = Number.POSITIVE_INFINITY;
   }
 
   push(bytes: Uint8Array): void {
@@ -114,6 +114,11 @@ export class Input {
       {
         start: (controller) => {
           this.#controller = controller;
+          // The stream calls `abort` when the write that is under way is over: it is over now.
+          controller.signal.addEventListener("abort", () => {
+            this.#rest?.failed(controller.signal.reason);
+            this.#rest = undefined;
+          });
         },
         write: (chunk) =>
           new Promise<void>((done, failed) => {
