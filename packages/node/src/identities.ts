@@ -4,7 +4,7 @@ import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre/parts";
 import { agentIdentities } from "./agent.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
-import { expandHome, inFile, readIfThere } from "./files.ts";
+import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";
 import { decryptKey, openKeyFile } from "./key-file.ts";
 
 /** A key to log in with: an object that signs, at once or later, or the path of a file (a leading `~/` is the user's home folder). */
@@ -34,8 +34,13 @@ const PASSPHRASE_ATTEMPTS = 3;
 
 /** The keys to log in with, in the order in which to try them: the agent's, where it is to be asked, and then the files'. */
 export async function loadIdentities(options: IdentityOptions): Promise<(PrivateKey | RemoteIdentity)[]> {
-  const held = await heldByAgent(options);
   const named = options.identities;
+  // Before anything is asked or read, and never shown: it may be a private key.
+  for (const source of named ?? []) {
+    if (source instanceof Uint8Array || (typeof source === "string" && isFileText(source)))
+      throw new SshError("usage", "an identity is the text of a key: use await privateKey(text)");
+  }
+  const held = await heldByAgent(options);
   const found: (PrivateKey | RemoteIdentity)[] =
     named === undefined || (options.agent !== undefined && options.agent !== false) ? [...held] : [];
   const add = (identity: PrivateKey | RemoteIdentity): void => {
