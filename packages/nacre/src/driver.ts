@@ -4,7 +4,7 @@ import type { NegotiatedAlgorithms } from "@nacre/transport";
 import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
 import type { Channel } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
-import { Engine, platformRandom, reasonOf } from "./engine.ts";
+import { Engine, leaveUncaught, platformRandom, reasonOf } from "./engine.ts";
 import type { ConnectOptions, HostKey, Means, PromptRequest, RemoteIdentity } from "./options.ts";
 import { watchers } from "./watchers.ts";
 
@@ -61,10 +61,6 @@ export class Driver {
       else this.#engine.turn();
       return await authenticated;
     } catch (error) {
-      // What was thrown, by a random source say, has ended nothing yet.
-      this.#engine.fail(
-        error instanceof SshError ? error : new SshError("internal", reasonOf(error), { cause: error }),
-      );
       await this.ended;
       throw error;
     } finally {
@@ -119,10 +115,10 @@ export class Driver {
         });
         return;
       case "banner":
-        this.#options.banner?.(event.message);
+        this.#show(event.message);
         return;
       case "instruction":
-        this.#options.banner?.([event.name, event.instruction].filter((text) => text !== "").join("\n"));
+        this.#show([event.name, event.instruction].filter((text) => text !== "").join("\n"));
         return;
       case "sign":
       case "password":
@@ -202,6 +198,15 @@ export class Driver {
     if (!lone || typeof this.#options.password !== "string") return undefined;
     this.#passwordPrompted = true;
     return [this.#options.password];
+  }
+
+  /** What the application throws then is its own affair. */
+  #show(text: string): void {
+    try {
+      this.#options.banner?.(text);
+    } catch (thrown) {
+      leaveUncaught(thrown);
+    }
   }
 
   async #decideHostKey(hostKey: HostKey): Promise<true | SshError> {

@@ -1,15 +1,20 @@
 import type { Connection } from "@nacre/connection";
 import { fingerprint } from "@nacre/keys";
 import { exitSignal, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
-import { connect, pinnedHostKey, SshError } from "nacre";
+import { connect, pinnedHostKey, SshError, serve } from "nacre";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { connected, hostKey, StreamServer, welcome } from "./support/host.ts";
-import { code, text } from "./support/outcomes.ts";
+import { connected, hostKey, StreamServer, userKey, welcome } from "./support/host.ts";
+import { code, text, uncaught } from "./support/outcomes.ts";
+import { open, visitor, wire } from "./support/wire.ts";
 
 function finish(connection: Connection, channel: number, status = 0): void {
   connection.request(channel, "exit-status", Uint8Array.of(0, 0, 0, status), { wantReply: false });
   connection.sendEof(channel);
   connection.close(channel);
+}
+
+function failing(): never {
+  throw new Error("no such thing");
 }
 
 describe("connect", () => {
@@ -97,6 +102,29 @@ describe("connect", () => {
     writer.write(utf8Encode("HTTP/1.1 400 Bad Request\r\n\r\n")).catch(() => {});
     writer.close().catch(() => {});
     await expect(connecting).rejects.toEqual(code("not-ssh"));
+  });
+
+  it("a banner that the application fails to show is no reason to end", async () => {
+    const heard = uncaught();
+    const { near, far } = wire();
+    const connection = serve(far, { ...open, banner: "Authorized use only" });
+    const client = await connect(near, { ...visitor, banner: failing });
+    expect(heard.map(String)).toEqual(["Error: no such thing"]);
+    await client.close();
+    await connection.ended;
+  });
+
+  it("a fault in it, or in what it was given, ends both sides", async () => {
+    const heard = uncaught();
+    const { near, far } = wire();
+    const connection = serve(far, open);
+    const identity = { publicKey: userKey.publicKey, fields: userKey.fields, sign: failing };
+    await expect(connect(near, { ...visitor, identities: [identity] })).rejects.toMatchObject({
+      code: "internal",
+      cause: { message: "no such thing" },
+    });
+    expect(await connection.ended).toEqual(code("disconnected"));
+    expect(heard).toEqual([]);
   });
 
   it("a login that is refused", async () => {
