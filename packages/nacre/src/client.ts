@@ -10,6 +10,7 @@ import {
 } from "@nacre/wire";
 import { Backlog } from "./backlog.ts";
 import type { Channel } from "./channel.ts";
+import { checkConnectOptions } from "./check.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
 import type { Duplex } from "./duplex.ts";
 import type { ConnectOptions, ExecOptions, ExecResult, Means, PtyOptions, SpawnOptions } from "./options.ts";
@@ -136,6 +137,7 @@ export async function connectDuplex<P>(
 ): Promise<Client<P>> {
   let driver: Driver;
   try {
+    checkConnectOptions(options);
     driver = new Driver(duplex, options);
   } catch (error) {
     await duplex.close();

@@ -1,7 +1,7 @@
 import { type EncryptedKeyFile, parsePublicKeyFile } from "@nacre/keyfiles/parts";
 import type { PrivateKey, PublicKey } from "@nacre/keys/parts";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import type { RemoteIdentity } from "nacre/parts";
+import { checkKey, type RemoteIdentity } from "nacre/parts";
 import { agentIdentities } from "./agent.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";
@@ -36,10 +36,12 @@ const PASSPHRASE_ATTEMPTS = 3;
 export async function loadIdentities(options: IdentityOptions): Promise<(PrivateKey | RemoteIdentity)[]> {
   const named = options.identities;
   // Before anything is asked or read, and never shown: it may be a private key.
-  for (const source of named ?? []) {
-    if (source instanceof Uint8Array || (typeof source === "string" && isFileText(source)))
-      throw new SshError("usage", "an identity is the text of a key: use await privateKey(text)");
-  }
+  if (named !== undefined && !Array.isArray(named))
+    throw new SshError(
+      "usage",
+      "identities must be an array, of paths of key files and of keys: [await privateKey(text)]",
+    );
+  for (const source of named ?? []) checkSource(source);
   const held = await heldByAgent(options);
   const found: (PrivateKey | RemoteIdentity)[] =
     named === undefined || (options.agent !== undefined && options.agent !== false) ? [...held] : [];
@@ -56,6 +58,13 @@ export async function loadIdentities(options: IdentityOptions): Promise<(Private
     for (const source of named) add(typeof source === "string" ? await openNamedFile(source, held, options) : source);
   }
   return found;
+}
+
+/** Throws `usage` for what no key can be had of. */
+function checkSource(source: unknown): void {
+  if (source instanceof Uint8Array || (typeof source === "string" && isFileText(source)))
+    throw new SshError("usage", "an identity is the text of a key: use await privateKey(text)");
+  if (typeof source !== "string") checkKey(source, "an identity");
 }
 
 /** What the agent has. One that nobody named, but the environment, may be gone. */
