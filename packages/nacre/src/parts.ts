@@ -3,5 +3,6 @@ export { Backlog, SMALL_CHUNK } from "./backlog.ts";
 export { checkKey, checkNames, checkUser } from "./check.ts";
 export { connectDuplex } from "./client.ts";
 export * from "./common.ts";
+export { encodeBreak, encodeSignal, encodeSize } from "./requests.ts";
 export { checkServeOptions, serveDuplex } from "./server.ts";
 export { completeServerLimits } from "./server-driver.ts";
