@@ -15,8 +15,9 @@ const NAMES_ELSEWHERE = [
  */
 export function checkConnectOptions(options: ConnectOptions): void {
   checkNames(options);
-  const { user, hostKey, identities } = options;
+  const { user, hostKey, identities, signal } = options;
   checkUser(user);
+  checkSignal(signal);
   if (typeof hostKey !== "function")
     throw usage('hostKey is required: pinnedHostKey("SHA256:…") or a function that decides');
   if (identities === undefined) return;
@@ -38,6 +39,12 @@ export function checkUser(user: unknown): void {
   if (user === undefined) throw usage("user is missing: who to log in as");
   if (typeof user !== "string" || user === "" || user.includes("\0"))
     throw usage("user must be the name of who to log in as: text that is not empty, without NUL");
+}
+
+/** Throws `usage` for what cannot tell of being aborted: the controller in place of its signal, say. */
+export function checkSignal(signal: Partial<AbortSignal> | null | undefined): void {
+  if (signal !== undefined && typeof signal?.addEventListener !== "function")
+    throw usage("signal must be an AbortSignal: the `signal` of an AbortController");
 }
 
 /** Throws `usage` for what is no key to sign with, and never shows it: it may be a private key's text. `what`: `"an identity"`. */

@@ -1,7 +1,7 @@
 import { SshError, utf8DecodeLossy } from "@nacre/wire";
 import { Backlog } from "./backlog.ts";
 import type { Channel } from "./channel.ts";
-import { checkConnectOptions } from "./check.ts";
+import { checkConnectOptions, checkSignal } from "./check.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
 import type { Duplex } from "./duplex.ts";
 import type { ConnectOptions, ExecOptions, ExecResult, Means, SpawnOptions } from "./options.ts";
@@ -97,6 +97,7 @@ export class Client<P = Process> implements AsyncDisposable {
   /** Opens a session channel for `use`; when that fails or is aborted, the channel is closed. */
   async #withSession<T>(options: SpawnOptions, use: (channel: Channel) => Promise<T>): Promise<T> {
     const { signal } = options;
+    checkSignal(signal);
     if (signal?.aborted) throw abortError(signal);
     const opening = this.#early ?? this.#driver.openSession();
     this.#early = undefined;

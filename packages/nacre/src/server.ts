@@ -1,6 +1,6 @@
 import { connectionLimits } from "@nacre/connection";
 import { SshError } from "@nacre/wire";
-import { checkKey } from "./check.ts";
+import { checkKey, checkSignal } from "./check.ts";
 import type { Duplex } from "./duplex.ts";
 import type { Means } from "./options.ts";
 import { type ServerConnection, ServerDriver } from "./server-driver.ts";
@@ -25,7 +25,8 @@ export function checkServeOptions({
   authenticate,
   algorithms,
   limits,
-}: Pick<ServeOptions<unknown> & Means, "hostKeys" | "authenticate" | "algorithms" | "limits">): void {
+  signal,
+}: Pick<ServeOptions<unknown> & Means, "hostKeys" | "authenticate" | "algorithms" | "limits" | "signal">): void {
   if (!Array.isArray(hostKeys)) throw new SshError("usage", "hostKeys must be an array of keys: [key]");
   for (const key of hostKeys) checkKey(key, "a host key");
   if (typeof algorithms !== "object")
@@ -35,5 +36,6 @@ export function checkServeOptions({
     throw new SshError("usage", "a server needs a host key, of a kind that its algorithms name");
   if (typeof authenticate !== "function")
     throw new SshError("usage", "a server needs a function that decides who is let in: authenticate");
+  checkSignal(signal);
   connectionLimits(limits);
 }

@@ -26,6 +26,7 @@ const mistakes: readonly (readonly [what: string, changes: object, words: string
   ["an identity that is nothing", { identities: [userKey, undefined] }, "a private key, opened"],
   ["an empty object for an identity", { identities: [{}] }, "a private key, opened"],
   ["an identity without a public key", { identities: [{ publicKey: {}, sign() {} }] }, "a private key, opened"],
+  ["a controller for its signal", { signal: new AbortController() }, "of an AbortController"],
   ["an identity that was not awaited", { identities: [Promise.resolve(userKey)] }, "await it"],
 ];
 
@@ -92,6 +93,7 @@ describe("serving", () => {
     ["none of them", { hostKeys: [] }, "a server needs a host key"],
     ["a path of one", { hostKeys: ["/etc/ssh/c2VjcmV0"] }, "hostKeyFile of @nacre/node"],
     ["one that was not awaited", { hostKeys: [Promise.resolve(serverKey)] }, "a host key is a promise: await it"],
+    ["a controller for its signal", { signal: new AbortController() }, "of an AbortController"],
     ["nobody to decide", { authenticate: undefined }, "authenticate"],
   ])("with %s is a mistake that is told, and the streams are left alone", (_, changes, words) => {
     for (const begin of [serve, serveWith]) {

@@ -419,6 +419,7 @@ describe("spawn", () => {
     ["a terminal that cannot be", (client) => client.shell({ pty: { columns: -1 } })],
     ["a terminal of half a row", (client) => client.exec("x", { pty: { rows: 0.5 } })],
     ["a terminal without a name", (client) => client.exec("x", { pty: { term: 7 as never } })],
+    ["a controller for its signal", (client) => client.exec("x", { signal: new AbortController() as never })],
     ["input that is neither text nor bytes", (client) => client.exec("x", { input: 7 as never })],
   ])("%s opens no channel, and is told", async (_, run) => {
     const { client, connection } = await served({ session: () => 3 }, { earlyChannel: false });
@@ -524,4 +525,11 @@ describe("pinnedHostKey", () => {
       expect(() => pinnedHostKey(pin)).toThrow(expect.objectContaining({ code: "usage" }));
     },
   );
+
+  it("does not show what may be a key", () => {
+    const text = `-----BEGIN PRIVATE KEY-----${"c2VjcmV0".repeat(20)}`;
+    const pinning = (): unknown => pinnedHostKey(text);
+    expect(pinning).toThrow(expect.objectContaining({ message: expect.stringMatching(/^this is no fingerprint/) }));
+    expect(pinning).toThrow(expect.objectContaining({ message: expect.not.stringContaining("c2VjcmV0") }));
+  });
 });

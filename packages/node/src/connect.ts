@@ -3,6 +3,7 @@ import { SshError } from "@nacre/wire";
 import {
   type Client,
   checkNames,
+  checkSignal,
   checkUser,
   connectDuplex,
   type HostKeyVerifier,
@@ -14,7 +15,7 @@ import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
-import { tcpDuplex } from "./dial.ts";
+import { checkAddress, tcpDuplex } from "./dial.ts";
 import { heldUntil } from "./held-duplex.ts";
 import { loadIdentities } from "./identities.ts";
 import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
@@ -30,10 +31,8 @@ export async function connect(options: ConnectOptions): Promise<Client<NodeProce
   // A program without types may give nothing at all.
   checkNames({ ...options });
   const { host, port = 22, connectTimeout, signal, random = nodeRandom, user = userInfo().username } = { ...options };
-  if (typeof host !== "string" || host === "")
-    throw new SshError("usage", "host is missing, or empty: a name or an address (not `hostname`)");
-  if (!(Number.isInteger(port) && port >= 1 && port <= 65535))
-    throw new SshError("usage", `${String(port)} is no TCP port: it is a whole number from 1 to 65535`);
+  checkAddress(host, port);
+  checkSignal(signal);
   checkUser(user);
   const warn = options.warn ?? (() => {});
 

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { generateEd25519 } from "@nacre/keys";
 import { describe, expect, test } from "vitest";
-import { connect } from "../src/connect.ts";
+import { agentIdentities, connect, hostKeyFile, listen, privateKey, tcpDuplex } from "../src/index.ts";
 import type { ConnectOptions } from "../src/options.ts";
 import { codeOf, serve, temporaryFolder, watchResources } from "./support.ts";
 
@@ -124,6 +124,8 @@ describe("connecting", () => {
     ["a port that is no number", { port: Number.NaN }, "usage"],
     ["no host", { host: "" }, "usage"],
     ["a fingerprint that is none", { hostKey: "SHA256:short" }, "usage"],
+    ["text for a port", { port: "22" as never }, "usage"],
+    ["a controller for its signal", { signal: new AbortController() as never }, "usage"],
     ["no host at all", { host: undefined as never, hostname: "localhost" } as object, "usage"],
     ["the user by ssh2's name", { user: undefined as never, username: "alice" } as object, "usage"],
     ["the key by ssh2's name", { identities: undefined as never, privateKey: "-----BEGIN" } as object, "usage"],
@@ -144,7 +146,8 @@ describe("connecting", () => {
   });
 
   test("with nothing at all fails, too", async () => {
-    expect(await codeOf((connect as () => Promise<unknown>)())).toBe("usage");
+    for (const untyped of [connect, listen, tcpDuplex, privateKey, hostKeyFile, agentIdentities])
+      expect(await codeOf((untyped as () => Promise<unknown>)())).toBe("usage");
   });
 
   test("a host that is no name is refused before known_hosts is asked", async () => {
