@@ -70,6 +70,11 @@ function checkSource(source: unknown): void {
 /** What the agent has. One that nobody named, but the environment, may be gone. */
 async function heldByAgent({ agent, warn, signal }: IdentityOptions): Promise<RemoteIdentity[]> {
   if (agent === false) return [];
+  if (typeof agent === "string" && isFileText(agent))
+    throw new SshError(
+      "usage",
+      "agent is the path of an agent's socket: the text of a key goes to identities, by await privateKey(text)",
+    );
   const path = typeof agent === "string" ? expandHome(agent) : process.env.SSH_AUTH_SOCK;
   if (path === undefined || path === "") {
     if (agent === undefined) return [];

@@ -246,6 +246,13 @@ describe("the text of a key where its path should be", () => {
     });
     expect(String((error as Error).cause)).not.toContain("c2VjcmV0");
   });
+
+  test("is not shown in place of an agent's socket either", async () => {
+    await expect(load({ agent: lines })).rejects.toMatchObject({
+      code: "usage",
+      message: expect.not.stringContaining("c2VjcmV0"),
+    });
+  });
 });
 
 test("unlocking is given up when the key is of no use any more", async () => {
