@@ -21,6 +21,7 @@ export function parseOptions(
   const value = (name: string): string => {
     const next = words[at++];
     if (next === undefined) throw usage(`${name} needs a value`);
+    mustBeNoKey(next);
     return next;
   };
 
@@ -29,6 +30,7 @@ export function parseOptions(
     if (word === undefined || word === "-" || !word.startsWith("-")) break;
     at++;
     if (word === "--") break;
+    mustBeNoKey(word);
     if (word.startsWith("--")) {
       const [name = "", ...attached] = word.split("=");
       if (kind(known, name) === "value") options.push([name, attached.length > 0 ? attached.join("=") : value(name)]);
@@ -48,6 +50,12 @@ export function parseOptions(
     }
   }
   return { options, rest: words.slice(at) };
+}
+
+/** A private key where an option or its value should be, as of `-i "$(cat key)"`: no message may show it. */
+function mustBeNoKey(word: string): void {
+  if (word.includes("-----BEGIN"))
+    throw usage("this is the text of a key: name the file that it is in (-i FILE), where a key is wanted");
 }
 
 function kind(known: Readonly<Record<string, "flag" | "value">>, name: string): "flag" | "value" {

@@ -110,3 +110,18 @@ describe("the words after nacre", () => {
     );
   });
 });
+
+describe("a private key on the command line", () => {
+  const key = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0=\n-----END OPENSSH PRIVATE KEY-----";
+  test.each<[string, string[]]>([
+    ["in place of its file", ["-i", key, "host"]],
+    ["attached", [`-i${key}`, "host"]],
+    ["without quotes", ["-i", ...key.split(/\s/), "host"]],
+    ["as an option", [key, "host"]],
+    ["as the value of another", ["-p", key, "host"]],
+  ])("is refused, and not shown: %s", (_, words) => {
+    const parsing = (): unknown => parseSshArguments(words);
+    expect(parsing).toThrow(expect.objectContaining({ code: "usage", message: expect.stringContaining("-i FILE") }));
+    expect(parsing).toThrow(expect.objectContaining({ message: expect.not.stringContaining("c2VjcmV0") }));
+  });
+});

@@ -142,7 +142,7 @@ export class Channel implements WaitingChannel {
     }
   }
 
-  /** Sends a request and returns its number. */
+  /** Sends a request and returns its number. Throws `request-limit`, or `usage` for one that is too long. */
   request(requestType: string, data: Uint8Array, wantReply: boolean): number {
     const { peer, requests } = this.#openState();
     if (wantReply && requests.length >= this.#context.limits.maxPendingRequests)
@@ -150,12 +150,17 @@ export class Channel implements WaitingChannel {
         "request-limit",
         `channel ${this.number}: ${requests.length} requests await their reply already`,
       );
+    const message = this.#context.checked(
+      SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel: peer, requestType, wantReply, data }),
+      // What people know it as.
+      requestType === "exec" ? "the command" : `the request ${JSON.stringify(requestType)}`,
+    );
     const number = this.#context.nextRequest();
     if (wantReply) {
       if (requests.length === 0) this.#askedAt = this.#context.roundTrip.now;
       requests.push(number);
     }
-    this.#context.sink.write(SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel: peer, requestType, wantReply, data }));
+    this.#context.sink.write(message);
     return number;
   }
 

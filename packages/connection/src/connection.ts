@@ -123,7 +123,8 @@ export class Connection {
 
   /**
    * Sends a request on an open channel and returns its number. With `wantReply` a "request-reply" of that number
-   * follows, before "channel-closed" at the latest. Throws `request-limit`.
+   * follows, before "channel-closed" at the latest. Throws `request-limit`, or `usage` for one longer than a peer takes: 256 KiB, but
+   * for its padding.
    */
   request(channel: number, requestType: string, data: Uint8Array, options: { readonly wantReply: boolean }): number {
     return this.#mustHave(channel).request(requestType, data, options.wantReply);
@@ -163,7 +164,7 @@ export class Connection {
     this.#find(channel)?.discard(stream);
   }
 
-  /** Sends a global request and returns its number; with `wantReply` a "global-reply" follows. Throws `request-limit`. */
+  /** Sends a global request and returns its number; with `wantReply` a "global-reply" follows. Throws as `request` does. */
   globalRequest(requestName: string, data: Uint8Array, options: { readonly wantReply: boolean }): number {
     this.#mustWork();
     return this.#globals.request(requestName, data, options.wantReply);

@@ -11,6 +11,12 @@ export interface WaitingChannel {
   answer(token: ReplyToken, success: boolean): void;
 }
 
+/**
+ * The longest message of ours, in bytes: what fits into a packet of 256 KiB (OpenSSH's PACKET_MAX_SIZE) beside its padding, of which there
+ * may be 255 bytes, and the length of that. A peer takes a longer packet for an attack, and the connection is over.
+ */
+const LONGEST_MESSAGE = 256 * 1024 - 256;
+
 /** What the parts of a connection share. */
 export class ConnectionContext {
   /** Where messages go. */
@@ -45,6 +51,15 @@ export class ConnectionContext {
   /** A number for a request of ours, unique in the connection. */
   nextRequest(): number {
     return this.#requestCount++;
+  }
+
+  /** A message that holds what the application gave, of any length. Throws `usage` when it is longer than a peer takes. */
+  checked(message: Uint8Array, what: string): Uint8Array {
+    if (message.length <= LONGEST_MESSAGE) return message;
+    throw new SshError(
+      "usage",
+      `${what} is too long: its message would have ${message.length} bytes, and more than ${LONGEST_MESSAGE} cannot be sent`,
+    );
   }
 
   /**

@@ -24,9 +24,13 @@ export class GlobalRequests {
     const { sink, limits } = this.#context;
     if (wantReply && this.#requests.length >= limits.maxPendingRequests)
       throw new SshError("request-limit", `${this.#requests.length} global requests await their reply already`);
+    const message = this.#context.checked(
+      SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply, data }),
+      `the global request ${JSON.stringify(requestName)}`,
+    );
     const number = this.#context.nextRequest();
     if (wantReply) this.#requests.push(number);
-    sink.write(SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply, data }));
+    sink.write(message);
     return number;
   }
 

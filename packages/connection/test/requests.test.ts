@@ -68,6 +68,38 @@ describe("our requests", () => {
     ]);
   });
 
+  test.each(["client", "server"] as const)(
+    "of a %s are no longer than a peer takes, and nothing comes of one",
+    (role) => {
+      const side = new Side(role, { allowed: ["session"] });
+      const channel = role === "client" ? side.session() : side.accepts(100);
+      // OpenSSH's PACKET_MAX_SIZE, without the padding and its length.
+      const most = 256 * 1024 - 256;
+      const ask = (length: number): number =>
+        side.connection.request(channel, "exec", new Uint8Array(length), { wantReply: true });
+      const askGlobally = (length: number): number =>
+        side.connection.globalRequest("a@b", new Uint8Array(length), { wantReply: true });
+      const frame = request(100, "exec").length;
+      expect(() => ask(most - frame + 1)).toThrow(
+        expect.objectContaining({
+          code: "usage",
+          message: `the command is too long: its message would have ${most + 1} bytes, and more than ${most} cannot be sent`,
+        }),
+      );
+      expect(thrownCode(() => askGlobally(most))).toBe("usage");
+      expect(side.sink.take()).toEqual([]);
+
+      const fits = ask(most - frame);
+      const fitsToo = askGlobally(most - globalRequest("a@b", true).length);
+      expect(side.sink.take().map(({ length }) => length)).toEqual([most, most]);
+      // Only those that were sent are answered.
+      expect(side.hears(success(channel), SSH_MSG_REQUEST_FAILURE.encode({}))).toEqual([
+        { type: "request-reply", channel, request: fits, success: true },
+        { type: "global-reply", request: fitsToo, success: false, data: NOTHING },
+      ]);
+    },
+  );
+
   test("without an answer are bounded", () => {
     const side = new Side("client", { limits: { maxPendingRequests: 2 } });
     const channel = side.session();

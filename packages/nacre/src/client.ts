@@ -1,19 +1,12 @@
-import { encodeTerminalModes } from "@nacre/connection";
-import {
-  envRequest,
-  execRequest,
-  ptyRequest,
-  SshError,
-  subsystemRequest,
-  utf8DecodeLossy,
-  utf8Encode,
-} from "@nacre/wire";
+import { SshError, utf8DecodeLossy } from "@nacre/wire";
 import { Backlog } from "./backlog.ts";
-import type { Channel } from "./channel.ts";
+import { type Channel, cutShort } from "./channel.ts";
+import { checkConnectOptions, checkSignal } from "./check.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
 import type { Duplex } from "./duplex.ts";
-import type { ConnectOptions, ExecOptions, ExecResult, Means, PtyOptions, SpawnOptions } from "./options.ts";
+import type { ConnectOptions, ExecOptions, ExecResult, Means, SpawnOptions } from "./options.ts";
 import type { Process } from "./process.ts";
+import { type EncodedRequest, encodeCommand, encodeSubsystem, startRequests, toBytes } from "./requests.ts";
 
 /** How a client makes a running command of a channel: `Process` with Web streams, or another kind with Node's. */
 export type ProcessMaker<P> = (channel: Channel) => P;
@@ -41,7 +34,7 @@ export class Client<P = Process> implements AsyncDisposable {
   /**
    * Runs a command to its end and returns what it printed, as text (UTF-8; `{ encoding: "bytes" }` for bytes), and how it
    * ended. A status other than 0 is a result, not an error. Throws `output-limit`, `aborted`, `channel-open-failed`,
-   * `channel-request-failed`, or what ended the connection.
+   * `channel-request-failed`, `usage` for what cannot be sent, or what ended the connection.
    */
   exec(
     command: string | Uint8Array,
@@ -55,24 +48,26 @@ export class Client<P = Process> implements AsyncDisposable {
     command: string | Uint8Array,
     options: ExecOptions & { readonly encoding?: "utf8" | "bytes" } = {},
   ): Promise<ExecResult<string | Uint8Array>> {
-    const result = await this.#withSession(options, (channel) => collect(channel, command, options));
+    const start = startRequests(options, "exec", encodeCommand(command));
+    const input = toBytes(options.input ?? "", "the input");
+    const result = await this.#withSession(options, (channel) => collect(channel, start, input, options.maxOutput));
     if (options.encoding === "bytes") return result;
     return { ...result, stdout: utf8DecodeLossy(result.stdout), stderr: utf8DecodeLossy(result.stderr) };
   }
 
   /** Starts a command and returns it running, with streams for its input, output and errors. */
-  spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
-    return this.#start(options, "exec", execRequest.encode({ command: toBytes(command) }));
+  async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
+    return this.#start(options, startRequests(options, "exec", encodeCommand(command)));
   }
 
   /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */
-  shell(options: SpawnOptions = {}): Promise<P> {
-    return this.#start({ pty: true, ...options }, "shell", new Uint8Array());
+  async shell(options: SpawnOptions = {}): Promise<P> {
+    return this.#start(options, startRequests({ pty: true, ...options }, "shell", new Uint8Array()));
   }
 
   /** Starts a subsystem: `"sftp"`. */
-  subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
-    return this.#start(options, "subsystem", subsystemRequest.encode({ name }));
+  async subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
+    return this.#start(options, startRequests(options, "subsystem", encodeSubsystem(name)));
   }
 
   /** Agrees on new keys now, before a limit asks for it. */
@@ -90,10 +85,10 @@ export class Client<P = Process> implements AsyncDisposable {
     return this.close();
   }
 
-  #start(options: SpawnOptions, type: string, data: Uint8Array): Promise<P> {
+  #start(options: SpawnOptions, start: readonly EncodedRequest[]): Promise<P> {
     return this.#withSession(options, async (channel) => {
       const process = this.#makeProcess(channel);
-      await begin(channel, options, type, data);
+      await begin(channel, start);
       closeOnAbort(channel, options.signal);
       return process;
     });
@@ -102,6 +97,7 @@ export class Client<P = Process> implements AsyncDisposable {
   /** Opens a session channel for `use`; when that fails or is aborted, the channel is closed. */
   async #withSession<T>(options: SpawnOptions, use: (channel: Channel) => Promise<T>): Promise<T> {
     const { signal } = options;
+    checkSignal(signal);
     if (signal?.aborted) throw abortError(signal);
     const opening = this.#early ?? this.#driver.openSession();
     this.#early = undefined;
@@ -136,6 +132,7 @@ export async function connectDuplex<P>(
 ): Promise<Client<P>> {
   let driver: Driver;
   try {
+    checkConnectOptions(options);
     driver = new Driver(duplex, options);
   } catch (error) {
     await duplex.close();
@@ -157,17 +154,13 @@ function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
 }
 
 /** Sends what prepares a command and the command itself in one flight, and waits for the replies. */
-async function begin(channel: Channel, options: SpawnOptions, type: string, data: Uint8Array): Promise<void> {
-  for (const [name, value] of Object.entries(options.env ?? {}))
-    channel.notify("env", envRequest.encode({ name, value }));
+async function begin(channel: Channel, start: readonly EncodedRequest[]): Promise<void> {
   const replies: Promise<void>[] = [];
-  if (options.pty) replies.push(channel.request("pty-req", encodePty(options.pty === true ? {} : options.pty)));
-  replies.push(channel.request(type, data));
+  for (const { type, data, wantReply } of start) {
+    if (wantReply) replies.push(channel.request(type, data));
+    else channel.notify(type, data);
+  }
   await Promise.all(replies);
-}
-
-function encodePty({ term = "xterm-256color", columns = 80, rows = 24, modes = {} }: PtyOptions): Uint8Array {
-  return ptyRequest.encode({ term, columns, rows, widthPixels: 0, heightPixels: 0, modes: encodeTerminalModes(modes) });
 }
 
 const MAX_OUTPUT = 64 * 1024 * 1024;
@@ -175,15 +168,18 @@ const MAX_OUTPUT = 64 * 1024 * 1024;
 /** Runs a command on a channel to its end, holding what it prints. */
 function collect(
   channel: Channel,
-  command: string | Uint8Array,
-  options: ExecOptions,
+  start: readonly EncodedRequest[],
+  given: Uint8Array,
+  limit = MAX_OUTPUT,
 ): Promise<ExecResult<Uint8Array>> {
-  const limit = options.maxOutput ?? MAX_OUTPUT;
   const kept = { stdout: new Backlog(), stderr: new Backlog() };
   let size = 0;
-  let input = toBytes(options.input ?? "");
+  let input = given;
+  let isWhole = false;
 
   return new Promise((resolve, reject) => {
+    const begun = begin(channel, start);
+    begun.catch(reject);
     const feed = (): void => {
       try {
         input = input.subarray(channel.write(input));
@@ -207,10 +203,13 @@ function collect(
         channel.consumed(bytes.length);
       },
       writable: feed,
-      eof() {},
+      eof() {
+        isWhole = true;
+      },
       closed(exit, error) {
-        if (error !== undefined) {
-          reject(error);
+        const cut = isWhole ? error : cutShort(exit, error);
+        if (cut !== undefined) {
+          reject(cut);
           return;
         }
         // A command may have run to its end although what was to prepare it was refused.
@@ -218,14 +217,8 @@ function collect(
         begun.then(() => resolve(result), reject);
       },
     };
-    const begun = begin(channel, options, "exec", execRequest.encode({ command: toBytes(command) }));
-    begun.catch(reject);
     feed();
   });
-}
-
-function toBytes(value: string | Uint8Array): Uint8Array {
-  return typeof value === "string" ? utf8Encode(value) : value;
 }
 
 function abortError(signal: AbortSignal | undefined): SshError {

@@ -4,7 +4,7 @@ import type { NegotiatedAlgorithms } from "@nacre/transport";
 import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
 import type { Channel } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
-import { Engine, platformRandom, reasonOf } from "./engine.ts";
+import { Engine, leaveUncaught, platformRandom, reasonOf } from "./engine.ts";
 import type { ConnectOptions, HostKey, Means, PromptRequest, RemoteIdentity } from "./options.ts";
 import { watchers } from "./watchers.ts";
 
@@ -56,7 +56,7 @@ export class Driver {
       this.#engine.fail(new SshError("aborted", "connecting was aborted", { cause: signal?.reason }));
     signal?.addEventListener("abort", onAbort);
     try {
-      this.#begin();
+      this.#engine.start();
       if (signal?.aborted) onAbort();
       else this.#engine.turn();
       return await authenticated;
@@ -89,15 +89,6 @@ export class Driver {
     this.#engine.touch();
   }
 
-  /** A byte connection that does not open, say, ends the attempt. */
-  #begin(): void {
-    try {
-      this.#engine.start();
-    } catch (cause) {
-      this.#engine.fail(cause instanceof SshError ? cause : new SshError("internal", reasonOf(cause), { cause }));
-    }
-  }
-
   #onEvent(event: ClientSessionEvent): void {
     switch (event.type) {
       case "identified":
@@ -124,10 +115,10 @@ export class Driver {
         });
         return;
       case "banner":
-        this.#options.banner?.(event.message);
+        this.#show(event.message);
         return;
       case "instruction":
-        this.#options.banner?.([event.name, event.instruction].filter((text) => text !== "").join("\n"));
+        this.#show([event.name, event.instruction].filter((text) => text !== "").join("\n"));
         return;
       case "sign":
       case "password":
@@ -207,6 +198,15 @@ export class Driver {
     if (!lone || typeof this.#options.password !== "string") return undefined;
     this.#passwordPrompted = true;
     return [this.#options.password];
+  }
+
+  /** What the application throws then is its own affair. */
+  #show(text: string): void {
+    try {
+      this.#options.banner?.(text);
+    } catch (thrown) {
+      leaveUncaught(thrown);
+    }
   }
 
   async #decideHostKey(hostKey: HostKey): Promise<true | SshError> {

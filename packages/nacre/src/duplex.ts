@@ -1,3 +1,5 @@
+import { SshError } from "@nacre/wire";
+
 /** What a byte connection tells its user. */
 export interface DuplexHandler {
   /** Bytes from the peer. They are the handler's only until it returns. */
@@ -32,8 +34,14 @@ export interface ByteStreams {
   readonly writable: WritableStream<Uint8Array>;
 }
 
-/** A byte connection over a pair of Web streams. Both are locked until it is closed. */
+/** A byte connection over a pair of Web streams. Both are locked until it is closed. Throws `usage` for what is no such pair, or locked. */
 export function webDuplex(streams: ByteStreams): Duplex {
+  // A program without types may have given anything.
+  const { readable, writable }: Partial<ByteStreams> = streams ?? {};
+  if (typeof readable?.getReader !== "function" || typeof writable?.getWriter !== "function")
+    throw new SshError("usage", "a pair of Web streams of bytes is needed: { readable, writable }");
+  if (readable.locked || writable.locked)
+    throw new SshError("usage", "the streams are locked: somebody reads or writes them already");
   return new WebDuplex(streams);
 }
 

@@ -46,6 +46,9 @@ export const platformRandom: RandomSource = (length) => {
 /**
  * Drives a session of either side over a byte connection: carries bytes, keeps the timer, and hands events to channels. One
  * `write` a turn, however much happened in it.
+ *
+ * What the session throws, or its side, is a fault: of ours, or of what they were given. It ends the connection, as nobody else would
+ * hear of it. What a channel's handler throws is the application's: it goes where what nobody catches goes, and the connection goes on.
  */
 export class Engine<E extends SessionEvent> implements DuplexHandler {
   readonly session: DrivenSession<E>;
@@ -80,16 +83,22 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Begins. What is ready to be sent leaves with the first turn. */
   start(): void {
-    this.session.start(performance.now());
-    this.#duplex.open(this);
+    this.#try(() => {
+      this.session.start(performance.now());
+      this.#duplex.open(this);
+    });
   }
 
   /** For the byte connection, as are the next three. */
   data(chunk: Uint8Array): void {
     if (this.#over !== undefined) return;
     const now = performance.now();
-    this.session.tick(now);
-    this.session.receive(chunk);
+    try {
+      this.session.tick(now);
+      this.session.receive(chunk);
+    } catch (cause) {
+      this.#onFault(cause);
+    }
     this.#restAt = now + REST_AFTER;
     this.turn();
   }
@@ -100,12 +109,13 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   ended(): void {
-    this.session.end();
+    this.#try(() => this.session.end());
     this.turn();
   }
 
   failed(cause: unknown): void {
-    this.session.broken(new SshError("connection-lost", `the connection broke: ${reasonOf(cause)}`, { cause }));
+    const error = new SshError("connection-lost", `the connection broke: ${reasonOf(cause)}`, { cause });
+    this.#try(() => this.session.broken(error));
     this.turn();
   }
 
@@ -154,35 +164,43 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Ends the connection with an error, unless it has ended. */
   fail(error: SshError): void {
     if (this.#over !== undefined) return;
-    this.session.disconnect(error);
+    try {
+      this.session.disconnect(error);
+    } catch {
+      // It cannot even say goodbye. What is being told matters, not that.
+      this.#onClosed(error);
+    }
     this.turn();
   }
 
   turn(): void {
     if (this.#turning || this.#over !== undefined) return;
-    this.#turning = true;
     try {
-      this.session.tick(performance.now());
-      for (;;) {
-        const event = this.session.nextEvent();
-        if (event !== undefined) {
-          this.#onEvent(event);
-          continue;
-        }
-        // Taking output makes room, and room may be an event: until neither says anything, the turn is not over.
-        const output = this.#writable ? this.#takeOutput() : [];
-        if (output.length === 0) break;
-        this.#writable = this.#duplex.write(...output);
-        this.#restAt = performance.now() + REST_AFTER;
-      }
-    } finally {
-      // A callback of the application that throws is the application's to hear of; the connection goes on.
+      this.#turning = true;
+      this.#advance();
       this.#turning = false;
+      if (this.#over === undefined) this.#wait();
+    } catch (cause) {
+      this.#turning = false;
+      this.#onFault(cause);
     }
-    if (this.#over !== undefined) return;
-    if (this.session.wantsInput) this.#duplex.resume();
-    else this.#duplex.pause();
-    this.#arm();
+  }
+
+  /** Handles what happened and writes what is to be sent, until there is neither. */
+  #advance(): void {
+    this.session.tick(performance.now());
+    while (this.#over === undefined) {
+      const event = this.session.nextEvent();
+      if (event !== undefined) {
+        this.#onEvent(event);
+        continue;
+      }
+      // Taking output makes room, and room may be an event: until neither says anything, the turn is not over.
+      const output = this.#writable ? this.#takeOutput() : [];
+      if (output.length === 0) return;
+      this.#writable = this.#duplex.write(...output);
+      this.#restAt = performance.now() + REST_AFTER;
+    }
   }
 
   async #awaitAnswer<T>(
@@ -196,6 +214,13 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
       failed(cause);
     }
     this.turn();
+  }
+
+  /** Until something happens. */
+  #wait(): void {
+    if (this.session.wantsInput) this.#duplex.resume();
+    else this.#duplex.pause();
+    this.#arm();
   }
 
   /** All that waits. */
@@ -217,7 +242,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
       this.#timerAt = Infinity;
       if (performance.now() >= this.#restAt) {
         this.#restAt = Infinity;
-        this.session.rest();
+        this.#try(() => this.session.rest());
       }
       this.turn();
     }, wait);
@@ -226,23 +251,18 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   #onEvent(event: E): void {
     switch (event.type) {
       case "data":
-        this.#channels[event.channel]?.handler.data(event.stream, event.data);
-        return;
       case "writable":
-        this.#channels[event.channel]?.handler.writable();
-        return;
       case "eof":
-        this.#channels[event.channel]?.handler.eof();
+      case "channel-closed":
+        try {
+          this.#toHandler(event);
+        } catch (thrown) {
+          leaveUncaught(thrown);
+        }
         return;
       case "request-reply":
         this.#channels[event.channel]?.onReply(event.request, event.success);
         return;
-      case "channel-closed": {
-        const channel = this.#channels[event.channel];
-        this.#channels[event.channel] = undefined;
-        channel?.onClosed(undefined);
-        return;
-      }
       case "closed":
         this.#onClosed(event.error);
         return;
@@ -251,14 +271,75 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     }
   }
 
+  /** What the handler of a channel hears. */
+  #toHandler(event: Extract<SessionEvent, { type: "data" | "writable" | "eof" | "channel-closed" }>): void {
+    const channel = this.#channels[event.channel];
+    switch (event.type) {
+      case "data":
+        channel?.handler.data(event.stream, event.data);
+        return;
+      case "writable":
+        channel?.handler.writable();
+        return;
+      case "eof":
+        channel?.handler.eof();
+        return;
+      case "channel-closed":
+        this.#channels[event.channel] = undefined;
+        channel?.onClosed(undefined);
+    }
+  }
+
+  /** Does this with the session; what it throws is a fault. */
+  #try(work: () => void): void {
+    try {
+      work();
+    } catch (cause) {
+      this.#onFault(cause);
+    }
+  }
+
+  #onFault(cause: unknown): void {
+    if (this.#over !== undefined) return;
+    const error =
+      cause instanceof SshError
+        ? cause
+        : new SshError("internal", `a fault ended the connection: ${reasonOf(cause)}`, { cause });
+    try {
+      this.session.disconnect(error);
+    } catch {
+      // Then the other side will not be told why.
+    }
+    // Whatever the session would still tell: it is not to be relied on any more.
+    this.#onClosed(error);
+  }
+
   #onClosed(error: SshError): void {
+    if (this.#over !== undefined) return;
     this.#over = error;
     clearTimeout(this.#timer);
-    this.#duplex.write(...this.#takeOutput());
+    try {
+      this.#duplex.write(...this.#takeOutput());
+    } catch {
+      // The goodbye is all that can be lost here.
+    }
     this.#handler.closed(error);
-    for (const channel of this.#channels.splice(0)) channel?.onClosed(error);
+    for (const channel of this.#channels.splice(0)) {
+      try {
+        channel?.onClosed(error);
+      } catch (thrown) {
+        leaveUncaught(thrown);
+      }
+    }
     void this.#duplex.close().then(() => this.#end(error));
   }
+}
+
+/** What an application's callback threw goes where it would have gone had it been called by itself: to whoever hears of what nobody caught. */
+export function leaveUncaught(thrown: unknown): void {
+  queueMicrotask(() => {
+    throw thrown;
+  });
 }
 
 /** Whether an answer comes later. Promises of any making count: a program without types may have its own. */

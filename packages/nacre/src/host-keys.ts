@@ -10,7 +10,8 @@ export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifi
     if (!/^SHA256:[A-Za-z0-9+/]{43}$/.test(fingerprint)) {
       throw new SshError(
         "usage",
-        `"${fingerprint}" is no fingerprint: it should look like SHA256:… as ssh-keygen -l prints it`,
+        // Much longer than one, it is something else: a key, perhaps, which is not to be shown.
+        `${fingerprint?.length > 100 ? "this" : `"${fingerprint}"`} is no fingerprint: it should look like SHA256:… as ssh-keygen -l prints it`,
       );
     }
   }

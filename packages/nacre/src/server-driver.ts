@@ -115,6 +115,7 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
   start(): void {
     const { signal, loginGraceTime = LOGIN_GRACE_TIME } = this.#options;
     this.#engine.start();
+    if (this.#engine.over !== undefined) return;
     if (loginGraceTime > 0) {
       this.#graceTimer = setTimeout(
         () => this.#engine.fail(new SshError("auth-timeout", `the client has not logged in in ${loginGraceTime} ms`)),

@@ -1,5 +1,6 @@
 import { connectionLimits } from "@nacre/connection";
 import { SshError } from "@nacre/wire";
+import { checkKey, checkSignal } from "./check.ts";
 import type { Duplex } from "./duplex.ts";
 import type { Means } from "./options.ts";
 import { type ServerConnection, ServerDriver } from "./server-driver.ts";
@@ -24,11 +25,17 @@ export function checkServeOptions({
   authenticate,
   algorithms,
   limits,
-}: Pick<ServeOptions<unknown> & Means, "hostKeys" | "authenticate" | "algorithms" | "limits">): void {
+  signal,
+}: Pick<ServeOptions<unknown> & Means, "hostKeys" | "authenticate" | "algorithms" | "limits" | "signal">): void {
+  if (!Array.isArray(hostKeys)) throw new SshError("usage", "hostKeys must be an array of keys: [key]");
+  for (const key of hostKeys) checkKey(key, "a host key");
+  if (typeof algorithms !== "object")
+    throw new SshError("usage", "algorithms are missing: name those that are to be used");
   const can = algorithms.hostKeys.map(({ keyFormat }) => keyFormat);
   if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
     throw new SshError("usage", "a server needs a host key, of a kind that its algorithms name");
   if (typeof authenticate !== "function")
     throw new SshError("usage", "a server needs a function that decides who is let in: authenticate");
+  checkSignal(signal);
   connectionLimits(limits);
 }

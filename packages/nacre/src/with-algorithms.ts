@@ -1,4 +1,5 @@
 import { sha256Fingerprint } from "@nacre/keys";
+import { checkConnectOptions, usage } from "./check.ts";
 import { type Client, connectDuplex } from "./client.ts";
 import { type ByteStreams, webDuplex } from "./duplex.ts";
 import type { ConnectOptions, Means } from "./options.ts";
@@ -14,8 +15,10 @@ type Algorithms = Pick<Means, "algorithms">;
  * Connects over a pair of byte streams, verifies the host key, and logs in, with the algorithms that are named: a bundle carries no
  * other. Throws an `SshError` whose `code` and `culprit` tell why it could not.
  */
-export function connect(streams: ByteStreams, options: ConnectOptions & Algorithms): Promise<Client> {
+export async function connect(streams: ByteStreams, options: ConnectOptions & Algorithms): Promise<Client> {
   const complete = { ...options, fingerprint: sha256Fingerprint };
+  checkConnectOptions(complete);
+  if (typeof options.algorithms !== "object") throw usage("algorithms are missing: name those that are to be used");
   return connectDuplex(webDuplex(streams), complete, (channel) => new Process(channel));
 }
 

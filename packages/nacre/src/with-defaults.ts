@@ -1,4 +1,5 @@
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
+import { checkConnectOptions } from "./check.ts";
 import { type Client, connectDuplex as connectWith, type ProcessMaker } from "./client.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./duplex.ts";
@@ -12,9 +13,10 @@ import type { BaseSession, SessionMaker } from "./session-base.ts";
 
 /**
  * Connects over a pair of byte streams, verifies the host key, and logs in. Throws an `SshError` whose `code` and
- * `culprit` tell why it could not.
+ * `culprit` tell why it could not: `usage` for options that cannot be, which leaves the streams alone.
  */
-export function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
+export async function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
+  checkConnectOptions({ ...options });
   return connectDuplex(webDuplex(streams), options, (channel) => new Process(channel));
 }
 
@@ -24,8 +26,10 @@ export function connectDuplex<P>(
   options: ConnectOptions,
   makeProcess: ProcessMaker<P>,
 ): Promise<Client<P>> {
-  const { algorithms = defaultAlgorithms } = options;
-  return connectWith(duplex, { ...options, algorithms, fingerprint: sha256Fingerprint }, makeProcess);
+  // Without types there may be none; what is missing is told when they are checked.
+  const { algorithms = defaultAlgorithms } = { ...options };
+  const complete = { ...options, algorithms, fingerprint: sha256Fingerprint };
+  return connectWith(duplex, complete, makeProcess);
 }
 
 /**
@@ -48,6 +52,7 @@ export function serveDuplex<S extends BaseSession>(
 }
 
 function withMeans<S>(options: ServeOptions<S>): ServeOptions<S> & Means {
-  const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms } = options;
+  // Without types there may be none; what is missing is told when they are checked.
+  const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms } = { ...options };
   return { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint };
 }

@@ -1,15 +1,20 @@
 import type { Connection } from "@nacre/connection";
 import { fingerprint } from "@nacre/keys";
 import { exitSignal, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
-import { connect, connectDuplex, type Duplex, Process, pinnedHostKey, SshError } from "nacre";
+import { type Client, connect, connectDuplex, type Duplex, Process, pinnedHostKey, SshError, serve } from "nacre";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { connected, hostKey, StreamServer, welcome } from "./support/host.ts";
-import { code, text } from "./support/outcomes.ts";
+import { connected, hostKey, StreamServer, userKey, welcome } from "./support/host.ts";
+import { code, failure, text, uncaught } from "./support/outcomes.ts";
+import { open, served, visitor, wire } from "./support/wire.ts";
 
 function finish(connection: Connection, channel: number, status = 0): void {
   connection.request(channel, "exit-status", Uint8Array.of(0, 0, 0, status), { wantReply: false });
   connection.sendEof(channel);
   connection.close(channel);
+}
+
+function failing(): never {
+  throw new Error("no such thing");
 }
 
 describe("connect", () => {
@@ -114,8 +119,31 @@ describe("connect", () => {
     };
     const options = { user: "alice", hostKey: () => true };
     const connecting = connectDuplex(duplex, options, (channel) => new Process(channel));
-    await expect(connecting).rejects.toMatchObject({ code: "internal", message: "no such port" });
+    await expect(connecting).rejects.toMatchObject({ code: "internal", cause: { message: "no such port" } });
     expect(isClosed).toBe(true);
+  });
+
+  it("a banner that the application fails to show is no reason to end", async () => {
+    const heard = uncaught();
+    const { near, far } = wire();
+    const connection = serve(far, { ...open, banner: "Authorized use only" });
+    const client = await connect(near, { ...visitor, banner: failing });
+    expect(heard.map(String)).toEqual(["Error: no such thing"]);
+    await client.close();
+    await connection.ended;
+  });
+
+  it("a fault in it, or in what it was given, ends both sides", async () => {
+    const heard = uncaught();
+    const { near, far } = wire();
+    const connection = serve(far, open);
+    const identity = { publicKey: userKey.publicKey, fields: userKey.fields, sign: failing };
+    await expect(connect(near, { ...visitor, identities: [identity] })).rejects.toMatchObject({
+      code: "internal",
+      cause: { message: "no such thing" },
+    });
+    expect(await connection.ended).toEqual(code("disconnected"));
+    expect(heard).toEqual([]);
   });
 
   it("a login that is refused", async () => {
@@ -186,8 +214,25 @@ describe("exec", () => {
   });
 
   it("a server that tells nothing of the end", async () => {
-    const { client } = await connected({ onExec: (connection, channel) => connection.close(channel) });
-    expect(await client.exec("anything")).toMatchObject({ status: undefined, signal: undefined });
+    const { client } = await connected({
+      onExec(connection, channel) {
+        connection.write(channel, utf8Encode("all of it"));
+        connection.sendEof(channel);
+        connection.close(channel);
+      },
+    });
+    expect(await client.exec("anything")).toMatchObject({ stdout: "all of it", status: undefined, signal: undefined });
+    await client.close();
+  });
+
+  it("output of which no end is told does not look like all of it", async () => {
+    const { client } = await connected({
+      onExec(connection, channel) {
+        connection.write(channel, utf8Encode("half of"));
+        connection.close(channel);
+      },
+    });
+    await expect(client.exec("anything")).rejects.toEqual(code("channel-closed"));
     await client.close();
   });
 
@@ -397,6 +442,80 @@ describe("spawn", () => {
     await client.close();
   });
 
+  it.each<[string, (client: Client) => unknown]>([
+    ["no command", (client) => client.exec(undefined as never)],
+    ["nothing for a command", (client) => client.spawn(null as never)],
+    ["a command that is a number", (client) => client.exec(5 as never)],
+    ["a command with a NUL", (client) => client.exec("a\0b")],
+    ["bytes with a NUL", (client) => client.spawn(Uint8Array.of(97, 0, 98))],
+    ["a subsystem without a name", (client) => client.subsystem(undefined as never)],
+    ["a subsystem with a NUL", (client) => client.subsystem("sftp\0")],
+    ["a variable without a value", (client) => client.exec("x", { env: { CI: undefined as never } })],
+    ["a variable with a NUL", (client) => client.exec("x", { env: { CI: "\0" } })],
+    ["a terminal that cannot be", (client) => client.shell({ pty: { columns: -1 } })],
+    ["a terminal of half a row", (client) => client.exec("x", { pty: { rows: 0.5 } })],
+    ["a terminal without a name", (client) => client.exec("x", { pty: { term: 7 as never } })],
+    ["a controller for its signal", (client) => client.exec("x", { signal: new AbortController() as never })],
+    ["input that is neither text nor bytes", (client) => client.exec("x", { input: 7 as never })],
+  ])("%s opens no channel, and is told", async (_, run) => {
+    const { client, connection } = await served({ session: () => 3 }, { earlyChannel: false });
+    expect(await failure(Promise.resolve(run(client)))).toEqual(code("usage"));
+    expect(connection.sessionCount).toBe(0);
+    expect(await client.exec("x")).toMatchObject({ status: 3 });
+    await client.close();
+  });
+
+  it("a command that is longer than a server takes is told, and the connection goes on", async () => {
+    const { client } = await served({ session: ({ command }) => (command ?? "").length });
+    const most = 256 * 1024 - 256 - "\x62\0\0\0\0\0\0\0\x04exec\x01\0\0\0\0".length;
+    for (const run of [() => client.exec("x".repeat(most + 1)), () => client.spawn("x".repeat(300_000))])
+      expect(await failure(run())).toMatchObject({
+        code: "usage",
+        message: expect.stringContaining("the command is too long"),
+      });
+    expect(await failure(client.exec("x", { env: { A: "x".repeat(300_000) } }))).toEqual(code("usage"));
+    expect(await client.exec("x".repeat(most))).toMatchObject({ status: most });
+    await client.close();
+  });
+
+  it.each([
+    ["TERM", "TERM"],
+    ["SIGTERM", "TERM"],
+    ["SIGUSR1", "USR1"],
+    ["SIG", "SIG"],
+    ["INFO@openssh.com", "INFO@openssh.com"],
+    ["SIGINFO@openssh.com", "SIGINFO@openssh.com"],
+  ])("the signal %s is told as %s", async (given, told) => {
+    const { client } = await served({
+      session: (session) =>
+        new Promise((resolve) => {
+          session.onSignal = (name) => resolve(name === told ? 7 : 8);
+        }),
+    });
+    const process = await client.spawn("x");
+    process.kill(given);
+    expect(await process.exit).toMatchObject({ status: 7 });
+    await client.close();
+  });
+
+  it("what is no signal, no size and no break is told", async () => {
+    const { client } = await served({
+      session: (session) =>
+        new Promise((resolve) => {
+          session.onSignal = () => resolve(0);
+        }),
+    });
+    const process = await client.spawn("x");
+    for (const name of ["", "15", "term", "TERM!", "TERM,INT", "A@B@C", "@", "A@", "TÉRM", 15 as never, null as never])
+      expect(() => process.kill(name)).toThrow(code("usage"));
+    expect(() => process.resize(-1, 24)).toThrow(code("usage"));
+    expect(() => process.resize(80, undefined as never)).toThrow(code("usage"));
+    expect(await failure(process.sendBreak(-1))).toEqual(code("usage"));
+    process.kill();
+    expect(await process.exit).toMatchObject({ status: 0 });
+    await client.close();
+  });
+
   it("a request that is refused closes the channel", async () => {
     const { client, host } = await connected({ onExec: () => {} });
     const starting = client.subsystem("nonsense");
@@ -442,4 +561,11 @@ describe("pinnedHostKey", () => {
       expect(() => pinnedHostKey(pin)).toThrow(expect.objectContaining({ code: "usage" }));
     },
   );
+
+  it("does not show what may be a key", () => {
+    const text = `-----BEGIN PRIVATE KEY-----${"c2VjcmV0".repeat(20)}`;
+    const pinning = (): unknown => pinnedHostKey(text);
+    expect(pinning).toThrow(expect.objectContaining({ message: expect.stringMatching(/^this is no fingerprint/) }));
+    expect(pinning).toThrow(expect.objectContaining({ message: expect.not.stringContaining("c2VjcmV0") }));
+  });
 });

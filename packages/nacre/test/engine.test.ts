@@ -1,7 +1,9 @@
 import type { ServerSessionEvent } from "@nacre/session";
 import { SshError } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
+import type { Duplex } from "../src/duplex.ts";
 import { type DrivenSession, Engine } from "../src/engine.ts";
+import { uncaught } from "./support/outcomes.ts";
 
 type Session = DrivenSession<ServerSessionEvent>;
 
@@ -92,5 +94,153 @@ describe("an answer of the application", () => {
     await settled();
     expect(writes.flat()).toEqual([1]);
     expect(failures).toEqual([]);
+  });
+});
+
+/** An engine whose session and byte connection do nothing but what is given here; with what its side hears. */
+function driven(
+  session: Partial<Session>,
+  duplex: Partial<Duplex> = {},
+): { engine: Engine<ServerSessionEvent>; ends: SshError[] } {
+  const ends: SshError[] = [];
+  const engine = new Engine<ServerSessionEvent>(
+    {
+      open() {},
+      write: () => true,
+      pause() {},
+      resume() {},
+      close: () => Promise.resolve(),
+      ...duplex,
+    },
+    {
+      wantsInput: true,
+      start() {},
+      receive() {},
+      end() {},
+      broken() {},
+      nextEvent: () => undefined,
+      takeOutput: () => undefined,
+      deadline: () => undefined,
+      tick() {},
+      rest() {},
+      disconnect() {},
+      ...session,
+    } as Session,
+    { event() {}, closed: (error) => void ends.push(error) },
+  );
+  return { engine, ends };
+}
+
+function start(engine: Engine<ServerSessionEvent>): void {
+  engine.start();
+  engine.turn();
+}
+
+describe("a fault of the session", () => {
+  const fault = new TypeError("no such thing");
+  const broken = (): never => {
+    throw fault;
+  };
+  it.each<[string, Partial<Session>, (engine: Engine<ServerSessionEvent>) => void]>([
+    ["at its start", { start: broken }, start],
+    ["in an event", { nextEvent: broken }, start],
+    ["in an event of a turn that begins by itself", { nextEvent: broken }, (engine) => engine.touch()],
+    [
+      "in an event after an answer that came later",
+      { nextEvent: broken },
+      (engine) =>
+        engine.ask(
+          () => Promise.resolve(1),
+          () => {},
+          () => {},
+        ),
+    ],
+    ["in output", { takeOutput: broken }, start],
+    ["in keeping time", { tick: broken }, start],
+    ["in saying when to go on", { deadline: broken }, start],
+    ["in taking bytes", { receive: broken }, (engine) => engine.data(Uint8Array.of(1))],
+    ["in taking the end of all bytes", { end: broken }, (engine) => engine.ended()],
+    ["in taking a break", { broken }, (engine) => engine.failed(new Error("cable"))],
+    ["in everything", { nextEvent: broken, takeOutput: broken, disconnect: broken }, start],
+  ])("%s ends the connection, and is told as the reason, once", async (_, session, act) => {
+    const heard = uncaught();
+    const { engine, ends } = driven(session);
+    act(engine);
+    const error = await engine.closed;
+    expect(error).toMatchObject({ name: "SshError", code: "internal", cause: fault });
+    expect(error.message).toContain("no such thing");
+    engine.turn();
+    await settled();
+    expect(ends).toEqual([error]);
+    expect(heard).toEqual([]);
+  });
+
+  it("is said goodbye about, where that can be", async () => {
+    const goodbyes: SshError[] = [];
+    const { engine } = driven({ nextEvent: broken, disconnect: (error) => void goodbyes.push(error) });
+    engine.turn();
+    expect(goodbyes).toEqual([await engine.closed]);
+  });
+
+  it("in saying goodbye changes nothing about why", async () => {
+    const { engine } = driven({ disconnect: broken });
+    const why = new SshError("closed", "enough");
+    engine.fail(why);
+    expect(await engine.closed).toBe(why);
+  });
+});
+
+describe("what an application throws when it hears of something", () => {
+  it("is left uncaught, and the connection goes on", async () => {
+    const heard = uncaught();
+    const events: ServerSessionEvent[] = [
+      { type: "data", channel: 0, stream: "stdout", data: Uint8Array.of(1) },
+      { type: "data", channel: 0, stream: "stdout", data: Uint8Array.of(2) },
+      { type: "eof", channel: 0 },
+      { type: "channel-closed", channel: 0 },
+    ];
+    const { engine, ends } = driven({ nextEvent: () => events.shift() });
+    const said: unknown[] = [];
+    engine.addChannel(0).handler = {
+      data: (_, [byte]) => {
+        said.push(byte);
+        throw new Error(`application ${byte}`);
+      },
+      writable() {},
+      eof: () => void said.push("eof"),
+      closed: () => {
+        said.push("closed");
+        throw new Error("application, at last");
+      },
+    };
+    engine.touch();
+    await settled();
+    expect(said).toEqual([1, 2, "eof", "closed"]);
+    expect(heard.map(String)).toEqual(["Error: application 1", "Error: application 2", "Error: application, at last"]);
+    expect(ends).toEqual([]);
+  });
+
+  it("at the end of the connection keeps nobody else from hearing of it", async () => {
+    const heard = uncaught();
+    const { engine } = driven({
+      nextEvent: () => ({ type: "closed", error: new SshError("connection-lost", "gone") }),
+    });
+    const said: number[] = [];
+    for (const id of [0, 1]) {
+      engine.addChannel(id).handler = {
+        data() {},
+        writable() {},
+        eof() {},
+        closed: () => {
+          said.push(id);
+          throw new Error(`application ${id}`);
+        },
+      };
+    }
+    engine.turn();
+    expect(await engine.closed).toMatchObject({ code: "connection-lost" });
+    await settled();
+    expect(said).toEqual([0, 1]);
+    expect(heard).toHaveLength(2);
   });
 });

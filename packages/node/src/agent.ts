@@ -29,6 +29,11 @@ export interface AgentOptions {
  */
 export async function agentIdentities(path: string, options: AgentOptions = {}): Promise<RemoteIdentity[]> {
   const { listTimeout = 10_000, signTimeout = 120_000, signal } = options;
+  if (typeof path !== "string" || path === "")
+    throw new SshError(
+      "usage",
+      "agentIdentities takes the path of an agent's socket, and there is none: is SSH_AUTH_SOCK set?",
+    );
   const answer = await request({ path, timeout: listTimeout, signal }, identitiesRequest());
   return parsed(path, () =>
     readIdentities(answer).map(({ publicKey, comment }) => ({

@@ -2,6 +2,9 @@ import { userInfo } from "node:os";
 import { SshError } from "@nacre/wire";
 import {
   type Client,
+  checkNames,
+  checkSignal,
+  checkUser,
   connectDuplex,
   type HostKeyVerifier,
   type Means,
@@ -12,7 +15,7 @@ import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
-import { tcpDuplex } from "./dial.ts";
+import { checkAddress, tcpDuplex } from "./dial.ts";
 import { heldUntil } from "./held-duplex.ts";
 import { loadIdentities } from "./identities.ts";
 import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
@@ -25,10 +28,12 @@ import { nodeRandom } from "./random.ts";
  * `culprit` tell why it could not; nothing is left open then.
  */
 export async function connect(options: ConnectOptions): Promise<Client<NodeProcess>> {
-  const { host, port = 22, connectTimeout, signal, random = nodeRandom } = options;
-  if (host === "") throw new SshError("usage", "the host is empty: give a name or an address");
-  if (!(Number.isInteger(port) && port >= 1 && port <= 65535))
-    throw new SshError("usage", `${port} is no TCP port: it is a whole number from 1 to 65535`);
+  // A program without types may give nothing at all.
+  checkNames({ ...options });
+  const { host, port = 22, connectTimeout, signal, random = nodeRandom, user = userInfo().username } = { ...options };
+  checkAddress(host, port);
+  checkSignal(signal);
+  checkUser(user);
   const warn = options.warn ?? (() => {});
 
   // What is asked on the way (of an agent, say) must not outlive it.
@@ -56,7 +61,7 @@ export async function connect(options: ConnectOptions): Promise<Client<NodeProce
     const complete: StreamConnectOptions & Means = {
       ...options,
       ...hostKey,
-      user: options.user ?? userInfo().username,
+      user,
       identities,
       random,
       fingerprint,
@@ -81,7 +86,12 @@ async function decideHostKey(
   const { host, hostKey, knownHosts = KNOWN_HOSTS_FILES } = options;
   if (typeof hostKey === "function") return { hostKey, algorithms };
   if (hostKey !== undefined && hostKey !== "accept-new") {
-    const fingerprints = typeof hostKey === "string" ? [hostKey] : hostKey;
+    const fingerprints: unknown = typeof hostKey === "string" ? [hostKey] : hostKey;
+    if (!isTexts(fingerprints) || fingerprints.length === 0)
+      throw new SshError(
+        "usage",
+        'hostKey must be "accept-new", a fingerprint or several ("SHA256:…"), or a function that decides',
+      );
     return { hostKey: pinnedHostKey(...fingerprints), algorithms };
   }
   const known = await knownHost({
@@ -92,6 +102,10 @@ async function decideHostKey(
     warn,
   });
   return { hostKey: known.verify, algorithms: { ...algorithms, hostKeys: known.order(algorithms.hostKeys) } };
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
 async function defaultsOf(crypto: CryptoChoice | undefined): Promise<Means["algorithms"]> {

@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
-import type { Duplex } from "nacre/parts";
+import { checkSignal, type Duplex } from "nacre/parts";
 import { socketDuplex } from "./socket-duplex.ts";
 
 /** Where to connect to, and how long to try. */
@@ -23,9 +23,13 @@ const RECEIVED: Uint8Array = new Uint8Array(256 * 1024);
 
 /**
  * A TCP connection without Nagle's delay, for `connectDuplex`: what `connect` goes over. Rejects with `connect-timeout`,
- * `connection-failed` or `aborted`; nothing is left open then.
+ * `connection-failed`, `aborted`, or `usage` for what is no host or port; nothing is left open then.
  */
 export async function tcpDuplex(options: DialOptions): Promise<Duplex> {
+  // A program without types may give nothing at all.
+  const { host, port, signal } = { ...options };
+  checkAddress(host, port);
+  checkSignal(signal);
   return socketDuplex(await dial(options));
 }
 
@@ -67,6 +71,20 @@ export function dial({ host, port, connectTimeout = CONNECT_TIMEOUT, signal }: D
     socket.on("connect", onConnect);
     socket.on("error", onError);
   });
+}
+
+/** Throws `usage` for what nobody can connect to. */
+export function checkAddress(host: unknown, port: unknown): void {
+  if (typeof host !== "string" || host === "")
+    throw new SshError("usage", "host is missing, or empty: it is the name or the address to connect to");
+  checkPort(port, 1);
+}
+
+/** Throws `usage` for what is no TCP port. Text is none, either: what an environment variable holds has to be made a number. */
+export function checkPort(port: unknown, least: 0 | 1): void {
+  if (Number.isInteger(port) && (port as number) >= least && (port as number) <= 65535) return;
+  const given = typeof port === "string" ? JSON.stringify(port) : String(port);
+  throw new SshError("usage", `${given} is no TCP port: it is a whole number from ${least} to 65535`);
 }
 
 function dialError(where: string, cause: NodeJS.ErrnoException): SshError {

@@ -8,8 +8,20 @@ export function expandHome(path: string): string {
   return path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
 }
 
-/** A file's bytes; `undefined` when there is none. Rejects with `file-unreadable` where there is one that cannot be read. */
+/**
+ * Whether what was given for a path is the text of a file instead: of a private key, most likely, so that no message may show it. What an
+ * environment variable holds has often lost its line ends.
+ */
+export function isFileText(path: string): boolean {
+  return path.includes("-----BEGIN") || /[\r\n]/.test(path);
+}
+
+/**
+ * A file's bytes; `undefined` when there is none. Rejects with `file-unreadable` where there is one that cannot be read, or `usage` for the
+ * text of one.
+ */
 export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  if (isFileText(path)) throw new SshError("usage", "the path of a file is to be given here, not what is in it");
   try {
     return new Uint8Array(await readFile(path));
   } catch (cause) {

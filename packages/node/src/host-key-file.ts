@@ -4,7 +4,7 @@ import { parsePublicKeyFile } from "@nacre/keyfiles/parts";
 import type { PrivateKey } from "@nacre/keys/parts";
 import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
-import { expandHome, inFile, readIfThere } from "./files.ts";
+import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";
 import { openKeyFile } from "./key-file.ts";
 import { nodeRandom } from "./random.ts";
 import { inSlices } from "./slices.ts";
@@ -12,13 +12,18 @@ import { inSlices } from "./slices.ts";
 /**
  * The host key in a file; where there is none, an Ed25519 key is made and kept there, its public half beside it (`.pub`). A leading
  * `~/` is the user's home folder. It signs with node:crypto, unless the portable code is chosen. Rejects with `file-unreadable`, also
- * for a file of ours that others may read, `usage` for a public key, `passphrase-needed` for an encrypted one, or what `openPrivateKey`
- * throws.
+ * for a file of ours that others may read, `usage` for a public key and for what is no path, `passphrase-needed` for an encrypted one, or
+ * what `openPrivateKey` throws.
  */
 export async function hostKeyFile(
   path: string,
   { crypto }: { readonly crypto?: CryptoChoice } = {},
 ): Promise<PrivateKey> {
+  if (typeof path !== "string" || isFileText(path))
+    throw new SshError(
+      "usage",
+      "hostKeyFile takes the path of a key file: for the text of a key use await privateKey(text)",
+    );
   const file = expandHome(path);
   const bytes = (await readIfThere(file)) ?? (await make(file));
   try {

@@ -1,10 +1,10 @@
 import { type EncryptedKeyFile, parsePublicKeyFile } from "@nacre/keyfiles/parts";
 import type { PrivateKey, PublicKey } from "@nacre/keys/parts";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import type { RemoteIdentity } from "nacre/parts";
+import { checkKey, type RemoteIdentity } from "nacre/parts";
 import { agentIdentities } from "./agent.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
-import { expandHome, inFile, readIfThere } from "./files.ts";
+import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";
 import { decryptKey, openKeyFile } from "./key-file.ts";
 
 /** A key to log in with: an object that signs, at once or later, or the path of a file (a leading `~/` is the user's home folder). */
@@ -34,8 +34,15 @@ const PASSPHRASE_ATTEMPTS = 3;
 
 /** The keys to log in with, in the order in which to try them: the agent's, where it is to be asked, and then the files'. */
 export async function loadIdentities(options: IdentityOptions): Promise<(PrivateKey | RemoteIdentity)[]> {
-  const held = await heldByAgent(options);
   const named = options.identities;
+  // Before anything is asked or read, and never shown: it may be a private key.
+  if (named !== undefined && !Array.isArray(named))
+    throw new SshError(
+      "usage",
+      "identities must be an array, of paths of key files and of keys: [await privateKey(text)]",
+    );
+  for (const source of named ?? []) checkSource(source);
+  const held = await heldByAgent(options);
   const found: (PrivateKey | RemoteIdentity)[] =
     named === undefined || (options.agent !== undefined && options.agent !== false) ? [...held] : [];
   const add = (identity: PrivateKey | RemoteIdentity): void => {
@@ -53,9 +60,21 @@ export async function loadIdentities(options: IdentityOptions): Promise<(Private
   return found;
 }
 
+/** Throws `usage` for what no key can be had of. */
+function checkSource(source: unknown): void {
+  if (source instanceof Uint8Array || (typeof source === "string" && isFileText(source)))
+    throw new SshError("usage", "an identity is the text of a key: use await privateKey(text)");
+  if (typeof source !== "string") checkKey(source, "an identity");
+}
+
 /** What the agent has. One that nobody named, but the environment, may be gone. */
 async function heldByAgent({ agent, warn, signal }: IdentityOptions): Promise<RemoteIdentity[]> {
   if (agent === false) return [];
+  if (typeof agent === "string" && isFileText(agent))
+    throw new SshError(
+      "usage",
+      "agent is the path of an agent's socket: the text of a key goes to identities, by await privateKey(text)",
+    );
   const path = typeof agent === "string" ? expandHome(agent) : process.env.SSH_AUTH_SOCK;
   if (path === undefined || path === "") {
     if (agent === undefined) return [];

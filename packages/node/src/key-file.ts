@@ -14,12 +14,15 @@ export interface PrivateKeyOptions {
 
 /**
  * The private key in the text of a key file, for `identities` and `hostKeys`: where no file is to be read, since an environment variable
- * or a vault has it. Rejects with `passphrase-needed`, `passphrase-wrong`, or what `openPrivateKey` throws.
+ * or a vault has it. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` for what is no text, or what `openPrivateKey` throws.
  */
 export async function privateKey(
   text: string | Uint8Array,
   { passphrase, crypto }: PrivateKeyOptions = {},
 ): Promise<PrivateKey> {
+  // As when the environment variable that should have it is not set.
+  if (typeof text !== "string" && !(text instanceof Uint8Array))
+    throw new SshError("usage", "privateKey takes the text of a key file, and there is none: was it read?");
   const opened = await openKeyFile(text, crypto);
   if (!opened.encrypted) return opened.privateKey;
   if (passphrase === undefined)

@@ -13,6 +13,7 @@ import {
 import { nodeServerAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms } from "./crypto/load.ts";
+import { checkPort } from "./dial.ts";
 import type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
 import { nodeRandom } from "./random.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
@@ -24,9 +25,8 @@ const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
  * An SSH server on a TCP port. Resolves when it listens; rejects with `listen-failed`, or `usage` for options that cannot be.
  */
 export async function listen(options: ListenOptions): Promise<SshServer> {
-  const { host = "127.0.0.1", port, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = options;
-  if (!(Number.isInteger(port) && port >= 0 && port <= 65535))
-    throw new SshError("usage", `${port} is no TCP port: it is a whole number from 0 to 65535`);
+  const { host = "127.0.0.1", port, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = { ...options };
+  checkPort(port, 0);
   const { start, rate, full } = maxUnauthenticated;
   if (!(start >= 1 && full >= start && rate >= 1 && rate <= 100))
     throw new SshError("usage", "maxUnauthenticated: start is 1 or more, full no less, and rate from 1 to 100 percent");

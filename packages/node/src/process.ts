@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
-import { breakRequest, SshError, signalRequest, windowChange } from "@nacre/wire";
-import { type Channel, cutShort, type Exit } from "nacre/parts";
+import { SshError } from "@nacre/wire";
+import { type Channel, cutShort, type Exit, encodeBreak, encodeSignal, encodeSize } from "nacre/parts";
 import { ChannelReadable, ChannelWritable } from "./channel-streams.ts";
 
 /** What is kept of the error output that nobody has asked for: bytes. What comes after is dropped. */
@@ -59,19 +59,19 @@ export class NodeProcess implements AsyncDisposable {
     return this.#stderr;
   }
 
-  /** Sends a signal (RFC 4254 §6.9): `"TERM"`, `"INT"`, without "SIG". Servers may ignore it. */
+  /** Sends a signal (RFC 4254 §6.9): `"TERM"`, or `"SIGTERM"`. Servers may ignore it. Throws `usage` for what is no signal's name. */
   kill(signalName = "TERM"): void {
-    this.#channel.notify("signal", signalRequest.encode({ signalName }));
+    this.#channel.notify("signal", encodeSignal(signalName));
   }
 
   /** Sends a break of that many milliseconds (RFC 4335). Rejects with `channel-request-failed` where there is none to send. */
-  sendBreak(breakLength = 500): Promise<void> {
-    return this.#channel.request("break", breakRequest.encode({ breakLength }));
+  async sendBreak(breakLength = 500): Promise<void> {
+    return this.#channel.request("break", encodeBreak(breakLength));
   }
 
-  /** Tells the pseudo-terminal its new size in characters (RFC 4254 §6.7). */
+  /** Tells the pseudo-terminal its new size in characters (RFC 4254 §6.7). Throws `usage` for what is none. */
   resize(columns: number, rows: number): void {
-    this.#channel.notify("window-change", windowChange.encode({ columns, rows, widthPixels: 0, heightPixels: 0 }));
+    this.#channel.notify("window-change", encodeSize(columns, rows));
   }
 
   /** Closes the channel: what runs is usually hung up, and its streams fail with `closed`. Resolves when it is closed. */

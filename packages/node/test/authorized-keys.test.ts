@@ -249,6 +249,17 @@ describe("hostKeyFile", () => {
     }
   });
 
+  it("takes a path, and never shows the text of a key that is given for one", async () => {
+    for (const given of ["-----BEGIN PRIVATE KEY----- c2VjcmV0", "c2VjcmV0\n", Buffer.from("c2VjcmV0")]) {
+      const failing = hostKeyFile(given as string);
+      await expect(failing).rejects.toMatchObject({
+        code: "usage",
+        message: expect.stringContaining("privateKey(text)"),
+      });
+      await expect(failing).rejects.toMatchObject({ message: expect.not.stringContaining("c2VjcmV0") });
+    }
+  });
+
   it("is refused when it is encrypted, damaged, or cannot be kept", async () => {
     const folder = await temporaryFolder();
     const locked = formatPrivateKey(hostKey, {

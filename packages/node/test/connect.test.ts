@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { generateEd25519 } from "@nacre/keys";
 import { describe, expect, test } from "vitest";
-import { connect } from "../src/connect.ts";
+import { agentIdentities, connect, hostKeyFile, listen, privateKey, tcpDuplex } from "../src/index.ts";
 import type { ConnectOptions } from "../src/options.ts";
 import { codeOf, serve, temporaryFolder, watchResources } from "./support.ts";
 
@@ -132,12 +132,30 @@ describe("connecting", () => {
     ["a port that is no number", { port: Number.NaN }, "usage"],
     ["no host", { host: "" }, "usage"],
     ["a fingerprint that is none", { hostKey: "SHA256:short" }, "usage"],
+    ["text for a port", { port: "22" as never }, "usage"],
+    ["a controller for its signal", { signal: new AbortController() as never }, "usage"],
+    ["no host at all", { host: undefined as never, hostname: "localhost" } as object, "usage"],
+    ["the user by ssh2's name", { user: undefined as never, username: "alice" } as object, "usage"],
+    ["the key by ssh2's name", { identities: undefined as never, privateKey: "-----BEGIN" } as object, "usage"],
+    ["an empty user", { user: "" }, "usage"],
+    ["true for a host key", { hostKey: true as never }, "usage"],
+    ["no fingerprint at all", { hostKey: [] }, "usage"],
+    ["fingerprints that are none", { hostKey: [1] as never }, "usage"],
+    ["a path for identities", { identities: "/nowhere" as never }, "usage"],
+    ["an empty object for an identity", { identities: [{}] as never }, "usage"],
+    ["an identity that was not awaited", { identities: [Promise.resolve(key)] as never }, "usage"],
+    ["what is in known_hosts for its path", { hostKey: undefined as never, knownHosts: "host ssh-rsa A\n" }, "usage"],
     ["a key file that is not there", { identities: ["/nowhere/at/all"] }, "file-unreadable"],
     ["an agent that is not there", { agent: "/nowhere/at/all" }, "agent-failed"],
   ])("with %s fails before anything is sent", async (_, changes, code) => {
     const server = await serve(() => {});
     expect(await codeOf(connect(options(server.port, changes)))).toBe(code);
     expect(server.sockets).toHaveLength(0);
+  });
+
+  test("with nothing at all fails, too", async () => {
+    for (const untyped of [connect, listen, tcpDuplex, privateKey, hostKeyFile, agentIdentities])
+      expect(await codeOf((untyped as () => Promise<unknown>)())).toBe("usage");
   });
 
   test("a host that is no name is refused before known_hosts is asked", async () => {

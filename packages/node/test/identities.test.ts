@@ -230,6 +230,31 @@ describe("keys that are named", () => {
   });
 });
 
+describe("the text of a key where its path should be", () => {
+  const lines = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----\n";
+  test.each<[string, unknown]>([
+    ["as it is in its file", lines],
+    ["without its line ends", lines.replaceAll("\n", " ")],
+    ["longer than any path", lines.replace("c2VjcmV0", "c2VjcmV0".repeat(1000))],
+    ["with other words around it", "c2VjcmV0\r"],
+    ["in bytes", Buffer.from(lines)],
+  ])("is told what to do about it, and never shown: %s", async (_, text) => {
+    const error: unknown = await load({ identities: [key, text as string] }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: "usage",
+      message: "an identity is the text of a key: use await privateKey(text)",
+    });
+    expect(String((error as Error).cause)).not.toContain("c2VjcmV0");
+  });
+
+  test("is not shown in place of an agent's socket either", async () => {
+    await expect(load({ agent: lines })).rejects.toMatchObject({
+      code: "usage",
+      message: expect.not.stringContaining("c2VjcmV0"),
+    });
+  });
+});
+
 test("unlocking is given up when the key is of no use any more", async () => {
   const file = await keyFile("locked", key, { passphrase: "right" });
   const over = new AbortController();

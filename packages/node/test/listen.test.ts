@@ -194,7 +194,12 @@ describe("listen", () => {
 
   it.each<[string, Partial<ListenOptions>]>([
     ["a port that is none", { port: 65_536 }],
+    ["no port", { port: undefined as never }],
+    ["text for a port", { port: "22" as never }],
     ["no host key", { hostKeys: [] }],
+    ["the path of a host key", { hostKeys: ["/etc/ssh/host_key"] as never }],
+    ["a host key that was not awaited", { hostKeys: [Promise.resolve(hostKey)] as never }],
+    ["a controller for its signal", { signal: new AbortController() as never }],
     ["a drop that cannot be", { maxUnauthenticated: { start: 10, rate: 30, full: 9 } }],
     ["limits that cannot be", { limits: { initialWindow: 0 } }],
   ])("%s cannot be", async (_, options) => {

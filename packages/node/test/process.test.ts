@@ -234,6 +234,15 @@ describe("a running command", () => {
     expect(channel.calls).toEqual(["signal", "window-change", "break", "close"]);
   });
 
+  test("is not sent what is no signal, no size and no break", async () => {
+    const { channel, running } = start();
+    running.kill("SIGTERM");
+    expect(() => running.kill("sigterm")).toThrow(expect.objectContaining({ code: "usage" }));
+    expect(() => running.resize(Number.NaN, 43)).toThrow(expect.objectContaining({ code: "usage" }));
+    await expect(running.sendBreak(-1)).rejects.toMatchObject({ code: "usage" });
+    expect(channel.calls).toEqual(["signal"]);
+  });
+
   test("closes although the connection is lost", async () => {
     const { channel, running } = start();
     channel.finish(LOST);

@@ -31,6 +31,23 @@ describe("a command", () => {
     expect(exit).toMatchObject({ status: undefined, signal });
   });
 
+  test("is ended by a signal as Node writes it", async () => {
+    await using client = await server.connect();
+    const running = await client.spawn("sleep 60");
+    running.kill("SIGTERM");
+    expect(await within(PROMPTLY, running.exit)).toMatchObject({ status: undefined, signal: "TERM" });
+  });
+
+  test("is as long as sshd takes one, and longer ones are told: the connection goes on", async () => {
+    await using client = await server.connect();
+    const most = 256 * 1024 - 256 - 18;
+    expect(await failure(client.exec(`true ${"x".repeat(300_000)}`))).toMatchObject({ code: "usage" });
+    expect(await failure(client.exec("a\0b"))).toMatchObject({ code: "usage" });
+    // sshd takes it; Linux runs no program with an argument of this length.
+    expect((await client.exec(`true ${"x".repeat(most - 5)}`)).status).not.toBe(0);
+    expect((await client.exec("echo on")).stdout).toBe("on\n");
+  });
+
   test("is not found", async () => {
     await using client = await server.connect();
     const { status, stdout, stderr } = await client.exec("no-such-command-anywhere");

@@ -1,0 +1,70 @@
+import { SshError } from "@nacre/wire";
+import { isPromise } from "./engine.ts";
+import type { ConnectOptions } from "./options.ts";
+
+/** What other libraries call what is called otherwise here: their options would be passed over in silence. */
+const NAMES_ELSEWHERE = [
+  ["username", "user"],
+  ["privateKey", "identities"],
+  ["hostVerifier", "hostKey"],
+] as const;
+
+/**
+ * Throws `usage` for options that nobody could be connected with: what a program without types may give, before anything is sent. Other
+ * mistakes are found where they count.
+ */
+export function checkConnectOptions(options: ConnectOptions): void {
+  checkNames(options);
+  const { user, hostKey, identities, signal } = options;
+  checkUser(user);
+  checkSignal(signal);
+  if (typeof hostKey !== "function")
+    throw usage('hostKey is required: pinnedHostKey("SHA256:…") or a function that decides');
+  if (identities === undefined) return;
+  if (!Array.isArray(identities)) throw usage("identities must be an array of keys: [key]");
+  for (const identity of identities) checkKey(identity, "an identity");
+}
+
+/** Throws `usage` where an option goes by the name that another library has for it, and ours is not given. */
+export function checkNames(options: object): void {
+  const given = options as Readonly<Record<string, unknown>>;
+  for (const [theirs, ours] of NAMES_ELSEWHERE) {
+    if (given[theirs] !== undefined && given[ours] === undefined)
+      throw usage(`${ours} is missing: this library calls it \`${ours}\`, not \`${theirs}\``);
+  }
+}
+
+/** Throws `usage` for what is no user's name. An empty one is none for ssh(1) either, and a NUL sshd hangs up on. */
+export function checkUser(user: unknown): void {
+  if (user === undefined) throw usage("user is missing: who to log in as");
+  if (typeof user !== "string" || user === "" || user.includes("\0"))
+    throw usage("user must be the name of who to log in as: text that is not empty, without NUL");
+}
+
+/** Throws `usage` for what cannot tell of being aborted: the controller in place of its signal, say. */
+export function checkSignal(signal: Partial<AbortSignal> | null | undefined): void {
+  if (signal !== undefined && typeof signal?.addEventListener !== "function")
+    throw usage("signal must be an AbortSignal: the `signal` of an AbortController");
+}
+
+/** Throws `usage` for what is no key to sign with, and never shows it: it may be a private key's text. `what`: `"an identity"`. */
+export function checkKey(key: unknown, what: string): void {
+  if (isPromise(key)) throw usage(`${what} is a promise: await it`);
+  const { publicKey, sign } = (key ?? {}) as {
+    readonly publicKey?: { readonly blob?: unknown };
+    readonly sign?: unknown;
+  };
+  if (typeof sign === "function" && isBytes(publicKey?.blob)) return;
+  throw usage(
+    `${what} must be a private key, opened, or what signs for one, and not its file or text: see privateKey and hostKeyFile of @nacre/node, openPrivateKey of @nacre/keyfiles`,
+  );
+}
+
+/** Whether it is a Uint8Array, of whatever realm: a program without types may give anything. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && (value as Partial<Uint8Array>).BYTES_PER_ELEMENT === 1;
+}
+
+export function usage(message: string): SshError {
+  return new SshError("usage", message);
+}
