@@ -32,6 +32,9 @@ export const ssh2Server: Host = {
   has: ssh2Has,
 };
 
+/** All of them, in the order of their rows. */
+export const allServers: readonly Host[] = [nacreServer, nobleServer, ssh2Server];
+
 /** Milliseconds that anything asked of a server may take: far more than it does. */
 export const SERVER_TIMEOUT = 60_000;
 

@@ -1,16 +1,6 @@
 import { type Bench, nacre, offers, type Sample } from "./bench.ts";
 import { Child } from "./children.ts";
-import {
-  type Host,
-  type House,
-  hostsOf,
-  nacreServer,
-  nobleServer,
-  SERVER_TIMEOUT,
-  ssh2Server,
-  timed,
-  withServer,
-} from "./server-house.ts";
+import { allServers, type Host, type House, hostsOf, SERVER_TIMEOUT, timed, withServer } from "./server-house.ts";
 import { median, type Table } from "./table.ts";
 import { kexMethods } from "./tasks.ts";
 
@@ -19,7 +9,7 @@ const LOGINS = 20;
 
 /** Logins with each key exchange method alone: what one costs each server. */
 export async function serverKex(bench: Bench, house: House, samples: Sample[]): Promise<Table> {
-  const hosts = hostsOf(bench, [nacreServer, nobleServer, ssh2Server]);
+  const hosts = hostsOf(bench, allServers);
   const results = new Map<string, number[]>();
   for (let round = 1; round <= bench.rounds; round++) {
     for (const host of hosts) {

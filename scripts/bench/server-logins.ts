@@ -1,15 +1,6 @@
 import type { Bench, Sample } from "./bench.ts";
 import { Child, type Program } from "./children.ts";
-import {
-  type Host,
-  type House,
-  hostsOf,
-  nacreServer,
-  nobleServer,
-  SERVER_TIMEOUT,
-  ssh2Server,
-  withServer,
-} from "./server-house.ts";
+import { allServers, type Host, type House, hostsOf, SERVER_TIMEOUT, ssh2Server, withServer } from "./server-house.ts";
 import { median, spread, type Table } from "./table.ts";
 
 const CURVE = "curve25519-sha256";
@@ -36,7 +27,7 @@ interface Rate {
 /** Logins as fast as they go, one key and no command: how many a second, what one costs the server, and what that is spent on. */
 export async function loginRate(bench: Bench, house: House, samples: Sample[]): Promise<readonly Table[]> {
   const { logins } = bench.server;
-  const contests: readonly Contest[] = hostsOf(bench, [nacreServer, nobleServer, ssh2Server]).flatMap((host) => [
+  const contests: readonly Contest[] = hostsOf(bench, allServers).flatMap((host) => [
     { name: host.name, host, kex: CURVE },
     // What is agreed on when both sides are ours.
     ...(host === ssh2Server ? [] : [{ name: `${host.name}, as it is`, host, kex: undefined }]),

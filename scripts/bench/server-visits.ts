@@ -1,16 +1,6 @@
 import { type Bench, nacre, type Sample } from "./bench.ts";
 import { Child } from "./children.ts";
-import {
-  type Host,
-  type House,
-  hostsOf,
-  nacreServer,
-  nobleServer,
-  SERVER_TIMEOUT,
-  ssh2Server,
-  timed,
-  withServer,
-} from "./server-house.ts";
+import { allServers, type Host, type House, hostsOf, SERVER_TIMEOUT, timed, withServer } from "./server-house.ts";
 import { median, spread, type Table } from "./table.ts";
 import { type EchoResult, echoes } from "./tasks.ts";
 
@@ -33,7 +23,7 @@ interface Visit {
 
 /** One connection after another, many at once, and small messages, as a client of ours meets them in each server. */
 export async function serverVisits(bench: Bench, house: House, samples: Sample[]): Promise<Table> {
-  const hosts = hostsOf(bench, [nacreServer, nobleServer, ssh2Server]);
+  const hosts = hostsOf(bench, allServers);
   const results = new Map(hosts.map((host) => [host, [] as Visit[]]));
   for (let round = 1; round <= bench.rounds; round++) {
     for (const host of hosts) {

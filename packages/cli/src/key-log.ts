@@ -10,8 +10,8 @@ export interface KeyLog {
 }
 
 /**
- * Appends secrets to a file that its owner alone can read (a leading `~/` is the user's home folder): for each key exchange a line of the client's KEXINIT cookie,
- * `SHARED_SECRET` and the shared secret, both hexadecimal. Throws `file-unreadable`.
+ * Appends secrets to a file that its owner alone can read: for each key exchange a line of the client's KEXINIT cookie,
+ * `SHARED_SECRET` and the shared secret, both hexadecimal. A leading `~/` is the user's home folder. Throws `file-unreadable`.
  */
 export function openKeyLog(path: string): KeyLog {
   try {
