@@ -19,8 +19,8 @@ export interface DuplexHandler {
 export interface Duplex {
   /** Called once, first. Bytes may arrive from then on, but never before this returns. */
   open(handler: DuplexHandler): void;
-  /** Sends bytes, piece after piece, which are the connection's from then on. False asks the caller to wait for `drained`. */
-  write(...pieces: readonly Uint8Array[]): boolean;
+  /** Sends the bytes of all pieces, in order. They belong to the connection from then on. False asks the caller to wait for `drained`. */
+  write(pieces: readonly Uint8Array[]): boolean;
   /** Asks for no more `data` until `resume`; what is under way may still come. */
   pause(): void;
   resume(): void;
@@ -67,7 +67,7 @@ class WebDuplex implements Duplex {
     void this.#readAll(handler);
   }
 
-  write(...pieces: readonly Uint8Array[]): boolean {
+  write(pieces: readonly Uint8Array[]): boolean {
     for (const bytes of pieces) this.#writer.write(bytes).catch(() => {}); // The failure comes through `closed`.
     if ((this.#writer.desiredSize ?? 0) > 0) return true;
     this.#writer.ready.then(

@@ -198,7 +198,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
       // Taking output makes room, and room may be an event: until neither says anything, the turn is not over.
       const output = this.#writable ? this.#takeOutput() : [];
       if (output.length === 0) return;
-      this.#writable = this.#duplex.write(...output);
+      this.#writable = this.#duplex.write(output);
       this.#restAt = performance.now() + REST_AFTER;
     }
   }
@@ -319,7 +319,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.#over = error;
     clearTimeout(this.#timer);
     try {
-      this.#duplex.write(...this.#takeOutput());
+      this.#duplex.write(this.#takeOutput());
     } catch {
       // The goodbye is all that can be lost here.
     }
