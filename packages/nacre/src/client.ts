@@ -1,4 +1,4 @@
-import { SshError, utf8DecodeLossy } from "@nacre/wire";
+import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { Backlog } from "./backlog.ts";
 import { type Channel, cutShort } from "./channel.ts";
 import { checkConnectOptions, checkSignal } from "./check.ts";
@@ -40,14 +40,11 @@ export class Client<P = Process> implements AsyncDisposable {
     command: string | Uint8Array,
     options?: ExecOptions & { readonly encoding?: "utf8" },
   ): Promise<ExecResult<string>>;
-  exec(
-    command: string | Uint8Array,
-    options: ExecOptions & { readonly encoding: "bytes" },
-  ): Promise<ExecResult<Uint8Array>>;
+  exec(command: string | Uint8Array, options: ExecOptions & { readonly encoding: "bytes" }): Promise<ExecResult<Bytes>>;
   async exec(
     command: string | Uint8Array,
     options: ExecOptions & { readonly encoding?: "utf8" | "bytes" } = {},
-  ): Promise<ExecResult<string | Uint8Array>> {
+  ): Promise<ExecResult<string | Bytes>> {
     const start = startRequests(options, "exec", encodeCommand(command));
     const input = toBytes(options.input ?? "", "the input");
     const result = await this.#withSession(options, (channel) => collect(channel, start, input, options.maxOutput));
@@ -171,7 +168,7 @@ function collect(
   start: readonly EncodedRequest[],
   given: Uint8Array,
   limit = MAX_OUTPUT,
-): Promise<ExecResult<Uint8Array>> {
+): Promise<ExecResult<Bytes>> {
   const kept = { stdout: new Backlog(), stderr: new Backlog() };
   let size = 0;
   let input = given;

@@ -1,6 +1,6 @@
 import type { Connection } from "@nacre/connection";
 import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
-import { escapeText, type RandomSource, SshError } from "@nacre/wire";
+import { type Bytes, escapeText, type RandomSource, SshError } from "@nacre/wire";
 import { Channel } from "./channel.ts";
 import type { Duplex, DuplexHandler } from "./duplex.ts";
 
@@ -14,7 +14,7 @@ export interface DrivenSession<E extends SessionEvent> {
   receive(chunk: Uint8Array): void;
   end(): void;
   broken(error: SshError): void;
-  takeOutput(): Uint8Array | undefined;
+  takeOutput(): Bytes | undefined;
   nextEvent(): E | undefined;
   deadline(): number | undefined;
   tick(now: number): void;
@@ -224,8 +224,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /** All that waits. */
-  #takeOutput(): Uint8Array[] {
-    const output: Uint8Array[] = [];
+  #takeOutput(): Bytes[] {
+    const output: Bytes[] = [];
     for (let piece = this.session.takeOutput(); piece !== undefined; piece = this.session.takeOutput())
       output.push(piece);
     return output;

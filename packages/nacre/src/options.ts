@@ -1,14 +1,14 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys/parts";
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
-import type { Prompt, RandomSource } from "@nacre/wire";
+import type { Bytes, Prompt, RandomSource } from "@nacre/wire";
 
 /** A host key that the server has proved to hold, to be decided about. */
 export interface HostKey {
   /** The signature algorithm it proved itself with: `"rsa-sha2-512"`. */
   readonly algorithm: string;
   /** Public key blob (RFC 4253 §6.6). */
-  readonly blob: Uint8Array;
+  readonly blob: Bytes;
   /** `"SHA256:…"`, as `ssh-keygen -l` prints it. */
   readonly fingerprint: string;
 }
@@ -28,7 +28,7 @@ export interface RemoteIdentity {
    * The signature blob over `data` with the signature algorithm of that name. `undefined` gives this key up and goes on
    * with the next; a rejection ends the login.
    */
-  sign(algorithm: string, data: Uint8Array): Promise<Uint8Array | undefined>;
+  sign(algorithm: string, data: Bytes): Promise<Uint8Array | undefined>;
 }
 
 /** What a server asks with keyboard-interactive (RFC 4256). The texts come from the server: escape them before showing them. */

@@ -2,14 +2,14 @@ import type { Factor, LoginMethod } from "@nacre/auth";
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/parts";
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
-import type { Prompt, RandomSource, SshError } from "@nacre/wire";
+import type { Bytes, Prompt, RandomSource, SshError } from "@nacre/wire";
 import type { Pty, SessionExit, SessionHandler } from "./session-base.ts";
 
 /** A host key whose private half is elsewhere: an agent, a hardware module. Such keys are not announced to clients. */
 export interface RemoteHostKey {
   readonly publicKey: PublicKey;
   /** The signature blob over `data` with the signature algorithm of that name. A rejection ends the connection. */
-  sign(algorithm: string, data: Uint8Array): Promise<Uint8Array>;
+  sign(algorithm: string, data: Bytes): Promise<Uint8Array>;
 }
 
 interface LoginFacts {
@@ -27,7 +27,7 @@ export interface PublickeyLogin extends LoginFacts {
   /** The signature algorithm: `"rsa-sha2-512"`. */
   readonly algorithm: string;
   /** Public key blob (RFC 4253 §6.6). */
-  readonly publicKey: Uint8Array;
+  readonly publicKey: Bytes;
   /** `"SHA256:…"`, as `ssh-keygen -l` prints it. */
   readonly fingerprint: string;
   /**

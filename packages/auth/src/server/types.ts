@@ -1,6 +1,6 @@
 import type { SignatureAlgorithm } from "@nacre/keys";
 import type { PacketSink } from "@nacre/packet";
-import type { MethodContext, Prompt, SshError } from "@nacre/wire";
+import type { Bytes, MethodContext, Prompt, SshError } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
 import type { AuthToken } from "../token.ts";
 
@@ -26,7 +26,7 @@ export interface LoginKey {
   /** `"rsa-sha2-512"` */
   readonly algorithm: string;
   /** Public key blob, a copy. */
-  readonly publicKey: Uint8Array;
+  readonly publicKey: Bytes;
 }
 
 /** One thing that a client has proved. The key of a "publickey" factor is the one whose signature was verified. */
