@@ -3,6 +3,7 @@ import {
   type Bytes,
   CHANNEL_OPEN_FAILURE_REASON,
   copyBytes,
+  type Overrides,
   SSH_EXTENDED_DATA_STDERR,
   SSH_MSG_CHANNEL_CLOSE,
   SSH_MSG_CHANNEL_DATA,
@@ -35,7 +36,7 @@ export interface ConnectionOptions {
   readonly role: "client" | "server";
   /** Types of channel that the peer may ask us to open; none by default. See also `allow`. */
   readonly allowedChannelTypes?: readonly string[];
-  readonly limits?: Partial<ConnectionLimits>;
+  readonly limits?: Overrides<ConnectionLimits> | undefined;
 }
 
 /**
