@@ -21,7 +21,7 @@ const STUCK = 60_000;
 
 const userKey = generateEd25519(userKeySeed);
 const stranger = generateEd25519(strangerSeed);
-const hostKey = fingerprint(generateEd25519(hostKeySeed).publicKey.blob, "sha256") as `SHA256:${string}`;
+const hostKey = fingerprint(generateEd25519(hostKeySeed).publicKey.blob, "sha256");
 const abort = new AbortController();
 // Several connections at once listen to it, each more than once.
 setMaxListeners(100, abort.signal);

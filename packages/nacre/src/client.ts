@@ -40,7 +40,7 @@ export class Client<P = Process> implements AsyncDisposable {
   exec(
     command: string | Uint8Array,
     options?: ExecOptions & { readonly encoding?: "utf8" | undefined },
-  ): Promise<ExecResult<string>>;
+  ): Promise<ExecResult>;
   exec(command: string | Uint8Array, options: ExecOptions & { readonly encoding: "bytes" }): Promise<ExecResult<Bytes>>;
   async exec(
     command: string | Uint8Array,

@@ -4,6 +4,8 @@ export { checkKey, checkSignal, checkUser } from "./check.ts";
 export { connectDuplex } from "./client.ts";
 export * from "./common.ts";
 export { CONNECT_OPTIONS, checkNames, type OptionNames, SERVE_OPTIONS } from "./option-names.ts";
+export { checkKeyText, passphraseNeeded } from "./private-key.ts";
 export { encodeBreak, encodeSignal, encodeSize } from "./requests.ts";
 export { checkServeOptions, serveDuplex } from "./server.ts";
 export { completeServerLimits } from "./server-driver.ts";
+export { inSlices } from "./slices.ts";

@@ -3,11 +3,11 @@ import { dirname } from "node:path";
 import { parsePublicKeyFile } from "@nacre/keyfiles/parts";
 import type { PrivateKey } from "@nacre/keys/parts";
 import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { inSlices } from "nacre/parts";
 import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";
 import { openKeyFile } from "./key-file.ts";
 import { nodeRandom } from "./random.ts";
-import { inSlices } from "./slices.ts";
 
 /**
  * The host key in a file; where there is none, an Ed25519 key is made and kept there, its public half beside it (`.pub`). A leading

@@ -8,6 +8,7 @@ export {
   type Factor,
   type HostKey,
   type HostKeyVerifier,
+  inSlices,
   type KeyboardInteractiveLogin,
   type Login,
   type LoginDecision,
@@ -45,5 +46,4 @@ export type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-optio
 export type { ConnectOptions } from "./options.ts";
 export { NodeProcess } from "./process.ts";
 export { type Endpoints, NodeSession, type SessionHandler } from "./session.ts";
-export { inSlices } from "./slices.ts";
 export { socketDuplex } from "./socket-duplex.ts";

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
+import { inSlices } from "nacre/parts";
 import { expect, onTestFinished, test } from "vitest";
 import { seededRandom } from "../../transport/test/support/random.ts";
 import { authorizedKeys } from "../src/authorized-keys.ts";
@@ -12,7 +13,6 @@ import { connect } from "../src/connect.ts";
 import { hostKeyFile } from "../src/host-key-file.ts";
 import { listen, type SshServer } from "../src/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
-import { inSlices } from "../src/slices.ts";
 import { codeOf, temporaryFolder } from "./support.ts";
 
 /*

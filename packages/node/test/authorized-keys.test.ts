@@ -4,12 +4,12 @@ import { dirname, join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
+import { inSlices } from "nacre/parts";
 import { describe, expect, it } from "vitest";
 import { type AuthorizedKeysOptions, authorizedKeys } from "../src/authorized-keys.ts";
 import { connect } from "../src/connect.ts";
 import { hostKeyFile } from "../src/host-key-file.ts";
 import { listen } from "../src/listen.ts";
-import { inSlices } from "../src/slices.ts";
 import { codeOf, temporaryFolder } from "./support.ts";
 
 const made = (seed: number): PrivateKey => generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + seed));

@@ -144,7 +144,7 @@ describe("connecting", () => {
     ["a path for identities", { identities: "/nowhere" as never }, "usage"],
     ["an empty object for an identity", { identities: [{}] as never }, "usage"],
     ["an identity that was not awaited", { identities: [Promise.resolve(key)] as never }, "usage"],
-    ["what is in known_hosts for its path", { hostKey: undefined as never, knownHosts: "host ssh-rsa A\n" }, "usage"],
+    ["what is in known_hosts for its path", { hostKey: undefined, knownHosts: "host ssh-rsa A\n" }, "usage"],
     ["a key file that is not there", { identities: ["/nowhere/at/all"] }, "file-unreadable"],
     ["an agent that is not there", { agent: "/nowhere/at/all" }, "agent-failed"],
   ])("with %s fails before anything is sent", async (_, changes, code) => {

@@ -51,6 +51,11 @@ function to(server: SshServer, options: Partial<ConnectOptions> = {}): ConnectOp
   };
 }
 
+/** All of the names but some, each undefined. */
+function undefinedBeside(names: object, given: readonly string[]): object {
+  return Object.fromEntries(Object.keys(names).flatMap((name) => (given.includes(name) ? [] : [[name, undefined]])));
+}
+
 /** A TCP connection that says nothing. */
 async function silent(server: SshServer): Promise<Socket> {
   const socket = dial(server.address.port, server.address.host);
@@ -216,8 +221,6 @@ describe("listen", () => {
   });
 
   it("an option that is undefined counts as not given, on both sides", async () => {
-    const undefinedBeside = (names: object, given: readonly string[]): object =>
-      Object.fromEntries(Object.keys(names).flatMap((name) => (given.includes(name) ? [] : [[name, undefined]])));
     const server = await started({
       ...undefinedBeside(LISTEN_OPTIONS, ["port", "hostKeys", "authenticate"]),
       session: ({ stdout }) => void stdout.write("hello"),
