@@ -33,8 +33,8 @@ describe("an option name that does not exist", () => {
       const options = { ...visitor, algorithms, [name]: "c2VjcmV0" };
       const error = await failure(begin(near, options));
       expect(error).toEqual(usage(words));
-      expect(error.message).not.toContain("c2VjcmV0");
-      expect(error.message.length).toBeLessThan(400);
+      expect((error as Error).message).not.toContain("c2VjcmV0");
+      expect((error as Error).message.length).toBeLessThan(400);
       expect(near.readable.locked || near.writable.locked).toBe(false);
     }
   });

@@ -9,7 +9,7 @@ export function withDefaults<T extends object>(defaults: T, changes: Overrides<T
   if (changes === undefined) return defaults;
   const missing = (Object.keys(defaults) as (keyof T)[]).filter((name) => changes[name] === undefined);
   if (missing.length === 0) return changes as T;
-  const complete = { ...defaults, ...changes } as T;
+  const complete: T = { ...defaults, ...changes };
   for (const name of missing) complete[name] = defaults[name];
   return complete;
 }

@@ -74,7 +74,7 @@ export function useDropbears(): Dropbears {
         }),
       );
       const { blob } = parsePublicKeyLine(publicKeyLine).publicKey;
-      servers.set(algorithm, { port, fingerprint: fingerprint(blob, "sha256") });
+      servers.set(algorithm, { port, fingerprint: fingerprint(blob, "sha256") as `SHA256:${string}` });
     }
   });
   afterAll(async () => {

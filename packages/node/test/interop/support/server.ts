@@ -51,7 +51,9 @@ export function useServer(options: SshdOptions = {}): Server {
 
 /** The fingerprints of a server's host keys. */
 export function fingerprintsOf({ hostPublicKeys }: Sshd): `SHA256:${string}`[] {
-  return hostPublicKeys.map((line) => fingerprint(parsePublicKeyLine(line).publicKey.blob, "sha256"));
+  return hostPublicKeys.map(
+    (line) => fingerprint(parsePublicKeyLine(line).publicKey.blob, "sha256") as `SHA256:${string}`,
+  );
 }
 
 /** The error that a promise rejects with, which must be an `SshError`. */
