@@ -52,6 +52,7 @@ const commands = {
     step("imports", "node", [...TSX, "scripts/check-imports.ts"]);
     step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
     step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
+    step("programs that use them", "node", [...TSX, "scripts/check-consumers.ts"]);
   },
 
   /** Formats, and sorts imports. */
