@@ -81,6 +81,15 @@ const commands = {
     build();
   },
 
+  /** Packs all packages into the folder `tarballs`, to be installed before there is a release. */
+  tarballs() {
+    install();
+    build();
+    const to = ["--pack-destination", `${root}tarballs`];
+    run("npx", ["--yes", packageManager, "-r", "--filter", "./packages/*", "pack", ...to], { quiet: true });
+    console.error("✓ tarballs: npm install PATH/TO/tarballs/*.tgz");
+  },
+
   /** Gives every decoder and both engines what nobody would send. */
   fuzz(args) {
     install();
