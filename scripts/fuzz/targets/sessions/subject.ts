@@ -30,6 +30,8 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
   readonly #channels = new ChannelOracle();
   /** How many payloads of the session the oracles have heard. */
   #heard = 0;
+  /** The ask that took a second answer. */
+  #answeredTwice: AnyEvent["type"] | undefined;
   #now = 0;
   #output = 0;
   #closed: SshError | undefined;
@@ -88,6 +90,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
     this.#judge(() => {
       for (let event = this.nextEvent(); event !== undefined; event = this.nextEvent()) {
         if (this.#closed !== undefined) throw new Broken(`${event.type} came after the end`);
+        if (event.type !== "closed") this.#expectOneAnswer();
         this.#logins.told(event);
         this.#channels.told(event);
         if (event.type === "closed") {
@@ -102,6 +105,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
 
   /** The session comes to an end, if it has not yet; then nothing of it may be left. Throws whatever was wrong with it at any time. */
   finish(): void {
+    if (this.#closed === undefined) this.#judge(() => this.#expectOneAnswer());
     this.#judge(() => this.session.end());
     this.work();
     if (this.#closed === undefined) {
@@ -125,8 +129,12 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
     const answered = attempt(() => this.answer(event)) ?? "no ask";
     if (answered === "no ask") return;
     this.#logins.answered(event, answered === "accepted");
-    const again = outcome(() => this.answer(event));
-    expectTrue(again.code === "usage", `${event.type} took a second answer`);
+    // A session that has ended ignores answers: then its end is all that is left to tell.
+    if (outcome(() => this.answer(event)).code !== "usage") this.#answeredTwice = event.type;
+  }
+
+  #expectOneAnswer(): void {
+    expectTrue(this.#answeredTwice === undefined, `${this.#answeredTwice} took a second answer`);
   }
 
   /** Lets the oracles hear what the peer could read of the session's words since the last time. */
