@@ -60,6 +60,7 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
     const { connection } = session;
     const grant = policy === "grant";
     if (event.type === "data") {
+      if (policy === "hold") return "no ask";
       connection.consumed(event.channel, event.data.length);
       return "no ask";
     }

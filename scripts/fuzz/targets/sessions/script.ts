@@ -1,7 +1,7 @@
 // A session as an input tells it: a byte for the suite, then steps, each a string whose first byte says what is done.
 
-import { SSH_MSG_KEXINIT } from "@nacre/wire";
-import { attempt } from "../../contract.ts";
+import { MESSAGE_TABLE, SSH_MSG_KEXINIT } from "@nacre/wire";
+import { attempt, outcome } from "../../contract.ts";
 import { Input, strings } from "../../input.ts";
 import type { Policy, Subject } from "./subject.ts";
 import { type SessionSuite, SUITES } from "./suites.ts";
@@ -10,6 +10,19 @@ import { type SessionSuite, SUITES } from "./suites.ts";
 const MOST_STEPS = 64;
 
 const POLICIES: readonly Policy[] = ["grant", "refuse", "hold"];
+
+/** One message of each kind that there is: the shortest that is well formed and holds nothing but zeros. */
+const SAMPLES: readonly Uint8Array[] = MESSAGE_TABLE.map(({ message }) => {
+  for (let length = 1; length < 64; length++) {
+    const payload = new Uint8Array(length);
+    payload[0] = message.number;
+    if (outcome(() => message.decode(payload)).code === undefined) return payload;
+  }
+  return Uint8Array.of(message.number);
+});
+
+/** How many kinds the step `sample` tells apart. */
+export const SAMPLE_COUNT: number = SAMPLES.length;
 
 /** What one step does with the rest of its bytes. The number of a step is its place here. */
 const STEPS: Readonly<Record<StepName, (subject: Subject, rest: Input) => void>> = {
@@ -60,6 +73,8 @@ const STEPS: Readonly<Record<StepName, (subject: Subject, rest: Input) => void>>
     subject.pass(rest.uint32());
     subject.peer.take();
   },
+  /** A message of any kind, well formed and otherwise empty. */
+  sample: ({ peer }, rest) => peer.send(SAMPLES[rest.byte() % SAMPLES.length]!),
 };
 
 export type StepName =
@@ -79,7 +94,8 @@ export type StepName =
   | "logIn"
   | "command"
   | "policy"
-  | "pass";
+  | "pass"
+  | "sample";
 
 const NAMES = Object.keys(STEPS) as StepName[];
 

@@ -62,6 +62,7 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
     const { connection } = session;
     const grant = policy === "grant";
     if (event.type === "data") {
+      if (policy === "hold") return "no ask";
       connection.consumed(event.channel, event.data.length);
       connection.write(event.channel, event.data);
       return "no ask";

@@ -13,7 +13,7 @@ import type { SessionSuite } from "./suites.ts";
 /** Bytes that a session may answer to an input of 16 KiB with: rekeys, pongs, refusals. Much more would be an amplifier. */
 const MOST_OUTPUT = 2 * 1024 * 1024;
 
-/** How asks are answered: what is granted, refused, or left open. */
+/** How asks are answered: granted, refused, or left open, and then data is left unread, too. */
 export type Policy = "grant" | "refuse" | "hold";
 
 /** What became of an event: nothing was asked, or the answer leaves things as they are, or it accepts a host key or lets a user in. */
