@@ -335,8 +335,9 @@ function clientSessions(): Uint8Array[] {
       ["command", 9, 0],
     ),
     script(0, ...opening, ["command", 7, 0], send(message.channelOpen("forwarded-tcpip", 7)), ["command", 6, 0]),
-    // Data up to the edge of a window that is not given back.
-    script(0, ...opening, ["policy", 2], send(message.channelData(0, 512)), send(message.channelData(0, 512))),
+    // Data up to the edge of a window that is not given back, and beyond.
+    script(0, ...opening, ["policy", 2], ...[512, 512].map((length) => send(message.channelData(0, length)))),
+    script(0, ...opening, ["policy", 2], ...[512, 512, 1].map((length) => send(message.channelData(0, length)))),
     ...everySample(
       [],
       [["handshake"]],
@@ -393,7 +394,8 @@ function serverSessions(): Uint8Array[] {
       ["pass", 0, 1, 0, 0],
       ["command", 9, 0],
     ),
-    script(0, ...opening, ["policy", 2], send(message.channelData(0, 512)), send(message.channelData(0, 512))),
+    script(0, ...opening, ["policy", 2], ...[512, 512].map((length) => send(message.channelData(0, length)))),
+    script(0, ...opening, ["policy", 2], ...[512, 512, 1].map((length) => send(message.channelData(0, length)))),
     ...everySample(
       [],
       [["handshake"]],

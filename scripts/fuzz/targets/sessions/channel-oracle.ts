@@ -153,7 +153,10 @@ export class ChannelOracle {
       if (channel.ambiguous) continue;
       expectTrue(channel.ended === "no", "data was sent after the end");
       expectTrue(length <= channel.packet, `${length} bytes were sent at once where ${channel.packet} were allowed`);
-      expectTrue(channel.sent <= channel.allowed, `${channel.sent} bytes were sent where ${channel.allowed} were allowed`);
+      expectTrue(
+        channel.sent <= channel.allowed,
+        `${channel.sent} bytes were sent where ${channel.allowed} were allowed`,
+      );
     }
   }
 

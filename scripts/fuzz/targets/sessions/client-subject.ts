@@ -1,5 +1,13 @@
+import type { PrivateKey } from "@nacre/keys";
 import { ClientSession, type ClientSessionEvent } from "@nacre/session";
-import { execRequest, SSH_MSG_SERVICE_ACCEPT, SSH_MSG_USERAUTH_SUCCESS, SshError, utf8Encode } from "@nacre/wire";
+import {
+  execRequest,
+  SSH_MSG_SERVICE_ACCEPT,
+  SSH_MSG_USERAUTH_PK_OK,
+  SSH_MSG_USERAUTH_SUCCESS,
+  SshError,
+  utf8Encode,
+} from "@nacre/wire";
 import { seededRandom } from "../../../../packages/transport/test/support/random.ts";
 import { type Answered, Subject } from "./subject.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "./suites.ts";
@@ -7,10 +15,12 @@ import { type SessionSuite, SMALL_WINDOWS } from "./suites.ts";
 /** A client session: it logs in with a key, a password or answers, opens a session and runs a command. */
 export class ClientSubject extends Subject<ClientSessionEvent> {
   readonly session: ClientSession;
+  readonly #userKey: PrivateKey;
 
   constructor(suite: SessionSuite) {
     super("server", suite);
     const { algorithms, hostKey, userKey } = suite;
+    this.#userKey = userKey;
     this.session = new ClientSession({
       algorithms,
       random: seededRandom(1),
@@ -31,7 +41,13 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
   }
 
   logIn(): void {
-    this.peer.send(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" }), SSH_MSG_USERAUTH_SUCCESS.encode({}));
+    const { publicKey } = this.#userKey;
+    this.peer.send(
+      SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" }),
+      // The client has several keys, and asks about the first one before it signs.
+      SSH_MSG_USERAUTH_PK_OK.encode({ algorithm: publicKey.algorithms[0]!.name, publicKey: publicKey.blob }),
+      SSH_MSG_USERAUTH_SUCCESS.encode({}),
+    );
   }
 
   command(which: number, channel: number, data: Uint8Array): void {
