@@ -170,12 +170,12 @@ async function stalled(port: number): Promise<void> {
   expect(size, 6_000_000);
 }
 
-function enter(port: number, key: typeof userKey = userKey): Promise<Client<NodeProcess>> {
+function enter(port: number, key: typeof userKey = userKey): Promise<Client> {
   const { signal } = abort;
   return connect({ host: "127.0.0.1", port, user: "alice", identities: [key], agent: false, hostKey, signal });
 }
 
-function over(socket: Socket): Promise<Client<NodeProcess>> {
+function over(socket: Socket): Promise<Client> {
   const options = {
     user: "alice",
     identities: [userKey],

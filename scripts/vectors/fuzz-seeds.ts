@@ -48,7 +48,7 @@ function opened(action: () => void): Uint8Array[] {
   const payloads: Uint8Array[] = [];
   const next = Object.getOwnPropertyDescriptor(PacketReader.prototype, "next")?.value as (
     this: PacketReader,
-  ) => Uint8Array | undefined;
+  ) => Uint8Array<ArrayBuffer> | undefined;
   PacketReader.prototype.next = function (this: PacketReader) {
     const payload = next.call(this);
     if (payload !== undefined) payloads.push(payload.slice());

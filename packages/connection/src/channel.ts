@@ -1,4 +1,5 @@
 import {
+  type Bytes,
   type ChannelRequest,
   SSH_MSG_CHANNEL_CLOSE,
   SSH_MSG_CHANNEL_EOF,
@@ -191,7 +192,7 @@ export class Channel implements WaitingChannel {
   }
 
   /** `stream` is undefined for extended data of a kind that is not known: dropped, with its credit given back. */
-  receiveData(what: string, data: Uint8Array, stream: OutputStream | undefined): void {
+  receiveData(what: string, data: Bytes, stream: OutputStream | undefined): void {
     const state = this.#heard(what);
     const { limits } = this.#context;
     if (state.incoming.kind === "ended") throw this.#unexpected(what, "after its end");

@@ -1,4 +1,4 @@
-import { SshError, withDefaults } from "@nacre/wire";
+import { type Overrides, SshError, withDefaults } from "@nacre/wire";
 
 /** What one connection may cost. Sizes in bytes. */
 export interface ConnectionLimits {
@@ -41,7 +41,7 @@ export const defaultConnectionLimits: ConnectionLimits = {
 };
 
 /** The default limits with some replaced. Throws `usage` when one is no integer from 1 to 2^32 − 1. */
-export function connectionLimits(changes: Partial<ConnectionLimits> = {}): ConnectionLimits {
+export function connectionLimits(changes: Overrides<ConnectionLimits> = {}): ConnectionLimits {
   const limits = withDefaults(defaultConnectionLimits, changes);
   // A session hands over all of its limits: only ours are looked at.
   for (const name of Object.keys(defaultConnectionLimits) as (keyof ConnectionLimits)[]) {

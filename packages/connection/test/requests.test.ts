@@ -22,12 +22,18 @@ import { describe, expect, test } from "vitest";
 import { type ConnectionEvent, encodeTerminalModes, type ReplyToken } from "../src/index.ts";
 import { errorCode, NOTHING, Side, the, thrownCode } from "./support.ts";
 
-const request = (recipientChannel: number, requestType: string, data = NOTHING, wantReply = false): Uint8Array =>
-  SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel, requestType, wantReply, data });
-const success = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel });
-const failure = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_FAILURE.encode({ recipientChannel });
-const close = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel });
-const globalRequest = (requestName: string, wantReply: boolean): Uint8Array =>
+const request = (
+  recipientChannel: number,
+  requestType: string,
+  data = NOTHING,
+  wantReply = false,
+): Uint8Array<ArrayBuffer> => SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel, requestType, wantReply, data });
+const success = (recipientChannel: number): Uint8Array<ArrayBuffer> =>
+  SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel });
+const failure = (recipientChannel: number): Uint8Array<ArrayBuffer> =>
+  SSH_MSG_CHANNEL_FAILURE.encode({ recipientChannel });
+const close = (recipientChannel: number): Uint8Array<ArrayBuffer> => SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel });
+const globalRequest = (requestName: string, wantReply: boolean): Uint8Array<ArrayBuffer> =>
   SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply, data: NOTHING });
 
 function token(event: ConnectionEvent | undefined): ReplyToken {

@@ -14,8 +14,8 @@ export const NOTHING: Uint8Array = new Uint8Array(0);
 export class FakeSink implements PacketSink {
   held = false;
   pending = 0;
-  readonly payloads: Uint8Array[] = [];
-  #begun: Uint8Array | undefined;
+  readonly payloads: Uint8Array<ArrayBuffer>[] = [];
+  #begun: Uint8Array<ArrayBuffer> | undefined;
 
   write(payload: Uint8Array): void {
     if (this.#begun) throw new Error("write between begin and commit");
@@ -23,7 +23,7 @@ export class FakeSink implements PacketSink {
     this.pending += payload.length;
   }
 
-  begin(length: number): Uint8Array {
+  begin(length: number): Uint8Array<ArrayBuffer> {
     if (this.#begun) throw new Error("begin twice");
     if (this.held) throw new Error("bulk data while a key exchange holds messages back");
     // A slab holds old bytes: what is not written shows.
@@ -38,7 +38,7 @@ export class FakeSink implements PacketSink {
     this.#begun = undefined;
   }
 
-  take(): Uint8Array[] {
+  take(): Uint8Array<ArrayBuffer>[] {
     this.pending = 0;
     return this.payloads.splice(0);
   }
@@ -77,7 +77,7 @@ export class Side {
   }
 
   /** Feeds payloads and returns the events. */
-  hears(...payloads: readonly Uint8Array[]): ConnectionEvent[] {
+  hears(...payloads: readonly Uint8Array<ArrayBuffer>[]): ConnectionEvent[] {
     for (const payload of payloads) this.connection.receive(payload);
     return drain(this.connection);
   }
@@ -101,7 +101,7 @@ export class Side {
   }
 }
 
-export function confirm(channel: number, changes: Partial<ChannelOpenConfirmation> = {}): Uint8Array {
+export function confirm(channel: number, changes: Partial<ChannelOpenConfirmation> = {}): Uint8Array<ArrayBuffer> {
   return SSH_MSG_CHANNEL_OPEN_CONFIRMATION.encode({
     recipientChannel: channel,
     senderChannel: 100 + channel,
@@ -120,7 +120,7 @@ export function open(
     maximumPacketSize: number;
     data: Uint8Array;
   }> = {},
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   return SSH_MSG_CHANNEL_OPEN.encode({
     channelType,
     senderChannel: 7,
@@ -131,11 +131,11 @@ export function open(
   });
 }
 
-export function data(recipientChannel: number, length: number): Uint8Array {
+export function data(recipientChannel: number, length: number): Uint8Array<ArrayBuffer> {
   return SSH_MSG_CHANNEL_DATA.encode({ recipientChannel, data: new Uint8Array(length) });
 }
 
-export function adjust(recipientChannel: number, bytesToAdd: number): Uint8Array {
+export function adjust(recipientChannel: number, bytesToAdd: number): Uint8Array<ArrayBuffer> {
   return SSH_MSG_CHANNEL_WINDOW_ADJUST.encode({ recipientChannel, bytesToAdd });
 }
 

@@ -1,4 +1,4 @@
-import { equalBytes } from "@nacre/wire";
+import { type Bytes, equalBytes } from "@nacre/wire";
 import type { ClientOrigin } from "./address-match.ts";
 import { type CivilTime, utcTime } from "./expiry-time.ts";
 import { type KeyOptions, type KeyRestrictions, parseKeyOptions } from "./key-options.ts";
@@ -10,7 +10,7 @@ export interface AuthorizedKey {
   readonly line: number;
   /** `"ssh-ed25519"`. Any format, also one that nobody can log in with here. */
   readonly format: string;
-  readonly blob: Uint8Array;
+  readonly blob: Bytes;
   /** Written by anybody: escape it before showing it. */
   readonly comment: string;
   readonly restrictions: KeyRestrictions;
@@ -55,7 +55,7 @@ export interface AuthorizedKeys {
 
 type Line =
   | { readonly key: Omit<AuthorizedKey, "line">; readonly options: KeyOptions }
-  | { readonly problem: string; readonly blob: Uint8Array | undefined };
+  | { readonly problem: string; readonly blob: Bytes | undefined };
 
 /**
  * Reads an authorized_keys file (sshd(8), AUTHORIZED_KEYS FILE FORMAT). A line that is malformed, or has an option that is unknown or

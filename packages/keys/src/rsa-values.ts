@@ -1,4 +1,4 @@
-import { copyBytes, SshError, Writer } from "@nacre/wire";
+import { type Bytes, copyBytes, SshError, Writer } from "@nacre/wire";
 import { keyReader } from "./blob.ts";
 import type { PrivateKey, PublicKey, RsaFields } from "./key.ts";
 import { bitLength } from "./modular.ts";
@@ -20,7 +20,7 @@ export function rsaPublicKey(blob: Uint8Array): PublicKey {
   return publicKeyOf(readRsaNumbers(blob).n, copyBytes(blob));
 }
 
-function publicKeyOf(n: bigint, blob: Uint8Array): PublicKey {
+function publicKeyOf(n: bigint, blob: Bytes): PublicKey {
   return { format: RSA, blob, bits: bitLength(n), algorithms: [{ name: "rsa-sha2-512" }, { name: "rsa-sha2-256" }] };
 }
 

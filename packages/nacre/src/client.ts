@@ -1,9 +1,10 @@
-import { SshError, utf8DecodeLossy } from "@nacre/wire";
+import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { Backlog } from "./backlog.ts";
 import { type Channel, cutShort } from "./channel.ts";
 import { checkConnectOptions, checkSignal } from "./check.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
 import type { Duplex } from "./duplex.ts";
+import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "./option-names.ts";
 import type { ConnectOptions, ExecOptions, ExecResult, Means, SpawnOptions } from "./options.ts";
 import type { Process } from "./process.ts";
 import { type EncodedRequest, encodeCommand, encodeSubsystem, startRequests, toBytes } from "./requests.ts";
@@ -38,16 +39,14 @@ export class Client<P = Process> implements AsyncDisposable {
    */
   exec(
     command: string | Uint8Array,
-    options?: ExecOptions & { readonly encoding?: "utf8" },
+    options?: ExecOptions & { readonly encoding?: "utf8" | undefined },
   ): Promise<ExecResult<string>>;
-  exec(
-    command: string | Uint8Array,
-    options: ExecOptions & { readonly encoding: "bytes" },
-  ): Promise<ExecResult<Uint8Array>>;
+  exec(command: string | Uint8Array, options: ExecOptions & { readonly encoding: "bytes" }): Promise<ExecResult<Bytes>>;
   async exec(
     command: string | Uint8Array,
-    options: ExecOptions & { readonly encoding?: "utf8" | "bytes" } = {},
-  ): Promise<ExecResult<string | Uint8Array>> {
+    options: ExecOptions & { readonly encoding?: "utf8" | "bytes" | undefined } = {},
+  ): Promise<ExecResult<string | Bytes>> {
+    checkNames(options, EXEC_OPTIONS, "exec");
     const start = startRequests(options, "exec", encodeCommand(command));
     const input = toBytes(options.input ?? "", "the input");
     const result = await this.#withSession(options, (channel) => collect(channel, start, input, options.maxOutput));
@@ -57,16 +56,20 @@ export class Client<P = Process> implements AsyncDisposable {
 
   /** Starts a command and returns it running, with streams for its input, output and errors. */
   async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
+    checkNames(options, SPAWN_OPTIONS, "spawn");
     return this.#start(options, startRequests(options, "exec", encodeCommand(command)));
   }
 
   /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */
   async shell(options: SpawnOptions = {}): Promise<P> {
-    return this.#start(options, startRequests({ pty: true, ...options }, "shell", new Uint8Array()));
+    checkNames(options, SPAWN_OPTIONS, "shell");
+    const { pty = true, ...others } = options;
+    return this.#start(options, startRequests({ pty, ...others }, "shell", new Uint8Array()));
   }
 
   /** Starts a subsystem: `"sftp"`. */
   async subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
+    checkNames(options, SPAWN_OPTIONS, "subsystem");
     return this.#start(options, startRequests(options, "subsystem", encodeSubsystem(name)));
   }
 
@@ -171,7 +174,7 @@ function collect(
   start: readonly EncodedRequest[],
   given: Uint8Array,
   limit = MAX_OUTPUT,
-): Promise<ExecResult<Uint8Array>> {
+): Promise<ExecResult<Bytes>> {
   const kept = { stdout: new Backlog(), stderr: new Backlog() };
   let size = 0;
   let input = given;

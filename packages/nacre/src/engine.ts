@@ -1,6 +1,6 @@
 import type { Connection } from "@nacre/connection";
 import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
-import { escapeText, type RandomSource, SshError } from "@nacre/wire";
+import { type Bytes, escapeText, type RandomSource, SshError } from "@nacre/wire";
 import { Channel } from "./channel.ts";
 import type { Duplex, DuplexHandler } from "./duplex.ts";
 
@@ -14,7 +14,7 @@ export interface DrivenSession<E extends SessionEvent> {
   receive(chunk: Uint8Array): void;
   end(): void;
   broken(error: SshError): void;
-  takeOutput(): Uint8Array | undefined;
+  takeOutput(): Bytes | undefined;
   nextEvent(): E | undefined;
   deadline(): number | undefined;
   tick(now: number): void;
@@ -198,7 +198,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
       // Taking output makes room, and room may be an event: until neither says anything, the turn is not over.
       const output = this.#writable ? this.#takeOutput() : [];
       if (output.length === 0) return;
-      this.#writable = this.#duplex.write(...output);
+      this.#writable = this.#duplex.write(output);
       this.#restAt = performance.now() + REST_AFTER;
     }
   }
@@ -224,8 +224,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /** All that waits. */
-  #takeOutput(): Uint8Array[] {
-    const output: Uint8Array[] = [];
+  #takeOutput(): Bytes[] {
+    const output: Bytes[] = [];
     for (let piece = this.session.takeOutput(); piece !== undefined; piece = this.session.takeOutput())
       output.push(piece);
     return output;
@@ -319,7 +319,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.#over = error;
     clearTimeout(this.#timer);
     try {
-      this.#duplex.write(...this.#takeOutput());
+      this.#duplex.write(this.#takeOutput());
     } catch {
       // The goodbye is all that can be lost here.
     }

@@ -2,8 +2,9 @@ import { connectionLimits } from "@nacre/connection";
 import { SshError } from "@nacre/wire";
 import { checkKey, checkSignal } from "./check.ts";
 import type { Duplex } from "./duplex.ts";
+import { checkNames } from "./option-names.ts";
 import type { Means } from "./options.ts";
-import { type ServerConnection, ServerDriver } from "./server-driver.ts";
+import { defaultServerLimits, type ServerConnection, ServerDriver } from "./server-driver.ts";
 import type { ServeOptions } from "./server-options.ts";
 import type { BaseSession, SessionMaker } from "./session-base.ts";
 
@@ -37,5 +38,6 @@ export function checkServeOptions({
   if (typeof authenticate !== "function")
     throw new SshError("usage", "a server needs a function that decides who is let in: authenticate");
   checkSignal(signal);
+  if (limits !== undefined) checkNames(limits, defaultServerLimits, "limits");
   connectionLimits(limits);
 }

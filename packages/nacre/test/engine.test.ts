@@ -31,7 +31,7 @@ function asked(question: () => number | Promise<number>): {
   const writes: number[][] = [];
   const duplex = {
     open() {},
-    write(...pieces: readonly Uint8Array[]) {
+    write(pieces: readonly Uint8Array[]) {
       writes.push(pieces.flatMap((piece) => [...piece]));
       return true;
     },

@@ -17,11 +17,11 @@ export interface AuthorizedKeysOptions {
    * Which variables `environment=` may add: none by default, as sshd's PermitUserEnvironment; true for all. Whoever may write the file
    * and is to run less than everything could run it all by a variable such as LD_PRELOAD or BASH_ENV.
    */
-  readonly permitUserEnvironment?: boolean | ((name: string) => boolean);
+  readonly permitUserEnvironment?: boolean | ((name: string) => boolean) | undefined;
   /** Called with what was not used, and why: one line, safe to show. */
-  readonly warn?: (text: string) => void;
+  readonly warn?: ((text: string) => void) | undefined;
   /** Milliseconds since 1970; the system's clock by default. */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 /**

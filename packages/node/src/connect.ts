@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 import { SshError } from "@nacre/wire";
 import {
-  type Client,
+  type Client as AnyClient,
   checkNames,
   checkSignal,
   checkUser,
@@ -19,17 +19,21 @@ import { checkAddress, tcpDuplex } from "./dial.ts";
 import { heldUntil } from "./held-duplex.ts";
 import { loadIdentities } from "./identities.ts";
 import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
+import { NODE_CONNECT_OPTIONS } from "./option-names.ts";
 import type { ConnectOptions } from "./options.ts";
 import { NodeProcess } from "./process.ts";
 import { nodeRandom } from "./random.ts";
+
+/** An SSH connection that is logged in, whose commands have Node streams. */
+export type Client<P = NodeProcess> = AnyClient<P>;
 
 /**
  * Connects to an SSH server over TCP, verifies its host key and logs in. Rejects with an `SshError`, whose `code` and
  * `culprit` tell why it could not; nothing is left open then.
  */
-export async function connect(options: ConnectOptions): Promise<Client<NodeProcess>> {
+export async function connect(options: ConnectOptions): Promise<Client> {
   // A program without types may give nothing at all.
-  checkNames({ ...options });
+  checkNames({ ...options }, NODE_CONNECT_OPTIONS, "connect");
   const { host, port = 22, connectTimeout, signal, random = nodeRandom, user = userInfo().username } = { ...options };
   checkAddress(host, port);
   checkSignal(signal);

@@ -17,7 +17,7 @@ import { inSlices } from "./slices.ts";
  */
 export async function hostKeyFile(
   path: string,
-  { crypto }: { readonly crypto?: CryptoChoice } = {},
+  { crypto }: { readonly crypto?: CryptoChoice | undefined } = {},
 ): Promise<PrivateKey> {
   if (typeof path !== "string" || isFileText(path))
     throw new SshError(

@@ -1,7 +1,6 @@
 export {
   type Authenticate,
   type ChangePasswordLogin,
-  type Client,
   type ConnectionInfo,
   type ExecOptions,
   type ExecResult,
@@ -25,14 +24,13 @@ export {
   type ServerEvent,
   type ServerLimits,
   type SessionExit,
-  type SessionHandler,
   type SpawnOptions,
   SshError,
   type SshErrorCode,
 } from "nacre/parts";
 export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";
-export { connect } from "./connect.ts";
+export { type Client, connect } from "./connect.ts";
 export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";
 export { fingerprint } from "./crypto/fingerprint.ts";
 export { loadAlgorithms } from "./crypto/load.ts";
@@ -44,8 +42,8 @@ export type { IdentitySource, PassphraseSource } from "./identities.ts";
 export { type PrivateKeyOptions, privateKey } from "./key-file.ts";
 export { listen, type SshServer } from "./listen.ts";
 export type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
-export type { ConnectOptions, Fingerprint } from "./options.ts";
+export type { ConnectOptions } from "./options.ts";
 export { NodeProcess } from "./process.ts";
-export { type Endpoints, NodeSession } from "./session.ts";
+export { type Endpoints, NodeSession, type SessionHandler } from "./session.ts";
 export { inSlices } from "./slices.ts";
 export { socketDuplex } from "./socket-duplex.ts";

@@ -7,9 +7,9 @@ import { inSlices } from "./slices.ts";
 /** How {@link privateKey} opens a key. */
 export interface PrivateKeyOptions {
   /** Of an encrypted key. */
-  readonly passphrase?: string;
+  readonly passphrase?: string | undefined;
   /** What signs with it: `"node"` by default. */
-  readonly crypto?: CryptoChoice;
+  readonly crypto?: CryptoChoice | undefined;
 }
 
 /**

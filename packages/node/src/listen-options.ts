@@ -16,20 +16,20 @@ export interface ListenOptions extends Omit<ServeOptions<NodeSession>, "remoteAd
   /** TCP port; 0 for one that is free. */
   readonly port: number;
   /** The address to listen at; `"127.0.0.1"` by default: this machine alone. `"::"` is every address. */
-  readonly host?: string;
+  readonly host?: string | undefined;
   /**
    * What does the cryptography: `"node"`, node:crypto, by default; `"noble"` is the portable code that browsers run, several times
    * slower. `algorithms`, where given, are used as they are.
    */
-  readonly crypto?: CryptoChoice;
+  readonly crypto?: CryptoChoice | undefined;
   /** Connections at once; one more is dropped. No bound by default, but for `maxUnauthenticated`. */
-  readonly maxConnections?: number;
+  readonly maxConnections?: number | undefined;
   /** Connections at once that nobody has logged in over: `{ start: 10, rate: 30, full: 100 }` by default. */
-  readonly maxUnauthenticated?: RandomEarlyDrop;
+  readonly maxUnauthenticated?: RandomEarlyDrop | undefined;
   /** Aborting ends the server and all its connections at once. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Hears what happens. What it throws is dropped. Texts of clients' are raw: escape them before showing them. */
-  readonly log?: (event: ListenEvent) => void;
+  readonly log?: ((event: ListenEvent) => void) | undefined;
 }
 
 /** What happened, for a log: on which connection (they are counted from 1), and from where. */

@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { createServer, isIPv4, type Server, type Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
 import {
+  checkNames,
   checkServeOptions,
   completeServerLimits,
   type Means,
@@ -15,6 +16,7 @@ import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms } from "./crypto/load.ts";
 import { checkPort } from "./dial.ts";
 import type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
+import { LISTEN_OPTIONS } from "./option-names.ts";
 import { nodeRandom } from "./random.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
 import { socketDuplex } from "./socket-duplex.ts";
@@ -25,6 +27,8 @@ const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
  * An SSH server on a TCP port. Resolves when it listens; rejects with `listen-failed`, or `usage` for options that cannot be.
  */
 export async function listen(options: ListenOptions): Promise<SshServer> {
+  // A program without types may give nothing at all.
+  checkNames({ ...options }, LISTEN_OPTIONS, "listen");
   const { host = "127.0.0.1", port, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = { ...options };
   checkPort(port, 0);
   const { start, rate, full } = maxUnauthenticated;
@@ -70,9 +74,9 @@ export class SshServer implements AsyncDisposable {
   constructor(server: Server, options: ListenOptions & Means, earlyDrop: RandomEarlyDrop) {
     this.#server = server;
     this.#options = options;
-    const { port: _port, host: _host, signal: _signal, log: _log, ...shared } = options;
+    const { port: _port, host: _host, signal: _signal, log: _log, random = nodeRandom, ...shared } = options;
     this.#serve = {
-      random: nodeRandom,
+      random,
       ...shared,
       limits: completeServerLimits(options.limits),
     };
@@ -108,7 +112,7 @@ export class SshServer implements AsyncDisposable {
    * Takes no more connections, and ends those that are open: at once those that nobody has logged in over or that run nothing, the
    * others when what they run has ended, or after `grace` milliseconds, none by default. Resolves when all is released.
    */
-  async close(options: { readonly grace?: number } = {}): Promise<void> {
+  async close(options: { readonly grace?: number | undefined } = {}): Promise<void> {
     if (this.#server.listening) this.#server.close();
     await Promise.all(this.connections.map((connection) => connection.close(options)));
     await this.closed;

@@ -153,6 +153,19 @@ describe("connecting", () => {
     expect(server.sockets).toHaveLength(0);
   });
 
+  test.each([
+    ["passwd", "`passwd` is not an option of connect: did you mean `password`?"],
+    ["privateKey", "did you mean `identities`?"],
+    ["hostname", "did you mean `host`?"],
+    ["readyTimeout", "did you mean `connectTimeout`?"],
+    ["acceptEnv", "is not an option of connect: it takes user, hostKey"],
+  ])("with the unknown option %s names the likely one", async (name, words) => {
+    await expect(connect({ ...options(1), [name]: "x" })).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining(words),
+    });
+  });
+
   test("with nothing at all fails, too", async () => {
     for (const untyped of [connect, listen, tcpDuplex, privateKey, hostKeyFile, agentIdentities])
       expect(await codeOf((untyped as () => Promise<unknown>)())).toBe("usage");

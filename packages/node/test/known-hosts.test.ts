@@ -14,7 +14,7 @@ const another = presented(
 );
 const ecdsa = presented(generateEcdsa("nistp256", counting).publicKey.blob, "ecdsa-sha2-nistp256");
 
-function presented(blob: Uint8Array, algorithm: string): HostKey {
+function presented(blob: Uint8Array<ArrayBuffer>, algorithm: string): HostKey {
   return { algorithm, blob, fingerprint: fingerprint(blob, "sha256") };
 }
 

@@ -12,6 +12,7 @@ import { connect } from "../src/connect.ts";
 import * as nacreNode from "../src/index.ts";
 import { dropPercentage, listen, type SshServer } from "../src/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
+import { LISTEN_OPTIONS, NODE_CONNECT_OPTIONS } from "../src/option-names.ts";
 import type { ConnectOptions } from "../src/options.ts";
 import type { NodeSession } from "../src/session.ts";
 import { codeOf, counting, later, serve, temporaryFolder, watchResources } from "./support.ts";
@@ -45,7 +46,7 @@ function to(server: SshServer, options: Partial<ConnectOptions> = {}): ConnectOp
     user: "alice",
     identities: [userKey],
     agent: false,
-    hostKey: fingerprint(hostKey.publicKey.blob, "sha256") as `SHA256:${string}`,
+    hostKey: fingerprint(hostKey.publicKey.blob, "sha256"),
     ...options,
   };
 }
@@ -202,8 +203,31 @@ describe("listen", () => {
     ["a controller for its signal", { signal: new AbortController() as never }],
     ["a drop that cannot be", { maxUnauthenticated: { start: 10, rate: 30, full: 9 } }],
     ["limits that cannot be", { limits: { initialWindow: 0 } }],
+    ["an unknown option", { acceptPTY: true } as object],
+    ["what only serve takes", { remoteAddress: "192.0.2.1" } as object],
   ])("%s cannot be", async (_, options) => {
     expect(await codeOf(started(options))).toBe("usage");
+  });
+
+  it("an unknown option is named with the likely one", async () => {
+    await expect(started({ maxConections: 1 } as object)).rejects.toMatchObject({
+      message: "`maxConections` is not an option of listen: did you mean `maxConnections`?",
+    });
+  });
+
+  it("an option that is undefined counts as not given, on both sides", async () => {
+    const undefinedBeside = (names: object, given: readonly string[]): object =>
+      Object.fromEntries(Object.keys(names).flatMap((name) => (given.includes(name) ? [] : [[name, undefined]])));
+    const server = await started({
+      ...undefinedBeside(LISTEN_OPTIONS, ["port", "hostKeys", "authenticate"]),
+      session: ({ stdout }) => void stdout.write("hello"),
+    });
+    const client = await connect({
+      ...undefinedBeside(NODE_CONNECT_OPTIONS, []),
+      ...to(server),
+    });
+    expect(await client.exec("x")).toMatchObject({ stdout: "hello", status: 0 });
+    await client.close();
   });
 
   it("a port that is taken, and an address that is not ours", async () => {

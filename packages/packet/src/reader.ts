@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import { type Bytes, SshError } from "@nacre/wire";
 import type { PacketOpener } from "./cipher.ts";
 import { type PacketCount, PacketCounter } from "./counters.ts";
 import { plaintextOpener } from "./plaintext.ts";
@@ -77,7 +77,7 @@ export class PacketReader {
    * Throws `packet-length`, `packet-padding`, `mac-mismatch` or `sequence-exhausted`; from then on the stream has lost its
    * place, and every call throws the same.
    */
-  next(): Uint8Array | undefined {
+  next(): Bytes | undefined {
     if (this.#failure !== undefined) throw this.#failure;
     try {
       return this.#next();
@@ -105,7 +105,7 @@ export class PacketReader {
     this.#nextSlabSize = FIRST_SLAB;
   }
 
-  #next(): Uint8Array | undefined {
+  #next(): Bytes | undefined {
     const opener = this.#opener;
     if (this.#packetLength === NO_LENGTH) {
       if (this.buffered < opener.headerLength) return undefined;

@@ -2,7 +2,7 @@ import { ClientAuth, type ClientAuthEvent, type Identity } from "@nacre/auth";
 import type { ConnectionEvent } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
 import type { HostKeyToken, NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
-import { type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
+import { type Bytes, type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
 import { EarlySink } from "./early-sink.ts";
 import { SessionMachine, type SessionOptions } from "./session-machine.ts";
 
@@ -123,7 +123,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
     if (this.state.phase === "auth") this.state.auth.setServerSigAlgs(names);
   }
 
-  #onMessage(payload: Uint8Array): void {
+  #onMessage(payload: Bytes): void {
     if (this.state.phase === "connection") {
       this.connection.receive(payload);
     } else if (this.state.phase === "auth") {

@@ -7,7 +7,7 @@ import {
   type TransportEvent,
   type TransportOptions,
 } from "@nacre/transport";
-import { type MethodContext, type RandomSource, SshError, withDefaults } from "@nacre/wire";
+import { type Bytes, type MethodContext, type Overrides, type RandomSource, SshError, withDefaults } from "@nacre/wire";
 import { describedTrace, describeNegotiated } from "./describe.ts";
 import { Keepalive } from "./keepalive.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
@@ -19,7 +19,7 @@ export interface SessionOptions {
   /** Ordered lists, preferred first: nothing is offered that is not named. */
   readonly algorithms: TransportAlgorithms;
   readonly random: RandomSource;
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Overrides<Limits> | undefined;
   /** Refuse a peer without strict key exchange (the answer to Terrapin, CVE-2023-48795). */
   readonly requireStrictKex?: boolean;
   /** Identification's software version: no spaces, no dashes. */
@@ -120,7 +120,7 @@ export abstract class SessionMachine<Auth extends Authentication> {
   }
 
   /** Bytes for the peer, or `undefined`. They are the caller's, and never change again. */
-  takeOutput(): Uint8Array | undefined {
+  takeOutput(): Bytes | undefined {
     const output = this.transport.takeOutput();
     if (output !== undefined && this.state.phase === "connection") this.connection.flush();
     return output;

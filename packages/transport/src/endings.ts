@@ -1,5 +1,6 @@
 import type { IdentificationReader, Role } from "@nacre/negotiation";
 import {
+  type Bytes,
   DISCONNECT_REASON,
   type Disconnect,
   disconnectReason,
@@ -45,7 +46,7 @@ export function unidentifiedInTime(peer: Role, { excerpt }: IdentificationReader
  * Our own SSH_MSG_DISCONNECT. What the peer did wrong it is told; what concerns our side, paths and decisions among it,
  * stays here.
  */
-export function goodbye(error: SshError): Uint8Array {
+export function goodbye(error: SshError): Bytes {
   const tellable = error.culprit === "peer" || error.culprit === "unsupported";
   const description = error.code.startsWith("host-key-")
     ? "host key not accepted"

@@ -1,5 +1,5 @@
 import { type PacketSealer, PacketWriter } from "@nacre/packet";
-import { copyBytes, type RandomSource, SshError } from "@nacre/wire";
+import { type Bytes, copyBytes, type RandomSource, SshError } from "@nacre/wire";
 import type { TransportTrace } from "./options.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -58,7 +58,7 @@ export class Outgoing {
     return (this.#writer.sequenceNumber + 1) >>> 0;
   }
 
-  takeOutput(): Uint8Array | undefined {
+  takeOutput(): Bytes | undefined {
     return this.#writer.takeOutput();
   }
 

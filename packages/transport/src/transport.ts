@@ -1,6 +1,7 @@
 import { IdentificationReader, identificationString, type Role } from "@nacre/negotiation";
 import { PacketReader, type PacketSink } from "@nacre/packet";
 import {
+  type Bytes,
   copyBytes,
   type MethodContext,
   SSH_MSG_DEBUG,
@@ -141,7 +142,7 @@ export class Transport implements PacketSink {
   }
 
   /** Bytes for the peer, or `undefined`: call it until then. They are the caller's, and never change again. */
-  takeOutput(): Uint8Array | undefined {
+  takeOutput(): Bytes | undefined {
     return this.#outgoing.takeOutput();
   }
 
@@ -320,7 +321,7 @@ export class Transport implements PacketSink {
   }
 
   /** A message of the transport's own, or of the service protocol. */
-  #take(payload: Uint8Array): Step {
+  #take(payload: Bytes): Step {
     const number = payload[0]!;
     switch (number) {
       case SSH_MSG_DISCONNECT.number:

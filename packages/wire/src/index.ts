@@ -1,6 +1,6 @@
 export * from "./base64.ts";
 export * from "./bytes.ts";
-export { withDefaults } from "./defaults.ts";
+export { type Overrides, withDefaults } from "./defaults.ts";
 export * from "./errors.ts";
 export * from "./messages/auth.ts";
 export * from "./messages/channel-requests.ts";

@@ -1,3 +1,4 @@
+import type { Bytes } from "./bytes.ts";
 import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
@@ -47,7 +48,7 @@ export interface Structure<T> {
   /** For error messages. */
   readonly name: string;
   /** Fresh bytes. */
-  encode(value: T): Uint8Array;
+  encode(value: T): Bytes;
   /** Byte strings in the result are views of `bytes`. Throws `malformed-message`, trailing bytes included. */
   decode(bytes: Uint8Array): T;
 }

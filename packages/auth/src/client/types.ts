@@ -1,6 +1,6 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys";
 import type { PacketSink } from "@nacre/packet";
-import type { MethodContext, Prompt, RandomSource, SshError } from "@nacre/wire";
+import type { Bytes, MethodContext, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
 import type { AuthToken } from "../token.ts";
 
@@ -29,7 +29,7 @@ export interface ClientAuthOptions {
   readonly password: boolean;
   /** Whether the application can answer `prompts` asks. */
   readonly keyboardInteractive: boolean;
-  readonly limits?: Partial<AuthLimits>;
+  readonly limits?: Overrides<AuthLimits> | undefined;
 }
 
 export type ClientAuthEvent =
@@ -43,7 +43,7 @@ export type ClientAuthEvent =
       readonly token: AuthToken;
       readonly identity: Identity;
       readonly algorithm: string;
-      readonly data: Uint8Array;
+      readonly data: Bytes;
     }
   /** Wants `answerPassword`. `attempt` counts from 1: above it the last password was refused. */
   | { readonly type: "password"; readonly token: AuthToken; readonly attempt: number }

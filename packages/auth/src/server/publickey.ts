@@ -1,5 +1,12 @@
 import type { SignatureAlgorithm } from "@nacre/keys";
-import { Reader, SSH_MSG_USERAUTH_PK_OK, SshError, userauthPublickey, userauthSignedData } from "@nacre/wire";
+import {
+  copyBytes,
+  Reader,
+  SSH_MSG_USERAUTH_PK_OK,
+  SshError,
+  userauthPublickey,
+  userauthSignedData,
+} from "@nacre/wire";
 import type { AuthToken } from "../token.ts";
 import type { Standing } from "./standing.ts";
 import type { LoginKey, LoginSubject, ServerDriver } from "./types.ts";
@@ -26,7 +33,7 @@ export function receivePublickey(
   const about = signature === undefined ? "query" : "publickey";
   if (about === "query") standing.countQuery();
   const algorithm = driver.options.signatureAlgorithms.find((one) => one.name === name);
-  const key: LoginKey = { algorithm: name, publicKey };
+  const key: LoginKey = { algorithm: name, publicKey: copyBytes(publicKey) };
   // The work is the same for every user name, and is done before anybody looks at it: a reply's time tells nothing.
   const refused =
     algorithm === undefined ||

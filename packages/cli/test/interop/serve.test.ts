@@ -6,7 +6,7 @@ import { connect as connectSocket } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
-import { type Client, connect, type NodeProcess } from "@nacre/node";
+import { type Client, connect } from "@nacre/node";
 import { beforeAll, describe, expect, test } from "vitest";
 import { must } from "../../../../scripts/openssh/run.ts";
 import { commandLine, type Ended, start, TestTerminal } from "./nacre.ts";
@@ -38,7 +38,7 @@ function isAlive(pid: number): boolean {
 const folder = useServeFolder({ terminals: true });
 
 /** Our own client, for what ssh does not send. */
-async function client(served: Served): Promise<Client<NodeProcess>> {
+async function client(served: Served): Promise<Client> {
   return connect({
     host: "127.0.0.1",
     port: served.port,

@@ -6,8 +6,11 @@ import { importNow } from "./import-now.ts";
 
 /** What node:crypto has of key encapsulation, from Node 24.7 on. */
 interface Encapsulation {
-  encapsulate(publicKey: nodeCrypto.KeyObject): { readonly ciphertext: Buffer; readonly sharedKey: Buffer };
-  decapsulate(privateKey: nodeCrypto.KeyObject, ciphertext: Uint8Array): Buffer;
+  encapsulate(publicKey: nodeCrypto.KeyObject): {
+    readonly ciphertext: Buffer<ArrayBuffer>;
+    readonly sharedKey: Buffer<ArrayBuffer>;
+  };
+  decapsulate(privateKey: nodeCrypto.KeyObject, ciphertext: Uint8Array): Buffer<ArrayBuffer>;
 }
 
 const SEED_LENGTH = 64;

@@ -93,7 +93,7 @@ export class TestServer {
     }
   }
 
-  #onMessage(payload: Uint8Array): void {
+  #onMessage(payload: Uint8Array<ArrayBuffer>): void {
     const number = payload[0]!;
     if (number === 5) {
       this.transport.write(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" }));

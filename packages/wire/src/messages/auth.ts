@@ -1,3 +1,4 @@
+import type { Bytes } from "../bytes.ts";
 import { Reader } from "../reader.ts";
 import {
   boolean,
@@ -70,7 +71,7 @@ export function userauthSignedData(
   sessionId: Uint8Array,
   request: Pick<UserauthRequest, "userName" | "serviceName">,
   key: Pick<UserauthPublickey, "algorithm" | "publicKey">,
-): Uint8Array {
+): Bytes {
   return new Writer(512)
     .string(sessionId)
     .byte(SSH_MSG_USERAUTH_REQUEST.number)
