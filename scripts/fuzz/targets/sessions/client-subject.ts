@@ -1,14 +1,8 @@
 import type { PrivateKey } from "@nacre/keys";
 import { ClientSession, type ClientSessionEvent } from "@nacre/session";
-import {
-  execRequest,
-  SSH_MSG_SERVICE_ACCEPT,
-  SSH_MSG_USERAUTH_PK_OK,
-  SSH_MSG_USERAUTH_SUCCESS,
-  SshError,
-  utf8Encode,
-} from "@nacre/wire";
+import { execRequest, SshError, utf8Encode } from "@nacre/wire";
 import { seededRandom } from "../../../../packages/transport/test/support/random.ts";
+import { letIn } from "./let-in.ts";
 import { type Answered, Subject } from "./subject.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "./suites.ts";
 
@@ -41,16 +35,10 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
   }
 
   logIn(): void {
-    const { publicKey } = this.#userKey;
-    this.peer.send(
-      SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" }),
-      // The client has several keys, and asks about the first one before it signs.
-      SSH_MSG_USERAUTH_PK_OK.encode({ algorithm: publicKey.algorithms[0]!.name, publicKey: publicKey.blob }),
-      SSH_MSG_USERAUTH_SUCCESS.encode({}),
-    );
+    this.peer.send(...letIn(this.#userKey));
   }
 
-  command(which: number, channel: number, data: Uint8Array): void {
+  protected command(which: number, channel: number, data: Uint8Array): void {
     const { session } = this;
     const { connection } = session;
     [

@@ -36,7 +36,7 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
     );
   }
 
-  command(which: number, channel: number, data: Uint8Array): void {
+  protected command(which: number, channel: number, data: Uint8Array): void {
     const { session } = this;
     const { connection } = session;
     [

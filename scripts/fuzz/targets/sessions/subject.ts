@@ -8,6 +8,7 @@ import {
 import { attempt, Broken, expectRefusal, expectSafe, expectTrue, outcome } from "../../contract.ts";
 import { ChannelOracle } from "./channel-oracle.ts";
 import { LoginOracle } from "./login-oracle.ts";
+import type { Played } from "./script.ts";
 import type { SessionSuite } from "./suites.ts";
 
 /** Bytes that a session may answer to an input of 16 KiB with: rekeys, pongs, refusals. Much more would be an amplifier. */
@@ -22,7 +23,7 @@ export type Answered = "no ask" | "answered" | "accepted";
 export type AnyEvent = ClientSessionEvent | ServerSessionEvent;
 
 /** A session of either side under test, its application, and the peer at the other end of the wire. */
-export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
+export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Played {
   abstract readonly session: ClientSession | ServerSession;
   readonly peer: AttackPeer;
   policy: Policy = "grant";
@@ -50,10 +51,14 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
   /** Answers an ask as the policy says, and takes data. Returns whether it answered an ask, and whether that accepts a host key or lets a user in. */
   protected abstract answer(event: E): Answered;
   /** Something that an application may do at this moment, or not: `which` says what. */
-  abstract command(which: number, channel: number, data: Uint8Array): void;
-
-  /** The peer logs in, or lets the user in. */
+  protected abstract command(which: number, channel: number, data: Uint8Array): void;
   abstract logIn(): void;
+
+  act(which: number, channel: number, data: Uint8Array): void {
+    attempt(() => this.command(which, channel, data));
+    this.work();
+    this.peer.take();
+  }
 
   /** A line of the trace: must be one, and safe to show. */
   protected readonly trace = (record: TraceRecord): void => {
