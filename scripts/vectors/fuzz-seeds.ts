@@ -396,6 +396,13 @@ function serverSessions(): Uint8Array[] {
     ),
     script(0, ...opening, ["policy", 2], ...[512, 512].map((length) => send(message.channelData(0, length)))),
     script(0, ...opening, ["policy", 2], ...[512, 512, 1].map((length) => send(message.channelData(0, length)))),
+    // More sessions than one connection may have.
+    script(
+      0,
+      ...opening,
+      ...[6, 7, 8, 9].map((number) => send(message.channelOpen("session", number))),
+      ...[0, 1, 2, 3, 4].map((number) => send(message.channelRequest(number, "shell", true))),
+    ),
     ...everySample(
       [],
       [["handshake"]],

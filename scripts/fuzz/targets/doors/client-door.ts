@@ -5,7 +5,7 @@ import { seededRandom } from "../../../../packages/transport/test/support/random
 import { expectRefusal, expectTrue } from "../../contract.ts";
 import { letIn } from "../sessions/let-in.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "../sessions/suites.ts";
-import { Door } from "./door.ts";
+import { Door, type Work } from "./door.ts";
 
 /** Bytes that a command may print, few enough for an input to reach them. */
 const MAX_OUTPUT = 2048;
@@ -14,7 +14,7 @@ const MAX_OUTPUT = 2048;
 export class ClientDoor extends Door {
   readonly #userKey: PrivateKey;
   readonly #abort = new AbortController();
-  readonly #waits: { settled: boolean }[] = [];
+  readonly #waits: Work[] = [];
   readonly #processes: Process[] = [];
   #client: Client<Process> | undefined;
   #hostKeyAccepted = false;
@@ -75,11 +75,12 @@ export class ClientDoor extends Door {
     if (this.#client !== undefined) this.#wait(this.#client.close());
   }
 
+  protected get ended(): boolean {
+    return this.#waits.every(({ settled }) => settled);
+  }
+
   protected expectEnded(): void {
-    expectTrue(
-      this.#waits.every(({ settled }) => settled),
-      "a connection has ended, and something still waits for it",
-    );
+    expectTrue(this.ended, "a connection has ended, and something still waits for it");
   }
 
   protected override heard(payload: Uint8Array): void {

@@ -10,6 +10,11 @@ import type { SessionSuite } from "../sessions/suites.ts";
 /** Time that a test lets pass at once, in milliseconds: keepalives and limits of login are far shorter. */
 const LONGEST_PASS = 3_600_000;
 
+/** Something that the application waits for. */
+export interface Work {
+  settled: boolean;
+}
+
 /** The bytes of one connection, in memory: what is written stays until the peer takes it. */
 export class MemoryDuplex implements Duplex {
   handler: DuplexHandler | undefined;
@@ -70,8 +75,15 @@ export abstract class Door implements Wire, Played {
   protected abstract command(which: number, channel: number, data: Uint8Array): void;
   /** Ends the connection from this side. */
   protected abstract close(): void;
-  /** Whether the connection has ended, and all that the application waited for is settled. Throws where something is left. */
+  /** Whether everything that the application waits for is settled. */
+  protected abstract get ended(): boolean;
+  /** Throws where something is left of a connection that was closed. */
   protected abstract expectEnded(): void;
+
+  /** Throws where something must never be so: looked at between the steps. */
+  protected expectSound(): void {
+    this.#channels.settle();
+  }
 
   act(which: number, channel: number, data: Uint8Array): void {
     attempt(() => this.command(which, channel, data));
@@ -86,7 +98,7 @@ export abstract class Door implements Wire, Played {
   takeOutput(): Uint8Array | undefined {
     this.#hear();
     const output = this.duplex.take();
-    if (output === undefined) this.judge(() => this.#channels.settle());
+    if (output === undefined) this.judge(() => this.expectSound());
     return output;
   }
 
@@ -113,14 +125,14 @@ export abstract class Door implements Wire, Played {
       await this.settle();
       this.judge(() => this.close());
       await this.settle();
+      if (this.ended) this.judge(() => this.#expectNoTimers());
       // Whatever still waits has a bound.
       this.pass(LONGEST_PASS - 1);
       await this.settle();
       this.judge(() => {
         expectTrue(this.duplex.closed, "a connection that was closed is still open");
         this.expectEnded();
-        const timers = this.#clock.countTimers();
-        expectTrue(timers === 0, `${timers} timers are left of a connection that has ended`);
+        this.#expectNoTimers();
       });
     } finally {
       this.#clock.uninstall();
@@ -136,8 +148,8 @@ export abstract class Door implements Wire, Played {
   }
 
   /** Takes note of how something that the application waits for has ended: with a value, or with an error in good form. */
-  protected watch(work: Promise<unknown>): { settled: boolean } {
-    const state = { settled: false };
+  protected watch(work: Promise<unknown>): Work {
+    const state: Work = { settled: false };
     work
       .then(
         () => {
@@ -160,6 +172,11 @@ export abstract class Door implements Wire, Played {
       this.#fault ??= { error };
       throw error;
     }
+  }
+
+  #expectNoTimers(): void {
+    const timers = this.#clock.countTimers();
+    expectTrue(timers === 0, `${timers} timers are left of a connection that has ended`);
   }
 
   #hear(): void {

@@ -5,20 +5,18 @@ import { signedLogin } from "../../../../packages/session/test/attacks/support/l
 import { seededRandom } from "../../../../packages/transport/test/support/random.ts";
 import { expectRefusal, expectTrue } from "../../contract.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "../sessions/suites.ts";
-import { Door } from "./door.ts";
+import { Door, type Work } from "./door.ts";
 
 const MAX_SESSIONS = 3;
-/** Handlers of open sessions, and of sessions whose channel has closed before. */
-const MAX_HANDLERS = 2 * MAX_SESSIONS;
 
 /** `serveDuplex` with an application that lets in whoever it is told to, and echoes. */
 export class ServerDoor extends Door {
   readonly #suite: SessionSuite;
   readonly #connection: ServerConnection;
-  readonly #ended: { settled: boolean };
+  readonly #ended: Work;
   /** Users whom the application has let in. */
   readonly #granted = new Set<string>();
-  readonly #running: { settled: boolean }[] = [];
+  readonly #running: { readonly signal: AbortSignal; readonly work: Work }[] = [];
 
   constructor(suite: SessionSuite) {
     super("client", suite);
@@ -64,11 +62,21 @@ export class ServerDoor extends Door {
     void this.#connection.close();
   }
 
+  protected get ended(): boolean {
+    return this.#ended.settled;
+  }
+
+  protected override expectSound(): void {
+    super.expectSound();
+    const { user } = this.#connection;
+    expectTrue(user === undefined || this.#granted.has(user), "a user is in whom nobody has let in");
+  }
+
   protected expectEnded(): void {
     expectTrue(this.#ended.settled, "a server's connection was closed and has not ended");
     expectTrue(this.#connection.sessionCount === 0, "sessions are left of a connection that has ended");
     expectTrue(
-      this.#running.every(({ settled }) => settled),
+      this.#running.every(({ work }) => work.settled),
       "a handler was not told that its client has gone",
     );
   }
@@ -89,11 +97,11 @@ export class ServerDoor extends Door {
   #serve(session: Session): Promise<number> {
     this.judge(() => {
       expectTrue(this.#granted.has(session.user), "a session runs for a user whom nobody has let in");
-      const busy = this.#running.filter(({ settled }) => !settled).length;
-      expectTrue(busy < MAX_HANDLERS, "more handlers run than may");
+      const open = this.#running.filter(({ signal, work }) => !work.settled && !signal.aborted).length;
+      expectTrue(open < MAX_SESSIONS, "more sessions run at once than may");
     });
     const echoed = this.#echo(session);
-    this.#running.push(this.watch(echoed));
+    this.#running.push({ signal: session.signal, work: this.watch(echoed) });
     return echoed;
   }
 
