@@ -16,7 +16,7 @@ export class ClientDoor extends Door {
   readonly #abort = new AbortController();
   readonly #waits: Work[] = [];
   readonly #processes: Process[] = [];
-  #client: Client<Process> | undefined;
+  #client: Client | undefined;
   #hostKeyAccepted = false;
   #loginsSent = 0;
   #successSent = false;
@@ -100,7 +100,7 @@ export class ClientDoor extends Door {
     return true;
   }
 
-  #onConnected(client: Client<Process>): void {
+  #onConnected(client: Client): void {
     this.judge(() => {
       expectTrue(this.#hostKeyAccepted, "connected to a host whose key nobody had accepted");
       expectTrue(this.#successSent, "connected though the server did not let the user in");

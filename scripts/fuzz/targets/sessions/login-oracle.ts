@@ -93,13 +93,13 @@ export class LoginOracle {
   }
 
   #keepSignedLogin(payload: Uint8Array): void {
-    const { userKey, sessionId } = this.#facts;
+    const { userKey } = this.#facts;
     const { userName, serviceName, methodName, methodData } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
     if (methodName !== "publickey") return;
     const { algorithm, publicKey, signature } = userauthPublickey.decode(methodData);
     if (signature === undefined || !equalBytes(publicKey, userKey.publicKey.blob)) return;
     // Signing again tells a good signature from a bad one without the code that verifies.
-    const data = userauthSignedData(sessionId(), { userName, serviceName }, { algorithm, publicKey });
+    const data = userauthSignedData(this.#facts.sessionId(), { userName, serviceName }, { algorithm, publicKey });
     const good = userKey.sign(algorithm, data, () => new Uint8Array(0));
     if (equalBytes(signature, good)) this.#signed.push({ userName, algorithm, publicKey });
   }
