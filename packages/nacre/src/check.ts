@@ -1,6 +1,7 @@
 import { SshError } from "@nacre/wire";
 import { isPromise } from "./engine.ts";
 import type { ConnectOptions } from "./options.ts";
+import { checkRandom } from "./random.ts";
 
 /** What other libraries call what is called otherwise here: their options would be passed over in silence. */
 const NAMES_ELSEWHERE = [
@@ -15,9 +16,10 @@ const NAMES_ELSEWHERE = [
  */
 export function checkConnectOptions(options: ConnectOptions): void {
   checkNames(options);
-  const { user, hostKey, identities, signal } = options;
+  const { user, hostKey, identities, signal, random } = options;
   checkUser(user);
   checkSignal(signal);
+  checkRandom(random);
   if (typeof hostKey !== "function")
     throw usage('hostKey is required: pinnedHostKey("SHA256:…") or a function that decides');
   if (identities === undefined) return;

@@ -6,3 +6,4 @@ export * from "./common.ts";
 export { encodeBreak, encodeSignal, encodeSize } from "./requests.ts";
 export { checkServeOptions, serveDuplex } from "./server.ts";
 export { completeServerLimits } from "./server-driver.ts";
+export { offeredAlgorithms } from "./wasm.ts";

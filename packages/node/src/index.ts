@@ -30,6 +30,7 @@ export {
   SshError,
   type SshErrorCode,
 } from "nacre/parts";
+export { type Account, account } from "./account.ts";
 export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";
 export { connect } from "./connect.ts";

@@ -5,6 +5,7 @@ import {
   checkServeOptions,
   completeServerLimits,
   type Means,
+  offeredAlgorithms,
   type ServeOptions,
   type ServerConnection,
   type ServerEvent,
@@ -14,6 +15,7 @@ import { nodeServerAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms } from "./crypto/load.ts";
 import { checkPort } from "./dial.ts";
+import { rejectingWithSshError } from "./failure.ts";
 import type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
 import { nodeRandom } from "./random.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
@@ -24,7 +26,11 @@ const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
 /**
  * An SSH server on a TCP port. Resolves when it listens; rejects with `listen-failed`, or `usage` for options that cannot be.
  */
-export async function listen(options: ListenOptions): Promise<SshServer> {
+export function listen(options: ListenOptions): Promise<SshServer> {
+  return rejectingWithSshError(() => listenWith(options));
+}
+
+async function listenWith(options: ListenOptions): Promise<SshServer> {
   const { host = "127.0.0.1", port, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = { ...options };
   checkPort(port, 0);
   const { start, rate, full } = maxUnauthenticated;
@@ -47,8 +53,9 @@ export async function listen(options: ListenOptions): Promise<SshServer> {
 async function withMeans(options: ListenOptions): Promise<ListenOptions & Means> {
   const { defaultServerAlgorithms: defaults } =
     options.crypto === "noble" ? await import("nacre/defaults") : { defaultServerAlgorithms: nodeServerAlgorithms };
-  const { algorithms = defaults, userKeys = defaults.hostKeys } = options;
-  return { ...options, algorithms, userKeys, fingerprint };
+  const { algorithms: given = defaults, userKeys = defaults.hostKeys, random = nodeRandom, wasm } = options;
+  const algorithms = offeredAlgorithms({ algorithms: given, wasm });
+  return { ...options, algorithms, userKeys, random, fingerprint };
 }
 
 /** A server that listens. */
@@ -71,11 +78,7 @@ export class SshServer implements AsyncDisposable {
     this.#server = server;
     this.#options = options;
     const { port: _port, host: _host, signal: _signal, log: _log, ...shared } = options;
-    this.#serve = {
-      random: nodeRandom,
-      ...shared,
-      limits: completeServerLimits(options.limits),
-    };
+    this.#serve = { ...shared, limits: completeServerLimits(options.limits) };
     this.#earlyDrop = earlyDrop;
     const address = server.address() as { readonly address: string; readonly port: number };
     this.address = { host: address.address, port: address.port };
