@@ -1,4 +1,4 @@
-/** `chacha20-poly1305.wasm` as a bundler for workers imports it: a `WebAssembly.Module`, which this package, that knows no global, cannot name. */
+/** `chacha20-poly1305.wasm` as a bundler for workers imports it: a `WebAssembly.Module`, a type that this pure package cannot name. */
 declare const program: object;
-
-export { program as default };
+// oxlint-disable-next-line import/no-default-export -- an imported module has no other
+export default program;
