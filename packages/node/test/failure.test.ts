@@ -52,13 +52,15 @@ test.each([
 });
 
 test("listen rejects with an SshError, too", async () => {
-  const hostKeys = {
+  const cause = new RangeError("no keys today");
+  const options = {
+    port: 0,
+    authenticate: () => false,
     get hostKeys(): never {
-      throw new RangeError("no keys today");
+      throw cause;
     },
   };
-  const rejection = await listen({ port: 0, authenticate: () => false, ...Object.create(hostKeys) }).catch(
-    (e: unknown) => e,
-  );
+  const rejection = await listen(options).catch((error: unknown) => error);
   expect(rejection).toBeInstanceOf(SshError);
+  expect(rejection).toMatchObject({ code: "internal", cause });
 });

@@ -37,7 +37,10 @@ vi.mock("node:crypto", async (original) => {
 
 // `createRequire` knows no sources, only what is built.
 vi.mock("../../src/crypto/import-now.ts", () => ({
-  importNow: (specifier: string) => ({ "@nacre/ciphers": ciphers, "@nacre/kex": kex, "@nacre/keys": keys })[specifier],
+  importNow: (specifier: string) => {
+    called.push(specifier);
+    return { "@nacre/ciphers": ciphers, "@nacre/kex": kex, "@nacre/keys": keys }[specifier];
+  },
 }));
 
 beforeEach(() => {
@@ -195,6 +198,8 @@ describe("keys", () => {
     const noPoint = new Writer().string("ssh-ed25519").string(new Uint8Array(32).fill(2)).finish();
     const signature = new Writer().string("ssh-ed25519").string(new Uint8Array(64)).finish();
     expect(codeOf(() => algorithm.verify(noPoint, data, signature))).toBe("key-malformed");
+    // A stranger's key imports nothing.
+    expect(called).not.toContain("@nacre/keys");
   });
 });
 
