@@ -1,10 +1,10 @@
 import { randomFillSync } from "node:crypto";
 import { access, mkdir, rm, writeFile } from "node:fs/promises";
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine, randomart } from "@nacre/keyfiles";
 import { generateEcdsa, generateEd25519, generateRsa, type PrivateKey } from "@nacre/keys";
-import { expandHome, inSlices } from "@nacre/node";
+import { account, expandHome, inSlices } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { KEYGEN_HELP } from "./help.ts";
 import { KEYGEN_OPTIONS, type KeygenArguments, type KeyType, parseKeygenArguments } from "./keygen-arguments.ts";
@@ -32,7 +32,7 @@ async function generate(parsed: Extract<KeygenArguments, { action: "generate" }>
     const passphrase = parsed.passphrase ?? (await askPassphrase(terminal));
     if (passphrase !== "" && passphrase.length < 5)
       throw usage(`a passphrase of ${passphrase.length} characters is too short: take at least 5, or none`);
-    const comment = parsed.comment ?? `${userInfo().username}@${hostname()}`;
+    const comment = parsed.comment ?? `${account().username}@${hostname()}`;
 
     const key = await makeKey(parsed.type, parsed.bits);
     const text = await inSlices(formatPrivateKey(key, { format: "openssh", passphrase, comment, random }));

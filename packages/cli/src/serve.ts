@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { access } from "node:fs/promises";
-import { homedir, userInfo } from "node:os";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import {
+  account,
   authorizedKeys,
   expandHome,
   fingerprint,
@@ -149,7 +150,7 @@ async function untilStopped(server: SshServer, log: (event: ServeEvent) => void,
 /** Who runs this: commands are run as nobody else. */
 function runner(): Account {
   if (process.getuid === undefined) throw usage("serve runs a user's shell, and needs a system of Unix's kind for it");
-  const { username, homedir: home, shell } = userInfo();
+  const { username, homedir: home, shell } = account();
   return { name: username, home, shell: shell === null || shell === "" ? "/bin/sh" : shell };
 }
 

@@ -1,5 +1,4 @@
-import { userInfo } from "node:os";
-import { type ConnectOptions, connect } from "@nacre/node";
+import { account, type ConnectOptions, connect } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 import { chooseAlgorithms } from "./algorithms.ts";
 import { HELP } from "./help.ts";
@@ -19,7 +18,7 @@ export async function ssh(line: readonly string[]): Promise<number> {
     return 0;
   }
   const words = parseSshArguments(line);
-  const user = words.user ?? userInfo().username;
+  const user = words.user ?? account().username;
   const algorithms = chooseAlgorithms(words);
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   const terminal = openTerminal();

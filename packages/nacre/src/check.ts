@@ -3,15 +3,17 @@ import { SshError } from "@nacre/wire";
 import { isPromise } from "./engine.ts";
 import { checkNames } from "./option-names.ts";
 import type { ConnectOptions } from "./options.ts";
+import { checkRandom } from "./random.ts";
 
 /**
  * Throws `usage` for options that nobody could be connected with: what a program without types may give, before anything is sent. Other
  * mistakes are found where they count.
  */
 export function checkConnectOptions(options: ConnectOptions): void {
-  const { user, hostKey, identities, signal, limits } = options;
+  const { user, hostKey, identities, signal, limits, random } = options;
   checkUser(user);
   checkSignal(signal);
+  checkRandom(random);
   if (limits !== undefined) checkNames(limits, defaultLimits, "limits");
   if (typeof hostKey !== "function")
     throw usage('hostKey is required: pinnedHostKey("SHA256:…") or a function that decides');

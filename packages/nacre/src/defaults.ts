@@ -22,9 +22,9 @@ import {
 } from "@nacre/kex";
 import { ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, ed25519, rsaSha2_256, rsaSha2_512 } from "@nacre/keys";
 import type { TransportAlgorithms } from "@nacre/transport";
-import { chacha20Poly1305 } from "./chacha20-poly1305.ts";
+import { chacha20Poly1305, chacha20Poly1305FromModule } from "./chacha20-poly1305.ts";
 
-export { chacha20Poly1305 };
+export { chacha20Poly1305, chacha20Poly1305FromModule };
 
 /**
  * What a client offers when nobody says otherwise, preferred first: everything that is safe, on noble.

@@ -4,8 +4,10 @@ import type { NegotiatedAlgorithms } from "@nacre/transport";
 import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
 import type { Channel } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
-import { Engine, leaveUncaught, platformRandom, reasonOf } from "./engine.ts";
+import { Engine, leaveUncaught, reasonOf } from "./engine.ts";
 import type { ConnectOptions, HostKey, Means, PromptRequest, RemoteIdentity } from "./options.ts";
+import { platformRandom } from "./random.ts";
+import { offeredAlgorithms } from "./wasm.ts";
 import { watchers } from "./watchers.ts";
 
 /** What is known of a connection once it stands. */
@@ -249,7 +251,7 @@ function sessionOptions(options: ConnectOptions & Means): ClientSessionOptions {
     ...(!isRemote(identity) && { privateKey: identity }),
   }));
   return {
-    algorithms: options.algorithms,
+    algorithms: offeredAlgorithms(options),
     fingerprint: options.fingerprint,
     random: options.random ?? platformRandom,
     userName: options.user,

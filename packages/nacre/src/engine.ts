@@ -1,6 +1,6 @@
 import type { Connection } from "@nacre/connection";
 import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
-import { type Bytes, escapeText, type RandomSource, SshError } from "@nacre/wire";
+import { type Bytes, escapeText, SshError } from "@nacre/wire";
 import { Channel } from "./channel.ts";
 import type { Duplex, DuplexHandler } from "./duplex.ts";
 
@@ -32,16 +32,6 @@ export interface EngineHandler<E extends SessionEvent> {
   /** The connection has ended; its channels hear of it next. */
   closed(error: SshError): void;
 }
-
-/** Where random bytes come from when nobody says otherwise. */
-export const platformRandom: RandomSource = (length) => {
-  const bytes = new Uint8Array(length);
-  // getRandomValues takes at most 65,536 bytes a call.
-  for (let offset = 0; offset < length; offset += 65_536) {
-    crypto.getRandomValues(bytes.subarray(offset, Math.min(offset + 65_536, length)));
-  }
-  return bytes;
-};
 
 /**
  * Drives a session of either side over a byte connection: carries bytes, keeps the timer, and hands events to channels. One

@@ -68,6 +68,11 @@ export interface ConnectOptions {
   readonly banner?: ((text: string) => void) | undefined;
   /** What to offer, preferred first. The default is `defaultAlgorithms` of `nacre/defaults`. */
   readonly algorithms?: TransportAlgorithms | undefined;
+  /**
+   * Whether chacha20-poly1305 may be a WebAssembly program (default true). False compiles none: for a page whose Content-Security-Policy
+   * reports every attempt. Noble's cipher then serves, at a fifth of the speed.
+   */
+  readonly wasm?: boolean | undefined;
   /** Bounds, where the defaults do not suit. */
   readonly limits?: Overrides<Limits> | undefined;
   /** Refuse servers without strict key exchange (CVE-2023-48795). */
@@ -80,7 +85,7 @@ export interface ConnectOptions {
   readonly trace?: TracePort | undefined;
   /** Receives secrets, for Wireshark. */
   readonly keyLog?: KeyLogPort | undefined;
-  /** Random bytes; the platform's `crypto.getRandomValues` by default. For tests that replay. */
+  /** Random bytes; the platform's `crypto.getRandomValues` by default. For platforms without, and tests that replay. */
   readonly random?: RandomSource | undefined;
 }
 

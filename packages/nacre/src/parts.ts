@@ -9,3 +9,4 @@ export { encodeBreak, encodeSignal, encodeSize } from "./requests.ts";
 export { checkServeOptions, serveDuplex } from "./server.ts";
 export { completeServerLimits } from "./server-driver.ts";
 export { inSlices } from "./slices.ts";
+export { offeredAlgorithms } from "./wasm.ts";

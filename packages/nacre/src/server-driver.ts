@@ -9,12 +9,14 @@ import {
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import { CHANNEL_OPEN_FAILURE_REASON, type Overrides, SshError, withDefaults } from "@nacre/wire";
 import type { Duplex } from "./duplex.ts";
-import { Engine, platformRandom, reasonOf } from "./engine.ts";
+import { Engine, reasonOf } from "./engine.ts";
 import { Logins } from "./logins.ts";
 import type { Means } from "./options.ts";
+import { platformRandom } from "./random.ts";
 import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./server-options.ts";
 import type { BaseSession, SessionMaker } from "./session-base.ts";
 import { SessionChannel, type SessionContext } from "./session-channel.ts";
+import { offeredAlgorithms } from "./wasm.ts";
 import { watchers } from "./watchers.ts";
 
 const LOGIN_GRACE_TIME = 120_000;
@@ -302,7 +304,7 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
 
 function sessionOptions<S>(options: ServeOptions<S> & Means, limits: ServerLimits): ServerSessionOptions {
   return {
-    algorithms: options.algorithms,
+    algorithms: offeredAlgorithms(options),
     random: options.random ?? platformRandom,
     hostKeys: options.hostKeys.map(
       (key): ServerHostKey => ({ publicKey: key.publicKey, ...(!isRemote(key) && { privateKey: key }) }),

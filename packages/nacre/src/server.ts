@@ -4,6 +4,7 @@ import { checkKey, checkSignal } from "./check.ts";
 import type { Duplex } from "./duplex.ts";
 import { checkNames } from "./option-names.ts";
 import type { Means } from "./options.ts";
+import { checkRandom } from "./random.ts";
 import { defaultServerLimits, type ServerConnection, ServerDriver } from "./server-driver.ts";
 import type { ServeOptions } from "./server-options.ts";
 import type { BaseSession, SessionMaker } from "./session-base.ts";
@@ -27,7 +28,11 @@ export function checkServeOptions({
   algorithms,
   limits,
   signal,
-}: Pick<ServeOptions<unknown> & Means, "hostKeys" | "authenticate" | "algorithms" | "limits" | "signal">): void {
+  random,
+}: Pick<
+  ServeOptions<unknown> & Means,
+  "hostKeys" | "authenticate" | "algorithms" | "limits" | "signal" | "random"
+>): void {
   if (!Array.isArray(hostKeys)) throw new SshError("usage", "hostKeys must be an array of keys: [key]");
   for (const key of hostKeys) checkKey(key, "a host key");
   if (typeof algorithms !== "object")
@@ -38,6 +43,7 @@ export function checkServeOptions({
   if (typeof authenticate !== "function")
     throw new SshError("usage", "a server needs a function that decides who is let in: authenticate");
   checkSignal(signal);
+  checkRandom(random);
   if (limits !== undefined) checkNames(limits, defaultServerLimits, "limits");
   connectionLimits(limits);
 }

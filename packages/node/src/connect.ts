@@ -1,4 +1,3 @@
-import { userInfo } from "node:os";
 import { SshError } from "@nacre/wire";
 import {
   type Client as AnyClient,
@@ -8,14 +7,17 @@ import {
   connectDuplex,
   type HostKeyVerifier,
   type Means,
+  offeredAlgorithms,
   pinnedHostKey,
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/parts";
+import { account } from "./account.ts";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { checkAddress, tcpDuplex } from "./dial.ts";
+import { rejectingWithSshError } from "./failure.ts";
 import { heldUntil } from "./held-duplex.ts";
 import { loadIdentities } from "./identities.ts";
 import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
@@ -31,10 +33,14 @@ export type Client<P = NodeProcess> = AnyClient<P>;
  * Connects to an SSH server over TCP, verifies its host key and logs in. Rejects with an `SshError`, whose `code` and
  * `culprit` tell why it could not; nothing is left open then.
  */
-export async function connect(options: ConnectOptions): Promise<Client> {
+export function connect(options: ConnectOptions): Promise<Client> {
+  return rejectingWithSshError(() => connectWith(options));
+}
+
+async function connectWith(options: ConnectOptions): Promise<Client> {
   // A program without types may give nothing at all.
   checkNames({ ...options }, NODE_CONNECT_OPTIONS, "connect");
-  const { host, port = 22, connectTimeout, signal, random = nodeRandom, user = userInfo().username } = { ...options };
+  const { host, port = 22, connectTimeout, signal, random = nodeRandom, user = account().username } = { ...options };
   checkAddress(host, port);
   checkSignal(signal);
   checkUser(user);
@@ -46,11 +52,11 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   signal?.addEventListener("abort", onAbort);
   if (signal?.aborted) onAbort();
   try {
-    const algorithms = options.algorithms ?? (await defaultsOf(options.crypto));
-    // While files are read, TCP connects, and the server gets ready.
-    const loading = loadAlgorithms(algorithms).then(() => warmUpAlgorithms(algorithms));
-    loading.catch(() => {});
-    const [hostKey, identities] = await Promise.all([
+    const algorithms = offeredAlgorithms({
+      algorithms: options.algorithms ?? (await defaultsOf(options.crypto)),
+      wasm: options.wasm,
+    });
+    const files = Promise.all([
       decideHostKey(options, algorithms, port, warn),
       loadIdentities({
         identities: options.identities,
@@ -62,6 +68,10 @@ export async function connect(options: ConnectOptions): Promise<Client> {
         signal: over.signal,
       }),
     ]);
+    // While files are read, TCP connects, and the server gets ready.
+    const loading = loadAlgorithms(algorithms).then(() => warmUpAlgorithms(algorithms));
+    loading.catch(() => {});
+    const [hostKey, identities] = await files;
     const complete: StreamConnectOptions & Means = {
       ...options,
       ...hostKey,

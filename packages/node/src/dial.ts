@@ -15,11 +15,17 @@ export interface DialOptions {
 
 const CONNECT_TIMEOUT = 15_000;
 
-/**
- * What every dialled socket reads into, instead of fresh memory for each read: reading and telling of it are one step, so one buffer
- * serves all sockets. As large as the packet reader's slab.
- */
-const RECEIVED: Uint8Array = new Uint8Array(256 * 1024);
+/** Bytes that a read takes at most: as many as the packet reader's slab holds. */
+const READ_SIZE = 256 * 1024;
+
+/** What every dialled socket reads into, instead of fresh memory for each read: reading and passing on are one step, so one buffer serves all. */
+let received = new Uint8Array(READ_SIZE);
+
+/** The buffer for the next read. A runtime whose streams take the buffers that they read into (workerd) has detached the last one. */
+function readBuffer(): Uint8Array {
+  if (received.length === 0) received = new Uint8Array(READ_SIZE);
+  return received;
+}
 
 /**
  * A TCP connection without Nagle's delay, for `connectDuplex`: what `connect` goes over. Rejects with `connect-timeout`,
@@ -44,8 +50,11 @@ export function dial({ host, port, connectTimeout = CONNECT_TIMEOUT, signal }: D
       return;
     }
     const onread = {
-      buffer: RECEIVED,
-      callback: (length: number): boolean => socket.emit("data", RECEIVED.subarray(0, length)),
+      // Node looks once, workerd before each read.
+      get buffer() {
+        return readBuffer();
+      },
+      callback: (length: number, buffer: Uint8Array): boolean => socket.emit("data", buffer.subarray(0, length)),
     };
     const socket = connect({ host, port, noDelay: true, onread }).pause();
     const settle = (): void => {

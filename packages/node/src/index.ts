@@ -29,6 +29,7 @@ export {
   SshError,
   type SshErrorCode,
 } from "nacre/parts";
+export { type Account, account } from "./account.ts";
 export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";
 export { type Client, connect } from "./connect.ts";

@@ -6,6 +6,7 @@ import {
   checkServeOptions,
   completeServerLimits,
   type Means,
+  offeredAlgorithms,
   type ServeOptions,
   type ServerConnection,
   type ServerEvent,
@@ -15,6 +16,7 @@ import { nodeServerAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms } from "./crypto/load.ts";
 import { checkPort } from "./dial.ts";
+import { rejectingWithSshError } from "./failure.ts";
 import type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
 import { LISTEN_OPTIONS } from "./option-names.ts";
 import { nodeRandom } from "./random.ts";
@@ -26,7 +28,11 @@ const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
 /**
  * An SSH server on a TCP port. Resolves when it listens; rejects with `listen-failed`, or `usage` for options that cannot be.
  */
-export async function listen(options: ListenOptions): Promise<SshServer> {
+export function listen(options: ListenOptions): Promise<SshServer> {
+  return rejectingWithSshError(() => listenWith(options));
+}
+
+async function listenWith(options: ListenOptions): Promise<SshServer> {
   // A program without types may give nothing at all.
   checkNames({ ...options }, LISTEN_OPTIONS, "listen");
   const { host = "127.0.0.1", port, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = { ...options };
@@ -51,8 +57,9 @@ export async function listen(options: ListenOptions): Promise<SshServer> {
 async function withMeans(options: ListenOptions): Promise<ListenOptions & Means> {
   const { defaultServerAlgorithms: defaults } =
     options.crypto === "noble" ? await import("nacre/defaults") : { defaultServerAlgorithms: nodeServerAlgorithms };
-  const { algorithms = defaults, userKeys = defaults.hostKeys } = options;
-  return { ...options, algorithms, userKeys, fingerprint };
+  const { algorithms: given = defaults, userKeys = defaults.hostKeys, random = nodeRandom, wasm } = options;
+  const algorithms = offeredAlgorithms({ algorithms: given, wasm });
+  return { ...options, algorithms, userKeys, random, fingerprint };
 }
 
 /** A server that listens. */
@@ -74,12 +81,8 @@ export class SshServer implements AsyncDisposable {
   constructor(server: Server, options: ListenOptions & Means, earlyDrop: RandomEarlyDrop) {
     this.#server = server;
     this.#options = options;
-    const { port: _port, host: _host, signal: _signal, log: _log, random = nodeRandom, ...shared } = options;
-    this.#serve = {
-      random,
-      ...shared,
-      limits: completeServerLimits(options.limits),
-    };
+    const { port: _port, host: _host, signal: _signal, log: _log, ...shared } = options;
+    this.#serve = { ...shared, limits: completeServerLimits(options.limits) };
     this.#earlyDrop = earlyDrop;
     const address = server.address() as { readonly address: string; readonly port: number };
     this.address = { host: address.address, port: address.port };

@@ -3,19 +3,15 @@ import { type Bytes, copyBytes, readUint32 } from "@nacre/wire";
 import { checkKeys, checkTag, mismatch } from "../check.ts";
 import { CHACHA20_POLY1305, PACKET_SHAPE } from "../openssh-chacha20.ts";
 import { BODY_AT, CAPACITY, KEYS_AT, PACKET_AT, PAGE, TAG_AT, TAG_LENGTH } from "./memory.ts";
-import { chacha20Poly1305Program } from "./program.ts";
 
-/** What only a platform can do: this package knows no global. */
+/** What a platform does for the program: this package names no global. */
 export interface WasmPlatform {
-  /**
-   * Instantiates a module that imports nothing, and returns its exports. Throws where there is no WebAssembly, or none with vectors, and
-   * where it is forbidden, as by a page's Content-Security-Policy.
-   */
-  instantiate(program: Uint8Array<ArrayBuffer>): unknown;
-  /** The cipher that serves where that throws. */
+  /** Instantiates the program, which imports nothing, and returns its exports. Throws where the platform cannot, or must not. */
+  instantiate(): unknown;
+  /** Returns the cipher that serves where `instantiate` throws. */
   otherwise(): CipherAlgorithm;
-  /** Where the platform has a ChaCha20 of its own that is faster for long packets, though it gives fresh bytes: for their bodies. */
-  readonly chacha20?: ChaCha20;
+  /** The platform's own ChaCha20, for the bodies of long packets, where it is faster there. Read once, when the cipher is first used. */
+  readonly chacha20?: ChaCha20 | undefined;
 }
 
 /**
@@ -24,34 +20,46 @@ export interface WasmPlatform {
  */
 export type ChaCha20 = (key: Uint8Array, iv: Uint8Array, bytes: Uint8Array) => Bytes;
 
+/** A cipher in WebAssembly that also serves without. */
+export interface WasmCipherAlgorithm extends CipherAlgorithm {
+  /** Returns the same cipher for a platform on which WebAssembly must not even be tried. */
+  withoutWasm(): CipherAlgorithm;
+}
+
 /**
- * OpenSSH PROTOCOL.chacha20poly1305 as one WebAssembly program, ChaCha20 and Poly1305 in vectors. It is made and instantiated when the
- * cipher is first used; one instance then serves all connections, as it holds nothing of any of them from one call to the next but what the
- * last packet left, and no key.
+ * OpenSSH PROTOCOL.chacha20poly1305 as one WebAssembly program, ChaCha20 and Poly1305 in vectors. The program is instantiated when the cipher
+ * is first used. One instance then serves all connections: between calls it holds the last packet, and no key.
  */
-export function chacha20Poly1305OnWasm(platform: WasmPlatform): CipherAlgorithm {
-  let chosen: Pick<CipherAlgorithm, "createSealer" | "createOpener"> | undefined;
+export function chacha20Poly1305On(platform: WasmPlatform): WasmCipherAlgorithm {
+  let program: CipherSides | undefined;
+  return {
+    ...lazily(() => (program ??= programOr(platform))),
+    withoutWasm: () => lazily(() => platform.otherwise()),
+  };
+}
+
+type CipherSides = Pick<CipherAlgorithm, "createSealer" | "createOpener">;
+
+/** The cipher, done by what `choose` returns when keys are set up. */
+function lazily(choose: () => CipherSides): CipherAlgorithm {
   const cipher: CipherAlgorithm = {
     ...CHACHA20_POLY1305,
     createSealer(keys, mac) {
       checkKeys(cipher, keys, mac);
-      chosen ??= choose(platform);
-      return chosen.createSealer(keys, mac);
+      return choose().createSealer(keys, mac);
     },
     createOpener(keys, mac) {
       checkKeys(cipher, keys, mac);
-      chosen ??= choose(platform);
-      return chosen.createOpener(keys, mac);
+      return choose().createOpener(keys, mac);
     },
   };
   return cipher;
 }
 
-function choose(platform: WasmPlatform): Pick<CipherAlgorithm, "createSealer" | "createOpener"> {
-  const program = chacha20Poly1305Program();
+function programOr(platform: WasmPlatform): CipherSides {
   let exports: Exports;
   try {
-    exports = platform.instantiate(program) as Exports;
+    exports = platform.instantiate() as Exports;
   } catch {
     return platform.otherwise();
   }

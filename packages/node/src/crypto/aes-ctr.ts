@@ -3,6 +3,7 @@ import type { CipherAlgorithm, DirectionKeys, MacAlgorithm, PacketOpener, Packet
 import { readUint32, SshError } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
 import { checkKeys, checkTag } from "./check.ts";
+import { cipherOrPortable } from "./or-portable.ts";
 
 const BLOCK = 16;
 
@@ -33,7 +34,7 @@ function aesCtr(name: string, aes: Aes, keyLength: number): CipherAlgorithm {
       return needed.etm ? etmOpener(aes, keys, needed) : opener(aes, keys, needed);
     },
   };
-  return algorithm;
+  return cipherOrPortable(algorithm);
 }
 
 function needMac(mac: MacAlgorithm | undefined): MacAlgorithm {

@@ -3,6 +3,7 @@ import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from 
 import { type Bytes, concatBytes, readUint32 } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
 import { checkKeys, mismatch } from "./check.ts";
+import { cipherOrPortable } from "./or-portable.ts";
 
 const NONCE_LENGTH = 12;
 const TAG_LENGTH = 16;
@@ -31,7 +32,7 @@ function aesGcm(name: string, openssl: GcmName, keyLength: number): CipherAlgori
       return new GcmOpener(openssl, keys);
     },
   };
-  return algorithm;
+  return cipherOrPortable(algorithm);
 }
 
 /** Classes, and no closures: a server holds one of each for every connection. */

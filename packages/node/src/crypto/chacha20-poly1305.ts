@@ -1,39 +1,41 @@
 import { createCipheriv } from "node:crypto";
-import { chacha20Poly1305OnWasm } from "@nacre/ciphers/wasm";
+import { type ChaCha20, chacha20Poly1305OnWasm, type WasmCipherAlgorithm } from "@nacre/ciphers/wasm";
 import type { CipherAlgorithm } from "@nacre/packet";
 import { plainBytes } from "./bytes.ts";
-import { importNow } from "./import-now.ts";
+import { type Loadable, loadPortable, portable } from "./portable.ts";
+import { probe } from "./probe.ts";
 
-type Portable = Pick<typeof import("@nacre/ciphers"), "chacha20Poly1305">;
-
-const PORTABLE = "@nacre/ciphers";
-
-/** noble's, where it was imported. */
-let portable: Portable | undefined;
-
-/**
- * chacha20-poly1305@openssh.com in WebAssembly, or on noble where that is forbidden or has no vectors. The bodies of long packets are
- * node:crypto's, whose ChaCha20 has wider vectors; but an object, an update and fresh memory for each packet cost more than all of a short
- * one in the program. Its chacha20-poly1305 is RFC 8439's, another construction.
- */
-export const chacha20Poly1305: CipherAlgorithm = /* @__PURE__ */ chacha20Poly1305OnWasm({
+const onWasm: WasmCipherAlgorithm = /* @__PURE__ */ chacha20Poly1305OnWasm({
   instantiate,
-  chacha20: (key, iv, bytes) => plainBytes(createCipheriv("chacha20", key, iv).update(bytes)),
-  otherwise: () => (portable ?? (importNow(PORTABLE) as Portable)).chacha20Poly1305,
+  get chacha20() {
+    return hasChaCha20() ? chacha20 : undefined;
+  },
+  otherwise: () => portable("ciphers").chacha20Poly1305,
 });
 
-/** Imports noble's cipher where it will be needed. */
-export async function loadChaCha20Poly1305(): Promise<void> {
-  try {
-    instantiate(VECTOR_TYPE);
-  } catch {
-    portable ??= await import("@nacre/ciphers");
-  }
-}
+/**
+ * chacha20-poly1305@openssh.com in WebAssembly, or on noble where that is forbidden or has no vectors. Where node:crypto has ChaCha20 it
+ * encrypts the bodies of long packets, since its vectors are wider; for a short packet its object, update and fresh memory cost more than the
+ * whole program. node:crypto's chacha20-poly1305 is RFC 8439's, another construction.
+ */
+export const chacha20Poly1305: WasmCipherAlgorithm & Loadable = {
+  ...onWasm,
+  load: async () => {
+    if (!hasVectors()) await loadPortable("ciphers");
+  },
+  withoutWasm: (): CipherAlgorithm & Loadable => ({ ...onWasm.withoutWasm(), load: () => loadPortable("ciphers") }),
+};
+
+const chacha20: ChaCha20 = (key, iv, bytes) => plainBytes(createCipheriv("chacha20", key, iv).update(bytes));
+
+/** Whether node:crypto has ChaCha20: BoringSSL, on which Bun and Electron stand, does not offer it. */
+const hasChaCha20 = probe(() => chacha20(new Uint8Array(32), new Uint8Array(16), new Uint8Array(64))[0] === 0x76);
+
+const hasVectors = probe(() => instantiate(VECTOR_TYPE) !== undefined);
 
 function instantiate(module: Uint8Array<ArrayBuffer>): WebAssembly.Exports {
   return new WebAssembly.Instance(new WebAssembly.Module(module)).exports;
 }
 
-/** The least module that a platform without vectors refuses: the magic number, version 1, and the type of a function that takes one. */
+/** The smallest module that a platform without vectors refuses: magic number, version 1, and the type of a function that takes a vector. */
 const VECTOR_TYPE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 1, 0x7b, 0);

@@ -1,4 +1,6 @@
+import { createECDH } from "node:crypto";
 import { type NistCurve as Curve, nistCurves as curves } from "@nacre/keys/parts";
+import { probe } from "./probe.ts";
 
 /** A curve of NIST's, and what others than SSH call it. */
 export interface NistCurve extends Curve {
@@ -12,3 +14,17 @@ export const nistCurves: Readonly<Record<keyof typeof curves, NistCurve>> = {
   nistp384: { ...curves.nistp384, jwk: "P-384", openssl: "secp384r1" },
   nistp521: { ...curves.nistp521, jwk: "P-521", openssl: "secp521r1" },
 };
+
+/**
+ * Whether node:crypto does Diffie-Hellman and makes public points on a curve; Deno does not on P-521. Making the object is enough to see it:
+ * a point costs milliseconds on the larger curves.
+ */
+export const hasEcdh: Readonly<Record<keyof typeof nistCurves, () => boolean>> = {
+  nistp256: hasCurve("nistp256"),
+  nistp384: hasCurve("nistp384"),
+  nistp521: hasCurve("nistp521"),
+};
+
+function hasCurve(curve: keyof typeof nistCurves): () => boolean {
+  return probe(() => typeof createECDH(nistCurves[curve].openssl).computeSecret === "function");
+}

@@ -1,22 +1,27 @@
-import { createECDH, createPrivateKey, createPublicKey, diffieHellman } from "node:crypto";
+import { createECDH, createPublicKey, diffieHellman } from "node:crypto";
 import { type KeyPair, nistPair, X25519_LENGTH, x25519Pair } from "@nacre/kex/parts";
 import { bigIntToBytes, bytesToBigInt, type RandomSource } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
+import { curve25519Key } from "./curve25519-key.ts";
 import { nistCurves } from "./curves.ts";
 import { base64url } from "./jwk.ts";
+import { probe } from "./probe.ts";
 
 /** X25519 on node:crypto. */
 export function x25519KeyPair(random: RandomSource): KeyPair {
-  // node:crypto makes the public half of the private one, whatever stands in x; any other way to give it a private key takes far longer.
-  const jwk = { kty: "OKP", crv: "X25519", x: "", d: base64url(random(X25519_LENGTH)) };
-  const privateKey = createPrivateKey({ key: jwk, format: "jwk" });
-  const { x } = createPublicKey(privateKey).export({ format: "jwk" });
-  return x25519Pair(plainBytes(Buffer.from(x ?? "", "base64url")), (peersPublicKey) => {
+  const { privateKey, publicKey: own } = curve25519Key("X25519", random(X25519_LENGTH));
+  return x25519Pair(own, (peersPublicKey) => {
     const peers = { kty: "OKP", crv: "X25519", x: base64url(peersPublicKey) };
     const publicKey = createPublicKey({ key: peers, format: "jwk" });
     return plainBytes(diffieHellman({ privateKey, publicKey }));
   });
 }
+
+/** Whether {@link x25519KeyPair} works here. */
+export const hasX25519: () => boolean = probe(() => {
+  const pair = x25519KeyPair((length) => new Uint8Array(length).fill(1));
+  return pair.agree(pair.publicKey).length === X25519_LENGTH;
+});
 
 /** A key pair on a curve of NIST's, on node:crypto. */
 export function nistKeyPair(curveName: keyof typeof nistCurves, random: RandomSource): KeyPair {

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { MacAlgorithm } from "@nacre/packet";
+import { macOrPortable } from "./or-portable.ts";
 
 /** RFC 6668 §2, on node:crypto. */
 export const hmacSha256: MacAlgorithm = hmac("hmac-sha2-256", "sha256", 32, false);
@@ -11,7 +12,7 @@ export const hmacSha256Etm: MacAlgorithm = hmac("hmac-sha2-256-etm@openssh.com",
 export const hmacSha512Etm: MacAlgorithm = hmac("hmac-sha2-512-etm@openssh.com", "sha512", 64, true);
 
 function hmac(name: string, hash: string, length: number, etm: boolean): MacAlgorithm {
-  return {
+  return macOrPortable({
     name,
     keyLength: length,
     tagLength: length,
@@ -30,5 +31,5 @@ function hmac(name: string, hash: string, length: number, etm: boolean): MacAlgo
         },
       };
     },
-  };
+  });
 }

@@ -1,10 +1,12 @@
-import { createRequire } from "node:module";
 import { SshError } from "@nacre/wire";
 
-/** A module of the portable code whose import nobody has awaited. A bundler does not see it: throws `usage` where it is not to be found. */
+/**
+ * Imports a module of the portable code at once, where nobody has awaited its import. Throws `usage` where it cannot be found: a bundler does
+ * not see this import, and must not: webpack warns of a `createRequire` or `import` whose request it cannot know.
+ */
 export function importNow(specifier: string): unknown {
   try {
-    return createRequire(import.meta.url)(specifier);
+    return process.getBuiltinModule("node:module").createRequire(import.meta.url)(specifier);
   } catch (cause) {
     throw new SshError(
       "usage",

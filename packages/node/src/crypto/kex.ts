@@ -11,33 +11,34 @@ import {
 } from "@nacre/kex/parts";
 import { bigIntToBytes, bytesToBigInt, SshError } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
-import { nistKeyPair, x25519KeyPair } from "./ecdh.ts";
-import { nobleMlKem768, nodeMlKem768 } from "./ml-kem.ts";
+import { hasEcdh, type nistCurves } from "./curves.ts";
+import { hasX25519, nistKeyPair, x25519KeyPair } from "./ecdh.ts";
+import { loadMlKem768, mlKem768 } from "./ml-kem.ts";
+import { kexOrPortable } from "./or-portable.ts";
+import type { Loadable } from "./portable.ts";
 
 const sha256 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha256", message, "buffer"));
 const sha384 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha384", message, "buffer"));
 const sha512 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha512", message, "buffer"));
 
-/** mlkem768x25519-sha256 (RFC 10042), on node:crypto: all of it from Node 24.7 on, before that all but ML-KEM. */
-export const mlkem768X25519Sha256: KexMethod = mlkem768X25519(nodeMlKem768() ?? nobleMlKem768, x25519KeyPair, sha256);
+/** mlkem768x25519-sha256 (RFC 10042), on node:crypto: all of it where that has ML-KEM (Node 24.7 with OpenSSL 3.5), else all but ML-KEM. */
+export const mlkem768X25519Sha256: KexMethod & Loadable = kexOrPortable(
+  mlkem768X25519(mlKem768, x25519KeyPair, sha256),
+  hasX25519,
+  loadMlKem768,
+);
 
 /** curve25519-sha256 (RFC 8731), on node:crypto. */
-export const curve25519Sha256: KexMethod = ecdh("curve25519-sha256", sha256, x25519KeyPair);
+export const curve25519Sha256: KexMethod = curve25519("curve25519-sha256");
 /** The same method under the name it had before RFC 8731. */
-export const curve25519Sha256Libssh: KexMethod = ecdh("curve25519-sha256@libssh.org", sha256, x25519KeyPair);
+export const curve25519Sha256Libssh: KexMethod = curve25519("curve25519-sha256@libssh.org");
 
 /** ECDH on P-256 with SHA-256 (RFC 5656 §4, §6.2.1), on node:crypto. */
-export const ecdhSha2Nistp256: KexMethod = ecdh("ecdh-sha2-nistp256", sha256, (random) =>
-  nistKeyPair("nistp256", random),
-);
+export const ecdhSha2Nistp256: KexMethod = nistEcdh("nistp256", sha256);
 /** ECDH on P-384 with SHA-384 (RFC 5656 §4, §6.2.1), on node:crypto. */
-export const ecdhSha2Nistp384: KexMethod = ecdh("ecdh-sha2-nistp384", sha384, (random) =>
-  nistKeyPair("nistp384", random),
-);
+export const ecdhSha2Nistp384: KexMethod = nistEcdh("nistp384", sha384);
 /** ECDH on P-521 with SHA-512 (RFC 5656 §4, §6.2.1), on node:crypto. */
-export const ecdhSha2Nistp521: KexMethod = ecdh("ecdh-sha2-nistp521", sha512, (random) =>
-  nistKeyPair("nistp521", random),
-);
+export const ecdhSha2Nistp521: KexMethod = nistEcdh("nistp521", sha512);
 
 /** diffie-hellman-group14-sha256 (RFC 8268 §3), on node:crypto. */
 export const diffieHellmanGroup14Sha256: KexMethod = onNode(group14, "modp14", sha256);
@@ -45,6 +46,15 @@ export const diffieHellmanGroup14Sha256: KexMethod = onNode(group14, "modp14", s
 export const diffieHellmanGroup16Sha512: KexMethod = onNode(group16, "modp16", sha512);
 /** diffie-hellman-group18-sha512 (RFC 8268 §3), on node:crypto. */
 export const diffieHellmanGroup18Sha512: KexMethod = onNode(group18, "modp18", sha512);
+
+function curve25519(name: string): KexMethod {
+  return kexOrPortable(ecdh(name, sha256, x25519KeyPair), hasX25519);
+}
+
+function nistEcdh(curve: keyof typeof nistCurves, hashFunction: typeof sha256): KexMethod {
+  const native = ecdh(`ecdh-sha2-${curve}`, hashFunction, (random) => nistKeyPair(curve, random));
+  return kexOrPortable(native, hasEcdh[curve]);
+}
 
 /**
  * The method of a group. Exponents are OpenSSL's, of its own length and randomness: an exponent can be given for a group given as a prime

@@ -1,18 +1,21 @@
 import type { TransportAlgorithms } from "@nacre/transport";
-import { chacha20Poly1305, loadChaCha20Poly1305 } from "./chacha20-poly1305.ts";
 import { mlkem768X25519Sha256 } from "./kex.ts";
-import { loadMlKem768, warmMlKem768 } from "./ml-kem.ts";
+import { warmMlKem768 } from "./ml-kem.ts";
+import type { Loadable } from "./portable.ts";
 
 /**
- * Imports what these algorithms take of the portable code where the running Node has no means of its own: ML-KEM before Node 24.7, and
- * chacha20-poly1305 where WebAssembly is forbidden or has no vectors. `connect` and `listen` do so while they wait for others. To be awaited in a
- * bundle that uses `nodeAlgorithms` or `nodeServerAlgorithms` with `nacre`; elsewhere they are imported when they are used, at the latest.
+ * Probes what node:crypto can do of these algorithms, and imports the portable code for what it cannot: ML-KEM before Node 24.7, ChaCha20
+ * and Poly1305 where WebAssembly is forbidden or has no vectors, P-521 on Deno. `connect` and `listen` do so while they wait for others. To be
+ * awaited in a bundle that uses `nodeAlgorithms` or `nodeServerAlgorithms` with `nacre`; elsewhere the portable code is imported when it is
+ * used, at the latest.
  */
-export async function loadAlgorithms({ kex, ciphers }: Pick<TransportAlgorithms, "kex" | "ciphers">): Promise<void> {
-  await Promise.all([
-    kex.includes(mlkem768X25519Sha256) && loadMlKem768(),
-    ciphers.includes(chacha20Poly1305) && loadChaCha20Poly1305(),
-  ]);
+export async function loadAlgorithms({
+  kex,
+  ciphers,
+  macs = [],
+}: Pick<TransportAlgorithms, "kex" | "ciphers"> & Partial<Pick<TransportAlgorithms, "macs">>): Promise<void> {
+  const algorithms: readonly object[] = [...kex, ...ciphers, ...macs];
+  await Promise.all(algorithms.map(async (algorithm: Partial<Loadable>) => algorithm.load?.()));
 }
 
 /** Does what takes long the first time, of what {@link loadAlgorithms} has imported: for a moment in which there is nothing else to do. */

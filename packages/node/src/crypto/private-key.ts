@@ -1,4 +1,4 @@
-import { createECDH, createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
+import { createECDH, createPrivateKey, type KeyObject, sign } from "node:crypto";
 import {
   ecdsaPrivateKeyWith,
   ed25519PrivateKeyWith,
@@ -8,20 +8,24 @@ import {
   rsaPrivateKeyWith,
 } from "@nacre/keys/parts";
 import { plainBytes } from "./bytes.ts";
-import { nistCurves } from "./curves.ts";
-import { base64url, privateJwk } from "./jwk.ts";
+import { curve25519Key, hasEd25519 } from "./curve25519-key.ts";
+import { hasEcdh, nistCurves } from "./curves.ts";
+import { privateJwk } from "./jwk.ts";
+import { portable } from "./portable.ts";
 
 /** What does the cryptography: node:crypto, which is the default, or the portable code that browsers run. */
 export type CryptoChoice = "node" | "noble";
 
 /**
- * The private key with these values, which signs with node:crypto. ECDSA's nonces come from the key, the message and OpenSSL's own
- * randomness, so that two signatures differ; the random source is not asked. Throws `key-malformed` or `key-weak`.
+ * The private key with these values, which signs with node:crypto, or with the portable code where node:crypto lacks the algorithm. ECDSA's
+ * nonces come from the key, the message and OpenSSL's own randomness, so that two signatures differ; the random source is not asked. Throws
+ * `key-malformed` or `key-weak`.
  */
 export function nodePrivateKey(values: PrivateKeyValues): PrivateKey {
+  if (!hasKeysOf(values)) return portable("keys").privateKeyFromFields(values);
   switch (values.format) {
     case "ssh-ed25519":
-      return ed25519PrivateKeyWith(values, ed25519Point, signing);
+      return ed25519PrivateKeyWith(values, (seed) => curve25519Key("Ed25519", seed).publicKey, signing);
     case "ecdsa":
       return ecdsaPrivateKeyWith(values, ecdsaPoint, signing);
     case "ssh-rsa":
@@ -29,11 +33,15 @@ export function nodePrivateKey(values: PrivateKeyValues): PrivateKey {
   }
 }
 
-function ed25519Point(seed: Uint8Array): Uint8Array {
-  // node:crypto makes the public half of the private one, whatever stands in x.
-  const key = { kty: "OKP", crv: "Ed25519", x: "", d: base64url(seed) };
-  const { x } = createPublicKey(createPrivateKey({ key, format: "jwk" })).export({ format: "jwk" });
-  return plainBytes(Buffer.from(x ?? "", "base64url"));
+function hasKeysOf(values: PrivateKeyValues): boolean {
+  switch (values.format) {
+    case "ssh-ed25519":
+      return hasEd25519();
+    case "ecdsa":
+      return hasEcdh[values.curve]();
+    case "ssh-rsa":
+      return true;
+  }
 }
 
 function ecdsaPoint(curve: keyof typeof nistCurves, secret: Uint8Array): Uint8Array {

@@ -1,0 +1,57 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { concatBytes } from "@nacre/wire";
+import { plainBytes } from "./bytes.ts";
+import { base64url } from "./jwk.ts";
+import { probe } from "./probe.ts";
+
+/** Curves over the field of Curve25519, as a JSON Web Key names them (RFC 8037 §2). */
+type Curve = "X25519" | "Ed25519";
+
+/** A PrivateKeyInfo up to the 32 bytes of the key (RFC 8410 §7). */
+const PKCS8_PREFIXES: Readonly<Record<Curve, Uint8Array>> = {
+  X25519: Buffer.from("302e020100300506032b656e04220420", "hex"),
+  Ed25519: Buffer.from("302e020100300506032b657004220420", "hex"),
+};
+
+/** Both halves of a key. */
+export interface Curve25519Key {
+  readonly privateKey: KeyObject;
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+/** The key pair of a private key or seed of 32 bytes, whose public half node:crypto derives. */
+export function curve25519Key(curve: Curve, secret: Uint8Array): Curve25519Key {
+  return (takesPrivateHalf() ? fromJwk : fromPkcs8)(curve, secret);
+}
+
+/** Whether node:crypto has Ed25519 here. */
+export const hasEd25519: () => boolean = probe(
+  () => curve25519Key("Ed25519", new Uint8Array(32)).publicKey.length === 32,
+);
+
+/**
+ * Whether a JWK may leave out the public half: a JWK is the faster form, several times so on OpenSSL 3.0. Node 26 refuses one whose
+ * public half is not that of the private one.
+ */
+const takesPrivateHalf = probe(() => {
+  // RFC 7748 §6.1: Alice's.
+  const privateHalf = Buffer.from("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a", "hex");
+  const publicHalf = Buffer.from("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a", "hex");
+  return publicHalf.equals(fromJwk("X25519", privateHalf).publicKey);
+});
+
+function fromJwk(curve: Curve, secret: Uint8Array): Curve25519Key {
+  const key = { kty: "OKP", crv: curve, x: "", d: base64url(secret) };
+  return withPublicHalf(createPrivateKey({ key, format: "jwk" }));
+}
+
+function fromPkcs8(curve: Curve, secret: Uint8Array): Curve25519Key {
+  const key = Buffer.from(concatBytes(PKCS8_PREFIXES[curve], secret));
+  return withPublicHalf(createPrivateKey({ key, format: "der", type: "pkcs8" }));
+}
+
+function withPublicHalf(privateKey: KeyObject): Curve25519Key {
+  const { x } = createPublicKey(privateKey).export({ format: "jwk" });
+  return { privateKey, publicKey: plainBytes(Buffer.from(x ?? "", "base64url")) };
+}
