@@ -337,8 +337,10 @@ function unimplementedInRekey(kit: Kit): void {
   expect(target.sent.at(-1)).toBe(20);
   target.peer.send(message.unimplemented(2 ** 31));
   expect(target.error).toBeUndefined();
-  target.peer.send(message.unimplemented(target.peer.theirSequence));
-  expect(target.expectClosed("unexpected-message").message).toContain("did not understand our SSH_MSG_KEXINIT (packet ");
+  target.peer.send(message.unimplemented(target.peer.sequenceNumbers.at(-1)));
+  expect(target.expectClosed("unexpected-message").message).toContain(
+    "did not understand our SSH_MSG_KEXINIT (packet ",
+  );
 }
 
 test("data during rekey · client", () => {
