@@ -22,16 +22,19 @@ const OK = { stdout: "ok", status: 0, error: undefined };
 const OPEN = SSH_MSG_CHANNEL_OPEN.number;
 const NOTHING = new Uint8Array(0);
 
-const asksPassword = SSH_MSG_USERAUTH_INFO_REQUEST.encode({
-  name: "",
-  instruction: "",
-  languageTag: "",
-  prompts: [{ prompt: "password: ", echo: false }],
-});
+/** A question with these hidden prompts. */
+const asks = (...prompts: readonly string[]): Uint8Array =>
+  SSH_MSG_USERAUTH_INFO_REQUEST.encode({
+    name: "",
+    instruction: "",
+    languageTag: "",
+    prompts: prompts.map((prompt) => ({ prompt, echo: false })),
+  });
 
 /** Disconnects on a channel that is opened before the login has succeeded. */
 const hangsUpOnEarlyOpen = (line: string): Habits => ({
   line,
+  looksAhead: true,
   answer: ({ number, loggedIn }, server) =>
     number === OPEN && !loggedIn && server.hangUp("Invalid request before authentication was complete"),
 });
@@ -52,6 +55,7 @@ describe("a channel opened before the login has succeeded", () => {
   it("ssh2 would answer it with CHANNEL_OPEN_FAILURE before the answer to the login", () => {
     const ssh2: Habits = {
       line: "SSH-2.0-ssh2js1.17.0srv",
+      looksAhead: true,
       answer: ({ number, loggedIn, payload }, server) => {
         if (number !== OPEN || loggedIn) return false;
         return server.send(channelOpenFailure(SSH_MSG_CHANNEL_OPEN.decode(payload).senderChannel));
@@ -65,6 +69,7 @@ describe("a channel opened before the login has succeeded", () => {
     let hangs = false;
     const tinysshd: Habits = {
       line: "SSH-2.0-tinyssh_noversion",
+      looksAhead: true,
       answer: ({ number, loggedIn }) => {
         hangs ||= number === OPEN && !loggedIn;
         return hangs;
@@ -129,8 +134,8 @@ describe("global requests", () => {
     const server = visit({
       ...unimplementing,
       answer: (message, it) => {
-        // Its answer comes 30 ms later, and the data hardly later than that.
-        if (message.number === SSH_MSG_GLOBAL_REQUEST.number) it.target.now += 30;
+        // Every answer comes 30 ms later.
+        it.target.now += 30;
         return unimplementing.answer?.(message, it);
       },
     });
@@ -190,7 +195,7 @@ describe("passwords", () => {
         if (questioned) return server.hangUp("Protocol error");
         const { methodName } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
         questioned = methodName === "keyboard-interactive";
-        return questioned && server.send(asksPassword);
+        return questioned && server.send(asks("password: "));
       },
     };
   };
@@ -233,7 +238,7 @@ describe("passwords", () => {
         if (number !== SSH_MSG_USERAUTH_REQUEST.number) return false;
         if (begun) return server.refuse();
         begun = SSH_MSG_USERAUTH_REQUEST.decode(payload).methodName === "keyboard-interactive";
-        return begun && server.send(asksPassword);
+        return begun && server.send(asks("First: ", "Second: "));
       },
     };
     expect(visit(uppity, { password: "right" }).outcome).toEqual(OK);

@@ -46,6 +46,8 @@ export interface Habits {
   /** Whether the client's key is right; true by default. */
   readonly knowsKey?: boolean;
   readonly peer?: Partial<PeerOptions>;
+  /** Looks at what came with a login before it answers the login. */
+  readonly looksAhead?: boolean;
   /** Answers a message its own way; true: it has, and nothing else is done. */
   readonly answer?: (message: Incoming, server: ForeignServer) => boolean | void;
 }
@@ -72,6 +74,8 @@ export class ForeignServer {
   readonly #habits: Habits;
   readonly #visitor: Visitor;
   #next = 0;
+  /** Logins that are not answered yet. */
+  readonly #logins: Incoming[] = [];
   #loggedIn = false;
   #hungUp = false;
 
@@ -103,15 +107,24 @@ export class ForeignServer {
   /** Answers all that the client has said, until it says no more. */
   talk(): this {
     this.target.turn();
-    while (this.#next < this.peer.received.length && !this.#hungUp) {
-      const place = this.#next++;
-      const payload = this.peer.received[place]!;
-      const sequenceNumber = this.peer.sequenceNumbers[place]!;
-      const message = { number: payload[0]!, payload, sequenceNumber, loggedIn: this.#loggedIn };
+    for (let message = this.#hear(); message !== undefined && !this.#hungUp; message = this.#hear()) {
       if (this.#habits.answer?.(message, this) !== true) this.#answer(message);
       this.target.turn();
     }
     return this;
+  }
+
+  /** The next message to answer. */
+  #hear(): Incoming | undefined {
+    const place = this.#next;
+    const payload = this.peer.received[place];
+    if (payload === undefined) return this.#logins.shift();
+    this.#next++;
+    const sequenceNumber = this.peer.sequenceNumbers[place]!;
+    const message = { number: payload[0]!, payload, sequenceNumber, loggedIn: this.#loggedIn };
+    if (this.#habits.looksAhead !== true || message.number !== SSH_MSG_USERAUTH_REQUEST.number) return message;
+    this.#logins.push(message);
+    return this.#hear();
   }
 
   /** Time passes. */
