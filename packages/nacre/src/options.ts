@@ -75,7 +75,7 @@ export interface ConnectOptions {
   readonly requireStrictKex?: boolean;
   /** Aborts connecting; has no effect afterwards. */
   readonly signal?: AbortSignal;
-  /** Open a first session channel in the same flight as the login, which saves a round trip (default true). */
+  /** Open a first session channel with the login: in the same flight at a server known to bear it, which saves a round trip. Default true. */
   readonly earlyChannel?: boolean;
   /** Receives each packet as it goes by, described without secrets. */
   readonly trace?: TracePort;
