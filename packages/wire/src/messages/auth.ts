@@ -4,6 +4,7 @@ import {
   boolean,
   counted,
   type Empty,
+  languageTag,
   type Message,
   message,
   name,
@@ -145,7 +146,7 @@ export interface UserauthBanner {
 
 export const SSH_MSG_USERAUTH_BANNER: Message<UserauthBanner> = message(53, "SSH_MSG_USERAUTH_BANNER", {
   message: text,
-  languageTag: text,
+  languageTag,
 });
 
 /** RFC 4252 §7: the key of a query would do. Number 60 means this under "publickey" only. */
