@@ -34,6 +34,7 @@ export class TestSink implements PacketSink {
   readonly sent: Uint8Array[] = [];
   readonly pending = 0;
   readonly held = false;
+  readonly turnOver = false;
 
   write(payload: Uint8Array): void {
     this.sent.push(payload.slice());

@@ -244,3 +244,87 @@ describe("what an application throws when it hears of something", () => {
     expect(heard).toHaveLength(2);
   });
 });
+
+describe("a turn that has done its work", () => {
+  /** A session with `work` debug messages to tell, one turn's worth at a time, and the order in which several of them tell. */
+  function worker(
+    name: string,
+    work: number,
+    order: string[],
+    duplex: Partial<Duplex> = {},
+  ): Engine<ServerSessionEvent> {
+    let told = 0;
+    return driven(
+      {
+        nextEvent() {
+          if (told === work) return undefined;
+          order.push(name);
+          told++;
+          return { type: "yield" };
+        },
+      },
+      duplex,
+    ).engine;
+  }
+
+  it("lets another connection have its turn, and goes on by itself", async () => {
+    const order: string[] = [];
+    const busy = worker("busy", 5, order);
+    const other = worker("other", 1, order);
+    busy.turn();
+    setImmediate(() => other.turn());
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(order).toEqual(["busy", "busy", "other", "busy", "busy", "busy"]);
+  });
+
+  it("begins no other for input, answers or requests of the application", async () => {
+    const order: string[] = [];
+    const busy = worker("busy", 3, order);
+    busy.turn();
+    busy.touch();
+    busy.data(Uint8Array.of(1));
+    busy.drained();
+    busy.ask(
+      () => Promise.resolve(1),
+      () => {},
+      () => {},
+    );
+    await Promise.resolve().then(() => Promise.resolve());
+    expect(order).toEqual(["busy"]);
+    await settled();
+  });
+
+  it("stops reading until it goes on", async () => {
+    const calls: string[] = [];
+    const busy = worker("busy", 2, [], {
+      pause: () => void calls.push("pause"),
+      resume: () => void calls.push("resume"),
+    });
+    busy.turn();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(calls).toEqual(["pause", "pause", "resume"]);
+  });
+
+  it("writes what it has to send before others have theirs", () => {
+    const output = [1];
+    const writes: number[][] = [];
+    const events: ServerSessionEvent[] = [{ type: "yield" }];
+    const { engine } = driven(
+      {
+        nextEvent: () => events.shift(),
+        takeOutput() {
+          const byte = output.shift();
+          return byte === undefined ? undefined : Uint8Array.of(byte);
+        },
+      },
+      {
+        write(...pieces: readonly Uint8Array[]) {
+          writes.push(pieces.flatMap((piece) => [...piece]));
+          return true;
+        },
+      },
+    );
+    engine.turn();
+    expect(writes).toEqual([[1]]);
+  });
+});

@@ -33,7 +33,7 @@ export type ClientSessionEvent =
   | { readonly type: "authenticated" }
   /** Everything about channels and global requests. */
   | Exclude<ConnectionEvent, { type: "error" }>
-  | Extract<TransportEvent, { type: "debug" }>
+  | Extract<TransportEvent, { type: "debug" | "yield" }>
   /** The last event: nothing comes after it. */
   | { readonly type: "closed"; readonly error: SshError };
 
@@ -102,6 +102,9 @@ export class ClientSession extends SessionMachine<ClientAuth> {
       case "identified":
       case "verify-host-key":
       case "debug":
+        return event;
+      case "yield":
+        this.connection.flush();
         return event;
       case "keys-complete":
         return undefined;

@@ -48,6 +48,10 @@ export class EarlySink implements PacketSink {
     return this.#stage !== "open" || this.#transport.held;
   }
 
+  get turnOver(): boolean {
+    return this.#transport.turnOver;
+  }
+
   /** Lets what waits leave now, with a login under way that is expected to succeed. */
   sendEarly(): void {
     this.#stage = "early";

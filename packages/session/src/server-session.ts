@@ -32,7 +32,7 @@ export type ServerSessionEvent =
   | ({ readonly type: "authenticated" } & LoginSubject)
   /** Everything about channels and global requests. */
   | Exclude<ConnectionEvent, { type: "error" }>
-  | Extract<TransportEvent, { type: "debug" }>
+  | Extract<TransportEvent, { type: "debug" | "yield" }>
   /** The last event: nothing comes after it. */
   | { readonly type: "closed"; readonly error: SshError };
 
@@ -111,6 +111,9 @@ export class ServerSession extends SessionMachine<ServerAuth> {
         return event;
       case "identified":
       case "debug":
+        return event;
+      case "yield":
+        this.connection.flush();
         return event;
       case "keys-complete":
       case "ext-info":

@@ -24,6 +24,11 @@ export interface TransportLimits {
    * peer to read.
    */
   readonly maxQueuedBytes: number;
+  /**
+   * Work of one turn, in bytes of packets sent and received; each packet counts as 4096 at least. Then a "yield" event lets other
+   * connections have their turn. Default 1 MiB: 256 short packets, or 32 of 32 KiB.
+   */
+  readonly maxTurnWork: number;
   /** Extensions in one SSH_MSG_EXT_INFO. */
   readonly maxExtensions: number;
 }
@@ -39,5 +44,6 @@ export const defaultTransportLimits: TransportLimits = {
   rekeyInterval: 3_600_000,
   rekeysBeforeLogin: 4,
   maxQueuedBytes: 1024 * 1024,
+  maxTurnWork: 1024 * 1024,
   maxExtensions: 64,
 };

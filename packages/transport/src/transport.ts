@@ -23,6 +23,7 @@ import { defaultTransportLimits, type TransportLimits } from "./limits.ts";
 import type { NegotiatedAlgorithms, TransportOptions } from "./options.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Schedule } from "./schedule.ts";
+import { Turn } from "./turn.ts";
 
 type Stage =
   | { readonly name: "new" }
@@ -52,6 +53,7 @@ export class Transport implements PacketSink {
   readonly #gate: Gate;
   readonly #exchange: KeyExchange;
   readonly #schedule: Schedule;
+  readonly #turn: Turn;
   #events: TransportEvent[] = [];
   #stage: Stage = { name: "new" };
   #peerVersion: string | undefined;
@@ -71,6 +73,7 @@ export class Transport implements PacketSink {
       trace: options.trace,
     });
     this.#gate = new Gate(this.#peer);
+    this.#turn = new Turn(limits.maxTurnWork);
     const context: ExchangeContext = {
       options,
       limits,
@@ -132,6 +135,10 @@ export class Transport implements PacketSink {
       const event = this.#events.shift();
       if (event !== undefined) return event;
       if (this.#stage.name === "closed" || this.#stage.name === "new" || this.#exchange.asking) return undefined;
+      if (this.#turn.over) {
+        this.#turn.renew();
+        return { type: "yield" };
+      }
       const step = this.#step();
       if (typeof step === "object") return step;
       if (step === "worked") continue;
@@ -257,7 +264,12 @@ export class Transport implements PacketSink {
     return this.#outgoing.held;
   }
 
+  get turnOver(): boolean {
+    return this.#turn.over;
+  }
+
   write(payload: Uint8Array): void {
+    this.#turn.count(payload.length);
     try {
       this.#outgoing.write(payload);
       this.#rekeyIfUsedUp();
@@ -267,6 +279,7 @@ export class Transport implements PacketSink {
   }
 
   begin(length: number): Uint8Array {
+    this.#turn.count(length);
     return this.#outgoing.begin(length);
   }
 
@@ -309,6 +322,7 @@ export class Transport implements PacketSink {
     const payload = this.#reader.next();
     if (payload === undefined) return "needs-more";
     const { sequenceNumber, lastPacketLength } = this.#reader;
+    this.#turn.count(lastPacketLength);
     this.#options.trace?.packet({ direction: "received", sequenceNumber, wireLength: lastPacketLength, payload });
     const number = payload[0]!;
     const verdict = this.#gate.admit(number);
