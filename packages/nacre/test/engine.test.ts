@@ -245,28 +245,28 @@ describe("what an application throws when it hears of something", () => {
   });
 });
 
-describe("a turn that has done its work", () => {
-  /** A session with `work` debug messages to tell, one turn's worth at a time, and the order in which several of them tell. */
-  function worker(
-    name: string,
-    work: number,
-    order: string[],
-    duplex: Partial<Duplex> = {},
-  ): Engine<ServerSessionEvent> {
-    let told = 0;
-    return driven(
-      {
-        nextEvent() {
-          if (told === work) return undefined;
-          order.push(name);
-          told++;
-          return { type: "yield" };
-        },
+/** An engine whose session has `work` turns of work; each adds `name` to `order`. */
+function worker(
+  name: string,
+  work: number,
+  order: string[],
+  duplex: Partial<Duplex> = {},
+): Engine<ServerSessionEvent> {
+  let told = 0;
+  return driven(
+    {
+      nextEvent() {
+        if (told === work) return undefined;
+        order.push(name);
+        told++;
+        return { type: "yield" };
       },
-      duplex,
-    ).engine;
-  }
+    },
+    duplex,
+  ).engine;
+}
 
+describe("a turn that has done its work", () => {
   it("lets another connection have its turn, and goes on by itself", async () => {
     const order: string[] = [];
     const busy = worker("busy", 5, order);

@@ -66,7 +66,7 @@ export class ServerSession extends SessionMachine<ServerAuth> {
 
   /** Whether more input is of use: not while an ask is open and a packet's worth waits already. */
   override get wantsInput(): boolean {
-    return super.wantsInput && !(this.#isAsking && this.transport.buffered >= this.limits.maxPacketLength);
+    return super.wantsInput && !(this.#isAsking && this.transport.holdsPacket);
   }
 
   /** The next thing that happened or is asked; `undefined` when nothing more can be told from what has been received. */

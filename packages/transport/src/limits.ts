@@ -1,7 +1,12 @@
 /** What a transport bounds. Sizes are bytes, times milliseconds. */
 export interface TransportLimits {
-  /** Largest packet to accept, as its length field says it. At least 32768 and some (RFC 4253 §6.1). */
+  /** Largest packet to accept, as its length field says it. At least 35,000 (RFC 4253 §6.1). */
   readonly maxPacketLength: number;
+  /**
+   * The same for a peer that anybody may be: for a server until login, for a client until the server has proved its host key. At least
+   * 35,000 (RFC 4253 §6.1), which is the default.
+   */
+  readonly maxPacketLengthBeforeLogin: number;
   /** Lines that a server may send before its identification string. */
   readonly preBannerLines: number;
   /** Bytes in one such line, its line end included. */
@@ -33,9 +38,10 @@ export interface TransportLimits {
   readonly maxExtensions: number;
 }
 
-/** As OpenSSH has it, where it has it: packets of 256 KiB, 1024 lines of 8 KiB, new keys after 1 GiB or an hour (RFC 4253 §9). */
+/** As OpenSSH has it, where it has it: packets of 256 KiB after login, 1024 lines of 8 KiB, new keys after 1 GiB or an hour (RFC 4253 §9). */
 export const defaultTransportLimits: TransportLimits = {
   maxPacketLength: 256 * 1024,
+  maxPacketLengthBeforeLogin: 35_000,
   preBannerLines: 1024,
   preBannerBytes: 8192,
   kexTimeout: 60_000,

@@ -66,7 +66,9 @@ export class Transport implements PacketSink {
     this.#limits = limits;
     this.#ownVersion = identificationString(options.softwareVersion);
     this.#peer = options.role === "client" ? "server" : "client";
-    this.#reader = new PacketReader({ maxPacketLength: limits.maxPacketLength });
+    this.#reader = new PacketReader({
+      maxPacketLength: Math.min(limits.maxPacketLength, limits.maxPacketLengthBeforeLogin),
+    });
     this.#outgoing = new Outgoing({
       random: options.random,
       maxQueuedBytes: limits.maxQueuedBytes,
@@ -197,9 +199,12 @@ export class Transport implements PacketSink {
 
   /** The layers above have come to this phase: it decides what may arrive. Authentication begins by itself. */
   enter(phase: "auth" | "connection"): void {
-    if (this.#gate.phase !== "kex") this.#gate.phase = phase;
-    else if (phase === "connection" && this.#stage.name !== "closed")
+    if (this.#gate.phase !== "kex") {
+      this.#gate.phase = phase;
+      if (phase === "connection") this.#reader.maxPacketLength = this.#limits.maxPacketLength;
+    } else if (phase === "connection" && this.#stage.name !== "closed") {
       throw new SshError("usage", "The connection protocol cannot begin before the first key exchange is over");
+    }
   }
 
   /** The method that the numbers 60–79 are about. */
@@ -222,8 +227,7 @@ export class Transport implements PacketSink {
    * that a peer that goes away meanwhile is noticed.
    */
   get wantsInput(): boolean {
-    const enough = this.#exchange.asking && this.#reader.buffered >= this.#limits.maxPacketLength;
-    return !this.#ended && this.#stage.name !== "closed" && !enough;
+    return !this.#ended && this.#stage.name !== "closed" && !(this.#exchange.asking && this.holdsPacket);
   }
 
   /** It has ended: no event is left but `closed`, if that was not told yet. */
@@ -231,9 +235,9 @@ export class Transport implements PacketSink {
     return this.#stage.name === "closed";
   }
 
-  /** Bytes received that `nextEvent` has not come to yet. */
-  get buffered(): number {
-    return this.#reader.buffered;
+  /** Whether the longest packet would fit into the bytes received that `nextEvent` has not come to yet. */
+  get holdsPacket(): boolean {
+    return this.#reader.buffered >= this.#reader.maxPacketLength;
   }
 
   /** Exchange hash of the first key exchange, once we are sure of it (RFC 4253 §7.2). */
