@@ -164,7 +164,8 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
   [SSH_MSG_CHANNEL_FAILURE.name]: (payload) => `${SSH_MSG_CHANNEL_FAILURE.decode(payload).recipientChannel}`,
   [SSH_MSG_CHANNEL_REQUEST.name]: (payload) => {
     const { recipientChannel, requestType, wantReply, data } = SSH_MSG_CHANNEL_REQUEST.decode(payload);
-    const detail = REQUEST_DETAILS[requestType]?.(data) ?? "";
+    // The type is the peer's text: "constructor" is no request.
+    const detail = Object.hasOwn(REQUEST_DETAILS, requestType) ? REQUEST_DETAILS[requestType]!(data) : "";
     return `${recipientChannel} ${requestType}${detail === "" ? "" : ` ${detail}`}${wantReply ? " (reply wanted)" : ""}`;
   },
 };

@@ -68,6 +68,23 @@ describe("what is written is read", () => {
     );
   });
 
+  it("for text of up to 1024 bytes, and cuts longer text between two characters", () => {
+    const text = (value: string, maxLength?: number): string =>
+      new Reader(new Writer().string(value).finish(), "text").text("text", maxLength);
+    for (const [value, read] of [
+      ["x".repeat(1024), "x".repeat(1024)],
+      ["x".repeat(1025), `${"x".repeat(1024)}…`],
+      ["é".repeat(512), "é".repeat(512)],
+      [`x${"é".repeat(512)}`, `x${"é".repeat(511)}…`],
+      [`xx${"€".repeat(400)}`, `xx${"€".repeat(340)}…`],
+      ["𝄞".repeat(257), `${"𝄞".repeat(256)}…`],
+      [`x${"𝄞".repeat(256)}`, `x${"𝄞".repeat(255)}…`],
+      [" ".repeat(250_000), `${" ".repeat(1024)}…`],
+    ] as const)
+      expect(text(value)).toBe(read);
+    expect(text("x".repeat(5000), Infinity)).toHaveLength(5000);
+  });
+
   it("for mpints given as bytes, whatever their leading zeros", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 70 }), (bytes) => {

@@ -3,6 +3,7 @@ import {
   boolean,
   counted,
   type Empty,
+  longText,
   type Message,
   message,
   name,
@@ -143,7 +144,7 @@ export interface UserauthBanner {
 }
 
 export const SSH_MSG_USERAUTH_BANNER: Message<UserauthBanner> = message(53, "SSH_MSG_USERAUTH_BANNER", {
-  message: text,
+  message: longText,
   languageTag: text,
 });
 
@@ -168,7 +169,7 @@ export interface UserauthPasswdChangereq {
 export const SSH_MSG_USERAUTH_PASSWD_CHANGEREQ: Message<UserauthPasswdChangereq> = message(
   60,
   "SSH_MSG_USERAUTH_PASSWD_CHANGEREQ",
-  { prompt: text, languageTag: text },
+  { prompt: longText, languageTag: text },
 );
 
 /** One question of RFC 4256 §3.2. */
@@ -191,11 +192,14 @@ export const SSH_MSG_USERAUTH_INFO_REQUEST: Message<UserauthInfoRequest> = messa
   60,
   "SSH_MSG_USERAUTH_INFO_REQUEST",
   {
-    name: text,
-    instruction: text,
+    name: longText,
+    instruction: longText,
     languageTag: text,
     prompts: counted<Prompt>(5, {
-      read: (reader, field) => ({ prompt: reader.text(`${field}.prompt`), echo: reader.boolean(`${field}.echo`) }),
+      read: (reader, field) => ({
+        prompt: longText.read(reader, `${field}.prompt`),
+        echo: reader.boolean(`${field}.echo`),
+      }),
       write: (writer, { prompt, echo }) => writer.string(prompt).boolean(echo),
     }),
   },
