@@ -3,7 +3,9 @@ import { oneLine } from "../src/one-line.ts";
 
 describe("a text on one line", () => {
   it("has single spaces where it had line ends and indents", () => {
-    expect(oneLine("  cannot connect:\n\n  refused \n\t(ECONNREFUSED)\n")).toBe("cannot connect: refused (ECONNREFUSED)");
+    expect(oneLine("  cannot connect:\n\n  refused \n\t(ECONNREFUSED)\n")).toBe(
+      "cannot connect: refused (ECONNREFUSED)",
+    );
     expect(oneLine("a  b")).toBe("a  b");
   });
 

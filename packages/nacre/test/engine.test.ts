@@ -246,12 +246,7 @@ describe("what an application throws when it hears of something", () => {
 });
 
 /** An engine whose session has `work` turns of work; each adds `name` to `order`. */
-function worker(
-  name: string,
-  work: number,
-  order: string[],
-  duplex: Partial<Duplex> = {},
-): Engine<ServerSessionEvent> {
+function worker(name: string, work: number, order: string[], duplex: Partial<Duplex> = {}): Engine<ServerSessionEvent> {
   let told = 0;
   return driven(
     {

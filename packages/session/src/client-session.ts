@@ -92,7 +92,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
         return undefined;
       case "unimplemented":
         if (this.#sink.absorbs(event.sequenceNumber)) return undefined;
-        this.disconnect(
+        this.transport.reject(
           new SshError("unexpected-message", `the server did not understand our packet ${event.sequenceNumber}`),
         );
         return undefined;
@@ -119,7 +119,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
       names = serverSigAlgs(extensions);
     } catch (error) {
       if (!(error instanceof SshError)) throw error;
-      return this.disconnect(error);
+      return this.transport.reject(error);
     }
     if (names === undefined) return;
     this.#serverSigAlgs = names;
@@ -133,7 +133,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
       if (payload[0] === SSH_MSG_USERAUTH_FAILURE.number) this.#sink.loginFailed();
       this.state.auth.receive(payload);
     } else {
-      this.disconnect(
+      this.transport.reject(
         new SshError("unexpected-message", `the server sent message ${payload[0]} before anything was asked of it`),
       );
     }
@@ -175,7 +175,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
           this.#sink.open();
           return { type: "authenticated" };
         case "failed":
-          this.disconnect(event.error);
+          this.transport.reject(event.error);
           return undefined;
         case "banner":
         case "sign":

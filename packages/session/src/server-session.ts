@@ -61,7 +61,7 @@ export class ServerSession extends SessionMachine<ServerAuth> {
     super.end();
     // No answer can matter any more.
     if (this.#isAsking)
-      this.disconnect(new SshError("connection-lost", "the client went away in the middle of its login"));
+      this.transport.reject(new SshError("connection-lost", "the client went away in the middle of its login"));
   }
 
   /** Whether more input is of use: not while an ask is open and a packet's worth waits already. */
@@ -159,7 +159,7 @@ export class ServerSession extends SessionMachine<ServerAuth> {
           return { type: "authenticated", userName, serviceName, factors };
         }
         case "failed":
-          this.disconnect(event.error);
+          this.transport.reject(event.error);
           return undefined;
         default:
           return event;

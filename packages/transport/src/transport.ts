@@ -14,7 +14,15 @@ import {
   utf8Encode,
   withDefaults,
 } from "@nacre/wire";
-import { ended, endedUnidentified, goodbye, peerDisconnected, toSshError, unidentifiedInTime } from "./endings.ts";
+import {
+  ended,
+  endedUnidentified,
+  goodbye,
+  type Origin,
+  peerDisconnected,
+  toSshError,
+  unidentifiedInTime,
+} from "./endings.ts";
 import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
 import { readExtInfo } from "./ext-info.ts";
 import { Gate } from "./gate.ts";
@@ -119,13 +127,13 @@ export class Transport implements PacketSink {
   end(): void {
     this.#ended = true;
     // No answer can matter any more.
-    if (this.#exchange.asking) this.#fail(this.#cutOff());
+    if (this.#exchange.asking) this.#fail(this.#cutOff(), "protocol");
   }
 
   /** The connection broke. Where the peer had said in words of its own why it would not speak SSH, they are told instead of `error`. */
   broken(error: SshError): void {
     const words = this.#stage.name === "identification" && this.#stage.reader.excerpt !== undefined;
-    this.#fail(words ? this.#cutOff() : error);
+    this.#fail(words ? this.#cutOff() : error, "local");
   }
 
   /**
@@ -145,7 +153,7 @@ export class Transport implements PacketSink {
       if (typeof step === "object") return step;
       if (step === "worked") continue;
       if (!this.#ended) return undefined;
-      this.#fail(this.#cutOff());
+      this.#fail(this.#cutOff(), "protocol");
     }
   }
 
@@ -171,7 +179,7 @@ export class Transport implements PacketSink {
   tick(now: number): void {
     this.#schedule.now = now;
     if (this.#stage.name === "closed") return;
-    if (this.#schedule.overdue) this.#fail(this.#tooSlow());
+    if (this.#schedule.overdue) this.#fail(this.#tooSlow(), "protocol");
     else if (this.#schedule.keysTooOld) this.#beginExchange();
   }
 
@@ -185,7 +193,7 @@ export class Transport implements PacketSink {
     if (verdict !== true) {
       // A program without types may answer anything: nothing but true accepts (CVE-2025-26465).
       const refused = (verdict as unknown) instanceof SshError;
-      return this.#fail(refused ? verdict : new SshError("host-key-refused", "The host key was refused"));
+      return this.#fail(refused ? verdict : new SshError("host-key-refused", "The host key was refused"), "local");
     }
     this.#guarded(() => this.#exchange.acceptHostKey());
   }
@@ -217,9 +225,20 @@ export class Transport implements PacketSink {
     if (this.#schedule.mayRekey) this.#beginExchange();
   }
 
-  /** Says goodbye with the error's disconnect reason and ends: the `closed` event with this error follows. */
+  /**
+   * Says goodbye with the error's disconnect reason and ends: the `closed` event with this error follows. The peer gets a fixed text
+   * for the reason, since the error's own may hold paths, names and decisions.
+   */
   disconnect(error: SshError): void {
-    this.#fail(error);
+    this.#fail(error, "local");
+  }
+
+  /**
+   * The same for an error that a protocol layer above made about what the peer sent, or did not send in time: its text goes to the
+   * peer. Never for an error that an application, a file or an agent had a part in.
+   */
+  reject(error: SshError): void {
+    this.#fail(error, "protocol");
   }
 
   /**
@@ -278,7 +297,7 @@ export class Transport implements PacketSink {
       this.#outgoing.write(payload);
       this.#rekeyIfUsedUp();
     } catch (error) {
-      this.#fail(toSshError(error));
+      this.#fail(toSshError(error), "local");
     }
   }
 
@@ -292,7 +311,7 @@ export class Transport implements PacketSink {
       this.#outgoing.commit();
       this.#rekeyIfUsedUp();
     } catch (error) {
-      this.#fail(toSshError(error));
+      this.#fail(toSshError(error), "local");
     }
   }
 
@@ -302,7 +321,7 @@ export class Transport implements PacketSink {
         ? this.#identify(this.#stage.reader, this.#stage.chunks)
         : this.#nextPacket();
     } catch (error) {
-      this.#fail(toSshError(error));
+      this.#fail(toSshError(error), "protocol");
       return "worked";
     }
   }
@@ -382,17 +401,17 @@ export class Transport implements PacketSink {
       move();
       this.#schedule.follow();
     } catch (error) {
-      this.#fail(toSshError(error));
+      this.#fail(toSshError(error), "local");
     }
   }
 
   /** Tells the peer, where it is there and speaks SSH, and ends. */
-  #fail(error: SshError): void {
+  #fail(error: SshError, origin: Origin): void {
     if (this.#stage.name === "closed") return;
     const speaksSsh = this.#stage.name === "packets" || error.culprit === "caller";
     if (speaksSsh && this.#stage.name !== "new" && error.code !== "connection-lost") {
       try {
-        this.#outgoing.send(goodbye(error));
+        this.#outgoing.send(goodbye(error, origin));
       } catch {
         // Where even this cannot be sealed any more, the error that is being told matters, not this one.
       }
