@@ -15,6 +15,10 @@ function codeOf(run: () => unknown): string {
   return "nothing thrown";
 }
 
+function readText(value: string, maxLength?: number): string {
+  return new Reader(new Writer().string(value).finish(), "text").text("text", maxLength);
+}
+
 describe("RFC 4251 §5 examples", () => {
   it.each(vectors.mpint)("mpint $value", ({ value, bytes }) => {
     const number = value.startsWith("-") ? -BigInt(value.slice(1)) : BigInt(value);
@@ -69,8 +73,6 @@ describe("what is written is read", () => {
   });
 
   it("for text of up to 1024 bytes, and cuts longer text between two characters", () => {
-    const text = (value: string, maxLength?: number): string =>
-      new Reader(new Writer().string(value).finish(), "text").text("text", maxLength);
     for (const [value, read] of [
       ["x".repeat(1024), "x".repeat(1024)],
       ["x".repeat(1025), `${"x".repeat(1024)}…`],
@@ -81,8 +83,8 @@ describe("what is written is read", () => {
       [`x${"𝄞".repeat(256)}`, `x${"𝄞".repeat(255)}…`],
       [" ".repeat(250_000), `${" ".repeat(1024)}…`],
     ] as const)
-      expect(text(value)).toBe(read);
-    expect(text("x".repeat(5000), Infinity)).toHaveLength(5000);
+      expect(readText(value)).toBe(read);
+    expect(readText("x".repeat(5000), Infinity)).toHaveLength(5000);
   });
 
   it("for mpints given as bytes, whatever their leading zeros", () => {

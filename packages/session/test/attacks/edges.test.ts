@@ -2,21 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { PrivateKey } from "@nacre/keys";
 import { SSH_MSG_CHANNEL_OPEN_FAILURE, SSH_MSG_DISCONNECT, SshError, type SshErrorCode, Writer } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { oneLine } from "../../../cli/src/one-line.ts";
 import { parseAuthorizedKeys } from "../../../keyfiles/src/authorized-keys.ts";
 import type { Duplex } from "../../../nacre/src/duplex.ts";
 import { type DrivenSession, Engine } from "../../../nacre/src/engine.ts";
-import {
-  type ByteStreams,
-  type ConnectOptions,
-  connect,
-  type ServeOptions,
-  type Session,
-  serve,
-} from "../../../nacre/src/index.ts";
+import { type ConnectOptions, connect, type ServeOptions, type Session, serve } from "../../../nacre/src/index.ts";
 import { open, visitor, wire } from "../../../nacre/test/support/wire.ts";
 import { agentIdentities } from "../../../node/src/agent.ts";
 import { collectGarbage } from "../../../transport/test/support/garbage.ts";
@@ -155,9 +147,9 @@ test("one event loop · client", async () => {
 
 test("one event loop · server", async () => {
   await oneEventLoop(SERVER);
-  // The server reads what accounts write for themselves, too.
+  // The server reads what accounts write for themselves, too: a pattern that fails at the last character must not try each blank.
   const { blob } = userKey.publicKey;
-  const line = `ssh-ed25519 ${Buffer.from(blob).toString("base64")}${" ".repeat(100_000)}\u2028`;
+  const line = `ssh-ed25519 ${Buffer.from(blob).toString("base64")}${" ".repeat(1000)}\u2028`;
   const { problems } = parseAuthorizedKeys(line);
   expect(problems).toEqual([]);
 });
@@ -200,7 +192,7 @@ async function overheard(
     },
   };
   try {
-    await using connected = await connect(near as ByteStreams, options);
+    await using connected = await connect(near, options);
     const { stdout, stderr } = await connected.exec("x", { env: { A: "b" }, pty: true });
     heard.byClient += stdout + stderr;
   } catch {
@@ -226,7 +218,7 @@ test("what leaves · client", async () => {
       "hostKey, later": [{ hostKey: async () => fail() }],
       identity: [{ identities: [{ ...remote, sign: fail }] }],
       "identity, later": [{ identities: [{ ...remote, sign: async () => fail() }] }],
-      "key in memory": [{ identities: [{ ...userKey, sign: fail } as PrivateKey] }],
+      "key in memory": [{ identities: [{ ...userKey, sign: fail }] }],
       password: [{ identities: [], password: fail }, { methods: ["password"] }],
       "another password": [
         { identities: [], password: "old", changePassword: fail },
@@ -280,13 +272,14 @@ test("what leaves · client", async () => {
   expect(SSH_MSG_DISCONNECT.decode(target.peer.last(SSH_MSG_DISCONNECT.number)).description).toContain("channel 7");
 });
 
+const done = (): number => 0;
+
 test("what leaves · server", async () => {
-  const done = (): number => 0;
   for (const fail of FAILURES) {
     const ways: Readonly<Record<string, Partial<ServeOptions<Session>>>> = {
       "host key": { hostKeys: [{ publicKey: hostKey.publicKey, sign: fail }] },
       "host key, later": { hostKeys: [{ publicKey: hostKey.publicKey, sign: async () => fail() }] },
-      "host key in memory": { hostKeys: [{ ...hostKey, sign: fail } as PrivateKey] },
+      "host key in memory": { hostKeys: [{ ...hostKey, sign: fail }] },
       authenticate: { authenticate: fail },
       "authenticate, later": { authenticate: async () => fail() },
       acceptEnv: { session: done, acceptEnv: fail },

@@ -46,16 +46,7 @@ export const EDGES: readonly Row[] = [
   },
   {
     title: "one event loop",
-    client: held(
-      FILE,
-      TURN_ENDS,
-      SHORT_PACKETS_COST,
-      SENDING_COUNTS,
-      ENGINE_YIELDS,
-      FROM_THE_LOOP,
-      REMARKS_CUT,
-      patch("cli/one-line", `.join(" ")`, `.join(" ").replaceAll(/\\s*\\n\\s*/g, " ")`),
-    ),
+    client: held(FILE, TURN_ENDS, SHORT_PACKETS_COST, SENDING_COUNTS, ENGINE_YIELDS, FROM_THE_LOOP, REMARKS_CUT),
     server: held(
       FILE,
       TURN_ENDS,
