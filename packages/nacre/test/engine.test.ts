@@ -55,6 +55,11 @@ function asked(question: () => number | Promise<number>): {
 
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
+/** Lets the event loop go round. */
+async function rounds(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 describe("an answer of the application", () => {
   it("that is there at once leaves with what came before it, in one write", async () => {
     const { writes, done } = asked(() => 2);
@@ -268,7 +273,7 @@ describe("a turn that has done its work", () => {
     const other = worker("other", 1, order);
     busy.turn();
     setImmediate(() => other.turn());
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await rounds(10);
     expect(order).toEqual(["busy", "busy", "other", "busy", "busy", "busy"]);
   });
 
@@ -296,7 +301,7 @@ describe("a turn that has done its work", () => {
       resume: () => void calls.push("resume"),
     });
     busy.turn();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await rounds(10);
     expect(calls).toEqual(["pause", "pause", "resume"]);
   });
 

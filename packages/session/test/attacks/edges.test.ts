@@ -124,7 +124,7 @@ async function oneEventLoop(kit: Kit): Promise<void> {
   one.turn();
   expect(order).toEqual(["one"]);
   other.turn();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  for (let rounds = 0; rounds < 10; rounds++) await new Promise((resolve) => setImmediate(resolve));
   expect(order).toEqual(["one", "other", "one", "other", "one", "other"]);
 
   // A remark is cut where it is read.
