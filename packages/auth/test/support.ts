@@ -34,6 +34,7 @@ export class TestSink implements PacketSink {
   readonly sent: Uint8Array[] = [];
   readonly pending = 0;
   readonly held = false;
+  readonly turnOver = false;
 
   /** Sequence number of the next message. */
   next = 0;

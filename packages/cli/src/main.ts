@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { escapeText, SshError } from "@nacre/wire";
 import { HELP } from "./help.ts";
+import { oneLine } from "./one-line.ts";
 
 /** What `ssh` exits with for a failure of its own. */
 const FAILURE = 255;
@@ -45,7 +46,7 @@ function explain(error: unknown): string {
     error instanceof SshError
       ? `${error.message} [${error.code}]`
       : `a fault in nacre, please report it: ${String(error)}`;
-  return escapeText(text, { keepLines: true }).replaceAll(/\s*\n\s*/g, " ");
+  return oneLine(escapeText(text, { keepLines: true }));
 }
 
 function version(): string {

@@ -357,7 +357,7 @@ export class Channel implements WaitingChannel {
 
   #sinkTakes(): boolean {
     const { sink, limits } = this.#context;
-    return !sink.held && sink.pending < limits.highWater;
+    return !sink.held && !sink.turnOver && sink.pending < limits.highWater;
   }
 
   /** The state for a message from the peer, which may come from the confirmation until its CLOSE. */

@@ -230,7 +230,7 @@ export class Connection {
     if (!this.#context.failed) this.#globals.answer(token, success, copyBytes(data));
   }
 
-  /** To be called when the sink takes data again: output was taken, or a key exchange is over. "writable" follows where due. */
+  /** To be called when the sink takes data again: output was taken, a key exchange or a turn is over. "writable" follows where due. */
   flush(): void {
     for (const channel of this.#context.waiting) channel.wake();
   }

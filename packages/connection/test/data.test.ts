@@ -93,6 +93,19 @@ describe("writing", () => {
     expect(side.hears()).toEqual([{ type: "writable", channel }]);
   });
 
+  test("takes nothing once the turn is over, and says writable in the next one", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    side.sink.turnOver = true;
+    expect(side.connection.write(channel, counting(5))).toBe(0);
+    side.connection.flush();
+    expect(side.hears()).toEqual([]);
+    side.sink.turnOver = false;
+    side.connection.flush();
+    expect(side.hears()).toEqual([{ type: "writable", channel }]);
+    expect(side.connection.write(channel, counting(5))).toBe(5);
+  });
+
   test("stops within one packet of the high-water mark", () => {
     const side = new Side("client", { limits: { highWater: 500 } });
     const channel = side.session({ initialWindowSize: 2 ** 32 - 1 });

@@ -13,6 +13,7 @@ export const NOTHING: Uint8Array = new Uint8Array(0);
 /** A transport's output as a queue of payloads, whose `pending` falls only when they are taken. */
 export class FakeSink implements PacketSink {
   held = false;
+  turnOver = false;
   pending = 0;
   readonly payloads: Uint8Array<ArrayBuffer>[] = [];
   #begun: Uint8Array<ArrayBuffer> | undefined;

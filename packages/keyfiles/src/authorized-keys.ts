@@ -114,7 +114,7 @@ function withOptions(key: Key, text: string): Line {
 }
 
 function parseKey(text: string): Key | string {
-  const [, format, base64, comment = ""] = /^([^ \t]+)[ \t]+([^ \t]+)(?:[ \t]+(.*))?$/.exec(text) ?? [];
+  const [, format, base64, comment = ""] = /^([^ \t]+)[ \t]+([^ \t]+)(?:[ \t]+(.*))?$/s.exec(text) ?? [];
   if (format === undefined || base64 === undefined) return "a line has options or none, a key's format and its base64";
   const blob = blobOfLine(format, base64);
   return typeof blob === "string" ? `the key ${blob}` : { format, blob, comment };

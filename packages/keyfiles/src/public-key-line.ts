@@ -13,11 +13,11 @@ export interface CommentedPublicKey {
  * FORMAT, without options). Throws `file-malformed`, and `key-unsupported`, `key-malformed` or `key-weak` for the key itself.
  */
 export function parsePublicKeyLine(line: string): CommentedPublicKey {
-  const [, format, base64, comment] =
-    /^[ \t]*([^ \t\r\n]+)[ \t]+([^ \t\r\n]+)(?:[ \t]+([^\r\n]*?))?[ \t]*\r?\n?$/.exec(line) ?? [];
+  const [, text = ""] = /^([^\r\n]*)\r?\n?$/.exec(line) ?? [];
+  const [, format, base64, comment = ""] = /^[ \t]*([^ \t]+)[ \t]+([^ \t]+)(?:[ \t]+(.*))?$/s.exec(text) ?? [];
   if (format === undefined || base64 === undefined)
     throw new SshError("file-malformed", "a public key is one line: its format, its base64 and a comment");
-  return { publicKey: keyOfLine(format, base64), comment: comment ?? "" };
+  return { publicKey: keyOfLine(format, base64), comment: comment.trimEnd() };
 }
 
 function keyOfLine(format: string, base64: string): PublicKey {

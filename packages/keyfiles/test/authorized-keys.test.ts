@@ -125,6 +125,11 @@ describe("lines", () => {
     expect(parseAuthorizedKeys(line).problems).toEqual(problem === undefined ? [] : [{ line: 1, problem }]);
   });
 
+  // "." leaves out some characters, and what does not match may be tried at every blank.
+  test.each(["\u2028", "\r", "x"])("250,000 blanks and %j after a key are read at once", (end) => {
+    expect(check(`${ed.text}${" ".repeat(250_000)}${end}`).allowed).toBe(true);
+  });
+
   test("other lines of the same file are used all the same", () => {
     const file = parseAuthorizedKeys(`bad ${ed.text}\n${rsa.text}\nssh-ed25519 x\nno-pty ${ed.text}`);
     expect(file.problems.map(({ line }) => line)).toEqual([1, 3]);

@@ -31,8 +31,8 @@ class Door implements Target {
         open: (handler) => {
           this.#handler = handler;
         },
-        write: (...pieces) => {
-          this.#output.push(...pieces.flat());
+        write: (pieces) => {
+          this.#output.push(...pieces);
           return true;
         },
         pause() {},

@@ -370,6 +370,44 @@ describe("what is not allowed is refused", () => {
     expect(await unsent({ session: () => 0, acceptEnv: () => true }, "env", data)).toEqual(code(no));
   });
 
+  it("a second command on one channel, which would go round maxSessions", async () => {
+    const started: string[] = [];
+    const run = (session: Session): Promise<void> => {
+      started.push(session.command ?? session.subsystem ?? "a shell");
+      return untilGone(session);
+    };
+    const { near, far } = wire();
+    serve(far, { ...open, session: run, subsystems: { sftp: run }, limits: { maxSessions: 1 } });
+    const client = await connectDuplex(webDuplex(near), visitor, (channel) => channel);
+    const channel = await client.spawn("first");
+    expect(await failure(channel.request("exec", execRequest.encode({ command: utf8Encode("second") })))).toEqual(
+      code(no),
+    );
+    expect(await failure(channel.request("shell", new Uint8Array()))).toEqual(code(no));
+    expect(await failure(channel.request("subsystem", subsystemRequest.encode({ name: "sftp" })))).toEqual(code(no));
+    expect(started).toEqual(["first"]);
+    await client.close();
+  });
+
+  it("a subsystem whose key forces a command, which runs instead", async () => {
+    const started: unknown[] = [];
+    const { client } = await served({
+      authenticate: () => ({ permissions: { command: "backup" } }),
+      session: ({ kind, command, subsystem, env }) => void started.push({ kind, command, subsystem, env }),
+      subsystems: { sftp: () => void started.push("the subsystem") },
+    });
+    for (const name of ["sftp", "unknown"]) await (await client.subsystem(name)).exit;
+    expect(started).toEqual(
+      ["sftp", "unknown"].map((SSH_ORIGINAL_COMMAND) => ({
+        kind: "exec",
+        command: "backup",
+        subsystem: undefined,
+        env: { SSH_ORIGINAL_COMMAND },
+      })),
+    );
+    await client.close();
+  });
+
   it("a subsystem with a NUL in its name, which a forced command would be told", async () => {
     const started: unknown[] = [];
     const session = ({ env }: Session): void => void started.push(env);

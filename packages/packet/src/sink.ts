@@ -21,4 +21,6 @@ export interface PacketSink {
   readonly pending: number;
   /** Whether a key exchange holds messages back: bulk data must then wait above (RFC 4253 §7.1). */
   readonly held: boolean;
+  /** Whether this turn has sent and received enough: bulk data waits for the next one, so that other connections get theirs. */
+  readonly turnOver: boolean;
 }

@@ -32,7 +32,7 @@ export type ClientSessionEvent =
   | { readonly type: "authenticated" }
   /** Everything about channels and global requests. */
   | Exclude<ConnectionEvent, { type: "error" }>
-  | Extract<TransportEvent, { type: "debug" }>
+  | Extract<TransportEvent, { type: "debug" | "yield" }>
   /** The last event: nothing comes after it. */
   | { readonly type: "closed"; readonly error: SshError };
 
@@ -99,6 +99,9 @@ export class ClientSession extends SessionMachine<ClientAuth> {
       case "verify-host-key":
       case "debug":
         return event;
+      case "yield":
+        this.connection.flush();
+        return event;
       case "keys-complete":
         return undefined;
       case "sign-exchange-hash":
@@ -118,7 +121,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
       names = serverSigAlgs(extensions);
     } catch (error) {
       if (!(error instanceof SshError)) throw error;
-      return this.disconnect(error);
+      return this.transport.reject(error);
     }
     if (names === undefined) return;
     this.#serverSigAlgs = names;
@@ -132,7 +135,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
       if (payload[0] === SSH_MSG_USERAUTH_FAILURE.number) this.#sink.loginFailed();
       this.state.auth.receive(payload);
     } else {
-      this.disconnect(
+      this.transport.reject(
         new SshError("unexpected-message", `the server sent message ${payload[0]} before anything was asked of it`),
       );
     }
@@ -174,7 +177,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
           this.#sink.open();
           return { type: "authenticated" };
         case "failed":
-          this.disconnect(event.error);
+          this.transport.reject(event.error);
           return undefined;
         case "banner":
         case "sign":

@@ -49,6 +49,10 @@ export class EarlySink implements PacketSink {
     return !this.#open || this.#transport.held;
   }
 
+  get turnOver(): boolean {
+    return this.#transport.turnOver;
+  }
+
   /** Lets what waits leave now, with a login under way that is expected to succeed. */
   sendEarly(): void {
     if (this.#refused) return;

@@ -32,7 +32,7 @@ export type ServerSessionEvent =
   | ({ readonly type: "authenticated" } & LoginSubject)
   /** Everything about channels and global requests. */
   | Exclude<ConnectionEvent, { type: "error" }>
-  | Extract<TransportEvent, { type: "debug" }>
+  | Extract<TransportEvent, { type: "debug" | "yield" }>
   /** The last event: nothing comes after it. */
   | { readonly type: "closed"; readonly error: SshError };
 
@@ -61,12 +61,12 @@ export class ServerSession extends SessionMachine<ServerAuth> {
     super.end();
     // No answer can matter any more.
     if (this.#isAsking)
-      this.disconnect(new SshError("connection-lost", "the client went away in the middle of its login"));
+      this.transport.reject(new SshError("connection-lost", "the client went away in the middle of its login"));
   }
 
   /** Whether more input is of use: not while an ask is open and a packet's worth waits already. */
   override get wantsInput(): boolean {
-    return super.wantsInput && !(this.#isAsking && this.transport.buffered >= this.limits.maxPacketLength);
+    return super.wantsInput && !(this.#isAsking && this.transport.holdsPacket);
   }
 
   /** The next thing that happened or is asked; `undefined` when nothing more can be told from what has been received. */
@@ -115,6 +115,9 @@ export class ServerSession extends SessionMachine<ServerAuth> {
       case "unimplemented":
         this.onUnimplemented(event);
         return undefined;
+      case "yield":
+        this.connection.flush();
+        return event;
       case "keys-complete":
       case "ext-info":
         return undefined;
@@ -158,7 +161,7 @@ export class ServerSession extends SessionMachine<ServerAuth> {
           return { type: "authenticated", userName, serviceName, factors };
         }
         case "failed":
-          this.disconnect(event.error);
+          this.transport.reject(event.error);
           return undefined;
         default:
           return event;

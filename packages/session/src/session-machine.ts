@@ -9,6 +9,7 @@ import {
 } from "@nacre/transport";
 import { type Bytes, type MethodContext, type Overrides, type RandomSource, SshError, withDefaults } from "@nacre/wire";
 import { describedTrace, describeNegotiated } from "./describe.ts";
+import { guarded } from "./guarded.ts";
 import { Keepalive } from "./keepalive.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import type { KeyLogPort, TracePort } from "./trace.ts";
@@ -75,13 +76,13 @@ export abstract class SessionMachine<Auth extends Authentication> {
     this.transport = new Transport({
       softwareVersion,
       algorithms,
-      random,
+      random: guarded("the source of random bytes", random),
       limits: this.limits,
       requireStrictKex,
       ...parts.transport,
-      ...(keyLog && { keyLog }),
+      ...(keyLog && { keyLog: guarded("the key log", keyLog) }),
       ...(trace && {
-        trace: describedTrace(trace, () => ({
+        trace: describedTrace(guarded("the trace", trace), () => ({
           kex: this.transport.negotiated?.kex.context,
           auth: this.#authMethod,
         })),
@@ -153,12 +154,12 @@ export abstract class SessionMachine<Auth extends Authentication> {
     this.connection.tick(now);
     if (now >= (this.#authDeadline() ?? Number.POSITIVE_INFINITY)) {
       const { authTimeout } = this.limits;
-      this.disconnect(
+      this.transport.reject(
         new SshError("auth-timeout", `the ${this.#peer} did not finish authentication in ${authTimeout} ms`),
       );
     }
     const silent = this.state.phase === "connection" ? this.#keepalive.tick(now) : undefined;
-    if (silent !== undefined) this.disconnect(silent);
+    if (silent !== undefined) this.transport.reject(silent);
   }
 
   /** Authentication, while it goes on: for the answers to its asks. Throws `usage` before and after. */
@@ -172,7 +173,10 @@ export abstract class SessionMachine<Auth extends Authentication> {
     this.transport.requestRekey();
   }
 
-  /** Says goodbye with the error's disconnect reason; the `closed` event with this very error follows. */
+  /**
+   * Says goodbye with the error's disconnect reason; the `closed` event with this very error follows. Its text stays here: the peer
+   * gets a fixed one for the reason.
+   */
   disconnect(error: SshError): void {
     this.transport.disconnect(error);
   }
@@ -212,7 +216,7 @@ export abstract class SessionMachine<Auth extends Authentication> {
   ): void {
     const needed = kexMessage ?? loginMessage;
     if (needed !== undefined)
-      this.disconnect(
+      this.transport.reject(
         new SshError(
           "unexpected-message",
           `the ${this.#peer} did not understand our ${needed} (packet ${sequenceNumber}), without which the connection cannot go on`,
@@ -230,7 +234,7 @@ export abstract class SessionMachine<Auth extends Authentication> {
       const event = this.connection.nextEvent();
       if (event === undefined) return undefined;
       if (event.type === "error") {
-        this.disconnect(event.error);
+        this.transport.reject(event.error);
         return undefined;
       }
       if (!this.#keepalive.absorbs(event) && !absorbs(event)) return event;

@@ -1,5 +1,5 @@
 import type { TraceRecord } from "@nacre/session";
-import { execRequest, SshError, toHex, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
+import { execRequest, SSH_MSG_CHANNEL_REQUEST, SshError, toHex, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../transport/test/support/random.ts";
 import { algorithms, hostKey, SessionPair, userKey } from "./support/pair.ts";
@@ -241,6 +241,17 @@ describe("the trace", () => {
     });
     expect(describeMessage(Uint8Array.of(222), context)).toEqual({ message: "message 222", summary: "" });
     expect(describeMessage(new Uint8Array(), context)).toEqual({ message: "message 0", summary: "" });
+  });
+
+  it("takes a request named like a member of every object for an unknown one", async () => {
+    const { describeMessage } = await import("../src/describe.ts");
+    for (const requestType of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
+      const request = { recipientChannel: 0, requestType, wantReply: false, data: Uint8Array.of(0x1b) };
+      expect(describeMessage(SSH_MSG_CHANNEL_REQUEST.encode(request), { kex: undefined, auth: undefined })).toEqual({
+        message: "SSH_MSG_CHANNEL_REQUEST",
+        summary: `0 ${requestType}`,
+      });
+    }
   });
 });
 

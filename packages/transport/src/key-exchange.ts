@@ -21,7 +21,7 @@ import type { NegotiatedAlgorithms, NegotiatedDirection, TransportOptions } from
 import type { Outgoing } from "./outgoing.ts";
 import { agree, hostKeyFor, proposalOf } from "./proposal.ts";
 
-/** A KEXINIT with the payload that goes into the exchange hash. */
+/** A KEXINIT with its payload, which goes into the exchange hash. */
 interface Proposed {
   readonly init: KexInit;
   readonly payload: Uint8Array;
@@ -32,10 +32,12 @@ interface SentKexMessage extends SentMessage {
   readonly number: number;
 }
 
-/** What both KEXINITs of an exchange have settled. */
+/** What both KEXINITs have settled. Of the peer's only the payload is kept: decoded it may take ten times as much memory. */
 interface Agreement {
-  readonly client: Proposed;
-  readonly server: Proposed;
+  /** Payload of the client's KEXINIT. */
+  readonly clientInit: Uint8Array;
+  /** Payload of the server's KEXINIT. */
+  readonly serverInit: Uint8Array;
   readonly negotiated: NegotiatedAlgorithms;
 }
 
@@ -207,7 +209,7 @@ export class KeyExchange {
   #receiveInit(payload: Uint8Array): void {
     const { options, gate } = this.#context;
     if (gate.phase === "auth") this.#countRekeyBeforeLogin();
-    const peer = { init: SSH_MSG_KEXINIT.decode(payload.slice()), payload: payload.slice() };
+    const peer: Proposed = { init: SSH_MSG_KEXINIT.decode(payload), payload: payload.slice() };
     if (this.#state.name === "idle") this.begin();
     if (this.#state.name !== "proposed") throw new SshError("internal", `KEXINIT in state ${this.#state.name}`);
     const { own, first } = this.#state;
@@ -221,7 +223,7 @@ export class KeyExchange {
     gate.kexMethod = negotiated.kex.context;
     gate.discardsGuess = peer.init.firstKexPacketFollows && !right;
 
-    const agreement = { client, server, negotiated };
+    const agreement: Agreement = { clientInit: client.payload, serverInit: server.payload, negotiated };
     if (options.role === "server") {
       this.#state = { name: "server", agreement, method: negotiated.kex.server(options.random) };
     } else {
@@ -247,7 +249,7 @@ export class KeyExchange {
 
   /** The peer's NEWKEYS. */
   #receiveNewKeys(payload: Uint8Array): void {
-    const { reader, gate, emit } = this.#context;
+    const { options, limits, reader, gate, emit } = this.#context;
     SSH_MSG_NEWKEYS.decode(payload);
     if (this.#state.name !== "newkeys") throw new SshError("internal", `NEWKEYS in state ${this.#state.name}`);
     reader.useOpener(this.#state.opener, { resetSequence: this.#strict });
@@ -256,6 +258,8 @@ export class KeyExchange {
     gate.kexMethod = undefined;
     gate.strict = false;
     if (initial) gate.openAuth();
+    // A server has proved who it is, and its banners and prompts may be long. A client has proved nothing yet.
+    if (initial && options.role === "client") reader.maxPacketLength = limits.maxPacketLength;
     this.#state = { name: "idle" };
     emit({ type: "keys-complete", initial });
   }
@@ -324,8 +328,8 @@ export class KeyExchange {
     const hash = exchangeHash(agreement.negotiated.kex.hash, {
       clientVersion: options.role === "client" ? own : peer,
       serverVersion: options.role === "client" ? peer : own,
-      clientKexInit: agreement.client.payload,
-      serverKexInit: agreement.server.payload,
+      clientKexInit: agreement.clientInit,
+      serverKexInit: agreement.serverInit,
       hostKey,
       ...secret,
     });
@@ -333,7 +337,7 @@ export class KeyExchange {
   }
 
   /** Both sides are sure of each other: NEWKEYS leaves, and what follows it is sealed with the new keys (RFC 4253 §7.3). */
-  #secure({ negotiated, client, secret, exchangeHash }: Outcome): void {
+  #secure({ negotiated, clientInit, secret, exchangeHash }: Outcome): void {
     const { options, outgoing, gate, emit } = this.#context;
     const initial = this.#sessionId === undefined;
     this.#sessionId ??= exchangeHash;
@@ -342,8 +346,8 @@ export class KeyExchange {
       { hash: negotiated.kex.hash, sharedSecret: secret.sharedSecret, exchangeHash, sessionId: this.#sessionId },
       { clientToServer: keyLengths(clientToServer), serverToClient: keyLengths(serverToClient) },
     );
-    // Both forms of K begin with their length (RFC 4251 §5).
-    options.keyLog?.(client.init.cookie.slice(), secret.sharedSecret.slice(4));
+    // The cookie follows the message number; both forms of K begin with their length (RFC 4251 §5).
+    options.keyLog?.(clientInit.slice(1, 17), secret.sharedSecret.slice(4));
 
     const isClient = options.role === "client";
     const [sending, sendingKeys] = isClient

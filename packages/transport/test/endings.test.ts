@@ -223,10 +223,13 @@ describe("guesses (RFC 4253 §7)", () => {
   });
 });
 
-/** What the peer is told when the connection ends with that error. */
-function said(error: SshError): { reasonCode: number; description: string } {
+/** What the peer is told when the connection ends with that error, of the application's or of a protocol layer's above. */
+function said(
+  error: SshError,
+  by: "disconnect" | "reject" = "disconnect",
+): { reasonCode: number; description: string } {
   const peer = new RawPeer("server").handshake();
-  peer.transport.disconnect(error);
+  peer.transport[by](error);
   expect(peer.turn().error).toBe(error);
   return SSH_MSG_DISCONNECT.decode(peer.last(1));
 }
@@ -250,19 +253,33 @@ describe("the end", () => {
     );
   });
 
-  test("our own goodbye carries the reason, and keeps to itself what concerns our side", () => {
-    expect(said(new SshError("closed", "the program at /home/alice is done"))).toMatchObject({
-      reasonCode: 11,
-      description: "closed",
-    });
-    expect(said(new SshError("window-exceeded", "10 bytes too many"))).toMatchObject({
-      reasonCode: 2,
-      description: "10 bytes too many",
-    });
-    expect(said(new SshError("host-key-changed", "see /home/alice/.ssh/known_hosts"))).toMatchObject({
-      reasonCode: 9,
-      description: "host key not accepted",
-    });
+  test.each([
+    ["closed", 11, "closed"],
+    ["agent-failed", 11, "closed"],
+    ["internal", 11, "closed"],
+    ["host-key-changed", 9, "host key not accepted"],
+    ["auth-failed", 14, "no more authentication methods"],
+    ["auth-cancelled", 13, "authentication cancelled"],
+    ["auth-timeout", 10, "timed out"],
+    ["kex-failed", 3, "key exchange failed"],
+    ["mac-mismatch", 5, "MAC error"],
+    ["service-unavailable", 7, "service not available"],
+    ["protocol-version", 8, "protocol version not supported"],
+    ["window-exceeded", 2, "protocol error"],
+  ] as const)("our own goodbye for %s has a text of its own", (code, reasonCode, description) => {
+    expect(said(new SshError(code, "see /home/alice/.ssh"))).toMatchObject({ reasonCode, description });
+  });
+
+  test("our own goodbye says what a protocol layer found in what the peer sent", () => {
+    for (const code of ["window-exceeded", "no-common-algorithm"] as const)
+      expect(said(new SshError(code, "10 bytes too many"), "reject")).toMatchObject({
+        description: "10 bytes too many",
+      });
+  });
+
+  test("our own goodbye keeps a fault of our side to itself, whoever found it", () => {
+    for (const code of ["auth-failed", "internal", "usage"] as const)
+      expect(said(new SshError(code, "see /home/alice/.ssh"), "reject").description).not.toContain("alice");
   });
 
   test("nothing is sent or taken after it, and it is told once", () => {
@@ -345,7 +362,7 @@ describe("a trace or key log that throws", () => {
   test("ends the connection in order", () => {
     const peer = new RawPeer("server", { keyLog }).identify().sendInit().replyKex();
     expect(peer.error).toMatchObject({ code: "internal", message: expect.stringContaining("disk full") });
-    expect(peer.goodbye).toBe("internal");
+    expect(peer.goodbye).toBe("closed");
   });
 });
 

@@ -13,7 +13,10 @@ export const boolean: Field<boolean> = { read: (r, n) => r.boolean(n), write: (w
 export const uint32: Field<number> = { read: (r, n) => r.uint32(n), write: (w, v) => w.uint32(v) };
 export const string: Field<Uint8Array> = { read: (r, n) => r.string(n), write: (w, v) => w.string(v) };
 export const utf8: Field<string> = { read: (r, n) => r.utf8(n), write: (w, v) => w.string(v) };
+/** A reason or a remark for people, cut at 1024 bytes. */
 export const text: Field<string> = { read: (r, n) => r.text(n), write: (w, v) => w.string(v) };
+/** What a user reads to log in: a banner, a prompt. Never cut here: authentication bounds its messages. */
+export const longText: Field<string> = { read: (r, n) => r.text(n, Infinity), write: (w, v) => w.string(v) };
 export const name: Field<string> = { read: (r, n) => r.name(n), write: (w, v) => w.string(v) };
 export const nameList: Field<readonly string[]> = { read: (r, n) => r.nameList(n), write: (w, v) => w.nameList(v) };
 export const mpint: Field<bigint> = { read: (r, n) => r.mpint(n), write: (w, v) => w.mpint(v) };

@@ -46,6 +46,8 @@ export class TestServer {
       softwareVersion: options.softwareVersion ?? "TestServer",
       algorithms: options.algorithms,
       random: options.random,
+      // Its commands write once, and not again after a yield.
+      limits: { maxTurnWork: Number.POSITIVE_INFINITY },
       hostKeys: [options.hostKey.publicKey],
       serverSigAlgs: options.algorithms.hostKeys.map(({ name }) => name),
     });

@@ -5,6 +5,7 @@ import {
   counted,
   type Empty,
   languageTag,
+  longText,
   type Message,
   message,
   name,
@@ -145,7 +146,7 @@ export interface UserauthBanner {
 }
 
 export const SSH_MSG_USERAUTH_BANNER: Message<UserauthBanner> = message(53, "SSH_MSG_USERAUTH_BANNER", {
-  message: text,
+  message: longText,
   languageTag,
 });
 
@@ -170,7 +171,7 @@ export interface UserauthPasswdChangereq {
 export const SSH_MSG_USERAUTH_PASSWD_CHANGEREQ: Message<UserauthPasswdChangereq> = message(
   60,
   "SSH_MSG_USERAUTH_PASSWD_CHANGEREQ",
-  { prompt: text, languageTag: text },
+  { prompt: longText, languageTag: text },
 );
 
 /** One question of RFC 4256 §3.2. */
@@ -193,11 +194,14 @@ export const SSH_MSG_USERAUTH_INFO_REQUEST: Message<UserauthInfoRequest> = messa
   60,
   "SSH_MSG_USERAUTH_INFO_REQUEST",
   {
-    name: text,
-    instruction: text,
+    name: longText,
+    instruction: longText,
     languageTag: text,
     prompts: counted<Prompt>(5, {
-      read: (reader, field) => ({ prompt: reader.text(`${field}.prompt`), echo: reader.boolean(`${field}.echo`) }),
+      read: (reader, field) => ({
+        prompt: longText.read(reader, `${field}.prompt`),
+        echo: reader.boolean(`${field}.echo`),
+      }),
       write: (writer, { prompt, echo }) => writer.string(prompt).boolean(echo),
     }),
   },

@@ -1,7 +1,69 @@
-import { heldBy, patch, type Row } from "./types.ts";
+import { held, heldBy, patch, type Row } from "./types.ts";
+
+const FILE = "edges";
+
+const SHORTER_PACKETS = patch(
+  "transport/transport",
+  "maxPacketLength: Math.min(limits.maxPacketLength, limits.maxPacketLengthBeforeLogin),",
+  "maxPacketLength: limits.maxPacketLength,",
+);
+const PAYLOAD_ONLY = patch(
+  "transport/key-exchange",
+  "const agreement: Agreement = { clientInit",
+  "const agreement = { client, server, clientInit",
+);
+const UNTIL_LOGIN = patch(
+  "transport/key-exchange",
+  `if (initial && options.role === "client") reader.maxPacketLength`,
+  "if (initial) reader.maxPacketLength",
+);
+
+const TURN_ENDS = patch("transport/transport", "if (this.#turn.over) {", "if (false) {");
+const SHORT_PACKETS_COST = patch("transport/turn", "Math.max(length, LEAST_COST)", "length");
+const SENDING_COUNTS = patch("connection/channel", "!sink.turnOver && ", "");
+const ENGINE_YIELDS = patch("nacre/engine", "this.#turning || this.#yielding || ", "this.#turning || ");
+const FROM_THE_LOOP = patch("nacre/engine", "queueMacrotask(() => {", "queueMicrotask(() => {");
+const REMARKS_CUT = patch("wire/reader", "if (bytes.length <= maxLength) return", "if (true) return");
+
+const ORIGIN = patch("transport/endings", `origin === "protocol" && (`, "(");
+const LOCAL = patch(
+  "transport/transport",
+  `disconnect(error: SshError): void {\n    this.#fail(error, "local");`,
+  `disconnect(error: SshError): void {\n    this.#fail(error, "protocol");`,
+);
+const VERDICT = patch(
+  "transport/transport",
+  `new SshError("host-key-refused", "The host key was refused"), "local");`,
+  `new SshError("host-key-refused", "The host key was refused"), "protocol");`,
+);
+const RANDOM = patch("session/session-machine", `guarded("the source of random bytes", random)`, "random");
 
 /** Accounts, files, processes, and one event loop for all. */
 export const EDGES: readonly Row[] = [
+  {
+    title: "work before login",
+    client: held(FILE, SHORTER_PACKETS, PAYLOAD_ONLY),
+    server: held(FILE, SHORTER_PACKETS, PAYLOAD_ONLY, UNTIL_LOGIN),
+  },
+  {
+    title: "one event loop",
+    client: held(FILE, TURN_ENDS, SHORT_PACKETS_COST, SENDING_COUNTS, ENGINE_YIELDS, FROM_THE_LOOP, REMARKS_CUT),
+    server: held(
+      FILE,
+      TURN_ENDS,
+      SHORT_PACKETS_COST,
+      SENDING_COUNTS,
+      ENGINE_YIELDS,
+      FROM_THE_LOOP,
+      REMARKS_CUT,
+      patch("keyfiles/authorized-keys", "(?:[ \\t]+(.*))?$/s.exec(text)", "(?:[ \\t]+(.*))?$/.exec(text)"),
+    ),
+  },
+  {
+    title: "what leaves",
+    client: held(FILE, ORIGIN, LOCAL, VERDICT, RANDOM),
+    server: held(FILE, ORIGIN, LOCAL, RANDOM),
+  },
   {
     title: "grants",
     missing: "forwarding, agent and X11, which a restricted key would not be granted either",
