@@ -474,19 +474,10 @@ describe("spawn", () => {
     const { client, host } = await connected({ onExec: () => {} });
     const seen = (): string[] =>
       host.server.events.map(({ type }) => type).filter((type) => /pty|env|exec|signal|window/.test(type));
-    const starting = client.spawn("top", { pty: { columns: 132, rows: 43, modes: { ECHO: 0 } }, env: { LANG: "C" } });
-    const answer = setInterval(() => {
-      for (const event of host.server.events) {
-        if (event.type === "pty-req" && event.token !== undefined) {
-          host.server.connection.answerRequest(event.token, true);
-          clearInterval(answer);
-          void host.flush();
-          return;
-        }
-      }
-    }, 1);
-    onTestFinished(() => clearInterval(answer));
-    const process = await starting;
+    const process = await client.spawn("top", {
+      pty: { columns: 132, rows: 43, modes: { ECHO: 0 } },
+      env: { LANG: "C" },
+    });
     process.resize(80, 24);
     process.kill("INT");
     await new Promise((resolve) => setTimeout(resolve, 20));
