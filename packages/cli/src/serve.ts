@@ -11,19 +11,17 @@ import {
   listen,
   type NodeSession,
   type SessionExit,
-  type SshServer,
 } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { SERVE_HELP } from "./help.ts";
+import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
 import { asksForHelp, usage } from "./options.ts";
 import { parseServeArguments, SERVE_OPTIONS, type ServeArguments } from "./serve-arguments.ts";
 import { type Account, acceptEnv, sessionEnvironment } from "./serve-environment.ts";
 import { logLine, type ServeEvent } from "./serve-log.ts";
 import { runWithPipes } from "./serve-process.ts";
+import { untilStopped } from "./serve-stop.ts";
 import { loadTerminalRunner } from "./serve-terminal.ts";
-
-/** How long sessions that run have to end once the server is told to stop: milliseconds. */
-const STOP_GRACE = 30_000;
 
 /** `nacre serve`: an SSH server, until a signal ends it. Returns the exit status. */
 export async function serve(words: readonly string[]): Promise<number> {
@@ -32,6 +30,7 @@ export async function serve(words: readonly string[]): Promise<number> {
     return 0;
   }
   const parsed = parseServeArguments(words);
+  closeInheritedDescriptors();
   const account = runner();
   const users = parsed.users.length > 0 ? parsed.users : [account.name];
   for (const user of users) mayBe(user, account);
@@ -44,8 +43,8 @@ export async function serve(words: readonly string[]): Promise<number> {
   const terminals = await loadTerminalRunner();
   if (typeof terminals === "string")
     note(`no terminals: a client that asks for one is refused it, and runs without (${escapeText(terminals)})`);
-  const kill = new AbortController();
-  const running = new Set<Promise<SessionExit>>();
+  const processes = new Set<number>();
+  const sessions = new Set<Promise<SessionExit>>();
   const run = (session: NodeSession, words: readonly string[]): Promise<SessionExit> => {
     const { shell, home } = account;
     const program = {
@@ -56,10 +55,10 @@ export async function serve(words: readonly string[]): Promise<number> {
     };
     const exit =
       session.pty && typeof terminals === "function"
-        ? terminals(session, session.pty, program, kill.signal)
-        : runWithPipes(session, program, kill.signal);
-    running.add(exit);
-    const ended = (): boolean => running.delete(exit);
+        ? terminals(session, session.pty, program, processes)
+        : runWithPipes(session, program, processes);
+    sessions.add(exit);
+    const ended = (): boolean => sessions.delete(exit);
     exit.then(ended, ended);
     return exit;
   };
@@ -98,8 +97,7 @@ export async function serve(words: readonly string[]): Promise<number> {
   });
   // It is read at each login, so it may come later.
   if (await isMissing(keysFile)) note(`${escapeText(keysFile)}: there is no such file: nobody can log in`);
-  await untilStopped(server, log, kill);
-  await Promise.allSettled(running);
+  await untilStopped(server, { processes, sessions }, log);
   log({ type: "stopped" });
   return 0;
 }
@@ -125,25 +123,6 @@ async function isMissing(path: string): Promise<boolean> {
     const { code } = error as NodeJS.ErrnoException;
     return code === "ENOENT" || code === "ENOTDIR";
   }
-}
-
-/** The first signal lets what runs end; the second ends it. */
-async function untilStopped(server: SshServer, log: (event: ServeEvent) => void, kill: AbortController): Promise<void> {
-  let stopping = false;
-  const stop = (signal: NodeJS.Signals): void => {
-    const sessions = server.connections.reduce((sum, { sessionCount }) => sum + sessionCount, 0);
-    if (stopping) {
-      kill.abort();
-      void server.close();
-    } else {
-      stopping = true;
-      log({ type: "stopping", signal, sessions });
-      void server.close({ grace: STOP_GRACE });
-    }
-  };
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) process.on(signal, stop);
-  await server.closed;
 }
 
 /** Who runs this: commands are run as nobody else. */
