@@ -66,7 +66,7 @@ function listProcesses(): Process[] {
 }
 
 /** Linux: proc(5), /proc/PID/stat. `undefined` where there is no such thing. */
-function listFromProc(): Process[] | undefined {
+export function listFromProc(): Process[] | undefined {
   try {
     if (!readFileSync("/proc/self/stat", "utf8").startsWith(`${process.pid} `)) return undefined;
     return readdirSync("/proc").flatMap((name) => {
@@ -89,7 +89,7 @@ function listFromProc(): Process[] | undefined {
 }
 
 /** Other systems of Unix's kind: ps(1), of POSIX but for `lstart`, which BSDs and macOS have. */
-function listFromPs(): Process[] {
+export function listFromPs(): Process[] {
   const text = execFileSync("ps", ["-A", "-o", "pid=,ppid=,pgid=,stat=,lstart="], { encoding: "utf8" });
   return text.split("\n").flatMap((line) => {
     const [, pid, parent, group, state = "", started = ""] =

@@ -6,7 +6,9 @@ import { HANGUP_GRACE } from "./serve-process.ts";
 
 /** How long running sessions have to end once the server is told to stop: milliseconds. */
 const STOP_GRACE = 30_000;
-/** How long the ends of killed processes may take to be told, in milliseconds: one that the system cannot end must not hold up the server. */
+/** How long clients have to take the last output, and the way their sessions ended: milliseconds. */
+const DELIVERY_GRACE = 1000;
+/** How long sessions may take to settle once their connections are closed, in milliseconds: a process may be stuck in the system. */
 const LAST_WAIT = 3000;
 
 /** What a server that stops has to end. */
@@ -33,7 +35,9 @@ export async function untilStopped(
   let ending: Promise<void> | undefined;
   const end = (): void => {
     clearTimeout(timer);
-    ending ??= endProcesses(running.processes, HANGUP_GRACE, kill.signal).then(() => server.close());
+    ending ??= endProcesses(running.processes, HANGUP_GRACE, kill.signal)
+      .then(() => Promise.race([server.closed, after(DELIVERY_GRACE)]))
+      .then(() => server.close());
   };
   let isStopping = false;
   const stop = (signal: NodeJS.Signals): void => {
@@ -48,8 +52,8 @@ export async function untilStopped(
       signal,
       sessions: server.connections.reduce((sum, { sessionCount }) => sum + sessionCount, 0),
     });
-    // Longer than what ends the sessions here takes.
-    void server.close({ grace: grace + 2 * HANGUP_GRACE });
+    // Longer than `end` takes, which closes it earlier.
+    void server.close({ grace: grace + HANGUP_GRACE + 2 * DELIVERY_GRACE });
     if (signal === "SIGHUP") end();
     else timer = setTimeout(end, grace);
   };
@@ -57,10 +61,7 @@ export async function untilStopped(
   await server.closed;
   clearTimeout(timer);
   await ending;
-  await Promise.race([
-    Promise.allSettled(running.sessions),
-    after(LAST_WAIT + HANGUP_GRACE, undefined, { ref: false }),
-  ]);
+  await Promise.race([Promise.allSettled(running.sessions), after(LAST_WAIT)]);
   // Not before: until here a second signal may still come.
   for (const signal of SIGNALS) process.off(signal, stop);
 }

@@ -10,7 +10,7 @@ import { type Client, connect, type NodeProcess } from "@nacre/node";
 import { beforeAll, describe, expect, test } from "vitest";
 import { must } from "../../../../scripts/openssh/run.ts";
 import { commandLine, type Ended, start, TestTerminal } from "./nacre.ts";
-import { run, type Served, useServeFolder } from "./serve-support.ts";
+import { isAlive, run, type Served, useServeFolder } from "./serve-support.ts";
 
 const { username: USER, homedir: HOME } = userInfo();
 const MIB = 2 ** 20;
@@ -25,14 +25,6 @@ async function quiet(words: readonly string[], input?: string | Uint8Array): Pro
 
 function quoted(words: readonly string[]): string {
   return words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
 
 const folder = useServeFolder({ terminals: true });
