@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -159,6 +159,34 @@ describe("a terminal", () => {
     terminal.type("first line\r");
     await terminal.until("FIRST LINE\r\n");
     expect(await terminal.closed).toBe(0);
+  });
+
+  test("here: a yes pasted before the host is asked about accepts nothing", async () => {
+    const known = join(folder, "known_pasted_yes");
+    const command = quoted(commandLine(["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1"]));
+    const terminal = new TestTerminal(`export HOME='${folder}'; sleep 1; ${command}; echo "status $?"`);
+    terminal.type("yes\ryes");
+    // The system shows what it keeps for whoever reads next.
+    await terminal.until("yes\r\nyes");
+    await terminal.until("the fingerprint you expect): ");
+    terminal.type("no\r");
+    expect(await terminal.until("\r\n")).toBe("no");
+    await terminal.until("status 255\r\n");
+    expect(await terminal.closed).toBe(0);
+    expect(existsSync(known)).toBe(false);
+  });
+
+  test("here: the fingerprint accepts a host, and a line pasted with it is no password", async () => {
+    const known = join(folder, "known_fingerprint");
+    const words = ["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1", "echo logged in"];
+    const terminal = new TestTerminal(`export HOME='${folder}'; ${quoted(commandLine(words))}`);
+    await terminal.until("the fingerprint you expect): ");
+    terminal.type(`${await fingerprintOfServer()}\rnot the password\r`);
+    await terminal.until("Password for alice@127.0.0.1: ");
+    terminal.type(`${password()}\r`);
+    expect(await terminal.until("logged in\r\n")).toBe("\r\n");
+    expect(await terminal.closed).toBe(0);
+    expect(readFileSync(known, "utf8")).toContain("ssh-ed25519");
   });
 
   test("that hangs is left with ~.", async () => {

@@ -292,6 +292,21 @@ describe("authorized_keys", () => {
     expect((await run([...folder.ssh(served, ["-tt"]), "true"])).stderr).toMatch(/PTY allocation request failed/);
   });
 
+  test("a forced command also stands in for a subsystem, and keeps --no-exec's promise", async () => {
+    const authorizedKeys = `command="echo forced: $SSH_ORIGINAL_COMMAND" ${folder.keyLine}`;
+    const words = ["--subsystem", "own=echo the subsystem"];
+    const served = await folder.serve({ authorizedKeys, words });
+    expect(await quiet([...folder.ssh(served, ["-s"]), "own"])).toBe("forced: own\n");
+    expect(await quiet([...folder.ssh(served, ["-s"]), "none"])).toBe("forced: none\n");
+
+    const withoutExec = await folder.serve({ authorizedKeys, words: [...words, "--no-exec"] });
+    const { status, stdout } = await run([...folder.ssh(withoutExec, ["-s"]), "own"]);
+    expect({ status, stdout: stdout.toString() }).toEqual({ status: 255, stdout: "" });
+    expect(await withoutExec.until(({ event }) => event === "request-refused")).toMatchObject({
+      request: "subsystem own",
+    });
+  });
+
   test("a key's environment could have a shell run what it is not to run: it counts only where that is permitted", async () => {
     const authorizedKeys = `environment="BASH_ENV=/tmp/uploaded",environment="LD_PRELOAD=/tmp/uploaded.so" ${folder.keyLine}`;
     const served = await folder.serve({ authorizedKeys, words: ["--no-exec", "--subsystem", "env=env"] });
@@ -315,6 +330,19 @@ describe("authorized_keys", () => {
       const told = await served.until(({ event, text }) => event === "note" && reason.test(text as string));
       expect(told.text).toContain("authorized_keys_");
     }
+  });
+});
+
+test("the banner reaches nacre's own client escaped", async () => {
+  const served = await folder.serve({ words: ["--banner", "Wel\x1b[2Jcome\u202e\nto this"] });
+  const known = ["--known-hosts", join(folder.path, "known_hosts"), "-i", folder.key];
+  const { status, stdout, stderr } = await run(
+    commandLine(["-p", `${served.port}`, ...known, `${USER}@127.0.0.1`, "echo in"]),
+  );
+  expect({ status, stdout: stdout.toString(), stderr }).toEqual({
+    status: 0,
+    stdout: "in\n",
+    stderr: "Wel\\x1b[2Jcome\\u{202e}\nto this\n",
   });
 });
 
