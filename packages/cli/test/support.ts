@@ -51,8 +51,9 @@ export class FakeTerminal extends EventEmitter implements KeyInput {
 
   resume(): void {
     queueMicrotask(() => {
-      if (this.waiting !== "") this.emit("data", Buffer.from(this.waiting));
+      const earlier = Buffer.concat([this.read() ?? Buffer.of(), Buffer.from(this.waiting)]);
       this.waiting = "";
+      if (earlier.length > 0) this.emit("data", earlier);
       if (this.#answers.length === 0 || this.listenerCount("data") === 0) return;
       const answer = this.#answers.shift();
       if (answer === undefined) this.emit("end");
