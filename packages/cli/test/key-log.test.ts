@@ -36,7 +36,7 @@ describe("the key log", () => {
     ["a FIFO", (path) => void execFileSync("mkfifo", ["-m", "644", path]), 0o644],
     ["a link to a FIFO", (path) => linkTo(path, (target) => execFileSync("mkfifo", ["-m", "644", target])), 0o644],
     ["a folder", (path) => mkdirSync(path, { mode: 0o755 }), 0o755],
-    ["a link to a device", (path) => symlinkSync("/dev/null", path), 0o666],
+    ["a link to a device", (path) => symlinkSync("/dev/zero", path), 0o666],
   ])("is never %s, whose mode stays", async (_, make, mode) => {
     const file = join(await temporaryFolder(), "special");
     make(file);
