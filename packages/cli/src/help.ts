@@ -7,6 +7,9 @@ const SERVE_OPTIONS = `  --listen ADDRESS    address to listen at (127.0.0.1: th
   --host-key FILE     host key; may be given several times (~/.config/nacre/ssh_host_ed25519_key, made when it is not there)
   --authorized-keys FILE  keys that may log in, with their options (~/.ssh/authorized_keys)
   --user NAME         who may log in; may be given several times (whoever starts the server, as whom all commands run)
+  -c CIPHERS          ciphers to offer, preferred first, separated by commas
+  -m MACS             MACs to offer, likewise
+  --kex METHODS       key exchange methods to offer, likewise
   --subsystem NAME=COMMAND  what a subsystem runs; nothing: there is none (sftp: OpenSSH's sftp-server, where there is one)
   --no-exec           no commands and no shells: subsystems only
   --permit-user-environment  let environment= of authorized_keys add any variable
@@ -30,7 +33,7 @@ is no longer read. The host may also be ssh://[user@]host[:port].
   --known-hosts FILE  keys of known hosts (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
   --accept-new        accept a host that is not known, and remember it
   --host-key SHA256:… accept this host key only; may be given several times
-  -c CIPHERS          ciphers to offer, preferred first, parted by commas
+  -c CIPHERS          ciphers to offer, preferred first, separated by commas
   -m MACS             MACs to offer, likewise
   --kex METHODS       key exchange methods to offer, likewise
   --trace             print each packet to standard error, without secrets

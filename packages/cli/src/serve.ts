@@ -10,9 +10,11 @@ import {
   hostKeyFile,
   listen,
   type NodeSession,
+  nodeServerAlgorithms,
   type SessionExit,
 } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
+import { chooseAlgorithms } from "./algorithms.ts";
 import { SERVE_HELP } from "./help.ts";
 import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
 import { asksForHelp, usage } from "./options.ts";
@@ -31,6 +33,7 @@ export async function serve(words: readonly string[]): Promise<number> {
   }
   const parsed = parseServeArguments(words);
   closeInheritedDescriptors();
+  const algorithms = chooseAlgorithms(parsed, nodeServerAlgorithms);
   const account = runner();
   const users = parsed.users.length > 0 ? parsed.users : [account.name];
   for (const user of users) mayBe(user, account);
@@ -70,6 +73,7 @@ export async function serve(words: readonly string[]): Promise<number> {
   });
   const server = await listen({
     port: parsed.port,
+    algorithms,
     ...(parsed.listen !== undefined && { host: parsed.listen }),
     hostKeys,
     authenticate: async (login) => {

@@ -1,5 +1,5 @@
 import { userInfo } from "node:os";
-import { type ConnectOptions, connect } from "@nacre/node";
+import { type ConnectOptions, connect, nodeAlgorithms } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 import { chooseAlgorithms } from "./algorithms.ts";
 import { HELP } from "./help.ts";
@@ -20,7 +20,7 @@ export async function ssh(line: readonly string[]): Promise<number> {
   }
   const words = parseSshArguments(line);
   const user = words.user ?? userInfo().username;
-  const algorithms = chooseAlgorithms(words);
+  const algorithms = chooseAlgorithms(words, nodeAlgorithms);
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   const terminal = openTerminal();
   const { host, port, knownHosts } = words;

@@ -439,6 +439,21 @@ describe("starting and stopping", () => {
     expect(seen).toEqual([listed.split(" ")[1], listed.split(" ")[1]]);
   });
 
+  test("the algorithms that are named, and no others", async () => {
+    const [cipher, mac, kex] = ["aes256-ctr", "hmac-sha2-512", "diffie-hellman-group14-sha256"];
+    const served = await folder.serve({ words: ["-c", cipher, "-m", mac, "--kex", kex] });
+    const { status, stderr } = await run([...folder.ssh(served, ["-v"]), "true"]);
+    expect(status).toBe(0);
+    expect(stderr).toContain(`kex: algorithm: ${kex}\r\n`);
+    expect(stderr).toContain(`kex: server->client cipher: ${cipher} MAC: ${mac} `);
+    const refused = await run([...folder.ssh(served, ["-c", "aes128-ctr"]), "true"]);
+    expect(refused.stderr).toMatch(/no matching cipher found\. Their offer: aes256-ctr\r?\n/);
+    const unknown = await run(commandLine(["serve", "--kex", "none-such"]));
+    expect(unknown.stderr).toMatch(
+      /^nacre: there is no key exchange method "none-such"; there are [^\n]* \[usage\]\n$/,
+    );
+  });
+
   test("several host keys, of several kinds", async () => {
     const other = join(folder.path, "host_rsa");
     await must(["ssh-keygen", "-q", "-t", "rsa", "-b", "3072", "-N", "", "-f", other]);
