@@ -17,6 +17,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { chooseAlgorithms } from "./algorithms.ts";
 import { SERVE_HELP } from "./help.ts";
 import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
+import { LogThrottle } from "./log-throttle.ts";
 import { asksForHelp, usage } from "./options.ts";
 import { parseServeArguments, SERVE_OPTIONS, type ServeArguments } from "./serve-arguments.ts";
 import { type Account, acceptEnv, sessionEnvironment } from "./serve-environment.ts";
@@ -37,9 +38,10 @@ export async function serve(words: readonly string[]): Promise<number> {
   const account = runner();
   const users = parsed.users.length > 0 ? parsed.users : [account.name];
   for (const user of users) mayBe(user, account);
-  const log = (event: ServeEvent): void => {
+  const throttle = new LogThrottle((event) => {
     process.stderr.write(logLine(event, parsed.log, new Date()));
-  };
+  });
+  const log = (event: ServeEvent): void => throttle.log(event);
   const note = (text: string): void => log({ type: "note", text });
 
   const hostKeys = await Promise.all(hostKeyPaths(parsed).map((path) => hostKeyFile(path)));
@@ -102,6 +104,7 @@ export async function serve(words: readonly string[]): Promise<number> {
   // It is read at each login, so it may come later.
   if (await isMissing(keysFile)) note(`${escapeText(keysFile)}: there is no such file: nobody can log in`);
   await untilStopped(server, { processes, sessions }, log);
+  throttle.flush();
   log({ type: "stopped" });
   return 0;
 }

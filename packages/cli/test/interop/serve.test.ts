@@ -419,7 +419,7 @@ describe("starting and stopping", () => {
       const line = chunk.toString();
       expect(line).toMatch(
         new RegExp(
-          `^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z listening at 127\\.0\\.0\\.1 port \\d+ for ${USER}; host key ssh-ed25519 SHA256:\\S+\n$`,
+          `^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z listening at 127\\.0\\.0\\.1 port \\d+ for "${USER}"; host key ssh-ed25519 SHA256:\\S+\n$`,
         ),
       );
       seen.push(line.slice(line.indexOf("SHA256:")).trim());
@@ -483,6 +483,23 @@ describe("starting and stopping", () => {
       /^nacre: cannot listen at 127\.0\.0\.1 port \d+: the port is in use already[^\n]*\[listen-failed\]\n$/,
     );
     expect(status).toBe(255);
+  });
+
+  test("connections that say nothing are logged twenty times a minute, and then counted", async () => {
+    const served = await folder.serve();
+    for (let i = 0; i < 25; i++) {
+      const socket = connectSocket(served.port, "127.0.0.1");
+      await once(socket, "data");
+      socket.destroy();
+    }
+    served.kill("SIGTERM");
+    expect(await served.until(({ event }) => event === "repeated")).toMatchObject({
+      count: 5,
+      text: "127.0.0.1 connected",
+    });
+    expect(await served.closed).toBe(0);
+    expect(served.told.filter(({ event }) => event === "connected")).toHaveLength(20);
+    expect(served.told.at(-1)).toMatchObject({ event: "stopped" });
   });
 
   test("a name to listen at that there is not is said in one line", async () => {
