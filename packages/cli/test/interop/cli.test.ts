@@ -258,7 +258,21 @@ describe("a failure is a 255 and one line that names its code", () => {
     expect(status).toBe(255);
     expect(stderr).toMatch(/^nacre: alice: the server refused publickey \([^\n]+ \[auth-failed\]\n$/);
     expect(stderr).toContain(fingerprint);
-    expect(stderr).toContain("There was no terminal to ask for a password on");
+    expect(stderr).toContain("There is no terminal to ask for a password: ");
+    expect(stderr).not.toContain("given up");
+  });
+
+  test("a wrong password each time: it is said that the server refused it", async () => {
+    const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
+    const terminal = new TestTerminal(`export HOME='${folder}'; ${quoted(commandLine(words))}; echo "status $?"`);
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      await terminal.until("Password for alice@127.0.0.1: ");
+      terminal.type("wrong\r");
+    }
+    expect((await terminal.until("status 255\r\n")).trim()).toBe(
+      "nacre: alice: the server refused password (3 times); it would take: publickey, password [auth-failed]",
+    );
+    expect(await terminal.closed).toBe(0);
   });
 
   test("a locked key, and nobody to ask", async () => {
