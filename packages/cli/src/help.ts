@@ -37,9 +37,9 @@ is no longer read. The host may also be ssh://[user@]host[:port].
   -m MACS             MACs to offer, likewise
   --kex METHODS       key exchange methods to offer, likewise
   --trace             print each packet to standard error, without secrets
-  --keylog FILE       append secrets to FILE, for Wireshark; whoever has them can read the session
+  --keylog FILE       append secrets to FILE, a regular file, for Wireshark; with them the session can be read
 
-serve runs an SSH server for whoever starts it, until Ctrl-C. Its options:
+serve runs an SSH server for whoever starts it, until SIGINT (Ctrl-C), SIGTERM or SIGHUP. Its options:
 
 ${SERVE_OPTIONS}
 In a remote terminal, ~. at the beginning of a line closes the connection, and ~~ is one ~.
@@ -62,6 +62,7 @@ Makes a private key, and its public half beside it (FILE.pub); or, with -l, show
 /** `nacre serve --help`. */
 export const SERVE_HELP: string = `usage: nacre serve [option…]
 
-Runs an SSH server for whoever starts it, until Ctrl-C.
+Runs an SSH server for whoever starts it. The first SIGINT (Ctrl-C) or SIGTERM lets what runs end, for half a minute; a second one
+kills it. SIGHUP hangs it up at once.
 
 ${SERVE_OPTIONS}`;

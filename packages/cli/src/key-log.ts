@@ -9,8 +9,8 @@ export interface KeyLog {
   close(): void;
 }
 
-// Windows has neither: 0 there.
-const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK = 0, O_NOCTTY = 0 } = constants;
+// Windows lacks the last two: `undefined` counts as 0.
+const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants;
 
 /**
  * Appends secrets to a regular file that its owner alone can read. Each key exchange adds one line: the client's KEXINIT cookie,

@@ -80,12 +80,10 @@ async function runInTerminal(
 
 /** What the host tells: the number of its program, and later how that ended. Each rejects when the host ends before. */
 function reports(host: ChildProcess): { readonly started: Promise<number>; readonly ended: Promise<SessionExit> } {
-  let end: (error: Error) => void = () => {};
   const gone = new Promise<never>((_, reject) => {
-    end = reject;
+    host.once("error", reject);
+    host.once("disconnect", () => reject(new Error("the process that hosts the terminal ended")));
   });
-  host.once("error", end);
-  host.once("disconnect", () => end(new Error("the process that hosts the terminal ended")));
   const first = <T>(pick: (report: HostReport) => T | undefined): Promise<T> => {
     const told = new Promise<T>((resolve, reject) => {
       host.on("message", (report: HostReport) => {

@@ -15,7 +15,8 @@ const LOOK_AGAIN = 10;
 
 /** Hosts one terminal for the server that started this process, until its program has ended or the server has gone. */
 export async function hostTerminal(): Promise<void> {
-  const link = new Socket({ fd: TERMINAL_BYTES, allowHalfOpen: true });
+  // Closes when the server does, whether it has read all or wants no more.
+  const link = new Socket({ fd: TERMINAL_BYTES });
   // "close" follows.
   link.on("error", () => {});
   const serverGone = new Promise((resolve) => process.once("disconnect", resolve));
@@ -24,9 +25,11 @@ export async function hostTerminal(): Promise<void> {
   const { file, words, cwd, env, name, columns, rows } = command;
   try {
     const { spawn } = await import("@lydell/node-pty");
+    if (link.destroyed) return;
     const terminal = spawn(file, [...words], { name, cols: columns, rows, cwd, env, encoding: null });
+    const ended = connectTerminal(terminal, link);
     await report({ type: "started", pid: terminal.pid });
-    await Promise.race([connectTerminal(terminal, link), serverGone]);
+    await Promise.race([ended, serverGone]);
   } catch (error) {
     await report({ type: "failed", message: error instanceof Error ? error.message : String(error) });
   }

@@ -7,7 +7,11 @@ const MINUTE = 60_000;
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-function throttle(): { readonly log: (event: ServeEvent) => void; readonly written: ServeEvent[]; flush(): void } {
+function throttle(): {
+  readonly log: (event: ServeEvent) => void;
+  readonly written: ServeEvent[];
+  readonly flush: () => void;
+} {
   const written: ServeEvent[] = [];
   const throttle = new LogThrottle((event) => written.push(event));
   return { log: (event) => throttle.log(event), written, flush: () => throttle.flush() };

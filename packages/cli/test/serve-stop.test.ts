@@ -7,7 +7,7 @@ import { untilStopped } from "../src/serve-stop.ts";
 test("what still runs when the time after a SIGTERM is over is hung up", async () => {
   const child = spawn("sleep", ["1000"], { detached: true, stdio: "ignore" });
   const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
-  let closed: () => void = () => {};
+  let closed!: () => void;
   const graces: (number | undefined)[] = [];
   const server = {
     connections: [],

@@ -238,6 +238,20 @@ describe("a terminal", () => {
   });
 });
 
+test("a terminal is closed when the client is gone, also for those in it that no signal reaches", async () => {
+  const served = await folder.serve();
+  const mark = join(folder.path, "closed");
+  // In another Unix session, reading from the terminal; the first process holds out until it is killed.
+  const reader = `setsid sh -c 'echo begun; cat; echo > ${mark}' <"$SSH_TTY" &`;
+  const child = start([...folder.ssh(served, ["-tt"]), `trap "" HUP; ${reader} while :; do sleep 0.05; done`]);
+  await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  const isOver = (): boolean => served.told.some(({ event }) => event === "session-ended");
+  while (!existsSync(mark) && !isOver()) await after(10);
+  expect(isOver()).toBe(false);
+  await served.until(({ event }) => event === "session-ended");
+});
+
 test("many sessions share one connection (ControlMaster)", async () => {
   const served = await folder.serve();
   const socket = join(folder.path, "control");
