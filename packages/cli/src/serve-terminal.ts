@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Socket } from "node:net";
 import type { NodeSession, Pty, SessionExit } from "@nacre/node";
-import { ProcessGroup, type Program } from "./serve-process.ts";
+import { HANGUP_GRACE, ProcessGroup, type Program } from "./serve-process.ts";
 import { type HostCommand, type HostReport, TERMINAL_BYTES, TERMINAL_HOST } from "./terminal-messages.ts";
 import { terminalModeWords } from "./terminal-mode-words.ts";
 
@@ -23,6 +23,9 @@ export async function loadTerminalRunner(): Promise<TerminalRunner | string> {
   }
 }
 
+/** How long a host may take to end once its client has gone: milliseconds. By then its program has been killed. */
+const HOST_GRACE = HANGUP_GRACE + 500;
+
 /** In the terminal itself: sets its modes, exports its name, and becomes the program. `set -f`: a mode is never a file name pattern. */
 const PREPARE =
   'set -f; modes=$1; shift; SSH_TTY=$(tty); export SSH_TTY; [ -z "$modes" ] || stty $modes 2>/dev/null; unset modes; exec "$@"';
@@ -42,7 +45,11 @@ async function runInTerminal(
   // "close" follows.
   link.on("error", () => {});
   const linkClosed = new Promise((resolve) => link.once("close", resolve));
-  const abandon = (): void => void link.destroy();
+  const abandon = (): void => {
+    link.destroy();
+    const timer = setTimeout(() => host.kill("SIGKILL"), HOST_GRACE);
+    host.once("exit", () => clearTimeout(timer));
+  };
   session.signal.addEventListener("abort", abandon);
   const { started, ended } = reports(host);
   const send = (command: HostCommand): void => {

@@ -1,6 +1,7 @@
-import { readSync } from "node:fs";
+import { readSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants } from "node:os";
+import { Writable } from "node:stream";
 import type { ReadStream } from "node:tty";
 import { type HostCommand, type HostReport, TERMINAL_BYTES } from "./terminal-messages.ts";
 
@@ -10,6 +11,8 @@ const LAST_OUTPUT = 200;
 const MAX_UNREAD = 64 * 1024;
 /** The most that one read of a terminal returns: bytes. */
 const TERMINAL_READ = 4096;
+/** How long until a terminal that is full is written to again: milliseconds. The system does not tell when it has room. */
+const WRITE_AGAIN = 5;
 /** How long until the end of a program is looked for again: milliseconds. */
 const LOOK_AGAIN = 10;
 
@@ -39,7 +42,6 @@ type Terminal = ReturnType<typeof import("@lydell/node-pty")["spawn"]>;
 
 /** Carries bytes both ways until the program has ended; resolves when the server has read all, and how it ended. */
 async function connectTerminal(terminal: Terminal, link: Socket): Promise<void> {
-  // The library's own `write` has no backpressure.
   const { _socket: socket, fd } = terminal as unknown as { readonly _socket: ReadStream; readonly fd: number };
   // The library rethrows an error that only it listens to.
   socket.on("error", () => {});
@@ -48,8 +50,10 @@ async function connectTerminal(terminal: Terminal, link: Socket): Promise<void> 
   };
   const linkClosed = new Promise((resolve) => link.once("close", resolve));
   process.on("message", resize);
-  link.pipe(socket, { end: false });
-  readTerminal(link, socket, fd, terminal.pid);
+  const keys = terminalWriter(fd);
+  link.pipe(keys);
+  // Its descriptor is another file's once the terminal is closed.
+  readTerminal(link, socket, fd, terminal.pid, () => keys.destroy());
   const { exitCode, signal } = await new Promise<{ exitCode: number; signal?: number }>((resolve) => {
     terminal.onExit(resolve);
   });
@@ -60,10 +64,40 @@ async function connectTerminal(terminal: Terminal, link: Socket): Promise<void> 
     exit: signal === undefined || signal === 0 ? { status: exitCode } : { signal: signalName(signal) },
   });
   // Closing with unread input would fail the server's next read, and so drop the last output: the server closes first.
-  link.unpipe(socket);
+  link.unpipe(keys);
   link.resume();
   link.end();
   await linkClosed;
+}
+
+/**
+ * Writes what is typed into a terminal, at the pace of the program that reads it. The library's stream writes until all is taken,
+ * and reads nothing meanwhile, so that it and a program that prints would wait for each other.
+ */
+export function terminalWriter(fd: number): Writable {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return new Writable({
+    write(chunk: Uint8Array, _, callback) {
+      let offset = 0;
+      const write = (): void => {
+        try {
+          while (offset < chunk.length) offset += writeSync(fd, chunk, offset);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code === "EAGAIN") {
+            timer = setTimeout(write, WRITE_AGAIN);
+            return;
+          }
+          // EIO: nobody holds the terminal, and nobody reads what is typed.
+        }
+        callback();
+      };
+      write();
+    },
+    destroy(error, callback) {
+      clearTimeout(timer);
+      callback(error);
+    },
+  });
 }
 
 /** Tells the server, if it is still there. */
@@ -79,8 +113,12 @@ function report(message: HostReport): Promise<void> {
  * ended, whatever is still unread, and as soon as nobody holds the terminal. It has to wait for a slow client, and for a program that
  * closes its files before it ends, which closing our side would hang up.
  */
-function readTerminal(link: Socket, socket: ReadStream, fd: number, pid: number): void {
-  const destroy = socket.destroy.bind(socket);
+function readTerminal(link: Socket, socket: ReadStream, fd: number, pid: number, onClose: () => void): void {
+  const close = socket.destroy.bind(socket);
+  const destroy = (error?: Error): void => {
+    onClose();
+    close(error);
+  };
   let waiting = false;
   let ending: { readonly error: Error | undefined } | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;

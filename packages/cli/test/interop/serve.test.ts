@@ -238,6 +238,26 @@ describe("a terminal", () => {
   });
 });
 
+test("a terminal takes all that is typed, also while its program prints and does not read yet", async () => {
+  const served = await folder.serve();
+  const program = 'stty -echo; sleep 0.5; seq 20000; echo "read $(head -n 30000 | wc -l)"';
+  const { status, stdout } = await run([...folder.ssh(served, ["-tt"]), program], "y\n".repeat(30_000));
+  expect(stdout.toString()).toMatch(/\n20000\r\nread 30000\r\n$/);
+  expect(status).toBe(0);
+});
+
+test("the process that hosts a terminal is killed when it does not end with its client", async () => {
+  const served = await folder.serve();
+  const child = start([...folder.ssh(served, ["-tt"]), "echo $PPID; exec sleep 1000"]);
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const host = Number(line.toString());
+  expect(host).toBeGreaterThan(1);
+  process.kill(host, "SIGSTOP");
+  child.kill("SIGKILL");
+  expect(await served.until(({ event }) => event === "session-ended")).not.toHaveProperty("exit");
+  expect(isAlive(host)).toBe(false);
+});
+
 test("a terminal is closed when the client is gone, also for those in it that no signal reaches", async () => {
   const served = await folder.serve();
   const mark = join(folder.path, "closed");
