@@ -218,13 +218,16 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
         return;
       }
       case "channel-request":
+        // Without want_reply an unknown request only informs (RFC 4254 §5.4): ignoring it refuses nothing.
+        if (event.token === undefined) return;
         this.#log({ type: "request-refused", session: event.channel, request: event.requestType });
-        if (event.token !== undefined) connection.answerRequest(event.token, false);
+        connection.answerRequest(event.token, false);
         return;
       case "global-request":
         // OpenSSH PROTOCOL §2.2: a client that will not share its connection gives up the right to more sessions.
         if (event.requestName === "no-more-sessions@openssh.com") this.#noMoreSessions = true;
-        else this.#log({ type: "request-refused", session: undefined, request: event.requestName });
+        else if (event.token !== undefined)
+          this.#log({ type: "request-refused", session: undefined, request: event.requestName });
         if (event.token !== undefined) connection.answerGlobal(event.token, false);
         return;
       default:

@@ -138,7 +138,10 @@ export type ServerEvent =
       /** What the handler threw. */
       readonly error?: unknown;
     }
-  /** Something that was not to be had: `"pty-req"`, `"env LANG"`, `"subsystem sftp"`, `"x11-req"`, `"tcpip-forward"`. */
+  /**
+   * A request was refused: `"pty-req"`, `"env LANG"`, `"subsystem sftp"`, `"x11-req"`, `"tcpip-forward"`. An unknown request that wants
+   * no reply is ignored without an event.
+   */
   | {
       readonly type: "request-refused";
       readonly session: number | undefined;

@@ -459,6 +459,50 @@ describe("what is not allowed is refused", () => {
 });
 
 describe("a client that will open no more sessions", () => {
+  it("unknown requests, which are logged only when they want a reply", async () => {
+    const { near, far } = wire();
+    const refused: unknown[] = [];
+    const log = (event: ServerEvent): void => {
+      if (event.type === "request-refused") refused.push([event.session, event.request]);
+    };
+    const connection = serve(far, { ...open, log, session: () => 0 });
+    const session = new ClientSession({
+      algorithms: defaultAlgorithms,
+      random: seededRandom(5),
+      userName: "alice",
+      identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
+      password: false,
+      keyboardInteractive: false,
+    });
+    const done = later<void>();
+    const engine = new Engine(webDuplex(near), session, {
+      event(event) {
+        if (event.type === "verify-host-key") session.answerHostKey(event.token, true);
+        if (event.type !== "channel-opened") return;
+        const channel = engine.addChannel(event.channel);
+        channel.handler = { data: () => {}, writable: () => {}, eof: () => {}, closed: () => done.resolve() };
+        for (const wantReply of [false, true]) {
+          session.connection.globalRequest(`global-${wantReply}@example.org`, new Uint8Array(), { wantReply });
+          session.connection.request(event.channel, `channel-${wantReply}@example.org`, new Uint8Array(), {
+            wantReply,
+          });
+        }
+        session.connection.request(event.channel, "shell", new Uint8Array(), { wantReply: false });
+      },
+      closed() {},
+    });
+    session.connection.openChannel("session");
+    engine.start();
+    engine.turn();
+    await done.promise;
+    expect(refused).toEqual([
+      [undefined, "global-true@example.org"],
+      [0, "channel-true@example.org"],
+    ]);
+    await connection.close();
+    await engine.closed;
+  });
+
   it("cannot, and what it has opened goes on", async () => {
     const { near, far } = wire();
     const connection = serve(far, { ...open, session: (session) => print(session.stdout, "still here") });
