@@ -37,13 +37,20 @@ class Server(asyncssh.SSHServer):
 
 
 async def run(process):
-    command = await asyncio.create_subprocess_exec(
-        "/bin/sh", "-c", process.command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    await process.redirect(stdin=command.stdin, stdout=command.stdout, stderr=command.stderr)
-    status = await command.wait()
-    await process.stdout.drain()
-    process.exit(status)
+    pipe = asyncio.subprocess.PIPE
+    command = await asyncio.create_subprocess_exec("/bin/sh", "-c", process.command, stdin=pipe, stdout=pipe, stderr=pipe)
+    feeding = asyncio.ensure_future(copy(process.stdin, command.stdin))
+    await asyncio.gather(copy(command.stdout, process.stdout), copy(command.stderr, process.stderr))
+    feeding.cancel()
+    process.exit(await command.wait())
+
+
+async def copy(source, target):
+    while data := await source.read(65536):
+        target.write(data)
+        await target.drain()
+    if isinstance(target, asyncio.StreamWriter):
+        target.close()
 
 
 async def main():

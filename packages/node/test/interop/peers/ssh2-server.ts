@@ -3,13 +3,13 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { setTimeout as after } from "node:timers/promises";
-import { type AuthContext, type Connection, Server, type ServerChannel, utils } from "ssh2";
+import ssh2, { type AuthContext, type Connection, type ServerChannel } from "ssh2";
 import type { PeerServer, PeerSettings } from "./settings.ts";
 
 /** Starts ssh2's server with an authenticator that takes its time, as one that reads a database. */
 export async function startSsh2(settings: PeerSettings): Promise<PeerServer> {
   const connections = new Set<Connection>();
-  const server = new Server({ hostKeys: [await readFile(settings.hostKey.path)] }, (connection) => {
+  const server = new ssh2.Server({ hostKeys: [await readFile(settings.hostKey.path)] }, (connection) => {
     connections.add(connection);
     connection.on("authentication", (context) => void decide(context, settings));
     connection.on("session", (accept) => {
@@ -39,7 +39,7 @@ async function decide(context: AuthContext, { userKey, password, answers }: Peer
   };
   switch (context.method) {
     case "publickey": {
-      const key = utils.parseKey(userKey.publicKeyLine);
+      const key = ssh2.utils.parseKey(userKey.publicKeyLine);
       if (key instanceof Error) throw key;
       const isKnown = key.getPublicSSH().equals(context.key.data);
       const { signature, blob, hashAlgo } = context;
@@ -55,7 +55,10 @@ async function decide(context: AuthContext, { userKey, password, answers }: Peer
           { prompt: "First: ", echo: false },
           { prompt: "Second: ", echo: true },
         ],
-        (given) => accept(given.join() === answers.join()),
+        // An abandoned conversation gives an error here, and takes no answer.
+        (given: readonly string[] | Error) => {
+          if (!(given instanceof Error)) accept(given.join() === answers.join());
+        },
       );
       return;
     case "none":
