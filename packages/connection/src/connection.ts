@@ -83,6 +83,18 @@ export class Connection {
     if (!this.#context.failed) this.#inbox.push(payload);
   }
 
+  /**
+   * The peer did not understand our packet of that sequence number (RFC 4253 §11.4). What awaits an answer to it has been answered with no:
+   * a request has failed, a channel was not opened. Returns false when nothing awaits one.
+   */
+  unimplemented(sequenceNumber: number): boolean {
+    if (this.#context.failed) return false;
+    return (
+      this.#globals.unimplemented(sequenceNumber) ||
+      this.#channels.some((channel) => channel?.unimplemented(sequenceNumber))
+    );
+  }
+
   /** What happened next; `undefined` when there is nothing until more is received. */
   nextEvent(): ConnectionEvent | undefined {
     for (;;) {

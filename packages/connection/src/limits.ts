@@ -10,6 +10,8 @@ export interface ConnectionLimits {
   readonly maxPendingRequests: number;
   /** Requests of the peer without an answer yet, on one channel or global: one more is fatal. Default 128. */
   readonly maxPeerRequests: number;
+  /** Replies of the peer to nothing, beside one for each request of ours that wanted none: one more is fatal. Default 64. */
+  readonly maxUnaskedReplies: number;
   /** What the peer may send on a channel before the application has consumed any of it. Default 2 MiB. */
   readonly initialWindow: number;
   /** What `initialWindow` may grow to where the path is long and the application keeps up. Default 16 MiB. */
@@ -31,6 +33,7 @@ export const defaultConnectionLimits: ConnectionLimits = {
   maxPendingOpens: 32,
   maxPendingRequests: 256,
   maxPeerRequests: 128,
+  maxUnaskedReplies: 64,
   initialWindow: 2 * 1024 * 1024,
   maximumWindow: 16 * 1024 * 1024,
   maximumGrowth: 64 * 1024 * 1024,

@@ -49,7 +49,9 @@ export class Client<P = Process> implements AsyncDisposable {
     options: ExecOptions & { readonly encoding?: "utf8" | "bytes" } = {},
   ): Promise<ExecResult<string | Uint8Array>> {
     const start = startRequests(options, "exec", encodeCommand(command));
-    const input = toBytes(options.input ?? "", "the input");
+    // On a terminal an end of the input is a key that is pressed (^D): to dropbear an EOF hangs it up.
+    const endless = options.input === undefined && Boolean(options.pty);
+    const input = endless ? undefined : toBytes(options.input ?? "", "the input");
     const result = await this.#withSession(options, (channel) => collect(channel, start, input, options.maxOutput));
     if (options.encoding === "bytes") return result;
     return { ...result, stdout: utf8DecodeLossy(result.stdout), stderr: utf8DecodeLossy(result.stderr) };
@@ -165,11 +167,11 @@ async function begin(channel: Channel, start: readonly EncodedRequest[]): Promis
 
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
-/** Runs a command on a channel to its end, holding what it prints. */
+/** Runs a command on a channel to its end, holding what it prints. `given`: all its input; `undefined` for none, without an end. */
 function collect(
   channel: Channel,
   start: readonly EncodedRequest[],
-  given: Uint8Array,
+  given: Uint8Array | undefined,
   limit = MAX_OUTPUT,
 ): Promise<ExecResult<Uint8Array>> {
   const kept = { stdout: new Backlog(), stderr: new Backlog() };
@@ -181,6 +183,7 @@ function collect(
     const begun = begin(channel, start);
     begun.catch(reject);
     const feed = (): void => {
+      if (input === undefined) return;
       try {
         input = input.subarray(channel.write(input));
         if (input.length === 0) channel.end();

@@ -56,7 +56,10 @@ export interface ConnectOptions {
   readonly hostKey: HostKeyVerifier;
   /** Keys to log in with, in the order in which to try them. */
   readonly identities?: readonly (PrivateKey | RemoteIdentity)[];
-  /** The password, or how to get it (`attempt` counts from 1; `undefined` gives up). A given one also answers a lone hidden prompt. */
+  /**
+   * The password, or how to get it (`attempt` counts from 1; `undefined` gives up). A text is tried once: by the method "password", or, at
+   * a server that has only keyboard-interactive, as the answer to a lone hidden prompt.
+   */
   readonly password?: string | ((attempt: number) => Answer<string>);
   /** Called when the server wants a new password. Without it such a login fails. */
   readonly changePassword?: (prompt: string) => Answer<{ readonly oldPassword: string; readonly newPassword: string }>;
@@ -105,7 +108,7 @@ export interface SpawnOptions {
 
 /** How a command is run to its end. */
 export interface ExecOptions extends SpawnOptions {
-  /** What the command reads; nothing by default. */
+  /** What the command reads; nothing by default. With `pty` its end is sent only when this is given, even empty. */
   readonly input?: string | Uint8Array;
   /** Bytes of output and of errors to hold at most; more ends the command with `output-limit`. 64 MiB by default. */
   readonly maxOutput?: number;

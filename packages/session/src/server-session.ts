@@ -112,9 +112,11 @@ export class ServerSession extends SessionMachine<ServerAuth> {
       case "identified":
       case "debug":
         return event;
+      case "unimplemented":
+        this.onUnimplemented(event);
+        return undefined;
       case "keys-complete":
       case "ext-info":
-      case "unimplemented":
         return undefined;
       case "verify-host-key":
         throw new SshError("internal", "a server was asked about a host key");

@@ -201,6 +201,26 @@ export abstract class SessionMachine<Auth extends Authentication> {
     this.#trace?.({ type: "negotiated", summary: describeNegotiated(event.negotiated, event.strictKex) });
   }
 
+  /**
+   * The peer did not understand a packet of ours (RFC 4253 §11.4). That ends the connection when a key exchange or a login cannot go on
+   * without it; `loginMessage` names the message of a login that waits for its answer. Later it is the answer to a request, or to the
+   * opening of a channel. Any other is ignored.
+   */
+  protected onUnimplemented(
+    { sequenceNumber, kexMessage }: Extract<TransportEvent, { type: "unimplemented" }>,
+    loginMessage?: string,
+  ): void {
+    const needed = kexMessage ?? loginMessage;
+    if (needed !== undefined)
+      this.disconnect(
+        new SshError(
+          "unexpected-message",
+          `the ${this.#peer} did not understand our ${needed} (packet ${sequenceNumber}), without which the connection cannot go on`,
+        ),
+      );
+    else if (this.state.phase === "connection") this.connection.unimplemented(sequenceNumber);
+  }
+
   /** The next thing the connection tells that is not answered here; `absorbs` says what the role answers itself. */
   protected nextConnectionEvent(
     absorbs: (event: ConnectionEvent) => boolean,

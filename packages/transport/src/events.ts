@@ -50,8 +50,11 @@ export type TransportEvent =
   | { readonly type: "ext-info"; readonly extensions: readonly Extension[] }
   /** A message for the layers above: 5, 6 and everything from 50 on. The bytes are the receiver's to read, and stay as they are. */
   | { readonly type: "message"; readonly payload: Uint8Array }
-  /** The peer did not understand our packet of that number (RFC 4253 §11.4). */
-  | { readonly type: "unimplemented"; readonly sequenceNumber: number }
+  /**
+   * The peer did not understand our packet of that number (RFC 4253 §11.4). `kexMessage`: the name of the message in it, when that
+   * belongs to the key exchange under way, which then cannot succeed.
+   */
+  | { readonly type: "unimplemented"; readonly sequenceNumber: number; readonly kexMessage: string | undefined }
   /** Text of the peer's for people: escape it before showing it (RFC 4253 §11.3). */
   | { readonly type: "debug"; readonly alwaysDisplay: boolean; readonly message: string }
   /** The last event. `error` says why: `disconnected` with what the peer said, `connection-lost`, or what went wrong. */

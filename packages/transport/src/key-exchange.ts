@@ -2,8 +2,16 @@ import { deriveKeys, exchangeHash, type KeyLengths } from "@nacre/kdf";
 import type { KexClient, KexSecret, KexServer, KexServerStep } from "@nacre/kex";
 import type { PublicKey } from "@nacre/keys";
 import { agreesOnStrictKex, createKexInit, guessIsRight, takesExtInfo } from "@nacre/negotiation";
-import type { PacketOpener, PacketReader } from "@nacre/packet";
-import { equalBytes, type KexInit, SSH_MSG_KEXINIT, SSH_MSG_NEWKEYS, SshError, utf8Encode } from "@nacre/wire";
+import type { PacketOpener, PacketReader, SentMessage } from "@nacre/packet";
+import {
+  equalBytes,
+  type KexInit,
+  messageName,
+  SSH_MSG_KEXINIT,
+  SSH_MSG_NEWKEYS,
+  SshError,
+  utf8Encode,
+} from "@nacre/wire";
 import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
 import { serverExtInfo } from "./ext-info.ts";
 import type { Gate } from "./gate.ts";
@@ -19,6 +27,11 @@ interface Proposed {
   readonly payload: Uint8Array;
 }
 
+/** A message of ours, and the sequence number of its packet. */
+interface SentKexMessage extends SentMessage {
+  readonly number: number;
+}
+
 /** What both KEXINITs of an exchange have settled. */
 interface Agreement {
   readonly client: Proposed;
@@ -31,6 +44,8 @@ interface Outcome extends Agreement {
   readonly secret: KexSecret;
   readonly exchangeHash: Uint8Array;
 }
+
+const NOTHING_SENT: readonly SentKexMessage[] = [];
 
 type KexServerDone = Extract<KexServerStep, { type: "done" }>;
 
@@ -81,6 +96,8 @@ export class KeyExchange {
   #strict = false;
   #extInfoWanted = false;
   #rekeysBeforeLogin = 0;
+  /** Our messages of the exchange under way, until our NEWKEYS. */
+  #sent: readonly SentKexMessage[] = NOTHING_SENT;
 
   constructor(context: ExchangeContext) {
     this.#context = context;
@@ -124,9 +141,10 @@ export class KeyExchange {
     });
     const payload = SSH_MSG_KEXINIT.encode(init);
     outgoing.hold();
-    outgoing.send(payload);
+    this.#sent = NOTHING_SENT;
+    this.#send(payload);
     const first = guessed?.client(random);
-    if (first !== undefined) outgoing.send(first.start());
+    if (first !== undefined) this.#send(first.start());
     this.#state = { name: "proposed", own: { init, payload }, first };
   }
 
@@ -144,6 +162,12 @@ export class KeyExchange {
     if (number === SSH_MSG_KEXINIT.number) this.#receiveInit(payload);
     else if (number === SSH_MSG_NEWKEYS.number) this.#receiveNewKeys(payload);
     else this.#receiveMethod(payload);
+  }
+
+  /** The name of our message with that sequence number; `undefined` when it is not one of the exchange under way. */
+  nameOf(sequenceNumber: number): string | undefined {
+    const sent = this.#sent.find((one) => one.sequenceNumber === sequenceNumber);
+    return sent && messageName(sent.number, this.#negotiated?.kex.context);
   }
 
   /** Throws `usage` for a token that is not that of the open ask, or when another kind of answer is asked for. */
@@ -164,7 +188,7 @@ export class KeyExchange {
   sign(signature: Uint8Array): void {
     if (this.#state.name !== "signing") throw new SshError("internal", `a signature in state ${this.#state.name}`);
     const { outcome, hostKey, done } = this.#state;
-    this.#context.outgoing.send(done.reply(hostKey.blob, signature));
+    this.#send(done.reply(hostKey.blob, signature));
     this.#secure(outcome);
   }
 
@@ -173,9 +197,15 @@ export class KeyExchange {
     this.#state = { name: "over" };
   }
 
+  #send(payload: Uint8Array): void {
+    const sent: SentKexMessage = { number: payload[0]!, sequenceNumber: undefined };
+    this.#sent = [...this.#sent, sent];
+    this.#context.outgoing.send(payload, sent);
+  }
+
   /** The peer's KEXINIT. The gate lets it through only where no exchange of the peer's is under way. */
   #receiveInit(payload: Uint8Array): void {
-    const { options, gate, outgoing } = this.#context;
+    const { options, gate } = this.#context;
     if (gate.phase === "auth") this.#countRekeyBeforeLogin();
     const peer = { init: SSH_MSG_KEXINIT.decode(payload.slice()), payload: payload.slice() };
     if (this.#state.name === "idle") this.begin();
@@ -199,7 +229,7 @@ export class KeyExchange {
       // What left with a wrong guess is not used again.
       const serves = hasLeft ? right : negotiated.kex === options.algorithms.kex[0];
       const method = (serves ? first : undefined) ?? negotiated.kex.client(options.random);
-      if (!hasLeft || !right) outgoing.send(method.start());
+      if (!hasLeft || !right) this.#send(method.start());
       this.#state = { name: "client", agreement, method };
     }
   }
@@ -210,7 +240,7 @@ export class KeyExchange {
     if (state.name !== "client" && state.name !== "server")
       throw new SshError("internal", `a key exchange message in state ${state.name}`);
     const step = state.method.receive(payload);
-    if (step.type === "send") this.#context.outgoing.send(step.payload);
+    if (step.type === "send") this.#send(step.payload);
     else if ("signature" in step) this.#proved(state.agreement, step.secret, step.hostKey.slice(), step.signature);
     else this.#askSignature(state.agreement, step);
   }
@@ -323,6 +353,8 @@ export class KeyExchange {
       ? [serverToClient, keys.serverToClient]
       : [clientToServer, keys.clientToServer];
     outgoing.send(SSH_MSG_NEWKEYS.encode({}));
+    // The peer has answered them all. From here on another packet may have the same sequence number.
+    this.#sent = NOTHING_SENT;
     outgoing.useSealer(sending.cipher.createSealer(sendingKeys, sending.mac), { resetSequence: this.#strict });
     this.#state = { name: "newkeys", opener: receiving.cipher.createOpener(receivingKeys, receiving.mac) };
     gate.step = "newkeys";

@@ -1,7 +1,8 @@
 import { IdentificationReader, identificationString, type Role } from "@nacre/negotiation";
-import { PacketReader, type PacketSink } from "@nacre/packet";
+import { PacketReader, type PacketSink, type SentMessage } from "@nacre/packet";
 import {
   copyBytes,
+  decodeIfReadable,
   type MethodContext,
   SSH_MSG_DEBUG,
   SSH_MSG_DISCONNECT,
@@ -244,11 +245,6 @@ export class Transport implements PacketSink {
     return this.#peerVersion;
   }
 
-  /** Sequence number of the next packet that is written. Says nothing while messages are `held`. */
-  get nextSequenceNumber(): number {
-    return this.#outgoing.nextSequenceNumber;
-  }
-
   get pending(): number {
     return this.#outgoing.pending;
   }
@@ -257,9 +253,9 @@ export class Transport implements PacketSink {
     return this.#outgoing.held;
   }
 
-  write(payload: Uint8Array): void {
+  write(payload: Uint8Array, sent?: SentMessage): void {
     try {
-      this.#outgoing.write(payload);
+      this.#outgoing.write(payload, sent);
       this.#rekeyIfUsedUp();
     } catch (error) {
       this.#fail(toSshError(error));
@@ -326,14 +322,17 @@ export class Transport implements PacketSink {
       case SSH_MSG_DISCONNECT.number:
         this.#close(peerDisconnected(this.#peer, SSH_MSG_DISCONNECT.decode(payload)));
         return "worked";
+      // These inform and decide nothing: one that cannot be read is ignored, and stands as malformed in the trace.
       case SSH_MSG_IGNORE.number:
-        SSH_MSG_IGNORE.decode(payload);
         return "worked";
-      case SSH_MSG_UNIMPLEMENTED.number:
-        return { type: "unimplemented", ...SSH_MSG_UNIMPLEMENTED.decode(payload) };
+      case SSH_MSG_UNIMPLEMENTED.number: {
+        const sequenceNumber = decodeIfReadable(SSH_MSG_UNIMPLEMENTED, payload)?.sequenceNumber;
+        if (sequenceNumber === undefined) return "worked";
+        return { type: "unimplemented", sequenceNumber, kexMessage: this.#exchange.nameOf(sequenceNumber) };
+      }
       case SSH_MSG_DEBUG.number: {
-        const { alwaysDisplay, message } = SSH_MSG_DEBUG.decode(payload);
-        return { type: "debug", alwaysDisplay, message };
+        const debug = decodeIfReadable(SSH_MSG_DEBUG, payload);
+        return debug ? { type: "debug", alwaysDisplay: debug.alwaysDisplay, message: debug.message } : "worked";
       }
       case SSH_MSG_EXT_INFO.number:
         return { type: "ext-info", extensions: readExtInfo(payload, this.#limits.maxExtensions) };

@@ -8,6 +8,7 @@ import {
   SSH_MSG_UNIMPLEMENTED,
   SshError,
   utf8Encode,
+  Writer,
 } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { Pair } from "./support/pair.ts";
@@ -374,7 +375,40 @@ describe("general messages (RFC 4253 §11)", () => {
       { type: "unimplemented", sequenceNumber: 4 },
       { type: "debug", alwaysDisplay: true, message: "hi\x1b" },
     ]);
-    expect(peer.send(Uint8Array.of(2, 0, 0, 0, 9)).error).toMatchObject({ code: "malformed-message" });
+  });
+
+  test.each([
+    ["an IGNORE whose data is cut", Uint8Array.of(2, 0, 0, 0, 9)],
+    ["an IGNORE without data", Uint8Array.of(2)],
+    ["an UNIMPLEMENTED without a number", Uint8Array.of(3)],
+    ["an UNIMPLEMENTED with bytes too many", Uint8Array.of(3, 0, 0, 0, 1, 0)],
+    ["a DEBUG without a text", Uint8Array.of(4, 1)],
+  ])("ignores %s", (_, payload) => {
+    const peer = new RawPeer("server").handshake();
+    const { length } = peer.events;
+    expect(peer.send(payload).error).toBeUndefined();
+    expect(peer.events).toHaveLength(length);
+  });
+
+  test("shows a DEBUG without a language tag", () => {
+    const debug = new Writer().byte(4).boolean(true).string("hi").finish();
+    expect(new RawPeer("server").handshake().send(debug).events.at(-1)).toEqual({
+      type: "debug",
+      alwaysDisplay: true,
+      message: "hi",
+    });
+  });
+
+  const words = new Writer().byte(1).uint32(11).string("bye").finish();
+  test.each([
+    ["without a language tag", words, "bye (reason 11, BY_APPLICATION)"],
+    ["with half a language tag", Uint8Array.of(...words, 0, 0, 0, 9, 1), "bye (reason 11, BY_APPLICATION)"],
+    ["with more behind its language tag", Uint8Array.of(...words, 0, 0, 0, 0, 1), "bye (reason 11, BY_APPLICATION)"],
+    ["without a text", words.subarray(0, 5), "no text (reason 11, BY_APPLICATION)"],
+    ["without a reason", Uint8Array.of(1), "no text (reason 0)"],
+  ])("takes a DISCONNECT %s for the end that it is", (_, payload, told) => {
+    const peer = new RawPeer("server").handshake().send(payload);
+    expect(peer.error).toMatchObject({ code: "disconnected", message: `The server ended the connection: ${told}` });
   });
 
   test("what is not known is answered with its sequence number", () => {
@@ -387,13 +421,15 @@ describe("general messages (RFC 4253 §11)", () => {
     expect(SSH_MSG_UNIMPLEMENTED.decode(strict.last(3))).toEqual({ sequenceNumber: 1 });
   });
 
-  test("a number that the peer did not understand is the one that was foretold", () => {
+  test("a message that the peer did not understand is known by the number that it left with", () => {
     const pair = new Pair().connect();
+    const sent = { sequenceNumber: undefined };
     pair.client.transport.write(Uint8Array.of(5, 0));
-    const foretold = pair.client.transport.nextSequenceNumber;
-    pair.client.transport.write(Uint8Array.of(90, 1));
+    pair.client.transport.write(Uint8Array.of(90, 1), sent);
+    const { sequenceNumber } = sent;
+    expect(sequenceNumber).toBeTypeOf("number");
     pair.pump();
-    expect(pair.client.eventsOf("unimplemented")).toEqual([{ type: "unimplemented", sequenceNumber: foretold }]);
+    expect(pair.client.eventsOf("unimplemented")).toEqual([{ type: "unimplemented", sequenceNumber }]);
     expect(pair.server.error).toBeUndefined();
   });
 

@@ -8,7 +8,7 @@ export * from "./messages/connection.ts";
 export * from "./messages/transport.ts";
 export { Reader } from "./reader.ts";
 export type { Empty, Message, Structure } from "./structure.ts";
-export { structure } from "./structure.ts";
+export { decodeIfReadable, structure } from "./structure.ts";
 export * from "./table.ts";
 export * from "./text.ts";
 export { Writer } from "./writer.ts";

@@ -1,3 +1,4 @@
+import { SshError } from "./errors.ts";
 import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
@@ -15,6 +16,35 @@ export const text: Field<string> = { read: (r, n) => r.text(n), write: (w, v) =>
 export const name: Field<string> = { read: (r, n) => r.name(n), write: (w, v) => w.string(v) };
 export const nameList: Field<readonly string[]> = { read: (r, n) => r.nameList(n), write: (w, v) => w.nameList(v) };
 export const mpint: Field<bigint> = { read: (r, n) => r.mpint(n), write: (w, v) => w.mpint(v) };
+/**
+ * A field that only informs, behind everything that matters: `missing` stands for it when the peer left it out or broke it off.
+ * Peers do both (dev-tunnels sends no language tags), and no message is worth less for it.
+ */
+export function informing<T>(field: Field<T>, missing: T): Field<T> {
+  return {
+    read(reader: Reader, name: string): T {
+      try {
+        return field.read(reader, name);
+      } catch (error) {
+        if (!(error instanceof SshError)) throw error;
+        reader.rest();
+        return missing;
+      }
+    },
+    write: field.write,
+  };
+}
+
+/** The language tag at the end of a text for people: read as `informing`, with whatever follows it ignored. */
+export const languageTag: Field<string> = {
+  read(reader: Reader, name: string): string {
+    const tag = informing(text, "").read(reader, name);
+    reader.rest();
+    return tag;
+  },
+  write: text.write,
+};
+
 /** All that is left, to be read by another structure. */
 export const rest: Field<Uint8Array> = { read: (r) => r.rest(), write: (w, v) => w.raw(v) };
 /** Exactly `length` bytes, without a length field. */
@@ -89,6 +119,16 @@ export function message<T extends object>(number: number, name: string, fields: 
       return readFields(reader, fields);
     },
   };
+}
+
+/** Decodes a message that only informs: `undefined` for one that cannot be read, which is ignored. */
+export function decodeIfReadable<T>(codec: Pick<Structure<T>, "decode">, bytes: Uint8Array): T | undefined {
+  try {
+    return codec.decode(bytes);
+  } catch (error) {
+    if (!(error instanceof SshError)) throw error;
+    return undefined;
+  }
 }
 
 function writeFields<T extends object>(writer: Writer, fields: Fields<T>, value: T): void {

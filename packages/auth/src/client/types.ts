@@ -13,6 +13,18 @@ export interface Identity {
   readonly comment?: string;
 }
 
+/**
+ * Whether the application can answer `password` asks. "fixed": with one password, known beforehand. It is then asked for once, and before
+ * keyboard-interactive: that would be a conversation with nobody.
+ */
+export type PasswordSource = boolean | "fixed";
+
+/**
+ * Whether the application can answer `prompts` asks. "password": only one prompt for the fixed password. One conversation is then begun, and
+ * none when that password has been sent by the method "password".
+ */
+export type PromptsSource = boolean | "password";
+
 export interface ClientAuthOptions {
   /** Where messages go. */
   readonly sink: PacketSink;
@@ -25,10 +37,8 @@ export interface ClientAuthOptions {
   readonly identities: readonly Identity[];
   /** How errors call a key, given as a public key blob: as people compare keys. By its format otherwise. */
   readonly fingerprint?: (blob: Uint8Array) => string;
-  /** Whether the application can answer `password` asks. */
-  readonly password: boolean;
-  /** Whether the application can answer `prompts` asks. */
-  readonly keyboardInteractive: boolean;
+  readonly password: PasswordSource;
+  readonly keyboardInteractive: PromptsSource;
   readonly limits?: Partial<AuthLimits>;
 }
 
@@ -70,5 +80,7 @@ export interface ClientDriver {
   readonly limits: AuthLimits;
   /** Sends SSH_MSG_USERAUTH_REQUEST (RFC 4252 §5). */
   request(methodName: string, methodData: Uint8Array): void;
+  /** Sends a message whose answer the login waits for. */
+  send(payload: Uint8Array): void;
   emit(event: ClientAuthEvent): void;
 }

@@ -3,6 +3,7 @@ import {
   boolean,
   counted,
   type Empty,
+  languageTag,
   type Message,
   message,
   name,
@@ -144,7 +145,7 @@ export interface UserauthBanner {
 
 export const SSH_MSG_USERAUTH_BANNER: Message<UserauthBanner> = message(53, "SSH_MSG_USERAUTH_BANNER", {
   message: text,
-  languageTag: text,
+  languageTag,
 });
 
 /** RFC 4252 §7: the key of a query would do. Number 60 means this under "publickey" only. */
@@ -168,7 +169,7 @@ export interface UserauthPasswdChangereq {
 export const SSH_MSG_USERAUTH_PASSWD_CHANGEREQ: Message<UserauthPasswdChangereq> = message(
   60,
   "SSH_MSG_USERAUTH_PASSWD_CHANGEREQ",
-  { prompt: text, languageTag: text },
+  { prompt: text, languageTag },
 );
 
 /** One question of RFC 4256 §3.2. */
