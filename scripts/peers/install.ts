@@ -15,6 +15,7 @@ const PEERS: readonly { readonly package: string; readonly probe: readonly strin
   { package: "python3-paramiko", probe: ["/usr/bin/python3", "-c", "import paramiko"] },
   { package: "python3-asyncssh", probe: ["/usr/bin/python3", "-c", "import asyncssh"] },
   { package: "putty-tools", probe: ["sh", "-c", "command -v plink && command -v psftp && command -v puttygen"] },
+  { package: "curl", probe: ["sh", "-c", "curl --version | grep libssh2"] },
   { package: "tinysshd", probe: ["test", "-x", "/usr/sbin/tinysshd"] },
   // It gives tinysshd, which has no option for its users' files, a home folder of the test's.
   { package: "libnss-wrapper", probe: ["sh", "-c", 'test -z "$(LD_PRELOAD=libnss_wrapper.so /bin/true 2>&1)"'] },

@@ -55,8 +55,8 @@ async def copy(source, target):
 
 async def main():
     options = {"server_host_keys": [ask["hostKey"]], "process_factory": run, "encoding": None}
-    if "rekeyBytes" in ask:
-        options["rekey_bytes"] = ask["rekeyBytes"]
+    if "rekeyThreshold" in ask:
+        options["rekey_bytes"] = ask["rekeyThreshold"]
     server = await asyncssh.create_server(Server, "127.0.0.1", 0, **options)
     print(server.get_port(), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

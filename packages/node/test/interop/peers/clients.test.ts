@@ -1,56 +1,69 @@
-import { writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { goProgram } from "../../../../../scripts/peers/go.ts";
+import { type ListenOptions, nodeAlgorithms } from "../../../src/index.ts";
 import { keysOf, runPeer, useOurServer } from "../server/support.ts";
-import { MIB, randomData } from "../support/data.ts";
+import { randomData } from "../support/data.ts";
 import { type KeyFile, type KeyType, makeKey, useFolder } from "../support/keys.ts";
+import { driveDevTunnels } from "./dev-tunnels-client.ts";
 import { here } from "./programs.ts";
+import { type Ask, DATA_LENGTH, type Result } from "./settings.ts";
+import { driveSsh2 } from "./ssh2-client.ts";
 
-// The clients of other implementations to our server. Each is a program that takes one JSON object and prints another.
+// The clients of other implementations to our server.
 
 interface Peer {
   readonly name: string;
-  readonly command: () => Promise<readonly string[]>;
-  readonly lacks?: "keyboard-interactive";
+  readonly drive: (ask: Ask) => Promise<Result>;
+  /** Kinds of host and user keys. */
+  readonly keyTypes?: readonly KeyType[];
+  readonly lacks?: readonly ("keyboard-interactive" | "rekey")[];
+  /** Of our server, where its defaults do not do. */
+  readonly options?: Partial<ListenOptions>;
 }
 
 const PEERS: readonly Peer[] = [
-  { name: "Go x/crypto", command: async () => [await goProgram("client")] },
-  { name: "asyncssh", command: async () => ["/usr/bin/python3", here("asyncssh-client.py")] },
-  { name: "phpseclib", command: async () => ["php", here("phpseclib-client.php")], lacks: "keyboard-interactive" },
+  { name: "Go x/crypto", drive: async (ask) => driveProgram([await goProgram("client"), JSON.stringify(ask)]) },
+  {
+    name: "asyncssh",
+    drive: (ask) => driveProgram(["/usr/bin/python3", here("asyncssh-client.py"), JSON.stringify(ask)]),
+  },
+  {
+    name: "phpseclib",
+    drive: (ask) => driveProgram(["php", here("phpseclib-client.php"), JSON.stringify(ask)]),
+    lacks: ["keyboard-interactive", "rekey"],
+  },
+  { name: "Erlang's ssh", drive: driveErlang, keyTypes: ["ed25519"], lacks: ["keyboard-interactive", "rekey"] },
+  { name: "ssh2", drive: driveSsh2, lacks: ["rekey"] },
+  {
+    name: "dev-tunnels",
+    drive: driveDevTunnels,
+    // It names the signature algorithm in the blob of an RSA user key, against RFC 8332 §3.
+    keyTypes: ["ecdsa-256"],
+    lacks: ["keyboard-interactive", "rekey"],
+    // It has no key exchange method of those that a server proposes by default.
+    options: { algorithms: nodeAlgorithms },
+  },
 ];
-
-interface Ran {
-  readonly out: string;
-  readonly err: string;
-  readonly status: number;
-}
-
-interface Result {
-  readonly version?: string;
-  readonly refused: boolean;
-  readonly prompts?: unknown;
-  readonly digest?: string;
-  readonly simple?: Ran;
-  readonly cat?: Ran;
-}
 
 const TYPES: readonly KeyType[] = ["ed25519", "rsa-3072", "ecdsa-256"];
 
 const folder = useFolder();
 const keys = new Map<string, KeyFile>();
-const key = (name: KeyType | "stranger"): KeyFile => keys.get(name)!;
+const key = (name: string): KeyFile => keys.get(name)!;
 let file = "";
 beforeAll(async () => {
-  for (const type of TYPES) keys.set(type, await makeKey(folder, type, type));
-  keys.set("stranger", await makeKey(folder, "stranger", "ed25519"));
+  for (const type of TYPES)
+    for (const name of [type, `stranger_${type}`]) keys.set(name, await makeKey(folder, name, type));
   file = join(folder.path, "data");
-  await writeFile(file, randomData(4 * MIB));
+  await writeFile(file, randomData(DATA_LENGTH));
 });
 
-describe.each(PEERS)("$name", ({ command, lacks }) => {
+describe.each(PEERS)("$name", ({ drive, keyTypes = TYPES, lacks = [], options }) => {
   const server = useOurServer({
+    ...options,
+    hostKeyTypes: [keyTypes[0]!],
     methods: ["publickey", "password", "keyboard-interactive"],
     authenticate: async (login) => {
       if (login.method === "publickey") return keysOf(...TYPES.map((type) => () => key(type)))(login);
@@ -61,24 +74,21 @@ describe.each(PEERS)("$name", ({ command, lacks }) => {
     },
   });
 
-  async function drive(ask: Readonly<Record<string, unknown>>): Promise<Result> {
+  function ask(login: Partial<Ask>): Promise<Result> {
     const { port, hostKeyLines } = server;
-    const words = JSON.stringify({ port, hostKey: hostKeyLines[0]!.split(" "), file, ...ask });
-    const ran = await runPeer([...(await command()), words]);
-    expect(ran).toMatchObject({ status: 0, stderr: "" });
-    return JSON.parse(ran.stdout.toString()) as Result;
+    return drive({ port, hostKey: hostKeyLines[0]!.split(" "), file, ...login });
   }
 
   /** Logs in, runs a command, and moves 4 MiB. */
-  async function expectAll(ask: Readonly<Record<string, unknown>>): Promise<Result> {
-    const result = await drive(ask);
+  async function expectAll(login: Partial<Ask>): Promise<Result> {
+    const result = await ask(login);
     expect(result).toMatchObject({ refused: false, version: expect.stringMatching(/^SSH-2\.0-Nacre_/) as string });
     expect(result.simple).toEqual({ out: "out\n", err: "err\n", status: 3 });
     expect(result.cat).toEqual({ out: result.digest, err: "", status: 0 });
     return result;
   }
 
-  test.each(TYPES)("logs in with a key of the kind %s", async (type) => {
+  test.each(keyTypes)("logs in with a key of the kind %s", async (type) => {
     await expectAll({ key: key(type).path });
   });
 
@@ -86,7 +96,7 @@ describe.each(PEERS)("$name", ({ command, lacks }) => {
     await expectAll({ password: "the password" });
   });
 
-  if (lacks !== "keyboard-interactive") {
+  if (!lacks.includes("keyboard-interactive")) {
     test("logs in by answering questions", async () => {
       const { prompts } = await expectAll({ answers: ["one", "two"] });
       const questions = [
@@ -95,14 +105,31 @@ describe.each(PEERS)("$name", ({ command, lacks }) => {
       ];
       expect(prompts).toEqual([["A name", "", questions]]);
     });
+  }
 
+  if (!lacks.includes("rekey")) {
     test("moves data while it asks for new keys", async () => {
-      await expectAll({ key: key("ed25519").path, rekeyThreshold: 256 * 1024 });
+      await expectAll({ key: key(keyTypes[0]!).path, rekeyThreshold: 256 * 1024 });
     });
   }
 
   test("is refused with a key that we do not know, and with a wrong password", async () => {
-    expect(await drive({ key: key("stranger").path })).toMatchObject({ refused: true });
-    expect(await drive({ password: "wrong" })).toMatchObject({ refused: true });
+    expect(await ask({ key: key(`stranger_${keyTypes[0]!}`).path })).toMatchObject({ refused: true });
+    expect(await ask({ password: "wrong" })).toMatchObject({ refused: true });
   });
 });
+
+/** Runs a program that prints its result as JSON. */
+async function driveProgram(words: readonly string[]): Promise<Result> {
+  const ran = await runPeer(words);
+  expect(ran).toMatchObject({ status: 0, stderr: "" });
+  return JSON.parse(ran.stdout.toString()) as Result;
+}
+
+/** Erlang's client reads its key and known hosts from files of its own names, and its exit is told in the text alone. */
+async function driveErlang({ port, hostKey, key, password = "", file }: Ask): Promise<Result> {
+  const files = await mkdtemp(join(folder.path, "erlang-"));
+  if (key !== undefined) await copyFile(key, join(files, "id_ed25519"));
+  await writeFile(join(files, "known_hosts"), `[127.0.0.1]:${port} ${hostKey.join(" ")}\n`);
+  return driveProgram(["escript", here("erlang-client.escript"), `${port}`, files, password, file]);
+}

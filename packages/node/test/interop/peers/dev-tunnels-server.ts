@@ -1,23 +1,22 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, readFile } from "node:fs/promises";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { promisify } from "node:util";
 import {
   CommandRequestMessage,
   NodeStream,
   SshAuthenticationType,
   type SshChannel,
+  SshDisconnectReason,
   SshServerSession,
   SshSessionConfiguration,
 } from "@microsoft/dev-tunnels-ssh";
 import { importKey } from "@microsoft/dev-tunnels-ssh-keys";
-import type { KeyFile } from "../support/keys.ts";
+import { textOfPkcs8 } from "../support/keys.ts";
 import type { PeerServer, PeerSettings } from "./settings.ts";
 
-/** Starts the server of @microsoft/dev-tunnels-ssh. It has no Ed25519: its keys are ECDSA or RSA. */
+/** Starts the server of @microsoft/dev-tunnels-ssh. It has no Ed25519: its keys are ECDSA or RSA. "close the connection" makes it do that. */
 export async function startDevTunnels(settings: PeerSettings): Promise<PeerServer> {
-  const hostKey = await importKey(await asPkcs8(settings.hostKey));
+  const hostKey = await importKey(await textOfPkcs8(settings.hostKey));
   const userKey = settings.userKey.publicKeyLine.split(" ")[1];
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
@@ -39,7 +38,9 @@ export async function startDevTunnels(settings: PeerSettings): Promise<PeerServe
         if (request.requestType !== "exec") return;
         request.isAuthorized = true;
         const { command = "" } = request.request.convertTo(new CommandRequestMessage());
-        run(command, channel);
+        if (command === "close the connection")
+          void session.close(SshDisconnectReason.byApplication, "closed for maintenance");
+        else run(command, channel);
       });
     });
     // It rejects when the client goes.
@@ -71,12 +72,4 @@ function run(command: string, channel: SshChannel): void {
     for await (const chunk of child.stdout) await channel.send(chunk as Buffer);
   })();
   child.on("close", (status) => void sent.then(() => channel.close(status ?? 255)));
-}
-
-/** The text of a copy in PKCS#8: it reads no OpenSSH format. */
-async function asPkcs8({ path }: KeyFile): Promise<string> {
-  const copy = `${path}.pkcs8`;
-  await copyFile(path, copy);
-  await promisify(execFile)("ssh-keygen", ["-q", "-p", "-N", "", "-m", "PKCS8", "-f", copy]);
-  return readFile(copy, "utf8");
 }

@@ -33,8 +33,8 @@ export async function startErlang({ folder, hostKey, userKey, password }: PeerSe
   return startProgram(["escript", here("erlang-server.escript"), files, password]);
 }
 
-function asJson({ hostKey, userKey, password, answers }: PeerSettings): string {
-  return JSON.stringify({ hostKey: hostKey.path, userKey: publicHalf(userKey), password, answers });
+function asJson({ hostKey, userKey, ...settings }: PeerSettings): string {
+  return JSON.stringify({ ...settings, hostKey: hostKey.path, userKey: publicHalf(userKey) });
 }
 
 /** Starts a program that prints its port in its first line, and that ends when its input does. */

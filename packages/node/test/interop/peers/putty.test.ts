@@ -75,8 +75,8 @@ describe("plink", () => {
 });
 
 describe("psftp", () => {
-  test("puts and gets 16 MiB", async () => {
-    const bytes = randomData(16 * MIB);
+  test("puts and gets 8 MiB", async () => {
+    const bytes = randomData(8 * MIB);
     const remote = join(folder.path, "remote");
     const [source, copy] = [join(folder.path, "source"), join(folder.path, "copy")];
     await mkdir(remote);

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import type { TraceRecord } from "nacre";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startDelayProxy } from "../../../../../scripts/bench/delay-proxy.ts";
 import { type ConnectOptions, connect } from "../../../src/index.ts";
@@ -16,43 +16,63 @@ import { startTinysshd } from "./tinysshd.ts";
 interface Peer {
   readonly name: string;
   readonly start: (settings: PeerSettings) => Promise<PeerServer & { readonly hostKey?: KeyFile }>;
+  /** Kind of the host key and the user keys; Ed25519 by default. */
   readonly keyType?: KeyType;
-  /** How one logs in, beside a key. */
-  readonly methods: readonly ("password" | "keyboard-interactive")[];
-  /** What it cannot do: answer a key exchange of ours; run a command as a shell does, with input, errors and a status. */
+  /** Whether it takes passwords. */
+  readonly password: boolean;
+  /** Prompts of keyboard-interactive, each with the answer that lets in; none by default. */
+  readonly questions?: readonly (readonly [prompt: string, answer: string])[];
+  /** Missing features: key exchanges that we begin; standard error; input, standard error and exit status. */
   readonly lacks?: readonly ("rekey" | "stderr" | "process")[];
+  /** Whether it asks for new keys after `REKEY_THRESHOLD`. */
+  readonly rekeys?: boolean;
+  /** Bytes to fetch over a long path; 16 MiB by default. */
+  readonly download?: number;
 }
 
-const both = ["password", "keyboard-interactive"] as const;
+const REKEY_THRESHOLD = 2 * MIB;
+const PASSWORD = "the password";
+const questions = [
+  ["First: ", "one"],
+  ["Second: ", "two"],
+] as const;
+
 const PEERS: readonly Peer[] = [
-  { name: "tinysshd", start: ({ userKey }) => startTinysshd(userKey), methods: [] },
-  { name: "Go x/crypto", start: startGo, methods: both },
-  { name: "paramiko", start: startParamiko, methods: both },
-  { name: "asyncssh", start: startAsyncssh, methods: both },
-  { name: "Erlang's ssh", start: startErlang, methods: ["password"], lacks: ["process"] },
-  { name: "ssh2 with an authenticator that takes its time", start: startSsh2, methods: both },
+  { name: "tinysshd", start: ({ userKey }) => startTinysshd(userKey), password: false, download: 64 * MIB },
+  { name: "Go x/crypto", start: startGo, password: true, questions, rekeys: true },
+  { name: "paramiko", start: startParamiko, password: true, questions },
+  { name: "asyncssh", start: startAsyncssh, password: true, questions, rekeys: true },
+  {
+    name: "Erlang's ssh",
+    start: startErlang,
+    password: true,
+    questions: [["password: ", PASSWORD]],
+    lacks: ["process"],
+  },
+  { name: "ssh2 with an asynchronous authenticator", start: startSsh2, password: true, questions },
   {
     name: "dev-tunnels",
     start: startDevTunnels,
     keyType: "ecdsa-256",
-    methods: ["password"],
+    password: true,
     lacks: ["rekey", "stderr"],
   },
 ];
 
-const folder = useFolder();
-
-describe.each(PEERS)("$name", ({ start, keyType = "ed25519", methods, lacks = [] }) => {
+describe.each(PEERS)("$name", (peer) => {
+  const { start, keyType = "ed25519", questions = [], lacks = [], download = 16 * MIB } = peer;
+  const folder = useFolder();
   let server: PeerServer;
   let options: ConnectOptions;
   let userKey: KeyFile;
   let strangerKey: KeyFile;
   beforeAll(async () => {
-    const name = `${createHash("sha256").update(String(start)).digest("hex")}`;
-    const hostKey = await makeKey(folder, `${name}_host`, keyType);
-    userKey = await makeKey(folder, `${name}_user`, keyType);
-    strangerKey = await makeKey(folder, `${name}_stranger`, keyType);
-    const started = await start({ folder, hostKey, userKey, password: "the password", answers: ["one", "two"] });
+    const hostKey = await makeKey(folder, "host", keyType);
+    userKey = await makeKey(folder, "user", keyType);
+    strangerKey = await makeKey(folder, "stranger", keyType);
+    const answers = questions.map(([, answer]) => answer);
+    const login = { userKey, password: PASSWORD, answers };
+    const started = await start({ folder, hostKey, ...login, rekeyThreshold: REKEY_THRESHOLD });
     server = started;
     const { port } = server;
     const pinned = fingerprintOf(started.hostKey ?? hostKey);
@@ -79,36 +99,43 @@ describe.each(PEERS)("$name", ({ start, keyType = "ed25519", methods, lacks = []
     expect(await failure(connect({ ...options, identities }))).toMatchObject({ code: "auth-failed" });
   });
 
-  if (methods.includes("password")) {
-    test("lets in with a password", () => login({ password: "the password" }));
+  if (peer.password) {
+    test("lets in with a password", () => login({ password: PASSWORD }));
 
     test("refuses a wrong password, given as a text and by a function", async () => {
       expect(await failure(connect({ ...options, password: "wrong" }))).toMatchObject({ code: "auth-failed" });
-      const password = (attempt: number): string | undefined => (attempt < 2 ? "wrong" : undefined);
+      const answers = ["wrong", undefined];
+      const password = (attempt: number): string | undefined => answers[attempt - 1];
       expect(await failure(connect({ ...options, password }))).toMatchObject({ code: "auth-failed" });
     });
 
     test("lets in with a password after a key that it does not know", async () => {
-      await login({ identities: [await readKey(strangerKey)], password: "the password" });
+      await login({ identities: [await readKey(strangerKey)], password: PASSWORD });
     });
   }
 
-  if (methods.includes("keyboard-interactive")) {
+  if (questions.length > 0) {
     test("lets in by questions", async () => {
       const asked: string[][] = [];
       await login({
         prompts: ({ prompts }) => {
           asked.push(prompts.map(({ prompt }) => prompt));
-          return prompts.length === 0 ? [] : ["one", "two"];
+          // Some end with a round of no questions.
+          return prompts.length === 0 ? [] : questions.map(([, answer]) => answer);
         },
       });
-      expect(asked[0]).toEqual(["First: ", "Second: "]);
+      expect(asked[0]).toEqual(questions.map(([prompt]) => prompt));
     });
 
     test("refuses wrong answers", async () => {
       let rounds = 0;
-      const prompts = (): string[] | undefined => (++rounds > 1 ? undefined : ["one", "three"]);
+      const prompts = (): string[] | undefined => (++rounds > 1 ? undefined : questions.map(() => "wrong"));
       expect(await failure(connect({ ...options, prompts }))).toMatchObject({ code: "auth-failed" });
+    });
+
+    test("lets go of questions that nobody answers", async () => {
+      const unanswered = connect({ ...options, prompts: () => undefined });
+      expect(await failure(unanswered)).toMatchObject({ code: "auth-failed" });
     });
   }
 
@@ -130,13 +157,12 @@ describe.each(PEERS)("$name", ({ start, keyType = "ed25519", methods, lacks = []
       expect(status).toBe(3);
     });
 
-    test("sends 16 MiB over a path of 30 ms", async () => {
+    test(`sends ${download / MIB} MiB over a path of 30 ms`, async () => {
       const proxy = await startDelayProxy({ host: "127.0.0.1", port: server.port, holdMs: 15 });
       try {
         await using client = await connect({ ...options, port: proxy.port, identities: [await readKey(userKey)] });
-        const length = 16 * MIB;
-        const { stdout } = await client.exec(`head -c ${length} /dev/zero`, { encoding: "bytes" });
-        expect(sha256(stdout)).toBe(sha256(new Uint8Array(length)));
+        const { stdout } = await client.exec(`head -c ${download} /dev/zero`, { encoding: "bytes" });
+        expect(sha256(stdout)).toBe(sha256(new Uint8Array(download)));
       } finally {
         await proxy.close();
       }
@@ -145,20 +171,46 @@ describe.each(PEERS)("$name", ({ start, keyType = "ed25519", methods, lacks = []
 
   if (!lacks.includes("process") && !lacks.includes("rekey")) {
     test("takes new keys of ours in the middle", async () => {
-      let exchanges = 0;
-      await using client = await connect({
-        ...options,
-        identities: [await readKey(userKey)],
-        limits: { rekeyBytes: MIB },
-        trace: (record) => {
-          if (record.type === "packet" && record.direction === "received" && record.message === "SSH_MSG_NEWKEYS")
-            exchanges++;
-        },
-      });
-      const bytes = randomData(4 * MIB);
-      const { stdout } = await client.exec("cat", { input: bytes, encoding: "bytes" });
-      expect(sha256(stdout)).toBe(sha256(bytes));
-      expect(exchanges).toBeGreaterThan(2);
+      expect(await exchangesDuring({ limits: { rekeyBytes: MIB } }, 4 * MIB)).toBeGreaterThan(2);
     });
   }
+
+  if (peer.rekeys === true) {
+    test("asks for new keys in the middle, and gets them", async () => {
+      expect(await exchangesDuring({}, 4 * REKEY_THRESHOLD)).toBeGreaterThan(2);
+    });
+  }
+
+  /** Sends so many bytes through `cat`, and counts the key exchanges meanwhile, the first included. */
+  async function exchangesDuring(changes: Partial<ConnectOptions>, length: number): Promise<number> {
+    let exchanges = 0;
+    const trace = (record: TraceRecord): void => {
+      if (record.type !== "packet" || record.direction !== "received") return;
+      if (record.message === "SSH_MSG_NEWKEYS") exchanges++;
+    };
+    await using client = await connect({ ...options, identities: [await readKey(userKey)], trace, ...changes });
+    const bytes = randomData(length);
+    const { stdout } = await client.exec("cat", { input: bytes, encoding: "bytes" });
+    expect(sha256(stdout)).toBe(sha256(bytes));
+    return exchanges;
+  }
+});
+
+describe("dev-tunnels, which names no language in its DISCONNECT", () => {
+  const folder = useFolder();
+
+  test("has its last words told", async () => {
+    const hostKey = await makeKey(folder, "last-words", "ecdsa-256");
+    const settings = { folder, hostKey, userKey: hostKey, password: PASSWORD, answers: [] } as const;
+    await using server = await startDevTunnels(settings);
+    const { port } = server;
+    const where = { host: "127.0.0.1", port, user: "alice", agent: false, hostKey: fingerprintOf(hostKey) } as const;
+    await using client = await connect({ ...where, identities: [], password: PASSWORD });
+    // A command for this server alone.
+    client.exec("close the connection").catch(() => {});
+    expect(await client.ended).toMatchObject({
+      code: "disconnected",
+      message: expect.stringContaining("closed for maintenance") as string,
+    });
+  });
 });

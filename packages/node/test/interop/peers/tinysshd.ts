@@ -22,7 +22,12 @@ export async function startTinysshd(userKey: KeyFile): Promise<PeerServer & { re
   await writeFile(passwd, `alice:x:${process.getuid!()}:${process.getgid!()}::${folder}:/bin/sh\n`);
   await promisify(execFile)("tinysshd-makekey", ["-q", keys]);
   const { stdout } = await promisify(execFile)("tinysshd-printkey", [keys]);
-  const env = { ...process.env, LD_PRELOAD: "libnss_wrapper.so", NSS_WRAPPER_PASSWD: passwd, NSS_WRAPPER_GROUP: "/etc/group" };
+  const env = {
+    ...process.env,
+    LD_PRELOAD: "libnss_wrapper.so",
+    NSS_WRAPPER_PASSWD: passwd,
+    NSS_WRAPPER_GROUP: "/etc/group",
+  };
   const sockets = new Set<Socket>();
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
     sockets.add(socket);

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -53,4 +53,12 @@ export function publicHalf({ publicKeyLine }: KeyFile): string {
 /** As `connect` takes it. */
 export function fingerprintOf({ publicKeyLine }: KeyFile): `SHA256:${string}` {
   return fingerprint(parsePublicKeyLine(publicKeyLine).publicKey.blob, "sha256") as `SHA256:${string}`;
+}
+
+/** The text of a copy in PKCS#8, for programs that read no OpenSSH format. */
+export async function textOfPkcs8({ path }: Pick<KeyFile, "path">): Promise<string> {
+  const copy = `${path}.pkcs8`;
+  await copyFile(path, copy);
+  await promisify(execFile)("ssh-keygen", ["-q", "-p", "-N", "", "-m", "PKCS8", "-f", copy]);
+  return readFile(copy, "utf8");
 }
