@@ -5,7 +5,7 @@ import {
   type SignatureAlgorithm,
   sha256Fingerprint,
 } from "@nacre/keys";
-import type { PacketSink } from "@nacre/packet";
+import type { PacketSink, SentMessage } from "@nacre/packet";
 import {
   type Prompt,
   SSH_MSG_SERVICE_ACCEPT,
@@ -35,8 +35,13 @@ export class TestSink implements PacketSink {
   readonly pending = 0;
   readonly held = false;
 
-  write(payload: Uint8Array): void {
+  /** Sequence number of the next message. */
+  next = 0;
+
+  write(payload: Uint8Array, sent?: SentMessage): void {
     this.sent.push(payload.slice());
+    if (sent !== undefined) sent.sequenceNumber = this.next;
+    this.next++;
   }
 
   begin(length: number): Uint8Array {

@@ -1,4 +1,4 @@
-import type { PacketSink } from "@nacre/packet";
+import type { PacketSink, SentMessage } from "@nacre/packet";
 import type { ChannelOpenConfirmation } from "@nacre/wire";
 import {
   SSH_MSG_CHANNEL_DATA,
@@ -16,11 +16,15 @@ export class FakeSink implements PacketSink {
   pending = 0;
   readonly payloads: Uint8Array[] = [];
   #begun: Uint8Array | undefined;
+  /** Sequence number of the next message. */
+  #next = 0;
 
-  write(payload: Uint8Array): void {
+  write(payload: Uint8Array, sent?: SentMessage): void {
     if (this.#begun) throw new Error("write between begin and commit");
     this.payloads.push(payload.slice());
     this.pending += payload.length;
+    if (sent !== undefined) sent.sequenceNumber = this.#next;
+    this.#next++;
   }
 
   begin(length: number): Uint8Array {
@@ -35,6 +39,7 @@ export class FakeSink implements PacketSink {
     if (!this.#begun) throw new Error("commit without begin");
     this.payloads.push(this.#begun);
     this.pending += this.#begun.length;
+    this.#next++;
     this.#begun = undefined;
   }
 
@@ -79,6 +84,11 @@ export class Side {
   /** Feeds payloads and returns the events. */
   hears(...payloads: readonly Uint8Array[]): ConnectionEvent[] {
     for (const payload of payloads) this.connection.receive(payload);
+    return drain(this.connection);
+  }
+
+  /** All events that are due. */
+  events(): ConnectionEvent[] {
     return drain(this.connection);
   }
 

@@ -125,7 +125,6 @@ const INFORMING: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   SSH_MSG_DISCONNECT: { reasonCode: 0, description: "", languageTag: "" },
   SSH_MSG_DEBUG: { languageTag: "" },
   SSH_MSG_USERAUTH_BANNER: { languageTag: "" },
-  SSH_MSG_USERAUTH_PASSWD_CHANGEREQ: { languageTag: "" },
   SSH_MSG_CHANNEL_OPEN_FAILURE: { description: "", languageTag: "" },
   exitSignal: { errorMessage: "", languageTag: "" },
 };

@@ -169,7 +169,7 @@ export interface UserauthPasswdChangereq {
 export const SSH_MSG_USERAUTH_PASSWD_CHANGEREQ: Message<UserauthPasswdChangereq> = message(
   60,
   "SSH_MSG_USERAUTH_PASSWD_CHANGEREQ",
-  { prompt: text, languageTag },
+  { prompt: text, languageTag: text },
 );
 
 /** One question of RFC 4256 §3.2. */

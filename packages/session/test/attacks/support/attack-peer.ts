@@ -236,6 +236,11 @@ export class AttackPeer {
     return this.#sequence;
   }
 
+  /** Sequence number of the packet that came last. */
+  get theirSequence(): number {
+    return this.#reader.sequenceNumber;
+  }
+
   /** The target's identification string. */
   get theirLine(): string {
     return this.#theirLine;
