@@ -4,6 +4,8 @@
 -mode(compile).
 
 main([Port, Folder, Password, File]) ->
+    % It logs to its standard output.
+    ok = logger:set_primary_config(level, none),
     ok = ssh:start(),
     Login = case Password of
         "" -> [{auth_methods, "publickey"}];
