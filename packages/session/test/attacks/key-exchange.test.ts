@@ -338,7 +338,9 @@ function unimplementedInRekey(kit: Kit): void {
   target.peer.send(message.unimplemented(2 ** 31));
   expect(target.error).toBeUndefined();
   target.peer.send(message.unimplemented(target.peer.theirSequence));
-  expect(target.expectClosed("unexpected-message").message).toContain("did not understand our SSH_MSG_KEXINIT (packet ");
+  expect(target.expectClosed("unexpected-message").message).toContain(
+    "did not understand our SSH_MSG_KEXINIT (packet ",
+  );
 }
 
 test("data during rekey · client", () => {

@@ -40,7 +40,7 @@ const PEERS: readonly Peer[] = [
     name: "dev-tunnels",
     drive: driveDevTunnels,
     // It names the signature algorithm in the blob of an RSA user key, against RFC 8332 §3.
-    keyTypes: ["ecdsa-256"],
+    keyTypes: ["ecdsa-256", "rsa-3072"],
     lacks: ["keyboard-interactive", "rekey"],
     // It has no key exchange method of those that a server proposes by default.
     options: { algorithms: nodeAlgorithms },

@@ -24,11 +24,7 @@ const CREDIT_OF_DROPPED = patch(
   "state.discarded.includes(stream)) this.#returnCredit(state.peer, window, data.length);",
   "state.discarded.includes(stream)) return;",
 );
-const UNASKED_REPLIES = patch(
-  "connection/context",
-  "++this.#unaskedReplies > this.limits.maxUnaskedReplies",
-  "false",
-);
+const UNASKED_REPLIES = patch("connection/context", "++this.#unaskedReplies > this.limits.maxUnaskedReplies", "false");
 const CHANNEL_REPLY = patch(
   "connection/channel",
   "if (pending === undefined) this.#context.admitUnaskedReply(what);",
