@@ -255,7 +255,8 @@ export class Channel implements WaitingChannel {
     if (state.kind === "closed") return false;
     if (state.kind === "opening" || state.kind === "abandoned") {
       const isOurs = state.sent.sequenceNumber === sequenceNumber;
-      if (isOurs) this.refused(CHANNEL_OPEN_FAILURE_REASON.UNKNOWN_CHANNEL_TYPE, "SSH_MSG_CHANNEL_OPEN is not understood");
+      if (isOurs)
+        this.refused(CHANNEL_OPEN_FAILURE_REASON.UNKNOWN_CHANNEL_TYPE, "SSH_MSG_CHANNEL_OPEN is not understood");
       return isOurs;
     }
     const request = takeUnimplemented(state.requests, sequenceNumber);

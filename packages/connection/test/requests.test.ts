@@ -118,7 +118,11 @@ describe("our requests", () => {
 
   test.each([
     ["a channel", success, failure],
-    ["global requests", () => SSH_MSG_REQUEST_SUCCESS.encode({ data: NOTHING }), () => SSH_MSG_REQUEST_FAILURE.encode({})],
+    [
+      "global requests",
+      () => SSH_MSG_REQUEST_SUCCESS.encode({ data: NOTHING }),
+      () => SSH_MSG_REQUEST_FAILURE.encode({}),
+    ],
   ] as const)("a reply on %s that nothing awaits is ignored, up to the limit", (where, yes, no) => {
     for (const reply of [yes, no]) {
       const side = new Side("client", { limits: { maxUnaskedReplies: 2 } });
@@ -146,13 +150,15 @@ describe("our requests", () => {
       const [one, two] = [askGlobally(), askGlobally()];
       expect(side.connection.unimplemented(2)).toBe(true);
       expect(side.connection.unimplemented(4)).toBe(true);
-      expect(side.hears(success(channel), success(channel), SSH_MSG_REQUEST_SUCCESS.encode({ data: NOTHING }))).toEqual([
-        { type: "request-reply", channel, request: second, success: false },
-        { type: "global-reply", request: one, success: false, data: NOTHING },
-        { type: "request-reply", channel, request: first, success: true },
-        { type: "request-reply", channel, request: third, success: true },
-        { type: "global-reply", request: two, success: true, data: NOTHING },
-      ]);
+      expect(side.hears(success(channel), success(channel), SSH_MSG_REQUEST_SUCCESS.encode({ data: NOTHING }))).toEqual(
+        [
+          { type: "request-reply", channel, request: second, success: false },
+          { type: "global-reply", request: one, success: false, data: NOTHING },
+          { type: "request-reply", channel, request: first, success: true },
+          { type: "request-reply", channel, request: third, success: true },
+          { type: "global-reply", request: two, success: true, data: NOTHING },
+        ],
+      );
     });
 
     test("is answered once", () => {
@@ -243,7 +249,9 @@ describe("a server's session requests", () => {
   test.each(["exit-status", "exit-signal", "xon-xoff"])("%s that cannot be read is ignored", (requestType) => {
     const side = new Side("client");
     const channel = side.session();
-    expect(side.hears(request(channel, requestType), request(channel, requestType, Uint8Array.of(0, 0, 9)))).toEqual([]);
+    expect(side.hears(request(channel, requestType), request(channel, requestType, Uint8Array.of(0, 0, 9)))).toEqual(
+      [],
+    );
     expect(side.hears(request(channel, requestType, NOTHING, true))).toEqual([]);
     expect(side.sink.take().at(-1)).toEqual(failure(100));
     // It said nothing of how the command ended: what comes now is told.

@@ -186,7 +186,7 @@ function unaskedReplies(kit: Kit): void {
   const [one, two, three] = ["one", "two", "three"].map((name) => {
     const request = connection.globalRequest(name, new Uint8Array(0), { wantReply: true });
     target.turn();
-    return { request, number: target.peer.theirSequence };
+    return { request, number: target.peer.sequenceNumbers.at(-1) };
   });
   target.peer.send(message.unimplemented(two!.number), SUCCESS, message.unimplemented(one!.number), FAILURE);
   expect(target.eventsOf("global-reply").slice(1)).toMatchObject([

@@ -337,7 +337,7 @@ function unimplementedInRekey(kit: Kit): void {
   expect(target.sent.at(-1)).toBe(20);
   target.peer.send(message.unimplemented(2 ** 31));
   expect(target.error).toBeUndefined();
-  target.peer.send(message.unimplemented(target.peer.theirSequence));
+  target.peer.send(message.unimplemented(target.peer.sequenceNumbers.at(-1)));
   expect(target.expectClosed("unexpected-message").message).toContain(
     "did not understand our SSH_MSG_KEXINIT (packet ",
   );
