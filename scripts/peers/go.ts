@@ -8,8 +8,10 @@ import { withLock } from "../openssh/lock.ts";
 import { must } from "../openssh/run.ts";
 
 /**
- * Returns the path of a program made from `go/NAME.go` and Debian's golang.org/x/crypto, which it compiles when the source is new. The
- * first compilation includes Go's own library and takes half a minute.
+ * Returns the path of `go/NAME.go`, compiled with Debian's Go and golang.org/x/crypto into `~/.cache/nacre/go`, once for each version of
+ * the source. The first compilation includes Go's own library and takes half a minute.
+ *
+ * @throws when it does not compile.
  */
 export async function goProgram(name: "client" | "server"): Promise<string> {
   const source = fileURLToPath(new URL(`go/${name}.go`, import.meta.url));
@@ -22,6 +24,7 @@ export async function goProgram(name: "client" | "server"): Promise<string> {
   if (existsSync(program)) return program;
   await mkdir(cache, { recursive: true });
   await withLock(join(cache, "lock"), async () => {
+    if (existsSync(program)) return;
     const env = { GO111MODULE: "off", GOPATH: "/usr/share/gocode", GOCACHE: join(cache, "build"), GOFLAGS: "" };
     await must(["go", "build", "-o", `${program}.new`, source], { env, timeoutMs: 600_000 });
     await rename(`${program}.new`, program);

