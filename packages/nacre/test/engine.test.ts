@@ -136,6 +136,35 @@ function start(engine: Engine<ServerSessionEvent>): void {
   engine.turn();
 }
 
+describe("input", () => {
+  it("is stopped while the session wants none", () => {
+    const asked: string[] = [];
+    const session = { wantsInput: false };
+    const { engine } = driven(session, {
+      pause: () => void asked.push("pause"),
+      resume: () => void asked.push("resume"),
+    });
+    start(engine);
+    expect(asked).toEqual(["pause"]);
+    engine.data(Uint8Array.of(1));
+    expect(asked.at(-1)).toBe("pause");
+    engine.fail(new SshError("closed", "the test is over"));
+  });
+
+  it("goes on as soon as the session wants some again", () => {
+    const asked: string[] = [];
+    const { engine } = driven(
+      { wantsInput: false },
+      { pause: () => void asked.push("pause"), resume: () => void asked.push("resume") },
+    );
+    start(engine);
+    Object.assign(engine.session, { wantsInput: true });
+    engine.turn();
+    expect(asked).toEqual(["pause", "resume"]);
+    engine.fail(new SshError("closed", "the test is over"));
+  });
+});
+
 describe("a fault of the session", () => {
   const fault = new TypeError("no such thing");
   const broken = (): never => {

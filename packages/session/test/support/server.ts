@@ -86,6 +86,9 @@ export class TestServer {
         this.connection.close(event.channel);
         return;
       }
+      case "pty-req":
+        if (event.token !== undefined) this.connection.answerRequest(event.token, true);
+        return;
       case "global-request":
         if (event.token !== undefined) this.connection.answerGlobal(event.token, false);
         return;
