@@ -77,7 +77,7 @@ export class ServerAuth {
     if (state.step !== "asked" || state.about !== "query" || state.token !== token) throw staleAnswer();
     this.#guard(() => {
       this.#state = { step: "ready" };
-      if (acceptable) sendPkOk(this.#driver, state.key);
+      if (acceptable) sendPkOk(this.#driver, state.sent);
       else this.#sendFailure(false);
     });
   }

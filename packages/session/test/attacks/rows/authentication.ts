@@ -31,17 +31,17 @@ const ONLY_SERVERS = patch("transport/gate", `row.sender !== "both" && row.sende
 const AFTER_LOGIN = patch("transport/gate", "!row.phases.includes(this.phase)", `this.phase === "kex"`);
 const VERIFIED = patch(
   "auth/server/publickey",
-  "(signature !== undefined && !verified(driver.options.sessionId, subject, algorithm, key, signature))",
+  "(signature !== undefined && !verified(algorithm, publicKey, signedData, signature))",
   "false",
 );
 const FIRST_OFFERED = patch(
   "auth/server/publickey",
   `driver.emit({ type: about, token, ...subject, ...key });
-  return { step: "asked", about, token, subject, key };`,
+  return { step: "asked", about, token, subject, key, sent };`,
   `const cache = driver as { first?: LoginKey };
   const first = (cache.first ??= key);
   driver.emit({ type: about, token, ...subject, ...first });
-  return { step: "asked", about, token, subject, key: first };`,
+  return { step: "asked", about, token, subject, key: first, sent };`,
 );
 const KEY_TOKEN = patch(
   "auth/server/server-auth",
