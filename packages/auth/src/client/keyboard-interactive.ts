@@ -67,5 +67,9 @@ export function sendResponses(
  * but to Erlang's server that is a protocol error.
  */
 export function sendNothing(driver: ClientDriver, rounds: number, promptCount: number): KeyboardInteractiveState {
-  return sendResponses(driver, { rounds, givenUp: true }, new Array<string>(promptCount).fill(""));
+  return sendResponses(
+    driver,
+    { rounds, givenUp: true },
+    Array.from({ length: promptCount }, () => ""),
+  );
 }
