@@ -48,7 +48,7 @@ export class Client<P = Process> implements AsyncDisposable {
   ): Promise<ExecResult<string | Bytes>> {
     checkNames(options, EXEC_OPTIONS, "exec");
     const start = startRequests(options, "exec", encodeCommand(command));
-    // On a terminal an end of the input is a key that is pressed (^D): to dropbear an EOF hangs it up.
+    // A terminal's input has no end of its own: dropbear hangs the command up on EOF, and its output is lost.
     const endless = options.input === undefined && Boolean(options.pty);
     const input = endless ? undefined : toBytes(options.input ?? "", "the input");
     const result = await this.#withSession(options, (channel) => collect(channel, start, input, options.maxOutput));
@@ -170,7 +170,7 @@ async function begin(channel: Channel, start: readonly EncodedRequest[]): Promis
 
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
-/** Runs a command on a channel to its end, holding what it prints. `given`: all its input; `undefined` for none, without an end. */
+/** Runs a command on a channel to its end, holding what it prints. `given`: all of its input; without it no EOF is sent. */
 function collect(
   channel: Channel,
   start: readonly EncodedRequest[],

@@ -57,15 +57,15 @@ export interface ConnectOptions {
   /** Keys to log in with, in the order in which to try them. */
   readonly identities?: readonly (PrivateKey | RemoteIdentity)[] | undefined;
   /**
-   * The password, or how to get it (`attempt` counts from 1; `undefined` gives up). A text is tried once: by the method "password", or, at
-   * a server that has only keyboard-interactive, as the answer to a lone hidden prompt.
+   * The password, or a function that asks for it (`attempt` counts from 1; `undefined` gives up). A string is tried once: by the method
+   * "password", or as the answer to a lone hidden prompt when the server takes only keyboard-interactive.
    */
   readonly password?: string | ((attempt: number) => Answer<string>) | undefined;
   /** Called when the server wants a new password. Without it such a login fails. */
   readonly changePassword?:
     | ((prompt: string) => Answer<{ readonly oldPassword: string; readonly newPassword: string }>)
     | undefined;
-  /** Answers keyboard-interactive prompts, one response each; `undefined` gives up. */
+  /** Answers keyboard-interactive prompts, one response each. `undefined` gives up: the server gets empty responses until it refuses. */
   readonly prompts?: ((request: PromptRequest) => Answer<readonly string[]>) | undefined;
   /** Called with what the server wants shown before login. From the server: escape it before showing it. */
   readonly banner?: ((text: string) => void) | undefined;

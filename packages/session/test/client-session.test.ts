@@ -18,6 +18,13 @@ function run(pair: SessionPair, command = "true"): string {
     .join("");
 }
 
+/** Who speaks in each flight until the command has ended, with a server of that name. */
+function flights(softwareVersion: string): readonly string[] {
+  const pair = new SessionPair({ server: { softwareVersion } });
+  run(pair);
+  return pair.flights.map(({ from }) => from);
+}
+
 describe("a client session", () => {
   it("logs in and runs a command", () => {
     const pair = new SessionPair();
@@ -51,12 +58,6 @@ describe("a client session", () => {
       expect(flights(softwareVersion)).toHaveLength(11);
     },
   );
-
-  const flights = (softwareVersion: string): readonly string[] => {
-    const pair = new SessionPair({ server: { softwareVersion } });
-    run(pair);
-    return pair.flights.map(({ from }) => from);
-  };
 
   it("has the channel open after the login's flight: version and KEXINIT, key exchange, login and open, exec", () => {
     const pair = new SessionPair({ server: { softwareVersion: "OpenSSH_10.0" } });

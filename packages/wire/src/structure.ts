@@ -35,7 +35,7 @@ export function informing<T>(field: Field<T>, missing: T): Field<T> {
         return missing;
       }
     },
-    write: field.write,
+    write: (writer, value) => field.write(writer, value),
   };
 }
 
@@ -46,7 +46,7 @@ export const languageTag: Field<string> = {
     reader.rest();
     return tag;
   },
-  write: text.write,
+  write: (writer, value) => text.write(writer, value),
 };
 
 /** All that is left, to be read by another structure. */

@@ -10,7 +10,7 @@ import type { ClientDriver } from "./types.ts";
 
 /** Keyboard-interactive authentication (RFC 4256). `rounds`: SSH_MSG_USERAUTH_INFO_REQUESTs received. */
 export type KeyboardInteractiveState = { readonly method: "keyboard-interactive"; readonly rounds: number } & (
-  | /** The request or a response is with the server. `givenUp`: the application has no answers any more. */ {
+  | /** The request or a response is with the server. `givenUp`: the application has stopped answering. */ {
       readonly step: "sent";
       readonly givenUp: boolean;
     }
@@ -63,9 +63,13 @@ export function sendResponses(
 }
 
 /**
- * Gives the conversation up: every prompt gets an empty response until the server ends it. RFC 4252 §5.1 would let another request end it,
- * but to Erlang's server that is a protocol error.
+ * Gives the conversation up: sends an empty response to every prompt until the server ends it. RFC 4252 §5.1 also lets a new request end
+ * it, but Erlang's server disconnects on that.
  */
 export function sendNothing(driver: ClientDriver, rounds: number, promptCount: number): KeyboardInteractiveState {
-  return sendResponses(driver, { rounds, givenUp: true }, new Array<string>(promptCount).fill(""));
+  return sendResponses(
+    driver,
+    { rounds, givenUp: true },
+    Array.from({ length: promptCount }, () => ""),
+  );
 }

@@ -119,7 +119,7 @@ export class Plan {
 
   #password(): Choice {
     this.#passwordsLeft--;
-    // The one answer that a conversation would get is refused or used up.
+    // A conversation would get the same password again.
     if (this.#options.keyboardInteractive === "password") this.#keyboardInteractiveLeft = 0;
     return { method: "password", attempt: ++this.#passwordsAsked };
   }
@@ -138,7 +138,7 @@ export class Plan {
   }
 }
 
-/** How often a method is tried that the application can answer: once where it has one answer only. */
+/** How often a method is tried: once when the application has only one answer. */
 function timesOf(source: boolean | string, most: number): number {
   if (typeof source === "string") return Math.min(1, most);
   return source ? most : 0;

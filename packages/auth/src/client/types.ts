@@ -13,15 +13,12 @@ export interface Identity {
   readonly comment?: string;
 }
 
-/**
- * Whether the application can answer `password` asks. "fixed": with one password, known beforehand. It is then asked for once, and before
- * keyboard-interactive: that would be a conversation with nobody.
- */
+/** Whether the application can answer `password` asks. "fixed": with one known password, asked for once, before keyboard-interactive. */
 export type PasswordSource = boolean | "fixed";
 
 /**
- * Whether the application can answer `prompts` asks. "password": only one prompt for the fixed password. One conversation is then begun, and
- * none when that password has been sent by the method "password".
+ * Whether the application can answer `prompts` asks. "password": only a prompt for the fixed password. Keyboard-interactive is then tried
+ * once, and not at all after that password was sent by the method "password".
  */
 export type PromptsSource = boolean | "password";
 

@@ -182,24 +182,24 @@ describe("global requests", () => {
   });
 });
 
-describe("passwords", () => {
-  /** Erlang's server: a request in the middle of a conversation is a protocol error. */
-  const erlang = (methods: readonly string[]): Habits => {
-    let questioned = false;
-    return {
-      line: "SSH-2.0-Erlang/5.2.9",
-      methods,
-      answer: ({ number, payload }, server) => {
-        if (number === SSH_MSG_USERAUTH_INFO_RESPONSE.number) questioned = false;
-        if (number !== SSH_MSG_USERAUTH_REQUEST.number) return false;
-        if (questioned) return server.hangUp("Protocol error");
-        const { methodName } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
-        questioned = methodName === "keyboard-interactive";
-        return questioned && server.send(asks("password: "));
-      },
-    };
+/** Erlang's server: a request in the middle of a conversation is a protocol error. */
+function erlang(methods: readonly string[]): Habits {
+  let questioned = false;
+  return {
+    line: "SSH-2.0-Erlang/5.2.9",
+    methods,
+    answer: ({ number, payload }, server) => {
+      if (number === SSH_MSG_USERAUTH_INFO_RESPONSE.number) questioned = false;
+      if (number !== SSH_MSG_USERAUTH_REQUEST.number) return false;
+      if (questioned) return server.hangUp("Protocol error");
+      const { methodName } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
+      questioned = methodName === "keyboard-interactive";
+      return questioned && server.send(asks("password: "));
+    },
   };
+}
 
+describe("passwords", () => {
   it("Erlang takes no abandoned conversation: a right password gets in, by either method", () => {
     for (const methods of [["keyboard-interactive", "password"], ["password"], ["keyboard-interactive"]])
       expect([methods, visit(erlang(methods), { password: "right" }).outcome]).toEqual([methods, OK]);
