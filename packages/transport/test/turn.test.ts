@@ -18,6 +18,7 @@ function freshTurn(maxTurnWork?: number): RawPeer {
 function readPerTurn(peer: RawPeer): number[] {
   const counts = [0];
   for (let event = peer.transport.nextEvent(); event !== undefined; event = peer.transport.nextEvent()) {
+    if (counts.length > 100) throw new Error("turns without end");
     if (event.type === "yield") counts.push(0);
     else counts[counts.length - 1]!++;
   }
