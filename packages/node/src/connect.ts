@@ -17,6 +17,7 @@ import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { checkAddress, tcpDuplex } from "./dial.ts";
 import { heldUntil } from "./held-duplex.ts";
+import { accountHome } from "./home.ts";
 import { loadIdentities } from "./identities.ts";
 import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
 import type { ConnectOptions } from "./options.ts";
@@ -55,6 +56,7 @@ export async function connect(options: ConnectOptions): Promise<Client<NodeProce
         crypto: options.crypto,
         random,
         warn,
+        home: accountHome(),
         signal: over.signal,
       }),
     ]);

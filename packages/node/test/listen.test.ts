@@ -109,13 +109,10 @@ describe("listen", () => {
     const lines = example.split("\n").filter((line) => line !== "");
     expect(lines).toHaveLength(10);
     const home = await temporaryFolder();
-    const { HOME } = process.env;
-    process.env.HOME = home;
-    onTestFinished(() => void (process.env.HOME = HOME));
     await writeFile(join(home, "authorized_keys"), `${formatPublicKeyLine(userKey.publicKey)}\n`, { mode: 0o600 });
 
     const names = /import \{ (.*) \} from "@nacre\/node";/.exec(lines[0]!)![1]!.split(", ");
-    const code = lines.slice(1).join("\n").replace("port: 2222", "port: 0").replace("~/.ssh/", "~/");
+    const code = lines.slice(1).join("\n").replace("port: 2222", "port: 0").replace("~/.ssh/", "~/").replaceAll("~/", `${home}/`);
     // oxlint-disable-next-line typescript/no-implied-eval
     const run = new Function(...names, `return (async () => {\n${code}\nreturn server;\n})()`) as (
       ...values: unknown[]
