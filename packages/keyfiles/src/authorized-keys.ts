@@ -98,7 +98,7 @@ function* linesWith(text: string, word: string): Generator<readonly [line: numbe
   let lineStart = 0;
   for (let at = text.indexOf(word); at >= 0; ) {
     const after = at + word.length;
-    if (!isBlank(text[at - 1]) || !isBlank(text[after])) {
+    if (!isBlank(text.charCodeAt(after)) || !isBlank(text.charCodeAt(at - 1))) {
       at = text.indexOf(word, after);
       continue;
     }
@@ -112,9 +112,9 @@ function* linesWith(text: string, word: string): Generator<readonly [line: numbe
   }
 }
 
-/** Whether a character parts words; `undefined` is the text's end. */
-function isBlank(character: string | undefined): boolean {
-  return character === undefined || /[ \t\r\n]/.test(character);
+/** Whether a character code parts words: a blank, a tab, the end of a line, or NaN beyond the text. */
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d || Number.isNaN(code);
 }
 
 /** Up to a blank that is not in quotes. A backslash protects the quote behind it, whatever is before it, and nothing else. */

@@ -48,7 +48,7 @@ export async function readOwned(path: string, options: OwnedFileOptions = {}): P
     }
     if (stats.size > maxBytes)
       throw new SshError("file-unreadable", `it has ${stats.size} bytes, where ${maxBytes} are allowed`);
-    const bytes = new Uint8Array(await file.readFile());
+    const bytes = await file.readFile();
     return { bytes, version: [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(" ") };
   } catch (cause) {
     if (cause instanceof SshError) throw cause;

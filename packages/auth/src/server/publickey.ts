@@ -35,6 +35,7 @@ export function receivePublickey(
     (signature !== undefined && !verified(driver.options.sessionId, subject, algorithm, key, signature));
   if (refused) {
     if (about === "publickey") standing.countFailure();
+    else standing.countRefusedQuery();
     return undefined;
   }
   const token = Symbol(about);
