@@ -19,7 +19,7 @@ import { checkAddress, tcpDuplex } from "./dial.ts";
 import { heldUntil } from "./held-duplex.ts";
 import { accountHome } from "./home.ts";
 import { loadIdentities } from "./identities.ts";
-import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
+import { knownHost } from "./known-hosts.ts";
 import type { ConnectOptions } from "./options.ts";
 import { NodeProcess } from "./process.ts";
 import { nodeRandom } from "./random.ts";
@@ -85,7 +85,7 @@ async function decideHostKey(
   port: number,
   warn: (text: string) => void,
 ): Promise<{ hostKey: HostKeyVerifier } & Pick<Means, "algorithms">> {
-  const { host, hostKey, knownHosts = KNOWN_HOSTS_FILES } = options;
+  const { host, hostKey, knownHosts } = options;
   if (typeof hostKey === "function") return { hostKey, algorithms };
   if (hostKey !== undefined && hostKey !== "accept-new") {
     const fingerprints: unknown = typeof hostKey === "string" ? [hostKey] : hostKey;
@@ -100,6 +100,7 @@ async function decideHostKey(
     host,
     port,
     files: typeof knownHosts === "string" ? [knownHosts] : knownHosts,
+    home: accountHome(),
     unknownHost: hostKey === "accept-new" ? () => true : options.unknownHost,
     warn,
   });
