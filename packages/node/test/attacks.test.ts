@@ -91,7 +91,11 @@ test("limits: unauthenticated connections at once · server", async () => {
   await Promise.all(inside.map((client) => client.close()));
 
   // None stays longer than its time: who says nothing, and who drips, which is no login.
-  const short = await watched({ maxUnauthenticated: { start: 2, rate: 100, full: 2 }, loginGraceTime: 200 });
+  const short = await watched({
+    maxUnauthenticated: { start: 2, rate: 100, full: 2 },
+    loginGraceTime: 200,
+    perSource: { penalties: false },
+  });
   const slow = [await short.dial(), await short.dial()];
   let dripped = 0;
   const drip = setInterval(() => slow[0]!.write("SSH-2.0-slow"[dripped++ % 12]!), 20);

@@ -183,9 +183,7 @@ describe("authorizedKeys", () => {
     expect(users).toEqual(["alice"]);
     expect(await authorizedKeys(path, { warn, maxFileBytes: LINE.length })(login())).not.toBe(false);
     expect(await authorizedKeys(path, { warn, maxFileBytes: LINE.length - 1 })(login())).toBe(false);
-    expect(warnings).toEqual([
-      `FILE is not used: it has ${LINE.length} bytes, where ${LINE.length - 1} are allowed`,
-    ]);
+    expect(warnings).toEqual([`FILE is not used: it has ${LINE.length} bytes, where ${LINE.length - 1} are allowed`]);
   });
 
   it("takes ~/ as the home that is given, not as HOME", async () => {
@@ -194,6 +192,19 @@ describe("authorizedKeys", () => {
     vi.stubEnv("HOME", dirname(path));
     expect(await authorizedKeys("~/authorized_keys")(login())).toBe(false);
     vi.unstubAllEnvs();
+  });
+
+  it("not by a negated from= that the client's address is clothed round", async () => {
+    // On a socket for both families the system shows 127.0.0.1 as ::ffff:127.0.0.1, which the pattern does not name.
+    const path = await file(`from="!127.0.0.1,*" ${LINE}\n`);
+    await using server = await listen({ host: "::", port: 0, hostKeys: [hostKey], authenticate: authorizedKeys(path) });
+    const { port } = server.address;
+    const to = (host: string): Promise<unknown> =>
+      connect({ host, port, user: "alice", identities: [userKey], agent: false, hostKey: () => true }).then((client) =>
+        client.close(),
+      );
+    expect(await codeOf(to("127.0.0.1"))).toBe("auth-failed");
+    expect(await codeOf(to("::1"))).toBe("no error");
   });
 
   it("not by another method", async () => {

@@ -73,6 +73,9 @@ export class Standing {
   /** Throws `auth-limit` for a refused query too many. */
   countRefusedQuery(): void {
     if (++this.#refusedQueries > this.#limits.refusedKeyQueries)
-      throw new SshError("auth-limit", `more than ${this.#limits.refusedKeyQueries} keys that the client asked about were refused`);
+      throw new SshError(
+        "auth-limit",
+        `more than ${this.#limits.refusedKeyQueries} keys that the client asked about were refused`,
+      );
   }
 }
