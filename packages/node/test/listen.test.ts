@@ -379,12 +379,20 @@ describe("connections of one source", () => {
   });
 
   it("that log in, or that the server ends, are not penalised", async () => {
-    const server = await started({ session: () => 0 });
-    for (let i = 0; i < 20; i++) await (await connect(to(server))).close();
-    const closing = await Promise.all(Array.from({ length: 9 }, () => silent(server)));
-    while (server.connections.length < closing.length) await new Promise((resolve) => setTimeout(resolve, 1));
+    const penalties = { noAuth: 60_000, authFail: 60_000, graceExceeded: 60_000 };
+    const server = await started({ session: () => 0, perSource: { penalties } });
+    for (let i = 0; i < 3; i++) await (await connect(to(server))).close();
+    const closing = await silent(server);
+    while (server.connections.length < 1) await new Promise((resolve) => setTimeout(resolve, 1));
     await Promise.all(server.connections.map((connection) => connection.close()));
+    if (!closing.closed) await once(closing.resume(), "close");
     await (await connect(to(server))).close();
+    // One that goes by itself is.
+    const leaving = await silent(server);
+    while (server.connections.length < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    leaving.destroy();
+    while (server.connections.length > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(await codeOf(connect(to(server)))).toMatch(/not-ssh|connection-lost/);
   });
 
   it("get the answer to a failed login later each time, and to a key query at once", async () => {
@@ -421,7 +429,9 @@ describe("connections of one source", () => {
 async function announcements(announceHostKeys: boolean | undefined): Promise<number> {
   let count = 0;
   const server = await started({ session: () => 0, announceHostKeys });
-  const trace: ConnectOptions["trace"] = ({ message }) => void (message === "SSH_MSG_GLOBAL_REQUEST" && count++);
+  const trace: ConnectOptions["trace"] = (record) => {
+    if (record.type === "packet" && record.message === "SSH_MSG_GLOBAL_REQUEST") count++;
+  };
   const client = await connect(to(server, { trace }));
   await client.exec("x");
   await client.close();
