@@ -117,8 +117,11 @@ async function decide(
       new Date(year, month - 1, day, hour, minute, second).getTime(),
   });
   if (!check.allowed) {
-    for (const { line, reason } of check.reasons)
-      warn(`${escapeText(path)}:${line} does not let ${login.fingerprint} in: ${REASONS[reason](login)}`);
+    for (const { line, reason } of check.reasons) {
+      const refusal = `:${line} does not let ${login.fingerprint} in: ${REASONS[reason](login)}`;
+      if (reason === "problem") problems.report(path, version, refusal);
+      else warn(`${escapeText(path)}${refusal}`);
+    }
     return false;
   }
   // Forwarding and ~/.ssh/rc need no permission: this server has neither.
