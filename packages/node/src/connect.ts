@@ -1,4 +1,3 @@
-import { userInfo } from "node:os";
 import { SshError } from "@nacre/wire";
 import {
   type Client,
@@ -11,13 +10,13 @@ import {
   pinnedHostKey,
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/parts";
+import { accountHome, accountName } from "./account.ts";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { checkAddress, tcpDuplex } from "./dial.ts";
 import { heldUntil } from "./held-duplex.ts";
-import { accountHome } from "./home.ts";
 import { loadIdentities } from "./identities.ts";
 import { knownHost } from "./known-hosts.ts";
 import type { ConnectOptions } from "./options.ts";
@@ -31,7 +30,7 @@ import { nodeRandom } from "./random.ts";
 export async function connect(options: ConnectOptions): Promise<Client<NodeProcess>> {
   // A program without types may give nothing at all.
   checkNames({ ...options });
-  const { host, port = 22, connectTimeout, signal, random = nodeRandom, user = userInfo().username } = { ...options };
+  const { host, port = 22, connectTimeout, signal, random = nodeRandom, user = accountName() } = { ...options };
   checkAddress(host, port);
   checkSignal(signal);
   checkUser(user);

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { escapeText, SshError } from "@nacre/wire";
-import { accountHome } from "./home.ts";
+import { accountHome } from "./account.ts";
 
 /**
  * Replaces a leading `~/` by the home folder of the account that runs this process, as in OpenSSH's configuration. That is the folder in
- * the password database, whatever `HOME` says. Throws `usage` when the account has none.
+ * the password database, whatever `HOME` says; `home` names another. Throws `usage` when the account has none.
  */
 export function expandHome(path: string, home: string | undefined = accountHome()): string {
   if (!path.startsWith("~/")) return path;

@@ -2,7 +2,7 @@ import type { Stats } from "node:fs";
 import { constants, type FileHandle, open, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { escapeText, SshError } from "@nacre/wire";
-import { accountHome } from "./home.ts";
+import { accountHome } from "./account.ts";
 
 /** The part of `Stats` that says who may write a file or folder. */
 type Ownership = Pick<Stats, "uid" | "mode">;

@@ -8,9 +8,9 @@ import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { seededRandom } from "../../transport/test/support/random.ts";
+import { accountHome } from "../src/account.ts";
 import { authorizedKeys } from "../src/authorized-keys.ts";
 import { connect } from "../src/connect.ts";
-import { accountHome } from "../src/home.ts";
 import { hostKeyFile } from "../src/host-key-file.ts";
 import { type HostOptions, type KnownHostDecision, knownHost } from "../src/known-hosts.ts";
 import { listen, type SshServer } from "../src/listen.ts";
@@ -265,17 +265,18 @@ test("whose file · server", async () => {
   expect(await authorizedKeys("~/authorized_keys", { home: folder })(login)).not.toBe(false);
 });
 
+/** As of an account that the password database does not have. */
+function noEntry(): never {
+  throw new Error("ENOENT");
+}
+
 test("whose file · client", async () => {
   // Whose home it is does not depend on HOME, and without an entry in the password database it must be the account's own.
-  const entry = (): string => "/home/alice";
-  const none = (): string => {
-    throw new Error("ENOENT");
-  };
-  const account = { uid: 1000, homeVariable: "/home/mallory", entry, ownerOf: () => 1001 };
+  const account = { uid: 1000, homeVariable: "/home/mallory", entry: () => "/home/alice", ownerOf: () => 1001 };
   expect(accountHome(account)).toBe("/home/alice");
-  expect(accountHome({ ...account, entry: none })).toBeUndefined();
-  expect(accountHome({ ...account, entry: none, uid: 0, ownerOf: () => 0 })).toBeUndefined();
-  expect(accountHome({ ...account, entry: none, homeVariable: "" })).toBeUndefined();
+  expect(accountHome({ ...account, entry: noEntry })).toBeUndefined();
+  expect(accountHome({ ...account, entry: noEntry, uid: 0, ownerOf: () => 0 })).toBeUndefined();
+  expect(accountHome({ ...account, entry: noEntry, homeVariable: "" })).toBeUndefined();
 
   // A key that others may read is theirs as well.
   const path = join(await temporaryFolder(), "id_ed25519");
@@ -290,6 +291,10 @@ test("whose file · client", async () => {
   expect(await codeOf(connect(to))).toBe("connection-failed");
 });
 
+function loginWith(publicKey: Uint8Array): PublickeyLogin {
+  return { method: "publickey", publicKey } as PublickeyLogin;
+}
+
 test("work before login · server", async () => {
   // A stranger's question reads the lines of that key, and no other: these have problems that would be told.
   const key = formatPublicKeyLine(userKey.publicKey);
@@ -299,22 +304,21 @@ test("work before login · server", async () => {
   const warnings: string[] = [];
   const warn = (text: string): void => void warnings.push(text);
   const authenticate = authorizedKeys(path, { warn });
-  const login = (publicKey: Uint8Array): PublickeyLogin => ({ method: "publickey", publicKey }) as PublickeyLogin;
   // A blob that all keys of its kind begin with asks for none of them.
-  expect(await authenticate(login(userKey.publicKey.blob.subarray(0, 15)))).toBe(false);
+  expect(await authenticate(loginWith(userKey.publicKey.blob.subarray(0, 15)))).toBe(false);
   expect(warnings).toEqual([]);
   const stranger = keyOf(201).publicKey.blob;
-  for (let i = 0; i < 64; i++) expect(await authenticate(login(stranger))).toBe(false);
+  for (let i = 0; i < 64; i++) expect(await authenticate(loginWith(stranger))).toBe(false);
   expect(warnings).toEqual([]);
   // What is wrong with the key's own line is told once.
-  for (let i = 0; i < 64; i++) expect(await authenticate(login(userKey.publicKey.blob))).toBe(false);
+  for (let i = 0; i < 64; i++) expect(await authenticate(loginWith(userKey.publicKey.blob))).toBe(false);
   expect(warnings).toEqual([
     `${path}:101 is not used: the option no-such is not known`,
     expect.stringMatching(/:101 does not let .* in: the line is not used$/),
   ]);
   // No file is too large to be refused.
   await truncate(path, 4 * 1024 * 1024 + 1);
-  expect(await authenticate(login(userKey.publicKey.blob))).toBe(false);
+  expect(await authenticate(loginWith(userKey.publicKey.blob))).toBe(false);
   expect(warnings.at(-1)).toMatch(/4194305 bytes, where 4194304 are allowed/);
 
   // Nor may it ask for ever.
@@ -423,25 +427,22 @@ async function twoKeys(one: KnownHostDecision, other: KnownHostDecision): Promis
   return verdicts.toSorted();
 }
 
+async function hostOptions(name: string): Promise<HostOptions> {
+  const files = [join(await temporaryFolder(), name)];
+  return { host: "example.org", port: 22, files, home: undefined, unknownHost: () => true, warn: () => {} };
+}
+
 test("trust on first use · client", async () => {
   const remembered = ["host-key-changed", "no error"];
-  const options = async (name: string): Promise<HostOptions> => ({
-    host: "example.org",
-    port: 22,
-    files: [join(await temporaryFolder(), name)],
-    home: undefined,
-    unknownHost: () => true,
-    warn: () => {},
-  });
   // A second instance of the module shares no memory with the first, as another process does not.
   vi.resetModules();
   const elsewhere = await import("../src/known-hosts.ts");
   for (let pair = 0; pair < 20; pair++) {
-    const two = await options("known_hosts");
+    const two = await hostOptions("known_hosts");
     expect(await twoKeys(await knownHost(two), await elsewhere.knownHost(two))).toEqual(remembered);
     expect((await readFile(two.files![0]!, "utf8")).match(/\n/g)).toHaveLength(1);
     // In one process also where no lock can be made: no name is left for it.
-    const one = await options("k".repeat(255));
+    const one = await hostOptions("k".repeat(255));
     expect(await twoKeys(await knownHost(one), await knownHost(one))).toEqual(remembered);
   }
 });

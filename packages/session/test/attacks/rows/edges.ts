@@ -3,7 +3,7 @@ import { heldBy, patch, type Row } from "./types.ts";
 /** Accounts, files, processes, and the one event loop that all connections share. */
 const FILE = "node/test/attacks";
 
-const HOME = patch("node/home", "const home = entry();", "const home = homeVariable ?? entry();");
+const HOME = patch("node/account", "const home = entry();", "const home = homeVariable ?? entry();");
 
 export const EDGES: readonly Row[] = [
   {

@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { type Account, accountHome, accountName } from "../src/account.ts";
 import { expandHome } from "../src/files.ts";
-import { type Account, accountHome } from "../src/home.ts";
 
 const ALICE = 1000;
 
@@ -51,4 +51,12 @@ describe("the home folder", () => {
       }),
     ).toBeUndefined();
   });
+});
+
+test("the account's name, where there is none, must be given", () => {
+  expect(accountName()).toBe(userInfo().username);
+  const noEntry = (): never => {
+    throw new Error("ENOENT");
+  };
+  expect(() => accountName(noEntry)).toThrow(expect.objectContaining({ code: "usage" }));
 });

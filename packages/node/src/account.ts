@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { isAbsolute } from "node:path";
+import { SshError } from "@nacre/wire";
 
 /** The facts about the running account that {@link accountHome} decides by. */
 export interface Account {
@@ -15,7 +16,9 @@ export interface Account {
 }
 
 const runningAccount: Account = {
-  uid: process.getuid?.(),
+  get uid() {
+    return process.getuid?.();
+  },
   get homeVariable() {
     return process.env.HOME;
   },
@@ -29,17 +32,27 @@ const runningAccount: Account = {
  * `HOME` if it owns that folder and is not root. Otherwise returns `undefined`.
  */
 export function accountHome(account: Account = runningAccount): string | undefined {
-  const { uid, homeVariable, entry, ownerOf } = account;
   try {
-    const home = entry();
+    const home = account.entry();
     return isAbsolute(home) ? home : undefined;
   } catch {
-    // No entry: only what this account owns may stand in for it.
+    // No entry: only a folder that this account owns may stand in for it.
   }
-  if (uid === undefined || uid === 0 || homeVariable === undefined || !isAbsolute(homeVariable)) return undefined;
   try {
+    const { uid, homeVariable, ownerOf } = account;
+    if (uid === undefined || uid === 0 || homeVariable === undefined || !isAbsolute(homeVariable)) return undefined;
     return ownerOf(homeVariable) === uid ? homeVariable : undefined;
   } catch {
+    // There is no such folder, or the runtime does not permit to look.
     return undefined;
+  }
+}
+
+/** Returns the name of the account that runs this process. Throws `usage` when the password database has no entry for it. */
+export function accountName(entry: () => string = () => userInfo().username): string {
+  try {
+    return entry();
+  } catch (cause) {
+    throw new SshError("usage", "this account has no name in the password database: give `user`", { cause });
   }
 }
