@@ -3,7 +3,11 @@ import { heldBy, patch, type Row } from "./types.ts";
 /** Accounts, files, processes, and the one event loop that all connections share. */
 const FILE = "node/test/attacks";
 
-const HOME = patch("node/account", "const home = entry();", "const home = homeVariable ?? entry();");
+const HOME = patch(
+  "node/account",
+  "const home = account.entry();",
+  "const home = account.homeVariable ?? account.entry();",
+);
 
 export const EDGES: readonly Row[] = [
   {
