@@ -47,7 +47,7 @@ async function realName(path: string): Promise<string> {
   }
 }
 
-/** Makes the lock file; resolves with what removes it. */
+/** Makes the lock file, and resolves with a function that removes it. */
 async function acquire(lock: string): Promise<() => Promise<void>> {
   const token = randomUUID();
   const deadline = Date.now() + GIVE_UP_AFTER;
