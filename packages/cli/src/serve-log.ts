@@ -68,6 +68,13 @@ function where(event: ServeEvent): string {
   return `[${connection}${session}] ${remoteAddress}:${remotePort} `;
 }
 
+const DROPPED: Readonly<Record<Extract<ListenEvent, { type: "dropped" }>["reason"], string>> = {
+  "max-connections": "too many connections",
+  "max-unauthenticated": "too many are not logged in",
+  "max-per-source": "too many from this address are not logged in",
+  penalty: "earlier connections from this address ended without a login",
+};
+
 function text(event: ServeEvent): string {
   switch (event.type) {
     case "listening": {
@@ -90,7 +97,7 @@ function text(event: ServeEvent): string {
     case "connected":
       return "connected";
     case "dropped":
-      return `dropped: ${event.reason === "max-connections" ? "too many connections" : "too many are not logged in"}`;
+      return `dropped: ${DROPPED[event.reason]}`;
     case "identified":
       return `is ${quoted(event.clientVersion)}`;
     case "login":

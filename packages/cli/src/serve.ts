@@ -1,7 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { access } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import {
   account,
@@ -154,7 +153,7 @@ function mayBe(user: string, account: Account): void {
 
 function hostKeyPaths({ hostKeyFiles }: ServeArguments): readonly string[] {
   if (hostKeyFiles.length > 0) return hostKeyFiles;
-  return [join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "nacre", "ssh_host_ed25519_key")];
+  return [join(process.env.XDG_CONFIG_HOME || expandHome("~/.config"), "nacre", "ssh_host_ed25519_key")];
 }
 
 const SFTP_SERVERS = [

@@ -2,10 +2,16 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { openKeyLog } from "../src/key-log.ts";
 import { temporaryFolder } from "./support.ts";
 
+const home = vi.hoisted(() => ({ folder: "/nonexistent" }));
+vi.mock(import("node:os"), async (importOriginal) => {
+  const os = await importOriginal();
+  // The home folder is the password database's: a test cannot set it by HOME.
+  return { ...os, userInfo: () => ({ ...os.userInfo(), homedir: home.folder }) } as typeof os;
+});
 function linkTo(path: string, make: (target: string) => void): void {
   make(`${path}-target`);
   symlinkSync(`${path}-target`, path);
@@ -25,9 +31,7 @@ describe("the key log", () => {
 
   test("is in the user's home folder where ~/ says so", async () => {
     const folder = await temporaryFolder();
-    const { HOME } = process.env;
-    process.env.HOME = folder;
-    onTestFinished(() => void (process.env.HOME = HOME));
+    home.folder = folder;
     openKeyLog("~/keys").close();
     expect((await stat(join(folder, "keys"))).size).toBe(0);
   });

@@ -45,6 +45,7 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions<unknown>> = {
   acceptPty: true,
   acceptEnv: true,
   loginGraceTime: true,
+  announceHostKeys: true,
   algorithms: true,
   wasm: true,
   userKeys: true,

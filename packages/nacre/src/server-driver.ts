@@ -316,6 +316,7 @@ function sessionOptions<S>(options: ServeOptions<S> & Means, limits: ServerLimit
     userKeys: options.userKeys ?? options.algorithms.hostKeys,
     ...(options.banner !== undefined && { banner: options.banner }),
     limits,
+    announceHostKeys: options.announceHostKeys,
     ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
     ...watchers(options),
   };

@@ -176,6 +176,11 @@ export interface ServeOptions<S> {
   readonly userKeys?: readonly SignatureAlgorithm[] | undefined;
   /** Bounds, where the defaults do not suit. */
   readonly limits?: Overrides<ServerLimits> | undefined;
+  /**
+   * Announce all host keys in memory after login (`hostkeys-00@openssh.com`), so that clients learn new ones. Default true. Some clients
+   * answer the announcement, which no peer should.
+   */
+  readonly announceHostKeys?: boolean | undefined;
   /** Refuse clients without strict key exchange (CVE-2023-48795). */
   readonly requireStrictKex?: boolean | undefined;
   /** Where the client is: for `authenticate` and sessions. */

@@ -11,7 +11,7 @@ import {
   pinnedHostKey,
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/parts";
-import { account } from "./account.ts";
+import { accountHome, accountName } from "./account.ts";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
@@ -20,7 +20,7 @@ import { checkAddress, tcpDuplex } from "./dial.ts";
 import { rejectingWithSshError } from "./failure.ts";
 import { heldUntil } from "./held-duplex.ts";
 import { loadIdentities } from "./identities.ts";
-import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
+import { knownHost } from "./known-hosts.ts";
 import { NODE_CONNECT_OPTIONS } from "./option-names.ts";
 import type { ConnectOptions } from "./options.ts";
 import { NodeProcess } from "./process.ts";
@@ -40,7 +40,7 @@ export function connect(options: ConnectOptions): Promise<Client> {
 async function connectWith(options: ConnectOptions): Promise<Client> {
   // A program without types may give nothing at all.
   checkNames({ ...options }, NODE_CONNECT_OPTIONS, "connect");
-  const { host, port = 22, connectTimeout, signal, random = nodeRandom, user = account().username } = { ...options };
+  const { host, port = 22, connectTimeout, signal, random = nodeRandom, user = accountName() } = { ...options };
   checkAddress(host, port);
   checkSignal(signal);
   checkUser(user);
@@ -65,6 +65,7 @@ async function connectWith(options: ConnectOptions): Promise<Client> {
         crypto: options.crypto,
         random,
         warn,
+        home: accountHome(),
         signal: over.signal,
       }),
     ]);
@@ -97,7 +98,7 @@ async function decideHostKey(
   port: number,
   warn: (text: string) => void,
 ): Promise<{ hostKey: HostKeyVerifier } & Pick<Means, "algorithms">> {
-  const { host, hostKey, knownHosts = KNOWN_HOSTS_FILES } = options;
+  const { host, hostKey, knownHosts } = options;
   if (typeof hostKey === "function") return { hostKey, algorithms };
   if (hostKey !== undefined && hostKey !== "accept-new") {
     const fingerprints: unknown = typeof hostKey === "string" ? [hostKey] : hostKey;
@@ -112,6 +113,7 @@ async function decideHostKey(
     host,
     port,
     files: typeof knownHosts === "string" ? [knownHosts] : knownHosts,
+    home: accountHome(),
     unknownHost: hostKey === "accept-new" ? () => true : options.unknownHost,
     warn,
   });

@@ -43,7 +43,7 @@ export { hostKeyFile } from "./host-key-file.ts";
 export type { IdentitySource, PassphraseSource } from "./identities.ts";
 export { type PrivateKeyOptions, privateKey } from "./key-file.ts";
 export { listen, type SshServer } from "./listen.ts";
-export type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
+export type { ListenEvent, ListenOptions, PerSourceOptions, RandomEarlyDrop } from "./listen-options.ts";
 export type { ConnectOptions } from "./options.ts";
 export { NodeProcess } from "./process.ts";
 export { type Endpoints, NodeSession, type SessionHandler } from "./session.ts";

@@ -1,5 +1,7 @@
+import { stat } from "node:fs/promises";
 import { type EncryptedKeyFile, openPlainPrivateKey, type PrivateKeyFile } from "@nacre/keyfiles/parts";
 import type { PrivateKey } from "@nacre/keys/parts";
+import { SshError } from "@nacre/wire";
 import { checkKeyText, checkNames, inSlices, type OptionNames, passphraseNeeded } from "nacre/parts";
 import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 
@@ -37,6 +39,19 @@ export async function openKeyFile(
 ): Promise<PrivateKeyFile> {
   const plain = crypto === "noble" ? undefined : openPlainPrivateKey(bytes, nodePrivateKey);
   return plain ?? (await import("@nacre/keyfiles")).openPrivateKey(bytes);
+}
+
+/**
+ * Rejects with `file-unreadable` for a private key file of this account's that others may read or write: they may have the key, too. A
+ * file of another user's is that user's responsibility. OpenSSH refuses the same.
+ */
+export async function assertPrivate(path: string): Promise<void> {
+  const { uid, mode } = await stat(path);
+  if (uid === process.getuid?.() && (mode & 0o077) !== 0)
+    throw new SshError(
+      "file-unreadable",
+      `its mode ${(mode & 0o777).toString(8).padStart(4, "0")} lets others read or write this private key: run chmod 600 on it`,
+    );
 }
 
 /** Decrypts without blocking the event loop. Rejects with what `decrypt` throws, or the signal's reason. */

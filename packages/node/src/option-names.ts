@@ -24,4 +24,5 @@ export const LISTEN_OPTIONS: OptionNames<ListenOptions> = {
   crypto: true,
   maxConnections: true,
   maxUnauthenticated: true,
+  perSource: true,
 };

@@ -16,6 +16,8 @@ export interface ServerSessionOptions extends SessionOptions {
   readonly userKeys: readonly SignatureAlgorithm[];
   /** Shown before login. */
   readonly banner?: string;
+  /** Whether the host keys are announced after login (OpenSSH PROTOCOL §2.5). Default true. */
+  readonly announceHostKeys?: boolean | undefined;
 }
 
 /** What happened, and what is asked. Asks carry a `token` and wait for the answer of their kind. */
@@ -157,7 +159,7 @@ export class ServerSession extends SessionMachine<ServerAuth> {
         case "success": {
           const { userName, serviceName, factors } = event;
           this.authSucceeded();
-          announceHostKeys(this.connection, this.#options.hostKeys);
+          if (this.#options.announceHostKeys ?? true) announceHostKeys(this.connection, this.#options.hostKeys);
           return { type: "authenticated", userName, serviceName, factors };
         }
         case "failed":

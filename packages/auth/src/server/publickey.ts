@@ -49,6 +49,7 @@ export function receivePublickey(
     (signature !== undefined && !verified(algorithm, publicKey, signedData, signature));
   if (refused) {
     if (about === "publickey") standing.countFailure();
+    else standing.countRefusedQuery();
     return undefined;
   }
   const token = Symbol(about);

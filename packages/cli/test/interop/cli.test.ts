@@ -122,7 +122,7 @@ describe("a terminal", () => {
     const words = ["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1"];
     const command = quoted(commandLine(words));
     const terminal = new TestTerminal(
-      `export HOME='${folder}'; stty rows 40 cols 100; tty; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
+      `export NACRE_TEST_HOME='${folder}'; stty rows 40 cols 100; tty; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
     );
     const device = (await terminal.until("\r\n")).trim();
 
@@ -152,7 +152,7 @@ describe("a terminal", () => {
 
   test("here, and none there: what is typed while the login is on its way is the command's first line", async () => {
     const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "head -n 1 | tr a-z A-Z"];
-    const terminal = new TestTerminal(`export HOME='${folder}'; ${quoted(commandLine(words))}`);
+    const terminal = new TestTerminal(`export NACRE_TEST_HOME='${folder}'; ${quoted(commandLine(words))}`);
     await terminal.until("Password for alice@127.0.0.1: ");
     terminal.type(`${password()}\r`);
     await terminal.until("\r\n");

@@ -83,7 +83,7 @@ const THOSE_INSIDE = patch(
   `event.type === "login" || event.type === "closed"`,
   `event.type === "closed"`,
 );
-const THOSE_GONE = patch("node/listen", "if (waiting) this.#unauthenticated--;", "");
+const THOSE_GONE = patch("node/listen", "this.#unauthenticated--;", "");
 const GRACE_TIME = patch("nacre/server-driver", "if (loginGraceTime > 0) {", "if (loginGraceTime > 200) {");
 
 export const AUTHENTICATION: readonly Row[] = [

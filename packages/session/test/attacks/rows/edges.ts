@@ -1,6 +1,7 @@
 import { held, heldBy, patch, type Row } from "./types.ts";
 
 const FILE = "edges";
+const NODE = "node/test/attacks";
 
 const SHORTER_PACKETS = patch(
   "transport/transport",
@@ -37,6 +38,12 @@ const VERDICT = patch(
   `new SshError("host-key-refused", "The host key was refused"), "protocol");`,
 );
 const RANDOM = patch("session/session-machine", `guarded("the source of random bytes", random)`, "random");
+
+const HOME = patch(
+  "node/account",
+  "const home = facts.entry();",
+  "const home = account.homeVariable ?? facts.entry();",
+);
 
 /** Accounts, files, processes, and one event loop for all. */
 export const EDGES: readonly Row[] = [
@@ -81,5 +88,77 @@ export const EDGES: readonly Row[] = [
       patch("nacre/session-channel", "permissions.pty !== false &&", ""),
       patch("nacre/session-channel", "const forced = permissions.command;", "const forced = undefined;"),
     ),
+  },
+  {
+    title: "whose file",
+    client: heldBy(
+      NODE,
+      "whose file · client",
+      HOME,
+      patch("node/key-file", "(mode & 0o077) !== 0", "false"),
+      patch("node/identities", "if (publicHalf === undefined) await assertPrivate(", "if (false) await assertPrivate("),
+    ),
+    server: heldBy(
+      NODE,
+      "whose file · server",
+      HOME,
+      patch(
+        "node/owned-file",
+        "uid !== 0 && uid !== system.owner;",
+        "uid !== 0 && uid !== (system.owner || file.uid);",
+      ),
+      patch("node/owned-file", "(at.mode & OTHERS_WRITE) !== 0 &&", "false &&"),
+    ),
+  },
+  {
+    title: "key queries before login",
+    client: "not touched",
+    server: heldBy(
+      NODE,
+      "key queries before login · server",
+      patch("node/authorized-keys", "parseAuthorizedKeys(text, login.publicKey)", "parseAuthorizedKeys(text)"),
+      patch("node/authorized-keys", "if (file.told.has(problem)) return;", ""),
+      patch("node/owned-file", "if (stats.size > maxBytes)", "if (false)"),
+      patch("keyfiles/authorized-keys", "!isBlank(text.charCodeAt(after)) ||", ""),
+      patch("auth/server/standing", "++this.#refusedQueries > this.#limits.refusedKeyQueries", "false"),
+    ),
+  },
+  {
+    title: "one source",
+    client: "not touched",
+    server: heldBy(
+      NODE,
+      "one source · server",
+      patch("node/listen", "full ? this.#unauthenticated : sources.pressure(source)", "this.#unauthenticated"),
+      patch("node/sources", "this.#count(source) >= this.#rules.maxUnauthenticated", "false"),
+      patch("node/sources", "record?.enforced && record.penaltyEnds > now", "false"),
+      patch("node/sources", "if (known === undefined) this.#makeRoom(now);", ""),
+      patch("node/sources", "2 ** record.failures++", "1"),
+      patch("node/login-delay", "if (!decision) await holdRefusal(login);", ""),
+    ),
+  },
+  {
+    title: "trust on first use",
+    client: heldBy(
+      NODE,
+      "trust on first use · client",
+      patch("node/file-lock", "await previous?.catch(() => {});", ""),
+      patch("node/file-lock", "const release = await acquire(`${file}.lock`);", "const release = async () => {};"),
+      patch(
+        "node/known-hosts",
+        `if (check.status !== "unknown") return verify(options, check, hostKey);`,
+        "void check;",
+      ),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "special files",
+    client: heldBy(
+      NODE,
+      "special files · client",
+      patch("node/known-hosts", "kind !== undefined && !kind.isFile()", "false"),
+    ),
+    server: heldBy(NODE, "special files · server", patch("node/owned-file", "if (!stats.isFile())", "if (false)")),
   },
 ];
