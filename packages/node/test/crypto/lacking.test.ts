@@ -163,7 +163,12 @@ describe("keys", () => {
     refuse = (name, [options]) =>
       void (name === "createPrivateKey" && forms.push((options as { format: string }).format));
     nodeAlgorithms.kex.find(({ name }) => name === "curve25519-sha256")!.client(seeded(1));
-    expect(forms).toEqual(["jwk"]);
+    const { createPrivateKey } = await vi.importActual<typeof Crypto>("node:crypto");
+    const d = Buffer.alloc(32, 1).toString("base64url");
+    const isTaken =
+      codeOf(() => createPrivateKey({ key: { kty: "OKP", crv: "X25519", x: "", d }, format: "jwk" })) === "none";
+    // On Node 26 it may not.
+    expect(forms).toEqual([isTaken ? "jwk" : "der"]);
   });
 
   test("a P-521 key signs where node:crypto makes no point of that curve", async () => {
