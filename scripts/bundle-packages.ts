@@ -1,11 +1,13 @@
 // Makes the JavaScript of each package: one file for each entry, beside the declarations that `tsc` has written. Node opens,
 // resolves and links every module by itself, half a millisecond each, and a client is made of about 150 of them. What a package
 // imports from others stays an import, so that there is one `SshError` however many packages a program uses.
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
+import { chacha20Poly1305Program } from "../packages/ciphers/src/wasm/program.ts";
 
 interface Manifest {
-  readonly exports?: Readonly<Record<string, { readonly "@nacre/source": string }>>;
+  /** A file that is no JavaScript has no source. */
+  readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string }>>;
   readonly bin?: Readonly<Record<string, string>>;
 }
 
@@ -13,11 +15,13 @@ const folders = readdirSync("packages", { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => `packages/${name}`);
 await Promise.all(folders.map((folder) => bundle(folder)));
+// For platforms that forbid to compile WebAssembly from bytes.
+writeFileSync("packages/ciphers/dist/wasm/chacha20-poly1305.wasm", chacha20Poly1305Program());
 
 async function bundle(folder: string): Promise<void> {
   const { exports = {}, bin = {} } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
   const sources = [
-    ...Object.values(exports).map((entry) => entry["@nacre/source"]),
+    ...Object.values(exports).flatMap((entry) => entry["@nacre/source"] ?? []),
     ...Object.values(bin).map((file) => file.replace("/dist/", "/src/").replace(/\.js$/, ".ts")),
   ];
   for (const name of readdirSync(`${folder}/dist`, { recursive: true, encoding: "utf8" }))

@@ -1,16 +1,35 @@
-// The packages as they would be published: publint on each. Fails when it found no package.
-import { existsSync, readdirSync } from "node:fs";
+// The packages as they would be published: publint on each, and the WebAssembly module as the assembler writes it. Fails when it found no package.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { chacha20Poly1305Program } from "../packages/ciphers/src/wasm/program.ts";
 
 const folders = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`));
 let errors = 0;
 for (const folder of folders) {
   const { messages, pkg } = await publint({ pkgDir: `packages/${folder}`, pack: false, strict: true });
-  for (const message of messages) {
-    console.error(`packages/${folder}: ${formatMessage(message, pkg)}`);
-    errors++;
-  }
+  for (const message of messages) problem(`packages/${folder}: ${formatMessage(message, pkg)}`);
 }
+checkWasmModule("packages/ciphers", "./chacha20-poly1305.wasm");
 console.error(`${folders.length} packages`);
 process.exitCode = errors > 0 || folders.length === 0 ? 1 : 0;
+
+/** The module must be in the packed package, and byte for byte the program that is compiled elsewhere. */
+function checkWasmModule(folder: string, entry: string): void {
+  const { exports } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as {
+    readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
+  };
+  const { types, default: file } = exports[entry]!;
+  const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--json"], { cwd: folder, encoding: "utf8" });
+  const [packed] = JSON.parse(stdout) as [{ readonly files: readonly { readonly path: string }[] }];
+  for (const wanted of [types, file])
+    if (!packed.files.some(({ path }) => `./${path}` === wanted)) problem(`${folder}: the package lacks ${wanted}`);
+  if (!readFileSync(`${folder}/${file}`).equals(chacha20Poly1305Program()))
+    problem(`${folder}: ${file} is not the program of chacha20Poly1305Program()`);
+}
+
+function problem(text: string): void {
+  console.error(text);
+  errors++;
+}

@@ -11,9 +11,8 @@ export type Account = Pick<UserInfo<string>, "username" | "homedir" | "shell">;
  * `userInfo()` does where the account has no entry.
  */
 export function account(): Account {
-  const uid = process.getuid?.();
-  if (runtime !== "bun" || uid === undefined) return userInfo();
-  return accountIn(readFileSync("/etc/passwd", "utf8"), uid) ?? userInfo();
+  const uid = runtime === "bun" ? process.getuid?.() : undefined;
+  return (uid === undefined ? undefined : accountIn(readFileSync("/etc/passwd", "utf8"), uid)) ?? userInfo();
 }
 
 /** The account of that number in a passwd(5) file. */

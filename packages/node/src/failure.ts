@@ -17,8 +17,8 @@ export async function rejectingWithSshError<T>(work: () => Promise<T>): Promise<
 
 function asSshError(cause: unknown): SshError {
   if (cause instanceof SshError) return cause;
-  const { name, code, message = String(cause) } = (cause ?? {}) as NodeJS.ErrnoException;
-  const text = escapeText(message);
+  const { name, code } = (cause ?? {}) as NodeJS.ErrnoException;
+  const text = escapeText(cause instanceof Error ? cause.message : String(cause));
   if (DENIED.includes(name) || DENIED.includes(code))
     return new SshError("usage", `this runtime does not permit it: ${text}`, { cause });
   return new SshError("internal", `an unexpected error: ${text}`, { cause });

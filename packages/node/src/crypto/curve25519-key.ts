@@ -26,7 +26,9 @@ export function curve25519Key(curve: Curve, secret: Uint8Array): Curve25519Key {
 }
 
 /** Whether node:crypto has Ed25519 here. */
-export const hasEd25519: () => boolean = probe(() => curve25519Key("Ed25519", new Uint8Array(32)).publicKey.length === 32);
+export const hasEd25519: () => boolean = probe(
+  () => curve25519Key("Ed25519", new Uint8Array(32)).publicKey.length === 32,
+);
 
 /**
  * Whether a JWK may leave out the public half: a JWK is the faster form, several times so on OpenSSL 3.0. Node 26 refuses one whose

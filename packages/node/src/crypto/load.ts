@@ -15,7 +15,7 @@ export async function loadAlgorithms({
   macs = [],
 }: Pick<TransportAlgorithms, "kex" | "ciphers"> & Partial<Pick<TransportAlgorithms, "macs">>): Promise<void> {
   const algorithms: readonly object[] = [...kex, ...ciphers, ...macs];
-  await Promise.all(algorithms.map((algorithm: Partial<Loadable>) => algorithm.load?.()));
+  await Promise.all(algorithms.map(async (algorithm: Partial<Loadable>) => algorithm.load?.()));
 }
 
 /** Does what takes long the first time, of what {@link loadAlgorithms} has imported: for a moment in which there is nothing else to do. */

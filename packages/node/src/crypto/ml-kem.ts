@@ -44,9 +44,9 @@ export const nodeMlKem768: MlKem768 = {
 /** Whether {@link nodeMlKem768} works here. Node 24.7 on an OpenSSL before 3.5 has the functions and not the algorithm. */
 export const hasMlKem768: () => boolean = probe(() => {
   if (encapsulation.encapsulate === undefined) return false;
-  const { publicKey, decapsulate } = nodeMlKem768.keyPair(zeros);
-  const { ciphertext, sharedSecret } = nodeMlKem768.encapsulate(publicKey, zeros);
-  return equalBytes(decapsulate(ciphertext), sharedSecret);
+  const pair = nodeMlKem768.keyPair(zeros);
+  const { ciphertext, sharedSecret } = nodeMlKem768.encapsulate(pair.publicKey, zeros);
+  return equalBytes(pair.decapsulate(ciphertext), sharedSecret);
 });
 
 let noble: MlKem768 | undefined;

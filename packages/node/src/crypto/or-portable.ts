@@ -10,7 +10,8 @@ import { probe } from "./probe.ts";
 /** The cipher on node:crypto where that seals and opens a packet, else the portable one of its name. */
 export function cipherOrPortable(native: CipherAlgorithm): CipherAlgorithm & Loadable {
   const works = probe(() => sealsAndOpens(native));
-  const chosen = (): CipherAlgorithm => (works() ? native : named(portable("ciphers"), native.name));
+  const chosen = (): CipherAlgorithm =>
+    works() ? native : (named(portable("ciphers"), native.name) as CipherAlgorithm);
   return {
     ...native,
     createSealer: (keys, mac) => chosen().createSealer(keys, mac),
@@ -24,10 +25,12 @@ export function cipherOrPortable(native: CipherAlgorithm): CipherAlgorithm & Loa
 /** The MAC on node:crypto where that computes one, else the portable one of its name. */
 export function macOrPortable(native: MacAlgorithm): MacAlgorithm & Loadable {
   const works = probe(() => {
-    native.create(new Uint8Array(native.keyLength)).compute(0, PACKET, 0, PACKET.length, new Uint8Array(native.tagLength), 0);
+    native
+      .create(new Uint8Array(native.keyLength))
+      .compute(0, PACKET, 0, PACKET.length, new Uint8Array(native.tagLength), 0);
     return true;
   });
-  const chosen = (): MacAlgorithm => (works() ? native : named(portable("ciphers"), native.name));
+  const chosen = (): MacAlgorithm => (works() ? native : (named(portable("ciphers"), native.name) as MacAlgorithm));
   return {
     ...native,
     create: (key) => chosen().create(key),
@@ -43,7 +46,7 @@ export function kexOrPortable(
   works: () => boolean,
   load: () => Promise<void> = async () => {},
 ): KexMethod & Loadable {
-  const chosen = (): KexMethod => (works() ? native : named(portable("kex"), native.name));
+  const chosen = (): KexMethod => (works() ? native : (named(portable("kex"), native.name) as KexMethod));
   return {
     ...native,
     client: (random) => chosen().client(random),

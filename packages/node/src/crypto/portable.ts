@@ -7,13 +7,13 @@ interface Packages {
   readonly keys: typeof import("@nacre/keys");
 }
 
-const IMPORTS: { readonly [K in keyof Packages]: () => Promise<Packages[K]> } = {
+const IMPORTS: Readonly<Record<keyof Packages, () => Promise<unknown>>> = {
   ciphers: () => import("@nacre/ciphers"),
   kex: () => import("@nacre/kex"),
   keys: () => import("@nacre/keys"),
 };
 
-const imported: { -readonly [K in keyof Packages]?: Packages[K] } = {};
+const imported = new Map<keyof Packages, unknown>();
 
 /** An algorithm that may need portable code, and imports it before a connection begins. */
 export interface Loadable {
@@ -21,16 +21,16 @@ export interface Loadable {
 }
 
 /** Imports a package of portable code, for {@link portable}. */
-export async function loadPortable<K extends keyof Packages>(name: K): Promise<void> {
-  imported[name] ??= await IMPORTS[name]();
+export async function loadPortable(name: keyof Packages): Promise<void> {
+  if (!imported.has(name)) imported.set(name, await IMPORTS[name]());
 }
 
-/** A package of portable code: the one that {@link loadPortable} has imported, or imported now. Throws `usage` where that cannot be. */
+/** Returns a package of portable code: as {@link loadPortable} has imported it, or imported now. Throws `usage` where that cannot be. */
 export function portable<K extends keyof Packages>(name: K): Packages[K] {
-  return imported[name] ?? (importNow(`@nacre/${name}`) as Packages[K]);
+  return (imported.get(name) ?? importNow(`@nacre/${name}`)) as Packages[K];
 }
 
-/** The algorithm of that name among a package's exports. */
-export function named<T extends { readonly name: string }>(exports: Readonly<Record<string, unknown>>, name: string): T {
-  return Object.values(exports as Readonly<Record<string, T>>).find((one) => one.name === name)!;
+/** Returns the algorithm of that name among a package's exports. */
+export function named(exports: object, name: string): unknown {
+  return Object.values(exports).find((one: { readonly name: string }) => one.name === name);
 }

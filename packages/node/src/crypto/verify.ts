@@ -69,7 +69,8 @@ function onNode<T>(
       } catch {
         // Deno throws for an Ed25519 point that is not on the curve, as this does.
         parsePublicKey(publicKey);
-        return named<SignatureAlgorithm>(portable("keys"), name).verify(publicKey, data, signature);
+        const algorithm = named(portable("keys"), name) as SignatureAlgorithm;
+        return algorithm.verify(publicKey, data, signature);
       }
     },
   };
