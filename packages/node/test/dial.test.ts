@@ -68,6 +68,28 @@ describe("connecting", () => {
     socket.destroy();
   });
 
+  test("a runtime that takes the buffer of each read gets another one", async () => {
+    type OnRead = { readonly buffer: Uint8Array; callback(length: number, buffer: Uint8Array): boolean };
+    const read = ({ buffer, callback }: OnRead, ...bytes: number[]): void => {
+      // What a stream does that reads into a buffer which it is given (as workerd's, with its BYOB reader).
+      const taken = structuredClone(buffer, { transfer: [buffer.buffer as ArrayBuffer] });
+      expect(buffer).toHaveLength(0);
+      taken.set(bytes);
+      callback(bytes.length, taken.subarray(0, bytes.length));
+    };
+    for (const _connection of [1, 2]) {
+      pretend((socket) => socket.emit("connect"));
+      const socket = await dial(options);
+      const { onread } = vi.mocked(connect).mock.lastCall![0] as unknown as { readonly onread: OnRead };
+      const received: number[] = [];
+      socket.on("data", (chunk: Uint8Array) => received.push(...chunk));
+      read(onread, 1, 2, 3);
+      read(onread, 4, 5);
+      expect(received).toEqual([1, 2, 3, 4, 5]);
+      socket.destroy();
+    }
+  });
+
   test.each([
     ["ECONNREFUSED", "connection-failed", "connection refused"],
     ["ENOTFOUND", "connection-failed", "no host of this name"],

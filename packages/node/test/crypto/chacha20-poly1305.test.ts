@@ -49,6 +49,19 @@ describe("chacha20-poly1305 on Node", () => {
   });
 });
 
+it("compiles no WebAssembly where `wasm` is false", async () => {
+  const compile = vi.fn(forbidden);
+  vi.stubGlobal("WebAssembly", { Module: compile });
+  const { nodeAlgorithms } = await import("../../src/crypto/algorithms.ts");
+  const { loadAlgorithms } = await import("../../src/crypto/load.ts");
+  const { offeredAlgorithms } = await import("nacre/parts");
+  const algorithms = offeredAlgorithms({ algorithms: nodeAlgorithms, wasm: false });
+  await loadAlgorithms(algorithms);
+  const cipher = algorithms.ciphers.find(({ name }) => name === noble.name)!;
+  expect(sealedWith(cipher)).toEqual(sealedWith(noble));
+  expect(compile).not.toHaveBeenCalled();
+});
+
 function forbidden(): never {
   throw new Error("Wasm code generation disallowed by embedder");
 }

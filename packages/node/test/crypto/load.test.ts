@@ -1,4 +1,6 @@
 import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { expectError } from "../../../keys/test/support.ts";
@@ -28,6 +30,14 @@ test("noble's chacha20-poly1305 is imported when it is used, where WebAssembly i
     console.log(Buffer.from(slab.subarray(0, 4)).toString("hex"));`;
   // RFC 8439 §A.1 #1.
   expect(printedBy(program)).toBe("76b8e0ad\n");
+});
+
+test("the sources import no createRequire, whose requests webpack follows, and warns of where it cannot know them", () => {
+  const folder = new URL("../../src/", import.meta.url);
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+  expect(files).toContain(join("crypto", "import-now.ts"));
+  for (const file of files)
+    expect(readFileSync(new URL(file, folder), "utf8"), file).not.toMatch(/from "(?:node:)?module"/);
 });
 
 test("what is not to be found is said", () => {

@@ -1,0 +1,28 @@
+import { type ByteStreams, connect, serve } from "nacre";
+import { connect as connectWith, serve as serveWith } from "nacre/core";
+import { afterEach, expect, it, vi } from "vitest";
+import { algorithms } from "../../session/test/support/pair.ts";
+import { failure } from "./support/outcomes.ts";
+import { open, visitor, wire } from "./support/wire.ts";
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+it.each([
+  ["no crypto", undefined],
+  ["a crypto without getRandomValues", {}],
+])("on a platform with %s the option `random` is asked for, and the streams are left alone", async (_, crypto) => {
+  vi.stubGlobal("crypto", crypto);
+  for (const begin of [
+    connect,
+    (streams: ByteStreams, options: typeof visitor) => connectWith(streams, { ...options, algorithms }),
+    async (streams: ByteStreams) => serve(streams, open),
+    async (streams: ByteStreams) => serveWith(streams, { ...open, algorithms }),
+  ]) {
+    const { near: streams } = wire();
+    const error = await failure(begin(streams, visitor));
+    expect(error).toMatchObject({ name: "SshError", code: "usage", message: expect.stringContaining("`random`") });
+    expect(streams.readable.locked || streams.writable.locked).toBe(false);
+  }
+});

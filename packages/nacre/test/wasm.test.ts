@@ -1,0 +1,105 @@
+import { chacha20Poly1305 as noble } from "@nacre/ciphers";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { chacha20Poly1305Program } from "../../ciphers/src/wasm/program.ts";
+import { bytesOf } from "../../ciphers/test/helpers.ts";
+import { open, visitor, wire } from "./support/wire.ts";
+
+type Defaults = typeof import("nacre/defaults");
+
+const compile = vi.fn<(bytes: Uint8Array<ArrayBuffer>) => WebAssembly.Module>();
+const { Module, Instance } = WebAssembly;
+const keys = { key: bytesOf("key", 64), iv: new Uint8Array(0), macKey: new Uint8Array(0) };
+
+function sealedWith(cipher: typeof noble): Uint8Array {
+  const slab = bytesOf("packet", 80);
+  cipher.createSealer(keys, undefined).seal(7, slab, 0, 64);
+  return slab;
+}
+
+beforeEach(() => {
+  // A cipher is chosen once, so each test has modules of its own.
+  vi.resetModules();
+  compile.mockReset().mockImplementation(function compile(bytes) {
+    return new Module(bytes);
+  });
+  vi.stubGlobal("WebAssembly", { Module: compile, Instance });
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+/** Runs a command over chacha20-poly1305, with these options for either side. */
+async function over(
+  options: { readonly wasm?: boolean },
+  choose: (defaults: Defaults) => typeof noble,
+): Promise<string> {
+  const { connect, serve } = await import("nacre");
+  const defaults = await import("nacre/defaults");
+  const algorithms = { ...defaults.defaultAlgorithms, ciphers: [choose(defaults)] };
+  const { near, far } = wire();
+  serve(far, {
+    ...open,
+    ...options,
+    algorithms,
+    session: async (session) => {
+      const writer = session.stdout.getWriter();
+      await writer.write(new TextEncoder().encode("x".repeat(100_000)));
+      return 0;
+    },
+  });
+  const client = await connect(near, { ...visitor, ...options, algorithms });
+  const { stdout } = await client.exec("anything");
+  await client.close();
+  return stdout;
+}
+
+describe("wasm: false", () => {
+  it("compiles no WebAssembly on either side", async () => {
+    expect(await over({ wasm: false }, ({ chacha20Poly1305 }) => chacha20Poly1305)).toBe("x".repeat(100_000));
+    expect(compile).not.toHaveBeenCalled();
+    // Which it would have.
+    expect(await over({}, ({ chacha20Poly1305 }) => chacha20Poly1305)).toBe("x".repeat(100_000));
+    expect(compile).toHaveBeenCalledTimes(1);
+  });
+
+  it("leaves the other algorithms as they are", async () => {
+    const { offeredAlgorithms } = await import("nacre/parts");
+    const { defaultAlgorithms } = await import("nacre/defaults");
+    for (const wasm of [undefined, true])
+      expect(offeredAlgorithms({ algorithms: defaultAlgorithms, wasm })).toBe(defaultAlgorithms);
+    const { ciphers, ...others } = offeredAlgorithms({ algorithms: defaultAlgorithms, wasm: false });
+    expect(ciphers.slice(1)).toEqual(defaultAlgorithms.ciphers.slice(1));
+    expect(others).toEqual({ ...defaultAlgorithms, ciphers: undefined });
+    expect(sealedWith(ciphers[0]!)).toEqual(sealedWith(noble));
+  });
+});
+
+describe("chacha20-poly1305 from a module", () => {
+  it("seals what noble's does, and compiles nothing", async () => {
+    const { chacha20Poly1305FromModule } = await import("nacre/defaults");
+    const module = new Module(chacha20Poly1305Program());
+    const instantiate = vi.fn(function instantiate(given: WebAssembly.Module) {
+      return new Instance(given);
+    });
+    vi.stubGlobal("WebAssembly", { Module: compile, Instance: instantiate });
+    const cipher = chacha20Poly1305FromModule(module);
+    expect(instantiate).not.toHaveBeenCalled();
+    expect(sealedWith(cipher)).toEqual(sealedWith(noble));
+    expect(sealedWith(cipher)).toEqual(sealedWith(noble));
+    expect(instantiate).toHaveBeenCalledTimes(1);
+    expect(instantiate).toHaveBeenCalledWith(module);
+    expect(compile).not.toHaveBeenCalled();
+  });
+
+  it("serves a connection", async () => {
+    const module = new Module(chacha20Poly1305Program());
+    const choose = ({ chacha20Poly1305FromModule }: Defaults) => chacha20Poly1305FromModule(module);
+    expect(await over({}, choose)).toBe("x".repeat(100_000));
+    expect(compile).not.toHaveBeenCalled();
+  });
+
+  it("is noble's where the module cannot be instantiated", async () => {
+    const { chacha20Poly1305FromModule } = await import("nacre/defaults");
+    expect(sealedWith(chacha20Poly1305FromModule({}))).toEqual(sealedWith(noble));
+  });
+});

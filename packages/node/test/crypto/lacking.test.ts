@@ -1,0 +1,227 @@
+import type * as Crypto from "node:crypto";
+import * as ciphers from "@nacre/ciphers";
+import * as kex from "@nacre/kex";
+import * as keys from "@nacre/keys";
+import { Writer } from "@nacre/wire";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { bytesOf, codeOf, keysFor, readAll, readerFor, takeAll, writerFor } from "../../../ciphers/test/helpers.ts";
+import type { Suite } from "../../../ciphers/test/twin.ts";
+import { exchange, seeded } from "../../../kex/test/support.ts";
+import { seededRandom } from "../../../keys/test/support.ts";
+
+// A node:crypto that lacks something, as BoringSSL's, Deno's and that of a distribution's library does.
+
+/** Throws where the test's node:crypto lacks what is called with these arguments. */
+let refuse: (name: string, args: readonly unknown[]) => void;
+const called: string[] = [];
+
+vi.mock("node:crypto", async (original) => {
+  const crypto = await original<typeof Crypto>();
+  const functions = Object.entries(crypto).filter(
+    ([, value]) => typeof value === "function" && !/^[A-Z]/.test(value.name),
+  );
+  const wrapped = functions.map(([name, value]) => [
+    name,
+    (...args: unknown[]): unknown => {
+      called.push(name);
+      refuse(name, args);
+      return (value as (...args: unknown[]) => unknown)(...args);
+    },
+  ]);
+  // Node 20 has not even these functions.
+  const absent = (): never => {
+    throw new Error("there is no key encapsulation");
+  };
+  return { ...crypto, encapsulate: absent, decapsulate: absent, ...Object.fromEntries(wrapped) };
+});
+
+// `createRequire` knows no sources, only what is built.
+vi.mock("../../src/crypto/import-now.ts", () => ({
+  importNow: (specifier: string) => {
+    called.push(specifier);
+    return { "@nacre/ciphers": ciphers, "@nacre/kex": kex, "@nacre/keys": keys }[specifier];
+  },
+}));
+
+beforeEach(() => {
+  // What was probed is remembered, so each test has modules of its own.
+  vi.resetModules();
+  refuse = () => {};
+  called.length = 0;
+});
+
+function lacks(name: string, isLacking: (...args: readonly never[]) => boolean): void {
+  refuse = (calledName, args) => {
+    if (calledName === name && isLacking(...(args as never[]))) throw new Error(`${name} lacks that`);
+  };
+}
+
+async function load(): Promise<typeof import("../../src/index.ts")> {
+  const node = await import("../../src/index.ts");
+  await node.loadAlgorithms(node.nodeAlgorithms);
+  return node;
+}
+
+/** What a cipher makes of a short packet and a long one, opened again. */
+function stream(suite: Suite): { readonly sealed: Uint8Array; readonly opened: readonly Uint8Array[] } {
+  const directionKeys = keysFor(suite);
+  const writer = writerFor(suite, directionKeys);
+  for (const size of [10, 30_000]) writer.write(bytesOf("payload", size));
+  const sealed = takeAll(writer);
+  const reader = readerFor(suite, directionKeys);
+  reader.push(sealed);
+  return { sealed, opened: readAll(reader) };
+}
+
+/** Compared as Buffers: item by item takes seconds. */
+function expectSameStream(one: Suite, other: Suite): void {
+  const [a, b] = [stream(one), stream(other)];
+  expect(Buffer.compare(a.sealed, b.sealed)).toBe(0);
+  expect(Buffer.concat(a.opened).equals(Buffer.concat(b.opened))).toBe(true);
+}
+
+describe("a cipher that node:crypto lacks is the portable one", () => {
+  test.each([
+    ["aes128-gcm@openssh.com", "aes-128-gcm"],
+    ["aes256-gcm@openssh.com", "aes-256-gcm"],
+    ["chacha20-poly1305@openssh.com", "chacha20"],
+    ["aes128-ctr", "aes-128-ctr"],
+    ["aes192-ctr", "aes-192-ctr"],
+    ["aes256-ctr", "aes-256-ecb"],
+  ])("%s, without %s", async (name, openssl) => {
+    lacks("createCipheriv", (algorithm) => algorithm === openssl);
+    const { nodeAlgorithms } = await load();
+    const cipher = nodeAlgorithms.ciphers.find((one) => one.name === name)!;
+    const twin = Object.values(ciphers).find((one) => one.name === name) as typeof cipher;
+    const macs = cipher.aead ? [undefined] : [ciphers.hmacSha256, ciphers.hmacSha256Etm];
+    for (const mac of macs) expectSameStream({ name, cipher, mac }, { name, cipher: twin, mac });
+  });
+});
+
+test.each(["sha256", "sha512"])("a MAC that node:crypto lacks is the portable one: %s", async (hash) => {
+  lacks("createHmac", (algorithm) => algorithm === hash);
+  const { nodeAlgorithms } = await load();
+  for (const mac of nodeAlgorithms.macs) {
+    const twin = Object.values(ciphers).find(({ name }) => name === mac.name) as typeof mac;
+    const cipher = ciphers.aes128Ctr;
+    expectSameStream({ name: "", cipher, mac }, { name: "", cipher, mac: twin });
+  }
+});
+
+describe("a key exchange method that node:crypto lacks is the portable one", () => {
+  test.each([
+    ["curve25519-sha256", "createPrivateKey", () => true],
+    ["mlkem768x25519-sha256", "diffieHellman", () => true],
+    ["ecdh-sha2-nistp256", "createECDH", (curve: string) => curve === "prime256v1"],
+    ["ecdh-sha2-nistp521", "createECDH", (curve: string) => curve === "secp521r1"],
+  ])("%s, without %s", async (name, lacking, isLacking) => {
+    lacks(lacking, isLacking);
+    const { nodeAlgorithms } = await load();
+    const method = nodeAlgorithms.kex.find((one) => one.name === name)!;
+    const twin = Object.values(kex).find((one) => one.name === name)!;
+    const client = { ...method, server: twin.server };
+    const { clientSecret, serverSecret } = exchange(client, seeded(1), seeded(2));
+    expect(clientSecret).toEqual(serverSecret);
+  });
+
+  test("ML-KEM, where node:crypto has the functions and OpenSSL lacks the algorithm", async () => {
+    lacks(
+      "createPrivateKey",
+      ({ key }) => Buffer.isBuffer(key) && (key as Buffer).includes(Buffer.from("60864801650304", "hex")),
+    );
+    const { nodeAlgorithms } = await load();
+    const method = nodeAlgorithms.kex[0]!;
+    expect(method.name).toBe("mlkem768x25519-sha256");
+    const { clientSecret, serverSecret } = exchange(method, seeded(1), seeded(2));
+    expect(clientSecret).toEqual(serverSecret);
+  });
+});
+
+describe("keys", () => {
+  const random = seededRandom("lacking");
+  const data = random(40);
+
+  /** Node 26's check of a JWK. */
+  function refusesEmptyPublicHalf(): void {
+    lacks("createPrivateKey", ({ key }: { key: { x?: string } }) => key.x === "");
+  }
+
+  test("Curve25519's keys are imported as PKCS#8 where a JWK must have its public half", async () => {
+    refusesEmptyPublicHalf();
+    const { nodePrivateKey, nodeAlgorithms } = await load();
+    const key = keys.generateEd25519(random);
+    const made = nodePrivateKey({ format: "ssh-ed25519", seed: (key.fields as { seed: Uint8Array }).seed });
+    expect(made.publicKey).toEqual(key.publicKey);
+    expect(made.sign("ssh-ed25519", data, random)).toEqual(key.sign("ssh-ed25519", data, random));
+    const method = nodeAlgorithms.kex.find(({ name }) => name === "curve25519-sha256")!;
+    called.length = 0;
+    expect(method.client(seeded(1)).start()).toEqual(kex.curve25519Sha256.client(seeded(1)).start());
+    // By node:crypto, and not by the portable code.
+    expect(called).toContain("createPrivateKey");
+  });
+
+  test("Curve25519's keys are imported as a JWK, which is faster, where it may lack its public half", async () => {
+    const { nodeAlgorithms } = await load();
+    const forms: unknown[] = [];
+    refuse = (name, [options]) =>
+      void (name === "createPrivateKey" && forms.push((options as { format: string }).format));
+    nodeAlgorithms.kex.find(({ name }) => name === "curve25519-sha256")!.client(seeded(1));
+    expect(forms).toEqual(["jwk"]);
+  });
+
+  test("a P-521 key signs where node:crypto makes no point of that curve", async () => {
+    lacks("createECDH", (curve) => curve === "secp521r1");
+    const { nodePrivateKey } = await load();
+    const key = keys.generateEcdsa("nistp521", random);
+    const made = nodePrivateKey(key.fields);
+    expect(made.publicKey).toEqual(key.publicKey);
+    const signature = made.sign("ecdsa-sha2-nistp521", data, random);
+    expect(keys.ecdsaNistp521.verify(key.publicKey.blob, data, signature)).toBe(true);
+  });
+
+  test("a signature is verified by portable code where node:crypto throws", async () => {
+    lacks("createPublicKey", () => true);
+    const { nodeAlgorithms } = await load();
+    for (const key of [keys.generateEd25519(random), keys.generateEcdsa("nistp384", random)]) {
+      const { name } = key.publicKey.algorithms[0]!;
+      const algorithm = nodeAlgorithms.hostKeys.find((one) => one.name === name)!;
+      const signature = key.sign(name, data, random);
+      expect(algorithm.verify(key.publicKey.blob, data, signature)).toBe(true);
+      expect(algorithm.verify(key.publicKey.blob, random(40), signature)).toBe(false);
+    }
+  });
+
+  test("an Ed25519 key that is no point is refused where node:crypto throws for it", async () => {
+    lacks("verify", () => true);
+    const { nodeAlgorithms } = await load();
+    const algorithm = nodeAlgorithms.hostKeys.find(({ name }) => name === "ssh-ed25519")!;
+    const noPoint = new Writer().string("ssh-ed25519").string(new Uint8Array(32).fill(2)).finish();
+    const signature = new Writer().string("ssh-ed25519").string(new Uint8Array(64)).finish();
+    expect(codeOf(() => algorithm.verify(noPoint, data, signature))).toBe("key-malformed");
+    // A stranger's key imports nothing.
+    expect(called).not.toContain("@nacre/keys");
+  });
+});
+
+test("nothing of node:crypto is called at import, and nothing is probed twice", async () => {
+  const node = await import("../../src/index.ts");
+  expect(called).toEqual([]);
+  await node.loadAlgorithms(node.nodeAlgorithms);
+  expect(called).toContain("createCipheriv");
+  // Finite-field groups take Bun seconds each.
+  expect(called).not.toContain("getDiffieHellman");
+  called.length = 0;
+  await node.loadAlgorithms(node.nodeAlgorithms);
+  expect(called).toEqual([]);
+});
+
+test("only what is offered is probed", async () => {
+  const { loadAlgorithms, nodeAlgorithms } = await import("../../src/index.ts");
+  const only = (name: string): typeof nodeAlgorithms.ciphers =>
+    nodeAlgorithms.ciphers.filter((one) => one.name === name);
+  const used: unknown[] = [];
+  refuse = (name, args) => void (name === "createCipheriv" && used.push(args[0]));
+  await loadAlgorithms({ kex: [], ciphers: only("aes128-ctr"), macs: [] });
+  expect(new Set(used)).toEqual(new Set(["aes-128-ctr", "aes-128-ecb"]));
+  expect(called).not.toContain("createPrivateKey");
+});

@@ -1,0 +1,66 @@
+import { SshError } from "@nacre/wire";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { connect, listen } from "../src/index.ts";
+
+let thrown: unknown;
+vi.mock(import("node:os"), async (original) => {
+  const os = await original();
+  const userInfo = ((...args: []) => {
+    if (thrown !== undefined) throw thrown;
+    return os.userInfo(...args);
+  }) as typeof os.userInfo;
+  return { ...os, userInfo };
+});
+
+beforeEach(() => {
+  thrown = undefined;
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+function named(name: string, message: string): Error {
+  return Object.assign(new Error(message), { name });
+}
+
+test.each([
+  [
+    "Deno's",
+    named("NotCapable", 'Requires sys access to "username", run again with the --allow-sys flag'),
+    "--allow-sys",
+  ],
+  [
+    "Node's",
+    Object.assign(new Error("Access to this API has been restricted"), { code: "ERR_ACCESS_DENIED" }),
+    "restricted",
+  ],
+])("what %s permissions forbid is `usage`, in the runtime's words", async (_, error, words) => {
+  thrown = error;
+  const rejection = await connect({ host: "192.0.2.1" }).catch((cause: unknown) => cause);
+  expect(rejection).toBeInstanceOf(SshError);
+  expect(rejection).toMatchObject({ code: "usage", message: expect.stringContaining(words), cause: error });
+});
+
+test.each([
+  ["an error", new TypeError("what is this"), "what is this"],
+  ["no error", "a string\x1b", "a string\\x1b"],
+])("%s that nobody foresaw is `internal`, with its cause", async (_, cause, words) => {
+  thrown = cause;
+  const rejection = await connect({ host: "192.0.2.1" }).catch((error: unknown) => error);
+  expect(rejection).toBeInstanceOf(SshError);
+  expect(rejection).toMatchObject({ code: "internal", message: expect.stringContaining(words), cause });
+});
+
+test("listen rejects with an SshError, too", async () => {
+  const cause = new RangeError("no keys today");
+  const options = {
+    port: 0,
+    authenticate: () => false,
+    get hostKeys(): never {
+      throw cause;
+    },
+  };
+  const rejection = await listen(options).catch((error: unknown) => error);
+  expect(rejection).toBeInstanceOf(SshError);
+  expect(rejection).toMatchObject({ code: "internal", cause });
+});
