@@ -35,7 +35,8 @@ const AT_ONCE = 2;
 export async function runMatrix({ only = [], words = [], write = false }: MatrixOptions = {}): Promise<MatrixResult> {
   const installed = await ensureRuntimes();
   const unknown = only.filter((name) => !installed.some((runtime) => runtime.name === name));
-  if (unknown.length > 0) throw new Error(`no runtime ${unknown.join(", ")}: ${installed.map(({ name }) => name).join(", ")}`);
+  if (unknown.length > 0)
+    throw new Error(`no runtime ${unknown.join(", ")}: ${installed.map(({ name }) => name).join(", ")}`);
   const chosen = installed.filter(({ name }) => only.length === 0 || only.includes(name));
   await ensurePeers();
   const container = await ensureContainer();
@@ -61,7 +62,8 @@ export async function runMatrix({ only = [], words = [], write = false }: Matrix
   if (green && only.length === 0 && words.length === 0) {
     const rows = chosen.map((runtime) => rowOf(runtime, results.get(runtime)!));
     if (write) writeRows(root, rows);
-    const stale = JSON.stringify(rows) === JSON.stringify(readRows(root)) ? staleness(root) : "results.json is of another run";
+    const stale =
+      JSON.stringify(rows) === JSON.stringify(readRows(root)) ? staleness(root) : "results.json is of another run";
     if (stale !== undefined) {
       console.log(`✗ ${stale}: npm run runtimes -- --write`);
       green = false;
@@ -89,10 +91,15 @@ function rowOf({ name, title, ownSockets }: InstalledRuntime, { seen }: RuntimeR
 
 /** Every test file that each runtime has to run. */
 function testFiles(): string[] {
-  const inside = (folder: string): string[] =>
-    readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" })
-      .filter((name) => name.endsWith(".test.ts"))
-      .map((name) => `${folder}/${name}`);
-  const units = [...inside("packages/node/test"), ...inside("packages/nacre/test")];
-  return [...units.filter((file) => !/^packages\/\w+\/test\/interop\//.test(file)), ...inside("scripts/runtimes/interop")];
+  const units = [...testsIn("packages/node/test"), ...testsIn("packages/nacre/test")];
+  return [
+    ...units.filter((file) => !/^packages\/\w+\/test\/interop\//.test(file)),
+    ...testsIn("scripts/runtimes/interop"),
+  ];
+}
+
+function testsIn(folder: string): string[] {
+  return readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => `${folder}/${name}`);
 }

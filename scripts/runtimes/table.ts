@@ -14,7 +14,8 @@ export interface RuntimeRow extends Seen {
 }
 
 const RESULTS = join("scripts", "runtimes", "results.json");
-const [BEGIN, END] = ["<!-- runtimes: made by `npm run runtimes -- --write` -->", "<!-- runtimes: end -->"];
+const BEGIN = "<!-- runtimes: made by `npm run runtimes -- --write` -->";
+const END = "<!-- runtimes: end -->";
 
 export function readRows(root: string): readonly RuntimeRow[] {
   return JSON.parse(readFileSync(join(root, RESULTS), "utf8")) as RuntimeRow[];
@@ -29,11 +30,13 @@ export function writeRows(root: string, rows: readonly RuntimeRow[]): void {
 /** What is wrong when README's table is not that of `results.json`; undefined when it is. */
 export function staleness(root: string): string | undefined {
   const readme = readFileSync(join(root, "README.md"), "utf8");
-  return withTable(readme, readRows(root)) === readme ? undefined : "README's table of runtimes is not that of results.json";
+  return withTable(readme, readRows(root)) === readme
+    ? undefined
+    : "README's table of runtimes is not that of results.json";
 }
 
 function withTable(readme: string, rows: readonly RuntimeRow[]): string {
-  const [begin, end] = [readme.indexOf(BEGIN!), readme.indexOf(END!)];
+  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`README.md has no place for the table: ${BEGIN} … ${END}`);
   return `${readme.slice(0, begin)}${BEGIN}\n\n${table(rows)}\n\n${readme.slice(end)}`;
 }

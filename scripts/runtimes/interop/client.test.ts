@@ -1,10 +1,11 @@
 import { fingerprint, type PrivateKey } from "@nacre/keys";
 import type { TraceRecord } from "nacre";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ConnectOptions, nodeAlgorithms } from "../../../packages/node/src/index.ts";
 import {
-  type Combination,
   factorsOf,
   KEY_TYPES,
+  type Negotiated,
   negotiationsIn,
   only,
 } from "../../../packages/node/test/interop/support/algorithms.ts";
@@ -12,7 +13,6 @@ import { digestOf, MIB, randomData, sha256, writeAll } from "../../../packages/n
 import { type KeyFile, makeKey, readKey, useFolder } from "../../../packages/node/test/interop/support/keys.ts";
 import { putRemoteFile, removeRemoteFile } from "../../../packages/node/test/interop/support/remote-file.ts";
 import { useServer } from "../../../packages/node/test/interop/support/server.ts";
-import { type ConnectOptions, nodeAlgorithms } from "../../../packages/node/src/index.ts";
 import { authorizeKey } from "../../openssh/sshd.ts";
 import { eachOnce } from "./each-once.ts";
 
@@ -71,12 +71,12 @@ describe("each name once", () => {
 
   test("the servers' logs agree", async () => {
     const log = `${await server.sshd.log()}\n${await older.sshd.log()}`;
-    const text = ({ kex, encryption, hostKey }: Omit<Combination, "userKey">): string =>
-      `${kex}, ${encryption}, host ${hostKey}`;
     expect(negotiationsIn(log).map(text).toSorted()).toEqual(combinations.map(text).toSorted());
     const accepted = log.split(/\r?\n/).filter((line) => line.startsWith("Accepted publickey for alice "));
     for (const { userKey } of combinations)
-      expect(accepted.filter((line) => line.includes(fingerprint(keys.get(userKey)!.publicKey.blob, "sha256")))).not.toEqual([]);
+      expect(
+        accepted.filter((line) => line.includes(fingerprint(keys.get(userKey)!.publicKey.blob, "sha256"))),
+      ).not.toEqual([]);
   });
 });
 
@@ -130,3 +130,7 @@ describe.each(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes25
     expect(newKeys - 1).toBeGreaterThanOrEqual(Math.floor(data.length / (MIB + window)));
   });
 });
+
+function text({ kex, encryption, hostKey }: Negotiated): string {
+  return `${kex}, ${encryption}, host ${hostKey}`;
+}

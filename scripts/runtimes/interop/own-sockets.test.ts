@@ -1,19 +1,15 @@
 import { createHash } from "node:crypto";
-import { connect, pinnedHostKey, type ServerConnection, serve, type Session } from "nacre";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { PublicKey } from "@nacre/keys";
+import { type Authenticate, connect, pinnedHostKey, type ServerConnection, type Session, serve } from "nacre";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  expectQuiet,
-  type OurServer,
-  runPeer,
-  ssh,
-} from "../../../packages/node/test/interop/server/support.ts";
+import { expectQuiet, type OurServer, runPeer, ssh } from "../../../packages/node/test/interop/server/support.ts";
 import { MIB, randomData, sha256 } from "../../../packages/node/test/interop/support/data.ts";
 import { type KeyFile, makeKey, readKey, useFolder } from "../../../packages/node/test/interop/support/keys.ts";
 import { putRemoteFile, removeRemoteFile } from "../../../packages/node/test/interop/support/remote-file.ts";
 import { fingerprintsOf, useServer } from "../../../packages/node/test/interop/support/server.ts";
 import { type Listener, ownSockets } from "../sockets/own.ts";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 
 // `nacre` over byte streams of the runtime's own sockets: portable code, and nothing of Node's between it and the socket.
 
@@ -74,18 +70,11 @@ describe("serve, to OpenSSH's ssh", () => {
     const hostKeys = [await readKey(hostKey)];
     const { publicKey } = await readKey(key);
     listener = await (await ownSockets()).listen((streams) => {
-      const authenticate = (login: { method: string; publicKey?: Uint8Array }): boolean =>
-        login.method === "publickey" && sha256(login.publicKey!) === sha256(publicKey.blob);
-      connections.push(serve(streams, { hostKeys, authenticate, session: echo }));
+      connections.push(serve(streams, { hostKeys, authenticate: byKey(publicKey), session: echo }));
     });
     await writeFile(join(folder.path, "known_hosts"), `[127.0.0.1]:${listener.port} ${hostKey.publicKeyLine}\n`);
   });
   afterAll(() => listener.close());
-
-  async function echo(session: Session): Promise<number> {
-    await session.stdin.pipeTo(session.stdout);
-    return 3;
-  }
 
   test.for(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com"])("16 MiB there and back: %s", async (cipher) => {
     const words = ["-o", `Ciphers=${cipher}`, "-o", "RekeyLimit=4M"];
@@ -97,3 +86,14 @@ describe("serve, to OpenSSH's ssh", () => {
     await connections.at(-1)!.ended;
   });
 });
+
+/** Sends back what comes. */
+async function echo(session: Session): Promise<number> {
+  await session.stdin.pipeTo(session.stdout);
+  return 3;
+}
+
+/** Lets in with that key. */
+function byKey({ blob }: PublicKey): Authenticate {
+  return (login) => login.method === "publickey" && sha256(login.publicKey) === sha256(blob);
+}

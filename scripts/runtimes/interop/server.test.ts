@@ -1,12 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { nodeServerAlgorithms } from "../../../packages/node/src/index.ts";
-import {
-  expectQuiet,
-  keysOf,
-  runPeer,
-  ssh,
-  useOurServer,
-} from "../../../packages/node/test/interop/server/support.ts";
+import { expectQuiet, keysOf, runPeer, ssh, useOurServer } from "../../../packages/node/test/interop/server/support.ts";
 import { factorsOf, KEY_TYPES } from "../../../packages/node/test/interop/support/algorithms.ts";
 import { MIB, randomData, sha256 } from "../../../packages/node/test/interop/support/data.ts";
 import { type KeyFile, makeKey, useFolder } from "../../../packages/node/test/interop/support/keys.ts";
@@ -57,17 +51,20 @@ describe("each name once", () => {
 describe.each(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr"])("16 MiB with %s", (cipher) => {
   const data = randomData(16 * MIB);
   const words = ["-o", `Ciphers=${cipher}`];
-  const key = (): KeyFile => files.get("ssh-ed25519")!;
 
   test("into it", async () => {
-    const ran = await runPeer([...ssh(server, { key: key(), words }), "sha256sum"], { input: data });
+    const ran = await runPeer([...ssh(server, { key: files.get("ssh-ed25519")!, words }), "sha256sum"], {
+      input: data,
+    });
     expect(ran.stdout.toString()).toBe(`${sha256(data)}  -\n`);
     expectQuiet(ran);
   });
 
   test("into it and back, with new keys each MiB", async () => {
     const rekeying = ["-v", ...words, "-o", "RekeyLimit=1M"];
-    const ran = await runPeer([...ssh(server, { key: key(), words: rekeying }), "cat"], { input: data });
+    const ran = await runPeer([...ssh(server, { key: files.get("ssh-ed25519")!, words: rekeying }), "cat"], {
+      input: data,
+    });
     expect({ length: ran.stdout.length, sha256: sha256(ran.stdout) }).toEqual({
       length: data.length,
       sha256: sha256(data),

@@ -21,6 +21,6 @@ export const nodeSockets: OwnSockets = {
 function streamsOf(socket: Socket): ByteStreams {
   return {
     readable: Readable.toWeb(socket) as unknown as ByteStreams["readable"],
-    writable: Writable.toWeb(socket) as unknown as ByteStreams["writable"],
+    writable: Writable.toWeb(socket),
   };
 }
