@@ -15,7 +15,8 @@ const folder = join(root, "node_modules", ".cache", "examples");
 
 interface Manifest {
   readonly name: string;
-  readonly exports?: Readonly<Record<string, { readonly "@nacre/source": string }>>;
+  /** A file that is no JavaScript has no source. */
+  readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string; readonly types: string }>>;
 }
 
 /** What can be imported by which specifier, and the file that it is. */
@@ -26,7 +27,7 @@ for (const name of readdirSync("packages")) {
   if (name.includes(".")) continue;
   const manifest = JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8")) as Manifest;
   readmes.push({ file: `packages/${name}/README.md`, own: manifest.name });
-  for (const [entry, { "@nacre/source": source }] of Object.entries(manifest.exports ?? {})) {
+  for (const [entry, { types, "@nacre/source": source = types }] of Object.entries(manifest.exports ?? {})) {
     const specifier = join(manifest.name, entry);
     paths[specifier] = [join(root, "packages", name, source)];
     if (entry === ".") exportsOf.set(specifier, exportedNames(`packages/${name}/${source}`));

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type UserInfo, userInfo } from "node:os";
-import { runtime } from "./runtime.ts";
+import { isBun } from "./runtime.ts";
 
 /** An account of this system. */
 export type Account = Pick<UserInfo<string>, "username" | "homedir" | "shell">;
@@ -11,7 +11,7 @@ export type Account = Pick<UserInfo<string>, "username" | "homedir" | "shell">;
  * `userInfo()` does where the account has no entry.
  */
 export function account(): Account {
-  const uid = runtime === "bun" ? process.getuid?.() : undefined;
+  const uid = isBun ? process.getuid?.() : undefined;
   return (uid === undefined ? undefined : accountIn(readFileSync("/etc/passwd", "utf8"), uid)) ?? userInfo();
 }
 

@@ -1,37 +1,40 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { accountIn } from "../src/account.ts";
 import { clientAlgorithms, serverAlgorithms } from "../src/crypto/algorithms.ts";
-import { type Runtime, runtimeOf } from "../src/runtime.ts";
+import { type CryptoLibrary, cryptoLibraryOf } from "../src/runtime.ts";
 
-const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
+const LIBRARIES: readonly CryptoLibrary[] = ["openssl", "boringssl", "deno"];
 
-test("a runtime is told by the versions that it reports", () => {
-  expect(runtimeOf({ node: "26.3.0", v8: "15.0", deno: "2.9.6" })).toBe("deno");
-  expect(runtimeOf({ node: "26.3.0", bun: "1.4.5" })).toBe("bun");
-  expect(runtimeOf({ node: "20.20.2", v8: "11.3" })).toBe("node");
-  expect(runtimeOf({ node: "24.1.0", electron: "40.0.0" })).toBe("node");
+test("the library behind node:crypto is told by what the runtime says of itself", () => {
+  const features = { openssl_is_boringssl: true };
+  expect(cryptoLibraryOf({ versions: { node: "26.3.0", deno: "2.9.6" }, features })).toBe("deno");
+  expect(cryptoLibraryOf({ versions: { node: "26.3.0", bun: "1.4.5" }, features })).toBe("boringssl");
+  expect(cryptoLibraryOf({ versions: { node: "20.20.2" }, features: {} })).toBe("openssl");
+  expect(cryptoLibraryOf({ versions: { node: "26.3.0" }, features: { openssl_is_boringssl: false } })).toBe("openssl");
 });
 
-describe("the algorithms of a runtime", () => {
+describe("the algorithms with a library", () => {
   const names = (list: readonly { readonly name: string }[]): string[] => list.map(({ name }) => name);
 
   test("AES-GCM comes first, but on Deno chacha20-poly1305", () => {
-    const first = RUNTIMES.map((on) =>
+    const first = LIBRARIES.map((on) =>
       [clientAlgorithms(on), serverAlgorithms(on)].map(({ ciphers }) => ciphers[0]!.name),
     );
     const [gcm, chacha] = ["aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com"];
     expect(first).toEqual([
       [gcm, gcm],
-      [chacha, chacha],
       [gcm, gcm],
+      [chacha, chacha],
     ]);
   });
 
-  test("are the same everywhere, but for the finite-field groups, which Bun does not offer", () => {
-    const everything = clientAlgorithms("node");
-    for (const on of RUNTIMES)
+  test("are the same everywhere, but for the finite-field groups, which BoringSSL does not get", () => {
+    const everything = clientAlgorithms("openssl");
+    for (const on of LIBRARIES)
       for (const kind of ["kex", "hostKeys", "ciphers", "macs"] as const) {
-        const expected = names(everything[kind]).filter((name) => on !== "bun" || !name.startsWith("diffie-hellman-"));
+        const expected = names(everything[kind]).filter(
+          (name) => on !== "boringssl" || !name.startsWith("diffie-hellman-"),
+        );
         expect(names(clientAlgorithms(on)[kind]).toSorted(), `${on} ${kind}`).toEqual(expected.toSorted());
       }
     expect(names(everything.kex).filter((name) => name.startsWith("diffie-hellman-"))).toHaveLength(3);
@@ -56,7 +59,7 @@ describe("the account on Bun, whose userInfo tells the environment", () => {
 
   beforeEach(() => {
     vi.resetModules();
-    vi.doMock("../src/runtime.ts", () => ({ runtime: "bun" }));
+    vi.doMock("../src/runtime.ts", () => ({ isBun: true }));
     vi.doMock("node:os", async (original) => ({
       ...(await original<typeof import("node:os")>()),
       userInfo: () => ({ username: process.env.USER ?? "unknown", homedir: process.env.HOME, shell: null }),
