@@ -87,7 +87,7 @@ function judge(
   for (const { file, test } of listed)
     if (!others.some((one) => one.file === file && one.fullName === test))
       faults.push(`an exclusion matches no test: ${file}: ${test}`);
-  const ran = new Set(passed.map(({ file }) => file));
+  const ran = new Set([...passed.map(({ file }) => file), ...exclusionsOn(runtime.name).map(({ file }) => file)]);
   for (const file of expectedFiles) if (!ran.has(file)) faults.push(`no test of it passed: ${file}`);
   for (const { name, message } of results.testResults)
     if (message !== "") faults.push(`${relative(root, name)}: ${message.split("\n")[0]}`);

@@ -1,8 +1,8 @@
-import { mkdir, stat, writeFile } from "node:fs/promises";
+import { link, mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { parsePublicKeyFile } from "@nacre/keyfiles/parts";
 import type { PrivateKey } from "@nacre/keys/parts";
-import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { escapeText, SshError, toHex, utf8DecodeLossy } from "@nacre/wire";
 import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";
 import { openKeyFile } from "./key-file.ts";
@@ -63,8 +63,7 @@ async function make(file: string): Promise<string | Uint8Array> {
   const text = await inSlices(formatPrivateKey(key, { format: "openssh", random: nodeRandom }));
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    // Never over a key that another process has made meanwhile.
-    await writeFile(file, text, { mode: 0o600, flag: "wx" });
+    await createWhole(file, text);
     await writeFile(`${file}.pub`, `${formatPublicKeyLine(key.publicKey)}\n`, { mode: 0o644 });
   } catch (cause) {
     const made = (cause as NodeJS.ErrnoException).code === "EEXIST" ? await readIfThere(file) : undefined;
@@ -78,4 +77,23 @@ async function make(file: string): Promise<string | Uint8Array> {
     );
   }
   return text;
+}
+
+/**
+ * Creates a file that only its owner may read. It appears under its name with all of its text: a server that starts at the same time reads the
+ * whole key. Rejects with `EEXIST`, and changes nothing, when there is such a file.
+ */
+async function createWhole(file: string, text: string | Uint8Array): Promise<void> {
+  const options = { mode: 0o600, flag: "wx" };
+  const fresh = `${file}.${toHex(nodeRandom(8))}`;
+  await writeFile(fresh, text, options);
+  try {
+    await link(fresh, file);
+  } catch (cause) {
+    // A file system without hard links.
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") throw cause;
+    await writeFile(file, text, options);
+  } finally {
+    await rm(fresh, { force: true });
+  }
 }

@@ -3,7 +3,7 @@ import { exchange, seeded } from "../../../kex/test/support.ts";
 import { diffieHellmanGroup14Sha256 } from "../../src/crypto/kex.ts";
 import { loadAlgorithms } from "../../src/crypto/load.ts";
 
-vi.mock("../../src/runtime.ts", () => ({ runtime: "deno" }));
+vi.mock("../../src/runtime.ts", () => ({ cryptoLibrary: "deno" }));
 vi.mock(import("node:crypto"), async (original) => ({
   ...(await original()),
   getDiffieHellman: () => {
