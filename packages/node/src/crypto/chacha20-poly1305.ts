@@ -28,7 +28,7 @@ export const chacha20Poly1305: WasmCipherAlgorithm & Loadable = {
 
 const chacha20: ChaCha20 = (key, iv, bytes) => plainBytes(createCipheriv("chacha20", key, iv).update(bytes));
 
-/** Whether node:crypto has ChaCha20: BoringSSL, on which Bun and Electron stand, does not offer it. */
+/** Whether node:crypto has ChaCha20: BoringSSL (Bun, Electron) does not offer it. */
 const hasChaCha20 = probe(() => chacha20(new Uint8Array(32), new Uint8Array(16), new Uint8Array(64))[0] === 0x76);
 
 const hasVectors = probe(() => instantiate(VECTOR_TYPE) !== undefined);

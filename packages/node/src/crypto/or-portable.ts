@@ -5,7 +5,7 @@ import { type Loadable, loadPortable, named, portable } from "./portable.ts";
 import { probe } from "./probe.ts";
 
 // Algorithms on node:crypto, each with its portable twin for a node:crypto that cannot do it: BoringSSL and the libraries of distributions
-// lack some. Which one serves is decided once, where keys are set up; a packet costs no look more.
+// lack some. The choice is made when keys are set up, so that no packet pays for it.
 
 /** The cipher on node:crypto where that seals and opens a packet, else the portable one of its name. */
 export function cipherOrPortable(native: CipherAlgorithm): CipherAlgorithm & Loadable {

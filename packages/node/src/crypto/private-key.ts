@@ -10,6 +10,7 @@ import {
 import { plainBytes } from "./bytes.ts";
 import { curve25519Key, hasEd25519 } from "./curve25519-key.ts";
 import { hasEcdh, nistCurves } from "./curves.ts";
+import { scalarsOfDer } from "./ecdsa-der.ts";
 import { privateJwk } from "./jwk.ts";
 import { portable } from "./portable.ts";
 
@@ -62,7 +63,7 @@ function signing(fields: PrivateKeyFields): (algorithm: string, data: Uint8Array
   let key: KeyObject | undefined;
   return (algorithm, data) => {
     key ??= createPrivateKey({ key: privateJwk(fields), format: "jwk" });
-    const options = fields.format === "ecdsa" ? ({ key, dsaEncoding: "ieee-p1363" } as const) : key;
-    return sign(HASHES[algorithm], data, options);
+    const signature = sign(HASHES[algorithm], data, key);
+    return fields.format === "ecdsa" ? scalarsOfDer(signature, nistCurves[fields.curve].size) : signature;
   };
 }

@@ -8,6 +8,7 @@ import {
 } from "@nacre/keys/parts";
 import { Reader, SshError } from "@nacre/wire";
 import { nistCurves } from "./curves.ts";
+import { derOfScalars } from "./ecdsa-der.ts";
 import { publicJwk } from "./jwk.ts";
 import { named, portable } from "./portable.ts";
 
@@ -81,7 +82,7 @@ function ecdsa(hash: string, curve: keyof typeof nistCurves): SignatureAlgorithm
   const name = `ecdsa-sha2-${curve}`;
   return onNode(name, name, parsePublicKey, (key, data, blob) => {
     const scalars = readEcdsaScalars(blob, order, size);
-    return scalars !== undefined && verify(hash, data, { key, dsaEncoding: "ieee-p1363" }, scalars);
+    return scalars !== undefined && verify(hash, data, key, derOfScalars(scalars));
   });
 }
 
