@@ -39,6 +39,13 @@ const commands = {
     run("vitest", [...VITEST, "interop", ...args]);
   },
 
+  /** The tests of `@nacre/node` and `nacre` on Node 22, 24 and 26, Deno and Bun. */
+  runtimes(args) {
+    install();
+    build();
+    run("node", [...TSX, "scripts/runtimes/main.ts", ...args]);
+  },
+
   /** Types, lint, format, unused exports, floors, the examples, the browser bundle, the packages as published. */
   check() {
     install();
@@ -51,6 +58,7 @@ const commands = {
     step("examples of the READMEs", "node", ["--import", "tsx", "scripts/check-examples.ts"]);
     step("imports", "node", [...TSX, "scripts/check-imports.ts"]);
     step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
+    step("README's table of runtimes", "node", [...TSX, "scripts/check-runtimes.ts"]);
     step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
     step("programs that use them", "node", [...TSX, "scripts/check-consumers.ts"]);
   },

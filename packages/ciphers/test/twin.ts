@@ -1,4 +1,4 @@
-import { type CipherGCMTypes, createCipheriv, createHmac } from "node:crypto";
+import { type CipherGCMTypes, createCipheriv, createHmac, getCiphers } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, MacAlgorithm } from "@nacre/packet";
 
 /** A cipher and the MAC beside it. */
@@ -75,12 +75,51 @@ function chacha20Poly1305(keys: DirectionKeys): TwinSealer {
   };
 }
 
-/** OpenSSL's initial vector: a 64-bit little-endian block counter, then the nonce. */
+/** The initial vector: a 64-bit little-endian block counter, then the nonce. */
 function chacha(key: Uint8Array, block: number, sequenceNumber: number, bytes: Uint8Array): Buffer {
   const iv = Buffer.alloc(16);
   iv.writeUInt32LE(block, 0);
   iv.writeUInt32BE(sequenceNumber, 12);
-  return createCipheriv("chacha20", key, iv).update(bytes);
+  return hasChaCha20 ? createCipheriv("chacha20", key, iv).update(bytes) : plainChaCha20(key, iv, bytes);
+}
+
+/** BoringSSL has no ChaCha20 by itself. */
+const hasChaCha20 = getCiphers().includes("chacha20");
+
+/** ChaCha20 as RFC 8439 §2.3 describes it, word by word. `iv` holds the last four words of the state. */
+export function plainChaCha20(key: Uint8Array, iv: Uint8Array, bytes: Uint8Array): Buffer {
+  const state = Buffer.concat([Buffer.from("expand 32-byte k"), key, iv]);
+  const result = Buffer.from(bytes);
+  for (let start = 0; start < result.length; start += 64) {
+    const stream = chachaBlock(state);
+    for (let i = start; i < Math.min(start + 64, result.length); i++) result[i]! ^= stream[i - start]!;
+    state.writeUInt32LE(state.readUInt32LE(48) + 1, 48);
+  }
+  return result;
+}
+
+const COLUMNS = [0, 1, 2, 3].map((i) => [i, i + 4, i + 8, i + 12] as const);
+const DIAGONALS = [0, 1, 2, 3].map((i) => [i, 4 + ((i + 1) % 4), 8 + ((i + 2) % 4), 12 + ((i + 3) % 4)] as const);
+
+function chachaBlock(state: Buffer): Buffer {
+  const first = Uint32Array.from({ length: 16 }, (_, i) => state.readUInt32LE(4 * i));
+  const words = first.slice();
+  const mix = (to: number, from: number, other: number, bits: number): void => {
+    words[to]! += words[from]!;
+    const mixed = words[other]! ^ words[to]!;
+    words[other] = (mixed << bits) | (mixed >>> (32 - bits));
+  };
+  for (let round = 0; round < 20; round++) {
+    for (const [a, b, c, d] of round % 2 === 0 ? COLUMNS : DIAGONALS) {
+      mix(a, b, d, 16);
+      mix(c, d, b, 12);
+      mix(a, b, d, 8);
+      mix(c, d, b, 7);
+    }
+  }
+  const block = Buffer.alloc(64);
+  for (const [i, word] of words.entries()) block.writeUInt32LE((word + first[i]!) >>> 0, 4 * i);
+  return block;
 }
 
 /** RFC 8439 §2.5.1, with numbers as large as they come. */

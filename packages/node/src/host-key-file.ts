@@ -1,8 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { link, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { parsePublicKeyFile } from "@nacre/keyfiles/parts";
 import type { PrivateKey } from "@nacre/keys/parts";
-import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { escapeText, SshError, toHex, utf8DecodeLossy } from "@nacre/wire";
 import { inSlices } from "nacre/parts";
 import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 import { expandHome, inFile, isFileText } from "./files.ts";
@@ -67,11 +67,29 @@ async function make(file: string): Promise<void> {
   const text = await inSlices(formatPrivateKey(key, { format: "openssh", random: nodeRandom }));
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    // "wx" never overwrites.
-    await writeFile(file, text, { mode: 0o600, flag: "wx" });
+    await createWhole(file, text);
     await writeFile(`${file}.pub`, `${formatPublicKeyLine(key.publicKey)}\n`, { mode: 0o644 });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "EEXIST") return;
     throw new SshError("file-unreadable", `the host key cannot be written: ${escapeText(String(cause))}`, { cause });
+  }
+}
+
+/**
+ * Creates a file that only its owner may read. It appears under its name with all of its text: a server that starts at the same time reads the
+ * whole key. Rejects with `EEXIST`, and changes nothing, when there is such a file.
+ */
+async function createWhole(file: string, text: string | Uint8Array): Promise<void> {
+  const options = { mode: 0o600, flag: "wx" };
+  const fresh = `${file}.${toHex(nodeRandom(8))}`;
+  await writeFile(fresh, text, options);
+  try {
+    await link(fresh, file);
+  } catch (cause) {
+    // A file system without hard links.
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") throw cause;
+    await writeFile(file, text, options);
+  } finally {
+    await rm(fresh, { force: true });
   }
 }

@@ -45,13 +45,15 @@ describe("connecting", () => {
 
   test("what is received waits until it is listened to, comes in order, and then the end", async () => {
     const block = Uint8Array.from({ length: 300_007 }, (_, i) => i * 7);
+    let written: Promise<unknown> | undefined;
     const server = await serve((socket) => {
+      written = once(socket, "finish");
       socket.end(block);
     });
     const { connect: real } = await vi.importActual<typeof import("node:net")>("node:net");
     vi.mocked(connect).mockImplementationOnce(real);
     const socket = await dial({ ...options, host: "127.0.0.1", port: server.port });
-    await once(server.sockets[0]!, "finish");
+    await written;
     const received: Buffer[] = [];
     socket.on("data", (chunk: Uint8Array) => {
       received.push(Buffer.from(chunk));

@@ -1,23 +1,16 @@
 import { SshError } from "@nacre/wire";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { connect, listen } from "../src/index.ts";
 
-let thrown: unknown;
-vi.mock(import("node:os"), async (original) => {
-  const os = await original();
-  const userInfo = ((...args: []) => {
-    if (thrown !== undefined) throw thrown;
-    return os.userInfo(...args);
-  }) as typeof os.userInfo;
-  return { ...os, userInfo };
-});
-
-beforeEach(() => {
-  thrown = undefined;
-});
-afterEach(() => {
-  vi.unstubAllEnvs();
-});
+/** Connects with options that throw this when they are read. */
+function connectThrowing(thrown: unknown): Promise<unknown> {
+  const options = {
+    get host(): never {
+      throw thrown;
+    },
+  };
+  return connect(options).catch((error: unknown) => error);
+}
 
 function named(name: string, message: string): Error {
   return Object.assign(new Error(message), { name });
@@ -35,8 +28,7 @@ test.each([
     "restricted",
   ],
 ])("what %s permissions forbid is `usage`, in the runtime's words", async (_, error, words) => {
-  thrown = error;
-  const rejection = await connect({ host: "192.0.2.1" }).catch((cause: unknown) => cause);
+  const rejection = await connectThrowing(error);
   expect(rejection).toBeInstanceOf(SshError);
   expect(rejection).toMatchObject({ code: "usage", message: expect.stringContaining(words), cause: error });
 });
@@ -45,8 +37,7 @@ test.each([
   ["an error", new TypeError("what is this"), "what is this"],
   ["no error", "a string\x1b", "a string\\x1b"],
 ])("%s that nobody foresaw is `internal`, with its cause", async (_, cause, words) => {
-  thrown = cause;
-  const rejection = await connect({ host: "192.0.2.1" }).catch((error: unknown) => error);
+  const rejection = await connectThrowing(cause);
   expect(rejection).toBeInstanceOf(SshError);
   expect(rejection).toMatchObject({ code: "internal", message: expect.stringContaining(words), cause });
 });

@@ -10,7 +10,7 @@ import {
 } from "@nacre/keys";
 import { bigIntToBytes, bytesToBigInt, concatBytes, SshError, toHex, Writer } from "@nacre/wire";
 import * as fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import {
   ecdsaScalars,
   expectError,
@@ -25,8 +25,12 @@ import {
   signatureVectors,
 } from "../../../keys/test/support.ts";
 import { nistCurves } from "../../src/crypto/curves.ts";
+import { loadPortable } from "../../src/crypto/portable.ts";
 import { nodePrivateKey } from "../../src/crypto/private-key.ts";
 import * as algorithms from "../../src/crypto/verify.ts";
+
+// What node:crypto lacks here is done by portable code, which is imported when a connection is to be made.
+beforeAll(() => loadPortable("keys"));
 
 const random = seededRandom("node");
 const pairs = Object.values(algorithms).map((node) => ({

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { finished } from "node:stream/promises";
 import { defaultAlgorithms } from "nacre/defaults";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -33,7 +34,9 @@ describe("a command", () => {
 
   test("is ended by a signal as Node writes it", async () => {
     await using client = await server.connect();
-    const running = await client.spawn("sleep 60");
+    const running = await client.spawn("echo up; exec sleep 60");
+    // sshd drops a signal that comes before the command has a process group of its own.
+    await once(running.stdout, "data");
     running.kill("SIGTERM");
     expect(await within(PROMPTLY, running.exit)).toMatchObject({ status: undefined, signal: "TERM" });
   });

@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { withLock } from "../openssh/lock.ts";
+import { must, run } from "../openssh/run.ts";
+import { RUNTIMES, type RuntimeName, type RuntimeUnderTest } from "./list.ts";
+
+/** A runtime on this machine. */
+export interface InstalledRuntime extends RuntimeUnderTest {
+  /** As pinned: "22.23.3". */
+  readonly version: string;
+  /** Path of the program. */
+  readonly path: string;
+}
+
+const versions = fileURLToPath(new URL("versions", import.meta.url));
+const FILES = ["package.json", "package-lock.json"];
+
+/**
+ * Installs the runtimes that are missing, 780 MB in all, and returns every one of them. npm compares each with the digest in
+ * `versions/package-lock.json` and runs no install script. They stay in `~/.cache/nacre/runtimes` (or `XDG_CACHE_HOME`), in a folder named by
+ * the hash of the lock file; folders of earlier versions are removed. Several processes may call this at once.
+ *
+ * @throws when one cannot be installed, or does not run.
+ */
+export async function ensureRuntimes(): Promise<readonly InstalledRuntime[]> {
+  const pins = await pinnedVersions();
+  const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "nacre", "runtimes");
+  const lockFile = await readFile(join(versions, "package-lock.json"));
+  const folder = join(cache, createHash("sha256").update(lockFile).digest("hex").slice(0, 12));
+  const installed = RUNTIMES.map((runtime) => ({
+    ...runtime,
+    version: pins[runtime.name],
+    path: join(folder, "node_modules", `${runtime.name}-${process.arch}`, runtime.program),
+  }));
+  await mkdir(cache, { recursive: true });
+  await withLock(join(cache, "lock"), async () => {
+    if ((await firstFault(installed)) === undefined) return;
+    process.stderr.write(`runtimes: installing ${installed.map(({ title }) => title).join(", ")} (780 MB)\n`);
+    await install(cache, folder);
+    const fault = await firstFault(installed);
+    if (fault !== undefined) throw new Error(`${fault}; the matrix needs Linux with glibc on x64 or arm64`);
+  });
+  return installed;
+}
+
+/** The version of each runtime that `versions/package.json` pins. Throws if its packages differ between architectures. */
+export async function pinnedVersions(): Promise<Readonly<Record<RuntimeName, string>>> {
+  const { optionalDependencies } = JSON.parse(await readFile(join(versions, "package.json"), "utf8")) as {
+    readonly optionalDependencies: Readonly<Record<string, string>>;
+  };
+  const pin = ({ name }: RuntimeUnderTest): string => {
+    const pins = Object.entries(optionalDependencies).filter(([alias]) => alias.startsWith(`${name}-`));
+    const [version, ...others] = new Set(pins.map(([, value]) => value.slice(value.lastIndexOf("@") + 1)));
+    if (version === undefined || others.length > 0) throw new Error(`versions/package.json pins no one ${name}`);
+    return version;
+  };
+  return Object.fromEntries(RUNTIMES.map((runtime) => [runtime.name, pin(runtime)])) as Record<RuntimeName, string>;
+}
+
+/** Installs beside the folder and renames, so that a folder of that name is complete. */
+async function install(cache: string, folder: string): Promise<void> {
+  const fresh = await mkdtemp(join(cache, "installing-"));
+  for (const file of FILES) await copyFile(join(versions, file), join(fresh, file));
+  const words = ["ci", "--prefix", fresh, "--include=optional", "--ignore-scripts", "--no-audit", "--no-fund"];
+  await must(["npm", ...words], { timeoutMs: 900_000 });
+  for (const name of await readdir(cache))
+    if (name !== "lock" && join(cache, name) !== fresh) await rm(join(cache, name), { recursive: true });
+  await rename(fresh, folder);
+}
+
+/** What is wrong with the first runtime that does not say its pinned version; undefined when all do. */
+async function firstFault(runtimes: readonly InstalledRuntime[]): Promise<string | undefined> {
+  for (const { title, path, version } of runtimes) {
+    const { status, stdout, stderr } = await run([path, "--version"]);
+    if (status !== 0) return `${title} does not run: ${path} --version: status ${status}: ${stderr.trim()}`;
+    if (!stdout.includes(version)) return `${title} says ${stdout.trim()} instead of ${version}: ${path}`;
+  }
+  return undefined;
+}

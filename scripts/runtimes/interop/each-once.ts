@@ -1,0 +1,14 @@
+import type { Combination } from "../../../packages/node/test/interop/support/algorithms.ts";
+import type { Factors } from "../../../packages/node/test/interop/support/pairwise.ts";
+
+/** As few combinations as let each name occur: as many as the longest list has, the shorter lists from the start again. */
+export function eachOnce({ kex, encryption, hostKey, userKey }: Factors<Combination>): Combination[] {
+  const length = Math.max(kex.length, encryption.length, hostKey.length, userKey.length);
+  return Array.from({ length }, (_, i) => ({
+    kex: kex[i % kex.length]!,
+    encryption: encryption[i % encryption.length]!,
+    hostKey: hostKey[i % hostKey.length]!,
+    // One further along, so that a user's key is another than the host's.
+    userKey: userKey[(i + 1) % userKey.length]!,
+  }));
+}

@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { clientAlgorithms } from "../../../packages/node/src/crypto/algorithms.ts";
+import { nodeAlgorithms } from "../../../packages/node/src/index.ts";
+import { runtimeNamed } from "../list.ts";
+import { runningIn } from "../running-in.ts";
+
+// What README's table says of this runtime.
+
+declare module "vitest" {
+  interface TaskMeta {
+    seen?: Seen;
+  }
+}
+
+/** What the matrix takes out of the results. */
+export interface Seen {
+  readonly version: string;
+  readonly lacks: readonly string[];
+  readonly prefers: string;
+}
+
+const KINDS = ["kex", "hostKeys", "ciphers", "macs"] as const;
+
+test("a client offers what one on Node offers, but for what the list of runtimes says", ({ task }) => {
+  const { name, version } = runningIn();
+  const names = (kind: (typeof KINDS)[number], of: typeof nodeAlgorithms): string[] => of[kind].map((one) => one.name);
+  const lacks = KINDS.flatMap((kind) => {
+    const here = new Set(names(kind, nodeAlgorithms));
+    return names(kind, clientAlgorithms("openssl")).filter((algorithm) => !here.has(algorithm));
+  });
+  const prefers = nodeAlgorithms.ciphers[0]!.name;
+  const listed = runtimeNamed(name);
+  expect({ lacks, prefers }).toEqual({ lacks: listed.lacks, prefers: listed.prefers });
+  task.meta.seen = { version, lacks, prefers };
+});

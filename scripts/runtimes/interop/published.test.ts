@@ -1,0 +1,33 @@
+import { fileURLToPath } from "node:url";
+import { parsePublicKeyLine } from "@nacre/keyfiles";
+import { fingerprint } from "@nacre/keys";
+import { expect, test } from "vitest";
+import { runPeer } from "../../../packages/node/test/interop/server/support.ts";
+import { MIB, sha256 } from "../../../packages/node/test/interop/support/data.ts";
+import { makeKey, useFolder } from "../../../packages/node/test/interop/support/keys.ts";
+import { useServer } from "../../../packages/node/test/interop/support/server.ts";
+import { authorizeKey } from "../../openssh/sshd.ts";
+import { runtimeNamed } from "../list.ts";
+import { runningIn } from "../running-in.ts";
+
+// Without vitest between the runtime and the packages: it resolves and loads what was built.
+
+const folder = useFolder();
+const server = useServer();
+
+test("a program that imports the packages connects and ends", async () => {
+  const { path, publicKeyLine } = await makeKey(folder, "id", "ed25519");
+  await authorizeKey("alice", publicKeyLine);
+  const hostKey = fingerprint(parsePublicKeyLine(server.sshd.hostPublicKeys[0]!).publicKey.blob, "sha256");
+  const program = fileURLToPath(new URL("published.mjs", import.meta.url));
+  const { words } = runtimeNamed(runningIn().name);
+  const ran = await runPeer([process.execPath, ...words, program, `${server.sshd.port}`, path, hostKey]);
+  const digest = sha256(new Uint8Array(MIB));
+  expect(ran.stderr).toBe("");
+  expect(ran.stdout.toString().trimEnd().split("\n")).toEqual([
+    `mlkem768x25519-sha256 aes128-gcm@openssh.com ${digest}`,
+    `ecdh-sha2-nistp521 chacha20-poly1305@openssh.com ${digest}`,
+    "function function",
+  ]);
+  expect(ran.status).toBe(0);
+});

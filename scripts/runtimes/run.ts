@@ -1,0 +1,136 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { exclusionsOn } from "./exclusions.ts";
+import type { InstalledRuntime } from "./install.ts";
+import type { Seen } from "./interop/offered.test.ts";
+
+/** How the tests went on one runtime. */
+export interface RuntimeResult {
+  readonly passed: number;
+  readonly failed: number;
+  /** Tests of the exclusion list, which were left out. */
+  readonly excluded: number;
+  /** What the tests saw of the runtime; undefined when the test that looks did not pass. */
+  readonly seen: Seen | undefined;
+  /** Why it is not green, one line each; empty when it is. */
+  readonly faults: readonly string[];
+  /** What vitest printed. */
+  readonly output: string;
+  readonly seconds: number;
+}
+
+/** What vitest's JSON reporter writes; the part that counts here. */
+interface Results {
+  readonly success: boolean;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly meta?: { readonly seen?: Seen };
+    }[];
+  }[];
+}
+
+/** Longer than a run ever takes, in milliseconds: one whose event loop is blocked ends all the same. */
+const TIMEOUT = 10 * 60_000;
+
+/**
+ * Runs the tests in that runtime. `expectedFiles`, from the project's root, must each have a test that passed, and each exclusion must match
+ * one; without any, a part is run, and neither holds. `words` go to vitest.
+ */
+export async function runTests(
+  runtime: InstalledRuntime,
+  { root, expectedFiles, words }: { root: string; expectedFiles: readonly string[]; words: readonly string[] },
+): Promise<RuntimeResult> {
+  const began = performance.now();
+  const folder = await mkdtemp(join(tmpdir(), "nacre-runtime-"));
+  try {
+    const file = join(folder, "results.json");
+    const { status, output } = await vitest(runtime, root, [...words, `--outputFile.json=${file}`]);
+    const text = await readFile(file, "utf8").catch(() => undefined);
+    const seconds = (performance.now() - began) / 1000;
+    if (text === undefined) {
+      const faults = [`vitest wrote no results: it ended with ${status}`];
+      return { passed: 0, failed: 1, excluded: 0, seen: undefined, faults, output, seconds };
+    }
+    return { ...judge(runtime, JSON.parse(text) as Results, status, { root, expectedFiles }), output, seconds };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function judge(
+  runtime: InstalledRuntime,
+  results: Results,
+  status: string,
+  { root, expectedFiles }: { root: string; expectedFiles: readonly string[] },
+): Omit<RuntimeResult, "output" | "seconds"> {
+  const tests = results.testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults.map((one) => ({ ...one, file: relative(root, name) })),
+  );
+  const passed = tests.filter((one) => one.status === "passed");
+  const failed = tests.filter((one) => one.status === "failed");
+  const others = tests.filter((one) => one.status !== "passed" && one.status !== "failed");
+  const seen = tests.find(({ meta }) => meta?.seen !== undefined)?.meta?.seen;
+
+  const faults: string[] = [];
+  const isExcluded = (one: (typeof tests)[number]): boolean =>
+    exclusionsOn(runtime.name).some(({ file, test }) => file === one.file && test === one.fullName);
+  for (const one of others)
+    if (!isExcluded(one)) faults.push(`did not run, and no exclusion says why: ${one.file}: ${one.fullName}`);
+  // A part of the files may have none of the excluded tests.
+  const listed = expectedFiles.length === 0 ? [] : exclusionsOn(runtime.name);
+  for (const { file, test } of listed)
+    if (!others.some((one) => one.file === file && one.fullName === test))
+      faults.push(`an exclusion matches no test: ${file}: ${test}`);
+  const ran = new Set([...passed.map(({ file }) => file), ...exclusionsOn(runtime.name).map(({ file }) => file)]);
+  for (const file of expectedFiles) if (!ran.has(file)) faults.push(`no test of it passed: ${file}`);
+  for (const { name, message } of results.testResults)
+    if (message !== "") faults.push(`${relative(root, name)}: ${message.split("\n")[0]}`);
+  if (failed.length > 0) faults.push(`${failed.length} tests failed`);
+  if (seen !== undefined && seen.version !== runtime.version)
+    faults.push(`the tests ran in ${seen.version} instead of ${runtime.version}`);
+  if (status !== "status 0" || !results.success) faults.push(`vitest ended with ${status}`);
+  return { passed: passed.length, failed: failed.length, excluded: others.length, seen, faults };
+}
+
+async function vitest(
+  { name, path, words: before }: InstalledRuntime,
+  root: string,
+  words: readonly string[],
+): Promise<{ readonly status: string; readonly output: string }> {
+  const program = join(root, "node_modules", "vitest", "vitest.mjs");
+  const config = ["run", "-c", "scripts/runtimes/vitest.config.ts", "--reporter=dot", "--reporter=json"];
+  // A group of its own, so that its workers end with it.
+  const child = spawn(path, [...before, program, ...config, ...words], {
+    cwd: root,
+    env: { ...process.env, NACRE_RUNTIME: name, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  const end = (): void => killGroup(child);
+  process.once("exit", end);
+  const timer = setTimeout(end, TIMEOUT);
+  const chunks: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
+  const status = await new Promise<string>((resolve) => {
+    child.once("error", ({ message }) => resolve(message));
+    child.once("close", (code, signal) => resolve(signal === null ? `status ${code}` : signal));
+  });
+  clearTimeout(timer);
+  process.off("exit", end);
+  return { status, output: Buffer.concat(chunks).toString() };
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}

@@ -1,0 +1,23 @@
+import type { ByteStreams } from "nacre";
+import type { OwnSockets } from "./own.ts";
+
+/** The part of Deno's globals that this uses. */
+declare const Deno: {
+  connect(options: { hostname: string; port: number }): Promise<ByteStreams>;
+  listen(options: { hostname: string; port: number }): AsyncIterable<ByteStreams> & {
+    readonly addr: { readonly port: number };
+    close(): void;
+  };
+};
+
+/** A connection of Deno's is such a pair. */
+export const denoSockets: OwnSockets = {
+  connect: (port) => Deno.connect({ hostname: "127.0.0.1", port }),
+  listen: async (onConnection) => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    void (async () => {
+      for await (const connection of listener) onConnection(connection);
+    })();
+    return { port: listener.addr.port, close: () => listener.close() };
+  },
+};
