@@ -3,7 +3,8 @@
 import { gzipSync } from "node:zlib";
 import { build, type Metafile } from "esbuild";
 
-const FORBIDDEN = /\b(?:Buffer\b|process\.|__dirname\b|require\(|setImmediate\b)/;
+/** As names: a property of `globalThis` may be looked for, since what is absent there is `undefined`. */
+const FORBIDDEN = /(?<!\.)\b(?:Buffer\b|process\.|__dirname\b|require\(|setImmediate\b)/;
 
 const MINIMAL_CLIENT = `export * from "./bundles/minimal-client.ts";`;
 
