@@ -9,6 +9,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   kdf: 1,
   keys: 1,
   ciphers: 2,
+  "ciphers-wasm": 3,
   kex: 2,
   keyfiles: 2,
   transport: 3,

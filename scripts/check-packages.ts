@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
-import { chacha20Poly1305Program } from "../packages/ciphers/src/wasm/program.ts";
+import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts";
 
 const folders = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`));
 let errors = 0;
@@ -11,7 +11,7 @@ for (const folder of folders) {
   const { messages, pkg } = await publint({ pkgDir: `packages/${folder}`, pack: false, strict: true });
   for (const message of messages) problem(`packages/${folder}: ${formatMessage(message, pkg)}`);
 }
-checkWasmModule("packages/ciphers", "./chacha20-poly1305.wasm");
+checkWasmModule("packages/ciphers-wasm", "./chacha20-poly1305.wasm");
 console.error(`${folders.length} packages`);
 process.exitCode = errors > 0 || folders.length === 0 ? 1 : 0;
 

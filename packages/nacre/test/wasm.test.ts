@@ -1,7 +1,7 @@
 import { chacha20Poly1305 as noble } from "@nacre/ciphers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { chacha20Poly1305Program } from "../../ciphers/src/wasm/program.ts";
 import { bytesOf } from "../../ciphers/test/helpers.ts";
+import { chacha20Poly1305Program } from "../../ciphers-wasm/src/program.ts";
 import { open, visitor, wire } from "./support/wire.ts";
 
 type Defaults = typeof import("nacre/defaults");

@@ -1,5 +1,5 @@
 import { createCipheriv } from "node:crypto";
-import { type ChaCha20, chacha20Poly1305OnWasm, type WasmCipherAlgorithm } from "@nacre/ciphers/wasm";
+import { type ChaCha20, chacha20Poly1305OnWasm, type WasmCipherAlgorithm } from "@nacre/ciphers-wasm";
 import type { CipherAlgorithm } from "@nacre/packet";
 import { plainBytes } from "./bytes.ts";
 import { type Loadable, loadPortable, portable } from "./portable.ts";

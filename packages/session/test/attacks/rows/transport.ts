@@ -74,7 +74,7 @@ const NODE_TAG = patch(
   "",
 );
 const WASM_TAG = patch(
-  "ciphers/wasm/program",
+  "ciphers-wasm/program",
   "set(isWrong, isAnySet(xorLanes(get(given), loadVector(address(0), TAG_AT)))),",
   "",
 );

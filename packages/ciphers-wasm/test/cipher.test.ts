@@ -1,10 +1,10 @@
 import { createCipheriv } from "node:crypto";
+import { chacha20Poly1305 as noble } from "@nacre/ciphers";
 import type { DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
 import { describe, expect, it, vi } from "vitest";
-import { chacha20Poly1305 as noble } from "../../src/index.ts";
-import { chacha20Poly1305OnWasm } from "../../src/wasm/index.ts";
-import { BODY_AT, CAPACITY, KEYS_AT, PACKET_AT, PAGE, TAG_AT } from "../../src/wasm/memory.ts";
-import { bytesOf, codeOf, keysFor } from "../helpers.ts";
+import { bytesOf, codeOf, keysFor } from "../../ciphers/test/helpers.ts";
+import { chacha20Poly1305OnWasm } from "../src/index.ts";
+import { BODY_AT, CAPACITY, KEYS_AT, PACKET_AT, PAGE, TAG_AT } from "../src/memory.ts";
 import { instantiate, type Program, wasmChaCha20Poly1305 as wasm } from "./support.ts";
 
 const TAG = 16;

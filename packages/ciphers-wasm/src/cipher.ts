@@ -1,7 +1,6 @@
+import { CHACHA20_POLY1305, checkKeys, checkTag, mismatch, PACKET_SHAPE } from "@nacre/ciphers/internal";
 import type { CipherAlgorithm, PacketOpener, PacketSealer } from "@nacre/packet";
 import { type Bytes, copyBytes, readUint32 } from "@nacre/wire";
-import { checkKeys, checkTag, mismatch } from "../check.ts";
-import { CHACHA20_POLY1305, PACKET_SHAPE } from "../openssh-chacha20.ts";
 import { BODY_AT, CAPACITY, KEYS_AT, PACKET_AT, PAGE, TAG_AT, TAG_LENGTH } from "./memory.ts";
 
 /** What a platform does for the program: this package names no global. */

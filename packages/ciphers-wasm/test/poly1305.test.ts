@@ -1,8 +1,8 @@
 import { poly1305 as noble } from "@noble/ciphers/_poly1305.js";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PACKET_AT, POLY1305_KEY_AT, TAG_AT, TAG_LENGTH } from "../../src/wasm/memory.ts";
-import { chacha20Poly1305Program } from "../../src/wasm/program.ts";
+import { PACKET_AT, POLY1305_KEY_AT, TAG_AT, TAG_LENGTH } from "../src/memory.ts";
+import { chacha20Poly1305Program } from "../src/program.ts";
 import { instantiate } from "./support.ts";
 
 const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));

@@ -1,6 +1,6 @@
-import * as ciphers from "../../src/index.ts";
-import { chacha20Poly1305OnWasm } from "../../src/wasm/index.ts";
-import type { CipherSet } from "../twin.ts";
+import * as ciphers from "@nacre/ciphers";
+import type { CipherSet } from "../../ciphers/test/twin.ts";
+import { chacha20Poly1305OnWasm } from "../src/index.ts";
 
 /** What the program exports. */
 export interface Program {
