@@ -6,6 +6,8 @@ import { build } from "esbuild";
 import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts";
 
 interface Manifest {
+  /** Whether the package is never published, and so never built. */
+  readonly private?: boolean;
   /** A file that is no JavaScript has no source. */
   readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string }>>;
   readonly bin?: Readonly<Record<string, string>>;
@@ -19,7 +21,12 @@ await Promise.all(folders.map((folder) => bundle(folder)));
 writeFileSync("packages/ciphers-wasm/dist/chacha20-poly1305.wasm", chacha20Poly1305Program());
 
 async function bundle(folder: string): Promise<void> {
-  const { exports = {}, bin = {} } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
+  const {
+    private: isPrivate = false,
+    exports = {},
+    bin = {},
+  } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
+  if (isPrivate) return;
   const sources = [
     ...Object.values(exports).flatMap((entry) => entry["@nacre/source"] ?? []),
     ...Object.values(bin).map((file) => file.replace("/dist/", "/src/").replace(/\.js$/, ".ts")),

@@ -1,7 +1,7 @@
+import { attackCases } from "@nacre/testing/ciphers/attack-cases";
+import { streamCases } from "@nacre/testing/ciphers/stream-cases";
+import { vectorCases } from "@nacre/testing/ciphers/vector-cases";
 import { describe } from "vitest";
-import { attackCases } from "../../ciphers/test/attack-cases.ts";
-import { streamCases } from "../../ciphers/test/stream-cases.ts";
-import { vectorCases } from "../../ciphers/test/vector-cases.ts";
 import { withWasm } from "./support.ts";
 
 describe("all ciphers, with chacha20-poly1305 in WebAssembly", () => {

@@ -1,8 +1,8 @@
 import { createCipheriv } from "node:crypto";
 import { chacha20Poly1305 as noble } from "@nacre/ciphers";
 import type { DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
+import { bytesOf, codeOf, keysFor } from "@nacre/testing/ciphers/packets";
 import { describe, expect, it, vi } from "vitest";
-import { bytesOf, codeOf, keysFor } from "../../ciphers/test/helpers.ts";
 import { chacha20Poly1305OnWasm } from "../src/index.ts";
 import { BODY_AT, CAPACITY, KEYS_AT, PACKET_AT, PAGE, TAG_AT } from "../src/memory.ts";
 import { instantiate, type Program, wasmChaCha20Poly1305 as wasm } from "./support.ts";

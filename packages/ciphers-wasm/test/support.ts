@@ -1,5 +1,5 @@
 import * as ciphers from "@nacre/ciphers";
-import type { CipherSet } from "../../ciphers/test/twin.ts";
+import type { CipherSet } from "@nacre/testing/ciphers/twin";
 import { chacha20Poly1305OnWasm } from "../src/index.ts";
 
 /** What the program exports. */

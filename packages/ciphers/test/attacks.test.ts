@@ -1,4 +1,4 @@
+import { attackCases } from "@nacre/testing/ciphers/attack-cases";
 import * as ciphers from "../src/index.ts";
-import { attackCases } from "./attack-cases.ts";
 
 attackCases(ciphers);

@@ -1,4 +1,4 @@
+import { streamCases } from "@nacre/testing/ciphers/stream-cases";
 import * as ciphers from "../src/index.ts";
-import { streamCases } from "./stream-cases.ts";
 
 streamCases(ciphers);

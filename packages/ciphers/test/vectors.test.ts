@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
+import { vectorCases } from "@nacre/testing/ciphers/vector-cases";
 import { describe, expect, it } from "vitest";
 import * as ciphers from "../src/index.ts";
 import { AesCtrStream } from "../src/noble-aes.ts";
-import { vectorCases } from "./vector-cases.ts";
 
 vectorCases(ciphers);
 

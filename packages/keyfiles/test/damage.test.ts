@@ -1,7 +1,7 @@
+import { bodyOf, finish, flipped, keyOf, PASSPHRASE, pem, seededRandom, textOf, unlock } from "@nacre/testing/keyfiles";
 import { base64Encode, equalBytes, SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { formatPrivateKey, openPrivateKey } from "../src/index.ts";
-import { bodyOf, finish, flipped, keyOf, PASSPHRASE, pem, seededRandom, textOf, unlock } from "./support.ts";
 
 const CODES = [
   "file-malformed",

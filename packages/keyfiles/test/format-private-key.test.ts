@@ -1,7 +1,4 @@
 import type { PrivateKey } from "@nacre/keys";
-import { concatBytes, type RandomSource } from "@nacre/wire";
-import { describe, expect, test } from "vitest";
-import { type FormatPrivateKeyOptions, formatPrivateKey, openPrivateKey } from "../src/index.ts";
 import {
   bodyOf,
   expectError,
@@ -13,7 +10,10 @@ import {
   textOf,
   unlock,
   vectors,
-} from "./support.ts";
+} from "@nacre/testing/keyfiles";
+import { concatBytes, type RandomSource } from "@nacre/wire";
+import { describe, expect, test } from "vitest";
+import { type FormatPrivateKeyOptions, formatPrivateKey, openPrivateKey } from "../src/index.ts";
 
 const random = seededRandom("format");
 const format = (key: PrivateKey, options: Omit<FormatPrivateKeyOptions, "random">, source = random): string =>

@@ -1,8 +1,8 @@
 import { fingerprint } from "@nacre/keys";
+import { expectError, seededRandom, vectors } from "@nacre/testing/keyfiles";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addKnownHost, parseKnownHosts, parsePublicKeyLine, removeKnownHost } from "../src/index.ts";
-import { expectError, seededRandom, vectors } from "./support.ts";
 
 const random = seededRandom("known hosts editing");
 const keys = vectors.publicKeys.map(({ line }) => {

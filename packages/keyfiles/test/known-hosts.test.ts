@@ -1,10 +1,10 @@
+import { expectError, seededRandom, vectors } from "@nacre/testing/keyfiles";
 import { base64Encode, Writer } from "@nacre/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { hmacSha1, parseKnownHosts } from "../src/hashed-names.ts";
 import { hashName, hostName, parseNames } from "../src/known-host-names.ts";
 import type { KnownHosts } from "../src/known-hosts.ts";
-import { expectError, seededRandom, vectors } from "./support.ts";
 
 const random = seededRandom("known hosts");
 

@@ -1,8 +1,8 @@
+import { bodyOf, expectError, keyOf, PASSPHRASE, pem, textOf, unlock } from "@nacre/testing/keyfiles";
 import { utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { der } from "../src/der.ts";
 import { openPrivateKey } from "../src/index.ts";
-import { bodyOf, expectError, keyOf, PASSPHRASE, pem, textOf, unlock } from "./support.ts";
 
 /** A file of ours that was written with 2 rounds of bcrypt, and now says another number. */
 function withRounds(rounds: number): string {

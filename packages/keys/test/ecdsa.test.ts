@@ -1,8 +1,8 @@
+import { algorithmsOf, ecdsaScalars, expectError, keyVector, named, seededRandom } from "@nacre/testing/keys";
 import { bigIntToBytes, concatBytes, utf8Encode, Writer } from "@nacre/wire";
 import { p256, p384, p521 } from "@noble/curves/nist.js";
 import { describe, expect, test } from "vitest";
 import { ecdsaNistp256, ecdsaPrivateKey, generateEcdsa, parsePublicKey, privateKeyFromFields } from "../src/index.ts";
-import { algorithmsOf, ecdsaScalars, expectError, keyVector, named, seededRandom } from "./support.ts";
 
 const random = seededRandom("ecdsa");
 const data = utf8Encode("signed");

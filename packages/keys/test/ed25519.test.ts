@@ -1,9 +1,9 @@
+import { expectError, hex, named, seededRandom, signatureBlob } from "@nacre/testing/keys";
 import { bigIntToBytes, bytesToBigInt, concatBytes, utf8Encode } from "@nacre/wire";
 import { ed25519 as curve } from "@noble/curves/ed25519.js";
 import { sha512 } from "@noble/hashes/sha2.js";
 import { describe, expect, test } from "vitest";
 import { ed25519, ed25519PrivateKey, parsePublicKey, privateKeyFromFields } from "../src/index.ts";
-import { expectError, hex, named, seededRandom, signatureBlob } from "./support.ts";
 
 const random = seededRandom("ed25519");
 const data = utf8Encode("signed");

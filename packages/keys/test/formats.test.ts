@@ -1,3 +1,4 @@
+import { expectError, keyVector, keyVectors, named, seededRandom, signatureBlob } from "@nacre/testing/keys";
 import { concatBytes, SshError, utf8Encode } from "@nacre/wire";
 import { assert, property, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -8,7 +9,6 @@ import {
   rsaSha2_256,
   rsaSha2_512,
 } from "../src/index.ts";
-import { expectError, keyVector, keyVectors, named, seededRandom, signatureBlob } from "./support.ts";
 
 const random = seededRandom("formats");
 const data = utf8Encode("signed");

@@ -1,8 +1,8 @@
 import { checkPrimeSync } from "node:crypto";
+import { expectError, seededRandom } from "@nacre/testing/keys";
 import { assert, bigInt, integer, property } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bitLength, gcd, millerRabin, modInverse, modPow, randomBelow } from "../src/modular.ts";
-import { expectError, seededRandom } from "./support.ts";
 
 const random = seededRandom("modular");
 const large = bigInt({ min: 0n, max: 1n << 600n });

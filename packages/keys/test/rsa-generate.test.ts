@@ -1,4 +1,5 @@
 import { checkPrimeSync } from "node:crypto";
+import { expectError, nodeKeys, seededRandom } from "@nacre/testing/keys";
 import { bigIntToBytes } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import {
@@ -11,7 +12,6 @@ import {
 } from "../src/index.ts";
 import { bitLength } from "../src/modular.ts";
 import { generateRsaFields } from "../src/rsa-generate.ts";
-import { expectError, nodeKeys, seededRandom } from "./support.ts";
 
 const random = seededRandom("generate");
 

@@ -1,8 +1,3 @@
-import { bigIntToBytes, bytesToBigInt, concatBytes, utf8Encode, Writer } from "@nacre/wire";
-import { sha256 } from "@noble/hashes/sha2.js";
-import { describe, expect, test } from "vitest";
-import { parsePublicKey, privateKeyFromFields, rsaSha2_256, rsaSha2_512 } from "../src/index.ts";
-import { modPow } from "../src/modular.ts";
 import {
   expectError,
   hex,
@@ -12,7 +7,12 @@ import {
   seededRandom,
   signatureBlob,
   signatureVectors,
-} from "./support.ts";
+} from "@nacre/testing/keys";
+import { bigIntToBytes, bytesToBigInt, concatBytes, utf8Encode, Writer } from "@nacre/wire";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { describe, expect, test } from "vitest";
+import { parsePublicKey, privateKeyFromFields, rsaSha2_256, rsaSha2_512 } from "../src/index.ts";
+import { modPow } from "../src/modular.ts";
 
 const random = seededRandom("rsa");
 const data = utf8Encode("signed");

@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
+import { ecdsaScalars, fromNode, keyVector, named, nodeKeys, seededRandom, signatureBlob } from "@nacre/testing/keys";
 import { bigIntToBytes, bytesToBigInt, concatBytes, Writer } from "@nacre/wire";
 import { assert, property, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -11,7 +12,6 @@ import {
   privateKeyFromFields,
   type SignatureAlgorithm,
 } from "../src/index.ts";
-import { ecdsaScalars, fromNode, keyVector, named, nodeKeys, seededRandom, signatureBlob } from "./support.ts";
 
 interface Twin {
   /** For node:crypto's `sign`. */

@@ -1,3 +1,15 @@
+import {
+  algorithmsOf,
+  ecdsaScalars,
+  expectError,
+  hex,
+  keyVector,
+  keyVectors,
+  readVectors,
+  seededRandom,
+  signatureBlob,
+  signatureVectors,
+} from "@nacre/testing/keys";
 import { concatBytes, toHex, utf8Encode } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import {
@@ -10,18 +22,6 @@ import {
   parsePublicKey,
   privateKeyFromFields,
 } from "../src/index.ts";
-import {
-  algorithmsOf,
-  ecdsaScalars,
-  expectError,
-  hex,
-  keyVector,
-  keyVectors,
-  readVectors,
-  seededRandom,
-  signatureBlob,
-  signatureVectors,
-} from "./support.ts";
 
 const rfc = readVectors("keys-rfc.json") as {
   ed25519: { seed: string; publicKey: string; message: string; signature: string }[];

@@ -1,10 +1,10 @@
+import { failure } from "@nacre/testing/nacre/outcomes";
+import { open, visitor, wire } from "@nacre/testing/nacre/wire";
+import { algorithms, hostKey as serverKey, userKey } from "@nacre/testing/session/pair";
 import { type ConnectOptions, connect, pinnedHostKey, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
 import { connectDuplex } from "nacre/parts";
 import { describe, expect, it } from "vitest";
-import { algorithms, hostKey as serverKey, userKey } from "../../session/test/support/pair.ts";
-import { failure } from "./support/outcomes.ts";
-import { open, visitor, wire } from "./support/wire.ts";
 
 const TEXT = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0";
 

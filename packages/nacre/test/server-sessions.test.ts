@@ -1,4 +1,8 @@
 import { ClientSession } from "@nacre/session";
+import { userKey } from "@nacre/testing/nacre/host";
+import { code, failure, text } from "@nacre/testing/nacre/outcomes";
+import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
+import { seededRandom } from "@nacre/testing/random";
 import { envRequest, execRequest, subsystemRequest, utf8Encode } from "@nacre/wire";
 import {
   connect,
@@ -12,12 +16,8 @@ import {
 } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
 import { describe, expect, it } from "vitest";
-import { seededRandom } from "../../transport/test/support/random.ts";
 import { webDuplex } from "../src/duplex.ts";
 import { Engine } from "../src/engine.ts";
-import { userKey } from "./support/host.ts";
-import { code, failure, text } from "./support/outcomes.ts";
-import { open, served, visitor, wire } from "./support/wire.ts";
 
 async function print(stream: WritableStream<Uint8Array | string>, chunk: Uint8Array | string): Promise<void> {
   const writer = stream.getWriter();

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
+import { seededRandom } from "@nacre/testing/keyfiles";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { formatPublicKeyLine, parseAuthorizedKeys } from "../../src/index.ts";
-import { seededRandom } from "../support.ts";
 
 // ssh-keygen reads authorized_keys as sshd does, but for what the options mean: it must find the same keys in the same lines.
 

@@ -8,9 +8,6 @@ import {
   privateKeyFromFields,
   type SignatureAlgorithm,
 } from "@nacre/keys";
-import { bigIntToBytes, bytesToBigInt, concatBytes, SshError, toHex, Writer } from "@nacre/wire";
-import * as fc from "fast-check";
-import { beforeAll, describe, expect, test } from "vitest";
 import {
   ecdsaScalars,
   expectError,
@@ -23,7 +20,10 @@ import {
   seededRandom,
   signatureBlob,
   signatureVectors,
-} from "../../../keys/test/support.ts";
+} from "@nacre/testing/keys";
+import { bigIntToBytes, bytesToBigInt, concatBytes, SshError, toHex, Writer } from "@nacre/wire";
+import * as fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
 import { nistCurves } from "../../src/crypto/curves.ts";
 import { loadPortable } from "../../src/crypto/portable.ts";
 import { nodePrivateKey } from "../../src/crypto/private-key.ts";

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { AREAS, HELD } from "@nacre/testing/attacks/rows";
 import { expect, test } from "vitest";
-import { AREAS, HELD } from "./rows.ts";
 
 const root = new URL("../../../../", import.meta.url);
 const read = (file: string): string => readFileSync(new URL(file, root), "utf8");

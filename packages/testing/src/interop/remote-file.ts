@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { containerExec } from "../../../../../scripts/openssh/sshd.ts";
+import { containerExec } from "../../../../scripts/openssh/sshd.ts";
 
 /** Puts bytes into a file where the servers run, readable for every user there, without SSH. Gives its path. */
 export async function putRemoteFile(bytes: Uint8Array | string): Promise<string> {

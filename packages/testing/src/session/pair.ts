@@ -4,7 +4,7 @@ import { ed25519, generateEd25519, type PrivateKey, rsaSha2_256, rsaSha2_512, sh
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
 import type { SshError } from "@nacre/wire";
-import { seededRandom } from "../../../transport/test/support/random.ts";
+import { seededRandom } from "../random.ts";
 import { TestServer, type TestServerOptions } from "./server.ts";
 
 export const algorithms: TransportAlgorithms = {

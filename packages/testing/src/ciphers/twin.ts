@@ -9,7 +9,7 @@ export interface Suite {
 }
 
 /** What a package of ciphers holds, this one or one that does the same by other means. */
-export type CipherSet = typeof import("../src/index.ts");
+export type CipherSet = typeof import("@nacre/ciphers");
 
 /** Everything that can be negotiated of a set. */
 export function suitesOf(set: CipherSet): readonly Suite[] {

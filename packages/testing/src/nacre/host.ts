@@ -1,7 +1,7 @@
 import { type ByteStreams, type Client, type ConnectOptions, connect } from "nacre";
-import { algorithms, hostKey, userKey } from "../../../session/test/support/pair.ts";
-import { TestServer, type TestServerOptions } from "../../../session/test/support/server.ts";
-import { seededRandom } from "../../../transport/test/support/random.ts";
+import { seededRandom } from "../random.ts";
+import { algorithms, hostKey, userKey } from "../session/pair.ts";
+import { TestServer, type TestServerOptions } from "../session/server.ts";
 
 /** A server in memory with a pair of Web streams to connect to. */
 export class StreamServer {

@@ -21,7 +21,7 @@ import {
 } from "@nacre/keys";
 import { ClientSession } from "@nacre/session";
 import { concatBytes, execRequest, SshError, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
-import { seededRandom } from "../../../transport/test/support/random.ts";
+import { seededRandom } from "../random.ts";
 
 const CIPHERS = [aes128Ctr, aes192Ctr, aes256Ctr, aes128Gcm, aes256Gcm, chacha20Poly1305];
 const MACS = [hmacSha256, hmacSha256Etm, hmacSha512, hmacSha512Etm];

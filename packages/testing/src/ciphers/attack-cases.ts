@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytesOf, clearPacket, codeOf, keysFor, readAll, readerFor, shapeOf, takeAll, writerFor } from "./helpers.ts";
+import { bytesOf, clearPacket, codeOf, keysFor, readAll, readerFor, shapeOf, takeAll, writerFor } from "./packets.ts";
 import { type CipherSet, suitesOf, twinSealer } from "./twin.ts";
 
 const MAXIMUM = 256 * 1024;

@@ -1,8 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { base64Decode, bigIntToBytes, bytesToBigInt, Reader, SshError, type SshErrorCode, Writer } from "@nacre/wire";
-import { sha256 } from "@noble/hashes/sha2.js";
-import { expect } from "vitest";
 import {
   defaultSignatureAlgorithms,
   type EcdsaCurve,
@@ -11,7 +8,10 @@ import {
   type PublicKey,
   privateKeyFromFields,
   type SignatureAlgorithm,
-} from "../src/index.ts";
+} from "@nacre/keys";
+import { base64Decode, bigIntToBytes, bytesToBigInt, Reader, SshError, type SshErrorCode, Writer } from "@nacre/wire";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { expect } from "vitest";
 
 export interface KeyVector {
   readonly name: string;

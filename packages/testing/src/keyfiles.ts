@@ -1,11 +1,9 @@
 import { readFileSync } from "node:fs";
+import { type KeyFileLimits, openPrivateKey, type UnlockedKey } from "@nacre/keyfiles";
 import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
 import { base64Decode, base64Encode, SshError, type SshErrorCode } from "@nacre/wire";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { expect } from "vitest";
-import { openPrivateKey } from "../src/index.ts";
-import type { KeyFileLimits } from "../src/limits.ts";
-import type { UnlockedKey } from "../src/private-key-file.ts";
 
 interface Picture {
   readonly fingerprint: string;

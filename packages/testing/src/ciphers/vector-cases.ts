@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { readAll, readerFor } from "./helpers.ts";
+import { readAll, readerFor } from "./packets.ts";
 import { type CipherSet, suitesOf } from "./twin.ts";
 
 interface Vectors {
@@ -16,7 +16,7 @@ interface Vectors {
 }
 
 const vectors = JSON.parse(
-  readFileSync(new URL("../../../test-vectors/ciphers.json", import.meta.url), "utf8"),
+  readFileSync(new URL("../../../../test-vectors/ciphers.json", import.meta.url), "utf8"),
 ) as Vectors;
 const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
 

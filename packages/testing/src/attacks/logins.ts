@@ -6,7 +6,7 @@ import {
   userauthPublickey,
   userauthSignedData,
 } from "@nacre/wire";
-import { seededRandom } from "../../../../transport/test/support/random.ts";
+import { seededRandom } from "../random.ts";
 
 /** What of a login can be other than it should. */
 interface Login {

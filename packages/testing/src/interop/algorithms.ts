@@ -1,7 +1,7 @@
 import type { PrivateKey } from "@nacre/keys";
+import { type CryptoChoice, nodeAlgorithms } from "@nacre/node";
 import type { TransportAlgorithms } from "@nacre/transport";
 import { defaultAlgorithms } from "nacre/defaults";
-import { type CryptoChoice, nodeAlgorithms } from "../../../src/index.ts";
 import type { KeyType } from "./keys.ts";
 import type { Factors } from "./pairwise.ts";
 

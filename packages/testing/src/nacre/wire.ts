@@ -1,7 +1,7 @@
 import { fingerprint } from "@nacre/keys";
 import type { ByteStreams, Client, ConnectOptions, ServeOptions, ServerConnection, Session } from "nacre";
 import { connect, serve } from "nacre";
-import { hostKey, userKey } from "../../../session/test/support/pair.ts";
+import { hostKey, userKey } from "../session/pair.ts";
 
 /** Two ends of a byte connection in memory; each side may be `chunks` ahead of the other. */
 export function wire(chunks = 4): { readonly near: ByteStreams; readonly far: ByteStreams } {

@@ -1,6 +1,6 @@
 import { createCipheriv } from "node:crypto";
+import { plainChaCha20 } from "@nacre/testing/ciphers/twin";
 import { expect, test } from "vitest";
-import { plainChaCha20 } from "./twin.ts";
 
 test("the twin's own ChaCha20, for a node:crypto without one, is OpenSSL's", () => {
   const key = Uint8Array.from({ length: 32 }, (_, i) => 7 * i);

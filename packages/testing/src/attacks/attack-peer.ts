@@ -1,4 +1,5 @@
 import { chacha20Poly1305 } from "@nacre/ciphers";
+import { deriveKeys, exchangeHash } from "@nacre/kdf";
 import { curve25519Sha256, type KexClient, type KexMethod, type KexSecret } from "@nacre/kex";
 import type { PrivateKey } from "@nacre/keys";
 import {
@@ -16,8 +17,7 @@ import {
   utf8DecodeLossy,
   utf8Encode,
 } from "@nacre/wire";
-import { deriveKeys, exchangeHash } from "../../../../kdf/src/index.ts";
-import { seededRandom } from "../../../../transport/test/support/random.ts";
+import { seededRandom } from "../random.ts";
 
 /** What is attacked, at the other end of a wire in memory: a client session or a server session with its driver. */
 export interface Target {

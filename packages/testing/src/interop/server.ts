@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { formatPublicKeyLine, parsePublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
+import { type ConnectOptions, connect, type NodeProcess, SshError } from "@nacre/node";
 import type { Client } from "nacre";
 import { afterAll, beforeAll } from "vitest";
-import { authorizeKey, type Sshd, type SshdOptions, startSshd } from "../../../../../scripts/openssh/sshd.ts";
-import { type ConnectOptions, connect, type NodeProcess, SshError } from "../../../src/index.ts";
+import { authorizeKey, type Sshd, type SshdOptions, startSshd } from "../../../../scripts/openssh/sshd.ts";
 
 export type NodeClient = Client<NodeProcess>;
 

@@ -9,6 +9,7 @@ import {
 } from "@nacre/ciphers";
 import { curve25519Sha256 } from "@nacre/kex";
 import { defaultSignatureAlgorithms, generateEd25519, type PrivateKey } from "@nacre/keys";
+import { nodeAlgorithms } from "@nacre/node";
 import type {
   ClientSession,
   ClientSessionEvent,
@@ -20,8 +21,7 @@ import type {
 import type { TransportAlgorithms } from "@nacre/transport";
 import { SSH_MSG_PING, SSH_MSG_PONG, type SshError, type SshErrorCode, utf8Encode } from "@nacre/wire";
 import { expect } from "vitest";
-import { nodeAlgorithms } from "../../../../node/src/crypto/algorithms.ts";
-import { seededRandom } from "../../../../transport/test/support/random.ts";
+import { seededRandom } from "../random.ts";
 import type { AttackPeer, PeerOptions, Target } from "./attack-peer.ts";
 
 /** Everything a session can do, so that an attacker has the choice. */

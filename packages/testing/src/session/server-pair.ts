@@ -8,7 +8,7 @@ import {
   type ServerSessionOptions,
 } from "@nacre/session";
 import type { SshError } from "@nacre/wire";
-import { seededRandom } from "../../../transport/test/support/random.ts";
+import { seededRandom } from "../random.ts";
 import { algorithms, hostKey, userKey } from "./pair.ts";
 
 /** What a test's server is made of, where nothing else is said. */

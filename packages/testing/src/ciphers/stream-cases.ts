@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bytesOf, keysFor, readAll, readerFor, takeAll, writerFor } from "./helpers.ts";
+import { bytesOf, keysFor, readAll, readerFor, takeAll, writerFor } from "./packets.ts";
 import { type CipherSet, suitesOf, twinSealer } from "./twin.ts";
 
 /** Packet after packet, compared with a twin, and cut anywhere. */

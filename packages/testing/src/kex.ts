@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
+import type { KexClientStep, KexMethod, KexSecret, KexServerStep } from "@nacre/kex";
 import { type RandomSource, SSH_MSG_KEX_ECDH_INIT, SSH_MSG_KEX_ECDH_REPLY, SshError } from "@nacre/wire";
 import { expect } from "vitest";
-import type { KexClientStep, KexMethod, KexSecret, KexServerStep } from "../src/index.ts";
 
 export const HOST_KEY: Uint8Array = Uint8Array.of(1, 2, 3);
 export const SIGNATURE: Uint8Array = Uint8Array.of(4, 5, 6, 7);

@@ -2,8 +2,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LoginDecision } from "nacre";
-import { afterAll, beforeAll, expect } from "vitest";
 import {
   type ListenEvent,
   type ListenOptions,
@@ -11,8 +9,10 @@ import {
   type NodeSession,
   type SessionExit,
   type SshServer,
-} from "../../../src/index.ts";
-import { type KeyFile, type KeyType, makeKey, readKey, useFolder } from "../support/keys.ts";
+} from "@nacre/node";
+import type { LoginDecision } from "nacre";
+import { afterAll, beforeAll, expect } from "vitest";
+import { type KeyFile, type KeyType, makeKey, readKey, useFolder } from "./keys.ts";
 
 /** A server of ours for the tests of a `describe`, with the events of it. */
 export interface OurServer {
