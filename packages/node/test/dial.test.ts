@@ -69,7 +69,7 @@ describe("connecting", () => {
   });
 
   test("a runtime that takes the buffer of each read gets another one", async () => {
-    type OnRead = { readonly buffer: Uint8Array; callback(length: number, buffer: Uint8Array): boolean };
+    type OnRead = { readonly buffer: Uint8Array; readonly callback: (length: number, buffer: Uint8Array) => boolean };
     const read = ({ buffer, callback }: OnRead, ...bytes: number[]): void => {
       // What a stream does that reads into a buffer which it is given (as workerd's, with its BYOB reader).
       const taken = structuredClone(buffer, { transfer: [buffer.buffer as ArrayBuffer] });
