@@ -3,13 +3,16 @@
 import { gzipSync } from "node:zlib";
 import { build, type Metafile } from "esbuild";
 
-const FORBIDDEN = /\b(?:Buffer\b|process\.|__dirname\b|require\(|setImmediate\b)/;
+/** As names: a property of `globalThis` may be looked for, since what is absent there is `undefined`. */
+const FORBIDDEN = /(?<!\.)\b(?:Buffer\b|process\.|__dirname\b|require\(|setImmediate\b)/;
 
 const MINIMAL_CLIENT = `export * from "./bundles/minimal-client.ts";`;
 
 /** Where the algorithms are that this client does not name. */
 const UNNAMED =
   /ciphers\/src\/(?:aes|noble-aes|hmac|wasm)|kex\/src\/(?:mlkem|ml-kem|hybrid|modp|diffie|nist)|keys\/src\/(?:rsa|ecdsa|formats)|packages\/(?:keyfiles|node)\/|nacre\/src\/(?:defaults|chacha20)|@noble\/post-quantum|@noble\/ciphers\/(?:aes|_polyval|salsa)|@noble\/curves\/(?:nist|secp256k1|ed448|abstract\/weierstrass)|@noble\/hashes\/(?:sha3|legacy|blake|hkdf|pbkdf2|scrypt)/;
+/** What only `privateKey` needs. */
+const KEY_FILES = /packages\/keyfiles\//;
 /** Where those are that it names: the expression above looks at such paths. */
 const NAMED = [
   "packages/ciphers/src/chacha20-poly1305.ts",
@@ -19,13 +22,26 @@ const NAMED = [
   "@noble/curves/ed25519.js",
 ];
 
-const everything = await bundle(`export * from "nacre"; export * from "nacre/defaults";`, ["@nacre/source"]);
+const everything = await bundle(`export { connect, serve } from "nacre"; export * from "nacre/defaults";`, [
+  "@nacre/source",
+]);
 checkGlobals(everything.code);
 if (!carried(everything).some((input) => input.includes("packages/transport/src")))
   problem("the bundle does not hold the transport: the check is looking at the wrong thing");
 if (carried(everything).filter((input) => UNNAMED.test(input)).length < 10)
   problem("what a minimal client must not hold is not in the whole either: the check is looking at the wrong thing");
+for (const conditions of [["@nacre/source"], []])
+  if (
+    carried(await bundle(`export { connect, serve } from "nacre";`, conditions)).some((input) => KEY_FILES.test(input))
+  )
+    problem("a page that does not call privateKey holds the code that reads key files");
 print("nacre for the browser", everything);
+
+const withKeys = await bundle(`export { connect, privateKey } from "nacre";`, ["@nacre/source"]);
+checkGlobals(withKeys.code);
+if (!carried(withKeys).some((input) => KEY_FILES.test(input)))
+  problem("a page that calls privateKey does not hold keyfiles: the check is looking at the wrong thing");
+print("connect and privateKey, which a bundler that splits code loads late", withKeys);
 
 const minimal = await bundle(MINIMAL_CLIENT, ["@nacre/source"]);
 checkGlobals(minimal.code);

@@ -56,7 +56,7 @@ writeFileSync(
   JSON.stringify({
     extends: join(root, "packages", "tsconfig.test.json"),
     compilerOptions: { paths, noUnusedLocals: false, typeRoots: [join(root, "node_modules", "@types")] },
-    include: ["*.ts", join(root, "scripts", "config", "examples.d.ts")],
+    include: ["*.ts", ...["examples.d.ts", "runtimes.d.ts"].map((name) => join(root, "scripts", "config", name))],
   }),
 );
 const { status, stdout, stderr } = spawnSync("tsc", ["-p", folder, "--pretty", "false"], { encoding: "utf8" });
@@ -89,7 +89,7 @@ function exportedNames(index: string): ReadonlySet<string> {
   return new Set([...lists].flatMap(([, list]) => [...list!.matchAll(/(\w+)\s*(?:,|$)/g)].map(([, name]) => name!)));
 }
 
-/** A module of the example: in a generator, since some of it is a piece of one. */
+/** A module of the example: in a generator, since some of it is a piece of one, unless it is a module itself. */
 function moduleOf(code: string, own: string): string {
   const imports = code.match(IMPORT)?.join("") ?? "";
   const body = code.replaceAll(IMPORT, "");
@@ -103,5 +103,6 @@ function moduleOf(code: string, own: string): string {
     const specifier = from(name);
     return specifier === undefined ? [] : [`import { ${name} } from "${specifier}";\n`];
   });
-  return `${imports}${missing.join("")}export async function* example() {\n${body}}\n`;
+  const module = /^export /m.test(body) ? body : `export async function* example() {\n${body}}\n`;
+  return `${imports}${missing.join("")}${module}`;
 }

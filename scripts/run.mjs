@@ -60,6 +60,7 @@ const commands = {
     step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
     step("README's table of runtimes", "node", [...TSX, "scripts/check-runtimes.ts"]);
     step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
+    step("programs that use them", "node", [...TSX, "scripts/check-consumers.ts"]);
   },
 
   /** Formats, and sorts imports. */
@@ -86,6 +87,15 @@ const commands = {
   build() {
     install();
     build();
+  },
+
+  /** Packs all packages into the folder `tarballs`, to be installed before there is a release. */
+  tarballs() {
+    install();
+    build();
+    const to = ["--pack-destination", `${root}tarballs`];
+    run("npx", ["--yes", packageManager, "-r", "--filter", "./packages/*", "pack", ...to], { quiet: true });
+    console.error("✓ tarballs: npm install PATH/TO/tarballs/*.tgz");
   },
 
   /** Gives every decoder and both engines what nobody would send. */

@@ -56,7 +56,7 @@ async function prepareHouse(folder: string, bench: Bench): Promise<House> {
       knownHostsFile,
       // All visitors have Ed25519.
       ecdsa: bench.target.ecdsa,
-      hostKeyFingerprint: shown.split(" ")[1] as `SHA256:${string}`,
+      hostKeyFingerprint: shown.split(" ")[1]!,
     },
     hostKeyFile,
     userKey: (await readFile(`${keyFile}.pub`, "utf8")).trim(),

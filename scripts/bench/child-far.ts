@@ -26,6 +26,8 @@ async function serve(task: ServeTask): Promise<ServeResult> {
     // Those that a client's suite may name beside the default ones.
     algorithms: { ...nodeServerAlgorithms, macs: nodeAlgorithms.macs },
     authenticate: (login) => login.method === "publickey" && user.equals(login.publicKey),
+    // All connections come from one address.
+    perSource: false,
     session: run,
   });
   return true;

@@ -34,6 +34,8 @@ serverWork({
       authenticate: (login) => login.method === "publickey" && blob.equals(login.publicKey),
       // All that is measured are connections that come as fast as they can.
       maxUnauthenticated: { start: 10_000, rate: 1, full: 10_000 },
+      // They come from one address.
+      perSource: false,
       session: async ({ command = "", stdin, stdout }) => {
         await runCommand(command, stdin, stdout);
         return 0;

@@ -1,5 +1,5 @@
 /** A process with clients that only log in, as many as are asked for: Nacre's, since they are measured no further. */
-import { type Client, connect, type NodeProcess, nodeAlgorithms } from "@nacre/node";
+import { type Client, connect, nodeAlgorithms } from "@nacre/node";
 import { stopwatch } from "./measured-client.ts";
 import type { CallTask, StayTask, Task, VisitResult } from "./tasks.ts";
 import { work } from "./worker.ts";
@@ -7,7 +7,7 @@ import { work } from "./worker.ts";
 /** Connections that are being made at once: enough to keep a server busy, few enough for sshd's MaxStartups. */
 const AT_ONCE = 8;
 
-const guests: Client<NodeProcess>[] = [];
+const guests: Client[] = [];
 
 // Whoever still stays would keep the process.
 process.once("disconnect", () => process.exit());
@@ -25,7 +25,7 @@ work((task: Task) => {
   }
 });
 
-async function visit(task: StayTask | CallTask, then: (client: Client<NodeProcess>) => unknown): Promise<VisitResult> {
+async function visit(task: StayTask | CallTask, then: (client: Client) => unknown): Promise<VisitResult> {
   const lap = stopwatch();
   let left = task.count;
   const agreed = new Set<string>();
@@ -43,7 +43,7 @@ async function visit(task: StayTask | CallTask, then: (client: Client<NodeProces
   return { seconds: lap().seconds, negotiated: [...agreed].join() };
 }
 
-function enter({ target, kex }: StayTask | CallTask): Promise<Client<NodeProcess>> {
+function enter({ target, kex }: StayTask | CallTask): Promise<Client> {
   return connect({
     host: target.host,
     port: target.port,

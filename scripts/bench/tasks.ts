@@ -12,9 +12,9 @@ export interface Target {
   /** For `ssh`: names `[host]:port` of this target. */
   readonly knownHostsFile: string;
   /** `"SHA256:…"` of the Ed25519 host key. */
-  readonly hostKeyFingerprint: `SHA256:${string}`;
+  readonly hostKeyFingerprint: string;
   /** For clients without Ed25519: a P-256 private key in PKCS#8, and the host key of that kind. */
-  readonly ecdsa: { readonly privateKey: string; readonly hostKeyFingerprint: `SHA256:${string}` };
+  readonly ecdsa: { readonly privateKey: string; readonly hostKeyFingerprint: string };
 }
 
 /** One cipher and the MAC beside it. */

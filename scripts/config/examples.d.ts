@@ -47,7 +47,7 @@ declare global {
   const keys: { readonly clientToServer: DerivedKeys; readonly serverToClient: DerivedKeys };
   const sessionId: Uint8Array;
   const chunk: Uint8Array;
-  const payload: Uint8Array;
+  const payload: Uint8Array<ArrayBuffer>;
   const command: Uint8Array;
   const send: (payload: Uint8Array) => void;
   const handle: (payload: Uint8Array, sequenceNumber: number) => void;

@@ -4,7 +4,7 @@ import { canInstallPackages, installPackages } from "../openssh/debian.ts";
 import { withLock } from "../openssh/lock.ts";
 import { run } from "../openssh/run.ts";
 
-/** Programs of others that talk to our server: a command that runs only where it is there, and the Debian package it is in. */
+/** Other SSH implementations that the tests drive: a command that succeeds when one is installed, and its Debian packages. */
 const PEERS: readonly { readonly package: string; readonly probe: readonly string[] }[] = [
   { package: "openssh-client", probe: ["sh", "-c", "command -v ssh && command -v ssh-keyscan && command -v sftp"] },
   { package: "openssh-sftp-server", probe: ["test", "-x", "/usr/lib/openssh/sftp-server"] },
@@ -13,6 +13,17 @@ const PEERS: readonly { readonly package: string; readonly probe: readonly strin
     probe: ["sh", "-c", "command -v dbclient && command -v dropbearconvert && test -x /usr/sbin/dropbear"],
   },
   { package: "python3-paramiko", probe: ["/usr/bin/python3", "-c", "import paramiko"] },
+  { package: "python3-asyncssh", probe: ["/usr/bin/python3", "-c", "import asyncssh"] },
+  { package: "putty-tools", probe: ["sh", "-c", "command -v plink && command -v psftp && command -v puttygen"] },
+  { package: "curl", probe: ["sh", "-c", "curl --version | grep libssh2"] },
+  { package: "tinysshd", probe: ["test", "-x", "/usr/sbin/tinysshd"] },
+  // It gives tinysshd, which has no option for its users' files, a home folder of the test's.
+  { package: "libnss-wrapper", probe: ["sh", "-c", 'test -z "$(LD_PRELOAD=libnss_wrapper.so /bin/true 2>&1)"'] },
+  { package: "golang-go", probe: ["sh", "-c", "command -v go"] },
+  { package: "golang-golang-x-crypto-dev", probe: ["test", "-d", "/usr/share/gocode/src/golang.org/x/crypto/ssh"] },
+  { package: "erlang-ssh", probe: ["sh", "-c", "command -v escript && ls -d /usr/lib/erlang/lib/ssh-*"] },
+  { package: "php-cli", probe: ["sh", "-c", "command -v php"] },
+  { package: "php-phpseclib3", probe: ["test", "-f", "/usr/share/php/phpseclib3/autoload.php"] },
   { package: "ssh-audit", probe: ["sh", "-c", "command -v ssh-audit"] },
   { package: "git", probe: ["sh", "-c", "command -v git"] },
 ];

@@ -1,6 +1,9 @@
+import { goProgram } from "./go.ts";
 import { ensurePeers } from "./install.ts";
 
-/** A vitest `globalSetup`: the peers are there before the first worker starts. */
+/** A vitest `globalSetup`: installs the peers and compiles those in Go before the first worker starts. */
 export async function setup(): Promise<void> {
   await ensurePeers();
+  await goProgram("client");
+  await goProgram("server");
 }

@@ -21,7 +21,7 @@ const STUCK = 60_000;
 
 const userKey = generateEd25519(userKeySeed);
 const stranger = generateEd25519(strangerSeed);
-const hostKey = fingerprint(generateEd25519(hostKeySeed).publicKey.blob, "sha256") as `SHA256:${string}`;
+const hostKey = fingerprint(generateEd25519(hostKeySeed).publicKey.blob, "sha256");
 const abort = new AbortController();
 // Several connections at once listen to it, each more than once.
 setMaxListeners(100, abort.signal);
@@ -170,12 +170,12 @@ async function stalled(port: number): Promise<void> {
   expect(size, 6_000_000);
 }
 
-function enter(port: number, key: typeof userKey = userKey): Promise<Client<NodeProcess>> {
+function enter(port: number, key: typeof userKey = userKey): Promise<Client> {
   const { signal } = abort;
   return connect({ host: "127.0.0.1", port, user: "alice", identities: [key], agent: false, hostKey, signal });
 }
 
-function over(socket: Socket): Promise<Client<NodeProcess>> {
+function over(socket: Socket): Promise<Client> {
   const options = {
     user: "alice",
     identities: [userKey],

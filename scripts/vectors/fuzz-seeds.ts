@@ -38,7 +38,7 @@ import { strings } from "../fuzz/input.ts";
 import { KEX_METHODS } from "../fuzz/targets/key-exchange.ts";
 import { STRUCTURE_NAMES } from "../fuzz/targets/messages.ts";
 import { KEY_LABELS } from "../fuzz/targets/private-keys.ts";
-import { script } from "../fuzz/targets/sessions/script.ts";
+import { SAMPLE_COUNT, script } from "../fuzz/targets/sessions/script.ts";
 
 const FILE = new URL("../../test-vectors/fuzz-seeds.json", import.meta.url);
 const NOTHING = new Uint8Array(0);
@@ -48,7 +48,7 @@ function opened(action: () => void): Uint8Array[] {
   const payloads: Uint8Array[] = [];
   const next = Object.getOwnPropertyDescriptor(PacketReader.prototype, "next")?.value as (
     this: PacketReader,
-  ) => Uint8Array | undefined;
+  ) => Uint8Array<ArrayBuffer> | undefined;
   PacketReader.prototype.next = function (this: PacketReader) {
     const payload = next.call(this);
     if (payload !== undefined) payloads.push(payload.slice());
@@ -335,6 +335,17 @@ function clientSessions(): Uint8Array[] {
       ["command", 9, 0],
     ),
     script(0, ...opening, ["command", 7, 0], send(message.channelOpen("forwarded-tcpip", 7)), ["command", 6, 0]),
+    // Data up to the edge of a window that is not given back, and beyond.
+    script(0, ...opening, ["policy", 2], ...[512, 512].map((length) => send(message.channelData(0, length)))),
+    script(0, ...opening, ["policy", 2], ...[512, 512, 1].map((length) => send(message.channelData(0, length)))),
+    ...everySample(
+      [],
+      [["handshake"]],
+      [["handshake"], send(message.serviceAccept)],
+      [["handshake"], ["logIn"]],
+      opening,
+      [...opening, ["init"]],
+    ),
   ];
 }
 
@@ -383,7 +394,32 @@ function serverSessions(): Uint8Array[] {
       ["pass", 0, 1, 0, 0],
       ["command", 9, 0],
     ),
+    script(0, ...opening, ["policy", 2], ...[512, 512].map((length) => send(message.channelData(0, length)))),
+    script(0, ...opening, ["policy", 2], ...[512, 512, 1].map((length) => send(message.channelData(0, length)))),
+    // More sessions than one connection may have.
+    script(
+      0,
+      ...opening,
+      ...[6, 7, 8, 9].map((number) => send(message.channelOpen("session", number))),
+      ...[0, 1, 2, 3, 4].map((number) => send(message.channelRequest(number, "shell", true))),
+    ),
+    ...everySample(
+      [],
+      [["handshake"]],
+      [["handshake"], send(message.serviceRequest)],
+      [["handshake"], ["policy", 2], ["logIn"]],
+      [["handshake"], ["logIn"]],
+      opening,
+      [...opening, ["init"]],
+    ),
   ];
+}
+
+/** Each kind of message after each of these beginnings: whether it may arrive there is for the gate to say. */
+function everySample(...beginnings: readonly (readonly Parameters<typeof script>[1][])[]): Uint8Array[] {
+  return beginnings.flatMap((beginning) =>
+    Array.from({ length: SAMPLE_COUNT }, (_, kind) => script(0, ...beginning, ["sample", kind])),
+  );
 }
 
 function send(payload: Uint8Array): ["send", Uint8Array] {

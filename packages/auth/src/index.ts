@@ -1,5 +1,5 @@
 export { ClientAuth } from "./client/client-auth.ts";
-export type { ClientAuthEvent, ClientAuthOptions, Identity } from "./client/types.ts";
+export type { ClientAuthEvent, ClientAuthOptions, Identity, PasswordSource, PromptsSource } from "./client/types.ts";
 export { type AuthLimits, defaultAuthLimits } from "./limits.ts";
 export { ServerAuth } from "./server/server-auth.ts";
 export type {

@@ -20,6 +20,11 @@ export interface AuthLimits {
   readonly failedAttempts: number;
   /** Server: queries whether a key would do, whatever their answer; one more ends the connection. */
   readonly keyQueries: number;
+  /**
+   * Server: queries that may be refused; one more ends the connection. Default 20. Each may cost the application a file to read, before
+   * anything is proved; sshd counts them as failed attempts, of which it allows six.
+   */
+  readonly refusedKeyQueries: number;
   /** Server: one SSH_MSG_USERAUTH_REQUEST or SSH_MSG_USERAUTH_INFO_RESPONSE; a larger one ends the connection. */
   readonly authRequestBytes: number;
   /** Server: requests that may wait while the application is asked about one before them; one more ends the connection. */
@@ -39,6 +44,7 @@ export const defaultAuthLimits: AuthLimits = {
   authBannerBytes: 65_536,
   failedAttempts: 6,
   keyQueries: 64,
+  refusedKeyQueries: 20,
   authRequestBytes: 32_768,
   queuedAuthRequests: 8,
   passwordBytes: 1024,

@@ -26,7 +26,6 @@ describe("the first flight", () => {
     rig.client.start();
     expect(rig.sink.sent.map(describeSent)).toEqual(["service ssh-userauth", `publickey ${ED}`]);
     expect(rig.client.signedRequestInFlight).toBe(true);
-    expect(rig.client.onlyAttempt).toBe(false);
     expect(rig.client.waitingForApplication).toBe(false);
   });
 
@@ -51,10 +50,9 @@ describe("the first flight", () => {
     expect(rig.client.signedRequestInFlight).toBe(false);
   });
 
-  test("the only key is the only attempt when nothing else can be answered", () => {
+  test("the login is over with its success", () => {
     const rig = new ClientRig({ identities: [inMemory(1)] });
     rig.start();
-    expect(rig.client.onlyAttempt).toBe(true);
     rig.receive(success);
     rig.event("success");
     expect(rig.contexts).toEqual(["publickey", undefined]);
@@ -152,9 +150,7 @@ describe("signature algorithms", () => {
   test("without server-sig-algs: rsa-sha2-512, and 256 after it was refused", () => {
     const rig = new ClientRig({ identities: [rsaLike(1)] });
     expect(rig.start()[1]).toBe("publickey rsa-sha2-512");
-    expect(rig.client.onlyAttempt).toBe(false);
     expect(rig.receive(failure("publickey"))).toEqual(["publickey rsa-sha2-256"]);
-    expect(rig.client.onlyAttempt).toBe(true);
     expect(rig.receive(failure("publickey"))).toEqual([]);
     expect(rig.event("failed").error.message).toMatch(/rsa-sha2-512\) and publickey \(SHA256:\S+, rsa-sha2-256\)/);
   });
@@ -163,10 +159,8 @@ describe("signature algorithms", () => {
     const rig = new ClientRig({ identities: [rsaLike(1)] });
     rig.client.setServerSigAlgs(["ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"]);
     expect(rig.start()[1]).toBe("publickey rsa-sha2-512");
-    expect(rig.client.onlyAttempt).toBe(false);
     // OpenSSH names also what PubkeyAcceptedAlgorithms forbids.
     expect(rig.receive(failure("publickey"))).toEqual(["publickey rsa-sha2-256"]);
-    expect(rig.client.onlyAttempt).toBe(true);
     expect(rig.receive(failure("publickey"))).toEqual([]);
     rig.event("failed");
   });
@@ -278,7 +272,7 @@ describe("password", () => {
     rig.client.answerPassword(rig.event("password").token, "old");
     rig.receive(changereq("expired"));
     rig.client.answerChangePassword(rig.event("change-password").token, undefined);
-    expect(rig.event("failed").error.message).toContain("given up");
+    expect(rig.event("failed").error.message).toContain("the server demands a new password, and none was given");
   });
 });
 
@@ -343,14 +337,127 @@ describe("keyboard-interactive", () => {
     rig.event("failed");
   });
 
-  test("no answer gives the method up in the middle", () => {
+  test("no answer gives the method up, and the conversation goes on with empty responses until the server ends it", () => {
     const rig = new ClientRig({ keyboardInteractive: true, password: true });
     rig.start();
-    rig.receive(failure("keyboard-interactive", "password"), infoRequest(prompts));
+    const both = failure("keyboard-interactive", "password");
+    rig.receive(both, infoRequest(prompts));
     rig.client.answerPrompts(rig.event("prompts").token, undefined);
-    expect(rig.sent()).toEqual([]);
-    rig.event("password");
+    expect(rig.sent()).toEqual(['responses ["",""]']);
+    expect(rig.receive(infoRequest(prompts.slice(1)))).toEqual(['responses [""]']);
+    expect(rig.receive(infoRequest([]))).toEqual(["responses []"]);
+    expect(rig.events()).toEqual([]);
+    rig.receive(both);
+    rig.client.answerPassword(rig.event("password").token, undefined);
+    expect(rig.event("failed").error.message).toBe(
+      "alice: the server wants a login, and there was nothing to try; keyboard-interactive was given up for want of an answer; password was given up for want of an answer; it would take: keyboard-interactive, password",
+    );
   });
+
+  test("a conversation that was given up is bounded like any other", () => {
+    const rig = new ClientRig({ keyboardInteractive: true, limits: { keyboardInteractiveRounds: 3 } });
+    rig.start();
+    rig.receive(failure("keyboard-interactive"), infoRequest(prompts));
+    rig.client.answerPrompts(rig.event("prompts").token, undefined);
+    rig.receive(infoRequest(prompts), infoRequest(prompts), infoRequest(prompts));
+    expect(rig.event("failed").error.code).toBe("auth-limit");
+  });
+});
+
+describe("a fixed password", () => {
+  const both = failure("keyboard-interactive", "password");
+  const fixed = { password: "fixed", keyboardInteractive: "password" } as const;
+  const lone = infoRequest([{ prompt: "Password: ", echo: false }]);
+
+  test("is tried before keyboard-interactive, and once: the server refused it", () => {
+    const rig = new ClientRig(fixed);
+    rig.start();
+    expect(rig.receive(both)).toEqual([]);
+    rig.client.answerPassword(rig.event("password").token, "wrong");
+    expect(rig.sent()).toEqual(["password wrong"]);
+    expect(rig.receive(both)).toEqual([]);
+    expect(rig.event("failed").error.message).toBe(
+      "alice: the server refused password; it would take: keyboard-interactive, password",
+    );
+  });
+
+  test("answers a conversation where the server takes no password otherwise, and once", () => {
+    const rig = new ClientRig(fixed);
+    rig.start();
+    expect(rig.receive(failure("keyboard-interactive"))).toEqual(["keyboard-interactive"]);
+    rig.receive(lone);
+    rig.client.answerPrompts(rig.event("prompts").token, ["wrong"]);
+    rig.sent();
+    expect(rig.receive(failure("keyboard-interactive"))).toEqual([]);
+    expect(rig.event("failed").error.message).toBe(
+      "alice: the server refused keyboard-interactive; it would take: keyboard-interactive",
+    );
+  });
+
+  test("that is one factor is not the answer to what the server asks next", () => {
+    const rig = new ClientRig(fixed);
+    rig.start();
+    rig.receive(both);
+    rig.client.answerPassword(rig.event("password").token, "right");
+    rig.sent();
+    expect(rig.receive(partial("keyboard-interactive"))).toEqual([]);
+    expect(rig.event("failed").error.message).toContain("accepted password; it would take: keyboard-interactive");
+  });
+
+  test("comes first where prompts can be answered too, which come behind it", () => {
+    const rig = new ClientRig({ password: "fixed", keyboardInteractive: true });
+    rig.start();
+    rig.receive(both);
+    rig.client.answerPassword(rig.event("password").token, "wrong");
+    rig.sent();
+    expect(rig.receive(both)).toEqual(["keyboard-interactive"]);
+    rig.receive(lone);
+    rig.event("prompts");
+  });
+});
+
+describe("banners", () => {
+  test("without a language tag are shown, and those that cannot be read are ignored", () => {
+    const rig = new ClientRig({});
+    rig.start();
+    rig.receive(new Writer().byte(53).string("hello").finish());
+    expect(rig.event("banner").message).toBe("hello");
+    rig.receive(Uint8Array.of(53), Uint8Array.of(53, 0, 0, 0, 9));
+    expect(rig.events()).toEqual([]);
+  });
+
+  test("that cannot be read count like others", () => {
+    const rig = new ClientRig({ limits: { authBanners: 2 } });
+    rig.start();
+    rig.receive(Uint8Array.of(53), Uint8Array.of(53), Uint8Array.of(53));
+    expect(rig.event("failed").error.code).toBe("auth-limit");
+  });
+});
+
+describe("a message that the server does not understand", () => {
+  test("is told by its name, if the login waits for its answer", () => {
+    const rig = new ClientRig({ keyboardInteractive: true });
+    rig.sink.next = 7;
+    rig.start();
+    expect([6, 7, 8, 9].map((number) => rig.client.nameOf(number))).toEqual([
+      undefined,
+      "SSH_MSG_SERVICE_REQUEST",
+      "SSH_MSG_USERAUTH_REQUEST",
+      undefined,
+    ]);
+    rig.receive(failure("keyboard-interactive"), infoRequest(prompts));
+    rig.client.answerPrompts(rig.event("prompts").token, ["", ""]);
+    expect([8, 9, 10].map((number) => rig.client.nameOf(number))).toEqual([
+      undefined,
+      undefined,
+      "SSH_MSG_USERAUTH_INFO_RESPONSE",
+    ]);
+  });
+
+  const prompts = [
+    { prompt: "Password: ", echo: false },
+    { prompt: "Code: ", echo: true },
+  ];
 });
 
 describe("what goes on after a failure", () => {

@@ -337,6 +337,20 @@ describe("bounds", () => {
     expect(sent).toBe(10);
   });
 
+  test("refused queries have a smaller bound, whether the application or the algorithm refuses them", () => {
+    const rig = ServerRig.ready({ limits: { refusedKeyQueries: 4 } });
+    for (let i = 0; i < 4; i++) {
+      rig.receive(query(keyOf(1), { algorithm: i % 2 === 0 ? "ssh-ed25519" : "unknown" }));
+      if (i % 2 === 0) rig.server.answerQuery(rig.event("query").token, false);
+    }
+    // An accepted one does not count.
+    rig.receive(query(keyOf(1)));
+    rig.server.answerQuery(rig.event("query").token, true);
+    rig.receive(query(keyOf(1)));
+    rig.server.answerQuery(rig.event("query").token, false);
+    expectFatal(rig, "auth-limit", /more than 4 keys/);
+  });
+
   test("conversations broken off count", () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 3 } });
     for (let i = 0; i < 3; i++) {

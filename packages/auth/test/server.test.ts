@@ -1,4 +1,5 @@
-import { generateRsa } from "@nacre/keys";
+import { generateRsa, type PrivateKey } from "@nacre/keys";
+import { Reader, SSH_MSG_USERAUTH_PK_OK, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import {
   infoResponse,
@@ -107,6 +108,39 @@ describe("publickey", () => {
     expect(rig.receive(query(rsa, { algorithm: "rsa-sha2-512" }))).toEqual([`failure ${ALL}`]);
     expect(rig.events()).toEqual([]);
   });
+
+  test("takes an RSA key whose blob names the signature algorithm, as dev-tunnels sends it, for the same key", () => {
+    const rsa = rsaKey();
+    const misnamed = withFormat(rsa, "rsa-sha2-512");
+    const algorithm = "rsa-sha2-512";
+    const rig = ServerRig.ready();
+    rig.receive(query(misnamed, { algorithm }));
+    const asked = rig.event("query");
+    expect(asked.publicKey).toEqual(rsa.publicKey.blob);
+    rig.server.answerQuery(asked.token, true);
+    const [ok] = rig.sink.take();
+    expect(SSH_MSG_USERAUTH_PK_OK.decode(ok!).publicKey).toEqual(misnamed.publicKey.blob);
+    rig.receive(signed(misnamed, { algorithm }));
+    const login = rig.event("publickey");
+    expect(login.publicKey).toEqual(rsa.publicKey.blob);
+    rig.server.answerPublickey(login.token, { partial: ["publickey"] });
+    // It is no second factor under its other name, either way.
+    rig.sent();
+    expect(rig.receive(signed(misnamed, { algorithm }), signed(rsa, { algorithm }))).toEqual([
+      "failure publickey",
+      "failure publickey",
+    ]);
+  });
+
+  test.each(["rsa-sha2-256", "ssh-ed25519"])(
+    "refuses an RSA key whose blob names %s, which it is not used with",
+    (format) => {
+      const misnamed = withFormat(rsaKey(), format);
+      const rig = ServerRig.ready();
+      expect(rig.receive(signed(misnamed, { algorithm: "rsa-sha2-512" }))).toEqual([`failure ${ALL}`]);
+      expect(rig.events()).toEqual([]);
+    },
+  );
 });
 
 describe("password", () => {
@@ -288,4 +322,12 @@ function rsaKey() {
     const step = steps.next();
     if (step.done) return step.value;
   }
+}
+
+/** The key with another name at the beginning of its blob. */
+function withFormat(key: PrivateKey, format: string): PrivateKey {
+  const reader = new Reader(key.publicKey.blob, "public key");
+  reader.name("format");
+  const blob = new Writer().string(format).raw(reader.rest()).finish();
+  return { fields: key.fields, publicKey: { ...key.publicKey, blob }, sign: (...args) => key.sign(...args) };
 }

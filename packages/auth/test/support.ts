@@ -5,7 +5,7 @@ import {
   type SignatureAlgorithm,
   sha256Fingerprint,
 } from "@nacre/keys";
-import type { PacketSink } from "@nacre/packet";
+import type { PacketSink, SentMessage } from "@nacre/packet";
 import {
   type Prompt,
   SSH_MSG_SERVICE_ACCEPT,
@@ -34,9 +34,15 @@ export class TestSink implements PacketSink {
   readonly sent: Uint8Array[] = [];
   readonly pending = 0;
   readonly held = false;
+  readonly turnOver = false;
 
-  write(payload: Uint8Array): void {
+  /** Sequence number of the next message. */
+  next = 0;
+
+  write(payload: Uint8Array, sent?: SentMessage): void {
     this.sent.push(payload.slice());
+    if (sent !== undefined) sent.sequenceNumber = this.next;
+    this.next++;
   }
 
   begin(length: number): Uint8Array {

@@ -7,6 +7,9 @@ const SERVE_OPTIONS = `  --listen ADDRESS    address to listen at (127.0.0.1: th
   --host-key FILE     host key; may be given several times (~/.config/nacre/ssh_host_ed25519_key, made when it is not there)
   --authorized-keys FILE  keys that may log in, with their options (~/.ssh/authorized_keys)
   --user NAME         who may log in; may be given several times (whoever starts the server, as whom all commands run)
+  -c CIPHERS          ciphers to offer, preferred first, separated by commas
+  -m MACS             MACs to offer, likewise
+  --kex METHODS       key exchange methods to offer, likewise
   --subsystem NAME=COMMAND  what a subsystem runs; nothing: there is none (sftp: OpenSSH's sftp-server, where there is one)
   --no-exec           no commands and no shells: subsystems only
   --permit-user-environment  let environment= of authorized_keys add any variable
@@ -30,13 +33,13 @@ is no longer read. The host may also be ssh://[user@]host[:port].
   --known-hosts FILE  keys of known hosts (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
   --accept-new        accept a host that is not known, and remember it
   --host-key SHA256:… accept this host key only; may be given several times
-  -c CIPHERS          ciphers to offer, preferred first, parted by commas
+  -c CIPHERS          ciphers to offer, preferred first, separated by commas
   -m MACS             MACs to offer, likewise
   --kex METHODS       key exchange methods to offer, likewise
   --trace             print each packet to standard error, without secrets
-  --keylog FILE       append secrets to FILE, for Wireshark; whoever has them can read the session
+  --keylog FILE       append secrets to FILE, a regular file, for Wireshark; with them the session can be read
 
-serve runs an SSH server for whoever starts it, until Ctrl-C. Its options:
+serve runs an SSH server for whoever starts it, until SIGINT (Ctrl-C), SIGTERM or SIGHUP. Its options:
 
 ${SERVE_OPTIONS}
 In a remote terminal, ~. at the beginning of a line closes the connection, and ~~ is one ~.
@@ -59,6 +62,7 @@ Makes a private key, and its public half beside it (FILE.pub); or, with -l, show
 /** `nacre serve --help`. */
 export const SERVE_HELP: string = `usage: nacre serve [option…]
 
-Runs an SSH server for whoever starts it, until Ctrl-C.
+Runs an SSH server for whoever starts it. The first SIGINT (Ctrl-C) or SIGTERM lets what runs end, for half a minute; a second one
+kills it. SIGHUP hangs it up at once.
 
 ${SERVE_OPTIONS}`;

@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import { escapeText, SshError } from "@nacre/wire";
 import { HELP } from "./help.ts";
+import { oneLine } from "./one-line.ts";
+import { TERMINAL_HOST } from "./terminal-messages.ts";
 
 /** What `ssh` exits with for a failure of its own. */
 const FAILURE = 255;
@@ -20,6 +22,11 @@ try {
 process.exit(status);
 
 async function main(words: readonly string[]): Promise<number> {
+  // Without the server's channel it is an unknown option.
+  if (words[0] === TERMINAL_HOST && process.connected) {
+    await (await import("./terminal-host.ts")).hostTerminal();
+    return 0;
+  }
   switch (words[0]) {
     case undefined:
     case "-h":
@@ -45,7 +52,7 @@ function explain(error: unknown): string {
     error instanceof SshError
       ? `${error.message} [${error.code}]`
       : `a fault in nacre, please report it: ${String(error)}`;
-  return escapeText(text, { keepLines: true }).replaceAll(/\s*\n\s*/g, " ");
+  return oneLine(escapeText(text, { keepLines: true }));
 }
 
 function version(): string {

@@ -29,30 +29,24 @@ export function questions(terminal: Terminal | undefined, target: LoginTarget): 
 }
 
 /**
- * Without a terminal passphrases are not asked for, new hosts are refused, and what a server wants to know is given up: so the error
- * at the end tells of the keys that it refused before.
+ * Without a terminal nothing is asked: passphrases and passwords are not given, no keyboard-interactive conversation is begun, and new
+ * hosts are refused. Where a password or answers would have done, the error at the end says why there were none.
  */
 function withNobodyToAsk(target: LoginTarget): Questions {
-  let wanted: string | undefined;
   return {
     options: {
-      password: () => {
-        wanted = "ask for a password on";
-        return undefined;
-      },
-      prompts: () => {
-        wanted ??= "put the server's questions on";
-        return undefined;
-      },
       unknownHost: (hostKey) => {
         throw newHostRefused(target, hostKey);
       },
     },
     explain: (error) => {
-      if (wanted === undefined || !(error instanceof SshError) || error.code !== "auth-failed") return error;
+      if (!(error instanceof SshError) || error.code !== "auth-failed") return error;
+      const [, method] = /; it would take: .*?\b(password|keyboard-interactive)\b/.exec(error.message) ?? [];
+      if (method === undefined) return error;
+      const question = method === "password" ? "a password" : "answers to the server's questions";
       return new SshError(
         "auth-failed",
-        `${error.message}. There was no terminal to ${wanted}: log in with another key (-i), or run this in a terminal`,
+        `${error.message}. There is no terminal to ask for ${question}: log in with another key (-i), or run this in a terminal`,
         { cause: error },
       );
     },

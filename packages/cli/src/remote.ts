@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Client, Exit, NodeProcess, PtyOptions } from "@nacre/node";
+import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import { EscapeKeys } from "./escape-keys.ts";
 import type { SshArguments } from "./ssh-arguments.ts";
@@ -16,7 +16,7 @@ const BROKEN_PIPE_STATUS = 128 + 13;
  * `channel-closed` when the command ended by a signal, or without a word on how.
  */
 export async function runRemote(
-  client: Client<NodeProcess>,
+  client: Client,
   { command, terminal }: Pick<SshArguments, "command" | "terminal">,
   typedAhead: string,
 ): Promise<number> {
@@ -117,7 +117,7 @@ function useTerminal(remote: NodeProcess): () => void {
 
 const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 
-function windowSize(): Required<Pick<PtyOptions, "columns" | "rows">> {
+function windowSize(): { readonly columns: number; readonly rows: number } {
   const [columns, rows] = [process.stdout, process.stderr].find(({ isTTY }) => isTTY)?.getWindowSize() ?? [80, 24];
   return { columns, rows };
 }

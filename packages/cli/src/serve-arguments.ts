@@ -1,7 +1,8 @@
+import { type AlgorithmNames, algorithmNames } from "./algorithms.ts";
 import { parseOptions, usage } from "./options.ts";
 
 /** `nacre serve`, read. */
-export interface ServeArguments {
+export interface ServeArguments extends AlgorithmNames {
   readonly listen: string | undefined;
   readonly port: number;
   readonly hostKeyFiles: readonly string[];
@@ -26,6 +27,9 @@ export const SERVE_OPTIONS = {
   "--host-key": "value",
   "--authorized-keys": "value",
   "--user": "value",
+  "-c": "value",
+  "-m": "value",
+  "--kex": "value",
   "--subsystem": "value",
   "--banner": "value",
   "--log": "value",
@@ -50,6 +54,7 @@ export function parseServeArguments(words: readonly string[]): ServeArguments {
     hostKeyFiles: all("--host-key"),
     authorizedKeys: all("--authorized-keys").at(-1),
     users,
+    ...algorithmNames((name) => all(name).at(-1)),
     subsystems: Object.fromEntries(all("--subsystem").map(subsystem)),
     banner: all("--banner").at(-1),
     log,

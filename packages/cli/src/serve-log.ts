@@ -14,14 +14,24 @@ export type ServeEvent =
   | { readonly type: "stopping"; readonly signal: string; readonly sessions: number }
   | { readonly type: "stopped" }
   /** A line that is safe to show. */
-  | { readonly type: "note"; readonly text: string };
+  | { readonly type: "note"; readonly text: string }
+  /** `count` more lines with this text, safe to show, were not written. */
+  | { readonly type: "repeated"; readonly count: number; readonly text: string }
+  /** `count` lines, too many to tell apart, were not written. */
+  | { readonly type: "suppressed"; readonly count: number };
 
-/** Characters of a text of the client's that a line holds at most: a name may be as long as a message, and nobody need be known to send one. */
+/** The most characters of a client's text in a line: strangers can send names as long as a message. */
 const LONGEST_TEXT = 1000;
 
 /** Writes an event as one line, ended by a newline: for people, or as JSON in ASCII. Nothing in it moves a terminal's cursor. */
 export function logLine(event: ServeEvent, kind: "text" | "json", time: Date): string {
-  return kind === "json" ? json(event, time) : `${time.toISOString()} ${where(event)}${text(event)}\n`;
+  return kind === "json" ? json(event, time) : `${time.toISOString()} ${lineText(event)}\n`;
+}
+
+/** An event without its time. With `origin: "address"` events of one address are alike, whichever connection they are of. */
+export function lineText(event: ServeEvent, { origin }: { readonly origin?: "address" } = {}): string {
+  const from = "connection" in event && origin === "address" ? `${event.remoteAddress} ` : where(event);
+  return from + text(event);
 }
 
 function json({ type, ...rest }: ServeEvent, time: Date): string {
@@ -36,14 +46,19 @@ function json({ type, ...rest }: ServeEvent, time: Date): string {
   return `${line.replaceAll(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
 }
 
-/** No more of a text than a line can bear. */
+/** Cuts a text to what a line may hold. */
 function cut(text: string): string {
   return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}… (${text.length} characters)` : text;
 }
 
-/** A text of the client's, safe to show. */
+/** Makes a client's text safe to show. */
 function shown(text: string): string {
   return escapeText(cut(text));
+}
+
+/** A text of the client's in quotes: what it says cannot be taken for the words of the line. */
+function quoted(text: string): string {
+  return `"${shown(text).replaceAll('"', '\\"')}"`;
 }
 
 function where(event: ServeEvent): string {
@@ -53,11 +68,18 @@ function where(event: ServeEvent): string {
   return `[${connection}${session}] ${remoteAddress}:${remotePort} `;
 }
 
+const DROPPED: Readonly<Record<Extract<ListenEvent, { type: "dropped" }>["reason"], string>> = {
+  "max-connections": "too many connections",
+  "max-unauthenticated": "too many are not logged in",
+  "max-per-source": "too many from this address are not logged in",
+  penalty: "earlier connections from this address ended without a login",
+};
+
 function text(event: ServeEvent): string {
   switch (event.type) {
     case "listening": {
       const keys = event.hostKeys.map(({ format, fingerprint }) => `${format} ${fingerprint}`).join(", ");
-      const users = event.users.map((user) => shown(user)).join(", ");
+      const users = event.users.map(quoted).join(", ");
       return `listening at ${event.host} port ${event.port} for ${users}; host key ${keys}`;
     }
     case "stopping":
@@ -66,25 +88,29 @@ function text(event: ServeEvent): string {
       return "stopped";
     case "note":
       return event.text;
+    case "repeated":
+      return `${event.count} more like this: ${event.text}`;
+    case "suppressed":
+      return `${event.count} more of many kinds`;
     case "accept-failed":
       return event.error.message;
     case "connected":
       return "connected";
     case "dropped":
-      return `dropped: ${event.reason === "max-connections" ? "too many connections" : "too many are not logged in"}`;
+      return `dropped: ${DROPPED[event.reason]}`;
     case "identified":
-      return `is ${shown(event.clientVersion)}`;
+      return `is ${quoted(event.clientVersion)}`;
     case "login":
-      return `${shown(event.user)} is logged in by ${event.factors.map(factor).join(" and ")}`;
+      return `${quoted(event.user)} is logged in by ${event.factors.map(factor).join(" and ")}`;
     case "login-refused": {
       const key = event.fingerprint === undefined ? "" : ` ${event.fingerprint}`;
       const asked = event.signed === false ? " (asked about)" : "";
-      return `${shown(event.user)} is refused: ${event.method}${key}${asked}${because(event.error)}`;
+      return `${quoted(event.user)} is refused: ${event.method}${key}${asked}${because(event.error)}`;
     }
     case "session-started": {
       const what = event.command ?? event.subsystem;
-      const words = what === undefined ? event.kind : `${event.kind} ${shown(what)}`;
-      return `${shown(event.user)} runs ${words}${event.pty ? " in a terminal" : ""}`;
+      const words = what === undefined ? event.kind : `${event.kind} ${quoted(what)}`;
+      return `${quoted(event.user)} runs ${words}${event.pty ? " in a terminal" : ""}`;
     }
     case "session-ended": {
       const { exit } = event;
@@ -93,7 +119,7 @@ function text(event: ServeEvent): string {
       return "status" in exit ? `ended with status ${exit.status}` : `was ended by the signal ${exit.signal}`;
     }
     case "request-refused":
-      return `does not get ${shown(event.request)}${because(event.error)}`;
+      return `does not get ${quoted(event.request)}${because(event.error)}`;
     case "closed":
       return `closed: ${shown(event.error.message)} [${event.error.code}]`;
   }

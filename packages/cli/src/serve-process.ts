@@ -4,7 +4,7 @@ import { constants } from "node:os";
 import type { NodeSession, SessionExit } from "@nacre/node";
 
 /** How long what is hung up has to end before it is killed: milliseconds. */
-const HANGUP_GRACE = 2000;
+export const HANGUP_GRACE = 2000;
 
 /** What to run. */
 export interface Program {
@@ -14,15 +14,25 @@ export interface Program {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Runs a program in a process group of its own, with pipes. `kill` aborted, it is killed. Rejects when it cannot be started. */
-export async function runWithPipes(session: NodeSession, program: Program, kill: AbortSignal): Promise<SessionExit> {
+/**
+ * Runs a program in a process group of its own, with pipes. Its number is in `processes` while it runs. Rejects when it cannot be
+ * started.
+ */
+export async function runWithPipes(
+  session: NodeSession,
+  program: Program,
+  processes: Set<number>,
+): Promise<SessionExit> {
   const { file, words, cwd, env } = program;
   const child = spawn(file, words, { cwd, env, stdio: "pipe", detached: true });
   await once(child, "spawn");
-  const group = new ProcessGroup(child.pid!, session, kill);
+  const pid = child.pid!;
+  processes.add(pid);
+  const group = new ProcessGroup(pid, session);
   const outputs = [child.stdout, child.stderr];
   child.once("exit", () => {
     group.ended();
+    processes.delete(pid);
     // What it has left behind holds the other ends perhaps, and nobody is there for what that prints.
     if (session.signal.aborted) for (const output of outputs) output.destroy();
   });
@@ -53,7 +63,7 @@ export class ProcessGroup {
   readonly #over = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(pid: number, session: NodeSession, kill: AbortSignal) {
+  constructor(pid: number, session: NodeSession) {
     this.#pid = pid;
     session.onSignal = (name) => {
       if (CLIENT_SIGNALS.has(name)) this.#send(`SIG${name}` as NodeJS.Signals);
@@ -62,12 +72,8 @@ export class ProcessGroup {
       this.#send("SIGHUP");
       this.#timer = setTimeout(() => this.#send("SIGKILL"), HANGUP_GRACE);
     };
-    const end = (): void => this.#send("SIGKILL");
-    const { signal: over } = this.#over;
-    session.signal.addEventListener("abort", hangUp, { once: true, signal: over });
-    kill.addEventListener("abort", end, { once: true, signal: over });
+    session.signal.addEventListener("abort", hangUp, { once: true, signal: this.#over.signal });
     if (session.signal.aborted) hangUp();
-    if (kill.aborted) end();
   }
 
   /** The first process has ended. */

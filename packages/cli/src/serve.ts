@@ -1,7 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { access } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import {
   account,
@@ -11,20 +10,21 @@ import {
   hostKeyFile,
   listen,
   type NodeSession,
+  nodeServerAlgorithms,
   type SessionExit,
-  type SshServer,
 } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
+import { chooseAlgorithms } from "./algorithms.ts";
 import { SERVE_HELP } from "./help.ts";
+import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
+import { LogThrottle } from "./log-throttle.ts";
 import { asksForHelp, usage } from "./options.ts";
 import { parseServeArguments, SERVE_OPTIONS, type ServeArguments } from "./serve-arguments.ts";
 import { type Account, acceptEnv, sessionEnvironment } from "./serve-environment.ts";
 import { logLine, type ServeEvent } from "./serve-log.ts";
 import { runWithPipes } from "./serve-process.ts";
+import { untilStopped } from "./serve-stop.ts";
 import { loadTerminalRunner } from "./serve-terminal.ts";
-
-/** How long sessions that run have to end once the server is told to stop: milliseconds. */
-const STOP_GRACE = 30_000;
 
 /** `nacre serve`: an SSH server, until a signal ends it. Returns the exit status. */
 export async function serve(words: readonly string[]): Promise<number> {
@@ -33,20 +33,23 @@ export async function serve(words: readonly string[]): Promise<number> {
     return 0;
   }
   const parsed = parseServeArguments(words);
+  closeInheritedDescriptors();
+  const algorithms = chooseAlgorithms(parsed, nodeServerAlgorithms);
   const account = runner();
   const users = parsed.users.length > 0 ? parsed.users : [account.name];
   for (const user of users) mayBe(user, account);
-  const log = (event: ServeEvent): void => {
+  const throttle = new LogThrottle((event) => {
     process.stderr.write(logLine(event, parsed.log, new Date()));
-  };
+  });
+  const log = (event: ServeEvent): void => throttle.log(event);
   const note = (text: string): void => log({ type: "note", text });
 
   const hostKeys = await Promise.all(hostKeyPaths(parsed).map((path) => hostKeyFile(path)));
   const terminals = await loadTerminalRunner();
   if (typeof terminals === "string")
     note(`no terminals: a client that asks for one is refused it, and runs without (${escapeText(terminals)})`);
-  const kill = new AbortController();
-  const running = new Set<Promise<SessionExit>>();
+  const processes = new Set<number>();
+  const sessions = new Set<Promise<SessionExit>>();
   const run = (session: NodeSession, words: readonly string[]): Promise<SessionExit> => {
     const { shell, home } = account;
     const program = {
@@ -57,10 +60,10 @@ export async function serve(words: readonly string[]): Promise<number> {
     };
     const exit =
       session.pty && typeof terminals === "function"
-        ? terminals(session, session.pty, program, kill.signal)
-        : runWithPipes(session, program, kill.signal);
-    running.add(exit);
-    const ended = (): boolean => running.delete(exit);
+        ? terminals(session, session.pty, program, processes)
+        : runWithPipes(session, program, processes);
+    sessions.add(exit);
+    const ended = (): boolean => sessions.delete(exit);
     exit.then(ended, ended);
     return exit;
   };
@@ -72,6 +75,7 @@ export async function serve(words: readonly string[]): Promise<number> {
   });
   const server = await listen({
     port: parsed.port,
+    algorithms,
     ...(parsed.listen !== undefined && { host: parsed.listen }),
     hostKeys,
     authenticate: async (login) => {
@@ -99,8 +103,8 @@ export async function serve(words: readonly string[]): Promise<number> {
   });
   // It is read at each login, so it may come later.
   if (await isMissing(keysFile)) note(`${escapeText(keysFile)}: there is no such file: nobody can log in`);
-  await untilStopped(server, log, kill);
-  await Promise.allSettled(running);
+  await untilStopped(server, { processes, sessions }, log);
+  throttle.flush();
   log({ type: "stopped" });
   return 0;
 }
@@ -128,25 +132,6 @@ async function isMissing(path: string): Promise<boolean> {
   }
 }
 
-/** The first signal lets what runs end; the second ends it. */
-async function untilStopped(server: SshServer, log: (event: ServeEvent) => void, kill: AbortController): Promise<void> {
-  let stopping = false;
-  const stop = (signal: NodeJS.Signals): void => {
-    const sessions = server.connections.reduce((sum, { sessionCount }) => sum + sessionCount, 0);
-    if (stopping) {
-      kill.abort();
-      void server.close();
-    } else {
-      stopping = true;
-      log({ type: "stopping", signal, sessions });
-      void server.close({ grace: STOP_GRACE });
-    }
-  };
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) process.on(signal, stop);
-  await server.closed;
-}
-
 /** Who runs this: commands are run as nobody else. */
 function runner(): Account {
   if (process.getuid === undefined) throw usage("serve runs a user's shell, and needs a system of Unix's kind for it");
@@ -168,7 +153,7 @@ function mayBe(user: string, account: Account): void {
 
 function hostKeyPaths({ hostKeyFiles }: ServeArguments): readonly string[] {
   if (hostKeyFiles.length > 0) return hostKeyFiles;
-  return [join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "nacre", "ssh_host_ed25519_key")];
+  return [join(process.env.XDG_CONFIG_HOME || expandHome("~/.config"), "nacre", "ssh_host_ed25519_key")];
 }
 
 const SFTP_SERVERS = [

@@ -1,8 +1,8 @@
-import type { Fingerprint } from "@nacre/node";
+import { type AlgorithmNames, algorithmNames } from "./algorithms.ts";
 import { parseOptions, usage } from "./options.ts";
 
 /** `nacre [option…] [user@]host [command…]`, read; the host may also be `ssh://[user@]host[:port]`. */
-export interface SshArguments {
+export interface SshArguments extends AlgorithmNames {
   readonly host: string;
   readonly port: number | undefined;
   readonly user: string | undefined;
@@ -11,11 +11,7 @@ export interface SshArguments {
   readonly identityFiles: readonly string[];
   readonly knownHosts: string | undefined;
   readonly acceptNew: boolean;
-  readonly hostKeys: readonly Fingerprint[];
-  /** Names, preferred first. */
-  readonly ciphers: readonly string[] | undefined;
-  readonly macs: readonly string[] | undefined;
-  readonly kex: readonly string[] | undefined;
+  readonly hostKeys: readonly string[];
   readonly trace: boolean;
   readonly keyLogFile: string | undefined;
   /** How often a pseudo-terminal was asked for: once counts if input is a terminal, twice always. */
@@ -65,9 +61,7 @@ export function parseSshArguments(words: readonly string[]): SshArguments {
     knownHosts: last("--known-hosts"),
     acceptNew: all("--accept-new").length > 0,
     hostKeys,
-    ciphers: names(last("-c")),
-    macs: names(last("-m")),
-    kex: names(last("--kex")),
+    ...algorithmNames(last),
     trace: all("--trace").length > 0,
     keyLogFile: last("--keylog"),
     terminal: all("-t").length,
@@ -120,14 +114,10 @@ function port(text: string | undefined): number | undefined {
   return value;
 }
 
-function fingerprint(text: string): Fingerprint {
+function fingerprint(text: string): string {
   if (!/^SHA256:[A-Za-z0-9+/]{43}$/.test(text))
     throw usage(
       `"${text}" is no fingerprint: it is SHA256: and 43 characters of base64 behind it, as nacre keygen -l prints it`,
     );
-  return text as Fingerprint;
-}
-
-function names(text: string | undefined): readonly string[] | undefined {
-  return text?.split(",");
+  return text;
 }

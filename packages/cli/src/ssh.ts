@@ -1,4 +1,4 @@
-import { account, type ConnectOptions, connect } from "@nacre/node";
+import { account, type ConnectOptions, connect, nodeAlgorithms } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 import { chooseAlgorithms } from "./algorithms.ts";
 import { HELP } from "./help.ts";
@@ -19,7 +19,7 @@ export async function ssh(line: readonly string[]): Promise<number> {
   }
   const words = parseSshArguments(line);
   const user = words.user ?? account().username;
-  const algorithms = chooseAlgorithms(words);
+  const algorithms = chooseAlgorithms(words, nodeAlgorithms);
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   const terminal = openTerminal();
   const { host, port, knownHosts } = words;

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
 import { ReadStream } from "node:tty";
 import { SshError } from "@nacre/wire";
@@ -19,31 +19,38 @@ export interface KeyInput {
 /** Characters of an answer at most; what exceeds them is not taken. */
 const MAX_ANSWER = 8192;
 
+/** What a terminal needs of the system. */
+export interface TerminalPort {
+  readonly write: (text: string) => void;
+  /** Drops what was typed and has not reached `KeyInput` yet. */
+  readonly discard?: () => void;
+  readonly release?: () => void;
+}
+
 /**
- * Asks a person, who may be elsewhere than standard input and output. Questions are asked one after the other; keys that
- * were typed ahead answer the next one. Texts are shown as they are: whoever has them from a server escapes them before.
+ * Asks a person, who may be elsewhere than standard input and output. Questions are asked one after the other. Nothing typed or
+ * pasted before a question answers it: it could not have been meant for it. Texts are shown as they are: escape those from a server
+ * first.
  */
 export class Terminal {
   readonly #input: KeyInput;
-  readonly #write: (text: string) => void;
-  readonly #release: () => void;
-  readonly #decoder = new StringDecoder("utf8");
+  readonly #port: TerminalPort;
+  #decoder = new StringDecoder("utf8");
   #typedAhead = "";
 
-  constructor(input: KeyInput, write: (text: string) => void, release: () => void = () => {}) {
+  constructor(input: KeyInput, port: TerminalPort) {
     this.#input = input;
-    this.#write = write;
-    this.#release = release;
+    this.#port = port;
   }
 
   /** Shows text, which ends with a newline. */
   show(text: string): void {
-    this.#write(text);
+    this.#port.write(text);
   }
 
   /**
-   * Asks for one line. With `echo` it is seen as it is typed. Backspace and ^U take back; ^C, and ^D or the input's end on an
-   * empty line, reject with `auth-cancelled`.
+   * Asks for one line, after dropping what was typed before. With `echo` the line is seen as it is typed. Backspace and ^U take back;
+   * ^C, and ^D or the input's end on an empty line, reject with `auth-cancelled`.
    */
   ask(prompt: string, { echo }: { readonly echo: boolean }): Promise<string> {
     return new Promise((resolve, reject) => {
@@ -54,7 +61,7 @@ export class Terminal {
         input.off("end", cancel);
         input.pause();
         input.setRawMode(false);
-        this.#write("\n");
+        this.#port.write("\n");
       };
       const cancel = (): void => {
         settle();
@@ -62,7 +69,7 @@ export class Terminal {
       };
       const takeBack = (count: number): void => {
         const kept = answer.slice(0, Math.max(0, answer.length - count));
-        if (echo) this.#write("\b \b".repeat(answer.length - kept.length));
+        if (echo) this.#port.write("\b \b".repeat(answer.length - kept.length));
         answer = kept;
       };
       /** Whether the question is over. */
@@ -80,7 +87,7 @@ export class Terminal {
         else if (key === "\x15") takeBack(answer.length);
         else if (!/\p{Cc}/u.test(key) && answer.length < MAX_ANSWER) {
           answer.push(key);
-          if (echo) this.#write(key);
+          if (echo) this.#port.write(key);
         }
         return false;
       };
@@ -100,22 +107,31 @@ export class Terminal {
         onKeys();
       };
 
-      // Raw, so that nothing is shown that we do not show; before the prompt, whose answer may come at once.
+      // Raw, so that nothing is shown that we do not show; before the prompt, whose answer may come at once. An unfinished line can be
+      // read, and so dropped, in this mode only.
       input.setRawMode(true);
-      this.#write(prompt);
+      this.#discard();
+      this.#port.write(prompt);
       input.on("data", onData);
       input.on("end", cancel);
       input.resume();
-      onKeys();
     });
   }
 
-  /** Releases the terminal. Returns what was typed ahead. */
+  /** Drops what was typed so far, wherever it waits: in the system, in the stream, or here. */
+  #discard(): void {
+    this.#port.discard?.();
+    this.#input.read();
+    this.#decoder = new StringDecoder("utf8");
+    this.#typedAhead = "";
+  }
+
+  /** Releases the terminal. Returns what was typed after the last answer. */
   close(): string {
     // A paused stream has often read one more chunk already.
     const unread = this.#input.read();
     if (unread !== null) this.#typedAhead += this.#decoder.write(unread);
-    this.#release();
+    this.#port.release?.();
     return this.#typedAhead;
   }
 }
@@ -128,14 +144,36 @@ export function openTerminal(): Terminal | undefined {
   try {
     const output = openSync("/dev/tty", "w");
     const input = new ReadStream(openSync("/dev/tty", "r"));
-    const release = (): void => {
-      input.destroy();
-      closeSync(output);
-    };
-    return new Terminal(input, (text) => writeSync(output, text), release);
+    const unread = openSync("/dev/tty", constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    return new Terminal(input, {
+      write: (text) => writeSync(output, text),
+      discard: () => discard(unread),
+      release: () => {
+        input.destroy();
+        closeSync(output);
+        closeSync(unread);
+      },
+    });
   } catch {
     const { stdin, stderr } = process;
     if (!stdin.isTTY || !stderr.isTTY) return undefined;
-    return new Terminal(stdin, (text) => stderr.write(text));
+    return new Terminal(stdin, { write: (text) => stderr.write(text) });
+  }
+}
+
+/** The most that is dropped before one question: bytes. The system keeps 4 KiB; only something that types without end exceeds this. */
+const MAX_DISCARDED = 1024 * 1024;
+
+/** Reads what a terminal has, without waiting for more: what tcflush(3) does, which Node lacks. */
+function discard(terminal: number): void {
+  const piece = new Uint8Array(4096);
+  try {
+    for (let left = MAX_DISCARDED; left > 0; ) {
+      const length = readSync(terminal, piece);
+      if (length === 0) return;
+      left -= length;
+    }
+  } catch {
+    // EAGAIN: nothing is left. EIO: the terminal has gone, which the question will tell.
   }
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { formatPublicKeyLine, openPrivateKey, parsePublicKeyLine, randomart } from "@nacre/keyfiles";
 import { fingerprint } from "@nacre/keys";
 import { inSlices } from "@nacre/node";
-import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { keygen } from "../src/keygen.ts";
 import { openTerminal } from "../src/terminal.ts";
 import { FakeTerminal, temporaryFolder } from "./support.ts";
@@ -31,6 +31,13 @@ function personAt(...answers: string[]): FakeTerminal {
   vi.mocked(openTerminal).mockReturnValue(fake.terminal);
   return fake;
 }
+
+const home = vi.hoisted(() => ({ folder: "/nonexistent" }));
+vi.mock(import("node:os"), async (importOriginal) => {
+  const os = await importOriginal();
+  // The home folder is the password database's: a test cannot set it by HOME.
+  return { ...os, userInfo: () => ({ ...os.userInfo(), homedir: home.folder }) } as typeof os;
+});
 
 describe("keygen", () => {
   test.each([
@@ -63,9 +70,7 @@ describe("keygen", () => {
   });
 
   test("takes ~/ as the user's home folder, to make a key and to list it", async () => {
-    const { HOME } = process.env;
-    process.env.HOME = folder;
-    onTestFinished(() => void (process.env.HOME = HOME));
+    home.folder = folder;
     await keygen(["-t", "ed25519", "-f", "~/k", "-N", ""]);
     expect(printed).toContain(`private key: ${join(folder, "k")}\n`);
     expect((await stat(join(folder, "k.pub"))).isFile()).toBe(true);

@@ -91,8 +91,6 @@ describe("a new host", () => {
 });
 
 describe("without a terminal", () => {
-  const failed = new SshError("auth-failed", "alice: the server refused publickey (SHA256:x)");
-
   test("passphrases are not asked for", () => {
     const { options } = questions(undefined, login);
     expect(options.passphrase).toBeUndefined();
@@ -112,25 +110,32 @@ describe("without a terminal", () => {
     );
   });
 
-  test("what a server wants to know is given up, and the error says so beside the keys that were refused", async () => {
-    const { options, explain } = questions(undefined, login);
-    expect(explain(failed)).toBe(failed);
-    expect(await call(options.prompts, { name: "", instruction: "", prompts: [] })).toBeUndefined();
-    expect(explain(failed)).toMatchObject({
+  test("nobody answers a server: it is not asked what it wants to know", () => {
+    expect(Object.keys(questions(undefined, login).options)).toEqual(["unknownHost"]);
+  });
+
+  test.each([
+    [
+      "publickey, password",
+      ". There is no terminal to ask for a password: log in with another key (-i), or run this in a terminal",
+    ],
+    [
+      "publickey, keyboard-interactive",
+      ". There is no terminal to ask for answers to the server's questions: log in with another key (-i), or run this in a terminal",
+    ],
+    ["publickey", ""],
+    ["nothing more", ""],
+  ])("the error of a server that would take %s", (methods, added) => {
+    const { explain } = questions(undefined, login);
+    const message = `alice: the server refused publickey (SHA256:x); it would take: ${methods}`;
+    expect(explain(new SshError("auth-failed", message))).toMatchObject({
       code: "auth-failed",
-      message: expect.stringMatching(/SHA256:x\)\. There was no terminal to put the server's questions on: log in/),
-    });
-    expect(await call(options.password, 1)).toBeUndefined();
-    expect(explain(failed)).toMatchObject({
-      code: "auth-failed",
-      message: expect.stringMatching(/SHA256:x\)\. There was no terminal to ask for a password on: log in/),
+      message: `${message}${added}`,
     });
   });
 
-  test("an error that is not the login's stays as it is", async () => {
-    const { options, explain } = questions(undefined, login);
-    expect(await call(options.password, 1)).toBeUndefined();
-    const lost = new SshError("connection-lost", "gone");
-    expect(explain(lost)).toBe(lost);
+  test("an error that is not the login's stays as it is", () => {
+    const lost = new SshError("connection-lost", "gone; it would take: password");
+    expect(questions(undefined, login).explain(lost)).toBe(lost);
   });
 });

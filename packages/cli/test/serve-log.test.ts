@@ -16,7 +16,7 @@ describe("a name as long as a message", () => {
 
   test("makes no line of that length", () => {
     expect(logLine(event, "text", time).length).toBeLessThan(20_000);
-    expect(logLine(event, "text", time)).toMatch(/… \(32000 characters\) is refused: password\n$/);
+    expect(logLine(event, "text", time)).toMatch(/… \(32000 characters\)" is refused: password\n$/);
     const json = logLine(event, "json", time);
     expect(json.length).toBeLessThan(20_000);
     expect((JSON.parse(json) as { user: string }).user).toBe(`${user.slice(0, 1000)}… (32000 characters)`);
@@ -33,7 +33,7 @@ describe("a line of the log", () => {
         hostKeys: [{ format: "ssh-ed25519", fingerprint: hash }],
         users: ["alice"],
       },
-      `listening at 127.0.0.1 port 22 for alice; host key ssh-ed25519 ${hash}`,
+      `listening at 127.0.0.1 port 22 for "alice"; host key ssh-ed25519 ${hash}`,
     ],
     [
       { type: "stopping", signal: "SIGINT", sessions: 1 },
@@ -41,30 +41,36 @@ describe("a line of the log", () => {
     ],
     [{ type: "stopped" }, "stopped"],
     [{ type: "note", text: "a note" }, "a note"],
+    [{ type: "repeated", count: 3, text: "192.0.2.1 connected" }, "3 more like this: 192.0.2.1 connected"],
+    [{ type: "suppressed", count: 4 }, "4 more of many kinds"],
+    [
+      { ...origin, type: "login-refused", user: 'x" is logged in by "\\', method: "password" },
+      String.raw`[7] 192.0.2.1:1234 "x\" is logged in by \"\\" is refused: password`,
+    ],
     [{ type: "accept-failed", error: new SshError("listen-failed", "EMFILE") }, "EMFILE"],
     [{ ...origin, type: "connected" }, "[7] 192.0.2.1:1234 connected"],
     [
       { ...origin, type: "dropped", reason: "max-unauthenticated" },
       "[7] 192.0.2.1:1234 dropped: too many are not logged in",
     ],
-    [{ ...origin, type: "identified", clientVersion: "SSH-2.0-x\x1b[2J" }, "[7] 192.0.2.1:1234 is SSH-2.0-x\\x1b[2J"],
+    [{ ...origin, type: "identified", clientVersion: "SSH-2.0-x\x1b[2J" }, '[7] 192.0.2.1:1234 is "SSH-2.0-x\\x1b[2J"'],
     [
       { ...origin, type: "login", user: "alice", factors: [factor, { method: "password" }] },
-      `[7] 192.0.2.1:1234 alice is logged in by publickey ssh-ed25519 ${hash} and password`,
+      `[7] 192.0.2.1:1234 "alice" is logged in by publickey ssh-ed25519 ${hash} and password`,
     ],
     [
       { ...origin, type: "login-refused", user: "a\nb", method: "publickey", fingerprint: hash, signed: false },
-      `[7] 192.0.2.1:1234 a\\x0ab is refused: publickey ${hash} (asked about)`,
+      `[7] 192.0.2.1:1234 "a\\x0ab" is refused: publickey ${hash} (asked about)`,
     ],
     [
       { ...origin, type: "login-refused", user: "alice", method: "password", error: new Error("no\ndatabase") },
-      "[7] 192.0.2.1:1234 alice is refused: password: no\\x0adatabase",
+      '[7] 192.0.2.1:1234 "alice" is refused: password: no\\x0adatabase',
     ],
     [
       { ...origin, ...session, type: "session-started", kind: "exec", command: "ls \u202e", pty: true },
-      "[7.2] 192.0.2.1:1234 alice runs exec ls \\u{202e} in a terminal",
+      '[7.2] 192.0.2.1:1234 "alice" runs exec "ls \\u{202e}" in a terminal',
     ],
-    [{ ...origin, ...session, type: "session-started", kind: "shell" }, "[7.2] 192.0.2.1:1234 alice runs shell"],
+    [{ ...origin, ...session, type: "session-started", kind: "shell" }, '[7.2] 192.0.2.1:1234 "alice" runs shell'],
     [{ ...origin, type: "session-ended", session: 2, exit: { status: 3 } }, "[7.2] 192.0.2.1:1234 ended with status 3"],
     [
       { ...origin, type: "session-ended", session: 2, exit: { signal: "TERM" } },
@@ -77,7 +83,7 @@ describe("a line of the log", () => {
     ],
     [
       { ...origin, type: "request-refused", session: undefined, request: "tcpip-forward" },
-      "[7] 192.0.2.1:1234 does not get tcpip-forward",
+      '[7] 192.0.2.1:1234 does not get "tcpip-forward"',
     ],
     [
       { ...origin, type: "closed", error: new SshError("auth-limit", "6 attempts") },

@@ -24,8 +24,10 @@ export class FakeTerminal extends EventEmitter implements KeyInput {
   shown = "";
   /** Whether the terminal shows by itself what is typed. */
   raw = false;
-  /** What is typed while nothing is asked. */
+  /** What was typed while nothing was asked, and is in the stream already. */
   unread: Buffer | null = null;
+  /** The same, and is still in the system. */
+  waiting = "";
   readonly terminal: Terminal;
   readonly #answers: (string | undefined)[];
 
@@ -33,8 +35,13 @@ export class FakeTerminal extends EventEmitter implements KeyInput {
   constructor(...answers: (string | undefined)[]) {
     super();
     this.#answers = answers;
-    this.terminal = new Terminal(this, (text) => {
-      this.shown += text;
+    this.terminal = new Terminal(this, {
+      write: (text) => {
+        this.shown += text;
+      },
+      discard: () => {
+        this.waiting = "";
+      },
     });
   }
 
@@ -44,6 +51,9 @@ export class FakeTerminal extends EventEmitter implements KeyInput {
 
   resume(): void {
     queueMicrotask(() => {
+      const earlier = Buffer.concat([this.read() ?? Buffer.of(), Buffer.from(this.waiting)]);
+      this.waiting = "";
+      if (earlier.length > 0) this.emit("data", earlier);
       if (this.#answers.length === 0 || this.listenerCount("data") === 0) return;
       const answer = this.#answers.shift();
       if (answer === undefined) this.emit("end");

@@ -46,12 +46,33 @@ describe("a question at the terminal", () => {
     expect(await asked).toBe("é");
   });
 
-  test("what was typed ahead answers the next one, and is given back at the end", async () => {
-    const fake = new FakeTerminal("one\rtwo\rthr", "ee\rls\r");
+  test.each<[string, (fake: FakeTerminal) => void]>([
+    ["in the system", (fake) => (fake.waiting = "yes\r")],
+    ["in the stream", (fake) => (fake.unread = Buffer.from("yes\r"))],
+    ["half a character in the stream", (fake) => (fake.unread = Buffer.of(0xc3))],
+  ])("is not answered by what was typed before it, %s", async (_, type) => {
+    const fake = new FakeTerminal("no\r");
+    type(fake);
+    expect(await fake.terminal.ask("Really? ", SEEN)).toBe("no");
+    expect(fake.shown).toBe("Really? no\n");
+  });
+
+  test("is not answered by what was typed with the answer to the one before", async () => {
+    const fake = new FakeTerminal("one\rtwo\rthr", "2\r", "3\rls\r");
     expect(await fake.terminal.ask("1: ", HIDDEN)).toBe("one");
-    expect(await fake.terminal.ask("2: ", HIDDEN)).toBe("two");
-    expect(await fake.terminal.ask("3: ", HIDDEN)).toBe("three");
+    expect(await fake.terminal.ask("2: ", HIDDEN)).toBe("2");
+    expect(await fake.terminal.ask("3: ", HIDDEN)).toBe("3");
     expect(fake.terminal.close()).toBe("ls\r");
+  });
+
+  test("does not put a character together from what was typed before it and its answer", async () => {
+    const fake = new FakeTerminal();
+    const first = fake.terminal.ask("1: ", HIDDEN);
+    fake.emit("data", Buffer.of(0x31, 0x0d, 0xc3));
+    expect(await first).toBe("1");
+    const second = fake.terminal.ask("2: ", HIDDEN);
+    fake.emit("data", Buffer.from("2\r"));
+    expect(await second).toBe("2");
   });
 
   test("what is typed after the last answer is given back at the end as well", async () => {

@@ -1,4 +1,6 @@
+import type { SentMessage } from "@nacre/packet";
 import type { OutputStream } from "./events.ts";
+import type { PendingRequest } from "./pending-request.ts";
 import type { ReceiveWindow } from "./receive-window.ts";
 import type { ReplyQueue } from "./replies.ts";
 
@@ -25,8 +27,8 @@ export interface OpenState {
   incoming: Incoming;
   /** Streams whose bytes are consumed as they come. */
   readonly discarded: OutputStream[];
-  /** Our requests that await their reply, by number, first one first. */
-  readonly requests: number[];
+  /** Our requests that await their reply, first one first. */
+  readonly requests: PendingRequest[];
   /** The peer's requests that await our reply. */
   readonly replies: ReplyQueue<boolean>;
   /** Whether the command's end was told. */
@@ -38,15 +40,15 @@ export interface ClosingState {
   readonly kind: "closing";
   incoming: Incoming;
   /** As in the open state: their replies may still come. */
-  readonly requests: number[];
+  readonly requests: PendingRequest[];
 }
 
 /** How far a channel has come. */
 export type ChannelState =
   /** Our CHANNEL_OPEN awaits its answer. */
-  | { readonly kind: "opening" }
+  | { readonly kind: "opening"; readonly sent: SentMessage }
   /** The same, but nobody wants the channel any more. */
-  | { readonly kind: "abandoned" }
+  | { readonly kind: "abandoned"; readonly sent: SentMessage }
   | OpenState
   | ClosingState
   /** CLOSE went both ways, or the open was refused; the number is free once the application has heard of it. */

@@ -1,4 +1,7 @@
+import type { SentMessage } from "@nacre/packet";
 import {
+  type Bytes,
+  CHANNEL_OPEN_FAILURE_REASON,
   type ChannelRequest,
   SSH_MSG_CHANNEL_CLOSE,
   SSH_MSG_CHANNEL_EOF,
@@ -13,6 +16,7 @@ import type { ChannelState, ClosingState, OpenState } from "./channel-state.ts";
 import type { ConnectionContext, WaitingChannel } from "./context.ts";
 import { sendData } from "./data-message.ts";
 import type { OutputStream, ReplyToken } from "./events.ts";
+import { type PendingRequest, takeUnimplemented } from "./pending-request.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import { newToken, ReplyQueue } from "./replies.ts";
 import { decodeClientRequest, decodeServerRequest, requestSender } from "./session-requests.ts";
@@ -37,7 +41,8 @@ export class Channel implements WaitingChannel {
 
   /** Asks the peer for the channel. `data` depends on the type. */
   open(data: Uint8Array): void {
-    this.#state = { kind: "opening" };
+    const sent: SentMessage = { sequenceNumber: undefined };
+    this.#state = { kind: "opening", sent };
     const { sink, limits, roundTrip } = this.#context;
     this.#askedAt = roundTrip.now;
     sink.write(
@@ -48,6 +53,7 @@ export class Channel implements WaitingChannel {
         maximumPacketSize: limits.maximumPacketSize,
         data,
       }),
+      sent,
     );
   }
 
@@ -134,7 +140,7 @@ export class Channel implements WaitingChannel {
   close(): void {
     const state = this.#state;
     if (state.kind === "opening") {
-      this.#state = { kind: "abandoned" };
+      this.#state = { kind: "abandoned", sent: state.sent };
     } else if (state.kind === "open") {
       this.#context.unwait(this);
       this.#context.sink.write(SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: state.peer }));
@@ -156,11 +162,15 @@ export class Channel implements WaitingChannel {
       requestType === "exec" ? "the command" : `the request ${JSON.stringify(requestType)}`,
     );
     const number = this.#context.nextRequest();
-    if (wantReply) {
-      if (requests.length === 0) this.#askedAt = this.#context.roundTrip.now;
-      requests.push(number);
+    if (!wantReply) {
+      this.#context.sink.write(message);
+      this.#context.wantedNoReply();
+      return number;
     }
-    this.#context.sink.write(message);
+    if (requests.length === 0) this.#askedAt = this.#context.roundTrip.now;
+    const pending: PendingRequest = { request: number, sequenceNumber: undefined };
+    requests.push(pending);
+    this.#context.sink.write(message, pending);
     return number;
   }
 
@@ -191,7 +201,7 @@ export class Channel implements WaitingChannel {
   }
 
   /** `stream` is undefined for extended data of a kind that is not known: dropped, with its credit given back. */
-  receiveData(what: string, data: Uint8Array, stream: OutputStream | undefined): void {
+  receiveData(what: string, data: Bytes, stream: OutputStream | undefined): void {
     const state = this.#heard(what);
     const { limits } = this.#context;
     if (state.incoming.kind === "ended") throw this.#unexpected(what, "after its end");
@@ -235,10 +245,24 @@ export class Channel implements WaitingChannel {
   }
 
   receiveReply(what: string, success: boolean): void {
-    const request = this.#heard(what).requests.shift();
-    if (request === undefined) throw this.#unexpected(what, "on which no request awaits a reply");
-    this.#answered();
-    this.#context.emit({ type: "request-reply", channel: this.number, request, success });
+    const pending = this.#heard(what).requests.shift();
+    if (pending === undefined) this.#context.admitUnaskedReply(what);
+    else this.#replied(pending.request, success);
+  }
+
+  /** The peer did not understand the packet of that number. Returns whether it carried something of this channel that awaits an answer. */
+  unimplemented(sequenceNumber: number): boolean {
+    const state = this.#state;
+    if (state.kind === "closed") return false;
+    if (state.kind === "opening" || state.kind === "abandoned") {
+      const isOurs = state.sent.sequenceNumber === sequenceNumber;
+      if (isOurs)
+        this.refused(CHANNEL_OPEN_FAILURE_REASON.UNKNOWN_CHANNEL_TYPE, "SSH_MSG_CHANNEL_OPEN is not understood");
+      return isOurs;
+    }
+    const request = takeUnimplemented(state.requests, sequenceNumber);
+    if (request !== undefined) this.#replied(request, false);
+    return request !== undefined;
   }
 
   receiveRequest(request: ChannelRequest): void {
@@ -307,16 +331,21 @@ export class Channel implements WaitingChannel {
     };
   }
 
+  #replied(request: number, success: boolean): void {
+    this.#answered();
+    this.#context.emit({ type: "request-reply", channel: this.number, request, success });
+  }
+
   #answered(): void {
     this.#context.roundTrip.answered(this.#askedAt);
     this.#askedAt = undefined;
   }
 
-  #finish(requests: readonly number[]): void {
+  #finish(requests: readonly PendingRequest[]): void {
     const channel = this.number;
     this.#state = { kind: "closed" };
     this.#window.release();
-    for (const request of requests) this.#context.emit({ type: "request-reply", channel, request, success: false });
+    for (const { request } of requests) this.#context.emit({ type: "request-reply", channel, request, success: false });
     this.#context.emit({ type: "channel-closed", channel });
   }
 
@@ -328,7 +357,7 @@ export class Channel implements WaitingChannel {
 
   #sinkTakes(): boolean {
     const { sink, limits } = this.#context;
-    return !sink.held && sink.pending < limits.highWater;
+    return !sink.held && !sink.turnOver && sink.pending < limits.highWater;
   }
 
   /** The state for a message from the peer, which may come from the confirmation until its CLOSE. */

@@ -1,7 +1,9 @@
 import type { PacketSink } from "@nacre/packet";
 import {
+  type Bytes,
   CHANNEL_OPEN_FAILURE_REASON,
   copyBytes,
+  type Overrides,
   SSH_EXTENDED_DATA_STDERR,
   SSH_MSG_CHANNEL_CLOSE,
   SSH_MSG_CHANNEL_DATA,
@@ -21,7 +23,7 @@ import {
 } from "@nacre/wire";
 import { Channel } from "./channel.ts";
 import { ConnectionContext } from "./context.ts";
-import { decodeData } from "./data-message.ts";
+import { decodeData, decodeExtendedData } from "./data-message.ts";
 import type { ConnectionEvent, OutputStream, ReplyToken } from "./events.ts";
 import { GlobalRequests } from "./global-requests.ts";
 import { type ConnectionLimits, connectionLimits } from "./limits.ts";
@@ -34,7 +36,7 @@ export interface ConnectionOptions {
   readonly role: "client" | "server";
   /** Types of channel that the peer may ask us to open; none by default. See also `allow`. */
   readonly allowedChannelTypes?: readonly string[];
-  readonly limits?: Partial<ConnectionLimits>;
+  readonly limits?: Overrides<ConnectionLimits> | undefined;
 }
 
 /**
@@ -52,7 +54,7 @@ export class Connection {
   /** By our number. It never shrinks, so that its length tells a number that was used from one that never was. */
   readonly #channels: (Channel | undefined)[] = [];
   #channelCount = 0;
-  #inbox: Uint8Array[] = [];
+  #inbox: Bytes[] = [];
 
   constructor({ sink, role, limits, allowedChannelTypes = [] }: ConnectionOptions) {
     this.#context = new ConnectionContext(sink, role, connectionLimits(limits), (answered) =>
@@ -79,8 +81,20 @@ export class Connection {
   }
 
   /** Takes a message of the connection protocol, 80…100. It is kept until `nextEvent` reaches it, and data events are views of it. */
-  receive(payload: Uint8Array): void {
+  receive(payload: Bytes): void {
     if (!this.#context.failed) this.#inbox.push(payload);
+  }
+
+  /**
+   * The peer did not understand our packet of that sequence number (RFC 4253 §11.4). What awaits an answer to it has been answered with no:
+   * a request has failed, a channel was not opened. Returns false when nothing awaits one.
+   */
+  unimplemented(sequenceNumber: number): boolean {
+    if (this.#context.failed) return false;
+    return (
+      this.#globals.unimplemented(sequenceNumber) ||
+      this.#channels.some((channel) => channel?.unimplemented(sequenceNumber))
+    );
   }
 
   /** What happened next; `undefined` when there is nothing until more is received. */
@@ -216,12 +230,12 @@ export class Connection {
     if (!this.#context.failed) this.#globals.answer(token, success, copyBytes(data));
   }
 
-  /** To be called when the sink takes data again: output was taken, or a key exchange is over. "writable" follows where due. */
+  /** To be called when the sink takes data again: output was taken, a key exchange or a turn is over. "writable" follows where due. */
   flush(): void {
     for (const channel of this.#context.waiting) channel.wake();
   }
 
-  #handle(payload: Uint8Array): void {
+  #handle(payload: Bytes): void {
     const number = payload[0] ?? 0;
     switch (number) {
       case SSH_MSG_CHANNEL_DATA.number: {
@@ -233,7 +247,7 @@ export class Connection {
         );
       }
       case SSH_MSG_CHANNEL_EXTENDED_DATA.number: {
-        const { recipientChannel, dataTypeCode, data } = SSH_MSG_CHANNEL_EXTENDED_DATA.decode(payload);
+        const { recipientChannel, dataTypeCode, data } = decodeExtendedData(payload);
         const { name } = SSH_MSG_CHANNEL_EXTENDED_DATA;
         const stream = dataTypeCode === SSH_EXTENDED_DATA_STDERR ? "stderr" : undefined;
         return this.#mustKnow(recipientChannel, name).receiveData(name, data, stream);

@@ -35,6 +35,8 @@ export class ConnectionContext {
   /** The peer has broken the protocol: that was the last event. */
   failed = false;
   #requestCount = 0;
+  /** Replies to nothing, less our requests that wanted none. */
+  #unaskedReplies = 0;
 
   constructor(sink: PacketSink, role: "client" | "server", limits: ConnectionLimits, ask: Ask) {
     this.sink = sink;
@@ -51,6 +53,20 @@ export class ConnectionContext {
   /** A number for a request of ours, unique in the connection. */
   nextRequest(): number {
     return this.#requestCount++;
+  }
+
+  /** A request that wants no reply has left. */
+  wantedNoReply(): void {
+    this.#unaskedReplies--;
+  }
+
+  /**
+   * Ignores a reply that nothing awaits, as OpenSSH does: some peers (phpseclib) reply to requests that want no reply. Throws
+   * `unexpected-message` for one more than there were such requests and `limits.maxUnaskedReplies` together.
+   */
+  admitUnaskedReply(what: string): void {
+    if (++this.#unaskedReplies > this.limits.maxUnaskedReplies)
+      throw new SshError("unexpected-message", `${what} although no request awaits a reply, once too often`);
   }
 
   /** A message that holds what the application gave, of any length. Throws `usage` when it is longer than a peer takes. */

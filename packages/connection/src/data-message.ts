@@ -1,6 +1,8 @@
 import type { PacketSink } from "@nacre/packet";
 import {
+  type Bytes,
   type ChannelData,
+  type ChannelExtendedData,
   readUint32,
   SSH_EXTENDED_DATA_STDERR,
   SSH_MSG_CHANNEL_DATA,
@@ -21,10 +23,16 @@ export function sendData(sink: PacketSink, recipientChannel: number, bytes: Uint
   sink.commit();
 }
 
-/** `SSH_MSG_CHANNEL_DATA.decode`; what does not fit is left to the codec, for its error. */
-export function decodeData(payload: Uint8Array): ChannelData {
-  if (payload.length < 9 || readUint32(payload, 5) !== payload.length - 9) return SSH_MSG_CHANNEL_DATA.decode(payload);
+/** Decodes SSH_MSG_CHANNEL_DATA; the data is a view of the payload. Throws `malformed-message`. */
+export function decodeData(payload: Bytes): ChannelData & { readonly data: Bytes } {
+  // A length that does not fit is left to the codec, for its error.
+  if (payload.length < 9 || readUint32(payload, 5) !== payload.length - 9) SSH_MSG_CHANNEL_DATA.decode(payload);
   return { recipientChannel: readUint32(payload, 1), data: payload.subarray(9) };
+}
+
+/** Decodes SSH_MSG_CHANNEL_EXTENDED_DATA; the data is a view of the payload. Throws `malformed-message`. */
+export function decodeExtendedData(payload: Bytes): ChannelExtendedData & { readonly data: Bytes } {
+  return { ...SSH_MSG_CHANNEL_EXTENDED_DATA.decode(payload), data: payload.subarray(13) };
 }
 
 function putUint32(out: Uint8Array, offset: number, value: number): void {

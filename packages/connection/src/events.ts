@@ -1,5 +1,6 @@
 import type {
   BreakRequest,
+  Bytes,
   EnvRequest,
   ExecRequest,
   PtyRequest,
@@ -40,7 +41,7 @@ export type ChannelEvent =
   /** The peer has refused it (`CHANNEL_OPEN_FAILURE_REASON`). The description is the peer's text as it came: escape it. */
   | ({ readonly type: "channel-open-failed"; readonly reasonCode: number; readonly description: string } & OnChannel)
   /** Bytes, which count against the window until `consumed` hears of them. A view of the payload that was received. */
-  | ({ readonly type: "data"; readonly stream: OutputStream; readonly data: Uint8Array } & OnChannel)
+  | ({ readonly type: "data"; readonly stream: OutputStream; readonly data: Bytes } & OnChannel)
   /** A `write` took less than all of its bytes, and would take more now. Comes once for each such write. */
   | ({ readonly type: "writable" } & OnChannel)
   /** The peer sends no more data. */

@@ -7,13 +7,14 @@ import {
 } from "@nacre/wire";
 import type { ConnectionContext } from "./context.ts";
 import type { ReplyToken } from "./events.ts";
+import { type PendingRequest, takeUnimplemented } from "./pending-request.ts";
 import { newToken, ReplyQueue } from "./replies.ts";
 
 /** Global requests both ways (RFC 4254 §4). */
 export class GlobalRequests {
   readonly #context: ConnectionContext;
   /** Our requests that await their reply, first one first: the number of it, or who wants to know. */
-  readonly #requests: (number | (() => void))[] = [];
+  readonly #requests: PendingRequest<number | (() => void)>[] = [];
   readonly #replies = new ReplyQueue<{ readonly success: boolean; readonly data: Uint8Array }>();
 
   constructor(context: ConnectionContext) {
@@ -29,8 +30,12 @@ export class GlobalRequests {
       `the global request ${JSON.stringify(requestName)}`,
     );
     const number = this.#context.nextRequest();
-    if (wantReply) this.#requests.push(number);
-    sink.write(message);
+    if (wantReply) {
+      sink.write(message, this.#pend(number));
+    } else {
+      sink.write(message);
+      this.#context.wantedNoReply();
+    }
     return number;
   }
 
@@ -41,9 +46,9 @@ export class GlobalRequests {
   probe(answered: () => void): boolean {
     const { sink, limits } = this.#context;
     if (this.#requests.length >= limits.maxPendingRequests) return false;
-    this.#requests.push(answered);
     const requestName = "keepalive@openssh.com";
-    sink.write(SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply: true, data: new Uint8Array(0) }));
+    const message = SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply: true, data: new Uint8Array(0) });
+    sink.write(message, this.#pend(answered));
     return true;
   }
 
@@ -76,9 +81,25 @@ export class GlobalRequests {
   }
 
   receiveReply(what: string, success: boolean, data: Uint8Array): void {
-    const request = this.#requests.shift();
-    if (request === undefined)
-      throw new SshError("unexpected-message", `${what} although no global request awaits a reply`);
+    const pending = this.#requests.shift();
+    if (pending === undefined) this.#context.admitUnaskedReply(what);
+    else this.#replied(pending.request, success, data);
+  }
+
+  /** The peer did not understand the packet of that number. Returns whether it carried a request that awaits its reply. */
+  unimplemented(sequenceNumber: number): boolean {
+    const request = takeUnimplemented(this.#requests, sequenceNumber);
+    if (request !== undefined) this.#replied(request, false, new Uint8Array(0));
+    return request !== undefined;
+  }
+
+  #pend(request: number | (() => void)): PendingRequest<number | (() => void)> {
+    const pending = { request, sequenceNumber: undefined };
+    this.#requests.push(pending);
+    return pending;
+  }
+
+  #replied(request: number | (() => void), success: boolean, data: Uint8Array): void {
     if (typeof request === "number") this.#context.emit({ type: "global-reply", request, success, data });
     else request();
   }

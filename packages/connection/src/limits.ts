@@ -1,4 +1,4 @@
-import { SshError, withDefaults } from "@nacre/wire";
+import { type Overrides, SshError, withDefaults } from "@nacre/wire";
 
 /** What one connection may cost. Sizes in bytes. */
 export interface ConnectionLimits {
@@ -10,6 +10,8 @@ export interface ConnectionLimits {
   readonly maxPendingRequests: number;
   /** Requests of the peer without an answer yet, on one channel or global: one more is fatal. Default 128. */
   readonly maxPeerRequests: number;
+  /** Replies of the peer to nothing, beside one for each request of ours that wanted none: one more is fatal. Default 64. */
+  readonly maxUnaskedReplies: number;
   /** What the peer may send on a channel before the application has consumed any of it. Default 2 MiB. */
   readonly initialWindow: number;
   /** What `initialWindow` may grow to where the path is long and the application keeps up. Default 16 MiB. */
@@ -31,6 +33,7 @@ export const defaultConnectionLimits: ConnectionLimits = {
   maxPendingOpens: 32,
   maxPendingRequests: 256,
   maxPeerRequests: 128,
+  maxUnaskedReplies: 64,
   initialWindow: 2 * 1024 * 1024,
   maximumWindow: 16 * 1024 * 1024,
   maximumGrowth: 64 * 1024 * 1024,
@@ -41,7 +44,7 @@ export const defaultConnectionLimits: ConnectionLimits = {
 };
 
 /** The default limits with some replaced. Throws `usage` when one is no integer from 1 to 2^32 − 1. */
-export function connectionLimits(changes: Partial<ConnectionLimits> = {}): ConnectionLimits {
+export function connectionLimits(changes: Overrides<ConnectionLimits> = {}): ConnectionLimits {
   const limits = withDefaults(defaultConnectionLimits, changes);
   // A session hands over all of its limits: only ours are looked at.
   for (const name of Object.keys(defaultConnectionLimits) as (keyof ConnectionLimits)[]) {

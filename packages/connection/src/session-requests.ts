@@ -1,6 +1,7 @@
 import {
   breakRequest,
   type ChannelRequest,
+  decodeIfReadable,
   type Empty,
   execRequest,
   exitSignal,
@@ -84,18 +85,27 @@ export function decodeClientRequest(
   }
 }
 
-/** A server's session request as an event. Throws `malformed-message`. */
+/**
+ * A server's session request as an event. All of them only inform: `undefined` for one that cannot be read, such as the exit-signal of
+ * PuTTY's server, which names signals by number.
+ */
 export function decodeServerRequest(request: ChannelRequest, channel: number): ServerSessionEvent | undefined {
   const { data } = request;
   switch (request.requestType) {
-    case "exit-status":
-      return { type: "exit-status", channel, status: exitStatus.decode(data).exitStatus };
+    case "exit-status": {
+      const exit = decodeIfReadable(exitStatus, data);
+      return exit && { type: "exit-status", channel, status: exit.exitStatus };
+    }
     case "exit-signal": {
-      const { signalName, coreDumped, errorMessage } = exitSignal.decode(data);
+      const exit = decodeIfReadable(exitSignal, data);
+      if (exit === undefined) return undefined;
+      const { signalName, coreDumped, errorMessage } = exit;
       return { type: "exit-signal", channel, signalName, coreDumped, errorMessage };
     }
-    case "xon-xoff":
-      return { type: "flow-control", channel, ...xonXoff.decode(data) };
+    case "xon-xoff": {
+      const flow = decodeIfReadable(xonXoff, data);
+      return flow && { type: "flow-control", channel, ...flow };
+    }
     default:
       return undefined;
   }

@@ -10,9 +10,9 @@ import { describe, expect, test } from "vitest";
 import { Connection, defaultConnectionLimits } from "../src/index.ts";
 import { adjust, confirm, data, errorCode, FakeSink, NOTHING, open, Side, the, thrownCode } from "./support.ts";
 
-const close = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel });
-const eof = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_EOF.encode({ recipientChannel });
-const refusal = (recipientChannel: number): Uint8Array =>
+const close = (recipientChannel: number): Uint8Array<ArrayBuffer> => SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel });
+const eof = (recipientChannel: number): Uint8Array<ArrayBuffer> => SSH_MSG_CHANNEL_EOF.encode({ recipientChannel });
+const refusal = (recipientChannel: number): Uint8Array<ArrayBuffer> =>
   SSH_MSG_CHANNEL_OPEN_FAILURE.encode({
     recipientChannel,
     reasonCode: CHANNEL_OPEN_FAILURE_REASON.RESOURCE_SHORTAGE,
@@ -259,7 +259,7 @@ describe("after an error of the peer", () => {
   });
 
   test("a payload of no bytes is an error too", () => {
-    expect(errorCode(new Side("client").hears(NOTHING))).toBe("unexpected-message");
+    expect(errorCode(new Side("client").hears(new Uint8Array(0)))).toBe("unexpected-message");
   });
 });
 

@@ -10,11 +10,11 @@ import { describe, expect, test } from "vitest";
 import { decodeData, sendData } from "../src/data-message.ts";
 import { adjust, data, errorCode, FakeSink, Side, thrownCode } from "./support.ts";
 
-const counting = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i);
+const counting = (length: number): Uint8Array<ArrayBuffer> => Uint8Array.from({ length }, (_, i) => i);
 const sent = (side: Side): readonly Uint8Array[] =>
   side.sink.take().map((payload) => SSH_MSG_CHANNEL_DATA.decode(payload).data);
 
-const stderr = (recipientChannel: number, length: number, dataTypeCode = 1): Uint8Array =>
+const stderr = (recipientChannel: number, length: number, dataTypeCode = 1): Uint8Array<ArrayBuffer> =>
   SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel, dataTypeCode, data: new Uint8Array(length) });
 
 describe("the fast path does as the codec does", () => {
@@ -91,6 +91,19 @@ describe("writing", () => {
     side.sink.held = false;
     side.connection.flush();
     expect(side.hears()).toEqual([{ type: "writable", channel }]);
+  });
+
+  test("takes nothing once the turn is over, and says writable in the next one", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    side.sink.turnOver = true;
+    expect(side.connection.write(channel, counting(5))).toBe(0);
+    side.connection.flush();
+    expect(side.hears()).toEqual([]);
+    side.sink.turnOver = false;
+    side.connection.flush();
+    expect(side.hears()).toEqual([{ type: "writable", channel }]);
+    expect(side.connection.write(channel, counting(5))).toBe(5);
   });
 
   test("stops within one packet of the high-water mark", () => {

@@ -179,7 +179,13 @@ test("a long transfer goes through whatever the windows, with one writable for e
 });
 
 /** A command with a little input, output on both streams and a status; returns what the client has seen. */
-function command(tamper: (direction: "up" | "down", index: number, payload: Uint8Array) => readonly Uint8Array[]): {
+function command(
+  tamper: (
+    direction: "up" | "down",
+    index: number,
+    payload: Uint8Array<ArrayBuffer>,
+  ) => readonly Uint8Array<ArrayBuffer>[],
+): {
   readonly seen: readonly string[];
   readonly messages: number;
 } {

@@ -22,12 +22,18 @@ import { describe, expect, test } from "vitest";
 import { type ConnectionEvent, encodeTerminalModes, type ReplyToken } from "../src/index.ts";
 import { errorCode, NOTHING, Side, the, thrownCode } from "./support.ts";
 
-const request = (recipientChannel: number, requestType: string, data = NOTHING, wantReply = false): Uint8Array =>
-  SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel, requestType, wantReply, data });
-const success = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel });
-const failure = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_FAILURE.encode({ recipientChannel });
-const close = (recipientChannel: number): Uint8Array => SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel });
-const globalRequest = (requestName: string, wantReply: boolean): Uint8Array =>
+const request = (
+  recipientChannel: number,
+  requestType: string,
+  data = NOTHING,
+  wantReply = false,
+): Uint8Array<ArrayBuffer> => SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel, requestType, wantReply, data });
+const success = (recipientChannel: number): Uint8Array<ArrayBuffer> =>
+  SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel });
+const failure = (recipientChannel: number): Uint8Array<ArrayBuffer> =>
+  SSH_MSG_CHANNEL_FAILURE.encode({ recipientChannel });
+const close = (recipientChannel: number): Uint8Array<ArrayBuffer> => SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel });
+const globalRequest = (requestName: string, wantReply: boolean): Uint8Array<ArrayBuffer> =>
   SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply, data: NOTHING });
 
 function token(event: ConnectionEvent | undefined): ReplyToken {
@@ -116,13 +122,89 @@ describe("our requests", () => {
     expect(thrownCode(() => ask(true))).toBeUndefined();
   });
 
-  test("an unasked reply is fatal", () => {
-    for (const reply of [success, failure]) {
+  test.each([
+    ["a channel", success, failure],
+    [
+      "global requests",
+      () => SSH_MSG_REQUEST_SUCCESS.encode({ data: NOTHING }),
+      () => SSH_MSG_REQUEST_FAILURE.encode({}),
+    ],
+  ] as const)("a reply on %s that nothing awaits is ignored, up to the limit", (where, yes, no) => {
+    for (const reply of [yes, no]) {
+      const side = new Side("client", { limits: { maxUnaskedReplies: 2 } });
+      const channel = side.session();
+      const ask = (wantReply: boolean): number =>
+        where === "a channel"
+          ? side.connection.request(channel, "a@b", NOTHING, { wantReply })
+          : side.connection.globalRequest("a@b", NOTHING, { wantReply });
+      // A request that wants no reply may get one, which does not count.
+      for (let i = 0; i < 10; i++) ask(false);
+      for (let i = 0; i < 12; i++) expect(side.hears(reply(channel))).toEqual([]);
+      const request = ask(true);
+      expect(side.hears(reply(channel))).toMatchObject([{ request, success: reply === yes }]);
+      expect(errorCode(side.hears(reply(channel)))).toBe("unexpected-message");
+    }
+  });
+
+  describe("a request that the peer does not understand", () => {
+    test("has failed, wherever it stands in the queue, and later replies go to the others", () => {
+      const side = new Side("client");
+      const channel = side.session();
+      const ask = (): number => side.connection.request(channel, "a@b", NOTHING, { wantReply: true });
+      const askGlobally = (): number => side.connection.globalRequest("a@b", NOTHING, { wantReply: true });
+      const [first, second, third] = [ask(), ask(), ask()];
+      const [one, two] = [askGlobally(), askGlobally()];
+      expect(side.connection.unimplemented(2)).toBe(true);
+      expect(side.connection.unimplemented(4)).toBe(true);
+      expect(side.hears(success(channel), success(channel), SSH_MSG_REQUEST_SUCCESS.encode({ data: NOTHING }))).toEqual(
+        [
+          { type: "request-reply", channel, request: second, success: false },
+          { type: "global-reply", request: one, success: false, data: NOTHING },
+          { type: "request-reply", channel, request: first, success: true },
+          { type: "request-reply", channel, request: third, success: true },
+          { type: "global-reply", request: two, success: true, data: NOTHING },
+        ],
+      );
+    });
+
+    test("is answered once", () => {
+      const side = new Side("client");
+      const request = side.connection.globalRequest("a@b", NOTHING, { wantReply: true });
+      expect([side.connection.unimplemented(0), side.connection.unimplemented(0)]).toEqual([true, false]);
+      expect(side.events()).toMatchObject([{ type: "global-reply", request, success: false }]);
+    });
+
+    test("is not one that wants no reply, nor data, nor a packet that never was", () => {
       const side = new Side("client");
       const channel = side.session();
       side.connection.request(channel, "signal", NOTHING, { wantReply: false });
-      expect(errorCode(side.hears(reply(channel)))).toBe("unexpected-message");
-    }
+      side.connection.globalRequest("a@b", NOTHING, { wantReply: false });
+      side.connection.write(channel, Uint8Array.of(1));
+      for (const number of [0, 1, 2, 3, 4, 2 ** 32 - 1]) expect(side.connection.unimplemented(number)).toBe(false);
+      expect(side.events()).toEqual([]);
+    });
+
+    test("on a channel that closes has failed before its end", () => {
+      const side = new Side("client");
+      const channel = side.session();
+      const request = side.connection.request(channel, "a@b", NOTHING, { wantReply: true });
+      side.connection.close(channel);
+      expect(side.connection.unimplemented(1)).toBe(true);
+      expect(side.events()).toEqual([{ type: "request-reply", channel, request, success: false }]);
+    });
+
+    test("may be the opening of a channel, which has then failed, and its number is free", () => {
+      const side = new Side("client");
+      const channel = side.connection.openChannel("session");
+      expect(side.connection.unimplemented(0)).toBe(true);
+      expect(side.events()).toEqual([
+        { type: "channel-open-failed", channel, reasonCode: 3, description: "SSH_MSG_CHANNEL_OPEN is not understood" },
+      ]);
+      expect(side.connection.openChannel("session")).toBe(channel);
+      side.connection.close(channel);
+      expect(side.connection.unimplemented(1)).toBe(true);
+      expect(side.events()).toEqual([{ type: "channel-closed", channel }]);
+    });
   });
 });
 
@@ -170,9 +252,30 @@ describe("a server's session requests", () => {
     }
   });
 
-  test.each(["exit-status", "exit-signal", "xon-xoff"])("%s that is cut short is malformed", (requestType) => {
+  test.each(["exit-status", "exit-signal", "xon-xoff"])("%s that cannot be read is ignored", (requestType) => {
     const side = new Side("client");
-    expect(errorCode(side.hears(request(side.session(), requestType)))).toBe("malformed-message");
+    const channel = side.session();
+    expect(side.hears(request(channel, requestType), request(channel, requestType, Uint8Array.of(0, 0, 9)))).toEqual(
+      [],
+    );
+    expect(side.hears(request(channel, requestType, NOTHING, true))).toEqual([]);
+    expect(side.sink.take().at(-1)).toEqual(failure(100));
+    // It said nothing of how the command ended: what comes now is told.
+    expect(side.hears(request(channel, "exit-signal", killed))).toHaveLength(1);
+  });
+
+  test("exit-signal is told without its language tag, and without its text", () => {
+    for (const [kept, errorMessage] of [
+      [16, "bye"],
+      [15, ""],
+      [9, ""],
+    ] as const) {
+      const side = new Side("client");
+      const channel = side.session();
+      expect(side.hears(request(channel, "exit-signal", killed.subarray(0, kept)))).toEqual([
+        { type: "exit-signal", channel, signalName: "KILL", coreDumped: true, errorMessage },
+      ]);
+    }
   });
 });
 
@@ -340,7 +443,6 @@ describe("global requests", () => {
       { type: "global-reply", request: ids[0], success: true, data: port },
       { type: "global-reply", request: ids[1], success: false, data: NOTHING },
     ]);
-    expect(errorCode(side.hears(SSH_MSG_REQUEST_FAILURE.encode({})))).toBe("unexpected-message");
   });
 
   test("the peer's are passed on, and answered in order", () => {

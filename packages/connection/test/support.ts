@@ -1,4 +1,4 @@
-import type { PacketSink } from "@nacre/packet";
+import type { PacketSink, SentMessage } from "@nacre/packet";
 import type { ChannelOpenConfirmation } from "@nacre/wire";
 import {
   SSH_MSG_CHANNEL_DATA,
@@ -13,17 +13,22 @@ export const NOTHING: Uint8Array = new Uint8Array(0);
 /** A transport's output as a queue of payloads, whose `pending` falls only when they are taken. */
 export class FakeSink implements PacketSink {
   held = false;
+  turnOver = false;
   pending = 0;
-  readonly payloads: Uint8Array[] = [];
-  #begun: Uint8Array | undefined;
+  readonly payloads: Uint8Array<ArrayBuffer>[] = [];
+  #begun: Uint8Array<ArrayBuffer> | undefined;
+  /** Sequence number of the next message. */
+  #next = 0;
 
-  write(payload: Uint8Array): void {
+  write(payload: Uint8Array, sent?: SentMessage): void {
     if (this.#begun) throw new Error("write between begin and commit");
     this.payloads.push(payload.slice());
     this.pending += payload.length;
+    if (sent !== undefined) sent.sequenceNumber = this.#next;
+    this.#next++;
   }
 
-  begin(length: number): Uint8Array {
+  begin(length: number): Uint8Array<ArrayBuffer> {
     if (this.#begun) throw new Error("begin twice");
     if (this.held) throw new Error("bulk data while a key exchange holds messages back");
     // A slab holds old bytes: what is not written shows.
@@ -35,10 +40,11 @@ export class FakeSink implements PacketSink {
     if (!this.#begun) throw new Error("commit without begin");
     this.payloads.push(this.#begun);
     this.pending += this.#begun.length;
+    this.#next++;
     this.#begun = undefined;
   }
 
-  take(): Uint8Array[] {
+  take(): Uint8Array<ArrayBuffer>[] {
     this.pending = 0;
     return this.payloads.splice(0);
   }
@@ -77,8 +83,13 @@ export class Side {
   }
 
   /** Feeds payloads and returns the events. */
-  hears(...payloads: readonly Uint8Array[]): ConnectionEvent[] {
+  hears(...payloads: readonly Uint8Array<ArrayBuffer>[]): ConnectionEvent[] {
     for (const payload of payloads) this.connection.receive(payload);
+    return drain(this.connection);
+  }
+
+  /** All events that are due. */
+  events(): ConnectionEvent[] {
     return drain(this.connection);
   }
 
@@ -101,7 +112,7 @@ export class Side {
   }
 }
 
-export function confirm(channel: number, changes: Partial<ChannelOpenConfirmation> = {}): Uint8Array {
+export function confirm(channel: number, changes: Partial<ChannelOpenConfirmation> = {}): Uint8Array<ArrayBuffer> {
   return SSH_MSG_CHANNEL_OPEN_CONFIRMATION.encode({
     recipientChannel: channel,
     senderChannel: 100 + channel,
@@ -120,7 +131,7 @@ export function open(
     maximumPacketSize: number;
     data: Uint8Array;
   }> = {},
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   return SSH_MSG_CHANNEL_OPEN.encode({
     channelType,
     senderChannel: 7,
@@ -131,11 +142,11 @@ export function open(
   });
 }
 
-export function data(recipientChannel: number, length: number): Uint8Array {
+export function data(recipientChannel: number, length: number): Uint8Array<ArrayBuffer> {
   return SSH_MSG_CHANNEL_DATA.encode({ recipientChannel, data: new Uint8Array(length) });
 }
 
-export function adjust(recipientChannel: number, bytesToAdd: number): Uint8Array {
+export function adjust(recipientChannel: number, bytesToAdd: number): Uint8Array<ArrayBuffer> {
   return SSH_MSG_CHANNEL_WINDOW_ADJUST.encode({ recipientChannel, bytesToAdd });
 }
 

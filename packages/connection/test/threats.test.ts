@@ -17,10 +17,10 @@ import { adjust, confirm, data, errorCode, NOTHING, open, Side, the } from "./su
 
 const LARGEST = 2 ** 32 - 1;
 
-const flood = (channel: number, dataTypeCode: number): Uint8Array =>
+const flood = (channel: number, dataTypeCode: number): Uint8Array<ArrayBuffer> =>
   SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel: channel, dataTypeCode, data: new Uint8Array(30_000) });
 
-const messages = (recipientChannel: number): readonly Uint8Array[] => [
+const messages = (recipientChannel: number): readonly Uint8Array<ArrayBuffer>[] => [
   data(recipientChannel, 1),
   SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel, dataTypeCode: 1, data: new Uint8Array(1) }),
   SSH_MSG_CHANNEL_EOF.encode({ recipientChannel }),

@@ -1,4 +1,4 @@
-import { equalBytes } from "@nacre/wire";
+import { type Bytes, equalBytes } from "@nacre/wire";
 import { type HmacSha1, hostName, type NameMatcher, parseNames } from "./known-host-names.ts";
 import { wholeBlobOfLine } from "./public-key-line.ts";
 
@@ -20,7 +20,7 @@ export interface KnownHostEntry {
   readonly names: string;
   /** `"ssh-ed25519"`. Any format, also one that cannot be used. */
   readonly format: string;
-  readonly blob: Uint8Array;
+  readonly blob: Bytes;
 }
 
 /** A line of known_hosts that was skipped, as it is malformed. */

@@ -1,5 +1,5 @@
 import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
-import { SshError, utf8Encode } from "@nacre/wire";
+import { type Overrides, SshError, utf8Encode, withDefaults } from "@nacre/wire";
 import { readDekInfo } from "./dek-info.ts";
 import { looksLikeSequence } from "./der.ts";
 import { readPkcs1, readPkcs8, readSec1 } from "./key-der.ts";
@@ -18,8 +18,8 @@ import type { EncryptedKeyFile, KeyMaker, PrivateKeyFile, PrivateKeyFormat } fro
  * Throws `file-malformed` with the line or the field, `key-unsupported` with the kind of key or cipher and what to do, or for a
  * file past `limits`; `key-malformed` and `key-weak` for a key that no one should use.
  */
-export function openPrivateKey(text: string | Uint8Array, limits?: Partial<KeyFileLimits>): PrivateKeyFile {
-  const allowed = { ...DEFAULT_KEY_FILE_LIMITS, ...limits };
+export function openPrivateKey(text: string | Uint8Array, limits?: Overrides<KeyFileLimits>): PrivateKeyFile {
+  const allowed = withDefaults(DEFAULT_KEY_FILE_LIMITS, limits);
   const block = findPrivateKey(text, allowed);
   return openPlainBlock(block, privateKeyFromFields) ?? openEncryptedBlock(block, allowed);
 }

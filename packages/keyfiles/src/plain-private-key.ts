@@ -1,5 +1,5 @@
 import type { PrivateKey } from "@nacre/keys/parts";
-import { SshError, utf8Decode } from "@nacre/wire";
+import { type Overrides, SshError, utf8Decode, withDefaults } from "@nacre/wire";
 import { readPkcs1, readPkcs8, readSec1 } from "./key-der.ts";
 import { DEFAULT_KEY_FILE_LIMITS, type KeyFileLimits } from "./limits.ts";
 import { readOpensshContainer, readPrivateSection } from "./openssh-container.ts";
@@ -11,9 +11,9 @@ import { unsupportedKey } from "./unsupported.ts";
 export function openPlainPrivateKey(
   text: string | Uint8Array,
   makeKey: KeyMaker,
-  limits?: Partial<KeyFileLimits>,
+  limits?: Overrides<KeyFileLimits>,
 ): PlainKeyFile | undefined {
-  return openPlainBlock(findPrivateKey(text, { ...DEFAULT_KEY_FILE_LIMITS, ...limits }), makeKey);
+  return openPlainBlock(findPrivateKey(text, withDefaults(DEFAULT_KEY_FILE_LIMITS, limits)), makeKey);
 }
 
 /** The one private key of a file. Throws `file-malformed`, or `key-unsupported` for what is no PEM. */

@@ -1,5 +1,5 @@
 import { type PublicKey, parsePublicKey } from "@nacre/keys/parts";
-import { base64Decode, base64Encode, escapeText, Reader, SshError, utf8Decode } from "@nacre/wire";
+import { type Bytes, base64Decode, base64Encode, escapeText, Reader, SshError, utf8Decode } from "@nacre/wire";
 
 /** A public key as its file has it. */
 export interface CommentedPublicKey {
@@ -13,11 +13,11 @@ export interface CommentedPublicKey {
  * FORMAT, without options). Throws `file-malformed`, and `key-unsupported`, `key-malformed` or `key-weak` for the key itself.
  */
 export function parsePublicKeyLine(line: string): CommentedPublicKey {
-  const [, format, base64, comment] =
-    /^[ \t]*([^ \t\r\n]+)[ \t]+([^ \t\r\n]+)(?:[ \t]+([^\r\n]*?))?[ \t]*\r?\n?$/.exec(line) ?? [];
+  const [, text = ""] = /^([^\r\n]*)\r?\n?$/.exec(line) ?? [];
+  const [, format, base64, comment = ""] = /^[ \t]*([^ \t]+)[ \t]+([^ \t]+)(?:[ \t]+(.*))?$/s.exec(text) ?? [];
   if (format === undefined || base64 === undefined)
     throw new SshError("file-malformed", "a public key is one line: its format, its base64 and a comment");
-  return { publicKey: keyOfLine(format, base64), comment: comment ?? "" };
+  return { publicKey: keyOfLine(format, base64), comment: comment.trimEnd() };
 }
 
 function keyOfLine(format: string, base64: string): PublicKey {
@@ -27,7 +27,7 @@ function keyOfLine(format: string, base64: string): PublicKey {
 }
 
 /** The blob that a line's format and base64 stand for, or what is wrong with them. */
-export function blobOfLine(format: string, base64: string): Uint8Array | string {
+export function blobOfLine(format: string, base64: string): Bytes | string {
   const blob = base64Decode(base64);
   if (blob === undefined || blob.length < 4) return "is not base64";
   const length = new Reader(blob, "public key").uint32("format");
@@ -55,7 +55,7 @@ const FIELDS: ReadonlyMap<string, readonly (number | undefined)[]> = new Map([
  * The same for a list whose lines stand for themselves and are not used as keys: what is cut short, or was never a key, is wrong as
  * well. Whether the key is a good one is not looked at: of thousands of lines that would take seconds.
  */
-export function wholeBlobOfLine(format: string, base64: string): Uint8Array | string {
+export function wholeBlobOfLine(format: string, base64: string): Bytes | string {
   const blob = blobOfLine(format, base64);
   if (typeof blob === "string") return blob;
   const reader = new Reader(blob, format);

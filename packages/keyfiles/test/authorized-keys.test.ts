@@ -52,6 +52,58 @@ function form(address: string): string {
   return [...parseAddress(address)!].join(" ");
 }
 
+describe("lines that hold one key", () => {
+  const { text: ED } = ed;
+  const [format, base64] = ED.split(" ") as [string, string];
+
+  test("are judged as in the whole file, with their numbers", () => {
+    const line = fc.constantFrom(
+      "",
+      "# a comment",
+      `# ${ED}`,
+      ED,
+      `${ED} alice`,
+      `${ED}\r`,
+      `\t${ED}`,
+      `no-pty ${ED}`,
+      `no-such ${ED}`,
+      `from="203.0.113.1" ${ED}`,
+      `command="${ED}" ${ED}`,
+      `command="${ED}" ${rsa.text}`,
+      rsa.text,
+      `${rsa.text} ${base64}`,
+      base64,
+      `${format}${base64}`,
+      `${ED}x`,
+      `${format}\t${base64}\t`,
+      `ssh-rsa ${base64}`,
+      "\r",
+    );
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 12 }), fc.constantFrom("\n", "\n\n"), (lines, end) => {
+        const text = lines.join(end);
+        for (const { blob } of [ed, rsa]) {
+          const whole = parseAuthorizedKeys(text);
+          const part = parseAuthorizedKeys(text, blob);
+          expect(part.check(blob, HERE)).toEqual(whole.check(blob, HERE));
+          expect(part.keys.length + part.problems.length).toBeLessThanOrEqual(lines.length);
+        }
+      }),
+    );
+  });
+
+  test("are the only ones that are parsed", () => {
+    const text = `no-such ${rsa.text}\n${ED}\ngarbage\nno-such ${ED}\n`;
+    const { keys, problems } = parseAuthorizedKeys(text, ed.blob);
+    expect(keys.map(({ line }) => line)).toEqual([2]);
+    expect(problems.map(({ line }) => line)).toEqual([4]);
+    // A key that is the beginning of all others of its format, and none at all.
+    const beginning = new Writer().string("ssh-ed25519").finish();
+    expect(parseAuthorizedKeys(text, beginning)).toMatchObject({ keys: [], problems: [] });
+    expect(parseAuthorizedKeys(text, new Uint8Array())).toMatchObject({ keys: [], problems: [] });
+  });
+});
+
 describe("lines", () => {
   test("keys with and without options and comments, among empty lines and comments, in files with any line ends", () => {
     const text = [
@@ -123,6 +175,11 @@ describe("lines", () => {
     [`,no-pty ${ed.text} `, undefined],
   ])("%s", (line, problem) => {
     expect(parseAuthorizedKeys(line).problems).toEqual(problem === undefined ? [] : [{ line: 1, problem }]);
+  });
+
+  // "." leaves out some characters, and what does not match may be tried at every blank.
+  test.each(["\u2028", "\r", "x"])("250,000 blanks and %j after a key are read at once", (end) => {
+    expect(check(`${ed.text}${" ".repeat(250_000)}${end}`).allowed).toBe(true);
   });
 
   test("other lines of the same file are used all the same", () => {

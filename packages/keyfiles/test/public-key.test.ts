@@ -35,6 +35,7 @@ describe("public key lines", () => {
     [`${format} ${base64}\r\n`, ""],
     [`  ${format}\t${base64}  two words \n`, "two words"],
     [`${format} ${base64} # mark`, "# mark"],
+    [`${format} ${base64}  two\u2028lines`, "two\u2028lines"],
   ])("%j is read", (text, comment) => {
     const read = parsePublicKeyLine(text);
     expect(read.comment).toBe(comment);
@@ -54,6 +55,11 @@ describe("public key lines", () => {
     ["key-unsupported", `ssh-dss ${dsa}`],
   ] as const)("%s: %j", (code, text) => {
     expectError(code, () => parsePublicKeyLine(text));
+  });
+
+  test("takes a comment of 250,000 blanks at once", () => {
+    const comment = `a${" ".repeat(250_000)}b`;
+    expect(parsePublicKeyLine(`${format} ${base64} ${comment}`).comment).toBe(comment);
   });
 
   test("a comment of two lines is not written", () => {

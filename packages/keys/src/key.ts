@@ -1,4 +1,4 @@
-import type { RandomSource } from "@nacre/wire";
+import type { Bytes, RandomSource } from "@nacre/wire";
 
 /**
  * A signature algorithm as both sides name it, for host keys and for logins. One key format may have several:
@@ -21,7 +21,7 @@ export interface PublicKey {
   /** Key format: `"ssh-ed25519"`, `"ssh-rsa"`, `"ecdsa-sha2-nistp256"`. */
   readonly format: string;
   /** As it stands on the wire (RFC 4253 §6.6). */
-  readonly blob: Uint8Array;
+  readonly blob: Bytes;
   /** Size as people name it: 256, 3072, 521. */
   readonly bits: number;
   /** What it can sign with, preferred first, by the names of `SignatureAlgorithm`s. Never one with SHA-1. */
@@ -35,7 +35,7 @@ export interface PrivateKey {
    * The signature blob over `data` with the algorithm of that name. `random` blinds RSA; it never makes a nonce.
    * Throws `key-unsupported` when the key has no such algorithm.
    */
-  sign(algorithm: string, data: Uint8Array, random: RandomSource): Uint8Array;
+  sign(algorithm: string, data: Uint8Array, random: RandomSource): Bytes;
   /** The fields that private key files hold, by the key format's own names. For `@nacre/keyfiles`. */
   readonly fields: PrivateKeyFields;
 }

@@ -1,4 +1,4 @@
-import { copyBytes, SshError, Writer } from "@nacre/wire";
+import { type Bytes, copyBytes, SshError, Writer } from "@nacre/wire";
 import { keyReader } from "./blob.ts";
 import type { PrivateKey, PublicKey, RsaFields } from "./key.ts";
 import { bitLength } from "./modular.ts";
@@ -9,18 +9,21 @@ export const RSA = "ssh-rsa";
 /** Sizes of the modulus that are accepted, in bits. OpenSSH's own bounds by default are 1024 and 16384. */
 const MIN_BITS = 2048;
 const MAX_BITS = 16384;
-/** FIPS 186-5 §A.1.1 bounds the public exponent so; without a bound it could make a verification take seconds. */
-const MAX_EXPONENT_BITS = 256;
+/**
+ * OpenSSL's bound for moduli above 3072 bits (OPENSSL_RSA_MAX_PUBEXP_BITS), so that OpenSSH refuses such keys too. An exponent of 256 bits
+ * makes one verification take 60 ms on portable code.
+ */
+const MAX_EXPONENT_BITS = 64;
 
 /**
  * A public key from its blob, which is copied (RFC 4253 §6.6). Throws `key-malformed`, or `key-weak` unless the modulus is odd and has 2048
- * to 16384 bits and the exponent is odd, at least 3 and below 2²⁵⁶.
+ * to 16384 bits and the exponent is odd, at least 3 and below 2⁶⁴.
  */
 export function rsaPublicKey(blob: Uint8Array): PublicKey {
   return publicKeyOf(readRsaNumbers(blob).n, copyBytes(blob));
 }
 
-function publicKeyOf(n: bigint, blob: Uint8Array): PublicKey {
+function publicKeyOf(n: bigint, blob: Bytes): PublicKey {
   return { format: RSA, blob, bits: bitLength(n), algorithms: [{ name: "rsa-sha2-512" }, { name: "rsa-sha2-256" }] };
 }
 

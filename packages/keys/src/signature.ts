@@ -1,7 +1,7 @@
-import { Reader, SshError, Writer } from "@nacre/wire";
+import { type Bytes, Reader, SshError, Writer } from "@nacre/wire";
 
 /** A signature as it stands on the wire: the algorithm's name, then what the algorithm makes (RFC 4253 §6.6). */
-export function writeSignature(algorithm: string, blob: Uint8Array): Uint8Array {
+export function writeSignature(algorithm: string, blob: Uint8Array): Bytes {
   return new Writer(algorithm.length + blob.length + 8).string(algorithm).string(blob).finish();
 }
 

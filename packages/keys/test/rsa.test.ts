@@ -40,7 +40,8 @@ describe("rsa", () => {
     ["e = 1", n, 1n],
     ["e = 2", n, 2n],
     ["an even e", n, 65538n],
-    ["an e of 257 bits", n, (1n << 256n) | 1n],
+    ["an e of 65 bits", n, (1n << 64n) | 1n],
+    ["an e of 256 bits", n, (1n << 255n) | 1n],
   ])("weak: %s", (_, modulus, exponent) => {
     const weak = named("ssh-rsa", exponent, modulus);
     expectError("key-weak", () => parsePublicKey(weak));
@@ -59,6 +60,10 @@ describe("rsa", () => {
   test.each([2048, 16384])("%i bits are accepted", (bits) => {
     const edge = named("ssh-rsa", 3n, (1n << BigInt(bits - 1)) | 1n);
     expect(parsePublicKey(edge).bits).toBe(bits);
+  });
+
+  test("an e of 64 bits is accepted", () => {
+    expect(parsePublicKey(named("ssh-rsa", (1n << 63n) | 1n, n)).bits).toBe(2048);
   });
 
   test("with e = 1 anybody could sign", () => {

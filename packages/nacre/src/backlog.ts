@@ -1,4 +1,4 @@
-import { copyBytes } from "@nacre/wire";
+import { type Bytes, copyBytes } from "@nacre/wire";
 
 /** What small chunks are gathered in: bytes. */
 const BLOCK = 8 * 1024;
@@ -8,14 +8,14 @@ export const SMALL_CHUNK: number = BLOCK / 2;
 
 /** Bytes for a reader. */
 export interface Chunk {
-  readonly bytes: Uint8Array;
+  readonly bytes: Bytes;
   /** Window credit that returns when the reader takes them. */
   readonly credit: number;
 }
 
 /** A chunk that waits: a block of which `length` bytes are filled, or bytes that are all there is of them. */
 interface Waiting {
-  bytes: Uint8Array;
+  bytes: Bytes;
   length: number;
   credit: number;
 }
@@ -37,7 +37,7 @@ export class Backlog {
     return this.#waiting[0]?.length ?? 0;
   }
 
-  push(bytes: Uint8Array, credit: number): void {
+  push(bytes: Bytes, credit: number): void {
     const last = this.#waiting.at(-1);
     if (last !== undefined && bytes.length < SMALL_CHUNK && hasRoom(last, bytes.length)) {
       last.bytes.set(bytes, last.length);
@@ -61,7 +61,7 @@ export class Backlog {
   }
 
   /** Takes everything, as one array. */
-  takeAll(): Uint8Array {
+  takeAll(): Bytes {
     const all = new Uint8Array(this.#waiting.reduce((sum, { length }) => sum + length, 0));
     let offset = 0;
     for (const { bytes, length } of this.#waiting.splice(0)) {

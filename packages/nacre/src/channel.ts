@@ -1,12 +1,12 @@
 import type { Connection } from "@nacre/connection";
-import { SshError } from "@nacre/wire";
+import { type Bytes, SshError } from "@nacre/wire";
 import type { Exit } from "./options.ts";
 import { Unheard } from "./unheard.ts";
 
 /** What a channel tells its user. */
 export interface ChannelHandler {
   /** Bytes, which the handler may keep. Their window credit returns when they are reported as `consumed`. */
-  data(stream: "stdout" | "stderr", bytes: Uint8Array): void;
+  data(stream: "stdout" | "stderr", bytes: Bytes): void;
   /** After a `write` that took less than all: there is room again. */
   writable(): void;
   /** The other side sends no more data. */

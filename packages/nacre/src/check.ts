@@ -1,39 +1,25 @@
+import { defaultLimits } from "@nacre/session";
 import { SshError } from "@nacre/wire";
 import { isPromise } from "./engine.ts";
+import { checkNames } from "./option-names.ts";
 import type { ConnectOptions } from "./options.ts";
 import { checkRandom } from "./random.ts";
-
-/** What other libraries call what is called otherwise here: their options would be passed over in silence. */
-const NAMES_ELSEWHERE = [
-  ["username", "user"],
-  ["privateKey", "identities"],
-  ["hostVerifier", "hostKey"],
-] as const;
 
 /**
  * Throws `usage` for options that nobody could be connected with: what a program without types may give, before anything is sent. Other
  * mistakes are found where they count.
  */
 export function checkConnectOptions(options: ConnectOptions): void {
-  checkNames(options);
-  const { user, hostKey, identities, signal, random } = options;
+  const { user, hostKey, identities, signal, limits, random } = options;
   checkUser(user);
   checkSignal(signal);
   checkRandom(random);
+  if (limits !== undefined) checkNames(limits, defaultLimits, "limits");
   if (typeof hostKey !== "function")
     throw usage('hostKey is required: pinnedHostKey("SHA256:…") or a function that decides');
   if (identities === undefined) return;
   if (!Array.isArray(identities)) throw usage("identities must be an array of keys: [key]");
   for (const identity of identities) checkKey(identity, "an identity");
-}
-
-/** Throws `usage` where an option goes by the name that another library has for it, and ours is not given. */
-export function checkNames(options: object): void {
-  const given = options as Readonly<Record<string, unknown>>;
-  for (const [theirs, ours] of NAMES_ELSEWHERE) {
-    if (given[theirs] !== undefined && given[ours] === undefined)
-      throw usage(`${ours} is missing: this library calls it \`${ours}\`, not \`${theirs}\``);
-  }
 }
 
 /** Throws `usage` for what is no user's name. An empty one is none for ssh(1) either, and a NUL sshd hangs up on. */

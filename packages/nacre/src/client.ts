@@ -1,9 +1,10 @@
-import { SshError, utf8DecodeLossy } from "@nacre/wire";
+import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { Backlog } from "./backlog.ts";
 import { type Channel, cutShort } from "./channel.ts";
 import { checkConnectOptions, checkSignal } from "./check.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
 import type { Duplex } from "./duplex.ts";
+import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "./option-names.ts";
 import type { ConnectOptions, ExecOptions, ExecResult, Means, SpawnOptions } from "./options.ts";
 import type { Process } from "./process.ts";
 import { type EncodedRequest, encodeCommand, encodeSubsystem, startRequests, toBytes } from "./requests.ts";
@@ -38,18 +39,18 @@ export class Client<P = Process> implements AsyncDisposable {
    */
   exec(
     command: string | Uint8Array,
-    options?: ExecOptions & { readonly encoding?: "utf8" },
-  ): Promise<ExecResult<string>>;
-  exec(
-    command: string | Uint8Array,
-    options: ExecOptions & { readonly encoding: "bytes" },
-  ): Promise<ExecResult<Uint8Array>>;
+    options?: ExecOptions & { readonly encoding?: "utf8" | undefined },
+  ): Promise<ExecResult>;
+  exec(command: string | Uint8Array, options: ExecOptions & { readonly encoding: "bytes" }): Promise<ExecResult<Bytes>>;
   async exec(
     command: string | Uint8Array,
-    options: ExecOptions & { readonly encoding?: "utf8" | "bytes" } = {},
-  ): Promise<ExecResult<string | Uint8Array>> {
+    options: ExecOptions & { readonly encoding?: "utf8" | "bytes" | undefined } = {},
+  ): Promise<ExecResult<string | Bytes>> {
+    checkNames(options, EXEC_OPTIONS, "exec");
     const start = startRequests(options, "exec", encodeCommand(command));
-    const input = toBytes(options.input ?? "", "the input");
+    // A terminal's input has no end of its own: dropbear hangs the command up on EOF, and its output is lost.
+    const endless = options.input === undefined && Boolean(options.pty);
+    const input = endless ? undefined : toBytes(options.input ?? "", "the input");
     const result = await this.#withSession(options, (channel) => collect(channel, start, input, options.maxOutput));
     if (options.encoding === "bytes") return result;
     return { ...result, stdout: utf8DecodeLossy(result.stdout), stderr: utf8DecodeLossy(result.stderr) };
@@ -57,16 +58,20 @@ export class Client<P = Process> implements AsyncDisposable {
 
   /** Starts a command and returns it running, with streams for its input, output and errors. */
   async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
+    checkNames(options, SPAWN_OPTIONS, "spawn");
     return this.#start(options, startRequests(options, "exec", encodeCommand(command)));
   }
 
   /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */
   async shell(options: SpawnOptions = {}): Promise<P> {
-    return this.#start(options, startRequests({ pty: true, ...options }, "shell", new Uint8Array()));
+    checkNames(options, SPAWN_OPTIONS, "shell");
+    const { pty = true, ...others } = options;
+    return this.#start(options, startRequests({ pty, ...others }, "shell", new Uint8Array()));
   }
 
   /** Starts a subsystem: `"sftp"`. */
   async subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
+    checkNames(options, SPAWN_OPTIONS, "subsystem");
     return this.#start(options, startRequests(options, "subsystem", encodeSubsystem(name)));
   }
 
@@ -165,13 +170,13 @@ async function begin(channel: Channel, start: readonly EncodedRequest[]): Promis
 
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
-/** Runs a command on a channel to its end, holding what it prints. */
+/** Runs a command on a channel to its end, holding what it prints. `given`: all of its input; without it no EOF is sent. */
 function collect(
   channel: Channel,
   start: readonly EncodedRequest[],
-  given: Uint8Array,
+  given: Uint8Array | undefined,
   limit = MAX_OUTPUT,
-): Promise<ExecResult<Uint8Array>> {
+): Promise<ExecResult<Bytes>> {
   const kept = { stdout: new Backlog(), stderr: new Backlog() };
   let size = 0;
   let input = given;
@@ -181,6 +186,7 @@ function collect(
     const begun = begin(channel, start);
     begun.catch(reject);
     const feed = (): void => {
+      if (input === undefined) return;
       try {
         input = input.subarray(channel.write(input));
         if (input.length === 0) channel.end();

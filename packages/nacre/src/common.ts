@@ -1,4 +1,6 @@
-// What all entries of this package have: everything but the ways in.
+// What all entries of this package have: everything but the ways in. The reference stays in the published declarations, for programs whose
+// `lib` lacks AsyncDisposable.
+/// <reference lib="esnext.disposable" preserve="true" />
 export type { Factor, LoginMethod } from "@nacre/auth";
 export type { KeyLogPort, Limits, TracePort, TraceRecord } from "@nacre/session";
 export { type Culprit, escapeText, SshError, type SshErrorCode } from "@nacre/wire";

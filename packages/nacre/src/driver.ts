@@ -172,8 +172,8 @@ export class Driver {
       case "password":
         this.#answer(
           () => {
-            if (typeof options.password === "function") return options.password(ask.attempt);
-            return ask.attempt === 1 ? options.password : undefined;
+            const { password } = options;
+            return typeof password === "function" ? password(ask.attempt) : password;
           },
           (value) => this.session.auth.answerPassword(ask.token, value),
         );
@@ -256,8 +256,8 @@ function sessionOptions(options: ConnectOptions & Means): ClientSessionOptions {
     random: options.random ?? platformRandom,
     userName: options.user,
     identities,
-    password: options.password !== undefined,
-    keyboardInteractive: options.prompts !== undefined || typeof options.password === "string",
+    password: typeof options.password === "string" ? "fixed" : options.password !== undefined,
+    keyboardInteractive: options.prompts !== undefined || (typeof options.password === "string" && "password"),
     ...(options.limits && { limits: options.limits }),
     ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
     ...watchers(options),

@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import { type Bytes, SshError } from "@nacre/wire";
 
 /** What a byte connection tells its user. */
 export interface DuplexHandler {
@@ -19,8 +19,8 @@ export interface DuplexHandler {
 export interface Duplex {
   /** Called once, first. Bytes may arrive from then on, but never before this returns. */
   open(handler: DuplexHandler): void;
-  /** Sends bytes, piece after piece, which are the connection's from then on. False asks the caller to wait for `drained`. */
-  write(...pieces: readonly Uint8Array[]): boolean;
+  /** Sends the bytes of all pieces, in order. They belong to the connection from then on. False asks the caller to wait for `drained`. */
+  write(pieces: readonly Bytes[]): boolean;
   /** Asks for no more `data` until `resume`; what is under way may still come. */
   pause(): void;
   resume(): void;
@@ -31,7 +31,7 @@ export interface Duplex {
 /** A pair of byte streams: `{ readable, writable }` of a WebTransport, a TransformStream, a Deno connection, … */
 export interface ByteStreams {
   readonly readable: ReadableStream<Uint8Array>;
-  readonly writable: WritableStream<Uint8Array>;
+  readonly writable: WritableStream<Bytes>;
 }
 
 /** A byte connection over a pair of Web streams. Both are locked until it is closed. Throws `usage` for what is no such pair, or locked. */
@@ -50,7 +50,7 @@ const CLOSE_TIMEOUT = 2000;
 
 class WebDuplex implements Duplex {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #writer: WritableStreamDefaultWriter<Bytes>;
   #handler: DuplexHandler | undefined;
   #resume: (() => void) | undefined;
   #resumed: Promise<void> | undefined;
@@ -67,7 +67,7 @@ class WebDuplex implements Duplex {
     void this.#readAll(handler);
   }
 
-  write(...pieces: readonly Uint8Array[]): boolean {
+  write(pieces: readonly Bytes[]): boolean {
     for (const bytes of pieces) this.#writer.write(bytes).catch(() => {}); // The failure comes through `closed`.
     if ((this.#writer.desiredSize ?? 0) > 0) return true;
     this.#writer.ready.then(

@@ -1,8 +1,9 @@
 import type { Connection } from "@nacre/connection";
 import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
-import { escapeText, SshError } from "@nacre/wire";
+import { type Bytes, escapeText, SshError } from "@nacre/wire";
 import { Channel } from "./channel.ts";
 import type { Duplex, DuplexHandler } from "./duplex.ts";
+import { queueMacrotask } from "./macrotask.ts";
 
 type SessionEvent = ClientSessionEvent | ServerSessionEvent;
 
@@ -14,7 +15,7 @@ export interface DrivenSession<E extends SessionEvent> {
   receive(chunk: Uint8Array): void;
   end(): void;
   broken(error: SshError): void;
-  takeOutput(): Uint8Array | undefined;
+  takeOutput(): Bytes | undefined;
   nextEvent(): E | undefined;
   deadline(): number | undefined;
   tick(now: number): void;
@@ -53,6 +54,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   #writable = true;
   #turning = false;
   #scheduled = false;
+  /** The turn has done its work: the next one begins from the event loop, and until then nothing else begins one. */
+  #yielding = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #restAt = Infinity;
@@ -163,8 +166,9 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.turn();
   }
 
+  /** Does what is to be done now. While other connections have their turn, it waits for them. */
   turn(): void {
-    if (this.#turning || this.#over !== undefined) return;
+    if (this.#turning || this.#yielding || this.#over !== undefined) return;
     try {
       this.#turning = true;
       this.#advance();
@@ -176,21 +180,41 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     }
   }
 
-  /** Handles what happened and writes what is to be sent, until there is neither. */
+  /** Handles what happened and writes what is to be sent, until there is neither, or the turn has done its work. */
   #advance(): void {
     this.session.tick(performance.now());
     while (this.#over === undefined) {
       const event = this.session.nextEvent();
+      if (event?.type === "yield") {
+        this.#write();
+        this.#yield();
+        return;
+      }
       if (event !== undefined) {
         this.#onEvent(event);
         continue;
       }
       // Taking output makes room, and room may be an event: until neither says anything, the turn is not over.
-      const output = this.#writable ? this.#takeOutput() : [];
-      if (output.length === 0) return;
-      this.#writable = this.#duplex.write(...output);
-      this.#restAt = performance.now() + REST_AFTER;
+      if (!this.#write()) return;
     }
+  }
+
+  /** Writes what waits, where there is room. Returns false when there was nothing to write. */
+  #write(): boolean {
+    const output = this.#writable ? this.#takeOutput() : [];
+    if (output.length === 0) return false;
+    this.#writable = this.#duplex.write(output);
+    this.#restAt = performance.now() + REST_AFTER;
+    return true;
+  }
+
+  /** Lets the event loop serve others first. */
+  #yield(): void {
+    this.#yielding = true;
+    queueMacrotask(() => {
+      this.#yielding = false;
+      this.turn();
+    });
   }
 
   async #awaitAnswer<T>(
@@ -208,14 +232,15 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Until something happens. */
   #wait(): void {
-    if (this.session.wantsInput) this.#duplex.resume();
+    // Node reads a socket up to 32 times in a row: only a pause stops it.
+    if (this.session.wantsInput && !this.#yielding) this.#duplex.resume();
     else this.#duplex.pause();
     this.#arm();
   }
 
   /** All that waits. */
-  #takeOutput(): Uint8Array[] {
-    const output: Uint8Array[] = [];
+  #takeOutput(): Bytes[] {
+    const output: Bytes[] = [];
     for (let piece = this.session.takeOutput(); piece !== undefined; piece = this.session.takeOutput())
       output.push(piece);
     return output;
@@ -309,7 +334,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.#over = error;
     clearTimeout(this.#timer);
     try {
-      this.#duplex.write(...this.#takeOutput());
+      this.#duplex.write(this.#takeOutput());
     } catch {
       // The goodbye is all that can be lost here.
     }

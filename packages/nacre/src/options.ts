@@ -1,14 +1,14 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys/parts";
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
-import type { Prompt, RandomSource } from "@nacre/wire";
+import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
 
 /** A host key that the server has proved to hold, to be decided about. */
 export interface HostKey {
   /** The signature algorithm it proved itself with: `"rsa-sha2-512"`. */
   readonly algorithm: string;
   /** Public key blob (RFC 4253 §6.6). */
-  readonly blob: Uint8Array;
+  readonly blob: Bytes;
   /** `"SHA256:…"`, as `ssh-keygen -l` prints it. */
   readonly fingerprint: string;
 }
@@ -23,12 +23,12 @@ export type HostKeyVerifier = (hostKey: HostKey) => boolean | Promise<boolean>;
 export interface RemoteIdentity {
   readonly publicKey: PublicKey;
   /** For people. */
-  readonly comment?: string;
+  readonly comment?: string | undefined;
   /**
    * The signature blob over `data` with the signature algorithm of that name. `undefined` gives this key up and goes on
    * with the next; a rejection ends the login.
    */
-  sign(algorithm: string, data: Uint8Array): Promise<Uint8Array | undefined>;
+  sign(algorithm: string, data: Bytes): Promise<Uint8Array | undefined>;
 }
 
 /** What a server asks with keyboard-interactive (RFC 4256). The texts come from the server: escape them before showing them. */
@@ -55,65 +55,70 @@ export interface ConnectOptions {
   /** Required: a client without a host-key decision does not connect. See `pinnedHostKey`. */
   readonly hostKey: HostKeyVerifier;
   /** Keys to log in with, in the order in which to try them. */
-  readonly identities?: readonly (PrivateKey | RemoteIdentity)[];
-  /** The password, or how to get it (`attempt` counts from 1; `undefined` gives up). A given one also answers a lone hidden prompt. */
-  readonly password?: string | ((attempt: number) => Answer<string>);
+  readonly identities?: readonly (PrivateKey | RemoteIdentity)[] | undefined;
+  /**
+   * The password, or a function that asks for it (`attempt` counts from 1; `undefined` gives up). A string is tried once: by the method
+   * "password", or as the answer to a lone hidden prompt when the server takes only keyboard-interactive.
+   */
+  readonly password?: string | ((attempt: number) => Answer<string>) | undefined;
   /** Called when the server wants a new password. Without it such a login fails. */
-  readonly changePassword?: (prompt: string) => Answer<{ readonly oldPassword: string; readonly newPassword: string }>;
-  /** Answers keyboard-interactive prompts, one response each; `undefined` gives up. */
-  readonly prompts?: (request: PromptRequest) => Answer<readonly string[]>;
+  readonly changePassword?:
+    | ((prompt: string) => Answer<{ readonly oldPassword: string; readonly newPassword: string }>)
+    | undefined;
+  /** Answers keyboard-interactive prompts, one response each. `undefined` gives up: the server gets empty responses until it refuses. */
+  readonly prompts?: ((request: PromptRequest) => Answer<readonly string[]>) | undefined;
   /** Called with what the server wants shown before login. From the server: escape it before showing it. */
-  readonly banner?: (text: string) => void;
+  readonly banner?: ((text: string) => void) | undefined;
   /** What to offer, preferred first. The default is `defaultAlgorithms` of `nacre/defaults`. */
-  readonly algorithms?: TransportAlgorithms;
+  readonly algorithms?: TransportAlgorithms | undefined;
   /**
    * Whether chacha20-poly1305 may be a WebAssembly program (default true). False compiles none: for a page whose Content-Security-Policy
    * reports every attempt. Noble's cipher then serves, at a fifth of the speed.
    */
   readonly wasm?: boolean | undefined;
   /** Bounds, where the defaults do not suit. */
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Overrides<Limits> | undefined;
   /** Refuse servers without strict key exchange (CVE-2023-48795). */
-  readonly requireStrictKex?: boolean;
+  readonly requireStrictKex?: boolean | undefined;
   /** Aborts connecting; has no effect afterwards. */
-  readonly signal?: AbortSignal;
-  /** Open a first session channel in the same flight as the login, which saves a round trip (default true). */
-  readonly earlyChannel?: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** Open a first session channel with the login: in the same flight at a server known to bear it, which saves a round trip. Default true. */
+  readonly earlyChannel?: boolean | undefined;
   /** Receives each packet as it goes by, described without secrets. */
-  readonly trace?: TracePort;
+  readonly trace?: TracePort | undefined;
   /** Receives secrets, for Wireshark. */
-  readonly keyLog?: KeyLogPort;
+  readonly keyLog?: KeyLogPort | undefined;
   /** Random bytes; the platform's `crypto.getRandomValues` by default. For platforms without, and tests that replay. */
-  readonly random?: RandomSource;
+  readonly random?: RandomSource | undefined;
 }
 
 /** A pseudo-terminal (RFC 4254 §6.2). */
 export interface PtyOptions {
   /** TERM; `"xterm-256color"` by default. */
-  readonly term?: string;
+  readonly term?: string | undefined;
   /** Characters; 80 × 24 by default. */
-  readonly columns?: number;
-  readonly rows?: number;
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
   /** Terminal modes by their names in RFC 4254 §8: `{ ECHO: 0 }`. */
-  readonly modes?: Readonly<Record<string, number>>;
+  readonly modes?: Readonly<Record<string, number>> | undefined;
 }
 
 /** How a command is run. */
 export interface SpawnOptions {
   /** Environment variables; a server takes only those that it was told to (`AcceptEnv`). */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>> | undefined;
   /** Asks for a pseudo-terminal; `true` for the defaults. */
-  readonly pty?: PtyOptions | boolean;
+  readonly pty?: PtyOptions | boolean | undefined;
   /** Aborting closes the command's channel. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How a command is run to its end. */
 export interface ExecOptions extends SpawnOptions {
-  /** What the command reads; nothing by default. */
-  readonly input?: string | Uint8Array;
+  /** What the command reads; nothing by default. With `pty` its end is sent only when this is given, even empty. */
+  readonly input?: string | Uint8Array | undefined;
   /** Bytes of output and of errors to hold at most; more ends the command with `output-limit`. 64 MiB by default. */
-  readonly maxOutput?: number;
+  readonly maxOutput?: number | undefined;
 }
 
 /** How a command ended (RFC 4254 §6.10). All is `undefined` when the server did not tell. */
@@ -125,7 +130,7 @@ export interface Exit {
 }
 
 /** What a command that ran to its end left. */
-export interface ExecResult<T> extends Exit {
+export interface ExecResult<T = string> extends Exit {
   readonly stdout: T;
   readonly stderr: T;
 }

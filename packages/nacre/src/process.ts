@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import { type Bytes, SshError } from "@nacre/wire";
 import { type Channel, cutShort } from "./channel.ts";
 import type { Exit } from "./options.ts";
 import { encodeBreak, encodeSignal, encodeSize } from "./requests.ts";
@@ -15,7 +15,7 @@ export class Process implements AsyncDisposable {
    * What the command prints. Read it, or cancel it: unread output stops the command, as with a local pipe. It ends only where the
    * server told its end; otherwise it fails with what cut it short, when what had come is read.
    */
-  readonly stdout: ReadableStream<Uint8Array>;
+  readonly stdout: ReadableStream<Bytes>;
   /** How the command ended; rejects when the connection ended first. */
   readonly exit: Promise<Exit>;
   readonly #channel: Channel;
@@ -51,7 +51,7 @@ export class Process implements AsyncDisposable {
   }
 
   /** What the command prints to its error output. Until it is first looked at, at most 256 KiB are kept and the rest is dropped. */
-  get stderr(): ReadableStream<Uint8Array> {
+  get stderr(): ReadableStream<Bytes> {
     this.#stderr.open();
     return this.#stderr.stream;
   }

@@ -12,6 +12,7 @@ import {
   windowChange,
 } from "@nacre/wire";
 import { isBytes, usage } from "./check.ts";
+import { checkNames, PTY_OPTIONS } from "./option-names.ts";
 import type { PtyOptions, SpawnOptions } from "./options.ts";
 
 /** A channel request as it is sent. */
@@ -83,7 +84,9 @@ function encodeEnv(name: string, value: string): Uint8Array {
   return envRequest.encode({ name: checkText(name, "a variable's name"), value: checkText(value, what) });
 }
 
-function encodePty({ term = "xterm-256color", columns = 80, rows = 24, modes = {} }: PtyOptions): Uint8Array {
+function encodePty(options: PtyOptions): Uint8Array {
+  checkNames(options, PTY_OPTIONS, "pty");
+  const { term = "xterm-256color", columns = 80, rows = 24, modes = {} } = options;
   return ptyRequest.encode({
     term: checkText(term, "pty.term"),
     ...checkSize(columns, rows),

@@ -7,7 +7,7 @@ import {
   type ServerSessionOptions,
 } from "@nacre/session";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
-import { CHANNEL_OPEN_FAILURE_REASON, SshError, withDefaults } from "@nacre/wire";
+import { CHANNEL_OPEN_FAILURE_REASON, type Overrides, SshError, withDefaults } from "@nacre/wire";
 import type { Duplex } from "./duplex.ts";
 import { Engine, reasonOf } from "./engine.ts";
 import { Logins } from "./logins.ts";
@@ -25,10 +25,15 @@ const LOGIN_GRACE_TIME = 120_000;
 const LONGEST_TIMER = 0x7fff_ffff;
 
 /** The default bounds of a server. */
-const defaultServerLimits: ServerLimits = { ...defaultLimits, maxSessions: 10, envVariables: 64, envLength: 32_768 };
+export const defaultServerLimits: ServerLimits = {
+  ...defaultLimits,
+  maxSessions: 10,
+  envVariables: 64,
+  envLength: 32_768,
+};
 
 /** What of a server's bounds is not given is as it is by default. For any number of connections once. */
-export function completeServerLimits(limits: Partial<ServerLimits> | undefined): ServerLimits {
+export function completeServerLimits(limits: Overrides<ServerLimits> | undefined): ServerLimits {
   return withDefaults(defaultServerLimits, limits);
 }
 
@@ -50,7 +55,7 @@ export interface ServerConnection extends AsyncDisposable {
    * Says goodbye and resolves when all is released. Nothing new is begun from now on; sessions that run have `grace` milliseconds
    * to end, none by default. Handlers that still run then hear of it by their `signal`.
    */
-  close(options?: { readonly grace?: number }): Promise<void>;
+  close(options?: { readonly grace?: number | undefined }): Promise<void>;
 }
 
 /** The server's part of a connection: asks the application what the session asks, and runs sessions. */
@@ -133,7 +138,7 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
     this.#engine.touch();
   }
 
-  async close({ grace = 0 }: { readonly grace?: number } = {}): Promise<void> {
+  async close({ grace = 0 }: { readonly grace?: number | undefined } = {}): Promise<void> {
     this.#closing = true;
     if (grace <= 0 || !this.#isBusy) this.#goodbye();
     else if (this.#engine.over === undefined)
@@ -213,13 +218,16 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
         return;
       }
       case "channel-request":
+        // Without want_reply an unknown request only informs (RFC 4254 §5.4): ignoring it refuses nothing.
+        if (event.token === undefined) return;
         this.#log({ type: "request-refused", session: event.channel, request: event.requestType });
-        if (event.token !== undefined) connection.answerRequest(event.token, false);
+        connection.answerRequest(event.token, false);
         return;
       case "global-request":
         // OpenSSH PROTOCOL §2.2: a client that will not share its connection gives up the right to more sessions.
         if (event.requestName === "no-more-sessions@openssh.com") this.#noMoreSessions = true;
-        else this.#log({ type: "request-refused", session: undefined, request: event.requestName });
+        else if (event.token !== undefined)
+          this.#log({ type: "request-refused", session: undefined, request: event.requestName });
         if (event.token !== undefined) connection.answerGlobal(event.token, false);
         return;
       default:
@@ -308,6 +316,7 @@ function sessionOptions<S>(options: ServeOptions<S> & Means, limits: ServerLimit
     userKeys: options.userKeys ?? options.algorithms.hostKeys,
     ...(options.banner !== undefined && { banner: options.banner }),
     limits,
+    announceHostKeys: options.announceHostKeys,
     ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
     ...watchers(options),
   };

@@ -2,14 +2,14 @@ import type { Factor, LoginMethod } from "@nacre/auth";
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/parts";
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
-import type { Prompt, RandomSource, SshError } from "@nacre/wire";
+import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
 import type { Pty, SessionExit, SessionHandler } from "./session-base.ts";
 
 /** A host key whose private half is elsewhere: an agent, a hardware module. Such keys are not announced to clients. */
 export interface RemoteHostKey {
   readonly publicKey: PublicKey;
   /** The signature blob over `data` with the signature algorithm of that name. A rejection ends the connection. */
-  sign(algorithm: string, data: Uint8Array): Promise<Uint8Array>;
+  sign(algorithm: string, data: Bytes): Promise<Uint8Array>;
 }
 
 interface LoginFacts {
@@ -27,7 +27,7 @@ export interface PublickeyLogin extends LoginFacts {
   /** The signature algorithm: `"rsa-sha2-512"`. */
   readonly algorithm: string;
   /** Public key blob (RFC 4253 §6.6). */
-  readonly publicKey: Uint8Array;
+  readonly publicKey: Bytes;
   /** `"SHA256:…"`, as `ssh-keygen -l` prints it. */
   readonly fingerprint: string;
   /**
@@ -61,7 +61,7 @@ export interface KeyboardInteractiveLogin extends LoginFacts {
    */
   ask(
     prompts: readonly (string | Prompt)[],
-    texts?: { readonly name?: string; readonly instruction?: string },
+    texts?: { readonly name?: string | undefined; readonly instruction?: string | undefined },
   ): Promise<readonly string[]>;
 }
 
@@ -71,11 +71,11 @@ export type Login = PublickeyLogin | PasswordLogin | ChangePasswordLogin | Keybo
 /** What a login may do, where that is less than the server offers. */
 export interface Permissions {
   /** Runs instead of whatever the client asks for, which is then in `SSH_ORIGINAL_COMMAND` of the environment. */
-  readonly command?: string;
+  readonly command?: string | undefined;
   /** False refuses pseudo-terminals. */
-  readonly pty?: boolean;
+  readonly pty?: boolean | undefined;
   /** Added to the environment of each session; it wins over what the client sends. */
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -85,7 +85,7 @@ export interface Permissions {
  */
 export type LoginDecision =
   | boolean
-  | { readonly permissions: Permissions; readonly next?: readonly LoginMethod[] }
+  | { readonly permissions: Permissions; readonly next?: readonly LoginMethod[] | undefined }
   | { readonly next: readonly LoginMethod[] }
   | { readonly changePassword: string };
 
@@ -138,7 +138,10 @@ export type ServerEvent =
       /** What the handler threw. */
       readonly error?: unknown;
     }
-  /** Something that was not to be had: `"pty-req"`, `"env LANG"`, `"subsystem sftp"`, `"x11-req"`, `"tcpip-forward"`. */
+  /**
+   * A request was refused: `"pty-req"`, `"env LANG"`, `"subsystem sftp"`, `"x11-req"`, `"tcpip-forward"`. An unknown request that wants
+   * no reply is ignored without an event.
+   */
   | {
       readonly type: "request-refused";
       readonly session: number | undefined;
@@ -154,42 +157,47 @@ export interface ServeOptions<S> {
   readonly hostKeys: readonly (PrivateKey | RemoteHostKey)[];
   readonly authenticate: Authenticate;
   /** How clients may try to log in; `["publickey"]` by default. */
-  readonly methods?: readonly LoginMethod[];
+  readonly methods?: readonly LoginMethod[] | undefined;
   /** Shown before login. */
-  readonly banner?: string;
+  readonly banner?: string | undefined;
   /** Runs commands and shells. Without it there are none. */
-  readonly session?: SessionHandler<S>;
+  readonly session?: SessionHandler<S> | undefined;
   /** Runs subsystems, by their names: `{ sftp: … }`. */
-  readonly subsystems?: Readonly<Record<string, SessionHandler<S>>>;
+  readonly subsystems?: Readonly<Record<string, SessionHandler<S>>> | undefined;
   /** Whether a session may have a pseudo-terminal, which the handler then has to provide. Default no. */
-  readonly acceptPty?: boolean | ((pty: Pty) => boolean);
+  readonly acceptPty?: boolean | ((pty: Pty) => boolean) | undefined;
   /** Whether a session may be sent an environment variable, as OpenSSH's AcceptEnv. Default no. */
-  readonly acceptEnv?: (name: string, value: string) => boolean;
+  readonly acceptEnv?: ((name: string, value: string) => boolean) | undefined;
   /** Milliseconds from the beginning until the client must be logged in, all that the application is asked included; 0 for no end. Default 120,000. */
-  readonly loginGraceTime?: number;
+  readonly loginGraceTime?: number | undefined;
   /** What to offer, preferred first. The default is `defaultServerAlgorithms` of `nacre/defaults`. */
-  readonly algorithms?: TransportAlgorithms;
+  readonly algorithms?: TransportAlgorithms | undefined;
   /** What user keys may sign with: named in server-sig-algs (RFC 8308 §3.1). All that there is, SHA-1 not, by default; of `nacre/core` the algorithms of host keys. */
-  readonly userKeys?: readonly SignatureAlgorithm[];
+  readonly userKeys?: readonly SignatureAlgorithm[] | undefined;
   /** Bounds, where the defaults do not suit. */
-  readonly limits?: Partial<ServerLimits>;
+  readonly limits?: Overrides<ServerLimits> | undefined;
+  /**
+   * Announce all host keys in memory after login (`hostkeys-00@openssh.com`), so that clients learn new ones. Default true. Some clients
+   * answer the announcement, which no peer should.
+   */
+  readonly announceHostKeys?: boolean | undefined;
   /** Refuse clients without strict key exchange (CVE-2023-48795). */
-  readonly requireStrictKex?: boolean;
+  readonly requireStrictKex?: boolean | undefined;
   /** Where the client is: for `authenticate` and sessions. */
-  readonly remoteAddress?: string;
+  readonly remoteAddress?: string | undefined;
   /** Aborting ends the connection at once. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Hears what happens. What it throws is dropped. */
-  readonly log?: (event: ServerEvent) => void;
+  readonly log?: ((event: ServerEvent) => void) | undefined;
   /** Receives each packet as it goes by, described without secrets. */
-  readonly trace?: TracePort;
+  readonly trace?: TracePort | undefined;
   /** Receives secrets, for Wireshark. */
-  readonly keyLog?: KeyLogPort;
+  readonly keyLog?: KeyLogPort | undefined;
   /**
    * Whether chacha20-poly1305 may be a WebAssembly program (default true). False compiles none: for a page whose Content-Security-Policy
    * reports every attempt. Noble's cipher then serves, at a fifth of the speed.
    */
   readonly wasm?: boolean | undefined;
   /** Random bytes; the platform's `crypto.getRandomValues` by default. For platforms without, and tests that replay. */
-  readonly random?: RandomSource;
+  readonly random?: RandomSource | undefined;
 }

@@ -2,9 +2,10 @@ import { connectionLimits } from "@nacre/connection";
 import { SshError } from "@nacre/wire";
 import { checkKey, checkSignal } from "./check.ts";
 import type { Duplex } from "./duplex.ts";
+import { checkNames } from "./option-names.ts";
 import type { Means } from "./options.ts";
 import { checkRandom } from "./random.ts";
-import { type ServerConnection, ServerDriver } from "./server-driver.ts";
+import { defaultServerLimits, type ServerConnection, ServerDriver } from "./server-driver.ts";
 import type { ServeOptions } from "./server-options.ts";
 import type { BaseSession, SessionMaker } from "./session-base.ts";
 
@@ -43,5 +44,6 @@ export function checkServeOptions({
     throw new SshError("usage", "a server needs a function that decides who is let in: authenticate");
   checkSignal(signal);
   checkRandom(random);
+  if (limits !== undefined) checkNames(limits, defaultServerLimits, "limits");
   connectionLimits(limits);
 }

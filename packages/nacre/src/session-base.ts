@@ -32,7 +32,7 @@ export type SessionMaker<S> = (channel: Channel, start: SessionStart) => S;
 /** How a session ended: by a status, 0 to 2^32 − 1, or killed by a signal: `"TERM"`. */
 export type SessionExit =
   | { readonly status: number }
-  | { readonly signal: string; readonly coreDumped?: boolean; readonly message?: string };
+  | { readonly signal: string; readonly coreDumped?: boolean | undefined; readonly message?: string | undefined };
 
 /**
  * Serves a session: an exit status, `{ status }`, `{ signal }`, or nothing for 0. All that was written is sent before the end is

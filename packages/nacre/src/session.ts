@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import { type Bytes, SshError } from "@nacre/wire";
 import type { Channel } from "./channel.ts";
 import { BaseSession, type SessionStart } from "./session-base.ts";
 import { Input, Output } from "./streams.ts";
@@ -6,7 +6,7 @@ import { Input, Output } from "./streams.ts";
 /** A session that a client has asked for, to be served with Web streams. */
 export class Session extends BaseSession {
   /** What the client sends. Unread, it stops the client at the channel's window. It fails when the client goes without an end. */
-  readonly stdin: ReadableStream<Uint8Array>;
+  readonly stdin: ReadableStream<Bytes>;
   /** What the client gets; text goes as UTF-8. A write is done when it is on its way, which waits for a client that does not read. */
   readonly stdout: WritableStream<Uint8Array | string>;
   /** The same, as errors. Closing both outputs tells the client their end before the handler is done. */

@@ -1,13 +1,13 @@
-import { type SshError, utf8Encode } from "@nacre/wire";
+import { type Bytes, type SshError, utf8Encode } from "@nacre/wire";
 import { Backlog, type Chunk } from "./backlog.ts";
 
 /** One output of a channel as a Web stream: bytes count as consumed when the stream's reader takes them. */
 export class Output {
-  readonly stream: ReadableStream<Uint8Array>;
+  readonly stream: ReadableStream<Bytes>;
   readonly #consumed: (bytes: number) => void;
   readonly #queue = new Backlog();
   #keep: number;
-  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #controller!: ReadableStreamDefaultController<Bytes>;
   #wanted: (() => void) | undefined;
   #ended: { readonly error: SshError | undefined } | undefined;
   /** The stream is closed, has failed, or was cancelled. */
@@ -17,7 +17,7 @@ export class Output {
   constructor(consumed: (bytes: number) => void, keep: number) {
     this.#consumed = consumed;
     this.#keep = keep;
-    this.stream = new ReadableStream<Uint8Array>(
+    this.stream = new ReadableStream<Bytes>(
       {
         start: (controller) => {
           this.#controller = controller;
@@ -44,7 +44,7 @@ export class Output {
     if (!this.#over) this.#keep = Number.POSITIVE_INFINITY;
   }
 
-  push(bytes: Uint8Array): void {
+  push(bytes: Bytes): void {
     if (this.#keep === Number.POSITIVE_INFINITY) {
       this.#hand({ bytes, credit: bytes.length });
     } else {

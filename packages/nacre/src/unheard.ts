@@ -1,3 +1,4 @@
+import type { Bytes } from "@nacre/wire";
 import { Backlog } from "./backlog.ts";
 import type { ChannelHandler } from "./channel.ts";
 import type { Exit } from "./options.ts";
@@ -11,7 +12,7 @@ export class Unheard implements ChannelHandler {
   #eof = false;
   #end: { readonly exit: Exit; readonly error: Parameters<ChannelHandler["closed"]>[1] } | undefined;
 
-  data(stream: "stdout" | "stderr", bytes: Uint8Array): void {
+  data(stream: "stdout" | "stderr", bytes: Bytes): void {
     this.#data[stream].push(bytes, bytes.length);
   }
 

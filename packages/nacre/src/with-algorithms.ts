@@ -2,6 +2,7 @@ import { sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions, usage } from "./check.ts";
 import { type Client, connectDuplex } from "./client.ts";
 import { type ByteStreams, webDuplex } from "./duplex.ts";
+import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
 import type { ConnectOptions, Means } from "./options.ts";
 import { Process } from "./process.ts";
 import { checkServeOptions, serveDuplex } from "./server.ts";
@@ -17,6 +18,7 @@ type Algorithms = Pick<Means, "algorithms">;
  */
 export async function connect(streams: ByteStreams, options: ConnectOptions & Algorithms): Promise<Client> {
   const complete = { ...options, fingerprint: sha256Fingerprint };
+  checkNames({ ...options }, CONNECT_OPTIONS, "connect");
   checkConnectOptions(complete);
   if (typeof options.algorithms !== "object") throw usage("algorithms are missing: name those that are to be used");
   return connectDuplex(webDuplex(streams), complete, (channel) => new Process(channel));
@@ -28,6 +30,7 @@ export async function connect(streams: ByteStreams, options: ConnectOptions & Al
  */
 export function serve(streams: ByteStreams, options: ServeOptions<Session> & Algorithms): ServerConnection {
   const complete = { ...options, fingerprint: sha256Fingerprint };
+  checkNames({ ...options }, SERVE_OPTIONS, "serve");
   checkServeOptions(complete);
   return serveDuplex(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
 }

@@ -3,6 +3,7 @@ import { checkConnectOptions } from "./check.ts";
 import { type Client, connectDuplex as connectWith, type ProcessMaker } from "./client.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./duplex.ts";
+import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
 import type { ConnectOptions, Means } from "./options.ts";
 import { Process } from "./process.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./server.ts";
@@ -16,16 +17,23 @@ import type { BaseSession, SessionMaker } from "./session-base.ts";
  * `culprit` tell why it could not: `usage` for options that cannot be, which leaves the streams alone.
  */
 export async function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
+  checkNames({ ...options }, CONNECT_OPTIONS, "connect");
   checkConnectOptions({ ...options });
   return connectDuplex(webDuplex(streams), options, (channel) => new Process(channel));
 }
 
 /** `connect` for any kind of byte connection and of process. */
-export function connectDuplex<P>(
+export async function connectDuplex<P>(
   duplex: Duplex,
   options: ConnectOptions,
   makeProcess: ProcessMaker<P>,
 ): Promise<Client<P>> {
+  try {
+    checkNames({ ...options }, CONNECT_OPTIONS, "connect");
+  } catch (error) {
+    await duplex.close();
+    throw error;
+  }
   // Without types there may be none; what is missing is told when they are checked.
   const { algorithms = defaultAlgorithms } = { ...options };
   const complete = { ...options, algorithms, fingerprint: sha256Fingerprint };
@@ -52,6 +60,7 @@ export function serveDuplex<S extends BaseSession>(
 }
 
 function withMeans<S>(options: ServeOptions<S>): ServeOptions<S> & Means {
+  checkNames({ ...options }, SERVE_OPTIONS, "serve");
   // Without types there may be none; what is missing is told when they are checked.
   const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms } = { ...options };
   return { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint };

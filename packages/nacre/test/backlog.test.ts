@@ -3,7 +3,7 @@ import { Backlog } from "nacre/parts";
 import { describe, expect, it } from "vitest";
 
 /** Bytes that tell their place. */
-function numbered(from: number, length: number): Uint8Array {
+function numbered(from: number, length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, i) => (from + i) % 251);
 }
 

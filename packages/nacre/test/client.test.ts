@@ -167,6 +167,41 @@ describe("connect", () => {
     await client.close();
   });
 
+  it("tries a fixed password once, and says that the server refused it", async () => {
+    const host = new StreamServer({ password: "right" });
+    const options = { ...welcome, identities: [], password: "wrong" };
+    await expect(connect(host.streams, options)).rejects.toMatchObject({
+      code: "auth-failed",
+      message: "alice: the server refused password; it would take: publickey, password",
+    });
+    const { client } = await connected({ password: "right" }, { identities: [], password: "right" });
+    await client.close();
+  });
+
+  it("sends a fixed password by the method of that name, and as the answer to a prompt only where the server has no other", async () => {
+    for (const methods of [["keyboard-interactive", "password"], ["keyboard-interactive"]] as const) {
+      const tried: string[] = [];
+      const wrong = await failure(
+        served(
+          {
+            methods,
+            authenticate: async (login) => {
+              tried.push(login.method);
+              if (login.method === "keyboard-interactive") tried.push(...(await login.ask(["Password: "])));
+              return false;
+            },
+          },
+          { identities: [], password: "wrong" },
+        ),
+      );
+      expect(wrong).toMatchObject({
+        code: "auth-failed",
+        message: expect.stringContaining(`refused ${methods.at(-1)};`),
+      });
+      expect(tried).toEqual(methods.length === 2 ? ["password"] : ["keyboard-interactive", "wrong"]);
+    }
+  });
+
   it.each<[string, () => Promise<string>]>([
     ["rejects", () => Promise.reject(new Error("no terminal"))],
     [
@@ -255,6 +290,28 @@ describe("exec", () => {
       }
     };
     expect((await client.exec("wc -c", { input })).stdout).toBe("5000000");
+    await client.close();
+  });
+
+  it.each([
+    ["without a terminal", {}, true],
+    ["without a terminal, and given none", { pty: false, input: "" }, true],
+    ["with a terminal", { pty: true }, false],
+    ["with a terminal, and given an empty one", { pty: true, input: "" }, true],
+    ["with a terminal of some size, and given one", { pty: { columns: 100 }, input: "x" }, true],
+  ])("%s the input has an end: %o, %s", async (_, options, ends) => {
+    const { client, host } = await connected({
+      // As dropbear: what comes before the terminal's hang-up is lost.
+      onExec: (connection, channel) => {
+        connection.write(channel, utf8Encode("output"));
+        setTimeout(() => {
+          finish(connection, channel);
+          void host.flush();
+        }, 20);
+      },
+    });
+    expect((await client.exec("true", options)).stdout).toBe("output");
+    expect(host.server.events.some(({ type }) => type === "eof")).toBe(ends);
     await client.close();
   });
 
@@ -417,19 +474,10 @@ describe("spawn", () => {
     const { client, host } = await connected({ onExec: () => {} });
     const seen = (): string[] =>
       host.server.events.map(({ type }) => type).filter((type) => /pty|env|exec|signal|window/.test(type));
-    const starting = client.spawn("top", { pty: { columns: 132, rows: 43, modes: { ECHO: 0 } }, env: { LANG: "C" } });
-    const answer = setInterval(() => {
-      for (const event of host.server.events) {
-        if (event.type === "pty-req" && event.token !== undefined) {
-          host.server.connection.answerRequest(event.token, true);
-          clearInterval(answer);
-          void host.flush();
-          return;
-        }
-      }
-    }, 1);
-    onTestFinished(() => clearInterval(answer));
-    const process = await starting;
+    const process = await client.spawn("top", {
+      pty: { columns: 132, rows: 43, modes: { ECHO: 0 } },
+      env: { LANG: "C" },
+    });
     process.resize(80, 24);
     process.kill("INT");
     await new Promise((resolve) => setTimeout(resolve, 20));

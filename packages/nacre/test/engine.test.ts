@@ -31,7 +31,7 @@ function asked(question: () => number | Promise<number>): {
   const writes: number[][] = [];
   const duplex = {
     open() {},
-    write(...pieces: readonly Uint8Array[]) {
+    write(pieces: readonly Uint8Array[]) {
       writes.push(pieces.flatMap((piece) => [...piece]));
       return true;
     },
@@ -54,6 +54,11 @@ function asked(question: () => number | Promise<number>): {
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+
+/** Lets the event loop go round. */
+async function rounds(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 describe("an answer of the application", () => {
   it("that is there at once leaves with what came before it, in one write", async () => {
@@ -135,6 +140,35 @@ function start(engine: Engine<ServerSessionEvent>): void {
   engine.start();
   engine.turn();
 }
+
+describe("input", () => {
+  it("is stopped while the session wants none", () => {
+    const asked: string[] = [];
+    const session = { wantsInput: false };
+    const { engine } = driven(session, {
+      pause: () => void asked.push("pause"),
+      resume: () => void asked.push("resume"),
+    });
+    start(engine);
+    expect(asked).toEqual(["pause"]);
+    engine.data(Uint8Array.of(1));
+    expect(asked.at(-1)).toBe("pause");
+    engine.fail(new SshError("closed", "the test is over"));
+  });
+
+  it("goes on as soon as the session wants some again", () => {
+    const asked: string[] = [];
+    const { engine } = driven(
+      { wantsInput: false },
+      { pause: () => void asked.push("pause"), resume: () => void asked.push("resume") },
+    );
+    start(engine);
+    Object.assign(engine.session, { wantsInput: true });
+    engine.turn();
+    expect(asked).toEqual(["pause", "resume"]);
+    engine.fail(new SshError("closed", "the test is over"));
+  });
+});
 
 describe("a fault of the session", () => {
   const fault = new TypeError("no such thing");
@@ -242,5 +276,84 @@ describe("what an application throws when it hears of something", () => {
     await settled();
     expect(said).toEqual([0, 1]);
     expect(heard).toHaveLength(2);
+  });
+});
+
+/** An engine whose session has `work` turns of work; each adds `name` to `order`. */
+function worker(name: string, work: number, order: string[], duplex: Partial<Duplex> = {}): Engine<ServerSessionEvent> {
+  let told = 0;
+  return driven(
+    {
+      nextEvent() {
+        if (told === work) return undefined;
+        order.push(name);
+        told++;
+        return { type: "yield" };
+      },
+    },
+    duplex,
+  ).engine;
+}
+
+describe("a turn that has done its work", () => {
+  it("lets another connection have its turn, and goes on by itself", async () => {
+    const order: string[] = [];
+    const busy = worker("busy", 5, order);
+    const other = worker("other", 1, order);
+    busy.turn();
+    setImmediate(() => other.turn());
+    await rounds(10);
+    expect(order).toEqual(["busy", "busy", "other", "busy", "busy", "busy"]);
+  });
+
+  it("begins no other for input, answers or requests of the application", async () => {
+    const order: string[] = [];
+    const busy = worker("busy", 3, order);
+    busy.turn();
+    busy.touch();
+    busy.data(Uint8Array.of(1));
+    busy.drained();
+    busy.ask(
+      () => Promise.resolve(1),
+      () => {},
+      () => {},
+    );
+    await Promise.resolve().then(() => Promise.resolve());
+    expect(order).toEqual(["busy"]);
+    await settled();
+  });
+
+  it("stops reading until it goes on", async () => {
+    const calls: string[] = [];
+    const busy = worker("busy", 2, [], {
+      pause: () => void calls.push("pause"),
+      resume: () => void calls.push("resume"),
+    });
+    busy.turn();
+    await rounds(10);
+    expect(calls).toEqual(["pause", "pause", "resume"]);
+  });
+
+  it("writes what it has to send before others have theirs", () => {
+    const output = [1];
+    const writes: number[][] = [];
+    const events: ServerSessionEvent[] = [{ type: "yield" }];
+    const { engine } = driven(
+      {
+        nextEvent: () => events.shift(),
+        takeOutput() {
+          const byte = output.shift();
+          return byte === undefined ? undefined : Uint8Array.of(byte);
+        },
+      },
+      {
+        write(pieces: readonly Uint8Array[]) {
+          writes.push(pieces.flatMap((piece) => [...piece]));
+          return true;
+        },
+      },
+    );
+    engine.turn();
+    expect(writes).toEqual([[1]]);
   });
 });

@@ -72,7 +72,7 @@ test("a connection whose other end reads no more: the stream to it is aborted", 
   const inner = host.streams.writable.getWriter();
   let isStuck = false;
   let aborted = false;
-  const writable = new WritableStream<Uint8Array>({
+  const writable = new WritableStream<Uint8Array<ArrayBuffer>>({
     start: (controller) => {
       controller.signal.addEventListener("abort", () => {
         aborted = true;

@@ -290,7 +290,7 @@ async function permitted(
     const options = { env: { LANG: "C", WHO: "client" }, pty: { term: "vt100" } };
     if (command !== undefined) return JSON.parse((await ssh.exec(command, options)).stdout) as unknown;
     const process = await ssh.subsystem("sftp");
-    return (await new Response(process.stdout as ReadableStream<Uint8Array<ArrayBuffer>>).json()) as unknown;
+    return (await new Response(process.stdout).json()) as unknown;
   };
 }
 

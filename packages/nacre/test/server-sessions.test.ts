@@ -370,6 +370,44 @@ describe("what is not allowed is refused", () => {
     expect(await unsent({ session: () => 0, acceptEnv: () => true }, "env", data)).toEqual(code(no));
   });
 
+  it("a second command on one channel, which would go round maxSessions", async () => {
+    const started: string[] = [];
+    const run = (session: Session): Promise<void> => {
+      started.push(session.command ?? session.subsystem ?? "a shell");
+      return untilGone(session);
+    };
+    const { near, far } = wire();
+    serve(far, { ...open, session: run, subsystems: { sftp: run }, limits: { maxSessions: 1 } });
+    const client = await connectDuplex(webDuplex(near), visitor, (channel) => channel);
+    const channel = await client.spawn("first");
+    expect(await failure(channel.request("exec", execRequest.encode({ command: utf8Encode("second") })))).toEqual(
+      code(no),
+    );
+    expect(await failure(channel.request("shell", new Uint8Array()))).toEqual(code(no));
+    expect(await failure(channel.request("subsystem", subsystemRequest.encode({ name: "sftp" })))).toEqual(code(no));
+    expect(started).toEqual(["first"]);
+    await client.close();
+  });
+
+  it("a subsystem whose key forces a command, which runs instead", async () => {
+    const started: unknown[] = [];
+    const { client } = await served({
+      authenticate: () => ({ permissions: { command: "backup" } }),
+      session: ({ kind, command, subsystem, env }) => void started.push({ kind, command, subsystem, env }),
+      subsystems: { sftp: () => void started.push("the subsystem") },
+    });
+    for (const name of ["sftp", "unknown"]) await (await client.subsystem(name)).exit;
+    expect(started).toEqual(
+      ["sftp", "unknown"].map((SSH_ORIGINAL_COMMAND) => ({
+        kind: "exec",
+        command: "backup",
+        subsystem: undefined,
+        env: { SSH_ORIGINAL_COMMAND },
+      })),
+    );
+    await client.close();
+  });
+
   it("a subsystem with a NUL in its name, which a forced command would be told", async () => {
     const started: unknown[] = [];
     const session = ({ env }: Session): void => void started.push(env);
@@ -421,6 +459,50 @@ describe("what is not allowed is refused", () => {
 });
 
 describe("a client that will open no more sessions", () => {
+  it("unknown requests, which are logged only when they want a reply", async () => {
+    const { near, far } = wire();
+    const refused: unknown[] = [];
+    const log = (event: ServerEvent): void => {
+      if (event.type === "request-refused") refused.push([event.session, event.request]);
+    };
+    const connection = serve(far, { ...open, log, session: () => 0 });
+    const session = new ClientSession({
+      algorithms: defaultAlgorithms,
+      random: seededRandom(5),
+      userName: "alice",
+      identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
+      password: false,
+      keyboardInteractive: false,
+    });
+    const done = later<void>();
+    const engine = new Engine(webDuplex(near), session, {
+      event(event) {
+        if (event.type === "verify-host-key") session.answerHostKey(event.token, true);
+        if (event.type !== "channel-opened") return;
+        const channel = engine.addChannel(event.channel);
+        channel.handler = { data: () => {}, writable: () => {}, eof: () => {}, closed: () => done.resolve() };
+        for (const wantReply of [false, true]) {
+          session.connection.globalRequest(`global-${wantReply}@example.org`, new Uint8Array(), { wantReply });
+          session.connection.request(event.channel, `channel-${wantReply}@example.org`, new Uint8Array(), {
+            wantReply,
+          });
+        }
+        session.connection.request(event.channel, "shell", new Uint8Array(), { wantReply: false });
+      },
+      closed() {},
+    });
+    session.connection.openChannel("session");
+    engine.start();
+    engine.turn();
+    await done.promise;
+    expect(refused).toEqual([
+      [undefined, "global-true@example.org"],
+      [0, "channel-true@example.org"],
+    ]);
+    await connection.close();
+    await engine.closed;
+  });
+
   it("cannot, and what it has opened goes on", async () => {
     const { near, far } = wire();
     const connection = serve(far, { ...open, session: (session) => print(session.stdout, "still here") });

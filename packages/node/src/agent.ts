@@ -14,9 +14,9 @@ import {
 /** How an agent is talked to. */
 export interface AgentOptions {
   /** Milliseconds until the list of keys must be there. Default 10,000. */
-  readonly listTimeout?: number;
+  readonly listTimeout?: number | undefined;
   /** Milliseconds until a signature must be there: an agent may ask its user, or wait for a touch. Default 120,000. */
-  readonly signTimeout?: number;
+  readonly signTimeout?: number | undefined;
   /** Gives up what is being asked of the agent, then and later: `aborted`. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,10 +1,13 @@
 import { type AuthorizedKeyCheck, parseAuthorizedKeys } from "@nacre/keyfiles/parts";
-import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { escapeText, SshError } from "@nacre/wire";
 import type { Authenticate, LoginDecision, PublickeyLogin } from "nacre/parts";
 import { expandHome } from "./files.ts";
-import { readOwned } from "./owned-file.ts";
+import { type OwnedFile, readOwned } from "./owned-file.ts";
 
-/** Which authorized_keys files count for a user: all the same, or what a function says. A leading `~/` is the home folder of who runs the server. */
+/**
+ * The authorized_keys files of a user: the same for everybody, or by a function of the user's name. A leading `~/` is the home folder of
+ * the account that runs the server.
+ */
 export type AuthorizedKeysFiles =
   | string
   | readonly string[]
@@ -14,50 +17,99 @@ type AuthorizedKeysPaths = string | readonly string[] | undefined;
 
 export interface AuthorizedKeysOptions {
   /**
+   * User id of the account that may own the files and their folders, besides root; a function names one for each user. Default: the account
+   * that runs the server. A server that root runs for other accounts must give it.
+   */
+  readonly owner?: number | ((user: string) => number) | undefined;
+  /**
+   * Home folder that a leading `~/` stands for; folders above it are not checked. Default: that of the account that runs the server, by the
+   * password database.
+   */
+  readonly home?: string | undefined;
+  /** Bytes that a file may have; a larger one is not used. Default 4 MiB, some 40,000 Ed25519 keys. */
+  readonly maxFileBytes?: number | undefined;
+  /**
    * Which variables `environment=` may add: none by default, as sshd's PermitUserEnvironment; true for all. Whoever may write the file
    * and is to run less than everything could run it all by a variable such as LD_PRELOAD or BASH_ENV.
    */
-  readonly permitUserEnvironment?: boolean | ((name: string) => boolean);
+  readonly permitUserEnvironment?: boolean | ((name: string) => boolean) | undefined;
   /** Called with what was not used, and why: one line, safe to show. */
-  readonly warn?: (text: string) => void;
+  readonly warn?: ((text: string) => void) | undefined;
   /** Milliseconds since 1970; the system's clock by default. */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 /**
- * Lets in by authorized_keys files (sshd(8)): whoever has a key of a line whose conditions hold, with what the line permits. A
- * line with an option that is unknown or cannot be enforced lets nobody in, and neither does a file that others may write, or
- * replace because a folder above it is theirs to write.
- * Files are read anew at each login; those that do not exist are empty. A name of a user that goes into a path is any text:
- * look it up, do not paste it in.
+ * Lets in by authorized_keys files (sshd(8)): a login with a key of a line whose conditions hold, with the permissions of that line. A
+ * line with an option that is unknown or cannot be enforced lets nobody in. Neither does a file that others than its owner and root may
+ * write, or replace because they may write a folder above it.
+ * Files are read anew at each login; a missing file counts as empty. Only lines with the login's key are parsed, and only their problems
+ * are reported, once until the file changes. A user name can be any text: look it up, never paste it into a path.
  */
 export function authorizedKeys(files: AuthorizedKeysFiles, options: AuthorizedKeysOptions = {}): Authenticate {
+  const problems = new ProblemLog(options.warn);
   return async (login) => {
     if (login.method !== "publickey") return false;
     const paths = typeof files === "function" ? await files(login.user) : files;
     for (const path of typeof paths === "string" ? [paths] : (paths ?? [])) {
-      const decision = await decide(path, login, options);
+      const decision = await decide(path, login, options, problems);
       if (decision !== false) return decision;
     }
     return false;
   };
 }
 
+/** Files whose problems are remembered as reported. */
+const REMEMBERED_FILES = 1000;
+
+/** Reports each problem of a file once until the file changes: strangers who ask about keys must not fill the log. */
+class ProblemLog {
+  readonly #warn: (text: string) => void;
+  readonly #files = new Map<string, { readonly version: string; readonly told: Set<string> }>();
+
+  constructor(warn: (text: string) => void = () => {}) {
+    this.#warn = warn;
+  }
+
+  /** `version` changes with the file. */
+  report(path: string, version: string, problem: string): void {
+    let file = this.#files.get(path);
+    if (file?.version !== version) {
+      // A path may come from a user name, so the number of files has no other bound.
+      if (this.#files.size >= REMEMBERED_FILES) this.#files.clear();
+      file = { version, told: new Set() };
+      this.#files.set(path, file);
+    }
+    if (file.told.has(problem)) return;
+    file.told.add(problem);
+    this.#warn(`${escapeText(path)}${problem}`);
+  }
+}
+
 async function decide(
   path: string,
   login: PublickeyLogin,
-  { warn = () => {}, now = Date.now, permitUserEnvironment = false }: AuthorizedKeysOptions,
+  options: AuthorizedKeysOptions,
+  problems: ProblemLog,
 ): Promise<LoginDecision> {
-  let bytes: Uint8Array | undefined;
+  const { warn = () => {}, now = Date.now, permitUserEnvironment = false, owner, home, maxFileBytes } = options;
+  let found: OwnedFile | undefined;
   try {
-    bytes = await readOwned(expandHome(path));
+    found = await readOwned(expandHome(path, home), {
+      owner: typeof owner === "function" ? owner(login.user) : owner,
+      home,
+      maxBytes: maxFileBytes,
+    });
   } catch (error) {
     if (!(error instanceof SshError)) throw error;
-    warn(`${escapeText(path)} is not used: ${error.message}`);
+    problems.report(path, "", ` is not used: ${error.message}`);
   }
-  if (bytes === undefined) return false;
-  const file = parseAuthorizedKeys(utf8DecodeLossy(bytes));
-  for (const { line, problem } of file.problems) warn(`${escapeText(path)}:${line} is not used: ${problem}`);
+  if (found === undefined) return false;
+  const { bytes, version } = found;
+  // Node decodes UTF-8 many times faster than portable code, and this runs before login.
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+  const file = parseAuthorizedKeys(text, login.publicKey);
+  for (const { line, problem } of file.problems) problems.report(path, version, `:${line} is not used: ${problem}`);
   const check = file.check(login.publicKey, {
     address: login.remoteAddress,
     now: now(),
@@ -65,8 +117,11 @@ async function decide(
       new Date(year, month - 1, day, hour, minute, second).getTime(),
   });
   if (!check.allowed) {
-    for (const { line, reason } of check.reasons)
-      warn(`${escapeText(path)}:${line} does not let ${login.fingerprint} in: ${REASONS[reason](login)}`);
+    for (const { line, reason } of check.reasons) {
+      const refusal = `:${line} does not let ${login.fingerprint} in: ${REASONS[reason](login)}`;
+      if (reason === "problem") problems.report(path, version, refusal);
+      else warn(`${escapeText(path)}${refusal}`);
+    }
     return false;
   }
   // Forwarding and ~/.ssh/rc need no permission: this server has neither.
@@ -76,7 +131,7 @@ async function decide(
   const environment = Object.entries(check.key.restrictions.environment).filter(([name]) => {
     const permitted = isPermitted(name);
     if (!permitted)
-      warn(`${escapeText(path)}:${check.key.line} does not add ${name}: environment= is not permitted to`);
+      problems.report(path, version, `:${check.key.line} does not add ${name}: environment= is not permitted to`);
     return permitted;
   });
   return {

@@ -1,5 +1,5 @@
 import { Readable, Writable } from "node:stream";
-import { SshError } from "@nacre/wire";
+import { type Bytes, SshError } from "@nacre/wire";
 import { Backlog, type Channel, SMALL_CHUNK } from "nacre/parts";
 
 /** What a stream holds before it asks its other end to wait: bytes. */
@@ -39,7 +39,7 @@ export class ChannelReadable extends Readable {
     if (!this.destroyed) this.#keep = Number.POSITIVE_INFINITY;
   }
 
-  receive(bytes: Uint8Array): void {
+  receive(bytes: Bytes): void {
     if (this.#keep === Number.POSITIVE_INFINITY) {
       this.#hand(bytes, bytes.length);
     } else {
@@ -79,7 +79,7 @@ export class ChannelReadable extends Readable {
     callback(error);
   }
 
-  #hand(bytes: Uint8Array, credit: number): void {
+  #hand(bytes: Bytes, credit: number): void {
     if (this.#queue.isEmpty && this.#takes(bytes.length)) {
       this.#give(bytes, credit);
     } else {

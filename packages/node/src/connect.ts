@@ -1,6 +1,6 @@
 import { SshError } from "@nacre/wire";
 import {
-  type Client,
+  type Client as AnyClient,
   checkNames,
   checkSignal,
   checkUser,
@@ -11,7 +11,7 @@ import {
   pinnedHostKey,
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/parts";
-import { account } from "./account.ts";
+import { accountHome, accountName } from "./account.ts";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
@@ -20,23 +20,27 @@ import { checkAddress, tcpDuplex } from "./dial.ts";
 import { rejectingWithSshError } from "./failure.ts";
 import { heldUntil } from "./held-duplex.ts";
 import { loadIdentities } from "./identities.ts";
-import { KNOWN_HOSTS_FILES, knownHost } from "./known-hosts.ts";
+import { knownHost } from "./known-hosts.ts";
+import { NODE_CONNECT_OPTIONS } from "./option-names.ts";
 import type { ConnectOptions } from "./options.ts";
 import { NodeProcess } from "./process.ts";
 import { nodeRandom } from "./random.ts";
+
+/** An SSH connection that is logged in, whose commands have Node streams. */
+export type Client<P = NodeProcess> = AnyClient<P>;
 
 /**
  * Connects to an SSH server over TCP, verifies its host key and logs in. Rejects with an `SshError`, whose `code` and
  * `culprit` tell why it could not; nothing is left open then.
  */
-export function connect(options: ConnectOptions): Promise<Client<NodeProcess>> {
+export function connect(options: ConnectOptions): Promise<Client> {
   return rejectingWithSshError(() => connectWith(options));
 }
 
-async function connectWith(options: ConnectOptions): Promise<Client<NodeProcess>> {
+async function connectWith(options: ConnectOptions): Promise<Client> {
   // A program without types may give nothing at all.
-  checkNames({ ...options });
-  const { host, port = 22, connectTimeout, signal, random = nodeRandom, user = account().username } = { ...options };
+  checkNames({ ...options }, NODE_CONNECT_OPTIONS, "connect");
+  const { host, port = 22, connectTimeout, signal, random = nodeRandom, user = accountName() } = { ...options };
   checkAddress(host, port);
   checkSignal(signal);
   checkUser(user);
@@ -61,6 +65,7 @@ async function connectWith(options: ConnectOptions): Promise<Client<NodeProcess>
         crypto: options.crypto,
         random,
         warn,
+        home: accountHome(),
         signal: over.signal,
       }),
     ]);
@@ -93,7 +98,7 @@ async function decideHostKey(
   port: number,
   warn: (text: string) => void,
 ): Promise<{ hostKey: HostKeyVerifier } & Pick<Means, "algorithms">> {
-  const { host, hostKey, knownHosts = KNOWN_HOSTS_FILES } = options;
+  const { host, hostKey, knownHosts } = options;
   if (typeof hostKey === "function") return { hostKey, algorithms };
   if (hostKey !== undefined && hostKey !== "accept-new") {
     const fingerprints: unknown = typeof hostKey === "string" ? [hostKey] : hostKey;
@@ -108,6 +113,7 @@ async function decideHostKey(
     host,
     port,
     files: typeof knownHosts === "string" ? [knownHosts] : knownHosts,
+    home: accountHome(),
     unknownHost: hostKey === "accept-new" ? () => true : options.unknownHost,
     warn,
   });

@@ -1,11 +1,20 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { escapeText, SshError } from "@nacre/wire";
+import { accountHome } from "./account.ts";
 
-/** A path in which a leading `~/` stands for the user's home folder, as in OpenSSH's configuration. */
-export function expandHome(path: string): string {
-  return path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
+/**
+ * Replaces a leading `~/` by the home folder of the account that runs this process, as in OpenSSH's configuration. That is the folder in
+ * the password database, whatever `HOME` says; `home` names another. Throws `usage` when the account has none.
+ */
+export function expandHome(path: string, home: string | undefined = accountHome()): string {
+  if (!path.startsWith("~/")) return path;
+  if (home === undefined)
+    throw new SshError(
+      "usage",
+      `${escapeText(path)}: this account has no home folder in the password database: give the absolute path`,
+    );
+  return join(home, path.slice(2));
 }
 
 /**

@@ -36,7 +36,7 @@ export function heldUntil(ready: Promise<unknown>, duplex: Duplex): Duplex {
         handler.failed(cause);
       });
     },
-    write: (...pieces) => duplex.write(...pieces),
+    write: (pieces) => duplex.write(pieces),
     pause: () => duplex.pause(),
     resume: () => duplex.resume(),
     close: () => duplex.close(),

@@ -1,23 +1,24 @@
-import { link, mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { link, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { parsePublicKeyFile } from "@nacre/keyfiles/parts";
 import type { PrivateKey } from "@nacre/keys/parts";
 import { escapeText, SshError, toHex, utf8DecodeLossy } from "@nacre/wire";
+import { inSlices } from "nacre/parts";
 import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
-import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";
-import { openKeyFile } from "./key-file.ts";
+import { expandHome, inFile, isFileText } from "./files.ts";
+import { assertPrivate, openKeyFile } from "./key-file.ts";
+import { readOwned } from "./owned-file.ts";
 import { nodeRandom } from "./random.ts";
-import { inSlices } from "./slices.ts";
 
 /**
- * The host key in a file; where there is none, an Ed25519 key is made and kept there, its public half beside it (`.pub`). A leading
- * `~/` is the user's home folder. It signs with node:crypto, unless the portable code is chosen. Rejects with `file-unreadable`, also
- * for a file of ours that others may read, `usage` for a public key and for what is no path, `passphrase-needed` for an encrypted one, or
- * what `openPrivateKey` throws.
+ * Reads the host key in a file. Where there is no file, makes an Ed25519 key and keeps it there, with its public half beside it (`.pub`).
+ * A leading `~/` is the account's home folder. The key signs with node:crypto, unless the portable code is chosen. Rejects with
+ * `file-unreadable`, also for a file that others than the account and root can read, write or replace; `usage` for a public key and for
+ * anything but a path; `passphrase-needed` for an encrypted key; or with what `openPrivateKey` throws.
  */
 export async function hostKeyFile(
   path: string,
-  { crypto }: { readonly crypto?: CryptoChoice } = {},
+  { crypto }: { readonly crypto?: CryptoChoice | undefined } = {},
 ): Promise<PrivateKey> {
   if (typeof path !== "string" || isFileText(path))
     throw new SshError(
@@ -25,11 +26,11 @@ export async function hostKeyFile(
       "hostKeyFile takes the path of a key file: for the text of a key use await privateKey(text)",
     );
   const file = expandHome(path);
-  const bytes = (await readIfThere(file)) ?? (await make(file));
   try {
-    // Before its mode is looked at: everybody may read a public key.
+    const bytes = await readOrMake(file);
+    // Before the mode is checked: everybody may read a public key.
     mustNotBePublic(bytes);
-    await mustBePrivate(file);
+    await assertPrivate(file);
     const opened = await openKeyFile(bytes, crypto);
     if (!opened.encrypted) return opened.privateKey;
     throw new SshError("passphrase-needed", "a host key must not be encrypted: a server starts without anybody to ask");
@@ -38,9 +39,18 @@ export async function hostKeyFile(
   }
 }
 
-function mustNotBePublic(bytes: Uint8Array | string): void {
+async function readOrMake(file: string): Promise<Uint8Array> {
+  const found = await readOwned(file);
+  if (found !== undefined) return found.bytes;
+  await make(file);
+  const made = await readOwned(file);
+  if (made === undefined) throw new SshError("file-unreadable", "it was made, and removed at once by somebody else");
+  return made.bytes;
+}
+
+function mustNotBePublic(bytes: Uint8Array): void {
   try {
-    parsePublicKeyFile(typeof bytes === "string" ? bytes : utf8DecodeLossy(bytes));
+    parsePublicKeyFile(utf8DecodeLossy(bytes));
   } catch {
     return;
   }
@@ -50,14 +60,8 @@ function mustNotBePublic(bytes: Uint8Array | string): void {
   );
 }
 
-/** A key that others could read is theirs as well. A file of another user's is that one's affair: both as sshd has it. */
-async function mustBePrivate(file: string): Promise<void> {
-  const { uid, mode } = await stat(file);
-  if (uid === process.getuid?.() && (mode & 0o077) !== 0)
-    throw new SshError("file-unreadable", "others may read or write this private key (chmod go=)");
-}
-
-async function make(file: string): Promise<string | Uint8Array> {
+/** Makes a key, unless another process does so at the same time: then its key stays. */
+async function make(file: string): Promise<void> {
   const { formatPrivateKey, formatPublicKeyLine } = await import("@nacre/keyfiles");
   const key = nodePrivateKey({ format: "ssh-ed25519", seed: nodeRandom(32) });
   const text = await inSlices(formatPrivateKey(key, { format: "openssh", random: nodeRandom }));
@@ -66,17 +70,9 @@ async function make(file: string): Promise<string | Uint8Array> {
     await createWhole(file, text);
     await writeFile(`${file}.pub`, `${formatPublicKeyLine(key.publicKey)}\n`, { mode: 0o644 });
   } catch (cause) {
-    const made = (cause as NodeJS.ErrnoException).code === "EEXIST" ? await readIfThere(file) : undefined;
-    if (made !== undefined) return made;
-    throw new SshError(
-      "file-unreadable",
-      `${escapeText(file)}: the host key cannot be written: ${escapeText(String(cause))}`,
-      {
-        cause,
-      },
-    );
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return;
+    throw new SshError("file-unreadable", `the host key cannot be written: ${escapeText(String(cause))}`, { cause });
   }
-  return text;
 }
 
 /**

@@ -5,9 +5,9 @@ import { checkKey, type RemoteIdentity } from "nacre/parts";
 import { agentIdentities } from "./agent.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";
-import { decryptKey, openKeyFile } from "./key-file.ts";
+import { assertPrivate, decryptKey, openKeyFile } from "./key-file.ts";
 
-/** A key to log in with: an object that signs, at once or later, or the path of a file (a leading `~/` is the user's home folder). */
+/** A key to log in with: an object that signs, at once or later, or the path of a file (a leading `~/` is the account's home folder). */
 export type IdentitySource = PrivateKey | RemoteIdentity | string;
 
 /** The passphrase of a key file, or how to get it; see `passphrase` of `connect`. */
@@ -22,6 +22,8 @@ export interface IdentityOptions {
   readonly crypto: CryptoChoice | undefined;
   readonly random: (length: number) => Uint8Array;
   readonly warn: (text: string) => void;
+  /** Home folder of the account that runs this process; without one there are no default files. */
+  readonly home: string | undefined;
   /** Says that these keys are of no use any more: what is asked of an agent, or being unlocked, is given up. */
   readonly signal: AbortSignal;
 }
@@ -50,7 +52,7 @@ export async function loadIdentities(options: IdentityOptions): Promise<(Private
   };
 
   if (named === undefined) {
-    for (const file of DEFAULT_FILES) {
+    for (const file of options.home === undefined ? [] : DEFAULT_FILES) {
       const identity = await openDefaultFile(file, held, options);
       if (identity !== undefined) add(identity);
     }
@@ -68,14 +70,14 @@ function checkSource(source: unknown): void {
 }
 
 /** What the agent has. One that nobody named, but the environment, may be gone. */
-async function heldByAgent({ agent, warn, signal }: IdentityOptions): Promise<RemoteIdentity[]> {
+async function heldByAgent({ agent, home, warn, signal }: IdentityOptions): Promise<RemoteIdentity[]> {
   if (agent === false) return [];
   if (typeof agent === "string" && isFileText(agent))
     throw new SshError(
       "usage",
       "agent is the path of an agent's socket: the text of a key goes to identities, by await privateKey(text)",
     );
-  const path = typeof agent === "string" ? expandHome(agent) : process.env.SSH_AUTH_SOCK;
+  const path = typeof agent === "string" ? expandHome(agent, home) : process.env.SSH_AUTH_SOCK;
   if (path === undefined || path === "") {
     if (agent === undefined) return [];
     throw new SshError("agent-failed", "no SSH agent is there: SSH_AUTH_SOCK is not set");
@@ -95,7 +97,7 @@ async function openDefaultFile(
   options: IdentityOptions,
 ): Promise<PrivateKey | RemoteIdentity | undefined> {
   try {
-    const bytes = await readIfThere(expandHome(file));
+    const bytes = await readIfThere(expandHome(file, options.home));
     return bytes && (await openIdentity(file, bytes, held, options, false));
   } catch (error) {
     if (!(error instanceof SshError)) throw error;
@@ -109,7 +111,7 @@ async function openNamedFile(
   held: readonly RemoteIdentity[],
   options: IdentityOptions,
 ): Promise<PrivateKey | RemoteIdentity> {
-  const bytes = await readIfThere(expandHome(file));
+  const bytes = await readIfThere(expandHome(file, options.home));
   if (bytes === undefined) throw new SshError("file-unreadable", `${escapeText(file)}: there is no such key file`);
   return openIdentity(file, bytes, held, options, true);
 }
@@ -125,12 +127,15 @@ async function openIdentity(
     publicKey && held.find((one) => isSameKey(one.publicKey, publicKey));
   try {
     // As with OpenSSH, the public half may stand for a key that the agent has.
-    const ofPublicKey = inAgent(publicKeyOf(bytes));
+    const publicHalf = publicKeyOf(bytes);
+    const ofPublicKey = inAgent(publicHalf);
     if (ofPublicKey !== undefined) return ofPublicKey;
 
+    // Everybody may read a public key.
+    if (publicHalf === undefined) await assertPrivate(expandHome(file, options.home));
     const opened = await openKeyFile(bytes, options.crypto);
     if (!opened.encrypted) return opened.privateKey;
-    const publicKey = opened.publicKey ?? publicKeyOf(await readIfThere(`${expandHome(file)}.pub`));
+    const publicKey = opened.publicKey ?? publicKeyOf(await readIfThere(`${expandHome(file, options.home)}.pub`));
     const locked = inAgent(publicKey);
     if (locked !== undefined) return locked;
     if (publicKey !== undefined) return lockedIdentity(file, opened, publicKey, options, named);

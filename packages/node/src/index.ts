@@ -1,7 +1,6 @@
 export {
   type Authenticate,
   type ChangePasswordLogin,
-  type Client,
   type ConnectionInfo,
   type ExecOptions,
   type ExecResult,
@@ -9,6 +8,7 @@ export {
   type Factor,
   type HostKey,
   type HostKeyVerifier,
+  inSlices,
   type KeyboardInteractiveLogin,
   type Login,
   type LoginDecision,
@@ -25,7 +25,6 @@ export {
   type ServerEvent,
   type ServerLimits,
   type SessionExit,
-  type SessionHandler,
   type SpawnOptions,
   SshError,
   type SshErrorCode,
@@ -33,7 +32,7 @@ export {
 export { type Account, account } from "./account.ts";
 export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";
-export { connect } from "./connect.ts";
+export { type Client, connect } from "./connect.ts";
 export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";
 export { fingerprint } from "./crypto/fingerprint.ts";
 export { loadAlgorithms } from "./crypto/load.ts";
@@ -44,9 +43,8 @@ export { hostKeyFile } from "./host-key-file.ts";
 export type { IdentitySource, PassphraseSource } from "./identities.ts";
 export { type PrivateKeyOptions, privateKey } from "./key-file.ts";
 export { listen, type SshServer } from "./listen.ts";
-export type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
-export type { ConnectOptions, Fingerprint } from "./options.ts";
+export type { ListenEvent, ListenOptions, PerSourceOptions, RandomEarlyDrop } from "./listen-options.ts";
+export type { ConnectOptions } from "./options.ts";
 export { NodeProcess } from "./process.ts";
-export { type Endpoints, NodeSession } from "./session.ts";
-export { inSlices } from "./slices.ts";
+export { type Endpoints, NodeSession, type SessionHandler } from "./session.ts";
 export { socketDuplex } from "./socket-duplex.ts";

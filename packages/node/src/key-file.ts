@@ -1,32 +1,31 @@
+import { stat } from "node:fs/promises";
 import { type EncryptedKeyFile, openPlainPrivateKey, type PrivateKeyFile } from "@nacre/keyfiles/parts";
 import type { PrivateKey } from "@nacre/keys/parts";
 import { SshError } from "@nacre/wire";
+import { checkKeyText, checkNames, inSlices, type OptionNames, passphraseNeeded } from "nacre/parts";
 import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
-import { inSlices } from "./slices.ts";
 
 /** How {@link privateKey} opens a key. */
 export interface PrivateKeyOptions {
   /** Of an encrypted key. */
-  readonly passphrase?: string;
+  readonly passphrase?: string | undefined;
   /** What signs with it: `"node"` by default. */
-  readonly crypto?: CryptoChoice;
+  readonly crypto?: CryptoChoice | undefined;
 }
+
+const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: true, crypto: true };
 
 /**
  * The private key in the text of a key file, for `identities` and `hostKeys`: where no file is to be read, since an environment variable
  * or a vault has it. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` for what is no text, or what `openPrivateKey` throws.
  */
-export async function privateKey(
-  text: string | Uint8Array,
-  { passphrase, crypto }: PrivateKeyOptions = {},
-): Promise<PrivateKey> {
-  // As when the environment variable that should have it is not set.
-  if (typeof text !== "string" && !(text instanceof Uint8Array))
-    throw new SshError("usage", "privateKey takes the text of a key file, and there is none: was it read?");
+export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
+  checkNames(options, PRIVATE_KEY_OPTIONS, "privateKey");
+  checkKeyText(text);
+  const { passphrase, crypto } = options;
   const opened = await openKeyFile(text, crypto);
   if (!opened.encrypted) return opened.privateKey;
-  if (passphrase === undefined)
-    throw new SshError("passphrase-needed", "the private key is encrypted: give its passphrase");
+  if (passphrase === undefined) throw passphraseNeeded();
   return decryptKey(opened, passphrase, crypto);
 }
 
@@ -40,6 +39,19 @@ export async function openKeyFile(
 ): Promise<PrivateKeyFile> {
   const plain = crypto === "noble" ? undefined : openPlainPrivateKey(bytes, nodePrivateKey);
   return plain ?? (await import("@nacre/keyfiles")).openPrivateKey(bytes);
+}
+
+/**
+ * Rejects with `file-unreadable` for a private key file of this account's that others may read or write: they may have the key, too. A
+ * file of another user's is that user's responsibility. OpenSSH refuses the same.
+ */
+export async function assertPrivate(path: string): Promise<void> {
+  const { uid, mode } = await stat(path);
+  if (uid === process.getuid?.() && (mode & 0o077) !== 0)
+    throw new SshError(
+      "file-unreadable",
+      `its mode ${(mode & 0o777).toString(8).padStart(4, "0")} lets others read or write this private key: run chmod 600 on it`,
+    );
 }
 
 /** Decrypts without blocking the event loop. Rejects with what `decrypt` throws, or the signal's reason. */

@@ -1,7 +1,8 @@
 import { randomInt } from "node:crypto";
-import { createServer, isIPv4, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
 import {
+  checkNames,
   checkServeOptions,
   completeServerLimits,
   type Means,
@@ -17,11 +18,24 @@ import { loadAlgorithms } from "./crypto/load.ts";
 import { checkPort } from "./dial.ts";
 import { rejectingWithSshError } from "./failure.ts";
 import type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
+import { delayRefusals } from "./login-delay.ts";
+import { LISTEN_OPTIONS } from "./option-names.ts";
+import { type PerSource, perSource } from "./per-source.ts";
 import { nodeRandom } from "./random.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
 import { socketDuplex } from "./socket-duplex.ts";
+import { plainAddress } from "./source-address.ts";
+import type { Offence } from "./sources.ts";
 
 const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
+
+/**
+ * Milliseconds of silence before TCP asks whether the client is there: the system's own default. Node sets it whenever it turns
+ * SO_KEEPALIVE on, and gives up ten seconds later, so a short one would end sessions in a short loss of the network.
+ */
+const TCP_KEEPALIVE_DELAY = 7_200_000;
+
+type DropReason = Extract<ListenEvent, { type: "dropped" }>["reason"];
 
 /**
  * An SSH server on a TCP port. Resolves when it listens; rejects with `listen-failed`, or `usage` for options that cannot be.
@@ -31,23 +45,26 @@ export function listen(options: ListenOptions): Promise<SshServer> {
 }
 
 async function listenWith(options: ListenOptions): Promise<SshServer> {
+  // A program without types may give nothing at all.
+  checkNames({ ...options }, LISTEN_OPTIONS, "listen");
   const { host = "127.0.0.1", port, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = { ...options };
   checkPort(port, 0);
   const { start, rate, full } = maxUnauthenticated;
   if (!(start >= 1 && full >= start && rate >= 1 && rate <= 100))
     throw new SshError("usage", "maxUnauthenticated: start is 1 or more, full no less, and rate from 1 to 100 percent");
+  const table = perSource(options.perSource, maxUnauthenticated);
   const complete = await withMeans(options);
   checkServeOptions(complete);
   await loadAlgorithms(complete.algorithms);
   if (signal?.aborted) throw new SshError("aborted", "listening was aborted", { cause: signal.reason });
 
-  const server = createServer({ noDelay: true });
+  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_DELAY });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(host, port, cause)));
     server.listen({ host, port }, resolve);
   });
   server.removeAllListeners("error");
-  return new SshServer(server, complete, maxUnauthenticated);
+  return new SshServer(server, complete, maxUnauthenticated, table);
 }
 
 async function withMeans(options: ListenOptions): Promise<ListenOptions & Means> {
@@ -69,17 +86,28 @@ export class SshServer implements AsyncDisposable {
   /** What all connections share. */
   readonly #serve: ServeOptions<NodeSession> & Means;
   readonly #earlyDrop: RandomEarlyDrop;
+  readonly #perSource: PerSource;
+  readonly #stopDelays: () => void;
   readonly #connections = new Set<ServerConnection>();
   #unauthenticated = 0;
   #accepted = 0;
 
   /** Use `listen`. */
-  constructor(server: Server, options: ListenOptions & Means, earlyDrop: RandomEarlyDrop) {
+  constructor(server: Server, options: ListenOptions & Means, earlyDrop: RandomEarlyDrop, table: PerSource) {
     this.#server = server;
     this.#options = options;
-    const { port: _port, host: _host, signal: _signal, log: _log, ...shared } = options;
-    this.#serve = { ...shared, limits: completeServerLimits(options.limits) };
     this.#earlyDrop = earlyDrop;
+    this.#perSource = table;
+    const { port: _port, host: _host, signal: _signal, log: _log, perSource: _perSource, ...shared } = options;
+    const delayed = delayRefusals(options.authenticate, ({ remoteAddress = "" }) =>
+      table.sources.failed(table.sourceOf(remoteAddress), performance.now()),
+    );
+    this.#stopDelays = delayed.stop;
+    this.#serve = {
+      ...shared,
+      authenticate: delayed.authenticate,
+      limits: completeServerLimits({ ...options.limits, keepaliveInterval: options.limits?.keepaliveInterval ?? 0 }),
+    };
     const address = server.address() as { readonly address: string; readonly port: number };
     this.address = { host: address.address, port: address.port };
     const onAbort = (): void => void this.close();
@@ -111,8 +139,9 @@ export class SshServer implements AsyncDisposable {
    * Takes no more connections, and ends those that are open: at once those that nobody has logged in over or that run nothing, the
    * others when what they run has ended, or after `grace` milliseconds, none by default. Resolves when all is released.
    */
-  async close(options: { readonly grace?: number } = {}): Promise<void> {
+  async close(options: { readonly grace?: number | undefined } = {}): Promise<void> {
     if (this.#server.listening) this.#server.close();
+    this.#stopDelays();
     await Promise.all(this.connections.map((connection) => connection.close(options)));
     await this.closed;
   }
@@ -130,21 +159,33 @@ export class SshServer implements AsyncDisposable {
       return;
     }
     const origin = { connection: ++this.#accepted, remoteAddress: plainAddress(remoteAddress), remotePort };
-    const reason = this.#tooMany();
+    const { sources, sourceOf } = this.#perSource;
+    const source = sourceOf(origin.remoteAddress);
+    const reason = this.#dropReason(source);
     if (reason !== undefined) {
       this.#log({ ...origin, type: "dropped", reason });
       socket.on("error", () => {});
-      socket.end("Too many connections: try again later\r\n", () => socket.destroy());
+      const words = reason === "penalty" ? "Not allowed at this time" : "Too many connections: try again later";
+      socket.end(`${words}\r\n`, () => socket.destroy());
       return;
     }
     this.#log({ ...origin, type: "connected" });
     this.#unauthenticated++;
+    sources.opened(source);
     let waiting = true;
+    let attempted = false;
     const settled = (): void => {
-      if (waiting) this.#unauthenticated--;
+      if (!waiting) return;
       waiting = false;
+      this.#unauthenticated--;
+      sources.settled(source);
     };
     const log = (event: ServerEvent): void => {
+      if (event.type === "login-refused") attempted = true;
+      if (event.type === "closed" && waiting) {
+        const offence = offenceOf(event.error, attempted);
+        if (offence !== undefined) sources.penalise(source, offence, performance.now());
+      }
       if (event.type === "login" || event.type === "closed") settled();
       this.#log({ ...origin, ...event });
     };
@@ -161,11 +202,15 @@ export class SshServer implements AsyncDisposable {
     });
   }
 
-  #tooMany(): "max-connections" | "max-unauthenticated" | undefined {
+  #dropReason(source: string | undefined): DropReason | undefined {
     const { maxConnections = Number.POSITIVE_INFINITY } = this.#options;
+    const { sources } = this.#perSource;
     if (this.#connections.size >= maxConnections) return "max-connections";
-    const percent = dropPercentage(this.#unauthenticated, this.#earlyDrop);
-    return percent > 0 && randomInt(100) < percent ? "max-unauthenticated" : undefined;
+    // The connections of other sources count in part, but their number is bounded all the same.
+    const full = this.#unauthenticated >= this.#earlyDrop.full;
+    const percent = dropPercentage(full ? this.#unauthenticated : sources.pressure(source), this.#earlyDrop);
+    if (percent > 0 && randomInt(100) < percent) return "max-unauthenticated";
+    return sources.refusal(source, performance.now());
   }
 
   #log(event: ListenEvent): void {
@@ -191,10 +236,11 @@ function endpointsOf(socket: Socket, remote: Pick<Endpoints, "remoteAddress" | "
   return { remoteAddress, remotePort, localAddress: plainAddress(localAddress), localPort };
 }
 
-/** An IPv4 address as itself where the system clothes it as an IPv6 one: rules are written about the former. */
-function plainAddress(address: string): string {
-  const inner = /^::ffff:(.*)$/i.exec(address)?.[1];
-  return inner !== undefined && isIPv4(inner) ? inner : address;
+/** What a connection did that ended without a login; `undefined` when the server ended it, or failed. */
+function offenceOf({ code }: SshError, attempted: boolean): Offence | undefined {
+  if (code === "closed" || code === "aborted" || code === "internal") return undefined;
+  if (code === "auth-timeout") return "graceExceeded";
+  return attempted ? "authFail" : "noAuth";
 }
 
 function listenError(host: string, port: number, cause: NodeJS.ErrnoException): SshError {

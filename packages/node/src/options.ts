@@ -2,52 +2,50 @@ import type { HostKeyVerifier, ConnectOptions as StreamConnectOptions } from "na
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import type { IdentitySource, PassphraseSource } from "./identities.ts";
 
-/** As `ssh-keygen -l` prints it. */
-export type Fingerprint = `SHA256:${string}`;
-
 /** What `connect` needs to know: a host, and what differs from OpenSSH's habits. */
 export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities"> {
   /** Name or address. */
   readonly host: string;
   /** 22 by default. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** Who to log in as; who runs this program, by default. */
-  readonly user?: string;
+  readonly user?: string | undefined;
   /**
    * Keys to log in with, in the order in which to try them. When none are named, those of the agent are tried, and then
    * `~/.ssh/id_ed25519`, `id_ecdsa` and `id_rsa`, as far as they exist. A file's key that the agent holds too is the agent's
    * to use, so that no passphrase is asked for. A file may also be the public half of such a key.
    */
-  readonly identities?: readonly IdentitySource[];
+  readonly identities?: readonly IdentitySource[] | undefined;
   /**
    * The SSH agent: the path of its socket, or true for the one at SSH_AUTH_SOCK. All its keys are then tried, first, and it
    * must be there. False leaves it alone. By default the one at SSH_AUTH_SOCK is used if it answers.
    */
-  readonly agent?: boolean | string;
+  readonly agent?: boolean | string | undefined;
   /**
    * The passphrase of encrypted key files, or a function that is called with the file's path, and an attempt that counts from
    * 1, when a key is needed, and at most three times for each. `undefined` gives the key up.
    */
-  readonly passphrase?: PassphraseSource;
+  readonly passphrase?: PassphraseSource | undefined;
   /**
    * The host-key decision. By default known_hosts has it, and a host that is not there is refused (`host-key-unknown`).
-   * `"accept-new"` adds such a host; fingerprints pin its key, and known_hosts is not read; a function decides on its own.
+   * `"accept-new"` adds such a host. A fingerprint, or several, as `ssh-keygen -l` prints them (`"SHA256:…"`) pin its key, and known_hosts
+   * is not read. A function decides on its own.
    */
-  readonly hostKey?: HostKeyVerifier | "accept-new" | Fingerprint | readonly Fingerprint[];
+  readonly hostKey?: HostKeyVerifier | string | readonly string[] | undefined;
   /** With known_hosts: asked about the key of a host that is not there, which true adds. */
-  readonly unknownHost?: HostKeyVerifier;
+  readonly unknownHost?: HostKeyVerifier | undefined;
   /**
    * The known_hosts file or files; by default `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts`. Those that do not exist count as
    * empty. New hosts are added to the first.
    */
-  readonly knownHosts?: string | readonly string[];
+  readonly knownHosts?: string | readonly string[] | undefined;
   /**
    * What does the cryptography: `"node"`, node:crypto, by default; `"noble"` is the portable code that browsers run, several times
    * slower. `algorithms`, where given, are used as they are.
    */
-  readonly crypto?: CryptoChoice;
+  readonly crypto?: CryptoChoice | undefined;
   /** Milliseconds until the TCP connection must stand; 15,000 by default. What follows has bounds of its own: `limits`. */
-  readonly connectTimeout?: number;
+  readonly connectTimeout?: number | undefined;
   /** Called with what was skipped: a malformed line of known_hosts, a default key file that cannot be used. One line, safe to show. */
-  readonly warn?: (text: string) => void;
+  readonly warn?: ((text: string) => void) | undefined;
 }

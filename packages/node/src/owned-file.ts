@@ -1,33 +1,55 @@
 import type { Stats } from "node:fs";
 import { constants, type FileHandle, open, realpath, stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname } from "node:path";
 import { escapeText, SshError } from "@nacre/wire";
+import { accountHome } from "./account.ts";
 
-/** Whose a file or folder is, and who may do what with it: what of `Stats` counts. */
+/** The part of `Stats` that says who may write a file or folder. */
 type Ownership = Pick<Stats, "uid" | "mode">;
 
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
+/** Who may write a file besides root, and how large it may be. */
+export interface OwnedFileOptions {
+  /** User id of the only account, besides root, that may own the file and its folders. Default: the account that runs this process. */
+  readonly owner?: number | undefined;
+  /** Folders above this one are not checked. Default: the home folder of the account that runs this process. */
+  readonly home?: string | undefined;
+  /** Bytes that the file may have. Default 4 MiB. */
+  readonly maxBytes?: number | undefined;
+}
+
+/** A file's bytes, and a text that changes when the file does. */
+export interface OwnedFile {
+  readonly bytes: Uint8Array;
+  readonly version: string;
+}
+
+const MAX_BYTES = 4 * 1024 * 1024;
+
 /**
- * The bytes of a file that is nobody's to write or to replace but its owner's and the administrator's, as sshd asks it of
- * authorized_keys (sshd_config(5), StrictModes); `undefined` when there is none. Rejects with `file-unreadable`.
+ * Reads a file that nobody but its owner and root can write or replace, as sshd requires of authorized_keys (sshd_config(5),
+ * StrictModes). Resolves with `undefined` when there is no such file. Rejects with `file-unreadable` for any other file: one that belongs
+ * to another account, that others may write, that is not a regular file, or that is too large.
  */
-export async function readOwned(path: string): Promise<Uint8Array | undefined> {
+export async function readOwned(path: string, options: OwnedFileOptions = {}): Promise<OwnedFile | undefined> {
+  const { owner = process.getuid?.(), home = accountHome(), maxBytes = MAX_BYTES } = options;
   let file: FileHandle | undefined;
   try {
-    // A pipe without a writer would not let go of the thread that opens it.
+    // Without O_NONBLOCK, opening a pipe that has no writer blocks a thread.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = await file.stat();
-    if (!stats.isFile()) throw new SshError("file-unreadable", "it is no file");
-    // Windows has other ways to say who may write.
-    const self = process.getuid?.();
-    if (self !== undefined) {
-      const problem = await exposure(await realpath(path), stats, { self, home: homedir(), look: stat });
+    if (!stats.isFile()) throw new SshError("file-unreadable", "it is not a regular file");
+    // Windows says by access control lists who may write.
+    if (owner !== undefined && process.getuid !== undefined) {
+      const problem = await exposure(await realpath(path), stats, { owner, home, look: stat });
       if (problem !== undefined) throw new SshError("file-unreadable", problem);
     }
-    return new Uint8Array(await file.readFile());
+    if (stats.size > maxBytes)
+      throw new SshError("file-unreadable", `it has ${stats.size} bytes, where ${maxBytes} are allowed`);
+    const bytes = await file.readFile();
+    return { bytes, version: [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(" ") };
   } catch (cause) {
     if (cause instanceof SshError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
@@ -39,27 +61,26 @@ export async function readOwned(path: string): Promise<Uint8Array | undefined> {
 }
 
 /**
- * How others than its owner and the administrator could write a file, or put another one in its place; `undefined` when they cannot.
- * `path` has no symbolic links. Folders above `home` are the administrator's affair.
+ * Says how somebody other than the owner and root could write a file, or put another one in its place; `undefined` when nobody can.
+ * `path` has no symbolic links. Folders above `home` are root's responsibility.
  */
 export async function exposure(
   path: string,
   file: Ownership,
   system: {
-    /** Who runs the server: files are its own, unless that is the administrator. */
-    readonly self: number;
-    readonly home: string;
+    /** User id that may own the file and its folders, besides root. */
+    readonly owner: number;
+    readonly home: string | undefined;
     readonly look: (path: string) => Promise<Ownership>;
   },
 ): Promise<string | undefined> {
-  const owner = system.self === 0 ? file.uid : system.self;
-  const isForeign = ({ uid }: Ownership): boolean => uid !== 0 && uid !== owner;
+  const isForeign = ({ uid }: Ownership): boolean => uid !== 0 && uid !== system.owner;
   if (isForeign(file)) return "it belongs to somebody else";
   if ((file.mode & OTHERS_WRITE) !== 0) return "others than its owner may write it (chmod go-w)";
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     const at = await system.look(folder);
     if (isForeign(at)) return `the folder ${escapeText(folder)} belongs to somebody else`;
-    // In a sticky folder, as /tmp, others cannot replace what is not theirs.
+    // In a sticky folder such as /tmp, others cannot replace a file that they do not own.
     if ((at.mode & OTHERS_WRITE) !== 0 && (at.mode & STICKY) === 0)
       return `others than its owner may write the folder ${escapeText(folder)} (chmod go-w)`;
     if (folder === system.home || folder === dirname(folder)) return undefined;

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { SshError } from "@nacre/wire";
-import { BaseSession, type Channel, type SessionStart } from "nacre/parts";
+import { type SessionHandler as AnySessionHandler, BaseSession, type Channel, type SessionStart } from "nacre/parts";
 import { ChannelReadable, ChannelWritable } from "./channel-streams.ts";
 
 /** The two ends of a TCP connection. */
@@ -10,6 +10,9 @@ export interface Endpoints {
   readonly localAddress: string;
   readonly localPort: number;
 }
+
+/** Serves a session of `listen`: see `SessionHandler` of `nacre`. */
+export type SessionHandler<S = NodeSession> = AnySessionHandler<S>;
 
 /** A session that a client has asked for, to be served with Node streams. None of them ends the program by an error that nobody hears. */
 export class NodeSession extends BaseSession {

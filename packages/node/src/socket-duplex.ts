@@ -38,7 +38,7 @@ class SocketDuplex implements Duplex {
     if (socket.destroyed) queueMicrotask(broken);
   }
 
-  write(...pieces: readonly Uint8Array[]): boolean {
+  write(pieces: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
     // After an error, which is told separately, a drain would never come.
     if (!socket.writable) return true;

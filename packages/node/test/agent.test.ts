@@ -5,6 +5,7 @@ import { ed25519, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre
 import { Reader, utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { agentIdentities } from "../src/agent.ts";
+import { answerIn } from "../src/agent-messages.ts";
 import { codeOf, counting, serve, type TestServer, temporaryFolder, watchResources } from "./support.ts";
 
 const key = generateEd25519(counting);
@@ -109,6 +110,37 @@ describe("an agent", () => {
     );
     const [identity] = await agentIdentities(path);
     expect(await identity!.sign("ssh-ed25519", utf8Encode("data"))).toBeUndefined();
+  });
+});
+
+const twice = (answer: Uint8Array): Uint8Array => Buffer.concat([answer, answer]);
+
+describe("an agent that sends two answers", () => {
+  test("to a request for its keys has given none", async () => {
+    const { path } = await agent((request) => twice(holding(key)(request)));
+    await expect(agentIdentities(path)).rejects.toMatchObject({
+      code: "agent-failed",
+      message: expect.stringContaining("it sends more than was asked for"),
+    });
+  });
+
+  test("to a request for a signature has not signed", async () => {
+    const { path } = await agent((request) => {
+      const answer = holding(key)(request);
+      return request[0] === 13 ? twice(answer) : answer;
+    });
+    const [identity] = await agentIdentities(path);
+    await expect(identity!.sign("ssh-ed25519", utf8Encode("data"))).rejects.toMatchObject({
+      code: "agent-failed",
+      message: expect.stringContaining("it sends more than was asked for"),
+    });
+  });
+
+  test("has sent one where the second comes later", () => {
+    const answer = frame(Uint8Array.of(5));
+    expect(answerIn(answer)).toEqual(Uint8Array.of(5));
+    for (let length = answer.length + 1; length <= 2 * answer.length; length++)
+      expect(() => answerIn(new Uint8Array(twice(answer).subarray(0, length)))).toThrow("more than was asked for");
   });
 });
 

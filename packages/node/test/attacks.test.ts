@@ -1,18 +1,23 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, writeFile } from "node:fs/promises";
+import { chmod, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import { connect as dial, type Socket } from "node:net";
 import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
-import { expect, onTestFinished, test } from "vitest";
+import { inSlices } from "nacre/parts";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { seededRandom } from "../../transport/test/support/random.ts";
+import { accountHome } from "../src/account.ts";
 import { authorizedKeys } from "../src/authorized-keys.ts";
 import { connect } from "../src/connect.ts";
 import { hostKeyFile } from "../src/host-key-file.ts";
+import { type HostOptions, type KnownHostDecision, knownHost } from "../src/known-hosts.ts";
 import { listen, type SshServer } from "../src/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
-import { inSlices } from "../src/slices.ts";
+import { exposure } from "../src/owned-file.ts";
+import { Sources } from "../src/sources.ts";
 import { codeOf, temporaryFolder } from "./support.ts";
 
 /*
@@ -91,7 +96,11 @@ test("limits: unauthenticated connections at once · server", async () => {
   await Promise.all(inside.map((client) => client.close()));
 
   // None stays longer than its time: who says nothing, and who drips, which is no login.
-  const short = await watched({ maxUnauthenticated: { start: 2, rate: 100, full: 2 }, loginGraceTime: 200 });
+  const short = await watched({
+    maxUnauthenticated: { start: 2, rate: 100, full: 2 },
+    loginGraceTime: 200,
+    perSource: { penalties: false },
+  });
   const slow = [await short.dial(), await short.dial()];
   let dripped = 0;
   const drip = setInterval(() => slow[0]!.write("SSH-2.0-slow"[dripped++ % 12]!), 20);
@@ -220,4 +229,258 @@ test("encrypted private keys · server", async () => {
     code: "file-malformed",
     message: expect.stringContaining("maxFileSize"),
   });
+});
+
+/** A file of an account in its home folder, as `exposure` sees them: user ids and modes. */
+const foreign = { uid: 65_534, mode: 0o100600 };
+const looksAt =
+  (folder: { readonly uid: number; readonly mode: number }) =>
+  async (path: string): Promise<{ readonly uid: number; readonly mode: number }> =>
+    path === "/home/alice/.ssh" ? folder : { uid: 0, mode: 0o40755 };
+
+test("whose file · server", async () => {
+  // A server of root's takes root's files only: not those of the account whose home it was started in, nor nobody's in a sticky folder.
+  const path = "/home/alice/.ssh/authorized_keys";
+  for (const mode of [0o40700, 0o41777])
+    for (const uid of [0, 65_534])
+      for (const owner of [0, 1000])
+        expect(await exposure(path, foreign, { owner, home: "/root", look: looksAt({ uid, mode }) })).toMatch(
+          /belongs to somebody else/,
+        );
+  const ours = { uid: 1000, mode: 0o100600 };
+  const safe = { owner: 1000, home: "/home/alice", look: looksAt({ uid: 1000, mode: 0o40700 }) };
+  expect(await exposure(path, ours, safe)).toBeUndefined();
+  expect(await exposure(path, ours, { ...safe, owner: 0 })).toMatch(/belongs to somebody else/);
+  expect(await exposure(path, ours, { ...safe, look: looksAt({ uid: 1000, mode: 0o40770 }) })).toMatch(/may write/);
+
+  // The home folder is the password database's.
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, "authorized_keys"), formatPublicKeyLine(userKey.publicKey), { mode: 0o600 });
+  const login = { method: "publickey", user: "alice", publicKey: userKey.publicKey.blob } as PublickeyLogin;
+  for (const HOME of [folder, ""]) {
+    vi.stubEnv("HOME", HOME);
+    expect(await authorizedKeys("~/authorized_keys")(login)).toBe(false);
+  }
+  vi.unstubAllEnvs();
+  expect(await authorizedKeys("~/authorized_keys", { home: folder })(login)).not.toBe(false);
+});
+
+/** As of an account that the password database does not have. */
+function noEntry(): never {
+  throw new Error("ENOENT");
+}
+
+test("whose file · client", async () => {
+  // Whose home it is does not depend on HOME, and without an entry in the password database it must be the account's own.
+  const account = { uid: 1000, homeVariable: "/home/mallory", entry: () => "/home/alice", ownerOf: () => 1001 };
+  expect(accountHome(account)).toBe("/home/alice");
+  expect(accountHome({ ...account, entry: noEntry })).toBeUndefined();
+  expect(accountHome({ ...account, entry: noEntry, uid: 0, ownerOf: () => 0 })).toBeUndefined();
+  expect(accountHome({ ...account, entry: noEntry, homeVariable: "" })).toBeUndefined();
+
+  // A key that others may read is theirs as well.
+  const path = join(await temporaryFolder(), "id_ed25519");
+  const options = { format: "openssh", random: seededRandom(7) } as const;
+  await writeFile(path, await inSlices(formatPrivateKey(userKey, options)), { mode: 0o600 });
+  const to = { host: "127.0.0.1", port: 1, identities: [path], agent: false, hostKey: () => true } as const;
+  for (const mode of [0o644, 0o640, 0o602]) {
+    await chmod(path, mode);
+    expect(await codeOf(connect(to))).toBe("file-unreadable");
+  }
+  await chmod(path, 0o600);
+  expect(await codeOf(connect(to))).toBe("connection-failed");
+});
+
+function loginWith(publicKey: Uint8Array): PublickeyLogin {
+  return { method: "publickey", publicKey } as PublickeyLogin;
+}
+
+test("key queries before login · server", async () => {
+  // A stranger's question reads the lines of that key, and no other: these have problems that would be told.
+  const key = formatPublicKeyLine(userKey.publicKey);
+  const path = join(await temporaryFolder(), "authorized_keys");
+  const others = Array.from({ length: 100 }, (_, i) => `no-such ${formatPublicKeyLine(keyOf(i + 3).publicKey)}`);
+  await writeFile(path, [...others, `no-such ${key}`].join("\n"), { mode: 0o600 });
+  const warnings: string[] = [];
+  const warn = (text: string): void => void warnings.push(text);
+  const authenticate = authorizedKeys(path, { warn });
+  // A blob that all keys of its kind begin with asks for none of them.
+  expect(await authenticate(loginWith(userKey.publicKey.blob.subarray(0, 15)))).toBe(false);
+  expect(warnings).toEqual([]);
+  const stranger = keyOf(201).publicKey.blob;
+  for (let i = 0; i < 64; i++) expect(await authenticate(loginWith(stranger))).toBe(false);
+  expect(warnings).toEqual([]);
+  // What is wrong with the key's own line is told once.
+  for (let i = 0; i < 64; i++) expect(await authenticate(loginWith(userKey.publicKey.blob))).toBe(false);
+  expect(warnings).toEqual([
+    `${path}:101 is not used: the option no-such is not known`,
+    expect.stringMatching(/:101 does not let .* in: the line is not used$/),
+  ]);
+  // No file is too large to be refused.
+  await truncate(path, 4 * 1024 * 1024 + 1);
+  expect(await authenticate(loginWith(userKey.publicKey.blob))).toBe(false);
+  expect(warnings.at(-1)).toMatch(/4194305 bytes, where 4194304 are allowed/);
+
+  // Nor may it ask for ever.
+  let queries = 0;
+  const { server } = await watched({
+    authenticate: () => {
+      queries++;
+      return false;
+    },
+  });
+  const identities = Array.from({ length: 40 }, (_, i) => keyOf(i + 3));
+  const { host, port } = server.address;
+  expect(await codeOf(connect({ host, port, user: "alice", identities, agent: false, hostKey: () => true }))).toMatch(
+    /auth-failed|disconnected/,
+  );
+  expect(queries).toBe(21);
+});
+
+test("one source · server", async () => {
+  // A hundred silent connections of one address keep nobody else out,
+  const { server, events, seen } = await watched({ host: "::" });
+  const { port } = server.address;
+  const silent = (host: string): void => {
+    const socket = dial(port, host);
+    onTestFinished(() => void socket.destroy());
+    socket.on("error", () => {}).resume();
+  };
+  for (let i = 0; i < 100; i++) silent("127.0.0.1");
+  while (events.filter(({ type }) => type === "connected" || type === "dropped").length < 100)
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  const others = {
+    port,
+    host: "::1",
+    user: "alice",
+    identities: [userKey],
+    agent: false,
+    hostKey: () => true,
+  } as const;
+  for (let i = 0; i < 20; i++) await (await connect(others)).close();
+  expect(events.filter(({ type }) => type === "login")).toHaveLength(20);
+  await seen("closed", 20);
+
+  // are bounded by themselves,
+  const bounded = await watched({ perSource: { maxUnauthenticated: 5 } });
+  for (let i = 0; i < 8; i++) await bounded.dial();
+  await bounded.seen("dropped", 3);
+  expect(bounded.events.filter(({ type }) => type === "connected")).toHaveLength(5);
+
+  // and wait when they have failed, unless they come from somewhere that is exempt.
+  for (const [exempt, last] of [
+    [[], /not-ssh|connection-lost/],
+    [["127.0.0.1"], /no error/],
+  ] as const) {
+    const penalised = await watched({ perSource: { exempt, penalties: { noAuth: 60_000 } } });
+    (await penalised.dial()).destroy();
+    await penalised.seen("closed", 1);
+    expect(await codeOf(penalised.login().then((client) => client.close()))).toMatch(last);
+  }
+
+  // Each guess takes longer than the one before it.
+  const times: number[] = [];
+  const guessed = await watched({
+    methods: ["password"],
+    authenticate: () => {
+      times.push(performance.now());
+      return false;
+    },
+  });
+  const { host, port: at } = guessed.server.address;
+  const guesses = ["one", "two", "three"];
+  await codeOf(
+    connect({
+      host,
+      port: at,
+      user: "alice",
+      identities: [],
+      agent: false,
+      hostKey: () => true,
+      password: () => guesses.shift(),
+    }),
+  );
+  expect(times).toHaveLength(3);
+  expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(95);
+  expect(times[2]! - times[1]!).toBeGreaterThanOrEqual(195);
+
+  // The table is bounded, too.
+  const rules = { maxUnauthenticated: 5, share: 5, maxFailureDelay: 2000, maxSources: 100 };
+  const penalties = { authFail: 1000, noAuth: 1000, graceExceeded: 1000, min: 1000, max: 1000 };
+  const table = new Sources({ ...rules, penalties });
+  for (let i = 0; i < 10_000; i++) table.penalise(`2001:db8::${i}`, "noAuth", i);
+  expect(table.size).toBe(100);
+});
+
+/** Two connections at once to a host that is not known, each shown another key: how they fare. */
+async function twoKeys(one: KnownHostDecision, other: KnownHostDecision): Promise<string[]> {
+  const [first, second] = [keyOf(3), keyOf(4)].map(({ publicKey: { blob } }) => ({
+    algorithm: "ssh-ed25519",
+    blob,
+    fingerprint: fingerprint(blob, "sha256"),
+  }));
+  const verdicts = await Promise.all([
+    codeOf((async () => one.verify(first!))()),
+    codeOf((async () => other.verify(second!))()),
+  ]);
+  return verdicts.toSorted();
+}
+
+async function hostOptions(name: string): Promise<HostOptions> {
+  const files = [join(await temporaryFolder(), name)];
+  return { host: "example.org", port: 22, files, home: undefined, unknownHost: () => true, warn: () => {} };
+}
+
+test("trust on first use · client", async () => {
+  const remembered = ["host-key-changed", "no error"];
+  // A second instance of the module shares no memory with the first, as another process does not.
+  vi.resetModules();
+  const elsewhere = await import("../src/known-hosts.ts");
+  for (let pair = 0; pair < 20; pair++) {
+    const two = await hostOptions("known_hosts");
+    expect(await twoKeys(await knownHost(two), await elsewhere.knownHost(two))).toEqual(remembered);
+    expect((await readFile(two.files![0]!, "utf8")).match(/\n/g)).toHaveLength(1);
+    // In one process also where no lock can be made: no name is left for it.
+    const one = await hostOptions("k".repeat(255));
+    expect(await twoKeys(await knownHost(one), await knownHost(one))).toEqual(remembered);
+  }
+});
+
+test("special files · client", async () => {
+  // A new host goes into a regular file or nowhere.
+  const folder = await temporaryFolder();
+  const link = join(folder, "link");
+  await symlink("/dev/null", link);
+  const warnings: string[] = [];
+  const warn = (text: string): void => void warnings.push(text);
+  const known = await knownHost({
+    host: "example.org",
+    port: 22,
+    files: [link],
+    home: undefined,
+    unknownHost: () => true,
+    warn,
+  });
+  const { blob } = hostKey.publicKey;
+  expect(await known.verify({ algorithm: "ssh-ed25519", blob, fingerprint: fingerprint(blob, "sha256") })).toBe(true);
+  expect(warnings).toEqual([expect.stringContaining("is not a regular file")]);
+});
+
+test("special files · server", async () => {
+  const folder = await temporaryFolder();
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", ["-m", "600", pipe]);
+  const links = [];
+  for (const target of ["/dev/null", pipe, folder]) {
+    const link = join(folder, `link-${links.length}`);
+    await symlink(target, link);
+    links.push(link);
+  }
+  const login = { method: "publickey", publicKey: userKey.publicKey.blob } as PublickeyLogin;
+  for (const path of ["/dev/null", pipe, folder, ...links]) {
+    const warnings: string[] = [];
+    expect(await authorizedKeys(path, { warn: (text) => warnings.push(text) })(login)).toBe(false);
+    expect(warnings).toEqual([`${path} is not used: it is not a regular file`]);
+    await expect(hostKeyFile(path)).rejects.toMatchObject({ code: "file-unreadable" });
+  }
 });

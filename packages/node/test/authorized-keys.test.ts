@@ -4,12 +4,12 @@ import { dirname, join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
-import { describe, expect, it } from "vitest";
+import { inSlices } from "nacre/parts";
+import { describe, expect, it, vi } from "vitest";
 import { type AuthorizedKeysOptions, authorizedKeys } from "../src/authorized-keys.ts";
 import { connect } from "../src/connect.ts";
 import { hostKeyFile } from "../src/host-key-file.ts";
 import { listen } from "../src/listen.ts";
-import { inSlices } from "../src/slices.ts";
 import { codeOf, temporaryFolder } from "./support.ts";
 
 const made = (seed: number): PrivateKey => generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + seed));
@@ -121,7 +121,7 @@ describe("authorizedKeys", () => {
     const warnings: string[] = [];
     await mkdir(join(folder, "folder"), { mode: 0o700 });
     expect(await authorizedKeys(join(folder, "folder"), { warn: (text) => warnings.push(text) })(login())).toBe(false);
-    expect(warnings).toEqual([`${join(folder, "folder")} is not used: it is no file`]);
+    expect(warnings).toEqual([`${join(folder, "folder")} is not used: it is not a regular file`]);
   });
 
   it("not by a file that others could replace", async () => {
@@ -151,7 +151,60 @@ describe("authorizedKeys", () => {
     execFileSync("mkfifo", [path]);
     const warnings: string[] = [];
     expect(await authorizedKeys(path, { warn: (text) => warnings.push(text) })(login())).toBe(false);
-    expect(warnings).toEqual([`${path} is not used: it is no file`]);
+    expect(warnings).toEqual([`${path} is not used: it is not a regular file`]);
+  });
+
+  it("reports a problem once until the file changes, whatever strangers ask", async () => {
+    const warnings: string[] = [];
+    const path = await file(`no-such-thing ${LINE}\n`);
+    const authenticate = authorizedKeys(path, { warn: (text) => warnings.push(text.replace(path, "FILE")) });
+    const problem = "FILE:1 is not used: the option no-such-thing is not known";
+    const told = (): number => warnings.filter((text) => text === problem).length;
+    for (let i = 0; i < 3; i++) await authenticate(login());
+    expect(told()).toBe(1);
+    await writeFile(path, `no-such-thing ${LINE} changed\n`);
+    for (let i = 0; i < 3; i++) await authenticate(login());
+    expect(told()).toBe(2);
+    await chmod(path, 0o666);
+    for (let i = 0; i < 3; i++) await authenticate(login(made(3)));
+    expect(warnings.filter((text) => text.startsWith("FILE is not used"))).toHaveLength(1);
+  });
+
+  it("not by a file of another owner's, nor by one that is too large", async () => {
+    const path = await file(LINE);
+    const warnings: string[] = [];
+    const warn = (text: string): void => void warnings.push(text.replace(path, "FILE"));
+    const users: string[] = [];
+    const owner = (user: string): number => {
+      users.push(user);
+      return process.getuid!();
+    };
+    expect(await authorizedKeys(path, { warn, owner })(login())).not.toBe(false);
+    expect(users).toEqual(["alice"]);
+    expect(await authorizedKeys(path, { warn, maxFileBytes: LINE.length })(login())).not.toBe(false);
+    expect(await authorizedKeys(path, { warn, maxFileBytes: LINE.length - 1 })(login())).toBe(false);
+    expect(warnings).toEqual([`FILE is not used: it has ${LINE.length} bytes, where ${LINE.length - 1} are allowed`]);
+  });
+
+  it("takes ~/ as the home that is given, not as HOME", async () => {
+    const path = await file(LINE);
+    expect(await authorizedKeys("~/authorized_keys", { home: dirname(path) })(login())).not.toBe(false);
+    vi.stubEnv("HOME", dirname(path));
+    expect(await authorizedKeys("~/authorized_keys")(login())).toBe(false);
+    vi.unstubAllEnvs();
+  });
+
+  it("not by a negated from= that the client's address is clothed round", async () => {
+    // On a socket for both families the system shows 127.0.0.1 as ::ffff:127.0.0.1, which the pattern does not name.
+    const path = await file(`from="!127.0.0.1,*" ${LINE}\n`);
+    await using server = await listen({ host: "::", port: 0, hostKeys: [hostKey], authenticate: authorizedKeys(path) });
+    const { port } = server.address;
+    const to = (host: string): Promise<unknown> =>
+      connect({ host, port, user: "alice", identities: [userKey], agent: false, hostKey: () => true }).then((client) =>
+        client.close(),
+      );
+    expect(await codeOf(to("127.0.0.1"))).toBe("auth-failed");
+    expect(await codeOf(to("::1"))).toBe("no error");
   });
 
   it("not by another method", async () => {

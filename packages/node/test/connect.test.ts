@@ -145,13 +145,26 @@ describe("connecting", () => {
     ["a path for identities", { identities: "/nowhere" as never }, "usage"],
     ["an empty object for an identity", { identities: [{}] as never }, "usage"],
     ["an identity that was not awaited", { identities: [Promise.resolve(key)] as never }, "usage"],
-    ["what is in known_hosts for its path", { hostKey: undefined as never, knownHosts: "host ssh-rsa A\n" }, "usage"],
+    ["what is in known_hosts for its path", { hostKey: undefined, knownHosts: "host ssh-rsa A\n" }, "usage"],
     ["a key file that is not there", { identities: ["/nowhere/at/all"] }, "file-unreadable"],
     ["an agent that is not there", { agent: "/nowhere/at/all" }, "agent-failed"],
   ])("with %s fails before anything is sent", async (_, changes, code) => {
     const server = await serve(() => {});
     expect(await codeOf(connect(options(server.port, changes)))).toBe(code);
     expect(server.sockets).toHaveLength(0);
+  });
+
+  test.each([
+    ["passwd", "`passwd` is not an option of connect: did you mean `password`?"],
+    ["privateKey", "did you mean `identities`?"],
+    ["hostname", "did you mean `host`?"],
+    ["readyTimeout", "did you mean `connectTimeout`?"],
+    ["acceptEnv", "is not an option of connect: it takes user, hostKey"],
+  ])("with the unknown option %s names the likely one", async (name, words) => {
+    await expect(connect({ ...options(1), [name]: "x" })).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining(words),
+    });
   });
 
   test("with nothing at all fails, too", async () => {

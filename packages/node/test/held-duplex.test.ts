@@ -15,7 +15,7 @@ function connection(ready: Promise<unknown>): {
     open: (handler) => {
       inner = handler;
     },
-    write: (bytes) => log.push(`write ${bytes.join()}`) > 0,
+    write: (pieces) => log.push(`write ${pieces.join()}`) > 0,
     pause: () => log.push("pause"),
     resume: () => log.push("resume"),
     close: () => Promise.resolve(),
@@ -32,14 +32,14 @@ function connection(ready: Promise<unknown>): {
 test("what goes out goes at once, what comes in is told in its order when it is time, whatever became of the chunks", async () => {
   const ready = later<void>();
   const { inner, log, duplex } = connection(ready.promise);
-  duplex.write(Uint8Array.of(1));
+  duplex.write([Uint8Array.of(1), Uint8Array.of(2)]);
   const chunk = Uint8Array.of(2);
   inner.data(chunk);
   chunk.fill(9);
   inner.data(Uint8Array.of(3));
   inner.drained();
   inner.ended();
-  expect(log).toEqual(["write 1", "pause", "pause", "drained"]);
+  expect(log).toEqual(["write 1,2", "pause", "pause", "drained"]);
   ready.resolve();
   await ready.promise;
   inner.data(Uint8Array.of(4));

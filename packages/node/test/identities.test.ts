@@ -1,13 +1,13 @@
 import { generateKeyPairSync, sign } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { defaultSignatureAlgorithms, ed25519, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre/keys";
 import { utf8Encode, Writer } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre";
+import { inSlices } from "nacre/parts";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type IdentityOptions, loadIdentities } from "../src/identities.ts";
-import { inSlices } from "../src/slices.ts";
 import { codeOf, counting, serve, temporaryFolder } from "./support.ts";
 
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
@@ -20,7 +20,6 @@ let home: string;
 beforeEach(async () => {
   home = await temporaryFolder();
   await mkdir(join(home, ".ssh"));
-  vi.stubEnv("HOME", home);
   vi.stubEnv("SSH_AUTH_SOCK", undefined);
 });
 
@@ -42,7 +41,8 @@ async function keyFile(
 ): Promise<string> {
   const path = join(home, ".ssh", name);
   const { format = "openssh", passphrase } = options;
-  await writeFile(path, await inSlices(formatPrivateKey(privateKey, { format, passphrase, rounds: 1, random })));
+  const text = await inSlices(formatPrivateKey(privateKey, { format, passphrase, rounds: 1, random }));
+  await writeFile(path, text, { mode: 0o600 });
   return path;
 }
 
@@ -54,6 +54,7 @@ function load(changes: Partial<IdentityOptions> = {}): Promise<(PrivateKey | Rem
     crypto: "noble",
     random,
     warn: (text) => warnings.push(text),
+    home,
     signal: new AbortController().signal,
     ...changes,
   });
@@ -84,6 +85,29 @@ describe("keys that nobody named", () => {
   test("are none where there are none", async () => {
     expect(await load()).toEqual([]);
     expect(warnings).toEqual([]);
+  });
+
+  test("are in the account's home folder, not in HOME, and none without one", async () => {
+    await keyFile("id_ed25519", key);
+    vi.stubEnv("HOME", home);
+    expect(await load({ home: await temporaryFolder() })).toEqual([]);
+    expect(await load({ home: undefined })).toEqual([]);
+    expect(names(await load())).toEqual(["ssh-ed25519"]);
+  });
+
+  test("are skipped with a warning when others may read them", async () => {
+    const exposed = await keyFile("id_ed25519", key);
+    await keyFile("id_ecdsa", other);
+    for (const mode of [0o640, 0o604, 0o620]) {
+      await chmod(exposed, mode);
+      warnings = [];
+      expect(names(await load())).toEqual(["ecdsa-sha2-nistp256"]);
+      expect(warnings).toEqual([
+        `~/.ssh/id_ed25519: its mode 0${mode.toString(8)} lets others read or write this private key: run chmod 600 on it`,
+      ]);
+    }
+    await chmod(exposed, 0o400);
+    expect(names(await load())).toEqual(["ssh-ed25519", "ecdsa-sha2-nistp256"]);
   });
 
   test("are those of the agent, and then the usual files", async () => {
@@ -190,6 +214,24 @@ describe("keys that are named", () => {
     expect(asked).toEqual([1, 2, 3].map((attempt) => [file, attempt]));
   });
 
+  test("are refused when others may read them, in any format and encrypted or not; a public key may be read", async () => {
+    for (const options of [{}, { passphrase: "x" }, { format: "pkcs8" }] as const) {
+      const file = await keyFile("exposed", key, options);
+      await chmod(file, 0o644);
+      const loading = load({ identities: [file] });
+      await expect(loading).rejects.toMatchObject({ code: "file-unreadable" });
+      await expect(loading).rejects.toThrow(
+        `${file}: its mode 0644 lets others read or write this private key: run chmod 600 on it`,
+      );
+      await chmod(file, 0o600);
+      expect(await load({ identities: [file], passphrase: "x" })).toHaveLength(1);
+    }
+    await agent(key);
+    const publicHalf = join(home, "id.pub");
+    await writeFile(publicHalf, formatPublicKeyLine(key.publicKey), { mode: 0o644 });
+    expect(names(await load({ identities: [publicHalf] }))).toEqual(["ssh-ed25519 held"]);
+  });
+
   test.each<[string, IdentityOptions["passphrase"], string]>([
     ["without a passphrase", undefined, "passphrase-needed"],
     ["with an empty one", "", "passphrase-needed"],
@@ -230,7 +272,7 @@ describe("keys that are named", () => {
     ["are of a kind that cannot be used", "PuTTY-User-Key-File-3: ssh-ed25519\n", "key-unsupported"],
   ])("are an error that names the file when they %s", async (_, text, code) => {
     const file = join(home, "some key");
-    if (text !== undefined) await writeFile(file, text);
+    if (text !== undefined) await writeFile(file, text, { mode: 0o600 });
     const loading = load({ identities: [file] });
     expect(await codeOf(loading)).toBe(code);
     await expect(loading).rejects.toThrow(`${file}: `);

@@ -47,7 +47,7 @@ test("a keystroke costs one packet and one write each way", async () => {
     identities: [],
     agent: false,
     password: () => "secret",
-    hostKey: fingerprint(hostKey.publicKey.blob, "sha256") as `SHA256:${string}`,
+    hostKey: fingerprint(hostKey.publicKey.blob, "sha256"),
     trace: (record: TraceRecord) => {
       if (record.type === "packet") packets.push(`${record.direction} ${record.message}`);
     },

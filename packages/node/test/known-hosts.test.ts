@@ -1,11 +1,12 @@
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { defaultSignatureAlgorithms, fingerprint, generateEcdsa, generateEd25519 } from "@nacre/keys";
 import { base64Encode } from "@nacre/wire";
 import type { HostKey } from "nacre";
-import { describe, expect, test } from "vitest";
-import { type HostOptions, knownHost } from "../src/known-hosts.ts";
-import { counting, temporaryFolder } from "./support.ts";
+import { describe, expect, test, vi } from "vitest";
+import { type HostOptions, type KnownHostDecision, knownHost } from "../src/known-hosts.ts";
+import { codeOf, counting, temporaryFolder } from "./support.ts";
 
 const ed25519 = presented(generateEd25519(counting).publicKey.blob, "ssh-ed25519");
 const another = presented(
@@ -14,9 +15,13 @@ const another = presented(
 );
 const ecdsa = presented(generateEcdsa("nistp256", counting).publicKey.blob, "ecdsa-sha2-nistp256");
 
-function presented(blob: Uint8Array, algorithm: string): HostKey {
+function presented(blob: Uint8Array<ArrayBuffer>, algorithm: string): HostKey {
   return { algorithm, blob, fingerprint: fingerprint(blob, "sha256") };
 }
+
+/** The code of the error that a host key is refused with, or `"no error"`. */
+const outcome = (known: KnownHostDecision, hostKey: HostKey): Promise<string> =>
+  codeOf((async () => known.verify(hostKey))());
 
 const line = (names: string, { algorithm, blob }: HostKey): string => `${names} ${algorithm} ${base64Encode(blob)}\n`;
 
@@ -32,11 +37,12 @@ async function decision(text: string | undefined, changes: Partial<HostOptions> 
     host: "example.org",
     port: 22,
     files: [file],
+    home: undefined,
     unknownHost: undefined,
     warn: (warning) => warnings.push(warning),
     ...changes,
   };
-  return { file, warnings, known: await knownHost(options) };
+  return { file, warnings, options, known: await knownHost(options) };
 }
 
 describe("a host key by known_hosts", () => {
@@ -149,6 +155,83 @@ describe("a new host", () => {
     await Promise.all(Array.from({ length: 20 }, async () => known.verify(ed25519)));
     const lines = (await readFile(file, "utf8")).split(/(?<=\n)/);
     expect(new Set(lines)).toEqual(new Set([line("example.org", ed25519)]));
+  });
+
+  test("shown two keys at once is remembered by one of them, and the other is refused", async () => {
+    for (let pair = 0; pair < 20; pair++) {
+      const { file, known, options } = await decision(undefined, { unknownHost: () => true });
+      const verdicts = await Promise.all([outcome(known, ed25519), outcome(await knownHost(options), another)]);
+      expect(verdicts.toSorted()).toEqual(["host-key-changed", "no error"]);
+      const kept = verdicts[0] === "no error" ? ed25519 : another;
+      expect(await readFile(file, "utf8")).toBe(line("example.org", kept));
+    }
+  });
+
+  test("shown two keys at once is remembered by one also where no lock can be made", async () => {
+    // As in a folder that is read-only, where the file is not: no name is left for the lock.
+    const file = join(await temporaryFolder(), "k".repeat(255));
+    for (let pair = 0; pair < 20; pair++) {
+      const { known, options } = await decision(undefined, { files: [file], unknownHost: () => true });
+      const other = await knownHost(options);
+      const verdicts = await Promise.all([outcome(known, ed25519), outcome(other, another)]);
+      expect(verdicts.toSorted()).toEqual(["host-key-changed", "no error"]);
+      await rm(file);
+    }
+  });
+
+  test("shown two keys to two processes is remembered by one of them", async () => {
+    // A second instance of the module shares no memory with the first, as another process.
+    vi.resetModules();
+    const elsewhere = await import("../src/known-hosts.ts");
+    for (let pair = 0; pair < 20; pair++) {
+      const { file, known, options } = await decision(undefined, { unknownHost: () => true });
+      const other = await elsewhere.knownHost(options);
+      const verdicts = await Promise.all([outcome(known, ed25519), outcome(other, another)]);
+      expect(verdicts.toSorted()).toEqual(["host-key-changed", "no error"]);
+      expect((await readFile(file, "utf8")).match(/\n/g)).toHaveLength(1);
+      expect(await readdir(join(file, ".."))).toEqual(["known_hosts"]);
+    }
+  });
+
+  test("is added past a lock that a process has left behind, and waits for one that is held", async () => {
+    const { file, known } = await decision("", { unknownHost: () => true });
+    const lock = `${file}.lock`;
+    await writeFile(lock, "abandoned");
+    const before = new Date(Date.now() - 11_000);
+    await utimes(lock, before, before);
+    expect(await known.verify(ed25519)).toBe(true);
+    expect(await readFile(file, "utf8")).toBe(line("example.org", ed25519));
+    expect(await readdir(join(file, ".."))).toEqual(["known_hosts"]);
+
+    const second = await decision("", { unknownHost: () => true });
+    await writeFile(`${second.file}.lock`, "held");
+    let done = false;
+    const adding = outcome(second.known, ed25519).then(() => (done = true));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(done).toBe(false);
+    await rm(`${second.file}.lock`);
+    await adding;
+  });
+
+  test("is not written to a device or a pipe", async () => {
+    const { known, warnings } = await decision(undefined, { files: ["/dev/null"], unknownHost: () => true });
+    expect(await known.verify(ed25519)).toBe(true);
+    expect(warnings).toEqual([]);
+    const { file, known: piped, warnings: warned } = await decision("", { unknownHost: () => true });
+    await rm(file);
+    execFileSync("mkfifo", [file]);
+    expect(await piped.verify(ed25519)).toBe(true);
+    expect(warned).toEqual([expect.stringContaining(`${file} is not a regular file`)]);
+  });
+
+  test("is in the account's own file by default, and in none without a home folder", async () => {
+    const home = await temporaryFolder();
+    const { known } = await decision(undefined, { files: undefined, home, unknownHost: () => true });
+    expect(await known.verify(ed25519)).toBe(true);
+    expect(await readFile(join(home, ".ssh", "known_hosts"), "utf8")).toBe(line("example.org", ed25519));
+    const homeless = await decision(undefined, { files: undefined, home: undefined, unknownHost: () => true });
+    expect(await homeless.known.verify(another)).toBe(true);
+    expect(homeless.warnings).toEqual([expect.stringContaining("this account has no home folder")]);
   });
 
   test("that cannot be added is accepted, with a warning", async () => {

@@ -7,11 +7,12 @@ import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
-import { afterEach, describe, expect, it, onTestFinished } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { connect } from "../src/connect.ts";
 import * as nacreNode from "../src/index.ts";
 import { dropPercentage, listen, type SshServer } from "../src/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
+import { LISTEN_OPTIONS, NODE_CONNECT_OPTIONS } from "../src/option-names.ts";
 import type { ConnectOptions } from "../src/options.ts";
 import type { NodeSession } from "../src/session.ts";
 import { codeOf, counting, later, serve, temporaryFolder, watchResources } from "./support.ts";
@@ -45,9 +46,14 @@ function to(server: SshServer, options: Partial<ConnectOptions> = {}): ConnectOp
     user: "alice",
     identities: [userKey],
     agent: false,
-    hostKey: fingerprint(hostKey.publicKey.blob, "sha256") as `SHA256:${string}`,
+    hostKey: fingerprint(hostKey.publicKey.blob, "sha256"),
     ...options,
   };
+}
+
+/** All of the names but some, each undefined. */
+function undefinedBeside(names: object, given: readonly string[]): object {
+  return Object.fromEntries(Object.keys(names).flatMap((name) => (given.includes(name) ? [] : [[name, undefined]])));
 }
 
 /** A TCP connection that says nothing. */
@@ -109,13 +115,15 @@ describe("listen", () => {
     const lines = example.split("\n").filter((line) => line !== "");
     expect(lines).toHaveLength(10);
     const home = await temporaryFolder();
-    const { HOME } = process.env;
-    process.env.HOME = home;
-    onTestFinished(() => void (process.env.HOME = HOME));
     await writeFile(join(home, "authorized_keys"), `${formatPublicKeyLine(userKey.publicKey)}\n`, { mode: 0o600 });
 
     const names = /import \{ (.*) \} from "@nacre\/node";/.exec(lines[0]!)![1]!.split(", ");
-    const code = lines.slice(1).join("\n").replace("port: 2222", "port: 0").replace("~/.ssh/", "~/");
+    const code = lines
+      .slice(1)
+      .join("\n")
+      .replace("port: 2222", "port: 0")
+      .replace("~/.ssh/", "~/")
+      .replaceAll("~/", `${home}/`);
     // oxlint-disable-next-line typescript/no-implied-eval
     const run = new Function(...names, `return (async () => {\n${code}\nreturn server;\n})()`) as (
       ...values: unknown[]
@@ -202,8 +210,29 @@ describe("listen", () => {
     ["a controller for its signal", { signal: new AbortController() as never }],
     ["a drop that cannot be", { maxUnauthenticated: { start: 10, rate: 30, full: 9 } }],
     ["limits that cannot be", { limits: { initialWindow: 0 } }],
+    ["an unknown option", { acceptPTY: true } as object],
+    ["what only serve takes", { remoteAddress: "192.0.2.1" } as object],
   ])("%s cannot be", async (_, options) => {
     expect(await codeOf(started(options))).toBe("usage");
+  });
+
+  it("an unknown option is named with the likely one", async () => {
+    await expect(started({ maxConections: 1 } as object)).rejects.toMatchObject({
+      message: "`maxConections` is not an option of listen: did you mean `maxConnections`?",
+    });
+  });
+
+  it("an option that is undefined counts as not given, on both sides", async () => {
+    const server = await started({
+      ...undefinedBeside(LISTEN_OPTIONS, ["port", "hostKeys", "authenticate"]),
+      session: ({ stdout }) => void stdout.write("hello"),
+    });
+    const client = await connect({
+      ...undefinedBeside(NODE_CONNECT_OPTIONS, []),
+      ...to(server),
+    });
+    expect(await client.exec("x")).toMatchObject({ stdout: "hello", status: 0 });
+    await client.close();
   });
 
   it("a port that is taken, and an address that is not ours", async () => {
@@ -318,6 +347,183 @@ describe("connections that nobody has logged in over", () => {
     await client.close();
     while (server.connections.length > 0) await new Promise((resolve) => setTimeout(resolve, 1));
     await (await connect(to(server))).close();
+  });
+});
+
+/** Which timer of TCP runs at this end of a connection's peer, as Linux shows it: "02" is the keepalive's. */
+async function timerOf({ localPort }: { readonly localPort?: number | undefined }): Promise<string | undefined> {
+  const rows = (await readFile("/proc/net/tcp", "utf8")).split("\n").map((row) => row.trim().split(/\s+/));
+  const port = localPort!.toString(16).toUpperCase().padStart(4, "0");
+  return rows.find((row) => row[2]?.endsWith(`:${port}`))?.[5]?.slice(0, 2);
+}
+
+describe("connections of one source", () => {
+  it("do not keep others out, and are bounded before they log in", async () => {
+    const events: ListenEvent[] = [];
+    const server = await started({ host: "::", session: () => 0, log: (event) => events.push(event) });
+    const dropped = (): ListenEvent[] => events.filter(({ type }) => type === "dropped");
+    const from = (host: string): Socket => {
+      const socket = dial({ port: server.address.port, host });
+      onTestFinished(() => void socket.destroy());
+      return socket.on("error", () => {}).resume();
+    };
+    for (let i = 0; i < 100; i++) from("127.0.0.1");
+    while (events.filter(({ type }) => type === "connected" || type === "dropped").length < 100)
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    // Some by chance, as with sshd, and all that are beyond the bound.
+    expect(server.connections.length).toBeGreaterThanOrEqual(10);
+    expect(server.connections.length).toBeLessThanOrEqual(50);
+    const before = dropped().length;
+    for (let i = 0; i < 20; i++) {
+      const client = await connect(to(server, { host: "::1" }));
+      expect((await client.exec("x")).status).toBe(0);
+      await client.close();
+    }
+    expect(dropped()).toHaveLength(before);
+  });
+
+  it("are refused for a time when they ended without a login, and not when they are exempt or it is off", async () => {
+    const stranger = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 3));
+    const outcomes = async (perSource: ListenOptions["perSource"]): Promise<string[]> => {
+      const events: ListenEvent[] = [];
+      const server = await started({ session: () => 0, log: (event) => events.push(event), perSource });
+      const codes: string[] = [];
+      for (let i = 0; i < 5; i++) codes.push(await codeOf(connect(to(server, { identities: [stranger] }))));
+      for (const event of events)
+        if (event.type === "dropped") expect(event).toMatchObject({ reason: "penalty", remoteAddress: "127.0.0.1" });
+      return codes;
+    };
+    // Three times five seconds have run down a little: the fourth failure exceeds fifteen.
+    const failed = ["auth-failed", "auth-failed", "auth-failed", "auth-failed"];
+    expect(await outcomes({ maxFailureDelay: 0 })).toEqual([
+      ...failed,
+      expect.stringMatching(/not-ssh|connection-lost/),
+    ]);
+    const all = Array.from({ length: 5 }, () => "auth-failed");
+    expect(await outcomes({ maxFailureDelay: 0, penalties: false })).toEqual(all);
+    expect(await outcomes({ exempt: ["127.0.0.0/8"] })).toEqual(all);
+    expect(await outcomes(false)).toEqual(all);
+  });
+
+  it("that log in, or that the server ends, are not penalised", async () => {
+    const penalties = { noAuth: 60_000, authFail: 60_000, graceExceeded: 60_000 };
+    const server = await started({ session: () => 0, perSource: { penalties } });
+    for (let i = 0; i < 3; i++) await (await connect(to(server))).close();
+    const closing = await silent(server);
+    while (server.connections.length < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    await Promise.all(server.connections.map((connection) => connection.close()));
+    if (!closing.closed) await once(closing.resume(), "close");
+    await (await connect(to(server))).close();
+    // One that goes by itself is.
+    const leaving = await silent(server);
+    while (server.connections.length < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    leaving.destroy();
+    while (server.connections.length > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(await codeOf(connect(to(server)))).toMatch(/not-ssh|connection-lost/);
+  });
+
+  it("get the answer to a failed login later each time, and to a key query at once", async () => {
+    const decisions: number[] = [];
+    const server = await started({
+      methods: ["publickey", "password"],
+      authenticate: (login) => {
+        if (login.method === "password") decisions.push(performance.now());
+        return false;
+      },
+      perSource: { penalties: false },
+    });
+    const guesses = ["one", "two", "three", "four"];
+    const guessing = connect(to(server, { identities: [], password: () => guesses.shift() }));
+    expect(await codeOf(guessing)).toBe("auth-failed");
+    expect(decisions).toHaveLength(3);
+    const [first, second, third] = decisions as [number, number, number];
+    // Bounds from below only: a slow machine makes them longer.
+    expect(second - first).toBeGreaterThanOrEqual(95);
+    expect(third - second).toBeGreaterThanOrEqual(195);
+  });
+
+  it.each<[string, ListenOptions["perSource"]]>([
+    ["a bound below 1", { maxUnauthenticated: 0 }],
+    ["a size of network that is none", { netBlockSize: { ipv4: 33 } }],
+    ["a penalty that is no number", { penalties: { authFail: "5s" as unknown as number } }],
+    ["an exempt name", { exempt: ["localhost"] }],
+  ])("cannot be bounded by %s", async (_, perSource) => {
+    expect(await codeOf(started({ perSource }))).toBe("usage");
+  });
+});
+
+/** How many global requests a client is sent over one command. */
+async function announcements(announceHostKeys: boolean | undefined): Promise<number> {
+  let count = 0;
+  const server = await started({ session: () => 0, announceHostKeys });
+  const trace: ConnectOptions["trace"] = (record) => {
+    if (record.type === "packet" && record.message === "SSH_MSG_GLOBAL_REQUEST") count++;
+  };
+  const client = await connect(to(server, { trace }));
+  await client.exec("x");
+  await client.close();
+  return count;
+}
+
+it("announces its host keys, unless it is told not to", async () => {
+  expect([await announcements(undefined), await announcements(true), await announcements(false)]).toEqual([1, 1, 0]);
+});
+
+/** The waits of timers for a keepalive, which a connection sets at rest, after a tenth of a second. The one for new keys is an hour. */
+async function keepaliveTimers(limits: ListenOptions["limits"]): Promise<number[]> {
+  const server = await started({ session: () => 0, loginGraceTime: 0, ...(limits && { limits }) });
+  const client = await connect(to(server, { limits: { keepaliveInterval: 0 } }));
+  const timers = vi.spyOn(globalThis, "setTimeout");
+  await client.exec("x");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const long = timers.mock.calls.map(([, wait = 0]) => wait).filter((wait) => wait > 10_000 && wait <= 60_000);
+  timers.mockRestore();
+  await client.close();
+  return long;
+}
+
+describe("a client that vanished", () => {
+  it("is found by TCP, which asks whether it is there", async () => {
+    const server = await started();
+    const socket = await silent(server);
+    while (server.connections.length < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(await timerOf(socket)).toBe("02");
+  });
+
+  it("is found by the protocol's own keepalive where that is asked for, and its session ends", async () => {
+    const events: ListenEvent[] = [];
+    const ended = later<unknown>();
+    const server = await started({
+      limits: { keepaliveInterval: 200, keepaliveCount: 2 },
+      session: async (session) => {
+        await untilGone(session);
+        ended.resolve(session.signal.reason);
+      },
+      log: (event) => events.push(event),
+    });
+    let far: Socket | undefined;
+    const cable = await serve((near) => {
+      far = dial(server.address.port, server.address.host);
+      far.on("error", () => {});
+      near.on("close", () => far?.destroy());
+      near.pipe(far);
+      far.pipe(near);
+    });
+    const client = await connect(to(server, { port: cable.port }));
+    await client.spawn("x");
+    // The cable is cut where neither end hears of it.
+    far!.unpipe();
+    far!.resume();
+    for (const near of cable.sockets) near.unpipe().resume();
+    expect(await ended.promise).toEqual(code("keepalive-timeout"));
+    expect(events.at(-1)).toMatchObject({ type: expect.stringMatching(/closed|session-ended/) });
+    await cable.close();
+  });
+
+  it("is not asked for by default: a client that reads only when it is called could not answer", async () => {
+    expect(await keepaliveTimers(undefined)).toEqual([]);
+    expect(await keepaliveTimers({ initialWindow: 1_000_000 })).toEqual([]);
+    expect(await keepaliveTimers({ keepaliveInterval: 60_000 })).not.toEqual([]);
   });
 });
 

@@ -1,5 +1,9 @@
+import { execFileSync } from "node:child_process";
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { exposure } from "../src/owned-file.ts";
+import { exposure, readOwned } from "../src/owned-file.ts";
+import { codeOf, temporaryFolder } from "./support.ts";
 
 const ALICE = 1000;
 const MALLORY = 1001;
@@ -12,7 +16,7 @@ type Owner = readonly [uid: number, mode: number];
 function problem(
   file: Owner,
   folders: Readonly<Record<string, Owner>> = {},
-  self = ALICE,
+  owner = ALICE,
 ): Promise<string | undefined> {
   const usual: Readonly<Record<string, Owner>> = {
     "/home/alice/.ssh": [ALICE, 0o40700],
@@ -26,7 +30,7 @@ function problem(
     FILE,
     { uid, mode },
     {
-      self,
+      owner,
       home: "/home/alice",
       look: async (path) => {
         const [uid, mode] = usual[path]!;
@@ -43,9 +47,14 @@ describe("who can write or replace a file", () => {
     ["the administrator's", [ROOT, 0o100644], { "/home/alice/.ssh": [ROOT, 0o40755] }],
     ["in a folder as /tmp is", [ALICE, 0o100600], { "/home/alice/.ssh": [ROOT, 0o41777] }],
     ["below a home in folders that are not looked at", [ALICE, 0o100600], { "/home": [MALLORY, 0o40777] }],
-    ["a user's, for a server of the administrator's", [ALICE, 0o100600], {}, ROOT],
-  ])("nobody else: %s", async (_, file, folders, self) => {
-    expect(await problem(file, folders, self)).toBeUndefined();
+    [
+      "root's, for root",
+      [ROOT, 0o100600],
+      { "/home/alice/.ssh": [ROOT, 0o40700], "/home/alice": [ROOT, 0o40700] },
+      ROOT,
+    ],
+  ])("nobody else: %s", async (_, file, folders, owner) => {
+    expect(await problem(file, folders, owner)).toBeUndefined();
   });
 
   it.each<[string, string, Owner, Readonly<Record<string, Owner>>?, number?]>([
@@ -76,14 +85,59 @@ describe("who can write or replace a file", () => {
       [ALICE, 0o100600],
       { "/home/alice/.ssh": [MALLORY, 0o41777] },
     ],
+    ["a user, where root is the owner", "it belongs to somebody else", [ALICE, 0o100600], {}, ROOT],
     [
-      "another user, where the administrator serves",
+      "a user with a folder above root's file",
       "the folder /home/alice/.ssh belongs to somebody else",
-      [MALLORY, 0o100600],
+      [ROOT, 0o100600],
       {},
       ROOT,
     ],
-  ])("somebody else: %s", async (_, expected, file, folders, self) => {
-    expect(await problem(file, folders, self)).toBe(expected);
+    [
+      "a user in a folder such as /tmp, where root is the owner",
+      "it belongs to somebody else",
+      [MALLORY, 0o100600],
+      { "/home/alice/.ssh": [ROOT, 0o41777] },
+      ROOT,
+    ],
+  ])("somebody else: %s", async (_, expected, file, folders, owner) => {
+    expect(await problem(file, folders, owner)).toBe(expected);
+  });
+});
+
+describe("a file that is read", () => {
+  /** A file of a user id that this process does not have. */
+  const foreign = (process.getuid!() || ALICE) + 1;
+
+  it("belongs to the account of the process or root, unless another owner is named", async () => {
+    const path = join(await temporaryFolder(), "file");
+    await writeFile(path, "text", { mode: 0o600 });
+    expect(Buffer.from((await readOwned(path))!.bytes).toString()).toBe("text");
+    // A file of the process's own is somebody else's for another owner; root's is anybody's.
+    const refused = readOwned(path, { owner: foreign });
+    expect(await codeOf(refused)).toBe(process.getuid!() === 0 ? "no error" : "file-unreadable");
+  });
+
+  it("has a version that changes with it", async () => {
+    const path = join(await temporaryFolder(), "file");
+    await writeFile(path, "text", { mode: 0o600 });
+    const { version } = (await readOwned(path))!;
+    expect((await readOwned(path))!.version).toBe(version);
+    await writeFile(path, "longer text");
+    expect((await readOwned(path))!.version).not.toBe(version);
+  });
+
+  it("is a regular file within its bound", async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, "file");
+    await writeFile(path, "12345", { mode: 0o600 });
+    expect((await readOwned(path, { maxBytes: 5 }))!.bytes).toHaveLength(5);
+    await expect(readOwned(path, { maxBytes: 4 })).rejects.toThrow("it has 5 bytes, where 4 are allowed");
+    execFileSync("mkfifo", ["-m", "600", join(folder, "pipe")]);
+    for (const special of ["/dev/null", folder, join(folder, "pipe")])
+      await expect(readOwned(special)).rejects.toThrow("it is not a regular file");
+    expect(await readOwned(join(folder, "none"))).toBeUndefined();
+    await chmod(path, 0o666);
+    expect(await codeOf(readOwned(path))).toBe("file-unreadable");
   });
 });

@@ -68,7 +68,7 @@ describe("a duplex over a socket", () => {
     duplex.open(recorded);
     let full = false;
     for (let offset = 0; offset < MEGABYTES.length; offset += 65_536)
-      full = !duplex.write(new Uint8Array(MEGABYTES.subarray(offset, offset + 65_536))) || full;
+      full = !duplex.write([new Uint8Array(MEGABYTES.subarray(offset, offset + 65_536))]) || full;
     expect(full).toBe(true);
     expect(recorded.events).toEqual([]);
 
@@ -113,9 +113,9 @@ describe("a duplex over a socket", () => {
   test("a broken connection is told once", async () => {
     const { duplex, recorded } = await connected((peer) => peer.on("data", () => peer.resetAndDestroy()));
     duplex.open(recorded);
-    duplex.write(new Uint8Array(10));
+    duplex.write([new Uint8Array(10)]);
     await recorded.until("failed: ECONNRESET");
-    duplex.write(new Uint8Array(10));
+    duplex.write([new Uint8Array(10)]);
     await duplex.close();
     expect(recorded.events).toEqual(["failed: ECONNRESET"]);
   });
@@ -127,7 +127,7 @@ describe("a duplex over a socket", () => {
     duplex.open(recorded);
     expect(recorded.events).toEqual([]);
     await recorded.until("failed: EUNPLUGGED");
-    expect(duplex.write(new Uint8Array(10))).toBe(true);
+    expect(duplex.write([new Uint8Array(10)])).toBe(true);
     await duplex.close();
   });
 
@@ -136,7 +136,7 @@ describe("a duplex over a socket", () => {
     const received: Buffer[] = [];
     const { server, duplex, recorded } = await connected((peer) => peer.on("data", (chunk) => received.push(chunk)));
     duplex.open(recorded);
-    duplex.write(new Uint8Array(MEGABYTES));
+    duplex.write([new Uint8Array(MEGABYTES)]);
     await Promise.all([duplex.close(), duplex.close()]);
     const [peer] = server.sockets;
     if (!peer!.readableEnded) await once(peer!, "end");
@@ -149,7 +149,7 @@ describe("a duplex over a socket", () => {
   test("closing takes a bounded time with a peer that reads nothing", async () => {
     const { server, duplex, recorded } = await connected((peer) => peer.pause());
     duplex.open(recorded);
-    for (let i = 0; i < 4; i++) duplex.write(new Uint8Array(MEGABYTES));
+    for (let i = 0; i < 4; i++) duplex.write([new Uint8Array(MEGABYTES)]);
     await duplex.close();
     await server.close();
   });
@@ -159,7 +159,7 @@ describe("a duplex over a socket", () => {
     const recorded = new Recorder();
     const duplex = socketDuplex(echo);
     duplex.open(recorded);
-    duplex.write(Uint8Array.of(104, 105));
+    duplex.write([Uint8Array.of(104, 105)]);
     await recorded.untilReceived(2);
     expect(recorded.received.toString()).toBe("hi");
     await duplex.close();

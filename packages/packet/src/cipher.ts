@@ -1,3 +1,5 @@
+import type { Bytes } from "@nacre/wire";
+
 /**
  * Seals the packets of one direction under one set of keys (RFC 4253 §6). The packet writer lays out a packet in its output
  * slab; the sealer encrypts and authenticates it there.
@@ -18,7 +20,7 @@ export interface PacketSealer {
    * The same for a cipher that gives fresh bytes anyway: instead of copying them back, it returns them. They are the whole packet, or
    * all of it but the length field, which is then left in `slab` as it is sent; the tag is written behind the packet in `slab`.
    */
-  sealApart?(sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Uint8Array;
+  sealApart?(sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Bytes;
 }
 
 /** Opens the packets of one direction under one set of keys (RFC 4253 §6). */
@@ -38,7 +40,7 @@ export interface PacketOpener {
    * which follows. Returns what stands behind the length field in the clear (padding length, payload, padding): a view of
    * `slab`, decrypted in place, or fresh bytes, as suits the cipher. Throws `mac-mismatch`, without saying what was wrong.
    */
-  open(sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Uint8Array;
+  open(sequenceNumber: number, slab: Bytes, offset: number, length: number): Bytes;
 }
 
 /** The keys of one direction, cut to the lengths that the algorithms ask for (RFC 4253 §7.2). */

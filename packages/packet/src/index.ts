@@ -8,5 +8,5 @@ export type {
 } from "./cipher.ts";
 export type { PacketCount } from "./counters.ts";
 export { PacketReader } from "./reader.ts";
-export type { PacketSink } from "./sink.ts";
+export type { PacketSink, SentMessage } from "./sink.ts";
 export { PacketWriter } from "./writer.ts";

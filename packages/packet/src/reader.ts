@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import { type Bytes, SshError } from "@nacre/wire";
 import type { PacketOpener } from "./cipher.ts";
 import { type PacketCount, PacketCounter } from "./counters.ts";
 import { plaintextOpener } from "./plaintext.ts";
@@ -16,7 +16,8 @@ const NOTHING = new Uint8Array(0);
  * words need. Payloads are copied out, or are the fresh bytes of a cipher that gives such.
  */
 export class PacketReader {
-  readonly #maximum: number;
+  /** Largest packet length field to accept, in bytes. A change holds from the next packet on. */
+  maxPacketLength: number;
   readonly #counter: PacketCounter;
   #opener: PacketOpener = plaintextOpener;
   #slab = NOTHING;
@@ -33,7 +34,7 @@ export class PacketReader {
    * default is 256 KiB, as OpenSSH has it.
    */
   constructor(options: { readonly maxPacketLength?: number; readonly start?: PacketCount } = {}) {
-    this.#maximum = options.maxPacketLength ?? DEFAULT_MAXIMUM;
+    this.maxPacketLength = options.maxPacketLength ?? DEFAULT_MAXIMUM;
     this.#counter = new PacketCounter(options.start);
   }
 
@@ -77,7 +78,7 @@ export class PacketReader {
    * Throws `packet-length`, `packet-padding`, `mac-mismatch` or `sequence-exhausted`; from then on the stream has lost its
    * place, and every call throws the same.
    */
-  next(): Uint8Array | undefined {
+  next(): Bytes | undefined {
     if (this.#failure !== undefined) throw this.#failure;
     try {
       return this.#next();
@@ -105,7 +106,7 @@ export class PacketReader {
     this.#nextSlabSize = FIRST_SLAB;
   }
 
-  #next(): Uint8Array | undefined {
+  #next(): Bytes | undefined {
     const opener = this.#opener;
     if (this.#packetLength === NO_LENGTH) {
       if (this.buffered < opener.headerLength) return undefined;
@@ -142,12 +143,12 @@ export class PacketReader {
   #checkLength(packetLength: number): void {
     const { blockSize, lengthIsPadded, tagLength } = this.#opener;
     const padded = lengthIsPadded ? 4 + packetLength : packetLength;
-    if (packetLength >= 5 && packetLength <= this.#maximum && padded % blockSize === 0) return;
+    if (packetLength >= 5 && packetLength <= this.maxPacketLength && padded % blockSize === 0) return;
     // Under a cipher the value is not authenticated yet and may be decrypted from bytes of an attacker's choice: it stays here.
     const what = tagLength === 0 ? `a packet length of ${packetLength}` : "a packet length that cannot be";
     throw new SshError(
       "packet-length",
-      `the peer sent ${what} (5 to ${this.#maximum} bytes, whole blocks of ${blockSize})`,
+      `the peer sent ${what} (5 to ${this.maxPacketLength} bytes, whole blocks of ${blockSize})`,
     );
   }
 

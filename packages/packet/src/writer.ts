@@ -1,4 +1,4 @@
-import { type RandomSource, SshError } from "@nacre/wire";
+import { type Bytes, type RandomSource, SshError } from "@nacre/wire";
 import type { PacketSealer } from "./cipher.ts";
 import { type PacketCount, PacketCounter } from "./counters.ts";
 import { plaintextSealer } from "./plaintext.ts";
@@ -31,7 +31,7 @@ export class PacketWriter {
   /** Where large packets are laid out that are sealed apart: never handed over, so used again and again. */
   #draft = NOTHING;
   /** Ends of former slabs and packets sealed apart, older than what waits in the slab. */
-  #retired: Uint8Array[] = [];
+  #retired: Bytes[] = [];
   #retiredBytes = 0;
   /** Unpredictable padding, asked for many packets at once. */
   #pool: Uint8Array = NOTHING;
@@ -149,7 +149,7 @@ export class PacketWriter {
    * Hands over what waits, oldest first, and `undefined` when nothing does: call it until then. The bytes belong to the
    * receiver; mostly there is one piece, and more when a slab ran out in between, or for packets sealed apart.
    */
-  takeOutput(): Uint8Array | undefined {
+  takeOutput(): Bytes | undefined {
     const retired = this.#retired.shift();
     if (retired !== undefined) {
       this.#retiredBytes -= retired.length;

@@ -228,7 +228,7 @@ describe("counting", () => {
     const toy = toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 0 });
     const opener = {
       ...toy.opener,
-      open: (sequenceNumber: number, slab: Uint8Array, offset: number, length: number) => {
+      open: (sequenceNumber: number, slab: Uint8Array<ArrayBuffer>, offset: number, length: number) => {
         numbers.push(sequenceNumber);
         return slab.subarray(offset + 4, offset + length);
       },

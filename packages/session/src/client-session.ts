@@ -1,8 +1,9 @@
-import { ClientAuth, type ClientAuthEvent, type Identity } from "@nacre/auth";
+import { ClientAuth, type ClientAuthEvent, type Identity, type PasswordSource, type PromptsSource } from "@nacre/auth";
 import type { ConnectionEvent } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
 import type { HostKeyToken, NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
-import { type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
+import { type Bytes, type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
+import { bearsEarlyOpen } from "./early-open.ts";
 import { EarlySink } from "./early-sink.ts";
 import { SessionMachine, type SessionOptions } from "./session-machine.ts";
 
@@ -13,10 +14,8 @@ export interface ClientSessionOptions extends SessionOptions {
   readonly identities: readonly Identity[];
   /** How errors call a key, given as a public key blob: as people compare keys. By its format otherwise. */
   readonly fingerprint?: (blob: Uint8Array) => string;
-  /** Whether a `password` ask can be answered. */
-  readonly password: boolean;
-  /** Whether a `prompts` ask can be answered. */
-  readonly keyboardInteractive: boolean;
+  readonly password: PasswordSource;
+  readonly keyboardInteractive: PromptsSource;
 }
 
 /** What happened, and what is asked. Asks carry a `token` and wait for the answer of their kind. */
@@ -33,7 +32,7 @@ export type ClientSessionEvent =
   | { readonly type: "authenticated" }
   /** Everything about channels and global requests. */
   | Exclude<ConnectionEvent, { type: "error" }>
-  | Extract<TransportEvent, { type: "debug" }>
+  | Extract<TransportEvent, { type: "debug" | "yield" }>
   /** The last event: nothing comes after it. */
   | { readonly type: "closed"; readonly error: SshError };
 
@@ -91,10 +90,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
         this.#onMessage(event.payload);
         return undefined;
       case "unimplemented":
-        if (this.#sink.absorbs(event.sequenceNumber)) return undefined;
-        this.disconnect(
-          new SshError("unexpected-message", `the server did not understand our packet ${event.sequenceNumber}`),
-        );
+        this.#onUnimplemented(event);
         return undefined;
       case "closed":
         this.state = { phase: "closed" };
@@ -103,11 +99,20 @@ export class ClientSession extends SessionMachine<ClientAuth> {
       case "verify-host-key":
       case "debug":
         return event;
+      case "yield":
+        this.connection.flush();
+        return event;
       case "keys-complete":
         return undefined;
       case "sign-exchange-hash":
         throw new SshError("internal", "a client was asked for a host key signature");
     }
+  }
+
+  #onUnimplemented(event: Extract<TransportEvent, { type: "unimplemented" }>): void {
+    const { sequenceNumber } = event;
+    if (this.#sink.unimplemented(sequenceNumber)) return;
+    this.onUnimplemented(event, this.state.phase === "auth" ? this.state.auth.nameOf(sequenceNumber) : undefined);
   }
 
   #learnSigAlgs(extensions: readonly Extension[]): void {
@@ -116,21 +121,21 @@ export class ClientSession extends SessionMachine<ClientAuth> {
       names = serverSigAlgs(extensions);
     } catch (error) {
       if (!(error instanceof SshError)) throw error;
-      return this.disconnect(error);
+      return this.transport.reject(error);
     }
     if (names === undefined) return;
     this.#serverSigAlgs = names;
     if (this.state.phase === "auth") this.state.auth.setServerSigAlgs(names);
   }
 
-  #onMessage(payload: Uint8Array): void {
+  #onMessage(payload: Bytes): void {
     if (this.state.phase === "connection") {
       this.connection.receive(payload);
     } else if (this.state.phase === "auth") {
       if (payload[0] === SSH_MSG_USERAUTH_FAILURE.number) this.#sink.loginFailed();
       this.state.auth.receive(payload);
     } else {
-      this.disconnect(
+      this.transport.reject(
         new SshError("unexpected-message", `the server sent message ${payload[0]} before anything was asked of it`),
       );
     }
@@ -160,7 +165,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
       const { auth } = this.state;
       const event = auth.nextEvent();
       if (event === undefined) {
-        if (auth.signedRequestInFlight && (auth.onlyAttempt || this.#bearsEarlyOpen)) this.#sink.sendEarly();
+        if (auth.signedRequestInFlight && bearsEarlyOpen(this.transport.peerVersion)) this.#sink.sendEarly();
         return undefined;
       }
       switch (event.type) {
@@ -172,7 +177,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
           this.#sink.open();
           return { type: "authenticated" };
         case "failed":
-          this.disconnect(event.error);
+          this.transport.reject(event.error);
           return undefined;
         case "banner":
         case "sign":
@@ -184,10 +189,5 @@ export class ClientSession extends SessionMachine<ClientAuth> {
       }
     }
     return undefined;
-  }
-
-  /** OpenSSH answers what it does not expect before login with UNIMPLEMENTED; others may hang up. */
-  get #bearsEarlyOpen(): boolean {
-    return this.transport.peerVersion?.startsWith("SSH-2.0-OpenSSH_") === true;
   }
 }

@@ -9,6 +9,7 @@ import {
   exitStatus,
   MESSAGE_TABLE,
   type MethodContext,
+  messageName,
   ptyRequest,
   SSH_MSG_CHANNEL_CLOSE,
   SSH_MSG_CHANNEL_DATA,
@@ -61,8 +62,8 @@ export function describedTrace(trace: TracePort, context: () => DescribeContext)
 export function describeMessage(payload: Uint8Array, context: DescribeContext): { message: string; summary: string } {
   const number = payload[0] ?? 0;
   const rows = MESSAGE_TABLE.filter((row) => row.message.number === number);
-  const row = rows.find((one) => one.method === undefined || one.method === (number < 50 ? context.kex : context.auth));
-  const message = (row ?? (rows.length === 1 ? rows[0] : undefined))?.message.name ?? `message ${number}`;
+  const only = rows.length === 1 ? rows[0]!.message.name : undefined;
+  const message = messageName(number, number < 50 ? context.kex : context.auth) ?? only ?? `message ${number}`;
   try {
     return { message, summary: escapeText(DESCRIBERS[message]?.(payload) ?? "") };
   } catch {
@@ -164,7 +165,7 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
   [SSH_MSG_CHANNEL_FAILURE.name]: (payload) => `${SSH_MSG_CHANNEL_FAILURE.decode(payload).recipientChannel}`,
   [SSH_MSG_CHANNEL_REQUEST.name]: (payload) => {
     const { recipientChannel, requestType, wantReply, data } = SSH_MSG_CHANNEL_REQUEST.decode(payload);
-    const detail = REQUEST_DETAILS[requestType]?.(data) ?? "";
+    const detail = requestDetail(requestType, data);
     return `${recipientChannel} ${requestType}${detail === "" ? "" : ` ${detail}`}${wantReply ? " (reply wanted)" : ""}`;
   },
 };
@@ -186,6 +187,15 @@ const REQUEST_DETAILS: Readonly<Record<string, Describer>> = {
   "exit-status": (data) => `${exitStatus.decode(data).exitStatus}`,
   "exit-signal": (data) => exitSignal.decode(data).signalName,
 };
+
+/** What matters in a request; "(malformed)" for one that cannot be read, which need not end the connection. */
+function requestDetail(requestType: string, data: Uint8Array): string {
+  try {
+    return Object.hasOwn(REQUEST_DETAILS, requestType) ? REQUEST_DETAILS[requestType]!(data) : "";
+  } catch {
+    return "(malformed)";
+  }
+}
 
 function nameOf(names: Readonly<Record<string, number>>, value: number): string {
   return Object.keys(names).find((name) => names[name] === value) ?? `${value}`;

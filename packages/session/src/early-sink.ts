@@ -1,35 +1,36 @@
-import type { PacketSink } from "@nacre/packet";
+import type { PacketSink, SentMessage } from "@nacre/packet";
 import type { Transport } from "@nacre/transport";
 import { copyBytes } from "@nacre/wire";
 
-interface SentEarly {
-  readonly sequenceNumber: number;
+/** A message of the connection protocol, and where its sequence number is noted when it leaves. */
+interface EarlyMessage {
   readonly payload: Uint8Array;
+  readonly sent: SentMessage;
 }
 
 /**
- * Between the connection layer and the transport until authentication has succeeded: holds what the application asks for
- * meanwhile (channel opens), or lets it leave in the flight of the login itself, as RFC 4252 §5.1 allows. What was sent
- * early and met a failed login is sent again once one succeeds. Afterwards everything goes straight through.
+ * Stands between the connection layer and the transport until authentication has succeeded. Holds what the application asks for
+ * meanwhile (channel opens), or lets it leave in the flight of the login itself, as RFC 4252 §5.1 allows. What was sent early for
+ * nothing is sent again once a login succeeds. Afterwards everything goes straight through.
  */
 export class EarlySink implements PacketSink {
   readonly #transport: Transport;
-  #stage: "waiting" | "early" | "open" = "waiting";
-  #waiting: Uint8Array[] = [];
-  #sent: SentEarly[] = [];
-  readonly #absorbed: number[] = [];
+  #open = false;
+  /** The server has answered an early message with SSH_MSG_UNIMPLEMENTED: it gets no other. */
+  #refused = false;
+  #waiting: EarlyMessage[] = [];
+  /** Sent with the login in flight. */
+  #sent: EarlyMessage[] = [];
+  /** Sequence numbers of those sent with logins that failed. */
+  #lost: (number | undefined)[] = [];
 
   constructor(transport: Transport) {
     this.#transport = transport;
   }
 
-  write(payload: Uint8Array): void {
-    if (this.#stage === "open") {
-      this.#transport.write(payload);
-    } else {
-      this.#waiting.push(copyBytes(payload));
-      if (this.#stage === "early") this.sendEarly();
-    }
+  write(payload: Uint8Array, sent: SentMessage = { sequenceNumber: undefined }): void {
+    if (this.#open) this.#transport.write(payload, sent);
+    else this.#waiting.push({ payload: copyBytes(payload), sent });
   }
 
   begin(length: number): Uint8Array {
@@ -45,39 +46,51 @@ export class EarlySink implements PacketSink {
   }
 
   get held(): boolean {
-    return this.#stage !== "open" || this.#transport.held;
+    return !this.#open || this.#transport.held;
+  }
+
+  get turnOver(): boolean {
+    return this.#transport.turnOver;
   }
 
   /** Lets what waits leave now, with a login under way that is expected to succeed. */
   sendEarly(): void {
-    this.#stage = "early";
-    for (const payload of this.#waiting) {
-      this.#sent.push({ sequenceNumber: this.#transport.nextSequenceNumber, payload });
-      this.#transport.write(payload);
-    }
-    this.#waiting = [];
+    if (this.#refused) return;
+    this.#sent.push(...this.#waiting);
+    this.#sendWaiting();
   }
 
-  /** The login failed: the server, which reads in order, met what was sent early without understanding it. */
+  /** The login failed: the server, which reads in order, could not take what was sent early. */
   loginFailed(): void {
-    this.#waiting.unshift(...this.#sent.map((early) => early.payload));
-    this.#absorbed.push(...this.#sent.map((early) => early.sequenceNumber));
+    this.#lost.push(...this.#sent.map(({ sent }) => sent.sequenceNumber));
+    this.#waiting.unshift(...this.#sent);
     this.#sent = [];
-    this.#stage = "waiting";
   }
 
-  /** Whether a packet that the peer did not understand was one of those sent early for a login that failed. */
-  absorbs(sequenceNumber: number): boolean {
-    const index = this.#absorbed.indexOf(sequenceNumber);
-    if (index >= 0) this.#absorbed.splice(index, 1);
-    return index >= 0;
+  /** The server did not understand the packet of that number. Returns whether it carried a message that was sent early. */
+  unimplemented(sequenceNumber: number): boolean {
+    const lost = this.#lost.indexOf(sequenceNumber);
+    if (lost >= 0) {
+      this.#lost.splice(lost, 1);
+      return true;
+    }
+    // The login may succeed yet: the server looked at what came with it first.
+    const place = this.#sent.findIndex(({ sent }) => sent.sequenceNumber === sequenceNumber);
+    if (place < 0) return false;
+    this.#waiting.push(...this.#sent.splice(place, 1));
+    this.#refused = true;
+    return true;
   }
 
   /** Authentication has succeeded: everything goes straight through from now on. */
   open(): void {
-    this.#stage = "open";
+    this.#open = true;
     this.#sent = [];
-    for (const payload of this.#waiting) this.#transport.write(payload);
+    this.#sendWaiting();
+  }
+
+  #sendWaiting(): void {
+    for (const { payload, sent } of this.#waiting) this.#transport.write(payload, sent);
     this.#waiting = [];
   }
 }

@@ -7,7 +7,7 @@ export class Keepalive {
   readonly #limits: Limits;
   readonly #connection: Connection;
   readonly #peer: "client" | "server";
-  /** Such questions that have no answer yet, first one first. */
+  /** Such questions that have no answer yet. */
   readonly #asked: number[] = [];
   #lastHeard = 0;
   #unanswered = 0;
@@ -50,9 +50,9 @@ export class Keepalive {
 
   /** Whether the event is the answer to such a question, which nobody else is to hear of. */
   absorbs(event: ConnectionEvent): boolean {
-    // Replies come in the order of the requests (RFC 4254 §4).
-    if (event.type !== "global-reply" || event.request !== this.#asked[0]) return false;
-    this.#asked.shift();
-    return true;
+    if (event.type !== "global-reply") return false;
+    const place = this.#asked.indexOf(event.request);
+    if (place >= 0) this.#asked.splice(place, 1);
+    return place >= 0;
   }
 }

@@ -6,7 +6,7 @@ import { defaultTransportLimits, type TransportLimits } from "@nacre/transport";
 export interface Limits extends TransportLimits, AuthLimits, ConnectionLimits {
   /** From the first key exchange's end to the end of authentication, not counting the time the application is asked. */
   readonly authTimeout: number;
-  /** After this long without a byte from the peer it is asked whether it is there; 0 never asks. */
+  /** Milliseconds of silence after which the peer is asked whether it is there; 0 never asks. Default 60,000; 0 with `listen` of `@nacre/node`. */
   readonly keepaliveInterval: number;
   /** The connection ends when this many such questions went unanswered in a row. */
   readonly keepaliveCount: number;

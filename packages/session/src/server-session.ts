@@ -16,6 +16,8 @@ export interface ServerSessionOptions extends SessionOptions {
   readonly userKeys: readonly SignatureAlgorithm[];
   /** Shown before login. */
   readonly banner?: string;
+  /** Whether the host keys are announced after login (OpenSSH PROTOCOL §2.5). Default true. */
+  readonly announceHostKeys?: boolean | undefined;
 }
 
 /** What happened, and what is asked. Asks carry a `token` and wait for the answer of their kind. */
@@ -32,7 +34,7 @@ export type ServerSessionEvent =
   | ({ readonly type: "authenticated" } & LoginSubject)
   /** Everything about channels and global requests. */
   | Exclude<ConnectionEvent, { type: "error" }>
-  | Extract<TransportEvent, { type: "debug" }>
+  | Extract<TransportEvent, { type: "debug" | "yield" }>
   /** The last event: nothing comes after it. */
   | { readonly type: "closed"; readonly error: SshError };
 
@@ -61,12 +63,12 @@ export class ServerSession extends SessionMachine<ServerAuth> {
     super.end();
     // No answer can matter any more.
     if (this.#isAsking)
-      this.disconnect(new SshError("connection-lost", "the client went away in the middle of its login"));
+      this.transport.reject(new SshError("connection-lost", "the client went away in the middle of its login"));
   }
 
   /** Whether more input is of use: not while an ask is open and a packet's worth waits already. */
   override get wantsInput(): boolean {
-    return super.wantsInput && !(this.#isAsking && this.transport.buffered >= this.limits.maxPacketLength);
+    return super.wantsInput && !(this.#isAsking && this.transport.holdsPacket);
   }
 
   /** The next thing that happened or is asked; `undefined` when nothing more can be told from what has been received. */
@@ -112,9 +114,14 @@ export class ServerSession extends SessionMachine<ServerAuth> {
       case "identified":
       case "debug":
         return event;
+      case "unimplemented":
+        this.onUnimplemented(event);
+        return undefined;
+      case "yield":
+        this.connection.flush();
+        return event;
       case "keys-complete":
       case "ext-info":
-      case "unimplemented":
         return undefined;
       case "verify-host-key":
         throw new SshError("internal", "a server was asked about a host key");
@@ -152,11 +159,11 @@ export class ServerSession extends SessionMachine<ServerAuth> {
         case "success": {
           const { userName, serviceName, factors } = event;
           this.authSucceeded();
-          announceHostKeys(this.connection, this.#options.hostKeys);
+          if (this.#options.announceHostKeys ?? true) announceHostKeys(this.connection, this.#options.hostKeys);
           return { type: "authenticated", userName, serviceName, factors };
         }
         case "failed":
-          this.disconnect(event.error);
+          this.transport.reject(event.error);
           return undefined;
         default:
           return event;

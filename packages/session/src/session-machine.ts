@@ -7,8 +7,9 @@ import {
   type TransportEvent,
   type TransportOptions,
 } from "@nacre/transport";
-import { type MethodContext, type RandomSource, SshError, withDefaults } from "@nacre/wire";
+import { type Bytes, type MethodContext, type Overrides, type RandomSource, SshError, withDefaults } from "@nacre/wire";
 import { describedTrace, describeNegotiated } from "./describe.ts";
+import { guarded } from "./guarded.ts";
 import { Keepalive } from "./keepalive.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import type { KeyLogPort, TracePort } from "./trace.ts";
@@ -19,7 +20,7 @@ export interface SessionOptions {
   /** Ordered lists, preferred first: nothing is offered that is not named. */
   readonly algorithms: TransportAlgorithms;
   readonly random: RandomSource;
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Overrides<Limits> | undefined;
   /** Refuse a peer without strict key exchange (the answer to Terrapin, CVE-2023-48795). */
   readonly requireStrictKex?: boolean;
   /** Identification's software version: no spaces, no dashes. */
@@ -75,13 +76,13 @@ export abstract class SessionMachine<Auth extends Authentication> {
     this.transport = new Transport({
       softwareVersion,
       algorithms,
-      random,
+      random: guarded("the source of random bytes", random),
       limits: this.limits,
       requireStrictKex,
       ...parts.transport,
-      ...(keyLog && { keyLog }),
+      ...(keyLog && { keyLog: guarded("the key log", keyLog) }),
       ...(trace && {
-        trace: describedTrace(trace, () => ({
+        trace: describedTrace(guarded("the trace", trace), () => ({
           kex: this.transport.negotiated?.kex.context,
           auth: this.#authMethod,
         })),
@@ -120,7 +121,7 @@ export abstract class SessionMachine<Auth extends Authentication> {
   }
 
   /** Bytes for the peer, or `undefined`. They are the caller's, and never change again. */
-  takeOutput(): Uint8Array | undefined {
+  takeOutput(): Bytes | undefined {
     const output = this.transport.takeOutput();
     if (output !== undefined && this.state.phase === "connection") this.connection.flush();
     return output;
@@ -153,12 +154,12 @@ export abstract class SessionMachine<Auth extends Authentication> {
     this.connection.tick(now);
     if (now >= (this.#authDeadline() ?? Number.POSITIVE_INFINITY)) {
       const { authTimeout } = this.limits;
-      this.disconnect(
+      this.transport.reject(
         new SshError("auth-timeout", `the ${this.#peer} did not finish authentication in ${authTimeout} ms`),
       );
     }
     const silent = this.state.phase === "connection" ? this.#keepalive.tick(now) : undefined;
-    if (silent !== undefined) this.disconnect(silent);
+    if (silent !== undefined) this.transport.reject(silent);
   }
 
   /** Authentication, while it goes on: for the answers to its asks. Throws `usage` before and after. */
@@ -172,7 +173,10 @@ export abstract class SessionMachine<Auth extends Authentication> {
     this.transport.requestRekey();
   }
 
-  /** Says goodbye with the error's disconnect reason; the `closed` event with this very error follows. */
+  /**
+   * Says goodbye with the error's disconnect reason; the `closed` event with this very error follows. Its text stays here: the peer
+   * gets a fixed one for the reason.
+   */
   disconnect(error: SshError): void {
     this.transport.disconnect(error);
   }
@@ -201,6 +205,26 @@ export abstract class SessionMachine<Auth extends Authentication> {
     this.#trace?.({ type: "negotiated", summary: describeNegotiated(event.negotiated, event.strictKex) });
   }
 
+  /**
+   * The peer did not understand a packet of ours (RFC 4253 §11.4). That ends the connection when a key exchange or a login cannot go on
+   * without it; `loginMessage` names the message of a login that waits for its answer. Later it is the answer to a request, or to the
+   * opening of a channel. Any other is ignored.
+   */
+  protected onUnimplemented(
+    { sequenceNumber, kexMessage }: Extract<TransportEvent, { type: "unimplemented" }>,
+    loginMessage?: string,
+  ): void {
+    const needed = kexMessage ?? loginMessage;
+    if (needed !== undefined)
+      this.transport.reject(
+        new SshError(
+          "unexpected-message",
+          `the ${this.#peer} did not understand our ${needed} (packet ${sequenceNumber}), without which the connection cannot go on`,
+        ),
+      );
+    else if (this.state.phase === "connection") this.connection.unimplemented(sequenceNumber);
+  }
+
   /** The next thing the connection tells that is not answered here; `absorbs` says what the role answers itself. */
   protected nextConnectionEvent(
     absorbs: (event: ConnectionEvent) => boolean,
@@ -210,7 +234,7 @@ export abstract class SessionMachine<Auth extends Authentication> {
       const event = this.connection.nextEvent();
       if (event === undefined) return undefined;
       if (event.type === "error") {
-        this.disconnect(event.error);
+        this.transport.reject(event.error);
         return undefined;
       }
       if (!this.#keepalive.absorbs(event) && !absorbs(event)) return event;

@@ -1,5 +1,5 @@
 import type { TraceRecord } from "@nacre/session";
-import { execRequest, SshError, toHex, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
+import { execRequest, SSH_MSG_CHANNEL_REQUEST, SshError, toHex, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../transport/test/support/random.ts";
 import { algorithms, hostKey, SessionPair, userKey } from "./support/pair.ts";
@@ -16,6 +16,13 @@ function run(pair: SessionPair, command = "true"): string {
     .eventsOf("data")
     .map(({ data }) => utf8DecodeLossy(data))
     .join("");
+}
+
+/** Who speaks in each flight until the command has ended, with a server of that name. */
+function flights(softwareVersion: string): readonly string[] {
+  const pair = new SessionPair({ server: { softwareVersion } });
+  run(pair);
+  return pair.flights.map(({ from }) => from);
 }
 
 describe("a client session", () => {
@@ -40,8 +47,20 @@ describe("a client session", () => {
     });
   });
 
-  it("has the channel open after one flight that carries service, login and open, four round trips in all", () => {
-    const pair = new SessionPair();
+  it.each(["OpenSSH_10.0p2", "OpenSSH_10.1", "OpenSSH_11.0", "Nacre_0.1.0"])(
+    "takes four round trips with %s: one flight carries service, login and open",
+    (softwareVersion) => expect(flights(softwareVersion)).toHaveLength(9),
+  );
+
+  it.each(["OpenSSH_9.9", "OpenSSH_for_Windows_10.0", "dropbear_2025.89", "tinyssh_noversion", "Go", "TestServer"])(
+    "opens nothing before the login has succeeded with %s, which is not known to bear it: one round trip more",
+    (softwareVersion) => {
+      expect(flights(softwareVersion)).toHaveLength(11);
+    },
+  );
+
+  it("has the channel open after the login's flight: version and KEXINIT, key exchange, login and open, exec", () => {
+    const pair = new SessionPair({ server: { softwareVersion: "OpenSSH_10.0" } });
     run(pair);
     // Version and KEXINIT · key exchange · NEWKEYS, service, login, open · exec: each answered.
     expect(pair.flights.map(({ from }) => from)).toEqual([
@@ -55,16 +74,6 @@ describe("a client session", () => {
       "server",
       "client", // CHANNEL_CLOSE
     ]);
-  });
-
-  it("opens nothing early when another login could follow and the server is not known to bear it", () => {
-    const pair = new SessionPair({ server: { refusals: 1 }, client: { password: true } });
-    pair.client.connection.openChannel("session");
-    pair.start();
-    expect(pair.eventsOf("password")).toHaveLength(1);
-    const opens = pair.server.events.filter((event) => event.type === "message" && event.payload[0] === 90);
-    expect(opens).toEqual([]);
-    expect(pair.error).toBeUndefined();
   });
 
   it("opens again what was opened early with a login that failed", () => {
@@ -233,6 +242,17 @@ describe("the trace", () => {
     });
     expect(describeMessage(Uint8Array.of(222), context)).toEqual({ message: "message 222", summary: "" });
     expect(describeMessage(new Uint8Array(), context)).toEqual({ message: "message 0", summary: "" });
+  });
+
+  it("takes a request named like a member of every object for an unknown one", async () => {
+    const { describeMessage } = await import("../src/describe.ts");
+    for (const requestType of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
+      const request = { recipientChannel: 0, requestType, wantReply: false, data: Uint8Array.of(0x1b) };
+      expect(describeMessage(SSH_MSG_CHANNEL_REQUEST.encode(request), { kex: undefined, auth: undefined })).toEqual({
+        message: "SSH_MSG_CHANNEL_REQUEST",
+        summary: `0 ${requestType}`,
+      });
+    }
   });
 });
 

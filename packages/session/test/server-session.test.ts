@@ -464,6 +464,12 @@ function proving(hostKeyAlgorithm = "ssh-ed25519"): RawClient {
 }
 
 describe("host keys", () => {
+  it("are announced, unless the server is told not to", () => {
+    for (const announceHostKeys of [undefined, true])
+      expect(announced({ server: { ...two.server, announceHostKeys } })).toHaveLength(2);
+    expect(announced({ server: { ...two.server, announceHostKeys: false } })).toEqual([]);
+  });
+
   it("the client's preference chooses among them", () => {
     for (const [first, expected] of [
       [ed25519, "ssh-ed25519"],

@@ -1,5 +1,6 @@
 import type { IdentificationReader, Role } from "@nacre/negotiation";
 import {
+  type Bytes,
   DISCONNECT_REASON,
   type Disconnect,
   disconnectReason,
@@ -42,17 +43,31 @@ export function unidentifiedInTime(peer: Role, { excerpt }: IdentificationReader
 }
 
 /**
- * Our own SSH_MSG_DISCONNECT. What the peer did wrong it is told; what concerns our side, paths and decisions among it,
- * stays here.
+ * Where the error that ends a connection comes from. `protocol`: the protocol layers made it about what the peer sent, or did not send
+ * in time. `local`: anything else, such as an answer of the application or a command; its text may hold paths, names and decisions.
  */
-export function goodbye(error: SshError): Uint8Array {
-  const tellable = error.culprit === "peer" || error.culprit === "unsupported";
-  const description = error.code.startsWith("host-key-")
-    ? "host key not accepted"
-    : tellable
-      ? error.message
-      : error.code;
-  return SSH_MSG_DISCONNECT.encode({ reasonCode: disconnectReason(error.code), description, languageTag: "" });
+export type Origin = "protocol" | "local";
+
+/** What the peer is told about the end for an error whose own text stays here. */
+const DESCRIPTIONS: ReadonlyMap<number, string> = new Map([
+  [DISCONNECT_REASON.PROTOCOL_ERROR, "protocol error"],
+  [DISCONNECT_REASON.KEY_EXCHANGE_FAILED, "key exchange failed"],
+  [DISCONNECT_REASON.MAC_ERROR, "MAC error"],
+  [DISCONNECT_REASON.SERVICE_NOT_AVAILABLE, "service not available"],
+  [DISCONNECT_REASON.PROTOCOL_VERSION_NOT_SUPPORTED, "protocol version not supported"],
+  [DISCONNECT_REASON.HOST_KEY_NOT_VERIFIABLE, "host key not accepted"],
+  [DISCONNECT_REASON.CONNECTION_LOST, "timed out"],
+  [DISCONNECT_REASON.BY_APPLICATION, "closed"],
+  [DISCONNECT_REASON.AUTH_CANCELLED_BY_USER, "authentication cancelled"],
+  [DISCONNECT_REASON.NO_MORE_AUTH_METHODS_AVAILABLE, "no more authentication methods"],
+]);
+
+/** Our own SSH_MSG_DISCONNECT. Only text of the protocol layers about the peer leaves; for all else there is one text per reason. */
+export function goodbye(error: SshError, origin: Origin): Bytes {
+  const reasonCode = disconnectReason(error.code);
+  const isTellable = origin === "protocol" && (error.culprit === "peer" || error.culprit === "unsupported");
+  const description = isTellable ? error.message : (DESCRIPTIONS.get(reasonCode) ?? "");
+  return SSH_MSG_DISCONNECT.encode({ reasonCode, description, languageTag: "" });
 }
 
 /** What is no SshError is a bug of ours: the connection must not go on after it. */

@@ -1,5 +1,5 @@
 import type { PublicKey } from "@nacre/keys";
-import type { Extension, SshError } from "@nacre/wire";
+import type { Bytes, Extension, SshError } from "@nacre/wire";
 import type { NegotiatedAlgorithms } from "./options.ts";
 
 /** Admits one answer about one host key. */
@@ -26,7 +26,7 @@ export type TransportEvent =
       /** `"rsa-sha2-512"` */
       readonly algorithm: string;
       /** Public key blob. */
-      readonly hostKey: Uint8Array;
+      readonly hostKey: Bytes;
     }
   /** Ask of a server, answered by `answerSignature`: sign the exchange hash. */
   | {
@@ -34,7 +34,7 @@ export type TransportEvent =
       readonly token: SignatureToken;
       readonly algorithm: string;
       readonly hostKey: PublicKey;
-      readonly data: Uint8Array;
+      readonly data: Bytes;
     }
   /** What we send is protected by new keys from now on: messages may be written, without waiting for the peer's own NEWKEYS. */
   | {
@@ -49,10 +49,18 @@ export type TransportEvent =
   /** What the peer can do (RFC 8308). */
   | { readonly type: "ext-info"; readonly extensions: readonly Extension[] }
   /** A message for the layers above: 5, 6 and everything from 50 on. The bytes are the receiver's to read, and stay as they are. */
-  | { readonly type: "message"; readonly payload: Uint8Array }
-  /** The peer did not understand our packet of that number (RFC 4253 §11.4). */
-  | { readonly type: "unimplemented"; readonly sequenceNumber: number }
+  | { readonly type: "message"; readonly payload: Bytes }
+  /**
+   * The peer did not understand our packet of that number (RFC 4253 §11.4). `kexMessage`: the name of the message in it, when that
+   * belongs to the key exchange under way, which then cannot succeed.
+   */
+  | { readonly type: "unimplemented"; readonly sequenceNumber: number; readonly kexMessage: string | undefined }
   /** Text of the peer's for people: escape it before showing it (RFC 4253 §11.3). */
   | { readonly type: "debug"; readonly alwaysDisplay: boolean; readonly message: string }
+  /**
+   * This turn has read and sent `maxTurnWork` bytes, and there may be more to do. A driver of several connections lets the others have
+   * their turn before it calls `nextEvent` again; with one connection it may go on at once.
+   */
+  | { readonly type: "yield" }
   /** The last event. `error` says why: `disconnected` with what the peer said, `connection-lost`, or what went wrong. */
   | { readonly type: "closed"; readonly error: SshError };

@@ -1,8 +1,8 @@
 import { PING_EXTENSION, serverSigAlgsExtension } from "@nacre/negotiation";
-import { type Extension, SSH_MSG_EXT_INFO, SshError } from "@nacre/wire";
+import { type Bytes, type Extension, SSH_MSG_EXT_INFO, SshError } from "@nacre/wire";
 
 /** What a server tells right behind its first NEWKEYS: which logins it takes, and that it answers pings (RFC 8308 §3.1). */
-export function serverExtInfo(serverSigAlgs: readonly string[] | undefined): Uint8Array {
+export function serverExtInfo(serverSigAlgs: readonly string[] | undefined): Bytes {
   const algorithms = serverSigAlgs === undefined ? [] : [serverSigAlgsExtension(serverSigAlgs)];
   return SSH_MSG_EXT_INFO.encode({ extensions: [...algorithms, PING_EXTENSION] });
 }

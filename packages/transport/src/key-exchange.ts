@@ -2,8 +2,16 @@ import { deriveKeys, exchangeHash, type KeyLengths } from "@nacre/kdf";
 import type { KexClient, KexSecret, KexServer, KexServerStep } from "@nacre/kex";
 import type { PublicKey } from "@nacre/keys";
 import { agreesOnStrictKex, createKexInit, guessIsRight, takesExtInfo } from "@nacre/negotiation";
-import type { PacketOpener, PacketReader } from "@nacre/packet";
-import { equalBytes, type KexInit, SSH_MSG_KEXINIT, SSH_MSG_NEWKEYS, SshError, utf8Encode } from "@nacre/wire";
+import type { PacketOpener, PacketReader, SentMessage } from "@nacre/packet";
+import {
+  equalBytes,
+  type KexInit,
+  messageName,
+  SSH_MSG_KEXINIT,
+  SSH_MSG_NEWKEYS,
+  SshError,
+  utf8Encode,
+} from "@nacre/wire";
 import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
 import { serverExtInfo } from "./ext-info.ts";
 import type { Gate } from "./gate.ts";
@@ -13,16 +21,23 @@ import type { NegotiatedAlgorithms, NegotiatedDirection, TransportOptions } from
 import type { Outgoing } from "./outgoing.ts";
 import { agree, hostKeyFor, proposalOf } from "./proposal.ts";
 
-/** A KEXINIT with the payload that goes into the exchange hash. */
+/** A KEXINIT with its payload, which goes into the exchange hash. */
 interface Proposed {
   readonly init: KexInit;
   readonly payload: Uint8Array;
 }
 
-/** What both KEXINITs of an exchange have settled. */
+/** A message of ours, and the sequence number of its packet. */
+interface SentKexMessage extends SentMessage {
+  readonly number: number;
+}
+
+/** What both KEXINITs have settled. Of the peer's only the payload is kept: decoded it may take ten times as much memory. */
 interface Agreement {
-  readonly client: Proposed;
-  readonly server: Proposed;
+  /** Payload of the client's KEXINIT. */
+  readonly clientInit: Uint8Array;
+  /** Payload of the server's KEXINIT. */
+  readonly serverInit: Uint8Array;
   readonly negotiated: NegotiatedAlgorithms;
 }
 
@@ -31,6 +46,8 @@ interface Outcome extends Agreement {
   readonly secret: KexSecret;
   readonly exchangeHash: Uint8Array;
 }
+
+const NOTHING_SENT: readonly SentKexMessage[] = [];
 
 type KexServerDone = Extract<KexServerStep, { type: "done" }>;
 
@@ -81,6 +98,8 @@ export class KeyExchange {
   #strict = false;
   #extInfoWanted = false;
   #rekeysBeforeLogin = 0;
+  /** Our messages of the exchange under way, until our NEWKEYS. */
+  #sent: readonly SentKexMessage[] = NOTHING_SENT;
 
   constructor(context: ExchangeContext) {
     this.#context = context;
@@ -124,9 +143,10 @@ export class KeyExchange {
     });
     const payload = SSH_MSG_KEXINIT.encode(init);
     outgoing.hold();
-    outgoing.send(payload);
+    this.#sent = NOTHING_SENT;
+    this.#send(payload);
     const first = guessed?.client(random);
-    if (first !== undefined) outgoing.send(first.start());
+    if (first !== undefined) this.#send(first.start());
     this.#state = { name: "proposed", own: { init, payload }, first };
   }
 
@@ -144,6 +164,12 @@ export class KeyExchange {
     if (number === SSH_MSG_KEXINIT.number) this.#receiveInit(payload);
     else if (number === SSH_MSG_NEWKEYS.number) this.#receiveNewKeys(payload);
     else this.#receiveMethod(payload);
+  }
+
+  /** The name of our message with that sequence number; `undefined` when it is not one of the exchange under way. */
+  nameOf(sequenceNumber: number): string | undefined {
+    const sent = this.#sent.find((one) => one.sequenceNumber === sequenceNumber);
+    return sent && messageName(sent.number, this.#negotiated?.kex.context);
   }
 
   /** Throws `usage` for a token that is not that of the open ask, or when another kind of answer is asked for. */
@@ -164,7 +190,7 @@ export class KeyExchange {
   sign(signature: Uint8Array): void {
     if (this.#state.name !== "signing") throw new SshError("internal", `a signature in state ${this.#state.name}`);
     const { outcome, hostKey, done } = this.#state;
-    this.#context.outgoing.send(done.reply(hostKey.blob, signature));
+    this.#send(done.reply(hostKey.blob, signature));
     this.#secure(outcome);
   }
 
@@ -173,11 +199,17 @@ export class KeyExchange {
     this.#state = { name: "over" };
   }
 
+  #send(payload: Uint8Array): void {
+    const sent: SentKexMessage = { number: payload[0]!, sequenceNumber: undefined };
+    this.#sent = [...this.#sent, sent];
+    this.#context.outgoing.send(payload, sent);
+  }
+
   /** The peer's KEXINIT. The gate lets it through only where no exchange of the peer's is under way. */
   #receiveInit(payload: Uint8Array): void {
-    const { options, gate, outgoing } = this.#context;
+    const { options, gate } = this.#context;
     if (gate.phase === "auth") this.#countRekeyBeforeLogin();
-    const peer = { init: SSH_MSG_KEXINIT.decode(payload.slice()), payload: payload.slice() };
+    const peer: Proposed = { init: SSH_MSG_KEXINIT.decode(payload), payload: payload.slice() };
     if (this.#state.name === "idle") this.begin();
     if (this.#state.name !== "proposed") throw new SshError("internal", `KEXINIT in state ${this.#state.name}`);
     const { own, first } = this.#state;
@@ -191,7 +223,7 @@ export class KeyExchange {
     gate.kexMethod = negotiated.kex.context;
     gate.discardsGuess = peer.init.firstKexPacketFollows && !right;
 
-    const agreement = { client, server, negotiated };
+    const agreement: Agreement = { clientInit: client.payload, serverInit: server.payload, negotiated };
     if (options.role === "server") {
       this.#state = { name: "server", agreement, method: negotiated.kex.server(options.random) };
     } else {
@@ -199,7 +231,7 @@ export class KeyExchange {
       // What left with a wrong guess is not used again.
       const serves = hasLeft ? right : negotiated.kex === options.algorithms.kex[0];
       const method = (serves ? first : undefined) ?? negotiated.kex.client(options.random);
-      if (!hasLeft || !right) outgoing.send(method.start());
+      if (!hasLeft || !right) this.#send(method.start());
       this.#state = { name: "client", agreement, method };
     }
   }
@@ -210,14 +242,14 @@ export class KeyExchange {
     if (state.name !== "client" && state.name !== "server")
       throw new SshError("internal", `a key exchange message in state ${state.name}`);
     const step = state.method.receive(payload);
-    if (step.type === "send") this.#context.outgoing.send(step.payload);
+    if (step.type === "send") this.#send(step.payload);
     else if ("signature" in step) this.#proved(state.agreement, step.secret, step.hostKey.slice(), step.signature);
     else this.#askSignature(state.agreement, step);
   }
 
   /** The peer's NEWKEYS. */
   #receiveNewKeys(payload: Uint8Array): void {
-    const { reader, gate, emit } = this.#context;
+    const { options, limits, reader, gate, emit } = this.#context;
     SSH_MSG_NEWKEYS.decode(payload);
     if (this.#state.name !== "newkeys") throw new SshError("internal", `NEWKEYS in state ${this.#state.name}`);
     reader.useOpener(this.#state.opener, { resetSequence: this.#strict });
@@ -226,6 +258,8 @@ export class KeyExchange {
     gate.kexMethod = undefined;
     gate.strict = false;
     if (initial) gate.openAuth();
+    // A server has proved who it is, and its banners and prompts may be long. A client has proved nothing yet.
+    if (initial && options.role === "client") reader.maxPacketLength = limits.maxPacketLength;
     this.#state = { name: "idle" };
     emit({ type: "keys-complete", initial });
   }
@@ -294,8 +328,8 @@ export class KeyExchange {
     const hash = exchangeHash(agreement.negotiated.kex.hash, {
       clientVersion: options.role === "client" ? own : peer,
       serverVersion: options.role === "client" ? peer : own,
-      clientKexInit: agreement.client.payload,
-      serverKexInit: agreement.server.payload,
+      clientKexInit: agreement.clientInit,
+      serverKexInit: agreement.serverInit,
       hostKey,
       ...secret,
     });
@@ -303,7 +337,7 @@ export class KeyExchange {
   }
 
   /** Both sides are sure of each other: NEWKEYS leaves, and what follows it is sealed with the new keys (RFC 4253 §7.3). */
-  #secure({ negotiated, client, secret, exchangeHash }: Outcome): void {
+  #secure({ negotiated, clientInit, secret, exchangeHash }: Outcome): void {
     const { options, outgoing, gate, emit } = this.#context;
     const initial = this.#sessionId === undefined;
     this.#sessionId ??= exchangeHash;
@@ -312,8 +346,8 @@ export class KeyExchange {
       { hash: negotiated.kex.hash, sharedSecret: secret.sharedSecret, exchangeHash, sessionId: this.#sessionId },
       { clientToServer: keyLengths(clientToServer), serverToClient: keyLengths(serverToClient) },
     );
-    // Both forms of K begin with their length (RFC 4251 §5).
-    options.keyLog?.(client.init.cookie.slice(), secret.sharedSecret.slice(4));
+    // The cookie follows the message number; both forms of K begin with their length (RFC 4251 §5).
+    options.keyLog?.(clientInit.slice(1, 17), secret.sharedSecret.slice(4));
 
     const isClient = options.role === "client";
     const [sending, sendingKeys] = isClient
@@ -323,6 +357,8 @@ export class KeyExchange {
       ? [serverToClient, keys.serverToClient]
       : [clientToServer, keys.clientToServer];
     outgoing.send(SSH_MSG_NEWKEYS.encode({}));
+    // The peer has answered them all. From here on another packet may have the same sequence number.
+    this.#sent = NOTHING_SENT;
     outgoing.useSealer(sending.cipher.createSealer(sendingKeys, sending.mac), { resetSequence: this.#strict });
     this.#state = { name: "newkeys", opener: receiving.cipher.createOpener(receivingKeys, receiving.mac) };
     gate.step = "newkeys";

@@ -2,7 +2,7 @@ import type { KexMethod } from "@nacre/kex";
 import type { PublicKey, SignatureAlgorithm } from "@nacre/keys";
 import type { Role } from "@nacre/negotiation";
 import type { CipherAlgorithm, MacAlgorithm } from "@nacre/packet";
-import type { RandomSource } from "@nacre/wire";
+import type { Overrides, RandomSource } from "@nacre/wire";
 import type { TransportLimits } from "./limits.ts";
 
 /** What may be negotiated, each list in order of preference. Nothing that is not named here is ever used. */
@@ -55,7 +55,7 @@ export interface TransportOptions {
   readonly softwareVersion: string;
   readonly algorithms: TransportAlgorithms;
   readonly random: RandomSource;
-  readonly limits?: Partial<TransportLimits>;
+  readonly limits?: Overrides<TransportLimits> | undefined;
   /** Refuse a peer without strict key exchange (OpenSSH PROTOCOL §1.10). It is always offered. */
   readonly requireStrictKex?: boolean;
   /** Client: send the first packet of the first method before the server's choice is known (RFC 4253 §7). Saves a round trip when right. */

@@ -1,6 +1,12 @@
-import { type PacketSealer, PacketWriter } from "@nacre/packet";
-import { copyBytes, type RandomSource, SshError } from "@nacre/wire";
+import { type PacketSealer, PacketWriter, type SentMessage } from "@nacre/packet";
+import { type Bytes, copyBytes, type RandomSource, SshError } from "@nacre/wire";
 import type { TransportTrace } from "./options.ts";
+
+/** A message that a key exchange holds back. */
+interface Held {
+  readonly payload: Uint8Array;
+  readonly sent: SentMessage | undefined;
+}
 
 const NOTHING = new Uint8Array(0);
 /** A message that waits costs at least so much memory, however short it is: a flood of replies of one byte is a flood. */
@@ -16,13 +22,11 @@ export class Outgoing {
   readonly #trace: TransportTrace | undefined;
   #held = true;
   #closed = false;
-  #queue: Uint8Array[] = [];
+  #queue: Held[] = [];
   #queuedBytes = 0;
   #queuedCost = 0;
   /** Payload between `begin` and `commit`. */
   #begun: Uint8Array = NOTHING;
-  /** The last change of keys has restarted the sequence numbers. */
-  #restarted = true;
 
   constructor(options: {
     readonly random: RandomSource;
@@ -52,13 +56,7 @@ export class Outgoing {
     return this.#writer.bytesSinceKeys;
   }
 
-  /** Sequence number of the next packet. */
-  get nextSequenceNumber(): number {
-    if (this.#restarted && this.#writer.packetsSinceKeys === 0) return 0;
-    return (this.#writer.sequenceNumber + 1) >>> 0;
-  }
-
-  takeOutput(): Uint8Array | undefined {
+  takeOutput(): Bytes | undefined {
     return this.#writer.takeOutput();
   }
 
@@ -68,16 +66,17 @@ export class Outgoing {
   }
 
   /** A message of the transport's own that no key exchange holds back: 1–4 and 20–49. */
-  send(payload: Uint8Array): void {
+  send(payload: Uint8Array, sent?: SentMessage): void {
     this.#writer.write(payload);
+    if (sent !== undefined) sent.sequenceNumber = this.#writer.sequenceNumber;
     if (this.#trace !== undefined) this.#told(this.#trace, payload);
   }
 
   /** A message that a key exchange holds back. It is copied. Throws `rekey-flood` when too much waits. */
-  write(payload: Uint8Array): void {
+  write(payload: Uint8Array, sent?: SentMessage): void {
     if (this.#closed) return;
-    if (this.#held) this.#enqueue(copyBytes(payload));
-    else this.send(payload);
+    if (this.#held) this.#enqueue(copyBytes(payload), sent);
+    else this.send(payload, sent);
   }
 
   begin(length: number): Uint8Array {
@@ -90,7 +89,7 @@ export class Outgoing {
     this.#begun = NOTHING;
     if (this.#closed) return;
     if (this.#held) {
-      this.#enqueue(payload);
+      this.#enqueue(payload, undefined);
     } else if (this.#trace === undefined) {
       this.#writer.commit();
     } else {
@@ -115,7 +114,6 @@ export class Outgoing {
 
   useSealer(sealer: PacketSealer, options: { readonly resetSequence: boolean }): void {
     this.#writer.useSealer(sealer, options);
-    this.#restarted = options.resetSequence;
   }
 
   /** Own NEWKEYS has left: what has waited leaves, in its order. */
@@ -123,7 +121,7 @@ export class Outgoing {
     this.#held = false;
     const queue = this.#queue;
     this.#forget();
-    for (const payload of queue) this.send(payload);
+    for (const { payload, sent } of queue) this.send(payload, sent);
   }
 
   /** Lets go of buffers, where nothing waits in them. */
@@ -143,14 +141,14 @@ export class Outgoing {
     this.#queuedCost = 0;
   }
 
-  #enqueue(payload: Uint8Array): void {
+  #enqueue(payload: Uint8Array, sent: SentMessage | undefined): void {
     const cost = costOf(payload);
     if (this.#queuedCost + cost > this.#maxQueuedBytes)
       throw new SshError(
         "rekey-flood",
         `More than ${this.#maxQueuedBytes} bytes have to wait for a key exchange that the peer does not bring to its end`,
       );
-    this.#queue.push(payload);
+    this.#queue.push({ payload, sent });
     this.#queuedBytes += payload.length;
     this.#queuedCost += cost;
   }

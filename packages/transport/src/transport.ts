@@ -1,7 +1,9 @@
 import { IdentificationReader, identificationString, type Role } from "@nacre/negotiation";
-import { PacketReader, type PacketSink } from "@nacre/packet";
+import { PacketReader, type PacketSink, type SentMessage } from "@nacre/packet";
 import {
+  type Bytes,
   copyBytes,
+  decodeIfReadable,
   type MethodContext,
   SSH_MSG_DEBUG,
   SSH_MSG_DISCONNECT,
@@ -14,7 +16,15 @@ import {
   utf8Encode,
   withDefaults,
 } from "@nacre/wire";
-import { ended, endedUnidentified, goodbye, peerDisconnected, toSshError, unidentifiedInTime } from "./endings.ts";
+import {
+  ended,
+  endedUnidentified,
+  goodbye,
+  type Origin,
+  peerDisconnected,
+  toSshError,
+  unidentifiedInTime,
+} from "./endings.ts";
 import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
 import { readExtInfo } from "./ext-info.ts";
 import { Gate } from "./gate.ts";
@@ -23,6 +33,7 @@ import { defaultTransportLimits, type TransportLimits } from "./limits.ts";
 import type { NegotiatedAlgorithms, TransportOptions } from "./options.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Schedule } from "./schedule.ts";
+import { Turn } from "./turn.ts";
 
 type Stage =
   | { readonly name: "new" }
@@ -52,6 +63,7 @@ export class Transport implements PacketSink {
   readonly #gate: Gate;
   readonly #exchange: KeyExchange;
   readonly #schedule: Schedule;
+  readonly #turn: Turn;
   #events: TransportEvent[] = [];
   #stage: Stage = { name: "new" };
   #peerVersion: string | undefined;
@@ -64,13 +76,16 @@ export class Transport implements PacketSink {
     this.#limits = limits;
     this.#ownVersion = identificationString(options.softwareVersion);
     this.#peer = options.role === "client" ? "server" : "client";
-    this.#reader = new PacketReader({ maxPacketLength: limits.maxPacketLength });
+    this.#reader = new PacketReader({
+      maxPacketLength: Math.min(limits.maxPacketLength, limits.maxPacketLengthBeforeLogin),
+    });
     this.#outgoing = new Outgoing({
       random: options.random,
       maxQueuedBytes: limits.maxQueuedBytes,
       trace: options.trace,
     });
     this.#gate = new Gate(this.#peer);
+    this.#turn = new Turn(limits.maxTurnWork);
     const context: ExchangeContext = {
       options,
       limits,
@@ -114,13 +129,13 @@ export class Transport implements PacketSink {
   end(): void {
     this.#ended = true;
     // No answer can matter any more.
-    if (this.#exchange.asking) this.#fail(this.#cutOff());
+    if (this.#exchange.asking) this.#fail(this.#cutOff(), "protocol");
   }
 
   /** The connection broke. Where the peer had said in words of its own why it would not speak SSH, they are told instead of `error`. */
   broken(error: SshError): void {
     const words = this.#stage.name === "identification" && this.#stage.reader.excerpt !== undefined;
-    this.#fail(words ? this.#cutOff() : error);
+    this.#fail(words ? this.#cutOff() : error, "local");
   }
 
   /**
@@ -132,16 +147,20 @@ export class Transport implements PacketSink {
       const event = this.#events.shift();
       if (event !== undefined) return event;
       if (this.#stage.name === "closed" || this.#stage.name === "new" || this.#exchange.asking) return undefined;
+      if (this.#turn.over) {
+        this.#turn.renew();
+        return { type: "yield" };
+      }
       const step = this.#step();
       if (typeof step === "object") return step;
       if (step === "worked") continue;
       if (!this.#ended) return undefined;
-      this.#fail(this.#cutOff());
+      this.#fail(this.#cutOff(), "protocol");
     }
   }
 
   /** Bytes for the peer, or `undefined`: call it until then. They are the caller's, and never change again. */
-  takeOutput(): Uint8Array | undefined {
+  takeOutput(): Bytes | undefined {
     return this.#outgoing.takeOutput();
   }
 
@@ -162,7 +181,7 @@ export class Transport implements PacketSink {
   tick(now: number): void {
     this.#schedule.now = now;
     if (this.#stage.name === "closed") return;
-    if (this.#schedule.overdue) this.#fail(this.#tooSlow());
+    if (this.#schedule.overdue) this.#fail(this.#tooSlow(), "protocol");
     else if (this.#schedule.keysTooOld) this.#beginExchange();
   }
 
@@ -176,7 +195,7 @@ export class Transport implements PacketSink {
     if (verdict !== true) {
       // A program without types may answer anything: nothing but true accepts (CVE-2025-26465).
       const refused = (verdict as unknown) instanceof SshError;
-      return this.#fail(refused ? verdict : new SshError("host-key-refused", "The host key was refused"));
+      return this.#fail(refused ? verdict : new SshError("host-key-refused", "The host key was refused"), "local");
     }
     this.#guarded(() => this.#exchange.acceptHostKey());
   }
@@ -190,9 +209,12 @@ export class Transport implements PacketSink {
 
   /** The layers above have come to this phase: it decides what may arrive. Authentication begins by itself. */
   enter(phase: "auth" | "connection"): void {
-    if (this.#gate.phase !== "kex") this.#gate.phase = phase;
-    else if (phase === "connection" && this.#stage.name !== "closed")
+    if (this.#gate.phase !== "kex") {
+      this.#gate.phase = phase;
+      if (phase === "connection") this.#reader.maxPacketLength = this.#limits.maxPacketLength;
+    } else if (phase === "connection" && this.#stage.name !== "closed") {
       throw new SshError("usage", "The connection protocol cannot begin before the first key exchange is over");
+    }
   }
 
   /** The method that the numbers 60–79 are about. */
@@ -205,9 +227,20 @@ export class Transport implements PacketSink {
     if (this.#schedule.mayRekey) this.#beginExchange();
   }
 
-  /** Says goodbye with the error's disconnect reason and ends: the `closed` event with this error follows. */
+  /**
+   * Says goodbye with the error's disconnect reason and ends: the `closed` event with this error follows. The peer gets a fixed text
+   * for the reason, since the error's own may hold paths, names and decisions.
+   */
   disconnect(error: SshError): void {
-    this.#fail(error);
+    this.#fail(error, "local");
+  }
+
+  /**
+   * The same for an error that a protocol layer above made about what the peer sent, or did not send in time: its text goes to the
+   * peer. Never for an error that an application, a file or an agent had a part in.
+   */
+  reject(error: SshError): void {
+    this.#fail(error, "protocol");
   }
 
   /**
@@ -215,8 +248,7 @@ export class Transport implements PacketSink {
    * that a peer that goes away meanwhile is noticed.
    */
   get wantsInput(): boolean {
-    const enough = this.#exchange.asking && this.#reader.buffered >= this.#limits.maxPacketLength;
-    return !this.#ended && this.#stage.name !== "closed" && !enough;
+    return !this.#ended && this.#stage.name !== "closed" && !(this.#exchange.asking && this.holdsPacket);
   }
 
   /** It has ended: no event is left but `closed`, if that was not told yet. */
@@ -224,9 +256,9 @@ export class Transport implements PacketSink {
     return this.#stage.name === "closed";
   }
 
-  /** Bytes received that `nextEvent` has not come to yet. */
-  get buffered(): number {
-    return this.#reader.buffered;
+  /** Whether the longest packet would fit into the bytes received that `nextEvent` has not come to yet. */
+  get holdsPacket(): boolean {
+    return this.#reader.buffered >= this.#reader.maxPacketLength;
   }
 
   /** Exchange hash of the first key exchange, once we are sure of it (RFC 4253 §7.2). */
@@ -244,11 +276,6 @@ export class Transport implements PacketSink {
     return this.#peerVersion;
   }
 
-  /** Sequence number of the next packet that is written. Says nothing while messages are `held`. */
-  get nextSequenceNumber(): number {
-    return this.#outgoing.nextSequenceNumber;
-  }
-
   get pending(): number {
     return this.#outgoing.pending;
   }
@@ -257,16 +284,22 @@ export class Transport implements PacketSink {
     return this.#outgoing.held;
   }
 
-  write(payload: Uint8Array): void {
+  get turnOver(): boolean {
+    return this.#turn.over;
+  }
+
+  write(payload: Uint8Array, sent?: SentMessage): void {
+    this.#turn.count(payload.length);
     try {
-      this.#outgoing.write(payload);
+      this.#outgoing.write(payload, sent);
       this.#rekeyIfUsedUp();
     } catch (error) {
-      this.#fail(toSshError(error));
+      this.#fail(toSshError(error), "local");
     }
   }
 
   begin(length: number): Uint8Array {
+    this.#turn.count(length);
     return this.#outgoing.begin(length);
   }
 
@@ -275,7 +308,7 @@ export class Transport implements PacketSink {
       this.#outgoing.commit();
       this.#rekeyIfUsedUp();
     } catch (error) {
-      this.#fail(toSshError(error));
+      this.#fail(toSshError(error), "local");
     }
   }
 
@@ -285,7 +318,7 @@ export class Transport implements PacketSink {
         ? this.#identify(this.#stage.reader, this.#stage.chunks)
         : this.#nextPacket();
     } catch (error) {
-      this.#fail(toSshError(error));
+      this.#fail(toSshError(error), "protocol");
       return "worked";
     }
   }
@@ -309,6 +342,7 @@ export class Transport implements PacketSink {
     const payload = this.#reader.next();
     if (payload === undefined) return "needs-more";
     const { sequenceNumber, lastPacketLength } = this.#reader;
+    this.#turn.count(lastPacketLength);
     this.#options.trace?.packet({ direction: "received", sequenceNumber, wireLength: lastPacketLength, payload });
     const number = payload[0]!;
     const verdict = this.#gate.admit(number);
@@ -320,20 +354,23 @@ export class Transport implements PacketSink {
   }
 
   /** A message of the transport's own, or of the service protocol. */
-  #take(payload: Uint8Array): Step {
+  #take(payload: Bytes): Step {
     const number = payload[0]!;
     switch (number) {
       case SSH_MSG_DISCONNECT.number:
         this.#close(peerDisconnected(this.#peer, SSH_MSG_DISCONNECT.decode(payload)));
         return "worked";
+      // These inform and decide nothing: one that cannot be read is ignored, and stands as malformed in the trace.
       case SSH_MSG_IGNORE.number:
-        SSH_MSG_IGNORE.decode(payload);
         return "worked";
-      case SSH_MSG_UNIMPLEMENTED.number:
-        return { type: "unimplemented", ...SSH_MSG_UNIMPLEMENTED.decode(payload) };
+      case SSH_MSG_UNIMPLEMENTED.number: {
+        const sequenceNumber = decodeIfReadable(SSH_MSG_UNIMPLEMENTED, payload)?.sequenceNumber;
+        if (sequenceNumber === undefined) return "worked";
+        return { type: "unimplemented", sequenceNumber, kexMessage: this.#exchange.nameOf(sequenceNumber) };
+      }
       case SSH_MSG_DEBUG.number: {
-        const { alwaysDisplay, message } = SSH_MSG_DEBUG.decode(payload);
-        return { type: "debug", alwaysDisplay, message };
+        const debug = decodeIfReadable(SSH_MSG_DEBUG, payload);
+        return debug ? { type: "debug", alwaysDisplay: debug.alwaysDisplay, message: debug.message } : "worked";
       }
       case SSH_MSG_EXT_INFO.number:
         return { type: "ext-info", extensions: readExtInfo(payload, this.#limits.maxExtensions) };
@@ -364,17 +401,17 @@ export class Transport implements PacketSink {
       move();
       this.#schedule.follow();
     } catch (error) {
-      this.#fail(toSshError(error));
+      this.#fail(toSshError(error), "local");
     }
   }
 
   /** Tells the peer, where it is there and speaks SSH, and ends. */
-  #fail(error: SshError): void {
+  #fail(error: SshError, origin: Origin): void {
     if (this.#stage.name === "closed") return;
     const speaksSsh = this.#stage.name === "packets" || error.culprit === "caller";
     if (speaksSsh && this.#stage.name !== "new" && error.code !== "connection-lost") {
       try {
-        this.#outgoing.send(goodbye(error));
+        this.#outgoing.send(goodbye(error, origin));
       } catch {
         // Where even this cannot be sealed any more, the error that is being told matters, not this one.
       }

@@ -8,6 +8,7 @@ import {
   SSH_MSG_UNIMPLEMENTED,
   SshError,
   utf8Encode,
+  Writer,
 } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { Pair } from "./support/pair.ts";
@@ -222,10 +223,13 @@ describe("guesses (RFC 4253 §7)", () => {
   });
 });
 
-/** What the peer is told when the connection ends with that error. */
-function said(error: SshError): { reasonCode: number; description: string } {
+/** What the peer is told when the connection ends with that error, of the application's or of a protocol layer's above. */
+function said(
+  error: SshError,
+  by: "disconnect" | "reject" = "disconnect",
+): { reasonCode: number; description: string } {
   const peer = new RawPeer("server").handshake();
-  peer.transport.disconnect(error);
+  peer.transport[by](error);
   expect(peer.turn().error).toBe(error);
   return SSH_MSG_DISCONNECT.decode(peer.last(1));
 }
@@ -249,19 +253,33 @@ describe("the end", () => {
     );
   });
 
-  test("our own goodbye carries the reason, and keeps to itself what concerns our side", () => {
-    expect(said(new SshError("closed", "the program at /home/alice is done"))).toMatchObject({
-      reasonCode: 11,
-      description: "closed",
-    });
-    expect(said(new SshError("window-exceeded", "10 bytes too many"))).toMatchObject({
-      reasonCode: 2,
-      description: "10 bytes too many",
-    });
-    expect(said(new SshError("host-key-changed", "see /home/alice/.ssh/known_hosts"))).toMatchObject({
-      reasonCode: 9,
-      description: "host key not accepted",
-    });
+  test.each([
+    ["closed", 11, "closed"],
+    ["agent-failed", 11, "closed"],
+    ["internal", 11, "closed"],
+    ["host-key-changed", 9, "host key not accepted"],
+    ["auth-failed", 14, "no more authentication methods"],
+    ["auth-cancelled", 13, "authentication cancelled"],
+    ["auth-timeout", 10, "timed out"],
+    ["kex-failed", 3, "key exchange failed"],
+    ["mac-mismatch", 5, "MAC error"],
+    ["service-unavailable", 7, "service not available"],
+    ["protocol-version", 8, "protocol version not supported"],
+    ["window-exceeded", 2, "protocol error"],
+  ] as const)("our own goodbye for %s has a text of its own", (code, reasonCode, description) => {
+    expect(said(new SshError(code, "see /home/alice/.ssh"))).toMatchObject({ reasonCode, description });
+  });
+
+  test("our own goodbye says what a protocol layer found in what the peer sent", () => {
+    for (const code of ["window-exceeded", "no-common-algorithm"] as const)
+      expect(said(new SshError(code, "10 bytes too many"), "reject")).toMatchObject({
+        description: "10 bytes too many",
+      });
+  });
+
+  test("our own goodbye keeps a fault of our side to itself, whoever found it", () => {
+    for (const code of ["auth-failed", "internal", "usage"] as const)
+      expect(said(new SshError(code, "see /home/alice/.ssh"), "reject").description).not.toContain("alice");
   });
 
   test("nothing is sent or taken after it, and it is told once", () => {
@@ -344,7 +362,7 @@ describe("a trace or key log that throws", () => {
   test("ends the connection in order", () => {
     const peer = new RawPeer("server", { keyLog }).identify().sendInit().replyKex();
     expect(peer.error).toMatchObject({ code: "internal", message: expect.stringContaining("disk full") });
-    expect(peer.goodbye).toBe("internal");
+    expect(peer.goodbye).toBe("closed");
   });
 });
 
@@ -374,7 +392,40 @@ describe("general messages (RFC 4253 §11)", () => {
       { type: "unimplemented", sequenceNumber: 4 },
       { type: "debug", alwaysDisplay: true, message: "hi\x1b" },
     ]);
-    expect(peer.send(Uint8Array.of(2, 0, 0, 0, 9)).error).toMatchObject({ code: "malformed-message" });
+  });
+
+  test.each([
+    ["an IGNORE whose data is cut", Uint8Array.of(2, 0, 0, 0, 9)],
+    ["an IGNORE without data", Uint8Array.of(2)],
+    ["an UNIMPLEMENTED without a number", Uint8Array.of(3)],
+    ["an UNIMPLEMENTED with bytes too many", Uint8Array.of(3, 0, 0, 0, 1, 0)],
+    ["a DEBUG without a text", Uint8Array.of(4, 1)],
+  ])("ignores %s", (_, payload) => {
+    const peer = new RawPeer("server").handshake();
+    const { length } = peer.events;
+    expect(peer.send(payload).error).toBeUndefined();
+    expect(peer.events).toHaveLength(length);
+  });
+
+  test("shows a DEBUG without a language tag", () => {
+    const debug = new Writer().byte(4).boolean(true).string("hi").finish();
+    expect(new RawPeer("server").handshake().send(debug).events.at(-1)).toEqual({
+      type: "debug",
+      alwaysDisplay: true,
+      message: "hi",
+    });
+  });
+
+  const words = new Writer().byte(1).uint32(11).string("bye").finish();
+  test.each([
+    ["without a language tag", words, "bye (reason 11, BY_APPLICATION)"],
+    ["with half a language tag", Uint8Array.of(...words, 0, 0, 0, 9, 1), "bye (reason 11, BY_APPLICATION)"],
+    ["with more behind its language tag", Uint8Array.of(...words, 0, 0, 0, 0, 1), "bye (reason 11, BY_APPLICATION)"],
+    ["without a text", words.subarray(0, 5), "no text (reason 11, BY_APPLICATION)"],
+    ["without a reason", Uint8Array.of(1), "no text (reason 0)"],
+  ])("takes a DISCONNECT %s for the end that it is", (_, payload, told) => {
+    const peer = new RawPeer("server").handshake().send(payload);
+    expect(peer.error).toMatchObject({ code: "disconnected", message: `The server ended the connection: ${told}` });
   });
 
   test("what is not known is answered with its sequence number", () => {
@@ -387,13 +438,15 @@ describe("general messages (RFC 4253 §11)", () => {
     expect(SSH_MSG_UNIMPLEMENTED.decode(strict.last(3))).toEqual({ sequenceNumber: 1 });
   });
 
-  test("a number that the peer did not understand is the one that was foretold", () => {
+  test("a message that the peer did not understand is known by the number that it left with", () => {
     const pair = new Pair().connect();
+    const sent = { sequenceNumber: undefined };
     pair.client.transport.write(Uint8Array.of(5, 0));
-    const foretold = pair.client.transport.nextSequenceNumber;
-    pair.client.transport.write(Uint8Array.of(90, 1));
+    pair.client.transport.write(Uint8Array.of(90, 1), sent);
+    const { sequenceNumber } = sent;
+    expect(sequenceNumber).toBeTypeOf("number");
     pair.pump();
-    expect(pair.client.eventsOf("unimplemented")).toEqual([{ type: "unimplemented", sequenceNumber: foretold }]);
+    expect(pair.client.eventsOf("unimplemented")).toEqual([{ type: "unimplemented", sequenceNumber }]);
     expect(pair.server.error).toBeUndefined();
   });
 

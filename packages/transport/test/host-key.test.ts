@@ -27,7 +27,7 @@ describe("the ask about the host key", () => {
   test("lets a packet's worth of input in meanwhile, and no more is wanted", () => {
     const { peer } = askedForHostKey();
     expect(peer.transport.wantsInput).toBe(true);
-    peer.transport.receive(new Uint8Array(defaultTransportLimits.maxPacketLength));
+    peer.transport.receive(new Uint8Array(defaultTransportLimits.maxPacketLengthBeforeLogin));
     expect(peer.transport.nextEvent()).toBeUndefined();
     expect(peer.transport.wantsInput).toBe(false);
   });

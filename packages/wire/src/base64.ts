@@ -1,3 +1,5 @@
+import type { Bytes } from "./bytes.ts";
+
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /** Base64 with padding, on one line (RFC 4648 §4). */
@@ -17,7 +19,7 @@ export function base64Encode(bytes: Uint8Array): string {
  * The bytes that padded base64 spells (RFC 4648 §4), as a fresh array. `undefined` for anything but the one text that
  * {@link base64Encode} makes of them: blanks, line breaks, missing padding and stray bits in the last digit are refused.
  */
-export function base64Decode(text: string): Uint8Array | undefined {
+export function base64Decode(text: string): Bytes | undefined {
   if (text.length % 4 !== 0) return undefined;
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   const digits = text.length - padding;

@@ -1,6 +1,12 @@
 import { SshError } from "./errors.ts";
 
 /**
+ * Bytes that Nacre hands out: `Uint8Array<ArrayBuffer>`, never over shared memory, as Web APIs such as `Blob` and `subtle.digest` require.
+ * Named by what `Uint8Array.of` returns, since TypeScript before 5.7 has no type parameter here.
+ */
+export type Bytes = ReturnType<Uint8ArrayConstructor["of"]>;
+
+/**
  * Where randomness comes from: returns `length` fresh bytes from a cryptographically secure source.
  * The bytes belong to the callee's caller from then on.
  */
@@ -10,7 +16,7 @@ export type RandomSource = (length: number) => Uint8Array;
  * A copy that shares nothing with `bytes`, as a plain `Uint8Array`: a Node Buffer, which is one too, has a `slice` that does
  * not copy. To be used on bytes that come from a caller.
  */
-export function copyBytes(bytes: Uint8Array): Uint8Array {
+export function copyBytes(bytes: Uint8Array): Bytes {
   return new Uint8Array(bytes);
 }
 
@@ -20,7 +26,7 @@ export function readUint32(bytes: Uint8Array, offset: number): number {
 }
 
 /** One array holding the given ones, in order. Always a copy. */
-export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
+export function concatBytes(...parts: readonly Uint8Array[]): Bytes {
   let length = 0;
   for (const part of parts) length += part.length;
   const out = new Uint8Array(length);
@@ -56,7 +62,7 @@ export function bytesToBigInt(bytes: Uint8Array): bigint {
  * A non-negative integer as big-endian bytes: exactly `length` bytes, or as few as it takes (none for 0).
  * Throws `internal` when it does not fit, or is negative.
  */
-export function bigIntToBytes(value: bigint, length?: number): Uint8Array {
+export function bigIntToBytes(value: bigint, length?: number): Bytes {
   let hex = value === 0n ? "" : value.toString(16);
   if (hex.length % 2 === 1) hex = `0${hex}`;
   const needed = hex.length / 2;

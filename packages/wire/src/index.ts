@@ -1,6 +1,6 @@
 export * from "./base64.ts";
 export * from "./bytes.ts";
-export { withDefaults } from "./defaults.ts";
+export { type Overrides, withDefaults } from "./defaults.ts";
 export * from "./errors.ts";
 export * from "./messages/auth.ts";
 export * from "./messages/channel-requests.ts";
@@ -8,7 +8,7 @@ export * from "./messages/connection.ts";
 export * from "./messages/transport.ts";
 export { Reader } from "./reader.ts";
 export type { Empty, Message, Structure } from "./structure.ts";
-export { structure } from "./structure.ts";
+export { decodeIfReadable, structure } from "./structure.ts";
 export * from "./table.ts";
 export * from "./text.ts";
 export { Writer } from "./writer.ts";

@@ -71,9 +71,17 @@ export class Reader {
     return utf8Decode(bytes) ?? this.fail(field, "is not valid UTF-8");
   }
 
-  /** A `string` that only people read: what is not UTF-8 becomes U+FFFD. */
-  text(field: string): string {
-    return utf8DecodeLossy(this.string(field));
+  /**
+   * A `string` that only people read: bytes that are not UTF-8 become U+FFFD. Keeps the first `maxLength` bytes and marks what was cut
+   * with an ellipsis; by default 1024, since a reason is a sentence, and whoever shows it should not have to bound it.
+   */
+  text(field: string, maxLength = 1024): string {
+    const bytes = this.string(field);
+    if (bytes.length <= maxLength) return utf8DecodeLossy(bytes);
+    let end = maxLength;
+    // Not in the middle of a character.
+    while (end > maxLength - 3 && (bytes[end]! & 0xc0) === 0x80) end--;
+    return `${utf8DecodeLossy(bytes.subarray(0, end))}…`;
   }
 
   /** A `string` of printable US-ASCII: the names of methods, algorithms and requests (RFC 4251 §6). */

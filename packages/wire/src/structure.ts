@@ -1,3 +1,5 @@
+import type { Bytes } from "./bytes.ts";
+import { SshError } from "./errors.ts";
 import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
@@ -11,10 +13,42 @@ export const boolean: Field<boolean> = { read: (r, n) => r.boolean(n), write: (w
 export const uint32: Field<number> = { read: (r, n) => r.uint32(n), write: (w, v) => w.uint32(v) };
 export const string: Field<Uint8Array> = { read: (r, n) => r.string(n), write: (w, v) => w.string(v) };
 export const utf8: Field<string> = { read: (r, n) => r.utf8(n), write: (w, v) => w.string(v) };
+/** A reason or a remark for people, cut at 1024 bytes. */
 export const text: Field<string> = { read: (r, n) => r.text(n), write: (w, v) => w.string(v) };
+/** What a user reads to log in: a banner, a prompt. Never cut here: authentication bounds its messages. */
+export const longText: Field<string> = { read: (r, n) => r.text(n, Infinity), write: (w, v) => w.string(v) };
 export const name: Field<string> = { read: (r, n) => r.name(n), write: (w, v) => w.string(v) };
 export const nameList: Field<readonly string[]> = { read: (r, n) => r.nameList(n), write: (w, v) => w.nameList(v) };
 export const mpint: Field<bigint> = { read: (r, n) => r.mpint(n), write: (w, v) => w.mpint(v) };
+/**
+ * A field that only informs, behind everything that matters: `missing` stands for it when the peer left it out or broke it off.
+ * Peers do both (dev-tunnels sends no language tags), and no message is worth less for it.
+ */
+export function informing<T>(field: Field<T>, missing: T): Field<T> {
+  return {
+    read(reader: Reader, name: string): T {
+      try {
+        return field.read(reader, name);
+      } catch (error) {
+        if (!(error instanceof SshError)) throw error;
+        reader.rest();
+        return missing;
+      }
+    },
+    write: (writer, value) => field.write(writer, value),
+  };
+}
+
+/** The language tag at the end of a text for people: read as `informing`, with whatever follows it ignored. */
+export const languageTag: Field<string> = {
+  read(reader: Reader, name: string): string {
+    const tag = informing(text, "").read(reader, name);
+    reader.rest();
+    return tag;
+  },
+  write: (writer, value) => text.write(writer, value),
+};
+
 /** All that is left, to be read by another structure. */
 export const rest: Field<Uint8Array> = { read: (r) => r.rest(), write: (w, v) => w.raw(v) };
 /** Exactly `length` bytes, without a length field. */
@@ -47,7 +81,7 @@ export interface Structure<T> {
   /** For error messages. */
   readonly name: string;
   /** Fresh bytes. */
-  encode(value: T): Uint8Array;
+  encode(value: T): Bytes;
   /** Byte strings in the result are views of `bytes`. Throws `malformed-message`, trailing bytes included. */
   decode(bytes: Uint8Array): T;
 }
@@ -89,6 +123,16 @@ export function message<T extends object>(number: number, name: string, fields: 
       return readFields(reader, fields);
     },
   };
+}
+
+/** Decodes a message that only informs: `undefined` for one that cannot be read, which is ignored. */
+export function decodeIfReadable<T>(codec: Pick<Structure<T>, "decode">, bytes: Uint8Array): T | undefined {
+  try {
+    return codec.decode(bytes);
+  } catch (error) {
+    if (!(error instanceof SshError)) throw error;
+    return undefined;
+  }
 }
 
 function writeFields<T extends object>(writer: Writer, fields: Fields<T>, value: T): void {

@@ -59,6 +59,14 @@ export interface MessageRow {
   readonly late?: Sender;
 }
 
+/** The name of the message that a number stands for under a method: `"SSH_MSG_USERAUTH_PK_OK"`. `undefined` when it has no meaning there. */
+export function messageName(number: number, method: MethodContext | undefined): string | undefined {
+  const row = MESSAGE_TABLE.find(
+    (one) => one.message.number === number && (one.method === undefined || one.method === method),
+  );
+  return row?.message.name;
+}
+
 const ANY: readonly Phase[] = ["kex", "auth", "connection"];
 const SECURE: readonly Phase[] = ["auth", "connection"];
 

@@ -1,8 +1,10 @@
+import type { Bytes } from "./bytes.ts";
+
 /**
  * UTF-8 without `TextEncoder`, which the pure floors do not have (RFC 3629).
  * A lone surrogate becomes U+FFFD, as everywhere on the Web.
  */
-export function utf8Encode(text: string): Uint8Array {
+export function utf8Encode(text: string): Bytes {
   const out = new Uint8Array(text.length * 3);
   let length = 0;
   for (let i = 0; i < text.length; i++) {

@@ -1,10 +1,10 @@
-import { bigIntToBytes } from "./bytes.ts";
+import { type Bytes, bigIntToBytes } from "./bytes.ts";
 import { SshError } from "./errors.ts";
 import { utf8Encode } from "./text.ts";
 
 /** Writes the data types of RFC 4251 §5, front to back, into an array that grows as needed. Methods return `this`. */
 export class Writer {
-  #bytes: Uint8Array;
+  #bytes: Bytes;
   #length = 0;
 
   /** `capacity`: bytes to reserve at first; a right guess saves copying. */
@@ -80,7 +80,7 @@ export class Writer {
   }
 
   /** What was written: a fresh array of its own, which later writes do not change. */
-  finish(): Uint8Array {
+  finish(): Bytes {
     return this.#bytes.slice(0, this.#length);
   }
 

@@ -15,6 +15,10 @@ function codeOf(run: () => unknown): string {
   return "nothing thrown";
 }
 
+function readText(value: string, maxLength?: number): string {
+  return new Reader(new Writer().string(value).finish(), "text").text("text", maxLength);
+}
+
 describe("RFC 4251 §5 examples", () => {
   it.each(vectors.mpint)("mpint $value", ({ value, bytes }) => {
     const number = value.startsWith("-") ? -BigInt(value.slice(1)) : BigInt(value);
@@ -66,6 +70,21 @@ describe("what is written is read", () => {
         },
       ),
     );
+  });
+
+  it("for text of up to 1024 bytes, and cuts longer text between two characters", () => {
+    for (const [value, read] of [
+      ["x".repeat(1024), "x".repeat(1024)],
+      ["x".repeat(1025), `${"x".repeat(1024)}…`],
+      ["é".repeat(512), "é".repeat(512)],
+      [`x${"é".repeat(512)}`, `x${"é".repeat(511)}…`],
+      [`xx${"€".repeat(400)}`, `xx${"€".repeat(340)}…`],
+      ["𝄞".repeat(257), `${"𝄞".repeat(256)}…`],
+      [`x${"𝄞".repeat(256)}`, `x${"𝄞".repeat(255)}…`],
+      [" ".repeat(250_000), `${" ".repeat(1024)}…`],
+    ] as const)
+      expect(readText(value)).toBe(read);
+    expect(readText("x".repeat(5000), Infinity)).toHaveLength(5000);
   });
 
   it("for mpints given as bytes, whatever their leading zeros", () => {

@@ -120,6 +120,21 @@ const VALUES: Record<string, Arbitrary<object>> = {
   exitSignal: record({ signalName: name, coreDumped: flag, errorMessage: text, languageTag: text }),
 };
 
+/** The fields that only inform, which end their message, and what each is when the peer leaves it out. */
+const INFORMING: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  SSH_MSG_DISCONNECT: { reasonCode: 0, description: "", languageTag: "" },
+  SSH_MSG_DEBUG: { languageTag: "" },
+  SSH_MSG_USERAUTH_BANNER: { languageTag: "" },
+  SSH_MSG_CHANNEL_OPEN_FAILURE: { description: "", languageTag: "" },
+  exitSignal: { errorMessage: "", languageTag: "" },
+};
+
+/** Length of the part of an encoded value without which it cannot be read. Each informing field takes four bytes when empty. */
+function neededLength(key: string, codec: Structure<object>, value: object): number {
+  const fields = INFORMING[key]!;
+  return codec.encode({ ...value, ...fields }).length - 4 * Object.keys(fields).length;
+}
+
 const codecs = Object.entries<unknown>(wire).filter((entry): entry is [string, Structure<object>] => {
   const value = entry[1];
   return typeof value === "object" && value !== null && "decode" in value;
@@ -135,12 +150,32 @@ describe("every codec", () => {
       fc.property(VALUES[key]!, (value) => {
         const encoded = codec.encode(value);
         expect(codec.decode(encoded)).toEqual(value);
-        // A message that ends in "the rest" may be cut or lengthened within it.
+        // A message that ends in "the rest" may be cut or lengthened within it, and one that ends in what only informs, within that.
         const openEnded = "data" in value || "methodData" in value;
+        const needed = key in INFORMING ? neededLength(key, codec, value) : Number.POSITIVE_INFINITY;
         for (let cut = 0; cut < encoded.length; cut++) {
-          outcome(codec, encoded.subarray(0, cut), openEnded);
+          outcome(codec, encoded.subarray(0, cut), openEnded || cut >= needed);
         }
-        outcome(codec, Uint8Array.of(...encoded, 0), openEnded);
+        outcome(codec, Uint8Array.of(...encoded, 0), openEnded || key in INFORMING);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it.each(Object.keys(INFORMING))("%s reads all that matters in spite of what is cut or added behind it", (key) => {
+    const codec = (wire as unknown as Record<string, Structure<Record<string, unknown>>>)[key]!;
+    fc.assert(
+      fc.property(VALUES[key]!, bytes, (made, more) => {
+        const value = made as Record<string, unknown>;
+        const encoded = codec.encode(value);
+        expect(codec.decode(wire.concatBytes(encoded, more))).toEqual(value);
+        for (let cut = neededLength(key, codec, value); cut < encoded.length; cut++) {
+          const read = codec.decode(encoded.subarray(0, cut));
+          for (const field of Object.keys(value)) {
+            const missing = field in INFORMING[key]! && read[field] === INFORMING[key]![field];
+            if (!missing) expect([field, read[field]]).toEqual([field, value[field]]);
+          }
+        }
       }),
       { numRuns: 30 },
     );

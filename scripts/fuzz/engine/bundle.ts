@@ -30,7 +30,7 @@ export async function bundle(targets: string, counts: (path: string) => boolean 
     stdin: {
       contents: `import { serve } from ${JSON.stringify(join(ENGINE, "worker.ts"))};
 import { targets } from ${JSON.stringify(targets)};
-serve(targets);`,
+await serve(targets);`,
       resolveDir: ROOT,
       loader: "ts",
     },
@@ -41,6 +41,8 @@ serve(targets);`,
     target: "node20",
     conditions: ["@nacre/source"],
     sourcemap: "inline",
+    // A module of CommonJS may ask for one of Node's.
+    banner: { js: 'import * as commonJs from "node:module"; const require = commonJs.createRequire(import.meta.url);' },
     logLevel: "warning",
     plugins: [
       {

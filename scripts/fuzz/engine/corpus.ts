@@ -37,11 +37,11 @@ export class Corpus {
 }
 
 /** A shorter input of which `holds` is still true, as far as a bounded number of tries finds one. */
-export function minimise(
+export async function minimise(
   input: Uint8Array,
-  holds: (shorter: Uint8Array) => boolean,
+  holds: (shorter: Uint8Array) => Promise<boolean>,
   tries: number,
-): { readonly input: Uint8Array; readonly tried: number } {
+): Promise<{ readonly input: Uint8Array; readonly tried: number }> {
   let best = input;
   let tried = 0;
   for (
@@ -54,7 +54,7 @@ export function minimise(
       shorter.set(best.subarray(0, at));
       shorter.set(best.subarray(at + part), at);
       tried++;
-      if (holds(shorter)) best = shorter;
+      if (await holds(shorter)) best = shorter;
       else at += part;
     }
   }

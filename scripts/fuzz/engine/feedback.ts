@@ -27,12 +27,12 @@ export const compare = {
 };
 
 /** What `action` compares, without its loop counters' steps from one number to the next. */
-export function pairsOf(action: () => void): Pair[] {
+export async function pairsOf(action: () => Promise<unknown>): Promise<Pair[]> {
   listening = true;
   comparisons = 0;
   pairs = [];
   try {
-    action();
+    await action();
   } finally {
     listening = false;
   }

@@ -29,12 +29,12 @@ export interface Program {
 }
 
 /** Fuzzes one target. `onInput` is told each input before it is run. */
-export function fuzz(
+export async function fuzz(
   target: Target,
   program: Program,
   options: FuzzOptions,
   onInput: (input: Uint8Array) => void,
-): Summary {
+): Promise<Summary> {
   const began = performance.now();
   const random = new Random(options.seed);
   const coverage = new Coverage(program.blocks);
@@ -44,49 +44,52 @@ export function fuzz(
   let finding: Finding | undefined;
 
   /** What was thrown, if anything was. */
-  const execute = (input: Uint8Array): unknown => {
+  const execute = async (input: Uint8Array): Promise<unknown> => {
     executions++;
     onInput(input);
     Coverage.reset(program.blocks);
     try {
       // The target may keep or even change what it is given.
-      target.run(input.slice());
+      const running = target.run(input.slice());
+      if (running !== undefined) await running;
       return undefined;
     } catch (error) {
       return error ?? new Error(`it threw ${String(error)}`);
     }
   };
 
-  const report = (input: Uint8Array, error: unknown): Finding => {
+  const report = async (input: Uint8Array, error: unknown): Promise<Finding> => {
     const what = titleOf(error);
-    const same = (shorter: Uint8Array): boolean => {
-      const other = execute(shorter);
+    const same = async (shorter: Uint8Array): Promise<boolean> => {
+      const other = await execute(shorter);
       return other !== undefined && titleOf(other) === what;
     };
-    const least = minimise(input, same, TRIES_TO_SHORTEN_FINDING).input;
-    return { target: target.name, input: least, problem: describe(execute(least) ?? error) };
+    const least = (await minimise(input, same, TRIES_TO_SHORTEN_FINDING)).input;
+    return { target: target.name, input: least, problem: describe((await execute(least)) ?? error) };
   };
 
   /** Keeps the input if it does something new; returns what it breaks. */
-  const tryInput = (input: Uint8Array, isSeed: boolean): Finding | undefined => {
-    const error = execute(input);
+  const tryInput = async (input: Uint8Array, isSeed: boolean): Promise<Finding | undefined> => {
+    const error = await execute(input);
     if (error !== undefined) return report(input, error);
     const found = coverage.take();
     // There must be one to begin with, whatever it does.
     const isFirst = corpus.entries.length === 0;
     const isNew = found.length > 0 && (isSeed || options.guided !== false);
     if (!isFirst && !isNew) return undefined;
-    const still = (shorter: Uint8Array): boolean => execute(shorter) === undefined && Coverage.has(found);
-    const kept = isSeed ? input : minimise(input, still, TRIES_TO_SHORTEN).input;
-    corpus.add({ input: kept, pairs: options.guided === false ? [] : pairsOf(() => execute(kept)) });
+    const still = async (shorter: Uint8Array): Promise<boolean> =>
+      (await execute(shorter)) === undefined && Coverage.has(found);
+    const kept = isSeed ? input : (await minimise(input, still, TRIES_TO_SHORTEN)).input;
+    corpus.add({ input: kept, pairs: options.guided === false ? [] : await pairsOf(() => execute(kept)) });
     return undefined;
   };
 
-  for (const seed of options.seeds.length === 0 ? [new Uint8Array(0)] : options.seeds) finding ??= tryInput(seed, true);
+  for (const seed of options.seeds.length === 0 ? [new Uint8Array(0)] : options.seeds)
+    finding ??= await tryInput(seed, true);
   const end = began + options.milliseconds;
   while (finding === undefined && executions < options.executions && performance.now() < end) {
     const { input, pairs } = corpus.choose();
-    finding = tryInput(mutator.mutate(input, { other: corpus.any().input, pairs }), false);
+    finding = await tryInput(mutator.mutate(input, { other: corpus.any().input, pairs }), false);
   }
   return {
     target: target.name,

@@ -2,8 +2,11 @@
 export interface Target {
   /** `"known-hosts"` */
   readonly name: string;
-  /** Throws when the contract is broken: whatever it throws is a finding. Must do the same each time for the same input. */
-  readonly run: (input: Uint8Array) => void;
+  /**
+   * Throws, or rejects, when the contract is broken: that is a finding. Must do the same each time for the same input, and leave nothing
+   * under way behind it.
+   */
+  readonly run: (input: Uint8Array) => void | Promise<void>;
 }
 
 /** An input under which a target breaks its contract. */

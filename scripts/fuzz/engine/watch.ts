@@ -69,6 +69,7 @@ export function watch(
     });
     worker.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "ERR_WORKER_OUT_OF_MEMORY") return give("it took more memory than there is");
+      if (inputCount(shared) > 0) return give(`nobody caught ${error.stack ?? error.message}`);
       settle();
       reject(error);
     });

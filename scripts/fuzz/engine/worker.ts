@@ -15,10 +15,10 @@ export interface Order {
 }
 
 /** Carries out the order, and tells the summary. */
-export function serve(targets: readonly Target[]): void {
+export async function serve(targets: readonly Target[]): Promise<void> {
   const order = workerData as Order;
   const target = targets.find(({ name }) => name === order.target);
   if (target === undefined) throw new Error(`there is no target ${order.target}`);
-  const summary = fuzz(target, order.program, order.options, (input) => noteInput(order.shared, input));
+  const summary = await fuzz(target, order.program, order.options, (input) => noteInput(order.shared, input));
   parentPort!.postMessage(summary, []);
 }

@@ -1,6 +1,8 @@
+import type { SentMessage } from "@nacre/packet";
 import {
-  MESSAGE_TABLE,
+  decodeIfReadable,
   type MethodContext,
+  messageName,
   SSH_MSG_SERVICE_ACCEPT,
   SSH_MSG_SERVICE_REQUEST,
   SSH_MSG_USERAUTH_BANNER,
@@ -18,6 +20,7 @@ import {
   beginKeyboardInteractive,
   type KeyboardInteractiveState,
   receiveInfoRequest,
+  sendNothing,
   sendResponses,
 } from "./keyboard-interactive.ts";
 import { beginNone, type NoneState } from "./none.ts";
@@ -39,6 +42,11 @@ import {
 } from "./publickey.ts";
 import { describeKey, Report } from "./report.ts";
 import type { ClientAuthEvent, ClientAuthOptions, ClientDriver, Identity } from "./types.ts";
+
+/** A message of ours that the login waits for the answer to. */
+interface AwaitedMessage extends SentMessage {
+  readonly number: number;
+}
 
 type ClientState =
   | { readonly method: undefined; readonly step: "new" | "over" }
@@ -64,6 +72,8 @@ export class ClientAuth {
   #context: MethodContext | undefined;
   #banners = 0;
   #bannerBytes = 0;
+  /** The service request, and the last message of the login. */
+  #awaited: readonly AwaitedMessage[] = [];
 
   constructor(options: ClientAuthOptions) {
     const limits = withDefaults(defaultAuthLimits, options.limits);
@@ -72,6 +82,7 @@ export class ClientAuth {
       options,
       limits,
       request: (methodName, methodData) => this.#request(methodName, methodData),
+      send: (payload) => this.#send(payload),
       emit: (event) => this.#events.push(event),
     };
   }
@@ -87,7 +98,7 @@ export class ClientAuth {
   /** Sends SSH_MSG_SERVICE_REQUEST and, in the same flight, the first request. Throws `usage` the second time. */
   start(): void {
     if (this.#state.step !== "new") throw new SshError("usage", "authentication has been started already");
-    this.#driver.options.sink.write(SSH_MSG_SERVICE_REQUEST.encode({ serviceName: SERVICE_USERAUTH }));
+    this.#send(SSH_MSG_SERVICE_REQUEST.encode({ serviceName: SERVICE_USERAUTH }));
     this.#tryNext();
   }
 
@@ -121,8 +132,12 @@ export class ClientAuth {
   answerPassword(token: AuthToken, password: string | undefined): void {
     const state = this.#state;
     if (state.method !== "password" || state.step !== "asked" || state.token !== token) throw staleAnswer();
-    if (password === undefined) this.#giveUp("password");
-    else this.#state = sendPassword(this.#driver, password);
+    if (password === undefined) {
+      this.#giveUp("password");
+      this.#tryNext();
+      return;
+    }
+    this.#state = sendPassword(this.#driver, password);
   }
 
   /** Answers `change-password`; `undefined` gives the method up. Throws `usage` for a token that is not the open ask's. */
@@ -132,24 +147,31 @@ export class ClientAuth {
   ): void {
     const state = this.#state;
     if (state.method !== "password" || state.step !== "change-asked" || state.token !== token) throw staleAnswer();
-    if (passwords === undefined) this.#giveUp("password");
-    else this.#state = sendPasswordChange(this.#driver, state, passwords);
+    if (passwords === undefined) {
+      this.#report.note("the server demands a new password, and none was given");
+      this.#plan.methodOver("password");
+      this.#tryNext();
+      return;
+    }
+    this.#state = sendPasswordChange(this.#driver, state, passwords);
   }
 
   /**
-   * Answers `prompts`, one response each, in order; `undefined` gives the method up. Throws `usage` for a token that is not
-   * the open ask's, or another number of responses than prompts (the ask then stays open).
+   * Answers `prompts`, one response each, in order; `undefined` gives the method up, with empty responses until the server ends the
+   * conversation. Throws `usage` for a token that is not the open ask's, or another number of responses than prompts (the ask then stays
+   * open).
    */
   answerPrompts(token: AuthToken, responses: readonly string[] | undefined): void {
     const state = this.#state;
     if (state.method !== "keyboard-interactive" || state.step !== "asked" || state.token !== token) throw staleAnswer();
     if (responses === undefined) {
       this.#giveUp("keyboard-interactive");
+      this.#state = sendNothing(this.#driver, state.rounds, state.promptCount);
       return;
     }
     if (responses.length !== state.promptCount)
       throw new SshError("usage", `${state.promptCount} prompts want as many responses, not ${responses.length}`);
-    this.#state = sendResponses(this.#driver, state.rounds, responses);
+    this.#state = sendResponses(this.#driver, { rounds: state.rounds, givenUp: false }, responses);
   }
 
   /** Whether a request that carries a signature awaits its answer. */
@@ -157,9 +179,10 @@ export class ClientAuth {
     return this.#state.method === "publickey" && this.#state.step === "sent";
   }
 
-  /** Whether nothing is left to try if the request in flight fails. */
-  get onlyAttempt(): boolean {
-    return !this.#plan.hasMore;
+  /** The name of our message with that sequence number, if the login waits for the answer to it. */
+  nameOf(sequenceNumber: number): string | undefined {
+    const awaited = this.#awaited.find((one) => one.sequenceNumber === sequenceNumber);
+    return awaited && messageName(awaited.number, this.#context);
   }
 
   /** Whether an ask is open: the time until its answer is not the server's. */
@@ -203,7 +226,8 @@ export class ClientAuth {
         "auth-limit",
         `the server sent more than ${authBanners} banners, or more than ${authBannerBytes} bytes of them`,
       );
-    this.#driver.emit({ type: "banner", message: SSH_MSG_USERAUTH_BANNER.decode(payload).message });
+    const banner = decodeIfReadable(SSH_MSG_USERAUTH_BANNER, payload);
+    if (banner !== undefined) this.#driver.emit({ type: "banner", message: banner.message });
   }
 
   #receiveMethodSpecific(payload: Uint8Array): void {
@@ -232,10 +256,14 @@ export class ClientAuth {
         `publickey (${describeKey(state.identity, this.#driver.options)}, ${state.algorithm})`,
         verdict,
       );
-    } else if (state.method !== "none") {
-      // A server that refuses without having asked anything has nothing behind keyboard-interactive.
-      const unasked = state.method === "keyboard-interactive" && state.rounds === 0;
-      if (accepted || unasked) this.#plan.methodOver(state.method);
+    } else if (state.method === "keyboard-interactive") {
+      // A server that refuses without having asked anything has nothing behind it.
+      if (accepted || state.rounds === 0) this.#plan.methodOver(state.method);
+      // What was given up is noted as such.
+      const givenUp = state.step === "sent" && state.givenUp;
+      if (accepted || !givenUp) this.#report.tried(state.method, verdict);
+    } else if (state.method === "password") {
+      if (accepted) this.#plan.methodOver(state.method);
       this.#report.tried(state.method, verdict);
     }
     this.#tryNext();
@@ -255,7 +283,6 @@ export class ClientAuth {
   #giveUp(method: "password" | "keyboard-interactive"): void {
     this.#plan.methodOver(method);
     this.#report.note(`${method} was given up for want of an answer`);
-    this.#tryNext();
   }
 
   #tryNext(): void {
@@ -290,9 +317,15 @@ export class ClientAuth {
   }
 
   #request(methodName: string, methodData: Uint8Array): void {
-    const { sink, userName } = this.#driver.options;
+    const { userName } = this.#driver.options;
     this.#setContext(methodName === "none" ? undefined : (methodName as MethodContext));
-    sink.write(SSH_MSG_USERAUTH_REQUEST.encode({ userName, serviceName: SERVICE_CONNECTION, methodName, methodData }));
+    this.#send(SSH_MSG_USERAUTH_REQUEST.encode({ userName, serviceName: SERVICE_CONNECTION, methodName, methodData }));
+  }
+
+  #send(payload: Uint8Array): void {
+    const message: AwaitedMessage = { number: payload[0]!, sequenceNumber: undefined };
+    this.#awaited = [...this.#awaited.slice(0, 1), message];
+    this.#driver.options.sink.write(payload, message);
   }
 
   #setContext(method: MethodContext | undefined): void {
@@ -308,10 +341,8 @@ export class ClientAuth {
 
   #unexpected(number: number | undefined): SshError {
     const { method, step } = this.#state;
-    const row = MESSAGE_TABLE.find(
-      ({ message, method: of }) => message.number === number && (of === undefined || of === this.#context),
-    );
-    const what = `${row?.message.name ?? "a message"} (${number ?? "empty"})`;
+    const name = number === undefined ? undefined : messageName(number, this.#context);
+    const what = `${name ?? "a message"} (${number ?? "empty"})`;
     const when = this.#serviceAccepted
       ? `while the client's ${method ?? "login"} was ${step}`
       : "before it was asked for the service, or accepted it";

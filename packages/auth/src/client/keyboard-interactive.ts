@@ -10,14 +10,17 @@ import type { ClientDriver } from "./types.ts";
 
 /** Keyboard-interactive authentication (RFC 4256). `rounds`: SSH_MSG_USERAUTH_INFO_REQUESTs received. */
 export type KeyboardInteractiveState = { readonly method: "keyboard-interactive"; readonly rounds: number } & (
-  | /** The request or a response is with the server. */ { readonly step: "sent" }
+  | /** The request or a response is with the server. `givenUp`: the application has stopped answering. */ {
+      readonly step: "sent";
+      readonly givenUp: boolean;
+    }
   | { readonly step: "asked"; readonly token: AuthToken; readonly promptCount: number }
 );
 
 export function beginKeyboardInteractive(driver: ClientDriver): KeyboardInteractiveState {
   // RFC 4256 §3.1: the language tag is deprecated and empty; which methods stand behind is the server's choice.
   driver.request("keyboard-interactive", userauthKeyboardInteractive.encode({ languageTag: "", submethods: "" }));
-  return { method: "keyboard-interactive", step: "sent", rounds: 0 };
+  return { method: "keyboard-interactive", step: "sent", rounds: 0, givenUp: false };
 }
 
 export function receiveInfoRequest(
@@ -42,8 +45,9 @@ export function receiveInfoRequest(
   if (prompts.length === 0) {
     // RFC 4256 §3.4: no prompt still wants its response, which needs nobody.
     if (name !== "" || instruction !== "") driver.emit({ type: "instruction", name, instruction });
-    return sendResponses(driver, rounds, []);
+    return sendResponses(driver, { rounds, givenUp: state.givenUp }, []);
   }
+  if (state.givenUp) return sendNothing(driver, rounds, prompts.length);
   const token = Symbol("prompts");
   driver.emit({ type: "prompts", token, name, instruction, prompts });
   return { method: "keyboard-interactive", step: "asked", rounds, token, promptCount: prompts.length };
@@ -51,9 +55,21 @@ export function receiveInfoRequest(
 
 export function sendResponses(
   driver: ClientDriver,
-  rounds: number,
+  conversation: { readonly rounds: number; readonly givenUp: boolean },
   responses: readonly string[],
 ): KeyboardInteractiveState {
-  driver.options.sink.write(SSH_MSG_USERAUTH_INFO_RESPONSE.encode({ responses }));
-  return { method: "keyboard-interactive", step: "sent", rounds };
+  driver.send(SSH_MSG_USERAUTH_INFO_RESPONSE.encode({ responses }));
+  return { method: "keyboard-interactive", step: "sent", ...conversation };
+}
+
+/**
+ * Gives the conversation up: sends an empty response to every prompt until the server ends it. RFC 4252 §5.1 also lets a new request end
+ * it, but Erlang's server disconnects on that.
+ */
+export function sendNothing(driver: ClientDriver, rounds: number, promptCount: number): KeyboardInteractiveState {
+  return sendResponses(
+    driver,
+    { rounds, givenUp: true },
+    Array.from({ length: promptCount }, () => ""),
+  );
 }

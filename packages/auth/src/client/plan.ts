@@ -23,24 +23,25 @@ interface Key {
 }
 
 /**
- * What is left to try. The order is OpenSSH's: every key, then keyboard-interactive, then passwords; "none" only to learn
- * what the server takes when there is nothing better to begin with.
+ * What is left to try. The order is OpenSSH's: every key, then keyboard-interactive, then passwords, but a fixed password before
+ * keyboard-interactive; "none" only to learn what the server takes when there is nothing better to begin with.
  */
 export class Plan {
-  readonly #limits: AuthLimits;
   readonly #keys: readonly Key[];
   #noneSent = false;
+  readonly #options: ClientAuthOptions;
   #keyboardInteractiveLeft: number;
+  #passwordsLeft: number;
   #passwordsAsked = 0;
-  #passwordOver: boolean;
   #serverSigAlgs: readonly string[] | undefined;
   #canContinue: readonly string[] | undefined;
 
   constructor(options: ClientAuthOptions, limits: AuthLimits) {
-    this.#limits = limits;
+    const { password, keyboardInteractive } = options;
+    this.#options = options;
     this.#keys = options.identities.map((identity) => ({ identity, tried: new Set(), refused: false, over: false }));
-    this.#keyboardInteractiveLeft = options.keyboardInteractive ? limits.keyboardInteractiveAttempts : 0;
-    this.#passwordOver = !options.password;
+    this.#keyboardInteractiveLeft = timesOf(keyboardInteractive, limits.keyboardInteractiveAttempts);
+    this.#passwordsLeft = timesOf(password, limits.passwordAttempts);
   }
 
   setServerSigAlgs(names: readonly string[]): void {
@@ -78,21 +79,17 @@ export class Plan {
       this.#noneSent = true;
       return { method: "none" };
     }
-    if (serverTakes("keyboard-interactive") && this.#keyboardInteractiveLeft > 0) {
-      this.#keyboardInteractiveLeft--;
-      return { method: "keyboard-interactive" };
+    const methods = ["keyboard-interactive", "password"] as const;
+    const order = this.#options.password === "fixed" ? methods.toReversed() : methods;
+    for (const method of order) {
+      if (!serverTakes(method)) continue;
+      if (method === "password" && this.#passwordsLeft > 0) return this.#password();
+      if (method === "keyboard-interactive" && this.#keyboardInteractiveLeft > 0) {
+        this.#keyboardInteractiveLeft--;
+        return { method };
+      }
     }
-    if (serverTakes("password") && this.#passwordLeft) return { method: "password", attempt: ++this.#passwordsAsked };
     return undefined;
-  }
-
-  /** Whether something is left to try, whatever the server says next. */
-  get hasMore(): boolean {
-    return (
-      this.#keys.some((key) => this.#algorithm(key) !== undefined) ||
-      this.#keyboardInteractiveLeft > 0 ||
-      this.#passwordLeft
-    );
   }
 
   /** The server has answered a try with SSH_MSG_USERAUTH_FAILURE. */
@@ -116,12 +113,15 @@ export class Plan {
 
   /** The method is done with: it has succeeded, or the application has given it up. */
   methodOver(method: "keyboard-interactive" | "password"): void {
-    if (method === "password") this.#passwordOver = true;
+    if (method === "password") this.#passwordsLeft = 0;
     else this.#keyboardInteractiveLeft = 0;
   }
 
-  get #passwordLeft(): boolean {
-    return !this.#passwordOver && this.#passwordsAsked < this.#limits.passwordAttempts;
+  #password(): Choice {
+    this.#passwordsLeft--;
+    // A conversation would get the same password again.
+    if (this.#options.keyboardInteractive === "password") this.#keyboardInteractiveLeft = 0;
+    return { method: "password", attempt: ++this.#passwordsAsked };
   }
 
   /** The first algorithm of the key's own order that the server may take and has not refused. */
@@ -136,4 +136,10 @@ export class Plan {
   #serverKnows(algorithm: string): boolean {
     return this.#serverSigAlgs?.includes(algorithm) ?? true;
   }
+}
+
+/** How often a method is tried: once when the application has only one answer. */
+function timesOf(source: boolean | string, most: number): number {
+  if (typeof source === "string") return Math.min(1, most);
+  return source ? most : 0;
 }

@@ -1,6 +1,6 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys";
 import type { PacketSink } from "@nacre/packet";
-import type { MethodContext, Prompt, RandomSource, SshError } from "@nacre/wire";
+import type { Bytes, MethodContext, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
 import type { AuthToken } from "../token.ts";
 
@@ -12,6 +12,15 @@ export interface Identity {
   /** For people: where the key comes from. */
   readonly comment?: string;
 }
+
+/** Whether the application can answer `password` asks. "fixed": with one known password, asked for once, before keyboard-interactive. */
+export type PasswordSource = boolean | "fixed";
+
+/**
+ * Whether the application can answer `prompts` asks. "password": only a prompt for the fixed password. Keyboard-interactive is then tried
+ * once, and not at all after that password was sent by the method "password".
+ */
+export type PromptsSource = boolean | "password";
 
 export interface ClientAuthOptions {
   /** Where messages go. */
@@ -25,11 +34,9 @@ export interface ClientAuthOptions {
   readonly identities: readonly Identity[];
   /** How errors call a key, given as a public key blob: as people compare keys. By its format otherwise. */
   readonly fingerprint?: (blob: Uint8Array) => string;
-  /** Whether the application can answer `password` asks. */
-  readonly password: boolean;
-  /** Whether the application can answer `prompts` asks. */
-  readonly keyboardInteractive: boolean;
-  readonly limits?: Partial<AuthLimits>;
+  readonly password: PasswordSource;
+  readonly keyboardInteractive: PromptsSource;
+  readonly limits?: Overrides<AuthLimits> | undefined;
 }
 
 export type ClientAuthEvent =
@@ -43,7 +50,7 @@ export type ClientAuthEvent =
       readonly token: AuthToken;
       readonly identity: Identity;
       readonly algorithm: string;
-      readonly data: Uint8Array;
+      readonly data: Bytes;
     }
   /** Wants `answerPassword`. `attempt` counts from 1: above it the last password was refused. */
   | { readonly type: "password"; readonly token: AuthToken; readonly attempt: number }
@@ -70,5 +77,7 @@ export interface ClientDriver {
   readonly limits: AuthLimits;
   /** Sends SSH_MSG_USERAUTH_REQUEST (RFC 4252 §5). */
   request(methodName: string, methodData: Uint8Array): void;
+  /** Sends a message whose answer the login waits for. */
+  send(payload: Uint8Array): void;
   emit(event: ClientAuthEvent): void;
 }

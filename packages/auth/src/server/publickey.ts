@@ -1,5 +1,14 @@
 import type { SignatureAlgorithm } from "@nacre/keys";
-import { Reader, SSH_MSG_USERAUTH_PK_OK, SshError, userauthPublickey, userauthSignedData } from "@nacre/wire";
+import {
+  type Bytes,
+  copyBytes,
+  Reader,
+  SSH_MSG_USERAUTH_PK_OK,
+  SshError,
+  userauthPublickey,
+  userauthSignedData,
+  Writer,
+} from "@nacre/wire";
 import type { AuthToken } from "../token.ts";
 import type { Standing } from "./standing.ts";
 import type { LoginKey, LoginSubject, ServerDriver } from "./types.ts";
@@ -10,6 +19,8 @@ export type PublickeyState = {
   readonly token: AuthToken;
   readonly subject: LoginSubject;
   readonly key: LoginKey;
+  /** The same as the client sent it, which PK_OK repeats. */
+  readonly sent: LoginKey;
 } & (
   | /** Whether it would do. */ { readonly about: "query" }
   | /** After its signature was verified, and only then. */ { readonly about: "publickey" }
@@ -22,24 +33,28 @@ export function receivePublickey(
   subject: LoginSubject,
   methodData: Uint8Array,
 ): PublickeyState | undefined {
-  const { algorithm: name, publicKey, signature } = userauthPublickey.decode(methodData);
+  const { algorithm: name, publicKey: blob, signature } = userauthPublickey.decode(methodData);
   const about = signature === undefined ? "query" : "publickey";
   if (about === "query") standing.countQuery();
   const algorithm = driver.options.signatureAlgorithms.find((one) => one.name === name);
+  const sent: LoginKey = { algorithm: name, publicKey: copyBytes(blob) };
+  const publicKey = algorithm === undefined ? sent.publicKey : inKeyFormat(sent.publicKey, algorithm);
   const key: LoginKey = { algorithm: name, publicKey };
+  const signedData = userauthSignedData(driver.options.sessionId, subject, sent);
   // The work is the same for every user name, and is done before anybody looks at it: a reply's time tells nothing.
   const refused =
     algorithm === undefined ||
     keyFormat(publicKey) !== algorithm.keyFormat ||
     standing.hasUsed(publicKey) ||
-    (signature !== undefined && !verified(driver.options.sessionId, subject, algorithm, key, signature));
+    (signature !== undefined && !verified(algorithm, publicKey, signedData, signature));
   if (refused) {
     if (about === "publickey") standing.countFailure();
+    else standing.countRefusedQuery();
     return undefined;
   }
   const token = Symbol(about);
   driver.emit({ type: about, token, ...subject, ...key });
-  return { step: "asked", about, token, subject, key };
+  return { step: "asked", about, token, subject, key, sent };
 }
 
 export function sendPkOk(driver: ServerDriver, key: LoginKey): void {
@@ -47,14 +62,13 @@ export function sendPkOk(driver: ServerDriver, key: LoginKey): void {
 }
 
 function verified(
-  sessionId: Uint8Array,
-  subject: LoginSubject,
   algorithm: SignatureAlgorithm,
-  key: LoginKey,
+  publicKey: Uint8Array,
+  data: Uint8Array,
   signature: Uint8Array,
 ): boolean {
   try {
-    return algorithm.verify(key.publicKey, userauthSignedData(sessionId, subject, key), signature);
+    return algorithm.verify(publicKey, data, signature);
   } catch {
     // Whatever goes wrong while a signature is looked at, it is not a good one.
     return false;
@@ -69,4 +83,15 @@ function keyFormat(publicKey: Uint8Array): string | undefined {
     if (error instanceof SshError) return undefined;
     throw error;
   }
+}
+
+/**
+ * Returns the blob under the name of its key format. dev-tunnels puts the signature algorithm there, `rsa-sha2-512` for `ssh-rsa`,
+ * against RFC 8332 §3, and OpenSSH lets it in. The signature is over the blob as it was sent.
+ */
+function inKeyFormat(blob: Bytes, { name, keyFormat: format }: SignatureAlgorithm): Bytes {
+  if (keyFormat(blob) !== name || name === format) return blob;
+  const reader = new Reader(blob, "public key");
+  reader.name("format");
+  return new Writer(blob.length).string(format).raw(reader.rest()).finish();
 }

@@ -77,8 +77,9 @@ export class ServerAuth {
     if (state.step !== "asked" || state.about !== "query" || state.token !== token) throw staleAnswer();
     this.#guard(() => {
       this.#state = { step: "ready" };
-      if (acceptable) sendPkOk(this.#driver, state.key);
-      else this.#sendFailure(false);
+      if (acceptable) return sendPkOk(this.#driver, state.sent);
+      this.#standing.countRefusedQuery();
+      this.#sendFailure(false);
     });
   }
 

@@ -12,6 +12,7 @@ export class Standing {
   #canContinue: readonly LoginMethod[];
   #failures = 0;
   #queries = 0;
+  #refusedQueries = 0;
   #noneSeen = false;
 
   constructor(methods: readonly LoginMethod[], limits: AuthLimits) {
@@ -68,5 +69,13 @@ export class Standing {
   countQuery(): void {
     if (++this.#queries > this.#limits.keyQueries)
       throw new SshError("auth-limit", `the client asked about more than ${this.#limits.keyQueries} keys`);
+  }
+  /** Throws `auth-limit` for a refused query too many. */
+  countRefusedQuery(): void {
+    if (++this.#refusedQueries > this.#limits.refusedKeyQueries)
+      throw new SshError(
+        "auth-limit",
+        `more than ${this.#limits.refusedKeyQueries} keys that the client asked about were refused`,
+      );
   }
 }

@@ -1,6 +1,6 @@
 import type { SignatureAlgorithm } from "@nacre/keys";
 import type { PacketSink } from "@nacre/packet";
-import type { MethodContext, Prompt, SshError } from "@nacre/wire";
+import type { Bytes, MethodContext, Overrides, Prompt, SshError } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
 import type { AuthToken } from "../token.ts";
 
@@ -18,7 +18,7 @@ export interface ServerAuthOptions {
   readonly signatureAlgorithms: readonly SignatureAlgorithm[];
   /** Shown to every client before it logs in (RFC 4252 §5.4). */
   readonly banner?: string;
-  readonly limits?: Partial<AuthLimits>;
+  readonly limits?: Overrides<AuthLimits> | undefined;
 }
 
 /** A public key, and the signature algorithm it is used with. */
@@ -26,7 +26,7 @@ export interface LoginKey {
   /** `"rsa-sha2-512"` */
   readonly algorithm: string;
   /** Public key blob, a copy. */
-  readonly publicKey: Uint8Array;
+  readonly publicKey: Bytes;
 }
 
 /** One thing that a client has proved. The key of a "publickey" factor is the one whose signature was verified. */
@@ -51,8 +51,8 @@ export type Verdict = "success" | "failure" | { readonly partial: readonly Login
 
 /** What to ask a user in one round of keyboard-interactive (RFC 4256 §3.2). No prompt at all shows the texts only. */
 export interface Questions {
-  readonly name?: string;
-  readonly instruction?: string;
+  readonly name?: string | undefined;
+  readonly instruction?: string | undefined;
   readonly prompts: readonly Prompt[];
 }
 

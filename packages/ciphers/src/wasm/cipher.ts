@@ -1,5 +1,5 @@
 import type { CipherAlgorithm, PacketOpener, PacketSealer } from "@nacre/packet";
-import { copyBytes, readUint32 } from "@nacre/wire";
+import { type Bytes, copyBytes, readUint32 } from "@nacre/wire";
 import { checkKeys, checkTag, mismatch } from "../check.ts";
 import { CHACHA20_POLY1305, PACKET_SHAPE } from "../openssh-chacha20.ts";
 import { BODY_AT, CAPACITY, KEYS_AT, PACKET_AT, PAGE, TAG_AT, TAG_LENGTH } from "./memory.ts";
@@ -18,7 +18,7 @@ export interface WasmPlatform {
  * Encrypts or decrypts bytes, into fresh ones, under a key of 32 bytes and an IV of 16: the number of the first block in 64 bits,
  * little-endian, and the nonce of 64.
  */
-export type ChaCha20 = (key: Uint8Array, iv: Uint8Array, bytes: Uint8Array) => Uint8Array;
+export type ChaCha20 = (key: Uint8Array, iv: Uint8Array, bytes: Uint8Array) => Bytes;
 
 /** A cipher in WebAssembly that also serves without. */
 export interface WasmCipherAlgorithm extends CipherAlgorithm {
@@ -141,7 +141,7 @@ interface Exports {
 /** An instance of the program: copies a packet in, has it sealed or opened there, and copies it out. */
 class Instance {
   readonly #exports: Exports;
-  #memory: Uint8Array;
+  #memory: Bytes;
   /** Bytes of a packet that there is room for. */
   #capacity = CAPACITY;
 
@@ -162,7 +162,7 @@ class Instance {
     return (readUint32(slab, offset) ^ this.#run("lengthMask", sequenceNumber, 4)) >>> 0;
   }
 
-  open(key: Uint8Array, sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Uint8Array {
+  open(key: Uint8Array, sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Bytes {
     this.#copyIn(key, slab, offset, length + TAG_LENGTH);
     if (this.#run("open", sequenceNumber, length) !== 0) throw mismatch();
     return this.#memory.slice(PACKET_AT + 4, PACKET_AT + length);

@@ -19,20 +19,20 @@ function keysOf(mainKey: string): DirectionKeys {
 }
 
 /** A packet in the clear, and room for its tag. */
-function packetOf(length: number): Uint8Array {
+function packetOf(length: number): Uint8Array<ArrayBuffer> {
   const slab = new Uint8Array(length + TAG);
   slab.set(bytesOf(`packet ${length}`, length));
   new DataView(slab.buffer).setUint32(0, length - 4);
   return slab;
 }
 
-function sealed(sealer: PacketSealer, sequenceNumber: number, clear: Uint8Array): Uint8Array {
+function sealed(sealer: PacketSealer, sequenceNumber: number, clear: Uint8Array): Uint8Array<ArrayBuffer> {
   const slab = clear.slice();
   sealer.seal(sequenceNumber, slab, 0, slab.length - TAG);
   return slab;
 }
 
-function opened(opener: PacketOpener, sequenceNumber: number, slab: Uint8Array): Uint8Array {
+function opened(opener: PacketOpener, sequenceNumber: number, slab: Uint8Array<ArrayBuffer>): Uint8Array {
   const length = slab.length - TAG;
   expect(opener.readLength(sequenceNumber, slab, 0)).toBe(length - 4);
   return opener.open(sequenceNumber, slab, 0, length);

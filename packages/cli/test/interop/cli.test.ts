@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -122,7 +122,7 @@ describe("a terminal", () => {
     const words = ["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1"];
     const command = quoted(commandLine(words));
     const terminal = new TestTerminal(
-      `export HOME='${folder}'; stty rows 40 cols 100; tty; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
+      `export NACRE_TEST_HOME='${folder}'; stty rows 40 cols 100; tty; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
     );
     const device = (await terminal.until("\r\n")).trim();
 
@@ -152,13 +152,41 @@ describe("a terminal", () => {
 
   test("here, and none there: what is typed while the login is on its way is the command's first line", async () => {
     const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "head -n 1 | tr a-z A-Z"];
-    const terminal = new TestTerminal(`export HOME='${folder}'; ${quoted(commandLine(words))}`);
+    const terminal = new TestTerminal(`export NACRE_TEST_HOME='${folder}'; ${quoted(commandLine(words))}`);
     await terminal.until("Password for alice@127.0.0.1: ");
     terminal.type(`${password()}\r`);
     await terminal.until("\r\n");
     terminal.type("first line\r");
     await terminal.until("FIRST LINE\r\n");
     expect(await terminal.closed).toBe(0);
+  });
+
+  test("here: a yes pasted before the host is asked about accepts nothing", async () => {
+    const known = join(folder, "known_pasted_yes");
+    const command = quoted(commandLine(["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1"]));
+    const terminal = new TestTerminal(`export HOME='${folder}'; sleep 1; ${command}; echo "status $?"`);
+    terminal.type("yes\ryes");
+    // The system shows what it keeps for whoever reads next.
+    await terminal.until("yes\r\nyes");
+    await terminal.until("the fingerprint you expect): ");
+    terminal.type("no\r");
+    expect(await terminal.until("\r\n")).toBe("no");
+    await terminal.until("status 255\r\n");
+    expect(await terminal.closed).toBe(0);
+    expect(existsSync(known)).toBe(false);
+  });
+
+  test("here: the fingerprint accepts a host, and a line pasted with it is no password", async () => {
+    const known = join(folder, "known_fingerprint");
+    const words = ["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1", "echo logged in"];
+    const terminal = new TestTerminal(`export HOME='${folder}'; ${quoted(commandLine(words))}`);
+    await terminal.until("the fingerprint you expect): ");
+    terminal.type(`${await fingerprintOfServer()}\rnot the password\r`);
+    await terminal.until("Password for alice@127.0.0.1: ");
+    terminal.type(`${password()}\r`);
+    expect(await terminal.until("logged in\r\n")).toBe("\r\n");
+    expect(await terminal.closed).toBe(0);
+    expect(readFileSync(known, "utf8")).toContain("ssh-ed25519");
   });
 
   test("that hangs is left with ~.", async () => {
@@ -230,7 +258,21 @@ describe("a failure is a 255 and one line that names its code", () => {
     expect(status).toBe(255);
     expect(stderr).toMatch(/^nacre: alice: the server refused publickey \([^\n]+ \[auth-failed\]\n$/);
     expect(stderr).toContain(fingerprint);
-    expect(stderr).toContain("There was no terminal to ask for a password on");
+    expect(stderr).toContain("There is no terminal to ask for a password: ");
+    expect(stderr).not.toContain("given up");
+  });
+
+  test("a wrong password each time: it is said that the server refused it", async () => {
+    const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
+    const terminal = new TestTerminal(`export HOME='${folder}'; ${quoted(commandLine(words))}; echo "status $?"`);
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      await terminal.until("Password for alice@127.0.0.1: ");
+      terminal.type("wrong\r");
+    }
+    expect((await terminal.until("status 255\r\n")).trim()).toBe(
+      "nacre: alice: the server refused password (3 times); it would take: publickey, password [auth-failed]",
+    );
+    expect(await terminal.closed).toBe(0);
   });
 
   test("a locked key, and nobody to ask", async () => {

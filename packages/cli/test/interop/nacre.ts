@@ -8,6 +8,16 @@ const PACKAGE = fileURLToPath(new URL("../../", import.meta.url));
 
 let main = "";
 
+/** Lets a test choose the home folder, which the password database names otherwise: by NACRE_TEST_HOME, in the bundle of the tests only. */
+const HOME_OF_TESTS = `
+import testedOs from "node:os";
+import { syncBuiltinESMExports as syncTestedOs } from "node:module";
+if (process.env.NACRE_TEST_HOME) {
+  const { userInfo } = testedOs;
+  testedOs.userInfo = (...options) => ({ ...userInfo(...options), homedir: process.env.NACRE_TEST_HOME });
+  syncTestedOs();
+}`;
+
 /** Puts the sources into one file, in this folder and beside their package.json: it starts in a tenth of the time. */
 export function buildNacre(folder: string): void {
   copyFileSync(join(PACKAGE, "package.json"), join(folder, "package.json"));
@@ -21,6 +31,7 @@ export function buildNacre(folder: string): void {
     conditions: ["@nacre/source"],
     // An optional part with a native half, found beside the file where a test puts it.
     external: ["@lydell/node-pty"],
+    banner: { js: HOME_OF_TESTS },
   });
 }
 

@@ -1,4 +1,4 @@
-import { type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawnSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -35,7 +35,12 @@ export interface ServeFolder {
   readonly key: string;
   readonly keyLine: string;
   /** Starts `nacre serve` for that key, or for what `authorizedKeys` says; it is ended with the test. */
-  serve(options?: { readonly words?: readonly string[]; readonly authorizedKeys?: string }): Promise<Served>;
+  serve(options?: {
+    readonly words?: readonly string[];
+    readonly authorizedKeys?: string;
+    /** A command line that starts the one behind it. */
+    readonly through?: readonly string[];
+  }): Promise<Served>;
   /** The words that make OpenSSH's ssh connect, heeding nothing on this machine but what the test says. */
   ssh(served: Served, words?: readonly string[], key?: string): string[];
 }
@@ -77,11 +82,11 @@ export function useServeFolder({ terminals }: { readonly terminals: boolean }): 
     get keyLine() {
       return keyLine;
     },
-    serve: async ({ words = [], authorizedKeys = keyLine } = {}) => {
+    serve: async ({ words = [], authorizedKeys = keyLine, through = [] } = {}) => {
       const file = join(path, `authorized_keys_${++count}`);
       writeFileSync(file, `${authorizedKeys}\n`, { mode: 0o600 });
       const files = ["--host-key", join(path, "host_key"), "--authorized-keys", file];
-      const child = start(commandLine(["serve", "--port", "0", "--log", "json", ...files, ...words]));
+      const child = start([...through, ...commandLine(["serve", "--port", "0", "--log", "json", ...files, ...words])]);
       const served = await follow(child);
       running.push({ child, served });
       const hostKey = await readFile(join(path, "host_key.pub"), "utf8");
@@ -128,6 +133,12 @@ async function follow(child: ReturnType<typeof start>): Promise<Served> {
   };
   const { port } = await until(({ event }) => event === "listening");
   return { port: port!, told, until, kill: (signal) => child.kill(signal), closed };
+}
+
+/** Whether a process runs. A zombie, which its parent has yet to wait for, does not. */
+export function isAlive(pid: number): boolean {
+  const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", `${pid}`], { encoding: "utf8" });
+  return /^[^Z\s]/.test(stdout);
 }
 
 /** Runs a program to its end with this input; it is killed, and the test fails, when that takes longer than 50 seconds. */

@@ -6,11 +6,11 @@ import { connect as connectSocket } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
-import { type Client, connect, type NodeProcess } from "@nacre/node";
+import { type Client, connect } from "@nacre/node";
 import { beforeAll, describe, expect, test } from "vitest";
 import { must } from "../../../../scripts/openssh/run.ts";
 import { commandLine, type Ended, start, TestTerminal } from "./nacre.ts";
-import { run, type Served, useServeFolder } from "./serve-support.ts";
+import { isAlive, run, type Served, useServeFolder } from "./serve-support.ts";
 
 const { username: USER, homedir: HOME } = userInfo();
 const MIB = 2 ** 20;
@@ -27,18 +27,10 @@ function quoted(words: readonly string[]): string {
   return words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
 const folder = useServeFolder({ terminals: true });
 
 /** Our own client, for what ssh does not send. */
-async function client(served: Served): Promise<Client<NodeProcess>> {
+async function client(served: Served): Promise<Client> {
   return connect({
     host: "127.0.0.1",
     port: served.port,
@@ -246,6 +238,40 @@ describe("a terminal", () => {
   });
 });
 
+test("a terminal takes all that is typed, also while its program prints and does not read yet", async () => {
+  const served = await folder.serve();
+  const program = 'stty -echo; sleep 0.5; seq 20000; echo "read $(head -n 30000 | wc -l)"';
+  const { status, stdout } = await run([...folder.ssh(served, ["-tt"]), program], "y\n".repeat(30_000));
+  expect(stdout.toString()).toMatch(/\n20000\r\nread 30000\r\n$/);
+  expect(status).toBe(0);
+});
+
+test("the process that hosts a terminal is killed when it does not end with its client", async () => {
+  const served = await folder.serve();
+  const child = start([...folder.ssh(served, ["-tt"]), "echo $PPID; exec sleep 1000"]);
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const host = Number(line.toString());
+  expect(host).toBeGreaterThan(1);
+  process.kill(host, "SIGSTOP");
+  child.kill("SIGKILL");
+  expect(await served.until(({ event }) => event === "session-ended")).not.toHaveProperty("exit");
+  expect(isAlive(host)).toBe(false);
+});
+
+test("a terminal is closed when the client is gone, also for those in it that no signal reaches", async () => {
+  const served = await folder.serve();
+  const mark = join(folder.path, "closed");
+  // In another Unix session, reading from the terminal; the first process holds out until it is killed.
+  const reader = `setsid sh -c 'echo begun; cat; echo > ${mark}' <"$SSH_TTY" &`;
+  const child = start([...folder.ssh(served, ["-tt"]), `trap "" HUP; ${reader} while :; do sleep 0.05; done`]);
+  await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  const isOver = (): boolean => served.told.some(({ event }) => event === "session-ended");
+  while (!existsSync(mark) && !isOver()) await after(10);
+  expect(isOver()).toBe(false);
+  await served.until(({ event }) => event === "session-ended");
+});
+
 test("many sessions share one connection (ControlMaster)", async () => {
   const served = await folder.serve();
   const socket = join(folder.path, "control");
@@ -291,6 +317,28 @@ describe("subsystems", () => {
   });
 });
 
+test("PuTTY's plink runs commands, and its psftp puts and gets files", async () => {
+  const served = await folder.serve();
+  const bytes = randomBytes(2 * MIB);
+  const [source, there, copy] = ["putty-up", "putty-there", "putty-down"].map((name) => join(folder.path, name));
+  writeFileSync(source!, bytes);
+  const key = join(folder.path, "key.ppk");
+  await must(["puttygen", folder.key, "-O", "private", "-o", key]);
+  const [, hostKey = ""] = (await must(["ssh-keygen", "-l", "-f", join(folder.path, "host_key.pub")])).split(" ");
+  const putty = (program: string): string[] => {
+    const target = ["-batch", "-P", `${served.port}`, "-hostkey", hostKey, "-l", USER, "-i", key];
+    // Its random seed goes to the home folder.
+    return ["env", `HOME=${folder.path}`, program, ...target];
+  };
+  expect(await quiet([...putty("plink"), "-noagent", "127.0.0.1", "sha256sum"], "abc")).toBe(
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  -\n",
+  );
+  const commands = join(folder.path, "psftp-commands");
+  writeFileSync(commands, `put ${source} ${there}\nget ${there} ${copy}\n`);
+  await must([...putty("psftp"), "-b", commands, "127.0.0.1"]);
+  expect(readFileSync(copy!).equals(bytes)).toBe(true);
+});
+
 describe("authorized_keys", () => {
   test("a forced command runs whatever is asked for, and is told that; no terminal for a key without", async () => {
     const authorizedKeys = `command="echo forced: $SSH_ORIGINAL_COMMAND; echo $GREETING",no-pty,environment="GREETING=hello" ${folder.keyLine}`;
@@ -298,6 +346,21 @@ describe("authorized_keys", () => {
     expect(await quiet([...folder.ssh(served), "rm -rf /"])).toBe("forced: rm -rf /\nhello\n");
     expect(await quiet([...folder.ssh(served, ["-s"]), "sftp"])).toBe("forced: sftp\nhello\n");
     expect((await run([...folder.ssh(served, ["-tt"]), "true"])).stderr).toMatch(/PTY allocation request failed/);
+  });
+
+  test("a forced command also stands in for a subsystem, and keeps --no-exec's promise", async () => {
+    const authorizedKeys = `command="echo forced: $SSH_ORIGINAL_COMMAND" ${folder.keyLine}`;
+    const words = ["--subsystem", "own=echo the subsystem"];
+    const served = await folder.serve({ authorizedKeys, words });
+    expect(await quiet([...folder.ssh(served, ["-s"]), "own"])).toBe("forced: own\n");
+    expect(await quiet([...folder.ssh(served, ["-s"]), "none"])).toBe("forced: none\n");
+
+    const withoutExec = await folder.serve({ authorizedKeys, words: [...words, "--no-exec"] });
+    const { status, stdout } = await run([...folder.ssh(withoutExec, ["-s"]), "own"]);
+    expect({ status, stdout: stdout.toString() }).toEqual({ status: 255, stdout: "" });
+    expect(await withoutExec.until(({ event }) => event === "request-refused")).toMatchObject({
+      request: "subsystem own",
+    });
   });
 
   test("a key's environment could have a shell run what it is not to run: it counts only where that is permitted", async () => {
@@ -323,6 +386,19 @@ describe("authorized_keys", () => {
       const told = await served.until(({ event, text }) => event === "note" && reason.test(text as string));
       expect(told.text).toContain("authorized_keys_");
     }
+  });
+});
+
+test("the banner reaches nacre's own client escaped", async () => {
+  const served = await folder.serve({ words: ["--banner", "Wel\x1b[2Jcome\u202e\nto this"] });
+  const known = ["--known-hosts", join(folder.path, "known_hosts"), "-i", folder.key];
+  const { status, stdout, stderr } = await run(
+    commandLine(["-p", `${served.port}`, ...known, `${USER}@127.0.0.1`, "echo in"]),
+  );
+  expect({ status, stdout: stdout.toString(), stderr }).toEqual({
+    status: 0,
+    stdout: "in\n",
+    stderr: "Wel\\x1b[2Jcome\\u{202e}\nto this\n",
   });
 });
 
@@ -399,7 +475,7 @@ describe("starting and stopping", () => {
       const line = chunk.toString();
       expect(line).toMatch(
         new RegExp(
-          `^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z listening at 127\\.0\\.0\\.1 port \\d+ for ${USER}; host key ssh-ed25519 SHA256:\\S+\n$`,
+          `^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z listening at 127\\.0\\.0\\.1 port \\d+ for "${USER}"; host key ssh-ed25519 SHA256:\\S+\n$`,
         ),
       );
       seen.push(line.slice(line.indexOf("SHA256:")).trim());
@@ -417,6 +493,21 @@ describe("starting and stopping", () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const listed = await must(["ssh-keygen", "-l", "-f", file]);
     expect(seen).toEqual([listed.split(" ")[1], listed.split(" ")[1]]);
+  });
+
+  test("the algorithms that are named, and no others", async () => {
+    const [cipher, mac, kex] = ["aes256-ctr", "hmac-sha2-512", "diffie-hellman-group14-sha256"];
+    const served = await folder.serve({ words: ["-c", cipher, "-m", mac, "--kex", kex] });
+    const { status, stderr } = await run([...folder.ssh(served, ["-v"]), "true"]);
+    expect(status).toBe(0);
+    expect(stderr).toContain(`kex: algorithm: ${kex}\r\n`);
+    expect(stderr).toContain(`kex: server->client cipher: ${cipher} MAC: ${mac} `);
+    const refused = await run([...folder.ssh(served, ["-c", "aes128-ctr"]), "true"]);
+    expect(refused.stderr).toMatch(/no matching cipher found\. Their offer: aes256-ctr\r?\n/);
+    const unknown = await run(commandLine(["serve", "--kex", "none-such"]));
+    expect(unknown.stderr).toMatch(
+      /^nacre: there is no key exchange method "none-such"; there are [^\n]* \[usage\]\n$/,
+    );
   });
 
   test("several host keys, of several kinds", async () => {
@@ -448,6 +539,23 @@ describe("starting and stopping", () => {
       /^nacre: cannot listen at 127\.0\.0\.1 port \d+: the port is in use already[^\n]*\[listen-failed\]\n$/,
     );
     expect(status).toBe(255);
+  });
+
+  test("connections that say nothing are logged twenty times a minute, and then counted", async () => {
+    const served = await folder.serve();
+    for (let i = 0; i < 25; i++) {
+      const socket = connectSocket(served.port, "127.0.0.1");
+      await once(socket, "data");
+      socket.destroy();
+    }
+    served.kill("SIGTERM");
+    expect(await served.until(({ event }) => event === "repeated")).toMatchObject({
+      count: 5,
+      text: "127.0.0.1 connected",
+    });
+    expect(await served.closed).toBe(0);
+    expect(served.told.filter(({ event }) => event === "connected")).toHaveLength(20);
+    expect(served.told.at(-1)).toMatchObject({ event: "stopped" });
   });
 
   test("a name to listen at that there is not is said in one line", async () => {

@@ -57,7 +57,7 @@ function sealer(aes: Aes, keys: DirectionKeys, algorithm: MacAlgorithm): PacketS
       },
       ...shape,
     };
-  const sealApart = (sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Buffer => {
+  const sealApart = (sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Buffer<ArrayBuffer> => {
     const end = offset + length;
     mac.compute(sequenceNumber, slab, offset, end, slab, end);
     return cipher.update(slab.subarray(offset, end));

@@ -1,6 +1,6 @@
 import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
-import { concatBytes, readUint32 } from "@nacre/wire";
+import { type Bytes, concatBytes, readUint32 } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
 import { checkKeys, mismatch } from "./check.ts";
 import { cipherOrPortable } from "./or-portable.ts";
@@ -71,11 +71,11 @@ class GcmSealer extends Gcm implements PacketSealer {
     slab.set(this.#seal(slab, offset, length), offset + 4);
   }
 
-  sealApart(_sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Uint8Array {
+  sealApart(_sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Bytes {
     return plainBytes(this.#seal(slab, offset, length));
   }
 
-  #seal(slab: Uint8Array, offset: number, length: number): Buffer {
+  #seal(slab: Uint8Array, offset: number, length: number): Buffer<ArrayBuffer> {
     const end = offset + length;
     const cipher = this.cipher();
     cipher.setAAD(slab.subarray(offset, offset + 4));
@@ -94,7 +94,7 @@ class GcmOpener extends Gcm implements PacketOpener {
     return readUint32(slab, offset);
   }
 
-  open(_sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Uint8Array {
+  open(_sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Bytes {
     const end = offset + length;
     const decipher = this.decipher();
     decipher.setAAD(slab.subarray(offset, offset + 4));

@@ -7,8 +7,11 @@ import { probe } from "./probe.ts";
 
 /** The key encapsulation functions of node:crypto, which Node 24.7 added. */
 interface Encapsulation {
-  encapsulate(publicKey: nodeCrypto.KeyObject): { readonly ciphertext: Buffer; readonly sharedKey: Buffer };
-  decapsulate(privateKey: nodeCrypto.KeyObject, ciphertext: Uint8Array): Buffer;
+  encapsulate(publicKey: nodeCrypto.KeyObject): {
+    readonly ciphertext: Buffer<ArrayBuffer>;
+    readonly sharedKey: Buffer<ArrayBuffer>;
+  };
+  decapsulate(privateKey: nodeCrypto.KeyObject, ciphertext: Uint8Array): Buffer<ArrayBuffer>;
 }
 
 const encapsulation = nodeCrypto as unknown as Partial<Encapsulation>;

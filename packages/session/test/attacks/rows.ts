@@ -2,6 +2,7 @@ import { AUTHENTICATION } from "./rows/authentication.ts";
 import { CLIENT_FILES_TERMINALS } from "./rows/client-files-terminals.ts";
 import { CONNECTION } from "./rows/connection.ts";
 import { CRYPTOGRAPHY } from "./rows/cryptography.ts";
+import { EDGES } from "./rows/edges.ts";
 import { TRANSPORT } from "./rows/transport.ts";
 import type { Held, Row } from "./rows/types.ts";
 
@@ -12,6 +13,7 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   Authentication: AUTHENTICATION,
   Connection: CONNECTION,
   "Client, files, terminals": CLIENT_FILES_TERMINALS,
+  "The edges": EDGES,
 };
 
 /** A row on a side that keeps it, and a test of it. */

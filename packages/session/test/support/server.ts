@@ -46,6 +46,8 @@ export class TestServer {
       softwareVersion: options.softwareVersion ?? "TestServer",
       algorithms: options.algorithms,
       random: options.random,
+      // Its commands write once, and not again after a yield.
+      limits: { maxTurnWork: Number.POSITIVE_INFINITY },
       hostKeys: [options.hostKey.publicKey],
       serverSigAlgs: options.algorithms.hostKeys.map(({ name }) => name),
     });
@@ -86,6 +88,9 @@ export class TestServer {
         this.connection.close(event.channel);
         return;
       }
+      case "pty-req":
+        if (event.token !== undefined) this.connection.answerRequest(event.token, true);
+        return;
       case "global-request":
         if (event.token !== undefined) this.connection.answerGlobal(event.token, false);
         return;
@@ -93,7 +98,7 @@ export class TestServer {
     }
   }
 
-  #onMessage(payload: Uint8Array): void {
+  #onMessage(payload: Uint8Array<ArrayBuffer>): void {
     const number = payload[0]!;
     if (number === 5) {
       this.transport.write(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" }));

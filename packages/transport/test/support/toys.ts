@@ -68,7 +68,7 @@ export function toySignature(name = "toy-sig", keyFormat = "toy-key"): Signature
   };
 }
 
-export function toySign(algorithm: string, publicKey: Uint8Array, data: Uint8Array): Uint8Array {
+export function toySign(algorithm: string, publicKey: Uint8Array, data: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Writer()
     .string(algorithm)
     .string(sha256(concatBytes(publicKey, data)))

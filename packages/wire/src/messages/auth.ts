@@ -1,8 +1,11 @@
+import type { Bytes } from "../bytes.ts";
 import { Reader } from "../reader.ts";
 import {
   boolean,
   counted,
   type Empty,
+  languageTag,
+  longText,
   type Message,
   message,
   name,
@@ -70,7 +73,7 @@ export function userauthSignedData(
   sessionId: Uint8Array,
   request: Pick<UserauthRequest, "userName" | "serviceName">,
   key: Pick<UserauthPublickey, "algorithm" | "publicKey">,
-): Uint8Array {
+): Bytes {
   return new Writer(512)
     .string(sessionId)
     .byte(SSH_MSG_USERAUTH_REQUEST.number)
@@ -143,8 +146,8 @@ export interface UserauthBanner {
 }
 
 export const SSH_MSG_USERAUTH_BANNER: Message<UserauthBanner> = message(53, "SSH_MSG_USERAUTH_BANNER", {
-  message: text,
-  languageTag: text,
+  message: longText,
+  languageTag,
 });
 
 /** RFC 4252 §7: the key of a query would do. Number 60 means this under "publickey" only. */
@@ -168,7 +171,7 @@ export interface UserauthPasswdChangereq {
 export const SSH_MSG_USERAUTH_PASSWD_CHANGEREQ: Message<UserauthPasswdChangereq> = message(
   60,
   "SSH_MSG_USERAUTH_PASSWD_CHANGEREQ",
-  { prompt: text, languageTag: text },
+  { prompt: longText, languageTag: text },
 );
 
 /** One question of RFC 4256 §3.2. */
@@ -191,11 +194,14 @@ export const SSH_MSG_USERAUTH_INFO_REQUEST: Message<UserauthInfoRequest> = messa
   60,
   "SSH_MSG_USERAUTH_INFO_REQUEST",
   {
-    name: text,
-    instruction: text,
+    name: longText,
+    instruction: longText,
     languageTag: text,
     prompts: counted<Prompt>(5, {
-      read: (reader, field) => ({ prompt: reader.text(`${field}.prompt`), echo: reader.boolean(`${field}.echo`) }),
+      read: (reader, field) => ({
+        prompt: longText.read(reader, `${field}.prompt`),
+        echo: reader.boolean(`${field}.echo`),
+      }),
       write: (writer, { prompt, echo }) => writer.string(prompt).boolean(echo),
     }),
   },

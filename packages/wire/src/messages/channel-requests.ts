@@ -1,4 +1,15 @@
-import { boolean, name, type Structure, string, structure, text, uint32, utf8 } from "../structure.ts";
+import {
+  boolean,
+  informing,
+  languageTag,
+  name,
+  type Structure,
+  string,
+  structure,
+  text,
+  uint32,
+  utf8,
+} from "../structure.ts";
 
 /** RFC 4254 §6.2, "pty-req". Sizes in characters and pixels; 0 where unknown. */
 export interface PtyRequest {
@@ -116,6 +127,6 @@ export interface ExitSignal {
 export const exitSignal: Structure<ExitSignal> = structure("exit-signal", {
   signalName: name,
   coreDumped: boolean,
-  errorMessage: text,
-  languageTag: text,
+  errorMessage: informing(text, ""),
+  languageTag,
 });

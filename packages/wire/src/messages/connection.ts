@@ -1,6 +1,8 @@
 import {
   boolean,
   type Empty,
+  informing,
+  languageTag,
   type Message,
   message,
   name,
@@ -101,8 +103,8 @@ export interface ChannelOpenFailure {
 export const SSH_MSG_CHANNEL_OPEN_FAILURE: Message<ChannelOpenFailure> = message(92, "SSH_MSG_CHANNEL_OPEN_FAILURE", {
   recipientChannel: uint32,
   reasonCode: uint32,
-  description: text,
-  languageTag: text,
+  description: informing(text, ""),
+  languageTag,
 });
 
 /** RFC 4254 §5.2. */

@@ -3,6 +3,8 @@ import {
   counted,
   type Empty,
   fixed,
+  informing,
+  languageTag,
   type Message,
   message,
   mpint,
@@ -13,8 +15,9 @@ import {
   uint32,
 } from "../structure.ts";
 
-/** RFC 4253 §11.1. `reasonCode` is one of `DISCONNECT_REASON`. */
+/** RFC 4253 §11.1. Decoding never fails: whatever else it says, the peer is leaving. */
 export interface Disconnect {
+  /** One of `DISCONNECT_REASON`; 0 when the peer gave none. */
   readonly reasonCode: number;
   /** For people; escape it before showing it. */
   readonly description: string;
@@ -22,9 +25,9 @@ export interface Disconnect {
 }
 
 export const SSH_MSG_DISCONNECT: Message<Disconnect> = message(1, "SSH_MSG_DISCONNECT", {
-  reasonCode: uint32,
-  description: text,
-  languageTag: text,
+  reasonCode: informing(uint32, 0),
+  description: informing(text, ""),
+  languageTag,
 });
 
 /** RFC 4253 §11.2. */
@@ -55,7 +58,7 @@ export interface Debug {
 export const SSH_MSG_DEBUG: Message<Debug> = message(4, "SSH_MSG_DEBUG", {
   alwaysDisplay: boolean,
   message: text,
-  languageTag: text,
+  languageTag,
 });
 
 /** RFC 4253 §10. */

@@ -1,20 +1,24 @@
+import type { PrivateKey } from "@nacre/keys";
 import { ClientSession, type ClientSessionEvent } from "@nacre/session";
-import { execRequest, SSH_MSG_SERVICE_ACCEPT, SSH_MSG_USERAUTH_SUCCESS, SshError, utf8Encode } from "@nacre/wire";
-import { AttackPeer } from "../../../../packages/session/test/attacks/support/attack-peer.ts";
+import { execRequest, SshError, utf8Encode } from "@nacre/wire";
 import { seededRandom } from "../../../../packages/transport/test/support/random.ts";
-import { Subject } from "./subject.ts";
-import type { SessionSuite } from "./suites.ts";
+import { letIn } from "./let-in.ts";
+import { type Answered, Subject } from "./subject.ts";
+import { type SessionSuite, SMALL_WINDOWS } from "./suites.ts";
 
 /** A client session: it logs in with a key, a password or answers, opens a session and runs a command. */
 export class ClientSubject extends Subject<ClientSessionEvent> {
   readonly session: ClientSession;
-  readonly peer: AttackPeer;
+  readonly #userKey: PrivateKey;
 
-  constructor({ algorithms, kex, cipher, mac, hostKey, userKey }: SessionSuite) {
-    super();
+  constructor(suite: SessionSuite) {
+    super("server", suite);
+    const { algorithms, hostKey, userKey } = suite;
+    this.#userKey = userKey;
     this.session = new ClientSession({
       algorithms,
       random: seededRandom(1),
+      limits: SMALL_WINDOWS,
       userName: "alice",
       identities: [
         { publicKey: userKey.publicKey, privateKey: userKey },
@@ -24,7 +28,6 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
       keyboardInteractive: true,
       trace: this.trace,
     });
-    this.peer = new AttackPeer(this, { role: "server", hostKey, kex, cipher, ...(mac && { mac }) });
     this.session.connection.openChannel("session");
     this.session.start(0);
     this.work();
@@ -32,10 +35,10 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
   }
 
   logIn(): void {
-    this.peer.send(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" }), SSH_MSG_USERAUTH_SUCCESS.encode({}));
+    this.peer.send(...letIn(this.#userKey));
   }
 
-  command(which: number, channel: number, data: Uint8Array): void {
+  protected command(which: number, channel: number, data: Uint8Array): void {
     const { session } = this;
     const { connection } = session;
     [
@@ -56,42 +59,54 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
     return this.session.nextEvent();
   }
 
-  protected answer(event: ClientSessionEvent): void {
+  protected answer(event: ClientSessionEvent): Answered {
     const { session, policy } = this;
     const { connection } = session;
     const grant = policy === "grant";
-    if (event.type === "data") return connection.consumed(event.channel, event.data.length);
+    if (event.type === "data") {
+      if (policy === "hold") return "no ask";
+      connection.consumed(event.channel, event.data.length);
+      return "no ask";
+    }
     if (event.type === "channel-opened") {
       connection.request(event.channel, "exec", execRequest.encode({ command: utf8Encode("run") }), {
         wantReply: true,
       });
-      return;
+      return "no ask";
     }
-    if (policy === "hold") return;
+    if (policy === "hold") return "no ask";
     switch (event.type) {
       case "verify-host-key":
-        return session.answerHostKey(event.token, grant || new SshError("host-key-refused", "refused"));
+        session.answerHostKey(event.token, grant || new SshError("host-key-refused", "refused"));
+        return grant ? "accepted" : "answered";
       case "sign":
-        return session.auth.answerSignature(event.token, grant ? new Uint8Array(64) : undefined);
+        session.auth.answerSignature(event.token, grant ? new Uint8Array(64) : undefined);
+        return "answered";
       case "password":
-        return session.auth.answerPassword(event.token, grant ? "secret" : undefined);
+        session.auth.answerPassword(event.token, grant ? "secret" : undefined);
+        return "answered";
       case "change-password":
-        return session.auth.answerChangePassword(
+        session.auth.answerChangePassword(
           event.token,
           grant ? { oldPassword: "secret", newPassword: "other" } : undefined,
         );
+        return "answered";
       case "prompts":
-        return session.auth.answerPrompts(event.token, grant ? event.prompts.map(() => "answer") : undefined);
+        session.auth.answerPrompts(event.token, grant ? event.prompts.map(() => "answer") : undefined);
+        return "answered";
       case "open-request":
         connection.answerOpen(event.token, grant);
-        return;
+        return "answered";
       case "global-request":
-        if (event.token !== undefined) connection.answerGlobal(event.token, grant);
-        return;
+        if (event.token === undefined) return "no ask";
+        connection.answerGlobal(event.token, grant);
+        return "answered";
       case "channel-request":
-        if (event.token !== undefined) connection.answerRequest(event.token, grant);
-        return;
+        if (event.token === undefined) return "no ask";
+        connection.answerRequest(event.token, grant);
+        return "answered";
       default:
+        return "no ask";
     }
   }
 }

@@ -1,9 +1,10 @@
 // A session as an input tells it: a byte for the suite, then steps, each a string whose first byte says what is done.
 
-import { SSH_MSG_KEXINIT } from "@nacre/wire";
-import { attempt } from "../../contract.ts";
+import { MESSAGE_TABLE, SSH_MSG_KEXINIT } from "@nacre/wire";
+import type { AttackPeer } from "../../../../packages/session/test/attacks/support/attack-peer.ts";
+import { outcome } from "../../contract.ts";
 import { Input, strings } from "../../input.ts";
-import type { Policy, Subject } from "./subject.ts";
+import type { Policy } from "./subject.ts";
 import { type SessionSuite, SUITES } from "./suites.ts";
 
 /** More steps than a whole session takes. */
@@ -11,8 +12,44 @@ const MOST_STEPS = 64;
 
 const POLICIES: readonly Policy[] = ["grant", "refuse", "hold"];
 
+/** What steps are played on: one side of a connection with its application, and the peer. */
+export interface Played {
+  readonly peer: AttackPeer;
+  policy: Policy;
+  /** The peer logs in, or lets the user in. */
+  logIn(): void;
+  /** The application does something, as far as it may at this moment: `which` says what. */
+  act(which: number, channel: number, data: Uint8Array): void;
+  pass(milliseconds: number): void;
+}
+
+/** A session, which is done with each step at once. */
+interface PlayedSession extends Played {
+  /** Ends it and throws whatever was wrong with it at any time. */
+  finish(): void;
+}
+
+/** A front door, whose application has its turns between the steps. */
+interface PlayedDoor extends Played {
+  settle(): Promise<void>;
+  finish(): Promise<void>;
+}
+
+/** One message of each kind that there is: the shortest that is well formed and holds nothing but zeros. */
+const SAMPLES: readonly Uint8Array[] = MESSAGE_TABLE.map(({ message }) => {
+  for (let length = 1; length < 64; length++) {
+    const payload = new Uint8Array(length);
+    payload[0] = message.number;
+    if (outcome(() => message.decode(payload)).code === undefined) return payload;
+  }
+  return Uint8Array.of(message.number);
+});
+
+/** How many kinds the step `sample` tells apart. */
+export const SAMPLE_COUNT: number = SAMPLES.length;
+
 /** What one step does with the rest of its bytes. The number of a step is its place here. */
-const STEPS: Readonly<Record<StepName, (subject: Subject, rest: Input) => void>> = {
+const STEPS: Readonly<Record<StepName, (subject: Played, rest: Input) => void>> = {
   /** Bytes as they stand. */
   raw: ({ peer }, rest) => peer.raw(rest.rest()),
   /** A payload, sealed as the peer's next packet. */
@@ -49,9 +86,7 @@ const STEPS: Readonly<Record<StepName, (subject: Subject, rest: Input) => void>>
   /** Something of the application's. */
   command: (subject, rest) => {
     const [which, channel] = [rest.byte(), rest.byte() % 4];
-    attempt(() => subject.command(which, channel, rest.rest()));
-    subject.work();
-    subject.peer.take();
+    subject.act(which, channel, rest.rest());
   },
   policy: (subject, rest) => {
     subject.policy = POLICIES[rest.byte() % POLICIES.length]!;
@@ -60,6 +95,8 @@ const STEPS: Readonly<Record<StepName, (subject: Subject, rest: Input) => void>>
     subject.pass(rest.uint32());
     subject.peer.take();
   },
+  /** A message of any kind, well formed and otherwise empty. */
+  sample: ({ peer }, rest) => peer.send(SAMPLES[rest.byte() % SAMPLES.length]!),
 };
 
 export type StepName =
@@ -79,26 +116,53 @@ export type StepName =
   | "logIn"
   | "command"
   | "policy"
-  | "pass";
+  | "pass"
+  | "sample";
 
 const NAMES = Object.keys(STEPS) as StepName[];
 
 /** Plays the session that the input tells, and judges it. */
-export function play(bytes: Uint8Array, create: (suite: SessionSuite) => Subject): void {
+export function play(bytes: Uint8Array, create: (suite: SessionSuite) => PlayedSession): void {
+  const { suite, steps } = read(bytes);
+  const subject = create(suite);
+  for (const step of steps) take(subject, step);
+  subject.finish();
+}
+
+/** The same with a front door. */
+export async function playDoor(bytes: Uint8Array, create: (suite: SessionSuite) => PlayedDoor): Promise<void> {
+  const { suite, steps } = read(bytes);
+  const door = create(suite);
+  for (const step of steps) {
+    take(door, step);
+    await door.settle();
+  }
+  await door.finish();
+}
+
+interface Step {
+  readonly name: StepName;
+  readonly rest: Input;
+}
+
+function read(bytes: Uint8Array): { readonly suite: SessionSuite; readonly steps: readonly Step[] } {
   const input = new Input(bytes);
   // Any other byte stands for the first suite, which is the quickest by far.
-  const subject = create(SUITES[input.byte()] ?? SUITES[0]!);
+  const suite = SUITES[input.byte()] ?? SUITES[0]!;
+  const steps: Step[] = [];
   for (let count = 0; !input.empty && count < MOST_STEPS; count++) {
-    const step = new Input(input.string());
-    if (step.empty) continue;
-    const name = NAMES[step.byte() % NAMES.length]!;
-    try {
-      STEPS[name](subject, step);
-    } catch {
-      // The peer cannot do what it has no keys or message for. What the session does wrong is kept by the subject.
-    }
+    const rest = new Input(input.string());
+    if (!rest.empty) steps.push({ name: NAMES[rest.byte() % NAMES.length]!, rest });
   }
-  subject.finish();
+  return { suite, steps };
+}
+
+function take(subject: Played, { name, rest }: Step): void {
+  try {
+    STEPS[name](subject, rest);
+  } catch {
+    // The peer cannot do what it has no keys or message for. What the session does wrong is kept by the subject.
+  }
 }
 
 /** The input that tells a session. */

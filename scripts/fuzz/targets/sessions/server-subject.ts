@@ -1,31 +1,29 @@
 import { ServerSession, type ServerSessionEvent } from "@nacre/session";
 import { SSH_MSG_SERVICE_REQUEST, SshError } from "@nacre/wire";
-import { AttackPeer } from "../../../../packages/session/test/attacks/support/attack-peer.ts";
 import { signedLogin } from "../../../../packages/session/test/attacks/support/logins.ts";
 import { seededRandom } from "../../../../packages/transport/test/support/random.ts";
-import { Subject } from "./subject.ts";
-import type { SessionSuite } from "./suites.ts";
+import { type Answered, Subject } from "./subject.ts";
+import { type SessionSuite, SMALL_WINDOWS } from "./suites.ts";
 
 /** A server session: it lets in whoever it is told to let in, opens sessions, and echoes. */
 export class ServerSubject extends Subject<ServerSessionEvent> {
   readonly session: ServerSession;
-  readonly peer: AttackPeer;
   readonly #suite: SessionSuite;
 
   constructor(suite: SessionSuite) {
-    super();
+    super("client", suite);
     this.#suite = suite;
-    const { algorithms, kex, cipher, mac, hostKey } = suite;
+    const { algorithms, hostKey } = suite;
     this.session = new ServerSession({
       algorithms,
       random: seededRandom(2),
+      limits: SMALL_WINDOWS,
       hostKeys: [{ publicKey: hostKey.publicKey, privateKey: hostKey }],
       methods: ["publickey", "password", "keyboard-interactive"],
       userKeys: algorithms.hostKeys,
       banner: "welcome\n",
       trace: this.trace,
     });
-    this.peer = new AttackPeer(this, { role: "client", hostKey, kex, cipher, ...(mac && { mac }) });
     this.session.start(0);
     this.work();
     this.peer.take();
@@ -38,7 +36,7 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
     );
   }
 
-  command(which: number, channel: number, data: Uint8Array): void {
+  protected command(which: number, channel: number, data: Uint8Array): void {
     const { session } = this;
     const { connection } = session;
     [
@@ -59,45 +57,55 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
     return this.session.nextEvent();
   }
 
-  protected answer(event: ServerSessionEvent): void {
+  protected answer(event: ServerSessionEvent): Answered {
     const { session, policy } = this;
     const { connection } = session;
     const grant = policy === "grant";
     if (event.type === "data") {
+      if (policy === "hold") return "no ask";
       connection.consumed(event.channel, event.data.length);
       connection.write(event.channel, event.data);
-      return;
+      return "no ask";
     }
-    if (policy === "hold") return;
+    if (policy === "hold") return "no ask";
     const verdict = grant ? "success" : "failure";
+    const answered = grant ? "accepted" : "answered";
     switch (event.type) {
       case "query":
-        return session.auth.answerQuery(event.token, grant);
+        session.auth.answerQuery(event.token, grant);
+        return "answered";
       case "publickey":
-        return session.auth.answerPublickey(event.token, verdict);
+        session.auth.answerPublickey(event.token, verdict);
+        return answered;
       case "password":
-        return session.auth.answerPassword(event.token, grant ? { changePrompt: "too old" } : verdict);
+        session.auth.answerPassword(event.token, grant ? { changePrompt: "too old" } : verdict);
+        return "answered";
       case "change-password":
-        return session.auth.answerPassword(event.token, verdict);
+        session.auth.answerPassword(event.token, verdict);
+        return answered;
       case "keyboard-interactive":
-        return session.auth.answerKeyboardInteractive(
+        session.auth.answerKeyboardInteractive(
           event.token,
           grant ? { prompts: [{ prompt: "code", echo: false }] } : verdict,
         );
+        return "answered";
       case "responses":
-        return session.auth.answerKeyboardInteractive(
+        session.auth.answerKeyboardInteractive(
           event.token,
           event.responses[0] === "again" ? { prompts: [] } : grant ? { partial: ["publickey"] } : verdict,
         );
+        return "answered";
       case "open-request":
         connection.answerOpen(event.token, grant);
-        return;
+        return "answered";
       case "global-request":
-        if (event.token !== undefined) connection.answerGlobal(event.token, grant);
-        return;
+        if (event.token === undefined) return "no ask";
+        connection.answerGlobal(event.token, grant);
+        return "answered";
       default:
-        if ("token" in event && event.token !== undefined && "channel" in event)
-          connection.answerRequest(event.token, grant);
+        if (!("token" in event && event.token !== undefined && "channel" in event)) return "no ask";
+        connection.answerRequest(event.token, grant);
+        return "answered";
     }
   }
 }

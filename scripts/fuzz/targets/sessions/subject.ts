@@ -1,34 +1,64 @@
 import type { ClientSession, ClientSessionEvent, ServerSession, ServerSessionEvent, TraceRecord } from "@nacre/session";
 import { SshError } from "@nacre/wire";
-import type { AttackPeer, Target as Wire } from "../../../../packages/session/test/attacks/support/attack-peer.ts";
-import { attempt, Broken, expectRefusal, expectSafe, expectTrue } from "../../contract.ts";
+import {
+  AttackPeer,
+  type PeerOptions,
+  type Target as Wire,
+} from "../../../../packages/session/test/attacks/support/attack-peer.ts";
+import { attempt, Broken, expectRefusal, expectSafe, expectTrue, outcome } from "../../contract.ts";
+import { ChannelOracle } from "./channel-oracle.ts";
+import { LoginOracle } from "./login-oracle.ts";
+import type { Played } from "./script.ts";
+import type { SessionSuite } from "./suites.ts";
 
 /** Bytes that a session may answer to an input of 16 KiB with: rekeys, pongs, refusals. Much more would be an amplifier. */
 const MOST_OUTPUT = 2 * 1024 * 1024;
 
-/** How asks are answered: what is granted, refused, or left open. */
+/** How asks are answered: granted, refused, or left open, and then data is left unread, too. */
 export type Policy = "grant" | "refuse" | "hold";
+
+/** What became of an event: nothing was asked, or the answer leaves things as they are, or it accepts a host key or lets a user in. */
+export type Answered = "no ask" | "answered" | "accepted";
 
 export type AnyEvent = ClientSessionEvent | ServerSessionEvent;
 
 /** A session of either side under test, its application, and the peer at the other end of the wire. */
-export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
+export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Played {
   abstract readonly session: ClientSession | ServerSession;
-  abstract readonly peer: AttackPeer;
+  readonly peer: AttackPeer;
   policy: Policy = "grant";
+  readonly #logins: LoginOracle;
+  readonly #channels = new ChannelOracle();
+  /** How many payloads of the session the oracles have heard. */
+  #heard = 0;
+  /** The ask that took a second answer. */
+  #answeredTwice: AnyEvent["type"] | undefined;
   #now = 0;
   #output = 0;
   #closed: SshError | undefined;
   #fault: { readonly error: unknown } | undefined;
 
-  protected abstract nextEvent(): E | undefined;
-  /** Answers an ask as the policy says, and takes data. */
-  protected abstract answer(event: E): void;
-  /** Something that an application may do at this moment, or not: `which` says what. */
-  abstract command(which: number, channel: number, data: Uint8Array): void;
+  constructor(role: "client" | "server", { hostKey, userKey, kex, cipher, mac }: SessionSuite) {
+    const told = (payload: Uint8Array): void => {
+      this.#logins.peerSent(payload);
+      this.#channels.peerSent(payload);
+    };
+    this.peer = new HeardPeer(this, { role, hostKey, kex, cipher, ...(mac && { mac }) }, told);
+    this.#logins = new LoginOracle({ userKey, sessionId: () => this.peer.sessionId });
+  }
 
-  /** The peer logs in, or lets the user in. */
+  protected abstract nextEvent(): E | undefined;
+  /** Answers an ask as the policy says, and takes data. Returns whether it answered an ask, and whether that accepts a host key or lets a user in. */
+  protected abstract answer(event: E): Answered;
+  /** Something that an application may do at this moment, or not: `which` says what. */
+  protected abstract command(which: number, channel: number, data: Uint8Array): void;
   abstract logIn(): void;
+
+  act(which: number, channel: number, data: Uint8Array): void {
+    attempt(() => this.command(which, channel, data));
+    this.work();
+    this.peer.take();
+  }
 
   /** A line of the trace: must be one, and safe to show. */
   protected readonly trace = (record: TraceRecord): void => {
@@ -45,8 +75,10 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
   }
 
   takeOutput(): Uint8Array | undefined {
+    this.#hear();
     const output = this.#judge(() => this.session.takeOutput());
     this.work();
+    if (output === undefined) this.#judge(() => this.#channels.settle());
     this.#output += output?.length ?? 0;
     if (this.#output > MOST_OUTPUT) this.#judge(() => expectTrue(false, `more than ${MOST_OUTPUT} bytes were sent`));
     return output;
@@ -63,11 +95,14 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
     this.#judge(() => {
       for (let event = this.nextEvent(); event !== undefined; event = this.nextEvent()) {
         if (this.#closed !== undefined) throw new Broken(`${event.type} came after the end`);
+        if (event.type !== "closed") this.#expectOneAnswer();
+        this.#logins.told(event);
+        this.#channels.told(event);
         if (event.type === "closed") {
           expectRefusal(event.error);
           this.#closed = event.error;
         } else {
-          attempt(() => this.answer(event));
+          this.#answer(event);
         }
       }
     });
@@ -75,6 +110,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
 
   /** The session comes to an end, if it has not yet; then nothing of it may be left. Throws whatever was wrong with it at any time. */
   finish(): void {
+    if (this.#closed === undefined) this.#judge(() => this.#expectOneAnswer());
     this.#judge(() => this.session.end());
     this.work();
     if (this.#closed === undefined) {
@@ -94,6 +130,29 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
     if (this.#fault !== undefined) throw this.#fault.error;
   }
 
+  #answer(event: E): void {
+    const answered = attempt(() => this.answer(event)) ?? "no ask";
+    if (answered === "no ask") return;
+    this.#logins.answered(event, answered === "accepted");
+    // A session that has ended ignores answers: then its end is all that is left to tell.
+    if (outcome(() => this.answer(event)).code !== "usage") this.#answeredTwice = event.type;
+  }
+
+  #expectOneAnswer(): void {
+    expectTrue(this.#answeredTwice === undefined, `${this.#answeredTwice} took a second answer`);
+  }
+
+  /** Lets the oracles hear what the peer could read of the session's words since the last time. */
+  #hear(): void {
+    for (const payload of this.peer.received.slice(this.#heard)) {
+      this.#heard++;
+      this.#judge(() => {
+        this.#logins.sessionSent(payload);
+        this.#channels.sessionSent(payload);
+      });
+    }
+  }
+
   /** Keeps the first fault: the peer, which meets an exception then, is not to be blamed. */
   #judge<T>(action: () => T): T {
     try {
@@ -102,5 +161,20 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire {
       this.#fault ??= { error };
       throw error;
     }
+  }
+}
+
+/** An attacker that tells what it says. */
+class HeardPeer extends AttackPeer {
+  readonly #tell: (payload: Uint8Array) => void;
+
+  constructor(target: Wire, options: PeerOptions, tell: (payload: Uint8Array) => void) {
+    super(target, options);
+    this.#tell = tell;
+  }
+
+  override seal(...packet: Parameters<AttackPeer["seal"]>): Uint8Array {
+    this.#tell(packet[0]);
+    return super.seal(...packet);
   }
 }

@@ -10,6 +10,9 @@ import { toyAlgorithms, toyHostKey, toySign, toySignature } from "../../../../pa
 // The Node suites offer ML-KEM, which may have to be imported first.
 await loadMlKem768();
 
+/** Windows that an input of a few KiB can fill, so that the bounds on data are reached. Bytes. */
+export const SMALL_WINDOWS = { initialWindow: 1024, maximumPacketSize: 512 } as const;
+
 /** What a session computes with, and what its peer chooses of it. */
 export interface SessionSuite {
   readonly algorithms: TransportAlgorithms;

@@ -43,7 +43,7 @@ export function useOurServer(
       port: 0,
       hostKeys: await Promise.all(files.map(readKey)),
       authenticate: () => false,
-      session: runInShell,
+      session: (session) => runInShell(session),
       log: (event) => events.push(event),
       ...listenOptions,
     });
@@ -67,9 +67,9 @@ export function useOurServer(
   return ours;
 }
 
-/** Runs a command as a server does: its streams are the session's, and so are its signals and its end. */
-export async function runInShell(session: NodeSession): Promise<SessionExit> {
-  const { command, stdin, signal } = session;
+/** Runs a command, the session's own by default, as a server does: its streams are the session's, and so are its signals and its end. */
+export async function runInShell(session: NodeSession, command = session.command): Promise<SessionExit> {
+  const { stdin, signal } = session;
   const child = spawn("/bin/sh", command === undefined ? ["-s"] : ["-c", command], {
     stdio: "pipe",
     signal,

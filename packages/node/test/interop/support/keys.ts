@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { openPrivateKey } from "@nacre/keyfiles";
-import type { PrivateKey } from "@nacre/keys";
+import { openPrivateKey, parsePublicKeyLine } from "@nacre/keyfiles";
+import { fingerprint, type PrivateKey } from "@nacre/keys";
 import { afterAll, beforeAll } from "vitest";
 
 export type KeyType = "ed25519" | "rsa-3072" | "ecdsa-256" | "ecdsa-384" | "ecdsa-521";
@@ -43,4 +43,22 @@ export async function readKey({ path }: KeyFile): Promise<PrivateKey> {
   const opened = openPrivateKey(await readFile(path));
   if (opened.encrypted) throw new Error(`${path} has a passphrase`);
   return opened.privateKey;
+}
+
+/** The public key without its comment: `type base64`. */
+export function publicHalf({ publicKeyLine }: KeyFile): string {
+  return publicKeyLine.split(" ").slice(0, 2).join(" ");
+}
+
+/** As `connect` takes it. */
+export function fingerprintOf({ publicKeyLine }: KeyFile): `SHA256:${string}` {
+  return fingerprint(parsePublicKeyLine(publicKeyLine).publicKey.blob, "sha256") as `SHA256:${string}`;
+}
+
+/** The text of a copy in PKCS#8, for programs that read no OpenSSH format. */
+export async function textOfPkcs8({ path }: Pick<KeyFile, "path">): Promise<string> {
+  const copy = `${path}.pkcs8`;
+  await copyFile(path, copy);
+  await promisify(execFile)("ssh-keygen", ["-q", "-p", "-N", "", "-m", "PKCS8", "-f", copy]);
+  return readFile(copy, "utf8");
 }

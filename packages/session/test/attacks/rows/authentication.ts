@@ -31,17 +31,17 @@ const ONLY_SERVERS = patch("transport/gate", `row.sender !== "both" && row.sende
 const AFTER_LOGIN = patch("transport/gate", "!row.phases.includes(this.phase)", `this.phase === "kex"`);
 const VERIFIED = patch(
   "auth/server/publickey",
-  "(signature !== undefined && !verified(driver.options.sessionId, subject, algorithm, key, signature))",
+  "(signature !== undefined && !verified(algorithm, publicKey, signedData, signature))",
   "false",
 );
 const FIRST_OFFERED = patch(
   "auth/server/publickey",
   `driver.emit({ type: about, token, ...subject, ...key });
-  return { step: "asked", about, token, subject, key };`,
+  return { step: "asked", about, token, subject, key, sent };`,
   `const cache = driver as { first?: LoginKey };
   const first = (cache.first ??= key);
   driver.emit({ type: about, token, ...subject, ...first });
-  return { step: "asked", about, token, subject, key: first };`,
+  return { step: "asked", about, token, subject, key: first, sent };`,
 );
 const KEY_TOKEN = patch(
   "auth/server/server-auth",
@@ -83,7 +83,7 @@ const THOSE_INSIDE = patch(
   `event.type === "login" || event.type === "closed"`,
   `event.type === "closed"`,
 );
-const THOSE_GONE = patch("node/listen", "if (waiting) this.#unauthenticated--;", "");
+const THOSE_GONE = patch("node/listen", "this.#unauthenticated--;", "");
 const GRACE_TIME = patch("nacre/server-driver", "if (loginGraceTime > 0) {", "if (loginGraceTime > 200) {");
 
 export const AUTHENTICATION: readonly Row[] = [

@@ -24,15 +24,21 @@ const CREDIT_OF_DROPPED = patch(
   "state.discarded.includes(stream)) this.#returnCredit(state.peer, window, data.length);",
   "state.discarded.includes(stream)) return;",
 );
+const UNASKED_REPLIES = patch("connection/context", "++this.#unaskedReplies > this.limits.maxUnaskedReplies", "false");
 const CHANNEL_REPLY = patch(
   "connection/channel",
-  "if (request === undefined) throw this.#unexpected(what,",
-  "if (false) throw this.#unexpected(what,",
+  "if (pending === undefined) this.#context.admitUnaskedReply(what);",
+  "if (pending === undefined) return;",
 );
 const GLOBAL_REPLY = patch(
   "connection/global-requests",
-  "if (request === undefined)\n      throw",
-  "if (request === undefined) return;\n    if (false)\n      throw",
+  "if (pending === undefined) this.#context.admitUnaskedReply(what);",
+  "if (pending === undefined) return;",
+);
+const NOT_UNDERSTOOD = patch(
+  "connection/pending-request",
+  "requests.findIndex((pending) => pending.sequenceNumber === sequenceNumber)",
+  "requests.length - 1",
 );
 const KNOWN_CHANNEL = patch("connection/channel", `state.kind === "open" || state.kind === "closing"`, "true");
 const AFTER_EOF = patch(
@@ -78,7 +84,7 @@ export const CONNECTION: readonly Row[] = [
     server: held("connection", MAXIMUM_ZERO_OPEN, MAXIMUM_OURS),
   },
   { title: "extended data", ...both("connection", UNKNOWN_TYPE, NOBODY_READS, CREDIT_OF_DROPPED) },
-  { title: "unasked replies", ...both("connection", CHANNEL_REPLY, GLOBAL_REPLY) },
+  { title: "unasked replies", ...both("connection", UNASKED_REPLIES, CHANNEL_REPLY, GLOBAL_REPLY, NOT_UNDERSTOOD) },
   { title: "channel numbers", ...both("connection", KNOWN_CHANNEL, AFTER_EOF, AFTER_CLOSE) },
   {
     title: "channel count",

@@ -34,7 +34,7 @@ const UNREAD = patch(
 const DURING_REKEY = patch("transport/gate", `this.step !== "kexinit" && !row.duringRekey`, "false");
 const QUEUE = patch("transport/outgoing", "this.#queuedCost + cost > this.#maxQueuedBytes", "false");
 const QUEUE_COST = patch("transport/outgoing", "Math.max(payload.length, LEAST_COST)", "payload.length");
-const MAXIMUM = patch("packet/reader", "packetLength <= this.#maximum && ", "");
+const MAXIMUM = patch("packet/reader", "packetLength <= this.maxPacketLength && ", "");
 const BLOCKS = patch("packet/reader", " && padded % blockSize === 0", "");
 const LENGTH_TOLD = patch("packet/reader", "tagLength === 0 ? `a packet", "true ? `a packet");
 const PADDING_LEAST = patch("packet/reader", "padding < 4 || ", "");

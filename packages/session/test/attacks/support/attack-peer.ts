@@ -58,6 +58,8 @@ interface Layout {
 export class AttackPeer {
   /** Payloads that the target has sent, in order. */
   readonly received: Uint8Array[] = [];
+  /** The sequence numbers of their packets. */
+  readonly sequenceNumbers: number[] = [];
   readonly #options: PeerOptions;
   readonly #target: Target;
   readonly #random = seededRandom(66);
@@ -256,6 +258,7 @@ export class AttackPeer {
 
   #onPayload(payload: Uint8Array): void {
     this.received.push(payload);
+    this.sequenceNumbers.push(this.#reader.sequenceNumber);
     if (payload[0] === SSH_MSG_KEXINIT.number) this.#theirInit = payload;
     if (payload[0] === SSH_MSG_KEX_ECDH_REPLY.number && this.#kexClient !== undefined) {
       const step = this.#kexClient.receive(payload);

@@ -27,13 +27,16 @@ export interface Judge {
   readonly badSignature: Judgement;
 }
 
+/** Packets and requests so long that the key itself is looked at. */
+const ROOMY = { maxPacketLengthBeforeLogin: 256 * 1024, authRequestBytes: 256 * 1024 };
+
 /** A client looks at the host key, and at the signature over the exchange. */
 export const clientJudge = (algorithms: TransportAlgorithms): Judge => ({
   badKey: "bad key",
   badSignature: "bad signature",
   judge: ({ key, algorithm, blob, sign }) => {
     const target = new ClientTarget({
-      session: { algorithms },
+      session: { algorithms, limits: ROOMY },
       peer: { hostKey: key, ...(algorithm !== undefined && { hostKeyAlgorithm: algorithm }) },
     });
     target.peer.identify().init();
@@ -57,8 +60,7 @@ export const serverJudge = (algorithms: TransportAlgorithms): Judge => ({
   badKey: "refused",
   badSignature: "refused",
   judge: ({ key, algorithm, blob, sign }) => {
-    // Large enough a request that it is the key that is looked at.
-    const session = { limits: { authRequestBytes: 256 * 1024 } };
+    const session = { limits: ROOMY };
     const target = new ServerTarget({
       hold: ["publickey"],
       session,

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import { expect, test } from "vitest";
-import { unread } from "../src/serve-terminal.ts";
+import { unread } from "../src/terminal-host.ts";
 
 test("what a terminal has at its end is read to a bound, though somebody goes on printing to it", () => {
   const endless = openSync("/dev/zero", "r");

@@ -2,8 +2,8 @@
 const SLICE = 10;
 
 /**
- * Runs stepped work (deriving a key from a passphrase, say) to its end, letting other work go on in between. `signal` ends it
- * before that, with its reason.
+ * Runs stepped work, such as deriving a key from a passphrase, to its end, and lets other work run between its slices. Rejects with the
+ * reason of `signal` if that aborts first.
  */
 export async function inSlices<T>(work: Generator<void, T>, signal?: AbortSignal): Promise<T> {
   for (;;) {
@@ -14,7 +14,7 @@ export async function inSlices<T>(work: Generator<void, T>, signal?: AbortSignal
       if (step.done === true) return step.value;
     } while (performance.now() < until);
     await new Promise<void>((resolve) => {
-      setImmediate(resolve);
+      setTimeout(resolve, 0);
     });
   }
 }

@@ -1,0 +1,72 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { LogThrottle } from "../src/log-throttle.ts";
+import type { ServeEvent } from "../src/serve-log.ts";
+
+const MINUTE = 60_000;
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function throttle(): {
+  readonly log: (event: ServeEvent) => void;
+  readonly written: ServeEvent[];
+  readonly flush: () => void;
+} {
+  const written: ServeEvent[] = [];
+  const throttle = new LogThrottle((event) => written.push(event));
+  return { log: (event) => throttle.log(event), written, flush: () => throttle.flush() };
+}
+
+/** The event of the connection with this number, each from a port of its own. */
+function refused(connection: number, user = "root", remoteAddress = "192.0.2.1"): ServeEvent {
+  return { type: "login-refused", user, method: "password", connection, remoteAddress, remotePort: 1000 + connection };
+}
+
+describe("a log under repeated lines", () => {
+  test("has the first twenty of a minute, and then how many more there were", () => {
+    const { log, written } = throttle();
+    for (let i = 1; i <= 50; i++) log(refused(i));
+    expect(written).toEqual(Array.from({ length: 20 }, (_, i) => refused(i + 1)));
+    vi.advanceTimersByTime(MINUTE);
+    expect(written.slice(20)).toEqual([{ type: "repeated", count: 30, text: '192.0.2.1 "root" is refused: password' }]);
+    log(refused(51));
+    expect(written.at(-1)).toEqual(refused(51));
+  });
+
+  test("tells addresses and texts apart", () => {
+    const { log, written } = throttle();
+    for (let i = 1; i <= 20; i++) log(refused(i));
+    for (const event of [refused(21, "admin"), refused(22, "root", "192.0.2.2")]) {
+      log(event);
+      expect(written.at(-1)).toEqual(event);
+    }
+  });
+
+  test("counts without names what is different each time", () => {
+    const { log, written } = throttle();
+    for (let i = 1; i <= 10_000; i++) log(refused(i, `user${i}`));
+    expect(written).toHaveLength(200);
+    // Those that are known already go on.
+    log(refused(1, "user1"));
+    expect(written).toHaveLength(201);
+    vi.advanceTimersByTime(MINUTE);
+    expect(written.slice(201)).toEqual([{ type: "suppressed", count: 9800 }]);
+  });
+
+  test("has every login and session all the same", () => {
+    const { log, written } = throttle();
+    const origin = { connection: 1, remoteAddress: "192.0.2.1", remotePort: 1000 };
+    const login: ServeEvent = { ...origin, type: "login", user: "alice", factors: [{ method: "password" }] };
+    for (let i = 1; i <= 50; i++) log(login);
+    expect(written).toHaveLength(50);
+  });
+
+  test("has what was counted at its end", () => {
+    const { log, written, flush } = throttle();
+    for (let i = 1; i <= 21; i++) log(refused(i));
+    flush();
+    expect(written.at(-1)).toMatchObject({ type: "repeated", count: 1 });
+    vi.advanceTimersByTime(2 * MINUTE);
+    expect(written).toHaveLength(21);
+  });
+});

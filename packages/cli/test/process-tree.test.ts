@@ -1,0 +1,68 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { endProcesses, listFromProc, listFromPs } from "../src/process-tree.ts";
+
+const never = new AbortController().signal;
+
+/** Starts a shell whose child, in another Unix session, ignores SIGHUP where `stubborn` says so; returns both numbers. */
+async function family({ stubborn }: { readonly stubborn: boolean }): Promise<readonly [number, number]> {
+  const trap = stubborn ? "trap '' HUP; " : "";
+  const child = spawn("/bin/sh", ["-c", `setsid sh -c "${trap}echo \\$\\$; exec sleep 1000" & wait`], {
+    stdio: ["ignore", "pipe", "ignore"],
+    detached: true,
+  });
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const inner = Number(line.toString());
+  onTestFinished(() => {
+    for (const pid of [child.pid!, inner]) if (isRunning(pid)) process.kill(pid, "SIGKILL");
+  });
+  return [child.pid!, inner];
+}
+
+/** A zombie, which somebody has yet to wait for, does not run. */
+function isRunning(pid: number): boolean {
+  return listFromPs().some((one) => one.pid === pid);
+}
+
+describe("ending processes", () => {
+  test("hangs up a descendant in another Unix session as well", async () => {
+    const both = await family({ stubborn: false });
+    const begun = performance.now();
+    await endProcesses(new Set([both[0]]), 60_000, never);
+    expect(performance.now() - begun).toBeLessThan(30_000);
+    expect(both.map(isRunning)).toEqual([false, false]);
+  });
+
+  test("kills what does not end in the grace time, though its parent has ended", async () => {
+    const both = await family({ stubborn: true });
+    await endProcesses(new Set([both[0]]), 300, never);
+    await expect.poll(() => both.map(isRunning)).toEqual([false, false]);
+  });
+
+  test("kills at once when it is hurried", async () => {
+    const both = await family({ stubborn: true });
+    const hurry = new AbortController();
+    const ended = endProcesses(new Set([both[0]]), 60_000, hurry.signal);
+    hurry.abort();
+    await ended;
+    await expect.poll(() => both.map(isRunning)).toEqual([false, false]);
+  });
+
+  test("leaves others alone", async () => {
+    const [one, other] = [await family({ stubborn: false }), await family({ stubborn: false })];
+    await endProcesses(new Set([one[0]]), 60_000, never);
+    expect(other.map(isRunning)).toEqual([true, true]);
+  });
+});
+
+test.runIf(process.platform === "linux")("ps and /proc list the same processes", async () => {
+  const pids = [...(await family({ stubborn: false })), process.pid];
+  const pick = (list: ReturnType<typeof listFromPs>) =>
+    list
+      .filter(({ pid }) => pids.includes(pid))
+      .map(({ pid, parent, group }) => ({ pid, parent, group }))
+      .sort((a, b) => a.pid - b.pid);
+  expect(pick(listFromPs())).toHaveLength(3);
+  expect(pick(listFromPs())).toEqual(pick(listFromProc() ?? []));
+});

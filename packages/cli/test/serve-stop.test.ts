@@ -1,0 +1,35 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { expect, test } from "vitest";
+import type { ServeEvent } from "../src/serve-log.ts";
+import { untilStopped } from "../src/serve-stop.ts";
+
+test("what still runs when the time after a SIGTERM is over is hung up", async () => {
+  const child = spawn("sleep", ["1000"], { detached: true, stdio: "ignore" });
+  const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+  let closed!: () => void;
+  const graces: (number | undefined)[] = [];
+  const server = {
+    connections: [],
+    closed: new Promise<void>((resolve) => {
+      closed = resolve;
+    }),
+    close: async ({ grace }: { readonly grace?: number } = {}) => {
+      graces.push(grace);
+      if (grace === undefined) closed();
+    },
+  };
+  const events: ServeEvent[] = [];
+  const stopped = untilStopped(
+    server,
+    { processes: new Set([child.pid!]), sessions: new Set([exit]) },
+    (event) => events.push(event),
+    200,
+  );
+  process.emit("SIGTERM", "SIGTERM");
+  expect(child.exitCode).toBe(null);
+  await stopped;
+  expect(await exit).toEqual([null, "SIGHUP"]);
+  expect(graces).toEqual([expect.any(Number), undefined]);
+  expect(events).toEqual([{ type: "stopping", signal: "SIGTERM", sessions: 0 }]);
+});

@@ -1,0 +1,138 @@
+import { fingerprint } from "@nacre/keys";
+import { SSH_MSG_CHANNEL_OPEN_CONFIRMATION, Writer } from "@nacre/wire";
+import type { LoginDecision, Permissions, ServerConnection, Session, SessionStart } from "nacre";
+import { expect, test } from "vitest";
+import { AttackPeer, type Target } from "../../session/test/attacks/support/attack-peer.ts";
+import { passwordLogin, signedLogin } from "../../session/test/attacks/support/logins.ts";
+import * as message from "../../session/test/attacks/support/messages.ts";
+import { algorithms, hostKey, userKey } from "../../session/test/attacks/support/session-target.ts";
+import type { DuplexHandler } from "../src/duplex.ts";
+import { serveDuplex } from "../src/server.ts";
+
+/*
+ * Rows of the attack suite that need the front door: the others are in packages/session/test/attacks.
+ */
+
+type Started = Pick<SessionStart, "user" | "command" | "env" | "pty">;
+
+/** A server behind its front door, attacked by a client. Everything happens at once, without a promise. */
+class Door implements Target {
+  readonly peer: AttackPeer;
+  /** What was started, as the application is told of it. */
+  readonly started: Started[] = [];
+  readonly #connection: ServerConnection;
+  #handler!: DuplexHandler;
+  #output: Uint8Array[] = [];
+
+  /** `decide`: what a user's login comes to, by method. */
+  constructor(decide: Readonly<Record<string, LoginDecision>>) {
+    this.#connection = serveDuplex<Session>(
+      {
+        open: (handler) => {
+          this.#handler = handler;
+        },
+        write: (pieces) => {
+          this.#output.push(...pieces);
+          return true;
+        },
+        pause() {},
+        resume() {},
+        close: () => Promise.resolve(),
+      },
+      {
+        hostKeys: [hostKey],
+        algorithms,
+        fingerprint: (blob) => fingerprint(blob, "sha256"),
+        methods: ["publickey", "password"],
+        authenticate: ({ user, method }) => decide[`${user} ${method}`] ?? false,
+        acceptPty: true,
+        session: () => {},
+      },
+      (_, { user, command, env, pty }) => {
+        this.started.push({ user, command, env, pty });
+        return { user, command, env, pty, flush: () => Promise.resolve() } as unknown as Session;
+      },
+    );
+    this.peer = new AttackPeer(this, { role: "client", hostKey });
+    this.peer.take().handshake().send(message.serviceRequest);
+  }
+
+  deliver(bytes: Uint8Array): void {
+    this.#handler.data(bytes);
+  }
+
+  takeOutput(): Uint8Array | undefined {
+    return this.#output.shift();
+  }
+
+  get user(): string | undefined {
+    return this.#connection.user;
+  }
+
+  byKey(userName: string): this {
+    this.peer.send(signedLogin(this.peer.sessionId, userKey, { userName }));
+    return this;
+  }
+
+  byPassword(userName: string): this {
+    this.peer.send(passwordLogin("secret", { userName }));
+    return this;
+  }
+
+  /** Asks for a terminal and a command, and returns what was started, with whether the terminal was granted. */
+  run(command: string): Started & { readonly terminal: boolean } {
+    this.peer.send(message.channelOpen("session", 1000));
+    const channel = SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(this.peer.last(91)).senderChannel;
+    const request = (type: string): Writer => new Writer().byte(98).uint32(channel).string(type).boolean(true);
+    const size = request("pty-req").string("vt100").uint32(80).uint32(24).uint32(0).uint32(0).string("");
+    this.peer.send(size.finish());
+    const terminal = this.peer.numbers.at(-1) === 99;
+    this.peer.send(request("exec").string(command).finish());
+    return { ...this.started.at(-1)!, terminal };
+  }
+}
+
+/** The first of two factors: it permits so much. */
+const partly = (permissions: Permissions): LoginDecision => ({ next: ["password", "publickey"], permissions });
+
+test("grants · server", () => {
+  // What a first factor permitted one user, or forced on it, is not another's.
+  const bound = { command: "only this", pty: false, environment: { FROM: "bob" } };
+  const free = { environment: { FROM: "alice" } };
+  const toBob = new Door({ "alice publickey": partly(free), "bob password": { permissions: bound } });
+  expect(toBob.byKey("alice").byPassword("bob").user).toBe("bob");
+  expect(toBob.run("anything")).toEqual({
+    user: "bob",
+    command: "only this",
+    env: { FROM: "bob", SSH_ORIGINAL_COMMAND: "anything" },
+    pty: undefined,
+    terminal: false,
+  });
+  const toAlice = new Door({ "bob publickey": partly(bound), "alice password": { permissions: free } });
+  expect(toAlice.byKey("bob").byPassword("alice").user).toBe("alice");
+  expect(toAlice.run("anything")).toMatchObject({
+    user: "alice",
+    command: "anything",
+    env: { FROM: "alice" },
+    terminal: true,
+  });
+
+  // Nor is it after a way back: each change of the user begins anew.
+  const back = new Door({
+    "alice publickey": partly(free),
+    "bob password": false,
+    "alice password": { permissions: bound },
+  });
+  expect(back.byKey("alice").byPassword("bob").byPassword("alice").user).toBe("alice");
+  expect(back.run("anything")).toMatchObject({ command: "only this", env: { FROM: "bob" }, terminal: false });
+
+  // Of one user's two factors both hold, whichever is the stricter.
+  for (const [first, second] of [
+    [bound, free],
+    [free, bound],
+  ] as const) {
+    const both = new Door({ "alice publickey": partly(first), "alice password": { permissions: second } });
+    expect(both.byKey("alice").byPassword("alice").user).toBe("alice");
+    expect(both.run("anything")).toMatchObject({ command: "only this", env: first.environment, terminal: false });
+  }
+});

@@ -1,0 +1,137 @@
+import { connect, connectDuplex, type ExecOptions, type Session, serve } from "nacre";
+import { connect as connectWith, serve as serveWith } from "nacre/core";
+import { describe, expect, it } from "vitest";
+import { algorithms } from "../../session/test/support/pair.ts";
+import { failure } from "./support/outcomes.ts";
+import { open, served, visitor, wire } from "./support/wire.ts";
+
+const usage = (words: string): object =>
+  expect.objectContaining({ code: "usage", message: expect.stringContaining(words) });
+
+/** Options as a program without types gives them. */
+const given = (options: object): ExecOptions => options;
+
+const nothing = (names: readonly string[]): object => Object.fromEntries(names.map((name) => [name, undefined]));
+
+describe("an option name that does not exist", () => {
+  it.each([
+    ["passwd", "`passwd` is not an option of connect: did you mean `password`?"],
+    ["pasword", "did you mean `password`?"],
+    ["hostkey", "did you mean `hostKey`?"],
+    ["username", "did you mean `user`?"],
+    ["privateKey", "did you mean `identities`?"],
+    ["hostVerifier", "did you mean `hostKey`?"],
+    ["readyTimeout", "did you mean `signal`?"],
+    ["keepaliveInterval", "did you mean `limits.keepaliveInterval`?"],
+    ["compress", "is not an option of connect: it takes user, hostKey, identities"],
+    ["constructor", "`constructor` is not an option of connect: it takes"],
+    ["x\u001b[2J", "`x\\x1b[2J` is not an option"],
+    ["n".repeat(50_000), "`nnnnnnnnnn"],
+  ])("is refused by connect, which leaves the streams alone: %s", async (name, words) => {
+    for (const begin of [connect, connectWith]) {
+      const { near } = wire();
+      const options = { ...visitor, algorithms, [name]: "c2VjcmV0" };
+      const error = await failure(begin(near, options));
+      expect(error).toEqual(usage(words));
+      expect((error as Error).message).not.toContain("c2VjcmV0");
+      expect((error as Error).message.length).toBeLessThan(400);
+      expect(near.readable.locked || near.writable.locked).toBe(false);
+    }
+  });
+
+  it("is refused by connectDuplex, which closes the byte connection", async () => {
+    let closed = 0;
+    const duplex = { open() {}, write: () => true, pause() {}, resume() {}, close: async () => void closed++ };
+    const options = { ...visitor, passwd: "x" };
+    expect(await failure(connectDuplex(duplex, options, () => undefined))).toEqual(usage("`password`"));
+    expect(closed).toBe(1);
+  });
+
+  it.each([
+    ["authentication", "is not an option of serve: did you mean `authenticate`?"],
+    ["hostKey", "did you mean `hostKeys`?"],
+    ["privateKey", "did you mean `hostKeys`?"],
+    ["acceptPTY", "did you mean `acceptPty`?"],
+  ])("is refused by serve, which leaves the streams alone: %s", (name, words) => {
+    for (const begin of [serve, serveWith]) {
+      const { far } = wire();
+      expect(() => begin(far, { ...open, algorithms, [name]: 1 })).toThrow(usage(words));
+      expect(far.readable.locked || far.writable.locked).toBe(false);
+    }
+  });
+
+  it("is refused among the limits of a client and of a server", async () => {
+    const mistaken = { keepAliveIntervall: 1000 } as object;
+    const words = "is not an option of limits: did you mean `keepaliveInterval`?";
+    expect(await failure(connect(wire().near, { ...visitor, limits: mistaken }))).toEqual(usage(words));
+    expect(() => serve(wire().far, { ...open, limits: mistaken })).toThrow(usage(words));
+    expect(() => serve(wire().far, { ...open, limits: { maxSession: 1 } as object })).toThrow(usage("maxSessions"));
+  });
+
+  it("is refused where a command is started, and no channel is opened for it", async () => {
+    const { client, connection } = await served({ session: () => 0 });
+    expect(await failure(client.exec("x", given({ timeout: 5 })))).toEqual(
+      usage("option of exec: did you mean `signal`?"),
+    );
+    expect(await failure(client.exec("x", given({ stdin: "" })))).toEqual(usage("`input`"));
+    expect(await failure(client.spawn("x", given({ input: "" })))).toEqual(
+      usage("of spawn: it takes env, pty, signal"),
+    );
+    expect(await failure(client.shell(given({ environment: {} })))).toEqual(usage("of shell: did you mean `env`?"));
+    expect(await failure(client.subsystem("x", given({ envs: {} })))).toEqual(
+      usage("of subsystem: did you mean `env`?"),
+    );
+    expect(await failure(client.shell(given({ pty: { cols: 80 } })))).toEqual(usage("of pty: did you mean `columns`?"));
+    for (const wrong of ["utf8", null, 7])
+      expect(await failure(client.exec("x", wrong as never))).toEqual(usage("an object"));
+    expect(connection.sessionCount).toBeLessThanOrEqual(1);
+    expect(await client.exec("x")).toMatchObject({ status: 0 });
+    await client.close();
+  });
+});
+
+describe("an option that is undefined", () => {
+  it("counts as not given, on both sides and for every way to start a command", async () => {
+    const client = nothing([
+      "password",
+      "changePassword",
+      "prompts",
+      "banner",
+      "algorithms",
+      "limits",
+      "requireStrictKex",
+      "signal",
+      "earlyChannel",
+      "trace",
+      "keyLog",
+      "random",
+    ]);
+    const server = nothing([
+      "methods",
+      "banner",
+      "subsystems",
+      "acceptEnv",
+      "loginGraceTime",
+      "algorithms",
+      "userKeys",
+      "limits",
+      "requireStrictKex",
+      "remoteAddress",
+      "signal",
+      "log",
+      "trace",
+      "keyLog",
+      "random",
+    ]);
+    const ptys: boolean[] = [];
+    const session = (session: Session): number => ptys.push(session.pty !== undefined);
+    const { client: ssh } = await served({ ...server, session, acceptPty: true }, client);
+    const started = nothing(["env", "pty", "signal", "input", "maxOutput"]);
+    expect(await ssh.exec("x", { ...started, encoding: undefined })).toMatchObject({ status: 1, stdout: "" });
+    expect(await (await ssh.shell({ env: undefined, pty: undefined, signal: undefined })).exit).toMatchObject({
+      status: 2,
+    });
+    expect(ptys).toEqual([false, true]);
+    await ssh.close();
+  });
+});

@@ -1,0 +1,54 @@
+import { fingerprint } from "@nacre/keys";
+import { utf8Encode } from "@nacre/wire";
+import { connect, type PrivateKeyOptions, privateKey, serve } from "nacre";
+import { privateKey as privateKeyOfCore } from "nacre/core";
+import { describe, expect, it } from "vitest";
+import vectors from "../../../test-vectors/keyfiles.json" with { type: "json" };
+import { failure } from "./support/outcomes.ts";
+import { open, visitor, wire } from "./support/wire.ts";
+
+/** One file of each format, plain and encrypted, as ssh-keygen and openssl wrote them. */
+const files = [
+  ...new Map(
+    vectors.privateKeys.map((file) => [`${file.format}, ${"passphrase" in file ? "encrypted" : "plain"}`, file]),
+  ),
+];
+const plain = vectors.privateKeys.find(({ passphrase }) => passphrase === undefined)!;
+const locked = vectors.privateKeys.find(({ passphrase }) => passphrase !== undefined)!;
+
+describe("privateKey", () => {
+  it.each(files)("opens a key file: %s", async (_, { text, passphrase, publicKey }) => {
+    for (const given of [text, utf8Encode(text)]) {
+      const key = await privateKey(given, { passphrase });
+      expect(key.publicKey.blob).toEqual(new Uint8Array(Buffer.from(publicKey.split(" ")[1]!, "base64")));
+    }
+  });
+
+  it.each([
+    ["an encrypted key without a passphrase", locked.text, {}, "passphrase-needed"],
+    ["a wrong passphrase", locked.text, { passphrase: "no such" }, "passphrase-wrong"],
+    ["what is no key file", "nothing of the kind", {}, "file-malformed"],
+    ["a missing text", undefined, {}, "usage"],
+    ["an unknown option", plain.text, { password: "x" }, "usage"],
+  ])("rejects %s", async (_, text, options, code) => {
+    for (const open of [privateKey, privateKeyOfCore])
+      expect(await failure(open(text as string, options as PrivateKeyOptions))).toMatchObject({
+        name: "SshError",
+        code,
+      });
+  });
+
+  it("gives keys that log in and that prove a host", async () => {
+    const key = await privateKey(plain.text);
+    const pin = fingerprint(key.publicKey.blob, "sha256");
+    const { near, far } = wire();
+    serve(far, {
+      ...open,
+      hostKeys: [key],
+      authenticate: (login) => login.method === "publickey" && login.fingerprint === pin,
+    });
+    const hostKey = (presented: { readonly fingerprint: string }): boolean => presented.fingerprint === pin;
+    const client = await connect(near, { ...visitor, identities: [key], hostKey });
+    await client.close();
+  });
+});

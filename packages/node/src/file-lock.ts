@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto";
+import { link, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { escapeText, SshError } from "@nacre/wire";
+
+/** Milliseconds. A lock is held for one read and one write: an older one was left by a process that died. */
+const STALE_AFTER = 10_000;
+const GIVE_UP_AFTER = 30_000;
+const RETRY_AFTER = 10;
+
+/** The last holder of each file in this process, by its real path. */
+const queues = new Map<string, Promise<unknown>>();
+
+/**
+ * Runs `work` while no other call holds `path`, in this process or in another. Other processes are kept out by a file beside it (`.lock`),
+ * which counts as abandoned after ten seconds; where the folder cannot be written, only this process is. Resolves or rejects with what
+ * `work` does. Rejects with `file-unreadable` if the lock is not free within 30 seconds.
+ */
+export async function withFileLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const file = await realName(path);
+  const previous = queues.get(file);
+  const mine = (async () => {
+    await previous?.catch(() => {});
+    const release = await acquire(`${file}.lock`);
+    try {
+      return await work();
+    } finally {
+      await release();
+    }
+  })();
+  queues.set(file, mine);
+  try {
+    return await mine;
+  } finally {
+    if (queues.get(file) === mine) queues.delete(file);
+  }
+}
+
+/** The path without symbolic links, although the file itself may be missing. */
+async function realName(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    const folder = dirname(path);
+    return join(await realpath(folder).catch(() => folder), basename(path));
+  }
+}
+
+/** Makes the lock file, and resolves with a function that removes it. */
+async function acquire(lock: string): Promise<() => Promise<void>> {
+  const token = randomUUID();
+  const deadline = Date.now() + GIVE_UP_AFTER;
+  for (;;) {
+    try {
+      const made = await open(lock, "wx", 0o600);
+      try {
+        await made.writeFile(token);
+      } finally {
+        await made.close();
+      }
+      return () => release(lock, token);
+    } catch (error) {
+      // The folder is read-only: the queue of this process is all there is.
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") return async () => {};
+    }
+    await removeStale(lock, token);
+    if (Date.now() > deadline)
+      throw new SshError(
+        "file-unreadable",
+        `${escapeText(lock)} is held by another process: remove it if no program uses it`,
+      );
+    await sleep(RETRY_AFTER * (1 + Math.random()));
+  }
+}
+
+/** Removes the lock, unless it was taken for abandoned and is another's now. */
+async function release(lock: string, token: string): Promise<void> {
+  try {
+    if ((await readFile(lock, "utf8")) === token) await unlink(lock);
+  } catch {
+    // It is gone already.
+  }
+}
+
+/** Removes an abandoned lock. Of several processes that find it, one succeeds: a file can be renamed once. */
+async function removeStale(lock: string, token: string): Promise<void> {
+  try {
+    const found = await stat(lock);
+    if (Date.now() - found.mtimeMs < STALE_AFTER) return;
+    const aside = `${lock}.${token}`;
+    await rename(lock, aside);
+    // Between the two steps another process may have removed the abandoned lock and made its own: that one goes back.
+    const taken = await stat(aside);
+    if (taken.ino !== found.ino || taken.mtimeMs !== found.mtimeMs) await link(aside, lock);
+    await unlink(aside);
+  } catch {
+    // Another process was faster.
+  }
+}

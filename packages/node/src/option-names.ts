@@ -1,0 +1,28 @@
+import { CONNECT_OPTIONS, type OptionNames, SERVE_OPTIONS } from "nacre/parts";
+import type { ListenOptions } from "./listen-options.ts";
+import type { ConnectOptions } from "./options.ts";
+
+export const NODE_CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
+  ...CONNECT_OPTIONS,
+  host: true,
+  port: true,
+  agent: true,
+  passphrase: true,
+  unknownHost: true,
+  knownHosts: true,
+  crypto: true,
+  connectTimeout: true,
+  warn: true,
+};
+
+const { remoteAddress: _, ...SHARED_WITH_SERVE } = SERVE_OPTIONS;
+
+export const LISTEN_OPTIONS: OptionNames<ListenOptions> = {
+  ...SHARED_WITH_SERVE,
+  port: true,
+  host: true,
+  crypto: true,
+  maxConnections: true,
+  maxUnauthenticated: true,
+  perSource: true,
+};

@@ -1,0 +1,53 @@
+import { SshError } from "@nacre/wire";
+import type { PerSourceOptions, RandomEarlyDrop } from "./listen-options.ts";
+import { addressMatcher, networkOf } from "./source-address.ts";
+import { type Penalties, Sources } from "./sources.ts";
+
+/** OpenSSH's defaults, in milliseconds. */
+const PENALTIES: Penalties = { authFail: 5000, noAuth: 1000, graceExceeded: 10_000, min: 15_000, max: 600_000 };
+
+/** The table of a server's sources, and the source of an address; `undefined` where that one is exempt. */
+export interface PerSource {
+  readonly sources: Sources;
+  readonly sourceOf: (address: string) => string | undefined;
+}
+
+/** Completes the options by their defaults. Throws `usage` for values out of their range. */
+export function perSource(options: PerSourceOptions | false | undefined, { start, full }: RandomEarlyDrop): PerSource {
+  const {
+    maxUnauthenticated = Math.max(start, Math.ceil(full / 2)),
+    netBlockSize: { ipv4 = 32, ipv6 = 64 } = {},
+    penalties = {},
+    maxFailureDelay = 2000,
+    maxSources = 65_536,
+    exempt = [],
+  } = options === false ? {} : (options ?? {});
+  const times = penalties === false ? undefined : { ...PENALTIES, ...defined(penalties) };
+  check("maxUnauthenticated", maxUnauthenticated, 1, Number.POSITIVE_INFINITY);
+  check("netBlockSize.ipv4", ipv4, 0, 32);
+  check("netBlockSize.ipv6", ipv6, 0, 128);
+  check("maxFailureDelay", maxFailureDelay, 0, 60_000);
+  check("maxSources", maxSources, 1, 2 ** 24);
+  for (const [name, time] of Object.entries(times ?? {})) check(`penalties.${name}`, time, 0, Number.POSITIVE_INFINITY);
+  const isExempt = addressMatcher(exempt);
+  return {
+    sources: new Sources({
+      maxUnauthenticated,
+      share: Math.max(1, Math.floor(start / 2)),
+      penalties: times,
+      maxFailureDelay,
+      maxSources,
+    }),
+    sourceOf: (address) => (options === false || isExempt(address) ? undefined : networkOf(address, { ipv4, ipv6 })),
+  };
+}
+
+function check(name: string, value: unknown, least: number, most: number): void {
+  if (typeof value === "number" && value >= least && value <= most) return;
+  throw new SshError("usage", `perSource.${name} is ${String(value)}: it must be a number from ${least} to ${most}`);
+}
+
+/** The properties that are not `undefined`. */
+function defined<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}

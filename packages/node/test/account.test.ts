@@ -1,0 +1,63 @@
+import { userInfo } from "node:os";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { type AccountFacts, accountHome, accountName } from "../src/account.ts";
+import { expandHome } from "../src/files.ts";
+
+const ALICE = 1000;
+
+/** An account without an entry in the password database, and whose folders belong to ALICE. */
+function bare(changes: Partial<AccountFacts> = {}): string | undefined {
+  return accountHome({
+    uid: ALICE,
+    homeVariable: "/data/alice",
+    entry: () => {
+      throw new Error("ENOENT");
+    },
+    ownerOf: () => ALICE,
+    ...changes,
+  });
+}
+
+afterEach(() => void vi.unstubAllEnvs());
+
+describe("the home folder", () => {
+  test("is that of the password database, whatever HOME says", () => {
+    const { homedir } = userInfo();
+    for (const HOME of ["/tmp", "", undefined]) {
+      vi.stubEnv("HOME", HOME);
+      expect(accountHome()).toBe(homedir);
+      expect(expandHome("~/.ssh/id_rsa")).toBe(`${homedir}/.ssh/id_rsa`);
+    }
+    expect(bare({ entry: () => "/home/alice", uid: 0 })).toBe("/home/alice");
+  });
+
+  test("is never a relative path", () => {
+    for (const path of ["", ".", "home/alice"]) {
+      expect(bare({ entry: () => path })).toBeUndefined();
+      expect(bare({ homeVariable: path })).toBeUndefined();
+    }
+  });
+
+  test("without an entry is HOME if the account owns it and is not root", () => {
+    expect(bare()).toBe("/data/alice");
+    expect(bare({ ownerOf: () => 0 })).toBeUndefined();
+    expect(bare({ uid: 0, ownerOf: () => 0 })).toBeUndefined();
+    expect(bare({ homeVariable: undefined })).toBeUndefined();
+    expect(
+      bare({
+        ownerOf: () => {
+          throw new Error("ENOENT");
+        },
+      }),
+    ).toBeUndefined();
+  });
+});
+
+function noEntry(): never {
+  throw new Error("ENOENT");
+}
+
+test("the account's name, where there is none, must be given", () => {
+  expect(accountName()).toBe(userInfo().username);
+  expect(() => accountName(noEntry)).toThrow(expect.objectContaining({ code: "usage" }));
+});

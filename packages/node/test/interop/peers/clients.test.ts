@@ -1,0 +1,135 @@
+import { copyFile, mkdtemp, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { goProgram } from "../../../../../scripts/peers/go.ts";
+import { type ListenOptions, nodeAlgorithms } from "../../../src/index.ts";
+import { keysOf, runPeer, useOurServer } from "../server/support.ts";
+import { randomData } from "../support/data.ts";
+import { type KeyFile, type KeyType, makeKey, useFolder } from "../support/keys.ts";
+import { driveDevTunnels } from "./dev-tunnels-client.ts";
+import { here } from "./programs.ts";
+import { type Ask, DATA_LENGTH, type Result } from "./settings.ts";
+import { driveSsh2 } from "./ssh2-client.ts";
+
+// The clients of other implementations to our server.
+
+interface Peer {
+  readonly name: string;
+  readonly drive: (ask: Ask) => Promise<Result>;
+  /** Kinds of host and user keys. */
+  readonly keyTypes?: readonly KeyType[];
+  readonly lacks?: readonly ("keyboard-interactive" | "rekey")[];
+  /** Of our server, where its defaults do not do. */
+  readonly options?: Partial<ListenOptions>;
+}
+
+const PEERS: readonly Peer[] = [
+  { name: "Go x/crypto", drive: async (ask) => driveProgram([await goProgram("client"), JSON.stringify(ask)]) },
+  {
+    name: "asyncssh",
+    drive: (ask) => driveProgram(["/usr/bin/python3", here("asyncssh-client.py"), JSON.stringify(ask)]),
+  },
+  {
+    name: "phpseclib",
+    drive: (ask) => driveProgram(["php", here("phpseclib-client.php"), JSON.stringify(ask)]),
+    lacks: ["keyboard-interactive", "rekey"],
+  },
+  { name: "Erlang's ssh", drive: driveErlang, keyTypes: ["ed25519"], lacks: ["keyboard-interactive", "rekey"] },
+  { name: "ssh2", drive: driveSsh2, lacks: ["rekey"] },
+  {
+    name: "dev-tunnels",
+    drive: driveDevTunnels,
+    // It names the signature algorithm in the blob of an RSA user key, against RFC 8332 §3.
+    keyTypes: ["ecdsa-256", "rsa-3072"],
+    lacks: ["keyboard-interactive", "rekey"],
+    // It has no key exchange method of those that a server proposes by default.
+    options: { algorithms: nodeAlgorithms },
+  },
+];
+
+const TYPES: readonly KeyType[] = ["ed25519", "rsa-3072", "ecdsa-256"];
+
+const folder = useFolder();
+const keys = new Map<string, KeyFile>();
+const key = (name: string): KeyFile => keys.get(name)!;
+let file = "";
+beforeAll(async () => {
+  for (const type of TYPES)
+    for (const name of [type, `stranger_${type}`]) keys.set(name, await makeKey(folder, name, type));
+  file = join(folder.path, "data");
+  await writeFile(file, randomData(DATA_LENGTH));
+});
+
+describe.each(PEERS)("$name", ({ drive, keyTypes = TYPES, lacks = [], options }) => {
+  const server = useOurServer({
+    ...options,
+    hostKeyTypes: [keyTypes[0]!],
+    methods: ["publickey", "password", "keyboard-interactive"],
+    authenticate: async (login) => {
+      if (login.method === "publickey") return keysOf(...TYPES.map((type) => () => key(type)))(login);
+      if (login.method === "password") return login.password === "the password";
+      if (login.method !== "keyboard-interactive") return false;
+      const [first, second] = await login.ask(["First: ", { prompt: "Second: ", echo: true }], { name: "A name" });
+      return first === "one" && second === "two";
+    },
+  });
+
+  function ask(login: Partial<Ask>): Promise<Result> {
+    const { port, hostKeyLines } = server;
+    return drive({ port, hostKey: hostKeyLines[0]!.split(" "), file, ...login });
+  }
+
+  /** Logs in, runs a command, and moves 4 MiB. */
+  async function expectAll(login: Partial<Ask>): Promise<Result> {
+    const result = await ask(login);
+    expect(result).toMatchObject({ refused: false, version: expect.stringMatching(/^SSH-2\.0-Nacre_/) as string });
+    expect(result.simple).toEqual({ out: "out\n", err: "err\n", status: 3 });
+    expect(result.cat).toEqual({ out: result.digest, err: "", status: 0 });
+    return result;
+  }
+
+  test.each(keyTypes)("logs in with a key of the kind %s", async (type) => {
+    await expectAll({ key: key(type).path });
+  });
+
+  test("logs in with a password", async () => {
+    await expectAll({ password: "the password" });
+  });
+
+  if (!lacks.includes("keyboard-interactive")) {
+    test("logs in by answering questions", async () => {
+      const { prompts } = await expectAll({ answers: ["one", "two"] });
+      const questions = [
+        ["First: ", false],
+        ["Second: ", true],
+      ];
+      expect(prompts).toEqual([["A name", "", questions]]);
+    });
+  }
+
+  if (!lacks.includes("rekey")) {
+    test("moves data while it asks for new keys", async () => {
+      await expectAll({ key: key(keyTypes[0]!).path, rekeyThreshold: 256 * 1024 });
+    });
+  }
+
+  test("is refused with a key that we do not know, and with a wrong password", async () => {
+    expect(await ask({ key: key(`stranger_${keyTypes[0]!}`).path })).toMatchObject({ refused: true });
+    expect(await ask({ password: "wrong" })).toMatchObject({ refused: true });
+  });
+});
+
+/** Runs a program that prints its result as JSON. */
+async function driveProgram(words: readonly string[]): Promise<Result> {
+  const ran = await runPeer(words);
+  expect(ran).toMatchObject({ status: 0, stderr: "" });
+  return JSON.parse(ran.stdout.toString()) as Result;
+}
+
+/** Erlang's client reads its key and known hosts from files of its own names, and its exit is told in the text alone. */
+async function driveErlang({ port, hostKey, key, password = "", file }: Ask): Promise<Result> {
+  const files = await mkdtemp(join(folder.path, "erlang-"));
+  if (key !== undefined) await copyFile(key, join(files, "id_ed25519"));
+  await writeFile(join(files, "known_hosts"), `[127.0.0.1]:${port} ${hostKey.join(" ")}\n`);
+  return driveProgram(["escript", here("erlang-client.escript"), `${port}`, files, password, file]);
+}

@@ -1,0 +1,60 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { keysOf, type Ran, runInShell, runPeer, useOurServer } from "../server/support.ts";
+import { MIB, randomData, sha256 } from "../support/data.ts";
+import { fingerprintOf, type KeyFile, makeKey, useFolder } from "../support/keys.ts";
+
+// curl, which is libssh2, to our server with OpenSSH's sftp-server behind it.
+
+const folder = useFolder();
+let key: KeyFile;
+let stranger: KeyFile;
+beforeAll(async () => {
+  key = await makeKey(folder, "key", "ed25519");
+  stranger = await makeKey(folder, "stranger", "ed25519");
+});
+
+const withKey = ({ path }: KeyFile): string[] => ["--key", path, "--pubkey", `${path}.pub`];
+
+describe("curl", () => {
+  const server = useOurServer({
+    methods: ["publickey", "password"],
+    authenticate: (login) =>
+      login.method === "password" ? login.password === "the password" : keysOf(() => key)(login),
+    subsystems: { sftp: (session) => runInShell(session, "exec /usr/lib/openssh/sftp-server") },
+  });
+
+  function curl(path: string, words: readonly string[]): Promise<Ran> {
+    const hostKey = fingerprintOf({ path: "", publicKeyLine: server.hostKeyLines[0]! }).slice("SHA256:".length);
+    const url = `sftp://alice@127.0.0.1:${server.port}${path}`;
+    const env = { HOME: folder.path };
+    return runPeer(["curl", "-sS", "-q", "--hostpubsha256", hostKey, ...words, url], { env });
+  }
+
+  test("puts and gets 16 MiB with a key", async () => {
+    const bytes = randomData(16 * MIB);
+    const [source, remote] = [join(folder.path, "source"), join(folder.path, "remote")];
+    await writeFile(source, bytes);
+    expect(await curl(remote, [...withKey(key), "-T", source])).toMatchObject({ status: 0, stderr: "" });
+    expect(sha256(await readFile(remote))).toBe(sha256(bytes));
+    const got = await curl(remote, withKey(key));
+    expect(got).toMatchObject({ status: 0, stderr: "" });
+    expect(sha256(got.stdout)).toBe(sha256(bytes));
+  });
+
+  test("logs in with a password", async () => {
+    const remote = join(folder.path, "small");
+    await writeFile(remote, "small\n");
+    const got = await curl(remote, ["-u", "alice:the password"]);
+    expect(got).toMatchObject({ status: 0, stderr: "" });
+    expect(got.stdout.toString()).toBe("small\n");
+  });
+
+  test("is refused with a key that we do not know, and with a wrong password", async () => {
+    const remote = join(folder.path, "small");
+    // 67: login denied.
+    expect((await curl(remote, withKey(stranger))).status).toBe(67);
+    expect((await curl(remote, ["-u", "alice:wrong"])).status).toBe(67);
+  });
+});

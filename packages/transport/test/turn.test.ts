@@ -1,0 +1,64 @@
+import { SSH_MSG_IGNORE } from "@nacre/wire";
+import { describe, expect, test } from "vitest";
+import { RawPeer } from "./support/raw-peer.ts";
+
+const ignore = (length: number): Uint8Array => SSH_MSG_IGNORE.encode({ data: new Uint8Array(length) });
+
+/** A transport with keys and a whole turn ahead of it. */
+function freshTurn(maxTurnWork?: number): RawPeer {
+  const peer = new RawPeer("client", { ...(maxTurnWork !== undefined && { limits: { maxTurnWork } }) }).handshake();
+  peer.transport.enter("connection");
+  while (!peer.transport.turnOver) peer.transport.write(ignore(0));
+  expect(peer.transport.nextEvent()).toEqual({ type: "yield" });
+  peer.take();
+  return peer;
+}
+
+/** Packets that a transport opens before each "yield", and after the last. */
+function readPerTurn(peer: RawPeer): number[] {
+  const counts = [0];
+  for (let event = peer.transport.nextEvent(); event !== undefined; event = peer.transport.nextEvent()) {
+    if (counts.length > 100) throw new Error("turns without end");
+    if (event.type === "yield") counts.push(0);
+    else counts[counts.length - 1]!++;
+  }
+  return counts;
+}
+
+describe("a turn", () => {
+  test("opens at most 256 short packets before it yields", () => {
+    const peer = freshTurn();
+    // Messages that the layers above would get.
+    for (let i = 0; i < 600; i++) peer.sendOnly(Uint8Array.of(94));
+    expect(readPerTurn(peer)).toEqual([256, 256, 88]);
+  });
+
+  test("opens at most 256 packets that nobody hears of", () => {
+    const peer = freshTurn();
+    for (let i = 0; i < 600; i++) peer.sendOnly(ignore(0));
+    expect(readPerTurn(peer)).toEqual([0, 0, 0]);
+  });
+
+  test("opens at most a MiB of long packets", () => {
+    const peer = freshTurn();
+    for (let i = 0; i < 40; i++) peer.sendOnly(new Uint8Array(32 * 1024).fill(94));
+    expect(readPerTurn(peer)).toEqual([32, 8]);
+  });
+
+  test("is over after 256 short packets are sent", () => {
+    const peer = freshTurn();
+    for (let i = 0; i < 255; i++) peer.transport.write(ignore(0));
+    expect(peer.transport.turnOver).toBe(false);
+    peer.transport.begin(1)[0] = 94;
+    peer.transport.commit();
+    expect(peer.transport.turnOver).toBe(true);
+    expect(peer.transport.nextEvent()).toEqual({ type: "yield" });
+    expect(peer.transport.turnOver).toBe(false);
+  });
+
+  test("does something, whatever the limit", () => {
+    const peer = freshTurn(0);
+    for (let i = 0; i < 3; i++) peer.sendOnly(Uint8Array.of(94));
+    expect(readPerTurn(peer)).toEqual([1, 1, 1, 0]);
+  });
+});

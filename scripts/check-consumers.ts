@@ -1,0 +1,112 @@
+// Programs of others compile with the packages as they are published: packs them, unpacks the tarballs beside a consumer, and compiles it with
+// the oldest and the newest TypeScript, each way to resolve modules, with and without skipLibCheck. Fails when a compiler saw no file of ours.
+import { spawnSync } from "node:child_process";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+
+const { packageManager } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly packageManager: string };
+/** Not below the workspace: what a package does not declare must not be found in the folders above. */
+const folder = mkdtempSync(join(tmpdir(), "nacre-consumers-"));
+
+const COMPILERS = { "5.2": "typescript-5.2", newest: "typescript" };
+const MODULES = [
+  { module: "nodenext", moduleResolution: "nodenext" },
+  { module: "esnext", moduleResolution: "bundler" },
+];
+const PROGRAMS = [
+  { file: "web.ts", landmark: "nacre/dist/index.d.ts", settings: { lib: ["es2022", "dom"], types: [] } },
+  { file: "node.ts", landmark: "@nacre/node/dist/index.d.ts", settings: { lib: ["es2022"], types: ["node"] } },
+];
+/** What our packages depend on, where the workspace has it. */
+const OTHERS = [
+  "packages/ciphers/node_modules/@noble/ciphers",
+  "packages/keys/node_modules/@noble/curves",
+  "packages/keys/node_modules/@noble/hashes",
+  "packages/kex/node_modules/@noble/post-quantum",
+  "./node_modules/@types/node",
+];
+
+let compiled = 0;
+try {
+  install();
+  for (const { file, landmark, settings } of PROGRAMS)
+    for (const [name, compiler] of Object.entries(COMPILERS))
+      for (const modules of MODULES)
+        for (const skipLibCheck of [true, false])
+          check(
+            `${file}, TypeScript ${name}, ${modules.moduleResolution}, skipLibCheck ${skipLibCheck}`,
+            compiler,
+            landmark,
+            {
+              files: [file],
+              compilerOptions: {
+                ...settings,
+                ...modules,
+                skipLibCheck,
+                target: "es2022",
+                strict: true,
+                exactOptionalPropertyTypes: true,
+                noEmit: true,
+              },
+            },
+          );
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+console.error(`${compiled} programs of others compile`);
+
+/** The packages out of their tarballs, and of what they depend on the versions of the workspace. */
+function install(): void {
+  run("npx", ["--yes", packageManager, "-r", "--filter", "./packages/*", "pack", "--pack-destination", folder]);
+  const modules = join(folder, "node_modules");
+  mkdirSync(modules);
+  const tarballs = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
+  if (tarballs.length < 15) throw new Error(`only ${tarballs.length} packages were packed`);
+  for (const tarball of tarballs) {
+    run("tar", ["-xzf", join(folder, tarball), "-C", folder]);
+    const unpacked = join(folder, "package");
+    const { name } = JSON.parse(readFileSync(join(unpacked, "package.json"), "utf8")) as { readonly name: string };
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
+    run("mv", [unpacked, join(modules, name)]);
+  }
+  for (const dependency of OTHERS) {
+    const name = dependency.split("/node_modules/")[1]!;
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
+    symlinkSync(realpathSync(dependency), join(modules, name));
+  }
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", type: "module" }));
+  for (const file of readdirSync("scripts/consumer")) copyFileSync(`scripts/consumer/${file}`, join(folder, file));
+}
+
+/** Compiles a program, and sees that it was compiled with our declarations. */
+function check(title: string, compiler: string, landmark: string, config: object): void {
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+  const tsc = resolve("node_modules", compiler, "bin", "tsc");
+  const { status, stdout } = spawnSync(process.execPath, [tsc, "-p", folder, "--listFiles", "--pretty", "false"], {
+    encoding: "utf8",
+    maxBuffer: 16 * 1024 * 1024,
+  });
+  if (status === 0 && stdout.includes(`/node_modules/${landmark}`)) {
+    compiled++;
+    return;
+  }
+  const problems = stdout.split("\n").filter((line) => line.includes("error TS"));
+  console.error([title, ...(problems.length > 0 ? problems : [`${landmark} was not compiled with it`])].join("\n"));
+  process.exitCode = 1;
+}
+
+function run(tool: string, args: readonly string[]): void {
+  const { status, stdout, stderr, error } = spawnSync(tool, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${tool} ${args.join(" ")}: ${error?.message ?? `${stdout}${stderr}`}`);
+}

@@ -1,0 +1,19 @@
+// What the examples in the READMEs use of other runtimes, as far as they use it: see scripts/check-examples.ts.
+declare namespace Deno {
+  function connect(to: {
+    readonly hostname: string;
+    readonly port: number;
+  }): Promise<{ readonly readable: ReadableStream<Uint8Array>; readonly writable: WritableStream<Uint8Array> }>;
+  function readTextFile(path: string): Promise<string>;
+}
+
+declare namespace Bun {
+  function file(path: string): Blob;
+}
+
+declare module "cloudflare:sockets" {
+  export function connect(address: { readonly hostname: string; readonly port: number }): {
+    readonly readable: ReadableStream;
+    readonly writable: WritableStream;
+  };
+}

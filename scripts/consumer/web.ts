@@ -1,0 +1,112 @@
+// A program of somebody else's in a browser or a worker: compiled against the packed packages by scripts/check-consumers.ts.
+import {
+  type ByteStreams,
+  type Client,
+  type ConnectOptions,
+  connect,
+  type ExecOptions,
+  type HostKey,
+  type Permissions,
+  type PrivateKeyOptions,
+  type Process,
+  type PtyOptions,
+  type PublickeyLogin,
+  pinnedHostKey,
+  privateKey,
+  type RemoteIdentity,
+  type ServeOptions,
+  type Session,
+  serve,
+} from "nacre";
+import { connect as connectWith } from "nacre/core";
+import { defaultAlgorithms } from "nacre/defaults";
+import type { Duplex } from "nacre/parts";
+import type { AreBytes, Optional } from "./types.js";
+
+type ChunkOf<T> = T extends ReadableStream<infer Chunk> ? Chunk : never;
+type Key = Awaited<ReturnType<typeof privateKey>>;
+
+/** What the public functions hand out as bytes. */
+export const bytes: AreBytes<
+  [
+    Awaited<ReturnType<typeof output>>,
+    ChunkOf<Process["stdout"]>,
+    ChunkOf<Process["stderr"]>,
+    ChunkOf<Session["stdin"]>,
+    HostKey["blob"],
+    PublickeyLogin["publicKey"],
+    Key["publicKey"]["blob"],
+    ReturnType<Key["sign"]>,
+    Parameters<RemoteIdentity["sign"]>[1],
+    Parameters<Duplex["write"]>[0][number],
+  ]
+> = true;
+
+/** The options that do not accept `undefined`: none. */
+export const strict: [
+  Optional<ConnectOptions>,
+  Optional<ServeOptions<Session>>,
+  Optional<ExecOptions>,
+  Optional<PtyOptions>,
+  Optional<Permissions>,
+  Optional<PrivateKeyOptions>,
+] extends never[]
+  ? true
+  : false = true;
+
+/** Options whose values may be missing in a program's own settings, under exactOptionalPropertyTypes. */
+export function options(password: string | undefined, signal: AbortSignal | undefined): ConnectOptions {
+  return {
+    user: "alice",
+    hostKey: pinnedHostKey("SHA256:"),
+    password,
+    signal,
+    limits: { keepaliveInterval: undefined },
+  };
+}
+
+export async function output(streams: ByteStreams, given: ConnectOptions) {
+  const ssh: Client = await connect(streams, given);
+  const { stdout } = await ssh.exec("uname", { encoding: "bytes", pty: undefined, env: undefined });
+  await new Blob([stdout]).text();
+  await crypto.subtle.digest("SHA-256", stdout);
+  const process = await ssh.spawn("cat", { signal: given.signal });
+  const text = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const chunk = await process.stderr.getReader().read();
+  await text.read();
+  if (chunk.value !== undefined) await new Blob([chunk.value]).text();
+  await ssh.close();
+  return stdout;
+}
+
+export const core = (streams: ByteStreams, given: ConnectOptions): Promise<Client> =>
+  connectWith(streams, { ...given, algorithms: defaultAlgorithms });
+
+/** A byte connection over a WebSocket, whose `send` takes no shared memory. */
+export const overSocket = (socket: WebSocket): ByteStreams => ({
+  readable: new ReadableStream<Uint8Array>(),
+  writable: new WritableStream({ write: (chunk) => socket.send(chunk) }),
+});
+
+/** A key that the platform holds. */
+export async function held(pair: CryptoKeyPair, key: Key): Promise<RemoteIdentity> {
+  return {
+    publicKey: key.publicKey,
+    sign: async (_, data) => new Uint8Array(await crypto.subtle.sign("Ed25519", pair.privateKey, data)),
+  };
+}
+
+export async function served(streams: ByteStreams, text: string, passphrase: string | undefined): Promise<void> {
+  const key = await privateKey(text, { passphrase });
+  const given: ServeOptions<Session> = {
+    hostKeys: [key],
+    banner: undefined,
+    authenticate: (login) => login.method === "publickey" && new Blob([login.publicKey]).size > 0,
+    session: async (session) => {
+      await session.stdin.pipeThrough(new TextDecoderStream()).cancel();
+      return { status: 0 };
+    },
+  };
+  const connection = serve(streams, given);
+  await connection[Symbol.asyncDispose]();
+}

@@ -1,0 +1,133 @@
+import type { PrivateKey } from "@nacre/keys";
+import { SSH_MSG_USERAUTH_REQUEST, SSH_MSG_USERAUTH_SUCCESS, utf8DecodeLossy } from "@nacre/wire";
+import { type Client, connectDuplex, Process } from "nacre";
+import { seededRandom } from "../../../../packages/transport/test/support/random.ts";
+import { expectRefusal, expectTrue } from "../../contract.ts";
+import { letIn } from "../sessions/let-in.ts";
+import { type SessionSuite, SMALL_WINDOWS } from "../sessions/suites.ts";
+import { Door, type Work } from "./door.ts";
+
+/** Bytes that a command may print, few enough for an input to reach them. */
+const MAX_OUTPUT = 2048;
+
+/** `connectDuplex` with an application that runs commands, with their input and their output. */
+export class ClientDoor extends Door {
+  readonly #userKey: PrivateKey;
+  readonly #abort = new AbortController();
+  readonly #waits: Work[] = [];
+  readonly #processes: Process[] = [];
+  #client: Client | undefined;
+  #hostKeyAccepted = false;
+  #loginsSent = 0;
+  #successSent = false;
+
+  constructor(suite: SessionSuite) {
+    super("server", suite);
+    const { algorithms, hostKey, userKey } = suite;
+    this.#userKey = userKey;
+    const connecting = connectDuplex(
+      this.duplex,
+      {
+        user: "alice",
+        algorithms,
+        random: seededRandom(1),
+        limits: SMALL_WINDOWS,
+        hostKey: () => this.answer(this.#acceptHostKey(), false),
+        identities: [userKey, inAnAgent(hostKey.publicKey, () => this.answer(new Uint8Array(64), undefined))],
+        password: (attempt) => (attempt < 3 ? this.answer("secret", undefined) : undefined),
+        prompts: ({ prompts }) =>
+          this.answer(
+            prompts.map(() => "answer"),
+            undefined,
+          ),
+        changePassword: () => this.answer({ oldPassword: "secret", newPassword: "other" }, undefined),
+        signal: this.#abort.signal,
+      },
+      (channel) => new Process(channel),
+    );
+    this.#wait(connecting.then((client) => this.#onConnected(client)));
+    this.peer.take();
+  }
+
+  logIn(): void {
+    this.peer.send(...letIn(this.#userKey));
+  }
+
+  protected command(which: number, channel: number, data: Uint8Array): void {
+    const client = this.#client;
+    const process = this.#processes[channel];
+    [
+      () => this.#abort.abort(),
+      () => client && this.#wait(client.exec(data, { maxOutput: MAX_OUTPUT, encoding: "bytes" })),
+      () => client && this.#wait(client.spawn(data).then((started) => this.#use(started))),
+      () => client && this.#wait(client.shell().then((started) => this.#use(started))),
+      () => client && this.#wait(client.subsystem(utf8DecodeLossy(data)).then((started) => this.#use(started))),
+      () => process?.kill(),
+      () => process?.resize(80, 24),
+      () => process && this.#wait(process.close()),
+      () => client?.rekey(),
+      () => client && this.#wait(client.close()),
+    ][which % 10]!();
+  }
+
+  protected close(): void {
+    this.#abort.abort();
+    if (this.#client !== undefined) this.#wait(this.#client.close());
+  }
+
+  protected get ended(): boolean {
+    return this.#waits.every(({ settled }) => settled);
+  }
+
+  protected expectEnded(): void {
+    expectTrue(this.ended, "a connection has ended, and something still waits for it");
+  }
+
+  protected override heard(payload: Uint8Array): void {
+    super.heard(payload);
+    if (payload[0] !== SSH_MSG_USERAUTH_REQUEST.number) return;
+    expectTrue(this.#hostKeyAccepted, "a client sent a login to a host whose key nobody had accepted");
+    this.#loginsSent++;
+  }
+
+  protected override peerSent(payload: Uint8Array): void {
+    super.peerSent(payload);
+    if (payload[0] === SSH_MSG_USERAUTH_SUCCESS.number) this.#successSent ||= this.#loginsSent > 0;
+  }
+
+  #acceptHostKey(): true {
+    this.#hostKeyAccepted ||= this.policy === "grant";
+    return true;
+  }
+
+  #onConnected(client: Client): void {
+    this.judge(() => {
+      expectTrue(this.#hostKeyAccepted, "connected to a host whose key nobody had accepted");
+      expectTrue(this.#successSent, "connected though the server did not let the user in");
+    });
+    this.#client = client;
+    this.#wait(client.ended.then(expectRefusal));
+    this.#wait(client.exec("run", { input: "input", maxOutput: MAX_OUTPUT, encoding: "bytes" }));
+  }
+
+  /** Reads what a command prints, and tells it that no input comes. */
+  #use(process: Process): void {
+    this.#processes.push(process);
+    this.#wait(process.exit);
+    if (this.policy === "hold") return;
+    this.#wait(process.stdin.close());
+    for (const output of [process.stdout, process.stderr]) this.#wait(output.pipeTo(new WritableStream()));
+  }
+
+  #wait(work: Promise<unknown>): void {
+    this.#waits.push(this.watch(work));
+  }
+}
+
+/** A key that signs nothing of use. */
+function inAnAgent(
+  publicKey: PrivateKey["publicKey"],
+  sign: () => Uint8Array | undefined | Promise<Uint8Array | undefined>,
+) {
+  return { publicKey, comment: "in an agent", sign: async () => sign() };
+}

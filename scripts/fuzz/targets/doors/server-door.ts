@@ -1,0 +1,114 @@
+import { SSH_MSG_SERVICE_REQUEST } from "@nacre/wire";
+import type { Login, LoginDecision, ServerConnection } from "nacre";
+import { Session, serveDuplex } from "nacre";
+import { signedLogin } from "../../../../packages/session/test/attacks/support/logins.ts";
+import { seededRandom } from "../../../../packages/transport/test/support/random.ts";
+import { expectRefusal, expectTrue } from "../../contract.ts";
+import { type SessionSuite, SMALL_WINDOWS } from "../sessions/suites.ts";
+import { Door, type Work } from "./door.ts";
+
+const MAX_SESSIONS = 3;
+
+/** `serveDuplex` with an application that lets in whoever it is told to, and echoes. */
+export class ServerDoor extends Door {
+  readonly #suite: SessionSuite;
+  readonly #connection: ServerConnection;
+  readonly #ended: Work;
+  /** Users whom the application has let in. */
+  readonly #granted = new Set<string>();
+  readonly #running: { readonly signal: AbortSignal; readonly work: Work }[] = [];
+
+  constructor(suite: SessionSuite) {
+    super("client", suite);
+    this.#suite = suite;
+    const { algorithms, hostKey } = suite;
+    this.#connection = serveDuplex<Session>(
+      this.duplex,
+      {
+        algorithms,
+        userKeys: algorithms.hostKeys,
+        random: seededRandom(2),
+        limits: { ...SMALL_WINDOWS, maxSessions: MAX_SESSIONS },
+        hostKeys: [hostKey],
+        methods: ["publickey", "password", "keyboard-interactive"],
+        acceptPty: true,
+        acceptEnv: (name) => name === "LANG",
+        authenticate: (login) => this.#authenticate(login),
+        session: (session) => this.#serve(session),
+        subsystems: { echo: (session) => this.#serve(session) },
+      },
+      (channel, start) => new Session(channel, start),
+    );
+    this.#ended = this.watch(this.#connection.ended.then(expectRefusal));
+    this.peer.take();
+  }
+
+  logIn(): void {
+    this.peer.send(
+      SSH_MSG_SERVICE_REQUEST.encode({ serviceName: "ssh-userauth" }),
+      signedLogin(this.peer.sessionId, this.#suite.userKey),
+    );
+  }
+
+  protected command(which: number): void {
+    [
+      () => this.#connection.rekey(),
+      () => void this.#connection.close({ grace: 1000 }),
+      () => void this.#connection.close(),
+    ][which % 3]!();
+  }
+
+  protected close(): void {
+    void this.#connection.close();
+  }
+
+  protected get ended(): boolean {
+    return this.#ended.settled;
+  }
+
+  protected override expectSound(): void {
+    super.expectSound();
+    const { user } = this.#connection;
+    expectTrue(user === undefined || this.#granted.has(user), "a user is in whom nobody has let in");
+  }
+
+  protected expectEnded(): void {
+    expectTrue(this.#ended.settled, "a server's connection was closed and has not ended");
+    expectTrue(this.#connection.sessionCount === 0, "sessions are left of a connection that has ended");
+    expectTrue(
+      this.#running.every(({ work }) => work.settled),
+      "a handler was not told that its client has gone",
+    );
+  }
+
+  async #authenticate(login: Login): Promise<LoginDecision> {
+    const granted = await this.answer<LoginDecision>(true, false);
+    if (granted === false) return false;
+    if (login.method === "password") return { changePassword: "too old" };
+    if (login.method === "keyboard-interactive") {
+      const [code] = await login.ask([{ prompt: "code", echo: false }]);
+      if (code !== "right") return { next: ["publickey"] };
+    }
+    // A key that only asks whether it would do lets nobody in.
+    if (login.method !== "publickey" || login.signed) this.#granted.add(login.user);
+    return true;
+  }
+
+  #serve(session: Session): Promise<number> {
+    this.judge(() => {
+      expectTrue(this.#granted.has(session.user), "a session runs for a user whom nobody has let in");
+      const open = this.#running.filter(({ signal, work }) => !work.settled && !signal.aborted).length;
+      expectTrue(open < MAX_SESSIONS, "more sessions run at once than may");
+    });
+    const echoed = this.#echo(session);
+    this.#running.push({ signal: session.signal, work: this.watch(echoed) });
+    return echoed;
+  }
+
+  /** Until the client's input ends, or the client goes. */
+  async #echo({ stdin, stdout, signal }: Session): Promise<number> {
+    if (this.policy === "hold") await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    else await stdin.pipeTo(stdout).catch(() => {});
+    return 0;
+  }
+}
