@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { userInfo } from "node:os";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type AccountFacts, accountHome, accountName } from "../src/account.ts";
@@ -58,6 +59,6 @@ function noEntry(): never {
 }
 
 test("the account's name, where there is none, must be given", () => {
-  expect(accountName()).toBe(userInfo().username);
+  expect(accountName()).toBe(execFileSync("id", ["-un"], { encoding: "utf8" }).trim());
   expect(() => accountName(noEntry)).toThrow(expect.objectContaining({ code: "usage" }));
 });
