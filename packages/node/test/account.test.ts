@@ -5,14 +5,16 @@ import { expandHome } from "../src/files.ts";
 
 const ALICE = 1000;
 
+function noEntry(): never {
+  throw new Error("ENOENT");
+}
+
 /** An account without an entry in the password database, and whose folders belong to ALICE. */
 function bare(changes: Partial<AccountFacts> = {}): string | undefined {
   return accountHome({
     uid: ALICE,
     homeVariable: "/data/alice",
-    entry: () => {
-      throw new Error("ENOENT");
-    },
+    entry: noEntry,
     ownerOf: () => ALICE,
     ...changes,
   });
