@@ -55,10 +55,6 @@ describe("the home folder", () => {
   });
 });
 
-function noEntry(): never {
-  throw new Error("ENOENT");
-}
-
 test("the account's name, where there is none, must be given", () => {
   expect(accountName()).toBe(userInfo().username);
   expect(() => accountName(noEntry)).toThrow(expect.objectContaining({ code: "usage" }));
