@@ -6,14 +6,16 @@ import { expandHome } from "../src/files.ts";
 
 const ALICE = 1000;
 
+function noEntry(): never {
+  throw new Error("ENOENT");
+}
+
 /** An account without an entry in the password database, and whose folders belong to ALICE. */
 function bare(changes: Partial<AccountFacts> = {}): string | undefined {
   return accountHome({
     uid: ALICE,
     homeVariable: "/data/alice",
-    entry: () => {
-      throw new Error("ENOENT");
-    },
+    entry: noEntry,
     ownerOf: () => ALICE,
     ...changes,
   });
@@ -53,10 +55,6 @@ describe("the home folder", () => {
     ).toBeUndefined();
   });
 });
-
-function noEntry(): never {
-  throw new Error("ENOENT");
-}
 
 test("the account's name, where there is none, must be given", () => {
   expect(accountName()).toBe(execFileSync("id", ["-un"], { encoding: "utf8" }).trim());
