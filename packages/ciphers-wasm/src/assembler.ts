@@ -1,6 +1,8 @@
 // Just enough of WebAssembly's binary format (https://webassembly.github.io/spec/core/binary/) to write one program in. An expression
 // is the bytes of the instructions that leave its value on the stack; integers are i64 and addresses i32 where nothing else is said.
 
+import type { Bytes } from "@nacre/wire";
+
 /** Instructions: a character for each byte. Strings are joined without copying, and of thousands of small arrays each costs more. */
 export type Code = string;
 
@@ -116,7 +118,7 @@ export interface FunctionCode {
 }
 
 /** A module of functions, numbered as they come, and a memory, `memory`, of so many pages of 64 KiB at first. */
-export function assemble(pages: number, functions: readonly FunctionCode[]): Uint8Array<ArrayBuffer> {
+export function assemble(pages: number, functions: readonly FunctionCode[]): Bytes {
   const magicAndVersion = "\0asm\x01\0\0\0";
   const module = inOrder(
     magicAndVersion,

@@ -1,3 +1,4 @@
+import type { Bytes } from "@nacre/wire";
 import { chacha20Poly1305On, type WasmCipherAlgorithm, type WasmPlatform } from "./cipher.ts";
 import { chacha20Poly1305Program } from "./program.ts";
 
@@ -7,7 +8,7 @@ export interface CompilingPlatform extends Omit<WasmPlatform, "instantiate"> {
    * Compiles and instantiates a module that imports nothing, and returns its exports. Throws where the platform has no WebAssembly, or none
    * with vectors, or forbids to compile it, as a page's Content-Security-Policy may.
    */
-  instantiate(program: Uint8Array<ArrayBuffer>): unknown;
+  instantiate(program: Bytes): unknown;
 }
 
 /** {@link chacha20Poly1305On} for a platform that compiles the program, which is written when the cipher is first used. */

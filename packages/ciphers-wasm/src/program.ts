@@ -1,3 +1,4 @@
+import type { Bytes } from "@nacre/wire";
 import {
   address,
   alike,
@@ -36,7 +37,7 @@ const POLY1305 = 3;
  * own test vectors. No branch and no address depends on anything secret. There is no second program without vectors of 128 bits: what has
  * none refuses this one. (V8 has them on x86-64 since SSE4.1.)
  */
-export function chacha20Poly1305Program(): Uint8Array<ArrayBuffer> {
+export function chacha20Poly1305Program(): Bytes {
   return assemble(PAGES, [
     addGroup(),
     beginPacket(ADD_GROUP),
