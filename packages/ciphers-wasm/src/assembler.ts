@@ -1,16 +1,16 @@
-// Just enough of WebAssembly's binary format (https://webassembly.github.io/spec/core/binary/) to write one program in. An expression
-// is the bytes of the instructions that leave its value on the stack; integers are i64 and addresses i32 where nothing else is said.
+// The part of WebAssembly's binary format (https://webassembly.github.io/spec/core/binary/) that one program needs. An expression is
+// the bytes of the instructions that leave its value on the stack. Unless stated otherwise, integers are i64 and addresses i32.
 
 import type { Bytes } from "@nacre/wire";
 
-/** Instructions: a character for each byte. Strings are joined without copying, and of thousands of small arrays each costs more. */
+/** Instructions, one character per byte. V8 joins strings without copying; thousands of small arrays cost more. */
 export type Code = string;
 
-/** A number of a variable: parameters first, which are i32, then i64 variables, then i32 ones, then vectors. */
+/** The number of a variable: i32 parameters first, then i64 variables, i32 variables and vectors. */
 export type Local = number;
 
 export const inOrder = (...parts: readonly Code[]): Code => parts.join("");
-/** What is done for each of some things, one after the other. */
+/** Joins the code of each item, in order. */
 export const each = <T>(things: readonly T[], code: (thing: T, i: number) => Code | readonly Code[]): Code =>
   things.flatMap(code).join("");
 
@@ -26,12 +26,12 @@ export const or = (a: Code, b: Code): Code => `${a}${b}\x84`;
 export const shiftLeft = (value: Code, bits: number): Code => `${value}${constant(BigInt(bits))}\x86`;
 /** Zeros come in from above. */
 export const shiftRight = (value: Code, bits: number): Code => `${value}${constant(BigInt(bits))}\x88`;
-/** `a` where the i32 is not 0, and else `b`. */
+/** `a` if the i32 is not 0, otherwise `b`. */
 export const choose = (condition: Code, a: Code, b: Code): Code => `${a}${b}${condition}\x1b`;
 
 export const address = (value: number): Code => `\x41${signed(BigInt(value))}`;
 export const addAddress = (a: Code, b: Code): Code => `${a}${b}\x6a`;
-/** An i32: whether one i32 is less than another, both without sign. */
+/** An i32: whether one i32 is less than another, both unsigned. */
 export const isLess = (a: Code, b: Code): Code => `${a}${b}\x49`;
 /** An i32: whether an i32 is 0. */
 export const isZero = (value: Code): Code => `${value}\x45`;
@@ -50,20 +50,20 @@ export const load32 = (at: Code, offset: number): Code => `${at}\x35\0${unsigned
 /** Keeps the lower 32 bits of a value. */
 export const store32 = (at: Code, offset: number, value: Code): Code => `${at}${value}\x3e\0${unsigned(offset)}`;
 
-// Vectors are four i32, the lanes, where nothing else is said. The first lane holds the lowest bits.
+// Unless stated otherwise, a vector is four i32, its lanes. The first lane holds the lowest bits.
 
 export const loadVector = (at: Code, offset: number): Code => `${at}\xfd\0\0${unsigned(offset)}`;
 export const storeVector = (at: Code, offset: number, value: Code): Code =>
   `${at}${value}\xfd\x0b\0${unsigned(offset)}`;
 /** The 32 bits at an address and an offset, in all lanes. */
 export const loadAlike = (at: Code, offset: number): Code => `${at}\xfd\x09\0${unsigned(offset)}`;
-/** A vector with the 32 bits at an address and an offset in its first lane instead. */
+/** A vector with its first lane replaced by the 32 bits at an address and an offset. */
 export const loadFirst = (at: Code, offset: number, vector: Code): Code =>
   `${at}${vector}\xfd\x56\0${unsigned(offset)}\0`;
 /** The same i32 in all lanes. */
 export const alike = (value: number): Code => inAllLanes(address(value));
 export const inAllLanes = (value: Code): Code => `${value}\xfd\x11`;
-/** Four i32 that are known. */
+/** A constant vector of four i32. */
 export const lanes = (...values: readonly [number, number, number, number]): Code =>
   `\xfd\x0c${each(values, (value) => [0, 8, 16, 24].map((bit) => bytes((value >>> bit) & 0xff)))}`;
 export const addLanes = (...terms: readonly Code[]): Code => terms.reduce((sum, term) => `${sum}${term}\xfd\xae\x01`);
@@ -76,16 +76,16 @@ export const isAnySet = (vector: Code): Code => `${vector}\xfd\x53`;
 export const shiftLanesLeft = (value: Code, bits: number): Code => `${value}${address(bits)}\xfd\xab\x01`;
 /** Zeros come in from above. */
 export const shiftLanesRight = (value: Code, bits: number): Code => `${value}${address(bits)}\xfd\xad\x01`;
-/** The sign comes in from above: divides, and rounds down. */
+/** Shifts in the sign: divides and rounds down. */
 export const shiftSignedLanesRight = (value: Code, bits: number): Code => `${value}${address(bits)}\xfd\xac\x01`;
-/** In each lane the product of the lower 16 bits and that of the upper ones, all four with sign, added up. */
+/** In each lane, the product of the lower 16 bits plus the product of the upper 16 bits, all signed. */
 export const dot = (a: Code, b: Code): Code => `${a}${b}\xfd\xba\x01`;
-/** Bytes out of two vectors, in an order. */
+/** Selects bytes from two vectors, in the given order. */
 export const shuffle = (a: Code, b: Code, order: Order): Code => `${a}${b}\xfd\x0d${order}`;
 
-/** Numbers of 16 bytes of two vectors. */
+/** The numbers of 16 bytes of two vectors. */
 export type Order = Code;
-/** An order of parts of equal width, by their numbers in the first vector and, where that ends, on through the second. */
+/** An order of parts of equal width. Their numbers count through the first vector, then the second. */
 export function order(...parts: readonly number[]): Order {
   const width = 16 / parts.length;
   return each(parts, (part) => bytes(...Array.from({ length: width }, (_, i) => width * part + i)));
@@ -94,7 +94,7 @@ export function order(...parts: readonly number[]): Order {
 /** Runs the body if the i32 is not 0. */
 export const when = (condition: Code, body: Code): Code => `${condition}\x04\x40${body}\x0b`;
 
-/** Runs the body again and again, as long as the i32 is not 0. */
+/** Repeats the body while the i32 is not 0. */
 export function repeatWhile(condition: Code, ...body: readonly Code[]): Code {
   const leaveUnless = `${condition}\x45\x0d\x01`;
   const again = "\x0c\0";
@@ -104,20 +104,20 @@ export function repeatWhile(condition: Code, ...body: readonly Code[]): Code {
 /** Calls the function of that number with i32 arguments. */
 export const call = (number: number, ...values: readonly Code[]): Code => `${values.join("")}\x10${unsigned(number)}`;
 
-/** A function: how many variables it has of each kind, in the order in which they are numbered, and what it does. */
+/** A function: the number of its variables of each kind, in the order of their numbers, and its body. */
 export interface FunctionCode {
-  /** Where it is exported: its name. */
+  /** The name under which it is exported; absent if it is not. */
   readonly name?: string;
   readonly parameters: number;
   readonly integers?: number;
   readonly addresses?: number;
   readonly vectors?: number;
-  /** Leaves an i32 on the stack where the function has a result. */
+  /** Leaves an i32 on the stack if the function has a result. */
   readonly body: Code;
   readonly hasResult?: boolean;
 }
 
-/** A module of functions, numbered as they come, and a memory, `memory`, of so many pages of 64 KiB at first. */
+/** Assembles a module of functions, numbered in order, and a memory `memory` of initially `pages` pages of 64 KiB. */
 export function assemble(pages: number, functions: readonly FunctionCode[]): Bytes {
   const magicAndVersion = "\0asm\x01\0\0\0";
   const module = inOrder(

@@ -41,9 +41,9 @@ import {
   STREAM_AT,
 } from "./memory.ts";
 
-// ChaCha20 as Bernstein published it, with a block counter of 64 bits and a nonce of 64, which here is the packet's sequence number. Four
-// blocks at a time, a vector for each word of the state and a lane for each block: nothing is moved between lanes until the end.
-// Measured in V8, blocks with a vector for each row took a fifth longer, and an unrolled loop or other ways of rotating no less.
+// ChaCha20 as Bernstein published it, with a block counter of 64 bits and a nonce of 64: the packet's sequence number. It computes four
+// blocks at a time, with a vector for each word of the state and a lane for each block, so nothing moves between lanes until the end.
+// Measured in V8, a vector for each row takes a fifth longer; unrolling the loop or rotating otherwise gains nothing.
 
 const CONSTANTS = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574] as const;
 const KEY_WORDS = [4, 5, 6, 7, 8, 9, 10, 11] as const;
@@ -56,7 +56,7 @@ const wordAt = (word: number): number => STATE_AT + 16 * word;
 const store = (word: number, value: Code): Code => storeVector(address(0), wordAt(word), value);
 const load = (at: number): Code => loadVector(address(0), at);
 
-/** Adds the key stream of four blocks to the 256 bytes at an address: with what the state says, which it leaves alone. */
+/** Adds the key stream of four blocks to the 256 bytes at an address. Does not change the state. */
 export function addGroup(): FunctionCode {
   const at: Local = 0;
   const turn: Local = 1;
@@ -73,7 +73,7 @@ export function addGroup(): FunctionCode {
       set(turn, addAddress(get(turn), address(1))),
     ),
     each(x, (local, word) => set(local, addLanes(get(local), load(wordAt(word))))),
-    // Four words of four blocks become a fourth of each block.
+    // Turns four words of four blocks into a quarter of each block.
     each([0, 4, 8, 12], (word) => [
       each([order(0, 4, 1, 5), order(2, 6, 3, 7)], (words, i) => [
         set(half[2 * i]!, shuffle(get(x[word]!), get(x[word + 1]!), words)),
@@ -104,7 +104,7 @@ function step(sum: Local, term: Local, other: Local, bits: number): Code {
   );
 }
 
-/** By whole bytes, they are put into another order: one instruction or two, where shifts are three. */
+/** Rotates by whole bytes with a shuffle: one or two instructions instead of three. */
 function rotateLeft(value: Code, bits: number): Code {
   if (bits === 16) return shuffle(value, value, BY_TWO_BYTES);
   if (bits === 8) return shuffle(value, value, BY_ONE_BYTE);
@@ -116,7 +116,7 @@ const BY_ONE_BYTE = order(3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
 
 const STREAM = Array.from({ length: GROUP / 16 }, (_, i) => STREAM_AT + 16 * i);
 
-/** Makes the first four blocks of the key stream of the packet whose sequence number is the parameter. */
+/** Makes the first four blocks of a packet's key stream. Its parameter is the sequence number. */
 export function beginPacket(addGroup: number): FunctionCode {
   const sequenceNumber = get(0);
   const body = inOrder(
@@ -128,14 +128,14 @@ export function beginPacket(addGroup: number): FunctionCode {
     each(ALWAYS_ZERO, (word) => store(word, alike(0))),
     // In network byte order.
     store(NONCE, inAllLanes(reversed(sequenceNumber))),
-    // What it is added to: a packet that was begun before may not have come to its end, as where the stack was full.
+    // Clears the target: an earlier packet may have stopped halfway, on a full stack.
     each(STREAM, (at) => storeVector(address(0), at, alike(0))),
     call(addGroup, address(STREAM_AT)),
   );
   return { parameters: 1, body };
 }
 
-/** Adds the key stream to the body of the packet begun, whose length with its length field is the parameter, and to some bytes behind it. */
+/** Adds the key stream to the packet's body and to some bytes behind it. Its parameter is the length, with the length field. */
 export function addToBody(addGroup: number): FunctionCode {
   const length: Local = 0;
   const position: Local = 1;

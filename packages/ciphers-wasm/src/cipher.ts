@@ -3,31 +3,32 @@ import type { CipherAlgorithm, PacketOpener, PacketSealer } from "@nacre/packet"
 import { type Bytes, copyBytes, readUint32 } from "@nacre/wire";
 import { BODY_AT, CAPACITY, KEYS_AT, PACKET_AT, PAGE, TAG_AT, TAG_LENGTH } from "./memory.ts";
 
-/** What a platform does for the program: this package names no global. */
+/** The platform functions that the cipher needs: this package names no global. */
 export interface WasmPlatform {
-  /** Instantiates the program, which imports nothing, and returns its exports. Throws where the platform cannot, or must not. */
+  /** Instantiates the program, which imports nothing, and returns its exports. Throws if the platform cannot or must not do so. */
   instantiate(): unknown;
-  /** Returns the cipher that serves where `instantiate` throws. */
+  /** Returns the cipher to use when `instantiate` throws. */
   otherwise(): CipherAlgorithm;
-  /** The platform's own ChaCha20, for the bodies of long packets, where it is faster there. Read once, when the cipher is first used. */
+  /** The platform's own ChaCha20, for the bodies of long packets, if it is faster. Read once, when the cipher is first used. */
   readonly chacha20?: ChaCha20 | undefined;
 }
 
 /**
- * Encrypts or decrypts bytes, into fresh ones, under a key of 32 bytes and an IV of 16: the number of the first block in 64 bits,
- * little-endian, and the nonce of 64.
+ * Encrypts or decrypts `bytes` into a new array. `key`: 32 bytes. `iv`: 16 bytes, the number of the first block as a little-endian uint64,
+ * then the nonce of 64 bits.
  */
 export type ChaCha20 = (key: Uint8Array, iv: Uint8Array, bytes: Uint8Array) => Bytes;
 
-/** A cipher in WebAssembly that also serves without. */
+/** A cipher in WebAssembly that also works without it. */
 export interface WasmCipherAlgorithm extends CipherAlgorithm {
-  /** Returns the same cipher for a platform on which WebAssembly must not even be tried. */
+  /** Returns the same cipher for a platform where WebAssembly must not be tried. */
   withoutWasm(): CipherAlgorithm;
 }
 
 /**
- * OpenSSH PROTOCOL.chacha20poly1305 as one WebAssembly program, ChaCha20 and Poly1305 in vectors. The program is instantiated when the cipher
- * is first used. One instance then serves all connections: between calls it holds the last packet, and no key.
+ * Makes chacha20-poly1305@openssh.com from one WebAssembly program, with ChaCha20 and Poly1305 in vectors (OpenSSH
+ * PROTOCOL.chacha20poly1305). The program is instantiated when the cipher is first used. One instance serves all connections: between calls it
+ * holds the last packet, and no key.
  */
 export function chacha20Poly1305On(platform: WasmPlatform): WasmCipherAlgorithm {
   let program: CipherSides | undefined;
@@ -39,7 +40,7 @@ export function chacha20Poly1305On(platform: WasmPlatform): WasmCipherAlgorithm 
 
 type CipherSides = Pick<CipherAlgorithm, "createSealer" | "createOpener">;
 
-/** The cipher, done by what `choose` returns when keys are set up. */
+/** Makes a cipher that calls `choose` for its implementation each time keys are set up. */
 function lazily(choose: () => CipherSides): CipherAlgorithm {
   const cipher: CipherAlgorithm = {
     ...CHACHA20_POLY1305,
@@ -70,7 +71,7 @@ function programOr(platform: WasmPlatform): CipherSides {
   };
 }
 
-/** From so many bytes on, the platform's ChaCha20 gains more than calling it costs. From there on a packet writer seals apart, too. */
+/** Bytes from which the platform's ChaCha20 gains more than its call costs. Packet writers seal apart from the same length. */
 const LONG = 4 * 1024;
 
 function sealer(instance: Instance, key: Uint8Array, chacha20: ChaCha20 | undefined): PacketSealer {
@@ -84,7 +85,7 @@ function sealer(instance: Instance, key: Uint8Array, chacha20: ChaCha20 | undefi
     ...program,
     sealApart(sequenceNumber, slab, offset, length) {
       const end = offset + length;
-      // The length field, which stays where it is.
+      // The length field is sealed in place.
       writeUint32(slab, offset, instance.otherLength(key, sequenceNumber, slab, offset));
       const sealed = chacha20(mainKey, ivOf(sequenceNumber), slab.subarray(offset + 4, end));
       slab.set(instance.tag(key, sequenceNumber, slab.subarray(offset, offset + 4), sealed), end);
@@ -108,7 +109,7 @@ function opener(instance: Instance, key: Uint8Array, chacha20: ChaCha20 | undefi
   };
 }
 
-/** Where the body's key stream begins: with block 1, under the sequence number as an uint64 in network byte order. */
+/** Returns the IV of a packet's body: block 1, then the sequence number as a uint64 in network byte order. */
 function ivOf(sequenceNumber: number): Uint8Array {
   const iv = new Uint8Array(16);
   iv[0] = 1;
@@ -123,25 +124,25 @@ function writeUint32(bytes: Uint8Array, offset: number, value: number): void {
   bytes[offset + 3] = value;
 }
 
-/** What the program exports: see there. */
+/** The exports of `chacha20Poly1305Program`. */
 interface Exports {
   readonly memory: {
     readonly buffer: ArrayBuffer;
-    /** By so many pages of 64 KiB. */
+    /** Grows the memory by `pages` of 64 KiB. */
     grow(pages: number): number;
   };
   lengthMask(sequenceNumber: number, length: number): number;
-  /** Nothing, as does `tag`. */
+  /** Returns no result, like `tag`. */
   seal(sequenceNumber: number, length: number): number;
   open(sequenceNumber: number, length: number): number;
   tag(sequenceNumber: number, length: number): number;
 }
 
-/** An instance of the program: copies a packet in, has it sealed or opened there, and copies it out. */
+/** An instance of the program: copies a packet in, seals or opens it there, and copies it out. */
 class Instance {
   readonly #exports: Exports;
   #memory: Bytes;
-  /** Bytes of a packet that there is room for. */
+  /** The longest packet that fits, in bytes. */
   #capacity = CAPACITY;
 
   constructor(exports: Exports) {
@@ -155,7 +156,7 @@ class Instance {
     slab.set(this.#memory.subarray(PACKET_AT, PACKET_AT + length + TAG_LENGTH), offset);
   }
 
-  /** The length field in the clear of a sealed one, and the other way round. Not in place: the tag covers it as it is sent. */
+  /** Seals or opens a length field and returns it. Not in place: the tag covers the sealed field. */
   otherLength(key: Uint8Array, sequenceNumber: number, slab: Uint8Array, offset: number): number {
     this.#memory.set(key, KEYS_AT);
     return (readUint32(slab, offset) ^ this.#run("lengthMask", sequenceNumber, 4)) >>> 0;
@@ -167,7 +168,7 @@ class Instance {
     return this.#memory.slice(PACKET_AT + 4, PACKET_AT + length);
   }
 
-  /** The tag of a packet whose length field and body are sealed: a view that the next call changes. */
+  /** Returns the tag of a packet whose length field and body are sealed: a view that the next call changes. */
   tag(key: Uint8Array, sequenceNumber: number, lengthField: Uint8Array, body: Uint8Array): Uint8Array {
     const length = 4 + body.length;
     if (length > this.#capacity) this.#grow(length);
@@ -179,7 +180,7 @@ class Instance {
     return memory.subarray(TAG_AT, TAG_AT + TAG_LENGTH);
   }
 
-  /** Where the program does not come to its end, as with a full stack, it has wiped nothing. */
+  /** Calls the program. If it throws (a full stack), it has wiped no key, so this does. */
   #run(what: "lengthMask" | "seal" | "open" | "tag", sequenceNumber: number, length: number): number {
     try {
       return this.#exports[what](sequenceNumber, length);
@@ -199,7 +200,7 @@ class Instance {
     const pages = Math.ceil((length - this.#capacity) / PAGE);
     this.#exports.memory.grow(pages);
     this.#capacity += PAGE * pages;
-    // The former memory is detached.
+    // Growing detached the previous buffer.
     this.#memory = new Uint8Array(this.#exports.memory.buffer);
   }
 }

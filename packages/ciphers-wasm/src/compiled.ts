@@ -2,16 +2,16 @@ import type { Bytes } from "@nacre/wire";
 import { chacha20Poly1305On, type WasmCipherAlgorithm, type WasmPlatform } from "./cipher.ts";
 import { chacha20Poly1305Program } from "./program.ts";
 
-/** What a platform does that compiles the program from its bytes. */
+/** The platform functions that the cipher needs to compile the program from its bytes. */
 export interface CompilingPlatform extends Omit<WasmPlatform, "instantiate"> {
   /**
-   * Compiles and instantiates a module that imports nothing, and returns its exports. Throws where the platform has no WebAssembly, or none
-   * with vectors, or forbids to compile it, as a page's Content-Security-Policy may.
+   * Compiles and instantiates a module that imports nothing, and returns its exports. Throws if the platform has no WebAssembly, has no
+   * vectors, or forbids compiling it, as a page's Content-Security-Policy may.
    */
   instantiate(program: Bytes): unknown;
 }
 
-/** {@link chacha20Poly1305On} for a platform that compiles the program, which is written when the cipher is first used. */
+/** Does what {@link chacha20Poly1305On} does on a platform that compiles the program. The program is assembled when the cipher is first used. */
 export function chacha20Poly1305OnWasm(platform: CompilingPlatform): WasmCipherAlgorithm {
   return chacha20Poly1305On({
     instantiate: () => platform.instantiate(chacha20Poly1305Program()),

@@ -14,14 +14,14 @@ import {
 } from "./assembler.ts";
 import { digit, LANE_CARRY } from "./poly1305-variables.ts";
 
-// In vectors, numbers modulo 2^130 - 5 are ten digits of 13 bits, as the instruction that multiplies most takes 16 bits with their sign:
-// `dot` makes eight products. (Those of 32 bits are made two at a time, and cost three instructions on x86-64.) It takes digits in pairs,
-// two in an i32; a pair of digits is a limb. The four lanes hold four numbers.
+// In vectors, numbers modulo 2^130 - 5 are ten digits of 13 bits, because the instruction that multiplies most takes signed 16 bits: `dot`
+// makes eight products. (Products of 32 bits come two at a time and cost three instructions on x86-64.) It takes digits in pairs, two in an
+// i32; a pair of digits is a limb. The four lanes hold four numbers.
 export const DIGIT = 13;
 export const DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 export const DIGIT_MASK: Code = alike(0x1fff);
 
-/** From sums to digits: all of 13 bits without sign, but that the second is more or less by what the first carries. */
+/** Turns sums into digits of 13 unsigned bits; the second digit is off by what the first carries. */
 export function carryDigits(sum: (i: number) => Code): Code {
   return inOrder(
     set(LANE_CARRY, alike(0)),
@@ -30,14 +30,14 @@ export function carryDigits(sum: (i: number) => Code): Code {
       set(LANE_CARRY, shiftSignedLanesRight(get(digit[i]!), DIGIT)),
       set(digit[i]!, andLanes(get(digit[i]!), DIGIT_MASK)),
     ]),
-    // What is carried out of the highest comes back five times.
+    // The carry out of the highest digit comes back five times.
     set(digit[0]!, addLanes(get(digit[0]!), fiveTimes(get(LANE_CARRY)))),
     set(digit[1]!, addLanes(get(digit[1]!), shiftSignedLanesRight(get(digit[0]!), DIGIT))),
     set(digit[0]!, andLanes(get(digit[0]!), DIGIT_MASK)),
   );
 }
 
-/** With a shift, as multiplying whole lanes is slow. */
+/** Uses a shift: multiplying whole lanes is slow. */
 export function fiveTimes(value: Code): Code {
   return addLanes(value, shiftLanesLeft(value, 2));
 }

@@ -25,7 +25,7 @@ import { LIMBS, multiplyByR } from "./limbs.ts";
 import { FACTORS_AT, FACTORS_LENGTH, GROUPS, LANES_AT, LAST_FACTORS_AT } from "./memory.ts";
 import { digit, FACTORS, h, over, POSITION, r, rest } from "./poly1305-variables.ts";
 
-/** What turns multiply by: in the last one each lane by a power of r of its own, and before it all those of a group by its highest. */
+/** Makes the factors of the turns. The last turn multiplies each lane by its own power of r; earlier turns multiply a group by its highest. */
 export function makeFactors(): Code {
   return inOrder(
     powers(),
@@ -47,12 +47,12 @@ export function makeFactors(): Code {
   );
 }
 
-/** Where the factor lies that pair `k` of digits is multiplied by for digit `i` of the product. */
+/** The offset of the factor by which pair `k` of digits is multiplied for digit `i` of the product. */
 export function factorOffset(i: number, k: number): number {
   return 16 * (i === 0 ? k : 12 + i - 2 * k);
 }
 
-/** For each factor a digit `i` and a pair `k`: all of digit 0, and from there on one for each i - 2 k, as others do not differ. */
+/** A digit `i` and a pair `k` for each factor: all of digit 0, then one for each i - 2 k; others do not differ. */
 function places(): readonly (readonly [i: number, k: number])[] {
   return [
     ...LIMBS.map((k) => [0, k] as const),
@@ -61,7 +61,7 @@ function places(): readonly (readonly [i: number, k: number])[] {
   ];
 }
 
-/** r to the power of eight and so on down to r itself, from lane to lane of the first group and of the second. */
+/** Puts r^8 down to r into the lanes of the first group, then of the second. */
 function powers(): Code {
   return inOrder(
     each(LIMBS, (i) => set(h[i]!, get(r[i]!))),
@@ -76,13 +76,13 @@ function powers(): Code {
 }
 
 /**
- * The digits of a group's powers, and five times each of them. That is cut into 13 bits that rest where they are and what goes over to the
- * next digit, since with the two bits more the products of two groups would not add up within 32 bits.
+ * Makes the digits of a group's powers, and five times each of them. The latter are cut into 13 bits that stay and a carry to the next
+ * digit: with two more bits, the products of two groups would not add up within 32 bits.
  */
 function readDigits(): Code {
   const center = alike(2 ** (DIGIT - 1));
   return inOrder(
-    // From -2^12 to 2^12: with a sign they need a bit less, which makes room for sums.
+    // From -2^12 to 2^12: signed digits need a bit less, which makes room for sums.
     carryDigits((i) => {
       const limb = loadVector(get(POSITION), 16 * GROUPS * (i >> 1));
       return addLanes(center, i % 2 === 0 ? andLanes(limb, DIGIT_MASK) : shiftLanesRight(limb, DIGIT));
@@ -96,10 +96,10 @@ function readDigits(): Code {
   );
 }
 
-/** What digit `j` is multiplied by for digit `i` of the product: what overflows 2^130 comes back five times. */
+/** The factor of digit `j` for digit `i` of the product. An overflow of 2^130 comes back five times. */
 function coefficient(i: number, j: number): Code {
   if (j < i) return get(digit[i - j]!);
   const own = get(j === i ? digit[0]! : rest[i - j + 10]!);
-  // Nothing goes over to digit 0.
+  // Nothing carries into digit 0.
   return i === 0 ? own : addLanes(own, get(over[i - j + 9]!));
 }

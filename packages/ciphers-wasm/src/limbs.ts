@@ -25,7 +25,7 @@ export function limbAt(at: Code, offset: number, i: number): Code {
   return and(shiftRight(load32(at, offset + 3 * i), 2 * i), MASK);
 }
 
-/** h = h r, in limbs that are little more than 26 bits long. */
+/** h = h r, in limbs of little more than 26 bits. */
 export function multiplyByR(): Code {
   return inOrder(
     each(LIMBS, (i) => set(d[i]!, add(...LIMBS.map((j) => multiply(get(h[j]!), get(factor(i, j))))))),
@@ -34,12 +34,12 @@ export function multiplyByR(): Code {
   );
 }
 
-/** What limb `j` of h is multiplied by for limb `i` of the product: what overflows 2^130 comes back five times. */
+/** The factor of limb `j` of h for limb `i` of the product. An overflow of 2^130 comes back five times. */
 function factor(i: number, j: number): Local {
   return j <= i ? r[i - j]! : s[i - j + 5]!;
 }
 
-/** From five sums to 26 bits in each limb, what is above them, and `first` at first, being carried on. */
+/** Cuts five sums to limbs of 26 bits. Carries the rest to the next limb, and `first` into the first. */
 export function carry(from: readonly Local[], to: readonly Local[], first: bigint): Code {
   return inOrder(
     set(CARRY, constant(first)),
@@ -51,7 +51,7 @@ export function carry(from: readonly Local[], to: readonly Local[], first: bigin
   );
 }
 
-/** Adds what was carried out of the highest limb to the lowest ones. */
+/** Adds the carry out of the highest limb to the lowest ones. */
 export function wrapAround(): Code {
   return inOrder(
     set(h[0]!, add(get(h[0]!), multiply(get(CARRY), constant(5n)))),

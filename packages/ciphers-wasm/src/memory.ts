@@ -1,4 +1,4 @@
-// What lies where in the program's memory. Of a packet it holds everything, of a connection nothing: that is copied in for each packet.
+// The layout of the program's memory. It holds one packet and nothing of a connection: keys are copied in for each packet.
 
 /** K_2 and K_1 (PROTOCOL.chacha20poly1305), 32 bytes each: the keys of packets and of length fields. */
 export const KEYS_AT = 0;
@@ -19,17 +19,17 @@ export const BLOCK = 64;
 export const GROUP: number = 4 * BLOCK;
 export const POLY1305_KEY_AT: number = STREAM_AT + BLOCK;
 export const BODY_STREAM_AT: number = STREAM_AT + 2 * BLOCK;
-/** How many bytes of the body these are. */
+/** Bytes of the body that this key stream covers. */
 export const FIRST_OF_BODY: number = 2 * BLOCK;
 
-/** The tag that is made, 16 bytes. */
+/** The computed tag, 16 bytes. */
 export const TAG_AT: number = STREAM_AT + GROUP;
 export const TAG_LENGTH = 16;
 
-/** Poly1305's numbers on their way into lanes and out of them: for each limb a vector of each group. */
+/** Scratch space to move Poly1305's numbers into lanes and out of them: for each limb a vector per group. */
 export const GROUPS = 2;
 export const LANES_AT: number = TAG_AT + TAG_LENGTH;
-/** What pairs of digits are multiplied by: in the last turn, and in those before it. For each group 22 vectors. */
+/** Factors that pairs of digits are multiplied by, in the last turn and in the turns before it: 22 vectors per group. */
 export const FACTORS_LENGTH: number = VECTOR * 22;
 export const LAST_FACTORS_AT: number = LANES_AT + VECTOR * 5 * GROUPS;
 export const FACTORS_AT: number = LAST_FACTORS_AT + FACTORS_LENGTH * GROUPS;
@@ -40,5 +40,5 @@ export const BODY_AT: number = PACKET_AT + 4;
 
 export const PAGE = 65_536;
 export const PAGES = 5;
-/** Bytes of a packet that there is room for at first, and behind it for its tag or for what is made of the key stream past its end. */
+/** Initial room for a packet, in bytes. Behind it is room for the tag, or for key stream past the end of the packet. */
 export const CAPACITY: number = PAGE * PAGES - PACKET_AT - GROUP;

@@ -1,6 +1,6 @@
 import type { Local } from "./assembler.ts";
 
-// What lies where in Poly1305's variables.
+// The numbers of Poly1305's variables.
 
 // The names of integers are those of the standard and of its usual explanations; s is 5 r, and d and g are h on its way.
 export const LENGTH: Local = 0;
@@ -18,18 +18,18 @@ export const POSITION: Local = 27;
 export const FACTORS: Local = 28;
 
 const FIRST_VECTOR = 29;
-/** Digits, and five times each of them: what rests where it is and what goes over to the next. */
+/** Digits, and five times each of them: the part that stays and the carry to the next. */
 export const digit: readonly Local[] = locals(29, 10);
 export const rest: readonly Local[] = locals(39, 10);
 export const over: readonly Local[] = locals(49, 10);
-/** Blocks word by word, on the way there, and as digits: H and the first group, and the second. */
+/** Blocks word by word, halfway, and as digits: H and the first group, then the second. */
 export const word: readonly Local[] = locals(59, 4);
 export const half: readonly Local[] = locals(63, 2);
 export const pair: readonly (readonly Local[])[] = [locals(65, 5), locals(70, 5)];
 export const LANE_CARRY: Local = 75;
 export const LIMB_OF_BLOCKS: Local = 76;
 
-/** How many there are of each kind. */
+/** The number of variables of each kind. */
 export const COUNTS: Readonly<Record<"parameters" | "integers" | "addresses" | "vectors", number>> = {
   parameters: FIRST_INTEGER,
   integers: FIRST_ADDRESS - FIRST_INTEGER,

@@ -29,16 +29,16 @@ import { PACKET_AT, POLY1305_KEY_AT, TAG_AT } from "./memory.ts";
 import { CARRY, COUNTS, g, h, LENGTH, POSITION, r, s } from "./poly1305-variables.ts";
 import { turns } from "./turns.ts";
 
-/** From so many bytes on, vectors gain more than making their factors costs. */
+/** Bytes from which vectors gain more than their factors cost. */
 const LONG = 512;
 
 /**
- * Poly1305 (RFC 8439 §2.5): makes the tag of the packet, of as many bytes as the parameter says, under the one-time key that is there. The
- * 16 bytes behind the packet are lost.
+ * Makes the tag of the packet under the one-time key in memory (RFC 8439 §2.5). Its parameter is the packet's length in bytes. Overwrites the
+ * 16 bytes behind the packet.
  */
 export function poly1305(): FunctionCode {
   const body = inOrder(
-    // A byte 1 and zeros, up to the end of the last block of 16, unless that is whole.
+    // Pads a partial last block of 16 with a byte 1 and zeros.
     storeVector(addAddress(address(PACKET_AT), get(LENGTH)), 0, lanes(1, 0, 0, 0)),
     readKey(),
     set(POSITION, address(PACKET_AT)),
@@ -49,7 +49,7 @@ export function poly1305(): FunctionCode {
   return { name: "poly1305", ...COUNTS, body };
 }
 
-/** r, with the bits taken out that the standard takes out, and 5 r. */
+/** r, clamped (RFC 8439 §2.5), and 5 r. */
 function readKey(): Code {
   const clamp = 0x0ffffffc0ffffffc0ffffffc0fffffffn;
   return each(LIMBS, (i) => [
@@ -58,11 +58,11 @@ function readKey(): Code {
   ]);
 }
 
-/** h = (h + block) r for each block that is left. */
+/** h = (h + block) r for each remaining block. */
 function blocks(): Code {
   const end = addAddress(address(PACKET_AT), get(LENGTH));
   const at = get(POSITION);
-  // The bit above a whole block; that of a part of one lies in memory already.
+  // The bit above a whole block; a partial block has it in memory.
   const isWhole = isLess(addAddress(at, address(15)), end);
   const top = choose(isWhole, constant(1n << 24n), constant(0n));
   return repeatWhile(
@@ -82,9 +82,9 @@ function tag(): Code {
   return inOrder(
     propagate,
     propagate,
-    // g = h + 5 - 2^130, which is not negative where h is 2^130 - 5 or more: then it is what is wanted.
+    // g = h + 5 - 2^130 is the result unless it is negative, that is, unless h is less than 2^130 - 5.
     carry(h, g, 5n),
-    // All ones where it is, and else 0: no branch, as everything here is secret.
+    // All ones if it is the result, otherwise 0: no branch, since everything here is secret.
     set(CARRY, subtract(constant(0n), get(CARRY))),
     each(LIMBS, (i) => {
       const keep = subtract(constant(-1n), get(CARRY));

@@ -25,17 +25,17 @@ import { addGroup, addToBody, beginPacket } from "./chacha20.ts";
 import { KEYS_AT, PACKET_AT, PAGES, STREAM_AT, TAG_AT } from "./memory.ts";
 import { poly1305 } from "./poly1305.ts";
 
-// The numbers of functions that others call.
+// Numbers of the functions that other functions call.
 const ADD_GROUP = 0;
 const BEGIN_PACKET = 1;
 const ADD_TO_BODY = 2;
 const POLY1305 = 3;
 
 /**
- * chacha20-poly1305@openssh.com (OpenSSH PROTOCOL.chacha20poly1305) as a WebAssembly module. It exports its `memory`, where `memory.ts` says
- * what lies where, and functions: `lengthMask`, `seal`, `open` and `tag`, which take the keys and leave zeros there; and `poly1305`, for its
- * own test vectors. No branch and no address depends on anything secret. There is no second program without vectors of 128 bits: what has
- * none refuses this one. (V8 has them on x86-64 since SSE4.1.)
+ * Assembles chacha20-poly1305@openssh.com (OpenSSH PROTOCOL.chacha20poly1305) as a WebAssembly module. It exports its `memory`, laid out in
+ * `memory.ts`, and functions: `lengthMask`, `seal`, `open` and `tag`, which read the keys there and leave zeros in their place; and `poly1305`,
+ * for its test vectors. No branch and no address depends on a secret. A platform without vectors of 128 bits refuses the program. (V8 has them
+ * on x86-64 since SSE4.1.)
  */
 export function chacha20Poly1305Program(): Bytes {
   return assemble(PAGES, [
@@ -53,7 +53,7 @@ export function chacha20Poly1305Program(): Bytes {
 const SEQUENCE_NUMBER: Local = 0;
 const LENGTH: Local = 1;
 
-/** `lengthMask(sequenceNumber)`: what is added to the packet's length field, a uint32 in network byte order. */
+/** `lengthMask(sequenceNumber)`: returns the uint32, in network byte order, to XOR with the packet's length field. */
 function lengthMask(): FunctionCode {
   const mask: Local = 1;
   const body = inOrder(
@@ -65,7 +65,7 @@ function lengthMask(): FunctionCode {
   return { name: "lengthMask", parameters: 1, addresses: 1, hasResult: true, body };
 }
 
-/** `seal(sequenceNumber, length)`: seals the packet, of so many bytes with its length field, and puts the tag behind it. */
+/** `seal(sequenceNumber, length)`: seals the packet and puts the tag behind it. `length`: in bytes, with the length field. */
 function seal(): FunctionCode {
   const body = inOrder(
     call(BEGIN_PACKET, get(SEQUENCE_NUMBER)),
@@ -83,8 +83,8 @@ function seal(): FunctionCode {
 }
 
 /**
- * `open(sequenceNumber, length)`: 0, and the body in the clear, if the tag behind the packet is right; else anything, and the packet as it
- * was. Takes the same time whichever bytes of the tag differ.
+ * `open(sequenceNumber, length)`: decrypts the body and returns 0 if the tag behind the packet is right. Otherwise returns another number and
+ * leaves the packet unchanged. Takes the same time whichever bytes of the tag differ.
  */
 function open(): FunctionCode {
   const isWrong: Local = 2;
@@ -101,13 +101,13 @@ function open(): FunctionCode {
   return { name: "open", parameters: 2, addresses: 1, vectors: 1, hasResult: true, body };
 }
 
-/** `tag(sequenceNumber, length)`: makes the tag of the packet as it is sealed already. */
+/** `tag(sequenceNumber, length)`: computes the tag of a packet that is already sealed. */
 function tag(): FunctionCode {
   const body = inOrder(call(BEGIN_PACKET, get(SEQUENCE_NUMBER)), call(POLY1305, get(LENGTH)), wipe());
   return { name: "tag", parameters: 2, body };
 }
 
-/** No key and no key stream stays behind. */
+/** Wipes keys and key stream. */
 function wipe(): Code {
   const vectors = Array.from({ length: (TAG_AT - KEYS_AT) / 16 }, (_, i) => KEYS_AT + 16 * i);
   return inOrder(...vectors.map((at) => storeVector(address(0), at, alike(0))));

@@ -33,16 +33,16 @@ import { digit, FACTORS, h, half, LENGTH, LIMB_OF_BLOCKS, POSITION, pair, word }
 //
 //   H = (H + first group) r^8 + second group r^4
 //
-// In the last turn the lanes are multiplied by r^8, r^7, r^6, r^5 and by r^4, r^3, r^2, r instead. So each block has got its power, and
-// the sum of the lanes is h. Digits are carried once a turn, for two groups: more of them at once were not faster.
+// In the last turn the lanes are multiplied by r^8, r^7, r^6, r^5 and by r^4, r^3, r^2, r instead. So each block gets its power, and the sum
+// of the lanes is h. Digits are carried once a turn, for two groups; more groups were not faster.
 //
 // Nothing overflows. A digit of H + block is less than 2^14 + 2^8 either way and one of a block less than 2^13, a factor at most 2^12 + 3.
-// So each fits in 16 bits with its sign, and the sum of ten products of the first and ten of the second kind is less than 2^30 either way.
+// So each fits in signed 16 bits, and the sum of ten products of the first and ten of the second kind is less than 2^30 either way.
 // Of that 2^17 is carried on, and five times 2^17 makes the second digit of H more or less by 81.
 
 const TURN = 64 * GROUPS;
 
-/** h of as many whole turns as there are in the message, and the position behind them. */
+/** Computes h over the whole turns of the message, and the position behind them. */
 export function turns(): Code {
   const end = addAddress(address(PACKET_AT), get(LENGTH));
   const isThere = (bytes: number): Code => isLess(addAddress(get(POSITION), address(bytes - 1)), end);
@@ -61,19 +61,19 @@ export function turns(): Code {
   );
 }
 
-/** What pair `k` of digits adds to digit `i` of the product. */
+/** The term that pair `k` of digits contributes to digit `i` of the product. */
 function product(group: number, i: number, k: number): Code {
   return dot(get(pair[group]![k]!), loadVector(get(FACTORS), FACTORS_LENGTH * group + factorOffset(i, k)));
 }
 
-/** A group's four blocks as pairs of digits. To the first group's, H is added. */
+/** Loads a group's four blocks as pairs of digits. Adds H to the first group. */
 function readGroup(group: number): Code {
   const block = (i: number): Code => loadVector(get(POSITION), 64 * group + 16 * i);
   const limb = get(LIMB_OF_BLOCKS);
-  // The upper digit goes up to where the upper half begins.
+  // Moves the upper digit to the upper half.
   const digits = andLanes(halves(limb, shiftLanesLeft(limb, 16 - DIGIT)), alike(0x1fff_1fff));
   return inOrder(
-    // Four blocks of four words become four words of four blocks.
+    // Turns four blocks of four words into four words of four blocks.
     each([order(0, 4, 1, 5), order(2, 6, 3, 7)], (words, i) => [
       set(half[0]!, shuffle(block(0), block(1), words)),
       set(half[1]!, shuffle(block(2), block(3), words)),
@@ -87,13 +87,13 @@ function readGroup(group: number): Code {
   );
 }
 
-/** Limb `k` of four blocks, with anything above its 26 bits. */
+/** Limb `k` of four blocks, with other bits above its 26. */
 function limbOfBlocks(k: number): Code {
   const first = Math.floor((LIMB * k) / 32);
   const skipped = LIMB * k - 32 * first;
   if (skipped === 0) return get(word[first]!);
   const low = shiftLanesRight(get(word[first]!), skipped);
-  // The last one has the bit above the block, and the others are continued in the next word.
+  // The last limb has the bit above the block; the others continue in the next word.
   return orLanes(low, k === 4 ? alike(1 << 24) : shiftLanesLeft(get(word[first + 1]!), 32 - skipped));
 }
 
@@ -101,7 +101,7 @@ function limbOfBlocks(k: number): Code {
 function addUpLanes(): Code {
   return each(LIMBS, (k) => {
     const limb = dot(get(pair[0]![k]!), alike(1 | (1 << (16 + DIGIT))));
-    // 2^130 - 5 in each lane, so that none is below 0.
+    // Adds 2^130 - 5 to each lane, so that none is negative.
     const positive = addLanes(limb, alike(k === 0 ? 0x3fffffb : 0x3ffffff));
     return [
       storeVector(address(LANES_AT), 0, positive),

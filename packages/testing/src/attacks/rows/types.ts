@@ -36,7 +36,7 @@ export interface Row {
 
 const ATTACKS = "packages/session/test/attacks";
 
-/** Held by the test of the row's own name in a file of this folder. */
+/** Held by the test of the row's own name in a file of the attack suite's folder. */
 export function held(file: string, ...patches: readonly Patch[]): Held {
   return { file: `${ATTACKS}/${file}.test.ts`, patches };
 }
