@@ -1,4 +1,5 @@
-import { expectError, finish, vectors } from "@nacre/testing/keyfiles";
+import { expectError } from "@nacre/testing/errors";
+import { finish, vectors } from "@nacre/testing/keyfiles";
 import { toHex, utf8Encode } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { bcryptPbkdf } from "../src/bcrypt-pbkdf.ts";

@@ -1,4 +1,4 @@
-import { expectError } from "@nacre/testing/keyfiles";
+import { expectError } from "@nacre/testing/errors";
 import { concatBytes, equalBytes, SshError } from "@nacre/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";

@@ -1,5 +1,6 @@
 import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
-import { expectError, keyOf } from "@nacre/testing/keyfiles";
+import { expectError } from "@nacre/testing/errors";
+import { keyOf } from "@nacre/testing/keyfiles";
 import { bytesToBigInt } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { der } from "../src/der.ts";

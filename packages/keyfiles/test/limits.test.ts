@@ -1,4 +1,5 @@
-import { bodyOf, expectError, keyOf, PASSPHRASE, pem, textOf, unlock } from "@nacre/testing/keyfiles";
+import { expectError } from "@nacre/testing/errors";
+import { bodyOf, keyOf, PASSPHRASE, pem, textOf, unlock } from "@nacre/testing/keyfiles";
 import { utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { der } from "../src/der.ts";

@@ -1,5 +1,6 @@
 import { defaultSignatureAlgorithms } from "@nacre/keys";
-import { expectError, finish, type PublicKeyVector, pem, textOf, unlock, vectors } from "@nacre/testing/keyfiles";
+import { expectError } from "@nacre/testing/errors";
+import { finish, type PublicKeyVector, pem, textOf, unlock, vectors } from "@nacre/testing/keyfiles";
 import { utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { formatPublicKeyLine, openPrivateKey } from "../src/index.ts";

@@ -1,5 +1,6 @@
 import { fingerprint } from "@nacre/keys";
-import { expectError, type PublicKeyVector, vectors } from "@nacre/testing/keyfiles";
+import { expectError } from "@nacre/testing/errors";
+import { type PublicKeyVector, vectors } from "@nacre/testing/keyfiles";
 import { base64Decode, base64Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { formatPublicKeyLine, parsePublicKeyFile, parsePublicKeyLine, randomart } from "../src/index.ts";

@@ -1,4 +1,6 @@
-import { expectError, keyVector, keyVectors, named, seededRandom, signatureBlob } from "@nacre/testing/keys";
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { keyVector, keyVectors, named, signatureBlob } from "@nacre/testing/keys";
 import { concatBytes, SshError, utf8Encode } from "@nacre/wire";
 import { assert, property, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -10,7 +12,7 @@ import {
   rsaSha2_512,
 } from "../src/index.ts";
 
-const random = seededRandom("formats");
+const random = hashChainRandom("formats");
 const data = utf8Encode("signed");
 
 describe("key blobs", () => {

@@ -1,6 +1,7 @@
 // What a public key may be is decided without noble; noble, which would decide the same, is the twin.
 
-import { expectError, named } from "@nacre/testing/keys";
+import { expectError } from "@nacre/testing/errors";
+import { named } from "@nacre/testing/keys";
 import { bigIntToBytes, toHex } from "@nacre/wire";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { p256, p384, p521 } from "@noble/curves/nist.js";

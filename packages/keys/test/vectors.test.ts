@@ -1,12 +1,12 @@
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
 import {
   algorithmsOf,
   ecdsaScalars,
-  expectError,
   hex,
   keyVector,
   keyVectors,
   readVectors,
-  seededRandom,
   signatureBlob,
   signatureVectors,
 } from "@nacre/testing/keys";
@@ -33,7 +33,7 @@ const rfc = readVectors("keys-rfc.json") as {
     signatures: { message: string; r: string; s: string }[];
   }[];
 };
-const random = seededRandom("vectors");
+const random = hashChainRandom("vectors");
 
 describe("RFC 8032 §7.1", () => {
   test.each(rfc.ed25519)("message $message", ({ seed, publicKey, message, signature }) => {

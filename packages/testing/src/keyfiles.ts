@@ -1,9 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type KeyFileLimits, openPrivateKey, type UnlockedKey } from "@nacre/keyfiles";
 import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
-import { base64Decode, base64Encode, SshError, type SshErrorCode } from "@nacre/wire";
-import { sha256 } from "@noble/hashes/sha2.js";
-import { expect } from "vitest";
+import { base64Decode, base64Encode } from "@nacre/wire";
 
 interface Picture {
   readonly fingerprint: string;
@@ -90,31 +88,4 @@ export function unlock(text: string, passphrase?: string, limits?: Partial<KeyFi
 
 export function keyOf(name: string): PrivateKey {
   return privateKeyFromFields(unlock(textOf(name)).privateKey.fields);
-}
-
-/** The error that `run` must throw, by its code. */
-export function expectError(code: SshErrorCode, run: () => unknown): string {
-  let thrown: unknown;
-  try {
-    run();
-  } catch (error) {
-    thrown = error;
-  }
-  expect(thrown).toBeInstanceOf(SshError);
-  const { code: actual, message } = thrown as SshError;
-  expect(actual, message).toBe(code);
-  return message;
-}
-
-/** A random source that a seed determines. */
-export function seededRandom(seed: string): (length: number) => Uint8Array {
-  let state = sha256(new TextEncoder().encode(seed));
-  return (length) => {
-    const out = new Uint8Array(length);
-    for (let offset = 0; offset < length; offset += 32) {
-      state = sha256(state);
-      out.set(sha256(Uint8Array.of(...state, 0)).subarray(0, length - offset), offset);
-    }
-    return out;
-  };
 }

@@ -9,9 +9,7 @@ import {
   privateKeyFromFields,
   type SignatureAlgorithm,
 } from "@nacre/keys";
-import { base64Decode, bigIntToBytes, bytesToBigInt, Reader, SshError, type SshErrorCode, Writer } from "@nacre/wire";
-import { sha256 } from "@noble/hashes/sha2.js";
-import { expect } from "vitest";
+import { base64Decode, bigIntToBytes, bytesToBigInt, Reader, Writer } from "@nacre/wire";
 
 export interface KeyVector {
   readonly name: string;
@@ -88,31 +86,6 @@ function readFields(fields: Record<string, string | undefined>): PrivateKeyField
         publicPoint: bytes("publicPoint"),
       };
   }
-}
-
-/** A random source that a seed determines. */
-export function seededRandom(seed: string): (length: number) => Uint8Array {
-  let state = sha256(new TextEncoder().encode(seed));
-  return (length) => {
-    const out = new Uint8Array(length);
-    for (let offset = 0; offset < length; offset += 32) {
-      state = sha256(state);
-      out.set(sha256(Uint8Array.of(...state, 0)).subarray(0, length - offset), offset);
-    }
-    return out;
-  };
-}
-
-/** The error that `run` must throw, by its code. */
-export function expectError(code: SshErrorCode, run: () => unknown): void {
-  let thrown: unknown;
-  try {
-    run();
-  } catch (error) {
-    thrown = error;
-  }
-  expect(thrown).toBeInstanceOf(SshError);
-  expect((thrown as SshError).code, (thrown as SshError).message).toBe(code);
 }
 
 export function named(name: string, ...parts: (Uint8Array | string | bigint)[]): Uint8Array {

@@ -8,16 +8,16 @@ import {
   privateKeyFromFields,
   type SignatureAlgorithm,
 } from "@nacre/keys";
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
 import {
   ecdsaScalars,
-  expectError,
   hex,
   keyVector,
   keyVectors,
   named,
   readVectors,
   rsaFields,
-  seededRandom,
   signatureBlob,
   signatureVectors,
 } from "@nacre/testing/keys";
@@ -32,7 +32,7 @@ import * as algorithms from "../../src/crypto/verify.ts";
 // What node:crypto lacks here is done by portable code, which is imported when a connection is to be made.
 beforeAll(() => loadPortable("keys"));
 
-const random = seededRandom("node");
+const random = hashChainRandom("node");
 const pairs = Object.values(algorithms).map((node) => ({
   name: node.name,
   node,

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expectError } from "@nacre/testing/keys";
+import { expectError } from "@nacre/testing/errors";
 import { expect, test } from "vitest";
 import { importNow } from "../../src/crypto/import-now.ts";
 

@@ -3,7 +3,8 @@ import { ecdsaNistp256, ecdsaPrivateKey, type PrivateKey, privateKeyFromFields }
 import { keyQuery } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
 import { IMPLEMENTATIONS } from "@nacre/testing/attacks/session-target";
-import { bodyOf, finish, keyOf, PASSPHRASE, pem, expectError as refuses, textOf } from "@nacre/testing/keyfiles";
+import { expectError as refuses } from "@nacre/testing/errors";
+import { bodyOf, finish, keyOf, PASSPHRASE, pem, textOf } from "@nacre/testing/keyfiles";
 import { ecdsaScalars, keyVector, readVectors, rsaFields, signatureBlob } from "@nacre/testing/keys";
 import { seededRandom } from "@nacre/testing/random";
 import {
