@@ -223,6 +223,7 @@ export const EDGES: readonly Row[] = [
       "signals · server",
       patch("cli/serve-stop", `["SIGHUP", "SIGINT", "SIGTERM"]`, `["SIGINT", "SIGTERM"]`),
       patch("cli/serve-stop", "else timer = setTimeout(end, grace);", ""),
+      patch("cli/serve-stop", "kill.abort();", ""),
       patch("cli/serve-stop", "kill.abort();\n      end();", ""),
       patch("cli/process-tree", `sendAll(alive(found), "SIGKILL");`, ""),
       patch("cli/process-tree", "numbers.has(parent)", "false"),
