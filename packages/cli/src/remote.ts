@@ -22,7 +22,7 @@ export async function runRemote(
 ): Promise<number> {
   const { stdin, stdout, stderr } = process;
   const wanted = terminal > 0 || command === undefined;
-  const hasPty = terminal > 1 || (wanted && stdin.isTTY);
+  const hasPty = terminal > 1 || (wanted && stdin.isTTY === true);
   if (terminal === 1 && !hasPty)
     stderr.write("nacre: standard input is no terminal, so none is asked for there (-tt asks all the same)\n");
 
