@@ -48,7 +48,7 @@ async function begin(client: Client, command: string, pty: boolean): Promise<str
 }
 
 test("descriptors · server", async () => {
-  const through = ["bash", "-c", 'exec 20</dev/zero; exec "$@"', "bash"];
+  const through = ["bash", "-c", 'exec 100</dev/zero; exec "$@"', "bash"];
   const client = await login(await folder.serve({ through }));
   expect(await begin(client, "tty; exec sleep 1000", true)).toMatch(/^\/dev\//);
   for (const pty of [false, true]) {
@@ -68,6 +68,7 @@ const COMMANDS: Readonly<Record<string, readonly [command: string, pty: boolean]
   "orphan in the process group": [`(${INNER} &); exec cat`, false],
 };
 
+/** Sends the signals to a server that runs the commands, and expects that all of it ends. */
 async function stopBy(signals: readonly NodeJS.Signals[], served: Served): Promise<void> {
   const client = await login(served);
   const processes: { readonly kind: string; readonly pid: number }[] = [];
@@ -168,6 +169,8 @@ test("type-ahead · client", async () => {
   expect(await second).toBe("2");
 });
 
+const modeOf = (path: string): number => statSync(path).mode & 0o777;
+
 test("special files: key log · client", async () => {
   const terminal = new TestTerminal("tty; read gone");
   const device = (await terminal.until("\r\n")).trim();
@@ -184,7 +187,6 @@ test("special files: key log · client", async () => {
     code: "file-unreadable",
     message: expect.stringContaining("it is not a regular file") as string,
   });
-  const modeOf = (path: string): number => statSync(path).mode & 0o777;
   chmodSync(device, 0o620);
   for (const path of [device, pipe, ...links]) expect(() => openKeyLog(path)).toThrow(refused);
 
