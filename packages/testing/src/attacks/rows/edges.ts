@@ -2,6 +2,7 @@ import { held, heldBy, patch, type Row } from "./types.ts";
 
 const FILE = "edges";
 const NODE = "node/test/attacks";
+const CLI = "cli/test/attacks";
 
 const SHORTER_PACKETS = patch(
   "transport/transport",
@@ -43,6 +44,19 @@ const HOME = patch(
   "node/account",
   "const home = facts.entry();",
   "const home = account.homeVariable ?? facts.entry();",
+);
+
+/** A server that opens terminals itself, and so holds them open while it starts other programs. */
+const TERMINALS_HELD = patch(
+  "cli/serve-terminal",
+  `await import("@lydell/node-pty");
+    return runInTerminal;`,
+  `const { spawn } = await import("@lydell/node-pty");
+    return async (session, pty, { file, words, cwd, env }) => {
+      const terminal = spawn(file, [...words], { name: pty.term, cols: 80, rows: 24, cwd, env });
+      terminal.onData((text) => session.stdout.write(text));
+      return new Promise((resolve) => terminal.onExit(({ exitCode }) => resolve({ status: exitCode })));
+    };`,
 );
 
 /** Accounts, files, processes, and one event loop for all. */
@@ -154,11 +168,66 @@ export const EDGES: readonly Row[] = [
   },
   {
     title: "special files",
-    client: heldBy(
-      NODE,
-      "special files · client",
-      patch("node/known-hosts", "kind !== undefined && !kind.isFile()", "false"),
-    ),
+    client: [
+      heldBy(
+        NODE,
+        "special files · client",
+        patch("node/known-hosts", "kind !== undefined && !kind.isFile()", "false"),
+      ),
+      heldBy(
+        CLI,
+        "special files: key log · client",
+        patch("cli/key-log", "stats !== undefined && !stats.isFile()", "false"),
+        patch("cli/key-log", "mustBeRegular(statSync(name, { throwIfNoEntry: false }));", ""),
+        patch("cli/key-log", "mustBeRegular(fstatSync(file));", ""),
+      ),
+    ],
     server: heldBy(NODE, "special files · server", patch("node/owned-file", "if (!stats.isFile())", "if (false)")),
+  },
+  {
+    title: "descriptors",
+    client: "not touched",
+    server: heldBy(
+      CLI,
+      "descriptors · server",
+      patch("cli/serve", "closeInheritedDescriptors();", ""),
+      patch("cli/inherited-descriptors", "if (fd > 2 && isInheritable(fd)) closeSync(fd);", "void fd;"),
+      TERMINALS_HELD,
+    ),
+  },
+  {
+    title: "type-ahead",
+    client: heldBy(
+      CLI,
+      "type-ahead · client",
+      patch("cli/terminal", "this.#discard();", ""),
+      patch("cli/terminal", "discard: () => discard(unread),", ""),
+      patch("cli/terminal", "const length = readSync(terminal, piece);", "const length = 0;"),
+      patch(
+        "cli/terminal",
+        "input.setRawMode(true);\n      this.#discard();",
+        "this.#discard();\n      input.setRawMode(true);",
+      ),
+      patch("cli/terminal", "this.#port.discard?.();", ""),
+      patch("cli/terminal", "this.#input.read();\n    this.#decoder", "this.#decoder"),
+      patch("cli/terminal", `this.#decoder = new StringDecoder("utf8");`, ""),
+      patch("cli/terminal", `this.#typedAhead = "";`, ""),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "signals",
+    client: "not touched",
+    server: heldBy(
+      CLI,
+      "signals · server",
+      patch("cli/serve-stop", `["SIGHUP", "SIGINT", "SIGTERM"]`, `["SIGINT", "SIGTERM"]`),
+      patch("cli/serve-stop", "else timer = setTimeout(end, grace);", ""),
+      patch("cli/serve-stop", "kill.abort();", ""),
+      patch("cli/serve-stop", "kill.abort();\n      end();", ""),
+      patch("cli/process-tree", `sendAll(alive(found), "SIGKILL");`, ""),
+      patch("cli/process-tree", "numbers.has(parent)", "false"),
+      patch("cli/process-tree", "first.has(group)", "false"),
+    ),
   },
 ];
