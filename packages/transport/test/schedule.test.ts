@@ -2,7 +2,7 @@ import type { Role } from "@nacre/negotiation";
 import type { NegotiatedAlgorithms, TransportLimits } from "@nacre/transport";
 import type { Phase } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { defaultTransportLimits } from "../src/limits.ts";
+import { TRANSPORT_LIMITS } from "../src/limits.ts";
 import { Schedule } from "../src/schedule.ts";
 import { toyCipher, toyKex, toySignature } from "./support/toys.ts";
 
@@ -25,7 +25,7 @@ class Fixture {
   constructor({ role = "client", ...limits }: Partial<TransportLimits> & { readonly role?: Role } = {}) {
     const { gate, outgoing, reader } = this;
     this.schedule = new Schedule(
-      { options: { role }, limits: { ...defaultTransportLimits, ...limits }, gate, outgoing, reader },
+      { options: { role }, limits: { ...TRANSPORT_LIMITS.defaults, ...limits }, gate, outgoing, reader },
       this.exchange,
     );
   }
