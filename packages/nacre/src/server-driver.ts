@@ -1,18 +1,13 @@
 import type { PrivateKey } from "@nacre/keys/parts";
-import {
-  defaultLimits,
-  type ServerHostKey,
-  ServerSession,
-  type ServerSessionEvent,
-  type ServerSessionOptions,
-} from "@nacre/session";
+import { type ServerHostKey, ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
-import { CHANNEL_OPEN_FAILURE_REASON, type Overrides, SshError, withDefaults } from "@nacre/wire";
+import { CHANNEL_OPEN_FAILURE_REASON, completeLimits, SshError } from "@nacre/wire";
 import type { Duplex } from "./duplex.ts";
 import { Engine, reasonOf } from "./engine.ts";
 import { Logins } from "./logins.ts";
 import type { Means } from "./options.ts";
 import { platformRandom } from "./random.ts";
+import { SERVER_LIMITS } from "./server-limits.ts";
 import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./server-options.ts";
 import type { BaseSession, SessionMaker } from "./session-base.ts";
 import { SessionChannel, type SessionContext } from "./session-channel.ts";
@@ -23,19 +18,6 @@ const LOGIN_GRACE_TIME = 120_000;
 
 /** Milliseconds, 24 days: a longer timer would go off at once. */
 const LONGEST_TIMER = 0x7fff_ffff;
-
-/** The default bounds of a server. */
-export const defaultServerLimits: ServerLimits = {
-  ...defaultLimits,
-  maxSessions: 10,
-  envVariables: 64,
-  envLength: 32_768,
-};
-
-/** What of a server's bounds is not given is as it is by default. For any number of connections once. */
-export function completeServerLimits(limits: Overrides<ServerLimits> | undefined): ServerLimits {
-  return withDefaults(defaultServerLimits, limits);
-}
 
 /** The server's side of a connection, with one client. */
 export interface ServerConnection extends AsyncDisposable {
@@ -82,7 +64,7 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
 
   constructor(duplex: Duplex, options: ServeOptions<S> & Means, makeSession: SessionMaker<S>) {
     this.#options = options;
-    this.#limits = completeServerLimits(options.limits);
+    this.#limits = completeLimits(SERVER_LIMITS, options.limits);
     this.#makeSession = makeSession;
     this.#session = new ServerSession(sessionOptions(options, this.#limits));
     this.#engine = new Engine(duplex, this.#session, {
