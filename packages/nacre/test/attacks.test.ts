@@ -6,8 +6,8 @@ import { AttackPeer, type Target } from "../../session/test/attacks/support/atta
 import { passwordLogin, signedLogin } from "../../session/test/attacks/support/logins.ts";
 import * as message from "../../session/test/attacks/support/messages.ts";
 import { algorithms, hostKey, userKey } from "../../session/test/attacks/support/session-target.ts";
-import type { DuplexHandler } from "../src/duplex.ts";
-import { serveDuplex } from "../src/server.ts";
+import type { DuplexHandler } from "../src/mux/duplex.ts";
+import { serveDuplex } from "../src/server/server.ts";
 
 /*
  * Rows of the attack suite that need the front door: the others are in packages/session/test/attacks.

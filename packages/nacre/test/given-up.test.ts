@@ -1,8 +1,8 @@
 import { SSH_MSG_CHANNEL_CLOSE, utf8Encode } from "@nacre/wire";
 import { connect, Process, type SshError } from "nacre";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Channel } from "../src/channel.ts";
-import { Input, Output } from "../src/streams.ts";
+import { Channel } from "../src/mux/channel.ts";
+import { Input, Output } from "../src/streams/web-streams.ts";
 import { connected, StreamServer, welcome } from "./support/host.ts";
 import { code, failure, text } from "./support/outcomes.ts";
 

@@ -13,8 +13,8 @@ import {
 import { defaultAlgorithms } from "nacre/defaults";
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../transport/test/support/random.ts";
-import { webDuplex } from "../src/duplex.ts";
-import { Engine } from "../src/engine.ts";
+import { webDuplex } from "../src/mux/duplex.ts";
+import { Engine } from "../src/mux/engine.ts";
 import { userKey } from "./support/host.ts";
 import { code, failure, text } from "./support/outcomes.ts";
 import { open, served, visitor, wire } from "./support/wire.ts";

@@ -1,7 +1,7 @@
 import type { Bytes } from "@nacre/wire";
-import { Backlog } from "./backlog.ts";
+import type { Exit } from "../client/options.ts";
+import { Backlog } from "../streams/backlog.ts";
 import type { ChannelHandler } from "./channel.ts";
-import type { Exit } from "./options.ts";
 
 /**
  * Keeps what comes for a channel before its user is there: behind the confirmation of an opening a server may send at once. No more than the

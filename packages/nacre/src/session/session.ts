@@ -1,7 +1,7 @@
 import { type Bytes, SshError } from "@nacre/wire";
-import type { Channel } from "./channel.ts";
+import type { Channel } from "../mux/channel.ts";
+import { Input, Output } from "../streams/web-streams.ts";
 import { BaseSession, type SessionStart } from "./session-base.ts";
-import { Input, Output } from "./streams.ts";
 
 /** A session that a client has asked for, to be served with Web streams. */
 export class Session extends BaseSession {

@@ -1,13 +1,13 @@
 import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { Backlog } from "./backlog.ts";
-import { type Channel, cutShort } from "./channel.ts";
-import { checkConnectOptions, checkSignal } from "./check.ts";
+import { checkConnectOptions, checkSignal } from "../check.ts";
+import { type Channel, cutShort } from "../mux/channel.ts";
+import type { Duplex } from "../mux/duplex.ts";
+import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
+import type { Process } from "../session/process.ts";
+import { type EncodedRequest, encodeCommand, encodeSubsystem, startRequests, toBytes } from "../session/requests.ts";
+import { Backlog } from "../streams/backlog.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
-import type { Duplex } from "./duplex.ts";
-import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "./option-names.ts";
 import type { ConnectOptions, ExecOptions, ExecResult, Means, SpawnOptions } from "./options.ts";
-import type { Process } from "./process.ts";
-import { type EncodedRequest, encodeCommand, encodeSubsystem, startRequests, toBytes } from "./requests.ts";
 
 /** How a client makes a running command of a channel: `Process` with Web streams, or another kind with Node's. */
 export type ProcessMaker<P> = (channel: Channel) => P;

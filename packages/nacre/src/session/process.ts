@@ -1,8 +1,8 @@
 import { type Bytes, SshError } from "@nacre/wire";
-import { type Channel, cutShort } from "./channel.ts";
-import type { Exit } from "./options.ts";
+import type { Exit } from "../client/options.ts";
+import { type Channel, cutShort } from "../mux/channel.ts";
+import { Input, Output } from "../streams/web-streams.ts";
 import { encodeBreak, encodeSignal, encodeSize } from "./requests.ts";
-import { Input, Output } from "./streams.ts";
 
 /** What is kept of the error output that nobody has asked for: bytes. What comes after is dropped. */
 const UNREAD_STDERR = 256 * 1024;

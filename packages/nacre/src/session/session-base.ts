@@ -1,5 +1,5 @@
 import type { Factor } from "@nacre/auth";
-import type { Channel } from "./channel.ts";
+import type { Channel } from "../mux/channel.ts";
 
 /** A pseudo-terminal that a client wants (RFC 4254 §6.2). Sizes in characters and pixels; 0 where unknown. */
 export interface Pty {

@@ -1,6 +1,6 @@
 import type { Connection } from "@nacre/connection";
 import { type Bytes, SshError } from "@nacre/wire";
-import type { Exit } from "./options.ts";
+import type { Exit } from "../client/options.ts";
 import { Unheard } from "./unheard.ts";
 
 /** What a channel tells its user. */

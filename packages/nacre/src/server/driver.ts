@@ -8,16 +8,16 @@ import {
 } from "@nacre/session";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import { CHANNEL_OPEN_FAILURE_REASON, type Overrides, SshError, withDefaults } from "@nacre/wire";
-import type { Duplex } from "./duplex.ts";
-import { Engine, reasonOf } from "./engine.ts";
+import type { Means } from "../client/options.ts";
+import type { Duplex } from "../mux/duplex.ts";
+import { Engine, reasonOf } from "../mux/engine.ts";
+import { platformRandom } from "../random.ts";
+import type { BaseSession, SessionMaker } from "../session/session-base.ts";
+import { SessionChannel, type SessionContext } from "../session/session-channel.ts";
+import { offeredAlgorithms } from "../wasm.ts";
+import { watchers } from "../watchers.ts";
 import { Logins } from "./logins.ts";
-import type { Means } from "./options.ts";
-import { platformRandom } from "./random.ts";
-import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./server-options.ts";
-import type { BaseSession, SessionMaker } from "./session-base.ts";
-import { SessionChannel, type SessionContext } from "./session-channel.ts";
-import { offeredAlgorithms } from "./wasm.ts";
-import { watchers } from "./watchers.ts";
+import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./options.ts";
 
 const LOGIN_GRACE_TIME = 120_000;
 

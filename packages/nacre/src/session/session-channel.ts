@@ -1,8 +1,8 @@
 import type { ClientSessionEvent as SessionRequestEvent } from "@nacre/connection";
 import { SIGNAL_NAMES } from "@nacre/connection";
 import { exitSignal, exitStatus, SshError, utf8Decode } from "@nacre/wire";
-import type { Channel } from "./channel.ts";
-import type { Permissions, ServeOptions, ServerEvent, ServerLimits } from "./server-options.ts";
+import type { Channel } from "../mux/channel.ts";
+import type { Permissions, ServeOptions, ServerEvent, ServerLimits } from "../server/options.ts";
 import type {
   BaseSession,
   Pty,

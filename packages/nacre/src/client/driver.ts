@@ -2,13 +2,13 @@ import type { PrivateKey } from "@nacre/keys/parts";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
-import type { Channel } from "./channel.ts";
-import type { Duplex } from "./duplex.ts";
-import { Engine, leaveUncaught, reasonOf } from "./engine.ts";
+import type { Channel } from "../mux/channel.ts";
+import type { Duplex } from "../mux/duplex.ts";
+import { Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
+import { platformRandom } from "../random.ts";
+import { offeredAlgorithms } from "../wasm.ts";
+import { watchers } from "../watchers.ts";
 import type { ConnectOptions, HostKey, Means, PromptRequest, RemoteIdentity } from "./options.ts";
-import { platformRandom } from "./random.ts";
-import { offeredAlgorithms } from "./wasm.ts";
-import { watchers } from "./watchers.ts";
 
 /** What is known of a connection once it stands. */
 export interface ConnectionInfo {

@@ -1,13 +1,13 @@
 import { connectionLimits } from "@nacre/connection";
 import { SshError } from "@nacre/wire";
-import { checkKey, checkSignal } from "./check.ts";
-import type { Duplex } from "./duplex.ts";
-import { checkNames } from "./option-names.ts";
-import type { Means } from "./options.ts";
-import { checkRandom } from "./random.ts";
-import { defaultServerLimits, type ServerConnection, ServerDriver } from "./server-driver.ts";
-import type { ServeOptions } from "./server-options.ts";
-import type { BaseSession, SessionMaker } from "./session-base.ts";
+import { checkKey, checkSignal } from "../check.ts";
+import type { Means } from "../client/options.ts";
+import type { Duplex } from "../mux/duplex.ts";
+import { checkNames } from "../option-names.ts";
+import { checkRandom } from "../random.ts";
+import type { BaseSession, SessionMaker } from "../session/session-base.ts";
+import { defaultServerLimits, type ServerConnection, ServerDriver } from "./driver.ts";
+import type { ServeOptions } from "./options.ts";
 
 /** Serves one client over any kind of byte connection, with any kind of session: what `@nacre/node` is made with. */
 export function serveDuplex<S extends BaseSession>(
