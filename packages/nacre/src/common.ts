@@ -20,7 +20,7 @@ export type {
   RemoteIdentity,
   SpawnOptions,
 } from "./client/options.ts";
-export { Channel, type ChannelHandler, cutShort } from "./mux/channel.ts";
+export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
 export type { ServerConnection } from "./server/driver.ts";
 export type {
@@ -37,6 +37,7 @@ export type {
   ServerEvent,
   ServerLimits,
 } from "./server/options.ts";
+export { cutShort, ExitReport } from "./session/exit.ts";
 export { Process } from "./session/process.ts";
 export { Session } from "./session/session.ts";
 export {

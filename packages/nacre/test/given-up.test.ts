@@ -121,6 +121,7 @@ test("what comes for a channel that is over is nobody's", () => {
     data: () => heard.push("data"),
     writable: () => heard.push("writable"),
     eof: () => heard.push("eof"),
+    request: () => heard.push("request"),
     closed: () => heard.push("closed"),
   };
   channel.onClosed(undefined);

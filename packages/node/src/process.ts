@@ -1,6 +1,15 @@
 import type { Readable, Writable } from "node:stream";
 import { SshError } from "@nacre/wire";
-import { type Channel, cutShort, type Exit, encodeBreak, encodeSignal, encodeSize } from "nacre/parts";
+import {
+  type Channel,
+  type ChannelEnd,
+  cutShort,
+  type Exit,
+  ExitReport,
+  encodeBreak,
+  encodeSignal,
+  encodeSize,
+} from "nacre/parts";
 import { ChannelReadable, ChannelWritable } from "./channel-streams.ts";
 
 /** What is kept of the error output that nobody has asked for: bytes. What comes after is dropped. */
@@ -25,7 +34,12 @@ export class NodeProcess implements AsyncDisposable {
 
   constructor(channel: Channel) {
     this.#channel = channel;
-    this.exit = channel.exit;
+    const report = new ExitReport(channel);
+    let settle: ((end: ChannelEnd) => void) | undefined;
+    this.exit = new Promise((resolve, reject) => {
+      settle = ({ error, broken }) => (broken ? reject(error) : resolve(report.exit));
+    });
+    this.exit.catch(() => {});
     const stdin = new ChannelWritable({
       write: (bytes) => channel.write(bytes),
       end: () => channel.end(),
@@ -44,8 +58,11 @@ export class NodeProcess implements AsyncDisposable {
         stdout.finish();
         stderr.finish();
       },
-      closed: (exit, error) => {
-        const cut = cutShort(exit, error);
+      request: (request) => report.onRequest(request),
+      closed: (end) => {
+        settle?.(end);
+        const { error } = end;
+        const cut = cutShort(report.exit, error);
         stdout.finish(cut);
         stderr.finish(cut);
         stdin.destroy(error ?? new SshError("channel-closed", "the command has ended: it reads no more input"));

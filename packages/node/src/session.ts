@@ -54,7 +54,8 @@ export class NodeSession extends BaseSession {
         stderr.room();
       },
       eof: () => stdin.finish(),
-      closed: (_, error) => {
+      request: (request) => start.onRequest(request),
+      closed: ({ error }) => {
         const reason = error ?? new SshError("channel-closed", "the session is over: its channel is closed");
         stdin.finish(reason);
         stdout.destroy(reason);

@@ -1,7 +1,8 @@
 import { type Bytes, SshError } from "@nacre/wire";
 import type { Exit } from "../client/options.ts";
-import { type Channel, cutShort } from "../mux/channel.ts";
+import type { Channel, ChannelEnd } from "../mux/channel.ts";
 import { Input, Output } from "../streams/web-streams.ts";
+import { cutShort, ExitReport } from "./exit.ts";
 import { encodeBreak, encodeSignal, encodeSize } from "./requests.ts";
 
 /** What is kept of the error output that nobody has asked for: bytes. What comes after is dropped. */
@@ -23,7 +24,12 @@ export class Process implements AsyncDisposable {
 
   constructor(channel: Channel) {
     this.#channel = channel;
-    this.exit = channel.exit;
+    const report = new ExitReport(channel);
+    let settle: ((end: ChannelEnd) => void) | undefined;
+    this.exit = new Promise((resolve, reject) => {
+      settle = ({ error, broken }) => (broken ? reject(error) : resolve(report.exit));
+    });
+    this.exit.catch(() => {});
     const stdout = new Output((bytes) => channel.consumed(bytes), Number.POSITIVE_INFINITY);
     this.#stderr = new Output((bytes) => channel.consumed(bytes), UNREAD_STDERR);
     const input = new Input({
@@ -41,8 +47,11 @@ export class Process implements AsyncDisposable {
         stdout.end();
         this.#stderr.end();
       },
-      closed: (exit, error) => {
-        const cut = cutShort(exit, error);
+      request: (request) => report.onRequest(request),
+      closed: (end) => {
+        settle?.(end);
+        const { error } = end;
+        const cut = cutShort(report.exit, error);
         stdout.end(cut);
         this.#stderr.end(cut);
         input.closed(error ?? new SshError("channel-closed", "the command has ended: it reads no more input"));

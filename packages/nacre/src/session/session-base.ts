@@ -1,5 +1,5 @@
 import type { Factor } from "@nacre/auth";
-import type { Channel } from "../mux/channel.ts";
+import type { Channel, ChannelRequest } from "../mux/channel.ts";
 
 /** A pseudo-terminal that a client wants (RFC 4254 §6.2). Sizes in characters and pixels; 0 where unknown. */
 export interface Pty {
@@ -24,6 +24,8 @@ export interface SessionStart {
   readonly env: Readonly<Record<string, string>>;
   readonly pty: Pty | undefined;
   readonly signal: AbortSignal;
+  /** Handles a request of the client on the session's channel: the channel's handler passes each on. */
+  onRequest(this: void, request: ChannelRequest): void;
 }
 
 /** How a server makes a session of a channel: `Session` with Web streams, or another kind with Node's. */

@@ -39,7 +39,8 @@ export class Session extends BaseSession {
         stderr.writable();
       },
       eof: () => stdin.end(),
-      closed: (_, error) => {
+      request: (request) => start.onRequest(request),
+      closed: ({ error }) => {
         const reason = error ?? new SshError("channel-closed", "the session is over: its channel is closed");
         stdin.end(reason);
         stdout.closed(reason);

@@ -107,7 +107,7 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
       GOODBYE_TEXT,
       TRACE_TEXT,
       QUOTED,
-      patch("nacre/client/driver", "escapeText(description)", "description"),
+      patch("nacre/mux/open-channel", "escapeText(description)", "description"),
       patch("cli/questions", "`(${login}) ${escapeText(prompt, { keepLines: true })}`", "prompt"),
     ),
     server: held("hostile-text-server", GOODBYE_TEXT, TRACE_TEXT, QUOTED),
