@@ -37,9 +37,7 @@ export type {
   ServerEvent,
   ServerLimits,
 } from "./server/options.ts";
-export { cutShort, ExitReport } from "./session/exit.ts";
-export { Process } from "./session/process.ts";
-export { Session } from "./session/session.ts";
+export { BaseProcess } from "./session/base-process.ts";
 export {
   BaseSession,
   type Pty,
@@ -48,4 +46,16 @@ export {
   type SessionMaker,
   type SessionResult,
   type SessionStart,
-} from "./session/session-base.ts";
+} from "./session/base-session.ts";
+export { cutShort } from "./session/exit.ts";
+export { Process } from "./session/process.ts";
+export { Session } from "./session/session.ts";
+export type {
+  ReadEnd,
+  ReadSource,
+  StreamKind,
+  StreamTypes,
+  WriteEnd,
+  WriteTarget,
+} from "./streams/stream-kind.ts";
+export type { WebStreams } from "./streams/web-streams.ts";

@@ -8,9 +8,9 @@ import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
 import type { ServerConnection } from "./server/driver.ts";
 import type { ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./server/server.ts";
+import type { BaseSession, SessionMaker } from "./session/base-session.ts";
 import { Process } from "./session/process.ts";
 import { Session } from "./session/session.ts";
-import type { BaseSession, SessionMaker } from "./session/session-base.ts";
 
 /**
  * Connects over a pair of byte streams, verifies the host key, and logs in. Throws an `SshError` whose `code` and

@@ -5,7 +5,7 @@ import type { Means } from "../client/options.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { checkNames } from "../option-names.ts";
 import { checkRandom } from "../random.ts";
-import type { BaseSession, SessionMaker } from "../session/session-base.ts";
+import type { BaseSession, SessionMaker } from "../session/base-session.ts";
 import { defaultServerLimits, type ServerConnection, ServerDriver } from "./driver.ts";
 import type { ServeOptions } from "./options.ts";
 

@@ -1,7 +1,7 @@
 import { CHANNEL_OPEN_FAILURE_REASON } from "@nacre/wire";
 import type { MuxHandlers } from "../mux/mux.ts";
 import type { PeerOpen } from "../mux/peer-asks.ts";
-import type { BaseSession } from "./session-base.ts";
+import type { BaseSession } from "./base-session.ts";
 import { SessionChannel, type SessionContext } from "./session-channel.ts";
 
 const { ADMINISTRATIVELY_PROHIBITED, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;

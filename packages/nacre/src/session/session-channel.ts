@@ -11,7 +11,7 @@ import type {
   SessionMaker,
   SessionResult,
   SessionStart,
-} from "./session-base.ts";
+} from "./base-session.ts";
 
 /** What a session channel has of its connection. */
 export interface SessionContext<S> {
