@@ -1,6 +1,6 @@
 import { SESSION_LIMITS } from "@nacre/session";
 import { type LimitTable, limitTable, MAX_UINT32 } from "@nacre/wire";
-import type { ServerLimits } from "./server-options.ts";
+import type { ServerLimits } from "./options.ts";
 
 /** Ranges and defaults of a server's limits. */
 export const SERVER_LIMITS: LimitTable<ServerLimits> = limitTable<ServerLimits>({

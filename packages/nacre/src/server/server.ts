@@ -1,12 +1,12 @@
 import { checkLimit, MAX_MILLISECONDS, SshError } from "@nacre/wire";
-import { checkKey, checkLimits, checkSignal } from "./check.ts";
-import type { Duplex } from "./duplex.ts";
-import type { Means } from "./options.ts";
-import { checkRandom } from "./random.ts";
-import { type ServerConnection, ServerDriver } from "./server-driver.ts";
-import { SERVER_LIMITS } from "./server-limits.ts";
-import type { ServeOptions } from "./server-options.ts";
-import type { BaseSession, SessionMaker } from "./session-base.ts";
+import { checkKey, checkLimits, checkSignal } from "../check.ts";
+import type { Means } from "../client/options.ts";
+import type { Duplex } from "../mux/duplex.ts";
+import { checkRandom } from "../random.ts";
+import type { BaseSession, SessionMaker } from "../session/base-session.ts";
+import { type ServerConnection, ServerDriver } from "./driver.ts";
+import { SERVER_LIMITS } from "./limits.ts";
+import type { ServeOptions } from "./options.ts";
 
 /** Serves one client over any kind of byte connection, with any kind of session: what `@nacre/node` is made with. */
 export function serveDuplex<S extends BaseSession>(
