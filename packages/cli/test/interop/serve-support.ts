@@ -33,7 +33,7 @@ export interface Served {
 
 export interface ServeFolder {
   readonly path: string;
-  /** The private key that may log in, and its line. */
+  /** The private key that may log in, and its line, which is also in `key.pub` beside it. */
   readonly key: string;
   readonly keyLine: string;
   /** Starts `nacre serve` for that key, or for what `authorizedKeys` says; it is ended with the test. */
@@ -70,6 +70,7 @@ export function useServeFolder({ terminals }: { readonly terminals: boolean }): 
     const file = await inSlices(formatPrivateKey(key, { format: "openssh", random }));
     writeFileSync(join(path, "key"), file, { mode: 0o600 });
     keyLine = formatPublicKeyLine(key.publicKey, "a key");
+    writeFileSync(join(path, "key.pub"), `${keyLine}\n`);
   }, SET_UP);
   afterEach(async () => {
     for (const { child, served } of running.splice(0)) {
