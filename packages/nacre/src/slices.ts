@@ -1,4 +1,4 @@
-import { queueMacrotask } from "./macrotask.ts";
+import { queueMacrotask } from "./mux/macrotask.ts";
 
 /** How long a slice of slow work may hold the event loop: milliseconds. */
 const SLICE = 10;

@@ -6,8 +6,8 @@ import { algorithms, hostKey, userKey } from "@nacre/testing/attacks/session-tar
 import { SSH_MSG_CHANNEL_OPEN_CONFIRMATION, Writer } from "@nacre/wire";
 import type { LoginDecision, Permissions, ServerConnection, Session, SessionStart } from "nacre";
 import { expect, test } from "vitest";
-import type { DuplexHandler } from "../src/duplex.ts";
-import { serveDuplex } from "../src/server.ts";
+import type { DuplexHandler } from "../src/mux/duplex.ts";
+import { serveDuplex } from "../src/server/server.ts";
 
 /*
  * Rows of the attack suite that need the front door: the others are in packages/session/test/attacks.

@@ -126,6 +126,15 @@ describe("when the client goes, a session's streams tell the reason", () => {
     await served.flush();
   });
 
+  it("outputs that end after the handler send no EOF before the exit status", async () => {
+    const { channel, served } = session();
+    const flushed = served.flush();
+    await served.stdout.close();
+    await served.stderr.close();
+    await flushed;
+    expect(channel.calls).toEqual([]);
+  });
+
   it("and input whose end had come is whole", async () => {
     const { channel, served } = session();
     channel.handler.data("stdout", utf8Encode("all"));

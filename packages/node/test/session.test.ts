@@ -19,6 +19,7 @@ const START: SessionStart = {
   env: {},
   pty: undefined,
   signal: new AbortController().signal,
+  onRequest() {},
 };
 const ENDPOINTS = { remoteAddress: "127.0.0.1", remotePort: 1, localAddress: "127.0.0.1", localPort: 2 };
 

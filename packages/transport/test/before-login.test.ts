@@ -43,8 +43,9 @@ describe("the longest packet", () => {
   });
 
   test("is never longer than the limit for all times", () => {
-    const limits = { maxPacketLength: 1000 };
-    expect(new RawPeer("client", { limits }).identify().sendRaw(header(1004)).error).toMatchObject({
+    const limits = { maxPacketLength: 40_000, maxPacketLengthBeforeLogin: 80_000 };
+    expect(new RawPeer("client", { limits }).identify().sendRaw(header(39_996)).error).toBeUndefined();
+    expect(new RawPeer("client", { limits }).identify().sendRaw(header(40_004)).error).toMatchObject({
       code: "packet-length",
     });
   });

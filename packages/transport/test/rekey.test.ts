@@ -11,7 +11,7 @@ import {
 } from "@nacre/wire";
 import { assert, boolean, integer, property, record } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { defaultTransportLimits } from "../src/limits.ts";
+import { TRANSPORT_LIMITS } from "../src/limits.ts";
 import { RekeyPolicy } from "../src/rekey.ts";
 import { type End, Pair } from "./support/pair.ts";
 import { RawPeer } from "./support/raw-peer.ts";
@@ -155,7 +155,8 @@ describe("new keys are agreed", () => {
 
   test("before 2^31 packets, whatever the limit says", () => {
     const direction = { cipher: toyCipher(), mac: undefined, compression: "none" } as const;
-    const policy = new RekeyPolicy({ ...defaultTransportLimits, rekeyPackets: 2 ** 40 });
+    const { most } = TRANSPORT_LIMITS.ranges.rekeyPackets;
+    const policy = new RekeyPolicy({ ...TRANSPORT_LIMITS.defaults, rekeyPackets: most });
     policy.keysChanged(direction, direction, 0);
     expect(policy.isUsedUp(use(2 ** 31 - 2), use(2 ** 31 - 2))).toBe(false);
     expect(policy.isUsedUp(use(2 ** 31 - 1), use(0))).toBe(true);

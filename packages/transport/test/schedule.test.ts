@@ -3,7 +3,7 @@ import { toyCipher, toyKex, toySignature } from "@nacre/testing/toys";
 import type { NegotiatedAlgorithms, TransportLimits } from "@nacre/transport";
 import type { Phase } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { defaultTransportLimits } from "../src/limits.ts";
+import { TRANSPORT_LIMITS } from "../src/limits.ts";
 import { Schedule } from "../src/schedule.ts";
 
 /** What an upload and a download are each ciphered with: the first may carry ten times as much. */
@@ -25,7 +25,7 @@ class Fixture {
   constructor({ role = "client", ...limits }: Partial<TransportLimits> & { readonly role?: Role } = {}) {
     const { gate, outgoing, reader } = this;
     this.schedule = new Schedule(
-      { options: { role }, limits: { ...defaultTransportLimits, ...limits }, gate, outgoing, reader },
+      { options: { role }, limits: { ...TRANSPORT_LIMITS.defaults, ...limits }, gate, outgoing, reader },
       this.exchange,
     );
   }

@@ -11,9 +11,9 @@ import { SSH_MSG_CHANNEL_OPEN_FAILURE, SSH_MSG_DISCONNECT, SshError, type SshErr
 import { expect, test } from "vitest";
 import { oneLine } from "../../../cli/src/one-line.ts";
 import { parseAuthorizedKeys } from "../../../keyfiles/src/authorized-keys.ts";
-import type { Duplex } from "../../../nacre/src/duplex.ts";
-import { type DrivenSession, Engine } from "../../../nacre/src/engine.ts";
 import { type ConnectOptions, connect, type ServeOptions, type Session, serve } from "../../../nacre/src/index.ts";
+import type { Duplex } from "../../../nacre/src/mux/duplex.ts";
+import { type DrivenSession, Engine } from "../../../nacre/src/mux/engine.ts";
 import { agentIdentities } from "../../../node/src/agent.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { afterSteps, CLIENT, type Kit, SERVER } from "./support/kits.ts";

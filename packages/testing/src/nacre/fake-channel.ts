@@ -15,15 +15,6 @@ export class FakeChannel {
   consumedBytes = 0;
   readonly calls: string[] = [];
   closed = false;
-  readonly exit: Promise<Exit>;
-  #settle!: { resolve: (exit: Exit) => void; reject: (error: SshError) => void };
-
-  constructor() {
-    this.exit = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
-    this.exit.catch(() => {});
-  }
 
   write(bytes: Uint8Array): number {
     if (this.closed) throw new SshError("channel-closed", "the channel is closed");
@@ -40,7 +31,7 @@ export class FakeChannel {
   close(reason?: SshError): void {
     if (this.closed) return;
     this.calls.push("close");
-    this.#close(UNTOLD, undefined, reason);
+    this.#close(reason, false);
   }
 
   consumed(bytes: number): void {
@@ -55,15 +46,16 @@ export class FakeChannel {
     this.calls.push(type);
   }
 
-  /** The other side closes the channel, or the connection breaks. */
-  finish(error?: SshError, exit: Exit = EXITED): void {
-    this.#close(exit, error, error);
+  reply(): void {}
+
+  /** The other side tells how the command ended and closes the channel, or the connection breaks. */
+  finish(error?: SshError, { status }: Exit = EXITED): void {
+    if (status !== undefined) this.handler.request({ type: "exit-status", channel: 0, status });
+    this.#close(error, error !== undefined);
   }
 
-  #close(exit: Exit, broken: SshError | undefined, error: SshError | undefined): void {
+  #close(error: SshError | undefined, broken: boolean): void {
     this.closed = true;
-    if (broken === undefined) this.#settle.resolve(exit);
-    else this.#settle.reject(broken);
-    this.handler.closed(exit, error);
+    this.handler.closed({ error, broken });
   }
 }

@@ -47,7 +47,7 @@ export class TestServer {
       algorithms: options.algorithms,
       random: options.random,
       // Its commands write once, and not again after a yield.
-      limits: { maxTurnWork: Number.POSITIVE_INFINITY },
+      limits: { maxTurnWork: Number.MAX_SAFE_INTEGER },
       hostKeys: [options.hostKey.publicKey],
       serverSigAlgs: options.algorithms.hostKeys.map(({ name }) => name),
     });

@@ -84,7 +84,7 @@ const THOSE_INSIDE = patch(
   `event.type === "closed"`,
 );
 const THOSE_GONE = patch("node/listen", "this.#unauthenticated--;", "");
-const GRACE_TIME = patch("nacre/server-driver", "if (loginGraceTime > 0) {", "if (loginGraceTime > 200) {");
+const GRACE_TIME = patch("nacre/server/driver", "if (loginGraceTime > 0) {", "if (loginGraceTime > 200) {");
 
 export const AUTHENTICATION: readonly Row[] = [
   {

@@ -18,9 +18,9 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
     title: "CVE-2025-26465",
     client: held(
       FILE,
-      patch("nacre/driver", "if (verdict === true) return true;", "if (verdict) return true;"),
+      patch("nacre/client/driver", "if (verdict === true) return true;", "if (verdict) return true;"),
       patch(
-        "nacre/driver",
+        "nacre/client/driver",
         'if (cause instanceof SshError) return cause;\n      return new SshError("host-key-refused"',
         'if (cause instanceof SshError) return cause;\n      return true;\n      return new SshError("host-key-refused"',
       ),
@@ -107,7 +107,7 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
       GOODBYE_TEXT,
       TRACE_TEXT,
       QUOTED,
-      patch("nacre/driver", "escapeText(description)", "description"),
+      patch("nacre/mux/open-channel", "escapeText(description)", "description"),
       patch("cli/questions", "`(${login}) ${escapeText(prompt, { keepLines: true })}`", "prompt"),
     ),
     server: held("hostile-text-server", GOODBYE_TEXT, TRACE_TEXT, QUOTED),

@@ -23,8 +23,8 @@ const UNTIL_LOGIN = patch(
 const TURN_ENDS = patch("transport/transport", "if (this.#turn.over) {", "if (false) {");
 const SHORT_PACKETS_COST = patch("transport/turn", "Math.max(length, LEAST_COST)", "length");
 const SENDING_COUNTS = patch("connection/channel", "!sink.turnOver && ", "");
-const ENGINE_YIELDS = patch("nacre/engine", "this.#turning || this.#yielding || ", "this.#turning || ");
-const FROM_THE_LOOP = patch("nacre/engine", "queueMacrotask(() => {", "queueMicrotask(() => {");
+const ENGINE_YIELDS = patch("nacre/mux/engine", "this.#turning || this.#yielding || ", "this.#turning || ");
+const FROM_THE_LOOP = patch("nacre/mux/engine", "queueMacrotask(() => {", "queueMicrotask(() => {");
 const REMARKS_CUT = patch("wire/reader", "if (bytes.length <= maxLength) return", "if (true) return");
 
 const ORIGIN = patch("transport/endings", `origin === "protocol" && (`, "(");
@@ -93,14 +93,14 @@ export const EDGES: readonly Row[] = [
       "nacre/test/attacks",
       "grants · server",
       patch(
-        "nacre/logins",
+        "nacre/server/logins",
         "this.#permissions.slice(0, before.length).concat(permissions)",
         "this.#permissions.concat(permissions)",
       ),
-      patch("nacre/logins", "all.every((one) => one.pty !== false)", "all.at(-1)?.pty !== false"),
-      patch("nacre/logins", "all.find((one) => one.command !== undefined)?.command", "all.at(-1)?.command"),
-      patch("nacre/session-channel", "permissions.pty !== false &&", ""),
-      patch("nacre/session-channel", "const forced = permissions.command;", "const forced = undefined;"),
+      patch("nacre/server/logins", "all.every((one) => one.pty !== false)", "all.at(-1)?.pty !== false"),
+      patch("nacre/server/logins", "all.find((one) => one.command !== undefined)?.command", "all.at(-1)?.command"),
+      patch("nacre/session/session-channel", "permissions.pty !== false &&", ""),
+      patch("nacre/session/session-channel", "const forced = permissions.command;", "const forced = undefined;"),
     ),
   },
   {

@@ -45,7 +45,7 @@ const NO_MAC = patch(
   `isAead(cipher) ? undefined : pick("MAC", "mac")`,
   `isAead(cipher) ? undefined : client[\`macAlgorithms\${from}\`].at(0)`,
 );
-const MAX_PACKETS = patch("transport/rekey", "Math.min(limits.rekeyPackets, 2 ** 31 - 1)", "limits.rekeyPackets");
+const MAX_PACKETS = patch("transport/limits", "least: 1, most: 2 ** 31 - 1", "least: 1, most: 2 ** 31");
 const CIPHER_BYTES = patch(
   "transport/rekey",
   "this.#maxBytesReceived = Math.min(this.#limits.rekeyBytes, receiving.cipher.maxBytes)",

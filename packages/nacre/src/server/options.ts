@@ -3,7 +3,7 @@ import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/part
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
-import type { Pty, SessionExit, SessionHandler } from "./session-base.ts";
+import type { Pty, SessionExit, SessionHandler } from "../session/base-session.ts";
 
 /** A host key whose private half is elsewhere: an agent, a hardware module. Such keys are not announced to clients. */
 export interface RemoteHostKey {

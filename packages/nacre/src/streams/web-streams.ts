@@ -1,10 +1,22 @@
 import { type Bytes, type SshError, utf8Encode } from "@nacre/wire";
 import { Backlog, type Chunk } from "./backlog.ts";
+import type { ReadEnd, ReadSource, StreamKind, WriteEnd, WriteTarget } from "./stream-kind.ts";
 
-/** One output of a channel as a Web stream: bytes count as consumed when the stream's reader takes them. */
-export class Output {
+/** The types of Web streams. Text that is written goes as UTF-8. */
+export interface WebStreams {
+  readonly readable: ReadableStream<Bytes>;
+  readonly writable: WritableStream<Uint8Array | string>;
+}
+
+/** Web streams over a channel. */
+export const webStreams: StreamKind<WebStreams> = {
+  readable: (source, keep) => new Output(source, keep),
+  writable: (target) => new Input(target),
+};
+
+class Output implements ReadEnd<WebStreams["readable"]> {
   readonly stream: ReadableStream<Bytes>;
-  readonly #consumed: (bytes: number) => void;
+  readonly #source: ReadSource;
   readonly #queue = new Backlog();
   #keep: number;
   #controller!: ReadableStreamDefaultController<Bytes>;
@@ -13,9 +25,8 @@ export class Output {
   /** The stream is closed, has failed, or was cancelled. */
   #over = false;
 
-  /** `keep`: how many bytes to hold, with their credit returned at once, until `open` is called; what exceeds them is dropped. */
-  constructor(consumed: (bytes: number) => void, keep: number) {
-    this.#consumed = consumed;
+  constructor(source: ReadSource, keep = Number.POSITIVE_INFINITY) {
+    this.#source = source;
     this.#keep = keep;
     this.stream = new ReadableStream<Bytes>(
       {
@@ -31,37 +42,35 @@ export class Output {
           this.#over = true;
           this.#keep = 0;
           const credit = this.#queue.clear();
-          if (credit > 0) this.#consumed(credit);
+          if (credit > 0) this.#source.consumed(credit);
         },
       },
-      // The queue is ours, so that credit returns with each chunk taken and not a moment before.
+      // The queue is ours, so that credit returns only when a chunk is taken.
       { highWaterMark: 0 },
     );
   }
 
-  /** From now on the reader is expected to read: nothing is dropped. */
   open(): void {
     if (!this.#over) this.#keep = Number.POSITIVE_INFINITY;
   }
 
-  push(bytes: Bytes): void {
+  receive(bytes: Bytes): void {
     if (this.#keep === Number.POSITIVE_INFINITY) {
       this.#hand({ bytes, credit: bytes.length });
     } else {
       const kept = bytes.subarray(0, this.#keep);
       this.#keep -= kept.length;
-      this.#consumed(bytes.length);
+      this.#source.consumed(bytes.length);
       if (kept.length > 0) this.#hand({ bytes: kept, credit: 0 });
     }
   }
 
-  /** No more comes. What has come is still read first; then the stream ends, or fails with `error`. */
-  end(error?: SshError): void {
+  finish(error?: SshError): void {
     this.#ended ??= { error };
     this.#serve();
   }
 
-  /** A reader that waits has been given all there was. */
+  /** The queue is empty while a reader waits. */
   #hand(chunk: Chunk): void {
     if (this.#wanted === undefined) this.#queue.push(chunk.bytes, chunk.credit);
     else this.#serve(chunk);
@@ -72,7 +81,7 @@ export class Output {
     const chunk = next ?? (wanted === undefined ? undefined : this.#queue.shift());
     if (chunk !== undefined) {
       this.#controller.enqueue(chunk.bytes);
-      if (chunk.credit > 0) this.#consumed(chunk.credit);
+      if (chunk.credit > 0) this.#source.consumed(chunk.credit);
     }
     if (this.#ended !== undefined && this.#queue.isEmpty && !this.#over) {
       this.#over = true;
@@ -85,36 +94,25 @@ export class Output {
   }
 }
 
-/** Where an `Input` goes. */
-export interface InputTarget {
-  /** Takes bytes, copying them, and returns how many: the rest is offered again when there is room. */
-  write(bytes: Uint8Array): number;
-  /** No more comes. */
-  end(): void;
-  /** What was to come never will. */
-  abort(): void;
-}
-
-/** What goes into a channel as a Web stream: a write is done when the channel has taken all of it. Text goes as UTF-8. */
-export class Input {
+class Input implements WriteEnd<WebStreams["writable"]> {
   readonly stream: WritableStream<Uint8Array | string>;
   #rest:
     | { readonly bytes: Uint8Array; readonly done: () => void; readonly failed: (error: unknown) => void }
     | undefined;
-  readonly #target: InputTarget;
+  readonly #target: WriteTarget;
   #controller!: WritableStreamDefaultController;
-  /** Chunks written to the stream that the channel has not taken yet. */
+  /** Chunks written to the stream that the target has not taken yet. */
   #underWay = 0;
   #over = false;
   #drained: (() => void) | undefined;
 
-  constructor(target: InputTarget) {
+  constructor(target: WriteTarget) {
     this.#target = target;
     this.stream = new WritableStream<Uint8Array | string>(
       {
         start: (controller) => {
           this.#controller = controller;
-          // The stream calls `abort` when the write that is under way is over: it is over now.
+          // The stream calls `abort` only after the pending write: that fails now.
           controller.signal.addEventListener("abort", () => {
             this.#rest?.failed(controller.signal.reason);
             this.#rest = undefined;
@@ -123,7 +121,7 @@ export class Input {
         write: (chunk) =>
           new Promise<void>((done, failed) => {
             this.#rest = { bytes: typeof chunk === "string" ? utf8Encode(chunk) : chunk, done, failed };
-            this.writable();
+            this.room();
           }),
         close: () => target.end(),
         abort: () => {
@@ -133,7 +131,7 @@ export class Input {
       },
       {
         highWaterMark: 1,
-        // Called with each write, before it waits its turn: how else to know what is still to come.
+        // The stream calls this for each write before it queues it: the only way to count them.
         size: () => {
           this.#underWay++;
           return 1;
@@ -142,8 +140,7 @@ export class Input {
     );
   }
 
-  /** The channel has room. */
-  writable(): void {
+  room(): void {
     if (this.#rest === undefined) return;
     const { bytes, done, failed } = this.#rest;
     let taken: number;
@@ -164,16 +161,14 @@ export class Input {
     }
   }
 
-  /** Resolves when all that was written to the stream was taken, or never will be. */
-  async drained(): Promise<void> {
+  async finished(): Promise<void> {
     if (this.#underWay === 0 || this.#over) return;
     await new Promise<void>((resolve) => {
       this.#drained = resolve;
     });
   }
 
-  /** The channel is closed: what was not taken never will be. */
-  closed(error: SshError): void {
+  fail(error: SshError): void {
     this.#rest?.failed(error);
     this.#controller.error(error);
     this.#settle();

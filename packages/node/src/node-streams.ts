@@ -1,23 +1,33 @@
 import { Readable, Writable } from "node:stream";
 import { type Bytes, SshError } from "@nacre/wire";
-import { Backlog, type Channel, SMALL_CHUNK } from "nacre/parts";
+import {
+  Backlog,
+  type ReadEnd,
+  type ReadSource,
+  SMALL_CHUNK,
+  type StreamKind,
+  type WriteEnd,
+  type WriteTarget,
+} from "nacre/parts";
 
-/** What a stream holds before it asks its other end to wait: bytes. */
+/** Bytes that a stream holds before it makes its other end wait. */
 const HIGH_WATER = 64 * 1024;
 
-/** Where a `ChannelWritable` goes. */
-export interface WritableTarget {
-  /** Takes bytes, copying them, and returns how many: the rest is offered again when there is room. */
-  write(bytes: Uint8Array): number;
-  /** No more comes. */
-  end(): void;
-  /** The stream was destroyed before its end. */
-  abort(): void;
+/** The types of Node's streams. */
+export interface NodeStreams {
+  readonly readable: Readable;
+  readonly writable: Writable;
 }
 
-/** What comes from a channel as a Readable: bytes count as consumed when the stream has asked for them. */
-export class ChannelReadable extends Readable {
-  readonly #channel: Channel;
+/** Node's streams over a channel. Their errors never end the program as unhandled ones. */
+export const nodeStreams: StreamKind<NodeStreams> = {
+  readable: (source, keep) => new ChannelReadable(source, keep),
+  writable: (target) => new ChannelWritable(target),
+};
+
+/** Bytes count as consumed when the stream has asked for them. */
+class ChannelReadable extends Readable implements ReadEnd<Readable> {
+  readonly #source: ReadSource;
   readonly #queue = new Backlog();
   #keep: number;
   #wanted = false;
@@ -26,15 +36,17 @@ export class ChannelReadable extends Readable {
   #finished: { readonly error: SshError | undefined } | undefined;
   #ended = false;
 
-  /** `keep`: how many bytes to hold, with their credit returned at once, until `open` is called; what exceeds them is dropped. */
-  constructor(channel: Channel, keep: number) {
+  constructor(source: ReadSource, keep = Number.POSITIVE_INFINITY) {
     super({ highWaterMark: HIGH_WATER });
-    this.#channel = channel;
+    this.#source = source;
     this.#keep = keep;
     this.on("error", () => {});
   }
 
-  /** From now on the reader is expected to read: nothing is dropped. */
+  get stream(): Readable {
+    return this;
+  }
+
   open(): void {
     if (!this.destroyed) this.#keep = Number.POSITIVE_INFINITY;
   }
@@ -45,12 +57,11 @@ export class ChannelReadable extends Readable {
     } else {
       const kept = bytes.subarray(0, this.#keep);
       this.#keep -= kept.length;
-      this.#channel.consumed(bytes.length);
+      this.#source.consumed(bytes.length);
       if (kept.length > 0) this.#hand(kept, 0);
     }
   }
 
-  /** No more comes. What has come is still read first; then the stream ends, or fails with `error`. */
   finish(error?: SshError): void {
     this.#finished ??= { error };
     this.#serve();
@@ -75,7 +86,7 @@ export class ChannelReadable extends Readable {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#keep = 0;
     const credit = this.#queue.clear();
-    if (credit > 0) this.#channel.consumed(credit);
+    if (credit > 0) this.#source.consumed(credit);
     callback(error);
   }
 
@@ -91,7 +102,7 @@ export class ChannelReadable extends Readable {
   #give(bytes: Uint8Array, credit: number): void {
     this.#hungry = false;
     this.#wanted = this.push(bytes);
-    if (credit > 0) this.#channel.consumed(credit);
+    if (credit > 0) this.#source.consumed(credit);
   }
 
   /** Whether the stream is to have a chunk. It keeps as many arrays as it is given, so that small ones are gathered before it reads. */
@@ -121,21 +132,24 @@ interface Written {
   readonly chunk: Uint8Array;
 }
 
-/** What goes into a channel as a Writable: a write is done when the channel has taken all of it. */
-export class ChannelWritable extends Writable {
-  readonly #target: WritableTarget;
+class ChannelWritable extends Writable implements WriteEnd<Writable> {
+  readonly #target: WriteTarget;
   #rest: readonly Written[] = [];
   #done: WriteCallback | undefined;
 
-  constructor(target: WritableTarget) {
+  constructor(target: WriteTarget) {
     super({ highWaterMark: HIGH_WATER });
     this.#target = target;
     this.on("error", () => {});
   }
 
+  get stream(): Writable {
+    return this;
+  }
+
   /**
-   * Node's own answer to what is written to a destroyed stream is ERR_STREAM_DESTROYED; here it is what destroyed it, so that
-   * whoever writes learns the reason whether the write or the end came first.
+   * Fails with the error that destroyed the stream, where Node would fail with ERR_STREAM_DESTROYED: a writer gets the same reason whether
+   * its write or the end came first.
    */
   override write(chunk: unknown, encodingOrTold?: BufferEncoding | WriteCallback, told?: WriteCallback): boolean {
     const [encoding, callback] =
@@ -152,7 +166,6 @@ export class ChannelWritable extends Writable {
     return this;
   }
 
-  /** The channel has room. */
   room(): void {
     const done = this.#done;
     if (done === undefined) return;
@@ -167,7 +180,7 @@ export class ChannelWritable extends Writable {
     done(error);
   }
 
-  /** Offers the channel what it has not taken; true when that was all of it. */
+  /** Offers the target the bytes that it has not taken. Returns whether it took all of them. */
   #writeRest(): boolean {
     const rest = this.#rest;
     for (const [index, { chunk }] of rest.entries()) {
@@ -178,6 +191,20 @@ export class ChannelWritable extends Writable {
       }
     }
     return true;
+  }
+
+  fail(error: SshError): void {
+    this.destroy(error);
+  }
+
+  async finished(): Promise<void> {
+    if (this.destroyed) return;
+    if (!this.writableEnded) this.end();
+    if (this.writableFinished) return;
+    await new Promise<void>((resolve) => {
+      this.once("finish", resolve);
+      this.once("close", resolve);
+    });
   }
 
   override _write(chunk: Uint8Array, _: BufferEncoding, callback: WriteCallback): void {
@@ -201,7 +228,7 @@ export class ChannelWritable extends Writable {
     this.#done = undefined;
     if (!this.writableFinished) this.#target.abort();
     callback(error);
-    // Node itself tells only the writes that are still to come.
+    // Node itself fails only the writes that follow.
     done?.(error ?? new SshError("channel-closed", "the input was destroyed before the command had read it"));
   }
 }

@@ -1,13 +1,12 @@
-import { connectionLimits } from "@nacre/connection";
-import { SshError } from "@nacre/wire";
-import { checkKey, checkSignal } from "./check.ts";
-import type { Duplex } from "./duplex.ts";
-import { checkNames } from "./option-names.ts";
-import type { Means } from "./options.ts";
-import { checkRandom } from "./random.ts";
-import { defaultServerLimits, type ServerConnection, ServerDriver } from "./server-driver.ts";
-import type { ServeOptions } from "./server-options.ts";
-import type { BaseSession, SessionMaker } from "./session-base.ts";
+import { checkLimit, MAX_MILLISECONDS, SshError } from "@nacre/wire";
+import { checkKey, checkLimits, checkSignal } from "../check.ts";
+import type { Means } from "../client/options.ts";
+import type { Duplex } from "../mux/duplex.ts";
+import { checkRandom } from "../random.ts";
+import type { BaseSession, SessionMaker } from "../session/base-session.ts";
+import { type ServerConnection, ServerDriver } from "./driver.ts";
+import { SERVER_LIMITS } from "./limits.ts";
+import type { ServeOptions } from "./options.ts";
 
 /** Serves one client over any kind of byte connection, with any kind of session: what `@nacre/node` is made with. */
 export function serveDuplex<S extends BaseSession>(
@@ -26,12 +25,13 @@ export function checkServeOptions({
   hostKeys,
   authenticate,
   algorithms,
+  loginGraceTime,
   limits,
   signal,
   random,
 }: Pick<
   ServeOptions<unknown> & Means,
-  "hostKeys" | "authenticate" | "algorithms" | "limits" | "signal" | "random"
+  "hostKeys" | "authenticate" | "algorithms" | "loginGraceTime" | "limits" | "signal" | "random"
 >): void {
   if (!Array.isArray(hostKeys)) throw new SshError("usage", "hostKeys must be an array of keys: [key]");
   for (const key of hostKeys) checkKey(key, "a host key");
@@ -44,6 +44,7 @@ export function checkServeOptions({
     throw new SshError("usage", "a server needs a function that decides who is let in: authenticate");
   checkSignal(signal);
   checkRandom(random);
-  if (limits !== undefined) checkNames(limits, defaultServerLimits, "limits");
-  connectionLimits(limits);
+  if (loginGraceTime !== undefined)
+    checkLimit("loginGraceTime", loginGraceTime, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
+  checkLimits(limits, SERVER_LIMITS);
 }

@@ -1,7 +1,7 @@
 import type { Factor, LoginMethod, Questions, Verdict } from "@nacre/auth";
 import type { ServerSession, ServerSessionEvent } from "@nacre/session";
 import { SshError } from "@nacre/wire";
-import { type Engine, isPromise } from "./engine.ts";
+import { type Engine, isPromise } from "../mux/engine.ts";
 import type {
   Authenticate,
   KeyboardInteractiveLogin,
@@ -9,7 +9,7 @@ import type {
   LoginDecision,
   Permissions,
   ServerEvent,
-} from "./server-options.ts";
+} from "./options.ts";
 
 /** What authentication asks. */
 export type AuthAsk = Extract<

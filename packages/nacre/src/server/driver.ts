@@ -1,41 +1,25 @@
 import type { PrivateKey } from "@nacre/keys/parts";
-import {
-  defaultLimits,
-  type ServerHostKey,
-  ServerSession,
-  type ServerSessionEvent,
-  type ServerSessionOptions,
-} from "@nacre/session";
+import { type ServerHostKey, ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
-import { CHANNEL_OPEN_FAILURE_REASON, type Overrides, SshError, withDefaults } from "@nacre/wire";
-import type { Duplex } from "./duplex.ts";
-import { Engine, reasonOf } from "./engine.ts";
+import { completeLimits, SshError } from "@nacre/wire";
+import type { Means } from "../client/options.ts";
+import type { Duplex } from "../mux/duplex.ts";
+import { type Engine, reasonOf } from "../mux/engine.ts";
+import { Mux, type MuxSide } from "../mux/mux.ts";
+import { platformRandom } from "../random.ts";
+import type { BaseSession, SessionMaker } from "../session/base-session.ts";
+import { ServerSessions, type SessionsHost, sessionHandlers } from "../session/server-sessions.ts";
+import type { SessionContext } from "../session/session-channel.ts";
+import { offeredAlgorithms } from "../wasm.ts";
+import { watchers } from "../watchers.ts";
+import { SERVER_LIMITS } from "./limits.ts";
 import { Logins } from "./logins.ts";
-import type { Means } from "./options.ts";
-import { platformRandom } from "./random.ts";
-import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./server-options.ts";
-import type { BaseSession, SessionMaker } from "./session-base.ts";
-import { SessionChannel, type SessionContext } from "./session-channel.ts";
-import { offeredAlgorithms } from "./wasm.ts";
-import { watchers } from "./watchers.ts";
+import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./options.ts";
 
 const LOGIN_GRACE_TIME = 120_000;
 
 /** Milliseconds, 24 days: a longer timer would go off at once. */
 const LONGEST_TIMER = 0x7fff_ffff;
-
-/** The default bounds of a server. */
-export const defaultServerLimits: ServerLimits = {
-  ...defaultLimits,
-  maxSessions: 10,
-  envVariables: 64,
-  envLength: 32_768,
-};
-
-/** What of a server's bounds is not given is as it is by default. For any number of connections once. */
-export function completeServerLimits(limits: Overrides<ServerLimits> | undefined): ServerLimits {
-  return withDefaults(defaultServerLimits, limits);
-}
 
 /** The server's side of a connection, with one client. */
 export interface ServerConnection extends AsyncDisposable {
@@ -58,37 +42,33 @@ export interface ServerConnection extends AsyncDisposable {
   close(options?: { readonly grace?: number | undefined }): Promise<void>;
 }
 
-/** The server's part of a connection: asks the application what the session asks, and runs sessions. */
-export class ServerDriver<S extends BaseSession> implements ServerConnection {
+/** The server's login, and its end: hands the session's asks to the application. */
+export class ServerDriver<S extends BaseSession>
+  implements ServerConnection, MuxSide<ServerSessionEvent>, SessionsHost
+{
   readonly #options: ServeOptions<S> & Means;
   readonly #limits: ServerLimits;
   readonly #session: ServerSession;
-  readonly #engine: Engine<ServerSessionEvent>;
+  readonly #mux: Mux<ServerSessionEvent, ServerDriver<S>>;
   /** Until somebody is in. */
   #logins: Logins | undefined;
   readonly #makeSession: SessionMaker<S>;
-  /** Few: `maxSessions` at most. */
-  #sessions: readonly SessionChannel<S>[] = [];
-  /** Handlers that still run though their channel is closed. */
-  #lingering = 0;
+  /** Made when the client first opens one. */
+  #sessions: ServerSessions<S> | undefined;
   /** Who is in, and what they may do. */
   #admitted: Pick<SessionContext<S>, "login" | "permissions"> | undefined;
   #clientVersion: string | undefined;
   #graceTimer: ReturnType<typeof setTimeout> | undefined;
-  #noMoreSessions = false;
   #closing = false;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
   #onAbort: (() => void) | undefined;
 
   constructor(duplex: Duplex, options: ServeOptions<S> & Means, makeSession: SessionMaker<S>) {
     this.#options = options;
-    this.#limits = completeServerLimits(options.limits);
+    this.#limits = completeLimits(SERVER_LIMITS, options.limits);
     this.#makeSession = makeSession;
     this.#session = new ServerSession(sessionOptions(options, this.#limits));
-    this.#engine = new Engine(duplex, this.#session, {
-      event: (event) => this.#onEvent(event),
-      closed: (error) => this.#onClosed(error),
-    });
+    this.#mux = new Mux<ServerSessionEvent, ServerDriver<S>>(duplex, this.#session, this, sessionHandlers);
     this.#logins = new Logins({
       session: this.#session,
       engine: this.#engine,
@@ -116,7 +96,25 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
   }
 
   get sessionCount(): number {
-    return this.#sessions.length;
+    return this.#sessions?.count ?? 0;
+  }
+
+  /** For the handlers of sessions. `undefined` before login: nobody may do anything without permissions. */
+  get sessions(): ServerSessions<S> | undefined {
+    if (this.#sessions === undefined && this.#admitted !== undefined) {
+      const context: SessionContext<S> = {
+        options: this.#options,
+        limits: this.#limits,
+        makeSession: this.#makeSession,
+        isOpen: () => !this.#closing,
+        log: (event) => this.#log(event),
+        ...this.#admitted,
+      };
+      this.#sessions = new ServerSessions(context, () => {
+        if (this.#closing && !this.#isBusy) this.#goodbye();
+      });
+    }
+    return this.#sessions;
   }
 
   start(): void {
@@ -150,9 +148,12 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
     return this.close();
   }
 
-  /** Whether anything runs; a channel that was opened ahead, and nothing asked of it, does not. */
+  get #engine(): Engine<ServerSessionEvent> {
+    return this.#mux.engine;
+  }
+
   get #isBusy(): boolean {
-    return this.#sessions.some((session) => session.started);
+    return this.#sessions?.isBusy ?? false;
   }
 
   #obey(signal: AbortSignal): void {
@@ -170,8 +171,8 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
     this.#engine.fail(new SshError("closed", "the connection was closed by the server"));
   }
 
-  #onEvent(event: ServerSessionEvent): void {
-    const { connection } = this.#session;
+  /** For the mux, as are the next two. */
+  event(event: ServerSessionEvent): void {
     switch (event.type) {
       case "identified":
         this.#clientVersion = event.peerVersion;
@@ -198,41 +199,21 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
       case "authenticated":
         this.#onAuthenticated(event);
         return;
-      case "open-request":
-        this.#onOpen(event.token);
-        return;
-      case "env":
-      case "pty-req":
-      case "x11-req":
-      case "exec":
-      case "shell":
-      case "subsystem":
-      case "window-change":
-      case "signal":
-      case "break": {
-        // The last one: a session that is over may still stand here when its number is another's.
-        const session = this.#sessions.findLast(({ id }) => id === event.channel);
-        const { granted, start } = session?.onRequest(event) ?? { granted: false };
-        if (event.token !== undefined) connection.answerRequest(event.token, granted);
-        start?.();
-        return;
-      }
-      case "channel-request":
-        // Without want_reply an unknown request only informs (RFC 4254 §5.4): ignoring it refuses nothing.
-        if (event.token === undefined) return;
-        this.#log({ type: "request-refused", session: event.channel, request: event.requestType });
-        connection.answerRequest(event.token, false);
-        return;
-      case "global-request":
-        // OpenSSH PROTOCOL §2.2: a client that will not share its connection gives up the right to more sessions.
-        if (event.requestName === "no-more-sessions@openssh.com") this.#noMoreSessions = true;
-        else if (event.token !== undefined)
-          this.#log({ type: "request-refused", session: undefined, request: event.requestName });
-        if (event.token !== undefined) connection.answerGlobal(event.token, false);
-        return;
       default:
-      // New keys and debug texts are of no concern to anybody; the rest goes to channels, or only a client hears of it.
+      // New keys and debug texts are ignored.
     }
+  }
+
+  refused(request: string): void {
+    this.#log({ type: "request-refused", session: undefined, request });
+  }
+
+  closed(error: SshError): void {
+    clearTimeout(this.#graceTimer);
+    clearTimeout(this.#closeTimer);
+    if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#logins?.closed();
+    this.#log({ type: "closed", error });
   }
 
   #onAuthenticated({ userName: user, factors }: Extract<ServerSessionEvent, { type: "authenticated" }>): void {
@@ -248,52 +229,6 @@ export class ServerDriver<S extends BaseSession> implements ServerConnection {
     this.#graceTimer = undefined;
     this.#logins = undefined;
     this.#log({ type: "login", user, factors });
-  }
-
-  #onOpen(token: Extract<ServerSessionEvent, { type: "open-request" }>["token"]): void {
-    const { connection } = this.#session;
-    const { ADMINISTRATIVELY_PROHIBITED, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
-    const refuse = (reasonCode: number, description: string): void => {
-      connection.answerOpen(token, { reasonCode, description });
-      this.#log({ type: "request-refused", session: undefined, request: "session" });
-    };
-    if (this.#noMoreSessions || this.#closing) {
-      refuse(ADMINISTRATIVELY_PROHIBITED, "no more sessions");
-    } else if (Math.max(this.#sessions.length, this.#lingering) >= this.#limits.maxSessions) {
-      refuse(RESOURCE_SHORTAGE, `${this.#limits.maxSessions} sessions are the most at once`);
-    } else {
-      const id = connection.answerOpen(token, true);
-      if (id === undefined || this.#admitted === undefined) return;
-      const channel = this.#engine.addChannel(id);
-      const context: SessionContext<S> = {
-        options: this.#options,
-        limits: this.#limits,
-        makeSession: this.#makeSession,
-        isOpen: () => !this.#closing,
-        log: (event) => this.#log(event),
-        ...this.#admitted,
-      };
-      const session = new SessionChannel(context, channel);
-      this.#sessions = [...this.#sessions, session];
-      const over = (): void => {
-        this.#sessions = this.#sessions.filter((one) => one !== session);
-        const { handling } = session;
-        if (handling !== undefined) {
-          this.#lingering++;
-          void handling.finally(() => this.#lingering--);
-        }
-        if (this.#closing && !this.#isBusy) this.#goodbye();
-      };
-      channel.exit.then(over, over);
-    }
-  }
-
-  #onClosed(error: SshError): void {
-    clearTimeout(this.#graceTimer);
-    clearTimeout(this.#closeTimer);
-    if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#logins?.closed();
-    this.#log({ type: "closed", error });
   }
 
   #log(event: ServerEvent): void {

@@ -1,5 +1,7 @@
 import type { Factor } from "@nacre/auth";
-import type { Channel } from "./channel.ts";
+import { SshError } from "@nacre/wire";
+import type { Channel, ChannelRequest } from "../mux/channel.ts";
+import type { StreamKind, StreamTypes, WriteEnd } from "../streams/stream-kind.ts";
 
 /** A pseudo-terminal that a client wants (RFC 4254 §6.2). Sizes in characters and pixels; 0 where unknown. */
 export interface Pty {
@@ -24,6 +26,8 @@ export interface SessionStart {
   readonly env: Readonly<Record<string, string>>;
   readonly pty: Pty | undefined;
   readonly signal: AbortSignal;
+  /** Handles a request of the client on the session's channel: the channel's handler passes each on. */
+  onRequest(this: void, request: ChannelRequest): void;
 }
 
 /** How a server makes a session of a channel: `Session` with Web streams, or another kind with Node's. */
@@ -42,8 +46,14 @@ export type SessionHandler<S> = (session: S) => SessionResult | Promise<SessionR
 
 export type SessionResult = number | SessionExit | void;
 
-/** A session that a client has asked for, without its streams. */
-export abstract class BaseSession {
+/** A session that a client has requested, with streams of the kind `K`. */
+export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
+  /** The client's input. Unread, it stops the client at the channel's window. It fails if the client goes without an EOF. */
+  readonly stdin: K["readable"];
+  /** Output to the client. Await what is piped here before the handler returns. */
+  readonly stdout: K["writable"];
+  /** Error output to the client. Ending both outputs sends EOF before the handler is done. */
+  readonly stderr: K["writable"];
   readonly user: string;
   /** What the client proved to log in. The key of a "publickey" factor is the one whose signature was verified. */
   readonly factors: readonly Factor[];
@@ -66,7 +76,10 @@ export abstract class BaseSession {
   /** The client sends a break of that many milliseconds (RFC 4335). Without this handler it is told that there is none. */
   onBreak: ((length: number) => void) | undefined;
 
-  constructor(start: SessionStart) {
+  readonly #outputs: readonly WriteEnd<K["writable"]>[];
+  #flushing = false;
+
+  constructor(channel: Channel, start: SessionStart, streams: StreamKind<K>) {
     this.user = start.user;
     this.factors = start.factors;
     this.remoteAddress = start.remoteAddress;
@@ -76,8 +89,46 @@ export abstract class BaseSession {
     this.env = start.env;
     this.pty = start.pty;
     this.signal = start.signal;
+    const stdin = streams.readable(channel);
+    let unended = 2;
+    const output = (stream?: "stderr"): WriteEnd<K["writable"]> =>
+      streams.writable({
+        write: (bytes) => channel.write(bytes, stream),
+        end: () => {
+          if (--unended === 0 && !this.#flushing) channel.end();
+        },
+        abort() {},
+      });
+    const stdout = output();
+    const stderr = output("stderr");
+    this.stdin = stdin.stream;
+    this.stdout = stdout.stream;
+    this.stderr = stderr.stream;
+    this.#outputs = [stdout, stderr];
+    channel.handler = {
+      // RFC 4254 §5.2 defines no extended data towards a server.
+      data: (stream, bytes) => (stream === "stdout" ? stdin.receive(bytes) : channel.consumed(bytes.length)),
+      writable: () => {
+        stdout.room();
+        stderr.room();
+      },
+      eof: () => stdin.finish(),
+      request: (request) => start.onRequest(request),
+      closed: ({ error }) => {
+        const reason = error ?? new SshError("channel-closed", "the session is over: its channel is closed");
+        stdin.finish(reason);
+        stdout.fail(reason);
+        stderr.fail(reason);
+      },
+    };
   }
 
-  /** For the driver, when the handler is done: resolves when all output was taken, or never will be. Never rejects. */
-  abstract flush(): Promise<void>;
+  /**
+   * For the session's channel, when the handler is done: resolves when all output was taken, or never will be. EOF is then sent behind the
+   * exit status. Never rejects.
+   */
+  async flush(): Promise<void> {
+    this.#flushing = true;
+    await Promise.all(this.#outputs.map((output) => output.finished()));
+  }
 }

@@ -11,9 +11,9 @@ import {
   utf8Encode,
   windowChange,
 } from "@nacre/wire";
-import { isBytes, usage } from "./check.ts";
-import { checkNames, PTY_OPTIONS } from "./option-names.ts";
-import type { PtyOptions, SpawnOptions } from "./options.ts";
+import { isBytes, usage } from "../check.ts";
+import type { PtyOptions, SpawnOptions } from "../client/options.ts";
+import { checkNames, PTY_OPTIONS } from "../option-names.ts";
 
 /** A channel request as it is sent. */
 export interface EncodedRequest {

@@ -1,13 +1,15 @@
 import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { Backlog } from "./backlog.ts";
-import { type Channel, cutShort } from "./channel.ts";
-import { checkConnectOptions, checkSignal } from "./check.ts";
+import { checkConnectOptions, checkSignal } from "../check.ts";
+import type { Channel } from "../mux/channel.ts";
+import type { Duplex } from "../mux/duplex.ts";
+import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
+import { cutShort, ExitReport } from "../session/exit.ts";
+import { openSession } from "../session/open-session.ts";
+import type { Process } from "../session/process.ts";
+import { type EncodedRequest, encodeCommand, encodeSubsystem, startRequests, toBytes } from "../session/requests.ts";
+import { Backlog } from "../streams/backlog.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
-import type { Duplex } from "./duplex.ts";
-import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "./option-names.ts";
 import type { ConnectOptions, ExecOptions, ExecResult, Means, SpawnOptions } from "./options.ts";
-import type { Process } from "./process.ts";
-import { type EncodedRequest, encodeCommand, encodeSubsystem, startRequests, toBytes } from "./requests.ts";
 
 /** How a client makes a running command of a channel: `Process` with Web streams, or another kind with Node's. */
 export type ProcessMaker<P> = (channel: Channel) => P;
@@ -77,8 +79,7 @@ export class Client<P = Process> implements AsyncDisposable {
 
   /** Agrees on new keys now, before a limit asks for it. */
   rekey(): void {
-    this.#driver.session.rekey();
-    this.#driver.touch();
+    this.#driver.rekey();
   }
 
   /** Says goodbye and resolves when the connection and all it held are released. Running commands end with `closed`. */
@@ -104,7 +105,7 @@ export class Client<P = Process> implements AsyncDisposable {
     const { signal } = options;
     checkSignal(signal);
     if (signal?.aborted) throw abortError(signal);
-    const opening = this.#early ?? this.#driver.openSession();
+    const opening = this.#early ?? openSession(this.#driver.mux);
     this.#early = undefined;
     let abort: ((error: SshError) => void) | undefined;
     const aborted = new Promise<never>((_, reject) => {
@@ -143,7 +144,7 @@ export async function connectDuplex<P>(
     await duplex.close();
     throw error;
   }
-  const early = options.earlyChannel === false ? undefined : driver.openSession();
+  const early = options.earlyChannel === false ? undefined : openSession(driver.mux);
   early?.catch(() => {}); // Whoever asks for the first command learns of it.
   const info = await driver.start();
   return new Client(driver, info, makeProcess, early);
@@ -154,8 +155,7 @@ function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
   const onAbort = (): void => channel.close(abortError(signal));
   signal.addEventListener("abort", onAbort);
-  const over = (): void => signal.removeEventListener("abort", onAbort);
-  channel.exit.then(over, over);
+  void channel.ended.then(() => signal.removeEventListener("abort", onAbort));
 }
 
 /** Sends what prepares a command and the command itself in one flight, and waits for the replies. */
@@ -181,6 +181,7 @@ function collect(
   let size = 0;
   let input = given;
   let isWhole = false;
+  const report = new ExitReport(channel);
 
   return new Promise((resolve, reject) => {
     const begun = begin(channel, start);
@@ -212,7 +213,9 @@ function collect(
       eof() {
         isWhole = true;
       },
-      closed(exit, error) {
+      request: (request) => report.onRequest(request),
+      closed({ error }) {
+        const { exit } = report;
         const cut = isWhole ? error : cutShort(exit, error);
         if (cut !== undefined) {
           reject(cut);

@@ -1,13 +1,12 @@
 import type { Connection } from "@nacre/connection";
 import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
 import { type Bytes, escapeText, SshError } from "@nacre/wire";
-import { Channel } from "./channel.ts";
 import type { Duplex, DuplexHandler } from "./duplex.ts";
 import { queueMacrotask } from "./macrotask.ts";
 
 type SessionEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** A session of either side, as it is driven. */
+/** A session of either side, as the engine drives it. */
 export interface DrivenSession<E extends SessionEvent> {
   readonly connection: Connection;
   readonly wantsInput: boolean;
@@ -26,20 +25,19 @@ export interface DrivenSession<E extends SessionEvent> {
 /** After so long without a byte either way a connection lets go of its buffers: milliseconds. */
 const REST_AFTER = 100;
 
-/** What the engine leaves to its side. */
+/** Handles what a session says. */
 export interface EngineHandler<E extends SessionEvent> {
-  /** Every event but those of channels that are open, and the last. */
+  /** Every event but the last. What this throws ends the connection. */
   event(event: E): void;
-  /** The connection has ended; its channels hear of it next. */
+  /** The last call: the connection has ended. */
   closed(error: SshError): void;
 }
 
 /**
- * Drives a session of either side over a byte connection: carries bytes, keeps the timer, and hands events to channels. One
- * `write` a turn, however much happened in it.
+ * Drives a session of either side over a byte connection: carries bytes, keeps the timer, and hands events on. It writes once a turn,
+ * however much happened in it.
  *
- * What the session throws, or its side, is a fault: of ours, or of what they were given. It ends the connection, as nobody else would
- * hear of it. What a channel's handler throws is the application's: it goes where what nobody catches goes, and the connection goes on.
+ * An exception of the session or of the handler is a fault. It ends the connection, since no caller would catch it.
  */
 export class Engine<E extends SessionEvent> implements DuplexHandler {
   readonly session: DrivenSession<E>;
@@ -47,8 +45,6 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   readonly closed: Promise<SshError>;
   readonly #duplex: Duplex;
   readonly #handler: EngineHandler<E>;
-  /** By their number. */
-  readonly #channels: (Channel | undefined)[] = [];
   #end!: (error: SshError) => void;
   #over: SshError | undefined;
   #writable = true;
@@ -112,18 +108,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.turn();
   }
 
-  /** The channel of that number, which is open from now on: the events that are about it go to it. */
-  addChannel(id: number): Channel {
-    const channel = new Channel(this, id);
-    this.#channels[id] = channel;
-    return channel;
-  }
-
-  channel(id: number): Channel | undefined {
-    return this.#channels[id];
-  }
-
-  /** Something was asked of the session: at the end of this turn its events are handled and its output is written. */
+  /** Call this after every command to the session: at the end of this turn its events are handled and its output is written. */
   touch(): void {
     if (this.#turning || this.#scheduled) return;
     this.#scheduled = true;
@@ -191,7 +176,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
         return;
       }
       if (event !== undefined) {
-        this.#onEvent(event);
+        if (event.type === "closed") this.#onClosed(event.error);
+        else this.#handler.event(event);
         continue;
       }
       // Taking output makes room, and room may be an event: until neither says anything, the turn is not over.
@@ -263,48 +249,6 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     }, wait);
   }
 
-  #onEvent(event: E): void {
-    switch (event.type) {
-      case "data":
-      case "writable":
-      case "eof":
-      case "channel-closed":
-        try {
-          this.#toHandler(event);
-        } catch (thrown) {
-          leaveUncaught(thrown);
-        }
-        return;
-      case "request-reply":
-        this.#channels[event.channel]?.onReply(event.request, event.success);
-        return;
-      case "closed":
-        this.#onClosed(event.error);
-        return;
-      default:
-        this.#handler.event(event);
-    }
-  }
-
-  /** What the handler of a channel hears. */
-  #toHandler(event: Extract<SessionEvent, { type: "data" | "writable" | "eof" | "channel-closed" }>): void {
-    const channel = this.#channels[event.channel];
-    switch (event.type) {
-      case "data":
-        channel?.handler.data(event.stream, event.data);
-        return;
-      case "writable":
-        channel?.handler.writable();
-        return;
-      case "eof":
-        channel?.handler.eof();
-        return;
-      case "channel-closed":
-        this.#channels[event.channel] = undefined;
-        channel?.onClosed(undefined);
-    }
-  }
-
   /** Does this with the session; what it throws is a fault. */
   #try(work: () => void): void {
     try {
@@ -339,18 +283,11 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
       // The goodbye is all that can be lost here.
     }
     this.#handler.closed(error);
-    for (const channel of this.#channels.splice(0)) {
-      try {
-        channel?.onClosed(error);
-      } catch (thrown) {
-        leaveUncaught(thrown);
-      }
-    }
     void this.#duplex.close().then(() => this.#end(error));
   }
 }
 
-/** What an application's callback threw goes where it would have gone had it been called by itself: to whoever hears of what nobody caught. */
+/** Rethrows what an application's callback threw as an uncaught exception, so that the connection goes on. */
 export function leaveUncaught(thrown: unknown): void {
   queueMicrotask(() => {
     throw thrown;

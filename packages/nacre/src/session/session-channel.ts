@@ -1,8 +1,8 @@
-import type { ClientSessionEvent as SessionRequestEvent } from "@nacre/connection";
 import { SIGNAL_NAMES } from "@nacre/connection";
 import { exitSignal, exitStatus, SshError, utf8Decode } from "@nacre/wire";
-import type { Channel } from "./channel.ts";
-import type { Permissions, ServeOptions, ServerEvent, ServerLimits } from "./server-options.ts";
+import type { Channel, ChannelRequest } from "../mux/channel.ts";
+import { EventBuffer } from "../mux/event-buffer.ts";
+import type { Permissions, ServeOptions, ServerEvent, ServerLimits } from "../server/options.ts";
 import type {
   BaseSession,
   Pty,
@@ -11,7 +11,7 @@ import type {
   SessionMaker,
   SessionResult,
   SessionStart,
-} from "./session-base.ts";
+} from "./base-session.ts";
 
 /** What a session channel has of its connection. */
 export interface SessionContext<S> {
@@ -45,10 +45,7 @@ export class SessionChannel<S extends BaseSession> {
   constructor(context: SessionContext<S>, channel: Channel) {
     this.#context = context;
     this.#channel = channel;
-  }
-
-  get id(): number {
-    return this.#channel.id;
+    channel.handler = new EventBuffer(channel, (request) => this.#onRequest(request));
   }
 
   /** Whether it has been asked to run something, and was granted that. */
@@ -61,8 +58,14 @@ export class SessionChannel<S extends BaseSession> {
     return this.#done ? undefined : this.#run;
   }
 
-  /** Decides a request of the client: true when it is granted. `start` is called after the reply, where one is to be made. */
-  onRequest(event: SessionRequestEvent): { readonly granted: boolean; readonly start?: () => void } {
+  #onRequest(request: ChannelRequest): void {
+    const { granted, start } = this.#decide(request);
+    this.#channel.reply(request, granted);
+    start?.();
+  }
+
+  /** Decides a request of the client. `start`: call it after the reply. */
+  #decide(event: ChannelRequest): { readonly granted: boolean; readonly start?: () => void } {
     switch (event.type) {
       case "env":
         return { granted: this.#onEnv(event.name, event.value) };
@@ -87,6 +90,12 @@ export class SessionChannel<S extends BaseSession> {
         // With a forced command it is a string of the environment.
         if (event.name.includes("\0")) return this.#refuse("subsystem (with a NUL)");
         return this.#onStart("subsystem", event.name);
+      case "channel-request":
+        // RFC 4254 §5.4: an unknown request without want_reply only informs, so that ignoring it refuses nothing.
+        return event.token === undefined ? { granted: false } : this.#refuse(event.requestType);
+      default:
+        // Only a server sends the others.
+        return { granted: false };
     }
   }
 
@@ -109,7 +118,7 @@ export class SessionChannel<S extends BaseSession> {
     return true;
   }
 
-  #onPty(event: Extract<SessionRequestEvent, { type: "pty-req" }>): boolean {
+  #onPty(event: Extract<ChannelRequest, { type: "pty-req" }>): boolean {
     const { options, permissions } = this.#context;
     const { term, columns, rows, widthPixels, heightPixels, modes } = event;
     const pty: Pty = { term, columns, rows, widthPixels, heightPixels, modes };
@@ -125,7 +134,7 @@ export class SessionChannel<S extends BaseSession> {
     return true;
   }
 
-  #onResize(event: Extract<SessionRequestEvent, { type: "window-change" }>): boolean {
+  #onResize(event: Extract<ChannelRequest, { type: "window-change" }>): boolean {
     if (this.#pty === undefined) return false;
     const { columns, rows, widthPixels, heightPixels } = event;
     this.#pty = { ...this.#pty, columns, rows, widthPixels, heightPixels };
@@ -165,12 +174,13 @@ export class SessionChannel<S extends BaseSession> {
       env,
       pty: this.#pty,
       signal: abort.signal,
+      onRequest: (request) => this.#onRequest(request),
     });
     this.#session = session;
-    this.#channel.exit.then(
-      () => this.#done || abort.abort(new SshError("channel-closed", "the client has closed the session")),
-      (error: unknown) => this.#done || abort.abort(error),
-    );
+    void this.#channel.ended.then(({ error, broken }) => {
+      if (this.#done) return;
+      abort.abort(broken ? error : new SshError("channel-closed", "the client has closed the session"));
+    });
     return {
       granted: true,
       start: () => {

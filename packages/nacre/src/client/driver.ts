@@ -1,16 +1,16 @@
 import type { PrivateKey } from "@nacre/keys/parts";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
-import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
-import type { Channel } from "./channel.ts";
-import type { Duplex } from "./duplex.ts";
-import { Engine, leaveUncaught, reasonOf } from "./engine.ts";
+import { SshError } from "@nacre/wire";
+import type { Duplex } from "../mux/duplex.ts";
+import { type Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
+import { Mux, type MuxHandlers, type MuxSide } from "../mux/mux.ts";
+import { platformRandom } from "../random.ts";
+import { offeredAlgorithms } from "../wasm.ts";
+import { watchers } from "../watchers.ts";
 import type { ConnectOptions, HostKey, Means, PromptRequest, RemoteIdentity } from "./options.ts";
-import { platformRandom } from "./random.ts";
-import { offeredAlgorithms } from "./wasm.ts";
-import { watchers } from "./watchers.ts";
 
-/** What is known of a connection once it stands. */
+/** Facts of a connection that is logged in. */
 export interface ConnectionInfo {
   /** The server's identification: `"SSH-2.0-OpenSSH_10.0"`. */
   readonly peerVersion: string;
@@ -18,17 +18,14 @@ export interface ConnectionInfo {
   readonly hostKey: HostKey;
 }
 
-interface Opening {
-  readonly resolve: (channel: Channel) => void;
-  readonly reject: (error: SshError) => void;
-}
+/** What a server may open and ask for: nothing, until a user of the mux accepts it. */
+const HANDLERS: MuxHandlers<Driver> = { channels: {}, globalRequests: {} };
 
-/** The client's part of a connection: asks the application what the session asks, and opens channels. */
-export class Driver {
-  readonly session: ClientSession;
-  readonly #engine: Engine<ClientSessionEvent>;
+/** The client's login: hands the session's asks to the application. */
+export class Driver implements MuxSide<ClientSessionEvent> {
+  readonly mux: Mux<ClientSessionEvent, Driver>;
+  readonly #session: ClientSession;
   readonly #options: ConnectOptions & Means;
-  readonly #openings = new Map<number, Opening>();
   #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
   #peerVersion = "";
   #hostKey: HostKey | undefined;
@@ -36,14 +33,11 @@ export class Driver {
 
   constructor(duplex: Duplex, options: ConnectOptions & Means) {
     this.#options = options;
-    this.session = new ClientSession(sessionOptions(options));
-    this.#engine = new Engine(duplex, this.session, {
-      event: (event) => this.#onEvent(event),
-      closed: (error) => this.#onClosed(error),
-    });
+    this.#session = new ClientSession(sessionOptions(options));
+    this.mux = new Mux<ClientSessionEvent, Driver>(duplex, this.#session, this, HANDLERS);
   }
 
-  /** Resolves with the reason when the connection has ended: code `closed` where `close` was called. Never rejects. */
+  /** Resolves with the reason when the connection has ended: code `closed` after `close`. Never rejects. */
   get ended(): Promise<SshError> {
     return this.#engine.closed;
   }
@@ -70,28 +64,20 @@ export class Driver {
     }
   }
 
-  /** Asks the server for a session channel. Rejects with `channel-open-failed` when it refuses. */
-  openSession(): Promise<Channel> {
-    const { over } = this.#engine;
-    if (over !== undefined)
-      return Promise.reject(new SshError("closed", `the connection has ended: ${over.message}`, { cause: over }));
-    const id = this.session.connection.openChannel("session");
-    this.touch();
-    return new Promise((resolve, reject) => this.#openings.set(id, { resolve, reject }));
-  }
-
   /** Says goodbye, and resolves when all is released. */
   async close(): Promise<void> {
     this.#engine.fail(new SshError("closed", "the connection was closed by this side"));
     await this.ended;
   }
 
-  /** Something was asked of the session: at the end of this turn its events are handled and its output is written. */
-  touch(): void {
+  /** Begins a key exchange now, before a limit asks for it. */
+  rekey(): void {
+    this.#session.rekey();
     this.#engine.touch();
   }
 
-  #onEvent(event: ClientSessionEvent): void {
+  /** For the mux, as are the next two. */
+  event(event: ClientSessionEvent): void {
     switch (event.type) {
       case "identified":
         this.#peerVersion = event.peerVersion;
@@ -105,14 +91,14 @@ export class Driver {
         this.#hostKey = hostKey;
         this.#answer(
           () => this.#decideHostKey(hostKey),
-          (verdict) => this.session.answerHostKey(event.token, verdict),
+          (verdict) => this.#session.answerHostKey(event.token, verdict),
         );
         return;
       }
       case "authenticated":
         this.#authenticated.resolve({
           peerVersion: this.#peerVersion,
-          negotiated: this.session.negotiated!,
+          negotiated: this.#session.negotiated!,
           hostKey: this.#hostKey!,
         });
         return;
@@ -128,34 +114,19 @@ export class Driver {
       case "prompts":
         this.#onAuthAsk(event);
         return;
-      case "channel-opened":
-        this.#openings.get(event.channel)?.resolve(this.#engine.addChannel(event.channel));
-        this.#openings.delete(event.channel);
-        return;
-      case "channel-open-failed":
-        this.#openings.get(event.channel)?.reject(openFailure(event.reasonCode, event.description));
-        this.#openings.delete(event.channel);
-        return;
-      case "exit-status":
-        this.#engine.channel(event.channel)?.onExit({ status: event.status, signal: undefined, coreDumped: false });
-        return;
-      case "exit-signal":
-        this.#engine
-          .channel(event.channel)
-          ?.onExit({ status: undefined, signal: event.signalName, coreDumped: event.coreDumped });
-        return;
-      case "channel-request":
-        if (event.token !== undefined) this.session.connection.answerRequest(event.token, false);
-        return;
-      case "global-request":
-        if (event.token !== undefined) this.session.connection.answerGlobal(event.token, false);
-        return;
-      case "open-request":
-        this.session.connection.answerOpen(event.token, false);
-        return;
       default:
-      // New keys, debug texts, flow control of a terminal: of no concern to anybody; what goes to channels; and what only a server hears of.
+      // New keys and debug texts are ignored.
     }
+  }
+
+  refused(): void {}
+
+  closed(error: SshError): void {
+    this.#authenticated.reject(error);
+  }
+
+  get #engine(): Engine<ClientSessionEvent> {
+    return this.mux.engine;
   }
 
   #onAuthAsk(ask: Extract<ClientSessionEvent, { type: "sign" | "password" | "change-password" | "prompts" }>): void {
@@ -165,7 +136,7 @@ export class Driver {
         const identity = options.identities?.find((one) => one.publicKey === ask.identity.publicKey);
         this.#answer(
           () => (identity !== undefined && isRemote(identity) ? identity.sign(ask.algorithm, ask.data) : undefined),
-          (value) => this.session.auth.answerSignature(ask.token, value),
+          (value) => this.#session.auth.answerSignature(ask.token, value),
         );
         return;
       }
@@ -175,19 +146,19 @@ export class Driver {
             const { password } = options;
             return typeof password === "function" ? password(ask.attempt) : password;
           },
-          (value) => this.session.auth.answerPassword(ask.token, value),
+          (value) => this.#session.auth.answerPassword(ask.token, value),
         );
         return;
       case "change-password":
         this.#answer(
           () => options.changePassword?.(ask.prompt),
-          (value) => this.session.auth.answerChangePassword(ask.token, value),
+          (value) => this.#session.auth.answerChangePassword(ask.token, value),
         );
         return;
       case "prompts":
         this.#answer(
           () => this.#answerPrompts(ask),
-          (value) => this.session.auth.answerPrompts(ask.token, value),
+          (value) => this.#session.auth.answerPrompts(ask.token, value),
         );
         return;
     }
@@ -202,7 +173,7 @@ export class Driver {
     return [this.#options.password];
   }
 
-  /** What the application throws then is its own affair. */
+  /** What the application throws is left uncaught. */
   #show(text: string): void {
     try {
       this.#options.banner?.(text);
@@ -227,7 +198,7 @@ export class Driver {
     }
   }
 
-  /** What goes wrong in asking ends the login. */
+  /** Asks the application; an exception ends the login. */
   #answer<T>(ask: () => T | Promise<T>, give: (value: T) => void): void {
     this.#engine.ask(ask, give, (cause) =>
       this.#engine.fail(
@@ -236,12 +207,6 @@ export class Driver {
           : new SshError("auth-cancelled", `login was given up: ${reasonOf(cause)}`, { cause }),
       ),
     );
-  }
-
-  #onClosed(error: SshError): void {
-    this.#authenticated.reject(error);
-    for (const { reject } of this.#openings.values()) reject(error);
-    this.#openings.clear();
   }
 }
 
@@ -267,13 +232,4 @@ function sessionOptions(options: ConnectOptions & Means): ClientSessionOptions {
 /** A private key in memory signs within the session; any other identity is asked. */
 function isRemote(identity: PrivateKey | RemoteIdentity): identity is RemoteIdentity {
   return !("fields" in identity);
-}
-
-function openFailure(reasonCode: number, description: string): SshError {
-  const reason =
-    Object.entries(CHANNEL_OPEN_FAILURE_REASON).find(([, code]) => code === reasonCode)?.[0] ?? `${reasonCode}`;
-  return new SshError(
-    "channel-open-failed",
-    `the server refused a channel (${reason}): ${escapeText(description)}; it may allow only so many sessions at once (MaxSessions)`,
-  );
 }
