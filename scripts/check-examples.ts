@@ -15,6 +15,8 @@ const folder = join(root, "node_modules", ".cache", "examples");
 
 interface Manifest {
   readonly name: string;
+  /** Whether the package is never published: no example imports it. */
+  readonly private?: boolean;
   /** A file that is no JavaScript has no source. */
   readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string; readonly types: string }>>;
 }
@@ -26,6 +28,7 @@ const readmes: { readonly file: string; readonly own: string }[] = [{ file: "REA
 for (const name of readdirSync("packages")) {
   if (name.includes(".")) continue;
   const manifest = JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8")) as Manifest;
+  if (manifest.private) continue;
   readmes.push({ file: `packages/${name}/README.md`, own: manifest.name });
   for (const [entry, { types, "@nacre/source": source = types }] of Object.entries(manifest.exports ?? {})) {
     const specifier = join(manifest.name, entry);
