@@ -22,6 +22,7 @@ export type {
   RemoteIdentity,
   SpawnOptions,
 } from "./options.ts";
+export type { Permissions } from "./permissions.ts";
 export { Process } from "./process.ts";
 export type { ServerConnection } from "./server-driver.ts";
 export type {
@@ -31,7 +32,6 @@ export type {
   Login,
   LoginDecision,
   PasswordLogin,
-  Permissions,
   PublickeyLogin,
   RemoteHostKey,
   ServeOptions,
