@@ -148,9 +148,14 @@ export class Channel implements WaitingChannel {
     }
   }
 
-  /** Sends a request and returns its number. Throws `request-limit`, or `usage` for one that is too long. */
+  /**
+   * Sends a request and returns its number. Without `wantReply`, one for a channel that is closing is ignored. Throws `request-limit`,
+   * `channel-closed`, or `usage` for one that is too long.
+   */
   request(requestType: string, data: Uint8Array, wantReply: boolean): number {
-    const { peer, requests } = this.#openState();
+    const state = wantReply ? this.#openState() : this.#openUnlessLeaving();
+    if (state === undefined) return this.#context.nextRequest();
+    const { peer, requests } = state;
     if (wantReply && requests.length >= this.#context.limits.maxPendingRequests)
       throw new SshError(
         "request-limit",

@@ -137,9 +137,9 @@ export class Connection {
   }
 
   /**
-   * Sends a request on an open channel and returns its number. With `wantReply` a "request-reply" of that number
-   * follows, before "channel-closed" at the latest. Throws `request-limit`, or `usage` for one longer than a peer takes: 256 KiB, but
-   * for its padding.
+   * Sends a request on an open channel and returns its number. With `wantReply` a "request-reply" of that number follows, before
+   * "channel-closed" at the latest. Without it, a request for a channel that is closing is ignored: nothing would come of it.
+   * Throws `request-limit`, `channel-closed`, or `usage` for one longer than a peer takes: 256 KiB, but for its padding.
    */
   request(channel: number, requestType: string, data: Uint8Array, options: { readonly wantReply: boolean }): number {
     return this.#mustHave(channel).request(requestType, data, options.wantReply);

@@ -42,6 +42,19 @@ function token(event: ConnectionEvent | undefined): ReplyToken {
 }
 
 describe("our requests", () => {
+  test("without a reply are ignored while the channel closes, and those with one are refused", () => {
+    const side = new Side("client");
+    const channel = side.session();
+    side.connection.close(channel);
+    side.sink.take();
+    expect(thrownCode(() => side.connection.request(channel, "signal", NOTHING, { wantReply: false }))).toBeUndefined();
+    expect(thrownCode(() => side.connection.request(channel, "break", NOTHING, { wantReply: true }))).toBe(
+      "channel-closed",
+    );
+    expect(side.sink.take()).toEqual([]);
+    expect(side.hears(close(channel))).toEqual([{ type: "channel-closed", channel }]);
+  });
+
   test("are answered in order, whatever channel others are on", () => {
     const side = new Side("client");
     const [a, b] = [side.session(), side.session()];

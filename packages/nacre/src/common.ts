@@ -23,6 +23,7 @@ export type {
 export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
 export type { ServerConnection } from "./server/driver.ts";
+export type { Permissions } from "./server/permissions.ts";
 export type {
   Authenticate,
   ChangePasswordLogin,
@@ -30,7 +31,6 @@ export type {
   Login,
   LoginDecision,
   PasswordLogin,
-  Permissions,
   PublickeyLogin,
   RemoteHostKey,
   ServeOptions,

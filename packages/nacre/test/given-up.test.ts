@@ -41,6 +41,22 @@ test("a command whose CLOSE is never answered", async () => {
   expect(await client.ended).toEqual(code("closed"));
 });
 
+test("kill and resize do nothing once the command is closed, whether the server has answered or not", async () => {
+  const { client } = await connected({ ignore: [SSH_MSG_CHANNEL_CLOSE.number], onExec: () => {} });
+  const process = await client.spawn("x");
+  const closed = process.close();
+  const tooLate = (): void => {
+    process.kill();
+    process.resize(80, 24);
+  };
+  expect(tooLate).not.toThrow();
+  expect(await failure(process.sendBreak())).toEqual(code("channel-closed"));
+  await aWhile();
+  await closed;
+  expect(tooLate).not.toThrow();
+  await client.close();
+});
+
 test("an input that waits for a window which never opens", async () => {
   const calls: string[] = [];
   const input = webStreams.writable({

@@ -164,6 +164,7 @@ describe("what refuses", () => {
     ["an empty list of what follows", () => ({ next: [] })],
     ["a method that is none", () => ({ next: ["hostbased"] })],
     ["permissions that are none", () => ({ permissions: 7 })],
+    ["places that are no list", () => ({ permissions: { portForwarding: true, permitOpen: "a:22" } })],
     ["a new password for a key", () => ({ changePassword: "x" })],
     [
       "a throw",

@@ -124,8 +124,9 @@ async function decide(
     }
     return false;
   }
-  // Forwarding and ~/.ssh/rc need no permission: this server has neither.
-  const { command, pty } = check.key.restrictions;
+  // `tunnel=` and `user-rc` are about what this server never has: tunnel devices and ~/.ssh/rc.
+  const { command, pty, portForwarding, permitOpen, permitListen, agentForwarding, x11Forwarding } =
+    check.key.restrictions;
   const isPermitted = (name: string): boolean =>
     typeof permitUserEnvironment === "function" ? permitUserEnvironment(name) : permitUserEnvironment;
   const environment = Object.entries(check.key.restrictions.environment).filter(([name]) => {
@@ -135,7 +136,16 @@ async function decide(
     return permitted;
   });
   return {
-    permissions: { ...(command !== undefined && { command }), environment: Object.fromEntries(environment), pty },
+    permissions: {
+      ...(command !== undefined && { command }),
+      environment: Object.fromEntries(environment),
+      pty,
+      portForwarding,
+      ...(permitOpen !== undefined && { permitOpen }),
+      ...(permitListen !== undefined && { permitListen }),
+      agentForwarding,
+      x11Forwarding,
+    },
   };
 }
 

@@ -54,14 +54,37 @@ async function decidedAt(now: number, lines: string): Promise<LoginDecision> {
   return authorizedKeys(await file(lines), { now: () => now })(login());
 }
 
+/** What a line without options grants beside sessions, and what a restricted one does. */
+const ALL: Permissions = { portForwarding: true, agentForwarding: true, x11Forwarding: true };
+const NOTHING: Permissions = { portForwarding: false, agentForwarding: false, x11Forwarding: false };
+
 describe("authorizedKeys", () => {
   it("lets in who has a key of the file, with what its line permits", async () => {
     expect(await decided(`# mine\n${LINE}\n`)).toEqual({
-      decision: { permissions: { environment: {}, pty: true } },
+      decision: { permissions: { ...ALL, environment: {}, pty: true } },
       warnings: [],
     });
     expect(await decided(`command="backup \\"x\\"",restrict ${LINE}`)).toEqual({
-      decision: { permissions: { command: 'backup "x"', environment: {}, pty: false } },
+      decision: { permissions: { ...NOTHING, command: 'backup "x"', environment: {}, pty: false } },
+      warnings: [],
+    });
+  });
+
+  it.each<[string, Permissions]>([
+    ["no-port-forwarding", { ...ALL, portForwarding: false }],
+    ["no-agent-forwarding", { ...ALL, agentForwarding: false }],
+    ["no-X11-forwarding", { ...ALL, x11Forwarding: false }],
+    ['permitopen="a:22",permitopen="b:*"', { ...ALL, permitOpen: ["a:22", "b:*"] }],
+    ['permitlisten="8080"', { ...ALL, permitListen: ["8080"] }],
+    ['restrict,permitopen="a:22"', { ...NOTHING, pty: false, permitOpen: ["a:22"] }],
+    [
+      'restrict,port-forwarding,permitopen="a:22"',
+      { ...NOTHING, pty: false, portForwarding: true, permitOpen: ["a:22"] },
+    ],
+    ["restrict,agent-forwarding", { ...NOTHING, pty: false, agentForwarding: true }],
+  ])("carries %s over to the permissions", async (options, permissions) => {
+    expect(await decided(`${options} ${LINE}`)).toEqual({
+      decision: { permissions: { environment: {}, pty: true, ...permissions } },
       warnings: [],
     });
   });

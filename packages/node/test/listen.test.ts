@@ -200,6 +200,21 @@ describe("listen", () => {
     await client.close();
   });
 
+  it("lets kill and resize of a closed command do nothing", async () => {
+    const server = await started({ session: untilGone });
+    const client = await connect(to(server));
+    const running = await client.spawn("x");
+    const closed = running.close();
+    const tooLate = (): void => {
+      running.kill();
+      running.resize(80, 24);
+    };
+    expect(tooLate).not.toThrow();
+    await closed;
+    expect(tooLate).not.toThrow();
+    await client.close();
+  });
+
   it.each<[string, Partial<ListenOptions>]>([
     ["a port that is none", { port: 65_536 }],
     ["no port", { port: undefined as never }],

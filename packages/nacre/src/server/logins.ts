@@ -2,14 +2,8 @@ import type { Factor, LoginMethod, Questions, Verdict } from "@nacre/auth";
 import type { ServerSession, ServerSessionEvent } from "@nacre/session";
 import { SshError } from "@nacre/wire";
 import { type Engine, isPromise } from "../mux/engine.ts";
-import type {
-  Authenticate,
-  KeyboardInteractiveLogin,
-  Login,
-  LoginDecision,
-  Permissions,
-  ServerEvent,
-} from "./options.ts";
+import type { Authenticate, KeyboardInteractiveLogin, Login, LoginDecision, ServerEvent } from "./options.ts";
+import { combinePermissions, type GrantedPermissions, isPermissions, type Permissions } from "./permissions.ts";
 
 /** What authentication asks. */
 export type AuthAsk = Extract<
@@ -92,15 +86,9 @@ export class Logins {
     }
   }
 
-  /** What the login that succeeded by these factors may do: what all of them allow. */
-  granted(factors: readonly Factor[]): Permissions {
-    const all = this.#permissions.slice(0, factors.length);
-    const command = all.find((one) => one.command !== undefined)?.command;
-    return {
-      ...(command !== undefined && { command }),
-      pty: all.every((one) => one.pty !== false),
-      environment: Object.fromEntries(all.flatMap(({ environment }) => Object.entries(environment ?? {})).toReversed()),
-    };
+  /** Returns what the login that succeeded by these factors may do. */
+  granted(factors: readonly Factor[]): GrantedPermissions {
+    return combinePermissions(this.#permissions.slice(0, factors.length));
   }
 
   /** The connection has ended. */
@@ -239,7 +227,7 @@ function checked(decision: unknown, method: Login["method"]): LoginDecision {
     if (next === undefined) throw noDecision(method);
     return { next };
   }
-  if (typeof permissions !== "object" || permissions === null) throw noDecision(method);
+  if (!isPermissions(permissions)) throw noDecision(method);
   return { permissions, ...(next !== undefined && { next }) };
 }
 

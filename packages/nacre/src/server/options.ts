@@ -4,6 +4,7 @@ import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
 import type { Pty, SessionExit, SessionHandler } from "../session/base-session.ts";
+import type { Permissions } from "./permissions.ts";
 
 /** A host key whose private half is elsewhere: an agent, a hardware module. Such keys are not announced to clients. */
 export interface RemoteHostKey {
@@ -68,20 +69,11 @@ export interface KeyboardInteractiveLogin extends LoginFacts {
 /** What a client wants to be let in by. Signatures have been verified when `signed` says so. */
 export type Login = PublickeyLogin | PasswordLogin | ChangePasswordLogin | KeyboardInteractiveLogin;
 
-/** What a login may do, where that is less than the server offers. */
-export interface Permissions {
-  /** Runs instead of whatever the client asks for, which is then in `SSH_ORIGINAL_COMMAND` of the environment. */
-  readonly command?: string | undefined;
-  /** False refuses pseudo-terminals. */
-  readonly pty?: boolean | undefined;
-  /** Added to the environment of each session; it wins over what the client sends. */
-  readonly environment?: Readonly<Record<string, string>> | undefined;
-}
-
 /**
- * What is decided about a login. `true`, or an object with `permissions` alone, lets in; `next` accepts this part and names the
- * methods of which one must follow (RFC 4252 §5.1); `changePassword` is the prompt for a new password. Everything else refuses,
- * what a program without types may return included. With several factors the permissions of all of them hold.
+ * Decision about a login. `true`, or an object with `permissions` alone, lets in; `next` accepts this part and names the methods of which
+ * one must follow (RFC 4252 §5.1); `changePassword` is the prompt for a new password. Everything else refuses, what a program without types
+ * may return included. `true` grants sessions; forwarding must be granted by `permissions`. With several factors the login may do what the
+ * permissions of all of them allow.
  */
 export type LoginDecision =
   | boolean

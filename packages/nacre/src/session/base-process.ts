@@ -65,17 +65,26 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
     return this.#stderr.stream;
   }
 
-  /** Sends a signal (RFC 4254 §6.9): `"TERM"`, or `"SIGTERM"`. Servers may ignore it. Throws `usage` for an invalid signal name. */
+  /**
+   * Sends a signal (RFC 4254 §6.9): `"TERM"`, or `"SIGTERM"`. Servers may ignore it. Does nothing after `close` and when the command has
+   * ended. Throws `usage` for an invalid signal name.
+   */
   kill(signalName = "TERM"): void {
     this.#channel.notify("signal", encodeSignal(signalName));
   }
 
-  /** Sends a break of that many milliseconds (RFC 4335). Rejects with `channel-request-failed` if the server refuses it. */
+  /**
+   * Sends a break of that many milliseconds (RFC 4335). Rejects with `channel-request-failed` if the server refuses it, and with
+   * `channel-closed`, or the error that ended the command, if it has ended.
+   */
   async sendBreak(breakLength = 500): Promise<void> {
     return this.#channel.request("break", encodeBreak(breakLength));
   }
 
-  /** Sends the pseudo-terminal's new size in characters (RFC 4254 §6.7). Throws `usage` for an invalid size. */
+  /**
+   * Sends the pseudo-terminal's new size in characters (RFC 4254 §6.7). Does nothing after `close` and when the command has ended. Throws
+   * `usage` for an invalid size.
+   */
   resize(columns: number, rows: number): void {
     this.#channel.notify("window-change", encodeSize(columns, rows));
   }

@@ -2,7 +2,8 @@ import { SIGNAL_NAMES } from "@nacre/connection";
 import { exitSignal, exitStatus, SshError, utf8Decode } from "@nacre/wire";
 import type { Channel, ChannelRequest } from "../mux/channel.ts";
 import { EventBuffer } from "../mux/event-buffer.ts";
-import type { Permissions, ServeOptions, ServerEvent, ServerLimits } from "../server/options.ts";
+import type { ServeOptions, ServerEvent, ServerLimits } from "../server/options.ts";
+import type { GrantedPermissions } from "../server/permissions.ts";
 import type {
   BaseSession,
   Pty,
@@ -18,7 +19,7 @@ export interface SessionContext<S> {
   readonly options: ServeOptions<S>;
   readonly limits: ServerLimits;
   readonly login: Pick<SessionStart, "user" | "factors" | "remoteAddress">;
-  readonly permissions: Permissions;
+  readonly permissions: GrantedPermissions;
   readonly makeSession: SessionMaker<S>;
   /** Whether commands may still be started. */
   isOpen(this: void): boolean;
@@ -126,7 +127,7 @@ export class SessionChannel<S extends BaseSession> {
     const granted =
       this.#session === undefined &&
       this.#pty === undefined &&
-      permissions.pty !== false &&
+      permissions.pty &&
       !term.includes("\0") &&
       this.#approved("pty-req", () => (typeof acceptPty === "function" ? acceptPty(pty) : acceptPty));
     if (!granted) return this.#refuse("pty-req").granted;
@@ -156,7 +157,7 @@ export class SessionChannel<S extends BaseSession> {
     if (this.#session !== undefined || handler === undefined || !isOpen()) return this.#refuse(request);
     const env = Object.fromEntries([
       ...this.#env,
-      ...Object.entries(permissions.environment ?? {}),
+      ...Object.entries(permissions.environment),
       ...(forced !== undefined && what !== undefined ? [["SSH_ORIGINAL_COMMAND", what] as const] : []),
     ]);
     const asked =

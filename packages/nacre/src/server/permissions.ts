@@ -1,0 +1,79 @@
+/**
+ * Permissions of a login. `command`, `pty` and `environment` restrict its sessions. The others grant what no login has without them; a
+ * server offers none of these yet.
+ */
+export interface Permissions {
+  /** Runs instead of whatever the client asks for, which is then in `SSH_ORIGINAL_COMMAND` of the environment. */
+  readonly command?: string | undefined;
+  /** False refuses pseudo-terminals. */
+  readonly pty?: boolean | undefined;
+  /** Added to the environment of each session; it wins over what the client sends. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** True grants forwarding in both directions (RFC 4254 §7), as far as `permitOpen` and `permitListen` let it. Default false. */
+  readonly portForwarding?: boolean | undefined;
+  /**
+   * The only places that connections may be forwarded to, as `permitopen=` of authorized_keys: `"example.org:80"`, `"[2001:db8::1]:*"`.
+   * Default: all, if `portForwarding` is true.
+   */
+  readonly permitOpen?: readonly string[] | undefined;
+  /**
+   * The only places that the server may listen at for the client, as `permitlisten=` of authorized_keys: `"8080"`, `"localhost:8080"`.
+   * Default: all, if `portForwarding` is true.
+   */
+  readonly permitListen?: readonly string[] | undefined;
+  /** True grants forwarding of the client's agent. Default false. */
+  readonly agentForwarding?: boolean | undefined;
+  /** True grants forwarding of X11 (RFC 4254 §6.3). Default false. */
+  readonly x11Forwarding?: boolean | undefined;
+}
+
+/** What all factors of a login permit together. */
+export interface GrantedPermissions {
+  readonly command: string | undefined;
+  readonly pty: boolean;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly portForwarding: boolean;
+  /** Lists of places, each of one factor: a place must be in all of them. Without a list every place is permitted. */
+  readonly permitOpen: readonly (readonly string[])[];
+  /** The same for places to listen at. */
+  readonly permitListen: readonly (readonly string[])[];
+  readonly agentForwarding: boolean;
+  readonly x11Forwarding: boolean;
+}
+
+/** Combines the permissions of a login's factors, in their order: what each of them permits. Without a factor nothing is granted. */
+export function combinePermissions(all: readonly Permissions[]): GrantedPermissions {
+  const grants = (name: "portForwarding" | "agentForwarding" | "x11Forwarding"): boolean =>
+    all.length > 0 && all.every((one) => one[name] === true);
+  return {
+    command: all.find((one) => one.command !== undefined)?.command,
+    pty: all.every((one) => one.pty !== false),
+    environment: Object.fromEntries(all.flatMap(({ environment }) => Object.entries(environment ?? {})).toReversed()),
+    portForwarding: grants("portForwarding"),
+    permitOpen: lists(all.map(({ permitOpen }) => permitOpen)),
+    permitListen: lists(all.map(({ permitListen }) => permitListen)),
+    agentForwarding: grants("agentForwarding"),
+    x11Forwarding: grants("x11Forwarding"),
+  };
+}
+
+/** Shared by all connections that have none. */
+const NO_LISTS: readonly (readonly string[])[] = [];
+
+function lists(given: readonly (readonly string[] | undefined)[]): readonly (readonly string[])[] {
+  const found = given.filter((list) => list !== undefined);
+  return found.length === 0 ? NO_LISTS : found;
+}
+
+/**
+ * Whether a program without types gave permissions that can be followed. An invalid list must not count as missing: that would permit everything.
+ */
+export function isPermissions(value: unknown): value is Permissions {
+  if (typeof value !== "object" || value === null) return false;
+  const { permitOpen, permitListen } = value as Record<string, unknown>;
+  return [permitOpen, permitListen].every((list) => list === undefined || isTexts(list));
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
+}

@@ -1,0 +1,74 @@
+import { expect, test } from "vitest";
+import { combinePermissions, isPermissions } from "../src/server/permissions.ts";
+
+const FORWARDING = { portForwarding: true, agentForwarding: true, x11Forwarding: true };
+const DENIED = { portForwarding: false, agentForwarding: false, x11Forwarding: false };
+
+test("a login that is let in without more has sessions, and no forwarding", () => {
+  expect(combinePermissions([{}])).toEqual({
+    command: undefined,
+    pty: true,
+    environment: {},
+    permitOpen: [],
+    permitListen: [],
+    ...DENIED,
+  });
+});
+
+test("nothing is granted without a factor", () => {
+  expect(combinePermissions([])).toMatchObject(DENIED);
+});
+
+test("forwarding is granted only where every factor grants it", () => {
+  expect(combinePermissions([FORWARDING])).toMatchObject(FORWARDING);
+  expect(combinePermissions([FORWARDING, FORWARDING])).toMatchObject(FORWARDING);
+  expect(combinePermissions([FORWARDING, {}])).toMatchObject(DENIED);
+  expect(combinePermissions([{ ...FORWARDING, agentForwarding: false }, FORWARDING])).toMatchObject({
+    ...FORWARDING,
+    agentForwarding: false,
+  });
+});
+
+test("only true grants forwarding", () => {
+  const almost = { portForwarding: "yes", agentForwarding: 1, x11Forwarding: {} } as never;
+  expect(combinePermissions([almost])).toMatchObject(DENIED);
+});
+
+test("a place must be in the list of every factor that has one", () => {
+  const permitted = combinePermissions([
+    { permitOpen: ["a:22", "b:*"] },
+    {},
+    { permitOpen: ["a:*"], permitListen: [] },
+  ]);
+  expect(permitted).toMatchObject({ permitOpen: [["a:22", "b:*"], ["a:*"]], permitListen: [[]] });
+});
+
+test("pseudo-terminals are refused where one factor refuses them", () => {
+  expect(combinePermissions([{}, { pty: false }]).pty).toBe(false);
+});
+
+test("the first command and the first value of a variable count", () => {
+  expect(
+    combinePermissions([
+      { environment: { A: "1" } },
+      { command: "backup", environment: { A: "2", B: "2" } },
+      { command: "other" },
+    ]),
+  ).toMatchObject({ command: "backup", environment: { A: "1", B: "2" } });
+});
+
+test.each<[string, unknown]>([
+  ["no object", "all"],
+  ["null", null],
+  ["a text for a list", { permitOpen: "a:22" }],
+  ["true for a list", { permitListen: true }],
+  ["null for a list", { permitOpen: null }],
+  ["a list of numbers", { permitListen: [8080] }],
+])("rejects %s", (_, value) => {
+  expect(isPermissions(value)).toBe(false);
+});
+
+test("accepts lists of places, or none", () => {
+  expect(isPermissions({ permitOpen: ["a:22"], permitListen: [] })).toBe(true);
+  expect(isPermissions({ permitOpen: undefined })).toBe(true);
+});
