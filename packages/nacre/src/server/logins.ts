@@ -96,10 +96,14 @@ export class Logins {
   granted(factors: readonly Factor[]): Permissions {
     const all = this.#permissions.slice(0, factors.length);
     const command = all.find((one) => one.command !== undefined)?.command;
+    const channels = grantedByAll(all.map((one) => one.channels));
+    const globalRequests = grantedByAll(all.map((one) => one.globalRequests));
     return {
       ...(command !== undefined && { command }),
       pty: all.every((one) => one.pty !== false),
       environment: Object.fromEntries(all.flatMap(({ environment }) => Object.entries(environment ?? {})).toReversed()),
+      ...(channels.length > 0 && { channels }),
+      ...(globalRequests.length > 0 && { globalRequests }),
     };
   }
 
@@ -241,6 +245,12 @@ function checked(decision: unknown, method: Login["method"]): LoginDecision {
   }
   if (typeof permissions !== "object" || permissions === null) throw noDecision(method);
   return { permissions, ...(next !== undefined && { next }) };
+}
+
+/** The names that every factor grants. A program without types may give anything: only an array grants. */
+function grantedByAll(grants: readonly unknown[]): readonly string[] {
+  const [first = [], ...others] = grants.map((names): readonly string[] => (Array.isArray(names) ? names : []));
+  return first.filter((name) => others.every((names) => names.includes(name)));
 }
 
 function noDecision(method: Login["method"]): SshError {

@@ -6,7 +6,9 @@ import type { Duplex } from "../mux/duplex.ts";
 import { checkNames } from "../option-names.ts";
 import { checkRandom } from "../random.ts";
 import type { BaseSession, SessionMaker } from "../session/base-session.ts";
-import { defaultServerLimits, type ServerConnection, ServerDriver } from "./driver.ts";
+import { checkApplicationHandlers } from "./application.ts";
+import type { ServerConnection } from "./connection.ts";
+import { defaultServerLimits, ServerDriver } from "./driver.ts";
 import type { ServeOptions } from "./options.ts";
 
 /** Serves one client over any kind of byte connection, with any kind of session: what `@nacre/node` is made with. */
@@ -29,9 +31,11 @@ export function checkServeOptions({
   limits,
   signal,
   random,
+  channels,
+  globalRequests,
 }: Pick<
   ServeOptions<unknown> & Means,
-  "hostKeys" | "authenticate" | "algorithms" | "limits" | "signal" | "random"
+  "hostKeys" | "authenticate" | "algorithms" | "limits" | "signal" | "random" | "channels" | "globalRequests"
 >): void {
   if (!Array.isArray(hostKeys)) throw new SshError("usage", "hostKeys must be an array of keys: [key]");
   for (const key of hostKeys) checkKey(key, "a host key");
@@ -44,6 +48,7 @@ export function checkServeOptions({
     throw new SshError("usage", "a server needs a function that decides who is let in: authenticate");
   checkSignal(signal);
   checkRandom(random);
+  checkApplicationHandlers({ channels, globalRequests });
   if (limits !== undefined) checkNames(limits, defaultServerLimits, "limits");
   connectionLimits(limits);
 }

@@ -85,6 +85,12 @@ export const EDGES: readonly Row[] = [
       ),
       patch("nacre/server/logins", "all.every((one) => one.pty !== false)", "all.at(-1)?.pty !== false"),
       patch("nacre/server/logins", "all.find((one) => one.command !== undefined)?.command", "all.at(-1)?.command"),
+      patch(
+        "nacre/server/logins",
+        "first.filter((name) => others.every((names) => names.includes(name)))",
+        "[first, ...others].flat()",
+      ),
+      patch("nacre/server/application", "permissions.channels ?? []", "Object.keys(handlers.channels ?? {})"),
       patch("nacre/session/session-channel", "permissions.pty !== false &&", ""),
       patch("nacre/session/session-channel", "const forced = permissions.command;", "const forced = undefined;"),
     ),
