@@ -36,6 +36,12 @@ export function checkUser(user: unknown): void {
     throw usage("user must be the name of who to log in as: text that is not empty, without NUL");
 }
 
+/** Throws `usage` for an invalid channel type: names are printable US-ASCII of 1 to 64 characters (RFC 4250 §4.6.1). */
+export function checkChannelType(channelType: unknown): void {
+  if (typeof channelType !== "string" || !/^[!-~]{1,64}$/.test(channelType))
+    throw usage('a channel type must be 1 to 64 characters of printable US-ASCII: "direct-tcpip"');
+}
+
 /** Throws `usage` for what cannot tell of being aborted: the controller in place of its signal, say. */
 export function checkSignal(signal: Partial<AbortSignal> | null | undefined): void {
   if (signal !== undefined && typeof signal?.addEventListener !== "function")

@@ -22,8 +22,8 @@ export type {
 } from "./client/options.ts";
 export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
-export type { ServerConnection } from "./server/driver.ts";
-export type { Permissions } from "./server/permissions.ts";
+export type { PeerGlobalRequest, PeerOpen } from "./mux/peer-asks.ts";
+export type { ServerConnection } from "./server/connection.ts";
 export type {
   Authenticate,
   ChangePasswordLogin,
@@ -37,6 +37,7 @@ export type {
   ServerEvent,
   ServerLimits,
 } from "./server/options.ts";
+export type { Permissions } from "./server/permissions.ts";
 export { BaseProcess } from "./session/base-process.ts";
 export {
   BaseSession,

@@ -42,6 +42,8 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions<unknown>> = {
   banner: true,
   session: true,
   subsystems: true,
+  channels: true,
+  globalRequests: true,
   acceptPty: true,
   acceptEnv: true,
   loginGraceTime: true,

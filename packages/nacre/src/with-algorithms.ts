@@ -4,7 +4,7 @@ import { type Client, connectDuplex } from "./client/client.ts";
 import type { ConnectOptions, Means } from "./client/options.ts";
 import { type ByteStreams, webDuplex } from "./mux/duplex.ts";
 import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
-import type { ServerConnection } from "./server/driver.ts";
+import type { ServerConnection } from "./server/connection.ts";
 import type { ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex } from "./server/server.ts";
 import { Process } from "./session/process.ts";

@@ -5,7 +5,7 @@ import type { ConnectOptions, Means } from "./client/options.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
-import type { ServerConnection } from "./server/driver.ts";
+import type { ServerConnection } from "./server/connection.ts";
 import type { ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./server/server.ts";
 import type { BaseSession, SessionMaker } from "./session/base-session.ts";

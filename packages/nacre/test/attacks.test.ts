@@ -15,6 +15,9 @@ import { serveDuplex } from "../src/server/server.ts";
 
 type Started = Pick<SessionStart, "user" | "command" | "env" | "pty">;
 
+/** A channel type that the application handles. */
+const CHANNEL_TYPE = "test@example.org";
+
 /** A server behind its front door, attacked by a client. Everything happens at once, without a promise. */
 class Door implements Target {
   readonly peer: AttackPeer;
@@ -47,6 +50,7 @@ class Door implements Target {
         authenticate: ({ user, method }) => decide[`${user} ${method}`] ?? false,
         acceptPty: true,
         session: () => {},
+        channels: { [CHANNEL_TYPE]: (open) => open.accept() },
       },
       (_, { user, command, env, pty }) => {
         this.started.push({ user, command, env, pty });
@@ -77,6 +81,12 @@ class Door implements Target {
   byPassword(userName: string): this {
     this.peer.send(passwordLogin("secret", { userName }));
     return this;
+  }
+
+  /** Whether a channel of the application's type is opened for the client. */
+  opens(): boolean {
+    this.peer.send(message.channelOpen(CHANNEL_TYPE, 1000));
+    return this.peer.numbers.at(-1) === SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number;
   }
 
   /** Asks for a terminal and a command, and returns what was started, with whether the terminal was granted. */
@@ -134,5 +144,20 @@ test("grants · server", () => {
     const both = new Door({ "alice publickey": partly(first), "alice password": { permissions: second } });
     expect(both.byKey("alice").byPassword("alice").user).toBe("alice");
     expect(both.run("anything")).toMatchObject({ command: "only this", env: first.environment, terminal: false });
+  }
+
+  // A channel type is denied unless every factor grants it; a restricted key grants nothing.
+  const granting = { channels: [CHANNEL_TYPE] };
+  for (const decision of [true, { permissions: bound }, { permissions: { channels: ["other@example.org"] } }]) {
+    const door = new Door({ "alice publickey": decision });
+    expect([door.byKey("alice").user, door.opens()]).toEqual(["alice", false]);
+  }
+  for (const [first, second, granted] of [
+    [granting, granting, true],
+    [granting, bound, false],
+    [bound, granting, false],
+  ] as const) {
+    const both = new Door({ "alice publickey": partly(first), "alice password": { permissions: second } });
+    expect(both.byKey("alice").byPassword("alice").opens()).toBe(granted);
   }
 });

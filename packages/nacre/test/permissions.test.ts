@@ -11,6 +11,8 @@ test("a login that is let in without more has sessions, and no forwarding", () =
     environment: {},
     permitOpen: [],
     permitListen: [],
+    channels: [],
+    globalRequests: [],
     ...DENIED,
   });
 });

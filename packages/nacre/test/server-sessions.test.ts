@@ -1,8 +1,5 @@
-import { ClientSession } from "@nacre/session";
-import { userKey } from "@nacre/testing/nacre/host";
 import { code, failure, text } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
-import { seededRandom } from "@nacre/testing/random";
 import { envRequest, execRequest, subsystemRequest, utf8Encode } from "@nacre/wire";
 import {
   connect,
@@ -14,7 +11,6 @@ import {
   type SshError,
   serve,
 } from "nacre";
-import { defaultAlgorithms } from "nacre/defaults";
 import { describe, expect, it } from "vitest";
 import { webDuplex } from "../src/mux/duplex.ts";
 import { clientMux, deaf, unopened } from "./support/muxes.ts";
@@ -466,23 +462,17 @@ describe("a client that will open no more sessions", () => {
       if (event.type === "request-refused") refused.push([event.session, event.request]);
     };
     const connection = serve(far, { ...open, log, session: () => 0 });
-    const session = new ClientSession({
-      algorithms: defaultAlgorithms,
-      random: seededRandom(5),
-      userName: "alice",
-      identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
-      password: false,
-      keyboardInteractive: false,
-    });
     const done = later<void>();
-    const mux = clientMux(near, session);
+    const mux = clientMux(near);
     mux.open("session", undefined, {
       ...unopened,
       opened(channel) {
         channel.handler = { ...deaf, closed: () => done.resolve() };
         for (const wantReply of [false, true]) {
           mux.globalRequest(`global-${wantReply}@example.org`, new Uint8Array(), wantReply ? () => {} : undefined);
-          session.connection.request(channel.id, `channel-${wantReply}@example.org`, new Uint8Array(), { wantReply });
+          mux.engine.session.connection.request(channel.id, `channel-${wantReply}@example.org`, new Uint8Array(), {
+            wantReply,
+          });
         }
         channel.notify("shell", new Uint8Array());
       },
@@ -503,15 +493,7 @@ describe("a client that will open no more sessions", () => {
     const connection = serve(far, { ...open, session: (session) => print(session.stdout, "still here") });
     const outcomes: string[] = [];
     const done = later<void>();
-    const session = new ClientSession({
-      algorithms: defaultAlgorithms,
-      random: seededRandom(5),
-      userName: "alice",
-      identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
-      password: false,
-      keyboardInteractive: false,
-    });
-    const mux = clientMux(near, session);
+    const mux = clientMux(near);
     mux.open("session", undefined, {
       ...unopened,
       opened(channel) {

@@ -1,7 +1,8 @@
 import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkConnectOptions, checkSignal } from "../check.ts";
+import { checkChannelType, checkConnectOptions, checkSignal, isBytes, usage } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
+import { openChannel } from "../mux/open-channel.ts";
 import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
 import { openSession } from "../session/open-session.ts";
@@ -77,7 +78,18 @@ export class Client<P = Process> implements AsyncDisposable {
     return this.#start(options, startRequests(options, "subsystem", encodeSubsystem(name)));
   }
 
-  /** Agrees on new keys now, before a limit asks for it. */
+  /**
+   * Opens a channel of any type. `data` depends on the type. Set the channel's `handler` for what it receives; until then that is kept,
+   * within the window. Rejects with `channel-open-failed`, `channel-limit`, `usage` for an invalid type, `closed` after the end of the
+   * connection, or the error that ended it (RFC 4254 §5.1).
+   */
+  async openChannel(channelType: string, data: Uint8Array = new Uint8Array(0)): Promise<Channel> {
+    checkChannelType(channelType);
+    if (!isBytes(data)) throw usage("the data of a channel open must be bytes (a Uint8Array)");
+    return openChannel(this.#driver.mux, channelType, data);
+  }
+
+  /** Begins a key exchange now, before a limit asks for it. */
   rekey(): void {
     this.#driver.rekey();
   }

@@ -4,6 +4,7 @@ import { CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
 import { Channel, type ChannelRequest } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
 import { type DrivenSession, Engine, type EngineHandler, leaveUncaught } from "./engine.ts";
+import { ownValue } from "./own-value.ts";
 import { type PeerAsks, PeerGlobalRequest, PeerOpen } from "./peer-asks.ts";
 
 type SessionEvent = ClientSessionEvent | ServerSessionEvent;
@@ -198,11 +199,13 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
   }
 
   rejectOpen(token: ReplyToken, reasonCode: number, description: string): void {
+    if (this.engine.over !== undefined) return;
     this.engine.session.connection.answerOpen(token, { reasonCode, description });
     this.engine.touch();
   }
 
   answerGlobal(token: ReplyToken, success: boolean, data: Uint8Array | undefined): void {
+    if (this.engine.over !== undefined) return;
     this.engine.session.connection.answerGlobal(token, success, data);
     this.engine.touch();
   }
@@ -230,11 +233,6 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     const { over } = this.engine;
     if (over !== undefined) throw new SshError("closed", `the connection has ended: ${over.message}`, { cause: over });
   }
-}
-
-/** The peer chooses the name: it must not find what every object inherits. */
-function ownValue<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
-  return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 /** Calls a handler. What it throws is left uncaught, and the connection goes on. */

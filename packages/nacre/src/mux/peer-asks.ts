@@ -15,6 +15,7 @@ export class PeerOpen {
   readonly data: Uint8Array;
   readonly #asks: PeerAsks;
   readonly #token: ReplyToken;
+  #answered = false;
 
   constructor(asks: PeerAsks, { channelType, data, token }: Extract<ConnectionEvent, { type: "open-request" }>) {
     this.#asks = asks;
@@ -23,13 +24,20 @@ export class PeerOpen {
     this.#token = token;
   }
 
+  /** Whether `accept` or `reject` was called. */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
   /** Opens the channel. Returns `undefined` if the connection has ended. Throws `usage` if the open is answered already. */
   accept(): Channel | undefined {
+    this.#answered = true;
     return this.#asks.acceptOpen(this.#token);
   }
 
   /** Refuses the channel with one of `CHANNEL_OPEN_FAILURE_REASON` and a text for people. Throws as `accept` does. */
   reject(reasonCode: number, description: string): void {
+    this.#answered = true;
     this.#asks.rejectOpen(this.#token, reasonCode, description);
   }
 }
@@ -40,6 +48,7 @@ export class PeerGlobalRequest {
   readonly data: Uint8Array;
   readonly #asks: PeerAsks;
   readonly #token: ReplyToken | undefined;
+  #answered = false;
 
   constructor(asks: PeerAsks, { requestName, data, token }: Extract<ConnectionEvent, { type: "global-request" }>) {
     this.#asks = asks;
@@ -52,8 +61,14 @@ export class PeerGlobalRequest {
     return this.#token !== undefined;
   }
 
+  /** Whether `reply` was called. */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
   /** Replies; `data` goes with success, and depends on the request. Has no effect if no reply is wanted. Throws `usage` the second time. */
   reply(success: boolean, data?: Uint8Array): void {
+    this.#answered = true;
     if (this.#token !== undefined) this.#asks.answerGlobal(this.#token, success, data);
   }
 }

@@ -12,6 +12,8 @@ import { ServerSessions, type SessionsHost, sessionHandlers } from "../session/s
 import type { SessionContext } from "../session/session-channel.ts";
 import { offeredAlgorithms } from "../wasm.ts";
 import { watchers } from "../watchers.ts";
+import { grantApplication } from "./application.ts";
+import type { ServerConnection } from "./connection.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { Logins } from "./logins.ts";
 import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./options.ts";
@@ -20,27 +22,6 @@ const LOGIN_GRACE_TIME = 120_000;
 
 /** Milliseconds, 24 days: a longer timer would go off at once. */
 const LONGEST_TIMER = 0x7fff_ffff;
-
-/** The server's side of a connection, with one client. */
-export interface ServerConnection extends AsyncDisposable {
-  /** Resolves with the reason when the connection has ended and all it held is released. Never rejects. */
-  readonly ended: Promise<SshError>;
-  /** Who is logged in; `undefined` while nobody is. As the client sent it: escape it before showing it. */
-  readonly user: string | undefined;
-  /** The client's identification, `"SSH-2.0-OpenSSH_10.0"`, once it is known. */
-  readonly clientVersion: string | undefined;
-  /** What was agreed on, once it was. */
-  readonly negotiated: NegotiatedAlgorithms | undefined;
-  /** Sessions that are open. */
-  readonly sessionCount: number;
-  /** Agrees on new keys now, before a limit asks for it. Has no effect before login. */
-  rekey(): void;
-  /**
-   * Says goodbye and resolves when all is released. Nothing new is begun from now on; sessions that run have `grace` milliseconds
-   * to end, none by default. Handlers that still run then hear of it by their `signal`.
-   */
-  close(options?: { readonly grace?: number | undefined }): Promise<void>;
-}
 
 /** The server's login, and its end: hands the session's asks to the application. */
 export class ServerDriver<S extends BaseSession>
@@ -228,6 +209,7 @@ export class ServerDriver<S extends BaseSession>
     // What has served its purpose is let go: thousands of connections may rest.
     this.#graceTimer = undefined;
     this.#logins = undefined;
+    grantApplication(this.#mux, this.#options, this.#admitted.permissions);
     this.#log({ type: "login", user, factors });
   }
 

@@ -4,6 +4,7 @@ import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
 import type { Pty, SessionExit, SessionHandler } from "../session/base-session.ts";
+import type { ApplicationHandlers } from "./application.ts";
 import type { Permissions } from "./permissions.ts";
 
 /** A host key whose private half is elsewhere: an agent, a hardware module. Such keys are not announced to clients. */
@@ -143,7 +144,7 @@ export type ServerEvent =
   /** The connection has ended. Sessions whose handlers still run end after it. */
   | { readonly type: "closed"; readonly error: SshError };
 
-/** Everything a server needs to know but the bytes' way. Whatever is not allowed here is refused. */
+/** All options of a server except the byte stream. Everything that is not allowed here is refused. */
 export interface ServeOptions<S> {
   /** At least one. Of each kind the first that a client can verify is used. */
   readonly hostKeys: readonly (PrivateKey | RemoteHostKey)[];
@@ -156,6 +157,13 @@ export interface ServeOptions<S> {
   readonly session?: SessionHandler<S> | undefined;
   /** Runs subsystems, by their names: `{ sftp: … }`. */
   readonly subsystems?: Readonly<Record<string, SessionHandler<S>>> | undefined;
+  /**
+   * Handles opens of other channel types than "session", by type, if the login's `permissions.channels` names the type. Call `accept` or
+   * `reject` of the open, now or later. An exception refuses it, and is rethrown as an uncaught one.
+   */
+  readonly channels?: ApplicationHandlers["channels"];
+  /** Handles global requests by name, if the login's `permissions.globalRequests` names it. Call `reply`, now or later. */
+  readonly globalRequests?: ApplicationHandlers["globalRequests"];
   /** Whether a session may have a pseudo-terminal, which the handler then has to provide. Default no. */
   readonly acceptPty?: boolean | ((pty: Pty) => boolean) | undefined;
   /** Whether a session may be sent an environment variable, as OpenSSH's AcceptEnv. Default no. */

@@ -25,6 +25,10 @@ export interface Permissions {
   readonly agentForwarding?: boolean | undefined;
   /** True grants forwarding of X11 (RFC 4254 §6.3). Default false. */
   readonly x11Forwarding?: boolean | undefined;
+  /** Channel types of the option `channels` that the login may open. None by default. */
+  readonly channels?: readonly string[] | undefined;
+  /** Names of the option `globalRequests` that the login may send. None by default. */
+  readonly globalRequests?: readonly string[] | undefined;
 }
 
 /** What all factors of a login permit together. */
@@ -39,6 +43,8 @@ export interface GrantedPermissions {
   readonly permitListen: readonly (readonly string[])[];
   readonly agentForwarding: boolean;
   readonly x11Forwarding: boolean;
+  readonly channels: readonly string[];
+  readonly globalRequests: readonly string[];
 }
 
 /** Combines the permissions of a login's factors, in their order: what each of them permits. Without a factor nothing is granted. */
@@ -54,11 +60,21 @@ export function combinePermissions(all: readonly Permissions[]): GrantedPermissi
     permitListen: lists(all.map(({ permitListen }) => permitListen)),
     agentForwarding: grants("agentForwarding"),
     x11Forwarding: grants("x11Forwarding"),
+    channels: namedByAll(all.map(({ channels }) => channels)),
+    globalRequests: namedByAll(all.map(({ globalRequests }) => globalRequests)),
   };
 }
 
 /** Shared by all connections that have none. */
 const NO_LISTS: readonly (readonly string[])[] = [];
+const NO_NAMES: readonly string[] = [];
+
+/** The names that every factor grants. */
+function namedByAll(given: readonly (readonly string[] | undefined)[]): readonly string[] {
+  const [first = NO_NAMES, ...others] = given;
+  const names = first.filter((name) => others.every((list) => list?.includes(name) === true));
+  return names.length === 0 ? NO_NAMES : names;
+}
 
 function lists(given: readonly (readonly string[] | undefined)[]): readonly (readonly string[])[] {
   const found = given.filter((list) => list !== undefined);
@@ -70,8 +86,8 @@ function lists(given: readonly (readonly string[] | undefined)[]): readonly (rea
  */
 export function isPermissions(value: unknown): value is Permissions {
   if (typeof value !== "object" || value === null) return false;
-  const { permitOpen, permitListen } = value as Record<string, unknown>;
-  return [permitOpen, permitListen].every((list) => list === undefined || isTexts(list));
+  const { permitOpen, permitListen, channels, globalRequests } = value as Record<string, unknown>;
+  return [permitOpen, permitListen, channels, globalRequests].every((list) => list === undefined || isTexts(list));
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -4,7 +4,9 @@ import type { Means } from "../client/options.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { checkRandom } from "../random.ts";
 import type { BaseSession, SessionMaker } from "../session/base-session.ts";
-import { type ServerConnection, ServerDriver } from "./driver.ts";
+import { checkApplicationHandlers } from "./application.ts";
+import type { ServerConnection } from "./connection.ts";
+import { ServerDriver } from "./driver.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import type { ServeOptions } from "./options.ts";
 
@@ -29,9 +31,19 @@ export function checkServeOptions({
   limits,
   signal,
   random,
+  channels,
+  globalRequests,
 }: Pick<
   ServeOptions<unknown> & Means,
-  "hostKeys" | "authenticate" | "algorithms" | "loginGraceTime" | "limits" | "signal" | "random"
+  | "hostKeys"
+  | "authenticate"
+  | "algorithms"
+  | "loginGraceTime"
+  | "limits"
+  | "signal"
+  | "random"
+  | "channels"
+  | "globalRequests"
 >): void {
   if (!Array.isArray(hostKeys)) throw new SshError("usage", "hostKeys must be an array of keys: [key]");
   for (const key of hostKeys) checkKey(key, "a host key");
@@ -44,6 +56,7 @@ export function checkServeOptions({
     throw new SshError("usage", "a server needs a function that decides who is let in: authenticate");
   checkSignal(signal);
   checkRandom(random);
+  checkApplicationHandlers({ channels, globalRequests });
   if (loginGraceTime !== undefined)
     checkLimit("loginGraceTime", loginGraceTime, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
   checkLimits(limits, SERVER_LIMITS);

@@ -2,6 +2,7 @@ import { SIGNAL_NAMES } from "@nacre/connection";
 import { exitSignal, exitStatus, SshError, utf8Decode } from "@nacre/wire";
 import type { Channel, ChannelRequest } from "../mux/channel.ts";
 import { EventBuffer } from "../mux/event-buffer.ts";
+import { ownValue } from "../mux/own-value.ts";
 import type { ServeOptions, ServerEvent, ServerLimits } from "../server/options.ts";
 import type { GrantedPermissions } from "../server/permissions.ts";
 import type {
@@ -278,8 +279,4 @@ function encodeSignal({ signal, coreDumped = false, message }: Extract<SessionEx
     errorMessage: (message ?? (known ? "" : signal)).slice(0, LONGEST_TEXT),
     languageTag: "",
   });
-}
-
-function ownValue<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
-  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 }

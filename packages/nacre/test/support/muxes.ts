@@ -1,7 +1,10 @@
 import { Connection } from "@nacre/connection";
-import type { ClientSession, ClientSessionEvent } from "@nacre/session";
+import { ClientSession, type ClientSessionEvent } from "@nacre/session";
+import { seededRandom } from "@nacre/testing/random";
+import { userKey } from "@nacre/testing/session/pair";
 import type { Bytes, SshError } from "@nacre/wire";
 import type { ByteStreams, ChannelHandler } from "nacre";
+import { defaultAlgorithms } from "nacre/defaults";
 import { type Duplex, webDuplex } from "../../src/mux/duplex.ts";
 import type { DrivenSession } from "../../src/mux/engine.ts";
 import { Mux, type MuxHandlers, type MuxSide, type OpenHandler } from "../../src/mux/mux.ts";
@@ -17,8 +20,16 @@ export const deaf: ChannelHandler = { data() {}, writable() {}, eof() {}, reques
 /** Ignores how an open ended. */
 export const unopened: OpenHandler = { opened() {}, refused() {}, lost() {} };
 
-/** The channels of a client's session over a pair of streams. Accepts every host key. */
-export function clientMux(streams: ByteStreams, session: ClientSession): TestMux {
+/** The channels of a client that logs in with the key of the tests, over a pair of streams. Accepts every host key. */
+export function clientMux(streams: ByteStreams): TestMux {
+  const session = new ClientSession({
+    algorithms: defaultAlgorithms,
+    random: seededRandom(5),
+    userName: "alice",
+    identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
+    password: false,
+    keyboardInteractive: false,
+  });
   const side: Side = {
     event(event) {
       if (event.type === "verify-host-key") session.answerHostKey(event.token, true);

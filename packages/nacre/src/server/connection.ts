@@ -1,0 +1,23 @@
+import type { NegotiatedAlgorithms } from "@nacre/transport";
+import type { SshError } from "@nacre/wire";
+
+/** A server's connection with one client. */
+export interface ServerConnection extends AsyncDisposable {
+  /** Resolves with the reason when the connection has ended and all it held is released. Never rejects. */
+  readonly ended: Promise<SshError>;
+  /** The user who is logged in; `undefined` before login. As the client sent it: escape it before showing it. */
+  readonly user: string | undefined;
+  /** The client's identification, `"SSH-2.0-OpenSSH_10.0"`; `undefined` before it arrives. */
+  readonly clientVersion: string | undefined;
+  /** The negotiated algorithms; `undefined` before the first key exchange. */
+  readonly negotiated: NegotiatedAlgorithms | undefined;
+  /** Sessions that are open. */
+  readonly sessionCount: number;
+  /** Begins a key exchange now, before a limit asks for it. Has no effect before login. */
+  rekey(): void;
+  /**
+   * Disconnects and resolves when everything is released. No session starts from now on; running sessions have `grace` milliseconds to
+   * end, 0 by default. The `signal` of handlers that still run then aborts.
+   */
+  close(options?: { readonly grace?: number | undefined }): Promise<void>;
+}
