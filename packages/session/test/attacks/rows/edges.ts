@@ -73,7 +73,7 @@ export const EDGES: readonly Row[] = [
   },
   {
     title: "grants",
-    missing: "forwarding, agent and X11, which a restricted key would not be granted either",
+    missing: "forwarding, agent and X11: a login is granted none of them by default, and nothing asks for them yet",
     client: "not touched",
     server: heldBy(
       "nacre/test/attacks",
@@ -83,9 +83,9 @@ export const EDGES: readonly Row[] = [
         "this.#permissions.slice(0, before.length).concat(permissions)",
         "this.#permissions.concat(permissions)",
       ),
-      patch("nacre/logins", "all.every((one) => one.pty !== false)", "all.at(-1)?.pty !== false"),
-      patch("nacre/logins", "all.find((one) => one.command !== undefined)?.command", "all.at(-1)?.command"),
-      patch("nacre/session-channel", "permissions.pty !== false &&", ""),
+      patch("nacre/permissions", "all.every((one) => one.pty !== false)", "all.at(-1)?.pty !== false"),
+      patch("nacre/permissions", "all.find((one) => one.command !== undefined)?.command", "all.at(-1)?.command"),
+      patch("nacre/session-channel", "permissions.pty &&", ""),
       patch("nacre/session-channel", "const forced = permissions.command;", "const forced = undefined;"),
     ),
   },
