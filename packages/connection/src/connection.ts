@@ -185,6 +185,14 @@ export class Connection {
     return this.#globals.request(requestName, data, options.wantReply);
   }
 
+  /**
+   * Sends a global request that every peer answers, `keepalive@openssh.com`; `answered` is called with its reply, of which no event tells.
+   * Returns false, and sends nothing, when too many requests await their replies, and after an error of the peer's.
+   */
+  probe(answered: () => void): boolean {
+    return !this.#context.failed && this.#globals.probe(answered);
+  }
+
   /** Lets the peer ask for channels of a type: each such open is an "open-request". */
   allow(channelType: string): void {
     this.#peerOpens.allow(channelType);

@@ -176,9 +176,18 @@ test("authorized_keys · server", async () => {
     command: "only this",
     environment: {},
     pty: false,
+    portForwarding: false,
+    agentForwarding: false,
+    x11Forwarding: false,
+  });
+  expect(await permitted(`restrict,port-forwarding,permitopen="a:22",permitlisten="80" ${key}`)).toMatchObject({
+    portForwarding: true,
+    permitOpen: ["a:22"],
+    permitListen: ["80"],
+    agentForwarding: false,
   });
   // Nobody has permitted the file to change the environment, in which a program finds its libraries.
-  expect(await permitted(`environment="LD_PRELOAD=x" ${key}`)).toEqual({ environment: {}, pty: true });
+  expect(await permitted(`environment="LD_PRELOAD=x" ${key}`)).toMatchObject({ environment: {}, pty: true });
   expect(await permitted(`command="a \\"b\\", restrict" ${key}`)).toMatchObject({ command: 'a "b", restrict' });
   expect(await permitted(`pty,restrict ${key}`)).toMatchObject({ pty: false });
   for (const [from, remoteAddress, fine] of [

@@ -40,16 +40,13 @@ export type ClientSessionEvent =
  * An SSH client as a pure state machine: bytes and commands in, bytes and events out. Before `authenticated` only
  * `connection.openChannel` may be called: the opening waits, or travels with the login.
  */
-export class ClientSession extends SessionMachine<ClientAuth> {
+export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   readonly #options: ClientSessionOptions;
-  readonly #sink: EarlySink;
   #serverSigAlgs: readonly string[] | undefined;
 
   constructor(options: ClientSessionOptions) {
-    let early: EarlySink | undefined;
-    super(options, { transport: { role: "client" }, sink: (transport) => (early = new EarlySink(transport)) });
+    super(options, { transport: { role: "client" }, sink: (transport) => new EarlySink(transport) });
     this.#options = options;
-    this.#sink = early!;
   }
 
   /** The next thing that happened or is asked; `undefined` when nothing more can be told from what has been received. */
@@ -111,7 +108,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
 
   #onUnimplemented(event: Extract<TransportEvent, { type: "unimplemented" }>): void {
     const { sequenceNumber } = event;
-    if (this.#sink.unimplemented(sequenceNumber)) return;
+    if (this.sink.unimplemented(sequenceNumber)) return;
     this.onUnimplemented(event, this.state.phase === "auth" ? this.state.auth.nameOf(sequenceNumber) : undefined);
   }
 
@@ -132,7 +129,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
     if (this.state.phase === "connection") {
       this.connection.receive(payload);
     } else if (this.state.phase === "auth") {
-      if (payload[0] === SSH_MSG_USERAUTH_FAILURE.number) this.#sink.loginFailed();
+      if (payload[0] === SSH_MSG_USERAUTH_FAILURE.number) this.sink.loginFailed();
       this.state.auth.receive(payload);
     } else {
       this.transport.reject(
@@ -156,7 +153,6 @@ export class ClientSession extends SessionMachine<ClientAuth> {
     });
     if (this.#serverSigAlgs !== undefined) auth.setServerSigAlgs(this.#serverSigAlgs);
     this.beginAuth(auth);
-    this.transport.enter("auth");
     auth.start();
   }
 
@@ -165,7 +161,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
       const { auth } = this.state;
       const event = auth.nextEvent();
       if (event === undefined) {
-        if (auth.signedRequestInFlight && bearsEarlyOpen(this.transport.peerVersion)) this.#sink.sendEarly();
+        if (auth.signedRequestInFlight && bearsEarlyOpen(this.transport.peerVersion)) this.sink.sendEarly();
         return undefined;
       }
       switch (event.type) {
@@ -174,7 +170,7 @@ export class ClientSession extends SessionMachine<ClientAuth> {
           break;
         case "success":
           this.authSucceeded();
-          this.#sink.open();
+          this.sink.open();
           return { type: "authenticated" };
         case "failed":
           this.transport.reject(event.error);

@@ -1,14 +1,12 @@
-import type { Connection, ConnectionEvent } from "@nacre/connection";
+import type { Connection } from "@nacre/connection";
 import { SshError } from "@nacre/wire";
 import type { Limits } from "./limits.ts";
 
-/** Asks a silent peer whether it is there, and gives it up when it never answers. */
+/** Probes a silent peer, and gives it up when it stays silent. */
 export class Keepalive {
   readonly #limits: Limits;
   readonly #connection: Connection;
   readonly #peer: "client" | "server";
-  /** Such questions that have no answer yet. */
-  readonly #asked: number[] = [];
   #lastHeard = 0;
   #unanswered = 0;
 
@@ -29,7 +27,7 @@ export class Keepalive {
     return keepaliveInterval === 0 ? undefined : this.#lastHeard + keepaliveInterval * (this.#unanswered + 1);
   }
 
-  /** Asks where it is time to; returns the error with which to end when there was no answer. */
+  /** Probes the peer when it is time to. Returns the error to end with when the peer stayed silent for too long. */
   tick(now: number): SshError | undefined {
     if (now < (this.deadline ?? Number.POSITIVE_INFINITY)) return undefined;
     const { keepaliveInterval, keepaliveCount } = this.#limits;
@@ -38,21 +36,8 @@ export class Keepalive {
       return new SshError("keepalive-timeout", `the ${this.#peer} has not been heard of for ${seconds} s`);
     }
     this.#unanswered++;
-    try {
-      const nothing = new Uint8Array();
-      this.#asked.push(this.#connection.globalRequest("keepalive@openssh.com", nothing, { wantReply: true }));
-    } catch (error) {
-      // A peer that owes us answers up to the limit is not asked for one more: bytes of any kind show that it is there.
-      if (!(error instanceof SshError)) throw error;
-    }
+    // A peer that owes us answers up to the limit is not probed: bytes of any kind show that it is there.
+    this.#connection.probe(() => {});
     return undefined;
-  }
-
-  /** Whether the event is the answer to such a question, which nobody else is to hear of. */
-  absorbs(event: ConnectionEvent): boolean {
-    if (event.type !== "global-reply") return false;
-    const place = this.#asked.indexOf(event.request);
-    if (place >= 0) this.#asked.splice(place, 1);
-    return place >= 0;
   }
 }

@@ -1,7 +1,7 @@
 import { type LoginMethod, type LoginSubject, ServerAuth, type ServerAuthEvent } from "@nacre/auth";
 import type { ConnectionEvent } from "@nacre/connection";
 import type { SignatureAlgorithm } from "@nacre/keys";
-import type { NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
+import type { NegotiatedAlgorithms, Transport, TransportEvent } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
 import { announceHostKeys, proveHostKeys, type ServerHostKey } from "./host-key-rotation.ts";
 import { SessionMachine, type SessionOptions } from "./session-machine.ts";
@@ -43,7 +43,7 @@ export type ServerSessionEvent =
  * nothing is opened or run, but by the application's answers. Only channels of type "session" may be asked for until
  * `connection.allow` names others.
  */
-export class ServerSession extends SessionMachine<ServerAuth> {
+export class ServerSession extends SessionMachine<ServerAuth, Transport> {
   readonly #options: ServerSessionOptions;
 
   constructor(options: ServerSessionOptions) {
@@ -53,6 +53,7 @@ export class ServerSession extends SessionMachine<ServerAuth> {
         hostKeys: options.hostKeys.map(({ publicKey }) => publicKey),
         serverSigAlgs: options.userKeys.map(({ name }) => name),
       },
+      sink: (transport) => transport,
       allowedChannelTypes: ["session"],
     });
     this.#options = options;

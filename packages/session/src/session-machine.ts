@@ -49,11 +49,11 @@ export type SessionState<Auth> =
   | { readonly phase: "connection" }
   | { readonly phase: "closed" };
 
-/** What a role brings to a session. */
-interface RoleParts {
+/** The parts of a session that depend on its role. */
+interface RoleParts<Sink> {
   readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs">;
-  /** Where channels put their messages; the transport itself by default. */
-  readonly sink?: (transport: Transport) => PacketSink;
+  /** Makes the sink of the connection's messages: the transport itself, or one in front of it. */
+  readonly sink: (transport: Transport) => Sink;
   readonly allowedChannelTypes?: readonly string[];
 }
 
@@ -62,10 +62,12 @@ interface RoleParts {
  * calls `tick(now)` at the start of each turn, then `receive` or commands, then `nextEvent` until it is `undefined`, then
  * writes `takeOutput()` until that is, and calls again when `deadline()` is reached.
  */
-export abstract class SessionMachine<Auth extends Authentication> {
+export abstract class SessionMachine<Auth extends Authentication, Sink extends PacketSink> {
   /** Channels and global requests. */
   readonly connection: Connection;
   protected readonly transport: Transport;
+  /** Takes the connection's messages. */
+  protected readonly sink: Sink;
   protected readonly limits: Limits;
   protected state: SessionState<Auth> = { phase: "kex", ready: false };
   readonly #keepalive: Keepalive;
@@ -74,7 +76,7 @@ export abstract class SessionMachine<Auth extends Authentication> {
   #authMethod: MethodContext | undefined;
   #now = 0;
 
-  protected constructor(options: SessionOptions, parts: RoleParts) {
+  protected constructor(options: SessionOptions, parts: RoleParts<Sink>) {
     const { algorithms, random, softwareVersion = SOFTWARE_VERSION, requireStrictKex = false, keyLog, trace } = options;
     const { role } = parts.transport;
     this.limits = completeLimits(SESSION_LIMITS, options.limits);
@@ -95,8 +97,9 @@ export abstract class SessionMachine<Auth extends Authentication> {
         })),
       }),
     });
+    this.sink = parts.sink(this.transport);
     this.connection = new Connection({
-      sink: parts.sink?.(this.transport) ?? this.transport,
+      sink: this.sink,
       role,
       limits: this.limits,
       allowedChannelTypes: parts.allowedChannelTypes ?? [],
@@ -200,7 +203,7 @@ export abstract class SessionMachine<Auth extends Authentication> {
 
   protected authSucceeded(): void {
     this.state = { phase: "connection" };
-    this.transport.enter("connection");
+    this.transport.enterConnection();
   }
 
   protected setAuthMethod(method: MethodContext | undefined): void {
@@ -244,7 +247,7 @@ export abstract class SessionMachine<Auth extends Authentication> {
         this.transport.reject(event.error);
         return undefined;
       }
-      if (!this.#keepalive.absorbs(event) && !absorbs(event)) return event;
+      if (!absorbs(event)) return event;
     }
   }
 

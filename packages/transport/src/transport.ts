@@ -207,14 +207,16 @@ export class Transport implements PacketSink {
     this.#guarded(() => this.#exchange.sign(signature));
   }
 
-  /** The layers above have come to this phase: it decides what may arrive. Authentication begins by itself. */
-  enter(phase: "auth" | "connection"): void {
-    if (this.#gate.phase !== "kex") {
-      this.#gate.phase = phase;
-      if (phase === "connection") this.#reader.maxPacketLength = this.#limits.maxPacketLength;
-    } else if (phase === "connection" && this.#stage.name !== "closed") {
+  /**
+   * Authentication has succeeded: the connection protocol may begin. Ignored after the end. Throws `usage` before the first key exchange is
+   * over.
+   */
+  enterConnection(): void {
+    if (this.#stage.name === "closed") return;
+    if (this.#gate.phase === "kex")
       throw new SshError("usage", "The connection protocol cannot begin before the first key exchange is over");
-    }
+    this.#gate.phase = "connection";
+    this.#reader.maxPacketLength = this.#limits.maxPacketLength;
   }
 
   /** The method that the numbers 60–79 are about. */
@@ -222,7 +224,7 @@ export class Transport implements PacketSink {
     this.#gate.authMethod = method;
   }
 
-  /** Agrees new keys now. Ignored while a key exchange is under way, and before `enter("connection")`. */
+  /** Agrees new keys now. Ignored while a key exchange is under way, and before `enterConnection`. */
   requestRekey(): void {
     if (this.#schedule.mayRekey) this.#beginExchange();
   }

@@ -24,9 +24,8 @@ describe("the longest packet", () => {
   test("from a client is 35,000 bytes until login, and 256 KiB from then on", () => {
     const peer = new RawPeer("client").handshake();
     expect(peer.send(ignore(34_900)).error).toBeUndefined();
-    peer.transport.enter("auth");
     expect(peer.send(ignore(34_900)).error).toBeUndefined();
-    peer.transport.enter("connection");
+    peer.transport.enterConnection();
     expect(peer.send(ignore(256 * 1024 - 100)).error).toBeUndefined();
     expect(peer.send(ignore(256 * 1024)).error).toMatchObject({ code: "packet-length" });
   });

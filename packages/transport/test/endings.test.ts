@@ -284,7 +284,7 @@ describe("the end", () => {
 
   test("nothing is sent or taken after it, and it is told once", () => {
     const peer = new RawPeer("server").handshake();
-    peer.transport.enter("connection");
+    peer.transport.enterConnection();
     const bye = new SshError("closed", "done");
     peer.transport.disconnect(bye);
     peer.turn();
@@ -296,7 +296,7 @@ describe("the end", () => {
     peer.transport.disconnect(new SshError("aborted", "again"));
     peer.transport.tick(1e12);
     peer.transport.end();
-    peer.transport.enter("connection");
+    peer.transport.enterConnection();
     peer.sendOnly(Uint8Array.of(94, 1));
     peer.turn();
     expect(peer.received).toHaveLength(count);
@@ -376,8 +376,7 @@ describe("what the caller must not do", () => {
     expect(client.transport.deadline()).toBeUndefined();
     client.transport.start(0);
     expect(() => client.transport.start(0)).toThrow(usage);
-    client.transport.enter("auth");
-    expect(() => client.transport.enter("connection")).toThrow(usage);
+    expect(() => client.transport.enterConnection()).toThrow(usage);
   });
 });
 
@@ -486,8 +485,7 @@ describe("a client's key pair", () => {
     expect(told).toEqual(made);
     expect(peer.error).toBeUndefined();
     // A later exchange begins with a pair of its own, when both sides have proposed.
-    peer.transport.enter("auth");
-    peer.transport.enter("connection");
+    peer.transport.enterConnection();
     peer.transport.requestRekey();
     peer.turn();
     expect(told).toEqual(made);

@@ -195,7 +195,7 @@ const exchange = (peer: RawPeer): RawPeer =>
 const settled = (peer: RawPeer, phase: "auth" | "connection", method?: MethodContext): RawPeer => {
   // The place of an EXT_INFO is behind us.
   peer.handshake().send(Uint8Array.of(2, 0, 0, 0, 0));
-  if (phase === "connection") peer.transport.enter("connection");
+  if (phase === "connection") peer.transport.enterConnection();
   peer.transport.setAuthMethod(method);
   return peer;
 };

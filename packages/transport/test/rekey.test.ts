@@ -76,7 +76,7 @@ describe("new keys are agreed", () => {
     });
     const [hasty, other] = name === "client" ? [pair.client, pair.server] : [pair.server, pair.client];
     pair.connect();
-    hasty.transport.enter("connection");
+    hasty.transport.enterConnection();
     for (let i = 1; i <= 2; i++) {
       hasty.transport.requestRekey();
       pair.pump();
@@ -217,7 +217,7 @@ describe("under load", () => {
 describe("while new keys are agreed (RFC 4253 §7.1)", () => {
   test("what the peer sends before its own KEXINIT is still taken; after it, nothing but 1–4", () => {
     const peer = new RawPeer("server").handshake();
-    peer.transport.enter("connection");
+    peer.transport.enterConnection();
     peer.transport.requestRekey();
     peer.turn().send(numbered(0));
     expect(peer.events.at(-1)).toMatchObject({ type: "message" });
@@ -225,14 +225,14 @@ describe("while new keys are agreed (RFC 4253 §7.1)", () => {
     expect(peer.send(SSH_MSG_IGNORE.encode({ data: new Uint8Array() })).error).toBeUndefined();
     for (const payload of [numbered(1), SSH_MSG_PING.encode({ data: new Uint8Array() }), Uint8Array.of(150)]) {
       const other = new RawPeer("server").handshake();
-      other.transport.enter("connection");
+      other.transport.enterConnection();
       expect(other.sendInit().send(payload).error).toMatchObject({ code: "unexpected-message" });
     }
   });
 
   test("what we write waits, in its order, and leaves behind NEWKEYS", () => {
     const peer = new RawPeer("server").handshake();
-    peer.transport.enter("connection");
+    peer.transport.enterConnection();
     peer.transport.requestRekey();
     expect(peer.transport.held).toBe(true);
     peer.transport.write(numbered(0));
@@ -249,7 +249,7 @@ describe("while new keys are agreed (RFC 4253 §7.1)", () => {
 
   test("what waits is bounded: too much ends the connection", () => {
     const peer = new RawPeer("server", { limits: { maxQueuedBytes: 1000 } }).handshake();
-    peer.transport.enter("connection");
+    peer.transport.enterConnection();
     peer.transport.requestRekey();
     for (let i = 0; i < 9; i++) peer.transport.write(numbered(i));
     expect(peer.turn().error).toBeUndefined();
@@ -260,7 +260,7 @@ describe("while new keys are agreed (RFC 4253 §7.1)", () => {
 
   test("a flood of PINGs in a stalled exchange is answered only within the bound (CVE-2025-26466)", () => {
     const peer = new RawPeer("server", { limits: { maxQueuedBytes: 1000 } }).handshake();
-    peer.transport.enter("connection");
+    peer.transport.enterConnection();
     peer.transport.requestRekey();
     peer.turn();
     for (let i = 0; i < 200; i++) peer.send(SSH_MSG_PING.encode({ data: new Uint8Array(95) }));
@@ -273,7 +273,7 @@ describe("while new keys are agreed (RFC 4253 §7.1)", () => {
 
   test("a flood of requests that the layer above answers is bounded too (CVE-2025-22869)", () => {
     const peer = new RawPeer("server", { limits: { maxQueuedBytes: 1000 } }).handshake();
-    peer.transport.enter("connection");
+    peer.transport.enterConnection();
     peer.transport.requestRekey();
     peer.turn();
     const request = SSH_MSG_GLOBAL_REQUEST.encode({ requestName: "x", wantReply: true, data: new Uint8Array() });
@@ -288,7 +288,7 @@ describe("while new keys are agreed (RFC 4253 §7.1)", () => {
 
   test("a peer that never answers our KEXINIT runs into the time limit", () => {
     const peer = new RawPeer("server", { limits: { kexTimeout: 500 } }).handshake();
-    peer.transport.enter("connection");
+    peer.transport.enterConnection();
     peer.transport.tick(1000);
     peer.transport.requestRekey();
     expect(peer.transport.deadline()).toBe(1500);

@@ -8,7 +8,7 @@ const ignore = (length: number): Uint8Array => SSH_MSG_IGNORE.encode({ data: new
 /** A transport with keys and a whole turn ahead of it. */
 function freshTurn(maxTurnWork?: number): RawPeer {
   const peer = new RawPeer("client", { ...(maxTurnWork !== undefined && { limits: { maxTurnWork } }) }).handshake();
-  peer.transport.enter("connection");
+  peer.transport.enterConnection();
   while (!peer.transport.turnOver) peer.transport.write(ignore(0));
   expect(peer.transport.nextEvent()).toEqual({ type: "yield" });
   peer.take();

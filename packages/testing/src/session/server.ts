@@ -127,7 +127,7 @@ export class TestServer {
     }
     if (success) {
       this.transport.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
-      this.transport.enter("connection");
+      this.transport.enterConnection();
     } else {
       const authenticationsThatCanContinue = ["publickey", "password"];
       this.transport.write(SSH_MSG_USERAUTH_FAILURE.encode({ authenticationsThatCanContinue, partialSuccess: false }));

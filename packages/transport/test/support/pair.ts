@@ -108,8 +108,8 @@ export class Pair {
 
   /** Both have come to the connection protocol, where most messages may be sent. */
   enterConnection(): this {
-    this.client.transport.enter("connection");
-    this.server.transport.enter("connection");
+    this.client.transport.enterConnection();
+    this.server.transport.enterConnection();
     return this;
   }
 }

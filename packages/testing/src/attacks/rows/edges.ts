@@ -87,7 +87,7 @@ export const EDGES: readonly Row[] = [
   },
   {
     title: "grants",
-    missing: "forwarding, agent and X11, which a restricted key would not be granted either",
+    missing: "forwarding, agent and X11: a login is granted none of them by default, and nothing asks for them yet",
     client: "not touched",
     server: heldBy(
       "nacre/test/attacks",
