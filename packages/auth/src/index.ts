@@ -1,6 +1,6 @@
 export { ClientAuth } from "./client/client-auth.ts";
 export type { ClientAuthEvent, ClientAuthOptions, Identity, PasswordSource, PromptsSource } from "./client/types.ts";
-export { type AuthLimits, defaultAuthLimits } from "./limits.ts";
+export { AUTH_LIMITS, type AuthLimits } from "./limits.ts";
 export { ServerAuth } from "./server/server-auth.ts";
 export type {
   Factor,

@@ -1,3 +1,5 @@
+import { type LimitTable, limitTable, MAX_UINT32 } from "@nacre/wire";
+
 /** The bounds of authentication. Sizes are bytes of a message's payload unless said otherwise. */
 export interface AuthLimits {
   /** Client: passwords asked of the application, and sent, before the method is given up. */
@@ -33,19 +35,20 @@ export interface AuthLimits {
   readonly passwordBytes: number;
 }
 
-export const defaultAuthLimits: AuthLimits = {
-  passwordAttempts: 3,
-  passwordChanges: 3,
-  keyboardInteractiveAttempts: 3,
-  keyboardInteractiveRounds: 32,
-  promptsPerRound: 64,
-  promptBytes: 65_536,
-  authBanners: 32,
-  authBannerBytes: 65_536,
-  failedAttempts: 6,
-  keyQueries: 64,
-  refusedKeyQueries: 20,
-  authRequestBytes: 32_768,
-  queuedAuthRequests: 8,
-  passwordBytes: 1024,
-};
+/** Ranges and defaults. */
+export const AUTH_LIMITS: LimitTable<AuthLimits> = limitTable<AuthLimits>({
+  passwordAttempts: { default: 3, least: 1, most: MAX_UINT32, unit: "attempts" },
+  passwordChanges: { default: 3, least: 0, most: MAX_UINT32, unit: "changes" },
+  keyboardInteractiveAttempts: { default: 3, least: 1, most: MAX_UINT32, unit: "attempts" },
+  keyboardInteractiveRounds: { default: 32, least: 1, most: MAX_UINT32, unit: "rounds" },
+  promptsPerRound: { default: 64, least: 1, most: MAX_UINT32, unit: "prompts" },
+  promptBytes: { default: 65_536, least: 1, most: MAX_UINT32, unit: "bytes" },
+  authBanners: { default: 32, least: 0, most: MAX_UINT32, unit: "banners" },
+  authBannerBytes: { default: 65_536, least: 0, most: MAX_UINT32, unit: "bytes" },
+  failedAttempts: { default: 6, least: 1, most: MAX_UINT32, unit: "attempts" },
+  keyQueries: { default: 64, least: 0, most: MAX_UINT32, unit: "queries" },
+  refusedKeyQueries: { default: 20, least: 0, most: MAX_UINT32, unit: "queries" },
+  authRequestBytes: { default: 32_768, least: 1, most: MAX_UINT32, unit: "bytes" },
+  queuedAuthRequests: { default: 8, least: 0, most: MAX_UINT32, unit: "requests" },
+  passwordBytes: { default: 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+});

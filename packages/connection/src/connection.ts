@@ -2,6 +2,7 @@ import type { PacketSink } from "@nacre/packet";
 import {
   type Bytes,
   CHANNEL_OPEN_FAILURE_REASON,
+  completeLimits,
   copyBytes,
   type Overrides,
   SSH_EXTENDED_DATA_STDERR,
@@ -26,7 +27,7 @@ import { ConnectionContext } from "./context.ts";
 import { decodeData, decodeExtendedData } from "./data-message.ts";
 import type { ConnectionEvent, OutputStream, ReplyToken } from "./events.ts";
 import { GlobalRequests } from "./global-requests.ts";
-import { type ConnectionLimits, connectionLimits } from "./limits.ts";
+import { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 import { type OpenRefusal, PeerOpens } from "./peer-opens.ts";
 
 export interface ConnectionOptions {
@@ -57,7 +58,7 @@ export class Connection {
   #inbox: Bytes[] = [];
 
   constructor({ sink, role, limits, allowedChannelTypes = [] }: ConnectionOptions) {
-    this.#context = new ConnectionContext(sink, role, connectionLimits(limits), (answered) =>
+    this.#context = new ConnectionContext(sink, role, completeLimits(CONNECTION_LIMITS, limits), (answered) =>
       this.#globals.probe(answered),
     );
     this.#globals = new GlobalRequests(this.#context);

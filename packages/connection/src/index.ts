@@ -8,7 +8,7 @@ export type {
   ReplyToken,
   ServerSessionEvent,
 } from "./events.ts";
-export { type ConnectionLimits, connectionLimits, defaultConnectionLimits } from "./limits.ts";
+export { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 export type { OpenRefusal } from "./peer-opens.ts";
 export type { SignalName } from "./signals.ts";
 export { SIGNAL_NAMES } from "./signals.ts";

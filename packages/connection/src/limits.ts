@@ -1,4 +1,4 @@
-import { type Overrides, SshError, withDefaults } from "@nacre/wire";
+import { type LimitTable, limitTable, MAX_UINT32 } from "@nacre/wire";
 
 /** What one connection may cost. Sizes in bytes. */
 export interface ConnectionLimits {
@@ -28,29 +28,18 @@ export interface ConnectionLimits {
   readonly maxReplyBacklog: number;
 }
 
-export const defaultConnectionLimits: ConnectionLimits = {
-  maxChannels: 256,
-  maxPendingOpens: 32,
-  maxPendingRequests: 256,
-  maxPeerRequests: 128,
-  maxUnaskedReplies: 64,
-  initialWindow: 2 * 1024 * 1024,
-  maximumWindow: 16 * 1024 * 1024,
-  maximumGrowth: 64 * 1024 * 1024,
-  maximumPacketSize: 32 * 1024,
-  maximumSend: 32 * 1024,
-  highWater: 1024 * 1024,
-  maxReplyBacklog: 1024 * 1024,
-};
-
-/** The default limits with some replaced. Throws `usage` when one is no integer from 1 to 2^32 − 1. */
-export function connectionLimits(changes: Overrides<ConnectionLimits> = {}): ConnectionLimits {
-  const limits = withDefaults(defaultConnectionLimits, changes);
-  // A session hands over all of its limits: only ours are looked at.
-  for (const name of Object.keys(defaultConnectionLimits) as (keyof ConnectionLimits)[]) {
-    const value = limits[name];
-    if (!(Number.isInteger(value) && value >= 1 && value <= 0xffff_ffff))
-      throw new SshError("usage", `the limit ${name} must be an integer from 1 to 4294967295, not ${value}`);
-  }
-  return limits;
-}
+/** Ranges and defaults. */
+export const CONNECTION_LIMITS: LimitTable<ConnectionLimits> = limitTable<ConnectionLimits>({
+  maxChannels: { default: 256, least: 1, most: MAX_UINT32, unit: "channels" },
+  maxPendingOpens: { default: 32, least: 1, most: MAX_UINT32, unit: "opens" },
+  maxPendingRequests: { default: 256, least: 1, most: MAX_UINT32, unit: "requests" },
+  maxPeerRequests: { default: 128, least: 1, most: MAX_UINT32, unit: "requests" },
+  maxUnaskedReplies: { default: 64, least: 1, most: MAX_UINT32, unit: "replies" },
+  initialWindow: { default: 2 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+  maximumWindow: { default: 16 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+  maximumGrowth: { default: 64 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+  maximumPacketSize: { default: 32 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+  maximumSend: { default: 32 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+  highWater: { default: 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+  maxReplyBacklog: { default: 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+});

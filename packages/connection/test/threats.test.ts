@@ -12,7 +12,7 @@ import {
   SSH_MSG_REQUEST_SUCCESS,
 } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { defaultConnectionLimits } from "../src/index.ts";
+import { CONNECTION_LIMITS } from "../src/index.ts";
 import { adjust, confirm, data, errorCode, NOTHING, open, Side, the } from "./support.ts";
 
 const LARGEST = 2 ** 32 - 1;
@@ -63,7 +63,7 @@ describe("window", () => {
 
   test("a reader that never reads is sent no credit, so that memory is bounded by the window", () => {
     for (const [, side, channel] of sides()) {
-      const { initialWindow, maximumPacketSize } = defaultConnectionLimits;
+      const { initialWindow, maximumPacketSize } = CONNECTION_LIMITS.defaults;
       let held = 0;
       for (let sent = 0; sent < initialWindow; sent += maximumPacketSize)
         for (const event of side.hears(data(channel, maximumPacketSize)))
@@ -113,7 +113,7 @@ describe("extended data", () => {
         .take()
         .map((payload) => SSH_MSG_CHANNEL_WINDOW_ADJUST.decode(payload).bytesToAdd)
         .reduce((sum, bytes) => sum + bytes, 0);
-      expect(returned).toBeGreaterThan(30_000_000 - defaultConnectionLimits.initialWindow / 2);
+      expect(returned).toBeGreaterThan(30_000_000 - CONNECTION_LIMITS.defaults.initialWindow / 2);
       expect(side.hears(data(channel, 1000))).toHaveLength(1);
     }
   });
@@ -188,7 +188,7 @@ describe("channel count", () => {
         if (event.type === "open-request" && side.connection.answerOpen(event.token, true) !== undefined) accepted++;
       refused += side.sink.take().filter((payload) => payload[0] === SSH_MSG_CHANNEL_OPEN_FAILURE.number).length;
     }
-    expect(accepted).toBe(defaultConnectionLimits.maxChannels);
+    expect(accepted).toBe(CONNECTION_LIMITS.defaults.maxChannels);
     expect(refused).toBe(100_000 - accepted);
     expect(side.connection.channelCount).toBe(accepted);
   });

@@ -1,12 +1,12 @@
 import { SSH_MSG_CHANNEL_REQUEST, SSH_MSG_GLOBAL_REQUEST } from "@nacre/wire";
 import { assert, constantFrom, integer, property, record } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { defaultConnectionLimits } from "../src/index.ts";
+import { CONNECTION_LIMITS } from "../src/index.ts";
 import { might, OVERHEAD, SlowPath } from "./path.ts";
 import { confirm, data, NOTHING, Side, the } from "./support.ts";
 
 const MIB = 2 ** 20;
-const { initialWindow, maximumWindow } = defaultConnectionLimits;
+const { initialWindow, maximumWindow } = CONNECTION_LIMITS.defaults;
 /** 500 Mbit/s and 40 ms. */
 const long = { rate: 62_500, roundTrip: 40 };
 

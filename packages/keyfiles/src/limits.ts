@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import { type LimitTable, limitTable, MAX_UINT32, SshError } from "@nacre/wire";
 
 /** What a private key file may cost to read. A file that asks for more is refused before anything is spent on it. */
 export interface KeyFileLimits {
@@ -12,12 +12,13 @@ export interface KeyFileLimits {
   readonly maxScryptMemory: number;
 }
 
-export const DEFAULT_KEY_FILE_LIMITS: KeyFileLimits = {
-  maxFileSize: 1024 * 1024,
-  maxBcryptRounds: 1024,
-  maxPbkdf2Iterations: 10_000_000,
-  maxScryptMemory: 128 * 1024 * 1024,
-};
+/** Ranges and defaults. */
+export const KEY_FILE_LIMITS: LimitTable<KeyFileLimits> = limitTable<KeyFileLimits>({
+  maxFileSize: { default: 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+  maxBcryptRounds: { default: 1024, least: 1, most: MAX_UINT32, unit: "rounds" },
+  maxPbkdf2Iterations: { default: 10_000_000, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "iterations" },
+  maxScryptMemory: { default: 128 * 1024 * 1024, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "bytes" },
+});
 
 /** The error for a file that asks for more than `limit`, named as in {@link KeyFileLimits}. */
 export function overLimit(what: string, limit: keyof KeyFileLimits, most: number): SshError {

@@ -1,9 +1,9 @@
 import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
-import { type Overrides, SshError, utf8Encode, withDefaults } from "@nacre/wire";
+import { completeLimits, type Overrides, SshError, utf8Encode } from "@nacre/wire";
 import { readDekInfo } from "./dek-info.ts";
 import { looksLikeSequence } from "./der.ts";
 import { readPkcs1, readPkcs8, readSec1 } from "./key-der.ts";
-import { DEFAULT_KEY_FILE_LIMITS, type KeyFileLimits } from "./limits.ts";
+import { KEY_FILE_LIMITS, type KeyFileLimits } from "./limits.ts";
 import { readOpensshContainer } from "./openssh-container.ts";
 import { openOpensshKey } from "./openssh-key.ts";
 import { readPbes2, type Unlock } from "./pbes2.ts";
@@ -16,10 +16,10 @@ import type { EncryptedKeyFile, KeyMaker, PrivateKeyFile, PrivateKeyFormat } fro
  * A plain key comes out at once; an encrypted one says so, and waits for `decrypt`.
  *
  * Throws `file-malformed` with the line or the field, `key-unsupported` with the kind of key or cipher and what to do, or for a
- * file past `limits`; `key-malformed` and `key-weak` for a key that no one should use.
+ * file past `limits`; `key-malformed` and `key-weak` for a key that no one should use; `usage` for a limit outside its range.
  */
 export function openPrivateKey(text: string | Uint8Array, limits?: Overrides<KeyFileLimits>): PrivateKeyFile {
-  const allowed = withDefaults(DEFAULT_KEY_FILE_LIMITS, limits);
+  const allowed = completeLimits(KEY_FILE_LIMITS, limits);
   const block = findPrivateKey(text, allowed);
   return openPlainBlock(block, privateKeyFromFields) ?? openEncryptedBlock(block, allowed);
 }

@@ -1,7 +1,7 @@
 import type { PrivateKey } from "@nacre/keys/parts";
-import { type Overrides, SshError, utf8Decode, withDefaults } from "@nacre/wire";
+import { completeLimits, type Overrides, SshError, utf8Decode } from "@nacre/wire";
 import { readPkcs1, readPkcs8, readSec1 } from "./key-der.ts";
-import { DEFAULT_KEY_FILE_LIMITS, type KeyFileLimits } from "./limits.ts";
+import { KEY_FILE_LIMITS, type KeyFileLimits } from "./limits.ts";
 import { readOpensshContainer, readPrivateSection } from "./openssh-container.ts";
 import { type PemBlock, parsePem } from "./pem.ts";
 import type { KeyMaker, PlainKeyFile, PrivateKeyFormat } from "./private-key-file.ts";
@@ -13,7 +13,7 @@ export function openPlainPrivateKey(
   makeKey: KeyMaker,
   limits?: Overrides<KeyFileLimits>,
 ): PlainKeyFile | undefined {
-  return openPlainBlock(findPrivateKey(text, withDefaults(DEFAULT_KEY_FILE_LIMITS, limits)), makeKey);
+  return openPlainBlock(findPrivateKey(text, completeLimits(KEY_FILE_LIMITS, limits)), makeKey);
 }
 
 /** The one private key of a file. Throws `file-malformed`, or `key-unsupported` for what is no PEM. */

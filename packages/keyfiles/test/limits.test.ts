@@ -1,8 +1,11 @@
+import { expectError } from "@nacre/testing/errors";
+import { bodyOf, keyOf, PASSPHRASE, pem, textOf, unlock } from "@nacre/testing/keyfiles";
+import { impossibleLimits } from "@nacre/testing/limits";
 import { utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { der } from "../src/der.ts";
 import { openPrivateKey } from "../src/index.ts";
-import { bodyOf, expectError, keyOf, PASSPHRASE, pem, textOf, unlock } from "./support.ts";
+import { KEY_FILE_LIMITS } from "../src/limits.ts";
 
 /** A file of ours that was written with 2 rounds of bcrypt, and now says another number. */
 function withRounds(rounds: number): string {
@@ -126,5 +129,11 @@ describe("files that ask for too much are refused when they are opened", () => {
   test("within bounds it opens", () => {
     expect(unlock(textOf("topk8-5"), PASSPHRASE, { maxScryptMemory: 2 * 2 ** 20 }).comment).toBe("");
     expectError("key-unsupported", () => openPrivateKey(textOf("topk8-5"), { maxScryptMemory: 2 ** 19 }));
+  });
+});
+
+describe("a limit outside its range is rejected", () => {
+  test.each(impossibleLimits(KEY_FILE_LIMITS.ranges))("%s", (_, limits) => {
+    expectError("usage", () => openPrivateKey(textOf("cipher-aes256-ctr"), limits));
   });
 });

@@ -1,5 +1,5 @@
-import { defaultLimits } from "@nacre/session";
-import { SshError } from "@nacre/wire";
+import { SESSION_LIMITS } from "@nacre/session";
+import { completeLimits, type LimitTable, type Overrides, SshError } from "@nacre/wire";
 import type { ConnectOptions } from "./client/options.ts";
 import { isPromise } from "./mux/engine.ts";
 import { checkNames } from "./option-names.ts";
@@ -14,12 +14,19 @@ export function checkConnectOptions(options: ConnectOptions): void {
   checkUser(user);
   checkSignal(signal);
   checkRandom(random);
-  if (limits !== undefined) checkNames(limits, defaultLimits, "limits");
+  checkLimits(limits, SESSION_LIMITS);
   if (typeof hostKey !== "function")
     throw usage('hostKey is required: pinnedHostKey("SHA256:…") or a function that decides');
   if (identities === undefined) return;
   if (!Array.isArray(identities)) throw usage("identities must be an array of keys: [key]");
   for (const identity of identities) checkKey(identity, "an identity");
+}
+
+/** Throws `usage` if `limits` has a name that the table lacks, or a value outside its range. */
+export function checkLimits<T extends object>(limits: Overrides<T> | undefined, table: LimitTable<T>): void {
+  if (limits === undefined) return;
+  checkNames(limits, table.ranges, "limits");
+  completeLimits(table, limits);
 }
 
 /** Throws `usage` for what is no user's name. An empty one is none for ssh(1) either, and a NUL sshd hangs up on. */

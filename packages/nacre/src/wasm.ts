@@ -1,4 +1,4 @@
-import type { WasmCipherAlgorithm } from "@nacre/ciphers/wasm";
+import type { WasmCipherAlgorithm } from "@nacre/ciphers-wasm";
 import type { TransportAlgorithms } from "@nacre/transport";
 import type { Means } from "./client/options.ts";
 

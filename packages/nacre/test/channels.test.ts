@@ -1,3 +1,5 @@
+import { code, failure, uncaught } from "@nacre/testing/nacre/outcomes";
+import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { utf8Encode } from "@nacre/wire";
 import {
   type Channel,
@@ -16,8 +18,6 @@ import {
 } from "nacre";
 import { afterEach, describe, expect, it } from "vitest";
 import { clientMux, deaf, unopened } from "./support/muxes.ts";
-import { code, failure, uncaught } from "./support/outcomes.ts";
-import { open, visitor, wire } from "./support/wire.ts";
 
 // Channels of other types than "session", and global requests: the general doors of both sides.
 

@@ -1,10 +1,12 @@
+import { impossibleLimits, notIntegers } from "@nacre/testing/limits";
+import { failure } from "@nacre/testing/nacre/outcomes";
+import { open, visitor, wire } from "@nacre/testing/nacre/wire";
+import { algorithms, hostKey as serverKey, userKey } from "@nacre/testing/session/pair";
+import { MAX_MILLISECONDS } from "@nacre/wire";
 import { type ConnectOptions, connect, pinnedHostKey, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
-import { connectDuplex } from "nacre/parts";
+import { connectDuplex, SERVER_LIMITS, SESSION_LIMITS } from "nacre/parts";
 import { describe, expect, it } from "vitest";
-import { algorithms, hostKey as serverKey, userKey } from "../../session/test/support/pair.ts";
-import { failure } from "./support/outcomes.ts";
-import { open, visitor, wire } from "./support/wire.ts";
 
 const TEXT = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0";
 
@@ -112,5 +114,25 @@ describe("serving", () => {
       expect(() => begin({}, { ...open, algorithms })).toThrow(expect.objectContaining({ code: "usage" }));
     }
     expect(() => serveWith(wire().far, open as never)).toThrow(expect.objectContaining({ code: "usage" }));
+  });
+});
+
+describe("limits", () => {
+  it.each(impossibleLimits(SESSION_LIMITS.ranges))("are rejected by connect: %s", async (_, limits) => {
+    const { near } = wire();
+    const signal = AbortSignal.abort();
+    expect(await failure(connect(near, { ...visitor, signal, limits }))).toMatchObject({ code: "usage" });
+    expect(near.readable.locked || near.writable.locked).toBe(false);
+  });
+
+  it.each(impossibleLimits(SERVER_LIMITS.ranges))("are rejected by serve: %s", (_, limits) => {
+    const { far } = wire();
+    expect(() => serve(far, { ...open, limits })).toThrow(expect.objectContaining({ code: "usage" }));
+    expect(far.readable.locked || far.writable.locked).toBe(false);
+  });
+
+  it.each(notIntegers({ least: 0, most: MAX_MILLISECONDS }))("are rejected by serve: loginGraceTime %s", (_, value) => {
+    const loginGraceTime = value as number;
+    expect(() => serve(wire().far, { ...open, loginGraceTime })).toThrow(expect.objectContaining({ code: "usage" }));
   });
 });

@@ -1,9 +1,9 @@
 import type { ServerSessionEvent } from "@nacre/session";
+import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { SshError } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import type { Duplex } from "../src/mux/duplex.ts";
 import { type DrivenSession, Engine } from "../src/mux/engine.ts";
-import { uncaught } from "./support/outcomes.ts";
 
 type Session = DrivenSession<ServerSessionEvent>;
 

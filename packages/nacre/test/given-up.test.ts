@@ -1,10 +1,10 @@
+import { connected, StreamServer, welcome } from "@nacre/testing/nacre/host";
+import { code, failure, text } from "@nacre/testing/nacre/outcomes";
 import { SSH_MSG_CHANNEL_CLOSE, utf8Encode } from "@nacre/wire";
 import { connect, Process, type SshError } from "nacre";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Channel } from "../src/mux/channel.ts";
 import { webStreams } from "../src/streams/web-streams.ts";
-import { connected, StreamServer, welcome } from "./support/host.ts";
-import { code, failure, text } from "./support/outcomes.ts";
 
 // What a user gives up comes to an end, whatever the other side does or leaves undone.
 

@@ -1,3 +1,4 @@
+import { code, failure, uncaught } from "@nacre/testing/nacre/outcomes";
 import {
   SSH_MSG_CHANNEL_CLOSE,
   SSH_MSG_CHANNEL_DATA,
@@ -18,7 +19,6 @@ import type { Channel } from "nacre";
 import { describe, expect, it } from "vitest";
 import { openChannel } from "../src/mux/open-channel.ts";
 import { deaf, looseMux, unopened } from "./support/muxes.ts";
-import { code, failure, uncaught } from "./support/outcomes.ts";
 
 const NOTHING = new Uint8Array(0);
 const LOST = new SshError("connection-lost", "gone");

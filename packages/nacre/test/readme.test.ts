@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { SshError, type SshErrorCode } from "@nacre/wire";
-import { completeServerLimits } from "nacre/parts";
+import { SERVER_LIMITS } from "nacre/parts";
 import { describe, expect, it } from "vitest";
 
 const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
@@ -32,8 +32,8 @@ describe("the README", () => {
 
   it("lists every limit with its default", () => {
     const listed = rowsOf("limit | default | bounds").map(([name, value]) => [name, numberOf(value!)]);
-    expect(Object.fromEntries(listed)).toEqual(completeServerLimits(undefined));
-    expect(listed).toHaveLength(Object.keys(completeServerLimits(undefined)).length);
+    expect(Object.fromEntries(listed)).toEqual(SERVER_LIMITS.defaults);
+    expect(listed).toHaveLength(Object.keys(SERVER_LIMITS.defaults).length);
   });
 });
 

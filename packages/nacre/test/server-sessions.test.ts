@@ -1,3 +1,5 @@
+import { code, failure, text } from "@nacre/testing/nacre/outcomes";
+import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { envRequest, execRequest, subsystemRequest, utf8Encode } from "@nacre/wire";
 import {
   connect,
@@ -12,8 +14,6 @@ import {
 import { describe, expect, it } from "vitest";
 import { webDuplex } from "../src/mux/duplex.ts";
 import { clientMux, deaf, unopened } from "./support/muxes.ts";
-import { code, failure, text } from "./support/outcomes.ts";
-import { open, served, visitor, wire } from "./support/wire.ts";
 
 async function print(stream: WritableStream<Uint8Array | string>, chunk: Uint8Array | string): Promise<void> {
   const writer = stream.getWriter();

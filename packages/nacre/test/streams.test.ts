@@ -1,9 +1,9 @@
+import { departures } from "@nacre/testing/nacre/departures";
+import { EXITED, FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-channel";
+import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { utf8Encode } from "@nacre/wire";
 import { type Channel, Process, Session, type SessionStart } from "nacre";
 import { describe, expect, it } from "vitest";
-import { departures } from "./support/departures.ts";
-import { EXITED, FakeChannel, LOST, UNTOLD } from "./support/fake-channel.ts";
-import { code, failure } from "./support/outcomes.ts";
 
 const KILOBYTES = new Uint8Array(32 * 1024).fill(7);
 

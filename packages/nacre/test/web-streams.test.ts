@@ -1,6 +1,6 @@
+import { text } from "@nacre/testing/nacre/outcomes";
+import { describeStreamKind } from "@nacre/testing/nacre/stream-kind";
 import { webStreams } from "../src/streams/web-streams.ts";
-import { text } from "./support/outcomes.ts";
-import { describeStreamKind } from "./support/stream-kind.ts";
 
 /** Uses a writer for one step. */
 async function withWriter<T, R>(

@@ -1,6 +1,7 @@
 import { SshError } from "@nacre/wire";
 import {
   type Client as AnyClient,
+  checkLimits,
   checkNames,
   checkSignal,
   checkUser,
@@ -9,6 +10,7 @@ import {
   type Means,
   offeredAlgorithms,
   pinnedHostKey,
+  SESSION_LIMITS,
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/parts";
 import { accountHome, accountName } from "./account.ts";
@@ -16,7 +18,7 @@ import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
-import { checkAddress, tcpDuplex } from "./dial.ts";
+import { checkAddress, checkConnectTimeout, tcpDuplex } from "./dial.ts";
 import { rejectingWithSshError } from "./failure.ts";
 import { heldUntil } from "./held-duplex.ts";
 import { loadIdentities } from "./identities.ts";
@@ -42,8 +44,10 @@ async function connectWith(options: ConnectOptions): Promise<Client> {
   checkNames({ ...options }, NODE_CONNECT_OPTIONS, "connect");
   const { host, port = 22, connectTimeout, signal, random = nodeRandom, user = accountName() } = { ...options };
   checkAddress(host, port);
+  checkConnectTimeout(connectTimeout);
   checkSignal(signal);
   checkUser(user);
+  checkLimits(options.limits, SESSION_LIMITS);
   const warn = options.warn ?? (() => {});
 
   // What is asked on the way (of an agent, say) must not outlive it.

@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import { escapeText, SshError } from "@nacre/wire";
+import { checkLimit, escapeText, MAX_MILLISECONDS, SshError } from "@nacre/wire";
 import { checkSignal, type Duplex } from "nacre/parts";
 import { socketDuplex } from "./socket-duplex.ts";
 
@@ -15,6 +15,9 @@ export interface DialOptions {
 
 const CONNECT_TIMEOUT = 15_000;
 
+/** Milliseconds, 24 days: `setTimeout` goes off at once for more. */
+const LONGEST_TIMER = 0x7fff_ffff;
+
 /** Bytes that a read takes at most: as many as the packet reader's slab holds. */
 const READ_SIZE = 256 * 1024;
 
@@ -29,12 +32,13 @@ function readBuffer(): Uint8Array {
 
 /**
  * A TCP connection without Nagle's delay, for `connectDuplex`: what `connect` goes over. Rejects with `connect-timeout`,
- * `connection-failed`, `aborted`, or `usage` for what is no host or port; nothing is left open then.
+ * `connection-failed`, `aborted`, or `usage` for what is no host, port or time; nothing is left open then.
  */
 export async function tcpDuplex(options: DialOptions): Promise<Duplex> {
   // A program without types may give nothing at all.
-  const { host, port, signal } = { ...options };
+  const { host, port, connectTimeout, signal } = { ...options };
   checkAddress(host, port);
+  checkConnectTimeout(connectTimeout);
   checkSignal(signal);
   return socketDuplex(await dial(options));
 }
@@ -75,7 +79,10 @@ export function dial({ host, port, connectTimeout = CONNECT_TIMEOUT, signal }: D
     };
     const onError = (cause: NodeJS.ErrnoException): void => fail(dialError(where, cause));
     const onAbort = (): void => fail(aborted(where, signal));
-    const timer = setTimeout(() => fail(timedOut(where, `within ${connectTimeout} ms`)), connectTimeout);
+    const timer = setTimeout(
+      () => fail(timedOut(where, `within ${connectTimeout} ms`)),
+      Math.min(connectTimeout, LONGEST_TIMER),
+    );
     signal?.addEventListener("abort", onAbort);
     socket.on("connect", onConnect);
     socket.on("error", onError);
@@ -87,6 +94,12 @@ export function checkAddress(host: unknown, port: unknown): void {
   if (typeof host !== "string" || host === "")
     throw new SshError("usage", "host is missing, or empty: it is the name or the address to connect to");
   checkPort(port, 1);
+}
+
+/** Throws `usage` if `connectTimeout` is given and no integer from 1 to `MAX_MILLISECONDS`. */
+export function checkConnectTimeout(connectTimeout: number | undefined): void {
+  if (connectTimeout === undefined) return;
+  checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
 }
 
 /** Throws `usage` for what is no TCP port. Text is none, either: what an environment variable holds has to be made a number. */

@@ -1,12 +1,12 @@
 import { randomInt } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
-import { escapeText, SshError } from "@nacre/wire";
+import { checkLimit, completeLimits, escapeText, MAX_UINT32, SshError } from "@nacre/wire";
 import {
   checkNames,
   checkServeOptions,
-  completeServerLimits,
   type Means,
   offeredAlgorithms,
+  SERVER_LIMITS,
   type ServeOptions,
   type ServerConnection,
   type ServerEvent,
@@ -47,8 +47,10 @@ export function listen(options: ListenOptions): Promise<SshServer> {
 async function listenWith(options: ListenOptions): Promise<SshServer> {
   // A program without types may give nothing at all.
   checkNames({ ...options }, LISTEN_OPTIONS, "listen");
-  const { host = "127.0.0.1", port, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = { ...options };
+  const { host = "127.0.0.1", port, maxConnections, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = { ...options };
   checkPort(port, 0);
+  if (maxConnections !== undefined && maxConnections !== Number.POSITIVE_INFINITY)
+    checkLimit("maxConnections", maxConnections, { least: 0, most: MAX_UINT32, unit: "connections" });
   const { start, rate, full } = maxUnauthenticated;
   if (!(start >= 1 && full >= start && rate >= 1 && rate <= 100))
     throw new SshError("usage", "maxUnauthenticated: start is 1 or more, full no less, and rate from 1 to 100 percent");
@@ -58,7 +60,7 @@ async function listenWith(options: ListenOptions): Promise<SshServer> {
   await loadAlgorithms(complete.algorithms);
   if (signal?.aborted) throw new SshError("aborted", "listening was aborted", { cause: signal.reason });
 
-  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_DELAY });
+  const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(host, port, cause)));
     server.listen({ host, port }, resolve);
@@ -106,7 +108,10 @@ export class SshServer implements AsyncDisposable {
     this.#serve = {
       ...shared,
       authenticate: delayed.authenticate,
-      limits: completeServerLimits({ ...options.limits, keepaliveInterval: options.limits?.keepaliveInterval ?? 0 }),
+      limits: completeLimits(SERVER_LIMITS, {
+        ...options.limits,
+        keepaliveInterval: options.limits?.keepaliveInterval ?? 0,
+      }),
     };
     const address = server.address() as { readonly address: string; readonly port: number };
     this.address = { host: address.address, port: address.port };
@@ -119,7 +124,12 @@ export class SshServer implements AsyncDisposable {
         resolve();
       });
     });
-    server.on("connection", (socket) => this.#onConnection(socket));
+    server.on("connection", (socket) => {
+      // Not as options of `createServer`, some of which Deno ignores.
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, TCP_KEEPALIVE_DELAY);
+      this.#onConnection(socket);
+    });
     server.on("error", (cause) =>
       this.#log({
         type: "accept-failed",

@@ -105,10 +105,16 @@ describe("connecting", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("with limits that cannot be leaves nothing open", async () => {
+  test.each<[string, Partial<ConnectOptions>]>([
+    ["a window of 0", { limits: { initialWindow: 0 } }],
+    ["a size with a unit", { limits: { rekeyBytes: "1G" as never } }],
+    ["a time that is no number", { limits: { kexTimeout: Number.NaN } }],
+    ["a time to connect that is no number", { connectTimeout: Number.NaN }],
+  ])("with %s is rejected before the server is asked", async (_, impossible) => {
     const leftOpen = await watchResources();
     const server = await serve(() => {});
-    expect(await codeOf(connect(options(server.port, { limits: { initialWindow: 0 } })))).toBe("usage");
+    expect(await codeOf(connect(options(server.port, impossible)))).toBe("usage");
+    expect(server.sockets).toHaveLength(0);
     await server.close();
     expect(await leftOpen()).toEqual([]);
   });

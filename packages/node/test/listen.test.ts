@@ -210,6 +210,9 @@ describe("listen", () => {
     ["a controller for its signal", { signal: new AbortController() as never }],
     ["a drop that cannot be", { maxUnauthenticated: { start: 10, rate: 30, full: 9 } }],
     ["limits that cannot be", { limits: { initialWindow: 0 } }],
+    ["a size with a unit", { limits: { rekeyBytes: "1G" as never } }],
+    ["a grace time that is no number", { loginGraceTime: Number.NaN }],
+    ["a number of connections that is none", { maxConnections: Number.NaN }],
     ["an unknown option", { acceptPTY: true } as object],
     ["what only serve takes", { remoteAddress: "192.0.2.1" } as object],
   ])("%s cannot be", async (_, options) => {

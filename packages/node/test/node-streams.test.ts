@@ -1,5 +1,5 @@
 import { text } from "node:stream/consumers";
-import { describeStreamKind } from "../../nacre/test/support/stream-kind.ts";
+import { describeStreamKind } from "@nacre/testing/nacre/stream-kind";
 import { nodeStreams } from "../src/node-streams.ts";
 
 describeStreamKind(nodeStreams, {

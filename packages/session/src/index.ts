@@ -1,5 +1,5 @@
 export { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "./client-session.ts";
 export type { ServerHostKey } from "./host-key-rotation.ts";
-export { defaultLimits, type Limits } from "./limits.ts";
+export { type Limits, SESSION_LIMITS } from "./limits.ts";
 export { ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "./server-session.ts";
 export type { KeyLogPort, TracePort, TraceRecord } from "./trace.ts";

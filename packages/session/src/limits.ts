@@ -1,6 +1,7 @@
-import { type AuthLimits, defaultAuthLimits } from "@nacre/auth";
-import { type ConnectionLimits, defaultConnectionLimits } from "@nacre/connection";
-import { defaultTransportLimits, type TransportLimits } from "@nacre/transport";
+import { AUTH_LIMITS, type AuthLimits } from "@nacre/auth";
+import { CONNECTION_LIMITS, type ConnectionLimits } from "@nacre/connection";
+import { TRANSPORT_LIMITS, type TransportLimits } from "@nacre/transport";
+import { type LimitTable, limitTable, MAX_MILLISECONDS, MAX_UINT32 } from "@nacre/wire";
 
 /** Every bound of a session, in one object. Times are milliseconds, sizes bytes. */
 export interface Limits extends TransportLimits, AuthLimits, ConnectionLimits {
@@ -12,12 +13,12 @@ export interface Limits extends TransportLimits, AuthLimits, ConnectionLimits {
   readonly keepaliveCount: number;
 }
 
-/** The defaults, each documented where it is declared. */
-export const defaultLimits: Limits = {
-  ...defaultTransportLimits,
-  ...defaultAuthLimits,
-  ...defaultConnectionLimits,
-  authTimeout: 120_000,
-  keepaliveInterval: 60_000,
-  keepaliveCount: 3,
-};
+/** Ranges and defaults of all of them. */
+export const SESSION_LIMITS: LimitTable<Limits> = limitTable<Limits>({
+  ...TRANSPORT_LIMITS.ranges,
+  ...AUTH_LIMITS.ranges,
+  ...CONNECTION_LIMITS.ranges,
+  authTimeout: { default: 120_000, least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" },
+  keepaliveInterval: { default: 60_000, least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" },
+  keepaliveCount: { default: 3, least: 1, most: MAX_UINT32, unit: "questions" },
+});

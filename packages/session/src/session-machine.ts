@@ -7,11 +7,18 @@ import {
   type TransportEvent,
   type TransportOptions,
 } from "@nacre/transport";
-import { type Bytes, type MethodContext, type Overrides, type RandomSource, SshError, withDefaults } from "@nacre/wire";
+import {
+  type Bytes,
+  completeLimits,
+  type MethodContext,
+  type Overrides,
+  type RandomSource,
+  SshError,
+} from "@nacre/wire";
 import { describedTrace, describeNegotiated } from "./describe.ts";
 import { guarded } from "./guarded.ts";
 import { Keepalive } from "./keepalive.ts";
-import { defaultLimits, type Limits } from "./limits.ts";
+import { type Limits, SESSION_LIMITS } from "./limits.ts";
 import type { KeyLogPort, TracePort } from "./trace.ts";
 import { SOFTWARE_VERSION } from "./version.ts";
 
@@ -70,7 +77,7 @@ export abstract class SessionMachine<Auth extends Authentication> {
   protected constructor(options: SessionOptions, parts: RoleParts) {
     const { algorithms, random, softwareVersion = SOFTWARE_VERSION, requireStrictKex = false, keyLog, trace } = options;
     const { role } = parts.transport;
-    this.limits = withDefaults(defaultLimits, options.limits);
+    this.limits = completeLimits(SESSION_LIMITS, options.limits);
     this.#trace = trace;
     this.#peer = role === "client" ? "server" : "client";
     this.transport = new Transport({

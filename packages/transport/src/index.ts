@@ -1,5 +1,5 @@
 export type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
-export { defaultTransportLimits, type TransportLimits } from "./limits.ts";
+export { TRANSPORT_LIMITS, type TransportLimits } from "./limits.ts";
 export type {
   NegotiatedAlgorithms,
   NegotiatedDirection,

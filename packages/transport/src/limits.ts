@@ -1,3 +1,5 @@
+import { type LimitTable, limitTable, MAX_MILLISECONDS, MAX_UINT32 } from "@nacre/wire";
+
 /** What a transport bounds. Sizes are bytes, times milliseconds. */
 export interface TransportLimits {
   /** Largest packet to accept, as its length field says it. At least 35,000 (RFC 4253 §6.1). */
@@ -38,18 +40,23 @@ export interface TransportLimits {
   readonly maxExtensions: number;
 }
 
-/** As OpenSSH has it, where it has it: packets of 256 KiB after login, 1024 lines of 8 KiB, new keys after 1 GiB or an hour (RFC 4253 §9). */
-export const defaultTransportLimits: TransportLimits = {
-  maxPacketLength: 256 * 1024,
-  maxPacketLengthBeforeLogin: 35_000,
-  preBannerLines: 1024,
-  preBannerBytes: 8192,
-  kexTimeout: 60_000,
-  rekeyBytes: 2 ** 30,
-  rekeyPackets: 2 ** 31 - 1,
-  rekeyInterval: 3_600_000,
-  rekeysBeforeLogin: 4,
-  maxQueuedBytes: 1024 * 1024,
-  maxTurnWork: 1024 * 1024,
-  maxExtensions: 64,
-};
+/**
+ * Ranges and defaults. The defaults are OpenSSH's where it has one: packets of 256 KiB after login, 1024 lines of 8 KiB, new keys after
+ * 1 GiB or an hour (RFC 4253 §9).
+ */
+export const TRANSPORT_LIMITS: LimitTable<TransportLimits> = limitTable<TransportLimits>({
+  maxPacketLength: { default: 256 * 1024, least: 35_000, most: MAX_UINT32, unit: "bytes" },
+  maxPacketLengthBeforeLogin: { default: 35_000, least: 35_000, most: MAX_UINT32, unit: "bytes" },
+  preBannerLines: { default: 1024, least: 0, most: MAX_UINT32, unit: "lines" },
+  preBannerBytes: { default: 8192, least: 1, most: MAX_UINT32, unit: "bytes" },
+  kexTimeout: { default: 60_000, least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" },
+  rekeyBytes: { default: 2 ** 30, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "bytes" },
+  // RFC 4344 §3.1: new keys must come before a sequence number comes again under the same keys; half of that leaves room to spare.
+  rekeyPackets: { default: 2 ** 31 - 1, least: 1, most: 2 ** 31 - 1, unit: "packets" },
+  // A shorter one would exchange keys without end over a path that takes as long.
+  rekeyInterval: { default: 3_600_000, least: 1000, most: MAX_MILLISECONDS, unit: "milliseconds" },
+  rekeysBeforeLogin: { default: 4, least: 0, most: MAX_UINT32, unit: "key exchanges" },
+  maxQueuedBytes: { default: 1024 * 1024, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "bytes" },
+  maxTurnWork: { default: 1024 * 1024, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "bytes" },
+  maxExtensions: { default: 64, least: 1, most: MAX_UINT32, unit: "extensions" },
+});

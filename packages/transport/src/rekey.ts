@@ -10,7 +10,6 @@ export interface KeyUse {
 /** Tells when new keys are due (RFC 4253 §9, RFC 4344 §3). */
 export class RekeyPolicy {
   readonly #limits: TransportLimits;
-  readonly #maxPackets: number;
   #maxBytesSent = Infinity;
   #maxBytesReceived = Infinity;
   /** When the keys are too old; `undefined` before there are any. */
@@ -18,8 +17,6 @@ export class RekeyPolicy {
 
   constructor(limits: TransportLimits) {
     this.#limits = limits;
-    // RFC 4344 §3.1: before a sequence number can come again under the same keys, with room to spare.
-    this.#maxPackets = Math.min(limits.rekeyPackets, 2 ** 31 - 1);
   }
 
   /** New keys are in use in both directions. */
@@ -31,11 +28,12 @@ export class RekeyPolicy {
 
   /** Whether the keys have been used enough in either direction. */
   isUsedUp(sent: KeyUse, received: KeyUse): boolean {
+    const { rekeyPackets } = this.#limits;
     return (
       sent.bytesSinceKeys >= this.#maxBytesSent ||
       received.bytesSinceKeys >= this.#maxBytesReceived ||
-      sent.packetsSinceKeys >= this.#maxPackets ||
-      received.packetsSinceKeys >= this.#maxPackets
+      sent.packetsSinceKeys >= rekeyPackets ||
+      received.packetsSinceKeys >= rekeyPackets
     );
   }
 }

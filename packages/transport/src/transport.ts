@@ -2,6 +2,7 @@ import { IdentificationReader, identificationString, type Role } from "@nacre/ne
 import { PacketReader, type PacketSink, type SentMessage } from "@nacre/packet";
 import {
   type Bytes,
+  completeLimits,
   copyBytes,
   decodeIfReadable,
   type MethodContext,
@@ -14,7 +15,6 @@ import {
   SSH_MSG_UNIMPLEMENTED,
   SshError,
   utf8Encode,
-  withDefaults,
 } from "@nacre/wire";
 import {
   ended,
@@ -29,7 +29,7 @@ import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
 import { readExtInfo } from "./ext-info.ts";
 import { Gate } from "./gate.ts";
 import { type ExchangeContext, KeyExchange } from "./key-exchange.ts";
-import { defaultTransportLimits, type TransportLimits } from "./limits.ts";
+import { TRANSPORT_LIMITS, type TransportLimits } from "./limits.ts";
 import type { NegotiatedAlgorithms, TransportOptions } from "./options.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Schedule } from "./schedule.ts";
@@ -69,9 +69,9 @@ export class Transport implements PacketSink {
   #peerVersion: string | undefined;
   #ended = false;
 
-  /** Throws `usage` for a software version that cannot be sent. */
+  /** Throws `usage` for a software version that cannot be sent, and for a limit outside its range. */
   constructor(options: TransportOptions) {
-    const limits = withDefaults(defaultTransportLimits, options.limits);
+    const limits = completeLimits(TRANSPORT_LIMITS, options.limits);
     this.#options = options;
     this.#limits = limits;
     this.#ownVersion = identificationString(options.softwareVersion);

@@ -6,9 +6,9 @@ export class Turn {
   readonly #maxWork: number;
   #work = 0;
 
-  /** `maxWork`: bytes. A turn does something, whatever the limit: 0 counts as 1. */
+  /** `maxWork`: bytes, at least 1. */
   constructor(maxWork: number) {
-    this.#maxWork = Math.max(maxWork, 1);
+    this.#maxWork = maxWork;
   }
 
   /** Whether the turn has done its work. */

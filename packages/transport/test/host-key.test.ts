@@ -1,9 +1,9 @@
-import { defaultTransportLimits, type HostKeyToken, type SignatureToken } from "@nacre/transport";
+import { toyAlgorithms, toyHostKey, toySign, toySignature } from "@nacre/testing/toys";
+import { type HostKeyToken, type SignatureToken, TRANSPORT_LIMITS } from "@nacre/transport";
 import { SSH_MSG_DISCONNECT, SSH_MSG_KEX_ECDH_REPLY, SSH_MSG_NEWKEYS, SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { Pair } from "./support/pair.ts";
 import { RawPeer } from "./support/raw-peer.ts";
-import { toyAlgorithms, toyHostKey, toySign, toySignature } from "./support/toys.ts";
 
 function askedForHostKey(): { peer: RawPeer; token: HostKeyToken } {
   const peer = new RawPeer("server", { limits: { kexTimeout: 1000 } });
@@ -27,7 +27,7 @@ describe("the ask about the host key", () => {
   test("lets a packet's worth of input in meanwhile, and no more is wanted", () => {
     const { peer } = askedForHostKey();
     expect(peer.transport.wantsInput).toBe(true);
-    peer.transport.receive(new Uint8Array(defaultTransportLimits.maxPacketLengthBeforeLogin));
+    peer.transport.receive(new Uint8Array(TRANSPORT_LIMITS.defaults.maxPacketLengthBeforeLogin));
     expect(peer.transport.nextEvent()).toBeUndefined();
     expect(peer.transport.wantsInput).toBe(false);
   });

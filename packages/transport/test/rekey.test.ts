@@ -1,3 +1,5 @@
+import { seededRandom } from "@nacre/testing/random";
+import { toyAlgorithms, toyCipher } from "@nacre/testing/toys";
 import { Transport, type TransportLimits } from "@nacre/transport";
 import {
   concatBytes,
@@ -9,12 +11,10 @@ import {
 } from "@nacre/wire";
 import { assert, boolean, integer, property, record } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { defaultTransportLimits } from "../src/limits.ts";
+import { TRANSPORT_LIMITS } from "../src/limits.ts";
 import { RekeyPolicy } from "../src/rekey.ts";
 import { type End, Pair } from "./support/pair.ts";
-import { seededRandom } from "./support/random.ts";
 import { RawPeer } from "./support/raw-peer.ts";
-import { toyAlgorithms, toyCipher } from "./support/toys.ts";
 
 /** A CHANNEL_DATA-like message that carries its own number. */
 function numbered(index: number, length = 100): Uint8Array {
@@ -155,7 +155,8 @@ describe("new keys are agreed", () => {
 
   test("before 2^31 packets, whatever the limit says", () => {
     const direction = { cipher: toyCipher(), mac: undefined, compression: "none" } as const;
-    const policy = new RekeyPolicy({ ...defaultTransportLimits, rekeyPackets: 2 ** 40 });
+    const { most } = TRANSPORT_LIMITS.ranges.rekeyPackets;
+    const policy = new RekeyPolicy({ ...TRANSPORT_LIMITS.defaults, rekeyPackets: most });
     policy.keysChanged(direction, direction, 0);
     expect(policy.isUsedUp(use(2 ** 31 - 2), use(2 ** 31 - 2))).toBe(false);
     expect(policy.isUsedUp(use(2 ** 31 - 1), use(0))).toBe(true);

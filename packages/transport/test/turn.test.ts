@@ -1,3 +1,4 @@
+import { TRANSPORT_LIMITS } from "@nacre/transport";
 import { SSH_MSG_IGNORE } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { RawPeer } from "./support/raw-peer.ts";
@@ -56,8 +57,8 @@ describe("a turn", () => {
     expect(peer.transport.turnOver).toBe(false);
   });
 
-  test("does something, whatever the limit", () => {
-    const peer = freshTurn(0);
+  test("opens one packet at the least limit", () => {
+    const peer = freshTurn(TRANSPORT_LIMITS.ranges.maxTurnWork.least);
     for (let i = 0; i < 3; i++) peer.sendOnly(Uint8Array.of(94));
     expect(readPerTurn(peer)).toEqual([1, 1, 1, 0]);
   });

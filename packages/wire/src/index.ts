@@ -1,7 +1,7 @@
 export * from "./base64.ts";
 export * from "./bytes.ts";
-export { type Overrides, withDefaults } from "./defaults.ts";
 export * from "./errors.ts";
+export * from "./limits.ts";
 export * from "./messages/auth.ts";
 export * from "./messages/channel-requests.ts";
 export * from "./messages/connection.ts";

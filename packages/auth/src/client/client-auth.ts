@@ -1,5 +1,6 @@
 import type { SentMessage } from "@nacre/packet";
 import {
+  completeLimits,
   decodeIfReadable,
   type MethodContext,
   messageName,
@@ -11,9 +12,8 @@ import {
   SSH_MSG_USERAUTH_REQUEST,
   SSH_MSG_USERAUTH_SUCCESS,
   SshError,
-  withDefaults,
 } from "@nacre/wire";
-import { defaultAuthLimits } from "../limits.ts";
+import { AUTH_LIMITS } from "../limits.ts";
 import { SERVICE_CONNECTION, SERVICE_USERAUTH } from "../services.ts";
 import { type AuthToken, staleAnswer } from "../token.ts";
 import {
@@ -76,7 +76,7 @@ export class ClientAuth {
   #awaited: readonly AwaitedMessage[] = [];
 
   constructor(options: ClientAuthOptions) {
-    const limits = withDefaults(defaultAuthLimits, options.limits);
+    const limits = completeLimits(AUTH_LIMITS, options.limits);
     this.#plan = new Plan(options, limits);
     this.#driver = {
       options,

@@ -1,4 +1,5 @@
 import {
+  completeLimits,
   type MethodContext,
   SSH_MSG_SERVICE_ACCEPT,
   SSH_MSG_SERVICE_REQUEST,
@@ -8,9 +9,8 @@ import {
   SSH_MSG_USERAUTH_REQUEST,
   SSH_MSG_USERAUTH_SUCCESS,
   SshError,
-  withDefaults,
 } from "@nacre/wire";
-import { defaultAuthLimits } from "../limits.ts";
+import { AUTH_LIMITS } from "../limits.ts";
 import { SERVICE_CONNECTION, SERVICE_USERAUTH } from "../services.ts";
 import { type AuthToken, staleAnswer } from "../token.ts";
 import {
@@ -56,7 +56,7 @@ export class ServerAuth {
   #context: MethodContext | undefined;
 
   constructor(options: ServerAuthOptions) {
-    const limits = withDefaults(defaultAuthLimits, options.limits);
+    const limits = completeLimits(AUTH_LIMITS, options.limits);
     this.#standing = new Standing(options.methods, limits);
     this.#driver = { options, limits, emit: (event) => this.#events.push(event) };
   }

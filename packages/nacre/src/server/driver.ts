@@ -1,13 +1,7 @@
 import type { PrivateKey } from "@nacre/keys/parts";
-import {
-  defaultLimits,
-  type ServerHostKey,
-  ServerSession,
-  type ServerSessionEvent,
-  type ServerSessionOptions,
-} from "@nacre/session";
+import { type ServerHostKey, ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
-import { type Overrides, SshError, withDefaults } from "@nacre/wire";
+import { completeLimits, SshError } from "@nacre/wire";
 import type { Means } from "../client/options.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, reasonOf } from "../mux/engine.ts";
@@ -20,6 +14,7 @@ import { offeredAlgorithms } from "../wasm.ts";
 import { watchers } from "../watchers.ts";
 import { grantApplication } from "./application.ts";
 import type { ServerConnection } from "./connection.ts";
+import { SERVER_LIMITS } from "./limits.ts";
 import { Logins } from "./logins.ts";
 import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./options.ts";
 
@@ -27,19 +22,6 @@ const LOGIN_GRACE_TIME = 120_000;
 
 /** Milliseconds, 24 days: a longer timer would go off at once. */
 const LONGEST_TIMER = 0x7fff_ffff;
-
-/** The default bounds of a server. */
-export const defaultServerLimits: ServerLimits = {
-  ...defaultLimits,
-  maxSessions: 10,
-  envVariables: 64,
-  envLength: 32_768,
-};
-
-/** What of a server's bounds is not given is as it is by default. For any number of connections once. */
-export function completeServerLimits(limits: Overrides<ServerLimits> | undefined): ServerLimits {
-  return withDefaults(defaultServerLimits, limits);
-}
 
 /** The server's login, and its end: hands the session's asks to the application. */
 export class ServerDriver<S extends BaseSession>
@@ -64,7 +46,7 @@ export class ServerDriver<S extends BaseSession>
 
   constructor(duplex: Duplex, options: ServeOptions<S> & Means, makeSession: SessionMaker<S>) {
     this.#options = options;
-    this.#limits = completeServerLimits(options.limits);
+    this.#limits = completeLimits(SERVER_LIMITS, options.limits);
     this.#makeSession = makeSession;
     this.#session = new ServerSession(sessionOptions(options, this.#limits));
     this.#mux = new Mux<ServerSessionEvent, ServerDriver<S>>(duplex, this.#session, this, sessionHandlers);

@@ -1,14 +1,13 @@
-import { connectionLimits } from "@nacre/connection";
-import { SshError } from "@nacre/wire";
-import { checkKey, checkSignal } from "../check.ts";
+import { checkLimit, MAX_MILLISECONDS, SshError } from "@nacre/wire";
+import { checkKey, checkLimits, checkSignal } from "../check.ts";
 import type { Means } from "../client/options.ts";
 import type { Duplex } from "../mux/duplex.ts";
-import { checkNames } from "../option-names.ts";
 import { checkRandom } from "../random.ts";
 import type { BaseSession, SessionMaker } from "../session/base-session.ts";
 import { checkApplicationHandlers } from "./application.ts";
 import type { ServerConnection } from "./connection.ts";
-import { defaultServerLimits, ServerDriver } from "./driver.ts";
+import { ServerDriver } from "./driver.ts";
+import { SERVER_LIMITS } from "./limits.ts";
 import type { ServeOptions } from "./options.ts";
 
 /** Serves one client over any kind of byte connection, with any kind of session: what `@nacre/node` is made with. */
@@ -28,6 +27,7 @@ export function checkServeOptions({
   hostKeys,
   authenticate,
   algorithms,
+  loginGraceTime,
   limits,
   signal,
   random,
@@ -35,7 +35,15 @@ export function checkServeOptions({
   globalRequests,
 }: Pick<
   ServeOptions<unknown> & Means,
-  "hostKeys" | "authenticate" | "algorithms" | "limits" | "signal" | "random" | "channels" | "globalRequests"
+  | "hostKeys"
+  | "authenticate"
+  | "algorithms"
+  | "loginGraceTime"
+  | "limits"
+  | "signal"
+  | "random"
+  | "channels"
+  | "globalRequests"
 >): void {
   if (!Array.isArray(hostKeys)) throw new SshError("usage", "hostKeys must be an array of keys: [key]");
   for (const key of hostKeys) checkKey(key, "a host key");
@@ -49,6 +57,7 @@ export function checkServeOptions({
   checkSignal(signal);
   checkRandom(random);
   checkApplicationHandlers({ channels, globalRequests });
-  if (limits !== undefined) checkNames(limits, defaultServerLimits, "limits");
-  connectionLimits(limits);
+  if (loginGraceTime !== undefined)
+    checkLimit("loginGraceTime", loginGraceTime, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
+  checkLimits(limits, SERVER_LIMITS);
 }

@@ -1,10 +1,10 @@
 import { Connection } from "@nacre/connection";
 import { ClientSession, type ClientSessionEvent } from "@nacre/session";
+import { seededRandom } from "@nacre/testing/random";
+import { userKey } from "@nacre/testing/session/pair";
 import type { Bytes, SshError } from "@nacre/wire";
 import type { ByteStreams, ChannelHandler } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
-import { userKey } from "../../../session/test/support/pair.ts";
-import { seededRandom } from "../../../transport/test/support/random.ts";
 import { type Duplex, webDuplex } from "../../src/mux/duplex.ts";
 import type { DrivenSession } from "../../src/mux/engine.ts";
 import { Mux, type MuxHandlers, type MuxSide, type OpenHandler } from "../../src/mux/mux.ts";

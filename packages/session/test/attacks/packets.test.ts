@@ -1,16 +1,16 @@
 import { aes128Ctr, aes256Gcm, chacha20Poly1305, hmacSha256Etm } from "@nacre/ciphers";
 import { PacketReader, PacketWriter } from "@nacre/packet";
-import { defaultLimits } from "@nacre/session";
+import { SESSION_LIMITS } from "@nacre/session";
+import * as message from "@nacre/testing/attacks/messages";
+import { algorithms, IMPLEMENTATIONS, MODES, type SessionTarget } from "@nacre/testing/attacks/session-target";
+import { seededRandom } from "@nacre/testing/random";
 import { type KexInit, SSH_MSG_DISCONNECT, SSH_MSG_KEXINIT } from "@nacre/wire";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RekeyPolicy } from "../../../transport/src/rekey.ts";
-import { seededRandom } from "../../../transport/test/support/random.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { afterSteps, CLIENT, type Kit, SERVER } from "./support/kits.ts";
-import * as message from "./support/messages.ts";
 import { ServerTarget } from "./support/server-target.ts";
-import { algorithms, IMPLEMENTATIONS, MODES, type SessionTarget } from "./support/session-target.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
 
@@ -184,7 +184,8 @@ function nonce(kit: Kit): void {
   expect(bytes.peer.sequence).toBeLessThan(50);
 
   // No limit that is given lets a nonce come again.
-  const boundless = new RekeyPolicy({ ...defaultLimits, rekeyPackets: 2 ** 50 });
+  expect(() => kit.create({ session: { limits: { rekeyPackets: 2 ** 31 } } })).toThrow("rekeyPackets");
+  const boundless = new RekeyPolicy({ ...SESSION_LIMITS.defaults, rekeyPackets: 2 ** 31 - 1 });
   expect(boundless.isUsedUp(use(0), use(2 ** 31 - 2))).toBe(false);
   expect(boundless.isUsedUp(use(0), use(2 ** 31 - 1))).toBe(true);
   expect(boundless.isUsedUp(use(2 ** 31 - 1), use(0))).toBe(true);

@@ -1,0 +1,58 @@
+import { AUTH_LIMITS, ClientAuth, ServerAuth } from "@nacre/auth";
+import { ClientSession, SESSION_LIMITS, ServerSession } from "@nacre/session";
+import { extremeLimits, impossibleLimits } from "@nacre/testing/limits";
+import { seededRandom } from "@nacre/testing/random";
+import { algorithms, hostKey } from "@nacre/testing/session/pair";
+import { TRANSPORT_LIMITS, Transport } from "@nacre/transport";
+import { describe, expect, test } from "vitest";
+
+const base = { algorithms, random: seededRandom(1) };
+const login = { userName: "alice", identities: [], password: false, keyboardInteractive: false } as const;
+const served = {
+  hostKeys: [{ publicKey: hostKey.publicKey, privateKey: hostKey }],
+  methods: ["publickey"],
+  userKeys: [],
+} as const;
+const sink = { pending: 0, held: false, turnOver: false, write() {}, begin: () => new Uint8Array(), commit() {} };
+const authBase = { sink, sessionId: new Uint8Array(32) };
+
+const doors = {
+  "a client session": (limits: object) => new ClientSession({ ...base, ...login, limits }),
+  "a server session": (limits: object) => new ServerSession({ ...base, ...served, limits }),
+};
+const floors = {
+  "a transport": [
+    TRANSPORT_LIMITS.ranges,
+    (limits: object) => new Transport({ ...base, role: "client", softwareVersion: "Test", limits }),
+  ],
+  "a client's authentication": [
+    AUTH_LIMITS.ranges,
+    (limits: object) => new ClientAuth({ ...authBase, ...login, random: base.random, limits }),
+  ],
+  "a server's authentication": [
+    AUTH_LIMITS.ranges,
+    (limits: object) => new ServerAuth({ ...authBase, methods: ["publickey"], signatureAlgorithms: [], limits }),
+  ],
+} as const;
+
+describe.each(Object.entries(doors))("%s", (_, make) => {
+  test.each(impossibleLimits(SESSION_LIMITS.ranges))("rejects the limit %s", (_, limits) => {
+    const [name] = Object.keys(limits);
+    expect(() => make(limits)).toThrow(
+      expect.objectContaining({
+        code: "usage",
+        message: expect.stringMatching(`^the limit ${name} must be an integer`),
+      }),
+    );
+  });
+
+  test("accepts each limit at both ends of its range", () => {
+    for (const limits of extremeLimits(SESSION_LIMITS.ranges)) expect(() => make(limits)).not.toThrow();
+  });
+});
+
+describe.each(Object.entries(floors))("%s", (_, [ranges, make]) => {
+  test.each(impossibleLimits(ranges))("rejects the limit %s", (_, limits) => {
+    expect(() => make(limits)).toThrow(expect.objectContaining({ code: "usage" }));
+  });
+});

@@ -1,0 +1,136 @@
+import { Connection, type ConnectionEvent } from "@nacre/connection";
+import type { PrivateKey } from "@nacre/keys";
+import { Transport, type TransportAlgorithms, type TransportEvent } from "@nacre/transport";
+import {
+  type RandomSource,
+  SSH_MSG_SERVICE_ACCEPT,
+  SSH_MSG_USERAUTH_FAILURE,
+  SSH_MSG_USERAUTH_PK_OK,
+  SSH_MSG_USERAUTH_REQUEST,
+  SSH_MSG_USERAUTH_SUCCESS,
+  userauthPassword,
+  userauthPublickey,
+  userauthSignedData,
+  utf8Encode,
+} from "@nacre/wire";
+
+export interface TestServerOptions {
+  readonly algorithms: TransportAlgorithms;
+  readonly random: RandomSource;
+  readonly hostKey: PrivateKey;
+  /** How many signed logins to refuse before one is accepted. */
+  readonly refusals?: number;
+  /** Takes this password. */
+  readonly password?: string;
+  /** The software version it says it is. */
+  readonly softwareVersion?: string;
+  /** Leaves these messages unanswered, to see what a client does with a silent server. */
+  readonly ignore?: readonly number[];
+  /** What a command does; the default prints it back and exits with 0. */
+  readonly onExec?: (connection: Connection, channel: number, command: string) => void;
+}
+
+/** A server that does its part and no more, on the transport and connection engines in their server role. */
+export class TestServer {
+  readonly transport: Transport;
+  readonly connection: Connection;
+  readonly events: (TransportEvent | ConnectionEvent)[] = [];
+  readonly #options: TestServerOptions;
+  #refusals: number;
+
+  constructor(options: TestServerOptions) {
+    this.#options = options;
+    this.#refusals = options.refusals ?? 0;
+    this.transport = new Transport({
+      role: "server",
+      softwareVersion: options.softwareVersion ?? "TestServer",
+      algorithms: options.algorithms,
+      random: options.random,
+      // Its commands write once, and not again after a yield.
+      limits: { maxTurnWork: Number.MAX_SAFE_INTEGER },
+      hostKeys: [options.hostKey.publicKey],
+      serverSigAlgs: options.algorithms.hostKeys.map(({ name }) => name),
+    });
+    this.connection = new Connection({ sink: this.transport, role: "server", allowedChannelTypes: ["session"] });
+  }
+
+  /** Works on all that was received. */
+  turn(): void {
+    for (;;) {
+      const event = this.connection.nextEvent() ?? this.transport.nextEvent();
+      if (event === undefined) return;
+      this.events.push(event);
+      this.#onEvent(event);
+    }
+  }
+
+  #onEvent(event: TransportEvent | ConnectionEvent): void {
+    switch (event.type) {
+      case "sign-exchange-hash":
+        this.transport.answerSignature(
+          event.token,
+          this.#options.hostKey.sign(event.algorithm, event.data, this.#options.random),
+        );
+        return;
+      case "message":
+        if (!this.#options.ignore?.includes(event.payload[0]!)) this.#onMessage(event.payload);
+        return;
+      case "open-request":
+        this.connection.answerOpen(event.token, true);
+        return;
+      case "exec": {
+        if (event.token !== undefined) this.connection.answerRequest(event.token, true);
+        const command = new TextDecoder().decode(event.command);
+        if (this.#options.onExec !== undefined) return this.#options.onExec(this.connection, event.channel, command);
+        this.connection.write(event.channel, utf8Encode(`ran ${command}\n`));
+        this.connection.request(event.channel, "exit-status", Uint8Array.of(0, 0, 0, 0), { wantReply: false });
+        this.connection.sendEof(event.channel);
+        this.connection.close(event.channel);
+        return;
+      }
+      case "pty-req":
+        if (event.token !== undefined) this.connection.answerRequest(event.token, true);
+        return;
+      case "global-request":
+        if (event.token !== undefined) this.connection.answerGlobal(event.token, false);
+        return;
+      default:
+    }
+  }
+
+  #onMessage(payload: Uint8Array<ArrayBuffer>): void {
+    const number = payload[0]!;
+    if (number === 5) {
+      this.transport.write(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" }));
+    } else if (number === SSH_MSG_USERAUTH_REQUEST.number) {
+      this.#onLogin(payload);
+    } else if (number >= 80) {
+      this.connection.receive(payload);
+    }
+  }
+
+  #onLogin(payload: Uint8Array): void {
+    const request = SSH_MSG_USERAUTH_REQUEST.decode(payload);
+    const { algorithms, password } = this.#options;
+    let success = false;
+    if (request.methodName === "publickey") {
+      const { algorithm, publicKey, signature } = userauthPublickey.decode(request.methodData);
+      if (signature === undefined) {
+        this.transport.write(SSH_MSG_USERAUTH_PK_OK.encode({ algorithm, publicKey }));
+        return;
+      }
+      const data = userauthSignedData(this.transport.sessionId!, request, { algorithm, publicKey });
+      const verifier = algorithms.hostKeys.find(({ name }) => name === algorithm);
+      success = verifier?.verify(publicKey, data, signature) === true && this.#refusals-- <= 0;
+    } else if (request.methodName === "password") {
+      success = userauthPassword.decode(request.methodData).password === password;
+    }
+    if (success) {
+      this.transport.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
+      this.transport.enter("connection");
+    } else {
+      const authenticationsThatCanContinue = ["publickey", "password"];
+      this.transport.write(SSH_MSG_USERAUTH_FAILURE.encode({ authenticationsThatCanContinue, partialSuccess: false }));
+    }
+  }
+}
