@@ -3,9 +3,11 @@
 // imports from others stays an import, so that there is one `SshError` however many packages a program uses.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
-import { chacha20Poly1305Program } from "../packages/ciphers/src/wasm/program.ts";
+import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts";
 
 interface Manifest {
+  /** Whether the package is never published, and so never built. */
+  readonly private?: boolean;
   /** A file that is no JavaScript has no source. */
   readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string }>>;
   readonly bin?: Readonly<Record<string, string>>;
@@ -16,10 +18,15 @@ const folders = readdirSync("packages", { withFileTypes: true })
   .map(({ name }) => `packages/${name}`);
 await Promise.all(folders.map((folder) => bundle(folder)));
 // For platforms that forbid to compile WebAssembly from bytes.
-writeFileSync("packages/ciphers/dist/wasm/chacha20-poly1305.wasm", chacha20Poly1305Program());
+writeFileSync("packages/ciphers-wasm/dist/chacha20-poly1305.wasm", chacha20Poly1305Program());
 
 async function bundle(folder: string): Promise<void> {
-  const { exports = {}, bin = {} } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
+  const {
+    private: isPrivate = false,
+    exports = {},
+    bin = {},
+  } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
+  if (isPrivate) return;
   const sources = [
     ...Object.values(exports).flatMap((entry) => entry["@nacre/source"] ?? []),
     ...Object.values(bin).map((file) => file.replace("/dist/", "/src/").replace(/\.js$/, ".ts")),

@@ -10,7 +10,7 @@ const MINIMAL_CLIENT = `export * from "./bundles/minimal-client.ts";`;
 
 /** Where the algorithms are that this client does not name. */
 const UNNAMED =
-  /ciphers\/src\/(?:aes|noble-aes|hmac|wasm)|kex\/src\/(?:mlkem|ml-kem|hybrid|modp|diffie|nist)|keys\/src\/(?:rsa|ecdsa|formats)|packages\/(?:keyfiles|node)\/|nacre\/src\/(?:defaults|chacha20)|@noble\/post-quantum|@noble\/ciphers\/(?:aes|_polyval|salsa)|@noble\/curves\/(?:nist|secp256k1|ed448|abstract\/weierstrass)|@noble\/hashes\/(?:sha3|legacy|blake|hkdf|pbkdf2|scrypt)/;
+  /ciphers\/src\/(?:aes|noble-aes|hmac)|packages\/(?:ciphers-wasm|keyfiles|node)\/|kex\/src\/(?:mlkem|ml-kem|hybrid|modp|diffie|nist)|keys\/src\/(?:rsa|ecdsa|formats)|nacre\/src\/(?:defaults|chacha20)|@noble\/post-quantum|@noble\/ciphers\/(?:aes|_polyval|salsa)|@noble\/curves\/(?:nist|secp256k1|ed448|abstract\/weierstrass)|@noble\/hashes\/(?:sha3|legacy|blake|hkdf|pbkdf2|scrypt)/;
 /** What only `privateKey` needs. */
 const KEY_FILES = /packages\/keyfiles\//;
 /** Where those are that it names: the expression above looks at such paths. */

@@ -1,6 +1,7 @@
 // A package imports only from floors below its own, says so in its package.json and tsconfig.json, and floors 0–6 depend on
-// nothing but noble. Fails when it saw nothing to check.
+// nothing but noble. Tests share support code through `@nacre/testing` only. Fails when it saw nothing to check.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path/posix";
 
 const FLOORS: Readonly<Record<string, number>> = {
   wire: 0,
@@ -9,6 +10,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   kdf: 1,
   keys: 1,
   ciphers: 2,
+  "ciphers-wasm": 3,
   kex: 2,
   keyfiles: 2,
   transport: 3,
@@ -19,10 +21,13 @@ const FLOORS: Readonly<Record<string, number>> = {
   node: 7,
   cli: 8,
 };
+/** Support code of tests: on no floor. It may import any package; only tests and scripts may import it. */
+const TESTING = "testing";
 const NOBLE = ["@noble/ciphers", "@noble/curves", "@noble/hashes", "@noble/post-quantum"];
 const IMPORT = /^\s*(?:import|export)\b[^"';]*?\bfrom\s+"([^"]+)"|^\s*import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm;
 
 interface Manifest {
+  readonly private?: boolean;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
@@ -44,8 +49,7 @@ for (const [name, floor] of Object.entries(FLOORS)) {
   for (const name of readdirSync(`${folder}/src`, { recursive: true, encoding: "utf8" })) {
     if (!name.endsWith(".ts")) continue;
     const file = `${folder}/src/${name}`;
-    for (const match of readFileSync(file, "utf8").matchAll(IMPORT)) {
-      const specifier = match[1] ?? match[2] ?? match[3] ?? "";
+    for (const specifier of importsOf(file)) {
       imports++;
       if (specifier.startsWith(".")) continue;
       if (specifier.startsWith("node:")) {
@@ -56,6 +60,8 @@ for (const [name, floor] of Object.entries(FLOORS)) {
         ? specifier.split("/").slice(0, 2).join("/")
         : specifier.split("/")[0]!;
       used.add(dependency);
+      if (packageName(dependency) === TESTING)
+        problems.push(`${file} imports ${specifier}; only tests and scripts may import ${dependency}`);
       const target = FLOORS[packageName(dependency)];
       if (target !== undefined && target >= floor) {
         problems.push(`${file}: floor ${floor} imports ${dependency} of floor ${target}; imports only go down`);
@@ -83,13 +89,37 @@ for (const [name, floor] of Object.entries(FLOORS)) {
 
 for (const folder of readdirSync("packages")) {
   if (!existsSync(`packages/${folder}/package.json`)) continue;
-  if (!(folder in FLOORS))
+  if (!(folder in FLOORS) && folder !== TESTING)
     problems.push(`packages/${folder} stands on no floor: add it to scripts/check-floors.ts and ARCHITECTURE.md`);
 }
+
+if (!(JSON.parse(readFileSync(`packages/${TESTING}/package.json`, "utf8")) as Manifest).private)
+  problems.push(`packages/${TESTING}/package.json is not private: support code of tests is never published`);
+
+let shared = 0;
+for (const folder of [...Object.keys(FLOORS), TESTING].map((name) => `packages/${name}`).concat("scripts")) {
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".ts") || /(?:^|\/)(?:node_modules|dist)\//.test(name)) continue;
+    const file = `${folder}/${name}`;
+    for (const specifier of importsOf(file)) {
+      if (specifier.startsWith(`@nacre/${TESTING}/`)) shared++;
+      if (!specifier.startsWith(".")) continue;
+      const target = join(dirname(file), specifier);
+      if (/^packages\/[^/]+\/test\//.test(target) && !target.startsWith(`${folder}/`))
+        problems.push(`${file} imports ${target} of another package's tests: move it to packages/${TESTING}`);
+    }
+  }
+}
+if (shared < 50)
+  problems.push(`only ${shared} imports of @nacre/${TESTING} were seen: the check looks in the wrong place`);
 if (imports < 100) problems.push(`only ${imports} imports were seen: the check is looking in the wrong place`);
 for (const problem of problems) console.error(problem);
 console.error(`${Object.keys(FLOORS).length} packages, ${imports} imports`);
 process.exitCode = problems.length > 0 ? 1 : 0;
+
+function importsOf(file: string): string[] {
+  return [...readFileSync(file, "utf8").matchAll(IMPORT)].map((match) => match[1] ?? match[2] ?? match[3] ?? "");
+}
 
 function packageName(dependency: string): string {
   return dependency.replace("@nacre/", "");

@@ -3,30 +3,38 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
-import { chacha20Poly1305Program } from "../packages/ciphers/src/wasm/program.ts";
+import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts";
 
-const folders = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`));
+const folders = readdirSync("packages").filter(
+  (name) => existsSync(`packages/${name}/package.json`) && !manifestOf(`packages/${name}`).private,
+);
 let errors = 0;
 for (const folder of folders) {
   const { messages, pkg } = await publint({ pkgDir: `packages/${folder}`, pack: false, strict: true });
   for (const message of messages) problem(`packages/${folder}: ${formatMessage(message, pkg)}`);
 }
-checkWasmModule("packages/ciphers", "./chacha20-poly1305.wasm");
+checkWasmModule("packages/ciphers-wasm", "./chacha20-poly1305.wasm");
 console.error(`${folders.length} packages`);
 process.exitCode = errors > 0 || folders.length === 0 ? 1 : 0;
 
 /** The module must be in the packed package, and byte for byte the program that is compiled elsewhere. */
 function checkWasmModule(folder: string, entry: string): void {
-  const { exports } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as {
-    readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
-  };
-  const { types, default: file } = exports[entry]!;
+  const { types, default: file } = manifestOf(folder).exports[entry]!;
   const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--json"], { cwd: folder, encoding: "utf8" });
   const [packed] = JSON.parse(stdout) as [{ readonly files: readonly { readonly path: string }[] }];
   for (const wanted of [types, file])
     if (!packed.files.some(({ path }) => `./${path}` === wanted)) problem(`${folder}: the package lacks ${wanted}`);
   if (!readFileSync(`${folder}/${file}`).equals(chacha20Poly1305Program()))
     problem(`${folder}: ${file} is not the program of chacha20Poly1305Program()`);
+}
+
+interface Manifest {
+  readonly private?: boolean;
+  readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
+}
+
+function manifestOf(folder: string): Manifest {
+  return JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
 }
 
 function problem(text: string): void {

@@ -94,7 +94,11 @@ const commands = {
     install();
     build();
     const to = ["--pack-destination", `${root}tarballs`];
-    run("npx", ["--yes", packageManager, "-r", "--filter", "./packages/*", "pack", ...to], { quiet: true });
+    run(
+      "npx",
+      ["--yes", packageManager, "-r", "--filter", "./packages/*", "--filter", "!@nacre/testing", "pack", ...to],
+      { quiet: true },
+    );
     console.error("✓ tarballs: npm install PATH/TO/tarballs/*.tgz");
   },
 

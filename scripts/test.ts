@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HELD } from "../packages/session/test/attacks/rows.ts";
+import { HELD } from "@nacre/testing/attacks/rows";
 import { resultsOf } from "./attacks/results.ts";
 import { attackTable } from "./attacks/table.ts";
 import { runMatrix } from "./runtimes/matrix.ts";

@@ -1,8 +1,8 @@
 // Shows that every test of the attack suite can fail: takes each rule out of a throw-away copy of the sources, and sees the
 // tests of its rows turn red. Fails when one stays green, or when a rule is not where it was. `--only TEXT` tries some.
 import { availableParallelism } from "node:os";
-import type { Patch } from "../../packages/session/test/attacks/rows/types.ts";
-import { HELD, type HeldSide } from "../../packages/session/test/attacks/rows.ts";
+import { HELD, type HeldSide } from "@nacre/testing/attacks/rows";
+import type { Patch } from "@nacre/testing/attacks/rows/types";
 import { ThrowAway } from "./throw-away.ts";
 
 interface Job {

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HELD } from "../../packages/session/test/attacks/rows.ts";
+import { HELD } from "@nacre/testing/attacks/rows";
 import { patternOf, resultsOf } from "./results.ts";
 import { attackTable } from "./table.ts";
 

@@ -1,5 +1,5 @@
-import type { Row } from "../../packages/session/test/attacks/rows/types.ts";
-import { AREAS, HELD } from "../../packages/session/test/attacks/rows.ts";
+import { AREAS, HELD } from "@nacre/testing/attacks/rows";
+import type { Row } from "@nacre/testing/attacks/rows/types";
 import type { Result } from "./results.ts";
 
 /** The attack suite as a table: each class of attacks, and how each side that it touches stood it. */

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Patch } from "../../packages/session/test/attacks/rows/types.ts";
+import type { Patch } from "@nacre/testing/attacks/rows/types";
 import { patternOf, type Result, resultsOf } from "./results.ts";
 
 /** Milliseconds; longer than any of the tests takes. A source that never comes to an end is no proof of anything. */

@@ -8,7 +8,12 @@ const sources = { resolve: { conditions }, ssr: { resolve: { conditions, externa
 export default defineConfig({
   root,
   test: {
-    coverage: { provider: "v8", include: ["packages/*/src/**/*.ts"], reporter: ["text", "json-summary"] },
+    coverage: {
+      provider: "v8",
+      include: ["packages/*/src/**/*.ts"],
+      exclude: ["packages/testing/**"],
+      reporter: ["text", "json-summary"],
+    },
     projects: [
       {
         ...sources,

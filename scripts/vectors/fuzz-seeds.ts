@@ -5,6 +5,11 @@ import { writeFileSync } from "node:fs";
 import { decodeTerminalModes, encodeTerminalModes } from "@nacre/connection";
 import { defaultSignatureAlgorithms } from "@nacre/keys";
 import { PacketReader } from "@nacre/packet";
+import { keyboardInteractiveLogin, noneLogin, passwordLogin } from "@nacre/testing/attacks/logins";
+import * as message from "@nacre/testing/attacks/messages";
+import { seededRandom } from "@nacre/testing/random";
+import { type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/session/scripted-client";
+import { ServerPair } from "@nacre/testing/session/server-pair";
 import {
   base64Decode,
   base64Encode,
@@ -22,15 +27,6 @@ import {
   utf8Encode,
   windowChange,
 } from "@nacre/wire";
-import {
-  keyboardInteractiveLogin,
-  noneLogin,
-  passwordLogin,
-} from "../../packages/session/test/attacks/support/logins.ts";
-import * as message from "../../packages/session/test/attacks/support/messages.ts";
-import { type Scenario, ScriptedClient, userKeyOf } from "../../packages/session/test/support/scripted-client.ts";
-import { ServerPair } from "../../packages/session/test/support/server-pair.ts";
-import { seededRandom } from "../../packages/transport/test/support/random.ts";
 import keyfiles from "../../test-vectors/keyfiles.json" with { type: "json" };
 import keys from "../../test-vectors/keys.json" with { type: "json" };
 import recordings from "../../test-vectors/recordings.json" with { type: "json" };

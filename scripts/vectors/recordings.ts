@@ -3,13 +3,8 @@
 
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { SCENARIOS, type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/session/scripted-client";
 import { base64Encode } from "@nacre/wire";
-import {
-  SCENARIOS,
-  type Scenario,
-  ScriptedClient,
-  userKeyOf,
-} from "../../packages/session/test/support/scripted-client.ts";
 import { ensureContainer } from "../openssh/container.ts";
 import { authorizeKey, containerExec, startSshd } from "../openssh/sshd.ts";
 

@@ -1,7 +1,4 @@
-import { describe } from "vitest";
+import { streamCases } from "@nacre/testing/ciphers/stream-cases";
 import * as ciphers from "../src/index.ts";
-import { streamCases } from "./stream-cases.ts";
-import { withWasm } from "./wasm/support.ts";
 
 streamCases(ciphers);
-describe("with chacha20-poly1305 in WebAssembly", () => streamCases(withWasm));

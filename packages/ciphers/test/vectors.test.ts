@@ -1,12 +1,10 @@
 import { readFileSync } from "node:fs";
+import { vectorCases } from "@nacre/testing/ciphers/vector-cases";
 import { describe, expect, it } from "vitest";
 import * as ciphers from "../src/index.ts";
 import { AesCtrStream } from "../src/noble-aes.ts";
-import { vectorCases } from "./vector-cases.ts";
-import { withWasm } from "./wasm/support.ts";
 
 vectorCases(ciphers);
-describe("with chacha20-poly1305 in WebAssembly", () => vectorCases(withWasm));
 
 const { aesCtr } = JSON.parse(readFileSync(new URL("../../../test-vectors/ciphers.json", import.meta.url), "utf8")) as {
   readonly aesCtr: readonly Record<"name" | "key" | "counterBlock" | "plaintext" | "ciphertext", string>[];

@@ -13,6 +13,8 @@ const SERVE_OPTIONS = `  --listen ADDRESS    address to listen at (127.0.0.1: th
   --subsystem NAME=COMMAND  what a subsystem runs; nothing: there is none (sftp: OpenSSH's sftp-server, where there is one)
   --no-exec           no commands and no shells: subsystems only
   --permit-user-environment  let environment= of authorized_keys add any variable
+  --exempt NETWORK    address or network (192.0.2.0/24) without the bounds for each source before login; may be given several times
+  --no-per-source     no such bounds at all: behind a proxy every client has its address
   --banner TEXT       shown before login
   --log text|json     how to write what happens to standard error (text)
 `;

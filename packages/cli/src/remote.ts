@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { isatty } from "node:tty";
 import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import { EscapeKeys } from "./escape-keys.ts";
@@ -22,7 +23,7 @@ export async function runRemote(
 ): Promise<number> {
   const { stdin, stdout, stderr } = process;
   const wanted = terminal > 0 || command === undefined;
-  const hasPty = terminal > 1 || (wanted && stdin.isTTY);
+  const hasPty = terminal > 1 || (wanted && isatty(stdin.fd));
   if (terminal === 1 && !hasPty)
     stderr.write("nacre: standard input is no terminal, so none is asked for there (-tt asks all the same)\n");
 

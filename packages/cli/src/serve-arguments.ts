@@ -17,6 +17,8 @@ export interface ServeArguments extends AlgorithmNames {
   readonly exec: boolean;
   /** Whether `environment=` of authorized_keys counts. */
   readonly permitUserEnvironment: boolean;
+  /** Addresses and networks that the bounds for each source do not apply to; `false` for no such bounds. */
+  readonly exempt: readonly string[] | false;
 }
 
 /** What `serve` knows, and whether it takes a value. */
@@ -33,6 +35,8 @@ export const SERVE_OPTIONS = {
   "--subsystem": "value",
   "--banner": "value",
   "--log": "value",
+  "--exempt": "value",
+  "--no-per-source": "flag",
   "--no-exec": "flag",
   "--permit-user-environment": "flag",
 } as const;
@@ -60,6 +64,7 @@ export function parseServeArguments(words: readonly string[]): ServeArguments {
     log,
     exec: all("--no-exec").length === 0,
     permitUserEnvironment: all("--permit-user-environment").length > 0,
+    exempt: all("--no-per-source").length > 0 ? false : all("--exempt"),
   };
 }
 

@@ -91,6 +91,7 @@ export async function serve(words: readonly string[]): Promise<number> {
     ),
     acceptPty: typeof terminals === "function",
     acceptEnv,
+    perSource: parsed.exempt && { exempt: parsed.exempt },
     log,
   }).catch((error: unknown) => {
     throw explainListening(error);

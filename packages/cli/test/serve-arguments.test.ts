@@ -15,6 +15,7 @@ const DEFAULTS: ServeArguments = {
   log: "text",
   exec: true,
   permitUserEnvironment: false,
+  exempt: [],
 };
 
 const parse = (line: string): ServeArguments => parseServeArguments(line.split(" ").filter((word) => word !== ""));
@@ -37,6 +38,8 @@ describe("the words after nacre serve", () => {
     ["--log json", { log: "json" }],
     ["--no-exec", { exec: false }],
     ["--permit-user-environment", { permitUserEnvironment: true }],
+    ["--exempt 192.0.2.7 --exempt 2001:db8::/32", { exempt: ["192.0.2.7", "2001:db8::/32"] }],
+    ["--exempt 192.0.2.7 --no-per-source", { exempt: false }],
   ])("%j", (line, expected) => {
     expect(parse(line)).toEqual({ ...DEFAULTS, ...expected });
   });

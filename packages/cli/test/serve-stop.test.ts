@@ -3,22 +3,12 @@ import { once } from "node:events";
 import { expect, test } from "vitest";
 import type { ServeEvent } from "../src/serve-log.ts";
 import { untilStopped } from "../src/serve-stop.ts";
+import { FakeServer } from "./support.ts";
 
 test("what still runs when the time after a SIGTERM is over is hung up", async () => {
   const child = spawn("sleep", ["1000"], { detached: true, stdio: "ignore" });
   const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
-  let closed!: () => void;
-  const graces: (number | undefined)[] = [];
-  const server = {
-    connections: [],
-    closed: new Promise<void>((resolve) => {
-      closed = resolve;
-    }),
-    close: async ({ grace }: { readonly grace?: number } = {}) => {
-      graces.push(grace);
-      if (grace === undefined) closed();
-    },
-  };
+  const server = new FakeServer();
   const events: ServeEvent[] = [];
   const stopped = untilStopped(
     server,
@@ -30,6 +20,6 @@ test("what still runs when the time after a SIGTERM is over is hung up", async (
   expect(child.exitCode).toBe(null);
   await stopped;
   expect(await exit).toEqual([null, "SIGHUP"]);
-  expect(graces).toEqual([expect.any(Number), undefined]);
+  expect(server.graces).toEqual([expect.any(Number), undefined]);
   expect(events).toEqual([{ type: "stopping", signal: "SIGTERM", sessions: 0 }]);
 });

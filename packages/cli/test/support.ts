@@ -70,3 +70,24 @@ export class FakeTerminal extends EventEmitter implements KeyInput {
     return keys;
   }
 }
+
+/** A server without connections, which `close` closes unless it gives time. */
+export class FakeServer {
+  readonly connections = [];
+  readonly closed: Promise<void>;
+  /** The `grace` of each call of `close`. */
+  readonly graces: (number | undefined)[] = [];
+  #closed!: () => void;
+
+  constructor() {
+    this.closed = new Promise((resolve) => {
+      this.#closed = resolve;
+    });
+  }
+
+  close({ grace }: { readonly grace?: number } = {}): Promise<void> {
+    this.graces.push(grace);
+    if (grace === undefined) this.#closed();
+    return this.closed;
+  }
+}

@@ -1,3 +1,4 @@
+import { impossibleLimits } from "@nacre/testing/limits";
 import {
   CHANNEL_OPEN_FAILURE_REASON,
   SSH_MSG_CHANNEL_CLOSE,
@@ -7,7 +8,6 @@ import {
   SSH_MSG_CHANNEL_OPEN_FAILURE,
 } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { impossibleLimits } from "../../wire/test/support/limits.ts";
 import { CONNECTION_LIMITS, Connection } from "../src/index.ts";
 import { adjust, confirm, data, errorCode, FakeSink, NOTHING, open, Side, the, thrownCode } from "./support.ts";
 

@@ -1,5 +1,3 @@
-import { describe, expect, it } from "vitest";
-import { curve25519Sha256, curve25519Sha256Libssh } from "../src/index.ts";
 import {
   exchange,
   expectExchange,
@@ -11,7 +9,9 @@ import {
   SMALL_ORDER,
   seeded,
   string,
-} from "./support.ts";
+} from "@nacre/testing/kex";
+import { describe, expect, it } from "vitest";
+import { curve25519Sha256, curve25519Sha256Libssh } from "../src/index.ts";
 
 const { x25519 } = readVectors();
 

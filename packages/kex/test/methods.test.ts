@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
+import { done, exchange, expectError, HOST_KEY, hex, SIGNATURE, seeded } from "@nacre/testing/kex";
 import type { MethodContext } from "@nacre/wire";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as kex from "../src/index.ts";
-import { done, exchange, expectError, HOST_KEY, hex, SIGNATURE, seeded } from "./support.ts";
 
 // What holds for every method, whatever its mathematics.
 

@@ -1,6 +1,4 @@
 import { createHash } from "node:crypto";
-import { describe, expect, it } from "vitest";
-import { mlkem768X25519Sha256 as method } from "../src/index.ts";
 import {
   done,
   exchange,
@@ -15,7 +13,9 @@ import {
   SMALL_ORDER,
   seeded,
   string,
-} from "./support.ts";
+} from "@nacre/testing/kex";
+import { describe, expect, it } from "vitest";
+import { mlkem768X25519Sha256 as method } from "../src/index.ts";
 
 const { seed, message, exchanges, wrongCiphertexts } = readVectors().mlkem768x25519;
 const good = exchanges[0]!;

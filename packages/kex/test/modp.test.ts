@@ -1,8 +1,4 @@
 import { getDiffieHellman } from "node:crypto";
-import { SSH_MSG_KEXDH_INIT, SSH_MSG_KEXDH_REPLY } from "@nacre/wire";
-import { describe, expect, it } from "vitest";
-import { bigIntModp } from "../src/diffie-hellman.ts";
-import { diffieHellmanGroup14Sha256, diffieHellmanGroup16Sha512, diffieHellmanGroup18Sha512 } from "../src/index.ts";
 import {
   done,
   exchange,
@@ -16,7 +12,11 @@ import {
   readVectors,
   SIGNATURE,
   seeded,
-} from "./support.ts";
+} from "@nacre/testing/kex";
+import { SSH_MSG_KEXDH_INIT, SSH_MSG_KEXDH_REPLY } from "@nacre/wire";
+import { describe, expect, it } from "vitest";
+import { bigIntModp } from "../src/diffie-hellman.ts";
+import { diffieHellmanGroup14Sha256, diffieHellmanGroup16Sha512, diffieHellmanGroup18Sha512 } from "../src/index.ts";
 
 const { modp } = readVectors();
 const GROUPS = [

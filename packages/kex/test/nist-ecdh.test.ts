@@ -1,7 +1,4 @@
 import { createECDH } from "node:crypto";
-import { SSH_MSG_KEX_ECDH_INIT, SSH_MSG_KEX_ECDH_REPLY } from "@nacre/wire";
-import { describe, expect, it } from "vitest";
-import { ecdhSha2Nistp256, ecdhSha2Nistp384, ecdhSha2Nistp521 } from "../src/index.ts";
 import {
   done,
   exchange,
@@ -18,7 +15,10 @@ import {
   SIGNATURE,
   seeded,
   string,
-} from "./support.ts";
+} from "@nacre/testing/kex";
+import { SSH_MSG_KEX_ECDH_INIT, SSH_MSG_KEX_ECDH_REPLY } from "@nacre/wire";
+import { describe, expect, it } from "vitest";
+import { ecdhSha2Nistp256, ecdhSha2Nistp384, ecdhSha2Nistp521 } from "../src/index.ts";
 
 const { ecdh } = readVectors();
 

@@ -1,9 +1,10 @@
+import { expectError } from "@nacre/testing/errors";
+import { finish, vectors } from "@nacre/testing/keyfiles";
 import { toHex, utf8Encode } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { bcryptPbkdf } from "../src/bcrypt-pbkdf.ts";
 import { Blowfish } from "../src/blowfish.ts";
 import { piFraction } from "../src/pi.ts";
-import { expectError, finish, vectors } from "./support.ts";
 
 describe("the digits of π", () => {
   test("begin and end as Blowfish's tables do", () => {

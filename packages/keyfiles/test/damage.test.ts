@@ -1,7 +1,8 @@
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { bodyOf, finish, flipped, keyOf, PASSPHRASE, pem, textOf, unlock } from "@nacre/testing/keyfiles";
 import { base64Encode, equalBytes, SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { formatPrivateKey, openPrivateKey } from "../src/index.ts";
-import { bodyOf, finish, flipped, keyOf, PASSPHRASE, pem, seededRandom, textOf, unlock } from "./support.ts";
 
 const CODES = [
   "file-malformed",
@@ -30,7 +31,7 @@ function mustBeHarmless(text: string | Uint8Array, blob: Uint8Array, { passphras
   }
 }
 
-const random = seededRandom("damage");
+const random = hashChainRandom("damage");
 const FILES = [
   { name: "OpenSSH, plain", text: textOf("ed25519-plain") },
   { name: "PKCS#8, plain", text: textOf("openssl-ed25519"), unchecked: true },

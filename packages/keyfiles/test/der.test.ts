@@ -1,8 +1,8 @@
+import { expectError } from "@nacre/testing/errors";
 import { concatBytes, equalBytes, SshError } from "@nacre/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DerReader, der, looksLikeSequence } from "../src/der.ts";
-import { expectError } from "./support.ts";
 
 const read = (...bytes: number[]): DerReader => new DerReader(Uint8Array.from(bytes), "test");
 

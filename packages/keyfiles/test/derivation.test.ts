@@ -1,3 +1,4 @@
+import { finish } from "@nacre/testing/keyfiles";
 import { toHex, utf8Encode } from "@nacre/wire";
 import { sha1 } from "@noble/hashes/legacy.js";
 import { pbkdf2 as twinPbkdf2 } from "@noble/hashes/pbkdf2.js";
@@ -7,7 +8,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { pbkdf2 } from "../src/pbkdf2.ts";
 import { scrypt } from "../src/scrypt.ts";
-import { finish } from "./support.ts";
 
 const LONG = "3d2eec4fe41c849b80c8d83662c0e44a8b291a964cf2f07038";
 

@@ -1,21 +1,12 @@
 import type { PrivateKey } from "@nacre/keys";
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { bodyOf, finish, keyOf, PASSPHRASE, pem, textOf, unlock, vectors } from "@nacre/testing/keyfiles";
 import { concatBytes, type RandomSource } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { type FormatPrivateKeyOptions, formatPrivateKey, openPrivateKey } from "../src/index.ts";
-import {
-  bodyOf,
-  expectError,
-  finish,
-  keyOf,
-  PASSPHRASE,
-  pem,
-  seededRandom,
-  textOf,
-  unlock,
-  vectors,
-} from "./support.ts";
 
-const random = seededRandom("format");
+const random = hashChainRandom("format");
 const format = (key: PrivateKey, options: Omit<FormatPrivateKeyOptions, "random">, source = random): string =>
   finish(formatPrivateKey(key, { random: source, ...options }));
 

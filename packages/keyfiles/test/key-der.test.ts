@@ -1,9 +1,10 @@
 import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
+import { expectError } from "@nacre/testing/errors";
+import { keyOf } from "@nacre/testing/keyfiles";
 import { bytesToBigInt } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { der } from "../src/der.ts";
 import * as keyDer from "../src/key-der.ts";
-import { expectError, keyOf } from "./support.ts";
 
 const { writePkcs8 } = keyDer;
 const readPkcs1 = (bytes: Uint8Array): PrivateKey => keyDer.readPkcs1(bytes, privateKeyFromFields);

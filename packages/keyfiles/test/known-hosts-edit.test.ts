@@ -1,10 +1,12 @@
 import { fingerprint } from "@nacre/keys";
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { vectors } from "@nacre/testing/keyfiles";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addKnownHost, parseKnownHosts, parsePublicKeyLine, removeKnownHost } from "../src/index.ts";
-import { expectError, seededRandom, vectors } from "./support.ts";
 
-const random = seededRandom("known hosts editing");
+const random = hashChainRandom("known hosts editing");
 const keys = vectors.publicKeys.map(({ line }) => {
   const { publicKey } = parsePublicKeyLine(line);
   return { blob: publicKey.blob, text: line.split(" ").slice(0, 2).join(" ") };

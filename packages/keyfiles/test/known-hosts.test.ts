@@ -1,12 +1,14 @@
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { vectors } from "@nacre/testing/keyfiles";
 import { base64Encode, Writer } from "@nacre/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { hmacSha1, parseKnownHosts } from "../src/hashed-names.ts";
 import { hashName, hostName, parseNames } from "../src/known-host-names.ts";
 import type { KnownHosts } from "../src/known-hosts.ts";
-import { expectError, seededRandom, vectors } from "./support.ts";
 
-const random = seededRandom("known hosts");
+const random = hashChainRandom("known hosts");
 
 /** A key blob: of keys known_hosts looks at no more than the format's name, and that all of its parts are there. */
 function key(format: string, seed: number): { blob: Uint8Array; text: string } {

@@ -1,10 +1,11 @@
+import { expectError } from "@nacre/testing/errors";
+import { bodyOf, keyOf, PASSPHRASE, pem, textOf, unlock } from "@nacre/testing/keyfiles";
+import { impossibleLimits } from "@nacre/testing/limits";
 import { utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { impossibleLimits } from "../../wire/test/support/limits.ts";
 import { der } from "../src/der.ts";
 import { openPrivateKey } from "../src/index.ts";
 import { KEY_FILE_LIMITS } from "../src/limits.ts";
-import { bodyOf, expectError, keyOf, PASSPHRASE, pem, textOf, unlock } from "./support.ts";
 
 /** A file of ours that was written with 2 rounds of bcrypt, and now says another number. */
 function withRounds(rounds: number): string {

@@ -1,8 +1,9 @@
 import { defaultSignatureAlgorithms } from "@nacre/keys";
+import { expectError } from "@nacre/testing/errors";
+import { finish, type PublicKeyVector, pem, textOf, unlock, vectors } from "@nacre/testing/keyfiles";
 import { utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { formatPublicKeyLine, openPrivateKey } from "../src/index.ts";
-import { expectError, finish, type PublicKeyVector, pem, textOf, unlock, vectors } from "./support.ts";
 
 describe("private keys that ssh-keygen and openssl wrote", () => {
   test.each(vectors.privateKeys)("$name", ({ text, format, passphrase, publicKey, comment }) => {

@@ -1,8 +1,9 @@
 import { fingerprint } from "@nacre/keys";
+import { expectError } from "@nacre/testing/errors";
+import { type PublicKeyVector, vectors } from "@nacre/testing/keyfiles";
 import { base64Decode, base64Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { formatPublicKeyLine, parsePublicKeyFile, parsePublicKeyLine, randomart } from "../src/index.ts";
-import { expectError, type PublicKeyVector, vectors } from "./support.ts";
 
 describe.each(vectors.publicKeys)("$line", ({ line, sha256, md5, rfc4716 }) => {
   const { publicKey, comment } = parsePublicKeyLine(line);

@@ -1,10 +1,12 @@
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { algorithmsOf, ecdsaScalars, keyVector, named } from "@nacre/testing/keys";
 import { bigIntToBytes, concatBytes, utf8Encode, Writer } from "@nacre/wire";
 import { p256, p384, p521 } from "@noble/curves/nist.js";
 import { describe, expect, test } from "vitest";
 import { ecdsaNistp256, ecdsaPrivateKey, generateEcdsa, parsePublicKey, privateKeyFromFields } from "../src/index.ts";
-import { algorithmsOf, ecdsaScalars, expectError, keyVector, named, seededRandom } from "./support.ts";
 
-const random = seededRandom("ecdsa");
+const random = hashChainRandom("ecdsa");
 const data = utf8Encode("signed");
 
 describe("ecdsa", () => {

@@ -1,11 +1,13 @@
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { hex, named, signatureBlob } from "@nacre/testing/keys";
 import { bigIntToBytes, bytesToBigInt, concatBytes, utf8Encode } from "@nacre/wire";
 import { ed25519 as curve } from "@noble/curves/ed25519.js";
 import { sha512 } from "@noble/hashes/sha2.js";
 import { describe, expect, test } from "vitest";
 import { ed25519, ed25519PrivateKey, parsePublicKey, privateKeyFromFields } from "../src/index.ts";
-import { expectError, hex, named, seededRandom, signatureBlob } from "./support.ts";
 
-const random = seededRandom("ed25519");
+const random = hashChainRandom("ed25519");
 const data = utf8Encode("signed");
 const order = 2n ** 252n + 27742317777372353535851937790883648493n;
 

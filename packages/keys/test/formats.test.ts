@@ -1,3 +1,6 @@
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { keyVector, keyVectors, named, signatureBlob } from "@nacre/testing/keys";
 import { concatBytes, SshError, utf8Encode } from "@nacre/wire";
 import { assert, property, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -8,9 +11,8 @@ import {
   rsaSha2_256,
   rsaSha2_512,
 } from "../src/index.ts";
-import { expectError, keyVector, keyVectors, named, seededRandom, signatureBlob } from "./support.ts";
 
-const random = seededRandom("formats");
+const random = hashChainRandom("formats");
 const data = utf8Encode("signed");
 
 describe("key blobs", () => {

@@ -1,10 +1,11 @@
 import { checkPrimeSync } from "node:crypto";
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
 import { assert, bigInt, integer, property } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bitLength, gcd, millerRabin, modInverse, modPow, randomBelow } from "../src/modular.ts";
-import { expectError, seededRandom } from "./support.ts";
 
-const random = seededRandom("modular");
+const random = hashChainRandom("modular");
 const large = bigInt({ min: 0n, max: 1n << 600n });
 
 function isPrime(candidate: bigint, rounds = 20): boolean {

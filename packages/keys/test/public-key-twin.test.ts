@@ -1,4 +1,7 @@
 // What a public key may be is decided without noble; noble, which would decide the same, is the twin.
+
+import { expectError } from "@nacre/testing/errors";
+import { named } from "@nacre/testing/keys";
 import { bigIntToBytes, toHex } from "@nacre/wire";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { p256, p384, p521 } from "@noble/curves/nist.js";
@@ -6,7 +9,6 @@ import { assert, bigInt, boolean, property } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { nistCurves } from "../src/ecdsa-values.ts";
 import { parsePublicKey } from "../src/index.ts";
-import { expectError, named } from "./support.ts";
 
 const P = 2n ** 255n - 19n;
 

@@ -1,4 +1,7 @@
 import { checkPrimeSync } from "node:crypto";
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { nodeKeys } from "@nacre/testing/keys";
 import { bigIntToBytes } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import {
@@ -11,9 +14,8 @@ import {
 } from "../src/index.ts";
 import { bitLength } from "../src/modular.ts";
 import { generateRsaFields } from "../src/rsa-generate.ts";
-import { expectError, nodeKeys, seededRandom } from "./support.ts";
 
-const random = seededRandom("generate");
+const random = hashChainRandom("generate");
 
 function finish<T>(steps: Generator<void, T>): { value: T; steps: number } {
   for (let count = 1; ; count++) {
@@ -54,7 +56,7 @@ describe("generateRsa", () => {
 
   test("the same randomness makes the same key, other randomness another", () => {
     const [first, again, other] = ["a", "a", "b"].map(
-      (seed) => finish(generateRsaFields(512, seededRandom(seed))).value.n,
+      (seed) => finish(generateRsaFields(512, hashChainRandom(seed))).value.n,
     );
     expect(again).toBe(first);
     expect(other).not.toBe(first);
@@ -94,11 +96,11 @@ describe("generateRsa", () => {
 });
 
 test("Ed25519 and ECDSA keys are made at once, from the randomness given", () => {
-  expect(generateEd25519(seededRandom("x")).publicKey).toEqual(generateEd25519(seededRandom("x")).publicKey);
+  expect(generateEd25519(hashChainRandom("x")).publicKey).toEqual(generateEd25519(hashChainRandom("x")).publicKey);
   expect(generateEd25519(random).publicKey).not.toEqual(generateEd25519(random).publicKey);
   for (const curve of ["nistp256", "nistp384", "nistp521"] as const) {
-    const key = generateEcdsa(curve, seededRandom(curve));
-    expect(key.publicKey).toEqual(generateEcdsa(curve, seededRandom(curve)).publicKey);
+    const key = generateEcdsa(curve, hashChainRandom(curve));
+    expect(key.publicKey).toEqual(generateEcdsa(curve, hashChainRandom(curve)).publicKey);
     expect(key.publicKey).not.toEqual(generateEcdsa(curve, random).publicKey);
     expect(key.publicKey.format).toBe(`ecdsa-sha2-${curve}`);
     expect(privateKeyFromFields(key.fields).publicKey).toEqual(key.publicKey);

@@ -1,20 +1,13 @@
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { hex, keyVector, named, rsaFields, signatureBlob, signatureVectors } from "@nacre/testing/keys";
 import { bigIntToBytes, bytesToBigInt, concatBytes, utf8Encode, Writer } from "@nacre/wire";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { describe, expect, test } from "vitest";
 import { parsePublicKey, privateKeyFromFields, rsaSha2_256, rsaSha2_512 } from "../src/index.ts";
 import { modPow } from "../src/modular.ts";
-import {
-  expectError,
-  hex,
-  keyVector,
-  named,
-  rsaFields,
-  seededRandom,
-  signatureBlob,
-  signatureVectors,
-} from "./support.ts";
 
-const random = seededRandom("rsa");
+const random = hashChainRandom("rsa");
 const data = utf8Encode("signed");
 
 describe("rsa", () => {

@@ -1,4 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { ecdsaScalars, fromNode, keyVector, named, nodeKeys, signatureBlob } from "@nacre/testing/keys";
 import { bigIntToBytes, bytesToBigInt, concatBytes, Writer } from "@nacre/wire";
 import { assert, property, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -11,7 +13,6 @@ import {
   privateKeyFromFields,
   type SignatureAlgorithm,
 } from "../src/index.ts";
-import { ecdsaScalars, fromNode, keyVector, named, nodeKeys, seededRandom, signatureBlob } from "./support.ts";
 
 interface Twin {
   /** For node:crypto's `sign`. */
@@ -59,7 +60,7 @@ const TWINS: ReadonlyMap<string, Twin> = new Map(
     },
   }),
 );
-const random = seededRandom("twin");
+const random = hashChainRandom("twin");
 
 describe.each(defaultSignatureAlgorithms)("$name", (algorithm: SignatureAlgorithm) => {
   const { name } = algorithm;

@@ -1,3 +1,15 @@
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import {
+  algorithmsOf,
+  ecdsaScalars,
+  hex,
+  keyVector,
+  keyVectors,
+  readVectors,
+  signatureBlob,
+  signatureVectors,
+} from "@nacre/testing/keys";
 import { concatBytes, toHex, utf8Encode } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import {
@@ -10,18 +22,6 @@ import {
   parsePublicKey,
   privateKeyFromFields,
 } from "../src/index.ts";
-import {
-  algorithmsOf,
-  ecdsaScalars,
-  expectError,
-  hex,
-  keyVector,
-  keyVectors,
-  readVectors,
-  seededRandom,
-  signatureBlob,
-  signatureVectors,
-} from "./support.ts";
 
 const rfc = readVectors("keys-rfc.json") as {
   ed25519: { seed: string; publicKey: string; message: string; signature: string }[];
@@ -33,7 +33,7 @@ const rfc = readVectors("keys-rfc.json") as {
     signatures: { message: string; r: string; s: string }[];
   }[];
 };
-const random = seededRandom("vectors");
+const random = hashChainRandom("vectors");
 
 describe("RFC 8032 §7.1", () => {
   test.each(rfc.ed25519)("message $message", ({ seed, publicKey, message, signature }) => {

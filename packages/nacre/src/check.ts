@@ -1,8 +1,8 @@
 import { SESSION_LIMITS } from "@nacre/session";
 import { completeLimits, type LimitTable, type Overrides, SshError } from "@nacre/wire";
-import { isPromise } from "./engine.ts";
+import type { ConnectOptions } from "./client/options.ts";
+import { isPromise } from "./mux/engine.ts";
 import { checkNames } from "./option-names.ts";
-import type { ConnectOptions } from "./options.ts";
 import { checkRandom } from "./random.ts";
 
 /**

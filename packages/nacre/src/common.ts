@@ -4,11 +4,9 @@
 export type { Factor, LoginMethod } from "@nacre/auth";
 export type { KeyLogPort, Limits, TracePort, TraceRecord } from "@nacre/session";
 export { type Culprit, escapeText, SshError, type SshErrorCode } from "@nacre/wire";
-export { Channel, type ChannelHandler, cutShort } from "./channel.ts";
-export { Client, type ProcessMaker } from "./client.ts";
-export type { ConnectionInfo } from "./driver.ts";
-export type { ByteStreams, Duplex, DuplexHandler } from "./duplex.ts";
-export { pinnedHostKey } from "./host-keys.ts";
+export { Client, type ProcessMaker } from "./client/client.ts";
+export type { ConnectionInfo } from "./client/driver.ts";
+export { pinnedHostKey } from "./client/host-keys.ts";
 export type {
   ConnectOptions,
   ExecOptions,
@@ -21,10 +19,10 @@ export type {
   PtyOptions,
   RemoteIdentity,
   SpawnOptions,
-} from "./options.ts";
-export type { Permissions } from "./permissions.ts";
-export { Process } from "./process.ts";
-export type { ServerConnection } from "./server-driver.ts";
+} from "./client/options.ts";
+export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";
+export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
+export type { ServerConnection } from "./server/driver.ts";
 export type {
   Authenticate,
   ChangePasswordLogin,
@@ -37,8 +35,9 @@ export type {
   ServeOptions,
   ServerEvent,
   ServerLimits,
-} from "./server-options.ts";
-export { Session } from "./session.ts";
+} from "./server/options.ts";
+export type { Permissions } from "./server/permissions.ts";
+export { BaseProcess } from "./session/base-process.ts";
 export {
   BaseSession,
   type Pty,
@@ -47,4 +46,16 @@ export {
   type SessionMaker,
   type SessionResult,
   type SessionStart,
-} from "./session-base.ts";
+} from "./session/base-session.ts";
+export { cutShort } from "./session/exit.ts";
+export { Process } from "./session/process.ts";
+export { Session } from "./session/session.ts";
+export type {
+  ReadEnd,
+  ReadSource,
+  StreamKind,
+  StreamTypes,
+  WriteEnd,
+  WriteTarget,
+} from "./streams/stream-kind.ts";
+export type { WebStreams } from "./streams/web-streams.ts";

@@ -1,6 +1,6 @@
 import { escapeText, SshError } from "@nacre/wire";
-import type { ConnectOptions, ExecOptions, PtyOptions, SpawnOptions } from "./options.ts";
-import type { ServeOptions } from "./server-options.ts";
+import type { ConnectOptions, ExecOptions, PtyOptions, SpawnOptions } from "./client/options.ts";
+import type { ServeOptions } from "./server/options.ts";
 
 /** The names of the options `T`: a table of this type that lacks a name, or has one too many, does not compile. */
 export type OptionNames<T> = Readonly<Record<keyof T, true>>;

@@ -1,3 +1,5 @@
+import { queueMacrotask } from "./mux/macrotask.ts";
+
 /** How long a slice of slow work may hold the event loop: milliseconds. */
 const SLICE = 10;
 
@@ -13,8 +15,6 @@ export async function inSlices<T>(work: Generator<void, T>, signal?: AbortSignal
       const step = work.next();
       if (step.done === true) return step.value;
     } while (performance.now() < until);
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, 0);
-    });
+    await new Promise<void>(queueMacrotask);
   }
 }

@@ -1,6 +1,6 @@
-import type { WasmCipherAlgorithm } from "@nacre/ciphers/wasm";
+import type { WasmCipherAlgorithm } from "@nacre/ciphers-wasm";
 import type { TransportAlgorithms } from "@nacre/transport";
-import type { Means } from "./options.ts";
+import type { Means } from "./client/options.ts";
 
 /** The algorithms to offer: those given, with no cipher in WebAssembly where `wasm` is false. */
 export function offeredAlgorithms({

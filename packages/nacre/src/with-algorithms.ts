@@ -1,14 +1,14 @@
 import { sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions, usage } from "./check.ts";
-import { type Client, connectDuplex } from "./client.ts";
-import { type ByteStreams, webDuplex } from "./duplex.ts";
+import { type Client, connectDuplex } from "./client/client.ts";
+import type { ConnectOptions, Means } from "./client/options.ts";
+import { type ByteStreams, webDuplex } from "./mux/duplex.ts";
 import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
-import type { ConnectOptions, Means } from "./options.ts";
-import { Process } from "./process.ts";
-import { checkServeOptions, serveDuplex } from "./server.ts";
-import type { ServerConnection } from "./server-driver.ts";
-import type { ServeOptions } from "./server-options.ts";
-import { Session } from "./session.ts";
+import type { ServerConnection } from "./server/driver.ts";
+import type { ServeOptions } from "./server/options.ts";
+import { checkServeOptions, serveDuplex } from "./server/server.ts";
+import { Process } from "./session/process.ts";
+import { Session } from "./session/session.ts";
 
 type Algorithms = Pick<Means, "algorithms">;
 

@@ -1,16 +1,16 @@
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions } from "./check.ts";
-import { type Client, connectDuplex as connectWith, type ProcessMaker } from "./client.ts";
+import { type Client, connectDuplex as connectWith, type ProcessMaker } from "./client/client.ts";
+import type { ConnectOptions, Means } from "./client/options.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
-import { type ByteStreams, type Duplex, webDuplex } from "./duplex.ts";
+import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
-import type { ConnectOptions, Means } from "./options.ts";
-import { Process } from "./process.ts";
-import { checkServeOptions, serveDuplex as serveWith } from "./server.ts";
-import type { ServerConnection } from "./server-driver.ts";
-import type { ServeOptions } from "./server-options.ts";
-import { Session } from "./session.ts";
-import type { BaseSession, SessionMaker } from "./session-base.ts";
+import type { ServerConnection } from "./server/driver.ts";
+import type { ServeOptions } from "./server/options.ts";
+import { checkServeOptions, serveDuplex as serveWith } from "./server/server.ts";
+import type { BaseSession, SessionMaker } from "./session/base-session.ts";
+import { Process } from "./session/process.ts";
+import { Session } from "./session/session.ts";
 
 /**
  * Connects over a pair of byte streams, verifies the host key, and logs in. Throws an `SshError` whose `code` and

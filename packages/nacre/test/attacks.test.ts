@@ -1,13 +1,13 @@
 import { fingerprint } from "@nacre/keys";
+import { AttackPeer, type Target } from "@nacre/testing/attacks/attack-peer";
+import { passwordLogin, signedLogin } from "@nacre/testing/attacks/logins";
+import * as message from "@nacre/testing/attacks/messages";
+import { algorithms, hostKey, userKey } from "@nacre/testing/attacks/session-target";
 import { SSH_MSG_CHANNEL_OPEN_CONFIRMATION, Writer } from "@nacre/wire";
 import type { LoginDecision, Permissions, ServerConnection, Session, SessionStart } from "nacre";
 import { expect, test } from "vitest";
-import { AttackPeer, type Target } from "../../session/test/attacks/support/attack-peer.ts";
-import { passwordLogin, signedLogin } from "../../session/test/attacks/support/logins.ts";
-import * as message from "../../session/test/attacks/support/messages.ts";
-import { algorithms, hostKey, userKey } from "../../session/test/attacks/support/session-target.ts";
-import type { DuplexHandler } from "../src/duplex.ts";
-import { serveDuplex } from "../src/server.ts";
+import type { DuplexHandler } from "../src/mux/duplex.ts";
+import { serveDuplex } from "../src/server/server.ts";
 
 /*
  * Rows of the attack suite that need the front door: the others are in packages/session/test/attacks.

@@ -1,8 +1,8 @@
 import { parsePublicKey } from "@nacre/keys";
+import { open, visitor, wire } from "@nacre/testing/nacre/wire";
+import { hostKey, userKey } from "@nacre/testing/session/pair";
 import { type ByteStreams, connect, serve } from "nacre";
 import { expect, test } from "vitest";
-import { hostKey, userKey } from "../../session/test/support/pair.ts";
-import { open, visitor, wire } from "./support/wire.ts";
 
 /** A copy in memory that threads may share. */
 function shared(bytes: Uint8Array): Uint8Array {

@@ -1,12 +1,12 @@
+import { impossibleLimits, notIntegers } from "@nacre/testing/limits";
+import { failure } from "@nacre/testing/nacre/outcomes";
+import { open, visitor, wire } from "@nacre/testing/nacre/wire";
+import { algorithms, hostKey as serverKey, userKey } from "@nacre/testing/session/pair";
 import { MAX_MILLISECONDS } from "@nacre/wire";
 import { type ConnectOptions, connect, pinnedHostKey, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
 import { connectDuplex, SERVER_LIMITS, SESSION_LIMITS } from "nacre/parts";
 import { describe, expect, it } from "vitest";
-import { algorithms, hostKey as serverKey, userKey } from "../../session/test/support/pair.ts";
-import { impossibleLimits, notIntegers } from "../../wire/test/support/limits.ts";
-import { failure } from "./support/outcomes.ts";
-import { open, visitor, wire } from "./support/wire.ts";
 
 const TEXT = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0";
 

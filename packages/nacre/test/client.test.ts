@@ -1,11 +1,11 @@
 import type { Connection } from "@nacre/connection";
 import { fingerprint } from "@nacre/keys";
+import { connected, hostKey, StreamServer, userKey, welcome } from "@nacre/testing/nacre/host";
+import { code, failure, text, uncaught } from "@nacre/testing/nacre/outcomes";
+import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { exitSignal, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import { type Client, connect, connectDuplex, type Duplex, Process, pinnedHostKey, SshError, serve } from "nacre";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { connected, hostKey, StreamServer, userKey, welcome } from "./support/host.ts";
-import { code, failure, text, uncaught } from "./support/outcomes.ts";
-import { open, served, visitor, wire } from "./support/wire.ts";
 
 function finish(connection: Connection, channel: number, status = 0): void {
   connection.request(channel, "exit-status", Uint8Array.of(0, 0, 0, status), { wantReply: false });

@@ -1,9 +1,9 @@
 import type { ServerSessionEvent } from "@nacre/session";
+import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { SshError } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
-import type { Duplex } from "../src/duplex.ts";
-import { type DrivenSession, Engine } from "../src/engine.ts";
-import { uncaught } from "./support/outcomes.ts";
+import type { Duplex } from "../src/mux/duplex.ts";
+import { type DrivenSession, Engine } from "../src/mux/engine.ts";
 
 type Session = DrivenSession<ServerSessionEvent>;
 
@@ -221,61 +221,6 @@ describe("a fault of the session", () => {
     const why = new SshError("closed", "enough");
     engine.fail(why);
     expect(await engine.closed).toBe(why);
-  });
-});
-
-describe("what an application throws when it hears of something", () => {
-  it("is left uncaught, and the connection goes on", async () => {
-    const heard = uncaught();
-    const events: ServerSessionEvent[] = [
-      { type: "data", channel: 0, stream: "stdout", data: Uint8Array.of(1) },
-      { type: "data", channel: 0, stream: "stdout", data: Uint8Array.of(2) },
-      { type: "eof", channel: 0 },
-      { type: "channel-closed", channel: 0 },
-    ];
-    const { engine, ends } = driven({ nextEvent: () => events.shift() });
-    const said: unknown[] = [];
-    engine.addChannel(0).handler = {
-      data: (_, [byte]) => {
-        said.push(byte);
-        throw new Error(`application ${byte}`);
-      },
-      writable() {},
-      eof: () => void said.push("eof"),
-      closed: () => {
-        said.push("closed");
-        throw new Error("application, at last");
-      },
-    };
-    engine.touch();
-    await settled();
-    expect(said).toEqual([1, 2, "eof", "closed"]);
-    expect(heard.map(String)).toEqual(["Error: application 1", "Error: application 2", "Error: application, at last"]);
-    expect(ends).toEqual([]);
-  });
-
-  it("at the end of the connection keeps nobody else from hearing of it", async () => {
-    const heard = uncaught();
-    const { engine } = driven({
-      nextEvent: () => ({ type: "closed", error: new SshError("connection-lost", "gone") }),
-    });
-    const said: number[] = [];
-    for (const id of [0, 1]) {
-      engine.addChannel(id).handler = {
-        data() {},
-        writable() {},
-        eof() {},
-        closed: () => {
-          said.push(id);
-          throw new Error(`application ${id}`);
-        },
-      };
-    }
-    engine.turn();
-    expect(await engine.closed).toMatchObject({ code: "connection-lost" });
-    await settled();
-    expect(said).toEqual([0, 1]);
-    expect(heard).toHaveLength(2);
   });
 });
 

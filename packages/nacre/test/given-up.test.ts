@@ -1,10 +1,10 @@
+import { connected, StreamServer, welcome } from "@nacre/testing/nacre/host";
+import { code, failure, text } from "@nacre/testing/nacre/outcomes";
 import { SSH_MSG_CHANNEL_CLOSE, utf8Encode } from "@nacre/wire";
 import { connect, Process, type SshError } from "nacre";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Channel } from "../src/channel.ts";
-import { Input, Output } from "../src/streams.ts";
-import { connected, StreamServer, welcome } from "./support/host.ts";
-import { code, failure, text } from "./support/outcomes.ts";
+import { Channel } from "../src/mux/channel.ts";
+import { webStreams } from "../src/streams/web-streams.ts";
 
 // What a user gives up comes to an end, whatever the other side does or leaves undone.
 
@@ -59,7 +59,11 @@ test("kill and resize do nothing once the command is closed, whether the server 
 
 test("an input that waits for a window which never opens", async () => {
   const calls: string[] = [];
-  const input = new Input({ write: () => 0, end: () => calls.push("end"), abort: () => calls.push("abort") });
+  const input = webStreams.writable({
+    write: () => 0,
+    end: () => calls.push("end"),
+    abort: () => calls.push("abort"),
+  });
   const writer = input.stream.getWriter();
   const writing = failure(writer.write("never taken"));
   await Promise.resolve();
@@ -71,15 +75,18 @@ test("an input that waits for a window which never opens", async () => {
 
 test("an output that was cancelled, and is looked at again: what comes is dropped, and its credit returns", async () => {
   let credit = 0;
-  const output = new Output((bytes) => {
-    credit += bytes;
-  }, 100);
+  const source = {
+    consumed: (bytes: number) => {
+      credit += bytes;
+    },
+  };
+  const output = webStreams.readable(source, 100);
   const reader = output.stream.getReader();
   const reading = reader.read();
   await reader.cancel();
   expect(await reading).toEqual({ done: true, value: undefined });
   output.open();
-  for (let i = 0; i < 3; i++) output.push(utf8Encode("more"));
+  for (let i = 0; i < 3; i++) output.receive(utf8Encode("more"));
   expect(credit).toBe(12);
 });
 
@@ -137,6 +144,7 @@ test("what comes for a channel that is over is nobody's", () => {
     data: () => heard.push("data"),
     writable: () => heard.push("writable"),
     eof: () => heard.push("eof"),
+    request: () => heard.push("request"),
     closed: () => heard.push("closed"),
   };
   channel.onClosed(undefined);

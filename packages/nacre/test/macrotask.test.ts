@@ -5,7 +5,7 @@ const TWICE = ["first", "second"];
 /** The order in which two tasks run, and whether they leave the present task and its microtasks first. */
 async function order(): Promise<string[]> {
   vi.resetModules();
-  const { queueMacrotask } = await import("../src/macrotask.ts");
+  const { queueMacrotask } = await import("../src/mux/macrotask.ts");
   const ran: string[] = [];
   for (const name of TWICE) queueMacrotask(() => ran.push(name));
   await Promise.resolve();

@@ -1,9 +1,9 @@
+import { failure } from "@nacre/testing/nacre/outcomes";
+import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
+import { algorithms } from "@nacre/testing/session/pair";
 import { connect, connectDuplex, type ExecOptions, type Session, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
 import { describe, expect, it } from "vitest";
-import { algorithms } from "../../session/test/support/pair.ts";
-import { failure } from "./support/outcomes.ts";
-import { open, served, visitor, wire } from "./support/wire.ts";
 
 const usage = (words: string): object =>
   expect.objectContaining({ code: "usage", message: expect.stringContaining(words) });

@@ -1,11 +1,11 @@
 import { fingerprint } from "@nacre/keys";
+import { failure } from "@nacre/testing/nacre/outcomes";
+import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { utf8Encode } from "@nacre/wire";
 import { connect, type PrivateKeyOptions, privateKey, serve } from "nacre";
 import { privateKey as privateKeyOfCore } from "nacre/core";
 import { describe, expect, it } from "vitest";
 import vectors from "../../../test-vectors/keyfiles.json" with { type: "json" };
-import { failure } from "./support/outcomes.ts";
-import { open, visitor, wire } from "./support/wire.ts";
 
 /** One file of each format, plain and encrypted, as ssh-keygen and openssl wrote them. */
 const files = [

@@ -1,9 +1,9 @@
+import { failure } from "@nacre/testing/nacre/outcomes";
+import { open, visitor, wire } from "@nacre/testing/nacre/wire";
+import { algorithms } from "@nacre/testing/session/pair";
 import { type ByteStreams, connect, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
 import { afterEach, expect, it, vi } from "vitest";
-import { algorithms } from "../../session/test/support/pair.ts";
-import { failure } from "./support/outcomes.ts";
-import { open, visitor, wire } from "./support/wire.ts";
 
 afterEach(() => {
   vi.unstubAllGlobals();

@@ -1,4 +1,8 @@
 import { generateEd25519 } from "@nacre/keys";
+import { hostKey, userKey } from "@nacre/testing/nacre/host";
+import { code } from "@nacre/testing/nacre/outcomes";
+import { open, served, USER_FINGERPRINT, visitor, wire } from "@nacre/testing/nacre/wire";
+import { seededRandom } from "@nacre/testing/random";
 import {
   type ConnectOptions,
   connect,
@@ -12,10 +16,6 @@ import {
   serve,
 } from "nacre";
 import { describe, expect, it } from "vitest";
-import { seededRandom } from "../../transport/test/support/random.ts";
-import { hostKey, userKey } from "./support/host.ts";
-import { code } from "./support/outcomes.ts";
-import { open, served, USER_FINGERPRINT, visitor, wire } from "./support/wire.ts";
 
 /** Reports who is in, and by what. */
 const whoami = async (session: Session): Promise<void> => {

@@ -1,4 +1,8 @@
 import { ClientSession } from "@nacre/session";
+import { userKey } from "@nacre/testing/nacre/host";
+import { code, failure, text } from "@nacre/testing/nacre/outcomes";
+import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
+import { seededRandom } from "@nacre/testing/random";
 import { envRequest, execRequest, subsystemRequest, utf8Encode } from "@nacre/wire";
 import {
   connect,
@@ -12,12 +16,8 @@ import {
 } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
 import { describe, expect, it } from "vitest";
-import { seededRandom } from "../../transport/test/support/random.ts";
-import { webDuplex } from "../src/duplex.ts";
-import { Engine } from "../src/engine.ts";
-import { userKey } from "./support/host.ts";
-import { code, failure, text } from "./support/outcomes.ts";
-import { open, served, visitor, wire } from "./support/wire.ts";
+import { webDuplex } from "../src/mux/duplex.ts";
+import { clientMux, deaf, unopened } from "./support/muxes.ts";
 
 async function print(stream: WritableStream<Uint8Array | string>, chunk: Uint8Array | string): Promise<void> {
   const writer = stream.getWriter();
@@ -52,7 +52,7 @@ async function unsent(server: Partial<ServeOptions<Session>>, type: string, data
     outcome = failure(channel.request(type, data));
     return channel;
   });
-  await (await client.spawn("true")).exit;
+  await (await client.spawn("true")).ended;
   await client.close();
   await connection.ended;
   return outcome;
@@ -475,32 +475,27 @@ describe("a client that will open no more sessions", () => {
       keyboardInteractive: false,
     });
     const done = later<void>();
-    const engine = new Engine(webDuplex(near), session, {
-      event(event) {
-        if (event.type === "verify-host-key") session.answerHostKey(event.token, true);
-        if (event.type !== "channel-opened") return;
-        const channel = engine.addChannel(event.channel);
-        channel.handler = { data: () => {}, writable: () => {}, eof: () => {}, closed: () => done.resolve() };
+    const mux = clientMux(near, session);
+    mux.open("session", undefined, {
+      ...unopened,
+      opened(channel) {
+        channel.handler = { ...deaf, closed: () => done.resolve() };
         for (const wantReply of [false, true]) {
-          session.connection.globalRequest(`global-${wantReply}@example.org`, new Uint8Array(), { wantReply });
-          session.connection.request(event.channel, `channel-${wantReply}@example.org`, new Uint8Array(), {
-            wantReply,
-          });
+          mux.globalRequest(`global-${wantReply}@example.org`, new Uint8Array(), wantReply ? () => {} : undefined);
+          session.connection.request(channel.id, `channel-${wantReply}@example.org`, new Uint8Array(), { wantReply });
         }
-        session.connection.request(event.channel, "shell", new Uint8Array(), { wantReply: false });
+        channel.notify("shell", new Uint8Array());
       },
-      closed() {},
     });
-    session.connection.openChannel("session");
-    engine.start();
-    engine.turn();
+    mux.engine.start();
+    mux.engine.turn();
     await done.promise;
     expect(refused).toEqual([
       [undefined, "global-true@example.org"],
       [0, "channel-true@example.org"],
     ]);
     await connection.close();
-    await engine.closed;
+    await mux.engine.closed;
   });
 
   it("cannot, and what it has opened goes on", async () => {
@@ -516,35 +511,32 @@ describe("a client that will open no more sessions", () => {
       password: false,
       keyboardInteractive: false,
     });
-    const engine = new Engine(webDuplex(near), session, {
-      event(event) {
-        if (event.type === "verify-host-key") session.answerHostKey(event.token, true);
-        if (event.type === "channel-opened") {
-          outcomes.push("opened");
-          const channel = engine.addChannel(event.channel);
-          channel.handler = {
-            data: (_, bytes) => outcomes.push(new TextDecoder().decode(bytes)),
-            writable: () => {},
-            eof: () => {},
-            closed: () => done.resolve(),
-          };
-          session.connection.globalRequest("no-more-sessions@openssh.com", new Uint8Array(), { wantReply: false });
-          session.connection.openChannel("session");
-        }
-        if (event.type === "channel-open-failed") {
-          outcomes.push("refused");
-          session.connection.request(0, "shell", new Uint8Array(), { wantReply: false });
-        }
+    const mux = clientMux(near, session);
+    mux.open("session", undefined, {
+      ...unopened,
+      opened(channel) {
+        outcomes.push("opened");
+        channel.handler = {
+          ...deaf,
+          data: (_, bytes) => outcomes.push(new TextDecoder().decode(bytes)),
+          closed: () => done.resolve(),
+        };
+        mux.globalRequest("no-more-sessions@openssh.com", new Uint8Array());
+        mux.open("session", undefined, {
+          ...unopened,
+          refused() {
+            outcomes.push("refused");
+            channel.notify("shell", new Uint8Array());
+          },
+        });
       },
-      closed() {},
     });
-    session.connection.openChannel("session");
-    engine.start();
-    engine.turn();
+    mux.engine.start();
+    mux.engine.turn();
     await done.promise;
     expect(outcomes).toEqual(["opened", "refused", "still here"]);
     await connection.close();
-    await engine.closed;
+    await mux.engine.closed;
   });
 });
 

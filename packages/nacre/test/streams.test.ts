@@ -1,9 +1,9 @@
+import { departures } from "@nacre/testing/nacre/departures";
+import { EXITED, FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-channel";
+import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { utf8Encode } from "@nacre/wire";
 import { type Channel, Process, Session, type SessionStart } from "nacre";
 import { describe, expect, it } from "vitest";
-import { departures } from "./support/departures.ts";
-import { EXITED, FakeChannel, LOST, UNTOLD } from "./support/fake-channel.ts";
-import { code, failure } from "./support/outcomes.ts";
 
 const KILOBYTES = new Uint8Array(32 * 1024).fill(7);
 
@@ -124,6 +124,15 @@ describe("when the client goes, a session's streams tell the reason", () => {
     expect(await failure(writer.close())).toBeInstanceOf(Error);
     expect(await outcome(served.stdin)).toEqual(["", code("channel-closed")]);
     await served.flush();
+  });
+
+  it("outputs that end after the handler send no EOF before the exit status", async () => {
+    const { channel, served } = session();
+    const flushed = served.flush();
+    await served.stdout.close();
+    await served.stderr.close();
+    await flushed;
+    expect(channel.calls).toEqual([]);
   });
 
   it("and input whose end had come is whole", async () => {

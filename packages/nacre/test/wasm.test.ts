@@ -1,8 +1,8 @@
 import { chacha20Poly1305 as noble } from "@nacre/ciphers";
+import { bytesOf } from "@nacre/testing/ciphers/packets";
+import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { chacha20Poly1305Program } from "../../ciphers/src/wasm/program.ts";
-import { bytesOf } from "../../ciphers/test/helpers.ts";
-import { open, visitor, wire } from "./support/wire.ts";
+import { chacha20Poly1305Program } from "../../ciphers-wasm/src/program.ts";
 
 type Defaults = typeof import("nacre/defaults");
 

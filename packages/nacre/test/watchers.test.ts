@@ -1,7 +1,7 @@
+import { code } from "@nacre/testing/nacre/outcomes";
+import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { connect, serve } from "nacre";
 import { expect, test } from "vitest";
-import { code } from "./support/outcomes.ts";
-import { open, visitor, wire } from "./support/wire.ts";
 
 const fails = (): never => {
   throw new Error("the disk is full");

@@ -60,7 +60,7 @@ async function listenWith(options: ListenOptions): Promise<SshServer> {
   await loadAlgorithms(complete.algorithms);
   if (signal?.aborted) throw new SshError("aborted", "listening was aborted", { cause: signal.reason });
 
-  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_DELAY });
+  const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(host, port, cause)));
     server.listen({ host, port }, resolve);
@@ -124,7 +124,12 @@ export class SshServer implements AsyncDisposable {
         resolve();
       });
     });
-    server.on("connection", (socket) => this.#onConnection(socket));
+    server.on("connection", (socket) => {
+      // Not as options of `createServer`, some of which Deno ignores.
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, TCP_KEEPALIVE_DELAY);
+      this.#onConnection(socket);
+    });
     server.on("error", (cause) =>
       this.#log({
         type: "accept-failed",

@@ -1,95 +1,12 @@
-import type { Readable, Writable } from "node:stream";
-import { SshError } from "@nacre/wire";
-import { type Channel, cutShort, type Exit, encodeBreak, encodeSignal, encodeSize } from "nacre/parts";
-import { ChannelReadable, ChannelWritable } from "./channel-streams.ts";
-
-/** What is kept of the error output that nobody has asked for: bytes. What comes after is dropped. */
-const UNREAD_STDERR = 256 * 1024;
+import { BaseProcess, type Channel } from "nacre/parts";
+import { type NodeStreams, nodeStreams } from "./node-streams.ts";
 
 /**
- * A running remote command, with Node streams. When the connection breaks, whoever reads, writes or awaits `exit` gets the
- * error; a stream that nobody looks at does not end the program with an unhandled one.
+ * A running remote command, with Node streams. If the connection breaks, reads, writes and `exit` fail with the error; a stream that
+ * nobody listens to does not end the program with an unhandled one.
  */
-export class NodeProcess implements AsyncDisposable {
-  /** What the command reads. Ending it says that no more will come; destroying it before that hangs the command up. */
-  readonly stdin: Writable;
-  /**
-   * What the command prints. Read it, or destroy it: unread output stops the command, as with a local pipe. It ends only where the
-   * server told its end; otherwise it fails with what cut it short, when what had come is read.
-   */
-  readonly stdout: Readable;
-  /** How the command ended; rejects when the connection ended first. */
-  readonly exit: Promise<Exit>;
-  readonly #channel: Channel;
-  readonly #stderr: ChannelReadable;
-
+export class NodeProcess extends BaseProcess<NodeStreams> {
   constructor(channel: Channel) {
-    this.#channel = channel;
-    this.exit = channel.exit;
-    const stdin = new ChannelWritable({
-      write: (bytes) => channel.write(bytes),
-      end: () => channel.end(),
-      // Half of an input must not look like all of it to the command.
-      abort: () => channel.close(new SshError("closed", "the input was destroyed before its end")),
-    });
-    const stdout = new ChannelReadable(channel, Number.POSITIVE_INFINITY);
-    const stderr = new ChannelReadable(channel, UNREAD_STDERR);
-    this.stdin = stdin;
-    this.stdout = stdout;
-    this.#stderr = stderr;
-    channel.handler = {
-      data: (stream, bytes) => (stream === "stdout" ? stdout : stderr).receive(bytes),
-      writable: () => stdin.room(),
-      eof: () => {
-        stdout.finish();
-        stderr.finish();
-      },
-      closed: (exit, error) => {
-        const cut = cutShort(exit, error);
-        stdout.finish(cut);
-        stderr.finish(cut);
-        stdin.destroy(error ?? new SshError("channel-closed", "the command has ended: it reads no more input"));
-      },
-    };
-  }
-
-  /** What the command prints to its error output. Until it is first looked at, at most 256 KiB are kept and the rest is dropped. */
-  get stderr(): Readable {
-    this.#stderr.open();
-    return this.#stderr;
-  }
-
-  /**
-   * Sends a signal (RFC 4254 §6.9): `"TERM"`, or `"SIGTERM"`. Servers may ignore it. Does nothing after `close` and when the command has
-   * ended. Throws `usage` for an invalid signal name.
-   */
-  kill(signalName = "TERM"): void {
-    this.#channel.notify("signal", encodeSignal(signalName));
-  }
-
-  /**
-   * Sends a break of that many milliseconds (RFC 4335). Rejects with `channel-request-failed` if the server has none to send, and with
-   * `channel-closed`, or the error that ended the command, if it has ended.
-   */
-  async sendBreak(breakLength = 500): Promise<void> {
-    return this.#channel.request("break", encodeBreak(breakLength));
-  }
-
-  /**
-   * Tells the pseudo-terminal its new size in characters (RFC 4254 §6.7). Does nothing after `close` and when the command has ended.
-   * Throws `usage` for an invalid size.
-   */
-  resize(columns: number, rows: number): void {
-    this.#channel.notify("window-change", encodeSize(columns, rows));
-  }
-
-  /** Closes the channel: what runs is usually hung up, and its streams fail with `closed`. Resolves when it is closed. */
-  async close(): Promise<void> {
-    this.#channel.close(new SshError("closed", "the command was closed before its end"));
-    await this.exit.catch(() => {});
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    super(channel, nodeStreams);
   }
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { userInfo } from "node:os";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type AccountFacts, accountHome, accountName } from "../src/account.ts";
@@ -5,14 +6,16 @@ import { expandHome } from "../src/files.ts";
 
 const ALICE = 1000;
 
+function noEntry(): never {
+  throw new Error("ENOENT");
+}
+
 /** An account without an entry in the password database, and whose folders belong to ALICE. */
 function bare(changes: Partial<AccountFacts> = {}): string | undefined {
   return accountHome({
     uid: ALICE,
     homeVariable: "/data/alice",
-    entry: () => {
-      throw new Error("ENOENT");
-    },
+    entry: noEntry,
     ownerOf: () => ALICE,
     ...changes,
   });
@@ -53,11 +56,7 @@ describe("the home folder", () => {
   });
 });
 
-function noEntry(): never {
-  throw new Error("ENOENT");
-}
-
 test("the account's name, where there is none, must be given", () => {
-  expect(accountName()).toBe(userInfo().username);
+  expect(accountName()).toBe(execFileSync("id", ["-un"], { encoding: "utf8" }).trim());
   expect(() => accountName(noEntry)).toThrow(expect.objectContaining({ code: "usage" }));
 });

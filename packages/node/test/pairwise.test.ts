@@ -1,5 +1,5 @@
+import { pairsOf, pairwise, product } from "@nacre/testing/interop/pairwise";
 import { describe, expect, test } from "vitest";
-import { pairsOf, pairwise, product } from "./interop/support/pairwise.ts";
 
 describe("product", () => {
   test("has each combination once", () => {

@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
+import { EXITED, FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-channel";
 import { utf8Encode } from "@nacre/wire";
 import type { Channel } from "nacre";
 import { describe, expect, test } from "vitest";
-import { EXITED, FakeChannel, LOST, UNTOLD } from "../../nacre/test/support/fake-channel.ts";
 import { NodeProcess } from "../src/process.ts";
 
 function start(): { channel: FakeChannel; running: NodeProcess } {

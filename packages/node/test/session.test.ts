@@ -2,11 +2,11 @@ import { once } from "node:events";
 import { Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
+import { departures } from "@nacre/testing/nacre/departures";
+import { FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-channel";
+import { failure } from "@nacre/testing/nacre/outcomes";
 import type { Channel, SessionStart } from "nacre";
 import { describe, expect, test } from "vitest";
-import { departures } from "../../nacre/test/support/departures.ts";
-import { FakeChannel, LOST, UNTOLD } from "../../nacre/test/support/fake-channel.ts";
-import { failure } from "../../nacre/test/support/outcomes.ts";
 import { NodeSession } from "../src/session.ts";
 
 const START: SessionStart = {
@@ -19,6 +19,7 @@ const START: SessionStart = {
   env: {},
   pty: undefined,
   signal: new AbortController().signal,
+  onRequest() {},
 };
 const ENDPOINTS = { remoteAddress: "127.0.0.1", remotePort: 1, localAddress: "127.0.0.1", localPort: 2 };
 

@@ -1,8 +1,8 @@
 import type { TraceRecord } from "@nacre/session";
+import { seededRandom } from "@nacre/testing/random";
+import { algorithms, hostKey, SessionPair, userKey } from "@nacre/testing/session/pair";
 import { execRequest, SSH_MSG_CHANNEL_REQUEST, SshError, toHex, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
-import { seededRandom } from "../../transport/test/support/random.ts";
-import { algorithms, hostKey, SessionPair, userKey } from "./support/pair.ts";
 
 const exec = (command: string): Uint8Array => execRequest.encode({ command: utf8Encode(command) });
 

@@ -1,7 +1,7 @@
+import { bareCipher, toyAlgorithms } from "@nacre/testing/toys";
 import { equalBytes, SshError } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { nodeAlgorithms } from "../../node/src/crypto/algorithms.ts";
-import { bareCipher, toyAlgorithms } from "../../transport/test/support/toys.ts";
 import { FAULTS, NO } from "./support/fault-table.ts";
 import { ending, type Fault, LiveSession } from "./support/live-session.ts";
 import { Replay, splitAt, upTo } from "./support/replay.ts";

@@ -1,10 +1,10 @@
 import { AUTH_LIMITS, ClientAuth, ServerAuth } from "@nacre/auth";
 import { ClientSession, SESSION_LIMITS, ServerSession } from "@nacre/session";
+import { extremeLimits, impossibleLimits } from "@nacre/testing/limits";
+import { seededRandom } from "@nacre/testing/random";
+import { algorithms, hostKey } from "@nacre/testing/session/pair";
 import { TRANSPORT_LIMITS, Transport } from "@nacre/transport";
 import { describe, expect, test } from "vitest";
-import { seededRandom } from "../../transport/test/support/random.ts";
-import { extremeLimits, impossibleLimits } from "../../wire/test/support/limits.ts";
-import { algorithms, hostKey } from "./support/pair.ts";
 
 const base = { algorithms, random: seededRandom(1) };
 const login = { userName: "alice", identities: [], password: false, keyboardInteractive: false } as const;

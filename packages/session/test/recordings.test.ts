@@ -1,8 +1,8 @@
 import type { PrivateKey } from "@nacre/keys";
+import { type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/session/scripted-client";
 import { base64Decode, concatBytes, toHex } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import file from "../../../test-vectors/recordings.json" with { type: "json" };
-import { type Scenario, ScriptedClient, userKeyOf } from "./support/scripted-client.ts";
 
 const keys = new Map<string, PrivateKey>();
 

@@ -9,6 +9,10 @@ import {
   rsaSha2_512,
 } from "@nacre/keys";
 import { ServerSession, type TraceRecord } from "@nacre/session";
+import { AttackPeer, type Target } from "@nacre/testing/attacks/attack-peer";
+import { seededRandom } from "@nacre/testing/random";
+import { algorithms, hostKey, userKey } from "@nacre/testing/session/pair";
+import { ServerPair, type ServerPairOptions, serverOptions } from "@nacre/testing/session/server-pair";
 import {
   concatBytes,
   execRequest,
@@ -29,10 +33,6 @@ import {
   Writer,
 } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
-import { seededRandom } from "../../transport/test/support/random.ts";
-import { AttackPeer, type Target } from "./attacks/support/attack-peer.ts";
-import { algorithms, hostKey, userKey } from "./support/pair.ts";
-import { ServerPair, type ServerPairOptions, serverOptions } from "./support/server-pair.ts";
 
 const exec = (command: string): Uint8Array => execRequest.encode({ command: utf8Encode(command) });
 

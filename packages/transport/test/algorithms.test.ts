@@ -2,10 +2,10 @@ import { aes128Ctr, aes256Gcm, chacha20Poly1305, hmacSha256, hmacSha512Etm } fro
 import { curve25519Sha256 } from "@nacre/kex";
 import { ed25519, generateEd25519 } from "@nacre/keys";
 import type { CipherAlgorithm, MacAlgorithm } from "@nacre/packet";
+import { seededRandom } from "@nacre/testing/random";
 import { concatBytes, equalBytes } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { Pair } from "./support/pair.ts";
-import { seededRandom } from "./support/random.ts";
 
 const random = seededRandom(3);
 const hostKey = generateEd25519(random);

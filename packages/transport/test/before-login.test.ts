@@ -1,6 +1,6 @@
+import { collectGarbage } from "@nacre/testing/garbage";
 import { type KexInit, SSH_MSG_IGNORE, SSH_MSG_KEXINIT } from "@nacre/wire";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { collectGarbage } from "./support/garbage.ts";
 import { RawPeer } from "./support/raw-peer.ts";
 
 /** The first 8 bytes of a packet of that length, in plaintext. */

@@ -1,4 +1,5 @@
 import type { KexMethod } from "@nacre/kex";
+import { toyAlgorithms, toyCipher, toyKex, toyMac, toySignature } from "@nacre/testing/toys";
 import type { TransportEvent, TransportOptions } from "@nacre/transport";
 import {
   concatBytes,
@@ -13,7 +14,6 @@ import {
 import { describe, expect, test } from "vitest";
 import { Pair } from "./support/pair.ts";
 import { RawPeer, rawKexInit } from "./support/raw-peer.ts";
-import { toyAlgorithms, toyCipher, toyKex, toyMac, toySignature } from "./support/toys.ts";
 
 const limits = { preBannerLines: 3, preBannerBytes: 40, kexTimeout: 1000 };
 

@@ -1,8 +1,8 @@
+import { toyAlgorithms, toyKex } from "@nacre/testing/toys";
 import { type KexStep, type MethodContext, type Phase, SshError } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { Gate } from "../src/gate.ts";
 import { RawPeer } from "./support/raw-peer.ts";
-import { toyAlgorithms, toyKex } from "./support/toys.ts";
 
 /*
  * Every message number, from either side, in every situation, against what the specifications say. The table here was written

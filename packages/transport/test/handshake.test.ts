@@ -1,8 +1,8 @@
+import { toyAlgorithms, toyCipher, toyHostKey, toyMac } from "@nacre/testing/toys";
 import { toHex, utf8Encode } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { Pair } from "./support/pair.ts";
 import { RawPeer } from "./support/raw-peer.ts";
-import { toyAlgorithms, toyCipher, toyHostKey, toyMac } from "./support/toys.ts";
 
 const message = (text: string): Uint8Array => utf8Encode(`P${text}`);
 

@@ -1,9 +1,9 @@
+import { toyAlgorithms, toyHostKey, toySign, toySignature } from "@nacre/testing/toys";
 import { type HostKeyToken, type SignatureToken, TRANSPORT_LIMITS } from "@nacre/transport";
 import { SSH_MSG_DISCONNECT, SSH_MSG_KEX_ECDH_REPLY, SSH_MSG_NEWKEYS, SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { Pair } from "./support/pair.ts";
 import { RawPeer } from "./support/raw-peer.ts";
-import { toyAlgorithms, toyHostKey, toySign, toySignature } from "./support/toys.ts";
 
 function askedForHostKey(): { peer: RawPeer; token: HostKeyToken } {
   const peer = new RawPeer("server", { limits: { kexTimeout: 1000 } });

@@ -1,3 +1,5 @@
+import { seededRandom } from "@nacre/testing/random";
+import { toyAlgorithms, toyCipher } from "@nacre/testing/toys";
 import { Transport, type TransportLimits } from "@nacre/transport";
 import {
   concatBytes,
@@ -12,9 +14,7 @@ import { describe, expect, test } from "vitest";
 import { TRANSPORT_LIMITS } from "../src/limits.ts";
 import { RekeyPolicy } from "../src/rekey.ts";
 import { type End, Pair } from "./support/pair.ts";
-import { seededRandom } from "./support/random.ts";
 import { RawPeer } from "./support/raw-peer.ts";
-import { toyAlgorithms, toyCipher } from "./support/toys.ts";
 
 /** A CHANNEL_DATA-like message that carries its own number. */
 function numbered(index: number, length = 100): Uint8Array {

@@ -1,10 +1,10 @@
 import type { Role } from "@nacre/negotiation";
+import { toyCipher, toyKex, toySignature } from "@nacre/testing/toys";
 import type { NegotiatedAlgorithms, TransportLimits } from "@nacre/transport";
 import type { Phase } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { TRANSPORT_LIMITS } from "../src/limits.ts";
 import { Schedule } from "../src/schedule.ts";
-import { toyCipher, toyKex, toySignature } from "./support/toys.ts";
 
 /** What an upload and a download are each ciphered with: the first may carry ten times as much. */
 const negotiated: NegotiatedAlgorithms = {

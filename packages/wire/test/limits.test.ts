@@ -1,6 +1,6 @@
+import { notIntegers } from "@nacre/testing/limits";
 import { checkLimit, completeLimits, limitTable, MAX_UINT32 } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
-import { notIntegers } from "./support/limits.ts";
 
 const table = limitTable<{ one: number; two: number }>({
   one: { default: 1, least: 0, most: 9, unit: "things" },

@@ -69,5 +69,5 @@ await serve(targets);`,
 }
 
 function isSource(path: string): boolean {
-  return /\/packages\/[^/]+\/src\//.test(path.replaceAll("\\", "/"));
+  return /\/packages\/(?!testing\/)[^/]+\/src\//.test(path.replaceAll("\\", "/"));
 }

@@ -1,8 +1,8 @@
 import type { KexMethod, KexSecret } from "@nacre/kex";
 import * as noble from "@nacre/kex";
+import { seededRandom } from "@nacre/testing/random";
 import { nodeAlgorithms } from "../../../packages/node/src/crypto/algorithms.ts";
 import { loadMlKem768 } from "../../../packages/node/src/crypto/ml-kem.ts";
-import { seededRandom } from "../../../packages/transport/test/support/random.ts";
 import { expectEqual, outcome } from "../contract.ts";
 import type { Target } from "../engine/target.ts";
 import { Input } from "../input.ts";

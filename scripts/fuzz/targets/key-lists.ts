@@ -8,8 +8,8 @@ import {
   removeKnownHost,
 } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
+import { seededRandom } from "@nacre/testing/random";
 import { parseExpiryTime, utcTime } from "../../../packages/keyfiles/src/expiry-time.ts";
-import { seededRandom } from "../../../packages/transport/test/support/random.ts";
 import { attempt, expectEqual, expectSafe, expectTrue } from "../contract.ts";
 import type { Target } from "../engine/target.ts";
 import { Input, latin1 } from "../input.ts";

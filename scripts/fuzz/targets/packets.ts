@@ -1,12 +1,12 @@
 import * as noble from "@nacre/ciphers";
 import { PacketReader, PacketWriter } from "@nacre/packet";
+import { type Suite, suitesOf } from "@nacre/testing/ciphers/twin";
+import { seededRandom } from "@nacre/testing/random";
 import { SshError } from "@nacre/wire";
-import { type Suite, suitesOf } from "../../../packages/ciphers/test/twin.ts";
 import * as aesCtr from "../../../packages/node/src/crypto/aes-ctr.ts";
 import * as aesGcm from "../../../packages/node/src/crypto/aes-gcm.ts";
 import * as chacha from "../../../packages/node/src/crypto/chacha20-poly1305.ts";
 import * as hmac from "../../../packages/node/src/crypto/hmac.ts";
-import { seededRandom } from "../../../packages/transport/test/support/random.ts";
 import { expectEqual, expectRefusal, expectTrue } from "../contract.ts";
 import type { Target } from "../engine/target.ts";
 import { Input } from "../input.ts";

@@ -1,7 +1,7 @@
 import { formatPrivateKey, openPrivateKey, type PrivateKeyFile } from "@nacre/keyfiles";
 import { defaultSignatureAlgorithms, type PrivateKey } from "@nacre/keys";
+import { seededRandom } from "@nacre/testing/random";
 import { base64Encode } from "@nacre/wire";
-import { seededRandom } from "../../../packages/transport/test/support/random.ts";
 import { attempt, expectEqual, expectSafe } from "../contract.ts";
 import type { Target } from "../engine/target.ts";
 import { Input } from "../input.ts";

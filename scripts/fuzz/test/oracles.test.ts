@@ -1,7 +1,7 @@
 import type { ServerSessionEvent } from "@nacre/session";
+import { signedLogin } from "@nacre/testing/attacks/logins";
+import * as message from "@nacre/testing/attacks/messages";
 import { beforeEach, describe, expect, it } from "vitest";
-import { signedLogin } from "../../../packages/session/test/attacks/support/logins.ts";
-import * as message from "../../../packages/session/test/attacks/support/messages.ts";
 import { Broken } from "../contract.ts";
 import { ChannelOracle } from "../targets/sessions/channel-oracle.ts";
 import { LoginOracle } from "../targets/sessions/login-oracle.ts";

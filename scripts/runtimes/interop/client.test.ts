@@ -1,18 +1,12 @@
 import { fingerprint, type PrivateKey } from "@nacre/keys";
+import { factorsOf, KEY_TYPES, type Negotiated, negotiationsIn, only } from "@nacre/testing/interop/algorithms";
+import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/interop/data";
+import { type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
+import { putRemoteFile, removeRemoteFile } from "@nacre/testing/interop/remote-file";
+import { useServer } from "@nacre/testing/interop/server";
 import type { TraceRecord } from "nacre";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ConnectOptions, nodeAlgorithms } from "../../../packages/node/src/index.ts";
-import {
-  factorsOf,
-  KEY_TYPES,
-  type Negotiated,
-  negotiationsIn,
-  only,
-} from "../../../packages/node/test/interop/support/algorithms.ts";
-import { digestOf, MIB, randomData, sha256, writeAll } from "../../../packages/node/test/interop/support/data.ts";
-import { type KeyFile, makeKey, readKey, useFolder } from "../../../packages/node/test/interop/support/keys.ts";
-import { putRemoteFile, removeRemoteFile } from "../../../packages/node/test/interop/support/remote-file.ts";
-import { useServer } from "../../../packages/node/test/interop/support/server.ts";
 import { authorizeKey } from "../../openssh/sshd.ts";
 import { eachOnce } from "./each-once.ts";
 

@@ -1,5 +1,5 @@
-import type { Combination } from "../../../packages/node/test/interop/support/algorithms.ts";
-import type { Factors } from "../../../packages/node/test/interop/support/pairwise.ts";
+import type { Combination } from "@nacre/testing/interop/algorithms";
+import type { Factors } from "@nacre/testing/interop/pairwise";
 
 /** As few combinations as let each name occur: as many as the longest list has, the shorter lists from the start again. */
 export function eachOnce({ kex, encryption, hostKey, userKey }: Factors<Combination>): Combination[] {

@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { PublicKey } from "@nacre/keys";
+import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
+import { type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
+import { expectQuiet, type OurServer, runPeer, ssh } from "@nacre/testing/interop/our-server";
+import { putRemoteFile, removeRemoteFile } from "@nacre/testing/interop/remote-file";
+import { fingerprintsOf, useServer } from "@nacre/testing/interop/server";
 import { type Authenticate, connect, pinnedHostKey, type ServerConnection, type Session, serve } from "nacre";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { expectQuiet, type OurServer, runPeer, ssh } from "../../../packages/node/test/interop/server/support.ts";
-import { MIB, randomData, sha256 } from "../../../packages/node/test/interop/support/data.ts";
-import { type KeyFile, makeKey, readKey, useFolder } from "../../../packages/node/test/interop/support/keys.ts";
-import { putRemoteFile, removeRemoteFile } from "../../../packages/node/test/interop/support/remote-file.ts";
-import { fingerprintsOf, useServer } from "../../../packages/node/test/interop/support/server.ts";
 import { type Listener, ownSockets } from "../sockets/own.ts";
 
 // `nacre` over byte streams of the runtime's own sockets: portable code, and nothing of Node's between it and the socket.

@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { parsePublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint } from "@nacre/keys";
+import { MIB, sha256 } from "@nacre/testing/interop/data";
+import { makeKey, useFolder } from "@nacre/testing/interop/keys";
+import { runPeer } from "@nacre/testing/interop/our-server";
+import { useServer } from "@nacre/testing/interop/server";
 import { expect, test } from "vitest";
-import { runPeer } from "../../../packages/node/test/interop/server/support.ts";
-import { MIB, sha256 } from "../../../packages/node/test/interop/support/data.ts";
-import { makeKey, useFolder } from "../../../packages/node/test/interop/support/keys.ts";
-import { useServer } from "../../../packages/node/test/interop/support/server.ts";
 import { authorizeKey } from "../../openssh/sshd.ts";
 import { runtimeNamed } from "../list.ts";
 import { runningIn } from "../running-in.ts";

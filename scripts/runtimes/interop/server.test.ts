@@ -1,9 +1,9 @@
+import { factorsOf, KEY_TYPES } from "@nacre/testing/interop/algorithms";
+import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
+import { type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
+import { expectQuiet, keysOf, runPeer, ssh, useOurServer } from "@nacre/testing/interop/our-server";
 import { beforeAll, describe, expect, test } from "vitest";
 import { nodeServerAlgorithms } from "../../../packages/node/src/index.ts";
-import { expectQuiet, keysOf, runPeer, ssh, useOurServer } from "../../../packages/node/test/interop/server/support.ts";
-import { factorsOf, KEY_TYPES } from "../../../packages/node/test/interop/support/algorithms.ts";
-import { MIB, randomData, sha256 } from "../../../packages/node/test/interop/support/data.ts";
-import { type KeyFile, makeKey, useFolder } from "../../../packages/node/test/interop/support/keys.ts";
 import { eachOnce } from "./each-once.ts";
 
 // `listen` of @nacre/node, used by OpenSSH's ssh.

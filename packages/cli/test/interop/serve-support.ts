@@ -1,13 +1,15 @@
 import { type ChildProcess, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
+import { generateEd25519 } from "@nacre/keys";
+import { inSlices } from "@nacre/node";
 import { afterAll, afterEach, beforeAll } from "vitest";
-import { must } from "../../../../scripts/openssh/run.ts";
 import { buildNacre, commandLine, type Ended, ended, start } from "./nacre.ts";
 
 /** An event of the server's log, as JSON has it. */
@@ -31,7 +33,7 @@ export interface Served {
 
 export interface ServeFolder {
   readonly path: string;
-  /** The private key that may log in, and its line. */
+  /** The private key that may log in, and its line, which is also in `key.pub` beside it. */
   readonly key: string;
   readonly keyLine: string;
   /** Starts `nacre serve` for that key, or for what `authorizedKeys` says; it is ended with the test. */
@@ -46,6 +48,10 @@ export interface ServeFolder {
 }
 
 const USER = userInfo().username;
+/** Milliseconds; a busy machine takes its time for the bundle. */
+const SET_UP = 120_000;
+
+const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
 /** The `nacre` command in a folder of the tests' own, with a key to log in with; `terminals`: with the library that makes terminals. */
 export function useServeFolder({ terminals }: { readonly terminals: boolean }): ServeFolder {
@@ -60,9 +66,12 @@ export function useServeFolder({ terminals }: { readonly terminals: boolean }): 
       mkdirSync(join(path, "node_modules", "@lydell"), { recursive: true });
       symlinkSync(library, join(path, "node_modules", "@lydell", "node-pty"));
     }
-    await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "a key", "-f", join(path, "key")]);
-    keyLine = (await readFile(join(path, "key.pub"), "utf8")).trimEnd();
-  });
+    const key = generateEd25519(random);
+    const file = await inSlices(formatPrivateKey(key, { format: "openssh", random }));
+    writeFileSync(join(path, "key"), file, { mode: 0o600 });
+    keyLine = formatPublicKeyLine(key.publicKey, "a key");
+    writeFileSync(join(path, "key.pub"), `${keyLine}\n`);
+  }, SET_UP);
   afterEach(async () => {
     for (const { child, served } of running.splice(0)) {
       child.kill("SIGKILL");

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { formatPublicKeyLine, parseAuthorizedKeys } from "../../src/index.ts";
-import { seededRandom } from "../support.ts";
 
 // ssh-keygen reads authorized_keys as sshd does, but for what the options mean: it must find the same keys in the same lines.
 
@@ -24,7 +24,7 @@ function seenBySshKeygen(text: string): string[] {
 }
 
 test("ssh-keygen -l finds the same keys, whatever the quotes and blanks of the options", () => {
-  const random = seededRandom("authorized keys");
+  const random = hashChainRandom("authorized keys");
   const keys = Array.from({ length: 4 }, () => generateEd25519(random).publicKey);
   const value = fc.array(fc.constantFrom("a", " ", "\\", '\\"', ",", "=", "#", "\t"), { maxLength: 8 });
   const option = fc.oneof(

@@ -12,6 +12,7 @@ import {
   type PublicKey,
   privateKeyFromFields,
 } from "@nacre/keys";
+import { finish, keyOf, unlock } from "@nacre/testing/keyfiles";
 import type { RandomSource } from "@nacre/wire";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -25,7 +26,6 @@ import {
   randomart,
   removeKnownHost,
 } from "../../src/index.ts";
-import { finish, keyOf, unlock } from "../support.ts";
 
 // The ssh-keygen of the machine is the twin: it must read what we write, and we what it writes.
 

@@ -1,6 +1,7 @@
 import { createCipheriv } from "node:crypto";
-import { type ChaCha20, chacha20Poly1305OnWasm, type WasmCipherAlgorithm } from "@nacre/ciphers/wasm";
+import { type ChaCha20, chacha20Poly1305OnWasm, type WasmCipherAlgorithm } from "@nacre/ciphers-wasm";
 import type { CipherAlgorithm } from "@nacre/packet";
+import type { Bytes } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
 import { type Loadable, loadPortable, portable } from "./portable.ts";
 import { probe } from "./probe.ts";
@@ -33,7 +34,7 @@ const hasChaCha20 = probe(() => chacha20(new Uint8Array(32), new Uint8Array(16),
 
 const hasVectors = probe(() => instantiate(VECTOR_TYPE) !== undefined);
 
-function instantiate(module: Uint8Array<ArrayBuffer>): WebAssembly.Exports {
+function instantiate(module: Bytes): WebAssembly.Exports {
   return new WebAssembly.Instance(new WebAssembly.Module(module)).exports;
 }
 

@@ -1,7 +1,7 @@
 import { chacha20Poly1305 as noble } from "@nacre/ciphers";
 import type { CipherAlgorithm } from "@nacre/packet";
+import { bytesOf, keysFor } from "@nacre/testing/ciphers/packets";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { bytesOf, keysFor } from "../../../ciphers/test/helpers.ts";
 
 const keys = keysFor({ name: "", cipher: noble, mac: undefined });
 

@@ -1,11 +1,11 @@
 import * as noble from "@nacre/ciphers";
+import { attackCases } from "@nacre/testing/ciphers/attack-cases";
+import { bytesOf, keysFor, readAll, readerFor, takeAll, writerFor } from "@nacre/testing/ciphers/packets";
+import { streamCases } from "@nacre/testing/ciphers/stream-cases";
+import { suitesOf } from "@nacre/testing/ciphers/twin";
+import { vectorCases } from "@nacre/testing/ciphers/vector-cases";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { attackCases } from "../../../ciphers/test/attack-cases.ts";
-import { bytesOf, keysFor, readAll, readerFor, takeAll, writerFor } from "../../../ciphers/test/helpers.ts";
-import { streamCases } from "../../../ciphers/test/stream-cases.ts";
-import { suitesOf } from "../../../ciphers/test/twin.ts";
-import { vectorCases } from "../../../ciphers/test/vector-cases.ts";
 import * as aesCtr from "../../src/crypto/aes-ctr.ts";
 import * as aesGcm from "../../src/crypto/aes-gcm.ts";
 import { chacha20Poly1305 } from "../../src/crypto/chacha20-poly1305.ts";

@@ -1,5 +1,5 @@
+import { exchange, seeded } from "@nacre/testing/kex";
 import { expect, test, vi } from "vitest";
-import { exchange, seeded } from "../../../kex/test/support.ts";
 import { diffieHellmanGroup14Sha256 } from "../../src/crypto/kex.ts";
 import { loadAlgorithms } from "../../src/crypto/load.ts";
 

@@ -1,9 +1,6 @@
 import * as noble from "@nacre/kex";
 import { mlKem768 } from "@nacre/kex/ml-kem";
 import { type MlKem768, mlkem768X25519 } from "@nacre/kex/parts";
-import { type RandomSource, SSH_MSG_KEXDH_INIT, SSH_MSG_KEXDH_REPLY } from "@nacre/wire";
-import * as fc from "fast-check";
-import { beforeAll, describe, expect, it } from "vitest";
 import {
   done,
   exchange,
@@ -22,7 +19,10 @@ import {
   SMALL_ORDER,
   seeded,
   string,
-} from "../../../kex/test/support.ts";
+} from "@nacre/testing/kex";
+import { type RandomSource, SSH_MSG_KEXDH_INIT, SSH_MSG_KEXDH_REPLY } from "@nacre/wire";
+import * as fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
 import { nistCurves } from "../../src/crypto/curves.ts";
 import { x25519KeyPair } from "../../src/crypto/ecdh.ts";
 import * as nodeMethods from "../../src/crypto/kex.ts";

@@ -8,22 +8,22 @@ import {
   privateKeyFromFields,
   type SignatureAlgorithm,
 } from "@nacre/keys";
-import { bigIntToBytes, bytesToBigInt, concatBytes, SshError, toHex, Writer } from "@nacre/wire";
-import * as fc from "fast-check";
-import { beforeAll, describe, expect, test } from "vitest";
+import { expectError } from "@nacre/testing/errors";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
 import {
   ecdsaScalars,
-  expectError,
   hex,
   keyVector,
   keyVectors,
   named,
   readVectors,
   rsaFields,
-  seededRandom,
   signatureBlob,
   signatureVectors,
-} from "../../../keys/test/support.ts";
+} from "@nacre/testing/keys";
+import { bigIntToBytes, bytesToBigInt, concatBytes, SshError, toHex, Writer } from "@nacre/wire";
+import * as fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
 import { nistCurves } from "../../src/crypto/curves.ts";
 import { loadPortable } from "../../src/crypto/portable.ts";
 import { nodePrivateKey } from "../../src/crypto/private-key.ts";
@@ -32,7 +32,7 @@ import * as algorithms from "../../src/crypto/verify.ts";
 // What node:crypto lacks here is done by portable code, which is imported when a connection is to be made.
 beforeAll(() => loadPortable("keys"));
 
-const random = seededRandom("node");
+const random = hashChainRandom("node");
 const pairs = Object.values(algorithms).map((node) => ({
   name: node.name,
   node,

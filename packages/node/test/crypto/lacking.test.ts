@@ -2,12 +2,12 @@ import type * as Crypto from "node:crypto";
 import * as ciphers from "@nacre/ciphers";
 import * as kex from "@nacre/kex";
 import * as keys from "@nacre/keys";
+import { bytesOf, codeOf, keysFor, readAll, readerFor, takeAll, writerFor } from "@nacre/testing/ciphers/packets";
+import type { Suite } from "@nacre/testing/ciphers/twin";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { exchange, seeded } from "@nacre/testing/kex";
 import { type RandomSource, Writer } from "@nacre/wire";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { bytesOf, codeOf, keysFor, readAll, readerFor, takeAll, writerFor } from "../../../ciphers/test/helpers.ts";
-import type { Suite } from "../../../ciphers/test/twin.ts";
-import { exchange, seeded } from "../../../kex/test/support.ts";
-import { seededRandom } from "../../../keys/test/support.ts";
 
 // A node:crypto that lacks something, as BoringSSL's, Deno's and that of a distribution's library does.
 
@@ -139,7 +139,7 @@ describe("a key exchange method that node:crypto lacks is the portable one", () 
 });
 
 describe("keys", () => {
-  const random = seededRandom("lacking");
+  const random = hashChainRandom("lacking");
   const data = random(40);
 
   test("Curve25519's keys are imported as PKCS#8 where a JWK must have its public half", async () => {

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { expectError } from "@nacre/testing/errors";
 import { expect, test } from "vitest";
-import { expectError } from "../../../keys/test/support.ts";
 import { importNow } from "../../src/crypto/import-now.ts";
 
 /** What a program prints that runs from the sources, in a process in which nothing has been imported yet. */

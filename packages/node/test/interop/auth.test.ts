@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { generateEd25519, type PrivateKey } from "@nacre/keys";
+import { type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
+import { failure, useServer } from "@nacre/testing/interop/server";
 import type { PromptRequest, TraceRecord } from "nacre";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
@@ -14,8 +16,6 @@ import {
 } from "../../../../scripts/openssh/sshd.ts";
 import { agentIdentities } from "../../src/index.ts";
 import { startAgent } from "./support/agent.ts";
-import { type KeyFile, makeKey, useFolder } from "./support/keys.ts";
-import { failure, useServer } from "./support/server.ts";
 
 const folder = useFolder();
 const strangerKey = (): PrivateKey => generateEd25519((length) => new Uint8Array(randomBytes(length)));

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/interop/data";
+import { putRemoteFile, removeRemoteFile } from "@nacre/testing/interop/remote-file";
+import { useServer, within } from "@nacre/testing/interop/server";
 import type { TraceRecord } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ConnectOptions } from "../../src/index.ts";
-import { digestOf, MIB, randomData, sha256, writeAll } from "./support/data.ts";
-import { putRemoteFile, removeRemoteFile } from "./support/remote-file.ts";
-import { useServer, within } from "./support/server.ts";
 
 const server = useServer();
 

@@ -1,11 +1,11 @@
 import { fingerprint, type PrivateKey } from "@nacre/keys";
+import { type Combination, factorsOf, KEY_TYPES, lists, only, signingWith } from "@nacre/testing/interop/algorithms";
+import { makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
+import { pairwise } from "@nacre/testing/interop/pairwise";
 import type { TraceRecord } from "nacre";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { connect } from "../../src/index.ts";
-import { type Combination, factorsOf, KEY_TYPES, lists, only, signingWith } from "./support/algorithms.ts";
 import { DROPBEAR_NAMES, proposalIn, useDropbears } from "./support/dropbear.ts";
-import { makeKey, readKey, useFolder } from "./support/keys.ts";
-import { pairwise } from "./support/pairwise.ts";
 
 // Our client to dropbear with every name that both have, in as many combinations as let any two of them meet.
 

@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { finished } from "node:stream/promises";
+import { MIB, randomData } from "@nacre/testing/interop/data";
+import { putRemoteFile, removeRemoteFile } from "@nacre/testing/interop/remote-file";
+import { failure, type NodeClient, useServer, within } from "@nacre/testing/interop/server";
 import { defaultAlgorithms } from "nacre/defaults";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connect, SshError } from "../../src/index.ts";
-import { MIB, randomData } from "./support/data.ts";
-import { putRemoteFile, removeRemoteFile } from "./support/remote-file.ts";
 import { leavesNothing } from "./support/resources.ts";
-import { failure, type NodeClient, useServer, within } from "./support/server.ts";
 
 const server = useServer();
 

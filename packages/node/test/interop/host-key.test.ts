@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
+import { useFolder } from "@nacre/testing/interop/keys";
+import { failure, fingerprintsOf, type Server, useServer, within } from "@nacre/testing/interop/server";
 import type { HostKey, HostKeyVerifier, TraceRecord } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
 import { describe, expect, test } from "vitest";
 import { startSshd } from "../../../../scripts/openssh/sshd.ts";
 import { type ConnectOptions, connect, SshError } from "../../src/index.ts";
-import { useFolder } from "./support/keys.ts";
 import { leavesNothing } from "./support/resources.ts";
-import { failure, fingerprintsOf, type Server, useServer, within } from "./support/server.ts";
 
 const folder = useFolder();
 const server = useServer({ logLevel: "DEBUG1" });

@@ -1,9 +1,9 @@
 import * as kex from "@nacre/kex";
+import { type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
+import { keysOf, runPeer, ssh, useOurServer } from "@nacre/testing/interop/our-server";
+import { useServer } from "@nacre/testing/interop/server";
 import { defaultAlgorithms, defaultServerAlgorithms } from "nacre/defaults";
 import { beforeAll, describe, expect, test } from "vitest";
-import { keysOf, runPeer, ssh, useOurServer } from "./server/support.ts";
-import { type KeyFile, makeKey, useFolder } from "./support/keys.ts";
-import { useServer } from "./support/server.ts";
 
 // Each key exchange method on noble with an OpenSSH that has them all: what was negotiated is read from OpenSSH's own log.
 

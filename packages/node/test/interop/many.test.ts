@@ -1,7 +1,7 @@
+import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/interop/data";
+import { failure, useServer } from "@nacre/testing/interop/server";
 import { describe, expect, test } from "vitest";
 import { SshError } from "../../src/index.ts";
-import { digestOf, MIB, randomData, sha256, writeAll } from "./support/data.ts";
-import { failure, useServer } from "./support/server.ts";
 
 const server = useServer();
 

@@ -1,8 +1,4 @@
 import { fingerprint, type PrivateKey } from "@nacre/keys";
-import type { TransportAlgorithms } from "@nacre/transport";
-import type { TraceRecord } from "nacre";
-import { beforeAll, describe, expect, test } from "vitest";
-import { authorizeKey } from "../../../../scripts/openssh/sshd.ts";
 import {
   type Combination,
   factorsOf,
@@ -12,10 +8,14 @@ import {
   negotiationsIn,
   only,
   signingWith,
-} from "./support/algorithms.ts";
-import { makeKey, readKey, useFolder } from "./support/keys.ts";
-import { pairsOf, pairwise, product } from "./support/pairwise.ts";
-import { useServer } from "./support/server.ts";
+} from "@nacre/testing/interop/algorithms";
+import { makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
+import { pairsOf, pairwise, product } from "@nacre/testing/interop/pairwise";
+import { useServer } from "@nacre/testing/interop/server";
+import type { TransportAlgorithms } from "@nacre/transport";
+import type { TraceRecord } from "nacre";
+import { beforeAll, describe, expect, test } from "vitest";
+import { authorizeKey } from "../../../../scripts/openssh/sshd.ts";
 
 // Everything that both sides have. On node:crypto each combination of 15 ways to encrypt × 6 host-key algorithms × 6 of user keys,
 // over the 9 key exchange methods in turn; on noble as many as let any two values meet.

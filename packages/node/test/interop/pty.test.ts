@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
+import { failure, useServer, within } from "@nacre/testing/interop/server";
 import { describe, expect, test } from "vitest";
-import { failure, useServer, within } from "./support/server.ts";
 
 const server = useServer();
 

@@ -1,10 +1,10 @@
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { failure, useServer, within } from "@nacre/testing/interop/server";
 import { defaultAlgorithms } from "nacre/defaults";
 import { describe, expect, test, vi } from "vitest";
 import { type ConnectOptions, connect } from "../../src/index.ts";
 import { leavesNothing } from "./support/resources.ts";
-import { failure, useServer, within } from "./support/server.ts";
 
 const PROMPTLY = 5000;
 type Algorithms = NonNullable<ConnectOptions["algorithms"]>;

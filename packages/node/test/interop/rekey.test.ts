@@ -1,10 +1,10 @@
+import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/interop/data";
+import { putRemoteFile, removeRemoteFile } from "@nacre/testing/interop/remote-file";
+import { type NodeClient, type Server, useServer } from "@nacre/testing/interop/server";
 import type { TraceRecord } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ConnectOptions } from "../../src/index.ts";
-import { digestOf, MIB, randomData, sha256, writeAll } from "./support/data.ts";
-import { putRemoteFile, removeRemoteFile } from "./support/remote-file.ts";
-import { type NodeClient, type Server, useServer } from "./support/server.ts";
 
 const data = randomData(64 * MIB);
 let file: string;

@@ -1,10 +1,10 @@
+import { type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
+import { useServer } from "@nacre/testing/interop/server";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type DelayProxy, startDelayProxy } from "../../../../scripts/bench/delay-proxy.ts";
 import { authorizeKey, password } from "../../../../scripts/openssh/sshd.ts";
 import type { ConnectOptions } from "../../src/index.ts";
 import { startAgent } from "./support/agent.ts";
-import { type KeyFile, makeKey, readKey, useFolder } from "./support/keys.ts";
-import { useServer } from "./support/server.ts";
 
 // How many times a command's first output byte had to wait for the other side, after TCP: counted by a proxy that knows what was
 // sent after what, not measured. It holds each direction long enough for all that belongs to one flight to leave with it.

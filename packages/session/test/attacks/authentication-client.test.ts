@@ -1,5 +1,8 @@
 import type { Identity } from "@nacre/auth";
 import { generateEd25519 } from "@nacre/keys";
+import * as message from "@nacre/testing/attacks/messages";
+import { userKey } from "@nacre/testing/attacks/session-target";
+import { seededRandom } from "@nacre/testing/random";
 import {
   SSH_MSG_SERVICE_ACCEPT,
   SSH_MSG_USERAUTH_INFO_REQUEST,
@@ -12,10 +15,7 @@ import {
   Writer,
 } from "@nacre/wire";
 import { expect, test } from "vitest";
-import { seededRandom } from "../../../transport/test/support/random.ts";
 import { ClientTarget } from "./support/client-target.ts";
-import * as message from "./support/messages.ts";
-import { userKey } from "./support/session-target.ts";
 
 const usage = expect.objectContaining({ code: "usage" });
 const SECRET = "correct horse battery staple";

@@ -1,5 +1,15 @@
 import { defaultSignatureAlgorithms, generateEd25519, type PrivateKey } from "@nacre/keys";
 import {
+  keyboardInteractiveLogin,
+  keyQuery,
+  noneLogin,
+  passwordLogin,
+  signedLogin,
+} from "@nacre/testing/attacks/logins";
+import * as message from "@nacre/testing/attacks/messages";
+import { otherHostKey as otherKey, userKey } from "@nacre/testing/attacks/session-target";
+import { seededRandom } from "@nacre/testing/random";
+import {
   equalBytes,
   SSH_MSG_USERAUTH_FAILURE,
   SSH_MSG_USERAUTH_INFO_REQUEST,
@@ -12,11 +22,7 @@ import {
   Writer,
 } from "@nacre/wire";
 import { expect, test } from "vitest";
-import { seededRandom } from "../../../transport/test/support/random.ts";
-import { keyboardInteractiveLogin, keyQuery, noneLogin, passwordLogin, signedLogin } from "./support/logins.ts";
-import * as message from "./support/messages.ts";
 import { ServerTarget } from "./support/server-target.ts";
-import { otherHostKey as otherKey, userKey } from "./support/session-target.ts";
 
 const FAILURE = SSH_MSG_USERAUTH_FAILURE.number;
 const SUCCESS = 52;

@@ -1,4 +1,8 @@
 import { type PrivateKey } from "@nacre/keys";
+import { keyQuery, noneLogin, passwordLogin, signedLogin } from "@nacre/testing/attacks/logins";
+import * as message from "@nacre/testing/attacks/messages";
+import { otherHostKey as otherKey, userKey } from "@nacre/testing/attacks/session-target";
+import { seededRandom } from "@nacre/testing/random";
 import {
   SSH_MSG_SERVICE_REQUEST,
   SSH_MSG_USERAUTH_FAILURE,
@@ -6,11 +10,7 @@ import {
   SSH_MSG_USERAUTH_REQUEST,
 } from "@nacre/wire";
 import { expect, test } from "vitest";
-import { seededRandom } from "../../../transport/test/support/random.ts";
-import { keyQuery, noneLogin, passwordLogin, signedLogin } from "./support/logins.ts";
-import * as message from "./support/messages.ts";
 import { ServerTarget } from "./support/server-target.ts";
-import { otherHostKey as otherKey, userKey } from "./support/session-target.ts";
 
 const usage = expect.objectContaining({ code: "usage" });
 const FAILURE = SSH_MSG_USERAUTH_FAILURE.number;

@@ -2,6 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as message from "@nacre/testing/attacks/messages";
+import { hostKey, otherHostKey } from "@nacre/testing/attacks/session-target";
+import { vectors } from "@nacre/testing/keyfiles";
+import { StreamServer, welcome } from "@nacre/testing/nacre/host";
+import { seededRandom } from "@nacre/testing/random";
 import {
   base64Encode,
   concatBytes,
@@ -21,15 +26,10 @@ import { expect, test } from "vitest";
 import { questions } from "../../../cli/src/questions.ts";
 import type { Terminal } from "../../../cli/src/terminal.ts";
 import { addKnownHost, parseKnownHosts } from "../../../keyfiles/src/index.ts";
-import { vectors } from "../../../keyfiles/test/support.ts";
 import { type ConnectOptions, connect } from "../../../nacre/src/index.ts";
-import { StreamServer, welcome } from "../../../nacre/test/support/host.ts";
 import { agentIdentities } from "../../../node/src/agent.ts";
-import { seededRandom } from "../../../transport/test/support/random.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { expectHarmless, HOSTILE, OBEYED } from "./support/hostile-text.ts";
-import * as message from "./support/messages.ts";
-import { hostKey, otherHostKey } from "./support/session-target.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
 

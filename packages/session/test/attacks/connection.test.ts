@@ -1,4 +1,6 @@
 import type { Limits } from "@nacre/session";
+import * as message from "@nacre/testing/attacks/messages";
+import type { SessionTarget } from "@nacre/testing/attacks/session-target";
 import {
   CHANNEL_OPEN_FAILURE_REASON,
   SSH_MSG_CHANNEL_DATA,
@@ -12,9 +14,7 @@ import {
 import { expect, test } from "vitest";
 import { ClientTarget } from "./support/client-target.ts";
 import { CLIENT, type Kit, SERVER } from "./support/kits.ts";
-import * as message from "./support/messages.ts";
 import { ServerTarget } from "./support/server-target.ts";
-import type { SessionTarget } from "./support/session-target.ts";
 
 const usage = expect.objectContaining({ code: "usage" });
 const SUCCESS = SSH_MSG_REQUEST_SUCCESS.encode({ data: new Uint8Array(0) });

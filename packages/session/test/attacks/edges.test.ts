@@ -2,21 +2,21 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as message from "@nacre/testing/attacks/messages";
+import { type AnyEvent, algorithms, hostKey, type SessionTarget, userKey } from "@nacre/testing/attacks/session-target";
+import { collectGarbage } from "@nacre/testing/garbage";
+import { open, visitor, wire } from "@nacre/testing/nacre/wire";
+import { seededRandom } from "@nacre/testing/random";
 import { SSH_MSG_CHANNEL_OPEN_FAILURE, SSH_MSG_DISCONNECT, SshError, type SshErrorCode, Writer } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { oneLine } from "../../../cli/src/one-line.ts";
 import { parseAuthorizedKeys } from "../../../keyfiles/src/authorized-keys.ts";
-import type { Duplex } from "../../../nacre/src/duplex.ts";
-import { type DrivenSession, Engine } from "../../../nacre/src/engine.ts";
 import { type ConnectOptions, connect, type ServeOptions, type Session, serve } from "../../../nacre/src/index.ts";
-import { open, visitor, wire } from "../../../nacre/test/support/wire.ts";
+import type { Duplex } from "../../../nacre/src/mux/duplex.ts";
+import { type DrivenSession, Engine } from "../../../nacre/src/mux/engine.ts";
 import { agentIdentities } from "../../../node/src/agent.ts";
-import { collectGarbage } from "../../../transport/test/support/garbage.ts";
-import { seededRandom } from "../../../transport/test/support/random.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { afterSteps, CLIENT, type Kit, SERVER } from "./support/kits.ts";
-import * as message from "./support/messages.ts";
-import { type AnyEvent, algorithms, hostKey, type SessionTarget, userKey } from "./support/session-target.ts";
 
 /** Names that a KEXINIT of `length` bytes has room for, as many as can be. */
 const names = (length: number): string[] =>

@@ -1,4 +1,7 @@
 import type { TraceRecord } from "@nacre/session";
+import { keyboardInteractiveLogin, noneLogin, passwordLogin, signedLogin } from "@nacre/testing/attacks/logins";
+import * as message from "@nacre/testing/attacks/messages";
+import { userKey } from "@nacre/testing/attacks/session-target";
 import {
   envRequest,
   execRequest,
@@ -12,10 +15,7 @@ import {
 } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { expectHarmless, HOSTILE } from "./support/hostile-text.ts";
-import { keyboardInteractiveLogin, noneLogin, passwordLogin, signedLogin } from "./support/logins.ts";
-import * as message from "./support/messages.ts";
 import { ServerTarget } from "./support/server-target.ts";
-import { userKey } from "./support/session-target.ts";
 
 const goodbye = (description: string): Uint8Array =>
   SSH_MSG_DISCONNECT.encode({ reasonCode: 2 ** 32 - 1, description, languageTag: HOSTILE.slice(-3) });

@@ -1,12 +1,12 @@
+import { signedLogin } from "@nacre/testing/attacks/logins";
+import * as message from "@nacre/testing/attacks/messages";
+import { hostKey, MODES, otherHostKey, type SessionTarget, userKey } from "@nacre/testing/attacks/session-target";
+import { seededRandom } from "@nacre/testing/random";
 import { SSH_MSG_DISCONNECT, SshError } from "@nacre/wire";
 import { expect, test } from "vitest";
-import { seededRandom } from "../../../transport/test/support/random.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { afterSteps, CLIENT, type Kit, SERVER } from "./support/kits.ts";
-import { signedLogin } from "./support/logins.ts";
-import * as message from "./support/messages.ts";
 import { ServerTarget } from "./support/server-target.ts";
-import { hostKey, MODES, otherHostKey, type SessionTarget, userKey } from "./support/session-target.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
 

@@ -1,5 +1,12 @@
 import { createHash } from "node:crypto";
 import { ecdsaNistp256, ecdsaPrivateKey, type PrivateKey, privateKeyFromFields } from "@nacre/keys";
+import { keyQuery } from "@nacre/testing/attacks/logins";
+import * as message from "@nacre/testing/attacks/messages";
+import { IMPLEMENTATIONS } from "@nacre/testing/attacks/session-target";
+import { expectError as refuses } from "@nacre/testing/errors";
+import { bodyOf, finish, keyOf, PASSPHRASE, pem, textOf } from "@nacre/testing/keyfiles";
+import { ecdsaScalars, keyVector, readVectors, rsaFields, signatureBlob } from "@nacre/testing/keys";
+import { seededRandom } from "@nacre/testing/random";
 import {
   bigIntToBytes,
   bytesToBigInt,
@@ -17,23 +24,9 @@ import {
 } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { openPrivateKey } from "../../../keyfiles/src/index.ts";
-import {
-  bodyOf,
-  finish,
-  keyOf,
-  PASSPHRASE,
-  pem,
-  expectError as refuses,
-  textOf,
-} from "../../../keyfiles/test/support.ts";
-import { ecdsaScalars, keyVector, readVectors, rsaFields, signatureBlob } from "../../../keys/test/support.ts";
-import { seededRandom } from "../../../transport/test/support/random.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { clientJudge, type Judge, serverJudge } from "./support/judges.ts";
-import { keyQuery } from "./support/logins.ts";
-import * as message from "./support/messages.ts";
 import { ecdsaHostKey, ServerTarget } from "./support/server-target.ts";
-import { IMPLEMENTATIONS } from "./support/session-target.ts";
 
 const random = seededRandom(90);
 const keyNamed = (name: string): PrivateKey => privateKeyFromFields(keyVector(name).fields);

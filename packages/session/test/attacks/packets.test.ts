@@ -1,16 +1,16 @@
 import { aes128Ctr, aes256Gcm, chacha20Poly1305, hmacSha256Etm } from "@nacre/ciphers";
 import { PacketReader, PacketWriter } from "@nacre/packet";
 import { SESSION_LIMITS } from "@nacre/session";
+import * as message from "@nacre/testing/attacks/messages";
+import { algorithms, IMPLEMENTATIONS, MODES, type SessionTarget } from "@nacre/testing/attacks/session-target";
+import { seededRandom } from "@nacre/testing/random";
 import { type KexInit, SSH_MSG_DISCONNECT, SSH_MSG_KEXINIT } from "@nacre/wire";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RekeyPolicy } from "../../../transport/src/rekey.ts";
-import { seededRandom } from "../../../transport/test/support/random.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { afterSteps, CLIENT, type Kit, SERVER } from "./support/kits.ts";
-import * as message from "./support/messages.ts";
 import { ServerTarget } from "./support/server-target.ts";
-import { algorithms, IMPLEMENTATIONS, MODES, type SessionTarget } from "./support/session-target.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
 

@@ -1,6 +1,10 @@
 import { createPrivateKey, createPublicKey, diffieHellman, getDiffieHellman } from "node:crypto";
 import { curve25519Sha256, diffieHellmanGroup14Sha256, type KexMethod, mlkem768X25519Sha256 } from "@nacre/kex";
 import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
+import * as message from "@nacre/testing/attacks/messages";
+import { algorithms } from "@nacre/testing/attacks/session-target";
+import { keyVector } from "@nacre/testing/keys";
+import { seededRandom } from "@nacre/testing/random";
 import {
   bigIntToBytes,
   bytesToBigInt,
@@ -14,12 +18,8 @@ import {
   Writer,
 } from "@nacre/wire";
 import { expect, test } from "vitest";
-import { keyVector } from "../../../keys/test/support.ts";
-import { seededRandom } from "../../../transport/test/support/random.ts";
 import { ClientTarget } from "./support/client-target.ts";
-import * as message from "./support/messages.ts";
 import { ServerTarget } from "./support/server-target.ts";
-import { algorithms } from "./support/session-target.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
 const random = seededRandom(90);

@@ -1,3 +1,6 @@
+import { keyboardInteractiveLogin, passwordLogin, signedLogin } from "@nacre/testing/attacks/logins";
+import * as message from "@nacre/testing/attacks/messages";
+import { userKey } from "@nacre/testing/attacks/session-target";
 import {
   SSH_MSG_CHANNEL_DATA,
   SSH_MSG_CHANNEL_OPEN_FAILURE,
@@ -11,10 +14,7 @@ import {
   Writer,
 } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
-import { keyboardInteractiveLogin, passwordLogin, signedLogin } from "../attacks/support/logins.ts";
-import * as message from "../attacks/support/messages.ts";
 import { ServerTarget, type ServerTargetOptions } from "../attacks/support/server-target.ts";
-import { userKey } from "../attacks/support/session-target.ts";
 
 const NOTHING = new Uint8Array(0);
 const FAILURE = SSH_MSG_REQUEST_FAILURE.encode({});

@@ -1,3 +1,5 @@
+import { channelAdjust, channelData, channelOpenFailure } from "@nacre/testing/attacks/messages";
+import { userKey } from "@nacre/testing/attacks/session-target";
 import {
   SSH_MSG_CHANNEL_OPEN,
   SSH_MSG_CHANNEL_OPEN_FAILURE,
@@ -14,8 +16,6 @@ import {
   Writer,
 } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
-import { channelAdjust, channelData, channelOpenFailure } from "../attacks/support/messages.ts";
-import { userKey } from "../attacks/support/session-target.ts";
 import { exited, type Habits, visit } from "./support/foreign-server.ts";
 
 const OK = { stdout: "ok", status: 0, error: undefined };

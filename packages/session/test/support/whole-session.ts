@@ -5,10 +5,10 @@ import {
   type ServerSessionEvent,
   type TraceRecord,
 } from "@nacre/session";
+import { seededRandom } from "@nacre/testing/random";
+import { toyHostKey, toySign, toySignature } from "@nacre/testing/toys";
 import type { TransportAlgorithms } from "@nacre/transport";
 import { concatBytes, SshError, utf8DecodeLossy, utf8Encode, Writer } from "@nacre/wire";
-import { seededRandom } from "../../../transport/test/support/random.ts";
-import { toyHostKey, toySign, toySignature } from "../../../transport/test/support/toys.ts";
 
 /*
  * A whole session with an application on each side, from the identification to the goodbye: both are functions of what they

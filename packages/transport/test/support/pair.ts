@@ -1,7 +1,7 @@
+import { seededRandom } from "@nacre/testing/random";
+import { toyAlgorithms, toyHostKey, toySign } from "@nacre/testing/toys";
 import { Transport, type TransportEvent, type TransportOptions } from "@nacre/transport";
 import type { SshError } from "@nacre/wire";
-import { seededRandom } from "./random.ts";
-import { toyAlgorithms, toyHostKey, toySign } from "./toys.ts";
 
 type Name = "client" | "server";
 

@@ -1,6 +1,8 @@
 import { deriveKeys, exchangeHash } from "@nacre/kdf";
 import type { KexClient, KexSecret } from "@nacre/kex";
 import { type PacketOpener, PacketReader, type PacketSealer, PacketWriter } from "@nacre/packet";
+import { seededRandom } from "@nacre/testing/random";
+import { sha256, toyAlgorithms, toyCipher, toyHostKey, toyKex, toySign } from "@nacre/testing/toys";
 import { Transport, type TransportEvent, type TransportOptions } from "@nacre/transport";
 import {
   type KexInit,
@@ -12,8 +14,6 @@ import {
   utf8DecodeLossy,
   utf8Encode,
 } from "@nacre/wire";
-import { seededRandom } from "./random.ts";
-import { sha256, toyAlgorithms, toyCipher, toyHostKey, toyKex, toySign } from "./toys.ts";
 
 const LINE = "SSH-2.0-Raw";
 

@@ -1,7 +1,7 @@
 import type { PrivateKey } from "@nacre/keys";
+import { seededRandom } from "@nacre/testing/random";
 import { SSH_MSG_USERAUTH_REQUEST, SSH_MSG_USERAUTH_SUCCESS, utf8DecodeLossy } from "@nacre/wire";
 import { type Client, connectDuplex, Process } from "nacre";
-import { seededRandom } from "../../../../packages/transport/test/support/random.ts";
 import { expectRefusal, expectTrue } from "../../contract.ts";
 import { letIn } from "../sessions/let-in.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "../sessions/suites.ts";

@@ -1,6 +1,6 @@
+import { AttackPeer, type Target as Wire } from "@nacre/testing/attacks/attack-peer";
 import { type Clock, install } from "@sinonjs/fake-timers";
 import type { Duplex, DuplexHandler } from "nacre";
-import { AttackPeer, type Target as Wire } from "../../../../packages/session/test/attacks/support/attack-peer.ts";
 import { attempt, Broken, expectRefusal, expectTrue } from "../../contract.ts";
 import { ChannelOracle } from "../sessions/channel-oracle.ts";
 import type { Played } from "../sessions/script.ts";

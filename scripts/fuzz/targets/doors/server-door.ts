@@ -1,8 +1,8 @@
+import { signedLogin } from "@nacre/testing/attacks/logins";
+import { seededRandom } from "@nacre/testing/random";
 import { SSH_MSG_SERVICE_REQUEST } from "@nacre/wire";
 import type { Login, LoginDecision, ServerConnection } from "nacre";
 import { Session, serveDuplex } from "nacre";
-import { signedLogin } from "../../../../packages/session/test/attacks/support/logins.ts";
-import { seededRandom } from "../../../../packages/transport/test/support/random.ts";
 import { expectRefusal, expectTrue } from "../../contract.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "../sessions/suites.ts";
 import { Door, type Work } from "./door.ts";

@@ -1,7 +1,7 @@
 import type { PrivateKey } from "@nacre/keys";
 import { ClientSession, type ClientSessionEvent } from "@nacre/session";
+import { seededRandom } from "@nacre/testing/random";
 import { execRequest, SshError, utf8Encode } from "@nacre/wire";
-import { seededRandom } from "../../../../packages/transport/test/support/random.ts";
 import { letIn } from "./let-in.ts";
 import { type Answered, Subject } from "./subject.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "./suites.ts";

@@ -1,7 +1,7 @@
 // A session as an input tells it: a byte for the suite, then steps, each a string whose first byte says what is done.
 
+import type { AttackPeer } from "@nacre/testing/attacks/attack-peer";
 import { MESSAGE_TABLE, SSH_MSG_KEXINIT } from "@nacre/wire";
-import type { AttackPeer } from "../../../../packages/session/test/attacks/support/attack-peer.ts";
 import { outcome } from "../../contract.ts";
 import { Input, strings } from "../../input.ts";
 import type { Policy } from "./subject.ts";

@@ -1,7 +1,7 @@
 import { ServerSession, type ServerSessionEvent } from "@nacre/session";
+import { signedLogin } from "@nacre/testing/attacks/logins";
+import { seededRandom } from "@nacre/testing/random";
 import { SSH_MSG_SERVICE_REQUEST, SshError } from "@nacre/wire";
-import { signedLogin } from "../../../../packages/session/test/attacks/support/logins.ts";
-import { seededRandom } from "../../../../packages/transport/test/support/random.ts";
 import { type Answered, Subject } from "./subject.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "./suites.ts";
 

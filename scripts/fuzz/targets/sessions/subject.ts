@@ -1,10 +1,6 @@
 import type { ClientSession, ClientSessionEvent, ServerSession, ServerSessionEvent, TraceRecord } from "@nacre/session";
+import { AttackPeer, type PeerOptions, type Target as Wire } from "@nacre/testing/attacks/attack-peer";
 import { SshError } from "@nacre/wire";
-import {
-  AttackPeer,
-  type PeerOptions,
-  type Target as Wire,
-} from "../../../../packages/session/test/attacks/support/attack-peer.ts";
 import { attempt, Broken, expectRefusal, expectSafe, expectTrue, outcome } from "../../contract.ts";
 import { ChannelOracle } from "./channel-oracle.ts";
 import { LoginOracle } from "./login-oracle.ts";

@@ -1,11 +1,11 @@
 import type { KexMethod } from "@nacre/kex";
 import { generateEd25519, type PrivateKey } from "@nacre/keys";
 import type { CipherAlgorithm, MacAlgorithm } from "@nacre/packet";
+import { seededRandom } from "@nacre/testing/random";
+import { toyAlgorithms, toyHostKey, toySign, toySignature } from "@nacre/testing/toys";
 import type { TransportAlgorithms } from "@nacre/transport";
 import { nodeAlgorithms } from "../../../../packages/node/src/crypto/algorithms.ts";
 import { loadMlKem768 } from "../../../../packages/node/src/crypto/ml-kem.ts";
-import { seededRandom } from "../../../../packages/transport/test/support/random.ts";
-import { toyAlgorithms, toyHostKey, toySign, toySignature } from "../../../../packages/transport/test/support/toys.ts";
 
 // The Node suites offer ML-KEM, which may have to be imported first.
 await loadMlKem768();

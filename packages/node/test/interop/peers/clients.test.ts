@@ -1,11 +1,11 @@
 import { copyFile, mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { randomData } from "@nacre/testing/interop/data";
+import { type KeyFile, type KeyType, makeKey, useFolder } from "@nacre/testing/interop/keys";
+import { keysOf, runPeer, useOurServer } from "@nacre/testing/interop/our-server";
 import { beforeAll, describe, expect, test } from "vitest";
 import { goProgram } from "../../../../../scripts/peers/go.ts";
 import { type ListenOptions, nodeAlgorithms } from "../../../src/index.ts";
-import { keysOf, runPeer, useOurServer } from "../server/support.ts";
-import { randomData } from "../support/data.ts";
-import { type KeyFile, type KeyType, makeKey, useFolder } from "../support/keys.ts";
 import { driveDevTunnels } from "./dev-tunnels-client.ts";
 import { here } from "./programs.ts";
 import { type Ask, DATA_LENGTH, type Result } from "./settings.ts";

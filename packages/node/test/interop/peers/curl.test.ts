@@ -1,9 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
+import { fingerprintOf, type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
+import { keysOf, type Ran, runInShell, runPeer, useOurServer } from "@nacre/testing/interop/our-server";
 import { beforeAll, describe, expect, test } from "vitest";
-import { keysOf, type Ran, runInShell, runPeer, useOurServer } from "../server/support.ts";
-import { MIB, randomData, sha256 } from "../support/data.ts";
-import { fingerprintOf, type KeyFile, makeKey, useFolder } from "../support/keys.ts";
 
 // curl, which is libssh2, to our server with OpenSSH's sftp-server behind it.
 

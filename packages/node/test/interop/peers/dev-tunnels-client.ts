@@ -9,8 +9,8 @@ import {
   SshSessionConfiguration,
 } from "@microsoft/dev-tunnels-ssh";
 import { importKey } from "@microsoft/dev-tunnels-ssh-keys";
-import { randomData, sha256 } from "../support/data.ts";
-import { textOfPkcs8 } from "../support/keys.ts";
+import { randomData, sha256 } from "@nacre/testing/interop/data";
+import { textOfPkcs8 } from "@nacre/testing/interop/keys";
 import { type Ask, DATA_LENGTH, type PeerRun, type Result } from "./settings.ts";
 
 /** Drives a server with the client of @microsoft/dev-tunnels-ssh. It has no Ed25519: its keys are ECDSA or RSA. */

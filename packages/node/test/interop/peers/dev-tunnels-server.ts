@@ -11,7 +11,7 @@ import {
   SshSessionConfiguration,
 } from "@microsoft/dev-tunnels-ssh";
 import { importKey } from "@microsoft/dev-tunnels-ssh-keys";
-import { textOfPkcs8 } from "../support/keys.ts";
+import { textOfPkcs8 } from "@nacre/testing/interop/keys";
 import type { PeerServer, PeerSettings } from "./settings.ts";
 
 /** Starts the server of @microsoft/dev-tunnels-ssh. It has no Ed25519: its keys are ECDSA or RSA. "close the connection" makes it do that. */

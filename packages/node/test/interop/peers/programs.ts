@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { publicHalf } from "@nacre/testing/interop/keys";
 import { goProgram } from "../../../../../scripts/peers/go.ts";
-import { publicHalf } from "../support/keys.ts";
 import type { PeerServer, PeerSettings } from "./settings.ts";
 
 /** The path of a program in this folder. */

@@ -1,9 +1,9 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
+import { fingerprintOf, type KeyFile, type KeyType, makeKey, useFolder } from "@nacre/testing/interop/keys";
+import { keysOf, type Ran, runInShell, runPeer, useOurServer } from "@nacre/testing/interop/our-server";
 import { beforeAll, describe, expect, test } from "vitest";
-import { keysOf, type Ran, runInShell, runPeer, useOurServer } from "../server/support.ts";
-import { MIB, randomData, sha256 } from "../support/data.ts";
-import { fingerprintOf, type KeyFile, type KeyType, makeKey, useFolder } from "../support/keys.ts";
 
 // PuTTY's plink and psftp to our server.
 

@@ -1,4 +1,4 @@
-import type { KeyFile } from "../support/keys.ts";
+import type { KeyFile } from "@nacre/testing/interop/keys";
 
 /** What a server of another implementation is started with. */
 export interface PeerSettings {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { randomData, sha256 } from "@nacre/testing/interop/data";
 import ssh2, { type ConnectConfig } from "ssh2";
-import { randomData, sha256 } from "../support/data.ts";
 import { type Ask, DATA_LENGTH, type PeerRun, type Result } from "./settings.ts";
 
 /** Drives a server with ssh2's client. */

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { KeyFile } from "../support/keys.ts";
+import type { KeyFile } from "@nacre/testing/interop/keys";
 import type { PeerServer } from "./settings.ts";
 
 /**

@@ -1,14 +1,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { PrivateKey } from "@nacre/keys";
+import { type Combination, factorsOf, KEY_TYPES, lists, only } from "@nacre/testing/interop/algorithms";
+import { type KeyFile, type KeyType, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
+import { keysOf, runInShell, runPeer } from "@nacre/testing/interop/our-server";
+import { pairwise } from "@nacre/testing/interop/pairwise";
 import type { TraceRecord } from "nacre";
 import { beforeAll, describe, test } from "vitest";
 import { listen } from "../../../src/index.ts";
-import { type Combination, factorsOf, KEY_TYPES, lists, only } from "../support/algorithms.ts";
 import { DROPBEAR_NAMES, dropbearKey, proposalIn } from "../support/dropbear.ts";
-import { type KeyFile, type KeyType, makeKey, readKey, useFolder } from "../support/keys.ts";
-import { pairwise } from "../support/pairwise.ts";
-import { keysOf, runInShell, runPeer } from "./support.ts";
 
 // dropbear's dbclient to our server with every name that both have, in as many combinations as let any two of them meet.
 

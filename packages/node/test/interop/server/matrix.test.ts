@@ -1,8 +1,8 @@
+import { factorsOf, KEY_TYPES, lists, negotiationsIn } from "@nacre/testing/interop/algorithms";
+import { type KeyFile, type KeyType, makeKey, useFolder } from "@nacre/testing/interop/keys";
+import { keysOf, runPeer, ssh, useOurServer } from "@nacre/testing/interop/our-server";
+import { pairwise } from "@nacre/testing/interop/pairwise";
 import { beforeAll, describe, test } from "vitest";
-import { factorsOf, KEY_TYPES, lists, negotiationsIn } from "../support/algorithms.ts";
-import { type KeyFile, type KeyType, makeKey, useFolder } from "../support/keys.ts";
-import { pairwise } from "../support/pairwise.ts";
-import { keysOf, runPeer, ssh, useOurServer } from "./support.ts";
 
 // OpenSSH's ssh to our server with every name that both have, in as many combinations as let any two of them meet. What was
 // negotiated is read from ssh's own log.

@@ -1,9 +1,9 @@
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
+import { type KeyFile, type KeyType, makeKey, useFolder } from "@nacre/testing/interop/keys";
+import { expectQuiet, keysOf, runPeer, ssh, useOurServer } from "@nacre/testing/interop/our-server";
 import { beforeAll, describe, expect, test } from "vitest";
-import { MIB, randomData, sha256 } from "../support/data.ts";
-import { type KeyFile, type KeyType, makeKey, useFolder } from "../support/keys.ts";
-import { expectQuiet, keysOf, runPeer, ssh, useOurServer } from "./support.ts";
 
 const TYPES: readonly KeyType[] = ["ed25519", "rsa-3072", "ecdsa-256", "ecdsa-384", "ecdsa-521"];
 

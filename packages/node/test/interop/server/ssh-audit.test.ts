@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { type Ran, runPeer, useOurServer } from "@nacre/testing/interop/our-server";
 import { describe, expect, test } from "vitest";
 import { connect, type SshError } from "../../../src/index.ts";
-import { type Ran, runPeer, useOurServer } from "./support.ts";
 
 /** What ssh-audit says of algorithms, as JSON. */
 interface Audit {

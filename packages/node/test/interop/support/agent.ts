@@ -2,7 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { KeyFile } from "./keys.ts";
+import type { KeyFile } from "@nacre/testing/interop/keys";
 
 /** A real ssh-agent of the test's own. */
 export interface Agent extends AsyncDisposable {

@@ -7,10 +7,10 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { parsePublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint } from "@nacre/keys";
+import { KEY_TYPES } from "@nacre/testing/interop/algorithms";
+import { makeKey } from "@nacre/testing/interop/keys";
 import type { TraceRecord } from "nacre";
 import { afterAll, beforeAll } from "vitest";
-import { KEY_TYPES } from "./algorithms.ts";
-import { makeKey } from "./keys.ts";
 
 /**
  * The names that Dropbear, as Debian builds it, and we have in common. It writes none of them into its log: what a connection is

@@ -1,9 +1,7 @@
 import { sha256Fingerprint } from "@nacre/keys";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
-import { expect } from "vitest";
-import { seededRandom } from "../../../../transport/test/support/random.ts";
-import { AttackPeer } from "./attack-peer.ts";
-import * as message from "./messages.ts";
+import { AttackPeer } from "@nacre/testing/attacks/attack-peer";
+import * as message from "@nacre/testing/attacks/messages";
 import {
   algorithms,
   type ChannelChange,
@@ -11,7 +9,9 @@ import {
   hostKey,
   SessionTarget,
   userKey,
-} from "./session-target.ts";
+} from "@nacre/testing/attacks/session-target";
+import { seededRandom } from "@nacre/testing/random";
+import { expect } from "vitest";
 
 export interface ClientTargetOptions extends CommonOptions {
   readonly client?: Partial<ClientSessionOptions>;

@@ -1,9 +1,9 @@
 import type { PrivateKey } from "@nacre/keys";
+import { signedLogin } from "@nacre/testing/attacks/logins";
 import type { TransportAlgorithms } from "@nacre/transport";
 import { SSH_MSG_DISCONNECT, SSH_MSG_USERAUTH_FAILURE } from "@nacre/wire";
 import { expect } from "vitest";
 import { ClientTarget } from "./client-target.ts";
-import { signedLogin } from "./logins.ts";
 import { ServerTarget } from "./server-target.ts";
 
 /** A key and a signature that are shown to a session. */

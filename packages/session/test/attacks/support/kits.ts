@@ -1,6 +1,6 @@
+import type { CommonOptions, SessionTarget } from "@nacre/testing/attacks/session-target";
 import { ClientTarget } from "./client-target.ts";
 import { ServerTarget } from "./server-target.ts";
-import type { CommonOptions, SessionTarget } from "./session-target.ts";
 
 /** One side under attack, for tests that are the same for both. */
 export interface Kit {

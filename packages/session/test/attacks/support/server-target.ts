@@ -1,12 +1,8 @@
 import { defaultSignatureAlgorithms, type PrivateKey, privateKeyFromFields } from "@nacre/keys";
 import { ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
-import { equalBytes, SSH_MSG_CHANNEL_OPEN_CONFIRMATION } from "@nacre/wire";
-import { expect } from "vitest";
-import { keyVector } from "../../../../keys/test/support.ts";
-import { seededRandom } from "../../../../transport/test/support/random.ts";
-import { AttackPeer } from "./attack-peer.ts";
-import { signedLogin } from "./logins.ts";
-import * as message from "./messages.ts";
+import { AttackPeer } from "@nacre/testing/attacks/attack-peer";
+import { signedLogin } from "@nacre/testing/attacks/logins";
+import * as message from "@nacre/testing/attacks/messages";
 import {
   algorithms,
   type ChannelChange,
@@ -14,7 +10,11 @@ import {
   hostKey,
   SessionTarget,
   userKey,
-} from "./session-target.ts";
+} from "@nacre/testing/attacks/session-target";
+import { keyVector } from "@nacre/testing/keys";
+import { seededRandom } from "@nacre/testing/random";
+import { equalBytes, SSH_MSG_CHANNEL_OPEN_CONFIRMATION } from "@nacre/wire";
+import { expect } from "vitest";
 
 export interface ServerTargetOptions extends CommonOptions {
   readonly server?: Partial<ServerSessionOptions>;

@@ -1,4 +1,6 @@
 import type { ClientSessionEvent, ClientSessionOptions } from "@nacre/session";
+import type { AttackPeer, PeerOptions } from "@nacre/testing/attacks/attack-peer";
+import { authFailure, authSuccess } from "@nacre/testing/attacks/messages";
 import {
   exitStatus,
   SSH_MSG_CHANNEL_CLOSE,
@@ -22,9 +24,7 @@ import {
   utf8Encode,
   Writer,
 } from "@nacre/wire";
-import type { AttackPeer, PeerOptions } from "../../attacks/support/attack-peer.ts";
 import { ClientTarget } from "../../attacks/support/client-target.ts";
-import { authFailure, authSuccess } from "../../attacks/support/messages.ts";
 
 const NOTHING = new Uint8Array(0);
 

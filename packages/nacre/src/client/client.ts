@@ -1,0 +1,235 @@
+import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { checkConnectOptions, checkSignal } from "../check.ts";
+import type { Channel } from "../mux/channel.ts";
+import type { Duplex } from "../mux/duplex.ts";
+import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
+import { cutShort, ExitReport } from "../session/exit.ts";
+import { openSession } from "../session/open-session.ts";
+import type { Process } from "../session/process.ts";
+import { type EncodedRequest, encodeCommand, encodeSubsystem, startRequests, toBytes } from "../session/requests.ts";
+import { Backlog } from "../streams/backlog.ts";
+import { type ConnectionInfo, Driver } from "./driver.ts";
+import type { ConnectOptions, ExecOptions, ExecResult, Means, SpawnOptions } from "./options.ts";
+
+/** How a client makes a running command of a channel: `Process` with Web streams, or another kind with Node's. */
+export type ProcessMaker<P> = (channel: Channel) => P;
+
+/** An SSH connection that is logged in. Any number of commands may run over it at once. */
+export class Client<P = Process> implements AsyncDisposable {
+  /** Versions, algorithms and host key of this connection. */
+  readonly info: ConnectionInfo;
+  /** Resolves with the reason when the connection has ended: code `closed` where `close` was called. Never rejects. */
+  readonly ended: Promise<SshError>;
+  readonly #driver: Driver;
+  readonly #makeProcess: ProcessMaker<P>;
+  /** A session channel opened in the flight of the login, for the first command. */
+  #early: Promise<Channel> | undefined;
+
+  /** Use `connect`, or `connectDuplex` for another kind of byte connection. */
+  constructor(driver: Driver, info: ConnectionInfo, makeProcess: ProcessMaker<P>, early: Promise<Channel> | undefined) {
+    this.#driver = driver;
+    this.info = info;
+    this.ended = driver.ended;
+    this.#makeProcess = makeProcess;
+    this.#early = early;
+  }
+
+  /**
+   * Runs a command to its end and returns what it printed, as text (UTF-8; `{ encoding: "bytes" }` for bytes), and how it
+   * ended. A status other than 0 is a result, not an error. Throws `output-limit`, `aborted`, `channel-open-failed`,
+   * `channel-request-failed`, `usage` for what cannot be sent, or what ended the connection.
+   */
+  exec(
+    command: string | Uint8Array,
+    options?: ExecOptions & { readonly encoding?: "utf8" | undefined },
+  ): Promise<ExecResult>;
+  exec(command: string | Uint8Array, options: ExecOptions & { readonly encoding: "bytes" }): Promise<ExecResult<Bytes>>;
+  async exec(
+    command: string | Uint8Array,
+    options: ExecOptions & { readonly encoding?: "utf8" | "bytes" | undefined } = {},
+  ): Promise<ExecResult<string | Bytes>> {
+    checkNames(options, EXEC_OPTIONS, "exec");
+    const start = startRequests(options, "exec", encodeCommand(command));
+    // A terminal's input has no end of its own: dropbear hangs the command up on EOF, and its output is lost.
+    const endless = options.input === undefined && Boolean(options.pty);
+    const input = endless ? undefined : toBytes(options.input ?? "", "the input");
+    const result = await this.#withSession(options, (channel) => collect(channel, start, input, options.maxOutput));
+    if (options.encoding === "bytes") return result;
+    return { ...result, stdout: utf8DecodeLossy(result.stdout), stderr: utf8DecodeLossy(result.stderr) };
+  }
+
+  /** Starts a command and returns it running, with streams for its input, output and errors. */
+  async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
+    checkNames(options, SPAWN_OPTIONS, "spawn");
+    return this.#start(options, startRequests(options, "exec", encodeCommand(command)));
+  }
+
+  /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */
+  async shell(options: SpawnOptions = {}): Promise<P> {
+    checkNames(options, SPAWN_OPTIONS, "shell");
+    const { pty = true, ...others } = options;
+    return this.#start(options, startRequests({ pty, ...others }, "shell", new Uint8Array()));
+  }
+
+  /** Starts a subsystem: `"sftp"`. */
+  async subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
+    checkNames(options, SPAWN_OPTIONS, "subsystem");
+    return this.#start(options, startRequests(options, "subsystem", encodeSubsystem(name)));
+  }
+
+  /** Agrees on new keys now, before a limit asks for it. */
+  rekey(): void {
+    this.#driver.rekey();
+  }
+
+  /** Says goodbye and resolves when the connection and all it held are released. Running commands end with `closed`. */
+  close(): Promise<void> {
+    return this.#driver.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #start(options: SpawnOptions, start: readonly EncodedRequest[]): Promise<P> {
+    return this.#withSession(options, async (channel) => {
+      const process = this.#makeProcess(channel);
+      await begin(channel, start);
+      closeOnAbort(channel, options.signal);
+      return process;
+    });
+  }
+
+  /** Opens a session channel for `use`; when that fails or is aborted, the channel is closed. */
+  async #withSession<T>(options: SpawnOptions, use: (channel: Channel) => Promise<T>): Promise<T> {
+    const { signal } = options;
+    checkSignal(signal);
+    if (signal?.aborted) throw abortError(signal);
+    const opening = this.#early ?? openSession(this.#driver.mux);
+    this.#early = undefined;
+    let abort: ((error: SshError) => void) | undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      abort = reject;
+    });
+    const onAbort = (): void => abort?.(abortError(signal));
+    signal?.addEventListener("abort", onAbort);
+    try {
+      return await Promise.race([opening.then(use), aborted]);
+    } catch (error) {
+      opening.then(
+        (channel) => channel.close(),
+        () => {},
+      );
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+}
+
+/**
+ * Connects over any kind of byte connection, for any kind of process: what `@nacre/node` is made with. The byte connection is closed when
+ * it rejects.
+ */
+export async function connectDuplex<P>(
+  duplex: Duplex,
+  options: ConnectOptions & Means,
+  makeProcess: ProcessMaker<P>,
+): Promise<Client<P>> {
+  let driver: Driver;
+  try {
+    checkConnectOptions(options);
+    driver = new Driver(duplex, options);
+  } catch (error) {
+    await duplex.close();
+    throw error;
+  }
+  const early = options.earlyChannel === false ? undefined : openSession(driver.mux);
+  early?.catch(() => {}); // Whoever asks for the first command learns of it.
+  const info = await driver.start();
+  return new Client(driver, info, makeProcess, early);
+}
+
+/** From now on aborting closes the channel of a command that runs. */
+function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  const onAbort = (): void => channel.close(abortError(signal));
+  signal.addEventListener("abort", onAbort);
+  void channel.ended.then(() => signal.removeEventListener("abort", onAbort));
+}
+
+/** Sends what prepares a command and the command itself in one flight, and waits for the replies. */
+async function begin(channel: Channel, start: readonly EncodedRequest[]): Promise<void> {
+  const replies: Promise<void>[] = [];
+  for (const { type, data, wantReply } of start) {
+    if (wantReply) replies.push(channel.request(type, data));
+    else channel.notify(type, data);
+  }
+  await Promise.all(replies);
+}
+
+const MAX_OUTPUT = 64 * 1024 * 1024;
+
+/** Runs a command on a channel to its end, holding what it prints. `given`: all of its input; without it no EOF is sent. */
+function collect(
+  channel: Channel,
+  start: readonly EncodedRequest[],
+  given: Uint8Array | undefined,
+  limit = MAX_OUTPUT,
+): Promise<ExecResult<Bytes>> {
+  const kept = { stdout: new Backlog(), stderr: new Backlog() };
+  let size = 0;
+  let input = given;
+  let isWhole = false;
+  const report = new ExitReport(channel);
+
+  return new Promise((resolve, reject) => {
+    const begun = begin(channel, start);
+    begun.catch(reject);
+    const feed = (): void => {
+      if (input === undefined) return;
+      try {
+        input = input.subarray(channel.write(input));
+        if (input.length === 0) channel.end();
+      } catch (error) {
+        // It may be told of room when it was closed just before.
+        reject(error);
+      }
+    };
+    channel.handler = {
+      data(stream, bytes) {
+        size += bytes.length;
+        if (size > limit) {
+          reject(
+            new SshError("output-limit", `the command printed more than ${limit} bytes: use spawn, or raise maxOutput`),
+          );
+          channel.close();
+          return;
+        }
+        kept[stream].push(bytes, 0);
+        channel.consumed(bytes.length);
+      },
+      writable: feed,
+      eof() {
+        isWhole = true;
+      },
+      request: (request) => report.onRequest(request),
+      closed({ error }) {
+        const { exit } = report;
+        const cut = isWhole ? error : cutShort(exit, error);
+        if (cut !== undefined) {
+          reject(cut);
+          return;
+        }
+        // A command may have run to its end although what was to prepare it was refused.
+        const result = { ...exit, stdout: kept.stdout.takeAll(), stderr: kept.stderr.takeAll() };
+        begun.then(() => resolve(result), reject);
+      },
+    };
+    feed();
+  });
+}
+
+function abortError(signal: AbortSignal | undefined): SshError {
+  return new SshError("aborted", "the command was aborted; its channel is closed", { cause: signal?.reason });
+}

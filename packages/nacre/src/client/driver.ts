@@ -1,0 +1,235 @@
+import type { PrivateKey } from "@nacre/keys/parts";
+import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
+import type { NegotiatedAlgorithms } from "@nacre/transport";
+import { SshError } from "@nacre/wire";
+import type { Duplex } from "../mux/duplex.ts";
+import { type Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
+import { Mux, type MuxHandlers, type MuxSide } from "../mux/mux.ts";
+import { platformRandom } from "../random.ts";
+import { offeredAlgorithms } from "../wasm.ts";
+import { watchers } from "../watchers.ts";
+import type { ConnectOptions, HostKey, Means, PromptRequest, RemoteIdentity } from "./options.ts";
+
+/** Facts of a connection that is logged in. */
+export interface ConnectionInfo {
+  /** The server's identification: `"SSH-2.0-OpenSSH_10.0"`. */
+  readonly peerVersion: string;
+  readonly negotiated: NegotiatedAlgorithms;
+  readonly hostKey: HostKey;
+}
+
+/** What a server may open and ask for: nothing, until a user of the mux accepts it. */
+const HANDLERS: MuxHandlers<Driver> = { channels: {}, globalRequests: {} };
+
+/** The client's login: hands the session's asks to the application. */
+export class Driver implements MuxSide<ClientSessionEvent> {
+  readonly mux: Mux<ClientSessionEvent, Driver>;
+  readonly #session: ClientSession;
+  readonly #options: ConnectOptions & Means;
+  #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
+  #peerVersion = "";
+  #hostKey: HostKey | undefined;
+  #passwordPrompted = false;
+
+  constructor(duplex: Duplex, options: ConnectOptions & Means) {
+    this.#options = options;
+    this.#session = new ClientSession(sessionOptions(options));
+    this.mux = new Mux<ClientSessionEvent, Driver>(duplex, this.#session, this, HANDLERS);
+  }
+
+  /** Resolves with the reason when the connection has ended: code `closed` after `close`. Never rejects. */
+  get ended(): Promise<SshError> {
+    return this.#engine.closed;
+  }
+
+  /** Connects and logs in. Rejects with the error that ended the attempt; all is released then. */
+  async start(): Promise<ConnectionInfo> {
+    const { signal } = this.#options;
+    const authenticated = new Promise<ConnectionInfo>((resolve, reject) => {
+      this.#authenticated = { resolve, reject };
+    });
+    const onAbort = (): void =>
+      this.#engine.fail(new SshError("aborted", "connecting was aborted", { cause: signal?.reason }));
+    signal?.addEventListener("abort", onAbort);
+    try {
+      this.#engine.start();
+      if (signal?.aborted) onAbort();
+      else this.#engine.turn();
+      return await authenticated;
+    } catch (error) {
+      await this.ended;
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Says goodbye, and resolves when all is released. */
+  async close(): Promise<void> {
+    this.#engine.fail(new SshError("closed", "the connection was closed by this side"));
+    await this.ended;
+  }
+
+  /** Begins a key exchange now, before a limit asks for it. */
+  rekey(): void {
+    this.#session.rekey();
+    this.#engine.touch();
+  }
+
+  /** For the mux, as are the next two. */
+  event(event: ClientSessionEvent): void {
+    switch (event.type) {
+      case "identified":
+        this.#peerVersion = event.peerVersion;
+        return;
+      case "verify-host-key": {
+        const hostKey: HostKey = {
+          algorithm: event.algorithm,
+          blob: event.hostKey,
+          fingerprint: this.#options.fingerprint(event.hostKey),
+        };
+        this.#hostKey = hostKey;
+        this.#answer(
+          () => this.#decideHostKey(hostKey),
+          (verdict) => this.#session.answerHostKey(event.token, verdict),
+        );
+        return;
+      }
+      case "authenticated":
+        this.#authenticated.resolve({
+          peerVersion: this.#peerVersion,
+          negotiated: this.#session.negotiated!,
+          hostKey: this.#hostKey!,
+        });
+        return;
+      case "banner":
+        this.#show(event.message);
+        return;
+      case "instruction":
+        this.#show([event.name, event.instruction].filter((text) => text !== "").join("\n"));
+        return;
+      case "sign":
+      case "password":
+      case "change-password":
+      case "prompts":
+        this.#onAuthAsk(event);
+        return;
+      default:
+      // New keys and debug texts are ignored.
+    }
+  }
+
+  refused(): void {}
+
+  closed(error: SshError): void {
+    this.#authenticated.reject(error);
+  }
+
+  get #engine(): Engine<ClientSessionEvent> {
+    return this.mux.engine;
+  }
+
+  #onAuthAsk(ask: Extract<ClientSessionEvent, { type: "sign" | "password" | "change-password" | "prompts" }>): void {
+    const options = this.#options;
+    switch (ask.type) {
+      case "sign": {
+        const identity = options.identities?.find((one) => one.publicKey === ask.identity.publicKey);
+        this.#answer(
+          () => (identity !== undefined && isRemote(identity) ? identity.sign(ask.algorithm, ask.data) : undefined),
+          (value) => this.#session.auth.answerSignature(ask.token, value),
+        );
+        return;
+      }
+      case "password":
+        this.#answer(
+          () => {
+            const { password } = options;
+            return typeof password === "function" ? password(ask.attempt) : password;
+          },
+          (value) => this.#session.auth.answerPassword(ask.token, value),
+        );
+        return;
+      case "change-password":
+        this.#answer(
+          () => options.changePassword?.(ask.prompt),
+          (value) => this.#session.auth.answerChangePassword(ask.token, value),
+        );
+        return;
+      case "prompts":
+        this.#answer(
+          () => this.#answerPrompts(ask),
+          (value) => this.#session.auth.answerPrompts(ask.token, value),
+        );
+        return;
+    }
+  }
+
+  #answerPrompts(request: PromptRequest): ReturnType<NonNullable<ConnectOptions["prompts"]>> {
+    if (this.#options.prompts !== undefined) return this.#options.prompts(request);
+    const [prompt, ...others] = request.prompts;
+    const lone = prompt !== undefined && others.length === 0 && !prompt.echo && !this.#passwordPrompted;
+    if (!lone || typeof this.#options.password !== "string") return undefined;
+    this.#passwordPrompted = true;
+    return [this.#options.password];
+  }
+
+  /** What the application throws is left uncaught. */
+  #show(text: string): void {
+    try {
+      this.#options.banner?.(text);
+    } catch (thrown) {
+      leaveUncaught(thrown);
+    }
+  }
+
+  async #decideHostKey(hostKey: HostKey): Promise<true | SshError> {
+    const { blob, fingerprint } = hostKey;
+    try {
+      // A program without types may answer anything: nothing but true accepts.
+      const verdict: unknown = await this.#options.hostKey({ ...hostKey, blob: blob.slice() });
+      if (verdict === true) return true;
+      return new SshError("host-key-refused", `the host key ${fingerprint} was refused`);
+    } catch (cause) {
+      // Whatever goes wrong while a host key is checked, the key is refused (CVE-2025-26465).
+      if (cause instanceof SshError) return cause;
+      return new SshError("host-key-refused", `the host key ${fingerprint} could not be checked: ${reasonOf(cause)}`, {
+        cause,
+      });
+    }
+  }
+
+  /** Asks the application; an exception ends the login. */
+  #answer<T>(ask: () => T | Promise<T>, give: (value: T) => void): void {
+    this.#engine.ask(ask, give, (cause) =>
+      this.#engine.fail(
+        cause instanceof SshError
+          ? cause
+          : new SshError("auth-cancelled", `login was given up: ${reasonOf(cause)}`, { cause }),
+      ),
+    );
+  }
+}
+
+function sessionOptions(options: ConnectOptions & Means): ClientSessionOptions {
+  const identities = (options.identities ?? []).map((identity) => ({
+    publicKey: identity.publicKey,
+    ...(!isRemote(identity) && { privateKey: identity }),
+  }));
+  return {
+    algorithms: offeredAlgorithms(options),
+    fingerprint: options.fingerprint,
+    random: options.random ?? platformRandom,
+    userName: options.user,
+    identities,
+    password: typeof options.password === "string" ? "fixed" : options.password !== undefined,
+    keyboardInteractive: options.prompts !== undefined || (typeof options.password === "string" && "password"),
+    ...(options.limits && { limits: options.limits }),
+    ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
+    ...watchers(options),
+  };
+}
+
+/** A private key in memory signs within the session; any other identity is asked. */
+function isRemote(identity: PrivateKey | RemoteIdentity): identity is RemoteIdentity {
+  return !("fields" in identity);
+}

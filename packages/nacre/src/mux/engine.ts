@@ -1,0 +1,305 @@
+import type { Connection } from "@nacre/connection";
+import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
+import { type Bytes, escapeText, SshError } from "@nacre/wire";
+import type { Duplex, DuplexHandler } from "./duplex.ts";
+import { queueMacrotask } from "./macrotask.ts";
+
+type SessionEvent = ClientSessionEvent | ServerSessionEvent;
+
+/** A session of either side, as the engine drives it. */
+export interface DrivenSession<E extends SessionEvent> {
+  readonly connection: Connection;
+  readonly wantsInput: boolean;
+  start(now: number): void;
+  receive(chunk: Uint8Array): void;
+  end(): void;
+  broken(error: SshError): void;
+  takeOutput(): Bytes | undefined;
+  nextEvent(): E | undefined;
+  deadline(): number | undefined;
+  tick(now: number): void;
+  rest(): void;
+  disconnect(error: SshError): void;
+}
+
+/** After so long without a byte either way a connection lets go of its buffers: milliseconds. */
+const REST_AFTER = 100;
+
+/** Handles what a session says. */
+export interface EngineHandler<E extends SessionEvent> {
+  /** Every event but the last. What this throws ends the connection. */
+  event(event: E): void;
+  /** The last call: the connection has ended. */
+  closed(error: SshError): void;
+}
+
+/**
+ * Drives a session of either side over a byte connection: carries bytes, keeps the timer, and hands events on. It writes once a turn,
+ * however much happened in it.
+ *
+ * An exception of the session or of the handler is a fault. It ends the connection, since no caller would catch it.
+ */
+export class Engine<E extends SessionEvent> implements DuplexHandler {
+  readonly session: DrivenSession<E>;
+  /** Resolves with the reason when the connection has ended and all it held is released. Never rejects. */
+  readonly closed: Promise<SshError>;
+  readonly #duplex: Duplex;
+  readonly #handler: EngineHandler<E>;
+  #end!: (error: SshError) => void;
+  #over: SshError | undefined;
+  #writable = true;
+  #turning = false;
+  #scheduled = false;
+  /** The turn has done its work: the next one begins from the event loop, and until then nothing else begins one. */
+  #yielding = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
+  #restAt = Infinity;
+
+  constructor(duplex: Duplex, session: DrivenSession<E>, handler: EngineHandler<E>) {
+    this.#duplex = duplex;
+    this.session = session;
+    this.#handler = handler;
+    this.closed = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  /** Why the connection has ended, once it has. */
+  get over(): SshError | undefined {
+    return this.#over;
+  }
+
+  /** Begins. What is ready to be sent leaves with the first turn. */
+  start(): void {
+    this.#try(() => {
+      this.session.start(performance.now());
+      this.#duplex.open(this);
+    });
+  }
+
+  /** For the byte connection, as are the next three. */
+  data(chunk: Uint8Array): void {
+    if (this.#over !== undefined) return;
+    const now = performance.now();
+    try {
+      this.session.tick(now);
+      this.session.receive(chunk);
+    } catch (cause) {
+      this.#onFault(cause);
+    }
+    this.#restAt = now + REST_AFTER;
+    this.turn();
+  }
+
+  drained(): void {
+    this.#writable = true;
+    this.turn();
+  }
+
+  ended(): void {
+    this.#try(() => this.session.end());
+    this.turn();
+  }
+
+  failed(cause: unknown): void {
+    const error = new SshError("connection-lost", `the connection broke: ${reasonOf(cause)}`, { cause });
+    this.#try(() => this.session.broken(error));
+    this.turn();
+  }
+
+  /** Call this after every command to the session: at the end of this turn its events are handled and its output is written. */
+  touch(): void {
+    if (this.#turning || this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.turn();
+    });
+  }
+
+  /**
+   * Asks the application, gives the session its answer, and goes on. An answer that is no promise is given at once, so that it leaves
+   * with what came before it. `failed` hears of what is thrown, now or later, and of an answer that the session does not take.
+   */
+  ask<T>(question: () => T | Promise<T>, give: (value: T) => void, failed: (cause: unknown) => void): void {
+    const settle = (value: T): void => {
+      if (this.#over !== undefined) return;
+      // The time that the application took is not the peer's.
+      this.session.tick(performance.now());
+      give(value);
+    };
+    try {
+      const answer = question();
+      if (isPromise(answer)) void this.#awaitAnswer(answer, settle, failed);
+      else settle(answer);
+    } catch (cause) {
+      failed(cause);
+    }
+    this.touch();
+  }
+
+  /** Ends the connection with an error, unless it has ended. */
+  fail(error: SshError): void {
+    if (this.#over !== undefined) return;
+    try {
+      this.session.disconnect(error);
+    } catch {
+      // It cannot even say goodbye. What is being told matters, not that.
+      this.#onClosed(error);
+    }
+    this.turn();
+  }
+
+  /** Does what is to be done now. While other connections have their turn, it waits for them. */
+  turn(): void {
+    if (this.#turning || this.#yielding || this.#over !== undefined) return;
+    try {
+      this.#turning = true;
+      this.#advance();
+      this.#turning = false;
+      if (this.#over === undefined) this.#wait();
+    } catch (cause) {
+      this.#turning = false;
+      this.#onFault(cause);
+    }
+  }
+
+  /** Handles what happened and writes what is to be sent, until there is neither, or the turn has done its work. */
+  #advance(): void {
+    this.session.tick(performance.now());
+    while (this.#over === undefined) {
+      const event = this.session.nextEvent();
+      if (event?.type === "yield") {
+        this.#write();
+        this.#yield();
+        return;
+      }
+      if (event !== undefined) {
+        if (event.type === "closed") this.#onClosed(event.error);
+        else this.#handler.event(event);
+        continue;
+      }
+      // Taking output makes room, and room may be an event: until neither says anything, the turn is not over.
+      if (!this.#write()) return;
+    }
+  }
+
+  /** Writes what waits, where there is room. Returns false when there was nothing to write. */
+  #write(): boolean {
+    const output = this.#writable ? this.#takeOutput() : [];
+    if (output.length === 0) return false;
+    this.#writable = this.#duplex.write(output);
+    this.#restAt = performance.now() + REST_AFTER;
+    return true;
+  }
+
+  /** Lets the event loop serve others first. */
+  #yield(): void {
+    this.#yielding = true;
+    queueMacrotask(() => {
+      this.#yielding = false;
+      this.turn();
+    });
+  }
+
+  async #awaitAnswer<T>(
+    answer: Promise<T>,
+    settle: (value: T) => void,
+    failed: (cause: unknown) => void,
+  ): Promise<void> {
+    try {
+      settle(await answer);
+    } catch (cause) {
+      failed(cause);
+    }
+    this.turn();
+  }
+
+  /** Until something happens. */
+  #wait(): void {
+    // Node reads a socket up to 32 times in a row: only a pause stops it.
+    if (this.session.wantsInput && !this.#yielding) this.#duplex.resume();
+    else this.#duplex.pause();
+    this.#arm();
+  }
+
+  /** All that waits. */
+  #takeOutput(): Bytes[] {
+    const output: Bytes[] = [];
+    for (let piece = this.session.takeOutput(); piece !== undefined; piece = this.session.takeOutput())
+      output.push(piece);
+    return output;
+  }
+
+  #arm(): void {
+    const deadline = Math.min(this.session.deadline() ?? Infinity, this.#restAt);
+    // A timer that is early finds nothing to do and is set anew: cheaper than moving it with every packet.
+    if (deadline >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = deadline;
+    const wait = Math.min(Math.max(0, Math.ceil(deadline - performance.now())), 0x7fff_ffff);
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity;
+      if (performance.now() >= this.#restAt) {
+        this.#restAt = Infinity;
+        this.#try(() => this.session.rest());
+      }
+      this.turn();
+    }, wait);
+  }
+
+  /** Does this with the session; what it throws is a fault. */
+  #try(work: () => void): void {
+    try {
+      work();
+    } catch (cause) {
+      this.#onFault(cause);
+    }
+  }
+
+  #onFault(cause: unknown): void {
+    if (this.#over !== undefined) return;
+    const error =
+      cause instanceof SshError
+        ? cause
+        : new SshError("internal", `a fault ended the connection: ${reasonOf(cause)}`, { cause });
+    try {
+      this.session.disconnect(error);
+    } catch {
+      // Then the other side will not be told why.
+    }
+    // Whatever the session would still tell: it is not to be relied on any more.
+    this.#onClosed(error);
+  }
+
+  #onClosed(error: SshError): void {
+    if (this.#over !== undefined) return;
+    this.#over = error;
+    clearTimeout(this.#timer);
+    try {
+      this.#duplex.write(this.#takeOutput());
+    } catch {
+      // The goodbye is all that can be lost here.
+    }
+    this.#handler.closed(error);
+    void this.#duplex.close().then(() => this.#end(error));
+  }
+}
+
+/** Rethrows what an application's callback threw as an uncaught exception, so that the connection goes on. */
+export function leaveUncaught(thrown: unknown): void {
+  queueMicrotask(() => {
+    throw thrown;
+  });
+}
+
+/** Whether an answer comes later. Promises of any making count: a program without types may have its own. */
+export function isPromise<T>(answer: T | Promise<T>): answer is Promise<T> {
+  return typeof (answer as Promise<T> | null | undefined)?.then === "function";
+}
+
+/** What was thrown, in words that are safe to show. */
+export function reasonOf(cause: unknown): string {
+  return escapeText(cause instanceof Error ? cause.message : String(cause));
+}

@@ -1,0 +1,57 @@
+import type { OutputStream } from "@nacre/connection";
+import type { Bytes } from "@nacre/wire";
+import { Backlog } from "../streams/backlog.ts";
+import type { Channel, ChannelEnd, ChannelHandler, ChannelRequest } from "./channel.ts";
+
+/** How many requests without a reply are kept. */
+const MAX_REQUESTS = 16;
+
+/**
+ * Keeps the events of a channel until its user sets a handler: a server may send right behind the confirmation of an open. Holds no more
+ * bytes than the window, as their credit does not return before the user has them.
+ */
+export class EventBuffer implements ChannelHandler {
+  readonly #channel: Channel;
+  readonly #decide: ((request: ChannelRequest) => void) | undefined;
+  readonly #data = { stdout: new Backlog(), stderr: new Backlog() };
+  #requests: readonly ChannelRequest[] = [];
+  #eof = false;
+  #end: ChannelEnd | undefined;
+
+  /** `decide` handles requests as they arrive. Without it those that want a reply are refused, and the first 16 others kept. */
+  constructor(channel: Channel, decide?: (request: ChannelRequest) => void) {
+    this.#channel = channel;
+    this.#decide = decide;
+  }
+
+  data(stream: OutputStream, bytes: Bytes): void {
+    this.#data[stream].push(bytes, bytes.length);
+  }
+
+  /** A new handler has no pending write. */
+  writable(): void {}
+
+  eof(): void {
+    this.#eof = true;
+  }
+
+  request(request: ChannelRequest): void {
+    if (this.#decide !== undefined) this.#decide(request);
+    else if ("token" in request && request.token !== undefined) this.#channel.reply(request, false);
+    else if (this.#requests.length < MAX_REQUESTS) this.#requests = [...this.#requests, request];
+  }
+
+  closed(end: ChannelEnd): void {
+    this.#end = end;
+  }
+
+  replayTo(handler: ChannelHandler): void {
+    for (const stream of ["stdout", "stderr"] as const) {
+      const chunks = this.#data[stream];
+      for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) handler.data(stream, chunk.bytes);
+    }
+    if (this.#eof) handler.eof();
+    for (const request of this.#requests) handler.request(request);
+    if (this.#end !== undefined) handler.closed(this.#end);
+  }
+}

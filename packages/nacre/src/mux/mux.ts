@@ -1,0 +1,247 @@
+import type { ReplyToken } from "@nacre/connection";
+import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
+import { CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
+import { Channel, type ChannelRequest } from "./channel.ts";
+import type { Duplex } from "./duplex.ts";
+import { type DrivenSession, Engine, type EngineHandler, leaveUncaught } from "./engine.ts";
+import { type PeerAsks, PeerGlobalRequest, PeerOpen } from "./peer-asks.ts";
+
+type SessionEvent = ClientSessionEvent | ServerSessionEvent;
+
+/** Decides an open of the peer, now or later. `side`: the side of the connection that it belongs to. */
+export type ChannelAcceptor<S> = (open: PeerOpen, side: S) => void;
+
+/** Decides a global request of the peer, now or later. */
+export type GlobalRequestHandler<S> = (request: PeerGlobalRequest, side: S) => void;
+
+/** Handlers for what the peer may open and ask for. One record serves all connections of a kind: closures for each would cost memory. */
+export interface MuxHandlers<S> {
+  /** By channel type. */
+  readonly channels: Readonly<Record<string, ChannelAcceptor<S>>>;
+  /** By request name. */
+  readonly globalRequests: Readonly<Record<string, GlobalRequestHandler<S>>>;
+}
+
+/** One side's own part of a connection: its login. */
+export interface MuxSide<E extends SessionEvent> {
+  /** An event that is not about channels or global requests. */
+  event(event: E): void;
+  /** A global request of the peer had no handler, and was refused. */
+  refused(requestName: string): void;
+  /** The connection has ended; its channels hear of it next. */
+  closed(error: SshError): void;
+}
+
+/** Hears how an open of ours ended: exactly one of the three is called, in the event's own turn. */
+export interface OpenHandler {
+  opened(channel: Channel): void;
+  /** The peer refused. `reasonCode`: `CHANNEL_OPEN_FAILURE_REASON`; `description`: the peer's text as it came, so escape it. */
+  refused(reasonCode: number, description: string): void;
+  /** The connection ended before the peer answered. */
+  lost(error: SshError): void;
+}
+
+/** The reply to a global request of ours. `error`: the connection ended before it. */
+export type GlobalReply =
+  | { readonly success: true; readonly data: Uint8Array }
+  | { readonly success: false; readonly error: SshError | undefined };
+
+/**
+ * The channels and global requests of one connection, for either side. Every handler is called in the turn of the event that it is
+ * about, so that it acts before the peer's next message is handled. What the peer asks for and nobody accepts is refused.
+ */
+export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements EngineHandler<E>, PeerAsks {
+  /** Drives the session over the byte connection. */
+  readonly engine: Engine<E>;
+  readonly #side: S;
+  #handlers: MuxHandlers<S>;
+  /** By our number. */
+  readonly #channels: (Channel | undefined)[] = [];
+  /** Opens of ours that the peer has not answered, by our number. */
+  #opens: Map<number, OpenHandler> | undefined;
+  /** Global requests of ours that the peer has not answered. */
+  #requests: Map<number, (reply: GlobalReply) => void> | undefined;
+
+  constructor(duplex: Duplex, session: DrivenSession<E>, side: S, handlers: MuxHandlers<S>) {
+    this.engine = new Engine(duplex, session, this);
+    this.#side = side;
+    this.#handlers = handlers;
+  }
+
+  /** Asks the peer for a channel. Throws `closed` after the end of the connection, and `channel-limit`. */
+  open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler): void {
+    this.#assertAlive();
+    const id = this.engine.session.connection.openChannel(channelType, data);
+    this.#opens ??= new Map();
+    this.#opens.set(id, handler);
+    this.engine.touch();
+  }
+
+  /** Lets the peer open channels of a type, on this connection. */
+  accept(channelType: string, acceptor: ChannelAcceptor<S>): void {
+    this.#handlers = { ...this.#handlers, channels: { ...this.#handlers.channels, [channelType]: acceptor } };
+    this.engine.session.connection.allow(channelType);
+  }
+
+  /**
+   * Sends a global request. Without `onReply` it wants no reply. Throws `closed` after the end of the connection, `request-limit`, and
+   * `usage` for one that is too long.
+   */
+  globalRequest(requestName: string, data: Uint8Array, onReply?: (reply: GlobalReply) => void): void {
+    this.#assertAlive();
+    const { connection } = this.engine.session;
+    const id = connection.globalRequest(requestName, data, { wantReply: onReply !== undefined });
+    if (onReply !== undefined) {
+      this.#requests ??= new Map();
+      this.#requests.set(id, onReply);
+    }
+    this.engine.touch();
+  }
+
+  /** Handles the peer's global requests of a name, on this connection. */
+  onGlobalRequest(requestName: string, handler: GlobalRequestHandler<S>): void {
+    const { channels, globalRequests } = this.#handlers;
+    this.#handlers = { channels, globalRequests: { ...globalRequests, [requestName]: handler } };
+  }
+
+  /** For the engine: handles an event. */
+  event(event: E): void {
+    switch (event.type) {
+      case "data":
+      case "writable":
+      case "eof":
+        try {
+          const handler = this.#channels[event.channel]?.handler;
+          if (event.type === "data") handler?.data(event.stream, event.data);
+          else if (event.type === "writable") handler?.writable();
+          else handler?.eof();
+        } catch (thrown) {
+          leaveUncaught(thrown);
+        }
+        return;
+      case "channel-closed": {
+        const channel = this.#channels[event.channel];
+        this.#channels[event.channel] = undefined;
+        uncaught(() => channel?.onClosed(undefined));
+        return;
+      }
+      case "request-reply":
+        this.#channels[event.channel]?.onReply(event.request, event.success);
+        return;
+      case "channel-request":
+      case "env":
+      case "pty-req":
+      case "x11-req":
+      case "exec":
+      case "shell":
+      case "subsystem":
+      case "window-change":
+      case "signal":
+      case "break":
+      case "exit-status":
+      case "exit-signal":
+      case "flow-control":
+        this.#onRequest(event);
+        return;
+      case "channel-opened":
+        this.#takeOpen(event.channel)?.opened(this.#addChannel(event.channel));
+        return;
+      case "channel-open-failed":
+        this.#takeOpen(event.channel)?.refused(event.reasonCode, event.description);
+        return;
+      case "open-request": {
+        const acceptor = ownValue(this.#handlers.channels, event.channelType);
+        const open = new PeerOpen(this, event);
+        if (acceptor !== undefined) acceptor(open, this.#side);
+        else open.reject(CHANNEL_OPEN_FAILURE_REASON.ADMINISTRATIVELY_PROHIBITED, "refused");
+        return;
+      }
+      case "global-request": {
+        const handler = ownValue(this.#handlers.globalRequests, event.requestName);
+        const request = new PeerGlobalRequest(this, event);
+        if (handler !== undefined) handler(request, this.#side);
+        else if (request.wantReply) {
+          this.#side.refused(request.name);
+          request.reply(false);
+        }
+        return;
+      }
+      case "global-reply": {
+        const onReply = this.#requests?.get(event.request);
+        this.#requests?.delete(event.request);
+        onReply?.(event.success ? { success: true, data: event.data } : { success: false, error: undefined });
+        return;
+      }
+      default:
+        this.#side.event(event);
+    }
+  }
+
+  /** For the engine: the connection has ended. */
+  closed(error: SshError): void {
+    this.#side.closed(error);
+    const opens = [...(this.#opens?.values() ?? [])];
+    const requests = [...(this.#requests?.values() ?? [])];
+    this.#opens = undefined;
+    this.#requests = undefined;
+    for (const handler of opens) uncaught(() => handler.lost(error));
+    for (const onReply of requests) uncaught(() => onReply({ success: false, error }));
+    for (const channel of this.#channels.splice(0)) uncaught(() => channel?.onClosed(error));
+  }
+
+  /** For `PeerOpen`, as are the next two. */
+  acceptOpen(token: ReplyToken): Channel | undefined {
+    if (this.engine.over !== undefined) return undefined;
+    const id = this.engine.session.connection.answerOpen(token, true);
+    this.engine.touch();
+    return id === undefined ? undefined : this.#addChannel(id);
+  }
+
+  rejectOpen(token: ReplyToken, reasonCode: number, description: string): void {
+    this.engine.session.connection.answerOpen(token, { reasonCode, description });
+    this.engine.touch();
+  }
+
+  answerGlobal(token: ReplyToken, success: boolean, data: Uint8Array | undefined): void {
+    this.engine.session.connection.answerGlobal(token, success, data);
+    this.engine.touch();
+  }
+
+  #onRequest(request: ChannelRequest): void {
+    const channel = this.#channels[request.channel];
+    if (channel !== undefined) channel.handler.request(request);
+    else if ("token" in request && request.token !== undefined)
+      this.engine.session.connection.answerRequest(request.token, false);
+  }
+
+  #addChannel(id: number): Channel {
+    const channel = new Channel(this.engine, id);
+    this.#channels[id] = channel;
+    return channel;
+  }
+
+  #takeOpen(id: number): OpenHandler | undefined {
+    const handler = this.#opens?.get(id);
+    this.#opens?.delete(id);
+    return handler;
+  }
+
+  #assertAlive(): void {
+    const { over } = this.engine;
+    if (over !== undefined) throw new SshError("closed", `the connection has ended: ${over.message}`, { cause: over });
+  }
+}
+
+/** The peer chooses the name: it must not find what every object inherits. */
+function ownValue<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+/** Calls a handler. What it throws is left uncaught, and the connection goes on. */
+function uncaught(call: () => void): void {
+  try {
+    call();
+  } catch (thrown) {
+    leaveUncaught(thrown);
+  }
+}

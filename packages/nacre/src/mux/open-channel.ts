@@ -1,0 +1,33 @@
+import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
+import type { Channel } from "./channel.ts";
+import type { OpenHandler } from "./mux.ts";
+
+/** Opens channels with callbacks. */
+interface Opener {
+  open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler): void;
+}
+
+/**
+ * Opens a channel. Rejects with `channel-open-failed` if the peer refuses, `channel-limit`, `closed` after the end of the connection, or
+ * the error that ended it. `hint` is added to the message of a refusal.
+ */
+export function openChannel(mux: Opener, channelType: string, data?: Uint8Array, hint = ""): Promise<Channel> {
+  return new Promise((resolve, reject) => {
+    mux.open(channelType, data, {
+      opened: resolve,
+      refused: (reasonCode, description) =>
+        reject(
+          new SshError(
+            "channel-open-failed",
+            `the peer refused a channel of type ${escapeText(channelType)} (${reasonName(reasonCode)}): ${escapeText(description)}${hint}`,
+          ),
+        ),
+      lost: reject,
+    });
+  });
+}
+
+function reasonName(reasonCode: number): string {
+  const reasons = Object.entries(CHANNEL_OPEN_FAILURE_REASON);
+  return reasons.find(([, code]) => code === reasonCode)?.[0] ?? `${reasonCode}`;
+}

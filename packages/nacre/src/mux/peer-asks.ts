@@ -1,0 +1,59 @@
+import type { ConnectionEvent, ReplyToken } from "@nacre/connection";
+import type { Channel } from "./channel.ts";
+
+/** Carries out decisions about the peer's opens and global requests. */
+export interface PeerAsks {
+  acceptOpen(token: ReplyToken): Channel | undefined;
+  rejectOpen(token: ReplyToken, reasonCode: number, description: string): void;
+  answerGlobal(token: ReplyToken, success: boolean, data: Uint8Array | undefined): void;
+}
+
+/** A channel that the peer wants to open (RFC 4254 §5.1). Answer it once, now or later. */
+export class PeerOpen {
+  readonly channelType: string;
+  /** The data of its type, after the maximum packet size. */
+  readonly data: Uint8Array;
+  readonly #asks: PeerAsks;
+  readonly #token: ReplyToken;
+
+  constructor(asks: PeerAsks, { channelType, data, token }: Extract<ConnectionEvent, { type: "open-request" }>) {
+    this.#asks = asks;
+    this.channelType = channelType;
+    this.data = data;
+    this.#token = token;
+  }
+
+  /** Opens the channel. Returns `undefined` if the connection has ended. Throws `usage` if the open is answered already. */
+  accept(): Channel | undefined {
+    return this.#asks.acceptOpen(this.#token);
+  }
+
+  /** Refuses the channel with one of `CHANNEL_OPEN_FAILURE_REASON` and a text for people. Throws as `accept` does. */
+  reject(reasonCode: number, description: string): void {
+    this.#asks.rejectOpen(this.#token, reasonCode, description);
+  }
+}
+
+/** A global request of the peer (RFC 4254 §4). If it wants a reply, answer it once, now or later; replies leave in order. */
+export class PeerGlobalRequest {
+  readonly name: string;
+  readonly data: Uint8Array;
+  readonly #asks: PeerAsks;
+  readonly #token: ReplyToken | undefined;
+
+  constructor(asks: PeerAsks, { requestName, data, token }: Extract<ConnectionEvent, { type: "global-request" }>) {
+    this.#asks = asks;
+    this.name = requestName;
+    this.data = data;
+    this.#token = token;
+  }
+
+  get wantReply(): boolean {
+    return this.#token !== undefined;
+  }
+
+  /** Replies; `data` goes with success, and depends on the request. Has no effect if no reply is wanted. Throws `usage` the second time. */
+  reply(success: boolean, data?: Uint8Array): void {
+    if (this.#token !== undefined) this.#asks.answerGlobal(this.#token, success, data);
+  }
+}

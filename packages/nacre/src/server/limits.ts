@@ -1,0 +1,11 @@
+import { SESSION_LIMITS } from "@nacre/session";
+import { type LimitTable, limitTable, MAX_UINT32 } from "@nacre/wire";
+import type { ServerLimits } from "./options.ts";
+
+/** Ranges and defaults of a server's limits. */
+export const SERVER_LIMITS: LimitTable<ServerLimits> = limitTable<ServerLimits>({
+  ...SESSION_LIMITS.ranges,
+  maxSessions: { default: 10, least: 0, most: MAX_UINT32, unit: "sessions" },
+  envVariables: { default: 64, least: 0, most: MAX_UINT32, unit: "variables" },
+  envLength: { default: 32_768, least: 0, most: MAX_UINT32, unit: "characters" },
+});

@@ -1,0 +1,248 @@
+import type { Factor, LoginMethod, Questions, Verdict } from "@nacre/auth";
+import type { ServerSession, ServerSessionEvent } from "@nacre/session";
+import { SshError } from "@nacre/wire";
+import { type Engine, isPromise } from "../mux/engine.ts";
+import type { Authenticate, KeyboardInteractiveLogin, Login, LoginDecision, ServerEvent } from "./options.ts";
+import { combinePermissions, type GrantedPermissions, isPermissions, type Permissions } from "./permissions.ts";
+
+/** What authentication asks. */
+export type AuthAsk = Extract<
+  ServerSessionEvent,
+  { type: "query" | "publickey" | "password" | "change-password" | "keyboard-interactive" | "responses" }
+>;
+
+interface LoginsContext {
+  readonly session: ServerSession;
+  readonly engine: Engine<ServerSessionEvent>;
+  readonly authenticate: Authenticate;
+  fingerprint(this: void, blob: Uint8Array): string;
+  readonly remoteAddress: string | undefined;
+  log(this: void, event: ServerEvent): void;
+}
+
+/** A keyboard-interactive conversation: either we hold the token of an answer that is due, or the client has the word. */
+interface Conversation {
+  token: symbol | undefined;
+  /** `ask` waits for the client. */
+  waiting: { resolve: (responses: readonly string[]) => void; reject: (error: SshError) => void } | undefined;
+  /** What was decided while the client had the word. */
+  decided: LoginDecision | undefined;
+}
+
+const METHODS: readonly LoginMethod[] = ["publickey", "password", "keyboard-interactive"];
+
+/** Asks the application about each login, and keeps what the accepted ones may do. */
+export class Logins {
+  readonly #context: LoginsContext;
+  /** By the place of their factor among those that were accepted. */
+  #permissions: readonly Permissions[] = [];
+  #conversation: Conversation | undefined;
+
+  constructor(context: LoginsContext) {
+    this.#context = context;
+  }
+
+  onAsk(ask: AuthAsk): void {
+    if (ask.type === "responses") return this.#onResponses(ask.token, ask.responses);
+    // Whatever comes next, the conversation that was under way is over.
+    this.#abandon();
+    const { session, remoteAddress, fingerprint } = this.#context;
+    const { token, userName: user, factors } = ask;
+    const facts = { user, factors, remoteAddress };
+    switch (ask.type) {
+      case "query":
+      case "publickey": {
+        const { algorithm, publicKey } = ask;
+        const signed = ask.type === "publickey";
+        const login: Login = {
+          method: "publickey",
+          ...facts,
+          algorithm,
+          publicKey,
+          fingerprint: fingerprint(publicKey),
+          signed,
+        };
+        this.#decide(login, (decision) => {
+          if (signed) session.auth.answerPublickey(token, this.#verdict(decision, factors));
+          else session.auth.answerQuery(token, decision !== false);
+        });
+        return;
+      }
+      case "password":
+      case "change-password": {
+        const login: Login =
+          ask.type === "password"
+            ? { method: "password", ...facts, password: ask.password }
+            : { method: "change-password", ...facts, oldPassword: ask.oldPassword, newPassword: ask.newPassword };
+        this.#decide(login, (decision) => {
+          if (typeof decision === "object" && "changePassword" in decision)
+            session.auth.answerPassword(token, { changePrompt: decision.changePassword });
+          else session.auth.answerPassword(token, this.#verdict(decision, factors));
+        });
+        return;
+      }
+      case "keyboard-interactive":
+        this.#converse(token, { ...facts, submethods: ask.submethods });
+    }
+  }
+
+  /** Returns what the login that succeeded by these factors may do. */
+  granted(factors: readonly Factor[]): GrantedPermissions {
+    return combinePermissions(this.#permissions.slice(0, factors.length));
+  }
+
+  /** The connection has ended. */
+  closed(): void {
+    this.#abandon();
+  }
+
+  #converse(token: symbol, facts: Omit<KeyboardInteractiveLogin, "method" | "ask">): void {
+    const { session } = this.#context;
+    const conversation: Conversation = { token, waiting: undefined, decided: undefined };
+    this.#conversation = conversation;
+    const login: KeyboardInteractiveLogin = {
+      method: "keyboard-interactive",
+      ...facts,
+      ask: (prompts, texts = {}) => {
+        const responses = this.#question(conversation, {
+          ...texts,
+          prompts: prompts.map((prompt) => (typeof prompt === "string" ? { prompt, echo: false } : prompt)),
+        });
+        // Whoever does not wait for the answer need not hear that none comes.
+        responses.catch(() => {});
+        return responses;
+      },
+    };
+    this.#decide(login, (decision) => {
+      if (this.#conversation !== conversation) return;
+      if (conversation.token === undefined) {
+        conversation.decided = decision;
+      } else {
+        this.#conversation = undefined;
+        session.auth.answerKeyboardInteractive(conversation.token, this.#verdict(decision, facts.factors));
+      }
+    });
+  }
+
+  #question(conversation: Conversation, questions: Questions): Promise<readonly string[]> {
+    if (this.#conversation !== conversation) return Promise.reject(givenUp());
+    const { token } = conversation;
+    if (token === undefined)
+      return Promise.reject(new SshError("usage", "the user has not answered the last prompts yet"));
+    conversation.token = undefined;
+    const { engine, session } = this.#context;
+    return new Promise((resolve, reject) => {
+      conversation.waiting = { resolve, reject };
+      engine.ask(
+        () => undefined,
+        () => session.auth.answerKeyboardInteractive(token, questions),
+        (cause) => {
+          reject(cause);
+          engine.fail(new SshError("internal", "questions could not be asked", { cause }));
+        },
+      );
+    });
+  }
+
+  #onResponses(token: symbol, responses: readonly string[]): void {
+    const conversation = this.#conversation;
+    if (conversation === undefined) return;
+    const { waiting, decided } = conversation;
+    conversation.waiting = undefined;
+    conversation.token = token;
+    waiting?.resolve(responses);
+    if (decided === undefined) return;
+    // It was decided without waiting for this answer, which can therefore only be no.
+    this.#conversation = undefined;
+    this.#context.session.auth.answerKeyboardInteractive(token, "failure");
+  }
+
+  #abandon(): void {
+    this.#conversation?.waiting?.reject(givenUp());
+    this.#conversation = undefined;
+  }
+
+  /** Asks the application; whatever goes wrong with that is a refusal. */
+  #decide(login: Login, give: (decision: LoginDecision) => void): void {
+    const { engine, authenticate, log } = this.#context;
+    const { user, method } = login;
+    const refuse = (error?: unknown): false => {
+      if (engine.over !== undefined) return false;
+      log({
+        type: "login-refused",
+        user,
+        method,
+        ...(login.method === "publickey" && { fingerprint: login.fingerprint, signed: login.signed }),
+        ...(error !== undefined && { error }),
+      });
+      return false;
+    };
+    const judge = (answer: unknown): LoginDecision => {
+      const decision = checked(answer, method);
+      if (decision === false) return refuse();
+      return this.#forcesAnother(decision, login.factors) ? refuse(anotherCommand()) : decision;
+    };
+    const question = (): LoginDecision | Promise<LoginDecision> => {
+      try {
+        const answer = authenticate(login);
+        return isPromise(answer) ? Promise.resolve(answer).then(judge).catch(refuse) : judge(answer);
+      } catch (error) {
+        return refuse(error);
+      }
+    };
+    engine.ask(question, give, (cause) => {
+      engine.fail(new SshError("internal", "the answer to a login could not be given", { cause }));
+    });
+  }
+
+  /** Whether a factor would force another command than one before it: both cannot run, and neither may be got round. */
+  #forcesAnother(decision: LoginDecision, before: readonly Factor[]): boolean {
+    const command =
+      typeof decision === "object" && "permissions" in decision ? decision.permissions.command : undefined;
+    const forced = this.granted(before).command;
+    return command !== undefined && forced !== undefined && command !== forced;
+  }
+
+  /** The decision as authentication takes it; what it permits is kept with the factor that it accepts. */
+  #verdict(decision: LoginDecision, before: readonly Factor[]): Verdict {
+    if (decision === false || (typeof decision === "object" && "changePassword" in decision)) return "failure";
+    const permissions = decision !== true && "permissions" in decision ? decision.permissions : {};
+    this.#permissions = this.#permissions.slice(0, before.length).concat(permissions);
+    return decision !== true && decision.next !== undefined ? { partial: decision.next } : "success";
+  }
+}
+
+/** A program without types may answer anything: what is no decision refuses. Throws `usage` where that must be a mistake. */
+function checked(decision: unknown, method: Login["method"]): LoginDecision {
+  if (decision === true || decision === false || decision === undefined || decision === null) return decision === true;
+  if (typeof decision !== "object") throw noDecision(method);
+  const { permissions, next, changePassword } = decision as Record<string, unknown>;
+  if (changePassword !== undefined) {
+    if (typeof changePassword !== "string" || method === "publickey" || method === "keyboard-interactive")
+      throw noDecision(method);
+    return { changePassword };
+  }
+  if (next !== undefined && !(isMethods(next) && next.length > 0)) throw noDecision(method);
+  if (permissions === undefined) {
+    if (next === undefined) throw noDecision(method);
+    return { next };
+  }
+  if (!isPermissions(permissions)) throw noDecision(method);
+  return { permissions, ...(next !== undefined && { next }) };
+}
+
+function noDecision(method: Login["method"]): SshError {
+  return new SshError("usage", `authenticate answered a ${method} login with what is no decision`);
+}
+
+function anotherCommand(): SshError {
+  return new SshError("usage", "the parts of this login force different commands, and only one can run");
+}
+
+function isMethods(value: unknown): value is readonly LoginMethod[] {
+  return Array.isArray(value) && value.every((one) => METHODS.includes(one as LoginMethod));
+}
+
+function givenUp(): SshError {
+  return new SshError("aborted", "the client has given up this conversation");
+}

@@ -1,0 +1,101 @@
+import { SshError } from "@nacre/wire";
+import type { Exit } from "../client/options.ts";
+import type { Channel, ChannelEnd } from "../mux/channel.ts";
+import type { ReadEnd, StreamKind, StreamTypes } from "../streams/stream-kind.ts";
+import { cutShort, ExitReport } from "./exit.ts";
+import { encodeBreak, encodeSignal, encodeSize } from "./requests.ts";
+
+/** Bytes of the error output kept until `stderr` is first read. Further bytes are dropped. */
+const UNREAD_STDERR = 256 * 1024;
+
+/** A running remote command, with streams of the kind `K`. */
+export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposable {
+  /** The command's input. Ending it sends EOF; giving it up before that (abort, destroy) hangs the command up. */
+  readonly stdin: K["writable"];
+  /**
+   * The command's output. Read it, or give it up (cancel, destroy): unread output stops the command, as with a local pipe. It ends only if
+   * the server sent an EOF or the command's exit status; otherwise it fails after the bytes that arrived.
+   */
+  readonly stdout: K["readable"];
+  /** How the command ended. Rejects if the connection ended first. */
+  readonly exit: Promise<Exit>;
+  readonly #channel: Channel;
+  readonly #stderr: ReadEnd<K["readable"]>;
+
+  constructor(channel: Channel, streams: StreamKind<K>) {
+    this.#channel = channel;
+    const report = new ExitReport(channel);
+    let settle: ((end: ChannelEnd) => void) | undefined;
+    this.exit = new Promise((resolve, reject) => {
+      settle = ({ error, broken }) => (broken ? reject(error) : resolve(report.exit));
+    });
+    this.exit.catch(() => {});
+    const stdout = streams.readable(channel);
+    const stderr = streams.readable(channel, UNREAD_STDERR);
+    const stdin = streams.writable({
+      write: (bytes) => channel.write(bytes),
+      end: () => channel.end(),
+      // The command must not take half of its input for all of it.
+      abort: () => channel.close(new SshError("closed", "the input was given up before its end")),
+    });
+    this.stdin = stdin.stream;
+    this.stdout = stdout.stream;
+    this.#stderr = stderr;
+    channel.handler = {
+      data: (stream, bytes) => (stream === "stdout" ? stdout : stderr).receive(bytes),
+      writable: () => stdin.room(),
+      eof: () => {
+        stdout.finish();
+        stderr.finish();
+      },
+      request: (request) => report.onRequest(request),
+      closed: (end) => {
+        settle?.(end);
+        const cut = cutShort(report.exit, end.error);
+        stdout.finish(cut);
+        stderr.finish(cut);
+        stdin.fail(end.error ?? new SshError("channel-closed", "the command has ended: it reads no more input"));
+      },
+    };
+  }
+
+  /** The command's error output. Until this is first read, at most 256 KiB are kept and the rest is dropped. */
+  get stderr(): K["readable"] {
+    this.#stderr.open();
+    return this.#stderr.stream;
+  }
+
+  /**
+   * Sends a signal (RFC 4254 §6.9): `"TERM"`, or `"SIGTERM"`. Servers may ignore it. Does nothing after `close` and when the command has
+   * ended. Throws `usage` for an invalid signal name.
+   */
+  kill(signalName = "TERM"): void {
+    this.#channel.notify("signal", encodeSignal(signalName));
+  }
+
+  /**
+   * Sends a break of that many milliseconds (RFC 4335). Rejects with `channel-request-failed` if the server refuses it, and with
+   * `channel-closed`, or the error that ended the command, if it has ended.
+   */
+  async sendBreak(breakLength = 500): Promise<void> {
+    return this.#channel.request("break", encodeBreak(breakLength));
+  }
+
+  /**
+   * Sends the pseudo-terminal's new size in characters (RFC 4254 §6.7). Does nothing after `close` and when the command has ended.
+   * Throws `usage` for an invalid size.
+   */
+  resize(columns: number, rows: number): void {
+    this.#channel.notify("window-change", encodeSize(columns, rows));
+  }
+
+  /** Closes the channel: the command is usually hung up, and its streams fail with `closed`. Resolves when it is closed. */
+  async close(): Promise<void> {
+    this.#channel.close(new SshError("closed", "the command was closed before its end"));
+    await this.exit.catch(() => {});
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

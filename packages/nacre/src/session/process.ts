@@ -1,0 +1,10 @@
+import type { Channel } from "../mux/channel.ts";
+import { type WebStreams, webStreams } from "../streams/web-streams.ts";
+import { BaseProcess } from "./base-process.ts";
+
+/** A running remote command, with Web streams. */
+export class Process extends BaseProcess<WebStreams> {
+  constructor(channel: Channel) {
+    super(channel, webStreams);
+  }
+}

@@ -1,0 +1,182 @@
+import { type Bytes, type SshError, utf8Encode } from "@nacre/wire";
+import { Backlog, type Chunk } from "./backlog.ts";
+import type { ReadEnd, ReadSource, StreamKind, WriteEnd, WriteTarget } from "./stream-kind.ts";
+
+/** The types of Web streams. Text that is written goes as UTF-8. */
+export interface WebStreams {
+  readonly readable: ReadableStream<Bytes>;
+  readonly writable: WritableStream<Uint8Array | string>;
+}
+
+/** Web streams over a channel. */
+export const webStreams: StreamKind<WebStreams> = {
+  readable: (source, keep) => new Output(source, keep),
+  writable: (target) => new Input(target),
+};
+
+class Output implements ReadEnd<WebStreams["readable"]> {
+  readonly stream: ReadableStream<Bytes>;
+  readonly #source: ReadSource;
+  readonly #queue = new Backlog();
+  #keep: number;
+  #controller!: ReadableStreamDefaultController<Bytes>;
+  #wanted: (() => void) | undefined;
+  #ended: { readonly error: SshError | undefined } | undefined;
+  /** The stream is closed, has failed, or was cancelled. */
+  #over = false;
+
+  constructor(source: ReadSource, keep = Number.POSITIVE_INFINITY) {
+    this.#source = source;
+    this.#keep = keep;
+    this.stream = new ReadableStream<Bytes>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: () =>
+          new Promise<void>((resolve) => {
+            this.#wanted = resolve;
+            this.#serve();
+          }),
+        cancel: () => {
+          this.#over = true;
+          this.#keep = 0;
+          const credit = this.#queue.clear();
+          if (credit > 0) this.#source.consumed(credit);
+        },
+      },
+      // The queue is ours, so that credit returns only when a chunk is taken.
+      { highWaterMark: 0 },
+    );
+  }
+
+  open(): void {
+    if (!this.#over) this.#keep = Number.POSITIVE_INFINITY;
+  }
+
+  receive(bytes: Bytes): void {
+    if (this.#keep === Number.POSITIVE_INFINITY) {
+      this.#hand({ bytes, credit: bytes.length });
+    } else {
+      const kept = bytes.subarray(0, this.#keep);
+      this.#keep -= kept.length;
+      this.#source.consumed(bytes.length);
+      if (kept.length > 0) this.#hand({ bytes: kept, credit: 0 });
+    }
+  }
+
+  finish(error?: SshError): void {
+    this.#ended ??= { error };
+    this.#serve();
+  }
+
+  /** The queue is empty while a reader waits. */
+  #hand(chunk: Chunk): void {
+    if (this.#wanted === undefined) this.#queue.push(chunk.bytes, chunk.credit);
+    else this.#serve(chunk);
+  }
+
+  #serve(next?: Chunk): void {
+    const wanted = this.#wanted;
+    const chunk = next ?? (wanted === undefined ? undefined : this.#queue.shift());
+    if (chunk !== undefined) {
+      this.#controller.enqueue(chunk.bytes);
+      if (chunk.credit > 0) this.#source.consumed(chunk.credit);
+    }
+    if (this.#ended !== undefined && this.#queue.isEmpty && !this.#over) {
+      this.#over = true;
+      if (this.#ended.error === undefined) this.#controller.close();
+      else this.#controller.error(this.#ended.error);
+    }
+    if (chunk === undefined && !this.#over) return;
+    this.#wanted = undefined;
+    wanted?.();
+  }
+}
+
+class Input implements WriteEnd<WebStreams["writable"]> {
+  readonly stream: WritableStream<Uint8Array | string>;
+  #rest:
+    | { readonly bytes: Uint8Array; readonly done: () => void; readonly failed: (error: unknown) => void }
+    | undefined;
+  readonly #target: WriteTarget;
+  #controller!: WritableStreamDefaultController;
+  /** Chunks written to the stream that the target has not taken yet. */
+  #underWay = 0;
+  #over = false;
+  #drained: (() => void) | undefined;
+
+  constructor(target: WriteTarget) {
+    this.#target = target;
+    this.stream = new WritableStream<Uint8Array | string>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+          // The stream calls `abort` only after the pending write: that fails now.
+          controller.signal.addEventListener("abort", () => {
+            this.#rest?.failed(controller.signal.reason);
+            this.#rest = undefined;
+          });
+        },
+        write: (chunk) =>
+          new Promise<void>((done, failed) => {
+            this.#rest = { bytes: typeof chunk === "string" ? utf8Encode(chunk) : chunk, done, failed };
+            this.room();
+          }),
+        close: () => target.end(),
+        abort: () => {
+          this.#settle();
+          target.abort();
+        },
+      },
+      {
+        highWaterMark: 1,
+        // The stream calls this for each write before it queues it: the only way to count them.
+        size: () => {
+          this.#underWay++;
+          return 1;
+        },
+      },
+    );
+  }
+
+  room(): void {
+    if (this.#rest === undefined) return;
+    const { bytes, done, failed } = this.#rest;
+    let taken: number;
+    try {
+      taken = this.#target.write(bytes);
+    } catch (error) {
+      failed(error);
+      this.#settle();
+      return;
+    }
+    if (taken < bytes.length) {
+      this.#rest = { bytes: bytes.subarray(taken), done, failed };
+    } else {
+      this.#rest = undefined;
+      this.#underWay--;
+      done();
+      if (this.#underWay === 0) this.#drained?.();
+    }
+  }
+
+  async finished(): Promise<void> {
+    if (this.#underWay === 0 || this.#over) return;
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
+  }
+
+  fail(error: SshError): void {
+    this.#rest?.failed(error);
+    this.#controller.error(error);
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#over = true;
+    this.#rest = undefined;
+    this.#drained?.();
+  }
+}

@@ -1,0 +1,102 @@
+import { Connection } from "@nacre/connection";
+import type { ClientSession, ClientSessionEvent } from "@nacre/session";
+import type { Bytes, SshError } from "@nacre/wire";
+import type { ByteStreams, ChannelHandler } from "nacre";
+import { type Duplex, webDuplex } from "../../src/mux/duplex.ts";
+import type { DrivenSession } from "../../src/mux/engine.ts";
+import { Mux, type MuxHandlers, type MuxSide, type OpenHandler } from "../../src/mux/mux.ts";
+
+export type Side = MuxSide<ClientSessionEvent>;
+export type TestMux = Mux<ClientSessionEvent, Side>;
+
+const NO_HANDLERS: MuxHandlers<Side> = { channels: {}, globalRequests: {} };
+
+/** Ignores every event of a channel. */
+export const deaf: ChannelHandler = { data() {}, writable() {}, eof() {}, request() {}, closed() {} };
+
+/** Ignores how an open ended. */
+export const unopened: OpenHandler = { opened() {}, refused() {}, lost() {} };
+
+/** The channels of a client's session over a pair of streams. Accepts every host key. */
+export function clientMux(streams: ByteStreams, session: ClientSession): TestMux {
+  const side: Side = {
+    event(event) {
+      if (event.type === "verify-host-key") session.answerHostKey(event.token, true);
+    },
+    refused() {},
+    closed() {},
+  };
+  return new Mux<ClientSessionEvent, Side>(webDuplex(streams), session, side, NO_HANDLERS);
+}
+
+/** A mux over a connection without a transport: takes the peer's messages, and keeps what it sends. */
+export interface LooseMux {
+  readonly mux: TestMux;
+  /** Hands over messages of the peer, which are handled in one turn. */
+  receive(this: void, ...payloads: readonly Uint8Array[]): void;
+  /** Ends the connection. */
+  lose(this: void, error: SshError): void;
+  /** Messages sent, oldest first. */
+  readonly sent: readonly Uint8Array[];
+  /** Names of global requests that were refused for want of a handler. */
+  readonly refused: readonly string[];
+  readonly ends: readonly SshError[];
+}
+
+export function looseMux(handlers: Partial<MuxHandlers<Side>> = {}): LooseMux {
+  const sent: Uint8Array[] = [];
+  let draft: Bytes = new Uint8Array(0);
+  const connection = new Connection({
+    role: "client",
+    sink: {
+      write: (payload) => void sent.push(payload.slice()),
+      begin: (length) => (draft = new Uint8Array(length)),
+      commit: () => void sent.push(draft),
+      pending: 0,
+      held: false,
+      turnOver: false,
+    },
+  });
+  let end: SshError | undefined;
+  const session: Partial<DrivenSession<ClientSessionEvent>> = {
+    connection,
+    wantsInput: true,
+    tick() {},
+    takeOutput: () => undefined,
+    deadline: () => undefined,
+    disconnect: (error) => {
+      end = error;
+    },
+    nextEvent() {
+      const event = connection.nextEvent();
+      if (event?.type === "error") return { type: "closed", error: event.error };
+      return event ?? (end && { type: "closed", error: end });
+    },
+  };
+  const duplex: Partial<Duplex> = { write: () => true, pause() {}, resume() {}, close: () => Promise.resolve() };
+  const refused: string[] = [];
+  const ends: SshError[] = [];
+  const side: Side = {
+    event() {},
+    refused: (name) => void refused.push(name),
+    closed: (error) => void ends.push(error),
+  };
+  const mux: TestMux = new Mux<ClientSessionEvent, Side>(
+    duplex as Duplex,
+    session as DrivenSession<ClientSessionEvent>,
+    side,
+    { ...NO_HANDLERS, ...handlers },
+  );
+  for (const channelType of Object.keys(handlers.channels ?? {})) connection.allow(channelType);
+  return {
+    mux,
+    receive(...payloads) {
+      for (const payload of payloads) connection.receive(payload as Bytes);
+      mux.engine.turn();
+    },
+    lose: (error) => mux.engine.fail(error),
+    sent,
+    refused,
+    ends,
+  };
+}

@@ -1,0 +1,62 @@
+import type { PrivateKey } from "@nacre/keys";
+import {
+  SSH_MSG_USERAUTH_REQUEST,
+  userauthKeyboardInteractive,
+  userauthPassword,
+  userauthPublickey,
+  userauthSignedData,
+} from "@nacre/wire";
+import { seededRandom } from "../random.ts";
+
+/** What of a login can be other than it should. */
+interface Login {
+  readonly userName?: string;
+  readonly serviceName?: string;
+}
+
+/** Changes to a login with a key. */
+interface KeyLogin extends Login {
+  /** The algorithm that is named; the key's first by default. */
+  readonly algorithm?: string;
+  /** The key that is shown. */
+  readonly publicKey?: Uint8Array;
+  /** What the signature is of, and by whom. */
+  readonly sign?: (data: Uint8Array) => Uint8Array;
+}
+
+function request(methodName: string, methodData: Uint8Array, login: Login): Uint8Array {
+  const { userName = "alice", serviceName = "ssh-connection" } = login;
+  return SSH_MSG_USERAUTH_REQUEST.encode({ userName, serviceName, methodName, methodData });
+}
+
+/** A login with a key, signed for that session. */
+export function signedLogin(sessionId: Uint8Array, key: PrivateKey, change: KeyLogin = {}): Uint8Array {
+  const { userName = "alice", serviceName = "ssh-connection" } = change;
+  const { algorithm = key.publicKey.algorithms[0]!.name, publicKey = key.publicKey.blob } = change;
+  const data = userauthSignedData(sessionId, { userName, serviceName }, { algorithm, publicKey });
+  const signature = change.sign?.(data) ?? key.sign(algorithm, data, seededRandom(7));
+  return request("publickey", userauthPublickey.encode({ algorithm, publicKey, signature }), change);
+}
+
+/** Asks whether a key would do. */
+export function keyQuery(key: PrivateKey["publicKey"], change: KeyLogin = {}): Uint8Array {
+  const { algorithm = key.algorithms[0]!.name, publicKey = key.blob } = change;
+  return request("publickey", userauthPublickey.encode({ algorithm, publicKey, signature: undefined }), change);
+}
+
+export function passwordLogin(password: string, change: Login & { readonly newPassword?: string } = {}): Uint8Array {
+  const { newPassword } = change;
+  return request("password", userauthPassword.encode({ password, newPassword }), change);
+}
+
+export function keyboardInteractiveLogin(change: Login = {}): Uint8Array {
+  return request(
+    "keyboard-interactive",
+    userauthKeyboardInteractive.encode({ languageTag: "", submethods: "" }),
+    change,
+  );
+}
+
+export function noneLogin(change: Login = {}): Uint8Array {
+  return request("none", new Uint8Array(0), change);
+}

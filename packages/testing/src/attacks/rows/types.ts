@@ -1,0 +1,58 @@
+/** A change of one source that takes a rule out. `find` stands exactly once in the file. */
+export interface Patch {
+  /** From the root of the repository. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** A row that a side keeps: the test that shows it, and the changes with which that test must fail. */
+export interface Held {
+  /** The test's file, from the root of the repository. */
+  readonly file: string;
+  /** The test's name where it is not `"<title> · <side>"`. */
+  readonly name?: string;
+  readonly patches: readonly Patch[];
+}
+
+/** What becomes of a row on one side. */
+export type Standing =
+  | Held
+  /** By several tests, each of its own name. */
+  | readonly Held[]
+  /** The row does not touch this side. */
+  | "not touched"
+  /** What the row is about does not exist in Nacre yet: nobody should think it covered. */
+  | "not there yet";
+
+/** One class of attacks on SSH implementations, and the rule that answers it. */
+export interface Row {
+  readonly title: string;
+  /** What the row, or a part of it, is about and does not exist in Nacre yet, so that nothing can be tried on it. */
+  readonly missing?: string;
+  readonly client: Standing;
+  readonly server: Standing;
+}
+
+const ATTACKS = "packages/session/test/attacks";
+
+/** Held by the test of the row's own name in a file of the attack suite's folder. */
+export function held(file: string, ...patches: readonly Patch[]): Held {
+  return { file: `${ATTACKS}/${file}.test.ts`, patches };
+}
+
+/** Held by a test elsewhere. `file`: from the folder of the packages, `"node/test/attacks"`. */
+export function heldBy(file: string, name: string, ...patches: readonly Patch[]): Held {
+  return { file: `packages/${file}.test.ts`, name, patches };
+}
+
+/** The same for both sides. */
+export function both(file: string, ...patches: readonly Patch[]): Pick<Row, "client" | "server"> {
+  return { client: held(file, ...patches), server: held(file, ...patches) };
+}
+
+/** `file`: as in an import of the package, `"transport/gate"`. */
+export function patch(file: string, find: string, replace: string): Patch {
+  const [name, ...path] = file.split("/");
+  return { file: `packages/${name}/src/${path.join("/")}.ts`, find, replace };
+}

@@ -1,0 +1,100 @@
+import type { PrivateKey } from "@nacre/keys";
+import { type CryptoChoice, nodeAlgorithms } from "@nacre/node";
+import type { TransportAlgorithms } from "@nacre/transport";
+import { defaultAlgorithms } from "nacre/defaults";
+import type { KeyType } from "./keys.ts";
+import type { Factors } from "./pairwise.ts";
+
+/** What a connection can be made of, by name. */
+export interface Combination {
+  readonly kex: string;
+  /** `"aes128-ctr hmac-sha2-256"`, or an AEAD cipher's name alone. */
+  readonly encryption: string;
+  readonly hostKey: string;
+  readonly userKey: string;
+}
+
+/** Both lists of algorithms that there are: all that a client offers is all that we have. */
+export const lists: readonly { readonly crypto: CryptoChoice; readonly algorithms: TransportAlgorithms }[] = [
+  { crypto: "node", algorithms: nodeAlgorithms },
+  { crypto: "noble", algorithms: defaultAlgorithms },
+];
+
+/** Everything that a list has, but for the names that a peer does not know. */
+export function factorsOf(
+  { kex, ciphers, macs, hostKeys }: TransportAlgorithms,
+  known: (name: string) => boolean = () => true,
+): Factors<Combination> {
+  const names = (values: readonly { readonly name: string }[]): string[] =>
+    values.map(({ name }) => name).filter(known);
+  return {
+    kex: names(kex),
+    encryption: ciphers
+      .filter(({ name }) => known(name))
+      .flatMap(({ name, aead }) => (aead ? [name] : names(macs).map((mac) => `${name} ${mac}`))),
+    hostKey: names(hostKeys),
+    userKey: names(hostKeys),
+  };
+}
+
+/** The list narrowed to what a combination is made of. */
+export function only(algorithms: TransportAlgorithms, { kex, encryption, hostKey }: Combination): TransportAlgorithms {
+  const [cipher, mac] = encryption.split(" ");
+  return {
+    kex: algorithms.kex.filter(({ name }) => name === kex),
+    ciphers: algorithms.ciphers.filter(({ name }) => name === cipher),
+    // What an AEAD cipher makes of the MACs is nothing, also when some are offered.
+    macs: algorithms.macs.filter(({ name }) => mac === undefined || name === mac),
+    hostKeys: algorithms.hostKeys.filter(({ name }) => name === hostKey),
+  };
+}
+
+/** The kind of key that a signature algorithm is for. */
+export const KEY_TYPES: Readonly<Record<string, KeyType>> = {
+  "ssh-ed25519": "ed25519",
+  "rsa-sha2-512": "rsa-3072",
+  "rsa-sha2-256": "rsa-3072",
+  "ecdsa-sha2-nistp256": "ecdsa-256",
+  "ecdsa-sha2-nistp384": "ecdsa-384",
+  "ecdsa-sha2-nistp521": "ecdsa-521",
+};
+
+/** The key as one that signs with this algorithm alone. */
+export function signingWith(key: PrivateKey, algorithm: string): PrivateKey {
+  const algorithms = key.publicKey.algorithms.filter(({ name }) => name === algorithm);
+  return { ...key, publicKey: { ...key.publicKey, algorithms } };
+}
+
+/** What OpenSSH says that a connection has. */
+export type Negotiated = Pick<Combination, "kex" | "encryption" | "hostKey">;
+
+/**
+ * What OpenSSH says in its log about each key exchange, in the order in which they began. Where several processes write to one log,
+ * `LogVerbose kex.c:*` lets each line say which it is of.
+ */
+export function negotiationsIn(log: string): Negotiated[] {
+  const found: Record<string, string>[] = [];
+  const current = new Map<string, Record<string, string>>();
+  for (const line of log.split(/\r?\n/)) {
+    const [, tag = "", said = ""] = /^(?:debug1: )?(.*?)\bkex: (.*?)(?: \[preauth\])?$/.exec(line) ?? [];
+    const process = /pid=\d+/.exec(tag)?.[0] ?? "";
+    const [, what = "", value = ""] = /^(algorithm|host key algorithm|\S+ cipher): (.*)$/.exec(said) ?? [];
+    if (what === "algorithm") {
+      const begun = {};
+      found.push(begun);
+      current.set(process, begun);
+    }
+    if (what !== "") Object.assign(current.get(process) ?? {}, { [what]: value });
+  }
+  return found.map((said) => {
+    const [up, down] = ["client->server cipher", "server->client cipher"].map((way) => encryptionIn(said[way] ?? ""));
+    if (up === undefined || up !== down) throw new Error(`two directions differ: ${JSON.stringify(said)}`);
+    return { kex: said["algorithm"] ?? "", encryption: up, hostKey: said["host key algorithm"] ?? "" };
+  });
+}
+
+/** `aes128-ctr MAC: hmac-sha2-256 compression: none` */
+function encryptionIn(said: string): string | undefined {
+  const [, cipher, mac] = /^(\S+) MAC: (\S+) compression: none$/.exec(said) ?? [];
+  return cipher && (mac === "<implicit>" ? cipher : `${cipher} ${mac}`);
+}

@@ -1,0 +1,147 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type ListenEvent,
+  type ListenOptions,
+  listen,
+  type NodeSession,
+  type SessionExit,
+  type SshServer,
+} from "@nacre/node";
+import type { LoginDecision } from "nacre";
+import { afterAll, beforeAll, expect } from "vitest";
+import { type KeyFile, type KeyType, makeKey, readKey, useFolder } from "./keys.ts";
+
+/** A server of ours for the tests of a `describe`, with the events of it. */
+export interface OurServer {
+  readonly server: SshServer;
+  readonly port: number;
+  readonly folder: { readonly path: string };
+  /** Host keys, as lines `type base64`. */
+  readonly hostKeyLines: readonly string[];
+  /** All that the server has told since the last `forget()`. */
+  readonly events: ListenEvent[];
+  /** The events of one type. */
+  told<T extends ListenEvent["type"]>(type: T): Extract<ListenEvent, { type: T }>[];
+}
+
+/** Listens on loopback; commands are run by /bin/sh. `authorize` says which keys are let in, by their lines. */
+export function useOurServer(
+  options: Partial<ListenOptions> & { readonly hostKeyTypes?: readonly KeyType[] } = {},
+): OurServer {
+  const { hostKeyTypes = ["ed25519"], ...listenOptions } = options;
+  const folder = useFolder();
+  const events: ListenEvent[] = [];
+  let server: SshServer | undefined;
+  const hostKeyLines: string[] = [];
+  beforeAll(async () => {
+    const files = await Promise.all(hostKeyTypes.map((type) => makeKey(folder, `host_${type}`, type)));
+    hostKeyLines.push(...files.map(({ publicKeyLine }) => publicKeyLine.split(" ").slice(0, 2).join(" ")));
+    server = await listen({
+      port: 0,
+      hostKeys: await Promise.all(files.map(readKey)),
+      authenticate: () => false,
+      session: (session) => runInShell(session),
+      log: (event) => events.push(event),
+      ...listenOptions,
+    });
+    const known = hostKeyLines.map((line) => `[127.0.0.1]:${server!.address.port} ${line}\n`);
+    await writeFile(join(folder.path, "known_hosts"), known.join(""));
+  });
+  afterAll(() => server?.close());
+  const ours: OurServer = {
+    get server() {
+      if (server === undefined) throw new Error("the server is not up");
+      return server;
+    },
+    get port() {
+      return ours.server.address.port;
+    },
+    folder,
+    hostKeyLines,
+    events,
+    told: (type) => events.filter((event): event is Extract<ListenEvent, { type: typeof type }> => event.type === type),
+  };
+  return ours;
+}
+
+/** Runs a command, the session's own by default, as a server does: its streams are the session's, and so are its signals and its end. */
+export async function runInShell(session: NodeSession, command = session.command): Promise<SessionExit> {
+  const { stdin, signal } = session;
+  const child = spawn("/bin/sh", command === undefined ? ["-s"] : ["-c", command], {
+    stdio: "pipe",
+    signal,
+    killSignal: "SIGKILL",
+  });
+  child.on("error", () => {});
+  child.stdin.on("error", () => stdin.destroy());
+  stdin.pipe(child.stdin);
+  // The status comes before the end of the output, at which dbclient hangs up.
+  child.stdout.pipe(session.stdout, { end: false });
+  child.stderr.pipe(session.stderr, { end: false });
+  session.onSignal = (name) => child.kill(`SIG${name}` as NodeJS.Signals);
+  const [status, name] = (await once(child, "close")) as [number | null, string | null];
+  return name === null ? { status: status ?? 0 } : { signal: name };
+}
+
+/** Lets in by key: whoever has one of these, under the name alice. */
+export function keysOf(...files: readonly (() => KeyFile)[]): ListenOptions["authenticate"] {
+  return (login): LoginDecision => {
+    if (login.method !== "publickey" || login.user !== "alice") return false;
+    const base64 = Buffer.from(login.publicKey).toString("base64");
+    return files.some((file) => file().publicKeyLine.split(" ")[1] === base64);
+  };
+}
+
+/** How a program ended, and what it said. */
+export interface Ran {
+  readonly status: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end; it is killed, and the test fails, when that takes longer than 50 seconds. */
+export async function runPeer(
+  [program = "", ...words]: readonly string[],
+  {
+    input = "",
+    env = {},
+  }: { readonly input?: string | Uint8Array; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Ran> {
+  const { SSH_AUTH_SOCK: _, ...own } = process.env;
+  // Without a terminal, so that nobody is asked anything.
+  const child = spawn(program, words, { detached: true, env: { ...own, ...env } });
+  const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), 50_000);
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+  child.stdin.on("error", () => {});
+  child.stdin.end(input);
+  try {
+    const [status] = (await once(child, "close")) as [number | null];
+    return { status, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The words that make OpenSSH's ssh connect as alice, heeding nothing on this machine but what the test says. */
+export function ssh(
+  { port, folder }: OurServer,
+  options: { readonly key?: KeyFile; readonly words?: readonly string[] } = {},
+): string[] {
+  const { key, words = [] } = options;
+  const known = join(folder.path, "known_hosts");
+  const files = ["-F", "/dev/null", "-o", `UserKnownHostsFile=${known}`, "-o", "GlobalKnownHostsFile=/dev/null"];
+  const identity = key === undefined ? ["-o", "PubkeyAuthentication=no"] : ["-i", key.path, "-o", "IdentitiesOnly=yes"];
+  return ["ssh", ...files, ...identity, "-o", "BatchMode=yes", "-p", `${port}`, ...words, "alice@127.0.0.1"];
+}
+
+/** That a program has done what it should without a word on standard error. */
+export function expectQuiet({ status, stderr }: Ran): void {
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+}

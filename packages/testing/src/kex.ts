@@ -1,0 +1,171 @@
+import { readFileSync } from "node:fs";
+import type { KexClientStep, KexMethod, KexSecret, KexServerStep } from "@nacre/kex";
+import { type RandomSource, SSH_MSG_KEX_ECDH_INIT, SSH_MSG_KEX_ECDH_REPLY, SshError } from "@nacre/wire";
+import { expect } from "vitest";
+
+export const HOST_KEY: Uint8Array = Uint8Array.of(1, 2, 3);
+export const SIGNATURE: Uint8Array = Uint8Array.of(4, 5, 6, 7);
+
+/**
+ * What X25519 maps to 0 whatever the secret (RFC 7748 §6.1): the points of order 1, 2, 4 and 8, as they are written below p and
+ * where there is a second form above it; the highest bit is ignored.
+ */
+export const SMALL_ORDER: readonly string[] = [
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+  "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+].flatMap((hex) => {
+  const high = fromHex(hex);
+  high[31] = (high[31] ?? 0) | 0x80;
+  return [hex, Buffer.from(high).toString("hex")];
+});
+
+/** An exchange that somebody else has made, all of it in hexadecimal. */
+interface Agreement {
+  readonly name: string;
+  readonly clientSecret: string;
+  readonly clientPublic: string;
+  readonly serverSecret: string;
+  readonly serverPublic: string;
+  readonly shared: string;
+}
+
+interface KexVectors {
+  readonly x25519: readonly Agreement[];
+  readonly ecdh: readonly (Agreement & { readonly curve: string })[];
+  readonly modp: readonly {
+    readonly group: number;
+    readonly prime: string;
+    readonly agreements: readonly Agreement[];
+  }[];
+  readonly mlkem768x25519: {
+    /** d and z of ML-KEM's key generation. */
+    readonly seed: string;
+    /** m of its encapsulation. */
+    readonly message: string;
+    readonly exchanges: readonly {
+      readonly name: string;
+      readonly clientSecret: string;
+      readonly serverSecret: string;
+      readonly clientValue: string;
+      readonly serverValue: string;
+      readonly postQuantum: string;
+      readonly classical: string;
+      readonly shared: string;
+    }[];
+    readonly wrongCiphertexts: readonly {
+      readonly name: string;
+      readonly ciphertext: string;
+      readonly postQuantum: string;
+    }[];
+  };
+}
+
+export function readVectors(): KexVectors {
+  return JSON.parse(readFileSync(new URL("../../../test-vectors/kex.json", import.meta.url), "utf8")) as KexVectors;
+}
+
+/** The randomness of one side, in the order in which it is asked for. */
+export function given(...pieces: readonly Uint8Array[]): RandomSource {
+  const left = [...pieces];
+  return (length) => {
+    const piece = left.shift();
+    expect(piece?.length).toBe(length);
+    return piece!.slice();
+  };
+}
+
+/** Other bytes at every call, the same in every run. */
+export function seeded(seed = 1): RandomSource {
+  let state = seed;
+  const next = (): number => (state = (state * 1103 + 12345) % 65521) & 0xff;
+  return (length) => Uint8Array.from({ length }, next);
+}
+
+/** A whole exchange: both messages, and what each side comes to. */
+export function exchange(method: KexMethod, clientRandom: RandomSource, serverRandom: RandomSource): Exchange {
+  const client = method.client(clientRandom);
+  const init = client.start();
+  const answer = done(method.server(serverRandom).receive(init));
+  const reply = answer.reply(HOST_KEY, SIGNATURE);
+  const end = done(client.receive(reply));
+  expect(end.hostKey).toEqual(HOST_KEY);
+  expect(end.signature).toEqual(SIGNATURE);
+  return { init, reply, clientSecret: end.secret, serverSecret: answer.secret };
+}
+
+interface Exchange {
+  readonly init: Uint8Array;
+  readonly reply: Uint8Array;
+  readonly clientSecret: KexSecret;
+  readonly serverSecret: KexSecret;
+}
+
+/** The step, which is the last one. */
+export function done<T extends KexClientStep | KexServerStep>(step: T): Extract<T, { readonly type: "done" }> {
+  if (step.type !== "done") throw new Error("more is to come");
+  return step as Extract<T, { readonly type: "done" }>;
+}
+
+/** That an exchange was made of these values and came to this secret, each as it is encoded. */
+export function expectExchange(both: Exchange, client: string, server: string, sharedSecret: string): void {
+  expect(hex(both.init)).toBe(`1e${client}`);
+  expect(hex(both.reply)).toBe(`1f${string(hex(HOST_KEY))}${server}${string(hex(SIGNATURE))}`);
+  expect(both.clientSecret).toEqual(both.serverSecret);
+  expect(hex(both.clientSecret.exchange)).toBe(client + server);
+  expect(hex(both.clientSecret.sharedSecret)).toBe(sharedSecret);
+}
+
+/** The client's message of a method of two strings. */
+export function initOf(value: Uint8Array): Uint8Array {
+  return SSH_MSG_KEX_ECDH_INIT.encode({ clientPublicKey: value });
+}
+
+/** The server's. */
+export function replyOf(value: Uint8Array): Uint8Array {
+  return SSH_MSG_KEX_ECDH_REPLY.encode({ hostKey: HOST_KEY, serverPublicKey: value, signature: SIGNATURE });
+}
+
+/** That neither side takes the value from the other, in a method of two strings. */
+export function expectRefused(method: KexMethod, value: Uint8Array, message: string): void {
+  expectError(() => method.client(seeded()).receive(replyOf(value)), "kex-failed", message);
+  expectError(() => method.server(seeded()).receive(initOf(value)), "kex-failed", message);
+}
+
+/** That `run` throws an `SshError`: its code, and what its message says. */
+export function expectError(run: () => unknown, code: string, message: string | RegExp = ""): void {
+  let thrown: unknown;
+  try {
+    run();
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown).toBeInstanceOf(SshError);
+  expect(thrown).toMatchObject({ code });
+  expect((thrown as SshError).message).toMatch(message);
+}
+
+/** RFC 4251 §5, by way of the number. */
+export function mpint(magnitude: string): string {
+  let digits = BigInt(`0x${magnitude}`).toString(16);
+  if (digits.length % 2 === 1) digits = `0${digits}`;
+  if (/^[89a-f]/.test(digits)) digits = `00${digits}`;
+  return string(digits);
+}
+
+/** A `string` of the bytes that are given in hexadecimal. */
+export function string(digits: string): string {
+  return (digits.length / 2).toString(16).padStart(8, "0") + digits;
+}
+
+export function fromHex(digits: string): Uint8Array {
+  return new Uint8Array(Buffer.from(digits, "hex"));
+}
+
+export function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}

@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import { type KeyFileLimits, openPrivateKey, type UnlockedKey } from "@nacre/keyfiles";
+import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
+import { base64Decode, base64Encode } from "@nacre/wire";
+
+interface Picture {
+  readonly fingerprint: string;
+  readonly randomart: string;
+}
+
+export interface PublicKeyVector {
+  readonly line: string;
+  readonly sha256: Picture;
+  readonly md5: Picture;
+  readonly rfc4716: string;
+}
+
+interface Vectors {
+  readonly bcryptPbkdf: readonly {
+    readonly passphrase: string;
+    readonly salt: string;
+    readonly rounds: number;
+    readonly key: string;
+  }[];
+  readonly privateKeys: readonly {
+    readonly name: string;
+    readonly format: string;
+    readonly passphrase?: string;
+    readonly publicKey: string;
+    readonly comment: string;
+    readonly text: string;
+  }[];
+  readonly unsupported: readonly { readonly name: string; readonly text: string }[];
+  readonly publicKeys: readonly PublicKeyVector[];
+  readonly knownHosts: {
+    readonly text: string;
+    readonly hashed: string;
+    readonly queries: readonly { readonly name: string; readonly found: number[]; readonly foundHashed: number[] }[];
+  };
+}
+
+export const vectors: Vectors = JSON.parse(
+  readFileSync(new URL("../../../test-vectors/keyfiles.json", import.meta.url), "utf8"),
+);
+
+/** The passphrase of all that are encrypted. */
+export const PASSPHRASE: string =
+  vectors.privateKeys.find(({ passphrase }) => passphrase !== undefined)?.passphrase ?? "";
+
+export function textOf(name: string): string {
+  const vector = vectors.privateKeys.find((key) => key.name === name);
+  if (vector === undefined) throw new Error(`no vector is called ${name}`);
+  return vector.text;
+}
+
+/** A copy with the byte at `at` changed. */
+export function flipped(bytes: Uint8Array, at: number, mask: number): Uint8Array {
+  const copy = bytes.slice();
+  copy[at] = (copy[at] ?? 0) ^ mask;
+  return copy;
+}
+
+/** A PEM block of one line. */
+export function pem(label: string, body: Uint8Array): string {
+  return `-----BEGIN ${label}-----\n${base64Encode(body)}\n-----END ${label}-----\n`;
+}
+
+/** The body of a PEM text without headers. */
+export function bodyOf(text: string): Uint8Array {
+  const body = base64Decode(text.replace(/-----.*-----|\n/g, ""));
+  if (body === undefined) throw new Error("is no PEM");
+  return body;
+}
+
+/** Runs a generator to its end. */
+export function finish<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** Opens a file, with the passphrase if it takes one. */
+export function unlock(text: string, passphrase?: string, limits?: Partial<KeyFileLimits>): UnlockedKey {
+  const file = openPrivateKey(text, limits);
+  return file.encrypted ? finish(file.decrypt(passphrase ?? "")) : file;
+}
+
+export function keyOf(name: string): PrivateKey {
+  return privateKeyFromFields(unlock(textOf(name)).privateKey.fields);
+}

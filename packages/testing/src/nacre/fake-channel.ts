@@ -1,0 +1,61 @@
+import { SshError } from "@nacre/wire";
+import type { ChannelHandler, Exit } from "nacre";
+
+export const EXITED: Exit = { status: 0, signal: undefined, coreDumped: false };
+/** Of a command whose end nobody told. */
+export const UNTOLD: Exit = { status: undefined, signal: undefined, coreDumped: false };
+
+export const LOST: SshError = new SshError("connection-lost", "the connection broke");
+
+/** Stands in for a channel of a connection: takes as many bytes as it has room for, and says what was asked of it. */
+export class FakeChannel {
+  handler!: ChannelHandler;
+  room = Number.POSITIVE_INFINITY;
+  written: Buffer = Buffer.alloc(0);
+  consumedBytes = 0;
+  readonly calls: string[] = [];
+  closed = false;
+
+  write(bytes: Uint8Array): number {
+    if (this.closed) throw new SshError("channel-closed", "the channel is closed");
+    const taken = bytes.subarray(0, this.room);
+    this.room -= taken.length;
+    this.written = Buffer.concat([this.written, taken]);
+    return taken.length;
+  }
+
+  end(): void {
+    this.calls.push("end");
+  }
+
+  close(reason?: SshError): void {
+    if (this.closed) return;
+    this.calls.push("close");
+    this.#close(reason, false);
+  }
+
+  consumed(bytes: number): void {
+    this.consumedBytes += bytes;
+  }
+
+  notify(type: string): void {
+    this.calls.push(type);
+  }
+
+  async request(type: string): Promise<void> {
+    this.calls.push(type);
+  }
+
+  reply(): void {}
+
+  /** The other side tells how the command ended and closes the channel, or the connection breaks. */
+  finish(error?: SshError, { status }: Exit = EXITED): void {
+    if (status !== undefined) this.handler.request({ type: "exit-status", channel: 0, status });
+    this.#close(error, error !== undefined);
+  }
+
+  #close(error: SshError | undefined, broken: boolean): void {
+    this.closed = true;
+    this.handler.closed({ error, broken });
+  }
+}

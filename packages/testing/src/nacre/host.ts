@@ -1,0 +1,77 @@
+import { type ByteStreams, type Client, type ConnectOptions, connect } from "nacre";
+import { seededRandom } from "../random.ts";
+import { algorithms, hostKey, userKey } from "../session/pair.ts";
+import { TestServer, type TestServerOptions } from "../session/server.ts";
+
+/** A server in memory with a pair of Web streams to connect to. */
+export class StreamServer {
+  readonly server: TestServer;
+  /** The client's end. */
+  readonly streams: ByteStreams;
+  readonly #toClient: WritableStreamDefaultWriter<Uint8Array>;
+  /** Settles when the client has closed its side, or the server its own. */
+  readonly done: Promise<void>;
+
+  constructor(options: Partial<TestServerOptions> = {}) {
+    this.server = new TestServer({ algorithms, random: seededRandom(2), hostKey, ...options });
+    const up = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 4 });
+    const down = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, { highWaterMark: 4 });
+    this.streams = { readable: down.readable, writable: up.writable };
+    this.#toClient = down.writable.getWriter();
+    this.done = this.#serve(up.readable.getReader());
+  }
+
+  /** Writes what the server has to say. */
+  async flush(): Promise<void> {
+    this.server.turn();
+    for (
+      let bytes = this.server.transport.takeOutput();
+      bytes !== undefined;
+      bytes = this.server.transport.takeOutput()
+    ) {
+      await this.#toClient.write(bytes);
+    }
+    this.server.connection.flush();
+    this.server.turn();
+  }
+
+  /** Cuts the connection off, as a broken network does. */
+  cut(error?: Error): Promise<void> {
+    return error === undefined ? this.#toClient.close() : this.#toClient.abort(error);
+  }
+
+  async #serve(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+    try {
+      this.server.transport.start(0);
+      await this.flush();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        this.server.transport.receive(value);
+        await this.flush();
+      }
+    } catch {
+      // The client has gone.
+    }
+  }
+}
+
+/** Options that let a client in. */
+export const welcome: ConnectOptions = {
+  user: "alice",
+  hostKey: () => true,
+  identities: [userKey],
+  algorithms,
+  random: seededRandom(1),
+};
+
+/** A client connected to a server of its own. */
+export async function connected(
+  server: Partial<TestServerOptions> = {},
+  client: Partial<ConnectOptions> = {},
+): Promise<{ client: Client; host: StreamServer }> {
+  const host = new StreamServer(server);
+  return { client: await connect(host.streams, { ...welcome, ...client }), host };
+}
+
+export { hostKey, userKey };

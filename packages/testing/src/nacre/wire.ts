@@ -1,0 +1,35 @@
+import { fingerprint } from "@nacre/keys";
+import type { ByteStreams, Client, ConnectOptions, ServeOptions, ServerConnection, Session } from "nacre";
+import { connect, serve } from "nacre";
+import { hostKey, userKey } from "../session/pair.ts";
+
+/** Two ends of a byte connection in memory; each side may be `chunks` ahead of the other. */
+export function wire(chunks = 4): { readonly near: ByteStreams; readonly far: ByteStreams } {
+  const up = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: chunks });
+  const down = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: chunks });
+  return {
+    near: { readable: down.readable, writable: up.writable },
+    far: { readable: up.readable, writable: down.writable },
+  };
+}
+
+export const USER_FINGERPRINT: string = fingerprint(userKey.publicKey.blob, "sha256");
+
+/** Lets in whoever has the key of the tests. */
+export const open: ServeOptions<Session> = {
+  hostKeys: [hostKey],
+  authenticate: (login) => login.method === "publickey" && login.fingerprint === USER_FINGERPRINT,
+};
+
+/** A client of our own, and the server that serves it, over Web streams. */
+export async function served(
+  server: Partial<ServeOptions<Session>> = {},
+  client: Partial<ConnectOptions> = {},
+): Promise<{ readonly client: Client; readonly connection: ServerConnection }> {
+  const { near, far } = wire();
+  const connection = serve(far, { ...open, ...server });
+  return { client: await connect(near, { ...visitor, ...client }), connection };
+}
+
+/** A client that logs in with the key of the tests. */
+export const visitor: ConnectOptions = { user: "alice", hostKey: () => true, identities: [userKey] };

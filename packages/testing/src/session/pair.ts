@@ -1,0 +1,109 @@
+import { aes128Ctr, aes256Gcm, chacha20Poly1305, hmacSha256Etm } from "@nacre/ciphers";
+import { curve25519Sha256 } from "@nacre/kex";
+import { ed25519, generateEd25519, type PrivateKey, rsaSha2_256, rsaSha2_512, sha256Fingerprint } from "@nacre/keys";
+import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
+import type { TransportAlgorithms } from "@nacre/transport";
+import type { SshError } from "@nacre/wire";
+import { seededRandom } from "../random.ts";
+import { TestServer, type TestServerOptions } from "./server.ts";
+
+export const algorithms: TransportAlgorithms = {
+  kex: [curve25519Sha256],
+  hostKeys: [ed25519, rsaSha2_512, rsaSha2_256],
+  ciphers: [chacha20Poly1305, aes256Gcm, aes128Ctr],
+  macs: [hmacSha256Etm],
+};
+
+export const userKey: PrivateKey = generateEd25519(seededRandom(11));
+export const hostKey: PrivateKey = generateEd25519(seededRandom(12));
+
+export interface PairOptions {
+  readonly client?: Partial<ClientSessionOptions>;
+  readonly server?: Partial<TestServerOptions>;
+  /** What becomes of bytes on their way. */
+  readonly tamper?: (from: "client" | "server", bytes: Uint8Array) => readonly Uint8Array[];
+  /** Sees each event first; `true` keeps the pair from answering it. */
+  readonly onEvent?: (event: ClientSessionEvent) => boolean | void;
+  readonly now?: number;
+}
+
+/** A client session and a server wired to each other in memory. */
+export class SessionPair {
+  readonly client: ClientSession;
+  readonly server: TestServer;
+  readonly events: ClientSessionEvent[] = [];
+  /** Flights that have crossed: each time the side that speaks changes. */
+  readonly flights: { readonly from: "client" | "server"; readonly bytes: number }[] = [];
+  readonly #options: PairOptions;
+
+  constructor(options: PairOptions = {}) {
+    this.#options = options;
+    this.client = new ClientSession({
+      algorithms,
+      random: seededRandom(1),
+      userName: "alice",
+      identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
+      fingerprint: sha256Fingerprint,
+      password: false,
+      keyboardInteractive: false,
+      ...options.client,
+    });
+    this.server = new TestServer({ algorithms, random: seededRandom(2), hostKey, ...options.server });
+  }
+
+  start(): this {
+    const now = this.#options.now ?? 0;
+    this.client.start(now);
+    this.server.transport.start(now);
+    return this.pump();
+  }
+
+  /** Lets bytes flow until neither side has more to say. */
+  pump(): this {
+    let moved = true;
+    while (moved) {
+      this.drain();
+      this.server.turn();
+      const sent = this.#carry(
+        "client",
+        () => this.client.takeOutput(),
+        (bytes) => this.server.transport.receive(bytes),
+      );
+      this.server.turn();
+      const answered = this.#carry(
+        "server",
+        () => this.server.transport.takeOutput(),
+        (bytes) => this.client.receive(bytes),
+      );
+      moved = sent || answered;
+    }
+    return this;
+  }
+
+  drain(): void {
+    for (let event = this.client.nextEvent(); event !== undefined; event = this.client.nextEvent()) {
+      this.events.push(event);
+      if (this.#options.onEvent?.(event) === true) continue;
+      if (event.type === "verify-host-key") this.client.answerHostKey(event.token, true);
+      if (event.type === "data") this.client.connection.consumed(event.channel, event.data.length);
+    }
+  }
+
+  eventsOf<T extends ClientSessionEvent["type"]>(type: T): Extract<ClientSessionEvent, { type: T }>[] {
+    return this.events.filter((event): event is Extract<ClientSessionEvent, { type: T }> => event.type === type);
+  }
+
+  get error(): SshError | undefined {
+    return this.eventsOf("closed")[0]?.error;
+  }
+
+  #carry(from: "client" | "server", take: () => Uint8Array | undefined, give: (bytes: Uint8Array) => void): boolean {
+    let length = 0;
+    for (let bytes = take(); bytes !== undefined; bytes = take()) {
+      length += bytes.length;
+      for (const piece of this.#options.tamper?.(from, bytes) ?? [bytes]) give(piece);
+    }
+    if (length > 0) this.flights.push({ from, bytes: length });
+    return length > 0;
+  }
+}

@@ -1,0 +1,193 @@
+import {
+  aes128Ctr,
+  aes128Gcm,
+  aes192Ctr,
+  aes256Ctr,
+  aes256Gcm,
+  chacha20Poly1305,
+  hmacSha256,
+  hmacSha256Etm,
+  hmacSha512,
+  hmacSha512Etm,
+} from "@nacre/ciphers";
+import { curve25519Sha256 } from "@nacre/kex";
+import {
+  defaultSignatureAlgorithms,
+  ecdsaPrivateKey,
+  fingerprint,
+  generateEd25519,
+  generateRsa,
+  type PrivateKey,
+} from "@nacre/keys";
+import { ClientSession } from "@nacre/session";
+import { concatBytes, execRequest, SshError, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
+import { seededRandom } from "../random.ts";
+
+const CIPHERS = [aes128Ctr, aes192Ctr, aes256Ctr, aes128Gcm, aes256Gcm, chacha20Poly1305];
+const MACS = [hmacSha256, hmacSha256Etm, hmacSha512, hmacSha512Etm];
+
+/** What a recorded session is made with: the same again gives the same bytes. */
+export interface Scenario {
+  readonly name: string;
+  readonly seed: number;
+  readonly cipher: string;
+  readonly mac: string;
+  /** Host-key algorithm. */
+  readonly hostKey: string;
+  readonly userKey: "ed25519" | "rsa" | "ecdsa";
+  /** New keys after that many bytes. */
+  readonly rekeyBytes?: number;
+}
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: "chacha20",
+    seed: 1,
+    cipher: "chacha20-poly1305@openssh.com",
+    mac: "hmac-sha2-256",
+    hostKey: "ssh-ed25519",
+    userKey: "ed25519",
+  },
+  {
+    name: "gcm, RSA",
+    seed: 2,
+    cipher: "aes256-gcm@openssh.com",
+    mac: "hmac-sha2-256",
+    hostKey: "rsa-sha2-512",
+    userKey: "rsa",
+  },
+  {
+    name: "ctr, ECDSA",
+    seed: 3,
+    cipher: "aes128-ctr",
+    mac: "hmac-sha2-256",
+    hostKey: "ecdsa-sha2-nistp256",
+    userKey: "ecdsa",
+  },
+  {
+    name: "ctr, etm, rekeyed",
+    seed: 4,
+    cipher: "aes256-ctr",
+    mac: "hmac-sha2-512-etm@openssh.com",
+    hostKey: "rsa-sha2-256",
+    userKey: "ed25519",
+    rekeyBytes: 2000,
+  },
+];
+
+/** The key that a scenario logs in with: always the same. Of no use anywhere else, since everybody can make it. */
+export function userKeyOf({ userKey }: Pick<Scenario, "userKey">): PrivateKey {
+  if (userKey === "ed25519") return generateEd25519(seededRandom(100));
+  if (userKey === "ecdsa") return ecdsaPrivateKey("nistp256", 0x5eed_5eed_5eed_5eedn);
+  const steps = generateRsa(2048, seededRandom(101));
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** What came of a session. */
+export interface Outcome {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly status: number | undefined;
+}
+
+/** A client that does the same each time: logs in, runs one command, says goodbye. Its random source is seeded. */
+export class ScriptedClient {
+  readonly #session: ClientSession;
+  readonly #command: string;
+  readonly #output = { stdout: "", stderr: "" };
+  #status: number | undefined;
+  #hostKey = "";
+  #error: SshError | undefined;
+
+  constructor(scenario: Scenario, userKey: PrivateKey) {
+    const more = scenario.rekeyBytes === undefined ? "" : "head -c 3000 /dev/zero | tr '\\0' x; ";
+    this.#command = `echo recorded; echo error >&2; ${more}exit 7`;
+    this.#session = new ClientSession({
+      algorithms: {
+        kex: [curve25519Sha256],
+        hostKeys: named(defaultSignatureAlgorithms, scenario.hostKey),
+        ciphers: named(CIPHERS, scenario.cipher),
+        macs: named(MACS, scenario.mac),
+      },
+      random: seededRandom(scenario.seed),
+      userName: "alice",
+      identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
+      password: false,
+      keyboardInteractive: false,
+      softwareVersion: "NacreRecorded",
+      limits: { ...(scenario.rekeyBytes !== undefined && { rekeyBytes: scenario.rekeyBytes }) },
+    });
+  }
+
+  /** Begins; what it returns is for the server. */
+  start(): Uint8Array {
+    this.#session.connection.openChannel("session");
+    this.#session.start(0);
+    return this.#work();
+  }
+
+  receive(chunk: Uint8Array): Uint8Array {
+    this.#session.receive(chunk);
+    return this.#work();
+  }
+
+  end(): void {
+    this.#session.end();
+    this.#work();
+  }
+
+  /** Why the session ended: `closed` is as it should be. */
+  get error(): SshError | undefined {
+    return this.#error;
+  }
+
+  get outcome(): Outcome {
+    return { ...this.#output, status: this.#status };
+  }
+
+  /** The server's host key, as ssh-keygen names it. */
+  get hostKey(): string {
+    return this.#hostKey;
+  }
+
+  #work(): Uint8Array {
+    const session = this.#session;
+    for (let event = session.nextEvent(); event !== undefined; event = session.nextEvent()) {
+      switch (event.type) {
+        case "verify-host-key":
+          this.#hostKey = fingerprint(event.hostKey, "sha256");
+          session.answerHostKey(event.token, true);
+          break;
+        case "channel-opened": {
+          const command = utf8Encode(this.#command);
+          session.connection.request(event.channel, "exec", execRequest.encode({ command }), { wantReply: true });
+          break;
+        }
+        case "data":
+          this.#output[event.stream] += utf8DecodeLossy(event.data);
+          session.connection.consumed(event.channel, event.data.length);
+          break;
+        case "exit-status":
+          this.#status = event.status;
+          break;
+        case "channel-closed":
+          session.disconnect(new SshError("closed", "done"));
+          break;
+        case "closed":
+          this.#error = event.error;
+          break;
+        default:
+      }
+    }
+    const output: Uint8Array[] = [];
+    for (let bytes = session.takeOutput(); bytes !== undefined; bytes = session.takeOutput()) output.push(bytes);
+    return concatBytes(...output);
+  }
+}
+
+function named<T extends { readonly name: string }>(list: readonly T[], name: string): T[] {
+  return list.filter((one) => one.name === name);
+}

@@ -1,0 +1,160 @@
+import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
+import {
+  ClientSession,
+  type ClientSessionEvent,
+  type ClientSessionOptions,
+  ServerSession,
+  type ServerSessionEvent,
+  type ServerSessionOptions,
+} from "@nacre/session";
+import type { SshError } from "@nacre/wire";
+import { seededRandom } from "../random.ts";
+import { algorithms, hostKey, userKey } from "./pair.ts";
+
+/** What a test's server is made of, where nothing else is said. */
+export const serverOptions: ServerSessionOptions = {
+  algorithms,
+  random: seededRandom(2),
+  hostKeys: [{ publicKey: hostKey.publicKey, privateKey: hostKey }],
+  methods: ["publickey"],
+  userKeys: defaultSignatureAlgorithms,
+};
+
+export interface ServerPairOptions {
+  readonly client?: Partial<ClientSessionOptions>;
+  readonly server?: Partial<ServerSessionOptions>;
+  /** Sees each event first; `true` keeps the pair from answering it. */
+  readonly onServer?: (event: ServerSessionEvent, server: ServerSession) => boolean | void;
+  readonly onClient?: (event: ClientSessionEvent, client: ClientSession) => boolean | void;
+}
+
+/**
+ * A client session and a server session wired to each other in memory. What is not answered by a test is granted: keys,
+ * channels, commands, which are printed back.
+ */
+export class ServerPair {
+  readonly client: ClientSession;
+  readonly server: ServerSession;
+  readonly clientEvents: ClientSessionEvent[] = [];
+  readonly events: ServerSessionEvent[] = [];
+  readonly #options: ServerPairOptions;
+  #now = 0;
+
+  constructor(options: ServerPairOptions = {}) {
+    this.#options = options;
+    this.client = new ClientSession({
+      algorithms,
+      random: seededRandom(1),
+      userName: "alice",
+      identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
+      fingerprint: sha256Fingerprint,
+      password: false,
+      keyboardInteractive: false,
+      ...options.client,
+    });
+    this.server = new ServerSession({ ...serverOptions, random: seededRandom(2), ...options.server });
+  }
+
+  start(): this {
+    this.client.start(this.#now);
+    this.server.start(this.#now);
+    return this.pump();
+  }
+
+  /** Time passes for both. */
+  pass(milliseconds: number): this {
+    this.#now += milliseconds;
+    this.client.tick(this.#now);
+    this.server.tick(this.#now);
+    return this.pump();
+  }
+
+  /** Lets bytes flow until neither side has more to say. */
+  pump(): this {
+    let moved = true;
+    while (moved) {
+      this.#drainClient();
+      this.#drainServer();
+      moved = false;
+      for (let bytes = this.client.takeOutput(); bytes !== undefined; bytes = this.client.takeOutput()) {
+        this.server.receive(bytes);
+        moved = true;
+      }
+      this.#drainServer();
+      for (let bytes = this.server.takeOutput(); bytes !== undefined; bytes = this.server.takeOutput()) {
+        this.client.receive(bytes);
+        moved = true;
+      }
+    }
+    return this;
+  }
+
+  eventsOf<T extends ServerSessionEvent["type"]>(type: T): Extract<ServerSessionEvent, { type: T }>[] {
+    return this.events.filter((event): event is Extract<ServerSessionEvent, { type: T }> => event.type === type);
+  }
+
+  clientEventsOf<T extends ClientSessionEvent["type"]>(type: T): Extract<ClientSessionEvent, { type: T }>[] {
+    return this.clientEvents.filter((event): event is Extract<ClientSessionEvent, { type: T }> => event.type === type);
+  }
+
+  /** The last event of that kind. */
+  ask<T extends ServerSessionEvent["type"]>(type: T): Extract<ServerSessionEvent, { type: T }> {
+    const event = this.eventsOf(type).at(-1);
+    if (event === undefined) throw new Error(`nothing was asked but ${this.events.map(({ type }) => type).join()}`);
+    return event;
+  }
+
+  /** Why the server's side ended. */
+  get error(): SshError | undefined {
+    return this.eventsOf("closed")[0]?.error;
+  }
+
+  get clientError(): SshError | undefined {
+    return this.clientEventsOf("closed")[0]?.error;
+  }
+
+  #drainClient(): void {
+    for (let event = this.client.nextEvent(); event !== undefined; event = this.client.nextEvent()) {
+      this.clientEvents.push(event);
+      if (this.#options.onClient?.(event, this.client) === true) continue;
+      if (event.type === "verify-host-key") this.client.answerHostKey(event.token, true);
+      if (event.type === "data") this.client.connection.consumed(event.channel, event.data.length);
+    }
+  }
+
+  #drainServer(): void {
+    for (let event = this.server.nextEvent(); event !== undefined; event = this.server.nextEvent()) {
+      this.events.push(event);
+      if (this.#options.onServer?.(event, this.server) !== true) this.#grant(event);
+    }
+  }
+
+  #grant(event: ServerSessionEvent): void {
+    const { connection } = this.server;
+    switch (event.type) {
+      case "query":
+        this.server.auth.answerQuery(event.token, true);
+        return;
+      case "publickey":
+        this.server.auth.answerPublickey(event.token, "success");
+        return;
+      case "open-request":
+        connection.answerOpen(event.token, true);
+        return;
+      case "exec":
+        if (event.token !== undefined) connection.answerRequest(event.token, true);
+        connection.write(event.channel, event.command);
+        connection.request(event.channel, "exit-status", Uint8Array.of(0, 0, 0, 0), { wantReply: false });
+        connection.sendEof(event.channel);
+        connection.close(event.channel);
+        return;
+      case "data":
+        connection.consumed(event.channel, event.data.length);
+        return;
+      case "global-request":
+        if (event.token !== undefined) connection.answerGlobal(event.token, false);
+        return;
+      default:
+    }
+  }
+}
