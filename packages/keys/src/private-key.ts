@@ -18,3 +18,8 @@ export function privateKeyOf(publicKey: PublicKey, fields: PrivateKeyFields, sig
     },
   };
 }
+
+/** Whether a key is one in memory, which signs at once: not one of an agent or a hardware module, which signs elsewhere. */
+export function isPrivateKey(key: PrivateKey | { readonly publicKey: PublicKey }): key is PrivateKey {
+  return "fields" in key;
+}

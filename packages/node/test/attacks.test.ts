@@ -140,7 +140,8 @@ async function permitted(line: string, change: Partial<PublickeyLogin> = {}): Pr
 test("authorized_keys · server", async () => {
   const key = formatPublicKeyLine(userKey.publicKey);
   const [format, base64] = key.split(" ");
-  expect(await permitted(key)).toEqual({ environment: {}, pty: true });
+  const all = { environment: {}, pty: true, portForwarding: true, agentForwarding: true, x11Forwarding: true };
+  expect(await permitted(key)).toEqual(all);
   // What is not known or cannot be kept lets nobody in, wherever it stands, and whatever stands beside it.
   for (const option of [
     "no-such-option",
@@ -187,7 +188,7 @@ test("authorized_keys · server", async () => {
     agentForwarding: false,
   });
   // Nobody has permitted the file to change the environment, in which a program finds its libraries.
-  expect(await permitted(`environment="LD_PRELOAD=x" ${key}`)).toMatchObject({ environment: {}, pty: true });
+  expect(await permitted(`environment="LD_PRELOAD=x" ${key}`)).toEqual(all);
   expect(await permitted(`command="a \\"b\\", restrict" ${key}`)).toMatchObject({ command: 'a "b", restrict' });
   expect(await permitted(`pty,restrict ${key}`)).toMatchObject({ pty: false });
   for (const [from, remoteAddress, fine] of [

@@ -5,6 +5,7 @@ import {
   type MessageRow,
   type MethodContext,
   type Phase,
+  type Receiver,
   SSH_MSG_EXT_INFO,
   SSH_MSG_USERAUTH_SUCCESS,
   SshError,
@@ -15,6 +16,9 @@ const ROWS: readonly (readonly MessageRow[] | undefined)[] = Array.from({ length
   const rows = MESSAGE_TABLE.filter((row) => row.message.number === number);
   return rows.length === 0 ? undefined : rows;
 });
+
+/** Who takes the message of a number, by the message table; `undefined` for a number that is not in it. */
+export const RECEIVERS: readonly (Receiver | undefined)[] = ROWS.map((rows) => rows?.[0]?.receiver);
 
 /** What to do with a message that came: take it, ignore it (a wrong guess, a late login), or answer that it is not understood. */
 export type Verdict = "admit" | "discard" | "unimplemented";

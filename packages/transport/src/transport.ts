@@ -27,7 +27,7 @@ import {
 } from "./endings.ts";
 import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
 import { readExtInfo } from "./ext-info.ts";
-import { Gate } from "./gate.ts";
+import { Gate, RECEIVERS } from "./gate.ts";
 import { type ExchangeContext, KeyExchange } from "./key-exchange.ts";
 import { TRANSPORT_LIMITS, type TransportLimits } from "./limits.ts";
 import type { NegotiatedAlgorithms, TransportOptions } from "./options.ts";
@@ -349,15 +349,20 @@ export class Transport implements PacketSink {
     const number = payload[0]!;
     const verdict = this.#gate.admit(number);
     let step: Step = "worked";
-    if (verdict === "admit") step = number >= 50 && number < 192 ? { type: "message", payload } : this.#take(payload);
+    if (verdict === "admit")
+      step = RECEIVERS[number] === "layer-above" ? { type: "message", payload } : this.#take(payload, number);
     else if (verdict === "unimplemented") this.#outgoing.answer(SSH_MSG_UNIMPLEMENTED.encode({ sequenceNumber }));
     this.#rekeyIfUsedUp();
     return step;
   }
 
-  /** A message of the transport's own, or of the service protocol. */
-  #take(payload: Bytes): Step {
-    const number = payload[0]!;
+  /** Takes a message of the transport's own, or of the key exchange. */
+  #take(payload: Bytes, number: number): Step {
+    if (RECEIVERS[number] === "key-exchange") {
+      this.#exchange.receive(payload);
+      this.#schedule.follow();
+      return "worked";
+    }
     switch (number) {
       case SSH_MSG_DISCONNECT.number:
         this.#close(peerDisconnected(this.#peer, SSH_MSG_DISCONNECT.decode(payload)));
@@ -383,10 +388,7 @@ export class Transport implements PacketSink {
         SSH_MSG_PONG.decode(payload);
         return "worked";
       default:
-        if (number < 20) return { type: "message", payload };
-        this.#exchange.receive(payload);
-        this.#schedule.follow();
-        return "worked";
+        throw new SshError("internal", `message ${number} has no receiver`);
     }
   }
 

@@ -1,6 +1,6 @@
-import { type KexStep, type MethodContext, type Phase, SshError } from "@nacre/wire";
+import { type KexStep, MESSAGE_TABLE, type MethodContext, type Phase, SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { Gate } from "../src/gate.ts";
+import { Gate, RECEIVERS } from "../src/gate.ts";
 
 interface Situation {
   readonly sender: "client" | "server";
@@ -143,4 +143,18 @@ test("a refusal says what came, from whom, when and why not", () => {
     "The server sent SSH_MSG_CHANNEL_DATA (94) after authentication, during a key exchange, after its own SSH_MSG_KEXINIT",
   );
   expect(message("server", 200, { step: "method" })).toMatch(/^The server sent unknown message 200 during the first/);
+});
+
+test("messages go to the receiver of their range (RFC 4250 §4.1.1): services, key exchange, logins and channels", () => {
+  for (const { message, receiver } of MESSAGE_TABLE) {
+    const { number, name } = message;
+    const service = number === 5 || number === 6;
+    const above = service || (number >= 50 && number <= 127);
+    const expected = above ? "layer-above" : number >= 20 && number <= 49 ? "key-exchange" : "transport";
+    expect([name, receiver]).toEqual([name, expected]);
+    expect([name, RECEIVERS[number]]).toEqual([name, expected]);
+  }
+  expect(RECEIVERS.filter((receiver) => receiver !== undefined)).toHaveLength(
+    new Set(MESSAGE_TABLE.map(({ message }) => message.number)).size,
+  );
 });

@@ -34,9 +34,14 @@ export type MethodContext = "ecdh" | "dh" | "dh-gex" | "publickey" | "password" 
  */
 export type KexStep = "kexinit" | "method" | "newkeys";
 
-/** One row of the message table: a message, and when it may arrive. */
+/** The part of a connection that takes a message: the transport itself, its key exchange, or a layer above it. */
+export type Receiver = "transport" | "key-exchange" | "layer-above";
+
+/** One row of the message table: a message, who takes it, and when it may arrive. */
 export interface MessageRow {
   readonly message: Omit<Message<unknown>, "encode">;
+  /** The same for all messages of one number. */
+  readonly receiver: Receiver;
   readonly sender: Sender;
   readonly phases: readonly Phase[];
   /** Only under this method. */
@@ -78,7 +83,7 @@ export const MESSAGE_TABLE: readonly MessageRow[] = [
   general(transport.SSH_MSG_DEBUG),
   row(transport.SSH_MSG_SERVICE_REQUEST, "client", ["auth"]),
   row(transport.SSH_MSG_SERVICE_ACCEPT, "server", ["auth"]),
-  row(transport.SSH_MSG_EXT_INFO, "both", ["auth"]),
+  { ...row(transport.SSH_MSG_EXT_INFO, "both", ["auth"]), receiver: "transport" },
   keyExchange(transport.SSH_MSG_KEXINIT, "both", "kexinit"),
   keyExchange(transport.SSH_MSG_NEWKEYS, "both", "newkeys"),
   keyExchange(transport.SSH_MSG_KEX_ECDH_INIT, "client", "method", "ecdh"),
@@ -111,19 +116,34 @@ export const MESSAGE_TABLE: readonly MessageRow[] = [
   row(connection.SSH_MSG_CHANNEL_REQUEST, "both", ["connection"]),
   row(connection.SSH_MSG_CHANNEL_SUCCESS, "both", ["connection"]),
   row(connection.SSH_MSG_CHANNEL_FAILURE, "both", ["connection"]),
-  row(transport.SSH_MSG_PING, "both", SECURE),
-  row(transport.SSH_MSG_PONG, "both", SECURE),
+  { ...row(transport.SSH_MSG_PING, "both", SECURE), receiver: "transport" },
+  { ...row(transport.SSH_MSG_PONG, "both", SECURE), receiver: "transport" },
 ];
 
 function row<T>(message: Message<T>, sender: Sender, phases: readonly Phase[], method?: MethodContext): MessageRow {
-  return { message, sender, phases, duringRekey: false, duringStrictKex: false, ...(method && { method }) };
+  return {
+    message,
+    receiver: "layer-above",
+    sender,
+    phases,
+    duringRekey: false,
+    duringStrictKex: false,
+    ...(method && { method }),
+  };
 }
 
 /** RFC 4253 §11: allowed at any time, but for strict key exchange. */
 function general<T>(message: Message<T>, options?: { readonly duringStrictKex: boolean }): MessageRow {
-  return { ...row(message, "both", ANY), duringRekey: true, duringStrictKex: options?.duringStrictKex ?? false };
+  const duringStrictKex = options?.duringStrictKex ?? false;
+  return { ...row(message, "both", ANY), receiver: "transport", duringRekey: true, duringStrictKex };
 }
 
 function keyExchange<T>(message: Message<T>, sender: Sender, step: KexStep, method?: MethodContext): MessageRow {
-  return { ...row(message, sender, ANY, method), duringRekey: true, duringStrictKex: true, step };
+  return {
+    ...row(message, sender, ANY, method),
+    receiver: "key-exchange",
+    duringRekey: true,
+    duringStrictKex: true,
+    step,
+  };
 }

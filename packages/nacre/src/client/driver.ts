@@ -1,4 +1,4 @@
-import type { PrivateKey } from "@nacre/keys/parts";
+import { isPrivateKey } from "@nacre/keys/parts";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
@@ -8,7 +8,7 @@ import { Mux, type MuxHandlers, type MuxSide } from "../mux/mux.ts";
 import { platformRandom } from "../random.ts";
 import { offeredAlgorithms } from "../wasm.ts";
 import { watchers } from "../watchers.ts";
-import type { ConnectOptions, HostKey, Means, PromptRequest, RemoteIdentity } from "./options.ts";
+import type { ConnectOptions, HostKey, Means, PromptRequest } from "./options.ts";
 
 /** Facts of a connection that is logged in. */
 export interface ConnectionInfo {
@@ -135,7 +135,8 @@ export class Driver implements MuxSide<ClientSessionEvent> {
       case "sign": {
         const identity = options.identities?.find((one) => one.publicKey === ask.identity.publicKey);
         this.#answer(
-          () => (identity !== undefined && isRemote(identity) ? identity.sign(ask.algorithm, ask.data) : undefined),
+          () =>
+            identity !== undefined && !isPrivateKey(identity) ? identity.sign(ask.algorithm, ask.data) : undefined,
           (value) => this.#session.auth.answerSignature(ask.token, value),
         );
         return;
@@ -213,7 +214,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
 function sessionOptions(options: ConnectOptions & Means): ClientSessionOptions {
   const identities = (options.identities ?? []).map((identity) => ({
     publicKey: identity.publicKey,
-    ...(!isRemote(identity) && { privateKey: identity }),
+    ...(isPrivateKey(identity) && { privateKey: identity }),
   }));
   return {
     algorithms: offeredAlgorithms(options),
@@ -227,9 +228,4 @@ function sessionOptions(options: ConnectOptions & Means): ClientSessionOptions {
     ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
     ...watchers(options),
   };
-}
-
-/** A private key in memory signs within the session; any other identity is asked. */
-function isRemote(identity: PrivateKey | RemoteIdentity): identity is RemoteIdentity {
-  return !("fields" in identity);
 }

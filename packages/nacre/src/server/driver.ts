@@ -1,4 +1,4 @@
-import type { PrivateKey } from "@nacre/keys/parts";
+import { isPrivateKey } from "@nacre/keys/parts";
 import { type ServerHostKey, ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import { completeLimits, SshError } from "@nacre/wire";
@@ -227,7 +227,7 @@ function sessionOptions<S>(options: ServeOptions<S> & Means, limits: ServerLimit
     algorithms: offeredAlgorithms(options),
     random: options.random ?? platformRandom,
     hostKeys: options.hostKeys.map(
-      (key): ServerHostKey => ({ publicKey: key.publicKey, ...(!isRemote(key) && { privateKey: key }) }),
+      (key): ServerHostKey => ({ publicKey: key.publicKey, ...(isPrivateKey(key) && { privateKey: key }) }),
     ),
     methods: options.methods ?? ["publickey"],
     userKeys: options.userKeys ?? options.algorithms.hostKeys,
@@ -237,8 +237,4 @@ function sessionOptions<S>(options: ServeOptions<S> & Means, limits: ServerLimit
     ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
     ...watchers(options),
   };
-}
-
-function isRemote(key: PrivateKey | RemoteHostKey): key is RemoteHostKey {
-  return !("fields" in key);
 }
