@@ -41,6 +41,20 @@ test("a command whose CLOSE is never answered", async () => {
   expect(await client.ended).toEqual(code("closed"));
 });
 
+test("a command that is closed takes signals and sizes without effect, before and after the server's CLOSE", async () => {
+  const { client } = await connected({ ignore: [SSH_MSG_CHANNEL_CLOSE.number], onExec: () => {} });
+  const process = await client.spawn("x");
+  const closed = process.close();
+  process.kill();
+  process.resize(80, 24);
+  expect(await failure(process.sendBreak())).toEqual(code("channel-closed"));
+  await aWhile();
+  await closed;
+  process.kill();
+  process.resize(80, 24);
+  await client.close();
+});
+
 test("an input that waits for a window which never opens", async () => {
   const calls: string[] = [];
   const input = webStreams.writable({

@@ -136,11 +136,18 @@ export class Channel {
     this.#host.touch();
   }
 
-  /** Sends a channel request that wants no reply. */
-  notify(type: string, data: Uint8Array): void {
-    if (this.#end !== undefined) return;
-    this.#host.session.connection.request(this.id, type, data, { wantReply: false });
+  /** Sends a channel request that wants no reply. Returns false, and sends nothing, if the channel is closing or closed. */
+  notify(type: string, data: Uint8Array): boolean {
+    if (this.#end !== undefined) return false;
+    try {
+      this.#host.session.connection.request(this.id, type, data, { wantReply: false });
+    } catch (error) {
+      // The peer's CLOSE may be known below before its event reaches this channel.
+      if (error instanceof SshError && (error.code === "channel-closed" || error.code === "closed")) return false;
+      throw error;
+    }
     this.#host.touch();
+    return true;
   }
 
   /** Sends a channel request. Rejects with `channel-request-failed` if the peer refuses it. */

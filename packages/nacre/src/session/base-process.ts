@@ -65,7 +65,10 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
     return this.#stderr.stream;
   }
 
-  /** Sends a signal (RFC 4254 §6.9): `"TERM"`, or `"SIGTERM"`. Servers may ignore it. Throws `usage` for an invalid signal name. */
+  /**
+   * Sends a signal (RFC 4254 §6.9): `"TERM"`, or `"SIGTERM"`. Servers may ignore it. Has no effect once the command is closed or has ended.
+   * Throws `usage` for an invalid signal name.
+   */
   kill(signalName = "TERM"): void {
     this.#channel.notify("signal", encodeSignal(signalName));
   }
@@ -75,7 +78,10 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
     return this.#channel.request("break", encodeBreak(breakLength));
   }
 
-  /** Sends the pseudo-terminal's new size in characters (RFC 4254 §6.7). Throws `usage` for an invalid size. */
+  /**
+   * Sends the pseudo-terminal's new size in characters (RFC 4254 §6.7). Has no effect once the command is closed or has ended. Throws
+   * `usage` for an invalid size.
+   */
   resize(columns: number, rows: number): void {
     this.#channel.notify("window-change", encodeSize(columns, rows));
   }

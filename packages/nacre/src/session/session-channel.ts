@@ -209,22 +209,16 @@ export class SessionChannel<S extends BaseSession> {
     log({ type: "session-ended", session: id, exit: gone ? undefined : exit, ...failure });
   }
 
-  /** Tells the end: how it ended, that no more comes, and that the channel is closed. False when nobody is there to hear. */
+  /** Sends the exit status or signal, EOF and CLOSE. Returns false if the client has closed the channel. */
   #end(exit: SessionExit): boolean {
-    try {
-      if ("status" in exit) {
-        this.#channel.notify("exit-status", exitStatus.encode({ exitStatus: exit.status }));
-      } else {
-        this.#channel.notify("exit-signal", encodeSignal(exit));
-      }
-      this.#channel.end();
-      this.#channel.close();
-      return true;
-    } catch (error) {
-      // The client's close has come, and has not been told yet.
-      if (error instanceof SshError) return false;
-      throw error;
-    }
+    const told =
+      "status" in exit
+        ? this.#channel.notify("exit-status", exitStatus.encode({ exitStatus: exit.status }))
+        : this.#channel.notify("exit-signal", encodeSignal(exit));
+    if (!told) return false;
+    this.#channel.end();
+    this.#channel.close();
+    return true;
   }
 
   /** Calls a handler of the session's for something that happened; false when there is none. What it throws is logged. */
