@@ -1,3 +1,4 @@
+import { TRANSPORT_SETTINGS } from "@nacre/transport";
 import { escapeText, SshError } from "@nacre/wire";
 import type { ConnectOptions, ExecOptions, PtyOptions, SpawnOptions } from "./client/options.ts";
 import type { ServeOptions } from "./server/options.ts";
@@ -16,7 +17,7 @@ export const CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   algorithms: true,
   wasm: true,
   limits: true,
-  requireStrictKex: true,
+  ...TRANSPORT_SETTINGS,
   signal: true,
   earlyChannel: true,
   trace: true,
@@ -52,7 +53,7 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions<unknown>> = {
   wasm: true,
   userKeys: true,
   limits: true,
-  requireStrictKex: true,
+  ...TRANSPORT_SETTINGS,
   remoteAddress: true,
   signal: true,
   log: true,

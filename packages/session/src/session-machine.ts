@@ -6,6 +6,8 @@ import {
   type TransportAlgorithms,
   type TransportEvent,
   type TransportOptions,
+  type TransportSettings,
+  transportSettings,
 } from "@nacre/transport";
 import {
   type Bytes,
@@ -22,14 +24,12 @@ import { type Limits, SESSION_LIMITS } from "./limits.ts";
 import type { KeyLogPort, TracePort } from "./trace.ts";
 import { SOFTWARE_VERSION } from "./version.ts";
 
-/** What a session of either side is made of. */
-export interface SessionOptions {
+/** Options of a session of either side. */
+export interface SessionOptions extends TransportSettings {
   /** Ordered lists, preferred first: nothing is offered that is not named. */
   readonly algorithms: TransportAlgorithms;
   readonly random: RandomSource;
   readonly limits?: Overrides<Limits> | undefined;
-  /** Refuse a peer without strict key exchange (the answer to Terrapin, CVE-2023-48795). */
-  readonly requireStrictKex?: boolean;
   /** Identification's software version: no spaces, no dashes. */
   readonly softwareVersion?: string;
   readonly trace?: TracePort;
@@ -77,7 +77,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   #now = 0;
 
   protected constructor(options: SessionOptions, parts: RoleParts<Sink>) {
-    const { algorithms, random, softwareVersion = SOFTWARE_VERSION, requireStrictKex = false, keyLog, trace } = options;
+    const { algorithms, random, softwareVersion = SOFTWARE_VERSION, keyLog, trace } = options;
     const { role } = parts.transport;
     this.limits = completeLimits(SESSION_LIMITS, options.limits);
     this.#trace = trace;
@@ -87,7 +87,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
       algorithms,
       random: guarded("the source of random bytes", random),
       limits: this.limits,
-      requireStrictKex,
+      ...transportSettings(options),
       ...parts.transport,
       ...(keyLog && { keyLog: guarded("the key log", keyLog) }),
       ...(trace && {

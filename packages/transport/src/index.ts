@@ -1,11 +1,14 @@
 export type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
 export { TRANSPORT_LIMITS, type TransportLimits } from "./limits.ts";
-export type {
-  NegotiatedAlgorithms,
-  NegotiatedDirection,
-  PacketTrace,
-  TransportAlgorithms,
-  TransportOptions,
-  TransportTrace,
+export {
+  type NegotiatedAlgorithms,
+  type NegotiatedDirection,
+  type PacketTrace,
+  TRANSPORT_SETTINGS,
+  type TransportAlgorithms,
+  type TransportOptions,
+  type TransportSettings,
+  type TransportTrace,
+  transportSettings,
 } from "./options.ts";
 export { Transport } from "./transport.ts";

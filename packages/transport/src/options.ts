@@ -48,16 +48,33 @@ export interface TransportTrace {
   identification(direction: "sent" | "received", line: string): void;
 }
 
-/** What a transport is made of. */
-export interface TransportOptions {
+/**
+ * Settings that pass unchanged from the front doors through the session to the transport. A new one is declared here and in the table
+ * below, and used where it counts.
+ */
+export interface TransportSettings {
+  /** Refuse a peer without strict key exchange (OpenSSH PROTOCOL §1.10, CVE-2023-48795). It is always offered. Default false. */
+  readonly requireStrictKex?: boolean | undefined;
+}
+
+/** The names of the settings: a table that lacks one does not compile. */
+export const TRANSPORT_SETTINGS: Readonly<Record<keyof TransportSettings, true>> = { requireStrictKex: true };
+
+/** Picks the settings out of a door's options. */
+export function transportSettings(options: TransportSettings): TransportSettings {
+  const settings: { -readonly [Name in keyof TransportSettings]: TransportSettings[Name] } = {};
+  for (const name of Object.keys(TRANSPORT_SETTINGS) as (keyof TransportSettings)[]) settings[name] = options[name];
+  return settings;
+}
+
+/** Options of a transport. */
+export interface TransportOptions extends TransportSettings {
   readonly role: Role;
   /** Identification's software version: `"Nacre_0.1.0"` (RFC 4253 §4.2). */
   readonly softwareVersion: string;
   readonly algorithms: TransportAlgorithms;
   readonly random: RandomSource;
   readonly limits?: Overrides<TransportLimits> | undefined;
-  /** Refuse a peer without strict key exchange (OpenSSH PROTOCOL §1.10). It is always offered. */
-  readonly requireStrictKex?: boolean;
   /** Client: send the first packet of the first method before the server's choice is known (RFC 4253 §7). Saves a round trip when right. */
   readonly guess?: boolean;
   /** Server: its public host keys. Signing with them is asked of the application. */

@@ -1,6 +1,6 @@
 import { isPrivateKey } from "@nacre/keys/parts";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
-import type { NegotiatedAlgorithms } from "@nacre/transport";
+import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
@@ -225,7 +225,7 @@ function sessionOptions(options: ConnectOptions & Means): ClientSessionOptions {
     password: typeof options.password === "string" ? "fixed" : options.password !== undefined,
     keyboardInteractive: options.prompts !== undefined || (typeof options.password === "string" && "password"),
     ...(options.limits && { limits: options.limits }),
-    ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
+    ...transportSettings(options),
     ...watchers(options),
   };
 }

@@ -1,6 +1,6 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys/parts";
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
-import type { TransportAlgorithms } from "@nacre/transport";
+import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
 
 /** A host key that the server has proved to hold, to be decided about. */
@@ -49,7 +49,7 @@ export interface Means {
 }
 
 /** Everything `connect` needs to know but the bytes' way. */
-export interface ConnectOptions {
+export interface ConnectOptions extends TransportSettings {
   /** Who to log in as. */
   readonly user: string;
   /** Required: a client without a host-key decision does not connect. See `pinnedHostKey`. */
@@ -78,8 +78,6 @@ export interface ConnectOptions {
   readonly wasm?: boolean | undefined;
   /** Bounds, where the defaults do not suit. */
   readonly limits?: Overrides<Limits> | undefined;
-  /** Refuse servers without strict key exchange (CVE-2023-48795). */
-  readonly requireStrictKex?: boolean | undefined;
   /** Aborts connecting; has no effect afterwards. */
   readonly signal?: AbortSignal | undefined;
   /** Open a first session channel with the login: in the same flight at a server known to bear it, which saves a round trip. Default true. */

@@ -1,6 +1,6 @@
 import { isPrivateKey } from "@nacre/keys/parts";
 import { type ServerHostKey, ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
-import type { NegotiatedAlgorithms } from "@nacre/transport";
+import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { completeLimits, SshError } from "@nacre/wire";
 import type { Means } from "../client/options.ts";
 import type { Duplex } from "../mux/duplex.ts";
@@ -234,7 +234,7 @@ function sessionOptions<S>(options: ServeOptions<S> & Means, limits: ServerLimit
     ...(options.banner !== undefined && { banner: options.banner }),
     limits,
     announceHostKeys: options.announceHostKeys,
-    ...(options.requireStrictKex !== undefined && { requireStrictKex: options.requireStrictKex }),
+    ...transportSettings(options),
     ...watchers(options),
   };
 }

@@ -1,7 +1,7 @@
 import type { Factor, LoginMethod } from "@nacre/auth";
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/parts";
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
-import type { TransportAlgorithms } from "@nacre/transport";
+import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
 import type { Pty, SessionExit, SessionHandler } from "../session/base-session.ts";
 import type { ApplicationHandlers } from "./application.ts";
@@ -145,7 +145,7 @@ export type ServerEvent =
   | { readonly type: "closed"; readonly error: SshError };
 
 /** All options of a server except the byte stream. Everything that is not allowed here is refused. */
-export interface ServeOptions<S> {
+export interface ServeOptions<S> extends TransportSettings {
   /** At least one. Of each kind the first that a client can verify is used. */
   readonly hostKeys: readonly (PrivateKey | RemoteHostKey)[];
   readonly authenticate: Authenticate;
@@ -181,8 +181,6 @@ export interface ServeOptions<S> {
    * answer the announcement, which no peer should.
    */
   readonly announceHostKeys?: boolean | undefined;
-  /** Refuse clients without strict key exchange (CVE-2023-48795). */
-  readonly requireStrictKex?: boolean | undefined;
   /** Where the client is: for `authenticate` and sessions. */
   readonly remoteAddress?: string | undefined;
   /** Aborting ends the connection at once. */

@@ -54,7 +54,7 @@ export type AnyEvent = ClientSessionEvent | ServerSessionEvent;
 
 /** What a test can ask of either side's session. */
 export interface CommonOptions {
-  readonly session?: Partial<Pick<ClientSessionOptions, "algorithms" | "limits" | "random">>;
+  readonly session?: Partial<Pick<ClientSessionOptions, "algorithms" | "limits" | "random" | "requireStrictKex">>;
   readonly peer?: Partial<PeerOptions>;
   /** Events of these types stay unanswered. */
   readonly hold?: readonly AnyEvent["type"][];
