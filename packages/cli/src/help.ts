@@ -41,7 +41,7 @@ is no longer read. The host may also be ssh://[user@]host[:port].
   --trace             print each packet to standard error, without secrets
   --keylog FILE       append secrets to FILE, a regular file, for Wireshark; with them the session can be read
 
-serve runs an SSH server for whoever starts it, until SIGINT (Ctrl-C), SIGTERM or SIGHUP. Its options:
+serve runs an SSH server for the account that starts it, until SIGINT (Ctrl-C), SIGTERM or SIGHUP. Its options:
 
 ${SERVE_OPTIONS}
 In a remote terminal, ~. at the beginning of a line closes the connection, and ~~ is one ~.
@@ -64,7 +64,7 @@ Makes a private key, and its public half beside it (FILE.pub); or, with -l, show
 /** `nacre serve --help`. */
 export const SERVE_HELP: string = `usage: nacre serve [option…]
 
-Runs an SSH server for whoever starts it. The first SIGINT (Ctrl-C) or SIGTERM lets what runs end, for half a minute; a second one
-kills it. SIGHUP hangs it up at once.
+Runs an SSH server for the account that starts it. After the first SIGINT (Ctrl-C) or SIGTERM, sessions have half a minute; a second one
+kills them. SIGHUP hangs them up at once.
 
 ${SERVE_OPTIONS}`;

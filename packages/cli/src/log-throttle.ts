@@ -4,7 +4,7 @@ import { lineText, type ServeEvent } from "./serve-log.ts";
 const PERIOD = 60_000;
 /** The most lines that say the same in one period; the rest are counted. */
 const MAX_SAME = 20;
-/** The most different lines that are told apart in one period, which bounds the memory. Further ones are counted together. */
+/** Different lines counted separately in one period, which bounds the memory. Others share one count. */
 const MAX_DIFFERENT = 200;
 
 /** Events that only the server itself, or someone who has logged in, can cause: always written, as the record of who did what. */

@@ -97,8 +97,8 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Checks the names of `options` against the table `names` of the function or option `door`. Throws `usage` for a value that is no object,
- * and for a name that is not in the table, with the one that was probably meant.
+ * Checks the names of `options` against the table `names` of the function or option `door`. Throws `usage` for a value other
+ * than an object, and for a name that is not in the table, with the one that was probably meant.
  */
 export function checkNames(options: object, names: object, door: string): void {
   if (typeof options !== "object" || options === null)

@@ -21,7 +21,7 @@ const CHANNEL_TYPE = "test@example.org";
 /** A server behind its front door, attacked by a client. Everything happens at once, without a promise. */
 class Door implements Target {
   readonly peer: AttackPeer;
-  /** What was started, as the application is told of it. */
+  /** The sessions that the application was asked to run. */
   readonly started: Started[] = [];
   readonly #connection: ServerConnection;
   #handler!: DuplexHandler;

@@ -18,7 +18,7 @@ const CONNECT_TIMEOUT = 15_000;
 /** Milliseconds, 24 days: `setTimeout` goes off at once for more. */
 const LONGEST_TIMER = 0x7fff_ffff;
 
-/** Bytes that a read takes at most: as many as the packet reader's slab holds. */
+/** The most that one read returns, in bytes: the size of the packet reader's slab. */
 const READ_SIZE = 256 * 1024;
 
 /** What every dialled socket reads into, instead of fresh memory for each read: reading and passing on are one step, so one buffer serves all. */

@@ -529,7 +529,7 @@ describe("a client that vanished", () => {
     });
     const client = await connect(to(server, { port: cable.port }));
     await client.spawn("x");
-    // The cable is cut where neither end hears of it.
+    // Drops all packets, so that neither end notices the cut.
     far!.unpipe();
     far!.resume();
     for (const near of cable.sockets) near.unpipe().resume();

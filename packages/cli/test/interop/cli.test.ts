@@ -166,7 +166,7 @@ describe("a terminal", () => {
     const command = quoted(commandLine(["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1"]));
     const terminal = new TestTerminal(`export HOME='${folder}'; sleep 1; ${command}; echo "status $?"`);
     terminal.type("yes\ryes");
-    // The system shows what it keeps for whoever reads next.
+    // The system echoes the input that it keeps for the next reader.
     await terminal.until("yes\r\nyes");
     await terminal.until("the fingerprint you expect): ");
     terminal.type("no\r");

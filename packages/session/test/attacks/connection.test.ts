@@ -186,7 +186,7 @@ function unaskedReplies(kit: Kit): void {
   target.expectAlive();
   expect(target.eventsOf("request-reply")).toHaveLength(1);
 
-  // What is not understood is answered by that, and its place in the queue goes to nobody else's reply.
+  // UNIMPLEMENTED answers that request, and no later reply is taken for it.
   const [one, two, three] = ["one", "two", "three"].map((name) => {
     const request = connection.globalRequest(name, new Uint8Array(0), { wantReply: true });
     target.turn();

@@ -18,7 +18,7 @@ import { agentIdentities } from "../../../node/src/agent.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { afterSteps, CLIENT, type Kit, SERVER } from "./support/kits.ts";
 
-/** Names that a KEXINIT of `length` bytes has room for, as many as can be. */
+/** As many names as fit into a KEXINIT of `length` bytes. */
 const names = (length: number): string[] =>
   Array.from({ length: Math.floor(length / 3) }, (_, i) => `${10 + (i % 90)}`);
 
