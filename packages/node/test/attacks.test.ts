@@ -77,7 +77,10 @@ async function watched(options: Partial<ListenOptions>): Promise<Watched> {
 
 test("limits: unauthenticated connections at once · server", async () => {
   // As many as may be wait to log in: the next one is dropped, whatever it would do. Who is in does not count.
-  const { server, events, seen, dial, login } = await watched({ maxUnauthenticated: { start: 3, rate: 100, full: 3 } });
+  const { server, events, seen, dial, login } = await watched({
+    maxUnauthenticated: { start: 3, rate: 100, full: 3 },
+    perSource: false,
+  });
   const inside = [await login(), await login(), await login(), await login()];
   const waiting = [await dial(), await dial(), await dial()];
   await seen("connected", 7);

@@ -40,11 +40,7 @@ const VERDICT = patch(
 );
 const RANDOM = patch("session/session-machine", `guarded("the source of random bytes", random)`, "random");
 
-const HOME = patch(
-  "node/account",
-  "const home = facts.entry();",
-  "const home = account.homeVariable ?? facts.entry();",
-);
+const HOME = patch("node/account", "const home = facts.entry();", "const home = facts.homeVariable ?? facts.entry();");
 
 /** A server that opens terminals itself, and so holds them open while it starts other programs. */
 const TERMINALS_HELD = patch(
