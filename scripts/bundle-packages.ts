@@ -8,7 +8,7 @@ import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts
 interface Manifest {
   /** Whether the package is never published, and so never built. */
   readonly private?: boolean;
-  /** A file that is no JavaScript has no source. */
+  /** `undefined` for files other than JavaScript. */
   readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string }>>;
   readonly bin?: Readonly<Record<string, string>>;
 }

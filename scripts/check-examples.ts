@@ -17,7 +17,7 @@ interface Manifest {
   readonly name: string;
   /** Whether the package is never published: no example imports it. */
   readonly private?: boolean;
-  /** A file that is no JavaScript has no source. */
+  /** `undefined` for files other than JavaScript. */
   readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string; readonly types: string }>>;
 }
 

@@ -57,7 +57,7 @@ export async function runMatrix({ only = [], words = [], write = false }: Matrix
   }
 
   const all = [...results.values()];
-  // A fault that is no test's counts as one.
+  // An error outside of any test counts as a failed test.
   let failed = all.reduce((sum, one) => sum + Math.max(one.failed, Math.min(one.faults.length, 1)), 0);
   let green = all.length > 0 && all.every(({ faults, passed }) => faults.length === 0 && passed > 0);
   if (green && only.length === 0 && words.length === 0) {

@@ -8,9 +8,9 @@ import { isBun } from "./runtime.ts";
 export type Account = Pick<UserInfo<string>, "username" | "homedir" | "shell">;
 
 /**
- * The account that this process runs as, by the password database: never by the environment, which whoever starts the process may set. On Bun
- * `userInfo()` tells $USER and $HOME instead, so /etc/passwd is read there; an account that is not in it is left to `userInfo()`. Throws what
- * `userInfo()` does where the account has no entry.
+ * Returns the account that this process runs as, from the password database and not from the environment, which the caller of the process
+ * controls. Bun's `userInfo()` returns $USER and $HOME, so /etc/passwd is read there first. Throws what `userInfo()` throws if the account
+ * has no entry.
  */
 export function account(): Account {
   const uid = isBun ? process.getuid?.() : undefined;

@@ -34,7 +34,7 @@ describe("a turn", () => {
     expect(readPerTurn(peer)).toEqual([256, 256, 88]);
   });
 
-  test("opens at most 256 packets that nobody hears of", () => {
+  test("opens at most 256 packets that cause no event", () => {
     const peer = freshTurn();
     for (let i = 0; i < 600; i++) peer.sendOnly(ignore(0));
     expect(readPerTurn(peer)).toEqual([0, 0, 0]);

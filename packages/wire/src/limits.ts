@@ -37,7 +37,7 @@ export function limitTable<T>(ranges: LimitRanges<T>): LimitTable<T> {
 /**
  * The limits of `table`, those of `changes` in place of their defaults. Returns one of the two objects itself where it is complete, so
  * that any number of connections share it. What `changes` has beside the limits of the table stays, unchecked.
- * Throws `usage` if a limit is no integer of its range.
+ * Throws `usage` if a limit is not an integer within its range.
  */
 export function completeLimits<T extends object>({ ranges, defaults }: LimitTable<T>, changes?: Overrides<T>): T {
   if (changes === undefined) return defaults;
@@ -54,7 +54,7 @@ export function completeLimits<T extends object>({ ranges, defaults }: LimitTabl
   return complete ?? (changes as T);
 }
 
-/** Throws `usage` if `value` is no integer of the range. `what`: `"the limit maxChannels"`. */
+/** Throws `usage` if `value` is not an integer within the range. `what`: `"the limit maxChannels"`. */
 export function checkLimit(what: string, value: unknown, { least, most, unit }: Omit<LimitRange, "default">): void {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
   throw new SshError("usage", `${what} must be an integer from ${least} to ${most} ${unit}, not ${shown(value)}`);

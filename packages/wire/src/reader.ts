@@ -73,7 +73,7 @@ export class Reader {
 
   /**
    * A `string` that only people read: bytes that are not UTF-8 become U+FFFD. Keeps the first `maxLength` bytes and marks what was cut
-   * with an ellipsis; by default 1024, since a reason is a sentence, and whoever shows it should not have to bound it.
+   * with an ellipsis; by default 1024, since a reason is a sentence: callers can show it without a bound of their own.
    */
   text(field: string, maxLength = 1024): string {
     const bytes = this.string(field);

@@ -1,7 +1,7 @@
 import type { Combination } from "@nacre/testing/interop/algorithms";
 import type { Factors } from "@nacre/testing/interop/pairwise";
 
-/** As few combinations as let each name occur: as many as the longest list has, the shorter lists from the start again. */
+/** The fewest combinations in which each name occurs: one for each name of the longest list; shorter lists repeat. */
 export function eachOnce({ kex, encryption, hostKey, userKey }: Factors<Combination>): Combination[] {
   const length = Math.max(kex.length, encryption.length, hostKey.length, userKey.length);
   return Array.from({ length }, (_, i) => ({

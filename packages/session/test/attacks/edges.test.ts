@@ -92,7 +92,7 @@ function busyEngine(name: string, order: string[]): Engine<Extract<AnyEvent, { t
 }
 
 async function oneEventLoop(kit: Kit): Promise<void> {
-  // Packets of one byte, and packets that nobody hears of, all there at once.
+  // Packets of one byte, and packets that cause no event, all received at once.
   const data = kit.create({ hold: ["data"] }).login();
   data.openChannel();
   const flood = Array.from({ length: 1000 }, () => data.peer.seal(message.channelData(0, 1)));
@@ -164,7 +164,7 @@ const FAILURES: readonly (() => never)[] = [
   throw code === undefined ? new Error(SECRET) : new SshError(code, `${SECRET} cannot be used`);
 });
 
-/** What each side hears of the other, and how the client's command ended, when both have those options. */
+/** Connects both sides with these options. Returns the texts that each received, and how the client's command ended. */
 async function overheard(
   client: Partial<ConnectOptions>,
   server: Partial<ServeOptions<Session>>,

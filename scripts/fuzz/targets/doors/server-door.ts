@@ -9,7 +9,7 @@ import { Door, type Work } from "./door.ts";
 
 const MAX_SESSIONS = 3;
 
-/** `serveDuplex` with an application that lets in whoever it is told to, and echoes. */
+/** `serveDuplex` with an application that grants logins by its policy, and echoes. */
 export class ServerDoor extends Door {
   readonly #suite: SessionSuite;
   readonly #connection: ServerConnection;

@@ -5,7 +5,7 @@ import { SSH_MSG_SERVICE_REQUEST, SshError } from "@nacre/wire";
 import { type Answered, Subject } from "./subject.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "./suites.ts";
 
-/** A server session: it lets in whoever it is told to let in, opens sessions, and echoes. */
+/** A server session: it grants logins by its policy, opens sessions, and echoes. */
 export class ServerSubject extends Subject<ServerSessionEvent> {
   readonly session: ServerSession;
   readonly #suite: SessionSuite;
