@@ -368,11 +368,21 @@ describe("connections that nobody has logged in over", () => {
   });
 });
 
-/** Which timer of TCP runs at this end of a connection's peer, as Linux shows it: "02" is the keepalive's. */
-async function timerOf({ localPort }: { readonly localPort?: number | undefined }): Promise<string | undefined> {
-  const rows = (await readFile("/proc/net/tcp", "utf8")).split("\n").map((row) => row.trim().split(/\s+/));
-  const port = localPort!.toString(16).toUpperCase().padStart(4, "0");
-  return rows.find((row) => row[2]?.endsWith(`:${port}`))?.[5]?.slice(0, 2);
+/**
+ * Returns the timer of TCP that runs at a server's end of a connection, as Linux shows it: "02" is the keepalive's. Both ports name the
+ * connection: an earlier one from the same port to another server may still be in TIME_WAIT. While the peer has not acknowledged the
+ * server's bytes the retransmission timer ("01") stands in place of the keepalive's, so this waits for that to end.
+ */
+async function timerOf(server: SshServer, { localPort }: Socket): Promise<string | undefined> {
+  const ends = [server.address.port, localPort!].map((port) => `:${port.toString(16).toUpperCase().padStart(4, "0")}`);
+  for (;;) {
+    const rows = (await readFile("/proc/net/tcp", "utf8")).split("\n").map((row) => row.trim().split(/\s+/));
+    const timer = rows
+      .find(([, local, peer]) => local?.endsWith(ends[0]!) && peer?.endsWith(ends[1]!))?.[5]
+      ?.slice(0, 2);
+    if (timer !== "01") return timer;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
 }
 
 describe("connections of one source", () => {
@@ -505,7 +515,7 @@ describe("a client that vanished", () => {
     const server = await started();
     const socket = await silent(server);
     while (server.connections.length < 1) await new Promise((resolve) => setTimeout(resolve, 1));
-    expect(await timerOf(socket)).toBe("02");
+    expect(await timerOf(server, socket)).toBe("02");
   });
 
   it("is found by the protocol's own keepalive where that is asked for, and its session ends", async () => {
