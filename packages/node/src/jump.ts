@@ -1,0 +1,82 @@
+import { SshError } from "@nacre/wire";
+import { type Channel, channelDuplex, connectDuplex, type Duplex, dialChannel, type ForwardTarget } from "nacre/parts";
+import type { Client } from "./client.ts";
+import { connectTimer, placeOf } from "./dial.ts";
+import { asSshError } from "./failure.ts";
+import { heldUntil } from "./held-duplex.ts";
+import type { Prepared } from "./prepare.ts";
+import { hopError } from "./route.ts";
+
+/**
+ * Logs in to a jump host over `duplex` and connects onward from there to `next`. The open leaves with the login where the server is known to
+ * bear that. The jump host's connection belongs to the byte connection that this returns: it is closed with it, or if this rejects.
+ */
+export async function throughHop(duplex: Duplex, hop: Prepared, next: Prepared): Promise<Duplex> {
+  const fail = (cause: unknown): SshError => hopError(hop, cause);
+  let release = async (): Promise<void> => {};
+  try {
+    const { driver, early } = await connectDuplex(
+      heldUntil(hop.loading, duplex),
+      hop.options,
+      (connection) => connection,
+      (mux) => dialChannel(mux, addressOf(next), { signal: hop.options.signal }),
+    );
+    release = () => driver.close();
+    return jumpDuplex(await inTime(early!, next), fail, release);
+  } catch (cause) {
+    await release();
+    throw fail(cause);
+  }
+}
+
+/** Connects onward from the server of a client, which stays open. */
+export async function throughClient(client: Pick<Client, "dialChannel">, next: Prepared): Promise<Duplex> {
+  const fail = (cause: unknown): SshError => {
+    const { code, message } = asSshError(cause);
+    return new SshError(code, `the client in \`via\`: ${message}`, { cause });
+  };
+  try {
+    const opening = client.dialChannel(addressOf(next), { signal: next.options.signal });
+    return jumpDuplex(await inTime(opening, next), fail, async () => {});
+  } catch (cause) {
+    throw fail(cause);
+  }
+}
+
+const addressOf = ({ host, port }: Prepared): ForwardTarget => ({ host, port });
+
+/** Waits for the connection onward. Rejects with `connect-timeout`; a channel that opens later is closed. */
+function inTime(opening: Promise<Channel>, next: Prepared): Promise<Channel> {
+  return new Promise((resolve, reject) => {
+    const timer = connectTimer(placeOf(next), next.connectTimeout, (error) => {
+      reject(error);
+      opening.then(
+        (channel) => channel.close(),
+        () => {},
+      );
+    });
+    void opening.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** A byte connection through a jump host. Its failures name the jump host, and closing it ends with `release`. */
+function jumpDuplex(channel: Channel, fail: (cause: unknown) => SshError, release: () => Promise<void>): Duplex {
+  const duplex = channelDuplex(channel);
+  return {
+    open: (handler) =>
+      duplex.open({
+        data: (chunk) => handler.data(chunk),
+        drained: () => handler.drained(),
+        ended: () => handler.ended(),
+        failed: (cause) => handler.failed(fail(cause)),
+      }),
+    write: (pieces) => duplex.write(pieces),
+    pause: () => duplex.pause(),
+    resume: () => duplex.resume(),
+    end: () => duplex.end(),
+    async close() {
+      await duplex.close();
+      await release();
+    },
+  };
+}
