@@ -6,6 +6,7 @@ import {
   type ConnectOptions,
   connect,
   type ExecResult,
+  type HopOptions,
   hostKeyFile,
   type ListenOptions,
   listen,
@@ -21,7 +22,12 @@ type Key = Awaited<ReturnType<typeof privateKey>>;
 export const bytes: AreBytes<[Key["publicKey"]["blob"], ReturnType<Key["sign"]>]> = true;
 
 /** The options that do not accept `undefined`: none. */
-export const strict: [Optional<ConnectOptions>, Optional<ListenOptions>, Optional<AgentOptions>] extends never[]
+export const strict: [
+  Optional<ConnectOptions>,
+  Optional<HopOptions>,
+  Optional<ListenOptions>,
+  Optional<AgentOptions>,
+] extends never[]
   ? true
   : false = true;
 
@@ -34,6 +40,9 @@ export async function main(host: string, password: string | undefined, fingerpri
   await client.close();
   return client.exec("true");
 }
+
+export const inward = async (bastion: Client, port: number | undefined): Promise<Client> =>
+  connect({ host: "db", via: [bastion, "alice@jump:2222", { host: "inner", port, signal: undefined }] });
 
 const hello: SessionHandler = (session) => void session.stdout.write("hello");
 
