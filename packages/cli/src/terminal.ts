@@ -1,7 +1,8 @@
-import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, readSync, writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
 import { ReadStream } from "node:tty";
 import { SshError } from "@nacre/wire";
+import { openTerminalDescriptors, type TerminalDescriptors } from "./background.ts";
 
 /** Where a person's keys arrive: a terminal, or what stands for one in a test. */
 export interface KeyInput {
@@ -142,23 +143,26 @@ export class Terminal {
  */
 export function openTerminal(): Terminal | undefined {
   try {
-    const output = openSync("/dev/tty", "w");
-    const input = new ReadStream(openSync("/dev/tty", "r"));
-    const unread = openSync("/dev/tty", constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-    return new Terminal(input, {
-      write: (text) => writeSync(output, text),
-      discard: () => discard(unread),
-      release: () => {
-        input.destroy();
-        closeSync(output);
-        closeSync(unread);
-      },
-    });
+    return terminalOn(openTerminalDescriptors());
   } catch {
     const { stdin, stderr } = process;
     if (!stdin.isTTY || !stderr.isTTY) return undefined;
     return new Terminal(stdin, { write: (text) => stderr.write(text) });
   }
+}
+
+/** A terminal that is open already. */
+export function terminalOn([output, input, unread]: TerminalDescriptors): Terminal {
+  const keys = new ReadStream(input);
+  return new Terminal(keys, {
+    write: (text) => writeSync(output, text),
+    discard: () => discard(unread),
+    release: () => {
+      keys.destroy();
+      closeSync(output);
+      closeSync(unread);
+    },
+  });
 }
 
 /** The most that is dropped before one question: bytes. The system keeps 4 KiB; only something that types without end exceeds this. */
