@@ -1,4 +1,4 @@
-import { CHANNEL_OPEN_FAILURE_REASON, concatBytes } from "@nacre/wire";
+import { concatBytes } from "@nacre/wire";
 import { ProxyHandshake, type ProxyStep } from "../../../packages/nacre/src/forward/proxy-handshake.ts";
 import { expectEqual, expectRefusal, expectTrue } from "../contract.ts";
 import type { Target } from "../engine/target.ts";
@@ -24,7 +24,7 @@ export const proxyHandshake: Target = {
         expectTrue(Number.isInteger(port) && port >= 1 && port <= 65_535, `the port is ${port}`);
         expectEqual(step.rest, stream.slice(stream.length - step.rest.length), "the bytes of the tunnel");
         expectTrue(stream.length - step.rest.length <= MOST, "the handshake is too long");
-        expectTrue(handshake.refusedBy(CHANNEL_OPEN_FAILURE_REASON.CONNECT_FAILED).length > 0, "an empty reply");
+        expectTrue(handshake.refusedBy("forward-unreachable").length > 0, "an empty reply");
       }
     }
   },

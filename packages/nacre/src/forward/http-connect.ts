@@ -1,5 +1,5 @@
 import { parseAddress } from "@nacre/keyfiles/parts";
-import { type Bytes, CHANNEL_OPEN_FAILURE_REASON, utf8Encode } from "@nacre/wire";
+import { type Bytes, type SshErrorCode, utf8Encode } from "@nacre/wire";
 import { ipv6Text } from "./ipv6-text.ts";
 import {
   MAX_HOST_NAME,
@@ -22,13 +22,12 @@ const FIELD_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:/;
 /** authority-form (RFC 9112 §3.2.3): an IPv6 address in brackets, or the unreserved characters and sub-delims of RFC 3986 §2. */
 const AUTHORITY = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._~!$&'()*+,;=-]+)):(\d{1,5})$/;
 
-const { ADMINISTRATIVELY_PROHIBITED, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
-
-/** Statuses by the reason of a failed open (RFC 4254 §5.1). Any other failure is a Bad Gateway. */
-const STATUS_OF_FAILURE: ReadonlyMap<number | undefined, string> = new Map([
-  [ADMINISTRATIVELY_PROHIBITED, "403 Forbidden"],
-  [RESOURCE_SHORTAGE, "503 Service Unavailable"],
-]);
+/** Statuses by the error of the dial. Any other failure is a Bad Gateway. */
+const STATUS_OF_FAILURE: { readonly [Code in SshErrorCode]?: string } = {
+  "forward-denied": "403 Forbidden",
+  "forward-limit": "503 Service Unavailable",
+  "channel-limit": "503 Service Unavailable",
+};
 
 /**
  * The CONNECT method of HTTP/1.x (RFC 9110 §9.3.6). Header fields are checked for their form and ignored: Host repeats the target, and
@@ -59,8 +58,8 @@ export class HttpConnect implements ProxyProtocol {
     return utf8Encode("HTTP/1.1 200 Connection Established\r\n\r\n");
   }
 
-  refusedBy(reasonCode: number | undefined): Bytes {
-    return failure(STATUS_OF_FAILURE.get(reasonCode) ?? "502 Bad Gateway");
+  refusedBy(code: SshErrorCode): Bytes {
+    return failure(STATUS_OF_FAILURE[code] ?? "502 Bad Gateway");
   }
 
   /** A line ends with CR LF, or LF alone (RFC 9112 §2.2). */

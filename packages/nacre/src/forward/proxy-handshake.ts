@@ -1,4 +1,4 @@
-import { type Bytes, concatBytes, copyBytes, SshError } from "@nacre/wire";
+import { type Bytes, concatBytes, copyBytes, SshError, type SshErrorCode } from "@nacre/wire";
 import { HttpConnect } from "./http-connect.ts";
 import { type ProtocolStep, type ProxyProtocol, type ProxyTarget, refuse } from "./proxy-protocol.ts";
 import { SOCKS4_VERSION, Socks4 } from "./socks4.ts";
@@ -57,12 +57,11 @@ export class ProxyHandshake {
   }
 
   /**
-   * Ends the handshake: returns the reply that the target cannot be reached. `reasonCode` is the peer's reason
-   * (`CHANNEL_OPEN_FAILURE_REASON`, RFC 4254 §5.1), or `undefined` for a failure without one, such as the end of the SSH connection.
-   * Throws `internal` unless the last step was "connect".
+   * Ends the handshake: returns the reply that the target cannot be reached. `code` is that of the error of `dialChannel`. Throws
+   * `internal` unless the last step was "connect".
    */
-  refusedBy(reasonCode: number | undefined): Bytes {
-    return this.#conclude().refusedBy(reasonCode);
+  refusedBy(code: SshErrorCode): Bytes {
+    return this.#conclude().refusedBy(code);
   }
 
   #take(byte: number): ProtocolStep {

@@ -1,4 +1,4 @@
-import { type Bytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { type Bytes, escapeText, SshError, type SshErrorCode, utf8DecodeLossy } from "@nacre/wire";
 
 /** Where a client of a proxy wants to connect to. */
 export interface ProxyTarget {
@@ -29,11 +29,8 @@ export interface ProxyProtocol {
   take(byte: number): ProtocolStep;
   /** Returns the reply to a request whose target was reached. */
   granted(): Bytes;
-  /**
-   * Returns the reply to a request whose target was not reached. `reasonCode`: one of `CHANNEL_OPEN_FAILURE_REASON`, which come from
-   * the peer; `undefined`, or an unknown one, gives the protocol's general failure.
-   */
-  refusedBy(reasonCode: number | undefined): Bytes;
+  /** Returns the reply to a request whose target was not reached, because of an error with this code. */
+  refusedBy(code: SshErrorCode): Bytes;
 }
 
 /** More bytes are needed, and there is nothing to send. */

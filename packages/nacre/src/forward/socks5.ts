@@ -1,4 +1,4 @@
-import { type Bytes, CHANNEL_OPEN_FAILURE_REASON } from "@nacre/wire";
+import type { Bytes, SshErrorCode } from "@nacre/wire";
 import { ipv6Text } from "./ipv6-text.ts";
 import { hostName, MORE, type ProtocolStep, type ProxyProtocol, quote, refuse } from "./proxy-protocol.ts";
 
@@ -19,16 +19,12 @@ const REPLY = {
   ADDRESS_TYPE_NOT_SUPPORTED: 8,
 } as const;
 
-const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, UNKNOWN_CHANNEL_TYPE, RESOURCE_SHORTAGE } =
-  CHANNEL_OPEN_FAILURE_REASON;
-
-/** Replies by the reason of a failed open (RFC 4254 §5.1), which does not tell an unreachable host from a refused connection. */
-const REPLY_TO_FAILURE: ReadonlyMap<number | undefined, number> = new Map([
-  [ADMINISTRATIVELY_PROHIBITED, REPLY.NOT_ALLOWED],
-  [CONNECT_FAILED, REPLY.CONNECTION_REFUSED],
-  [UNKNOWN_CHANNEL_TYPE, REPLY.COMMAND_NOT_SUPPORTED],
-  [RESOURCE_SHORTAGE, REPLY.GENERAL_FAILURE],
-]);
+/** Replies by the error of the dial. RFC 4254 §5.1 does not distinguish an unreachable host from a refused connection. */
+const REPLY_TO_FAILURE: { readonly [Code in SshErrorCode]?: number } = {
+  "forward-denied": REPLY.NOT_ALLOWED,
+  "forward-unreachable": REPLY.CONNECTION_REFUSED,
+  "forward-unsupported": REPLY.COMMAND_NOT_SUPPORTED,
+};
 
 /** SOCKS 5 (RFC 1928): the method negotiation, of which only "no authentication required" is accepted, then one CONNECT request. */
 export class Socks5 implements ProxyProtocol {
@@ -51,8 +47,8 @@ export class Socks5 implements ProxyProtocol {
     return reply(REPLY.SUCCEEDED);
   }
 
-  refusedBy(reasonCode: number | undefined): Bytes {
-    return reply(REPLY_TO_FAILURE.get(reasonCode) ?? REPLY.GENERAL_FAILURE);
+  refusedBy(code: SshErrorCode): Bytes {
+    return reply(REPLY_TO_FAILURE[code] ?? REPLY.GENERAL_FAILURE);
   }
 }
 
