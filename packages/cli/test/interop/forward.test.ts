@@ -82,7 +82,13 @@ async function unusedPort(): Promise<number> {
 }
 
 /** These options, and the bastion as destination. */
-const atBastion = (...options: string[]): string[] => [...common, "-p", `${bastion.port}`, ...options, "alice@127.0.0.1"];
+const atBastion = (...options: string[]): string[] => [
+  ...common,
+  "-p",
+  `${bastion.port}`,
+  ...options,
+  "alice@127.0.0.1",
+];
 
 /** Sends, ends, and returns the answer. */
 function ask(where: { readonly port: number } | { readonly path: string }, question: string): Promise<string> {
