@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Client } from "@nacre/node";
+import type { Client, Forward } from "@nacre/node";
 import { SshError } from "@nacre/wire";
-import type { ForwardTarget } from "nacre";
+import { formatTarget } from "nacre/parts";
 import type { ForwardArgument } from "./forward-arguments.ts";
 
 /** What forwards need of a client. */
 type Forwarder = Pick<Client, "forwardLocal" | "forwardDynamic" | "forwardRemote" | "forwardRemoteDynamic">;
-type Forward = Awaited<ReturnType<Forwarder["forwardLocal"]>>;
 
 /** How forwards tell what happens. */
 export interface ForwardReports {
@@ -35,7 +34,7 @@ export async function startForwards(
       started.push(result.value);
       if (option === "-R" && listen.port === 0)
         say(
-          `Allocated port ${result.value.port} for ${target === undefined ? "dynamic remote forward" : `remote forward to ${nameOf(target)}`}`,
+          `Allocated port ${result.value.port} for ${target === undefined ? "dynamic remote forward" : `remote forward to ${formatTarget(target)}`}`,
         );
     } else if (exitOnFailure || !(result.reason instanceof SshError)) throw result.reason;
     else warn(result.reason);
@@ -62,9 +61,4 @@ const LOOK_INTERVAL = 100;
 /** Resolves when no forward has a connection any more: until then `ssh` does not exit, either. */
 export async function forwardsAtRest(forwards: readonly Pick<Forward, "connections">[]): Promise<void> {
   while (forwards.some(({ connections }) => connections > 0)) await sleep(LOOK_INTERVAL);
-}
-
-/** As OpenSSH writes it. */
-function nameOf(target: ForwardTarget): string {
-  return target.path ?? `${target.host}:${target.port}`;
 }

@@ -64,8 +64,9 @@ function newHostRefused({ host, port, knownHosts, isJumpHost }: LoginTarget, { b
   );
 }
 
-function askedAt(terminal: Terminal, { user, host }: LoginTarget): Asking {
-  const login = escapeText(`${user}@${host}`);
+function askedAt(terminal: Terminal, { user, host, port, isJumpHost = false }: LoginTarget): Asking {
+  // Several hosts may ask: nobody should give one the password of another.
+  const login = `${escapeText(`${user}@${host}`)}${isJumpHost ? ` (jump host, port ${port ?? 22})` : ""}`;
   const hidden = (prompt: string): Promise<string> => terminal.ask(prompt, { echo: false });
   return {
     passphrase: (file, attempt) =>
@@ -81,7 +82,7 @@ function askedAt(terminal: Terminal, { user, host }: LoginTarget): Asking {
       }
     },
     prompts: (request) => answerPrompts(terminal, login, request),
-    unknownHost: (hostKey) => acceptNewHost(terminal, host, hostKey),
+    unknownHost: (hostKey) => acceptNewHost(terminal, isJumpHost ? `jump host ${host}` : host, hostKey),
   };
 }
 

@@ -55,24 +55,30 @@ async function useConnection(
   typedAhead: string,
   background: Background | undefined,
 ): Promise<number> {
-  if (words.forwards.length > 0) closeOnSignals(client);
   const forwards = await startForwards(client, words.forwards, {
     exitOnFailure: words.exitOnForwardFailure,
     say,
     warn,
   });
-  await background?.release();
-  if (words.stdioTarget !== undefined) return runStdio(client, words.stdioTarget);
-  if (!words.hasSession) throw await client.ended;
-  const status = await runRemote(client, words, typedAhead);
-  await forwardsAtRest(forwards);
-  return status;
+  // Otherwise the socket of a listener would be left.
+  const close = async (): Promise<void> => void (await Promise.all(forwards.map((forward) => forward.close())));
+  if (forwards.length > 0) beforeSignals(close);
+  try {
+    await background?.release();
+    if (words.stdioTarget !== undefined) return await runStdio(client, words.stdioTarget);
+    if (!words.hasSession) throw await client.ended;
+    const status = await runRemote(client, words, typedAhead);
+    await forwardsAtRest(forwards);
+    return status;
+  } finally {
+    await close();
+  }
 }
 
-/** Closes the connection before a signal ends the process: sockets of listeners are then removed, here and at the server. */
-function closeOnSignals(client: Client): void {
+/** Does this before a signal ends the process. A second one ends it at once. */
+function beforeSignals(work: () => Promise<void>): void {
   for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const)
-    process.once(signal, () => void client.close().then(() => process.kill(process.pid, signal)));
+    process.once(signal, () => void work().then(() => process.kill(process.pid, signal)));
 }
 
 /** Options for `connect`, and how to explain its error. */

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { text } from "node:stream/consumers";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
 import { inSlices } from "@nacre/node";
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { authorizeKey, password, type Sshd, startSshd } from "../../../../scripts/openssh/sshd.ts";
 import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
 
@@ -51,18 +51,6 @@ afterAll(async () => {
   target?.close();
   await Promise.all([bastion?.stop(), inner?.stop()]);
   await rm(folder, { recursive: true, force: true });
-});
-
-const running = new Set<number>();
-afterEach(() => {
-  for (const pid of running) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // It has ended.
-    }
-  }
-  running.clear();
 });
 
 async function listenAnywhere(server: Server): Promise<number> {
@@ -161,7 +149,7 @@ describe("-J", () => {
     const words = [...common.slice(2), "-J", `alice@127.0.0.1:${bastion.port}`, "-p", `${inner.port}`];
     const command = commandLine([...words, "alice@127.0.0.1", "echo in"]).map((word) => `'${word}'`);
     const terminal = new TestTerminal(`export NACRE_TEST_HOME='${folder}'; ${command.join(" ")}; echo "status $?"`);
-    await terminal.until(`Password for alice@127.0.0.1: `);
+    await terminal.until(`Password for alice@127.0.0.1 (jump host, port ${bastion.port}): `);
     terminal.type(`${password()}\r`);
     await terminal.until(`Password for alice@127.0.0.1: `);
     terminal.type(`${password()}\r`);
@@ -203,3 +191,178 @@ describe("-W", () => {
     expect(stderr).toMatch(/^nacre: cannot connect to 127\.0\.0\.1:\d+: [^\n]+ \[forward-unreachable\]\n$/);
   });
 });
+
+describe("-L, -R and -D", () => {
+  test("-L forwards a port to a target at the server, each direction to its end", async () => {
+    const port = await unusedPort();
+    tunnel(...atBastion("-N", "-L", `${port}:127.0.0.1:${targetPort}`));
+    await untilOpen({ port });
+    expect(await ask({ port }, "local")).toBe("LOCAL");
+  });
+
+  test("-L takes a socket in place of a port, and removes it at the end", async () => {
+    const path = join(folder, "local.sock");
+    const child = tunnel(...atBastion("-N", "-L", `${path}:127.0.0.1:${targetPort}`));
+    await untilOpen({ path });
+    expect(await ask({ path }, "socket")).toBe("SOCKET");
+    child.kill("SIGTERM");
+    await once(child, "close");
+    expect(child.signalCode).toBe("SIGTERM");
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("-R tells the port that the server chose, and connects from here", async () => {
+    const child = tunnel(...atBastion("-N", "-R", `0:127.0.0.1:${targetPort}`));
+    const [, port] = await untilSaid(child, /^Allocated port (\d+) for remote forward to 127\.0\.0\.1:\d+$/m);
+    expect(await ask({ port: Number(port) }, "remote")).toBe("REMOTE");
+  });
+
+  test("-D is a SOCKS proxy here, -R with a port alone one at the server", async () => {
+    const local = await unusedPort();
+    const child = tunnel(...atBastion("-N", "-D", `${local}`, "-R", "0"));
+    const [, remote] = await untilSaid(child, /^Allocated port (\d+) for dynamic remote forward$/m);
+    await untilOpen({ port: local });
+    for (const port of [local, Number(remote)]) expect(await throughSocks(port, targetPort, "socks")).toBe("SOCKS");
+  });
+
+  test("they stand beside a command, whose end waits for forwarded connections", async () => {
+    const port = await unusedPort();
+    const child = tunnel(...atBastion("-L", `${port}:127.0.0.1:${targetPort}`), "echo up; cat");
+    await once(child.stdout, "data");
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    await once(socket, "connect");
+    child.stdin.end();
+    await expect(Promise.race([once(child, "exit"), delay(500, "runs")])).resolves.toBe("runs");
+    socket.end("late");
+    expect(await text(socket)).toBe("LATE");
+    expect(await once(child, "close")).toEqual([0, null]);
+  });
+
+  test("one connection that is refused is told, and ends nothing", async () => {
+    const port = await unusedPort();
+    const child = tunnel(...atBastion("-N", "-L", `${port}:127.0.0.1:${await unusedPort()}`));
+    const said = untilSaid(child, /^nacre: .*\[forward-unreachable\]$/m);
+    await untilOpen({ port });
+    await said;
+    await untilOpen({ port });
+    expect(child.exitCode).toBeNull();
+  });
+});
+
+describe("a forward that cannot be set up", () => {
+  const taken = (): string[] => ["-L", `${targetPort}:127.0.0.1:1`, "-R", "1:127.0.0.1:1"];
+
+  test("is told, and ends nothing", async () => {
+    const { status, stdout, stderr } = await nacre([...atBastion(...taken()), "echo in"]);
+    expect({ status, stdout: stdout.toString() }).toEqual({ status: 0, stdout: "in\n" });
+    expect(stderr).toMatch(/^nacre: [^\n]+ \[listen-failed\]\nnacre: [^\n]+ \[forward-denied\]\n$/);
+  });
+
+  test("ends the program with ExitOnForwardFailure=yes", async () => {
+    for (const forward of [taken().slice(0, 2), taken().slice(2)]) {
+      const words = ["-o", "ExitOnForwardFailure=yes", ...forward];
+      const { status, stdout, stderr } = await nacre([...atBastion(...words), "echo in"]);
+      expect({ status, stdout: stdout.toString() }).toEqual({ status: 255, stdout: "" });
+      expect(stderr).toMatch(/^nacre: [^\n]+ \[(listen-failed|forward-denied)\]\n$/);
+    }
+  });
+});
+
+test("-N opens no session, and ends with 255 and one line when the server goes", async () => {
+  const lonely = await startSshd({ hostKeys: ["ed25519"] });
+  const words = ["-N", ...common.slice(0, 2), "--known-hosts", join(folder, "lonely"), "--accept-new"];
+  const child = start(commandLine([...words, "-p", `${lonely.port}`, "alice@127.0.0.1"]));
+  while (!(await lonely.log()).includes("User child is on pid")) await delay(50, undefined);
+  const result = ended(child);
+  await lonely.stop();
+  const { status, stderr } = await result;
+  expect(status).toBe(255);
+  expect(stderr).toMatch(/^nacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/);
+  expect(await lonely.log()).not.toContain("Starting session");
+});
+
+describe("-f", () => {
+  test("returns when the forwards stand, and they go on", async () => {
+    const port = await unusedPort();
+    const result = await nacre(atBastion("-f", "-N", "-L", `${port}:127.0.0.1:${targetPort}`, "-R", "0:127.0.0.1:1"));
+    killAtTheEnd(port);
+    expect(result).toMatchObject({ status: 0, stdout: Buffer.of() });
+    expect(result.stderr).toMatch(/^Allocated port \d+ for remote forward to 127\.0\.0\.1:1\n$/);
+    expect(await ask({ port }, "background")).toBe("BACKGROUND");
+  });
+
+  test("lets a command go on, whose output still comes", async () => {
+    const child = start(commandLine([...atBastion("-f"), "sleep 1; echo late"]));
+    const result = ended(child);
+    expect(await once(child, "exit")).toEqual([0, null]);
+    const { stdout, stderr } = await result;
+    expect({ stdout: stdout.toString(), stderr }).toEqual({ stdout: "late\n", stderr: "" });
+  });
+
+  test("gives the error and its status when it cannot be set up", async () => {
+    const refused = ["-o", "ExitOnForwardFailure=yes", "-L", `${targetPort}:127.0.0.1:1`];
+    for (const [words, code] of [
+      [atBastion("-f", "-N", ...refused), "listen-failed"],
+      [["-f", "-N", "-p", `${await unusedPort()}`, "127.0.0.1"], "connection-failed"],
+    ] as const) {
+      const { status, stderr } = await nacre(words);
+      expect(status).toBe(255);
+      expect(stderr).toMatch(new RegExp(`^nacre: [^\\n]+ \\[${code}\\]\\n$`));
+    }
+  });
+
+  test("asks for the password at the terminal first, unseen, and survives the terminal", async () => {
+    const port = await unusedPort();
+    const words = ["-f", "-N", ...common.slice(2), "-p", `${bastion.port}`, "-L", `${port}:127.0.0.1:${targetPort}`];
+    const command = commandLine([...words, "alice@127.0.0.1"])
+      .map((word) => `'${word}'`)
+      .join(" ");
+    const terminal = new TestTerminal(
+      `export NACRE_TEST_HOME='${folder}'; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
+    );
+    await terminal.until("Password for alice@127.0.0.1: ");
+    terminal.type("wrong\r");
+    await terminal.until("That was not it. Password for alice@127.0.0.1: ");
+    terminal.type(`${password()}\r`);
+    await terminal.until("status 0\r\n");
+    await terminal.until("restored");
+    expect(await terminal.closed).toBe(0);
+    killAtTheEnd(port);
+    expect(terminal.shown).not.toContain(password());
+    expect(await ask({ port }, "detached")).toBe("DETACHED");
+  });
+
+  test("is ended with the program that waits for it", async () => {
+    const words = ["-f", "-N", ...common.slice(2), "-p", `${bastion.port}`, "alice@127.0.0.1"];
+    const command = commandLine(words)
+      .map((word) => `'${word}'`)
+      .join(" ");
+    const terminal = new TestTerminal(`export NACRE_TEST_HOME='${folder}'; ${command}; echo "status $?"`);
+    await terminal.until("Password for alice@127.0.0.1: ");
+    terminal.type("\x03");
+    await terminal.until("[auth-cancelled]");
+    await terminal.until("status 255\r\n");
+    await terminal.closed;
+  });
+});
+
+/** What a target answers through a SOCKS 5 proxy. */
+async function throughSocks(proxy: number, port: number, question: string): Promise<string> {
+  const socket = connect({ port: proxy, host: "127.0.0.1", allowHalfOpen: true });
+  socket.write(Uint8Array.of(5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255));
+  socket.end(question);
+  // The method, and the reply with an IPv4 address.
+  return (await text(socket.setEncoding("latin1"))).slice(2 + 10);
+}
+
+function delay<T>(milliseconds: number, value: T): Promise<T> {
+  return new Promise((resolve) => setTimeout(() => resolve(value), milliseconds));
+}
+
+/** Kills what listens at a port when the test has ended: it is nobody's child. */
+function killAtTheEnd(port: number): void {
+  onTestFinished(() => {
+    const listing = execFileSync("ss", ["-Hltnp", `sport = :${port}`], { encoding: "utf8" });
+    for (const [, pid] of listing.matchAll(/pid=(\d+)/g)) process.kill(Number(pid), "SIGTERM");
+  });
+}
