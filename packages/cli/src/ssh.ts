@@ -1,7 +1,7 @@
 import { account, type Client, type ConnectOptions, connect, type HopOptions, nodeAlgorithms } from "@nacre/node";
 import { escapeText, type SshError } from "@nacre/wire";
 import { chooseAlgorithms } from "./algorithms.ts";
-import { type Background, startInBackground } from "./background.ts";
+import type { Background } from "./background.ts";
 import type { Destination } from "./destination.ts";
 import { forwardsAtRest, startForwards } from "./forwards.ts";
 import { HELP } from "./help.ts";
@@ -11,6 +11,7 @@ import { asksForHelp } from "./options.ts";
 import { type Questions, questions } from "./questions.ts";
 import { runRemote } from "./remote.ts";
 import { parseSshArguments, SSH_OPTIONS, type SshArguments } from "./ssh-arguments.ts";
+import { startInBackground } from "./start-background.ts";
 import { runStdio } from "./stdio.ts";
 import { openTerminal, type Terminal, terminalOn } from "./terminal.ts";
 import { packetList } from "./trace.ts";

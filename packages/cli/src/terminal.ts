@@ -1,8 +1,7 @@
-import { closeSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
 import { ReadStream } from "node:tty";
 import { SshError } from "@nacre/wire";
-import { openTerminalDescriptors, type TerminalDescriptors } from "./background.ts";
 
 /** Where a person's keys arrive: a terminal, or what stands for one in a test. */
 export interface KeyInput {
@@ -149,6 +148,27 @@ export function openTerminal(): Terminal | undefined {
     if (!stdin.isTTY || !stderr.isTTY) return undefined;
     return new Terminal(stdin, { write: (text) => stderr.write(text) });
   }
+}
+
+/** A terminal opened: for writing, for reading, and for reading without waiting. */
+export type TerminalDescriptors = readonly [output: number, input: number, unread: number];
+
+/** Opens the terminal that this process belongs to. Throws if there is none. */
+export function openTerminalDescriptors(): TerminalDescriptors {
+  const opened: number[] = [];
+  try {
+    for (const flags of [
+      constants.O_WRONLY,
+      constants.O_RDONLY,
+      constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY,
+    ])
+      opened.push(openSync("/dev/tty", flags));
+  } catch (error) {
+    opened.forEach(closeSync);
+    throw error;
+  }
+  const [output, input, unread] = opened;
+  return [output!, input!, unread!];
 }
 
 /** A terminal that is open already. */

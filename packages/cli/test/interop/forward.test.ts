@@ -332,17 +332,33 @@ describe("-f", () => {
     expect(await ask({ port }, "detached")).toBe("DETACHED");
   });
 
-  test("is ended with the program that waits for it", async () => {
-    const words = ["-f", "-N", ...common.slice(2), "-p", `${bastion.port}`, "alice@127.0.0.1"];
-    const command = commandLine(words)
+  test("ends with the first process, however that ends, while it asks", async () => {
+    const lonely = await startSshd({ hostKeys: ["ed25519"] });
+    onTestFinished(() => lonely.stop());
+    const words = ["-f", "-N", "--known-hosts", join(folder, "lonely_f"), "--accept-new", "-p", `${lonely.port}`];
+    const command = commandLine([...words, "alice@127.0.0.1"])
       .map((word) => `'${word}'`)
       .join(" ");
-    const terminal = new TestTerminal(`export NACRE_TEST_HOME='${folder}'; ${command}; echo "status $?"`);
-    await terminal.until("Password for alice@127.0.0.1: ");
-    terminal.type("\x03");
-    await terminal.until("[auth-cancelled]");
-    await terminal.until("status 255\r\n");
-    await terminal.closed;
+    const shell = `export NACRE_TEST_HOME='${folder}'; sh -c 'echo "pid $$"; exec "$0" "$@"' ${command}; echo "status $?"`;
+
+    const cancelled = new TestTerminal(shell);
+    await cancelled.until("Password for alice@127.0.0.1: ");
+    cancelled.type("\x03");
+    await cancelled.until("[auth-cancelled]");
+    await cancelled.until("status 255\r\n");
+    await cancelled.closed;
+
+    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+      const closings = (await lonely.log()).split("[preauth]").length;
+      const killed = new TestTerminal(shell);
+      await killed.until("pid ");
+      const pid = Number((await killed.until("\r\n")).trim());
+      await killed.until("Password for alice@127.0.0.1: ");
+      process.kill(pid, signal);
+      await killed.until("status ");
+      // The server sees the end of the background process's connection.
+      while ((await lonely.log()).split("[preauth]").length === closings) await delay(50, undefined);
+    }
   });
 });
 
