@@ -24,9 +24,13 @@ export interface Background {
   release(): Promise<void>;
 }
 
+/** The first process ended before its time. */
+function abandoned(): never {
+  process.exit(255);
+}
+
 /** Returns the link of this process, which exits if the first process ends before `release`. */
 export function inBackground(hasTerminal: boolean): Background {
-  const abandoned = (): never => process.exit(255);
   process.once("disconnect", abandoned);
   return {
     terminal: hasTerminal ? TERMINAL_DESCRIPTORS : undefined,

@@ -13,7 +13,6 @@ import { hopError } from "./route.ts";
  */
 export async function throughHop(duplex: Duplex, hop: Prepared, next: Prepared): Promise<Duplex> {
   const fail = (cause: unknown): SshError => hopError(hop, cause);
-  let release = async (): Promise<void> => {};
   try {
     const { driver, early } = await connectDuplex(
       heldUntil(hop.loading, duplex),
@@ -21,29 +20,43 @@ export async function throughHop(duplex: Duplex, hop: Prepared, next: Prepared):
       (connection) => connection,
       (mux) => dialChannel(mux, addressOf(next), { signal: hop.options.signal }),
     );
-    release = () => driver.close();
-    return jumpDuplex(await inTime(early!, next), fail, release);
+    return await overChannel(early!, next, fail, () => driver.close());
   } catch (cause) {
-    await release();
     throw fail(cause);
   }
 }
 
 /** Connects onward from the server of a client, which stays open. */
 export async function throughClient(client: Pick<Client, "dialChannel">, next: Prepared): Promise<Duplex> {
-  const fail = (cause: unknown): SshError => {
-    const { code, message } = asSshError(cause);
-    return new SshError(code, `the client in \`via\`: ${message}`, { cause });
-  };
   try {
     const opening = client.dialChannel(addressOf(next), { signal: next.options.signal });
-    return jumpDuplex(await inTime(opening, next), fail, async () => {});
+    return await overChannel(opening, next, clientError, async () => {});
   } catch (cause) {
-    throw fail(cause);
+    throw clientError(cause);
   }
 }
 
+function clientError(cause: unknown): SshError {
+  const { code, message } = asSshError(cause);
+  return new SshError(code, `the client in \`via\`: ${message}`, { cause });
+}
+
 const addressOf = ({ host, port }: Prepared): ForwardTarget => ({ host, port });
+
+/** Makes a byte connection of a channel that is being opened. Calls `release` when it is closed, or if this rejects. */
+async function overChannel(
+  opening: Promise<Channel>,
+  next: Prepared,
+  fail: (cause: unknown) => SshError,
+  release: () => Promise<void>,
+): Promise<Duplex> {
+  try {
+    return jumpDuplex(await inTime(opening, next), fail, release);
+  } catch (cause) {
+    await release();
+    throw cause;
+  }
+}
 
 /** Waits for the connection onward. Rejects with `connect-timeout`; a channel that opens later is closed. */
 function inTime(opening: Promise<Channel>, next: Prepared): Promise<Channel> {
@@ -59,7 +72,7 @@ function inTime(opening: Promise<Channel>, next: Prepared): Promise<Channel> {
   });
 }
 
-/** A byte connection through a jump host. Its failures name the jump host, and closing it ends with `release`. */
+/** A byte connection over a channel. Its failures name the jump host, and closing it ends with `release`. */
 function jumpDuplex(channel: Channel, fail: (cause: unknown) => SshError, release: () => Promise<void>): Duplex {
   const duplex = channelDuplex(channel);
   return {

@@ -228,7 +228,7 @@ describe("a jump host that fails rejects with its error, which names it, and not
   });
 
   test("its client opens no connection in time: the channel that comes later is closed", async () => {
-    let accept = (): void => {};
+    let accept!: () => void;
     let ended: Promise<unknown> | undefined;
     const jump = await jumpHost({}, (open) => {
       accept = () => {

@@ -1,7 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -249,9 +248,10 @@ describe("-L, -R and -D", () => {
   });
 });
 
-describe("a forward that cannot be set up", () => {
-  const taken = (): string[] => ["-L", `${targetPort}:127.0.0.1:1`, "-R", "1:127.0.0.1:1"];
+/** A port that is in use here, and one at the server that only root may use. */
+const taken = (): string[] => ["-L", `${targetPort}:127.0.0.1:1`, "-R", "1:127.0.0.1:1"];
 
+describe("a forward that cannot be set up", () => {
   test("is told, and ends nothing", async () => {
     const { status, stdout, stderr } = await nacre([...atBastion(...taken()), "echo in"]);
     expect({ status, stdout: stdout.toString() }).toEqual({ status: 0, stdout: "in\n" });
@@ -375,10 +375,20 @@ function delay<T>(milliseconds: number, value: T): Promise<T> {
   return new Promise((resolve) => setTimeout(() => resolve(value), milliseconds));
 }
 
-/** Kills what listens at a port when the test has ended: it is nobody's child. */
+/** Kills the background process of a forward from this port when the test has ended: it is nobody's child. */
 function killAtTheEnd(port: number): void {
   onTestFinished(() => {
-    const listing = execFileSync("ss", ["-Hltnp", `sport = :${port}`], { encoding: "utf8" });
-    for (const [, pid] of listing.matchAll(/pid=(\d+)/g)) process.kill(Number(pid), "SIGTERM");
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
+      if (isBackgroundOf(pid, port)) process.kill(Number(pid), "SIGTERM");
   });
+}
+
+function isBackgroundOf(pid: string, port: number): boolean {
+  try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0");
+    return words.includes("--in-background") && words.some((word) => word.startsWith(`${port}:`));
+  } catch {
+    // It has ended.
+    return false;
+  }
 }
