@@ -219,7 +219,8 @@ describe("a jump host that fails rejects with its error, which names it, and not
     const leftOpen = await watchResources();
     const jump = await jumpHost({}, () => {});
     const target = await started({});
-    const options = to(target.address.port, { via: hop(jump.server.address.port), connectTimeout: 200 });
+    const via = hop(jump.server.address.port, { limits: {}, connectTimeout: 15_000 });
+    const options = to(target.address.port, { via, connectTimeout: 200 });
     await expect(connect({ ...options, limits: { kexTimeout: 50 } })).rejects.toMatchObject({
       code: "connect-timeout",
     });
