@@ -219,9 +219,7 @@ export class KeyExchange {
     const negotiated = agree(client.init, server.init, options.algorithms);
     this.#negotiated = negotiated;
     const right = guessIsRight(client.init, server.init);
-    gate.step = "method";
-    gate.kexMethod = negotiated.kex.context;
-    gate.discardsGuess = peer.init.firstKexPacketFollows && !right;
+    gate.methodMayCome(negotiated.kex.context, { discardsGuess: peer.init.firstKexPacketFollows && !right });
 
     const agreement: Agreement = { clientInit: client.payload, serverInit: server.payload, negotiated };
     if (options.role === "server") {
@@ -254,10 +252,7 @@ export class KeyExchange {
     if (this.#state.name !== "newkeys") throw new SshError("internal", `NEWKEYS in state ${this.#state.name}`);
     reader.useOpener(this.#state.opener, { resetSequence: this.#strict });
     const initial = gate.phase === "kex";
-    gate.step = "kexinit";
-    gate.kexMethod = undefined;
-    gate.strict = false;
-    if (initial) gate.openAuth();
+    gate.newKeysCame();
     // A server has proved who it is, and its banners and prompts may be long. A client has proved nothing yet.
     if (initial && options.role === "client") reader.maxPacketLength = limits.maxPacketLength;
     this.#state = { name: "idle" };
@@ -278,7 +273,7 @@ export class KeyExchange {
     const { options, gate, reader } = this.#context;
     this.#strict = agreesOnStrictKex(client, server);
     this.#extInfoWanted = options.role === "server" && takesExtInfo(client, "client");
-    gate.strict = this.#strict;
+    if (this.#strict) gate.enforceStrictKex();
     if (options.requireStrictKex === true && !this.#strict)
       throw new SshError(
         "strict-kex-required",
@@ -361,7 +356,7 @@ export class KeyExchange {
     this.#sent = NOTHING_SENT;
     outgoing.useSealer(sending.cipher.createSealer(sendingKeys, sending.mac), { resetSequence: this.#strict });
     this.#state = { name: "newkeys", opener: receiving.cipher.createOpener(receivingKeys, receiving.mac) };
-    gate.step = "newkeys";
+    gate.newKeysMustCome();
     // RFC 8308 §2.4: the first message under the server's first keys.
     if (initial && this.#extInfoWanted) outgoing.send(serverExtInfo(options.serverSigAlgs));
     emit({ type: "new-keys", initial, negotiated, strictKex: this.#strict });

@@ -1,5 +1,6 @@
 import { type PacketSealer, PacketWriter, type SentMessage } from "@nacre/packet";
 import { type Bytes, copyBytes, type RandomSource, SshError } from "@nacre/wire";
+import { DURING_REKEY } from "./gate.ts";
 import type { TransportTrace } from "./options.ts";
 
 /** A message that a key exchange holds back. */
@@ -103,7 +104,7 @@ export class Outgoing {
   /** An answer that the peer can ask for without end: dropped when too much waits already, because it does not read. */
   answer(payload: Uint8Array): void {
     if (this.#writer.pending + this.#queuedCost + costOf(payload) > this.#maxQueuedBytes) return;
-    if (payload[0]! <= 4) this.send(payload);
+    if (DURING_REKEY[payload[0]!]) this.send(payload);
     else this.write(payload);
   }
 

@@ -215,13 +215,13 @@ export class Transport implements PacketSink {
     if (this.#stage.name === "closed") return;
     if (this.#gate.phase === "kex")
       throw new SshError("usage", "The connection protocol cannot begin before the first key exchange is over");
-    this.#gate.phase = "connection";
+    this.#gate.enterConnection();
     this.#reader.maxPacketLength = this.#limits.maxPacketLength;
   }
 
   /** The method that the numbers 60–79 are about. */
   setAuthMethod(method: MethodContext | undefined): void {
-    this.#gate.authMethod = method;
+    this.#gate.setAuthMethod(method);
   }
 
   /** Agrees new keys now. Ignored while a key exchange is under way, and before `enterConnection`. */

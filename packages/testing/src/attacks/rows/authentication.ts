@@ -28,7 +28,7 @@ const TRACED = patch(
 const SERVICE_FIRST = patch("auth/client/client-auth", "} else if (!this.#serviceAccepted) {", "} else if (false) {");
 
 const ONLY_SERVERS = patch("transport/gate", `row.sender !== "both" && row.sender !== this.#sender`, "false");
-const AFTER_LOGIN = patch("transport/gate", "!row.phases.includes(this.phase)", `this.phase === "kex"`);
+const AFTER_LOGIN = patch("transport/gate", "!row.phases.includes(this.#phase)", `this.#phase === "kex"`);
 const VERIFIED = patch(
   "auth/server/publickey",
   "(signature !== undefined && !verified(algorithm, publicKey, signedData, signature))",

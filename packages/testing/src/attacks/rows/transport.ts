@@ -1,6 +1,6 @@
 import { both, held, patch, type Row } from "./types.ts";
 
-const STRICT_GATE = patch("transport/gate", "this.strict && !row.duringStrictKex", "false");
+const STRICT_GATE = patch("transport/gate", "this.#isStrict && !row.duringStrictKex", "false");
 const RESET = patch(
   "transport/key-exchange",
   "reader.useOpener(this.#state.opener, { resetSequence: this.#strict })",
@@ -14,24 +14,28 @@ const MARKERS_COUNT = patch(
 );
 const EXT_INFO_PLACE = patch(
   "transport/gate",
-  `if (place === "nowhere" || place === "success-must-follow") return this.#refuse(number);`,
+  "if (!row.places.includes(place)) return this.#refuse(number, MISPLACED[place]);",
   "",
 );
 const EXT_INFO_COUNT = patch("transport/ext-info", "extensions.length <= maxExtensions", "true");
 const SENDER = patch("transport/gate", `row.sender !== "both" && row.sender !== this.#sender`, "false");
-const METHOD = patch("transport/gate", "row.method === undefined || row.method === method", "true");
-const STEP = patch("transport/gate", "if (row.step !== undefined && row.step !== this.step)", "if (false)");
+const METHOD = patch(
+  "transport/gate",
+  "row.method === undefined || isUnderMethod(row, { kex, auth: this.#authMethod })",
+  "true",
+);
+const STEP = patch("transport/gate", "if (row.step !== undefined && row.step !== exchange.step)", "if (false)");
 const PHASE = patch(
   "transport/gate",
-  `if (row.early === this.#sender && this.phase === "auth" && this.step === "kexinit") return "unimplemented";`,
-  `if (this.phase === "auth" && this.step === "kexinit") return "unimplemented";`,
+  `if (row.early === this.#sender && this.#phase === "auth" && isQuiet) return "unimplemented";`,
+  `if (this.#phase === "auth" && isQuiet) return "unimplemented";`,
 );
 const UNREAD = patch(
   "transport/outgoing",
   "if (this.#writer.pending + this.#queuedCost + costOf(payload) > this.#maxQueuedBytes) return;",
   "",
 );
-const DURING_REKEY = patch("transport/gate", `this.step !== "kexinit" && !row.duringRekey`, "false");
+const DURING_REKEY = patch("transport/gate", "!isQuiet && !row.duringRekey", "false");
 const QUEUE = patch("transport/outgoing", "this.#queuedCost + cost > this.#maxQueuedBytes", "false");
 const QUEUE_COST = patch("transport/outgoing", "Math.max(payload.length, LEAST_COST)", "payload.length");
 const MAXIMUM = patch("packet/reader", "packetLength <= this.maxPacketLength && ", "");
@@ -52,7 +56,11 @@ const CIPHER_BYTES = patch(
   "this.#maxBytesReceived = this.#limits.rekeyBytes",
 );
 const LAST_NUMBER = patch("packet/counters", "this.packetsSinceKeys >= 2 ** 32", "false");
-const GUESS_ONCE = patch("transport/gate", "this.discardsGuess = false;\n      return", "return");
+const GUESS_ONCE = patch(
+  "transport/gate",
+  "this.#exchange = { ...exchange, discardsGuess: false };\n      return",
+  "return",
+);
 const CLIENTS_ORDER = patch(
   "negotiation/negotiate",
   "const offered = new Set(server);\n  return client.find(",
