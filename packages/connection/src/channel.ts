@@ -19,7 +19,7 @@ import type { OutputStream, ReplyToken } from "./events.ts";
 import { type PendingRequest, takeUnimplemented } from "./pending-request.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import { newToken, ReplyQueue } from "./replies.ts";
-import { decodeClientRequest, decodeServerRequest, requestSender } from "./session-requests.ts";
+import type { RequestReader } from "./request-reader.ts";
 
 /** One channel, of either side (RFC 4254 §5). */
 export class Channel implements WaitingChannel {
@@ -283,32 +283,14 @@ export class Channel implements WaitingChannel {
 
   /** Tells of a request, or refuses it. Returns the answer where there is nothing for the application to decide. */
   #takeRequest(state: OpenState, request: ChannelRequest, token: ReplyToken | undefined): boolean | undefined {
-    const { role } = this.#context;
+    const { requestType, data } = request;
     // A failure as much as a success shows OpenSSH that we are alive, and failure is what its own client says.
-    if (request.requestType === "keepalive@openssh.com") return false;
-    const sender = requestSender(request.requestType);
-    if (sender === undefined) {
-      const { requestType, data } = request;
-      this.#context.emit({ type: "channel-request", channel: this.number, requestType, data, token });
-      return undefined;
-    }
-    const isSession = this.#channelType === "session" && this.#openedByUs === (role === "client");
-    if (!isSession || sender === role) return false;
-    if (sender === "client") {
-      const event = decodeClientRequest(request, this.number, token);
-      if (event === undefined) return false;
-      this.#context.emit(event);
-      return undefined;
-    }
-    const event = decodeServerRequest(request, this.number);
-    if (event === undefined) return false;
-    if (event.type === "flow-control") {
-      this.#context.emit(event);
-    } else if (!state.exited) {
-      state.exited = true;
-      this.#context.emit(event);
-    }
-    return true;
+    if (requestType === "keepalive@openssh.com") return false;
+    const read = state.reader?.read(request, token);
+    if (typeof read === "boolean") return read;
+    this.#context.emit(read ?? { type: "channel-request", channel: this.number, requestType, data, token });
+    // What needs no decision has no token, and is granted: it was understood.
+    return read === undefined || "token" in read ? undefined : true;
   }
 
   #question(state: OpenState, requestType: string): ReplyToken {
@@ -332,8 +314,14 @@ export class Channel implements WaitingChannel {
       discarded: [],
       requests: [],
       replies: new ReplyQueue(),
-      exited: false,
+      reader: this.#makeReader(),
     };
+  }
+
+  #makeReader(): RequestReader | undefined {
+    const { requestReaders, role } = this.#context;
+    if (!Object.hasOwn(requestReaders, this.#channelType)) return undefined;
+    return requestReaders[this.#channelType]?.({ channel: this.number, role, isOpenedByUs: this.#openedByUs });
   }
 
   #replied(request: number, success: boolean): void {

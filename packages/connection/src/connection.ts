@@ -29,14 +29,17 @@ import type { ConnectionEvent, OutputStream, ReplyToken } from "./events.ts";
 import { GlobalRequests } from "./global-requests.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 import { type OpenRefusal, PeerOpens } from "./peer-opens.ts";
+import type { RequestReaders } from "./request-reader.ts";
 
 export interface ConnectionOptions {
   /** Where messages go: the transport. */
   readonly sink: PacketSink;
-  /** Which side we are; it decides only who may send which session requests. */
+  /** Our side: it decides who may send which requests. */
   readonly role: "client" | "server";
   /** Types of channel that the peer may ask us to open; none by default. See also `allow`. */
   readonly allowedChannelTypes?: readonly string[];
+  /** Reads channel requests by their meaning; none by default, so that each is a "channel-request". See `sessionRequests`. */
+  readonly requestReaders?: RequestReaders | undefined;
   readonly limits?: Overrides<ConnectionLimits> | undefined;
 }
 
@@ -57,8 +60,9 @@ export class Connection {
   #channelCount = 0;
   #inbox: Bytes[] = [];
 
-  constructor({ sink, role, limits, allowedChannelTypes = [] }: ConnectionOptions) {
-    this.#context = new ConnectionContext(sink, role, completeLimits(CONNECTION_LIMITS, limits), (answered) =>
+  constructor({ sink, role, limits, allowedChannelTypes = [], requestReaders }: ConnectionOptions) {
+    const complete = completeLimits(CONNECTION_LIMITS, limits);
+    this.#context = new ConnectionContext({ sink, role, requestReaders }, complete, (answered) =>
       this.#globals.probe(answered),
     );
     this.#globals = new GlobalRequests(this.#context);

@@ -1,4 +1,4 @@
-import { Connection, type ConnectionEvent } from "@nacre/connection";
+import { Connection, type ConnectionEvent, type RequestReaders, sessionRequests } from "@nacre/connection";
 import type { PacketSink } from "@nacre/packet";
 import {
   type NegotiatedAlgorithms,
@@ -40,6 +40,9 @@ export interface SessionOptions extends TransportSettings {
 interface Authentication {
   readonly waitingForApplication: boolean;
 }
+
+/** Channel types whose requests have a meaning, beside what applications make of them. */
+const REQUEST_READERS: RequestReaders = { session: sessionRequests };
 
 /** How far a session has come. */
 export type SessionState<Auth> =
@@ -103,6 +106,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
       role,
       limits: this.limits,
       allowedChannelTypes: parts.allowedChannelTypes ?? [],
+      requestReaders: REQUEST_READERS,
     });
     this.#keepalive = new Keepalive(this.limits, this.connection, this.#peer);
   }
