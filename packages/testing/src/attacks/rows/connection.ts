@@ -68,7 +68,11 @@ const PEER_GLOBAL_REQUESTS = patch(
   "false",
 );
 const DEAF = patch("connection/context", "if (this.sink.pending > most)", "if (false)");
-const SESSIONS_ONLY = patch("connection/channel", "if (!isSession || sender === role) return false;", "");
+const SESSIONS_ONLY = patch(
+  "connection/channel",
+  "if (!Object.hasOwn(requestReaders, this.#channelType)) return undefined;\n    return requestReaders[this.#channelType]?.(",
+  "return requestReaders.session?.(",
+);
 const ALLOWED = patch("connection/peer-opens", "(!this.#allowed.includes(channelType)) {", "(false) {");
 const DISALLOW = patch(
   "connection/peer-opens",
