@@ -39,14 +39,14 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
 }
 
 async function openWithWebStreams(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredSession> {
-  const { connectDuplex, Process, pinnedHostKey } = await import("nacre");
+  const { connectDuplex, pinnedHostKey } = await import("nacre");
   const options = {
     user: target.user,
     identities: [await privateKey(target.privateKey, { crypto })],
     hostKey: pinnedHostKey(target.hostKeyFingerprint),
     algorithms: only(suite, kexMethod),
   };
-  const client = await connectDuplex(await tcpDuplex(target), options, (channel) => new Process(channel));
+  const client = await connectDuplex(await tcpDuplex(target), options);
   return {
     kexMethod: client.info.negotiated.kex.name,
     async start(command) {

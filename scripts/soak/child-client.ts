@@ -3,7 +3,7 @@ import { once, setMaxListeners } from "node:events";
 import { connect as dial, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
-import { type Client, connect, NodeProcess, nodeAlgorithms, socketDuplex } from "@nacre/node";
+import { Client, connect, nodeAlgorithms, socketDuplex } from "@nacre/node";
 import { connectDuplex, pinnedHostKey, SshError } from "nacre";
 import { census } from "./census.ts";
 import { hostKeySeed, strangerSeed, userKeySeed } from "./keys.ts";
@@ -183,7 +183,7 @@ function over(socket: Socket): Promise<Client> {
     algorithms: nodeAlgorithms,
     signal: abort.signal,
   };
-  return connectDuplex(socketDuplex(socket), options, (channel) => new NodeProcess(channel));
+  return connectDuplex(socketDuplex(socket), options, (connection) => new Client(connection));
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {

@@ -4,7 +4,7 @@
 export type { Factor, LoginMethod } from "@nacre/auth";
 export type { KeyLogPort, Limits, TracePort, TraceRecord } from "@nacre/session";
 export { type Culprit, escapeText, SshError, type SshErrorCode } from "@nacre/wire";
-export { Client, type ProcessMaker } from "./client/client.ts";
+export { Client, type ClientKind, type LoggedIn, webClient } from "./client/client.ts";
 export type { ConnectionInfo } from "./client/driver.ts";
 export { pinnedHostKey } from "./client/host-keys.ts";
 export type {
@@ -20,6 +20,9 @@ export type {
   RemoteIdentity,
   SpawnOptions,
 } from "./client/options.ts";
+export type { DialOptions } from "./forward/dial.ts";
+export type { ListenAddress, RemoteListener } from "./forward/remote-listener.ts";
+export type { ForwardTarget, Originator } from "./forward/target.ts";
 export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
 export type { PeerGlobalRequest, PeerOpen } from "./mux/peer-asks.ts";
@@ -52,6 +55,8 @@ export { cutShort } from "./session/exit.ts";
 export { Process } from "./session/process.ts";
 export { Session } from "./session/session.ts";
 export type {
+  PairEnd,
+  PairFacts,
   ReadEnd,
   ReadSource,
   StreamKind,
@@ -59,4 +64,4 @@ export type {
   WriteEnd,
   WriteTarget,
 } from "./streams/stream-kind.ts";
-export type { WebStreams } from "./streams/web-streams.ts";
+export { type WebPair, type WebStreams, webStreams } from "./streams/web-streams.ts";

@@ -1,13 +1,12 @@
 import { sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions, usage } from "./check.ts";
-import { type Client, connectDuplex } from "./client/client.ts";
+import { Client, connectDuplex, webClient } from "./client/client.ts";
 import type { ConnectOptions, Means } from "./client/options.ts";
 import { type ByteStreams, webDuplex } from "./mux/duplex.ts";
 import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
 import type { ServerConnection } from "./server/connection.ts";
 import type { ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex } from "./server/server.ts";
-import { Process } from "./session/process.ts";
 import { Session } from "./session/session.ts";
 
 type Algorithms = Pick<Means, "algorithms">;
@@ -21,7 +20,7 @@ export async function connect(streams: ByteStreams, options: ConnectOptions & Al
   checkNames({ ...options }, CONNECT_OPTIONS, "connect");
   checkConnectOptions(complete);
   if (typeof options.algorithms !== "object") throw usage("algorithms are missing: name those that are to be used");
-  return connectDuplex(webDuplex(streams), complete, (channel) => new Process(channel));
+  return connectDuplex(webDuplex(streams), complete, (connection) => new Client(connection, webClient));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions } from "./check.ts";
-import { type Client, connectDuplex as connectWith, type ProcessMaker } from "./client/client.ts";
+import { Client, connectDuplex as connectWith, type LoggedIn, webClient } from "./client/client.ts";
 import type { ConnectOptions, Means } from "./client/options.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
@@ -9,7 +9,6 @@ import type { ServerConnection } from "./server/connection.ts";
 import type { ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./server/server.ts";
 import type { BaseSession, SessionMaker } from "./session/base-session.ts";
-import { Process } from "./session/process.ts";
 import { Session } from "./session/session.ts";
 
 /**
@@ -19,15 +18,21 @@ import { Session } from "./session/session.ts";
 export async function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
   checkNames({ ...options }, CONNECT_OPTIONS, "connect");
   checkConnectOptions({ ...options });
-  return connectDuplex(webDuplex(streams), options, (channel) => new Process(channel));
+  return connectDuplex(webDuplex(streams), options);
 }
 
-/** `connect` for any kind of byte connection and of process. */
-export async function connectDuplex<P>(
+/** `connect` for any kind of byte connection, and of client: one with Web streams by default. */
+export function connectDuplex(duplex: Duplex, options: ConnectOptions): Promise<Client>;
+export function connectDuplex<C>(
   duplex: Duplex,
   options: ConnectOptions,
-  makeProcess: ProcessMaker<P>,
-): Promise<Client<P>> {
+  makeClient: (connection: LoggedIn) => C,
+): Promise<C>;
+export async function connectDuplex(
+  duplex: Duplex,
+  options: ConnectOptions,
+  makeClient: (connection: LoggedIn) => unknown = (connection) => new Client(connection, webClient),
+): Promise<unknown> {
   try {
     checkNames({ ...options }, CONNECT_OPTIONS, "connect");
   } catch (error) {
@@ -37,7 +42,7 @@ export async function connectDuplex<P>(
   // Without types there may be none; what is missing is told when they are checked.
   const { algorithms = defaultAlgorithms } = { ...options };
   const complete = { ...options, algorithms, fingerprint: sha256Fingerprint };
-  return connectWith(duplex, complete, makeProcess);
+  return connectWith(duplex, complete, makeClient);
 }
 
 /**

@@ -40,6 +40,7 @@ class Door implements Target {
         },
         pause() {},
         resume() {},
+        end: async () => {},
         close: () => Promise.resolve(),
       },
       {

@@ -71,6 +71,7 @@ describe("connecting", () => {
       write: () => true,
       pause() {},
       resume() {},
+      end: async () => {},
       close: async () => void closed++,
     };
     const options = { ...visitor, algorithms, fingerprint: () => "", hostKey: undefined as never };

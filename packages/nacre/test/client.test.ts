@@ -4,7 +4,7 @@ import { connected, hostKey, StreamServer, userKey, welcome } from "@nacre/testi
 import { code, failure, text, uncaught } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { exitSignal, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
-import { type Client, connect, connectDuplex, type Duplex, Process, pinnedHostKey, SshError, serve } from "nacre";
+import { type Client, connect, connectDuplex, type Duplex, pinnedHostKey, SshError, serve } from "nacre";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 function finish(connection: Connection, channel: number, status = 0): void {
@@ -113,12 +113,13 @@ describe("connect", () => {
       write: () => true,
       pause: () => {},
       resume: () => {},
+      end: async () => {},
       close: async () => {
         isClosed = true;
       },
     };
     const options = { user: "alice", hostKey: () => true };
-    const connecting = connectDuplex(duplex, options, (channel) => new Process(channel));
+    const connecting = connectDuplex(duplex, options);
     await expect(connecting).rejects.toMatchObject({ code: "internal", cause: { message: "no such port" } });
     expect(isClosed).toBe(true);
   });

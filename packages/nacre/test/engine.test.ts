@@ -37,6 +37,7 @@ function asked(question: () => number | Promise<number>): {
     },
     pause() {},
     resume() {},
+    end: async () => {},
     close: () => Promise.resolve(),
   };
   const failures: unknown[] = [];
@@ -114,6 +115,7 @@ function driven(
       write: () => true,
       pause() {},
       resume() {},
+      end: async () => {},
       close: () => Promise.resolve(),
       ...duplex,
     },

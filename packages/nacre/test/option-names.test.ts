@@ -41,9 +41,16 @@ describe("an option name that does not exist", () => {
 
   it("is refused by connectDuplex, which closes the byte connection", async () => {
     let closed = 0;
-    const duplex = { open() {}, write: () => true, pause() {}, resume() {}, close: async () => void closed++ };
+    const duplex = {
+      open() {},
+      write: () => true,
+      pause() {},
+      resume() {},
+      end: async () => {},
+      close: async () => void closed++,
+    };
     const options = { ...visitor, passwd: "x" };
-    expect(await failure(connectDuplex(duplex, options, () => undefined))).toEqual(usage("`password`"));
+    expect(await failure(connectDuplex(duplex, options))).toEqual(usage("`password`"));
     expect(closed).toBe(1);
   });
 

@@ -2,14 +2,19 @@ import { code, failure, text } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { envRequest, execRequest, subsystemRequest, utf8Encode } from "@nacre/wire";
 import {
+  type Channel,
+  Client,
   connect,
   connectDuplex,
+  type Duplex,
   type ServeOptions,
   type ServerEvent,
   type Session,
   type SessionResult,
   type SshError,
   serve,
+  type WebStreams,
+  webStreams,
 } from "nacre";
 import { describe, expect, it } from "vitest";
 import { webDuplex } from "../src/mux/duplex.ts";
@@ -39,12 +44,18 @@ function later<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T
   return { promise, resolve };
 }
 
+/** A client whose processes are what `makeProcess` returns. */
+function connectWith<P>(duplex: Duplex, makeProcess: (channel: Channel) => P): Promise<Client<WebStreams, P>> {
+  const kind = { streams: webStreams, makeProcess };
+  return connectDuplex(duplex, visitor, (connection) => new Client(connection, kind));
+}
+
 /** What comes of a request that our client would not send, before the command that it does send then. */
 async function unsent(server: Partial<ServeOptions<Session>>, type: string, data: Uint8Array): Promise<unknown> {
   const { near, far } = wire();
   const connection = serve(far, { ...open, ...server });
   let outcome: Promise<unknown> | undefined;
-  const client = await connectDuplex(webDuplex(near), visitor, (channel) => {
+  const client = await connectWith(webDuplex(near), (channel) => {
     outcome = failure(channel.request(type, data));
     return channel;
   });
@@ -374,7 +385,7 @@ describe("what is not allowed is refused", () => {
     };
     const { near, far } = wire();
     serve(far, { ...open, session: run, subsystems: { sftp: run }, limits: { maxSessions: 1 } });
-    const client = await connectDuplex(webDuplex(near), visitor, (channel) => channel);
+    const client = await connectWith(webDuplex(near), (channel) => channel);
     const channel = await client.spawn("first");
     expect(await failure(channel.request("exec", execRequest.encode({ command: utf8Encode("second") })))).toEqual(
       code(no),

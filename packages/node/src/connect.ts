@@ -1,6 +1,5 @@
 import { SshError } from "@nacre/wire";
 import {
-  type Client as AnyClient,
   checkLimits,
   checkNames,
   checkSignal,
@@ -14,6 +13,7 @@ import {
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/parts";
 import { accountHome, accountName } from "./account.ts";
+import { Client } from "./client.ts";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
@@ -25,11 +25,7 @@ import { loadIdentities } from "./identities.ts";
 import { knownHost } from "./known-hosts.ts";
 import { NODE_CONNECT_OPTIONS } from "./option-names.ts";
 import type { ConnectOptions } from "./options.ts";
-import { NodeProcess } from "./process.ts";
 import { nodeRandom } from "./random.ts";
-
-/** An SSH connection that is logged in, whose commands have Node streams. */
-export type Client<P = NodeProcess> = AnyClient<P>;
 
 /**
  * Connects to an SSH server over TCP, verifies its host key and logs in. Rejects with an `SshError`, whose `code` and
@@ -88,7 +84,7 @@ async function connectWith(options: ConnectOptions): Promise<Client> {
     const tcp = await tcpDuplex({ host, port, connectTimeout, signal });
     // Our side of the first round trip leaves at once: a server gets ready for the second when it has it.
     const duplex = heldUntil(loading, tcp);
-    return await connectDuplex(duplex, complete, (channel) => new NodeProcess(channel));
+    return await connectDuplex(duplex, complete, (connection) => new Client(connection));
   } finally {
     signal?.removeEventListener("abort", onAbort);
     over.abort();

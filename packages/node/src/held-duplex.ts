@@ -39,6 +39,7 @@ export function heldUntil(ready: Promise<unknown>, duplex: Duplex): Duplex {
     write: (pieces) => duplex.write(pieces),
     pause: () => duplex.pause(),
     resume: () => duplex.resume(),
+    end: () => duplex.end(),
     close: () => duplex.close(),
   };
 }

@@ -1,7 +1,9 @@
-import { Readable, Writable } from "node:stream";
+import { Duplex, Readable, Writable } from "node:stream";
 import { type Bytes, SshError } from "@nacre/wire";
 import {
   Backlog,
+  type PairEnd,
+  type PairFacts,
   type ReadEnd,
   type ReadSource,
   SMALL_CHUNK,
@@ -17,16 +19,19 @@ const HIGH_WATER = 64 * 1024;
 export interface NodeStreams {
   readonly readable: Readable;
   readonly writable: Writable;
+  readonly pair: Duplex & PairFacts;
 }
 
 /** Node's streams over a channel. Their errors never end the program as unhandled ones. */
 export const nodeStreams: StreamKind<NodeStreams> = {
   readable: (source, keep) => new ChannelReadable(source, keep),
   writable: (target) => new ChannelWritable(target),
+  pair: (source, target, facts) => new ChannelPair(source, target, facts),
 };
 
-/** Bytes count as consumed when the stream has asked for them. */
-class ChannelReadable extends Readable implements ReadEnd<Readable> {
+/** The channel's end of a stream that is read. Bytes count as consumed when the stream has asked for them. */
+class Output {
+  readonly #stream: Readable;
   readonly #source: ReadSource;
   readonly #queue = new Backlog();
   #keep: number;
@@ -36,19 +41,19 @@ class ChannelReadable extends Readable implements ReadEnd<Readable> {
   #finished: { readonly error: SshError | undefined } | undefined;
   #ended = false;
 
-  constructor(source: ReadSource, keep = Number.POSITIVE_INFINITY) {
-    super({ highWaterMark: HIGH_WATER });
+  constructor(stream: Readable, source: ReadSource, keep = Number.POSITIVE_INFINITY) {
+    this.#stream = stream;
     this.#source = source;
     this.#keep = keep;
-    this.on("error", () => {});
   }
 
-  get stream(): Readable {
-    return this;
+  /** All bytes arrived. */
+  get isWhole(): boolean {
+    return this.#finished !== undefined && this.#finished.error === undefined;
   }
 
   open(): void {
-    if (!this.destroyed) this.#keep = Number.POSITIVE_INFINITY;
+    if (!this.#stream.destroyed) this.#keep = Number.POSITIVE_INFINITY;
   }
 
   receive(bytes: Bytes): void {
@@ -67,27 +72,26 @@ class ChannelReadable extends Readable implements ReadEnd<Readable> {
     this.#serve();
   }
 
-  override read(size?: number): Buffer | null {
-    const bytes = super.read(size) as Buffer | null;
-    if (size === 0) return bytes;
-    this.#hungry = bytes === null;
+  /** The stream was read, and had no bytes if `found` is false. */
+  wasRead(found: boolean): void {
+    this.#hungry = !found;
     // An error destroys what a stream holds, so it comes when nothing is left that a reader could be given.
-    if (bytes === null && this.#queue.isEmpty && this.#finished?.error !== undefined)
-      this.destroy(this.#finished.error);
+    if (!found && this.#queue.isEmpty && this.#finished?.error !== undefined)
+      this.#stream.destroy(this.#finished.error);
     this.#serve();
-    return bytes;
   }
 
-  override _read(): void {
+  /** The stream wants bytes. */
+  want(): void {
     this.#wanted = true;
     this.#serve();
   }
 
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+  /** The stream is destroyed: bytes that wait are dropped, and their credit returns. */
+  drop(): void {
     this.#keep = 0;
     const credit = this.#queue.clear();
     if (credit > 0) this.#source.consumed(credit);
-    callback(error);
   }
 
   #hand(bytes: Bytes, credit: number): void {
@@ -101,13 +105,14 @@ class ChannelReadable extends Readable implements ReadEnd<Readable> {
 
   #give(bytes: Uint8Array, credit: number): void {
     this.#hungry = false;
-    this.#wanted = this.push(bytes);
+    this.#wanted = this.#stream.push(bytes);
     if (credit > 0) this.#source.consumed(credit);
   }
 
   /** Whether the stream is to have a chunk. It keeps as many arrays as it is given, so that small ones are gathered before it reads. */
   #takes(length: number): boolean {
-    const may = this.readableLength === 0 || length >= SMALL_CHUNK || this.#hungry || this.#finished !== undefined;
+    const may =
+      this.#stream.readableLength === 0 || length >= SMALL_CHUNK || this.#hungry || this.#finished !== undefined;
     return this.#wanted && may;
   }
 
@@ -116,13 +121,54 @@ class ChannelReadable extends Readable implements ReadEnd<Readable> {
       const { bytes, credit } = this.#queue.shift()!;
       this.#give(bytes, credit);
     }
-    if (!this.#queue.isEmpty || this.#finished === undefined || this.destroyed || this.#ended) return;
+    if (!this.#queue.isEmpty || this.#finished === undefined || this.#stream.destroyed || this.#ended) return;
     if (this.#finished.error === undefined) {
       this.#ended = true;
-      this.push(null);
-    } else if (this.readableLength === 0) {
-      this.destroy(this.#finished.error);
+      this.#stream.push(null);
+    } else if (this.#stream.readableLength === 0) {
+      this.#stream.destroy(this.#finished.error);
     }
+  }
+}
+
+class ChannelReadable extends Readable implements ReadEnd<Readable> {
+  readonly #output: Output;
+
+  constructor(source: ReadSource, keep?: number) {
+    super({ highWaterMark: HIGH_WATER });
+    this.#output = new Output(this, source, keep);
+    this.on("error", () => {});
+  }
+
+  get stream(): Readable {
+    return this;
+  }
+
+  open(): void {
+    this.#output.open();
+  }
+
+  receive(bytes: Bytes): void {
+    this.#output.receive(bytes);
+  }
+
+  finish(error?: SshError): void {
+    this.#output.finish(error);
+  }
+
+  override read(size?: number): Buffer | null {
+    const bytes = super.read(size) as Buffer | null;
+    if (size !== 0) this.#output.wasRead(bytes !== null);
+    return bytes;
+  }
+
+  override _read(): void {
+    this.#output.want();
+  }
+
+  override _destroy(error: Error | null, callback: WriteCallback): void {
+    this.#output.drop();
+    callback(error);
   }
 }
 
@@ -132,14 +178,87 @@ interface Written {
   readonly chunk: Uint8Array;
 }
 
-class ChannelWritable extends Writable implements WriteEnd<Writable> {
+/** The channel's end of a stream that is written to. */
+class Input {
+  readonly #stream: Writable;
   readonly #target: WriteTarget;
   #rest: readonly Written[] = [];
   #done: WriteCallback | undefined;
 
+  constructor(stream: Writable, target: WriteTarget) {
+    this.#stream = stream;
+    this.#target = target;
+  }
+
+  room(): void {
+    const done = this.#done;
+    if (done === undefined) return;
+    let error: Error | undefined;
+    try {
+      if (!this.#writeRest()) return;
+    } catch (cause) {
+      error = cause as Error;
+    }
+    this.#rest = [];
+    this.#done = undefined;
+    done(error);
+  }
+
+  write(chunks: readonly Written[], callback: WriteCallback): void {
+    this.#rest = chunks;
+    this.#done = callback;
+    this.room();
+  }
+
+  end(callback: WriteCallback): void {
+    this.#target.end();
+    callback();
+  }
+
+  async finished(): Promise<void> {
+    const stream = this.#stream;
+    if (stream.destroyed) return;
+    if (!stream.writableEnded) stream.end();
+    if (stream.writableFinished) return;
+    await new Promise<void>((resolve) => {
+      stream.once("finish", resolve);
+      stream.once("close", resolve);
+    });
+  }
+
+  /**
+   * The stream is destroyed, before its end unless `isOver`. `callback` and the pending write, which Node does not fail by itself, get the
+   * error.
+   */
+  drop(error: Error | null, callback: WriteCallback, isOver = this.#stream.writableFinished): void {
+    const done = this.#done;
+    this.#rest = [];
+    this.#done = undefined;
+    if (!isOver) this.#target.abort();
+    callback(error);
+    done?.(error ?? new SshError("channel-closed", "the input was destroyed before the command had read it"));
+  }
+
+  /** Offers the target the bytes that it has not taken. Returns whether it took all of them. */
+  #writeRest(): boolean {
+    const rest = this.#rest;
+    for (const [index, { chunk }] of rest.entries()) {
+      const taken = this.#target.write(chunk);
+      if (taken < chunk.length) {
+        this.#rest = [{ chunk: chunk.subarray(taken) }, ...rest.slice(index + 1)];
+        return false;
+      }
+    }
+    return true;
+  }
+}
+
+class ChannelWritable extends Writable implements WriteEnd<Writable> {
+  readonly #input: Input;
+
   constructor(target: WriteTarget) {
     super({ highWaterMark: HIGH_WATER });
-    this.#target = target;
+    this.#input = new Input(this, target);
     this.on("error", () => {});
   }
 
@@ -167,68 +286,97 @@ class ChannelWritable extends Writable implements WriteEnd<Writable> {
   }
 
   room(): void {
-    const done = this.#done;
-    if (done === undefined) return;
-    let error: Error | undefined;
-    try {
-      if (!this.#writeRest()) return;
-    } catch (cause) {
-      error = cause as Error;
-    }
-    this.#rest = [];
-    this.#done = undefined;
-    done(error);
-  }
-
-  /** Offers the target the bytes that it has not taken. Returns whether it took all of them. */
-  #writeRest(): boolean {
-    const rest = this.#rest;
-    for (const [index, { chunk }] of rest.entries()) {
-      const taken = this.#target.write(chunk);
-      if (taken < chunk.length) {
-        this.#rest = [{ chunk: chunk.subarray(taken) }, ...rest.slice(index + 1)];
-        return false;
-      }
-    }
-    return true;
+    this.#input.room();
   }
 
   fail(error: SshError): void {
     this.destroy(error);
   }
 
-  async finished(): Promise<void> {
-    if (this.destroyed) return;
-    if (!this.writableEnded) this.end();
-    if (this.writableFinished) return;
-    await new Promise<void>((resolve) => {
-      this.once("finish", resolve);
-      this.once("close", resolve);
-    });
+  finished(): Promise<void> {
+    return this.#input.finished();
   }
 
   override _write(chunk: Uint8Array, _: BufferEncoding, callback: WriteCallback): void {
-    this._writev([{ chunk }], callback);
+    this.#input.write([{ chunk }], callback);
   }
 
   override _writev(chunks: readonly Written[], callback: WriteCallback): void {
-    this.#rest = chunks;
-    this.#done = callback;
-    this.room();
+    this.#input.write(chunks, callback);
   }
 
-  override _final(callback: (error?: Error | null) => void): void {
-    this.#target.end();
-    callback();
+  override _final(callback: WriteCallback): void {
+    this.#input.end(callback);
   }
 
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    const done = this.#done;
-    this.#rest = [];
-    this.#done = undefined;
-    if (!this.writableFinished) this.#target.abort();
-    callback(error);
-    // Node itself fails only the writes that follow.
-    done?.(error ?? new SshError("channel-closed", "the input was destroyed before the command had read it"));
+  override _destroy(error: Error | null, callback: WriteCallback): void {
+    this.#input.drop(error, callback);
+  }
+}
+
+/** Both directions, each of which ends on its own: `allowHalfOpen` is true. */
+class ChannelPair extends Duplex implements PairEnd<Duplex>, PairFacts {
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  readonly #output: Output;
+  readonly #input: Input;
+
+  constructor(source: ReadSource, target: WriteTarget, { remoteAddress, remotePort }: PairFacts) {
+    super({ highWaterMark: HIGH_WATER });
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+    this.#output = new Output(this, source);
+    this.#input = new Input(this, target);
+    this.on("error", () => {});
+  }
+
+  get stream(): Duplex & PairFacts {
+    return this;
+  }
+
+  receive(bytes: Bytes): void {
+    this.#output.receive(bytes);
+  }
+
+  finish(error?: SshError): void {
+    this.#output.finish(error);
+  }
+
+  room(): void {
+    this.#input.room();
+  }
+
+  /** Bytes that arrived stay readable: the stream fails when they have been read. Without an EOF the reader's side does that itself. */
+  fail(error: SshError): void {
+    if (this.writableFinished || !this.#output.isWhole) return;
+    if (this.readableEnded) this.destroy(error);
+    else this.once("end", () => this.destroy(error));
+  }
+
+  override read(size?: number): Buffer | null {
+    const bytes = super.read(size) as Buffer | null;
+    if (size !== 0) this.#output.wasRead(bytes !== null);
+    return bytes;
+  }
+
+  override _read(): void {
+    this.#output.want();
+  }
+
+  override _write(chunk: Uint8Array, _: BufferEncoding, callback: WriteCallback): void {
+    this.#input.write([{ chunk }], callback);
+  }
+
+  override _writev(chunks: readonly Written[], callback: WriteCallback): void {
+    this.#input.write(chunks, callback);
+  }
+
+  override _final(callback: WriteCallback): void {
+    this.#input.end(callback);
+  }
+
+  override _destroy(error: Error | null, callback: WriteCallback): void {
+    this.#output.drop();
+    this.#input.drop(error, callback, this.readableEnded && this.writableFinished);
   }
 }

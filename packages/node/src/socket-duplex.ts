@@ -14,8 +14,10 @@ export function socketDuplex(socket: NodeDuplex): Duplex {
 
 class SocketDuplex implements Duplex {
   readonly #socket: NodeDuplex;
-  /** Until the socket's end. */
+  /** Until the socket breaks or is closed. */
   #handler: DuplexHandler | undefined;
+  #isEnded = false;
+  #ending: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(socket: NodeDuplex) {
@@ -27,10 +29,19 @@ class SocketDuplex implements Duplex {
   open(handler: DuplexHandler): void {
     const socket = this.#socket;
     this.#handler = handler;
-    const broken = (): void => this.#last()?.failed(socket.errored ?? new Error("the socket was closed"));
+    const broken = (): void => {
+      const handler = this.#handler;
+      this.#handler = undefined;
+      // A socket that closes after its end did what was expected of it.
+      if (socket.errored !== null || !this.#isEnded)
+        handler?.failed(socket.errored ?? new Error("the socket was closed"));
+    };
     socket.on("error", broken);
     socket.on("close", broken);
-    socket.on("end", () => this.#last()?.ended());
+    socket.on("end", () => {
+      this.#isEnded = true;
+      this.#handler?.ended();
+    });
     socket.on("drain", () => handler.drained());
     socket.on("data", (chunk: Uint8Array) => this.#handler?.data(chunk));
     socket.resume();
@@ -58,6 +69,19 @@ class SocketDuplex implements Duplex {
     this.#socket.resume();
   }
 
+  end(): Promise<void> {
+    this.#ending ??= new Promise((resolve) => {
+      const socket = this.#socket;
+      if (socket.writableFinished || socket.destroyed) {
+        resolve();
+        return;
+      }
+      socket.once("close", resolve);
+      socket.end(resolve);
+    });
+    return this.#ending;
+  }
+
   close(): Promise<void> {
     this.#handler = undefined;
     this.#closing ??= new Promise((resolve) => {
@@ -74,13 +98,6 @@ class SocketDuplex implements Duplex {
       socket.end(() => socket.destroy());
     });
     return this.#closing;
-  }
-
-  /** Who is to hear of the end, once. */
-  #last(): DuplexHandler | undefined {
-    const handler = this.#handler;
-    this.#handler = undefined;
-    return handler;
   }
 }
 

@@ -18,6 +18,7 @@ function connection(ready: Promise<unknown>): {
     write: (pieces) => log.push(`write ${pieces.join()}`) > 0,
     pause: () => log.push("pause"),
     resume: () => log.push("resume"),
+    end: async () => {},
     close: () => Promise.resolve(),
   });
   duplex.open({

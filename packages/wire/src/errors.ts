@@ -65,6 +65,11 @@ const KINDS = {
   "window-overflow": ["peer", "PROTOCOL_ERROR"],
   "request-limit": ["peer", "PROTOCOL_ERROR"],
   "request-refused": ["peer", "BY_APPLICATION"],
+  // Forwarding (RFC 4254 §7)
+  "forward-denied": ["peer", "BY_APPLICATION"],
+  "forward-unreachable": ["peer", "BY_APPLICATION"],
+  "forward-unsupported": ["unsupported", "BY_APPLICATION"],
+  "forward-limit": ["peer", "BY_APPLICATION"],
   // Life of the connection
   disconnected: ["peer", "BY_APPLICATION"],
   "connection-lost": ["peer", "CONNECTION_LOST"],

@@ -5,6 +5,7 @@ export * from "./limits.ts";
 export * from "./messages/auth.ts";
 export * from "./messages/channel-requests.ts";
 export * from "./messages/connection.ts";
+export * from "./messages/forwarding.ts";
 export * from "./messages/transport.ts";
 export { Reader } from "./reader.ts";
 export type { Empty, Message, Structure } from "./structure.ts";

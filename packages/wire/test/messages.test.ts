@@ -94,6 +94,10 @@ const VALUES: Record<string, Arbitrary<object>> = {
   SSH_MSG_CHANNEL_FAILURE: record(channel),
   tcpipForward: record({ address: text, port: uint32 }),
   tcpipChannel: record({ address: text, port: uint32, originatorAddress: text, originatorPort: uint32 }),
+  tcpipForwardReply: record({ port: uint32 }),
+  directStreamlocal: record({ path: text, reserved: bytes, reservedNumber: uint32 }),
+  forwardedStreamlocal: record({ path: text, reserved: bytes }),
+  streamlocalForward: record({ path: text }),
   x11Channel: record({ originatorAddress: text, originatorPort: uint32 }),
   ptyRequest: record({
     term: text,

@@ -24,6 +24,10 @@ const STRUCTURES: Readonly<Record<string, unknown>> = {
   tcpipForward: wire.tcpipForward,
   tcpipChannel: wire.tcpipChannel,
   x11Channel: wire.x11Channel,
+  tcpipForwardReply: wire.tcpipForwardReply,
+  directStreamlocal: wire.directStreamlocal,
+  forwardedStreamlocal: wire.forwardedStreamlocal,
+  streamlocalForward: wire.streamlocalForward,
 };
 
 /** A structure's place here is the byte by which an input names it. */

@@ -1,37 +1,63 @@
 import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { checkChannelType, checkConnectOptions, checkSignal, isBytes, usage } from "../check.ts";
+import { type DialOptions, dial } from "../forward/dial.ts";
+import { type ListenAddress, type RemoteListener, RemoteListeners } from "../forward/remote-listener.ts";
+import type { ForwardTarget } from "../forward/target.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
-import { openChannel } from "../mux/open-channel.ts";
+import { type Opener, openChannel } from "../mux/open-channel.ts";
 import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
 import { openSession } from "../session/open-session.ts";
-import type { Process } from "../session/process.ts";
+import { Process } from "../session/process.ts";
 import { type EncodedRequest, encodeCommand, encodeSubsystem, startRequests, toBytes } from "../session/requests.ts";
 import { Backlog } from "../streams/backlog.ts";
+import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
+import { type WebStreams, webStreams } from "../streams/web-streams.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
 import type { ConnectOptions, ExecOptions, ExecResult, Means, SpawnOptions } from "./options.ts";
 
-/** How a client makes a running command of a channel: `Process` with Web streams, or another kind with Node's. */
-export type ProcessMaker<P> = (channel: Channel) => P;
+/** What a client gives its callers: streams of a kind, and processes that have such streams. */
+export interface ClientKind<K extends StreamTypes, P> {
+  readonly streams: StreamKind<K>;
+  /** Makes a process of the channel that its command was requested on. */
+  readonly makeProcess: (channel: Channel) => P;
+}
 
-/** An SSH connection that is logged in. Any number of commands may run over it at once. */
-export class Client<P = Process> implements AsyncDisposable {
+/** Web streams. */
+export const webClient: ClientKind<WebStreams, Process> = {
+  streams: webStreams,
+  makeProcess: (channel) => new Process(channel),
+};
+
+/** A connection that is logged in, of which a client is made. */
+export interface LoggedIn {
+  readonly driver: Driver;
+  readonly info: ConnectionInfo;
+  /** The channel whose open left with the login, if there is one. */
+  readonly early: Promise<Channel> | undefined;
+}
+
+/** An SSH connection that is logged in. Any number of commands and forwarded connections may share it. */
+export class Client<K extends StreamTypes = WebStreams, P = Process> implements AsyncDisposable {
   /** Versions, algorithms and host key of this connection. */
   readonly info: ConnectionInfo;
   /** Resolves with the reason when the connection has ended: code `closed` where `close` was called. Never rejects. */
   readonly ended: Promise<SshError>;
   readonly #driver: Driver;
-  readonly #makeProcess: ProcessMaker<P>;
+  readonly #kind: ClientKind<K, P>;
   /** A session channel opened in the flight of the login, for the first command. */
   #early: Promise<Channel> | undefined;
 
+  /** Listeners at the server. */
+  #remote: RemoteListeners | undefined;
+
   /** Use `connect`, or `connectDuplex` for another kind of byte connection. */
-  constructor(driver: Driver, info: ConnectionInfo, makeProcess: ProcessMaker<P>, early: Promise<Channel> | undefined) {
+  constructor({ driver, info, early }: LoggedIn, kind: ClientKind<K, P>) {
     this.#driver = driver;
     this.info = info;
     this.ended = driver.ended;
-    this.#makeProcess = makeProcess;
+    this.#kind = kind;
     this.#early = early;
   }
 
@@ -89,6 +115,26 @@ export class Client<P = Process> implements AsyncDisposable {
     return openChannel(this.#driver.mux, channelType, data);
   }
 
+  /**
+   * Connects onward from the server, to a TCP port or a Unix socket, and returns the connection as a pair of byte streams (RFC 4254 §7.2,
+   * OpenSSH PROTOCOL §2.4). Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect,
+   * `forward-unsupported` if it does not know such connections, `forward-limit` if it is short of resources, `channel-limit`, `aborted`,
+   * `usage`, `closed` after the end of the connection, or the error that ended it.
+   */
+  dial(target: ForwardTarget, options: DialOptions = {}): Promise<K["pair"]> {
+    return dial(this.#driver.mux, this.#kind.streams, target, options);
+  }
+
+  /**
+   * Makes the server listen, and returns a listener that yields the connections (RFC 4254 §7.1, OpenSSH PROTOCOL §2.4). Port 0 lets the
+   * server choose one. Rejects with `forward-denied` if the server refuses, `usage`, `closed` after the end of the connection, or the
+   * error that ended it.
+   */
+  listen(address: ListenAddress): Promise<RemoteListener<K>> {
+    this.#remote ??= new RemoteListeners(this.#driver.mux, this.ended);
+    return this.#remote.listen(address, this.#kind.streams);
+  }
+
   /** Begins a key exchange now, before a limit asks for it. */
   rekey(): void {
     this.#driver.rekey();
@@ -105,7 +151,7 @@ export class Client<P = Process> implements AsyncDisposable {
 
   #start(options: SpawnOptions, start: readonly EncodedRequest[]): Promise<P> {
     return this.#withSession(options, async (channel) => {
-      const process = this.#makeProcess(channel);
+      const process = this.#kind.makeProcess(channel);
       await begin(channel, start);
       closeOnAbort(channel, options.signal);
       return process;
@@ -139,15 +185,19 @@ export class Client<P = Process> implements AsyncDisposable {
   }
 }
 
+/** Opens the channel whose open leaves with the login. */
+export type EarlyOpen = (mux: Opener) => Promise<Channel>;
+
 /**
- * Connects over any kind of byte connection, for any kind of process: what `@nacre/node` is made with. The byte connection is closed when
- * it rejects.
+ * Connects over any kind of byte connection, and calls `makeClient` when it is logged in: `@nacre/node` is made with this. `earlyOpen`
+ * replaces the session that is opened with the login. The byte connection is closed if this rejects.
  */
-export async function connectDuplex<P>(
+export async function connectDuplex<C>(
   duplex: Duplex,
   options: ConnectOptions & Means,
-  makeProcess: ProcessMaker<P>,
-): Promise<Client<P>> {
+  makeClient: (connection: LoggedIn) => C,
+  earlyOpen: EarlyOpen | undefined = options.earlyChannel === false ? undefined : openSession,
+): Promise<C> {
   let driver: Driver;
   try {
     checkConnectOptions(options);
@@ -156,10 +206,10 @@ export async function connectDuplex<P>(
     await duplex.close();
     throw error;
   }
-  const early = options.earlyChannel === false ? undefined : openSession(driver.mux);
-  early?.catch(() => {}); // Whoever asks for the first command learns of it.
+  const early = earlyOpen?.(driver.mux);
+  early?.catch(() => {}); // The first user of the channel gets the error.
   const info = await driver.start();
-  return new Client(driver, info, makeProcess, early);
+  return makeClient({ driver, info, early });
 }
 
 /** From now on aborting closes the channel of a command that runs. */

@@ -24,6 +24,11 @@ export interface Duplex {
   /** Asks for no more `data` until `resume`; what is under way may still come. */
   pause(): void;
   resume(): void;
+  /**
+   * Sends what was written, then the end of this direction; the other stays open. Resolves when the system has taken all of it, or the
+   * connection has broken. Never rejects. Nothing may be written afterwards.
+   */
+  end(): Promise<void>;
   /** Sends what was written and closes. Resolves when all is released, within a bounded time; never rejects. */
   close(): Promise<void>;
 }
@@ -54,6 +59,7 @@ class WebDuplex implements Duplex {
   #handler: DuplexHandler | undefined;
   #resume: (() => void) | undefined;
   #resumed: Promise<void> | undefined;
+  #ending: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(streams: ByteStreams) {
@@ -88,6 +94,11 @@ class WebDuplex implements Duplex {
     this.#resumed = undefined;
   }
 
+  end(): Promise<void> {
+    this.#ending ??= this.#writer.close().catch(() => {}); // The failure comes through `closed`.
+    return this.#ending;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#closeBoth();
     return this.#closing;
@@ -117,7 +128,7 @@ class WebDuplex implements Duplex {
   async #closeBoth(): Promise<void> {
     this.resume();
     // A writer that is stuck does not close: what it is made on is given up.
-    if (!(await withinBound(this.#writer.close()))) this.#writer.abort().catch(() => {});
+    if (!(await withinBound(this.end()))) this.#writer.abort().catch(() => {});
     await withinBound(this.#reader.cancel());
     this.#writer.releaseLock();
     this.#reader.releaseLock();

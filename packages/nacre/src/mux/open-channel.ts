@@ -2,8 +2,8 @@ import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
 import type { Channel } from "./channel.ts";
 import type { OpenHandler } from "./mux.ts";
 
-/** Opens channels with callbacks. */
-interface Opener {
+/** Opens channels with callbacks: a mux. */
+export interface Opener {
   open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler): void;
 }
 

@@ -1,7 +1,7 @@
 import type { Channel } from "../mux/channel.ts";
-import { openChannel } from "../mux/open-channel.ts";
+import { type Opener, openChannel } from "../mux/open-channel.ts";
 
 /** Opens a session channel. Rejects as `openChannel` does. */
-export function openSession(mux: Parameters<typeof openChannel>[0]): Promise<Channel> {
+export function openSession(mux: Opener): Promise<Channel> {
   return openChannel(mux, "session", undefined, "; the server may limit the sessions open at once (MaxSessions)");
 }

@@ -6,6 +6,8 @@ export interface StreamTypes {
   readonly readable: unknown;
   /** Takes bytes. */
   readonly writable: unknown;
+  /** Does both: Node's `Duplex`, or `{ readable, writable }`. */
+  readonly pair: unknown;
 }
 
 /** Makes streams of one kind. What needs streams of either kind is written once over this. */
@@ -17,6 +19,15 @@ export interface StreamKind<K extends StreamTypes> {
   readable(source: ReadSource, keep?: number): ReadEnd<K["readable"]>;
   /** Makes a stream to write to. A write is done when the target has taken all of it. */
   writable(target: WriteTarget): WriteEnd<K["writable"]>;
+  /** Makes a stream for both directions, which end on their own. */
+  pair(source: ReadSource, target: WriteTarget, facts: PairFacts): PairEnd<K["pair"]>;
+}
+
+/** What a pair of streams tells of the connection that it stands for. */
+export interface PairFacts {
+  /** Address that a forwarded connection came from. As the peer told it: escape it before showing it. */
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
 }
 
 /** Gives a `ReadEnd` its bytes: a channel. */
@@ -56,3 +67,8 @@ export interface WriteEnd<W> {
   /** Resolves when all that was written has been taken, or never will be. Never rejects. A Node stream ends with this. */
   finished(): Promise<void>;
 }
+
+/** The channel's end of a stream for both directions. */
+export interface PairEnd<P>
+  extends Pick<ReadEnd<P>, "stream" | "receive" | "finish">,
+    Pick<WriteEnd<P>, "room" | "fail"> {}

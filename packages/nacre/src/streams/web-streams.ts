@@ -1,10 +1,19 @@
 import { type Bytes, type SshError, utf8Encode } from "@nacre/wire";
 import { Backlog, type Chunk } from "./backlog.ts";
-import type { ReadEnd, ReadSource, StreamKind, WriteEnd, WriteTarget } from "./stream-kind.ts";
+import type { PairFacts, ReadEnd, ReadSource, StreamKind, WriteEnd, WriteTarget } from "./stream-kind.ts";
 
 /** The types of Web streams. Text that is written goes as UTF-8. */
 export interface WebStreams {
   readonly readable: ReadableStream<Bytes>;
+  readonly writable: WritableStream<Uint8Array | string>;
+  readonly pair: WebPair;
+}
+
+/** A byte connection as a pair of Web streams. */
+export interface WebPair extends PairFacts {
+  /** The bytes that arrive. Cancel it and abort `writable` to give the connection up. */
+  readonly readable: ReadableStream<Bytes>;
+  /** Takes bytes, and text as UTF-8. Closing it ends this direction only. */
   readonly writable: WritableStream<Uint8Array | string>;
 }
 
@@ -12,6 +21,17 @@ export interface WebStreams {
 export const webStreams: StreamKind<WebStreams> = {
   readable: (source, keep) => new Output(source, keep),
   writable: (target) => new Input(target),
+  pair(source, target, facts) {
+    const output = new Output(source);
+    const input = new Input(target);
+    return {
+      stream: { readable: output.stream, writable: input.stream, ...facts },
+      receive: (bytes) => output.receive(bytes),
+      finish: (error) => output.finish(error),
+      room: () => input.room(),
+      fail: (error) => input.fail(error),
+    };
+  },
 };
 
 class Output implements ReadEnd<WebStreams["readable"]> {

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { finished } from "node:stream/promises";
+import type { Client } from "@nacre/node";
 import { MIB, randomData } from "@nacre/testing/interop/data";
 import { putRemoteFile, removeRemoteFile } from "@nacre/testing/interop/remote-file";
-import { failure, type NodeClient, useServer, within } from "@nacre/testing/interop/server";
+import { failure, useServer, within } from "@nacre/testing/interop/server";
 import { defaultAlgorithms } from "nacre/defaults";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connect, SshError } from "../../src/index.ts";
@@ -82,7 +83,7 @@ describe("a command", () => {
 });
 
 /** Everything that can wait on a connection, waiting. */
-async function waitingOn(client: NodeClient, bigFile: string): Promise<Promise<unknown>[]> {
+async function waitingOn(client: Client, bigFile: string): Promise<Promise<unknown>[]> {
   const [download, upload, idle] = await Promise.all([
     client.spawn(`cat ${bigFile}; sleep 60`),
     client.spawn("sleep 60"),

@@ -1,6 +1,7 @@
+import type { Client } from "@nacre/node";
 import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/interop/data";
 import { putRemoteFile, removeRemoteFile } from "@nacre/testing/interop/remote-file";
-import { type NodeClient, type Server, useServer } from "@nacre/testing/interop/server";
+import { type Server, useServer } from "@nacre/testing/interop/server";
 import type { TraceRecord } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -26,7 +27,7 @@ async function counting(
   server: Server,
   cipher: string,
   options: Partial<ConnectOptions>,
-): Promise<{ readonly client: NodeClient; readonly exchanges: () => number }> {
+): Promise<{ readonly client: Client; readonly exchanges: () => number }> {
   let newKeys = 0;
   const client = await server.connect({
     ...options,

@@ -1,12 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { formatPublicKeyLine, parsePublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
-import { type ConnectOptions, connect, type NodeProcess, SshError } from "@nacre/node";
-import type { Client } from "nacre";
+import { type Client, type ConnectOptions, connect, SshError } from "@nacre/node";
 import { afterAll, beforeAll } from "vitest";
 import { authorizeKey, type Sshd, type SshdOptions, startSshd } from "../../../../scripts/openssh/sshd.ts";
-
-export type NodeClient = Client<NodeProcess>;
 
 /** An sshd for the tests of a file or a `describe`, and connections to it. */
 export interface Server {
@@ -16,7 +13,7 @@ export interface Server {
   /** Where and as whom, with the server's own host keys pinned unless known_hosts files are named; for `connect`. */
   options(changes?: Partial<ConnectOptions>): ConnectOptions;
   /** A connection as alice, unless told otherwise; for `await using`. */
-  connect(changes?: Partial<ConnectOptions>): Promise<NodeClient>;
+  connect(changes?: Partial<ConnectOptions>): Promise<Client>;
 }
 
 /** With one host key, Ed25519, unless told: making them takes its time. */

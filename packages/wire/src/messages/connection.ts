@@ -194,33 +194,6 @@ export const SSH_MSG_CHANNEL_FAILURE: Message<ChannelOnly> = message(100, "SSH_M
   recipientChannel: uint32,
 });
 
-/** RFC 4254 §7.1: data of the global requests "tcpip-forward" and "cancel-tcpip-forward". */
-export interface TcpipForward {
-  readonly address: string;
-  readonly port: number;
-}
-
-export const tcpipForward: Structure<TcpipForward> = structure("tcpip-forward request", {
-  address: utf8,
-  port: uint32,
-});
-
-/** RFC 4254 §7.2: data of the channel types "forwarded-tcpip" and "direct-tcpip". */
-export interface TcpipChannel {
-  /** The address connected to. */
-  readonly address: string;
-  readonly port: number;
-  readonly originatorAddress: string;
-  readonly originatorPort: number;
-}
-
-export const tcpipChannel: Structure<TcpipChannel> = structure("tcpip channel", {
-  address: utf8,
-  port: uint32,
-  originatorAddress: utf8,
-  originatorPort: uint32,
-});
-
 /** RFC 4254 §6.3.2: data of the channel type "x11". */
 export interface X11Channel {
   readonly originatorAddress: string;

@@ -1,7 +1,7 @@
 import type { PrivateKey } from "@nacre/keys";
 import { seededRandom } from "@nacre/testing/random";
 import { SSH_MSG_USERAUTH_REQUEST, SSH_MSG_USERAUTH_SUCCESS, utf8DecodeLossy } from "@nacre/wire";
-import { type Client, connectDuplex, Process } from "nacre";
+import { type Client, connectDuplex, type Process } from "nacre";
 import { expectRefusal, expectTrue } from "../../contract.ts";
 import { letIn } from "../sessions/let-in.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "../sessions/suites.ts";
@@ -25,26 +25,22 @@ export class ClientDoor extends Door {
     super("server", suite);
     const { algorithms, hostKey, userKey } = suite;
     this.#userKey = userKey;
-    const connecting = connectDuplex(
-      this.duplex,
-      {
-        user: "alice",
-        algorithms,
-        random: seededRandom(1),
-        limits: SMALL_WINDOWS,
-        hostKey: () => this.answer(this.#acceptHostKey(), false),
-        identities: [userKey, inAnAgent(hostKey.publicKey, () => this.answer(new Uint8Array(64), undefined))],
-        password: (attempt) => (attempt < 3 ? this.answer("secret", undefined) : undefined),
-        prompts: ({ prompts }) =>
-          this.answer(
-            prompts.map(() => "answer"),
-            undefined,
-          ),
-        changePassword: () => this.answer({ oldPassword: "secret", newPassword: "other" }, undefined),
-        signal: this.#abort.signal,
-      },
-      (channel) => new Process(channel),
-    );
+    const connecting = connectDuplex(this.duplex, {
+      user: "alice",
+      algorithms,
+      random: seededRandom(1),
+      limits: SMALL_WINDOWS,
+      hostKey: () => this.answer(this.#acceptHostKey(), false),
+      identities: [userKey, inAnAgent(hostKey.publicKey, () => this.answer(new Uint8Array(64), undefined))],
+      password: (attempt) => (attempt < 3 ? this.answer("secret", undefined) : undefined),
+      prompts: ({ prompts }) =>
+        this.answer(
+          prompts.map(() => "answer"),
+          undefined,
+        ),
+      changePassword: () => this.answer({ oldPassword: "secret", newPassword: "other" }, undefined),
+      signal: this.#abort.signal,
+    });
     this.#wait(connecting.then((client) => this.#onConnected(client)));
     this.peer.take();
   }

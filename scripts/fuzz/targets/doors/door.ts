@@ -39,6 +39,10 @@ export class MemoryDuplex implements Duplex {
   pause(): void {}
   resume(): void {}
 
+  end(): Promise<void> {
+    return Promise.resolve();
+  }
+
   close(): Promise<void> {
     this.closed = true;
     return Promise.resolve();

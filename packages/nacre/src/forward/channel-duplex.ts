@@ -1,0 +1,133 @@
+import { SshError } from "@nacre/wire";
+import type { Channel } from "../mux/channel.ts";
+import type { Duplex, DuplexHandler } from "../mux/duplex.ts";
+import { Backlog } from "../streams/backlog.ts";
+
+/** How long closing waits until the channel has taken what was written: milliseconds. */
+const CLOSE_TIMEOUT = 2000;
+
+/** A byte connection over a channel: an SSH connection through a jump host runs over one. The channel belongs to it from then on. */
+export function channelDuplex(channel: Channel): Duplex {
+  return new ChannelDuplex(channel);
+}
+
+class ChannelDuplex implements Duplex {
+  readonly #channel: Channel;
+  #handler: DuplexHandler | undefined;
+  /** Bytes that the channel has not taken. */
+  #unsent: Uint8Array[] = [];
+  /** Bytes that arrived while paused. Their credit has not returned, so the window bounds them. */
+  readonly #unread = new Backlog();
+  #paused = false;
+  #isEof = false;
+  #sent: Promise<void> | undefined;
+  #onSent: (() => void) | undefined;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+  }
+
+  open(handler: DuplexHandler): void {
+    this.#handler = handler;
+    const channel = this.#channel;
+    // The channel replays what has arrived, and nothing may arrive before this returns.
+    queueMicrotask(() => {
+      channel.handler = {
+        data: (stream, bytes) => {
+          if (stream === "stdout") this.#unread.push(bytes, bytes.length);
+          else channel.consumed(bytes.length);
+          this.#deliver();
+        },
+        writable: () => this.#flush(),
+        eof: () => {
+          this.#isEof = true;
+          this.#deliver();
+        },
+        request: (request) => channel.reply(request, false),
+        closed: ({ error }) => {
+          this.#unsent = [];
+          this.#onSent?.();
+          this.#last()?.failed(error ?? new SshError("channel-closed", "the peer closed the forwarded connection"));
+        },
+      };
+    });
+  }
+
+  write(pieces: readonly Uint8Array[]): boolean {
+    this.#unsent.push(...pieces);
+    return this.#send();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#deliver();
+  }
+
+  end(): Promise<void> {
+    this.#sent ??= new Promise<void>((resolve) => {
+      if (this.#send() || this.#channel.closed) resolve();
+      else this.#onSent = resolve;
+    }).then(() => this.#channel.end());
+    return this.#sent;
+  }
+
+  async close(): Promise<void> {
+    this.#handler = undefined;
+    // What still arrives is dropped, so that the peer is not stalled while it takes what was written.
+    this.#paused = false;
+    this.#deliver();
+    const timer = setTimeout(() => this.#onSent?.(), CLOSE_TIMEOUT);
+    await this.end();
+    clearTimeout(timer);
+    this.#channel.close(new SshError("closed", "the forwarded connection was closed by this side"));
+    await this.#channel.ended;
+  }
+
+  #deliver(): void {
+    while (!this.#paused) {
+      const chunk = this.#unread.shift();
+      if (chunk === undefined) break;
+      this.#channel.consumed(chunk.credit);
+      this.#handler?.data(chunk.bytes);
+    }
+    if (this.#isEof && this.#unread.isEmpty) this.#last()?.ended();
+  }
+
+  #flush(): void {
+    if (!this.#send()) return;
+    this.#onSent?.();
+    this.#handler?.drained();
+  }
+
+  /** Sends what waits. Returns whether the channel took all of it. */
+  #send(): boolean {
+    let sent = 0;
+    try {
+      for (const bytes of this.#unsent) {
+        const taken = this.#channel.write(bytes);
+        if (taken < bytes.length) {
+          this.#unsent[sent] = bytes.subarray(taken);
+          break;
+        }
+        sent++;
+      }
+    } catch {
+      // The channel has closed: its handler hears of that.
+      sent = this.#unsent.length;
+    }
+    this.#unsent.splice(0, sent);
+    return this.#unsent.length === 0;
+  }
+
+  /** The handler, for its last call. */
+  #last(): DuplexHandler | undefined {
+    const handler = this.#handler;
+    this.#handler = undefined;
+    return handler;
+  }
+}

@@ -1,0 +1,52 @@
+import { SshError } from "@nacre/wire";
+import type { Channel } from "../mux/channel.ts";
+import type { PairFacts, StreamKind, StreamTypes } from "../streams/stream-kind.ts";
+
+/**
+ * Makes a pair of byte streams of a channel. Each direction ends on its own. The channel closes when both have ended, or when the pair is
+ * given up. A channel that the peer closes without an EOF fails the reader with `channel-closed`: bytes may be missing.
+ */
+export function channelPair<K extends StreamTypes>(
+  channel: Channel,
+  streams: StreamKind<K>,
+  facts: PairFacts = {},
+): K["pair"] {
+  let isInputOver = false;
+  let isOutputOver = false;
+  const closeIfOver = (): void => {
+    if (isInputOver && isOutputOver) channel.close();
+  };
+  const pair = streams.pair(
+    channel,
+    {
+      write: (bytes) => channel.write(bytes),
+      end() {
+        channel.end();
+        isOutputOver = true;
+        closeIfOver();
+      },
+      abort: () => channel.close(new SshError("closed", "the forwarded connection was given up by this side")),
+    },
+    facts,
+  );
+  channel.handler = {
+    data(stream, bytes) {
+      if (stream === "stdout") pair.receive(bytes);
+      else channel.consumed(bytes.length);
+    },
+    writable: () => pair.room(),
+    eof() {
+      pair.finish();
+      isInputOver = true;
+      closeIfOver();
+    },
+    request: (request) => channel.reply(request, false),
+    closed({ error }) {
+      const reason = error ?? new SshError("channel-closed", "the peer closed the forwarded connection");
+      // After an EOF this has no effect: all bytes arrived.
+      pair.finish(reason);
+      pair.fail(reason);
+    },
+  };
+  return pair.stream;
+}

@@ -1,0 +1,87 @@
+import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError, type SshErrorCode } from "@nacre/wire";
+import { checkSignal } from "../check.ts";
+import type { Channel } from "../mux/channel.ts";
+import type { Opener } from "../mux/open-channel.ts";
+import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
+import { channelPair } from "./channel-pair.ts";
+import { encodeTarget, type ForwardTarget, formatTarget, type Originator } from "./target.ts";
+
+/** How a connection is opened from the other side. */
+export interface DialOptions {
+  /** Aborts opening: the connection is then closed as soon as the server has answered. Has no effect afterwards. */
+  readonly signal?: AbortSignal | undefined;
+  /** Where the connection came from, for the server's log. Default 127.0.0.1 port 0. */
+  readonly originator?: Originator | undefined;
+}
+
+/**
+ * Asks the server to connect to `target` and returns the channel (RFC 4254 §7.2). Rejects with `forward-denied` if the server prohibits it,
+ * `forward-unreachable` if it cannot connect, `forward-unsupported` if it does not know the channel type, `forward-limit` if it is short of
+ * resources, `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the error that ended it.
+ */
+export function dialChannel(mux: Opener, target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
+  return new Promise((resolve, reject) => {
+    const { signal, originator } = options;
+    checkSignal(signal);
+    const { channelType, data } = encodeTarget(target, originator);
+    if (signal?.aborted) throw abortError(target, signal);
+    let aborted = false;
+    const onAbort = (): void => {
+      aborted = true;
+      reject(abortError(target, signal));
+    };
+    const settle = (): void => signal?.removeEventListener("abort", onAbort);
+    mux.open(channelType, data, {
+      opened(channel) {
+        settle();
+        if (aborted) channel.close();
+        else resolve(channel);
+      },
+      refused(reasonCode, description) {
+        settle();
+        reject(refusalError(target, reasonCode, description));
+      },
+      lost(error) {
+        settle();
+        reject(error);
+      },
+    });
+    signal?.addEventListener("abort", onAbort);
+  });
+}
+
+/** `dialChannel`, with streams of a kind. */
+export async function dial<K extends StreamTypes>(
+  mux: Opener,
+  streams: StreamKind<K>,
+  target: ForwardTarget,
+  options?: DialOptions,
+): Promise<K["pair"]> {
+  return channelPair(await dialChannel(mux, target, options), streams);
+}
+
+const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, UNKNOWN_CHANNEL_TYPE } = CHANNEL_OPEN_FAILURE_REASON;
+
+/** Error codes and texts by reason code (RFC 4254 §5.1). */
+const REFUSALS: Readonly<Record<number, readonly [code: SshErrorCode, text: string]>> = {
+  [ADMINISTRATIVELY_PROHIBITED]: [
+    "forward-denied",
+    "the server prohibits it (AllowTcpForwarding, PermitOpen, permitopen=)",
+  ],
+  [CONNECT_FAILED]: ["forward-unreachable", "the server cannot connect to it"],
+  [UNKNOWN_CHANNEL_TYPE]: ["forward-unsupported", "the server does not support this kind of forwarding"],
+};
+
+function refusalError(target: ForwardTarget, reasonCode: number, description: string): SshError {
+  const [code, text] = REFUSALS[reasonCode] ?? ["forward-limit", "the server is short of resources"];
+  return new SshError(
+    code,
+    `cannot connect to ${escapeText(formatTarget(target))}: ${text}: ${escapeText(description)}`,
+  );
+}
+
+function abortError(target: ForwardTarget, signal: AbortSignal | undefined): SshError {
+  return new SshError("aborted", `connecting to ${escapeText(formatTarget(target))} was aborted`, {
+    cause: signal?.reason,
+  });
+}

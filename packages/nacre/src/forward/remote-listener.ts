@@ -1,0 +1,290 @@
+import {
+  CHANNEL_OPEN_FAILURE_REASON,
+  decodeIfReadable,
+  escapeText,
+  forwardedStreamlocal,
+  SshError,
+  streamlocalForward,
+  tcpipChannel,
+  tcpipForward,
+  tcpipForwardReply,
+} from "@nacre/wire";
+import type { GlobalReply } from "../mux/mux.ts";
+import type { PeerOpen } from "../mux/peer-asks.ts";
+import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
+import { channelPair } from "./channel-pair.ts";
+import { checkForwardPort, checkSocketPath, formatTarget, type Originator } from "./target.ts";
+
+/** A place for the server to listen at. */
+export type ListenAddress =
+  | {
+      /**
+       * Address to bind. Default `"localhost"`. `""` and `"*"` mean all addresses; a server decides what it allows (OpenSSH: GatewayPorts).
+       */
+      readonly host?: string | undefined;
+      /** 0 to 65535; 0 lets the server choose. */
+      readonly port: number;
+      readonly path?: undefined;
+    }
+  | {
+      /** Path of a Unix socket at the server. */
+      readonly path: string;
+      readonly host?: undefined;
+      readonly port?: undefined;
+    };
+
+/** Decides about a connection to a listener, now or later: `accept` or `reject` of its open. */
+export type ConnectionHandler = (open: PeerOpen, originator: Originator | undefined) => void;
+
+/** What listeners need of a mux. */
+interface ListenerMux {
+  accept(channelType: string, acceptor: (open: PeerOpen) => void): void;
+  globalRequest(requestName: string, data: Uint8Array, onReply: (reply: GlobalReply) => void): void;
+}
+
+/** A listener at the server. */
+export interface Listening {
+  /** The port, also where 0 was asked for; `undefined` for a Unix socket. */
+  readonly port: number | undefined;
+  /** Stops listening. Connections stay open. Resolves when the server has answered, or the connection has ended. Never rejects. */
+  close(): Promise<void>;
+}
+
+interface Entry {
+  readonly address: ListenAddress;
+  /** The port that the server listens at. */
+  readonly port: number | undefined;
+  readonly onConnection: ConnectionHandler;
+}
+
+const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
+
+/** The listeners of one client at its server. Opens that belong to none of them are refused. */
+export class RemoteListeners {
+  readonly #mux: ListenerMux;
+  readonly #ended: Promise<SshError>;
+  #entries: readonly Entry[] = [];
+  #isAccepting = false;
+
+  /** `ended`: resolves when the connection has ended. */
+  constructor(mux: ListenerMux, ended: Promise<SshError>) {
+    this.#mux = mux;
+    this.#ended = ended;
+  }
+
+  /** Makes the server listen, with streams of a kind. Rejects as `Client.listen` says. */
+  async listen<K extends StreamTypes>(address: ListenAddress, streams: StreamKind<K>): Promise<RemoteListener<K>> {
+    const queue = new ConnectionQueue(streams);
+    const listening = await this.listenWith(address, (open, originator) => queue.add(open, originator));
+    void this.#ended.then((error) => queue.close(error));
+    return new RemoteListener(address, listening, queue);
+  }
+
+  /** Makes the server listen, and hands each connection to `onConnection`. Rejects as `Client.listen` says. */
+  listenWith(address: ListenAddress, onConnection: ConnectionHandler): Promise<Listening> {
+    return new Promise((resolve, reject) => {
+      checkListenAddress(address);
+      this.#accept();
+      // The reply is handled in its own turn: a connection may be opened right behind it.
+      this.#mux.globalRequest(REQUESTS[kindOf(address)].name, encodeAddress(address), (reply) => {
+        if (!reply.success) {
+          reject(reply.error ?? deniedError(address));
+          return;
+        }
+        const port = address.port === 0 ? decodeIfReadable(tcpipForwardReply, reply.data)?.port : address.port;
+        if (address.port === 0 && (port === undefined || port < 1 || port > 65535)) {
+          reject(new SshError("malformed-message", "the server listens, but did not tell at which port"));
+          return;
+        }
+        const entry: Entry = { address, port, onConnection };
+        this.#entries = [...this.#entries, entry];
+        resolve({ port, close: () => this.#close(entry) });
+      });
+    });
+  }
+
+  #accept(): void {
+    if (this.#isAccepting) return;
+    this.#isAccepting = true;
+    this.#mux.accept("forwarded-tcpip", (open) => {
+      const data = decodeIfReadable(tcpipChannel, open.data);
+      const originator = data && { address: data.originatorAddress, port: data.originatorPort };
+      this.#onOpen(open, data && this.#findTcp(data.address, data.port), originator);
+    });
+    this.#mux.accept("forwarded-streamlocal@openssh.com", (open) => {
+      const data = decodeIfReadable(forwardedStreamlocal, open.data);
+      this.#onOpen(open, data && this.#entries.find(({ address }) => address.path === data.path), undefined);
+    });
+  }
+
+  /** An address is compared as it was asked for, as OpenSSH sends it. Other servers send the one that was connected to. */
+  #findTcp(connectedAddress: string, connectedPort: number): Entry | undefined {
+    const atPort = this.#entries.filter(({ port }) => port === connectedPort);
+    const exact = atPort.find(({ address }) => bindAddress(address) === connectedAddress);
+    return exact ?? (atPort.length === 1 ? atPort[0] : undefined);
+  }
+
+  #onOpen(open: PeerOpen, entry: Entry | undefined, originator: Originator | undefined): void {
+    if (entry === undefined) open.reject(ADMINISTRATIVELY_PROHIBITED, "nothing listens there");
+    else entry.onConnection(open, originator);
+  }
+
+  async #close(entry: Entry): Promise<void> {
+    if (!this.#entries.includes(entry)) return;
+    this.#entries = this.#entries.filter((one) => one !== entry);
+    const { address, port } = entry;
+    const data = encodeAddress(address.path === undefined ? { host: address.host, port: port! } : address);
+    await new Promise<void>((resolve) => {
+      try {
+        this.#mux.globalRequest(REQUESTS[kindOf(address)].cancel, data, () => resolve());
+      } catch {
+        // The connection has ended, and the listener with it.
+        resolve();
+      }
+    });
+  }
+}
+
+const REQUESTS = {
+  tcp: { name: "tcpip-forward", cancel: "cancel-tcpip-forward" },
+  path: { name: "streamlocal-forward@openssh.com", cancel: "cancel-streamlocal-forward@openssh.com" },
+} as const;
+
+const kindOf = ({ path }: ListenAddress): "tcp" | "path" => (path === undefined ? "tcp" : "path");
+
+/** The address as a server gets it: `""` for all addresses. */
+const bindAddress = ({ host = "localhost" }: ListenAddress): string => (host === "*" ? "" : host);
+
+function encodeAddress(address: ListenAddress): Uint8Array {
+  if (address.path !== undefined) return streamlocalForward.encode({ path: address.path });
+  return tcpipForward.encode({ address: bindAddress(address), port: address.port });
+}
+
+/** Throws `usage` for an invalid address. */
+export function checkListenAddress(address: unknown): asserts address is ListenAddress {
+  const { host, port, path } = (address ?? {}) as { readonly [name in "host" | "port" | "path"]?: unknown };
+  if (path !== undefined && host === undefined && port === undefined) checkSocketPath(path);
+  else if (path !== undefined || (host !== undefined && (typeof host !== "string" || host.includes("\0"))))
+    throw new SshError(
+      "usage",
+      'an address to listen at must be { host: "localhost", port: 8080 } or { path: "/run/app.sock" }',
+    );
+  else checkForwardPort(port, 0);
+}
+
+function deniedError(address: ListenAddress): SshError {
+  const place = address.path ?? formatTarget({ host: bindAddress(address) || "*", port: address.port });
+  return new SshError(
+    "forward-denied",
+    `the server refused to listen at ${escapeText(place)}: it prohibits that (AllowTcpForwarding, PermitListen, permitlisten=), or the address is in use`,
+  );
+}
+
+/** Connections that wait to be taken, at most, for each listener. Further ones are refused. */
+const MAX_WAITING = 128;
+
+/** An iterator's caller that waits for a connection. */
+interface Taker<T> {
+  readonly resolve: (result: IteratorResult<T, undefined>) => void;
+  readonly reject: (error: SshError) => void;
+}
+
+/** Connections to a listener that its user has not taken. They are accepted when they are taken. */
+class ConnectionQueue<K extends StreamTypes> {
+  readonly #streams: StreamKind<K>;
+  #waiting: readonly { readonly open: PeerOpen; readonly originator: Originator | undefined }[] = [];
+  #takers: readonly Taker<K["pair"]>[] = [];
+  #end: { readonly error: SshError | undefined } | undefined;
+
+  constructor(streams: StreamKind<K>) {
+    this.#streams = streams;
+  }
+
+  add(open: PeerOpen, originator: Originator | undefined): void {
+    if (this.#end !== undefined) return open.reject(CONNECT_FAILED, "the listener is closed");
+    if (this.#waiting.length >= MAX_WAITING) return open.reject(RESOURCE_SHORTAGE, "too many connections wait");
+    this.#waiting = [...this.#waiting, { open, originator }];
+    this.#serve();
+  }
+
+  take(): Promise<IteratorResult<K["pair"], undefined>> {
+    return new Promise((resolve, reject) => {
+      this.#takers = [...this.#takers, { resolve, reject }];
+      this.#serve();
+    });
+  }
+
+  /** Without an error the iterator ends. */
+  close(error?: SshError): void {
+    this.#end ??= { error };
+    for (const { open } of this.#waiting) open.reject(CONNECT_FAILED, "the listener is closed");
+    this.#waiting = [];
+    this.#serve();
+  }
+
+  #serve(): void {
+    while (this.#takers.length > 0) {
+      const [taker, ...takers] = this.#takers;
+      const [first, ...waiting] = this.#waiting;
+      if (first === undefined) {
+        if (this.#end === undefined) return;
+        if (this.#end.error === undefined) taker?.resolve({ done: true, value: undefined });
+        else taker?.reject(this.#end.error);
+      } else {
+        this.#waiting = waiting;
+        const channel = first.open.accept();
+        // The connection has ended: that closes this queue.
+        if (channel === undefined) continue;
+        const { address, port } = first.originator ?? {};
+        const value = channelPair(channel, this.#streams, { remoteAddress: address, remotePort: port });
+        taker?.resolve({ done: false, value });
+      }
+      this.#takers = takers;
+    }
+  }
+}
+
+/**
+ * A listener at the server. Iterating it yields each connection as a pair of byte streams; one that is not taken waits, up to 128 of them.
+ * The iterator ends after `close`, and throws the error that ended the SSH connection.
+ */
+export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["pair"], undefined>, AsyncDisposable {
+  /** Address that the server was asked to bind; `undefined` for a Unix socket. */
+  readonly host: string | undefined;
+  /** Port that the server listens at, also where 0 was asked for; `undefined` for a Unix socket. */
+  readonly port: number | undefined;
+  /** Path of the Unix socket; `undefined` for a port. */
+  readonly path: string | undefined;
+  readonly #listening: Listening;
+  readonly #queue: ConnectionQueue<K>;
+
+  /** Use `Client.listen`. */
+  constructor(address: ListenAddress, listening: Listening, queue: ConnectionQueue<K>) {
+    this.host = address.path === undefined ? bindAddress(address) : undefined;
+    this.port = listening.port;
+    this.path = address.path;
+    this.#listening = listening;
+    this.#queue = queue;
+  }
+
+  /** Stops listening, and refuses connections that wait. Connections that were taken stay open. Never rejects. */
+  async close(): Promise<void> {
+    this.#queue.close();
+    await this.#listening.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<K["pair"], undefined> {
+    return {
+      next: () => this.#queue.take(),
+      // Leaving the loop closes the listener, as with every iterator that holds a resource.
+      return: async () => {
+        await this.close();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+}

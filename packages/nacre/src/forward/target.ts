@@ -1,0 +1,87 @@
+import { directStreamlocal, SshError, tcpipChannel, utf8Encode } from "@nacre/wire";
+
+/** A place to connect to from the other side of an SSH connection. */
+export type ForwardTarget =
+  | {
+      /** Name or address; the other side looks names up. */
+      readonly host: string;
+      /** 1 to 65535. */
+      readonly port: number;
+      readonly path?: undefined;
+    }
+  | {
+      /** Path of a Unix socket. */
+      readonly path: string;
+      readonly host?: undefined;
+      readonly port?: undefined;
+    };
+
+/** Where a connection that is forwarded came from. */
+export interface Originator {
+  /** An IP address, or what the peer says instead. From the peer: escape it before showing it. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A channel open that asks for a connection onward. */
+export interface ForwardOpen {
+  readonly channelType: "direct-tcpip" | "direct-streamlocal@openssh.com";
+  /** Data of the open. */
+  readonly data: Uint8Array;
+}
+
+/** Told to the server where the originator is unknown (RFC 4254 §7.2 wants an address). */
+const UNKNOWN_ORIGINATOR: Originator = { address: "127.0.0.1", port: 0 };
+
+/** Longest path of a Unix socket in bytes: `sun_path` of Linux less its NUL. */
+const MAX_SOCKET_PATH = 107;
+
+/** Encodes the open of a connection to `target` (RFC 4254 §7.2, OpenSSH PROTOCOL §2.4). Throws `usage` for an invalid target. */
+export function encodeTarget(target: ForwardTarget, originator: Originator = UNKNOWN_ORIGINATOR): ForwardOpen {
+  checkTarget(target);
+  if (target.path !== undefined) {
+    const data = directStreamlocal.encode({ path: target.path, reserved: new Uint8Array(0), reservedNumber: 0 });
+    return { channelType: "direct-streamlocal@openssh.com", data };
+  }
+  const data = tcpipChannel.encode({
+    address: target.host,
+    port: target.port,
+    originatorAddress: originator.address,
+    originatorPort: originator.port,
+  });
+  return { channelType: "direct-tcpip", data };
+}
+
+/** Throws `usage` for an invalid target. */
+export function checkTarget(target: unknown): asserts target is ForwardTarget {
+  const { host, port, path } = (target ?? {}) as {
+    readonly host?: unknown;
+    readonly port?: unknown;
+    readonly path?: unknown;
+  };
+  if (path !== undefined && host === undefined && port === undefined) checkSocketPath(path);
+  else if (path !== undefined || typeof host !== "string" || host === "" || host.includes("\0"))
+    throw new SshError(
+      "usage",
+      'a forwarding target must be { host: "example.org", port: 80 } or { path: "/run/app.sock" }',
+    );
+  else checkForwardPort(port, 1);
+}
+
+/** Throws `usage` if `path` is not the path of a Unix socket: 1 to 107 bytes without NUL. */
+export function checkSocketPath(path: unknown): asserts path is string {
+  if (typeof path !== "string" || path === "" || path.includes("\0") || utf8Encode(path).length > MAX_SOCKET_PATH)
+    throw new SshError("usage", `the path of a Unix socket must have 1 to ${MAX_SOCKET_PATH} bytes, without NUL`);
+}
+
+/** Throws `usage` if `port` is not an integer from `least` to 65535. */
+export function checkForwardPort(port: unknown, least: 0 | 1): asserts port is number {
+  if (Number.isInteger(port) && (port as number) >= least && (port as number) <= 65535) return;
+  throw new SshError("usage", `invalid port ${String(port)}: give an integer from ${least} to 65535`);
+}
+
+/** Formats a target as OpenSSH does: `"example.org:80"`, `"[2001:db8::1]:80"`, `"/run/app.sock"`. Not escaped. */
+export function formatTarget(target: ForwardTarget): string {
+  if (target.path !== undefined) return target.path;
+  return target.host.includes(":") ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`;
+}
