@@ -63,6 +63,7 @@ export class Gate {
     if (place === "first") this.#extInfo = this.#sender === "server" ? "before-success" : "nowhere";
 
     if (this.discardsGuess && number >= 30 && number <= 49) {
+      // rule: one-wrong-guess
       this.discardsGuess = false;
       return "discard";
     }
@@ -70,18 +71,24 @@ export class Gate {
     if (rows === undefined) return this.#unknown(number);
     const row = this.#underThisMethod(rows, number);
     if (row === undefined) return this.#refuse(number, "which has no meaning there");
+    // rule: message-sender
     if (row.sender !== "both" && row.sender !== this.#sender)
       return this.#refuse(number, `which only a ${row.sender} sends`);
-    if (!row.phases.includes(this.phase)) {
-      if (row.early === this.#sender && this.phase === "auth" && this.step === "kexinit") return "unimplemented";
+    if (/* rule: message-phase */ !row.phases.includes(this.phase)) {
+      if (/* rule: early-sender */ row.early === this.#sender && this.phase === "auth" && this.step === "kexinit")
+        return "unimplemented";
       if (row.late === this.#sender && this.phase === "connection" && this.step === "kexinit") return "discard";
       return this.#refuse(number);
     }
+    // rule: message-during-rekey
     if (this.step !== "kexinit" && !row.duringRekey) return this.#refuse(number, "after its own SSH_MSG_KEXINIT");
+    // rule: message-during-strict-kex
     if (this.strict && !row.duringStrictKex) return this.#refuse(number, "which strict key exchange forbids");
+    // rule: message-step
     if (row.step !== undefined && row.step !== this.step) return this.#refuse(number, "out of order");
 
     if (number === SSH_MSG_EXT_INFO.number) {
+      // rule: ext-info-place
       if (place === "nowhere" || place === "success-must-follow") return this.#refuse(number);
       if (place === "before-success") this.#extInfo = "success-must-follow";
     } else if (place === "success-must-follow" && number > 4) {
@@ -94,7 +101,8 @@ export class Gate {
 
   #underThisMethod(rows: readonly MessageRow[], number: number): MessageRow | undefined {
     const method = number < 50 ? this.kexMethod : this.authMethod;
-    for (const row of rows) if (row.method === undefined || row.method === method) return row;
+    for (const row of rows)
+      if (/* rule: message-method */ row.method === undefined || row.method === method) return row;
     return undefined;
   }
 

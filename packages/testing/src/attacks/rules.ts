@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { type Comment, type Node, parseSync } from "oxc-parser";
 
 /** A new text for what a rule names. */
@@ -76,6 +77,21 @@ export class Rules {
     if (rule === undefined) throw new Error(`no source has a comment "rule: ${id}"`);
     return rule;
   }
+}
+
+/** Reads the rules of all packages. `root`: the folder of the repository, with a slash at the end. */
+export function readRules(root: URL): Rules {
+  const sources = new Map<string, string>();
+  for (const name of readdirSync(new URL("packages", root))) {
+    const folder = `packages/${name}/src`;
+    if (!existsSync(new URL(folder, root))) continue;
+    for (const path of readdirSync(new URL(folder, root), { recursive: true, encoding: "utf8" })) {
+      if (!path.endsWith(".ts")) continue;
+      const file = `${folder}/${path.replaceAll("\\", "/")}`;
+      sources.set(file, readFileSync(new URL(file, root), "utf8"));
+    }
+  }
+  return new Rules(sources);
 }
 
 /** Says in one line what a patch changes. */
