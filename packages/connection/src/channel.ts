@@ -65,6 +65,7 @@ export class Channel implements WaitingChannel {
   }
 
   confirmed(peer: number, window: number, maximum: number): void {
+    // rule: confirmed-maximum-zero
     if (maximum === 0)
       throw new SshError(
         "malformed-message",
@@ -209,7 +210,10 @@ export class Channel implements WaitingChannel {
   receiveData(what: string, data: Bytes, stream: OutputStream | undefined): void {
     const state = this.#heard(what);
     const { limits } = this.#context;
-    if (state.incoming.kind === "ended") throw this.#unexpected(what, "after its end");
+    if (state.incoming.kind === "ended")
+      // rule: data-after-eof
+      throw this.#unexpected(what, "after its end");
+    // rule: data-over-maximum
     if (data.length > limits.maximumPacketSize)
       throw new SshError(
         "packet-length",
@@ -221,8 +225,11 @@ export class Channel implements WaitingChannel {
         "window-exceeded",
         `${what} for channel ${this.number}: ${data.length} bytes are more than its window`,
       );
-    if (state.kind === "closing" || data.length === 0) return;
-    if (stream === undefined || state.discarded.includes(stream)) this.#returnCredit(state.peer, window, data.length);
+    if (/* rule: data-after-close */ state.kind === "closing" || data.length === 0) return;
+    if (stream === undefined || state.discarded.includes(stream))
+      // rule: dropped-data
+      this.#returnCredit(state.peer, window, data.length);
+    // rule: credit-on-consumption
     else this.#context.emit({ type: "data", channel: this.number, stream, data });
   }
 
@@ -230,6 +237,7 @@ export class Channel implements WaitingChannel {
     const state = this.#heard("SSH_MSG_CHANNEL_WINDOW_ADJUST");
     if (state.kind === "closing" || state.outgoing.kind === "ended") return;
     const window = state.outgoing.window + bytes;
+    // rule: window-overflow
     if (window > 0xffff_ffff)
       throw new SshError("window-overflow", `channel ${this.number}: the window grew to ${window}, past 2^32 - 1`);
     state.outgoing.window = window;
@@ -251,7 +259,9 @@ export class Channel implements WaitingChannel {
 
   receiveReply(what: string, success: boolean): void {
     const pending = this.#heard(what).requests.shift();
-    if (pending === undefined) this.#context.admitUnaskedReply(what);
+    if (pending === undefined)
+      // rule: unasked-channel-reply
+      this.#context.admitUnaskedReply(what);
     else this.#replied(pending.request, success);
   }
 
@@ -295,6 +305,7 @@ export class Channel implements WaitingChannel {
 
   #question(state: OpenState, requestType: string): ReplyToken {
     this.#context.admitQuestion();
+    // rule: channel-request-count
     if (state.replies.length >= this.#context.limits.maxPeerRequests)
       throw new SshError(
         "request-limit",
@@ -320,8 +331,13 @@ export class Channel implements WaitingChannel {
 
   #makeReader(): RequestReader | undefined {
     const { requestReaders, role } = this.#context;
+    // rule: session-requests-only
     if (!Object.hasOwn(requestReaders, this.#channelType)) return undefined;
-    return requestReaders[this.#channelType]?.({ channel: this.number, role, isOpenedByUs: this.#openedByUs });
+    return requestReaders[/* rule: session-requests-type */ this.#channelType]?.({
+      channel: this.number,
+      role,
+      isOpenedByUs: this.#openedByUs,
+    });
   }
 
   #replied(request: number, success: boolean): void {
@@ -350,12 +366,13 @@ export class Channel implements WaitingChannel {
 
   #sinkTakes(): boolean {
     const { sink, limits } = this.#context;
-    return !sink.held && !sink.turnOver && sink.pending < limits.highWater;
+    return !sink.held && /* rule: sending-in-turn */ !sink.turnOver && sink.pending < limits.highWater;
   }
 
   /** The state for a message from the peer, which may come from the confirmation until its CLOSE. */
   #heard(what: string): OpenState | ClosingState {
     const state = this.#state;
+    // rule: channel-known
     if (state.kind === "open" || state.kind === "closing") return state;
     throw new SshError("channel-unknown", `${what} for channel ${this.number}, which is not open`);
   }

@@ -262,7 +262,7 @@ export class Connection {
       case SSH_MSG_CHANNEL_EXTENDED_DATA.number: {
         const { recipientChannel, dataTypeCode, data } = decodeExtendedData(payload);
         const { name } = SSH_MSG_CHANNEL_EXTENDED_DATA;
-        const stream = dataTypeCode === SSH_EXTENDED_DATA_STDERR ? "stderr" : undefined;
+        const stream = /* rule: extended-data-type */ dataTypeCode === SSH_EXTENDED_DATA_STDERR ? "stderr" : undefined;
         return this.#mustKnow(recipientChannel, name).receiveData(name, data, stream);
       }
       case SSH_MSG_CHANNEL_WINDOW_ADJUST.number: {
@@ -316,6 +316,7 @@ export class Connection {
   }
 
   #isFull(): boolean {
+    // rule: channel-count
     return this.#channelCount + this.#peerOpens.size >= this.#context.limits.maxChannels;
   }
 

@@ -73,6 +73,7 @@ export class ConnectionContext {
    * `unexpected-message` for one more than there were such requests and `limits.maxUnaskedReplies` together.
    */
   admitUnaskedReply(what: string): void {
+    // rule: unasked-replies
     if (++this.#unaskedReplies > this.limits.maxUnaskedReplies)
       throw new SshError("unexpected-message", `${what} although no request awaits a reply, once too often`);
   }
@@ -92,6 +93,7 @@ export class ConnectionContext {
    */
   admitQuestion(): void {
     const most = this.limits.highWater + this.limits.maxReplyBacklog;
+    // rule: reply-backlog
     if (this.sink.pending > most)
       throw new SshError(
         "request-limit",

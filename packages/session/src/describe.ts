@@ -59,7 +59,7 @@ export function describeMessage(payload: Uint8Array, context: Methods): { messag
   const row = rows.length === 1 ? rows[0] : rows.find((one) => isUnderMethod(one, context));
   const message = row?.message.name ?? `message ${number}`;
   try {
-    return { message, summary: escapeText(DESCRIBERS[message]?.(payload) ?? "") };
+    return { message, summary: /* rule: trace-text */ escapeText(DESCRIBERS[message]?.(payload) ?? "") };
   } catch {
     return { message, summary: "(malformed)" };
   }
@@ -111,6 +111,7 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
   },
   [SSH_MSG_USERAUTH_REQUEST.name]: (payload) => {
     const { userName, methodName, methodData } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
+    // rule: trace-password
     if (methodName !== "publickey") return `${userName} ${methodName}`;
     const { algorithm, signature } = userauthPublickey.decode(methodData);
     return `${userName} publickey ${algorithm} ${signature === undefined ? "query" : "signed"}`;

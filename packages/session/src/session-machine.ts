@@ -88,7 +88,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.transport = new Transport({
       softwareVersion,
       algorithms,
-      random: guarded("the source of random bytes", random),
+      random: /* rule: guarded-random */ guarded("the source of random bytes", random),
       limits: this.limits,
       ...transportSettings(options),
       ...parts.transport,
@@ -166,6 +166,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.#now = now;
     this.transport.tick(now);
     this.connection.tick(now);
+    // rule: auth-timeout
     if (now >= (this.#authDeadline() ?? Number.POSITIVE_INFINITY)) {
       const { authTimeout } = this.limits;
       this.transport.reject(

@@ -107,6 +107,7 @@ export class Gate {
 
     const exchange = this.#exchange;
     if (exchange.step === "method" && exchange.discardsGuess && isKexMethodNumber(number)) {
+      // rule: one-wrong-guess
       this.#exchange = { ...exchange, discardsGuess: false };
       return "discard";
     }
@@ -114,17 +115,23 @@ export class Gate {
     if (rows === undefined) return this.#unknown(number);
     const row = this.#underThisMethod(rows);
     if (row === undefined) return this.#refuse(number, "which has no meaning there");
+    // rule: message-sender
     if (row.sender !== "both" && row.sender !== this.#sender)
       return this.#refuse(number, `which only a ${row.sender} sends`);
     const isQuiet = exchange.step === "kexinit";
-    if (!row.phases.includes(this.#phase)) {
-      if (row.early === this.#sender && this.#phase === "auth" && isQuiet) return "unimplemented";
+    if (/* rule: message-phase */ !row.phases.includes(this.#phase)) {
+      if (/* rule: early-sender */ row.early === this.#sender && this.#phase === "auth" && isQuiet)
+        return "unimplemented";
       if (row.late === this.#sender && this.#phase === "connection" && isQuiet) return "discard";
       return this.#refuse(number);
     }
+    // rule: message-during-rekey
     if (!isQuiet && !row.duringRekey) return this.#refuse(number, "after its own SSH_MSG_KEXINIT");
+    // rule: message-during-strict-kex
     if (this.#isStrict && !row.duringStrictKex) return this.#refuse(number, "which strict key exchange forbids");
+    // rule: message-step
     if (row.step !== undefined && row.step !== exchange.step) return this.#refuse(number, "out of order");
+    // rule: ext-info-place
     if (!row.places.includes(place)) return this.#refuse(number, MISPLACED[place]);
     if (number === SSH_MSG_EXT_INFO.number && place === "before-success") this.#place = "success-due";
     return "admit";
@@ -133,6 +140,7 @@ export class Gate {
   #underThisMethod(rows: readonly MessageRow[]): MessageRow | undefined {
     const exchange = this.#exchange;
     const kex = exchange.step === "kexinit" ? undefined : exchange.method;
+    // rule: message-method
     for (const row of rows)
       if (row.method === undefined || isUnderMethod(row, { kex, auth: this.#authMethod })) return row;
     return undefined;
