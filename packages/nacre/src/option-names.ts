@@ -45,6 +45,7 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions<unknown>> = {
   subsystems: true,
   channels: true,
   globalRequests: true,
+  forwarding: true,
   acceptPty: true,
   acceptEnv: true,
   loginGraceTime: true,

@@ -2,7 +2,7 @@ import type { ServerSessionEvent } from "@nacre/session";
 import { CHANNEL_OPEN_FAILURE_REASON, escapeText } from "@nacre/wire";
 import { usage } from "../check.ts";
 import { leaveUncaught } from "../mux/engine.ts";
-import type { Mux, MuxSide } from "../mux/mux.ts";
+import type { Mux, MuxHandlers, MuxSide } from "../mux/mux.ts";
 import { ownValue } from "../mux/own-value.ts";
 import type { PeerGlobalRequest, PeerOpen } from "../mux/peer-asks.ts";
 import { sessionHandlers } from "../session/server-sessions.ts";
@@ -49,10 +49,14 @@ export function grantApplication<S extends MuxSide<ServerSessionEvent> & ServerC
   }
 }
 
-/** Throws `usage` for invalid handlers, and for those of what Nacre handles itself: sessions. */
-export function checkApplicationHandlers({ channels, globalRequests }: ApplicationHandlers): void {
-  checkRecord(channels, "channels", sessionHandlers.channels);
-  checkRecord(globalRequests, "globalRequests", sessionHandlers.globalRequests);
+/** Throws `usage` for invalid handlers, and for those of names that Nacre handles itself: sessions, and what `reserved` has. */
+export function checkApplicationHandlers(
+  { channels, globalRequests }: ApplicationHandlers,
+  reserved: readonly MuxHandlers<never>[],
+): void {
+  const own: readonly MuxHandlers<never>[] = [sessionHandlers, ...reserved];
+  checkRecord(channels, "channels", Object.assign({}, ...own.map((handlers) => handlers.channels)));
+  checkRecord(globalRequests, "globalRequests", Object.assign({}, ...own.map((handlers) => handlers.globalRequests)));
 }
 
 function checkRecord(handlers: unknown, option: string, reserved: object): void {
@@ -62,6 +66,6 @@ function checkRecord(handlers: unknown, option: string, reserved: object): void 
   for (const [name, handler] of Object.entries(handlers)) {
     if (typeof handler !== "function") throw usage(`${option}: the handler of "${escapeText(name)}" is not a function`);
     if (Object.hasOwn(reserved, name))
-      throw usage(`${option}: "${escapeText(name)}" is reserved for sessions; use \`session\` and \`subsystems\``);
+      throw usage(`${option}: "${escapeText(name)}" is reserved; use \`session\`, \`subsystems\` or \`forwarding\``);
   }
 }

@@ -51,7 +51,11 @@ const AFTER_CLOSE = patch(
   `if (state.kind === "closing" || data.length === 0) return;`,
   "if (data.length === 0) return;",
 );
-const ROOM = patch("connection/peer-opens", "!hasRoom || this.size >= this.#context.limits.maxPendingOpens", "false");
+const ROOM = patch(
+  "connection/peer-opens",
+  "!hasRoom || this.#pending(channelType) >= this.#context.limits.maxPendingOpens",
+  "false",
+);
 const OWN_ROOM = patch(
   "connection/connection",
   "this.#channelCount + this.#peerOpens.size >= this.#context.limits.maxChannels",
