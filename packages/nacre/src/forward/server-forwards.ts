@@ -76,8 +76,8 @@ export interface ForwardsContext {
   readonly permissions: Pick<GrantedPermissions, "permitOpen" | "permitListen">;
   readonly limits: Pick<ServerLimits, "maxForwardedConnections" | "maxForwardListeners" | "maxPeerRequests">;
   /** Whether the server is not closing the connection. */
-  isOpen(): boolean;
-  log(event: ServerEvent): void;
+  isOpen(this: void): boolean;
+  log(this: void, event: ServerEvent): void;
 }
 
 /** A listener for the client. */
@@ -87,6 +87,13 @@ interface Listener {
   /** Aborts when the client cancels it, or the SSH connection ends. */
   readonly over: AbortController;
   readonly listening: ForwardingListener;
+}
+
+/** A connection that is open or being opened. Each has a signal of its own: Node warns of many listeners on one. */
+interface HeldConnection {
+  /** Aborts when the SSH connection ends. */
+  readonly over: AbortController;
+  released: Promise<void> | undefined;
 }
 
 /** Reason codes of refused opens and their texts, by the code of the error (RFC 4254 §5.1). No other text leaves. */
@@ -102,12 +109,13 @@ const MAX_HOST = 255;
 /** Forwarding over one connection of a server. Made when the client first asks for it. */
 export class ServerForwards {
   readonly #context: ForwardsContext;
-  readonly #over: AbortController = new AbortController();
-  /** Connections in both directions, those being opened included. Each resolves when it is released. */
-  readonly #connections = new Set<Promise<void>>();
+  /** Connections in both directions, those being opened included. */
+  readonly #connections = new Set<HeldConnection>();
   #listeners: readonly Listener[] = [];
   /** Of the listener that is being opened. */
   #pending: AbortController | undefined;
+  /** Why the SSH connection has ended. */
+  #end: SshError | undefined;
   /** Requests that are not answered yet. They are handled one after another: a later one may be about the listener of an earlier one. */
   #queued = 0;
   #lastRequest: Promise<void> = Promise.resolve();
@@ -119,7 +127,7 @@ export class ServerForwards {
   /** The client asks for a connection onward; `target` is `undefined` if it cannot be read. */
   onOpen(open: PeerOpen, target: ForwardTarget | undefined, originator: Originator | undefined): void {
     const refusal = this.#openRefusal(target);
-    if (refusal === undefined) this.#hold(this.#connect(open, target!, originator));
+    if (refusal === undefined) this.#hold((signal) => this.#connect(open, target!, originator, signal));
     else this.#refuseOpen(open, target, refusal);
   }
 
@@ -135,17 +143,23 @@ export class ServerForwards {
 
   /** The SSH connection has ended. Resolves when every connection and listener is released. */
   async closed(error: SshError): Promise<void> {
-    this.#over.abort(error);
-    this.#pending?.abort(error);
+    this.#end = error;
+    const connections = [...this.#connections];
     const listeners = this.#listeners;
     this.#listeners = [];
-    for (const { over } of listeners) over.abort(error);
-    await Promise.all([...this.#connections, ...listeners.map(stop)]);
+    this.#pending?.abort(error);
+    for (const { over } of [...connections, ...listeners]) over.abort(error);
+    await Promise.all([...connections.map(({ released }) => released), ...listeners.map(stop)]);
   }
 
-  #hold(connection: Promise<void>): void {
-    const held = connection.catch(leaveUncaught).then(() => void this.#connections.delete(held));
+  /** Counts a connection until `carry` has released it. */
+  #hold(carry: (signal: AbortSignal) => Promise<void>): void {
+    const held: HeldConnection = { over: new AbortController(), released: undefined };
+    if (this.#end !== undefined) held.over.abort(this.#end);
     this.#connections.add(held);
+    held.released = carry(held.over.signal)
+      .catch(leaveUncaught)
+      .then(() => void this.#connections.delete(held));
   }
 
   #openRefusal(target: ForwardTarget | undefined): SshError | undefined {
@@ -170,9 +184,13 @@ export class ServerForwards {
     this.#logRefusal(target === undefined ? open.channelType : `${open.channelType} ${formatTarget(target)}`, error);
   }
 
-  async #connect(open: PeerOpen, target: ForwardTarget, originator: Originator | undefined): Promise<void> {
+  async #connect(
+    open: PeerOpen,
+    target: ForwardTarget,
+    originator: Originator | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { forwarding, log } = this.#context;
-    const { signal } = this.#over;
     const connect = async (): Promise<Duplex> =>
       checkedDuplex(await forwarding.connect?.(target, { ...this.#client(signal), originator }));
     let duplex: Duplex;
@@ -205,7 +223,7 @@ export class ServerForwards {
     try {
       await this.#startListening(request, address!);
     } catch (error) {
-      this.#refuseRequest(request, address, error);
+      if (this.#end === undefined) this.#refuseRequest(request, address, error);
     }
   }
 
@@ -271,7 +289,7 @@ export class ServerForwards {
   #accept(replied: Promise<Listener | undefined>, duplex: Duplex, originator: Originator | undefined): void {
     const limit = this.#connectionLimit();
     if (limit === undefined) {
-      this.#hold(replied.then((listener) => this.#forward(listener, duplex, originator)));
+      this.#hold(async (signal) => this.#forward(await replied, duplex, originator, signal));
     } else {
       this.#logRefusal("a connection to a listener", limit);
       void duplex.close();
@@ -279,14 +297,19 @@ export class ServerForwards {
   }
 
   /** Offers the client a connection to its listener (RFC 4254 §7.2). Without a listener, or if the client refuses, it is closed. */
-  async #forward(listener: Listener | undefined, duplex: Duplex, originator: Originator | undefined): Promise<void> {
+  async #forward(
+    listener: Listener | undefined,
+    duplex: Duplex,
+    originator: Originator | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { mux, isOpen, log } = this.#context;
     if (listener === undefined || listener.over.signal.aborted || !isOpen()) return duplex.close();
     const { channelType, data } = encodeForwarded(listener.address, originator);
     const channel = await openChannel(mux, channelType, data).catch(() => undefined);
     if (channel === undefined) return duplex.close();
     log({ type: "forward-accepted", address: listener.address, originator });
-    await bridge(channel, duplex, this.#over.signal);
+    await bridge(channel, duplex, signal);
   }
 
   #refuseRequest(request: PeerGlobalRequest, address: ListenAddress | undefined, error?: unknown): void {
