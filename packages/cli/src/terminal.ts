@@ -109,7 +109,9 @@ export class Terminal {
 
       // Raw, so that nothing is shown that we do not show; before the prompt, whose answer may come at once. An unfinished line can be
       // read, and so dropped, in this mode only.
+      // rule: raw-before-discard
       input.setRawMode(true);
+      // rule: discard-type-ahead
       this.#discard();
       this.#port.write(prompt);
       input.on("data", onData);
@@ -120,9 +122,13 @@ export class Terminal {
 
   /** Drops what was typed so far, wherever it waits: in the system, in the stream, or here. */
   #discard(): void {
+    // rule: discard-unread
     this.#port.discard?.();
+    // rule: discard-input
     this.#input.read();
+    // rule: discard-half-character
     this.#decoder = new StringDecoder("utf8");
+    // rule: discard-typed-line
     this.#typedAhead = "";
   }
 
@@ -176,6 +182,7 @@ export function terminalOn([output, input, unread]: TerminalDescriptors): Termin
   const keys = new ReadStream(input);
   return new Terminal(keys, {
     write: (text) => writeSync(output, text),
+    // rule: discard-port
     discard: () => discard(unread),
     release: () => {
       keys.destroy();
@@ -193,6 +200,7 @@ function discard(terminal: number): void {
   const piece = new Uint8Array(4096);
   try {
     for (let left = MAX_DISCARDED; left > 0; ) {
+      // rule: discard-terminal
       const length = readSync(terminal, piece);
       if (length === 0) return;
       left -= length;

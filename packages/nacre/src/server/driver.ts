@@ -2,10 +2,14 @@ import { isPrivateKey } from "@nacre/keys/parts";
 import { type ServerHostKey, ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { completeLimits, SshError } from "@nacre/wire";
+import { usage } from "../check.ts";
 import type { Means } from "../client/options.ts";
+import { type ForwardsHost, forwardHandlers, ServerForwards } from "../forward/server-forwards.ts";
+import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, reasonOf } from "../mux/engine.ts";
 import { Mux, type MuxSide } from "../mux/mux.ts";
+import { openCheckedChannel } from "../mux/open-channel.ts";
 import { platformRandom } from "../random.ts";
 import type { BaseSession, SessionMaker } from "../session/base-session.ts";
 import { ServerSessions, type SessionsHost, sessionHandlers } from "../session/server-sessions.ts";
@@ -23,9 +27,9 @@ const LOGIN_GRACE_TIME = 120_000;
 /** Milliseconds, 24 days: a longer timer would go off at once. */
 const LONGEST_TIMER = 0x7fff_ffff;
 
-/** The server's login, and its end: hands the session's asks to the application. */
+/** One connection of a server: its login, and its end. Hands the session's asks to the application. */
 export class ServerDriver<S extends BaseSession>
-  implements ServerConnection, MuxSide<ServerSessionEvent>, SessionsHost
+  implements ServerConnection, MuxSide<ServerSessionEvent>, SessionsHost, ForwardsHost
 {
   readonly #options: ServeOptions<S> & Means;
   readonly #limits: ServerLimits;
@@ -36,6 +40,8 @@ export class ServerDriver<S extends BaseSession>
   readonly #makeSession: SessionMaker<S>;
   /** Made when the client first opens one. */
   #sessions: ServerSessions<S> | undefined;
+  /** Made when the client first asks for forwarding. */
+  #forwards: ServerForwards | undefined;
   /** Who is in, and what they may do. */
   #admitted: Pick<SessionContext<S>, "login" | "permissions"> | undefined;
   #clientVersion: string | undefined;
@@ -87,6 +93,7 @@ export class ServerDriver<S extends BaseSession>
         options: this.#options,
         limits: this.#limits,
         makeSession: this.#makeSession,
+        connection: this,
         isOpen: () => !this.#closing,
         log: (event) => this.#log(event),
         ...this.#admitted,
@@ -98,11 +105,29 @@ export class ServerDriver<S extends BaseSession>
     return this.#sessions;
   }
 
+  /** For the handlers of forwarding. `undefined` unless the login was granted it. */
+  get forwards(): ServerForwards | undefined {
+    const { forwarding } = this.#options;
+    const { login, permissions } = this.#admitted ?? {};
+    if (this.#forwards !== undefined || forwarding === undefined || !permissions?.portForwarding) return this.#forwards;
+    this.#forwards = new ServerForwards({
+      forwarding,
+      mux: this.#mux,
+      connection: this,
+      user: login!.user,
+      permissions,
+      limits: this.#limits,
+      isOpen: () => !this.#closing,
+      log: (event) => this.#log(event),
+    });
+    return this.#forwards;
+  }
+
   start(): void {
     const { signal, loginGraceTime = LOGIN_GRACE_TIME } = this.#options;
     this.#engine.start();
     if (this.#engine.over !== undefined) return;
-    if (loginGraceTime > 0) {
+    if (/* rule: login-grace-time */ loginGraceTime > 0) {
       this.#graceTimer = setTimeout(
         () => this.#engine.fail(new SshError("auth-timeout", `the client has not logged in in ${loginGraceTime} ms`)),
         Math.min(loginGraceTime, LONGEST_TIMER),
@@ -110,6 +135,11 @@ export class ServerDriver<S extends BaseSession>
     }
     if (signal !== undefined) this.#obey(signal);
     this.#engine.turn();
+  }
+
+  async openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
+    if (this.#admitted === undefined) throw usage("a server opens no channel before the client has logged in");
+    return openCheckedChannel(this.#mux, channelType, data);
   }
 
   rekey(): void {
@@ -189,12 +219,13 @@ export class ServerDriver<S extends BaseSession>
     this.#log({ type: "request-refused", session: undefined, request });
   }
 
-  closed(error: SshError): void {
+  closed(error: SshError): Promise<void> | undefined {
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#closeTimer);
     if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#logins?.closed();
     this.#log({ type: "closed", error });
+    return this.#forwards?.closed(error);
   }
 
   #onAuthenticated({ userName: user, factors }: Extract<ServerSessionEvent, { type: "authenticated" }>): void {
@@ -209,6 +240,8 @@ export class ServerDriver<S extends BaseSession>
     // What has served its purpose is let go: thousands of connections may rest.
     this.#graceTimer = undefined;
     this.#logins = undefined;
+    if (this.#options.forwarding !== undefined && this.#admitted.permissions.portForwarding)
+      this.#mux.grant(forwardHandlers);
     grantApplication(this.#mux, this.#options, this.#admitted.permissions);
     this.#log({ type: "login", user, factors });
   }

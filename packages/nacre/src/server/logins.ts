@@ -133,14 +133,12 @@ export class Logins {
     const { engine, session } = this.#context;
     return new Promise((resolve, reject) => {
       conversation.waiting = { resolve, reject };
-      engine.ask(
-        () => undefined,
-        () => session.auth.answerKeyboardInteractive(token, questions),
-        (cause) => {
-          reject(cause);
-          engine.fail(new SshError("internal", "questions could not be asked", { cause }));
-        },
-      );
+      try {
+        engine.command(() => session.auth.answerKeyboardInteractive(token, questions));
+      } catch (cause) {
+        reject(cause);
+        engine.fail(new SshError("internal", "questions could not be asked", { cause }));
+      }
     });
   }
 
@@ -207,6 +205,7 @@ export class Logins {
   #verdict(decision: LoginDecision, before: readonly Factor[]): Verdict {
     if (decision === false || (typeof decision === "object" && "changePassword" in decision)) return "failure";
     const permissions = decision !== true && "permissions" in decision ? decision.permissions : {};
+    // rule: factor-permissions
     this.#permissions = this.#permissions.slice(0, before.length).concat(permissions);
     return decision !== true && decision.next !== undefined ? { partial: decision.next } : "success";
   }
