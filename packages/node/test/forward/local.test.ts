@@ -105,7 +105,7 @@ describe("closing a forward", () => {
   it("ends its connections and those being opened, and leaves nothing", async () => {
     const opens: PeerOpen[] = [];
     const target = await answering();
-    const { ssh } = await forwarded((open, to) => {
+    const { ssh, disconnect } = await forwarded((open, to) => {
       opens.push(open);
       if (opens.length === 1) connectTo(open, to);
     });
@@ -122,7 +122,8 @@ describe("closing a forward", () => {
     expect(codes).toEqual([]);
     expect(await outcome(connectLocally(forward))).toBe("ECONNREFUSED");
     opens[1]!.reject(1, "too late");
-    await vi.waitFor(async () => expect(await left()).toEqual([]));
+    await disconnect();
+    expect(await left()).toEqual([]);
   });
 
   it("happens with the SSH connection, without a call of onError", async () => {
@@ -232,6 +233,15 @@ describe("a Unix socket that a forward listens at", () => {
     expect(await ask(connectLocally(second), "hello")).toBe("got hello");
     await second.close();
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("may have a path as long as the system allows", async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, "x".repeat(107 - folder.length - 1));
+    const { ssh } = await forwarded();
+    await using forward = await ssh.forwardLocal({ path }, await answering());
+    expect(await ask(connectLocally(forward), "hello")).toBe("got hello");
+    await expect(ssh.forwardLocal({ path: `${path}x` }, await answering())).rejects.toEqual(code("usage"));
   });
 
   it("needs a folder", async () => {

@@ -1,10 +1,10 @@
-import { connect as dial, type Socket } from "node:net";
+import { connect as dial, type NetConnectOpts, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { CHANNEL_OPEN_FAILURE_REASON, directStreamlocal, SshError, tcpipChannel } from "@nacre/wire";
 import { bridge, type ForwardTarget, formatTarget, type PeerOpen } from "nacre/parts";
 import { onTestFinished } from "vitest";
-import { type Client, connect } from "../../src/index.ts";
+import { type Client, connect, type Forward } from "../../src/index.ts";
 import { listen, type SshServer } from "../../src/listen.ts";
 import { socketDuplex } from "../../src/socket-duplex.ts";
 import { counting } from "../support.ts";
@@ -18,6 +18,8 @@ export interface Forwarded {
   readonly server: SshServer;
   /** Targets that the server was asked for, in order: `"localhost:80"`. */
   readonly targets: string[];
+  /** Closes both. */
+  disconnect(): Promise<void>;
 }
 
 /** `onOpen` decides about an open in place of the server. */
@@ -50,16 +52,17 @@ export async function forwarded(
     agent: false,
     hostKey: fingerprint(hostKey.publicKey.blob, "sha256"),
   });
-  onTestFinished(async () => {
+  const disconnect = async (): Promise<void> => {
     await ssh.close();
     await server.close();
-  });
-  return { ssh, server, targets };
+  };
+  onTestFinished(disconnect);
+  return { ssh, server, targets, disconnect };
 }
 
 /** Connects a channel to its target, as a server does. */
 export function connectTo(open: PeerOpen, target: ForwardTarget): void {
-  const socket = dial({ ...target, allowHalfOpen: true } as Parameters<typeof dial>[0] & { allowHalfOpen: boolean });
+  const socket = dial({ ...placeOf(target), allowHalfOpen: true });
   const refuse = (): void => open.reject(CHANNEL_OPEN_FAILURE_REASON.CONNECT_FAILED, "Connection refused");
   socket.once("error", refuse);
   socket.once("connect", () => {
@@ -75,17 +78,17 @@ export function prohibit(open: PeerOpen): void {
   open.reject(CHANNEL_OPEN_FAILURE_REASON.ADMINISTRATIVELY_PROHIBITED, "no");
 }
 
-/** A connection of a local client. `port` or `path` as in `Forward`. */
-export function connectLocally(
-  { port, path }: { port?: number | undefined; path?: string | undefined },
-  host = "127.0.0.1",
-): Socket {
-  const socket = dial({ ...(path === undefined ? { host, port: port! } : { path }), allowHalfOpen: true } as Parameters<
-    typeof dial
-  >[0]);
+/** A connection of a local client to a forward. */
+export function connectLocally({ port = 0, path }: Pick<Forward, "port" | "path">, host = "127.0.0.1"): Socket {
+  const target: ForwardTarget = path === undefined ? { host, port } : { path };
+  const socket = dial({ ...placeOf(target), allowHalfOpen: true });
   socket.on("error", () => {});
   onTestFinished(() => void socket.destroy());
   return socket;
+}
+
+function placeOf({ host, port, path }: ForwardTarget): NetConnectOpts {
+  return path === undefined ? { host, port } : { path };
 }
 
 /** Sends `request`, ends, and returns the whole answer. */
