@@ -19,7 +19,7 @@ export interface Forwarded {
   /** Targets that the server was asked for, in order: `"localhost:80"`. */
   readonly targets: string[];
   /** Closes both. */
-  disconnect(): Promise<void>;
+  readonly disconnect: () => Promise<void>;
 }
 
 /** `onOpen` decides about an open in place of the server. */
