@@ -273,19 +273,29 @@ describe("a connection", () => {
 });
 
 describe("connections that nobody takes", () => {
-  it.each([
-    ["of one listener", {}],
-    ["however many the connection lets wait", { maxPendingOpens: 1000, maxChannels: 1000 }],
-  ])("%s wait, 128 of them; one more is refused, and there is room when some are taken", async (_, limits) => {
-    const { listen, receive, answers } = listening(limits);
+  it("wait, `maxPendingOpens` of them; one more is refused, and there is room when some are taken", async () => {
+    const { listen, receive, answers } = listening({ maxPendingOpens: 201 });
     const listener = await listen({ port: 80 });
-    for (let i = 0; i < 129; i++) receive(fromTcp("localhost", 80));
+    receive(...Array.from({ length: 200 }, () => fromTcp("localhost", 80)));
+    receive(fromTcp("localhost", 80));
+    await turn();
+    expect(answers()).toEqual([]);
+    receive(fromTcp("localhost", 80));
     await turn();
     expect(answers()).toEqual([RESOURCE_SHORTAGE]);
     await next(listener);
     receive(fromTcp("localhost", 80));
     await turn();
     expect(answers()).toEqual([RESOURCE_SHORTAGE, "opened"]);
+  });
+
+  it("may arrive 200 in one turn, with the default limits", async () => {
+    const { listen, receive, answers } = listening();
+    const listener = await listen({ port: 80 });
+    receive(...Array.from({ length: 200 }, () => fromTcp("localhost", 80)));
+    for (let i = 0; i < 200; i++) await next(listener);
+    await turn();
+    expect(answers()).toEqual(Array(200).fill("opened"));
   });
 
   it("are taken in order by takers that wait or come later, each by one", async () => {

@@ -29,17 +29,21 @@ const reset: Service = (socket) => (socket as Socket).resetAndDestroy();
 const questionOf = (socket: Duplex): Readable => Readable.from(socket.iterator({ destroyOnReturn: false }));
 
 const services: Server[] = [];
+const sockets: Socket[] = [];
 /** Serves at a port of this machine, which is the server's too. */
 async function serveTcp(service: Service): Promise<ForwardTarget> {
   const listener = createServer({ allowHalfOpen: true }, (socket) => {
-    socket.on("error", () => {});
+    sockets.push(socket.on("error", () => {}));
     service(socket);
   });
   services.push(listener);
   await once(listener.listen(0, "127.0.0.1"), "listening");
   return { host: "127.0.0.1", port: (listener.address() as { port: number }).port };
 }
-afterAll(() => Promise.all(services.map((service) => new Promise((resolve) => service.close(resolve)))));
+afterAll(async () => {
+  for (const socket of sockets) socket.destroy();
+  await Promise.all(services.map((service) => new Promise((resolve) => service.close(resolve))));
+});
 
 /** Connections with Node's streams, or with Web streams made Node's. */
 interface Streams {
