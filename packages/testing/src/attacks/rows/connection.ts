@@ -11,7 +11,7 @@ const ON_CONSUMPTION = patch(
     }`,
 );
 const MAXIMUM_ZERO = patch("connection/channel", "if (maximum === 0)", "if (false)");
-const MAXIMUM_ZERO_OPEN = patch("connection/peer-opens", "open.maximumPacketSize === 0", "false");
+const MAXIMUM_ZERO_OPEN = patch("connection/peer-opens", "maximumPacketSize === 0", "false");
 const MAXIMUM_OURS = patch("connection/channel", "data.length > limits.maximumPacketSize", "false");
 const UNKNOWN_TYPE = patch(
   "connection/connection",
