@@ -34,6 +34,7 @@ export async function serve(words: readonly string[]): Promise<number> {
     return 0;
   }
   const parsed = parseServeArguments(words);
+  // rule: close-inherited-at-start
   closeInheritedDescriptors();
   const forwarding = parsed.forwarding && tcpForwarding(parsed.forwarding);
   const algorithms = chooseAlgorithms(parsed, nodeServerAlgorithms);

@@ -51,6 +51,7 @@ export class PeerOpens {
   }
 
   disallow(channelType: string): void {
+    // rule: disallow-opens
     this.#allowed = this.#allowed.filter((allowed) => allowed !== channelType);
   }
 
@@ -71,14 +72,17 @@ export class PeerOpens {
   }
 
   #refusalOf({ channelType, maximumPacketSize }: ChannelOpen, hasRoom: boolean): OpenRefusal | undefined {
-    if (!this.#allowed.includes(channelType)) {
+    if (/* rule: unsolicited-open */ !this.#allowed.includes(channelType)) {
       return KNOWN_CHANNEL_TYPES.has(channelType)
         ? { reasonCode: ADMINISTRATIVELY_PROHIBITED, description: "not allowed here" }
         : { reasonCode: UNKNOWN_CHANNEL_TYPE, description: "unknown channel type" };
     }
-    if (maximumPacketSize === 0)
+    if (/* rule: open-maximum-zero */ maximumPacketSize === 0)
       return { reasonCode: RESOURCE_SHORTAGE, description: "a maximum packet size of 0 lets no data pass" };
-    if (!hasRoom || this.#pending(channelType) >= this.#context.limits.maxPendingOpens)
+    if (
+      /* rule: room-for-open */ !hasRoom ||
+      /* rule: pending-opens */ this.#pending(channelType) >= this.#context.limits.maxPendingOpens
+    )
       return { reasonCode: RESOURCE_SHORTAGE, description: "too many channels" };
     return undefined;
   }

@@ -18,6 +18,7 @@ export class Turn {
 
   /** Counts a packet of `length` bytes, sent or received. */
   count(length: number): void {
+    // rule: short-packet-cost
     this.#work += Math.max(length, LEAST_COST);
   }
 

@@ -2,6 +2,7 @@ import { isPrivateKey } from "@nacre/keys/parts";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
+import { callOpenHandler } from "../mux/application-open.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
 import { Mux, type MuxHandlers, type MuxSide } from "../mux/mux.ts";
@@ -96,6 +97,8 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         return;
       }
       case "authenticated":
+        for (const [channelType, handler] of Object.entries(this.#options.channels ?? {}))
+          this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
         this.#authenticated.resolve({
           peerVersion: this.#peerVersion,
           negotiated: this.#session.negotiated!,
@@ -188,11 +191,13 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     try {
       // A program without types may answer anything: nothing but true accepts.
       const verdict: unknown = await this.#options.hostKey({ ...hostKey, blob: blob.slice() });
+      // rule: host-key-verdict
       if (verdict === true) return true;
       return new SshError("host-key-refused", `the host key ${fingerprint} was refused`);
     } catch (cause) {
       // Whatever goes wrong while a host key is checked, the key is refused (CVE-2025-26465).
       if (cause instanceof SshError) return cause;
+      // rule: host-key-check-fails
       return new SshError("host-key-refused", `the host key ${fingerprint} could not be checked: ${reasonOf(cause)}`, {
         cause,
       });

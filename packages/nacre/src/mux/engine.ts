@@ -153,7 +153,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Does what is to be done now. While other connections have their turn, it waits for them. */
   turn(): void {
-    if (this.#turning || this.#yielding || this.#over !== undefined) return;
+    if (this.#turning || /* rule: engine-yields */ this.#yielding || this.#over !== undefined) return;
     try {
       this.#turning = true;
       this.#advance();
@@ -197,6 +197,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Lets the event loop serve others first. */
   #yield(): void {
     this.#yielding = true;
+    // rule: from-event-loop
     queueMacrotask(() => {
       this.#yielding = false;
       this.turn();

@@ -183,6 +183,11 @@ export interface ServeOptions<S> extends TransportSettings {
   /** Handles global requests by name, if the login's `permissions.globalRequests` names it. Call `reply`, now or later. */
   readonly globalRequests?: ApplicationHandlers["globalRequests"];
   /**
+   * Handles requests on sessions that Nacre has no meaning for, by name, if the login's `permissions.sessionRequests` names it. `true` grants
+   * the request; everything else, an exception included, refuses it (RFC 4254 §6).
+   */
+  readonly sessionRequests?: ApplicationHandlers["sessionRequests"];
+  /**
    * Forwards connections for logins whose `permissions.portForwarding` is true: `tcpForwarding` of `@nacre/node`, or functions of your own.
    * Default: none are forwarded. Forwarded connections end with the SSH connection, which `close` does not delay for them.
    */

@@ -30,6 +30,8 @@ export interface Permissions {
   readonly channels?: readonly string[] | undefined;
   /** Names of the option `globalRequests` that the login may send. None by default. */
   readonly globalRequests?: readonly string[] | undefined;
+  /** Names of the option `sessionRequests` that the login may send on its sessions. None by default. */
+  readonly sessionRequests?: readonly string[] | undefined;
 }
 
 /** What all factors of a login permit together. */
@@ -46,6 +48,7 @@ export interface GrantedPermissions {
   readonly x11Forwarding: boolean;
   readonly channels: readonly string[];
   readonly globalRequests: readonly string[];
+  readonly sessionRequests: readonly string[];
 }
 
 /** Combines the permissions of a login's factors, in their order: what each of them permits. Without a factor nothing is granted. */
@@ -53,7 +56,9 @@ export function combinePermissions(all: readonly Permissions[]): GrantedPermissi
   const grants = (name: "portForwarding" | "agentForwarding" | "x11Forwarding"): boolean =>
     all.length > 0 && all.every((one) => one[name] === true);
   return {
+    // rule: factor-command
     command: all.find((one) => one.command !== undefined)?.command,
+    // rule: factor-pty
     pty: all.every((one) => one.pty !== false),
     environment: Object.fromEntries(all.flatMap(({ environment }) => Object.entries(environment ?? {})).toReversed()),
     portForwarding: grants("portForwarding"),
@@ -63,6 +68,7 @@ export function combinePermissions(all: readonly Permissions[]): GrantedPermissi
     x11Forwarding: grants("x11Forwarding"),
     channels: namedByAll(all.map(({ channels }) => channels)),
     globalRequests: namedByAll(all.map(({ globalRequests }) => globalRequests)),
+    sessionRequests: namedByAll(all.map(({ sessionRequests }) => sessionRequests)),
   };
 }
 
@@ -73,6 +79,7 @@ const NO_NAMES: readonly string[] = [];
 /** The names that every factor grants. */
 function namedByAll(given: readonly (readonly string[] | undefined)[]): readonly string[] {
   const [first = NO_NAMES, ...others] = given;
+  // rule: factor-names
   const names = first.filter((name) => others.every((list) => list?.includes(name) === true));
   return names.length === 0 ? NO_NAMES : names;
 }
@@ -87,8 +94,10 @@ function lists(given: readonly (readonly string[] | undefined)[]): readonly (rea
  */
 export function isPermissions(value: unknown): value is Permissions {
   if (typeof value !== "object" || value === null) return false;
-  const { permitOpen, permitListen, channels, globalRequests } = value as Record<string, unknown>;
-  return [permitOpen, permitListen, channels, globalRequests].every((list) => list === undefined || isTexts(list));
+  const { permitOpen, permitListen, channels, globalRequests, sessionRequests } = value as Record<string, unknown>;
+  return [permitOpen, permitListen, channels, globalRequests, sessionRequests].every(
+    (list) => list === undefined || isTexts(list),
+  );
 }
 
 function isTexts(value: unknown): value is readonly string[] {

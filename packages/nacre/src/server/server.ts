@@ -35,6 +35,7 @@ export function checkServeOptions({
   channels,
   globalRequests,
   forwarding,
+  sessionRequests,
 }: Pick<
   ServeOptions<unknown> & Means,
   | "hostKeys"
@@ -47,6 +48,7 @@ export function checkServeOptions({
   | "channels"
   | "globalRequests"
   | "forwarding"
+  | "sessionRequests"
 >): void {
   if (!Array.isArray(hostKeys)) throw new SshError("usage", "hostKeys must be an array of keys: [key]");
   for (const key of hostKeys) checkKey(key, "a host key");
@@ -60,7 +62,7 @@ export function checkServeOptions({
   checkSignal(signal);
   checkRandom(random);
   checkForwarding(forwarding);
-  checkApplicationHandlers({ channels, globalRequests }, forwarding === undefined ? [] : [forwardHandlers]);
+  checkApplicationHandlers({ channels, globalRequests, sessionRequests }, forwarding && forwardHandlers);
   if (loginGraceTime !== undefined)
     checkLimit("loginGraceTime", loginGraceTime, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
   checkLimits(limits, SERVER_LIMITS);
