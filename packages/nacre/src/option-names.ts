@@ -49,6 +49,7 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions<unknown>> = {
   subsystems: true,
   channels: true,
   globalRequests: true,
+  forwarding: true,
   sessionRequests: true,
   acceptPty: true,
   acceptEnv: true,

@@ -29,8 +29,8 @@ const REST_AFTER = 100;
 export interface EngineHandler<E extends SessionEvent> {
   /** Every event but the last. What this throws ends the connection. */
   event(event: E): void;
-  /** The last call: the connection has ended. */
-  closed(error: SshError): void;
+  /** The last call: the connection has ended. The returned promise resolves when everything of the handler's is released. */
+  closed(error: SshError): void | Promise<void>;
 }
 
 /**
@@ -283,8 +283,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     } catch {
       // The goodbye is all that can be lost here.
     }
-    this.#handler.closed(error);
-    void this.#duplex.close().then(() => this.#end(error));
+    const released = this.#handler.closed(error);
+    void Promise.all([this.#duplex.close(), released]).then(() => this.#end(error));
   }
 }
 
