@@ -8,6 +8,7 @@ import {
 } from "nacre/parts";
 import { forwardDynamic } from "./forward/dynamic.ts";
 import type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
+import { ForwardSocket, type SocketOptions } from "./forward/forward-socket.ts";
 import { Forwarder } from "./forward/forwarder.ts";
 import { forwardLocal } from "./forward/local.ts";
 import { forwardRemote, forwardRemoteDynamic } from "./forward/remote.ts";
@@ -60,6 +61,14 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
    */
   forwardRemoteDynamic(listen: ListenAddress, options?: ForwardOptions & ProxyOptions): Promise<Forward> {
     return forwardRemoteDynamic(this.#forwards, listen, options);
+  }
+
+  /**
+   * Returns a socket that is not connected yet, for what takes a socket of its own: `new pg.Client({ stream: () => ssh.socket(target) })`. It
+   * opens on `connect()`, or when it is first read or written. Throws `usage` for an invalid target.
+   */
+  socket(target: ForwardTarget, options: SocketOptions = {}): ForwardSocket {
+    return new ForwardSocket(this.#mux, target, options);
   }
 
   get #forwards(): Forwarder {

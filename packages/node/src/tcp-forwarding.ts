@@ -53,7 +53,7 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
   checkPlaces("permitOpen", permitOpen, false);
   checkPlaces("permitListen", permitListen, true);
   if (!["no", "yes", "clientspecified"].includes(gatewayPorts))
-    throw new SshError("usage", `gatewayPorts must be "no", "yes" or "clientspecified", not ${String(gatewayPorts)}`);
+    throw new SshError("usage", 'gatewayPorts must be "no", "yes" or "clientspecified"');
   checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
   if (typeof lookup !== "function") throw new SshError("usage", "lookup must be a function: async (host) => addresses");
   const named = permitOpen.filter((text) => !text.startsWith("*:"));

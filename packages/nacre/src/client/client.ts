@@ -116,8 +116,8 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
   /**
    * Connects onward from the server, to a TCP port or a Unix socket, and returns the connection as a pair of byte streams (RFC 4254 §7.2,
    * OpenSSH PROTOCOL §2.4). Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect,
-   * `forward-unsupported` if it does not know such connections, `forward-limit` if it is short of resources, `channel-limit`, `aborted`,
-   * `usage`, `closed` after the end of the connection, or the error that ended it.
+   * `forward-unsupported` if it does not know such connections, `forward-limit` if it is short of resources, `channel-open-failed` for
+   * another reason, `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the error that ended it.
    */
   dial(target: ForwardTarget, options: DialOptions = {}): Promise<K["pair"]> {
     return dial(this.#driver.mux, this.#kind.streams, target, options);

@@ -18,14 +18,14 @@ export function forwardDynamic(
       method: "forwardDynamic",
       address,
       async listen(connections) {
+        const report = connections.report.bind(connections);
         const onSocket = (socket: Socket): void => {
           const accepted = connections.run((signal) =>
-            proxyOverSocket(forwarder, socket, signal, options.handshakeTimeout),
+            proxyOverSocket(forwarder, socket, { timeout: options.handshakeTimeout, signal, report }),
           );
           if (!accepted) resetSocket(socket);
         };
-        const onError = connections.report.bind(connections);
-        return listenSocket(address, { onSocket, onError }, options.streamLocalBindUnlink);
+        return listenSocket(address, { onSocket, onError: report }, options.streamLocalBindUnlink);
       },
     },
     options,

@@ -80,7 +80,7 @@ async function listenAtPath(path: string, handler: SocketHandler, bindUnlink: bo
   let server: Server | undefined;
   try {
     if (bindUnlink && (await lstatIfExists(path))?.isSocket()) await unlink(path);
-    folder = await mkdtemp(join(dirname(path), "."));
+    folder = await mkdtemp(join(dirname(path), ".n"));
     const inside = join(folder, "s");
     server = await bind({ path: inside }, handler);
     await chmod(inside, 0o600);

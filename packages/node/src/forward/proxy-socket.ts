@@ -4,20 +4,17 @@ import { bridge, dialChannel } from "nacre/parts";
 import { socketDuplex } from "../socket-duplex.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { originatorOf } from "./local.ts";
-import { type ProxyClient, serveProxyClient } from "./proxy-client.ts";
+import { type ProxyClient, type ProxySettings, serveProxyClient } from "./proxy-client.ts";
 import { reportBroken } from "./report-broken.ts";
 
 /** Serves a client of a proxy on this side: its target is connected to by the server. */
-export async function proxyOverSocket(
-  { mux }: Forwarder,
-  socket: Socket,
-  signal: AbortSignal,
-  timeout: number | undefined,
-): Promise<void> {
+export async function proxyOverSocket({ mux }: Forwarder, socket: Socket, settings: ProxySettings): Promise<void> {
+  const { signal } = settings;
   const originator = originatorOf(socket);
-  const channel = await serveProxyClient(new SocketClient(socket), signal, timeout, (target) =>
+  const channel = await serveProxyClient(new SocketClient(socket), settings, (target) =>
     dialChannel(mux, target, { signal, originator }),
   );
+  if (channel === undefined) return;
   await bridge(channel, socketDuplex(socket), signal);
   await reportBroken(channel);
 }

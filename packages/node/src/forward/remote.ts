@@ -52,11 +52,14 @@ export function forwardRemoteDynamic(
     {
       method: "forwardRemoteDynamic",
       address,
-      listen: async (connections) =>
-        listenAtServer(forwarder, address, connections, async (open, signal) => {
+      async listen(connections) {
+        const report = connections.report.bind(connections);
+        return listenAtServer(forwarder, address, connections, async (open, signal) => {
           const channel = open.accept();
-          if (channel !== undefined) await proxyOverChannel(channel, signal, options.handshakeTimeout);
-        }),
+          if (channel === undefined) return;
+          await proxyOverChannel(channel, { timeout: options.handshakeTimeout, signal, report });
+        });
+      },
     },
     options,
   );
