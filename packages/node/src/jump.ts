@@ -58,16 +58,12 @@ async function overChannel(
   }
 }
 
-/** Waits for the connection onward. Rejects with `connect-timeout`; a channel that opens later is closed. */
+/**
+ * Waits for the connection onward. Rejects with `connect-timeout`: the attempt is then over, and its signal closes a channel that opens later.
+ */
 function inTime(opening: Promise<Channel>, next: Prepared): Promise<Channel> {
   return new Promise((resolve, reject) => {
-    const timer = connectTimer(placeOf(next), next.connectTimeout, (error) => {
-      reject(error);
-      opening.then(
-        (channel) => channel.close(),
-        () => {},
-      );
-    });
+    const timer = connectTimer(placeOf(next), next.connectTimeout, reject);
     void opening.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -3,8 +3,8 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { join } from "node:path";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { tcpipChannel } from "@nacre/wire";
-import { bridge, type PeerOpen } from "nacre/parts";
-import { afterEach, describe, expect, test } from "vitest";
+import { bridge, type PeerOpen, type TracePort } from "nacre/parts";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   type Client,
   type ConnectOptions,
@@ -40,9 +40,10 @@ async function started(options: Partial<ListenOptions>): Promise<SshServer> {
   return server;
 }
 
-/** Connects onward, wherever the client wants. */
-function forward(open: PeerOpen): void {
-  const { address, port } = tcpipChannel.decode(open.data);
+/** Connects onward, wherever the client wants, or to another port. */
+function forward(open: PeerOpen, otherPort?: number): void {
+  const { address, port: wantedPort } = tcpipChannel.decode(open.data);
+  const port = otherPort ?? wantedPort;
   const socket = connectSocket({ host: address, port, allowHalfOpen: true, noDelay: true });
   socket.on("error", () => open.reject(2, "connection refused"));
   socket.on("connect", () => {
@@ -55,7 +56,7 @@ function forward(open: PeerOpen): void {
 /** A jump host, and the channel types that its clients opened. */
 async function jumpHost(
   options: Partial<ListenOptions> = {},
-  open: (open: PeerOpen) => void = forward,
+  open: (open: PeerOpen) => void = (one) => forward(one),
 ): Promise<{ readonly server: SshServer; readonly opens: string[]; readonly events: ListenEvent[] }> {
   const opens: string[] = [];
   const events: ListenEvent[] = [];
@@ -100,6 +101,12 @@ const hop = (port: number, options: object = {}): Hop => ({
 
 const others: TestServer[] = [];
 
+/** Waits until every client has gone by itself, and closes the servers. */
+async function untilDeserted(): Promise<void> {
+  for (const server of servers) await vi.waitFor(() => expect(server.connections).toEqual([]));
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+}
+
 /** A server that is not SSH's. */
 async function other(onConnection: (socket: Socket) => void): Promise<TestServer> {
   const server = await serve(onConnection);
@@ -120,8 +127,41 @@ describe("through a jump host", () => {
     await ssh.close();
     expect(await ssh.ended).toMatchObject({ code: "closed" });
     expect(events.filter(({ type }) => type === "session-started")).toEqual([]);
-    await Promise.all(servers.splice(0).map((server) => server.close()));
+    await untilDeserted();
     expect(await leftOpen()).toEqual([]);
+  });
+
+  test("opens nothing but the connection onward at the jump host", async () => {
+    const [jump, target] = [await jumpHost(), await started({})];
+    const opened: string[] = [];
+    const trace: TracePort = (record) => {
+      if (record.type === "packet" && record.message === "SSH_MSG_CHANNEL_OPEN") opened.push(record.summary);
+    };
+    await using ssh = await connect(to(target.address.port, { via: hop(jump.server.address.port, { trace }) }));
+    expect(await greet(ssh)).toBe("alice ran hello\n");
+    expect(opened).toEqual([expect.stringContaining("direct-tcpip")]);
+  });
+
+  test("a jump host that connects elsewhere is found out by the destination's host key, before anything is sent there", async () => {
+    const elsewhere = await started({ hostKeys: [hopKey], methods: ["password"], authenticate: () => true });
+    const jump = await jumpHost({}, (open) => forward(open, elsewhere.address.port));
+    const target = await started({});
+    const asked: string[] = [];
+    const connecting = connect(
+      to(target.address.port, {
+        via: hop(jump.server.address.port),
+        identities: [],
+        password: () => {
+          asked.push("password");
+          return "secret";
+        },
+      }),
+    );
+    await expect(connecting).rejects.toMatchObject({
+      code: "host-key-refused",
+      message: expect.not.stringContaining("jump host"),
+    });
+    expect(asked).toEqual([]);
   });
 
   test("several are connected through in order", async () => {
@@ -210,7 +250,7 @@ describe("a jump host that fails rejects with its error, which names it, and not
       code,
       message: expect.stringContaining(`jump host 127.0.0.1 port ${port}: `),
     });
-    await Promise.all(servers.splice(0).map((server) => server.close()));
+    await untilDeserted();
     await Promise.all(others.splice(0).map((server) => server.close()));
     expect(await leftOpen()).toEqual([]);
   });
@@ -224,7 +264,7 @@ describe("a jump host that fails rejects with its error, which names it, and not
     await expect(connect({ ...options, limits: { kexTimeout: 50 } })).rejects.toMatchObject({
       code: "connect-timeout",
     });
-    await Promise.all(servers.splice(0).map((server) => server.close()));
+    await untilDeserted();
     expect(await leftOpen()).toEqual([]);
   });
 
@@ -261,7 +301,7 @@ describe("a connection through a jump host", () => {
       code: "connection-lost",
       message: expect.stringContaining("jump host 127.0.0.1 port"),
     });
-    await Promise.all(servers.splice(0).map((server) => server.close()));
+    await untilDeserted();
     expect(await leftOpen()).toEqual([]);
   });
 
@@ -282,7 +322,7 @@ describe("a connection through a jump host", () => {
       code: "auth-failed",
       message: expect.not.stringContaining("jump host"),
     });
-    await Promise.all(servers.splice(0).map((server) => server.close()));
+    await untilDeserted();
     expect(await leftOpen()).toEqual([]);
   });
 
@@ -294,7 +334,7 @@ describe("a connection through a jump host", () => {
     const via = hop(jump.server.address.port, whose === "jump host" ? signal : {});
     const connecting = connect(to(22, { via, ...(whose === "destination" && signal) }));
     expect(await codeOf(connecting)).toBe("aborted");
-    await Promise.all(servers.splice(0).map((server) => server.close()));
+    await untilDeserted();
     expect(await leftOpen()).toEqual([]);
   });
 });
