@@ -109,7 +109,8 @@ export class ServerDriver<S extends BaseSession>
   get forwards(): ServerForwards | undefined {
     const { forwarding } = this.#options;
     const { login, permissions } = this.#admitted ?? {};
-    if (this.#forwards !== undefined || forwarding === undefined || !permissions?.portForwarding) return this.#forwards;
+    if (this.#forwards !== undefined || forwarding === undefined) return this.#forwards;
+    if (/* rule: forwarding-grant */ !permissions?.portForwarding) return undefined;
     this.#forwards = new ServerForwards({
       forwarding,
       mux: this.#mux,
@@ -240,7 +241,8 @@ export class ServerDriver<S extends BaseSession>
     // What has served its purpose is let go: thousands of connections may rest.
     this.#graceTimer = undefined;
     this.#logins = undefined;
-    if (this.#options.forwarding !== undefined && this.#admitted.permissions.portForwarding)
+    const { portForwarding } = this.#admitted.permissions;
+    if (this.#options.forwarding !== undefined && /* rule: forwarding-handlers */ portForwarding)
       this.#mux.grant(forwardHandlers);
     grantApplication(this.#mux, this.#options, this.#admitted.permissions);
     this.#log({ type: "login", user, factors });
