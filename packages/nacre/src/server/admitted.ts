@@ -57,7 +57,8 @@ export class Admitted<S extends BaseSession> implements SessionsHost, ForwardsHo
     this.login = login;
     this.#permissions = permissions;
     const { mux, options } = host.context();
-    if (permissions.portForwarding && options.forwarding !== undefined) mux.grant(forwardHandlers);
+    if (options.forwarding !== undefined && /* rule: forwarding-handlers */ permissions.portForwarding)
+      mux.grant(forwardHandlers);
     grantApplication(mux, options, permissions);
   }
 
@@ -97,7 +98,8 @@ export class Admitted<S extends BaseSession> implements SessionsHost, ForwardsHo
   #makeForwards(): ServerForwards | undefined {
     const context = this.#host.context();
     const { forwarding } = context.options;
-    if (forwarding === undefined || !this.#permissions.portForwarding) return undefined;
+    if (forwarding === undefined) return undefined;
+    if (/* rule: forwarding-grant */ !this.#permissions.portForwarding) return undefined;
     const { user } = this.login;
     return new ServerForwards({ ...context, forwarding, user, permissions: this.#permissions });
   }

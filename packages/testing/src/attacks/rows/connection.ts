@@ -1,4 +1,4 @@
-import { both, held, patch, type Row, remove, together } from "./types.ts";
+import { both, held, heldBy, patch, type Row, remove, together } from "./types.ts";
 
 const WINDOW_OVERFLOW = remove("window-overflow");
 const WINDOW_EXCEEDED = remove("window-exceeded");
@@ -41,7 +41,17 @@ export const CONNECTION: readonly Row[] = [
   {
     title: "channel count",
     client: held("connection", ROOM, OWN_ROOM),
-    server: held("connection", ROOM, OWN_ROOM, PEER_REQUESTS, PEER_GLOBAL_REQUESTS, DEAF),
+    server: [
+      held("connection", ROOM, OWN_ROOM, PEER_REQUESTS, PEER_GLOBAL_REQUESTS, DEAF),
+      heldBy(
+        "nacre/test/attacks",
+        "channel count: forwarding · server",
+        patch("forwarded-connections", "true"),
+        patch("forward-listeners", "false"),
+        patch("queued-forward-requests", "false"),
+        patch("pending-opens", "this.size >= 32"),
+      ),
+    ],
   },
   {
     title: "unsolicited opens",
