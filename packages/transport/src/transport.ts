@@ -291,7 +291,7 @@ export class Transport implements PacketSink {
   }
 
   write(payload: Uint8Array, sent?: SentMessage): void {
-    this.#turn.count(payload.length);
+    this.#turn.sent();
     try {
       this.#outgoing.write(payload, sent);
       this.#rekeyIfUsedUp();
@@ -301,7 +301,7 @@ export class Transport implements PacketSink {
   }
 
   begin(length: number): Uint8Array {
-    this.#turn.count(length);
+    this.#turn.sent();
     return this.#outgoing.begin(length);
   }
 
@@ -344,7 +344,7 @@ export class Transport implements PacketSink {
     const payload = this.#reader.next();
     if (payload === undefined) return "needs-more";
     const { sequenceNumber, lastPacketLength } = this.#reader;
-    this.#turn.count(lastPacketLength);
+    this.#turn.received(lastPacketLength);
     this.#options.trace?.packet({ direction: "received", sequenceNumber, wireLength: lastPacketLength, payload });
     const number = payload[0]!;
     const verdict = this.#gate.admit(number);

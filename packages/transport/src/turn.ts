@@ -1,5 +1,5 @@
-/** The least cost of a packet, in bytes: a short one takes about as long to open, or to seal, as one of this size. */
-const LEAST_COST = 4096;
+/** What a short packet costs, in bytes: it takes about as long to open, or to seal, as the bytes of one of this size. */
+const LEAST_COST = 8192;
 
 /** The work of the current turn. One process serves many connections, so no connection may work without end while others wait. */
 export class Turn {
@@ -16,9 +16,14 @@ export class Turn {
     return this.#work >= this.#maxWork;
   }
 
-  /** Counts a packet of `length` bytes, sent or received. */
-  count(length: number): void {
+  /** Counts a packet of `length` bytes that was received. */
+  received(length: number): void {
     this.#work += Math.max(length, LEAST_COST);
+  }
+
+  /** Counts a packet that is sent. Its bytes do not count: those that may wait for the socket are bounded already (`highWater`). */
+  sent(): void {
+    this.#work += LEAST_COST;
   }
 
   /** Begins the next turn. */

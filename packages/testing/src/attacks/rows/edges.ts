@@ -23,9 +23,23 @@ const UNTIL_LOGIN = patch(
 const TURN_ENDS = patch("transport/transport", "if (this.#turn.over) {", "if (false) {");
 const SHORT_PACKETS_COST = patch("transport/turn", "Math.max(length, LEAST_COST)", "length");
 const SENDING_COUNTS = patch("connection/channel", "!sink.turnOver && ", "");
-const ENGINE_YIELDS = patch("nacre/mux/engine", "this.#turning || this.#yielding || ", "this.#turning || ");
+const ENGINE_YIELDS = patch("nacre/mux/engine", "this.#turning || this.#yields > 1 || ", "this.#turning || ");
+const SENT_PACKETS_COST = patch("transport/turn", "this.#work += LEAST_COST;", "");
+const SECOND_YIELD_STOPS = patch("nacre/mux/engine", "if (this.#yields === 1) continue;", "continue;");
+const DRAINED_LATER = patch("nacre/mux/engine", "queueMacrotask(() => this.turn());", "this.turn();");
 const FROM_THE_LOOP = patch("nacre/mux/engine", "queueMacrotask(() => {", "queueMicrotask(() => {");
 const REMARKS_CUT = patch("wire/reader", "if (bytes.length <= maxLength) return", "if (true) return");
+const ONE_LOOP = [
+  TURN_ENDS,
+  SHORT_PACKETS_COST,
+  SENT_PACKETS_COST,
+  SENDING_COUNTS,
+  ENGINE_YIELDS,
+  SECOND_YIELD_STOPS,
+  DRAINED_LATER,
+  FROM_THE_LOOP,
+  REMARKS_CUT,
+];
 
 const ORIGIN = patch("transport/endings", `origin === "protocol" && (`, "(");
 const LOCAL = patch(
@@ -64,15 +78,10 @@ export const EDGES: readonly Row[] = [
   },
   {
     title: "one event loop",
-    client: held(FILE, TURN_ENDS, SHORT_PACKETS_COST, SENDING_COUNTS, ENGINE_YIELDS, FROM_THE_LOOP, REMARKS_CUT),
+    client: held(FILE, ...ONE_LOOP),
     server: held(
       FILE,
-      TURN_ENDS,
-      SHORT_PACKETS_COST,
-      SENDING_COUNTS,
-      ENGINE_YIELDS,
-      FROM_THE_LOOP,
-      REMARKS_CUT,
+      ...ONE_LOOP,
       patch("keyfiles/authorized-keys", "(?:[ \\t]+(.*))?$/s.exec(text)", "(?:[ \\t]+(.*))?$/.exec(text)"),
     ),
   },
