@@ -1,8 +1,10 @@
 // Shows that every test of the attack suite can fail: takes each rule out of a throw-away copy of the sources, and sees the
-// tests of its rows turn red. Fails when one stays green, or when a rule is not where it was. `--only TEXT` tries some.
+// tests of its rows turn red. Fails when one stays green, or when no comment in the sources names a rule. `--only TEXT` tries
+// the rows whose name has the text, or with a patch for the rule of that id or for a rule of that file.
 import { availableParallelism } from "node:os";
+import { pathToFileURL } from "node:url";
 import { HELD, type HeldSide } from "@nacre/testing/attacks/rows";
-import type { Patch } from "@nacre/testing/attacks/rows/types";
+import { describePatch, type Patch, readRules } from "@nacre/testing/attacks/rules";
 import { ThrowAway } from "./throw-away.ts";
 
 interface Job {
@@ -13,7 +15,8 @@ interface Job {
 
 const at = process.argv.indexOf("--only");
 const only = at < 0 ? "" : (process.argv[at + 1] ?? "");
-const chosen = HELD.filter(({ name, patches }) => name.includes(only) || patches.some(({ file }) => file === only));
+const rules = readRules(pathToFileURL("./"));
+const chosen = HELD.filter(({ name, patches }) => name.includes(only) || patches.flat().some(isOnly));
 const jobs = new Map<string, Job>();
 for (const side of chosen)
   for (const patch of side.patches) {
@@ -63,20 +66,23 @@ console.log(
 );
 process.exitCode = wrong > 0 ? 1 : 0;
 
+function isOnly({ rule }: Patch[number]): boolean {
+  return rule === only || rules.fileOf(rule) === only;
+}
+
 async function work(copy: ThrowAway, queue: Job[]): Promise<void> {
   for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
     const { patch, sides } = job;
-    const what = `${patch.file}: ${patch.find.split("\n")[0]!.trim().slice(0, 70)}`;
     try {
       const results = await copy.run(
         [...new Set(sides.map(({ file }) => file))],
         sides.map(({ name }) => name),
-        patch,
+        rules.patched(patch),
       );
       for (const [name, result] of results) {
         const verdict = result === "failed" ? "red" : result === "passed" ? "STAYS GREEN" : "DID NOT RUN";
         if (result !== "failed") wrong++;
-        console.log(`${verdict.padEnd(12)}${name.padEnd(55)}${what}`);
+        console.log(`${verdict.padEnd(12)}${name.padEnd(55)}${describePatch(patch)}`);
       }
     } catch (error) {
       wrong++;

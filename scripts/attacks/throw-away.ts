@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Patch } from "@nacre/testing/attacks/rows/types";
 import { patternOf, type Result, resultsOf } from "./results.ts";
 
 /** Milliseconds; longer than any of the tests takes. A source that never comes to an end is no proof of anything. */
@@ -27,15 +26,18 @@ export class ThrowAway {
     symlinkSync(join(process.cwd(), "node_modules/.pnpm"), join(this.#folder, "node_modules/.pnpm"));
   }
 
-  /** Puts the patch in, runs tests of these files by their names, and takes it out again. */
-  async run(files: readonly string[], names: readonly string[], patch?: Patch): Promise<Map<string, Result>> {
-    const path = patch && join(this.#folder, patch.file);
-    const source = path === undefined ? "" : readFileSync(path, "utf8");
-    if (path !== undefined) writeFileSync(path, patched(source, patch!));
+  /** Writes the changed sources (text by file), runs tests of these files by their names, and restores the sources. */
+  async run(
+    files: readonly string[],
+    names: readonly string[],
+    changed: ReadonlyMap<string, string> = new Map(),
+  ): Promise<Map<string, Result>> {
+    const originals = new Map([...changed.keys()].map((file) => [file, readFileSync(this.#pathOf(file), "utf8")]));
+    for (const [file, source] of changed) writeFileSync(this.#pathOf(file), source);
     try {
       return await this.#test(files, names);
     } finally {
-      if (path !== undefined) writeFileSync(path, source);
+      for (const [file, source] of originals) writeFileSync(this.#pathOf(file), source);
     }
   }
 
@@ -61,6 +63,10 @@ export class ThrowAway {
     return resultsOf(output, names);
   }
 
+  #pathOf(file: string): string {
+    return join(this.#folder, file);
+  }
+
   #copyLinks(folder: string): void {
     const target = join(this.#folder, folder);
     let entries;
@@ -79,11 +85,4 @@ export class ThrowAway {
 
 function isSource(path: string): boolean {
   return !/[\\/](dist|node_modules)$/.test(path);
-}
-
-/** The source with the rule taken out. Throws where the patch does not fit any more. */
-function patched(source: string, { file, find, replace }: Patch): string {
-  const [before, after, ...more] = source.split(find);
-  if (after === undefined || more.length > 0) throw new Error(`${file} does not have exactly once: ${find}`);
-  return before + replace + after;
 }

@@ -93,6 +93,7 @@ function open(): FunctionCode {
     set(given, loadVector(get(LENGTH), PACKET_AT)),
     call(BEGIN_PACKET, get(SEQUENCE_NUMBER)),
     call(POLY1305, get(LENGTH)),
+    // rule: wasm-tag
     set(isWrong, isAnySet(xorLanes(get(given), loadVector(address(0), TAG_AT)))),
     when(isZero(get(isWrong)), call(ADD_TO_BODY, get(LENGTH))),
     wipe(),

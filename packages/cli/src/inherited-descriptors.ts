@@ -19,6 +19,7 @@ export function closeInheritedDescriptors(): void {
   }
   for (const name of names) {
     const fd = Number(name);
+    // rule: close-inherited
     if (fd > 2 && isInheritable(fd)) closeSync(fd);
   }
 }

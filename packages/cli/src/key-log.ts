@@ -21,10 +21,12 @@ export function openKeyLog(path: string): KeyLog {
   try {
     const name = expandHome(path);
     // Opening alone has effects on some devices.
+    // rule: key-log-before-opening
     mustBeRegular(statSync(name, { throwIfNoEntry: false }));
     // It may be another file by now; a FIFO without a reader would block.
     const file = openSync(name, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o600);
     try {
+      // rule: key-log-opened
       mustBeRegular(fstatSync(file));
       // It may have been there with another mode.
       fchmodSync(file, 0o600);
@@ -46,5 +48,6 @@ export function openKeyLog(path: string): KeyLog {
 }
 
 function mustBeRegular(stats: Stats | undefined): void {
+  // rule: key-log-regular
   if (stats !== undefined && !stats.isFile()) throw new Error("it is not a regular file; name one, or a new one");
 }

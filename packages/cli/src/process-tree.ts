@@ -25,6 +25,7 @@ export async function endProcesses(first: ReadonlySet<number>, grace: number, hu
     const deadline = performance.now() + grace;
     while (alive(found).length > 0 && performance.now() < deadline && !hurry.aborted) await after(LOOK_AGAIN);
   }
+  // rule: kill-descendants
   sendAll(alive(found), "SIGKILL");
 }
 
@@ -35,7 +36,9 @@ function withDescendants(first: ReadonlySet<number>, all: readonly Process[]): P
   for (let size = -1; size !== numbers.size; ) {
     size = numbers.size;
     const isOurs = ({ pid, parent, group }: Process): boolean =>
-      numbers.has(pid) || numbers.has(parent) || first.has(group);
+      numbers.has(pid) ||
+      /* rule: found-by-parent */ numbers.has(parent) ||
+      /* rule: found-by-group */ first.has(group);
     const more = rest.filter(isOurs);
     rest = rest.filter((one) => !isOurs(one));
     found.push(...more);

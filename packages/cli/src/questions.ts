@@ -88,8 +88,10 @@ async function answerPrompts(terminal: Terminal, login: string, request: PromptR
   const text = [request.name, request.instruction].filter((part) => part !== "").join("\n");
   if (text !== "") terminal.show(`(${login}) ${escapeText(text, { keepLines: true })}\n`);
   const answers: string[] = [];
-  for (const { prompt, echo } of request.prompts)
+  for (const { prompt, echo } of request.prompts) {
+    // rule: prompt-names-login
     answers.push(await terminal.ask(`(${login}) ${escapeText(prompt, { keepLines: true })}`, { echo }));
+  }
   return answers;
 }
 

@@ -42,7 +42,9 @@ export async function untilStopped(
   let isStopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     if (isStopping) {
+      // rule: second-signal-kills
       kill.abort();
+      // rule: second-signal-ends
       end();
       return;
     }
@@ -55,6 +57,7 @@ export async function untilStopped(
     // Longer than `end` takes, which closes it earlier.
     void server.close({ grace: grace + HANGUP_GRACE + 2 * DELIVERY_GRACE });
     if (signal === "SIGHUP") end();
+    // rule: stop-grace
     else timer = setTimeout(end, grace);
   };
   for (const signal of SIGNALS) process.on(signal, stop);
@@ -66,4 +69,4 @@ export async function untilStopped(
   for (const signal of SIGNALS) process.off(signal, stop);
 }
 
-const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
+const SIGNALS = [/* rule: stop-on-hangup */ "SIGHUP", "SIGINT", "SIGTERM"] as const;

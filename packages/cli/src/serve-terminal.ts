@@ -17,6 +17,7 @@ export type TerminalRunner = (
 export async function loadTerminalRunner(): Promise<TerminalRunner | string> {
   try {
     await import("@lydell/node-pty");
+    // rule: terminal-host
     return runInTerminal;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

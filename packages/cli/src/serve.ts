@@ -33,6 +33,7 @@ export async function serve(words: readonly string[]): Promise<number> {
     return 0;
   }
   const parsed = parseServeArguments(words);
+  // rule: close-inherited-at-start
   closeInheritedDescriptors();
   const algorithms = chooseAlgorithms(parsed, nodeServerAlgorithms);
   const account = runner();

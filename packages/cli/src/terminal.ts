@@ -109,7 +109,9 @@ export class Terminal {
 
       // Raw, so that nothing is shown that we do not show; before the prompt, whose answer may come at once. An unfinished line can be
       // read, and so dropped, in this mode only.
+      // rule: raw-before-discard
       input.setRawMode(true);
+      // rule: discard-type-ahead
       this.#discard();
       this.#port.write(prompt);
       input.on("data", onData);
@@ -120,9 +122,13 @@ export class Terminal {
 
   /** Drops what was typed so far, wherever it waits: in the system, in the stream, or here. */
   #discard(): void {
+    // rule: discard-unread
     this.#port.discard?.();
+    // rule: discard-input
     this.#input.read();
+    // rule: discard-half-character
     this.#decoder = new StringDecoder("utf8");
+    // rule: discard-typed-line
     this.#typedAhead = "";
   }
 
@@ -147,6 +153,7 @@ export function openTerminal(): Terminal | undefined {
     const unread = openSync("/dev/tty", constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     return new Terminal(input, {
       write: (text) => writeSync(output, text),
+      // rule: discard-port
       discard: () => discard(unread),
       release: () => {
         input.destroy();
@@ -169,6 +176,7 @@ function discard(terminal: number): void {
   const piece = new Uint8Array(4096);
   try {
     for (let left = MAX_DISCARDED; left > 0; ) {
+      // rule: discard-terminal
       const length = readSync(terminal, piece);
       if (length === 0) return;
       left -= length;

@@ -3,6 +3,7 @@ import type { OutputStream } from "./events.ts";
 import type { PendingRequest } from "./pending-request.ts";
 import type { ReceiveWindow } from "./receive-window.ts";
 import type { ReplyQueue } from "./replies.ts";
+import type { RequestReader } from "./request-reader.ts";
 
 /** Data from us. `window`: what the peer takes now; `maximum`: in one message; both in bytes. */
 export type Outgoing =
@@ -31,8 +32,8 @@ export interface OpenState {
   readonly requests: PendingRequest[];
   /** The peer's requests that await our reply. */
   readonly replies: ReplyQueue<boolean>;
-  /** Whether the command's end was told. */
-  exited: boolean;
+  /** Reads the peer's requests, if the channel's type gives them a meaning. */
+  readonly reader: RequestReader | undefined;
 }
 
 /** Our CLOSE has left, the peer's has not come: what still comes is checked and absorbed. */

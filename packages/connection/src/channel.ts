@@ -19,7 +19,7 @@ import type { OutputStream, ReplyToken } from "./events.ts";
 import { type PendingRequest, takeUnimplemented } from "./pending-request.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import { newToken, ReplyQueue } from "./replies.ts";
-import { decodeClientRequest, decodeServerRequest, requestSender } from "./session-requests.ts";
+import type { RequestReader } from "./request-reader.ts";
 
 /** One channel, of either side (RFC 4254 §5). */
 export class Channel implements WaitingChannel {
@@ -65,6 +65,7 @@ export class Channel implements WaitingChannel {
   }
 
   confirmed(peer: number, window: number, maximum: number): void {
+    // rule: confirmed-maximum-zero
     if (maximum === 0)
       throw new SshError(
         "malformed-message",
@@ -209,7 +210,10 @@ export class Channel implements WaitingChannel {
   receiveData(what: string, data: Bytes, stream: OutputStream | undefined): void {
     const state = this.#heard(what);
     const { limits } = this.#context;
-    if (state.incoming.kind === "ended") throw this.#unexpected(what, "after its end");
+    if (state.incoming.kind === "ended")
+      // rule: data-after-eof
+      throw this.#unexpected(what, "after its end");
+    // rule: data-over-maximum
     if (data.length > limits.maximumPacketSize)
       throw new SshError(
         "packet-length",
@@ -221,8 +225,11 @@ export class Channel implements WaitingChannel {
         "window-exceeded",
         `${what} for channel ${this.number}: ${data.length} bytes are more than its window`,
       );
-    if (state.kind === "closing" || data.length === 0) return;
-    if (stream === undefined || state.discarded.includes(stream)) this.#returnCredit(state.peer, window, data.length);
+    if (/* rule: data-after-close */ state.kind === "closing" || data.length === 0) return;
+    if (stream === undefined || state.discarded.includes(stream))
+      // rule: dropped-data
+      this.#returnCredit(state.peer, window, data.length);
+    // rule: credit-on-consumption
     else this.#context.emit({ type: "data", channel: this.number, stream, data });
   }
 
@@ -230,6 +237,7 @@ export class Channel implements WaitingChannel {
     const state = this.#heard("SSH_MSG_CHANNEL_WINDOW_ADJUST");
     if (state.kind === "closing" || state.outgoing.kind === "ended") return;
     const window = state.outgoing.window + bytes;
+    // rule: window-overflow
     if (window > 0xffff_ffff)
       throw new SshError("window-overflow", `channel ${this.number}: the window grew to ${window}, past 2^32 - 1`);
     state.outgoing.window = window;
@@ -251,7 +259,9 @@ export class Channel implements WaitingChannel {
 
   receiveReply(what: string, success: boolean): void {
     const pending = this.#heard(what).requests.shift();
-    if (pending === undefined) this.#context.admitUnaskedReply(what);
+    if (pending === undefined)
+      // rule: unasked-channel-reply
+      this.#context.admitUnaskedReply(what);
     else this.#replied(pending.request, success);
   }
 
@@ -283,36 +293,19 @@ export class Channel implements WaitingChannel {
 
   /** Tells of a request, or refuses it. Returns the answer where there is nothing for the application to decide. */
   #takeRequest(state: OpenState, request: ChannelRequest, token: ReplyToken | undefined): boolean | undefined {
-    const { role } = this.#context;
+    const { requestType, data } = request;
     // A failure as much as a success shows OpenSSH that we are alive, and failure is what its own client says.
-    if (request.requestType === "keepalive@openssh.com") return false;
-    const sender = requestSender(request.requestType);
-    if (sender === undefined) {
-      const { requestType, data } = request;
-      this.#context.emit({ type: "channel-request", channel: this.number, requestType, data, token });
-      return undefined;
-    }
-    const isSession = this.#channelType === "session" && this.#openedByUs === (role === "client");
-    if (!isSession || sender === role) return false;
-    if (sender === "client") {
-      const event = decodeClientRequest(request, this.number, token);
-      if (event === undefined) return false;
-      this.#context.emit(event);
-      return undefined;
-    }
-    const event = decodeServerRequest(request, this.number);
-    if (event === undefined) return false;
-    if (event.type === "flow-control") {
-      this.#context.emit(event);
-    } else if (!state.exited) {
-      state.exited = true;
-      this.#context.emit(event);
-    }
-    return true;
+    if (requestType === "keepalive@openssh.com") return false;
+    const read = state.reader?.read(request, token);
+    if (typeof read === "boolean") return read;
+    this.#context.emit(read ?? { type: "channel-request", channel: this.number, requestType, data, token });
+    // What needs no decision has no token, and is granted: it was understood.
+    return read === undefined || "token" in read ? undefined : true;
   }
 
   #question(state: OpenState, requestType: string): ReplyToken {
     this.#context.admitQuestion();
+    // rule: channel-request-count
     if (state.replies.length >= this.#context.limits.maxPeerRequests)
       throw new SshError(
         "request-limit",
@@ -332,8 +325,19 @@ export class Channel implements WaitingChannel {
       discarded: [],
       requests: [],
       replies: new ReplyQueue(),
-      exited: false,
+      reader: this.#makeReader(),
     };
+  }
+
+  #makeReader(): RequestReader | undefined {
+    const { requestReaders, role } = this.#context;
+    // rule: session-requests-only
+    if (!Object.hasOwn(requestReaders, this.#channelType)) return undefined;
+    return requestReaders[/* rule: session-requests-type */ this.#channelType]?.({
+      channel: this.number,
+      role,
+      isOpenedByUs: this.#openedByUs,
+    });
   }
 
   #replied(request: number, success: boolean): void {
@@ -362,12 +366,13 @@ export class Channel implements WaitingChannel {
 
   #sinkTakes(): boolean {
     const { sink, limits } = this.#context;
-    return !sink.held && !sink.turnOver && sink.pending < limits.highWater;
+    return !sink.held && /* rule: sending-in-turn */ !sink.turnOver && sink.pending < limits.highWater;
   }
 
   /** The state for a message from the peer, which may come from the confirmation until its CLOSE. */
   #heard(what: string): OpenState | ClosingState {
     const state = this.#state;
+    // rule: channel-known
     if (state.kind === "open" || state.kind === "closing") return state;
     throw new SshError("channel-unknown", `${what} for channel ${this.number}, which is not open`);
   }

@@ -29,14 +29,17 @@ import type { ConnectionEvent, OutputStream, ReplyToken } from "./events.ts";
 import { GlobalRequests } from "./global-requests.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 import { type OpenRefusal, PeerOpens } from "./peer-opens.ts";
+import type { RequestReaders } from "./request-reader.ts";
 
 export interface ConnectionOptions {
   /** Where messages go: the transport. */
   readonly sink: PacketSink;
-  /** Which side we are; it decides only who may send which session requests. */
+  /** Our side: it decides who may send which requests. */
   readonly role: "client" | "server";
   /** Types of channel that the peer may ask us to open; none by default. See also `allow`. */
   readonly allowedChannelTypes?: readonly string[];
+  /** Reads channel requests by their meaning; none by default, so that each is a "channel-request". See `sessionRequests`. */
+  readonly requestReaders?: RequestReaders | undefined;
   readonly limits?: Overrides<ConnectionLimits> | undefined;
 }
 
@@ -57,8 +60,9 @@ export class Connection {
   #channelCount = 0;
   #inbox: Bytes[] = [];
 
-  constructor({ sink, role, limits, allowedChannelTypes = [] }: ConnectionOptions) {
-    this.#context = new ConnectionContext(sink, role, completeLimits(CONNECTION_LIMITS, limits), (answered) =>
+  constructor({ sink, role, limits, allowedChannelTypes = [], requestReaders }: ConnectionOptions) {
+    const complete = completeLimits(CONNECTION_LIMITS, limits);
+    this.#context = new ConnectionContext({ sink, role, requestReaders }, complete, (answered) =>
       this.#globals.probe(answered),
     );
     this.#globals = new GlobalRequests(this.#context);
@@ -258,7 +262,7 @@ export class Connection {
       case SSH_MSG_CHANNEL_EXTENDED_DATA.number: {
         const { recipientChannel, dataTypeCode, data } = decodeExtendedData(payload);
         const { name } = SSH_MSG_CHANNEL_EXTENDED_DATA;
-        const stream = dataTypeCode === SSH_EXTENDED_DATA_STDERR ? "stderr" : undefined;
+        const stream = /* rule: extended-data-type */ dataTypeCode === SSH_EXTENDED_DATA_STDERR ? "stderr" : undefined;
         return this.#mustKnow(recipientChannel, name).receiveData(name, data, stream);
       }
       case SSH_MSG_CHANNEL_WINDOW_ADJUST.number: {
@@ -312,6 +316,7 @@ export class Connection {
   }
 
   #isFull(): boolean {
+    // rule: channel-count
     return this.#channelCount + this.#peerOpens.size >= this.#context.limits.maxChannels;
   }
 

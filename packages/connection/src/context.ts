@@ -1,8 +1,10 @@
 import type { PacketSink } from "@nacre/packet";
 import { SshError } from "@nacre/wire";
+import type { ConnectionOptions } from "./connection.ts";
 import type { ConnectionEvent, ReplyToken } from "./events.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import type { WindowGrowth } from "./receive-window.ts";
+import type { RequestReaders } from "./request-reader.ts";
 import { type Ask, RoundTrip } from "./round-trip.ts";
 
 /** A channel that waits: for room to write, or for the answer to a request of the peer's. */
@@ -24,6 +26,7 @@ export class ConnectionContext {
   /** Ours. */
   readonly role: "client" | "server";
   readonly limits: ConnectionLimits;
+  readonly requestReaders: RequestReaders;
   readonly roundTrip: RoundTrip;
   readonly windowGrowth: WindowGrowth;
   /** Which channel an unanswered request is about. */
@@ -38,10 +41,15 @@ export class ConnectionContext {
   /** Replies to nothing, less our requests that wanted none. */
   #unaskedReplies = 0;
 
-  constructor(sink: PacketSink, role: "client" | "server", limits: ConnectionLimits, ask: Ask) {
+  constructor(
+    { sink, role, requestReaders = {} }: Pick<ConnectionOptions, "sink" | "role" | "requestReaders">,
+    limits: ConnectionLimits,
+    ask: Ask,
+  ) {
     this.sink = sink;
     this.role = role;
     this.limits = limits;
+    this.requestReaders = requestReaders;
     this.roundTrip = new RoundTrip(ask);
     this.windowGrowth = { most: limits.maximumWindow, spare: limits.maximumGrowth };
   }
@@ -65,6 +73,7 @@ export class ConnectionContext {
    * `unexpected-message` for one more than there were such requests and `limits.maxUnaskedReplies` together.
    */
   admitUnaskedReply(what: string): void {
+    // rule: unasked-replies
     if (++this.#unaskedReplies > this.limits.maxUnaskedReplies)
       throw new SshError("unexpected-message", `${what} although no request awaits a reply, once too often`);
   }
@@ -84,6 +93,7 @@ export class ConnectionContext {
    */
   admitQuestion(): void {
     const most = this.limits.highWater + this.limits.maxReplyBacklog;
+    // rule: reply-backlog
     if (this.sink.pending > most)
       throw new SshError(
         "request-limit",

@@ -67,6 +67,7 @@ export class GlobalRequests {
     let token: ReplyToken | undefined;
     if (wantReply) {
       this.#context.admitQuestion();
+      // rule: global-request-count
       if (this.#replies.length >= limits.maxPeerRequests)
         throw new SshError("request-limit", `${this.#replies.length} global requests await our reply already`);
       token = newToken(requestName);
@@ -82,7 +83,9 @@ export class GlobalRequests {
 
   receiveReply(what: string, success: boolean, data: Uint8Array): void {
     const pending = this.#requests.shift();
-    if (pending === undefined) this.#context.admitUnaskedReply(what);
+    if (pending === undefined)
+      // rule: unasked-global-reply
+      this.#context.admitUnaskedReply(what);
     else this.#replied(pending.request, success, data);
   }
 

@@ -10,6 +10,8 @@ export type {
 } from "./events.ts";
 export { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 export type { OpenRefusal } from "./peer-opens.ts";
+export type { RequestReader, RequestReaderContext, RequestReaders } from "./request-reader.ts";
+export { sessionRequests } from "./session-requests.ts";
 export type { SignalName } from "./signals.ts";
 export { SIGNAL_NAMES } from "./signals.ts";
 export type { TerminalModes } from "./terminal-modes.ts";

@@ -45,6 +45,7 @@ export class PeerOpens {
   }
 
   disallow(channelType: string): void {
+    // rule: disallow-opens
     this.#allowed = this.#allowed.filter((allowed) => allowed !== channelType);
   }
 
@@ -52,13 +53,16 @@ export class PeerOpens {
   receive(open: ChannelOpen, hasRoom: boolean): void {
     this.#context.admitQuestion();
     const { channelType, data } = open;
-    if (!this.#allowed.includes(channelType)) {
+    if (/* rule: unsolicited-open */ !this.#allowed.includes(channelType)) {
       const known = KNOWN_CHANNEL_TYPES.has(channelType);
       if (known) this.refuse(open, { reasonCode: ADMINISTRATIVELY_PROHIBITED, description: "not allowed here" });
       else this.refuse(open, { reasonCode: UNKNOWN_CHANNEL_TYPE, description: "unknown channel type" });
-    } else if (open.maximumPacketSize === 0) {
+    } else if (/* rule: open-maximum-zero */ open.maximumPacketSize === 0) {
       this.refuse(open, { reasonCode: RESOURCE_SHORTAGE, description: "a maximum packet size of 0 lets no data pass" });
-    } else if (!hasRoom || this.size >= this.#context.limits.maxPendingOpens) {
+    } else if (
+      /* rule: room-for-open */ !hasRoom ||
+      /* rule: pending-opens */ this.size >= this.#context.limits.maxPendingOpens
+    ) {
       this.refuse(open, { reasonCode: RESOURCE_SHORTAGE, description: "too many channels" });
     } else {
       const token = newToken(channelType);

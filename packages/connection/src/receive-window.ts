@@ -58,6 +58,7 @@ export class ReceiveWindow {
 
   /** Counts `length` received bytes; false, and nothing counted, when the peer had no right to send them. */
   take(length: number, roundTrip: RoundTrip): boolean {
+    // rule: window-exceeded
     if (length > this.#left) return false;
     this.#left -= length;
     this.#unconsumed += length;

@@ -17,7 +17,8 @@ import {
   x11Request,
   xonXoff,
 } from "@nacre/wire";
-import type { ClientSessionEvent, ReplyToken, ServerSessionEvent } from "./events.ts";
+import type { ClientSessionEvent, ConnectionEvent, ReplyToken, ServerSessionEvent } from "./events.ts";
+import type { RequestReader, RequestReaderContext } from "./request-reader.ts";
 import { decodeTerminalModes } from "./terminal-modes.ts";
 
 const shellRequest: Structure<Empty> = structure<Empty>("shell", {});
@@ -38,15 +39,41 @@ const SENDERS: ReadonlyMap<string, "client" | "server"> = new Map([
   ["xon-xoff", "server"],
 ]);
 
-/** Which side of a session may send the request; `undefined` for a request that is not known. */
-export function requestSender(requestType: string): "client" | "server" | undefined {
-  return SENDERS.get(requestType);
+/** Reads the requests of a session (RFC 4254 §6, RFC 4335). Each is refused to the side that may not send it. */
+export function sessionRequests(context: RequestReaderContext): RequestReader {
+  return new SessionRequests(context);
+}
+
+class SessionRequests implements RequestReader {
+  readonly #channel: number;
+  /** The side that is asked: only a client opens sessions. `undefined` for a session that a server opened. */
+  readonly #receiver: "client" | "server" | undefined;
+  /** Whether an event told how the command ended. */
+  #exited = false;
+
+  constructor({ channel, role, isOpenedByUs }: RequestReaderContext) {
+    this.#channel = channel;
+    this.#receiver = isOpenedByUs === (role === "client") ? role : undefined;
+  }
+
+  read(request: ChannelRequest, token: ReplyToken | undefined): ConnectionEvent | boolean | undefined {
+    const sender = SENDERS.get(request.requestType);
+    if (sender === undefined) return undefined;
+    if (this.#receiver === undefined || sender === this.#receiver) return false;
+    if (sender === "client") return decodeClientRequest(request, this.#channel, token) ?? false;
+    const event = decodeServerRequest(request, this.#channel);
+    if (event === undefined) return false;
+    if (event.type === "flow-control") return event;
+    if (this.#exited) return true;
+    this.#exited = true;
+    return event;
+  }
 }
 
 /**
  * A client's session request as an event; `undefined` where it can only be refused. Throws `malformed-message`.
  */
-export function decodeClientRequest(
+function decodeClientRequest(
   request: ChannelRequest,
   channel: number,
   token: ReplyToken | undefined,
@@ -89,7 +116,7 @@ export function decodeClientRequest(
  * A server's session request as an event. All of them only inform: `undefined` for one that cannot be read, such as the exit-signal of
  * PuTTY's server, which names signals by number.
  */
-export function decodeServerRequest(request: ChannelRequest, channel: number): ServerSessionEvent | undefined {
+function decodeServerRequest(request: ChannelRequest, channel: number): ServerSessionEvent | undefined {
   const { data } = request;
   switch (request.requestType) {
     case "exit-status": {

@@ -250,13 +250,12 @@ describe("a server's session requests", () => {
     expect(side.sink.take()).toEqual([success(100), success(100)]);
   });
 
-  test("are refused by a server, and on channels that are no session of ours", () => {
+  test("are refused by a server, and on a session that is not ours", () => {
     const server = new Side("server", { allowed: ["session"] });
-    const client = new Side("client", { allowed: ["x11", "session"] });
+    const client = new Side("client", { allowed: ["session"] });
     const status = exitStatus.encode({ exitStatus: 0 });
     for (const [side, channel] of [
       [server, server.accepts(9)],
-      [client, client.accepts(9, "x11")],
       [client, client.accepts(9)],
     ] as const) {
       expect(side.hears(request(channel, "exit-status", status, true))).toEqual([]);
@@ -327,12 +326,18 @@ describe("a client's session requests", () => {
     expect(side.sink.take()).toEqual([success(9)]);
   });
 
-  test.each(cases)("%s is refused by a client, and on channels that are no session", (type, data) => {
-    const server = new Side("server", { allowed: ["direct-tcpip"] });
+  test.each(cases)("%s has no meaning of its own on a channel of another type", (type, data) => {
+    const side = new Side("server", { allowed: ["direct-tcpip"] });
+    const channel = side.accepts(9, "direct-tcpip");
+    const [event] = side.hears(request(channel, type, data, true));
+    expect(event).toEqual({ type: "channel-request", channel, requestType: type, data, token: { about: type } });
+  });
+
+  test.each(cases)("%s is refused by a client, and on a session that the server opened", (type, data) => {
+    const server = new Side("server");
     const client = new Side("client");
     for (const [side, channel, peer] of [
-      [server, server.accepts(9, "direct-tcpip"), 9],
-      [server, server.session(), 101],
+      [server, server.session(), 100],
       [client, client.session(), 100],
     ] as const) {
       expect(side.hears(request(channel, type, data, true), request(channel, type, data))).toEqual([]);

@@ -6,7 +6,7 @@ import {
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
   SSH_MSG_CHANNEL_WINDOW_ADJUST,
 } from "@nacre/wire";
-import { Connection, type ConnectionEvent, type ConnectionLimits } from "../src/index.ts";
+import { Connection, type ConnectionEvent, type ConnectionLimits, sessionRequests } from "../src/index.ts";
 
 export const NOTHING: Uint8Array = new Uint8Array(0);
 
@@ -77,6 +77,7 @@ export class Side {
     this.connection = new Connection({
       sink: this.sink,
       role,
+      requestReaders: { session: sessionRequests },
       ...(options.limits && { limits: options.limits }),
       ...(options.allowed && { allowedChannelTypes: options.allowed }),
     });

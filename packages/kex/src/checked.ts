@@ -12,6 +12,7 @@ export function x25519Pair(publicKey: Uint8Array, agree: (peersPublicKey: Uint8A
   return {
     publicKey,
     agree(peersPublicKey) {
+      // rule: x25519-length
       if (peersPublicKey.length !== X25519_LENGTH) {
         throw new SshError(
           "kex-failed",
@@ -25,6 +26,7 @@ export function x25519Pair(publicKey: Uint8Array, agree: (peersPublicKey: Uint8A
       } catch {
         sharedSecret = zero;
       }
+      // rule: zero-secret
       if (equalBytes(sharedSecret, zero)) {
         throw new SshError(
           "kex-failed",

@@ -49,6 +49,7 @@ export function mlkem768X25519(
         value: concatBytes(postQuantum.publicKey, classical.publicKey),
         sharedSecret(serverValue) {
           const [ciphertext, serverPublicKey] = split("server", serverValue, CIPHERTEXT_LENGTH);
+          // rule: implicit-rejection
           return combine(postQuantum.decapsulate(ciphertext), classical.agree(serverPublicKey));
         },
       };
@@ -68,7 +69,7 @@ export function mlkem768X25519(
 /** Both parts of C_INIT or S_REPLY, of which the first has `length` bytes (RFC 10042 §2.3). */
 function split(sender: string, value: Uint8Array, length: number): readonly [Uint8Array, Uint8Array] {
   const expected = length + X25519_LENGTH;
-  if (value.length !== expected) {
+  if (/* rule: hybrid-length */ value.length !== expected) {
     throw new SshError(
       "kex-failed",
       `the ${sender}'s mlkem768x25519 value has ${value.length} bytes instead of ${expected}`,
@@ -83,6 +84,7 @@ function encapsulate(
   random: RandomSource,
 ): ReturnType<MlKem768["encapsulate"]> {
   try {
+    // rule: ml-kem-modulus
     return mlKem.encapsulate(publicKey, random);
   } catch {
     // The length is right, and so it is the modulus check.

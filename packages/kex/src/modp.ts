@@ -60,6 +60,7 @@ export function modp(
 
 /** The secret. The peer's value and the secret are both between 1 and p − 1, those excluded (RFC 8268 §4). */
 function agree(own: ModpPair, peersValue: bigint, p: bigint): bigint {
+  // rule: dh-range
   if (peersValue <= 1n || peersValue >= p - 1n)
     throw new SshError("kex-failed", "the peer's Diffie-Hellman value is not between 1 and p - 1");
   const secret = own.power(peersValue);

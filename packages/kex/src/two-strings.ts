@@ -25,6 +25,7 @@ export function ecdh(name: string, hash: HashFunction, keyPair: (random: RandomS
 }
 
 function encodedMpint(secret: Uint8Array): Uint8Array {
+  // rule: secret-as-mpint
   return new Writer().mpintBytes(secret).finish();
 }
 

@@ -77,9 +77,11 @@ export function parseAuthorizedKeys(text: string, holding?: Uint8Array): Authori
         const { line } = one;
         const held = "key" in one ? one.key.blob : one.blob;
         if (held === undefined || !equalBytes(held, blob)) continue;
-        if (!("key" in one)) reasons.push({ line, reason: "problem" });
-        else if (one.options.from?.(use) === false) reasons.push({ line, reason: "from" });
-        else if (isExpired(one.options, use)) reasons.push({ line, reason: "expired" });
+        if (!("key" in one))
+          // rule: unusable-key
+          reasons.push({ line, reason: "problem" });
+        else if (/* rule: key-from */ one.options.from?.(use) === false) reasons.push({ line, reason: "from" });
+        else if (/* rule: key-expired */ isExpired(one.options, use)) reasons.push({ line, reason: "expired" });
         else return { allowed: true, key: { line, ...one.key } };
       }
       return { allowed: false, reasons };
@@ -98,7 +100,7 @@ function* linesWith(text: string, word: string): Generator<readonly [line: numbe
   let lineStart = 0;
   for (let at = text.indexOf(word); at >= 0; ) {
     const after = at + word.length;
-    if (!isBlank(text.charCodeAt(after)) || !isBlank(text.charCodeAt(at - 1))) {
+    if (/* rule: key-word-end */ !isBlank(text.charCodeAt(after)) || !isBlank(text.charCodeAt(at - 1))) {
       at = text.indexOf(word, after);
       continue;
     }
@@ -145,7 +147,8 @@ function withOptions(key: Key, text: string): Line {
 }
 
 function parseKey(text: string): Key | string {
-  const [, format, base64, comment = ""] = /^([^ \t]+)[ \t]+([^ \t]+)(?:[ \t]+(.*))?$/s.exec(text) ?? [];
+  const [, format, base64, comment = ""] =
+    /* rule: key-comment */ /^([^ \t]+)[ \t]+([^ \t]+)(?:[ \t]+(.*))?$/s.exec(text) ?? [];
   if (format === undefined || base64 === undefined) return "a line has options or none, a key's format and its base64";
   const blob = blobOfLine(format, base64);
   return typeof blob === "string" ? `the key ${blob}` : { format, blob, comment };

@@ -60,6 +60,7 @@ const FLAGS: ReadonlyMap<string, Flag> = new Map<string, Flag>([
       return undefined;
     },
   ],
+  // rule: cert-authority
   ["cert-authority", () => "cert-authority: certificates are not supported"],
 ]);
 const NEGATABLE_FLAGS: ReadonlyMap<string, Flag> = new Map<string, Flag>([
@@ -75,6 +76,7 @@ const NEGATABLE_FLAGS: ReadonlyMap<string, Flag> = new Map<string, Flag>([
       return undefined;
     },
   ],
+  // rule: verify-required
   ["verify-required", (_, on) => (on ? "verify-required cannot be enforced here" : undefined)],
 ]);
 
@@ -183,6 +185,7 @@ function apply(draft: Draft, name: string, quoted: string | undefined): string |
   const flag = FLAGS.get(name) ?? NEGATABLE_FLAGS.get(name);
   if (flag !== undefined) return flag(draft, true);
   const negated = name.startsWith("no-") ? NEGATABLE_FLAGS.get(name.slice(3)) : undefined;
+  // rule: unknown-key-option
   return negated === undefined ? unknown(name) : negated(draft, false);
 }
 

@@ -41,7 +41,8 @@ function parsePatterns(names: string): NameMatcher {
   const negated = patterns.filter((pattern) => pattern.startsWith("!")).map((pattern) => pattern.slice(1));
   const positive = patterns.filter((pattern) => !pattern.startsWith("!"));
   return (name) =>
-    positive.some((pattern) => matchPattern(name, pattern)) && !negated.some((pattern) => matchPattern(name, pattern));
+    positive.some((pattern) => matchPattern(name, pattern)) &&
+    /* rule: negated-host */ !negated.some((pattern) => matchPattern(name, pattern));
 }
 
 /** Whether `*` (anything) and `?` (one character) make the pattern the name. In time of the product of their lengths. */

@@ -74,7 +74,9 @@ export function parseKnownHostsWith(hmacSha1: HmacSha1, ...files: readonly Known
       const parsed = parseKnownHostsLine(line, hmacSha1);
       if (parsed === undefined) continue;
       const at = { file: name, line: index + 1 };
-      if (typeof parsed === "string") problems.push({ ...at, problem: parsed });
+      if (typeof parsed === "string")
+        // rule: known-hosts-problem
+        problems.push({ ...at, problem: parsed });
       else entries.push({ ...at, ...parsed });
     }
   }
@@ -120,6 +122,7 @@ class ParsedKnownHosts implements KnownHosts {
     const isKey = (entry: KnownHostEntry): boolean => equalBytes(entry.blob, blob);
     // A key revoked for the host is revoked on each of its ports; OpenSSH is more lenient here.
     const revoked = [...own, ...portless].filter((entry) => entry.marker === "revoked" && isKey(entry));
+    // rule: revoked-host-key
     if (revoked.length > 0) return { status: "revoked", entries: revoked };
 
     const known = own.filter(isPlain);
@@ -148,5 +151,6 @@ class ParsedKnownHosts implements KnownHosts {
 }
 
 function isPlain({ marker }: KnownHostEntry): boolean {
+  // rule: host-key-marker
   return marker === undefined;
 }

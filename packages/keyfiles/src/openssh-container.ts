@@ -57,6 +57,7 @@ export function readOpensshContainer(body: Uint8Array): OpensshContainer {
 export function readPrivateSection(plain: Uint8Array, publicKey: PublicKey, makeKey: KeyMaker): UnlockedKey {
   const reader = new Reader(plain, `${WHAT} private part`, CODE);
   if (reader.uint32("first checkint") !== reader.uint32("second checkint"))
+    // rule: checkints
     reader.fail("second checkint", "differs from the first");
   const privateKey: PrivateKey = makeKey(readFields(reader));
   const comment = reader.text("comment");

@@ -28,6 +28,7 @@ export function openOpensshKey(
   const rounds = options.uint32("rounds");
   options.end();
   if (salt.length === 0 || rounds === 0) options.fail("salt or rounds", "is 0");
+  // rule: bcrypt-rounds
   if (rounds > limits.maxBcryptRounds)
     throw overLimit(`${rounds} rounds of bcrypt`, "maxBcryptRounds", limits.maxBcryptRounds);
   if (privateKeys.length === 0 || privateKeys.length % cipher.blockSize !== 0)

@@ -18,6 +18,7 @@ export function openPlainPrivateKey(
 
 /** The one private key of a file. Throws `file-malformed`, or `key-unsupported` for what is no PEM. */
 export function findPrivateKey(text: string | Uint8Array, { maxFileSize }: KeyFileLimits): PemBlock {
+  // rule: key-file-size
   if (text.length > maxFileSize)
     throw new SshError(
       "file-malformed",

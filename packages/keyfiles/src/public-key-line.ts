@@ -31,6 +31,7 @@ export function blobOfLine(format: string, base64: string): Bytes | string {
   const blob = base64Decode(base64);
   if (blob === undefined || blob.length < 4) return "is not base64";
   const length = new Reader(blob, "public key").uint32("format");
+  // rule: key-format-inside
   if (length !== format.length || utf8Decode(blob.subarray(4, 4 + length)) !== format)
     return `does not hold a key of the format it names, ${escapeText(format.slice(0, 64))}`;
   return blob;
@@ -67,6 +68,7 @@ export function wholeBlobOfLine(format: string, base64: string): Bytes | string 
     }
     if (FIELDS.has(format)) reader.end();
   } catch (error) {
+    // rule: malformed-key
     if (error instanceof SshError) return "is malformed";
     throw error;
   }

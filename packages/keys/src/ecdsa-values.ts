@@ -88,9 +88,11 @@ export function ecdsaPrivateKeyWith(
 export function readEcdsaPoint(curve: EcdsaCurve, blob: Uint8Array): Uint8Array {
   const reader = keyReader(blob, `ecdsa-sha2-${curve}`);
   const inner = reader.name("curve");
+  // rule: curve-name-inside
   if (inner !== curve) reader.fail("curve", `is ${inner.slice(0, 64)}, not ${curve}`);
   const point = reader.string("public point");
   reader.end();
+  // rule: point-on-curve
   if (!isPoint(nistCurves[curve], point)) reader.fail("public point", `is no uncompressed point of ${curve}`);
   return point;
 }

@@ -22,7 +22,7 @@ export function ecdsaPrivateKey(name: EcdsaCurve, d: bigint, publicPoint?: Uint8
     (_name, secret) => curve.getPublicKey(secret, false),
     () => {
       const secret = bigIntToBytes(d, nistCurves[name].size);
-      return (_algorithm, data) => curve.sign(data, secret, { lowS: false });
+      return (_algorithm, data) => curve.sign(data, secret, /* rule: deterministic-nonce */ { lowS: false });
     },
   );
 }
@@ -55,7 +55,7 @@ function signatureAlgorithm(curveName: EcdsaCurve): SignatureAlgorithm {
       const blob = readSignature(name, signature);
       const rs = blob && readEcdsaScalars(blob, order, size);
       // Half of all signatures have a high s; SSH has no rule against them.
-      return rs !== undefined && curveOf(curveName).verify(rs, data, point, { lowS: false });
+      return rs !== undefined && curveOf(curveName).verify(rs, data, point, /* rule: high-s */ { lowS: false });
     },
   };
 }

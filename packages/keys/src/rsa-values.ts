@@ -72,8 +72,10 @@ export function readRsaNumbers(blob: Uint8Array): { readonly n: bigint; readonly
 
 function checkPublic(n: bigint, e: bigint): void {
   const bits = bitLength(n);
-  if (bits < MIN_BITS || bits > MAX_BITS) throw modulusError(`${bits} bits`);
+  if (/* rule: rsa-modulus-least */ bits < MIN_BITS || /* rule: rsa-modulus-most */ bits > MAX_BITS)
+    throw modulusError(`${bits} bits`);
   if (n % 2n === 0n) throw new SshError("key-weak", "RSA key: its modulus is even");
+  // rule: rsa-exponent
   if (e < 3n || e % 2n === 0n || bitLength(e) > MAX_EXPONENT_BITS) throw exponentError();
 }
 

@@ -39,6 +39,7 @@ function privateOperation(
 ): bigint {
   const { n, e, p, q, dp, dq, iqmp } = key;
   // BigInt takes a time that depends on its operands: the exponentiations see a number that nobody else knows.
+  // rule: rsa-blinding
   const blind = 1n + randomBelow(n - 1n, random);
   const unblind = modInverse(blind, n);
   const blinded = (message * modPow(blind, e, n)) % n;
@@ -69,6 +70,7 @@ function signatureAlgorithm(name: RsaAlgorithm): SignatureAlgorithm {
       const s = bytesToBigInt(blob);
       if (s >= n) return false;
       // RFC 8017 §8.2.2: what was signed is built anew and compared as a whole. Nothing of the padding is parsed.
+      // rule: rsa-whole-message
       return equalBytes(bigIntToBytes(modPow(s, e, n), length), encodeMessage(name, data, length));
     },
   };

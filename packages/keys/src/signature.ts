@@ -15,6 +15,7 @@ export function readSignature(algorithm: string, signature: Uint8Array): Uint8Ar
     const name = reader.name("algorithm");
     const blob = reader.string("signature blob");
     reader.end();
+    // rule: signature-name-inside
     return name === algorithm ? blob : undefined;
   });
 }

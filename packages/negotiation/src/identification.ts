@@ -85,8 +85,10 @@ export class IdentificationReader {
     // RFC 4253 §4.2: "The null character MUST NOT be sent".
     if (byte === 0) this.#refuse("sent a NUL byte");
     const identifies = startsLikePrefix(line, Math.min(line.length, PREFIX.length));
+    // rule: client-identifies-first
     if (!identifies && this.#peer === "client") this.#refuse("did not begin with an identification string");
     const limit = identifies ? MAX_IDENTIFICATION : this.#limits.preBannerBytes;
+    // rule: identification-length
     if (line.length >= limit) {
       const what = identifies ? "an identification string" : "a line before its identification string";
       throw new SshError("banner-limit", `The ${this.#peer} sent ${what} of more than ${limit} bytes: ${quote(line)}`);
@@ -98,6 +100,7 @@ export class IdentificationReader {
     this.#firstLine ??= quote(this.#line);
     this.#line = [];
     this.#skipped++;
+    // rule: banner-lines
     if (this.#skipped > this.#limits.preBannerLines)
       throw new SshError(
         "banner-limit",
@@ -135,5 +138,5 @@ function startsLikePrefix(line: readonly number[], length: number): boolean {
 function quote(line: readonly number[]): string {
   if (line.at(-1) === CR) return quote(line.slice(0, -1));
   const cut = line.length > 60;
-  return `"${escapeText(utf8DecodeLossy(Uint8Array.from(line.slice(0, 60))))}${cut ? "…" : ""}"`;
+  return `"${/* rule: quoted-line */ escapeText(utf8DecodeLossy(Uint8Array.from(line.slice(0, 60))))}${cut ? "…" : ""}"`;
 }

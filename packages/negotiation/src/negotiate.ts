@@ -35,6 +35,7 @@ export function negotiate(client: KexInit, server: KexInit, isAead: (cipher: str
     const cipher = pick("cipher", "encryption");
     return {
       cipher,
+      // rule: aead-without-mac
       mac: isAead(cipher) ? undefined : pick("MAC", "mac"),
       compression: pick("compression", "compression"),
       language: firstCommon(client[`languages${from}`], server[`languages${from}`]),
@@ -70,6 +71,7 @@ function choose(what: string, client: readonly string[], server: readonly string
 
 function firstCommon(client: readonly string[], server: readonly string[]): string | undefined {
   const offered = new Set(server);
+  // rule: client-order
   return client.find((name) => offered.has(name));
 }
 

@@ -56,6 +56,7 @@ const runningAccount: AccountFacts = {
  */
 export function accountHome(facts: AccountFacts = runningAccount): string | undefined {
   try {
+    // rule: home-of-account
     const home = facts.entry();
     return isAbsolute(home) ? home : undefined;
   } catch {

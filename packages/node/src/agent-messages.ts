@@ -29,7 +29,7 @@ export interface AgentKey {
 export function answerIn(received: Uint8Array): Uint8Array | undefined {
   if (received.length < 4) return undefined;
   const length = new Reader(received, "agent").uint32("length");
-  if (length === 0 || length > MAX_AGENT_MESSAGE)
+  if (length === 0 || /* rule: agent-length */ length > MAX_AGENT_MESSAGE)
     throw new SshError(
       "agent-failed",
       `it sends a message of ${length} bytes, where 1 to ${MAX_AGENT_MESSAGE} are allowed`,

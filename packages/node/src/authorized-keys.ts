@@ -80,6 +80,7 @@ class ProblemLog {
       file = { version, told: new Set() };
       this.#files.set(path, file);
     }
+    // rule: problem-told-once
     if (file.told.has(problem)) return;
     file.told.add(problem);
     this.#warn(`${escapeText(path)}${problem}`);
@@ -108,6 +109,7 @@ async function decide(
   const { bytes, version } = found;
   // Node decodes UTF-8 many times faster than portable code, and this runs before login.
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+  // rule: offered-key-only
   const file = parseAuthorizedKeys(text, login.publicKey);
   for (const { line, problem } of file.problems) problems.report(path, version, `:${line} is not used: ${problem}`);
   const check = file.check(login.publicKey, {
@@ -131,6 +133,7 @@ async function decide(
     typeof permitUserEnvironment === "function" ? permitUserEnvironment(name) : permitUserEnvironment;
   const environment = Object.entries(check.key.restrictions.environment).filter(([name]) => {
     const permitted = isPermitted(name);
+    // rule: permitted-environment
     if (!permitted)
       problems.report(path, version, `:${check.key.line} does not add ${name}: environment= is not permitted to`);
     return permitted;
@@ -139,9 +142,12 @@ async function decide(
     permissions: {
       ...(command !== undefined && { command }),
       environment: Object.fromEntries(environment),
+      // rule: login-pty
       pty,
       portForwarding,
+      // rule: login-permitopen
       ...(permitOpen !== undefined && { permitOpen }),
+      // rule: login-permitlisten
       ...(permitListen !== undefined && { permitListen }),
       agentForwarding,
       x11Forwarding,

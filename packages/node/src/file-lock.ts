@@ -21,7 +21,9 @@ export async function withFileLock<T>(path: string, work: () => Promise<T>): Pro
   const file = await realName(path);
   const previous = queues.get(file);
   const mine = (async () => {
+    // rule: lock-queue
     await previous?.catch(() => {});
+    // rule: file-lock
     const release = await acquire(`${file}.lock`);
     try {
       return await work();

@@ -32,6 +32,7 @@ export async function hostKeyFile(
     mustNotBePublic(bytes);
     await assertPrivate(file);
     const opened = await openKeyFile(bytes, crypto);
+    // rule: host-key-unencrypted
     if (!opened.encrypted) return opened.privateKey;
     throw new SshError("passphrase-needed", "a host key must not be encrypted: a server starts without anybody to ask");
   } catch (cause) {

@@ -132,6 +132,7 @@ async function openIdentity(
     if (ofPublicKey !== undefined) return ofPublicKey;
 
     // Everybody may read a public key.
+    // rule: identity-private
     if (publicHalf === undefined) await assertPrivate(expandHome(file, options.home));
     const opened = await openKeyFile(bytes, options.crypto);
     if (!opened.encrypted) return opened.privateKey;

@@ -47,7 +47,7 @@ export async function openKeyFile(
  */
 export async function assertPrivate(path: string): Promise<void> {
   const { uid, mode } = await stat(path);
-  if (uid === process.getuid?.() && (mode & 0o077) !== 0)
+  if (uid === process.getuid?.() && /* rule: key-file-mode */ (mode & 0o077) !== 0)
     throw new SshError(
       "file-unreadable",
       `its mode ${(mode & 0o777).toString(8).padStart(4, "0")} lets others read or write this private key: run chmod 600 on it`,

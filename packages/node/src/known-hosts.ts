@@ -115,6 +115,7 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<boolean
   if (path === undefined) return couldNot("this account has no home folder");
   const kind = await stat(path).catch(() => undefined);
   // A device or a pipe keeps nothing; /dev/null is how to ask for that.
+  // rule: known-hosts-regular
   if (kind !== undefined && !kind.isFile()) return path === devNull || couldNot(`${path} is not a regular file`);
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -123,6 +124,7 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<boolean
   }
   return withFileLock(path, async () => {
     const check = (await readKnownHosts(options)).check(options.host, options.port, hostKey.blob);
+    // rule: known-hosts-reread
     if (check.status !== "unknown") return verify(options, check, hostKey);
     try {
       await append(path, options, hostKey);

@@ -187,6 +187,7 @@ export class SshServer implements AsyncDisposable {
     const settled = (): void => {
       if (!waiting) return;
       waiting = false;
+      // rule: count-settled
       this.#unauthenticated--;
       sources.settled(source);
     };
@@ -196,7 +197,7 @@ export class SshServer implements AsyncDisposable {
         const offence = offenceOf(event.error, attempted);
         if (offence !== undefined) sources.penalise(source, offence, performance.now());
       }
-      if (event.type === "login" || event.type === "closed") settled();
+      if (/* rule: login-settles */ event.type === "login" || event.type === "closed") settled();
       this.#log({ ...origin, ...event });
     };
     const connection = serveDuplex(
@@ -218,8 +219,11 @@ export class SshServer implements AsyncDisposable {
     if (this.#connections.size >= maxConnections) return "max-connections";
     // The connections of other sources count in part, but their number is bounded all the same.
     const full = this.#unauthenticated >= this.#earlyDrop.full;
-    const percent = dropPercentage(full ? this.#unauthenticated : sources.pressure(source), this.#earlyDrop);
-    if (percent > 0 && randomInt(100) < percent) return "max-unauthenticated";
+    const percent = dropPercentage(
+      /* rule: source-pressure */ full ? this.#unauthenticated : sources.pressure(source),
+      this.#earlyDrop,
+    );
+    if (percent > 0 && /* rule: random-drop */ randomInt(100) < percent) return "max-unauthenticated";
     return sources.refusal(source, performance.now());
   }
 
@@ -235,6 +239,7 @@ export class SshServer implements AsyncDisposable {
 /** How probable it is, in percent, that one more than so many connections without a login is dropped: as sshd reckons. */
 export function dropPercentage(unauthenticated: number, { start, rate, full }: RandomEarlyDrop): number {
   if (unauthenticated < start) return 0;
+  // rule: full-drops-all
   if (unauthenticated >= full) return 100;
   return rate + ((100 - rate) * (unauthenticated - start)) / (full - start);
 }

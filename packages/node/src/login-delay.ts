@@ -31,6 +31,7 @@ export function delayRefusals(
       try {
         const decision = await authenticate(login);
         // A program without types may refuse with null or nothing.
+        // rule: hold-refusal
         if (!decision) await holdRefusal(login);
         return decision;
       } catch (error) {

@@ -40,12 +40,14 @@ export async function readOwned(path: string, options: OwnedFileOptions = {}): P
     // Without O_NONBLOCK, opening a pipe that has no writer blocks a thread.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = await file.stat();
+    // rule: owned-file-regular
     if (!stats.isFile()) throw new SshError("file-unreadable", "it is not a regular file");
     // Windows says by access control lists who may write.
     if (owner !== undefined && process.getuid !== undefined) {
       const problem = await exposure(await realpath(path), stats, { owner, home, look: stat });
       if (problem !== undefined) throw new SshError("file-unreadable", problem);
     }
+    // rule: owned-file-size
     if (stats.size > maxBytes)
       throw new SshError("file-unreadable", `it has ${stats.size} bytes, where ${maxBytes} are allowed`);
     const bytes = await file.readFile();
@@ -74,14 +76,15 @@ export async function exposure(
     readonly look: (path: string) => Promise<Ownership>;
   },
 ): Promise<string | undefined> {
-  const isForeign = ({ uid }: Ownership): boolean => uid !== 0 && uid !== system.owner;
+  const isForeign = ({ uid }: Ownership): boolean => uid !== 0 && /* rule: owned-file-owner */ uid !== system.owner;
   if (isForeign(file)) return "it belongs to somebody else";
+  // rule: owned-file-mode
   if ((file.mode & OTHERS_WRITE) !== 0) return "others than its owner may write it (chmod go-w)";
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     const at = await system.look(folder);
     if (isForeign(at)) return `the folder ${escapeText(folder)} belongs to somebody else`;
     // In a sticky folder such as /tmp, others cannot replace a file that they do not own.
-    if ((at.mode & OTHERS_WRITE) !== 0 && (at.mode & STICKY) === 0)
+    if (/* rule: owned-folder-mode */ (at.mode & OTHERS_WRITE) !== 0 && (at.mode & STICKY) === 0)
       return `others than its owner may write the folder ${escapeText(folder)} (chmod go-w)`;
     if (folder === system.home || folder === dirname(folder)) return undefined;
   }

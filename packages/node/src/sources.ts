@@ -66,8 +66,11 @@ export class Sources {
   refusal(source: string | undefined, now: number): "penalty" | "max-per-source" | undefined {
     if (source === undefined) return undefined;
     const record = this.#records.get(source);
+    // rule: source-penalty
     if (record?.enforced && record.penaltyEnds > now) return "penalty";
-    return this.#count(source) >= this.#rules.maxUnauthenticated ? "max-per-source" : undefined;
+    return /* rule: source-count */ this.#count(source) >= this.#rules.maxUnauthenticated
+      ? "max-per-source"
+      : undefined;
   }
 
   /**
@@ -106,7 +109,7 @@ export class Sources {
     const record = this.#record(source, now);
     if (now - record.lastFailure > FORGET_FAILURES_AFTER) record.failures = 0;
     record.lastFailure = now;
-    return Math.min(FIRST_DELAY * 2 ** record.failures++, maxFailureDelay);
+    return Math.min(FIRST_DELAY * /* rule: penalty-doubles */ 2 ** record.failures++, maxFailureDelay);
   }
 
   #count(source: string): number {
@@ -132,6 +135,7 @@ export class Sources {
   #record(source: string, now: number): SourceRecord {
     const known = this.#records.get(source);
     this.#records.delete(source);
+    // rule: source-room
     if (known === undefined) this.#makeRoom(now);
     const record = known ?? {
       penaltyEnds: now,

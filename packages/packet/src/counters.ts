@@ -29,6 +29,7 @@ export class PacketCounter {
    * with AEAD ciphers a nonce, with MACs a replay (RFC 4253 §6.4, RFC 4344 §3.1).
    */
   check(): void {
+    // rule: sequence-exhausted
     if (this.packetsSinceKeys >= 2 ** 32)
       throw new SshError("sequence-exhausted", "all 2^32 sequence numbers have been used since the last key exchange");
   }

@@ -128,7 +128,7 @@ export class PacketReader {
 
     const padding = clear[0]!;
     // A packet without a payload has no message number: nothing may send one (RFC 4253 §6).
-    if (padding < 4 || padding > packetLength - 2)
+    if (/* rule: padding-least */ padding < 4 || /* rule: padding-most */ padding > packetLength - 2)
       throw new SshError(
         "packet-padding",
         `a packet of length ${packetLength} says it has ${padding} bytes of padding`,
@@ -143,9 +143,17 @@ export class PacketReader {
   #checkLength(packetLength: number): void {
     const { blockSize, lengthIsPadded, tagLength } = this.#opener;
     const padded = lengthIsPadded ? 4 + packetLength : packetLength;
-    if (packetLength >= 5 && packetLength <= this.maxPacketLength && padded % blockSize === 0) return;
+    if (
+      packetLength >= 5 &&
+      /* rule: packet-length-most */ packetLength <= this.maxPacketLength &&
+      /* rule: packet-length-blocks */ padded % blockSize === 0
+    )
+      return;
     // Under a cipher the value is not authenticated yet and may be decrypted from bytes of an attacker's choice: it stays here.
-    const what = tagLength === 0 ? `a packet length of ${packetLength}` : "a packet length that cannot be";
+    const what =
+      /* rule: packet-length-untold */ tagLength === 0
+        ? `a packet length of ${packetLength}`
+        : "a packet length that cannot be";
     throw new SshError(
       "packet-length",
       `the peer sent ${what} (5 to ${this.maxPacketLength} bytes, whole blocks of ${blockSize})`,

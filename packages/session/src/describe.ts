@@ -7,9 +7,9 @@ import {
   execRequest,
   exitSignal,
   exitStatus,
+  isUnderMethod,
   MESSAGE_TABLE,
-  type MethodContext,
-  messageName,
+  type Methods,
   ptyRequest,
   SSH_MSG_CHANNEL_CLOSE,
   SSH_MSG_CHANNEL_DATA,
@@ -44,14 +44,8 @@ import {
 } from "@nacre/wire";
 import type { TracePort } from "./trace.ts";
 
-/** What describing a payload depends on: which meanings the numbers 30–49 and 60–79 have just now. */
-export interface DescribeContext {
-  readonly kex: MethodContext | undefined;
-  readonly auth: MethodContext | undefined;
-}
-
 /** The transport's trace, which sees payloads, as the trace that a caller gets, which sees descriptions. */
-export function describedTrace(trace: TracePort, context: () => DescribeContext): TransportTrace {
+export function describedTrace(trace: TracePort, context: () => Methods): TransportTrace {
   return {
     identification: (direction, line) => trace({ type: "identification", direction, line }),
     packet: ({ payload, ...packet }) => trace({ type: "packet", ...packet, ...describeMessage(payload, context()) }),
@@ -59,13 +53,13 @@ export function describedTrace(trace: TracePort, context: () => DescribeContext)
 }
 
 /** A payload's name and what matters in it, on one line, escaped and without secrets. Never throws, whatever the bytes. */
-export function describeMessage(payload: Uint8Array, context: DescribeContext): { message: string; summary: string } {
+export function describeMessage(payload: Uint8Array, context: Methods): { message: string; summary: string } {
   const number = payload[0] ?? 0;
   const rows = MESSAGE_TABLE.filter((row) => row.message.number === number);
-  const only = rows.length === 1 ? rows[0]!.message.name : undefined;
-  const message = messageName(number, number < 50 ? context.kex : context.auth) ?? only ?? `message ${number}`;
+  const row = rows.length === 1 ? rows[0] : rows.find((one) => isUnderMethod(one, context));
+  const message = row?.message.name ?? `message ${number}`;
   try {
-    return { message, summary: escapeText(DESCRIBERS[message]?.(payload) ?? "") };
+    return { message, summary: /* rule: trace-text */ escapeText(DESCRIBERS[message]?.(payload) ?? "") };
   } catch {
     return { message, summary: "(malformed)" };
   }
@@ -117,6 +111,7 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
   },
   [SSH_MSG_USERAUTH_REQUEST.name]: (payload) => {
     const { userName, methodName, methodData } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
+    // rule: trace-password
     if (methodName !== "publickey") return `${userName} ${methodName}`;
     const { algorithm, signature } = userauthPublickey.decode(methodData);
     return `${userName} publickey ${algorithm} ${signature === undefined ? "query" : "signed"}`;

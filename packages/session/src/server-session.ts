@@ -78,6 +78,7 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
       const event = this.#nextAuthEvent() ?? this.nextConnectionEvent((one) => this.#provesHostKeys(one));
       if (event !== undefined) return event;
       // What a client sends behind its login belongs to what follows it, if it succeeds: it is looked at when that is known.
+      // rule: input-waits-for-answer
       if (this.#isAsking && !this.transport.closed) return undefined;
       const transportEvent = this.transport.nextEvent();
       if (transportEvent === undefined) return undefined;

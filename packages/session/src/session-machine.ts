@@ -1,4 +1,4 @@
-import { Connection, type ConnectionEvent } from "@nacre/connection";
+import { Connection, type ConnectionEvent, type RequestReaders, sessionRequests } from "@nacre/connection";
 import type { PacketSink } from "@nacre/packet";
 import {
   type NegotiatedAlgorithms,
@@ -40,6 +40,9 @@ export interface SessionOptions extends TransportSettings {
 interface Authentication {
   readonly waitingForApplication: boolean;
 }
+
+/** Channel types whose requests have a meaning, beside what applications make of them. */
+const REQUEST_READERS: RequestReaders = { session: sessionRequests };
 
 /** How far a session has come. */
 export type SessionState<Auth> =
@@ -85,7 +88,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.transport = new Transport({
       softwareVersion,
       algorithms,
-      random: guarded("the source of random bytes", random),
+      random: /* rule: guarded-random */ guarded("the source of random bytes", random),
       limits: this.limits,
       ...transportSettings(options),
       ...parts.transport,
@@ -103,6 +106,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
       role,
       limits: this.limits,
       allowedChannelTypes: parts.allowedChannelTypes ?? [],
+      requestReaders: REQUEST_READERS,
     });
     this.#keepalive = new Keepalive(this.limits, this.connection, this.#peer);
   }
@@ -162,6 +166,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.#now = now;
     this.transport.tick(now);
     this.connection.tick(now);
+    // rule: auth-timeout
     if (now >= (this.#authDeadline() ?? Number.POSITIVE_INFINITY)) {
       const { authTimeout } = this.limits;
       this.transport.reject(

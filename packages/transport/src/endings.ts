@@ -19,7 +19,10 @@ export function peerDisconnected(peer: Role, { reasonCode, description }: Discon
   const name = REASON_NAMES.get(reasonCode);
   const reason = name === undefined ? `reason ${reasonCode}` : `reason ${reasonCode}, ${name}`;
   const cut = description.length > 500 ? `${description.slice(0, 500)}…` : description;
-  return new SshError("disconnected", `The ${peer} ended the connection: ${escapeText(cut) || "no text"} (${reason})`);
+  return new SshError(
+    "disconnected",
+    `The ${peer} ended the connection: ${/* rule: goodbye-text */ escapeText(cut) || "no text"} (${reason})`,
+  );
 }
 
 /** The peer's bytes ended before it identified itself. */
@@ -65,7 +68,8 @@ const DESCRIPTIONS: ReadonlyMap<number, string> = new Map([
 /** Our own SSH_MSG_DISCONNECT. Only text of the protocol layers about the peer leaves; for all else there is one text per reason. */
 export function goodbye(error: SshError, origin: Origin): Bytes {
   const reasonCode = disconnectReason(error.code);
-  const isTellable = origin === "protocol" && (error.culprit === "peer" || error.culprit === "unsupported");
+  const isTellable =
+    /* rule: own-text-only */ origin === "protocol" && (error.culprit === "peer" || error.culprit === "unsupported");
   const description = isTellable ? error.message : (DESCRIPTIONS.get(reasonCode) ?? "");
   return SSH_MSG_DISCONNECT.encode({ reasonCode, description, languageTag: "" });
 }

@@ -10,6 +10,7 @@ export function serverExtInfo(serverSigAlgs: readonly string[] | undefined): Byt
 /** The peer's extensions, as bytes of their own. Throws `malformed-message`, also for more than `maxExtensions`. */
 export function readExtInfo(payload: Uint8Array, maxExtensions: number): readonly Extension[] {
   const { extensions } = SSH_MSG_EXT_INFO.decode(payload.slice());
+  // rule: ext-info-count
   if (extensions.length <= maxExtensions) return extensions;
   throw new SshError(
     "malformed-message",

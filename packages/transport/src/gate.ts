@@ -1,13 +1,14 @@
 import type { Role } from "@nacre/negotiation";
 import {
-  type KexStep,
+  type ExtInfoPlace,
+  isKexMethodNumber,
+  isUnderMethod,
   MESSAGE_TABLE,
   type MessageRow,
   type MethodContext,
   type Phase,
   type Receiver,
   SSH_MSG_EXT_INFO,
-  SSH_MSG_USERAUTH_SUCCESS,
   SshError,
 } from "@nacre/wire";
 
@@ -20,87 +21,134 @@ const ROWS: readonly (readonly MessageRow[] | undefined)[] = Array.from({ length
 /** Who takes the message of a number, by the message table; `undefined` for a number that is not in it. */
 export const RECEIVERS: readonly (Receiver | undefined)[] = ROWS.map((rows) => rows?.[0]?.receiver);
 
+/** Whether the message of a number may be sent and received while a key exchange is under way (RFC 4253 §7.1). */
+export const DURING_REKEY: readonly boolean[] = ROWS.map((rows) => rows?.[0]?.duringRekey ?? false);
+
 /** What to do with a message that came: take it, ignore it (a wrong guess, a late login), or answer that it is not understood. */
 export type Verdict = "admit" | "discard" | "unimplemented";
 
-/**
- * Where SSH_MSG_EXT_INFO may come (RFC 8308 §2.4): as the first packet after the peer's first NEWKEYS; from a server once more,
- * right before SSH_MSG_USERAUTH_SUCCESS.
- */
-type ExtInfoPlace = "nowhere" | "first" | "before-success" | "success-must-follow";
+/** The peer's part of a key exchange, by the message that must come next. */
+type PeerExchange =
+  /** The peer has none under way. */
+  | { readonly step: "kexinit" }
+  | {
+      readonly step: "method";
+      readonly method: MethodContext;
+      /** The peer has guessed wrong: its next key exchange packet is to be ignored (RFC 4253 §7). */
+      readonly discardsGuess: boolean;
+    }
+  | { readonly step: "newkeys"; readonly method: MethodContext };
+
+const NO_EXCHANGE: PeerExchange = { step: "kexinit" };
 
 /**
- * Decides what may arrive when, by the message table. The transport tells it how far the connection has come; whatever the peer
- * sends must pass `admit` before anything looks at it.
+ * Decides what may arrive when, by the message table. The transport reports how far the connection has come; every message of the peer
+ * must pass `admit` before it is read.
  */
 export class Gate {
   /** The side that sends what comes. */
   readonly #sender: Role;
-  #extInfo: ExtInfoPlace = "nowhere";
-  phase: Phase = "kex";
-  /** What the peer's part of a key exchange has come to: other than "kexinit", the peer is in the middle of one. */
-  step: KexStep = "kexinit";
-  kexMethod: MethodContext | undefined;
-  authMethod: MethodContext | undefined;
-  /** The first key exchange goes on, and is strict. */
-  strict = false;
-  /** The peer has guessed wrong: its next key exchange packet is to be ignored (RFC 4253 §7). */
-  discardsGuess = false;
+  #phase: Phase = "kex";
+  #exchange: PeerExchange = NO_EXCHANGE;
+  /** The first key exchange is under way and strict. */
+  #isStrict = false;
+  #place: ExtInfoPlace = "past";
+  #authMethod: MethodContext | undefined;
 
   constructor(sender: Role) {
     this.#sender = sender;
   }
 
-  /** The peer's first NEWKEYS has come. */
-  openAuth(): void {
-    this.phase = "auth";
-    this.#extInfo = "first";
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Both sides have offered strict key exchange. */
+  enforceStrictKex(): void {
+    this.#isStrict = true;
+  }
+
+  /** The peer's KEXINIT arrived, and this method was chosen. */
+  methodMayCome(method: MethodContext, { discardsGuess }: { readonly discardsGuess: boolean }): void {
+    this.#exchange = { step: "method", method, discardsGuess };
+  }
+
+  /** The method is over: the peer's NEWKEYS must come. */
+  newKeysMustCome(): void {
+    const { step } = this.#exchange;
+    if (step === "kexinit") throw new SshError("internal", "NEWKEYS is due without a key exchange");
+    this.#exchange = { step: "newkeys", method: this.#exchange.method };
+  }
+
+  /** The peer's NEWKEYS arrived. */
+  newKeysCame(): void {
+    this.#exchange = NO_EXCHANGE;
+    this.#isStrict = false;
+    if (this.#phase !== "kex") return;
+    this.#phase = "auth";
+    this.#place = "first";
+  }
+
+  /** The authentication method that the numbers of its range belong to. */
+  setAuthMethod(method: MethodContext | undefined): void {
+    this.#authMethod = method;
+  }
+
+  /** Authentication has succeeded. */
+  enterConnection(): void {
+    this.#phase = "connection";
+    this.#place = "past";
   }
 
   /** Throws `unexpected-message` for a message that the peer must not send now. */
   admit(number: number): Verdict {
-    const place = this.#extInfo;
-    if (place === "first") this.#extInfo = this.#sender === "server" ? "before-success" : "nowhere";
+    const place = this.#place;
+    if (place === "first") this.#place = this.#sender === "server" ? "before-success" : "past";
 
-    if (this.discardsGuess && number >= 30 && number <= 49) {
-      this.discardsGuess = false;
+    const exchange = this.#exchange;
+    if (exchange.step === "method" && exchange.discardsGuess && isKexMethodNumber(number)) {
+      // rule: one-wrong-guess
+      this.#exchange = { ...exchange, discardsGuess: false };
       return "discard";
     }
     const rows = ROWS[number];
     if (rows === undefined) return this.#unknown(number);
-    const row = this.#underThisMethod(rows, number);
+    const row = this.#underThisMethod(rows);
     if (row === undefined) return this.#refuse(number, "which has no meaning there");
+    // rule: message-sender
     if (row.sender !== "both" && row.sender !== this.#sender)
       return this.#refuse(number, `which only a ${row.sender} sends`);
-    if (!row.phases.includes(this.phase)) {
-      if (row.early === this.#sender && this.phase === "auth" && this.step === "kexinit") return "unimplemented";
-      if (row.late === this.#sender && this.phase === "connection" && this.step === "kexinit") return "discard";
+    const isQuiet = exchange.step === "kexinit";
+    if (/* rule: message-phase */ !row.phases.includes(this.#phase)) {
+      if (/* rule: early-sender */ row.early === this.#sender && this.#phase === "auth" && isQuiet)
+        return "unimplemented";
+      if (row.late === this.#sender && this.#phase === "connection" && isQuiet) return "discard";
       return this.#refuse(number);
     }
-    if (this.step !== "kexinit" && !row.duringRekey) return this.#refuse(number, "after its own SSH_MSG_KEXINIT");
-    if (this.strict && !row.duringStrictKex) return this.#refuse(number, "which strict key exchange forbids");
-    if (row.step !== undefined && row.step !== this.step) return this.#refuse(number, "out of order");
-
-    if (number === SSH_MSG_EXT_INFO.number) {
-      if (place === "nowhere" || place === "success-must-follow") return this.#refuse(number);
-      if (place === "before-success") this.#extInfo = "success-must-follow";
-    } else if (place === "success-must-follow" && number > 4) {
-      if (number !== SSH_MSG_USERAUTH_SUCCESS.number)
-        return this.#refuse(number, "where SSH_MSG_USERAUTH_SUCCESS had to follow its SSH_MSG_EXT_INFO");
-      this.#extInfo = "nowhere";
-    }
+    // rule: message-during-rekey
+    if (!isQuiet && !row.duringRekey) return this.#refuse(number, "after its own SSH_MSG_KEXINIT");
+    // rule: message-during-strict-kex
+    if (this.#isStrict && !row.duringStrictKex) return this.#refuse(number, "which strict key exchange forbids");
+    // rule: message-step
+    if (row.step !== undefined && row.step !== exchange.step) return this.#refuse(number, "out of order");
+    // rule: ext-info-place
+    if (!row.places.includes(place)) return this.#refuse(number, MISPLACED[place]);
+    if (number === SSH_MSG_EXT_INFO.number && place === "before-success") this.#place = "success-due";
     return "admit";
   }
 
-  #underThisMethod(rows: readonly MessageRow[], number: number): MessageRow | undefined {
-    const method = number < 50 ? this.kexMethod : this.authMethod;
-    for (const row of rows) if (row.method === undefined || row.method === method) return row;
+  #underThisMethod(rows: readonly MessageRow[]): MessageRow | undefined {
+    const exchange = this.#exchange;
+    const kex = exchange.step === "kexinit" ? undefined : exchange.method;
+    // rule: message-method
+    for (const row of rows)
+      if (row.method === undefined || isUnderMethod(row, { kex, auth: this.#authMethod })) return row;
     return undefined;
   }
 
   /** RFC 4253 §11.4: what is not known is answered, except where nothing unknown may be sent at all. */
   #unknown(number: number): Verdict {
-    if (this.step !== "kexinit") return this.#refuse(number, "after its own SSH_MSG_KEXINIT");
+    if (this.#exchange.step !== "kexinit") return this.#refuse(number, "after its own SSH_MSG_KEXINIT");
     return "unimplemented";
   }
 
@@ -111,8 +159,13 @@ export class Gate {
   }
 
   #when(): string {
-    if (this.phase === "kex") return "during the first key exchange";
-    const phase = this.phase === "auth" ? "before authentication has succeeded" : "after authentication";
-    return this.step === "kexinit" ? phase : `${phase}, during a key exchange`;
+    if (this.#phase === "kex") return "during the first key exchange";
+    const phase = this.#phase === "auth" ? "before authentication has succeeded" : "after authentication";
+    return this.#exchange.step === "kexinit" ? phase : `${phase}, during a key exchange`;
   }
 }
+
+/** Why a message is refused at a place of SSH_MSG_EXT_INFO. */
+const MISPLACED: Readonly<Partial<Record<ExtInfoPlace, string>>> = {
+  "success-due": "where SSH_MSG_USERAUTH_SUCCESS had to follow its SSH_MSG_EXT_INFO",
+};

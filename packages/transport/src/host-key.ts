@@ -13,6 +13,7 @@ export function proveHostKey(
   signature: Uint8Array,
 ): void {
   const format = new Reader(hostKey, "host key").name("format");
+  // rule: host-key-format
   if (format !== algorithm.keyFormat)
     throw new SshError(
       "kex-failed",

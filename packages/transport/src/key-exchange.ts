@@ -214,16 +214,18 @@ export class KeyExchange {
     if (this.#state.name !== "proposed") throw new SshError("internal", `KEXINIT in state ${this.#state.name}`);
     const { own, first } = this.#state;
     const [client, server] = options.role === "client" ? [own, peer] : [peer, own];
-    if (this.#sessionId === undefined) this.#agreeOnStrictKex(client.init, server.init);
+    if (/* rule: strict-kex-initial */ this.#sessionId === undefined) this.#agreeOnStrictKex(client.init, server.init);
 
     const negotiated = agree(client.init, server.init, options.algorithms);
     this.#negotiated = negotiated;
     const right = guessIsRight(client.init, server.init);
-    gate.step = "method";
-    gate.kexMethod = negotiated.kex.context;
-    gate.discardsGuess = peer.init.firstKexPacketFollows && !right;
+    gate.methodMayCome(negotiated.kex.context, { discardsGuess: peer.init.firstKexPacketFollows && !right });
 
-    const agreement: Agreement = { clientInit: client.payload, serverInit: server.payload, negotiated };
+    const agreement: Agreement = /* rule: keep-payloads-only */ {
+      clientInit: client.payload,
+      serverInit: server.payload,
+      negotiated,
+    };
     if (options.role === "server") {
       this.#state = { name: "server", agreement, method: negotiated.kex.server(options.random) };
     } else {
@@ -252,14 +254,12 @@ export class KeyExchange {
     const { options, limits, reader, gate, emit } = this.#context;
     SSH_MSG_NEWKEYS.decode(payload);
     if (this.#state.name !== "newkeys") throw new SshError("internal", `NEWKEYS in state ${this.#state.name}`);
-    reader.useOpener(this.#state.opener, { resetSequence: this.#strict });
+    reader.useOpener(this.#state.opener, /* rule: strict-kex-reset */ { resetSequence: this.#strict });
     const initial = gate.phase === "kex";
-    gate.step = "kexinit";
-    gate.kexMethod = undefined;
-    gate.strict = false;
-    if (initial) gate.openAuth();
+    gate.newKeysCame();
     // A server has proved who it is, and its banners and prompts may be long. A client has proved nothing yet.
-    if (initial && options.role === "client") reader.maxPacketLength = limits.maxPacketLength;
+    if (initial && /* rule: packet-length-until-login */ options.role === "client")
+      reader.maxPacketLength = limits.maxPacketLength;
     this.#state = { name: "idle" };
     emit({ type: "keys-complete", initial });
   }
@@ -278,13 +278,14 @@ export class KeyExchange {
     const { options, gate, reader } = this.#context;
     this.#strict = agreesOnStrictKex(client, server);
     this.#extInfoWanted = options.role === "server" && takesExtInfo(client, "client");
-    gate.strict = this.#strict;
+    if (this.#strict) gate.enforceStrictKex();
     if (options.requireStrictKex === true && !this.#strict)
       throw new SshError(
         "strict-kex-required",
         `The ${peerOf(options)} does not offer strict key exchange, which is required: it is open to the Terrapin attack (CVE-2023-48795). Update it, or do not require strict key exchange`,
       );
     // OpenSSH PROTOCOL §1.10: what came before was let through only because nothing was known of the peer yet.
+    // rule: strict-kex-first-message
     if (this.#strict && reader.sequenceNumber !== 0)
       throw new SshError(
         "unexpected-message",
@@ -295,12 +296,14 @@ export class KeyExchange {
   #proved(agreement: Agreement, secret: KexSecret, hostKey: Uint8Array, signature: Uint8Array): void {
     const outcome = this.#outcome(agreement, secret, hostKey);
     const algorithm = agreement.negotiated.hostKey;
+    // rule: host-key-signature
     proveHostKey(algorithm, hostKey, outcome.exchangeHash, signature);
     if (this.#hostKey === undefined) {
       const token: HostKeyToken = Object.freeze({ ask: "verify-host-key" });
+      // rule: host-key-verification
       this.#state = { name: "verifying", token, outcome, hostKey };
       this.#context.emit({ type: "verify-host-key", token, algorithm: algorithm.name, hostKey: hostKey.slice() });
-    } else if (equalBytes(this.#hostKey, hostKey)) {
+    } else if (/* rule: host-key-on-rekey */ equalBytes(this.#hostKey, hostKey)) {
       this.#secure(outcome);
     } else {
       throw new SshError(
@@ -361,7 +364,7 @@ export class KeyExchange {
     this.#sent = NOTHING_SENT;
     outgoing.useSealer(sending.cipher.createSealer(sendingKeys, sending.mac), { resetSequence: this.#strict });
     this.#state = { name: "newkeys", opener: receiving.cipher.createOpener(receivingKeys, receiving.mac) };
-    gate.step = "newkeys";
+    gate.newKeysMustCome();
     // RFC 8308 §2.4: the first message under the server's first keys.
     if (initial && this.#extInfoWanted) outgoing.send(serverExtInfo(options.serverSigAlgs));
     emit({ type: "new-keys", initial, negotiated, strictKex: this.#strict });

@@ -52,7 +52,7 @@ export const TRANSPORT_LIMITS: LimitTable<TransportLimits> = limitTable<Transpor
   kexTimeout: { default: 60_000, least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" },
   rekeyBytes: { default: 2 ** 30, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "bytes" },
   // RFC 4344 §3.1: new keys must come before a sequence number comes again under the same keys; half of that leaves room to spare.
-  rekeyPackets: { default: 2 ** 31 - 1, least: 1, most: 2 ** 31 - 1, unit: "packets" },
+  rekeyPackets: { default: 2 ** 31 - 1, least: 1, most: /* rule: rekey-packets-most */ 2 ** 31 - 1, unit: "packets" },
   // A shorter one would exchange keys without end over a path that takes as long.
   rekeyInterval: { default: 3_600_000, least: 1000, most: MAX_MILLISECONDS, unit: "milliseconds" },
   rekeysBeforeLogin: { default: 4, least: 0, most: MAX_UINT32, unit: "key exchanges" },

@@ -1,5 +1,6 @@
 import { type PacketSealer, PacketWriter, type SentMessage } from "@nacre/packet";
 import { type Bytes, copyBytes, type RandomSource, SshError } from "@nacre/wire";
+import { DURING_REKEY } from "./gate.ts";
 import type { TransportTrace } from "./options.ts";
 
 /** A message that a key exchange holds back. */
@@ -102,8 +103,9 @@ export class Outgoing {
 
   /** An answer that the peer can ask for without end: dropped when too much waits already, because it does not read. */
   answer(payload: Uint8Array): void {
+    // rule: answer-room
     if (this.#writer.pending + this.#queuedCost + costOf(payload) > this.#maxQueuedBytes) return;
-    if (payload[0]! <= 4) this.send(payload);
+    if (DURING_REKEY[payload[0]!]) this.send(payload);
     else this.write(payload);
   }
 
@@ -143,6 +145,7 @@ export class Outgoing {
 
   #enqueue(payload: Uint8Array, sent: SentMessage | undefined): void {
     const cost = costOf(payload);
+    // rule: queued-bytes
     if (this.#queuedCost + cost > this.#maxQueuedBytes)
       throw new SshError(
         "rekey-flood",
@@ -160,5 +163,6 @@ export class Outgoing {
 }
 
 function costOf(payload: Uint8Array): number {
+  // rule: queued-packet-cost
   return Math.max(payload.length, LEAST_COST);
 }

@@ -22,6 +22,7 @@ export class RekeyPolicy {
   /** New keys are in use in both directions. */
   keysChanged(sending: NegotiatedDirection, receiving: NegotiatedDirection, now: number): void {
     this.#maxBytesSent = Math.min(this.#limits.rekeyBytes, sending.cipher.maxBytes);
+    // rule: cipher-bytes
     this.#maxBytesReceived = Math.min(this.#limits.rekeyBytes, receiving.cipher.maxBytes);
     this.deadline = now + this.#limits.rekeyInterval;
   }

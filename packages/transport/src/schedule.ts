@@ -54,6 +54,7 @@ export class Schedule {
 
   /** The key exchange under way takes too long. */
   get overdue(): boolean {
+    // rule: kex-timeout
     return this.now >= (this.#timer.deadline ?? Infinity);
   }
 

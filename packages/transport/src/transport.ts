@@ -77,6 +77,7 @@ export class Transport implements PacketSink {
     this.#ownVersion = identificationString(options.softwareVersion);
     this.#peer = options.role === "client" ? "server" : "client";
     this.#reader = new PacketReader({
+      // rule: packet-length-before-login
       maxPacketLength: Math.min(limits.maxPacketLength, limits.maxPacketLengthBeforeLogin),
     });
     this.#outgoing = new Outgoing({
@@ -147,6 +148,7 @@ export class Transport implements PacketSink {
       const event = this.#events.shift();
       if (event !== undefined) return event;
       if (this.#stage.name === "closed" || this.#stage.name === "new" || this.#exchange.asking) return undefined;
+      // rule: turn-ends
       if (this.#turn.over) {
         this.#turn.renew();
         return { type: "yield" };
@@ -192,10 +194,13 @@ export class Transport implements PacketSink {
   answerHostKey(token: HostKeyToken, verdict: true | SshError): void {
     if (this.#stage.name === "closed") return;
     this.#exchange.expectToken(token, "verifying");
-    if (verdict !== true) {
+    if (/* rule: verdict-is-true */ verdict !== true) {
       // A program without types may answer anything: nothing but true accepts (CVE-2025-26465).
       const refused = (verdict as unknown) instanceof SshError;
-      return this.#fail(refused ? verdict : new SshError("host-key-refused", "The host key was refused"), "local");
+      return this.#fail(
+        refused ? verdict : new SshError("host-key-refused", "The host key was refused"),
+        /* rule: refusal-is-local */ "local",
+      );
     }
     this.#guarded(() => this.#exchange.acceptHostKey());
   }
@@ -215,13 +220,13 @@ export class Transport implements PacketSink {
     if (this.#stage.name === "closed") return;
     if (this.#gate.phase === "kex")
       throw new SshError("usage", "The connection protocol cannot begin before the first key exchange is over");
-    this.#gate.phase = "connection";
+    this.#gate.enterConnection();
     this.#reader.maxPacketLength = this.#limits.maxPacketLength;
   }
 
   /** The method that the numbers 60–79 are about. */
   setAuthMethod(method: MethodContext | undefined): void {
-    this.#gate.authMethod = method;
+    this.#gate.setAuthMethod(method);
   }
 
   /** Agrees new keys now. Ignored while a key exchange is under way, and before `enterConnection`. */
@@ -234,6 +239,7 @@ export class Transport implements PacketSink {
    * for the reason, since the error's own may hold paths, names and decisions.
    */
   disconnect(error: SshError): void {
+    // rule: disconnect-is-local
     this.#fail(error, "local");
   }
 

@@ -18,11 +18,13 @@ export class Turn {
 
   /** Counts a packet of `length` bytes that was received. */
   received(length: number): void {
+    // rule: short-packet-cost
     this.#work += Math.max(length, LEAST_COST);
   }
 
   /** Counts a packet that is sent. Its bytes do not count: those that may wait for the socket are bounded already (`highWater`). */
   sent(): void {
+    // rule: sent-packet-cost
     this.#work += LEAST_COST;
   }
 

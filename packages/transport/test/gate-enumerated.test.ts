@@ -2,6 +2,7 @@ import { toyAlgorithms, toyKex } from "@nacre/testing/toys";
 import { type KexStep, type MethodContext, type Phase, SshError } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { Gate } from "../src/gate.ts";
+import { gateIn, passNewKeys, type Situation } from "./support/gates.ts";
 import { RawPeer } from "./support/raw-peer.ts";
 
 /*
@@ -10,19 +11,6 @@ import { RawPeer } from "./support/raw-peer.ts";
  */
 
 type Side = "client" | "server";
-
-/** Where a peer stands with us. */
-interface Situation {
-  readonly sender: Side;
-  /** `kex`: it has not sent its first NEWKEYS; `auth`: it has; `connection`: and authentication has succeeded. */
-  readonly phase: Phase;
-  /** What its key exchange, if one goes on, waits for: `kexinit` when none does. */
-  readonly step: KexStep;
-  /** The first key exchange, and both sides have offered strict key exchange. */
-  readonly strict: boolean;
-  readonly kexMethod: MethodContext | undefined;
-  readonly authMethod: MethodContext | undefined;
-}
 
 const inKex = ({ step }: Situation): boolean => step !== "kexinit";
 const after =
@@ -39,7 +27,7 @@ const loginBy =
     after("auth")(s) && s.authMethod === method;
 
 /**
- * Number, who sends it, and when. A number that stands here in no row is unknown. SSH_MSG_EXT_INFO has a test of its own.
+ * Number, who sends it, and when. A number that stands here in no row is unknown. SSH_MSG_EXT_INFO has a test of its own too.
  */
 const MAY: readonly (readonly [number, Side | "both", (s: Situation) => boolean])[] = [
   // RFC 4253 §11: at any time. OpenSSH PROTOCOL §1.10: but for DISCONNECT not in a strict first key exchange.
@@ -50,7 +38,8 @@ const MAY: readonly (readonly [number, Side | "both", (s: Situation) => boolean]
   // RFC 4253 §10: services are asked for after the key exchange, and §7.1: not during one.
   [5, "client", after("auth")],
   [6, "server", after("auth")],
-  [7, "both", () => false],
+  // RFC 8308 §2.4: of the two places the first is past; a server may still send one before it accepts the login.
+  [7, "server", after("auth")],
   // RFC 4253 §7.1, §9: a key exchange may begin at any time, but not within one; §7.3: NEWKEYS ends it.
   [20, "both", kexStep("kexinit")],
   [21, "both", kexStep("newkeys")],
@@ -124,11 +113,11 @@ test("every number, sender, phase, key exchange, method and strictness", () => {
   const all = situations();
   expect(all).toHaveLength(2 * 4 * (1 + 2 * 3 * 2 + 2 * (1 + 2 * 3)));
   const wrong: unknown[] = [];
-  for (const { sender, ...state } of all)
+  for (const situation of all)
     for (let number = 0; number < 256; number++) {
-      const is = verdict(Object.assign(new Gate(sender), state), number);
-      const should = expected(number, { sender, ...state });
-      if (is !== should) wrong.push({ number, is, should, sender, ...state });
+      const is = verdict(gateIn(situation), number);
+      const should = expected(number, situation);
+      if (is !== should) wrong.push({ number, is, should, ...situation });
     }
   expect(wrong).toEqual([]);
 });
@@ -136,11 +125,11 @@ test("every number, sender, phase, key exchange, method and strictness", () => {
 test("a wrong guess: the next key exchange message is ignored, whatever it is, and nothing else", () => {
   for (const sender of ["client", "server"] as const)
     for (let number = 0; number < 256; number++) {
-      const state = { phase: "kex", step: "method", kexMethod: "ecdh", authMethod: undefined } as const;
-      const gate = Object.assign(new Gate(sender), state, { strict: true, discardsGuess: true });
+      const state = { phase: "kex", step: "method", strict: true, kexMethod: "ecdh", authMethod: undefined } as const;
+      const gate = gateIn({ sender, ...state }, { discardsGuess: true });
       // RFC 4253 §7: "the next packet".
       const guess = number >= 30 && number <= 49;
-      const should = expected(number, { sender, strict: true, ...state });
+      const should = expected(number, { sender, ...state });
       expect([number, verdict(gate, number)]).toEqual([number, guess ? "discard" : should]);
       // Once: after it each is taken for what it is.
       if (guess) expect([number, verdict(gate, number)]).toEqual([number, should]);
@@ -169,11 +158,10 @@ test("SSH_MSG_EXT_INFO in every sequence of up to five messages after NEWKEYS", 
         sequence.includes(52) ? [7, 192] : [7, ...others[sender]];
       sequences = sequences.flatMap((sequence) => next(sequence).map((number) => [...sequence, number]));
       for (const sequence of sequences) {
-        const gate = new Gate(sender);
-        gate.openAuth();
+        const gate = passNewKeys(new Gate(sender));
         const refusedAt = sequence.findIndex((number) => {
           const is = verdict(gate, number);
-          if (number === 52) gate.phase = "connection";
+          if (number === 52) gate.enterConnection();
           return is !== "admit";
         });
         const wrongAt = sequence.findIndex((_, i) => !extInfoAllowed(sender, sequence.slice(0, i + 1)));

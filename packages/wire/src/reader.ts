@@ -77,6 +77,7 @@ export class Reader {
    */
   text(field: string, maxLength = 1024): string {
     const bytes = this.string(field);
+    // rule: remark-length
     if (bytes.length <= maxLength) return utf8DecodeLossy(bytes);
     let end = maxLength;
     // Not in the middle of a character.

@@ -62,6 +62,7 @@ export function counted<T>(minimum: number, item: Field<T>): Field<readonly T[]>
   return {
     read(reader: Reader, field: string): readonly T[] {
       const count = reader.uint32(field);
+      // rule: item-count
       if (count * minimum > reader.remaining)
         reader.fail(field, `says ${count} items where ${reader.remaining} bytes are left`);
       return Array.from({ length: count }, (_, i) => item.read(reader, `${field}[${i}]`));
@@ -142,6 +143,7 @@ function writeFields<T extends object>(writer: Writer, fields: Fields<T>, value:
 function readFields<T extends object>(reader: Reader, fields: Fields<T>): T {
   const value: Partial<T> = {};
   for (const key in fields) value[key] = fields[key].read(reader, key);
+  // rule: trailing-bytes
   reader.end();
   return value as T;
 }

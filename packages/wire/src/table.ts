@@ -37,6 +37,15 @@ export type KexStep = "kexinit" | "method" | "newkeys";
 /** The part of a connection that takes a message: the transport itself, its key exchange, or a layer above it. */
 export type Receiver = "transport" | "key-exchange" | "layer-above";
 
+/**
+ * Where the peer's packets have come to with SSH_MSG_EXT_INFO (RFC 8308 §2.4):
+ * - `first`: its next packet is the first after its first NEWKEYS;
+ * - `before-success`: a server may send one more, right before SSH_MSG_USERAUTH_SUCCESS;
+ * - `success-due`: it has, so that SSH_MSG_USERAUTH_SUCCESS must follow;
+ * - `past`: none may come any more.
+ */
+export type ExtInfoPlace = "first" | "before-success" | "success-due" | "past";
+
 /** One row of the message table: a message, who takes it, and when it may arrive. */
 export interface MessageRow {
   readonly message: Omit<Message<unknown>, "encode">;
@@ -44,6 +53,7 @@ export interface MessageRow {
   readonly receiver: Receiver;
   readonly sender: Sender;
   readonly phases: readonly Phase[];
+  readonly places: readonly ExtInfoPlace[];
   /** Only under this method. */
   readonly method?: MethodContext;
   /** May arrive while a key exchange that the peer has begun is under way (RFC 4253 §7.1). */
@@ -64,6 +74,22 @@ export interface MessageRow {
   readonly late?: Sender;
 }
 
+/** Whether a number is in the range of key exchange methods (RFC 4250 §4.1.2). */
+export function isKexMethodNumber(number: number): boolean {
+  return number >= 30 && number <= 49;
+}
+
+/** The methods in use, which decide what the numbers of their ranges mean. */
+export interface Methods {
+  readonly kex: MethodContext | undefined;
+  readonly auth: MethodContext | undefined;
+}
+
+/** Whether a row's number has the row's meaning under these methods. */
+export function isUnderMethod({ method, receiver }: MessageRow, { kex, auth }: Methods): boolean {
+  return method === undefined || method === (receiver === "key-exchange" ? kex : auth);
+}
+
 /** The name of the message that a number stands for under a method: `"SSH_MSG_USERAUTH_PK_OK"`. `undefined` when it has no meaning there. */
 export function messageName(number: number, method: MethodContext | undefined): string | undefined {
   const row = MESSAGE_TABLE.find(
@@ -74,6 +100,8 @@ export function messageName(number: number, method: MethodContext | undefined): 
 
 const ANY: readonly Phase[] = ["kex", "auth", "connection"];
 const SECURE: readonly Phase[] = ["auth", "connection"];
+const ANY_PLACE: readonly ExtInfoPlace[] = ["first", "before-success", "success-due", "past"];
+const NO_SUCCESS_DUE: readonly ExtInfoPlace[] = ["first", "before-success", "past"];
 
 /** Every message Nacre knows: RFC 4250 §4.1.2 and the extensions it implements. */
 export const MESSAGE_TABLE: readonly MessageRow[] = [
@@ -83,7 +111,7 @@ export const MESSAGE_TABLE: readonly MessageRow[] = [
   general(transport.SSH_MSG_DEBUG),
   row(transport.SSH_MSG_SERVICE_REQUEST, "client", ["auth"]),
   row(transport.SSH_MSG_SERVICE_ACCEPT, "server", ["auth"]),
-  { ...row(transport.SSH_MSG_EXT_INFO, "both", ["auth"]), receiver: "transport" },
+  { ...row(transport.SSH_MSG_EXT_INFO, "both", ["auth"]), receiver: "transport", places: ["first", "before-success"] },
   keyExchange(transport.SSH_MSG_KEXINIT, "both", "kexinit"),
   keyExchange(transport.SSH_MSG_NEWKEYS, "both", "newkeys"),
   keyExchange(transport.SSH_MSG_KEX_ECDH_INIT, "client", "method", "ecdh"),
@@ -96,7 +124,7 @@ export const MESSAGE_TABLE: readonly MessageRow[] = [
   keyExchange(transport.SSH_MSG_KEX_DH_GEX_REPLY, "server", "method", "dh-gex"),
   { ...row(SSH_MSG_USERAUTH_REQUEST, "client", ["auth"]), late: "client" },
   row(SSH_MSG_USERAUTH_FAILURE, "server", ["auth"]),
-  row(SSH_MSG_USERAUTH_SUCCESS, "server", ["auth"]),
+  { ...row(SSH_MSG_USERAUTH_SUCCESS, "server", ["auth"]), places: ANY_PLACE },
   row(SSH_MSG_USERAUTH_BANNER, "server", ["auth"]),
   row(SSH_MSG_USERAUTH_PK_OK, "server", ["auth"], "publickey"),
   row(SSH_MSG_USERAUTH_PASSWD_CHANGEREQ, "server", ["auth"], "password"),
@@ -126,6 +154,7 @@ function row<T>(message: Message<T>, sender: Sender, phases: readonly Phase[], m
     receiver: "layer-above",
     sender,
     phases,
+    places: NO_SUCCESS_DUE,
     duringRekey: false,
     duringStrictKex: false,
     ...(method && { method }),
@@ -135,7 +164,13 @@ function row<T>(message: Message<T>, sender: Sender, phases: readonly Phase[], m
 /** RFC 4253 §11: allowed at any time, but for strict key exchange. */
 function general<T>(message: Message<T>, options?: { readonly duringStrictKex: boolean }): MessageRow {
   const duringStrictKex = options?.duringStrictKex ?? false;
-  return { ...row(message, "both", ANY), receiver: "transport", duringRekey: true, duringStrictKex };
+  return {
+    ...row(message, "both", ANY),
+    receiver: "transport",
+    places: ANY_PLACE,
+    duringRekey: true,
+    duringStrictKex,
+  };
 }
 
 function keyExchange<T>(message: Message<T>, sender: Sender, step: KexStep, method?: MethodContext): MessageRow {

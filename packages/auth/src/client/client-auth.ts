@@ -124,7 +124,8 @@ export class ClientAuth {
    */
   answerSignature(token: AuthToken, signature: Uint8Array | undefined): void {
     const state = this.#state;
-    if (state.method !== "publickey" || state.step !== "asked" || state.token !== token) throw staleAnswer();
+    if (state.method !== "publickey" || state.step !== "asked" || /* rule: sign-token */ state.token !== token)
+      throw staleAnswer();
     this.#goOn(state.identity, signature === undefined ? NO_SIGNATURE : sendSignature(this.#driver, state, signature));
   }
 
@@ -201,7 +202,7 @@ export class ClientAuth {
           `the server accepted the service ${serviceName.slice(0, 64)} where ${SERVICE_USERAUTH} was asked for`,
         );
       this.#serviceAccepted = true;
-    } else if (!this.#serviceAccepted) {
+    } else if (/* rule: service-first */ !this.#serviceAccepted) {
       throw this.#unexpected(number);
     } else if (number === SSH_MSG_USERAUTH_BANNER.number) {
       this.#receiveBanner(payload);
@@ -209,7 +210,10 @@ export class ClientAuth {
       this.#receiveMethodSpecific(payload);
     } else if (number === SSH_MSG_USERAUTH_FAILURE.number) {
       this.#receiveFailure(payload);
-    } else if (number === SSH_MSG_USERAUTH_SUCCESS.number && this.#state.step === "sent") {
+    } else if (
+      number === SSH_MSG_USERAUTH_SUCCESS.number &&
+      /* rule: success-once-sent */ this.#state.step === "sent"
+    ) {
       SSH_MSG_USERAUTH_SUCCESS.decode(payload);
       this.#finish({ type: "success" });
     } else {
@@ -221,7 +225,7 @@ export class ClientAuth {
     const { authBanners, authBannerBytes } = this.#driver.limits;
     this.#banners++;
     this.#bannerBytes += payload.length;
-    if (this.#banners > authBanners || this.#bannerBytes > authBannerBytes)
+    if (/* rule: banner-count */ this.#banners > authBanners || this.#bannerBytes > authBannerBytes)
       throw new SshError(
         "auth-limit",
         `the server sent more than ${authBanners} banners, or more than ${authBannerBytes} bytes of them`,

@@ -30,6 +30,7 @@ export function receiveInfoRequest(
 ): KeyboardInteractiveState {
   const { limits } = driver;
   const rounds = state.rounds + 1;
+  // rule: kbd-int-rounds
   if (rounds > limits.keyboardInteractiveRounds)
     throw new SshError(
       "auth-limit",
@@ -37,6 +38,7 @@ export function receiveInfoRequest(
     );
   boundPrompt(limits, payload);
   const { name, instruction, prompts } = SSH_MSG_USERAUTH_INFO_REQUEST.decode(payload);
+  // rule: kbd-int-prompts
   if (prompts.length > limits.promptsPerRound)
     throw new SshError(
       "auth-limit",

@@ -30,6 +30,7 @@ export function receivePasswdChangereq(
   boundPrompt(driver.limits, payload);
   const { prompt } = SSH_MSG_USERAUTH_PASSWD_CHANGEREQ.decode(payload);
   const changes = state.changes + 1;
+  // rule: password-changes
   if (changes > driver.limits.passwordChanges)
     throw new SshError("auth-limit", `the server demanded a new password more than ${state.changes} times in a row`);
   const token = Symbol("change-password");

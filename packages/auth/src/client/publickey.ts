@@ -64,6 +64,7 @@ export function receivePkOk(
   payload: Uint8Array,
 ): PublickeyState | CannotSign {
   const { algorithm, publicKey } = SSH_MSG_USERAUTH_PK_OK.decode(payload);
+  // rule: pk-ok-algorithm
   if (algorithm !== state.algorithm)
     throw new SshError(
       "unexpected-message",
@@ -81,6 +82,7 @@ export function sendSignature(
 ): PublickeyState | CannotSign {
   // An agent that does not know the RSA flags signs with SHA-1 all the same (RFC 8332 §3.3): that never leaves.
   const made = signatureAlgorithm(signature);
+  // rule: signature-as-asked
   if (made !== algorithm)
     return { cannotSign: `the signature made is ${made ?? "malformed"} where ${algorithm} was asked for` };
   driver.request("publickey", userauthPublickey.encode({ algorithm, publicKey: identity.publicKey.blob, signature }));

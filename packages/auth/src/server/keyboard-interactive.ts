@@ -45,6 +45,7 @@ export function receiveInfoResponse(
   payload: Uint8Array,
 ): KeyboardInteractiveState | undefined {
   const { responses } = SSH_MSG_USERAUTH_INFO_RESPONSE.decode(payload);
+  // rule: kbd-int-responses
   if (responses.length !== state.promptCount) return undefined;
   const { subject, rounds } = state;
   const token = Symbol("responses");

@@ -18,7 +18,10 @@ export function receivePassword(
 ): PasswordState | undefined {
   const { password, newPassword } = userauthPassword.decode(methodData);
   const { passwordBytes } = driver.limits;
-  if (utf8Encode(password).length > passwordBytes || utf8Encode(newPassword ?? "").length > passwordBytes)
+  if (
+    /* rule: password-length */ utf8Encode(password).length > passwordBytes ||
+    utf8Encode(newPassword ?? "").length > passwordBytes
+  )
     return undefined;
   const token = Symbol("password");
   if (newPassword === undefined) driver.emit({ type: "password", token, ...subject, password });

@@ -43,16 +43,17 @@ export function receivePublickey(
   const signedData = userauthSignedData(driver.options.sessionId, subject, sent);
   // The work is the same for every user name, and is done before anybody looks at it: a reply's time tells nothing.
   const refused =
-    algorithm === undefined ||
+    /* rule: same-work */ algorithm === undefined ||
     keyFormat(publicKey) !== algorithm.keyFormat ||
     standing.hasUsed(publicKey) ||
-    (signature !== undefined && !verified(algorithm, publicKey, signedData, signature));
+    /* rule: login-signature */ (signature !== undefined && !verified(algorithm, publicKey, signedData, signature));
   if (refused) {
     if (about === "publickey") standing.countFailure();
     else standing.countRefusedQuery();
     return undefined;
   }
   const token = Symbol(about);
+  // rule: asked-key
   driver.emit({ type: about, token, ...subject, ...key });
   return { step: "asked", about, token, subject, key, sent };
 }

@@ -86,7 +86,8 @@ export class ServerAuth {
   /** Answers `publickey`. Throws `usage` for a token that is not the open ask's. */
   answerPublickey(token: AuthToken, verdict: Verdict): void {
     const state = this.#state;
-    if (state.step !== "asked" || state.about !== "publickey" || state.token !== token) throw staleAnswer();
+    if (state.step !== "asked" || state.about !== "publickey" || /* rule: verdict-token */ state.token !== token)
+      throw staleAnswer();
     this.#judge(state.subject, { method: "publickey", ...state.key }, verdict);
   }
 
@@ -136,6 +137,7 @@ export class ServerAuth {
     const number = payload[0];
     const state = this.#state;
     const { authRequestBytes, queuedAuthRequests } = this.#driver.limits;
+    // rule: auth-request-length
     if (payload.length > authRequestBytes)
       throw new SshError(
         "auth-limit",

@@ -35,8 +35,10 @@ export class Standing {
     this.#userName = userName;
     this.#serviceName = serviceName;
     if (changed) {
+      // rule: user-change-forgets
       this.#factors = [];
       this.#canContinue = this.#methods;
+      // rule: user-change-counts
       this.countFailure();
     }
     return { userName, serviceName, factors: this.#factors };
@@ -55,23 +57,27 @@ export class Standing {
 
   /** Throws `auth-limit` at the last failed attempt. */
   countFailure(): void {
+    // rule: failed-attempts
     if (++this.#failures >= this.#limits.failedAttempts)
       throw new SshError("auth-limit", `${this.#failures} attempts to log in have failed`);
   }
 
   /** "none" is how a client asks for the methods: the first is free. */
   countNone(): void {
+    // rule: none-once
     if (this.#noneSeen) this.countFailure();
     this.#noneSeen = true;
   }
 
   /** Throws `auth-limit` for a query too many. */
   countQuery(): void {
+    // rule: key-queries
     if (++this.#queries > this.#limits.keyQueries)
       throw new SshError("auth-limit", `the client asked about more than ${this.#limits.keyQueries} keys`);
   }
   /** Throws `auth-limit` for a refused query too many. */
   countRefusedQuery(): void {
+    // rule: refused-key-queries
     if (++this.#refusedQueries > this.#limits.refusedKeyQueries)
       throw new SshError(
         "auth-limit",

@@ -188,11 +188,13 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     try {
       // A program without types may answer anything: nothing but true accepts.
       const verdict: unknown = await this.#options.hostKey({ ...hostKey, blob: blob.slice() });
+      // rule: host-key-verdict
       if (verdict === true) return true;
       return new SshError("host-key-refused", `the host key ${fingerprint} was refused`);
     } catch (cause) {
       // Whatever goes wrong while a host key is checked, the key is refused (CVE-2025-26465).
       if (cause instanceof SshError) return cause;
+      // rule: host-key-check-fails
       return new SshError("host-key-refused", `the host key ${fingerprint} could not be checked: ${reasonOf(cause)}`, {
         cause,
       });

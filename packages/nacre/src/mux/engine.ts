@@ -95,6 +95,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   drained(): void {
     this.#writable = true;
     // May come in the round of the write: one round of the event loop must not fill the system's buffer again and again.
+    // rule: drained-from-event-loop
     queueMacrotask(() => this.turn());
   }
 
@@ -154,7 +155,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Does what is to be done now. While other connections have their turn, it waits for them. */
   turn(): void {
-    if (this.#turning || this.#yields > 1 || this.#over !== undefined) return;
+    if (this.#turning || /* rule: engine-yields */ this.#yields > 1 || this.#over !== undefined) return;
     try {
       this.#turning = true;
       this.#advance();
@@ -173,6 +174,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
       const event = this.session.nextEvent();
       if (event?.type === "yield") {
         this.#yield();
+        // rule: second-yield-stops
         if (this.#yields === 1) continue;
         this.#write();
         return;
@@ -202,6 +204,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
    */
   #yield(): void {
     if (++this.#yields > 1) return;
+    // rule: from-event-loop
     queueMacrotask(() => {
       const stopped = this.#yields > 1;
       this.#yields = 0;

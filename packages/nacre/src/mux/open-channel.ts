@@ -19,7 +19,7 @@ export function openChannel(mux: Opener, channelType: string, data?: Uint8Array,
         reject(
           new SshError(
             "channel-open-failed",
-            `the peer refused a channel of type ${escapeText(channelType)} (${reasonName(reasonCode)}): ${escapeText(description)}${hint}`,
+            `the peer refused a channel of type ${escapeText(channelType)} (${reasonName(reasonCode)}): ${/* rule: refusal-text */ escapeText(description)}${hint}`,
           ),
         ),
       lost: reject,

@@ -23,7 +23,7 @@ export function grantApplication<S extends MuxSide<ServerSessionEvent> & ServerC
   handlers: ApplicationHandlers,
   permissions: GrantedPermissions,
 ): void {
-  for (const channelType of permissions.channels) {
+  for (const channelType of /* rule: channel-grants */ permissions.channels) {
     const handler = ownValue(handlers.channels, channelType);
     if (handler === undefined) continue;
     mux.accept(channelType, (open, side) => {

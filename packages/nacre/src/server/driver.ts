@@ -102,7 +102,7 @@ export class ServerDriver<S extends BaseSession>
     const { signal, loginGraceTime = LOGIN_GRACE_TIME } = this.#options;
     this.#engine.start();
     if (this.#engine.over !== undefined) return;
-    if (loginGraceTime > 0) {
+    if (/* rule: login-grace-time */ loginGraceTime > 0) {
       this.#graceTimer = setTimeout(
         () => this.#engine.fail(new SshError("auth-timeout", `the client has not logged in in ${loginGraceTime} ms`)),
         Math.min(loginGraceTime, LONGEST_TIMER),

@@ -207,6 +207,7 @@ export class Logins {
   #verdict(decision: LoginDecision, before: readonly Factor[]): Verdict {
     if (decision === false || (typeof decision === "object" && "changePassword" in decision)) return "failure";
     const permissions = decision !== true && "permissions" in decision ? decision.permissions : {};
+    // rule: factor-permissions
     this.#permissions = this.#permissions.slice(0, before.length).concat(permissions);
     return decision !== true && decision.next !== undefined ? { partial: decision.next } : "success";
   }

@@ -52,7 +52,9 @@ export function combinePermissions(all: readonly Permissions[]): GrantedPermissi
   const grants = (name: "portForwarding" | "agentForwarding" | "x11Forwarding"): boolean =>
     all.length > 0 && all.every((one) => one[name] === true);
   return {
+    // rule: factor-command
     command: all.find((one) => one.command !== undefined)?.command,
+    // rule: factor-pty
     pty: all.every((one) => one.pty !== false),
     environment: Object.fromEntries(all.flatMap(({ environment }) => Object.entries(environment ?? {})).toReversed()),
     portForwarding: grants("portForwarding"),
@@ -72,6 +74,7 @@ const NO_NAMES: readonly string[] = [];
 /** The names that every factor grants. */
 function namedByAll(given: readonly (readonly string[] | undefined)[]): readonly string[] {
   const [first = NO_NAMES, ...others] = given;
+  // rule: factor-names
   const names = first.filter((name) => others.every((list) => list?.includes(name) === true));
   return names.length === 0 ? NO_NAMES : names;
 }

@@ -128,7 +128,7 @@ export class SessionChannel<S extends BaseSession> {
     const granted =
       this.#session === undefined &&
       this.#pty === undefined &&
-      permissions.pty &&
+      /* rule: pty-permission */ permissions.pty &&
       !term.includes("\0") &&
       this.#approved("pty-req", () => (typeof acceptPty === "function" ? acceptPty(pty) : acceptPty));
     if (!granted) return this.#refuse("pty-req").granted;
@@ -152,6 +152,7 @@ export class SessionChannel<S extends BaseSession> {
   ): { readonly granted: boolean; readonly start?: () => void } {
     const { options, permissions, isOpen } = this.#context;
     const request = what === undefined ? kind : `${kind} ${what}`;
+    // rule: forced-command
     const forced = permissions.command;
     const handler =
       kind === "subsystem" && forced === undefined ? ownValue(options.subsystems, what!) : options.session;

@@ -12,6 +12,7 @@ export function checkKeys(cipher: CipherAlgorithm, keys: DirectionKeys, mac: Mac
 
 /** Throws `mac-mismatch` unless the tag of a packet, which lies in `slab` at `offset`, is the expected one. In constant time. */
 export function checkTag(expected: Uint8Array, slab: Uint8Array, offset: number): void {
+  // rule: node-tag
   if (!timingSafeEqual(expected, slab.subarray(offset, offset + expected.length))) throw mismatch();
 }
 

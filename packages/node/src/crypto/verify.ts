@@ -64,6 +64,7 @@ function onNode<T>(
         throw new SshError("key-malformed", `a key of format ${format} stands where ${keyFormat} should`);
       const checked = check(publicKey);
       const blob = readSignature(name, signature);
+      // rule: unreadable-signature
       if (blob === undefined) return false;
       try {
         return verifyBlob(createPublicKey({ key: publicJwk(publicKey), format: "jwk" }), data, blob, checked);
@@ -82,6 +83,7 @@ function ecdsa(hash: string, curve: keyof typeof nistCurves): SignatureAlgorithm
   const name = `ecdsa-sha2-${curve}`;
   return onNode(name, name, parsePublicKey, (key, data, blob) => {
     const scalars = readEcdsaScalars(blob, order, size);
+    // rule: ecdsa-scalars
     return scalars !== undefined && verify(hash, data, key, derOfScalars(scalars));
   });
 }
@@ -89,6 +91,7 @@ function ecdsa(hash: string, curve: keyof typeof nistCurves): SignatureAlgorithm
 function rsa(name: string, hash: string): SignatureAlgorithm {
   return onNode(name, "ssh-rsa", parsePublicKey, (key, data, blob, { bits }) => {
     const length = Math.ceil(bits / 8);
+    // rule: rsa-signature-length
     if (blob.length > length) return false;
     // RFC 8332 §3: leading zeros may have been left out; OpenSSL wants them.
     const padded = new Uint8Array(length);

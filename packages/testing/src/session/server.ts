@@ -1,4 +1,4 @@
-import { Connection, type ConnectionEvent } from "@nacre/connection";
+import { Connection, type ConnectionEvent, sessionRequests } from "@nacre/connection";
 import type { PrivateKey } from "@nacre/keys";
 import { Transport, type TransportAlgorithms, type TransportEvent } from "@nacre/transport";
 import {
@@ -51,7 +51,12 @@ export class TestServer {
       hostKeys: [options.hostKey.publicKey],
       serverSigAlgs: options.algorithms.hostKeys.map(({ name }) => name),
     });
-    this.connection = new Connection({ sink: this.transport, role: "server", allowedChannelTypes: ["session"] });
+    this.connection = new Connection({
+      sink: this.transport,
+      role: "server",
+      allowedChannelTypes: ["session"],
+      requestReaders: { session: sessionRequests },
+    });
   }
 
   /** Works on all that was received. */

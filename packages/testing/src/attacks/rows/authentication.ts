@@ -1,90 +1,39 @@
-import { held, heldBy, patch, type Row } from "./types.ts";
+import { held, heldBy, patch, type Row, remove } from "./types.ts";
 
-const SIGN_TOKEN = patch(
-  "auth/client/client-auth",
-  `state.method !== "publickey" || state.step !== "asked" || state.token !== token`,
-  `state.method !== "publickey" || state.step !== "asked"`,
-);
-const SUCCESS_WHILE_ASKED = patch(
-  "auth/client/client-auth",
-  `number === SSH_MSG_USERAUTH_SUCCESS.number && this.#state.step === "sent"`,
-  "number === SSH_MSG_USERAUTH_SUCCESS.number",
-);
-const AUTH_TIME = patch(
-  "session/session-machine",
-  "if (now >= (this.#authDeadline() ?? Number.POSITIVE_INFINITY))",
-  "if (false)",
-);
-const BANNERS = patch("auth/client/client-auth", "this.#banners > authBanners || ", "");
-const ROUNDS = patch("auth/client/keyboard-interactive", "rounds > limits.keyboardInteractiveRounds", "false");
-const CHANGES = patch("auth/client/password", "changes > driver.limits.passwordChanges", "false");
-const PROMPTS = patch("auth/client/keyboard-interactive", "prompts.length > limits.promptsPerRound", "false");
-const COUNT = patch("wire/structure", "count * minimum > reader.remaining", "false");
+const SIGN_TOKEN = patch("sign-token", "false");
+const SUCCESS_WHILE_ASKED = patch("success-once-sent", "true");
+const AUTH_TIME = remove("auth-timeout");
+const BANNERS = patch("banner-count", "false");
+const ROUNDS = remove("kbd-int-rounds");
+const CHANGES = remove("password-changes");
+const PROMPTS = remove("kbd-int-prompts");
+const COUNT = remove("item-count");
 const TRACED = patch(
-  "session/describe",
-  `if (methodName !== "publickey") return \`\${userName} \${methodName}\`;`,
+  "trace-password",
   `if (methodName !== "publickey") return \`\${userName} \${methodName} \${utf8DecodeLossy(methodData)}\`;`,
 );
-const SERVICE_FIRST = patch("auth/client/client-auth", "} else if (!this.#serviceAccepted) {", "} else if (false) {");
+const SERVICE_FIRST = patch("service-first", "false");
 
-const ONLY_SERVERS = patch("transport/gate", `row.sender !== "both" && row.sender !== this.#sender`, "false");
-const AFTER_LOGIN = patch("transport/gate", "!row.phases.includes(this.phase)", `this.phase === "kex"`);
-const VERIFIED = patch(
-  "auth/server/publickey",
-  "(signature !== undefined && !verified(algorithm, publicKey, signedData, signature))",
-  "false",
-);
-const FIRST_OFFERED = patch(
-  "auth/server/publickey",
-  `driver.emit({ type: about, token, ...subject, ...key });
-  return { step: "asked", about, token, subject, key, sent };`,
-  `const cache = driver as { first?: LoginKey };
-  const first = (cache.first ??= key);
-  driver.emit({ type: about, token, ...subject, ...first });
-  return { step: "asked", about, token, subject, key: first, sent };`,
-);
-const KEY_TOKEN = patch(
-  "auth/server/server-auth",
-  `state.step !== "asked" || state.about !== "publickey" || state.token !== token`,
-  `state.step !== "asked" || state.about !== "publickey"`,
-);
-const WAITS = patch("session/server-session", "if (this.#isAsking && !this.transport.closed) return undefined;", "");
-const FORGOTTEN = patch("auth/server/standing", "      this.#factors = [];\n", "");
-const CHANGE_COUNTS = patch(
-  "auth/server/standing",
-  "      this.#canContinue = this.#methods;\n      this.countFailure();",
-  "      this.#canContinue = this.#methods;",
-);
-const FAILURES = patch("auth/server/standing", "++this.#failures >= this.#limits.failedAttempts", "false");
-const QUERIES = patch("auth/server/standing", "++this.#queries > this.#limits.keyQueries", "false");
-const NONES = patch("auth/server/standing", "if (this.#noneSeen) this.countFailure();", "");
-const RESPONSE_COUNT = patch(
-  "auth/server/keyboard-interactive",
-  "if (responses.length !== state.promptCount) return undefined;",
-  "",
-);
-const SAME_WORK = patch(
-  "auth/server/publickey",
-  "const refused =\n",
-  `const refused =
-    (signature !== undefined && subject.userName === "root") ||
-`,
-);
-const PASSWORD_LENGTH = patch("auth/server/password", "utf8Encode(password).length > passwordBytes", "false");
-const REQUEST_LENGTH = patch("auth/server/server-auth", "payload.length > authRequestBytes", "false");
-const TOO_MANY = patch(
-  "node/listen",
-  "if (unauthenticated >= full) return 100;",
-  "if (unauthenticated >= full) return 0;",
-);
-const ALL_DROPPED = patch("node/listen", "randomInt(100) < percent", "percent > 0");
-const THOSE_INSIDE = patch(
-  "node/listen",
-  `event.type === "login" || event.type === "closed"`,
-  `event.type === "closed"`,
-);
-const THOSE_GONE = patch("node/listen", "this.#unauthenticated--;", "");
-const GRACE_TIME = patch("nacre/server/driver", "if (loginGraceTime > 0) {", "if (loginGraceTime > 200) {");
+const ONLY_SERVERS = remove("message-sender");
+const AFTER_LOGIN = patch("message-phase", `this.#phase === "kex"`);
+const VERIFIED = patch("login-signature", "false");
+const FIRST_OFFERED = patch("asked-key", "Object.assign(key, ((driver as { first?: LoginKey }).first ??= key)); $&");
+const KEY_TOKEN = patch("verdict-token", "false");
+const WAITS = remove("input-waits-for-answer");
+const FORGOTTEN = remove("user-change-forgets");
+const CHANGE_COUNTS = remove("user-change-counts");
+const FAILURES = remove("failed-attempts");
+const QUERIES = remove("key-queries");
+const NONES = remove("none-once");
+const RESPONSE_COUNT = remove("kbd-int-responses");
+const SAME_WORK = patch("same-work", `(signature !== undefined && subject.userName === "root") || $&`);
+const PASSWORD_LENGTH = patch("password-length", "false");
+const REQUEST_LENGTH = remove("auth-request-length");
+const TOO_MANY = patch("full-drops-all", "if (unauthenticated >= full) return 0;");
+const ALL_DROPPED = patch("random-drop", "percent > 0");
+const THOSE_INSIDE = patch("login-settles", "false");
+const THOSE_GONE = remove("count-settled");
+const GRACE_TIME = patch("login-grace-time", "loginGraceTime > 200");
 
 export const AUTHENTICATION: readonly Row[] = [
   {

@@ -1,68 +1,43 @@
-import { both, held, heldBy, patch, type Row } from "./types.ts";
+import { both, held, heldBy, patch, type Row, remove } from "./types.ts";
 
-const DH_RANGE = patch("kex/modp", "if (peersValue <= 1n || peersValue >= p - 1n)", "if (false)");
-const ZERO_SECRET = patch("kex/checked", "if (equalBytes(sharedSecret, zero)) {", "if (false) {");
-const LENGTH_25519 = patch("kex/checked", "peersPublicKey.length !== X25519_LENGTH", "false");
-const LENGTH_ML_KEM = patch("kex/hybrid", "value.length !== expected", "value.length < expected");
-const MODULUS_CHECK = patch(
-  "kex/hybrid",
-  "return mlKem.encapsulate(publicKey, random);",
-  "return mlKem.encapsulate(mlKem.keyPair(random).publicKey, random);",
-);
+const DH_RANGE = remove("dh-range");
+const ZERO_SECRET = remove("zero-secret");
+const LENGTH_25519 = remove("x25519-length");
+const LENGTH_ML_KEM = patch("hybrid-length", "value.length < expected");
+const MODULUS_CHECK = patch("ml-kem-modulus", "return mlKem.encapsulate(mlKem.keyPair(random).publicKey, random);");
 const REJECTION_TOLD = patch(
-  "kex/hybrid",
-  "return combine(postQuantum.decapsulate(ciphertext)",
-  `if (ciphertext[0] === 0) throw new SshError("kex-failed", "decapsulation failed");
-          return combine(postQuantum.decapsulate(ciphertext)`,
+  "implicit-rejection",
+  `if (ciphertext[0] === 0) throw new SshError("kex-failed", "decapsulation failed"); $&`,
 );
-const CURVE_NAME = patch("keys/ecdsa-values", "if (inner !== curve)", "if (false)");
-const ON_CURVE = patch("keys/ecdsa-values", "!isPoint(nistCurves[curve], point)", "false");
-const HIGH_S = patch(
-  "keys/ecdsa",
-  "curveOf(curveName).verify(rs, data, point, { lowS: false })",
-  "curveOf(curveName).verify(rs, data, point)",
-);
-const KEY_FORMAT = patch("transport/host-key", "format !== algorithm.keyFormat", "false");
-const MODULUS_MOST = patch("keys/rsa-values", "bits < MIN_BITS || bits > MAX_BITS", "bits < MIN_BITS");
-const MODULUS_LEAST = patch("keys/rsa-values", "bits < MIN_BITS || bits > MAX_BITS", "bits > MAX_BITS");
-const EXPONENT = patch("keys/rsa-values", "e < 3n || e % 2n === 0n || ", "");
+const CURVE_NAME = remove("curve-name-inside");
+const ON_CURVE = remove("point-on-curve");
+const HIGH_S = remove("high-s");
+const KEY_FORMAT = remove("host-key-format");
+const MODULUS_MOST = patch("rsa-modulus-most", "false");
+const MODULUS_LEAST = patch("rsa-modulus-least", "false");
+const EXPONENT = patch("rsa-exponent", "if (bitLength(e) > MAX_EXPONENT_BITS) throw exponentError();");
 const REENCODED = patch(
-  "keys/rsa",
-  "equalBytes(bigIntToBytes(modPow(s, e, n), length), encodeMessage(name, data, length))",
-  `[...bigIntToBytes(modPow(s, e, n), length)].join().includes([...encodeMessage(name, data, length)].slice(-83).join())`,
+  "rsa-whole-message",
+  "return [...bigIntToBytes(modPow(s, e, n), length)].join().includes([...encodeMessage(name, data, length)].slice(-83).join());",
 );
-const BLINDING = patch("keys/rsa", "1n + randomBelow(n - 1n, random)", "1n");
-const NAME_INSIDE = patch("keys/signature", "name === algorithm ? blob : undefined", "blob");
-const SIGNED_AS_ASKED = patch("auth/client/publickey", "if (made !== algorithm)", "if (false)");
-const PK_OK_ALGORITHM = patch("auth/client/publickey", "if (algorithm !== state.algorithm)", "if (false)");
-const NONCE = patch(
-  "keys/ecdsa",
-  "curve.sign(data, secret, { lowS: false })",
-  "curve.sign(data, secret, { lowS: false, extraEntropy: new Uint8Array(32).fill(data.length) })",
-);
-const MPINT = patch("kex/two-strings", "new Writer().mpintBytes(secret)", "new Writer().string(secret)");
-const ROUNDS = patch("keyfiles/openssh-key", "if (rounds > limits.maxBcryptRounds)", "if (false)");
-const FILE_SIZE = patch("keyfiles/plain-private-key", "text.length > maxFileSize", "false");
-const CHECK_INTS = patch(
-  "keyfiles/openssh-container",
-  `reader.uint32("first checkint") !== reader.uint32("second checkint")`,
-  `reader.uint32("first checkint") + reader.uint32("second checkint") < 0`,
-);
+const BLINDING = patch("rsa-blinding", "const blind = 1n;");
+const NAME_INSIDE = patch("signature-name-inside", "return blob;");
+const SIGNED_AS_ASKED = remove("signature-as-asked");
+const PK_OK_ALGORITHM = remove("pk-ok-algorithm");
+const NONCE = patch("deterministic-nonce", "{ ...$&, extraEntropy: new Uint8Array(32).fill(data.length) }");
+const MPINT = patch("secret-as-mpint", "return new Writer().string(secret).finish();");
+const ROUNDS = remove("bcrypt-rounds");
+const FILE_SIZE = remove("key-file-size");
+const CHECK_INTS = remove("checkints");
 
-const NODE_FORMAT = patch(
-  "node/crypto/verify",
-  "if (blob === undefined) return false;",
-  "if (blob === undefined) return true;",
+const NODE_FORMAT = patch("unreadable-signature", "if (blob === undefined) return true;");
+const NODE_RANGE = patch(
+  "ecdsa-scalars",
+  "return scalars === undefined || verify(hash, data, key, derOfScalars(scalars));",
 );
-const NODE_RANGE = patch("node/crypto/verify", "scalars !== undefined && ", "scalars === undefined || ");
-const NODE_PADDING = patch(
-  "node/crypto/verify",
-  "if (blob.length > length) return false;",
-  "blob = blob.subarray(0, length);",
-);
+const NODE_PADDING = patch("rsa-signature-length", "blob = blob.subarray(0, length);");
 const HOST_KEY_OPENED = patch(
-  "node/host-key-file",
-  "if (!opened.encrypted) return opened.privateKey;",
+  "host-key-unencrypted",
   "if (!opened.encrypted || opened !== undefined) return opened as never;",
 );
 

@@ -1,66 +1,44 @@
-import { held, heldBy, patch, type Row } from "./types.ts";
+import { held, heldBy, patch, type Row, remove, together } from "./types.ts";
 
 const FILE = "edges";
 const NODE = "node/test/attacks";
 const CLI = "cli/test/attacks";
 
-const SHORTER_PACKETS = patch(
-  "transport/transport",
-  "maxPacketLength: Math.min(limits.maxPacketLength, limits.maxPacketLengthBeforeLogin),",
-  "maxPacketLength: limits.maxPacketLength,",
-);
-const PAYLOAD_ONLY = patch(
-  "transport/key-exchange",
-  "const agreement: Agreement = { clientInit",
-  "const agreement = { client, server, clientInit",
-);
-const UNTIL_LOGIN = patch(
-  "transport/key-exchange",
-  `if (initial && options.role === "client") reader.maxPacketLength`,
-  "if (initial) reader.maxPacketLength",
-);
+const SHORTER_PACKETS = patch("packet-length-before-login", "maxPacketLength: limits.maxPacketLength");
+const PAYLOAD_ONLY = patch("keep-payloads-only", "{ client, server, ...$& }");
+const UNTIL_LOGIN = patch("packet-length-until-login", "true");
 
-const TURN_ENDS = patch("transport/transport", "if (this.#turn.over) {", "if (false) {");
-const SHORT_PACKETS_COST = patch("transport/turn", "Math.max(length, LEAST_COST)", "length");
-const SENDING_COUNTS = patch("connection/channel", "!sink.turnOver && ", "");
-const ENGINE_YIELDS = patch("nacre/mux/engine", "this.#turning || this.#yields > 1 || ", "this.#turning || ");
-const SENT_PACKETS_COST = patch("transport/turn", "this.#work += LEAST_COST;", "");
-const SECOND_YIELD_STOPS = patch("nacre/mux/engine", "if (this.#yields === 1) continue;", "continue;");
-const DRAINED_LATER = patch("nacre/mux/engine", "queueMacrotask(() => this.turn());", "this.turn();");
-const FROM_THE_LOOP = patch("nacre/mux/engine", "queueMacrotask(() => {", "queueMicrotask(() => {");
-const REMARKS_CUT = patch("wire/reader", "if (bytes.length <= maxLength) return", "if (true) return");
+const TURN_ENDS = remove("turn-ends");
+const SHORT_PACKETS_COST = patch("short-packet-cost", "this.#work += length;");
+const SENDING_COUNTS = patch("sending-in-turn", "true");
+const ENGINE_YIELDS = patch("engine-yields", "false");
+const FROM_THE_LOOP = patch("from-event-loop", "{ const queueMacrotask = queueMicrotask; $& }");
+const REMARKS_CUT = patch("remark-length", "return utf8DecodeLossy(bytes);");
+const SENT_PACKET_COST = remove("sent-packet-cost");
+const SECOND_YIELD = patch("second-yield-stops", "continue;");
+const DRAINED = patch("drained-from-event-loop", "this.turn();");
 const ONE_LOOP = [
   TURN_ENDS,
   SHORT_PACKETS_COST,
-  SENT_PACKETS_COST,
+  SENT_PACKET_COST,
   SENDING_COUNTS,
   ENGINE_YIELDS,
-  SECOND_YIELD_STOPS,
-  DRAINED_LATER,
+  SECOND_YIELD,
+  DRAINED,
   FROM_THE_LOOP,
   REMARKS_CUT,
 ];
 
-const ORIGIN = patch("transport/endings", `origin === "protocol" && (`, "(");
-const LOCAL = patch(
-  "transport/transport",
-  `disconnect(error: SshError): void {\n    this.#fail(error, "local");`,
-  `disconnect(error: SshError): void {\n    this.#fail(error, "protocol");`,
-);
-const VERDICT = patch(
-  "transport/transport",
-  `new SshError("host-key-refused", "The host key was refused"), "local");`,
-  `new SshError("host-key-refused", "The host key was refused"), "protocol");`,
-);
-const RANDOM = patch("session/session-machine", `guarded("the source of random bytes", random)`, "random");
+const ORIGIN = patch("own-text-only", "true");
+const LOCAL = patch("disconnect-is-local", `this.#fail(error, "protocol");`);
+const VERDICT = patch("refusal-is-local", `"protocol"`);
+const RANDOM = patch("guarded-random", "random");
 
-const HOME = patch("node/account", "const home = facts.entry();", "const home = facts.homeVariable ?? facts.entry();");
+const HOME = patch("home-of-account", "const home = facts.homeVariable ?? facts.entry();");
 
 /** A server that opens terminals itself, and so holds them open while it starts other programs. */
 const TERMINALS_HELD = patch(
-  "cli/serve-terminal",
-  `await import("@lydell/node-pty");
-    return runInTerminal;`,
+  "terminal-host",
   `const { spawn } = await import("@lydell/node-pty");
     return async (session, pty, { file, words, cwd, env }) => {
       const terminal = spawn(file, [...words], { name: pty.term, cols: 80, rows: 24, cwd, env });
@@ -82,7 +60,7 @@ export const EDGES: readonly Row[] = [
     server: held(
       FILE,
       ...ONE_LOOP,
-      patch("keyfiles/authorized-keys", "(?:[ \\t]+(.*))?$/s.exec(text)", "(?:[ \\t]+(.*))?$/.exec(text)"),
+      patch("key-comment", "/^([^ \\t]+)[ \\t]+([^ \\t]+)(?:[ \\t]+(.*))?$/.exec(text)"),
     ),
   },
   {
@@ -97,42 +75,24 @@ export const EDGES: readonly Row[] = [
     server: heldBy(
       "nacre/test/attacks",
       "grants · server",
-      patch(
-        "nacre/server/logins",
-        "this.#permissions.slice(0, before.length).concat(permissions)",
-        "this.#permissions.concat(permissions)",
-      ),
-      patch("nacre/server/permissions", "all.every((one) => one.pty !== false)", "all.at(-1)?.pty !== false"),
-      patch("nacre/server/permissions", "all.find((one) => one.command !== undefined)?.command", "all.at(-1)?.command"),
-      patch(
-        "nacre/server/permissions",
-        "first.filter((name) => others.every((list) => list?.includes(name) === true))",
-        "[first, ...others].flatMap((list) => list ?? [])",
-      ),
-      patch("nacre/server/application", "of permissions.channels)", "of Object.keys(handlers.channels ?? {}))"),
-      patch("nacre/session/session-channel", "permissions.pty &&", ""),
-      patch("nacre/session/session-channel", "const forced = permissions.command;", "const forced = undefined;"),
+      patch("factor-permissions", "this.#permissions = this.#permissions.concat(permissions);"),
+      patch("factor-pty", "pty: all.at(-1)?.pty !== false"),
+      patch("factor-command", "command: all.at(-1)?.command"),
+      patch("factor-names", "const names = [first, ...others].flatMap((list) => list ?? []);"),
+      patch("channel-grants", "Object.keys(handlers.channels ?? {})"),
+      patch("pty-permission", "true"),
+      patch("forced-command", "const forced = undefined;"),
     ),
   },
   {
     title: "whose file",
-    client: heldBy(
-      NODE,
-      "whose file · client",
-      HOME,
-      patch("node/key-file", "(mode & 0o077) !== 0", "false"),
-      patch("node/identities", "if (publicHalf === undefined) await assertPrivate(", "if (false) await assertPrivate("),
-    ),
+    client: heldBy(NODE, "whose file · client", HOME, patch("key-file-mode", "false"), remove("identity-private")),
     server: heldBy(
       NODE,
       "whose file · server",
       HOME,
-      patch(
-        "node/owned-file",
-        "uid !== 0 && uid !== system.owner;",
-        "uid !== 0 && uid !== (system.owner || file.uid);",
-      ),
-      patch("node/owned-file", "(at.mode & OTHERS_WRITE) !== 0 &&", "false &&"),
+      patch("owned-file-owner", "uid !== (system.owner || file.uid)"),
+      patch("owned-folder-mode", "false"),
     ),
   },
   {
@@ -141,11 +101,11 @@ export const EDGES: readonly Row[] = [
     server: heldBy(
       NODE,
       "key queries before login · server",
-      patch("node/authorized-keys", "parseAuthorizedKeys(text, login.publicKey)", "parseAuthorizedKeys(text)"),
-      patch("node/authorized-keys", "if (file.told.has(problem)) return;", ""),
-      patch("node/owned-file", "if (stats.size > maxBytes)", "if (false)"),
-      patch("keyfiles/authorized-keys", "!isBlank(text.charCodeAt(after)) ||", ""),
-      patch("auth/server/standing", "++this.#refusedQueries > this.#limits.refusedKeyQueries", "false"),
+      patch("offered-key-only", "const file = parseAuthorizedKeys(text);"),
+      remove("problem-told-once"),
+      remove("owned-file-size"),
+      patch("key-word-end", "false"),
+      remove("refused-key-queries"),
     ),
   },
   {
@@ -154,12 +114,12 @@ export const EDGES: readonly Row[] = [
     server: heldBy(
       NODE,
       "one source · server",
-      patch("node/listen", "full ? this.#unauthenticated : sources.pressure(source)", "this.#unauthenticated"),
-      patch("node/sources", "this.#count(source) >= this.#rules.maxUnauthenticated", "false"),
-      patch("node/sources", "record?.enforced && record.penaltyEnds > now", "false"),
-      patch("node/sources", "if (known === undefined) this.#makeRoom(now);", ""),
-      patch("node/sources", "2 ** record.failures++", "1"),
-      patch("node/login-delay", "if (!decision) await holdRefusal(login);", ""),
+      patch("source-pressure", "true"),
+      patch("source-count", "false"),
+      remove("source-penalty"),
+      remove("source-room"),
+      patch("penalty-doubles", "1"),
+      remove("hold-refusal"),
     ),
   },
   {
@@ -167,33 +127,25 @@ export const EDGES: readonly Row[] = [
     client: heldBy(
       NODE,
       "trust on first use · client",
-      patch("node/file-lock", "await previous?.catch(() => {});", ""),
-      patch("node/file-lock", "const release = await acquire(`${file}.lock`);", "const release = async () => {};"),
-      patch(
-        "node/known-hosts",
-        `if (check.status !== "unknown") return verify(options, check, hostKey);`,
-        "void check;",
-      ),
+      remove("lock-queue"),
+      patch("file-lock", "const release = async () => {};"),
+      remove("known-hosts-reread"),
     ),
     server: "not touched",
   },
   {
     title: "special files",
     client: [
-      heldBy(
-        NODE,
-        "special files · client",
-        patch("node/known-hosts", "kind !== undefined && !kind.isFile()", "false"),
-      ),
+      heldBy(NODE, "special files · client", remove("known-hosts-regular")),
       heldBy(
         CLI,
         "special files: key log · client",
-        patch("cli/key-log", "stats !== undefined && !stats.isFile()", "false"),
-        patch("cli/key-log", "mustBeRegular(statSync(name, { throwIfNoEntry: false }));", ""),
-        patch("cli/key-log", "mustBeRegular(fstatSync(file));", ""),
+        remove("key-log-regular"),
+        remove("key-log-before-opening"),
+        remove("key-log-opened"),
       ),
     ],
-    server: heldBy(NODE, "special files · server", patch("node/owned-file", "if (!stats.isFile())", "if (false)")),
+    server: heldBy(NODE, "special files · server", remove("owned-file-regular")),
   },
   {
     title: "descriptors",
@@ -201,8 +153,8 @@ export const EDGES: readonly Row[] = [
     server: heldBy(
       CLI,
       "descriptors · server",
-      patch("cli/serve", "closeInheritedDescriptors();", ""),
-      patch("cli/inherited-descriptors", "if (fd > 2 && isInheritable(fd)) closeSync(fd);", "void fd;"),
+      remove("close-inherited-at-start"),
+      remove("close-inherited"),
       TERMINALS_HELD,
     ),
   },
@@ -211,18 +163,14 @@ export const EDGES: readonly Row[] = [
     client: heldBy(
       CLI,
       "type-ahead · client",
-      patch("cli/terminal", "this.#discard();", ""),
-      patch("cli/terminal", "discard: () => discard(unread),", ""),
-      patch("cli/terminal", "const length = readSync(terminal, piece);", "const length = 0;"),
-      patch(
-        "cli/terminal",
-        "input.setRawMode(true);\n      this.#discard();",
-        "this.#discard();\n      input.setRawMode(true);",
-      ),
-      patch("cli/terminal", "this.#port.discard?.();", ""),
-      patch("cli/terminal", "this.#input.read();\n    this.#decoder", "this.#decoder"),
-      patch("cli/terminal", `this.#decoder = new StringDecoder("utf8");`, ""),
-      patch("cli/terminal", `this.#typedAhead = "";`, ""),
+      remove("discard-type-ahead"),
+      remove("discard-port"),
+      patch("discard-terminal", "const length = 0;"),
+      together(patch("raw-before-discard", "this.#discard(); $&"), remove("discard-type-ahead")),
+      remove("discard-unread"),
+      remove("discard-input"),
+      remove("discard-half-character"),
+      remove("discard-typed-line"),
     ),
     server: "not touched",
   },
@@ -232,13 +180,13 @@ export const EDGES: readonly Row[] = [
     server: heldBy(
       CLI,
       "signals · server",
-      patch("cli/serve-stop", `["SIGHUP", "SIGINT", "SIGTERM"]`, `["SIGINT", "SIGTERM"]`),
-      patch("cli/serve-stop", "else timer = setTimeout(end, grace);", ""),
-      patch("cli/serve-stop", "kill.abort();", ""),
-      patch("cli/serve-stop", "kill.abort();\n      end();", ""),
-      patch("cli/process-tree", `sendAll(alive(found), "SIGKILL");`, ""),
-      patch("cli/process-tree", "numbers.has(parent)", "false"),
-      patch("cli/process-tree", "first.has(group)", "false"),
+      remove("stop-on-hangup"),
+      remove("stop-grace"),
+      remove("second-signal-kills"),
+      together(remove("second-signal-kills"), remove("second-signal-ends")),
+      remove("kill-descendants"),
+      patch("found-by-parent", "false"),
+      patch("found-by-group", "false"),
     ),
   },
 ];

@@ -1,10 +1,4 @@
-/** A change of one source that takes a rule out. `find` stands exactly once in the file. */
-export interface Patch {
-  /** From the root of the repository. */
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
+import type { Patch } from "../rules.ts";
 
 /** A row that a side keeps: the test that shows it, and the changes with which that test must fail. */
 export interface Held {
@@ -51,8 +45,17 @@ export function both(file: string, ...patches: readonly Patch[]): Pick<Row, "cli
   return { client: held(file, ...patches), server: held(file, ...patches) };
 }
 
-/** `file`: as in an import of the package, `"transport/gate"`. */
-export function patch(file: string, find: string, replace: string): Patch {
-  const [name, ...path] = file.split("/");
-  return { file: `packages/${name}/src/${path.join("/")}.ts`, find, replace };
+/** Replaces what a rule names. `$&` in the replacement stands for the text that it replaces. */
+export function patch(rule: string, replacement: string): Patch {
+  return [{ rule, replacement }];
+}
+
+/** Removes the statement, member, property or element that a rule names. */
+export function remove(rule: string): Patch {
+  return [{ rule, replacement: "" }];
+}
+
+/** Makes several changes at once. */
+export function together(...patches: readonly Patch[]): Patch {
+  return patches.flat();
 }
