@@ -13,7 +13,9 @@ import { optionsOr } from "../options.ts";
 const WARM_UP = 200;
 const PACKETS = 1000;
 
-const values = optionsOr("usage: scripts/bench/calls.ts [--functions]", { functions: { type: "boolean", default: false } });
+const values = optionsOr("usage: scripts/bench/calls.ts [--functions]", {
+  functions: { type: "boolean", default: false },
+});
 const payload = randomBytes(32 * 1024);
 const random = (length: number): Uint8Array<ArrayBuffer> => new Uint8Array(randomBytes(length));
 const inspector = new Inspector();
@@ -79,7 +81,10 @@ async function countWhileReading(output: ReadableStream<Uint8Array>): Promise<Re
 
 interface ScriptCoverage {
   readonly url: string;
-  readonly functions: readonly { readonly functionName: string; readonly ranges: readonly { readonly count: number }[] }[];
+  readonly functions: readonly {
+    readonly functionName: string;
+    readonly ranges: readonly { readonly count: number }[];
+  }[];
 }
 
 /** The calls of each function of our packages. */

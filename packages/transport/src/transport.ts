@@ -149,7 +149,7 @@ export class Transport implements PacketSink {
       if (event !== undefined) return event;
       if (this.#stage.name === "closed" || this.#stage.name === "new" || this.#exchange.asking) return undefined;
       // rule: turn-ends
-      if (this.#turn.over) {
+      if (this.#turn.left <= 0) {
         this.#turn.renew();
         return { type: "yield" };
       }
@@ -293,7 +293,7 @@ export class Transport implements PacketSink {
   }
 
   get turnOver(): boolean {
-    return this.#turn.over;
+    return this.#turn.left <= 0;
   }
 
   write(payload: Uint8Array, sent?: SentMessage): void {

@@ -46,7 +46,10 @@ describe("a turn", () => {
     expect(readPerTurn(peer)).toEqual([32, 8]);
   });
 
-  test.each([["short", 1], ["long", 32 * 1024]])("is over after 128 %s packets are sent", (_, length) => {
+  test.each([
+    ["short", 1],
+    ["long", 32 * 1024],
+  ])("is over after 128 %s packets are sent", (_, length) => {
     const peer = freshTurn();
     for (let i = 0; i < 127; i++) peer.transport.write(ignore(length));
     expect(peer.transport.turnOver).toBe(false);

@@ -89,7 +89,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
       this.#onFault(cause);
     }
     this.#restAt = now + REST_AFTER;
-    this.turn();
+    this.#goOn();
   }
 
   drained(): void {
@@ -155,6 +155,12 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Does what is to be done now. While other connections have their turn, it waits for them. */
   turn(): void {
+    this.#try(() => this.session.tick(performance.now()));
+    this.#goOn();
+  }
+
+  /** Goes on once the session knows the time. */
+  #goOn(): void {
     if (this.#turning || /* rule: engine-yields */ this.#yields > 1 || this.#over !== undefined) return;
     try {
       this.#turning = true;
@@ -169,7 +175,6 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Handles what happened and writes what is to be sent, until there is neither, or the turn has done its work. */
   #advance(): void {
-    this.session.tick(performance.now());
     while (this.#over === undefined) {
       const event = this.session.nextEvent();
       if (event?.type === "yield") {

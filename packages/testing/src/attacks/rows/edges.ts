@@ -9,7 +9,7 @@ const PAYLOAD_ONLY = patch("keep-payloads-only", "{ client, server, ...$& }");
 const UNTIL_LOGIN = patch("packet-length-until-login", "true");
 
 const TURN_ENDS = remove("turn-ends");
-const SHORT_PACKETS_COST = patch("short-packet-cost", "this.#work += length;");
+const SHORT_PACKETS_COST = patch("short-packet-cost", "this.left -= length;");
 const SENDING_COUNTS = patch("sending-in-turn", "true");
 const ENGINE_YIELDS = patch("engine-yields", "false");
 const FROM_THE_LOOP = patch("from-event-loop", "{ const queueMacrotask = queueMicrotask; $& }");
@@ -57,11 +57,7 @@ export const EDGES: readonly Row[] = [
   {
     title: "one event loop",
     client: held(FILE, ...ONE_LOOP),
-    server: held(
-      FILE,
-      ...ONE_LOOP,
-      patch("key-comment", "/^([^ \\t]+)[ \\t]+([^ \\t]+)(?:[ \\t]+(.*))?$/.exec(text)"),
-    ),
+    server: held(FILE, ...ONE_LOOP, patch("key-comment", "/^([^ \\t]+)[ \\t]+([^ \\t]+)(?:[ \\t]+(.*))?$/.exec(text)")),
   },
   {
     title: "what leaves",
