@@ -1,5 +1,5 @@
 import { SESSION_LIMITS } from "@nacre/session";
-import { completeLimits, type LimitTable, type Overrides, SshError } from "@nacre/wire";
+import { completeLimits, escapeText, type LimitTable, type Overrides, SshError } from "@nacre/wire";
 import type { ConnectOptions } from "./client/options.ts";
 import { isPromise } from "./mux/engine.ts";
 import { checkNames } from "./option-names.ts";
@@ -10,16 +10,31 @@ import { checkRandom } from "./random.ts";
  * mistakes are found where they count.
  */
 export function checkConnectOptions(options: ConnectOptions): void {
-  const { user, hostKey, identities, signal, limits, random } = options;
+  const { user, hostKey, identities, signal, limits, random, channels } = options;
   checkUser(user);
   checkSignal(signal);
   checkRandom(random);
   checkLimits(limits, SESSION_LIMITS);
+  checkHandlers(channels, "channels", CLIENT_CHANNELS);
   if (typeof hostKey !== "function")
     throw usage('hostKey is required: pinnedHostKey("SHA256:…") or a function that decides');
   if (identities === undefined) return;
   if (!Array.isArray(identities)) throw usage("identities must be an array of keys: [key]");
   for (const identity of identities) checkKey(identity, "an identity");
+}
+
+/** Channel types that a client opens, or accepts for its listeners only. */
+const CLIENT_CHANNELS = { session: true, "forwarded-tcpip": true, "forwarded-streamlocal@openssh.com": true };
+
+/** Throws `usage` if `handlers` is not a record of functions, or has a name of `reserved`, which Nacre handles itself. */
+export function checkHandlers(handlers: unknown, option: string, reserved: object): void {
+  if (handlers === undefined) return;
+  if (typeof handlers !== "object" || handlers === null)
+    throw usage(`${option} must be an object of functions: { "name@example.org": … }`);
+  for (const [name, handler] of Object.entries(handlers)) {
+    if (typeof handler !== "function") throw usage(`${option}: the handler of "${escapeText(name)}" is not a function`);
+    if (Object.hasOwn(reserved, name)) throw usage(`${option}: "${escapeText(name)}" is handled by Nacre itself`);
+  }
 }
 
 /** Throws `usage` if `limits` has a name that the table lacks, or a value outside its range. */
@@ -36,10 +51,15 @@ export function checkUser(user: unknown): void {
     throw usage("user must be the name of who to log in as: text that is not empty, without NUL");
 }
 
-/** Throws `usage` for an invalid channel type: names are printable US-ASCII of 1 to 64 characters (RFC 4250 §4.6.1). */
+/** Throws `usage` for an invalid channel type. */
 export function checkChannelType(channelType: unknown): void {
-  if (typeof channelType !== "string" || !/^[!-~]{1,64}$/.test(channelType))
-    throw usage('a channel type must be 1 to 64 characters of printable US-ASCII: "direct-tcpip"');
+  checkName(channelType, "a channel type");
+}
+
+/** Throws `usage` for an invalid name: names are printable US-ASCII of 1 to 64 characters (RFC 4250 §4.6.1). */
+export function checkName(name: unknown, what: string): void {
+  if (typeof name !== "string" || !/^[!-~]{1,64}$/.test(name))
+    throw usage(`${what} must be 1 to 64 characters of printable US-ASCII: "name@example.org"`);
 }
 
 /** Throws `usage` for what cannot tell of being aborted: the controller in place of its signal, say. */

@@ -18,6 +18,7 @@ export type {
   PromptRequest,
   PtyOptions,
   RemoteIdentity,
+  SessionRequestOptions,
   SpawnOptions,
 } from "./client/options.ts";
 export type { DialOptions } from "./forward/dial.ts";
@@ -26,6 +27,7 @@ export type { ForwardTarget, Originator } from "./forward/target.ts";
 export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
 export type { PeerGlobalRequest, PeerOpen } from "./mux/peer-asks.ts";
+export type { SessionRequest } from "./server/application.ts";
 export type { ServerConnection } from "./server/connection.ts";
 export type {
   Authenticate,

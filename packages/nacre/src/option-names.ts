@@ -13,6 +13,7 @@ export const CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   password: true,
   changePassword: true,
   prompts: true,
+  channels: true,
   banner: true,
   algorithms: true,
   wasm: true,
@@ -25,7 +26,7 @@ export const CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   random: true,
 };
 
-export const SPAWN_OPTIONS: OptionNames<SpawnOptions> = { env: true, pty: true, signal: true };
+export const SPAWN_OPTIONS: OptionNames<SpawnOptions> = { env: true, pty: true, requests: true, signal: true };
 
 export const EXEC_OPTIONS: OptionNames<ExecOptions & { readonly encoding: unknown }> = {
   ...SPAWN_OPTIONS,
@@ -45,6 +46,7 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions<unknown>> = {
   subsystems: true,
   channels: true,
   globalRequests: true,
+  sessionRequests: true,
   acceptPty: true,
   acceptEnv: true,
   loginGraceTime: true,

@@ -1,5 +1,5 @@
 import { code, failure, uncaught } from "@nacre/testing/nacre/outcomes";
-import { open, visitor, wire } from "@nacre/testing/nacre/wire";
+import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { utf8Encode } from "@nacre/wire";
 import {
   type Channel,
@@ -241,11 +241,58 @@ describe("a global request", () => {
 describe("handlers of a server", () => {
   it.each([
     ["no object", { channels: 7 }],
+    ["no functions, for requests on sessions", { sessionRequests: { "x@example.org": 1 } }],
     ["no functions", { channels: { [ECHO]: true } }],
     ["those of sessions", { channels: { session: echo } }],
     ["those of sessions' requests", { globalRequests: { "no-more-sessions@openssh.com": () => {} } }],
   ])("that are %s are a mistake of the caller", (_, handlers) => {
     const { far } = wire();
     expect(() => serve(far, { ...open, ...(handlers as object) })).toThrow(expect.objectContaining({ code: "usage" }));
+  });
+});
+
+describe("handlers of a client", () => {
+  it.each([
+    ["no object", 7],
+    ["no functions", { [ECHO]: true }],
+    ["those of sessions", { session: echo }],
+    ["those of listeners", { "forwarded-tcpip": echo }],
+  ])("that are %s are a mistake of the caller", async (_, channels) => {
+    expect(await failure(connect(wire().near, { ...visitor, channels: channels as never }))).toEqual(code("usage"));
+  });
+
+  it("refuse by an exception, and the connection goes on", async () => {
+    const heard = uncaught();
+    const broken = (): never => {
+      throw new Error("application");
+    };
+    const { client, connection } = await served({}, { channels: { "broken@example.org": broken, [ECHO]: echo } });
+    connections.push(connection);
+    expect(await failure(connection.openChannel("broken@example.org"))).toEqual(code("channel-open-failed"));
+    expect(heard.map(String)).toEqual(["Error: application"]);
+    const channel = await connection.openChannel(ECHO, utf8Encode("hello"));
+    channel.end();
+    expect(await received(channel)).toBe("hello");
+    await client.close();
+  });
+
+  it("hear of no open before the login", async () => {
+    const { near, far } = wire();
+    const connection = serve(far, open);
+    connections.push(connection);
+    expect(await failure(connection.openChannel(ECHO))).toEqual(code("usage"));
+    const client = await connect(near, visitor);
+    await client.close();
+  });
+});
+
+describe("a request that prepares a session", () => {
+  it.each([
+    ["of no name", { type: "" }],
+    ["with data that are no bytes", { type: "x@example.org", data: "text" as never }],
+  ])("%s is a mistake of the caller", async (_, request) => {
+    const { client } = await connectedTo(true);
+    expect(await failure(client.exec("true", { requests: [request] }))).toEqual(code("usage"));
+    await client.close();
   });
 });

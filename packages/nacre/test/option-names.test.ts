@@ -82,7 +82,7 @@ describe("an option name that does not exist", () => {
     );
     expect(await failure(client.exec("x", given({ stdin: "" })))).toEqual(usage("`input`"));
     expect(await failure(client.spawn("x", given({ input: "" })))).toEqual(
-      usage("of spawn: it takes env, pty, signal"),
+      usage("of spawn: it takes env, pty, requests, signal"),
     );
     expect(await failure(client.shell(given({ environment: {} })))).toEqual(usage("of shell: did you mean `env`?"));
     expect(await failure(client.subsystem("x", given({ envs: {} })))).toEqual(

@@ -13,6 +13,7 @@ test("a login that is let in without more has sessions, and no forwarding", () =
     permitListen: [],
     channels: [],
     globalRequests: [],
+    sessionRequests: [],
     ...DENIED,
   });
 });

@@ -1,11 +1,11 @@
 import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkChannelType, checkConnectOptions, checkSignal, isBytes, usage } from "../check.ts";
+import { checkConnectOptions, checkSignal } from "../check.ts";
 import { type DialOptions, dial } from "../forward/dial.ts";
 import { type ListenAddress, type RemoteListener, RemoteListeners } from "../forward/remote-listener.ts";
 import type { ForwardTarget } from "../forward/target.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
-import { type Opener, openChannel } from "../mux/open-channel.ts";
+import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
 import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
 import { openSession } from "../session/open-session.ts";
@@ -109,10 +109,8 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
    * within the window. Rejects with `channel-open-failed`, `channel-limit`, `usage` for an invalid type, `closed` after the end of the
    * connection, or the error that ended it (RFC 4254 §5.1).
    */
-  async openChannel(channelType: string, data: Uint8Array = new Uint8Array(0)): Promise<Channel> {
-    checkChannelType(channelType);
-    if (!isBytes(data)) throw usage("the data of a channel open must be bytes (a Uint8Array)");
-    return openChannel(this.#driver.mux, channelType, data);
+  openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
+    return openCheckedChannel(this.#driver.mux, channelType, data);
   }
 
   /**

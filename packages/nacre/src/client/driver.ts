@@ -2,6 +2,7 @@ import { isPrivateKey } from "@nacre/keys/parts";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
+import { callOpenHandler } from "../mux/application-open.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
 import { Mux, type MuxHandlers, type MuxSide } from "../mux/mux.ts";
@@ -96,6 +97,8 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         return;
       }
       case "authenticated":
+        for (const [channelType, handler] of Object.entries(this.#options.channels ?? {}))
+          this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
         this.#authenticated.resolve({
           peerVersion: this.#peerVersion,
           negotiated: this.#session.negotiated!,

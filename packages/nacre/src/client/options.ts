@@ -2,6 +2,7 @@ import type { PrivateKey, PublicKey } from "@nacre/keys/parts";
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
+import type { PeerOpen } from "../mux/peer-asks.ts";
 
 /** A host key that the server has proved to hold, to be decided about. */
 export interface HostKey {
@@ -69,6 +70,11 @@ export interface ConnectOptions extends TransportSettings {
   readonly prompts?: ((request: PromptRequest) => Answer<readonly string[]>) | undefined;
   /** Called with what the server wants shown before login. From the server: escape it before showing it. */
   readonly banner?: ((text: string) => void) | undefined;
+  /**
+   * Handles opens of the server, by channel type; all others are refused. Accept only what this program has asked the server for. Call
+   * `accept` or `reject` of the open, now or later. An exception refuses it, and is rethrown as an uncaught one (RFC 4254 §5.1).
+   */
+  readonly channels?: Readonly<Record<string, (open: PeerOpen) => void>> | undefined;
   /** What to offer, preferred first. The default is `defaultAlgorithms` of `nacre/defaults`. */
   readonly algorithms?: TransportAlgorithms | undefined;
   /**
@@ -101,12 +107,24 @@ export interface PtyOptions {
   readonly modes?: Readonly<Record<string, number>> | undefined;
 }
 
+/** A request that prepares a session. */
+export interface SessionRequestOptions {
+  /** `"name@example.org"` */
+  readonly type: string;
+  /** Depends on the request; empty by default. */
+  readonly data?: Uint8Array | undefined;
+  /** Whether the server must grant it, or else the command fails with `channel-request-failed`. Default true. */
+  readonly wantReply?: boolean | undefined;
+}
+
 /** How a command is run. */
 export interface SpawnOptions {
   /** Environment variables; a server takes only those that it was told to (`AcceptEnv`). */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Asks for a pseudo-terminal; `true` for the defaults. */
   readonly pty?: PtyOptions | boolean | undefined;
+  /** Further requests on the session, sent before the command in their order: those of an application's own (RFC 4254 §6). */
+  readonly requests?: readonly SessionRequestOptions[] | undefined;
   /** Aborting closes the command's channel. */
   readonly signal?: AbortSignal | undefined;
 }

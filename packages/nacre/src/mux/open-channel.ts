@@ -1,4 +1,5 @@
 import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
+import { checkChannelType, isBytes, usage } from "../check.ts";
 import type { Channel } from "./channel.ts";
 import type { OpenHandler } from "./mux.ts";
 
@@ -25,6 +26,19 @@ export function openChannel(mux: Opener, channelType: string, data?: Uint8Array,
       lost: reject,
     });
   });
+}
+
+/**
+ * `openChannel` for what an application gives: rejects with `usage` for an invalid type, and for data that are not bytes.
+ */
+export async function openCheckedChannel(
+  mux: Opener,
+  channelType: string,
+  data: Uint8Array = new Uint8Array(0),
+): Promise<Channel> {
+  checkChannelType(channelType);
+  if (!isBytes(data)) throw usage("the data of a channel open must be bytes (a Uint8Array)");
+  return openChannel(mux, channelType, data);
 }
 
 function reasonName(reasonCode: number): string {

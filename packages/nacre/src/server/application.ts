@@ -1,6 +1,6 @@
 import type { ServerSessionEvent } from "@nacre/session";
-import { CHANNEL_OPEN_FAILURE_REASON, escapeText } from "@nacre/wire";
-import { usage } from "../check.ts";
+import { checkHandlers } from "../check.ts";
+import { callOpenHandler } from "../mux/application-open.ts";
 import { leaveUncaught } from "../mux/engine.ts";
 import type { Mux, MuxSide } from "../mux/mux.ts";
 import { ownValue } from "../mux/own-value.ts";
@@ -9,11 +9,23 @@ import { sessionHandlers } from "../session/server-sessions.ts";
 import type { ServerConnection } from "./connection.ts";
 import type { GrantedPermissions } from "./permissions.ts";
 
-/** Handlers of the application for the client's channels and global requests, beside sessions. */
+/** A request of the client on a session, before or while something runs in it. */
+export interface SessionRequest {
+  readonly name: string;
+  /** Depends on the request. */
+  readonly data: Uint8Array;
+  /** Number of the session, as in `ServerEvent`. */
+  readonly session: number;
+}
+
+/** Handlers of the application for what the client may open and ask for, beside sessions. */
 export interface ApplicationHandlers {
   readonly channels?: Readonly<Record<string, (open: PeerOpen, connection: ServerConnection) => void>> | undefined;
   readonly globalRequests?:
     | Readonly<Record<string, (request: PeerGlobalRequest, connection: ServerConnection) => void>>
+    | undefined;
+  readonly sessionRequests?:
+    | Readonly<Record<string, (request: SessionRequest, connection: ServerConnection) => boolean>>
     | undefined;
 }
 
@@ -26,14 +38,7 @@ export function grantApplication<S extends MuxSide<ServerSessionEvent> & ServerC
   for (const channelType of /* rule: channel-grants */ permissions.channels) {
     const handler = ownValue(handlers.channels, channelType);
     if (handler === undefined) continue;
-    mux.accept(channelType, (open, side) => {
-      try {
-        handler(open, side);
-      } catch (thrown) {
-        leaveUncaught(thrown);
-        if (!open.answered) open.reject(CHANNEL_OPEN_FAILURE_REASON.CONNECT_FAILED, "the server failed");
-      }
-    });
+    mux.accept(channelType, (open, side) => callOpenHandler(() => handler(open, side), open));
   }
   for (const requestName of permissions.globalRequests) {
     const handler = ownValue(handlers.globalRequests, requestName);
@@ -50,18 +55,8 @@ export function grantApplication<S extends MuxSide<ServerSessionEvent> & ServerC
 }
 
 /** Throws `usage` for invalid handlers, and for those of what Nacre handles itself: sessions. */
-export function checkApplicationHandlers({ channels, globalRequests }: ApplicationHandlers): void {
-  checkRecord(channels, "channels", sessionHandlers.channels);
-  checkRecord(globalRequests, "globalRequests", sessionHandlers.globalRequests);
-}
-
-function checkRecord(handlers: unknown, option: string, reserved: object): void {
-  if (handlers === undefined) return;
-  if (typeof handlers !== "object" || handlers === null)
-    throw usage(`${option} must be an object of functions: { "name@example.org": … }`);
-  for (const [name, handler] of Object.entries(handlers)) {
-    if (typeof handler !== "function") throw usage(`${option}: the handler of "${escapeText(name)}" is not a function`);
-    if (Object.hasOwn(reserved, name))
-      throw usage(`${option}: "${escapeText(name)}" is reserved for sessions; use \`session\` and \`subsystems\``);
-  }
+export function checkApplicationHandlers({ channels, globalRequests, sessionRequests }: ApplicationHandlers): void {
+  checkHandlers(channels, "channels", sessionHandlers.channels);
+  checkHandlers(globalRequests, "globalRequests", sessionHandlers.globalRequests);
+  checkHandlers(sessionRequests, "sessionRequests", {});
 }

@@ -1,5 +1,6 @@
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import type { SshError } from "@nacre/wire";
+import type { Channel } from "../mux/channel.ts";
 
 /** A server's connection with one client. */
 export interface ServerConnection extends AsyncDisposable {
@@ -13,6 +14,11 @@ export interface ServerConnection extends AsyncDisposable {
   readonly negotiated: NegotiatedAlgorithms | undefined;
   /** Sessions that are open. */
   readonly sessionCount: number;
+  /**
+   * Opens a channel to the client. `data` depends on the type. Clients refuse what they have not asked for. Rejects as `Client.openChannel`,
+   * and with `usage` before login (RFC 4254 §5.1).
+   */
+  openChannel(channelType: string, data?: Uint8Array): Promise<Channel>;
   /** Begins a key exchange now, before a limit asks for it. Has no effect before login. */
   rekey(): void;
   /**

@@ -2,10 +2,13 @@ import { isPrivateKey } from "@nacre/keys/parts";
 import { type ServerHostKey, ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { completeLimits, SshError } from "@nacre/wire";
+import { usage } from "../check.ts";
 import type { Means } from "../client/options.ts";
+import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, reasonOf } from "../mux/engine.ts";
 import { Mux, type MuxSide } from "../mux/mux.ts";
+import { openCheckedChannel } from "../mux/open-channel.ts";
 import { platformRandom } from "../random.ts";
 import type { BaseSession, SessionMaker } from "../session/base-session.ts";
 import { ServerSessions, type SessionsHost, sessionHandlers } from "../session/server-sessions.ts";
@@ -87,6 +90,7 @@ export class ServerDriver<S extends BaseSession>
         options: this.#options,
         limits: this.#limits,
         makeSession: this.#makeSession,
+        connection: this,
         isOpen: () => !this.#closing,
         log: (event) => this.#log(event),
         ...this.#admitted,
@@ -110,6 +114,11 @@ export class ServerDriver<S extends BaseSession>
     }
     if (signal !== undefined) this.#obey(signal);
     this.#engine.turn();
+  }
+
+  async openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
+    if (this.#admitted === undefined) throw usage("a server opens no channel before the client has logged in");
+    return openCheckedChannel(this.#mux, channelType, data);
   }
 
   rekey(): void {

@@ -164,6 +164,11 @@ export interface ServeOptions<S> extends TransportSettings {
   readonly channels?: ApplicationHandlers["channels"];
   /** Handles global requests by name, if the login's `permissions.globalRequests` names it. Call `reply`, now or later. */
   readonly globalRequests?: ApplicationHandlers["globalRequests"];
+  /**
+   * Handles requests on sessions that Nacre has no meaning for, by name, if the login's `permissions.sessionRequests` names it. `true` grants
+   * the request; everything else, an exception included, refuses it (RFC 4254 §6).
+   */
+  readonly sessionRequests?: ApplicationHandlers["sessionRequests"];
   /** Whether a session may have a pseudo-terminal, which the handler then has to provide. Default no. */
   readonly acceptPty?: boolean | ((pty: Pty) => boolean) | undefined;
   /** Whether a session may be sent an environment variable, as OpenSSH's AcceptEnv. Default no. */

@@ -29,6 +29,8 @@ export interface Permissions {
   readonly channels?: readonly string[] | undefined;
   /** Names of the option `globalRequests` that the login may send. None by default. */
   readonly globalRequests?: readonly string[] | undefined;
+  /** Names of the option `sessionRequests` that the login may send on its sessions. None by default. */
+  readonly sessionRequests?: readonly string[] | undefined;
 }
 
 /** What all factors of a login permit together. */
@@ -45,6 +47,7 @@ export interface GrantedPermissions {
   readonly x11Forwarding: boolean;
   readonly channels: readonly string[];
   readonly globalRequests: readonly string[];
+  readonly sessionRequests: readonly string[];
 }
 
 /** Combines the permissions of a login's factors, in their order: what each of them permits. Without a factor nothing is granted. */
@@ -64,6 +67,7 @@ export function combinePermissions(all: readonly Permissions[]): GrantedPermissi
     x11Forwarding: grants("x11Forwarding"),
     channels: namedByAll(all.map(({ channels }) => channels)),
     globalRequests: namedByAll(all.map(({ globalRequests }) => globalRequests)),
+    sessionRequests: namedByAll(all.map(({ sessionRequests }) => sessionRequests)),
   };
 }
 
@@ -89,8 +93,10 @@ function lists(given: readonly (readonly string[] | undefined)[]): readonly (rea
  */
 export function isPermissions(value: unknown): value is Permissions {
   if (typeof value !== "object" || value === null) return false;
-  const { permitOpen, permitListen, channels, globalRequests } = value as Record<string, unknown>;
-  return [permitOpen, permitListen, channels, globalRequests].every((list) => list === undefined || isTexts(list));
+  const { permitOpen, permitListen, channels, globalRequests, sessionRequests } = value as Record<string, unknown>;
+  return [permitOpen, permitListen, channels, globalRequests, sessionRequests].every(
+    (list) => list === undefined || isTexts(list),
+  );
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -33,6 +33,7 @@ export function checkServeOptions({
   random,
   channels,
   globalRequests,
+  sessionRequests,
 }: Pick<
   ServeOptions<unknown> & Means,
   | "hostKeys"
@@ -44,6 +45,7 @@ export function checkServeOptions({
   | "random"
   | "channels"
   | "globalRequests"
+  | "sessionRequests"
 >): void {
   if (!Array.isArray(hostKeys)) throw new SshError("usage", "hostKeys must be an array of keys: [key]");
   for (const key of hostKeys) checkKey(key, "a host key");
@@ -56,7 +58,7 @@ export function checkServeOptions({
     throw new SshError("usage", "a server needs a function that decides who is let in: authenticate");
   checkSignal(signal);
   checkRandom(random);
-  checkApplicationHandlers({ channels, globalRequests });
+  checkApplicationHandlers({ channels, globalRequests, sessionRequests });
   if (loginGraceTime !== undefined)
     checkLimit("loginGraceTime", loginGraceTime, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
   checkLimits(limits, SERVER_LIMITS);

@@ -11,8 +11,8 @@ import {
   utf8Encode,
   windowChange,
 } from "@nacre/wire";
-import { isBytes, usage } from "../check.ts";
-import type { PtyOptions, SpawnOptions } from "../client/options.ts";
+import { checkName, isBytes, usage } from "../check.ts";
+import type { PtyOptions, SessionRequestOptions, SpawnOptions } from "../client/options.ts";
 import { checkNames, PTY_OPTIONS } from "../option-names.ts";
 
 /** A channel request as it is sent. */
@@ -24,7 +24,7 @@ export interface EncodedRequest {
 
 /** What prepares a session, and what then starts in it: encoded before a channel is opened, so that a mistake costs none. Throws `usage`. */
 export function startRequests(
-  { env, pty }: Pick<SpawnOptions, "env" | "pty">,
+  { env, pty, requests = [] }: Pick<SpawnOptions, "env" | "pty" | "requests">,
   type: "exec" | "shell" | "subsystem",
   data: Uint8Array,
 ): readonly EncodedRequest[] {
@@ -35,6 +35,7 @@ export function startRequests(
       wantReply: false,
     })),
     ...(pty ? [{ type: "pty-req", data: encodePty(pty === true ? {} : pty), wantReply: true }] : []),
+    ...requests.map(encodeRequest),
     { type, data, wantReply: true },
   ];
 }
@@ -77,6 +78,12 @@ export function toBytes(value: string | Uint8Array, what: string): Uint8Array {
   if (typeof value === "string") return utf8Encode(value);
   if (isBytes(value)) return value;
   throw usage(`${what} must be text or bytes (a Uint8Array), not ${kindOf(value)}`);
+}
+
+function encodeRequest({ type, data = new Uint8Array(0), wantReply = true }: SessionRequestOptions): EncodedRequest {
+  checkName(type, "the type of a session request");
+  if (!isBytes(data)) throw usage("the data of a session request must be bytes (a Uint8Array)");
+  return { type, data, wantReply };
 }
 
 function encodeEnv(name: string, value: string): Uint8Array {

@@ -3,6 +3,7 @@ import { exitSignal, exitStatus, SshError, utf8Decode } from "@nacre/wire";
 import type { Channel, ChannelRequest } from "../mux/channel.ts";
 import { EventBuffer } from "../mux/event-buffer.ts";
 import { ownValue } from "../mux/own-value.ts";
+import type { ServerConnection } from "../server/connection.ts";
 import type { ServeOptions, ServerEvent, ServerLimits } from "../server/options.ts";
 import type { GrantedPermissions } from "../server/permissions.ts";
 import type {
@@ -22,6 +23,7 @@ export interface SessionContext<S> {
   readonly login: Pick<SessionStart, "user" | "factors" | "remoteAddress">;
   readonly permissions: GrantedPermissions;
   readonly makeSession: SessionMaker<S>;
+  readonly connection: ServerConnection;
   /** Whether commands may still be started. */
   isOpen(this: void): boolean;
   log(this: void, event: ServerEvent): void;
@@ -93,8 +95,7 @@ export class SessionChannel<S extends BaseSession> {
         if (event.name.includes("\0")) return this.#refuse("subsystem (with a NUL)");
         return this.#onStart("subsystem", event.name);
       case "channel-request":
-        // RFC 4254 §5.4: an unknown request without want_reply only informs, so that ignoring it refuses nothing.
-        return event.token === undefined ? { granted: false } : this.#refuse(event.requestType);
+        return this.#onOther(event);
       default:
         // Only a server sends the others.
         return { granted: false };
@@ -144,6 +145,18 @@ export class SessionChannel<S extends BaseSession> {
     this.#session.pty = this.#pty;
     this.#tell("window-change", this.#session.onResize, this.#pty);
     return true;
+  }
+
+  #onOther({ requestType, data, token }: Extract<ChannelRequest, { type: "channel-request" }>): { granted: boolean } {
+    const { options, permissions, connection } = this.#context;
+    const handler = permissions.sessionRequests.includes(requestType)
+      ? ownValue(options.sessionRequests, requestType)
+      : undefined;
+    const request = { name: requestType, data, session: this.#channel.id };
+    if (handler !== undefined && this.#approved(requestType, () => handler(request, connection)))
+      return { granted: true };
+    // RFC 4254 §5.4: an unknown request without want_reply only informs, so that ignoring it refuses nothing.
+    return token === undefined ? { granted: false } : this.#refuse(requestType);
   }
 
   #onStart(

@@ -1,0 +1,37 @@
+import { wire } from "@nacre/testing/nacre/wire";
+import {
+  type Client,
+  type ConnectOptions,
+  connect,
+  type Permissions,
+  type ServeOptions,
+  type Session,
+  serve,
+} from "nacre";
+
+/** A channel type with all that belongs to it, on both sides. */
+export interface ChannelType {
+  readonly name: string;
+  /** What a login must be granted to use it. */
+  readonly permissions: Permissions;
+  /** Options of a server that offers it. */
+  readonly server: Pick<ServeOptions<Session>, "channels" | "globalRequests" | "sessionRequests">;
+  /** Options of a client that accepts it. */
+  readonly client: Pick<ConnectOptions, "channels">;
+}
+
+/** Connects a client to a server that offers all of `types`. */
+export async function connectWith(
+  types: readonly ChannelType[],
+  server: ServeOptions<Session>,
+  client: ConnectOptions,
+): Promise<Client> {
+  const { near, far } = wire();
+  serve(far, {
+    ...server,
+    channels: Object.assign({}, ...types.map((type) => type.server.channels)),
+    globalRequests: Object.assign({}, ...types.map((type) => type.server.globalRequests)),
+    sessionRequests: Object.assign({}, ...types.map((type) => type.server.sessionRequests)),
+  });
+  return connect(near, { ...client, channels: Object.assign({}, ...types.map((type) => type.client.channels)) });
+}
