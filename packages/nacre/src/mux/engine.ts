@@ -48,8 +48,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   #end!: (error: SshError) => void;
   #over: SshError | undefined;
   #writable = true;
-  #turning = false;
-  #scheduled = false;
+  #turn: "idle" | "scheduled" | "running" = "idle";
   /** Yields of the session in this round of the event loop. After the second, no turn begins before the next round. */
   #yields = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -112,10 +111,12 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Call this after every command to the session: at the end of this turn its events are handled and its output is written. */
   touch(): void {
-    if (this.#turning || this.#scheduled) return;
-    this.#scheduled = true;
+    if (this.#turn !== "idle") return;
+    this.#turn = "scheduled";
     queueMicrotask(() => {
-      this.#scheduled = false;
+      // A turn that began meanwhile has done it.
+      if (this.#turn !== "scheduled") return;
+      this.#turn = "idle";
       this.turn();
     });
   }
@@ -167,14 +168,14 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Goes on once the session knows the time. */
   #goOn(): void {
-    if (this.#turning || /* rule: engine-yields */ this.#yields > 1 || this.#over !== undefined) return;
+    if (this.#turn === "running" || /* rule: engine-yields */ this.#yields > 1 || this.#over !== undefined) return;
     try {
-      this.#turning = true;
+      this.#turn = "running";
       this.#advance();
-      this.#turning = false;
+      this.#turn = "idle";
       if (this.#over === undefined) this.#wait();
     } catch (cause) {
-      this.#turning = false;
+      this.#turn = "idle";
       this.#onFault(cause);
     }
   }
