@@ -13,6 +13,12 @@ const SERVE_OPTIONS = `  --listen ADDRESS    address to listen at (127.0.0.1: th
   --subsystem NAME=COMMAND  what a subsystem runs; nothing: there is none (sftp: OpenSSH's sftp-server, where there is one)
   --no-exec           no commands and no shells: subsystems only
   --permit-user-environment  let environment= of authorized_keys add any variable
+  --allow-forwarding  let clients forward connections, as far as their keys allow: to every host but this machine, and from loopback
+  --permit-open PLACE where connections may go: host:port, host:*, *:port, or a Unix socket's path; may be given several times
+                      (*:*, which does not mean this machine: name localhost:5432, 127.0.0.1:*)
+  --permit-listen PLACE  where clients may have this machine listen: port, host:port, or a Unix socket's path, with * for any; may be
+                      given several times (*:* without sockets)
+  --gateway-ports no|yes|clientspecified  bind loopback alone, every address, or what the client asks for (no)
   --exempt NETWORK    address or network (192.0.2.0/24) without the bounds for each source before login; may be given several times
   --no-per-source     no such bounds at all: behind a proxy every client has its address
   --banner TEXT       shown before login

@@ -199,9 +199,9 @@ export class Connection {
     return !this.#context.failed && this.#globals.probe(answered);
   }
 
-  /** Lets the peer ask for channels of a type: each such open is an "open-request". */
-  allow(channelType: string): void {
-    this.#peerOpens.allow(channelType);
+  /** Lets the peer ask for channels of these types: each such open is an "open-request". */
+  allow(...channelTypes: readonly string[]): void {
+    this.#peerOpens.allow(...channelTypes);
   }
 
   /** Takes `allow` back. */

@@ -4,7 +4,7 @@ import { type LimitTable, limitTable, MAX_UINT32 } from "@nacre/wire";
 export interface ConnectionLimits {
   /** Channels at once, those being opened and closed included, and the peer's opens that await an answer. Default 256. */
   readonly maxChannels: number;
-  /** Opens of the peer that await the application's answer at once; one more is refused. Default 256. */
+  /** Opens of the peer, of one channel type, that await the application's answer at once; one more is refused. Default 256. */
   readonly maxPendingOpens: number;
   /** Requests of ours without an answer yet, on one channel or global: one more throws `request-limit`. Default 256. */
   readonly maxPendingRequests: number;

@@ -4,6 +4,8 @@ export { checkKey, checkLimits, checkSignal, checkUser } from "./check.ts";
 export { connectDuplex } from "./client/client.ts";
 export * from "./common.ts";
 export { channelPair } from "./forward/channel-pair.ts";
+export { checkSocketPath, formatTarget } from "./forward/target.ts";
+export { type Place, parsePlace, permitsAddress, permitsTarget } from "./forward/places.ts";
 export { CONNECT_OPTIONS, checkNames, type OptionNames, SERVE_OPTIONS } from "./option-names.ts";
 export { checkKeyText, passphraseNeeded } from "./private-key.ts";
 export { SERVER_LIMITS } from "./server/limits.ts";

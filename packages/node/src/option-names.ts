@@ -1,6 +1,7 @@
 import { CONNECT_OPTIONS, type OptionNames, SERVE_OPTIONS } from "nacre/parts";
 import type { ListenOptions } from "./listen-options.ts";
 import type { ConnectOptions } from "./options.ts";
+import type { TcpForwardingOptions } from "./tcp-forwarding.ts";
 
 export const NODE_CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   ...CONNECT_OPTIONS,
@@ -25,4 +26,12 @@ export const LISTEN_OPTIONS: OptionNames<ListenOptions> = {
   maxConnections: true,
   maxUnauthenticated: true,
   perSource: true,
+};
+
+export const TCP_FORWARDING_OPTIONS: OptionNames<TcpForwardingOptions> = {
+  permitOpen: true,
+  permitListen: true,
+  gatewayPorts: true,
+  connectTimeout: true,
+  lookup: true,
 };

@@ -4,6 +4,7 @@ import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { completeLimits, SshError } from "@nacre/wire";
 import { usage } from "../check.ts";
 import type { Means } from "../client/options.ts";
+import { type ForwardsHost, forwardHandlers, ServerForwards } from "../forward/server-forwards.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, reasonOf } from "../mux/engine.ts";
@@ -26,9 +27,9 @@ const LOGIN_GRACE_TIME = 120_000;
 /** Milliseconds, 24 days: a longer timer would go off at once. */
 const LONGEST_TIMER = 0x7fff_ffff;
 
-/** The server's login, and its end: hands the session's asks to the application. */
+/** One connection of a server: its login, and its end. Hands the session's asks to the application. */
 export class ServerDriver<S extends BaseSession>
-  implements ServerConnection, MuxSide<ServerSessionEvent>, SessionsHost
+  implements ServerConnection, MuxSide<ServerSessionEvent>, SessionsHost, ForwardsHost
 {
   readonly #options: ServeOptions<S> & Means;
   readonly #limits: ServerLimits;
@@ -39,6 +40,8 @@ export class ServerDriver<S extends BaseSession>
   readonly #makeSession: SessionMaker<S>;
   /** Made when the client first opens one. */
   #sessions: ServerSessions<S> | undefined;
+  /** Made when the client first asks for forwarding. */
+  #forwards: ServerForwards | undefined;
   /** Who is in, and what they may do. */
   #admitted: Pick<SessionContext<S>, "login" | "permissions"> | undefined;
   #clientVersion: string | undefined;
@@ -100,6 +103,24 @@ export class ServerDriver<S extends BaseSession>
       });
     }
     return this.#sessions;
+  }
+
+  /** For the handlers of forwarding. `undefined` unless the login was granted it. */
+  get forwards(): ServerForwards | undefined {
+    const { forwarding } = this.#options;
+    const { login, permissions } = this.#admitted ?? {};
+    if (this.#forwards !== undefined || forwarding === undefined || !permissions?.portForwarding) return this.#forwards;
+    this.#forwards = new ServerForwards({
+      forwarding,
+      mux: this.#mux,
+      connection: this,
+      user: login!.user,
+      permissions,
+      limits: this.#limits,
+      isOpen: () => !this.#closing,
+      log: (event) => this.#log(event),
+    });
+    return this.#forwards;
   }
 
   start(): void {
@@ -198,12 +219,13 @@ export class ServerDriver<S extends BaseSession>
     this.#log({ type: "request-refused", session: undefined, request });
   }
 
-  closed(error: SshError): void {
+  closed(error: SshError): Promise<void> | undefined {
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#closeTimer);
     if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#logins?.closed();
     this.#log({ type: "closed", error });
+    return this.#forwards?.closed(error);
   }
 
   #onAuthenticated({ userName: user, factors }: Extract<ServerSessionEvent, { type: "authenticated" }>): void {
@@ -218,6 +240,8 @@ export class ServerDriver<S extends BaseSession>
     // What has served its purpose is let go: thousands of connections may rest.
     this.#graceTimer = undefined;
     this.#logins = undefined;
+    if (this.#options.forwarding !== undefined && this.#admitted.permissions.portForwarding)
+      this.#mux.grant(forwardHandlers);
     grantApplication(this.#mux, this.#options, this.#admitted.permissions);
     this.#log({ type: "login", user, factors });
   }
