@@ -41,6 +41,7 @@ async function hostsToBind(
   lookup: Lookup,
 ): Promise<readonly string[] | "all"> {
   if (gatewayPorts === "yes") return "all";
+  // rule: gateway-ports
   if (gatewayPorts === "no") return LOOPBACK.includes(host) ? [host] : LOOPBACK;
   if (host === "" || host === "*") return "all";
   return host === "localhost" ? LOOPBACK : lookup(host);
@@ -105,6 +106,7 @@ export async function listenAtPath(path: string, accept: Accept): Promise<Forwar
   let server: Server | undefined;
   try {
     server = await bind({ path: first }, accept);
+    // rule: socket-mode
     await chmod(first, 0o600);
     await link(first, path);
     const { ino, dev } = await lstat(path);

@@ -14,6 +14,7 @@ import { connect } from "../src/connect.ts";
 import { isInternalAddress } from "../src/internal-address.ts";
 import { listen, type SshServer } from "../src/listen.ts";
 import type { ListenEvent } from "../src/listen-options.ts";
+import type { Lookup } from "../src/lookup.ts";
 import { type TcpForwardingOptions, tcpForwarding } from "../src/tcp-forwarding.ts";
 import { codeOf, counting, serve, temporaryFolder, watchResources } from "./support.ts";
 
@@ -76,6 +77,15 @@ async function exchange(stream: Duplex, words: string): Promise<string> {
 /** The errors with which requests were refused, for the log. */
 const reasons = (events: readonly ListenEvent[]): readonly string[] =>
   events.flatMap((event) => (event.type === "request-refused" ? [(event.error as Error).message] : []));
+
+/** A resolver that knows these names, and no others. */
+const names =
+  (known: Readonly<Record<string, readonly string[]>>): Lookup =>
+  async (host) => {
+    const addresses = known[host];
+    if (addresses === undefined) throw new Error("secret of the resolver");
+    return addresses;
+  };
 
 async function until(happened: () => boolean): Promise<void> {
   while (!happened()) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -160,9 +170,8 @@ describe("tcpForwarding connects", () => {
 
   it("to the next address when one refuses, and when one does not answer", async () => {
     const target = await serve(echo);
-    const lookup = async (host: string): Promise<readonly string[]> =>
-      // Nothing listens at 127.0.0.9; 192.0.2.1 is for documentation (RFC 5737) and does not answer.
-      host === "refusing" ? ["127.0.0.9", "127.0.0.1"] : ["192.0.2.1", "127.0.0.1"];
+    // Nothing listens at 127.0.0.9; 192.0.2.1 is for documentation (RFC 5737) and does not answer.
+    const lookup = names({ refusing: ["127.0.0.9", "127.0.0.1"], silent: ["192.0.2.1", "127.0.0.1"] });
     const { client } = await tunnel({ permitOpen: ["*:*", "127.0.0.1:*", "127.0.0.9:*"], lookup });
     for (const host of ["refusing", "silent"])
       expect(await exchange(await client.dial({ host, port: target.port }), "hello")).toBe("echo hello");
@@ -221,10 +230,7 @@ describe("tcpForwarding refuses", () => {
   });
 
   it("what cannot be reached, with no word of why", async () => {
-    const lookup = async (host: string): Promise<readonly string[]> => {
-      if (host === "unknown.example.org") throw new Error("secret of the resolver");
-      return ["127.0.0.1"];
-    };
+    const lookup = names({ "refused.example.org": ["127.0.0.1"] });
     const { client, events } = await tunnel({ permitOpen: ["*:*", "127.0.0.1:*"], lookup });
     const free = await serve(() => {});
     await free.close();
@@ -238,8 +244,7 @@ describe("tcpForwarding refuses", () => {
   });
 
   it("a target that does not answer in time, a lookup that hangs included", async () => {
-    const lookup = async (): Promise<readonly string[]> => new Promise(() => {});
-    const { client, events } = await tunnel({ lookup, connectTimeout: 30 });
+    const { client, events } = await tunnel({ lookup: () => new Promise(() => {}), connectTimeout: 30 });
     expect(await codeOf(client.dial({ host: "slow.example.org", port: 80 }))).toBe("forward-unreachable");
     expect(reasons(events)).toEqual(["cannot connect to slow.example.org:80: no answer within 30 ms"]);
     await client.close();
@@ -269,10 +274,21 @@ async function visit(to: { readonly host?: string; readonly port?: number; reado
   return socket;
 }
 
+/** Takes a connection, and leaves the listener open. */
 async function firstOf(listener: AsyncIterable<Duplex>): Promise<Duplex> {
-  for await (const stream of { [Symbol.asyncIterator]: () => ({ next: listener[Symbol.asyncIterator]().next }) })
-    return stream;
-  throw new Error("no connection");
+  const { value } = (await listener[Symbol.asyncIterator]().next()) as { readonly value?: Duplex };
+  if (value === undefined) throw new Error("no connection");
+  return value;
+}
+
+/** Addresses of this machine that a listener for `host` answers at. */
+async function answering(gatewayPorts: TcpForwardingOptions["gatewayPorts"], host: string): Promise<readonly string[]> {
+  const { client } = await tunnel({ gatewayPorts });
+  const { port = 0 } = await client.listen({ host, port: 0 });
+  const hosts = ["127.0.0.1", "127.0.0.2", "::1"];
+  const answers = await Promise.all(hosts.map((one) => codeOf(visit({ host: one, port }).then((s) => s.destroy()))));
+  await client.close();
+  return hosts.filter((_, index) => answers[index] === "no error");
 }
 
 describe("tcpForwarding listens", () => {
@@ -306,19 +322,6 @@ describe("tcpForwarding listens", () => {
     expect(await codeOf(client.listen({ port: server.address.port }))).toBe("forward-denied");
     await client.close();
   });
-
-  /** Addresses of this machine that a listener for `host` answers at. */
-  async function answering(
-    gatewayPorts: TcpForwardingOptions["gatewayPorts"],
-    host: string,
-  ): Promise<readonly string[]> {
-    const { client } = await tunnel({ gatewayPorts });
-    const { port = 0 } = await client.listen({ host, port: 0 });
-    const hosts = ["127.0.0.1", "127.0.0.2", "::1"];
-    const answers = await Promise.all(hosts.map((one) => codeOf(visit({ host: one, port }).then((s) => s.destroy()))));
-    await client.close();
-    return hosts.filter((_, index) => answers[index] === "no error");
-  }
 
   it.each([
     ["no", "localhost", ["127.0.0.1", "::1"]],
@@ -385,7 +388,7 @@ describe("the end of an SSH connection", () => {
     const folder = await temporaryFolder();
     const path = join(folder, "app.sock");
     const target = await serve(() => {});
-    const lookup = async (host: string): Promise<readonly string[]> => [host === "127.0.0.1" ? host : "192.0.2.1"];
+    const lookup = names({ "127.0.0.1": ["127.0.0.1"], "silent.example.org": ["192.0.2.1"] });
     const check = await watchResources();
     const { client, server } = await tunnel({
       ...LOCAL,

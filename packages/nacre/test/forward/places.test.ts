@@ -42,8 +42,6 @@ describe("a place", () => {
 });
 
 describe("a list of places to connect to", () => {
-  const target = (host: string, port: number): { host: string; port: number } => ({ host, port });
-
   it.each([
     [["example.org:80"], "example.org", 80, true],
     [["example.org:80"], "example.org", 81, false],
@@ -62,7 +60,7 @@ describe("a list of places to connect to", () => {
     [["nonsense"], "nonsense", 80, false],
     [[], "example.org", 80, false],
   ] as const)("%j: %s port %d is permitted: %s", (list, host, port, expected) => {
-    expect(permitsTarget(list, target(host, port))).toBe(expected);
+    expect(permitsTarget(list, { host, port })).toBe(expected);
   });
 
   it("permits a Unix socket only by its path, and no host by one", () => {
@@ -70,7 +68,7 @@ describe("a list of places to connect to", () => {
     expect(permitsTarget(["/run/app.sock"], { path: "/run/app.sock2" })).toBe(false);
     expect(permitsTarget(["/run"], { path: "/run/app.sock" })).toBe(false);
     expect(permitsTarget(["*:*"], { path: "/run/app.sock" })).toBe(false);
-    expect(permitsTarget(["/run/app.sock"], target("/run/app.sock", 80))).toBe(false);
+    expect(permitsTarget(["/run/app.sock"], { host: "/run/app.sock", port: 80 })).toBe(false);
   });
 });
 

@@ -315,6 +315,15 @@ describe("a connection onward", () => {
   });
 });
 
+/** Two factors, whose lists have one place in common. */
+const byBoth = ({ method }: Login): LoginDecision =>
+  method === "publickey"
+    ? {
+        next: ["password"],
+        permissions: { portForwarding: true, permitOpen: ["a:1", "b:2"], permitListen: ["1", "2"] },
+      }
+    : { permissions: { portForwarding: true, permitOpen: ["b:2", "c:3"], permitListen: ["localhost:2", "3"] } };
+
 describe("a grant of forwarding", () => {
   it.each([
     ["true", true],
@@ -341,15 +350,8 @@ describe("a grant of forwarding", () => {
   it("must come from every factor, and each factor's list must have the place", async () => {
     const { near, far } = wire();
     const application = new Application();
-    const authenticate = ({ method }: Login): LoginDecision =>
-      method === "publickey"
-        ? {
-            next: ["password"],
-            permissions: { portForwarding: true, permitOpen: ["a:1", "b:2"], permitListen: ["1", "2"] },
-          }
-        : { permissions: { portForwarding: true, permitOpen: ["b:2", "c:3"], permitListen: ["localhost:2", "3"] } };
     const methods = ["publickey", "password"] as const;
-    connections.push(serve(far, { ...open, authenticate, methods, forwarding: application }));
+    connections.push(serve(far, { ...open, authenticate: byBoth, methods, forwarding: application }));
     const client = await connect(near, { ...visitor, password: "secret" });
     const outcomes = await Promise.all(
       [["a", 1] as const, ["b", 2] as const, ["c", 3] as const].map(async ([host, port]) => [
@@ -641,9 +643,9 @@ describe("a listener", () => {
 
   it("whose application fails at its end does not keep the connection from ending", async () => {
     const thrown = uncaught();
-    const listen = async (): Promise<never> =>
-      ({ port: 1, close: () => Promise.reject(new Error("application")) }) as never;
-    const { mux, connection } = await servedByHand(FORWARDING, { forwarding: { listen } });
+    const listener = { port: 1, close: () => Promise.reject(new Error("application")) };
+    const forwarding = { listen: () => Promise.resolve(listener) };
+    const { mux, connection } = await servedByHand(FORWARDING, { forwarding });
     await asking(mux, "tcpip-forward", listenAt("", 8080));
     await connection.close();
     expect(thrown.map(String)).toEqual(["Error: application"]);

@@ -31,7 +31,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   one: 'permitopen="127.0.0.1:TARGET",permitlisten="localhost:LISTEN" ',
 };
 
-const cleanups: (() => Promise<unknown> | unknown)[] = [];
+const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
@@ -187,7 +187,7 @@ describe("ssh -L through our server", () => {
       stalling.close();
     });
     const [slow, quick] = [await freePort(), await freePort()];
-    await tunnel(...["-L", `${slow}:127.0.0.1:${portOf(stalling)}`], ...["-L", `${quick}:127.0.0.1:${targetPort()}`]);
+    await tunnel("-L", `${slow}:127.0.0.1:${portOf(stalling)}`, "-L", `${quick}:127.0.0.1:${targetPort()}`);
     const socket = connect({ host: "127.0.0.1", port: slow });
     socket.on("error", () => {});
     cleanups.push(() => socket.destroy());
@@ -293,9 +293,10 @@ describe("our server refuses to forward", () => {
     expect(await open(`127.0.0.1:${targetPort()}`)).toMatchObject({ status: 0 });
     expect(await open(`localhost:${targetPort()}`)).toMatchObject({ status: 255 });
     expect(await open(`127.0.0.1:${server.port}`)).toMatchObject({ status: 255 });
-    const words = (place: string): string[] => ["-N", "-o", "ExitOnForwardFailure=yes", "-R", place];
-    for (const place of ["0:127.0.0.1:1", `127.0.0.1:${listenPort}:127.0.0.1:1`])
-      expect(await runPeer(ssh(server, { key: key("one"), words: words(place) }))).toMatchObject({ status: 255 });
+    for (const place of ["0:127.0.0.1:1", `127.0.0.1:${listenPort}:127.0.0.1:1`]) {
+      const words = ["-N", "-o", "ExitOnForwardFailure=yes", "-R", place];
+      expect(await runPeer(ssh(server, { key: key("one"), words }))).toMatchObject({ status: 255 });
+    }
     const made = new Tunnel(["-R", `${listenPort}:127.0.0.1:${await local()}`], "one");
     await made.until(/remote forward success/);
     expect((await exchange({ port: listenPort }, hello)).toString()).toBe("hello");
