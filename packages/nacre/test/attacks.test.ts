@@ -142,6 +142,7 @@ class Door implements Target {
         : streamlocalForward.encode({ path: host });
     this.peer.send(SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply: true, data }));
     await turn();
+    this.peer.take();
     return this.peer.numbers.at(-1) === SSH_MSG_REQUEST_SUCCESS.number;
   }
 
