@@ -3,6 +3,7 @@ export { SESSION_LIMITS } from "@nacre/session";
 export { checkKey, checkLimits, checkSignal, checkUser } from "./check.ts";
 export { connectDuplex } from "./client/client.ts";
 export * from "./common.ts";
+export { channelPair } from "./forward/channel-pair.ts";
 export { type Place, parsePlace, permitsAddress, permitsTarget } from "./forward/places.ts";
 export { checkSocketPath, formatTarget } from "./forward/target.ts";
 export { CONNECT_OPTIONS, checkNames, type OptionNames, SERVE_OPTIONS } from "./option-names.ts";
