@@ -25,7 +25,7 @@ export function forwardDynamic(
           );
           if (!accepted) resetSocket(socket);
         };
-        return listenSocket(address, { onSocket, onError: report }, options.streamLocalBindUnlink);
+        return listenSocket(address, connections, options.streamLocalBindUnlink, onSocket);
       },
     },
     options,

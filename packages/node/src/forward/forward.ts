@@ -1,5 +1,6 @@
 import { checkLimit, MAX_UINT32, SshError } from "@nacre/wire";
-import { checkNames, checkSignal, type ListenAddress, type OptionNames } from "nacre/parts";
+import { checkNames, checkSignal, type ListenAddress, type OptionNames, onAbort } from "nacre/parts";
+import type { Bound } from "./bind.ts";
 import { Connections } from "./connections.ts";
 import type { Forwarder } from "./forwarder.ts";
 
@@ -48,13 +49,6 @@ export interface Forward extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What listens for a forward. */
-export interface Listening {
-  readonly port: number | undefined;
-  /** Stops listening. Connections stay open, and may be waited for. Never rejects. */
-  close(): Promise<void>;
-}
-
 const MAX_CONNECTIONS = 224;
 
 /** How long closing waits for the server to answer that it no longer listens: milliseconds. */
@@ -79,7 +73,7 @@ export interface ForwardSetup {
   readonly method: ForwardMethod;
   readonly address: ListenAddress;
   /** Begins to listen, and hands what comes to `connections`. */
-  readonly listen: (connections: Connections) => Promise<Listening>;
+  readonly listen: (connections: Connections) => Promise<Bound>;
 }
 
 /** Opens a forward. Rejects with `usage` for invalid options, `aborted`, or what `listen` rejects with; nothing is left open then. */
@@ -107,11 +101,10 @@ export async function openForward(
     throw cause;
   });
   const forward = new ListeningForward(setup.address, listening, connections);
-  const onAbort = (): void => void forward.close();
-  signal?.addEventListener("abort", onAbort);
+  const unwatch = signal === undefined ? () => {} : onAbort(signal, () => void forward.close());
   forwarder.hold(forward);
   void connections.closed.then(() => {
-    signal?.removeEventListener("abort", onAbort);
+    unwatch();
     forwarder.release(forward);
   });
   try {
@@ -128,11 +121,11 @@ class ListeningForward implements Forward {
   readonly host: string | undefined;
   readonly port: number | undefined;
   readonly path: string | undefined;
-  readonly #listening: Listening;
+  readonly #listening: Bound;
   readonly #connections: Connections;
   #closing: Promise<void> | undefined;
 
-  constructor({ host = "localhost", path }: ListenAddress, listening: Listening, connections: Connections) {
+  constructor({ host = "localhost", path }: ListenAddress, listening: Bound, connections: Connections) {
     this.host = path === undefined ? host : undefined;
     this.port = listening.port;
     this.path = path;

@@ -55,7 +55,7 @@ describe("each way of forwarding", () => {
     expect(back).toMatchObject({ host: undefined, port: undefined, path });
     await using forward = await ssh.forwardLocal({ path: join(folder, "forward.sock") }, { path });
     expect(await ask(connectLocally(forward), "hello")).toBe("got hello");
-    expect(back.connections).toBe(1);
+    await expect.poll(() => [forward.connections, back.connections]).toEqual([0, 0]);
   });
 
   test("a remote listener is gone after close", async () => {
@@ -87,7 +87,7 @@ describe("curl through a proxy", () => {
     );
   const proxies = [
     ["--socks5-hostname"],
-    ["--socks5"],
+    ["-4", "--socks5"],
     ["--socks4a"],
     ["--socks4"],
     ["--proxytunnel", "--proxy"],
