@@ -13,7 +13,10 @@ export interface ForwardOptions {
   readonly maxConnections?: number | undefined;
   /** Aborting closes the forward. */
   readonly signal?: AbortSignal | undefined;
-  /** Called for each connection that was refused or broke. It never ends the forward. What this throws is ignored. */
+  /**
+   * Called for each connection that was refused or broke, which never ends the forward. Not called for those that end with the forward or
+   * the SSH connection. What this throws is ignored.
+   */
   readonly onError?: ((error: SshError) => void) | undefined;
 }
 
@@ -94,7 +97,10 @@ export async function openForward(
   if (signal?.aborted) throw abortError();
   forwarder.assertAlive();
 
-  const connections = new Connections(maxConnections, onError);
+  const connections = new Connections(maxConnections, (error) => {
+    // The end of the SSH connection is told by `Client.ended`.
+    if (forwarder.over === undefined) onError?.(error);
+  });
   const listening = await setup.listen(connections).catch(async (cause: unknown) => {
     // One of two addresses may have had a connection before the other one failed.
     await connections.close();

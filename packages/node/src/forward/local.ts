@@ -1,12 +1,12 @@
 import type { Socket } from "node:net";
 import { bridge, checkTarget, dialChannel, type ForwardTarget, type ListenAddress } from "nacre/parts";
 import { originatorOf } from "../forward-listen.ts";
+import { resetSocket } from "../reset-socket.ts";
 import { socketDuplex } from "../socket-duplex.ts";
 import { type Forward, type LocalForwardOptions, openForward } from "./forward.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { listenSocket } from "./listen-socket.ts";
 import { reportBroken } from "./report-broken.ts";
-import { resetSocket } from "./reset-socket.ts";
 
 /** Implements `Client.forwardLocal`. */
 export function forwardLocal(
