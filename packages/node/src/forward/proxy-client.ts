@@ -61,11 +61,11 @@ function readRequest(
   return new Promise((resolve, reject) => {
     const handshake = new ProxyHandshake();
     let isOver = false;
-    let unwatch = (): void => {};
+    let unwatch: (() => void) | undefined;
     const settle = (): void => {
       isOver = true;
       clearTimeout(timer);
-      unwatch();
+      unwatch?.();
     };
     const fail = (error: SshError): void => {
       if (isOver) return;
