@@ -123,12 +123,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
    * with what came before it. `failed` hears of what is thrown, now or later, and of an answer that the session does not take.
    */
   ask<T>(question: () => T | Promise<T>, give: (value: T) => void, failed: (cause: unknown) => void): void {
-    const settle = (value: T): void => {
-      if (this.#over !== undefined) return;
-      // The time that the application took is not the peer's.
-      this.session.tick(performance.now());
-      give(value);
-    };
+    const settle = (value: T): void => this.command(() => give(value));
     try {
       const answer = question();
       if (isPromise(answer)) void this.#awaitAnswer(answer, settle, failed);
@@ -136,6 +131,17 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     } catch (cause) {
       failed(cause);
     }
+    this.touch();
+  }
+
+  /**
+   * Gives the session a command that depends on what the application did: the time that it took is not the peer's. Does nothing after the
+   * end. What the session throws is rethrown.
+   */
+  command(give: () => void): void {
+    if (this.#over !== undefined) return;
+    this.session.tick(performance.now());
+    give();
     this.touch();
   }
 

@@ -54,12 +54,13 @@ export function grantApplication<S extends MuxSide<ServerSessionEvent> & ServerC
   }
 }
 
-/** Throws `usage` for invalid handlers, and for those of names that Nacre handles itself: sessions, and `reserved`. */
+/** Throws `usage` for invalid handlers, and for those of names that Nacre handles itself: sessions, and what `reserved` has. */
 export function checkApplicationHandlers(
   { channels, globalRequests, sessionRequests }: ApplicationHandlers,
-  reserved: MuxHandlers<never> | undefined,
+  reserved: readonly MuxHandlers<never>[],
 ): void {
-  checkHandlers(channels, "channels", { ...sessionHandlers.channels, ...reserved?.channels });
-  checkHandlers(globalRequests, "globalRequests", { ...sessionHandlers.globalRequests, ...reserved?.globalRequests });
+  const own: readonly MuxHandlers<never>[] = [sessionHandlers, ...reserved];
+  checkHandlers(channels, "channels", Object.assign({}, ...own.map((handlers) => handlers.channels)));
+  checkHandlers(globalRequests, "globalRequests", Object.assign({}, ...own.map((handlers) => handlers.globalRequests)));
   checkHandlers(sessionRequests, "sessionRequests", {});
 }
