@@ -23,7 +23,7 @@ export function dialAddresses(
   return withDeadline(formatTarget({ host, port }), settings, async (signal) => {
     const addresses = await resolve();
     return connectFirst(
-      addresses.map((address) => ({ host: address, port })),
+      addresses.map((address) => ({ /* rule: dial-checked-address */ host: address, port })),
       signal,
     );
   });

@@ -27,6 +27,7 @@ async function hostsToBind(
   lookup: Lookup,
 ): Promise<readonly string[] | "all"> {
   if (gatewayPorts === "yes") return "all";
+  // rule: gateway-ports
   if (gatewayPorts === "no") return LOOPBACK.includes(host) ? [host] : LOOPBACK;
   if (host === "" || host === "*") return "all";
   return host === "localhost" ? LOOPBACK : lookup(host);

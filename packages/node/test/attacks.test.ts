@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, readFile, symlink, truncate, writeFile } from "node:fs/promises";
+import { chmod, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { connect as dial, type Socket } from "node:net";
 import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
@@ -18,7 +18,8 @@ import { listen, type SshServer } from "../src/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
 import { exposure } from "../src/owned-file.ts";
 import { Sources } from "../src/sources.ts";
-import { codeOf, temporaryFolder } from "./support.ts";
+import { type TcpForwardingOptions, tcpForwarding } from "../src/tcp-forwarding.ts";
+import { codeOf, serve, temporaryFolder } from "./support.ts";
 
 /*
  * Rows of the attack suite that need a socket or a file: the others are in packages/session/test/attacks.
@@ -496,4 +497,45 @@ test("special files · server", async () => {
     expect(warnings).toEqual([`${path} is not used: it is not a regular file`]);
     await expect(hostKeyFile(path)).rejects.toMatchObject({ code: "file-unreadable" });
   }
+});
+
+test("forwarding · server", async () => {
+  const folder = await temporaryFolder();
+  const [inside, path] = [await serve(() => {}), join(folder, "app.sock")];
+  await serve(() => {}, path);
+  const client = async (options: TcpForwardingOptions): ReturnType<Watched["login"]> => {
+    const authenticate = (): LoginDecision => ({ permissions: { portForwarding: true } });
+    const { login } = await watched({ authenticate, forwarding: tcpForwarding(options) });
+    return login();
+  };
+  // A name that turns out to be this machine, or the metadata service of a cloud, in whatever form, is dialled by nobody.
+  for (const addresses of [
+    ["127.0.0.1"],
+    ["::ffff:127.0.0.1"],
+    ["::ffff:7f00:1"],
+    ["169.254.169.254"],
+    ["::1", "0.0.0.0"],
+  ]) {
+    for (const permitOpen of [undefined, ["*:*"], ["evil.example.org:*"]]) {
+      const ssh = await client({ permitOpen, lookup: () => Promise.resolve(addresses), connectTimeout: 200 });
+      expect(await codeOf(ssh.dial({ host: "evil.example.org", port: inside.port }))).toBe("forward-denied");
+      await ssh.close();
+    }
+  }
+  expect(inside.sockets).toHaveLength(0);
+  // A name is looked up once, and the address that was checked is dialled: this name has no other.
+  const named = await client({ permitOpen: ["*:*", "127.0.0.1:*"], lookup: () => Promise.resolve(["127.0.0.1"]) });
+  await named.dial({ host: "db.nacre.invalid", port: inside.port });
+  await vi.waitUntil(() => inside.sockets.length === 1);
+  // What is not named is refused: another port, and every Unix socket; listeners are bound on loopback only, and sockets are private.
+  const few = await client({ permitOpen: ["127.0.0.1:1"], permitListen: ["localhost:0", join(folder, "own.sock")] });
+  expect(await codeOf(few.dial({ host: "127.0.0.1", port: inside.port }))).toBe("forward-denied");
+  expect(await codeOf(few.dial({ path }))).toBe("forward-denied");
+  expect(await codeOf(few.listen({ path: join(folder, "other.sock") }))).toBe("forward-denied");
+  expect(await codeOf(few.listen({ host: "", port: 0 }))).toBe("forward-denied");
+  await few.listen({ path: join(folder, "own.sock") });
+  expect((await stat(join(folder, "own.sock"))).mode & 0o777).toBe(0o600);
+  const { port = 0 } = await named.listen({ host: "", port: 0 });
+  expect(await codeOf(once(dial(port, "127.0.0.2"), "connect"))).toBe("ECONNREFUSED");
+  await Promise.all([named.close(), few.close()]);
 });

@@ -79,6 +79,7 @@ export async function bindPath(path: string, handler: SocketHandler): Promise<Bo
   let server: Server | undefined;
   try {
     server = await bind({ path: first }, handler);
+    // rule: socket-mode
     await chmod(first, 0o600);
     await link(first, path);
     const { ino, dev } = await lstat(path);

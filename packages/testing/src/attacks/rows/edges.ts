@@ -3,6 +3,7 @@ import { held, heldBy, patch, type Row, remove, together } from "./types.ts";
 const FILE = "edges";
 const NODE = "node/test/attacks";
 const CLI = "cli/test/attacks";
+const NACRE = "nacre/test/attacks";
 
 const SHORTER_PACKETS = patch("packet-length-before-login", "maxPacketLength: limits.maxPacketLength");
 const PAYLOAD_ONLY = patch("keep-payloads-only", "{ client, server, ...$& }");
@@ -61,18 +62,45 @@ export const EDGES: readonly Row[] = [
   },
   {
     title: "grants",
-    missing: "forwarding, agent and X11: a login is granted none of them by default, and nothing asks for them yet",
+    missing: "agent and X11: a login is granted neither by default, and nothing asks for them yet",
+    client: "not touched",
+    server: [
+      heldBy(
+        NACRE,
+        "grants: forwarding · server",
+        together(patch("forwarding-handlers", "true"), patch("forwarding-grant", "false")),
+        patch("factor-forwarding", "all.some((one) => one[name] === true)"),
+        patch("factor-places", "const found = given.filter((list) => list !== undefined).slice(0, 1);"),
+        patch("login-permit-open", "false"),
+        patch("login-permit-listen", "false"),
+      ),
+      heldBy(
+        NACRE,
+        "grants · server",
+        patch("factor-permissions", "this.#permissions = this.#permissions.concat(permissions);"),
+        patch("factor-pty", "pty: all.at(-1)?.pty !== false"),
+        patch("factor-command", "command: all.at(-1)?.command"),
+        patch("factor-names", "const names = [first, ...others].flatMap((list) => list ?? []);"),
+        patch("channel-grants", "Object.keys(handlers.channels ?? {})"),
+        patch("pty-permission", "true"),
+        patch("forced-command", "const forced = undefined;"),
+      ),
+    ],
+  },
+  {
+    title: "forwarding",
     client: "not touched",
     server: heldBy(
-      "nacre/test/attacks",
-      "grants · server",
-      patch("factor-permissions", "this.#permissions = this.#permissions.concat(permissions);"),
-      patch("factor-pty", "pty: all.at(-1)?.pty !== false"),
-      patch("factor-command", "command: all.at(-1)?.command"),
-      patch("factor-names", "const names = [first, ...others].flatMap((list) => list ?? []);"),
-      patch("channel-grants", "Object.keys(handlers.channels ?? {})"),
-      patch("pty-permission", "true"),
-      patch("forced-command", "const forced = undefined;"),
+      NODE,
+      "forwarding · server",
+      patch("address-after-lookup", "return addresses;"),
+      patch("named-places", "const named = permitOpen;"),
+      patch("mapped-address", "return false;"),
+      patch("dial-checked-address", "host"),
+      remove("permit-open"),
+      remove("permit-listen"),
+      patch("gateway-ports", `if (gatewayPorts === "no") return host === "" ? "all" : [host];`),
+      remove("socket-mode"),
     ),
   },
   {
