@@ -48,6 +48,8 @@ export { loadAlgorithms } from "./crypto/load.ts";
 export { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 export { type DialOptions, tcpDuplex } from "./dial.ts";
 export { expandHome } from "./files.ts";
+export type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
+export type { ForwardSocket, SocketOptions } from "./forward/forward-socket.ts";
 export type { GatewayPorts } from "./forward-listen.ts";
 export { hostKeyFile } from "./host-key-file.ts";
 export type { IdentitySource, PassphraseSource } from "./identities.ts";

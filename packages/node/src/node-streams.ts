@@ -329,7 +329,7 @@ class ChannelWritable extends Writable implements WriteEnd<Writable> {
 }
 
 /** Both directions, each of which ends on its own: `allowHalfOpen` is true. */
-class ChannelPair extends Duplex implements PairEnd<Duplex>, PairFacts {
+export class ChannelPair extends Duplex implements PairEnd<Duplex>, PairFacts {
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
   readonly #output: Output;

@@ -130,8 +130,13 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
    * error that ended it.
    */
   listen(address: ListenAddress): Promise<RemoteListener<K>> {
+    return this.remoteListeners.listen(address, this.#kind.streams);
+  }
+
+  /** For subclasses: the listeners at the server, with callbacks. */
+  protected get remoteListeners(): RemoteListeners {
     this.#remote ??= new RemoteListeners(this.#driver.mux, this.ended);
-    return this.#remote.listen(address, this.#kind.streams);
+    return this.#remote;
   }
 
   /** Begins a key exchange now, before a limit asks for it. */
