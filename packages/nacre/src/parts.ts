@@ -14,6 +14,7 @@ export { checkListenAddress, type RemoteListeners } from "./forward/remote-liste
 export { checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
 export type { Opener } from "./mux/open-channel.ts";
+export { onAbort } from "./on-abort.ts";
 export { CONNECT_OPTIONS, checkNames, type OptionNames, SERVE_OPTIONS } from "./option-names.ts";
 export { checkKeyText, passphraseNeeded } from "./private-key.ts";
 export { SERVER_LIMITS } from "./server/limits.ts";

@@ -4,23 +4,21 @@ import { passwordLogin, signedLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
 import { algorithms, hostKey, userKey } from "@nacre/testing/attacks/session-target";
 import {
-  type Bytes,
-  CHANNEL_OPEN_FAILURE_REASON,
-  forwardedStreamlocal,
-  SSH_MSG_CHANNEL_OPEN,
+  directStreamlocal,
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
   SSH_MSG_CHANNEL_OPEN_FAILURE,
+  SSH_MSG_GLOBAL_REQUEST,
   SSH_MSG_REQUEST_SUCCESS,
+  streamlocalForward,
   tcpipChannel,
+  tcpipForward,
   Writer,
 } from "@nacre/wire";
 import type { LoginDecision, Permissions, ServerConnection, Session, SessionStart } from "nacre";
 import { expect, test } from "vitest";
-import { RemoteListeners } from "../src/forward/remote-listener.ts";
+import { formatTarget } from "../src/forward/target.ts";
 import type { DuplexHandler } from "../src/mux/duplex.ts";
 import { serveDuplex } from "../src/server/server.ts";
-import { webStreams } from "../src/streams/web-streams.ts";
-import { type LooseMux, looseMux } from "./support/muxes.ts";
 
 /*
  * Rows of the attack suite that need the front door: the others are in packages/session/test/attacks.
@@ -31,11 +29,19 @@ type Started = Pick<SessionStart, "user" | "command" | "env" | "pty">;
 /** A channel type that the application handles. */
 const CHANNEL_TYPE = "test@example.org";
 
-/** A server behind its front door, attacked by a client. Everything happens at once, without a promise. */
+/** Lets a server that has yielded go on. */
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(() => setImmediate(resolve)));
+
+/** A server behind its front door, attacked by a client. Everything but forwarding happens at once, without a promise. */
 class Door implements Target {
   readonly peer: AttackPeer;
   /** The sessions that the application was asked to run. */
   readonly started: Started[] = [];
+  /** Where the application was asked to connect, and to listen. Connections never stand; listeners do. */
+  readonly forwards: string[] = [];
+  readonly refused: string[] = [];
+  /** What listening waits for. */
+  binding: Promise<unknown> = Promise.resolve();
   readonly #connection: ServerConnection;
   #handler!: DuplexHandler;
   #output: Uint8Array[] = [];
@@ -64,6 +70,19 @@ class Door implements Target {
         authenticate: ({ user, method }) => decide[`${user} ${method}`] ?? false,
         acceptPty: true,
         session: () => {},
+        forwarding: {
+          connect: (target) => {
+            this.forwards.push(`to ${formatTarget(target)}`);
+            return new Promise(() => {});
+          },
+          listen: ({ host = "", port = 0, path }) => {
+            this.forwards.push(`at ${path ?? formatTarget({ host, port })}`);
+            return this.binding.then(() => ({ port: 1, close: () => Promise.resolve() }));
+          },
+        },
+        log: (event) => {
+          if (event.type === "request-refused") this.refused.push(event.request);
+        },
         channels: { [CHANNEL_TYPE]: (open) => open.accept() },
       },
       (_, { user, command, env, pty }) => {
@@ -101,6 +120,30 @@ class Door implements Target {
   opens(): boolean {
     this.peer.send(message.channelOpen(CHANNEL_TYPE, 1000));
     return this.peer.numbers.at(-1) === SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number;
+  }
+
+  /** Asks for a connection onward. Returns the reason code if it is refused at once. */
+  dials(host: string, port: number, channelType = "direct-tcpip"): number | undefined {
+    const data =
+      channelType === "direct-tcpip"
+        ? tcpipChannel.encode({ address: host, port, originatorAddress: "192.0.2.1", originatorPort: 1 })
+        : directStreamlocal.encode({ path: host, reserved: new Uint8Array(0), reservedNumber: 0 });
+    const before = this.peer.numbers.length;
+    this.peer.send(message.channelOpen(channelType, 1000, { data }));
+    if (this.peer.numbers.length === before) return undefined;
+    return SSH_MSG_CHANNEL_OPEN_FAILURE.decode(this.peer.last(SSH_MSG_CHANNEL_OPEN_FAILURE.number)).reasonCode;
+  }
+
+  /** Asks for a listener. Resolves with whether it is granted. */
+  async listens(host: string, port: number, requestName = "tcpip-forward"): Promise<boolean> {
+    const data =
+      requestName === "tcpip-forward"
+        ? tcpipForward.encode({ address: host, port })
+        : streamlocalForward.encode({ path: host });
+    this.peer.send(SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply: true, data }));
+    await turn();
+    this.peer.take();
+    return this.peer.numbers.at(-1) === SSH_MSG_REQUEST_SUCCESS.number;
   }
 
   /** Asks for a terminal and a command, and returns what was started, with whether the terminal was granted. */
@@ -176,83 +219,73 @@ test("grants · server", () => {
   }
 });
 
-const forwardedTcpip = (port: number): Uint8Array =>
-  tcpipChannel.encode({ address: "localhost", port, originatorAddress: "192.0.2.1", originatorPort: 1 });
-const opensWith = (channelType: string, data: Uint8Array, senderChannel = 1): Uint8Array =>
-  SSH_MSG_CHANNEL_OPEN.encode({
-    channelType,
-    senderChannel,
-    initialWindowSize: 2 ** 20,
-    maximumPacketSize: 2 ** 15,
-    data,
-  });
-const countOf = ({ sent }: LooseMux, number: number): number => sent.filter((payload) => payload[0] === number).length;
-
-test("unsolicited opens, with and without a listener · client", async () => {
-  const reserved = new Uint8Array(0);
-  const unsolicited = [
-    opensWith("forwarded-tcpip", forwardedTcpip(81)),
-    opensWith("forwarded-tcpip", reserved),
-    opensWith("forwarded-streamlocal@openssh.com", forwardedStreamlocal.encode({ path: "/run/other", reserved })),
-    opensWith("forwarded-streamlocal@openssh.com", forwardedStreamlocal.encode({ path: "localhost", reserved })),
-    opensWith("x11", reserved),
-    opensWith("auth-agent@openssh.com", reserved),
-    opensWith("direct-tcpip", forwardedTcpip(80)),
-    opensWith("session", reserved),
-  ];
-  for (const address of [undefined, { port: 80 }, { path: "/run/app" }]) {
-    const loose = looseMux();
-    const listeners = new RemoteListeners(loose.mux, loose.mux.engine.closed);
-    const success = SSH_MSG_REQUEST_SUCCESS.encode({ data: reserved });
-    const expectRefused = (...opens: readonly Uint8Array[]): void => {
-      const before = loose.sent.length;
-      loose.receive(...opens);
-      const refusals = loose.sent.slice(before).map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload as Bytes));
-      expect(refusals.map(({ reasonCode }) => reasonCode)).toEqual(
-        opens.map(() => CHANNEL_OPEN_FAILURE_REASON.ADMINISTRATIVELY_PROHIBITED),
-      );
-    };
-    if (address === undefined) {
-      expectRefused(...unsolicited, opensWith("forwarded-tcpip", forwardedTcpip(80)));
-    } else {
-      const listening = listeners.listen(address, webStreams);
-      loose.receive(success);
-      const listener = await listening;
-      expectRefused(...unsolicited);
-      // What somebody asked for is refused once nobody does.
-      const ours =
-        address.path === undefined
-          ? opensWith("forwarded-tcpip", forwardedTcpip(80))
-          : opensWith(
-              "forwarded-streamlocal@openssh.com",
-              forwardedStreamlocal.encode({ path: address.path, reserved }),
-            );
-      const closing = listener.close();
-      expectRefused(ours);
-      loose.receive(success);
-      await closing;
-      expectRefused(ours);
-    }
-    expect(countOf(loose, SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number)).toBe(0);
-    expect(loose.mux.engine.session.connection.channelCount).toBe(0);
+test("grants: forwarding · server", async () => {
+  const PROHIBITED = 1;
+  // A login that was not granted it, a restricted key and a forced command reach nothing, and nothing is asked of the application.
+  const bound = { command: "only this", pty: false };
+  for (const decision of [
+    true,
+    { permissions: bound },
+    { permissions: { permitOpen: ["*:*"], permitListen: ["*"] } },
+  ]) {
+    const door = new Door({ "alice publickey": decision }).byKey("alice");
+    expect(door.dials("127.0.0.1", 80)).toBe(PROHIBITED);
+    expect(door.dials("/run/app.sock", 0, "direct-streamlocal@openssh.com")).toBe(PROHIBITED);
+    expect(await door.listens("localhost", 8080)).toBe(false);
+    expect(await door.listens("/run/app.sock", 0, "streamlocal-forward@openssh.com")).toBe(false);
+    expect(door.forwards).toEqual([]);
+  }
+  // Of two factors both must grant it, and the list of each must have the place.
+  const one = { portForwarding: true, permitOpen: ["a:1", "b:2"], permitListen: ["1", "2"] };
+  const other = { portForwarding: true, permitOpen: ["b:2", "c:3"], permitListen: ["2", "3"] };
+  for (const [first, second, expected] of [
+    [one, other, ["to b:2", "at localhost:2"]],
+    [other, one, ["to b:2", "at localhost:2"]],
+    [one, bound, []],
+    [bound, one, []],
+  ] as const) {
+    const both = new Door({ "alice publickey": partly(first), "alice password": { permissions: second } });
+    both.byKey("alice").byPassword("alice");
+    for (const [host, port] of [["a", 1] as const, ["b", 2] as const, ["c", 3] as const]) both.dials(host, port);
+    for (const port of [1, 2, 3]) await both.listens("localhost", port);
+    // A list is about hosts: no Unix socket is reached past it.
+    expect(both.dials("/run/app.sock", 0, "direct-streamlocal@openssh.com")).toBe(PROHIBITED);
+    expect(await both.listens("/run/app.sock", 0, "streamlocal-forward@openssh.com")).toBe(false);
+    expect(both.forwards).toEqual(expected);
   }
 });
 
-test("channel count, by a listener's connections · client", async () => {
-  const loose = looseMux();
-  const listening = new RemoteListeners(loose.mux, loose.mux.engine.closed).listen({ port: 80 }, webStreams);
-  loose.receive(SSH_MSG_REQUEST_SUCCESS.encode({ data: new Uint8Array(0) }));
-  const iterator = (await listening)[Symbol.asyncIterator]();
-  for (let i = 0; i < 100_000; i++) {
-    loose.receive(opensWith("forwarded-tcpip", forwardedTcpip(80), i));
-    if (i % 1000 < 999) continue;
-    expect(countOf(loose, SSH_MSG_CHANNEL_OPEN_FAILURE.number)).toBe(i + 1 - 256);
-    loose.mux.engine.turn();
+test("channel count: forwarding · server", async () => {
+  const RESOURCE_SHORTAGE = 4;
+  const granted = { "alice publickey": { permissions: { portForwarding: true } } };
+  // Connections that are never made, as many as are asked for, leave room for a session.
+  const door = new Door(granted).byKey("alice");
+  for (let i = 0; i < 1000; i++) {
+    door.dials("example.org", 80);
+    // A turn of the server handles 256 messages at most.
+    if (i % 100 === 0) await turn();
   }
-  // Those that wait are taken, and then there is room for no more than the limit of channels.
-  for (let i = 0; i < 256; i++) expect((await iterator.next()).done).toBe(false);
-  loose.receive(opensWith("forwarded-tcpip", forwardedTcpip(80)));
-  expect(countOf(loose, SSH_MSG_CHANNEL_OPEN_FAILURE.number)).toBe(100_001 - 256);
-  expect(loose.mux.engine.session.connection.channelCount).toBe(256);
-  expect(loose.ends).toEqual([]);
+  await turn();
+  expect(door.forwards).toHaveLength(224);
+  const refusals = door.peer.received.filter(([number]) => number === SSH_MSG_CHANNEL_OPEN_FAILURE.number);
+  const reasons = refusals.map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode);
+  expect(reasons).toEqual(Array(1000 - 224).fill(RESOURCE_SHORTAGE));
+  expect(door.run("anything").command).toBe("anything");
+  // Listeners are bounded, and so are requests that wait and want no reply.
+  const listening = new Door(granted).byKey("alice");
+  for (let port = 1; port <= 40; port++) expect(await listening.listens("localhost", port)).toBe(port <= 32);
+  const slow = new Door(granted).byKey("alice");
+  let bound!: (value: unknown) => void;
+  slow.binding = new Promise((resolve) => {
+    bound = resolve;
+  });
+  for (let i = 0; i < 1000; i++) {
+    const requestName = i === 0 ? "tcpip-forward" : "cancel-tcpip-forward";
+    const data = tcpipForward.encode({ address: "localhost", port: 1 });
+    slow.peer.send(SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply: false, data }));
+    if (i % 100 === 0) await turn();
+  }
+  await turn();
+  expect(slow.refused).toHaveLength(1000 - 128);
+  bound(undefined);
 });

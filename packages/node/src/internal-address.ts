@@ -15,6 +15,7 @@ export function isInternalAddress(address: string): boolean {
   const prefix = bytes.slice(0, 12).join(".");
   // ::, ::1 and the obsolete IPv4-compatible addresses (RFC 4291 §2.5.5.1).
   if (prefix === COMPATIBLE) return true;
+  // rule: mapped-address
   return (prefix === MAPPED || prefix === TRANSLATED) && isInternal4(bytes.slice(12));
 }
 

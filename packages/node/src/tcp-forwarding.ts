@@ -56,10 +56,12 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
     throw new SshError("usage", 'gatewayPorts must be "no", "yes" or "clientspecified"');
   checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
   if (typeof lookup !== "function") throw new SshError("usage", "lookup must be a function: async (host) => addresses");
+  // rule: named-places
   const named = permitOpen.filter((text) => !text.startsWith("*:"));
 
   return {
     async connect(target, { signal }) {
+      // rule: permit-open
       if (!permitsTarget(permitOpen, target)) throw notNamed("permitOpen", target);
       const settings = { connectTimeout, signal };
       if (target.path !== undefined) return dialPath(target.path, settings);
@@ -71,6 +73,7 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
       });
     },
     async listen(address, { accept }) {
+      // rule: permit-listen
       if (!permitsAddress(permitListen, address)) throw notNamed("permitListen", address);
       if (address.path !== undefined) return listenAtPath(address.path, accept);
       return listenAddresses({ host: address.host ?? "localhost", port: address.port }, gatewayPorts, lookup, accept);
@@ -91,6 +94,7 @@ function permittedAddresses(
   addresses: readonly string[],
 ): readonly string[] {
   if (host === "localhost" && permitsTarget(named, { host, port })) return addresses;
+  // rule: address-after-lookup
   return addresses.filter((address) => !isInternalAddress(address) || permitsTarget(named, { host: address, port }));
 }
 

@@ -6,6 +6,7 @@ import type { ForwardTarget } from "../forward/target.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
+import { onAbort } from "../on-abort.ts";
 import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
 import { openSession } from "../session/open-session.ts";
@@ -177,8 +178,7 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
     const aborted = new Promise<never>((_, reject) => {
       abort = reject;
     });
-    const onAbort = (): void => abort?.(abortError(signal));
-    signal?.addEventListener("abort", onAbort);
+    const unwatch = signal && onAbort(signal, () => abort?.(abortError(signal)));
     try {
       return await Promise.race([opening.then(use), aborted]);
     } catch (error) {
@@ -188,7 +188,7 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
       );
       throw error;
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      unwatch?.();
     }
   }
 }
@@ -223,9 +223,8 @@ export async function connectDuplex<C>(
 /** From now on aborting closes the channel of a command that runs. */
 function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
-  const onAbort = (): void => channel.close(abortError(signal));
-  signal.addEventListener("abort", onAbort);
-  void channel.ended.then(() => signal.removeEventListener("abort", onAbort));
+  const unwatch = onAbort(signal, () => channel.close(abortError(signal)));
+  void channel.ended.then(unwatch);
 }
 
 /** Sends what prepares a command and the command itself in one flight, and waits for the replies. */

@@ -257,8 +257,8 @@ class ConnectionQueue<K extends StreamTypes> {
 }
 
 /**
- * A listener at the server. Iterating it yields each connection as a pair of byte streams. One that is not taken waits: the listeners of a
- * connection together let `limits.maxPendingOpens` wait, and refuse further ones.
+ * A listener at the server. Iterating it yields each connection as a pair of byte streams. One that is not taken waits. All listeners at
+ * ports together let `limits.maxPendingOpens` wait, as do all at Unix sockets; further ones are refused.
  * The iterator ends after `close` of the listener or of the client, and throws the error that ended the SSH connection otherwise.
  */
 export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["pair"], undefined>, AsyncDisposable {

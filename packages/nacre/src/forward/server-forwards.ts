@@ -167,14 +167,14 @@ export class ServerForwards {
     if (target === undefined || !isValid(() => checkTarget(target)) || !isHost(target.host))
       return denied("the target is invalid");
     if (forwarding.connect === undefined || !isOpen()) return denied("connections are not forwarded");
-    if (!permissions.permitOpen.every((list) => permitsTarget(list, target)))
+    if (/* rule: login-permit-open */ !permissions.permitOpen.every((list) => permitsTarget(list, target)))
       return denied("the login's permitOpen does not name the target");
     return this.#connectionLimit();
   }
 
   #connectionLimit(): SshError | undefined {
     const { maxForwardedConnections } = this.#context.limits;
-    if (this.#connections.size < maxForwardedConnections) return undefined;
+    if (/* rule: forwarded-connections */ this.#connections.size < maxForwardedConnections) return undefined;
     return new SshError("forward-limit", `${maxForwardedConnections} forwarded connections are the most at once`);
   }
 
@@ -209,7 +209,7 @@ export class ServerForwards {
 
   #enqueue(request: PeerGlobalRequest, address: ListenAddress | undefined, handle: () => Promise<void>): void {
     // Requests that want no reply are not bounded otherwise.
-    if (this.#queued >= this.#context.limits.maxPeerRequests) {
+    if (/* rule: queued-forward-requests */ this.#queued >= this.#context.limits.maxPeerRequests) {
       this.#refuseRequest(request, address, new SshError("request-limit", "too many requests wait for an answer"));
       return;
     }
@@ -232,11 +232,11 @@ export class ServerForwards {
     if (address === undefined || !isValid(() => checkListenAddress(address)) || !isHost(address.host))
       return denied("the address is invalid");
     if (forwarding.listen === undefined || !isOpen()) return denied("nothing is listened at for clients");
-    if (!permissions.permitListen.every((list) => permitsAddress(list, address)))
+    if (/* rule: login-permit-listen */ !permissions.permitListen.every((list) => permitsAddress(list, address)))
       return denied("the login's permitListen does not name the address");
     // As sshd: without a reply the client would not learn the port.
     if (address.port === 0 && !request.wantReply) return denied("port 0 needs a reply");
-    if (this.#listeners.length >= limits.maxForwardListeners)
+    if (/* rule: forward-listeners */ this.#listeners.length >= limits.maxForwardListeners)
       return new SshError("forward-limit", `${limits.maxForwardListeners} listeners are the most at once`);
     if (this.#find(address) !== undefined) return denied("the client has a listener at this address");
     return undefined;

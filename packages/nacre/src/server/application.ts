@@ -54,13 +54,12 @@ export function grantApplication<S extends MuxSide<ServerSessionEvent> & ServerC
   }
 }
 
-/** Throws `usage` for invalid handlers, and for those of names that Nacre handles itself: sessions, and what `reserved` has. */
+/** Throws `usage` for invalid handlers, and for those of names that Nacre handles itself: sessions, and `reserved`. */
 export function checkApplicationHandlers(
   { channels, globalRequests, sessionRequests }: ApplicationHandlers,
-  reserved: readonly MuxHandlers<never>[],
+  reserved: MuxHandlers<never> | undefined,
 ): void {
-  const own: readonly MuxHandlers<never>[] = [sessionHandlers, ...reserved];
-  checkHandlers(channels, "channels", Object.assign({}, ...own.map((handlers) => handlers.channels)));
-  checkHandlers(globalRequests, "globalRequests", Object.assign({}, ...own.map((handlers) => handlers.globalRequests)));
+  checkHandlers(channels, "channels", { ...sessionHandlers.channels, ...reserved?.channels });
+  checkHandlers(globalRequests, "globalRequests", { ...sessionHandlers.globalRequests, ...reserved?.globalRequests });
   checkHandlers(sessionRequests, "sessionRequests", {});
 }

@@ -54,7 +54,7 @@ export interface GrantedPermissions {
 /** Combines the permissions of a login's factors, in their order: what each of them permits. Without a factor nothing is granted. */
 export function combinePermissions(all: readonly Permissions[]): GrantedPermissions {
   const grants = (name: "portForwarding" | "agentForwarding" | "x11Forwarding"): boolean =>
-    all.length > 0 && all.every((one) => one[name] === true);
+    all.length > 0 && /* rule: factor-forwarding */ all.every((one) => one[name] === true);
   return {
     // rule: factor-command
     command: all.find((one) => one.command !== undefined)?.command,
@@ -85,6 +85,7 @@ function namedByAll(given: readonly (readonly string[] | undefined)[]): readonly
 }
 
 function lists(given: readonly (readonly string[] | undefined)[]): readonly (readonly string[])[] {
+  // rule: factor-places
   const found = given.filter((list) => list !== undefined);
   return found.length === 0 ? NO_LISTS : found;
 }

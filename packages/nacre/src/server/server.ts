@@ -34,8 +34,8 @@ export function checkServeOptions({
   random,
   channels,
   globalRequests,
-  sessionRequests,
   forwarding,
+  sessionRequests,
 }: Pick<
   ServeOptions<unknown> & Means,
   | "hostKeys"
@@ -47,8 +47,8 @@ export function checkServeOptions({
   | "random"
   | "channels"
   | "globalRequests"
-  | "sessionRequests"
   | "forwarding"
+  | "sessionRequests"
 >): void {
   if (!Array.isArray(hostKeys)) throw new SshError("usage", "hostKeys must be an array of keys: [key]");
   for (const key of hostKeys) checkKey(key, "a host key");
@@ -62,10 +62,7 @@ export function checkServeOptions({
   checkSignal(signal);
   checkRandom(random);
   checkForwarding(forwarding);
-  checkApplicationHandlers(
-    { channels, globalRequests, sessionRequests },
-    forwarding === undefined ? [] : [forwardHandlers],
-  );
+  checkApplicationHandlers({ channels, globalRequests, sessionRequests }, forwarding && forwardHandlers);
   if (loginGraceTime !== undefined)
     checkLimit("loginGraceTime", loginGraceTime, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
   checkLimits(limits, SERVER_LIMITS);

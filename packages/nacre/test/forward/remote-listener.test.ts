@@ -78,7 +78,7 @@ function listening(limits = {}) {
     loose.sent.flatMap((payload): readonly (string | number)[] => {
       if (payload[0] === SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number) return ["opened"];
       if (payload[0] !== SSH_MSG_CHANNEL_OPEN_FAILURE.number) return [];
-      return [SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload as Bytes).reasonCode];
+      return [SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode];
     });
   return { ...loose, listeners, listen, answers };
 }
@@ -190,7 +190,7 @@ describe("a connection", () => {
       SSH_MSG_CHANNEL_DATA.encode({ recipientChannel: 0, data: utf8Encode("GET /") }),
       SSH_MSG_CHANNEL_EOF.encode({ recipientChannel: 0 }),
     );
-    expect(await new Response(pair.readable as ReadableStream<Uint8Array<ArrayBuffer>>).text()).toBe("GET /");
+    expect(await new Response(pair.readable).text()).toBe("GET /");
     const writer = pair.writable.getWriter();
     await writer.write("200");
     await writer.close();
@@ -327,7 +327,7 @@ describe("closing", () => {
     expect(answers()).toEqual(["opened", CONNECT_FAILED, ADMINISTRATIVELY_PROHIBITED]);
     const iterator = listener[Symbol.asyncIterator]();
     expect(await Promise.all([iterator.next(), iterator.next()])).toEqual(
-      Array(2).fill({ done: true, value: undefined }),
+      [1, 2].map(() => ({ done: true, value: undefined })),
     );
     await pair.writable.getWriter().write("still open");
     await turn();

@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
 import type { ListenAddress } from "nacre/parts";
+import { resetSocket } from "../reset-socket.ts";
 import { type Forward, type LocalForwardOptions, openForward, type ProxyOptions } from "./forward.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { listenSocket } from "./listen-socket.ts";
 import { proxyOverSocket } from "./proxy-socket.ts";
-import { resetSocket } from "./reset-socket.ts";
 
 /** Implements `Client.forwardDynamic`. */
 export function forwardDynamic(
@@ -25,7 +25,7 @@ export function forwardDynamic(
           );
           if (!accepted) resetSocket(socket);
         };
-        return listenSocket(address, { onSocket, onError: report }, options.streamLocalBindUnlink);
+        return listenSocket(address, connections, options.streamLocalBindUnlink, onSocket);
       },
     },
     options,

@@ -1,16 +1,15 @@
 import { type Bytes, SshError } from "@nacre/wire";
 import { bridge, type Channel, EventBuffer } from "nacre/parts";
-import { socketDuplex } from "../socket-duplex.ts";
-import { openSocket } from "./open-socket.ts";
+import { dialTarget } from "./dial-target.ts";
 import { type ProxyClient, type ProxySettings, serveProxyClient } from "./proxy-client.ts";
 import { reportBroken } from "./report-broken.ts";
 
 /** Serves a client of a proxy at the server: its target is connected to from this side. */
 export async function proxyOverChannel(channel: Channel, settings: ProxySettings): Promise<void> {
   const { signal } = settings;
-  const socket = await serveProxyClient(new ChannelClient(channel), settings, (target) => openSocket(target, signal));
-  if (socket === undefined) return;
-  await bridge(channel, socketDuplex(socket), signal);
+  const duplex = await serveProxyClient(new ChannelClient(channel), settings, (target) => dialTarget(target, signal));
+  if (duplex === undefined) return;
+  await bridge(channel, duplex, signal);
   await reportBroken(channel);
 }
 

@@ -1,5 +1,5 @@
 import { type Bytes, SshError } from "@nacre/wire";
-import { ProxyHandshake, type ProxyTarget } from "nacre/parts";
+import { onAbort, ProxyHandshake, type ProxyTarget } from "nacre/parts";
 import { asSshError } from "../failure.ts";
 
 /** A client of a proxy, before it is connected to its target. */
@@ -61,10 +61,11 @@ function readRequest(
   return new Promise((resolve, reject) => {
     const handshake = new ProxyHandshake();
     let isOver = false;
+    let unwatch: (() => void) | undefined;
     const settle = (): void => {
       isOver = true;
       clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
+      unwatch?.();
     };
     const fail = (error: SshError): void => {
       if (isOver) return;
@@ -72,9 +73,8 @@ function readRequest(
       reject(error);
     };
     const refuse = (problem: string): void => fail(new SshError("proxy-request-refused", problem));
-    const onAbort = (): void => fail(new SshError("closed", "the forward was closed"));
     const timer = setTimeout(() => refuse(`no complete proxy request within ${timeout} ms`), timeout);
-    signal.addEventListener("abort", onAbort);
+    unwatch = onAbort(signal, () => fail(new SshError("closed", "the forward was closed")));
     client.read(
       (bytes) => {
         if (isOver) return;

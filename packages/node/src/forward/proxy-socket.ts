@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
 import type { Bytes } from "@nacre/wire";
-import { bridge, dialChannel } from "nacre/parts";
+import { bridge, dialChannel, onAbort } from "nacre/parts";
+import { originatorOf } from "../forward-listen.ts";
 import { socketDuplex } from "../socket-duplex.ts";
 import type { Forwarder } from "./forwarder.ts";
-import { originatorOf } from "./local.ts";
 import { type ProxyClient, type ProxySettings, serveProxyClient } from "./proxy-client.ts";
 import { reportBroken } from "./report-broken.ts";
 
@@ -64,11 +64,11 @@ class SocketClient implements ProxyClient {
       socket.once("end", destroy);
       socket.once("close", () => {
         clearTimeout(timer);
-        signal.removeEventListener("abort", destroy);
+        unwatch();
         resolve();
       });
-      signal.addEventListener("abort", destroy);
-      if (signal.aborted) return destroy();
+      const unwatch = onAbort(signal, destroy);
+      if (signal.aborted) return;
       socket.end();
       socket.resume();
     });

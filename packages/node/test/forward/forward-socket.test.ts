@@ -124,10 +124,10 @@ describe("client.socket", () => {
 
   it("throws `usage` for an invalid target or option", async () => {
     const { ssh } = await forwarded();
-    expect(() => ssh.socket({ host: "far" } as never)).toThrow(code("usage") as Error);
-    expect(() => ssh.socket(undefined as never)).toThrow(code("usage") as Error);
-    expect(() => ssh.socket({ host: "far", port: 80 }, { halfOpen: true } as never)).toThrow(code("usage") as Error);
-    expect(() => ssh.socket({ host: "far", port: 80 }, { signal: {} as never })).toThrow(code("usage") as Error);
+    expect(() => ssh.socket({ host: "far" } as never)).toThrow(code("usage"));
+    expect(() => ssh.socket(undefined as never)).toThrow(code("usage"));
+    expect(() => ssh.socket({ host: "far", port: 80 }, { halfOpen: true } as never)).toThrow(code("usage"));
+    expect(() => ssh.socket({ host: "far", port: 80 }, { signal: {} as never })).toThrow(code("usage"));
   });
 
   it("is destroyed when its signal aborts", async () => {

@@ -14,7 +14,7 @@ import { forwarded, prohibit } from "./support.ts";
 const greet: RequestListener = (request, response) => void response.end(`${request.method} ${request.headers.host}`);
 
 async function started(server: Server, path?: string): Promise<number> {
-  onTestFinished(() => void server.close().closeAllConnections());
+  onTestFinished(() => server.close().closeAllConnections());
   if (path === undefined) server.listen(0, "127.0.0.1");
   else server.listen(path);
   await once(server, "listening");

@@ -117,7 +117,7 @@ describe("closing a forward", () => {
     const ends = [outcome(open), outcome(opening)];
     await forward.close();
     await forward.close();
-    expect(await Promise.all(ends)).toEqual(["", "ECONNRESET"]);
+    expect(await Promise.all(ends)).toEqual(["ECONNRESET", "ECONNRESET"]);
     expect(forward.connections).toBe(0);
     expect(codes).toEqual([]);
     expect(await outcome(connectLocally(forward))).toBe("ECONNREFUSED");
@@ -128,14 +128,15 @@ describe("closing a forward", () => {
 
   it("happens with the SSH connection, without a call of onError", async () => {
     const target = await answering();
-    const { ssh, server } = await forwarded();
+    let opens = 0;
+    const { ssh, server } = await forwarded((open, to) => void (opens++ === 0 && connectTo(open, to)));
     const { codes, onError } = errorCodes();
     const forward = await ssh.forwardLocal({ port: 0 }, target, { onError });
-    const socket = connectLocally(forward);
-    await vi.waitFor(() => expect(forward.connections).toBe(1));
-    const closed = once(socket.resume(), "end");
+    const ends = [outcome(connectLocally(forward)), outcome(connectLocally(forward))];
+    await vi.waitFor(() => expect(opens).toBe(2));
     await server.close();
-    await closed;
+    // Resets: half of an answer must not look like all of it.
+    expect(await Promise.all(ends)).toEqual(["ECONNRESET", "ECONNRESET"]);
     await forward.close();
     expect(await outcome(connectLocally(forward))).toBe("ECONNREFUSED");
     expect(codes).toEqual([]);

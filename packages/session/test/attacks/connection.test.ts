@@ -375,7 +375,7 @@ test("channel count · server", () => {
   granting.expectAlive();
 
   // An application that thinks about them is asked about so many at once.
-  const thinking = new ServerTarget({ hold: ["open-request"], session: { limits: { maxPendingOpens: 32 } } }).login();
+  const thinking = new ServerTarget({ hold: ["open-request"], server: { limits: { maxPendingOpens: 32 } } }).login();
   for (let i = 0; i < 1000; i++) thinking.peer.send(message.channelOpen("session", i));
   expect(thinking.eventsOf("open-request")).toHaveLength(32);
   expect(reasonsOf(thinking)).toHaveLength(1000 - 32);

@@ -44,16 +44,26 @@ export const CONNECTION: readonly Row[] = [
     title: "channel count",
     client: [
       held("connection", ROOM, OWN_ROOM),
-      heldBy("nacre/test/attacks", "channel count, by a listener's connections · client", ROOM),
+      heldBy("nacre/test/forward/attacks", "channel count, by a listener's connections · client", ROOM),
     ],
-    server: held("connection", ROOM, OWN_ROOM, PEER_REQUESTS, PEER_GLOBAL_REQUESTS, DEAF),
+    server: [
+      held("connection", ROOM, OWN_ROOM, PEER_REQUESTS, PEER_GLOBAL_REQUESTS, DEAF),
+      heldBy(
+        "nacre/test/attacks",
+        "channel count: forwarding · server",
+        patch("forwarded-connections", "true"),
+        patch("forward-listeners", "false"),
+        patch("queued-forward-requests", "false"),
+        patch("pending-opens", "this.size >= 32"),
+      ),
+    ],
   },
   {
     title: "unsolicited opens",
     client: [
       held("connection", ALLOWED, DISALLOW),
       heldBy(
-        "nacre/test/attacks",
+        "nacre/test/forward/attacks",
         "unsolicited opens, with and without a listener · client",
         FORWARDED_UNKNOWN,
         FORWARDED_AFTER_CANCEL,
