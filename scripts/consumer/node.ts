@@ -9,6 +9,7 @@ import {
   type ExecResult,
   type Forward,
   type ForwardOptions,
+  type HopOptions,
   hostKeyFile,
   type ListenOptions,
   type LocalForwardOptions,
@@ -33,6 +34,7 @@ export const strict: [
   Optional<ListenOptions>,
   Optional<AgentOptions>,
   Optional<LocalForwardOptions & ForwardOptions & ProxyOptions & SocketOptions>,
+  Optional<HopOptions>,
 ] extends never[]
   ? true
   : false = true;
@@ -56,6 +58,8 @@ export async function forward(client: Client): Promise<Forward> {
   console.log(forward.port);
   return client.forwardLocal({ path: "/run/forward.sock" }, { host: "example.org", port: 80 });
 }
+export const inward = async (bastion: Client, port: number | undefined): Promise<Client> =>
+  connect({ host: "db", via: [bastion, "alice@jump:2222", { host: "inner", port, signal: undefined }] });
 
 const hello: SessionHandler = (session) => void session.stdout.write("hello");
 

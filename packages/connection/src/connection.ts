@@ -76,7 +76,7 @@ export class Connection {
 
   /** Tells the time, in milliseconds of a clock that never goes back. Without it windows do not grow. */
   tick(now: number): void {
-    this.#context.roundTrip.tick(now);
+    this.#context.roundTrip.now = now;
   }
 
   /** Lets go of the room that messages and events once took, where none is left: for a connection on which nothing happens. */

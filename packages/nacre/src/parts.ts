@@ -4,6 +4,7 @@ export { checkKey, checkLimits, checkSignal, checkUser } from "./check.ts";
 export { connectDuplex } from "./client/client.ts";
 export * from "./common.ts";
 export { bridge } from "./forward/bridge.ts";
+export { channelDuplex } from "./forward/channel-duplex.ts";
 export { channelPair } from "./forward/channel-pair.ts";
 export { dialChannel } from "./forward/dial.ts";
 export { type Place, parsePlace, permitsAddress, permitsTarget } from "./forward/places.ts";

@@ -57,7 +57,7 @@ export { type PrivateKeyOptions, privateKey } from "./key-file.ts";
 export { listen, type SshServer } from "./listen.ts";
 export type { ListenEvent, ListenOptions, PerSourceOptions, RandomEarlyDrop } from "./listen-options.ts";
 export type { Lookup } from "./lookup.ts";
-export type { ConnectOptions } from "./options.ts";
+export type { ConnectOptions, Hop, HopOptions, Via } from "./options.ts";
 export { NodeProcess } from "./process.ts";
 export { type Endpoints, NodeSession, type SessionHandler } from "./session.ts";
 export { socketDuplex } from "./socket-duplex.ts";

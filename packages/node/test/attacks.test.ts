@@ -499,36 +499,41 @@ test("special files · server", async () => {
   }
 });
 
+/** A client of a server that forwards so much. */
+async function forwardingClient(options: TcpForwardingOptions): ReturnType<Watched["login"]> {
+  const { login } = await watched({
+    authenticate: () => ({ permissions: { portForwarding: true } }),
+    forwarding: tcpForwarding(options),
+  });
+  return login();
+}
+
 test("forwarding · server", async () => {
   const folder = await temporaryFolder();
   const [inside, path] = [await serve(() => {}), join(folder, "app.sock")];
   await serve(() => {}, path);
-  const client = async (options: TcpForwardingOptions): ReturnType<Watched["login"]> => {
-    const authenticate = (): LoginDecision => ({ permissions: { portForwarding: true } });
-    const { login } = await watched({ authenticate, forwarding: tcpForwarding(options) });
-    return login();
-  };
-  // A name that turns out to be this machine, or the metadata service of a cloud, in whatever form, is dialled by nobody.
-  for (const addresses of [
-    ["127.0.0.1"],
-    ["::ffff:127.0.0.1"],
-    ["::ffff:7f00:1"],
-    ["169.254.169.254"],
-    ["::1", "0.0.0.0"],
-  ]) {
-    for (const permitOpen of [undefined, ["*:*"], ["evil.example.org:*"]]) {
-      const ssh = await client({ permitOpen, lookup: () => Promise.resolve(addresses), connectTimeout: 200 });
-      expect(await codeOf(ssh.dial({ host: "evil.example.org", port: inside.port }))).toBe("forward-denied");
-      await ssh.close();
-    }
+  // A name that turns out to be this machine, or the metadata service of a cloud, in whatever form, is not dialled.
+  const answers = [["127.0.0.1"], ["::ffff:127.0.0.1"], ["::ffff:7f00:1"], ["169.254.169.254"], ["::1", "0.0.0.0"]];
+  const lookup = (host: string): Promise<readonly string[]> => Promise.resolve(answers[Number(host[4])] ?? []);
+  for (const permitOpen of [undefined, answers.map((_, index) => `evil${index}.example.org:*`)]) {
+    const ssh = await forwardingClient({ permitOpen, lookup, connectTimeout: 200 });
+    for (const index of answers.keys())
+      expect(await codeOf(ssh.dial({ host: `evil${index}.example.org`, port: inside.port }))).toBe("forward-denied");
+    await ssh.close();
   }
   expect(inside.sockets).toHaveLength(0);
   // A name is looked up once, and the address that was checked is dialled: this name has no other.
-  const named = await client({ permitOpen: ["*:*", "127.0.0.1:*"], lookup: () => Promise.resolve(["127.0.0.1"]) });
+  const named = await forwardingClient({
+    permitOpen: ["*:*", "127.0.0.1:*"],
+    lookup: () => Promise.resolve(["127.0.0.1"]),
+  });
   await named.dial({ host: "db.nacre.invalid", port: inside.port });
   await vi.waitUntil(() => inside.sockets.length === 1);
   // What is not named is refused: another port, and every Unix socket; listeners are bound on loopback only, and sockets are private.
-  const few = await client({ permitOpen: ["127.0.0.1:1"], permitListen: ["localhost:0", join(folder, "own.sock")] });
+  const few = await forwardingClient({
+    permitOpen: ["127.0.0.1:1"],
+    permitListen: ["localhost:0", join(folder, "own.sock")],
+  });
   expect(await codeOf(few.dial({ host: "127.0.0.1", port: inside.port }))).toBe("forward-denied");
   expect(await codeOf(few.dial({ path }))).toBe("forward-denied");
   expect(await codeOf(few.listen({ path: join(folder, "other.sock") }))).toBe("forward-denied");

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { chmod, lstat, rm, writeFile } from "node:fs/promises";
-import { connect as dialSocket, type Socket } from "node:net";
+import { type AddressInfo, createServer, connect as dialSocket, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -140,6 +140,29 @@ describe("tcpForwarding connects", () => {
     await client.close();
   });
 
+  it("to a target that ends first, and still gets what the client sends", async () => {
+    let received = "";
+    const target = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on("data", (chunk: Buffer) => {
+        received += chunk.toString();
+      });
+      socket.end("greeting");
+    });
+    await new Promise<void>((resolve) => target.listen(0, "127.0.0.1", resolve));
+    const { client } = await tunnel(LOCAL);
+    const stream = await client.dial({ host: "127.0.0.1", port: (target.address() as AddressInfo).port });
+    let said = "";
+    stream.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await once(stream, "end");
+    expect(said).toBe("greeting");
+    stream.end("late");
+    await until(() => received === "late");
+    await client.close();
+    target.close();
+  });
+
   it("to localhost by either address, and to a name by the addresses that it had when it was checked", async () => {
     const target = await serve(echo);
     const asked: string[] = [];
@@ -267,7 +290,11 @@ describe("tcpForwarding refuses", () => {
 });
 
 /** Connects to a listener and tells what comes of it. */
-async function visit(to: { readonly host?: string; readonly port?: number; readonly path?: string }): Promise<Socket> {
+async function visit(to: {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly path?: string | undefined;
+}): Promise<Socket> {
   const socket = dialSocket(to as { readonly host: string; readonly port: number });
   await once(socket, "connect");
   socket.on("error", () => {});
@@ -313,12 +340,32 @@ describe("tcpForwarding listens", () => {
     await client.close();
   });
 
-  it("never at an address that is in use, and leaves nothing bound then", async () => {
-    const taken = await serve(() => {});
+  it("to a visitor that ends first, and still gets the answer", async () => {
+    const { client } = await tunnel();
+    const listener = await client.listen({ port: 0 });
+    const socket = await visit({ host: "127.0.0.1", port: listener.port });
+    socket.end("question");
+    const stream = await firstOf(listener);
+    let said = "";
+    stream.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await once(stream, "end");
+    expect(said).toBe("question");
+    stream.end("answer");
+    expect(await text(socket)).toBe("answer");
+    await client.close();
+  });
+
+  it.each(["127.0.0.1", "::1"])("never at an address that is in use on %s, and binds nothing then", async (host) => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, host, resolve));
+    const { port } = taken.address() as AddressInfo;
     const { client, server } = await tunnel();
     const check = await watchResources();
-    expect(await codeOf(client.listen({ port: taken.port }))).toBe("forward-denied");
+    expect(await codeOf(client.listen({ port }))).toBe("forward-denied");
     expect(await check()).toEqual([]);
+    taken.close();
     expect(await codeOf(client.listen({ port: server.address.port }))).toBe("forward-denied");
     await client.close();
   });

@@ -1,6 +1,6 @@
 import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { checkConnectOptions, checkSignal } from "../check.ts";
-import { type DialOptions, dial } from "../forward/dial.ts";
+import { type DialOptions, dial, dialChannel } from "../forward/dial.ts";
 import { type ListenAddress, type RemoteListener, RemoteListeners } from "../forward/remote-listener.ts";
 import type { ForwardTarget } from "../forward/target.ts";
 import type { Channel } from "../mux/channel.ts";
@@ -122,6 +122,11 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
    */
   dial(target: ForwardTarget, options: DialOptions = {}): Promise<K["pair"]> {
     return dial(this.#driver.mux, this.#kind.streams, target, options);
+  }
+
+  /** Connects onward as `dial` does, and returns the channel: for callbacks instead of streams. Rejects as `dial` does. */
+  dialChannel(target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
+    return dialChannel(this.#driver.mux, target, options);
   }
 
   /**

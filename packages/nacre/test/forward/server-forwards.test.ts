@@ -47,6 +47,8 @@ class Application implements Forwarding {
   dialling: Promise<void> = Promise.resolve();
   /** What `listen` waits for first. */
   binding: Promise<void> = Promise.resolve();
+  /** What closing a byte connection waits for. */
+  closing: Promise<void> = Promise.resolve();
   /** Duplexes given to the server that are not closed. */
   alive = 0;
 
@@ -82,7 +84,7 @@ class Application implements Forwarding {
       pause: () => inner.pause(),
       resume: () => inner.resume(),
       end: () => inner.end(),
-      close: () => (closing ??= inner.close().finally(() => this.alive--)),
+      close: () => (closing ??= this.closing.then(() => inner.close()).finally(() => this.alive--)),
     };
   }
 }
@@ -305,6 +307,46 @@ describe("a connection onward", () => {
     expect(application.alive).toBe(5);
     await connection.close();
     expect(application.alive).toBe(0);
+  });
+
+  it("keeps the end of the SSH connection from being told until it is released", async () => {
+    const { application, client, connection } = await served();
+    let closed!: () => void;
+    application.closing = new Promise((resolve) => {
+      closed = resolve;
+    });
+    await client.dial(TARGET);
+    let isEnded = false;
+    const ended = connection.close().then(() => {
+      isEnded = true;
+    });
+    await turns();
+    expect(isEnded).toBe(false);
+    closed();
+    await ended;
+  });
+
+  it("is not opened while sessions have time to end, and no listener either", async () => {
+    const { application, mux, connection, events } = await servedByHand(FORWARDING, {
+      session: () => new Promise(() => {}),
+    });
+    const session = (await opening(mux, "session")) as Channel;
+    await session.request("shell", new Uint8Array(0));
+    await asking(mux, "tcpip-forward", listenAt("localhost", 1));
+    let offered = 0;
+    mux.accept("forwarded-tcpip", (one) => {
+      offered++;
+      one.accept();
+    });
+    void connection.close({ grace: 3_600_000 });
+    expect(await opening(mux, "direct-tcpip", direct())).toBe(1);
+    expect(await asking(mux, "tcpip-forward", listenAt("localhost", 2))).toEqual(REFUSED);
+    expect(application.targets).toEqual([]);
+    application.listeners[0]?.context.accept(application.duplex(), { address: "192.0.2.7", port: 1 });
+    await turns();
+    expect([application.alive, offered]).toEqual([0, 0]);
+    expect(refusals(events)).toEqual(["direct-tcpip example.org:80", "tcpip-forward localhost:2"]);
+    await connection.close();
   });
 
   it("does not delay close with a grace time, and no further one is opened", async () => {

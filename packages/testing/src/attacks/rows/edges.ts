@@ -10,11 +10,25 @@ const PAYLOAD_ONLY = patch("keep-payloads-only", "{ client, server, ...$& }");
 const UNTIL_LOGIN = patch("packet-length-until-login", "true");
 
 const TURN_ENDS = remove("turn-ends");
-const SHORT_PACKETS_COST = patch("short-packet-cost", "this.#work += length;");
+const SHORT_PACKETS_COST = patch("short-packet-cost", "this.left -= length;");
 const SENDING_COUNTS = patch("sending-in-turn", "true");
 const ENGINE_YIELDS = patch("engine-yields", "false");
 const FROM_THE_LOOP = patch("from-event-loop", "{ const queueMacrotask = queueMicrotask; $& }");
 const REMARKS_CUT = patch("remark-length", "return utf8DecodeLossy(bytes);");
+const SENT_PACKET_COST = remove("sent-packet-cost");
+const SECOND_YIELD = patch("second-yield-stops", "continue;");
+const DRAINED = patch("drained-from-event-loop", "this.turn();");
+const ONE_LOOP = [
+  TURN_ENDS,
+  SHORT_PACKETS_COST,
+  SENT_PACKET_COST,
+  SENDING_COUNTS,
+  ENGINE_YIELDS,
+  SECOND_YIELD,
+  DRAINED,
+  FROM_THE_LOOP,
+  REMARKS_CUT,
+];
 
 const ORIGIN = patch("own-text-only", "true");
 const LOCAL = patch("disconnect-is-local", `this.#fail(error, "protocol");`);
@@ -43,17 +57,8 @@ export const EDGES: readonly Row[] = [
   },
   {
     title: "one event loop",
-    client: held(FILE, TURN_ENDS, SHORT_PACKETS_COST, SENDING_COUNTS, ENGINE_YIELDS, FROM_THE_LOOP, REMARKS_CUT),
-    server: held(
-      FILE,
-      TURN_ENDS,
-      SHORT_PACKETS_COST,
-      SENDING_COUNTS,
-      ENGINE_YIELDS,
-      FROM_THE_LOOP,
-      REMARKS_CUT,
-      patch("key-comment", "/^([^ \\t]+)[ \\t]+([^ \\t]+)(?:[ \\t]+(.*))?$/.exec(text)"),
-    ),
+    client: held(FILE, ...ONE_LOOP),
+    server: held(FILE, ...ONE_LOOP, patch("key-comment", "/^([^ \\t]+)[ \\t]+([^ \\t]+)(?:[ \\t]+(.*))?$/.exec(text)")),
   },
   {
     title: "what leaves",
