@@ -131,7 +131,8 @@ export class Connection {
    */
   openChannel(channelType: string, data: Uint8Array = new Uint8Array(0)): number {
     this.#mustWork();
-    if (this.#isFull())
+    // Opens of the peer that wait take no room of ours: a flood of them must not keep a command from starting.
+    if (this.#channelCount >= this.#context.limits.maxChannels)
       throw new SshError(
         "channel-limit",
         `${this.#context.limits.maxChannels} channels are the most at once: close one first`,
@@ -209,13 +210,21 @@ export class Connection {
     this.#peerOpens.disallow(channelType);
   }
 
-  /** Decides an "open-request": opens the channel and returns our number of it, or refuses (`false`: as forbidden). */
+  /**
+   * Decides an "open-request": opens the channel and returns our number of it, or refuses (`false`: as forbidden). An open that finds no
+   * room any more is refused.
+   */
   answerOpen(token: ReplyToken, decision: boolean | OpenRefusal): number | undefined {
     const open = this.#peerOpens.take(token);
     if (this.#context.failed) return undefined;
     if (decision !== true) {
       const forbidden = { reasonCode: CHANNEL_OPEN_FAILURE_REASON.ADMINISTRATIVELY_PROHIBITED, description: "refused" };
       this.#peerOpens.refuse(open, decision === false ? forbidden : decision);
+      return undefined;
+    }
+    if (this.#channelCount >= this.#context.limits.maxChannels) {
+      const { RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
+      this.#peerOpens.refuse(open, { reasonCode: RESOURCE_SHORTAGE, description: "too many channels" });
       return undefined;
     }
     const channel = this.#makeChannel(open.channelType);
@@ -318,6 +327,7 @@ export class Connection {
     }
   }
 
+  /** Whether one more open of the peer finds no room. */
   #isFull(): boolean {
     // rule: channel-count
     return this.#channelCount + this.#peerOpens.size >= this.#context.limits.maxChannels;
