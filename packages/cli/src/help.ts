@@ -38,6 +38,14 @@ is no longer read. The host may also be ssh://[user@]host[:port].
   -p PORT             port of the server (22)
   -l USER             who to log in as (else: the user before the @, or who runs this)
   -t                  ask for a terminal for a command too; -tt even if standard input is none
+  -J HOP[,HOP…]       connect through jump hosts, [user@]host[:port] each, in order from here outward
+  -L [BIND:]PORT:HOST:HOSTPORT  listen here, and connect from the server to HOST:HOSTPORT; /SOCKET stands for either half
+  -R [BIND:]PORT:HOST:HOSTPORT  listen at the server (0 for a free port), and connect from here; without HOST it is a SOCKS proxy
+  -D [BIND:]PORT      listen here as a SOCKS proxy, which connects from the server
+  -W HOST:PORT        connect standard input and output to HOST:PORT from the server
+  -N                  run no command and no shell
+  -f                  go to the background after login, when forwards stand
+  -o ExitOnForwardFailure=yes|no  end when a forward cannot be set up (no; with -W yes)
   --known-hosts FILE  keys of known hosts (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
   --accept-new        accept a host that is not known, and remember it
   --host-key SHA256:… accept this host key only; may be given several times

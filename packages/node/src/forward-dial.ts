@@ -1,6 +1,6 @@
 import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
-import { type Duplex, formatTarget } from "nacre/parts";
+import { type Duplex, formatTarget, onAbort } from "nacre/parts";
 import { socketDuplex } from "./socket-duplex.ts";
 import { TCP_KEEPALIVE_DELAY } from "./tcp-keepalive.ts";
 
@@ -41,21 +41,22 @@ function withDeadline(
   dial: (signal: AbortSignal) => Promise<Socket>,
 ): Promise<Duplex> {
   const over = new AbortController();
+  let unwatch: (() => void) | undefined;
   return new Promise((resolve, reject) => {
     const giveUp = (error: SshError): void => {
       over.abort(error);
       settle();
       reject(error);
     };
-    const onAbort = (): void =>
+    const abort = (): void =>
       giveUp(new SshError("aborted", `connecting to ${escapeText(where)} was aborted`, { cause: signal.reason }));
     const timer = setTimeout(() => giveUp(unreachable(where, `no answer within ${connectTimeout} ms`)), connectTimeout);
     const settle = (): void => {
       clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
+      unwatch?.();
     };
-    signal.addEventListener("abort", onAbort);
-    if (signal.aborted) return onAbort();
+    unwatch = onAbort(signal, abort);
+    if (signal.aborted) return;
     dial(over.signal).then(
       (socket) => {
         settle();

@@ -1,5 +1,6 @@
 import type { Duplex as NodeDuplex } from "node:stream";
 import type { Duplex, DuplexHandler } from "nacre/parts";
+import { resetSocket } from "./reset-socket.ts";
 
 /** How long closing waits until the system has taken what was written: milliseconds. */
 const CLOSE_TIMEOUT = 2000;
@@ -29,11 +30,13 @@ class SocketDuplex implements Duplex {
   open(handler: DuplexHandler): void {
     const socket = this.#socket;
     this.#handler = handler;
+    // Node would end our direction when the peer ends its own.
+    socket.allowHalfOpen = true;
     const broken = (): void => {
       const handler = this.#handler;
       this.#handler = undefined;
-      // A socket that closes after its end did what was expected of it.
-      if (socket.errored !== null || !this.#isEnded)
+      // A socket closes without a fault when both directions have ended.
+      if (socket.errored !== null || !this.#isEnded || !socket.writableFinished)
         handler?.failed(socket.errored ?? new Error("the socket was closed"));
     };
     socket.on("error", broken);
@@ -80,6 +83,11 @@ class SocketDuplex implements Duplex {
       socket.end(resolve);
     });
     return this.#ending;
+  }
+
+  reset(): Promise<void> {
+    resetSocket(this.#socket);
+    return this.close();
   }
 
   close(): Promise<void> {

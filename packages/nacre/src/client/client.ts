@@ -1,11 +1,12 @@
 import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { checkConnectOptions, checkSignal } from "../check.ts";
-import { type DialOptions, dial } from "../forward/dial.ts";
+import { type DialOptions, dial, dialChannel } from "../forward/dial.ts";
 import { type ListenAddress, type RemoteListener, RemoteListeners } from "../forward/remote-listener.ts";
 import type { ForwardTarget } from "../forward/target.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
+import { onAbort } from "../on-abort.ts";
 import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
 import { openSession } from "../session/open-session.ts";
@@ -116,11 +117,16 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
   /**
    * Connects onward from the server, to a TCP port or a Unix socket, and returns the connection as a pair of byte streams (RFC 4254 §7.2,
    * OpenSSH PROTOCOL §2.4). Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect,
-   * `forward-unsupported` if it does not know such connections, `forward-limit` if it is short of resources, `channel-limit`, `aborted`,
-   * `usage`, `closed` after the end of the connection, or the error that ended it.
+   * `forward-unsupported` if it does not know such connections, `forward-limit` if it is short of resources, `channel-open-failed` for
+   * another reason, `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the error that ended it.
    */
   dial(target: ForwardTarget, options: DialOptions = {}): Promise<K["pair"]> {
     return dial(this.#driver.mux, this.#kind.streams, target, options);
+  }
+
+  /** Connects onward as `dial` does, and returns the channel: for callbacks instead of streams. Rejects as `dial` does. */
+  dialChannel(target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
+    return dialChannel(this.#driver.mux, target, options);
   }
 
   /**
@@ -129,8 +135,13 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
    * error that ended it.
    */
   listen(address: ListenAddress): Promise<RemoteListener<K>> {
+    return this.remoteListeners.listen(address, this.#kind.streams);
+  }
+
+  /** For subclasses: the listeners at the server, with callbacks. */
+  protected get remoteListeners(): RemoteListeners {
     this.#remote ??= new RemoteListeners(this.#driver.mux, this.ended);
-    return this.#remote.listen(address, this.#kind.streams);
+    return this.#remote;
   }
 
   /** Begins a key exchange now, before a limit asks for it. */
@@ -167,8 +178,7 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
     const aborted = new Promise<never>((_, reject) => {
       abort = reject;
     });
-    const onAbort = (): void => abort?.(abortError(signal));
-    signal?.addEventListener("abort", onAbort);
+    const unwatch = signal && onAbort(signal, () => abort?.(abortError(signal)));
     try {
       return await Promise.race([opening.then(use), aborted]);
     } catch (error) {
@@ -178,7 +188,7 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
       );
       throw error;
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      unwatch?.();
     }
   }
 }
@@ -213,9 +223,8 @@ export async function connectDuplex<C>(
 /** From now on aborting closes the channel of a command that runs. */
 function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
-  const onAbort = (): void => channel.close(abortError(signal));
-  signal.addEventListener("abort", onAbort);
-  void channel.ended.then(() => signal.removeEventListener("abort", onAbort));
+  const unwatch = onAbort(signal, () => channel.close(abortError(signal)));
+  void channel.ended.then(unwatch);
 }
 
 /** Sends what prepares a command and the command itself in one flight, and waits for the replies. */

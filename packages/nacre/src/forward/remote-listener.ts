@@ -46,7 +46,10 @@ interface ListenerMux {
 export interface Listening {
   /** The port, also where 0 was asked for; `undefined` for a Unix socket. */
   readonly port: number | undefined;
-  /** Stops listening. Connections stay open. Resolves when the server has answered, or the connection has ended. Never rejects. */
+  /**
+   * Stops listening. Connections stay open. Resolves when the server has answered or the connection has ended, within two seconds. Never
+   * rejects.
+   */
   close(): Promise<void>;
 }
 
@@ -57,7 +60,10 @@ interface Entry {
   readonly onConnection: ConnectionHandler;
 }
 
-const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
+const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED } = CHANNEL_OPEN_FAILURE_REASON;
+
+/** How long closing a listener waits for the server's answer: milliseconds. */
+const CLOSE_TIMEOUT = 2000;
 
 /** The listeners of one client at its server. Opens that belong to none of them are refused. */
 export class RemoteListeners {
@@ -81,9 +87,11 @@ export class RemoteListeners {
   }
 
   /** Makes the server listen, and hands each connection to `onConnection`. Rejects as `Client.listen` says. */
-  listenWith(address: ListenAddress, onConnection: ConnectionHandler): Promise<Listening> {
+  listenWith(given: ListenAddress, onConnection: ConnectionHandler): Promise<Listening> {
     return new Promise((resolve, reject) => {
-      checkListenAddress(address);
+      checkListenAddress(given);
+      // A copy: connections are compared with it for as long as the server listens.
+      const address = { ...given };
       this.#accept();
       // The reply is handled in its own turn: a connection may be opened right behind it.
       this.#mux.globalRequest(REQUESTS[kindOf(address)].name, encodeAddress(address), (reply) => {
@@ -98,7 +106,8 @@ export class RemoteListeners {
         }
         const entry: Entry = { address, port, onConnection };
         this.#entries = [...this.#entries, entry];
-        resolve({ port, close: () => this.#close(entry) });
+        let closing: Promise<void> | undefined;
+        resolve({ port, close: () => (closing ??= this.#close(entry)) });
       });
     });
   }
@@ -125,16 +134,19 @@ export class RemoteListeners {
   }
 
   #onOpen(open: PeerOpen, entry: Entry | undefined, originator: Originator | undefined): void {
-    if (entry === undefined) open.reject(ADMINISTRATIVELY_PROHIBITED, "nothing listens there");
-    else entry.onConnection(open, originator);
+    // rule: forwarded-open-unknown
+    if (entry === undefined) return open.reject(ADMINISTRATIVELY_PROHIBITED, "nothing listens there");
+    entry.onConnection(open, originator);
   }
 
   async #close(entry: Entry): Promise<void> {
-    if (!this.#entries.includes(entry)) return;
+    // rule: forwarded-open-after-cancel
     this.#entries = this.#entries.filter((one) => one !== entry);
     const { address, port } = entry;
     const data = encodeAddress(address.path === undefined ? { host: address.host, port: port! } : address);
+    let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_TIMEOUT);
       try {
         this.#mux.globalRequest(REQUESTS[kindOf(address)].cancel, data, () => resolve());
       } catch {
@@ -142,6 +154,7 @@ export class RemoteListeners {
         resolve();
       }
     });
+    clearTimeout(timer);
   }
 }
 
@@ -180,16 +193,16 @@ function deniedError(address: ListenAddress): SshError {
   );
 }
 
-/** Connections that wait to be taken, at most, for each listener. Further ones are refused. */
-const MAX_WAITING = 128;
-
 /** An iterator's caller that waits for a connection. */
 interface Taker<T> {
   readonly resolve: (result: IteratorResult<T, undefined>) => void;
   readonly reject: (error: SshError) => void;
 }
 
-/** Connections to a listener that its user has not taken. They are accepted when they are taken. */
+/**
+ * Connections to a listener that its user has not taken. They are accepted when they are taken, so that they hold no bytes before;
+ * `limits.maxPendingOpens` bounds their number.
+ */
 class ConnectionQueue<K extends StreamTypes> {
   readonly #streams: StreamKind<K>;
   #waiting: readonly { readonly open: PeerOpen; readonly originator: Originator | undefined }[] = [];
@@ -202,7 +215,6 @@ class ConnectionQueue<K extends StreamTypes> {
 
   add(open: PeerOpen, originator: Originator | undefined): void {
     if (this.#end !== undefined) return open.reject(CONNECT_FAILED, "the listener is closed");
-    if (this.#waiting.length >= MAX_WAITING) return open.reject(RESOURCE_SHORTAGE, "too many connections wait");
     this.#waiting = [...this.#waiting, { open, originator }];
     this.#serve();
   }
@@ -214,9 +226,9 @@ class ConnectionQueue<K extends StreamTypes> {
     });
   }
 
-  /** Without an error the iterator ends. */
+  /** `error`: the one that ended the connection. The iterator ends without one, and when this side closed the connection. */
   close(error?: SshError): void {
-    this.#end ??= { error };
+    this.#end ??= { error: error?.code === "closed" ? undefined : error };
     for (const { open } of this.#waiting) open.reject(CONNECT_FAILED, "the listener is closed");
     this.#waiting = [];
     this.#serve();
@@ -233,7 +245,7 @@ class ConnectionQueue<K extends StreamTypes> {
       } else {
         this.#waiting = waiting;
         const channel = first.open.accept();
-        // The connection has ended: that closes this queue.
+        // The connection has ended, which closes this queue next.
         if (channel === undefined) continue;
         const { address, port } = first.originator ?? {};
         const value = channelPair(channel, this.#streams, { remoteAddress: address, remotePort: port });
@@ -245,8 +257,9 @@ class ConnectionQueue<K extends StreamTypes> {
 }
 
 /**
- * A listener at the server. Iterating it yields each connection as a pair of byte streams; one that is not taken waits, up to 128 of them.
- * The iterator ends after `close`, and throws the error that ended the SSH connection.
+ * A listener at the server. Iterating it yields each connection as a pair of byte streams. One that is not taken waits. All listeners at
+ * ports together let `limits.maxPendingOpens` wait, as do all at Unix sockets; further ones are refused.
+ * The iterator ends after `close` of the listener or of the client, and throws the error that ended the SSH connection otherwise.
  */
 export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["pair"], undefined>, AsyncDisposable {
   /** Address that the server was asked to bind; `undefined` for a Unix socket. */
@@ -267,7 +280,10 @@ export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["p
     this.#queue = queue;
   }
 
-  /** Stops listening, and refuses connections that wait. Connections that were taken stay open. Never rejects. */
+  /**
+   * Stops listening, and refuses connections that wait. Connections that were taken stay open. Resolves when the server has answered, within
+   * two seconds. Never rejects.
+   */
   async close(): Promise<void> {
     this.#queue.close();
     await this.#listening.close();

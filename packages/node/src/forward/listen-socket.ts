@@ -1,0 +1,51 @@
+import type { Socket } from "node:net";
+import { escapeText, SshError } from "@nacre/wire";
+import { checkListenAddress, type ListenAddress } from "nacre/parts";
+import { lookupNames } from "../lookup.ts";
+import { type Bound, bindAll, bindEach, bindPath, LOOPBACK, unlinkSocket } from "./bind.ts";
+import type { Connections } from "./connections.ts";
+
+/**
+ * Listens at a TCP port or a Unix socket, and hands each connection to `onSocket`. `"localhost"`, the default, is 127.0.0.1 and ::1, whichever
+ * this machine has; `"*"` and `""` are all addresses. A Unix socket has mode 0600. Rejects with `listen-failed`, or `usage` for an invalid
+ * address.
+ */
+export async function listenSocket(
+  address: ListenAddress,
+  connections: Connections,
+  streamLocalBindUnlink: boolean | undefined,
+  onSocket: (socket: Socket) => void,
+): Promise<Bound> {
+  checkListenAddress(address);
+  const handler = { onSocket, onError: (cause: Error) => connections.report(acceptError(cause)) };
+  const { host = "localhost", port = 0, path } = address;
+  try {
+    if (path !== undefined) {
+      if (streamLocalBindUnlink) await unlinkSocket(path);
+      return await bindPath(path, handler);
+    }
+    if (host === "" || host === "*") return await bindAll(port, handler);
+    return await bindEach(host === "localhost" ? LOOPBACK : await lookupNames(host), port, handler);
+  } catch (cause) {
+    throw listenError(path ?? `${host || "*"} port ${port}`, cause);
+  }
+}
+
+function acceptError(cause: Error): SshError {
+  return new SshError("listen-failed", `a connection could not be accepted: ${escapeText(cause.message)}`, { cause });
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the address is in use; choose another one, or port 0",
+  EEXIST: "the path exists; remove it, or set `streamLocalBindUnlink` to replace a socket",
+  EACCES: "permission denied",
+  EADDRNOTAVAIL: "this machine has no such address",
+  ENOENT: "the folder does not exist",
+  ENOTFOUND: "there is no host of this name",
+};
+
+function listenError(place: string, cause: unknown): SshError {
+  const { code = "", message } = cause as NodeJS.ErrnoException;
+  const reason = REASONS[code] ?? escapeText(message);
+  return new SshError("listen-failed", `cannot listen at ${escapeText(place)}: ${reason}`, { cause });
+}
