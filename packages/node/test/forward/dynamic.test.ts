@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import type { PeerOpen } from "nacre/parts";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { later, serve, watchResources } from "../support.ts";
 import { answerAfterEnd, connectLocally, connectTo, errorCodes, forwarded, prohibit } from "./support.ts";
 
@@ -102,6 +102,8 @@ describe("forwardDynamic", () => {
     await using forward = await ssh.forwardDynamic({ port: 0 });
     const socket = connectLocally(forward).resume();
     socket.write(socks4("127.0.0.1", 80));
+    await once(socket, "end");
+    expect(forward.connections).toBe(1);
     await vi.waitFor(() => expect(forward.connections).toBe(0), { timeout: 3000 });
   });
 
@@ -132,6 +134,22 @@ describe("forwardDynamic", () => {
     await once(socket, "close");
     opens[0]!.accept();
     await vi.waitFor(() => expect(forward.connections).toBe(0));
+  });
+
+  it("serves many clients at once without a warning of Node's about listeners", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    onTestFinished(() => void process.off("warning", onWarning));
+    const opens: PeerOpen[] = [];
+    const { ssh } = await forwarded((open) => void opens.push(open));
+    await using forward = await ssh.forwardDynamic({ port: 0 });
+    for (let i = 0; i < 40; i++)
+      connectLocally(forward).write(i < 20 ? socks5("far", 80).subarray(0, 3) : socks5("far", 80));
+    await vi.waitFor(() => expect([opens.length, forward.connections]).toEqual([20, 40]));
+    await forward.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(warnings).toEqual([]);
   });
 
   it("counts clients that have sent no request against maxConnections", async () => {
