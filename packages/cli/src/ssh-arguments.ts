@@ -77,7 +77,7 @@ export function parseSshArguments(words: readonly string[]): SshArguments {
   const stdio = last("-W");
   const hasSession = all("-N").length === 0 && stdio === undefined;
   if (command.length > 0 && !hasSession)
-    throw usage(`${stdio === undefined ? "-N" : "-W"} runs no command: leave away "${command.join(" ")}"`);
+    throw usage(`${stdio === undefined ? "-N" : "-W"} runs no command: omit "${command.join(" ")}"`);
   const inBackground = all("-f").length > 0;
   if (inBackground && stdio !== undefined) throw usage("-f and -W exclude each other: -W needs standard input");
   if (inBackground && command.length === 0 && hasSession)

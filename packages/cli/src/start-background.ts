@@ -6,8 +6,6 @@ import { openTerminalDescriptors } from "./terminal.ts";
 /** The status of a background process that a signal ended. */
 const FAILURE = 255;
 
-const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
-
 /**
  * Runs `nacre` with these words in the background. Returns 0 after login, when the forwards are set up, or else the status that it ended with.
  * With `hasOutput` its command writes to our standard output and error, also later. Otherwise what it prints later is dropped: a program that
@@ -30,11 +28,6 @@ export function startInBackground(words: readonly string[], hasOutput: boolean):
   child.stdout?.pipe(process.stdout);
   child.stderr?.pipe(process.stderr);
   return new Promise((resolve, reject) => {
-    for (const signal of SIGNALS)
-      process.on(signal, () => {
-        child.kill(signal);
-        resolve(FAILURE);
-      });
     child.once("error", reject);
     // What it printed before is in the pipes: a turn of the event loop reads it.
     child.once("message", () => setImmediate(() => setImmediate(() => resolve(0))));

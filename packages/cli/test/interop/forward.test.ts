@@ -339,17 +339,17 @@ describe("-f", () => {
     const command = commandLine([...words, "alice@127.0.0.1"])
       .map((word) => `'${word}'`)
       .join(" ");
-    const shell = `export NACRE_TEST_HOME='${folder}'; sh -c 'echo "pid $$"; exec "$0" "$@"' ${command}; echo "status $?"`;
+    const shell = `export NACRE_TEST_HOME='${folder}'; sh -c 'echo "pid $$"; exec "$0" "$@"' ${command}; echo "status $?"; cat`;
 
     const cancelled = new TestTerminal(shell);
     await cancelled.until("Password for alice@127.0.0.1: ");
     cancelled.type("\x03");
     await cancelled.until("[auth-cancelled]");
     await cancelled.until("status 255\r\n");
+    cancelled.type("\x04");
     await cancelled.closed;
 
-    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-      const closings = (await lonely.log()).split("[preauth]").length;
+    for (const [index, signal] of (["SIGTERM", "SIGKILL"] as const).entries()) {
       const killed = new TestTerminal(shell);
       await killed.until("pid ");
       const pid = Number((await killed.until("\r\n")).trim());
@@ -357,7 +357,10 @@ describe("-f", () => {
       process.kill(pid, signal);
       await killed.until("status ");
       // The server sees the end of the background process's connection.
-      while ((await lonely.log()).split("[preauth]").length === closings) await delay(50, undefined);
+      const closed = /Connection closed by authenticating user alice/g;
+      while ([...(await lonely.log()).matchAll(closed)].length <= index) await delay(50, undefined);
+      killed.type("\x04");
+      await killed.closed;
     }
   });
 });

@@ -261,7 +261,7 @@ class ConnectionQueue<K extends StreamTypes> {
  * ports together let `limits.maxPendingOpens` wait, as do all at Unix sockets; further ones are refused.
  * The iterator ends after `close` of the listener or of the client, and throws the error that ended the SSH connection otherwise.
  */
-export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["pair"], undefined>, AsyncDisposable {
+export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["pair"]>, AsyncDisposable {
   /** Address that the server was asked to bind; `undefined` for a Unix socket. */
   readonly host: string | undefined;
   /** Port that the server listens at, also where 0 was asked for; `undefined` for a Unix socket. */

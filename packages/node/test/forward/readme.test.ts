@@ -9,11 +9,13 @@ import { connectTo, forwarded } from "./support.ts";
 
 // The examples of forwarding in the README run as they stand. What they import is passed in.
 
-const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+const read = (path: string): string => readFileSync(new URL(path, import.meta.url), "utf8");
+const readme = read("../../README.md");
+const rootReadme = read("../../../../README.md");
 
 /** The function that has the code of the example with this text, without its imports. */
-function example(text: string, ...names: readonly string[]): (...values: unknown[]) => Promise<void> {
-  const block = [...readme.matchAll(/^```js\n(.*?)^```$/gms)].find(([, code]) => code!.includes(text));
+function example(text: string, names: readonly string[], from = readme): (...values: unknown[]) => Promise<void> {
+  const block = [...from.matchAll(/^```js\n(.*?)^```$/gms)].find(([, code]) => code!.includes(text));
   const code = block![1]!.replaceAll(/^import .*;\n/gm, "");
   const AsyncFunction = (async () => {}).constructor as new (...code: readonly string[]) => () => Promise<void>;
   return new AsyncFunction(...names, code);
@@ -32,7 +34,15 @@ async function toWeb(): Promise<Awaited<ReturnType<typeof forwarded>>> {
 test("the example of forwardLocal forwards a request", async () => {
   const { ssh, targets } = await toWeb();
   const log = vi.fn();
-  await example("forwardLocal", "ssh", "console")(ssh, { log });
+  await example("forwardLocal", ["ssh", "console"])(ssh, { log });
+  expect(log).toHaveBeenCalledWith("hello from /");
+  expect(targets).toEqual(["intranet:80"]);
+});
+
+test("the example of the project's README forwards a request", async () => {
+  const { ssh, targets } = await toWeb();
+  const log = vi.fn();
+  await example("forwardLocal", ["ssh", "console"], rootReadme)(ssh, { log });
   expect(log).toHaveBeenCalledWith("hello from /");
   expect(targets).toEqual(["intranet:80"]);
 });
@@ -40,7 +50,7 @@ test("the example of forwardLocal forwards a request", async () => {
 test("the example of httpAgent sends a request to a Unix socket", async () => {
   const { ssh, targets } = await toWeb();
   const stdout = new PassThrough();
-  await example("httpAgent", "ssh", "process", "get", "httpAgent")(ssh, { stdout }, http.get, httpAgent);
+  await example("httpAgent", ["ssh", "process", "get", "httpAgent"])(ssh, { stdout }, http.get, httpAgent);
   expect(String((await once(stdout, "data"))[0])).toBe("hello from /version");
   expect(targets).toEqual(["/run/docker.sock"]);
 });
