@@ -255,6 +255,11 @@ export class Connection {
     if (!this.#context.failed) this.#globals.answer(token, success, copyBytes(data));
   }
 
+  /** Sends all further messages to `sink`: a client's go straight to the transport once it has logged in. */
+  useSink(sink: PacketSink): void {
+    this.#context.sink = sink;
+  }
+
   /** To be called when the sink takes data again: output was taken, a key exchange or a turn is over. "writable" follows where due. */
   flush(): void {
     for (const channel of this.#context.waiting) channel.wake();
