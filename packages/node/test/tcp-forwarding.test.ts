@@ -465,7 +465,7 @@ describe("the end of an SSH connection", () => {
     expect(await codeOf(visit({ host: "127.0.0.1", port }))).toBe("ECONNREFUSED");
     expect(await codeOf(lstat(path))).toBe("ENOENT");
     for (const visitor of visitors) visitor.resume();
-    await Promise.all(visitors.filter(({ closed }) => !closed).map((visitor) => once(visitor, "close")));
+    await until(() => visitors.every(({ closed }) => closed));
     await client.close();
     await server.close();
     await target.close();
