@@ -346,8 +346,7 @@ describe("-f", () => {
     cancelled.type("\x03");
     await cancelled.until("[auth-cancelled]");
     await cancelled.until("status 255\r\n");
-    cancelled.type("\x04");
-    await cancelled.closed;
+    await endInput(cancelled);
 
     for (const [index, signal] of (["SIGTERM", "SIGKILL"] as const).entries()) {
       const killed = new TestTerminal(shell);
@@ -359,11 +358,22 @@ describe("-f", () => {
       // The server sees the end of the background process's connection.
       const closed = /Connection closed by authenticating user alice/g;
       while ([...(await lonely.log()).matchAll(closed)].length <= index) await delay(50, undefined);
-      killed.type("\x04");
-      await killed.closed;
+      await endInput(killed);
     }
   });
 });
+
+/** Types ^D until the shell has ended: while the terminal is still raw, a ^D is only a character. */
+async function endInput(terminal: TestTerminal): Promise<void> {
+  let isClosed = false;
+  const closed = terminal.closed.then(() => {
+    isClosed = true;
+  });
+  while (!isClosed) {
+    terminal.type("\x04");
+    await Promise.race([closed, delay(50, undefined)]);
+  }
+}
 
 /** What a target answers through a SOCKS 5 proxy. */
 async function throughSocks(proxy: number, port: number, question: string): Promise<string> {
