@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { chartFiles, withAlternatives, withCharts } from "../charts.ts";
 import { pictures } from "../pictures.ts";
+import { tablesOf } from "../tables.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
@@ -42,4 +43,17 @@ test.each(images)("%s has a title and dark colours, and nothing that depends on 
   expect(svg).toMatch(/<svg role="img" [^>]*>\n<title>[^<]{40,}<\/title>/);
   expect(svg).toContain("@media (prefers-color-scheme: dark)");
   expect(svg).not.toMatch(/zr\d/);
+});
+
+test.each([
+  ["first output, 40 ms path", "Connect to the first output byte of `echo ok` at 40 ms", "ms"],
+  ["download, 40 ms path", "256 MiB at 40 ms", "down MB/s"],
+])("README says of %s what BENCHMARKS.md has", (name, begin, column) => {
+  const { head, rows } = tablesOf(read("BENCHMARKS.md")).find(({ title }) => title.startsWith(begin))!;
+  const median = (client: string): string =>
+    rows.find(([one]) => one === client)![head.indexOf(column)]!.split(" ")[0]!;
+  const unit = column.split(" ").at(-1);
+  expect(read("README.md")).toContain(
+    `| ${name} | ${median("nacre")} ${unit} | ${median("ssh2, no-delay")} ${unit} |\n`,
+  );
 });
