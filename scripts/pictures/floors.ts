@@ -5,7 +5,9 @@ import { FLOORS } from "../floors.ts";
 import { draw, LIGHT } from "./chart.ts";
 
 const FILE = "scripts/pictures/floors.svg";
-const [WIDTH, ROW, BOX, TALL] = [860, 62, 112, 32];
+const [WIDTH, ROW, BOX, TALL] = [860, 66, 112, 32];
+/** Where the boxes begin, beside the names of the floors. */
+const LEFT = 100;
 const packages = Object.keys(FLOORS);
 const floors = [...new Set(Object.values(FLOORS))].sort((a, b) => b - a);
 const onFloor = (floor: number): string[] => packages.filter((name) => FLOORS[name] === floor);
@@ -28,9 +30,17 @@ function alternative(): string {
 function drawFloors(root: string): string {
   const direct = new Map(packages.map((name) => [name, dependenciesOf(root, name)]));
   const nodes = packages.map((name) => {
-    const beside = onFloor(FLOORS[name]!);
-    const step = (WIDTH - 110) / beside.length;
-    return { name, x: 100 + step * (beside.indexOf(name) + 0.5), y: 30 + floors.indexOf(FLOORS[name]!) * ROW };
+    const floor = FLOORS[name]!;
+    const beside = onFloor(floor);
+    // Closer together under as many, so that arrows from there pass beside them.
+    const spread = beside.length === onFloor(floor + 1).length ? 0.5 : 1;
+    const step = ((WIDTH - LEFT - 10) / beside.length) * spread;
+    const middle = LEFT + (WIDTH - LEFT - 10) / 2;
+    return {
+      name,
+      x: middle + step * (beside.indexOf(name) - (beside.length - 1) / 2),
+      y: 30 + floors.indexOf(floor) * ROW,
+    };
   });
   // An arrow leads from the lower edge of a box to the upper edge of another.
   const edges = nodes.flatMap(({ name, x, y }) => [
