@@ -2,25 +2,8 @@
 // nothing but noble. Tests share support code through `@nacre/testing` only. Fails when it saw nothing to check.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
+import { FLOORS } from "./floors.ts";
 
-const FLOORS: Readonly<Record<string, number>> = {
-  wire: 0,
-  packet: 1,
-  negotiation: 1,
-  kdf: 1,
-  keys: 1,
-  ciphers: 2,
-  "ciphers-wasm": 3,
-  kex: 2,
-  keyfiles: 2,
-  transport: 3,
-  auth: 4,
-  connection: 4,
-  session: 5,
-  nacre: 6,
-  node: 7,
-  cli: 8,
-};
 /** Support code of tests: on no floor. It may import any package; only tests and scripts may import it. */
 const TESTING = "testing";
 const NOBLE = ["@noble/ciphers", "@noble/curves", "@noble/hashes", "@noble/post-quantum"];
@@ -90,7 +73,7 @@ for (const [name, floor] of Object.entries(FLOORS)) {
 for (const folder of readdirSync("packages")) {
   if (!existsSync(`packages/${folder}/package.json`)) continue;
   if (!(folder in FLOORS) && folder !== TESTING)
-    problems.push(`packages/${folder} stands on no floor: add it to scripts/check-floors.ts and ARCHITECTURE.md`);
+    problems.push(`packages/${folder} stands on no floor: add it to scripts/floors.ts and ARCHITECTURE.md`);
 }
 
 if (!(JSON.parse(readFileSync(`packages/${TESTING}/package.json`, "utf8")) as Manifest).private)

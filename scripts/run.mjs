@@ -83,6 +83,12 @@ const commands = {
     run("node", ["--import", "tsx", "scripts/bench/main.ts", ...args]);
   },
 
+  /** Draws the pictures of the documents again: the charts from the tables of BENCHMARKS.md, the handshake from a trace. */
+  pictures() {
+    install();
+    run("node", [...TSX, "scripts/pictures/main.ts"]);
+  },
+
   /** Makes the packages as they are published. */
   build() {
     install();

@@ -24,8 +24,8 @@ export function formatPage({ command, date, setting, reading, results }: Run): s
   ]);
   return `${[
     "# Benchmarks",
-    "The last full run, as `pnpm bench --write` wrote it: every row that was measured, whether or not it flatters us. How it is measured, " +
-      "and how it is made sure that the numbers mean something, stands in [scripts/bench](scripts/bench/README.md).",
+    "Every row of the last full run of `pnpm bench --write`, whether or not it flatters us. [scripts/bench](scripts/bench/README.md) says how " +
+      "each case is measured, and why its numbers can be trusted. The charts are drawn from the tables.",
     ["| | |", "| --- | --- |", ...Object.entries(facts).map(([name, value]) => `| ${name} | ${value} |`)].join("\n"),
     `${upperFirst(reading)}.`,
     ...cases,

@@ -1,0 +1,61 @@
+// ARCHITECTURE's sequence of a connection: the trace of a client, as a Mermaid diagram.
+import { served } from "@nacre/testing/nacre/wire";
+import type { TraceRecord } from "nacre";
+
+const BEGIN = "<!-- handshake: made by `npm run pictures` -->";
+const END = "<!-- handshake: end -->";
+
+/** The document with the sequence between its markers made anew. */
+export async function withHandshake(document: string): Promise<string> {
+  const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`ARCHITECTURE.md has no place for the sequence: ${BEGIN} … ${END}`);
+  const diagram = diagramOf(await traceOfCommand());
+  return `${document.slice(0, begin)}${BEGIN}\n\n\`\`\`mermaid\n${diagram}\n\`\`\`\n\n${document.slice(end)}`;
+}
+
+/** The trace of a client that runs one command at a server of ours, in memory, up to the command's first output. */
+async function traceOfCommand(): Promise<readonly TraceRecord[]> {
+  const records: TraceRecord[] = [];
+  const { client, connection } = await served(
+    {
+      session: async ({ stdout }) => {
+        await stdout.getWriter().write("ok\n");
+        return 0;
+      },
+    },
+    { trace: (record) => records.push(record) },
+  );
+  await client.exec("echo ok");
+  await client.close();
+  await connection.close();
+  const output = records.findIndex((record) => record.type === "packet" && record.message === "SSH_MSG_CHANNEL_DATA");
+  if (output < 0) throw new Error("the trace shows no output of the command");
+  return records.slice(0, output + 1);
+}
+
+function diagramOf(records: readonly TraceRecord[]): string {
+  const messages = records.flatMap((record) =>
+    record.type === "packet" ? [`${record.direction === "sent" ? "client" : "server"} ${shortName(record)}`] : [],
+  );
+  return [
+    "sequenceDiagram",
+    "  accTitle: A connection up to the first output of its command",
+    `  accDescr: Who sends which message, in the order of the client's trace: ${messages.join(", ")}`,
+    "  participant C as client",
+    "  participant S as server",
+    ...records.map((record) => `  ${lineOf(record)}`),
+  ].join("\n");
+}
+
+function lineOf(record: TraceRecord): string {
+  if (record.type === "negotiated") return `Note over C,S: ${record.summary.replaceAll(/ (?=\w+=|strict$)/g, "<br/>")}`;
+  const arrow = record.direction === "sent" ? "C->>S" : "S->>C";
+  if (record.type === "identification") return `${arrow}: ${record.line}`;
+  // A KEXINIT lists every algorithm, an EXT_INFO every signature: the message's name says enough.
+  const summary = record.summary.length > 80 ? "" : record.summary;
+  return `${arrow}: ${shortName(record)}${summary === "" ? "" : `<br/>${summary}`}`;
+}
+
+function shortName({ message }: { readonly message: string }): string {
+  return message.replace("SSH_MSG_", "");
+}
