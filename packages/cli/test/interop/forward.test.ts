@@ -363,14 +363,14 @@ describe("-f", () => {
   });
 });
 
-/** Types ^D until the shell has ended: while the terminal is still raw, a ^D is only a character. */
+/** Ends the input. A read that began while the terminal was raw waits for a character, and takes no ^D: a line ends it. */
 async function endInput(terminal: TestTerminal): Promise<void> {
   let isClosed = false;
   const closed = terminal.closed.then(() => {
     isClosed = true;
   });
   while (!isClosed) {
-    terminal.type("\x04");
+    terminal.type("\n\x04");
     await Promise.race([closed, delay(50, undefined)]);
   }
 }
