@@ -158,13 +158,14 @@ describe("listening for a forward", () => {
   const target = { host: "far", port: 80 };
 
   it.each(["127.0.0.1", "::1"])("fails when the port is in use at %s, and leaves nothing", async (host) => {
-    const { ssh } = await forwarded();
+    const { ssh, disconnect } = await forwarded();
     const other = createServer().listen(0, host);
     onTestFinished(() => void other.close());
     await once(other, "listening");
     const { port } = other.address() as { readonly port: number };
     const left = await watchResources();
     await expect(ssh.forwardLocal({ port }, target)).rejects.toEqual(code("listen-failed"));
+    await disconnect();
     expect(await left()).toEqual([]);
   });
 
@@ -180,9 +181,10 @@ describe("listening for a forward", () => {
     ["a controller in place of its signal", { port: 0 }, target, { signal: new AbortController() }],
     ["onError that is no function", { port: 0 }, target, { onError: "log" }],
   ])("rejects %s with `usage`, and leaves nothing", async (_, address, to, options) => {
-    const { ssh } = await forwarded();
+    const { ssh, disconnect } = await forwarded();
     const left = await watchResources();
     await expect(ssh.forwardLocal(address as never, to as never, options)).rejects.toEqual(code("usage"));
+    await disconnect();
     expect(await left()).toEqual([]);
   });
 });
