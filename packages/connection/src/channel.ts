@@ -39,13 +39,10 @@ export class Channel implements WaitingChannel {
     this.#window = new ReceiveWindow(context.limits.initialWindow, context.windowGrowth);
   }
 
-  /** Asks the peer for the channel. `data` depends on the type. */
+  /** Asks the peer for the channel. `data` depends on the type. Throws `usage` for more of it than a peer takes. */
   open(data: Uint8Array): void {
-    const sent: SentMessage = { sequenceNumber: undefined };
-    this.#state = { kind: "opening", sent };
     const { sink, limits, roundTrip } = this.#context;
-    this.#askedAt = roundTrip.now;
-    sink.write(
+    const message = this.#context.checked(
       SSH_MSG_CHANNEL_OPEN.encode({
         channelType: this.#channelType,
         senderChannel: this.number,
@@ -53,8 +50,12 @@ export class Channel implements WaitingChannel {
         maximumPacketSize: limits.maximumPacketSize,
         data,
       }),
-      sent,
+      `the open of a channel of type ${JSON.stringify(this.#channelType)}`,
     );
+    const sent: SentMessage = { sequenceNumber: undefined };
+    this.#state = { kind: "opening", sent };
+    this.#askedAt = roundTrip.now;
+    sink.write(message, sent);
   }
 
   /** The channel is one that the peer opened and that we have confirmed. */

@@ -126,7 +126,8 @@ export class Connection {
 
   /**
    * Asks the peer for a channel and returns our number of it, the smallest that is free. `data` depends on the type.
-   * "channel-opened" or "channel-open-failed" follows. Throws `channel-limit`.
+   * "channel-opened" or "channel-open-failed" follows. Throws `channel-limit`, and `usage` for an open longer than a peer takes: 256 KiB, but
+   * for its padding.
    */
   openChannel(channelType: string, data: Uint8Array = new Uint8Array(0)): number {
     this.#mustWork();
@@ -135,8 +136,9 @@ export class Connection {
         "channel-limit",
         `${this.#context.limits.maxChannels} channels are the most at once: close one first`,
       );
-    const channel = this.#newChannel(channelType);
+    const channel = this.#makeChannel(channelType);
     channel.open(data);
+    this.#add(channel);
     return channel.number;
   }
 
@@ -216,7 +218,8 @@ export class Connection {
       this.#peerOpens.refuse(open, decision === false ? forbidden : decision);
       return undefined;
     }
-    const channel = this.#newChannel(open.channelType);
+    const channel = this.#makeChannel(open.channelType);
+    this.#add(channel);
     channel.accepted(open.senderChannel, open.initialWindowSize, open.maximumPacketSize);
     this.#context.sink.write(
       SSH_MSG_CHANNEL_OPEN_CONFIRMATION.encode({
@@ -320,13 +323,15 @@ export class Connection {
     return this.#channelCount + this.#peerOpens.size >= this.#context.limits.maxChannels;
   }
 
-  #newChannel(channelType: string): Channel {
+  #makeChannel(channelType: string): Channel {
     let number = 0;
     while (this.#channels[number] !== undefined) number++;
-    const channel = new Channel(number, channelType, this.#context);
-    this.#channels[number] = channel;
+    return new Channel(number, channelType, this.#context);
+  }
+
+  #add(channel: Channel): void {
+    this.#channels[channel.number] = channel;
     this.#channelCount++;
-    return channel;
   }
 
   #release(channel: number): void {

@@ -1,6 +1,7 @@
 import { TRANSPORT_SETTINGS } from "@nacre/transport";
 import { escapeText, SshError } from "@nacre/wire";
 import type { ConnectOptions, ExecOptions, PtyOptions, SpawnOptions } from "./client/options.ts";
+import type { DialOptions } from "./forward/dial.ts";
 import type { ServeOptions } from "./server/options.ts";
 
 /** The names of the options `T`: a table of this type that lacks a name, or has one too many, does not compile. */
@@ -34,6 +35,8 @@ export const EXEC_OPTIONS: OptionNames<ExecOptions & { readonly encoding: unknow
   maxOutput: true,
   encoding: true,
 };
+
+export const DIAL_OPTIONS: OptionNames<DialOptions> = { signal: true, originator: true };
 
 export const PTY_OPTIONS: OptionNames<PtyOptions> = { term: true, columns: true, rows: true, modes: true };
 

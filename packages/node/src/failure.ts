@@ -15,7 +15,8 @@ export async function rejectingWithSshError<T>(work: () => Promise<T>): Promise<
   }
 }
 
-function asSshError(cause: unknown): SshError {
+/** Returns the `SshError` for whatever was thrown, by the rules of `rejectingWithSshError`. */
+export function asSshError(cause: unknown): SshError {
   if (cause instanceof SshError) return cause;
   const { name, code } = (cause ?? {}) as NodeJS.ErrnoException;
   const text = escapeText(cause instanceof Error ? cause.message : String(cause));

@@ -6,10 +6,12 @@ export {
   type ExecResult,
   type Exit,
   type Factor,
+  type ForwardTarget,
   type HostKey,
   type HostKeyVerifier,
   inSlices,
   type KeyboardInteractiveLogin,
+  type ListenAddress,
   type Login,
   type LoginDecision,
   type LoginMethod,
@@ -40,6 +42,8 @@ export { loadAlgorithms } from "./crypto/load.ts";
 export { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 export { type DialOptions, tcpDuplex } from "./dial.ts";
 export { expandHome } from "./files.ts";
+export type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
+export type { ForwardSocket, SocketOptions } from "./forward/forward-socket.ts";
 export { hostKeyFile } from "./host-key-file.ts";
 export type { IdentitySource, PassphraseSource } from "./identities.ts";
 export { type PrivateKeyOptions, privateKey } from "./key-file.ts";

@@ -184,10 +184,21 @@ class Input {
   readonly #target: WriteTarget;
   #rest: readonly Written[] = [];
   #done: WriteCallback | undefined;
+  #ended = false;
 
   constructor(stream: Writable, target: WriteTarget) {
     this.#stream = stream;
     this.#target = target;
+  }
+
+  /** All that was written was taken, and the target has ended. */
+  get isEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** A write waits for room. */
+  get isWaiting(): boolean {
+    return this.#done !== undefined;
   }
 
   room(): void {
@@ -211,6 +222,7 @@ class Input {
   }
 
   end(callback: WriteCallback): void {
+    this.#ended = true;
     this.#target.end();
     callback();
   }
@@ -230,13 +242,15 @@ class Input {
    * The stream is destroyed, before its end unless `isOver`. `callback` and the pending write, which Node does not fail by itself, get the
    * error.
    */
-  drop(error: Error | null, callback: WriteCallback, isOver = this.#stream.writableFinished): void {
+  drop(error: Error | null, callback: WriteCallback, isOver = this.#ended): void {
     const done = this.#done;
     this.#rest = [];
     this.#done = undefined;
     if (!isOver) this.#target.abort();
     callback(error);
-    done?.(error ?? new SshError("channel-closed", "the input was destroyed before the command had read it"));
+    done?.(
+      error ?? new SshError("channel-closed", "the stream was destroyed before the peer had taken what was written"),
+    );
   }
 
   /** Offers the target the bytes that it has not taken. Returns whether it took all of them. */
@@ -253,6 +267,17 @@ class Input {
   }
 }
 
+/**
+ * Gives the callback of a write or an end the error that destroyed the stream, where Node would give ERR_STREAM_DESTROYED: a writer gets the
+ * same reason whether its write or the end came first. Returns false if there is no such error, or no callback.
+ */
+function failsAtOnce({ errored }: Writable, values: readonly unknown[]): boolean {
+  const callback = values.findLast((value) => typeof value === "function");
+  if (errored === null || callback === undefined) return false;
+  process.nextTick(callback as WriteCallback, errored);
+  return true;
+}
+
 class ChannelWritable extends Writable implements WriteEnd<Writable> {
   readonly #input: Input;
 
@@ -266,23 +291,12 @@ class ChannelWritable extends Writable implements WriteEnd<Writable> {
     return this;
   }
 
-  /**
-   * Fails with the error that destroyed the stream, where Node would fail with ERR_STREAM_DESTROYED: a writer gets the same reason whether
-   * its write or the end came first.
-   */
-  override write(chunk: unknown, encodingOrTold?: BufferEncoding | WriteCallback, told?: WriteCallback): boolean {
-    const [encoding, callback] =
-      typeof encodingOrTold === "function" ? [undefined, encodingOrTold] : [encodingOrTold, told];
-    if (this.errored === null || callback === undefined) return super.write(chunk, encoding!, callback);
-    process.nextTick(callback, this.errored);
-    return false;
+  override write(...values: unknown[]): boolean {
+    return !failsAtOnce(this, values) && super.write(...(values as [unknown]));
   }
 
   override end(...values: unknown[]): this {
-    const callback = values.at(-1);
-    if (this.errored === null || typeof callback !== "function") return super.end(...(values as []));
-    process.nextTick(callback, this.errored);
-    return this;
+    return failsAtOnce(this, values) ? this : super.end(...(values as []));
   }
 
   room(): void {
@@ -315,7 +329,7 @@ class ChannelWritable extends Writable implements WriteEnd<Writable> {
 }
 
 /** Both directions, each of which ends on its own: `allowHalfOpen` is true. */
-class ChannelPair extends Duplex implements PairEnd<Duplex>, PairFacts {
+export class ChannelPair extends Duplex implements PairEnd<Duplex>, PairFacts {
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
   readonly #output: Output;
@@ -346,11 +360,22 @@ class ChannelPair extends Duplex implements PairEnd<Duplex>, PairFacts {
     this.#input.room();
   }
 
-  /** Bytes that arrived stay readable: the stream fails when they have been read. Without an EOF the reader's side does that itself. */
+  /**
+   * Bytes that arrived stay readable: the stream fails when they have been read, and at once when nobody reads and a write waits. Without an
+   * EOF the reader's side does the former itself.
+   */
   fail(error: SshError): void {
-    if (this.writableFinished || !this.#output.isWhole) return;
-    if (this.readableEnded) this.destroy(error);
-    else this.once("end", () => this.destroy(error));
+    if (this.#input.isEnded) return;
+    if (this.readableEnded || (this.#input.isWaiting && this.readableFlowing === null)) this.destroy(error);
+    else if (this.#output.isWhole) this.once("end", () => this.destroy(error));
+  }
+
+  override write(...values: unknown[]): boolean {
+    return !failsAtOnce(this, values) && super.write(...(values as [unknown]));
+  }
+
+  override end(...values: unknown[]): this {
+    return failsAtOnce(this, values) ? this : super.end(...(values as []));
   }
 
   override read(size?: number): Buffer | null {
@@ -377,6 +402,6 @@ class ChannelPair extends Duplex implements PairEnd<Duplex>, PairFacts {
 
   override _destroy(error: Error | null, callback: WriteCallback): void {
     this.#output.drop();
-    this.#input.drop(error, callback, this.readableEnded && this.writableFinished);
+    this.#input.drop(error, callback, this.readableEnded && this.#input.isEnded);
   }
 }

@@ -29,11 +29,13 @@ class SocketDuplex implements Duplex {
   open(handler: DuplexHandler): void {
     const socket = this.#socket;
     this.#handler = handler;
+    // Node would end our direction when the peer ends its own.
+    socket.allowHalfOpen = true;
     const broken = (): void => {
       const handler = this.#handler;
       this.#handler = undefined;
-      // A socket that closes after its end did what was expected of it.
-      if (socket.errored !== null || !this.#isEnded)
+      // A socket closes without a fault when both directions have ended.
+      if (socket.errored !== null || !this.#isEnded || !socket.writableFinished)
         handler?.failed(socket.errored ?? new Error("the socket was closed"));
     };
     socket.on("error", broken);

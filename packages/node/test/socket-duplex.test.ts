@@ -154,6 +154,64 @@ describe("a duplex over a socket", () => {
     await server.close();
   });
 
+  test("the peer's end leaves our direction open, and end closes it behind what was written", async () => {
+    const leftOpen = await watchResources();
+    const received: Buffer[] = [];
+    const { server, duplex, recorded } = await connected((peer) => {
+      peer.allowHalfOpen = true;
+      peer.on("data", (chunk) => received.push(chunk));
+      peer.end("question");
+    });
+    duplex.open(recorded);
+    await recorded.until("ended");
+    await new Promise((resolve) => setImmediate(resolve));
+    duplex.write([new Uint8Array(MEGABYTES)]);
+    await Promise.all([duplex.end(), duplex.end()]);
+    const [peer] = server.sockets;
+    if (!peer!.readableEnded) await once(peer!, "end");
+    expect(Buffer.concat(received).equals(MEGABYTES)).toBe(true);
+    await duplex.close();
+    expect(recorded.events.filter((event) => event !== "drained")).toEqual(["ended"]);
+    await server.close();
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test("end leaves the peer's direction open", async () => {
+    const { duplex, recorded } = await connected((peer) => {
+      peer.allowHalfOpen = true;
+      peer.on("end", () => peer.end("answer")).resume();
+    });
+    duplex.open(recorded);
+    await duplex.end();
+    await recorded.until("ended");
+    expect([recorded.received.toString(), recorded.events]).toEqual(["answer", ["ended"]]);
+    await duplex.close();
+  });
+
+  test("end resolves when the connection breaks before everything is taken", async () => {
+    const { server, duplex, recorded } = await connected((peer) => peer.pause());
+    duplex.open(recorded);
+    for (let i = 0; i < 4; i++) duplex.write([new Uint8Array(MEGABYTES)]);
+    const ending = duplex.end();
+    server.sockets[0]!.resetAndDestroy();
+    await ending;
+    await duplex.end();
+    await duplex.close();
+    expect(recorded.events.filter((event) => event !== "drained")).toHaveLength(1);
+  });
+
+  test("a socket destroyed after the peer's end, before ours, has failed", async () => {
+    const { socket, duplex, recorded } = await connected((peer) => {
+      peer.allowHalfOpen = true;
+      peer.end();
+    });
+    duplex.open(recorded);
+    await recorded.until("ended");
+    socket.destroy();
+    await recorded.until("failed: undefined");
+    await duplex.close();
+  });
+
   test("any Node stream of bytes will do", async () => {
     const echo = new PassThrough();
     const recorded = new Recorder();

@@ -70,6 +70,7 @@ const KINDS = {
   "forward-unreachable": ["peer", "BY_APPLICATION"],
   "forward-unsupported": ["unsupported", "BY_APPLICATION"],
   "forward-limit": ["peer", "BY_APPLICATION"],
+  "proxy-request-refused": ["peer", "BY_APPLICATION"],
   // Life of the connection
   disconnected: ["peer", "BY_APPLICATION"],
   "connection-lost": ["peer", "CONNECTION_LOST"],

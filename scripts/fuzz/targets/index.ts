@@ -9,6 +9,7 @@ import { messages, structures } from "./messages.ts";
 import { extInfo, identification, kexinit } from "./negotiation.ts";
 import { plainPackets, sealedPackets } from "./packets.ts";
 import { privateKeyBodies, privateKeyFiles } from "./private-keys.ts";
+import { proxyHandshake } from "./proxy-handshake.ts";
 import { recording } from "./recording.ts";
 import { clientSession, serverSession } from "./sessions/index.ts";
 import { terminalModes } from "./terminal-modes.ts";
@@ -36,6 +37,7 @@ export const targets: readonly Target[] = [
   terminalModes,
   agent,
   commandLines,
+  proxyHandshake,
   recording,
   clientSession,
   serverSession,

@@ -116,8 +116,8 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
   /**
    * Connects onward from the server, to a TCP port or a Unix socket, and returns the connection as a pair of byte streams (RFC 4254 §7.2,
    * OpenSSH PROTOCOL §2.4). Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect,
-   * `forward-unsupported` if it does not know such connections, `forward-limit` if it is short of resources, `channel-limit`, `aborted`,
-   * `usage`, `closed` after the end of the connection, or the error that ended it.
+   * `forward-unsupported` if it does not know such connections, `forward-limit` if it is short of resources, `channel-open-failed` for
+   * another reason, `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the error that ended it.
    */
   dial(target: ForwardTarget, options: DialOptions = {}): Promise<K["pair"]> {
     return dial(this.#driver.mux, this.#kind.streams, target, options);
@@ -129,8 +129,13 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
    * error that ended it.
    */
   listen(address: ListenAddress): Promise<RemoteListener<K>> {
+    return this.remoteListeners.listen(address, this.#kind.streams);
+  }
+
+  /** For subclasses: the listeners at the server, with callbacks. */
+  protected get remoteListeners(): RemoteListeners {
     this.#remote ??= new RemoteListeners(this.#driver.mux, this.ended);
-    return this.#remote.listen(address, this.#kind.streams);
+    return this.#remote;
   }
 
   /** Begins a key exchange now, before a limit asks for it. */

@@ -1,6 +1,7 @@
 import { type Bytes, copyBytes, SshError } from "@nacre/wire";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
+import { onAbort } from "../on-abort.ts";
 
 /**
  * Joins a channel and a byte connection: the bytes and the end of each direction go over to the other, with backpressure. Holds no more than
@@ -8,11 +9,9 @@ import type { Duplex } from "../mux/duplex.ts";
  */
 export async function bridge(channel: Channel, duplex: Duplex, signal: AbortSignal): Promise<void> {
   const joined = new Bridge(channel, duplex);
-  const onAbort = (): void => joined.abort();
-  signal.addEventListener("abort", onAbort);
-  if (signal.aborted) onAbort();
+  const unwatch = onAbort(signal, () => joined.abort());
   await joined.closed;
-  signal.removeEventListener("abort", onAbort);
+  unwatch();
 }
 
 class Bridge {
@@ -24,15 +23,15 @@ class Bridge {
   #gathered: Bytes[] = [];
   /** Window credit of bytes that the byte connection has taken without room for more. */
   #credit = 0;
-  #hasRoom = true;
-  /** From the byte connection: what the channel has not taken. */
-  #unsent: Uint8Array | undefined;
+  /** From the byte connection: what the channel has not taken. One chunk, and those that were under way when it was paused. */
+  #unsent: Uint8Array[] = [];
   /** Whether each direction has ended. */
   readonly #over = { toDuplex: false, toChannel: false };
-  /** Resolves when the byte connection has taken everything, after the channel's EOF. */
+  /** Resolves when the byte connection has taken everything, after the last bytes of the channel. */
   #draining: Promise<void> | undefined;
-  #onAbort: (() => void) | undefined;
-  readonly #aborted: Promise<void>;
+  /** Resolves when the byte connection broke, or the bridge was aborted: then nothing more is delivered. */
+  readonly #givenUp: Promise<void>;
+  #giveUp!: () => void;
 
   constructor(channel: Channel, duplex: Duplex) {
     this.#channel = channel;
@@ -40,14 +39,14 @@ class Bridge {
     this.closed = new Promise((resolve) => {
       this.#onClosed = resolve;
     });
-    this.#aborted = new Promise((resolve) => {
-      this.#onAbort = resolve;
+    this.#givenUp = new Promise((resolve) => {
+      this.#giveUp = resolve;
     });
     duplex.open({
       data: (chunk) => this.#toChannel(chunk),
-      drained: () => this.#onRoom(),
+      drained: () => this.#returnCredit(),
       ended: () => this.#onDuplexEnd(),
-      failed: () => this.#fail(),
+      failed: (cause) => this.#fail(cause),
     });
     channel.handler = {
       data: (stream, bytes) => {
@@ -64,7 +63,7 @@ class Bridge {
   }
 
   abort(): void {
-    this.#onAbort?.();
+    this.#giveUp();
     this.#channel.close(new SshError("closed", "the forwarded connection was closed by this side"));
   }
 
@@ -79,13 +78,7 @@ class Bridge {
     if (pieces.length === 0) return;
     this.#gathered = [];
     for (const { length } of pieces) this.#credit += length;
-    this.#hasRoom = this.#duplex.write(pieces);
-    if (this.#hasRoom) this.#returnCredit();
-  }
-
-  #onRoom(): void {
-    this.#hasRoom = true;
-    this.#returnCredit();
+    if (this.#duplex.write(pieces)) this.#returnCredit();
   }
 
   #returnCredit(): void {
@@ -101,17 +94,22 @@ class Bridge {
   }
 
   #toChannel(chunk: Uint8Array): void {
-    const taken = this.#send(chunk);
+    const taken = this.#unsent.length === 0 ? this.#send(chunk) : 0;
     if (taken === chunk.length) return;
-    this.#unsent = copyBytes(chunk.subarray(taken));
+    this.#unsent.push(copyBytes(chunk.subarray(taken)));
     this.#duplex.pause();
   }
 
   #sendRest(): void {
-    if (this.#unsent === undefined) return;
-    this.#unsent = this.#unsent.subarray(this.#send(this.#unsent));
-    if (this.#unsent.length > 0) return;
-    this.#unsent = undefined;
+    if (this.#unsent.length === 0) return;
+    for (let first = this.#unsent[0]; first !== undefined; first = this.#unsent[0]) {
+      const taken = this.#send(first);
+      if (taken < first.length) {
+        this.#unsent[0] = first.subarray(taken);
+        return;
+      }
+      this.#unsent.shift();
+    }
     if (this.#over.toChannel) this.#endChannel();
     else this.#duplex.resume();
   }
@@ -127,7 +125,7 @@ class Bridge {
 
   #onDuplexEnd(): void {
     this.#over.toChannel = true;
-    if (this.#unsent === undefined) this.#endChannel();
+    if (this.#unsent.length === 0) this.#endChannel();
   }
 
   #endChannel(): void {
@@ -136,21 +134,25 @@ class Bridge {
   }
 
   #closeIfOver(): void {
-    if (this.#over.toDuplex && this.#over.toChannel && this.#unsent === undefined) this.#channel.close();
+    if (this.#over.toDuplex && this.#over.toChannel && this.#unsent.length === 0) this.#channel.close();
   }
 
-  /** The byte connection broke: nothing of it can be sent on, and the peer must not take half of the bytes for all. */
-  #fail(): void {
-    this.#unsent = undefined;
-    this.#channel.close(new SshError("closed", "the forwarded connection broke"));
+  /** The byte connection broke. The channel closes without an EOF, so that the peer does not take half of the bytes for all. */
+  #fail(cause: unknown): void {
+    this.#giveUp();
+    this.#unsent = [];
+    this.#channel.close(new SshError("closed", "the forwarded connection broke", { cause }));
   }
 
   async #release(error: SshError | undefined): Promise<void> {
-    if (error === undefined) {
-      // Bytes that arrived before the CLOSE are delivered, however slowly they are taken.
-      this.#write();
-      await Promise.race([this.#draining, this.#aborted]);
+    this.#write();
+    if (this.#unsent.length > 0) {
+      // Nothing more is sent. What still arrives is dropped: a byte connection that is paused would not notice its end.
+      this.#unsent = [];
+      this.#duplex.resume();
     }
+    // Bytes that arrived before the CLOSE are delivered, however slowly they are taken.
+    if (error === undefined) await Promise.race([(this.#draining ??= this.#endDuplex()), this.#givenUp]);
     await this.#duplex.close();
     this.#onClosed();
   }

@@ -6,7 +6,10 @@ import { Backlog } from "../streams/backlog.ts";
 /** How long closing waits until the channel has taken what was written: milliseconds. */
 const CLOSE_TIMEOUT = 2000;
 
-/** A byte connection over a channel: an SSH connection through a jump host runs over one. The channel belongs to it from then on. */
+/**
+ * Makes a byte connection of a channel: an SSH connection through a jump host runs over one. The channel belongs to it from then on.
+ * Closing sends an EOF only after `end`, so that the peer does not take half of the bytes for all.
+ */
 export function channelDuplex(channel: Channel): Duplex {
   return new ChannelDuplex(channel);
 }
@@ -19,9 +22,13 @@ class ChannelDuplex implements Duplex {
   /** Bytes that arrived while paused. Their credit has not returned, so the window bounds them. */
   readonly #unread = new Backlog();
   #paused = false;
-  #isEof = false;
+  /** An EOF arrived, and the handler has not heard of it. */
+  #eofUnread = false;
+  /** Why nothing more arrives, for the handler when it has all bytes. */
+  #failure: SshError | undefined;
   #sent: Promise<void> | undefined;
   #onSent: (() => void) | undefined;
+  #ending: Promise<void> | undefined;
 
   constructor(channel: Channel) {
     this.#channel = channel;
@@ -30,6 +37,7 @@ class ChannelDuplex implements Duplex {
   open(handler: DuplexHandler): void {
     this.#handler = handler;
     const channel = this.#channel;
+    let isWhole = false;
     // The channel replays what has arrived, and nothing may arrive before this returns.
     queueMicrotask(() => {
       channel.handler = {
@@ -40,15 +48,12 @@ class ChannelDuplex implements Duplex {
         },
         writable: () => this.#flush(),
         eof: () => {
-          this.#isEof = true;
+          isWhole = true;
+          this.#eofUnread = true;
           this.#deliver();
         },
         request: (request) => channel.reply(request, false),
-        closed: ({ error }) => {
-          this.#unsent = [];
-          this.#onSent?.();
-          this.#last()?.failed(error ?? new SshError("channel-closed", "the peer closed the forwarded connection"));
-        },
+        closed: ({ error }) => this.#onClosed(error, isWhole),
       };
     });
   }
@@ -69,11 +74,10 @@ class ChannelDuplex implements Duplex {
   }
 
   end(): Promise<void> {
-    this.#sent ??= new Promise<void>((resolve) => {
-      if (this.#send() || this.#channel.closed) resolve();
-      else this.#onSent = resolve;
-    }).then(() => this.#channel.end());
-    return this.#sent;
+    this.#ending ??= this.#flushed().then(() => {
+      if (this.#unsent.length === 0) this.#channel.end();
+    });
+    return this.#ending;
   }
 
   async close(): Promise<void> {
@@ -82,12 +86,14 @@ class ChannelDuplex implements Duplex {
     this.#paused = false;
     this.#deliver();
     const timer = setTimeout(() => this.#onSent?.(), CLOSE_TIMEOUT);
-    await this.end();
+    await this.#flushed();
+    await this.#ending;
     clearTimeout(timer);
     this.#channel.close(new SshError("closed", "the forwarded connection was closed by this side"));
     await this.#channel.ended;
   }
 
+  /** Hands over what arrived, in order, until the handler pauses. */
   #deliver(): void {
     while (!this.#paused) {
       const chunk = this.#unread.shift();
@@ -95,7 +101,43 @@ class ChannelDuplex implements Duplex {
       this.#channel.consumed(chunk.credit);
       this.#handler?.data(chunk.bytes);
     }
-    if (this.#isEof && this.#unread.isEmpty) this.#last()?.ended();
+    if (this.#paused || !this.#unread.isEmpty) return;
+    if (this.#eofUnread) {
+      this.#eofUnread = false;
+      this.#handler?.ended();
+    }
+    if (this.#failure !== undefined) this.#fail(this.#failure);
+  }
+
+  /** `isWhole`: the peer sent an EOF before. */
+  #onClosed(error: SshError | undefined, isWhole: boolean): void {
+    const wasFull = this.#unsent.length > 0;
+    const isOver = isWhole && this.#ending !== undefined && !wasFull;
+    this.#unsent = [];
+    this.#onSent?.();
+    if (error !== undefined) {
+      this.#fail(error);
+    } else {
+      if (!isOver) this.#failure = new SshError("channel-closed", "the peer closed the forwarded connection");
+      this.#deliver();
+      if (wasFull) this.#handler?.drained();
+    }
+  }
+
+  /** The handler's last call. */
+  #fail(error: SshError): void {
+    const handler = this.#handler;
+    this.#handler = undefined;
+    handler?.failed(error);
+  }
+
+  /** Resolves when the channel has taken what was written, or has closed. */
+  #flushed(): Promise<void> {
+    this.#sent ??= new Promise((resolve) => {
+      if (this.#send() || this.#channel.closed) resolve();
+      else this.#onSent = resolve;
+    });
+    return this.#sent;
   }
 
   #flush(): void {
@@ -122,12 +164,5 @@ class ChannelDuplex implements Duplex {
     }
     this.#unsent.splice(0, sent);
     return this.#unsent.length === 0;
-  }
-
-  /** The handler, for its last call. */
-  #last(): DuplexHandler | undefined {
-    const handler = this.#handler;
-    this.#handler = undefined;
-    return handler;
   }
 }

@@ -3,8 +3,8 @@ import type { Channel } from "../mux/channel.ts";
 import type { PairFacts, StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 
 /**
- * Makes a pair of byte streams of a channel. Each direction ends on its own. The channel closes when both have ended, or when the pair is
- * given up. A channel that the peer closes without an EOF fails the reader with `channel-closed`: bytes may be missing.
+ * Makes a pair of byte streams of a channel. Each direction ends on its own. The channel closes when both have ended, also by a reader that
+ * cancels, or when the writer aborts. A channel that the peer closes without an EOF fails the reader with `channel-closed`: bytes may be missing.
  */
 export function channelPair<K extends StreamTypes>(
   channel: Channel,
@@ -17,7 +17,13 @@ export function channelPair<K extends StreamTypes>(
     if (isInputOver && isOutputOver) channel.close();
   };
   const pair = streams.pair(
-    channel,
+    {
+      consumed: (bytes) => channel.consumed(bytes),
+      cancelled() {
+        isInputOver = true;
+        closeIfOver();
+      },
+    },
     {
       write: (bytes) => channel.write(bytes),
       end() {

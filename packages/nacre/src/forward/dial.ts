@@ -1,7 +1,9 @@
 import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError, type SshErrorCode } from "@nacre/wire";
 import { checkSignal } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
-import type { Opener } from "../mux/open-channel.ts";
+import { type Opener, reasonName } from "../mux/open-channel.ts";
+import { onAbort } from "../on-abort.ts";
+import { checkNames, DIAL_OPTIONS } from "../option-names.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { channelPair } from "./channel-pair.ts";
 import { encodeTarget, type ForwardTarget, formatTarget, type Originator } from "./target.ts";
@@ -17,36 +19,33 @@ export interface DialOptions {
 /**
  * Asks the server to connect to `target` and returns the channel (RFC 4254 §7.2). Rejects with `forward-denied` if the server prohibits it,
  * `forward-unreachable` if it cannot connect, `forward-unsupported` if it does not know the channel type, `forward-limit` if it is short of
- * resources, `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the error that ended it.
+ * resources, `channel-open-failed` for another reason, `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the
+ * error that ended it.
  */
 export function dialChannel(mux: Opener, target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
   return new Promise((resolve, reject) => {
+    checkNames(options, DIAL_OPTIONS, "dial");
     const { signal, originator } = options;
     checkSignal(signal);
     const { channelType, data } = encodeTarget(target, originator);
     if (signal?.aborted) throw abortError(target, signal);
-    let aborted = false;
-    const onAbort = (): void => {
-      aborted = true;
-      reject(abortError(target, signal));
-    };
-    const settle = (): void => signal?.removeEventListener("abort", onAbort);
+    let unwatch: (() => void) | undefined;
     mux.open(channelType, data, {
       opened(channel) {
-        settle();
-        if (aborted) channel.close();
+        unwatch?.();
+        if (signal?.aborted) channel.close();
         else resolve(channel);
       },
       refused(reasonCode, description) {
-        settle();
+        unwatch?.();
         reject(refusalError(target, reasonCode, description));
       },
       lost(error) {
-        settle();
+        unwatch?.();
         reject(error);
       },
     });
-    signal?.addEventListener("abort", onAbort);
+    if (signal !== undefined) unwatch = onAbort(signal, () => reject(abortError(target, signal)));
   });
 }
 
@@ -60,24 +59,27 @@ export async function dial<K extends StreamTypes>(
   return channelPair(await dialChannel(mux, target, options), streams);
 }
 
-const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, UNKNOWN_CHANNEL_TYPE } = CHANNEL_OPEN_FAILURE_REASON;
+const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, UNKNOWN_CHANNEL_TYPE, RESOURCE_SHORTAGE } =
+  CHANNEL_OPEN_FAILURE_REASON;
 
 /** Error codes and texts by reason code (RFC 4254 §5.1). */
 const REFUSALS: Readonly<Record<number, readonly [code: SshErrorCode, text: string]>> = {
   [ADMINISTRATIVELY_PROHIBITED]: [
     "forward-denied",
-    "the server prohibits it (AllowTcpForwarding, PermitOpen, permitopen=)",
+    "the server prohibits it (AllowTcpForwarding, AllowStreamLocalForwarding, PermitOpen, permitopen=)",
   ],
   [CONNECT_FAILED]: ["forward-unreachable", "the server cannot connect to it"],
   [UNKNOWN_CHANNEL_TYPE]: ["forward-unsupported", "the server does not support this kind of forwarding"],
+  [RESOURCE_SHORTAGE]: ["forward-limit", "the server is short of resources"],
 };
 
 function refusalError(target: ForwardTarget, reasonCode: number, description: string): SshError {
-  const [code, text] = REFUSALS[reasonCode] ?? ["forward-limit", "the server is short of resources"];
-  return new SshError(
-    code,
-    `cannot connect to ${escapeText(formatTarget(target))}: ${text}: ${escapeText(description)}`,
-  );
+  const [code, text] = REFUSALS[reasonCode] ?? [
+    "channel-open-failed",
+    `the server refused it (${reasonName(reasonCode)})`,
+  ];
+  const said = description === "" ? "" : `: ${escapeText(description)}`;
+  return new SshError(code, `cannot connect to ${escapeText(formatTarget(target))}: ${text}${said}`);
 }
 
 function abortError(target: ForwardTarget, signal: AbortSignal | undefined): SshError {

@@ -46,7 +46,10 @@ interface ListenerMux {
 export interface Listening {
   /** The port, also where 0 was asked for; `undefined` for a Unix socket. */
   readonly port: number | undefined;
-  /** Stops listening. Connections stay open. Resolves when the server has answered, or the connection has ended. Never rejects. */
+  /**
+   * Stops listening. Connections stay open. Resolves when the server has answered or the connection has ended, within two seconds. Never
+   * rejects.
+   */
   close(): Promise<void>;
 }
 
@@ -58,6 +61,9 @@ interface Entry {
 }
 
 const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
+
+/** How long closing a listener waits for the server's answer: milliseconds. */
+const CLOSE_TIMEOUT = 2000;
 
 /** The listeners of one client at its server. Opens that belong to none of them are refused. */
 export class RemoteListeners {
@@ -81,9 +87,11 @@ export class RemoteListeners {
   }
 
   /** Makes the server listen, and hands each connection to `onConnection`. Rejects as `Client.listen` says. */
-  listenWith(address: ListenAddress, onConnection: ConnectionHandler): Promise<Listening> {
+  listenWith(given: ListenAddress, onConnection: ConnectionHandler): Promise<Listening> {
     return new Promise((resolve, reject) => {
-      checkListenAddress(address);
+      checkListenAddress(given);
+      // A copy: connections are compared with it for as long as the server listens.
+      const address = { ...given };
       this.#accept();
       // The reply is handled in its own turn: a connection may be opened right behind it.
       this.#mux.globalRequest(REQUESTS[kindOf(address)].name, encodeAddress(address), (reply) => {
@@ -98,7 +106,8 @@ export class RemoteListeners {
         }
         const entry: Entry = { address, port, onConnection };
         this.#entries = [...this.#entries, entry];
-        resolve({ port, close: () => this.#close(entry) });
+        let closing: Promise<void> | undefined;
+        resolve({ port, close: () => (closing ??= this.#close(entry)) });
       });
     });
   }
@@ -130,11 +139,12 @@ export class RemoteListeners {
   }
 
   async #close(entry: Entry): Promise<void> {
-    if (!this.#entries.includes(entry)) return;
     this.#entries = this.#entries.filter((one) => one !== entry);
     const { address, port } = entry;
     const data = encodeAddress(address.path === undefined ? { host: address.host, port: port! } : address);
+    let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_TIMEOUT);
       try {
         this.#mux.globalRequest(REQUESTS[kindOf(address)].cancel, data, () => resolve());
       } catch {
@@ -142,6 +152,7 @@ export class RemoteListeners {
         resolve();
       }
     });
+    clearTimeout(timer);
   }
 }
 
@@ -214,9 +225,9 @@ class ConnectionQueue<K extends StreamTypes> {
     });
   }
 
-  /** Without an error the iterator ends. */
+  /** `error`: the one that ended the connection. The iterator ends without one, and when this side closed the connection. */
   close(error?: SshError): void {
-    this.#end ??= { error };
+    this.#end ??= { error: error?.code === "closed" ? undefined : error };
     for (const { open } of this.#waiting) open.reject(CONNECT_FAILED, "the listener is closed");
     this.#waiting = [];
     this.#serve();
@@ -233,7 +244,7 @@ class ConnectionQueue<K extends StreamTypes> {
       } else {
         this.#waiting = waiting;
         const channel = first.open.accept();
-        // The connection has ended: that closes this queue.
+        // The connection has ended, which closes this queue next.
         if (channel === undefined) continue;
         const { address, port } = first.originator ?? {};
         const value = channelPair(channel, this.#streams, { remoteAddress: address, remotePort: port });
@@ -246,7 +257,7 @@ class ConnectionQueue<K extends StreamTypes> {
 
 /**
  * A listener at the server. Iterating it yields each connection as a pair of byte streams; one that is not taken waits, up to 128 of them.
- * The iterator ends after `close`, and throws the error that ended the SSH connection.
+ * The iterator ends after `close` of the listener or of the client, and throws the error that ended the SSH connection otherwise.
  */
 export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["pair"], undefined>, AsyncDisposable {
   /** Address that the server was asked to bind; `undefined` for a Unix socket. */
@@ -267,7 +278,10 @@ export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["p
     this.#queue = queue;
   }
 
-  /** Stops listening, and refuses connections that wait. Connections that were taken stay open. Never rejects. */
+  /**
+   * Stops listening, and refuses connections that wait. Connections that were taken stay open. Resolves when the server has answered, within
+   * two seconds. Never rejects.
+   */
   async close(): Promise<void> {
     this.#queue.close();
     await this.#listening.close();

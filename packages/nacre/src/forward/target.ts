@@ -30,15 +30,18 @@ export interface ForwardOpen {
   readonly data: Uint8Array;
 }
 
-/** Told to the server where the originator is unknown (RFC 4254 §7.2 wants an address). */
+/** Sent when the originator is unknown: RFC 4254 §7.2 requires an address. */
 const UNKNOWN_ORIGINATOR: Originator = { address: "127.0.0.1", port: 0 };
 
 /** Longest path of a Unix socket in bytes: `sun_path` of Linux less its NUL. */
 const MAX_SOCKET_PATH = 107;
 
-/** Encodes the open of a connection to `target` (RFC 4254 §7.2, OpenSSH PROTOCOL §2.4). Throws `usage` for an invalid target. */
+/**
+ * Encodes the open of a connection to `target` (RFC 4254 §7.2, OpenSSH PROTOCOL §2.4). Throws `usage` for an invalid target or originator.
+ */
 export function encodeTarget(target: ForwardTarget, originator: Originator = UNKNOWN_ORIGINATOR): ForwardOpen {
   checkTarget(target);
+  checkOriginator(originator);
   if (target.path !== undefined) {
     const data = directStreamlocal.encode({ path: target.path, reserved: new Uint8Array(0), reservedNumber: 0 });
     return { channelType: "direct-streamlocal@openssh.com", data };
@@ -66,6 +69,13 @@ export function checkTarget(target: unknown): asserts target is ForwardTarget {
       'a forwarding target must be { host: "example.org", port: 80 } or { path: "/run/app.sock" }',
     );
   else checkForwardPort(port, 1);
+}
+
+function checkOriginator(originator: unknown): asserts originator is Originator {
+  const { address, port } = (originator ?? {}) as { readonly address?: unknown; readonly port?: unknown };
+  if (typeof address !== "string")
+    throw new SshError("usage", 'an originator must be { address: "192.0.2.1", port: 50000 }');
+  checkForwardPort(port, 0);
 }
 
 /** Throws `usage` if `path` is not the path of a Unix socket: 1 to 107 bytes without NUL. */

@@ -69,7 +69,7 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     this.#handlers = handlers;
   }
 
-  /** Asks the peer for a channel. Throws `closed` after the end of the connection, and `channel-limit`. */
+  /** Asks the peer for a channel. Throws `closed` after the end of the connection, `channel-limit`, and `usage` for one that is too long. */
   open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler): void {
     this.#assertAlive();
     const id = this.engine.session.connection.openChannel(channelType, data);

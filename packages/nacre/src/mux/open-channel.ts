@@ -41,7 +41,8 @@ export async function openCheckedChannel(
   return openChannel(mux, channelType, data);
 }
 
-function reasonName(reasonCode: number): string {
+/** Returns the name of a reason code (RFC 4254 §5.1), or its number. */
+export function reasonName(reasonCode: number): string {
   const reasons = Object.entries(CHANNEL_OPEN_FAILURE_REASON);
   return reasons.find(([, code]) => code === reasonCode)?.[0] ?? `${reasonCode}`;
 }

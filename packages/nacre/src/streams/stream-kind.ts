@@ -34,6 +34,8 @@ export interface PairFacts {
 export interface ReadSource {
   /** Returns the window credit of that many bytes. */
   consumed(bytes: number): void;
+  /** The reader gave the stream up before its end. A Node pair has no call for this: it is destroyed as a whole. */
+  cancelled?(): void;
 }
 
 /** The channel's end of a stream that an application reads. */

@@ -11,9 +11,9 @@ export interface WebStreams {
 
 /** A byte connection as a pair of Web streams. */
 export interface WebPair extends PairFacts {
-  /** The bytes that arrive. Cancel it and abort `writable` to give the connection up. */
+  /** The bytes that arrive. Cancel it to read no more; the connection closes when `writable` is closed too. */
   readonly readable: ReadableStream<Bytes>;
-  /** Takes bytes, and text as UTF-8. Closing it ends this direction only. */
+  /** Takes bytes, and text as UTF-8. Closing it ends this direction only; aborting it closes the connection. */
   readonly writable: WritableStream<Uint8Array | string>;
 }
 
@@ -63,6 +63,7 @@ class Output implements ReadEnd<WebStreams["readable"]> {
           this.#keep = 0;
           const credit = this.#queue.clear();
           if (credit > 0) this.#source.consumed(credit);
+          this.#source.cancelled?.();
         },
       },
       // The queue is ours, so that credit returns only when a chunk is taken.

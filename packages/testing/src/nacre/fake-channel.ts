@@ -14,6 +14,8 @@ export class FakeChannel {
   written: Buffer = Buffer.alloc(0);
   consumedBytes = 0;
   readonly calls: string[] = [];
+  /** The reason given to `close`. */
+  reason: SshError | undefined;
   closed = false;
 
   write(bytes: Uint8Array): number {
@@ -31,6 +33,7 @@ export class FakeChannel {
   close(reason?: SshError): void {
     if (this.closed) return;
     this.calls.push("close");
+    this.reason = reason;
     this.#close(reason, false);
   }
 

@@ -1,7 +1,9 @@
-import { SshError, utf8Encode } from "@nacre/wire";
-import type { ReadEnd, StreamKind, StreamTypes, WriteEnd } from "nacre";
+import { utf8Encode } from "@nacre/wire";
+import type { Channel, PairFacts, ReadEnd, StreamKind, StreamTypes, WriteEnd } from "nacre";
+import { channelPair } from "nacre/parts";
 import { describe, expect, it } from "vitest";
-import { failure } from "./outcomes.ts";
+import { FakeChannel, LOST, UNTOLD } from "./fake-channel.ts";
+import { code, failure } from "./outcomes.ts";
 
 /** How an application uses streams of a kind. */
 export interface StreamUse<K extends StreamTypes> {
@@ -15,9 +17,12 @@ export interface StreamUse<K extends StreamTypes> {
   end(stream: K["writable"]): Promise<unknown>;
   /** Gives a stream up before its end. */
   abort(stream: K["writable"]): unknown;
+  /** The two directions of a pair. */
+  halves(pair: K["pair"]): { readonly readable: K["readable"]; readonly writable: K["writable"] };
+  /** Gives a pair up before its end. */
+  giveUp(pair: K["pair"]): unknown;
 }
 
-const LOST = new SshError("connection-lost", "the connection broke");
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The claims that hold for streams of every kind. */
@@ -199,6 +204,144 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       });
       expect(await failure(use.write(end.stream, utf8Encode("any")))).toBe(LOST);
       await end.finished();
+    });
+  });
+
+  function pair(facts?: PairFacts) {
+    const channel = new FakeChannel();
+    const stream = channelPair(channel as unknown as Channel, kind, facts);
+    const { readable, writable } = use.halves(stream);
+    const receive = (text: string): void => channel.handler.data("stdout", utf8Encode(text));
+    return { channel, stream, readable, writable, receive };
+  }
+
+  describe("a pair", () => {
+    it("carries bytes in both directions, and tells where it comes from", async () => {
+      const { channel, stream, readable, writable, receive } = pair({ remoteAddress: "192.0.2.1", remotePort: 7 });
+      expect(stream).toMatchObject({ remoteAddress: "192.0.2.1", remotePort: 7 });
+      await use.write(writable, utf8Encode("question"));
+      receive("ans");
+      receive("wer");
+      channel.handler.eof();
+      expect(await use.read(readable)).toBe("answer");
+      expect(channel.written.toString()).toBe("question");
+    });
+
+    it("whose writer ends goes on reading, and closes behind the peer's EOF", async () => {
+      const { channel, readable, writable, receive } = pair();
+      await use.write(writable, utf8Encode("question"));
+      await use.end(writable);
+      expect(channel.calls).toEqual(["end"]);
+      receive("answer");
+      expect(channel.calls).toEqual(["end"]);
+      channel.handler.eof();
+      expect(channel.calls).toEqual(["end", "close"]);
+      expect(channel.reason).toBeUndefined();
+      expect(await use.read(readable)).toBe("answer");
+    });
+
+    it("whose reader is at its end goes on writing, and closes behind its own EOF", async () => {
+      const { channel, readable, writable, receive } = pair();
+      receive("answer");
+      channel.handler.eof();
+      expect(await use.read(readable)).toBe("answer");
+      await use.write(writable, utf8Encode("more"));
+      expect([channel.written.toString(), channel.calls]).toEqual(["more", []]);
+      await use.end(writable);
+      expect(channel.calls).toEqual(["end", "close"]);
+      expect(channel.reason).toBeUndefined();
+    });
+
+    it("ends behind what the channel has not taken", async () => {
+      const { channel, writable } = pair();
+      channel.room = 2;
+      const writing = use.write(writable, utf8Encode("letters"));
+      const ending = use.end(writable);
+      await turn();
+      expect([channel.written.toString(), channel.calls]).toEqual(["le", []]);
+      channel.room = 10;
+      channel.handler.writable();
+      await Promise.all([writing, ending]);
+      expect([channel.written.toString(), channel.calls]).toEqual(["letters", ["end"]]);
+    });
+
+    it("returns credit only when bytes are taken", async () => {
+      const { channel, readable, receive } = pair();
+      receive("waits");
+      await turn();
+      expect(channel.consumedBytes).toBe(0);
+      channel.handler.eof();
+      await use.read(readable);
+      expect(channel.consumedBytes).toBe(5);
+    });
+
+    it("drops extended data with its credit, and refuses requests", () => {
+      const { channel } = pair();
+      const replies: unknown[] = [];
+      channel.reply = (...reply: unknown[]) => void replies.push(reply);
+      channel.handler.data("stderr", utf8Encode("noise"));
+      expect(channel.consumedBytes).toBe(5);
+      const request = { type: "channel-request" } as never;
+      channel.handler.request(request);
+      expect(replies).toEqual([[request, false]]);
+    });
+
+    it("given up, closes the channel once with a reason, fails the pending write and drops what follows", async () => {
+      const { channel, stream, writable, receive } = pair();
+      channel.room = 0;
+      const writing = failure(use.write(writable, utf8Encode("never taken")));
+      receive("held ");
+      await turn();
+      await use.giveUp(stream);
+      expect(await writing).toBeInstanceOf(Error);
+      await use.giveUp(stream);
+      await turn();
+      expect(channel.calls).toEqual(["close"]);
+      expect(channel.reason).toEqual(code("closed"));
+      expect(channel.consumedBytes).toBe(5);
+    });
+
+    it("closed by the peer without an EOF, fails the reader after the bytes that arrived", async () => {
+      const { channel, readable, receive } = pair();
+      receive("half");
+      channel.finish(undefined, UNTOLD);
+      expect(await failure(use.read(readable))).toEqual(code("channel-closed"));
+      expect(channel.consumedBytes).toBe(4);
+    });
+
+    it("closed by the peer after an EOF, lets unread bytes be read", async () => {
+      const { channel, readable, receive } = pair();
+      receive("all");
+      channel.handler.eof();
+      channel.finish(undefined, UNTOLD);
+      expect(await use.read(readable)).toBe("all");
+    });
+
+    it.each([
+      ["before an EOF", false, ""],
+      ["after an EOF", true, ""],
+      ["before an EOF, with unread bytes", false, "unread"],
+      ["after an EOF, with unread bytes", true, "unread"],
+    ])("closed by the peer %s, fails pending and later writes with the reason", async (_, eof, unread) => {
+      const { channel, writable, receive } = pair();
+      channel.room = 2;
+      if (unread !== "") receive(unread);
+      const pending = failure(use.write(writable, utf8Encode("letters")));
+      await turn();
+      if (eof) channel.handler.eof();
+      channel.finish(undefined, UNTOLD);
+      expect(await pending).toEqual(code("channel-closed"));
+      expect(await failure(use.write(writable, utf8Encode("late")))).toEqual(code("channel-closed"));
+    });
+
+    it("fails both directions with the error that ended the connection", async () => {
+      const { channel, readable, writable } = pair();
+      channel.room = 0;
+      const writing = failure(use.write(writable, utf8Encode("never taken")));
+      const reading = failure(use.read(readable));
+      await turn();
+      channel.finish(LOST);
+      expect(await Promise.all([reading, writing])).toEqual([LOST, LOST]);
     });
   });
 }

@@ -1,0 +1,99 @@
+import { type Bytes, concatBytes, copyBytes, SshError, type SshErrorCode } from "@nacre/wire";
+import { HttpConnect } from "./http-connect.ts";
+import { type ProtocolStep, type ProxyProtocol, type ProxyTarget, refuse } from "./proxy-protocol.ts";
+import { SOCKS4_VERSION, Socks4 } from "./socks4.ts";
+import { SOCKS5_VERSION, Socks5 } from "./socks5.ts";
+
+/** What to do after bytes from the client of a proxy. For every type, first send `reply`, which is often empty. */
+export type ProxyStep =
+  /** The handshake is incomplete: pass the next bytes of the client to `receive`. */
+  | { readonly type: "more"; readonly reply: Bytes }
+  /**
+   * Connect to `target`, then send `granted()` or `refusedBy(…)`. `rest` is a copy of the bytes after the request. They are the first
+   * bytes of the tunnel, and the client's next bytes follow them.
+   */
+  | { readonly type: "connect"; readonly reply: Bytes; readonly target: ProxyTarget; readonly rest: Bytes }
+  /** The request is invalid or not supported: end the connection after `reply`. */
+  | { readonly type: "refused"; readonly reply: Bytes; readonly reason: SshError };
+
+type State =
+  | { readonly type: "first-byte" }
+  | { readonly type: "reading"; readonly protocol: ProxyProtocol }
+  | { readonly type: "connecting"; readonly protocol: ProxyProtocol }
+  | { readonly type: "over" };
+
+/**
+ * The server's side of one proxy handshake: SOCKS 4 and 4a, SOCKS 5 (RFC 1928) without authentication, or HTTP CONNECT (RFC 9110
+ * §9.3.6), chosen by the first byte. It supports the command CONNECT only, and passes host names on unresolved. The bytes may come in
+ * any pieces. A handshake takes at most 16 KiB, and by SOCKS less than 1 KiB.
+ */
+export class ProxyHandshake {
+  #state: State = { type: "first-byte" };
+
+  /**
+   * Takes the next bytes from the client, which are neither kept nor changed. An invalid request is no exception but a step, with the
+   * error `proxy-request-refused`. Throws `internal` for bytes after "connect" or "refused".
+   */
+  receive(bytes: Uint8Array): ProxyStep {
+    let reply: Bytes = new Uint8Array(0);
+    for (const [index, byte] of bytes.entries()) {
+      const step = this.#take(byte);
+      switch (step.type) {
+        case "more":
+          if (step.reply !== undefined) reply = concatBytes(reply, step.reply);
+          break;
+        case "connect":
+          return { type: "connect", reply, target: step.target, rest: copyBytes(bytes.subarray(index + 1)) };
+        case "refused":
+          return { type: "refused", reply: concatBytes(reply, step.reply), reason: step.reason };
+      }
+    }
+    return { type: "more", reply };
+  }
+
+  /** Ends the handshake: returns the reply that the target is connected. Throws `internal` unless the last step was "connect". */
+  granted(): Bytes {
+    return this.#conclude().granted();
+  }
+
+  /**
+   * Ends the handshake: returns the reply that the target cannot be reached. `code` is that of the error of `dialChannel`. Throws
+   * `internal` unless the last step was "connect".
+   */
+  refusedBy(code: SshErrorCode): Bytes {
+    return this.#conclude().refusedBy(code);
+  }
+
+  #take(byte: number): ProtocolStep {
+    if (this.#state.type === "first-byte") {
+      const protocol = protocolOf(byte);
+      if (protocol === undefined) {
+        this.#state = { type: "over" };
+        return refuse(
+          new Uint8Array(0),
+          `the connection begins with byte 0x${byte.toString(16).padStart(2, "0")}, which is not SOCKS 4, SOCKS 5 or HTTP; use one of these without TLS`,
+        );
+      }
+      this.#state = { type: "reading", protocol };
+    }
+    if (this.#state.type !== "reading") throw new SshError("internal", "bytes after the end of a proxy request");
+    const { protocol } = this.#state;
+    const step = protocol.take(byte);
+    if (step.type === "connect") this.#state = { type: "connecting", protocol };
+    if (step.type === "refused") this.#state = { type: "over" };
+    return step;
+  }
+
+  #conclude(): ProxyProtocol {
+    if (this.#state.type !== "connecting") throw new SshError("internal", "no proxy request to reply to");
+    const { protocol } = this.#state;
+    this.#state = { type: "over" };
+    return protocol;
+  }
+}
+
+function protocolOf(firstByte: number): ProxyProtocol | undefined {
+  if (firstByte === SOCKS4_VERSION) return new Socks4();
+  if (firstByte === SOCKS5_VERSION) return new Socks5();
+  return /[A-Za-z]/.test(String.fromCharCode(firstByte)) ? new HttpConnect() : undefined;
+}

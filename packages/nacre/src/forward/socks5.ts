@@ -1,0 +1,121 @@
+import type { Bytes, SshErrorCode } from "@nacre/wire";
+import { ipv6Text } from "./ipv6-text.ts";
+import { hostName, MORE, type ProtocolStep, type ProxyProtocol, quote, refuse } from "./proxy-protocol.ts";
+
+/** The first byte of each SOCKS 5 message. */
+export const SOCKS5_VERSION = 5;
+
+const NO_AUTHENTICATION = 0;
+const NO_ACCEPTABLE_METHODS = 0xff;
+const CONNECT = 1;
+const ADDRESS_TYPE = { IPV4: 1, DOMAIN_NAME: 3, IPV6: 4 } as const;
+/** RFC 1928 §6. */
+const REPLY = {
+  SUCCEEDED: 0,
+  GENERAL_FAILURE: 1,
+  NOT_ALLOWED: 2,
+  CONNECTION_REFUSED: 5,
+  COMMAND_NOT_SUPPORTED: 7,
+  ADDRESS_TYPE_NOT_SUPPORTED: 8,
+} as const;
+
+/** Replies by the error of the dial. RFC 4254 §5.1 does not distinguish an unreachable host from a refused connection. */
+const REPLY_TO_FAILURE: { readonly [Code in SshErrorCode]?: number } = {
+  "forward-denied": REPLY.NOT_ALLOWED,
+  "forward-unreachable": REPLY.CONNECTION_REFUSED,
+  "forward-unsupported": REPLY.COMMAND_NOT_SUPPORTED,
+};
+
+/** SOCKS 5 (RFC 1928): the method negotiation, of which only "no authentication required" is accepted, then one CONNECT request. */
+export class Socks5 implements ProxyProtocol {
+  /** Bytes of the message that is being read. */
+  #bytes: number[] = [];
+  #methodSelected = false;
+
+  take(byte: number): ProtocolStep {
+    this.#bytes.push(byte);
+    if (this.#methodSelected) return readRequest(this.#bytes);
+    const step = readMethods(this.#bytes);
+    if (step.type === "more" && step.reply !== undefined) {
+      this.#methodSelected = true;
+      this.#bytes = [];
+    }
+    return step;
+  }
+
+  granted(): Bytes {
+    return reply(REPLY.SUCCEEDED);
+  }
+
+  refusedBy(code: SshErrorCode): Bytes {
+    return reply(REPLY_TO_FAILURE[code] ?? REPLY.GENERAL_FAILURE);
+  }
+}
+
+/** Version, number of methods, methods (RFC 1928 §3). */
+function readMethods(bytes: readonly number[]): ProtocolStep {
+  const count = bytes[1];
+  if (count === undefined || bytes.length < 2 + count) return MORE;
+  if (bytes.includes(NO_AUTHENTICATION, 2)) return { type: "more", reply: methodSelection(NO_AUTHENTICATION) };
+  return refuse(
+    methodSelection(NO_ACCEPTABLE_METHODS),
+    "SOCKS 5 client without the method 0 (no authentication); remove user name and password from its proxy settings",
+  );
+}
+
+/** Version, command, a reserved byte, address type, address, port (RFC 1928 §4). */
+function readRequest(bytes: readonly number[]): ProtocolStep {
+  const [version, command, , type] = bytes;
+  if (version !== SOCKS5_VERSION)
+    return refuse(reply(REPLY.GENERAL_FAILURE), `SOCKS 5 request with version ${version}`);
+  if (type === undefined) return MORE;
+  const addressLength = lengthOfAddress(type, bytes[4]);
+  if (addressLength === "unknown type")
+    return refuse(
+      reply(REPLY.ADDRESS_TYPE_NOT_SUPPORTED),
+      `SOCKS 5 request with address type ${type}; IPv4 (1), domain name (3) and IPv6 (4) are supported`,
+    );
+  if (addressLength === undefined || bytes.length < 4 + addressLength + 2) return MORE;
+
+  if (command !== CONNECT)
+    return refuse(
+      reply(REPLY.COMMAND_NOT_SUPPORTED),
+      `SOCKS 5 request with command ${command}; only CONNECT (${CONNECT}) is supported`,
+    );
+  const address = bytes.slice(4, 4 + addressLength);
+  const host = hostOf(type, address);
+  if (host === undefined)
+    return refuse(reply(REPLY.GENERAL_FAILURE), `SOCKS 5 request with an invalid host name ${quote(address.slice(1))}`);
+  const port = bytes.at(-2)! * 256 + bytes.at(-1)!;
+  if (port === 0)
+    return refuse(reply(REPLY.GENERAL_FAILURE), "SOCKS 5 request with port 0; use a port from 1 to 65535");
+  return { type: "connect", target: { host, port } };
+}
+
+/** Bytes of an address whose first byte is `first`; `undefined` while that byte is needed and missing. */
+function lengthOfAddress(type: number, first: number | undefined): number | undefined | "unknown type" {
+  switch (type) {
+    case ADDRESS_TYPE.IPV4:
+      return 4;
+    case ADDRESS_TYPE.IPV6:
+      return 16;
+    case ADDRESS_TYPE.DOMAIN_NAME:
+      return first === undefined ? undefined : 1 + first;
+    default:
+      return "unknown type";
+  }
+}
+
+function hostOf(type: number, address: readonly number[]): string | undefined {
+  if (type === ADDRESS_TYPE.DOMAIN_NAME) return hostName(address.slice(1));
+  return type === ADDRESS_TYPE.IPV4 ? address.join(".") : ipv6Text(address);
+}
+
+function methodSelection(method: number): Bytes {
+  return Uint8Array.of(SOCKS5_VERSION, method);
+}
+
+/** Version, code, a reserved byte, and 0.0.0.0 port 0 for the bound address, which RFC 4254 does not reveal (RFC 1928 §6). */
+function reply(code: number): Bytes {
+  return Uint8Array.of(SOCKS5_VERSION, code, 0, ADDRESS_TYPE.IPV4, 0, 0, 0, 0, 0, 0);
+}

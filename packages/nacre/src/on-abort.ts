@@ -1,0 +1,23 @@
+/** Callbacks by signal. One listener serves all of them: Node warns of a leak when a signal has eleven. */
+const callbacks = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** Calls `callback` once when `signal` aborts, or now if it has aborted. Returns a function that takes this back. */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  if (signal.aborted) {
+    callback();
+    return () => {};
+  }
+  const waiting = callbacks.get(signal) ?? watch(signal);
+  waiting.add(callback);
+  return () => void waiting.delete(callback);
+}
+
+function watch(signal: AbortSignal): Set<() => void> {
+  const waiting = new Set<() => void>();
+  const callAll = (): void => {
+    for (const callback of waiting) callback();
+  };
+  signal.addEventListener("abort", callAll, { once: true });
+  callbacks.set(signal, waiting);
+  return waiting;
+}

@@ -1,0 +1,404 @@
+import { FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-channel";
+import { FakeDuplex } from "@nacre/testing/nacre/fake-duplex";
+import { code } from "@nacre/testing/nacre/outcomes";
+import { utf8Encode } from "@nacre/wire";
+import { array, asyncProperty, assert as checkProperty, constant, nat, oneof, record } from "fast-check";
+import type { Channel } from "nacre";
+import { describe, expect, it } from "vitest";
+import { bridge } from "../../src/forward/bridge.ts";
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function bridged(signal = new AbortController().signal) {
+  const channel = new FakeChannel();
+  const duplex = new FakeDuplex();
+  let resolved = 0;
+  const done = bridge(channel as unknown as Channel, duplex, signal).then(() => void resolved++);
+  const receive = (text: string): void => channel.handler.data("stdout", utf8Encode(text));
+  const send = (text: string): void => duplex.handler.data(utf8Encode(text));
+  return { channel, duplex, done, receive, send, resolved: () => resolved };
+}
+
+describe("from the channel", () => {
+  it("writes all packets of a turn at once, in order", async () => {
+    const { duplex, receive } = bridged();
+    receive("one ");
+    receive("two ");
+    expect(duplex.writes).toEqual([]);
+    await turn();
+    receive("three");
+    await turn();
+    expect(duplex.writes).toEqual(["one two ", "three"]);
+  });
+
+  it("returns credit only when the byte connection has room", async () => {
+    const { channel, duplex, receive } = bridged();
+    duplex.room = 5;
+    receive("1234");
+    await turn();
+    expect(channel.consumedBytes).toBe(4);
+    receive("567");
+    await turn();
+    receive("89");
+    await turn();
+    expect([duplex.written, channel.consumedBytes]).toEqual(["123456789", 4]);
+    duplex.makeRoom(3);
+    expect(channel.consumedBytes).toBe(4);
+    duplex.makeRoom(100);
+    expect(channel.consumedBytes).toBe(9);
+  });
+
+  it("ends the byte connection behind the last bytes, and goes on in the other direction", async () => {
+    const { channel, duplex, receive, send } = bridged();
+    receive("last");
+    channel.handler.eof();
+    expect([duplex.writes, duplex.calls]).toEqual([["last"], ["end"]]);
+    await turn();
+    send("answer");
+    expect([channel.written.toString(), channel.calls]).toEqual(["answer", []]);
+    duplex.handler.ended();
+    expect(channel.calls).toEqual(["end", "close"]);
+  });
+
+  it("drops extended data with its credit, and refuses requests", () => {
+    const { channel, duplex } = bridged();
+    const replies: unknown[] = [];
+    channel.reply = (...reply: unknown[]) => void replies.push(reply);
+    channel.handler.data("stderr", utf8Encode("noise"));
+    const request = { type: "channel-request" } as never;
+    channel.handler.request(request);
+    expect([channel.consumedBytes, duplex.writes, replies]).toEqual([5, [], [[request, false]]]);
+  });
+});
+
+describe("from the byte connection", () => {
+  it("keeps one chunk, as a copy, while the channel is full, and reads on when it has room", () => {
+    const { channel, duplex } = bridged();
+    channel.room = 3;
+    const chunk = utf8Encode("letters");
+    duplex.handler.data(chunk);
+    chunk.fill(0);
+    expect([channel.written.toString(), duplex.paused]).toEqual(["let", true]);
+    channel.room = 2;
+    channel.handler.writable();
+    expect([channel.written.toString(), duplex.paused]).toEqual(["lette", true]);
+    channel.room = 100;
+    channel.handler.writable();
+    expect([channel.written.toString(), duplex.paused]).toEqual(["letters", false]);
+  });
+
+  it("keeps the order of a chunk that was under way when it paused", () => {
+    const { channel, duplex, send } = bridged();
+    channel.room = 3;
+    send("first ");
+    send("second ");
+    // The channel has room, and has not told yet.
+    channel.room = 100;
+    send("third");
+    channel.handler.writable();
+    expect([channel.written.toString(), duplex.paused]).toEqual(["first second third", false]);
+  });
+
+  it("ends the channel behind the bytes that it has not taken, and goes on in the other direction", async () => {
+    const { channel, duplex, receive, send } = bridged();
+    channel.room = 0;
+    send("last");
+    duplex.handler.ended();
+    expect(channel.calls).toEqual([]);
+    channel.room = 100;
+    channel.handler.writable();
+    expect([channel.written.toString(), channel.calls]).toEqual(["last", ["end"]]);
+    receive("answer");
+    channel.handler.eof();
+    await turn();
+    expect([duplex.written, channel.calls, duplex.calls]).toEqual(["answer", ["end", "close"], ["end", "close"]]);
+  });
+
+  it("ignores room when nothing waits", () => {
+    const { channel, duplex } = bridged();
+    channel.handler.writable();
+    expect([duplex.paused, channel.calls]).toEqual([false, []]);
+  });
+});
+
+describe("the end", () => {
+  it("waits for a byte connection that takes long to close, and comes once", async () => {
+    const { channel, duplex, resolved } = bridged();
+    let onClosed!: () => void;
+    duplex.closing = new Promise((resolve) => {
+      onClosed = resolve;
+    });
+    channel.handler.eof();
+    duplex.handler.ended();
+    await turn();
+    expect([duplex.calls, resolved()]).toEqual([["end", "close"], 0]);
+    onClosed();
+    await turn();
+    expect(resolved()).toBe(1);
+  });
+
+  it.each([
+    ["with an EOF", true],
+    ["without an EOF", false],
+  ])("closed by the peer %s, gives a slow taker everything", async (_, eof) => {
+    const { channel, duplex, receive, resolved } = bridged();
+    duplex.room = 1;
+    receive("all");
+    if (eof) channel.handler.eof();
+    channel.finish(undefined, UNTOLD);
+    await turn();
+    expect([duplex.written, duplex.calls, resolved()]).toEqual(["all", ["end"], 0]);
+    duplex.makeRoom(100);
+    await turn();
+    expect([duplex.calls, resolved()]).toEqual([["end", "close"], 1]);
+  });
+
+  it("closed by the peer while a chunk waits, reads on and drops it: a paused byte connection would not notice its end", async () => {
+    const { channel, duplex, receive, send, resolved } = bridged();
+    channel.room = 0;
+    duplex.room = 1;
+    receive("slowly taken");
+    send("never sent");
+    channel.finish(undefined, UNTOLD);
+    await turn();
+    expect(duplex.paused).toBe(false);
+    send("dropped");
+    duplex.handler.ended();
+    duplex.makeRoom(100);
+    await turn();
+    expect([channel.written.length, duplex.calls, resolved()]).toEqual([0, ["end", "close"], 1]);
+  });
+
+  it("breaks with the byte connection: the channel closes with a reason, and without an EOF", async () => {
+    const { channel, duplex, send, resolved } = bridged();
+    channel.room = 2;
+    send("half");
+    duplex.break(LOST);
+    expect(channel.calls).toEqual(["close"]);
+    expect(channel.reason).toEqual(code("closed"));
+    expect(channel.reason?.cause).toBe(LOST);
+    await turn();
+    expect([duplex.calls, resolved()]).toEqual([["close"], 1]);
+  });
+
+  it("breaks with the byte connection while a slow taker has not taken everything", async () => {
+    const { channel, duplex, receive, resolved } = bridged();
+    duplex.room = 1;
+    receive("never taken");
+    channel.finish(undefined, UNTOLD);
+    await turn();
+    // `end` of a byte connection that can read no more may wait for ever.
+    duplex.handler.failed(LOST);
+    await turn();
+    expect([duplex.calls, resolved()]).toEqual([["end", "close"], 1]);
+  });
+
+  it("comes with the SSH connection: bytes that arrived are written, and nothing after the close", async () => {
+    const { channel, duplex, receive, resolved } = bridged();
+    receive("half");
+    channel.finish(LOST);
+    await turn();
+    expect([duplex.written, duplex.calls, resolved()]).toEqual(["half", ["close"], 1]);
+  });
+
+  it("comes for a channel that closed before", async () => {
+    const channel = new FakeChannel();
+    const duplex = new FakeDuplex();
+    Object.defineProperty(channel, "handler", {
+      set: (handler: FakeChannel["handler"]) => {
+        channel.closed = true;
+        handler.data("stdout", utf8Encode("all"));
+        handler.eof();
+        handler.closed({ error: undefined, broken: false });
+      },
+    });
+    await bridge(channel as unknown as Channel, duplex, new AbortController().signal);
+    expect([duplex.writes, duplex.calls]).toEqual([["all"], ["end", "close"]]);
+  });
+});
+
+describe("aborting", () => {
+  type Bridged = ReturnType<typeof bridged>;
+  const states: readonly [state: string, reach: (bridge: Bridged) => void][] = [
+    ["at first", () => {}],
+    ["while packets of a turn wait", ({ receive }) => receive("packet")],
+    [
+      "while the byte connection is full",
+      ({ duplex, receive }) => {
+        duplex.room = 0;
+        receive("packet");
+      },
+    ],
+    [
+      "while the channel is full",
+      ({ channel, send }) => {
+        channel.room = 0;
+        send("chunk");
+      },
+    ],
+    [
+      "after the channel's EOF, not taken",
+      ({ channel, duplex, receive }) => {
+        duplex.room = 0;
+        receive("packet");
+        channel.handler.eof();
+      },
+    ],
+    ["after the byte connection's end", ({ duplex }) => duplex.handler.ended()],
+    [
+      "after the peer's CLOSE, not taken",
+      ({ channel, duplex, receive }) => {
+        duplex.room = 0;
+        receive("packet");
+        channel.finish(undefined, UNTOLD);
+      },
+    ],
+  ];
+
+  it.each(states)("%s closes both, once", async (_, reach) => {
+    for (const wait of [() => Promise.resolve(), turn]) {
+      const abort = new AbortController();
+      const all = bridged(abort.signal);
+      reach(all);
+      await wait();
+      abort.abort();
+      abort.abort();
+      await turn();
+      expect([all.channel.closed, all.duplex.calls.filter((call) => call === "close"), all.resolved()]).toEqual([
+        true,
+        ["close"],
+        1,
+      ]);
+      if (all.channel.calls.includes("close")) expect(all.channel.reason).toEqual(code("closed"));
+      expect(all.channel.calls.filter((call) => call === "close").length).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it("before it begins closes both", async () => {
+    const { channel, duplex, done } = bridged(AbortSignal.abort());
+    await done;
+    expect([channel.calls, duplex.calls]).toEqual([["close"], ["close"]]);
+  });
+
+  it("after the end has no effect", async () => {
+    const abort = new AbortController();
+    const { channel, duplex, done } = bridged(abort.signal);
+    channel.handler.eof();
+    duplex.handler.ended();
+    await done;
+    abort.abort();
+    await turn();
+    expect([channel.calls, channel.reason, duplex.calls]).toEqual([["end", "close"], undefined, ["end", "close"]]);
+  });
+
+  it("by one signal ends a thousand bridges, without a warning of a leak", async () => {
+    const warnings: unknown[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    const abort = new AbortController();
+    const all = Array.from({ length: 1000 }, () => bridged(abort.signal));
+    await turn();
+    abort.abort();
+    await Promise.all(all.map(({ done }) => done));
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+  });
+});
+
+/** Something that happens to a bridge. */
+type Step =
+  | { readonly type: "packet" | "chunk" | "drain" | "room"; readonly bytes: number }
+  | { readonly type: "turn" | "eof" | "ended" | "close" };
+
+const steps = array(
+  oneof(
+    ...(["packet", "chunk", "drain", "room"] as const).map((type) => record({ type: constant(type), bytes: nat(40) })),
+    record({ type: constant("turn" as const) }),
+    ...(["eof", "ended", "close"] as const).map((type) => record({ type: constant(type) })),
+  ),
+  { maxLength: 60 },
+);
+
+const WINDOW = 100;
+
+/** Letters that tell their place in the stream. */
+const letters = (from: number, length: number): string =>
+  Array.from({ length }, (_, i) => String.fromCharCode(97 + ((from + i) % 26))).join("");
+
+describe("any order of events", () => {
+  it("delivers in both directions what a queue would, and holds no more than the window and a chunk", () =>
+    checkProperty(
+      asyncProperty(steps, async (events: readonly Step[]) => {
+        const { channel, duplex, resolved } = bridged();
+        channel.room = 30;
+        duplex.room = 30;
+        const twin = { toDuplex: "", toChannel: "", eof: false, ended: false, closed: false };
+        let isCut = false;
+        for (const step of events) {
+          switch (step.type) {
+            case "packet": {
+              // The peer keeps to the window.
+              const left = WINDOW - (twin.toDuplex.length - channel.consumedBytes);
+              const bytes = Math.min(step.bytes, left);
+              if (twin.eof || twin.closed || bytes === 0) break;
+              const text = letters(twin.toDuplex.length, bytes);
+              channel.handler.data("stdout", utf8Encode(text));
+              twin.toDuplex += text;
+              break;
+            }
+            case "chunk": {
+              if (duplex.paused || twin.ended || twin.closed) break;
+              const text = letters(twin.toChannel.length, step.bytes);
+              duplex.handler.data(utf8Encode(text));
+              twin.toChannel += text;
+              break;
+            }
+            case "drain":
+              duplex.makeRoom(step.bytes);
+              break;
+            case "room": {
+              const wasFull = channel.room === 0;
+              channel.room += step.bytes;
+              if (!channel.closed && wasFull && channel.room > 0) channel.handler.writable();
+              break;
+            }
+            case "turn":
+              await Promise.resolve();
+              await Promise.resolve();
+              break;
+            case "eof":
+              if (!twin.eof && !twin.closed) channel.handler.eof();
+              twin.eof = true;
+              break;
+            case "ended":
+              if (!twin.ended && !duplex.paused) duplex.handler.ended();
+              twin.ended ||= !duplex.paused;
+              break;
+            case "close":
+              if (channel.closed) break;
+              channel.finish(undefined, UNTOLD);
+              isCut = true;
+          }
+          twin.closed ||= channel.closed;
+          expect(twin.toDuplex.startsWith(duplex.written)).toBe(true);
+          expect(twin.toChannel.startsWith(channel.written.toString())).toBe(true);
+          // What the bridge and the byte connection hold.
+          expect(twin.toDuplex.length - channel.consumedBytes).toBeLessThanOrEqual(WINDOW);
+          if (!channel.closed) expect(twin.toChannel.length - channel.written.length).toBeLessThanOrEqual(40);
+        }
+        // Everything moves on to its end.
+        channel.room = 1e9;
+        if (!channel.closed) channel.handler.writable();
+        if (!twin.ended && !channel.closed) duplex.handler.ended();
+        if (!twin.eof && !channel.closed) channel.handler.eof();
+        await turn();
+        duplex.makeRoom(1e9);
+        await turn();
+        expect(duplex.written).toBe(twin.toDuplex);
+        if (!isCut) expect(channel.written.toString()).toBe(twin.toChannel);
+        expect([duplex.calls, resolved()]).toEqual([["end", "close"], 1]);
+        if (!isCut) expect(channel.calls).toEqual(["end", "close"]);
+      }),
+      { numRuns: 500 },
+    ));
+});

@@ -1,0 +1,85 @@
+import { utf8Encode } from "@nacre/wire";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { webDuplex } from "../src/mux/duplex.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+});
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A duplex over streams whose far ends the test holds, and what it told. */
+function opened() {
+  const up = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 1 });
+  const down = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 1 });
+  const duplex = webDuplex({ readable: down.readable, writable: up.writable });
+  const said: unknown[] = [];
+  duplex.open({
+    data: (chunk) => said.push(new TextDecoder().decode(chunk)),
+    drained: () => said.push("drained"),
+    ended: () => said.push("ended"),
+    failed: (cause) => said.push(cause),
+  });
+  return { duplex, said, reader: up.readable.getReader(), writer: down.writable.getWriter() };
+}
+
+describe("end", () => {
+  it("comes behind what was written, once, and leaves the other direction open", async () => {
+    const { duplex, said, reader, writer } = opened();
+    duplex.write([utf8Encode("one"), utf8Encode("two")]);
+    let ended = 0;
+    for (let i = 0; i < 2; i++) void duplex.end().then(() => void ended++);
+    await turn();
+    expect(ended).toBe(0);
+    const texts: string[] = [];
+    for (let read = await reader.read(); !read.done; read = await reader.read())
+      texts.push(new TextDecoder().decode(read.value));
+    await turn();
+    expect([texts, ended]).toEqual([["one", "two"], 2]);
+    await writer.write(utf8Encode("answer"));
+    await writer.close();
+    await turn();
+    expect(said.filter((event) => event !== "drained")).toEqual(["answer", "ended"]);
+    await duplex.close();
+  });
+
+  it("resolves when the connection breaks before everything is taken", async () => {
+    const { duplex, said, reader } = opened();
+    const cause = new Error("unplugged");
+    duplex.write([utf8Encode("one"), utf8Encode("two")]);
+    const ending = duplex.end();
+    await reader.cancel(cause);
+    await ending;
+    await turn();
+    expect(said).toContain(cause);
+    await duplex.close();
+  });
+
+  it("that nobody takes is given up by close in two seconds", async () => {
+    const { duplex } = opened();
+    duplex.write([utf8Encode("one"), utf8Encode("two")]);
+    void duplex.end();
+    const closing = duplex.close();
+    await vi.advanceTimersByTimeAsync(2000);
+    await closing;
+  });
+});
+
+describe("pause", () => {
+  it("lets one chunk pass that is under way, and no more until resume", async () => {
+    const { duplex, said, writer } = opened();
+    await turn();
+    duplex.pause();
+    for (const text of ["one", "two", "three"]) writer.write(utf8Encode(text)).catch(() => {});
+    await turn();
+    expect(said).toEqual(["one"]);
+    duplex.resume();
+    await turn();
+    expect(said).toEqual(["one", "two", "three"]);
+    await duplex.close();
+  });
+});

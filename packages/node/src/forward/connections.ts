@@ -1,0 +1,60 @@
+import { SshError } from "@nacre/wire";
+import { asSshError } from "../failure.ts";
+
+/** The connections of one forward. */
+export class Connections {
+  /** Resolves when `close` was called and every connection has ended. */
+  readonly closed: Promise<void>;
+  readonly #max: number;
+  readonly #onError: ((error: SshError) => void) | undefined;
+  readonly #over: AbortController = new AbortController();
+  readonly #running: Set<Promise<void>> = new Set();
+  #onClosed!: () => void;
+
+  constructor(max: number, onError: ((error: SshError) => void) | undefined) {
+    this.#max = max;
+    this.#onError = onError;
+    this.closed = new Promise((resolve) => {
+      this.#onClosed = resolve;
+    });
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /**
+   * Runs a connection: `run` ends it when the signal aborts, and rejects with the reason why it failed. Returns false, without a call, if
+   * there are too many, or the forward is closed.
+   */
+  run(run: (signal: AbortSignal) => Promise<void>): boolean {
+    const { signal } = this.#over;
+    if (signal.aborted) return false;
+    if (this.#running.size >= this.#max) {
+      this.report(new SshError("forward-limit", `a connection was refused: ${this.#max} are open (maxConnections)`));
+      return false;
+    }
+    const running = run(signal)
+      .catch((cause: unknown) => this.report(cause))
+      .then(() => void this.#running.delete(running));
+    this.#running.add(running);
+    return true;
+  }
+
+  /** Tells the application of a failure. Those that closing has caused are not told. */
+  report(cause: unknown): void {
+    if (this.#over.signal.aborted) return;
+    try {
+      this.#onError?.(asSshError(cause));
+    } catch {
+      // It only watches.
+    }
+  }
+
+  /** Ends all connections. Resolves when they have ended. Never rejects. */
+  async close(): Promise<void> {
+    this.#over.abort();
+    await Promise.all(this.#running);
+    this.#onClosed();
+  }
+}

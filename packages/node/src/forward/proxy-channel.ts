@@ -1,0 +1,62 @@
+import { type Bytes, SshError } from "@nacre/wire";
+import { bridge, type Channel, EventBuffer } from "nacre/parts";
+import { socketDuplex } from "../socket-duplex.ts";
+import { openSocket } from "./open-socket.ts";
+import { type ProxyClient, serveProxyClient } from "./proxy-client.ts";
+import { reportBroken } from "./report-broken.ts";
+
+/** Serves a client of a proxy at the server: its target is connected to from this side. */
+export async function proxyOverChannel(
+  channel: Channel,
+  signal: AbortSignal,
+  timeout: number | undefined,
+): Promise<void> {
+  const socket = await serveProxyClient(new ChannelClient(channel), signal, timeout, (target) =>
+    openSocket(target, signal),
+  );
+  await bridge(channel, socketDuplex(socket), signal);
+  await reportBroken(channel);
+}
+
+class ChannelClient implements ProxyClient {
+  readonly #channel: Channel;
+  /** Bytes that were held back from what arrived: their credit returns when they are read. */
+  #held = 0;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+  }
+
+  read(receive: (bytes: Uint8Array) => void, ended: () => void): void {
+    const channel = this.#channel;
+    channel.handler = {
+      data: (stream, bytes) => {
+        if (stream === "stdout") receive(bytes);
+        channel.consumed(bytes.length - this.#held);
+      },
+      writable() {},
+      eof: ended,
+      request: (request) => channel.reply(request, false),
+      closed: ended,
+    };
+  }
+
+  hold(rest: Bytes): void {
+    const buffer = new EventBuffer(this.#channel);
+    this.#channel.handler = buffer;
+    this.#held = rest.length;
+    if (rest.length > 0) buffer.data("stdout", rest);
+  }
+
+  write(bytes: Bytes): void {
+    if (bytes.length === 0 || this.#channel.closed) return;
+    // A reply is shorter than any window but one of a peer that wants none.
+    if (this.#channel.write(bytes) < bytes.length)
+      this.#channel.close(new SshError("closed", "the client of the proxy did not take the reply"));
+  }
+
+  async dismiss(): Promise<void> {
+    this.#channel.end();
+    this.#channel.close();
+  }
+}
