@@ -1,4 +1,4 @@
-import { Connection } from "@nacre/connection";
+import { Connection, type ConnectionLimits } from "@nacre/connection";
 import { ClientSession, type ClientSessionEvent } from "@nacre/session";
 import { seededRandom } from "@nacre/testing/random";
 import { userKey } from "@nacre/testing/session/pair";
@@ -54,11 +54,12 @@ export interface LooseMux {
   readonly ends: readonly SshError[];
 }
 
-export function looseMux(handlers: Partial<MuxHandlers<Side>> = {}): LooseMux {
+export function looseMux(handlers: Partial<MuxHandlers<Side>> = {}, limits: Partial<ConnectionLimits> = {}): LooseMux {
   const sent: Uint8Array[] = [];
   let draft: Bytes = new Uint8Array(0);
   const connection = new Connection({
     role: "client",
+    limits,
     sink: {
       write: (payload) => void sent.push(payload.slice()),
       begin: (length) => (draft = new Uint8Array(length)),

@@ -1,0 +1,244 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect as connectSocket, createServer, type Server, type Socket } from "node:net";
+import { Duplex, Readable, Writable } from "node:stream";
+import { finished } from "node:stream/promises";
+import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/interop/data";
+import { failure, fingerprintsOf, useServer, within } from "@nacre/testing/interop/server";
+import { connectDuplex, type ForwardTarget, type ListenAddress, type Client as WebClient } from "nacre";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { socketDuplex } from "../../src/index.ts";
+
+const server = useServer();
+const big = randomData(64 * MIB);
+const bigDigest = { sha256: sha256(big), length: big.length };
+
+/** A path for a Unix socket, where the server runs. */
+const socketPath = (): string => `/tmp/nacre-forward-${randomBytes(6).toString("hex")}`;
+
+/** What a connection to a service does. */
+type Service = (socket: Duplex) => unknown;
+
+const echo: Service = (socket) => socket.pipe(socket);
+/** Answers with the digest of the whole question, when the question has ended. */
+const digest: Service = async (socket) => socket.end((await digestOf(questionOf(socket))).sha256);
+const download: Service = (socket) => writeAll(socket, big);
+const reset: Service = (socket) => (socket as Socket).resetAndDestroy();
+
+/** Iterating a duplex itself would destroy it at the end of the question. */
+const questionOf = (socket: Duplex): Readable => Readable.from(socket.iterator({ destroyOnReturn: false }));
+
+const services: Server[] = [];
+/** Serves at a port of this machine, which is the server's too. */
+async function serveTcp(service: Service): Promise<ForwardTarget> {
+  const listener = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {});
+    service(socket);
+  });
+  services.push(listener);
+  await once(listener.listen(0, "127.0.0.1"), "listening");
+  return { host: "127.0.0.1", port: (listener.address() as { port: number }).port };
+}
+afterAll(() => Promise.all(services.map((service) => new Promise((resolve) => service.close(resolve)))));
+
+/** Connections with Node's streams, or with Web streams made Node's. */
+interface Streams {
+  dial(target: ForwardTarget): Promise<Duplex>;
+  /** Serves what comes to a listener at the server. */
+  serve(
+    address: ListenAddress,
+    service: Service,
+  ): Promise<{ readonly port: number | undefined; close(): Promise<void> }>;
+  close(): Promise<void>;
+}
+
+async function nodeClient(): Promise<Streams> {
+  const client = await server.connect();
+  return {
+    dial: (target) => client.dial(target),
+    async serve(address, service) {
+      const listener = await client.listen(address);
+      void (async () => {
+        for await (const pair of listener) service(pair);
+      })();
+      return listener;
+    },
+    close: () => client.close(),
+  };
+}
+
+async function webClient(): Promise<Streams> {
+  const socket = connectSocket(server.sshd.port, server.sshd.host);
+  await once(socket, "connect");
+  const [pin] = fingerprintsOf(server.sshd);
+  const client: WebClient = await connectDuplex(socketDuplex(socket), {
+    user: "alice",
+    identities: [server.key],
+    hostKey: ({ fingerprint }) => fingerprint === pin,
+  });
+  const toNode = (pair: { readable: ReadableStream; writable: WritableStream }): Duplex => {
+    const duplex = Duplex.from({
+      readable: Readable.fromWeb(pair.readable as never),
+      writable: Writable.fromWeb(pair.writable),
+    });
+    duplex.on("error", () => {});
+    return duplex;
+  };
+  return {
+    dial: async (target) => toNode(await client.dial(target)),
+    async serve(address, service) {
+      const listener = await client.listen(address);
+      void (async () => {
+        for await (const pair of listener) service(toNode(pair));
+      })();
+      return listener;
+    },
+    close: () => client.close(),
+  };
+}
+
+describe.each([
+  ["Node streams", nodeClient],
+  ["Web streams", webClient],
+])("%s", (_, connectClient) => {
+  let client: Streams;
+  beforeAll(async () => {
+    client = await connectClient();
+  });
+  afterAll(() => client.close());
+
+  test("dial a port, which hears our end and still answers", async () => {
+    const connection = await client.dial(await serveTcp(digest));
+    connection.end("question");
+    expect((await connection.toArray()).join("")).toBe(sha256(Buffer.from("question")));
+  });
+
+  test("dial a port that ends first, and still hears us", async () => {
+    let heard: Promise<string> | undefined;
+    const target = await serveTcp((socket) => {
+      heard = questionOf(socket)
+        .toArray()
+        .then((chunks) => chunks.join(""));
+      socket.end("goodbye");
+    });
+    const connection = await client.dial(target);
+    connection.resume();
+    await once(connection, "end");
+    connection.end("one more thing");
+    await finished(connection);
+    expect(await within(5000, heard!)).toBe("one more thing");
+  });
+
+  test("64 MiB up, down, and both ways at once", async () => {
+    const up = await client.dial(await serveTcp(digest));
+    const [answer] = await Promise.all([questionOf(up).toArray(), writeAll(up, big)]);
+    expect(answer.join("")).toBe(bigDigest.sha256);
+    const down = await client.dial(await serveTcp(download));
+    expect(await digestOf(down)).toEqual(bigDigest);
+    const both = await client.dial(await serveTcp(echo));
+    const [echoed] = await Promise.all([digestOf(questionOf(both)), writeAll(both, big)]);
+    expect(echoed).toEqual(bigDigest);
+  });
+
+  test("listen on a port that the server chooses: half-close, and 64 MiB each way", async () => {
+    const listener = await client.serve({ port: 0 }, digest);
+    expect(listener.port).toBeGreaterThan(0);
+    const socket = connectSocket({ port: listener.port!, host: "127.0.0.1", allowHalfOpen: true });
+    await writeAll(socket, big);
+    expect((await socket.toArray()).join("")).toBe(bigDigest.sha256);
+    await listener.close();
+    const [error] = await once(connectSocket(listener.port!, "127.0.0.1"), "error");
+    expect(error.code).toBe("ECONNREFUSED");
+
+    const other = await client.serve({ port: 0 }, download);
+    expect(await digestOf(connectSocket(other.port!, "127.0.0.1"))).toEqual(bigDigest);
+    await other.close();
+  });
+
+  test("listen on a Unix socket, and dial it: half-close, and 64 MiB both ways at once", async () => {
+    const path = socketPath();
+    const listener = await client.serve({ path }, echo);
+    const connection = await client.dial({ path });
+    const [echoed] = await Promise.all([digestOf(questionOf(connection)), writeAll(connection, big)]);
+    expect(echoed).toEqual(bigDigest);
+    await listener.close();
+    expect(await failure(client.dial({ path }))).toMatchObject({ code: "forward-unreachable" });
+  });
+
+  test("200 connections at once to a listener, each to its end", async () => {
+    const listener = await client.serve({ port: 0 }, echo);
+    const echoed = await Promise.all(
+      Array.from({ length: 200 }, async (_, i) => {
+        const socket = connectSocket({ port: listener.port!, host: "127.0.0.1", allowHalfOpen: true });
+        socket.end(`number ${i}`);
+        return (await socket.toArray()).join("");
+      }),
+    );
+    expect(echoed).toEqual(Array.from({ length: 200 }, (_, i) => `number ${i}`));
+    await listener.close();
+  });
+
+  test("a port that nobody serves, and a name that does not exist, are unreachable", async () => {
+    const gone = createServer();
+    await once(gone.listen(0, "127.0.0.1"), "listening");
+    const { port } = gone.address() as { port: number };
+    await new Promise((resolve) => gone.close(resolve));
+    for (const target of [
+      { host: "127.0.0.1", port },
+      { host: "no-such-name.invalid", port: 80 },
+      { path: socketPath() },
+    ])
+      expect(await failure(client.dial(target))).toMatchObject({ code: "forward-unreachable", culprit: "peer" });
+  });
+
+  test("an address in use, and a port below 1024, are denied, and the connection goes on", async () => {
+    const target = await serveTcp(echo);
+    expect(await failure(client.serve({ host: "127.0.0.1", port: target.port! }, echo))).toMatchObject({
+      code: "forward-denied",
+    });
+    expect(await failure(client.serve({ port: 23 }, echo))).toMatchObject({ code: "forward-denied" });
+    const connection = await client.dial(target);
+    connection.end("on");
+    expect((await questionOf(connection).toArray()).join("")).toBe("on");
+  });
+});
+
+test("a target that resets its connection ends ours, and no other", async () => {
+  await using client = await server.connect();
+  const connection = await client.dial(await serveTcp(reset));
+  await finished(connection.resume(), { writable: false }).catch(() => {});
+  const other = await client.dial(await serveTcp(echo));
+  other.end("on");
+  expect((await other.toArray()).join("")).toBe("on");
+});
+
+test("the server killed in the middle fails the connections with what ended the SSH connection", async () => {
+  await using client = await server.connect();
+  const connection = await client.dial(await serveTcp(() => {}));
+  const reading = failure(connection.toArray());
+  const listener = await client.listen({ port: 0 });
+  const taking = failure(listener[Symbol.asyncIterator]().next());
+  await server.sshd.killSessions();
+  expect((await within(10_000, reading)).code).toBe((await client.ended).code);
+  expect((await within(10_000, taking)).code).toBe((await client.ended).code);
+});
+
+describe("a server that forbids", () => {
+  describe.each([
+    ["all forwarding", ["AllowTcpForwarding no", "AllowStreamLocalForwarding no"]],
+    ["all but one target", ["PermitOpen 192.0.2.1:80", "PermitListen 192.0.2.1:80", "AllowStreamLocalForwarding no"]],
+    ["what goes in", ["AllowTcpForwarding remote", "AllowStreamLocalForwarding remote"]],
+  ])("%s", (title, config) => {
+    const strict = useServer({ config });
+
+    test("tells so by dial and listen, and runs commands", async () => {
+      await using client = await strict.connect();
+      expect(await failure(client.dial(await serveTcp(echo)))).toMatchObject({ code: "forward-denied" });
+      // OpenSSH says of a Unix socket that is forbidden that it cannot connect.
+      expect(await failure(client.dial({ path: "/run/nacre" }))).toMatchObject({ code: "forward-unreachable" });
+      if (title !== "what goes in")
+        expect(await failure(client.listen({ port: 0 }))).toMatchObject({ code: "forward-denied" });
+      expect((await client.exec("echo on")).stdout).toBe("on\n");
+    });
+  });
+});
