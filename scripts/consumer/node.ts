@@ -1,4 +1,5 @@
 // A program of somebody else's on Node: compiled against the packed packages by scripts/check-consumers.ts.
+import { get } from "node:http";
 import {
   type AgentOptions,
   authorizedKeys,
@@ -6,14 +7,21 @@ import {
   type ConnectOptions,
   connect,
   type ExecResult,
+  type Forward,
+  type ForwardOptions,
+  type HopOptions,
   hostKeyFile,
   type ListenOptions,
+  type LocalForwardOptions,
   listen,
   type NodeProcess,
+  type ProxyOptions,
   privateKey,
   type SessionHandler,
+  type SocketOptions,
   type SshServer,
 } from "@nacre/node";
+import { httpAgent, undiciConnect } from "@nacre/node/http";
 import type { AreBytes, Optional } from "./types.js";
 
 type Key = Awaited<ReturnType<typeof privateKey>>;
@@ -21,7 +29,13 @@ type Key = Awaited<ReturnType<typeof privateKey>>;
 export const bytes: AreBytes<[Key["publicKey"]["blob"], ReturnType<Key["sign"]>]> = true;
 
 /** The options that do not accept `undefined`: none. */
-export const strict: [Optional<ConnectOptions>, Optional<ListenOptions>, Optional<AgentOptions>] extends never[]
+export const strict: [
+  Optional<ConnectOptions>,
+  Optional<ListenOptions>,
+  Optional<AgentOptions>,
+  Optional<LocalForwardOptions & ForwardOptions & ProxyOptions & SocketOptions>,
+  Optional<HopOptions>,
+] extends never[]
   ? true
   : false = true;
 
@@ -34,6 +48,18 @@ export async function main(host: string, password: string | undefined, fingerpri
   await client.close();
   return client.exec("true");
 }
+
+export async function forward(client: Client): Promise<Forward> {
+  const socket = client.socket({ host: "example.org", port: 80 }).setTimeout(1000).connect(80, "ignored");
+  socket.pipe(process.stdout);
+  get("http://example.org/", { agent: httpAgent(client, { path: "/run/app.sock" }, { keepAlive: true }) });
+  undiciConnect(client)({ protocol: "http:", hostname: "example.org" }, () => {});
+  await using forward = await client.forwardDynamic({ port: 0 }, { handshakeTimeout: undefined });
+  console.log(forward.port);
+  return client.forwardLocal({ path: "/run/forward.sock" }, { host: "example.org", port: 80 });
+}
+export const inward = async (bastion: Client, port: number | undefined): Promise<Client> =>
+  connect({ host: "db", via: [bastion, "alice@jump:2222", { host: "inner", port, signal: undefined }] });
 
 const hello: SessionHandler = (session) => void session.stdout.write("hello");
 

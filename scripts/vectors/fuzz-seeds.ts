@@ -13,15 +13,22 @@ import { ServerPair } from "@nacre/testing/session/server-pair";
 import {
   base64Decode,
   base64Encode,
+  directStreamlocal,
   envRequest,
   execRequest,
   exitSignal,
+  forwardedStreamlocal,
   ptyRequest,
+  SSH_MSG_CHANNEL_OPEN,
+  SSH_MSG_REQUEST_SUCCESS,
   SSH_MSG_USERAUTH_INFO_REQUEST,
   SSH_MSG_USERAUTH_INFO_RESPONSE,
   signalRequest,
+  streamlocalForward,
   subsystemRequest,
   tcpipChannel,
+  tcpipForward,
+  tcpipForwardReply,
   userauthPassword,
   userauthPublickey,
   utf8Encode,
@@ -38,6 +45,12 @@ import { SAMPLE_COUNT, script } from "../fuzz/targets/sessions/script.ts";
 
 const FILE = new URL("../../test-vectors/fuzz-seeds.json", import.meta.url);
 const NOTHING = new Uint8Array(0);
+const FORWARDED = tcpipChannel.encode({
+  address: "localhost",
+  port: 1,
+  originatorAddress: "::1",
+  originatorPort: 1024,
+});
 
 /** Every payload that `action` makes any packet reader open. */
 function opened(action: () => void): Uint8Array[] {
@@ -217,12 +230,12 @@ function structureSeeds(): Uint8Array[] {
     windowChange: windowChange.encode({ columns: 80, rows: 24, widthPixels: 0, heightPixels: 0 }),
     signalRequest: signalRequest.encode({ signalName: "TERM" }),
     exitSignal: exitSignal.encode({ signalName: "KILL", coreDumped: true, errorMessage: "killed", languageTag: "en" }),
-    tcpipChannel: tcpipChannel.encode({
-      address: "localhost",
-      port: 80,
-      originatorAddress: "::1",
-      originatorPort: 1024,
-    }),
+    tcpipForward: tcpipForward.encode({ address: "localhost", port: 0 }),
+    tcpipForwardReply: tcpipForwardReply.encode({ port: 40_000 }),
+    tcpipChannel: FORWARDED,
+    directStreamlocal: directStreamlocal.encode({ path: "/run/a", reserved: NOTHING, reservedNumber: 0 }),
+    forwardedStreamlocal: forwardedStreamlocal.encode({ path: "/run/a", reserved: NOTHING }),
+    streamlocalForward: streamlocalForward.encode({ path: "/run/a" }),
   };
   return Object.entries(examples).map(([name, bytes]) => joined(Uint8Array.of(STRUCTURE_NAMES.indexOf(name)), bytes));
 }
@@ -341,6 +354,7 @@ function clientSessions(): Uint8Array[] {
       ["command", 9, 0],
     ),
     script(0, ...opening, ["command", 7, 0], send(message.channelOpen("forwarded-tcpip", 7)), ["command", 6, 0]),
+    ...forwardingSessions(opening),
     // Data up to the edge of a window that is not given back, and beyond.
     script(0, ...opening, ["policy", 2], ...[512, 512].map((length) => send(message.channelData(0, length)))),
     script(0, ...opening, ["policy", 2], ...[512, 512, 1].map((length) => send(message.channelData(0, length)))),
@@ -353,6 +367,59 @@ function clientSessions(): Uint8Array[] {
       [...opening, ["init"]],
     ),
   ];
+}
+
+/** Connections that a client dials, and that its server forwards to it: by the numbers of a client door's commands. */
+function forwardingSessions(opening: readonly Parameters<typeof script>[1][]): Uint8Array[] {
+  const opens = (channelType: string, data: Uint8Array): Parameters<typeof script>[1] =>
+    send(
+      SSH_MSG_CHANNEL_OPEN.encode({
+        channelType,
+        senderChannel: 8,
+        initialWindowSize: 100,
+        maximumPacketSize: 50,
+        data,
+      }),
+    );
+  const succeeds = send(SSH_MSG_REQUEST_SUCCESS.encode({ data: tcpipForwardReply.encode({ port: 1 }) }));
+  const speaks = [send(message.channelData(1, 9)), send(message.channelEof(1)), send(message.channelClose(1))];
+  const path = utf8Encode("/run/a");
+  return [0, 1, 2].flatMap((policy) => [
+    script(
+      0,
+      ...opening,
+      ["policy", policy],
+      ["command", 10, 0, utf8Encode("host")],
+      send(message.channelConfirmation(1)),
+      ...speaks,
+      ["command", 11, 0, path],
+      send(message.channelOpenFailure(1)),
+      ["command", 11, 0, path],
+      ["command", 0, 0],
+    ),
+    script(
+      0,
+      ...opening,
+      ["policy", policy],
+      ["command", 12, 0],
+      succeeds,
+      opens("forwarded-tcpip", FORWARDED),
+      ...speaks,
+    ),
+    script(
+      0,
+      ...opening,
+      ["policy", policy],
+      ["command", 13, 0, path],
+      succeeds,
+      ...[1, 2].map(() =>
+        opens("forwarded-streamlocal@openssh.com", forwardedStreamlocal.encode({ path: "/run/a", reserved: NOTHING })),
+      ),
+      ["command", 14, 0],
+      opens("forwarded-streamlocal@openssh.com", NOTHING),
+      ...speaks,
+    ),
+  ]);
 }
 
 function serverSessions(): Uint8Array[] {

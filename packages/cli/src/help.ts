@@ -13,6 +13,12 @@ const SERVE_OPTIONS = `  --listen ADDRESS    address to listen at (127.0.0.1: th
   --subsystem NAME=COMMAND  what a subsystem runs; nothing: there is none (sftp: OpenSSH's sftp-server, where there is one)
   --no-exec           no commands and no shells: subsystems only
   --permit-user-environment  let environment= of authorized_keys add any variable
+  --allow-forwarding  let clients forward connections, as far as their keys allow: to every host but this machine, and from loopback
+  --permit-open PLACE where connections may go: host:port, host:*, *:port, or a Unix socket's path; may be given several times
+                      (*:*, which does not mean this machine: name localhost:5432, 127.0.0.1:*)
+  --permit-listen PLACE  where clients may have this machine listen: port, host:port, or a Unix socket's path, with * for any; may be
+                      given several times (*:* without sockets)
+  --gateway-ports no|yes|clientspecified  bind loopback alone, every address, or what the client asks for (no)
   --exempt NETWORK    address or network (192.0.2.0/24) without the bounds for each source before login; may be given several times
   --no-per-source     no such bounds at all: behind a proxy every client has its address
   --banner TEXT       shown before login
@@ -32,6 +38,14 @@ is no longer read. The host may also be ssh://[user@]host[:port].
   -p PORT             port of the server (22)
   -l USER             who to log in as (else: the user before the @, or who runs this)
   -t                  ask for a terminal for a command too; -tt even if standard input is none
+  -J HOP[,HOP…]       connect through jump hosts, [user@]host[:port] each, in order from here outward
+  -L [BIND:]PORT:HOST:HOSTPORT  listen here, and connect from the server to HOST:HOSTPORT; /SOCKET stands for either half
+  -R [BIND:]PORT:HOST:HOSTPORT  listen at the server (0 for a free port), and connect from here; without HOST it is a SOCKS proxy
+  -D [BIND:]PORT      listen here as a SOCKS proxy, which connects from the server
+  -W HOST:PORT        connect standard input and output to HOST:PORT from the server
+  -N                  run no command and no shell
+  -f                  go to the background after login, when forwards stand
+  -o ExitOnForwardFailure=yes|no  end when a forward cannot be set up (no; with -W yes)
   --known-hosts FILE  keys of known hosts (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
   --accept-new        accept a host that is not known, and remember it
   --host-key SHA256:… accept this host key only; may be given several times

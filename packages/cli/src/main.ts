@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { escapeText, SshError } from "@nacre/wire";
+import { BACKGROUND, inBackground } from "./background.ts";
 import { HELP } from "./help.ts";
 import { oneLine } from "./one-line.ts";
 import { TERMINAL_HOST } from "./terminal-messages.ts";
@@ -22,10 +23,14 @@ try {
 process.exit(status);
 
 async function main(words: readonly string[]): Promise<number> {
-  // Without the server's channel it is an unknown option.
+  // Without an IPC channel these two are unknown options.
   if (words[0] === TERMINAL_HOST && process.connected) {
     await (await import("./terminal-host.ts")).hostTerminal();
     return 0;
+  }
+  if (words[0] === BACKGROUND && process.connected) {
+    const background = inBackground(words[1] === "terminal");
+    return (await import("./ssh.ts")).ssh(words.slice(2), background);
   }
   switch (words[0]) {
     case undefined:

@@ -10,6 +10,8 @@ export interface LoginTarget {
   readonly port: number | undefined;
   /** The file that `--known-hosts` names. */
   readonly knownHosts: string | undefined;
+  /** Whether it is on the way only: `--host-key` is not about it. */
+  readonly isJumpHost?: boolean;
 }
 
 type Asking = Pick<ConnectOptions, "passphrase" | "password" | "changePassword" | "prompts" | "unknownHost">;
@@ -54,16 +56,17 @@ function withNobodyToAsk(target: LoginTarget): Questions {
 }
 
 /** As the library says it, but with the words of this command line. */
-function newHostRefused({ host, port, knownHosts }: LoginTarget, { blob, fingerprint }: HostKey): SshError {
+function newHostRefused({ host, port, knownHosts, isJumpHost }: LoginTarget, { blob, fingerprint }: HostKey): SshError {
   const where = `${escapeText(host)}${port === undefined || port === 22 ? "" : ` port ${port}`}`;
   return new SshError(
     "host-key-unknown",
-    `the host key of ${where} is not known: it is ${parsePublicKey(blob).format} ${fingerprint}. If its administrator confirms this fingerprint, give it with --host-key, or connect once with --accept-new, which adds it to ${escapeText(knownHosts ?? "~/.ssh/known_hosts")}`,
+    `the host key of ${where} is not known: it is ${parsePublicKey(blob).format} ${fingerprint}. If its administrator confirms this fingerprint, ${isJumpHost ? "" : "give it with --host-key, or "}connect once with --accept-new, which adds it to ${escapeText(knownHosts ?? "~/.ssh/known_hosts")}`,
   );
 }
 
-function askedAt(terminal: Terminal, { user, host }: LoginTarget): Asking {
-  const login = escapeText(`${user}@${host}`);
+function askedAt(terminal: Terminal, { user, host, port, isJumpHost = false }: LoginTarget): Asking {
+  // Several hosts may ask: nobody should give one the password of another.
+  const login = `${escapeText(`${user}@${host}`)}${isJumpHost ? ` (jump host, port ${port ?? 22})` : ""}`;
   const hidden = (prompt: string): Promise<string> => terminal.ask(prompt, { echo: false });
   return {
     passphrase: (file, attempt) =>
@@ -79,7 +82,7 @@ function askedAt(terminal: Terminal, { user, host }: LoginTarget): Asking {
       }
     },
     prompts: (request) => answerPrompts(terminal, login, request),
-    unknownHost: (hostKey) => acceptNewHost(terminal, host, hostKey),
+    unknownHost: (hostKey) => acceptNewHost(terminal, isJumpHost ? `jump host ${host}` : host, hostKey),
   };
 }
 

@@ -8,7 +8,7 @@ import { EscapeKeys } from "./escape-keys.ts";
 import type { SshArguments } from "./ssh-arguments.ts";
 
 /** What a shell shows for a process that SIGPIPE ended: whoever read our output has gone. */
-const BROKEN_PIPE_STATUS = 128 + 13;
+export const BROKEN_PIPE_STATUS: number = 128 + 13;
 
 /**
  * Runs the command, or a shell, with this process's standard streams and, where one is called for, a pseudo-terminal. Where

@@ -1,3 +1,4 @@
+import type { GatewayPorts, TcpForwardingOptions } from "@nacre/node";
 import { type AlgorithmNames, algorithmNames } from "./algorithms.ts";
 import { parseOptions, usage } from "./options.ts";
 
@@ -17,6 +18,8 @@ export interface ServeArguments extends AlgorithmNames {
   readonly exec: boolean;
   /** Whether `environment=` of authorized_keys counts. */
   readonly permitUserEnvironment: boolean;
+  /** What is forwarded for logins whose keys permit it; `undefined` for nothing. */
+  readonly forwarding: TcpForwardingOptions | undefined;
   /** Addresses and networks that the bounds for each source do not apply to; `false` for no such bounds. */
   readonly exempt: readonly string[] | false;
 }
@@ -35,8 +38,12 @@ export const SERVE_OPTIONS = {
   "--subsystem": "value",
   "--banner": "value",
   "--log": "value",
+  "--permit-open": "value",
+  "--permit-listen": "value",
+  "--gateway-ports": "value",
   "--exempt": "value",
   "--no-per-source": "flag",
+  "--allow-forwarding": "flag",
   "--no-exec": "flag",
   "--permit-user-environment": "flag",
 } as const;
@@ -64,8 +71,36 @@ export function parseServeArguments(words: readonly string[]): ServeArguments {
     log,
     exec: all("--no-exec").length === 0,
     permitUserEnvironment: all("--permit-user-environment").length > 0,
+    forwarding: forwarding(all),
     exempt: all("--no-per-source").length > 0 ? false : all("--exempt"),
   };
+}
+
+const FORWARDING_OPTIONS = ["--permit-open", "--permit-listen", "--gateway-ports"] as const;
+
+/** What `tcpForwarding` is to be given: a place that it does not take is `usage` there. */
+function forwarding(
+  all: (name: "--allow-forwarding" | (typeof FORWARDING_OPTIONS)[number]) => readonly string[],
+): TcpForwardingOptions | undefined {
+  if (all("--allow-forwarding").length === 0) {
+    const idle = FORWARDING_OPTIONS.find((name) => all(name).length > 0);
+    if (idle === undefined) return undefined;
+    throw usage(`${idle} needs --allow-forwarding: without it nothing is forwarded`);
+  }
+  const permitOpen = all("--permit-open");
+  const permitListen = all("--permit-listen");
+  const gatewayPorts = all("--gateway-ports").at(-1);
+  if (gatewayPorts !== undefined && !isGatewayPorts(gatewayPorts))
+    throw usage(`--gateway-ports takes no, yes or clientspecified, not "${gatewayPorts}"`);
+  return {
+    permitOpen: permitOpen.length > 0 ? permitOpen : undefined,
+    permitListen: permitListen.length > 0 ? permitListen : undefined,
+    gatewayPorts,
+  };
+}
+
+function isGatewayPorts(text: string): text is GatewayPorts {
+  return text === "no" || text === "yes" || text === "clientspecified";
 }
 
 /** One that needs no administrator, unless told. */

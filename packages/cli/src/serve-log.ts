@@ -61,6 +61,13 @@ function quoted(text: string): string {
   return `"${shown(text).replaceAll('"', '\\"')}"`;
 }
 
+/** A place to connect to or to listen at. */
+interface ForwardPlace {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly path?: string | undefined;
+}
+
 function where(event: ServeEvent): string {
   if (!("connection" in event)) return "";
   const { connection, remoteAddress, remotePort } = event;
@@ -118,11 +125,28 @@ function text(event: ServeEvent): string {
       if (exit === undefined) return "has gone";
       return "status" in exit ? `ended with status ${exit.status}` : `was ended by the signal ${exit.signal}`;
     }
+    case "forward-opened":
+      return `connects to ${quoted(formatPlace(event.target))}${origin(event.originator)}`;
+    case "forward-listening":
+      return `has a listener at ${quoted(formatPlace(event.address))}`;
+    case "forward-accepted":
+      return `takes a connection to ${quoted(formatPlace(event.address))}${origin(event.originator)}`;
+    case "forward-stopped":
+      return `has no listener at ${quoted(formatPlace(event.address))} any more`;
     case "request-refused":
       return `does not get ${quoted(event.request)}${because(event.error)}`;
     case "closed":
       return `closed: ${shown(event.error.message)} [${event.error.code}]`;
   }
+}
+
+/** Returns `host:port`, with brackets around an IPv6 address, or the path of a Unix socket. */
+function formatPlace({ host = "localhost", port, path }: ForwardPlace): string {
+  return path ?? (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+}
+
+function origin(originator: { readonly address: string; readonly port: number } | undefined): string {
+  return originator === undefined ? "" : ` for ${quoted(`${originator.address} port ${originator.port}`)}`;
 }
 
 function factor(one: Factor): string {

@@ -12,6 +12,7 @@ import {
   type NodeSession,
   nodeServerAlgorithms,
   type SessionExit,
+  tcpForwarding,
 } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { chooseAlgorithms } from "./algorithms.ts";
@@ -35,6 +36,7 @@ export async function serve(words: readonly string[]): Promise<number> {
   const parsed = parseServeArguments(words);
   // rule: close-inherited-at-start
   closeInheritedDescriptors();
+  const forwarding = parsed.forwarding && tcpForwarding(parsed.forwarding);
   const algorithms = chooseAlgorithms(parsed, nodeServerAlgorithms);
   const account = runner();
   const users = parsed.users.length > 0 ? parsed.users : [account.name];
@@ -90,6 +92,7 @@ export async function serve(words: readonly string[]): Promise<number> {
     subsystems: Object.fromEntries(
       subsystems(parsed).map(([name, command]) => [name, (session: NodeSession) => run(session, ["-c", command])]),
     ),
+    forwarding,
     acceptPty: typeof terminals === "function",
     acceptEnv,
     perSource: parsed.exempt && { exempt: parsed.exempt },

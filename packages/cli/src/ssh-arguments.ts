@@ -1,4 +1,7 @@
+import type { ForwardTarget } from "nacre";
 import { type AlgorithmNames, algorithmNames } from "./algorithms.ts";
+import { type Destination, readDestination, readJumpHosts, readPort } from "./destination.ts";
+import { type ForwardArgument, parseForward, parseStdioTarget } from "./forward-arguments.ts";
 import { parseOptions, usage } from "./options.ts";
 
 /** `nacre [option…] [user@]host [command…]`, read; the host may also be `ssh://[user@]host[:port]`. */
@@ -16,6 +19,16 @@ export interface SshArguments extends AlgorithmNames {
   readonly keyLogFile: string | undefined;
   /** How often a pseudo-terminal was asked for: once counts if input is a terminal, twice always. */
   readonly terminal: number;
+  /** Hosts to connect through, in order from here outward. */
+  readonly jumpHosts: readonly Destination[];
+  readonly forwards: readonly ForwardArgument[];
+  /** Where standard input and output are connected to (`-W`). */
+  readonly stdioTarget: ForwardTarget | undefined;
+  /** Whether a command or a shell is to run. */
+  readonly hasSession: boolean;
+  readonly inBackground: boolean;
+  /** Whether a forwarding that cannot be set up ends the program. */
+  readonly exitOnForwardFailure: boolean;
 }
 
 /** What stands before the host, and whether it takes a value. */
@@ -32,6 +45,14 @@ export const SSH_OPTIONS = {
   "--trace": "flag",
   "--keylog": "value",
   "-t": "flag",
+  "-J": "value",
+  "-L": "value",
+  "-R": "value",
+  "-D": "value",
+  "-W": "value",
+  "-N": "flag",
+  "-f": "flag",
+  "-o": "value",
 } as const;
 
 /** Reads the words after `nacre`. Everything after the host is the command. Throws `usage`. */
@@ -43,19 +64,33 @@ export function parseSshArguments(words: readonly string[]): SshArguments {
 
   const [word, ...command] = rest;
   if (word === undefined) throw usage("name a host to connect to");
-  const destination = /^ssh:\/\//i.test(word) ? readUri(word) : readHost(word);
-  const { host } = destination;
+  const destination = readDestination(word);
   const user = last("-l") ?? destination.user;
-  if (host === "") throw usage(`"${word}" names no host`);
-  if (user === "") throw usage(`"${word}" names an empty user`);
+  if (user === "") throw usage("-l names an empty user");
+  const jumps = all("-J");
+  if (jumps.length > 1) throw usage("-J is given once, with the jump hosts in order between commas: -J first,second");
+
+  const portOption = last("-p");
+  const forwards = options.flatMap(([name, value]) =>
+    name === "-L" || name === "-R" || name === "-D" ? [parseForward(name, value)] : [],
+  );
+  const stdio = last("-W");
+  const hasSession = all("-N").length === 0 && stdio === undefined;
+  if (command.length > 0 && !hasSession)
+    throw usage(`${stdio === undefined ? "-N" : "-W"} runs no command: omit "${command.join(" ")}"`);
+  const inBackground = all("-f").length > 0;
+  if (inBackground && stdio !== undefined) throw usage("-f and -W exclude each other: -W needs standard input");
+  if (inBackground && command.length === 0 && hasSession)
+    throw usage("-f needs a command, or -N: a shell cannot run in the background");
 
   const hostKeys = all("--host-key").map(fingerprint);
   if (hostKeys.length > 0 && all("--accept-new").length > 0)
     throw usage("--host-key and --accept-new exclude each other: a pinned key is never new");
   return {
-    host,
-    port: port(last("-p") ?? destination.port),
+    host: destination.host,
+    port: portOption === undefined ? destination.port : readPort(portOption),
     user,
+    jumpHosts: jumps.flatMap(readJumpHosts),
     command: command.length === 0 ? undefined : command.join(" "),
     identityFiles: all("-i"),
     knownHosts: last("--known-hosts"),
@@ -65,53 +100,13 @@ export function parseSshArguments(words: readonly string[]): SshArguments {
     trace: all("--trace").length > 0,
     keyLogFile: last("--keylog"),
     terminal: all("-t").length,
+    forwards,
+    stdioTarget: stdio === undefined ? undefined : parseStdioTarget(stdio),
+    hasSession,
+    inBackground,
+    // With -W, as with ssh: what it carries would look like the answer of something else.
+    exitOnForwardFailure: exitOnForwardFailure(all("-o")) ?? stdio !== undefined,
   };
-}
-
-/** What an option may say otherwise. */
-interface Destination {
-  readonly user: string | undefined;
-  readonly host: string;
-  readonly port?: string | undefined;
-}
-
-/** `[user@]host` */
-function readHost(word: string): Destination {
-  // A user name may hold an @; a host cannot.
-  const at = word.lastIndexOf("@");
-  const host = word.slice(at + 1);
-  const [, before, port] = /^(\[.*\]|[^:]*):(\d+)$/.exec(host) ?? [];
-  if (port !== undefined)
-    throw usage(
-      `"${word}": a port does not stand behind the host; write -p ${port} ${word.slice(0, at + 1)}${before}, or ssh://${word}`,
-    );
-  return { user: at < 0 ? undefined : word.slice(0, at), host: host.replace(/^\[(.*)\]$/, "$1") };
-}
-
-/** `ssh://[user@]host[:port]`, as OpenSSH reads it (ssh(1)): the user may have percent escapes, and an IPv6 address has brackets. */
-function readUri(word: string): Destination {
-  const [, user, host, port] = /^ssh:\/\/(?:([^@:;/]*)@)?(\[[^\]/]*\]|[^@:/?#[\]]*)(?::(\d+))?\/?$/i.exec(word) ?? [];
-  try {
-    // The % before the zone of an IPv6 address is escaped too (RFC 6874).
-    if (host !== undefined)
-      return {
-        user: user && decodeURIComponent(user),
-        host: host.replace(/^\[(.*)\]$/, "$1").replace("%25", "%"),
-        port,
-      };
-  } catch {
-    // Such escapes are none.
-  }
-  // The word may hold a password, which is not repeated.
-  throw usage("this is no address of a host: it is ssh://[user@]host[:port], without a password and without a path");
-}
-
-function port(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (!/^\d{1,5}$/.test(text) || value < 1 || value > 65535)
-    throw usage(`"${text}" is no port: it is a number from 1 to 65535`);
-  return value;
 }
 
 function fingerprint(text: string): string {
@@ -120,4 +115,17 @@ function fingerprint(text: string): string {
       `"${text}" is no fingerprint: it is SHA256: and 43 characters of base64 behind it, as nacre keygen -l prints it`,
     );
   return text;
+}
+
+/** The first value of ExitOnForwardFailure among `-o` options, which counts in ssh(1), too: `name=value` or `name value`. */
+function exitOnForwardFailure(texts: readonly string[]): boolean | undefined {
+  const values = texts.map((text) => {
+    const [name = "", value = ""] = text.trim().split(/\s*=\s*|\s+/, 2);
+    if (name.toLowerCase() !== "exitonforwardfailure")
+      throw usage(`-o ${text}: there is no such option; -o takes ExitOnForwardFailure=yes or =no alone`);
+    if (/^(yes|true)$/i.test(value)) return true;
+    if (/^(no|false)$/i.test(value)) return false;
+    throw usage(`-o ${text}: give yes or no`);
+  });
+  return values[0];
 }

@@ -1,60 +1,46 @@
-import { account, type ConnectOptions, connect, nodeAlgorithms } from "@nacre/node";
-import { escapeText } from "@nacre/wire";
+import { account, type Client, type ConnectOptions, connect, type HopOptions, nodeAlgorithms } from "@nacre/node";
+import { escapeText, type SshError } from "@nacre/wire";
 import { chooseAlgorithms } from "./algorithms.ts";
+import type { Background } from "./background.ts";
+import type { Destination } from "./destination.ts";
+import { forwardsAtRest, startForwards } from "./forwards.ts";
 import { HELP } from "./help.ts";
-import { openKeyLog } from "./key-log.ts";
+import { type KeyLog, openKeyLog } from "./key-log.ts";
+import { oneLine } from "./one-line.ts";
 import { asksForHelp } from "./options.ts";
-import { questions } from "./questions.ts";
+import { type Questions, questions } from "./questions.ts";
 import { runRemote } from "./remote.ts";
-import { parseSshArguments, SSH_OPTIONS } from "./ssh-arguments.ts";
-import { openTerminal } from "./terminal.ts";
+import { parseSshArguments, SSH_OPTIONS, type SshArguments } from "./ssh-arguments.ts";
+import { startInBackground } from "./start-background.ts";
+import { runStdio } from "./stdio.ts";
+import { openTerminal, type Terminal, terminalOn } from "./terminal.ts";
 import { packetList } from "./trace.ts";
 
-/** `nacre [user@]host`: connects, runs the command or a shell, and returns the exit status. Rejects with the `SshError` that ended it. */
-export async function ssh(line: readonly string[]): Promise<number> {
-  const start = performance.now();
+/**
+ * `nacre [user@]host`: connects, sets up forwards, runs the command or a shell, and returns the exit status. Rejects with the `SshError`
+ * that ended it. `background`: in the process that `-f` has started.
+ */
+export async function ssh(line: readonly string[], background?: Background): Promise<number> {
   if (asksForHelp(line, SSH_OPTIONS)) {
     process.stdout.write(HELP);
     return 0;
   }
   const words = parseSshArguments(line);
-  const user = words.user ?? account().username;
-  const algorithms = chooseAlgorithms(words, nodeAlgorithms);
+  if (words.inBackground && background === undefined) return startInBackground(line, words.hasSession);
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
-  const terminal = openTerminal();
-  const { host, port, knownHosts } = words;
-  const asking = questions(terminal, { user, host, port, knownHosts });
+  const terminal = background === undefined ? openTerminal() : background.terminal && terminalOn(background.terminal);
   try {
-    const options: ConnectOptions = {
-      host,
-      user,
-      algorithms,
-      ...asking.options,
-      banner: (text) => say(escapeText(text, { keepLines: true })),
-      warn: (text) => say(`nacre: ${text}`),
-      ...(port !== undefined && { port }),
-      ...(words.identityFiles.length > 0 && { identities: words.identityFiles }),
-      ...(knownHosts !== undefined && { knownHosts }),
-      ...(words.acceptNew && { hostKey: "accept-new" as const }),
-      ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
-      ...(words.trace && {
-        trace: packetList(
-          () => performance.now() - start,
-          (text) => process.stderr.write(text),
-        ),
-      }),
-      ...(keyLog && { keyLog: keyLog.port }),
-    };
+    const { options, explain } = connectOptions(words, terminal, keyLog);
     let typedAhead = "";
     const client = await connect(options)
       .catch((error: unknown) => {
-        throw asking.explain(error);
+        throw explain(error);
       })
       .finally(() => {
         typedAhead = terminal?.close() ?? "";
       });
     try {
-      return await runRemote(client, words, typedAhead);
+      return await useConnection(client, words, typedAhead, background);
     } finally {
       await client.close();
     }
@@ -63,6 +49,93 @@ export async function ssh(line: readonly string[]): Promise<number> {
   }
 }
 
+/** Does with the connection what the command line says. */
+async function useConnection(
+  client: Client,
+  words: SshArguments,
+  typedAhead: string,
+  background: Background | undefined,
+): Promise<number> {
+  const forwards = await startForwards(client, words.forwards, {
+    exitOnFailure: words.exitOnForwardFailure,
+    say,
+    warn,
+  });
+  // Otherwise the socket of a listener would be left.
+  const close = async (): Promise<void> => void (await Promise.all(forwards.map((forward) => forward.close())));
+  if (forwards.length > 0) beforeSignals(close);
+  try {
+    await background?.release();
+    if (words.stdioTarget !== undefined) return await runStdio(client, words.stdioTarget);
+    if (!words.hasSession) throw await client.ended;
+    const status = await runRemote(client, words, typedAhead);
+    await forwardsAtRest(forwards);
+    return status;
+  } finally {
+    await close();
+  }
+}
+
+/** Does this before a signal ends the process. A second one ends it at once. */
+function beforeSignals(work: () => Promise<void>): void {
+  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => void work().then(() => process.kill(process.pid, signal)));
+}
+
+/** Options for `connect`, and how to explain its error. */
+function connectOptions(
+  words: SshArguments,
+  terminal: Terminal | undefined,
+  keyLog: KeyLog | undefined,
+): { readonly options: ConnectOptions; readonly explain: Questions["explain"] } {
+  const start = performance.now();
+  const { host, port, knownHosts } = words;
+  const user = words.user ?? account().username;
+  const asking = questions(terminal, { user, host, port, knownHosts });
+  const options: ConnectOptions = {
+    host,
+    user,
+    port,
+    via: words.jumpHosts.map((hop) => hopOptions(hop, words, terminal)),
+    algorithms: chooseAlgorithms(words, nodeAlgorithms),
+    earlyChannel: words.hasSession,
+    ...commonOptions(words),
+    ...asking.options,
+    ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
+    ...(words.trace && {
+      trace: packetList(
+        () => performance.now() - start,
+        (text) => process.stderr.write(text),
+      ),
+    }),
+    keyLog: keyLog?.port,
+  };
+  return { options, explain: asking.explain };
+}
+
+/** `-l`, `-p`, `--host-key`, `-c`, `-m`, `--kex`, `--trace` and `--keylog` are about the destination alone. */
+function hopOptions(hop: Destination, words: SshArguments, terminal: Terminal | undefined): HopOptions {
+  const { host, port, user = account().username } = hop;
+  const asking = questions(terminal, { user, host, port, knownHosts: words.knownHosts, isJumpHost: true });
+  return { host, port, user, algorithms: nodeAlgorithms, ...commonOptions(words), ...asking.options };
+}
+
+/** What counts for every host on the way. */
+function commonOptions({ identityFiles, knownHosts, acceptNew }: SshArguments): Partial<HopOptions> {
+  return {
+    identities: identityFiles.length > 0 ? identityFiles : undefined,
+    knownHosts,
+    hostKey: acceptNew ? "accept-new" : undefined,
+    banner: (text) => process.stderr.write(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true })),
+    warn: (text) => say(`nacre: ${text}`),
+  };
+}
+
+function warn({ message, code }: SshError): void {
+  say(`nacre: ${oneLine(message)} [${code}]`);
+}
+
+/** Shows a line. A terminal in raw mode does not go to the beginning of the next one by itself. */
 function say(text: string): void {
-  process.stderr.write(text.endsWith("\n") ? text : `${text}\n`);
+  process.stderr.write(`${text}${process.stdin.isRaw ? "\r\n" : "\n"}`);
 }

@@ -148,24 +148,48 @@ export class Terminal {
  */
 export function openTerminal(): Terminal | undefined {
   try {
-    const output = openSync("/dev/tty", "w");
-    const input = new ReadStream(openSync("/dev/tty", "r"));
-    const unread = openSync("/dev/tty", constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-    return new Terminal(input, {
-      write: (text) => writeSync(output, text),
-      // rule: discard-port
-      discard: () => discard(unread),
-      release: () => {
-        input.destroy();
-        closeSync(output);
-        closeSync(unread);
-      },
-    });
+    return terminalOn(openTerminalDescriptors());
   } catch {
     const { stdin, stderr } = process;
     if (!stdin.isTTY || !stderr.isTTY) return undefined;
     return new Terminal(stdin, { write: (text) => stderr.write(text) });
   }
+}
+
+/** A terminal opened: for writing, for reading, and for reading without waiting. */
+export type TerminalDescriptors = readonly [output: number, input: number, unread: number];
+
+/** Opens the terminal that this process belongs to. Throws if there is none. */
+export function openTerminalDescriptors(): TerminalDescriptors {
+  const opened: number[] = [];
+  try {
+    for (const flags of [
+      constants.O_WRONLY,
+      constants.O_RDONLY,
+      constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY,
+    ])
+      opened.push(openSync("/dev/tty", flags));
+  } catch (error) {
+    opened.forEach(closeSync);
+    throw error;
+  }
+  const [output, input, unread] = opened;
+  return [output!, input!, unread!];
+}
+
+/** A terminal that is open already. */
+export function terminalOn([output, input, unread]: TerminalDescriptors): Terminal {
+  const keys = new ReadStream(input);
+  return new Terminal(keys, {
+    write: (text) => writeSync(output, text),
+    // rule: discard-port
+    discard: () => discard(unread),
+    release: () => {
+      keys.destroy();
+      closeSync(output);
+      closeSync(unread);
+    },
+  });
 }
 
 /** The most that is dropped before one question: bytes. The system keeps 4 KiB; only something that types without end exceeds this. */

@@ -110,6 +110,13 @@ describe("without a terminal", () => {
     );
   });
 
+  test("a new jump host is refused without --host-key, which is not about it", () => {
+    const { options } = questions(undefined, { ...login, isJumpHost: true });
+    expect(() => options.unknownHost?.(hostKey)).toThrow(
+      expect.objectContaining({ message: expect.stringContaining("this fingerprint, connect once with --accept-new") }),
+    );
+  });
+
   test("nobody answers a server: it is not asked what it wants to know", () => {
     expect(Object.keys(questions(undefined, login).options)).toEqual(["unknownHost"]);
   });

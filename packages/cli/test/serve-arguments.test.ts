@@ -15,6 +15,7 @@ const DEFAULTS: ServeArguments = {
   log: "text",
   exec: true,
   permitUserEnvironment: false,
+  forwarding: undefined,
   exempt: [],
 };
 
@@ -38,6 +39,11 @@ describe("the words after nacre serve", () => {
     ["--log json", { log: "json" }],
     ["--no-exec", { exec: false }],
     ["--permit-user-environment", { permitUserEnvironment: true }],
+    ["--allow-forwarding", { forwarding: {} }],
+    [
+      "--permit-open a:1 --allow-forwarding --permit-open b:2 --permit-listen 8080 --gateway-ports yes --gateway-ports no",
+      { forwarding: { permitOpen: ["a:1", "b:2"], permitListen: ["8080"], gatewayPorts: "no" } },
+    ],
     ["--exempt 192.0.2.7 --exempt 2001:db8::/32", { exempt: ["192.0.2.7", "2001:db8::/32"] }],
     ["--exempt 192.0.2.7 --no-per-source", { exempt: false }],
   ])("%j", (line, expected) => {
@@ -53,6 +59,10 @@ describe("the words after nacre serve", () => {
     ["--user=", /--user needs the name/],
     ["--subsystem sftp", /--subsystem wants NAME=COMMAND, not "sftp"/],
     ["--subsystem =x", /--subsystem wants NAME=COMMAND/],
+    ["--permit-open a:1", /--permit-open needs --allow-forwarding/],
+    ["--permit-listen 1", /--permit-listen needs --allow-forwarding/],
+    ["--gateway-ports no", /--gateway-ports needs --allow-forwarding/],
+    ["--allow-forwarding --gateway-ports maybe", /--gateway-ports takes no, yes or clientspecified, not "maybe"/],
     ["-t", /there is no option -t/],
     ["--listen", /--listen needs a value/],
   ])("%s is refused", (line, message) => {

@@ -86,6 +86,36 @@ describe("a line of the log", () => {
       '[7] 192.0.2.1:1234 does not get "tcpip-forward"',
     ],
     [
+      {
+        ...origin,
+        type: "forward-opened",
+        target: { host: "2001:db8::1", port: 80 },
+        originator: { address: '"\u001b', port: 9 },
+      },
+      '[7] 192.0.2.1:1234 connects to "[2001:db8::1]:80" for "\\"\\x1b port 9"',
+    ],
+    [
+      { ...origin, type: "forward-opened", target: { path: "/run/a.sock" }, originator: undefined },
+      '[7] 192.0.2.1:1234 connects to "/run/a.sock"',
+    ],
+    [
+      { ...origin, type: "forward-listening", address: { host: "", port: 8080 } },
+      '[7] 192.0.2.1:1234 has a listener at ":8080"',
+    ],
+    [
+      {
+        ...origin,
+        type: "forward-accepted",
+        address: { host: "localhost", port: 8080 },
+        originator: { address: "192.0.2.9", port: 9 },
+      },
+      '[7] 192.0.2.1:1234 takes a connection to "localhost:8080" for "192.0.2.9 port 9"',
+    ],
+    [
+      { ...origin, type: "forward-stopped", address: { path: "/run/a.sock" } },
+      '[7] 192.0.2.1:1234 has no listener at "/run/a.sock" any more',
+    ],
+    [
       { ...origin, type: "closed", error: new SshError("auth-limit", "6 attempts") },
       "[7] 192.0.2.1:1234 closed: 6 attempts [auth-limit]",
     ],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { parseForward } from "../src/forward-arguments.ts";
 import { parseSshArguments, type SshArguments } from "../src/ssh-arguments.ts";
 
 const DEFAULTS: SshArguments = {
@@ -16,7 +17,15 @@ const DEFAULTS: SshArguments = {
   trace: false,
   keyLogFile: undefined,
   terminal: 0,
+  jumpHosts: [],
+  forwards: [],
+  stdioTarget: undefined,
+  hasSession: true,
+  inBackground: false,
+  exitOnForwardFailure: false,
 };
+
+const jump = (host: string, port?: number, user?: string): SshArguments["jumpHosts"][number] => ({ host, port, user });
 
 const PINNED = `SHA256:${"a".repeat(43)}` as const;
 const OTHER = `SHA256:${"+/".repeat(21)}9` as const;
@@ -60,6 +69,36 @@ describe("the words after nacre", () => {
     ["host -- ls", { command: "-- ls" }],
     ["-t host -t", { terminal: 1, command: "-t" }],
     ["host echo  two", { command: "echo  two" }],
+    ["-J bastion host", { jumpHosts: [jump("bastion")] }],
+    ["-J alice@bastion:2222 host", { jumpHosts: [jump("bastion", 2222, "alice")] }],
+    [
+      "-Ja,b@corp@c:1,[::1]:2,[::2] host",
+      { jumpHosts: [jump("a"), jump("c", 1, "b@corp"), jump("::1", 2), jump("::2")] },
+    ],
+    ["-J ssh://alice@[::1]:2222,b host", { jumpHosts: [jump("::1", 2222, "alice"), jump("b")] }],
+    [
+      "-L 1:web:80 -D 2 -R 3 -L 4:/s host",
+      {
+        forwards: [
+          { option: "-L", listen: { port: 1 }, target: { host: "web", port: 80 } },
+          { option: "-D", listen: { port: 2 }, target: undefined },
+          { option: "-R", listen: { port: 3 }, target: undefined },
+          { option: "-L", listen: { port: 4 }, target: { path: "/s" } },
+        ],
+      },
+    ],
+    ["-N host", { hasSession: false }],
+    ["-fN host", { hasSession: false, inBackground: true }],
+    ["-f host sleep 10", { inBackground: true, command: "sleep 10" }],
+    ["-NL1:web:80 host", { hasSession: false, forwards: [parseForward("-L", "1:web:80")] }],
+    ["-W web:80 host", { hasSession: false, stdioTarget: { host: "web", port: 80 }, exitOnForwardFailure: true }],
+    ["-o ExitOnForwardFailure=yes host", { exitOnForwardFailure: true }],
+    ["-oexitonforwardfailure=Yes host", { exitOnForwardFailure: true }],
+    ["-o ExitOnForwardFailure=no -o ExitOnForwardFailure=yes host", {}],
+    [
+      "-o ExitOnForwardFailure=no -W web:80 host",
+      { hasSession: false, stdioTarget: { host: "web", port: 80 }, exitOnForwardFailure: false },
+    ],
   ])("%s", (line, expected) => {
     expect(parse(line)).toEqual({ ...DEFAULTS, ...expected });
   });
@@ -68,6 +107,10 @@ describe("the words after nacre", () => {
     expect(() => parse("ssh://alice:secret@host")).toThrow(
       expect.objectContaining({ code: "usage", message: expect.not.stringContaining("secret") }),
     );
+  });
+
+  test("an option is given with a space as well", () => {
+    expect(parseSshArguments(["-o", "ExitOnForwardFailure yes", "host"]).exitOnForwardFailure).toBe(true);
   });
 
   test("a command keeps its words as they are", () => {
@@ -104,6 +147,20 @@ describe("the words after nacre", () => {
     ["ssh://alice;fingerprint=x@host", "this is no address of a host"],
     ["ssh://alice%zz@host", "this is no address of a host"],
     ["ssh://host:ssh", "this is no address of a host"],
+    ["-J a -J b host", "-J is given once"],
+    ["-J a, host", '"" names no host'],
+    ["-J @a host", '"@a" names an empty user'],
+    ["-J ::1 host", "with an IPv6 address in brackets: [2001:db8::1]:22"],
+    ["-J a:ssh host", '"ssh" is no port'],
+    ["-J a:0 host", '"0" is no port'],
+    ["-L 8080 host", "-L 8080: it names no target"],
+    ["-N host ls -l", '-N runs no command: omit "ls -l"'],
+    ["-W web:80 host ls", '-W runs no command: omit "ls"'],
+    ["-f host", "-f needs a command, or -N"],
+    ["-fW web:80 host", "-f and -W exclude each other"],
+    ["-o Compression=yes host", "-o Compression=yes: there is no such option"],
+    ["-o ExitOnForwardFailure host", "-o ExitOnForwardFailure: give yes or no"],
+    ["-o ExitOnForwardFailure=maybe host", "-o ExitOnForwardFailure=maybe: give yes or no"],
   ])("%s: %s", (line, message) => {
     expect(() => parse(line)).toThrow(
       expect.objectContaining({ code: "usage", message: expect.stringContaining(message) }),

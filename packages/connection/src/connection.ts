@@ -76,7 +76,7 @@ export class Connection {
 
   /** Tells the time, in milliseconds of a clock that never goes back. Without it windows do not grow. */
   tick(now: number): void {
-    this.#context.roundTrip.tick(now);
+    this.#context.roundTrip.now = now;
   }
 
   /** Lets go of the room that messages and events once took, where none is left: for a connection on which nothing happens. */
@@ -199,9 +199,9 @@ export class Connection {
     return !this.#context.failed && this.#globals.probe(answered);
   }
 
-  /** Lets the peer ask for channels of a type: each such open is an "open-request". */
-  allow(channelType: string): void {
-    this.#peerOpens.allow(channelType);
+  /** Lets the peer ask for channels of these types: each such open is an "open-request". */
+  allow(...channelTypes: readonly string[]): void {
+    this.#peerOpens.allow(...channelTypes);
   }
 
   /** Takes `allow` back. */

@@ -91,6 +91,8 @@ export type ConnectionEvent =
       readonly channelType: string;
       readonly data: Uint8Array;
     }
+  /** The peer wanted to open a channel of a type that is not allowed, or one too many, and was refused. */
+  | { readonly type: "open-refused"; readonly channelType: string }
   /** A global request of the peer; with a token it must be answered (`answerGlobal`). */
   | {
       readonly type: "global-request";

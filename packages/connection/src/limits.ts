@@ -4,7 +4,7 @@ import { type LimitTable, limitTable, MAX_UINT32 } from "@nacre/wire";
 export interface ConnectionLimits {
   /** Channels at once, those being opened and closed included, and the peer's opens that await an answer. Default 256. */
   readonly maxChannels: number;
-  /** Opens of the peer that await the application's answer at once; one more is refused. Default 128. */
+  /** Opens of the peer, of one channel type, that await the application's answer at once; one more is refused. Default 256. */
   readonly maxPendingOpens: number;
   /** Requests of ours without an answer yet, on one channel or global: one more throws `request-limit`. Default 256. */
   readonly maxPendingRequests: number;
@@ -31,7 +31,7 @@ export interface ConnectionLimits {
 /** Ranges and defaults. */
 export const CONNECTION_LIMITS: LimitTable<ConnectionLimits> = limitTable<ConnectionLimits>({
   maxChannels: { default: 256, least: 1, most: MAX_UINT32, unit: "channels" },
-  maxPendingOpens: { default: 128, least: 1, most: MAX_UINT32, unit: "opens" },
+  maxPendingOpens: { default: 256, least: 1, most: MAX_UINT32, unit: "opens" },
   maxPendingRequests: { default: 256, least: 1, most: MAX_UINT32, unit: "requests" },
   maxPeerRequests: { default: 128, least: 1, most: MAX_UINT32, unit: "requests" },
   maxUnaskedReplies: { default: 64, least: 1, most: MAX_UINT32, unit: "replies" },

@@ -9,6 +9,11 @@ export interface OpenRefusal {
   readonly description: string;
 }
 
+/** An open that the application has not decided: what its answer needs. */
+export interface PendingOpen extends Omit<ChannelOpen, "data"> {
+  readonly token: ReplyToken;
+}
+
 /** Types of channel that exist: refused as forbidden where they are not allowed, others as unknown (RFC 4250 §4.9.1, OpenSSH PROTOCOL). */
 const KNOWN_CHANNEL_TYPES: ReadonlySet<string> = new Set([
   "session",
@@ -27,8 +32,8 @@ const { ADMINISTRATIVELY_PROHIBITED, UNKNOWN_CHANNEL_TYPE, RESOURCE_SHORTAGE } =
 export class PeerOpens {
   readonly #context: ConnectionContext;
   #allowed: readonly string[];
-  /** What the application has not decided yet. */
-  #questions: readonly { readonly token: ReplyToken; readonly open: ChannelOpen }[] = [];
+  /** Opens that the application has not decided. */
+  #questions: readonly PendingOpen[] = [];
 
   constructor(context: ConnectionContext, allowed: readonly string[]) {
     this.#context = context;
@@ -40,8 +45,9 @@ export class PeerOpens {
     return this.#questions.length;
   }
 
-  allow(channelType: string): void {
-    if (!this.#allowed.includes(channelType)) this.#allowed = [...this.#allowed, channelType];
+  allow(...channelTypes: readonly string[]): void {
+    const added = channelTypes.filter((channelType) => !this.#allowed.includes(channelType));
+    if (added.length > 0) this.#allowed = [...this.#allowed, ...added];
   }
 
   disallow(channelType: string): void {
@@ -49,39 +55,54 @@ export class PeerOpens {
     this.#allowed = this.#allowed.filter((allowed) => allowed !== channelType);
   }
 
-  /** `hasRoom`: whether one more channel may be. */
+  /** Puts an open to the application, or refuses it. `hasRoom`: whether one more channel may be open. */
   receive(open: ChannelOpen, hasRoom: boolean): void {
     this.#context.admitQuestion();
-    const { channelType, data } = open;
-    if (/* rule: unsolicited-open */ !this.#allowed.includes(channelType)) {
-      const known = KNOWN_CHANNEL_TYPES.has(channelType);
-      if (known) this.refuse(open, { reasonCode: ADMINISTRATIVELY_PROHIBITED, description: "not allowed here" });
-      else this.refuse(open, { reasonCode: UNKNOWN_CHANNEL_TYPE, description: "unknown channel type" });
-    } else if (/* rule: open-maximum-zero */ open.maximumPacketSize === 0) {
-      this.refuse(open, { reasonCode: RESOURCE_SHORTAGE, description: "a maximum packet size of 0 lets no data pass" });
-    } else if (
-      /* rule: room-for-open */ !hasRoom ||
-      /* rule: pending-opens */ this.size >= this.#context.limits.maxPendingOpens
-    ) {
-      this.refuse(open, { reasonCode: RESOURCE_SHORTAGE, description: "too many channels" });
-    } else {
-      const token = newToken(channelType);
-      this.#questions = [...this.#questions, { token, open }];
-      this.#context.emit({ type: "open-request", token, channelType, data });
+    const { channelType, senderChannel, initialWindowSize, maximumPacketSize } = open;
+    const refusal = this.#refusalOf(open, hasRoom);
+    if (refusal !== undefined) {
+      this.refuse(open, refusal);
+      this.#context.emit({ type: "open-refused", channelType });
+      return;
     }
+    const token = newToken(channelType);
+    const question = { token, channelType, senderChannel, initialWindowSize, maximumPacketSize };
+    this.#questions = [...this.#questions, question];
+    this.#context.emit({ type: "open-request", token, channelType, data: open.data });
   }
 
-  /** The open that a token stands for, which is decided hereby. Throws `usage` when there is none. */
-  take(token: ReplyToken): ChannelOpen {
+  #refusalOf({ channelType, maximumPacketSize }: ChannelOpen, hasRoom: boolean): OpenRefusal | undefined {
+    if (/* rule: unsolicited-open */ !this.#allowed.includes(channelType)) {
+      return KNOWN_CHANNEL_TYPES.has(channelType)
+        ? { reasonCode: ADMINISTRATIVELY_PROHIBITED, description: "not allowed here" }
+        : { reasonCode: UNKNOWN_CHANNEL_TYPE, description: "unknown channel type" };
+    }
+    if (/* rule: open-maximum-zero */ maximumPacketSize === 0)
+      return { reasonCode: RESOURCE_SHORTAGE, description: "a maximum packet size of 0 lets no data pass" };
+    if (
+      /* rule: room-for-open */ !hasRoom ||
+      /* rule: pending-opens */ this.#pending(channelType) >= this.#context.limits.maxPendingOpens
+    )
+      return { reasonCode: RESOURCE_SHORTAGE, description: "too many channels" };
+    return undefined;
+  }
+
+  /** Opens of a type that the application has not decided. Each type has room of its own: slow ones of one type delay no other. */
+  #pending(channelType: string): number {
+    return this.#questions.filter((question) => question.channelType === channelType).length;
+  }
+
+  /** Takes the open of a token, to be answered now. Throws `usage` if the token belongs to no unanswered open. */
+  take(token: ReplyToken): PendingOpen {
     const question = this.#questions.find((one) => one.token === token);
     if (question === undefined) throw new SshError("usage", "the token is of no unanswered open-request");
     this.#questions = this.#questions.filter((one) => one !== question);
-    return question.open;
+    return question;
   }
 
-  refuse(open: ChannelOpen, refusal: OpenRefusal): void {
+  refuse({ senderChannel }: Pick<ChannelOpen, "senderChannel">, refusal: OpenRefusal): void {
     const { reasonCode, description } = refusal;
-    const recipientChannel = open.senderChannel;
+    const recipientChannel = senderChannel;
     this.#context.sink.write(
       SSH_MSG_CHANNEL_OPEN_FAILURE.encode({ recipientChannel, reasonCode, description, languageTag: "" }),
     );

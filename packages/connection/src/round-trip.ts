@@ -8,19 +8,15 @@ export type Ask = (answered: () => void) => boolean;
  * behind all of it, a whole window where it is we who are slow.
  */
 export class RoundTrip {
+  /** Milliseconds of a clock that never goes back; `undefined` until the time is first told. */
+  now: number | undefined;
   readonly #ask: Ask;
-  #now: number | undefined;
   #shortest: number | undefined;
   #asking = false;
   #measured = false;
 
   constructor(ask: Ask) {
     this.#ask = ask;
-  }
-
-  /** Milliseconds, as last told. */
-  get now(): number | undefined {
-    return this.#now;
   }
 
   /** Milliseconds; `undefined` until an answer has come. */
@@ -33,19 +29,15 @@ export class RoundTrip {
     return this.#measured;
   }
 
-  tick(now: number): void {
-    this.#now = now;
-  }
-
   /** What was sent at `then` has been answered now, later or sooner after it arrived. */
   answered(then: number | undefined): void {
-    if (then === undefined || this.#now === undefined) return;
-    this.#shortest = Math.min(this.#shortest ?? Number.POSITIVE_INFINITY, this.#now - then);
+    if (then === undefined || this.now === undefined) return;
+    this.#shortest = Math.min(this.#shortest ?? Number.POSITIVE_INFINITY, this.now - then);
   }
 
   /** Measures once more, unless an answer is awaited already. */
   measure(): void {
-    const then = this.#now;
+    const then = this.now;
     if (then === undefined || this.#asking) return;
     this.#asking = this.#ask(() => {
       this.#asking = false;

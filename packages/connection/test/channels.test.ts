@@ -79,7 +79,7 @@ describe("opening", () => {
     expect(asked?.type).toBe("open-request");
     expect(thrownCode(() => side.connection.openChannel("session"))).toBe("channel-limit");
     side.sink.take();
-    expect(side.hears(open("x11"))).toEqual([]);
+    expect(side.hears(open("x11"))).toEqual([{ type: "open-refused", channelType: "x11" }]);
     expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0])).reasonCode).toBe(4);
   });
 
@@ -146,15 +146,28 @@ describe("the peer's opens", () => {
     side.connection.allow("forwarded-tcpip");
     expect(side.hears(open("forwarded-tcpip"))).toMatchObject([{ type: "open-request" }]);
     side.connection.disallow("forwarded-tcpip");
-    expect(side.hears(open("forwarded-tcpip"))).toEqual([]);
+    expect(side.hears(open("forwarded-tcpip"))).toEqual([{ type: "open-refused", channelType: "forwarded-tcpip" }]);
     expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0])).reasonCode).toBe(1);
   });
 
   test("those not decided yet are bounded", () => {
     const side = new Side("server", { allowed: ["session"], limits: { maxPendingOpens: 3 } });
-    expect(side.hears(...Array.from({ length: 5 }, () => open("session")))).toHaveLength(3);
+    const events = side.hears(...Array.from({ length: 5 }, () => open("session")));
+    expect(events.map(({ type }) => type)).toEqual([...Array(3).fill("open-request"), "open-refused", "open-refused"]);
     const refused = side.sink.take();
     expect(refused.map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode)).toEqual([4, 4]);
+  });
+
+  test("those not decided yet of one type leave room for another", () => {
+    const side = new Side("server", { allowed: ["session", "direct-tcpip"], limits: { maxPendingOpens: 3 } });
+    for (let i = 0; i < 4; i++) side.hears(open("direct-tcpip"));
+    expect(side.hears(open("session"))).toMatchObject([{ type: "open-request", channelType: "session" }]);
+  });
+
+  test("32 slow ones of a type leave room for another by default", () => {
+    const side = new Side("server", { allowed: ["session", "direct-tcpip"] });
+    for (let i = 0; i < 32; i++) side.hears(open("direct-tcpip"));
+    expect(side.hears(open("session"))).toMatchObject([{ type: "open-request", channelType: "session" }]);
   });
 });
 

@@ -22,6 +22,13 @@ export type {
   SpawnOptions,
 } from "./client/options.ts";
 export type { DialOptions } from "./forward/dial.ts";
+export type {
+  ConnectContext,
+  ForwardContext,
+  Forwarding,
+  ForwardingListener,
+  ListenContext,
+} from "./forward/forwarding.ts";
 export type { ListenAddress, RemoteListener } from "./forward/remote-listener.ts";
 export type { ForwardTarget, Originator } from "./forward/target.ts";
 export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";

@@ -50,6 +50,7 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions<unknown>> = {
   channels: true,
   globalRequests: true,
   sessionRequests: true,
+  forwarding: true,
   acceptPty: true,
   acceptEnv: true,
   loginGraceTime: true,

@@ -3,9 +3,20 @@ import { AttackPeer, type Target } from "@nacre/testing/attacks/attack-peer";
 import { passwordLogin, signedLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
 import { algorithms, hostKey, userKey } from "@nacre/testing/attacks/session-target";
-import { SSH_MSG_CHANNEL_OPEN_CONFIRMATION, Writer } from "@nacre/wire";
+import {
+  directStreamlocal,
+  SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
+  SSH_MSG_CHANNEL_OPEN_FAILURE,
+  SSH_MSG_GLOBAL_REQUEST,
+  SSH_MSG_REQUEST_SUCCESS,
+  streamlocalForward,
+  tcpipChannel,
+  tcpipForward,
+  Writer,
+} from "@nacre/wire";
 import type { LoginDecision, Permissions, ServerConnection, Session, SessionStart } from "nacre";
 import { expect, test } from "vitest";
+import { formatTarget } from "../src/forward/target.ts";
 import type { DuplexHandler } from "../src/mux/duplex.ts";
 import { serveDuplex } from "../src/server/server.ts";
 
@@ -18,11 +29,19 @@ type Started = Pick<SessionStart, "user" | "command" | "env" | "pty">;
 /** A channel type that the application handles. */
 const CHANNEL_TYPE = "test@example.org";
 
-/** A server behind its front door, attacked by a client. Everything happens at once, without a promise. */
+/** Lets a server that has yielded go on. */
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(() => setImmediate(resolve)));
+
+/** A server behind its front door, attacked by a client. Everything but forwarding happens at once, without a promise. */
 class Door implements Target {
   readonly peer: AttackPeer;
   /** The sessions that the application was asked to run. */
   readonly started: Started[] = [];
+  /** Where the application was asked to connect, and to listen. Connections never stand; listeners do. */
+  readonly forwards: string[] = [];
+  readonly refused: string[] = [];
+  /** What listening waits for. */
+  binding: Promise<unknown> = Promise.resolve();
   readonly #connection: ServerConnection;
   #handler!: DuplexHandler;
   #output: Uint8Array[] = [];
@@ -51,6 +70,19 @@ class Door implements Target {
         authenticate: ({ user, method }) => decide[`${user} ${method}`] ?? false,
         acceptPty: true,
         session: () => {},
+        forwarding: {
+          connect: (target) => {
+            this.forwards.push(`to ${formatTarget(target)}`);
+            return new Promise(() => {});
+          },
+          listen: ({ host = "", port = 0, path }) => {
+            this.forwards.push(`at ${path ?? formatTarget({ host, port })}`);
+            return this.binding.then(() => ({ port: 1, close: () => Promise.resolve() }));
+          },
+        },
+        log: (event) => {
+          if (event.type === "request-refused") this.refused.push(event.request);
+        },
         channels: { [CHANNEL_TYPE]: (open) => open.accept() },
       },
       (_, { user, command, env, pty }) => {
@@ -88,6 +120,30 @@ class Door implements Target {
   opens(): boolean {
     this.peer.send(message.channelOpen(CHANNEL_TYPE, 1000));
     return this.peer.numbers.at(-1) === SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number;
+  }
+
+  /** Asks for a connection onward. Returns the reason code if it is refused at once. */
+  dials(host: string, port: number, channelType = "direct-tcpip"): number | undefined {
+    const data =
+      channelType === "direct-tcpip"
+        ? tcpipChannel.encode({ address: host, port, originatorAddress: "192.0.2.1", originatorPort: 1 })
+        : directStreamlocal.encode({ path: host, reserved: new Uint8Array(0), reservedNumber: 0 });
+    const before = this.peer.numbers.length;
+    this.peer.send(message.channelOpen(channelType, 1000, { data }));
+    if (this.peer.numbers.length === before) return undefined;
+    return SSH_MSG_CHANNEL_OPEN_FAILURE.decode(this.peer.last(SSH_MSG_CHANNEL_OPEN_FAILURE.number)).reasonCode;
+  }
+
+  /** Asks for a listener. Resolves with whether it is granted. */
+  async listens(host: string, port: number, requestName = "tcpip-forward"): Promise<boolean> {
+    const data =
+      requestName === "tcpip-forward"
+        ? tcpipForward.encode({ address: host, port })
+        : streamlocalForward.encode({ path: host });
+    this.peer.send(SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply: true, data }));
+    await turn();
+    this.peer.take();
+    return this.peer.numbers.at(-1) === SSH_MSG_REQUEST_SUCCESS.number;
   }
 
   /** Asks for a terminal and a command, and returns what was started, with whether the terminal was granted. */
@@ -161,4 +217,75 @@ test("grants · server", () => {
     const both = new Door({ "alice publickey": partly(first), "alice password": { permissions: second } });
     expect(both.byKey("alice").byPassword("alice").opens()).toBe(granted);
   }
+});
+
+test("grants: forwarding · server", async () => {
+  const PROHIBITED = 1;
+  // A login that was not granted it, a restricted key and a forced command reach nothing, and nothing is asked of the application.
+  const bound = { command: "only this", pty: false };
+  for (const decision of [
+    true,
+    { permissions: bound },
+    { permissions: { permitOpen: ["*:*"], permitListen: ["*"] } },
+  ]) {
+    const door = new Door({ "alice publickey": decision }).byKey("alice");
+    expect(door.dials("127.0.0.1", 80)).toBe(PROHIBITED);
+    expect(door.dials("/run/app.sock", 0, "direct-streamlocal@openssh.com")).toBe(PROHIBITED);
+    expect(await door.listens("localhost", 8080)).toBe(false);
+    expect(await door.listens("/run/app.sock", 0, "streamlocal-forward@openssh.com")).toBe(false);
+    expect(door.forwards).toEqual([]);
+  }
+  // Of two factors both must grant it, and the list of each must have the place.
+  const one = { portForwarding: true, permitOpen: ["a:1", "b:2"], permitListen: ["1", "2"] };
+  const other = { portForwarding: true, permitOpen: ["b:2", "c:3"], permitListen: ["2", "3"] };
+  for (const [first, second, expected] of [
+    [one, other, ["to b:2", "at localhost:2"]],
+    [other, one, ["to b:2", "at localhost:2"]],
+    [one, bound, []],
+    [bound, one, []],
+  ] as const) {
+    const both = new Door({ "alice publickey": partly(first), "alice password": { permissions: second } });
+    both.byKey("alice").byPassword("alice");
+    for (const [host, port] of [["a", 1] as const, ["b", 2] as const, ["c", 3] as const]) both.dials(host, port);
+    for (const port of [1, 2, 3]) await both.listens("localhost", port);
+    // A list is about hosts: no Unix socket is reached past it.
+    expect(both.dials("/run/app.sock", 0, "direct-streamlocal@openssh.com")).toBe(PROHIBITED);
+    expect(await both.listens("/run/app.sock", 0, "streamlocal-forward@openssh.com")).toBe(false);
+    expect(both.forwards).toEqual(expected);
+  }
+});
+
+test("channel count: forwarding · server", async () => {
+  const RESOURCE_SHORTAGE = 4;
+  const granted = { "alice publickey": { permissions: { portForwarding: true } } };
+  // Connections that are never made, as many as are asked for, leave room for a session.
+  const door = new Door(granted).byKey("alice");
+  for (let i = 0; i < 1000; i++) {
+    door.dials("example.org", 80);
+    // A turn of the server handles 256 messages at most.
+    if (i % 100 === 0) await turn();
+  }
+  await turn();
+  expect(door.forwards).toHaveLength(224);
+  const refusals = door.peer.received.filter(([number]) => number === SSH_MSG_CHANNEL_OPEN_FAILURE.number);
+  const reasons = refusals.map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode);
+  expect(reasons).toEqual(Array(1000 - 224).fill(RESOURCE_SHORTAGE));
+  expect(door.run("anything").command).toBe("anything");
+  // Listeners are bounded, and so are requests that wait and want no reply.
+  const listening = new Door(granted).byKey("alice");
+  for (let port = 1; port <= 40; port++) expect(await listening.listens("localhost", port)).toBe(port <= 32);
+  const slow = new Door(granted).byKey("alice");
+  let bound!: (value: unknown) => void;
+  slow.binding = new Promise((resolve) => {
+    bound = resolve;
+  });
+  for (let i = 0; i < 1000; i++) {
+    const requestName = i === 0 ? "tcpip-forward" : "cancel-tcpip-forward";
+    const data = tcpipForward.encode({ address: "localhost", port: 1 });
+    slow.peer.send(SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply: false, data }));
+    if (i % 100 === 0) await turn();
+  }
+  await turn();
+  expect(slow.refused).toHaveLength(1000 - 128);
+  bound(undefined);
 });

@@ -263,10 +263,13 @@ describe("handlers of a client", () => {
 
   it("refuse by an exception, and the connection goes on", async () => {
     const heard = uncaught();
-    const broken = (): never => {
-      throw new Error("application");
+    const channels = {
+      "broken@example.org"(): never {
+        throw new Error("application");
+      },
+      [ECHO]: echo,
     };
-    const { client, connection } = await served({}, { channels: { "broken@example.org": broken, [ECHO]: echo } });
+    const { client, connection } = await served({}, { channels });
     connections.push(connection);
     expect(await failure(connection.openChannel("broken@example.org"))).toEqual(code("channel-open-failed"));
     expect(heard.map(String)).toEqual(["Error: application"]);

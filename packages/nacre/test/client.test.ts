@@ -345,6 +345,22 @@ describe("exec", () => {
     expect(host.server.events.filter(({ type }) => type === "channel-closed")).toHaveLength(2);
   });
 
+  it("shares one signal with twenty commands, without a warning of a leak", async () => {
+    const warnings: unknown[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    onTestFinished(() => void process.off("warning", onWarning));
+    const { client } = await connected({ onExec: () => {} });
+    const abort = new AbortController();
+    const all = Array.from({ length: 20 }, () => failure(client.exec("x", { signal: abort.signal })));
+    const running = await Promise.all(Array.from({ length: 20 }, () => client.spawn("x", { signal: abort.signal })));
+    abort.abort();
+    for (const error of await Promise.all(all)) expect(error).toEqual(code("aborted"));
+    for (const { exit } of running) expect(await exit).toMatchObject({ status: undefined });
+    await client.close();
+    expect(warnings).toEqual([]);
+  });
+
   it("many at once over one connection", async () => {
     const { client } = await connected();
     const commands = Array.from({ length: 50 }, (_, i) => `command ${i}`);

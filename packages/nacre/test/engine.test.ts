@@ -226,13 +226,18 @@ describe("a fault of the session", () => {
   });
 });
 
-/** An engine whose session has `work` turns of work; each adds `name` to `order`. */
-function worker(name: string, work: number, order: string[], duplex: Partial<Duplex> = {}): Engine<ServerSessionEvent> {
+/** An engine whose session yields `yields` times; each adds `name` to `order`. Two end a turn. */
+function worker(
+  name: string,
+  yields: number,
+  order: string[],
+  duplex: Partial<Duplex> = {},
+): Engine<ServerSessionEvent> {
   let told = 0;
   return driven(
     {
       nextEvent() {
-        if (told === work) return undefined;
+        if (told === yields) return undefined;
         order.push(name);
         told++;
         return { type: "yield" };
@@ -245,17 +250,17 @@ function worker(name: string, work: number, order: string[], duplex: Partial<Dup
 describe("a turn that has done its work", () => {
   it("lets another connection have its turn, and goes on by itself", async () => {
     const order: string[] = [];
-    const busy = worker("busy", 5, order);
+    const busy = worker("busy", 6, order);
     const other = worker("other", 1, order);
     busy.turn();
     setImmediate(() => other.turn());
     await rounds(10);
-    expect(order).toEqual(["busy", "busy", "other", "busy", "busy", "busy"]);
+    expect(order).toEqual(["busy", "busy", "busy", "busy", "other", "busy", "busy"]);
   });
 
   it("begins no other for input, answers or requests of the application", async () => {
     const order: string[] = [];
-    const busy = worker("busy", 3, order);
+    const busy = worker("busy", 6, order);
     busy.turn();
     busy.touch();
     busy.data(Uint8Array.of(1));
@@ -266,13 +271,13 @@ describe("a turn that has done its work", () => {
       () => {},
     );
     await Promise.resolve().then(() => Promise.resolve());
-    expect(order).toEqual(["busy"]);
+    expect(order).toEqual(["busy", "busy"]);
     await settled();
   });
 
   it("stops reading until it goes on", async () => {
     const calls: string[] = [];
-    const busy = worker("busy", 2, [], {
+    const busy = worker("busy", 4, [], {
       pause: () => void calls.push("pause"),
       resume: () => void calls.push("resume"),
     });
@@ -281,10 +286,25 @@ describe("a turn that has done its work", () => {
     expect(calls).toEqual(["pause", "pause", "resume"]);
   });
 
+  it("goes on reading when the session yields once in each round of the event loop", async () => {
+    const calls: string[] = [];
+    const events: ServerSessionEvent[] = [];
+    const { engine } = driven(
+      { nextEvent: () => events.shift() },
+      { pause: () => void calls.push("pause"), resume: () => void calls.push("resume") },
+    );
+    for (let i = 0; i < 3; i++) {
+      events.push({ type: "yield" });
+      engine.data(Uint8Array.of(1));
+      await rounds(1);
+    }
+    expect(calls).toEqual(["resume", "resume", "resume"]);
+  });
+
   it("writes what it has to send before others have theirs", () => {
     const output = [1];
     const writes: number[][] = [];
-    const events: ServerSessionEvent[] = [{ type: "yield" }];
+    const events: ServerSessionEvent[] = [{ type: "yield" }, { type: "yield" }];
     const { engine } = driven(
       {
         nextEvent: () => events.shift(),
@@ -302,5 +322,32 @@ describe("a turn that has done its work", () => {
     );
     engine.turn();
     expect(writes).toEqual([[1]]);
+  });
+});
+
+describe("output", () => {
+  it("is written once in each round of the event loop, though the socket has room again at once", async () => {
+    let written = 0;
+    let isTaken = true;
+    const { engine } = driven(
+      {
+        takeOutput() {
+          isTaken = !isTaken;
+          return isTaken ? undefined : Uint8Array.of(1);
+        },
+      },
+      {
+        write() {
+          if (++written < 10) process.nextTick(() => engine.drained());
+          return false;
+        },
+      },
+    );
+    engine.turn();
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    expect(written).toBe(1);
+    await rounds(20);
+    expect(written).toBe(10);
+    engine.fail(new SshError("closed", "the test is over"));
   });
 });

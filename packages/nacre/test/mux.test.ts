@@ -15,7 +15,7 @@ import {
   SshError,
   utf8Encode,
 } from "@nacre/wire";
-import type { Channel } from "nacre";
+import type { Channel, PeerOpen } from "nacre";
 import { describe, expect, it } from "vitest";
 import { openChannel } from "../src/mux/open-channel.ts";
 import { deaf, looseMux, unopened } from "./support/muxes.ts";
@@ -96,7 +96,7 @@ describe("an open of ours", () => {
 
 describe("an open of the peer", () => {
   it("is refused where nobody accepts its type, and where a type is named like what every object inherits", () => {
-    const { mux, receive, sent } = looseMux();
+    const { mux, receive, sent, refused } = looseMux();
     receive(opens("x11"));
     // Even a type that the connection lets through.
     for (const name of ["constructor", "__proto__"]) {
@@ -104,6 +104,7 @@ describe("an open of the peer", () => {
       receive(opens(name));
     }
     expect(numbers(sent)).toEqual(Array(3).fill(SSH_MSG_CHANNEL_OPEN_FAILURE.number));
+    expect(refused).toEqual(["x11", "constructor", "__proto__"]);
   });
 
   it("is accepted by the handler of its type, which learns its data and the side", () => {
@@ -136,6 +137,20 @@ describe("an open of the peer", () => {
     one.mux.accept("x11", (open) => open.accept());
     other.receive(opens("x11"));
     expect(numbers(other.sent)).toEqual([SSH_MSG_CHANNEL_OPEN_FAILURE.number]);
+  });
+
+  it("granted on some connections stays refused on another", () => {
+    const handlers = { channels: {}, globalRequests: {} };
+    const granted = { channels: { x11: (open: PeerOpen) => void open.accept() }, globalRequests: {} };
+    const [one, two, other] = [looseMux(handlers), looseMux(handlers), looseMux(handlers)];
+    for (const { mux } of [one, two]) mux.grant(granted);
+    for (const { receive } of [one, two, other]) receive(opens("x11"));
+    const { number } = SSH_MSG_CHANNEL_OPEN_CONFIRMATION;
+    expect([one, two, other].map(({ sent }) => numbers(sent))).toEqual([
+      [number],
+      [number],
+      [SSH_MSG_CHANNEL_OPEN_FAILURE.number],
+    ]);
   });
 
   it("answered after the end of the connection opens nothing", () => {

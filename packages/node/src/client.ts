@@ -4,12 +4,11 @@ import {
   type ForwardTarget,
   type ListenAddress,
   type LoggedIn,
-  type Opener,
 } from "nacre/parts";
 import { forwardDynamic } from "./forward/dynamic.ts";
 import type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
 import { ForwardSocket, type SocketOptions } from "./forward/forward-socket.ts";
-import { Forwarder } from "./forward/forwarder.ts";
+import { Forwarder, type ForwarderMux } from "./forward/forwarder.ts";
 import { forwardLocal } from "./forward/local.ts";
 import { forwardRemote, forwardRemoteDynamic } from "./forward/remote.ts";
 import { type NodeStreams, nodeStreams } from "./node-streams.ts";
@@ -22,7 +21,7 @@ const nodeClient: ClientKind<NodeStreams, NodeProcess> = {
 
 /** An SSH connection that is logged in, with Node streams. */
 export class Client extends AnyClient<NodeStreams, NodeProcess> {
-  readonly #mux: Opener;
+  readonly #mux: ForwarderMux;
   #forwarder: Forwarder | undefined;
 
   constructor(connection: LoggedIn) {

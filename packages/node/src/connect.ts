@@ -1,129 +1,60 @@
-import { SshError } from "@nacre/wire";
-import {
-  checkLimits,
-  checkNames,
-  checkSignal,
-  checkUser,
-  connectDuplex,
-  type HostKeyVerifier,
-  type Means,
-  offeredAlgorithms,
-  pinnedHostKey,
-  SESSION_LIMITS,
-  type ConnectOptions as StreamConnectOptions,
-} from "nacre/parts";
-import { accountHome, accountName } from "./account.ts";
+import { connectDuplex, type Duplex } from "nacre/parts";
 import { Client } from "./client.ts";
-import { nodeAlgorithms } from "./crypto/algorithms.ts";
-import { fingerprint } from "./crypto/fingerprint.ts";
-import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
-import type { CryptoChoice } from "./crypto/private-key.ts";
-import { checkAddress, checkConnectTimeout, tcpDuplex } from "./dial.ts";
+import { tcpDuplex } from "./dial.ts";
 import { rejectingWithSshError } from "./failure.ts";
 import { heldUntil } from "./held-duplex.ts";
-import { loadIdentities } from "./identities.ts";
-import { knownHost } from "./known-hosts.ts";
-import { NODE_CONNECT_OPTIONS } from "./option-names.ts";
-import type { ConnectOptions } from "./options.ts";
-import { nodeRandom } from "./random.ts";
+import { throughClient, throughHop } from "./jump.ts";
+import type { ConnectOptions, HopOptions } from "./options.ts";
+import { type Prepared, prepare } from "./prepare.ts";
+import { hopError, type Route, readRoute } from "./route.ts";
 
 /**
- * Connects to an SSH server over TCP, verifies its host key and logs in. Rejects with an `SshError`, whose `code` and
+ * Connects to an SSH server over TCP, or through jump hosts, verifies its host key and logs in. Rejects with an `SshError`, whose `code` and
  * `culprit` tell why it could not; nothing is left open then.
  */
 export function connect(options: ConnectOptions): Promise<Client> {
-  return rejectingWithSshError(() => connectWith(options));
+  return rejectingWithSshError(() => connectAlong(readRoute(options)));
 }
 
-async function connectWith(options: ConnectOptions): Promise<Client> {
-  // A program without types may give nothing at all.
-  checkNames({ ...options }, NODE_CONNECT_OPTIONS, "connect");
-  const { host, port = 22, connectTimeout, signal, random = nodeRandom, user = accountName() } = { ...options };
-  checkAddress(host, port);
-  checkConnectTimeout(connectTimeout);
-  checkSignal(signal);
-  checkUser(user);
-  checkLimits(options.limits, SESSION_LIMITS);
-  const warn = options.warn ?? (() => {});
-
+async function connectAlong({ start, hops, destination }: Route): Promise<Client> {
   // What is asked on the way (of an agent, say) must not outlive it.
   const over = new AbortController();
-  const onAbort = (): void => over.abort(signal?.reason);
-  signal?.addEventListener("abort", onAbort);
-  if (signal?.aborted) onAbort();
+  const { signal } = over;
+  const release = followSignals(over, [...hops, destination]);
   try {
-    const algorithms = offeredAlgorithms({
-      algorithms: options.algorithms ?? (await defaultsOf(options.crypto)),
-      wasm: options.wasm,
-    });
-    const files = Promise.all([
-      decideHostKey(options, algorithms, port, warn),
-      loadIdentities({
-        identities: options.identities,
-        agent: options.agent,
-        passphrase: options.passphrase,
-        crypto: options.crypto,
-        random,
-        warn,
-        home: accountHome(),
-        signal: over.signal,
-      }),
-    ]);
-    // While files are read, TCP connects, and the server gets ready.
-    const loading = loadAlgorithms(algorithms).then(() => warmUpAlgorithms(algorithms));
-    loading.catch(() => {});
-    const [hostKey, identities] = await files;
-    const complete: StreamConnectOptions & Means = {
-      ...options,
-      ...hostKey,
-      user,
-      identities,
-      random,
-      fingerprint,
-    };
-    const tcp = await tcpDuplex({ host, port, connectTimeout, signal });
+    // Everything is read before anything is sent: at a jump host nothing is waited for but the network.
+    const preparedHops = hops.map((hop) => atHop(hop, prepare(hop, signal)));
+    const [last, ...prepared] = await Promise.all([prepare(destination, signal), ...preparedHops]);
+    const [first = last] = prepared;
+    let duplex = await (start === undefined ? overTcp(first, prepared.length > 0) : throughClient(start, first));
+    for (const [index, hop] of prepared.entries()) duplex = await throughHop(duplex, hop, prepared[index + 1] ?? last);
     // Our side of the first round trip leaves at once: a server gets ready for the second when it has it.
-    const duplex = heldUntil(loading, tcp);
-    return await connectDuplex(duplex, complete, (connection) => new Client(connection));
+    return await connectDuplex(heldUntil(last.loading, duplex), last.options, (connection) => new Client(connection));
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    release();
     over.abort();
   }
 }
 
-/** Who decides about the host key, and which of the algorithms to ask for first. */
-async function decideHostKey(
-  options: ConnectOptions,
-  algorithms: Means["algorithms"],
-  port: number,
-  warn: (text: string) => void,
-): Promise<{ hostKey: HostKeyVerifier } & Pick<Means, "algorithms">> {
-  const { host, hostKey, knownHosts } = options;
-  if (typeof hostKey === "function") return { hostKey, algorithms };
-  if (hostKey !== undefined && hostKey !== "accept-new") {
-    const fingerprints: unknown = typeof hostKey === "string" ? [hostKey] : hostKey;
-    if (!isTexts(fingerprints) || fingerprints.length === 0)
-      throw new SshError(
-        "usage",
-        'hostKey must be "accept-new", a fingerprint or several ("SHA256:…"), or a function that decides',
-      );
-    return { hostKey: pinnedHostKey(...fingerprints), algorithms };
-  }
-  const known = await knownHost({
-    host,
-    port,
-    files: typeof knownHosts === "string" ? [knownHosts] : knownHosts,
-    home: accountHome(),
-    unknownHost: hostKey === "accept-new" ? () => true : options.unknownHost,
-    warn,
+function overTcp({ host, port, connectTimeout, options }: Prepared, isHop: boolean): Promise<Duplex> {
+  const dialled = tcpDuplex({ host, port, connectTimeout, signal: options.signal });
+  return isHop ? atHop({ host, port }, dialled) : dialled;
+}
+
+/** The same result; an error names the hop. */
+function atHop<T>(hop: Pick<HopOptions, "host" | "port">, result: Promise<T>): Promise<T> {
+  return result.catch((cause: unknown) => {
+    throw hopError(hop, cause);
   });
-  return { hostKey: known.verify, algorithms: { ...algorithms, hostKeys: known.order(algorithms.hostKeys) } };
 }
 
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((one) => typeof one === "string");
-}
-
-async function defaultsOf(crypto: CryptoChoice | undefined): Promise<Means["algorithms"]> {
-  return crypto === "noble" ? (await import("nacre/defaults")).defaultAlgorithms : nodeAlgorithms;
+/** Aborts `over` when any signal of the options does. Returns what ends that. */
+function followSignals(over: AbortController, connections: readonly HopOptions[]): () => void {
+  const signals = connections.map(({ signal }) => signal).filter((signal) => signal !== undefined);
+  const onAbort = (): void => over.abort(signals.find(({ aborted }) => aborted)?.reason);
+  for (const signal of signals) signal.addEventListener("abort", onAbort);
+  if (signals.some(({ aborted }) => aborted)) onAbort();
+  return () => {
+    for (const signal of signals) signal.removeEventListener("abort", onAbort);
+  };
 }

@@ -46,8 +46,8 @@ export async function tcpDuplex(options: DialOptions): Promise<Duplex> {
 /**
  * The socket of that. It is paused, and what it emits as "data" is the listener's only until that returns.
  */
-export function dial({ host, port, connectTimeout = CONNECT_TIMEOUT, signal }: DialOptions): Promise<Socket> {
-  const where = `${escapeText(host)} port ${port}`;
+export function dial({ host, port, connectTimeout, signal }: DialOptions): Promise<Socket> {
+  const where = placeOf({ host, port });
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(aborted(where, signal));
@@ -79,10 +79,7 @@ export function dial({ host, port, connectTimeout = CONNECT_TIMEOUT, signal }: D
     };
     const onError = (cause: NodeJS.ErrnoException): void => fail(dialError(where, cause));
     const onAbort = (): void => fail(aborted(where, signal));
-    const timer = setTimeout(
-      () => fail(timedOut(where, `within ${connectTimeout} ms`)),
-      Math.min(connectTimeout, LONGEST_TIMER),
-    );
+    const timer = connectTimer(where, connectTimeout, fail);
     signal?.addEventListener("abort", onAbort);
     socket.on("connect", onConnect);
     socket.on("error", onError);
@@ -132,6 +129,21 @@ function dialError(where: string, cause: NodeJS.ErrnoException): SshError {
 
 function failed(where: string, reason: string, cause: unknown): SshError {
   return new SshError("connection-failed", `cannot connect to ${where}: ${reason}`, { cause });
+}
+
+/** The name of a place in messages. */
+export function placeOf({ host, port }: Pick<DialOptions, "host" | "port">): string {
+  return `${escapeText(host)} port ${port}`;
+}
+
+/** Calls `fail` with `connect-timeout` after that many milliseconds. */
+export function connectTimer(
+  where: string,
+  connectTimeout: number | undefined = CONNECT_TIMEOUT,
+  fail: (error: SshError) => void,
+): NodeJS.Timeout {
+  const wait = Math.min(connectTimeout, LONGEST_TIMER);
+  return setTimeout(() => fail(timedOut(where, `within ${connectTimeout} ms`)), wait);
 }
 
 function timedOut(where: string, when: string, cause?: unknown): SshError {

@@ -1,5 +1,6 @@
 import { Agent, type AgentOptions } from "node:http";
 import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from "node:https";
+import { type ConnectionOptions, connect as tlsConnect } from "node:tls";
 import type { ForwardTarget } from "nacre/parts";
 import type { Client } from "./client.ts";
 import type { ForwardSocket } from "./forward/forward-socket.ts";
@@ -63,4 +64,38 @@ class SshHttpsAgent extends HttpsAgent {
 function targetOf({ host, port, socketPath }: Destination): ForwardTarget {
   if (socketPath !== undefined) return { path: socketPath };
   return { host: host ?? "localhost", port: Number(port) };
+}
+
+/** Where a request of undici goes. */
+interface UndiciDestination {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: string | null | undefined;
+  readonly servername?: string | null | undefined;
+}
+
+/**
+ * Makes the option `connect` of an `Agent` of undici whose connections the server opens, for
+ * `fetch(url, { dispatcher: new Agent({ connect: undiciConnect(ssh, target) }) })`. Without a target each goes to the host and port of its URL.
+ * `tls` are options of `tls.connect` for https.
+ */
+export function undiciConnect(
+  ssh: SocketSource,
+  target?: ForwardTarget,
+  tls: ConnectionOptions = {},
+): (destination: UndiciDestination, callback: (...result: never[]) => void) => void {
+  return ({ protocol, hostname, port, servername }, callback) => {
+    const isSecure = protocol === "https:";
+    const host = hostname.replace(/^\[(.*)\]$/, "$1");
+    const socket = ssh.socket(target ?? { host, port: Number(port || (isSecure ? 443 : 80)) });
+    const stream = isSecure ? tlsConnect({ ...tls, socket, servername: servername ?? host }) : socket.connect();
+    // Either kind of stream does for undici, whose type asks for a `net.Socket`.
+    const done = callback as unknown as (error: Error | null, stream: unknown) => void;
+    const onError = (error: Error): void => done(error, null);
+    stream.once("error", onError);
+    stream.once(isSecure ? "secureConnect" : "connect", () => {
+      stream.off("error", onError);
+      done(null, stream);
+    });
+  };
 }

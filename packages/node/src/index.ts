@@ -1,20 +1,26 @@
 export {
   type Authenticate,
   type ChangePasswordLogin,
+  type ConnectContext,
   type ConnectionInfo,
   type ExecOptions,
   type ExecResult,
   type Exit,
   type Factor,
+  type ForwardContext,
+  type Forwarding,
+  type ForwardingListener,
   type ForwardTarget,
   type HostKey,
   type HostKeyVerifier,
   inSlices,
   type KeyboardInteractiveLogin,
   type ListenAddress,
+  type ListenContext,
   type Login,
   type LoginDecision,
   type LoginMethod,
+  type Originator,
   type PasswordLogin,
   type Permissions,
   type PromptRequest,
@@ -44,12 +50,15 @@ export { type DialOptions, tcpDuplex } from "./dial.ts";
 export { expandHome } from "./files.ts";
 export type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
 export type { ForwardSocket, SocketOptions } from "./forward/forward-socket.ts";
+export type { GatewayPorts } from "./forward-listen.ts";
 export { hostKeyFile } from "./host-key-file.ts";
 export type { IdentitySource, PassphraseSource } from "./identities.ts";
 export { type PrivateKeyOptions, privateKey } from "./key-file.ts";
 export { listen, type SshServer } from "./listen.ts";
 export type { ListenEvent, ListenOptions, PerSourceOptions, RandomEarlyDrop } from "./listen-options.ts";
-export type { ConnectOptions } from "./options.ts";
+export type { Lookup } from "./lookup.ts";
+export type { ConnectOptions, Hop, HopOptions, Via } from "./options.ts";
 export { NodeProcess } from "./process.ts";
 export { type Endpoints, NodeSession, type SessionHandler } from "./session.ts";
 export { socketDuplex } from "./socket-duplex.ts";
+export { type TcpForwardingOptions, tcpForwarding } from "./tcp-forwarding.ts";

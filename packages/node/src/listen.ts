@@ -26,14 +26,9 @@ import { type Endpoints, NodeSession } from "./session.ts";
 import { socketDuplex } from "./socket-duplex.ts";
 import { plainAddress } from "./source-address.ts";
 import type { Offence } from "./sources.ts";
+import { TCP_KEEPALIVE_DELAY } from "./tcp-keepalive.ts";
 
 const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
-
-/**
- * Milliseconds of silence before TCP asks whether the client is there: the system's own default. Node sets it whenever it turns
- * SO_KEEPALIVE on, and gives up ten seconds later, so a short one would end sessions in a short loss of the network.
- */
-const TCP_KEEPALIVE_DELAY = 7_200_000;
 
 type DropReason = Extract<ListenEvent, { type: "dropped" }>["reason"];
 

@@ -274,7 +274,7 @@ class Input {
 function failsAtOnce({ errored }: Writable, values: readonly unknown[]): boolean {
   const callback = values.findLast((value) => typeof value === "function");
   if (errored === null || callback === undefined) return false;
-  process.nextTick(callback as WriteCallback, errored);
+  process.nextTick(callback, errored);
   return true;
 }
 

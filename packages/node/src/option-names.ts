@@ -1,11 +1,13 @@
 import { CONNECT_OPTIONS, type OptionNames, SERVE_OPTIONS } from "nacre/parts";
 import type { ListenOptions } from "./listen-options.ts";
-import type { ConnectOptions } from "./options.ts";
+import type { ConnectOptions, HopOptions } from "./options.ts";
+import type { TcpForwardingOptions } from "./tcp-forwarding.ts";
 
 export const NODE_CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   ...CONNECT_OPTIONS,
   host: true,
   port: true,
+  via: true,
   agent: true,
   passphrase: true,
   unknownHost: true,
@@ -14,6 +16,10 @@ export const NODE_CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   connectTimeout: true,
   warn: true,
 };
+
+const { via: _via, earlyChannel: _earlyChannel, ...SHARED_WITH_HOPS } = NODE_CONNECT_OPTIONS;
+
+export const HOP_OPTIONS: OptionNames<HopOptions> = SHARED_WITH_HOPS;
 
 const { remoteAddress: _, ...SHARED_WITH_SERVE } = SERVE_OPTIONS;
 
@@ -25,4 +31,12 @@ export const LISTEN_OPTIONS: OptionNames<ListenOptions> = {
   maxConnections: true,
   maxUnauthenticated: true,
   perSource: true,
+};
+
+export const TCP_FORWARDING_OPTIONS: OptionNames<TcpForwardingOptions> = {
+  permitOpen: true,
+  permitListen: true,
+  gatewayPorts: true,
+  connectTimeout: true,
+  lookup: true,
 };

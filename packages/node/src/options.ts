@@ -1,4 +1,5 @@
 import type { HostKeyVerifier, ConnectOptions as StreamConnectOptions } from "nacre/parts";
+import type { Client } from "./client.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import type { IdentitySource, PassphraseSource } from "./identities.ts";
 
@@ -8,6 +9,11 @@ export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hos
   readonly host: string;
   /** 22 by default. */
   readonly port?: number | undefined;
+  /**
+   * The jump host to connect through, or several in order from here outward (ssh(1), ProxyJump). Each is verified and logged in by itself, and
+   * closed with this connection. See `Hop`.
+   */
+  readonly via?: Via | undefined;
   /** Who to log in as; who runs this program, by default. */
   readonly user?: string | undefined;
   /**
@@ -44,8 +50,28 @@ export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hos
    * slower. `algorithms`, where given, are used as they are.
    */
   readonly crypto?: CryptoChoice | undefined;
-  /** Milliseconds until the TCP connection must stand; 15,000 by default. What follows has bounds of its own: `limits`. */
+  /**
+   * Milliseconds until the TCP connection must stand, counted from the login at the jump host if there is one; 15,000 by default. What
+   * follows has bounds of its own: `limits`.
+   */
   readonly connectTimeout?: number | undefined;
   /** Called with what was skipped: a malformed line of known_hosts, a default key file that cannot be used. One line, safe to show. */
   readonly warn?: ((text: string) => void) | undefined;
 }
+
+/**
+ * Options of a jump host: those of `connect`. It opens no session. Where it does not name `agent`, `passphrase`, `knownHosts`, `crypto`,
+ * `algorithms`, `wasm`, `requireStrictKex`, `limits`, `connectTimeout`, `warn` or `random`, those of the destination count: they are about this
+ * machine. What is about one host or one login is never passed on, as by `ssh -J`: `port`, `user`, `identities`, `password`, `prompts`,
+ * `hostKey`, `unknownHost`, …
+ */
+export type HopOptions = Omit<ConnectOptions, "via" | "earlyChannel">;
+
+/**
+ * A jump host: `"alice@bastion:2222"`, where user and port may be left out and an IPv6 address has brackets; its options, which say more than
+ * such a text can; or, as the first, a client that is connected, which stays open.
+ */
+export type Hop = string | HopOptions | Pick<Client, "dialChannel">;
+
+/** The way to a destination: one jump host, or several in order from here outward. */
+export type Via = Hop | readonly Hop[];

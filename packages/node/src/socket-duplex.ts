@@ -1,5 +1,6 @@
 import type { Duplex as NodeDuplex } from "node:stream";
 import type { Duplex, DuplexHandler } from "nacre/parts";
+import { resetSocket } from "./reset-socket.ts";
 
 /** How long closing waits until the system has taken what was written: milliseconds. */
 const CLOSE_TIMEOUT = 2000;
@@ -82,6 +83,11 @@ class SocketDuplex implements Duplex {
       socket.end(resolve);
     });
     return this.#ending;
+  }
+
+  reset(): Promise<void> {
+    resetSocket(this.#socket);
+    return this.close();
   }
 
   close(): Promise<void> {

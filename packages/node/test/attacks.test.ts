@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, readFile, symlink, truncate, writeFile } from "node:fs/promises";
+import { chmod, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { connect as dial, type Socket } from "node:net";
 import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
@@ -18,7 +18,8 @@ import { listen, type SshServer } from "../src/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
 import { exposure } from "../src/owned-file.ts";
 import { Sources } from "../src/sources.ts";
-import { codeOf, temporaryFolder } from "./support.ts";
+import { type TcpForwardingOptions, tcpForwarding } from "../src/tcp-forwarding.ts";
+import { codeOf, serve, temporaryFolder } from "./support.ts";
 
 /*
  * Rows of the attack suite that need a socket or a file: the others are in packages/session/test/attacks.
@@ -496,4 +497,50 @@ test("special files · server", async () => {
     expect(warnings).toEqual([`${path} is not used: it is not a regular file`]);
     await expect(hostKeyFile(path)).rejects.toMatchObject({ code: "file-unreadable" });
   }
+});
+
+/** A client of a server that forwards so much. */
+async function forwardingClient(options: TcpForwardingOptions): ReturnType<Watched["login"]> {
+  const { login } = await watched({
+    authenticate: () => ({ permissions: { portForwarding: true } }),
+    forwarding: tcpForwarding(options),
+  });
+  return login();
+}
+
+test("forwarding · server", async () => {
+  const folder = await temporaryFolder();
+  const [inside, path] = [await serve(() => {}), join(folder, "app.sock")];
+  await serve(() => {}, path);
+  // A name that turns out to be this machine, or the metadata service of a cloud, in whatever form, is not dialled.
+  const answers = [["127.0.0.1"], ["::ffff:127.0.0.1"], ["::ffff:7f00:1"], ["169.254.169.254"], ["::1", "0.0.0.0"]];
+  const lookup = (host: string): Promise<readonly string[]> => Promise.resolve(answers[Number(host[4])] ?? []);
+  for (const permitOpen of [undefined, answers.map((_, index) => `evil${index}.example.org:*`)]) {
+    const ssh = await forwardingClient({ permitOpen, lookup, connectTimeout: 200 });
+    for (const index of answers.keys())
+      expect(await codeOf(ssh.dial({ host: `evil${index}.example.org`, port: inside.port }))).toBe("forward-denied");
+    await ssh.close();
+  }
+  expect(inside.sockets).toHaveLength(0);
+  // A name is looked up once, and the address that was checked is dialled: this name has no other.
+  const named = await forwardingClient({
+    permitOpen: ["*:*", "127.0.0.1:*"],
+    lookup: () => Promise.resolve(["127.0.0.1"]),
+  });
+  await named.dial({ host: "db.nacre.invalid", port: inside.port });
+  await vi.waitUntil(() => inside.sockets.length === 1);
+  // What is not named is refused: another port, and every Unix socket; listeners are bound on loopback only, and sockets are private.
+  const few = await forwardingClient({
+    permitOpen: ["127.0.0.1:1"],
+    permitListen: ["localhost:0", join(folder, "own.sock")],
+  });
+  expect(await codeOf(few.dial({ host: "127.0.0.1", port: inside.port }))).toBe("forward-denied");
+  expect(await codeOf(few.dial({ path }))).toBe("forward-denied");
+  expect(await codeOf(few.listen({ path: join(folder, "other.sock") }))).toBe("forward-denied");
+  expect(await codeOf(few.listen({ host: "", port: 0 }))).toBe("forward-denied");
+  await few.listen({ path: join(folder, "own.sock") });
+  expect((await stat(join(folder, "own.sock"))).mode & 0o777).toBe(0o600);
+  const { port = 0 } = await named.listen({ host: "", port: 0 });
+  expect(await codeOf(once(dial(port, "127.0.0.2"), "connect"))).toBe("ECONNREFUSED");
+  await Promise.all([named.close(), few.close()]);
 });

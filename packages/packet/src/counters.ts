@@ -8,8 +8,16 @@ export interface PacketCount {
   readonly packetsSinceKeys?: number;
 }
 
+/** How much the keys of one direction have been used. */
+export interface KeyUse {
+  /** Bytes of the packets since the keys were taken into use, without their MACs. */
+  readonly bytesSinceKeys: number;
+  /** Packets since then. */
+  readonly packetsSinceKeys: number;
+}
+
 /** Counts the packets of one direction (RFC 4253 §6.4). */
-export class PacketCounter {
+export class PacketCounter implements KeyUse {
   /** Sequence number of the next packet. */
   next: number;
   packetsSinceKeys: number;

@@ -1,6 +1,6 @@
 import { type Bytes, SshError } from "@nacre/wire";
 import type { PacketOpener } from "./cipher.ts";
-import { type PacketCount, PacketCounter } from "./counters.ts";
+import { type KeyUse, type PacketCount, PacketCounter } from "./counters.ts";
 import { plaintextOpener } from "./plaintext.ts";
 
 const DEFAULT_MAXIMUM = 256 * 1024;
@@ -18,6 +18,8 @@ const NOTHING = new Uint8Array(0);
 export class PacketReader {
   /** Largest packet length field to accept, in bytes. A change holds from the next packet on. */
   maxPacketLength: number;
+  /** Counted from `useOpener` on. */
+  readonly keyUse: KeyUse;
   readonly #counter: PacketCounter;
   #opener: PacketOpener = plaintextOpener;
   #slab = NOTHING;
@@ -36,6 +38,7 @@ export class PacketReader {
   constructor(options: { readonly maxPacketLength?: number; readonly start?: PacketCount } = {}) {
     this.maxPacketLength = options.maxPacketLength ?? DEFAULT_MAXIMUM;
     this.#counter = new PacketCounter(options.start);
+    this.keyUse = this.#counter;
   }
 
   /** Bytes received and not read yet: not 0 at the end of a stream means that it was cut. */
@@ -51,16 +54,6 @@ export class PacketReader {
   /** Bytes on the wire of the packet last returned, its MAC included. */
   get lastPacketLength(): number {
     return this.#counter.lastLength;
-  }
-
-  /** Packets since `useOpener`. */
-  get packetsSinceKeys(): number {
-    return this.#counter.packetsSinceKeys;
-  }
-
-  /** Bytes of the packets since `useOpener`, without their MACs. */
-  get bytesSinceKeys(): number {
-    return this.#counter.bytesSinceKeys;
   }
 
   /** Takes bytes from the peer, as they come. They are copied: the chunk stays the caller's. */
@@ -108,8 +101,9 @@ export class PacketReader {
 
   #next(): Bytes | undefined {
     const opener = this.#opener;
+    const buffered = this.#end - this.#start;
     if (this.#packetLength === NO_LENGTH) {
-      if (this.buffered < opener.headerLength) return undefined;
+      if (buffered < opener.headerLength) return undefined;
       this.#counter.check();
       if ((this.#start & 3) !== 0) this.#move(this.#slab.length);
       const packetLength = opener.readLength(this.#counter.next, this.#slab, this.#start);
@@ -118,7 +112,7 @@ export class PacketReader {
     }
     const packetLength = this.#packetLength;
     const length = 4 + packetLength;
-    if (this.buffered < length + opener.tagLength) return undefined;
+    if (buffered < length + opener.tagLength) return undefined;
 
     const slab = this.#slab;
     const clear = opener.open(this.#counter.next, slab, this.#start, length);

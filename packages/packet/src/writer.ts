@@ -1,6 +1,6 @@
 import { type Bytes, type RandomSource, SshError } from "@nacre/wire";
 import type { PacketSealer } from "./cipher.ts";
-import { type PacketCount, PacketCounter } from "./counters.ts";
+import { type KeyUse, type PacketCount, PacketCounter } from "./counters.ts";
 import { plaintextSealer } from "./plaintext.ts";
 
 const FIRST_SLAB = 2 * 1024;
@@ -20,6 +20,8 @@ const NOTHING = new Uint8Array(0);
  * on words need.
  */
 export class PacketWriter {
+  /** Counted from `useSealer` on. */
+  readonly keyUse: KeyUse;
   readonly #random: RandomSource;
   readonly #counter: PacketCounter;
   #sealer: PacketSealer = plaintextSealer;
@@ -46,6 +48,7 @@ export class PacketWriter {
   constructor(options: { readonly random: RandomSource; readonly start?: PacketCount }) {
     this.#random = options.random;
     this.#counter = new PacketCounter(options.start);
+    this.keyUse = this.#counter;
   }
 
   /** Bytes that wait to be taken. */
@@ -61,16 +64,6 @@ export class PacketWriter {
   /** Bytes on the wire of the packet last written, its MAC included. */
   get lastPacketLength(): number {
     return this.#counter.lastLength;
-  }
-
-  /** Packets since `useSealer`. */
-  get packetsSinceKeys(): number {
-    return this.#counter.packetsSinceKeys;
-  }
-
-  /** Bytes of the packets since `useSealer`, without their MACs. */
-  get bytesSinceKeys(): number {
-    return this.#counter.bytesSinceKeys;
   }
 
   /** Puts bytes as they stand into the output: the identification string (RFC 4253 §4.2). They are copied. */

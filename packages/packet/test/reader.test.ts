@@ -218,8 +218,8 @@ describe("counting", () => {
     reader.push(stream([1, 100]));
     readAll(reader);
     expect(reader.sequenceNumber).toBe(1);
-    expect(reader.packetsSinceKeys).toBe(2);
-    expect(reader.bytesSinceKeys).toBe(16 + 112);
+    expect(reader.keyUse.packetsSinceKeys).toBe(2);
+    expect(reader.keyUse.bytesSinceKeys).toBe(16 + 112);
     expect(reader.lastPacketLength).toBe(112);
   });
 
@@ -242,7 +242,7 @@ describe("counting", () => {
     reader.push(one);
     readAll(reader);
     reader.useOpener(opener, { resetSequence: true });
-    expect(reader.packetsSinceKeys).toBe(0);
+    expect(reader.keyUse.packetsSinceKeys).toBe(0);
     reader.push(one);
     readAll(reader);
     expect(numbers).toEqual([0xffff_ffff, 0, 0]);

@@ -218,8 +218,8 @@ describe("counting", () => {
     writer.write(payloadOf(1));
     writer.write(payloadOf(100));
     expect(writer.sequenceNumber).toBe(1);
-    expect(writer.packetsSinceKeys).toBe(2);
-    expect(writer.bytesSinceKeys).toBe(16 + 112);
+    expect(writer.keyUse.packetsSinceKeys).toBe(2);
+    expect(writer.keyUse.bytesSinceKeys).toBe(16 + 112);
     expect(writer.lastPacketLength).toBe(112);
   });
 
@@ -234,11 +234,11 @@ describe("counting", () => {
     const writer = newWriter();
     writer.write(payloadOf(1));
     writer.useSealer(sealer, { resetSequence: false });
-    expect(writer.packetsSinceKeys).toBe(0);
-    expect(writer.bytesSinceKeys).toBe(0);
+    expect(writer.keyUse.packetsSinceKeys).toBe(0);
+    expect(writer.keyUse.bytesSinceKeys).toBe(0);
     writer.write(payloadOf(1));
     expect(writer.lastPacketLength).toBe(20);
-    expect(writer.bytesSinceKeys).toBe(16);
+    expect(writer.keyUse.bytesSinceKeys).toBe(16);
     writer.useSealer(sealer, { resetSequence: true });
     writer.write(payloadOf(1));
     writer.write(payloadOf(1));
@@ -260,7 +260,7 @@ describe("counting", () => {
     expect(() => writer.begin(1)).toThrow(expect.objectContaining({ code: "sequence-exhausted" }));
     writer.useSealer(toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 4 }).sealer, { resetSequence: false });
     writer.write(payloadOf(1));
-    expect(writer.packetsSinceKeys).toBe(1);
+    expect(writer.keyUse.packetsSinceKeys).toBe(1);
   });
 });
 

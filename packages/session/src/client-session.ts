@@ -52,7 +52,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   /** The next thing that happened or is asked; `undefined` when nothing more can be told from what has been received. */
   nextEvent(): ClientSessionEvent | undefined {
     while (this.state.phase !== "closed") {
-      const event = this.#nextAuthEvent() ?? this.nextConnectionEvent(() => false);
+      const event = this.state.phase === "connection" ? this.nextConnectionEvent() : this.#nextAuthEvent();
       if (event !== undefined) return event;
       const transportEvent = this.transport.nextEvent();
       if (transportEvent !== undefined) {

@@ -4,7 +4,7 @@ import type { SignatureAlgorithm } from "@nacre/keys";
 import type { NegotiatedAlgorithms, Transport, TransportEvent } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
 import { announceHostKeys, proveHostKeys, type ServerHostKey } from "./host-key-rotation.ts";
-import { SessionMachine, type SessionOptions } from "./session-machine.ts";
+import { type PeerGlobalRequest, SessionMachine, type SessionOptions } from "./session-machine.ts";
 
 /** What a server session is made of. */
 export interface ServerSessionOptions extends SessionOptions {
@@ -75,7 +75,7 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
   /** The next thing that happened or is asked; `undefined` when nothing more can be told from what has been received. */
   nextEvent(): ServerSessionEvent | undefined {
     while (this.state.phase !== "closed") {
-      const event = this.#nextAuthEvent() ?? this.nextConnectionEvent((one) => this.#provesHostKeys(one));
+      const event = this.state.phase === "connection" ? this.nextConnectionEvent() : this.#nextAuthEvent();
       if (event !== undefined) return event;
       // What a client sends behind its login belongs to what follows it, if it succeeds: it is looked at when that is known.
       // rule: input-waits-for-answer
@@ -175,11 +175,10 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
   }
 
   /** `hostkeys-prove-00@openssh.com` is answered here: nobody but the session has its identifier. */
-  #provesHostKeys(event: ConnectionEvent): boolean {
-    if (event.type !== "global-request" || event.requestName !== "hostkeys-prove-00@openssh.com") return false;
-    const { token } = event;
+  protected override answers({ requestName, token, data }: PeerGlobalRequest): boolean {
+    if (requestName !== "hostkeys-prove-00@openssh.com") return false;
     if (token === undefined) return true;
-    const proof = proveHostKeys(event.data, {
+    const proof = proveHostKeys(data, {
       hostKeys: this.#options.hostKeys,
       sessionId: this.transport.sessionId!,
       negotiated: this.transport.negotiated!.hostKey.name,

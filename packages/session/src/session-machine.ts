@@ -44,6 +44,9 @@ interface Authentication {
 /** Channel types whose requests have a meaning, beside what applications make of them. */
 const REQUEST_READERS: RequestReaders = { session: sessionRequests };
 
+/** A global request of the peer. */
+export type PeerGlobalRequest = Extract<ConnectionEvent, { type: "global-request" }>;
+
 /** How far a session has come. */
 export type SessionState<Auth> =
   /** `ready`: we may send under the first keys. */
@@ -154,9 +157,10 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
 
   /** When `tick` must be called at the latest, on `now`'s clock; `undefined` for never. */
   deadline(): number | undefined {
-    if (this.state.phase === "closed") return undefined;
-    const keepalive = this.state.phase === "connection" ? this.#keepalive.deadline : undefined;
-    return earlier(earlier(this.transport.deadline(), this.#authDeadline()), keepalive);
+    const own = this.#ownDeadline();
+    const transport = this.transport.deadline();
+    if (own === undefined || transport === undefined) return own ?? transport;
+    return Math.min(own, transport);
   }
 
   /** Tells the time. */
@@ -166,15 +170,10 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.#now = now;
     this.transport.tick(now);
     this.connection.tick(now);
-    // rule: auth-timeout
-    if (now >= (this.#authDeadline() ?? Number.POSITIVE_INFINITY)) {
-      const { authTimeout } = this.limits;
-      this.transport.reject(
-        new SshError("auth-timeout", `the ${this.#peer} did not finish authentication in ${authTimeout} ms`),
-      );
-    }
-    const silent = this.state.phase === "connection" ? this.#keepalive.tick(now) : undefined;
-    if (silent !== undefined) this.transport.reject(silent);
+    if (now < (this.#ownDeadline() ?? Number.POSITIVE_INFINITY)) return;
+    const error =
+      this.state.phase === "connection" ? this.#keepalive.tick(now) : /* rule: auth-timeout */ this.#loginTooSlow();
+    if (error !== undefined) this.transport.reject(error);
   }
 
   /** Authentication, while it goes on: for the answers to its asks. Throws `usage` before and after. */
@@ -240,11 +239,8 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     else if (this.state.phase === "connection") this.connection.unimplemented(sequenceNumber);
   }
 
-  /** The next thing the connection tells that is not answered here; `absorbs` says what the role answers itself. */
-  protected nextConnectionEvent(
-    absorbs: (event: ConnectionEvent) => boolean,
-  ): Exclude<ConnectionEvent, { type: "error" }> | undefined {
-    if (this.state.phase !== "connection") return undefined;
+  /** The next event of the connection that the role does not answer itself. */
+  protected nextConnectionEvent(): Exclude<ConnectionEvent, { type: "error" }> | undefined {
     for (;;) {
       const event = this.connection.nextEvent();
       if (event === undefined) return undefined;
@@ -252,17 +248,24 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
         this.transport.reject(event.error);
         return undefined;
       }
-      if (!absorbs(event)) return event;
+      if (event.type !== "global-request" || !this.answers(event)) return event;
     }
   }
 
-  #authDeadline(): number | undefined {
-    return this.state.phase === "auth" && !this.state.auth.waitingForApplication ? this.state.deadline : undefined;
+  /** Answers a global request that is the session's own business. Returns whether it was. */
+  protected answers(_request: PeerGlobalRequest): boolean {
+    return false;
   }
-}
 
-/** The first of two times, of which either may be never. */
-function earlier(one: number | undefined, other: number | undefined): number | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  return Math.min(one, other);
+  /** When a login has taken too long, or a silent peer is to be probed. */
+  #ownDeadline(): number | undefined {
+    const { state } = this;
+    if (state.phase === "connection") return this.#keepalive.deadline;
+    return state.phase === "auth" && !state.auth.waitingForApplication ? state.deadline : undefined;
+  }
+
+  #loginTooSlow(): SshError {
+    const { authTimeout } = this.limits;
+    return new SshError("auth-timeout", `the ${this.#peer} did not finish authentication in ${authTimeout} ms`);
+  }
 }

@@ -58,8 +58,8 @@ export type TransportEvent =
   /** Text of the peer's for people: escape it before showing it (RFC 4253 §11.3). */
   | { readonly type: "debug"; readonly alwaysDisplay: boolean; readonly message: string }
   /**
-   * This turn has read and sent `maxTurnWork` bytes, and there may be more to do. A driver of several connections lets the others have
-   * their turn before it calls `nextEvent` again; with one connection it may go on at once.
+   * This turn has done `maxTurnWork`, and there may be more to do. A driver of several connections lets the others have their turn before it
+   * goes on; with one connection it may go on at once.
    */
   | { readonly type: "yield" }
   /** The last event. `error` says why: `disconnected` with what the peer said, `connection-lost`, or what went wrong. */

@@ -32,8 +32,8 @@ export interface TransportLimits {
    */
   readonly maxQueuedBytes: number;
   /**
-   * Work of one turn, in bytes of packets sent and received; each packet counts as 4096 at least. Then a "yield" event lets other
-   * connections have their turn. Default 1 MiB: 256 short packets, or 32 of 32 KiB.
+   * Work between two "yield" events, which let other connections have their turn: bytes of packets received, with 8192 at least for each,
+   * and 8192 for each packet sent. Default 1 MiB: 128 short packets, or 32 received of 32 KiB.
    */
   readonly maxTurnWork: number;
   /** Extensions in one SSH_MSG_EXT_INFO. */

@@ -1,4 +1,4 @@
-import { type PacketSealer, PacketWriter, type SentMessage } from "@nacre/packet";
+import { type KeyUse, type PacketSealer, PacketWriter, type SentMessage } from "@nacre/packet";
 import { type Bytes, copyBytes, type RandomSource, SshError } from "@nacre/wire";
 import { DURING_REKEY } from "./gate.ts";
 import type { TransportTrace } from "./options.ts";
@@ -18,6 +18,7 @@ const LEAST_COST = 64;
  * is bounded (RFC 4253 §7.1).
  */
 export class Outgoing {
+  readonly keyUse: KeyUse;
   readonly #writer: PacketWriter;
   readonly #maxQueuedBytes: number;
   readonly #trace: TransportTrace | undefined;
@@ -35,6 +36,7 @@ export class Outgoing {
     readonly trace: TransportTrace | undefined;
   }) {
     this.#writer = new PacketWriter({ random: options.random });
+    this.keyUse = this.#writer.keyUse;
     this.#maxQueuedBytes = options.maxQueuedBytes;
     this.#trace = options.trace;
   }
@@ -47,14 +49,6 @@ export class Outgoing {
   /** Bytes that wait: for the socket, or for the end of a key exchange. */
   get pending(): number {
     return this.#writer.pending + this.#queuedBytes;
-  }
-
-  get packetsSinceKeys(): number {
-    return this.#writer.packetsSinceKeys;
-  }
-
-  get bytesSinceKeys(): number {
-    return this.#writer.bytesSinceKeys;
   }
 
   takeOutput(): Bytes | undefined {

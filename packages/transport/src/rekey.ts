@@ -1,11 +1,6 @@
+import type { KeyUse } from "@nacre/packet";
 import type { TransportLimits } from "./limits.ts";
 import type { NegotiatedDirection } from "./options.ts";
-
-/** How much the keys of one direction have been used. */
-export interface KeyUse {
-  readonly bytesSinceKeys: number;
-  readonly packetsSinceKeys: number;
-}
 
 /** Tells when new keys are due (RFC 4253 §9, RFC 4344 §3). */
 export class RekeyPolicy {

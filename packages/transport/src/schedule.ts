@@ -1,8 +1,9 @@
+import type { KeyUse } from "@nacre/packet";
 import type { Gate } from "./gate.ts";
 import type { KeyExchange } from "./key-exchange.ts";
 import type { TransportLimits } from "./limits.ts";
 import type { TransportOptions } from "./options.ts";
-import { type KeyUse, RekeyPolicy } from "./rekey.ts";
+import { RekeyPolicy } from "./rekey.ts";
 import { PausableTimer } from "./timer.ts";
 
 /** What the schedule goes by. All of it is the transport's. */
@@ -10,8 +11,8 @@ export interface ScheduleContext {
   readonly options: Pick<TransportOptions, "role">;
   readonly limits: TransportLimits;
   readonly gate: Pick<Gate, "phase">;
-  readonly outgoing: KeyUse;
-  readonly reader: KeyUse;
+  readonly outgoing: { readonly keyUse: KeyUse };
+  readonly reader: { readonly keyUse: KeyUse };
 }
 
 type Exchange = Pick<KeyExchange, "idle" | "asking" | "negotiated">;
@@ -60,12 +61,13 @@ export class Schedule {
 
   /** New keys are due: these have been in use for too long. */
   get keysTooOld(): boolean {
-    return this.mayRekey && this.now >= (this.#policy.deadline ?? Infinity);
+    return this.now >= (this.#policy.deadline ?? Infinity) && this.mayRekey;
   }
 
   /** New keys are due: these have been used too much. */
   get keysUsedUp(): boolean {
-    return this.#policy.isUsedUp(this.#context.outgoing, this.#context.reader) && this.mayRekey;
+    const { outgoing, reader } = this.#context;
+    return this.#policy.isUsedUp(outgoing.keyUse, reader.keyUse) && this.mayRekey;
   }
 
   /**

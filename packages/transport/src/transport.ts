@@ -149,7 +149,7 @@ export class Transport implements PacketSink {
       if (event !== undefined) return event;
       if (this.#stage.name === "closed" || this.#stage.name === "new" || this.#exchange.asking) return undefined;
       // rule: turn-ends
-      if (this.#turn.over) {
+      if (this.#turn.left <= 0) {
         this.#turn.renew();
         return { type: "yield" };
       }
@@ -293,11 +293,11 @@ export class Transport implements PacketSink {
   }
 
   get turnOver(): boolean {
-    return this.#turn.over;
+    return this.#turn.left <= 0;
   }
 
   write(payload: Uint8Array, sent?: SentMessage): void {
-    this.#turn.count(payload.length);
+    this.#turn.sent();
     try {
       this.#outgoing.write(payload, sent);
       this.#rekeyIfUsedUp();
@@ -307,7 +307,7 @@ export class Transport implements PacketSink {
   }
 
   begin(length: number): Uint8Array {
-    this.#turn.count(length);
+    this.#turn.sent();
     return this.#outgoing.begin(length);
   }
 
@@ -350,7 +350,7 @@ export class Transport implements PacketSink {
     const payload = this.#reader.next();
     if (payload === undefined) return "needs-more";
     const { sequenceNumber, lastPacketLength } = this.#reader;
-    this.#turn.count(lastPacketLength);
+    this.#turn.received(lastPacketLength);
     this.#options.trace?.packet({ direction: "received", sequenceNumber, wireLength: lastPacketLength, payload });
     const number = payload[0]!;
     const verdict = this.#gate.admit(number);

@@ -25,7 +25,13 @@ class Fixture {
   constructor({ role = "client", ...limits }: Partial<TransportLimits> & { readonly role?: Role } = {}) {
     const { gate, outgoing, reader } = this;
     this.schedule = new Schedule(
-      { options: { role }, limits: { ...TRANSPORT_LIMITS.defaults, ...limits }, gate, outgoing, reader },
+      {
+        options: { role },
+        limits: { ...TRANSPORT_LIMITS.defaults, ...limits },
+        gate,
+        outgoing: { keyUse: outgoing },
+        reader: { keyUse: reader },
+      },
       this.exchange,
     );
   }

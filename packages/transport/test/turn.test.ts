@@ -27,16 +27,16 @@ function readPerTurn(peer: RawPeer): number[] {
 }
 
 describe("a turn", () => {
-  test("opens at most 256 short packets before it yields", () => {
+  test("opens at most 128 short packets before it yields", () => {
     const peer = freshTurn();
     // Messages that the layers above would get.
-    for (let i = 0; i < 600; i++) peer.sendOnly(Uint8Array.of(94));
-    expect(readPerTurn(peer)).toEqual([256, 256, 88]);
+    for (let i = 0; i < 300; i++) peer.sendOnly(Uint8Array.of(94));
+    expect(readPerTurn(peer)).toEqual([128, 128, 44]);
   });
 
-  test("opens at most 256 packets that cause no event", () => {
+  test("opens at most 128 packets that cause no event", () => {
     const peer = freshTurn();
-    for (let i = 0; i < 600; i++) peer.sendOnly(ignore(0));
+    for (let i = 0; i < 300; i++) peer.sendOnly(ignore(0));
     expect(readPerTurn(peer)).toEqual([0, 0, 0]);
   });
 
@@ -46,9 +46,12 @@ describe("a turn", () => {
     expect(readPerTurn(peer)).toEqual([32, 8]);
   });
 
-  test("is over after 256 short packets are sent", () => {
+  test.each([
+    ["short", 1],
+    ["long", 32 * 1024],
+  ])("is over after 128 %s packets are sent", (_, length) => {
     const peer = freshTurn();
-    for (let i = 0; i < 255; i++) peer.transport.write(ignore(0));
+    for (let i = 0; i < 127; i++) peer.transport.write(ignore(length));
     expect(peer.transport.turnOver).toBe(false);
     peer.transport.begin(1)[0] = 94;
     peer.transport.commit();

@@ -339,6 +339,36 @@ test("PuTTY's plink runs commands, and its psftp puts and gets files", async () 
   expect(readFileSync(copy!).equals(bytes)).toBe(true);
 });
 
+describe("forwarding", () => {
+  test("is refused unless the server is started with --allow-forwarding", async () => {
+    const served = await folder.serve();
+    const { status, stderr } = await run(folder.ssh(served, ["-W", `127.0.0.1:${served.port}`]));
+    expect(status).toBe(255);
+    expect(stderr).toMatch(/administratively prohibited/);
+    expect(await served.until(({ event }) => event === "request-refused")).toMatchObject({ request: "direct-tcpip" });
+  });
+
+  test("goes to places that are named, and not to this machine by a star", async () => {
+    const words = ["--allow-forwarding", "--permit-open", "localhost:*", "--permit-open", "*:*"];
+    const served = await folder.serve({ words });
+    // The server's own identification comes back.
+    const onward = await run(folder.ssh(served, ["-W", `localhost:${served.port}`]));
+    expect(onward.stdout.toString()).toMatch(/^SSH-2\.0-/);
+    const refused = await run(folder.ssh(served, ["-W", `127.0.0.1:${served.port}`]));
+    expect(refused.stderr).toMatch(/administratively prohibited/);
+    expect(await served.until(({ event }) => event === "request-refused")).toMatchObject({
+      request: `direct-tcpip 127.0.0.1:${served.port}`,
+      error: { code: "forward-denied" },
+    });
+  });
+
+  test("stops before it starts at a place that is none", async () => {
+    const { status, stderr } = await run(commandLine(["serve", "--allow-forwarding", "--permit-open", "localhost"]));
+    expect(status).toBe(255);
+    expect(stderr).toMatch(/permitOpen: localhost is no place/);
+  });
+});
+
 describe("authorized_keys", () => {
   test("a forced command runs whatever is asked for, and is told that; no terminal for a key without", async () => {
     const authorizedKeys = `command="echo forced: $SSH_ORIGINAL_COMMAND; echo $GREETING",no-pty,environment="GREETING=hello" ${folder.keyLine}`;

@@ -1,11 +1,12 @@
 import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { checkConnectOptions, checkSignal } from "../check.ts";
-import { type DialOptions, dial } from "../forward/dial.ts";
+import { type DialOptions, dial, dialChannel } from "../forward/dial.ts";
 import { type ListenAddress, type RemoteListener, RemoteListeners } from "../forward/remote-listener.ts";
 import type { ForwardTarget } from "../forward/target.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
+import { onAbort } from "../on-abort.ts";
 import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
 import { openSession } from "../session/open-session.ts";
@@ -123,6 +124,11 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
     return dial(this.#driver.mux, this.#kind.streams, target, options);
   }
 
+  /** Connects onward as `dial` does, and returns the channel: for callbacks instead of streams. Rejects as `dial` does. */
+  dialChannel(target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
+    return dialChannel(this.#driver.mux, target, options);
+  }
+
   /**
    * Makes the server listen, and returns a listener that yields the connections (RFC 4254 §7.1, OpenSSH PROTOCOL §2.4). Port 0 lets the
    * server choose one. Rejects with `forward-denied` if the server refuses, `usage`, `closed` after the end of the connection, or the
@@ -172,8 +178,7 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
     const aborted = new Promise<never>((_, reject) => {
       abort = reject;
     });
-    const onAbort = (): void => abort?.(abortError(signal));
-    signal?.addEventListener("abort", onAbort);
+    const unwatch = signal && onAbort(signal, () => abort?.(abortError(signal)));
     try {
       return await Promise.race([opening.then(use), aborted]);
     } catch (error) {
@@ -183,7 +188,7 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
       );
       throw error;
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      unwatch?.();
     }
   }
 }
@@ -218,9 +223,8 @@ export async function connectDuplex<C>(
 /** From now on aborting closes the channel of a command that runs. */
 function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
-  const onAbort = (): void => channel.close(abortError(signal));
-  signal.addEventListener("abort", onAbort);
-  void channel.ended.then(() => signal.removeEventListener("abort", onAbort));
+  const unwatch = onAbort(signal, () => channel.close(abortError(signal)));
+  void channel.ended.then(unwatch);
 }
 
 /** Sends what prepares a command and the command itself in one flight, and waits for the replies. */

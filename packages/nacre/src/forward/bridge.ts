@@ -153,7 +153,8 @@ class Bridge {
     }
     // Bytes that arrived before the CLOSE are delivered, however slowly they are taken.
     if (error === undefined) await Promise.race([(this.#draining ??= this.#endDuplex()), this.#givenUp]);
-    await this.#duplex.close();
+    if (error !== undefined && !this.#over.toDuplex && this.#duplex.reset !== undefined) await this.#duplex.reset();
+    else await this.#duplex.close();
     this.#onClosed();
   }
 }

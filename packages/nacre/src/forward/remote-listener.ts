@@ -60,7 +60,7 @@ interface Entry {
   readonly onConnection: ConnectionHandler;
 }
 
-const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
+const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED } = CHANNEL_OPEN_FAILURE_REASON;
 
 /** How long closing a listener waits for the server's answer: milliseconds. */
 const CLOSE_TIMEOUT = 2000;
@@ -134,11 +134,13 @@ export class RemoteListeners {
   }
 
   #onOpen(open: PeerOpen, entry: Entry | undefined, originator: Originator | undefined): void {
-    if (entry === undefined) open.reject(ADMINISTRATIVELY_PROHIBITED, "nothing listens there");
-    else entry.onConnection(open, originator);
+    // rule: forwarded-open-unknown
+    if (entry === undefined) return open.reject(ADMINISTRATIVELY_PROHIBITED, "nothing listens there");
+    entry.onConnection(open, originator);
   }
 
   async #close(entry: Entry): Promise<void> {
+    // rule: forwarded-open-after-cancel
     this.#entries = this.#entries.filter((one) => one !== entry);
     const { address, port } = entry;
     const data = encodeAddress(address.path === undefined ? { host: address.host, port: port! } : address);
@@ -191,16 +193,16 @@ function deniedError(address: ListenAddress): SshError {
   );
 }
 
-/** Connections that wait to be taken, at most, for each listener. Further ones are refused. */
-const MAX_WAITING = 128;
-
 /** An iterator's caller that waits for a connection. */
 interface Taker<T> {
   readonly resolve: (result: IteratorResult<T, undefined>) => void;
   readonly reject: (error: SshError) => void;
 }
 
-/** Connections to a listener that its user has not taken. They are accepted when they are taken. */
+/**
+ * Connections to a listener that its user has not taken. They are accepted when they are taken, so that they hold no bytes before;
+ * `limits.maxPendingOpens` bounds their number.
+ */
 class ConnectionQueue<K extends StreamTypes> {
   readonly #streams: StreamKind<K>;
   #waiting: readonly { readonly open: PeerOpen; readonly originator: Originator | undefined }[] = [];
@@ -213,7 +215,6 @@ class ConnectionQueue<K extends StreamTypes> {
 
   add(open: PeerOpen, originator: Originator | undefined): void {
     if (this.#end !== undefined) return open.reject(CONNECT_FAILED, "the listener is closed");
-    if (this.#waiting.length >= MAX_WAITING) return open.reject(RESOURCE_SHORTAGE, "too many connections wait");
     this.#waiting = [...this.#waiting, { open, originator }];
     this.#serve();
   }
@@ -256,10 +257,11 @@ class ConnectionQueue<K extends StreamTypes> {
 }
 
 /**
- * A listener at the server. Iterating it yields each connection as a pair of byte streams; one that is not taken waits, up to 128 of them.
+ * A listener at the server. Iterating it yields each connection as a pair of byte streams. One that is not taken waits. All listeners at
+ * ports together let `limits.maxPendingOpens` wait, as do all at Unix sockets; further ones are refused.
  * The iterator ends after `close` of the listener or of the client, and throws the error that ended the SSH connection otherwise.
  */
-export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["pair"], undefined>, AsyncDisposable {
+export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["pair"]>, AsyncDisposable {
   /** Address that the server was asked to bind; `undefined` for a Unix socket. */
   readonly host: string | undefined;
   /** Port that the server listens at, also where 0 was asked for; `undefined` for a Unix socket. */

@@ -30,8 +30,8 @@ export interface ForwardOpen {
   readonly data: Uint8Array;
 }
 
-/** Sent when the originator is unknown: RFC 4254 §7.2 requires an address. */
-const UNKNOWN_ORIGINATOR: Originator = { address: "127.0.0.1", port: 0 };
+/** Sent where the originator is unknown: RFC 4254 §7.2 requires an address. */
+export const UNKNOWN_ORIGINATOR: Originator = { address: "127.0.0.1", port: 0 };
 
 /** Longest path of a Unix socket in bytes: `sun_path` of Linux less its NUL. */
 const MAX_SOCKET_PATH = 107;

@@ -31,6 +31,11 @@ export interface Duplex {
   end(): Promise<void>;
   /** Sends what was written and closes. Resolves when all is released, within a bounded time; never rejects. */
   close(): Promise<void>;
+  /**
+   * Closes at once, so that the other side sees a break and takes no half of the bytes for all: TCP's reset. What was written may be lost.
+   * Resolves as `close` does. Without it the connection is closed.
+   */
+  reset?(): Promise<void>;
 }
 
 /** A pair of byte streams: `{ readable, writable }` of a WebTransport, a TransformStream, a Deno connection, … */

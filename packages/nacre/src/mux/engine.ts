@@ -29,8 +29,8 @@ const REST_AFTER = 100;
 export interface EngineHandler<E extends SessionEvent> {
   /** Every event but the last. What this throws ends the connection. */
   event(event: E): void;
-  /** The last call: the connection has ended. */
-  closed(error: SshError): void;
+  /** The last call: the connection has ended. The returned promise resolves when everything of the handler's is released. */
+  closed(error: SshError): void | Promise<void>;
 }
 
 /**
@@ -48,10 +48,9 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   #end!: (error: SshError) => void;
   #over: SshError | undefined;
   #writable = true;
-  #turning = false;
-  #scheduled = false;
-  /** The turn has done its work: the next one begins from the event loop, and until then nothing else begins one. */
-  #yielding = false;
+  #turn: "idle" | "scheduled" | "running" = "idle";
+  /** Yields of the session in this round of the event loop. After the second, no turn begins before the next round. */
+  #yields = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #restAt = Infinity;
@@ -89,12 +88,14 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
       this.#onFault(cause);
     }
     this.#restAt = now + REST_AFTER;
-    this.turn();
+    this.#goOn();
   }
 
   drained(): void {
     this.#writable = true;
-    this.turn();
+    // May come in the round of the write: one round of the event loop must not fill the system's buffer again and again.
+    // rule: drained-from-event-loop
+    queueMacrotask(() => this.turn());
   }
 
   ended(): void {
@@ -110,10 +111,12 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Call this after every command to the session: at the end of this turn its events are handled and its output is written. */
   touch(): void {
-    if (this.#turning || this.#scheduled) return;
-    this.#scheduled = true;
+    if (this.#turn !== "idle") return;
+    this.#turn = "scheduled";
     queueMicrotask(() => {
-      this.#scheduled = false;
+      // A turn that began meanwhile has done it.
+      if (this.#turn !== "scheduled") return;
+      this.#turn = "idle";
       this.turn();
     });
   }
@@ -123,12 +126,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
    * with what came before it. `failed` hears of what is thrown, now or later, and of an answer that the session does not take.
    */
   ask<T>(question: () => T | Promise<T>, give: (value: T) => void, failed: (cause: unknown) => void): void {
-    const settle = (value: T): void => {
-      if (this.#over !== undefined) return;
-      // The time that the application took is not the peer's.
-      this.session.tick(performance.now());
-      give(value);
-    };
+    const settle = (value: T): void => this.command(() => give(value));
     try {
       const answer = question();
       if (isPromise(answer)) void this.#awaitAnswer(answer, settle, failed);
@@ -136,6 +134,17 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     } catch (cause) {
       failed(cause);
     }
+    this.touch();
+  }
+
+  /**
+   * Gives the session a command that depends on what the application did: the time that it took is not the peer's. Does nothing after the
+   * end. What the session throws is rethrown.
+   */
+  command(give: () => void): void {
+    if (this.#over !== undefined) return;
+    this.session.tick(performance.now());
+    give();
     this.touch();
   }
 
@@ -153,26 +162,33 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Does what is to be done now. While other connections have their turn, it waits for them. */
   turn(): void {
-    if (this.#turning || /* rule: engine-yields */ this.#yielding || this.#over !== undefined) return;
+    this.#try(() => this.session.tick(performance.now()));
+    this.#goOn();
+  }
+
+  /** Goes on once the session knows the time. */
+  #goOn(): void {
+    if (this.#turn === "running" || /* rule: engine-yields */ this.#yields > 1 || this.#over !== undefined) return;
     try {
-      this.#turning = true;
+      this.#turn = "running";
       this.#advance();
-      this.#turning = false;
+      this.#turn = "idle";
       if (this.#over === undefined) this.#wait();
     } catch (cause) {
-      this.#turning = false;
+      this.#turn = "idle";
       this.#onFault(cause);
     }
   }
 
   /** Handles what happened and writes what is to be sent, until there is neither, or the turn has done its work. */
   #advance(): void {
-    this.session.tick(performance.now());
     while (this.#over === undefined) {
       const event = this.session.nextEvent();
       if (event?.type === "yield") {
-        this.#write();
         this.#yield();
+        // rule: second-yield-stops
+        if (this.#yields === 1) continue;
+        this.#write();
         return;
       }
       if (event !== undefined) {
@@ -194,13 +210,17 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     return true;
   }
 
-  /** Lets the event loop serve others first. */
+  /**
+   * Counts a yield until the event loop has gone round. Only a second one in the same round ends the turn: reading lets the loop go round
+   * by itself, and to stop it costs 50 µs.
+   */
   #yield(): void {
-    this.#yielding = true;
+    if (++this.#yields > 1) return;
     // rule: from-event-loop
     queueMacrotask(() => {
-      this.#yielding = false;
-      this.turn();
+      const stopped = this.#yields > 1;
+      this.#yields = 0;
+      if (stopped) this.turn();
     });
   }
 
@@ -220,7 +240,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Until something happens. */
   #wait(): void {
     // Node reads a socket up to 32 times in a row: only a pause stops it.
-    if (this.session.wantsInput && !this.#yielding) this.#duplex.resume();
+    if (this.session.wantsInput && this.#yields < 2) this.#duplex.resume();
     else this.#duplex.pause();
     this.#arm();
   }
@@ -283,8 +303,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     } catch {
       // The goodbye is all that can be lost here.
     }
-    this.#handler.closed(error);
-    void this.#duplex.close().then(() => this.#end(error));
+    const released = this.#handler.closed(error);
+    void Promise.all([this.#duplex.close(), released]).then(() => this.#end(error));
   }
 }
 

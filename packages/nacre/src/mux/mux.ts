@@ -27,10 +27,10 @@ export interface MuxHandlers<S> {
 export interface MuxSide<E extends SessionEvent> {
   /** An event that is not about channels or global requests. */
   event(event: E): void;
-  /** A global request of the peer had no handler, and was refused. */
-  refused(requestName: string): void;
-  /** The connection has ended; its channels hear of it next. */
-  closed(error: SshError): void;
+  /** The peer asked for a channel of this type or for this global request, and was refused for want of a handler or of room. */
+  refused(name: string): void;
+  /** The connection has ended; its channels hear of it next. The returned promise resolves when everything of this side is released. */
+  closed(error: SshError): void | Promise<void>;
 }
 
 /** Hears how an open of ours ended: exactly one of the three is called, in the event's own turn. */
@@ -99,6 +99,12 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     this.engine.touch();
   }
 
+  /** Lets the peer open and ask for what `handlers` name as well, on this connection. Connections that are granted the same share memory. */
+  grant(handlers: MuxHandlers<S>): void {
+    this.#handlers = combined(this.#handlers, handlers);
+    this.engine.session.connection.allow(...Object.keys(handlers.channels));
+  }
+
   /** Handles the peer's global requests of a name, on this connection. */
   onGlobalRequest(requestName: string, handler: GlobalRequestHandler<S>): void {
     const { channels, globalRequests } = this.#handlers;
@@ -154,9 +160,15 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
         const acceptor = ownValue(this.#handlers.channels, event.channelType);
         const open = new PeerOpen(this, event);
         if (acceptor !== undefined) acceptor(open, this.#side);
-        else open.reject(CHANNEL_OPEN_FAILURE_REASON.ADMINISTRATIVELY_PROHIBITED, "refused");
+        else {
+          open.reject(CHANNEL_OPEN_FAILURE_REASON.ADMINISTRATIVELY_PROHIBITED, "refused");
+          this.#side.refused(event.channelType);
+        }
         return;
       }
+      case "open-refused":
+        this.#side.refused(event.channelType);
+        return;
       case "global-request": {
         const handler = ownValue(this.#handlers.globalRequests, event.requestName);
         const request = new PeerGlobalRequest(this, event);
@@ -179,8 +191,8 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
   }
 
   /** For the engine: the connection has ended. */
-  closed(error: SshError): void {
-    this.#side.closed(error);
+  closed(error: SshError): void | Promise<void> {
+    const released = this.#side.closed(error);
     const opens = [...(this.#opens?.values() ?? [])];
     const requests = [...(this.#requests?.values() ?? [])];
     this.#opens = undefined;
@@ -188,6 +200,7 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     for (const handler of opens) uncaught(() => handler.lost(error));
     for (const onReply of requests) uncaught(() => onReply({ success: false, error }));
     for (const channel of this.#channels.splice(0)) uncaught(() => channel?.onClosed(error));
+    return released;
   }
 
   /** For `PeerOpen`, as are the next two. */
@@ -233,6 +246,24 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     const { over } = this.engine;
     if (over !== undefined) throw new SshError("closed", `the connection has ended: ${over.message}`, { cause: over });
   }
+}
+
+/** What `combined` returned, by its arguments. */
+const combinations = new WeakMap<MuxHandlers<never>, WeakMap<MuxHandlers<never>, MuxHandlers<never>>>();
+
+/** Returns the handlers of both records; those of `added` win. The same records give the same result. */
+function combined<S>(base: MuxHandlers<S>, added: MuxHandlers<S>): MuxHandlers<S> {
+  let known = combinations.get(base);
+  if (known === undefined) combinations.set(base, (known = new WeakMap()));
+  let both = known.get(added) as MuxHandlers<S> | undefined;
+  if (both === undefined) {
+    both = {
+      channels: { ...base.channels, ...added.channels },
+      globalRequests: { ...base.globalRequests, ...added.globalRequests },
+    };
+    known.set(added, both);
+  }
+  return both;
 }
 
 /** Calls a handler. What it throws is left uncaught, and the connection goes on. */

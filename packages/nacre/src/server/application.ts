@@ -2,7 +2,7 @@ import type { ServerSessionEvent } from "@nacre/session";
 import { checkHandlers } from "../check.ts";
 import { callOpenHandler } from "../mux/application-open.ts";
 import { leaveUncaught } from "../mux/engine.ts";
-import type { Mux, MuxSide } from "../mux/mux.ts";
+import type { Mux, MuxHandlers, MuxSide } from "../mux/mux.ts";
 import { ownValue } from "../mux/own-value.ts";
 import type { PeerGlobalRequest, PeerOpen } from "../mux/peer-asks.ts";
 import { sessionHandlers } from "../session/server-sessions.ts";
@@ -54,9 +54,12 @@ export function grantApplication<S extends MuxSide<ServerSessionEvent> & ServerC
   }
 }
 
-/** Throws `usage` for invalid handlers, and for those of what Nacre handles itself: sessions. */
-export function checkApplicationHandlers({ channels, globalRequests, sessionRequests }: ApplicationHandlers): void {
-  checkHandlers(channels, "channels", sessionHandlers.channels);
-  checkHandlers(globalRequests, "globalRequests", sessionHandlers.globalRequests);
+/** Throws `usage` for invalid handlers, and for those of names that Nacre handles itself: sessions, and `reserved`. */
+export function checkApplicationHandlers(
+  { channels, globalRequests, sessionRequests }: ApplicationHandlers,
+  reserved: MuxHandlers<never> | undefined,
+): void {
+  checkHandlers(channels, "channels", { ...sessionHandlers.channels, ...reserved?.channels });
+  checkHandlers(globalRequests, "globalRequests", { ...sessionHandlers.globalRequests, ...reserved?.globalRequests });
   checkHandlers(sessionRequests, "sessionRequests", {});
 }

@@ -22,8 +22,9 @@ export interface ServerConnection extends AsyncDisposable {
   /** Begins a key exchange now, before a limit asks for it. Has no effect before login. */
   rekey(): void;
   /**
-   * Disconnects and resolves when everything is released. No session starts from now on; running sessions have `grace` milliseconds to
-   * end, 0 by default. The `signal` of handlers that still run then aborts.
+   * Disconnects and resolves when everything is released. No session starts and nothing more is forwarded from now on; running sessions
+   * have `grace` milliseconds to end, 0 by default. The `signal` of handlers that still run then aborts. Forwarded connections do not delay
+   * it: they may be idle for ever, so they end with the SSH connection.
    */
   close(options?: { readonly grace?: number | undefined }): Promise<void>;
 }

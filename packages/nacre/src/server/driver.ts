@@ -4,19 +4,18 @@ import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { completeLimits, SshError } from "@nacre/wire";
 import { usage } from "../check.ts";
 import type { Means } from "../client/options.ts";
+import type { ServerForwards } from "../forward/server-forwards.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, reasonOf } from "../mux/engine.ts";
-import { Mux, type MuxSide } from "../mux/mux.ts";
+import { Mux } from "../mux/mux.ts";
 import { openCheckedChannel } from "../mux/open-channel.ts";
 import { platformRandom } from "../random.ts";
 import type { BaseSession, SessionMaker } from "../session/base-session.ts";
-import { ServerSessions, type SessionsHost, sessionHandlers } from "../session/server-sessions.ts";
-import type { SessionContext } from "../session/session-channel.ts";
+import { type ServerSessions, sessionHandlers } from "../session/server-sessions.ts";
 import { offeredAlgorithms } from "../wasm.ts";
 import { watchers } from "../watchers.ts";
-import { grantApplication } from "./application.ts";
-import type { ServerConnection } from "./connection.ts";
+import { Admitted, type AdmittedContext, type AdmittedHost, type ServerSide } from "./admitted.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { Logins } from "./logins.ts";
 import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./options.ts";
@@ -26,25 +25,24 @@ const LOGIN_GRACE_TIME = 120_000;
 /** Milliseconds, 24 days: a longer timer would go off at once. */
 const LONGEST_TIMER = 0x7fff_ffff;
 
-/** The server's login, and its end: hands the session's asks to the application. */
-export class ServerDriver<S extends BaseSession>
-  implements ServerConnection, MuxSide<ServerSessionEvent>, SessionsHost
-{
+/** How far a connection has come. */
+type State<S extends BaseSession> =
+  | { readonly phase: "login"; readonly logins: Logins; readonly graceTimer: ReturnType<typeof setTimeout> | undefined }
+  | { readonly phase: "admitted"; readonly client: Admitted<S> }
+  /** `client`: if the client had logged in. */
+  | { readonly phase: "over"; readonly client: Admitted<S> | undefined };
+
+/** One connection of a server: its login, and its end. Hands the session's asks to the application. */
+export class ServerDriver<S extends BaseSession> implements ServerSide, AdmittedHost<S> {
   readonly #options: ServeOptions<S> & Means;
   readonly #limits: ServerLimits;
   readonly #session: ServerSession;
-  readonly #mux: Mux<ServerSessionEvent, ServerDriver<S>>;
-  /** Until somebody is in. */
-  #logins: Logins | undefined;
+  readonly #mux: Mux<ServerSessionEvent, ServerSide>;
   readonly #makeSession: SessionMaker<S>;
-  /** Made when the client first opens one. */
-  #sessions: ServerSessions<S> | undefined;
-  /** Who is in, and what they may do. */
-  #admitted: Pick<SessionContext<S>, "login" | "permissions"> | undefined;
+  #state: State<S>;
+  /** The server is closing the connection; `timer` runs while sessions may still end by themselves. */
+  #closing: { readonly timer: ReturnType<typeof setTimeout> | undefined } | undefined;
   #clientVersion: string | undefined;
-  #graceTimer: ReturnType<typeof setTimeout> | undefined;
-  #closing = false;
-  #closeTimer: ReturnType<typeof setTimeout> | undefined;
   #onAbort: (() => void) | undefined;
 
   constructor(duplex: Duplex, options: ServeOptions<S> & Means, makeSession: SessionMaker<S>) {
@@ -52,8 +50,8 @@ export class ServerDriver<S extends BaseSession>
     this.#limits = completeLimits(SERVER_LIMITS, options.limits);
     this.#makeSession = makeSession;
     this.#session = new ServerSession(sessionOptions(options, this.#limits));
-    this.#mux = new Mux<ServerSessionEvent, ServerDriver<S>>(duplex, this.#session, this, sessionHandlers);
-    this.#logins = new Logins({
+    this.#mux = new Mux<ServerSessionEvent, ServerSide>(duplex, this.#session, this, sessionHandlers);
+    const logins = new Logins({
       session: this.#session,
       engine: this.#engine,
       authenticate: options.authenticate,
@@ -61,6 +59,7 @@ export class ServerDriver<S extends BaseSession>
       remoteAddress: options.remoteAddress,
       log: (event) => this.#log(event),
     });
+    this.#state = { phase: "login", logins, graceTimer: undefined };
   }
 
   get ended(): Promise<SshError> {
@@ -80,44 +79,36 @@ export class ServerDriver<S extends BaseSession>
   }
 
   get sessionCount(): number {
-    return this.#sessions?.count ?? 0;
+    return this.#admitted?.sessionCount ?? 0;
   }
 
   /** For the handlers of sessions. `undefined` before login: nobody may do anything without permissions. */
   get sessions(): ServerSessions<S> | undefined {
-    if (this.#sessions === undefined && this.#admitted !== undefined) {
-      const context: SessionContext<S> = {
-        options: this.#options,
-        limits: this.#limits,
-        makeSession: this.#makeSession,
-        connection: this,
-        isOpen: () => !this.#closing,
-        log: (event) => this.#log(event),
-        ...this.#admitted,
-      };
-      this.#sessions = new ServerSessions(context, () => {
-        if (this.#closing && !this.#isBusy) this.#goodbye();
-      });
-    }
-    return this.#sessions;
+    return this.#admitted?.sessions;
+  }
+
+  /** For the handlers of forwarding. `undefined` unless the login was granted it. */
+  get forwards(): ServerForwards | undefined {
+    return this.#admitted?.forwards;
   }
 
   start(): void {
     const { signal, loginGraceTime = LOGIN_GRACE_TIME } = this.#options;
     this.#engine.start();
-    if (this.#engine.over !== undefined) return;
+    if (this.#state.phase !== "login") return;
     if (/* rule: login-grace-time */ loginGraceTime > 0) {
-      this.#graceTimer = setTimeout(
+      const graceTimer = setTimeout(
         () => this.#engine.fail(new SshError("auth-timeout", `the client has not logged in in ${loginGraceTime} ms`)),
         Math.min(loginGraceTime, LONGEST_TIMER),
       );
+      this.#state = { ...this.#state, graceTimer };
     }
     if (signal !== undefined) this.#obey(signal);
     this.#engine.turn();
   }
 
   async openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
-    if (this.#admitted === undefined) throw usage("a server opens no channel before the client has logged in");
+    if (this.#state.phase === "login") throw usage("a server opens no channel before the client has logged in");
     return openCheckedChannel(this.#mux, channelType, data);
   }
 
@@ -127,10 +118,11 @@ export class ServerDriver<S extends BaseSession>
   }
 
   async close({ grace = 0 }: { readonly grace?: number | undefined } = {}): Promise<void> {
-    this.#closing = true;
-    if (grace <= 0 || !this.#isBusy) this.#goodbye();
-    else if (this.#engine.over === undefined)
-      this.#closeTimer ??= setTimeout(() => this.#goodbye(), Math.min(grace, LONGEST_TIMER));
+    const maySessionsEnd = grace > 0 && this.#isBusy && this.#state.phase !== "over";
+    const timer = maySessionsEnd ? setTimeout(() => this.#goodbye(), Math.min(grace, LONGEST_TIMER)) : undefined;
+    clearTimeout(this.#closing?.timer);
+    this.#closing = { timer };
+    if (!maySessionsEnd) this.#goodbye();
     await this.ended;
   }
 
@@ -142,8 +134,12 @@ export class ServerDriver<S extends BaseSession>
     return this.#mux.engine;
   }
 
+  get #admitted(): Admitted<S> | undefined {
+    return this.#state.phase === "login" ? undefined : this.#state.client;
+  }
+
   get #isBusy(): boolean {
-    return this.#sessions?.isBusy ?? false;
+    return this.#admitted?.isBusy ?? false;
   }
 
   #obey(signal: AbortSignal): void {
@@ -184,7 +180,7 @@ export class ServerDriver<S extends BaseSession>
       case "change-password":
       case "keyboard-interactive":
       case "responses":
-        this.#logins?.onAsk(event);
+        if (this.#state.phase === "login") this.#state.logins.onAsk(event);
         return;
       case "authenticated":
         this.#onAuthenticated(event);
@@ -194,31 +190,47 @@ export class ServerDriver<S extends BaseSession>
     }
   }
 
+  /** For the users of the mux. */
+  context(): AdmittedContext<S> {
+    return {
+      options: this.#options,
+      limits: this.#limits,
+      makeSession: this.#makeSession,
+      connection: this,
+      mux: this.#mux,
+      isOpen: () => this.#closing === undefined,
+      log: (event) => this.#log(event),
+      onSessionEnd: () => {
+        if (this.#closing !== undefined && !this.#isBusy) this.#goodbye();
+      },
+    };
+  }
+
   refused(request: string): void {
     this.#log({ type: "request-refused", session: undefined, request });
   }
 
-  closed(error: SshError): void {
-    clearTimeout(this.#graceTimer);
-    clearTimeout(this.#closeTimer);
+  closed(error: SshError): Promise<void> | undefined {
+    const state = this.#state;
+    this.#state = { phase: "over", client: this.#admitted };
+    clearTimeout(this.#closing?.timer);
     if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#logins?.closed();
+    if (state.phase === "login") {
+      clearTimeout(state.graceTimer);
+      state.logins.closed();
+    }
     this.#log({ type: "closed", error });
+    return state.phase === "admitted" ? state.client.closed(error) : undefined;
   }
 
   #onAuthenticated({ userName: user, factors }: Extract<ServerSessionEvent, { type: "authenticated" }>): void {
-    const logins = this.#logins;
-    // Told once. Without what was granted nobody may do anything.
-    if (logins === undefined) return;
-    this.#admitted = {
-      login: { user, factors, remoteAddress: this.#options.remoteAddress },
-      permissions: logins.granted(factors),
-    };
-    clearTimeout(this.#graceTimer);
-    // What has served its purpose is let go: thousands of connections may rest.
-    this.#graceTimer = undefined;
-    this.#logins = undefined;
-    grantApplication(this.#mux, this.#options, this.#admitted.permissions);
+    if (this.#state.phase !== "login") return;
+    const { logins, graceTimer } = this.#state;
+    clearTimeout(graceTimer);
+    const { remoteAddress } = this.#options;
+    const client = new Admitted(this, { user, factors, remoteAddress }, logins.granted(factors));
+    // The logins and the timer are let go: thousands of connections may rest.
+    this.#state = { phase: "admitted", client };
     this.#log({ type: "login", user, factors });
   }
 

@@ -8,4 +8,6 @@ export const SERVER_LIMITS: LimitTable<ServerLimits> = limitTable<ServerLimits>(
   maxSessions: { default: 10, least: 0, most: MAX_UINT32, unit: "sessions" },
   envVariables: { default: 64, least: 0, most: MAX_UINT32, unit: "variables" },
   envLength: { default: 32_768, least: 0, most: MAX_UINT32, unit: "characters" },
+  maxForwardedConnections: { default: 224, least: 0, most: MAX_UINT32, unit: "connections" },
+  maxForwardListeners: { default: 32, least: 0, most: MAX_UINT32, unit: "listeners" },
 });

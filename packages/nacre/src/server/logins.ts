@@ -133,14 +133,12 @@ export class Logins {
     const { engine, session } = this.#context;
     return new Promise((resolve, reject) => {
       conversation.waiting = { resolve, reject };
-      engine.ask(
-        () => undefined,
-        () => session.auth.answerKeyboardInteractive(token, questions),
-        (cause) => {
-          reject(cause);
-          engine.fail(new SshError("internal", "questions could not be asked", { cause }));
-        },
-      );
+      try {
+        engine.command(() => session.auth.answerKeyboardInteractive(token, questions));
+      } catch (cause) {
+        reject(cause);
+        engine.fail(new SshError("internal", "questions could not be asked", { cause }));
+      }
     });
   }
 

@@ -3,6 +3,9 @@ import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/part
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
+import type { Forwarding } from "../forward/forwarding.ts";
+import type { ListenAddress } from "../forward/remote-listener.ts";
+import type { ForwardTarget, Originator } from "../forward/target.ts";
 import type { Pty, SessionExit, SessionHandler } from "../session/base-session.ts";
 import type { ApplicationHandlers } from "./application.ts";
 import type { Permissions } from "./permissions.ts";
@@ -96,6 +99,13 @@ export interface ServerLimits extends Limits {
   readonly envVariables: number;
   /** Characters of all their names and values. Default 32,768. */
   readonly envLength: number;
+  /**
+   * Forwarded connections at once in both directions, those being opened included; one more is refused. Default 224: of the 256 channels
+   * of `maxChannels`, 32 stay free for sessions.
+   */
+  readonly maxForwardedConnections: number;
+  /** Listeners that a client has at once; one more is refused. Default 32. */
+  readonly maxForwardListeners: number;
 }
 
 /** What happened, for a log. Texts of the client's are raw: escape them before showing them. */
@@ -131,9 +141,17 @@ export type ServerEvent =
       /** What the handler threw. */
       readonly error?: unknown;
     }
+  /** A connection onward was opened for the client. */
+  | { readonly type: "forward-opened"; readonly target: ForwardTarget; readonly originator: Originator | undefined }
+  /** The server listens for the client; `address` has the port also where the client asked for port 0. */
+  | { readonly type: "forward-listening"; readonly address: ListenAddress }
+  /** The client took a connection to one of its listeners. */
+  | { readonly type: "forward-accepted"; readonly address: ListenAddress; readonly originator: Originator | undefined }
+  /** The client cancelled a listener. Others end with the connection, without an event. */
+  | { readonly type: "forward-stopped"; readonly address: ListenAddress }
   /**
-   * A request was refused: `"pty-req"`, `"env LANG"`, `"subsystem sftp"`, `"x11-req"`, `"tcpip-forward"`. An unknown request that wants
-   * no reply is ignored without an event.
+   * A request or channel was refused: `"pty-req"`, `"env LANG"`, `"subsystem sftp"`, `"x11"`, `"direct-tcpip example.org:80"`,
+   * `"tcpip-forward localhost:8080"`. An unknown request that wants no reply is ignored without an event.
    */
   | {
       readonly type: "request-refused";
@@ -169,6 +187,11 @@ export interface ServeOptions<S> extends TransportSettings {
    * the request; everything else, an exception included, refuses it (RFC 4254 §6).
    */
   readonly sessionRequests?: ApplicationHandlers["sessionRequests"];
+  /**
+   * Forwards connections for logins whose `permissions.portForwarding` is true: `tcpForwarding` of `@nacre/node`, or functions of your own.
+   * Default: none are forwarded. Forwarded connections end with the SSH connection, which `close` does not delay for them.
+   */
+  readonly forwarding?: Forwarding | undefined;
   /** Whether a session may have a pseudo-terminal, which the handler then has to provide. Default no. */
   readonly acceptPty?: boolean | ((pty: Pty) => boolean) | undefined;
   /** Whether a session may be sent an environment variable, as OpenSSH's AcceptEnv. Default no. */

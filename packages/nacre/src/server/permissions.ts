@@ -1,6 +1,5 @@
 /**
- * Permissions of a login. `command`, `pty` and `environment` restrict its sessions. The others grant what no login has without them; a
- * server offers none of these yet.
+ * Permissions of a login. `command`, `pty` and `environment` restrict its sessions. The others grant what no login has without them.
  */
 export interface Permissions {
   /** Runs instead of whatever the client asks for, which is then in `SSH_ORIGINAL_COMMAND` of the environment. */
@@ -12,13 +11,15 @@ export interface Permissions {
   /** True grants forwarding in both directions (RFC 4254 §7), as far as `permitOpen` and `permitListen` let it. Default false. */
   readonly portForwarding?: boolean | undefined;
   /**
-   * The only places that connections may be forwarded to, as `permitopen=` of authorized_keys: `"example.org:80"`, `"[2001:db8::1]:*"`.
-   * Default: all, if `portForwarding` is true.
+   * The only places that connections may be forwarded to, as `permitopen=` of authorized_keys: `"example.org:80"`, `"[2001:db8::1]:*"`,
+   * `"*:443"`. A host is compared literally with the requested one. The path of a Unix socket, `"/run/app.sock"`, must be named if there is
+   * a list. Default: all, if `portForwarding` is true.
    */
   readonly permitOpen?: readonly string[] | undefined;
   /**
-   * The only places that the server may listen at for the client, as `permitlisten=` of authorized_keys: `"8080"`, `"localhost:8080"`.
-   * Default: all, if `portForwarding` is true.
+   * The only places that the server may listen at for the client, as `permitlisten=` of authorized_keys: `"8080"`, `"localhost:8080"`,
+   * `"*.example.org:*"`. A client that names no host asks for `"localhost"`. Paths as in `permitOpen`. Default: all, if `portForwarding` is
+   * true.
    */
   readonly permitListen?: readonly string[] | undefined;
   /** True grants forwarding of the client's agent. Default false. */
@@ -53,7 +54,7 @@ export interface GrantedPermissions {
 /** Combines the permissions of a login's factors, in their order: what each of them permits. Without a factor nothing is granted. */
 export function combinePermissions(all: readonly Permissions[]): GrantedPermissions {
   const grants = (name: "portForwarding" | "agentForwarding" | "x11Forwarding"): boolean =>
-    all.length > 0 && all.every((one) => one[name] === true);
+    all.length > 0 && /* rule: factor-forwarding */ all.every((one) => one[name] === true);
   return {
     // rule: factor-command
     command: all.find((one) => one.command !== undefined)?.command,
@@ -84,6 +85,7 @@ function namedByAll(given: readonly (readonly string[] | undefined)[]): readonly
 }
 
 function lists(given: readonly (readonly string[] | undefined)[]): readonly (readonly string[])[] {
+  // rule: factor-places
   const found = given.filter((list) => list !== undefined);
   return found.length === 0 ? NO_LISTS : found;
 }

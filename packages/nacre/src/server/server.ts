@@ -1,6 +1,7 @@
 import { checkLimit, MAX_MILLISECONDS, SshError } from "@nacre/wire";
 import { checkKey, checkLimits, checkSignal } from "../check.ts";
 import type { Means } from "../client/options.ts";
+import { forwardHandlers } from "../forward/server-forwards.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { checkRandom } from "../random.ts";
 import type { BaseSession, SessionMaker } from "../session/base-session.ts";
@@ -33,6 +34,7 @@ export function checkServeOptions({
   random,
   channels,
   globalRequests,
+  forwarding,
   sessionRequests,
 }: Pick<
   ServeOptions<unknown> & Means,
@@ -45,6 +47,7 @@ export function checkServeOptions({
   | "random"
   | "channels"
   | "globalRequests"
+  | "forwarding"
   | "sessionRequests"
 >): void {
   if (!Array.isArray(hostKeys)) throw new SshError("usage", "hostKeys must be an array of keys: [key]");
@@ -58,8 +61,18 @@ export function checkServeOptions({
     throw new SshError("usage", "a server needs a function that decides who is let in: authenticate");
   checkSignal(signal);
   checkRandom(random);
-  checkApplicationHandlers({ channels, globalRequests, sessionRequests });
+  checkForwarding(forwarding);
+  checkApplicationHandlers({ channels, globalRequests, sessionRequests }, forwarding && forwardHandlers);
   if (loginGraceTime !== undefined)
     checkLimit("loginGraceTime", loginGraceTime, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
   checkLimits(limits, SERVER_LIMITS);
+}
+
+/** Throws `usage` for forwarding that cannot be done: a program without types may give anything. */
+function checkForwarding(forwarding: unknown): void {
+  if (forwarding === undefined) return;
+  const { connect, listen } = (forwarding ?? {}) as { readonly connect?: unknown; readonly listen?: unknown };
+  const are = [connect, listen].map((value) => typeof value);
+  if (are.every((type) => type === "function" || type === "undefined") && are.includes("function")) return;
+  throw new SshError("usage", "forwarding must have functions: tcpForwarding() of @nacre/node, or { connect, listen }");
 }

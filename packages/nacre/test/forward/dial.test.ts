@@ -127,8 +127,7 @@ describe("a refusal", () => {
     const [hostile, silent] = (await Promise.all(dialing)) as SshError[];
     expect(hostile?.message).toContain("/run/\\x1b[2J");
     expect(hostile?.message).toContain("\\x1b]0;owned\\x07\\x0d\\x0a\\u{202e}");
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
-    expect(hostile?.message).not.toMatch(/[\u0000-\u001f\u202e]/);
+    for (const char of ["\u001b", "\u0007", "\r", "\n", "\u202e"]) expect(hostile?.message).not.toContain(char);
     expect(silent?.message).toBe("cannot connect to example.org:80: the server cannot connect to it");
   });
 
@@ -214,6 +213,6 @@ describe("a connection", () => {
       SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: 0 }),
     );
     const { readable } = await dialing;
-    expect(await new Response(readable as ReadableStream<Uint8Array<ArrayBuffer>>).text()).toBe("220 hello");
+    expect(await new Response(readable).text()).toBe("220 hello");
   });
 });

@@ -30,9 +30,11 @@ interface Nested {
   readonly servers: readonly ServerConnection[];
 }
 
+/** Sends back what a command is given. */
+const session = async ({ stdin, stdout }: Session): Promise<void> => stdin.pipeTo(stdout);
+
 /** Serves a client whose forwarded connections all lead to a server that echoes what it is sent. */
 function serveOuter(streams: ByteStreams, way: Way, servers: ServerConnection[]): void {
-  const session = async ({ stdin, stdout }: Session): Promise<void> => stdin.pipeTo(stdout);
   servers.push(
     serve(streams, {
       ...open,
@@ -81,6 +83,30 @@ function breakingWire(after: number): { near: ByteStreams; far: ByteStreams; rec
   return { near: { ...near, readable: counted }, far, received: () => received };
 }
 
+/** What an inner connection comes to when the outer one breaks after so many bytes, and how many there were. */
+async function run(way: Way, after: number): Promise<{ readonly end: unknown; readonly received: number }> {
+  const before = timers();
+  const streams = breakingWire(after);
+  const servers: ServerConnection[] = [];
+  serveOuter(streams.far, way, servers);
+  const outer = await failure(connect(streams.near, visitor));
+  let end: unknown = outer;
+  if (!(outer instanceof SshError)) {
+    const client = outer as Client;
+    const inner = await failure(connectInner(client, way));
+    end = inner;
+    if (!(inner instanceof SshError)) {
+      const work = await failure((inner as Client).exec("", { input: "x".repeat(500) }));
+      if (after === Infinity) await client.close();
+      end = [work, await (inner as Client).ended];
+    }
+    await client.ended;
+  }
+  await Promise.all(servers.map(({ ended }) => ended));
+  expect(timers()).toBe(before);
+  return { end, received: streams.received() };
+}
+
 describe.each<Way>(["a pair of streams", "a duplex"])("an SSH connection over %s", (way) => {
   it("carries bulk both ways while both connections exchange keys", async () => {
     const { outer, inner } = await nested(way);
@@ -114,33 +140,11 @@ describe.each<Way>(["a pair of streams", "a duplex"])("an SSH connection over %s
   it("ends with an error and leaves nothing behind, wherever the outer connection breaks", {
     timeout: 60_000,
   }, async () => {
-    const run = async (after: number) => {
-      const before = timers();
-      const streams = breakingWire(after);
-      const servers: ServerConnection[] = [];
-      serveOuter(streams.far, way, servers);
-      const outer = await failure(connect(streams.near, visitor));
-      let end: unknown = outer;
-      if (!(outer instanceof SshError)) {
-        const client = outer as Client;
-        const inner = await failure(connectInner(client, way));
-        end = inner;
-        if (!(inner instanceof SshError)) {
-          const work = await failure((inner as Client).exec("", { input: "x".repeat(500) }));
-          if (after === Infinity) await client.close();
-          end = [work, await (inner as Client).ended];
-        }
-        await client.ended;
-      }
-      await Promise.all(servers.map(({ ended }) => ended));
-      expect(timers()).toBe(before);
-      return { end, received: streams.received() };
-    };
-    const { received: all, end } = await run(Infinity);
+    const { received: all, end } = await run(way, Infinity);
     expect(end).toEqual([expect.objectContaining({ stdout: "x".repeat(500) }), expect.any(SshError)]);
     for (let i = 0; i < 24; i++) {
       // From the first byte to the last, and none of them on the same place of a packet.
-      const { end } = await run(1 + Math.floor((i * (all - 200)) / 24));
+      const { end } = await run(way, 1 + Math.floor((i * (all - 200)) / 24));
       for (const error of [end].flat()) expect(error).toBeInstanceOf(SshError);
     }
   });

@@ -78,7 +78,7 @@ function listening(limits = {}) {
     loose.sent.flatMap((payload): readonly (string | number)[] => {
       if (payload[0] === SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number) return ["opened"];
       if (payload[0] !== SSH_MSG_CHANNEL_OPEN_FAILURE.number) return [];
-      return [SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload as Bytes).reasonCode];
+      return [SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode];
     });
   return { ...loose, listeners, listen, answers };
 }
@@ -190,7 +190,7 @@ describe("a connection", () => {
       SSH_MSG_CHANNEL_DATA.encode({ recipientChannel: 0, data: utf8Encode("GET /") }),
       SSH_MSG_CHANNEL_EOF.encode({ recipientChannel: 0 }),
     );
-    expect(await new Response(pair.readable as ReadableStream<Uint8Array<ArrayBuffer>>).text()).toBe("GET /");
+    expect(await new Response(pair.readable).text()).toBe("GET /");
     const writer = pair.writable.getWriter();
     await writer.write("200");
     await writer.close();
@@ -273,19 +273,29 @@ describe("a connection", () => {
 });
 
 describe("connections that nobody takes", () => {
-  it.each([
-    ["of one listener", {}],
-    ["however many the connection lets wait", { maxPendingOpens: 1000, maxChannels: 1000 }],
-  ])("%s wait, 128 of them; one more is refused, and there is room when some are taken", async (_, limits) => {
-    const { listen, receive, answers } = listening(limits);
+  it("wait, `maxPendingOpens` of them; one more is refused, and there is room when some are taken", async () => {
+    const { listen, receive, answers } = listening({ maxPendingOpens: 201 });
     const listener = await listen({ port: 80 });
-    for (let i = 0; i < 129; i++) receive(fromTcp("localhost", 80));
+    receive(...Array.from({ length: 200 }, () => fromTcp("localhost", 80)));
+    receive(fromTcp("localhost", 80));
+    await turn();
+    expect(answers()).toEqual([]);
+    receive(fromTcp("localhost", 80));
     await turn();
     expect(answers()).toEqual([RESOURCE_SHORTAGE]);
     await next(listener);
     receive(fromTcp("localhost", 80));
     await turn();
     expect(answers()).toEqual([RESOURCE_SHORTAGE, "opened"]);
+  });
+
+  it("may arrive 200 in one turn, with the default limits", async () => {
+    const { listen, receive, answers } = listening();
+    const listener = await listen({ port: 80 });
+    receive(...Array.from({ length: 200 }, () => fromTcp("localhost", 80)));
+    for (let i = 0; i < 200; i++) await next(listener);
+    await turn();
+    expect(answers()).toEqual(Array(200).fill("opened"));
   });
 
   it("are taken in order by takers that wait or come later, each by one", async () => {
@@ -317,7 +327,7 @@ describe("closing", () => {
     expect(answers()).toEqual(["opened", CONNECT_FAILED, ADMINISTRATIVELY_PROHIBITED]);
     const iterator = listener[Symbol.asyncIterator]();
     expect(await Promise.all([iterator.next(), iterator.next()])).toEqual(
-      Array(2).fill({ done: true, value: undefined }),
+      [1, 2].map(() => ({ done: true, value: undefined })),
     );
     await pair.writable.getWriter().write("still open");
     await turn();

@@ -6,12 +6,12 @@ export class Connections {
   /** Resolves when `close` was called and every connection has ended. */
   readonly closed: Promise<void>;
   readonly #max: number;
-  readonly #onError: ((error: SshError) => void) | undefined;
+  readonly #onError: (error: SshError) => void;
   readonly #over: AbortController = new AbortController();
   readonly #running: Set<Promise<void>> = new Set();
   #onClosed!: () => void;
 
-  constructor(max: number, onError: ((error: SshError) => void) | undefined) {
+  constructor(max: number, onError: (error: SshError) => void) {
     this.#max = max;
     this.#onError = onError;
     this.closed = new Promise((resolve) => {
@@ -41,11 +41,11 @@ export class Connections {
     return true;
   }
 
-  /** Tells the application of a failure. Those that closing has caused are not told. */
+  /** Calls `onError`, but for failures that closing has caused. */
   report(cause: unknown): void {
     if (this.#over.signal.aborted) return;
     try {
-      this.#onError?.(asSshError(cause));
+      this.#onError(asSshError(cause));
     } catch {
       // It only watches.
     }

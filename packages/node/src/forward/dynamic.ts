@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
 import type { ListenAddress } from "nacre/parts";
+import { resetSocket } from "../reset-socket.ts";
 import { type Forward, type LocalForwardOptions, openForward, type ProxyOptions } from "./forward.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { listenSocket } from "./listen-socket.ts";
 import { proxyOverSocket } from "./proxy-socket.ts";
-import { resetSocket } from "./reset-socket.ts";
 
 /** Implements `Client.forwardDynamic`. */
 export function forwardDynamic(
@@ -18,14 +18,14 @@ export function forwardDynamic(
       method: "forwardDynamic",
       address,
       async listen(connections) {
+        const report = connections.report.bind(connections);
         const onSocket = (socket: Socket): void => {
           const accepted = connections.run((signal) =>
-            proxyOverSocket(forwarder, socket, signal, options.handshakeTimeout),
+            proxyOverSocket(forwarder, socket, { timeout: options.handshakeTimeout, signal, report }),
           );
           if (!accepted) resetSocket(socket);
         };
-        const onError = connections.report.bind(connections);
-        return listenSocket(address, { onSocket, onError }, options.streamLocalBindUnlink);
+        return listenSocket(address, connections, options.streamLocalBindUnlink, onSocket);
       },
     },
     options,

@@ -10,6 +10,7 @@ import {
   type ForwardTarget,
   type Opener,
   type OptionNames,
+  onAbort,
   type ReadSource,
   type WriteTarget,
 } from "nacre/parts";
@@ -55,11 +56,10 @@ export class ForwardSocket extends ChannelPair {
     this.#options = options;
     this.#ends = ends;
     const { signal } = options;
-    const onAbort = (): void =>
-      void this.destroy(new SshError("aborted", "the socket was aborted", { cause: signal?.reason }));
-    signal?.addEventListener("abort", onAbort);
-    this.once("close", () => signal?.removeEventListener("abort", onAbort));
-    if (signal?.aborted) onAbort();
+    if (signal === undefined) return;
+    const abort = (): void =>
+      void this.destroy(new SshError("aborted", "the socket was aborted", { cause: signal.reason }));
+    this.once("close", onAbort(signal, abort));
   }
 
   /**

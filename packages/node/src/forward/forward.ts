@@ -1,5 +1,6 @@
 import { checkLimit, MAX_UINT32, SshError } from "@nacre/wire";
-import { checkNames, checkSignal, type ListenAddress, type OptionNames } from "nacre/parts";
+import { checkNames, checkSignal, type ListenAddress, type OptionNames, onAbort } from "nacre/parts";
+import type { Bound } from "./bind.ts";
 import { Connections } from "./connections.ts";
 import type { Forwarder } from "./forwarder.ts";
 
@@ -12,7 +13,10 @@ export interface ForwardOptions {
   readonly maxConnections?: number | undefined;
   /** Aborting closes the forward. */
   readonly signal?: AbortSignal | undefined;
-  /** Called for each connection that was refused or broke. It never ends the forward. What this throws is ignored. */
+  /**
+   * Called for each connection that was refused or broke, which never ends the forward. Not called for those that end with the forward or
+   * the SSH connection. What this throws is ignored.
+   */
   readonly onError?: ((error: SshError) => void) | undefined;
 }
 
@@ -48,13 +52,6 @@ export interface Forward extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What listens for a forward. */
-export interface Listening {
-  readonly port: number | undefined;
-  /** Stops listening. Connections stay open, and may be waited for. Never rejects. */
-  close(): Promise<void>;
-}
-
 const MAX_CONNECTIONS = 224;
 
 /** How long closing waits for the server to answer that it no longer listens: milliseconds. */
@@ -79,7 +76,7 @@ export interface ForwardSetup {
   readonly method: ForwardMethod;
   readonly address: ListenAddress;
   /** Begins to listen, and hands what comes to `connections`. */
-  readonly listen: (connections: Connections) => Promise<Listening>;
+  readonly listen: (connections: Connections) => Promise<Bound>;
 }
 
 /** Opens a forward. Rejects with `usage` for invalid options, `aborted`, or what `listen` rejects with; nothing is left open then. */
@@ -100,18 +97,20 @@ export async function openForward(
   if (signal?.aborted) throw abortError();
   forwarder.assertAlive();
 
-  const connections = new Connections(maxConnections, onError);
+  const connections = new Connections(maxConnections, (error) => {
+    // The end of the SSH connection is told by `Client.ended`.
+    if (forwarder.over === undefined) onError?.(error);
+  });
   const listening = await setup.listen(connections).catch(async (cause: unknown) => {
     // One of two addresses may have had a connection before the other one failed.
     await connections.close();
     throw cause;
   });
   const forward = new ListeningForward(setup.address, listening, connections);
-  const onAbort = (): void => void forward.close();
-  signal?.addEventListener("abort", onAbort);
+  const unwatch = signal === undefined ? () => {} : onAbort(signal, () => void forward.close());
   forwarder.hold(forward);
   void connections.closed.then(() => {
-    signal?.removeEventListener("abort", onAbort);
+    unwatch();
     forwarder.release(forward);
   });
   try {
@@ -128,11 +127,11 @@ class ListeningForward implements Forward {
   readonly host: string | undefined;
   readonly port: number | undefined;
   readonly path: string | undefined;
-  readonly #listening: Listening;
+  readonly #listening: Bound;
   readonly #connections: Connections;
   #closing: Promise<void> | undefined;
 
-  constructor({ host = "localhost", path }: ListenAddress, listening: Listening, connections: Connections) {
+  constructor({ host = "localhost", path }: ListenAddress, listening: Bound, connections: Connections) {
     this.host = path === undefined ? host : undefined;
     this.port = listening.port;
     this.path = path;

@@ -1,11 +1,12 @@
 import type { Socket } from "node:net";
-import { bridge, checkTarget, dialChannel, type ForwardTarget, type ListenAddress, type Originator } from "nacre/parts";
+import { bridge, checkTarget, dialChannel, type ForwardTarget, type ListenAddress } from "nacre/parts";
+import { originatorOf } from "../forward-listen.ts";
+import { resetSocket } from "../reset-socket.ts";
 import { socketDuplex } from "../socket-duplex.ts";
 import { type Forward, type LocalForwardOptions, openForward } from "./forward.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { listenSocket } from "./listen-socket.ts";
 import { reportBroken } from "./report-broken.ts";
-import { resetSocket } from "./reset-socket.ts";
 
 /** Implements `Client.forwardLocal`. */
 export function forwardLocal(
@@ -34,17 +35,9 @@ export function forwardLocal(
           });
           if (!accepted) resetSocket(socket);
         };
-        const onError = connections.report.bind(connections);
-        return listenSocket(address, { onSocket, onError }, options.streamLocalBindUnlink);
+        return listenSocket(address, connections, options.streamLocalBindUnlink, onSocket);
       },
     },
     options,
   );
-}
-
-/** Where a connection came from; `undefined` for a Unix socket. */
-export function originatorOf({ remoteAddress, remotePort }: Socket): Originator | undefined {
-  return remoteAddress === undefined || remotePort === undefined
-    ? undefined
-    : { address: remoteAddress, port: remotePort };
 }

@@ -1,20 +1,15 @@
 import { type Bytes, SshError } from "@nacre/wire";
 import { bridge, type Channel, EventBuffer } from "nacre/parts";
-import { socketDuplex } from "../socket-duplex.ts";
-import { openSocket } from "./open-socket.ts";
-import { type ProxyClient, serveProxyClient } from "./proxy-client.ts";
+import { dialTarget } from "./dial-target.ts";
+import { type ProxyClient, type ProxySettings, serveProxyClient } from "./proxy-client.ts";
 import { reportBroken } from "./report-broken.ts";
 
 /** Serves a client of a proxy at the server: its target is connected to from this side. */
-export async function proxyOverChannel(
-  channel: Channel,
-  signal: AbortSignal,
-  timeout: number | undefined,
-): Promise<void> {
-  const socket = await serveProxyClient(new ChannelClient(channel), signal, timeout, (target) =>
-    openSocket(target, signal),
-  );
-  await bridge(channel, socketDuplex(socket), signal);
+export async function proxyOverChannel(channel: Channel, settings: ProxySettings): Promise<void> {
+  const { signal } = settings;
+  const duplex = await serveProxyClient(new ChannelClient(channel), settings, (target) => dialTarget(target, signal));
+  if (duplex === undefined) return;
+  await bridge(channel, duplex, signal);
   await reportBroken(channel);
 }
 

@@ -1,5 +1,5 @@
 import { type Bytes, SshError } from "@nacre/wire";
-import { ProxyHandshake, type ProxyTarget } from "nacre/parts";
+import { onAbort, ProxyHandshake, type ProxyTarget } from "nacre/parts";
 import { asSshError } from "../failure.ts";
 
 /** A client of a proxy, before it is connected to its target. */
@@ -13,21 +13,29 @@ export interface ProxyClient {
   dismiss(signal: AbortSignal): Promise<void>;
 }
 
-/** Milliseconds until a client must have sent its request. */
 const HANDSHAKE_TIMEOUT = 10_000;
 
+/** How clients of a proxy are served. */
+export interface ProxySettings {
+  /** Milliseconds until a client must have sent its request; default 10,000. */
+  readonly timeout: number | undefined;
+  /** Aborts when the forward is closed. */
+  readonly signal: AbortSignal;
+  /** Hears why a client was refused. */
+  readonly report: (cause: unknown) => void;
+}
+
 /**
- * Reads the request of a client, connects to its target by `connect`, and tells the client. Rejects with the reason if the client was refused:
- * `proxy-request-refused`, or what `connect` rejects with. Its connection is closed then.
+ * Reads the request of a client, connects to its target by `connect`, and replies. Resolves with what `connect` resolves with; with
+ * `undefined` if the client was refused and is closed. Never rejects.
  */
 export async function serveProxyClient<T>(
   client: ProxyClient,
-  signal: AbortSignal,
-  timeout: number | undefined,
+  settings: ProxySettings,
   connect: (target: ProxyTarget) => Promise<T>,
-): Promise<T> {
+): Promise<T | undefined> {
   try {
-    const { target, handshake } = await readRequest(client, signal, timeout);
+    const { target, handshake } = await readRequest(client, settings);
     const connected = await connect(target).catch((cause: unknown) => {
       client.write(handshake.refusedBy(asSshError(cause).code));
       throw cause;
@@ -35,8 +43,9 @@ export async function serveProxyClient<T>(
     client.write(handshake.granted());
     return connected;
   } catch (cause) {
-    await client.dismiss(signal);
-    throw cause;
+    settings.report(cause);
+    await client.dismiss(settings.signal);
+    return undefined;
   }
 }
 
@@ -45,14 +54,18 @@ interface ProxyRequest {
   readonly handshake: ProxyHandshake;
 }
 
-function readRequest(client: ProxyClient, signal: AbortSignal, timeout = HANDSHAKE_TIMEOUT): Promise<ProxyRequest> {
+function readRequest(
+  client: ProxyClient,
+  { signal, timeout = HANDSHAKE_TIMEOUT }: ProxySettings,
+): Promise<ProxyRequest> {
   return new Promise((resolve, reject) => {
     const handshake = new ProxyHandshake();
     let isOver = false;
+    let unwatch: (() => void) | undefined;
     const settle = (): void => {
       isOver = true;
       clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
+      unwatch?.();
     };
     const fail = (error: SshError): void => {
       if (isOver) return;
@@ -60,9 +73,8 @@ function readRequest(client: ProxyClient, signal: AbortSignal, timeout = HANDSHA
       reject(error);
     };
     const refuse = (problem: string): void => fail(new SshError("proxy-request-refused", problem));
-    const onAbort = (): void => fail(new SshError("closed", "the forward was closed"));
     const timer = setTimeout(() => refuse(`no complete proxy request within ${timeout} ms`), timeout);
-    signal.addEventListener("abort", onAbort);
+    unwatch = onAbort(signal, () => fail(new SshError("closed", "the forward was closed")));
     client.read(
       (bytes) => {
         if (isOver) return;

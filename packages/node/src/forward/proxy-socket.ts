@@ -1,23 +1,20 @@
 import type { Socket } from "node:net";
 import type { Bytes } from "@nacre/wire";
-import { bridge, dialChannel } from "nacre/parts";
+import { bridge, dialChannel, onAbort } from "nacre/parts";
+import { originatorOf } from "../forward-listen.ts";
 import { socketDuplex } from "../socket-duplex.ts";
 import type { Forwarder } from "./forwarder.ts";
-import { originatorOf } from "./local.ts";
-import { type ProxyClient, serveProxyClient } from "./proxy-client.ts";
+import { type ProxyClient, type ProxySettings, serveProxyClient } from "./proxy-client.ts";
 import { reportBroken } from "./report-broken.ts";
 
 /** Serves a client of a proxy on this side: its target is connected to by the server. */
-export async function proxyOverSocket(
-  { mux }: Forwarder,
-  socket: Socket,
-  signal: AbortSignal,
-  timeout: number | undefined,
-): Promise<void> {
+export async function proxyOverSocket({ mux }: Forwarder, socket: Socket, settings: ProxySettings): Promise<void> {
+  const { signal } = settings;
   const originator = originatorOf(socket);
-  const channel = await serveProxyClient(new SocketClient(socket), signal, timeout, (target) =>
+  const channel = await serveProxyClient(new SocketClient(socket), settings, (target) =>
     dialChannel(mux, target, { signal, originator }),
   );
+  if (channel === undefined) return;
   await bridge(channel, socketDuplex(socket), signal);
   await reportBroken(channel);
 }
@@ -67,11 +64,11 @@ class SocketClient implements ProxyClient {
       socket.once("end", destroy);
       socket.once("close", () => {
         clearTimeout(timer);
-        signal.removeEventListener("abort", destroy);
+        unwatch();
         resolve();
       });
-      signal.addEventListener("abort", destroy);
-      if (signal.aborted) return destroy();
+      const unwatch = onAbort(signal, destroy);
+      if (signal.aborted) return;
       socket.end();
       socket.resume();
     });

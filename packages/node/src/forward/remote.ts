@@ -1,10 +1,9 @@
 import { CHANNEL_OPEN_FAILURE_REASON } from "@nacre/wire";
 import { bridge, checkTarget, type ForwardTarget, type ListenAddress, type PeerOpen } from "nacre/parts";
-import { socketDuplex } from "../socket-duplex.ts";
 import type { Connections } from "./connections.ts";
+import { dialTarget } from "./dial-target.ts";
 import { type Forward, type ForwardOptions, type ForwardSetup, openForward, type ProxyOptions } from "./forward.ts";
 import type { Forwarder } from "./forwarder.ts";
-import { openSocket } from "./open-socket.ts";
 import { proxyOverChannel } from "./proxy-channel.ts";
 import { reportBroken } from "./report-broken.ts";
 
@@ -20,17 +19,14 @@ export function forwardRemote(
   const listen = (connections: Connections): ReturnType<ForwardSetup["listen"]> => {
     checkTarget(target);
     return listenAtServer(forwarder, address, connections, async (open, signal) => {
-      const socket = await openSocket(target, signal).catch((cause: unknown) => {
+      const duplex = await dialTarget(target, signal).catch((cause: unknown) => {
         open.reject(CONNECT_FAILED, "the client cannot connect to the target");
         throw cause;
       });
       const channel = open.accept();
-      if (channel === undefined) {
-        // The SSH connection has ended.
-        socket.destroy();
-        return;
-      }
-      await bridge(channel, socketDuplex(socket), signal);
+      // Without one the SSH connection has ended.
+      if (channel === undefined) return duplex.close();
+      await bridge(channel, duplex, signal);
       await reportBroken(channel);
     });
   };
@@ -52,11 +48,14 @@ export function forwardRemoteDynamic(
     {
       method: "forwardRemoteDynamic",
       address,
-      listen: async (connections) =>
-        listenAtServer(forwarder, address, connections, async (open, signal) => {
+      async listen(connections) {
+        const report = connections.report.bind(connections);
+        return listenAtServer(forwarder, address, connections, async (open, signal) => {
           const channel = open.accept();
-          if (channel !== undefined) await proxyOverChannel(channel, signal, options.handshakeTimeout);
-        }),
+          if (channel === undefined) return;
+          await proxyOverChannel(channel, { timeout: options.handshakeTimeout, signal, report });
+        });
+      },
     },
     options,
   );

@@ -5,7 +5,7 @@ import { Duplex, Readable, Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/interop/data";
 import { failure, fingerprintsOf, useServer, within } from "@nacre/testing/interop/server";
-import { connectDuplex, type ForwardTarget, type ListenAddress, type Client as WebClient } from "nacre";
+import { connectDuplex, type ForwardTarget, type ListenAddress, type Client as WebClient, type WebPair } from "nacre";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { socketDuplex } from "../../src/index.ts";
 
@@ -29,17 +29,21 @@ const reset: Service = (socket) => (socket as Socket).resetAndDestroy();
 const questionOf = (socket: Duplex): Readable => Readable.from(socket.iterator({ destroyOnReturn: false }));
 
 const services: Server[] = [];
+const sockets: Socket[] = [];
 /** Serves at a port of this machine, which is the server's too. */
 async function serveTcp(service: Service): Promise<ForwardTarget> {
   const listener = createServer({ allowHalfOpen: true }, (socket) => {
-    socket.on("error", () => {});
+    sockets.push(socket.on("error", () => {}));
     service(socket);
   });
   services.push(listener);
   await once(listener.listen(0, "127.0.0.1"), "listening");
   return { host: "127.0.0.1", port: (listener.address() as { port: number }).port };
 }
-afterAll(() => Promise.all(services.map((service) => new Promise((resolve) => service.close(resolve)))));
+afterAll(async () => {
+  for (const socket of sockets) socket.destroy();
+  await Promise.all(services.map((service) => new Promise((resolve) => service.close(resolve))));
+});
 
 /** Connections with Node's streams, or with Web streams made Node's. */
 interface Streams {
@@ -67,6 +71,16 @@ async function nodeClient(): Promise<Streams> {
   };
 }
 
+/** A pair of Web streams as one of Node's. */
+function toNode(pair: WebPair): Duplex {
+  const duplex = Duplex.from({
+    readable: Readable.fromWeb(pair.readable as never),
+    writable: Writable.fromWeb(pair.writable),
+  });
+  duplex.on("error", () => {});
+  return duplex;
+}
+
 async function webClient(): Promise<Streams> {
   const socket = connectSocket(server.sshd.port, server.sshd.host);
   await once(socket, "connect");
@@ -76,14 +90,6 @@ async function webClient(): Promise<Streams> {
     identities: [server.key],
     hostKey: ({ fingerprint }) => fingerprint === pin,
   });
-  const toNode = (pair: { readable: ReadableStream; writable: WritableStream }): Duplex => {
-    const duplex = Duplex.from({
-      readable: Readable.fromWeb(pair.readable as never),
-      writable: Writable.fromWeb(pair.writable),
-    });
-    duplex.on("error", () => {});
-    return duplex;
-  };
   return {
     dial: async (target) => toNode(await client.dial(target)),
     async serve(address, service) {

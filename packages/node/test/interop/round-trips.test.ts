@@ -12,6 +12,8 @@ import { startAgent } from "./support/agent.ts";
 const HOLD = 25;
 const folder = useFolder();
 const server = useServer({ hostKeys: ["ed25519", "rsa-3072"] });
+/** Reached through `server`. */
+const inner = useServer();
 const keys = new Map<string, KeyFile>();
 beforeAll(async () => {
   for (const type of ["ed25519", "rsa-3072", "ecdsa-256"] as const) {
@@ -56,6 +58,21 @@ describe("to the first output byte of `echo ok`", () => {
     await using agent = await startAgent(folder);
     await agent.add(keys.get("ed25519")!);
     expect(await count({ identities: [], agent: agent.path })).toBe(5);
+  });
+
+  test("seven through a jump host: three to its login, with which the open travels, and four from there", async () => {
+    const before = (await server.sshd.log()).length;
+    await throughProxy(async (proxy) => {
+      await using client = await inner.connect({ via: server.options({ port: proxy.port }) });
+      const echo = await client.spawn("echo ok");
+      const first = await echo.stdout[Symbol.asyncIterator]().next();
+      const { roundTrips } = proxy.connections[0]!;
+      expect(String(first.value)).toBe("ok\n");
+      expect(roundTrips).toBe(7);
+      const log = (await server.sshd.log()).slice(before);
+      expect(log).toContain("Accepted publickey for alice");
+      expect(log).not.toContain("Starting session");
+    });
   });
 
   test("six, with a password: the server says first that it takes one, and the channel waits for its answer", async () => {

@@ -298,7 +298,7 @@ test("channel count · client", () => {
   refusing.expectAlive();
 
   // What we do allow, too, has an end: those that wait for a decision, and those that are open.
-  const allowing = new ClientTarget({ client: { limits: { maxChannels: 100 } } }).login();
+  const allowing = new ClientTarget({ client: { limits: { maxChannels: 100, maxPendingOpens: 32 } } }).login();
   allowing.session.connection.allow("forwarded-tcpip");
   for (let i = 0; i < 1000; i++) allowing.peer.send(message.channelOpen("forwarded-tcpip", i));
   expect(allowing.eventsOf("open-request")).toHaveLength(32);
@@ -375,7 +375,7 @@ test("channel count · server", () => {
   granting.expectAlive();
 
   // An application that thinks about them is asked about so many at once.
-  const thinking = new ServerTarget({ hold: ["open-request"] }).login();
+  const thinking = new ServerTarget({ hold: ["open-request"], server: { limits: { maxPendingOpens: 32 } } }).login();
   for (let i = 0; i < 1000; i++) thinking.peer.send(message.channelOpen("session", i));
   expect(thinking.eventsOf("open-request")).toHaveLength(32);
   expect(reasonsOf(thinking)).toHaveLength(1000 - 32);

@@ -68,10 +68,12 @@ function longestTurn(events: readonly AnyEvent[], type: AnyEvent["type"]): numbe
   return longest;
 }
 
-/** An engine whose session has three turns of work, each of which adds its name to `order`. */
-function busyEngine(name: string, order: string[]): Engine<Extract<AnyEvent, { type: "yield" }>> {
-  let left = 3;
-  const session: Partial<DrivenSession<Extract<AnyEvent, { type: "yield" }>>> = {
+type Yield = Extract<AnyEvent, { type: "yield" }>;
+
+/** An engine whose session has three turns of work: it yields twice in each, and adds its name to `order`. */
+function busyEngine(name: string, order: string[]): Engine<Yield> {
+  let left = 6;
+  const session: Partial<DrivenSession<Yield>> = {
     wantsInput: true,
     tick() {},
     receive() {},
@@ -85,10 +87,36 @@ function busyEngine(name: string, order: string[]): Engine<Extract<AnyEvent, { t
     },
   };
   const duplex: Partial<Duplex> = { pause() {}, resume() {} };
-  return new Engine(duplex as Duplex, session as DrivenSession<Extract<AnyEvent, { type: "yield" }>>, {
+  return new Engine(duplex as Duplex, session as DrivenSession<Yield>, {
     event() {},
     closed() {},
   });
+}
+
+/** An engine that always has something to send, over a socket that has room again right after each of ten writes. */
+function greedyEngine(): { readonly engine: Engine<Yield>; readonly writes: () => number } {
+  let [written, isTaken] = [0, true];
+  const session: Partial<DrivenSession<Yield>> = {
+    wantsInput: true,
+    tick() {},
+    rest() {},
+    deadline: () => undefined,
+    nextEvent: () => undefined,
+    takeOutput() {
+      isTaken = !isTaken;
+      return isTaken ? undefined : new Uint8Array(1);
+    },
+  };
+  const duplex: Partial<Duplex> = {
+    pause() {},
+    resume() {},
+    write() {
+      if (++written < 10) process.nextTick(() => engine.drained());
+      return false;
+    },
+  };
+  const engine = new Engine(duplex as Duplex, session as DrivenSession<Yield>, { event() {}, closed() {} });
+  return { engine, writes: () => written };
 }
 
 async function oneEventLoop(kit: Kit): Promise<void> {
@@ -123,10 +151,17 @@ async function oneEventLoop(kit: Kit): Promise<void> {
   one.data(new Uint8Array(1));
   await Promise.resolve();
   one.turn();
-  expect(order).toEqual(["one"]);
+  expect(order).toEqual(["one", "one"]);
   other.turn();
   for (let rounds = 0; rounds < 10; rounds++) await new Promise((resolve) => setImmediate(resolve));
-  expect(order).toEqual(["one", "other", "one", "other", "one", "other"]);
+  const both = ["one", "one", "other", "other"];
+  expect(order).toEqual([...both, ...both, ...both]);
+
+  // A socket that takes everything at once is written to once in each round of the event loop.
+  const greedy = greedyEngine();
+  greedy.engine.turn();
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  expect(greedy.writes()).toBe(1);
 
   // A remark is cut where it is read.
   const long: SessionTarget = kit.create().login();

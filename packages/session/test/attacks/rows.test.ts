@@ -8,7 +8,9 @@ const read = (file: string): string => readFileSync(new URL(file, root), "utf8")
 const FOLDER = "packages/session/test/attacks";
 
 /** Where tests of rows live, and nothing else. */
-const FILES = ["cli", "nacre", "node"].map((name) => `packages/${name}/test/attacks.test.ts`);
+const FILES = ["cli/test", "nacre/test", "nacre/test/forward", "node/test"].map(
+  (folder) => `packages/${folder}/attacks.test.ts`,
+);
 
 test("every row has its test on each side that it touches, and every test its row", () => {
   for (const { file, name } of HELD) {
@@ -27,7 +29,7 @@ test("every row has its test on each side that it touches, and every test its ro
 
 test("the rows are as many as there are classes, each with a title of its own and something that would break it", () => {
   const rows = Object.values(AREAS).flat();
-  expect(Object.values(AREAS).map(({ length }) => length)).toEqual([13, 11, 9, 7, 8, 12]);
+  expect(Object.values(AREAS).map(({ length }) => length)).toEqual([13, 11, 9, 7, 8, 13]);
   expect(new Set(rows.map(({ title }) => title)).size).toBe(rows.length);
   for (const { title, missing, client, server } of rows) {
     expect([client, server]).not.toEqual(["not touched", "not touched"]);

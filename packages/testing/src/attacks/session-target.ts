@@ -64,6 +64,8 @@ export interface CommonOptions {
 export interface ChannelChange {
   readonly initialWindowSize?: number;
   readonly maximumPacketSize?: number;
+  /** The data of the channel type. */
+  readonly data?: Uint8Array;
 }
 
 /** A whole session under attack by a peer in the other role. */

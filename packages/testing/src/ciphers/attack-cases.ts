@@ -76,7 +76,7 @@ export function attackCases(set: CipherSet): void {
       const reader = readerFor(suite, keys);
       reader.push(bytes);
       expect(reader.next()).toEqual(Uint8Array.of(52));
-      expect(reader.bytesSinceKeys - 4).toBe(counted ? 12 : block);
+      expect(reader.keyUse.bytesSinceKeys - 4).toBe(counted ? 12 : block);
     });
 
     it("takes lengths of whole blocks from the smallest to the maximum, and no others", () => {

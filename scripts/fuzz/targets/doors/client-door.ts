@@ -1,7 +1,21 @@
 import type { PrivateKey } from "@nacre/keys";
 import { seededRandom } from "@nacre/testing/random";
-import { SSH_MSG_USERAUTH_REQUEST, SSH_MSG_USERAUTH_SUCCESS, utf8DecodeLossy } from "@nacre/wire";
-import { type Client, connectDuplex, type Process } from "nacre";
+import {
+  SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
+  SSH_MSG_USERAUTH_REQUEST,
+  SSH_MSG_USERAUTH_SUCCESS,
+  utf8DecodeLossy,
+} from "@nacre/wire";
+import {
+  type Client,
+  connectDuplex,
+  type ForwardTarget,
+  type ListenAddress,
+  type Process,
+  type RemoteListener,
+  type WebPair,
+  type WebStreams,
+} from "nacre";
 import { expectRefusal, expectTrue } from "../../contract.ts";
 import { letIn } from "../sessions/let-in.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "../sessions/suites.ts";
@@ -10,12 +24,13 @@ import { Door, type Work } from "./door.ts";
 /** Bytes that a command may print, few enough for an input to reach them. */
 const MAX_OUTPUT = 2048;
 
-/** `connectDuplex` with an application that runs commands, with their input and their output. */
+/** `connectDuplex` with an application that runs commands, with their input and their output, and forwards connections. */
 export class ClientDoor extends Door {
   readonly #userKey: PrivateKey;
   readonly #abort = new AbortController();
   readonly #waits: Work[] = [];
   readonly #processes: Process[] = [];
+  readonly #listeners: RemoteListener<WebStreams>[] = [];
   #client: Client | undefined;
   #hostKeyAccepted = false;
   #loginsSent = 0;
@@ -52,7 +67,7 @@ export class ClientDoor extends Door {
   protected command(which: number, channel: number, data: Uint8Array): void {
     const client = this.#client;
     const process = this.#processes[channel];
-    [
+    const actions = [
       () => this.#abort.abort(),
       () => client && this.#wait(client.exec(data, { maxOutput: MAX_OUTPUT, encoding: "bytes" })),
       () => client && this.#wait(client.spawn(data).then((started) => this.#use(started))),
@@ -63,7 +78,13 @@ export class ClientDoor extends Door {
       () => process && this.#wait(process.close()),
       () => client?.rekey(),
       () => client && this.#wait(client.close()),
-    ][which % 10]!();
+      () => client && this.#dial(client, { host: utf8DecodeLossy(data), port: 22 }),
+      () => client && this.#dial(client, { path: utf8DecodeLossy(data) }),
+      () => client && this.#listen(client, { port: channel }),
+      () => client && this.#listen(client, { path: utf8DecodeLossy(data) }),
+      () => this.#wait(this.#listeners[channel]?.close() ?? Promise.resolve()),
+    ];
+    actions[which % actions.length]!();
   }
 
   protected close(): void {
@@ -81,6 +102,8 @@ export class ClientDoor extends Door {
 
   protected override heard(payload: Uint8Array): void {
     super.heard(payload);
+    if (payload[0] === SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number)
+      expectTrue(this.#listeners.length > 0, "a client accepted a channel though it listened nowhere");
     if (payload[0] !== SSH_MSG_USERAUTH_REQUEST.number) return;
     expectTrue(this.#hostKeyAccepted, "a client sent a login to a host whose key nobody had accepted");
     this.#loginsSent++;
@@ -113,6 +136,33 @@ export class ClientDoor extends Door {
     if (this.policy === "hold") return;
     this.#wait(process.stdin.close());
     for (const output of [process.stdout, process.stderr]) this.#wait(output.pipeTo(new WritableStream()));
+  }
+
+  #dial(client: Client, target: ForwardTarget): void {
+    this.#wait(client.dial(target, { signal: this.#abort.signal }).then((pair) => this.#forward(pair)));
+  }
+
+  #listen(client: Client, address: ListenAddress): void {
+    this.#wait(
+      client.listen(address).then((listener) => {
+        this.#listeners.push(listener);
+        if (this.policy !== "hold") this.#wait(this.#takeAll(listener));
+      }),
+    );
+  }
+
+  async #takeAll(listener: RemoteListener<WebStreams>): Promise<void> {
+    for await (const pair of listener) this.#forward(pair);
+  }
+
+  /** Sends back what arrives, or gives the connection up. */
+  #forward({ readable, writable }: WebPair): void {
+    if (this.policy === "grant") {
+      this.#wait(readable.pipeTo(writable));
+    } else if (this.policy === "refuse") {
+      this.#wait(readable.cancel());
+      this.#wait(writable.close());
+    }
   }
 
   #wait(work: Promise<unknown>): void {

@@ -2,7 +2,7 @@ import { held, heldBy, patch, type Row, remove } from "./types.ts";
 
 const SIGN_TOKEN = patch("sign-token", "false");
 const SUCCESS_WHILE_ASKED = patch("success-once-sent", "true");
-const AUTH_TIME = remove("auth-timeout");
+const AUTH_TIME = patch("auth-timeout", "undefined");
 const BANNERS = patch("banner-count", "false");
 const ROUNDS = remove("kbd-int-rounds");
 const CHANGES = remove("password-changes");

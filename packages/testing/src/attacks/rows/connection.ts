@@ -1,4 +1,4 @@
-import { both, held, patch, type Row, remove, together } from "./types.ts";
+import { both, held, heldBy, patch, type Row, remove, together } from "./types.ts";
 
 const WINDOW_OVERFLOW = remove("window-overflow");
 const WINDOW_EXCEEDED = remove("window-exceeded");
@@ -27,6 +27,8 @@ const DEAF = remove("reply-backlog");
 const SESSIONS_ONLY = together(remove("session-requests-only"), patch("session-requests-type", `"session"`));
 const ALLOWED = patch("unsolicited-open", "false");
 const DISALLOW = remove("disallow-opens");
+const FORWARDED_UNKNOWN = patch("forwarded-open-unknown", "entry ??= this.#entries[0]!;");
+const FORWARDED_AFTER_CANCEL = remove("forwarded-open-after-cancel");
 
 export const CONNECTION: readonly Row[] = [
   { title: "window", ...both("connection", WINDOW_OVERFLOW, WINDOW_EXCEEDED, ON_CONSUMPTION) },
@@ -40,12 +42,33 @@ export const CONNECTION: readonly Row[] = [
   { title: "channel numbers", ...both("connection", KNOWN_CHANNEL, AFTER_EOF, AFTER_CLOSE) },
   {
     title: "channel count",
-    client: held("connection", ROOM, OWN_ROOM),
-    server: held("connection", ROOM, OWN_ROOM, PEER_REQUESTS, PEER_GLOBAL_REQUESTS, DEAF),
+    client: [
+      held("connection", ROOM, OWN_ROOM),
+      heldBy("nacre/test/forward/attacks", "channel count, by a listener's connections · client", ROOM),
+    ],
+    server: [
+      held("connection", ROOM, OWN_ROOM, PEER_REQUESTS, PEER_GLOBAL_REQUESTS, DEAF),
+      heldBy(
+        "nacre/test/attacks",
+        "channel count: forwarding · server",
+        patch("forwarded-connections", "true"),
+        patch("forward-listeners", "false"),
+        patch("queued-forward-requests", "false"),
+        patch("pending-opens", "this.size >= 32"),
+      ),
+    ],
   },
   {
     title: "unsolicited opens",
-    client: held("connection", ALLOWED, DISALLOW),
+    client: [
+      held("connection", ALLOWED, DISALLOW),
+      heldBy(
+        "nacre/test/forward/attacks",
+        "unsolicited opens, with and without a listener · client",
+        FORWARDED_UNKNOWN,
+        FORWARDED_AFTER_CANCEL,
+      ),
+    ],
     server: held("connection", ALLOWED, SESSIONS_ONLY),
   },
 ];

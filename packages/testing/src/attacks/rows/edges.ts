@@ -3,17 +3,32 @@ import { held, heldBy, patch, type Row, remove, together } from "./types.ts";
 const FILE = "edges";
 const NODE = "node/test/attacks";
 const CLI = "cli/test/attacks";
+const NACRE = "nacre/test/attacks";
 
 const SHORTER_PACKETS = patch("packet-length-before-login", "maxPacketLength: limits.maxPacketLength");
 const PAYLOAD_ONLY = patch("keep-payloads-only", "{ client, server, ...$& }");
 const UNTIL_LOGIN = patch("packet-length-until-login", "true");
 
 const TURN_ENDS = remove("turn-ends");
-const SHORT_PACKETS_COST = patch("short-packet-cost", "this.#work += length;");
+const SHORT_PACKETS_COST = patch("short-packet-cost", "this.left -= length;");
 const SENDING_COUNTS = patch("sending-in-turn", "true");
 const ENGINE_YIELDS = patch("engine-yields", "false");
 const FROM_THE_LOOP = patch("from-event-loop", "{ const queueMacrotask = queueMicrotask; $& }");
 const REMARKS_CUT = patch("remark-length", "return utf8DecodeLossy(bytes);");
+const SENT_PACKET_COST = remove("sent-packet-cost");
+const SECOND_YIELD = patch("second-yield-stops", "continue;");
+const DRAINED = patch("drained-from-event-loop", "this.turn();");
+const ONE_LOOP = [
+  TURN_ENDS,
+  SHORT_PACKETS_COST,
+  SENT_PACKET_COST,
+  SENDING_COUNTS,
+  ENGINE_YIELDS,
+  SECOND_YIELD,
+  DRAINED,
+  FROM_THE_LOOP,
+  REMARKS_CUT,
+];
 
 const ORIGIN = patch("own-text-only", "true");
 const LOCAL = patch("disconnect-is-local", `this.#fail(error, "protocol");`);
@@ -42,17 +57,8 @@ export const EDGES: readonly Row[] = [
   },
   {
     title: "one event loop",
-    client: held(FILE, TURN_ENDS, SHORT_PACKETS_COST, SENDING_COUNTS, ENGINE_YIELDS, FROM_THE_LOOP, REMARKS_CUT),
-    server: held(
-      FILE,
-      TURN_ENDS,
-      SHORT_PACKETS_COST,
-      SENDING_COUNTS,
-      ENGINE_YIELDS,
-      FROM_THE_LOOP,
-      REMARKS_CUT,
-      patch("key-comment", "/^([^ \\t]+)[ \\t]+([^ \\t]+)(?:[ \\t]+(.*))?$/.exec(text)"),
-    ),
+    client: held(FILE, ...ONE_LOOP),
+    server: held(FILE, ...ONE_LOOP, patch("key-comment", "/^([^ \\t]+)[ \\t]+([^ \\t]+)(?:[ \\t]+(.*))?$/.exec(text)")),
   },
   {
     title: "what leaves",
@@ -61,18 +67,45 @@ export const EDGES: readonly Row[] = [
   },
   {
     title: "grants",
-    missing: "forwarding, agent and X11: a login is granted none of them by default, and nothing asks for them yet",
+    missing: "agent and X11: a login is granted neither by default, and nothing asks for them yet",
+    client: "not touched",
+    server: [
+      heldBy(
+        NACRE,
+        "grants: forwarding · server",
+        together(patch("forwarding-handlers", "true"), patch("forwarding-grant", "false")),
+        patch("factor-forwarding", "all.some((one) => one[name] === true)"),
+        patch("factor-places", "const found = given.filter((list) => list !== undefined).slice(0, 1);"),
+        patch("login-permit-open", "false"),
+        patch("login-permit-listen", "false"),
+      ),
+      heldBy(
+        NACRE,
+        "grants · server",
+        patch("factor-permissions", "this.#permissions = this.#permissions.concat(permissions);"),
+        patch("factor-pty", "pty: all.at(-1)?.pty !== false"),
+        patch("factor-command", "command: all.at(-1)?.command"),
+        patch("factor-names", "const names = [first, ...others].flatMap((list) => list ?? []);"),
+        patch("channel-grants", "Object.keys(handlers.channels ?? {})"),
+        patch("pty-permission", "true"),
+        patch("forced-command", "const forced = undefined;"),
+      ),
+    ],
+  },
+  {
+    title: "forwarding",
     client: "not touched",
     server: heldBy(
-      "nacre/test/attacks",
-      "grants · server",
-      patch("factor-permissions", "this.#permissions = this.#permissions.concat(permissions);"),
-      patch("factor-pty", "pty: all.at(-1)?.pty !== false"),
-      patch("factor-command", "command: all.at(-1)?.command"),
-      patch("factor-names", "const names = [first, ...others].flatMap((list) => list ?? []);"),
-      patch("channel-grants", "Object.keys(handlers.channels ?? {})"),
-      patch("pty-permission", "true"),
-      patch("forced-command", "const forced = undefined;"),
+      NODE,
+      "forwarding · server",
+      patch("address-after-lookup", "return addresses;"),
+      patch("named-places", "const named = permitOpen;"),
+      patch("mapped-address", "return false;"),
+      patch("dial-checked-address", "host"),
+      remove("permit-open"),
+      remove("permit-listen"),
+      patch("gateway-ports", `if (gatewayPorts === "no") return host === "" ? "all" : [host];`),
+      remove("socket-mode"),
     ),
   },
   {

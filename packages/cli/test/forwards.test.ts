@@ -1,0 +1,90 @@
+import { SshError } from "@nacre/wire";
+import { describe, expect, test } from "vitest";
+import type { ForwardArgument } from "../src/forward-arguments.ts";
+import { parseForward } from "../src/forward-arguments.ts";
+import { forwardsAtRest, startForwards } from "../src/forwards.ts";
+
+type Forwarder = Parameters<typeof startForwards>[0];
+type Forward = Awaited<ReturnType<Forwarder["forwardLocal"]>>;
+
+/** A client that notes what is called, and whose listeners get the port 4000, except at port 1, which is refused. */
+class FakeClient implements Forwarder {
+  readonly calls: unknown[][] = [];
+  onError: ((error: SshError) => void) | undefined;
+
+  readonly forwardLocal = this.#method("forwardLocal");
+  readonly forwardRemote = this.#method("forwardRemote");
+  readonly forwardDynamic = this.#method("forwardDynamic");
+  readonly forwardRemoteDynamic = this.#method("forwardRemoteDynamic");
+
+  #method(name: string) {
+    return async (...given: unknown[]): Promise<Forward> => {
+      this.onError = (given.at(-1) as { readonly onError: (error: SshError) => void }).onError;
+      this.calls.push([name, ...given.slice(0, -1)]);
+      const { port } = given[0] as { readonly port: number };
+      if (port === 1) throw new SshError("forward-denied", "refused");
+      return { port: port || 4000 } as Forward;
+    };
+  }
+}
+
+async function startAll(forwards: readonly ForwardArgument[], exitOnFailure = false) {
+  const client = new FakeClient();
+  const said: string[] = [];
+  const warned: string[] = [];
+  const started = await startForwards(client, forwards, {
+    exitOnFailure,
+    say: (text) => said.push(text),
+    warn: ({ message }) => warned.push(message),
+  });
+  client.onError?.(new SshError("forward-unreachable", "one connection"));
+  return { calls: client.calls, said, warned, started: started.length };
+}
+
+const web = { host: "web", port: 80 };
+
+describe("forwards", () => {
+  test("are set up by the option, with or without a target", async () => {
+    const forwards = [
+      parseForward("-L", "8080:web:80"),
+      parseForward("-D", "1080"),
+      parseForward("-R", "9090:web:80"),
+      parseForward("-R", "1081"),
+    ];
+    expect(await startAll(forwards)).toEqual({
+      calls: [
+        ["forwardLocal", { port: 8080 }, web],
+        ["forwardDynamic", { port: 1080 }],
+        ["forwardRemote", { port: 9090 }, web],
+        ["forwardRemoteDynamic", { port: 1081 }],
+      ],
+      said: [],
+      warned: ["one connection"],
+      started: 4,
+    });
+  });
+
+  test("tell the port that the server chose, as ssh does", async () => {
+    const forwards = ["0:web:80", "0:[2001:db8::1]:80", "0:/run/web.sock", "0"].map((text) => parseForward("-R", text));
+    expect((await startAll(forwards)).said).toEqual([
+      "Allocated port 4000 for remote forward to web:80",
+      "Allocated port 4000 for remote forward to [2001:db8::1]:80",
+      "Allocated port 4000 for remote forward to /run/web.sock",
+      "Allocated port 4000 for dynamic remote forward",
+    ]);
+  });
+
+  test("that fail are told, and the others stand; or the first failure ends it", async () => {
+    const forwards = [parseForward("-R", "1:web:80"), parseForward("-L", "8080:web:80")];
+    expect(await startAll(forwards)).toMatchObject({ warned: ["refused", "one connection"], started: 1 });
+    await expect(startAll(forwards, true)).rejects.toMatchObject({ code: "forward-denied" });
+  });
+
+  test("are at rest when none has a connection", async () => {
+    const forward = { connections: 1 };
+    const rest = forwardsAtRest([{ connections: 0 }, forward]);
+    expect(await Promise.race([rest.then(() => "rest"), Promise.resolve("waits")])).toBe("waits");
+    forward.connections = 0;
+    await rest;
+  });
+});

@@ -1,0 +1,397 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
+import { generateEd25519 } from "@nacre/keys";
+import { inSlices } from "@nacre/node";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { authorizeKey, password, type Sshd, startSshd } from "../../../../scripts/openssh/sshd.ts";
+import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
+
+const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+
+let bastion: Sshd;
+let inner: Sshd;
+let folder: string;
+let common: string[];
+let target: Server;
+let targetPort: number;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "nacre-forward-"));
+  buildNacre(folder);
+  const key = generateEd25519(random);
+  const keyFile = join(folder, "key");
+  writeFileSync(keyFile, await inSlices(formatPrivateKey(key, { format: "openssh", random })), { mode: 0o600 });
+  await authorizeKey("alice", formatPublicKeyLine(key.publicKey));
+  [bastion, inner] = await Promise.all([startSshd({ hostKeys: ["ed25519"] }), startSshd({ hostKeys: ["ed25519"] })]);
+  const knownHosts = join(folder, "known_hosts");
+  writeFileSync(
+    knownHosts,
+    [bastion, inner].map(({ port, hostPublicKeys }) => `[127.0.0.1]:${port} ${hostPublicKeys[0]}\n`).join(""),
+  );
+  common = ["-i", keyFile, "--known-hosts", knownHosts];
+  // Answers with what it got, in capitals, when that has ended.
+  target = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {});
+    let received = "";
+    socket.on("data", (chunk) => (received += chunk.toString()));
+    socket.on("end", () => socket.end(received.toUpperCase()));
+  });
+  targetPort = await listenAnywhere(target);
+});
+
+afterAll(async () => {
+  target?.close();
+  await Promise.all([bastion?.stop(), inner?.stop()]);
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function listenAnywhere(server: Server): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("no port");
+  return address.port;
+}
+
+async function unusedPort(): Promise<number> {
+  const server = createServer();
+  const port = await listenAnywhere(server);
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** These options, and the bastion as destination. */
+const atBastion = (...options: string[]): string[] => [
+  ...common,
+  "-p",
+  `${bastion.port}`,
+  ...options,
+  "alice@127.0.0.1",
+];
+
+/** Sends, ends, and returns the answer. */
+function ask(where: { readonly port: number } | { readonly path: string }, question: string): Promise<string> {
+  const socket = connect({ ...where, host: "127.0.0.1", allowHalfOpen: true });
+  socket.end(question);
+  return text(socket);
+}
+
+/** Waits until something listens. */
+async function untilOpen(where: { readonly port: number } | { readonly path: string }): Promise<void> {
+  for (;;) {
+    const socket: Socket = connect({ ...where, host: "127.0.0.1" });
+    const isOpen = await new Promise<boolean>((resolve) => {
+      socket.once("connect", () => resolve(true));
+      socket.once("error", () => resolve(false));
+    });
+    socket.destroy();
+    if (isOpen) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A `nacre` that goes on until the end of the test. */
+function tunnel(...words: string[]): ReturnType<typeof start> {
+  const child = start(commandLine(words));
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return child;
+}
+
+/** Everything that a program's standard error says until it has this in it. */
+function untilSaid(child: ReturnType<typeof start>, words: RegExp): Promise<RegExpExecArray> {
+  let said = "";
+  return new Promise((resolve, reject) => {
+    child.stderr.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+      const match = words.exec(said);
+      if (match !== null) resolve(match);
+    });
+    child.on("close", () => reject(new Error(`it ended: ${said}`)));
+  });
+}
+
+describe("-J", () => {
+  test("reaches a host through another, which sees no session", async () => {
+    const words = [...common, "-J", `alice@127.0.0.1:${bastion.port}`, "-p", `${inner.port}`, "alice@127.0.0.1"];
+    expect(await nacre([...words, "echo in"])).toMatchObject({ status: 0, stderr: "", stdout: Buffer.from("in\n") });
+    const log = await bastion.log();
+    expect(log).toMatch(/Accepted publickey for alice/);
+    expect(log).not.toContain("Starting session");
+    expect(await inner.log()).toContain("Starting session: command for alice");
+  });
+
+  test("goes through two, the second twice", async () => {
+    const hops = [bastion, inner].map(({ port }) => `alice@127.0.0.1:${port}`).join(",");
+    const words = [...common, "-J", hops, "-p", `${inner.port}`, "alice@127.0.0.1", "echo in"];
+    expect(await nacre(words)).toMatchObject({ status: 0, stderr: "", stdout: Buffer.from("in\n") });
+  });
+
+  test("names the jump host that is not known, and --host-key is not about it", async () => {
+    const words = ["-J", `alice@127.0.0.1:${bastion.port}`, "--known-hosts", "/dev/null", "alice@127.0.0.1", "true"];
+    const { status, stderr } = await nacre(words);
+    expect(status).toBe(255);
+    expect(stderr).toMatch(
+      new RegExp(`^nacre: jump host 127.0.0.1 port ${bastion.port}: the host key .* \\[host-key-unknown\\]\\n$`),
+    );
+    expect(stderr).not.toContain("--host-key");
+  });
+
+  test("asks for the password at each host", async () => {
+    const words = [...common.slice(2), "-J", `alice@127.0.0.1:${bastion.port}`, "-p", `${inner.port}`];
+    const command = commandLine([...words, "alice@127.0.0.1", "echo in"]).map((word) => `'${word}'`);
+    const terminal = new TestTerminal(`export NACRE_TEST_HOME='${folder}'; ${command.join(" ")}; echo "status $?"`);
+    await terminal.until(`Password for alice@127.0.0.1 (jump host, port ${bastion.port}): `);
+    terminal.type(`${password()}\r`);
+    await terminal.until(`Password for alice@127.0.0.1: `);
+    terminal.type(`${password()}\r`);
+    await terminal.until("in\r\n");
+    await terminal.until("status 0");
+  });
+});
+
+describe("-W", () => {
+  test("joins standard input and output to a target, each to its end", async () => {
+    const words = atBastion("-W", `127.0.0.1:${targetPort}`);
+    expect(await nacre(words, "through the tunnel")).toMatchObject({
+      status: 0,
+      stderr: "",
+      stdout: Buffer.from("THROUGH THE TUNNEL"),
+    });
+  });
+
+  test("carries an ssh of OpenSSH as its ProxyCommand", async () => {
+    const proxy = commandLine(atBastion("-W", "%h:%p")).join(" ");
+    const words = ["-F", "/dev/null", "-o", `ProxyCommand=${proxy}`, "-i", common[1]!, "-o", "IdentitiesOnly=yes"];
+    const known = ["-o", `UserKnownHostsFile=${common[3]}`, "-o", "BatchMode=yes", "-p", `${inner.port}`];
+    const child = start(["ssh", ...words, ...known, "alice@127.0.0.1", "echo in"]);
+    expect(await ended(child)).toMatchObject({ status: 0, stdout: Buffer.from("in\n") });
+  });
+
+  test("ends the output with the target's, although the input goes on", async () => {
+    const server = createServer((socket) => socket.end("bye"));
+    const port = await listenAnywhere(server);
+    const child = tunnel(...atBastion("-W", `127.0.0.1:${port}`));
+    expect(await text(child.stdout)).toBe("bye");
+    child.stdin.end();
+    server.close();
+  });
+
+  test("fails with 255 and one line when the target cannot be reached", async () => {
+    const { status, stderr } = await nacre(atBastion("-W", `127.0.0.1:${await unusedPort()}`));
+    expect(status).toBe(255);
+    expect(stderr).toMatch(/^nacre: cannot connect to 127\.0\.0\.1:\d+: [^\n]+ \[forward-unreachable\]\n$/);
+  });
+});
+
+describe("-L, -R and -D", () => {
+  test("-L forwards a port to a target at the server, each direction to its end", async () => {
+    const port = await unusedPort();
+    tunnel(...atBastion("-N", "-L", `${port}:127.0.0.1:${targetPort}`));
+    await untilOpen({ port });
+    expect(await ask({ port }, "local")).toBe("LOCAL");
+  });
+
+  test("-L takes a socket in place of a port, and removes it at the end", async () => {
+    const path = join(folder, "local.sock");
+    const child = tunnel(...atBastion("-N", "-L", `${path}:127.0.0.1:${targetPort}`));
+    await untilOpen({ path });
+    expect(await ask({ path }, "socket")).toBe("SOCKET");
+    child.kill("SIGTERM");
+    await once(child, "close");
+    expect(child.signalCode).toBe("SIGTERM");
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("-R tells the port that the server chose, and connects from here", async () => {
+    const child = tunnel(...atBastion("-N", "-R", `0:127.0.0.1:${targetPort}`));
+    const [, port] = await untilSaid(child, /^Allocated port (\d+) for remote forward to 127\.0\.0\.1:\d+$/m);
+    expect(await ask({ port: Number(port) }, "remote")).toBe("REMOTE");
+  });
+
+  test("-D is a SOCKS proxy here, -R with a port alone one at the server", async () => {
+    const local = await unusedPort();
+    const child = tunnel(...atBastion("-N", "-D", `${local}`, "-R", "0"));
+    const [, remote] = await untilSaid(child, /^Allocated port (\d+) for dynamic remote forward$/m);
+    await untilOpen({ port: local });
+    for (const port of [local, Number(remote)]) expect(await throughSocks(port, targetPort, "socks")).toBe("SOCKS");
+  });
+
+  test("they stand beside a command, whose end waits for forwarded connections", async () => {
+    const port = await unusedPort();
+    const child = tunnel(...atBastion("-L", `${port}:127.0.0.1:${targetPort}`), "echo up; cat");
+    await once(child.stdout, "data");
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    await once(socket, "connect");
+    child.stdin.end();
+    await expect(Promise.race([once(child, "exit"), delay(500, "runs")])).resolves.toBe("runs");
+    socket.end("late");
+    expect(await text(socket)).toBe("LATE");
+    expect(await once(child, "close")).toEqual([0, null]);
+  });
+
+  test("one connection that is refused is told, and ends nothing", async () => {
+    const port = await unusedPort();
+    const child = tunnel(...atBastion("-N", "-L", `${port}:127.0.0.1:${await unusedPort()}`));
+    const said = untilSaid(child, /^nacre: .*\[forward-unreachable\]$/m);
+    await untilOpen({ port });
+    await said;
+    await untilOpen({ port });
+    expect(child.exitCode).toBeNull();
+  });
+});
+
+/** A port that is in use here, and one at the server that only root may use. */
+const taken = (): string[] => ["-L", `${targetPort}:127.0.0.1:1`, "-R", "1:127.0.0.1:1"];
+
+describe("a forward that cannot be set up", () => {
+  test("is told, and ends nothing", async () => {
+    const { status, stdout, stderr } = await nacre([...atBastion(...taken()), "echo in"]);
+    expect({ status, stdout: stdout.toString() }).toEqual({ status: 0, stdout: "in\n" });
+    expect(stderr).toMatch(/^nacre: [^\n]+ \[listen-failed\]\nnacre: [^\n]+ \[forward-denied\]\n$/);
+  });
+
+  test("ends the program with ExitOnForwardFailure=yes", async () => {
+    for (const forward of [taken().slice(0, 2), taken().slice(2)]) {
+      const words = ["-o", "ExitOnForwardFailure=yes", ...forward];
+      const { status, stdout, stderr } = await nacre([...atBastion(...words), "echo in"]);
+      expect({ status, stdout: stdout.toString() }).toEqual({ status: 255, stdout: "" });
+      expect(stderr).toMatch(/^nacre: [^\n]+ \[(listen-failed|forward-denied)\]\n$/);
+    }
+  });
+});
+
+test("-N opens no session, and ends with 255 and one line when the server goes", async () => {
+  const lonely = await startSshd({ hostKeys: ["ed25519"], logLevel: "DEBUG1" });
+  const words = ["-N", ...common.slice(0, 2), "--known-hosts", join(folder, "lonely"), "--accept-new"];
+  const child = start(commandLine([...words, "-p", `${lonely.port}`, "alice@127.0.0.1"]));
+  while (!(await lonely.log()).includes("User child is on pid")) await delay(50, undefined);
+  const result = ended(child);
+  await lonely.stop();
+  const { status, stderr } = await result;
+  expect(status).toBe(255);
+  expect(stderr).toMatch(/^nacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/);
+  expect(await lonely.log()).not.toContain("ctype session");
+});
+
+describe("-f", () => {
+  test("returns when the forwards stand, and they go on", async () => {
+    const port = await unusedPort();
+    const result = await nacre(atBastion("-f", "-N", "-L", `${port}:127.0.0.1:${targetPort}`, "-R", "0:127.0.0.1:1"));
+    killAtTheEnd(port);
+    expect(result).toMatchObject({ status: 0, stdout: Buffer.of() });
+    expect(result.stderr).toMatch(/^Allocated port \d+ for remote forward to 127\.0\.0\.1:1\n$/);
+    expect(await ask({ port }, "background")).toBe("BACKGROUND");
+  });
+
+  test("lets a command go on, whose output still comes", async () => {
+    const child = start(commandLine([...atBastion("-f"), "sleep 1; echo late"]));
+    const result = ended(child);
+    expect(await once(child, "exit")).toEqual([0, null]);
+    const { stdout, stderr } = await result;
+    expect({ stdout: stdout.toString(), stderr }).toEqual({ stdout: "late\n", stderr: "" });
+  });
+
+  test("gives the error and its status when it cannot be set up", async () => {
+    const refused = ["-o", "ExitOnForwardFailure=yes", "-L", `${targetPort}:127.0.0.1:1`];
+    for (const [words, code] of [
+      [atBastion("-f", "-N", ...refused), "listen-failed"],
+      [["-f", "-N", "-p", `${await unusedPort()}`, "127.0.0.1"], "connection-failed"],
+    ] as const) {
+      const { status, stderr } = await nacre(words);
+      expect(status).toBe(255);
+      expect(stderr).toMatch(new RegExp(`^nacre: [^\\n]+ \\[${code}\\]\\n$`));
+    }
+  });
+
+  test("asks for the password at the terminal first, unseen, and survives the terminal", async () => {
+    const port = await unusedPort();
+    const words = ["-f", "-N", ...common.slice(2), "-p", `${bastion.port}`, "-L", `${port}:127.0.0.1:${targetPort}`];
+    const command = commandLine([...words, "alice@127.0.0.1"])
+      .map((word) => `'${word}'`)
+      .join(" ");
+    const terminal = new TestTerminal(
+      `export NACRE_TEST_HOME='${folder}'; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
+    );
+    await terminal.until("Password for alice@127.0.0.1: ");
+    terminal.type("wrong\r");
+    await terminal.until("That was not it. Password for alice@127.0.0.1: ");
+    terminal.type(`${password()}\r`);
+    await terminal.until("status 0\r\n");
+    await terminal.until("restored");
+    expect(await terminal.closed).toBe(0);
+    killAtTheEnd(port);
+    expect(terminal.shown).not.toContain(password());
+    expect(await ask({ port }, "detached")).toBe("DETACHED");
+  });
+
+  test("ends with the first process, however that ends, while it asks", async () => {
+    const lonely = await startSshd({ hostKeys: ["ed25519"] });
+    onTestFinished(() => lonely.stop());
+    const words = ["-f", "-N", "--known-hosts", join(folder, "lonely_f"), "--accept-new", "-p", `${lonely.port}`];
+    const command = commandLine([...words, "alice@127.0.0.1"])
+      .map((word) => `'${word}'`)
+      .join(" ");
+    const shell = `export NACRE_TEST_HOME='${folder}'; sh -c 'echo "pid $$"; exec "$0" "$@"' ${command}; echo "status $?"; cat`;
+
+    const cancelled = new TestTerminal(shell);
+    await cancelled.until("Password for alice@127.0.0.1: ");
+    cancelled.type("\x03");
+    await cancelled.until("[auth-cancelled]");
+    await cancelled.until("status 255\r\n");
+    cancelled.type("\x04");
+    await cancelled.closed;
+
+    for (const [index, signal] of (["SIGTERM", "SIGKILL"] as const).entries()) {
+      const killed = new TestTerminal(shell);
+      await killed.until("pid ");
+      const pid = Number((await killed.until("\r\n")).trim());
+      await killed.until("Password for alice@127.0.0.1: ");
+      process.kill(pid, signal);
+      await killed.until("status ");
+      // The server sees the end of the background process's connection.
+      const closed = /Connection closed by authenticating user alice/g;
+      while ([...(await lonely.log()).matchAll(closed)].length <= index) await delay(50, undefined);
+      killed.type("\x04");
+      await killed.closed;
+    }
+  });
+});
+
+/** What a target answers through a SOCKS 5 proxy. */
+async function throughSocks(proxy: number, port: number, question: string): Promise<string> {
+  const socket = connect({ port: proxy, host: "127.0.0.1", allowHalfOpen: true });
+  socket.write(Uint8Array.of(5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255));
+  socket.end(question);
+  // The method, and the reply with an IPv4 address.
+  return (await text(socket.setEncoding("latin1"))).slice(2 + 10);
+}
+
+function delay<T>(milliseconds: number, value: T): Promise<T> {
+  return new Promise((resolve) => setTimeout(() => resolve(value), milliseconds));
+}
+
+/** Kills the background process of a forward from this port when the test has ended: it is nobody's child. */
+function killAtTheEnd(port: number): void {
+  onTestFinished(() => {
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
+      if (isBackgroundOf(pid, port)) process.kill(Number(pid), "SIGTERM");
+  });
+}
+
+function isBackgroundOf(pid: string, port: number): boolean {
+  try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0");
+    return words.includes("--in-background") && words.some((word) => word.startsWith(`${port}:`));
+  } catch {
+    // It has ended.
+    return false;
+  }
+}

@@ -1,0 +1,48 @@
+import type { Socket } from "node:net";
+import type { ForwardingListener, ListenContext, Originator } from "nacre/parts";
+import { bindAll, bindEach, bindPath, LOOPBACK, type SocketHandler } from "./forward/bind.ts";
+import type { Lookup } from "./lookup.ts";
+import { socketDuplex } from "./socket-duplex.ts";
+import { plainAddress } from "./source-address.ts";
+
+/** Which addresses clients may bind (sshd_config(5), GatewayPorts). */
+export type GatewayPorts = "no" | "yes" | "clientspecified";
+
+type Accept = ListenContext["accept"];
+
+/** Listens for a client at the addresses that `gatewayPorts` makes of `host`. Rejects with the system's error. */
+export async function listenAddresses(
+  { host, port }: { readonly host: string; readonly port: number },
+  gatewayPorts: GatewayPorts,
+  lookup: Lookup,
+  accept: Accept,
+): Promise<ForwardingListener> {
+  const hosts = await hostsToBind(host, gatewayPorts, lookup);
+  return hosts === "all" ? bindAll(port, handlerOf(accept)) : bindEach(hosts, port, handlerOf(accept));
+}
+
+async function hostsToBind(
+  host: string,
+  gatewayPorts: GatewayPorts,
+  lookup: Lookup,
+): Promise<readonly string[] | "all"> {
+  if (gatewayPorts === "yes") return "all";
+  // rule: gateway-ports
+  if (gatewayPorts === "no") return LOOPBACK.includes(host) ? [host] : LOOPBACK;
+  if (host === "" || host === "*") return "all";
+  return host === "localhost" ? LOOPBACK : lookup(host);
+}
+
+/** Listens for a client at a Unix socket, as `bindPath` does. */
+export function listenAtPath(path: string, accept: Accept): Promise<ForwardingListener> {
+  return bindPath(path, handlerOf(accept));
+}
+
+function handlerOf(accept: Accept): SocketHandler {
+  return { onSocket: (socket) => accept(socketDuplex(socket), originatorOf(socket)) };
+}
+
+/** Where a connection came from; `undefined` for a Unix socket. */
+export function originatorOf({ remoteAddress, remotePort = 0 }: Socket): Originator | undefined {
+  return remoteAddress === undefined ? undefined : { address: plainAddress(remoteAddress), port: remotePort };
+}

@@ -1,0 +1,116 @@
+import { SshError } from "@nacre/wire";
+import {
+  checkLimits,
+  checkSignal,
+  checkUser,
+  type HostKeyVerifier,
+  type Means,
+  offeredAlgorithms,
+  pinnedHostKey,
+  SESSION_LIMITS,
+  type ConnectOptions as StreamConnectOptions,
+} from "nacre/parts";
+import { accountHome, accountName } from "./account.ts";
+import { nodeAlgorithms } from "./crypto/algorithms.ts";
+import { fingerprint } from "./crypto/fingerprint.ts";
+import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
+import type { CryptoChoice } from "./crypto/private-key.ts";
+import { checkAddress, checkConnectTimeout } from "./dial.ts";
+import { loadIdentities } from "./identities.ts";
+import { knownHost } from "./known-hosts.ts";
+import type { HopOptions } from "./options.ts";
+import { nodeRandom } from "./random.ts";
+
+/** An SSH connection that is ready to be made: its first bytes leave as soon as its byte connection stands. */
+export interface Prepared {
+  readonly host: string;
+  readonly port: number;
+  readonly connectTimeout: number | undefined;
+  readonly options: StreamConnectOptions & Means;
+  /** Resolves when the code of the algorithms is loaded: nothing may be received before. */
+  readonly loading: Promise<unknown>;
+}
+
+/** Throws `usage` for options that nobody could be connected with. */
+export function checkOptions(options: HopOptions): void {
+  const { host, port = 22, user = accountName() } = options;
+  checkAddress(host, port);
+  checkConnectTimeout(options.connectTimeout);
+  checkSignal(options.signal);
+  checkUser(user);
+  checkLimits(options.limits, SESSION_LIMITS);
+}
+
+/**
+ * Reads what a connection needs: keys, known_hosts, algorithms. What is asked on the way (of an agent, say) ends when `signal` aborts.
+ * Rejects with `usage`, `file-unreadable`, `agent-failed`, … before anything is sent.
+ */
+export async function prepare(options: HopOptions, signal: AbortSignal): Promise<Prepared> {
+  const { host, port = 22, random = nodeRandom, user = accountName() } = options;
+  const warn = options.warn ?? (() => {});
+  const algorithms = offeredAlgorithms({
+    algorithms: options.algorithms ?? (await defaultsOf(options.crypto)),
+    wasm: options.wasm,
+  });
+  const files = Promise.all([
+    decideHostKey(options, algorithms, port, warn),
+    loadIdentities({
+      identities: options.identities,
+      agent: options.agent,
+      passphrase: options.passphrase,
+      crypto: options.crypto,
+      random,
+      warn,
+      home: accountHome(),
+      signal,
+    }),
+  ]);
+  // While files are read, TCP connects, and the server gets ready.
+  const loading = loadAlgorithms(algorithms).then(() => warmUpAlgorithms(algorithms));
+  loading.catch(() => {});
+  const [hostKey, identities] = await files;
+  return {
+    host,
+    port,
+    connectTimeout: options.connectTimeout,
+    options: { ...options, ...hostKey, user, identities, random, fingerprint, signal },
+    loading,
+  };
+}
+
+/** Who decides about the host key, and which of the algorithms to ask for first. */
+async function decideHostKey(
+  options: HopOptions,
+  algorithms: Means["algorithms"],
+  port: number,
+  warn: (text: string) => void,
+): Promise<{ hostKey: HostKeyVerifier } & Pick<Means, "algorithms">> {
+  const { host, hostKey, knownHosts } = options;
+  if (typeof hostKey === "function") return { hostKey, algorithms };
+  if (hostKey !== undefined && hostKey !== "accept-new") {
+    const fingerprints: unknown = typeof hostKey === "string" ? [hostKey] : hostKey;
+    if (!isTexts(fingerprints) || fingerprints.length === 0)
+      throw new SshError(
+        "usage",
+        'hostKey must be "accept-new", a fingerprint or several ("SHA256:…"), or a function that decides',
+      );
+    return { hostKey: pinnedHostKey(...fingerprints), algorithms };
+  }
+  const known = await knownHost({
+    host,
+    port,
+    files: typeof knownHosts === "string" ? [knownHosts] : knownHosts,
+    home: accountHome(),
+    unknownHost: hostKey === "accept-new" ? () => true : options.unknownHost,
+    warn,
+  });
+  return { hostKey: known.verify, algorithms: { ...algorithms, hostKeys: known.order(algorithms.hostKeys) } };
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
+}
+
+async function defaultsOf(crypto: CryptoChoice | undefined): Promise<Means["algorithms"]> {
+  return crypto === "noble" ? (await import("nacre/defaults")).defaultAlgorithms : nodeAlgorithms;
+}

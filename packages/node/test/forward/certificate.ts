@@ -1,0 +1,21 @@
+/** A private key, made for these tests alone, and its certificate for "localhost", valid for a hundred years. */
+export const certificate = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg7kRPgKVi1hSs5vSF
+eVPG5UlqSQMiG7+VbMhHlOMAJ8ShRANCAARgaohO3PMR8f7xxZt6i977tzD3+BQ/
+HEv9NpthHlz+cqp1a/GcRMqBHRhzGEq0l0nvXR18memGybQk21nsJ0tR
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBljCCATugAwIBAgIUQFMyyPpeEduUzL9mGxh4r+QCspUwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNTIyMDkzOFoYDzIxMjYxMTAx
+MjIwOTM4WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARgaohO3PMR8f7xxZt6i977tzD3+BQ/HEv9NpthHlz+cqp1a/GcRMqB
+HRhzGEq0l0nvXR18memGybQk21nsJ0tRo2kwZzAdBgNVHQ4EFgQUDfGW6OUKyVHO
+Iz2Z44dUsm6sHWQwHwYDVR0jBBgwFoAUDfGW6OUKyVHOIz2Z44dUsm6sHWQwDwYD
+VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
+SQAwRgIhAMbIAhBlc0+oUFH19Bb6oiDJPHmyqIoT3QUpae2xsZHlAiEAltxJBheQ
+fvxsjR40ELhe3FO1vj6jP93WTPleWWOKZVo=
+-----END CERTIFICATE-----
+`,
+};

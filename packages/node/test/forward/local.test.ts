@@ -1,0 +1,284 @@
+import { once } from "node:events";
+import { lstat, readdir, readFile, writeFile } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import type { PeerOpen } from "nacre/parts";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { codeOf, later, serve, temporaryFolder, watchResources } from "../support.ts";
+import { answerAfterEnd, ask, connectLocally, connectTo, errorCodes, forwarded, prohibit } from "./support.ts";
+
+const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
+
+/** A target that answers when it has the whole request. */
+async function answering(): Promise<{ readonly host: string; readonly port: number }> {
+  const { port } = await serve(answerAfterEnd);
+  return { host: "127.0.0.1", port };
+}
+
+/** The error code with which a connection broke, or what it received. */
+function outcome(socket: Socket): Promise<string> {
+  return text(socket).catch((error: NodeJS.ErrnoException) => error.code ?? String(error));
+}
+
+describe("forwardLocal", () => {
+  it("forwards connections to 127.0.0.1 and ::1, each direction with its own end", async () => {
+    const { ssh, targets } = await forwarded();
+    const target = await answering();
+    await using forward = await ssh.forwardLocal({ port: 0 }, target);
+    expect(forward).toMatchObject({ host: "localhost", port: expect.any(Number), path: undefined, connections: 0 });
+    expect(await ask(connectLocally(forward, "127.0.0.1"), "one")).toBe("got one");
+    expect(await ask(connectLocally(forward, "::1"), "two")).toBe("got two");
+    const place = `127.0.0.1:${target.port}`;
+    expect(targets).toEqual([place, place]);
+  });
+
+  it("tells the server where a connection came from", async () => {
+    const originators: unknown[] = [];
+    const { ssh } = await forwarded((open) => {
+      originators.push(new TextDecoder().decode(open.data));
+      prohibit(open);
+    });
+    await using forward = await ssh.forwardLocal({ port: 0, host: "127.0.0.1" }, { host: "far", port: 80 });
+    await outcome(connectLocally(forward));
+    expect(originators).toEqual([expect.stringContaining("127.0.0.1")]);
+  });
+
+  it("resets a connection whose target is refused, tells onError, and goes on", async () => {
+    let refused = 0;
+    const target = await answering();
+    const { ssh } = await forwarded((open, to) => {
+      if (refused++ === 0) prohibit(open);
+      else connectTo(open, to);
+    });
+    const { codes, onError } = errorCodes();
+    await using forward = await ssh.forwardLocal({ port: 0 }, target, { onError });
+    expect(await outcome(connectLocally(forward))).toBe("ECONNRESET");
+    expect(codes).toEqual(["forward-denied"]);
+    expect(await ask(connectLocally(forward), "hello")).toBe("got hello");
+    expect(codes).toEqual(["forward-denied"]);
+  });
+
+  it("goes on when onError throws", async () => {
+    const { ssh } = await forwarded(prohibit);
+    const onError = vi.fn(() => {
+      throw new Error("a fault of the application");
+    });
+    await using forward = await ssh.forwardLocal({ port: 0 }, { host: "far", port: 80 }, { onError });
+    await outcome(connectLocally(forward));
+    await outcome(connectLocally(forward));
+    expect(onError).toHaveBeenCalledTimes(2);
+  });
+
+  it("resets connections beyond maxConnections", async () => {
+    const { ssh } = await forwarded();
+    const target = await answering();
+    const { codes, onError } = errorCodes();
+    await using forward = await ssh.forwardLocal({ port: 0 }, target, { maxConnections: 1, onError });
+    const first = connectLocally(forward);
+    await vi.waitFor(() => expect(forward.connections).toBe(1));
+    expect(await outcome(connectLocally(forward))).toBe("ECONNRESET");
+    expect(codes).toEqual(["forward-limit"]);
+    expect(await ask(first, "still here")).toBe("got still here");
+    await vi.waitFor(() => expect(forward.connections).toBe(0));
+    expect(await ask(connectLocally(forward), "again")).toBe("got again");
+  });
+
+  it("tells onError of a connection that breaks, and not of one that ends", async () => {
+    const sockets: Socket[] = [];
+    const { port } = await serve((socket) => {
+      sockets.push(socket);
+      socket.on("data", () => {});
+    });
+    const { ssh } = await forwarded();
+    const { codes, onError } = errorCodes();
+    await using forward = await ssh.forwardLocal({ port: 0 }, { host: "127.0.0.1", port }, { onError });
+    const broken = connectLocally(forward);
+    await vi.waitFor(() => expect(sockets).toHaveLength(1));
+    broken.resetAndDestroy();
+    await vi.waitFor(() => expect(codes).toEqual(["closed"]));
+    expect(forward.connections).toBe(0);
+  });
+});
+
+describe("closing a forward", () => {
+  it("ends its connections and those being opened, and leaves nothing", async () => {
+    const opens: PeerOpen[] = [];
+    const target = await answering();
+    const { ssh, disconnect } = await forwarded((open, to) => {
+      opens.push(open);
+      if (opens.length === 1) connectTo(open, to);
+    });
+    const left = await watchResources();
+    const { codes, onError } = errorCodes();
+    const forward = await ssh.forwardLocal({ port: 0 }, target, { onError });
+    const [open, opening] = [connectLocally(forward), connectLocally(forward)];
+    await vi.waitFor(() => expect(opens).toHaveLength(2));
+    const ends = [outcome(open), outcome(opening)];
+    await forward.close();
+    await forward.close();
+    expect(await Promise.all(ends)).toEqual(["ECONNRESET", "ECONNRESET"]);
+    expect(forward.connections).toBe(0);
+    expect(codes).toEqual([]);
+    expect(await outcome(connectLocally(forward))).toBe("ECONNREFUSED");
+    opens[1]!.reject(1, "too late");
+    await disconnect();
+    expect(await left()).toEqual([]);
+  });
+
+  it("happens with the SSH connection, without a call of onError", async () => {
+    const target = await answering();
+    let opens = 0;
+    const { ssh, server } = await forwarded((open, to) => void (opens++ === 0 && connectTo(open, to)));
+    const { codes, onError } = errorCodes();
+    const forward = await ssh.forwardLocal({ port: 0 }, target, { onError });
+    const ends = [outcome(connectLocally(forward)), outcome(connectLocally(forward))];
+    await vi.waitFor(() => expect(opens).toBe(2));
+    await server.close();
+    // Resets: half of an answer must not look like all of it.
+    expect(await Promise.all(ends)).toEqual(["ECONNRESET", "ECONNRESET"]);
+    await forward.close();
+    expect(await outcome(connectLocally(forward))).toBe("ECONNREFUSED");
+    expect(codes).toEqual([]);
+    expect(await codeOf(ssh.forwardLocal({ port: 0 }, target))).toBe("closed");
+  });
+
+  it("happens when the signal aborts", async () => {
+    const { ssh } = await forwarded();
+    const over = new AbortController();
+    const forward = await ssh.forwardLocal({ port: 0 }, await answering(), { signal: over.signal });
+    over.abort();
+    await forward.close();
+    expect(await outcome(connectLocally(forward))).toBe("ECONNREFUSED");
+    expect(await codeOf(ssh.forwardLocal({ port: 0 }, await answering(), { signal: over.signal }))).toBe("aborted");
+  });
+});
+
+describe("listening for a forward", () => {
+  const target = { host: "far", port: 80 };
+
+  it.each(["127.0.0.1", "::1"])("fails when the port is in use at %s, and leaves nothing", async (host) => {
+    const { ssh } = await forwarded();
+    const other = createServer().listen(0, host);
+    onTestFinished(() => void other.close());
+    await once(other, "listening");
+    const { port } = other.address() as { readonly port: number };
+    const left = await watchResources();
+    await expect(ssh.forwardLocal({ port }, target)).rejects.toEqual(code("listen-failed"));
+    expect(await left()).toEqual([]);
+  });
+
+  it.each<[string, unknown, unknown, object]>([
+    ["a port that is text", { port: "80" }, target, {}],
+    ["no port", {}, target, {}],
+    ["a host and a path", { host: "localhost", path: "/run/app.sock" }, target, {}],
+    ["a target without a port", { port: 0 }, { host: "far" }, {}],
+    ["no target", { port: 0 }, undefined, {}],
+    ["an unknown option", { port: 0 }, target, { maxConnection: 1 }],
+    ["maxConnections 0", { port: 0 }, target, { maxConnections: 0 }],
+    ["maxConnections NaN", { port: 0 }, target, { maxConnections: Number.NaN }],
+    ["a controller in place of its signal", { port: 0 }, target, { signal: new AbortController() }],
+    ["onError that is no function", { port: 0 }, target, { onError: "log" }],
+  ])("rejects %s with `usage`, and leaves nothing", async (_, address, to, options) => {
+    const { ssh } = await forwarded();
+    const left = await watchResources();
+    await expect(ssh.forwardLocal(address as never, to as never, options)).rejects.toEqual(code("usage"));
+    expect(await left()).toEqual([]);
+  });
+});
+
+describe("a Unix socket that a forward listens at", () => {
+  it("has mode 0600, whatever the umask, and is removed on close", async () => {
+    const before = process.umask(0);
+    onTestFinished(() => void process.umask(before));
+    const folder = await temporaryFolder();
+    const path = join(folder, "forward.sock");
+    const { ssh } = await forwarded();
+    const forward = await ssh.forwardLocal({ path }, await answering());
+    expect(forward).toMatchObject({ host: undefined, port: undefined, path });
+    expect((await lstat(path)).mode & 0o777).toBe(0o600);
+    expect(await ask(connectLocally(forward), "hello")).toBe("got hello");
+    await forward.close();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("forwards to a Unix socket", async () => {
+    const folder = await temporaryFolder();
+    await serve(answerAfterEnd, join(folder, "target.sock"));
+    const { ssh, targets } = await forwarded();
+    await using forward = await ssh.forwardLocal({ port: 0 }, { path: join(folder, "target.sock") });
+    expect(await ask(connectLocally(forward), "hello")).toBe("got hello");
+    expect(targets).toEqual([join(folder, "target.sock")]);
+  });
+
+  it.each([false, true])("never replaces a file, with streamLocalBindUnlink %s", async (streamLocalBindUnlink) => {
+    const folder = await temporaryFolder();
+    const path = join(folder, "precious.txt");
+    await writeFile(path, "text");
+    const { ssh } = await forwarded();
+    await expect(ssh.forwardLocal({ path }, await answering(), { streamLocalBindUnlink })).rejects.toEqual(
+      code("listen-failed"),
+    );
+    expect(await readFile(path, "utf8")).toBe("text");
+    expect(await readdir(folder)).toEqual(["precious.txt"]);
+  });
+
+  it("replaces a socket with streamLocalBindUnlink alone, and leaves on close what another program put there", async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, "forward.sock");
+    const { ssh } = await forwarded();
+    const first = await ssh.forwardLocal({ path }, await answering());
+    await expect(ssh.forwardLocal({ path }, await answering())).rejects.toEqual(code("listen-failed"));
+    const second = await ssh.forwardLocal({ path }, await answering(), { streamLocalBindUnlink: true });
+    await first.close();
+    expect(await ask(connectLocally(second), "hello")).toBe("got hello");
+    await second.close();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("may have a path as long as the system allows", async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, "x".repeat(107 - folder.length - 1));
+    const { ssh } = await forwarded();
+    await using forward = await ssh.forwardLocal({ path }, await answering());
+    expect(await ask(connectLocally(forward), "hello")).toBe("got hello");
+    await expect(ssh.forwardLocal({ path: `${path}x` }, await answering())).rejects.toEqual(code("usage"));
+  });
+
+  it("needs a folder", async () => {
+    const { ssh } = await forwarded();
+    const path = join(await temporaryFolder(), "missing", "forward.sock");
+    await expect(ssh.forwardLocal({ path }, await answering())).rejects.toEqual(code("listen-failed"));
+  });
+});
+
+describe("backpressure", () => {
+  it("holds no more than the windows for a target that stalls", async () => {
+    const accepted = later<Socket>();
+    const { port } = await serve((socket) => accepted.resolve(socket.pause()));
+    const { ssh } = await forwarded();
+    await using forward = await ssh.forwardLocal({ port: 0 }, { host: "127.0.0.1", port });
+    const socket = connectLocally(forward);
+    await accepted.promise;
+    const chunk = new Uint8Array(1024 * 1024);
+    let stalled = false;
+    let sent = 0;
+    // The client writes until nothing has moved for a while: what it wrote then waits in windows and in the system's buffers.
+    while (!stalled && sent < 256) {
+      sent++;
+      if (socket.write(chunk)) continue;
+      stalled = await Promise.race([once(socket, "drain").then(() => false), quiet(socket)]);
+    }
+    expect(stalled).toBe(true);
+    expect(sent).toBeLessThan(32);
+  });
+});
+
+/** Resolves when a socket has sent nothing for 300 ms. */
+async function quiet(socket: Socket): Promise<boolean> {
+  for (let before = -1; before !== socket.bytesWritten - socket.writableLength; ) {
+    before = socket.bytesWritten - socket.writableLength;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  return true;
+}

@@ -1,0 +1,56 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import * as http from "node:http";
+import type { AddressInfo } from "node:net";
+import { PassThrough } from "node:stream";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { httpAgent } from "../../src/http.ts";
+import { connectTo, forwarded } from "./support.ts";
+
+// The examples of forwarding in the README run as they stand. What they import is passed in.
+
+const read = (path: string): string => readFileSync(new URL(path, import.meta.url), "utf8");
+const readme = read("../../README.md");
+const rootReadme = read("../../../../README.md");
+
+/** The function that has the code of the example with this text, without its imports. */
+function example(text: string, names: readonly string[], from = readme): (...values: unknown[]) => Promise<void> {
+  const block = [...from.matchAll(/^```js\n(.*?)^```$/gms)].find(([, code]) => code!.includes(text));
+  const code = block![1]!.replaceAll(/^import .*;\n/gm, "");
+  const AsyncFunction = (async () => {}).constructor as new (...code: readonly string[]) => () => Promise<void>;
+  return new AsyncFunction(...names, code);
+}
+
+/** A server that every target leads to, and a client of it. */
+async function toWeb(): Promise<Awaited<ReturnType<typeof forwarded>>> {
+  const web = http.createServer((request, response) => response.end(`hello from ${request.url}`));
+  web.listen(0, "127.0.0.1");
+  onTestFinished(() => web.close().closeAllConnections());
+  await once(web, "listening");
+  const { port } = web.address() as AddressInfo;
+  return forwarded((open) => connectTo(open, { host: "127.0.0.1", port }));
+}
+
+test("the example of forwardLocal forwards a request", async () => {
+  const { ssh, targets } = await toWeb();
+  const log = vi.fn();
+  await example("forwardLocal", ["ssh", "console"])(ssh, { log });
+  expect(log).toHaveBeenCalledWith("hello from /");
+  expect(targets).toEqual(["intranet:80"]);
+});
+
+test("the example of the project's README forwards a request", async () => {
+  const { ssh, targets } = await toWeb();
+  const log = vi.fn();
+  await example("forwardLocal", ["ssh", "console"], rootReadme)(ssh, { log });
+  expect(log).toHaveBeenCalledWith("hello from /");
+  expect(targets).toEqual(["intranet:80"]);
+});
+
+test("the example of httpAgent sends a request to a Unix socket", async () => {
+  const { ssh, targets } = await toWeb();
+  const stdout = new PassThrough();
+  await example("httpAgent", ["ssh", "process", "get", "httpAgent"])(ssh, { stdout }, http.get, httpAgent);
+  expect(String((await once(stdout, "data"))[0])).toBe("hello from /version");
+  expect(targets).toEqual(["/run/docker.sock"]);
+});

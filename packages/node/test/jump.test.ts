@@ -1,0 +1,85 @@
+import { generateEd25519 } from "@nacre/keys";
+import { type Duplex, type DuplexHandler, type ServeOptions, type Session, serveDuplex } from "nacre/parts";
+import { expect, test } from "vitest";
+import { nodeServerAlgorithms } from "../src/crypto/algorithms.ts";
+import { fingerprint } from "../src/crypto/fingerprint.ts";
+import { throughHop } from "../src/jump.ts";
+import { prepare } from "../src/prepare.ts";
+import { nodeRandom } from "../src/random.ts";
+import { counting } from "./support.ts";
+
+const key = generateEd25519(counting);
+
+/** One end of a byte connection in memory: what is written waits until the test delivers it. */
+class WireEnd implements Duplex {
+  readonly written: Uint8Array[] = [];
+  handler: DuplexHandler | undefined;
+
+  open(handler: DuplexHandler): void {
+    this.handler = handler;
+  }
+
+  write(pieces: readonly Uint8Array[]): boolean {
+    this.written.push(...pieces);
+    return true;
+  }
+
+  pause(): void {}
+  resume(): void {}
+  async end(): Promise<void> {}
+  async close(): Promise<void> {}
+}
+
+/** Lets every promise settle that waits for nothing but promises. No timer, and nothing of the event loop, has its turn meanwhile. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 200; i++) await Promise.resolve();
+}
+
+test("the next connection's first bytes leave in the turn in which the CONFIRMATION arrives, a flight after the login", async () => {
+  const [near, far] = [new WireEnd(), new WireEnd()];
+  let received = "";
+  const permissions = { channels: ["direct-tcpip"] };
+  const server: ServeOptions<Session> = {
+    hostKeys: [key],
+    authenticate: () => ({ permissions }),
+    channels: {
+      "direct-tcpip": (open) => {
+        open.accept()!.handler = {
+          data: (_, bytes) => {
+            received += Buffer.from(bytes).toString();
+          },
+          writable() {},
+          eof() {},
+          request() {},
+          closed() {},
+        };
+      },
+    },
+  };
+  const means = { algorithms: nodeServerAlgorithms, fingerprint, random: nodeRandom };
+  serveDuplex(far, { ...server, ...means }, () => undefined as never);
+
+  const { signal } = new AbortController();
+  const common = { user: "alice", identities: [key], agent: false, hostKey: () => true };
+  const hop = await prepare({ ...common, host: "bastion" }, signal);
+  const next = await prepare({ ...common, host: "db" }, signal);
+  await hop.loading;
+  void throughHop(near, hop, next).then((duplex) => {
+    duplex.open({ data() {}, drained() {}, ended() {}, failed() {} });
+    duplex.write([Buffer.from("first bytes")]);
+  });
+
+  let flights = 0;
+  for (;;) {
+    await settle();
+    const flight = near.written.splice(0);
+    if (flight.length === 0) break;
+    flights++;
+    for (const chunk of flight) far.handler!.data(chunk);
+    await settle();
+    for (const chunk of far.written.splice(0)) near.handler!.data(chunk);
+  }
+  expect(received).toBe("first bytes");
+  // Identification and KEXINIT; the key exchange; NEWKEYS, login and open; and then these bytes.
+  expect(flights).toBe(4);
+});

@@ -1,0 +1,63 @@
+import { describe, expect, test } from "vitest";
+import type { ConnectOptions, HopOptions, Via } from "../src/options.ts";
+import { readRoute } from "../src/route.ts";
+
+const destination: ConnectOptions = { host: "db", user: "alice" };
+const read = (via: Via, options: Partial<ConnectOptions> = {}): readonly HopOptions[] =>
+  readRoute({ ...destination, ...options, via }).hops;
+
+describe("a jump host as text", () => {
+  test.each<[string, Partial<HopOptions>]>([
+    ["bastion", { host: "bastion" }],
+    ["bastion:2222", { host: "bastion", port: 2222 }],
+    ["alice@bastion", { host: "bastion", user: "alice" }],
+    ["alice@bastion:2222", { host: "bastion", port: 2222, user: "alice" }],
+    ["alice@corp@bastion", { host: "bastion", user: "alice@corp" }],
+    ["[2001:db8::1]", { host: "2001:db8::1" }],
+    ["alice@[fe80::1%eth0]:2222", { host: "fe80::1%eth0", port: 2222, user: "alice" }],
+    ["192.0.2.1:22", { host: "192.0.2.1", port: 22 }],
+  ])("%s", (text, expected) => {
+    expect(read(text)).toEqual([expect.objectContaining(expected)]);
+  });
+});
+
+describe("a jump host takes from the destination", () => {
+  const machine: Partial<ConnectOptions> = {
+    agent: false,
+    passphrase: "secret",
+    knownHosts: "/nowhere",
+    crypto: "noble",
+    limits: { kexTimeout: 1000 },
+    connectTimeout: 1000,
+    requireStrictKex: true,
+  };
+
+  test("what is about this machine", () => {
+    expect(read("bastion", machine)).toEqual([expect.objectContaining(machine)]);
+    expect(read({ host: "bastion", agent: undefined }, machine)).toEqual([expect.objectContaining(machine)]);
+  });
+
+  test("only what it does not name", () => {
+    const own = { host: "bastion", agent: "/agent", connectTimeout: 5 };
+    expect(read(own, machine)).toEqual([expect.objectContaining({ ...machine, ...own })]);
+  });
+
+  test("nothing that is about one host or one login", () => {
+    const login: Partial<ConnectOptions> = {
+      port: 2222,
+      identities: [],
+      password: "secret",
+      prompts: () => [],
+      banner: () => {},
+      hostKey: "accept-new",
+      unknownHost: () => true,
+      trace: () => {},
+    };
+    const [hop] = read("bastion", login);
+    for (const name of ["user", ...Object.keys(login)]) expect(hop).not.toHaveProperty(name);
+  });
+});
+
+test("an empty list of jump hosts is none", () => {
+  expect(readRoute({ ...destination, via: [] })).toMatchObject({ start: undefined, hops: [] });
+});

@@ -1,0 +1,491 @@
+import { once } from "node:events";
+import { chmod, lstat, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer, connect as dialSocket, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { text } from "node:stream/consumers";
+import { fingerprint, generateEd25519 } from "@nacre/keys";
+import { SshError } from "@nacre/wire";
+import type { Permissions } from "nacre";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Client } from "../src/client.ts";
+import { connect } from "../src/connect.ts";
+import { isInternalAddress } from "../src/internal-address.ts";
+import { listen, type SshServer } from "../src/listen.ts";
+import type { ListenEvent } from "../src/listen-options.ts";
+import type { Lookup } from "../src/lookup.ts";
+import { type TcpForwardingOptions, tcpForwarding } from "../src/tcp-forwarding.ts";
+import { codeOf, counting, serve, temporaryFolder, watchResources } from "./support.ts";
+
+const hostKey = generateEd25519(counting);
+const userKey = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 2));
+
+const servers: SshServer[] = [];
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+interface Tunnel {
+  readonly server: SshServer;
+  readonly client: Client;
+  readonly events: ListenEvent[];
+}
+
+/** A client that is logged in to a server with forwarding. */
+async function tunnel(
+  options: TcpForwardingOptions = {},
+  permissions: Permissions = { portForwarding: true },
+): Promise<Tunnel> {
+  const events: ListenEvent[] = [];
+  const server = await listen({
+    port: 0,
+    hostKeys: [hostKey],
+    authenticate: () => ({ permissions }),
+    forwarding: tcpForwarding(options),
+    log: (event) => events.push(event),
+  });
+  servers.push(server);
+  const client = await connect({
+    host: "127.0.0.1",
+    port: server.address.port,
+    user: "alice",
+    identities: [userKey],
+    agent: false,
+    hostKey: fingerprint(hostKey.publicKey.blob, "sha256"),
+  });
+  return { server, client, events };
+}
+
+const LOCAL: TcpForwardingOptions = { permitOpen: ["127.0.0.1:*"] };
+
+/** Answers each connection, when it has ended, with what it sent. */
+function echo(socket: Socket): void {
+  let said = "";
+  socket.allowHalfOpen = true;
+  socket.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  socket.on("end", () => socket.end(`echo ${said}`));
+}
+
+async function exchange(stream: Duplex, words: string): Promise<string> {
+  stream.end(words);
+  return text(stream);
+}
+
+/** The errors with which requests were refused, for the log. */
+const reasons = (events: readonly ListenEvent[]): readonly string[] =>
+  events.flatMap((event) => (event.type === "request-refused" ? [(event.error as Error).message] : []));
+
+/** A resolver that knows these names, and no others. */
+const names =
+  (known: Readonly<Record<string, readonly string[]>>): Lookup =>
+  async (host) => {
+    const addresses = known[host];
+    if (addresses === undefined) throw new Error("secret of the resolver");
+    return addresses;
+  };
+
+async function until(happened: () => boolean): Promise<void> {
+  while (!happened()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+describe("an address of this machine or its link", () => {
+  it.each([
+    "127.0.0.1",
+    "127.255.0.1",
+    "0.0.0.0",
+    "0.1.2.3",
+    "169.254.169.254",
+    "::",
+    "::1",
+    "0:0:0:0:0:0:0:1",
+    "::127.0.0.1",
+    "::ffff:127.0.0.1",
+    "::ffff:7f00:1",
+    "::FFFF:169.254.169.254",
+    "::ffff:0.0.0.0",
+    "64:ff9b::127.0.0.1",
+    "fe80::1",
+    "fe80::1%eth0",
+    "febf::1",
+    "localhost",
+    "",
+  ])("is recognized: %j", (address) => {
+    expect(isInternalAddress(address)).toBe(true);
+  });
+
+  it.each([
+    "192.0.2.1",
+    "10.0.0.1",
+    "128.0.0.1",
+    "169.255.0.1",
+    "2001:db8::1",
+    "::ffff:192.0.2.1",
+    "fec0::1",
+    "fd00::1",
+  ])("is not mistaken for another: %s", (address) => {
+    expect(isInternalAddress(address)).toBe(false);
+  });
+});
+
+describe("tcpForwarding connects", () => {
+  it("to an address that it names, with half-close kept", async () => {
+    const target = await serve(echo);
+    const { client, events } = await tunnel(LOCAL);
+    const stream = await client.dial({ host: "127.0.0.1", port: target.port });
+    expect(await exchange(stream, "hello")).toBe("echo hello");
+    expect(events).toContainEqual(expect.objectContaining({ type: "forward-opened" }));
+    await client.close();
+  });
+
+  it("to a target that ends first, and still gets what the client sends", async () => {
+    let received = "";
+    const target = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on("data", (chunk: Buffer) => {
+        received += chunk.toString();
+      });
+      socket.end("greeting");
+    });
+    await new Promise<void>((resolve) => target.listen(0, "127.0.0.1", resolve));
+    const { client } = await tunnel(LOCAL);
+    const stream = await client.dial({ host: "127.0.0.1", port: (target.address() as AddressInfo).port });
+    let said = "";
+    stream.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await once(stream, "end");
+    expect(said).toBe("greeting");
+    stream.end("late");
+    await until(() => received === "late");
+    await client.close();
+    target.close();
+  });
+
+  it("to localhost by either address, and to a name by the addresses that it had when it was checked", async () => {
+    const target = await serve(echo);
+    const asked: string[] = [];
+    const lookup = async (host: string): Promise<readonly string[]> => {
+      asked.push(host);
+      // What answers next would be another's.
+      return asked.length > 2 ? ["169.254.169.254"] : ["127.0.0.1"];
+    };
+    const permitOpen = ["localhost:*", "db.example.org:*", "127.0.0.1:*"];
+    const { client } = await tunnel({ permitOpen, lookup });
+    for (const host of ["localhost", "db.example.org"])
+      expect(await exchange(await client.dial({ host, port: target.port }), "hello")).toBe("echo hello");
+    expect(asked).toEqual(["localhost", "db.example.org"]);
+    await client.close();
+  });
+
+  it("to a Unix socket that it names, and to no other", async () => {
+    const path = join(await temporaryFolder(), "app.sock");
+    await serve(echo, path);
+    const { client, events } = await tunnel({ permitOpen: [path] });
+    expect(await exchange(await client.dial({ path }), "hello")).toBe("echo hello");
+    expect(await codeOf(client.dial({ path: `${path}2` }))).toBe("forward-denied");
+    const others = await tunnel();
+    expect(await codeOf(others.client.dial({ path }))).toBe("forward-denied");
+    expect(reasons(events)).toEqual([expect.stringContaining("permitOpen of tcpForwarding does not name")]);
+    await Promise.all([client.close(), others.client.close()]);
+  });
+
+  it("to the next address when one refuses, and when one does not answer", async () => {
+    const target = await serve(echo);
+    // Nothing listens at 127.0.0.9; 192.0.2.1 is for documentation (RFC 5737) and does not answer.
+    const lookup = names({ refusing: ["127.0.0.9", "127.0.0.1"], silent: ["192.0.2.1", "127.0.0.1"] });
+    const { client } = await tunnel({ permitOpen: ["*:*", "127.0.0.1:*", "127.0.0.9:*"], lookup });
+    for (const host of ["refusing", "silent"])
+      expect(await exchange(await client.dial({ host, port: target.port }), "hello")).toBe("echo hello");
+    await client.close();
+  });
+});
+
+describe("tcpForwarding refuses", () => {
+  it.each([
+    ["127.0.0.1", ["127.0.0.1"]],
+    ["::ffff:127.0.0.1", ["::ffff:127.0.0.1"]],
+    ["evil.example.org", ["127.0.0.1"]],
+    ["evil.example.org", ["::ffff:127.0.0.1"]],
+    ["evil.example.org", ["169.254.169.254"]],
+    ["evil.example.org", ["::1"]],
+    ["evil.example.org", ["0.0.0.0"]],
+    ["localhost", ["127.0.0.1", "::1"]],
+    ["2130706433", ["127.0.0.1"]],
+  ])("%s that is %j unless it is named, and dials nothing", async (host, addresses) => {
+    const target = await serve(() => {});
+    const lookup = async (): Promise<readonly string[]> => addresses;
+    for (const permitOpen of [undefined, ["*:*"], ["*:*", `${host.includes(":") ? "a.b" : "evil.example.org"}:*`]]) {
+      const { client, events } = await tunnel({ permitOpen, lookup });
+      expect(await codeOf(client.dial({ host, port: target.port }))).toBe("forward-denied");
+      expect(reasons(events)).toEqual([expect.stringContaining("an address of this machine or its link")]);
+      await client.close();
+    }
+    expect(target.sockets).toHaveLength(0);
+  });
+
+  it("the forbidden ones of several addresses, and dials the others", async () => {
+    const loopback = await serve(() => {});
+    const own = Object.values(networkInterfaces())
+      .flat()
+      .find((one) => one !== undefined && one.family === "IPv4" && !isInternalAddress(one.address))?.address;
+    const lookup = async (): Promise<readonly string[]> => ["127.0.0.1", own ?? "192.0.2.1"];
+    const { client } = await tunnel({ lookup, connectTimeout: 300 });
+    expect(await codeOf(client.dial({ host: "both.example.org", port: loopback.port }))).toBe("forward-unreachable");
+    expect(loopback.sockets).toHaveLength(0);
+    await client.close();
+  });
+
+  it("a place that its list does not have, before it looks the name up", async () => {
+    const asked: string[] = [];
+    const lookup = async (host: string): Promise<readonly string[]> => {
+      asked.push(host);
+      return [];
+    };
+    const { client } = await tunnel({ permitOpen: ["db.example.org:5432", "*:443"], lookup });
+    expect(await codeOf(client.dial({ host: "db.example.org", port: 5433 }))).toBe("forward-denied");
+    expect(await codeOf(client.dial({ host: "DB.example.org", port: 5432 }))).toBe("forward-denied");
+    expect(asked).toEqual([]);
+    expect(await codeOf(client.dial({ host: "www.example.org", port: 443 }))).toBe("forward-unreachable");
+    expect(asked).toEqual(["www.example.org"]);
+    await client.close();
+  });
+
+  it("what cannot be reached, with no word of why", async () => {
+    const lookup = names({ "refused.example.org": ["127.0.0.1"] });
+    const { client, events } = await tunnel({ permitOpen: ["*:*", "127.0.0.1:*"], lookup });
+    const free = await serve(() => {});
+    await free.close();
+    for (const host of ["unknown.example.org", "refused.example.org"]) {
+      const error = await client.dial({ host, port: free.port }).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: "forward-unreachable" });
+      expect((error as Error).message).not.toMatch(/secret|ECONNREFUSED/);
+    }
+    expect(reasons(events)).toEqual([expect.stringContaining("secret"), expect.stringContaining("ECONNREFUSED")]);
+    await client.close();
+  });
+
+  it("a target that does not answer in time, a lookup that hangs included", async () => {
+    const { client, events } = await tunnel({ lookup: () => new Promise(() => {}), connectTimeout: 30 });
+    expect(await codeOf(client.dial({ host: "slow.example.org", port: 80 }))).toBe("forward-unreachable");
+    expect(reasons(events)).toEqual(["cannot connect to slow.example.org:80: no answer within 30 ms"]);
+    await client.close();
+  });
+
+  it.each([
+    ["permitOpen", "localhost:80"],
+    ["permitOpen", ["localhost"]],
+    ["permitOpen", ["8080"]],
+    ["permitListen", ["localhost"]],
+    ["permitListen", [8080]],
+    ["gatewayPorts", true],
+    ["connectTimeout", 0],
+    ["connectTimeout", Number.NaN],
+    ["lookup", "dns"],
+    ["permitopen", []],
+  ])("the invalid option %s: %j", (name, value) => {
+    expect(() => tcpForwarding({ [name]: value })).toThrow(expect.objectContaining({ code: "usage" }));
+  });
+});
+
+/** Connects to a listener and tells what comes of it. */
+async function visit(to: {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly path?: string | undefined;
+}): Promise<Socket> {
+  const socket = dialSocket(to as { readonly host: string; readonly port: number });
+  await once(socket, "connect");
+  socket.on("error", () => {});
+  return socket;
+}
+
+/** Takes a connection, and leaves the listener open. */
+async function firstOf(listener: AsyncIterable<Duplex>): Promise<Duplex> {
+  const { value } = (await listener[Symbol.asyncIterator]().next()) as { readonly value?: Duplex };
+  if (value === undefined) throw new Error("no connection");
+  return value;
+}
+
+/** Addresses of this machine that a listener for `host` answers at. */
+async function answering(gatewayPorts: TcpForwardingOptions["gatewayPorts"], host: string): Promise<readonly string[]> {
+  const { client } = await tunnel({ gatewayPorts });
+  const { port = 0 } = await client.listen({ host, port: 0 });
+  const hosts = ["127.0.0.1", "127.0.0.2", "::1"];
+  const answers = await Promise.all(hosts.map((one) => codeOf(visit({ host: one, port }).then((s) => s.destroy()))));
+  await client.close();
+  return hosts.filter((_, index) => answers[index] === "no error");
+}
+
+describe("tcpForwarding listens", () => {
+  it("at a free port of loopback, hands over connections, and stops when it is told to", async () => {
+    const { client, events } = await tunnel();
+    const listener = await client.listen({ port: 0 });
+    const { port = 0 } = listener;
+    for (const host of ["127.0.0.1", "::1"]) {
+      const socket = await visit({ host, port });
+      const stream = await firstOf(listener);
+      void exchange(stream, "to the visitor");
+      expect(await text(socket)).toBe("to the visitor");
+      socket.destroy();
+    }
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: "forward-listening", address: { host: "localhost", port } }),
+    );
+    await listener.close();
+    expect(await codeOf(visit({ host: "127.0.0.1", port }))).toBe("ECONNREFUSED");
+    // The address is free at once.
+    expect(await client.listen({ port })).toMatchObject({ port });
+    await client.close();
+  });
+
+  it("to a visitor that ends first, and still gets the answer", async () => {
+    const { client } = await tunnel();
+    const listener = await client.listen({ port: 0 });
+    const socket = await visit({ host: "127.0.0.1", port: listener.port });
+    socket.end("question");
+    const stream = await firstOf(listener);
+    let said = "";
+    stream.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await once(stream, "end");
+    expect(said).toBe("question");
+    stream.end("answer");
+    expect(await text(socket)).toBe("answer");
+    await client.close();
+  });
+
+  it.each(["127.0.0.1", "::1"])("never at an address that is in use on %s, and binds nothing then", async (host) => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, host, resolve));
+    const { port } = taken.address() as AddressInfo;
+    const { client, server } = await tunnel();
+    const check = await watchResources();
+    expect(await codeOf(client.listen({ port }))).toBe("forward-denied");
+    expect(await check()).toEqual([]);
+    taken.close();
+    expect(await codeOf(client.listen({ port: server.address.port }))).toBe("forward-denied");
+    await client.close();
+  });
+
+  it.each([
+    ["no", "localhost", ["127.0.0.1", "::1"]],
+    ["no", "", ["127.0.0.1", "::1"]],
+    ["no", "*", ["127.0.0.1", "::1"]],
+    ["no", "0.0.0.0", ["127.0.0.1", "::1"]],
+    ["no", "127.0.0.1", ["127.0.0.1"]],
+    ["no", "::1", ["::1"]],
+    ["yes", "localhost", ["127.0.0.1", "127.0.0.2", "::1"]],
+    ["yes", "127.0.0.1", ["127.0.0.1", "127.0.0.2", "::1"]],
+    ["clientspecified", "", ["127.0.0.1", "127.0.0.2", "::1"]],
+    ["clientspecified", "*", ["127.0.0.1", "127.0.0.2", "::1"]],
+    ["clientspecified", "0.0.0.0", ["127.0.0.1", "127.0.0.2"]],
+    ["clientspecified", "::", ["::1"]],
+    ["clientspecified", "localhost", ["127.0.0.1", "::1"]],
+    ["clientspecified", "127.0.0.2", ["127.0.0.2"]],
+  ] as const)("with gatewayPorts %s for %j at %j", async (gatewayPorts, host, expected) => {
+    expect(await answering(gatewayPorts, host)).toEqual(expected);
+  });
+
+  it("only at places of its list", async () => {
+    const { client, events } = await tunnel({ permitListen: ["localhost:0", "1234"] });
+    expect(await codeOf(client.listen({ port: 1235 }))).toBe("forward-denied");
+    expect(await codeOf(client.listen({ host: "", port: 0 }))).toBe("forward-denied");
+    await client.listen({ port: 0 });
+    expect(reasons(events)).toHaveLength(2);
+    await client.close();
+  });
+
+  it("at a Unix socket of mode 0600, which it removes", async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, "app.sock");
+    const { client } = await tunnel({ permitListen: [path] });
+    const listener = await client.listen({ path });
+    expect((await lstat(path)).mode & 0o777).toBe(0o600);
+    const socket = await visit({ path });
+    void exchange(await firstOf(listener), "to the visitor");
+    expect(await text(socket)).toBe("to the visitor");
+    await listener.close();
+    expect(await codeOf(lstat(path))).toBe("ENOENT");
+    expect(await codeOf(client.listen({ path: `${path}2` }))).toBe("forward-denied");
+    await client.close();
+  });
+
+  it("never over a file, and removes none that another put in its place", async () => {
+    const path = join(await temporaryFolder(), "app.sock");
+    await writeFile(path, "precious");
+    const { client } = await tunnel({ permitListen: [path] });
+    expect(await codeOf(client.listen({ path }))).toBe("forward-denied");
+    expect((await lstat(path)).isFile()).toBe(true);
+    await rm(path);
+    const listener = await client.listen({ path });
+    await rm(path);
+    await writeFile(path, "precious");
+    await chmod(path, 0o644);
+    await listener.close();
+    expect((await lstat(path)).isFile()).toBe(true);
+    await client.close();
+  });
+});
+
+describe("the end of an SSH connection", () => {
+  it("closes every socket and listener, also those being opened", async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, "app.sock");
+    const target = await serve(() => {});
+    const lookup = names({ "127.0.0.1": ["127.0.0.1"], "silent.example.org": ["192.0.2.1"] });
+    const check = await watchResources();
+    const { client, server } = await tunnel({
+      ...LOCAL,
+      permitOpen: ["*:*", "127.0.0.1:*"],
+      permitListen: ["*", path],
+      lookup,
+    });
+    const { port = 0 } = await client.listen({ port: 0 });
+    await client.listen({ path });
+    for (let i = 0; i < 20; i++) await client.dial({ host: "127.0.0.1", port: target.port });
+    const visitors = await Promise.all(Array.from({ length: 5 }, () => visit({ host: "127.0.0.1", port })));
+    const pending = codeOf(client.dial({ host: "silent.example.org", port: 80 }));
+    const [connection] = server.connections;
+    await connection?.close();
+    expect(await pending).toBe("disconnected");
+    expect(await codeOf(visit({ host: "127.0.0.1", port }))).toBe("ECONNREFUSED");
+    expect(await codeOf(lstat(path))).toBe("ENOENT");
+    for (const visitor of visitors) visitor.resume();
+    await Promise.all(visitors.filter(({ closed }) => !closed).map((visitor) => once(visitor, "close")));
+    await client.close();
+    await server.close();
+    await target.close();
+    expect(await check()).toEqual([]);
+  });
+
+  it("comes while a target does not read: what waits is given up", async () => {
+    const target = await serve((socket) => socket.pause());
+    const { client, server } = await tunnel(LOCAL);
+    const stream = await client.dial({ host: "127.0.0.1", port: target.port });
+    stream.on("error", () => {});
+    while (stream.write(Buffer.alloc(65_536)));
+    await until(() => server.connections.length === 1);
+    const [connection] = server.connections;
+    await connection?.close();
+    expect(target.sockets).toHaveLength(1);
+    expect(await connection?.ended).toBeInstanceOf(SshError);
+    await client.close();
+  });
+});
+
+describe("many connections", () => {
+  it("are carried at once, and one more than the limit is refused", async () => {
+    const target = await serve(echo);
+    const { client } = await tunnel(LOCAL);
+    const streams = await Promise.all(
+      Array.from({ length: 224 }, () => client.dial({ host: "127.0.0.1", port: target.port })),
+    );
+    expect(await codeOf(client.dial({ host: "127.0.0.1", port: target.port }))).toBe("forward-limit");
+    const answers = await Promise.all(streams.map((stream, index) => exchange(stream, `${index}`)));
+    expect(answers).toEqual(streams.map((_, index) => `echo ${index}`));
+    await client.close();
+  });
+});

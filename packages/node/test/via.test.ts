@@ -1,0 +1,362 @@
+import { writeFile } from "node:fs/promises";
+import { connect as connectSocket, type Socket } from "node:net";
+import { join } from "node:path";
+import { fingerprint, generateEd25519 } from "@nacre/keys";
+import { tcpipChannel } from "@nacre/wire";
+import { bridge, type PeerOpen, type TracePort } from "nacre/parts";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import {
+  type Client,
+  type ConnectOptions,
+  connect,
+  type Hop,
+  listen,
+  type SshServer,
+  socketDuplex,
+} from "../src/index.ts";
+import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
+import { codeOf, serve, type TestServer, temporaryFolder, watchResources } from "./support.ts";
+
+const keyOf = (first: number) => generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + first));
+const userKey = keyOf(1);
+const hopKey = keyOf(2);
+const targetKey = keyOf(3);
+const fingerprintOf = ({ publicKey }: typeof userKey): string => fingerprint(publicKey.blob, "sha256");
+
+const servers: SshServer[] = [];
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+async function started(options: Partial<ListenOptions>): Promise<SshServer> {
+  const server = await listen({
+    port: 0,
+    hostKeys: [targetKey],
+    authenticate: (login) => login.method === "publickey" && login.fingerprint === fingerprintOf(userKey),
+    session: (session) => void session.stdout.write(`${session.user} ran ${session.command}\n`),
+    ...options,
+  });
+  servers.push(server);
+  return server;
+}
+
+/** Connects onward, wherever the client wants, or to another port. */
+function forward(open: PeerOpen, otherPort?: number): void {
+  const { address, port: wantedPort } = tcpipChannel.decode(open.data);
+  const port = otherPort ?? wantedPort;
+  const socket = connectSocket({ host: address, port, allowHalfOpen: true, noDelay: true });
+  socket.on("error", () => open.reject(2, "connection refused"));
+  socket.on("connect", () => {
+    const channel = open.accept();
+    if (channel === undefined) socket.destroy();
+    else void bridge(channel, socketDuplex(socket), new AbortController().signal);
+  });
+}
+
+/** A jump host, and the channel types that its clients opened. */
+async function jumpHost(
+  options: Partial<ListenOptions> = {},
+  open: (open: PeerOpen) => void = (one) => forward(one),
+): Promise<{ readonly server: SshServer; readonly opens: string[]; readonly events: ListenEvent[] }> {
+  const opens: string[] = [];
+  const events: ListenEvent[] = [];
+  const server = await started({
+    hostKeys: [hopKey],
+    authenticate: (login) =>
+      login.method === "publickey" &&
+      login.fingerprint === fingerprintOf(userKey) && { permissions: { channels: ["direct-tcpip"] } },
+    channels: {
+      "direct-tcpip": (one) => {
+        opens.push(one.channelType);
+        open(one);
+      },
+    },
+    session: () => {
+      throw new Error("a jump host has no session");
+    },
+    log: (event) => events.push(event),
+    ...options,
+  });
+  return { server, opens, events };
+}
+
+const to = (port: number, options: Partial<ConnectOptions> = {}): ConnectOptions => ({
+  host: "127.0.0.1",
+  port,
+  user: "alice",
+  identities: [userKey],
+  agent: false,
+  hostKey: fingerprintOf(targetKey),
+  ...options,
+});
+
+const hop = (port: number, options: object = {}): Hop => ({
+  host: "127.0.0.1",
+  port,
+  user: "jumper",
+  identities: [userKey],
+  hostKey: fingerprintOf(hopKey),
+  ...options,
+});
+
+const others: TestServer[] = [];
+
+/** Waits until every client has gone by itself, and closes the servers. */
+async function untilDeserted(): Promise<void> {
+  for (const server of servers) await vi.waitFor(() => expect(server.connections).toEqual([]));
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+}
+
+/** A server that is not SSH's. */
+async function other(onConnection: (socket: Socket) => void): Promise<TestServer> {
+  const server = await serve(onConnection);
+  others.push(server);
+  return server;
+}
+
+const greet = async (ssh: Client): Promise<string> => (await ssh.exec("hello")).stdout;
+
+describe("through a jump host", () => {
+  test("each connection verifies and logs in by itself, no session is opened at the jump host, and nothing is left", async () => {
+    const leftOpen = await watchResources();
+    const { server, opens, events } = await jumpHost();
+    const target = await started({});
+    const ssh = await connect(to(target.address.port, { via: hop(server.address.port) }));
+    expect(await greet(ssh)).toBe("alice ran hello\n");
+    expect(opens).toEqual(["direct-tcpip"]);
+    await ssh.close();
+    expect(await ssh.ended).toMatchObject({ code: "closed" });
+    expect(events.filter(({ type }) => type === "session-started")).toEqual([]);
+    await untilDeserted();
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test("opens nothing but the connection onward at the jump host", async () => {
+    const [jump, target] = [await jumpHost(), await started({})];
+    const opened: string[] = [];
+    const trace: TracePort = (record) => {
+      if (record.type === "packet" && record.message === "SSH_MSG_CHANNEL_OPEN") opened.push(record.summary);
+    };
+    await using ssh = await connect(to(target.address.port, { via: hop(jump.server.address.port, { trace }) }));
+    expect(await greet(ssh)).toBe("alice ran hello\n");
+    expect(opened).toEqual([expect.stringContaining("direct-tcpip")]);
+  });
+
+  test("a jump host that connects elsewhere is found out by the destination's host key, before anything is sent there", async () => {
+    const elsewhere = await started({ hostKeys: [hopKey], methods: ["password"], authenticate: () => true });
+    const jump = await jumpHost({}, (open) => forward(open, elsewhere.address.port));
+    const target = await started({});
+    const asked: string[] = [];
+    const connecting = connect(
+      to(target.address.port, {
+        via: hop(jump.server.address.port),
+        identities: [],
+        password: () => {
+          asked.push("password");
+          return "secret";
+        },
+      }),
+    );
+    await expect(connecting).rejects.toMatchObject({
+      code: "host-key-refused",
+      message: expect.not.stringContaining("jump host"),
+    });
+    expect(asked).toEqual([]);
+  });
+
+  test("several are connected through in order", async () => {
+    const [outer, inner, target] = [await jumpHost(), await jumpHost(), await started({})];
+    const via = [hop(outer.server.address.port), hop(inner.server.address.port)];
+    await using ssh = await connect(to(target.address.port, { via }));
+    expect(await greet(ssh)).toBe("alice ran hello\n");
+    expect([outer.opens, inner.opens]).toEqual([["direct-tcpip"], ["direct-tcpip"]]);
+  });
+
+  test("a connected client serves as one, and stays open", async () => {
+    const [jump, target] = [await jumpHost(), await started({})];
+    await using client = await connect(hop(jump.server.address.port) as ConnectOptions);
+    for (const via of [client, [client], [client, hop(jump.server.address.port)]]) {
+      await using ssh = await connect(to(target.address.port, { via }));
+      expect(await greet(ssh)).toBe("alice ran hello\n");
+    }
+    await using ssh = await connect(to(target.address.port, { via: client }));
+    expect(await greet(ssh)).toBe("alice ran hello\n");
+  });
+
+  test("a text names it, whose known_hosts entry counts; the destination's key and user do not", async () => {
+    const [jump, target] = [await jumpHost(), await started({})];
+    const { port } = jump.server.address;
+    const folder = await temporaryFolder();
+    const knownHosts = join(folder, "known_hosts");
+    const line = Buffer.from(hopKey.publicKey.blob).toString("base64");
+    await writeFile(knownHosts, `[127.0.0.1]:${port} ssh-ed25519 ${line}\n`);
+    // No key of this machine's is let in.
+    const error = await connect(to(target.address.port, { via: `bob@127.0.0.1:${port}`, knownHosts })).catch((e) => e);
+    expect(error).toMatchObject({ code: "auth-failed" });
+    expect(error.message).toMatch(/^jump host 127\.0\.0\.1 port \d+: bob: /);
+    await writeFile(knownHosts, "");
+    const unknown = connect(
+      to(target.address.port, { via: `bob@127.0.0.1:${port}`, knownHosts, unknownHost: () => true }),
+    );
+    await expect(unknown).rejects.toMatchObject({ code: "host-key-unknown" });
+    expect(jump.opens).toEqual([]);
+  });
+});
+
+describe("a jump host that fails rejects with its error, which names it, and nothing is left", () => {
+  test.each<[string, string, () => Promise<Hop>]>([
+    [
+      "does not listen",
+      "connection-failed",
+      async () => {
+        const { server } = await jumpHost();
+        await server.close();
+        return hop(server.address.port);
+      },
+    ],
+    [
+      "has another key",
+      "host-key-refused",
+      async () => hop((await jumpHost({ hostKeys: [targetKey] })).server.address.port),
+    ],
+    [
+      "refuses the login",
+      "auth-failed",
+      async () => hop((await jumpHost({ authenticate: () => false })).server.address.port),
+    ],
+    [
+      "prohibits forwarding",
+      "forward-denied",
+      async () => hop((await jumpHost({}, (open) => open.reject(1, "no"))).server.address.port),
+    ],
+    [
+      "cannot connect onward",
+      "forward-unreachable",
+      async () => hop((await jumpHost({}, (open) => open.reject(2, "no"))).server.address.port),
+    ],
+    [
+      "knows no forwarding",
+      "forward-unsupported",
+      async () => hop((await jumpHost({}, (open) => open.reject(3, "no"))).server.address.port),
+    ],
+    ["hangs up", "connection-lost", async () => hop((await other((socket) => socket.end())).port)],
+    ["says nothing", "kex-timeout", async () => hop((await other(() => {})).port, { limits: { kexTimeout: 100 } })],
+  ])("it %s: %s", async (_, code, make) => {
+    const leftOpen = await watchResources();
+    const via = await make();
+    const target = await started({});
+    const { port } = via as ConnectOptions;
+    await expect(connect(to(target.address.port, { via }))).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(`jump host 127.0.0.1 port ${port}: `),
+    });
+    await untilDeserted();
+    await Promise.all(others.splice(0).map((server) => server.close()));
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test("it opens no connection in time: connect-timeout, and the kex time-out has not begun before", async () => {
+    const leftOpen = await watchResources();
+    const jump = await jumpHost({}, () => {});
+    const target = await started({});
+    const via = hop(jump.server.address.port, { limits: {}, connectTimeout: 15_000 });
+    const options = to(target.address.port, { via, connectTimeout: 200 });
+    await expect(connect({ ...options, limits: { kexTimeout: 50 } })).rejects.toMatchObject({
+      code: "connect-timeout",
+    });
+    await untilDeserted();
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test("its client opens no connection in time: the channel that comes later is closed", async () => {
+    let accept!: () => void;
+    let ended: Promise<unknown> | undefined;
+    const jump = await jumpHost({}, (open) => {
+      accept = () => {
+        const channel = open.accept()!;
+        channel.handler = { data() {}, writable() {}, eof() {}, request() {}, closed() {} };
+        ended = channel.ended;
+      };
+    });
+    await using client = await connect(hop(jump.server.address.port) as ConnectOptions);
+    const late = connect(to(22, { via: client, connectTimeout: 50 }));
+    await expect(late).rejects.toMatchObject({
+      code: "connect-timeout",
+      message: expect.stringContaining("the client in `via`: cannot connect to 127.0.0.1 port 22"),
+    });
+    accept();
+    expect(await ended).toMatchObject({ broken: false });
+  });
+});
+
+describe("a connection through a jump host", () => {
+  test("that breaks ends the connection with connection-lost, whose message names the jump host", async () => {
+    const leftOpen = await watchResources();
+    const [jump, target] = [await jumpHost(), await started({})];
+    const ssh = await connect(to(target.address.port, { via: hop(jump.server.address.port) }));
+    expect(await greet(ssh)).toBe("alice ran hello\n");
+    await jump.server.close();
+    const error = await ssh.ended;
+    expect(error).toMatchObject({
+      code: "connection-lost",
+      message: expect.stringContaining("jump host 127.0.0.1 port"),
+    });
+    await untilDeserted();
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test("over a client that is closed ends with connection-lost", async () => {
+    const [jump, target] = [await jumpHost(), await started({})];
+    const client = await connect(hop(jump.server.address.port) as ConnectOptions);
+    const ssh = await connect(to(target.address.port, { via: client }));
+    await client.close();
+    expect(await ssh.ended).toMatchObject({ code: "connection-lost" });
+    expect(await codeOf(connect(to(target.address.port, { via: client })))).toBe("closed");
+  });
+
+  test("whose destination refuses the login closes the jump host's", async () => {
+    const leftOpen = await watchResources();
+    const [jump, target] = [await jumpHost(), await started({ authenticate: () => false })];
+    const refused = connect(to(target.address.port, { via: hop(jump.server.address.port) }));
+    await expect(refused).rejects.toMatchObject({
+      code: "auth-failed",
+      message: expect.not.stringContaining("jump host"),
+    });
+    await untilDeserted();
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test.each(["destination", "jump host"])("is aborted by the signal of the %s, wherever it is", async (whose) => {
+    const leftOpen = await watchResources();
+    const abort = new AbortController();
+    const jump = await jumpHost({}, () => abort.abort());
+    const signal = { signal: abort.signal };
+    const via = hop(jump.server.address.port, whose === "jump host" ? signal : {});
+    const connecting = connect(to(22, { via, ...(whose === "destination" && signal) }));
+    expect(await codeOf(connecting)).toBe("aborted");
+    await untilDeserted();
+    expect(await leftOpen()).toEqual([]);
+  });
+});
+
+describe("what cannot be meant is refused before anything is sent", () => {
+  const client = { dialChannel: () => Promise.reject(new Error("not called")) };
+  test.each<[string, unknown, string]>([
+    ["an address without brackets", "2001:db8::1", "an IPv6 address in brackets"],
+    ["an empty text", "", 'a jump host must be "alice@bastion:2222"'],
+    ["no host", "alice@", 'a jump host must be "alice@bastion:2222"'],
+    ["a port without a number", "bastion:ssh", 'a jump host must be "alice@bastion:2222"'],
+    ["a port that is none", "bastion:0", "jump host bastion port 0: 0 is no TCP port"],
+    ["a number", 42, "the options of a jump host must be an object, not number"],
+    ["nothing", null, "the options of a jump host must be an object, not null"],
+    ["an unknown option", { host: "bastion", username: "alice" }, "`username` is not an option of a jump host"],
+    ["a jump host's own", { host: "bastion", via: "other" }, "`via` is not an option of a jump host"],
+    ["no host in the options", { user: "alice" }, "jump host: host is missing"],
+    ["a client that is not the first", ["bastion", client], "a connected client can only be the first"],
+    ["a key file that is not there", { host: "bastion", identities: ["/nowhere/key"] }, "jump host bastion port 22: "],
+  ])("%s", async (_, via, words) => {
+    await expect(connect(to(1, { via: via as Hop }))).rejects.toMatchObject({
+      message: expect.stringContaining(words),
+    });
+  });
+});
