@@ -24,7 +24,12 @@ export interface SshTunnel {
 }
 
 /** Starts `ssh -N -L` or `ssh -N -D`. Resolves when it listens, which is after its login. */
-export async function startSshTunnel(target: Target, suite: Suite, form: TunnelForm, to: Address): Promise<SshTunnel> {
+export async function startSshTunnel(
+  target: Target,
+  suite: Suite | undefined,
+  form: TunnelForm,
+  to: Address,
+): Promise<SshTunnel> {
   const at = { host: "127.0.0.1", port: await freePort() };
   const listen = `${at.host}:${at.port}`;
   const forward = form === "local" ? ["-L", `${listen}:${to.host}:${to.port}`] : ["-D", listen];

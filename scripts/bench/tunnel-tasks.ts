@@ -22,7 +22,8 @@ export type TunnelForm = "local" | "dynamic";
 export interface ForwardTask {
   readonly kind: "forward";
   readonly target: Target;
-  readonly suite: Suite;
+  /** `undefined`: the client's own choice. */
+  readonly suite: Suite | undefined;
   readonly form: TunnelForm;
   /** Target of a local forward. */
   readonly to: Address;

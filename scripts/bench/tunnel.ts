@@ -20,7 +20,7 @@ const TIMEOUT = 15_000;
 export async function startTunnel(
   { program }: Contender,
   target: Target,
-  suite: Suite,
+  suite: Suite | undefined,
   form: TunnelForm,
   to: Address,
 ): Promise<Tunnel> {
