@@ -1,7 +1,7 @@
 /**
  * Counts the calls of functions of ours that a packet of 32 KiB costs on its way from one application to the other, both sides together:
  * `node --conditions=@nacre/source --import tsx scripts/bench/calls.ts [--functions]`. V8's precise coverage counts them over 1,000 packets
- * between two connections in memory, so every run gives the same numbers. See ARCHITECTURE.md.
+ * between two connections in memory, so runs differ by one or two calls. See ARCHITECTURE.md.
  */
 import { randomBytes } from "node:crypto";
 import { Session as Inspector } from "node:inspector/promises";

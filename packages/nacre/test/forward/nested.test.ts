@@ -103,7 +103,8 @@ async function run(way: Way, after: number): Promise<{ readonly end: unknown; re
     await client.ended;
   }
   await Promise.all(servers.map(({ ended }) => ended));
-  expect(timers()).toBe(before);
+  // A timer of an earlier test may have ended meanwhile.
+  expect(timers()).toBeLessThanOrEqual(before);
   return { end, received: streams.received() };
 }
 
