@@ -20,11 +20,13 @@ import type { Address, TunnelForm, VisitsResult } from "./tunnel-tasks.ts";
 const HOST = "127.0.0.1";
 const TIMEOUT = 60_000;
 /** Connections that are timed: one at a time, and many at once. */
-const VISITS = { alone: { count: 200, atOnce: 1 }, together: { count: 600, atOnce: 32 } } as const;
+const VISITS = { alone: { count: 100, atOnce: 1 }, together: { count: 300, atOnce: 32 } } as const;
 type Crowd = keyof typeof VISITS;
 const CROWDS = ["alone", "together"] as const satisfies readonly Crowd[];
+/** How often in each round: a short run says little on a machine that others use. */
+const VISITS_EACH_ROUND = 4;
 /** Connections of each kind before those. */
-const WARM_UP = 100;
+const WARM_UP = 300;
 
 /** One way from the visitor to the target. */
 interface Runner {
@@ -143,7 +145,7 @@ class Measuring {
   }
 
   async visits(): Promise<Table> {
-    const { rounds } = this.#bench;
+    const rounds = this.#bench.rounds * VISITS_EACH_ROUND;
     const results: Results<Crowd> = new Map(this.#lanes.map((lane) => [lane, { alone: [], together: [] }]));
     for (let round = 0; round <= rounds; round++) {
       for (const crowd of CROWDS) {
@@ -250,7 +252,7 @@ function visitTable(results: Results<Crowd>): Table {
   };
   const { alone, together } = VISITS;
   return {
-    title: `Connections a second: connect, a line there, 16 bytes back, close (${alone.count} one at a time, ${together.count} with ${together.atOnce} at once)`,
+    title: `Connections a second: connect, a line there, 16 bytes back, close (${alone.count} one at a time, ${together.count} with ${together.atOnce} at once, ${VISITS_EACH_ROUND} times a round)`,
     head: ["way", "one at a time", "of ssh2", "CPU ms each", `${together.atOnce} at once`, "of ssh2", "CPU ms each"],
     rows: [...results.keys()].map((lane) => [lane.name, ...cells(lane, "alone"), ...cells(lane, "together")]),
     notes: [
