@@ -34,6 +34,11 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
       const { stdin, stdout, exit } = await client.spawn(command);
       return { ...nodeStreams(stdin, stdout), status: exit.then(({ status }) => status) };
     },
+    async forward(form, to) {
+      const at = { host: "127.0.0.1", port: 0 };
+      const { port } = await (form === "local" ? client.forwardLocal(at, to) : client.forwardDynamic(at));
+      return port!;
+    },
     close: () => client.close(),
   };
 }

@@ -2,10 +2,11 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createRequire } from "node:module";
-import { connect as connectSocket, type Socket } from "node:net";
+import { type AddressInfo, connect as connectSocket, createServer, type Socket } from "node:net";
 import type { ConnectConfig } from "ssh2";
 import { type MeasuredSession, nodeStreams } from "./measured-client.ts";
 import type { Suite, Target } from "./tasks.ts";
+import type { Address } from "./tunnel-tasks.ts";
 import { clientTasks, work } from "./worker.ts";
 
 const noDelay = process.argv.includes("no-delay");
@@ -52,12 +53,29 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
         });
       });
     },
+    async forward(form, to) {
+      if (form !== "local") throw new Error("ssh2 has no SOCKS proxy");
+      return listen(client, to);
+    },
     async close() {
       const closed = once(client, "close");
       client.end();
       await closed;
     },
   };
+}
+
+/** Forwards as the package tunnel-ssh 5.2 does, which adds to this only reconnecting and closing by itself. Its listener has Nagle's delay. */
+async function listen(client: InstanceType<typeof ssh2.Client>, to: Address): Promise<number> {
+  const server = createServer({ noDelay }, (socket) => {
+    client.forwardOut("127.0.0.1", socket.remotePort ?? 0, to.host, to.port, (error, stream) => {
+      if (error === undefined) socket.pipe(stream).pipe(socket);
+      else socket.destroy();
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
 }
 
 async function noDelaySocket(target: Target): Promise<Socket> {

@@ -1,48 +1,74 @@
-/** A process with plain TCP as client of child-far: what a path gives to whoever only asks the system. */
+/** A process with plain TCP as client of `plain-server.ts`: the ceiling of a path, and the visitor of tunnels. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
 import { stopwatch } from "./measured-client.ts";
 import { payload } from "./payload.ts";
-import { printedBy, type TransferResult, type TransferTask } from "./tasks.ts";
+import { PlainConnection } from "./plain-connection.ts";
+import { printedBy, type Task, type TransferResult } from "./tasks.ts";
+import type { PlainTransferTask, Route, VisitsResult, VisitTask } from "./tunnel-tasks.ts";
 import { work } from "./worker.ts";
 
-work((task) => {
-  if (task.kind === "download" || task.kind === "upload") return transfer(task);
+/** Bytes that each visit gets back. */
+const VISIT_BYTES = 16;
+
+work((task: Task) => {
+  if (task.kind === "plain-transfer") return transfer(task);
+  if (task.kind === "visit") return visit(task);
+  // As any other client, on a path.
+  if (task.kind === "download" || task.kind === "upload")
+    return transfer({ ...task, kind: "plain-transfer", direction: task.kind, route: { at: task.target } });
   return Promise.reject(new Error("no task for plain TCP"));
 });
 
-async function transfer({ kind, target, bytes, digest }: TransferTask): Promise<TransferResult> {
-  const socket = connect({ host: target.host, port: target.port, noDelay: true });
-  await once(socket, "connect");
+async function transfer({ direction, route, bytes, digest }: PlainTransferTask): Promise<TransferResult> {
+  const connection = await PlainConnection.open(route);
   const lap = stopwatch();
-  const result = kind === "download" ? await download(socket, bytes, digest) : await upload(socket, bytes, digest);
+  const result = await (direction === "download" ? download : upload)(connection, bytes, digest);
+  connection.socket.destroy();
   return { ...lap(), ...result, peakMiB: process.resourceUsage().maxRSS / 1024 };
 }
 
 type Arrived = Pick<TransferResult, "bytes" | "sha256">;
 
-async function download(socket: Socket, bytes: number, digest: boolean): Promise<Arrived> {
+async function download(connection: PlainConnection, bytes: number, digest: boolean): Promise<Arrived> {
   const hash = digest ? createHash("sha256") : undefined;
   let received = 0;
-  socket.on("data", (chunk) => {
+  connection.socket.write(`send ${bytes}\n`);
+  await connection.read((chunk) => {
     received += chunk.length;
     hash?.update(chunk);
   });
-  socket.write(`send ${bytes}\n`);
-  await once(socket, "end");
   return { bytes: received, sha256: hash?.digest("hex") };
 }
 
-async function upload(socket: Socket, bytes: number, digest: boolean): Promise<Arrived> {
+async function upload(connection: PlainConnection, bytes: number, digest: boolean): Promise<Arrived> {
+  const { socket } = connection;
   let printed = "";
-  socket.on("data", (chunk) => {
+  const ended = connection.read((chunk) => {
     printed += chunk.toString("latin1");
   });
-  const ended = once(socket, "end");
-  socket.write(digest ? "digest\n" : "count\n");
+  socket.write(`${digest ? "digest" : "count"} ${bytes}\n`);
   for (const piece of payload(bytes)) if (!socket.write(piece)) await once(socket, "drain");
-  socket.end();
   await ended;
   return printedBy(printed, digest);
+}
+
+/** Makes connections, a few at once: each sends a line, reads the answer and closes. */
+async function visit({ route, count, atOnce }: VisitTask): Promise<VisitsResult> {
+  const lap = stopwatch();
+  let left = count;
+  const visitor = async (): Promise<void> => {
+    while (left-- > 0) await visitOnce(route);
+  };
+  await Promise.all(Array.from({ length: atOnce }, visitor));
+  return { seconds: lap().seconds };
+}
+
+async function visitOnce(route: Route): Promise<void> {
+  const connection = await PlainConnection.open(route);
+  const closed = once(connection.socket, "close");
+  const { bytes } = await download(connection, VISIT_BYTES, false);
+  if (bytes !== VISIT_BYTES) throw new Error(`a visit got ${bytes} bytes back, not ${VISIT_BYTES}`);
+  connection.socket.destroy();
+  await closed;
 }

@@ -14,6 +14,7 @@ const programs = [
   "child-ceiling",
   "child-tcp",
   "child-far",
+  "child-target",
   "child-server-nacre",
   "child-server-ssh2",
   "child-visitors",
@@ -91,6 +92,10 @@ export class Child {
         resolve(`the process ended with ${signal ?? `status ${status}`}: ${this.#stderr}`);
       });
     });
+  }
+
+  get pid(): number {
+    return this.#process.pid!;
   }
 
   /** One task at a time; `onFirst` is called when a connect task has its first byte of output. Throws when it fails or is late. */

@@ -15,10 +15,12 @@ import { memoryCase } from "./case-memory.ts";
 import { pathCase } from "./case-path.ts";
 import { serverCase } from "./case-server.ts";
 import { smallCase } from "./case-small.ts";
+import { tunnelCase } from "./case-tunnel.ts";
 import { buildPrograms, killChildren, profileInto } from "./children.ts";
 import { formatPage } from "./page.ts";
 import { prepare } from "./setup.ts";
 import { killSsh } from "./ssh-command.ts";
+import { killSshTunnels } from "./ssh-tunnel.ts";
 import { buildSsh2Addon } from "./ssh2-addon.ts";
 import { formatTable } from "./table.ts";
 
@@ -30,6 +32,7 @@ const cases: readonly Case[] = [
   bulkCase,
   ceilingCase,
   memoryCase,
+  tunnelCase,
   pathCase,
   serverCase,
 ];
@@ -82,6 +85,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     interrupted = true;
     killChildren();
     killSsh();
+    killSshTunnels();
     void prepared.release().finally(() => process.exit(130));
   });
 }
@@ -144,6 +148,7 @@ try {
 } finally {
   killChildren();
   killSsh();
+  killSshTunnels();
   await prepared.release();
 }
 

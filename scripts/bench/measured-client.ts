@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import type { Suite, Target } from "./tasks.ts";
+import type { Address, TunnelForm } from "./tunnel-tasks.ts";
 
 /** The little that every client library has to give to be measured. */
 export interface MeasuredClient {
@@ -12,6 +13,8 @@ export interface MeasuredSession {
   /** What the library says it has negotiated. */
   readonly kexMethod: string;
   start(command: string): Promise<MeasuredCommand>;
+  /** Listens at 127.0.0.1 and forwards to `to`, or as a SOCKS proxy. Returns the port. Missing where it is not measured. */
+  forward?(form: TunnelForm, to: Address): Promise<number>;
   close(): Promise<void>;
 }
 

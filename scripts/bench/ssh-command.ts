@@ -59,7 +59,15 @@ export async function runSsh(options: SshRun): Promise<SshRunResult> {
   const { output } = options;
   const input = openSync(options.inputFile ?? "/dev/null", "r");
   const within = options.namespace === undefined ? [] : ["nsenter", `--net=${options.namespace}`];
-  const [program = "", ...args] = [...within, "bash", "-c", shell, "bash", "ssh", ...sshArguments(options)];
+  const [program = "", ...args] = [
+    ...within,
+    "bash",
+    "-c",
+    shell,
+    "bash",
+    "ssh",
+    ...sshArguments(options.target, options.suite),
+  ];
   const child = spawn(program, [...args, options.command], {
     stdio: [input, output === "counted" ? "ignore" : "pipe", "pipe", "pipe"],
     env: { ...process.env, LC_ALL: "C" },
@@ -118,7 +126,8 @@ export async function runSsh(options: SshRun): Promise<SshRunResult> {
   };
 }
 
-function sshArguments({ target, suite }: SshRun): string[] {
+/** Arguments of `ssh` but for a command: it reads no configuration, asks nothing and trusts the target's key alone. */
+export function sshArguments(target: Target, suite: Suite | undefined): string[] {
   const options = [
     "IdentitiesOnly=yes",
     "IdentityAgent=none",

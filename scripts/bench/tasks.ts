@@ -1,4 +1,13 @@
 /** What the benchmark asks of processes of their own, and what comes back. Everything here goes through IPC as JSON. */
+import type {
+  ForwardResult,
+  ForwardTask,
+  PlainTransferTask,
+  ServePlainResult,
+  ServePlainTask,
+  VisitsResult,
+  VisitTask,
+} from "./tunnel-tasks.ts";
 
 /** Where to connect and as whom. */
 export interface Target {
@@ -256,7 +265,11 @@ export type Task =
   | CensusTask
   | StayTask
   | CallTask
-  | LeaveTask;
+  | LeaveTask
+  | ForwardTask
+  | ServePlainTask
+  | PlainTransferTask
+  | VisitTask;
 
 export type ResultOf<T extends Task> = {
   connect: ConnectResult;
@@ -273,6 +286,10 @@ export type ResultOf<T extends Task> = {
   stay: VisitResult;
   call: VisitResult;
   leave: VisitResult;
+  forward: ForwardResult;
+  "serve-plain": ServePlainResult;
+  "plain-transfer": TransferResult;
+  visit: VisitsResult;
 }[T["kind"]];
 
 /** From the child to the parent. */

@@ -19,6 +19,7 @@ import {
   type TransferTask,
   uploadCommand,
 } from "./tasks.ts";
+import type { ForwardResult, ForwardTask } from "./tunnel-tasks.ts";
 
 /** Does the tasks that the parent process sends, until it lets go. */
 export function work(perform: (task: Task) => Promise<unknown>): void {
@@ -50,6 +51,8 @@ export function clientTasks(client: MeasuredClient): (task: Task) => Promise<unk
         return echo(client, task);
       case "many":
         return connectMany(client, task);
+      case "forward":
+        return forward(client, task);
       default:
         return Promise.reject(new Error("no task for a client"));
     }
@@ -102,6 +105,13 @@ async function connectMany(client: MeasuredClient, { target, connections }: Many
   );
   const { seconds, cpuSeconds } = lap();
   return { ms: seconds * 1000, cpuMs: cpuSeconds * 1000 };
+}
+
+async function forward(client: MeasuredClient, task: ForwardTask): Promise<ForwardResult> {
+  const session = await client.open(task.target, task.suite);
+  const port = await session.forward?.(task.form, task.to);
+  if (port === undefined) throw new Error(`this client has no ${task.form} forward`);
+  return { host: "127.0.0.1", port };
 }
 
 async function download(client: MeasuredClient, task: TransferTask): Promise<TransferResult> {

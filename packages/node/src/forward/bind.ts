@@ -137,9 +137,15 @@ function boundTo(servers: readonly Server[]): Bound {
   };
 }
 
+/**
+ * Bytes that a connection buffers in each direction. One read is 64 KiB, more than Node's default: the system would stop and start reading
+ * with each chunk that waits.
+ */
+const BUFFERED = 256 * 1024;
+
 function bind(options: ListenOptions, { onSocket, onError = () => {} }: SocketHandler): Promise<Server> {
   // A connection is not read before it is taken.
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, highWaterMark: BUFFERED }, (socket) => {
     // An error may come before anybody listens for it.
     socket.on("error", () => {});
     // Not as options of `createServer`, some of which Deno ignores.

@@ -1,0 +1,12 @@
+import { readdir, readFile } from "node:fs/promises";
+
+/** Returns the CPU seconds that the threads of a process have had since they began, as Linux counts them: to the nanosecond. */
+export async function cpuSecondsOf(pid: number): Promise<number> {
+  const tasks = `/proc/${pid}/task`;
+  let nanoseconds = 0;
+  for (const thread of await readdir(tasks)) {
+    const [ran] = (await readFile(`${tasks}/${thread}/schedstat`, "latin1")).split(" ");
+    nanoseconds += Number(ran);
+  }
+  return nanoseconds / 1e9;
+}
