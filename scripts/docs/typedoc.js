@@ -5,11 +5,13 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+const packages = publishedPackages();
+
 /** @type {Partial<import("typedoc").TypeDocOptions>} */
 export default {
   name: "Nacre",
   readme: `${root}README.md`,
-  entryPoints: entryPoints(),
+  entryPoints: packages.flatMap(({ entries }) => entries),
   tsconfig: `${root}scripts/docs/tsconfig.json`,
   basePath: root,
   out: `${root}docs`,
@@ -18,6 +20,7 @@ export default {
   includeVersion: false,
   excludeExternals: true,
   excludePrivate: true,
+  excludeProtected: true,
   excludeInternal: true,
   // Comments that Node's types hand down link within Node's own reference.
   externalSymbolLinkMappings: { "@types/node": { "*": "#" } },
@@ -28,6 +31,8 @@ export default {
     rewrittenLink: true,
     unusedMergeModuleWith: true,
   },
+  // By default only the package of this folder.
+  packagesRequiringDocumentation: packages.map(({ name }) => name),
   requiredToBeDocumented: ["Class", "Interface", "Function", "TypeAlias", "Variable", "Enum", "Namespace"],
   // `npm run check` has compiled the sources already.
   skipErrorChecking: true,
@@ -35,17 +40,15 @@ export default {
   treatValidationWarningsAsErrors: true,
 };
 
-/** Returns the source of each entry of each package that is published. Throws if there are too few to be all. */
-function entryPoints() {
-  const found = readdirSync(`${root}packages`).flatMap((name) => {
-    const folder = `${root}packages/${name}`;
-    if (!existsSync(`${folder}/package.json`)) return [];
-    const { private: isPrivate, exports = {} } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
-    if (isPrivate) return [];
-    return Object.values(exports).flatMap((entry) =>
-      entry["@nacre/source"] ? join(folder, entry["@nacre/source"]) : [],
-    );
+/** Returns names and exported sources of the published packages. Throws if there are too few to be all. */
+function publishedPackages() {
+  const found = readdirSync(`${root}packages`).flatMap((folder) => {
+    const manifest = `${root}packages/${folder}/package.json`;
+    if (!existsSync(manifest)) return [];
+    const { name, private: isPrivate, exports = {} } = JSON.parse(readFileSync(manifest, "utf8"));
+    const sources = Object.values(exports).flatMap((entry) => entry["@nacre/source"] ?? []);
+    return isPrivate ? [] : { name, entries: sources.map((source) => join(root, "packages", folder, source)) };
   });
-  if (found.length < 15) throw new Error(`only ${found.length} entry points found in packages/*/package.json`);
+  if (found.length < 15) throw new Error(`only ${found.length} published packages found in packages`);
   return found;
 }

@@ -31,6 +31,7 @@ import { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 import { type OpenRefusal, PeerOpens } from "./peer-opens.ts";
 import type { RequestReaders } from "./request-reader.ts";
 
+/** Options of one side of the connection protocol. */
 export interface ConnectionOptions {
   /** Where messages go: the transport. */
   readonly sink: PacketSink;

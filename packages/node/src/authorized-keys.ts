@@ -15,6 +15,7 @@ export type AuthorizedKeysFiles =
 
 type AuthorizedKeysPaths = string | readonly string[] | undefined;
 
+/** Options of `authorizedKeys`. */
 export interface AuthorizedKeysOptions {
   /**
    * User id of the account that may own the files and their folders, besides root; a function names one for each user. Default: the account

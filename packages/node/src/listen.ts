@@ -151,6 +151,7 @@ export class SshServer implements AsyncDisposable {
     await this.closed;
   }
 
+  /** Calls `close()`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

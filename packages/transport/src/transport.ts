@@ -311,6 +311,7 @@ export class Transport implements PacketSink {
     return this.#outgoing.begin(length);
   }
 
+  /** Sends the payload that `begin` returned, now complete. An error ends the connection. */
   commit(): void {
     try {
       this.#outgoing.commit();

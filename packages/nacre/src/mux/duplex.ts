@@ -23,6 +23,7 @@ export interface Duplex {
   write(pieces: readonly Bytes[]): boolean;
   /** Asks for no more `data` until `resume`; what is under way may still come. */
   pause(): void;
+  /** Allows `data` again after `pause`. */
   resume(): void;
   /**
    * Sends what was written, then the end of this direction; the other stays open. Resolves when the system has taken all of it, or the

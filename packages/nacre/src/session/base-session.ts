@@ -44,6 +44,7 @@ export type SessionExit =
  */
 export type SessionHandler<S> = (session: S) => SessionResult | Promise<SessionResult>;
 
+/** Result of a session: an exit status, an exit, or nothing for status 0. */
 export type SessionResult = number | SessionExit | void;
 
 /** A session that a client has requested, with streams of the kind `K`. */
