@@ -132,7 +132,8 @@ export class Connection {
    */
   openChannel(channelType: string, data: Uint8Array = new Uint8Array(0)): number {
     this.#mustWork();
-    if (this.#isFull())
+    // Opens of the peer that wait take no room of ours: a flood of them must not keep a command from starting.
+    if (this.#channelCount >= this.#context.limits.maxChannels)
       throw new SshError(
         "channel-limit",
         `${this.#context.limits.maxChannels} channels are the most at once: close one first`,
@@ -210,13 +211,21 @@ export class Connection {
     this.#peerOpens.disallow(channelType);
   }
 
-  /** Decides an "open-request": opens the channel and returns our number of it, or refuses (`false`: as forbidden). */
+  /**
+   * Decides an "open-request": opens the channel and returns our number of it, or refuses (`false`: as forbidden). An open that finds no
+   * room any more is refused.
+   */
   answerOpen(token: ReplyToken, decision: boolean | OpenRefusal): number | undefined {
     const open = this.#peerOpens.take(token);
     if (this.#context.failed) return undefined;
     if (decision !== true) {
       const forbidden = { reasonCode: CHANNEL_OPEN_FAILURE_REASON.ADMINISTRATIVELY_PROHIBITED, description: "refused" };
       this.#peerOpens.refuse(open, decision === false ? forbidden : decision);
+      return undefined;
+    }
+    if (this.#channelCount >= this.#context.limits.maxChannels) {
+      const { RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
+      this.#peerOpens.refuse(open, { reasonCode: RESOURCE_SHORTAGE, description: "too many channels" });
       return undefined;
     }
     const channel = this.#makeChannel(open.channelType);
@@ -245,6 +254,11 @@ export class Connection {
   /** Decides a global request of the peer. `data` goes with success, and depends on the request. */
   answerGlobal(token: ReplyToken, success: boolean, data: Uint8Array = new Uint8Array(0)): void {
     if (!this.#context.failed) this.#globals.answer(token, success, copyBytes(data));
+  }
+
+  /** Sends all further messages to `sink`: a client's go straight to the transport once it has logged in. */
+  useSink(sink: PacketSink): void {
+    this.#context.sink = sink;
   }
 
   /** To be called when the sink takes data again: output was taken, a key exchange or a turn is over. "writable" follows where due. */
@@ -319,6 +333,7 @@ export class Connection {
     }
   }
 
+  /** Whether one more open of the peer finds no room. */
   #isFull(): boolean {
     // rule: channel-count
     return this.#channelCount + this.#peerOpens.size >= this.#context.limits.maxChannels;

@@ -22,7 +22,7 @@ const LONGEST_MESSAGE = 256 * 1024 - 256;
 /** What the parts of a connection share. */
 export class ConnectionContext {
   /** Where messages go. */
-  readonly sink: PacketSink;
+  sink: PacketSink;
   /** Ours. */
   readonly role: "client" | "server";
   readonly limits: ConnectionLimits;

@@ -75,12 +75,24 @@ describe("opening", () => {
   test("one channel more than the limit is the caller's error, and the peer's open is refused", () => {
     const side = new Side("client", { limits: { maxChannels: 2 }, allowed: ["x11"] });
     side.connection.openChannel("session");
-    const [asked] = side.hears(open("x11"));
-    expect(asked?.type).toBe("open-request");
+    side.connection.openChannel("session");
     expect(thrownCode(() => side.connection.openChannel("session"))).toBe("channel-limit");
     side.sink.take();
     expect(side.hears(open("x11"))).toEqual([{ type: "open-refused", channelType: "x11" }]);
     expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0])).reasonCode).toBe(4);
+  });
+
+  test("opens of the peer that wait take no room of our own, and are refused where there is none left", () => {
+    const side = new Side("client", { limits: { maxChannels: 2 }, allowed: ["x11"] });
+    const asked = side.hears(open("x11"), open("x11", { senderChannel: 1 }), open("x11", { senderChannel: 2 }));
+    expect(asked.map(({ type }) => type)).toEqual(["open-request", "open-request", "open-refused"]);
+    const [first, second] = asked.flatMap((event) => (event.type === "open-request" ? [event.token] : []));
+    side.connection.openChannel("session");
+    expect(side.connection.answerOpen(the(first), true)).toBe(1);
+    side.sink.take();
+    expect(side.connection.answerOpen(the(second), true)).toBeUndefined();
+    expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0])).reasonCode).toBe(4);
+    expect(side.connection.channelCount).toBe(2);
   });
 
   test.each([

@@ -29,6 +29,14 @@ export const nodeStreams: StreamKind<NodeStreams> = {
   pair: (source, target, facts) => new ChannelPair(source, target, facts),
 };
 
+/** How far a stream that is read has come. */
+type OutputState =
+  | { readonly step: "flowing" }
+  /** No more bytes follow. Those that wait are read first; then the stream ends, or fails with `error`. */
+  | { readonly step: "ending"; readonly error: SshError | undefined }
+  /** The stream has its end, behind the bytes that it holds. */
+  | { readonly step: "ended" };
+
 /** The channel's end of a stream that is read. Bytes count as consumed when the stream has asked for them. */
 class Output {
   readonly #stream: Readable;
@@ -38,8 +46,7 @@ class Output {
   #wanted = false;
   /** The last `read` found too little. */
   #hungry = false;
-  #finished: { readonly error: SshError | undefined } | undefined;
-  #ended = false;
+  #state: OutputState = { step: "flowing" };
 
   constructor(stream: Readable, source: ReadSource, keep = Number.POSITIVE_INFINITY) {
     this.#stream = stream;
@@ -49,7 +56,7 @@ class Output {
 
   /** All bytes arrived. */
   get isWhole(): boolean {
-    return this.#finished !== undefined && this.#finished.error === undefined;
+    return this.#state.step === "ended" || (this.#state.step === "ending" && this.#state.error === undefined);
   }
 
   open(): void {
@@ -68,16 +75,16 @@ class Output {
   }
 
   finish(error?: SshError): void {
-    this.#finished ??= { error };
+    if (this.#state.step === "flowing") this.#state = { step: "ending", error };
     this.#serve();
   }
 
   /** The stream was read, and had no bytes if `found` is false. */
   wasRead(found: boolean): void {
     this.#hungry = !found;
-    // An error destroys what a stream holds, so it comes when nothing is left that a reader could be given.
-    if (!found && this.#queue.isEmpty && this.#finished?.error !== undefined)
-      this.#stream.destroy(this.#finished.error);
+    // An error destroys the bytes that a stream holds, so it comes when a reader has had them all.
+    if (!found && this.#queue.isEmpty && this.#state.step === "ending" && this.#state.error !== undefined)
+      this.#stream.destroy(this.#state.error);
     this.#serve();
   }
 
@@ -112,7 +119,7 @@ class Output {
   /** Whether the stream is to have a chunk. It keeps as many arrays as it is given, so that small ones are gathered before it reads. */
   #takes(length: number): boolean {
     const may =
-      this.#stream.readableLength === 0 || length >= SMALL_CHUNK || this.#hungry || this.#finished !== undefined;
+      this.#stream.readableLength === 0 || length >= SMALL_CHUNK || this.#hungry || this.#state.step !== "flowing";
     return this.#wanted && may;
   }
 
@@ -121,12 +128,13 @@ class Output {
       const { bytes, credit } = this.#queue.shift()!;
       this.#give(bytes, credit);
     }
-    if (!this.#queue.isEmpty || this.#finished === undefined || this.#stream.destroyed || this.#ended) return;
-    if (this.#finished.error === undefined) {
-      this.#ended = true;
+    if (!this.#queue.isEmpty || this.#state.step !== "ending" || this.#stream.destroyed) return;
+    const { error } = this.#state;
+    if (error === undefined) {
+      this.#state = { step: "ended" };
       this.#stream.push(null);
     } else if (this.#stream.readableLength === 0) {
-      this.#stream.destroy(this.#finished.error);
+      this.#stream.destroy(error);
     }
   }
 }

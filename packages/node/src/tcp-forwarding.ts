@@ -32,7 +32,7 @@ export interface TcpForwardingOptions {
   /**
    * Which addresses clients may bind, as sshd's GatewayPorts. `"no"`, the default: loopback alone, whatever the client asks for; both families,
    * or the one of `"127.0.0.1"` and `"::1"`. `"yes"`: all addresses, whatever the client asks for. `"clientspecified"`: `""` and `"*"` are all
-   * addresses, `"0.0.0.0"` and `"::"` those of one family, `"localhost"` both loopback addresses, and every other host is bound as it is.
+   * addresses, `"0.0.0.0"` and `"::"` those of one family (on Deno `"::"` is all), `"localhost"` both loopback addresses, and every other host is bound as it is.
    */
   readonly gatewayPorts?: GatewayPorts | undefined;
   /** Milliseconds until a connection must stand, the lookup included. Default 15,000. */

@@ -357,14 +357,16 @@ describe("tcpForwarding listens", () => {
     await client.close();
   });
 
-  it.each(["127.0.0.1", "::1"])("never at an address that is in use on %s, and binds nothing then", async (host) => {
+  it.each([
+    ["127.0.0.1", "::1"],
+    ["::1", "127.0.0.1"],
+  ])("never at an address that is in use on %s, and is not bound on %s then", async (host, other) => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, host, resolve));
     const { port } = taken.address() as AddressInfo;
     const { client, server } = await tunnel();
-    const check = await watchResources();
     expect(await codeOf(client.listen({ port }))).toBe("forward-denied");
-    expect(await check()).toEqual([]);
+    expect(await codeOf(visit({ host: other, port }))).toBe("ECONNREFUSED");
     taken.close();
     expect(await codeOf(client.listen({ port: server.address.port }))).toBe("forward-denied");
     await client.close();
@@ -382,11 +384,20 @@ describe("tcpForwarding listens", () => {
     ["clientspecified", "", ["127.0.0.1", "127.0.0.2", "::1"]],
     ["clientspecified", "*", ["127.0.0.1", "127.0.0.2", "::1"]],
     ["clientspecified", "0.0.0.0", ["127.0.0.1", "127.0.0.2"]],
-    ["clientspecified", "::", ["::1"]],
     ["clientspecified", "localhost", ["127.0.0.1", "::1"]],
     ["clientspecified", "127.0.0.2", ["127.0.0.2"]],
   ] as const)("with gatewayPorts %s for %j at %j", async (gatewayPorts, host, expected) => {
     expect(await answering(gatewayPorts, host)).toEqual(expected);
+  });
+
+  it("with gatewayPorts clientspecified for :: at IPv6 addresses alone, as far as the runtime can", async () => {
+    const probe = createServer();
+    await new Promise<void>((resolve) => probe.listen({ host: "::", port: 0, ipv6Only: true }, resolve));
+    const { port } = probe.address() as AddressInfo;
+    // Deno ignores ipv6Only.
+    const isSeparate = (await codeOf(visit({ host: "127.0.0.1", port }).then((one) => one.destroy()))) !== "no error";
+    probe.close();
+    expect(await answering("clientspecified", "::")).toEqual(isSeparate ? ["::1"] : ["127.0.0.1", "127.0.0.2", "::1"]);
   });
 
   it("only at places of its list", async () => {
@@ -454,7 +465,7 @@ describe("the end of an SSH connection", () => {
     expect(await codeOf(visit({ host: "127.0.0.1", port }))).toBe("ECONNREFUSED");
     expect(await codeOf(lstat(path))).toBe("ENOENT");
     for (const visitor of visitors) visitor.resume();
-    await Promise.all(visitors.filter(({ closed }) => !closed).map((visitor) => once(visitor, "close")));
+    await until(() => visitors.every(({ closed }) => closed));
     await client.close();
     await server.close();
     await target.close();

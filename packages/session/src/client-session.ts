@@ -171,6 +171,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
         case "success":
           this.authSucceeded();
           this.sink.open();
+          this.connection.useSink(this.transport);
           return { type: "authenticated" };
         case "failed":
           this.transport.reject(event.error);

@@ -1,6 +1,6 @@
 import type { PacketSink, SentMessage } from "@nacre/packet";
 import type { Transport } from "@nacre/transport";
-import { copyBytes } from "@nacre/wire";
+import { copyBytes, SshError } from "@nacre/wire";
 
 /** A message of the connection protocol, and where its sequence number is noted when it leaves. */
 interface EarlyMessage {
@@ -9,13 +9,11 @@ interface EarlyMessage {
 }
 
 /**
- * Stands between the connection layer and the transport until authentication has succeeded. Holds what the application asks for
- * meanwhile (channel opens), or lets it leave in the flight of the login itself, as RFC 4252 §5.1 allows. What was sent early for
- * nothing is sent again once a login succeeds. Afterwards everything goes straight through.
+ * Takes the connection layer's messages until authentication has succeeded. Holds them, or lets them leave in the flight of the login itself,
+ * as RFC 4252 §5.1 allows for channel opens. Messages that left early in vain are sent again once a login succeeds.
  */
 export class EarlySink implements PacketSink {
   readonly #transport: Transport;
-  #open = false;
   /** The server has answered an early message with SSH_MSG_UNIMPLEMENTED: it gets no other. */
   #refused = false;
   #waiting: EarlyMessage[] = [];
@@ -29,24 +27,22 @@ export class EarlySink implements PacketSink {
   }
 
   write(payload: Uint8Array, sent: SentMessage = { sequenceNumber: undefined }): void {
-    if (this.#open) this.#transport.write(payload, sent);
-    else this.#waiting.push({ payload: copyBytes(payload), sent });
+    this.#waiting.push({ payload: copyBytes(payload), sent });
   }
 
-  begin(length: number): Uint8Array {
-    return this.#transport.begin(length);
+  /** Bulk data waits while `held`. */
+  begin(): never {
+    throw new SshError("internal", "channel data was sent before the login had succeeded");
   }
 
-  commit(): void {
-    this.#transport.commit();
-  }
+  commit(): void {}
 
   get pending(): number {
     return this.#transport.pending;
   }
 
   get held(): boolean {
-    return !this.#open || this.#transport.held;
+    return true;
   }
 
   get turnOver(): boolean {
@@ -82,9 +78,8 @@ export class EarlySink implements PacketSink {
     return true;
   }
 
-  /** Authentication has succeeded: everything goes straight through from now on. */
+  /** Authentication has succeeded: sends what waits. Further messages go to the transport itself. */
   open(): void {
-    this.#open = true;
     this.#sent = [];
     this.#sendWaiting();
   }

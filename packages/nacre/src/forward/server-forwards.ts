@@ -218,6 +218,8 @@ export class ServerForwards {
   }
 
   async #listen(request: PeerGlobalRequest, address: ListenAddress | undefined): Promise<void> {
+    // The request waited for one before it until the SSH connection ended.
+    if (this.#end !== undefined) return;
     const refusal = this.#listenRefusal(request, address);
     if (refusal !== undefined) return this.#refuseRequest(request, address, refusal);
     try {

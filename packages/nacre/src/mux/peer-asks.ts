@@ -29,7 +29,7 @@ export class PeerOpen {
     return this.#answered;
   }
 
-  /** Opens the channel. Returns `undefined` if the connection has ended. Throws `usage` if the open is answered already. */
+  /** Opens the channel. Returns `undefined` if the connection has ended, or has no room for one more channel. Throws `usage` if the open is answered already. */
   accept(): Channel | undefined {
     this.#answered = true;
     return this.#asks.acceptOpen(this.#token);

@@ -34,6 +34,14 @@ export const webStreams: StreamKind<WebStreams> = {
   },
 };
 
+/** How far a stream to read has come. */
+type OutputState =
+  | { readonly step: "flowing" }
+  /** No more bytes follow. Those that wait are read first; then the stream ends, or fails with `error`. */
+  | { readonly step: "ending"; readonly error: SshError | undefined }
+  /** The stream has ended, has failed, or was cancelled. */
+  | { readonly step: "over" };
+
 class Output implements ReadEnd<WebStreams["readable"]> {
   readonly stream: ReadableStream<Bytes>;
   readonly #source: ReadSource;
@@ -41,9 +49,7 @@ class Output implements ReadEnd<WebStreams["readable"]> {
   #keep: number;
   #controller!: ReadableStreamDefaultController<Bytes>;
   #wanted: (() => void) | undefined;
-  #ended: { readonly error: SshError | undefined } | undefined;
-  /** The stream is closed, has failed, or was cancelled. */
-  #over = false;
+  #state: OutputState = { step: "flowing" };
 
   constructor(source: ReadSource, keep = Number.POSITIVE_INFINITY) {
     this.#source = source;
@@ -59,7 +65,7 @@ class Output implements ReadEnd<WebStreams["readable"]> {
             this.#serve();
           }),
         cancel: () => {
-          this.#over = true;
+          this.#state = { step: "over" };
           this.#keep = 0;
           const credit = this.#queue.clear();
           if (credit > 0) this.#source.consumed(credit);
@@ -72,7 +78,7 @@ class Output implements ReadEnd<WebStreams["readable"]> {
   }
 
   open(): void {
-    if (!this.#over) this.#keep = Number.POSITIVE_INFINITY;
+    if (this.#state.step !== "over") this.#keep = Number.POSITIVE_INFINITY;
   }
 
   receive(bytes: Bytes): void {
@@ -87,7 +93,7 @@ class Output implements ReadEnd<WebStreams["readable"]> {
   }
 
   finish(error?: SshError): void {
-    this.#ended ??= { error };
+    if (this.#state.step === "flowing") this.#state = { step: "ending", error };
     this.#serve();
   }
 
@@ -104,12 +110,13 @@ class Output implements ReadEnd<WebStreams["readable"]> {
       this.#controller.enqueue(chunk.bytes);
       if (chunk.credit > 0) this.#source.consumed(chunk.credit);
     }
-    if (this.#ended !== undefined && this.#queue.isEmpty && !this.#over) {
-      this.#over = true;
-      if (this.#ended.error === undefined) this.#controller.close();
-      else this.#controller.error(this.#ended.error);
+    if (this.#state.step === "ending" && this.#queue.isEmpty) {
+      const { error } = this.#state;
+      this.#state = { step: "over" };
+      if (error === undefined) this.#controller.close();
+      else this.#controller.error(error);
     }
-    if (chunk === undefined && !this.#over) return;
+    if (chunk === undefined && this.#state.step !== "over") return;
     this.#wanted = undefined;
     wanted?.();
   }

@@ -675,6 +675,18 @@ describe("a listener", () => {
     await until(() => application.listeners[0]?.closed === true);
   });
 
+  it("that was asked for behind another one is not opened after the end of the SSH connection", async () => {
+    const { application, mux, connection } = await servedByHand();
+    application.binding = new Promise(() => {});
+    for (const port of [1, 2]) mux.globalRequest("tcpip-forward", listenAt("", port), () => {});
+    await until(() => application.listeners.length === 1);
+    // The client goes, so that the server is not closing.
+    mux.engine.fail(new SshError("closed", "gone"));
+    await connection.ended;
+    await turns();
+    expect(application.listeners).toHaveLength(1);
+  });
+
   it("is not opened for requests that wait in too large a number without wanting a reply", async () => {
     const { application, mux, events } = await servedByHand(FORWARDING, { limits: { maxPeerRequests: 4 } });
     application.binding = new Promise(() => {});

@@ -3,13 +3,14 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, get, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import { type AddressInfo, type Socket, connect as tcpConnect } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { digestOf, MIB, randomData } from "@nacre/testing/interop/data";
 import { useServer, within } from "@nacre/testing/interop/server";
+import type { ClientConfig } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { httpAgent, undiciConnect } from "../../src/http.ts";
 import type { Forward } from "../../src/index.ts";
@@ -37,9 +38,9 @@ const curl = (proxy: readonly string[], forward: Forward, url: string): Promise<
 
 const echo = (): ReturnType<typeof serve> => serve((socket) => void socket.pipe(socket));
 
-/** Runs queries, one of them with many rows, over a stream that the test makes. */
-async function query(stream: () => Duplex, count = 20_000): Promise<void> {
-  const client = new PostgresClient({ stream, user: "postgres", database: "postgres" });
+/** Runs queries, one of them with many rows, over a stream that the test makes or to a port. */
+async function query(way: Pick<ClientConfig, "stream" | "host" | "port">, count = 20_000): Promise<void> {
+  const client = new PostgresClient({ ...way, user: "postgres", database: "postgres" });
   await client.connect();
   const { rows } = await client.query("SELECT $1::text AS greeting", ["hello"]);
   expect(rows).toEqual([{ greeting: "hello" }]);
@@ -308,25 +309,25 @@ describe("PostgreSQL with pg", () => {
 
   test("over client.socket, to a port", async () => {
     await using ssh = await server.connect();
-    await query(() => ssh.socket(at(postgres)));
+    await query({ stream: () => ssh.socket(at(postgres)) });
   });
 
   test("over client.socket, to a Unix socket of the server that leads here", async () => {
     const path = remotePath();
     await using ssh = await server.connect();
     await using _back = await ssh.forwardRemote({ path }, { path: postgres.path });
-    await query(() => ssh.socket({ path }));
+    await query({ stream: () => ssh.socket({ path }) });
   });
 
   test("over forwardLocal", async () => {
     await using ssh = await server.connect();
     await using forward = await ssh.forwardLocal({ port: 0 }, at(postgres));
-    await query(() => tcpConnect({ host: "127.0.0.1", port: forward.port! }));
+    await query({ host: "127.0.0.1", port: forward.port! });
   });
 
   test("many clients at once over one SSH connection", async () => {
     await using ssh = await server.connect();
-    await Promise.all(Array.from({ length: 20 }, () => query(() => ssh.socket(at(postgres)), 1000)));
+    await Promise.all(Array.from({ length: 20 }, () => query({ stream: () => ssh.socket(at(postgres)) }, 1000)));
   });
 
   test("a failing query and a server that is not there are told", async () => {

@@ -117,6 +117,9 @@ async function tunnel(...words: string[]): Promise<Tunnel> {
   return made;
 }
 
+/** Resolves when a socket is closed, by a reset too. */
+const closed = (socket: Socket): Promise<unknown> => new Promise((resolve) => socket.on("close", resolve));
+
 /** Sends bytes, then the end, and returns everything that comes back. */
 async function exchange(to: { readonly port: number } | { readonly path: string }, bytes: Uint8Array): Promise<Buffer> {
   const socket = connect({ ...to, ...("port" in to && { host: "127.0.0.1" }) } as { path: string });
@@ -124,8 +127,7 @@ async function exchange(to: { readonly port: number } | { readonly path: string 
   const chunks: Buffer[] = [];
   socket.on("data", (chunk: Buffer) => chunks.push(chunk));
   socket.end(bytes);
-  // A reset is an end, too.
-  await new Promise((resolve) => socket.on("close", resolve));
+  await closed(socket);
   return Buffer.concat(chunks);
 }
 
@@ -327,10 +329,10 @@ describe("our server, closed while it forwards", () => {
     const gone = visitors.map(async (visitor) => {
       visitor.on("error", () => {});
       visitor.resume();
-      await once(visitor, "close");
+      await closed(visitor);
     });
     await expect.poll(() => held.length, { timeout: 10_000 }).toBe(10);
-    const broken = held.map((socket) => socket.destroyed || once(socket.resume(), "close"));
+    const broken = held.map((socket) => socket.closed || closed(socket.resume()));
     await closing.server.close();
     expect((await ended)[0]).toBe(255);
     await Promise.all([...gone, ...broken]);
