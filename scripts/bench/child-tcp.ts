@@ -1,4 +1,4 @@
-/** A process with plain TCP as client of child-far: what a path gives to whoever only asks the system. */
+/** A process with plain TCP as client of child-far: the speed of a path without SSH. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";

@@ -66,7 +66,8 @@ export const PHRASES: readonly Phrase[] = [
     example: ["six keys, of which one is tried", "six keys; tries one"],
   },
   {
-    pattern: /\bhowever (?:many|much|long|often|large)\b|(?:^|, |\. )as (?:many|much) as (?:are|is|may|they|it|there)\b/,
+    pattern:
+      /\bhowever (?:many|much|long|often|large)\b|(?:^|, |\. )as (?:many|much) as (?:are|is|may|they|it|there)\b/,
     instead: "the number, or “any number of”",
     example: ["one write, however many pieces", "one write for any number of pieces"],
   },

@@ -40,7 +40,7 @@ export type ChannelEvent =
   | ({ readonly type: "channel-opened" } & OnChannel)
   /** The peer has refused it (`CHANNEL_OPEN_FAILURE_REASON`). The description is the peer's text as it came: escape it. */
   | ({ readonly type: "channel-open-failed"; readonly reasonCode: number; readonly description: string } & OnChannel)
-  /** Bytes, which count against the window until `consumed` hears of them. A view of the payload that was received. */
+  /** Bytes, as a view of the received payload. They count against the window until they are passed to `consumed`. */
   | ({ readonly type: "data"; readonly stream: OutputStream; readonly data: Bytes } & OnChannel)
   /** A `write` took less than all of its bytes, and would take more now. Comes once for each such write. */
   | ({ readonly type: "writable" } & OnChannel)

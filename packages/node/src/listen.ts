@@ -120,7 +120,7 @@ export class SshServer implements AsyncDisposable {
       });
     });
     server.on("connection", (socket) => {
-      // Not as options of `createServer`, some of which Deno ignores.
+      // Not as options of `createServer`: Deno ignores some of them.
       socket.setNoDelay(true);
       socket.setKeepAlive(true, TCP_KEEPALIVE_DELAY);
       this.#onConnection(socket);

@@ -46,7 +46,7 @@ function leftOf({ session, told }: Side): string[] {
   session.end();
   session.tick(1e12);
   session.rekey();
-  // An application that has not heard of it yet does no harm, whatever it asks for and answers.
+  // Requests and answers of an application that has not seen the end yet have no effect.
   for (const command of [
     () => session.connection.sendEof(0),
     () => session.connection.close(0),

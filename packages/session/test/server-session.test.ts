@@ -350,7 +350,7 @@ describe("two factors", () => {
     peer.send(passwordLogin("sesame", "alice"));
     peer.server.auth.answerPassword(peer.ask("password").token, "failure");
     peer.flush();
-    // What bob has proved is not alice's, and what alice had proved is gone, too.
+    // bob's partial success does not count for alice, and alice's earlier one is gone, too.
     expect(peer.ask("password")).toMatchObject({ userName: "alice", factors: [] });
   });
 });

@@ -133,7 +133,7 @@ export class Transport implements PacketSink {
     if (this.#exchange.asking) this.#fail(this.#cutOff(), "protocol");
   }
 
-  /** The connection broke. Where the peer had said in words of its own why it would not speak SSH, they are told instead of `error`. */
+  /** Ends a broken connection. If the peer sent text before its identification, that text is reported instead of `error`. */
   broken(error: SshError): void {
     const words = this.#stage.name === "identification" && this.#stage.reader.excerpt !== undefined;
     this.#fail(words ? this.#cutOff() : error, "local");
@@ -235,7 +235,7 @@ export class Transport implements PacketSink {
   }
 
   /**
-   * Says goodbye with the error's disconnect reason and ends: the `closed` event with this error follows. The peer gets a fixed text
+   * Sends SSH_MSG_DISCONNECT with the error's reason code and ends: the `closed` event with this error follows. The peer gets a fixed text
    * for the reason, since the error's own may hold paths, names and decisions.
    */
   disconnect(error: SshError): void {

@@ -115,7 +115,7 @@ export class Reader {
     return first < 0x80 ? value : value - (1n << BigInt(8 * bytes.length));
   }
 
-  /** All that is left: a view. */
+  /** Returns the remaining bytes, as a view. */
   rest(): Uint8Array {
     return this.raw(this.remaining, "rest");
   }

@@ -41,6 +41,10 @@ describe("a source", () => {
 
 test("names the line, the phrase and the better wording", () => {
   expect(findPhrases("README.md", `# Title\n\n${BAD}\n`)).toEqual([
-    { line: 3, text: "what is no", phrase: expect.objectContaining({ instead: "name it: an invalid X, an unknown X" }) },
+    {
+      line: 3,
+      text: "what is no",
+      phrase: expect.objectContaining({ instead: "name it: an invalid X, an unknown X" }),
+    },
   ]);
 });

@@ -58,7 +58,7 @@ export type ClientAuthEvent =
   | { readonly type: "password"; readonly token: AuthToken; readonly attempt: number }
   /** Wants `answerChangePassword`. The prompt is raw text of the server. */
   | { readonly type: "change-password"; readonly token: AuthToken; readonly prompt: string }
-  /** Wants `answerPrompts`: one response for each prompt, of which there is at least one. Raw text of the server. */
+  /** Wants `answerPrompts`: one response for each prompt (at least one prompt). Raw text of the server. */
   | {
       readonly type: "prompts";
       readonly token: AuthToken;

@@ -49,7 +49,7 @@ export interface Means {
   readonly fingerprint: (blob: Uint8Array) => string;
 }
 
-/** Everything `connect` needs to know but the bytes' way. */
+/** All options of `connect` except the byte stream. */
 export interface ConnectOptions extends TransportSettings {
   /** Who to log in as. */
   readonly user: string;

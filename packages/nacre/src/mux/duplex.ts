@@ -45,7 +45,7 @@ export interface ByteStreams {
   readonly writable: WritableStream<Bytes>;
 }
 
-/** A byte connection over a pair of Web streams. Both are locked until it is closed. Throws `usage` for what is no such pair, or locked. */
+/** A byte connection over a pair of Web streams. Both are locked until it is closed. Throws `usage` if they are no such pair, or locked. */
 export function webDuplex(streams: ByteStreams): Duplex {
   // A program without types may have given anything.
   const { readable, writable }: Partial<ByteStreams> = streams ?? {};

@@ -29,7 +29,7 @@ export interface MuxSide<E extends SessionEvent> {
   event(event: E): void;
   /** The peer asked for a channel of this type or for this global request, and was refused for want of a handler or of room. */
   refused(name: string): void;
-  /** The connection has ended; its channels hear of it next. The returned promise resolves when everything of this side is released. */
+  /** The connection has ended; its channels are closed next. The returned promise resolves when everything of this side is released. */
   closed(error: SshError): void | Promise<void>;
 }
 

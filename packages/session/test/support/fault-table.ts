@@ -62,7 +62,7 @@ const SERVER_END: readonly Row[] = [
   // The exit status: of two the first is told.
   ["CHANNEL_REQUEST", CLIENT_TOLD, "same", CLIENT_TOLD],
   ["CHANNEL_EOF", CLIENT_TOLD, "same", CLIENT_TOLD],
-  // The client says goodbye at the first one.
+  // The client disconnects at the first one.
   ["CHANNEL_CLOSE", "alive", "same", NO],
 ];
 
@@ -126,7 +126,7 @@ export const FAULTS: Readonly<Record<Login, Readonly<Record<Role, readonly Row[]
       ["USERAUTH_REQUEST", AUTH_TIME, "other: client told, server told", NO],
       ["USERAUTH_REQUEST", AUTH_TIME, "same", NO],
       ["CHANNEL_OPEN", "alive", CLIENT_ENDS, NO],
-      // Its reply is taken for that of "exec", which has overtaken it: the input comes before the command is told of.
+      // Its reply is taken for that of "exec", which has overtaken it: the input comes before the command is reported.
       ["CHANNEL_REQUEST", "alive", SERVER_TOLD, "other: client told, server told"],
       ["CHANNEL_REQUEST", "alive", RUN_TWICE, NO],
       ["CHANNEL_DATA", STDIN, STDIN, STDIN],

@@ -83,7 +83,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
 
   protected abstract nextEvent(): Event | undefined;
   protected abstract on(event: Event): void;
-  /** All that was handed to `send` has been taken. */
+  /** All data passed to `send` has been taken. */
   protected abstract written(channel: number): void;
 
   protected readonly trace = (record: TraceRecord): void => {

@@ -65,7 +65,7 @@ export class LoginOracle {
 
   sessionSent(payload: Uint8Array): void {
     if (payload[0] !== SSH_MSG_USERAUTH_REQUEST.number) return;
-    expectTrue(this.#hostKeyAccepted, "a client sent a login to a host whose key nobody had accepted");
+    expectTrue(this.#hostKeyAccepted, "a client sent a login before its host key was accepted");
     this.#loginsSent++;
   }
 

@@ -130,7 +130,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     const answered = attempt(() => this.answer(event)) ?? "no ask";
     if (answered === "no ask") return;
     this.#logins.answered(event, answered === "accepted");
-    // A session that has ended ignores answers: then its end is all that is left to tell.
+    // A session that has ended ignores answers: then only its end is left to report.
     if (outcome(() => this.answer(event)).code !== "usage") this.#answeredTwice = event.type;
   }
 

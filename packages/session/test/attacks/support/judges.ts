@@ -22,7 +22,7 @@ export type Judgement = "accepted" | "bad key" | "bad signature" | "refused";
 /** How one side verifies keys and signatures of its peer. */
 export interface Judge {
   readonly judge: (claim: Claim) => Judgement;
-  /** What it says of a key that is none, or not of that algorithm. */
+  /** Its verdict on an invalid key, or one of another algorithm. */
   readonly badKey: Judgement;
   readonly badSignature: Judgement;
 }
