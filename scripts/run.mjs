@@ -48,7 +48,7 @@ const commands = {
     run("node", [...TSX, "scripts/runtimes/main.ts", ...args]);
   },
 
-  /** Types, lint, format, unused exports, floors, the examples, the API reference, the browser bundle, the packages as published. */
+  /** Types, lint, format, unused exports, prose, floors, the examples, the API reference, the browser bundle, the packages as published. */
   check() {
     install();
     build();
@@ -56,6 +56,7 @@ const commands = {
     step("lint", "oxlint", ["-c", "scripts/config/oxlint.json", "packages", "scripts"]);
     step("format", "biome", ["check", ...FORMATTED]);
     step("unused files, exports and dependencies", "knip", ["-c", "scripts/config/knip.json"]);
+    step("prose", "node", [...TSX, "scripts/check-prose.ts"]);
     step("floors", "node", [...TSX, "scripts/check-floors.ts"]);
     step("examples of the READMEs", "node", ["--import", "tsx", "scripts/check-examples.ts"]);
     step("API reference", TYPEDOC, [...DOCS, "--emit", "none"]);

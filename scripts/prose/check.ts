@@ -10,7 +10,7 @@ export interface Finding {
   readonly phrase: Phrase;
 }
 
-/** Test titles are not checked: strings in tests are data as often as prose. */
+/** Strings in tests are not checked: they are data as often as prose. */
 const TESTS = /(?:^|\/)test\/|^packages\/testing\//;
 
 /** Returns the phrases to avoid in a document (`.md`), or in the comments and messages of a source, in order. */
@@ -29,12 +29,12 @@ export function findPhrases(file: string, content: string): Finding[] {
 }
 
 function passagesIn(file: string, content: string): Passage[] {
-  if (file.endsWith(".md")) return [{ kind: "comment", text: content, start: 0 }];
+  if (file.endsWith(".md")) return [{ kind: "document", text: content, start: 0 }];
   const passages = passagesOf(file, content);
   return TESTS.test(file) ? passages.filter(({ kind }) => kind === "comment") : passages;
 }
 
-/** Phrases begin sentences, too; one that begins with a capital letter only does that. */
-function acrossLines(pattern: RegExp): RegExp {
-  return new RegExp(pattern.source.replaceAll(" ", "\\s+"), /Who/.test(pattern.source) ? "g" : "gi");
+/** Returns the pattern for all matches, with spaces that match line breaks. */
+function acrossLines({ source, flags }: RegExp): RegExp {
+  return new RegExp(source.replaceAll(" ", "\\s+"), `${flags}g`);
 }

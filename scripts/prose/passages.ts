@@ -1,8 +1,8 @@
 import { type Comment, parseSync, Visitor } from "oxc-parser";
 
-/** A piece of prose. */
+/** A document, a comment or a string literal. */
 export interface Passage {
-  readonly kind: "comment" | "string";
+  readonly kind: "document" | "comment" | "string";
   /** The text as in the file, character for character, with comment marks and embedded expressions blanked. */
   readonly text: string;
   /** Offset of the text in the file. */
