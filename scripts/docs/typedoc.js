@@ -10,8 +10,9 @@ const packages = publishedPackages();
 /** @type {Partial<import("typedoc").TypeDocOptions>} */
 export default {
   name: "Nacre",
+  plugin: [nameModules],
   readme: `${root}README.md`,
-  entryPoints: packages.flatMap(({ entries }) => entries),
+  entryPoints: packages.flatMap(({ entries }) => entries.map(({ source }) => join(root, source))),
   tsconfig: `${root}scripts/docs/tsconfig.json`,
   basePath: root,
   out: `${root}docs`,
@@ -40,15 +41,33 @@ export default {
   treatValidationWarningsAsErrors: true,
 };
 
-/** Returns names and exported sources of the published packages. Throws if there are too few to be all. */
+/** Returns the published packages, each with the import specifiers of its entries and their sources. Throws if there are too few to be all. */
 function publishedPackages() {
   const found = readdirSync(`${root}packages`).flatMap((folder) => {
     const manifest = `${root}packages/${folder}/package.json`;
     if (!existsSync(manifest)) return [];
     const { name, private: isPrivate, exports = {} } = JSON.parse(readFileSync(manifest, "utf8"));
-    const sources = Object.values(exports).flatMap((entry) => entry["@nacre/source"] ?? []);
-    return isPrivate ? [] : { name, entries: sources.map((source) => join(root, "packages", folder, source)) };
+    const entries = Object.entries(exports).flatMap(([path, { "@nacre/source": source }]) =>
+      source === undefined ? [] : { specifier: join(name, path), source: join("packages", folder, source) },
+    );
+    return isPrivate ? [] : { name, entries };
   });
   if (found.length < 15) throw new Error(`only ${found.length} published packages found in packages`);
   return found;
+}
+
+/** Names each module by its import specifier instead of its path. */
+function nameModules({ converter }) {
+  const specifiers = new Map(
+    packages.flatMap(({ entries }) =>
+      entries.map(({ specifier, source }) => [source.replace(/(?:\/index)?\.ts$/, ""), specifier]),
+    ),
+  );
+  converter.on("resolveBegin", ({ project }) => {
+    for (const module of project.children ?? []) {
+      const specifier = specifiers.get(module.name);
+      if (specifier === undefined) throw new Error(`module ${module.name} has no import specifier`);
+      module.name = specifier;
+    }
+  });
 }
