@@ -108,7 +108,7 @@ export class Connection {
     for (;;) {
       const event = this.#context.events.shift();
       if (event !== undefined) {
-        // Only now: a number given away again before its end was heard would mean two channels at once.
+        // Only now: a number that is reused before its `closed` event is read would mean two channels at once.
         if (event.type === "channel-closed" || event.type === "channel-open-failed") this.#release(event.channel);
         return event;
       }

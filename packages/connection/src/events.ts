@@ -55,7 +55,7 @@ export type ChannelEvent =
 
 /** What a server says on a session (RFC 4254 §6.8, §6.10): to a client only. */
 export type ServerSessionEvent =
-  /** The command's exit status, 0…2^32 − 1. Of this and `exit-signal` only the first is told. */
+  /** The command's exit status, 0…2^32 − 1. Only the first report of a channel, this or `exit-signal`, is an event. */
   | ({ readonly type: "exit-status"; readonly status: number } & OnChannel)
   /** The command was killed. `signalName` is without "SIG"; `errorMessage` is the peer's text as it came: escape it. */
   | ({

@@ -310,7 +310,7 @@ function loginWith(publicKey: Uint8Array): PublickeyLogin {
 }
 
 test("key queries before login · server", async () => {
-  // A stranger's question reads the lines of that key, and no other: these have problems that would be told.
+  // A stranger's question reads the lines of that key, and no other: the others have problems that would be reported.
   const key = formatPublicKeyLine(userKey.publicKey);
   const path = join(await temporaryFolder(), "authorized_keys");
   const others = Array.from({ length: 100 }, (_, i) => `no-such ${formatPublicKeyLine(keyOf(i + 3).publicKey)}`);
@@ -324,7 +324,7 @@ test("key queries before login · server", async () => {
   const stranger = keyOf(201).publicKey.blob;
   for (let i = 0; i < 64; i++) expect(await authenticate(loginWith(stranger))).toBe(false);
   expect(warnings).toEqual([]);
-  // What is wrong with the key's own line is told once.
+  // A problem of the key's own line is reported once.
   for (let i = 0; i < 64; i++) expect(await authenticate(loginWith(userKey.publicKey.blob))).toBe(false);
   expect(warnings).toEqual([
     `${path}:101 is not used: the option no-such is not known`,

@@ -256,7 +256,7 @@ describe("a login by password", () => {
   });
 });
 
-/** Two logins that travel together: the second was sent before the client could hear what became of the first. */
+/** Two logins that travel together: the second was sent before the client got the reply to the first. */
 function loginTwice(verdict: "failure" | "success"): RawClient {
   const peer = new RawClient({ methods: ["password"] });
   peer.send(passwordLogin("right")).send(passwordLogin("other", "root"));

@@ -35,7 +35,7 @@ export function endedUnidentified(peer: Role, { excerpt }: IdentificationReader)
 /** The peer's bytes ended without an SSH_MSG_DISCONNECT. `buffered`: bytes that were no whole packet. */
 export function ended(peer: Role, phase: Phase, buffered: number): SshError {
   const when = phase === "kex" ? " during the first key exchange" : "";
-  const where = buffered > 0 ? "in the middle of a packet" : "without saying goodbye";
+  const where = buffered > 0 ? "in the middle of a packet" : "without a disconnect message";
   return new SshError("connection-lost", `The ${peer} closed the connection${when}, ${where}`);
 }
 

@@ -140,8 +140,8 @@ export class Transport implements PacketSink {
   }
 
   /**
-   * Works on what was received, one packet at a time, until there is something to tell: `undefined` when nothing more can be told
-   * before more bytes come, or before an ask is answered.
+   * Handles the received bytes, one packet at a time, up to the next event. `undefined` if there is none
+   * before more bytes arrive, or before an ask is answered.
    */
   nextEvent(): TransportEvent | undefined {
     for (;;) {

@@ -223,7 +223,7 @@ function outcome(peer: RawPeer, number: number): string {
     const ignored = number >= 50 && number < 192 && peer.events.length === told;
     return answered.includes(3) ? "unimplemented" : ignored ? "discard" : "admit";
   }
-  // Admitted, and then found to be empty; or heard, and ended by.
+  // Admitted, and then found to be empty; or a disconnect message.
   if (peer.error.code === "malformed-message" || peer.error.code === "disconnected") return "admit";
   return peer.error.code === "unexpected-message" ? "refused" : peer.error.code;
 }

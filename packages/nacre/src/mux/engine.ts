@@ -301,7 +301,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     try {
       this.#duplex.write(this.#takeOutput());
     } catch {
-      // The goodbye is all that can be lost here.
+      // Only the disconnect message can be lost here.
     }
     const released = this.#handler.closed(error);
     void Promise.all([this.#duplex.close(), released]).then(() => this.#end(error));

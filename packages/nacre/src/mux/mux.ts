@@ -33,7 +33,7 @@ export interface MuxSide<E extends SessionEvent> {
   closed(error: SshError): void | Promise<void>;
 }
 
-/** Hears how an open of ours ended: exactly one of the three is called, in the event's own turn. */
+/** Receives the outcome of an open of ours: exactly one of the three is called, in the event's own turn. */
 export interface OpenHandler {
   opened(channel: Channel): void;
   /** The peer refused. `reasonCode`: `CHANNEL_OPEN_FAILURE_REASON`; `description`: the peer's text as it came, so escape it. */

@@ -224,7 +224,7 @@ export class SessionChannel<S extends BaseSession> {
     log({ type: "session-ended", session: id, exit: gone ? undefined : exit, ...failure });
   }
 
-  /** Tells the end: how it ended, that no more comes, and that the channel is closed. False when nobody is there to hear. */
+  /** Sends the exit report, EOF and CLOSE. Returns false if the client has closed the channel. */
   #end(exit: SessionExit): boolean {
     try {
       if ("status" in exit) {
@@ -236,7 +236,7 @@ export class SessionChannel<S extends BaseSession> {
       this.#channel.close();
       return true;
     } catch (error) {
-      // The client's close has come, and has not been told yet.
+      // The client's CLOSE has arrived, and its event is still to come.
       if (error instanceof SshError) return false;
       throw error;
     }

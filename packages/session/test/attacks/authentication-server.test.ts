@@ -132,7 +132,7 @@ test("CVE-2024-45337 · server", () => {
     expectOutside(session);
     session.expectAlive();
   }
-  // Bytes that a driver reuses change nothing of what was told.
+  // Bytes that a driver reuses do not change earlier events.
   const reused = new ServerTarget({ hold: ["publickey"] }).service();
   const packet = reused.peer.seal(signed(reused, userKey));
   reused.peer.raw(packet);

@@ -231,7 +231,7 @@ test("known_hosts · client", () => {
   expect(connected(hashed)).toBe("match");
   expect(connected(hashed, "example.org")).toBe("host-key-unknown");
   expect(connected(`${hashed}${knownAs("@revoked *")}`)).toBe("host-key-revoked");
-  // What is skipped is told.
+  // Skipped lines are reported.
   const { problems } = parseKnownHosts({ name: "f", text: `${knownAs("@trusted x")}\n\n${knownAs("example.com")}\nx` });
   expect(problems.map((problem) => problem.line)).toEqual([1, 4]);
 
