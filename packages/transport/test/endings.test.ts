@@ -327,12 +327,12 @@ describe("the end", () => {
     expect(peer.turn().numbers).toEqual([20, 1]);
   });
 
-  test("a stream that ends without goodbye, or in the middle of a packet", () => {
+  test("a stream that ends without a disconnect message, or in the middle of a packet", () => {
     const peer = new RawPeer("server").handshake();
     peer.transport.end();
     expect(peer.turn().error).toMatchObject({
       code: "connection-lost",
-      message: expect.stringContaining("without saying"),
+      message: expect.stringContaining("without a disconnect message"),
     });
     const cut = new RawPeer("server").handshake().sendRaw(new Uint8Array(3));
     cut.transport.end();
