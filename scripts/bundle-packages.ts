@@ -1,6 +1,6 @@
 // Makes the JavaScript of each package: one file for each entry, beside the declarations that `tsc` has written. Node opens,
 // resolves and links every module by itself, half a millisecond each, and a client is made of about 150 of them. What a package
-// imports from others stays an import, so that there is one `SshError` however many packages a program uses.
+// imports from others stays an import, so that a program with several packages has one `SshError`.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts";

@@ -51,7 +51,7 @@ for (const file of carried(minimal).filter((input) => UNNAMED.test(input)))
   problem(`the minimal client holds ${file}, which it does not name`);
 print("a minimal client (curve25519, ssh-ed25519, chacha20-poly1305)", minimal);
 
-// As published a package is one file for each entry, of which a bundler must still leave out what is not used.
+// As published a package is one file for each entry; a bundler must still drop the unused parts of it.
 const published = await bundle(MINIMAL_CLIENT, []);
 print("the same of the packages as published", published);
 if (published.code.length > 1.05 * minimal.code.length)

@@ -1,4 +1,4 @@
-// What is not used is not imported: the entries of @nacre/node and of the command, and the parts of the packages that they are made with,
+// Unused code is not imported: the entries of @nacre/node and of the command, and the parts of the packages that they are made with,
 // reach nothing of noble by static imports, so that a start from cold does not pay for it. Fails when it saw nothing to check.
 import { build } from "esbuild";
 

@@ -8,6 +8,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const { packageManager } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
 const TSX = ["--conditions=@nacre/source", "--import", "tsx"];
 const VITEST = ["run", "-c", "scripts/config/vitest.config.ts", "--project"];
+const TYPEDOC = `${root}scripts/docs/node_modules/.bin/typedoc`;
+const DOCS = ["--options", "scripts/docs/typedoc.js"];
 const FORMATTED = ["--config-path=scripts/config/format.json", "packages", "scripts", "package.json"];
 
 const commands = {
@@ -46,7 +48,7 @@ const commands = {
     run("node", [...TSX, "scripts/runtimes/main.ts", ...args]);
   },
 
-  /** Types, lint, format, unused exports, floors, the examples, the browser bundle, the packages as published. */
+  /** Types, lint, format, unused exports, prose, floors, the examples, the API reference, the browser bundle, the packages as published. */
   check() {
     install();
     build();
@@ -54,8 +56,10 @@ const commands = {
     step("lint", "oxlint", ["-c", "scripts/config/oxlint.json", "packages", "scripts"]);
     step("format", "biome", ["check", ...FORMATTED]);
     step("unused files, exports and dependencies", "knip", ["-c", "scripts/config/knip.json"]);
+    step("prose", "node", [...TSX, "scripts/check-prose.ts"]);
     step("floors", "node", [...TSX, "scripts/check-floors.ts"]);
     step("examples of the READMEs", "node", ["--import", "tsx", "scripts/check-examples.ts"]);
+    step("API reference", TYPEDOC, [...DOCS, "--emit", "none"]);
     step("imports", "node", [...TSX, "scripts/check-imports.ts"]);
     step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
     step("README's table of runtimes", "node", [...TSX, "scripts/check-runtimes.ts"]);
@@ -87,6 +91,12 @@ const commands = {
   pictures() {
     install();
     run("node", [...TSX, "scripts/pictures/main.ts"]);
+  },
+
+  /** Writes the API reference into the folder `docs`. Fails if an exported symbol has no doc comment. */
+  docs() {
+    install();
+    run(TYPEDOC, DOCS);
   },
 
   /** Makes the packages as they are published. */

@@ -6,7 +6,7 @@ import type { ManyResult } from "./tasks.ts";
 const COUNTS = [1, 10, 100];
 const TIMEOUT = 60_000;
 
-/** Measures many connections at once in one process, each of which runs `echo ok`. */
+/** Measures many connections at once in one process. Each runs `echo ok`. */
 export const manyCase: Case = {
   name: "many",
   what: "1, 10 and 100 connections at once in one process, until each has run `echo ok` and is closed; warm",

@@ -32,7 +32,7 @@ serverWork({
       hostKeys: [hostKey],
       ...algorithms(),
       authenticate: (login) => login.method === "publickey" && blob.equals(login.publicKey),
-      // All that is measured are connections that come as fast as they can.
+      // Only connections that come as fast as possible are measured.
       maxUnauthenticated: { start: 10_000, rate: 1, full: 10_000 },
       // They come from one address.
       perSource: false,

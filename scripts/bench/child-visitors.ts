@@ -1,4 +1,4 @@
-/** A process with clients that only log in, as many as are asked for: Nacre's, since they are measured no further. */
+/** A process with the requested number of clients that only log in: Nacre's, since they are measured no further. */
 import { type Client, connect, nodeAlgorithms } from "@nacre/node";
 import { stopwatch } from "./measured-client.ts";
 import type { CallTask, StayTask, Task, VisitResult } from "./tasks.ts";
@@ -9,7 +9,7 @@ const AT_ONCE = 8;
 
 const guests: Client[] = [];
 
-// Whoever still stays would keep the process.
+// A remaining client would keep the process alive.
 process.once("disconnect", () => process.exit());
 
 work((task: Task) => {

@@ -14,7 +14,7 @@ export interface DelayProxyOptions {
 export interface DelayedConnection {
   /**
    * Round trips on the longest chain of cause and effect that ends at the client: counted, not measured. What one side
-   * sends may depend on all that it was given before, so it ranks half a round trip behind the latest of that.
+   * sends may depend on everything it received before, so it counts half a round trip more than the latest received byte.
    */
   readonly roundTrips: number;
   readonly bytesToServer: number;

@@ -71,7 +71,7 @@ const downloads: Record<string, { readonly onread: boolean; readonly take: (byte
 };
 
 if (process.argv[2] === "peer") {
-  // Reads all, or sends without end to whoever says so.
+  // Reads everything, or sends without end to a client that requests it.
   const server = createServer((socket) => {
     socket.on("error", nothing);
     socket.on("data", (chunk) => {

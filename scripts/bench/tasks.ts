@@ -144,7 +144,7 @@ export interface EchoTask {
   readonly target: Target;
   /** Messages that are timed, after others that are not. */
   readonly messages: number;
-  /** How many are sent each second, however many have come back; `undefined`: each when the one before it is back. */
+  /** Messages sent each second without waiting for replies; `undefined`: each after the reply to the one before it. */
   readonly perSecond: number | undefined;
 }
 

@@ -1,6 +1,6 @@
 // Inputs that say several things: laid out as SSH's own messages are, so that the same mutations work on them.
 
-/** Takes an input apart, front to back. What is not there reads as nothing: every input says something. */
+/** Takes an input apart, front to back. Missing bytes read as zero or empty, so that every input is valid. */
 export class Input {
   readonly #bytes: Uint8Array;
   #at = 0;

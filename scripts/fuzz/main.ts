@@ -1,4 +1,4 @@
-// Fuzzes every target in turns, for as long as it is told, and prints what came of it. `npm run fuzz -- --help` says how to ask.
+// Fuzzes every target in turns, for the given time, and prints the results. `npm run fuzz -- --help` says how to ask.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -18,7 +18,7 @@ export const pastFindings: readonly PastFinding[] = (
 /** Targets whose inputs tell the same as another's. */
 const SHARED: Readonly<Record<string, string>> = { "client-door": "client-session", "server-door": "server-session" };
 
-/** What fuzzing of a target begins with: examples, and all that was found before. */
+/** What fuzzing of a target begins with: examples, and earlier findings. */
 export function seedsOf(target: string): Uint8Array[] {
   const examples = (file.seeds as Readonly<Record<string, readonly string[]>>)[SHARED[target] ?? target] ?? [];
   return [

@@ -60,7 +60,7 @@ async function startContainer(password: string): Promise<RunningContainer> {
   const options = [
     `--name=${name}`,
     `--label=${label}=${await identify("self")}`,
-    // The servers listen on loopback ports of this machine, as many as are asked for.
+    // The servers listen on any number of loopback ports of this machine.
     "--network=host",
     "--pids-limit=-1",
     "--log-driver=none",

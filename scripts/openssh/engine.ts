@@ -34,7 +34,7 @@ export async function findEngine(): Promise<Engine> {
     throw new Error("neither Docker nor Podman answers: start Docker, or install podman and runc");
   }
 
-  // Whoever is not root has set Podman up to their liking, with a storage of their own.
+  // Users other than root have their own set-up of Podman, with storage of their own.
   const env = process.getuid?.() === 0 ? await rootSettings() : {};
   const { status, stderr } = await run(["podman", "info"], { env });
   if (status !== 0) throw new Error(`podman info fails with status ${status}: ${stderr}`);

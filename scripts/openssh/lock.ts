@@ -5,7 +5,7 @@ import { once } from "node:events";
  * Does something while no other process does something under the same lock file. The kernel keeps the lock, for a
  * `flock` whose life hangs on a pipe from this process: so none is ever left behind.
  *
- * @throws when the lock is not to be had within 15 minutes.
+ * @throws if the lock stays taken for 15 minutes.
  */
 export async function withLock<T>(file: string, action: () => Promise<T>): Promise<T> {
   const holder = spawn("flock", ["-w", "900", file, "sh", "-c", "echo held; exec cat"], {

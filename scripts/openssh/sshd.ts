@@ -108,7 +108,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     const started = await (inNamespace === undefined
       ? control(args, config)
       : controlInNamespace(inNamespace.namespace, args, `ListenAddress ${inNamespace.address}:${port}\n${config}`));
-    // Whoever else looks for a free port may have been faster.
+    // Another process may have taken the free port in the meantime.
     if (started.status === 98 && options.port === undefined && attempt < 10) continue;
     if (started.status !== 0) throw new Error(`sshd does not start on port ${port}:\n${started.stderr}`);
 

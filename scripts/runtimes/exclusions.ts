@@ -33,7 +33,7 @@ export function exclusionsOn(runtime: RuntimeName): readonly Exclusion[] {
   return EXCLUSIONS.filter(({ runtimes }) => runtimes.includes(runtime));
 }
 
-/** Matches the full title of every test but the excluded ones; for vitest's `testNamePattern`. */
+/** Matches the full title of every test that is not excluded; for vitest's `testNamePattern`. */
 export function allTestsBut(excluded: readonly Exclusion[]): RegExp {
   const titles = excluded.map(({ test }) => test.replaceAll(/[$()*+.?[\\\]^{|}]/g, "\\$&"));
   return new RegExp(titles.length === 0 ? "" : `^(?!\\s*(?:${titles.join("|")})$)`);

@@ -8,7 +8,7 @@ import { connectDuplex, pinnedHostKey, SshError } from "nacre";
 import { census } from "./census.ts";
 import { hostKeySeed, strangerSeed, userKeySeed } from "./keys.ts";
 
-/** What the clients are told to do for a while. */
+/** The clients' work for a while. */
 export interface Shift {
   readonly port: number;
   readonly milliseconds: number;
@@ -131,7 +131,7 @@ async function cut(port: number): Promise<void> {
     running.stdout.resume();
     await client.ended;
   } catch (error) {
-    // Where the cut falls decides what it is called; that it is told by a code does not depend on that.
+    // The place of the cut decides the code of the error; there is always a code.
     if (!socket.destroyed) throw error;
   } finally {
     clearTimeout(timer);

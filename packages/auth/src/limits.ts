@@ -18,13 +18,13 @@ export interface AuthLimits {
   readonly authBanners: number;
   /** Client: all banners together. */
   readonly authBannerBytes: number;
-  /** Server: failed attempts, the last of which ends the connection. Answered key queries are none, nor is a first "none". */
+  /** Server: failed attempts, the last of which ends the connection. Answered key queries do not count, nor does a first "none". */
   readonly failedAttempts: number;
   /** Server: queries whether a key would do, whatever their answer; one more ends the connection. */
   readonly keyQueries: number;
   /**
    * Server: queries that may be refused; one more ends the connection. Default 20. Each may cost the application a file to read, before
-   * anything is proved; sshd counts them as failed attempts, of which it allows six.
+   * anything is proved; sshd counts them as failed attempts and allows six.
    */
   readonly refusedKeyQueries: number;
   /** Server: one SSH_MSG_USERAUTH_REQUEST or SSH_MSG_USERAUTH_INFO_RESPONSE; a larger one ends the connection. */

@@ -137,7 +137,7 @@ class Game {
     }
   }
 
-  /** Looks at all that was sent and said: a secret leaves only as the answer that was just given. */
+  /** Looks at all output and events: a secret leaves only as the answer that was just given. */
   #look(expected: string[]): void {
     const payloads = this.rig.sink.take();
     const sent = payloads.map(describeSent);

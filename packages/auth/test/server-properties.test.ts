@@ -110,7 +110,7 @@ test("whatever a client sends, nobody is let in but by an answer to the open ask
           } else if (event.type !== "failed" && event.type !== "method") {
             expect(open).toBeUndefined();
             open = event;
-            // What the application hears of was signed well, by that key, for that user.
+            // Each reported login has a valid signature by that key for that user.
             if (event.type === "publickey")
               expect(goodSignatures).toContainEqual(signed(keyOf(isKey(event.publicKey, 1) ? 1 : 2), event));
             for (const factor of event.factors)

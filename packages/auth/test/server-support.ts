@@ -77,7 +77,7 @@ export function infoResponse(...responses: string[]): Uint8Array {
   return SSH_MSG_USERAUTH_INFO_RESPONSE.encode({ responses });
 }
 
-/** What a server sent, in words. Number 60 is told by the method in use. */
+/** Describes a message of a server. The method in use decides the meaning of number 60. */
 export function describeReply(payload: Uint8Array, method: string | undefined): string {
   switch (payload[0]) {
     case SSH_MSG_SERVICE_ACCEPT.number:

@@ -140,7 +140,7 @@ describe("Poly1305 in WebAssembly", () => {
     const key = fill(32, 0);
     key[0] = 1;
     for (let sum = -8n; sum <= 8n; sum++) {
-      // With r = 1 the sum of the blocks, each of which has a bit above it: in the last five they are made to add up to it.
+      // With r = 1 the result is the sum of the blocks, each with a bit above it; the last five blocks make up the rest of `sum`.
       const missing = (((sum - blocks * 2n ** 128n) % p) + p) % p;
       const message = new Uint8Array(16 * Number(blocks));
       for (let i = 0n; i < 5n; i++) {

@@ -3,6 +3,7 @@
 
 import type { CipherAlgorithm, PacketSealer } from "@nacre/packet";
 
+/** Name and key sizes of chacha20-poly1305@openssh.com (OpenSSH PROTOCOL.chacha20poly1305). */
 export const CHACHA20_POLY1305: Omit<CipherAlgorithm, "createSealer" | "createOpener"> = {
   name: "chacha20-poly1305@openssh.com",
   // K_2, which encrypts packets, and K_1, which encrypts their lengths. The nonce is the sequence number.
@@ -13,6 +14,7 @@ export const CHACHA20_POLY1305: Omit<CipherAlgorithm, "createSealer" | "createOp
   maxBytes: 2 ** 30,
 };
 
+/** Block and tag size in bytes of its packets; the encrypted length field is not part of the padded length. */
 export const PACKET_SHAPE: Pick<PacketSealer, "blockSize" | "lengthIsPadded" | "tagLength"> = {
   blockSize: 8,
   lengthIsPadded: false,

@@ -80,7 +80,7 @@ function partsOfUri(word: string): {
         port,
       };
   } catch {
-    // Such escapes are none.
+    // Malformed escapes.
   }
   // The word may hold a password, which is not repeated.
   throw usage("this is no address of a host: it is ssh://[user@]host[:port], without a password and without a path");

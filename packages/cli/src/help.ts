@@ -6,7 +6,7 @@ const SERVE_OPTIONS = `  --listen ADDRESS    address to listen at (127.0.0.1: th
   -p, --port PORT     port to listen at (2222); 0 for a free one
   --host-key FILE     host key; may be given several times (~/.config/nacre/ssh_host_ed25519_key, made when it is not there)
   --authorized-keys FILE  keys that may log in, with their options (~/.ssh/authorized_keys)
-  --user NAME         who may log in; may be given several times (whoever starts the server, as whom all commands run)
+  --user NAME         who may log in; may be given several times (the account that runs the server; all commands run as it)
   -c CIPHERS          ciphers to offer, preferred first, separated by commas
   -m MACS             MACs to offer, likewise
   --kex METHODS       key exchange methods to offer, likewise
@@ -37,7 +37,7 @@ is no longer read. The host may also be ssh://[user@]host[:port].
   -i FILE             private key to log in with; may be given several times (else: ssh-agent, ~/.ssh/id_*)
   -p PORT             port of the server (22)
   -l USER             who to log in as (else: the user before the @, or who runs this)
-  -t                  ask for a terminal for a command too; -tt even if standard input is none
+  -t                  ask for a terminal for a command too; -tt even if standard input is no terminal
   -J HOP[,HOP…]       connect through jump hosts, [user@]host[:port] each, in order from here outward
   -L [BIND:]PORT:HOST:HOSTPORT  listen here, and connect from the server to HOST:HOSTPORT; /SOCKET stands for either half
   -R [BIND:]PORT:HOST:HOSTPORT  listen at the server (0 for a free port), and connect from here; without HOST it is a SOCKS proxy

@@ -9,7 +9,7 @@ import { TERMINAL_HOST } from "./terminal-messages.ts";
 /** What `ssh` exits with for a failure of its own. */
 const FAILURE = 255;
 
-// Whoever reads our output may go; those who write to it are told by the write.
+// The reader of our output may go away: the failing write reports that.
 process.stdout.on("error", () => {});
 process.stderr.on("error", () => {});
 

@@ -9,8 +9,8 @@ export interface ParsedOptions {
 }
 
 /**
- * Reads options as getopt does: `-t`, `-tt`, `-p 22`, `-p22`, `--keylog FILE`, `--keylog=FILE`; `--` ends them, and so does the
- * first word that is none. `known` says of each option whether it takes a value. Throws `usage` for any other.
+ * Reads options as getopt does: `-t`, `-tt`, `-p 22`, `-p22`, `--keylog FILE`, `--keylog=FILE`; `--` ends them, as does the
+ * first other word. `known` says of each option whether it takes a value. Throws `usage` for an unknown option.
  */
 export function parseOptions(
   words: readonly string[],

@@ -7,7 +7,7 @@ import { SshError } from "@nacre/wire";
 import { EscapeKeys } from "./escape-keys.ts";
 import type { SshArguments } from "./ssh-arguments.ts";
 
-/** What a shell shows for a process that SIGPIPE ended: whoever read our output has gone. */
+/** What a shell shows for a process that SIGPIPE ended: the reader of our output has gone. */
 export const BROKEN_PIPE_STATUS: number = 128 + 13;
 
 /**

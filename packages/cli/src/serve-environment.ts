@@ -15,8 +15,8 @@ export function acceptEnv(name: string): boolean {
 const STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * The environment of a session. Of the server's own only the search path and the time zone are in it: the rest is about whoever
- * started the server, where and how. What the login's key says wins over all of it.
+ * The environment of a session. Of the server's own only the search path and the time zone are in it: the rest describes how and where the
+ * server was started. `environment=` of the login's key takes precedence.
  */
 export function sessionEnvironment(
   session: Pick<NodeSession, "env" | "pty" | "endpoints">,

@@ -47,7 +47,7 @@ export async function runWithPipes(
   child.stdin.on("error", () => session.stdin.destroy());
   // Without an end nothing is ended here: half of an input must not look like all of it.
   session.stdin.pipe(child.stdin);
-  // The end of the output is told after the status: a client that has nothing more to say may hang up at that end (dbclient does).
+  // EOF of the output follows the status: a client with nothing more to send may disconnect at EOF (dbclient does).
   child.stdout.pipe(session.stdout, { end: false });
   child.stderr.pipe(session.stderr, { end: false });
   const [status, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
@@ -87,7 +87,7 @@ export class ProcessGroup {
     try {
       process.kill(-this.#pid, signal);
     } catch {
-      // It has ended this very moment, and that will be told.
+      // It has just ended, and its exit will be reported.
     }
   }
 }

@@ -4,7 +4,7 @@ import { endProcesses } from "./process-tree.ts";
 import type { ServeEvent } from "./serve-log.ts";
 import { HANGUP_GRACE } from "./serve-process.ts";
 
-/** How long running sessions have to end once the server is told to stop: milliseconds. */
+/** Milliseconds that running sessions have to end after the server's signal to stop. */
 const STOP_GRACE = 30_000;
 /** How long clients have to take the last output, and the way their sessions ended: milliseconds. */
 const DELIVERY_GRACE = 1000;

@@ -144,7 +144,7 @@ function runner(): Account {
   return { name: username, home, shell: shell === null || shell === "" ? "/bin/sh" : shell };
 }
 
-/** A name that may log in is the runner's own, or no account's: whoever logs in as another user would not be that user. */
+/** Throws `usage` if the user has another account than the runner's: commands would not run as that account. */
 function mayBe(user: string, account: Account): void {
   if (user === account.name) return;
   const { status, error } = spawnSync("id", ["-u", "--", user], { stdio: "ignore" });

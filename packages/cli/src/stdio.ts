@@ -33,7 +33,7 @@ export async function runStdio(client: Pick<Client, "dial">, target: ForwardTarg
   return 0;
 }
 
-/** Lets whoever reads a pipe see the end of the output: Node never closes standard output itself. */
+/** Closes the output, so that the reader of a pipe sees its end: Node never closes standard output itself. */
 function endOutput(): void {
   const output = process.stdout.fd;
   const kind = fstatSync(output);

@@ -49,7 +49,7 @@ const FLAGS: readonly string[] = [
 /** The value of a special character that there is not (RFC 4254 §8). */
 const NONE = 255;
 
-/** The words that make `stty` set these modes, none of which holds a blank. */
+/** Arguments that make `stty` set these modes; no argument contains a blank. */
 export function terminalModeWords(modes: Readonly<Record<string, number>>): string[] {
   const characters = Object.entries(CHARACTERS).flatMap(([mode, name]) => {
     const word = characterWord(modes[mode]);

@@ -20,7 +20,7 @@ export async function temporaryFolder(): Promise<string> {
 
 /** A terminal with a person at it who types the next answer when a prompt comes. */
 export class FakeTerminal extends EventEmitter implements KeyInput {
-  /** All that was shown. */
+  /** Everything shown so far. */
   shown = "";
   /** Whether the terminal shows by itself what is typed. */
   raw = false;

@@ -7,7 +7,7 @@ describe("terminal modes as words for stty", () => {
     [{ VINTR: 3, VERASE: 127, VKILL: 0, VSTART: 255 }, "intr ^C erase ^? kill ^@ start undef"],
     [{ VQUIT: 0x1c, VEOF: 0x21, VSUSP: 0x7e }, "quit ^\\ eof ! susp ~"],
     [{ ECHO: 0, ICANON: 1, OPOST: 7 }, "icanon -echo opost"],
-    // A blank, and what is no ASCII: left as the system has them.
+    // Blanks and characters outside ASCII keep the system's setting.
     [{ VINTR: 32, VQUIT: 128, VEOF: 0xffff_ffff }, ""],
     [{ TTY_OP_ISPEED: 38400, CS8: 1, PARENB: 0, VDSUSP: 25, "99": 1, IUCLC: 1 }, ""],
   ])("%j", (modes, expected) => {

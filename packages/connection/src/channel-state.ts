@@ -52,5 +52,5 @@ export type ChannelState =
   | { readonly kind: "abandoned"; readonly sent: SentMessage }
   | OpenState
   | ClosingState
-  /** CLOSE went both ways, or the open was refused; the number is free once the application has heard of it. */
+  /** CLOSE went both ways, or the open was refused; the number is free once the application has received the event. */
   | { readonly kind: "closed" };

@@ -31,6 +31,7 @@ import { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 import { type OpenRefusal, PeerOpens } from "./peer-opens.ts";
 import type { RequestReaders } from "./request-reader.ts";
 
+/** Options of one side of the connection protocol. */
 export interface ConnectionOptions {
   /** Where messages go: the transport. */
   readonly sink: PacketSink;
@@ -107,7 +108,7 @@ export class Connection {
     for (;;) {
       const event = this.#context.events.shift();
       if (event !== undefined) {
-        // Only now: a number given away again before its end was heard would mean two channels at once.
+        // Only now: a number that is reused before its `closed` event is read would mean two channels at once.
         if (event.type === "channel-closed" || event.type === "channel-open-failed") this.#release(event.channel);
         return event;
       }
@@ -193,7 +194,7 @@ export class Connection {
   }
 
   /**
-   * Sends a global request that every peer answers, `keepalive@openssh.com`; `answered` is called with its reply, of which no event tells.
+   * Sends a global request that every peer answers, `keepalive@openssh.com`; `answered` is called with its reply; no event follows.
    * Returns false, and sends nothing, when too many requests await their replies, and after an error of the peer's.
    */
   probe(answered: () => void): boolean {
@@ -284,7 +285,7 @@ export class Connection {
       }
       case SSH_MSG_CHANNEL_WINDOW_ADJUST.number: {
         const { recipientChannel, bytesToAdd } = SSH_MSG_CHANNEL_WINDOW_ADJUST.decode(payload);
-        // Peers are known to adjust a channel that is just closed, and it harms nobody; OpenSSH lets it pass too.
+        // Ignored, as in OpenSSH: some peers adjust a channel that has just closed.
         if (recipientChannel < this.#channels.length && this.#channels[recipientChannel] === undefined) return;
         return this.#mustKnow(recipientChannel, "SSH_MSG_CHANNEL_WINDOW_ADJUST").receiveAdjust(bytesToAdd);
       }
@@ -328,7 +329,7 @@ export class Connection {
         SSH_MSG_REQUEST_FAILURE.decode(payload);
         return this.#globals.receiveReply("SSH_MSG_REQUEST_FAILURE", false, new Uint8Array(0));
       default:
-        throw new SshError("unexpected-message", `message ${number} is none of the connection protocol`);
+        throw new SshError("unexpected-message", `message ${number} does not belong to the connection protocol`);
     }
   }
 

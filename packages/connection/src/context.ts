@@ -14,8 +14,8 @@ export interface WaitingChannel {
 }
 
 /**
- * The longest message of ours, in bytes: what fits into a packet of 256 KiB (OpenSSH's PACKET_MAX_SIZE) beside its padding, of which there
- * may be 255 bytes, and the length of that. A peer takes a longer packet for an attack, and the connection is over.
+ * Longest message of ours in bytes. It fits into a packet of 256 KiB (OpenSSH's PACKET_MAX_SIZE) together with up to 255 bytes
+ * of padding and the padding length. A peer takes a longer packet for an attack and ends the connection.
  */
 const LONGEST_MESSAGE = 256 * 1024 - 256;
 
@@ -101,7 +101,7 @@ export class ConnectionContext {
       );
   }
 
-  /** A `write` of the channel took less than all. Who was served goes to the end of the line: no channel starves another. */
+  /** Queues the channel after a `write` that took only a part. A channel that was served goes to the end: none starves another. */
   wait(channel: WaitingChannel, served: boolean): void {
     if (served) this.unwait(channel);
     if (!this.waiting.includes(channel)) this.waiting.push(channel);

@@ -40,7 +40,7 @@ export type ChannelEvent =
   | ({ readonly type: "channel-opened" } & OnChannel)
   /** The peer has refused it (`CHANNEL_OPEN_FAILURE_REASON`). The description is the peer's text as it came: escape it. */
   | ({ readonly type: "channel-open-failed"; readonly reasonCode: number; readonly description: string } & OnChannel)
-  /** Bytes, which count against the window until `consumed` hears of them. A view of the payload that was received. */
+  /** Bytes, as a view of the received payload. They count against the window until they are passed to `consumed`. */
   | ({ readonly type: "data"; readonly stream: OutputStream; readonly data: Bytes } & OnChannel)
   /** A `write` took less than all of its bytes, and would take more now. Comes once for each such write. */
   | ({ readonly type: "writable" } & OnChannel)
@@ -55,7 +55,7 @@ export type ChannelEvent =
 
 /** What a server says on a session (RFC 4254 §6.8, §6.10): to a client only. */
 export type ServerSessionEvent =
-  /** The command's exit status, 0…2^32 − 1. Of this and `exit-signal` only the first is told. */
+  /** The command's exit status, 0…2^32 − 1. Only the first report of a channel, this or `exit-signal`, is an event. */
   | ({ readonly type: "exit-status"; readonly status: number } & OnChannel)
   /** The command was killed. `signalName` is without "SIG"; `errorMessage` is the peer's text as it came: escape it. */
   | ({

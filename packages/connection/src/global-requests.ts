@@ -40,7 +40,7 @@ export class GlobalRequests {
   }
 
   /**
-   * Asks for what no peer has, which it has to say (RFC 4254 §4), and calls `answered` then; nobody else hears of the reply.
+   * Sends a request that no peer supports, so that every peer must reply (RFC 4254 §4), and calls `answered` then; no event follows.
    * False, and nothing asked, when too many requests await theirs already.
    */
   probe(answered: () => void): boolean {

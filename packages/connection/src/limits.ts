@@ -20,7 +20,7 @@ export interface ConnectionLimits {
   readonly maximumGrowth: number;
   /** Data that one message to us may carry (RFC 4254 §5.1, "maximum packet size"). Default 32 KiB. */
   readonly maximumPacketSize: number;
-  /** Data that one message of ours carries at most, however much the peer would take. Default 32 KiB. */
+  /** Most bytes of data in one message of ours, even if the peer takes more. Default 32 KiB. */
   readonly maximumSend: number;
   /** Where channel data stops being added to what already waits for the socket. Default 1 MiB. */
   readonly highWater: number;

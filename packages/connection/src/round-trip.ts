@@ -2,7 +2,7 @@
 export type Ask = (answered: () => void) => boolean;
 
 /**
- * How long the peer takes to answer, at best. Nothing is measured before the time was told.
+ * How long the peer takes to answer, at best. Nothing is measured before the first `tick`.
  *
  * The answers that say most come while a channel is opened, when nothing else is under way yet: once data flows, an answer waits
  * behind all of it, a whole window where it is we who are slow.

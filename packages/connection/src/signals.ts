@@ -15,4 +15,5 @@ export const SIGNAL_NAMES = [
   "USR2",
 ] as const;
 
+/** A signal that RFC 4254 §6.10 names, without "SIG". */
 export type SignalName = (typeof SIGNAL_NAMES)[number];

@@ -13,7 +13,7 @@ export interface PathOptions {
   readonly channels?: number;
   /** What a reader takes: bytes a millisecond. As fast as it comes unless told. */
   readonly reads?: number;
-  /** A reader that rests so many milliseconds, takes all that has come, and rests again. */
+  /** Milliseconds that the reader rests before it takes all received data and rests again. */
   readonly rests?: number;
   /** Nobody tells the two sides the time. */
   readonly timeless?: boolean;

@@ -4,13 +4,13 @@ import { describe, expect, test } from "vitest";
 import type { ConnectionEvent } from "../src/index.ts";
 import { NOTHING, Pair, Side, the } from "./support.ts";
 
-/** One end of one channel of a pair: what it was told to send, and what it has heard. */
+/** One end of one channel of a pair: what it must send, and what it has received. */
 class End {
   readonly side: Side;
   channel = -1;
   readonly outbox: number[] = [];
   readonly inbox: number[] = [];
-  /** Heard and not consumed. */
+  /** Received and not consumed. */
   held = 0;
   most = 0;
   ended = false;

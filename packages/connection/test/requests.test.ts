@@ -272,7 +272,7 @@ describe("a server's session requests", () => {
     );
     expect(side.hears(request(channel, requestType, NOTHING, true))).toEqual([]);
     expect(side.sink.take().at(-1)).toEqual(failure(100));
-    // It said nothing of how the command ended: what comes now is told.
+    // No exit report came before: this one is an event.
     expect(side.hears(request(channel, "exit-signal", killed))).toHaveLength(1);
   });
 

@@ -31,7 +31,7 @@ export class FakeSink implements PacketSink {
   begin(length: number): Uint8Array<ArrayBuffer> {
     if (this.#begun) throw new Error("begin twice");
     if (this.held) throw new Error("bulk data while a key exchange holds messages back");
-    // A slab holds old bytes: what is not written shows.
+    // A slab holds old bytes: a byte that is left unwritten shows.
     this.#begun = new Uint8Array(length).fill(0xee);
     return this.#begun;
   }

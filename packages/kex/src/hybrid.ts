@@ -15,7 +15,7 @@ export interface MlKem768 {
     /** 1,184 bytes. */
     readonly publicKey: Uint8Array;
     /**
-     * The secret that 1,088 bytes stand for. What is no ciphertext for this key gives a secret that nobody knows, and so a wrong
+     * The secret in a ciphertext of 1,088 bytes. An invalid ciphertext gives an unpredictable secret, and so a wrong
      * signature (§6.3).
      */
     decapsulate(ciphertext: Uint8Array): Uint8Array;
@@ -66,7 +66,7 @@ export function mlkem768X25519(
   });
 }
 
-/** Both parts of C_INIT or S_REPLY, of which the first has `length` bytes (RFC 10042 §2.3). */
+/** Splits C_INIT or S_REPLY into its two parts, the first `length` bytes long (RFC 10042 §2.3). */
 function split(sender: string, value: Uint8Array, length: number): readonly [Uint8Array, Uint8Array] {
   const expected = length + X25519_LENGTH;
   if (/* rule: hybrid-length */ value.length !== expected) {
@@ -90,7 +90,7 @@ function encapsulate(
     // The length is right, and so it is the modulus check.
     throw new SshError(
       "kex-failed",
-      "the client's ML-KEM-768 public key is none: a coefficient in it is not below 3329",
+      "the client sent an invalid ML-KEM-768 public key: a coefficient is not below 3329",
     );
   }
 }

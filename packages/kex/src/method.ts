@@ -12,7 +12,9 @@ export interface KexMethod {
   readonly hash: HashFunction;
   /** Which messages the numbers 30–49 mean under this method. */
   readonly context: MethodContext;
+  /** Starts one exchange as client. `random` makes the ephemeral key. */
   client(random: RandomSource): KexClient;
+  /** Starts one exchange as server. `random` makes the ephemeral key. */
   server(random: RandomSource): KexServer;
 }
 
@@ -32,6 +34,7 @@ export interface KexClient {
   receive(payload: Uint8Array): KexClientStep;
 }
 
+/** Result of a payload from the server: the next payload to send, or the outcome. */
 export type KexClientStep =
   | { readonly type: "send"; readonly payload: Uint8Array }
   | {
@@ -49,6 +52,7 @@ export interface KexServer {
   receive(payload: Uint8Array): KexServerStep;
 }
 
+/** Result of a payload from the client: the next payload to send, or the outcome. */
 export type KexServerStep =
   | { readonly type: "send"; readonly payload: Uint8Array }
   | {

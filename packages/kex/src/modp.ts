@@ -9,8 +9,8 @@ export interface ModpGroup {
   /** p, a safe prime. Not made before it is needed. */
   readonly prime: () => bigint;
   /**
-   * Bytes of randomness in an exponent: twice the bits of the group's strength, of which RFC 3526 §8 gives two estimates: the higher one
-   * is taken, 160, 240 and 310 bits. That is also above what SP 800-56A asks (appendix D: twice 112, 152 and 200).
+   * Bytes of randomness in an exponent: twice the bits of the group's strength. Of the two estimates in RFC 3526 §8 the higher one
+   * counts: 160, 240 and 310 bits. That is also above what SP 800-56A asks (appendix D: twice 112, 152 and 200).
    */
   readonly exponentLength: number;
 }

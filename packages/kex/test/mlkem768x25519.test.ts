@@ -34,7 +34,7 @@ describe("OpenSSL's ML-KEM and X25519", () => {
     expect(vector.shared).toBe(createHash("sha256").update(secrets).digest("hex"));
   });
 
-  // An error of its own would tell whoever sends such ciphertexts something of the key.
+  // A distinct error would reveal something about the key to the sender of such ciphertexts.
   it.each(wrongCiphertexts)("$name: a secret nobody knows, and no error", ({ ciphertext, postQuantum }) => {
     const end = done(client().receive(replyOf(fromHex(ciphertext + good.serverValue.slice(-64)))));
     const secret = createHash("sha256")

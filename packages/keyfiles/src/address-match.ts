@@ -47,7 +47,7 @@ function nameMatcher(pattern: string): OriginMatcher {
 
 function networkMatcher({ bytes, length }: Network): OriginMatcher {
   return ({ address }) => {
-    // The zone of a link-local address is this machine's affair.
+    // The zone of a link-local address has a meaning on this machine only.
     const client = parseAddress(address?.replace(/%.*$/, "") ?? "");
     if (client?.length !== bytes.length) return false;
     return bytes.every((byte, index) => {
@@ -57,7 +57,7 @@ function networkMatcher({ bytes, length }: Network): OriginMatcher {
   };
 }
 
-/** A network, or one address; `undefined` for what is neither, or what is wrong with a network that is none. */
+/** Parses a network or one address. `undefined` for other text; a string says why a network is invalid. */
 function parseNetwork(pattern: string): Network | string | undefined {
   const [, text, mask] = /^([^/]*)(?:\/(\d{1,9}))?$/.exec(pattern) ?? [];
   const bytes = parseAddress(text ?? "");

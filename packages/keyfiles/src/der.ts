@@ -147,7 +147,7 @@ export class DerReader {
   }
 }
 
-/** Whether the bytes are one DER SEQUENCE, judged by its first bytes only: how a right passphrase is told from a wrong one. */
+/** Whether the bytes are one DER SEQUENCE, judged by its first bytes only. This distinguishes a right passphrase from a wrong one. */
 export function looksLikeSequence(bytes: Uint8Array): boolean {
   const size = bytes[1] === undefined || bytes[1] < 0x80 ? 0 : bytes[1] & 0x7f;
   if (bytes[0] !== SEQUENCE || size > 4 || bytes.length < 2 + size) return false;

@@ -177,7 +177,7 @@ function apply(draft: Draft, name: string, quoted: string | undefined): string |
   if (quoted !== undefined) {
     // In quotes a backslash protects the quote behind it, and is itself in front of anything else.
     const value = quoted.slice(1, -1).replaceAll('\\"', '"');
-    if (value.includes("\ufffd")) return `${name} holds what is not UTF-8`;
+    if (value.includes("\ufffd")) return `${name} is not valid UTF-8`;
     const valued = VALUED.get(name);
     return valued === undefined ? unknown(name) : valued(draft, value);
   }

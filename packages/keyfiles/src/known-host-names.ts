@@ -70,7 +70,7 @@ export function matchPattern(name: string, pattern: string): boolean {
   return from === pattern.length;
 }
 
-/** The `|1|salt|hash` form of a name, so that whoever reads the file does not learn where one logs in. */
+/** The `|1|salt|hash` form of a name, so that a reader of the file does not learn the user's hosts. */
 export function hashName(name: string, random: RandomSource, hmacSha1: HmacSha1): string {
   const salt = random(HASH_LENGTH);
   return `|1|${base64Encode(salt)}|${base64Encode(hmacSha1(salt, utf8Encode(name)))}`;

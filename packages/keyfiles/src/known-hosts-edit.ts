@@ -15,7 +15,7 @@ export interface AddKnownHostOptions {
 /**
  * The text of a known_hosts file with one line more, at its end: the key `blob` of the host. What was there stays as it is, to the
  * byte; the new line ends like the last one, and starts on a line of its own although the last one may not be ended.
- * Throws `usage` for what is no host, port or comment, and what `parsePublicKey` does for the key.
+ * Throws `usage` if the host, port or comment is invalid, and the errors of `parsePublicKey` for the key.
  */
 export function addKnownHost(
   text: string,
@@ -38,7 +38,7 @@ export function addKnownHost(
 /**
  * The text without the lines that name the host and port, and the numbers of these lines, from 1: what `ssh-keygen -R` does. A line
  * goes as a whole, with all its names and patterns. Marked, malformed and other lines stay as they are, to the byte.
- * Throws `usage` for what is no host or port.
+ * Throws `usage` if the host or port is invalid.
  */
 export function removeKnownHost(
   text: string,

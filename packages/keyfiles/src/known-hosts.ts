@@ -49,7 +49,7 @@ export interface KnownHosts {
   readonly problems: readonly KnownHostsProblem[];
   /**
    * What is known of the key `blob` (no certificate) of the host. When nothing names the host with a port other than 22, the lines
-   * for the host without a port count too, if they match: as in OpenSSH. Throws `usage` for what is no host or port.
+   * for the host without a port count too, if they match: as in OpenSSH. Throws `usage` if the host or port is invalid.
    */
   check(host: string, port: number, blob: Uint8Array): HostKeyCheck;
   /** The formats of the keys that `check` would take, in the order of the lines: what to ask the host for first. Throws like `check`. */

@@ -41,7 +41,7 @@ export function readOpensshContainer(body: Uint8Array): OpensshContainer {
 
   const isPlain = cipherName === "none" || kdfName === "none";
   if (isPlain && (cipherName !== kdfName || kdfOptions.length > 0 || tag.length > 0))
-    reader.fail("kdfname", "does not go with the ciphername: both are none, or neither");
+    reader.fail("kdfname", 'does not go with the ciphername: either both must be "none", or neither');
   return {
     encryption: isPlain
       ? undefined
@@ -53,7 +53,7 @@ export function readOpensshContainer(body: Uint8Array): OpensshContainer {
   };
 }
 
-/** Reads the private keys, decrypted, of which there is one. */
+/** Reads the decrypted section of private keys, which holds exactly one. */
 export function readPrivateSection(plain: Uint8Array, publicKey: PublicKey, makeKey: KeyMaker): UnlockedKey {
   const reader = new Reader(plain, `${WHAT} private part`, CODE);
   if (reader.uint32("first checkint") !== reader.uint32("second checkint"))

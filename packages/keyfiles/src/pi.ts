@@ -24,7 +24,7 @@ function split(first: bigint, end: bigint): readonly [p: bigint, q: bigint, t: b
   return [p1 * p2, q1 * q2, t1 * q2 + p1 * t2];
 }
 
-/** √10005 · 2^precision by Newton's steps, each of which doubles the bits that are right. */
+/** √10005 · 2^precision by Newton's method: each step doubles the number of correct bits. */
 function sqrt10005(precision: bigint): bigint {
   let have = 45n;
   let root = BigInt(Math.floor(Math.sqrt(10005) * 2 ** 45));

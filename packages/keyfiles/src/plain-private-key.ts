@@ -16,7 +16,7 @@ export function openPlainPrivateKey(
   return openPlainBlock(findPrivateKey(text, completeLimits(KEY_FILE_LIMITS, limits)), makeKey);
 }
 
-/** The one private key of a file. Throws `file-malformed`, or `key-unsupported` for what is no PEM. */
+/** Finds the one private key of a file. Throws `file-malformed`, or `key-unsupported` if the text is not PEM. */
 export function findPrivateKey(text: string | Uint8Array, { maxFileSize }: KeyFileLimits): PemBlock {
   // rule: key-file-size
   if (text.length > maxFileSize)

@@ -10,7 +10,7 @@ export interface UnlockedKey {
 /** `"openssh"`: "OPENSSH PRIVATE KEY"; `"pkcs8"`: "PRIVATE KEY" and "ENCRYPTED PRIVATE KEY"; `"pem"`: "RSA PRIVATE KEY" and "EC PRIVATE KEY". */
 export type PrivateKeyFormat = "openssh" | "pkcs8" | "pem";
 
-/** What a private key file holds, as far as it can be told without a passphrase. */
+/** The part of a private key file that is readable without a passphrase. */
 export type PrivateKeyFile = PlainKeyFile | EncryptedKeyFile;
 
 /** A file whose key is at hand. */

@@ -156,7 +156,7 @@ describe("lines", () => {
     ['cert-authority,principals="a"', "cert-authority: certificates are not supported"],
     ['principals="a"', "principals are of certificate authorities, which are not supported"],
     ["verify-required", "verify-required cannot be enforced here"],
-    ['command="\ufffd"', "command holds what is not UTF-8"],
+    ['command="\ufffd"', "command is not valid UTF-8"],
   ])("%s makes a line that is not used", (options, problem) => {
     const file = parseAuthorizedKeys(`${options} ${ed.text}`);
     expect(file.keys).toEqual([]);

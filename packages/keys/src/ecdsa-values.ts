@@ -27,6 +27,7 @@ export interface NistCurve {
   readonly order: bigint;
 }
 
+/** Parameters of the curves of ECDSA keys (RFC 5656 §10.1, SP 800-186 §3.2.1). */
 export const nistCurves: Readonly<Record<EcdsaCurve, NistCurve>> = {
   nistp256: {
     bits: 256,

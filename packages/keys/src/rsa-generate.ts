@@ -8,7 +8,7 @@ const E = 65537n;
 /**
  * Makes an RSA key with a modulus of `bits` bits, 2048 to 16384, in steps, so that the caller can do other work in between: a step is at most one
  * exponentiation by a number of half that size (milliseconds for 3072 bits). Probable primes by FIPS 186-5 §A.1.3, exponent 65537.
- * Throws at once: `key-weak` for another size, `usage` for what is no whole number. A step throws `usage` when `random` is seen not to be random.
+ * Throws at once: `key-weak` for another size, `usage` if it is not an integer. A step throws `usage` when `random` is seen not to be random.
  */
 export function generateRsa(bits: number, random: RandomSource): Generator<void, PrivateKey> {
   if (!Number.isInteger(bits))

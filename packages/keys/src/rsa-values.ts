@@ -29,7 +29,7 @@ function publicKeyOf(n: bigint, blob: Bytes): PublicKey {
 
 /**
  * A private key from its values. The arithmetic is the caller's: a signature is as long as the modulus. Throws `key-weak` as
- * {@link rsaPublicKey} does, and `key-malformed` when the values do not belong together (n = p·q, e·d ≡ 1 modulo p−1 and q−1, iqmp·q ≡ 1
+ * `rsaPublicKey` does, and `key-malformed` when the values do not belong together (n = p·q, e·d ≡ 1 modulo p−1 and q−1, iqmp·q ≡ 1
  * modulo p).
  */
 export function rsaPrivateKeyWith(fields: RsaFields, signing: (fields: RsaFields) => Sign): PrivateKey {
@@ -52,7 +52,7 @@ function checkFields({ n, e, d, p, q, iqmp }: RsaFields): void {
     throw new SshError("key-malformed", "RSA private key: its values do not belong together");
 }
 
-/** The numbers of a public key, checked as {@link rsaPublicKey} says. */
+/** The numbers of a public key, checked as `rsaPublicKey` says. */
 export function readRsaNumbers(blob: Uint8Array): { readonly n: bigint; readonly e: bigint } {
   // The lengths are looked at first: turning a hostile megabyte into a number takes long.
   const lengths = keyReader(blob, RSA);

@@ -49,7 +49,7 @@ function privateOperation(
   const h = (iqmp * (sp + p - (sq % p))) % p;
   const signature = ((sq + h * q) * unblind) % n;
 
-  // A fault in one half alone would give the factors away to whoever sees the signature (Boneh, DeMillo, Lipton 1997).
+  // A fault in one half alone would reveal the factors to every reader of the signature (Boneh, DeMillo, Lipton 1997).
   if (modPow(signature, e, n) !== message)
     throw new SshError("internal", "an RSA signature came out wrong and was withheld");
   return signature;

@@ -44,7 +44,7 @@ export function checkLimits<T extends object>(limits: Overrides<T> | undefined, 
   completeLimits(table, limits);
 }
 
-/** Throws `usage` for what is no user's name. An empty one is none for ssh(1) either, and a NUL sshd hangs up on. */
+/** Throws `usage` if a user name is invalid. ssh(1) rejects an empty one, too, and sshd disconnects on a NUL. */
 export function checkUser(user: unknown): void {
   if (user === undefined) throw usage("user is missing: who to log in as");
   if (typeof user !== "string" || user === "" || user.includes("\0"))
@@ -68,7 +68,7 @@ export function checkSignal(signal: Partial<AbortSignal> | null | undefined): vo
     throw usage("signal must be an AbortSignal: the `signal` of an AbortController");
 }
 
-/** Throws `usage` for what is no key to sign with, and never shows it: it may be a private key's text. `what`: `"an identity"`. */
+/** Throws `usage` if the value cannot sign, and never shows it: it may be the text of a private key. `what`: `"an identity"`. */
 export function checkKey(key: unknown, what: string): void {
   if (isPromise(key)) throw usage(`${what} is a promise: await it`);
   const { publicKey, sign } = (key ?? {}) as {

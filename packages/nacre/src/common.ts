@@ -1,4 +1,4 @@
-// What all entries of this package have: everything but the ways in. The reference stays in the published declarations, for programs whose
+// The exports that all entries of this package share. The reference stays in the published declarations, for programs whose
 // `lib` lacks AsyncDisposable.
 /// <reference lib="esnext.disposable" preserve="true" />
 export type { Factor, LoginMethod } from "@nacre/auth";

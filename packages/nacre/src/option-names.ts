@@ -7,6 +7,7 @@ import type { ServeOptions } from "./server/options.ts";
 /** The names of the options `T`: a table of this type that lacks a name, or has one too many, does not compile. */
 export type OptionNames<T> = Readonly<Record<keyof T, true>>;
 
+/** Names of the options of `connect`. */
 export const CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   user: true,
   hostKey: true,
@@ -40,6 +41,7 @@ export const DIAL_OPTIONS: OptionNames<DialOptions> = { signal: true, originator
 
 export const PTY_OPTIONS: OptionNames<PtyOptions> = { term: true, columns: true, rows: true, modes: true };
 
+/** Names of the options of `serve`. */
 export const SERVE_OPTIONS: OptionNames<ServeOptions<unknown>> = {
   hostKeys: true,
   authenticate: true,

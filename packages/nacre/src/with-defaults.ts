@@ -39,7 +39,7 @@ export async function connectDuplex(
     await duplex.close();
     throw error;
   }
-  // Without types there may be none; what is missing is told when they are checked.
+  // Programs without types may pass no options; the check of the options reports that.
   const { algorithms = defaultAlgorithms } = { ...options };
   const complete = { ...options, algorithms, fingerprint: sha256Fingerprint };
   return connectWith(duplex, complete, makeClient);
@@ -66,7 +66,7 @@ export function serveDuplex<S extends BaseSession>(
 
 function withMeans<S>(options: ServeOptions<S>): ServeOptions<S> & Means {
   checkNames({ ...options }, SERVE_OPTIONS, "serve");
-  // Without types there may be none; what is missing is told when they are checked.
+  // Programs without types may pass no options; the check of the options reports that.
   const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms } = { ...options };
   return { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint };
 }

@@ -258,7 +258,7 @@ test("grants: forwarding · server", async () => {
 test("channel count: forwarding · server", async () => {
   const RESOURCE_SHORTAGE = 4;
   const granted = { "alice publickey": { permissions: { portForwarding: true } } };
-  // Connections that are never made, as many as are asked for, leave room for a session.
+  // Any number of requested connections that are never made leaves room for a session.
   const door = new Door(granted).byKey("alice");
   for (let i = 0; i < 1000; i++) {
     door.dials("example.org", 80);

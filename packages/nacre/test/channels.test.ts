@@ -183,7 +183,7 @@ describe("a channel of another type than session", () => {
   });
 });
 
-/** What each request comes to on a server that grants `hello@example.org` and has handlers for all but the last. */
+/** What each request comes to on a server that grants `hello@example.org` and has handlers for all except the last. */
 async function replies(names: readonly string[]): Promise<{ answers: unknown[]; heard: string[] }> {
   const { near, far } = wire();
   const heard: string[] = [];

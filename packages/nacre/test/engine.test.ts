@@ -103,7 +103,7 @@ describe("an answer of the application", () => {
   });
 });
 
-/** An engine whose session and byte connection do nothing but what is given here; with what its side hears. */
+/** An engine with a session and a byte connection that do only what is given here, and a record of its events. */
 function driven(
   session: Partial<Session>,
   duplex: Partial<Duplex> = {},

@@ -23,7 +23,7 @@ const whoami = async (session: Session): Promise<void> => {
   await writer.write(`${session.user} by ${session.factors.map(({ method }) => method).join("+")}`);
 };
 
-/** What a client is told by `whoami`, or the code of the error that it meets instead. */
+/** Output of `whoami` for a client, or the code of the error instead. */
 async function login(
   server: Partial<ServeOptions<Session>>,
   client: Partial<ConnectOptions> = {},

@@ -18,5 +18,5 @@ export function serverSigAlgs(extensions: readonly Extension[]): readonly string
   return new Reader(new Writer().string(extension.value).finish(), SERVER_SIG_ALGS).nameList("names");
 }
 
-/** OpenSSH PROTOCOL §1.11: whoever announces this answers SSH_MSG_PING. */
+/** OpenSSH PROTOCOL §1.11: a peer that announces this answers SSH_MSG_PING. */
 export const PING_EXTENSION: Extension = { name: "ping@openssh.com", value: utf8Encode("0") };

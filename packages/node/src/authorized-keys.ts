@@ -15,6 +15,7 @@ export type AuthorizedKeysFiles =
 
 type AuthorizedKeysPaths = string | readonly string[] | undefined;
 
+/** Options of `authorizedKeys`. */
 export interface AuthorizedKeysOptions {
   /**
    * User id of the account that may own the files and their folders, besides root; a function names one for each user. Default: the account
@@ -29,8 +30,8 @@ export interface AuthorizedKeysOptions {
   /** Bytes that a file may have; a larger one is not used. Default 4 MiB, some 40,000 Ed25519 keys. */
   readonly maxFileBytes?: number | undefined;
   /**
-   * Which variables `environment=` may add: none by default, as sshd's PermitUserEnvironment; true for all. Whoever may write the file
-   * and is to run less than everything could run it all by a variable such as LD_PRELOAD or BASH_ENV.
+   * Which variables `environment=` may add: none by default, as sshd's PermitUserEnvironment; true for all. A user who may write the file
+   * but run only some commands could run any command by a variable such as LD_PRELOAD or BASH_ENV.
    */
   readonly permitUserEnvironment?: boolean | ((name: string) => boolean) | undefined;
   /** Called with what was not used, and why: one line, safe to show. */

@@ -55,8 +55,8 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   }
 
   /**
-   * Makes the server listen as a proxy whose targets this side connects to: `ssh -R` with a port alone. Whoever can connect to the server's
-   * port can then reach whatever this machine can. Rejects as `forwardRemote` does.
+   * Makes the server listen as a proxy whose targets this side connects to: `ssh -R` with a port alone. Every host that can connect to the server's
+   * port can then reach every host that this machine can. Rejects as `forwardRemote` does.
    */
   forwardRemoteDynamic(listen: ListenAddress, options?: ForwardOptions & ProxyOptions): Promise<Forward> {
     return forwardRemoteDynamic(this.#forwards, listen, options);

@@ -32,7 +32,7 @@ function readBuffer(): Uint8Array {
 
 /**
  * A TCP connection without Nagle's delay, for `connectDuplex`: what `connect` goes over. Rejects with `connect-timeout`,
- * `connection-failed`, `aborted`, or `usage` for what is no host, port or time; nothing is left open then.
+ * `connection-failed`, `aborted`, or `usage` if the host, port or time is invalid; nothing is left open then.
  */
 export async function tcpDuplex(options: DialOptions): Promise<Duplex> {
   // A program without types may give nothing at all.
@@ -99,7 +99,7 @@ export function checkConnectTimeout(connectTimeout: number | undefined): void {
   checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
 }
 
-/** Throws `usage` for what is no TCP port. Text is none, either: what an environment variable holds has to be made a number. */
+/** Throws `usage` if the value is no TCP port. Text is rejected, too: convert an environment variable to a number. */
 export function checkPort(port: unknown, least: 0 | 1): void {
   if (Number.isInteger(port) && (port as number) >= least && (port as number) <= 65535) return;
   const given = typeof port === "string" ? JSON.stringify(port) : String(port);

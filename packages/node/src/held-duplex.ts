@@ -2,8 +2,8 @@ import { copyBytes } from "@nacre/wire";
 import type { Duplex } from "nacre/parts";
 
 /**
- * The same byte connection, but what comes in is told when `ready` resolves, and not before: what goes out need not wait for what the answer
- * will take. When `ready` rejects it is told as if the connection broke.
+ * The same byte connection, but input is delivered only after `ready` resolves. Output leaves at once: it need not wait for what the answer
+ * will take. A rejection of `ready` is reported as a broken connection.
  */
 export function heldUntil(ready: Promise<unknown>, duplex: Duplex): Duplex {
   return {

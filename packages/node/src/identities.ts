@@ -62,7 +62,7 @@ export async function loadIdentities(options: IdentityOptions): Promise<(Private
   return found;
 }
 
-/** Throws `usage` for what no key can be had of. */
+/** Throws `usage` if the value cannot be a source of keys. */
 function checkSource(source: unknown): void {
   if (source instanceof Uint8Array || (typeof source === "string" && isFileText(source)))
     throw new SshError("usage", "an identity is the text of a key: use await privateKey(text)");

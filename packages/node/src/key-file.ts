@@ -17,7 +17,7 @@ const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: true, 
 
 /**
  * The private key in the text of a key file, for `identities` and `hostKeys`: where no file is to be read, since an environment variable
- * or a vault has it. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` for what is no text, or what `openPrivateKey` throws.
+ * or a vault has it. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text` is of another type, or what `openPrivateKey` throws.
  */
 export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
   checkNames(options, PRIVATE_KEY_OPTIONS, "privateKey");

@@ -69,7 +69,7 @@ export interface ListenOptions extends Omit<ServeOptions<NodeSession>, "remoteAd
   readonly limits?: Overrides<ServerLimits> | undefined;
   /** Aborting ends the server and all its connections at once. */
   readonly signal?: AbortSignal | undefined;
-  /** Hears what happens. What it throws is dropped. Texts of clients' are raw: escape them before showing them. */
+  /** Receives each event. Its exceptions are ignored. Texts of clients are raw: escape them before showing them. */
   readonly log?: ((event: ListenEvent) => void) | undefined;
 }
 

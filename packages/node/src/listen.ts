@@ -120,7 +120,7 @@ export class SshServer implements AsyncDisposable {
       });
     });
     server.on("connection", (socket) => {
-      // Not as options of `createServer`, some of which Deno ignores.
+      // Not as options of `createServer`: Deno ignores some of them.
       socket.setNoDelay(true);
       socket.setKeepAlive(true, TCP_KEEPALIVE_DELAY);
       this.#onConnection(socket);
@@ -151,6 +151,7 @@ export class SshServer implements AsyncDisposable {
     await this.closed;
   }
 
+  /** Calls `close()`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -199,7 +199,7 @@ class Input {
     this.#target = target;
   }
 
-  /** All that was written was taken, and the target has ended. */
+  /** The target has taken all written data and has ended. */
   get isEnded(): boolean {
     return this.#ended;
   }
@@ -256,9 +256,7 @@ class Input {
     this.#done = undefined;
     if (!isOver) this.#target.abort();
     callback(error);
-    done?.(
-      error ?? new SshError("channel-closed", "the stream was destroyed before the peer had taken what was written"),
-    );
+    done?.(error ?? new SshError("channel-closed", "the stream was destroyed before the peer took all written data"));
   }
 
   /** Offers the target the bytes that it has not taken. Returns whether it took all of them. */
@@ -336,7 +334,7 @@ class ChannelWritable extends Writable implements WriteEnd<Writable> {
   }
 }
 
-/** Both directions, each of which ends on its own: `allowHalfOpen` is true. */
+/** Both directions; each ends on its own (`allowHalfOpen` is true). */
 export class ChannelPair extends Duplex implements PairEnd<Duplex>, PairFacts {
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;

@@ -1,6 +1,6 @@
 /**
- * What does the cryptography of node:crypto: OpenSSL on Node; BoringSSL on Bun, Electron and workerd; code of its own on Deno. For what no use
- * can show in time. Anything else is probed (`crypto/probe.ts`).
+ * What does the cryptography of node:crypto: OpenSSL on Node; BoringSSL on Bun, Electron and workerd; code of its own on Deno. For differences that no
+ * use can show in time. Anything else is probed (`crypto/probe.ts`).
  */
 export type CryptoLibrary = "openssl" | "boringssl" | "deno";
 

@@ -48,13 +48,13 @@ class SocketDuplex implements Duplex {
     socket.on("drain", () => handler.drained());
     socket.on("data", (chunk: Uint8Array) => this.#handler?.data(chunk));
     socket.resume();
-    // What broke before anybody listened is told as well, but never before this returns.
+    // A socket that broke before is reported as well, but never before this returns.
     if (socket.destroyed) queueMicrotask(broken);
   }
 
   write(pieces: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
-    // After an error, which is told separately, a drain would never come.
+    // After an error, which has its own event, a drain would never come.
     if (!socket.writable) return true;
     let room = true;
     // Several pieces leave in one system call.

@@ -77,7 +77,7 @@ async function watched(options: Partial<ListenOptions>): Promise<Watched> {
 }
 
 test("limits: unauthenticated connections at once · server", async () => {
-  // As many as may be wait to log in: the next one is dropped, whatever it would do. Who is in does not count.
+  // The limit of clients that wait to log in is reached: the next one is dropped. Authenticated clients do not count.
   const { server, events, seen, dial, login } = await watched({
     maxUnauthenticated: { start: 3, rate: 100, full: 3 },
     perSource: false,
@@ -146,7 +146,7 @@ test("authorized_keys · server", async () => {
   const [format, base64] = key.split(" ");
   const all = { environment: {}, pty: true, portForwarding: true, agentForwarding: true, x11Forwarding: true };
   expect(await permitted(key)).toEqual(all);
-  // What is not known or cannot be kept lets nobody in, wherever it stands, and whatever stands beside it.
+  // A line with an unknown or unenforceable option admits nobody, at any position and beside any other option.
   for (const option of [
     "no-such-option",
     'no-such="x"',
@@ -310,7 +310,7 @@ function loginWith(publicKey: Uint8Array): PublickeyLogin {
 }
 
 test("key queries before login · server", async () => {
-  // A stranger's question reads the lines of that key, and no other: these have problems that would be told.
+  // A stranger's question reads the lines of that key, and no other: the others have problems that would be reported.
   const key = formatPublicKeyLine(userKey.publicKey);
   const path = join(await temporaryFolder(), "authorized_keys");
   const others = Array.from({ length: 100 }, (_, i) => `no-such ${formatPublicKeyLine(keyOf(i + 3).publicKey)}`);
@@ -324,7 +324,7 @@ test("key queries before login · server", async () => {
   const stranger = keyOf(201).publicKey.blob;
   for (let i = 0; i < 64; i++) expect(await authenticate(loginWith(stranger))).toBe(false);
   expect(warnings).toEqual([]);
-  // What is wrong with the key's own line is told once.
+  // A problem of the key's own line is reported once.
   for (let i = 0; i < 64; i++) expect(await authenticate(loginWith(userKey.publicKey.blob))).toBe(false);
   expect(warnings).toEqual([
     `${path}:101 is not used: the option no-such is not known`,
@@ -529,7 +529,7 @@ test("forwarding · server", async () => {
   });
   await named.dial({ host: "db.nacre.invalid", port: inside.port });
   await vi.waitUntil(() => inside.sockets.length === 1);
-  // What is not named is refused: another port, and every Unix socket; listeners are bound on loopback only, and sockets are private.
+  // Targets that are not named are refused: another port, and every Unix socket. Listeners bind loopback only, and sockets are private.
   const few = await forwardingClient({
     permitOpen: ["127.0.0.1:1"],
     permitListen: ["localhost:0", join(folder, "own.sock")],

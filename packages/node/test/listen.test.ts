@@ -27,7 +27,7 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
-/** A server on loopback that lets in whoever has the key of the tests. */
+/** A server on loopback that accepts logins with the key of the tests. */
 async function started(options: Partial<ListenOptions> = {}): Promise<SshServer> {
   const server = await listen({
     port: 0,
@@ -65,7 +65,7 @@ async function silent(server: SshServer): Promise<Socket> {
   return socket;
 }
 
-/** All that comes over a connection until it ends. */
+/** Reads a connection to its end. */
 async function heard(socket: Socket): Promise<string> {
   let received = "";
   socket.on("data", (chunk: Buffer) => {
@@ -639,7 +639,7 @@ describe("a client that does not read", () => {
     } while (written > before);
     const { stdout } = await other.exec("much", { encoding: "bytes" });
     expect(stdout.length).toBe(10_000_000);
-    // All that is kept for the stalled one, in the cable as well as in the server: its window, and what a Node stream holds.
+    // Buffered for the stalled client, in the cable and in the server together: its window, and the buffer of a Node stream.
     expect(written - received).toBeLessThanOrEqual(DEFAULT_WINDOW + 4 * 65_536);
     await other.close();
     await server.close();

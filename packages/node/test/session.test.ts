@@ -49,7 +49,7 @@ async function hidesReasons(): Promise<boolean> {
   return (await failure(pipeline(Readable.from([]), target))) !== LOST;
 }
 
-/** Ways to write until it fails, and then to hear why. */
+/** Ways to write until it fails, and to get the error. */
 const writers: readonly [string, (stdout: Writable) => Promise<unknown>][] = [
   ["a pipeline from a generator", (stdout) => pipeline(endless, stdout)],
   ["a pipeline from a stream", pipeFromStream],
@@ -198,7 +198,7 @@ describe("when the client goes", () => {
       const { channel, session } = start();
       const error = await failure(depart(channel, () => write(session.stdout)));
       expect(error).toMatchObject({ name: "SshError", code: "channel-closed" });
-      // What comes later is told the same.
+      // A later write fails with the same error.
       expect(await failure(writers[2]![1](session.stdout))).toBe(error);
       expect(await failure(new Promise((_done, failed) => session.stdout.end(failed)))).toBe(error);
       expect(await failure(pipeline(endless, session.stdout))).toBe(error);

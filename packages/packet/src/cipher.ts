@@ -86,5 +86,6 @@ export interface CipherAlgorithm {
   readonly maxBytes: number;
   /** `mac` is `undefined` exactly when `aead` is true. */
   createSealer(keys: DirectionKeys, mac: MacAlgorithm | undefined): PacketSealer;
+  /** Creates the receiving side. `mac` is `undefined` exactly when `aead` is true. */
   createOpener(keys: DirectionKeys, mac: MacAlgorithm | undefined): PacketOpener;
 }

@@ -16,6 +16,7 @@ export interface PacketSink {
    * `commit` must follow before anything else is sent; then the bytes are the sink's.
    */
   begin(length: number): Uint8Array;
+  /** Sends the payload that `begin` returned, now complete. */
   commit(): void;
   /** Bytes that wait to be taken by the socket. A layer with much to send stops at its high-water mark. */
   readonly pending: number;

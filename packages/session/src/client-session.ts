@@ -49,7 +49,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
     this.#options = options;
   }
 
-  /** The next thing that happened or is asked; `undefined` when nothing more can be told from what has been received. */
+  /** The next thing that happened or is asked; `undefined` until more bytes arrive or an ask is answered. */
   nextEvent(): ClientSessionEvent | undefined {
     while (this.state.phase !== "closed") {
       const event = this.state.phase === "connection" ? this.nextConnectionEvent() : this.#nextAuthEvent();

@@ -32,7 +32,7 @@ export class EarlySink implements PacketSink {
 
   /** Bulk data waits while `held`. */
   begin(): never {
-    throw new SshError("internal", "channel data was sent before the login had succeeded");
+    throw new SshError("internal", "channel data was sent before the login succeeded");
   }
 
   commit(): void {}

@@ -33,7 +33,7 @@ export class Keepalive {
     const { keepaliveInterval, keepaliveCount } = this.#limits;
     if (this.#unanswered >= keepaliveCount) {
       const seconds = Math.round((keepaliveInterval * (keepaliveCount + 1)) / 1000);
-      return new SshError("keepalive-timeout", `the ${this.#peer} has not been heard of for ${seconds} s`);
+      return new SshError("keepalive-timeout", `the ${this.#peer} has sent nothing for ${seconds} s`);
     }
     this.#unanswered++;
     // A peer that owes us answers up to the limit is not probed: bytes of any kind show that it is there.

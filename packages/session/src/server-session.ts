@@ -72,7 +72,7 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
     return super.wantsInput && !(this.#isAsking && this.transport.holdsPacket);
   }
 
-  /** The next thing that happened or is asked; `undefined` when nothing more can be told from what has been received. */
+  /** The next thing that happened or is asked; `undefined` until more bytes arrive or an ask is answered. */
   nextEvent(): ServerSessionEvent | undefined {
     while (this.state.phase !== "closed") {
       const event = this.state.phase === "connection" ? this.nextConnectionEvent() : this.#nextAuthEvent();

@@ -188,7 +188,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   }
 
   /**
-   * Says goodbye with the error's disconnect reason; the `closed` event with this very error follows. Its text stays here: the peer
+   * Disconnects with the error's reason code; the `closed` event with this very error follows. Its text is not sent: the peer
    * gets a fixed one for the reason.
    */
   disconnect(error: SshError): void {

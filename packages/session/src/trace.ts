@@ -29,6 +29,6 @@ export type TracePort = (record: TraceRecord) => void;
 
 /**
  * The one door through which a secret leaves, for debugging with Wireshark: the client's KEXINIT cookie (16 bytes) and the
- * shared secret of each key exchange. Whoever has them can decrypt the recorded session.
+ * shared secret of each key exchange. Both together decrypt a recorded session.
  */
 export type KeyLogPort = (clientCookie: Uint8Array, sharedSecret: Uint8Array) => void;

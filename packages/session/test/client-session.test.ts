@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 
 const exec = (command: string): Uint8Array => execRequest.encode({ command: utf8Encode(command) });
 
-/** Runs a command as soon as the session channel is open, and returns what was told of it. */
+/** Runs a command as soon as the session channel is open, and returns its output. */
 function run(pair: SessionPair, command = "true"): string {
   const channel = pair.client.connection.openChannel("session");
   pair.start();

@@ -46,7 +46,7 @@ function leftOf({ session, told }: Side): string[] {
   session.end();
   session.tick(1e12);
   session.rekey();
-  // An application that has not heard of it yet does no harm, whatever it asks for and answers.
+  // Requests and answers of an application that has not seen the end yet have no effect.
   for (const command of [
     () => session.connection.sendEof(0),
     () => session.connection.close(0),
@@ -112,7 +112,7 @@ describe.each(SEALED)("the bytes of a session with a login by $login", (options)
         const { error } = replay.end();
         const ended = [early, error?.code, error?.culprit];
         const should = [undefined, end > 0 && end < line ? "not-ssh" : "connection-lost", "peer"];
-        // Nothing is told but the end, and nothing more is said: nobody listens. What was said is as it was.
+        // The end is the only event, and nothing more is sent: the peer is gone. Earlier output is unchanged.
         const quiet = replay.side.told.length === told + 1 && replay.output.length === sent;
         const begun = equalBytes(replay.output, output.subarray(0, sent));
         const left = leftOf(replay.side);
@@ -210,7 +210,7 @@ describe.each(SEALED)("the packets of a session with a login by $login", (option
       const hidden = options.login === "key" || index === newKeys;
       const noticed = `${receiver} ${hidden ? "packet-length" : "mac-mismatch"}`;
       const last = index === rows.length - 1;
-      // Nothing arrives behind a goodbye, nor from a side that waits for an answer in vain.
+      // Nothing arrives after SSH_MSG_DISCONNECT, nor from a side that waits for an answer in vain.
       const silent = name === "DISCONNECT" || dropped.endsWith("-timeout");
       return [name, silent ? dropped : noticed, last ? repeated : noticed, swapped === NO ? NO : noticed];
     });

@@ -256,7 +256,7 @@ describe("a login by password", () => {
   });
 });
 
-/** Two logins that travel together: the second was sent before the client could hear what became of the first. */
+/** Two logins that travel together: the second was sent before the client got the reply to the first. */
 function loginTwice(verdict: "failure" | "success"): RawClient {
   const peer = new RawClient({ methods: ["password"] });
   peer.send(passwordLogin("right")).send(passwordLogin("other", "root"));
@@ -350,7 +350,7 @@ describe("two factors", () => {
     peer.send(passwordLogin("sesame", "alice"));
     peer.server.auth.answerPassword(peer.ask("password").token, "failure");
     peer.flush();
-    // What bob has proved is not alice's, and what alice had proved is gone, too.
+    // bob's partial success does not count for alice, and alice's earlier one is gone, too.
     expect(peer.ask("password")).toMatchObject({ userName: "alice", factors: [] });
   });
 });

@@ -35,7 +35,7 @@ export function endedUnidentified(peer: Role, { excerpt }: IdentificationReader)
 /** The peer's bytes ended without an SSH_MSG_DISCONNECT. `buffered`: bytes that were no whole packet. */
 export function ended(peer: Role, phase: Phase, buffered: number): SshError {
   const when = phase === "kex" ? " during the first key exchange" : "";
-  const where = buffered > 0 ? "in the middle of a packet" : "without saying goodbye";
+  const where = buffered > 0 ? "in the middle of a packet" : "without a disconnect message";
   return new SshError("connection-lost", `The ${peer} closed the connection${when}, ${where}`);
 }
 
@@ -51,7 +51,7 @@ export function unidentifiedInTime(peer: Role, { excerpt }: IdentificationReader
  */
 export type Origin = "protocol" | "local";
 
-/** What the peer is told about the end for an error whose own text stays here. */
+/** Descriptions for the peer in SSH_MSG_DISCONNECT, in place of an error's own text. */
 const DESCRIPTIONS: ReadonlyMap<number, string> = new Map([
   [DISCONNECT_REASON.PROTOCOL_ERROR, "protocol error"],
   [DISCONNECT_REASON.KEY_EXCHANGE_FAILED, "key exchange failed"],
@@ -74,7 +74,7 @@ export function goodbye(error: SshError, origin: Origin): Bytes {
   return SSH_MSG_DISCONNECT.encode({ reasonCode, description, languageTag: "" });
 }
 
-/** What is no SshError is a bug of ours: the connection must not go on after it. */
+/** Wraps an error of another class as `internal`: it is a bug of ours, and ends the connection. */
 export function toSshError(error: unknown): SshError {
   if (error instanceof SshError) return error;
   return new SshError("internal", `Unexpected failure: ${String(error)}`, { cause: error });

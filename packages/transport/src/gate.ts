@@ -146,7 +146,7 @@ export class Gate {
     return undefined;
   }
 
-  /** RFC 4253 §11.4: what is not known is answered, except where nothing unknown may be sent at all. */
+  /** Unknown numbers are answered with SSH_MSG_UNIMPLEMENTED (RFC 4253 §11.4), except where no unknown message is allowed at all. */
   #unknown(number: number): Verdict {
     if (this.#exchange.step !== "kexinit") return this.#refuse(number, "after its own SSH_MSG_KEXINIT");
     return "unimplemented";

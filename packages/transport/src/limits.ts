@@ -22,8 +22,8 @@ export interface TransportLimits {
   /** After this long new keys are agreed. */
   readonly rekeyInterval: number;
   /**
-   * Key exchanges after the first that the peer may begin before authentication has succeeded; one more ends the connection. Each costs
-   * arithmetic, of whoever it is.
+   * Key exchanges after the first that the peer may begin before authentication has succeeded; one more ends the connection. Each
+   * costs arithmetic for a peer that is not authenticated.
    */
   readonly rekeysBeforeLogin: number;
   /**

@@ -43,6 +43,7 @@ export interface PacketTrace {
 
 /** Receives what passes, as it happens. It must not call the transport. */
 export interface TransportTrace {
+  /** Receives a packet, sent or received. */
   packet(packet: PacketTrace): void;
   /** `line`: without CR LF. */
   identification(direction: "sent" | "received", line: string): void;

@@ -133,15 +133,15 @@ export class Transport implements PacketSink {
     if (this.#exchange.asking) this.#fail(this.#cutOff(), "protocol");
   }
 
-  /** The connection broke. Where the peer had said in words of its own why it would not speak SSH, they are told instead of `error`. */
+  /** Ends a broken connection. If the peer sent text before its identification, that text is reported instead of `error`. */
   broken(error: SshError): void {
     const words = this.#stage.name === "identification" && this.#stage.reader.excerpt !== undefined;
     this.#fail(words ? this.#cutOff() : error, "local");
   }
 
   /**
-   * Works on what was received, one packet at a time, until there is something to tell: `undefined` when nothing more can be told
-   * before more bytes come, or before an ask is answered.
+   * Handles the received bytes, one packet at a time, up to the next event. `undefined` if there is none
+   * before more bytes arrive, or before an ask is answered.
    */
   nextEvent(): TransportEvent | undefined {
     for (;;) {
@@ -235,7 +235,7 @@ export class Transport implements PacketSink {
   }
 
   /**
-   * Says goodbye with the error's disconnect reason and ends: the `closed` event with this error follows. The peer gets a fixed text
+   * Sends SSH_MSG_DISCONNECT with the error's reason code and ends: the `closed` event with this error follows. The peer gets a fixed text
    * for the reason, since the error's own may hold paths, names and decisions.
    */
   disconnect(error: SshError): void {
@@ -311,6 +311,7 @@ export class Transport implements PacketSink {
     return this.#outgoing.begin(length);
   }
 
+  /** Sends the payload that `begin` returned, now complete. An error ends the connection. */
   commit(): void {
     try {
       this.#outgoing.commit();

@@ -120,7 +120,7 @@ describe("the first key exchange", () => {
     ["compressionAlgorithmsServerToClient", /compression from server to client/],
   ])("nothing in common in %s", (list, message) => {
     const aead = !list.startsWith("mac");
-    // Our MACs are none until the other direction needs one to agree on.
+    // We offer a MAC only in the case that fails in the other direction, so that this one agrees first.
     const macs = list === "macAlgorithmsServerToClient" ? [toyMac] : [];
     const algorithms = { ...toyAlgorithms, ciphers: [toyCipher("toy-aead", { aead })], macs };
     const peer = new RawPeer("server", { algorithms, strict: false }).identify();
@@ -223,7 +223,7 @@ describe("guesses (RFC 4253 §7)", () => {
   });
 });
 
-/** What the peer is told when the connection ends with that error, of the application's or of a protocol layer's above. */
+/** Returns the disconnect message that the peer gets for an error of the application or of a protocol layer above. */
 function said(
   error: SshError,
   by: "disconnect" | "reject" = "disconnect",
@@ -327,12 +327,12 @@ describe("the end", () => {
     expect(peer.turn().numbers).toEqual([20, 1]);
   });
 
-  test("a stream that ends without goodbye, or in the middle of a packet", () => {
+  test("a stream that ends without a disconnect message, or in the middle of a packet", () => {
     const peer = new RawPeer("server").handshake();
     peer.transport.end();
     expect(peer.turn().error).toMatchObject({
       code: "connection-lost",
-      message: expect.stringContaining("without saying"),
+      message: expect.stringContaining("without a disconnect message"),
     });
     const cut = new RawPeer("server").handshake().sendRaw(new Uint8Array(3));
     cut.transport.end();

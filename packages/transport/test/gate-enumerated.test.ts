@@ -79,7 +79,7 @@ type Verdict = "admit" | "unimplemented" | "discard" | "refused";
 function expected(number: number, situation: Situation): Verdict {
   const rows = MAY.filter(([of]) => of === number);
   if (rows.some(([, from, when]) => (from === "both" || from === situation.sender) && when(situation))) return "admit";
-  // RFC 4253 §11.4: what is not known is answered. But §7.1: in a key exchange it must not come, and strict ones end at it.
+  // RFC 4253 §11.4: unknown messages are answered. But §7.1: none may come in a key exchange, and a strict one ends at it.
   if (rows.length === 0) return inKex(situation) ? "refused" : "unimplemented";
   if (number === LATE.number && situation.sender === LATE.from && LATE.when(situation)) return "discard";
   // RFC 4252 §5.1: requests may be sent ahead of a login. OpenSSH answers the first of them that comes too early with 3.
@@ -223,7 +223,7 @@ function outcome(peer: RawPeer, number: number): string {
     const ignored = number >= 50 && number < 192 && peer.events.length === told;
     return answered.includes(3) ? "unimplemented" : ignored ? "discard" : "admit";
   }
-  // Admitted, and then found to be empty; or heard, and ended by.
+  // Admitted, and then found to be empty; or a disconnect message.
   if (peer.error.code === "malformed-message" || peer.error.code === "disconnected") return "admit";
   return peer.error.code === "unexpected-message" ? "refused" : peer.error.code;
 }

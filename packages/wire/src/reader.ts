@@ -26,6 +26,7 @@ export class Reader {
     return this.#bytes.length - this.#offset;
   }
 
+  /** Reads one byte. */
   byte(field: string): number {
     this.#need(1, field);
     return this.#bytes[this.#offset++]!;
@@ -36,12 +37,14 @@ export class Reader {
     return this.byte(field) !== 0;
   }
 
+  /** Reads four bytes, big-endian. */
   uint32(field: string): number {
     this.#need(4, field);
     this.#offset += 4;
     return readUint32(this.#bytes, this.#offset - 4);
   }
 
+  /** Reads eight bytes, big-endian. */
   uint64(field: string): bigint {
     const high = this.uint32(field);
     return (BigInt(high) << 32n) | BigInt(this.uint32(field));
@@ -112,7 +115,7 @@ export class Reader {
     return first < 0x80 ? value : value - (1n << BigInt(8 * bytes.length));
   }
 
-  /** All that is left: a view. */
+  /** Returns the remaining bytes, as a view. */
   rest(): Uint8Array {
     return this.raw(this.remaining, "rest");
   }

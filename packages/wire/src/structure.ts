@@ -49,7 +49,7 @@ export const languageTag: Field<string> = {
   write: (writer, value) => text.write(writer, value),
 };
 
-/** All that is left, to be read by another structure. */
+/** The remaining bytes, to be read by another structure. */
 export const rest: Field<Uint8Array> = { read: (r) => r.rest(), write: (w, v) => w.raw(v) };
 /** Exactly `length` bytes, without a length field. */
 export const fixed = (length: number): Field<Uint8Array> => ({

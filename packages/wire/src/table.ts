@@ -68,7 +68,7 @@ export interface MessageRow {
    */
   readonly early?: Sender;
   /**
-   * Sent by this side after authentication has succeeded, it is silently ignored: a client may have sent it before it heard of
+   * Sent by this side after authentication has succeeded, it is silently ignored: a client may have sent it before it learned of
    * its success (RFC 4252 §5.3).
    */
   readonly late?: Sender;

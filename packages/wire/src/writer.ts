@@ -12,16 +12,19 @@ export class Writer {
     this.#bytes = new Uint8Array(capacity);
   }
 
+  /** Writes one byte. */
   byte(value: number): this {
     this.#reserve(1);
     this.#bytes[this.#length++] = value;
     return this;
   }
 
+  /** Writes one byte: 1 or 0. */
   boolean(value: boolean): this {
     return this.byte(value ? 1 : 0);
   }
 
+  /** Writes four bytes, big-endian. Throws `internal` if the value does not fit. */
   uint32(value: number): this {
     if (!(Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff))
       throw new SshError("internal", `${value} is no uint32`);
@@ -35,6 +38,7 @@ export class Writer {
     return this;
   }
 
+  /** Writes eight bytes, big-endian. Throws `internal` if the value does not fit. */
   uint64(value: bigint): this {
     if (value < 0n || value > 0xffff_ffff_ffff_ffffn) throw new SshError("internal", `${value} is no uint64`);
     return this.uint32(Number(value >> 32n)).uint32(Number(value & 0xffff_ffffn));

@@ -1,4 +1,4 @@
-// Makes one instrumented module of the targets and all that they use.
+// Makes one instrumented module of the targets and all their imports.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -28,7 +28,7 @@ export interface Program {
   readonly words: readonly string[];
 }
 
-/** Fuzzes one target. `onInput` is told each input before it is run. */
+/** Fuzzes one target. `onInput` is called with each input before it runs. */
 export async function fuzz(
   target: Target,
   program: Program,

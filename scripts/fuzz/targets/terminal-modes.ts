@@ -10,6 +10,7 @@ export const terminalModes: Target = {
     const modes = attempt(() => decodeTerminalModes(bytes));
     if (modes === undefined) return;
     expectEqual(decodeTerminalModes(encodeTerminalModes(modes)), modes, "terminal modes");
-    for (const word of terminalModeWords(modes)) expectTrue(/^[!-~]+$/.test(word), `stty would be told "${word}"`);
+    for (const word of terminalModeWords(modes))
+      expectTrue(/^[!-~]+$/.test(word), `stty would get the argument "${word}"`);
   },
 };

@@ -131,7 +131,7 @@ describe("the oracle of channels", () => {
   it("finds a second answer, and one to what nobody asked", () => {
     expect(() => oracle.sessionSent(message.channelSuccess(7))).toThrow(Broken);
     oracle.peerSent(message.channelRequest(channel, "shell", true));
-    // The one that nobody had asked for stays counted.
+    // The unrequested reply stays counted.
     expect(() => oracle.sessionSent(message.channelSuccess(7))).toThrow(Broken);
     expect(() => oracle.sessionSent(message.channelOpenFailure(7))).toThrow(Broken);
   });

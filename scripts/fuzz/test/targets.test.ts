@@ -6,7 +6,7 @@ import { pastFindings, seedsOf } from "../seeds.ts";
 import { targets } from "../targets/index.ts";
 
 const TARGETS = fileURLToPath(new URL("../targets/index.ts", import.meta.url));
-/** Few: what they find is what has just been broken. `npm run fuzz` goes on for as long as it is told. */
+/** Few: what they find is what has just been broken. `npm run fuzz` runs for a given time. */
 const EXECUTIONS = 500;
 
 let program: Bundle;

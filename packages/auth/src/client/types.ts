@@ -22,6 +22,7 @@ export type PasswordSource = boolean | "fixed";
  */
 export type PromptsSource = boolean | "password";
 
+/** Options of the client's side of authentication. */
 export interface ClientAuthOptions {
   /** Where messages go. */
   readonly sink: PacketSink;
@@ -39,6 +40,7 @@ export interface ClientAuthOptions {
   readonly limits?: Overrides<AuthLimits> | undefined;
 }
 
+/** Reports progress, or asks for something that only the application has. */
 export type ClientAuthEvent =
   /** What message numbers 60 to 79 mean from now on: the context for the transport's gate. */
   | { readonly type: "method"; readonly method: MethodContext | undefined }
@@ -56,7 +58,7 @@ export type ClientAuthEvent =
   | { readonly type: "password"; readonly token: AuthToken; readonly attempt: number }
   /** Wants `answerChangePassword`. The prompt is raw text of the server. */
   | { readonly type: "change-password"; readonly token: AuthToken; readonly prompt: string }
-  /** Wants `answerPrompts`: one response for each prompt, of which there is at least one. Raw text of the server. */
+  /** Wants `answerPrompts`: one response for each prompt (at least one prompt). Raw text of the server. */
   | {
       readonly type: "prompts";
       readonly token: AuthToken;

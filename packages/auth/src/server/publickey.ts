@@ -26,7 +26,7 @@ export type PublickeyState = {
   | /** After its signature was verified, and only then. */ { readonly about: "publickey" }
 );
 
-/** A query, or a login whose signature is verified before the application hears of it. `undefined`: refused, and counted. */
+/** A query, or a login with a signature that is verified before the application learns of it. `undefined`: refused, and counted. */
 export function receivePublickey(
   driver: ServerDriver,
   standing: Standing,

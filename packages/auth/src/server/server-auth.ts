@@ -43,7 +43,7 @@ type ServerState =
 
 /**
  * The server of the authentication protocol (RFC 4252): takes payloads from a client and asks the application about each
- * login. Signatures are verified here, before the application hears of them. Requests are taken one at a time, in order:
+ * login. Signatures are verified here, before the application learns of the login. Requests are taken one at a time, in order:
  * those that come while the application is asked wait, so that an answer, however late, is about the request it was asked
  * for. Never throws for what the client sends; a wrong call throws `usage`.
  */
@@ -264,6 +264,6 @@ export class ServerAuth {
 function unavailable(serviceName: string): SshError {
   return new SshError(
     "service-unavailable",
-    `the client wants the service ${serviceName.slice(0, 64)}, which is not to be had here`,
+    `the client wants the service ${serviceName.slice(0, 64)}, which is not available`,
   );
 }

@@ -7,6 +7,7 @@ import type { AuthToken } from "../token.ts";
 /** A method by which a user can log in. */
 export type LoginMethod = "publickey" | "password" | "keyboard-interactive";
 
+/** Options of the server's side of authentication. */
 export interface ServerAuthOptions {
   /** Where messages go. */
   readonly sink: PacketSink;
@@ -59,6 +60,7 @@ export interface Questions {
 type Ask<Type extends string, Content = unknown> = { readonly type: Type; readonly token: AuthToken } & LoginSubject &
   Content;
 
+/** Reports progress, or asks the application for a decision. */
 export type ServerAuthEvent =
   /** What message numbers 60 to 79 mean from now on: the context for the transport's gate. */
   | { readonly type: "method"; readonly method: MethodContext | undefined }

@@ -47,7 +47,7 @@ export function start([program = "", ...words]: readonly string[]): ChildProcess
   return child;
 }
 
-/** How a program ended, and all that it said. */
+/** Exit of a program, and its whole output. */
 export interface Ended {
   readonly status: number | null;
   readonly stdout: Buffer;

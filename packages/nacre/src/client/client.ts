@@ -31,7 +31,7 @@ export const webClient: ClientKind<WebStreams, Process> = {
   makeProcess: (channel) => new Process(channel),
 };
 
-/** A connection that is logged in, of which a client is made. */
+/** An authenticated connection, from which a client is made. */
 export interface LoggedIn {
   readonly driver: Driver;
   readonly info: ConnectionInfo;
@@ -149,11 +149,12 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
     this.#driver.rekey();
   }
 
-  /** Says goodbye and resolves when the connection and all it held are released. Running commands end with `closed`. */
+  /** Disconnects, and resolves when the connection and all its resources are released. Running commands end with `closed`. */
   close(): Promise<void> {
     return this.#driver.close();
   }
 
+  /** Calls `close()`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -261,7 +262,7 @@ function collect(
         input = input.subarray(channel.write(input));
         if (input.length === 0) channel.end();
       } catch (error) {
-        // It may be told of room when it was closed just before.
+        // `drained` may be called just after the channel closed.
         reject(error);
       }
     };

@@ -65,7 +65,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     }
   }
 
-  /** Says goodbye, and resolves when all is released. */
+  /** Disconnects, and resolves when all resources are released. */
   async close(): Promise<void> {
     this.#engine.fail(new SshError("closed", "the connection was closed by this side"));
     await this.ended;

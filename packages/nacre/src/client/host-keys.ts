@@ -3,7 +3,7 @@ import type { HostKeyVerifier } from "./options.ts";
 
 /**
  * Accepts the host keys with these fingerprints (`"SHA256:…"`, as `ssh-keygen -l` prints them) and no other.
- * Throws `usage` for what is no SHA-256 fingerprint.
+ * Throws `usage` if one is no SHA-256 fingerprint.
  */
 export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifier {
   for (const fingerprint of fingerprints) {

@@ -49,7 +49,7 @@ export interface Means {
   readonly fingerprint: (blob: Uint8Array) => string;
 }
 
-/** Everything `connect` needs to know but the bytes' way. */
+/** All options of `connect` except the byte stream. */
 export interface ConnectOptions extends TransportSettings {
   /** Who to log in as. */
   readonly user: string;
@@ -119,7 +119,7 @@ export interface SessionRequestOptions {
 
 /** How a command is run. */
 export interface SpawnOptions {
-  /** Environment variables; a server takes only those that it was told to (`AcceptEnv`). */
+  /** Environment variables; a server takes only those that its configuration allows (`AcceptEnv`). */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Asks for a pseudo-terminal; `true` for the defaults. */
   readonly pty?: PtyOptions | boolean | undefined;

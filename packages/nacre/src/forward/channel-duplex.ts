@@ -22,7 +22,7 @@ class ChannelDuplex implements Duplex {
   /** Bytes that arrived while paused. Their credit has not returned, so the window bounds them. */
   readonly #unread = new Backlog();
   #paused = false;
-  /** An EOF arrived, and the handler has not heard of it. */
+  /** An EOF arrived that is not delivered to the handler yet. */
   #eofUnread = false;
   /** Why nothing more arrives, for the handler when it has all bytes. */
   #failure: SshError | undefined;
@@ -159,7 +159,7 @@ class ChannelDuplex implements Duplex {
         sent++;
       }
     } catch {
-      // The channel has closed: its handler hears of that.
+      // The channel has closed, which its handler reports.
       sent = this.#unsent.length;
     }
     this.#unsent.splice(0, sent);

@@ -289,10 +289,12 @@ export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["p
     await this.#listening.close();
   }
 
+  /** Calls `close()`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  /** Yields each incoming connection. Leaving the loop closes the listener. */
   [Symbol.asyncIterator](): AsyncIterator<K["pair"], undefined> {
     return {
       next: () => this.#queue.take(),

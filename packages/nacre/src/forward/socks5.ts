@@ -26,7 +26,7 @@ const REPLY_TO_FAILURE: { readonly [Code in SshErrorCode]?: number } = {
   "forward-unsupported": REPLY.COMMAND_NOT_SUPPORTED,
 };
 
-/** SOCKS 5 (RFC 1928): the method negotiation, of which only "no authentication required" is accepted, then one CONNECT request. */
+/** SOCKS 5 (RFC 1928): the method negotiation, which accepts "no authentication required" only, then one CONNECT request. */
 export class Socks5 implements ProxyProtocol {
   /** Bytes of the message that is being read. */
   #bytes: number[] = [];

@@ -22,7 +22,7 @@ export interface ChannelEnd {
   readonly broken: boolean;
 }
 
-/** Hears what happens on a channel, each event in the turn in which it arrives. */
+/** Receives the events of a channel, each in the turn in which it arrives. */
 export interface ChannelHandler {
   /** Bytes, which the handler may keep. Their window credit returns when they are reported as `consumed`. */
   data(stream: OutputStream, bytes: Bytes): void;

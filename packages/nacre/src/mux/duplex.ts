@@ -23,6 +23,7 @@ export interface Duplex {
   write(pieces: readonly Bytes[]): boolean;
   /** Asks for no more `data` until `resume`; what is under way may still come. */
   pause(): void;
+  /** Allows `data` again after `pause`. */
   resume(): void;
   /**
    * Sends what was written, then the end of this direction; the other stays open. Resolves when the system has taken all of it, or the
@@ -44,7 +45,7 @@ export interface ByteStreams {
   readonly writable: WritableStream<Bytes>;
 }
 
-/** A byte connection over a pair of Web streams. Both are locked until it is closed. Throws `usage` for what is no such pair, or locked. */
+/** A byte connection over a pair of Web streams. Both are locked until it is closed. Throws `usage` if they are no such pair, or locked. */
 export function webDuplex(streams: ByteStreams): Duplex {
   // A program without types may have given anything.
   const { readable, writable }: Partial<ByteStreams> = streams ?? {};

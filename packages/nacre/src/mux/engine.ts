@@ -27,15 +27,15 @@ const REST_AFTER = 100;
 
 /** Handles what a session says. */
 export interface EngineHandler<E extends SessionEvent> {
-  /** Every event but the last. What this throws ends the connection. */
+  /** Receives each event except `closed`. An exception of this ends the connection. */
   event(event: E): void;
   /** The last call: the connection has ended. The returned promise resolves when everything of the handler's is released. */
   closed(error: SshError): void | Promise<void>;
 }
 
 /**
- * Drives a session of either side over a byte connection: carries bytes, keeps the timer, and hands events on. It writes once a turn,
- * however much happened in it.
+ * Drives a session of either side over a byte connection: carries bytes, keeps the timer, and hands events on. It writes once for all events
+ * of a turn.
  *
  * An exception of the session or of the handler is a fault. It ends the connection, since no caller would catch it.
  */
@@ -123,7 +123,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /**
    * Asks the application, gives the session its answer, and goes on. An answer that is no promise is given at once, so that it leaves
-   * with what came before it. `failed` hears of what is thrown, now or later, and of an answer that the session does not take.
+   * with what came before it. `failed` is called with an exception, now or later, also if the session does not take the answer.
    */
   ask<T>(question: () => T | Promise<T>, give: (value: T) => void, failed: (cause: unknown) => void): void {
     const settle = (value: T): void => this.command(() => give(value));
@@ -154,7 +154,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     try {
       this.session.disconnect(error);
     } catch {
-      // It cannot even say goodbye. What is being told matters, not that.
+      // The disconnect message cannot be sent. The error that is being reported matters more.
       this.#onClosed(error);
     }
     this.turn();
@@ -288,7 +288,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     try {
       this.session.disconnect(error);
     } catch {
-      // Then the other side will not be told why.
+      // Then the peer gets no reason.
     }
     // Whatever the session would still tell: it is not to be relied on any more.
     this.#onClosed(error);
@@ -301,7 +301,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     try {
       this.#duplex.write(this.#takeOutput());
     } catch {
-      // The goodbye is all that can be lost here.
+      // Only the disconnect message can be lost here.
     }
     const released = this.#handler.closed(error);
     void Promise.all([this.#duplex.close(), released]).then(() => this.#end(error));

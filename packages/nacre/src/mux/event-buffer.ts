@@ -45,6 +45,7 @@ export class EventBuffer implements ChannelHandler {
     this.#end = end;
   }
 
+  /** Calls the handler with the buffered events, in order. */
   replayTo(handler: ChannelHandler): void {
     for (const stream of ["stdout", "stderr"] as const) {
       const chunks = this.#data[stream];

@@ -29,11 +29,11 @@ export interface MuxSide<E extends SessionEvent> {
   event(event: E): void;
   /** The peer asked for a channel of this type or for this global request, and was refused for want of a handler or of room. */
   refused(name: string): void;
-  /** The connection has ended; its channels hear of it next. The returned promise resolves when everything of this side is released. */
+  /** The connection has ended; its channels are closed next. The returned promise resolves when everything of this side is released. */
   closed(error: SshError): void | Promise<void>;
 }
 
-/** Hears how an open of ours ended: exactly one of the three is called, in the event's own turn. */
+/** Receives the outcome of an open of ours: exactly one of the three is called, in the event's own turn. */
 export interface OpenHandler {
   opened(channel: Channel): void;
   /** The peer refused. `reasonCode`: `CHANNEL_OPEN_FAILURE_REASON`; `description`: the peer's text as it came, so escape it. */

@@ -5,6 +5,7 @@ import type { OpenHandler } from "./mux.ts";
 
 /** Opens channels with callbacks: a mux. */
 export interface Opener {
+  /** Sends SSH_MSG_CHANNEL_OPEN with type-specific `data`, and calls the handler with the outcome. */
   open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler): void;
 }
 

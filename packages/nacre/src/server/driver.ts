@@ -29,7 +29,7 @@ const LONGEST_TIMER = 0x7fff_ffff;
 type State<S extends BaseSession> =
   | { readonly phase: "login"; readonly logins: Logins; readonly graceTimer: ReturnType<typeof setTimeout> | undefined }
   | { readonly phase: "admitted"; readonly client: Admitted<S> }
-  /** `client`: if the client had logged in. */
+  /** `client` is set if the login succeeded before. */
   | { readonly phase: "over"; readonly client: Admitted<S> | undefined };
 
 /** One connection of a server: its login, and its end. Hands the session's asks to the application. */

@@ -108,7 +108,7 @@ export class Logins {
           ...texts,
           prompts: prompts.map((prompt) => (typeof prompt === "string" ? { prompt, echo: false } : prompt)),
         });
-        // Whoever does not wait for the answer need not hear that none comes.
+        // A caller that does not await the answer gets no unhandled rejection.
         responses.catch(() => {});
         return responses;
       },
@@ -211,7 +211,7 @@ export class Logins {
   }
 }
 
-/** A program without types may answer anything: what is no decision refuses. Throws `usage` where that must be a mistake. */
+/** Reads a decision. `undefined` and `null` refuse. Throws `usage` for any other invalid value, which a program without types may return. */
 function checked(decision: unknown, method: Login["method"]): LoginDecision {
   if (decision === true || decision === false || decision === undefined || decision === null) return decision === true;
   if (typeof decision !== "object") throw noDecision(method);
@@ -231,7 +231,7 @@ function checked(decision: unknown, method: Login["method"]): LoginDecision {
 }
 
 function noDecision(method: Login["method"]): SshError {
-  return new SshError("usage", `authenticate answered a ${method} login with what is no decision`);
+  return new SshError("usage", `authenticate returned an invalid decision for a ${method} login`);
 }
 
 function anotherCommand(): SshError {

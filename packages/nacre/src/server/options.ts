@@ -213,7 +213,7 @@ export interface ServeOptions<S> extends TransportSettings {
   readonly remoteAddress?: string | undefined;
   /** Aborting ends the connection at once. */
   readonly signal?: AbortSignal | undefined;
-  /** Hears what happens. What it throws is dropped. */
+  /** Receives each event. Its exceptions are ignored. */
   readonly log?: ((event: ServerEvent) => void) | undefined;
   /** Receives each packet as it goes by, described without secrets. */
   readonly trace?: TracePort | undefined;

@@ -39,11 +39,12 @@ export type SessionExit =
   | { readonly signal: string; readonly coreDumped?: boolean | undefined; readonly message?: string | undefined };
 
 /**
- * Serves a session: an exit status, `{ status }`, `{ signal }`, or nothing for 0. All that was written is sent before the end is
- * told. What it throws is logged, and the client gets status 255.
+ * Serves a session: an exit status, `{ status }`, `{ signal }`, or nothing for 0. All written data is sent before the end is
+ * reported. An exception is logged, and the client gets status 255.
  */
 export type SessionHandler<S> = (session: S) => SessionResult | Promise<SessionResult>;
 
+/** Result of a session: an exit status, an exit, or nothing for status 0. */
 export type SessionResult = number | SessionExit | void;
 
 /** A session that a client has requested, with streams of the kind `K`. */
@@ -73,7 +74,7 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
   onResize: ((pty: Pty) => void) | undefined;
   /** The client sends a signal, named without "SIG": `"INT"`. Any text: look it up, do not pass it on. */
   onSignal: ((name: string) => void) | undefined;
-  /** The client sends a break of that many milliseconds (RFC 4335). Without this handler it is told that there is none. */
+  /** The client sends a break of that many milliseconds (RFC 4335). Without this handler the request is refused. */
   onBreak: ((length: number) => void) | undefined;
 
   readonly #outputs: readonly WriteEnd<K["writable"]>[];

@@ -40,20 +40,20 @@ export function startRequests(
   ];
 }
 
-/** The data of "exec". Throws `usage` for what is no command: a NUL would end it early, and sshd hangs up on one. */
+/** Data of "exec". Throws `usage` if the command is invalid: a NUL would end it early, and sshd disconnects on one. */
 export function encodeCommand(command: string | Uint8Array): Uint8Array {
   const bytes = toBytes(command, "the command");
   if (bytes.includes(0)) throw withNul("the command");
   return execRequest.encode({ command: bytes });
 }
 
-/** The data of "subsystem". Throws `usage` for what is no name. */
+/** Data of "subsystem". Throws `usage` if the name is invalid. */
 export function encodeSubsystem(name: string): Uint8Array {
   return subsystemRequest.encode({ name: checkText(name, "the subsystem's name") });
 }
 
 /**
- * The data of "signal". A leading "SIG", as Node writes signals, is taken off. Throws `usage` for what is no signal's name (RFC 4254 §6.10):
+ * Data of "signal". A leading "SIG", as Node writes signals, is removed. Throws `usage` if the name is invalid (RFC 4254 §6.10). Valid:
  * capital letters and digits, or `name@domain`.
  */
 export function encodeSignal(name: string): Uint8Array {
@@ -63,12 +63,12 @@ export function encodeSignal(name: string): Uint8Array {
   return signalRequest.encode({ signalName: name.replace(/^SIG(?=[A-Z0-9]+$)/, "") });
 }
 
-/** The data of "window-change". Throws `usage` for what is no size in characters. */
+/** Data of "window-change". Throws `usage` if the size in characters is invalid. */
 export function encodeSize(columns: number, rows: number): Uint8Array {
   return windowChange.encode({ ...checkSize(columns, rows), widthPixels: 0, heightPixels: 0 });
 }
 
-/** The data of "break". Throws `usage` for what is no number of milliseconds. */
+/** Data of "break". Throws `usage` if the length in milliseconds is invalid. */
 export function encodeBreak(breakLength: number): Uint8Array {
   return breakRequest.encode({ breakLength: checkNumber(breakLength, "the length of a break, in milliseconds,") });
 }

@@ -31,7 +31,7 @@ export interface SessionContext<S> {
 
 /** Status of a session whose handler failed. */
 const FAILED = 255;
-/** What is told of why a session was ended by a signal: characters. */
+/** Longest error message of an "exit-signal" report, in characters. */
 const LONGEST_TEXT = 1024;
 
 /** A session channel, from its opening to its end (RFC 4254 §6): prepares, and then runs one handler. */
@@ -110,7 +110,7 @@ export class SessionChannel<S extends BaseSession> {
     const granted =
       this.#session === undefined &&
       fits &&
-      // A NUL would end the string early for whoever it is passed on to, and a name must not hold the sign that ends it.
+      // A NUL would end the string early in a C program, and a name must not contain the sign that ends it.
       /^[^=\0]+$/.test(name) &&
       !value.includes("\0") &&
       acceptEnv !== undefined &&
@@ -224,7 +224,7 @@ export class SessionChannel<S extends BaseSession> {
     log({ type: "session-ended", session: id, exit: gone ? undefined : exit, ...failure });
   }
 
-  /** Tells the end: how it ended, that no more comes, and that the channel is closed. False when nobody is there to hear. */
+  /** Sends the exit report, EOF and CLOSE. Returns false if the client has closed the channel. */
   #end(exit: SessionExit): boolean {
     try {
       if ("status" in exit) {
@@ -236,7 +236,7 @@ export class SessionChannel<S extends BaseSession> {
       this.#channel.close();
       return true;
     } catch (error) {
-      // The client's close has come, and has not been told yet.
+      // The client's CLOSE has arrived, and its event is still to come.
       if (error instanceof SshError) return false;
       throw error;
     }
@@ -267,7 +267,7 @@ export class SessionChannel<S extends BaseSession> {
   }
 }
 
-/** A handler's result as an exit. Throws `usage` for what is none. */
+/** Reads a handler's result as an exit. Throws `usage` if it is no exit. */
 function exitOf(result: SessionResult): SessionExit {
   // Programs pass on what they have: null beside a signal, as Node's child processes tell their end.
   const { status, signal, ...rest } = (typeof result === "object" && result !== null ? result : { status: result }) as {

@@ -37,6 +37,7 @@ export class Backlog {
     return this.#waiting[0]?.length ?? 0;
   }
 
+  /** Appends a chunk. `credit`: bytes to return to the window when it is read. */
   push(bytes: Bytes, credit: number): void {
     const last = this.#waiting.at(-1);
     if (last !== undefined && bytes.length < SMALL_CHUNK && hasRoom(last, bytes.length)) {

@@ -66,7 +66,7 @@ export interface WriteEnd<W> {
   room(): void;
   /** Fails the stream: the target takes no more. */
   fail(error: SshError): void;
-  /** Resolves when all that was written has been taken, or never will be. Never rejects. A Node stream ends with this. */
+  /** Resolves when all written data is taken or discarded. Never rejects. A Node stream ends with this. */
   finished(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-// node:crypto signs and verifies ECDSA in DER (RFC 3279 §2.2.3) unless it is told another encoding, which workerd does not take.
+// node:crypto signs and verifies ECDSA in DER (RFC 3279 §2.2.3) unless an option names another encoding, which workerd does not support.
 
 const SEQUENCE = 0x30;
 const INTEGER = 0x02;

@@ -3,7 +3,7 @@ import { createServer, type ListenOptions, type Server, type Socket } from "node
 import { dirname, join } from "node:path";
 import { TCP_KEEPALIVE_DELAY } from "../tcp-keepalive.ts";
 
-/** What hears of the sockets that are accepted. */
+/** Callbacks for accepted sockets. */
 export interface SocketHandler {
   /** A connection, paused, that ends each direction on its own. */
   readonly onSocket: (socket: Socket) => void;
@@ -148,7 +148,7 @@ function bind(options: ListenOptions, { onSocket, onError = () => {} }: SocketHa
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, highWaterMark: BUFFERED }, (socket) => {
     // An error may come before anybody listens for it.
     socket.on("error", () => {});
-    // Not as options of `createServer`, some of which Deno ignores.
+    // Not as options of `createServer`: Deno ignores some of them.
     socket.setNoDelay(true);
     socket.setKeepAlive(true, TCP_KEEPALIVE_DELAY);
     onSocket(socket);

@@ -147,32 +147,38 @@ export class ForwardSocket extends ChannelPair {
     else this.once("finish", () => this.destroy());
   }
 
+  /** Takes data of the channel, counts it, and restarts the idle timer. */
   override receive(bytes: Bytes): void {
     this.bytesRead += bytes.length;
     this.#touch();
     super.receive(bytes);
   }
 
+  /** Opens the channel before the first read. */
   override _read(): void {
     this.#open();
     super._read();
   }
 
+  /** Opens the channel before the first write. */
   override _write(...args: Parameters<ChannelPair["_write"]>): void {
     this.#open();
     super._write(...args);
   }
 
+  /** Opens the channel before the first write. */
   override _writev(...args: Parameters<ChannelPair["_writev"]>): void {
     this.#open();
     super._writev(...args);
   }
 
+  /** Opens the channel before it ends the output. */
   override _final(callback: Parameters<ChannelPair["_final"]>[0]): void {
     this.#open();
     super._final(callback);
   }
 
+  /** Stops the idle timer. */
   override _destroy(...args: Parameters<ChannelPair["_destroy"]>): void {
     clearTimeout(this.#idleTimer);
     super._destroy(...args);

@@ -98,7 +98,7 @@ export async function openForward(
   forwarder.assertAlive();
 
   const connections = new Connections(maxConnections, (error) => {
-    // The end of the SSH connection is told by `Client.ended`.
+    // `Client.ended` reports the end of the SSH connection.
     if (forwarder.over === undefined) onError?.(error);
   });
   const listening = await setup.listen(connections).catch(async (cause: unknown) => {

@@ -21,7 +21,7 @@ export interface ProxySettings {
   readonly timeout: number | undefined;
   /** Aborts when the forward is closed. */
   readonly signal: AbortSignal;
-  /** Hears why a client was refused. */
+  /** Receives the reason for which a client was refused. */
   readonly report: (cause: unknown) => void;
 }
 

@@ -184,7 +184,7 @@ describe.each([
       expectError(() => method.server(seeded()).receive(initOf(fromClient)), "kex-failed", "small order");
       expectError(() => client().receive(replyOf(fromServer)), "kex-failed", "small order");
     }
-    // What is no ciphertext for the key gives a secret that nobody knows, and no error.
+    // An invalid ciphertext gives an unpredictable secret, and no error.
     const wrong = serverValue.map((byte, i) => (i === 100 ? byte ^ 1 : byte));
     expect(client().receive(replyOf(wrong))).not.toEqual(client().receive(replyOf(serverValue)));
     expect(client().receive(replyOf(wrong))).toEqual(

@@ -31,7 +31,7 @@ beforeAll(async () => {
   }
 });
 
-/** Every combination but for the key exchange methods, which come in turn. */
+/** Every combination of the other algorithms; the key exchange methods take turns. */
 function allButKex(algorithms: TransportAlgorithms): Combination[] {
   const { kex, ...rest } = factorsOf(algorithms);
   const each = product(rest);

@@ -69,7 +69,7 @@ test("asynchronous answers · client", () => {
 });
 
 test("limits · client", () => {
-  // Time to log in, of which only the server's counts, and which bytes that come do not renew.
+  // Time to log in: only the server's delays count, and received bytes do not renew it.
   const slow = new ClientTarget().service();
   for (let seconds = 0; seconds < 119; seconds++) slow.advance(1000).peer.send(message.ignore(1));
   expect(slow.error).toBeUndefined();

@@ -41,7 +41,7 @@ function expectOutside(target: ServerTarget): void {
 }
 
 test("limits · server", () => {
-  // Failed attempts, of which an answered query is none: a client with six keys gets in.
+  // Failed attempts. An answered query does not count: a client with six keys gets in.
   const keys = [1, 2, 3, 4, 5].map((i) => generateEd25519(seededRandom(400 + i)));
   const six = new ServerTarget().service();
   for (const key of [...keys, userKey]) six.peer.send(keyQuery(key.publicKey));
@@ -82,7 +82,7 @@ test("limits · server", () => {
   expect(count).toBe(7);
   nones.expectClosed("auth-limit");
 
-  // Time, which a drip of bytes does not renew, and of which the application's is not the client's.
+  // Time: a drip of bytes does not renew it, and the application's delays do not count.
   const mute = new ServerTarget();
   mute.advance(59_999);
   expect(mute.error).toBeUndefined();
@@ -142,7 +142,7 @@ test("kbd-int · server", () => {
     expect(target.expectClosed("malformed-message").message).toContain(`${count} items`);
     expect(target.eventsOf("responses")).toEqual([]);
   }
-  // Another number than was asked for is a failed attempt, and nobody is told of it.
+  // A wrong number of responses is a failed attempt; the application gets no event.
   for (const responses of [[], ["1"], ["1", "2", "3"]]) {
     const target = questioned();
     target.peer.send(response(responses.length, ...responses));
@@ -171,7 +171,7 @@ test("enumeration · server", () => {
       return algorithm.verify(...args);
     },
   }));
-  /** What a client hears that tries everything there is, as that user, of whom the application knows or not. */
+  /** The replies to a client that tries every method as that user, known to the application or not. */
   const transcript = (userName: string): { readonly heard: string[]; readonly work: number } => {
     verified = 0;
     const target = new ServerTarget({

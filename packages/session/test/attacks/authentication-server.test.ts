@@ -46,7 +46,7 @@ test("CVE-2018-10933 · server", () => {
       const bytes = [message.authSuccess, behind].map((payload) => target.peer.seal(payload));
       for (const packet of bytes) target.peer.raw(packet);
       const { message: why } = target.expectClosed("unexpected-message");
-      // Not for its time, of which there is none, but for its sender.
+      // The message is rejected for its sender, since it is valid at no time.
       expect(why).toContain("which only a server sends");
       expectOutside(target);
     }
@@ -114,7 +114,7 @@ test("CVE-2024-45337 · server", () => {
     { method: "publickey", algorithm: "ssh-ed25519", publicKey: otherKey.publicKey.blob },
   ]);
 
-  // What is shown and what has signed are not the same: the application does not hear of it.
+  // The signature is by another key than the one in the request: the application gets no event.
   const forged: readonly ((session: ServerTarget) => Uint8Array)[] = [
     (session) => signed(session, userKey, { sign: signature(otherKey) }),
     (session) => signed(session, otherKey, { sign: signature(userKey) }),
@@ -132,7 +132,7 @@ test("CVE-2024-45337 · server", () => {
     expectOutside(session);
     session.expectAlive();
   }
-  // Bytes that a driver reuses change nothing of what was told.
+  // Bytes that a driver reuses do not change earlier events.
   const reused = new ServerTarget({ hold: ["publickey"] }).service();
   const packet = reused.peer.seal(signed(reused, userKey));
   reused.peer.raw(packet);
@@ -220,7 +220,7 @@ test("user or service change · server", () => {
   honest.session.auth.answerPassword(ask!.token, "success");
   honest.turn().expectAlive();
 
-  // Half of alice's login is none of bob's, and none of alice's when she comes back.
+  // alice's partial success does not count for bob, nor for alice when she comes back.
   const changed = twoFactor();
   changed.peer.send(signed(changed, userKey));
   expect(SSH_MSG_USERAUTH_FAILURE.decode(changed.peer.received.at(-1)!)).toMatchObject({ partialSuccess: true });
@@ -231,7 +231,7 @@ test("user or service change · server", () => {
   changed.turn().peer.send(passwordLogin("right"));
   expect(changed.eventsOf("password")[1]?.factors).toEqual([]);
 
-  // Another service is not to be had, halfway or not; and changing to and fro comes to an end.
+  // Other services are refused, halfway through a login as well; and the number of changes of user is limited.
   const service = twoFactor();
   service.peer.send(signed(service, userKey), passwordLogin("right", { serviceName: "ssh-other" }));
   service.expectClosed("service-unavailable");

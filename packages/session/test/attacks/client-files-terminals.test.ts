@@ -96,7 +96,7 @@ test("CVE-2025-26465 · client", async () => {
     throw new SshError("host-key-revoked", "revoked");
   });
   expect(own).toMatchObject({ error: { code: "host-key-revoked" }, messages: 0 });
-  // An answer that never comes: whoever waits for it can only give up.
+  // An answer that never comes: the waiting client can only abort.
   const controller = new AbortController();
   const never = await decided(
     () => {
@@ -209,7 +209,7 @@ test("known_hosts · client", () => {
     [knownAs("@revoked @cert-authority *"), "host-key-unknown"],
     [knownAs("@trusted example.com"), "host-key-unknown"],
     [knownAs("@revokedexample.com *"), "host-key-unknown"],
-    // A key that lacks its end is none, and speaks for and against nobody.
+    // A truncated key is invalid: its line neither accepts nor revokes a key.
     [`example.com ssh-ed25519 ${base64Encode(hostKey.publicKey.blob).slice(0, -4)}`, "host-key-unknown"],
     [
       `example.com ssh-ed25519 ${base64Encode(hostKey.publicKey.blob).slice(0, -4)}\n${knownAs("example.com")}`,
@@ -231,7 +231,7 @@ test("known_hosts · client", () => {
   expect(connected(hashed)).toBe("match");
   expect(connected(hashed, "example.org")).toBe("host-key-unknown");
   expect(connected(`${hashed}${knownAs("@revoked *")}`)).toBe("host-key-revoked");
-  // What is skipped is told.
+  // Skipped lines are reported.
   const { problems } = parseKnownHosts({ name: "f", text: `${knownAs("@trusted x")}\n\n${knownAs("example.com")}\nx` });
   expect(problems.map((problem) => problem.line)).toEqual([1, 4]);
 
@@ -260,7 +260,7 @@ test("hostile text · client", async () => {
     traces.push(target);
   };
 
-  // Before, during and after login; text that says goodbye, text of no use, text in places where names belong.
+  // Before, during and after login; text of SSH_MSG_DISCONNECT, useless text, text in place of names.
   const first = new ClientTarget();
   first.peer.identify().send(goodbye(HOSTILE));
   told(first);

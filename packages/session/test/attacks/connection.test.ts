@@ -51,7 +51,7 @@ function window(kit: Kit): void {
   byOne.expectAlive().peer.send(message.channelAdjust(0, 1));
   byOne.expectClosed("window-overflow");
 
-  // A reader that never reads: the window is all that is ever held, and one byte more is fatal.
+  // A reader that never reads: at most the window is buffered, and one byte more is fatal.
   const initialWindow = 100_000;
   for (const over of [0, 1]) {
     const target = unread(kit, { initialWindow });

@@ -58,7 +58,7 @@ test("work before login · server", async () => {
   target.expectClosed("packet-length");
 });
 
-/** The longest run of events of that type that is told without others having their turn. */
+/** Length of the longest run of events of that type within one turn. */
 function longestTurn(events: readonly AnyEvent[], type: AnyEvent["type"]): number {
   let [longest, run] = [0, 0];
   for (const event of events) {
@@ -301,7 +301,7 @@ test("what leaves · client", async () => {
     rmSync(folder, { recursive: true, force: true });
   }
 
-  // What the protocol itself found wrong with what came is told.
+  // The peer gets the reason for which the protocol rejected its input.
   const target = new ClientTarget().login();
   target.peer.send(message.channelData(7, 1));
   target.expectClosed("channel-unknown");

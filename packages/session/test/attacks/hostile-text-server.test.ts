@@ -65,7 +65,7 @@ test("hostile text · server", () => {
     message.debug(HOSTILE),
     signedLogin(login.peer.sessionId, userKey, { userName: HOSTILE }),
   );
-  // The application hears it as it came.
+  // The application gets it unchanged.
   expect(login.eventsOf("authenticated")[0]?.userName).toBe(HOSTILE);
   const channel = login.openChannel();
   const requests: readonly (readonly [string, Uint8Array])[] = [

@@ -17,7 +17,7 @@ function loginOf(target: SessionTarget): readonly Uint8Array[] {
     : [message.serviceRequest, signedLogin(target.peer.sessionId, userKey)];
 }
 
-/** Nobody is in, and the application has heard of nobody who wants to be. */
+/** Expects no login, and no login request reported to the application. */
 function expectNobody(target: SessionTarget): void {
   const types = target.events.map(({ type }) => type);
   expect(types.filter((type) => /^(authenticated|query|publickey|password|keyboard-interactive)$/.test(type))).toEqual(

@@ -14,7 +14,7 @@ import { ServerTarget } from "./support/server-target.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
 
-/** What the length field of the next packet says, changed on its way: all ciphers leave that to whoever carries the bytes. */
+/** What the length field of the next packet says, changed on its way: an attacker on the network can do that under every cipher. */
 const saying = (target: SessionTarget, wanted: number): Uint8Array => {
   const packet = target.peer.seal(message.ignore(64));
   const { lengthIsPadded, blockSize } = target.peer.shape;

@@ -33,7 +33,7 @@ test("the rows are as many as there are classes, each with a title of its own an
   expect(new Set(rows.map(({ title }) => title)).size).toBe(rows.length);
   for (const { title, missing, client, server } of rows) {
     expect([client, server]).not.toEqual(["not touched", "not touched"]);
-    // What is not there is called by its name.
+    // A row that one side cannot be tested for yet names the missing part.
     if ([client, server].includes("not there yet"))
       expect([title, missing]).toEqual([title, expect.stringMatching(/./)]);
   }

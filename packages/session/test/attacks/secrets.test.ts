@@ -32,7 +32,7 @@ function facing(hostKey: PrivateKey, hostKeyAlgorithm?: string): ClientTarget {
   return target;
 }
 
-/** The exchange came to nothing, before anybody was asked about the key, and nothing but the goodbye left. */
+/** Expects that the exchange failed before the application was asked about the key, and that only the disconnect message was sent. */
 function expectRefused(target: ClientTarget, code: "kex-failed" | "bad-signature"): void {
   target.expectClosed(code);
   expect(target.eventsOf("verify-host-key")).toEqual([]);

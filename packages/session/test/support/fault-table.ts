@@ -59,10 +59,10 @@ const CLIENT_END: readonly Row[] = [
 ];
 const SERVER_END: readonly Row[] = [
   ["CHANNEL_WINDOW_ADJUST", "same", "same", "same"],
-  // The exit status: of two the first is told.
+  // The exit status: only the first of two is an event.
   ["CHANNEL_REQUEST", CLIENT_TOLD, "same", CLIENT_TOLD],
   ["CHANNEL_EOF", CLIENT_TOLD, "same", CLIENT_TOLD],
-  // The client says goodbye at the first one.
+  // The client disconnects at the first one.
   ["CHANNEL_CLOSE", "alive", "same", NO],
 ];
 
@@ -105,7 +105,7 @@ export const FAULTS: Readonly<Record<Login, Readonly<Record<Role, readonly Row[]
       ["REQUEST_SUCCESS", CLIENT_TOLD, "same", CLIENT_TOLD],
       // Two that are alike.
       ["CHANNEL_SUCCESS", "alive", "same", "same"],
-      // Standard error has overtaken the second: that the command runs is told a little later.
+      // Standard error has overtaken the second: the event that the command runs comes a little later.
       ["CHANNEL_SUCCESS", "alive", "same", "same"],
       ["CHANNEL_EXTENDED_DATA", STDERR, STDERR, "same"],
       ["CHANNEL_DATA", STDOUT, STDOUT, STDOUT],
@@ -126,7 +126,7 @@ export const FAULTS: Readonly<Record<Login, Readonly<Record<Role, readonly Row[]
       ["USERAUTH_REQUEST", AUTH_TIME, "other: client told, server told", NO],
       ["USERAUTH_REQUEST", AUTH_TIME, "same", NO],
       ["CHANNEL_OPEN", "alive", CLIENT_ENDS, NO],
-      // Its reply is taken for that of "exec", which has overtaken it: the input comes before the command is told of.
+      // Its reply is taken for that of "exec", which has overtaken it: the input comes before the command is reported.
       ["CHANNEL_REQUEST", "alive", SERVER_TOLD, "other: client told, server told"],
       ["CHANNEL_REQUEST", "alive", RUN_TWICE, NO],
       ["CHANNEL_DATA", STDIN, STDIN, STDIN],

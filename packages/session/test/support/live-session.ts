@@ -138,8 +138,8 @@ export class LiveSession {
 
 /**
  * How a session ended that something befell, next to one that was left alone: "same"; "alive", where both wait, by right, for
- * what was lost; a side and the code with which it ended, where the whole session ended otherwise; or "other", and what a side
- * was told that it would not have been.
+ * what was lost; a side and the code with which it ended, where the whole session ended otherwise; or "other", and the event that
+ * a side got only because of the change.
  */
 export function ending(live: LiveSession, whole: LiveSession): string {
   if (!live.over) return "alive";

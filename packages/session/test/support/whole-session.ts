@@ -11,7 +11,7 @@ import type { TransportAlgorithms } from "@nacre/transport";
 import { concatBytes, SshError, utf8DecodeLossy, utf8Encode, Writer } from "@nacre/wire";
 
 /*
- * A whole session with an application on each side, from the identification to the goodbye: both are functions of what they
+ * A whole session with an application on each side, from the identification to the disconnect message: both are functions of what they
  * receive, so that a session runs the same way again, live or from a recording. Keys are toys, which makes one cheap.
  */
 
@@ -52,7 +52,7 @@ function text(word: string, length: number): Uint8Array {
   return utf8Encode(`${word} `.repeat(length).slice(0, length));
 }
 
-/** What a side's application was told, from which it can be said whether two sessions came to the same. */
+/** The events of one side's application: equal if two sessions had the same result. */
 export interface Result {
   /** Every event but data, in order, with what matters in it. */
   readonly told: readonly string[];
@@ -83,7 +83,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
 
   protected abstract nextEvent(): Event | undefined;
   protected abstract on(event: Event): void;
-  /** All that was handed to `send` has been taken. */
+  /** All data passed to `send` has been taken. */
   protected abstract written(channel: number): void;
 
   protected readonly trace = (record: TraceRecord): void => {

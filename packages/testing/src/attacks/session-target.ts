@@ -133,7 +133,7 @@ export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Ta
     return closed?.type === "closed" ? closed.error : undefined;
   }
 
-  /** Message numbers of all that has left, in order. */
+  /** Message numbers of all sent messages, in order. */
   get sent(): number[] {
     return this.peer.numbers;
   }

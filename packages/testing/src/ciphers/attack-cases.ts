@@ -39,7 +39,7 @@ export function attackCases(set: CipherSet): void {
         expect(codeOf(() => reader.next())).toBe(code);
       }
       expect(new Set(codes.keys())).toEqual(new Set(["mac-mismatch", "packet-length"]));
-      // All but the length field is the MAC's business.
+      // The MAC detects a change of every byte except the length field.
       expect(codes.get("packet-length")).toBeLessThanOrEqual(32);
     });
 

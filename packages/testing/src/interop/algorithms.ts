@@ -14,7 +14,7 @@ export interface Combination {
   readonly userKey: string;
 }
 
-/** Both lists of algorithms that there are: all that a client offers is all that we have. */
+/** Both lists of algorithms. A client's offer contains every algorithm that we implement. */
 export const lists: readonly { readonly crypto: CryptoChoice; readonly algorithms: TransportAlgorithms }[] = [
   { crypto: "node", algorithms: nodeAlgorithms },
   { crypto: "noble", algorithms: defaultAlgorithms },

@@ -86,7 +86,7 @@ export async function runInShell(session: NodeSession, command = session.command
   return name === null ? { status: status ?? 0 } : { signal: name };
 }
 
-/** Lets in by key: whoever has one of these, under the name alice. */
+/** Accepts logins as alice with one of these keys. */
 export function keysOf(...files: readonly (() => KeyFile)[]): ListenOptions["authenticate"] {
   return (login): LoginDecision => {
     if (login.method !== "publickey" || login.user !== "alice") return false;

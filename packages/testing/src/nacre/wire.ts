@@ -15,7 +15,7 @@ export function wire(chunks = 4): { readonly near: ByteStreams; readonly far: By
 
 export const USER_FINGERPRINT: string = fingerprint(userKey.publicKey.blob, "sha256");
 
-/** Lets in whoever has the key of the tests. */
+/** Accepts logins with the key of the tests. */
 export const open: ServeOptions<Session> = {
   hostKeys: [hostKey],
   authenticate: (login) => login.method === "publickey" && login.fingerprint === USER_FINGERPRINT,

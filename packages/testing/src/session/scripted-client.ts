@@ -93,7 +93,7 @@ export interface Outcome {
   readonly status: number | undefined;
 }
 
-/** A client that does the same each time: logs in, runs one command, says goodbye. Its random source is seeded. */
+/** A client that does the same each time: logs in, runs one command, disconnects. Its random source is seeded. */
 export class ScriptedClient {
   readonly #session: ClientSession;
   readonly #command: string;

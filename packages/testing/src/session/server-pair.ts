@@ -29,7 +29,7 @@ export interface ServerPairOptions {
 }
 
 /**
- * A client session and a server session wired to each other in memory. What is not answered by a test is granted: keys,
+ * A client session and a server session wired to each other in memory. Requests that a test does not answer are granted: keys,
  * channels, commands, which are printed back.
  */
 export class ServerPair {

@@ -59,7 +59,7 @@ export class TestServer {
     });
   }
 
-  /** Works on all that was received. */
+  /** Handles all events of the received bytes. */
   turn(): void {
     for (;;) {
       const event = this.connection.nextEvent() ?? this.transport.nextEvent();

@@ -159,7 +159,7 @@ export class RawPeer {
     return closed?.type === "closed" ? closed.error : undefined;
   }
 
-  /** The text that the transport said goodbye with. */
+  /** Description in the transport's SSH_MSG_DISCONNECT. */
   get goodbye(): string {
     return SSH_MSG_DISCONNECT.decode(this.last(1)).description;
   }

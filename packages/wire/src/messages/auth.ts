@@ -28,6 +28,7 @@ export interface UserauthRequest {
   readonly methodData: Uint8Array;
 }
 
+/** Message 50: requests a login by one method (RFC 4252 §5). */
 export const SSH_MSG_USERAUTH_REQUEST: Message<UserauthRequest> = message(50, "SSH_MSG_USERAUTH_REQUEST", {
   userName: utf8,
   serviceName: name,
@@ -44,6 +45,7 @@ export interface UserauthPublickey {
   readonly signature: Uint8Array | undefined;
 }
 
+/** Method-specific fields of "publickey" (RFC 4252 §7). */
 export const userauthPublickey: Structure<UserauthPublickey> = {
   name: "publickey request",
   encode: ({ algorithm, publicKey, signature }) => {
@@ -93,6 +95,7 @@ export interface UserauthPassword {
   readonly newPassword: string | undefined;
 }
 
+/** Method-specific fields of "password" (RFC 4252 §8). */
 export const userauthPassword: Structure<UserauthPassword> = {
   name: "password request",
   encode: ({ password, newPassword }) => {
@@ -117,6 +120,7 @@ export interface UserauthKeyboardInteractive {
   readonly submethods: string;
 }
 
+/** Method-specific fields of "keyboard-interactive" (RFC 4256 §3.1). */
 export const userauthKeyboardInteractive: Structure<UserauthKeyboardInteractive> = structure(
   "keyboard-interactive request",
   { languageTag: text, submethods: text },
@@ -130,6 +134,7 @@ export interface UserauthFailure {
   readonly partialSuccess: boolean;
 }
 
+/** Message 51: refuses a login, or accepts one part of it (RFC 4252 §5.1). */
 export const SSH_MSG_USERAUTH_FAILURE: Message<UserauthFailure> = message(51, "SSH_MSG_USERAUTH_FAILURE", {
   authenticationsThatCanContinue: nameList,
   partialSuccess: boolean,
@@ -145,6 +150,7 @@ export interface UserauthBanner {
   readonly languageTag: string;
 }
 
+/** Message 53: text for the user before login (RFC 4252 §5.4). */
 export const SSH_MSG_USERAUTH_BANNER: Message<UserauthBanner> = message(53, "SSH_MSG_USERAUTH_BANNER", {
   message: longText,
   languageTag,
@@ -156,6 +162,7 @@ export interface UserauthPkOk {
   readonly publicKey: Uint8Array;
 }
 
+/** Message 60 of "publickey": says that a signature by this key would be considered (RFC 4252 §7). */
 export const SSH_MSG_USERAUTH_PK_OK: Message<UserauthPkOk> = message(60, "SSH_MSG_USERAUTH_PK_OK", {
   algorithm: name,
   publicKey: string,
@@ -168,6 +175,7 @@ export interface UserauthPasswdChangereq {
   readonly languageTag: string;
 }
 
+/** Message 60 of "password": asks for a new password (RFC 4252 §8). */
 export const SSH_MSG_USERAUTH_PASSWD_CHANGEREQ: Message<UserauthPasswdChangereq> = message(
   60,
   "SSH_MSG_USERAUTH_PASSWD_CHANGEREQ",
@@ -190,6 +198,7 @@ export interface UserauthInfoRequest {
   readonly prompts: readonly Prompt[];
 }
 
+/** Message 60 of "keyboard-interactive": asks the user the prompts (RFC 4256 §3.2). */
 export const SSH_MSG_USERAUTH_INFO_REQUEST: Message<UserauthInfoRequest> = message(
   60,
   "SSH_MSG_USERAUTH_INFO_REQUEST",
@@ -213,6 +222,7 @@ export interface UserauthInfoResponse {
   readonly responses: readonly string[];
 }
 
+/** Message 61 of "keyboard-interactive": one response for each prompt (RFC 4256 §3.4). */
 export const SSH_MSG_USERAUTH_INFO_RESPONSE: Message<UserauthInfoResponse> = message(
   61,
   "SSH_MSG_USERAUTH_INFO_RESPONSE",

@@ -23,6 +23,7 @@ export interface PtyRequest {
   readonly modes: Uint8Array;
 }
 
+/** Data of "pty-req": requests a terminal (RFC 4254 §6.2). */
 export const ptyRequest: Structure<PtyRequest> = structure("pty-req", {
   term: utf8,
   columns: uint32,
@@ -40,6 +41,7 @@ export interface X11Request {
   readonly screenNumber: number;
 }
 
+/** Data of "x11-req": requests X11 forwarding (RFC 4254 §6.3.1). */
 export const x11Request: Structure<X11Request> = structure("x11-req", {
   singleConnection: boolean,
   authenticationProtocol: utf8,
@@ -53,6 +55,7 @@ export interface EnvRequest {
   readonly value: string;
 }
 
+/** Data of "env": sets an environment variable (RFC 4254 §6.4). */
 export const envRequest: Structure<EnvRequest> = structure("env", { name: utf8, value: utf8 });
 
 /** RFC 4254 §6.5, "exec". Commands need not be UTF-8. */
@@ -60,6 +63,7 @@ export interface ExecRequest {
   readonly command: Uint8Array;
 }
 
+/** Data of "exec": runs a command (RFC 4254 §6.5). */
 export const execRequest: Structure<ExecRequest> = structure("exec", { command: string });
 
 /** RFC 4254 §6.5, "subsystem". */
@@ -67,6 +71,7 @@ export interface SubsystemRequest {
   readonly name: string;
 }
 
+/** Data of "subsystem": starts a subsystem (RFC 4254 §6.5). */
 export const subsystemRequest: Structure<SubsystemRequest> = structure("subsystem", { name: utf8 });
 
 /** RFC 4254 §6.7, "window-change". */
@@ -77,6 +82,7 @@ export interface WindowChange {
   readonly heightPixels: number;
 }
 
+/** Data of "window-change": the new size of the terminal (RFC 4254 §6.7). */
 export const windowChange: Structure<WindowChange> = structure("window-change", {
   columns: uint32,
   rows: uint32,
@@ -89,6 +95,7 @@ export interface XonXoff {
   readonly clientCanDo: boolean;
 }
 
+/** Data of "xon-xoff": whether the client may do flow control itself (RFC 4254 §6.8). */
 export const xonXoff: Structure<XonXoff> = structure("xon-xoff", { clientCanDo: boolean });
 
 /** RFC 4254 §6.9, "signal". */
@@ -97,6 +104,7 @@ export interface SignalRequest {
   readonly signalName: string;
 }
 
+/** Data of "signal": sends a signal to the remote process (RFC 4254 §6.9). */
 export const signalRequest: Structure<SignalRequest> = structure("signal", { signalName: name });
 
 /** RFC 4335 §3, "break". */
@@ -105,6 +113,7 @@ export interface BreakRequest {
   readonly breakLength: number;
 }
 
+/** Data of "break": sends a break of that many milliseconds (RFC 4335). */
 export const breakRequest: Structure<BreakRequest> = structure("break", { breakLength: uint32 });
 
 /** RFC 4254 §6.10, "exit-status". */
@@ -112,6 +121,7 @@ export interface ExitStatus {
   readonly exitStatus: number;
 }
 
+/** Data of "exit-status": the status of a command that ended (RFC 4254 §6.10). */
 export const exitStatus: Structure<ExitStatus> = structure("exit-status", { exitStatus: uint32 });
 
 /** RFC 4254 §6.10, "exit-signal". */
@@ -124,6 +134,7 @@ export interface ExitSignal {
   readonly languageTag: string;
 }
 
+/** Data of "exit-signal": the signal that ended a command (RFC 4254 §6.10). */
 export const exitSignal: Structure<ExitSignal> = structure("exit-signal", {
   signalName: name,
   coreDumped: boolean,

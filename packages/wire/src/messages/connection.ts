@@ -23,6 +23,7 @@ export interface GlobalRequest {
   readonly data: Uint8Array;
 }
 
+/** Message 80: a request about the whole connection (RFC 4254 §4). */
 export const SSH_MSG_GLOBAL_REQUEST: Message<GlobalRequest> = message(80, "SSH_MSG_GLOBAL_REQUEST", {
   requestName: name,
   wantReply: boolean,
@@ -35,6 +36,7 @@ export interface RequestSuccess {
   readonly data: Uint8Array;
 }
 
+/** Message 81: grants a global request, with data that depends on the request (RFC 4254 §4). */
 export const SSH_MSG_REQUEST_SUCCESS: Message<RequestSuccess> = message(81, "SSH_MSG_REQUEST_SUCCESS", { data: rest });
 
 /** RFC 4254 §4. */
@@ -52,6 +54,7 @@ export interface ChannelOpen {
   readonly data: Uint8Array;
 }
 
+/** Message 90: opens a channel (RFC 4254 §5.1). */
 export const SSH_MSG_CHANNEL_OPEN: Message<ChannelOpen> = message(90, "SSH_MSG_CHANNEL_OPEN", {
   channelType: name,
   senderChannel: uint32,
@@ -70,6 +73,7 @@ export interface ChannelOpenConfirmation {
   readonly data: Uint8Array;
 }
 
+/** Message 91: accepts a channel (RFC 4254 §5.1). */
 export const SSH_MSG_CHANNEL_OPEN_CONFIRMATION: Message<ChannelOpenConfirmation> = message(
   91,
   "SSH_MSG_CHANNEL_OPEN_CONFIRMATION",
@@ -100,6 +104,7 @@ export interface ChannelOpenFailure {
   readonly languageTag: string;
 }
 
+/** Message 92: refuses a channel (RFC 4254 §5.1). */
 export const SSH_MSG_CHANNEL_OPEN_FAILURE: Message<ChannelOpenFailure> = message(92, "SSH_MSG_CHANNEL_OPEN_FAILURE", {
   recipientChannel: uint32,
   reasonCode: uint32,
@@ -113,6 +118,7 @@ export interface ChannelWindowAdjust {
   readonly bytesToAdd: number;
 }
 
+/** Message 93: adds bytes to the window of the receiver of this message (RFC 4254 §5.2). */
 export const SSH_MSG_CHANNEL_WINDOW_ADJUST: Message<ChannelWindowAdjust> = message(
   93,
   "SSH_MSG_CHANNEL_WINDOW_ADJUST",
@@ -128,6 +134,7 @@ export interface ChannelData {
   readonly data: Uint8Array;
 }
 
+/** Message 94: data of a channel (RFC 4254 §5.2). */
 export const SSH_MSG_CHANNEL_DATA: Message<ChannelData> = message(94, "SSH_MSG_CHANNEL_DATA", {
   recipientChannel: uint32,
   data: string,
@@ -143,6 +150,7 @@ export interface ChannelExtendedData {
   readonly data: Uint8Array;
 }
 
+/** Message 95: data of another type, such as standard error (RFC 4254 §5.2). */
 export const SSH_MSG_CHANNEL_EXTENDED_DATA: Message<ChannelExtendedData> = message(
   95,
   "SSH_MSG_CHANNEL_EXTENDED_DATA",
@@ -177,6 +185,7 @@ export interface ChannelRequest {
   readonly data: Uint8Array;
 }
 
+/** Message 98: a request about one channel (RFC 4254 §5.4). */
 export const SSH_MSG_CHANNEL_REQUEST: Message<ChannelRequest> = message(98, "SSH_MSG_CHANNEL_REQUEST", {
   recipientChannel: uint32,
   requestType: name,
@@ -200,6 +209,7 @@ export interface X11Channel {
   readonly originatorPort: number;
 }
 
+/** Data of an "x11" channel: the address of the X11 client (RFC 4254 §6.3.2). */
 export const x11Channel: Structure<X11Channel> = structure("x11 channel", {
   originatorAddress: utf8,
   originatorPort: uint32,

@@ -8,6 +8,7 @@ export interface TcpipForward {
   readonly port: number;
 }
 
+/** Data of "tcpip-forward" and "cancel-tcpip-forward": where to listen (RFC 4254 §7.1). */
 export const tcpipForward: Structure<TcpipForward> = structure("tcpip-forward", { address: utf8, port: uint32 });
 
 /**
@@ -23,6 +24,7 @@ export interface TcpipChannel {
   readonly originatorPort: number;
 }
 
+/** Data of "direct-tcpip" and "forwarded-tcpip" channels (RFC 4254 §7.2). */
 export const tcpipChannel: Structure<TcpipChannel> = structure("tcpip channel", {
   address: utf8,
   port: uint32,
@@ -35,6 +37,7 @@ export interface TcpipForwardReply {
   readonly port: number;
 }
 
+/** Data of the reply to a "tcpip-forward" with port 0: the port that was bound (RFC 4254 §7.1). */
 export const tcpipForwardReply: Structure<TcpipForwardReply> = structure("the reply to tcpip-forward", {
   port: uint32,
 });
@@ -47,6 +50,7 @@ export interface DirectStreamlocal {
   readonly reservedNumber: number;
 }
 
+/** Data of a "direct-streamlocal@openssh.com" channel (OpenSSH PROTOCOL §2.4). */
 export const directStreamlocal: Structure<DirectStreamlocal> = structure("direct-streamlocal@openssh.com", {
   path: utf8,
   reserved: string,
@@ -60,6 +64,7 @@ export interface ForwardedStreamlocal {
   readonly reserved: Uint8Array;
 }
 
+/** Data of a "forwarded-streamlocal@openssh.com" channel (OpenSSH PROTOCOL §2.4). */
 export const forwardedStreamlocal: Structure<ForwardedStreamlocal> = structure("forwarded-streamlocal@openssh.com", {
   path: utf8,
   reserved: string,
@@ -71,6 +76,7 @@ export interface StreamlocalForward {
   readonly path: string;
 }
 
+/** Data of "streamlocal-forward@openssh.com" and its cancellation: the path of the socket (OpenSSH PROTOCOL §2.4). */
 export const streamlocalForward: Structure<StreamlocalForward> = structure("streamlocal-forward@openssh.com", {
   path: utf8,
 });

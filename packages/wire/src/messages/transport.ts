@@ -24,6 +24,7 @@ export interface Disconnect {
   readonly languageTag: string;
 }
 
+/** Message 1: ends the connection (RFC 4253 §11.1). */
 export const SSH_MSG_DISCONNECT: Message<Disconnect> = message(1, "SSH_MSG_DISCONNECT", {
   reasonCode: informing(uint32, 0),
   description: informing(text, ""),
@@ -35,6 +36,7 @@ export interface Ignore {
   readonly data: Uint8Array;
 }
 
+/** Message 2: data that the receiver ignores (RFC 4253 §11.2). */
 export const SSH_MSG_IGNORE: Message<Ignore> = message(2, "SSH_MSG_IGNORE", { data: string });
 
 /** RFC 4253 §11.4. */
@@ -43,6 +45,7 @@ export interface Unimplemented {
   readonly sequenceNumber: number;
 }
 
+/** Message 3: rejects a message of unknown number (RFC 4253 §11.4). */
 export const SSH_MSG_UNIMPLEMENTED: Message<Unimplemented> = message(3, "SSH_MSG_UNIMPLEMENTED", {
   sequenceNumber: uint32,
 });
@@ -55,6 +58,7 @@ export interface Debug {
   readonly languageTag: string;
 }
 
+/** Message 4: text for debugging (RFC 4253 §11.3). */
 export const SSH_MSG_DEBUG: Message<Debug> = message(4, "SSH_MSG_DEBUG", {
   alwaysDisplay: boolean,
   message: text,
@@ -67,6 +71,7 @@ export interface ServiceRequest {
   readonly serviceName: string;
 }
 
+/** Message 5: requests a service, such as "ssh-userauth" (RFC 4253 §10). */
 export const SSH_MSG_SERVICE_REQUEST: Message<ServiceRequest> = message(5, "SSH_MSG_SERVICE_REQUEST", {
   serviceName: name,
 });
@@ -87,6 +92,7 @@ export interface ExtInfo {
   readonly extensions: readonly Extension[];
 }
 
+/** Message 7: extensions that the sender supports (RFC 8308 §2.3). */
 export const SSH_MSG_EXT_INFO: Message<ExtInfo> = message(7, "SSH_MSG_EXT_INFO", {
   extensions: counted<Extension>(8, {
     read: (reader, field) => ({ name: reader.name(`${field}.name`), value: reader.string(`${field}.value`) }),
@@ -113,6 +119,7 @@ export interface KexInit {
   readonly reserved: number;
 }
 
+/** Message 20: the algorithms that one side offers (RFC 4253 §7.1). */
 export const SSH_MSG_KEXINIT: Message<KexInit> = message(20, "SSH_MSG_KEXINIT", {
   cookie: fixed(16),
   kexAlgorithms: nameList,
@@ -137,6 +144,7 @@ export interface KexEcdhInit {
   readonly clientPublicKey: Uint8Array;
 }
 
+/** Message 30 of ECDH and hybrid methods: the client's ephemeral public key (RFC 5656 §4). */
 export const SSH_MSG_KEX_ECDH_INIT: Message<KexEcdhInit> = message(30, "SSH_MSG_KEX_ECDH_INIT", {
   clientPublicKey: string,
 });
@@ -150,6 +158,7 @@ export interface KexEcdhReply {
   readonly signature: Uint8Array;
 }
 
+/** Message 31 of ECDH and hybrid methods: the server's host key, ephemeral public key and signature (RFC 5656 §4). */
 export const SSH_MSG_KEX_ECDH_REPLY: Message<KexEcdhReply> = message(31, "SSH_MSG_KEX_ECDH_REPLY", {
   hostKey: string,
   serverPublicKey: string,
@@ -161,6 +170,7 @@ export interface KexDhInit {
   readonly e: bigint;
 }
 
+/** Message 30 of Diffie-Hellman with a fixed group: the client's public value (RFC 4253 §8). */
 export const SSH_MSG_KEXDH_INIT: Message<KexDhInit> = message(30, "SSH_MSG_KEXDH_INIT", { e: mpint });
 
 /** RFC 4253 §8. */
@@ -172,6 +182,7 @@ export interface KexDhReply {
   readonly signature: Uint8Array;
 }
 
+/** Message 31 of Diffie-Hellman with a fixed group: the server's host key, public value and signature (RFC 4253 §8). */
 export const SSH_MSG_KEXDH_REPLY: Message<KexDhReply> = message(31, "SSH_MSG_KEXDH_REPLY", {
   hostKey: string,
   f: mpint,
@@ -185,6 +196,7 @@ export interface KexDhGexRequest {
   readonly max: number;
 }
 
+/** Message 34 of group exchange: the sizes that the client accepts, in bits (RFC 4419 §3). */
 export const SSH_MSG_KEX_DH_GEX_REQUEST: Message<KexDhGexRequest> = message(34, "SSH_MSG_KEX_DH_GEX_REQUEST", {
   min: uint32,
   n: uint32,
@@ -199,6 +211,7 @@ export interface KexDhGexGroup {
   readonly g: bigint;
 }
 
+/** Message 31 of group exchange: the group that the server chose (RFC 4419 §3). */
 export const SSH_MSG_KEX_DH_GEX_GROUP: Message<KexDhGexGroup> = message(31, "SSH_MSG_KEX_DH_GEX_GROUP", {
   p: mpint,
   g: mpint,
@@ -219,6 +232,7 @@ export interface Ping {
   readonly data: Uint8Array;
 }
 
+/** Message 192: requests a pong with the same data (OpenSSH PROTOCOL §1.11). */
 export const SSH_MSG_PING: Message<Ping> = message(192, "SSH_MSG_PING", { data: string });
 
 /** OpenSSH PROTOCOL §1.11: answers a ping with its own data. */

@@ -105,7 +105,7 @@ export class ClientDoor extends Door {
     if (payload[0] === SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number)
       expectTrue(this.#listeners.length > 0, "a client accepted a channel though it listened nowhere");
     if (payload[0] !== SSH_MSG_USERAUTH_REQUEST.number) return;
-    expectTrue(this.#hostKeyAccepted, "a client sent a login to a host whose key nobody had accepted");
+    expectTrue(this.#hostKeyAccepted, "a client sent a login before its host key was accepted");
     this.#loginsSent++;
   }
 
@@ -121,7 +121,7 @@ export class ClientDoor extends Door {
 
   #onConnected(client: Client): void {
     this.judge(() => {
-      expectTrue(this.#hostKeyAccepted, "connected to a host whose key nobody had accepted");
+      expectTrue(this.#hostKeyAccepted, "a client connected before its host key was accepted");
       expectTrue(this.#successSent, "connected though the server did not let the user in");
     });
     this.#client = client;

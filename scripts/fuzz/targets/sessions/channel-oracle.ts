@@ -126,7 +126,7 @@ export class ChannelOracle {
     this.#received.delete(event.channel);
   }
 
-  /** All that the session had to send has been heard: what it has taken must fit what it had granted. */
+  /** After all output of the session is read, the data that it accepted must fit the window that it granted. */
   settle(): void {
     if (this.#exchanging) return;
     for (const [number, received] of this.#received) {
@@ -179,7 +179,7 @@ function dialogue(about: string): Dialogue {
 
 function answer(one: Dialogue): void {
   one.answered++;
-  expectTrue(one.answered <= one.asked, `${one.about} was answered though nobody had asked, or twice`);
+  expectTrue(one.answered <= one.asked, `${one.about} was answered without a request, or twice`);
 }
 
 /** Hands over the message when the payload is one. What cannot be decoded was not said. */

@@ -1,7 +1,7 @@
 import type { PrivateKey } from "@nacre/keys";
 import { SSH_MSG_SERVICE_ACCEPT, SSH_MSG_USERAUTH_PK_OK, SSH_MSG_USERAUTH_SUCCESS } from "@nacre/wire";
 
-/** What a server says that lets a client with several keys in, of which this is the first: such a client asks before it signs. */
+/** Replies of a server that admits a client whose first of several keys is this one: such a client queries before it signs. */
 export function letIn({ publicKey }: PrivateKey): readonly Uint8Array[] {
   return [
     SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" }),

@@ -65,7 +65,7 @@ export class LoginOracle {
 
   sessionSent(payload: Uint8Array): void {
     if (payload[0] !== SSH_MSG_USERAUTH_REQUEST.number) return;
-    expectTrue(this.#hostKeyAccepted, "a client sent a login to a host whose key nobody had accepted");
+    expectTrue(this.#hostKeyAccepted, "a client sent a login before its host key was accepted");
     this.#loginsSent++;
   }
 
@@ -78,7 +78,7 @@ export class LoginOracle {
   told(event: AnyEvent): void {
     expectTrue(this.#isIn || BEFORE_LOGIN.has(event.type), `${event.type} came before the login`);
     if (event.type === "publickey")
-      expectTrue(this.#isSigned(event), "a login was told to be signed that the key has not signed");
+      expectTrue(this.#isSigned(event), "a login was reported as signed that its key did not sign");
     if (event.type !== "authenticated") return;
     expectTrue(!this.#isIn, "a login succeeded twice");
     if ("userName" in event) expectTrue(this.#granted === event.userName, "a user is in whom nobody has let in");

@@ -25,7 +25,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
   policy: Policy = "grant";
   readonly #logins: LoginOracle;
   readonly #channels = new ChannelOracle();
-  /** How many payloads of the session the oracles have heard. */
+  /** Number of the session's payloads that the oracles have received. */
   #heard = 0;
   /** The ask that took a second answer. */
   #answeredTwice: AnyEvent["type"] | undefined;
@@ -114,7 +114,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
       this.work();
     }
     this.#judge(() => {
-      expectTrue(this.#closed !== undefined, "a session does not end when it is told to");
+      expectTrue(this.#closed !== undefined, "a session does not end when it must");
       while (this.session.takeOutput() !== undefined);
       expectTrue(this.session.deadline() === undefined, "a session that has ended has a deadline");
       expectTrue(!this.session.wantsInput, "a session that has ended wants input");
@@ -130,7 +130,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     const answered = attempt(() => this.answer(event)) ?? "no ask";
     if (answered === "no ask") return;
     this.#logins.answered(event, answered === "accepted");
-    // A session that has ended ignores answers: then its end is all that is left to tell.
+    // A session that has ended ignores answers: then only its end is left to report.
     if (outcome(() => this.answer(event)).code !== "usage") this.#answeredTwice = event.type;
   }
 
@@ -138,7 +138,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     expectTrue(this.#answeredTwice === undefined, `${this.#answeredTwice} took a second answer`);
   }
 
-  /** Lets the oracles hear what the peer could read of the session's words since the last time. */
+  /** Passes the oracles the payloads that the peer could read since the last call. */
   #hear(): void {
     for (const payload of this.peer.received.slice(this.#heard)) {
       this.#heard++;

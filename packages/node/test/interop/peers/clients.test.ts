@@ -126,7 +126,7 @@ async function driveProgram(words: readonly string[]): Promise<Result> {
   return JSON.parse(ran.stdout.toString()) as Result;
 }
 
-/** Erlang's client reads its key and known hosts from files of its own names, and its exit is told in the text alone. */
+/** Erlang's client reads its key and known hosts from files of its own names, and it reports its exit as text only. */
 async function driveErlang({ port, hostKey, key, password = "", file }: Ask): Promise<Result> {
   const files = await mkdtemp(join(folder.path, "erlang-"));
   if (key !== undefined) await copyFile(key, join(files, "id_ed25519"));

@@ -43,7 +43,7 @@ describe.each(lists)("on $crypto", ({ crypto, algorithms }) => {
         port: 0,
         crypto,
         hostKeys,
-        // It cannot be told which key exchange methods and host keys to propose, so that we are.
+        // It has no option for key exchange methods and host keys, so our server restricts them.
         algorithms: {
           ...algorithms,
           kex: only(algorithms, combination).kex,

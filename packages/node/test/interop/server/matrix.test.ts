@@ -17,7 +17,7 @@ beforeAll(async () => {
 describe.each(lists)("on $crypto", ({ crypto, algorithms }) => {
   const server = useOurServer({
     crypto,
-    // What a client offers is all that we have, and more than a server offers by default.
+    // A client's offer contains every algorithm, and more than a server offers by default.
     algorithms,
     hostKeyTypes: TYPES,
     authenticate: keysOf(...TYPES.map((type) => () => keys.get(type)!)),

@@ -50,7 +50,7 @@ export interface Dropbears {
   readonly servers: ReadonlyMap<string, { readonly port: number; readonly fingerprint: `SHA256:${string}` }>;
   /** What all have said so far. */
   log(): string;
-  /** Lets in whoever has one of these keys. */
+  /** Accepts logins with one of these keys. */
   authorize(publicKeyLines: readonly string[]): Promise<void>;
 }
 

@@ -22,7 +22,7 @@ export type Judgement = "accepted" | "bad key" | "bad signature" | "refused";
 /** How one side verifies keys and signatures of its peer. */
 export interface Judge {
   readonly judge: (claim: Claim) => Judgement;
-  /** What it says of a key that is none, or not of that algorithm. */
+  /** Its verdict on an invalid key, or one of another algorithm. */
   readonly badKey: Judgement;
   readonly badSignature: Judgement;
 }
@@ -48,7 +48,7 @@ export const clientJudge = (algorithms: TransportAlgorithms): Judge => ({
     const { code } = target.error;
     expect(["kex-failed", "bad-signature"]).toContain(code);
     target.expectClosed(code);
-    // It came to nothing before anybody was asked about the key, and nothing but the goodbye left.
+    // It failed before the application was asked about the key, and only the disconnect message was sent.
     expect(target.eventsOf("verify-host-key")).toEqual([]);
     expect(target.sent).toEqual([20, 30, SSH_MSG_DISCONNECT.number]);
     return code === "kex-failed" ? "bad key" : "bad signature";

@@ -26,7 +26,7 @@ export const rsaHostKey: PrivateKey = privateKeyFromFields(keyVector("rsa-2048")
 export const ecdsaHostKey: PrivateKey = privateKeyFromFields(keyVector("ecdsa-521").fields);
 
 /**
- * A server session under attack by a client. Its application lets in whoever has the one user key, grants channels and
+ * A server session under attack by a client. Its application accepts logins with the one user key, grants channels and
  * requests, and consumes data, unless a test objects.
  */
 export class ServerTarget extends SessionTarget<ServerSessionEvent> {

@@ -142,7 +142,7 @@ export class ForeignServer {
     return this.send(SSH_MSG_UNIMPLEMENTED.encode({ sequenceNumber }));
   }
 
-  /** Says goodbye, and hears nothing more. */
+  /** Disconnects, and reads nothing more. */
   hangUp(description: string): true {
     this.send(SSH_MSG_DISCONNECT.encode({ reasonCode: 2, description, languageTag: "" }));
     this.#hungUp = true;
