@@ -365,14 +365,9 @@ describe("-f", () => {
 
 /** Ends the input. A read that began while the terminal was raw waits for a character, and takes no ^D: a line ends it. */
 async function endInput(terminal: TestTerminal): Promise<void> {
-  let isClosed = false;
-  const closed = terminal.closed.then(() => {
-    isClosed = true;
-  });
-  while (!isClosed) {
-    terminal.type("\n\x04");
-    await Promise.race([closed, delay(50, undefined)]);
-  }
+  const closed = terminal.closed.then(() => true);
+  do terminal.type("\n\x04");
+  while (!(await Promise.race([closed, delay(50, false)])));
 }
 
 /** What a target answers through a SOCKS 5 proxy. */
