@@ -80,7 +80,10 @@ class SocketDuplex implements Duplex {
         return;
       }
       socket.once("close", resolve);
-      socket.end(resolve);
+      // A socket that broke reports that first, and closes then.
+      socket.end((error?: Error | null) => {
+        if (!error) resolve();
+      });
     });
     return this.#ending;
   }

@@ -36,7 +36,8 @@ test("the example of forwardLocal forwards a request", async () => {
   const log = vi.fn();
   await example("forwardLocal", ["ssh", "console"])(ssh, { log });
   expect(log).toHaveBeenCalledWith("hello from /");
-  expect(targets).toEqual(["intranet:80"]);
+  // Bun's fetch opens a second connection.
+  expect([...new Set(targets)]).toEqual(["intranet:80"]);
 });
 
 test("the example of the project's README forwards a request", async () => {
@@ -44,7 +45,8 @@ test("the example of the project's README forwards a request", async () => {
   const log = vi.fn();
   await example("forwardLocal", ["ssh", "console"], rootReadme)(ssh, { log });
   expect(log).toHaveBeenCalledWith("hello from /");
-  expect(targets).toEqual(["intranet:80"]);
+  // Bun's fetch opens a second connection.
+  expect([...new Set(targets)]).toEqual(["intranet:80"]);
 });
 
 test("the example of httpAgent sends a request to a Unix socket", async () => {
