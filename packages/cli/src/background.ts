@@ -18,7 +18,7 @@ const RELEASED = "released";
 
 /** The background process's link to the first process. */
 export interface Background {
-  /** The terminal to ask at; `undefined` if there is none. */
+  /** The terminal to ask at; `undefined` without one. */
   readonly terminal: TerminalDescriptors | undefined;
   /** Tells the first process to exit with status 0. */
   release(): Promise<void>;

@@ -159,7 +159,7 @@ export function openTerminal(): Terminal | undefined {
 /** A terminal opened: for writing, for reading, and for reading without waiting. */
 export type TerminalDescriptors = readonly [output: number, input: number, unread: number];
 
-/** Opens the terminal that this process belongs to. Throws if there is none. */
+/** Opens the terminal that this process belongs to. Throws if it has no terminal. */
 export function openTerminalDescriptors(): TerminalDescriptors {
   const opened: number[] = [];
   try {

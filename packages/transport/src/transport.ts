@@ -140,8 +140,8 @@ export class Transport implements PacketSink {
   }
 
   /**
-   * Handles the received bytes, one packet at a time, up to the next event. `undefined` if there is none
-   * before more bytes arrive, or before an ask is answered.
+   * Handles the received bytes, one packet at a time, and returns the next event. `undefined` until more bytes arrive, or an ask is
+   * answered.
    */
   nextEvent(): TransportEvent | undefined {
     for (;;) {
