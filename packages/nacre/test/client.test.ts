@@ -595,6 +595,24 @@ describe("spawn", () => {
     await expect(starting).rejects.toEqual(code("channel-request-failed"));
     await client.close();
   });
+
+  it("has run if its status came, although its channel closed before the reply to its request", async () => {
+    const { client } = await connected({ answersExec: false });
+    expect(await client.exec("one")).toMatchObject({ status: 0, stdout: "ran one\n" });
+    const process = await client.spawn("two");
+    expect(await text(process.stdout)).toBe("ran two\n");
+    expect(await process.exit).toMatchObject({ status: 0 });
+    expect(process.exited).toBe(true);
+    await client.close();
+  });
+
+  it("has not run if its channel closed without a reply and without its status", async () => {
+    const onExec = (connection: Connection, channel: number): void => connection.close(channel);
+    const { client } = await connected({ answersExec: false, onExec });
+    expect(await failure(client.exec("one"))).toEqual(code("channel-closed"));
+    expect(await failure(client.spawn("two"))).toEqual(code("channel-request-failed"));
+    await client.close();
+  });
 });
 
 describe("closing", () => {

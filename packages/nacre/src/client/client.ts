@@ -8,6 +8,7 @@ import type { Duplex } from "../mux/duplex.ts";
 import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
 import { onAbort } from "../on-abort.ts";
 import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
+import { BaseProcess } from "../session/base-process.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
 import { openSession } from "../session/open-session.ts";
 import { Process } from "../session/process.ts";
@@ -162,7 +163,7 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
   #start(options: SpawnOptions, start: readonly EncodedRequest[]): Promise<P> {
     return this.#withSession(options, async (channel) => {
       const process = this.#kind.makeProcess(channel);
-      await begin(channel, start);
+      await begin(channel, start, () => process instanceof BaseProcess && process.exited);
       closeOnAbort(channel, options.signal);
       return process;
     });
@@ -228,14 +229,29 @@ function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
   void channel.ended.then(unwatch);
 }
 
-/** Sends what prepares a command and the command itself in one flight, and waits for the replies. */
-async function begin(channel: Channel, start: readonly EncodedRequest[]): Promise<void> {
+/**
+ * Sends what prepares a command and the command itself in one flight, and waits for the replies. `hasExited`: the server said how the
+ * command ended. Then it ran, although its channel may have closed before the reply: a server on paramiko answers from another thread.
+ */
+async function begin(channel: Channel, start: readonly EncodedRequest[], hasExited: () => boolean): Promise<void> {
   const replies: Promise<void>[] = [];
-  for (const { type, data, wantReply } of start) {
-    if (wantReply) replies.push(channel.request(type, data));
-    else channel.notify(type, data);
+  for (const [index, { type, data, wantReply }] of start.entries()) {
+    if (!wantReply) {
+      channel.notify(type, data);
+      continue;
+    }
+    const reply = channel.request(type, data);
+    replies.push(index === start.length - 1 ? unlessExited(reply, hasExited) : reply);
   }
   await Promise.all(replies);
+}
+
+async function unlessExited(reply: Promise<void>, hasExited: () => boolean): Promise<void> {
+  try {
+    await reply;
+  } catch (error) {
+    if (!hasExited()) throw error;
+  }
 }
 
 const MAX_OUTPUT = 64 * 1024 * 1024;
@@ -254,7 +270,7 @@ function collect(
   const report = new ExitReport(channel);
 
   return new Promise((resolve, reject) => {
-    const begun = begin(channel, start);
+    const begun = begin(channel, start, () => report.isTold);
     begun.catch(reject);
     const feed = (): void => {
       if (input === undefined) return;

@@ -20,11 +20,13 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
   /** How the command ended. Rejects if the connection ended first. */
   readonly exit: Promise<Exit>;
   readonly #channel: Channel;
+  readonly #report: ExitReport;
   readonly #stderr: ReadEnd<K["readable"]>;
 
   constructor(channel: Channel, streams: StreamKind<K>) {
     this.#channel = channel;
     const report = new ExitReport(channel);
+    this.#report = report;
     let settle: ((end: ChannelEnd) => void) | undefined;
     this.exit = new Promise((resolve, reject) => {
       settle = ({ error, broken }) => (broken ? reject(error) : resolve(report.exit));
@@ -57,6 +59,11 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
         stdin.fail(end.error ?? new SshError("channel-closed", "the command has ended: it reads no more input"));
       },
     };
+  }
+
+  /** Whether the server has said how the command ended. */
+  get exited(): boolean {
+    return this.#report.isTold;
   }
 
   /** The command's error output. Until this is first read, at most 256 KiB are kept and the rest is dropped. */

@@ -16,6 +16,11 @@ export class ExitReport {
     return this.#exit;
   }
 
+  /** Whether the server said how the command ended. */
+  get isTold(): boolean {
+    return this.#exit.status !== undefined || this.#exit.signal !== undefined;
+  }
+
   onRequest(request: ChannelRequest): void {
     switch (request.type) {
       case "exit-status":

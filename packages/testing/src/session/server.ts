@@ -26,6 +26,8 @@ export interface TestServerOptions {
   readonly softwareVersion?: string;
   /** Leaves these messages unanswered, to see what a client does with a silent server. */
   readonly ignore?: readonly number[];
+  /** Whether it answers the request for a command; default true. */
+  readonly answersExec?: boolean;
   /** What a command does; the default prints it back and exits with 0. */
   readonly onExec?: (connection: Connection, channel: number, command: string) => void;
 }
@@ -84,7 +86,8 @@ export class TestServer {
         this.connection.answerOpen(event.token, true);
         return;
       case "exec": {
-        if (event.token !== undefined) this.connection.answerRequest(event.token, true);
+        if (event.token !== undefined && this.#options.answersExec !== false)
+          this.connection.answerRequest(event.token, true);
         const command = new TextDecoder().decode(event.command);
         if (this.#options.onExec !== undefined) return this.#options.onExec(this.connection, event.channel, command);
         this.connection.write(event.channel, utf8Encode(`ran ${command}\n`));
