@@ -607,8 +607,10 @@ describe("spawn", () => {
   });
 
   it("has not run if its channel closed without a reply and without its status", async () => {
-    const onExec = (connection: Connection, channel: number): void => connection.close(channel);
-    const { client } = await connected({ answersExec: false, onExec });
+    const { client } = await connected({
+      answersExec: false,
+      onExec: (connection, channel) => connection.close(channel),
+    });
     expect(await failure(client.exec("one"))).toEqual(code("channel-closed"));
     expect(await failure(client.spawn("two"))).toEqual(code("channel-request-failed"));
     await client.close();
