@@ -223,6 +223,7 @@ export class Connection {
       this.#peerOpens.refuse(open, decision === false ? forbidden : decision);
       return undefined;
     }
+    // rule: channel-count-on-accept
     if (this.#channelCount >= this.#context.limits.maxChannels) {
       const { RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
       this.#peerOpens.refuse(open, { reasonCode: RESOURCE_SHORTAGE, description: "too many channels" });
