@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { chmod, lstat, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer, connect as dialSocket, type Socket } from "node:net";
@@ -8,7 +9,7 @@ import { text } from "node:stream/consumers";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
 import type { Permissions } from "nacre";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Client } from "../src/client.ts";
 import { connect } from "../src/connect.ts";
 import { isInternalAddress } from "../src/internal-address.ts";
@@ -308,14 +309,32 @@ async function firstOf(listener: AsyncIterable<Duplex>): Promise<Duplex> {
   return value;
 }
 
-/** Addresses of this machine that a listener for `host` answers at. */
+/** Addresses of this machine that a listener for `host` answers at. Another program may have the same port at another address. */
 async function answering(gatewayPorts: TcpForwardingOptions["gatewayPorts"], host: string): Promise<readonly string[]> {
   const { client } = await tunnel({ gatewayPorts });
-  const { port = 0 } = await client.listen({ host, port: 0 });
+  const listener = await client.listen({ host, port: 0 });
+  const greeting = randomUUID();
+  void greetAll(listener, greeting);
   const hosts = ["127.0.0.1", "127.0.0.2", "::1"];
-  const answers = await Promise.all(hosts.map((one) => codeOf(visit({ host: one, port }).then((s) => s.destroy()))));
+  const greetings = await Promise.all(hosts.map((one) => greetingOf({ host: one, port: listener.port })));
   await client.close();
-  return hosts.filter((_, index) => answers[index] === "no error");
+  return hosts.filter((_, index) => greetings[index] === greeting);
+}
+
+async function greetAll(listener: AsyncIterable<Duplex>, greeting: string): Promise<void> {
+  for await (const stream of listener) stream.end(greeting);
+}
+
+/** What a listener sends first; `undefined` if nothing listens, or nothing comes. */
+async function greetingOf(to: Parameters<typeof visit>[0]): Promise<string | undefined> {
+  try {
+    const socket = await visit(to);
+    onTestFinished(() => void socket.destroy());
+    const [greeting] = await once(socket, "data", { signal: AbortSignal.timeout(5000) });
+    return String(greeting);
+  } catch {
+    return undefined;
+  }
 }
 
 describe("tcpForwarding listens", () => {
