@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Client, Forward } from "@nacre/node";
+import type { Client, Forward, ForwardOptions } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import { formatTarget } from "nacre/parts";
 import type { ForwardArgument } from "./forward-arguments.ts";
@@ -17,6 +17,12 @@ export interface ForwardReports {
   readonly warn: (error: SshError) => void;
 }
 
+/** How forwards are set up. */
+export interface ForwardSetup extends ForwardReports {
+  /** Aborting closes the forwards, also those still being set up, and reports none of them. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Sets up forwards, all at once. One that fails is reported, and the others stand; with `exitOnFailure` this rejects with the error of the
  * first that fails.
@@ -24,9 +30,10 @@ export interface ForwardReports {
 export async function startForwards(
   client: Forwarder,
   forwards: readonly ForwardArgument[],
-  { exitOnFailure, say, warn }: ForwardReports,
+  { exitOnFailure, say, warn, signal }: ForwardSetup,
 ): Promise<readonly Forward[]> {
-  const results = await Promise.allSettled(forwards.map((forward) => start(client, forward, warn)));
+  const options = { onError: warn, signal };
+  const results = await Promise.allSettled(forwards.map((forward) => start(client, forward, options)));
   const started: Forward[] = [];
   for (const [index, result] of results.entries()) {
     const { option, listen, target } = forwards[index]!;
@@ -36,7 +43,8 @@ export async function startForwards(
         say(
           `Allocated port ${result.value.port} for ${target === undefined ? "dynamic remote forward" : `remote forward to ${formatTarget(target)}`}`,
         );
-    } else if (exitOnFailure || !(result.reason instanceof SshError)) throw result.reason;
+    } else if (signal.aborted) continue;
+    else if (exitOnFailure || !(result.reason instanceof SshError)) throw result.reason;
     else warn(result.reason);
   }
   return started;
@@ -45,9 +53,8 @@ export async function startForwards(
 function start(
   client: Forwarder,
   { option, listen, target }: ForwardArgument,
-  onError: ForwardReports["warn"],
+  options: ForwardOptions,
 ): Promise<Forward> {
-  const options = { onError };
   if (option === "-R")
     return target === undefined
       ? client.forwardRemoteDynamic(listen, options)

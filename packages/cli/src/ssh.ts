@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { account, type Client, type ConnectOptions, connect, type HopOptions, nodeAlgorithms } from "@nacre/node";
 import { escapeText, type SshError } from "@nacre/wire";
 import { chooseAlgorithms } from "./algorithms.ts";
@@ -56,15 +57,23 @@ async function useConnection(
   typedAhead: string,
   background: Background | undefined,
 ): Promise<number> {
-  const forwards = await startForwards(client, words.forwards, {
+  const stop = new AbortController();
+  const starting = startForwards(client, words.forwards, {
     exitOnFailure: words.exitOnForwardFailure,
     say,
     warn,
+    signal: stop.signal,
   });
   // Otherwise the socket of a listener would be left.
-  const close = async (): Promise<void> => void (await Promise.all(forwards.map((forward) => forward.close())));
-  if (forwards.length > 0) beforeSignals(close);
+  const close = async (): Promise<void> => {
+    stop.abort();
+    const forwards = await starting.catch(() => []);
+    await Promise.all(forwards.map((forward) => forward.close()));
+  };
+  // Before the first forward is set up: a client may use its socket before this side knows that it listens.
+  if (words.forwards.length > 0) beforeSignals(close);
   try {
+    const forwards = await starting;
     await background?.release();
     if (words.stdioTarget !== undefined) return await runStdio(client, words.stdioTarget);
     if (!words.hasSession) throw await client.ended;
@@ -76,10 +85,16 @@ async function useConnection(
   }
 }
 
+/** How long the first signal waits for the forwards to close: milliseconds. A server may not answer that it stopped listening. */
+const CLOSE_TIMEOUT = 2000;
+
 /** Does this before a signal ends the process. A second one ends it at once. */
 function beforeSignals(work: () => Promise<void>): void {
   for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const)
-    process.once(signal, () => void work().then(() => process.kill(process.pid, signal)));
+    process.once(signal, async () => {
+      await Promise.race([work(), sleep(CLOSE_TIMEOUT)]);
+      process.kill(process.pid, signal);
+    });
 }
 
 /** Options for `connect`, and how to explain its error. */

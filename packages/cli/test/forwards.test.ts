@@ -28,7 +28,9 @@ class FakeClient implements Forwarder {
   }
 }
 
-async function startAll(forwards: readonly ForwardArgument[], exitOnFailure = false) {
+const never = new AbortController().signal;
+
+async function startAll(forwards: readonly ForwardArgument[], exitOnFailure = false, signal = never) {
   const client = new FakeClient();
   const said: string[] = [];
   const warned: string[] = [];
@@ -36,6 +38,7 @@ async function startAll(forwards: readonly ForwardArgument[], exitOnFailure = fa
     exitOnFailure,
     say: (text) => said.push(text),
     warn: ({ message }) => warned.push(message),
+    signal,
   });
   client.onError?.(new SshError("forward-unreachable", "one connection"));
   return { calls: client.calls, said, warned, started: started.length };
@@ -78,6 +81,12 @@ describe("forwards", () => {
     const forwards = [parseForward("-R", "1:web:80"), parseForward("-L", "8080:web:80")];
     expect(await startAll(forwards)).toMatchObject({ warned: ["refused", "one connection"], started: 1 });
     await expect(startAll(forwards, true)).rejects.toMatchObject({ code: "forward-denied" });
+  });
+
+  test("say nothing of a failure after a signal, which closes those that stand", async () => {
+    const forwards = [parseForward("-R", "1:web:80"), parseForward("-L", "8080:web:80")];
+    const aborted = AbortSignal.abort();
+    expect(await startAll(forwards, true, aborted)).toMatchObject({ warned: ["one connection"], started: 1 });
   });
 
   test("are at rest when none has a connection", async () => {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
-import { inSlices } from "@nacre/node";
+import { inSlices, listen } from "@nacre/node";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { authorizeKey, password, type Sshd, startSshd } from "../../../../scripts/openssh/sshd.ts";
 import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
@@ -207,6 +207,24 @@ describe("-L, -R and -D", () => {
     child.kill("SIGTERM");
     await once(child, "close");
     expect(child.signalCode).toBe("SIGTERM");
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("-L removes its socket also if a signal comes before every forward is set up", async () => {
+    const path = join(folder, "early.sock");
+    const server = await listen({
+      port: 0,
+      hostKeys: [generateEd25519(random)],
+      authenticate: () => ({ permissions: { portForwarding: true } }),
+      forwarding: { listen: () => new Promise(() => {}) },
+    });
+    onTestFinished(() => server.close());
+    const known = ["--accept-new", "--known-hosts", join(folder, "early_known_hosts")];
+    const words = ["-N", "-L", `${path}:127.0.0.1:${targetPort}`, "-R", "0:127.0.0.1:1"];
+    const child = tunnel(...common.slice(0, 2), ...known, "-p", `${server.address.port}`, ...words, "alice@127.0.0.1");
+    await untilOpen({ path });
+    child.kill("SIGTERM");
+    expect(await once(child, "close")).toEqual([null, "SIGTERM"]);
     expect(existsSync(path)).toBe(false);
   });
 
