@@ -5,10 +5,10 @@ import { build } from "esbuild";
 /** Entries that must not reach noble, and a file that each must be seen to reach. */
 const ENTRIES: Readonly<Record<string, string>> = {
   "packages/node/src/index.ts": "packages/transport/src/transport.ts",
-  "packages/nacre/src/parts.ts": "packages/session/src/client-session.ts",
-  "packages/keys/src/parts.ts": "packages/keys/src/public-key.ts",
-  "packages/keyfiles/src/parts.ts": "packages/keyfiles/src/known-hosts.ts",
-  "packages/kex/src/parts.ts": "packages/kex/src/hybrid.ts",
+  "packages/nacre/src/internal.ts": "packages/session/src/client-session.ts",
+  "packages/keys/src/internal.ts": "packages/keys/src/public-key.ts",
+  "packages/keyfiles/src/internal.ts": "packages/keyfiles/src/known-hosts.ts",
+  "packages/kex/src/internal.ts": "packages/kex/src/hybrid.ts",
   "packages/cli/src/main.ts": "packages/cli/src/help.ts",
   "packages/cli/src/ssh.ts": "packages/node/src/connect.ts",
   "packages/cli/src/serve.ts": "packages/node/src/listen.ts",

@@ -20,7 +20,7 @@ import {
 } from "nacre";
 import { connect as connectWith } from "nacre/core";
 import { defaultAlgorithms } from "nacre/defaults";
-import type { Duplex } from "nacre/parts";
+import type { Duplex } from "nacre/internal";
 import type { AreBytes, Optional } from "./types.js";
 
 type ChunkOf<T> = T extends ReadableStream<infer Chunk> ? Chunk : never;

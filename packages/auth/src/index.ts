@@ -7,9 +7,8 @@ export type {
   LoginKey,
   LoginMethod,
   LoginSubject,
+  LoginVerdict,
   Questions,
   ServerAuthEvent,
   ServerAuthOptions,
-  Verdict,
 } from "./server/types.ts";
-export type { AuthToken } from "./token.ts";

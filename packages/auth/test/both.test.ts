@@ -59,7 +59,7 @@ function login(
   client.start();
   for (;;) {
     for (let event = client.nextEvent(); event !== undefined; event = client.nextEvent()) {
-      if (event.type === "failed") refused = event.error.message;
+      if (event.type === "closed") refused = event.error.message;
       if (event.type === "success") succeeded = true;
       if (event.type === "banner") texts.push(event.message);
       if (event.type === "instruction") texts.push(event.instruction);
@@ -69,7 +69,7 @@ function login(
     if (sent.length > 0) flights++;
     for (const payload of sent) server.receive(payload);
     for (let event = server.nextEvent(); event !== undefined; event = server.nextEvent()) {
-      if (event.type === "failed") refused ??= event.error.message;
+      if (event.type === "closed") refused ??= event.error.message;
       if (event.type === "success") ({ factors } = event);
       serverAnswers(server, event);
     }

@@ -1,4 +1,4 @@
-import { SSH_MSG_SERVICE_ACCEPT, SSH_MSG_USERAUTH_REQUEST, type SshErrorCode, Writer } from "@nacre/wire";
+import { askToken, SSH_MSG_SERVICE_ACCEPT, SSH_MSG_USERAUTH_REQUEST, type SshErrorCode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import type { ClientAuthOptions } from "../src/index.ts";
 import {
@@ -24,8 +24,8 @@ const prompts = [{ prompt: "?", echo: false }];
 function expectFatal(rig: ClientRig, code: SshErrorCode, message: RegExp): void {
   const events = rig.events();
   const last = events.at(-1);
-  expect(last?.type).toBe("failed");
-  if (last?.type === "failed") {
+  expect(last?.type).toBe("closed");
+  if (last?.type === "closed") {
     expect(last.error.code).toBe(code);
     expect(last.error.message).toMatch(message);
   }
@@ -201,7 +201,7 @@ describe("an answer is for one ask, once", () => {
     rig.receive(pkOk(first, ED));
     const ask = rig.event("sign");
     const signature = keyOf(1).sign(ED, ask.data, () => new Uint8Array());
-    expect(() => rig.client.answerSignature(Symbol("sign"), signature)).toThrow(usage);
+    expect(() => rig.client.answerSignature(askToken("sign"), signature)).toThrow(usage);
     expect(() => rig.client.answerPassword(ask.token, "secret")).toThrow(usage);
     expect(() => rig.client.answerPrompts(ask.token, [])).toThrow(usage);
     expect(rig.sent()).toEqual([]);
@@ -356,7 +356,7 @@ describe("bounds", () => {
     const rig = new ClientRig({ identities: [inMemory(1), inMemory(2)], password: true, keyboardInteractive: true });
     rig.start();
     let sent = 0;
-    for (let turn = 0; rig.events().every((event) => event.type !== "failed"); turn++) {
+    for (let turn = 0; rig.events().every((event) => event.type !== "closed"); turn++) {
       rig.receive(turn % 2 === 0 ? failure("keyboard-interactive") : failure("publickey"));
       expect(++sent).toBeLessThan(50);
     }
@@ -366,7 +366,7 @@ describe("bounds", () => {
     const rig = new ClientRig({});
     rig.start();
     rig.receive(failure(...Array.from({ length: 5000 }, (_, i) => `${i}`.padStart(100, "m"))));
-    const { message } = rig.event("failed").error;
+    const { message } = rig.event("closed").error;
     expect(message.length).toBeLessThan(1200);
     expect(message).toContain("5000 in all");
   });
@@ -375,6 +375,6 @@ describe("bounds", () => {
     const rig = new ClientRig({ userName: "al\u001bice" });
     rig.start();
     rig.receive(failure());
-    expect(rig.event("failed").error.message).toContain("al\\x1bice");
+    expect(rig.event("closed").error.message).toContain("al\\x1bice");
   });
 });

@@ -1,7 +1,7 @@
-import { equalBytes, SSH_MSG_USERAUTH_REQUEST, SshError, userauthPublickey } from "@nacre/wire";
+import { type AskToken, equalBytes, SSH_MSG_USERAUTH_REQUEST, SshError, userauthPublickey } from "@nacre/wire";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { AuthToken, ClientAuthEvent, Identity } from "../src/index.ts";
+import type { ClientAuthEvent, Identity } from "../src/index.ts";
 import {
   accept,
   banner,
@@ -73,9 +73,9 @@ const turn = fc.record({ message, answer: fc.constantFrom("answer", "give up", "
 /** Plays a client against a server and an application, and checks at each step what it may send. */
 class Game {
   readonly rig: ClientRig;
-  #open: Exclude<ClientAuthEvent, { type: "banner" | "method" | "instruction" | "success" | "failed" }> | undefined;
+  #open: Exclude<ClientAuthEvent, { type: "banner" | "method" | "instruction" | "success" | "closed" }> | undefined;
   #asked: { identity: Identity; algorithm: string } = { identity: identityPool[0] ?? inMemory(1), algorithm: "" };
-  readonly #used: AuthToken[] = [];
+  readonly #used: AskToken[] = [];
   #secrets = 0;
   ended: ClientAuthEvent | undefined;
   requests = 0;
@@ -158,7 +158,7 @@ class Game {
     }
     for (const event of this.rig.events()) {
       expect(this.ended).toBeUndefined();
-      if (event.type === "success" || event.type === "failed") {
+      if (event.type === "success" || event.type === "closed") {
         this.ended = event;
         this.#open = undefined;
       } else if (event.type !== "banner" && event.type !== "method" && event.type !== "instruction") {
@@ -199,7 +199,7 @@ test("every server that only answers comes to an end, in a bounded number of req
         game.act("answer", false);
         expect(game.requests).toBeLessThan(60);
       }
-      expect(game.ended.type).toBe("failed");
+      expect(game.ended.type).toBe("closed");
     }),
     { numRuns: 250 },
   );

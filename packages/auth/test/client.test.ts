@@ -87,7 +87,7 @@ describe("publickey", () => {
     expect(rig.receive(pkOk(second, ED))).toEqual([`publickey ${ED}`]);
     expect(rig.receive(failure("publickey"))).toEqual([`publickey? ${ED}`]);
     expect(rig.receive(failure("publickey"))).toEqual([]);
-    expect(rig.event("failed").error.message).toMatch(
+    expect(rig.event("closed").error.message).toMatch(
       /^alice: the server refused publickey \(SHA256:\S{43}, ssh-ed25519\), .* and publickey \(.*\); it would take: publickey$/,
     );
   });
@@ -100,7 +100,7 @@ describe("publickey", () => {
     rig.client.answerSignature(rig.event("sign").token, undefined);
     expect(rig.sent()).toEqual([`publickey? ${ED}`]);
     rig.receive(failure("publickey"));
-    expect(rig.event("failed").error.message).toContain("not signed with SHA256:");
+    expect(rig.event("closed").error.message).toContain("not signed with SHA256:");
   });
 
   test("nothing known of the server and no key left: none asks what it takes", () => {
@@ -123,7 +123,7 @@ describe("publickey", () => {
     rig.client.answerSignature(ask.token, new Writer().string("ssh-rsa").string("signature").finish());
     expect(rig.sent()).toEqual(["none"]);
     rig.receive(failure("publickey"));
-    expect(rig.event("failed").error.message).toContain("ssh-rsa where rsa-sha2-512 was asked for");
+    expect(rig.event("closed").error.message).toContain("ssh-rsa where rsa-sha2-512 was asked for");
   });
 
   test.each([new Uint8Array(0), new Uint8Array([0, 0, 0, 9, 1]), new Uint8Array([0, 0, 0, 1, 7])])(
@@ -152,7 +152,7 @@ describe("signature algorithms", () => {
     expect(rig.start()[1]).toBe("publickey rsa-sha2-512");
     expect(rig.receive(failure("publickey"))).toEqual(["publickey rsa-sha2-256"]);
     expect(rig.receive(failure("publickey"))).toEqual([]);
-    expect(rig.event("failed").error.message).toMatch(/rsa-sha2-512\) and publickey \(SHA256:\S+, rsa-sha2-256\)/);
+    expect(rig.event("closed").error.message).toMatch(/rsa-sha2-512\) and publickey \(SHA256:\S+, rsa-sha2-256\)/);
   });
 
   test("with server-sig-algs: those that the server named, in the key's own order, and no other", () => {
@@ -162,7 +162,7 @@ describe("signature algorithms", () => {
     // OpenSSH names also what PubkeyAcceptedAlgorithms forbids.
     expect(rig.receive(failure("publickey"))).toEqual(["publickey rsa-sha2-256"]);
     expect(rig.receive(failure("publickey"))).toEqual([]);
-    rig.event("failed");
+    rig.event("closed");
   });
 
   test("with server-sig-algs: a refused key has its other algorithm when every key had its turn", () => {
@@ -178,7 +178,7 @@ describe("signature algorithms", () => {
       "publickey? rsa-sha2-256",
     ]);
     expect(rig.receive(failure("publickey"))).toEqual([]);
-    rig.event("failed");
+    rig.event("closed");
   });
 
   test("server-sig-algs that come late and exclude what was tried: the key gets its other algorithm", () => {
@@ -194,7 +194,7 @@ describe("signature algorithms", () => {
     rig.client.setServerSigAlgs(["ssh-rsa", ED]);
     expect(rig.start()[1]).toBe("none");
     rig.receive(failure("publickey"));
-    const { error } = rig.event("failed");
+    const { error } = rig.event("closed");
     expect(error.code).toBe("auth-failed");
     expect(error.message).toMatch(
       /not tried: SHA256:\S{43}, for the server knows no algorithm of it \(rsa-sha2-512, rsa-sha2-256\)/,
@@ -206,7 +206,7 @@ describe("signature algorithms", () => {
     rig.start();
     rig.client.setServerSigAlgs([ED]);
     rig.receive(failure("publickey"));
-    const { message } = rig.event("failed").error;
+    const { message } = rig.event("closed").error;
     expect(message).toContain("refused publickey");
     expect(message).not.toContain("not tried");
   });
@@ -231,7 +231,7 @@ describe("password", () => {
       expect(rig.sent()).toEqual([`password guess${attempt}`]);
       rig.receive(failure("publickey", "password"));
     }
-    const { error } = rig.event("failed");
+    const { error } = rig.event("closed");
     expect(error.message).toBe("alice: the server refused password (3 times); it would take: publickey, password");
     expect(error.message).not.toContain("guess");
     expect(rig.contexts).toEqual(["password", undefined]);
@@ -242,7 +242,7 @@ describe("password", () => {
     rig.start();
     rig.receive(failure("password"));
     rig.client.answerPassword(rig.event("password").token, undefined);
-    expect(rig.event("failed").error.message).toContain("password was given up for want of an answer");
+    expect(rig.event("closed").error.message).toContain("password was given up for want of an answer");
     expect(rig.sent()).toEqual([]);
   });
 
@@ -272,7 +272,7 @@ describe("password", () => {
     rig.client.answerPassword(rig.event("password").token, "old");
     rig.receive(changereq("expired"));
     rig.client.answerChangePassword(rig.event("change-password").token, undefined);
-    expect(rig.event("failed").error.message).toContain("the server demands a new password, and none was given");
+    expect(rig.event("closed").error.message).toContain("the server demands a new password, and none was given");
   });
 });
 
@@ -334,7 +334,7 @@ describe("keyboard-interactive", () => {
     rig.start();
     expect(rig.receive(failure("keyboard-interactive"))).toEqual(["keyboard-interactive"]);
     expect(rig.receive(failure("keyboard-interactive"))).toEqual([]);
-    rig.event("failed");
+    rig.event("closed");
   });
 
   test("no answer gives the method up, and the conversation goes on with empty responses until the server ends it", () => {
@@ -349,7 +349,7 @@ describe("keyboard-interactive", () => {
     expect(rig.events()).toEqual([]);
     rig.receive(both);
     rig.client.answerPassword(rig.event("password").token, undefined);
-    expect(rig.event("failed").error.message).toBe(
+    expect(rig.event("closed").error.message).toBe(
       "alice: the server wants a login, and there was nothing to try; keyboard-interactive was given up for want of an answer; password was given up for want of an answer; it would take: keyboard-interactive, password",
     );
   });
@@ -360,7 +360,7 @@ describe("keyboard-interactive", () => {
     rig.receive(failure("keyboard-interactive"), infoRequest(prompts));
     rig.client.answerPrompts(rig.event("prompts").token, undefined);
     rig.receive(infoRequest(prompts), infoRequest(prompts), infoRequest(prompts));
-    expect(rig.event("failed").error.code).toBe("auth-limit");
+    expect(rig.event("closed").error.code).toBe("auth-limit");
   });
 });
 
@@ -376,7 +376,7 @@ describe("a fixed password", () => {
     rig.client.answerPassword(rig.event("password").token, "wrong");
     expect(rig.sent()).toEqual(["password wrong"]);
     expect(rig.receive(both)).toEqual([]);
-    expect(rig.event("failed").error.message).toBe(
+    expect(rig.event("closed").error.message).toBe(
       "alice: the server refused password; it would take: keyboard-interactive, password",
     );
   });
@@ -389,7 +389,7 @@ describe("a fixed password", () => {
     rig.client.answerPrompts(rig.event("prompts").token, ["wrong"]);
     rig.sent();
     expect(rig.receive(failure("keyboard-interactive"))).toEqual([]);
-    expect(rig.event("failed").error.message).toBe(
+    expect(rig.event("closed").error.message).toBe(
       "alice: the server refused keyboard-interactive; it would take: keyboard-interactive",
     );
   });
@@ -401,7 +401,7 @@ describe("a fixed password", () => {
     rig.client.answerPassword(rig.event("password").token, "right");
     rig.sent();
     expect(rig.receive(partial("keyboard-interactive"))).toEqual([]);
-    expect(rig.event("failed").error.message).toContain("accepted password; it would take: keyboard-interactive");
+    expect(rig.event("closed").error.message).toContain("accepted password; it would take: keyboard-interactive");
   });
 
   test("comes first where prompts can be answered too, which come behind it", () => {
@@ -430,7 +430,7 @@ describe("banners", () => {
     const rig = new ClientRig({ limits: { authBanners: 2 } });
     rig.start();
     rig.receive(Uint8Array.of(53), Uint8Array.of(53), Uint8Array.of(53));
-    expect(rig.event("failed").error.code).toBe("auth-limit");
+    expect(rig.event("closed").error.code).toBe("auth-limit");
   });
 });
 
@@ -474,7 +474,7 @@ describe("what goes on after a failure", () => {
     const rig = new ClientRig({ identities: [inMemory(1)], password: true, keyboardInteractive: true });
     rig.start();
     rig.receive(failure("hostbased", "gssapi-with-mic"));
-    const { error } = rig.event("failed");
+    const { error } = rig.event("closed");
     expect(error.code).toBe("auth-failed");
     expect(error.message).toMatch(
       /^alice: the server refused publickey \(.*\); it would take: hostbased, gssapi-with-mic$/,
@@ -485,7 +485,7 @@ describe("what goes on after a failure", () => {
     const rig = new ClientRig({});
     rig.start();
     rig.receive(failure("publickey", "password"));
-    expect(rig.event("failed").error.message).toBe(
+    expect(rig.event("closed").error.message).toBe(
       "alice: the server wants a login, and there was nothing to try; it would take: publickey, password",
     );
   });
@@ -494,7 +494,7 @@ describe("what goes on after a failure", () => {
     const rig = new ClientRig({ password: true });
     rig.start();
     rig.receive(failure());
-    expect(rig.event("failed").error.message).toMatch(/it would take: nothing more$/);
+    expect(rig.event("closed").error.message).toMatch(/it would take: nothing more$/);
   });
 
   test("none may be enough", () => {
@@ -514,7 +514,7 @@ describe("partial success", () => {
     const ask = rig.event("password");
     rig.client.answerPassword(ask.token, "secret");
     rig.receive(partial("publickey", "password"));
-    expect(rig.event("failed").error.message).toMatch(
+    expect(rig.event("closed").error.message).toMatch(
       /^alice: the server accepted publickey \(.*\) and password; it would take: publickey, password$/,
     );
   });
@@ -524,7 +524,7 @@ describe("partial success", () => {
     rig.start();
     rig.receive(partial("publickey"));
     rig.receive(failure("publickey"));
-    const { message } = rig.event("failed").error;
+    const { message } = rig.event("closed").error;
     expect(message).toContain("refused publickey");
     expect(message).not.toContain("accepted");
   });
@@ -557,7 +557,7 @@ describe("partial success", () => {
     rig.receive(partial("password"));
     rig.client.answerPassword(rig.event("password").token, "secret");
     rig.receive(failure("password"));
-    expect(rig.event("failed").error.message).toMatch(
+    expect(rig.event("closed").error.message).toMatch(
       /^alice: the server accepted publickey \(.*\), then refused password; it would take: password$/,
     );
   });

@@ -1,5 +1,6 @@
 import { defaultSignatureAlgorithms, type SignatureAlgorithm } from "@nacre/keys";
 import {
+  askToken,
   SSH_MSG_SERVICE_REQUEST,
   SSH_MSG_USERAUTH_SUCCESS,
   type SshErrorCode,
@@ -25,8 +26,8 @@ const usage = expect.objectContaining({ code: "usage" });
 /** The server must end with this error, having sent nothing for it, and stay ended. */
 function expectFatal(rig: ServerRig, code: SshErrorCode, message: RegExp): void {
   const last = rig.events().at(-1);
-  expect(last?.type).toBe("failed");
-  if (last?.type === "failed") {
+  expect(last?.type).toBe("closed");
+  if (last?.type === "closed") {
     expect(last.error.code).toBe(code);
     expect(last.error.message).toMatch(message);
   }
@@ -193,7 +194,7 @@ describe("answers that come late, twice, or for something else", () => {
     const rig = ServerRig.ready();
     rig.receive(signed(keyOf(1)));
     const first = rig.event("publickey");
-    expect(() => rig.server.answerPublickey(Symbol("publickey"), "success")).toThrow(usage);
+    expect(() => rig.server.answerPublickey(askToken("publickey"), "success")).toThrow(usage);
     expect(() => rig.server.answerQuery(first.token, true)).toThrow(usage);
     expect(() => rig.server.answerPassword(first.token, "success")).toThrow(usage);
     expect(() => rig.server.answerKeyboardInteractive(first.token, "success")).toThrow(usage);
@@ -300,7 +301,7 @@ describe("bounds", () => {
       for (const event of rig.events()) {
         if (event.type === "password") rig.server.answerPassword(event.token, "failure");
         if (event.type === "keyboard-interactive") rig.server.answerKeyboardInteractive(event.token, "failure");
-        if (event.type === "failed") expect(event.error.code).toBe("auth-limit");
+        if (event.type === "closed") expect(event.error.code).toBe("auth-limit");
       }
       expect([...sent, ...rig.sent()]).toEqual(i < 3 ? [`failure ${ALL}`] : []);
     }

@@ -1,7 +1,7 @@
 import { SshError } from "@nacre/wire";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { LoginMethod, ServerAuthEvent, Verdict } from "../src/index.ts";
+import type { LoginMethod, LoginVerdict, ServerAuthEvent } from "../src/index.ts";
 import {
   infoResponse,
   interactive,
@@ -63,10 +63,13 @@ const hostile: fc.Arbitrary<Sent> = fc.oneof(
 );
 const message = fc.oneof({ weight: 12, arbitrary: sane }, { weight: 1, arbitrary: hostile });
 
-const verdict: fc.Arbitrary<Verdict> = fc.oneof(
-  { weight: 4, arbitrary: fc.constant<Verdict>("failure") },
-  { weight: 1, arbitrary: fc.constant<Verdict>("success") },
-  { weight: 2, arbitrary: fc.subarray(METHODS, { minLength: 1 }).map((methods): Verdict => ({ partial: methods })) },
+const verdict: fc.Arbitrary<LoginVerdict> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<LoginVerdict>("failure") },
+  { weight: 1, arbitrary: fc.constant<LoginVerdict>("success") },
+  {
+    weight: 2,
+    arbitrary: fc.subarray(METHODS, { minLength: 1 }).map((methods): LoginVerdict => ({ partial: methods })),
+  },
 );
 const turn = fc.record({
   message,
@@ -76,7 +79,7 @@ const turn = fc.record({
   stale: fc.boolean(),
 });
 
-type AskEvent = Exclude<ServerAuthEvent, { type: "method" | "success" | "failed" }>;
+type AskEvent = Exclude<ServerAuthEvent, { type: "method" | "success" | "closed" }>;
 
 test("whatever a client sends, nobody is let in but by an answer to the open ask, about the very user and key", () => {
   fc.assert(
@@ -92,7 +95,7 @@ test("whatever a client sends, nobody is let in but by an answer to the open ask
       const look = (): void => {
         for (const event of rig.events()) {
           expect(ended).toBe(false);
-          if (event.type === "failed" || event.type === "success") {
+          if (event.type === "closed" || event.type === "success") {
             ended = true;
             open = undefined;
           }
@@ -107,7 +110,7 @@ test("whatever a client sends, nobody is let in but by an answer to the open ask
                 publicKey: granted.publicKey,
               });
             else expect(factor?.method).not.toBe("publickey");
-          } else if (event.type !== "failed" && event.type !== "method") {
+          } else if (event.type !== "closed" && event.type !== "method") {
             expect(open).toBeUndefined();
             open = event;
             // Each reported login has a valid signature by that key for that user.

@@ -226,7 +226,7 @@ describe("keyboard-interactive", () => {
     expect(rig.receive(password("secret"))).toEqual([]);
     rig.event("password");
     rig.receive(infoResponse("0000"));
-    expect(rig.event("failed").error.code).toBe("unexpected-message");
+    expect(rig.event("closed").error.code).toBe("unexpected-message");
   });
 });
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client, Forward, ForwardOptions } from "@nacre/node";
 import { SshError } from "@nacre/wire";
-import { formatTarget } from "nacre/parts";
+import { formatTarget } from "nacre/internal";
 import type { ForwardArgument } from "./forward-arguments.ts";
 
 /** What forwards need of a client. */

@@ -1,4 +1,4 @@
-import { parsePublicKey } from "@nacre/keys/parts";
+import { parsePublicKey } from "@nacre/keys/internal";
 import type { ConnectOptions, HostKey, PromptRequest } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import type { Terminal } from "./terminal.ts";

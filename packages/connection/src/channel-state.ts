@@ -6,7 +6,7 @@ import type { ReplyQueue } from "./replies.ts";
 import type { RequestReader } from "./request-reader.ts";
 
 /** Data from us. `window`: what the peer takes now; `maximum`: in one message; both in bytes. */
-export type Outgoing =
+export type SendDirection =
   | {
       readonly kind: "flowing";
       window: number;
@@ -17,15 +17,17 @@ export type Outgoing =
   | { readonly kind: "ended" };
 
 /** Data from the peer. */
-export type Incoming = { readonly kind: "flowing"; readonly window: ReceiveWindow } | { readonly kind: "ended" };
+export type ReceiveDirection =
+  | { readonly kind: "flowing"; readonly window: ReceiveWindow }
+  | { readonly kind: "ended" };
 
 /** Each direction ends for itself (RFC 4254 §5.3), so that half-closed is an open channel with one direction ended. */
 export interface OpenState {
   readonly kind: "open";
   /** The peer's number of the channel. */
   readonly peer: number;
-  outgoing: Outgoing;
-  incoming: Incoming;
+  outgoing: SendDirection;
+  incoming: ReceiveDirection;
   /** Streams whose bytes are consumed as they come. */
   readonly discarded: OutputStream[];
   /** Our requests that await their reply, first one first. */
@@ -39,7 +41,7 @@ export interface OpenState {
 /** Our CLOSE has left, the peer's has not come: what still comes is checked and absorbed. */
 export interface ClosingState {
   readonly kind: "closing";
-  incoming: Incoming;
+  incoming: ReceiveDirection;
   /** As in the open state: their replies may still come. */
   readonly requests: PendingRequest[];
 }

@@ -1,5 +1,7 @@
 import type { SentMessage } from "@nacre/packet";
 import {
+  type AskToken,
+  askToken,
   type Bytes,
   CHANNEL_OPEN_FAILURE_REASON,
   type ChannelRequest,
@@ -15,10 +17,10 @@ import {
 import type { ChannelState, ClosingState, OpenState } from "./channel-state.ts";
 import type { ConnectionContext, WaitingChannel } from "./context.ts";
 import { sendData } from "./data-message.ts";
-import type { OutputStream, ReplyToken } from "./events.ts";
+import type { OutputStream } from "./events.ts";
 import { type PendingRequest, takeUnimplemented } from "./pending-request.ts";
 import { ReceiveWindow } from "./receive-window.ts";
-import { newToken, ReplyQueue } from "./replies.ts";
+import { ReplyQueue } from "./replies.ts";
 import type { RequestReader } from "./request-reader.ts";
 
 /** One channel, of either side (RFC 4254 §5). */
@@ -47,7 +49,7 @@ export class Channel implements WaitingChannel {
         channelType: this.#channelType,
         senderChannel: this.number,
         initialWindowSize: limits.initialWindow,
-        maximumPacketSize: limits.maximumPacketSize,
+        maxPacketSize: limits.maxPacketSize,
         data,
       }),
       `the open of a channel of type ${JSON.stringify(this.#channelType)}`,
@@ -103,7 +105,7 @@ export class Channel implements WaitingChannel {
     if (outgoing.kind === "ended")
       throw new SshError("usage", `channel ${this.number}: nothing can be written after the end was sent`);
     const { sink, limits } = this.#context;
-    const most = Math.min(outgoing.maximum, limits.maximumSend);
+    const most = Math.min(outgoing.maximum, limits.maxSendSize);
     let taken = 0;
     while (taken < bytes.length && outgoing.window > 0 && this.#sinkTakes()) {
       const length = Math.min(bytes.length - taken, outgoing.window, most);
@@ -182,7 +184,7 @@ export class Channel implements WaitingChannel {
   }
 
   /** Decides a request of the peer. Of a channel that has closed since, nobody waits for the reply. */
-  answer(token: ReplyToken, success: boolean): void {
+  answer(token: AskToken, success: boolean): void {
     const state = this.#state;
     if (state.kind !== "open") return;
     for (const due of state.replies.settle(token, success)) {
@@ -215,10 +217,10 @@ export class Channel implements WaitingChannel {
       // rule: data-after-eof
       throw this.#unexpected(what, "after its end");
     // rule: data-over-maximum
-    if (data.length > limits.maximumPacketSize)
+    if (data.length > limits.maxPacketSize)
       throw new SshError(
         "packet-length",
-        `${what} for channel ${this.number} carries ${data.length} bytes where ${limits.maximumPacketSize} are the most`,
+        `${what} for channel ${this.number} carries ${data.length} bytes where ${limits.maxPacketSize} are the most`,
       );
     const { window } = state.incoming;
     if (!window.take(data.length, this.#context.roundTrip))
@@ -293,7 +295,7 @@ export class Channel implements WaitingChannel {
   }
 
   /** Tells of a request, or refuses it. Returns the answer where there is nothing for the application to decide. */
-  #takeRequest(state: OpenState, request: ChannelRequest, token: ReplyToken | undefined): boolean | undefined {
+  #takeRequest(state: OpenState, request: ChannelRequest, token: AskToken | undefined): boolean | undefined {
     const { requestType, data } = request;
     // A failure as much as a success shows OpenSSH that we are alive, and failure is what its own client says.
     if (requestType === "keepalive@openssh.com") return false;
@@ -304,7 +306,7 @@ export class Channel implements WaitingChannel {
     return read === undefined || "token" in read ? undefined : true;
   }
 
-  #question(state: OpenState, requestType: string): ReplyToken {
+  #question(state: OpenState, requestType: string): AskToken {
     this.#context.admitQuestion();
     // rule: channel-request-count
     if (state.replies.length >= this.#context.limits.maxPeerRequests)
@@ -312,7 +314,7 @@ export class Channel implements WaitingChannel {
         "request-limit",
         `channel ${this.number}: ${state.replies.length} requests await our reply already`,
       );
-    const token = newToken(requestType);
+    const token = askToken(requestType);
     state.replies.add(token);
     return token;
   }

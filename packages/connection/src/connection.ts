@@ -1,5 +1,6 @@
 import type { PacketSink } from "@nacre/packet";
 import {
+  type AskToken,
   type Bytes,
   CHANNEL_OPEN_FAILURE_REASON,
   completeLimits,
@@ -21,11 +22,12 @@ import {
   SSH_MSG_REQUEST_FAILURE,
   SSH_MSG_REQUEST_SUCCESS,
   SshError,
+  staleAnswer,
 } from "@nacre/wire";
 import { Channel } from "./channel.ts";
 import { ConnectionContext } from "./context.ts";
 import { decodeData, decodeExtendedData } from "./data-message.ts";
-import type { ConnectionEvent, OutputStream, ReplyToken } from "./events.ts";
+import type { ConnectionEvent, OutputStream } from "./events.ts";
 import { GlobalRequests } from "./global-requests.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 import { type OpenRefusal, PeerOpens } from "./peer-opens.ts";
@@ -118,7 +120,7 @@ export class Connection {
         this.#handle(payload);
       } catch (error) {
         if (!(error instanceof SshError)) throw error;
-        this.#context.emit({ type: "error", error });
+        this.#context.emit({ type: "closed", error });
         this.#context.failed = true;
         this.#inbox.length = 0;
       }
@@ -131,7 +133,7 @@ export class Connection {
    * for its padding.
    */
   openChannel(channelType: string, data: Uint8Array = new Uint8Array(0)): number {
-    this.#mustWork();
+    this.#assertAlive();
     // Opens of the peer that wait take no room of ours: a flood of them must not keep a command from starting.
     if (this.#channelCount >= this.#context.limits.maxChannels)
       throw new SshError(
@@ -150,7 +152,7 @@ export class Connection {
    * Throws `request-limit`, `channel-closed`, or `usage` for one longer than a peer takes: 256 KiB, but for its padding.
    */
   request(channel: number, requestType: string, data: Uint8Array, options: { readonly wantReply: boolean }): number {
-    return this.#mustHave(channel).request(requestType, data, options.wantReply);
+    return this.#openChannelOrThrow(channel).request(requestType, data, options.wantReply);
   }
 
   /**
@@ -158,7 +160,7 @@ export class Connection {
    * that was: they are copied. When it was not all, "writable" says when to go on with the rest.
    */
   write(channel: number, bytes: Uint8Array, stream?: "stderr"): number {
-    return this.#mustHave(channel).write(bytes, stream === "stderr");
+    return this.#openChannelOrThrow(channel).write(bytes, stream === "stderr");
   }
 
   /** Says that no more data follows; the other direction stays open (RFC 4254 §5.3). Requests may still be sent. */
@@ -189,7 +191,7 @@ export class Connection {
 
   /** Sends a global request and returns its number; with `wantReply` a "global-reply" follows. Throws as `request` does. */
   globalRequest(requestName: string, data: Uint8Array, options: { readonly wantReply: boolean }): number {
-    this.#mustWork();
+    this.#assertAlive();
     return this.#globals.request(requestName, data, options.wantReply);
   }
 
@@ -215,7 +217,7 @@ export class Connection {
    * Decides an "open-request": opens the channel and returns our number of it, or refuses (`false`: as forbidden). An open that finds no
    * room any more is refused.
    */
-  answerOpen(token: ReplyToken, decision: boolean | OpenRefusal): number | undefined {
+  answerOpen(token: AskToken, decision: boolean | OpenRefusal): number | undefined {
     const open = this.#peerOpens.take(token);
     if (this.#context.failed) return undefined;
     if (decision !== true) {
@@ -231,13 +233,13 @@ export class Connection {
     }
     const channel = this.#makeChannel(open.channelType);
     this.#add(channel);
-    channel.accepted(open.senderChannel, open.initialWindowSize, open.maximumPacketSize);
+    channel.accepted(open.senderChannel, open.initialWindowSize, open.maxPacketSize);
     this.#context.sink.write(
       SSH_MSG_CHANNEL_OPEN_CONFIRMATION.encode({
         recipientChannel: open.senderChannel,
         senderChannel: channel.number,
         initialWindowSize: this.#context.limits.initialWindow,
-        maximumPacketSize: this.#context.limits.maximumPacketSize,
+        maxPacketSize: this.#context.limits.maxPacketSize,
         data: new Uint8Array(0),
       }),
     );
@@ -245,15 +247,15 @@ export class Connection {
   }
 
   /** Decides a request of the peer on a channel. Replies leave in the order of the requests. */
-  answerRequest(token: ReplyToken, success: boolean): void {
+  answerRequest(token: AskToken, success: boolean): void {
     const channel = this.#context.questions.get(token);
-    if (channel === undefined) throw new SshError("usage", "the token is of no unanswered request");
+    if (channel === undefined) throw staleAnswer(token);
     this.#context.questions.delete(token);
     if (!this.#context.failed) channel.answer(token, success);
   }
 
   /** Decides a global request of the peer. `data` goes with success, and depends on the request. */
-  answerGlobal(token: ReplyToken, success: boolean, data: Uint8Array = new Uint8Array(0)): void {
+  answerGlobal(token: AskToken, success: boolean, data: Uint8Array = new Uint8Array(0)): void {
     if (!this.#context.failed) this.#globals.answer(token, success, copyBytes(data));
   }
 
@@ -272,7 +274,7 @@ export class Connection {
     switch (number) {
       case SSH_MSG_CHANNEL_DATA.number: {
         const { recipientChannel, data } = decodeData(payload);
-        return this.#mustKnow(recipientChannel, "SSH_MSG_CHANNEL_DATA").receiveData(
+        return this.#channelFromPeer(recipientChannel, "SSH_MSG_CHANNEL_DATA").receiveData(
           "SSH_MSG_CHANNEL_DATA",
           data,
           "stdout",
@@ -282,43 +284,46 @@ export class Connection {
         const { recipientChannel, dataTypeCode, data } = decodeExtendedData(payload);
         const { name } = SSH_MSG_CHANNEL_EXTENDED_DATA;
         const stream = /* rule: extended-data-type */ dataTypeCode === SSH_EXTENDED_DATA_STDERR ? "stderr" : undefined;
-        return this.#mustKnow(recipientChannel, name).receiveData(name, data, stream);
+        return this.#channelFromPeer(recipientChannel, name).receiveData(name, data, stream);
       }
       case SSH_MSG_CHANNEL_WINDOW_ADJUST.number: {
         const { recipientChannel, bytesToAdd } = SSH_MSG_CHANNEL_WINDOW_ADJUST.decode(payload);
         // Ignored, as in OpenSSH: some peers adjust a channel that has just closed.
         if (recipientChannel < this.#channels.length && this.#channels[recipientChannel] === undefined) return;
-        return this.#mustKnow(recipientChannel, "SSH_MSG_CHANNEL_WINDOW_ADJUST").receiveAdjust(bytesToAdd);
+        return this.#channelFromPeer(recipientChannel, "SSH_MSG_CHANNEL_WINDOW_ADJUST").receiveAdjust(bytesToAdd);
       }
       case SSH_MSG_CHANNEL_EOF.number: {
         const { recipientChannel } = SSH_MSG_CHANNEL_EOF.decode(payload);
-        return this.#mustKnow(recipientChannel, "SSH_MSG_CHANNEL_EOF").receiveEof();
+        return this.#channelFromPeer(recipientChannel, "SSH_MSG_CHANNEL_EOF").receiveEof();
       }
       case SSH_MSG_CHANNEL_CLOSE.number: {
         const { recipientChannel } = SSH_MSG_CHANNEL_CLOSE.decode(payload);
-        return this.#mustKnow(recipientChannel, "SSH_MSG_CHANNEL_CLOSE").receiveClose();
+        return this.#channelFromPeer(recipientChannel, "SSH_MSG_CHANNEL_CLOSE").receiveClose();
       }
       case SSH_MSG_CHANNEL_REQUEST.number: {
         const request = SSH_MSG_CHANNEL_REQUEST.decode(payload);
-        return this.#mustKnow(request.recipientChannel, "SSH_MSG_CHANNEL_REQUEST").receiveRequest(request);
+        return this.#channelFromPeer(request.recipientChannel, "SSH_MSG_CHANNEL_REQUEST").receiveRequest(request);
       }
       case SSH_MSG_CHANNEL_SUCCESS.number:
       case SSH_MSG_CHANNEL_FAILURE.number: {
         const success = number === SSH_MSG_CHANNEL_SUCCESS.number;
         const reply = success ? SSH_MSG_CHANNEL_SUCCESS : SSH_MSG_CHANNEL_FAILURE;
-        return this.#mustKnow(reply.decode(payload).recipientChannel, reply.name).receiveReply(reply.name, success);
+        return this.#channelFromPeer(reply.decode(payload).recipientChannel, reply.name).receiveReply(
+          reply.name,
+          success,
+        );
       }
       case SSH_MSG_CHANNEL_OPEN.number:
         return this.#peerOpens.receive(SSH_MSG_CHANNEL_OPEN.decode(payload), !this.#isFull());
       case SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number: {
         const confirmation = SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(payload);
-        const { recipientChannel, senderChannel, initialWindowSize, maximumPacketSize } = confirmation;
-        const channel = this.#mustKnow(recipientChannel, "SSH_MSG_CHANNEL_OPEN_CONFIRMATION");
-        return channel.confirmed(senderChannel, initialWindowSize, maximumPacketSize);
+        const { recipientChannel, senderChannel, initialWindowSize, maxPacketSize } = confirmation;
+        const channel = this.#channelFromPeer(recipientChannel, "SSH_MSG_CHANNEL_OPEN_CONFIRMATION");
+        return channel.confirmed(senderChannel, initialWindowSize, maxPacketSize);
       }
       case SSH_MSG_CHANNEL_OPEN_FAILURE.number: {
         const { recipientChannel, reasonCode, description } = SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload);
-        return this.#mustKnow(recipientChannel, "SSH_MSG_CHANNEL_OPEN_FAILURE").refused(reasonCode, description);
+        return this.#channelFromPeer(recipientChannel, "SSH_MSG_CHANNEL_OPEN_FAILURE").refused(reasonCode, description);
       }
       case SSH_MSG_GLOBAL_REQUEST.number:
         return this.#globals.receiveRequest(SSH_MSG_GLOBAL_REQUEST.decode(payload));
@@ -357,7 +362,7 @@ export class Connection {
   }
 
   /** The channel a message names. */
-  #mustKnow(channel: number, what: string): Channel {
+  #channelFromPeer(channel: number, what: string): Channel {
     const known = this.#channels[channel];
     if (known === undefined) throw new SshError("channel-unknown", `${what} for channel ${channel}, which is not open`);
     return known;
@@ -368,14 +373,14 @@ export class Connection {
     return this.#context.failed ? undefined : this.#channels[channel];
   }
 
-  #mustHave(channel: number): Channel {
-    this.#mustWork();
+  #openChannelOrThrow(channel: number): Channel {
+    this.#assertAlive();
     const found = this.#channels[channel];
     if (found === undefined) throw new SshError("channel-closed", `there is no channel ${channel}, or not any more`);
     return found;
   }
 
-  #mustWork(): void {
+  #assertAlive(): void {
     if (this.#context.failed)
       throw new SshError("closed", "the connection has ended because the peer broke the protocol");
   }

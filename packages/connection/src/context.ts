@@ -1,7 +1,7 @@
 import type { PacketSink } from "@nacre/packet";
-import { SshError } from "@nacre/wire";
+import { type AskToken, SshError } from "@nacre/wire";
 import type { ConnectionOptions } from "./connection.ts";
-import type { ConnectionEvent, ReplyToken } from "./events.ts";
+import type { ConnectionEvent } from "./events.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import type { WindowGrowth } from "./receive-window.ts";
 import type { RequestReaders } from "./request-reader.ts";
@@ -10,7 +10,7 @@ import { type Ask, RoundTrip } from "./round-trip.ts";
 /** A channel that waits: for room to write, or for the answer to a request of the peer's. */
 export interface WaitingChannel {
   wake(): void;
-  answer(token: ReplyToken, success: boolean): void;
+  answer(token: AskToken, success: boolean): void;
 }
 
 /**
@@ -30,7 +30,7 @@ export class ConnectionContext {
   readonly roundTrip: RoundTrip;
   readonly windowGrowth: WindowGrowth;
   /** Which channel an unanswered request is about. */
-  readonly questions: WeakMap<ReplyToken, WaitingChannel> = new WeakMap();
+  readonly questions: WeakMap<AskToken, WaitingChannel> = new WeakMap();
   /** Channels whose last `write` took less than all, in the order in which they were last served. */
   readonly waiting: WaitingChannel[] = [];
   /** What happened and was not told yet. */
@@ -51,7 +51,7 @@ export class ConnectionContext {
     this.limits = limits;
     this.requestReaders = requestReaders;
     this.roundTrip = new RoundTrip(ask);
-    this.windowGrowth = { most: limits.maximumWindow, spare: limits.maximumGrowth };
+    this.windowGrowth = { most: limits.maxWindow, spare: limits.maxWindowGrowth };
   }
 
   emit(event: ConnectionEvent): void {

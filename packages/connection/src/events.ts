@@ -1,4 +1,5 @@
 import type {
+  AskToken,
   BreakRequest,
   Bytes,
   EnvRequest,
@@ -11,12 +12,6 @@ import type {
   X11Request,
 } from "@nacre/wire";
 import type { TerminalModes } from "./terminal-modes.ts";
-
-/** Stands for one question of the peer. It is answered once; a second or a foreign answer throws `usage`. */
-export interface ReplyToken {
-  /** The request or channel type that it is about, for people. */
-  readonly about: string;
-}
 
 /**
  * What data belongs to: "stdout" is plain channel data of whichever side, a server's standard input included; "stderr" is
@@ -31,7 +26,7 @@ interface OnChannel {
 
 interface Asked extends OnChannel {
   /** Present when the peer wants a reply: hand it to `answerRequest`. */
-  readonly token?: ReplyToken | undefined;
+  readonly token?: AskToken | undefined;
 }
 
 /** What happened on a channel that either side may have opened. */
@@ -54,7 +49,7 @@ export type ChannelEvent =
   | ({ readonly type: "channel-request"; readonly requestType: string; readonly data: Uint8Array } & Asked);
 
 /** What a server says on a session (RFC 4254 §6.8, §6.10): to a client only. */
-export type ServerSessionEvent =
+export type SessionReport =
   /** The command's exit status, 0…2^32 − 1. Only the first report of a channel, this or `exit-signal`, is an event. */
   | ({ readonly type: "exit-status"; readonly status: number } & OnChannel)
   /** The command was killed. `signalName` is without "SIG"; `errorMessage` is the peer's text as it came: escape it. */
@@ -68,7 +63,7 @@ export type ServerSessionEvent =
   | ({ readonly type: "flow-control"; readonly clientCanDo: boolean } & OnChannel);
 
 /** What a client asks for on a session (RFC 4254 §6.2–6.9, RFC 4335): to a server only. */
-export type ClientSessionEvent =
+export type SessionRequest =
   | ({ readonly type: "pty-req"; readonly modes: TerminalModes } & Omit<PtyRequest, "modes"> & Asked)
   | ({ readonly type: "x11-req" } & X11Request & Asked)
   | ({ readonly type: "env" } & EnvRequest & Asked)
@@ -82,12 +77,12 @@ export type ClientSessionEvent =
 /** What happened. */
 export type ConnectionEvent =
   | ChannelEvent
-  | ServerSessionEvent
-  | ClientSessionEvent
+  | SessionReport
+  | SessionRequest
   /** The peer wants to open a channel of a type that is allowed: `answerOpen` decides. */
   | {
       readonly type: "open-request";
-      readonly token: ReplyToken;
+      readonly token: AskToken;
       readonly channelType: string;
       readonly data: Uint8Array;
     }
@@ -98,7 +93,7 @@ export type ConnectionEvent =
       readonly type: "global-request";
       readonly requestName: string;
       readonly data: Uint8Array;
-      readonly token?: ReplyToken | undefined;
+      readonly token?: AskToken | undefined;
     }
   /** The answer to a global request of ours. */
   | {
@@ -108,4 +103,4 @@ export type ConnectionEvent =
       readonly data: Uint8Array;
     }
   /** The peer broke the protocol: nothing follows, and the connection is to be ended with this error. */
-  | { readonly type: "error"; readonly error: SshError };
+  | { readonly type: "closed"; readonly error: SshError };

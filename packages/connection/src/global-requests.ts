@@ -1,4 +1,6 @@
 import {
+  type AskToken,
+  askToken,
   type GlobalRequest,
   SSH_MSG_GLOBAL_REQUEST,
   SSH_MSG_REQUEST_FAILURE,
@@ -6,9 +8,9 @@ import {
   SshError,
 } from "@nacre/wire";
 import type { ConnectionContext } from "./context.ts";
-import type { ReplyToken } from "./events.ts";
+
 import { type PendingRequest, takeUnimplemented } from "./pending-request.ts";
-import { newToken, ReplyQueue } from "./replies.ts";
+import { ReplyQueue } from "./replies.ts";
 
 /** Global requests both ways (RFC 4254 §4). */
 export class GlobalRequests {
@@ -53,7 +55,7 @@ export class GlobalRequests {
   }
 
   /** Throws `usage` for a token that is not one of an unanswered global request. */
-  answer(token: ReplyToken, success: boolean, data: Uint8Array): void {
+  answer(token: AskToken, success: boolean, data: Uint8Array): void {
     for (const due of this.#replies.settle(token, { success, data })) {
       const reply = due.success
         ? SSH_MSG_REQUEST_SUCCESS.encode({ data: due.data })
@@ -64,13 +66,13 @@ export class GlobalRequests {
 
   receiveRequest({ requestName, wantReply, data }: GlobalRequest): void {
     const { limits } = this.#context;
-    let token: ReplyToken | undefined;
+    let token: AskToken | undefined;
     if (wantReply) {
       this.#context.admitQuestion();
       // rule: global-request-count
       if (this.#replies.length >= limits.maxPeerRequests)
         throw new SshError("request-limit", `${this.#replies.length} global requests await our reply already`);
-      token = newToken(requestName);
+      token = askToken(requestName);
       this.#replies.add(token);
     }
     // A failure as much as a success shows OpenSSH that we are alive, and failure is what its own client says.

@@ -1,13 +1,6 @@
 export type { ConnectionOptions } from "./connection.ts";
 export { Connection } from "./connection.ts";
-export type {
-  ChannelEvent,
-  ClientSessionEvent,
-  ConnectionEvent,
-  OutputStream,
-  ReplyToken,
-  ServerSessionEvent,
-} from "./events.ts";
+export type { ChannelEvent, ConnectionEvent, OutputStream, SessionReport, SessionRequest } from "./events.ts";
 export { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 export type { OpenRefusal } from "./peer-opens.ts";
 export type { RequestReader, RequestReaderContext, RequestReaders } from "./request-reader.ts";

@@ -15,13 +15,13 @@ export interface ConnectionLimits {
   /** What the peer may send on a channel before the application has consumed any of it. Default 2 MiB. */
   readonly initialWindow: number;
   /** What `initialWindow` may grow to where the path is long and the application keeps up. Default 16 MiB. */
-  readonly maximumWindow: number;
+  readonly maxWindow: number;
   /** What the windows of all channels together may grow by. Default 64 MiB. */
-  readonly maximumGrowth: number;
+  readonly maxWindowGrowth: number;
   /** Data that one message to us may carry (RFC 4254 §5.1, "maximum packet size"). Default 32 KiB. */
-  readonly maximumPacketSize: number;
+  readonly maxPacketSize: number;
   /** Most bytes of data in one message of ours, even if the peer takes more. Default 32 KiB. */
-  readonly maximumSend: number;
+  readonly maxSendSize: number;
   /** Where channel data stops being added to what already waits for the socket. Default 1 MiB. */
   readonly highWater: number;
   /** What answers may add above `highWater` before a peer that asks and does not read is cut off. Default 1 MiB. */
@@ -36,10 +36,10 @@ export const CONNECTION_LIMITS: LimitTable<ConnectionLimits> = limitTable<Connec
   maxPeerRequests: { default: 128, least: 1, most: MAX_UINT32, unit: "requests" },
   maxUnaskedReplies: { default: 64, least: 1, most: MAX_UINT32, unit: "replies" },
   initialWindow: { default: 2 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
-  maximumWindow: { default: 16 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
-  maximumGrowth: { default: 64 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
-  maximumPacketSize: { default: 32 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
-  maximumSend: { default: 32 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+  maxWindow: { default: 16 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+  maxWindowGrowth: { default: 64 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+  maxPacketSize: { default: 32 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+  maxSendSize: { default: 32 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
   highWater: { default: 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
   maxReplyBacklog: { default: 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
 });

@@ -1,7 +1,12 @@
-import { CHANNEL_OPEN_FAILURE_REASON, type ChannelOpen, SSH_MSG_CHANNEL_OPEN_FAILURE, SshError } from "@nacre/wire";
+import {
+  type AskToken,
+  askToken,
+  CHANNEL_OPEN_FAILURE_REASON,
+  type ChannelOpen,
+  SSH_MSG_CHANNEL_OPEN_FAILURE,
+  staleAnswer,
+} from "@nacre/wire";
 import type { ConnectionContext } from "./context.ts";
-import type { ReplyToken } from "./events.ts";
-import { newToken } from "./replies.ts";
 
 /** Why an open of the peer is refused: one of `CHANNEL_OPEN_FAILURE_REASON`, and a text for people. */
 export interface OpenRefusal {
@@ -11,7 +16,7 @@ export interface OpenRefusal {
 
 /** An open that the application has not decided: what its answer needs. */
 export interface PendingOpen extends Omit<ChannelOpen, "data"> {
-  readonly token: ReplyToken;
+  readonly token: AskToken;
 }
 
 /** Types of channel that exist: refused as forbidden where they are not allowed, others as unknown (RFC 4250 §4.9.1, OpenSSH PROTOCOL). */
@@ -58,26 +63,26 @@ export class PeerOpens {
   /** Puts an open to the application, or refuses it. `hasRoom`: whether one more channel may be open. */
   receive(open: ChannelOpen, hasRoom: boolean): void {
     this.#context.admitQuestion();
-    const { channelType, senderChannel, initialWindowSize, maximumPacketSize } = open;
+    const { channelType, senderChannel, initialWindowSize, maxPacketSize } = open;
     const refusal = this.#refusalOf(open, hasRoom);
     if (refusal !== undefined) {
       this.refuse(open, refusal);
       this.#context.emit({ type: "open-refused", channelType });
       return;
     }
-    const token = newToken(channelType);
-    const question = { token, channelType, senderChannel, initialWindowSize, maximumPacketSize };
+    const token = askToken(channelType);
+    const question = { token, channelType, senderChannel, initialWindowSize, maxPacketSize };
     this.#questions = [...this.#questions, question];
     this.#context.emit({ type: "open-request", token, channelType, data: open.data });
   }
 
-  #refusalOf({ channelType, maximumPacketSize }: ChannelOpen, hasRoom: boolean): OpenRefusal | undefined {
+  #refusalOf({ channelType, maxPacketSize }: ChannelOpen, hasRoom: boolean): OpenRefusal | undefined {
     if (/* rule: unsolicited-open */ !this.#allowed.includes(channelType)) {
       return KNOWN_CHANNEL_TYPES.has(channelType)
         ? { reasonCode: ADMINISTRATIVELY_PROHIBITED, description: "not allowed here" }
         : { reasonCode: UNKNOWN_CHANNEL_TYPE, description: "unknown channel type" };
     }
-    if (/* rule: open-maximum-zero */ maximumPacketSize === 0)
+    if (/* rule: open-maximum-zero */ maxPacketSize === 0)
       return { reasonCode: RESOURCE_SHORTAGE, description: "a maximum packet size of 0 lets no data pass" };
     if (
       /* rule: room-for-open */ !hasRoom ||
@@ -93,9 +98,9 @@ export class PeerOpens {
   }
 
   /** Takes the open of a token, to be answered now. Throws `usage` if the token belongs to no unanswered open. */
-  take(token: ReplyToken): PendingOpen {
+  take(token: AskToken): PendingOpen {
     const question = this.#questions.find((one) => one.token === token);
-    if (question === undefined) throw new SshError("usage", "the token is of no unanswered open-request");
+    if (question === undefined) throw staleAnswer(token);
     this.#questions = this.#questions.filter((one) => one !== question);
     return question;
   }

@@ -1,5 +1,5 @@
-import type { ChannelRequest } from "@nacre/wire";
-import type { ConnectionEvent, ReplyToken } from "./events.ts";
+import { type AskToken, type ChannelRequest } from "@nacre/wire";
+import type { ConnectionEvent } from "./events.ts";
 
 /** Reads the peer's requests on one channel, by their meaning for its type. */
 export interface RequestReader {
@@ -7,7 +7,7 @@ export interface RequestReader {
    * Returns the event that tells of the request, the answer to one that needs no decision, or `undefined` for an unknown request, which
    * becomes a "channel-request". `token` stands for the request in its event. Throws `malformed-message`.
    */
-  read(request: ChannelRequest, token: ReplyToken | undefined): ConnectionEvent | boolean | undefined;
+  read(request: ChannelRequest, token: AskToken | undefined): ConnectionEvent | boolean | undefined;
 }
 
 /** The channel that a reader is made for. */

@@ -1,4 +1,5 @@
 import {
+  type AskToken,
   breakRequest,
   type ChannelRequest,
   decodeIfReadable,
@@ -17,7 +18,7 @@ import {
   x11Request,
   xonXoff,
 } from "@nacre/wire";
-import type { ClientSessionEvent, ConnectionEvent, ReplyToken, ServerSessionEvent } from "./events.ts";
+import type { ConnectionEvent, SessionReport, SessionRequest } from "./events.ts";
 import type { RequestReader, RequestReaderContext } from "./request-reader.ts";
 import { decodeTerminalModes } from "./terminal-modes.ts";
 
@@ -56,7 +57,7 @@ class SessionRequests implements RequestReader {
     this.#receiver = isOpenedByUs === (role === "client") ? role : undefined;
   }
 
-  read(request: ChannelRequest, token: ReplyToken | undefined): ConnectionEvent | boolean | undefined {
+  read(request: ChannelRequest, token: AskToken | undefined): ConnectionEvent | boolean | undefined {
     const sender = SENDERS.get(request.requestType);
     if (sender === undefined) return undefined;
     if (this.#receiver === undefined || sender === this.#receiver) return false;
@@ -76,8 +77,8 @@ class SessionRequests implements RequestReader {
 function decodeClientRequest(
   request: ChannelRequest,
   channel: number,
-  token: ReplyToken | undefined,
-): ClientSessionEvent | undefined {
+  token: AskToken | undefined,
+): SessionRequest | undefined {
   const { data } = request;
   switch (request.requestType) {
     case "pty-req": {
@@ -116,7 +117,7 @@ function decodeClientRequest(
  * A server's session request as an event. All of them only inform: `undefined` for one that cannot be read, such as the exit-signal of
  * PuTTY's server, which names signals by number.
  */
-function decodeServerRequest(request: ChannelRequest, channel: number): ServerSessionEvent | undefined {
+function decodeServerRequest(request: ChannelRequest, channel: number): SessionReport | undefined {
   const { data } = request;
   switch (request.requestType) {
     case "exit-status": {

@@ -23,13 +23,13 @@ const refusal = (recipientChannel: number): Uint8Array<ArrayBuffer> =>
 
 describe("opening", () => {
   test("says our window and packet size, and the type's data", () => {
-    const side = new Side("client", { limits: { initialWindow: 5000, maximumPacketSize: 600 } });
+    const side = new Side("client", { limits: { initialWindow: 5000, maxPacketSize: 600 } });
     const channel = side.connection.openChannel("direct-tcpip", new Uint8Array([1, 2]));
     expect(SSH_MSG_CHANNEL_OPEN.decode(the(side.sink.take()[0]))).toEqual({
       channelType: "direct-tcpip",
       senderChannel: channel,
       initialWindowSize: 5000,
-      maximumPacketSize: 600,
+      maxPacketSize: 600,
       data: new Uint8Array([1, 2]),
     });
     expect(side.hears(confirm(channel))).toEqual([{ type: "channel-opened", channel }]);
@@ -118,7 +118,7 @@ describe("opening", () => {
 
 describe("the peer's opens", () => {
   test("an allowed type is put to the application, whose yes confirms it", () => {
-    const side = new Side("server", { allowed: ["session"], limits: { initialWindow: 5000, maximumPacketSize: 600 } });
+    const side = new Side("server", { allowed: ["session"], limits: { initialWindow: 5000, maxPacketSize: 600 } });
     const [event] = side.hears(open("session", { data: new Uint8Array([3]) }));
     if (event?.type !== "open-request") throw new Error("not asked");
     expect(event).toMatchObject({ channelType: "session", data: new Uint8Array([3]) });
@@ -128,7 +128,7 @@ describe("the peer's opens", () => {
       recipientChannel: 7,
       senderChannel: 0,
       initialWindowSize: 5000,
-      maximumPacketSize: 600,
+      maxPacketSize: 600,
       data: NOTHING,
     });
     expect(thrownCode(() => side.connection.answerOpen(event.token, true))).toBe("usage");

@@ -138,12 +138,12 @@ export class SlowPath {
 
   #onServer(event: ConnectionEvent): void {
     const { connection } = this.pair.server;
-    if (event.type === "error") throw event.error;
+    if (event.type === "closed") throw event.error;
     if (event.type === "open-request") this.#serving.add(the(connection.answerOpen(event.token, true)));
   }
 
   #onClient(event: ConnectionEvent): void {
-    if (event.type === "error") throw event.error;
+    if (event.type === "closed") throw event.error;
     if (event.type === "global-reply") throw new Error("the application hears of a question that it did not ask");
     if (event.type !== "data") return;
     const download = the(this.downloads[event.channel]);

@@ -35,7 +35,7 @@ class End {
       this.ended = true;
     } else if (event.type === "channel-closed") {
       this.closed = true;
-    } else if (event.type === "error") {
+    } else if (event.type === "closed") {
       throw event.error;
     }
   }
@@ -59,7 +59,7 @@ test("bytes on several channels arrive once, in order and whole, and never more 
   assert(
     property(
       array(step, { maxLength: 200 }),
-      record({ initialWindow: integer({ min: 1, max: 400 }), maximumPacketSize: integer({ min: 1, max: 200 }) }),
+      record({ initialWindow: integer({ min: 1, max: 400 }), maxPacketSize: integer({ min: 1, max: 200 }) }),
       record({ initialWindow: integer({ min: 1, max: 400 }), highWater: integer({ min: 1, max: 500 }) }),
       (steps, client, server) => {
         const pair = new Pair({ client: { limits: client }, server: { limits: server } });
@@ -132,10 +132,10 @@ test("a long transfer goes through whatever the windows, with one writable for e
       integer({ min: 1, max: 3000 }),
       integer({ min: 1, max: 5000 }),
       boolean(),
-      (initialWindow, maximumPacketSize, highWater, slow) => {
+      (initialWindow, maxPacketSize, highWater, slow) => {
         const pair = new Pair({
           client: { limits: { highWater } },
-          server: { limits: { initialWindow, maximumPacketSize } },
+          server: { limits: { initialWindow, maxPacketSize } },
         });
         const bytes = Uint8Array.from({ length: 8000 }, (_, i) => i * 7);
         const received: number[] = [];
@@ -159,7 +159,7 @@ test("a long transfer goes through whatever the windows, with one writable for e
             },
             (event) => {
               if (event.type === "open-request") pair.server.connection.answerOpen(event.token, true);
-              if (event.type === "error") throw event.error;
+              if (event.type === "closed") throw event.error;
               if (event.type !== "data") return;
               received.push(...event.data);
               if (slow) held += event.data.length;
@@ -195,7 +195,7 @@ function command(
   const channel = connection.openChannel("session");
   const counts = { up: 0, down: 0 };
   const onClient = (event: ConnectionEvent): void => {
-    if (event.type === "error") seen.push(`error ${event.error.code}`);
+    if (event.type === "closed") seen.push(`error ${event.error.code}`);
     else if (event.type === "data") seen.push(`${event.stream} ${String.fromCharCode(...event.data)}`);
     else if (event.type === "exit-status") seen.push(`exit ${event.status}`);
     else if (event.type === "request-reply") seen.push(`reply ${event.success}`);
@@ -208,7 +208,7 @@ function command(
   };
   const onServer = (event: ConnectionEvent): void => {
     const server = pair.server.connection;
-    if (event.type === "error") seen.push(`error ${event.error.code}`);
+    if (event.type === "closed") seen.push(`error ${event.error.code}`);
     if (event.type === "open-request") server.answerOpen(event.token, true);
     if (event.type === "exec" && event.token) server.answerRequest(event.token, true);
     if (event.type === "data") {
@@ -309,9 +309,9 @@ test("any messages at all give events or one error, and nothing after it", () =>
         const events = messages.flatMap(({ number, channel, rest }) =>
           side.hears(new Uint8Array([number, 0, 0, 0, channel, ...rest])),
         );
-        const errors = events.filter((event) => event.type === "error");
+        const errors = events.filter((event) => event.type === "closed");
         expect(errors.length).toBeLessThanOrEqual(1);
-        if (errors.length === 1) expect(events.at(-1)?.type).toBe("error");
+        if (errors.length === 1) expect(events.at(-1)?.type).toBe("closed");
       },
     ),
     { numRuns: 1000 },

@@ -1,4 +1,5 @@
 import {
+  type AskToken,
   breakRequest,
   envRequest,
   execRequest,
@@ -19,7 +20,7 @@ import {
   xonXoff,
 } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { type ConnectionEvent, encodeTerminalModes, type ReplyToken } from "../src/index.ts";
+import { type ConnectionEvent, encodeTerminalModes } from "../src/index.ts";
 import { errorCode, NOTHING, Side, the, thrownCode } from "./support.ts";
 
 const request = (
@@ -36,7 +37,7 @@ const close = (recipientChannel: number): Uint8Array<ArrayBuffer> => SSH_MSG_CHA
 const globalRequest = (requestName: string, wantReply: boolean): Uint8Array<ArrayBuffer> =>
   SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply, data: NOTHING });
 
-function token(event: ConnectionEvent | undefined): ReplyToken {
+function token(event: ConnectionEvent | undefined): AskToken {
   if (event === undefined || !("token" in event) || event.token === undefined) throw new Error("no token");
   return event.token;
 }

@@ -118,7 +118,7 @@ export function confirm(channel: number, changes: Partial<ChannelOpenConfirmatio
     recipientChannel: channel,
     senderChannel: 100 + channel,
     initialWindowSize: 1000,
-    maximumPacketSize: 100,
+    maxPacketSize: 100,
     data: NOTHING,
     ...changes,
   });
@@ -129,7 +129,7 @@ export function open(
   changes: Partial<{
     senderChannel: number;
     initialWindowSize: number;
-    maximumPacketSize: number;
+    maxPacketSize: number;
     data: Uint8Array;
   }> = {},
 ): Uint8Array<ArrayBuffer> {
@@ -137,7 +137,7 @@ export function open(
     channelType,
     senderChannel: 7,
     initialWindowSize: 1000,
-    maximumPacketSize: 100,
+    maxPacketSize: 100,
     data: NOTHING,
     ...changes,
   });
@@ -151,12 +151,12 @@ export function adjust(recipientChannel: number, bytesToAdd: number): Uint8Array
   return SSH_MSG_CHANNEL_WINDOW_ADJUST.encode({ recipientChannel, bytesToAdd });
 }
 
-/** The code of the one "error" event that must be last. */
+/** The code of the one "closed" event that must be last. */
 export function errorCode(events: readonly ConnectionEvent[]): string | undefined {
   const last = events.at(-1);
-  const errors = events.filter((event) => event.type === "error");
+  const errors = events.filter((event) => event.type === "closed");
   if (errors.length > 1) throw new Error("more than one error");
-  return last?.type === "error" ? last.error.code : undefined;
+  return last?.type === "closed" ? last.error.code : undefined;
 }
 
 /** The code of the SshError that a call throws. */

@@ -6,7 +6,7 @@ import { might, OVERHEAD, SlowPath } from "./path.ts";
 import { confirm, data, NOTHING, Side, the } from "./support.ts";
 
 const MIB = 2 ** 20;
-const { initialWindow, maximumWindow } = CONNECTION_LIMITS.defaults;
+const { initialWindow, maxWindow } = CONNECTION_LIMITS.defaults;
 /** 500 Mbit/s and 40 ms. */
 const long = { rate: 62_500, roundTrip: 40 };
 
@@ -21,7 +21,7 @@ describe("on a path of 40 ms and 500 Mbit/s", () => {
   });
 
   test("with a window that does not grow it does not", () => {
-    const path = new SlowPath({ ...long, limits: { maximumWindow: initialWindow } });
+    const path = new SlowPath({ ...long, limits: { maxWindow: initialWindow } });
     path.run(1000);
     expect(path.run(1000) / (1000 * long.rate)).toBeLessThan(0.85);
   });
@@ -68,7 +68,7 @@ test("a short path leaves windows as they are, however fast it is", () => {
 });
 
 test("neither does a peer that has a whole window waiting, so that its answers are slow", () => {
-  const path = new SlowPath({ rate: 400_000, roundTrip: 0.2, queue: 2 * maximumWindow });
+  const path = new SlowPath({ rate: 400_000, roundTrip: 0.2, queue: 2 * maxWindow });
   path.run(200);
   expect(windowOf(path)).toBe(initialWindow);
 });
@@ -104,11 +104,11 @@ test("what a peer sends by itself while it owes an answer does not make the path
 test("a path longer than the limit allows is filled as far as the limit goes", () => {
   const path = new SlowPath({ rate: 62_500, roundTrip: 600 });
   path.run(6000);
-  expect(windowOf(path)).toBe(maximumWindow);
+  expect(windowOf(path)).toBe(maxWindow);
 });
 
 test("what a closed channel had grown by is there for others", () => {
-  const path = new SlowPath({ ...long, limits: { maximumGrowth: 6 * MIB } });
+  const path = new SlowPath({ ...long, limits: { maxWindowGrowth: 6 * MIB } });
   path.run(1000);
   expect(windowOf(path)).toBe(8 * MIB);
   path.open();
@@ -126,9 +126,9 @@ const scaled = record({
   reads: constantFrom(1, 30, 1000, Number.POSITIVE_INFINITY),
   limits: record({
     initialWindow: integer({ min: 500, max: 20_000 }),
-    maximumWindow: integer({ min: 1, max: 100_000 }),
-    maximumGrowth: integer({ min: 1, max: 200_000 }),
-    maximumPacketSize: integer({ min: 500, max: 5000 }),
+    maxWindow: integer({ min: 1, max: 100_000 }),
+    maxWindowGrowth: integer({ min: 1, max: 200_000 }),
+    maxPacketSize: integer({ min: 500, max: 5000 }),
   }),
 });
 
@@ -136,7 +136,7 @@ test("whatever the path and the readers, no bound is ever passed", () => {
   assert(
     property(scaled, (options) => {
       const path = new SlowPath(options);
-      const { initialWindow: first, maximumWindow: most, maximumGrowth } = options.limits;
+      const { initialWindow: first, maxWindow: most, maxWindowGrowth } = options.limits;
       let [one, all] = [0, 0];
       path.onStep = () => {
         const windows = path.downloads.map(might);
@@ -148,7 +148,7 @@ test("whatever the path and the readers, no bound is ever passed", () => {
       };
       path.run(500);
       expect(one).toBeLessThanOrEqual(Math.max(first, most));
-      expect(all).toBeLessThanOrEqual(options.channels * first + maximumGrowth);
+      expect(all).toBeLessThanOrEqual(options.channels * first + maxWindowGrowth);
       expect(path.mostHeld).toBeLessThanOrEqual(all);
     }),
     { numRuns: 50 },
@@ -161,12 +161,12 @@ test("whatever the path, a reader that keeps up gets what the path has, or half 
   const paths = record({ rate: integer({ min: 200, max: 4000 }), roundTrip: integer({ min: 10, max: 100 }) });
   assert(
     property(paths, integer({ min: 4000, max: 20_000 }), ({ rate, roundTrip }, first) => {
-      const limits = { initialWindow: first, maximumWindow: 200_000, maximumPacketSize: PACKET };
+      const limits = { initialWindow: first, maxWindow: 200_000, maxPacketSize: PACKET };
       const path = new SlowPath({ rate, roundTrip, limits });
       path.run(30 * roundTrip + 100);
       const arrived = path.run(500);
       const wire = (500 * rate * PACKET) / (PACKET + OVERHEAD);
-      const atLimit = (0.5 * 500 * limits.maximumWindow) / roundTrip;
+      const atLimit = (0.5 * 500 * limits.maxWindow) / roundTrip;
       expect(arrived).toBeGreaterThan(0.9 * Math.min(wire, atLimit));
     }),
     { numRuns: 50 },

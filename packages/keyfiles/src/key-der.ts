@@ -1,4 +1,4 @@
-import type { PrivateKey, PrivateKeyFields } from "@nacre/keys/parts";
+import type { PrivateKey, PrivateKeyFields } from "@nacre/keys/internal";
 import { bigIntToBytes, bytesToBigInt } from "@nacre/wire";
 import { DerReader, der } from "./der.ts";
 import type { KeyMaker } from "./private-key-file.ts";

@@ -1,4 +1,4 @@
-import { parsePublicKey } from "@nacre/keys/parts";
+import { parsePublicKey } from "@nacre/keys/internal";
 import { base64Encode, type RandomSource, SshError } from "@nacre/wire";
 import { hmacSha1 } from "./hashed-names.ts";
 import { hashName, hostName } from "./known-host-names.ts";

@@ -1,4 +1,4 @@
-import { type PrivateKey, type PrivateKeyFields, type PublicKey, parsePublicKey } from "@nacre/keys/parts";
+import { type PrivateKey, type PrivateKeyFields, type PublicKey, parsePublicKey } from "@nacre/keys/internal";
 import { equalBytes, Reader, SshError, utf8Encode } from "@nacre/wire";
 import type { KeyMaker, UnlockedKey } from "./private-key-file.ts";
 import { unsupportedKey } from "./unsupported.ts";

@@ -1,4 +1,4 @@
-import type { PrivateKey } from "@nacre/keys/parts";
+import type { PrivateKey } from "@nacre/keys/internal";
 import { completeLimits, type Overrides, SshError, utf8Decode } from "@nacre/wire";
 import { readPkcs1, readPkcs8, readSec1 } from "./key-der.ts";
 import { KEY_FILE_LIMITS, type KeyFileLimits } from "./limits.ts";

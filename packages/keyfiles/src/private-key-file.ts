@@ -1,4 +1,4 @@
-import type { PrivateKey, PrivateKeyValues, PublicKey } from "@nacre/keys/parts";
+import type { PrivateKey, PrivateKeyValues, PublicKey } from "@nacre/keys/internal";
 
 /** A private key out of its file. */
 export interface UnlockedKey {

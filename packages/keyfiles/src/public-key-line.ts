@@ -1,4 +1,4 @@
-import { type PublicKey, parsePublicKey } from "@nacre/keys/parts";
+import { type PublicKey, parsePublicKey } from "@nacre/keys/internal";
 import { type Bytes, base64Decode, base64Encode, escapeText, Reader, SshError, utf8Decode } from "@nacre/wire";
 
 /** A public key as its file has it. */

@@ -1,7 +1,7 @@
 import { SESSION_LIMITS } from "@nacre/session";
 import { completeLimits, escapeText, type LimitTable, type Overrides, SshError } from "@nacre/wire";
 import type { ConnectOptions } from "./client/options.ts";
-import { isPromise } from "./mux/engine.ts";
+import { isThenable } from "./mux/engine.ts";
 import { checkNames } from "./option-names.ts";
 import { checkRandom } from "./random.ts";
 
@@ -70,7 +70,7 @@ export function checkSignal(signal: Partial<AbortSignal> | null | undefined): vo
 
 /** Throws `usage` if the value cannot sign, and never shows it: it may be the text of a private key. `what`: `"an identity"`. */
 export function checkKey(key: unknown, what: string): void {
-  if (isPromise(key)) throw usage(`${what} is a promise: await it`);
+  if (isThenable(key)) throw usage(`${what} is a promise: await it`);
   const { publicKey, sign } = (key ?? {}) as {
     readonly publicKey?: { readonly blob?: unknown };
     readonly sign?: unknown;

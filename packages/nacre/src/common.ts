@@ -9,12 +9,12 @@ export type { ConnectionInfo } from "./client/driver.ts";
 export { pinnedHostKey } from "./client/host-keys.ts";
 export type {
   ConnectOptions,
+  CryptoProvider,
   ExecOptions,
   ExecResult,
   Exit,
   HostKey,
   HostKeyVerifier,
-  Means,
   PromptRequest,
   PtyOptions,
   RemoteIdentity,
@@ -34,7 +34,7 @@ export type { ForwardTarget, Originator } from "./forward/target.ts";
 export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
 export type { PeerGlobalRequest, PeerOpen } from "./mux/peer-asks.ts";
-export type { SessionRequest } from "./server/application.ts";
+export type { CustomSessionRequest } from "./server/application.ts";
 export type { ServerConnection } from "./server/connection.ts";
 export type {
   Authenticate,

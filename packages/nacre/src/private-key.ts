@@ -1,4 +1,4 @@
-import type { PrivateKey } from "@nacre/keys/parts";
+import type { PrivateKey } from "@nacre/keys/internal";
 import { SshError } from "@nacre/wire";
 import { isBytes, usage } from "./check.ts";
 import { checkNames, type OptionNames } from "./option-names.ts";

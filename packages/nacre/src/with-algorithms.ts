@@ -1,7 +1,7 @@
 import { sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions, usage } from "./check.ts";
 import { Client, connectDuplex, webClient } from "./client/client.ts";
-import type { ConnectOptions, Means } from "./client/options.ts";
+import type { ConnectOptions, CryptoProvider } from "./client/options.ts";
 import { type ByteStreams, webDuplex } from "./mux/duplex.ts";
 import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
 import type { ServerConnection } from "./server/connection.ts";
@@ -9,7 +9,7 @@ import type { ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex } from "./server/server.ts";
 import { Session } from "./session/session.ts";
 
-type Algorithms = Pick<Means, "algorithms">;
+type Algorithms = Pick<CryptoProvider, "algorithms">;
 
 /**
  * Connects over a pair of byte streams, verifies the host key, and logs in, with the algorithms that are named: a bundle carries no

@@ -1,7 +1,7 @@
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions } from "./check.ts";
 import { Client, connectDuplex as connectWith, type LoggedIn, webClient } from "./client/client.ts";
-import type { ConnectOptions, Means } from "./client/options.ts";
+import type { ConnectOptions, CryptoProvider } from "./client/options.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
@@ -50,7 +50,7 @@ export async function connectDuplex(
  * for what the client starts. Begins at once. Throws `usage` for options that cannot be, and leaves the streams alone then.
  */
 export function serve(streams: ByteStreams, options: ServeOptions<Session>): ServerConnection {
-  const complete = withMeans(options);
+  const complete = withCryptoProvider(options);
   checkServeOptions(complete);
   return serveWith(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
 }
@@ -61,10 +61,10 @@ export function serveDuplex<S extends BaseSession>(
   options: ServeOptions<S>,
   makeSession: SessionMaker<S>,
 ): ServerConnection {
-  return serveWith(duplex, withMeans(options), makeSession);
+  return serveWith(duplex, withCryptoProvider(options), makeSession);
 }
 
-function withMeans<S>(options: ServeOptions<S>): ServeOptions<S> & Means {
+function withCryptoProvider<S>(options: ServeOptions<S>): ServeOptions<S> & CryptoProvider {
   checkNames({ ...options }, SERVE_OPTIONS, "serve");
   // Programs without types may pass no options; the check of the options reports that.
   const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms } = { ...options };

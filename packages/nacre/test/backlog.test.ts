@@ -1,5 +1,5 @@
 import { concatBytes } from "@nacre/wire";
-import { Backlog } from "nacre/parts";
+import { Backlog } from "nacre/internal";
 import { describe, expect, it } from "vitest";
 
 /** Bytes that tell their place. */

@@ -63,7 +63,7 @@ describe("wasm: false", () => {
   });
 
   it("leaves the other algorithms as they are", async () => {
-    const { offeredAlgorithms } = await import("nacre/parts");
+    const { offeredAlgorithms } = await import("nacre/internal");
     const { defaultAlgorithms } = await import("nacre/defaults");
     for (const wasm of [undefined, true])
       expect(offeredAlgorithms({ algorithms: defaultAlgorithms, wasm })).toBe(defaultAlgorithms);

@@ -1,4 +1,4 @@
-import { type PublicKey, parsePublicKey } from "@nacre/keys/parts";
+import { type PublicKey, parsePublicKey } from "@nacre/keys/internal";
 import { Reader, SshError, Writer } from "@nacre/wire";
 
 // What is said to an SSH agent, and what it answers (draft-ietf-sshm-ssh-agent). Errors are `agent-failed`, and say what is wrong.

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
-import type { PublicKey } from "@nacre/keys/parts";
+import type { PublicKey } from "@nacre/keys/internal";
 import { concatBytes, SshError, Writer } from "@nacre/wire";
-import type { RemoteIdentity } from "nacre/parts";
+import type { RemoteIdentity } from "nacre/internal";
 import {
   answerIn,
   identitiesRequest,

@@ -1,6 +1,6 @@
-import { type AuthorizedKeyCheck, parseAuthorizedKeys } from "@nacre/keyfiles/parts";
+import { type AuthorizedKeyCheck, parseAuthorizedKeys } from "@nacre/keyfiles/internal";
 import { escapeText, SshError } from "@nacre/wire";
-import type { Authenticate, LoginDecision, PublickeyLogin } from "nacre/parts";
+import type { Authenticate, LoginDecision, PublickeyLogin } from "nacre/internal";
 import { expandHome } from "./files.ts";
 import { type OwnedFile, readOwned } from "./owned-file.ts";
 

@@ -4,7 +4,7 @@ import {
   type ForwardTarget,
   type ListenAddress,
   type LoggedIn,
-} from "nacre/parts";
+} from "nacre/internal";
 import { forwardDynamic } from "./forward/dynamic.ts";
 import type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
 import { ForwardSocket, type SocketOptions } from "./forward/forward-socket.ts";

@@ -1,8 +1,8 @@
-import { connectDuplex, type Duplex } from "nacre/parts";
+import { connectDuplex, type Duplex } from "nacre/internal";
+import { bufferInputUntil } from "./buffer-input.ts";
 import { Client } from "./client.ts";
 import { tcpDuplex } from "./dial.ts";
 import { rejectingWithSshError } from "./failure.ts";
-import { heldUntil } from "./held-duplex.ts";
 import { throughClient, throughHop } from "./jump.ts";
 import type { ConnectOptions, HopOptions } from "./options.ts";
 import { type Prepared, prepare } from "./prepare.ts";
@@ -29,7 +29,11 @@ async function connectAlong({ start, hops, destination }: Route): Promise<Client
     let duplex = await (start === undefined ? overTcp(first, prepared.length > 0) : throughClient(start, first));
     for (const [index, hop] of prepared.entries()) duplex = await throughHop(duplex, hop, prepared[index + 1] ?? last);
     // Our side of the first round trip leaves at once: a server gets ready for the second when it has it.
-    return await connectDuplex(heldUntil(last.loading, duplex), last.options, (connection) => new Client(connection));
+    return await connectDuplex(
+      bufferInputUntil(last.loading, duplex),
+      last.options,
+      (connection) => new Client(connection),
+    );
   } finally {
     release();
     over.abort();

@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { checkLimit, escapeText, MAX_MILLISECONDS, SshError } from "@nacre/wire";
-import { checkSignal, type Duplex } from "nacre/parts";
+import { checkSignal, type Duplex } from "nacre/internal";
 import { socketDuplex } from "./socket-duplex.ts";
 
 /** Where to connect to, and how long to try. */

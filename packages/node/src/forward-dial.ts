@@ -1,6 +1,6 @@
 import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
-import { type Duplex, formatTarget, onAbort } from "nacre/parts";
+import { type Duplex, formatTarget, onAbort } from "nacre/internal";
 import { socketDuplex } from "./socket-duplex.ts";
 import { TCP_KEEPALIVE_DELAY } from "./tcp-keepalive.ts";
 

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { ForwardingListener, ListenContext, Originator } from "nacre/parts";
+import type { ForwardingListener, ListenContext, Originator } from "nacre/internal";
 import { bindAll, bindEach, bindPath, LOOPBACK, type SocketHandler } from "./forward/bind.ts";
 import type { Lookup } from "./lookup.ts";
 import { socketDuplex } from "./socket-duplex.ts";

@@ -1,9 +1,9 @@
 import { link, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { parsePublicKeyFile } from "@nacre/keyfiles/parts";
-import type { PrivateKey } from "@nacre/keys/parts";
+import { parsePublicKeyFile } from "@nacre/keyfiles/internal";
+import type { PrivateKey } from "@nacre/keys/internal";
 import { escapeText, SshError, toHex, utf8DecodeLossy } from "@nacre/wire";
-import { inSlices } from "nacre/parts";
+import { inSlices } from "nacre/internal";
 import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 import { expandHome, inFile, isFileText } from "./files.ts";
 import { assertPrivate, openKeyFile } from "./key-file.ts";

@@ -1,7 +1,7 @@
 import { Agent, type AgentOptions } from "node:http";
 import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from "node:https";
 import { type ConnectionOptions, connect as tlsConnect } from "node:tls";
-import type { ForwardTarget } from "nacre/parts";
+import type { ForwardTarget } from "nacre/internal";
 import type { Client } from "./client.ts";
 import type { ForwardSocket } from "./forward/forward-socket.ts";
 

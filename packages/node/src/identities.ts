@@ -1,7 +1,7 @@
-import { type EncryptedKeyFile, parsePublicKeyFile } from "@nacre/keyfiles/parts";
-import type { PrivateKey, PublicKey } from "@nacre/keys/parts";
+import { type EncryptedKeyFile, parsePublicKeyFile } from "@nacre/keyfiles/internal";
+import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkKey, type RemoteIdentity } from "nacre/parts";
+import { checkKey, type RemoteIdentity } from "nacre/internal";
 import { agentIdentities } from "./agent.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";

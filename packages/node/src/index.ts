@@ -36,7 +36,7 @@ export {
   type SpawnOptions,
   SshError,
   type SshErrorCode,
-} from "nacre/parts";
+} from "nacre/internal";
 export { type Account, account } from "./account.ts";
 export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";

@@ -1,4 +1,4 @@
-import { parseAddress } from "@nacre/keyfiles/parts";
+import { parseAddress } from "@nacre/keyfiles/internal";
 
 /**
  * Whether an IP address belongs to this machine or its link: loopback, link-local, unspecified, and the forms of these inside IPv6. Anything

@@ -1,9 +1,16 @@
 import { SshError } from "@nacre/wire";
-import { type Channel, channelDuplex, connectDuplex, type Duplex, dialChannel, type ForwardTarget } from "nacre/parts";
+import {
+  type Channel,
+  channelDuplex,
+  connectDuplex,
+  type Duplex,
+  dialChannel,
+  type ForwardTarget,
+} from "nacre/internal";
+import { bufferInputUntil } from "./buffer-input.ts";
 import type { Client } from "./client.ts";
 import { connectTimer, placeOf } from "./dial.ts";
 import { asSshError } from "./failure.ts";
-import { heldUntil } from "./held-duplex.ts";
 import type { Prepared } from "./prepare.ts";
 import { hopError } from "./route.ts";
 
@@ -15,7 +22,7 @@ export async function throughHop(duplex: Duplex, hop: Prepared, next: Prepared):
   const fail = (cause: unknown): SshError => hopError(hop, cause);
   try {
     const { driver, early } = await connectDuplex(
-      heldUntil(hop.loading, duplex),
+      bufferInputUntil(hop.loading, duplex),
       hop.options,
       (connection) => connection,
       (mux) => dialChannel(mux, addressOf(next), { signal: hop.options.signal }),

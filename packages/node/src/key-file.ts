@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
-import { type EncryptedKeyFile, openPlainPrivateKey, type PrivateKeyFile } from "@nacre/keyfiles/parts";
-import type { PrivateKey } from "@nacre/keys/parts";
+import { type EncryptedKeyFile, openPlainPrivateKey, type PrivateKeyFile } from "@nacre/keyfiles/internal";
+import type { PrivateKey } from "@nacre/keys/internal";
 import { SshError } from "@nacre/wire";
-import { checkKeyText, checkNames, inSlices, type OptionNames, passphraseNeeded } from "nacre/parts";
+import { checkKeyText, checkNames, inSlices, type OptionNames, passphraseNeeded } from "nacre/internal";
 import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 
 /** How {@link privateKey} opens a key. */

@@ -1,5 +1,5 @@
 import type { Overrides } from "@nacre/wire";
-import type { ServeOptions, ServerEvent, ServerLimits, SshError } from "nacre/parts";
+import type { ServeOptions, ServerEvent, ServerLimits, SshError } from "nacre/internal";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import type { NodeSession } from "./session.ts";
 import type { Penalties } from "./sources.ts";

@@ -2,16 +2,16 @@ import { randomInt } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { checkLimit, completeLimits, escapeText, MAX_UINT32, SshError } from "@nacre/wire";
 import {
+  type CryptoProvider,
   checkNames,
   checkServeOptions,
-  type Means,
   offeredAlgorithms,
   SERVER_LIMITS,
   type ServeOptions,
   type ServerConnection,
   type ServerEvent,
   serveDuplex,
-} from "nacre/parts";
+} from "nacre/internal";
 import { nodeServerAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms } from "./crypto/load.ts";
@@ -50,7 +50,7 @@ async function listenWith(options: ListenOptions): Promise<SshServer> {
   if (!(start >= 1 && full >= start && rate >= 1 && rate <= 100))
     throw new SshError("usage", "maxUnauthenticated: start is 1 or more, full no less, and rate from 1 to 100 percent");
   const table = perSource(options.perSource, maxUnauthenticated);
-  const complete = await withMeans(options);
+  const complete = await withCryptoProvider(options);
   checkServeOptions(complete);
   await loadAlgorithms(complete.algorithms);
   if (signal?.aborted) throw new SshError("aborted", "listening was aborted", { cause: signal.reason });
@@ -64,7 +64,7 @@ async function listenWith(options: ListenOptions): Promise<SshServer> {
   return new SshServer(server, complete, maxUnauthenticated, table);
 }
 
-async function withMeans(options: ListenOptions): Promise<ListenOptions & Means> {
+async function withCryptoProvider(options: ListenOptions): Promise<ListenOptions & CryptoProvider> {
   const { defaultServerAlgorithms: defaults } =
     options.crypto === "noble" ? await import("nacre/defaults") : { defaultServerAlgorithms: nodeServerAlgorithms };
   const { algorithms: given = defaults, userKeys = defaults.hostKeys, random = nodeRandom, wasm } = options;
@@ -81,7 +81,7 @@ export class SshServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #options: ListenOptions;
   /** What all connections share. */
-  readonly #serve: ServeOptions<NodeSession> & Means;
+  readonly #serve: ServeOptions<NodeSession> & CryptoProvider;
   readonly #earlyDrop: RandomEarlyDrop;
   readonly #perSource: PerSource;
   readonly #stopDelays: () => void;
@@ -90,7 +90,7 @@ export class SshServer implements AsyncDisposable {
   #accepted = 0;
 
   /** Use `listen`. */
-  constructor(server: Server, options: ListenOptions & Means, earlyDrop: RandomEarlyDrop, table: PerSource) {
+  constructor(server: Server, options: ListenOptions & CryptoProvider, earlyDrop: RandomEarlyDrop, table: PerSource) {
     this.#server = server;
     this.#options = options;
     this.#earlyDrop = earlyDrop;

@@ -1,4 +1,4 @@
-import type { Authenticate, Login } from "nacre/parts";
+import type { Authenticate, Login } from "nacre/internal";
 
 /**
  * Holds back each refusal of a login, by as many milliseconds as `delayOf` returns. A key query is no login. `stop` lets the answers go

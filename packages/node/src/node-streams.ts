@@ -10,7 +10,7 @@ import {
   type StreamKind,
   type WriteEnd,
   type WriteTarget,
-} from "nacre/parts";
+} from "nacre/internal";
 
 /** Bytes that a stream holds before it makes its other end wait. */
 const HIGH_WATER = 64 * 1024;
@@ -31,11 +31,11 @@ export const nodeStreams: StreamKind<NodeStreams> = {
 
 /** How far a stream that is read has come. */
 type OutputState =
-  | { readonly step: "flowing" }
+  | { readonly kind: "flowing" }
   /** No more bytes follow. Those that wait are read first; then the stream ends, or fails with `error`. */
-  | { readonly step: "ending"; readonly error: SshError | undefined }
+  | { readonly kind: "ending"; readonly error: SshError | undefined }
   /** The stream has its end, behind the bytes that it holds. */
-  | { readonly step: "ended" };
+  | { readonly kind: "ended" };
 
 /** The channel's end of a stream that is read. Bytes count as consumed when the stream has asked for them. */
 class Output {
@@ -46,7 +46,7 @@ class Output {
   #wanted = false;
   /** The last `read` found too little. */
   #hungry = false;
-  #state: OutputState = { step: "flowing" };
+  #state: OutputState = { kind: "flowing" };
 
   constructor(stream: Readable, source: ReadSource, keep = Number.POSITIVE_INFINITY) {
     this.#stream = stream;
@@ -56,7 +56,7 @@ class Output {
 
   /** All bytes arrived. */
   get isWhole(): boolean {
-    return this.#state.step === "ended" || (this.#state.step === "ending" && this.#state.error === undefined);
+    return this.#state.kind === "ended" || (this.#state.kind === "ending" && this.#state.error === undefined);
   }
 
   open(): void {
@@ -75,7 +75,7 @@ class Output {
   }
 
   finish(error?: SshError): void {
-    if (this.#state.step === "flowing") this.#state = { step: "ending", error };
+    if (this.#state.kind === "flowing") this.#state = { kind: "ending", error };
     this.#serve();
   }
 
@@ -83,7 +83,7 @@ class Output {
   wasRead(found: boolean): void {
     this.#hungry = !found;
     // An error destroys the bytes that a stream holds, so it comes when a reader has had them all.
-    if (!found && this.#queue.isEmpty && this.#state.step === "ending" && this.#state.error !== undefined)
+    if (!found && this.#queue.isEmpty && this.#state.kind === "ending" && this.#state.error !== undefined)
       this.#stream.destroy(this.#state.error);
     this.#serve();
   }
@@ -119,7 +119,7 @@ class Output {
   /** Whether the stream is to have a chunk. It keeps as many arrays as it is given, so that small ones are gathered before it reads. */
   #takes(length: number): boolean {
     const may =
-      this.#stream.readableLength === 0 || length >= SMALL_CHUNK || this.#hungry || this.#state.step !== "flowing";
+      this.#stream.readableLength === 0 || length >= SMALL_CHUNK || this.#hungry || this.#state.kind !== "flowing";
     return this.#wanted && may;
   }
 
@@ -128,10 +128,10 @@ class Output {
       const { bytes, credit } = this.#queue.shift()!;
       this.#give(bytes, credit);
     }
-    if (!this.#queue.isEmpty || this.#state.step !== "ending" || this.#stream.destroyed) return;
+    if (!this.#queue.isEmpty || this.#state.kind !== "ending" || this.#stream.destroyed) return;
     const { error } = this.#state;
     if (error === undefined) {
-      this.#state = { step: "ended" };
+      this.#state = { kind: "ended" };
       this.#stream.push(null);
     } else if (this.#stream.readableLength === 0) {
       this.#stream.destroy(error);

@@ -1,4 +1,4 @@
-import { CONNECT_OPTIONS, type OptionNames, SERVE_OPTIONS } from "nacre/parts";
+import { CONNECT_OPTIONS, type OptionNames, SERVE_OPTIONS } from "nacre/internal";
 import type { ListenOptions } from "./listen-options.ts";
 import type { ConnectOptions, HopOptions } from "./options.ts";
 import type { TcpForwardingOptions } from "./tcp-forwarding.ts";

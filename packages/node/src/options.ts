@@ -1,4 +1,4 @@
-import type { HostKeyVerifier, ConnectOptions as StreamConnectOptions } from "nacre/parts";
+import type { HostKeyVerifier, ConnectOptions as StreamConnectOptions } from "nacre/internal";
 import type { Client } from "./client.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import type { IdentitySource, PassphraseSource } from "./identities.ts";

@@ -1,15 +1,15 @@
 import { SshError } from "@nacre/wire";
 import {
+  type CryptoProvider,
   checkLimits,
   checkSignal,
   checkUser,
   type HostKeyVerifier,
-  type Means,
   offeredAlgorithms,
   pinnedHostKey,
   SESSION_LIMITS,
   type ConnectOptions as StreamConnectOptions,
-} from "nacre/parts";
+} from "nacre/internal";
 import { accountHome, accountName } from "./account.ts";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
@@ -26,7 +26,7 @@ export interface Prepared {
   readonly host: string;
   readonly port: number;
   readonly connectTimeout: number | undefined;
-  readonly options: StreamConnectOptions & Means;
+  readonly options: StreamConnectOptions & CryptoProvider;
   /** Resolves when the code of the algorithms is loaded: nothing may be received before. */
   readonly loading: Promise<unknown>;
 }
@@ -81,10 +81,10 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
 /** Who decides about the host key, and which of the algorithms to ask for first. */
 async function decideHostKey(
   options: HopOptions,
-  algorithms: Means["algorithms"],
+  algorithms: CryptoProvider["algorithms"],
   port: number,
   warn: (text: string) => void,
-): Promise<{ hostKey: HostKeyVerifier } & Pick<Means, "algorithms">> {
+): Promise<{ hostKey: HostKeyVerifier } & Pick<CryptoProvider, "algorithms">> {
   const { host, hostKey, knownHosts } = options;
   if (typeof hostKey === "function") return { hostKey, algorithms };
   if (hostKey !== undefined && hostKey !== "accept-new") {
@@ -111,6 +111,6 @@ function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
-async function defaultsOf(crypto: CryptoChoice | undefined): Promise<Means["algorithms"]> {
+async function defaultsOf(crypto: CryptoChoice | undefined): Promise<CryptoProvider["algorithms"]> {
   return crypto === "noble" ? (await import("nacre/defaults")).defaultAlgorithms : nodeAlgorithms;
 }

@@ -1,4 +1,4 @@
-import { BaseProcess, type Channel } from "nacre/parts";
+import { BaseProcess, type Channel } from "nacre/internal";
 import { type NodeStreams, nodeStreams } from "./node-streams.ts";
 
 /**

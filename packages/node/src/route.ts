@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import { checkNames } from "nacre/parts";
+import { checkNames } from "nacre/internal";
 import { placeOf } from "./dial.ts";
 import { asSshError } from "./failure.ts";
 import { HOP_OPTIONS, NODE_CONNECT_OPTIONS } from "./option-names.ts";

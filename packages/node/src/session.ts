@@ -1,4 +1,4 @@
-import { type SessionHandler as AnySessionHandler, BaseSession, type Channel, type SessionStart } from "nacre/parts";
+import { type SessionHandler as AnySessionHandler, BaseSession, type Channel, type SessionStart } from "nacre/internal";
 import { type NodeStreams, nodeStreams } from "./node-streams.ts";
 
 /** The two ends of a TCP connection. */

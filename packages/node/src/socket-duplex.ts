@@ -1,5 +1,5 @@
 import type { Duplex as NodeDuplex } from "node:stream";
-import type { Duplex, DuplexHandler } from "nacre/parts";
+import type { Duplex, DuplexHandler } from "nacre/internal";
 import { resetSocket } from "./reset-socket.ts";
 
 /** How long closing waits until the system has taken what was written: milliseconds. */

@@ -1,5 +1,5 @@
 import { isIPv4 } from "node:net";
-import { type OriginMatcher, parseAddress, parseOrigins } from "@nacre/keyfiles/parts";
+import { type OriginMatcher, parseAddress, parseOrigins } from "@nacre/keyfiles/internal";
 import { escapeText, SshError } from "@nacre/wire";
 
 /** How many leading bits of an address name one source, as sshd's PerSourceNetBlockSize. */

@@ -8,7 +8,7 @@ import {
   parsePlace,
   permitsAddress,
   permitsTarget,
-} from "nacre/parts";
+} from "nacre/internal";
 import { dialAddresses, dialPath } from "./forward-dial.ts";
 import { type GatewayPorts, listenAddresses, listenAtPath } from "./forward-listen.ts";
 import { isInternalAddress } from "./internal-address.ts";

@@ -7,7 +7,7 @@ import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import { seededRandom } from "@nacre/testing/random";
 import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
-import { inSlices } from "nacre/parts";
+import { inSlices } from "nacre/internal";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { accountHome } from "../src/account.ts";
 import { authorizedKeys } from "../src/authorized-keys.ts";

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
-import { inSlices } from "nacre/parts";
+import { inSlices } from "nacre/internal";
 import { describe, expect, it, vi } from "vitest";
 import { type AuthorizedKeysOptions, authorizedKeys } from "../src/authorized-keys.ts";
 import { connect } from "../src/connect.ts";

@@ -5,7 +5,7 @@ import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { defaultSignatureAlgorithms, ed25519, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre/keys";
 import { utf8Encode, Writer } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre";
-import { inSlices } from "nacre/parts";
+import { inSlices } from "nacre/internal";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type IdentityOptions, loadIdentities } from "../src/identities.ts";
 import { codeOf, counting, serve, temporaryFolder } from "./support.ts";

@@ -1,5 +1,5 @@
 import { generateEd25519 } from "@nacre/keys";
-import { type Duplex, type DuplexHandler, type ServeOptions, type Session, serveDuplex } from "nacre/parts";
+import { type Duplex, type DuplexHandler, type ServeOptions, type Session, serveDuplex } from "nacre/internal";
 import { expect, test } from "vitest";
 import { nodeServerAlgorithms } from "../src/crypto/algorithms.ts";
 import { fingerprint } from "../src/crypto/fingerprint.ts";

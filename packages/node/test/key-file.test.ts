@@ -1,7 +1,7 @@
 import { formatPrivateKey } from "@nacre/keyfiles";
 import { ed25519, generateEd25519 } from "@nacre/keys";
 import { utf8Encode } from "@nacre/wire";
-import { inSlices } from "nacre/parts";
+import { inSlices } from "nacre/internal";
 import { describe, expect, test } from "vitest";
 import { privateKey } from "../src/key-file.ts";
 import { codeOf, counting } from "./support.ts";

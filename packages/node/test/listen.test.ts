@@ -622,7 +622,7 @@ describe("a client that does not read", () => {
       clogged = far;
     });
     // Everything here shares one thread, which makes for a long way: its window is not to grow by that.
-    const stalled = await connect(to(server, { port: cable.port, limits: { maximumWindow: DEFAULT_WINDOW } }));
+    const stalled = await connect(to(server, { port: cable.port, limits: { maxWindow: DEFAULT_WINDOW } }));
     const running = await stalled.spawn("yes");
     let received = 0;
     running.stdout.on("data", (chunk: Buffer) => {

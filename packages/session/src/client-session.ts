@@ -1,8 +1,8 @@
 import { ClientAuth, type ClientAuthEvent, type Identity, type PasswordSource, type PromptsSource } from "@nacre/auth";
 import type { ConnectionEvent } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
-import type { HostKeyToken, NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
-import { type Bytes, type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
+import type { NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
+import { type AskToken, type Bytes, type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
 import { bearsEarlyOpen } from "./early-open.ts";
 import { EarlySink } from "./early-sink.ts";
 import { SessionMachine, type SessionOptions } from "./session-machine.ts";
@@ -27,11 +27,11 @@ export type ClientSessionEvent =
   /** The connection is encrypted, and authentication begins. Once again after each later key exchange. */
   | { readonly type: "new-keys"; readonly initial: boolean; readonly negotiated: NegotiatedAlgorithms }
   /** Banners and asks of authentication: `sign`, `password`, `change-password`, `prompts`. */
-  | Exclude<ClientAuthEvent, { type: "method" | "success" | "failed" }>
+  | Exclude<ClientAuthEvent, { type: "method" | "success" | "closed" }>
   /** The server has let us in. */
   | { readonly type: "authenticated" }
   /** Everything about channels and global requests. */
-  | Exclude<ConnectionEvent, { type: "error" }>
+  | Exclude<ConnectionEvent, { type: "closed" }>
   | Extract<TransportEvent, { type: "debug" | "yield" }>
   /** The last event: nothing comes after it. */
   | { readonly type: "closed"; readonly error: SshError };
@@ -51,14 +51,14 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
 
   /** The next thing that happened or is asked; `undefined` until more bytes arrive or an ask is answered. */
   nextEvent(): ClientSessionEvent | undefined {
-    while (this.state.phase !== "closed") {
-      const event = this.state.phase === "connection" ? this.nextConnectionEvent() : this.#nextAuthEvent();
+    while (this.state.kind !== "closed") {
+      const event = this.state.kind === "connection" ? this.nextConnectionEvent() : this.#nextAuthEvent();
       if (event !== undefined) return event;
       const transportEvent = this.transport.nextEvent();
       if (transportEvent !== undefined) {
         const told = this.#onTransportEvent(transportEvent);
         if (told !== undefined) return told;
-      } else if (this.state.phase === "kex" && this.state.ready) {
+      } else if (this.state.kind === "kex" && this.state.ready) {
         // Everything received has been read, an EXT_INFO with server-sig-algs included: now the login can be chosen.
         this.#startAuth();
       } else {
@@ -69,7 +69,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   }
 
   /** `verdict`: true, or the error with which the connection then ends. */
-  answerHostKey(token: HostKeyToken, verdict: true | SshError): void {
+  answerHostKey(token: AskToken, verdict: true | SshError): void {
     this.transport.answerHostKey(token, verdict);
   }
 
@@ -77,7 +77,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
     switch (event.type) {
       case "new-keys":
         this.traceNewKeys(event);
-        if (event.initial) this.state = { phase: "kex", ready: true };
+        if (event.initial) this.state = { kind: "kex", ready: true };
         else this.connection.flush();
         return { type: "new-keys", initial: event.initial, negotiated: event.negotiated };
       case "ext-info":
@@ -90,7 +90,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
         this.#onUnimplemented(event);
         return undefined;
       case "closed":
-        this.state = { phase: "closed" };
+        this.state = { kind: "closed" };
         return event;
       case "identified":
       case "verify-host-key":
@@ -109,7 +109,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   #onUnimplemented(event: Extract<TransportEvent, { type: "unimplemented" }>): void {
     const { sequenceNumber } = event;
     if (this.sink.unimplemented(sequenceNumber)) return;
-    this.onUnimplemented(event, this.state.phase === "auth" ? this.state.auth.nameOf(sequenceNumber) : undefined);
+    this.onUnimplemented(event, this.state.kind === "auth" ? this.state.auth.nameOf(sequenceNumber) : undefined);
   }
 
   #learnSigAlgs(extensions: readonly Extension[]): void {
@@ -122,13 +122,13 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
     }
     if (names === undefined) return;
     this.#serverSigAlgs = names;
-    if (this.state.phase === "auth") this.state.auth.setServerSigAlgs(names);
+    if (this.state.kind === "auth") this.state.auth.setServerSigAlgs(names);
   }
 
   #onMessage(payload: Bytes): void {
-    if (this.state.phase === "connection") {
+    if (this.state.kind === "connection") {
       this.connection.receive(payload);
-    } else if (this.state.phase === "auth") {
+    } else if (this.state.kind === "auth") {
       if (payload[0] === SSH_MSG_USERAUTH_FAILURE.number) this.sink.loginFailed();
       this.state.auth.receive(payload);
     } else {
@@ -157,7 +157,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   }
 
   #nextAuthEvent(): ClientSessionEvent | undefined {
-    while (this.state.phase === "auth") {
+    while (this.state.kind === "auth") {
       const { auth } = this.state;
       const event = auth.nextEvent();
       if (event === undefined) {
@@ -173,7 +173,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
           this.sink.open();
           this.connection.useSink(this.transport);
           return { type: "authenticated" };
-        case "failed":
+        case "closed":
           this.transport.reject(event.error);
           return undefined;
         case "banner":

@@ -2,7 +2,7 @@ import { type LoginMethod, type LoginSubject, ServerAuth, type ServerAuthEvent }
 import type { ConnectionEvent } from "@nacre/connection";
 import type { SignatureAlgorithm } from "@nacre/keys";
 import type { NegotiatedAlgorithms, Transport, TransportEvent } from "@nacre/transport";
-import { SshError } from "@nacre/wire";
+import { type AskToken, SshError } from "@nacre/wire";
 import { announceHostKeys, proveHostKeys, type ServerHostKey } from "./host-key-rotation.ts";
 import { type PeerGlobalRequest, SessionMachine, type SessionOptions } from "./session-machine.ts";
 
@@ -29,11 +29,11 @@ export type ServerSessionEvent =
   /** The connection is encrypted. Once again after each later key exchange. */
   | { readonly type: "new-keys"; readonly initial: boolean; readonly negotiated: NegotiatedAlgorithms }
   /** Asks of authentication, answered by the methods of `auth`. */
-  | Exclude<ServerAuthEvent, { type: "method" | "success" | "failed" }>
+  | Exclude<ServerAuthEvent, { type: "method" | "success" | "closed" }>
   /** The user is in. A "publickey" factor holds the key whose signature was verified. */
   | ({ readonly type: "authenticated" } & LoginSubject)
   /** Everything about channels and global requests. */
-  | Exclude<ConnectionEvent, { type: "error" }>
+  | Exclude<ConnectionEvent, { type: "closed" }>
   | Extract<TransportEvent, { type: "debug" | "yield" }>
   /** The last event: nothing comes after it. */
   | { readonly type: "closed"; readonly error: SshError };
@@ -74,8 +74,8 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
 
   /** The next thing that happened or is asked; `undefined` until more bytes arrive or an ask is answered. */
   nextEvent(): ServerSessionEvent | undefined {
-    while (this.state.phase !== "closed") {
-      const event = this.state.phase === "connection" ? this.nextConnectionEvent() : this.#nextAuthEvent();
+    while (this.state.kind !== "closed") {
+      const event = this.state.kind === "connection" ? this.nextConnectionEvent() : this.#nextAuthEvent();
       if (event !== undefined) return event;
       // What a client sends behind its login belongs to what follows it, if it succeeds: it is looked at when that is known.
       // rule: input-waits-for-answer
@@ -89,12 +89,12 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
   }
 
   /** Answers `sign-exchange-hash` with a signature blob. */
-  answerHostKeySignature(token: HostKeySignatureToken, signature: Uint8Array): void {
+  answerHostKeySignature(token: AskToken, signature: Uint8Array): void {
     this.transport.answerSignature(token, signature);
   }
 
   get #isAsking(): boolean {
-    return this.state.phase === "auth" && this.state.auth.waitingForApplication;
+    return this.state.kind === "auth" && this.state.auth.waitingForApplication;
   }
 
   #onTransportEvent(event: TransportEvent): ServerSessionEvent | undefined {
@@ -107,11 +107,11 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
         else this.connection.flush();
         return { type: "new-keys", initial: event.initial, negotiated: event.negotiated };
       case "message":
-        if (this.state.phase === "connection") this.connection.receive(event.payload);
-        else if (this.state.phase === "auth") this.state.auth.receive(event.payload);
+        if (this.state.kind === "connection") this.connection.receive(event.payload);
+        else if (this.state.kind === "auth") this.state.auth.receive(event.payload);
         return undefined;
       case "closed":
-        this.state = { phase: "closed" };
+        this.state = { kind: "closed" };
         return event;
       case "identified":
       case "debug":
@@ -152,7 +152,7 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
   }
 
   #nextAuthEvent(): ServerSessionEvent | undefined {
-    while (this.state.phase === "auth") {
+    while (this.state.kind === "auth") {
       const event = this.state.auth.nextEvent();
       switch (event?.type) {
         case "method":
@@ -164,7 +164,7 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
           if (this.#options.announceHostKeys ?? true) announceHostKeys(this.connection, this.#options.hostKeys);
           return { type: "authenticated", userName, serviceName, factors };
         }
-        case "failed":
+        case "closed":
           this.transport.reject(event.error);
           return undefined;
         default:
@@ -188,5 +188,3 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
     return true;
   }
 }
-
-type HostKeySignatureToken = Extract<TransportEvent, { type: "sign-exchange-hash" }>["token"];

@@ -50,10 +50,10 @@ export type PeerGlobalRequest = Extract<ConnectionEvent, { type: "global-request
 /** How far a session has come. */
 export type SessionState<Auth> =
   /** `ready`: we may send under the first keys. */
-  | { readonly phase: "kex"; readonly ready: boolean }
-  | { readonly phase: "auth"; readonly auth: Auth; deadline: number }
-  | { readonly phase: "connection" }
-  | { readonly phase: "closed" };
+  | { readonly kind: "kex"; readonly ready: boolean }
+  | { readonly kind: "auth"; readonly auth: Auth; deadline: number }
+  | { readonly kind: "connection" }
+  | { readonly kind: "closed" };
 
 /** The parts of a session that depend on its role. */
 interface RoleParts<Sink> {
@@ -75,7 +75,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   /** Takes the connection's messages. */
   protected readonly sink: Sink;
   protected readonly limits: Limits;
-  protected state: SessionState<Auth> = { phase: "kex", ready: false };
+  protected state: SessionState<Auth> = { kind: "kex", ready: false };
   readonly #keepalive: Keepalive;
   readonly #trace: TracePort | undefined;
   readonly #peer: "client" | "server";
@@ -140,7 +140,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   /** Bytes for the peer, or `undefined`. They are the caller's, and never change again. */
   takeOutput(): Bytes | undefined {
     const output = this.transport.takeOutput();
-    if (output !== undefined && this.state.phase === "connection") this.connection.flush();
+    if (output !== undefined && this.state.kind === "connection") this.connection.flush();
     return output;
   }
 
@@ -166,19 +166,19 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   /** Tells the time. */
   tick(now: number): void {
     // The time for which the application is asked is not the peer's.
-    if (this.state.phase === "auth" && this.state.auth.waitingForApplication) this.state.deadline += now - this.#now;
+    if (this.state.kind === "auth" && this.state.auth.waitingForApplication) this.state.deadline += now - this.#now;
     this.#now = now;
     this.transport.tick(now);
     this.connection.tick(now);
     if (now < (this.#ownDeadline() ?? Number.POSITIVE_INFINITY)) return;
     const error =
-      this.state.phase === "connection" ? this.#keepalive.tick(now) : /* rule: auth-timeout */ this.#loginTooSlow();
+      this.state.kind === "connection" ? this.#keepalive.tick(now) : /* rule: auth-timeout */ this.#loginTooSlow();
     if (error !== undefined) this.transport.reject(error);
   }
 
   /** Authentication, while it goes on: for the answers to its asks. Throws `usage` before and after. */
   get auth(): Auth {
-    if (this.state.phase === "auth") return this.state.auth;
+    if (this.state.kind === "auth") return this.state.auth;
     throw new SshError("usage", "no authentication is going on: this answer comes too late, or to the wrong session");
   }
 
@@ -202,11 +202,11 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
 
   /** Authentication begins, and with it its time. */
   protected beginAuth(auth: Auth): void {
-    this.state = { phase: "auth", auth, deadline: this.#now + this.limits.authTimeout };
+    this.state = { kind: "auth", auth, deadline: this.#now + this.limits.authTimeout };
   }
 
   protected authSucceeded(): void {
-    this.state = { phase: "connection" };
+    this.state = { kind: "connection" };
     this.transport.enterConnection();
   }
 
@@ -236,15 +236,15 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
           `the ${this.#peer} did not understand our ${needed} (packet ${sequenceNumber}), without which the connection cannot go on`,
         ),
       );
-    else if (this.state.phase === "connection") this.connection.unimplemented(sequenceNumber);
+    else if (this.state.kind === "connection") this.connection.unimplemented(sequenceNumber);
   }
 
   /** The next event of the connection that the role does not answer itself. */
-  protected nextConnectionEvent(): Exclude<ConnectionEvent, { type: "error" }> | undefined {
+  protected nextConnectionEvent(): Exclude<ConnectionEvent, { type: "closed" }> | undefined {
     for (;;) {
       const event = this.connection.nextEvent();
       if (event === undefined) return undefined;
-      if (event.type === "error") {
+      if (event.type === "closed") {
         this.transport.reject(event.error);
         return undefined;
       }
@@ -260,8 +260,8 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   /** When a login has taken too long, or a silent peer is to be probed. */
   #ownDeadline(): number | undefined {
     const { state } = this;
-    if (state.phase === "connection") return this.#keepalive.deadline;
-    return state.phase === "auth" && !state.auth.waitingForApplication ? state.deadline : undefined;
+    if (state.kind === "connection") return this.#keepalive.deadline;
+    return state.kind === "auth" && !state.auth.waitingForApplication ? state.deadline : undefined;
   }
 
   #loginTooSlow(): SshError {

@@ -14,6 +14,7 @@ import { seededRandom } from "@nacre/testing/random";
 import { algorithms, hostKey, userKey } from "@nacre/testing/session/pair";
 import { ServerPair, type ServerPairOptions, serverOptions } from "@nacre/testing/session/server-pair";
 import {
+  askToken,
   concatBytes,
   execRequest,
   Reader,
@@ -192,7 +193,7 @@ describe("an answer that comes late", () => {
     const usage = expect.objectContaining({ code: "usage" });
     const pair = holding().start();
     const { token } = pair.ask("publickey");
-    expect(() => pair.server.auth.answerPublickey(Symbol("forged"), "success")).toThrow(usage);
+    expect(() => pair.server.auth.answerPublickey(askToken("forged"), "success")).toThrow(usage);
     pair.server.end();
     pair.pump();
     expect(pair.error).toMatchObject({ code: "connection-lost" });
@@ -408,7 +409,7 @@ describe("what a client may do before it is in", () => {
       channelType: "session",
       senderChannel: 0,
       initialWindowSize: 1024,
-      maximumPacketSize: 1024,
+      maxPacketSize: 1024,
       data: new Uint8Array(0),
     });
     const request = SSH_MSG_CHANNEL_REQUEST.encode({

@@ -1,16 +1,6 @@
 import type { PublicKey } from "@nacre/keys";
-import type { Bytes, Extension, SshError } from "@nacre/wire";
+import type { AskToken, Bytes, Extension, SshError } from "@nacre/wire";
 import type { NegotiatedAlgorithms } from "./options.ts";
-
-/** Admits one answer about one host key. */
-export interface HostKeyToken {
-  readonly ask: "verify-host-key";
-}
-
-/** Admits one signature over one exchange hash. */
-export interface SignatureToken {
-  readonly ask: "sign-exchange-hash";
-}
 
 /** What happened, and what is asked. While an ask is open, nothing else goes on. */
 export type TransportEvent =
@@ -22,7 +12,7 @@ export type TransportEvent =
    */
   | {
       readonly type: "verify-host-key";
-      readonly token: HostKeyToken;
+      readonly token: AskToken;
       /** `"rsa-sha2-512"` */
       readonly algorithm: string;
       /** Public key blob. */
@@ -31,7 +21,7 @@ export type TransportEvent =
   /** Ask of a server, answered by `answerSignature`: sign the exchange hash. */
   | {
       readonly type: "sign-exchange-hash";
-      readonly token: SignatureToken;
+      readonly token: AskToken;
       readonly algorithm: string;
       readonly hostKey: PublicKey;
       readonly data: Bytes;

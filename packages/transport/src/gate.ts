@@ -25,21 +25,21 @@ export const RECEIVERS: readonly (Receiver | undefined)[] = ROWS.map((rows) => r
 export const DURING_REKEY: readonly boolean[] = ROWS.map((rows) => rows?.[0]?.duringRekey ?? false);
 
 /** What to do with a message that came: take it, ignore it (a wrong guess, a late login), or answer that it is not understood. */
-export type Verdict = "admit" | "discard" | "unimplemented";
+export type GateVerdict = "admit" | "discard" | "unimplemented";
 
 /** The peer's part of a key exchange, by the message that must come next. */
 type PeerExchange =
   /** The peer has none under way. */
-  | { readonly step: "kexinit" }
+  | { readonly kind: "kexinit" }
   | {
-      readonly step: "method";
+      readonly kind: "method";
       readonly method: MethodContext;
       /** The peer has guessed wrong: its next key exchange packet is to be ignored (RFC 4253 §7). */
       readonly discardsGuess: boolean;
     }
-  | { readonly step: "newkeys"; readonly method: MethodContext };
+  | { readonly kind: "newkeys"; readonly method: MethodContext };
 
-const NO_EXCHANGE: PeerExchange = { step: "kexinit" };
+const NO_EXCHANGE: PeerExchange = { kind: "kexinit" };
 
 /**
  * Decides what may arrive when, by the message table. The transport reports how far the connection has come; every message of the peer
@@ -70,14 +70,14 @@ export class Gate {
 
   /** The peer's KEXINIT arrived, and this method was chosen. */
   methodMayCome(method: MethodContext, { discardsGuess }: { readonly discardsGuess: boolean }): void {
-    this.#exchange = { step: "method", method, discardsGuess };
+    this.#exchange = { kind: "method", method, discardsGuess };
   }
 
   /** The method is over: the peer's NEWKEYS must come. */
   newKeysMustCome(): void {
-    const { step } = this.#exchange;
-    if (step === "kexinit") throw new SshError("internal", "NEWKEYS is due without a key exchange");
-    this.#exchange = { step: "newkeys", method: this.#exchange.method };
+    const { kind } = this.#exchange;
+    if (kind === "kexinit") throw new SshError("internal", "NEWKEYS is due without a key exchange");
+    this.#exchange = { kind: "newkeys", method: this.#exchange.method };
   }
 
   /** The peer's NEWKEYS arrived. */
@@ -101,12 +101,12 @@ export class Gate {
   }
 
   /** Throws `unexpected-message` for a message that the peer must not send now. */
-  admit(number: number): Verdict {
+  admit(number: number): GateVerdict {
     const place = this.#place;
     if (place === "first") this.#place = this.#sender === "server" ? "before-success" : "past";
 
     const exchange = this.#exchange;
-    if (exchange.step === "method" && exchange.discardsGuess && isKexMethodNumber(number)) {
+    if (exchange.kind === "method" && exchange.discardsGuess && isKexMethodNumber(number)) {
       // rule: one-wrong-guess
       this.#exchange = { ...exchange, discardsGuess: false };
       return "discard";
@@ -118,7 +118,7 @@ export class Gate {
     // rule: message-sender
     if (row.sender !== "both" && row.sender !== this.#sender)
       return this.#refuse(number, `which only a ${row.sender} sends`);
-    const isQuiet = exchange.step === "kexinit";
+    const isQuiet = exchange.kind === "kexinit";
     if (/* rule: message-phase */ !row.phases.includes(this.#phase)) {
       if (/* rule: early-sender */ row.early === this.#sender && this.#phase === "auth" && isQuiet)
         return "unimplemented";
@@ -130,7 +130,7 @@ export class Gate {
     // rule: message-during-strict-kex
     if (this.#isStrict && !row.duringStrictKex) return this.#refuse(number, "which strict key exchange forbids");
     // rule: message-step
-    if (row.step !== undefined && row.step !== exchange.step) return this.#refuse(number, "out of order");
+    if (row.step !== undefined && row.step !== exchange.kind) return this.#refuse(number, "out of order");
     // rule: ext-info-place
     if (!row.places.includes(place)) return this.#refuse(number, MISPLACED[place]);
     if (number === SSH_MSG_EXT_INFO.number && place === "before-success") this.#place = "success-due";
@@ -139,7 +139,7 @@ export class Gate {
 
   #underThisMethod(rows: readonly MessageRow[]): MessageRow | undefined {
     const exchange = this.#exchange;
-    const kex = exchange.step === "kexinit" ? undefined : exchange.method;
+    const kex = exchange.kind === "kexinit" ? undefined : exchange.method;
     // rule: message-method
     for (const row of rows)
       if (row.method === undefined || isUnderMethod(row, { kex, auth: this.#authMethod })) return row;
@@ -147,8 +147,8 @@ export class Gate {
   }
 
   /** Unknown numbers are answered with SSH_MSG_UNIMPLEMENTED (RFC 4253 §11.4), except where no unknown message is allowed at all. */
-  #unknown(number: number): Verdict {
-    if (this.#exchange.step !== "kexinit") return this.#refuse(number, "after its own SSH_MSG_KEXINIT");
+  #unknown(number: number): GateVerdict {
+    if (this.#exchange.kind !== "kexinit") return this.#refuse(number, "after its own SSH_MSG_KEXINIT");
     return "unimplemented";
   }
 
@@ -161,7 +161,7 @@ export class Gate {
   #when(): string {
     if (this.#phase === "kex") return "during the first key exchange";
     const phase = this.#phase === "auth" ? "before authentication has succeeded" : "after authentication";
-    return this.#exchange.step === "kexinit" ? phase : `${phase}, during a key exchange`;
+    return this.#exchange.kind === "kexinit" ? phase : `${phase}, during a key exchange`;
   }
 }
 

@@ -1,4 +1,4 @@
-export type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
+export type { TransportEvent } from "./events.ts";
 export { TRANSPORT_LIMITS, type TransportLimits } from "./limits.ts";
 export {
   type NegotiatedAlgorithms,

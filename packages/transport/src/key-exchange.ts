@@ -4,21 +4,24 @@ import type { PublicKey } from "@nacre/keys";
 import { agreesOnStrictKex, createKexInit, guessIsRight, takesExtInfo } from "@nacre/negotiation";
 import type { PacketOpener, PacketReader, SentMessage } from "@nacre/packet";
 import {
+  type AskToken,
+  askToken,
   equalBytes,
   type KexInit,
   messageName,
   SSH_MSG_KEXINIT,
   SSH_MSG_NEWKEYS,
   SshError,
+  staleAnswer,
   utf8Encode,
 } from "@nacre/wire";
-import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
+import type { TransportEvent } from "./events.ts";
 import { serverExtInfo } from "./ext-info.ts";
 import type { Gate } from "./gate.ts";
 import { proveHostKey } from "./host-key.ts";
 import type { TransportLimits } from "./limits.ts";
 import type { NegotiatedAlgorithms, NegotiatedDirection, TransportOptions } from "./options.ts";
-import type { Outgoing } from "./outgoing.ts";
+import type { OutgoingPackets } from "./outgoing.ts";
 import { agree, hostKeyFor, proposalOf } from "./proposal.ts";
 
 /** A KEXINIT with its payload, which goes into the exchange hash. */
@@ -53,35 +56,35 @@ type KexServerDone = Extract<KexServerStep, { type: "done" }>;
 
 /** How far one key exchange has come. Each state holds what its next step needs, and nothing else: secrets go with it. */
 type State =
-  | { readonly name: "idle" }
+  | { readonly kind: "idle" }
   /** Own KEXINIT sent, the peer's not yet come. `first`: a client's part in the first method of its list, where it was made already. */
-  | { readonly name: "proposed"; readonly own: Proposed; readonly first: KexClient | undefined }
-  | { readonly name: "client"; readonly agreement: Agreement; readonly method: KexClient }
-  | { readonly name: "server"; readonly agreement: Agreement; readonly method: KexServer }
+  | { readonly kind: "proposed"; readonly own: Proposed; readonly first: KexClient | undefined }
+  | { readonly kind: "client"; readonly agreement: Agreement; readonly method: KexClient }
+  | { readonly kind: "server"; readonly agreement: Agreement; readonly method: KexServer }
   | {
-      readonly name: "verifying";
-      readonly token: HostKeyToken;
+      readonly kind: "verifying";
+      readonly token: AskToken;
       readonly outcome: Outcome;
       readonly hostKey: Uint8Array;
     }
   | {
-      readonly name: "signing";
-      readonly token: SignatureToken;
+      readonly kind: "signing";
+      readonly token: AskToken;
       readonly outcome: Outcome;
       readonly hostKey: PublicKey;
       readonly done: KexServerDone;
     }
   /** Own NEWKEYS sent, the peer's not yet come. */
-  | { readonly name: "newkeys"; readonly opener: PacketOpener }
+  | { readonly kind: "newkeys"; readonly opener: PacketOpener }
   /** The connection has ended: no exchange follows. */
-  | { readonly name: "over" };
+  | { readonly kind: "over" };
 
 /** What a key exchange works on. All of it is the transport's. */
 export interface ExchangeContext {
   readonly options: TransportOptions;
   readonly limits: TransportLimits;
   readonly ownVersion: string;
-  readonly outgoing: Outgoing;
+  readonly outgoing: OutgoingPackets;
   readonly reader: PacketReader;
   readonly gate: Gate;
   readonly emit: (event: TransportEvent) => void;
@@ -90,7 +93,7 @@ export interface ExchangeContext {
 /** The key exchanges of a connection, one after the other (RFC 4253 §7, §9). Methods throw SshError for what ends the connection. */
 export class KeyExchange {
   readonly #context: ExchangeContext;
-  #state: State = { name: "idle" };
+  #state: State = { kind: "idle" };
   #peerVersion = "";
   #sessionId: Uint8Array | undefined;
   #hostKey: Uint8Array | undefined;
@@ -107,12 +110,12 @@ export class KeyExchange {
 
   /** Whether one may begin: none is under way, and the connection has not ended. */
   get idle(): boolean {
-    return this.#state.name === "idle";
+    return this.#state.kind === "idle";
   }
 
   /** Whether the application is asked, and nothing goes on until it has answered. */
   get asking(): boolean {
-    return this.#state.name === "verifying" || this.#state.name === "signing";
+    return this.#state.kind === "verifying" || this.#state.kind === "signing";
   }
 
   /** H of the first exchange (RFC 4253 §7.2). */
@@ -147,14 +150,14 @@ export class KeyExchange {
     this.#send(payload);
     const first = guessed?.client(random);
     if (first !== undefined) this.#send(first.start());
-    this.#state = { name: "proposed", own: { init, payload }, first };
+    this.#state = { kind: "proposed", own: { init, payload }, first };
   }
 
   /** Has a client make its key pair while the server's KEXINIT is awaited: mostly it comes to the first method of its list. */
   prepare(): void {
     const { role, algorithms, random } = this.#context.options;
     const state = this.#state;
-    if (role === "client" && state.name === "proposed" && state.first === undefined)
+    if (role === "client" && state.kind === "proposed" && state.first === undefined)
       this.#state = { ...state, first: algorithms.kex[0]?.client(random) };
   }
 
@@ -173,14 +176,14 @@ export class KeyExchange {
   }
 
   /** Throws `usage` for a token that is not that of the open ask, or when another kind of answer is asked for. */
-  expectToken(token: HostKeyToken | SignatureToken, asked: "verifying" | "signing"): void {
-    if (this.#state.name === asked && this.#state.token === token) return;
-    throw new SshError("usage", "This answers no open ask: each is answered once, by its own token");
+  expectToken(token: AskToken, asked: "verifying" | "signing"): void {
+    if (this.#state.kind === asked && this.#state.token === token) return;
+    throw staleAnswer(token);
   }
 
   /** The application takes the host key. */
   acceptHostKey(): void {
-    if (this.#state.name !== "verifying") throw new SshError("internal", `a host key in state ${this.#state.name}`);
+    if (this.#state.kind !== "verifying") throw new SshError("internal", `a host key in state ${this.#state.kind}`);
     const { outcome, hostKey } = this.#state;
     this.#hostKey = hostKey;
     this.#secure(outcome);
@@ -188,7 +191,7 @@ export class KeyExchange {
 
   /** The application has signed the exchange hash. */
   sign(signature: Uint8Array): void {
-    if (this.#state.name !== "signing") throw new SshError("internal", `a signature in state ${this.#state.name}`);
+    if (this.#state.kind !== "signing") throw new SshError("internal", `a signature in state ${this.#state.kind}`);
     const { outcome, hostKey, done } = this.#state;
     this.#send(done.reply(hostKey.blob, signature));
     this.#secure(outcome);
@@ -196,7 +199,7 @@ export class KeyExchange {
 
   /** Forgets the exchange under way, its secrets included: the connection has ended. */
   abandon(): void {
-    this.#state = { name: "over" };
+    this.#state = { kind: "over" };
   }
 
   #send(payload: Uint8Array): void {
@@ -210,8 +213,8 @@ export class KeyExchange {
     const { options, gate } = this.#context;
     if (gate.phase === "auth") this.#countRekeyBeforeLogin();
     const peer: Proposed = { init: SSH_MSG_KEXINIT.decode(payload), payload: payload.slice() };
-    if (this.#state.name === "idle") this.begin();
-    if (this.#state.name !== "proposed") throw new SshError("internal", `KEXINIT in state ${this.#state.name}`);
+    if (this.#state.kind === "idle") this.begin();
+    if (this.#state.kind !== "proposed") throw new SshError("internal", `KEXINIT in state ${this.#state.kind}`);
     const { own, first } = this.#state;
     const [client, server] = options.role === "client" ? [own, peer] : [peer, own];
     if (/* rule: strict-kex-initial */ this.#sessionId === undefined) this.#agreeOnStrictKex(client.init, server.init);
@@ -227,22 +230,22 @@ export class KeyExchange {
       negotiated,
     };
     if (options.role === "server") {
-      this.#state = { name: "server", agreement, method: negotiated.kex.server(options.random) };
+      this.#state = { kind: "server", agreement, method: negotiated.kex.server(options.random) };
     } else {
       const hasLeft = own.init.firstKexPacketFollows;
       // What left with a wrong guess is not used again.
       const serves = hasLeft ? right : negotiated.kex === options.algorithms.kex[0];
       const method = (serves ? first : undefined) ?? negotiated.kex.client(options.random);
       if (!hasLeft || !right) this.#send(method.start());
-      this.#state = { name: "client", agreement, method };
+      this.#state = { kind: "client", agreement, method };
     }
   }
 
   /** A message of the method's own. */
   #receiveMethod(payload: Uint8Array): void {
     const state = this.#state;
-    if (state.name !== "client" && state.name !== "server")
-      throw new SshError("internal", `a key exchange message in state ${state.name}`);
+    if (state.kind !== "client" && state.kind !== "server")
+      throw new SshError("internal", `a key exchange message in state ${state.kind}`);
     const step = state.method.receive(payload);
     if (step.type === "send") this.#send(step.payload);
     else if ("signature" in step) this.#proved(state.agreement, step.secret, step.hostKey.slice(), step.signature);
@@ -253,14 +256,14 @@ export class KeyExchange {
   #receiveNewKeys(payload: Uint8Array): void {
     const { options, limits, reader, gate, emit } = this.#context;
     SSH_MSG_NEWKEYS.decode(payload);
-    if (this.#state.name !== "newkeys") throw new SshError("internal", `NEWKEYS in state ${this.#state.name}`);
+    if (this.#state.kind !== "newkeys") throw new SshError("internal", `NEWKEYS in state ${this.#state.kind}`);
     reader.useOpener(this.#state.opener, /* rule: strict-kex-reset */ { resetSequence: this.#strict });
     const initial = gate.phase === "kex";
     gate.newKeysCame();
     // A server has proved who it is, and its banners and prompts may be long. A client has proved nothing yet.
     if (initial && /* rule: packet-length-until-login */ options.role === "client")
       reader.maxPacketLength = limits.maxPacketLength;
-    this.#state = { name: "idle" };
+    this.#state = { kind: "idle" };
     emit({ type: "keys-complete", initial });
   }
 
@@ -299,9 +302,9 @@ export class KeyExchange {
     // rule: host-key-signature
     proveHostKey(algorithm, hostKey, outcome.exchangeHash, signature);
     if (this.#hostKey === undefined) {
-      const token: HostKeyToken = Object.freeze({ ask: "verify-host-key" });
+      const token = askToken("verify-host-key");
       // rule: host-key-verification
-      this.#state = { name: "verifying", token, outcome, hostKey };
+      this.#state = { kind: "verifying", token, outcome, hostKey };
       this.#context.emit({ type: "verify-host-key", token, algorithm: algorithm.name, hostKey: hostKey.slice() });
     } else if (/* rule: host-key-on-rekey */ equalBytes(this.#hostKey, hostKey)) {
       this.#secure(outcome);
@@ -318,8 +321,8 @@ export class KeyExchange {
     const hostKey = hostKeyFor(algorithm, this.#context.options.hostKeys);
     if (hostKey === undefined) throw new SshError("internal", `no host key for ${algorithm}, which was offered`);
     const outcome = this.#outcome(agreement, done.secret, hostKey.blob);
-    const token: SignatureToken = Object.freeze({ ask: "sign-exchange-hash" });
-    this.#state = { name: "signing", token, outcome, hostKey, done };
+    const token = askToken("sign-exchange-hash");
+    this.#state = { kind: "signing", token, outcome, hostKey, done };
     const data = outcome.exchangeHash.slice();
     this.#context.emit({ type: "sign-exchange-hash", token, algorithm, hostKey, data });
   }
@@ -363,7 +366,7 @@ export class KeyExchange {
     // The peer has answered them all. From here on another packet may have the same sequence number.
     this.#sent = NOTHING_SENT;
     outgoing.useSealer(sending.cipher.createSealer(sendingKeys, sending.mac), { resetSequence: this.#strict });
-    this.#state = { name: "newkeys", opener: receiving.cipher.createOpener(receivingKeys, receiving.mac) };
+    this.#state = { kind: "newkeys", opener: receiving.cipher.createOpener(receivingKeys, receiving.mac) };
     gate.newKeysMustCome();
     // RFC 8308 §2.4: the first message under the server's first keys.
     if (initial && this.#extInfoWanted) outgoing.send(serverExtInfo(options.serverSigAlgs));

@@ -17,7 +17,7 @@ const LEAST_COST = 64;
  * Everything that leaves: packets straight into the writer's slab, or, while a key exchange holds them back, into a queue that
  * is bounded (RFC 4253 §7.1).
  */
-export class Outgoing {
+export class OutgoingPackets {
   readonly keyUse: KeyUse;
   readonly #writer: PacketWriter;
   readonly #maxQueuedBytes: number;

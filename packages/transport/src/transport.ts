@@ -1,6 +1,7 @@
 import { IdentificationReader, identificationString, type Role } from "@nacre/negotiation";
 import { PacketReader, type PacketSink, type SentMessage } from "@nacre/packet";
 import {
+  type AskToken,
   type Bytes,
   completeLimits,
   copyBytes,
@@ -25,22 +26,22 @@ import {
   toSshError,
   unidentifiedInTime,
 } from "./endings.ts";
-import type { HostKeyToken, SignatureToken, TransportEvent } from "./events.ts";
+import type { TransportEvent } from "./events.ts";
 import { readExtInfo } from "./ext-info.ts";
 import { Gate, RECEIVERS } from "./gate.ts";
 import { type ExchangeContext, KeyExchange } from "./key-exchange.ts";
 import { TRANSPORT_LIMITS, type TransportLimits } from "./limits.ts";
 import type { NegotiatedAlgorithms, TransportOptions } from "./options.ts";
-import { Outgoing } from "./outgoing.ts";
+import { OutgoingPackets } from "./outgoing.ts";
 import { Schedule } from "./schedule.ts";
 import { Turn } from "./turn.ts";
 
 type Stage =
-  | { readonly name: "new" }
+  | { readonly kind: "new" }
   /** Looking for the peer's identification string in the chunks, which are copies. */
-  | { readonly name: "identification"; readonly reader: IdentificationReader; readonly chunks: Uint8Array[] }
-  | { readonly name: "packets" }
-  | { readonly name: "closed" };
+  | { readonly kind: "identification"; readonly reader: IdentificationReader; readonly chunks: Uint8Array[] }
+  | { readonly kind: "packets" }
+  | { readonly kind: "closed" };
 
 /** What one step of work came to: an event, something without one, or nothing before more bytes come. */
 type Step = TransportEvent | "worked" | "needs-more";
@@ -59,13 +60,13 @@ export class Transport implements PacketSink {
   readonly #ownVersion: string;
   readonly #peer: Role;
   readonly #reader: PacketReader;
-  readonly #outgoing: Outgoing;
+  readonly #outgoing: OutgoingPackets;
   readonly #gate: Gate;
   readonly #exchange: KeyExchange;
   readonly #schedule: Schedule;
   readonly #turn: Turn;
   #events: TransportEvent[] = [];
-  #stage: Stage = { name: "new" };
+  #stage: Stage = { kind: "new" };
   #peerVersion: string | undefined;
   #ended = false;
 
@@ -80,7 +81,7 @@ export class Transport implements PacketSink {
       // rule: packet-length-before-login
       maxPacketLength: Math.min(limits.maxPacketLength, limits.maxPacketLengthBeforeLogin),
     });
-    this.#outgoing = new Outgoing({
+    this.#outgoing = new OutgoingPackets({
       random: options.random,
       maxQueuedBytes: limits.maxQueuedBytes,
       trace: options.trace,
@@ -102,10 +103,10 @@ export class Transport implements PacketSink {
 
   /** Begins: our identification and KEXINIT can be taken at once. `now`: milliseconds of a clock that never goes back. */
   start(now: number): void {
-    if (this.#stage.name !== "new") throw new SshError("usage", "The transport was started already");
+    if (this.#stage.kind !== "new") throw new SshError("usage", "The transport was started already");
     this.#schedule.now = now;
     const reader = new IdentificationReader(this.#peer, this.#limits);
-    this.#stage = { name: "identification", reader, chunks: [] };
+    this.#stage = { kind: "identification", reader, chunks: [] };
     this.#outgoing.writeRaw(utf8Encode(`${this.#ownVersion}\r\n`));
     this.#options.trace?.identification("sent", this.#ownVersion);
     this.#beginExchange();
@@ -113,7 +114,7 @@ export class Transport implements PacketSink {
 
   /** Takes bytes from the peer. They are copied; the work is done by `nextEvent`. */
   receive(chunk: Uint8Array): void {
-    switch (this.#stage.name) {
+    switch (this.#stage.kind) {
       case "new":
         throw new SshError("usage", "The transport has not been started");
       case "identification":
@@ -135,7 +136,7 @@ export class Transport implements PacketSink {
 
   /** Ends a broken connection. If the peer sent text before its identification, that text is reported instead of `error`. */
   broken(error: SshError): void {
-    const words = this.#stage.name === "identification" && this.#stage.reader.excerpt !== undefined;
+    const words = this.#stage.kind === "identification" && this.#stage.reader.excerpt !== undefined;
     this.#fail(words ? this.#cutOff() : error, "local");
   }
 
@@ -147,7 +148,7 @@ export class Transport implements PacketSink {
     for (;;) {
       const event = this.#events.shift();
       if (event !== undefined) return event;
-      if (this.#stage.name === "closed" || this.#stage.name === "new" || this.#exchange.asking) return undefined;
+      if (this.#stage.kind === "closed" || this.#stage.kind === "new" || this.#exchange.asking) return undefined;
       // rule: turn-ends
       if (this.#turn.left <= 0) {
         this.#turn.renew();
@@ -176,13 +177,13 @@ export class Transport implements PacketSink {
 
   /** When `tick` must be called at the latest, on the clock of `now`; `undefined` for never. */
   deadline(): number | undefined {
-    return this.#stage.name === "closed" ? undefined : this.#schedule.deadline;
+    return this.#stage.kind === "closed" ? undefined : this.#schedule.deadline;
   }
 
   /** Tells the time. */
   tick(now: number): void {
     this.#schedule.now = now;
-    if (this.#stage.name === "closed") return;
+    if (this.#stage.kind === "closed") return;
     if (this.#schedule.overdue) this.#fail(this.#tooSlow(), "protocol");
     else if (this.#schedule.keysTooOld) this.#beginExchange();
   }
@@ -191,8 +192,8 @@ export class Transport implements PacketSink {
    * Answers `verify-host-key`: `true`, or the error with which the connection ends. Throws `usage` for a token that is not that
    * of the open ask. Ignored after the end.
    */
-  answerHostKey(token: HostKeyToken, verdict: true | SshError): void {
-    if (this.#stage.name === "closed") return;
+  answerHostKey(token: AskToken, verdict: true | SshError): void {
+    if (this.#stage.kind === "closed") return;
     this.#exchange.expectToken(token, "verifying");
     if (/* rule: verdict-is-true */ verdict !== true) {
       // A program without types may answer anything: nothing but true accepts (CVE-2025-26465).
@@ -206,8 +207,8 @@ export class Transport implements PacketSink {
   }
 
   /** Answers `sign-exchange-hash` with a signature blob. Throws `usage` for a token that is not that of the open ask. */
-  answerSignature(token: SignatureToken, signature: Uint8Array): void {
-    if (this.#stage.name === "closed") return;
+  answerSignature(token: AskToken, signature: Uint8Array): void {
+    if (this.#stage.kind === "closed") return;
     this.#exchange.expectToken(token, "signing");
     this.#guarded(() => this.#exchange.sign(signature));
   }
@@ -217,7 +218,7 @@ export class Transport implements PacketSink {
    * over.
    */
   enterConnection(): void {
-    if (this.#stage.name === "closed") return;
+    if (this.#stage.kind === "closed") return;
     if (this.#gate.phase === "kex")
       throw new SshError("usage", "The connection protocol cannot begin before the first key exchange is over");
     this.#gate.enterConnection();
@@ -256,12 +257,12 @@ export class Transport implements PacketSink {
    * that a peer that goes away meanwhile is noticed.
    */
   get wantsInput(): boolean {
-    return !this.#ended && this.#stage.name !== "closed" && !(this.#exchange.asking && this.holdsPacket);
+    return !this.#ended && this.#stage.kind !== "closed" && !(this.#exchange.asking && this.holdsPacket);
   }
 
   /** It has ended: no event is left but `closed`, if that was not told yet. */
   get closed(): boolean {
-    return this.#stage.name === "closed";
+    return this.#stage.kind === "closed";
   }
 
   /** Whether the longest packet would fit into the bytes received that `nextEvent` has not come to yet. */
@@ -323,7 +324,7 @@ export class Transport implements PacketSink {
 
   #step(): Step {
     try {
-      return this.#stage.name === "identification"
+      return this.#stage.kind === "identification"
         ? this.#identify(this.#stage.reader, this.#stage.chunks)
         : this.#nextPacket();
     } catch (error) {
@@ -341,7 +342,7 @@ export class Transport implements PacketSink {
     this.#exchange.peerVersion = found.line;
     this.#reader.push(chunk.subarray(found.consumed));
     for (const rest of chunks) this.#reader.push(rest);
-    this.#stage = { name: "packets" };
+    this.#stage = { kind: "packets" };
     this.#options.trace?.identification("received", found.line);
     this.#exchange.prepare();
     return { type: "identified", peerVersion: found.line };
@@ -418,9 +419,9 @@ export class Transport implements PacketSink {
 
   /** Tells the peer, where it is there and speaks SSH, and ends. */
   #fail(error: SshError, origin: Origin): void {
-    if (this.#stage.name === "closed") return;
-    const speaksSsh = this.#stage.name === "packets" || error.culprit === "caller";
-    if (speaksSsh && this.#stage.name !== "new" && error.code !== "connection-lost") {
+    if (this.#stage.kind === "closed") return;
+    const speaksSsh = this.#stage.kind === "packets" || error.culprit === "caller";
+    if (speaksSsh && this.#stage.kind !== "new" && error.code !== "connection-lost") {
       try {
         this.#outgoing.send(goodbye(error, origin));
       } catch {
@@ -431,22 +432,22 @@ export class Transport implements PacketSink {
   }
 
   #close(error: SshError): void {
-    if (this.#stage.name === "closed") return;
-    this.#stage = { name: "closed" };
+    if (this.#stage.kind === "closed") return;
+    this.#stage = { kind: "closed" };
     this.#exchange.abandon();
     this.#outgoing.close();
     this.#events.push({ type: "closed", error });
   }
 
   #cutOff(): SshError {
-    return this.#stage.name === "identification"
+    return this.#stage.kind === "identification"
       ? endedUnidentified(this.#peer, this.#stage.reader)
       : ended(this.#peer, this.#gate.phase, this.#reader.buffered);
   }
 
   #tooSlow(): SshError {
     const { kexTimeout } = this.#limits;
-    return this.#stage.name === "identification"
+    return this.#stage.kind === "identification"
       ? unidentifiedInTime(this.#peer, this.#stage.reader, kexTimeout)
       : new SshError("kex-timeout", `The ${this.#peer} did not bring the key exchange to its end in ${kexTimeout} ms`);
   }

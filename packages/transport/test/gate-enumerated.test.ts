@@ -74,9 +74,9 @@ const MAY: readonly (readonly [number, Side | "both", (s: Situation) => boolean]
 /** RFC 4252 §5.3: after SUCCESS "any further authentication requests […] SHOULD be silently ignored"; §7.1 holds all the same. */
 const LATE = { number: 50, from: "client", when: after("connection") } as const;
 
-type Verdict = "admit" | "unimplemented" | "discard" | "refused";
+type GateVerdict = "admit" | "unimplemented" | "discard" | "refused";
 
-function expected(number: number, situation: Situation): Verdict {
+function expected(number: number, situation: Situation): GateVerdict {
   const rows = MAY.filter(([of]) => of === number);
   if (rows.some(([, from, when]) => (from === "both" || from === situation.sender) && when(situation))) return "admit";
   // RFC 4253 §11.4: unknown messages are answered. But §7.1: none may come in a key exchange, and a strict one ends at it.

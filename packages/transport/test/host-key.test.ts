@@ -1,11 +1,18 @@
 import { toyAlgorithms, toyHostKey, toySign, toySignature } from "@nacre/testing/toys";
-import { type HostKeyToken, type SignatureToken, TRANSPORT_LIMITS } from "@nacre/transport";
-import { SSH_MSG_DISCONNECT, SSH_MSG_KEX_ECDH_REPLY, SSH_MSG_NEWKEYS, SshError } from "@nacre/wire";
+import { TRANSPORT_LIMITS } from "@nacre/transport";
+import {
+  type AskToken,
+  askToken,
+  SSH_MSG_DISCONNECT,
+  SSH_MSG_KEX_ECDH_REPLY,
+  SSH_MSG_NEWKEYS,
+  SshError,
+} from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { Pair } from "./support/pair.ts";
 import { RawPeer } from "./support/raw-peer.ts";
 
-function askedForHostKey(): { peer: RawPeer; token: HostKeyToken } {
+function askedForHostKey(): { peer: RawPeer; token: AskToken } {
   const peer = new RawPeer("server", { limits: { kexTimeout: 1000 } });
   peer.silent = true;
   peer.identify().sendInit().replyKex().newKeys();
@@ -70,9 +77,9 @@ describe("the ask about the host key", () => {
   test("takes one answer, by its own token", () => {
     const { peer, token } = askedForHostKey();
     const usage = expect.objectContaining({ code: "usage", culprit: "caller" });
-    expect(() => peer.transport.answerHostKey({ ask: "verify-host-key" }, true)).toThrow(usage);
+    expect(() => peer.transport.answerHostKey(askToken("verify-host-key"), true)).toThrow(usage);
     expect(() => peer.transport.answerHostKey(askedForHostKey().token, true)).toThrow(usage);
-    expect(() => peer.transport.answerSignature(token as unknown as SignatureToken, new Uint8Array())).toThrow(usage);
+    expect(() => peer.transport.answerSignature(token, new Uint8Array())).toThrow(usage);
     expect(peer.numbers).toEqual([20, 30]);
   });
 

@@ -1,3 +1,4 @@
+export * from "./ask.ts";
 export * from "./base64.ts";
 export * from "./bytes.ts";
 export * from "./errors.ts";

@@ -1,6 +1,7 @@
 import type { ServerSessionEvent } from "@nacre/session";
 import { signedLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
+import { askToken } from "@nacre/wire";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Broken } from "../contract.ts";
 import { ChannelOracle } from "../targets/sessions/channel-oracle.ts";
@@ -12,7 +13,7 @@ const sessionId = new Uint8Array(32);
 const facts = { userName: "alice", serviceName: "ssh-connection", factors: [] };
 const asked: ServerSessionEvent = {
   type: "publickey",
-  token: Symbol("asked"),
+  token: askToken("publickey"),
   ...facts,
   algorithm: "ssh-ed25519",
   publicKey: userKey.publicKey.blob,
@@ -64,7 +65,7 @@ describe("the oracle of a client's logins", () => {
   });
 
   function accept(): void {
-    const token = { ask: "verify-host-key" } as const;
+    const token = askToken("verify-host-key");
     oracle.answered({ type: "verify-host-key", token, algorithm: "ssh-ed25519", hostKey: sessionId }, true);
   }
 
@@ -93,7 +94,7 @@ describe("the oracle of channels", () => {
   let oracle: ChannelOracle;
   beforeEach(() => {
     oracle = new ChannelOracle();
-    oracle.peerSent(message.channelOpen("session", 7, { initialWindowSize: 100, maximumPacketSize: 60 }));
+    oracle.peerSent(message.channelOpen("session", 7, { initialWindowSize: 100, maxPacketSize: 60 }));
     oracle.sessionSent(message.channelConfirmation(7, { initialWindowSize: 200 }));
   });
 

@@ -111,7 +111,7 @@ describe.each(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes25
     let newKeys = 0;
     await using client = await server.connect({
       ...cipherOnly(cipher),
-      limits: { rekeyBytes: MIB, initialWindow: window, maximumWindow: window },
+      limits: { rekeyBytes: MIB, initialWindow: window, maxWindow: window },
       trace: (record) => {
         if (record.type === "packet" && record.direction === "received" && record.message === "SSH_MSG_NEWKEYS")
           newKeys++;

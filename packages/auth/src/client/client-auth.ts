@@ -1,5 +1,6 @@
 import type { SentMessage } from "@nacre/packet";
 import {
+  type AskToken,
   completeLimits,
   decodeIfReadable,
   type MethodContext,
@@ -12,10 +13,10 @@ import {
   SSH_MSG_USERAUTH_REQUEST,
   SSH_MSG_USERAUTH_SUCCESS,
   SshError,
+  staleAnswer,
 } from "@nacre/wire";
 import { AUTH_LIMITS } from "../limits.ts";
 import { SERVICE_CONNECTION, SERVICE_USERAUTH } from "../services.ts";
-import { type AuthToken, staleAnswer } from "../token.ts";
 import {
   beginKeyboardInteractive,
   type KeyboardInteractiveState,
@@ -41,7 +42,7 @@ import {
   signWithKey,
 } from "./publickey.ts";
 import { describeKey, Report } from "./report.ts";
-import type { ClientAuthEvent, ClientAuthOptions, ClientDriver, Identity } from "./types.ts";
+import type { ClientAuthEvent, ClientAuthOptions, ClientMethodDriver, Identity } from "./types.ts";
 
 /** A message of ours that the login waits for the answer to. */
 interface AwaitedMessage extends SentMessage {
@@ -49,7 +50,7 @@ interface AwaitedMessage extends SentMessage {
 }
 
 type ClientState =
-  | { readonly method: undefined; readonly step: "new" | "over" }
+  | { readonly method: undefined; readonly kind: "new" | "over" }
   | NoneState
   | PublickeyState
   | KeyboardInteractiveState
@@ -63,11 +64,11 @@ const METHOD_SPECIFIC = SSH_MSG_USERAUTH_PK_OK.number;
  * what happened and what it needs to know. Never throws for what the server sends; a wrong call throws `usage`.
  */
 export class ClientAuth {
-  readonly #driver: ClientDriver;
+  readonly #driver: ClientMethodDriver;
   readonly #plan: Plan;
   readonly #report = new Report();
   readonly #events: ClientAuthEvent[] = [];
-  #state: ClientState = { method: undefined, step: "new" };
+  #state: ClientState = { method: undefined, kind: "new" };
   #serviceAccepted = false;
   #context: MethodContext | undefined;
   #banners = 0;
@@ -97,19 +98,19 @@ export class ClientAuth {
 
   /** Sends SSH_MSG_SERVICE_REQUEST and, in the same flight, the first request. Throws `usage` the second time. */
   start(): void {
-    if (this.#state.step !== "new") throw new SshError("usage", "authentication has been started already");
+    if (this.#state.kind !== "new") throw new SshError("usage", "authentication has been started already");
     this.#send(SSH_MSG_SERVICE_REQUEST.encode({ serviceName: SERVICE_USERAUTH }));
     this.#tryNext();
   }
 
   /** A message from the server, which is read before this returns and not kept. After the end it is ignored. */
   receive(payload: Uint8Array): void {
-    if (this.#state.step === "over") return;
+    if (this.#state.kind === "over") return;
     try {
       this.#receive(payload);
     } catch (error) {
       if (!(error instanceof SshError)) throw error;
-      this.#finish({ type: "failed", error });
+      this.#finish({ type: "closed", error });
     }
   }
 
@@ -122,17 +123,17 @@ export class ClientAuth {
    * Answers `sign` with a signature blob (RFC 4253 §6.6); `undefined`: this key cannot sign, go on with what is left.
    * Throws `usage` for a token that is not the open ask's.
    */
-  answerSignature(token: AuthToken, signature: Uint8Array | undefined): void {
+  answerSignature(token: AskToken, signature: Uint8Array | undefined): void {
     const state = this.#state;
-    if (state.method !== "publickey" || state.step !== "asked" || /* rule: sign-token */ state.token !== token)
-      throw staleAnswer();
+    if (state.method !== "publickey" || state.kind !== "asked" || /* rule: sign-token */ state.token !== token)
+      throw staleAnswer(token);
     this.#goOn(state.identity, signature === undefined ? NO_SIGNATURE : sendSignature(this.#driver, state, signature));
   }
 
   /** Answers `password`; `undefined` gives the method up. Throws `usage` for a token that is not the open ask's. */
-  answerPassword(token: AuthToken, password: string | undefined): void {
+  answerPassword(token: AskToken, password: string | undefined): void {
     const state = this.#state;
-    if (state.method !== "password" || state.step !== "asked" || state.token !== token) throw staleAnswer();
+    if (state.method !== "password" || state.kind !== "asked" || state.token !== token) throw staleAnswer(token);
     if (password === undefined) {
       this.#giveUp("password");
       this.#tryNext();
@@ -143,11 +144,11 @@ export class ClientAuth {
 
   /** Answers `change-password`; `undefined` gives the method up. Throws `usage` for a token that is not the open ask's. */
   answerChangePassword(
-    token: AuthToken,
+    token: AskToken,
     passwords: { readonly oldPassword: string; readonly newPassword: string } | undefined,
   ): void {
     const state = this.#state;
-    if (state.method !== "password" || state.step !== "change-asked" || state.token !== token) throw staleAnswer();
+    if (state.method !== "password" || state.kind !== "change-asked" || state.token !== token) throw staleAnswer(token);
     if (passwords === undefined) {
       this.#report.note("the server demands a new password, and none was given");
       this.#plan.methodOver("password");
@@ -162,9 +163,10 @@ export class ClientAuth {
    * conversation. Throws `usage` for a token that is not the open ask's, or another number of responses than prompts (the ask then stays
    * open).
    */
-  answerPrompts(token: AuthToken, responses: readonly string[] | undefined): void {
+  answerPrompts(token: AskToken, responses: readonly string[] | undefined): void {
     const state = this.#state;
-    if (state.method !== "keyboard-interactive" || state.step !== "asked" || state.token !== token) throw staleAnswer();
+    if (state.method !== "keyboard-interactive" || state.kind !== "asked" || state.token !== token)
+      throw staleAnswer(token);
     if (responses === undefined) {
       this.#giveUp("keyboard-interactive");
       this.#state = sendNothing(this.#driver, state.rounds, state.promptCount);
@@ -177,7 +179,7 @@ export class ClientAuth {
 
   /** Whether a request that carries a signature awaits its answer. */
   get signedRequestInFlight(): boolean {
-    return this.#state.method === "publickey" && this.#state.step === "sent";
+    return this.#state.method === "publickey" && this.#state.kind === "sent";
   }
 
   /** The name of our message with that sequence number, if the login waits for the answer to it. */
@@ -188,13 +190,13 @@ export class ClientAuth {
 
   /** Whether an ask is open: the time until its answer is not the server's. */
   get waitingForApplication(): boolean {
-    return this.#state.step === "asked" || this.#state.step === "change-asked";
+    return this.#state.kind === "asked" || this.#state.kind === "change-asked";
   }
 
   #receive(payload: Uint8Array): void {
     const number = payload[0];
     if (number === SSH_MSG_SERVICE_ACCEPT.number) {
-      if (this.#serviceAccepted || this.#state.step === "new") throw this.#unexpected(number);
+      if (this.#serviceAccepted || this.#state.kind === "new") throw this.#unexpected(number);
       const { serviceName } = SSH_MSG_SERVICE_ACCEPT.decode(payload);
       if (serviceName !== SERVICE_USERAUTH)
         throw new SshError(
@@ -212,7 +214,7 @@ export class ClientAuth {
       this.#receiveFailure(payload);
     } else if (
       number === SSH_MSG_USERAUTH_SUCCESS.number &&
-      /* rule: success-once-sent */ this.#state.step === "sent"
+      /* rule: success-once-sent */ this.#state.kind === "sent"
     ) {
       SSH_MSG_USERAUTH_SUCCESS.decode(payload);
       this.#finish({ type: "success" });
@@ -236,22 +238,22 @@ export class ClientAuth {
 
   #receiveMethodSpecific(payload: Uint8Array): void {
     const state = this.#state;
-    if (state.method === "publickey" && state.step === "queried")
+    if (state.method === "publickey" && state.kind === "queried")
       this.#goOn(state.identity, receivePkOk(this.#driver, state, payload));
-    else if (state.method === "password" && state.step === "sent")
+    else if (state.method === "password" && state.kind === "sent")
       this.#state = receivePasswdChangereq(this.#driver, state, payload);
-    else if (state.method === "keyboard-interactive" && state.step === "sent")
+    else if (state.method === "keyboard-interactive" && state.kind === "sent")
       this.#state = receiveInfoRequest(this.#driver, state, payload);
     else throw this.#unexpected(METHOD_SPECIFIC);
   }
 
   #receiveFailure(payload: Uint8Array): void {
     const state = this.#state;
-    if (state.step !== "sent" && state.step !== "queried") throw this.#unexpected(SSH_MSG_USERAUTH_FAILURE.number);
+    if (state.kind !== "sent" && state.kind !== "queried") throw this.#unexpected(SSH_MSG_USERAUTH_FAILURE.number);
     const { authenticationsThatCanContinue, partialSuccess } = SSH_MSG_USERAUTH_FAILURE.decode(payload);
     this.#plan.answered(authenticationsThatCanContinue);
     // A query asks for nothing that could succeed: whatever is said of it means no.
-    const accepted = partialSuccess && state.step === "sent";
+    const accepted = partialSuccess && state.kind === "sent";
     const verdict = accepted ? "accepted" : "refused";
     if (state.method === "publickey") {
       if (accepted) this.#plan.keyOver(state.identity);
@@ -264,7 +266,7 @@ export class ClientAuth {
       // A server that refuses without having asked anything has nothing behind it.
       if (accepted || state.rounds === 0) this.#plan.methodOver(state.method);
       // What was given up is noted as such.
-      const givenUp = state.step === "sent" && state.givenUp;
+      const givenUp = state.kind === "sent" && state.givenUp;
       if (accepted || !givenUp) this.#report.tried(state.method, verdict);
     } else if (state.method === "password") {
       if (accepted) this.#plan.methodOver(state.method);
@@ -314,7 +316,7 @@ export class ClientAuth {
           );
         }
         this.#finish({
-          type: "failed",
+          type: "closed",
           error: this.#report.error(driver.options.userName, this.#plan.canContinue ?? []),
         });
     }
@@ -337,18 +339,18 @@ export class ClientAuth {
     this.#context = method;
   }
 
-  #finish(event: Extract<ClientAuthEvent, { type: "success" | "failed" }>): void {
-    this.#state = { method: undefined, step: "over" };
+  #finish(event: Extract<ClientAuthEvent, { type: "success" | "closed" }>): void {
+    this.#state = { method: undefined, kind: "over" };
     this.#setContext(undefined);
     this.#driver.emit(event);
   }
 
   #unexpected(number: number | undefined): SshError {
-    const { method, step } = this.#state;
+    const { method, kind } = this.#state;
     const name = number === undefined ? undefined : messageName(number, this.#context);
     const what = `${name ?? "a message"} (${number ?? "empty"})`;
     const when = this.#serviceAccepted
-      ? `while the client's ${method ?? "login"} was ${step}`
+      ? `while the client's ${method ?? "login"} was ${kind}`
       : "before it was asked for the service, or accepted it";
     return new SshError("unexpected-message", `the server sent ${what} ${when}`);
   }

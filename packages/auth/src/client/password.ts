@@ -1,30 +1,30 @@
-import { SSH_MSG_USERAUTH_PASSWD_CHANGEREQ, SshError, userauthPassword } from "@nacre/wire";
-import type { AuthToken } from "../token.ts";
+import { type AskToken, askToken, SSH_MSG_USERAUTH_PASSWD_CHANGEREQ, SshError, userauthPassword } from "@nacre/wire";
+
 import { boundPrompt } from "./bounds.ts";
-import type { ClientDriver } from "./types.ts";
+import type { ClientMethodDriver } from "./types.ts";
 
 /** Password authentication (RFC 4252 §8). `changes`: how often the server has demanded a new password. */
 export type PasswordState = { readonly method: "password" } & (
-  | { readonly step: "asked"; readonly token: AuthToken }
-  | { readonly step: "sent"; readonly changes: number }
-  | { readonly step: "change-asked"; readonly token: AuthToken; readonly changes: number }
+  | { readonly kind: "asked"; readonly token: AskToken }
+  | { readonly kind: "sent"; readonly changes: number }
+  | { readonly kind: "change-asked"; readonly token: AskToken; readonly changes: number }
 );
 
-export function beginPassword(driver: ClientDriver, attempt: number): PasswordState {
-  const token = Symbol("password");
+export function beginPassword(driver: ClientMethodDriver, attempt: number): PasswordState {
+  const token = askToken("password");
   driver.emit({ type: "password", token, attempt });
-  return { method: "password", step: "asked", token };
+  return { method: "password", kind: "asked", token };
 }
 
-export function sendPassword(driver: ClientDriver, password: string): PasswordState {
+export function sendPassword(driver: ClientMethodDriver, password: string): PasswordState {
   driver.request("password", userauthPassword.encode({ password, newPassword: undefined }));
-  return { method: "password", step: "sent", changes: 0 };
+  return { method: "password", kind: "sent", changes: 0 };
 }
 
 /** The password has expired, or the new one was not acceptable. */
 export function receivePasswdChangereq(
-  driver: ClientDriver,
-  state: Extract<PasswordState, { step: "sent" }>,
+  driver: ClientMethodDriver,
+  state: Extract<PasswordState, { kind: "sent" }>,
   payload: Uint8Array,
 ): PasswordState {
   boundPrompt(driver.limits, payload);
@@ -33,17 +33,17 @@ export function receivePasswdChangereq(
   // rule: password-changes
   if (changes > driver.limits.passwordChanges)
     throw new SshError("auth-limit", `the server demanded a new password more than ${state.changes} times in a row`);
-  const token = Symbol("change-password");
+  const token = askToken("change-password");
   driver.emit({ type: "change-password", token, prompt });
-  return { method: "password", step: "change-asked", token, changes };
+  return { method: "password", kind: "change-asked", token, changes };
 }
 
 export function sendPasswordChange(
-  driver: ClientDriver,
-  state: Extract<PasswordState, { step: "change-asked" }>,
+  driver: ClientMethodDriver,
+  state: Extract<PasswordState, { kind: "change-asked" }>,
   passwords: { readonly oldPassword: string; readonly newPassword: string },
 ): PasswordState {
   const { oldPassword, newPassword } = passwords;
   driver.request("password", userauthPassword.encode({ password: oldPassword, newPassword }));
-  return { method: "password", step: "sent", changes: state.changes };
+  return { method: "password", kind: "sent", changes: state.changes };
 }

@@ -1,4 +1,6 @@
 import {
+  type AskToken,
+  askToken,
   equalBytes,
   Reader,
   SSH_MSG_USERAUTH_PK_OK,
@@ -7,8 +9,8 @@ import {
   userauthSignedData,
 } from "@nacre/wire";
 import { SERVICE_CONNECTION } from "../services.ts";
-import type { AuthToken } from "../token.ts";
-import type { ClientDriver, Identity } from "./types.ts";
+
+import type { ClientMethodDriver, Identity } from "./types.ts";
 
 interface KeyChoice {
   readonly identity: Identity;
@@ -19,9 +21,9 @@ interface KeyChoice {
 /** Public key authentication (RFC 4252 §7). */
 export type PublickeyState = { readonly method: "publickey" } & KeyChoice &
   (
-    | /** Whether this key would do. */ { readonly step: "queried" }
-    | { readonly step: "asked"; readonly token: AuthToken }
-    | /** With its signature. */ { readonly step: "sent" }
+    | /** Whether this key would do. */ { readonly kind: "queried" }
+    | { readonly kind: "asked"; readonly token: AskToken }
+    | /** With its signature. */ { readonly kind: "sent" }
   );
 
 /** Why a key that the server may accept came to nothing. */
@@ -30,14 +32,17 @@ export interface CannotSign {
 }
 
 /** Asks the server whether it would take the key, so that a person or an agent is not troubled for nothing. */
-export function queryKey(driver: ClientDriver, { identity, algorithm }: KeyChoice): PublickeyState {
+export function queryKey(driver: ClientMethodDriver, { identity, algorithm }: KeyChoice): PublickeyState {
   const publicKey = identity.publicKey.blob;
   driver.request("publickey", userauthPublickey.encode({ algorithm, publicKey, signature: undefined }));
-  return { method: "publickey", step: "queried", identity, algorithm };
+  return { method: "publickey", kind: "queried", identity, algorithm };
 }
 
 /** Signs with the key in memory, or asks for the signature. */
-export function signWithKey(driver: ClientDriver, { identity, algorithm }: KeyChoice): PublickeyState | CannotSign {
+export function signWithKey(
+  driver: ClientMethodDriver,
+  { identity, algorithm }: KeyChoice,
+): PublickeyState | CannotSign {
   const { sessionId, userName, random } = driver.options;
   const data = userauthSignedData(
     sessionId,
@@ -45,9 +50,9 @@ export function signWithKey(driver: ClientDriver, { identity, algorithm }: KeyCh
     { algorithm, publicKey: identity.publicKey.blob },
   );
   if (identity.privateKey === undefined) {
-    const token = Symbol("sign");
+    const token = askToken("sign");
     driver.emit({ type: "sign", token, identity, algorithm, data });
-    return { method: "publickey", step: "asked", identity, algorithm, token };
+    return { method: "publickey", kind: "asked", identity, algorithm, token };
   }
   try {
     return sendSignature(driver, { identity, algorithm }, identity.privateKey.sign(algorithm, data, random));
@@ -59,8 +64,8 @@ export function signWithKey(driver: ClientDriver, { identity, algorithm }: KeyCh
 
 /** The server would take the key, and must name the very key and algorithm it was asked about. */
 export function receivePkOk(
-  driver: ClientDriver,
-  state: Extract<PublickeyState, { step: "queried" }>,
+  driver: ClientMethodDriver,
+  state: Extract<PublickeyState, { kind: "queried" }>,
   payload: Uint8Array,
 ): PublickeyState | CannotSign {
   const { algorithm, publicKey } = SSH_MSG_USERAUTH_PK_OK.decode(payload);
@@ -76,7 +81,7 @@ export function receivePkOk(
 }
 
 export function sendSignature(
-  driver: ClientDriver,
+  driver: ClientMethodDriver,
   { identity, algorithm }: KeyChoice,
   signature: Uint8Array,
 ): PublickeyState | CannotSign {
@@ -86,7 +91,7 @@ export function sendSignature(
   if (made !== algorithm)
     return { cannotSign: `the signature made is ${made ?? "malformed"} where ${algorithm} was asked for` };
   driver.request("publickey", userauthPublickey.encode({ algorithm, publicKey: identity.publicKey.blob, signature }));
-  return { method: "publickey", step: "sent", identity, algorithm };
+  return { method: "publickey", kind: "sent", identity, algorithm };
 }
 
 /** The name inside a signature blob (RFC 4253 §6.6). */

@@ -1,8 +1,15 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys";
 import type { PacketSink } from "@nacre/packet";
-import type { Bytes, MethodContext, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
+import {
+  type AskToken,
+  type Bytes,
+  type MethodContext,
+  type Overrides,
+  type Prompt,
+  type RandomSource,
+  type SshError,
+} from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
-import type { AuthToken } from "../token.ts";
 
 /** A key that a user may log in with. */
 export interface Identity {
@@ -49,19 +56,19 @@ export type ClientAuthEvent =
   /** Wants `answerSignature`: a signature blob of `algorithm` over `data`. */
   | {
       readonly type: "sign";
-      readonly token: AuthToken;
+      readonly token: AskToken;
       readonly identity: Identity;
       readonly algorithm: string;
       readonly data: Bytes;
     }
   /** Wants `answerPassword`. `attempt` counts from 1: above it the last password was refused. */
-  | { readonly type: "password"; readonly token: AuthToken; readonly attempt: number }
+  | { readonly type: "password"; readonly token: AskToken; readonly attempt: number }
   /** Wants `answerChangePassword`. The prompt is raw text of the server. */
-  | { readonly type: "change-password"; readonly token: AuthToken; readonly prompt: string }
+  | { readonly type: "change-password"; readonly token: AskToken; readonly prompt: string }
   /** Wants `answerPrompts`: one response for each prompt (at least one prompt). Raw text of the server. */
   | {
       readonly type: "prompts";
-      readonly token: AuthToken;
+      readonly token: AskToken;
       readonly name: string;
       readonly instruction: string;
       readonly prompts: readonly Prompt[];
@@ -71,10 +78,10 @@ export type ClientAuthEvent =
   /** Authentication is complete. The last event. */
   | { readonly type: "success" }
   /** It cannot succeed any more: refused (`auth-failed`), or the server broke the protocol. The last event. */
-  | { readonly type: "failed"; readonly error: SshError };
+  | { readonly type: "closed"; readonly error: SshError };
 
 /** What a method does through the driver that runs it. */
-export interface ClientDriver {
+export interface ClientMethodDriver {
   readonly options: ClientAuthOptions;
   readonly limits: AuthLimits;
   /** Sends SSH_MSG_USERAUTH_REQUEST (RFC 4252 §5). */

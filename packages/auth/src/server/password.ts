@@ -1,18 +1,18 @@
-import { SSH_MSG_USERAUTH_PASSWD_CHANGEREQ, userauthPassword, utf8Encode } from "@nacre/wire";
-import type { AuthToken } from "../token.ts";
-import type { LoginSubject, ServerDriver } from "./types.ts";
+import { type AskToken, askToken, SSH_MSG_USERAUTH_PASSWD_CHANGEREQ, userauthPassword, utf8Encode } from "@nacre/wire";
+
+import type { LoginSubject, ServerMethodDriver } from "./types.ts";
 
 /** The application is asked about a password (RFC 4252 §8). */
 export interface PasswordState {
-  readonly step: "asked";
+  readonly kind: "asked";
   readonly about: "password";
-  readonly token: AuthToken;
+  readonly token: AskToken;
   readonly subject: LoginSubject;
 }
 
 /** `undefined`: refused, for a password longer than the limit. */
 export function receivePassword(
-  driver: ServerDriver,
+  driver: ServerMethodDriver,
   subject: LoginSubject,
   methodData: Uint8Array,
 ): PasswordState | undefined {
@@ -23,12 +23,12 @@ export function receivePassword(
     utf8Encode(newPassword ?? "").length > passwordBytes
   )
     return undefined;
-  const token = Symbol("password");
+  const token = askToken("password");
   if (newPassword === undefined) driver.emit({ type: "password", token, ...subject, password });
   else driver.emit({ type: "change-password", token, ...subject, oldPassword: password, newPassword });
-  return { step: "asked", about: "password", token, subject };
+  return { kind: "asked", about: "password", token, subject };
 }
 
-export function sendPasswdChangereq(driver: ServerDriver, prompt: string): void {
+export function sendPasswdChangereq(driver: ServerMethodDriver, prompt: string): void {
   driver.options.sink.write(SSH_MSG_USERAUTH_PASSWD_CHANGEREQ.encode({ prompt, languageTag: "" }));
 }

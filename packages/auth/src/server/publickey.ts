@@ -1,5 +1,7 @@
 import type { SignatureAlgorithm } from "@nacre/keys";
 import {
+  type AskToken,
+  askToken,
   type Bytes,
   copyBytes,
   Reader,
@@ -9,14 +11,14 @@ import {
   userauthSignedData,
   Writer,
 } from "@nacre/wire";
-import type { AuthToken } from "../token.ts";
-import type { Standing } from "./standing.ts";
-import type { LoginKey, LoginSubject, ServerDriver } from "./types.ts";
+
+import type { AuthProgress } from "./auth-progress.ts";
+import type { LoginKey, LoginSubject, ServerMethodDriver } from "./types.ts";
 
 /** The application is asked about a key (RFC 4252 §7). */
 export type PublickeyState = {
-  readonly step: "asked";
-  readonly token: AuthToken;
+  readonly kind: "asked";
+  readonly token: AskToken;
   readonly subject: LoginSubject;
   readonly key: LoginKey;
   /** The same as the client sent it, which PK_OK repeats. */
@@ -28,14 +30,14 @@ export type PublickeyState = {
 
 /** A query, or a login with a signature that is verified before the application learns of it. `undefined`: refused, and counted. */
 export function receivePublickey(
-  driver: ServerDriver,
-  standing: Standing,
+  driver: ServerMethodDriver,
+  progress: AuthProgress,
   subject: LoginSubject,
   methodData: Uint8Array,
 ): PublickeyState | undefined {
   const { algorithm: name, publicKey: blob, signature } = userauthPublickey.decode(methodData);
   const about = signature === undefined ? "query" : "publickey";
-  if (about === "query") standing.countQuery();
+  if (about === "query") progress.countQuery();
   const algorithm = driver.options.signatureAlgorithms.find((one) => one.name === name);
   const sent: LoginKey = { algorithm: name, publicKey: copyBytes(blob) };
   const publicKey = algorithm === undefined ? sent.publicKey : inKeyFormat(sent.publicKey, algorithm);
@@ -45,20 +47,20 @@ export function receivePublickey(
   const refused =
     /* rule: same-work */ algorithm === undefined ||
     keyFormat(publicKey) !== algorithm.keyFormat ||
-    standing.hasUsed(publicKey) ||
+    progress.hasUsed(publicKey) ||
     /* rule: login-signature */ (signature !== undefined && !verified(algorithm, publicKey, signedData, signature));
   if (refused) {
-    if (about === "publickey") standing.countFailure();
-    else standing.countRefusedQuery();
+    if (about === "publickey") progress.countFailure();
+    else progress.countRefusedQuery();
     return undefined;
   }
-  const token = Symbol(about);
+  const token = askToken(about);
   // rule: asked-key
   driver.emit({ type: about, token, ...subject, ...key });
-  return { step: "asked", about, token, subject, key, sent };
+  return { kind: "asked", about, token, subject, key, sent };
 }
 
-export function sendPkOk(driver: ServerDriver, key: LoginKey): void {
+export function sendPkOk(driver: ServerMethodDriver, key: LoginKey): void {
   driver.options.sink.write(SSH_MSG_USERAUTH_PK_OK.encode(key));
 }
 

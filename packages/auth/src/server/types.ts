@@ -1,8 +1,7 @@
 import type { SignatureAlgorithm } from "@nacre/keys";
 import type { PacketSink } from "@nacre/packet";
-import type { Bytes, MethodContext, Overrides, Prompt, SshError } from "@nacre/wire";
+import { type AskToken, type Bytes, type MethodContext, type Overrides, type Prompt, type SshError } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
-import type { AuthToken } from "../token.ts";
 
 /** A method by which a user can log in. */
 export type LoginMethod = "publickey" | "password" | "keyboard-interactive";
@@ -48,7 +47,7 @@ export interface LoginSubject {
  * What the application says of a login: let in; refused; or this part is right, and one of the methods named must follow
  * (RFC 4252 §5.1). A user that does not exist is refused like one with a wrong key or password.
  */
-export type Verdict = "success" | "failure" | { readonly partial: readonly LoginMethod[] };
+export type LoginVerdict = "success" | "failure" | { readonly partial: readonly LoginMethod[] };
 
 /** What to ask a user in one round of keyboard-interactive (RFC 4256 §3.2). No prompt at all shows the texts only. */
 export interface Questions {
@@ -57,7 +56,7 @@ export interface Questions {
   readonly prompts: readonly Prompt[];
 }
 
-type Ask<Type extends string, Content = unknown> = { readonly type: Type; readonly token: AuthToken } & LoginSubject &
+type Ask<Type extends string, Content = unknown> = { readonly type: Type; readonly token: AskToken } & LoginSubject &
   Content;
 
 /** Reports progress, or asks the application for a decision. */
@@ -79,10 +78,10 @@ export type ServerAuthEvent =
   /** The user is in, by these factors. The last event. */
   | ({ readonly type: "success" } & LoginSubject)
   /** The client broke the protocol, or a limit. The last event. */
-  | { readonly type: "failed"; readonly error: SshError };
+  | { readonly type: "closed"; readonly error: SshError };
 
 /** What a method does through the driver that runs it. */
-export interface ServerDriver {
+export interface ServerMethodDriver {
   readonly options: ServerAuthOptions;
   readonly limits: AuthLimits;
   emit(event: ServerAuthEvent): void;

@@ -17,7 +17,7 @@ import { Backlog } from "../streams/backlog.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { type WebStreams, webStreams } from "../streams/web-streams.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
-import type { ConnectOptions, ExecOptions, ExecResult, Means, SpawnOptions } from "./options.ts";
+import type { ConnectOptions, CryptoProvider, ExecOptions, ExecResult, SpawnOptions } from "./options.ts";
 
 /** What a client gives its callers: streams of a kind, and processes that have such streams. */
 export interface ClientKind<K extends StreamTypes, P> {
@@ -204,7 +204,7 @@ export type EarlyOpen = (mux: Opener) => Promise<Channel>;
  */
 export async function connectDuplex<C>(
   duplex: Duplex,
-  options: ConnectOptions & Means,
+  options: ConnectOptions & CryptoProvider,
   makeClient: (connection: LoggedIn) => C,
   earlyOpen: EarlyOpen | undefined = options.earlyChannel === false ? undefined : openSession,
 ): Promise<C> {

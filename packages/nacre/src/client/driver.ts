@@ -1,4 +1,4 @@
-import { isPrivateKey } from "@nacre/keys/parts";
+import { isPrivateKey } from "@nacre/keys/internal";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
@@ -9,7 +9,7 @@ import { Mux, type MuxHandlers, type MuxSide } from "../mux/mux.ts";
 import { platformRandom } from "../random.ts";
 import { offeredAlgorithms } from "../wasm.ts";
 import { watchers } from "../watchers.ts";
-import type { ConnectOptions, HostKey, Means, PromptRequest } from "./options.ts";
+import type { ConnectOptions, CryptoProvider, HostKey, PromptRequest } from "./options.ts";
 
 /** Facts of a connection that is logged in. */
 export interface ConnectionInfo {
@@ -26,13 +26,13 @@ const HANDLERS: MuxHandlers<Driver> = { channels: {}, globalRequests: {} };
 export class Driver implements MuxSide<ClientSessionEvent> {
   readonly mux: Mux<ClientSessionEvent, Driver>;
   readonly #session: ClientSession;
-  readonly #options: ConnectOptions & Means;
+  readonly #options: ConnectOptions & CryptoProvider;
   #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
   #peerVersion = "";
   #hostKey: HostKey | undefined;
   #passwordPrompted = false;
 
-  constructor(duplex: Duplex, options: ConnectOptions & Means) {
+  constructor(duplex: Duplex, options: ConnectOptions & CryptoProvider) {
     this.#options = options;
     this.#session = new ClientSession(sessionOptions(options));
     this.mux = new Mux<ClientSessionEvent, Driver>(duplex, this.#session, this, HANDLERS);
@@ -216,7 +216,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   }
 }
 
-function sessionOptions(options: ConnectOptions & Means): ClientSessionOptions {
+function sessionOptions(options: ConnectOptions & CryptoProvider): ClientSessionOptions {
   const identities = (options.identities ?? []).map((identity) => ({
     publicKey: identity.publicKey,
     ...(isPrivateKey(identity) && { privateKey: identity }),

@@ -1,4 +1,4 @@
-import type { PrivateKey, PublicKey } from "@nacre/keys/parts";
+import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
@@ -42,7 +42,7 @@ export interface PromptRequest {
 type Answer<T> = T | undefined | Promise<T | undefined>;
 
 /** What a connection is made with that is code, and not a setting: a bundle carries what is named here. */
-export interface Means {
+export interface CryptoProvider {
   /** What to offer, preferred first. */
   readonly algorithms: TransportAlgorithms;
   /** The fingerprint of a public key blob: `"SHA256:…"`, as `ssh-keygen -l` prints it. */

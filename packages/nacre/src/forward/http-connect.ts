@@ -1,4 +1,4 @@
-import { parseAddress } from "@nacre/keyfiles/parts";
+import { parseAddress } from "@nacre/keyfiles/internal";
 import { type Bytes, type SshErrorCode, utf8Encode } from "@nacre/wire";
 import { ipv6Text } from "./ipv6-text.ts";
 import {

@@ -17,10 +17,10 @@ export type ProxyStep =
   | { readonly type: "refused"; readonly reply: Bytes; readonly reason: SshError };
 
 type State =
-  | { readonly type: "first-byte" }
-  | { readonly type: "reading"; readonly protocol: ProxyProtocol }
-  | { readonly type: "connecting"; readonly protocol: ProxyProtocol }
-  | { readonly type: "over" };
+  | { readonly kind: "first-byte" }
+  | { readonly kind: "reading"; readonly protocol: ProxyProtocol }
+  | { readonly kind: "connecting"; readonly protocol: ProxyProtocol }
+  | { readonly kind: "over" };
 
 /**
  * The server's side of one proxy handshake: SOCKS 4 and 4a, SOCKS 5 (RFC 1928) without authentication, or HTTP CONNECT (RFC 9110
@@ -28,7 +28,7 @@ type State =
  * any pieces. A handshake takes at most 16 KiB, and by SOCKS less than 1 KiB.
  */
 export class ProxyHandshake {
-  #state: State = { type: "first-byte" };
+  #state: State = { kind: "first-byte" };
 
   /**
    * Takes the next bytes from the client, which are neither kept nor changed. An invalid request is no exception but a step, with the
@@ -65,29 +65,29 @@ export class ProxyHandshake {
   }
 
   #take(byte: number): ProtocolStep {
-    if (this.#state.type === "first-byte") {
+    if (this.#state.kind === "first-byte") {
       const protocol = protocolOf(byte);
       if (protocol === undefined) {
-        this.#state = { type: "over" };
+        this.#state = { kind: "over" };
         return refuse(
           new Uint8Array(0),
           `the connection begins with byte 0x${byte.toString(16).padStart(2, "0")}, which is not SOCKS 4, SOCKS 5 or HTTP; use one of these without TLS`,
         );
       }
-      this.#state = { type: "reading", protocol };
+      this.#state = { kind: "reading", protocol };
     }
-    if (this.#state.type !== "reading") throw new SshError("internal", "bytes after the end of a proxy request");
+    if (this.#state.kind !== "reading") throw new SshError("internal", "bytes after the end of a proxy request");
     const { protocol } = this.#state;
     const step = protocol.take(byte);
-    if (step.type === "connect") this.#state = { type: "connecting", protocol };
-    if (step.type === "refused") this.#state = { type: "over" };
+    if (step.type === "connect") this.#state = { kind: "connecting", protocol };
+    if (step.type === "refused") this.#state = { kind: "over" };
     return step;
   }
 
   #conclude(): ProxyProtocol {
-    if (this.#state.type !== "connecting") throw new SshError("internal", "no proxy request to reply to");
+    if (this.#state.kind !== "connecting") throw new SshError("internal", "no proxy request to reply to");
     const { protocol } = this.#state;
-    this.#state = { type: "over" };
+    this.#state = { kind: "over" };
     return protocol;
   }
 }

@@ -1,18 +1,12 @@
-import type {
-  ClientSessionEvent,
-  Connection,
-  ConnectionEvent,
-  OutputStream,
-  ServerSessionEvent,
-} from "@nacre/connection";
+import type { Connection, ConnectionEvent, OutputStream, SessionReport, SessionRequest } from "@nacre/connection";
 import { type Bytes, SshError } from "@nacre/wire";
 import { EventBuffer } from "./event-buffer.ts";
 
 /** A request of the peer on a channel (RFC 4254 §5.4). One with a `token` wants a reply: see `Channel.reply`. */
 export type ChannelRequest =
   | Extract<ConnectionEvent, { readonly type: "channel-request" }>
-  | ClientSessionEvent
-  | ServerSessionEvent;
+  | SessionRequest
+  | SessionReport;
 
 /** How a channel ended. */
 export interface ChannelEnd {
@@ -43,7 +37,7 @@ export interface ChannelHost {
   touch(): void;
 }
 
-interface Waiting {
+interface PendingReply {
   /** Number of the request. */
   readonly id: number;
   readonly resolve: (success: boolean) => void;
@@ -62,7 +56,7 @@ export class Channel {
   #handler: ChannelHandler | undefined;
   readonly #host: ChannelHost;
   /** Callers that wait for the reply to a request. */
-  #waiting: readonly Waiting[] = [];
+  #waiting: readonly PendingReply[] = [];
   /** Callers that wait for the end. */
   #awaitingEnd: readonly ((end: ChannelEnd) => void)[] = [];
   /** The reason given to `close`. */

@@ -129,7 +129,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     const settle = (value: T): void => this.command(() => give(value));
     try {
       const answer = question();
-      if (isPromise(answer)) void this.#awaitAnswer(answer, settle, failed);
+      if (isThenable(answer)) void this.#awaitAnswer(answer, settle, failed);
       else settle(answer);
     } catch (cause) {
       failed(cause);
@@ -316,7 +316,7 @@ export function leaveUncaught(thrown: unknown): void {
 }
 
 /** Whether an answer comes later. Promises of any making count: a program without types may have its own. */
-export function isPromise<T>(answer: T | Promise<T>): answer is Promise<T> {
+export function isThenable<T>(answer: T | Promise<T>): answer is Promise<T> {
   return typeof (answer as Promise<T> | null | undefined)?.then === "function";
 }
 

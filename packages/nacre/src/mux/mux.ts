@@ -1,6 +1,5 @@
-import type { ReplyToken } from "@nacre/connection";
 import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
-import { CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
+import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
 import { Channel, type ChannelRequest } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
 import { type DrivenSession, Engine, type EngineHandler, leaveUncaught } from "./engine.ts";
@@ -204,20 +203,20 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
   }
 
   /** For `PeerOpen`, as are the next two. */
-  acceptOpen(token: ReplyToken): Channel | undefined {
+  acceptOpen(token: AskToken): Channel | undefined {
     if (this.engine.over !== undefined) return undefined;
     const id = this.engine.session.connection.answerOpen(token, true);
     this.engine.touch();
     return id === undefined ? undefined : this.#addChannel(id);
   }
 
-  rejectOpen(token: ReplyToken, reasonCode: number, description: string): void {
+  rejectOpen(token: AskToken, reasonCode: number, description: string): void {
     if (this.engine.over !== undefined) return;
     this.engine.session.connection.answerOpen(token, { reasonCode, description });
     this.engine.touch();
   }
 
-  answerGlobal(token: ReplyToken, success: boolean, data: Uint8Array | undefined): void {
+  answerGlobal(token: AskToken, success: boolean, data: Uint8Array | undefined): void {
     if (this.engine.over !== undefined) return;
     this.engine.session.connection.answerGlobal(token, success, data);
     this.engine.touch();

@@ -1,11 +1,12 @@
-import type { ConnectionEvent, ReplyToken } from "@nacre/connection";
+import type { ConnectionEvent } from "@nacre/connection";
+import { type AskToken } from "@nacre/wire";
 import type { Channel } from "./channel.ts";
 
 /** Carries out decisions about the peer's opens and global requests. */
 export interface PeerAsks {
-  acceptOpen(token: ReplyToken): Channel | undefined;
-  rejectOpen(token: ReplyToken, reasonCode: number, description: string): void;
-  answerGlobal(token: ReplyToken, success: boolean, data: Uint8Array | undefined): void;
+  acceptOpen(token: AskToken): Channel | undefined;
+  rejectOpen(token: AskToken, reasonCode: number, description: string): void;
+  answerGlobal(token: AskToken, success: boolean, data: Uint8Array | undefined): void;
 }
 
 /** A channel that the peer wants to open (RFC 4254 §5.1). Answer it once, now or later. */
@@ -14,7 +15,7 @@ export class PeerOpen {
   /** The data of its type, after the maximum packet size. */
   readonly data: Uint8Array;
   readonly #asks: PeerAsks;
-  readonly #token: ReplyToken;
+  readonly #token: AskToken;
   #answered = false;
 
   constructor(asks: PeerAsks, { channelType, data, token }: Extract<ConnectionEvent, { type: "open-request" }>) {
@@ -47,7 +48,7 @@ export class PeerGlobalRequest {
   readonly name: string;
   readonly data: Uint8Array;
   readonly #asks: PeerAsks;
-  readonly #token: ReplyToken | undefined;
+  readonly #token: AskToken | undefined;
   #answered = false;
 
   constructor(asks: PeerAsks, { requestName, data, token }: Extract<ConnectionEvent, { type: "global-request" }>) {

@@ -10,7 +10,7 @@ import type { ServerConnection } from "./connection.ts";
 import type { GrantedPermissions } from "./permissions.ts";
 
 /** A request of the client on a session, before or while something runs in it. */
-export interface SessionRequest {
+export interface CustomSessionRequest {
   readonly name: string;
   /** Depends on the request. */
   readonly data: Uint8Array;
@@ -25,7 +25,7 @@ export interface ApplicationHandlers {
     | Readonly<Record<string, (request: PeerGlobalRequest, connection: ServerConnection) => void>>
     | undefined;
   readonly sessionRequests?:
-    | Readonly<Record<string, (request: SessionRequest, connection: ServerConnection) => boolean>>
+    | Readonly<Record<string, (request: CustomSessionRequest, connection: ServerConnection) => boolean>>
     | undefined;
 }
 

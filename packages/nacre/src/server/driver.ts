@@ -1,9 +1,9 @@
-import { isPrivateKey } from "@nacre/keys/parts";
+import { isPrivateKey } from "@nacre/keys/internal";
 import { type ServerHostKey, ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { completeLimits, SshError } from "@nacre/wire";
 import { usage } from "../check.ts";
-import type { Means } from "../client/options.ts";
+import type { CryptoProvider } from "../client/options.ts";
 import type { ServerForwards } from "../forward/server-forwards.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
@@ -27,14 +27,14 @@ const LONGEST_TIMER = 0x7fff_ffff;
 
 /** How far a connection has come. */
 type State<S extends BaseSession> =
-  | { readonly phase: "login"; readonly logins: Logins; readonly graceTimer: ReturnType<typeof setTimeout> | undefined }
-  | { readonly phase: "admitted"; readonly client: Admitted<S> }
+  | { readonly kind: "login"; readonly logins: Logins; readonly graceTimer: ReturnType<typeof setTimeout> | undefined }
+  | { readonly kind: "admitted"; readonly client: Admitted<S> }
   /** `client` is set if the login succeeded before. */
-  | { readonly phase: "over"; readonly client: Admitted<S> | undefined };
+  | { readonly kind: "over"; readonly client: Admitted<S> | undefined };
 
 /** One connection of a server: its login, and its end. Hands the session's asks to the application. */
 export class ServerDriver<S extends BaseSession> implements ServerSide, AdmittedHost<S> {
-  readonly #options: ServeOptions<S> & Means;
+  readonly #options: ServeOptions<S> & CryptoProvider;
   readonly #limits: ServerLimits;
   readonly #session: ServerSession;
   readonly #mux: Mux<ServerSessionEvent, ServerSide>;
@@ -45,7 +45,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   #clientVersion: string | undefined;
   #onAbort: (() => void) | undefined;
 
-  constructor(duplex: Duplex, options: ServeOptions<S> & Means, makeSession: SessionMaker<S>) {
+  constructor(duplex: Duplex, options: ServeOptions<S> & CryptoProvider, makeSession: SessionMaker<S>) {
     this.#options = options;
     this.#limits = completeLimits(SERVER_LIMITS, options.limits);
     this.#makeSession = makeSession;
@@ -59,7 +59,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
       remoteAddress: options.remoteAddress,
       log: (event) => this.#log(event),
     });
-    this.#state = { phase: "login", logins, graceTimer: undefined };
+    this.#state = { kind: "login", logins, graceTimer: undefined };
   }
 
   get ended(): Promise<SshError> {
@@ -95,7 +95,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   start(): void {
     const { signal, loginGraceTime = LOGIN_GRACE_TIME } = this.#options;
     this.#engine.start();
-    if (this.#state.phase !== "login") return;
+    if (this.#state.kind !== "login") return;
     if (/* rule: login-grace-time */ loginGraceTime > 0) {
       const graceTimer = setTimeout(
         () => this.#engine.fail(new SshError("auth-timeout", `the client has not logged in in ${loginGraceTime} ms`)),
@@ -108,7 +108,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 
   async openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
-    if (this.#state.phase === "login") throw usage("a server opens no channel before the client has logged in");
+    if (this.#state.kind === "login") throw usage("a server opens no channel before the client has logged in");
     return openCheckedChannel(this.#mux, channelType, data);
   }
 
@@ -118,7 +118,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 
   async close({ grace = 0 }: { readonly grace?: number | undefined } = {}): Promise<void> {
-    const maySessionsEnd = grace > 0 && this.#isBusy && this.#state.phase !== "over";
+    const maySessionsEnd = grace > 0 && this.#isBusy && this.#state.kind !== "over";
     const timer = maySessionsEnd ? setTimeout(() => this.#goodbye(), Math.min(grace, LONGEST_TIMER)) : undefined;
     clearTimeout(this.#closing?.timer);
     this.#closing = { timer };
@@ -135,7 +135,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 
   get #admitted(): Admitted<S> | undefined {
-    return this.#state.phase === "login" ? undefined : this.#state.client;
+    return this.#state.kind === "login" ? undefined : this.#state.client;
   }
 
   get #isBusy(): boolean {
@@ -180,7 +180,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
       case "change-password":
       case "keyboard-interactive":
       case "responses":
-        if (this.#state.phase === "login") this.#state.logins.onAsk(event);
+        if (this.#state.kind === "login") this.#state.logins.onAsk(event);
         return;
       case "authenticated":
         this.#onAuthenticated(event);
@@ -212,25 +212,25 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
 
   closed(error: SshError): Promise<void> | undefined {
     const state = this.#state;
-    this.#state = { phase: "over", client: this.#admitted };
+    this.#state = { kind: "over", client: this.#admitted };
     clearTimeout(this.#closing?.timer);
     if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    if (state.phase === "login") {
+    if (state.kind === "login") {
       clearTimeout(state.graceTimer);
       state.logins.closed();
     }
     this.#log({ type: "closed", error });
-    return state.phase === "admitted" ? state.client.closed(error) : undefined;
+    return state.kind === "admitted" ? state.client.closed(error) : undefined;
   }
 
   #onAuthenticated({ userName: user, factors }: Extract<ServerSessionEvent, { type: "authenticated" }>): void {
-    if (this.#state.phase !== "login") return;
+    if (this.#state.kind !== "login") return;
     const { logins, graceTimer } = this.#state;
     clearTimeout(graceTimer);
     const { remoteAddress } = this.#options;
     const client = new Admitted(this, { user, factors, remoteAddress }, logins.granted(factors));
     // The logins and the timer are let go: thousands of connections may rest.
-    this.#state = { phase: "admitted", client };
+    this.#state = { kind: "admitted", client };
     this.#log({ type: "login", user, factors });
   }
 
@@ -243,7 +243,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 }
 
-function sessionOptions<S>(options: ServeOptions<S> & Means, limits: ServerLimits): ServerSessionOptions {
+function sessionOptions<S>(options: ServeOptions<S> & CryptoProvider, limits: ServerLimits): ServerSessionOptions {
   return {
     algorithms: offeredAlgorithms(options),
     random: options.random ?? platformRandom,

@@ -1,7 +1,7 @@
-import type { Factor, LoginMethod, Questions, Verdict } from "@nacre/auth";
+import type { Factor, LoginMethod, LoginVerdict, Questions } from "@nacre/auth";
 import type { ServerSession, ServerSessionEvent } from "@nacre/session";
-import { SshError } from "@nacre/wire";
-import { type Engine, isPromise } from "../mux/engine.ts";
+import { type AskToken, SshError } from "@nacre/wire";
+import { type Engine, isThenable } from "../mux/engine.ts";
 import type { Authenticate, KeyboardInteractiveLogin, Login, LoginDecision, ServerEvent } from "./options.ts";
 import { combinePermissions, type GrantedPermissions, isPermissions, type Permissions } from "./permissions.ts";
 
@@ -22,7 +22,7 @@ interface LoginsContext {
 
 /** A keyboard-interactive conversation: either we hold the token of an answer that is due, or the client has the word. */
 interface Conversation {
-  token: symbol | undefined;
+  token: AskToken | undefined;
   /** `ask` waits for the client. */
   waiting: { resolve: (responses: readonly string[]) => void; reject: (error: SshError) => void } | undefined;
   /** What was decided while the client had the word. */
@@ -96,7 +96,7 @@ export class Logins {
     this.#abandon();
   }
 
-  #converse(token: symbol, facts: Omit<KeyboardInteractiveLogin, "method" | "ask">): void {
+  #converse(token: AskToken, facts: Omit<KeyboardInteractiveLogin, "method" | "ask">): void {
     const { session } = this.#context;
     const conversation: Conversation = { token, waiting: undefined, decided: undefined };
     this.#conversation = conversation;
@@ -142,7 +142,7 @@ export class Logins {
     });
   }
 
-  #onResponses(token: symbol, responses: readonly string[]): void {
+  #onResponses(token: AskToken, responses: readonly string[]): void {
     const conversation = this.#conversation;
     if (conversation === undefined) return;
     const { waiting, decided } = conversation;
@@ -183,7 +183,7 @@ export class Logins {
     const question = (): LoginDecision | Promise<LoginDecision> => {
       try {
         const answer = authenticate(login);
-        return isPromise(answer) ? Promise.resolve(answer).then(judge).catch(refuse) : judge(answer);
+        return isThenable(answer) ? Promise.resolve(answer).then(judge).catch(refuse) : judge(answer);
       } catch (error) {
         return refuse(error);
       }
@@ -202,7 +202,7 @@ export class Logins {
   }
 
   /** The decision as authentication takes it; what it permits is kept with the factor that it accepts. */
-  #verdict(decision: LoginDecision, before: readonly Factor[]): Verdict {
+  #verdict(decision: LoginDecision, before: readonly Factor[]): LoginVerdict {
     if (decision === false || (typeof decision === "object" && "changePassword" in decision)) return "failure";
     const permissions = decision !== true && "permissions" in decision ? decision.permissions : {};
     // rule: factor-permissions

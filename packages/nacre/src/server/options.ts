@@ -1,5 +1,5 @@
 import type { Factor, LoginMethod } from "@nacre/auth";
-import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/parts";
+import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/internal";
 import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
 import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";

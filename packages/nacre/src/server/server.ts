@@ -1,6 +1,6 @@
 import { checkLimit, MAX_MILLISECONDS, SshError } from "@nacre/wire";
 import { checkKey, checkLimits, checkSignal } from "../check.ts";
-import type { Means } from "../client/options.ts";
+import type { CryptoProvider } from "../client/options.ts";
 import { forwardHandlers } from "../forward/server-forwards.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { checkRandom } from "../random.ts";
@@ -14,7 +14,7 @@ import type { ServeOptions } from "./options.ts";
 /** Serves one client over any kind of byte connection, with any kind of session: what `@nacre/node` is made with. */
 export function serveDuplex<S extends BaseSession>(
   duplex: Duplex,
-  options: ServeOptions<S> & Means,
+  options: ServeOptions<S> & CryptoProvider,
   makeSession: SessionMaker<S>,
 ): ServerConnection {
   checkServeOptions(options);
@@ -37,7 +37,7 @@ export function checkServeOptions({
   forwarding,
   sessionRequests,
 }: Pick<
-  ServeOptions<unknown> & Means,
+  ServeOptions<unknown> & CryptoProvider,
   | "hostKeys"
   | "authenticate"
   | "algorithms"

@@ -14,7 +14,7 @@ export interface Chunk {
 }
 
 /** A chunk that waits: a block of which `length` bytes are filled, or bytes that are all there is of them. */
-interface Waiting {
+interface PendingChunk {
   bytes: Bytes;
   length: number;
   credit: number;
@@ -26,7 +26,7 @@ interface Waiting {
  * and what is a small part of a large buffer is copied out of it.
  */
 export class Backlog {
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: PendingChunk[] = [];
 
   get isEmpty(): boolean {
     return this.#waiting.length === 0;
@@ -74,7 +74,7 @@ export class Backlog {
 }
 
 /** Whether so many bytes more go into the chunk. A second small one makes a block of it: a keystroke alone needs none. */
-function hasRoom(chunk: Waiting, more: number): boolean {
+function hasRoom(chunk: PendingChunk, more: number): boolean {
   if (chunk.bytes.length === chunk.length && chunk.length < SMALL_CHUNK) {
     const block = new Uint8Array(BLOCK);
     block.set(chunk.bytes);

@@ -36,11 +36,11 @@ export const webStreams: StreamKind<WebStreams> = {
 
 /** How far a stream to read has come. */
 type OutputState =
-  | { readonly step: "flowing" }
+  | { readonly kind: "flowing" }
   /** No more bytes follow. Those that wait are read first; then the stream ends, or fails with `error`. */
-  | { readonly step: "ending"; readonly error: SshError | undefined }
+  | { readonly kind: "ending"; readonly error: SshError | undefined }
   /** The stream has ended, has failed, or was cancelled. */
-  | { readonly step: "over" };
+  | { readonly kind: "over" };
 
 class Output implements ReadEnd<WebStreams["readable"]> {
   readonly stream: ReadableStream<Bytes>;
@@ -49,7 +49,7 @@ class Output implements ReadEnd<WebStreams["readable"]> {
   #keep: number;
   #controller!: ReadableStreamDefaultController<Bytes>;
   #wanted: (() => void) | undefined;
-  #state: OutputState = { step: "flowing" };
+  #state: OutputState = { kind: "flowing" };
 
   constructor(source: ReadSource, keep = Number.POSITIVE_INFINITY) {
     this.#source = source;
@@ -65,7 +65,7 @@ class Output implements ReadEnd<WebStreams["readable"]> {
             this.#serve();
           }),
         cancel: () => {
-          this.#state = { step: "over" };
+          this.#state = { kind: "over" };
           this.#keep = 0;
           const credit = this.#queue.clear();
           if (credit > 0) this.#source.consumed(credit);
@@ -78,7 +78,7 @@ class Output implements ReadEnd<WebStreams["readable"]> {
   }
 
   open(): void {
-    if (this.#state.step !== "over") this.#keep = Number.POSITIVE_INFINITY;
+    if (this.#state.kind !== "over") this.#keep = Number.POSITIVE_INFINITY;
   }
 
   receive(bytes: Bytes): void {
@@ -93,7 +93,7 @@ class Output implements ReadEnd<WebStreams["readable"]> {
   }
 
   finish(error?: SshError): void {
-    if (this.#state.step === "flowing") this.#state = { step: "ending", error };
+    if (this.#state.kind === "flowing") this.#state = { kind: "ending", error };
     this.#serve();
   }
 
@@ -110,13 +110,13 @@ class Output implements ReadEnd<WebStreams["readable"]> {
       this.#controller.enqueue(chunk.bytes);
       if (chunk.credit > 0) this.#source.consumed(chunk.credit);
     }
-    if (this.#state.step === "ending" && this.#queue.isEmpty) {
+    if (this.#state.kind === "ending" && this.#queue.isEmpty) {
       const { error } = this.#state;
-      this.#state = { step: "over" };
+      this.#state = { kind: "over" };
       if (error === undefined) this.#controller.close();
       else this.#controller.error(error);
     }
-    if (chunk === undefined && this.#state.step !== "over") return;
+    if (chunk === undefined && this.#state.kind !== "over") return;
     this.#wanted = undefined;
     wanted?.();
   }

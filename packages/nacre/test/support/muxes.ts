@@ -80,9 +80,7 @@ export function looseMux(handlers: Partial<MuxHandlers<Side>> = {}, limits: Part
       end = error;
     },
     nextEvent() {
-      const event = connection.nextEvent();
-      if (event?.type === "error") return { type: "closed", error: event.error };
-      return event ?? (end && { type: "closed", error: end });
+      return connection.nextEvent() ?? (end && { type: "closed", error: end });
     },
   };
   const duplex: Partial<Duplex> = { write: () => true, pause() {}, resume() {}, close: () => Promise.resolve() };

@@ -1,5 +1,5 @@
 import { createECDH } from "node:crypto";
-import { type NistCurve as Curve, nistCurves as curves } from "@nacre/keys/parts";
+import { type NistCurve as Curve, nistCurves as curves } from "@nacre/keys/internal";
 import { probe } from "./probe.ts";
 
 /** A curve of NIST's, and what others than SSH call it. */

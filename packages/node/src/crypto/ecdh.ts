@@ -1,5 +1,5 @@
 import { createECDH, createPublicKey, diffieHellman } from "node:crypto";
-import { type KeyPair, nistPair, X25519_LENGTH, x25519Pair } from "@nacre/kex/parts";
+import { type KeyPair, nistPair, X25519_LENGTH, x25519Pair } from "@nacre/kex/internal";
 import { bigIntToBytes, bytesToBigInt, type RandomSource } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
 import { curve25519Key } from "./curve25519-key.ts";

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { formatFingerprint } from "@nacre/keys/parts";
+import { formatFingerprint } from "@nacre/keys/internal";
 
 /** The fingerprint of a public key blob, as `ssh-keygen -l` prints it. */
 export function fingerprint(blob: Uint8Array): string {

@@ -1,5 +1,5 @@
 import type { JsonWebKey } from "node:crypto";
-import type { PrivateKeyFields } from "@nacre/keys/parts";
+import type { PrivateKeyFields } from "@nacre/keys/internal";
 import { bigIntToBytes, Reader } from "@nacre/wire";
 import { nistCurves } from "./curves.ts";
 

@@ -8,7 +8,7 @@ import {
   type ModpGroup,
   mlkem768X25519,
   modp,
-} from "@nacre/kex/parts";
+} from "@nacre/kex/internal";
 import { bigIntToBytes, bytesToBigInt, SshError } from "@nacre/wire";
 import { cryptoLibrary } from "../runtime.ts";
 import { plainBytes } from "./bytes.ts";

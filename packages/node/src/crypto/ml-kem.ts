@@ -1,5 +1,5 @@
 import * as nodeCrypto from "node:crypto";
-import type { MlKem768 } from "@nacre/kex/parts";
+import type { MlKem768 } from "@nacre/kex/internal";
 import { concatBytes, equalBytes } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
 import { importNow } from "./import-now.ts";

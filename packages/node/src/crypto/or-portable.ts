@@ -1,4 +1,4 @@
-import type { KexMethod } from "@nacre/kex/parts";
+import type { KexMethod } from "@nacre/kex/internal";
 import type { CipherAlgorithm, MacAlgorithm } from "@nacre/packet";
 import { equalBytes, readUint32 } from "@nacre/wire";
 import { type Loadable, loadPortable, named, portable } from "./portable.ts";

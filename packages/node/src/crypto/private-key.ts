@@ -6,7 +6,7 @@ import {
   type PrivateKeyFields,
   type PrivateKeyValues,
   rsaPrivateKeyWith,
-} from "@nacre/keys/parts";
+} from "@nacre/keys/internal";
 import { plainBytes } from "./bytes.ts";
 import { curve25519Key, hasEd25519 } from "./curve25519-key.ts";
 import { hasEcdh, nistCurves } from "./curves.ts";

@@ -5,7 +5,7 @@ import {
   readEcdsaScalars,
   readSignature,
   type SignatureAlgorithm,
-} from "@nacre/keys/parts";
+} from "@nacre/keys/internal";
 import { Reader, SshError } from "@nacre/wire";
 import { nistCurves } from "./curves.ts";
 import { derOfScalars } from "./ecdsa-der.ts";

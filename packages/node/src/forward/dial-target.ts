@@ -1,4 +1,4 @@
-import type { Duplex, ForwardTarget } from "nacre/parts";
+import type { Duplex, ForwardTarget } from "nacre/internal";
 import { dialAddresses, dialPath } from "../forward-dial.ts";
 import { lookupNames } from "../lookup.ts";
 

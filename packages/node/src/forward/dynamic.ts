@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { ListenAddress } from "nacre/parts";
+import type { ListenAddress } from "nacre/internal";
 import { resetSocket } from "../reset-socket.ts";
 import { type Forward, type LocalForwardOptions, openForward, type ProxyOptions } from "./forward.ts";
 import type { Forwarder } from "./forwarder.ts";

@@ -13,7 +13,7 @@ import {
   onAbort,
   type ReadSource,
   type WriteTarget,
-} from "nacre/parts";
+} from "nacre/internal";
 import { ChannelPair, type NodeStreams, nodeStreams } from "../node-streams.ts";
 
 /** How a `ForwardSocket` behaves. */

@@ -1,5 +1,5 @@
 import { checkLimit, MAX_UINT32, SshError } from "@nacre/wire";
-import { checkNames, checkSignal, type ListenAddress, type OptionNames, onAbort } from "nacre/parts";
+import { checkNames, checkSignal, type ListenAddress, type OptionNames, onAbort } from "nacre/internal";
 import type { Bound } from "./bind.ts";
 import { Connections } from "./connections.ts";
 import type { Forwarder } from "./forwarder.ts";

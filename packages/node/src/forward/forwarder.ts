@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import type { Opener, RemoteListeners } from "nacre/parts";
+import type { Opener, RemoteListeners } from "nacre/internal";
 import type { Forward } from "./forward.ts";
 
 /** A mux that knows whether its connection has ended. */

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
-import { checkListenAddress, type ListenAddress } from "nacre/parts";
+import { checkListenAddress, type ListenAddress } from "nacre/internal";
 import { lookupNames } from "../lookup.ts";
 import { type Bound, bindAll, bindEach, bindPath, LOOPBACK, unlinkSocket } from "./bind.ts";
 import type { Connections } from "./connections.ts";

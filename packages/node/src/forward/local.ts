@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { bridge, checkTarget, dialChannel, type ForwardTarget, type ListenAddress } from "nacre/parts";
+import { bridge, checkTarget, dialChannel, type ForwardTarget, type ListenAddress } from "nacre/internal";
 import { originatorOf } from "../forward-listen.ts";
 import { resetSocket } from "../reset-socket.ts";
 import { socketDuplex } from "../socket-duplex.ts";

@@ -1,5 +1,5 @@
 import { type Bytes, SshError } from "@nacre/wire";
-import { onAbort, ProxyHandshake, type ProxyTarget } from "nacre/parts";
+import { onAbort, ProxyHandshake, type ProxyTarget } from "nacre/internal";
 import { asSshError } from "../failure.ts";
 
 /** A client of a proxy, before it is connected to its target. */

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Bytes } from "@nacre/wire";
-import { bridge, dialChannel, onAbort } from "nacre/parts";
+import { bridge, dialChannel, onAbort } from "nacre/internal";
 import { originatorOf } from "../forward-listen.ts";
 import { socketDuplex } from "../socket-duplex.ts";
 import type { Forwarder } from "./forwarder.ts";

@@ -1,4 +1,4 @@
-import type { Channel } from "nacre/parts";
+import type { Channel } from "nacre/internal";
 
 /** Rejects with the reason if a forwarded connection, which has ended, broke. */
 export async function reportBroken(channel: Channel): Promise<void> {

@@ -54,7 +54,7 @@ it("compiles no WebAssembly where `wasm` is false", async () => {
   vi.stubGlobal("WebAssembly", { Module: compile });
   const { nodeAlgorithms } = await import("../../src/crypto/algorithms.ts");
   const { loadAlgorithms } = await import("../../src/crypto/load.ts");
-  const { offeredAlgorithms } = await import("nacre/parts");
+  const { offeredAlgorithms } = await import("nacre/internal");
   const algorithms = offeredAlgorithms({ algorithms: nodeAlgorithms, wasm: false });
   await loadAlgorithms(algorithms);
   const cipher = algorithms.ciphers.find(({ name }) => name === noble.name)!;

@@ -1,6 +1,6 @@
 import * as noble from "@nacre/kex";
+import { type MlKem768, mlkem768X25519 } from "@nacre/kex/internal";
 import { mlKem768 } from "@nacre/kex/ml-kem";
-import { type MlKem768, mlkem768X25519 } from "@nacre/kex/parts";
 import {
   done,
   exchange,

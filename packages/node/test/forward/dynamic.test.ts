@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
-import type { PeerOpen } from "nacre/parts";
+import type { PeerOpen } from "nacre/internal";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { later, serve, watchResources } from "../support.ts";
 import { answerAfterEnd, connectLocally, connectTo, errorCodes, forwarded, prohibit } from "./support.ts";

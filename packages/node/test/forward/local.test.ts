@@ -3,7 +3,7 @@ import { lstat, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import type { PeerOpen } from "nacre/parts";
+import type { PeerOpen } from "nacre/internal";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { codeOf, later, serve, temporaryFolder, watchResources } from "../support.ts";
 import { answerAfterEnd, ask, connectLocally, connectTo, errorCodes, forwarded, prohibit } from "./support.ts";

@@ -2,7 +2,7 @@ import { connect as dial, type NetConnectOpts, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { CHANNEL_OPEN_FAILURE_REASON, directStreamlocal, SshError, tcpipChannel } from "@nacre/wire";
-import { bridge, type ForwardTarget, formatTarget, type PeerOpen } from "nacre/parts";
+import { bridge, type ForwardTarget, formatTarget, type PeerOpen } from "nacre/internal";
 import { onTestFinished } from "vitest";
 import { type Client, connect, type Forward } from "../../src/index.ts";
 import { listen, type SshServer } from "../../src/listen.ts";

@@ -20,7 +20,7 @@ const eager = useServer({ config: ["RekeyLimit 1M"] });
 // Where new keys are due after 1 MiB, the peer may send as much more as its window allows before our KEXINIT reaches it.
 const WINDOW = 256 * 1024;
 const OPENSSH_WINDOW = 2 * MIB;
-const ours: Partial<ConnectOptions> = { limits: { rekeyBytes: MIB, initialWindow: WINDOW, maximumWindow: WINDOW } };
+const ours: Partial<ConnectOptions> = { limits: { rekeyBytes: MIB, initialWindow: WINDOW, maxWindow: WINDOW } };
 
 /** A connection that counts its key exchanges but the first. */
 async function counting(

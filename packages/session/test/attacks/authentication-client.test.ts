@@ -4,6 +4,7 @@ import * as message from "@nacre/testing/attacks/messages";
 import { userKey } from "@nacre/testing/attacks/session-target";
 import { seededRandom } from "@nacre/testing/random";
 import {
+  askToken,
   SSH_MSG_SERVICE_ACCEPT,
   SSH_MSG_USERAUTH_INFO_REQUEST,
   SSH_MSG_USERAUTH_PASSWD_CHANGEREQ,
@@ -43,7 +44,7 @@ test("asynchronous answers · client", () => {
   const second = target.eventsOf("sign")[1];
   expect(() => target.session.auth.answerSignature(first!.token, sign(first, 0))).toThrow(usage);
   expect(() => target.session.auth.answerPassword(second!.token, SECRET)).toThrow(usage);
-  expect(() => target.session.auth.answerSignature(Symbol("forged"), sign(second, 1))).toThrow(usage);
+  expect(() => target.session.auth.answerSignature(askToken("forged"), sign(second, 1))).toThrow(usage);
   target.session.auth.answerSignature(second!.token, sign(second, 1));
   expect(() => target.session.auth.answerSignature(second!.token, sign(second, 1))).toThrow(usage);
   target.turn();

@@ -4,6 +4,7 @@ import * as message from "@nacre/testing/attacks/messages";
 import { otherHostKey as otherKey, userKey } from "@nacre/testing/attacks/session-target";
 import { seededRandom } from "@nacre/testing/random";
 import {
+  askToken,
   SSH_MSG_SERVICE_REQUEST,
   SSH_MSG_USERAUTH_FAILURE,
   SSH_MSG_USERAUTH_PK_OK,
@@ -161,7 +162,7 @@ test("asynchronous answers · server", () => {
   expect(() => twice.session.auth.answerPublickey(first!.token, "success")).toThrow(usage);
   expect(() => twice.session.auth.answerPassword(second!.token, "success")).toThrow(usage);
   expect(() => twice.session.auth.answerQuery(second!.token, true)).toThrow(usage);
-  expect(() => twice.session.auth.answerPublickey(Symbol("forged"), "success")).toThrow(usage);
+  expect(() => twice.session.auth.answerPublickey(askToken("forged"), "success")).toThrow(usage);
   expectOutside(twice.turn());
 
   // The user changes while the application thinks: the answer is about whom it was asked.

@@ -43,7 +43,7 @@ const inMemory = (publicKey: typeof hostKey) => ({
 });
 
 /** Small, so that a few hundred bytes want windows adjusted. */
-const limits = { initialWindow: 256, maximumPacketSize: 100, maximumSend: 100 };
+const limits = { initialWindow: 256, maxPacketSize: 100, maxSendSize: 100 };
 const STDIN = text("stdin", 400);
 const STDOUT = text("stdout", 300);
 const STDERR = text("stderr", 60);

@@ -1,6 +1,6 @@
 import { utf8Encode } from "@nacre/wire";
 import type { Channel, PairFacts, ReadEnd, StreamKind, StreamTypes, WriteEnd } from "nacre";
-import { channelPair } from "nacre/parts";
+import { channelPair } from "nacre/internal";
 import { describe, expect, it } from "vitest";
 import { FakeChannel, LOST, UNTOLD } from "./fake-channel.ts";
 import { code, failure } from "./outcomes.ts";

@@ -11,7 +11,7 @@ import { loadMlKem768 } from "../../../../packages/node/src/crypto/ml-kem.ts";
 await loadMlKem768();
 
 /** Windows that an input of a few KiB can fill, so that the bounds on data are reached. Bytes. */
-export const SMALL_WINDOWS = { initialWindow: 1024, maximumPacketSize: 512 } as const;
+export const SMALL_WINDOWS = { initialWindow: 1024, maxPacketSize: 512 } as const;
 
 /** What a session computes with, and what its peer chooses of it. */
 export interface SessionSuite {

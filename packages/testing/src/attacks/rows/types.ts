@@ -10,7 +10,7 @@ export interface Held {
 }
 
 /** What becomes of a row on one side. */
-export type Standing =
+export type RowStatus =
   | Held
   /** By several tests, each of its own name. */
   | readonly Held[]
@@ -24,8 +24,8 @@ export interface Row {
   readonly title: string;
   /** What the row, or a part of it, is about and does not exist in Nacre yet, so that nothing can be tried on it. */
   readonly missing?: string;
-  readonly client: Standing;
-  readonly server: Standing;
+  readonly client: RowStatus;
+  readonly server: RowStatus;
 }
 
 const ATTACKS = "packages/session/test/attacks";

@@ -3,7 +3,7 @@ import type { AuthLimits } from "../limits.ts";
 import type { Factor, LoginMethod, LoginSubject } from "./types.ts";
 
 /** What a client has achieved for the user it names, and what it has used up. */
-export class Standing {
+export class AuthProgress {
   readonly #methods: readonly LoginMethod[];
   readonly #limits: AuthLimits;
   #userName: string | undefined;

@@ -1,6 +1,6 @@
 import type { Duplex, DuplexHandler } from "nacre";
 import { expect, test } from "vitest";
-import { heldUntil } from "../src/held-duplex.ts";
+import { bufferInputUntil } from "../src/buffer-input.ts";
 import { later } from "./support.ts";
 
 /** A connection that the test plays the peer of, and what is asked of it and told by it. */
@@ -11,7 +11,7 @@ function connection(ready: Promise<unknown>): {
 } {
   const log: string[] = [];
   let inner: DuplexHandler | undefined;
-  const duplex = heldUntil(ready, {
+  const duplex = bufferInputUntil(ready, {
     open: (handler) => {
       inner = handler;
     },

@@ -1,11 +1,11 @@
 import { copyBytes } from "@nacre/wire";
-import type { Duplex } from "nacre/parts";
+import type { Duplex } from "nacre/internal";
 
 /**
  * The same byte connection, but input is delivered only after `ready` resolves. Output leaves at once: it need not wait for what the answer
  * will take. A rejection of `ready` is reported as a broken connection.
  */
-export function heldUntil(ready: Promise<unknown>, duplex: Duplex): Duplex {
+export function bufferInputUntil(ready: Promise<unknown>, duplex: Duplex): Duplex {
   return {
     open(handler) {
       let held: (() => void)[] | undefined = [];
