@@ -377,7 +377,7 @@ function forwardingSessions(opening: readonly Parameters<typeof script>[1][]): U
         channelType,
         senderChannel: 8,
         initialWindowSize: 100,
-        maxPacketSize: 50,
+        maximumPacketSize: 50,
         data,
       }),
     );

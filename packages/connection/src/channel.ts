@@ -49,7 +49,7 @@ export class Channel implements WaitingChannel {
         channelType: this.#channelType,
         senderChannel: this.number,
         initialWindowSize: limits.initialWindow,
-        maxPacketSize: limits.maxPacketSize,
+        maximumPacketSize: limits.maxPacketSize,
         data,
       }),
       `the open of a channel of type ${JSON.stringify(this.#channelType)}`,

@@ -233,13 +233,13 @@ export class Connection {
     }
     const channel = this.#makeChannel(open.channelType);
     this.#add(channel);
-    channel.accepted(open.senderChannel, open.initialWindowSize, open.maxPacketSize);
+    channel.accepted(open.senderChannel, open.initialWindowSize, open.maximumPacketSize);
     this.#context.sink.write(
       SSH_MSG_CHANNEL_OPEN_CONFIRMATION.encode({
         recipientChannel: open.senderChannel,
         senderChannel: channel.number,
         initialWindowSize: this.#context.limits.initialWindow,
-        maxPacketSize: this.#context.limits.maxPacketSize,
+        maximumPacketSize: this.#context.limits.maxPacketSize,
         data: new Uint8Array(0),
       }),
     );
@@ -317,9 +317,9 @@ export class Connection {
         return this.#peerOpens.receive(SSH_MSG_CHANNEL_OPEN.decode(payload), !this.#isFull());
       case SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number: {
         const confirmation = SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(payload);
-        const { recipientChannel, senderChannel, initialWindowSize, maxPacketSize } = confirmation;
+        const { recipientChannel, senderChannel, initialWindowSize, maximumPacketSize } = confirmation;
         const channel = this.#channelFromPeer(recipientChannel, "SSH_MSG_CHANNEL_OPEN_CONFIRMATION");
-        return channel.confirmed(senderChannel, initialWindowSize, maxPacketSize);
+        return channel.confirmed(senderChannel, initialWindowSize, maximumPacketSize);
       }
       case SSH_MSG_CHANNEL_OPEN_FAILURE.number: {
         const { recipientChannel, reasonCode, description } = SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload);

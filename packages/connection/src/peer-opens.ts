@@ -63,7 +63,7 @@ export class PeerOpens {
   /** Puts an open to the application, or refuses it. `hasRoom`: whether one more channel may be open. */
   receive(open: ChannelOpen, hasRoom: boolean): void {
     this.#context.admitQuestion();
-    const { channelType, senderChannel, initialWindowSize, maxPacketSize } = open;
+    const { channelType, senderChannel, initialWindowSize, maximumPacketSize } = open;
     const refusal = this.#refusalOf(open, hasRoom);
     if (refusal !== undefined) {
       this.refuse(open, refusal);
@@ -71,18 +71,18 @@ export class PeerOpens {
       return;
     }
     const token = askToken(channelType);
-    const question = { token, channelType, senderChannel, initialWindowSize, maxPacketSize };
+    const question = { token, channelType, senderChannel, initialWindowSize, maximumPacketSize };
     this.#questions = [...this.#questions, question];
     this.#context.emit({ type: "open-request", token, channelType, data: open.data });
   }
 
-  #refusalOf({ channelType, maxPacketSize }: ChannelOpen, hasRoom: boolean): OpenRefusal | undefined {
+  #refusalOf({ channelType, maximumPacketSize }: ChannelOpen, hasRoom: boolean): OpenRefusal | undefined {
     if (/* rule: unsolicited-open */ !this.#allowed.includes(channelType)) {
       return KNOWN_CHANNEL_TYPES.has(channelType)
         ? { reasonCode: ADMINISTRATIVELY_PROHIBITED, description: "not allowed here" }
         : { reasonCode: UNKNOWN_CHANNEL_TYPE, description: "unknown channel type" };
     }
-    if (/* rule: open-maximum-zero */ maxPacketSize === 0)
+    if (/* rule: open-maximum-zero */ maximumPacketSize === 0)
       return { reasonCode: RESOURCE_SHORTAGE, description: "a maximum packet size of 0 lets no data pass" };
     if (
       /* rule: room-for-open */ !hasRoom ||

@@ -29,7 +29,7 @@ describe("opening", () => {
       channelType: "direct-tcpip",
       senderChannel: channel,
       initialWindowSize: 5000,
-      maxPacketSize: 600,
+      maximumPacketSize: 600,
       data: new Uint8Array([1, 2]),
     });
     expect(side.hears(confirm(channel))).toEqual([{ type: "channel-opened", channel }]);
@@ -128,7 +128,7 @@ describe("the peer's opens", () => {
       recipientChannel: 7,
       senderChannel: 0,
       initialWindowSize: 5000,
-      maxPacketSize: 600,
+      maximumPacketSize: 600,
       data: NOTHING,
     });
     expect(thrownCode(() => side.connection.answerOpen(event.token, true))).toBe("usage");

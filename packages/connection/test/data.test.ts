@@ -55,7 +55,7 @@ describe("the fast path does as the codec does", () => {
 describe("writing", () => {
   test("parts bytes by the peer's packet size and stops at its window", () => {
     const side = new Side("client");
-    const channel = side.session({ initialWindowSize: 250, maxPacketSize: 100 });
+    const channel = side.session({ initialWindowSize: 250, maximumPacketSize: 100 });
     const bytes = counting(300);
     expect(side.connection.write(channel, bytes)).toBe(250);
     expect(sent(side)).toEqual([bytes.subarray(0, 100), bytes.subarray(100, 200), bytes.subarray(200, 250)]);
@@ -159,7 +159,7 @@ describe("writing", () => {
 
   test("channels that all have much to send are served in turn", () => {
     const side = new Side("client", { limits: { highWater: 100 } });
-    const channels = [0, 1, 2].map(() => side.session({ initialWindowSize: 2 ** 32 - 1, maxPacketSize: 200 }));
+    const channels = [0, 1, 2].map(() => side.session({ initialWindowSize: 2 ** 32 - 1, maximumPacketSize: 200 }));
     const served: number[] = [];
     const bytes = new Uint8Array(1000);
     for (const channel of channels) side.connection.write(channel, bytes);
@@ -176,9 +176,9 @@ describe("writing", () => {
     [1, 4, [1, 1, 1, 1]],
     [2 ** 32 - 1, 40_000, [32_768, 7232]],
     [32_768, 32_768, [32_768]],
-  ])("a peer's packet size of %i", (maxPacketSize, length, lengths) => {
+  ])("a peer's packet size of %i", (maximumPacketSize, length, lengths) => {
     const side = new Side("client");
-    const channel = side.session({ initialWindowSize: 2 ** 32 - 1, maxPacketSize });
+    const channel = side.session({ initialWindowSize: 2 ** 32 - 1, maximumPacketSize });
     expect(side.connection.write(channel, new Uint8Array(length))).toBe(length);
     expect(sent(side).map((bytes) => bytes.length)).toEqual(lengths);
   });

@@ -118,7 +118,7 @@ export function confirm(channel: number, changes: Partial<ChannelOpenConfirmatio
     recipientChannel: channel,
     senderChannel: 100 + channel,
     initialWindowSize: 1000,
-    maxPacketSize: 100,
+    maximumPacketSize: 100,
     data: NOTHING,
     ...changes,
   });
@@ -129,7 +129,7 @@ export function open(
   changes: Partial<{
     senderChannel: number;
     initialWindowSize: number;
-    maxPacketSize: number;
+    maximumPacketSize: number;
     data: Uint8Array;
   }> = {},
 ): Uint8Array<ArrayBuffer> {
@@ -137,7 +137,7 @@ export function open(
     channelType,
     senderChannel: 7,
     initialWindowSize: 1000,
-    maxPacketSize: 100,
+    maximumPacketSize: 100,
     data: NOTHING,
     ...changes,
   });

@@ -78,7 +78,7 @@ describe("window", () => {
 describe("packet size", () => {
   test("a peer's maximum of 0 is refused, in an open and in a confirmation", () => {
     const server = new Side("server", { allowed: ["session"] });
-    expect(server.hears(open("session", { maxPacketSize: 0 }))).toEqual([
+    expect(server.hears(open("session", { maximumPacketSize: 0 }))).toEqual([
       { type: "open-refused", channelType: "session" },
     ]);
     expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(server.sink.take()[0]))).toMatchObject({
@@ -87,7 +87,7 @@ describe("packet size", () => {
     });
     const client = new Side("client");
     const channel = client.connection.openChannel("session");
-    expect(errorCode(client.hears(confirm(channel, { maxPacketSize: 0 })))).toBe("malformed-message");
+    expect(errorCode(client.hears(confirm(channel, { maximumPacketSize: 0 })))).toBe("malformed-message");
   });
 
   test("ours is enforced: exactly it passes, one byte over is fatal", () => {
@@ -97,12 +97,12 @@ describe("packet size", () => {
   });
 
   test("a peer's maximum of 1 and of 2^32 - 1 are kept to, with messages of 32 KiB at most", () => {
-    for (const maxPacketSize of [1, LARGEST]) {
+    for (const maximumPacketSize of [1, LARGEST]) {
       const side = new Side("client");
-      const channel = side.session({ initialWindowSize: LARGEST, maxPacketSize });
+      const channel = side.session({ initialWindowSize: LARGEST, maximumPacketSize });
       expect(side.connection.write(channel, new Uint8Array(40_000))).toBe(40_000);
       const longest = Math.max(...side.sink.take().map((payload) => payload.length - 9));
-      expect(longest).toBe(Math.min(maxPacketSize, 32_768));
+      expect(longest).toBe(Math.min(maximumPacketSize, 32_768));
     }
   });
 });

@@ -25,13 +25,13 @@ const LOST = new SshError("connection-lost", "gone");
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 const opens = (channelType: string, senderChannel = 7, data = NOTHING): Uint8Array =>
-  SSH_MSG_CHANNEL_OPEN.encode({ channelType, senderChannel, initialWindowSize: 100, maxPacketSize: 100, data });
+  SSH_MSG_CHANNEL_OPEN.encode({ channelType, senderChannel, initialWindowSize: 100, maximumPacketSize: 100, data });
 const confirms = (recipientChannel: number): Uint8Array =>
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION.encode({
     recipientChannel,
     senderChannel: 7,
     initialWindowSize: 100,
-    maxPacketSize: 100,
+    maximumPacketSize: 100,
     data: NOTHING,
   });
 const asks = (requestName: string, wantReply: boolean): Uint8Array =>

@@ -131,12 +131,12 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
     return `${requestName}${wantReply ? " (reply wanted)" : ""}`;
   },
   [SSH_MSG_CHANNEL_OPEN.name]: (payload) => {
-    const { channelType, senderChannel, initialWindowSize, maxPacketSize } = SSH_MSG_CHANNEL_OPEN.decode(payload);
-    return `${channelType} as ${senderChannel}, window ${initialWindowSize}, packets to ${maxPacketSize}`;
+    const { channelType, senderChannel, initialWindowSize, maximumPacketSize } = SSH_MSG_CHANNEL_OPEN.decode(payload);
+    return `${channelType} as ${senderChannel}, window ${initialWindowSize}, packets to ${maximumPacketSize}`;
   },
   [SSH_MSG_CHANNEL_OPEN_CONFIRMATION.name]: (payload) => {
     const open = SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(payload);
-    return `${open.recipientChannel} is theirs ${open.senderChannel}, window ${open.initialWindowSize}, packets to ${open.maxPacketSize}`;
+    return `${open.recipientChannel} is theirs ${open.senderChannel}, window ${open.initialWindowSize}, packets to ${open.maximumPacketSize}`;
   },
   [SSH_MSG_CHANNEL_OPEN_FAILURE.name]: (payload) => {
     const { recipientChannel, reasonCode, description } = SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload);

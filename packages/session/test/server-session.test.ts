@@ -409,7 +409,7 @@ describe("what a client may do before it is in", () => {
       channelType: "session",
       senderChannel: 0,
       initialWindowSize: 1024,
-      maxPacketSize: 1024,
+      maximumPacketSize: 1024,
       data: new Uint8Array(0),
     });
     const request = SSH_MSG_CHANNEL_REQUEST.encode({

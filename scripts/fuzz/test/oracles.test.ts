@@ -94,7 +94,7 @@ describe("the oracle of channels", () => {
   let oracle: ChannelOracle;
   beforeEach(() => {
     oracle = new ChannelOracle();
-    oracle.peerSent(message.channelOpen("session", 7, { initialWindowSize: 100, maxPacketSize: 60 }));
+    oracle.peerSent(message.channelOpen("session", 7, { initialWindowSize: 100, maximumPacketSize: 60 }));
     oracle.sessionSent(message.channelConfirmation(7, { initialWindowSize: 200 }));
   });
 

@@ -24,7 +24,7 @@ const opensWith = (channelType: string, data: Uint8Array, senderChannel = 1): Ui
     channelType,
     senderChannel,
     initialWindowSize: 2 ** 20,
-    maxPacketSize: 2 ** 15,
+    maximumPacketSize: 2 ** 15,
     data,
   });
 const countOf = ({ sent }: LooseMux, number: number): number => sent.filter((payload) => payload[0] === number).length;

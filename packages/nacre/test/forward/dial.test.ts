@@ -24,7 +24,7 @@ const confirms = (recipientChannel: number): Uint8Array =>
     recipientChannel,
     senderChannel: 7,
     initialWindowSize: 100,
-    maxPacketSize: 100,
+    maximumPacketSize: 100,
     data: new Uint8Array(0),
   });
 const refuses = (reasonCode: number, description: string, recipientChannel = 0): Uint8Array =>

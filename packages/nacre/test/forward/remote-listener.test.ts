@@ -47,7 +47,7 @@ const opens = (channelType: string, data: Uint8Array): Uint8Array =>
     channelType,
     senderChannel: nextPeerChannel++,
     initialWindowSize: 100,
-    maxPacketSize: 100,
+    maximumPacketSize: 100,
     data,
   });
 /** Somebody at 192.0.2.9 connected there. */

@@ -79,11 +79,11 @@ test("window · client", () => window(CLIENT));
 test("window · server", () => window(SERVER));
 
 function packetSize(kit: Kit): void {
-  for (const maxPacketSize of [1, 100, 2 ** 32 - 1]) {
+  for (const maximumPacketSize of [1, 100, 2 ** 32 - 1]) {
     const target = kit.create().login();
-    const channel = target.openChannel({ maxPacketSize, initialWindowSize: 2 ** 32 - 1 });
+    const channel = target.openChannel({ maximumPacketSize, initialWindowSize: 2 ** 32 - 1 });
     // Small messages cost more than their bytes.
-    const length = maxPacketSize === 1 ? 10_000 : 100_000;
+    const length = maximumPacketSize === 1 ? 10_000 : 100_000;
     let taken = 0;
     for (let turns = 0; taken < length && turns < 100; turns++) {
       taken += target.session.connection.write(channel, new Uint8Array(length - taken));
@@ -94,7 +94,7 @@ function packetSize(kit: Kit): void {
       .filter((payload) => payload[0] === SSH_MSG_CHANNEL_DATA.number)
       .map((payload) => SSH_MSG_CHANNEL_DATA.decode(payload).data.length);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(length);
-    expect(Math.max(...sizes)).toBe(Math.min(maxPacketSize, 32 * 1024));
+    expect(Math.max(...sizes)).toBe(Math.min(maximumPacketSize, 32 * 1024));
   }
 
   for (const length of [1000, 1001]) {
@@ -113,7 +113,7 @@ function packetSize(kit: Kit): void {
 test("packet size · client", () => {
   packetSize(CLIENT);
   const zero = new ClientTarget().login();
-  zero.openChannel({ maxPacketSize: 0 });
+  zero.openChannel({ maximumPacketSize: 0 });
   zero.expectClosed("malformed-message");
   expect(zero.eventsOf("channel-opened")).toEqual([]);
 });
@@ -121,7 +121,7 @@ test("packet size · client", () => {
 test("packet size · server", () => {
   packetSize(SERVER);
   const zero = new ServerTarget().login();
-  zero.peer.send(message.channelOpen("session", 5, { maxPacketSize: 0 }));
+  zero.peer.send(message.channelOpen("session", 5, { maximumPacketSize: 0 }));
   expect(zero.sent.at(-1)).toBe(SSH_MSG_CHANNEL_OPEN_FAILURE.number);
   expect(zero.eventsOf("open-request")).toEqual([]);
   expect(zero.session.connection.channelCount).toBe(0);

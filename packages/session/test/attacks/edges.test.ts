@@ -135,7 +135,7 @@ async function oneEventLoop(kit: Kit): Promise<void> {
 
   // To a peer that takes one byte a packet. The next turn goes on with it, though none of the output has been taken.
   const sending = kit.create().login();
-  const channel = sending.openChannel({ maxPacketSize: 1 });
+  const channel = sending.openChannel({ maximumPacketSize: 1 });
   sending.reading = false;
   const taken = sending.session.connection.write(channel, new Uint8Array(10_000));
   expect(taken).toBeGreaterThan(0);

@@ -126,7 +126,7 @@ describe("sessions", () => {
 
   it("dropbear's client has a window of 24 KiB: what is written beyond waits for its adjusts", () => {
     const server = guest("SSH-2.0-dropbear_2025.89");
-    const channel = server.openChannel({ initialWindowSize: 24 * 1024, maxPacketSize: 24 * 1024 });
+    const channel = server.openChannel({ initialWindowSize: 24 * 1024, maximumPacketSize: 24 * 1024 });
     const { connection } = server.session;
     const bytes = new Uint8Array(100_000);
     let written = connection.write(channel, bytes);

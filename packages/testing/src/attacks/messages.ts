@@ -27,7 +27,7 @@ import {
 import type { ChannelChange } from "./session-target.ts";
 
 const NONE = new Uint8Array(0);
-const CHANNEL = { initialWindowSize: 2 ** 20, maxPacketSize: 2 ** 15 };
+const CHANNEL = { initialWindowSize: 2 ** 20, maximumPacketSize: 2 ** 15 };
 
 export const ignore = (length = 0): Uint8Array => SSH_MSG_IGNORE.encode({ data: new Uint8Array(length) });
 export const unimplemented = (sequenceNumber = 0): Uint8Array => SSH_MSG_UNIMPLEMENTED.encode({ sequenceNumber });

@@ -63,7 +63,7 @@ export interface CommonOptions {
 /** What a peer says of a channel. */
 export interface ChannelChange {
   readonly initialWindowSize?: number;
-  readonly maxPacketSize?: number;
+  readonly maximumPacketSize?: number;
   /** The data of the channel type. */
   readonly data?: Uint8Array;
 }

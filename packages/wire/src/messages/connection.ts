@@ -49,7 +49,7 @@ export interface ChannelOpen {
   /** Bytes the other side may send before the window is adjusted. */
   readonly initialWindowSize: number;
   /** Bytes of data at most in one message to the sender of this. */
-  readonly maxPacketSize: number;
+  readonly maximumPacketSize: number;
   /** Depends on the channel type. */
   readonly data: Uint8Array;
 }
@@ -59,7 +59,7 @@ export const SSH_MSG_CHANNEL_OPEN: Message<ChannelOpen> = message(90, "SSH_MSG_C
   channelType: name,
   senderChannel: uint32,
   initialWindowSize: uint32,
-  maxPacketSize: uint32,
+  maximumPacketSize: uint32,
   data: rest,
 });
 
@@ -68,7 +68,7 @@ export interface ChannelOpenConfirmation {
   readonly recipientChannel: number;
   readonly senderChannel: number;
   readonly initialWindowSize: number;
-  readonly maxPacketSize: number;
+  readonly maximumPacketSize: number;
   /** Depends on the channel type. */
   readonly data: Uint8Array;
 }
@@ -81,7 +81,7 @@ export const SSH_MSG_CHANNEL_OPEN_CONFIRMATION: Message<ChannelOpenConfirmation>
     recipientChannel: uint32,
     senderChannel: uint32,
     initialWindowSize: uint32,
-    maxPacketSize: uint32,
+    maximumPacketSize: uint32,
     data: rest,
   },
 );

@@ -73,12 +73,12 @@ export class ChannelOracle {
     read(payload, SSH_MSG_USERAUTH_REQUEST, () => this.#logins.asked++);
     read(payload, SSH_MSG_GLOBAL_REQUEST, ({ wantReply }) => (this.#globals.asked += Number(wantReply)));
     read(payload, SSH_MSG_CHANNEL_REQUEST, ({ wantReply }) => (this.#requests.asked += Number(wantReply)));
-    read(payload, SSH_MSG_CHANNEL_OPEN, ({ senderChannel, initialWindowSize, maxPacketSize }) => {
+    read(payload, SSH_MSG_CHANNEL_OPEN, ({ senderChannel, initialWindowSize, maximumPacketSize }) => {
       this.#opens.asked++;
-      this.#opening.theirs.set(senderChannel, { window: initialWindowSize, packet: maxPacketSize });
+      this.#opening.theirs.set(senderChannel, { window: initialWindowSize, packet: maximumPacketSize });
     });
     read(payload, SSH_MSG_CHANNEL_OPEN_CONFIRMATION, (message) => {
-      const { recipientChannel, senderChannel, initialWindowSize: window, maxPacketSize: packet } = message;
+      const { recipientChannel, senderChannel, initialWindowSize: window, maximumPacketSize: packet } = message;
       this.#open(recipientChannel, senderChannel, this.#opening.ours, { window, packet });
     });
     read(payload, SSH_MSG_CHANNEL_WINDOW_ADJUST, ({ recipientChannel, bytesToAdd }) => {
@@ -97,8 +97,8 @@ export class ChannelOracle {
     read(payload, SSH_MSG_CHANNEL_SUCCESS, () => answer(this.#requests));
     read(payload, SSH_MSG_CHANNEL_FAILURE, () => answer(this.#requests));
     read(payload, SSH_MSG_CHANNEL_OPEN_FAILURE, () => answer(this.#opens));
-    read(payload, SSH_MSG_CHANNEL_OPEN, ({ senderChannel, initialWindowSize, maxPacketSize }) =>
-      this.#opening.ours.set(senderChannel, { window: initialWindowSize, packet: maxPacketSize }),
+    read(payload, SSH_MSG_CHANNEL_OPEN, ({ senderChannel, initialWindowSize, maximumPacketSize }) =>
+      this.#opening.ours.set(senderChannel, { window: initialWindowSize, packet: maximumPacketSize }),
     );
     read(payload, SSH_MSG_CHANNEL_OPEN_CONFIRMATION, (message) => {
       const { recipientChannel, senderChannel, initialWindowSize: granted } = message;

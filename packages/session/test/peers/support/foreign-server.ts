@@ -228,7 +228,7 @@ export class ForeignServer {
         recipientChannel: channel,
         senderChannel: 1000 + channel,
         initialWindowSize: 2 ** 20,
-        maxPacketSize: 2 ** 15,
+        maximumPacketSize: 2 ** 15,
         data: NOTHING,
       }),
     );
