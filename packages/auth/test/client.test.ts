@@ -103,7 +103,7 @@ describe("publickey", () => {
     expect(rig.event("closed").error.message).toContain("could not sign with SHA256:");
   });
 
-  test("sends \"none\" to learn the methods if no key is left", () => {
+  test('sends "none" to learn the methods if no key is left', () => {
     const identity = elsewhere(1);
     const rig = new ClientRig({ identities: [identity], password: true });
     rig.start();
@@ -381,7 +381,7 @@ describe("a fixed password", () => {
     );
   });
 
-  test("answers one conversation if the server does not accept the method \"password\"", () => {
+  test('answers one conversation if the server does not accept the method "password"', () => {
     const rig = new ClientRig(fixed);
     rig.start();
     expect(rig.receive(failure("keyboard-interactive"))).toEqual(["keyboard-interactive"]);
@@ -497,7 +497,7 @@ describe("after a failure", () => {
     expect(rig.event("closed").error.message).toMatch(/it accepts: no further method$/);
   });
 
-  test("succeeds by \"none\" if the server accepts it", () => {
+  test('succeeds by "none" if the server accepts it', () => {
     const rig = new ClientRig({});
     rig.start();
     rig.receive(success);

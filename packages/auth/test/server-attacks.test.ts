@@ -85,7 +85,7 @@ describe("services", () => {
   });
 });
 
-describe("an invalid login is refused without asking the application", () => {
+describe("signature verification", () => {
   const good = keyOf(1);
   const other = keyOf(2);
   const elsewhere = sessionId.map((byte) => byte ^ 1);
@@ -114,20 +114,20 @@ describe("an invalid login is refused without asking the application", () => {
       "for a truncated key",
       publickey("ssh-ed25519", good.publicKey.blob.subarray(0, -1), new Writer().string("ssh-ed25519").finish()),
     ],
-  ])("with a signature %s", (_, payload) => {
+  ])("refuses a signature %s without asking the application", (_, payload) => {
     const rig = ServerRig.ready();
     expect(rig.receive(payload)).toEqual([`failure ${ALL}`]);
     expect(rig.events()).toEqual([]);
     expect(rig.server.waitingForApplication).toBe(false);
   });
 
-  test("with a query for an algorithm that is not the key's", () => {
+  test("refuses a query for an algorithm that is not the key's without asking the application", () => {
     const rig = ServerRig.ready();
     expect(rig.receive(query(good, { algorithm: "rsa-sha2-512" }))).toEqual([`failure ${ALL}`]);
     expect(rig.events()).toEqual([]);
   });
 
-  test("verifies with the requested algorithm", () => {
+  test("uses the requested algorithm", () => {
     const names: string[] = [];
     const spy = (name: string): SignatureAlgorithm => ({
       name,
@@ -142,7 +142,7 @@ describe("an invalid login is refused without asking the application", () => {
     expect(names).toEqual(["second"]);
   });
 
-  test("with a verifier that throws", () => {
+  test("refuses the login if the verifier throws", () => {
     const broken: SignatureAlgorithm = {
       name: "ssh-ed25519",
       keyFormat: "ssh-ed25519",
@@ -171,7 +171,7 @@ describe("an invalid login is refused without asking the application", () => {
     ]);
   });
 
-  test("with a signature by another key than the queried one", () => {
+  test("refuses a signature by another key than the queried one", () => {
     const rig = ServerRig.ready();
     rig.receive(query(other));
     rig.server.answerQuery(rig.event("query").token, true);
@@ -308,7 +308,7 @@ describe("limits", () => {
     expect(rig.receive(password("right"))).toEqual([]);
   });
 
-  test("count \"none\" requests except the first as failed attempts", () => {
+  test('count "none" requests except the first as failed attempts', () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 2 } });
     expect(rig.receive(request("none"), request("none"))).toEqual([`failure ${ALL}`, `failure ${ALL}`]);
     expect(rig.receive(request("none"))).toEqual([]);

@@ -32,7 +32,7 @@ describe("service and methods", () => {
     expect(() => new ServerRig().server.sendBanner("too early")).toThrow(expect.objectContaining({ code: "usage" }));
   });
 
-  test("answers \"none\" with the list of methods", () => {
+  test('answers "none" with the list of methods', () => {
     const rig = ServerRig.ready();
     expect(rig.receive(request("none"))).toEqual([`failure ${ALL}`]);
     expect(rig.events()).toEqual([]);

@@ -32,7 +32,10 @@ export function receivePasswdChangereq(
   const changes = state.changes + 1;
   // rule: password-changes
   if (changes > driver.limits.passwordChanges)
-    throw new SshError("auth-limit", `the server demanded a new password more than ${state.changes} times in one attempt`);
+    throw new SshError(
+      "auth-limit",
+      `the server demanded a new password more than ${state.changes} times in one attempt`,
+    );
   const token = askToken("change-password");
   driver.emit({ type: "change-password", token, prompt });
   return { method: "password", kind: "change-asked", token, changes };

@@ -216,7 +216,10 @@ export class ServerAuth {
 
   #judge(subject: LoginSubject, factor: Factor, verdict: LoginVerdict): void {
     if (typeof verdict !== "string" && verdict.partial.length === 0)
-      throw new SshError("usage", "a partial success must name at least one method that can continue; `partial` is empty");
+      throw new SshError(
+        "usage",
+        "a partial success must name at least one method that can continue; `partial` is empty",
+      );
     this.#guard(() => {
       this.#state = { kind: "ready" };
       const factors = subject.factors.concat(factor);
