@@ -384,7 +384,7 @@ describe("key exchanges", () => {
     });
     server.target.session.rekey();
     expect(server.talk().target.error?.message).toMatch(
-      /^the server did not understand our SSH_MSG_KEXINIT \(packet \d+\), without which the connection cannot go on$/,
+      /^the server does not implement SSH_MSG_KEXINIT \(our packet \d+\), which the connection requires$/,
     );
   });
 
@@ -395,8 +395,7 @@ describe("key exchanges", () => {
     });
     expect(server.target.error).toMatchObject({
       code: "unexpected-message",
-      message:
-        "the server did not understand our SSH_MSG_USERAUTH_REQUEST (packet 1), without which the connection cannot go on",
+      message: "the server does not implement SSH_MSG_USERAUTH_REQUEST (our packet 1), which the connection requires",
     });
   });
 
