@@ -22,7 +22,7 @@ export interface AuthLimits {
   readonly promptBytes: number;
   /** Client: banners the server may send; one more ends the connection. Default 32. */
   readonly authBanners: number;
-  /** Client: total size of all banners; more ends the connection. Default 64 KiB. */
+  /** Client: total size of all banners; a banner beyond it ends the connection. Default 64 KiB. */
   readonly authBannerBytes: number;
   /** Server: failed attempts after which the connection ends. Default 6. Answered key queries and the first "none" request do not count. */
   readonly failedAttempts: number;

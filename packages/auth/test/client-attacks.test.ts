@@ -70,14 +70,14 @@ describe("SSH_MSG_SERVICE_ACCEPT", () => {
     expectFatal(rig, "unexpected-message", /before it accepted the service ssh-userauth$/);
   });
 
-  test("rejects a second one", () => {
+  test("rejects a second SSH_MSG_SERVICE_ACCEPT", () => {
     const rig = new ClientRig({ identities: [inMemory(1)] });
     rig.start();
     rig.client.receive(accept);
     expectFatal(rig, "unexpected-message", /SSH_MSG_SERVICE_ACCEPT \(6\)/);
   });
 
-  test("rejects one for another service", () => {
+  test("rejects an SSH_MSG_SERVICE_ACCEPT for another service", () => {
     const rig = new ClientRig({ identities: [inMemory(1)] });
     rig.client.start();
     rig.client.receive(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-connection" }));
@@ -176,7 +176,7 @@ describe("SSH_MSG_USERAUTH_PK_OK", () => {
   test.each([
     ["another key", pkOk(elsewhere(2), ED)],
     ["another algorithm", pkOk(elsewhere(1), "rsa-sha2-512")],
-  ])("is rejected for %s than in the query", (_, payload) => {
+  ])("rejects an SSH_MSG_USERAUTH_PK_OK for %s than in the query", (_, payload) => {
     const rig = new ClientRig({ identities: [elsewhere(1), elsewhere(2)] });
     rig.start();
     rig.client.receive(payload);
@@ -192,8 +192,8 @@ describe("SSH_MSG_USERAUTH_PK_OK", () => {
   });
 });
 
-describe("tokens admit one answer to one ask", () => {
-  test("`sign`", () => {
+describe("a token admits one answer", () => {
+  test("of a `sign` event", () => {
     const first = elsewhere(1);
     const second = elsewhere(2);
     const rig = new ClientRig({ identities: [first, second] });
@@ -214,7 +214,7 @@ describe("tokens admit one answer to one ask", () => {
     expect(rig.sent()).toEqual([]);
   });
 
-  test("`password`", () => {
+  test("of a `password` event", () => {
     const rig = new ClientRig({ password: true });
     rig.start();
     rig.receive(failure("password"));
@@ -226,7 +226,7 @@ describe("tokens admit one answer to one ask", () => {
     expect(rig.sent()).toEqual([]);
   });
 
-  test("`change-password`", () => {
+  test("of a `change-password` event", () => {
     const rig = new ClientRig({ password: true });
     rig.start();
     rig.receive(failure("password"));
@@ -242,7 +242,7 @@ describe("tokens admit one answer to one ask", () => {
     expect(rig.sent()).toEqual(["password one -> two"]);
   });
 
-  test("`prompts`", () => {
+  test("of a `prompts` event", () => {
     const rig = new ClientRig({ keyboardInteractive: true });
     rig.start();
     rig.receive(failure("keyboard-interactive"), infoRequest(prompts));
@@ -255,7 +255,7 @@ describe("tokens admit one answer to one ask", () => {
     expect(rig.sent()).toEqual([]);
   });
 
-  test("an ask that was open when the server broke the protocol", () => {
+  test("and none after the server broke the protocol", () => {
     const rig = new ClientRig({ password: true });
     rig.start();
     rig.receive(failure("password"));
@@ -267,7 +267,7 @@ describe("tokens admit one answer to one ask", () => {
 });
 
 describe("limits", () => {
-  test("reject more than `authBanners` banners", () => {
+  test("rejects more than `authBanners` banners", () => {
     const rig = new ClientRig({ limits: { authBanners: 3 } });
     rig.start();
     for (let i = 0; i < 3; i++) rig.receive(banner("x"));
@@ -276,7 +276,7 @@ describe("limits", () => {
     expectFatal(rig, "auth-limit", /banners/);
   });
 
-  test("reject more than `authBannerBytes` bytes of banners", () => {
+  test("rejects more than `authBannerBytes` bytes of banners", () => {
     const size = banner("x".repeat(1000)).length;
     const rig = new ClientRig({ limits: { authBannerBytes: 2 * size } });
     rig.start();
@@ -286,7 +286,7 @@ describe("limits", () => {
     expectFatal(rig, "auth-limit", /bytes/);
   });
 
-  test("reject a prompt count that the message is too short for", () => {
+  test("rejects a prompt count that the message is too short for", () => {
     const rig = new ClientRig({ keyboardInteractive: true });
     rig.start();
     rig.receive(failure("keyboard-interactive"));
@@ -294,7 +294,7 @@ describe("limits", () => {
     expectFatal(rig, "malformed-message", /4294967295 items/);
   });
 
-  test("allow `promptsPerRound` prompts and reject one more", () => {
+  test("allows `promptsPerRound` prompts and rejects one more", () => {
     for (const [count, within] of [
       [2, true],
       [3, false],
@@ -308,7 +308,7 @@ describe("limits", () => {
     }
   });
 
-  test("reject an SSH_MSG_USERAUTH_INFO_REQUEST longer than `promptBytes`", () => {
+  test("rejects an SSH_MSG_USERAUTH_INFO_REQUEST longer than `promptBytes`", () => {
     const promptBytes = infoRequest(prompts, "name").length;
     const rig = new ClientRig({ keyboardInteractive: true, limits: { promptBytes } });
     rig.start();
@@ -318,7 +318,7 @@ describe("limits", () => {
     expectFatal(rig, "auth-limit", /prompt message of \d+ bytes/);
   });
 
-  test("reject an SSH_MSG_USERAUTH_PASSWD_CHANGEREQ longer than `promptBytes`", () => {
+  test("rejects an SSH_MSG_USERAUTH_PASSWD_CHANGEREQ longer than `promptBytes`", () => {
     const promptBytes = changereq("expired").length;
     const rig = new ClientRig({ password: true, limits: { promptBytes } });
     rig.start();
@@ -330,7 +330,7 @@ describe("limits", () => {
     expectFatal(rig, "auth-limit", /prompt message of \d+ bytes/);
   });
 
-  test("reject more than `keyboardInteractiveRounds` rounds", () => {
+  test("rejects more than `keyboardInteractiveRounds` rounds", () => {
     const rig = new ClientRig({ keyboardInteractive: true, limits: { keyboardInteractiveRounds: 5 } });
     rig.start();
     rig.receive(failure("keyboard-interactive"));
@@ -339,7 +339,7 @@ describe("limits", () => {
     expectFatal(rig, "auth-limit", /more than 5 rounds/);
   });
 
-  test("reject more than `passwordChanges` demands for a new password", () => {
+  test("rejects more than `passwordChanges` demands for a new password", () => {
     const rig = new ClientRig({ password: true, limits: { passwordChanges: 2 } });
     rig.start();
     rig.receive(failure("password"));
@@ -352,7 +352,7 @@ describe("limits", () => {
     expectFatal(rig, "auth-limit", /more than 2 times/);
   });
 
-  test("end a login with a server that alternates its methods", () => {
+  test("ends a login with a server that alternates its methods", () => {
     const rig = new ClientRig({ identities: [inMemory(1), inMemory(2)], password: true, keyboardInteractive: true });
     rig.start();
     let sent = 0;
@@ -362,7 +362,7 @@ describe("limits", () => {
     }
   });
 
-  test("shorten the server's list of methods in the error", () => {
+  test("shortens the server's list of methods in the error", () => {
     const rig = new ClientRig({});
     rig.start();
     rig.receive(failure(...Array.from({ length: 5000 }, (_, i) => `${i}`.padStart(100, "m"))));

@@ -275,7 +275,7 @@ describe("change of the user", () => {
     expect(rig.event("password").factors).toEqual([]);
   });
 
-  test("counts as a failed attempt", () => {
+  test("counts a change of the user as a failed attempt", () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 4 } });
     for (const userName of ["a", "b", "c", "d"]) {
       rig.receive(query(keyOf(1), { userName }));
@@ -294,7 +294,7 @@ describe("limits", () => {
     ["unsupported methods", () => request("hostbased")],
     ["keyboard-interactive", () => interactive()],
     ["long passwords", () => password("x".repeat(1025))],
-  ])("end the connection after `failedAttempts`: %s", (_, attempt) => {
+  ])("ends the connection after `failedAttempts`: %s", (_, attempt) => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 3 } });
     for (let i = 1; i <= 3; i++) {
       const sent = rig.receive(attempt());
@@ -308,14 +308,14 @@ describe("limits", () => {
     expect(rig.receive(password("right"))).toEqual([]);
   });
 
-  test('count "none" requests except the first as failed attempts', () => {
+  test('counts "none" requests except the first as failed attempts', () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 2 } });
     expect(rig.receive(request("none"), request("none"))).toEqual([`failure ${ALL}`, `failure ${ALL}`]);
     expect(rig.receive(request("none"))).toEqual([]);
     expectFatal(rig, "auth-limit", /failed to log in 2 times/);
   });
 
-  test("do not count key queries as failed attempts", () => {
+  test("does not count key queries as failed attempts", () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 1 } });
     for (let number = 1; number <= 6; number++) {
       rig.receive(query(keyOf(number)));
@@ -326,7 +326,7 @@ describe("limits", () => {
     expect(rig.event("success").factors).toHaveLength(1);
   });
 
-  test("count key queries separately, accepted or refused", () => {
+  test("counts key queries separately, accepted or refused", () => {
     const rig = ServerRig.ready({ limits: { keyQueries: 10 } });
     let sent = 0;
     for (let i = 0; i < 1000; i++) {
@@ -338,7 +338,7 @@ describe("limits", () => {
     expect(sent).toBe(10);
   });
 
-  test("count refused key queries, whether the application or the algorithm refuses them", () => {
+  test("counts refused key queries, whether the application or the algorithm refuses them", () => {
     const rig = ServerRig.ready({ limits: { refusedKeyQueries: 4 } });
     for (let i = 0; i < 4; i++) {
       rig.receive(query(keyOf(1), { algorithm: i % 2 === 0 ? "ssh-ed25519" : "unknown" }));
@@ -349,10 +349,10 @@ describe("limits", () => {
     rig.server.answerQuery(rig.event("query").token, true);
     rig.receive(query(keyOf(1)));
     rig.server.answerQuery(rig.event("query").token, false);
-    expectFatal(rig, "auth-limit", /more than 4 key queries of the client were refused/);
+    expectFatal(rig, "auth-limit", /more than 4 key queries that were refused/);
   });
 
-  test("count aborted conversations as failed attempts", () => {
+  test("counts aborted conversations as failed attempts", () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 3 } });
     for (let i = 0; i < 3; i++) {
       rig.receive(interactive());
@@ -362,7 +362,7 @@ describe("limits", () => {
     expectFatal(rig, "auth-limit", /failed to log in 3 times/);
   });
 
-  test("fail an attempt that needs more than `keyboardInteractiveRounds`", () => {
+  test("fails an attempt that needs more than `keyboardInteractiveRounds`", () => {
     const rig = ServerRig.ready({ limits: { keyboardInteractiveRounds: 2 } });
     rig.receive(interactive());
     rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [] });
@@ -373,7 +373,7 @@ describe("limits", () => {
     }
   });
 
-  test("count each demand for a new password as a failed attempt", () => {
+  test("counts each demand for a new password as a failed attempt", () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 2 } });
     rig.receive(password("old"));
     rig.server.answerPassword(rig.event("password").token, { changePrompt: "expired" });
@@ -382,7 +382,7 @@ describe("limits", () => {
     expectFatal(rig, "auth-limit", /failed to log in 2 times/);
   });
 
-  test("allow `passwordBytes` bytes of password and refuse one more", () => {
+  test("allows `passwordBytes` bytes of password and refuses one more", () => {
     for (const [text, within] of [
       ["x".repeat(16), true],
       ["x".repeat(17), false],
@@ -397,13 +397,13 @@ describe("limits", () => {
     }
   });
 
-  test("reject a request of 1 MiB", () => {
+  test("rejects a request of 1 MiB", () => {
     const rig = ServerRig.ready();
     expect(rig.receive(password("x".repeat(1 << 20)))).toEqual([]);
     expectFatal(rig, "auth-limit", /; the limit `authRequestBytes` is 32768$/);
   });
 
-  test("reject more than `queuedAuthRequests` requests while an ask is open", () => {
+  test("rejects more than `queuedAuthRequests` requests while an ask is open", () => {
     const rig = ServerRig.ready({ limits: { queuedAuthRequests: 3 } });
     rig.receive(password("first"));
     rig.event("password");
@@ -413,7 +413,7 @@ describe("limits", () => {
     expectFatal(rig, "auth-limit", /more than 3 further login requests/);
   });
 
-  test("reject a response count that the message is too short for", () => {
+  test("rejects a response count that the message is too short for", () => {
     const rig = ServerRig.ready();
     rig.receive(interactive());
     rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [] });
@@ -427,7 +427,7 @@ describe("limits", () => {
     ["password", new Uint8Array([0, 0, 0, 0, 9])],
     ["keyboard-interactive", new Uint8Array([])],
     ["password", new Uint8Array([0, 0, 0, 0, 1, 0xff])],
-  ])("reject a malformed %s request", (method, data) => {
+  ])("rejects a malformed %s request", (method, data) => {
     const rig = ServerRig.ready();
     expect(rig.receive(request(method, data))).toEqual([]);
     expectFatal(rig, "malformed-message", /request/);

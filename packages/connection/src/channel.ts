@@ -163,7 +163,7 @@ export class Channel implements WaitingChannel {
     if (wantReply && requests.length >= this.#context.limits.maxPendingRequests)
       throw new SshError(
         "request-limit",
-        `channel ${this.number}: ${requests.length} requests still await a reply; the limit is \`maxPendingRequests\``,
+        `channel ${this.number}: ${requests.length} requests still await a reply; \`maxPendingRequests\` allows no more`,
       );
     const message = this.#context.checked(
       SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel: peer, requestType, wantReply, data }),
@@ -325,7 +325,7 @@ export class Channel implements WaitingChannel {
     if (state.replies.length >= this.#context.limits.maxPeerRequests)
       throw new SshError(
         "request-limit",
-        `channel ${this.number}: ${state.replies.length} requests of the peer still await our reply`,
+        `channel ${this.number}: ${state.replies.length} requests of the peer still await our reply; \`maxPeerRequests\` allows no more`,
       );
     const token = askToken(requestType);
     state.replies.add(token);

@@ -77,7 +77,7 @@ export class ConnectionContext {
     if (++this.#unaskedReplies > this.limits.maxUnaskedReplies)
       throw new SshError(
         "unexpected-message",
-        `${what} without a request, more often than \`maxUnaskedReplies\` allows`,
+        `${what} without a pending request; the limit \`maxUnaskedReplies\` is ${this.limits.maxUnaskedReplies}`,
       );
   }
 
@@ -100,7 +100,7 @@ export class ConnectionContext {
     if (this.sink.pending > most)
       throw new SshError(
         "request-limit",
-        `the peer keeps sending requests without reading; ${this.sink.pending} bytes of output are queued`,
+        `the peer keeps sending requests without reading the replies; ${this.sink.pending} bytes of output are queued`,
       );
   }
 

@@ -28,7 +28,7 @@ export class GlobalRequests {
     if (wantReply && this.#requests.length >= limits.maxPendingRequests)
       throw new SshError(
         "request-limit",
-        `${this.#requests.length} global requests still await a reply; the limit is \`maxPendingRequests\``,
+        `${this.#requests.length} global requests still await a reply; \`maxPendingRequests\` allows no more`,
       );
     const message = this.#context.checked(
       SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply, data }),
@@ -76,7 +76,7 @@ export class GlobalRequests {
       if (this.#replies.length >= limits.maxPeerRequests)
         throw new SshError(
           "request-limit",
-          `${this.#replies.length} global requests of the peer still await our reply`,
+          `${this.#replies.length} global requests of the peer still await our reply; \`maxPeerRequests\` allows no more`,
         );
       token = askToken(requestName);
       this.#replies.add(token);

@@ -46,7 +46,7 @@ export class ReceiveWindow {
     this.#left = size;
   }
 
-  /** What the channel may hold in memory now: bytes. */
+  /** Current size in bytes; the channel never buffers more. */
   get size(): number {
     return this.#size;
   }

@@ -117,7 +117,7 @@ describe("opening a channel", () => {
 });
 
 describe("the peer's opens", () => {
-  test("ask the application about an allowed type, and are confirmed if it accepts", () => {
+  test("asks the application about an allowed type, and confirms if it accepts", () => {
     const side = new Side("server", { allowed: ["session"], limits: { initialWindow: 5000, maxPacketSize: 600 } });
     const [event] = side.hears(open("session", { data: new Uint8Array([3]) }));
     if (event?.type !== "open-request") throw new Error("expected an open-request event");
@@ -141,7 +141,7 @@ describe("the peer's opens", () => {
       { reasonCode: 2, description: "connection refused" },
       { reasonCode: 2, description: "connection refused" },
     ],
-  ])("are refused with the application's reason", (decision, sent) => {
+  ])("refuses with the application's reason", (decision, sent) => {
     const side = new Side("server", { allowed: ["direct-tcpip"] });
     const [event] = side.hears(open("direct-tcpip"));
     if (event?.type !== "open-request") throw new Error("expected an open-request event");
@@ -153,7 +153,7 @@ describe("the peer's opens", () => {
     expect(side.connection.channelCount).toBe(0);
   });
 
-  test("follow later calls of `allow` and `disallow`", () => {
+  test("follows later calls of `allow` and `disallow`", () => {
     const side = new Side("client");
     side.connection.allow("forwarded-tcpip");
     expect(side.hears(open("forwarded-tcpip"))).toMatchObject([{ type: "open-request" }]);
@@ -162,7 +162,7 @@ describe("the peer's opens", () => {
     expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0])).reasonCode).toBe(1);
   });
 
-  test("are refused above `maxPendingOpens`", () => {
+  test("refuses opens above `maxPendingOpens`", () => {
     const side = new Side("server", { allowed: ["session"], limits: { maxPendingOpens: 3 } });
     const events = side.hears(...Array.from({ length: 5 }, () => open("session")));
     expect(events.map(({ type }) => type)).toEqual([...Array(3).fill("open-request"), "open-refused", "open-refused"]);
@@ -170,13 +170,13 @@ describe("the peer's opens", () => {
     expect(refused.map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode)).toEqual([4, 4]);
   });
 
-  test("are limited separately for each type", () => {
+  test("limits pending opens separately for each type", () => {
     const side = new Side("server", { allowed: ["session", "direct-tcpip"], limits: { maxPendingOpens: 3 } });
     for (let i = 0; i < 4; i++) side.hears(open("direct-tcpip"));
     expect(side.hears(open("session"))).toMatchObject([{ type: "open-request", channelType: "session" }]);
   });
 
-  test("leave room for another type after 32 pending ones, by default", () => {
+  test("accepts another type after 32 pending opens of one, by default", () => {
     const side = new Side("server", { allowed: ["session", "direct-tcpip"] });
     for (let i = 0; i < 32; i++) side.hears(open("direct-tcpip"));
     expect(side.hears(open("session"))).toMatchObject([{ type: "open-request", channelType: "session" }]);

@@ -44,7 +44,7 @@ function token(event: ConnectionEvent | undefined): AskToken {
 }
 
 describe("our requests", () => {
-  test("are ignored on a closing channel without `wantReply`, and throw with it", () => {
+  test("ignores a request on a closing channel without `wantReply`, and throws with it", () => {
     const side = new Side("client");
     const channel = side.session();
     side.connection.close(channel);
@@ -57,7 +57,7 @@ describe("our requests", () => {
     expect(side.hears(close(channel))).toEqual([{ type: "channel-closed", channel }]);
   });
 
-  test("are answered in order on each channel, independently of other channels", () => {
+  test("matches replies in order on each channel, independently of other channels", () => {
     const side = new Side("client");
     const [a, b] = [side.session(), side.session()];
     const ask = (channel: number, type: string, wantReply: boolean): number =>
@@ -74,7 +74,7 @@ describe("our requests", () => {
     ]);
   });
 
-  test.each([false, true])("fail when the channel closes before the reply (closed by us: %s)", (byUs) => {
+  test.each([false, true])("fails requests when the channel closes before the reply (closed by us: %s)", (byUs) => {
     const side = new Side("client");
     const channel = side.session();
     const [first, second, third] = ["a@b", "c@d", "e@f"].map((type) =>
@@ -90,7 +90,7 @@ describe("our requests", () => {
   });
 
   test.each(["client", "server"] as const)(
-    "of a %s throw `usage` if they are too long, and nothing is sent",
+    "throws `usage` if a request of a %s is too long, and sends nothing",
     (role) => {
       const side = new Side(role, { allowed: ["session"] });
       const channel = role === "client" ? side.session() : side.accepts(100);
@@ -121,7 +121,7 @@ describe("our requests", () => {
     },
   );
 
-  test("are limited by `maxPendingRequests` while unanswered", () => {
+  test("limits unanswered requests by `maxPendingRequests`", () => {
     const side = new Side("client", { limits: { maxPendingRequests: 2 } });
     const channel = side.session();
     const ask = (wantReply: boolean): number => side.connection.request(channel, "a@b", NOTHING, { wantReply });
@@ -144,7 +144,7 @@ describe("our requests", () => {
       () => SSH_MSG_REQUEST_SUCCESS.encode({ data: NOTHING }),
       () => SSH_MSG_REQUEST_FAILURE.encode({}),
     ],
-  ] as const)("ignore unexpected replies on %s, up to the limit", (where, yes, no) => {
+  ] as const)("ignores unexpected replies for %s, up to the limit", (where, yes, no) => {
     for (const reply of [yes, no]) {
       const side = new Side("client", { limits: { maxUnaskedReplies: 2 } });
       const channel = side.session();
@@ -231,7 +231,7 @@ describe("our requests", () => {
 describe("a server's session requests", () => {
   const killed = exitSignal.encode({ signalName: "KILL", coreDumped: true, errorMessage: "bye", languageTag: "" });
 
-  test("become events of their own types", () => {
+  test("decodes each request to an event of its own type", () => {
     const side = new Side("client");
     const channel = side.session();
     expect(
@@ -249,7 +249,7 @@ describe("a server's session requests", () => {
     ]);
   });
 
-  test("report the end of the command once", () => {
+  test("reports the end of the command once", () => {
     const side = new Side("client");
     const channel = side.session();
     const ended = request(channel, "exit-status", exitStatus.encode({ exitStatus: 0 }), true);
@@ -257,7 +257,7 @@ describe("a server's session requests", () => {
     expect(side.sink.take()).toEqual([success(100), success(100)]);
   });
 
-  test("are refused by a server, and on a session opened by the server", () => {
+  test("refuses the requests in a server, and on a session opened by the server", () => {
     const server = new Side("server", { allowed: ["session"] });
     const client = new Side("client", { allowed: ["session"] });
     const status = exitStatus.encode({ exitStatus: 0 });
@@ -271,7 +271,7 @@ describe("a server's session requests", () => {
     }
   });
 
-  test.each(["exit-status", "exit-signal", "xon-xoff"])("are ignored if malformed: %s", (requestType) => {
+  test.each(["exit-status", "exit-signal", "xon-xoff"])("ignores a malformed %s", (requestType) => {
     const side = new Side("client");
     const channel = side.session();
     expect(side.hears(request(channel, requestType), request(channel, requestType, Uint8Array.of(0, 0, 9)))).toEqual(
@@ -283,7 +283,7 @@ describe("a server's session requests", () => {
     expect(side.hears(request(channel, "exit-signal", killed))).toHaveLength(1);
   });
 
-  test("report an exit-signal without its language tag or its text", () => {
+  test("reports an exit-signal without its language tag or its text", () => {
     for (const [kept, errorMessage] of [
       [16, "bye"],
       [15, ""],
@@ -323,24 +323,27 @@ describe("a client's session requests", () => {
     ["break", breakRequest.encode({ breakLength: 500 }), { breakLength: 500 }],
   ];
 
-  test.each(cases)("become events of their own types, with a token if a reply is wanted: %s", (type, data, fields) => {
-    const side = new Side("server", { allowed: ["session"] });
-    const channel = side.accepts(9);
-    expect(side.hears(request(channel, type, data))).toEqual([{ type, channel, ...fields, token: undefined }]);
-    const [event] = side.hears(request(channel, type, data, true));
-    expect(event).toEqual({ type, channel, ...fields, token: { about: type } });
-    side.connection.answerRequest(token(event), true);
-    expect(side.sink.take()).toEqual([success(9)]);
-  });
+  test.each(cases)(
+    "decodes %s to an event of its own type, with a token if a reply is wanted",
+    (type, data, fields) => {
+      const side = new Side("server", { allowed: ["session"] });
+      const channel = side.accepts(9);
+      expect(side.hears(request(channel, type, data))).toEqual([{ type, channel, ...fields, token: undefined }]);
+      const [event] = side.hears(request(channel, type, data, true));
+      expect(event).toEqual({ type, channel, ...fields, token: { about: type } });
+      side.connection.answerRequest(token(event), true);
+      expect(side.sink.take()).toEqual([success(9)]);
+    },
+  );
 
-  test.each(cases)('become a "channel-request" on a channel of another type: %s', (type, data) => {
+  test.each(cases)('reports %s as a "channel-request" on a channel of another type', (type, data) => {
     const side = new Side("server", { allowed: ["direct-tcpip"] });
     const channel = side.accepts(9, "direct-tcpip");
     const [event] = side.hears(request(channel, type, data, true));
     expect(event).toEqual({ type: "channel-request", channel, requestType: type, data, token: { about: type } });
   });
 
-  test.each(cases)("are refused by a client, and on a session that the server opened: %s", (type, data) => {
+  test.each(cases)("refuses %s in a client, and on a session that the server opened", (type, data) => {
     const server = new Side("server");
     const client = new Side("client");
     for (const [side, channel, peer] of [
@@ -352,14 +355,14 @@ describe("a client's session requests", () => {
     }
   });
 
-  test.each(cases)("are rejected with a trailing byte: %s", (type, data) => {
+  test.each(cases)("rejects %s with a trailing byte", (type, data) => {
     const side = new Side("server", { allowed: ["session"] });
     expect(errorCode(side.hears(request(side.accepts(9), type, new Uint8Array([...data, 0]))))).toBe(
       "malformed-message",
     );
   });
 
-  test("are refused, without ending the connection, if an environment variable is not UTF-8", () => {
+  test("refuses an environment variable that is not UTF-8, without ending the connection", () => {
     const side = new Side("server", { allowed: ["session"] });
     const channel = side.accepts(9);
     const latin1 = new Uint8Array([0, 0, 0, 1, 0x61, 0, 0, 0, 1, 0xe4]);
@@ -370,7 +373,7 @@ describe("a client's session requests", () => {
 
 describe("the peer's requests", () => {
   test.each(["eow@openssh.com", "constructor", "__proto__"])(
-    'become a "channel-request" with a token if a reply is wanted: %s',
+    'reports %s as a "channel-request", with a token if a reply is wanted',
     (requestType) => {
       const side = new Side("client");
       const channel = side.session();
@@ -385,7 +388,7 @@ describe("the peer's requests", () => {
     },
   );
 
-  test("are answered in their order", () => {
+  test("sends replies in the order of the requests", () => {
     const side = new Side("client");
     const channel = side.session();
     const events = side.hears(
@@ -403,7 +406,7 @@ describe("the peer's requests", () => {
     expect(side.sink.take()).toEqual([failure(100)]);
   });
 
-  test("are answered immediately if they are keepalive@openssh.com, on a channel and globally", () => {
+  test("answers keepalive@openssh.com immediately, on a channel and globally", () => {
     const side = new Side("client");
     const channel = side.session();
     expect(
@@ -416,7 +419,7 @@ describe("the peer's requests", () => {
     expect(side.sink.take()).toEqual([failure(100), SSH_MSG_REQUEST_FAILURE.encode({})]);
   });
 
-  test("admit one answer of their own kind per token", () => {
+  test("accepts one answer of the right kind per token", () => {
     const side = new Side("client");
     const channel = side.session();
     const [local, global] = side.hears(request(channel, "a@b", NOTHING, true), globalRequest("c@d", true));
@@ -432,7 +435,7 @@ describe("the peer's requests", () => {
     expect(side.sink.take()).toHaveLength(2);
   });
 
-  test("ignore an answer after the channel closed, even if its number was reused", () => {
+  test("ignores an answer after the channel closed, even if its number was reused", () => {
     const side = new Side("client");
     const channel = side.session();
     const [event] = side.hears(request(channel, "a@b", NOTHING, true), close(channel));
@@ -441,7 +444,7 @@ describe("the peer's requests", () => {
     expect(side.sink.take()).toEqual([]);
   });
 
-  test("are dropped on a closing channel", () => {
+  test("drops requests on a closing channel", () => {
     const side = new Side("client");
     const channel = side.session();
     side.connection.close(channel);
@@ -452,7 +455,7 @@ describe("the peer's requests", () => {
 });
 
 describe("global requests", () => {
-  test("of ours are answered in order", () => {
+  test("matches replies to our requests in order", () => {
     const side = new Side("client");
     const ids = ["tcpip-forward", "cancel-tcpip-forward"].map((name) =>
       side.connection.globalRequest(name, new Uint8Array([1]), { wantReply: true }),
@@ -470,7 +473,7 @@ describe("global requests", () => {
     ]);
   });
 
-  test("of the peer become events and are answered in order", () => {
+  test("reports requests of the peer and sends the replies in order", () => {
     const side = new Side("client");
     const events = side.hears(
       globalRequest("hostkeys-00@openssh.com", false),

@@ -76,7 +76,7 @@ describe("window", () => {
 });
 
 describe("maximum packet size", () => {
-  test("of a peer may not be 0, in an open or a confirmation", () => {
+  test("refuses a peer's maximum of 0, in an open or a confirmation", () => {
     const server = new Side("server", { allowed: ["session"] });
     expect(server.hears(open("session", { maximumPacketSize: 0 }))).toEqual([
       { type: "open-refused", channelType: "session" },
@@ -90,13 +90,13 @@ describe("maximum packet size", () => {
     expect(errorCode(client.hears(confirm(channel, { maximumPacketSize: 0 })))).toBe("malformed-message");
   });
 
-  test("of ours is enforced: accepts that size and rejects one byte more", () => {
+  test("accepts messages of our maximum packet size and rejects one byte more", () => {
     for (const extra of [0, 1])
       for (const [, side, channel] of sides())
         expect(errorCode(side.hears(data(channel, 32_768 + extra)))).toBe(extra === 0 ? undefined : "packet-length");
   });
 
-  test("of a peer is respected at 1 and 2^32 - 1, with messages of at most 32 KiB", () => {
+  test("respects a peer's maximum of 1 and of 2^32 - 1, with messages of at most 32 KiB", () => {
     for (const maximumPacketSize of [1, LARGEST]) {
       const side = new Side("client");
       const channel = side.session({ initialWindowSize: LARGEST, maximumPacketSize });
@@ -108,7 +108,7 @@ describe("maximum packet size", () => {
 });
 
 describe("extended data", () => {
-  test.each([0, 2, LARGEST])("of type %i is dropped and its credit returned", (type) => {
+  test.each([0, 2, LARGEST])("drops a flood of type %i and returns its credit", (type) => {
     for (const [, side, channel] of sides()) {
       expect(side.hears(...Array.from({ length: 1000 }, () => flood(channel, type)))).toEqual([]);
       const returned = side.sink
@@ -120,7 +120,7 @@ describe("extended data", () => {
     }
   });
 
-  test("of a discarded stream neither blocks standard output nor uses memory", () => {
+  test("drops a discarded stream without blocking standard output or using memory", () => {
     const side = new Side("client");
     const channel = side.session();
     side.connection.discard(channel, "stderr");
@@ -135,7 +135,7 @@ describe("unexpected replies", () => {
     ["REQUEST_FAILURE", () => SSH_MSG_REQUEST_FAILURE.encode({})],
     ["CHANNEL_SUCCESS", (recipientChannel: number) => SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel })],
     ["CHANNEL_FAILURE", (recipientChannel: number) => SSH_MSG_CHANNEL_FAILURE.encode({ recipientChannel })],
-  ])("end the connection above the limit and answer no request: %s", (_, reply) => {
+  ])("ends the connection after too many unexpected replies, and matches none to a request: %s", (_, reply) => {
     for (const [, side, channel] of sides()) {
       side.connection.request(channel, "a@b", NOTHING, { wantReply: false });
       side.connection.globalRequest("a@b", NOTHING, { wantReply: false });
@@ -147,7 +147,7 @@ describe("unexpected replies", () => {
 });
 
 describe("channel numbers", () => {
-  test.each([7, 1, LARGEST])("that were never opened are rejected in any message: %i", (number) => {
+  test.each([7, 1, LARGEST])("rejects any message for the never opened channel %i", (number) => {
     for (const message of [...messages(number), adjust(number, 1)])
       for (const [, side] of sides()) {
         const events = side.hears(message);
@@ -156,7 +156,7 @@ describe("channel numbers", () => {
       }
   });
 
-  test("of closed channels are rejected in any message", () => {
+  test("rejects any message for a closed channel", () => {
     for (let i = 0; i < messages(0).length; i++)
       for (const [, side, channel] of sides()) {
         const close = SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: channel });
@@ -166,7 +166,7 @@ describe("channel numbers", () => {
       }
   });
 
-  test("that are reused do not affect the new channel", () => {
+  test("delivers nothing of an old channel to the new one with its number", () => {
     const side = new Side("client");
     const channel = side.session();
     const old = side.connection.request(channel, "a@b", NOTHING, { wantReply: true });
@@ -210,7 +210,7 @@ describe("channel count", () => {
 
 describe("unsolicited opens", () => {
   test.each(["session", "x11", "forwarded-tcpip", "direct-tcpip", "auth-agent@openssh.com", "tun@openssh.com"])(
-    "of type %s are refused as prohibited by default",
+    "refuses an open of type %s as prohibited by default",
     (channelType) => {
       for (const role of ["client", "server"] as const) {
         const side = new Side(role);
@@ -223,7 +223,7 @@ describe("unsolicited opens", () => {
     },
   );
 
-  test.each(["nonsense", "constructor"])("of the unknown type %s are refused as unknown", (channelType) => {
+  test.each(["nonsense", "constructor"])("refuses an open of the unknown type %s as unknown", (channelType) => {
     const side = new Side("client");
     expect(side.hears(open(channelType))).toEqual([{ type: "open-refused", channelType }]);
     expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0])).reasonCode).toBe(3);
@@ -242,7 +242,7 @@ describe("floods", () => {
   test.each([
     ["channel", request],
     ["global", globalRequest],
-  ])("of %s requests end the connection above the limit of unanswered ones", (_, payload) => {
+  ])("ends the connection above the limit of unanswered %s requests", (_, payload) => {
     for (const [, side] of sides({ maxPeerRequests: 5 })) {
       const events = side.hears(...Array.from({ length: 7 }, () => payload));
       expect(events).toHaveLength(6);
@@ -258,7 +258,7 @@ describe("floods", () => {
       SSH_MSG_CHANNEL_REQUEST.encode({ ...keepalive, recipientChannel: 0, requestType: "keepalive@openssh.com" }),
     ],
     ["global requests", SSH_MSG_GLOBAL_REQUEST.encode({ ...keepalive, requestName: "keepalive@openssh.com" })],
-  ])("of %s end the connection if the peer does not read the replies", (_, payload) => {
+  ])("ends the connection if the peer floods %s without reading the replies", (_, payload) => {
     const limits = { highWater: 1000, maxReplyBacklog: 1000 };
     const side = new Side("client", { limits });
     side.session();

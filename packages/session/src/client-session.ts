@@ -104,7 +104,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
       case "keys-complete":
         return undefined;
       case "sign-exchange-hash":
-        throw new SshError("internal", "a client received a `sign-exchange-hash` event, which only servers do");
+        throw new SshError("internal", "a client received a `sign-exchange-hash` event, which is only for servers");
     }
   }
 

@@ -125,7 +125,7 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
       case "ext-info":
         return undefined;
       case "verify-host-key":
-        throw new SshError("internal", "a server received a `verify-host-key` event, which only clients do");
+        throw new SshError("internal", "a server received a `verify-host-key` event, which is only for clients");
     }
   }
 

@@ -31,7 +31,7 @@ export interface CannotSign {
   readonly cannotSign: string;
 }
 
-/** Asks the server whether it accepts the key, so that the user or agent is asked only for a useful signature. */
+/** Asks the server whether it accepts the key. A refused query saves the user or agent from making a useless signature. */
 export function queryKey(driver: ClientMethodDriver, { identity, algorithm }: KeyChoice): PublickeyState {
   const publicKey = identity.publicKey.blob;
   driver.request("publickey", userauthPublickey.encode({ algorithm, publicKey, signature: undefined }));

@@ -82,7 +82,7 @@ export class AuthProgress {
     if (++this.#refusedQueries > this.#limits.refusedKeyQueries)
       throw new SshError(
         "auth-limit",
-        `more than ${this.#limits.refusedKeyQueries} key queries of the client were refused`,
+        `the client sent more than ${this.#limits.refusedKeyQueries} key queries that were refused`,
       );
   }
 }
