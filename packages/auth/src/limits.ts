@@ -1,41 +1,47 @@
 import { type LimitTable, limitTable, MAX_UINT32 } from "@nacre/wire";
 
-/** The bounds of authentication. Sizes are bytes of a message's payload unless said otherwise. */
+/** Limits of authentication. Sizes are bytes of a message's payload unless stated otherwise. */
 export interface AuthLimits {
-  /** Client: passwords asked of the application, and sent, before the method is given up. */
+  /** Client: password attempts before the method is abandoned. Each asks the application for a password. Default 3. */
   readonly passwordAttempts: number;
-  /** Client: password changes the server may demand within one attempt. */
+  /** Client: password changes the server may demand within one attempt; one more ends the connection. Default 3. */
   readonly passwordChanges: number;
-  /** Client: keyboard-interactive conversations begun before the method is given up. */
+  /** Client: keyboard-interactive conversations before the method is abandoned. Default 3. */
   readonly keyboardInteractiveAttempts: number;
-  /** SSH_MSG_USERAUTH_INFO_REQUESTs in one keyboard-interactive conversation. A server refuses the login that wants more. */
+  /**
+   * Rounds (SSH_MSG_USERAUTH_INFO_REQUEST) in one keyboard-interactive conversation. Default 32. On the client, one more ends the
+   * connection. On the server, a further round requested by the application fails the login attempt.
+   */
   readonly keyboardInteractiveRounds: number;
-  /** Client: prompts in one SSH_MSG_USERAUTH_INFO_REQUEST. */
+  /** Client: prompts in one SSH_MSG_USERAUTH_INFO_REQUEST; one more ends the connection. Default 64. */
   readonly promptsPerRound: number;
-  /** Client: one SSH_MSG_USERAUTH_INFO_REQUEST or SSH_MSG_USERAUTH_PASSWD_CHANGEREQ. */
+  /**
+   * Client: size of one SSH_MSG_USERAUTH_INFO_REQUEST or SSH_MSG_USERAUTH_PASSWD_CHANGEREQ; a larger one ends the connection. Default
+   * 64 KiB.
+   */
   readonly promptBytes: number;
-  /** Client: banners the server may send. */
+  /** Client: banners the server may send; one more ends the connection. Default 32. */
   readonly authBanners: number;
-  /** Client: all banners together. */
+  /** Client: total size of all banners; a banner beyond it ends the connection. Default 64 KiB. */
   readonly authBannerBytes: number;
-  /** Server: failed attempts, the last of which ends the connection. Answered key queries do not count, nor does a first "none". */
+  /** Server: failed attempts after which the connection ends. Default 6. Answered key queries and the first "none" request do not count. */
   readonly failedAttempts: number;
-  /** Server: queries whether a key would do, whatever their answer; one more ends the connection. */
+  /** Server: key queries (public key requests without a signature), accepted or refused; one more ends the connection. Default 64. */
   readonly keyQueries: number;
   /**
-   * Server: queries that may be refused; one more ends the connection. Default 20. Each may cost the application a file to read, before
-   * anything is proved; sshd counts them as failed attempts and allows six.
+   * Server: refused key queries; one more ends the connection. Default 20. Each may make the application read a file before the client
+   * proves anything. sshd counts them as failed attempts and allows six.
    */
   readonly refusedKeyQueries: number;
-  /** Server: one SSH_MSG_USERAUTH_REQUEST or SSH_MSG_USERAUTH_INFO_RESPONSE; a larger one ends the connection. */
+  /** Server: size of one SSH_MSG_USERAUTH_REQUEST or SSH_MSG_USERAUTH_INFO_RESPONSE; a larger one ends the connection. Default 32 KiB. */
   readonly authRequestBytes: number;
-  /** Server: requests that may wait while the application is asked about one before them; one more ends the connection. */
+  /** Server: requests queued while the application decides an earlier one; one more ends the connection. Default 8. */
   readonly queuedAuthRequests: number;
-  /** Server: a password, in UTF-8; a longer one is refused unseen. */
+  /** Server: size of a password in UTF-8; a longer one is refused without asking the application. Default 1024. */
   readonly passwordBytes: number;
 }
 
-/** Ranges and defaults. */
+/** Ranges and defaults of `AuthLimits`. */
 export const AUTH_LIMITS: LimitTable<AuthLimits> = limitTable<AuthLimits>({
   passwordAttempts: { default: 3, least: 1, most: MAX_UINT32, unit: "attempts" },
   passwordChanges: { default: 3, least: 0, most: MAX_UINT32, unit: "changes" },

@@ -15,15 +15,15 @@ type ClientAnswers = (client: ClientAuth, event: ClientAuthEvent) => void;
 type ServerAnswers = (server: ServerAuth, event: ServerAuthEvent) => void;
 
 interface Outcome {
-  /** Why the client failed; `undefined` when it is in. */
+  /** Error of the client or server; `undefined` if the login succeeded. */
   readonly refused: string | undefined;
   readonly factors: readonly Factor[] | undefined;
-  /** How often bytes went from the client to the server: one is one flight. */
+  /** Number of times the client sent bytes; each is one flight. */
   readonly flights: number;
   readonly texts: readonly string[];
 }
 
-/** Wires a client to a server in memory, in flights as a network would carry them, until nothing moves. */
+/** Connects a client and a server in memory and carries their messages in flights, as a network would, until neither sends any. */
 function login(
   clientOptions: Partial<ClientAuthOptions>,
   serverOptions: Partial<ServerAuthOptions>,
@@ -81,7 +81,7 @@ function login(
   return { refused, factors, flights, texts };
 }
 
-/** A server that knows key 1, the password "secret", and asks two rounds by keyboard-interactive. */
+/** An application that accepts key 1 and the password "secret", and runs keyboard-interactive in two rounds. */
 const knowsAlice: ServerAnswers = (server, event) => {
   const isKey1 = "publicKey" in event && Buffer.from(event.publicKey).equals(keyOf(1).publicKey.blob);
   if (event.type === "query") server.answerQuery(event.token, isKey1);
@@ -113,26 +113,26 @@ const signing: ClientAnswers = (client, event) => {
 };
 
 describe("client and server", () => {
-  test("a key in memory: one flight", () => {
+  test("logs in with a key in memory in one flight", () => {
     const { factors, flights } = login({ identities: [inMemory(1)] }, {}, silent, knowsAlice);
     expect(factors).toMatchObject([{ method: "publickey", algorithm: "ssh-ed25519" }]);
     expect(flights).toBe(1);
   });
 
-  test("keys in an agent: each is queried, the right one signs", () => {
+  test("queries each key in an agent and signs with the accepted one", () => {
     const identities = [elsewhere(3), elsewhere(2), elsewhere(1)];
     const { factors, flights } = login({ identities }, { banner: "hello" }, signing, knowsAlice);
     expect(factors).toHaveLength(1);
     expect(flights).toBe(4);
   });
 
-  test("six keys and a server that forgives no failure", () => {
+  test("tries six keys without a failed attempt", () => {
     const identities = [6, 5, 4, 3, 2, 1].map(inMemory);
     const { factors } = login({ identities }, { limits: { failedAttempts: 1 } }, silent, knowsAlice);
     expect(factors).toHaveLength(1);
   });
 
-  test("a password, at the second guess, after a banner", () => {
+  test("logs in with the second password, after a banner", () => {
     const { factors, texts } = login(
       { identities: [inMemory(2)], password: true },
       { banner: "hello" },
@@ -143,7 +143,7 @@ describe("client and server", () => {
     expect(texts).toEqual(["hello"]);
   });
 
-  test("keyboard-interactive, two prompts and a text without any", () => {
+  test("logs in by keyboard-interactive with two prompts, then a round without prompts", () => {
     const { factors, texts } = login(
       { keyboardInteractive: true },
       {},
@@ -156,7 +156,7 @@ describe("client and server", () => {
     expect(texts).toEqual(["Welcome"]);
   });
 
-  test("an expired password", () => {
+  test("changes an expired password", () => {
     let current = "old";
     const { factors } = login(
       { password: true },
@@ -178,7 +178,7 @@ describe("client and server", () => {
     expect(current).toBe("new");
   });
 
-  test("two factors: a key, then a password", () => {
+  test("logs in with two factors: a key, then a password", () => {
     const { factors } = login(
       { identities: [inMemory(1)], password: true },
       { methods: ["publickey"] },
@@ -191,7 +191,7 @@ describe("client and server", () => {
     expect(factors).toMatchObject([{ method: "publickey" }, { method: "password" }]);
   });
 
-  test("two factors: a password, then the key that was refused before it", () => {
+  test("logs in with two factors: a password, then the key refused before it", () => {
     const { factors } = login(
       { identities: [inMemory(1)], password: true },
       { methods: ["password"] },
@@ -204,7 +204,7 @@ describe("client and server", () => {
     expect(factors).toMatchObject([{ method: "password" }, { method: "publickey" }]);
   });
 
-  test("two keys", () => {
+  test("logs in with two keys as two factors", () => {
     const identities = [inMemory(1), inMemory(2)];
     const { factors } = login({ identities }, { methods: ["publickey"] }, silent, (server, event) => {
       if (event.type === "query") server.answerQuery(event.token, true);
@@ -214,7 +214,7 @@ describe("client and server", () => {
     expect(factors).toHaveLength(2);
   });
 
-  test("refused everything, the error tells the story", () => {
+  test("lists all tries in the error when everything was refused", () => {
     const { factors, refused } = login(
       { identities: [inMemory(2)], password: true, keyboardInteractive: true },
       {},
@@ -226,11 +226,11 @@ describe("client and server", () => {
     );
     expect(factors).toBeUndefined();
     expect(refused).toMatch(
-      /^alice: the server refused publickey \(SHA256:\S+, ssh-ed25519\) and password; keyboard-interactive was given up for want of an answer; password was given up for want of an answer; it would take: publickey, password, keyboard-interactive$/,
+      /^alice: the server refused publickey \(SHA256:\S+, ssh-ed25519\) and password; keyboard-interactive was abandoned because no answer was given; password was abandoned because no answer was given; it accepts: publickey, password, keyboard-interactive$/,
     );
   });
 
-  test("a server that does not know the client's algorithm", () => {
+  test("fails if the server does not support the client's algorithm", () => {
     const { factors } = login({ identities: [inMemory(1)] }, { signatureAlgorithms: [] }, silent, knowsAlice);
     expect(factors).toBeUndefined();
   });

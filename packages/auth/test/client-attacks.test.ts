@@ -20,7 +20,7 @@ const ED = "ssh-ed25519";
 const usage = expect.objectContaining({ code: "usage" });
 const prompts = [{ prompt: "?", echo: false }];
 
-/** The client must end with this error, send nothing more, and stay ended. */
+/** Expects that the client ended with this error, sends nothing more, and ignores further messages. */
 function expectFatal(rig: ClientRig, code: SshErrorCode, message: RegExp): void {
   const events = rig.events();
   const last = events.at(-1);
@@ -35,7 +35,7 @@ function expectFatal(rig: ClientRig, code: SshErrorCode, message: RegExp): void 
   expect(rig.events()).toEqual([]);
 }
 
-/** Started, with the service accepted. */
+/** Returns a started client that received SSH_MSG_SERVICE_ACCEPT. */
 function begun(options: Partial<ClientAuthOptions>): ClientRig {
   const rig = new ClientRig(options);
   rig.start();
@@ -57,47 +57,47 @@ function passwordInFlight(): ClientRig {
   return rig;
 }
 
-describe("order: the service is accepted first, and once", () => {
+describe("SSH_MSG_SERVICE_ACCEPT", () => {
   test.each([
     ["success", success],
     ["failure", failure("password")],
     ["banner", banner("hello")],
     ["60", pkOk(inMemory(1), ED)],
-  ])("%s before SERVICE_ACCEPT", (_, payload) => {
+  ])("rejects %s before SSH_MSG_SERVICE_ACCEPT", (_, payload) => {
     const rig = new ClientRig({ identities: [inMemory(1)] });
     rig.client.start();
     rig.client.receive(payload);
-    expectFatal(rig, "unexpected-message", /before it was asked/);
+    expectFatal(rig, "unexpected-message", /before it accepted the service ssh-userauth$/);
   });
 
-  test("twice", () => {
+  test("rejects a second SSH_MSG_SERVICE_ACCEPT", () => {
     const rig = new ClientRig({ identities: [inMemory(1)] });
     rig.start();
     rig.client.receive(accept);
     expectFatal(rig, "unexpected-message", /SSH_MSG_SERVICE_ACCEPT \(6\)/);
   });
 
-  test("another service", () => {
+  test("rejects an SSH_MSG_SERVICE_ACCEPT for another service", () => {
     const rig = new ClientRig({ identities: [inMemory(1)] });
     rig.client.start();
     rig.client.receive(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-connection" }));
     expectFatal(rig, "unexpected-message", /accepted the service ssh-connection/);
   });
 
-  test("anything before the client has begun", () => {
+  test("rejects any message before `start`", () => {
     const rig = new ClientRig({ identities: [inMemory(1)] });
     rig.client.receive(accept);
     expectFatal(rig, "unexpected-message", /SSH_MSG_SERVICE_ACCEPT/);
   });
 
-  test("beginning twice is the caller's mistake", () => {
+  test("throws `usage` if `start` is called twice", () => {
     const rig = new ClientRig({});
     rig.client.start();
     expect(() => rig.client.start()).toThrow(usage);
   });
 });
 
-describe("answers that nothing asked for", () => {
+describe("unexpected messages", () => {
   const states = {
     "signed request in flight": () => begun({ identities: [inMemory(1)] }),
     "query in flight": () => begun({ identities: [elsewhere(1)] }),
@@ -125,9 +125,9 @@ describe("answers that nothing asked for", () => {
     ["password asked", failure("publickey", "password")],
     ["new password asked", failure("publickey", "password")],
     ["prompts asked", failure("publickey", "password")],
-    // A query can be answered by yes or no (RFC 4252 §7), not by a login.
+    // A query is answered with yes or no, not with SSH_MSG_USERAUTH_SUCCESS (RFC 4252 §7).
     ["query in flight", success],
-    // Number 60 under the wrong method, or at the wrong time.
+    // Number 60 under the wrong method or at the wrong time.
     ["signed request in flight", pkOk(inMemory(1), ED)],
     ["signature asked", pkOk(inMemory(1), ED)],
     ["none in flight", infoRequest(prompts)],
@@ -135,7 +135,7 @@ describe("answers that nothing asked for", () => {
     ["password asked", changereq("x")],
     ["new password asked", changereq("x")],
     ["prompts asked", infoRequest(prompts)],
-    // What only a client sends, and what no one sends yet.
+    // Messages that only a client sends, or that are not allowed before login.
     [
       "none in flight",
       SSH_MSG_USERAUTH_REQUEST.encode({
@@ -149,7 +149,7 @@ describe("answers that nothing asked for", () => {
     ["none in flight", new Uint8Array([90])],
     ["none in flight", new Uint8Array([0])],
     ["none in flight", new Uint8Array(0)],
-  ])("%s: case %#", (state, payload) => {
+  ])("rejects an unexpected message with %s: case %#", (state, payload) => {
     const rig = states[state]();
     rig.client.receive(payload);
     expectFatal(rig, "unexpected-message", /^the server sent /);
@@ -161,39 +161,39 @@ describe("answers that nothing asked for", () => {
     ["password in flight", infoRequest(prompts)],
     ["keyboard-interactive in flight", changereq("x")],
     ["keyboard-interactive in flight", pkOk(inMemory(1), ED)],
-    // SUCCESS in answer to "none" is legal; with a body it is not.
+    // SSH_MSG_USERAUTH_SUCCESS is a legal answer to "none", but not with a body.
     ["none in flight", new Uint8Array([52, 0])],
     ["none in flight", new Uint8Array([51, 0, 0, 0, 200])],
     ["none in flight", new Uint8Array([51, 0, 0, 0, 0])],
-  ])("%s: a body that is not the message's, case %#", (state, payload) => {
+  ])("rejects a malformed message with %s: case %#", (state, payload) => {
     const rig = states[state]();
     rig.client.receive(payload);
     expectFatal(rig, "malformed-message", /^SSH_MSG_USERAUTH_/);
   });
 });
 
-describe("PK_OK names the very key and algorithm of the query", () => {
+describe("SSH_MSG_USERAUTH_PK_OK", () => {
   test.each([
     ["another key", pkOk(elsewhere(2), ED)],
     ["another algorithm", pkOk(elsewhere(1), "rsa-sha2-512")],
-  ])("%s", (_, payload) => {
+  ])("rejects an SSH_MSG_USERAUTH_PK_OK for %s than in the query", (_, payload) => {
     const rig = new ClientRig({ identities: [elsewhere(1), elsewhere(2)] });
     rig.start();
     rig.client.receive(payload);
-    expectFatal(rig, "unexpected-message", /answered for/);
+    expectFatal(rig, "unexpected-message", /^the server answered a query about /);
   });
 
-  test("SHA-1 is not slipped under an RSA key", () => {
+  test("cannot make an RSA key sign with SHA-1", () => {
     const identity = { publicKey: rsaLike(1).publicKey };
     const rig = new ClientRig({ identities: [identity] });
     rig.start();
     rig.client.receive(pkOk(identity, "ssh-rsa"));
-    expectFatal(rig, "unexpected-message", /rsa-sha2-512 and answered for ssh-rsa/);
+    expectFatal(rig, "unexpected-message", /query about rsa-sha2-512 with the algorithm ssh-rsa$/);
   });
 });
 
-describe("an answer is for one ask, once", () => {
-  test("sign", () => {
+describe("a token admits one answer", () => {
+  test("of a `sign` event", () => {
     const first = elsewhere(1);
     const second = elsewhere(2);
     const rig = new ClientRig({ identities: [first, second] });
@@ -208,13 +208,13 @@ describe("an answer is for one ask, once", () => {
     rig.client.answerSignature(ask.token, signature);
     expect(() => rig.client.answerSignature(ask.token, signature)).toThrow(usage);
     expect(rig.sent()).toEqual([`publickey ${ED}`]);
-    // The first key's answer does not sign for the second.
+    // The first key's token cannot answer for the second key.
     expect(rig.receive(failure("publickey"), pkOk(second, ED))).toEqual([`publickey? ${ED}`]);
     expect(() => rig.client.answerSignature(ask.token, signature)).toThrow(usage);
     expect(rig.sent()).toEqual([]);
   });
 
-  test("password", () => {
+  test("of a `password` event", () => {
     const rig = new ClientRig({ password: true });
     rig.start();
     rig.receive(failure("password"));
@@ -226,7 +226,7 @@ describe("an answer is for one ask, once", () => {
     expect(rig.sent()).toEqual([]);
   });
 
-  test("change-password", () => {
+  test("of a `change-password` event", () => {
     const rig = new ClientRig({ password: true });
     rig.start();
     rig.receive(failure("password"));
@@ -242,7 +242,7 @@ describe("an answer is for one ask, once", () => {
     expect(rig.sent()).toEqual(["password one -> two"]);
   });
 
-  test("prompts", () => {
+  test("of a `prompts` event", () => {
     const rig = new ClientRig({ keyboardInteractive: true });
     rig.start();
     rig.receive(failure("keyboard-interactive"), infoRequest(prompts));
@@ -255,7 +255,7 @@ describe("an answer is for one ask, once", () => {
     expect(rig.sent()).toEqual([]);
   });
 
-  test("after the server has broken the protocol", () => {
+  test("and none after the server broke the protocol", () => {
     const rig = new ClientRig({ password: true });
     rig.start();
     rig.receive(failure("password"));
@@ -266,8 +266,8 @@ describe("an answer is for one ask, once", () => {
   });
 });
 
-describe("bounds", () => {
-  test("banners by count", () => {
+describe("limits", () => {
+  test("rejects more than `authBanners` banners", () => {
     const rig = new ClientRig({ limits: { authBanners: 3 } });
     rig.start();
     for (let i = 0; i < 3; i++) rig.receive(banner("x"));
@@ -276,7 +276,7 @@ describe("bounds", () => {
     expectFatal(rig, "auth-limit", /banners/);
   });
 
-  test("banners by size", () => {
+  test("rejects more than `authBannerBytes` bytes of banners", () => {
     const size = banner("x".repeat(1000)).length;
     const rig = new ClientRig({ limits: { authBannerBytes: 2 * size } });
     rig.start();
@@ -286,7 +286,7 @@ describe("bounds", () => {
     expectFatal(rig, "auth-limit", /bytes/);
   });
 
-  test("prompts by the bytes that are there", () => {
+  test("rejects a prompt count that the message is too short for", () => {
     const rig = new ClientRig({ keyboardInteractive: true });
     rig.start();
     rig.receive(failure("keyboard-interactive"));
@@ -294,7 +294,7 @@ describe("bounds", () => {
     expectFatal(rig, "malformed-message", /4294967295 items/);
   });
 
-  test("prompts at and over the limit", () => {
+  test("allows `promptsPerRound` prompts and rejects one more", () => {
     for (const [count, within] of [
       [2, true],
       [3, false],
@@ -308,17 +308,17 @@ describe("bounds", () => {
     }
   });
 
-  test("the size of a prompt", () => {
+  test("rejects an SSH_MSG_USERAUTH_INFO_REQUEST longer than `promptBytes`", () => {
     const promptBytes = infoRequest(prompts, "name").length;
     const rig = new ClientRig({ keyboardInteractive: true, limits: { promptBytes } });
     rig.start();
     rig.receive(failure("keyboard-interactive"), infoRequest(prompts, "name"));
     rig.client.answerPrompts(rig.event("prompts").token, ["x"]);
     rig.receive(infoRequest(prompts, "name!"));
-    expectFatal(rig, "auth-limit", /prompt of \d+ bytes/);
+    expectFatal(rig, "auth-limit", /prompt message of \d+ bytes/);
   });
 
-  test("the size of a demand for a new password", () => {
+  test("rejects an SSH_MSG_USERAUTH_PASSWD_CHANGEREQ longer than `promptBytes`", () => {
     const promptBytes = changereq("expired").length;
     const rig = new ClientRig({ password: true, limits: { promptBytes } });
     rig.start();
@@ -327,19 +327,19 @@ describe("bounds", () => {
     rig.receive(changereq("expired"));
     rig.client.answerChangePassword(rig.event("change-password").token, { oldPassword: "old", newPassword: "new" });
     rig.receive(changereq("expired!"));
-    expectFatal(rig, "auth-limit", /prompt of \d+ bytes/);
+    expectFatal(rig, "auth-limit", /prompt message of \d+ bytes/);
   });
 
-  test("keyboard-interactive without end", () => {
+  test("rejects more than `keyboardInteractiveRounds` rounds", () => {
     const rig = new ClientRig({ keyboardInteractive: true, limits: { keyboardInteractiveRounds: 5 } });
     rig.start();
     rig.receive(failure("keyboard-interactive"));
     for (let i = 0; i < 5; i++) expect(rig.receive(infoRequest([]))).toEqual(["responses []"]);
     rig.receive(infoRequest([]));
-    expectFatal(rig, "auth-limit", /more than 5 times/);
+    expectFatal(rig, "auth-limit", /more than 5 rounds/);
   });
 
-  test("a new password is never good enough", () => {
+  test("rejects more than `passwordChanges` demands for a new password", () => {
     const rig = new ClientRig({ password: true, limits: { passwordChanges: 2 } });
     rig.start();
     rig.receive(failure("password"));
@@ -352,7 +352,7 @@ describe("bounds", () => {
     expectFatal(rig, "auth-limit", /more than 2 times/);
   });
 
-  test("a server that alternates what it takes does not keep a client busy", () => {
+  test("ends a login with a server that alternates its methods", () => {
     const rig = new ClientRig({ identities: [inMemory(1), inMemory(2)], password: true, keyboardInteractive: true });
     rig.start();
     let sent = 0;
@@ -362,16 +362,16 @@ describe("bounds", () => {
     }
   });
 
-  test("an error repeats no more of the server's list than a person reads", () => {
+  test("shortens the server's list of methods in the error", () => {
     const rig = new ClientRig({});
     rig.start();
     rig.receive(failure(...Array.from({ length: 5000 }, (_, i) => `${i}`.padStart(100, "m"))));
     const { message } = rig.event("closed").error;
     expect(message.length).toBeLessThan(1200);
-    expect(message).toContain("5000 in all");
+    expect(message).toContain("5000 in total");
   });
 
-  test("text of the caller is escaped", () => {
+  test("escapes the user name in the error", () => {
     const rig = new ClientRig({ userName: "al\u001bice" });
     rig.start();
     rig.receive(failure());

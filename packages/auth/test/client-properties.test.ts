@@ -36,7 +36,7 @@ const options = fc.record({
 });
 const list = fc.subarray(METHODS);
 
-/** A message of the server, sensible or not; a function when it depends on what was asked. */
+/** A message from the server, valid or not. A function if it depends on the client's last query. */
 const message: fc.Arbitrary<Uint8Array | ((asked: { identity: Identity; algorithm: string }) => Uint8Array)> = fc.oneof(
   { weight: 6, arbitrary: list.map((methods) => failure(...methods)) },
   { weight: 3, arbitrary: list.map((methods) => partial(...methods)) },
@@ -67,10 +67,10 @@ const message: fc.Arbitrary<Uint8Array | ((asked: { identity: Identity; algorith
   },
 );
 
-/** What the application does with an open ask: answers it, gives it up, or lets it wait while the server goes on. */
+/** A server message and the application's reaction to an open ask: answer, give up, or let the ask stay open. */
 const turn = fc.record({ message, answer: fc.constantFrom("answer", "give up", "wait"), stale: fc.boolean() });
 
-/** Plays a client against a server and an application, and checks at each step what it may send. */
+/** Runs a client between a random server and application, and checks after each step what it sends. */
 class Game {
   readonly rig: ClientRig;
   #open: Exclude<ClientAuthEvent, { type: "banner" | "method" | "instruction" | "success" | "closed" }> | undefined;
@@ -137,7 +137,7 @@ class Game {
     }
   }
 
-  /** Looks at all output and events: a secret leaves only as the answer that was just given. */
+  /** Checks all output and events. A secret may leave only as the answer just given. */
   #look(expected: string[]): void {
     const payloads = this.rig.sink.take();
     const sent = payloads.map(describeSent);
@@ -170,7 +170,7 @@ class Game {
   }
 }
 
-test("whatever the server sends, the client neither throws nor sends a secret that was not asked for just then", () => {
+test("for any server messages, the client never throws and sends no secret except the answer to the open ask", () => {
   fc.assert(
     fc.property(
       options,
@@ -189,7 +189,7 @@ test("whatever the server sends, the client neither throws nor sends a secret th
   );
 });
 
-test("every server that only answers comes to an end, in a bounded number of requests", () => {
+test("ends with a bounded number of requests if the server only sends failures", () => {
   fc.assert(
     fc.property(options, fc.array(fc.tuple(list, fc.boolean()), { minLength: 1, maxLength: 8 }), (options, answers) => {
       const game = new Game(options);

@@ -23,7 +23,7 @@ import { failure, infoRequest, keyOf, pkOk, sessionId } from "./support.ts";
 const ALL = "publickey,password,keyboard-interactive";
 const usage = expect.objectContaining({ code: "usage" });
 
-/** The server must end with this error, having sent nothing for it, and stay ended. */
+/** Expects that the server ended with this error, sent no reply, and ignores further messages. */
 function expectFatal(rig: ServerRig, code: SshErrorCode, message: RegExp): void {
   const last = rig.events().at(-1);
   expect(last?.type).toBe("closed");
@@ -36,7 +36,7 @@ function expectFatal(rig: ServerRig, code: SshErrorCode, message: RegExp): void 
   expect(rig.events()).toEqual([]);
 }
 
-describe("what only a server sends, or nobody sends before the login (CVE-2018-10933, CVE-2025-32433)", () => {
+describe("messages that a client may not send before login (CVE-2018-10933, CVE-2025-32433)", () => {
   test.each([
     ["USERAUTH_SUCCESS", SSH_MSG_USERAUTH_SUCCESS.encode({})],
     ["USERAUTH_FAILURE", failure("password")],
@@ -46,8 +46,8 @@ describe("what only a server sends, or nobody sends before the login (CVE-2018-1
     ["GLOBAL_REQUEST", new Writer().byte(80).string("x").boolean(true).finish()],
     ["CHANNEL_OPEN", new Writer().byte(90).string("session").uint32(0).uint32(1).uint32(1).finish()],
     ["a second SERVICE_REQUEST", serviceRequest],
-    ["nothing", new Uint8Array(0)],
-  ])("%s", (_, payload) => {
+    ["an empty payload", new Uint8Array(0)],
+  ])("rejects %s", (_, payload) => {
     const ready = ServerRig.ready();
     expect(ready.receive(payload)).toEqual([]);
     expectFatal(ready, "unexpected-message", /^the client sent message /);
@@ -64,7 +64,7 @@ describe("what only a server sends, or nobody sends before the login (CVE-2018-1
     ["a login", password("secret")],
     ["a response", infoResponse()],
     ["USERAUTH_SUCCESS", SSH_MSG_USERAUTH_SUCCESS.encode({})],
-  ])("%s before the service was asked for", (_, payload) => {
+  ])("rejects %s before the service request", (_, payload) => {
     const rig = new ServerRig();
     expect(rig.receive(payload)).toEqual([]);
     expectFatal(rig, "unexpected-message", /^the client sent message /);
@@ -72,20 +72,20 @@ describe("what only a server sends, or nobody sends before the login (CVE-2018-1
 });
 
 describe("services", () => {
-  test("the connection is no service to begin with", () => {
+  test("rejects ssh-connection in the service request", () => {
     const rig = new ServerRig();
     expect(rig.receive(SSH_MSG_SERVICE_REQUEST.encode({ serviceName: "ssh-connection" }))).toEqual([]);
     expectFatal(rig, "service-unavailable", /ssh-connection/);
   });
 
-  test("nor does a login lead elsewhere", () => {
+  test("rejects a login request for another service than ssh-connection", () => {
     const rig = ServerRig.ready();
     expect(rig.receive(signed(keyOf(1), { serviceName: "ssh-other" }))).toEqual([]);
     expectFatal(rig, "service-unavailable", /ssh-other/);
   });
 });
 
-describe("a signature is verified before the application hears of the login", () => {
+describe("signature verification", () => {
   const good = keyOf(1);
   const other = keyOf(2);
   const elsewhere = sessionId.map((byte) => byte ^ 1);
@@ -96,8 +96,8 @@ describe("a signature is verified before the application hears of the login", ()
     ["over another user", signed(good, { over: { userName: "bob" } })],
     ["over another service", signed(good, { over: { serviceName: "ssh-other" } })],
     ["over another key", signed(good, { over: { publicKey: other.publicKey.blob } })],
-    ["empty", publickey("ssh-ed25519", good.publicKey.blob, new Uint8Array(0))],
-    ["malformed", publickey("ssh-ed25519", good.publicKey.blob, new Uint8Array([0, 0, 0, 99]))],
+    ["that is empty", publickey("ssh-ed25519", good.publicKey.blob, new Uint8Array(0))],
+    ["that is malformed", publickey("ssh-ed25519", good.publicKey.blob, new Uint8Array([0, 0, 0, 99]))],
     [
       "of zeros",
       publickey(
@@ -108,26 +108,26 @@ describe("a signature is verified before the application hears of the login", ()
     ],
     ["under an algorithm that is not the key's", publickey("rsa-sha2-512", good.publicKey.blob, new Uint8Array(0))],
     ["under SHA-1", publickey("ssh-rsa", good.publicKey.blob, new Uint8Array(0))],
-    ["with a key that is none", publickey("ssh-ed25519", new Uint8Array([1, 2, 3]), new Uint8Array(0))],
-    ["with no key", publickey("ssh-ed25519", new Uint8Array(0), new Uint8Array(0))],
+    ["for a malformed key", publickey("ssh-ed25519", new Uint8Array([1, 2, 3]), new Uint8Array(0))],
+    ["for an empty key", publickey("ssh-ed25519", new Uint8Array(0), new Uint8Array(0))],
     [
-      "with a truncated key",
+      "for a truncated key",
       publickey("ssh-ed25519", good.publicKey.blob.subarray(0, -1), new Writer().string("ssh-ed25519").finish()),
     ],
-  ])("%s", (_, payload) => {
+  ])("refuses a signature %s without asking the application", (_, payload) => {
     const rig = ServerRig.ready();
     expect(rig.receive(payload)).toEqual([`failure ${ALL}`]);
     expect(rig.events()).toEqual([]);
     expect(rig.server.waitingForApplication).toBe(false);
   });
 
-  test("a key under an algorithm that is not its own is refused unseen, when asked about too", () => {
+  test("refuses a query for an algorithm that is not the key's without asking the application", () => {
     const rig = ServerRig.ready();
     expect(rig.receive(query(good, { algorithm: "rsa-sha2-512" }))).toEqual([`failure ${ALL}`]);
     expect(rig.events()).toEqual([]);
   });
 
-  test("the algorithm named in the signature is the one requested", () => {
+  test("uses the requested algorithm", () => {
     const names: string[] = [];
     const spy = (name: string): SignatureAlgorithm => ({
       name,
@@ -142,7 +142,7 @@ describe("a signature is verified before the application hears of the login", ()
     expect(names).toEqual(["second"]);
   });
 
-  test("a verifier that breaks refuses", () => {
+  test("refuses the login if the verifier throws", () => {
     const broken: SignatureAlgorithm = {
       name: "ssh-ed25519",
       keyFormat: "ssh-ed25519",
@@ -155,9 +155,9 @@ describe("a signature is verified before the application hears of the login", ()
     expect(rig.events()).toEqual([]);
   });
 
-  test("the key of the login is the one that signed, whatever was offered before (CVE-2024-45337)", () => {
+  test("reports the key that signed, not one queried before (CVE-2024-45337)", () => {
     const rig = ServerRig.ready();
-    // A would do, and so would B; only A signs.
+    // Both keys are accepted in queries, but only the first signs.
     for (const key of [good, other]) {
       rig.receive(query(key));
       rig.server.answerQuery(rig.event("query").token, true);
@@ -171,7 +171,7 @@ describe("a signature is verified before the application hears of the login", ()
     ]);
   });
 
-  test("what was offered is not proved: the other key's signature does not stand for it", () => {
+  test("refuses a signature by another key than the queried one", () => {
     const rig = ServerRig.ready();
     rig.receive(query(other));
     rig.server.answerQuery(rig.event("query").token, true);
@@ -180,7 +180,7 @@ describe("a signature is verified before the application hears of the login", ()
     expect(rig.events()).toEqual([]);
   });
 
-  test("the key is a copy: bytes that change afterwards change nothing", () => {
+  test("copies the key from the payload", () => {
     const payload = signed(good);
     const rig = ServerRig.ready();
     rig.server.receive(payload);
@@ -189,8 +189,8 @@ describe("a signature is verified before the application hears of the login", ()
   });
 });
 
-describe("answers that come late, twice, or for something else", () => {
-  test("an answer is for one ask, once", () => {
+describe("late, repeated and foreign answers", () => {
+  test("a token admits one answer to one ask", () => {
     const rig = ServerRig.ready();
     rig.receive(signed(keyOf(1)));
     const first = rig.event("publickey");
@@ -207,7 +207,7 @@ describe("answers that come late, twice, or for something else", () => {
     expect(rig.sent()).toEqual([]);
   });
 
-  test("a query's yes lets nobody in", () => {
+  test("accepting a query does not log the client in", () => {
     const rig = ServerRig.ready();
     rig.receive(query(keyOf(1)));
     const { token } = rig.event("query");
@@ -217,7 +217,7 @@ describe("answers that come late, twice, or for something else", () => {
     expect(rig.sent()).toEqual(["ok ssh-ed25519"]);
   });
 
-  test("while a query is open a bad signature follows: the query's answer does not reach it", () => {
+  test("accepting a query does not accept a bad signature sent after it", () => {
     const rig = ServerRig.ready();
     rig.receive(query(keyOf(1)), signed(keyOf(1), { signer: keyOf(2) }));
     const { token } = rig.event("query");
@@ -226,7 +226,7 @@ describe("answers that come late, twice, or for something else", () => {
     expect(rig.sent()).toEqual(["ok ssh-ed25519", `failure ${ALL}`]);
   });
 
-  test("the user changes while the application thinks: the answer is about whom it was asked", () => {
+  test("an answer applies to the user asked about, even if the client has named another since", () => {
     const rig = ServerRig.ready();
     rig.receive(password("secret", { userName: "alice" }), password("secret", { userName: "root" }));
     const ask = rig.event("password");
@@ -236,7 +236,7 @@ describe("answers that come late, twice, or for something else", () => {
     expect(rig.sent()).toEqual(["success"]);
   });
 
-  test("after a refusal the next user is asked about anew", () => {
+  test("the next queued user gets an ask of its own after a refusal", () => {
     const rig = ServerRig.ready();
     rig.receive(password("secret", { userName: "alice" }), password("secret", { userName: "root" }));
     const first = rig.event("password");
@@ -247,7 +247,7 @@ describe("answers that come late, twice, or for something else", () => {
     rig.server.answerPassword(second.token, "failure");
   });
 
-  test("a conversation's old answer does not reach the next round", () => {
+  test("the answer to a conversation's earlier round does not apply to the next", () => {
     const rig = ServerRig.ready();
     rig.receive(interactive());
     const { token } = rig.event("keyboard-interactive");
@@ -259,8 +259,8 @@ describe("answers that come late, twice, or for something else", () => {
   });
 });
 
-describe("partial success is forgotten with the user", () => {
-  test("a first factor of one user is none of another's", () => {
+describe("change of the user", () => {
+  test("discards factors proved for another user", () => {
     const rig = ServerRig.ready();
     rig.receive(signed(keyOf(1), { userName: "mallory" }));
     rig.server.answerPublickey(rig.event("publickey").token, { partial: ["password"] });
@@ -270,12 +270,12 @@ describe("partial success is forgotten with the user", () => {
     expect(ask).toMatchObject({ userName: "root", factors: [] });
     rig.server.answerPassword(ask.token, "failure");
     expect(rig.sent()).toEqual([`failure ${ALL}`]);
-    // Nor does coming back bring it back.
+    // Naming the first user again does not restore the factor.
     rig.receive(password("secret", { userName: "mallory" }));
     expect(rig.event("password").factors).toEqual([]);
   });
 
-  test("changing the user counts as a failed attempt", () => {
+  test("counts a change of the user as a failed attempt", () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 4 } });
     for (const userName of ["a", "b", "c", "d"]) {
       rig.receive(query(keyOf(1), { userName }));
@@ -283,18 +283,18 @@ describe("partial success is forgotten with the user", () => {
       rig.sent();
     }
     expect(rig.receive(query(keyOf(1), { userName: "e" }))).toEqual([]);
-    expectFatal(rig, "auth-limit", /4 attempts/);
+    expectFatal(rig, "auth-limit", /failed to log in 4 times/);
   });
 });
 
-describe("bounds", () => {
+describe("limits", () => {
   test.each([
     ["passwords", () => password("guess")],
     ["bad signatures", () => signed(keyOf(1), { signer: keyOf(2) })],
-    ["methods that are not there", () => request("hostbased")],
+    ["unsupported methods", () => request("hostbased")],
     ["keyboard-interactive", () => interactive()],
     ["long passwords", () => password("x".repeat(1025))],
-  ])("failed attempts: %s", (_, attempt) => {
+  ])("ends the connection after `failedAttempts`: %s", (_, attempt) => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 3 } });
     for (let i = 1; i <= 3; i++) {
       const sent = rig.receive(attempt());
@@ -308,14 +308,14 @@ describe("bounds", () => {
     expect(rig.receive(password("right"))).toEqual([]);
   });
 
-  test("a first none is free, more are not", () => {
+  test('counts "none" requests except the first as failed attempts', () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 2 } });
     expect(rig.receive(request("none"), request("none"))).toEqual([`failure ${ALL}`, `failure ${ALL}`]);
     expect(rig.receive(request("none"))).toEqual([]);
-    expectFatal(rig, "auth-limit", /2 attempts/);
+    expectFatal(rig, "auth-limit", /failed to log in 2 times/);
   });
 
-  test("a client with six keys gets in: an answered query is no failed attempt", () => {
+  test("does not count key queries as failed attempts", () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 1 } });
     for (let number = 1; number <= 6; number++) {
       rig.receive(query(keyOf(number)));
@@ -326,7 +326,7 @@ describe("bounds", () => {
     expect(rig.event("success").factors).toHaveLength(1);
   });
 
-  test("queries are counted on their own, whatever their answer", () => {
+  test("counts key queries separately, accepted or refused", () => {
     const rig = ServerRig.ready({ limits: { keyQueries: 10 } });
     let sent = 0;
     for (let i = 0; i < 1000; i++) {
@@ -338,31 +338,31 @@ describe("bounds", () => {
     expect(sent).toBe(10);
   });
 
-  test("refused queries have a smaller bound, whether the application or the algorithm refuses them", () => {
+  test("counts refused key queries, whether the application or the algorithm refuses them", () => {
     const rig = ServerRig.ready({ limits: { refusedKeyQueries: 4 } });
     for (let i = 0; i < 4; i++) {
       rig.receive(query(keyOf(1), { algorithm: i % 2 === 0 ? "ssh-ed25519" : "unknown" }));
       if (i % 2 === 0) rig.server.answerQuery(rig.event("query").token, false);
     }
-    // An accepted one does not count.
+    // An accepted query does not count.
     rig.receive(query(keyOf(1)));
     rig.server.answerQuery(rig.event("query").token, true);
     rig.receive(query(keyOf(1)));
     rig.server.answerQuery(rig.event("query").token, false);
-    expectFatal(rig, "auth-limit", /more than 4 keys/);
+    expectFatal(rig, "auth-limit", /more than 4 key queries that were refused/);
   });
 
-  test("conversations broken off count", () => {
+  test("counts aborted conversations as failed attempts", () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 3 } });
     for (let i = 0; i < 3; i++) {
       rig.receive(interactive());
       rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [] });
     }
     rig.receive(interactive());
-    expectFatal(rig, "auth-limit", /3 attempts/);
+    expectFatal(rig, "auth-limit", /failed to log in 3 times/);
   });
 
-  test("a conversation has an end: the round too many is a failed attempt", () => {
+  test("fails an attempt that needs more than `keyboardInteractiveRounds`", () => {
     const rig = ServerRig.ready({ limits: { keyboardInteractiveRounds: 2 } });
     rig.receive(interactive());
     rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [] });
@@ -373,16 +373,16 @@ describe("bounds", () => {
     }
   });
 
-  test("a new password that is never good enough comes to an end", () => {
+  test("counts each demand for a new password as a failed attempt", () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 2 } });
     rig.receive(password("old"));
     rig.server.answerPassword(rig.event("password").token, { changePrompt: "expired" });
     rig.receive(password("old", { newPassword: "x" }));
     rig.server.answerPassword(rig.event("change-password").token, { changePrompt: "too short" });
-    expectFatal(rig, "auth-limit", /2 attempts/);
+    expectFatal(rig, "auth-limit", /failed to log in 2 times/);
   });
 
-  test("a password at, and over, the limit of bytes", () => {
+  test("allows `passwordBytes` bytes of password and refuses one more", () => {
     for (const [text, within] of [
       ["x".repeat(16), true],
       ["x".repeat(17), false],
@@ -397,23 +397,23 @@ describe("bounds", () => {
     }
   });
 
-  test("a request of 1 MiB", () => {
+  test("rejects a request of 1 MiB", () => {
     const rig = ServerRig.ready();
     expect(rig.receive(password("x".repeat(1 << 20)))).toEqual([]);
-    expectFatal(rig, "auth-limit", /where 32768 are allowed/);
+    expectFatal(rig, "auth-limit", /; the limit `authRequestBytes` is 32768$/);
   });
 
-  test("requests that pile up while the application is asked", () => {
+  test("rejects more than `queuedAuthRequests` requests while an ask is open", () => {
     const rig = ServerRig.ready({ limits: { queuedAuthRequests: 3 } });
     rig.receive(password("first"));
     rig.event("password");
     for (let i = 0; i < 3; i++) expect(rig.receive(password("more"))).toEqual([]);
     expect(rig.events()).toEqual([]);
     rig.receive(password("one more"));
-    expectFatal(rig, "auth-limit", /more than 3 requests/);
+    expectFatal(rig, "auth-limit", /more than 3 further login requests/);
   });
 
-  test("responses by the bytes that are there", () => {
+  test("rejects a response count that the message is too short for", () => {
     const rig = ServerRig.ready();
     rig.receive(interactive());
     rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [] });
@@ -427,15 +427,15 @@ describe("bounds", () => {
     ["password", new Uint8Array([0, 0, 0, 0, 9])],
     ["keyboard-interactive", new Uint8Array([])],
     ["password", new Uint8Array([0, 0, 0, 0, 1, 0xff])],
-  ])("a malformed %s request", (method, data) => {
+  ])("rejects a malformed %s request", (method, data) => {
     const rig = ServerRig.ready();
     expect(rig.receive(request(method, data))).toEqual([]);
     expectFatal(rig, "malformed-message", /request/);
   });
 });
 
-describe("a user that does not exist gets the same replies and the same work", () => {
-  test("compared with one that does", () => {
+describe("an unknown user", () => {
+  test("gets the same replies, for the same work, as a known one", () => {
     const known = play("alice");
     expect(play("nobody")).toEqual(known);
     expect(known.transcript).toHaveLength(10);
@@ -447,7 +447,7 @@ function publickey(algorithm: string, publicKey: Uint8Array, signature: Uint8Arr
   return request("publickey", userauthPublickey.encode({ algorithm, publicKey, signature }));
 }
 
-/** Plays every method for a user, with an application that knows nobody but alice, who has key 1 and a password. */
+/** Runs every method for a user. The application knows only alice, who has key 1 and the password "right". */
 function play(userName: string): { readonly transcript: string[]; readonly work: string[] } {
   const work: string[] = [];
   const counted = defaultSignatureAlgorithms.map(

@@ -18,7 +18,7 @@ const users = fc.constantFrom("alice", "bob");
 const keys = fc.constantFrom(1, 2).map(keyOf);
 const METHODS: LoginMethod[] = ["publickey", "password", "keyboard-interactive"];
 
-/** A message of a client, and whether a signature in it is good. */
+/** A message from a client, and whether its signature, if any, is valid. */
 interface Sent {
   readonly payload: Uint8Array;
   readonly goodSignature?: boolean;
@@ -57,7 +57,7 @@ const hostile: fc.Arbitrary<Sent> = fc.oneof(
   fc.uint8Array({ maxLength: 40 }).map((payload) => ({ payload })),
   fc
     .tuple(fc.constantFrom(query(keyOf(1)), password("x"), interactive(), signed(keyOf(1))), fc.nat(), fc.nat(255))
-    // A boolean is true by any value but 0: changing it at this place leaves the signature good.
+    // Any non-zero byte is a true boolean, so changing the byte at offset 41 keeps the signature valid.
     .filter(([payload, at, value]) => at % payload.length !== 41 && payload[at % payload.length] !== value)
     .map(([payload, at, value]) => ({ payload: payload.with(at % payload.length, value), goodSignature: false })),
 );
@@ -81,7 +81,7 @@ const turn = fc.record({
 
 type AskEvent = Exclude<ServerAuthEvent, { type: "method" | "success" | "closed" }>;
 
-test("whatever a client sends, nobody is let in but by an answer to the open ask, about the very user and key", () => {
+test("for any client messages, a login succeeds only by an answer to the open ask, for that user and key", () => {
   fc.assert(
     fc.property(fc.array(turn, { maxLength: 40 }), (turns) => {
       const rig = new ServerRig({ limits: { failedAttempts: 8 } });

@@ -20,7 +20,7 @@ import { random, sessionId, TestSink } from "./support.ts";
 
 export const serviceRequest: Uint8Array = SSH_MSG_SERVICE_REQUEST.encode({ serviceName: "ssh-userauth" });
 
-/** A login request of any method. */
+/** Encodes a login request of any method. */
 export function request(
   methodName: string,
   methodData: Uint8Array = new Uint8Array(0),
@@ -35,8 +35,8 @@ export function query(key: PrivateKey, { userName = "alice", algorithm = "ssh-ed
 }
 
 /**
- * A signed login. What is signed can be made to differ from what is sent, key included: `signer` signs for `key`,
- * over `over` instead of the truth.
+ * Encodes a signed login. `signer` signs instead of `key`, and `over` replaces parts of the signed data, so that a test can forge a
+ * signature.
  */
 export function signed(
   key: PrivateKey,
@@ -77,7 +77,7 @@ export function infoResponse(...responses: string[]): Uint8Array {
   return SSH_MSG_USERAUTH_INFO_RESPONSE.encode({ responses });
 }
 
-/** Describes a message of a server. The method in use decides the meaning of number 60. */
+/** Describes a message from a server. The method in use decides the meaning of number 60. */
 export function describeReply(payload: Uint8Array, method: string | undefined): string {
   switch (payload[0]) {
     case SSH_MSG_SERVICE_ACCEPT.number:
@@ -101,7 +101,7 @@ export function describeReply(payload: Uint8Array, method: string | undefined): 
 
 type EventOf<T extends ServerAuthEvent["type"]> = Extract<ServerAuthEvent, { type: T }>;
 
-/** A server whose client, and whose application, is the test. */
+/** A server driven by the test as its client and application. */
 export class ServerRig {
   readonly sink: TestSink = new TestSink();
   readonly server: ServerAuth;
@@ -117,7 +117,7 @@ export class ServerRig {
     });
   }
 
-  /** With the service asked for and accepted. */
+  /** Returns a server that accepted the service request. */
   static ready(options: Partial<ServerAuthOptions> = {}): ServerRig {
     const rig = new ServerRig(options);
     rig.server.receive(serviceRequest);
@@ -125,12 +125,12 @@ export class ServerRig {
     return rig;
   }
 
-  /** What was sent since it was last asked. */
+  /** Returns the messages sent since the last call. */
   sent(): string[] {
     return this.sink.take().map((payload) => describeReply(payload, this.context));
   }
 
-  /** All events so far but `method`, which sets `context`. */
+  /** Returns all pending events except `method`, which sets `context`. */
   events(): ServerAuthEvent[] {
     const events: ServerAuthEvent[] = [];
     for (let event = this.server.nextEvent(); event !== undefined; event = this.server.nextEvent())
@@ -139,18 +139,18 @@ export class ServerRig {
     return events;
   }
 
-  /** Gives the server these payloads, and returns what it sent because of them. */
+  /** Passes these payloads to the server and returns what it sends in response. */
   receive(...payloads: Uint8Array[]): string[] {
     for (const payload of payloads) this.server.receive(payload);
     return this.sent();
   }
 
-  /** The one event there is, which must be of this type. */
+  /** Returns the only pending event, which must be of this type. */
   event<T extends ServerAuthEvent["type"]>(type: T): EventOf<T> {
     const events = this.events();
     const [event] = events;
     if (event === undefined || events.length > 1 || event.type !== type)
-      throw new Error(`wanted one ${type}, got ${JSON.stringify(events.map((event) => event.type))}`);
+      throw new Error(`expected one ${type} event, got ${JSON.stringify(events.map((event) => event.type))}`);
     return event as EventOf<T>;
   }
 }

@@ -15,14 +15,14 @@ import { keyOf } from "./support.ts";
 
 const ALL = "publickey,password,keyboard-interactive";
 
-describe("the service, and what there is", () => {
-  test("is accepted, with the banner after it", () => {
+describe("service and methods", () => {
+  test("accepts the service, then sends the banner", () => {
     const rig = new ServerRig({ banner: "Authorized use only" });
     expect(rig.receive(serviceRequest)).toEqual(["accept ssh-userauth", "banner Authorized use only"]);
     expect(rig.events()).toEqual([]);
   });
 
-  test("a banner of the application, at any time before the end", () => {
+  test("sends the application's banners at any time during authentication", () => {
     const rig = ServerRig.ready();
     rig.receive(password("secret"));
     rig.server.sendBanner("your password expires tomorrow");
@@ -32,19 +32,19 @@ describe("the service, and what there is", () => {
     expect(() => new ServerRig().server.sendBanner("too early")).toThrow(expect.objectContaining({ code: "usage" }));
   });
 
-  test("none lists the methods, and lets nobody in", () => {
+  test('answers "none" with the list of methods', () => {
     const rig = ServerRig.ready();
     expect(rig.receive(request("none"))).toEqual([`failure ${ALL}`]);
     expect(rig.events()).toEqual([]);
   });
 
-  test.each(["hostbased", "gssapi-with-mic", "x@example.com"])("%s is not offered", (method) => {
+  test.each(["hostbased", "gssapi-with-mic", "x@example.com"])("refuses the unsupported method %s", (method) => {
     const rig = ServerRig.ready();
     expect(rig.receive(request(method, new Uint8Array([1, 2, 3])))).toEqual([`failure ${ALL}`]);
     expect(rig.events()).toEqual([]);
   });
 
-  test("a method that is not in the list is refused unseen", () => {
+  test("refuses a method that is not in `methods` without asking the application", () => {
     const rig = ServerRig.ready({ methods: ["publickey"] });
     expect(rig.receive(password("secret"), interactive())).toEqual(["failure publickey", "failure publickey"]);
     expect(rig.events()).toEqual([]);
@@ -52,7 +52,7 @@ describe("the service, and what there is", () => {
 });
 
 describe("publickey", () => {
-  test("the query is the application's to answer", () => {
+  test("asks the application about a query", () => {
     const key = keyOf(1);
     const rig = ServerRig.ready();
     expect(rig.receive(query(key))).toEqual([]);
@@ -73,7 +73,7 @@ describe("publickey", () => {
     expect(rig.sent()).toEqual([`failure ${ALL}`]);
   });
 
-  test("a signed login, without a query before it", () => {
+  test("accepts a signed login without a query", () => {
     const key = keyOf(1);
     const rig = ServerRig.ready();
     rig.receive(signed(key));
@@ -89,14 +89,14 @@ describe("publickey", () => {
     });
   });
 
-  test("the application may refuse a good signature", () => {
+  test("lets the application refuse a valid signature", () => {
     const rig = ServerRig.ready();
     rig.receive(signed(keyOf(1)));
     rig.server.answerPublickey(rig.event("publickey").token, "failure");
     expect(rig.sent()).toEqual([`failure ${ALL}`]);
   });
 
-  test("RSA by both its algorithms, and not by one that is not configured", () => {
+  test("accepts RSA with both algorithms, and refuses an algorithm that is not configured", () => {
     const rsa = rsaKey();
     for (const algorithm of ["rsa-sha2-512", "rsa-sha2-256"]) {
       const rig = ServerRig.ready();
@@ -109,7 +109,7 @@ describe("publickey", () => {
     expect(rig.events()).toEqual([]);
   });
 
-  test("takes an RSA key whose blob names the signature algorithm, as dev-tunnels sends it, for the same key", () => {
+  test("accepts an RSA key blob that names the signature algorithm, as dev-tunnels sends it", () => {
     const rsa = rsaKey();
     const misnamed = withFormat(rsa, "rsa-sha2-512");
     const algorithm = "rsa-sha2-512";
@@ -124,7 +124,7 @@ describe("publickey", () => {
     const login = rig.event("publickey");
     expect(login.publicKey).toEqual(rsa.publicKey.blob);
     rig.server.answerPublickey(login.token, { partial: ["publickey"] });
-    // It is no second factor under its other name, either way.
+    // The same key under either name is not a second factor.
     rig.sent();
     expect(rig.receive(signed(misnamed, { algorithm }), signed(rsa, { algorithm }))).toEqual([
       "failure publickey",
@@ -133,7 +133,7 @@ describe("publickey", () => {
   });
 
   test.each(["rsa-sha2-256", "ssh-ed25519"])(
-    "refuses an RSA key whose blob names %s, which it is not used with",
+    "refuses an RSA key blob that names %s, another algorithm than the request",
     (format) => {
       const misnamed = withFormat(rsaKey(), format);
       const rig = ServerRig.ready();
@@ -144,7 +144,7 @@ describe("publickey", () => {
 });
 
 describe("password", () => {
-  test("right, after a wrong one", () => {
+  test("is accepted after a wrong one", () => {
     const rig = ServerRig.ready();
     rig.receive(password("wrong"));
     const first = rig.event("password");
@@ -157,7 +157,7 @@ describe("password", () => {
     expect(rig.event("success").factors).toEqual([{ method: "password" }]);
   });
 
-  test("has to be changed, until the new one is good", () => {
+  test("must be changed until the application accepts the new one", () => {
     const rig = ServerRig.ready();
     rig.receive(password("old"));
     rig.server.answerPassword(rig.event("password").token, { changePrompt: "expired" });
@@ -178,7 +178,7 @@ describe("keyboard-interactive", () => {
   const code = { prompt: "Code: ", echo: true };
   const pin = { prompt: "PIN: ", echo: false };
 
-  test("any number of rounds, of any number of prompts", () => {
+  test("runs several rounds with different numbers of prompts", () => {
     const rig = ServerRig.ready();
     rig.receive(interactive({ submethods: "pam" }));
     const begin = rig.event("keyboard-interactive");
@@ -200,14 +200,14 @@ describe("keyboard-interactive", () => {
     expect(rig.event("success").factors).toEqual([{ method: "keyboard-interactive" }]);
   });
 
-  test("is refused at once where the application has no questions", () => {
+  test("is refused immediately if the application has no questions", () => {
     const rig = ServerRig.ready();
     rig.receive(interactive());
     rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, "failure");
     expect(rig.sent()).toEqual([`failure ${ALL}`]);
   });
 
-  test("another number of responses than prompts is refused (RFC 4256 §3.4)", () => {
+  test("refuses a wrong number of responses (RFC 4256 §3.4)", () => {
     for (const responses of [[], ["1"], ["1", "2", "3"]]) {
       const rig = ServerRig.ready();
       rig.receive(interactive());
@@ -218,7 +218,7 @@ describe("keyboard-interactive", () => {
     }
   });
 
-  test("a new request aborts the conversation, without a failure message for it (RFC 4252 §5.1)", () => {
+  test("is aborted by a new request, without SSH_MSG_USERAUTH_FAILURE (RFC 4252 §5.1)", () => {
     const rig = ServerRig.ready();
     rig.receive(interactive());
     rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [pin] });
@@ -231,7 +231,7 @@ describe("keyboard-interactive", () => {
 });
 
 describe("two factors", () => {
-  test("a key, then a password: the second sees the first, and success carries both", () => {
+  test("reports a key in the later password ask, and both on success", () => {
     const key = keyOf(1);
     const rig = ServerRig.ready();
     rig.receive(signed(key));
@@ -245,7 +245,7 @@ describe("two factors", () => {
     expect(rig.event("success").factors).toEqual([factor, { method: "password" }]);
   });
 
-  test("only what must follow is taken", () => {
+  test("refuses methods other than those that must follow", () => {
     const rig = ServerRig.ready();
     rig.receive(signed(keyOf(1)));
     rig.server.answerPublickey(rig.event("publickey").token, { partial: ["keyboard-interactive"] });
@@ -257,7 +257,7 @@ describe("two factors", () => {
     expect(rig.events()).toEqual([]);
   });
 
-  test("a wrong second factor leaves the first", () => {
+  test("keeps the first factor after a wrong second one", () => {
     const rig = ServerRig.ready();
     rig.receive(signed(keyOf(1)));
     rig.server.answerPublickey(rig.event("publickey").token, { partial: ["password"] });
@@ -267,7 +267,7 @@ describe("two factors", () => {
     expect(rig.event("password").factors).toHaveLength(1);
   });
 
-  test("one key is one factor", () => {
+  test("refuses the same key as a second factor", () => {
     const rig = ServerRig.ready();
     rig.receive(signed(keyOf(1)));
     rig.server.answerPublickey(rig.event("publickey").token, { partial: ["publickey"] });
@@ -279,7 +279,7 @@ describe("two factors", () => {
     expect(rig.event("success").factors).toHaveLength(2);
   });
 
-  test("a partial success without a method to follow is the caller's mistake, and leaves the ask open", () => {
+  test("throws `usage` for a partial success without a next method, and keeps the ask open", () => {
     const rig = ServerRig.ready();
     rig.receive(password("secret"));
     const { token } = rig.event("password");
@@ -289,7 +289,7 @@ describe("two factors", () => {
   });
 });
 
-test("requests sent without waiting are answered in order", () => {
+test("answers pipelined requests in order", () => {
   const rig = new ServerRig();
   expect(rig.receive(serviceRequest, request("none"), query(keyOf(1)), password("a"), password("b"))).toEqual([
     "accept ssh-userauth",
@@ -299,7 +299,7 @@ test("requests sent without waiting are answered in order", () => {
   expect(rig.event("password").password).toBe("a");
 });
 
-test("what comes after success is ignored (RFC 4252 §5.3)", () => {
+test("ignores requests after success (RFC 4252 §5.3)", () => {
   const rig = ServerRig.ready();
   rig.receive(password("right"), password("also sent"), signed(keyOf(1)));
   rig.server.answerPassword(rig.event("password").token, "success");
@@ -309,7 +309,7 @@ test("what comes after success is ignored (RFC 4252 §5.3)", () => {
   expect(rig.events()).toEqual([]);
 });
 
-/** A small key: what is tested is which algorithm's name goes with it. */
+/** Returns a small RSA key; its strength does not matter here. */
 function rsaKey() {
   let seed = 1;
   const random = (length: number): Uint8Array =>
@@ -324,7 +324,7 @@ function rsaKey() {
   }
 }
 
-/** The key with another name at the beginning of its blob. */
+/** Returns the key with another format name in its blob. */
 function withFormat(key: PrivateKey, format: string): PrivateKey {
   const reader = new Reader(key.publicKey.blob, "public key");
   reader.name("format");

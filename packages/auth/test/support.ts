@@ -26,7 +26,7 @@ import {
 import { ClientAuth, type ClientAuthEvent, type ClientAuthOptions, type Identity } from "../src/index.ts";
 
 export const sessionId: Uint8Array = new Uint8Array(32).fill(7);
-/** Deterministic: nothing in these tests depends on its quality. */
+/** Deterministic, since these tests do not depend on its quality. */
 export const random = (length: number): Uint8Array => new Uint8Array(length).fill(0x5a);
 
 export class TestSink implements PacketSink {
@@ -63,7 +63,7 @@ export class TestSink implements PacketSink {
   }
 }
 
-/** An Ed25519 key of its own for each number. */
+/** Returns a different Ed25519 key for each number. */
 export function keyOf(number: number): PrivateKey {
   const key = keys.get(number) ?? ed25519PrivateKey(new Uint8Array(32).fill(number));
   keys.set(number, key);
@@ -72,13 +72,13 @@ export function keyOf(number: number): PrivateKey {
 
 const keys = new Map<number, PrivateKey>();
 
-/** An identity whose private key is in memory. */
+/** Returns an identity with its private key in memory. */
 export function inMemory(number: number): Identity {
   const privateKey = keyOf(number);
   return { publicKey: privateKey.publicKey, privateKey };
 }
 
-/** An identity that has to be asked for signatures. */
+/** Returns an identity without its private key, so that signatures are asked for. */
 export function elsewhere(number: number): Identity {
   return { publicKey: keyOf(number).publicKey };
 }
@@ -87,7 +87,7 @@ function rsaAlgorithm(name: string): SignatureAlgorithm {
   return { name, keyFormat: "ssh-rsa", verify: () => true };
 }
 
-/** Stands in for an RSA key where only its algorithms' names matter: it signs by repeating the data's length. */
+/** Returns a stand-in for an RSA key, for tests that need only its algorithm names. It signs by repeating the data's length. */
 export function rsaLike(number: number): Identity & { readonly privateKey: PrivateKey } {
   const publicKey: PublicKey = {
     format: "ssh-rsa",
@@ -134,7 +134,7 @@ export function infoRequest(prompts: readonly Prompt[], name = "", instruction =
   return SSH_MSG_USERAUTH_INFO_REQUEST.encode({ name, instruction, languageTag: "", prompts });
 }
 
-/** What a client sent, in words: `"publickey? ssh-ed25519"` is a query, `"publickey ssh-ed25519"` is signed. */
+/** Describes a message from a client: `"publickey? ssh-ed25519"` is a query, `"publickey ssh-ed25519"` is signed. */
 export function describeSent(payload: Uint8Array): string {
   if (payload[0] === SSH_MSG_SERVICE_REQUEST.number)
     return `service ${SSH_MSG_SERVICE_REQUEST.decode(payload).serviceName}`;
@@ -160,7 +160,7 @@ export function describeSent(payload: Uint8Array): string {
 
 type EventOf<T extends ClientAuthEvent["type"]> = Extract<ClientAuthEvent, { type: T }>;
 
-/** A client whose server is the test. `method` events are kept apart, in `contexts`. */
+/** A client driven by the test as its server. `method` events are collected in `contexts`. */
 export class ClientRig {
   readonly sink: TestSink = new TestSink();
   readonly client: ClientAuth;
@@ -180,7 +180,7 @@ export class ClientRig {
     });
   }
 
-  /** Starts, has the service accepted, and returns what was sent. */
+  /** Starts the client, accepts the service, and returns what the client sent. */
   start(): string[] {
     this.client.start();
     const sent = this.sent();
@@ -188,18 +188,18 @@ export class ClientRig {
     return sent;
   }
 
-  /** What was sent since it was last asked. */
+  /** Returns the messages sent since the last call. */
   sent(): string[] {
     return this.sink.take().map(describeSent);
   }
 
-  /** Gives the client these payloads and returns what it sent because of them. */
+  /** Passes these payloads to the client and returns what it sends in response. */
   receive(...payloads: Uint8Array[]): string[] {
     for (const payload of payloads) this.client.receive(payload);
     return this.sent();
   }
 
-  /** All events so far. */
+  /** Returns all pending events. */
   events(): ClientAuthEvent[] {
     const events: ClientAuthEvent[] = [];
     for (let event = this.client.nextEvent(); event !== undefined; event = this.client.nextEvent())
@@ -208,12 +208,12 @@ export class ClientRig {
     return events;
   }
 
-  /** The one event there is, which must be of this type. */
+  /** Returns the only pending event, which must be of this type. */
   event<T extends ClientAuthEvent["type"]>(type: T): EventOf<T> {
     const events = this.events();
     const [event] = events;
     if (event === undefined || events.length > 1 || event.type !== type)
-      throw new Error(`wanted one ${type}, got ${JSON.stringify(events.map((event) => event.type))}`);
+      throw new Error(`expected one ${type} event, got ${JSON.stringify(events.map((event) => event.type))}`);
     return event as EventOf<T>;
   }
 }

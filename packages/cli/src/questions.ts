@@ -43,7 +43,7 @@ function withNobodyToAsk(target: LoginTarget): Questions {
     },
     explain: (error) => {
       if (!(error instanceof SshError) || error.code !== "auth-failed") return error;
-      const [, method] = /; it would take: .*?\b(password|keyboard-interactive)\b/.exec(error.message) ?? [];
+      const [, method] = /; it accepts: .*?\b(password|keyboard-interactive)\b/.exec(error.message) ?? [];
       if (method === undefined) return error;
       const question = method === "password" ? "a password" : "answers to the server's questions";
       return new SshError(

@@ -131,10 +131,10 @@ describe("without a terminal", () => {
       ". There is no terminal to ask for answers to the server's questions: log in with another key (-i), or run this in a terminal",
     ],
     ["publickey", ""],
-    ["nothing more", ""],
+    ["no further method", ""],
   ])("the error of a server that would take %s", (methods, added) => {
     const { explain } = questions(undefined, login);
-    const message = `alice: the server refused publickey (SHA256:x); it would take: ${methods}`;
+    const message = `alice: the server refused publickey (SHA256:x); it accepts: ${methods}`;
     expect(explain(new SshError("auth-failed", message))).toMatchObject({
       code: "auth-failed",
       message: `${message}${added}`,
@@ -142,7 +142,7 @@ describe("without a terminal", () => {
   });
 
   test("an error that is not the login's stays as it is", () => {
-    const lost = new SshError("connection-lost", "gone; it would take: password");
+    const lost = new SshError("connection-lost", "gone; it accepts: password");
     expect(questions(undefined, login).explain(lost)).toBe(lost);
   });
 });

@@ -5,13 +5,13 @@ import type { ReceiveWindow } from "./receive-window.ts";
 import type { ReplyQueue } from "./replies.ts";
 import type { RequestReader } from "./request-reader.ts";
 
-/** Data from us. `window`: what the peer takes now; `maximum`: in one message; both in bytes. */
+/** Data to the peer. `window` is the peer's remaining window, `maximum` its maximum packet size, both in bytes. */
 export type SendDirection =
   | {
       readonly kind: "flowing";
       window: number;
       readonly maximum: number;
-      /** Whether a `write` took less than all, and whether "writable" has answered it. */
+      /** "yes": the last `write` was partial; "told": its "writable" event was emitted. */
       short: "no" | "yes" | "told";
     }
   | { readonly kind: "ended" };
@@ -21,38 +21,38 @@ export type ReceiveDirection =
   | { readonly kind: "flowing"; readonly window: ReceiveWindow }
   | { readonly kind: "ended" };
 
-/** Each direction ends for itself (RFC 4254 §5.3), so that half-closed is an open channel with one direction ended. */
+/** Each direction ends separately (RFC 4254 §5.3). A half-closed channel is open with one direction ended. */
 export interface OpenState {
   readonly kind: "open";
-  /** The peer's number of the channel. */
+  /** The peer's number for the channel. */
   readonly peer: number;
   outgoing: SendDirection;
   incoming: ReceiveDirection;
-  /** Streams whose bytes are consumed as they come. */
+  /** Streams that are discarded: their bytes count as consumed on arrival. */
   readonly discarded: OutputStream[];
-  /** Our requests that await their reply, first one first. */
+  /** Our requests without a reply yet, oldest first. */
   readonly requests: PendingRequest[];
-  /** The peer's requests that await our reply. */
+  /** The peer's requests without our reply yet. */
   readonly replies: ReplyQueue<boolean>;
-  /** Reads the peer's requests, if the channel's type gives them a meaning. */
+  /** Decodes the peer's requests; `undefined` if the channel type has no reader. */
   readonly reader: RequestReader | undefined;
 }
 
-/** Our CLOSE has left, the peer's has not come: what still comes is checked and absorbed. */
+/** We sent SSH_MSG_CHANNEL_CLOSE, the peer has not. Its remaining messages are checked, then dropped. */
 export interface ClosingState {
   readonly kind: "closing";
   incoming: ReceiveDirection;
-  /** As in the open state: their replies may still come. */
+  /** Our requests without a reply yet. Replies may still arrive. */
   readonly requests: PendingRequest[];
 }
 
-/** How far a channel has come. */
+/** Lifecycle of a channel. */
 export type ChannelState =
-  /** Our CHANNEL_OPEN awaits its answer. */
+  /** Our SSH_MSG_CHANNEL_OPEN awaits its answer. */
   | { readonly kind: "opening"; readonly sent: SentMessage }
-  /** The same, but nobody wants the channel any more. */
+  /** Closed by the application before the peer answered the open. */
   | { readonly kind: "abandoned"; readonly sent: SentMessage }
   | OpenState
   | ClosingState
-  /** CLOSE went both ways, or the open was refused; the number is free once the application has received the event. */
+  /** Both sides sent SSH_MSG_CHANNEL_CLOSE, or the open was refused. The number becomes free when the application receives the event. */
   | { readonly kind: "closed" };

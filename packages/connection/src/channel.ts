@@ -23,14 +23,14 @@ import { ReceiveWindow } from "./receive-window.ts";
 import { ReplyQueue } from "./replies.ts";
 import type { RequestReader } from "./request-reader.ts";
 
-/** One channel, of either side (RFC 4254 §5). */
+/** A channel, opened by either side (RFC 4254 §5). */
 export class Channel implements WaitingChannel {
   readonly number: number;
   readonly #channelType: string;
   readonly #context: ConnectionContext;
   readonly #window: ReceiveWindow;
   #openedByUs = true;
-  /** When something was sent that the peer has to answer, while nothing else was: see `RoundTrip`. */
+  /** Time at which a message that needs an answer was sent while no other was unanswered; see `RoundTrip`. */
   #askedAt: number | undefined;
   #state: ChannelState = { kind: "closed" };
 
@@ -41,7 +41,7 @@ export class Channel implements WaitingChannel {
     this.#window = new ReceiveWindow(context.limits.initialWindow, context.windowGrowth);
   }
 
-  /** Asks the peer for the channel. `data` depends on the type. Throws `usage` for more of it than a peer takes. */
+  /** Sends SSH_MSG_CHANNEL_OPEN. The content of `data` depends on the channel type. Throws `usage` if the message is too long. */
   open(data: Uint8Array): void {
     const { sink, limits, roundTrip } = this.#context;
     const message = this.#context.checked(
@@ -60,7 +60,7 @@ export class Channel implements WaitingChannel {
     sink.write(message, sent);
   }
 
-  /** The channel is one that the peer opened and that we have confirmed. */
+  /** Enters the open state for a channel that the peer opened and we confirm. */
   accepted(peer: number, window: number, maximum: number): void {
     this.#openedByUs = false;
     this.#askedAt = this.#context.roundTrip.now;
@@ -72,7 +72,7 @@ export class Channel implements WaitingChannel {
     if (maximum === 0)
       throw new SshError(
         "malformed-message",
-        `SSH_MSG_CHANNEL_OPEN_CONFIRMATION for channel ${this.number} takes packets of 0 bytes, so no data could ever be sent`,
+        `SSH_MSG_CHANNEL_OPEN_CONFIRMATION for channel ${this.number} has a maximum packet size of 0, which allows no data`,
       );
     this.#answered();
     const state = this.#state;
@@ -83,7 +83,7 @@ export class Channel implements WaitingChannel {
       this.#begin(peer, window, maximum);
       this.close();
     } else {
-      throw this.#unexpected("SSH_MSG_CHANNEL_OPEN_CONFIRMATION", "which does not await one");
+      throw this.#unexpected("SSH_MSG_CHANNEL_OPEN_CONFIRMATION", "which is not being opened");
     }
   }
 
@@ -95,15 +95,15 @@ export class Channel implements WaitingChannel {
     } else if (state.kind === "abandoned") {
       this.#finish([]);
     } else {
-      throw this.#unexpected("SSH_MSG_CHANNEL_OPEN_FAILURE", "which does not await one");
+      throw this.#unexpected("SSH_MSG_CHANNEL_OPEN_FAILURE", "which is not being opened");
     }
   }
 
-  /** Sends what window, packet size and sink let pass of `bytes`, and returns how much that was. */
+  /** Sends as much of `bytes` as the window and the sink allow, in messages of the allowed size. Returns the number of bytes sent. */
   write(bytes: Uint8Array, toStderr: boolean): number {
     const { peer, outgoing } = this.#openState();
     if (outgoing.kind === "ended")
-      throw new SshError("usage", `channel ${this.number}: nothing can be written after the end was sent`);
+      throw new SshError("usage", `channel ${this.number}: cannot write after \`sendEof\``);
     const { sink, limits } = this.#context;
     const most = Math.min(outgoing.maximum, limits.maxSendSize);
     let taken = 0;
@@ -124,7 +124,7 @@ export class Channel implements WaitingChannel {
     return taken;
   }
 
-  /** Says "writable" where a short `write` awaits it and something would now be taken. */
+  /** Emits "writable" if the last `write` was partial and more can be sent now. Emits it once per partial write. */
   wake(): void {
     const state = this.#state;
     if (state.kind !== "open" || state.outgoing.kind === "ended") return;
@@ -153,8 +153,8 @@ export class Channel implements WaitingChannel {
   }
 
   /**
-   * Sends a request and returns its number. Without `wantReply`, one for a channel that is closing is ignored. Throws `request-limit`,
-   * `channel-closed`, or `usage` for one that is too long.
+   * Sends a request and returns its number. Without `wantReply`, a request on a closing channel is ignored. Throws `request-limit` for too
+   * many unanswered requests, `channel-closed` if the channel is closed, and `usage` if the message is too long.
    */
   request(requestType: string, data: Uint8Array, wantReply: boolean): number {
     const state = wantReply ? this.#openState() : this.#openUnlessLeaving();
@@ -163,11 +163,11 @@ export class Channel implements WaitingChannel {
     if (wantReply && requests.length >= this.#context.limits.maxPendingRequests)
       throw new SshError(
         "request-limit",
-        `channel ${this.number}: ${requests.length} requests await their reply already`,
+        `channel ${this.number}: ${requests.length} requests still await a reply; \`maxPendingRequests\` allows no more`,
       );
     const message = this.#context.checked(
       SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel: peer, requestType, wantReply, data }),
-      // What people know it as.
+      // Users know an "exec" request as their command.
       requestType === "exec" ? "the command" : `the request ${JSON.stringify(requestType)}`,
     );
     const number = this.#context.nextRequest();
@@ -183,7 +183,7 @@ export class Channel implements WaitingChannel {
     return number;
   }
 
-  /** Decides a request of the peer. Of a channel that has closed since, nobody waits for the reply. */
+  /** Answers a request of the peer. Ignored if the channel has closed, since the peer expects no reply then. */
   answer(token: AskToken, success: boolean): void {
     const state = this.#state;
     if (state.kind !== "open") return;
@@ -193,40 +193,46 @@ export class Channel implements WaitingChannel {
     }
   }
 
-  /** Gives back the credit of `length` bytes that "data" events delivered. */
+  /** Returns window credit for `length` bytes delivered by "data" events. */
   consumed(length: number): void {
     const state = this.#openUnlessLeaving();
     if (state === undefined || state.incoming.kind === "ended") return;
     const { unconsumed } = state.incoming.window;
     if (!(Number.isInteger(length) && length >= 0 && length <= unconsumed))
-      throw new SshError("usage", `channel ${this.number}: ${length} bytes cannot be consumed of ${unconsumed}`);
+      throw new SshError(
+        "usage",
+        `channel ${this.number}: cannot consume ${length} bytes; ${unconsumed} are unconsumed`,
+      );
     this.#returnCredit(state.peer, state.incoming.window, length);
   }
 
-  /** From now on nobody reads the stream. */
+  /** Discards the stream's bytes from now on. */
   discard(stream: OutputStream): void {
     const state = this.#openUnlessLeaving();
     if (state !== undefined && !state.discarded.includes(stream)) state.discarded.push(stream);
   }
 
-  /** `stream` is undefined for extended data of a kind that is not known: dropped, with its credit given back. */
+  /**
+   * Handles data from the peer. `stream` is undefined for extended data of an unknown type, which is dropped and its window credit
+   * returned.
+   */
   receiveData(what: string, data: Bytes, stream: OutputStream | undefined): void {
     const state = this.#heard(what);
     const { limits } = this.#context;
     if (state.incoming.kind === "ended")
       // rule: data-after-eof
-      throw this.#unexpected(what, "after its end");
+      throw this.#unexpected(what, "arrived after SSH_MSG_CHANNEL_EOF");
     // rule: data-over-maximum
     if (data.length > limits.maxPacketSize)
       throw new SshError(
         "packet-length",
-        `${what} for channel ${this.number} carries ${data.length} bytes where ${limits.maxPacketSize} are the most`,
+        `${what} for channel ${this.number} carries ${data.length} bytes; our maximum packet size is ${limits.maxPacketSize}`,
       );
     const { window } = state.incoming;
     if (!window.take(data.length, this.#context.roundTrip))
       throw new SshError(
         "window-exceeded",
-        `${what} for channel ${this.number}: ${data.length} bytes are more than its window`,
+        `${what} for channel ${this.number}: ${data.length} bytes exceed the window`,
       );
     if (/* rule: data-after-close */ state.kind === "closing" || data.length === 0) return;
     if (stream === undefined || state.discarded.includes(stream))
@@ -242,7 +248,10 @@ export class Channel implements WaitingChannel {
     const window = state.outgoing.window + bytes;
     // rule: window-overflow
     if (window > 0xffff_ffff)
-      throw new SshError("window-overflow", `channel ${this.number}: the window grew to ${window}, past 2^32 - 1`);
+      throw new SshError(
+        "window-overflow",
+        `channel ${this.number}: the peer raised the window to ${window} bytes; the maximum is 2^32 - 1`,
+      );
     state.outgoing.window = window;
     this.wake();
   }
@@ -268,14 +277,17 @@ export class Channel implements WaitingChannel {
     else this.#replied(pending.request, success);
   }
 
-  /** The peer did not understand the packet of that number. Returns whether it carried something of this channel that awaits an answer. */
+  /** Handles SSH_MSG_UNIMPLEMENTED. Returns whether the packet with that number was an unanswered open or request of this channel. */
   unimplemented(sequenceNumber: number): boolean {
     const state = this.#state;
     if (state.kind === "closed") return false;
     if (state.kind === "opening" || state.kind === "abandoned") {
       const isOurs = state.sent.sequenceNumber === sequenceNumber;
       if (isOurs)
-        this.refused(CHANNEL_OPEN_FAILURE_REASON.UNKNOWN_CHANNEL_TYPE, "SSH_MSG_CHANNEL_OPEN is not understood");
+        this.refused(
+          CHANNEL_OPEN_FAILURE_REASON.UNKNOWN_CHANNEL_TYPE,
+          "the peer does not implement SSH_MSG_CHANNEL_OPEN",
+        );
       return isOurs;
     }
     const request = takeUnimplemented(state.requests, sequenceNumber);
@@ -285,7 +297,8 @@ export class Channel implements WaitingChannel {
 
   receiveRequest(request: ChannelRequest): void {
     const state = this.#heard("SSH_MSG_CHANNEL_REQUEST");
-    // Where the peer opened the channel this is what it waited to send until it was confirmed: unless we have asked something since.
+    // A peer that opened the channel usually sends its first request as soon as it receives the confirmation. So this request ends a round
+    // trip, unless we sent a request meanwhile.
     if (!this.#openedByUs && state.requests.length === 0) this.#answered();
     if (state.kind === "closing") return;
     const token = request.wantReply ? this.#question(state, request.requestType) : undefined;
@@ -294,15 +307,15 @@ export class Channel implements WaitingChannel {
     else if (token !== undefined) this.#context.questions.set(token, this);
   }
 
-  /** Tells of a request, or refuses it. Returns the answer where there is nothing for the application to decide. */
+  /** Passes a request to the application, or refuses it. Returns the answer if the application has nothing to decide. */
   #takeRequest(state: OpenState, request: ChannelRequest, token: AskToken | undefined): boolean | undefined {
     const { requestType, data } = request;
-    // A failure as much as a success shows OpenSSH that we are alive, and failure is what its own client says.
+    // OpenSSH accepts any reply as a sign of life; its own client replies with a failure.
     if (requestType === "keepalive@openssh.com") return false;
     const read = state.reader?.read(request, token);
     if (typeof read === "boolean") return read;
     this.#context.emit(read ?? { type: "channel-request", channel: this.number, requestType, data, token });
-    // What needs no decision has no token, and is granted: it was understood.
+    // An event without a token needs no decision. The request was understood, so the answer is success.
     return read === undefined || "token" in read ? undefined : true;
   }
 
@@ -312,7 +325,7 @@ export class Channel implements WaitingChannel {
     if (state.replies.length >= this.#context.limits.maxPeerRequests)
       throw new SshError(
         "request-limit",
-        `channel ${this.number}: ${state.replies.length} requests await our reply already`,
+        `channel ${this.number}: ${state.replies.length} requests of the peer still await our reply; \`maxPeerRequests\` allows no more`,
       );
     const token = askToken(requestType);
     state.replies.add(token);
@@ -372,7 +385,9 @@ export class Channel implements WaitingChannel {
     return !sink.held && /* rule: sending-in-turn */ !sink.turnOver && sink.pending < limits.highWater;
   }
 
-  /** The state for a message from the peer, which may come from the confirmation until its CLOSE. */
+  /**
+   * Returns the state for a message from the peer, allowed from the confirmation until its SSH_MSG_CHANNEL_CLOSE. Throws `channel-unknown`.
+   */
   #heard(what: string): OpenState | ClosingState {
     const state = this.#state;
     // rule: channel-known
@@ -380,18 +395,19 @@ export class Channel implements WaitingChannel {
     throw new SshError("channel-unknown", `${what} for channel ${this.number}, which is not open`);
   }
 
-  /** The state for what the application wants to send. */
+  /** Returns the state for sending. Throws `channel-closed` if the channel is closing or closed, and `usage` if it is not open yet. */
   #openState(): OpenState {
     const state = this.#openUnlessLeaving();
     if (state === undefined) throw new SshError("channel-closed", `channel ${this.number} is closed`);
     return state;
   }
 
-  /** The same for what is of no use any more on a channel that closes. */
+  /** Returns the open state, or `undefined` on a closing or closed channel. Throws `usage` if the channel is not open yet. */
   #openUnlessLeaving(): OpenState | undefined {
     const state = this.#state;
     if (state.kind === "open") return state;
-    if (state.kind === "opening") throw new SshError("usage", `channel ${this.number} has not been opened yet`);
+    if (state.kind === "opening")
+      throw new SshError("usage", `channel ${this.number} is not open yet; wait for its "channel-opened" event`);
     return undefined;
   }
 

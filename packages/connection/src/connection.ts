@@ -33,32 +33,32 @@ import { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 import { type OpenRefusal, PeerOpens } from "./peer-opens.ts";
 import type { RequestReaders } from "./request-reader.ts";
 
-/** Options of one side of the connection protocol. */
+/** Options of `Connection`. */
 export interface ConnectionOptions {
-  /** Where messages go: the transport. */
+  /** Receives outgoing messages: the transport. */
   readonly sink: PacketSink;
-  /** Our side: it decides who may send which requests. */
+  /** Our side; it determines which requests the peer may send. */
   readonly role: "client" | "server";
-  /** Types of channel that the peer may ask us to open; none by default. See also `allow`. */
+  /** Channel types that the peer may open; default none. See also `allow`. */
   readonly allowedChannelTypes?: readonly string[];
-  /** Reads channel requests by their meaning; none by default, so that each is a "channel-request". See `sessionRequests`. */
+  /** Decoders of channel requests by channel type; default none, so each request becomes a "channel-request". See `sessionRequests`. */
   readonly requestReaders?: RequestReaders | undefined;
   readonly limits?: Overrides<ConnectionLimits> | undefined;
 }
 
 /**
- * The connection protocol (RFC 4254) as a pure state machine, for both sides: channels, their windows and requests, and
- * global requests. Payloads go in through `receive`, what happened comes out of `nextEvent`, messages leave through the
- * sink. Channels go by our own number of them.
+ * The connection protocol (RFC 4254) for either side, as a pure state machine: channels with their windows and requests, and global
+ * requests. `receive` takes payloads, `nextEvent` returns events, and messages leave through the sink. Channels are identified by our
+ * number.
  *
- * What the peer does wrong is an "error" event, once and last. What the caller does wrong throws `usage`; what comes too
- * late because the channel has closed throws `channel-closed`, or `closed` after an error, where it cannot just be ignored.
+ * Invalid input from the peer causes one "closed" event, which is the last. Invalid calls throw `usage`. Calls after the channel has closed
+ * are ignored where possible; otherwise they throw `channel-closed`, or `closed` after the "closed" event.
  */
 export class Connection {
   readonly #context: ConnectionContext;
   readonly #globals: GlobalRequests;
   readonly #peerOpens: PeerOpens;
-  /** By our number. It never shrinks, so that its length tells a number that was used from one that never was. */
+  /** Channels by our number. The array never shrinks, so its length separates numbers used before from numbers never used. */
   readonly #channels: (Channel | undefined)[] = [];
   #channelCount = 0;
   #inbox: Bytes[] = [];
@@ -72,30 +72,33 @@ export class Connection {
     this.#peerOpens = new PeerOpens(this.#context, allowedChannelTypes);
   }
 
-  /** Channels that have a number: opening, open, closing. */
+  /** Number of channels that are opening, open or closing. */
   get channelCount(): number {
     return this.#channelCount;
   }
 
-  /** Tells the time, in milliseconds of a clock that never goes back. Without it windows do not grow. */
+  /** Sets the current time in milliseconds of a monotonic clock. Without it, windows do not grow. */
   tick(now: number): void {
     this.#context.roundTrip.now = now;
   }
 
-  /** Lets go of the room that messages and events once took, where none is left: for a connection on which nothing happens. */
+  /** Releases the memory of empty queues. Call it on an idle connection. */
   rest(): void {
     if (this.#inbox.length === 0) this.#inbox = [];
     if (this.#context.events.length === 0) this.#context.events = [];
   }
 
-  /** Takes a message of the connection protocol, 80…100. It is kept until `nextEvent` reaches it, and data events are views of it. */
+  /**
+   * Queues a message of the connection protocol, number 80 to 100. The payload is kept until `nextEvent` handles it, and "data" events are
+   * views of it.
+   */
   receive(payload: Bytes): void {
     if (!this.#context.failed) this.#inbox.push(payload);
   }
 
   /**
-   * The peer did not understand our packet of that sequence number (RFC 4253 §11.4). What awaits an answer to it has been answered with no:
-   * a request has failed, a channel was not opened. Returns false when nothing awaits one.
+   * Handles SSH_MSG_UNIMPLEMENTED for our packet with that sequence number (RFC 4253 §11.4). A request in it has failed; an open in it was
+   * refused. Returns whether the packet held an unanswered request or open.
    */
   unimplemented(sequenceNumber: number): boolean {
     if (this.#context.failed) return false;
@@ -105,12 +108,12 @@ export class Connection {
     );
   }
 
-  /** What happened next; `undefined` when there is nothing until more is received. */
+  /** Returns the next event, or `undefined` until more is received. */
   nextEvent(): ConnectionEvent | undefined {
     for (;;) {
       const event = this.#context.events.shift();
       if (event !== undefined) {
-        // Only now: a number that is reused before its `closed` event is read would mean two channels at once.
+        // Release the number only now. If it were reused before the application reads this event, it would name two channels.
         if (event.type === "channel-closed" || event.type === "channel-open-failed") this.#release(event.channel);
         return event;
       }
@@ -128,17 +131,16 @@ export class Connection {
   }
 
   /**
-   * Asks the peer for a channel and returns our number of it, the smallest that is free. `data` depends on the type.
-   * "channel-opened" or "channel-open-failed" follows. Throws `channel-limit`, and `usage` for an open longer than a peer takes: 256 KiB, but
-   * for its padding.
+   * Opens a channel and returns our number for it, the smallest free one. The content of `data` depends on the type. "channel-opened" or
+   * "channel-open-failed" follows. Throws `channel-limit`, and `usage` if the message exceeds 256 KiB minus padding.
    */
   openChannel(channelType: string, data: Uint8Array = new Uint8Array(0)): number {
     this.#assertAlive();
-    // Opens of the peer that wait take no room of ours: a flood of them must not keep a command from starting.
+    // Pending opens of the peer do not count here. Otherwise a flood of them could keep us from starting a command.
     if (this.#channelCount >= this.#context.limits.maxChannels)
       throw new SshError(
         "channel-limit",
-        `${this.#context.limits.maxChannels} channels are the most at once: close one first`,
+        `cannot open more than ${this.#context.limits.maxChannels} channels at a time; close one first`,
       );
     const channel = this.#makeChannel(channelType);
     channel.open(data);
@@ -147,75 +149,78 @@ export class Connection {
   }
 
   /**
-   * Sends a request on an open channel and returns its number. With `wantReply` a "request-reply" of that number follows, before
-   * "channel-closed" at the latest. Without it, a request for a channel that is closing is ignored: nothing would come of it.
-   * Throws `request-limit`, `channel-closed`, or `usage` for one longer than a peer takes: 256 KiB, but for its padding.
+   * Sends a request on an open channel and returns its number. With `wantReply` a "request-reply" with that number follows, at the latest
+   * before "channel-closed". Without it, a request on a closing channel is ignored. Throws `request-limit`, `channel-closed`, or `usage` if
+   * the message exceeds 256 KiB minus padding.
    */
   request(channel: number, requestType: string, data: Uint8Array, options: { readonly wantReply: boolean }): number {
     return this.#openChannelOrThrow(channel).request(requestType, data, options.wantReply);
   }
 
   /**
-   * Sends as much of `bytes` as the peer's window, its packet size and the sink allow now, and returns how many bytes
-   * that was: they are copied. When it was not all, "writable" says when to go on with the rest.
+   * Sends as much of `bytes` as the peer's window and the sink allow now, and returns the number of bytes sent. They are copied. After a
+   * partial write, "writable" signals when more can be sent.
    */
   write(channel: number, bytes: Uint8Array, stream?: "stderr"): number {
     return this.#openChannelOrThrow(channel).write(bytes, stream === "stderr");
   }
 
-  /** Says that no more data follows; the other direction stays open (RFC 4254 §5.3). Requests may still be sent. */
+  /** Sends SSH_MSG_CHANNEL_EOF: no more data follows. The other direction stays open, and requests can still be sent (RFC 4254 §5.3). */
   sendEof(channel: number): void {
     this.#find(channel)?.sendEof();
   }
 
   /**
-   * Ends both directions. Data that still comes is dropped; "channel-closed" follows when the peer has closed too. A channel
-   * that is being opened is closed as soon as the peer has answered.
+   * Closes the channel in both directions. Data that still arrives is dropped; "channel-closed" follows when the peer has closed too. A
+   * channel that is still opening is closed as soon as the peer answers.
    */
   close(channel: number): void {
     this.#find(channel)?.close();
   }
 
   /**
-   * Gives the peer back the credit of `bytes` bytes of "data" events, to send as many again (RFC 4254 §5.2). After
-   * "channel-closed" it must not be called: its number may then be another channel's. Throws `usage` for more than was delivered.
+   * Returns window credit for `bytes` bytes of "data" events, so that the peer can send as many more (RFC 4254 §5.2). Do not call it after
+   * "channel-closed": the number may belong to another channel. Throws `usage` for more bytes than were delivered.
    */
   consumed(channel: number, bytes: number): void {
     this.#find(channel)?.consumed(bytes);
   }
 
-  /** From now on the bytes of a stream are dropped as they come, with their credit given back: nobody reads it. */
+  /** Discards the bytes of a stream on arrival from now on, and returns their window credit. */
   discard(channel: number, stream: OutputStream): void {
     this.#find(channel)?.discard(stream);
   }
 
-  /** Sends a global request and returns its number; with `wantReply` a "global-reply" follows. Throws as `request` does. */
+  /**
+   * Sends a global request and returns its number. With `wantReply` a "global-reply" follows. Throws `request-limit`, `closed`, or `usage`
+   * if the message is too long.
+   */
   globalRequest(requestName: string, data: Uint8Array, options: { readonly wantReply: boolean }): number {
     this.#assertAlive();
     return this.#globals.request(requestName, data, options.wantReply);
   }
 
   /**
-   * Sends a global request that every peer answers, `keepalive@openssh.com`; `answered` is called with its reply; no event follows.
-   * Returns false, and sends nothing, when too many requests await their replies, and after an error of the peer's.
+   * Sends the global request `keepalive@openssh.com`, which every peer answers, and calls `answered` when the reply arrives. No event is
+   * emitted. Returns false and sends nothing if too many requests are unanswered, or after the "closed" event.
    */
   probe(answered: () => void): boolean {
     return !this.#context.failed && this.#globals.probe(answered);
   }
 
-  /** Lets the peer ask for channels of these types: each such open is an "open-request". */
+  /** Allows the peer to open channels of these types. Each open becomes an "open-request". */
   allow(...channelTypes: readonly string[]): void {
     this.#peerOpens.allow(...channelTypes);
   }
 
-  /** Takes `allow` back. */
+  /** Stops allowing the peer to open channels of this type. */
   disallow(channelType: string): void {
     this.#peerOpens.disallow(channelType);
   }
 
   /**
-   * Decides an "open-request": opens the channel and returns our number of it, or refuses (`false`: as forbidden). An open that finds no
-   * room any more is refused.
+   * Answers an "open-request": opens the channel and returns our number for it, or refuses. `false` refuses as administratively prohibited.
+   * If `maxChannels` are open by then, the open is refused as well. Returns `undefined` if refused.
    */
   answerOpen(token: AskToken, decision: boolean | OpenRefusal): number | undefined {
     const open = this.#peerOpens.take(token);
@@ -246,7 +251,7 @@ export class Connection {
     return channel.number;
   }
 
-  /** Decides a request of the peer on a channel. Replies leave in the order of the requests. */
+  /** Answers a channel request of the peer. Replies are sent in the order of the requests. */
   answerRequest(token: AskToken, success: boolean): void {
     const channel = this.#context.questions.get(token);
     if (channel === undefined) throw staleAnswer(token);
@@ -254,17 +259,17 @@ export class Connection {
     if (!this.#context.failed) channel.answer(token, success);
   }
 
-  /** Decides a global request of the peer. `data` goes with success, and depends on the request. */
+  /** Answers a global request of the peer. `data` is sent with success; its content depends on the request. */
   answerGlobal(token: AskToken, success: boolean, data: Uint8Array = new Uint8Array(0)): void {
     if (!this.#context.failed) this.#globals.answer(token, success, copyBytes(data));
   }
 
-  /** Sends all further messages to `sink`: a client's go straight to the transport once it has logged in. */
+  /** Sends further messages to `sink`. A client switches to the transport itself once it has logged in. */
   useSink(sink: PacketSink): void {
     this.#context.sink = sink;
   }
 
-  /** To be called when the sink takes data again: output was taken, a key exchange or a turn is over. "writable" follows where due. */
+  /** Emits "writable" where due. Call it when the sink accepts data again: after output was taken, a key exchange ended or a turn ended. */
   flush(): void {
     for (const channel of this.#context.waiting) channel.wake();
   }
@@ -335,11 +340,11 @@ export class Connection {
         SSH_MSG_REQUEST_FAILURE.decode(payload);
         return this.#globals.receiveReply("SSH_MSG_REQUEST_FAILURE", false, new Uint8Array(0));
       default:
-        throw new SshError("unexpected-message", `message ${number} does not belong to the connection protocol`);
+        throw new SshError("unexpected-message", `message ${number} is not part of the connection protocol`);
     }
   }
 
-  /** Whether one more open of the peer finds no room. */
+  /** Whether another open of the peer would exceed `maxChannels`. */
   #isFull(): boolean {
     // rule: channel-count
     return this.#channelCount + this.#peerOpens.size >= this.#context.limits.maxChannels;
@@ -361,14 +366,14 @@ export class Connection {
     this.#channelCount--;
   }
 
-  /** The channel a message names. */
+  /** Returns the channel that a message from the peer names. Throws `channel-unknown`. */
   #channelFromPeer(channel: number, what: string): Channel {
     const known = this.#channels[channel];
     if (known === undefined) throw new SshError("channel-unknown", `${what} for channel ${channel}, which is not open`);
     return known;
   }
 
-  /** The channel a command is about, where one that has gone needs no more. */
+  /** Returns the channel for a command that is ignored if the channel is gone. */
   #find(channel: number): Channel | undefined {
     return this.#context.failed ? undefined : this.#channels[channel];
   }
@@ -376,12 +381,11 @@ export class Connection {
   #openChannelOrThrow(channel: number): Channel {
     this.#assertAlive();
     const found = this.#channels[channel];
-    if (found === undefined) throw new SshError("channel-closed", `there is no channel ${channel}, or not any more`);
+    if (found === undefined) throw new SshError("channel-closed", `channel ${channel} is not open`);
     return found;
   }
 
   #assertAlive(): void {
-    if (this.#context.failed)
-      throw new SshError("closed", "the connection has ended because the peer broke the protocol");
+    if (this.#context.failed) throw new SshError("closed", "the connection ended because the peer broke the protocol");
   }
 }

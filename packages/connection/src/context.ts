@@ -7,38 +7,38 @@ import type { WindowGrowth } from "./receive-window.ts";
 import type { RequestReaders } from "./request-reader.ts";
 import { type Ask, RoundTrip } from "./round-trip.ts";
 
-/** A channel that waits: for room to write, or for the answer to a request of the peer's. */
+/** A channel that waits for room to write, or for the application's answer to a request. */
 export interface WaitingChannel {
   wake(): void;
   answer(token: AskToken, success: boolean): void;
 }
 
 /**
- * Longest message of ours in bytes. It fits into a packet of 256 KiB (OpenSSH's PACKET_MAX_SIZE) together with up to 255 bytes
- * of padding and the padding length. A peer takes a longer packet for an attack and ends the connection.
+ * Longest message we send, in bytes. With up to 255 bytes of padding and the padding length it fits in a packet of 256 KiB, OpenSSH's
+ * PACKET_MAX_SIZE. Peers treat a longer packet as an attack and disconnect.
  */
 const LONGEST_MESSAGE = 256 * 1024 - 256;
 
-/** What the parts of a connection share. */
+/** State shared by the parts of a connection. */
 export class ConnectionContext {
-  /** Where messages go. */
+  /** Receives outgoing messages. */
   sink: PacketSink;
-  /** Ours. */
+  /** Our role. */
   readonly role: "client" | "server";
   readonly limits: ConnectionLimits;
   readonly requestReaders: RequestReaders;
   readonly roundTrip: RoundTrip;
   readonly windowGrowth: WindowGrowth;
-  /** Which channel an unanswered request is about. */
+  /** Channel of each unanswered request, by its token. */
   readonly questions: WeakMap<AskToken, WaitingChannel> = new WeakMap();
-  /** Channels whose last `write` took less than all, in the order in which they were last served. */
+  /** Channels with a partial `write`, least recently served first. */
   readonly waiting: WaitingChannel[] = [];
-  /** What happened and was not told yet. */
+  /** Events not yet returned by `nextEvent`. */
   events: ConnectionEvent[] = [];
-  /** The peer has broken the protocol: that was the last event. */
+  /** Whether the peer broke the protocol. No further events are emitted. */
   failed = false;
   #requestCount = 0;
-  /** Replies to nothing, less our requests that wanted none. */
+  /** Unexpected replies, minus our requests sent without `wantReply`. */
   #unaskedReplies = 0;
 
   constructor(
@@ -58,38 +58,41 @@ export class ConnectionContext {
     if (!this.failed) this.events.push(event);
   }
 
-  /** A number for a request of ours, unique in the connection. */
+  /** Returns a request number that is unique in the connection. */
   nextRequest(): number {
     return this.#requestCount++;
   }
 
-  /** A request that wants no reply has left. */
+  /** Counts a request sent without `wantReply`. */
   wantedNoReply(): void {
     this.#unaskedReplies--;
   }
 
   /**
-   * Ignores a reply that nothing awaits, as OpenSSH does: some peers (phpseclib) reply to requests that want no reply. Throws
-   * `unexpected-message` for one more than there were such requests and `limits.maxUnaskedReplies` together.
+   * Ignores an unexpected reply, as OpenSSH does. Some peers (phpseclib) reply to requests that want no reply. Throws `unexpected-message`
+   * when there are more than `limits.maxUnaskedReplies` beyond one per such request.
    */
   admitUnaskedReply(what: string): void {
     // rule: unasked-replies
     if (++this.#unaskedReplies > this.limits.maxUnaskedReplies)
-      throw new SshError("unexpected-message", `${what} although no request awaits a reply, once too often`);
+      throw new SshError(
+        "unexpected-message",
+        `${what} without a pending request; the limit \`maxUnaskedReplies\` is ${this.limits.maxUnaskedReplies}`,
+      );
   }
 
-  /** A message that holds what the application gave, of any length. Throws `usage` when it is longer than a peer takes. */
+  /** Returns the message, which holds application data of any length. Throws `usage` if it is longer than peers accept. */
   checked(message: Uint8Array, what: string): Uint8Array {
     if (message.length <= LONGEST_MESSAGE) return message;
     throw new SshError(
       "usage",
-      `${what} is too long: its message would have ${message.length} bytes, and more than ${LONGEST_MESSAGE} cannot be sent`,
+      `${what} is too long: its message has ${message.length} bytes; the maximum is ${LONGEST_MESSAGE}`,
     );
   }
 
   /**
-   * Throws `request-limit` when the peer has asked much and read few of the answers: they are written past the high-water mark, so a
-   * peer that asks and does not read must be stopped.
+   * Throws `request-limit` if the peer sends requests but does not read the replies. Replies are written beyond the high-water mark, so
+   * they need a limit of their own.
    */
   admitQuestion(): void {
     const most = this.limits.highWater + this.limits.maxReplyBacklog;
@@ -97,17 +100,17 @@ export class ConnectionContext {
     if (this.sink.pending > most)
       throw new SshError(
         "request-limit",
-        `the peer goes on asking while ${this.sink.pending} bytes wait for it to read`,
+        `the peer keeps sending requests without reading the replies; ${this.sink.pending} bytes of output are queued`,
       );
   }
 
-  /** Queues the channel after a `write` that took only a part. A channel that was served goes to the end: none starves another. */
+  /** Queues the channel after a partial `write`. A channel that was served moves to the end, so no channel starves another. */
   wait(channel: WaitingChannel, served: boolean): void {
     if (served) this.unwait(channel);
     if (!this.waiting.includes(channel)) this.waiting.push(channel);
   }
 
-  /** The channel waits no more. */
+  /** Removes the channel from the queue. */
   unwait(channel: WaitingChannel): void {
     const place = this.waiting.indexOf(channel);
     if (place >= 0) this.waiting.splice(place, 1);

@@ -9,9 +9,9 @@ import {
   SSH_MSG_CHANNEL_EXTENDED_DATA,
 } from "@nacre/wire";
 
-// Bulk data consists of these messages, so they are written and read by hand, without a writer, a reader or a copy too many.
+// These messages carry bulk data. They are encoded and decoded by hand to avoid a copy and a `Writer` or `Reader` per packet.
 
-/** Lays `bytes` into the sink as one SSH_MSG_CHANNEL_DATA, or as SSH_MSG_CHANNEL_EXTENDED_DATA of standard error (RFC 4254 §5.2). */
+/** Writes `bytes` to the sink as one SSH_MSG_CHANNEL_DATA, or as SSH_MSG_CHANNEL_EXTENDED_DATA of type stderr (RFC 4254 §5.2). */
 export function sendData(sink: PacketSink, recipientChannel: number, bytes: Uint8Array, toStderr: boolean): void {
   const header = toStderr ? 13 : 9;
   const out = sink.begin(header + bytes.length);
@@ -23,14 +23,14 @@ export function sendData(sink: PacketSink, recipientChannel: number, bytes: Uint
   sink.commit();
 }
 
-/** Decodes SSH_MSG_CHANNEL_DATA; the data is a view of the payload. Throws `malformed-message`. */
+/** Decodes SSH_MSG_CHANNEL_DATA. The data is a view of the payload. Throws `malformed-message`. */
 export function decodeData(payload: Bytes): ChannelData & { readonly data: Bytes } {
-  // A length that does not fit is left to the codec, for its error.
+  // If the length is wrong, the codec throws the error.
   if (payload.length < 9 || readUint32(payload, 5) !== payload.length - 9) SSH_MSG_CHANNEL_DATA.decode(payload);
   return { recipientChannel: readUint32(payload, 1), data: payload.subarray(9) };
 }
 
-/** Decodes SSH_MSG_CHANNEL_EXTENDED_DATA; the data is a view of the payload. Throws `malformed-message`. */
+/** Decodes SSH_MSG_CHANNEL_EXTENDED_DATA. The data is a view of the payload. Throws `malformed-message`. */
 export function decodeExtendedData(payload: Bytes): ChannelExtendedData & { readonly data: Bytes } {
   return { ...SSH_MSG_CHANNEL_EXTENDED_DATA.decode(payload), data: payload.subarray(13) };
 }

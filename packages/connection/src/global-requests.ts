@@ -12,10 +12,10 @@ import type { ConnectionContext } from "./context.ts";
 import { type PendingRequest, takeUnimplemented } from "./pending-request.ts";
 import { ReplyQueue } from "./replies.ts";
 
-/** Global requests both ways (RFC 4254 §4). */
+/** Global requests in both directions (RFC 4254 §4). */
 export class GlobalRequests {
   readonly #context: ConnectionContext;
-  /** Our requests that await their reply, first one first: the number of it, or who wants to know. */
+  /** Our requests without a reply yet, oldest first: the number of each, or the callback of a probe. */
   readonly #requests: PendingRequest<number | (() => void)>[] = [];
   readonly #replies = new ReplyQueue<{ readonly success: boolean; readonly data: Uint8Array }>();
 
@@ -26,7 +26,10 @@ export class GlobalRequests {
   request(requestName: string, data: Uint8Array, wantReply: boolean): number {
     const { sink, limits } = this.#context;
     if (wantReply && this.#requests.length >= limits.maxPendingRequests)
-      throw new SshError("request-limit", `${this.#requests.length} global requests await their reply already`);
+      throw new SshError(
+        "request-limit",
+        `${this.#requests.length} global requests still await a reply; \`maxPendingRequests\` allows no more`,
+      );
     const message = this.#context.checked(
       SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply, data }),
       `the global request ${JSON.stringify(requestName)}`,
@@ -42,8 +45,8 @@ export class GlobalRequests {
   }
 
   /**
-   * Sends a request that no peer supports, so that every peer must reply (RFC 4254 §4), and calls `answered` then; no event follows.
-   * False, and nothing asked, when too many requests await theirs already.
+   * Sends a request that every peer must answer, with a failure if it does not support it (RFC 4254 §4). Calls `answered` when the reply
+   * arrives; no event follows. Returns false and sends nothing if too many requests are unanswered.
    */
   probe(answered: () => void): boolean {
     const { sink, limits } = this.#context;
@@ -54,7 +57,7 @@ export class GlobalRequests {
     return true;
   }
 
-  /** Throws `usage` for a token that is not one of an unanswered global request. */
+  /** Answers a global request of the peer. Throws `usage` if the token does not belong to an unanswered one. */
   answer(token: AskToken, success: boolean, data: Uint8Array): void {
     for (const due of this.#replies.settle(token, { success, data })) {
       const reply = due.success
@@ -71,11 +74,14 @@ export class GlobalRequests {
       this.#context.admitQuestion();
       // rule: global-request-count
       if (this.#replies.length >= limits.maxPeerRequests)
-        throw new SshError("request-limit", `${this.#replies.length} global requests await our reply already`);
+        throw new SshError(
+          "request-limit",
+          `${this.#replies.length} global requests of the peer still await our reply; \`maxPeerRequests\` allows no more`,
+        );
       token = askToken(requestName);
       this.#replies.add(token);
     }
-    // A failure as much as a success shows OpenSSH that we are alive, and failure is what its own client says.
+    // OpenSSH accepts any reply as a sign of life; its own client replies with a failure.
     if (requestName === "keepalive@openssh.com") {
       if (token !== undefined) this.answer(token, false, new Uint8Array(0));
       return;
@@ -91,7 +97,7 @@ export class GlobalRequests {
     else this.#replied(pending.request, success, data);
   }
 
-  /** The peer did not understand the packet of that number. Returns whether it carried a request that awaits its reply. */
+  /** Handles SSH_MSG_UNIMPLEMENTED. Returns whether the packet with that number was an unanswered request. */
   unimplemented(sequenceNumber: number): boolean {
     const request = takeUnimplemented(this.#requests, sequenceNumber);
     if (request !== undefined) this.#replied(request, false, new Uint8Array(0));

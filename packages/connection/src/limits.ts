@@ -1,34 +1,37 @@
 import { type LimitTable, limitTable, MAX_UINT32 } from "@nacre/wire";
 
-/** What one connection may cost. Sizes in bytes. */
+/** Resource limits of one connection. Sizes are in bytes. */
 export interface ConnectionLimits {
-  /** Channels at once, those being opened and closed included, and the peer's opens that await an answer. Default 256. */
+  /** Channels at a time, including those opening and closing, and opens of the peer that await an answer. Default 256. */
   readonly maxChannels: number;
-  /** Opens of the peer, of one channel type, that await the application's answer at once; one more is refused. Default 256. */
+  /** Unanswered opens of the peer per channel type; one more is refused. Default 256. */
   readonly maxPendingOpens: number;
-  /** Requests of ours without an answer yet, on one channel or global: one more throws `request-limit`. Default 256. */
+  /** Our unanswered requests, per channel and for global requests; one more throws `request-limit`. Default 256. */
   readonly maxPendingRequests: number;
-  /** Requests of the peer without an answer yet, on one channel or global: one more is fatal. Default 128. */
+  /** Unanswered requests of the peer, per channel and for global requests; one more ends the connection. Default 128. */
   readonly maxPeerRequests: number;
-  /** Replies of the peer to nothing, beside one for each request of ours that wanted none: one more is fatal. Default 64. */
+  /** Unexpected replies of the peer, beyond one per request of ours that wanted none; one more ends the connection. Default 64. */
   readonly maxUnaskedReplies: number;
-  /** What the peer may send on a channel before the application has consumed any of it. Default 2 MiB. */
+  /** Initial receive window of a channel: bytes the peer may send before the application consumes any. Default 2 MiB. */
   readonly initialWindow: number;
-  /** What `initialWindow` may grow to where the path is long and the application keeps up. Default 16 MiB. */
+  /** Size to which a channel's window may grow on a long path while the application keeps up. Default 16 MiB. */
   readonly maxWindow: number;
-  /** What the windows of all channels together may grow by. Default 64 MiB. */
+  /** Total growth of all channels' windows beyond `initialWindow`. Default 64 MiB. */
   readonly maxWindowGrowth: number;
-  /** Data that one message to us may carry (RFC 4254 §5.1, "maximum packet size"). Default 32 KiB. */
+  /** Maximum packet size we announce: data bytes per message to us (RFC 4254 §5.1). Default 32 KiB. */
   readonly maxPacketSize: number;
-  /** Most bytes of data in one message of ours, even if the peer takes more. Default 32 KiB. */
+  /** Data bytes in one message of ours, even if the peer accepts more. Default 32 KiB. */
   readonly maxSendSize: number;
-  /** Where channel data stops being added to what already waits for the socket. Default 1 MiB. */
+  /** High-water mark: no channel data is queued while this many bytes of output wait for the socket. Default 1 MiB. */
   readonly highWater: number;
-  /** What answers may add above `highWater` before a peer that asks and does not read is cut off. Default 1 MiB. */
+  /**
+   * Bytes of replies that may be queued beyond `highWater`. A peer that sends requests without reading the replies is then disconnected.
+   * Default 1 MiB.
+   */
   readonly maxReplyBacklog: number;
 }
 
-/** Ranges and defaults. */
+/** Ranges and defaults of `ConnectionLimits`. */
 export const CONNECTION_LIMITS: LimitTable<ConnectionLimits> = limitTable<ConnectionLimits>({
   maxChannels: { default: 256, least: 1, most: MAX_UINT32, unit: "channels" },
   maxPendingOpens: { default: 256, least: 1, most: MAX_UINT32, unit: "opens" },

@@ -8,18 +8,18 @@ import {
 } from "@nacre/wire";
 import type { ConnectionContext } from "./context.ts";
 
-/** Why an open of the peer is refused: one of `CHANNEL_OPEN_FAILURE_REASON`, and a text for people. */
+/** Reason for refusing an open of the peer: a code of `CHANNEL_OPEN_FAILURE_REASON` and a human-readable text. */
 export interface OpenRefusal {
   readonly reasonCode: number;
   readonly description: string;
 }
 
-/** An open that the application has not decided: what its answer needs. */
+/** An open that the application has not decided yet, with the fields needed for the answer. */
 export interface PendingOpen extends Omit<ChannelOpen, "data"> {
   readonly token: AskToken;
 }
 
-/** Types of channel that exist: refused as forbidden where they are not allowed, others as unknown (RFC 4250 §4.9.1, OpenSSH PROTOCOL). */
+/** Known channel types. If not allowed, they are refused as prohibited, all others as unknown (RFC 4250 §4.9.1, OpenSSH PROTOCOL). */
 const KNOWN_CHANNEL_TYPES: ReadonlySet<string> = new Set([
   "session",
   "x11",
@@ -33,11 +33,11 @@ const KNOWN_CHANNEL_TYPES: ReadonlySet<string> = new Set([
 
 const { ADMINISTRATIVELY_PROHIBITED, UNKNOWN_CHANNEL_TYPE, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
 
-/** The channels that the peer asks for (RFC 4254 §5.1): refused unless their type is allowed, else put to the application. */
+/** Handles the peer's opens (RFC 4254 §5.1): asks the application about allowed types and refuses others. */
 export class PeerOpens {
   readonly #context: ConnectionContext;
   #allowed: readonly string[];
-  /** Opens that the application has not decided. */
+  /** Opens that the application has not decided yet. */
   #questions: readonly PendingOpen[] = [];
 
   constructor(context: ConnectionContext, allowed: readonly string[]) {
@@ -45,7 +45,7 @@ export class PeerOpens {
     this.#allowed = allowed;
   }
 
-  /** Opens that the application has not decided yet. */
+  /** Number of opens that the application has not decided yet. */
   get size(): number {
     return this.#questions.length;
   }
@@ -60,7 +60,7 @@ export class PeerOpens {
     this.#allowed = this.#allowed.filter((allowed) => allowed !== channelType);
   }
 
-  /** Puts an open to the application, or refuses it. `hasRoom`: whether one more channel may be open. */
+  /** Asks the application about an open, or refuses it. `hasRoom`: whether another channel may be opened. */
   receive(open: ChannelOpen, hasRoom: boolean): void {
     this.#context.admitQuestion();
     const { channelType, senderChannel, initialWindowSize, maximumPacketSize } = open;
@@ -79,11 +79,11 @@ export class PeerOpens {
   #refusalOf({ channelType, maximumPacketSize }: ChannelOpen, hasRoom: boolean): OpenRefusal | undefined {
     if (/* rule: unsolicited-open */ !this.#allowed.includes(channelType)) {
       return KNOWN_CHANNEL_TYPES.has(channelType)
-        ? { reasonCode: ADMINISTRATIVELY_PROHIBITED, description: "not allowed here" }
+        ? { reasonCode: ADMINISTRATIVELY_PROHIBITED, description: "channel type not allowed" }
         : { reasonCode: UNKNOWN_CHANNEL_TYPE, description: "unknown channel type" };
     }
     if (/* rule: open-maximum-zero */ maximumPacketSize === 0)
-      return { reasonCode: RESOURCE_SHORTAGE, description: "a maximum packet size of 0 lets no data pass" };
+      return { reasonCode: RESOURCE_SHORTAGE, description: "a maximum packet size of 0 allows no data" };
     if (
       /* rule: room-for-open */ !hasRoom ||
       /* rule: pending-opens */ this.#pending(channelType) >= this.#context.limits.maxPendingOpens
@@ -92,12 +92,14 @@ export class PeerOpens {
     return undefined;
   }
 
-  /** Opens of a type that the application has not decided. Each type has room of its own: slow ones of one type delay no other. */
+  /**
+   * Returns the number of undecided opens of a type. Types are counted separately, so slow decisions about one type do not block another.
+   */
   #pending(channelType: string): number {
     return this.#questions.filter((question) => question.channelType === channelType).length;
   }
 
-  /** Takes the open of a token, to be answered now. Throws `usage` if the token belongs to no unanswered open. */
+  /** Removes and returns the open that the token belongs to. Throws `usage` if there is none. */
   take(token: AskToken): PendingOpen {
     const question = this.#questions.find((one) => one.token === token);
     if (question === undefined) throw staleAnswer(token);

@@ -1,13 +1,13 @@
 import type { SentMessage } from "@nacre/packet";
 
-/** A request of ours that awaits its reply, on one channel or global. */
+/** A request of ours without a reply yet, on a channel or global. */
 export interface PendingRequest<R = number> extends SentMessage {
   readonly request: R;
 }
 
 /**
- * Removes the request that left with this sequence number, and returns it. The peer did not understand it, which is its reply
- * (RFC 4253 §11.4): left in the queue, it would take the reply to the request behind it. `undefined` when no request left with that number.
+ * Removes and returns the request sent with this sequence number, or returns `undefined` if there is none. SSH_MSG_UNIMPLEMENTED counts as
+ * its reply (RFC 4253 §11.4). If the request stayed queued, it would take the reply to the next one.
  */
 export function takeUnimplemented<R>(requests: PendingRequest<R>[], sequenceNumber: number): R | undefined {
   // rule: unimplemented-request

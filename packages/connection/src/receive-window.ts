@@ -1,44 +1,44 @@
 import type { RoundTrip } from "./round-trip.ts";
 
-/** Round trips that half a window is to last: more than one, for credit goes back in steps. */
+/** Round trips that half a window should last. More than one, because credit is returned in steps. */
 const ENOUGH = 1.25;
 
 /**
- * On a shorter path than this, in milliseconds, the default window carries 200 MB/s and more, and a larger one would be granted too
- * easily: a busy machine, or one that is just waking up, answers no sooner than in a few milliseconds. It is not harmless: OpenSSH keeps
- * as much of its input as the window lets pass, and moves it about in memory for each packet.
+ * Shortest round trip, in milliseconds, at which windows grow. On a shorter path the default window already carries 200 MB/s and more.
+ * There, a busy or waking machine would cause growth by answering a few milliseconds late. Needless growth has a cost: OpenSSH buffers as
+ * much input as the window allows, and moves it in memory for each packet.
  */
 const NEAR = 10;
 
-/** How far the windows of one connection may grow: bytes. */
+/** Bytes by which the windows of one connection may grow. */
 export interface WindowGrowth {
-  /** Up to where one of them may. */
+  /** Maximum size of one window. */
   readonly most: number;
-  /** What all of them together still may. */
+  /** Remaining total growth of all windows. */
   spare: number;
 }
 
 /**
- * What the peer may still send on a channel. Credit goes back only when the application has consumed bytes, so what a
- * channel holds in memory is never more than the window (RFC 4254 §5.2).
+ * Receive window of a channel. Credit is returned only when the application consumes bytes, so a channel never buffers more than its window
+ * (RFC 4254 §5.2).
  *
- * The window grows with the path. Credit that goes back by halves reaches the peer in time if half a window lasts for a round
- * trip and a little; where it came sooner, the peer had to wait, and a window of twice the size helps. It never grows for an
- * application that leaves more than half of it unread: then it is not the path that is slow.
+ * The window adapts to the path. Credit is returned half a window at a time. It reaches the peer in time if half a window lasts slightly
+ * longer than a round trip. If half a window arrives sooner, the peer had to wait, and the window doubles. It does not grow while the
+ * application leaves more than half of it unread, since then the path is not the bottleneck.
  */
 export class ReceiveWindow {
   readonly #growth: WindowGrowth;
   readonly #initial: number;
   #size: number;
-  /** What the peer has of the window. `#size - #left - #unconsumed` is the credit that has not gone back to it yet. */
+  /** Bytes the peer may still send. `#size - #left - #unconsumed` is the credit not yet returned. */
   #left: number;
   #unconsumed = 0;
-  /** Bytes that came since `#since`, and whether the application fell behind meanwhile. */
+  /** Bytes received since `#since`, and whether more than half the window was unread at some point since. */
   #arrived = 0;
   #fellBehind = false;
   #since = Number.NEGATIVE_INFINITY;
 
-  /** `size` in bytes, 1…2^32 − 1. */
+  /** `size`: initial window in bytes, 1 to 2^32 − 1. */
   constructor(size: number, growth: WindowGrowth) {
     this.#growth = growth;
     this.#initial = size;
@@ -46,17 +46,17 @@ export class ReceiveWindow {
     this.#left = size;
   }
 
-  /** What the channel may hold in memory now: bytes. */
+  /** Current size in bytes; the channel never buffers more. */
   get size(): number {
     return this.#size;
   }
 
-  /** Bytes that were taken and not consumed. */
+  /** Bytes received but not consumed. */
   get unconsumed(): number {
     return this.#unconsumed;
   }
 
-  /** Counts `length` received bytes; false, and nothing counted, when the peer had no right to send them. */
+  /** Counts `length` received bytes. Returns false and counts nothing if they exceed the window. */
   take(length: number, roundTrip: RoundTrip): boolean {
     // rule: window-exceeded
     if (length > this.#left) return false;
@@ -69,8 +69,8 @@ export class ReceiveWindow {
   }
 
   /**
-   * Counts `length` of the taken bytes as consumed. Returns what the window is to be adjusted by now: 0 until it is
-   * half the window, so that adjustments are few and the peer, at a steady pace, is never out of credit.
+   * Counts `length` bytes as consumed. Returns the window adjustment to send now: 0 until half the window is due. So adjustments are few,
+   * and at a steady pace the peer never runs out of credit.
    */
   consume(length: number): number {
     this.#unconsumed -= length;
@@ -80,7 +80,7 @@ export class ReceiveWindow {
     return due;
   }
 
-  /** The channel is closed: others may grow by what this window had. */
+  /** Returns this window's growth to the total when the channel closes. */
   release(): void {
     this.#growth.spare += this.#size - this.#initial;
     this.#size = this.#initial;
@@ -92,7 +92,7 @@ export class ReceiveWindow {
     const tooSoon = shortest !== undefined && shortest >= NEAR && now - this.#since < ENOUGH * shortest;
     if (!this.#fellBehind && (tooSoon || shortest === undefined)) {
       if (tooSoon && measured) this.#grow();
-      // Each time anew: what was known at first may have been the answer of a machine that was just waking up.
+      // Measure again each time: an earlier result may come from a machine that was just waking up.
       if (this.#mayGrowBy() > 0) roundTrip.measure();
     }
     this.#since = now;

@@ -1,13 +1,13 @@
 import { type AskToken, staleAnswer } from "@nacre/wire";
 
 /**
- * The peer's requests that want a reply, on one channel or global ones. Replies carry no number, so they leave in the
- * order of the requests, in whatever order they were decided (RFC 4254 §4, §5.4).
+ * Queue of the peer's requests that want a reply, on one channel or global. Replies carry no number, so they are sent in the order of the
+ * requests, regardless of the order of the decisions (RFC 4254 §4, §5.4).
  */
 export class ReplyQueue<Answer> {
   readonly #entries: { readonly token: AskToken; answer: Answer | undefined }[] = [];
 
-  /** Requests whose reply has not left yet. */
+  /** Number of requests without a sent reply. */
   get length(): number {
     return this.#entries.length;
   }
@@ -16,7 +16,10 @@ export class ReplyQueue<Answer> {
     this.#entries.push({ token, answer: undefined });
   }
 
-  /** Takes the answer to a request and returns those that may leave now, first one first. Throws `usage` unless it awaits one. */
+  /**
+   * Records the answer to a request and returns the answers that can be sent now, in order. Throws `usage` if the token has no unanswered
+   * request.
+   */
   settle(token: AskToken, answer: Answer): Answer[] {
     const asked = this.#entries.find((entry) => entry.token === token && entry.answer === undefined);
     if (asked === undefined) throw staleAnswer(token);

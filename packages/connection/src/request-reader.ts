@@ -1,23 +1,23 @@
 import { type AskToken, type ChannelRequest } from "@nacre/wire";
 import type { ConnectionEvent } from "./events.ts";
 
-/** Reads the peer's requests on one channel, by their meaning for its type. */
+/** Decodes the peer's requests on one channel by its type. */
 export interface RequestReader {
   /**
-   * Returns the event that tells of the request, the answer to one that needs no decision, or `undefined` for an unknown request, which
-   * becomes a "channel-request". `token` stands for the request in its event. Throws `malformed-message`.
+   * Returns an event for the request, or a boolean if the answer needs no decision. Returns `undefined` for an unknown request, which
+   * becomes a "channel-request". `token` identifies the request in its event. Throws `malformed-message`.
    */
   read(request: ChannelRequest, token: AskToken | undefined): ConnectionEvent | boolean | undefined;
 }
 
-/** The channel that a reader is made for. */
+/** The channel that a reader is created for. */
 export interface RequestReaderContext {
-  /** Our number of the channel. */
+  /** Our number for the channel. */
   readonly channel: number;
   /** Our side of the connection. */
   readonly role: "client" | "server";
   readonly isOpenedByUs: boolean;
 }
 
-/** Makes the readers of channels, by channel type. Channels of other types have none. */
+/** Creates the readers of channels, by channel type. Channels of other types have no reader. */
 export type RequestReaders = Readonly<Record<string, (context: RequestReaderContext) => RequestReader>>;

@@ -1,14 +1,14 @@
-/** Asks the peer something that every peer answers, and calls `answered` then; false when it cannot be asked now. */
+/** Sends a request that every peer answers, and calls `answered` when the reply arrives. Returns false if no request can be sent now. */
 export type Ask = (answered: () => void) => boolean;
 
 /**
- * How long the peer takes to answer, at best. Nothing is measured before the first `tick`.
+ * Measures the shortest time in which the peer answers. Nothing is measured before the first `tick`.
  *
- * The answers that say most come while a channel is opened, when nothing else is under way yet: once data flows, an answer waits
- * behind all of it, a whole window where it is we who are slow.
+ * The best samples come while a channel is being opened, before data flows. Later an answer waits behind queued data, up to a whole window
+ * if we read slowly.
  */
 export class RoundTrip {
-  /** Milliseconds of a clock that never goes back; `undefined` until the time is first told. */
+  /** Current time in milliseconds of a monotonic clock; `undefined` before the first `tick`. */
   now: number | undefined;
   readonly #ask: Ask;
   #shortest: number | undefined;
@@ -19,23 +19,23 @@ export class RoundTrip {
     this.#ask = ask;
   }
 
-  /** Milliseconds; `undefined` until an answer has come. */
+  /** Shortest round trip in milliseconds; `undefined` until an answer has arrived. */
   get shortest(): number | undefined {
     return this.#shortest;
   }
 
-  /** Whether a question of `measure` has been answered: without that, only the opening of channels has told anything. */
+  /** Whether a probe of `measure` was answered. Before that, only channel opens and requests were measured. */
   get measured(): boolean {
     return this.#measured;
   }
 
-  /** What was sent at `then` has been answered now, later or sooner after it arrived. */
+  /** Records that the message sent at time `then` was answered now. */
   answered(then: number | undefined): void {
     if (then === undefined || this.now === undefined) return;
     this.#shortest = Math.min(this.#shortest ?? Number.POSITIVE_INFINITY, this.now - then);
   }
 
-  /** Measures once more, unless an answer is awaited already. */
+  /** Sends a probe to measure again, unless one is unanswered. */
   measure(): void {
     const then = this.now;
     if (then === undefined || this.#asking) return;

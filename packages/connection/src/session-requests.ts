@@ -24,7 +24,7 @@ import { decodeTerminalModes } from "./terminal-modes.ts";
 
 const shellRequest: Structure<Empty> = structure<Empty>("shell", {});
 
-/** The requests of a session that RFC 4254 §6 and RFC 4335 define, and the only side that may send each. */
+/** Session requests defined in RFC 4254 §6 and RFC 4335, with the only side that may send each. */
 const SENDERS: ReadonlyMap<string, "client" | "server"> = new Map([
   ["pty-req", "client"],
   ["x11-req", "client"],
@@ -40,16 +40,16 @@ const SENDERS: ReadonlyMap<string, "client" | "server"> = new Map([
   ["xon-xoff", "server"],
 ]);
 
-/** Reads the requests of a session (RFC 4254 §6, RFC 4335). Each is refused to the side that may not send it. */
+/** Returns a reader for session requests (RFC 4254 §6, RFC 4335). It refuses requests from the side that may not send them. */
 export function sessionRequests(context: RequestReaderContext): RequestReader {
   return new SessionRequests(context);
 }
 
 class SessionRequests implements RequestReader {
   readonly #channel: number;
-  /** The side that is asked: only a client opens sessions. `undefined` for a session that a server opened. */
+  /** Our role; `undefined` for a session that a server opened, since only clients may open sessions. */
   readonly #receiver: "client" | "server" | undefined;
-  /** Whether an event told how the command ended. */
+  /** Whether the command's end was already reported. */
   #exited = false;
 
   constructor({ channel, role, isOpenedByUs }: RequestReaderContext) {
@@ -71,9 +71,7 @@ class SessionRequests implements RequestReader {
   }
 }
 
-/**
- * A client's session request as an event; `undefined` where it can only be refused. Throws `malformed-message`.
- */
+/** Decodes a client's session request. Returns `undefined` if it must be refused. Throws `malformed-message`. */
 function decodeClientRequest(
   request: ChannelRequest,
   channel: number,
@@ -92,7 +90,7 @@ function decodeClientRequest(
       const name = utf8Decode(reader.string("name"));
       const value = utf8Decode(reader.string("value"));
       reader.end();
-      // Environments hold bytes, and other encodings are about: that is no reason to end a connection.
+      // Environment variables may hold bytes that are not UTF-8. The request is refused, but the connection stays.
       return name === undefined || value === undefined ? undefined : { type: "env", channel, name, value, token };
     }
     case "shell":
@@ -114,7 +112,7 @@ function decodeClientRequest(
 }
 
 /**
- * A server's session request as an event. All of them only inform: `undefined` for one that cannot be read, such as the exit-signal of
+ * Decodes a server's session request, which only informs the client. Returns `undefined` for a malformed one, such as the exit-signal of
  * PuTTY's server, which names signals by number.
  */
 function decodeServerRequest(request: ChannelRequest, channel: number): SessionReport | undefined {

@@ -1,4 +1,4 @@
-/** The signals that RFC 4254 §6.10 names. Others are written `name@domain`. */
+/** Signal names defined in RFC 4254 §6.10. Other signals are written `name@domain`. */
 export const SIGNAL_NAMES = [
   "ABRT",
   "ALRM",
@@ -15,5 +15,5 @@ export const SIGNAL_NAMES = [
   "USR2",
 ] as const;
 
-/** A signal that RFC 4254 §6.10 names, without "SIG". */
+/** Signal name defined in RFC 4254 §6.10, without "SIG". */
 export type SignalName = (typeof SIGNAL_NAMES)[number];

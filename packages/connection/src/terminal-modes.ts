@@ -1,6 +1,6 @@
 import { Reader, SshError, Writer } from "@nacre/wire";
 
-/** Opcodes of the encoded terminal modes (RFC 4254 §8; IUTF8: RFC 8160). The names are POSIX's. */
+/** Opcodes of encoded terminal modes (RFC 4254 §8; IUTF8: RFC 8160), by their POSIX names. */
 export const TERMINAL_MODES = {
   VINTR: 1,
   VQUIT: 2,
@@ -60,33 +60,32 @@ export const TERMINAL_MODES = {
   TTY_OP_OSPEED: 129,
 } as const;
 
-/** Mode values (uint32) by the names of `TERMINAL_MODES`; an opcode without a name goes by its number, as `"99"`. */
+/** Mode values (uint32) by the names in `TERMINAL_MODES`. An opcode without a name is keyed by its number, such as `"99"`. */
 export type TerminalModes = Readonly<Record<string, number>>;
 
 const TTY_OP_END = 0;
-/** From here on opcodes have no defined argument, so that reading must stop (RFC 4254 §8). */
+/** Opcodes from 160 on have no defined argument, so reading must stop (RFC 4254 §8). */
 const FIRST_UNDEFINED = 160;
 
 const OPCODES: ReadonlyMap<string, number> = new Map(Object.entries(TERMINAL_MODES));
 const NAMES: ReadonlyMap<number, string> = new Map([...OPCODES].map(([name, opcode]) => [opcode, name]));
 
-/** The `modes` of a "pty-req" (RFC 4254 §8). Throws `usage` for a name or a value that cannot be. */
+/** Encodes the `modes` of a "pty-req" (RFC 4254 §8). Throws `usage` for an unknown name or an invalid value. */
 export function encodeTerminalModes(modes: TerminalModes): Uint8Array {
   const writer = new Writer();
   for (const [name, value] of Object.entries(modes)) {
     const opcode = OPCODES.get(name) ?? (/^[1-9]\d{0,2}$/.test(name) ? Number(name) : FIRST_UNDEFINED);
-    if (opcode >= FIRST_UNDEFINED) throw new SshError("usage", `there is no terminal mode ${JSON.stringify(name)}`);
+    if (opcode >= FIRST_UNDEFINED) throw new SshError("usage", `unknown terminal mode ${JSON.stringify(name)}`);
     if (!(Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff))
-      throw new SshError("usage", `terminal mode ${name} must be an integer from 0 to 4294967295, not ${value}`);
+      throw new SshError("usage", `terminal mode ${name} must be an integer from 0 to 4294967295, got ${value}`);
     writer.byte(opcode).uint32(value);
   }
   return writer.byte(TTY_OP_END).finish();
 }
 
 /**
- * Reads the `modes` of a "pty-req" (RFC 4254 §8) up to TTY_OP_END, an opcode from 160 on, or the end of the bytes, which
- * some clients leave unmarked. Of an opcode that comes twice the last value counts. Throws `malformed-message` when an
- * argument is cut short.
+ * Decodes the `modes` of a "pty-req" (RFC 4254 §8) until TTY_OP_END, an opcode from 160 on, or the end of the bytes; some clients omit
+ * TTY_OP_END. If an opcode occurs twice, the last value counts. Throws `malformed-message` if an argument is truncated.
  */
 export function decodeTerminalModes(bytes: Uint8Array): TerminalModes {
   const reader = new Reader(bytes, "terminal modes");

@@ -21,8 +21,8 @@ const refusal = (recipientChannel: number): Uint8Array<ArrayBuffer> =>
     languageTag: "en",
   });
 
-describe("opening", () => {
-  test("says our window and packet size, and the type's data", () => {
+describe("opening a channel", () => {
+  test("sends our window, maximum packet size and the type's data", () => {
     const side = new Side("client", { limits: { initialWindow: 5000, maxPacketSize: 600 } });
     const channel = side.connection.openChannel("direct-tcpip", new Uint8Array([1, 2]));
     expect(SSH_MSG_CHANNEL_OPEN.decode(the(side.sink.take()[0]))).toEqual({
@@ -35,7 +35,7 @@ describe("opening", () => {
     expect(side.hears(confirm(channel))).toEqual([{ type: "channel-opened", channel }]);
   });
 
-  test("a refused open is told with the peer's words, and its number is free again", () => {
+  test("reports a refusal with the peer's text and frees the number", () => {
     const side = new Side("client");
     expect(side.connection.openChannel("session")).toBe(0);
     expect(side.hears(refusal(0))).toEqual([
@@ -48,7 +48,7 @@ describe("opening", () => {
   test.each([
     ["confirmed", confirm(0), [close(100)]],
     ["refused", refusal(0), []],
-  ])("a channel closed while it was being opened ends once the peer has %s it", (_, answer, sent) => {
+  ])("ends a channel that was closed while opening, once the peer has %s it", (_, answer, sent) => {
     const side = new Side("client");
     side.connection.openChannel("session");
     side.sink.take();
@@ -62,7 +62,7 @@ describe("opening", () => {
     expect(side.connection.channelCount).toBe(0);
   });
 
-  test("nothing can be sent before the peer has confirmed", () => {
+  test("throws `usage` when sending before the confirmation", () => {
     const { connection } = new Side("client");
     const channel = connection.openChannel("session");
     expect(thrownCode(() => connection.write(channel, new Uint8Array(1)))).toBe("usage");
@@ -72,7 +72,7 @@ describe("opening", () => {
     expect(thrownCode(() => connection.discard(channel, "stderr"))).toBe("usage");
   });
 
-  test("one channel more than the limit is the caller's error, and the peer's open is refused", () => {
+  test("throws `channel-limit` above `maxChannels`, and refuses the peer's opens", () => {
     const side = new Side("client", { limits: { maxChannels: 2 }, allowed: ["x11"] });
     side.connection.openChannel("session");
     side.connection.openChannel("session");
@@ -82,7 +82,7 @@ describe("opening", () => {
     expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0])).reasonCode).toBe(4);
   });
 
-  test("opens of the peer that wait take no room of our own, and are refused where there is none left", () => {
+  test("does not count pending opens of the peer against ours, and refuses them above `maxChannels`", () => {
     const side = new Side("client", { limits: { maxChannels: 2 }, allowed: ["x11"] });
     const asked = side.hears(open("x11"), open("x11", { senderChannel: 1 }), open("x11", { senderChannel: 2 }));
     expect(asked.map(({ type }) => type)).toEqual(["open-request", "open-request", "open-refused"]);
@@ -98,16 +98,16 @@ describe("opening", () => {
   test.each([
     ["a confirmation of an open channel", [confirm(0)], "unexpected-message"],
     ["a refusal of an open channel", [refusal(0)], "unexpected-message"],
-    ["a confirmation of no channel", [confirm(1)], "channel-unknown"],
-    ["a refusal of no channel", [refusal(1)], "channel-unknown"],
-  ])("%s is fatal", (_, payloads, code) => {
+    ["a confirmation of an unknown channel", [confirm(1)], "channel-unknown"],
+    ["a refusal of an unknown channel", [refusal(1)], "channel-unknown"],
+  ])("rejects %s", (_, payloads, code) => {
     const side = new Side("client");
     side.session();
     expect(errorCode(side.hears(...payloads))).toBe(code);
   });
 
   test.each([data(0, 1), adjust(0, 1), eof(0), close(0)])(
-    "a message for a channel not confirmed yet is fatal",
+    "rejects a message for a channel that is not confirmed yet",
     (payload) => {
       const side = new Side("client");
       side.connection.openChannel("session");
@@ -117,10 +117,10 @@ describe("opening", () => {
 });
 
 describe("the peer's opens", () => {
-  test("an allowed type is put to the application, whose yes confirms it", () => {
+  test("asks the application about an allowed type, and confirms if it accepts", () => {
     const side = new Side("server", { allowed: ["session"], limits: { initialWindow: 5000, maxPacketSize: 600 } });
     const [event] = side.hears(open("session", { data: new Uint8Array([3]) }));
-    if (event?.type !== "open-request") throw new Error("not asked");
+    if (event?.type !== "open-request") throw new Error("expected an open-request event");
     expect(event).toMatchObject({ channelType: "session", data: new Uint8Array([3]) });
     expect(side.sink.take()).toEqual([]);
     expect(side.connection.answerOpen(event.token, true)).toBe(0);
@@ -141,10 +141,10 @@ describe("the peer's opens", () => {
       { reasonCode: 2, description: "connection refused" },
       { reasonCode: 2, description: "connection refused" },
     ],
-  ])("the application's no is sent with its reason", (decision, sent) => {
+  ])("refuses with the application's reason", (decision, sent) => {
     const side = new Side("server", { allowed: ["direct-tcpip"] });
     const [event] = side.hears(open("direct-tcpip"));
-    if (event?.type !== "open-request") throw new Error("not asked");
+    if (event?.type !== "open-request") throw new Error("expected an open-request event");
     expect(side.connection.answerOpen(event.token, decision)).toBeUndefined();
     expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0]))).toMatchObject({
       recipientChannel: 7,
@@ -153,7 +153,7 @@ describe("the peer's opens", () => {
     expect(side.connection.channelCount).toBe(0);
   });
 
-  test("types can be allowed and disallowed later", () => {
+  test("follows later calls of `allow` and `disallow`", () => {
     const side = new Side("client");
     side.connection.allow("forwarded-tcpip");
     expect(side.hears(open("forwarded-tcpip"))).toMatchObject([{ type: "open-request" }]);
@@ -162,7 +162,7 @@ describe("the peer's opens", () => {
     expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0])).reasonCode).toBe(1);
   });
 
-  test("those not decided yet are bounded", () => {
+  test("refuses opens above `maxPendingOpens`", () => {
     const side = new Side("server", { allowed: ["session"], limits: { maxPendingOpens: 3 } });
     const events = side.hears(...Array.from({ length: 5 }, () => open("session")));
     expect(events.map(({ type }) => type)).toEqual([...Array(3).fill("open-request"), "open-refused", "open-refused"]);
@@ -170,21 +170,21 @@ describe("the peer's opens", () => {
     expect(refused.map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode)).toEqual([4, 4]);
   });
 
-  test("those not decided yet of one type leave room for another", () => {
+  test("limits pending opens separately for each type", () => {
     const side = new Side("server", { allowed: ["session", "direct-tcpip"], limits: { maxPendingOpens: 3 } });
     for (let i = 0; i < 4; i++) side.hears(open("direct-tcpip"));
     expect(side.hears(open("session"))).toMatchObject([{ type: "open-request", channelType: "session" }]);
   });
 
-  test("32 slow ones of a type leave room for another by default", () => {
+  test("accepts another type after 32 pending opens of one, by default", () => {
     const side = new Side("server", { allowed: ["session", "direct-tcpip"] });
     for (let i = 0; i < 32; i++) side.hears(open("direct-tcpip"));
     expect(side.hears(open("session"))).toMatchObject([{ type: "open-request", channelType: "session" }]);
   });
 });
 
-describe("ending", () => {
-  test("each direction ends for itself", () => {
+describe("closing a channel", () => {
+  test("ends each direction separately", () => {
     const side = new Side("client");
     const channel = side.session();
     side.connection.sendEof(channel);
@@ -199,7 +199,7 @@ describe("ending", () => {
     expect(side.sink.take()).toEqual([]);
   });
 
-  test("the peer's close is answered at once, and is the last event", () => {
+  test("answers the peer's close immediately and emits the last event", () => {
     const side = new Side("client");
     const channel = side.session();
     expect(side.hears(data(channel, 3), close(channel))).toMatchObject([
@@ -210,7 +210,7 @@ describe("ending", () => {
     expect(side.connection.channelCount).toBe(0);
   });
 
-  test("what comes between our close and the peer's is absorbed", () => {
+  test("drops messages that arrive between our close and the peer's", () => {
     const side = new Side("client");
     const channel = side.session();
     side.connection.close(channel);
@@ -227,7 +227,7 @@ describe("ending", () => {
     expect(side.hears(close(channel))).toEqual([{ type: "channel-closed", channel }]);
   });
 
-  test("a number is given away again only when the application has heard of its end", () => {
+  test('reuses a number only after the application has read "channel-closed"', () => {
     const { connection } = new Side("client");
     const first = connection.openChannel("session");
     connection.receive(confirm(first));
@@ -240,7 +240,7 @@ describe("ending", () => {
     expect(connection.openChannel("session")).toBe(first);
   });
 
-  test("a window adjustment for a channel closed both ways is let pass", () => {
+  test("ignores a window adjustment for a closed channel", () => {
     const side = new Side("client");
     const channel = side.session();
     expect(side.hears(close(channel), adjust(channel, 5))).toEqual([{ type: "channel-closed", channel }]);
@@ -248,7 +248,7 @@ describe("ending", () => {
     expect(errorCode(side.hears(adjust(channel + 1, 5)))).toBe("channel-unknown");
   });
 
-  test("commands for a channel that has gone: sending throws, the rest is ignored", () => {
+  test("throws when sending on a closed channel, and ignores other calls", () => {
     const { connection } = new Side("client");
     expect(thrownCode(() => connection.write(0, new Uint8Array(1)))).toBe("channel-closed");
     expect(thrownCode(() => connection.request(0, "shell", NOTHING, { wantReply: true }))).toBe("channel-closed");
@@ -259,8 +259,8 @@ describe("ending", () => {
   });
 });
 
-describe("after an error of the peer", () => {
-  test("there is one error event, and nothing more", () => {
+describe("after the peer broke the protocol", () => {
+  test('emits one "closed" event and nothing after it', () => {
     const side = new Side("client", { allowed: ["x11"] });
     const channel = side.session();
     const [asked] = side.hears(open("x11"));
@@ -280,11 +280,11 @@ describe("after an error of the peer", () => {
     expect(thrownCode(() => side.connection.globalRequest("x@y", NOTHING, { wantReply: true }))).toBe("closed");
   });
 
-  test.each([0, 1, 50, 79, 83, 101, 192, 255])("message %i is none of this protocol", (number) => {
+  test.each([0, 1, 50, 79, 83, 101, 192, 255])("rejects message %i, which is not part of this protocol", (number) => {
     expect(errorCode(new Side("client").hears(new Uint8Array([number])))).toBe("unexpected-message");
   });
 
-  test("a payload of no bytes is an error too", () => {
+  test("rejects an empty payload", () => {
     expect(errorCode(new Side("client").hears(new Uint8Array(0)))).toBe("unexpected-message");
   });
 });

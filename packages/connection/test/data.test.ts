@@ -17,10 +17,10 @@ const sent = (side: Side): readonly Uint8Array[] =>
 const stderr = (recipientChannel: number, length: number, dataTypeCode = 1): Uint8Array<ArrayBuffer> =>
   SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel, dataTypeCode, data: new Uint8Array(length) });
 
-describe("the fast path does as the codec does", () => {
+describe("the fast path gives the same result as the codec", () => {
   const numbers = integer({ min: 0, max: 2 ** 32 - 1 });
 
-  test("sending data", () => {
+  test("for sent data", () => {
     assert(
       property(numbers, uint8Array(), (recipientChannel, bytes) => {
         const sink = new FakeSink();
@@ -34,7 +34,7 @@ describe("the fast path does as the codec does", () => {
     );
   });
 
-  test("reading data", () => {
+  test("for received data", () => {
     assert(
       property(numbers, uint8Array(), (recipientChannel, bytes) => {
         const payload = SSH_MSG_CHANNEL_DATA.encode({ recipientChannel, data: bytes });
@@ -44,7 +44,7 @@ describe("the fast path does as the codec does", () => {
     );
   });
 
-  test("refusing data that is cut or too long", () => {
+  test("for truncated or overlong data", () => {
     const payload = SSH_MSG_CHANNEL_DATA.encode({ recipientChannel: 1, data: new Uint8Array(3) });
     for (let length = 0; length < payload.length; length++)
       expect(thrownCode(() => decodeData(payload.subarray(0, length)))).toBe("malformed-message");
@@ -53,7 +53,7 @@ describe("the fast path does as the codec does", () => {
 });
 
 describe("writing", () => {
-  test("parts bytes by the peer's packet size and stops at its window", () => {
+  test("splits bytes by the peer's maximum packet size and stops at its window", () => {
     const side = new Side("client");
     const channel = side.session({ initialWindowSize: 250, maximumPacketSize: 100 });
     const bytes = counting(300);
@@ -71,7 +71,7 @@ describe("writing", () => {
     expect(sent(side)).toEqual([counting(10)]);
   });
 
-  test("standard error goes as extended data of type 1", () => {
+  test("sends standard error as extended data of type 1", () => {
     const side = new Side("server", { allowed: ["session"] });
     const channel = side.accepts(7);
     expect(side.connection.write(channel, counting(150), "stderr")).toBe(150);
@@ -81,7 +81,7 @@ describe("writing", () => {
     ]);
   });
 
-  test("takes nothing while a key exchange holds messages back", () => {
+  test("sends nothing while a key exchange holds messages back", () => {
     const side = new Side("client");
     const channel = side.session();
     side.sink.held = true;
@@ -93,7 +93,7 @@ describe("writing", () => {
     expect(side.hears()).toEqual([{ type: "writable", channel }]);
   });
 
-  test("takes nothing once the turn is over, and says writable in the next one", () => {
+  test('sends nothing once the turn is over, and emits "writable" in the next', () => {
     const side = new Side("client");
     const channel = side.session();
     side.sink.turnOver = true;
@@ -120,7 +120,7 @@ describe("writing", () => {
     expect(side.hears()).toEqual([{ type: "writable", channel }]);
   });
 
-  test("says writable once for each write that fell short: by the adjustment that made room", () => {
+  test('emits "writable" once per partial write, when an adjustment makes room', () => {
     const side = new Side("client");
     const channel = side.session({ initialWindowSize: 0 });
     expect(side.hears(adjust(channel, 1))).toEqual([]);
@@ -134,7 +134,7 @@ describe("writing", () => {
     expect(side.hears(adjust(channel, 2))).toEqual([]);
   });
 
-  test("an adjustment while the sink is full leaves it to flush", () => {
+  test('emits "writable" on `flush` if an adjustment arrived while the sink was held', () => {
     const side = new Side("client");
     const channel = side.session({ initialWindowSize: 0 });
     side.connection.write(channel, counting(5));
@@ -145,7 +145,7 @@ describe("writing", () => {
     expect(side.hears()).toEqual([{ type: "writable", channel }]);
   });
 
-  test("says nothing of a channel that has ended or closed since", () => {
+  test('emits no "writable" for a channel that has ended or closed since', () => {
     const side = new Side("client");
     const [ended, closed, closedByPeer] = [side.session(), side.session(), side.session()];
     for (const channel of [ended, closed, closedByPeer]) side.connection.write(channel, new Uint8Array(2000));
@@ -157,7 +157,7 @@ describe("writing", () => {
     expect(side.hears(adjust(ended, 10), adjust(closed, 10))).toEqual([]);
   });
 
-  test("channels that all have much to send are served in turn", () => {
+  test("serves channels with much to send in turn", () => {
     const side = new Side("client", { limits: { highWater: 100 } });
     const channels = [0, 1, 2].map(() => side.session({ initialWindowSize: 2 ** 32 - 1, maximumPacketSize: 200 }));
     const served: number[] = [];
@@ -176,7 +176,7 @@ describe("writing", () => {
     [1, 4, [1, 1, 1, 1]],
     [2 ** 32 - 1, 40_000, [32_768, 7232]],
     [32_768, 32_768, [32_768]],
-  ])("a peer's packet size of %i", (maximumPacketSize, length, lengths) => {
+  ])("respects the peer's maximum packet size of %i", (maximumPacketSize, length, lengths) => {
     const side = new Side("client");
     const channel = side.session({ initialWindowSize: 2 ** 32 - 1, maximumPacketSize });
     expect(side.connection.write(channel, new Uint8Array(length))).toBe(length);
@@ -186,7 +186,7 @@ describe("writing", () => {
 
 describe("receiving", () => {
   const limits = { initialWindow: 1000, maxPacketSize: 400 };
-  test("hands the payload's bytes on, streams apart", () => {
+  test("delivers data as views of the payload, with its stream", () => {
     const side = new Side("client");
     const channel = side.session();
     const payload = SSH_MSG_CHANNEL_DATA.encode({ recipientChannel: channel, data: counting(5) });
@@ -198,12 +198,12 @@ describe("receiving", () => {
     expect(events[0]?.type === "data" && events[0].data.buffer).toBe(payload.buffer);
   });
 
-  test("data of no bytes is no event", () => {
+  test("emits no event for empty data", () => {
     const side = new Side("client");
     expect(side.hears(data(side.session(), 0))).toEqual([]);
   });
 
-  test("credit goes back when half the window was consumed, in one adjustment", () => {
+  test("returns credit in one adjustment when half the window was consumed", () => {
     const side = new Side("client", { limits });
     const channel = side.session();
     side.hears(data(channel, 400), stderr(channel, 400), data(channel, 200));
@@ -218,7 +218,7 @@ describe("receiving", () => {
     expect(errorCode(side.hears(data(channel, 1)))).toBe("window-exceeded");
   });
 
-  test("no more can be consumed than was delivered", () => {
+  test("throws `usage` for consuming more than was delivered", () => {
     const side = new Side("client", { limits });
     const channel = side.session();
     side.hears(data(channel, 10));
@@ -228,7 +228,7 @@ describe("receiving", () => {
     expect(thrownCode(() => side.connection.consumed(channel, 1))).toBe("usage");
   });
 
-  test("a discarded stream gives its credit back by itself", () => {
+  test("returns the credit of a discarded stream automatically", () => {
     const side = new Side("client", { limits });
     const channel = side.session();
     side.connection.discard(channel, "stderr");
@@ -236,7 +236,7 @@ describe("receiving", () => {
     expect(side.hears(data(channel, 100))).toMatchObject([{ type: "data", stream: "stdout" }]);
   });
 
-  test("the last byte of a window of one byte is given back", () => {
+  test("returns the credit of a one-byte window", () => {
     const side = new Side("client", { limits: { initialWindow: 1 } });
     const channel = side.session();
     for (let i = 0; i < 3; i++) {
@@ -246,7 +246,7 @@ describe("receiving", () => {
     }
   });
 
-  test("data after the peer's end is fatal, on a closing channel too", () => {
+  test("rejects data after the peer's EOF, on a closing channel too", () => {
     for (const closing of [false, true]) {
       const side = new Side("client");
       const channel = side.session();
@@ -256,7 +256,7 @@ describe("receiving", () => {
     }
   });
 
-  test("a closing channel takes no more than its window either", () => {
+  test("rejects data beyond the window on a closing channel too", () => {
     const side = new Side("client", { limits });
     const channel = side.session();
     side.connection.close(channel);

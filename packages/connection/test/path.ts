@@ -3,49 +3,49 @@ import type { ConnectionEvent, ConnectionLimits } from "../src/index.ts";
 import { Pair, type Side, the } from "./support.ts";
 
 export interface PathOptions {
-  /** Bytes a millisecond, each way. */
+  /** Bytes per millisecond, in each direction. */
   readonly rate: number;
-  /** Milliseconds there and back. */
+  /** Round trip in milliseconds. */
   readonly roundTrip: number;
   readonly limits?: Partial<ConnectionLimits>;
-  /** What may wait at the server's end before it writes no more data: bytes. Answers wait behind it. 64 KiB unless told. */
+  /** Bytes queued by the server before it stops writing data; default 64 KiB. Replies wait behind them. */
   readonly queue?: number;
   readonly channels?: number;
-  /** What a reader takes: bytes a millisecond. As fast as it comes unless told. */
+  /** Bytes per millisecond that a reader consumes; default unlimited. */
   readonly reads?: number;
-  /** Milliseconds that the reader rests before it takes all received data and rests again. */
+  /** Milliseconds between the times at which the reader consumes all received data. */
   readonly rests?: number;
-  /** Nobody tells the two sides the time. */
+  /** Whether `tick` is never called. */
   readonly timeless?: boolean;
 }
 
-/** One channel's downloads, as its reader sees them. */
+/** State of one download, as its reader sees it. */
 export interface Download {
   received: number;
-  /** Received and not consumed. */
+  /** Bytes received but not consumed. */
   held: number;
-  /** What the server was given the right to send in all. */
+  /** Total bytes the server was allowed to send. */
   credit: number;
   adjustments: number;
-  /** The most that `might` was during the last run. */
+  /** Largest `worstCaseHeld` during the last run. */
   window: number;
 }
 
-/** What the channel may come to hold if its reader stops now: what has come, what is under way, and what may still be sent. */
-export function might({ credit, received, held }: Download): number {
+/** Returns the bytes that the channel will hold if its reader stops now: received, in flight, and still allowed by the window. */
+export function worstCaseHeld({ credit, received, held }: Download): number {
   return credit - received + held;
 }
 
 /**
- * A client and a server on a path with a rate and a delay, on a clock of their own. The server sends on every channel as much
- * as it may; each message takes its time to leave, and arrives half a round trip later.
+ * A client and a server on a path with limited rate and delay, driven by a simulated clock. The server sends as much as it may on every
+ * channel. Each message takes time to send and arrives half a round trip later.
  */
 export class SlowPath {
   readonly pair: Pair;
   readonly downloads: Download[] = [];
-  /** Milliseconds since the beginning. */
+  /** Milliseconds since the start. */
   now = 0;
-  /** What the channels held at most, all together: bytes. */
+  /** Largest number of bytes that all channels together held. */
   mostHeld = 0;
   /** Called after each step. */
   onStep: () => void = () => undefined;
@@ -66,32 +66,32 @@ export class SlowPath {
     for (let i = 0; i < channels; i++) this.open();
   }
 
-  /** Begins one download more. */
+  /** Starts another download. */
   open(): void {
     const channel = this.pair.client.connection.openChannel("session");
     this.downloads[channel] = { received: 0, held: 0, credit: this.#initial, adjustments: 0, window: 0 };
     this.#send();
   }
 
-  /** Ends one, from the server's side. */
+  /** Ends a download from the server's side. */
   close(channel: number): void {
     this.#serving.delete(channel);
     this.pair.server.connection.close(channel);
     this.#send();
   }
 
-  /** Lets so many milliseconds pass, and returns how many bytes arrived in them. */
+  /** Advances the clock by `milliseconds` and returns the number of bytes that arrived. */
   run(milliseconds: number): number {
     const end = this.now + milliseconds;
     const before = this.#received;
-    for (const download of this.downloads) download.window = might(download);
+    for (const download of this.downloads) download.window = worstCaseHeld(download);
     for (let next = this.#due[0]; next !== undefined && next.at <= end; next = this.#due[0]) {
       this.#due.shift();
       this.now = next.at;
       this.#tick();
       next.act();
       this.#send();
-      for (const download of this.downloads) download.window = Math.max(download.window, might(download));
+      for (const download of this.downloads) download.window = Math.max(download.window, worstCaseHeld(download));
       this.onStep();
     }
     this.now = end;
@@ -144,7 +144,7 @@ export class SlowPath {
 
   #onClient(event: ConnectionEvent): void {
     if (event.type === "closed") throw event.error;
-    if (event.type === "global-reply") throw new Error("the application hears of a question that it did not ask");
+    if (event.type === "global-reply") throw new Error("unexpected global-reply event for a probe");
     if (event.type !== "data") return;
     const download = the(this.downloads[event.channel]);
     const { length } = event.data;
@@ -176,5 +176,5 @@ export class SlowPath {
 
 const CHUNK = new Uint8Array(32 * 1024);
 
-/** What a message of data costs beside its bytes. */
+/** Bytes of an SSH_MSG_CHANNEL_DATA without its data. */
 export const OVERHEAD: number = SSH_MSG_CHANNEL_DATA.encode({ recipientChannel: 0, data: new Uint8Array(0) }).length;

@@ -4,13 +4,13 @@ import { describe, expect, test } from "vitest";
 import type { ConnectionEvent } from "../src/index.ts";
 import { NOTHING, Pair, Side, the } from "./support.ts";
 
-/** One end of one channel of a pair: what it must send, and what it has received. */
+/** One end of a channel between two sides: the bytes it sent and received. */
 class End {
   readonly side: Side;
   channel = -1;
   readonly outbox: number[] = [];
   readonly inbox: number[] = [];
-  /** Received and not consumed. */
+  /** Bytes received but not consumed. */
   held = 0;
   most = 0;
   ended = false;
@@ -55,7 +55,7 @@ const step = oneof(
   { weight: 1, arbitrary: record({ kind: constantFrom("eof" as const), which: nat(5), bytes: nat(0) }) },
 );
 
-test("bytes on several channels arrive once, in order and whole, and never more is held than the window", () => {
+test("delivers all bytes of several channels once and in order, and never holds more than the window", () => {
   assert(
     property(
       array(step, { maxLength: 200 }),
@@ -102,7 +102,7 @@ test("bytes on several channels arrive once, in order and whole, and never more 
           }
         }
 
-        // Whatever was left: all goes through once everybody reads.
+        // Deliver the rest: everything arrives once both sides read.
         pair.client.sink.held = false;
         pair.server.sink.held = false;
         for (const end of ends) {
@@ -125,7 +125,7 @@ test("bytes on several channels arrive once, in order and whole, and never more 
   );
 });
 
-test("a long transfer goes through whatever the windows, with one writable for each write that fell short", () => {
+test('completes a long transfer with any window, with one "writable" per partial write', () => {
   assert(
     property(
       integer({ min: 1, max: 5000 }),
@@ -178,7 +178,7 @@ test("a long transfer goes through whatever the windows, with one writable for e
   );
 });
 
-/** A command with a little input, output on both streams and a status; returns what the client has seen. */
+/** Runs a command with a little input, output on both streams and an exit status. Returns the events that the client saw. */
 function command(
   tamper: (
     direction: "up" | "down",
@@ -237,10 +237,10 @@ function command(
   return { seen, messages: counts.up + counts.down };
 }
 
-describe("a whole command", () => {
+describe("a complete command", () => {
   const whole = ["channel-opened", "reply true", "stdout b", "stderr e", "eof", "exit 3", "channel-closed"];
 
-  test("runs", () => {
+  test("produces all events in order", () => {
     const { seen, messages } = command((_, __, payload) => [payload]);
     expect(seen).toEqual(whole);
     expect(messages).toBe(12);
@@ -250,7 +250,10 @@ describe("a whole command", () => {
     Array.from({ length: 8 }, (_, index) => ({ direction, index })),
   );
 
-  /** Events of the whole run in their order, some missing; errors; and the failure of a request that the end left open. */
+  /**
+   * Whether `seen` holds only events of the complete run in order, some possibly missing, besides errors and the failure of a request left
+   * open at the end.
+   */
   function isOrdered(seen: readonly string[]): boolean {
     let at = 0;
     for (const [i, event] of seen.entries()) {
@@ -262,22 +265,27 @@ describe("a whole command", () => {
   }
 
   test.each(places)(
-    "with message $index $direction lost: what is heard is a part of it, in order",
+    "gives a part of the events, in order, if message $index $direction is lost",
     ({ direction, index }) => {
       const { seen } = command((way, i, payload) => (way === direction && i === index ? [] : [payload]));
       expect(isOrdered(seen)).toBe(true);
     },
   );
 
-  test.each(places)("with message $index $direction repeated: the same result, or an error", ({ direction, index }) => {
-    const { seen } = command((way, i, payload) => (way === direction && i === index ? [payload, payload] : [payload]));
-    const errors = seen.filter((event) => event.startsWith("error "));
-    for (const error of errors) expect(["error channel-unknown", "error unexpected-message"]).toContain(error);
-    // Only repeated data, and repeated questions of the protocol's own kind, can pass: SSH has a MAC against that below.
-    if (errors.length === 0) expect([...new Set(seen)]).toEqual(whole);
-  });
+  test.each(places)(
+    "gives the same result or an error if message $index $direction is repeated",
+    ({ direction, index }) => {
+      const { seen } = command((way, i, payload) =>
+        way === direction && i === index ? [payload, payload] : [payload],
+      );
+      const errors = seen.filter((event) => event.startsWith("error "));
+      for (const error of errors) expect(["error channel-unknown", "error unexpected-message"]).toContain(error);
+      // Only repeated data and repeated requests pass unnoticed here; in SSH, the MAC below detects them.
+      if (errors.length === 0) expect([...new Set(seen)]).toEqual(whole);
+    },
+  );
 
-  test("with any byte of any message changed: events or one error, and never an exception", () => {
+  test("gives events or one error, never an exception, if any byte of any message changes", () => {
     assert(
       property(constantFrom(...places), nat(), integer({ min: 1, max: 255 }), ({ direction, index }, at, change) => {
         command((way, i, payload) => {
@@ -292,7 +300,7 @@ describe("a whole command", () => {
   });
 });
 
-test("any messages at all give events or one error, and nothing after it", () => {
+test("gives events or one error, and nothing after it, for arbitrary messages", () => {
   const message = uint8Array({ maxLength: 40 });
   const numbered = record({ number: integer({ min: 80, max: 100 }), channel: nat(2), rest: message });
   assert(

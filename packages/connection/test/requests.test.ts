@@ -38,12 +38,13 @@ const globalRequest = (requestName: string, wantReply: boolean): Uint8Array<Arra
   SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply, data: NOTHING });
 
 function token(event: ConnectionEvent | undefined): AskToken {
-  if (event === undefined || !("token" in event) || event.token === undefined) throw new Error("no token");
+  if (event === undefined || !("token" in event) || event.token === undefined)
+    throw new Error("expected an event with a token");
   return event.token;
 }
 
 describe("our requests", () => {
-  test("without a reply are ignored while the channel closes, and those with one are refused", () => {
+  test("ignores a request on a closing channel without `wantReply`, and throws with it", () => {
     const side = new Side("client");
     const channel = side.session();
     side.connection.close(channel);
@@ -56,7 +57,7 @@ describe("our requests", () => {
     expect(side.hears(close(channel))).toEqual([{ type: "channel-closed", channel }]);
   });
 
-  test("are answered in order, whatever channel others are on", () => {
+  test("matches replies in order on each channel, independently of other channels", () => {
     const side = new Side("client");
     const [a, b] = [side.session(), side.session()];
     const ask = (channel: number, type: string, wantReply: boolean): number =>
@@ -73,7 +74,7 @@ describe("our requests", () => {
     ]);
   });
 
-  test.each([false, true])("fail when the channel closes before the reply (closed by us: %s)", (byUs) => {
+  test.each([false, true])("fails requests when the channel closes before the reply (closed by us: %s)", (byUs) => {
     const side = new Side("client");
     const channel = side.session();
     const [first, second, third] = ["a@b", "c@d", "e@f"].map((type) =>
@@ -89,11 +90,11 @@ describe("our requests", () => {
   });
 
   test.each(["client", "server"] as const)(
-    "of a %s are no longer than a peer takes, and nothing comes of one",
+    "throws `usage` if a request of a %s is too long, and sends nothing",
     (role) => {
       const side = new Side(role, { allowed: ["session"] });
       const channel = role === "client" ? side.session() : side.accepts(100);
-      // OpenSSH's PACKET_MAX_SIZE, without the padding and its length.
+      // OpenSSH's PACKET_MAX_SIZE minus padding and its length field.
       const most = 256 * 1024 - 256;
       const ask = (length: number): number =>
         side.connection.request(channel, "exec", new Uint8Array(length), { wantReply: true });
@@ -103,7 +104,7 @@ describe("our requests", () => {
       expect(() => ask(most - frame + 1)).toThrow(
         expect.objectContaining({
           code: "usage",
-          message: `the command is too long: its message would have ${most + 1} bytes, and more than ${most} cannot be sent`,
+          message: `the command is too long: its message has ${most + 1} bytes; the maximum is ${most}`,
         }),
       );
       expect(thrownCode(() => askGlobally(most))).toBe("usage");
@@ -112,7 +113,7 @@ describe("our requests", () => {
       const fits = ask(most - frame);
       const fitsToo = askGlobally(most - globalRequest("a@b", true).length);
       expect(side.sink.take().map(({ length }) => length)).toEqual([most, most]);
-      // Only those that were sent are answered.
+      // Only requests that were sent are answered.
       expect(side.hears(success(channel), SSH_MSG_REQUEST_FAILURE.encode({}))).toEqual([
         { type: "request-reply", channel, request: fits, success: true },
         { type: "global-reply", request: fitsToo, success: false, data: NOTHING },
@@ -120,7 +121,7 @@ describe("our requests", () => {
     },
   );
 
-  test("without an answer are bounded", () => {
+  test("limits unanswered requests by `maxPendingRequests`", () => {
     const side = new Side("client", { limits: { maxPendingRequests: 2 } });
     const channel = side.session();
     const ask = (wantReply: boolean): number => side.connection.request(channel, "a@b", NOTHING, { wantReply });
@@ -143,7 +144,7 @@ describe("our requests", () => {
       () => SSH_MSG_REQUEST_SUCCESS.encode({ data: NOTHING }),
       () => SSH_MSG_REQUEST_FAILURE.encode({}),
     ],
-  ] as const)("a reply on %s that nothing awaits is ignored, up to the limit", (where, yes, no) => {
+  ] as const)("ignores unexpected replies for %s, up to the limit", (where, yes, no) => {
     for (const reply of [yes, no]) {
       const side = new Side("client", { limits: { maxUnaskedReplies: 2 } });
       const channel = side.session();
@@ -151,7 +152,7 @@ describe("our requests", () => {
         where === "a channel"
           ? side.connection.request(channel, "a@b", NOTHING, { wantReply })
           : side.connection.globalRequest("a@b", NOTHING, { wantReply });
-      // A request that wants no reply may get one, which does not count.
+      // A request without `wantReply` may get a reply, which does not count.
       for (let i = 0; i < 10; i++) ask(false);
       for (let i = 0; i < 12; i++) expect(side.hears(reply(channel))).toEqual([]);
       const request = ask(true);
@@ -160,8 +161,8 @@ describe("our requests", () => {
     }
   });
 
-  describe("a request that the peer does not understand", () => {
-    test("has failed, wherever it stands in the queue, and later replies go to the others", () => {
+  describe("SSH_MSG_UNIMPLEMENTED", () => {
+    test("fails its request at any place in the queue, and later replies go to the others", () => {
       const side = new Side("client");
       const channel = side.session();
       const ask = (): number => side.connection.request(channel, "a@b", NOTHING, { wantReply: true });
@@ -181,14 +182,14 @@ describe("our requests", () => {
       );
     });
 
-    test("is answered once", () => {
+    test("fails its request once", () => {
       const side = new Side("client");
       const request = side.connection.globalRequest("a@b", NOTHING, { wantReply: true });
       expect([side.connection.unimplemented(0), side.connection.unimplemented(0)]).toEqual([true, false]);
       expect(side.events()).toMatchObject([{ type: "global-reply", request, success: false }]);
     });
 
-    test("is not one that wants no reply, nor data, nor a packet that never was", () => {
+    test("is ignored for data, a request without `wantReply`, or an unknown packet", () => {
       const side = new Side("client");
       const channel = side.session();
       side.connection.request(channel, "signal", NOTHING, { wantReply: false });
@@ -198,7 +199,7 @@ describe("our requests", () => {
       expect(side.events()).toEqual([]);
     });
 
-    test("on a channel that closes has failed before its end", () => {
+    test("fails its request on a closing channel", () => {
       const side = new Side("client");
       const channel = side.session();
       const request = side.connection.request(channel, "a@b", NOTHING, { wantReply: true });
@@ -207,12 +208,17 @@ describe("our requests", () => {
       expect(side.events()).toEqual([{ type: "request-reply", channel, request, success: false }]);
     });
 
-    test("may be the opening of a channel, which has then failed, and its number is free", () => {
+    test("fails a channel's open and frees its number", () => {
       const side = new Side("client");
       const channel = side.connection.openChannel("session");
       expect(side.connection.unimplemented(0)).toBe(true);
       expect(side.events()).toEqual([
-        { type: "channel-open-failed", channel, reasonCode: 3, description: "SSH_MSG_CHANNEL_OPEN is not understood" },
+        {
+          type: "channel-open-failed",
+          channel,
+          reasonCode: 3,
+          description: "the peer does not implement SSH_MSG_CHANNEL_OPEN",
+        },
       ]);
       expect(side.connection.openChannel("session")).toBe(channel);
       side.connection.close(channel);
@@ -225,7 +231,7 @@ describe("our requests", () => {
 describe("a server's session requests", () => {
   const killed = exitSignal.encode({ signalName: "KILL", coreDumped: true, errorMessage: "bye", languageTag: "" });
 
-  test("come as events of their own", () => {
+  test("decodes each request to an event of its own type", () => {
     const side = new Side("client");
     const channel = side.session();
     expect(
@@ -243,7 +249,7 @@ describe("a server's session requests", () => {
     ]);
   });
 
-  test("the command ends once", () => {
+  test("reports the end of the command once", () => {
     const side = new Side("client");
     const channel = side.session();
     const ended = request(channel, "exit-status", exitStatus.encode({ exitStatus: 0 }), true);
@@ -251,7 +257,7 @@ describe("a server's session requests", () => {
     expect(side.sink.take()).toEqual([success(100), success(100)]);
   });
 
-  test("are refused by a server, and on a session that is not ours", () => {
+  test("refuses the requests in a server, and on a session opened by the server", () => {
     const server = new Side("server", { allowed: ["session"] });
     const client = new Side("client", { allowed: ["session"] });
     const status = exitStatus.encode({ exitStatus: 0 });
@@ -265,7 +271,7 @@ describe("a server's session requests", () => {
     }
   });
 
-  test.each(["exit-status", "exit-signal", "xon-xoff"])("%s that cannot be read is ignored", (requestType) => {
+  test.each(["exit-status", "exit-signal", "xon-xoff"])("ignores a malformed %s", (requestType) => {
     const side = new Side("client");
     const channel = side.session();
     expect(side.hears(request(channel, requestType), request(channel, requestType, Uint8Array.of(0, 0, 9)))).toEqual(
@@ -273,11 +279,11 @@ describe("a server's session requests", () => {
     );
     expect(side.hears(request(channel, requestType, NOTHING, true))).toEqual([]);
     expect(side.sink.take().at(-1)).toEqual(failure(100));
-    // No exit report came before: this one is an event.
+    // No exit report was accepted before, so this one becomes an event.
     expect(side.hears(request(channel, "exit-signal", killed))).toHaveLength(1);
   });
 
-  test("exit-signal is told without its language tag, and without its text", () => {
+  test("reports an exit-signal without its language tag or its text", () => {
     for (const [kept, errorMessage] of [
       [16, "bye"],
       [15, ""],
@@ -317,24 +323,27 @@ describe("a client's session requests", () => {
     ["break", breakRequest.encode({ breakLength: 500 }), { breakLength: 500 }],
   ];
 
-  test.each(cases)("%s comes as an event of its own, with a token where a reply is wanted", (type, data, fields) => {
-    const side = new Side("server", { allowed: ["session"] });
-    const channel = side.accepts(9);
-    expect(side.hears(request(channel, type, data))).toEqual([{ type, channel, ...fields, token: undefined }]);
-    const [event] = side.hears(request(channel, type, data, true));
-    expect(event).toEqual({ type, channel, ...fields, token: { about: type } });
-    side.connection.answerRequest(token(event), true);
-    expect(side.sink.take()).toEqual([success(9)]);
-  });
+  test.each(cases)(
+    "decodes %s to an event of its own type, with a token if a reply is wanted",
+    (type, data, fields) => {
+      const side = new Side("server", { allowed: ["session"] });
+      const channel = side.accepts(9);
+      expect(side.hears(request(channel, type, data))).toEqual([{ type, channel, ...fields, token: undefined }]);
+      const [event] = side.hears(request(channel, type, data, true));
+      expect(event).toEqual({ type, channel, ...fields, token: { about: type } });
+      side.connection.answerRequest(token(event), true);
+      expect(side.sink.take()).toEqual([success(9)]);
+    },
+  );
 
-  test.each(cases)("%s has no meaning of its own on a channel of another type", (type, data) => {
+  test.each(cases)('reports %s as a "channel-request" on a channel of another type', (type, data) => {
     const side = new Side("server", { allowed: ["direct-tcpip"] });
     const channel = side.accepts(9, "direct-tcpip");
     const [event] = side.hears(request(channel, type, data, true));
     expect(event).toEqual({ type: "channel-request", channel, requestType: type, data, token: { about: type } });
   });
 
-  test.each(cases)("%s is refused by a client, and on a session that the server opened", (type, data) => {
+  test.each(cases)("refuses %s in a client, and on a session that the server opened", (type, data) => {
     const server = new Side("server");
     const client = new Side("client");
     for (const [side, channel, peer] of [
@@ -346,14 +355,14 @@ describe("a client's session requests", () => {
     }
   });
 
-  test.each(cases)("%s with a byte too many is malformed", (type, data) => {
+  test.each(cases)("rejects %s with a trailing byte", (type, data) => {
     const side = new Side("server", { allowed: ["session"] });
     expect(errorCode(side.hears(request(side.accepts(9), type, new Uint8Array([...data, 0]))))).toBe(
       "malformed-message",
     );
   });
 
-  test("an environment that is not UTF-8 is refused, no more", () => {
+  test("refuses an environment variable that is not UTF-8, without ending the connection", () => {
     const side = new Side("server", { allowed: ["session"] });
     const channel = side.accepts(9);
     const latin1 = new Uint8Array([0, 0, 0, 1, 0x61, 0, 0, 0, 1, 0xe4]);
@@ -362,9 +371,9 @@ describe("a client's session requests", () => {
   });
 });
 
-describe("other requests", () => {
+describe("the peer's requests", () => {
   test.each(["eow@openssh.com", "constructor", "__proto__"])(
-    "%s is passed on, with a token where a reply is wanted",
+    'reports %s as a "channel-request", with a token if a reply is wanted',
     (requestType) => {
       const side = new Side("client");
       const channel = side.session();
@@ -379,7 +388,7 @@ describe("other requests", () => {
     },
   );
 
-  test("replies leave in the order of the requests", () => {
+  test("sends replies in the order of the requests", () => {
     const side = new Side("client");
     const channel = side.session();
     const events = side.hears(
@@ -397,7 +406,7 @@ describe("other requests", () => {
     expect(side.sink.take()).toEqual([failure(100)]);
   });
 
-  test("keepalive@openssh.com is answered at once, on a channel and globally", () => {
+  test("answers keepalive@openssh.com immediately, on a channel and globally", () => {
     const side = new Side("client");
     const channel = side.session();
     expect(
@@ -410,7 +419,7 @@ describe("other requests", () => {
     expect(side.sink.take()).toEqual([failure(100), SSH_MSG_REQUEST_FAILURE.encode({})]);
   });
 
-  test("a token is good for one answer of its own kind", () => {
+  test("accepts one answer of the right kind per token", () => {
     const side = new Side("client");
     const channel = side.session();
     const [local, global] = side.hears(request(channel, "a@b", NOTHING, true), globalRequest("c@d", true));
@@ -426,7 +435,7 @@ describe("other requests", () => {
     expect(side.sink.take()).toHaveLength(2);
   });
 
-  test("an answer that comes after the channel closed goes nowhere, though the number is another channel's", () => {
+  test("ignores an answer after the channel closed, even if its number was reused", () => {
     const side = new Side("client");
     const channel = side.session();
     const [event] = side.hears(request(channel, "a@b", NOTHING, true), close(channel));
@@ -435,7 +444,7 @@ describe("other requests", () => {
     expect(side.sink.take()).toEqual([]);
   });
 
-  test("requests on a channel that we are closing are absorbed", () => {
+  test("drops requests on a closing channel", () => {
     const side = new Side("client");
     const channel = side.session();
     side.connection.close(channel);
@@ -446,7 +455,7 @@ describe("other requests", () => {
 });
 
 describe("global requests", () => {
-  test("ours are answered in order", () => {
+  test("matches replies to our requests in order", () => {
     const side = new Side("client");
     const ids = ["tcpip-forward", "cancel-tcpip-forward"].map((name) =>
       side.connection.globalRequest(name, new Uint8Array([1]), { wantReply: true }),
@@ -464,7 +473,7 @@ describe("global requests", () => {
     ]);
   });
 
-  test("the peer's are passed on, and answered in order", () => {
+  test("reports requests of the peer and sends the replies in order", () => {
     const side = new Side("client");
     const events = side.hears(
       globalRequest("hostkeys-00@openssh.com", false),

@@ -10,7 +10,7 @@ import { Connection, type ConnectionEvent, type ConnectionLimits, sessionRequest
 
 export const NOTHING: Uint8Array = new Uint8Array(0);
 
-/** A transport's output as a queue of payloads, whose `pending` falls only when they are taken. */
+/** Transport output as a queue of payloads; `pending` falls only when they are taken. */
 export class FakeSink implements PacketSink {
   held = false;
   turnOver = false;
@@ -30,8 +30,8 @@ export class FakeSink implements PacketSink {
 
   begin(length: number): Uint8Array<ArrayBuffer> {
     if (this.#begun) throw new Error("begin twice");
-    if (this.held) throw new Error("bulk data while a key exchange holds messages back");
-    // A slab holds old bytes: a byte that is left unwritten shows.
+    if (this.held) throw new Error("begin while a key exchange holds messages back");
+    // A slab holds old bytes, so fill it to reveal bytes left unwritten.
     this.#begun = new Uint8Array(length).fill(0xee);
     return this.#begun;
   }
@@ -50,13 +50,13 @@ export class FakeSink implements PacketSink {
   }
 }
 
-/** A value that must be there. */
+/** Returns the value, which must be defined. */
 export function the<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error("nothing there");
+  if (value === undefined) throw new Error("expected a value, got undefined");
   return value;
 }
 
-/** All that `nextEvent` has. */
+/** Returns all pending events. */
 export function drain(connection: Connection): ConnectionEvent[] {
   const events: ConnectionEvent[] = [];
   for (let event = connection.nextEvent(); event !== undefined; event = connection.nextEvent()) events.push(event);
@@ -68,7 +68,7 @@ export interface SideOptions {
   readonly allowed?: readonly string[];
 }
 
-/** One engine against hand-made messages. */
+/** One `Connection`, driven by hand-made messages. */
 export class Side {
   readonly sink: FakeSink = new FakeSink();
   readonly connection: Connection;
@@ -83,18 +83,18 @@ export class Side {
     });
   }
 
-  /** Feeds payloads and returns the events. */
+  /** Passes payloads to the connection and returns the events. */
   hears(...payloads: readonly Uint8Array<ArrayBuffer>[]): ConnectionEvent[] {
     for (const payload of payloads) this.connection.receive(payload);
     return drain(this.connection);
   }
 
-  /** All events that are due. */
+  /** Returns all pending events. */
   events(): ConnectionEvent[] {
     return drain(this.connection);
   }
 
-  /** Opens a session that the peer confirms under its number 100 + ours. Our first messages are taken away. */
+  /** Opens a session that the peer confirms under the number 100 plus ours. Removes our open from the sink. */
   session(confirmation: Partial<ChannelOpenConfirmation> = {}): number {
     const channel = this.connection.openChannel("session");
     this.hears(confirm(channel, confirmation));
@@ -102,12 +102,12 @@ export class Side {
     return channel;
   }
 
-  /** Opens a channel for the peer, whose number of it is `peer`. */
+  /** Accepts a channel opened by the peer under its number `peer`. */
   accepts(peer: number, channelType = "session"): number {
     const [event] = this.hears(open(channelType, { senderChannel: peer }));
-    if (event?.type !== "open-request") throw new Error("not asked");
+    if (event?.type !== "open-request") throw new Error("expected an open-request event");
     const channel = this.connection.answerOpen(event.token, true);
-    if (channel === undefined) throw new Error("not opened");
+    if (channel === undefined) throw new Error("the channel was not opened");
     this.sink.take();
     return channel;
   }
@@ -151,15 +151,15 @@ export function adjust(recipientChannel: number, bytesToAdd: number): Uint8Array
   return SSH_MSG_CHANNEL_WINDOW_ADJUST.encode({ recipientChannel, bytesToAdd });
 }
 
-/** The code of the one "closed" event that must be last. */
+/** Returns the error code of a "closed" event, which must be the last event; `undefined` if there is none. */
 export function errorCode(events: readonly ConnectionEvent[]): string | undefined {
   const last = events.at(-1);
   const errors = events.filter((event) => event.type === "closed");
-  if (errors.length > 1) throw new Error("more than one error");
+  if (errors.length > 1) throw new Error("expected at most one closed event");
   return last?.type === "closed" ? last.error.code : undefined;
 }
 
-/** The code of the SshError that a call throws. */
+/** Returns the code of the SshError that a call throws. */
 export function thrownCode(call: () => unknown): string | undefined {
   try {
     call();
@@ -169,7 +169,7 @@ export function thrownCode(call: () => unknown): string | undefined {
   return undefined;
 }
 
-/** A client and a server, joined in memory. */
+/** A client and a server connected in memory. */
 export class Pair {
   readonly client: Side;
   readonly server: Side;
@@ -179,7 +179,7 @@ export class Pair {
     this.server = new Side("server", { allowed: ["session"], ...options.server });
   }
 
-  /** Carries messages both ways until there are none, letting each side act on its events as they come. */
+  /** Carries messages in both directions until there are none. Each side handles its events as they arrive. */
   run(
     onClient: (event: ConnectionEvent) => void = () => undefined,
     onServer: (event: ConnectionEvent) => void = () => undefined,

@@ -10,14 +10,14 @@ import {
 import { thrownCode } from "./support.ts";
 
 describe("terminal modes (RFC 4254 §8)", () => {
-  test("are an opcode and a uint32 each, and TTY_OP_END", () => {
+  test("encodes an opcode and a uint32 for each mode, then TTY_OP_END", () => {
     expect(encodeTerminalModes({ ECHO: 0, TTY_OP_ISPEED: 38400 })).toEqual(
       new Uint8Array([53, 0, 0, 0, 0, 128, 0, 0, 0x96, 0, 0]),
     );
     expect(encodeTerminalModes({})).toEqual(new Uint8Array([0]));
   });
 
-  test("come back as they were written, by name or number", () => {
+  test("decodes the modes that were encoded, by name or number", () => {
     const names = constantFrom(...Object.keys(TERMINAL_MODES), "99", "159");
     const values = integer({ min: 0, max: 0xffff_ffff });
     assert(
@@ -28,23 +28,23 @@ describe("terminal modes (RFC 4254 §8)", () => {
   });
 
   test.each([
-    ["what follows TTY_OP_END", [53, 0, 0, 0, 1, 0, 54, 9], { ECHO: 1 }],
-    ["an opcode from 160 on and all after it", [53, 0, 0, 0, 1, 160, 1, 2, 3], { ECHO: 1 }],
+    ["bytes after TTY_OP_END", [53, 0, 0, 0, 1, 0, 54, 9], { ECHO: 1 }],
+    ["an opcode from 160 on and everything after it", [53, 0, 0, 0, 1, 160, 1, 2, 3], { ECHO: 1 }],
     ["a missing TTY_OP_END", [53, 0, 0, 0, 1], { ECHO: 1 }],
-    ["no bytes at all", [], {}],
-  ])("reading lets %s pass", (_, bytes, modes) => {
+    ["empty input", [], {}],
+  ])("decodes modes despite %s", (_, bytes, modes) => {
     expect(decodeTerminalModes(new Uint8Array(bytes))).toEqual(modes);
   });
 
-  test("keeps an opcode below 160 that has no name, and the last of two values", () => {
+  test("keeps an opcode below 160 without a name, and the last of two values", () => {
     expect(decodeTerminalModes(new Uint8Array([99, 0, 0, 0, 1, 99, 0, 0, 0, 2, 0]))).toEqual({ 99: 2 });
   });
 
-  test("a cut argument is malformed", () => {
+  test("rejects a truncated argument", () => {
     expect(thrownCode(() => decodeTerminalModes(new Uint8Array([53, 0, 0, 1])))).toBe("malformed-message");
   });
 
-  test("any bytes are read or refused, nothing else", () => {
+  test("decodes any bytes or rejects them as `malformed-message`", () => {
     assert(
       property(uint8Array({ maxLength: 64 }), (bytes) => {
         expect([undefined, "malformed-message"]).toContain(thrownCode(() => decodeTerminalModes(bytes)));
@@ -62,12 +62,12 @@ describe("terminal modes (RFC 4254 §8)", () => {
     { ECHO: 0.5 },
   ];
 
-  test.each(impossible.map((modes) => [modes] as const))("writing refuses %j", (modes) => {
+  test.each(impossible.map((modes) => [modes] as const))("throws `usage` when encoding %j", (modes) => {
     expect(thrownCode(() => encodeTerminalModes(modes))).toBe("usage");
   });
 });
 
-test("the signals of RFC 4254 §6.10 are thirteen, without SIG", () => {
+test("lists the thirteen signals of RFC 4254 §6.10 without SIG", () => {
   expect(SIGNAL_NAMES).toHaveLength(13);
   for (const name of SIGNAL_NAMES) expect(name).toMatch(/^(?!SIG)[A-Z0-9]+$/);
 });

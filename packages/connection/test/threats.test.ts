@@ -32,7 +32,7 @@ const messages = (recipientChannel: number): readonly Uint8Array<ArrayBuffer>[] 
   SSH_MSG_CHANNEL_OPEN_FAILURE.encode({ recipientChannel, reasonCode: 1, description: "", languageTag: "" }),
 ];
 
-/** A side of each role with one open channel, which each side may have opened. */
+/** Returns a client and a server, each with one open channel. */
 function sides(limits = {}): readonly (readonly [role: string, side: Side, channel: number])[] {
   const client = new Side("client", { limits });
   const server = new Side("server", { limits, allowed: ["session"] });
@@ -43,9 +43,9 @@ function sides(limits = {}): readonly (readonly [role: string, side: Side, chann
 }
 
 describe("window", () => {
-  test("adding past 2^32 - 1 is fatal: an adjustment of 2^32 - 1 twice", () => {
+  test("rejects an adjustment beyond 2^32 - 1", () => {
     for (const [, side, channel] of sides()) {
-      // The window was opened with 1000, so that the exact sum is tried as well.
+      // The window starts at 1000, so this also tests the exact maximum.
       expect(side.hears(adjust(channel, LARGEST - 1000))).toEqual([]);
       expect(errorCode(side.hears(adjust(channel, 1)))).toBe("window-overflow");
     }
@@ -55,13 +55,13 @@ describe("window", () => {
     expect(errorCode(side.hears(adjust(channel, LARGEST)))).toBe("window-overflow");
   });
 
-  test("data of exactly the window passes, one byte over is fatal", () => {
+  test("accepts data up to the window and rejects one byte more", () => {
     for (const extra of [0, 1])
       for (const [, side, channel] of sides({ initialWindow: 1000 }))
         expect(errorCode(side.hears(data(channel, 1000 + extra)))).toBe(extra === 0 ? undefined : "window-exceeded");
   });
 
-  test("a reader that never reads is sent no credit, so that memory is bounded by the window", () => {
+  test("bounds memory if the application never reads, by returning no credit", () => {
     for (const [, side, channel] of sides()) {
       const { initialWindow, maxPacketSize } = CONNECTION_LIMITS.defaults;
       let held = 0;
@@ -75,8 +75,8 @@ describe("window", () => {
   });
 });
 
-describe("packet size", () => {
-  test("a peer's maximum of 0 is refused, in an open and in a confirmation", () => {
+describe("maximum packet size", () => {
+  test("refuses a peer's maximum of 0, in an open or a confirmation", () => {
     const server = new Side("server", { allowed: ["session"] });
     expect(server.hears(open("session", { maximumPacketSize: 0 }))).toEqual([
       { type: "open-refused", channelType: "session" },
@@ -90,13 +90,13 @@ describe("packet size", () => {
     expect(errorCode(client.hears(confirm(channel, { maximumPacketSize: 0 })))).toBe("malformed-message");
   });
 
-  test("ours is enforced: exactly it passes, one byte over is fatal", () => {
+  test("accepts messages of our maximum packet size and rejects one byte more", () => {
     for (const extra of [0, 1])
       for (const [, side, channel] of sides())
         expect(errorCode(side.hears(data(channel, 32_768 + extra)))).toBe(extra === 0 ? undefined : "packet-length");
   });
 
-  test("a peer's maximum of 1 and of 2^32 - 1 are kept to, with messages of 32 KiB at most", () => {
+  test("respects a peer's maximum of 1 and of 2^32 - 1, with messages of at most 32 KiB", () => {
     for (const maximumPacketSize of [1, LARGEST]) {
       const side = new Side("client");
       const channel = side.session({ initialWindowSize: LARGEST, maximumPacketSize });
@@ -108,7 +108,7 @@ describe("packet size", () => {
 });
 
 describe("extended data", () => {
-  test.each([0, 2, LARGEST])("a flood of type %i is dropped with its credit given back", (type) => {
+  test.each([0, 2, LARGEST])("drops a flood of type %i and returns its credit", (type) => {
     for (const [, side, channel] of sides()) {
       expect(side.hears(...Array.from({ length: 1000 }, () => flood(channel, type)))).toEqual([]);
       const returned = side.sink
@@ -120,7 +120,7 @@ describe("extended data", () => {
     }
   });
 
-  test("a standard error that nobody reads neither stalls standard output nor grows", () => {
+  test("drops a discarded stream without blocking standard output or using memory", () => {
     const side = new Side("client");
     const channel = side.session();
     side.connection.discard(channel, "stderr");
@@ -129,13 +129,13 @@ describe("extended data", () => {
   });
 });
 
-describe("unasked replies", () => {
+describe("unexpected replies", () => {
   test.each([
     ["REQUEST_SUCCESS", () => SSH_MSG_REQUEST_SUCCESS.encode({ data: NOTHING })],
     ["REQUEST_FAILURE", () => SSH_MSG_REQUEST_FAILURE.encode({})],
     ["CHANNEL_SUCCESS", (recipientChannel: number) => SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel })],
     ["CHANNEL_FAILURE", (recipientChannel: number) => SSH_MSG_CHANNEL_FAILURE.encode({ recipientChannel })],
-  ])("%s ends the connection and is no request's answer", (_, reply) => {
+  ])("ends the connection after too many unexpected replies, and matches none to a request: %s", (_, reply) => {
     for (const [, side, channel] of sides()) {
       side.connection.request(channel, "a@b", NOTHING, { wantReply: false });
       side.connection.globalRequest("a@b", NOTHING, { wantReply: false });
@@ -147,7 +147,7 @@ describe("unasked replies", () => {
 });
 
 describe("channel numbers", () => {
-  test.each([7, 1, LARGEST])("no message for the never opened channel %i reaches the application", (number) => {
+  test.each([7, 1, LARGEST])("rejects any message for the never opened channel %i", (number) => {
     for (const message of [...messages(number), adjust(number, 1)])
       for (const [, side] of sides()) {
         const events = side.hears(message);
@@ -156,7 +156,7 @@ describe("channel numbers", () => {
       }
   });
 
-  test("no message for a channel closed both ways reaches the application: data after close, close twice", () => {
+  test("rejects any message for a closed channel", () => {
     for (let i = 0; i < messages(0).length; i++)
       for (const [, side, channel] of sides()) {
         const close = SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: channel });
@@ -166,7 +166,7 @@ describe("channel numbers", () => {
       }
   });
 
-  test("a number that is used again belongs to the new channel alone", () => {
+  test("delivers nothing of an old channel to the new one with its number", () => {
     const side = new Side("client");
     const channel = side.session();
     const old = side.connection.request(channel, "a@b", NOTHING, { wantReply: true });
@@ -181,7 +181,7 @@ describe("channel numbers", () => {
 });
 
 describe("channel count", () => {
-  test("of 100,000 opens that are allowed no more than the limit stay, and each refused one is freed", () => {
+  test("stays within the limit after 100,000 allowed opens, and refused opens are freed", () => {
     const side = new Side("server", { allowed: ["session"], limits: { maxPendingOpens: 1000 } });
     let accepted = 0;
     let refused = 0;
@@ -195,7 +195,7 @@ describe("channel count", () => {
     expect(side.connection.channelCount).toBe(accepted);
   });
 
-  test("100,000 opens that are forbidden leave nothing behind", () => {
+  test("stays 0 after 100,000 forbidden opens", () => {
     const side = new Side("client");
     let heard = 0;
     for (let i = 0; i < 100_000; i++) {
@@ -210,7 +210,7 @@ describe("channel count", () => {
 
 describe("unsolicited opens", () => {
   test.each(["session", "x11", "forwarded-tcpip", "direct-tcpip", "auth-agent@openssh.com", "tun@openssh.com"])(
-    "%s is forbidden unless we asked for it",
+    "refuses an open of type %s as prohibited by default",
     (channelType) => {
       for (const role of ["client", "server"] as const) {
         const side = new Side(role);
@@ -223,14 +223,14 @@ describe("unsolicited opens", () => {
     },
   );
 
-  test.each(["nonsense", "constructor"])("a type nobody knows (%s) is refused as unknown", (channelType) => {
+  test.each(["nonsense", "constructor"])("refuses an open of the unknown type %s as unknown", (channelType) => {
     const side = new Side("client");
     expect(side.hears(open(channelType))).toEqual([{ type: "open-refused", channelType }]);
     expect(SSH_MSG_CHANNEL_OPEN_FAILURE.decode(the(side.sink.take()[0])).reasonCode).toBe(3);
   });
 });
 
-describe("unanswered and unread", () => {
+describe("floods", () => {
   const request = SSH_MSG_CHANNEL_REQUEST.encode({
     recipientChannel: 0,
     requestType: "a@b",
@@ -242,7 +242,7 @@ describe("unanswered and unread", () => {
   test.each([
     ["channel", request],
     ["global", globalRequest],
-  ])("%s requests that the application has not answered are bounded", (_, payload) => {
+  ])("ends the connection above the limit of unanswered %s requests", (_, payload) => {
     for (const [, side] of sides({ maxPeerRequests: 5 })) {
       const events = side.hears(...Array.from({ length: 7 }, () => payload));
       expect(events).toHaveLength(6);
@@ -258,7 +258,7 @@ describe("unanswered and unread", () => {
       SSH_MSG_CHANNEL_REQUEST.encode({ ...keepalive, recipientChannel: 0, requestType: "keepalive@openssh.com" }),
     ],
     ["global requests", SSH_MSG_GLOBAL_REQUEST.encode({ ...keepalive, requestName: "keepalive@openssh.com" })],
-  ])("a peer that floods %s and reads no answer is cut off", (_, payload) => {
+  ])("ends the connection if the peer floods %s without reading the replies", (_, payload) => {
     const limits = { highWater: 1000, maxReplyBacklog: 1000 };
     const side = new Side("client", { limits });
     side.session();

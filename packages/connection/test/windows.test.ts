@@ -2,31 +2,31 @@ import { SSH_MSG_CHANNEL_REQUEST, SSH_MSG_GLOBAL_REQUEST } from "@nacre/wire";
 import { assert, constantFrom, integer, property, record } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CONNECTION_LIMITS } from "../src/index.ts";
-import { might, OVERHEAD, SlowPath } from "./path.ts";
+import { OVERHEAD, SlowPath, worstCaseHeld } from "./path.ts";
 import { confirm, data, NOTHING, Side, the } from "./support.ts";
 
 const MIB = 2 ** 20;
 const { initialWindow, maxWindow } = CONNECTION_LIMITS.defaults;
-/** 500 Mbit/s and 40 ms. */
+/** 500 Mbit/s with a round trip of 40 ms. */
 const long = { rate: 62_500, roundTrip: 40 };
 
-/** What a channel might have come to hold at most during the last run. */
+/** Returns the largest number of bytes that a channel could have held during the last run. */
 const windowOf = (path: SlowPath, which = 0): number => the(path.downloads[which]).window;
 
-describe("on a path of 40 ms and 500 Mbit/s", () => {
-  test("a download fills it, from the first second on", () => {
+describe("on a path with 500 Mbit/s and a round trip of 40 ms", () => {
+  test("fills the path with one download from the first second on", () => {
     const path = new SlowPath(long);
     expect(path.run(1000) / (1000 * long.rate)).toBeGreaterThan(0.8);
     expect(path.run(1000) / (1000 * long.rate)).toBeGreaterThan(0.99);
   });
 
-  test("with a window that does not grow it does not", () => {
+  test("does not fill the path if the window cannot grow", () => {
     const path = new SlowPath({ ...long, limits: { maxWindow: initialWindow } });
     path.run(1000);
     expect(path.run(1000) / (1000 * long.rate)).toBeLessThan(0.85);
   });
 
-  test("the window ends at two to four times what is under way, and is adjusted by halves", () => {
+  test("grows the window to two to four times the data in flight, and adjusts it by halves", () => {
     const path = new SlowPath(long);
     path.run(2000);
     expect(windowOf(path)).toBe(8 * MIB);
@@ -35,45 +35,45 @@ describe("on a path of 40 ms and 500 Mbit/s", () => {
     expect(path.run(1000) / (download.adjustments - before)).toBeGreaterThan(3.9 * MIB);
   });
 
-  test("several downloads fill it together", () => {
+  test("fills the path with several downloads", () => {
     const path = new SlowPath({ ...long, channels: 4 });
     path.run(1000);
     expect(path.run(1000) / (1000 * long.rate)).toBeGreaterThan(0.99);
   });
 
-  test("a reader slower than the path never has more to hold than the first window", () => {
+  test("never holds more than the initial window if the reader is slower than the path", () => {
     const path = new SlowPath({ ...long, reads: 6000 });
     path.run(3000);
     expect(windowOf(path)).toBe(initialWindow);
     expect(path.mostHeld).toBeLessThanOrEqual(initialWindow);
   });
 
-  test("neither has one that reads in gulps and rests in between", () => {
+  test("does not grow the window if the reader pauses between reads", () => {
     const path = new SlowPath({ ...long, rests: 300 });
     path.run(3000);
     expect(windowOf(path)).toBe(initialWindow);
   });
 
-  test("without being told the time nothing grows and nothing is asked", () => {
+  test("neither grows the window nor sends a probe without `tick`", () => {
     const path = new SlowPath({ ...long, timeless: true });
     path.run(1000);
     expect(windowOf(path)).toBe(initialWindow);
   });
 });
 
-test("a short path leaves windows as they are, however fast it is", () => {
+test("does not grow windows on a short path, even a fast one", () => {
   const path = new SlowPath({ rate: 1_000_000, roundTrip: 0.2 });
   path.run(200);
   expect(windowOf(path)).toBe(initialWindow);
 });
 
-test("neither does a peer that has a whole window waiting, so that its answers are slow", () => {
+test("does not grow windows if answers are slow because the peer has a full window queued", () => {
   const path = new SlowPath({ rate: 400_000, roundTrip: 0.2, queue: 2 * maxWindow });
   path.run(200);
   expect(windowOf(path)).toBe(initialWindow);
 });
 
-test("what a peer sends by itself while it owes an answer does not make the path shorter", () => {
+test("does not measure the round trip by an unrelated request of the peer", () => {
   const client = new Side("client", { limits: { initialWindow: 1000 } });
   const { connection } = client;
   connection.tick(0);
@@ -91,7 +91,7 @@ test("what a peer sends by itself while it owes an answer does not make the path
     }),
   );
   client.sink.take();
-  // The second half comes sooner than 40 ms after the first: the question after the round trip is asked.
+  // The second half window arrives less than 40 ms after the first, so the round trip is probed.
   for (const now of [60, 70]) {
     connection.tick(now);
     client.hears(data(channel, 500));
@@ -101,13 +101,13 @@ test("what a peer sends by itself while it owes an answer does not make the path
   expect(numbers).toContain(SSH_MSG_GLOBAL_REQUEST.number);
 });
 
-test("a path longer than the limit allows is filled as far as the limit goes", () => {
+test("stops growing at `maxWindow` on a longer path", () => {
   const path = new SlowPath({ rate: 62_500, roundTrip: 600 });
   path.run(6000);
   expect(windowOf(path)).toBe(maxWindow);
 });
 
-test("what a closed channel had grown by is there for others", () => {
+test("lets other windows grow by the growth of a closed channel", () => {
   const path = new SlowPath({ ...long, limits: { maxWindowGrowth: 6 * MIB } });
   path.run(1000);
   expect(windowOf(path)).toBe(8 * MIB);
@@ -132,14 +132,14 @@ const scaled = record({
   }),
 });
 
-test("whatever the path and the readers, no bound is ever passed", () => {
+test("never exceeds a limit, for any path and readers", () => {
   assert(
     property(scaled, (options) => {
       const path = new SlowPath(options);
       const { initialWindow: first, maxWindow: most, maxWindowGrowth } = options.limits;
       let [one, all] = [0, 0];
       path.onStep = () => {
-        const windows = path.downloads.map(might);
+        const windows = path.downloads.map(worstCaseHeld);
         one = Math.max(one, ...windows);
         all = Math.max(
           all,
@@ -157,7 +157,7 @@ test("whatever the path and the readers, no bound is ever passed", () => {
 
 const PACKET = 200;
 
-test("whatever the path, a reader that keeps up gets what the path has, or half a window a round trip at the limit", () => {
+test("gives a fast reader the full rate of any path, or half of `maxWindow` per round trip", () => {
   const paths = record({ rate: integer({ min: 200, max: 4000 }), roundTrip: integer({ min: 10, max: 100 }) });
   assert(
     property(paths, integer({ min: 4000, max: 20_000 }), ({ rate, roundTrip }, first) => {

@@ -173,7 +173,7 @@ describe("connect", () => {
     const options = { ...welcome, identities: [], password: "wrong" };
     await expect(connect(host.streams, options)).rejects.toMatchObject({
       code: "auth-failed",
-      message: "alice: the server refused password; it would take: publickey, password",
+      message: "alice: the server refused password; it accepts: publickey, password",
     });
     const { client } = await connected({ password: "right" }, { identities: [], password: "right" });
     await client.close();

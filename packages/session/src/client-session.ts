@@ -7,38 +7,40 @@ import { bearsEarlyOpen } from "./early-open.ts";
 import { EarlySink } from "./early-sink.ts";
 import { SessionMachine, type SessionOptions } from "./session-machine.ts";
 
-/** What a client session is made of. */
+/** Options of `ClientSession`. */
 export interface ClientSessionOptions extends SessionOptions {
   readonly userName: string;
-  /** Keys to log in with, in the order in which to try them. */
+  /** Keys to log in with, in order of preference. */
   readonly identities: readonly Identity[];
-  /** How errors call a key, given as a public key blob: as people compare keys. By its format otherwise. */
+  /**
+   * Returns the name of a key in errors, such as its SHA256 fingerprint, given its public key blob. By default errors show the key format.
+   */
   readonly fingerprint?: (blob: Uint8Array) => string;
   readonly password: PasswordSource;
   readonly keyboardInteractive: PromptsSource;
 }
 
-/** What happened, and what is asked. Asks carry a `token` and wait for the answer of their kind. */
+/** An event of `ClientSession`. Asks carry a `token` and wait for the matching answer call. */
 export type ClientSessionEvent =
   /** The server's identification line. */
   | { readonly type: "identified"; readonly peerVersion: string }
-  /** Ask, answered by `answerHostKey`: the server has proved that it holds this key; is it the host's? */
+  /** Asks for `answerHostKey`: the server proved that it holds this key; is it the host's key? */
   | Extract<TransportEvent, { type: "verify-host-key" }>
-  /** The connection is encrypted, and authentication begins. Once again after each later key exchange. */
+  /** Encryption is active. Emitted before authentication, and again after each rekey. */
   | { readonly type: "new-keys"; readonly initial: boolean; readonly negotiated: NegotiatedAlgorithms }
-  /** Banners and asks of authentication: `sign`, `password`, `change-password`, `prompts`. */
+  /** Banners and asks of authentication, such as `sign`, `password`, `change-password` and `prompts`. */
   | Exclude<ClientAuthEvent, { type: "method" | "success" | "closed" }>
-  /** The server has let us in. */
+  /** Authentication succeeded. */
   | { readonly type: "authenticated" }
-  /** Everything about channels and global requests. */
+  /** Events of channels and global requests. */
   | Exclude<ConnectionEvent, { type: "closed" }>
   | Extract<TransportEvent, { type: "debug" | "yield" }>
-  /** The last event: nothing comes after it. */
+  /** Last event. */
   | { readonly type: "closed"; readonly error: SshError };
 
 /**
- * An SSH client as a pure state machine: bytes and commands in, bytes and events out. Before `authenticated` only
- * `connection.openChannel` may be called: the opening waits, or travels with the login.
+ * An SSH client as a pure state machine: takes bytes and commands, returns bytes and events. Before `authenticated`, only
+ * `connection.openChannel` may be called. The open is sent after login, or together with the login request.
  */
 export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   readonly #options: ClientSessionOptions;
@@ -49,7 +51,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
     this.#options = options;
   }
 
-  /** The next thing that happened or is asked; `undefined` until more bytes arrive or an ask is answered. */
+  /** Returns the next event; `undefined` until more bytes arrive or an ask is answered. */
   nextEvent(): ClientSessionEvent | undefined {
     while (this.state.kind !== "closed") {
       const event = this.state.kind === "connection" ? this.nextConnectionEvent() : this.#nextAuthEvent();
@@ -59,7 +61,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
         const told = this.#onTransportEvent(transportEvent);
         if (told !== undefined) return told;
       } else if (this.state.kind === "kex" && this.state.ready) {
-        // Everything received has been read, an EXT_INFO with server-sig-algs included: now the login can be chosen.
+        // Start only when all received data is handled. A server-sig-algs extension in it affects which key to try first.
         this.#startAuth();
       } else {
         return undefined;
@@ -68,7 +70,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
     return undefined;
   }
 
-  /** `verdict`: true, or the error with which the connection then ends. */
+  /** Answers `verify-host-key`. `verdict`: true, or the error that ends the connection. */
   answerHostKey(token: AskToken, verdict: true | SshError): void {
     this.transport.answerHostKey(token, verdict);
   }
@@ -102,7 +104,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
       case "keys-complete":
         return undefined;
       case "sign-exchange-hash":
-        throw new SshError("internal", "a client was asked for a host key signature");
+        throw new SshError("internal", "a client received a `sign-exchange-hash` event, which is only for servers");
     }
   }
 
@@ -133,7 +135,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
       this.state.auth.receive(payload);
     } else {
       this.transport.reject(
-        new SshError("unexpected-message", `the server sent message ${payload[0]} before anything was asked of it`),
+        new SshError("unexpected-message", `the server sent message ${payload[0]} before any request`),
       );
     }
   }

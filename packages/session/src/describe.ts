@@ -44,7 +44,7 @@ import {
 } from "@nacre/wire";
 import type { TracePort } from "./trace.ts";
 
-/** The transport's trace, which sees payloads, as the trace that a caller gets, which sees descriptions. */
+/** Converts a session's trace port, which receives descriptions, to a transport trace, which receives payloads. */
 export function describedTrace(trace: TracePort, context: () => Methods): TransportTrace {
   return {
     identification: (direction, line) => trace({ type: "identification", direction, line }),
@@ -52,7 +52,7 @@ export function describedTrace(trace: TracePort, context: () => Methods): Transp
   };
 }
 
-/** A payload's name and what matters in it, on one line, escaped and without secrets. Never throws, whatever the bytes. */
+/** Returns a message's name and a one-line summary, escaped and without secrets. Never throws, for any bytes. */
 export function describeMessage(payload: Uint8Array, context: Methods): { message: string; summary: string } {
   const number = payload[0] ?? 0;
   const rows = MESSAGE_TABLE.filter((row) => row.message.number === number);
@@ -65,7 +65,7 @@ export function describeMessage(payload: Uint8Array, context: Methods): { messag
   }
 }
 
-/** What was agreed, on one line. */
+/** Returns the negotiated algorithms as one line. */
 export function describeNegotiated(negotiated: NegotiatedAlgorithms, strictKex: boolean): string {
   const { kex, hostKey, clientToServer, serverToClient } = negotiated;
   return [
@@ -77,7 +77,7 @@ export function describeNegotiated(negotiated: NegotiatedAlgorithms, strictKex: 
   ].join(" ");
 }
 
-/** The lists of both directions, once where they are the same. */
+/** Formats the lists of both directions, or one list if they are equal. */
 function both(name: string, one: readonly string[], other: readonly string[]): string {
   return one.join() === other.join() ? `${name}=${one.join()}` : `${name}=${one.join()} (c2s), ${other.join()} (s2c)`;
 }
@@ -132,11 +132,11 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
   },
   [SSH_MSG_CHANNEL_OPEN.name]: (payload) => {
     const { channelType, senderChannel, initialWindowSize, maximumPacketSize } = SSH_MSG_CHANNEL_OPEN.decode(payload);
-    return `${channelType} as ${senderChannel}, window ${initialWindowSize}, packets to ${maximumPacketSize}`;
+    return `${channelType}, sender channel ${senderChannel}, window ${initialWindowSize}, maximum packet ${maximumPacketSize}`;
   },
   [SSH_MSG_CHANNEL_OPEN_CONFIRMATION.name]: (payload) => {
     const open = SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(payload);
-    return `${open.recipientChannel} is theirs ${open.senderChannel}, window ${open.initialWindowSize}, packets to ${open.maximumPacketSize}`;
+    return `${open.recipientChannel}, sender channel ${open.senderChannel}, window ${open.initialWindowSize}, maximum packet ${open.maximumPacketSize}`;
   },
   [SSH_MSG_CHANNEL_OPEN_FAILURE.name]: (payload) => {
     const { recipientChannel, reasonCode, description } = SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload);
@@ -168,7 +168,7 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
 const REQUEST_DETAILS: Readonly<Record<string, Describer>> = {
   exec: (data) => utf8DecodeLossy(execRequest.decode(data).command),
   subsystem: (data) => subsystemRequest.decode(data).name,
-  // A value may be a secret; the name tells enough.
+  // The value may be a secret, so only the name is shown.
   env: (data) => envRequest.decode(data).name,
   "pty-req": (data) => {
     const { term, columns, rows } = ptyRequest.decode(data);
@@ -183,7 +183,7 @@ const REQUEST_DETAILS: Readonly<Record<string, Describer>> = {
   "exit-signal": (data) => exitSignal.decode(data).signalName,
 };
 
-/** What matters in a request; "(malformed)" for one that cannot be read, which need not end the connection. */
+/** Returns the main detail of a request, or "(malformed)". A malformed request need not end the connection. */
 function requestDetail(requestType: string, data: Uint8Array): string {
   try {
     return Object.hasOwn(REQUEST_DETAILS, requestType) ? REQUEST_DETAILS[requestType]!(data) : "";

@@ -1,10 +1,10 @@
-/** The oldest OpenSSH that an early opening was tried with. */
+/** Oldest OpenSSH version tested with an early open. */
 const OLDEST_OPENSSH = { major: 10, minor: 0 };
 
 /**
- * Whether a server, by its identification string, is known to take a channel's opening that travels with the login, and to answer it with
- * SSH_MSG_UNIMPLEMENTED when that login fails. RFC 4252 §5.1 allows the client to send it, but others lose the login by it: asyncssh
- * disconnects, ssh2 refuses the channel before its answer to the login, tinysshd hangs.
+ * Whether a server handles a channel open sent together with the login request, judged by its identification string. It must answer the
+ * open with SSH_MSG_UNIMPLEMENTED if the login fails. RFC 4252 §5.1 allows this, but some servers then fail the login: asyncssh
+ * disconnects, ssh2 refuses the channel before it answers the login, and tinysshd hangs.
  */
 export function bearsEarlyOpen(peerVersion: string | undefined): boolean {
   const [, software, major, minor] = /^SSH-2\.0-(OpenSSH|Nacre)_(\d+)\.(\d+)/.exec(peerVersion ?? "") ?? [];

@@ -2,24 +2,24 @@ import type { PacketSink, SentMessage } from "@nacre/packet";
 import type { Transport } from "@nacre/transport";
 import { copyBytes, SshError } from "@nacre/wire";
 
-/** A message of the connection protocol, and where its sequence number is noted when it leaves. */
+/** A message of the connection protocol, and the record of its sequence number. */
 interface EarlyMessage {
   readonly payload: Uint8Array;
   readonly sent: SentMessage;
 }
 
 /**
- * Takes the connection layer's messages until authentication has succeeded. Holds them, or lets them leave in the flight of the login itself,
- * as RFC 4252 §5.1 allows for channel opens. Messages that left early in vain are sent again once a login succeeds.
+ * Sink for the connection protocol until authentication succeeds. It queues messages, or sends them together with the login request, as
+ * RFC 4252 §5.1 allows for channel opens. If that login fails, they are sent again after a later one succeeds.
  */
 export class EarlySink implements PacketSink {
   readonly #transport: Transport;
-  /** The server has answered an early message with SSH_MSG_UNIMPLEMENTED: it gets no other. */
+  /** Whether the server answered an early message with SSH_MSG_UNIMPLEMENTED. No further ones are sent early. */
   #refused = false;
   #waiting: EarlyMessage[] = [];
-  /** Sent with the login in flight. */
+  /** Messages sent with the current login request. */
   #sent: EarlyMessage[] = [];
-  /** Sequence numbers of those sent with logins that failed. */
+  /** Sequence numbers of messages sent with failed logins. */
   #lost: (number | undefined)[] = [];
 
   constructor(transport: Transport) {
@@ -30,9 +30,9 @@ export class EarlySink implements PacketSink {
     this.#waiting.push({ payload: copyBytes(payload), sent });
   }
 
-  /** Bulk data waits while `held`. */
+  /** Never called: `held` keeps bulk data back. */
   begin(): never {
-    throw new SshError("internal", "channel data was sent before the login succeeded");
+    throw new SshError("internal", "channel data was written before authentication succeeded");
   }
 
   commit(): void {}
@@ -49,28 +49,28 @@ export class EarlySink implements PacketSink {
     return this.#transport.turnOver;
   }
 
-  /** Lets what waits leave now, with a login under way that is expected to succeed. */
+  /** Sends queued messages together with the login request in flight, which is expected to succeed. */
   sendEarly(): void {
     if (this.#refused) return;
     this.#sent.push(...this.#waiting);
     this.#sendWaiting();
   }
 
-  /** The login failed: the server, which reads in order, could not take what was sent early. */
+  /** Queues the early messages again. The server handles messages in order, so it rejects them once the login has failed. */
   loginFailed(): void {
     this.#lost.push(...this.#sent.map(({ sent }) => sent.sequenceNumber));
     this.#waiting.unshift(...this.#sent);
     this.#sent = [];
   }
 
-  /** The server did not understand the packet of that number. Returns whether it carried a message that was sent early. */
+  /** Handles SSH_MSG_UNIMPLEMENTED. Returns whether the packet with that number was sent early. */
   unimplemented(sequenceNumber: number): boolean {
     const lost = this.#lost.indexOf(sequenceNumber);
     if (lost >= 0) {
       this.#lost.splice(lost, 1);
       return true;
     }
-    // The login may succeed yet: the server looked at what came with it first.
+    // The login may still succeed. The server handled the early message before it decided.
     const place = this.#sent.findIndex(({ sent }) => sent.sequenceNumber === sequenceNumber);
     if (place < 0) return false;
     this.#waiting.push(...this.#sent.splice(place, 1));
@@ -78,7 +78,7 @@ export class EarlySink implements PacketSink {
     return true;
   }
 
-  /** Authentication has succeeded: sends what waits. Further messages go to the transport itself. */
+  /** Sends queued messages after authentication succeeded. Later messages go directly to the transport. */
   open(): void {
     this.#sent = [];
     this.#sendWaiting();

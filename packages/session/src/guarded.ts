@@ -1,8 +1,8 @@
 import { SshError } from "@nacre/wire";
 
 /**
- * A function of the application that the protocol layers call. What it throws becomes `internal`: an SshError of the application's must
- * not pass for one about the peer, whose text the peer gets.
+ * Wraps an application function that the protocol layers call, so that its exceptions become `internal`. Otherwise an SshError thrown by
+ * the application would look like an error about the peer, and its text would be sent to it.
  */
 export function guarded<A extends readonly unknown[], R>(what: string, call: (...args: A) => R): (...args: A) => R {
   return (...args) => {

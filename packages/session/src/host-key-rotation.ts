@@ -2,14 +2,14 @@ import type { Connection } from "@nacre/connection";
 import type { PrivateKey, PublicKey } from "@nacre/keys";
 import { equalBytes, type RandomSource, Reader, SshError, Writer } from "@nacre/wire";
 
-/** A key that a server proves itself with. */
+/** A host key of a server. */
 export interface ServerHostKey {
   readonly publicKey: PublicKey;
-  /** The key in memory, which signs at once. Without it signing is an ask, answered by `answerHostKeySignature`. */
+  /** Private key in memory. If missing, an event asks for each signature; answer it with `answerHostKeySignature`. */
   readonly privateKey?: PrivateKey;
 }
 
-/** Tells the client which keys the server has, so that it can learn new ones (OpenSSH PROTOCOL §2.5). */
+/** Announces the server's host keys, so that the client can learn new ones (OpenSSH PROTOCOL §2.5). */
 export function announceHostKeys(connection: Connection, hostKeys: readonly ServerHostKey[]): void {
   const writer = new Writer(1024);
   for (const key of inMemory(hostKeys)) writer.string(key.publicKey.blob);
@@ -18,15 +18,15 @@ export function announceHostKeys(connection: Connection, hostKeys: readonly Serv
 }
 
 /**
- * The reply to `hostkeys-prove-00@openssh.com`: a signature with each key that is asked about, over this session's
- * identifier. `undefined` where the request is malformed, or asks about a key that is not ours.
+ * Returns the reply to `hostkeys-prove-00@openssh.com`: a signature over the session identifier with each requested key. Returns
+ * `undefined` if the request is malformed or names a key that is not ours.
  */
 export function proveHostKeys(
   request: Uint8Array,
   session: {
     readonly hostKeys: readonly ServerHostKey[];
     readonly sessionId: Uint8Array;
-    /** The host-key algorithm of the key exchange. */
+    /** Host key algorithm of the key exchange. */
     readonly negotiated: string;
     readonly random: RandomSource;
   },
@@ -39,11 +39,11 @@ export function proveHostKeys(
     while (reader.remaining > 0) {
       const blob = reader.string("host key");
       const key = ours.find(({ publicKey }) => equalBytes(publicKey.blob, blob));
-      // Each once: what a client can make us sign is bounded by the keys there are.
+      // Sign with each key at most once, so that a client cannot request more signatures than there are keys.
       if (key === undefined || asked.has(key)) return undefined;
       asked.add(key);
       const names = key.publicKey.algorithms.map(({ name }) => name);
-      // OpenSSH expects the algorithm of the key exchange where the key has it.
+      // OpenSSH expects the key exchange's algorithm if the key supports it.
       const algorithm = names.includes(session.negotiated) ? session.negotiated : names[0]!;
       const data = new Writer(512)
         .string("hostkeys-prove-00@openssh.com")

@@ -2,7 +2,7 @@ import type { Connection } from "@nacre/connection";
 import { SshError } from "@nacre/wire";
 import type { Limits } from "./limits.ts";
 
-/** Probes a silent peer, and gives it up when it stays silent. */
+/** Probes a silent peer, and reports an error if it stays silent. */
 export class Keepalive {
   readonly #limits: Limits;
   readonly #connection: Connection;
@@ -16,7 +16,7 @@ export class Keepalive {
     this.#peer = peer;
   }
 
-  /** Bytes have come. */
+  /** Records that bytes arrived. */
   heard(now: number): void {
     this.#lastHeard = now;
     this.#unanswered = 0;
@@ -27,7 +27,7 @@ export class Keepalive {
     return keepaliveInterval === 0 ? undefined : this.#lastHeard + keepaliveInterval * (this.#unanswered + 1);
   }
 
-  /** Probes the peer when it is time to. Returns the error to end with when the peer stayed silent for too long. */
+  /** Sends a probe if one is due. Returns the error that ends the connection if the peer stayed silent too long. */
   tick(now: number): SshError | undefined {
     if (now < (this.deadline ?? Number.POSITIVE_INFINITY)) return undefined;
     const { keepaliveInterval, keepaliveCount } = this.#limits;
@@ -36,7 +36,7 @@ export class Keepalive {
       return new SshError("keepalive-timeout", `the ${this.#peer} has sent nothing for ${seconds} s`);
     }
     this.#unanswered++;
-    // A peer that owes us answers up to the limit is not probed: bytes of any kind show that it is there.
+    // No probe is sent if too many requests are unanswered. Any bytes from the peer count as a sign of life.
     this.#connection.probe(() => {});
     return undefined;
   }

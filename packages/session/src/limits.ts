@@ -3,17 +3,17 @@ import { CONNECTION_LIMITS, type ConnectionLimits } from "@nacre/connection";
 import { TRANSPORT_LIMITS, type TransportLimits } from "@nacre/transport";
 import { type LimitTable, limitTable, MAX_MILLISECONDS, MAX_UINT32 } from "@nacre/wire";
 
-/** Every bound of a session, in one object. Times are milliseconds, sizes bytes. */
+/** All limits of a session. Times are in milliseconds, sizes in bytes. */
 export interface Limits extends TransportLimits, AuthLimits, ConnectionLimits {
-  /** From the first key exchange's end to the end of authentication, not counting the time the application is asked. */
+  /** Milliseconds from the end of the first key exchange to the end of authentication, excluding time spent on asks. Default 120,000. */
   readonly authTimeout: number;
-  /** Milliseconds of silence after which the peer is asked whether it is there; 0 never asks. Default 60,000; 0 with `listen` of `@nacre/node`. */
+  /** Milliseconds of silence after which the peer is probed; 0 disables probes. Default 60,000, but 0 with `listen` of `@nacre/node`. */
   readonly keepaliveInterval: number;
-  /** The connection ends when this many such questions went unanswered in a row. */
+  /** Consecutive unanswered probes after which the connection ends. Default 3. */
   readonly keepaliveCount: number;
 }
 
-/** Ranges and defaults of all of them. */
+/** Ranges and defaults of `Limits`. */
 export const SESSION_LIMITS: LimitTable<Limits> = limitTable<Limits>({
   ...TRANSPORT_LIMITS.ranges,
   ...AUTH_LIMITS.ranges,

@@ -6,42 +6,41 @@ import { type AskToken, SshError } from "@nacre/wire";
 import { announceHostKeys, proveHostKeys, type ServerHostKey } from "./host-key-rotation.ts";
 import { type PeerGlobalRequest, SessionMachine, type SessionOptions } from "./session-machine.ts";
 
-/** What a server session is made of. */
+/** Options of `ServerSession`. */
 export interface ServerSessionOptions extends SessionOptions {
-  /** Of each kind the first that a client can verify is used. */
+  /** Host keys. For each host key algorithm, the first key that supports it is used. */
   readonly hostKeys: readonly ServerHostKey[];
-  /** How clients may try to log in, the same for every user, known or not. */
+  /** Authentication methods offered, the same for every user, known or not. */
   readonly methods: readonly LoginMethod[];
-  /** What user keys may sign with: named in server-sig-algs (RFC 8308 §3.1). */
+  /** Signature algorithms accepted from user keys, sent as server-sig-algs (RFC 8308 §3.1). */
   readonly userKeys: readonly SignatureAlgorithm[];
-  /** Shown before login. */
+  /** Banner sent before login. */
   readonly banner?: string;
-  /** Whether the host keys are announced after login (OpenSSH PROTOCOL §2.5). Default true. */
+  /** Whether to announce the host keys after login (OpenSSH PROTOCOL §2.5). Default true. */
   readonly announceHostKeys?: boolean | undefined;
 }
 
-/** What happened, and what is asked. Asks carry a `token` and wait for the answer of their kind. */
+/** An event of `ServerSession`. Asks carry a `token` and wait for the matching answer call. */
 export type ServerSessionEvent =
   /** The client's identification line. */
   | { readonly type: "identified"; readonly peerVersion: string }
-  /** Ask, answered by `answerHostKeySignature`: only for a host key that is not in memory. */
+  /** Asks for `answerHostKeySignature`, only for a host key that is not in memory. */
   | Extract<TransportEvent, { type: "sign-exchange-hash" }>
-  /** The connection is encrypted. Once again after each later key exchange. */
+  /** Encryption is active. Emitted again after each rekey. */
   | { readonly type: "new-keys"; readonly initial: boolean; readonly negotiated: NegotiatedAlgorithms }
   /** Asks of authentication, answered by the methods of `auth`. */
   | Exclude<ServerAuthEvent, { type: "method" | "success" | "closed" }>
-  /** The user is in. A "publickey" factor holds the key whose signature was verified. */
+  /** Authentication succeeded. A "publickey" factor holds the key whose signature was verified. */
   | ({ readonly type: "authenticated" } & LoginSubject)
-  /** Everything about channels and global requests. */
+  /** Events of channels and global requests. */
   | Exclude<ConnectionEvent, { type: "closed" }>
   | Extract<TransportEvent, { type: "debug" | "yield" }>
-  /** The last event: nothing comes after it. */
+  /** Last event. */
   | { readonly type: "closed"; readonly error: SshError };
 
 /**
- * An SSH server, for one client, as a pure state machine: bytes and commands in, bytes and events out. Nobody is let in, and
- * nothing is opened or run, but by the application's answers. Only channels of type "session" may be asked for until
- * `connection.allow` names others.
+ * An SSH server for one client, as a pure state machine: takes bytes and commands, returns bytes and events. Only the application's answers
+ * admit a user, open a channel or run a command. The client may open only "session" channels until `connection.allow` adds other types.
  */
 export class ServerSession extends SessionMachine<ServerAuth, Transport> {
   readonly #options: ServerSessionOptions;
@@ -59,25 +58,25 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
     this.#options = options;
   }
 
-  /** The client's bytes have ended. */
+  /** Signals the end of the client's bytes. */
   override end(): void {
     super.end();
-    // No answer can matter any more.
+    // The answer to an open ask can no longer reach the client.
     if (this.#isAsking)
-      this.transport.reject(new SshError("connection-lost", "the client went away in the middle of its login"));
+      this.transport.reject(new SshError("connection-lost", "the client disconnected during authentication"));
   }
 
-  /** Whether more input is of use: not while an ask is open and a packet's worth waits already. */
+  /** Whether to read more input. False while an ask is open and the buffered bytes could hold the longest packet. */
   override get wantsInput(): boolean {
     return super.wantsInput && !(this.#isAsking && this.transport.holdsPacket);
   }
 
-  /** The next thing that happened or is asked; `undefined` until more bytes arrive or an ask is answered. */
+  /** Returns the next event; `undefined` until more bytes arrive or an ask is answered. */
   nextEvent(): ServerSessionEvent | undefined {
     while (this.state.kind !== "closed") {
       const event = this.state.kind === "connection" ? this.nextConnectionEvent() : this.#nextAuthEvent();
       if (event !== undefined) return event;
-      // What a client sends behind its login belongs to what follows it, if it succeeds: it is looked at when that is known.
+      // Messages behind a login request depend on its result, so they are handled only after the ask is answered.
       // rule: input-waits-for-answer
       if (this.#isAsking && !this.transport.closed) return undefined;
       const transportEvent = this.transport.nextEvent();
@@ -126,7 +125,7 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
       case "ext-info":
         return undefined;
       case "verify-host-key":
-        throw new SshError("internal", "a server was asked about a host key");
+        throw new SshError("internal", "a server received a `verify-host-key` event, which is only for clients");
     }
   }
 
@@ -174,7 +173,7 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
     return undefined;
   }
 
-  /** `hostkeys-prove-00@openssh.com` is answered here: nobody but the session has its identifier. */
+  /** Answers `hostkeys-prove-00@openssh.com` here, because only the session knows its identifier. */
   protected override answers({ requestName, token, data }: PeerGlobalRequest): boolean {
     if (requestName !== "hostkeys-prove-00@openssh.com") return false;
     if (token === undefined) return true;

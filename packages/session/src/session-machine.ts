@@ -24,30 +24,30 @@ import { type Limits, SESSION_LIMITS } from "./limits.ts";
 import type { KeyLogPort, TracePort } from "./trace.ts";
 import { SOFTWARE_VERSION } from "./version.ts";
 
-/** Options of a session of either side. */
+/** Options of a session, for both roles. */
 export interface SessionOptions extends TransportSettings {
-  /** Ordered lists, preferred first: nothing is offered that is not named. */
+  /** Algorithms to offer, in order of preference. No others are offered. */
   readonly algorithms: TransportAlgorithms;
   readonly random: RandomSource;
   readonly limits?: Overrides<Limits> | undefined;
-  /** Identification's software version: no spaces, no dashes. */
+  /** Software version in the identification line, without spaces and dashes. */
   readonly softwareVersion?: string;
   readonly trace?: TracePort;
   readonly keyLog?: KeyLogPort;
 }
 
-/** What either side's authentication tells the session beside its events. */
+/** State of authentication that the session needs, for both roles. */
 interface Authentication {
   readonly waitingForApplication: boolean;
 }
 
-/** Channel types whose requests have a meaning, beside what applications make of them. */
+/** Decoders for channel types with standard requests. */
 const REQUEST_READERS: RequestReaders = { session: sessionRequests };
 
 /** A global request of the peer. */
 export type PeerGlobalRequest = Extract<ConnectionEvent, { type: "global-request" }>;
 
-/** How far a session has come. */
+/** Phase of a session. */
 export type SessionState<Auth> =
   /** `ready`: we may send under the first keys. */
   | { readonly kind: "kex"; readonly ready: boolean }
@@ -55,24 +55,24 @@ export type SessionState<Auth> =
   | { readonly kind: "connection" }
   | { readonly kind: "closed" };
 
-/** The parts of a session that depend on its role. */
+/** Parts of a session that depend on its role. */
 interface RoleParts<Sink> {
   readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs">;
-  /** Makes the sink of the connection's messages: the transport itself, or one in front of it. */
+  /** Creates the sink for connection protocol messages: the transport itself, or a sink in front of it. */
   readonly sink: (transport: Transport) => Sink;
   readonly allowedChannelTypes?: readonly string[];
 }
 
 /**
- * What both sides of an SSH session have in common: the transport and the connection, time, and the way bytes go. The driver
- * calls `tick(now)` at the start of each turn, then `receive` or commands, then `nextEvent` until it is `undefined`, then
- * writes `takeOutput()` until that is, and calls again when `deadline()` is reached.
+ * Common part of client and server sessions: transport, connection, timers and input and output. In each turn the driver calls `tick(now)`,
+ * then `receive` or commands, then `nextEvent` until it returns `undefined`. Then it writes `takeOutput()` until that returns `undefined`.
+ * It starts the next turn at `deadline()` at the latest.
  */
 export abstract class SessionMachine<Auth extends Authentication, Sink extends PacketSink> {
   /** Channels and global requests. */
   readonly connection: Connection;
   protected readonly transport: Transport;
-  /** Takes the connection's messages. */
+  /** Receives the messages of the connection protocol. */
   protected readonly sink: Sink;
   protected readonly limits: Limits;
   protected state: SessionState<Auth> = { kind: "kex", ready: false };
@@ -114,48 +114,51 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.#keepalive = new Keepalive(this.limits, this.connection, this.#peer);
   }
 
-  /** Begins: identification and KEXINIT are ready to be taken at once. `now`: milliseconds of any clock that never goes back. */
+  /** Starts the session; `takeOutput` then returns the identification and KEXINIT. `now`: milliseconds of any monotonic clock. */
   start(now: number): void {
     this.#now = now;
     this.#keepalive.heard(now);
     this.transport.start(now);
   }
 
-  /** Takes bytes from the peer. They are copied. */
+  /** Handles bytes from the peer. They are copied. */
   receive(chunk: Uint8Array): void {
     this.#keepalive.heard(this.#now);
     this.transport.receive(chunk);
   }
 
-  /** The peer's bytes have ended. */
+  /** Signals the end of the peer's bytes. */
   end(): void {
     this.transport.end();
   }
 
-  /** The connection broke: the `closed` event with this error follows, or with the peer's own words where it did not speak SSH. */
+  /**
+   * Ends the session because the byte stream failed. The `closed` event with this error follows; if the peer did not speak SSH, the error
+   * quotes its text instead.
+   */
   broken(error: SshError): void {
     this.transport.broken(error);
   }
 
-  /** Bytes for the peer, or `undefined`. They are the caller's, and never change again. */
+  /** Returns bytes for the peer, or `undefined`. The caller owns them; they never change. */
   takeOutput(): Bytes | undefined {
     const output = this.transport.takeOutput();
     if (output !== undefined && this.state.kind === "connection") this.connection.flush();
     return output;
   }
 
-  /** Whether more input is of use: not while an ask is open and a packet's worth waits already. */
+  /** Whether to read more input. False while an ask is open and the buffered bytes could hold the longest packet. */
   get wantsInput(): boolean {
     return this.transport.wantsInput;
   }
 
-  /** Lets go of the buffers, which come back with the next bytes: for a connection on which nothing happens. */
+  /** Releases the buffers of an idle connection. They are allocated again when bytes arrive. */
   rest(): void {
     this.transport.rest();
     this.connection.rest();
   }
 
-  /** When `tick` must be called at the latest, on `now`'s clock; `undefined` for never. */
+  /** Latest time for the next `tick`, on `now`'s clock; `undefined` for none. */
   deadline(): number | undefined {
     const own = this.#ownDeadline();
     const transport = this.transport.deadline();
@@ -163,9 +166,9 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     return Math.min(own, transport);
   }
 
-  /** Tells the time. */
+  /** Sets the current time and handles expired timers. */
   tick(now: number): void {
-    // The time for which the application is asked is not the peer's.
+    // Time spent on asks does not count against the peer.
     if (this.state.kind === "auth" && this.state.auth.waitingForApplication) this.state.deadline += now - this.#now;
     this.#now = now;
     this.transport.tick(now);
@@ -176,31 +179,31 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     if (error !== undefined) this.transport.reject(error);
   }
 
-  /** Authentication, while it goes on: for the answers to its asks. Throws `usage` before and after. */
+  /** Authentication in progress, for answers to its asks. Throws `usage` before and after authentication. */
   get auth(): Auth {
     if (this.state.kind === "auth") return this.state.auth;
-    throw new SshError("usage", "no authentication is going on: this answer comes too late, or to the wrong session");
+    throw new SshError("usage", "authentication is not in progress; the answer is too late, or for another session");
   }
 
-  /** Begins a new key exchange now, before a limit asks for one. */
+  /** Starts a rekey now, before a limit requires one. */
   rekey(): void {
     this.transport.requestRekey();
   }
 
   /**
-   * Disconnects with the error's reason code; the `closed` event with this very error follows. Its text is not sent: the peer
-   * gets a fixed one for the reason.
+   * Disconnects with the error's reason code. The `closed` event with this same error follows. The peer receives a fixed text for the
+   * reason, not the error's text.
    */
   disconnect(error: SshError): void {
     this.transport.disconnect(error);
   }
 
-  /** What both sides have agreed on, once they have. */
+  /** Negotiated algorithms; `undefined` before the first negotiation. */
   get negotiated(): NegotiatedAlgorithms | undefined {
     return this.transport.negotiated;
   }
 
-  /** Authentication begins, and with it its time. */
+  /** Enters the authentication phase and starts its timer. */
   protected beginAuth(auth: Auth): void {
     this.state = { kind: "auth", auth, deadline: this.#now + this.limits.authTimeout };
   }
@@ -220,9 +223,9 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   }
 
   /**
-   * The peer did not understand a packet of ours (RFC 4253 §11.4). That ends the connection when a key exchange or a login cannot go on
-   * without it; `loginMessage` names the message of a login that waits for its answer. Later it is the answer to a request, or to the
-   * opening of a channel. Any other is ignored.
+   * Handles SSH_MSG_UNIMPLEMENTED (RFC 4253 §11.4). The connection ends if the packet was needed for a key exchange or login.
+   * `loginMessage` names the unanswered login message in the packet, if any. After login, an unanswered request or open in the packet
+   * fails. Any other packet is ignored.
    */
   protected onUnimplemented(
     { sequenceNumber, kexMessage }: Extract<TransportEvent, { type: "unimplemented" }>,
@@ -233,13 +236,13 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
       this.transport.reject(
         new SshError(
           "unexpected-message",
-          `the ${this.#peer} did not understand our ${needed} (packet ${sequenceNumber}), without which the connection cannot go on`,
+          `the ${this.#peer} does not implement ${needed} (our packet ${sequenceNumber}), which the connection requires`,
         ),
       );
     else if (this.state.kind === "connection") this.connection.unimplemented(sequenceNumber);
   }
 
-  /** The next event of the connection that the role does not answer itself. */
+  /** Returns the next connection event that the role does not answer itself. */
   protected nextConnectionEvent(): Exclude<ConnectionEvent, { type: "closed" }> | undefined {
     for (;;) {
       const event = this.connection.nextEvent();
@@ -252,12 +255,12 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     }
   }
 
-  /** Answers a global request that is the session's own business. Returns whether it was. */
+  /** Answers a global request that the session handles itself. Returns whether it did. */
   protected answers(_request: PeerGlobalRequest): boolean {
     return false;
   }
 
-  /** When a login has taken too long, or a silent peer is to be probed. */
+  /** Deadline of the login or of the next keepalive probe. */
   #ownDeadline(): number | undefined {
     const { state } = this;
     if (state.kind === "connection") return this.#keepalive.deadline;

@@ -1,34 +1,34 @@
-/** One line of a protocol trace. Never holds a secret: payloads are described, not shown. */
+/** One record of a protocol trace. It holds no secrets: payloads are described, not shown. */
 export type TraceRecord =
   | {
       readonly type: "identification";
       readonly direction: "sent" | "received";
-      /** Without CR LF. */
+      /** The identification line without CR LF. */
       readonly line: string;
     }
   | {
       readonly type: "packet";
       readonly direction: "sent" | "received";
       readonly sequenceNumber: number;
-      /** Bytes on the wire, length field and MAC included. */
+      /** Bytes on the wire, including the length field and MAC. */
       readonly wireLength: number;
-      /** `"SSH_MSG_CHANNEL_OPEN"` */
+      /** Message name, such as `"SSH_MSG_CHANNEL_OPEN"`. */
       readonly message: string;
-      /** What matters in it, escaped, on one line. Empty where the name says it all. */
+      /** Main fields of the message on one line, escaped. Empty if the name is sufficient. */
       readonly summary: string;
     }
   | {
-      /** What both sides' proposals came to, told when the exchange is over. */
+      /** The negotiated algorithms, recorded when the key exchange ends. */
       readonly type: "negotiated";
-      /** `"kex=… hostkey=… cipher=… mac=…"`, on one line, and whether key exchange is strict. */
+      /** `"kex=… hostkey=… cipher=… mac=…"` on one line, then whether key exchange is strict. */
       readonly summary: string;
     };
 
-/** Receives the trace of a session, packet by packet, as it happens. */
+/** Receives the records of a session's trace as they occur. */
 export type TracePort = (record: TraceRecord) => void;
 
 /**
- * The one door through which a secret leaves, for debugging with Wireshark: the client's KEXINIT cookie (16 bytes) and the
- * shared secret of each key exchange. Both together decrypt a recorded session.
+ * Receives secrets for debugging with Wireshark: the client's KEXINIT cookie (16 bytes) and the shared secret of each key exchange.
+ * Together they decrypt a recorded session. No other interface exposes secrets.
  */
 export type KeyLogPort = (clientCookie: Uint8Array, sharedSecret: Uint8Array) => void;

@@ -1,2 +1,2 @@
-/** The software version that an identification line carries (RFC 4253 §4.2). */
+/** Software version in the identification line (RFC 4253 §4.2). */
 export const SOFTWARE_VERSION = "Nacre_0.1.0";

@@ -44,7 +44,7 @@ import {
 import { describeKey, Report } from "./report.ts";
 import type { ClientAuthEvent, ClientAuthOptions, ClientMethodDriver, Identity } from "./types.ts";
 
-/** A message of ours that the login waits for the answer to. */
+/** A message of ours whose answer the login waits for. */
 interface AwaitedMessage extends SentMessage {
   readonly number: number;
 }
@@ -56,12 +56,12 @@ type ClientState =
   | KeyboardInteractiveState
   | PasswordState;
 
-/** Numbers 60 to 79 belong to the method in use (RFC 4252 §6): this one means something under three of them. */
+/** The meaning of numbers 60 to 79 depends on the method in use (RFC 4252 §6). Number 60 is defined by three methods. */
 const METHOD_SPECIFIC = SSH_MSG_USERAUTH_PK_OK.number;
 
 /**
- * The client of the authentication protocol (RFC 4252): gives payloads to the sink, takes the server's, and says by events
- * what happened and what it needs to know. Never throws for what the server sends; a wrong call throws `usage`.
+ * Client side of the authentication protocol (RFC 4252). It writes messages to the sink, receives the server's, and reports progress and
+ * questions as events. Invalid input from the server ends in a `closed` event, never in an exception. Invalid calls throw `usage`.
  */
 export class ClientAuth {
   readonly #driver: ClientMethodDriver;
@@ -73,7 +73,7 @@ export class ClientAuth {
   #context: MethodContext | undefined;
   #banners = 0;
   #bannerBytes = 0;
-  /** The service request, and the last message of the login. */
+  /** The service request and the most recent message of the login. */
   #awaited: readonly AwaitedMessage[] = [];
 
   constructor(options: ClientAuthOptions) {
@@ -89,21 +89,21 @@ export class ClientAuth {
   }
 
   /**
-   * The signature algorithms that the server knows, from its EXT_INFO (RFC 8308 §3.1), whenever it comes. Before it a key
-   * is tried with its own algorithms in order; afterwards only with those named.
+   * Sets the signature algorithms that the server supports, from its EXT_INFO (RFC 8308 §3.1), at any time. Without this call all
+   * algorithms of a key are tried in the key's order; afterwards only the listed ones.
    */
   setServerSigAlgs(names: readonly string[]): void {
     this.#plan.setServerSigAlgs(names);
   }
 
-  /** Sends SSH_MSG_SERVICE_REQUEST and, in the same flight, the first request. Throws `usage` the second time. */
+  /** Sends SSH_MSG_SERVICE_REQUEST and, without waiting for its answer, the first login request. Throws `usage` if called twice. */
   start(): void {
-    if (this.#state.kind !== "new") throw new SshError("usage", "authentication has been started already");
+    if (this.#state.kind !== "new") throw new SshError("usage", "authentication was already started");
     this.#send(SSH_MSG_SERVICE_REQUEST.encode({ serviceName: SERVICE_USERAUTH }));
     this.#tryNext();
   }
 
-  /** A message from the server, which is read before this returns and not kept. After the end it is ignored. */
+  /** Handles a message from the server. The payload is read before this returns and not kept. Ignored after the last event. */
   receive(payload: Uint8Array): void {
     if (this.#state.kind === "over") return;
     try {
@@ -114,14 +114,14 @@ export class ClientAuth {
     }
   }
 
-  /** What happened, oldest first. */
+  /** Returns the next event, oldest first, or `undefined` if there is none. */
   nextEvent(): ClientAuthEvent | undefined {
     return this.#events.shift();
   }
 
   /**
-   * Answers `sign` with a signature blob (RFC 4253 §6.6); `undefined`: this key cannot sign, go on with what is left.
-   * Throws `usage` for a token that is not the open ask's.
+   * Answers `sign` with a signature blob (RFC 4253 §6.6). `undefined` means that the key cannot sign; the next key or method is tried.
+   * Throws `usage` if the token does not belong to the open ask.
    */
   answerSignature(token: AskToken, signature: Uint8Array | undefined): void {
     const state = this.#state;
@@ -130,7 +130,7 @@ export class ClientAuth {
     this.#goOn(state.identity, signature === undefined ? NO_SIGNATURE : sendSignature(this.#driver, state, signature));
   }
 
-  /** Answers `password`; `undefined` gives the method up. Throws `usage` for a token that is not the open ask's. */
+  /** Answers `password`; `undefined` abandons the method. Throws `usage` if the token does not belong to the open ask. */
   answerPassword(token: AskToken, password: string | undefined): void {
     const state = this.#state;
     if (state.method !== "password" || state.kind !== "asked" || state.token !== token) throw staleAnswer(token);
@@ -142,7 +142,7 @@ export class ClientAuth {
     this.#state = sendPassword(this.#driver, password);
   }
 
-  /** Answers `change-password`; `undefined` gives the method up. Throws `usage` for a token that is not the open ask's. */
+  /** Answers `change-password`; `undefined` abandons the method. Throws `usage` if the token does not belong to the open ask. */
   answerChangePassword(
     token: AskToken,
     passwords: { readonly oldPassword: string; readonly newPassword: string } | undefined,
@@ -150,7 +150,7 @@ export class ClientAuth {
     const state = this.#state;
     if (state.method !== "password" || state.kind !== "change-asked" || state.token !== token) throw staleAnswer(token);
     if (passwords === undefined) {
-      this.#report.note("the server demands a new password, and none was given");
+      this.#report.note("the server demanded a new password, but none was given");
       this.#plan.methodOver("password");
       this.#tryNext();
       return;
@@ -159,9 +159,9 @@ export class ClientAuth {
   }
 
   /**
-   * Answers `prompts`, one response each, in order; `undefined` gives the method up, with empty responses until the server ends the
-   * conversation. Throws `usage` for a token that is not the open ask's, or another number of responses than prompts (the ask then stays
-   * open).
+   * Answers `prompts` with one response per prompt, in order. `undefined` abandons the method: empty responses are sent until the server
+   * ends the conversation. Throws `usage` if the token does not belong to the open ask, or if the number of responses differs from the
+   * number of prompts; in the second case the ask stays open.
    */
   answerPrompts(token: AskToken, responses: readonly string[] | undefined): void {
     const state = this.#state;
@@ -173,22 +173,22 @@ export class ClientAuth {
       return;
     }
     if (responses.length !== state.promptCount)
-      throw new SshError("usage", `${state.promptCount} prompts want as many responses, not ${responses.length}`);
+      throw new SshError("usage", `expected ${state.promptCount} responses, one per prompt, got ${responses.length}`);
     this.#state = sendResponses(this.#driver, { rounds: state.rounds, givenUp: false }, responses);
   }
 
-  /** Whether a request that carries a signature awaits its answer. */
+  /** Whether a request with a signature awaits its answer. */
   get signedRequestInFlight(): boolean {
     return this.#state.method === "publickey" && this.#state.kind === "sent";
   }
 
-  /** The name of our message with that sequence number, if the login waits for the answer to it. */
+  /** Returns the name of our message with that sequence number if the login waits for its answer, otherwise `undefined`. */
   nameOf(sequenceNumber: number): string | undefined {
     const awaited = this.#awaited.find((one) => one.sequenceNumber === sequenceNumber);
     return awaited && messageName(awaited.number, this.#context);
   }
 
-  /** Whether an ask is open: the time until its answer is not the server's. */
+  /** Whether an ask is open. The time until its answer must not count against the server. */
   get waitingForApplication(): boolean {
     return this.#state.kind === "asked" || this.#state.kind === "change-asked";
   }
@@ -201,7 +201,7 @@ export class ClientAuth {
       if (serviceName !== SERVICE_USERAUTH)
         throw new SshError(
           "unexpected-message",
-          `the server accepted the service ${serviceName.slice(0, 64)} where ${SERVICE_USERAUTH} was asked for`,
+          `the server accepted the service ${serviceName.slice(0, 64)}, but ${SERVICE_USERAUTH} was requested`,
         );
       this.#serviceAccepted = true;
     } else if (/* rule: service-first */ !this.#serviceAccepted) {
@@ -230,7 +230,7 @@ export class ClientAuth {
     if (/* rule: banner-count */ this.#banners > authBanners || this.#bannerBytes > authBannerBytes)
       throw new SshError(
         "auth-limit",
-        `the server sent more than ${authBanners} banners, or more than ${authBannerBytes} bytes of them`,
+        `the server sent more than ${authBanners} banners or more than ${authBannerBytes} bytes of banners`,
       );
     const banner = decodeIfReadable(SSH_MSG_USERAUTH_BANNER, payload);
     if (banner !== undefined) this.#driver.emit({ type: "banner", message: banner.message });
@@ -252,7 +252,7 @@ export class ClientAuth {
     if (state.kind !== "sent" && state.kind !== "queried") throw this.#unexpected(SSH_MSG_USERAUTH_FAILURE.number);
     const { authenticationsThatCanContinue, partialSuccess } = SSH_MSG_USERAUTH_FAILURE.decode(payload);
     this.#plan.answered(authenticationsThatCanContinue);
-    // A query asks for nothing that could succeed: whatever is said of it means no.
+    // A query cannot succeed, not even partially, so any SSH_MSG_USERAUTH_FAILURE refuses the key.
     const accepted = partialSuccess && state.kind === "sent";
     const verdict = accepted ? "accepted" : "refused";
     if (state.method === "publickey") {
@@ -263,9 +263,9 @@ export class ClientAuth {
         verdict,
       );
     } else if (state.method === "keyboard-interactive") {
-      // A server that refuses without having asked anything has nothing behind it.
+      // A server that refuses before its first prompt does not support the method for this user.
       if (accepted || state.rounds === 0) this.#plan.methodOver(state.method);
-      // What was given up is noted as such.
+      // An abandoned conversation already has its own note in the report.
       const givenUp = state.kind === "sent" && state.givenUp;
       if (accepted || !givenUp) this.#report.tried(state.method, verdict);
     } else if (state.method === "password") {
@@ -275,20 +275,20 @@ export class ClientAuth {
     this.#tryNext();
   }
 
-  /** What came of signing, or of asking for it. */
+  /** Continues with the state after a signing attempt, or with the next key or method if the key could not sign. */
   #goOn(identity: Identity, to: PublickeyState | CannotSign): void {
     if (!("cannotSign" in to)) {
       this.#state = to;
       return;
     }
     this.#plan.keyOver(identity);
-    this.#report.note(`not signed with ${describeKey(identity, this.#driver.options)}: ${to.cannotSign}`);
+    this.#report.note(`could not sign with ${describeKey(identity, this.#driver.options)}: ${to.cannotSign}`);
     this.#tryNext();
   }
 
   #giveUp(method: "password" | "keyboard-interactive"): void {
     this.#plan.methodOver(method);
-    this.#report.note(`${method} was given up for want of an answer`);
+    this.#report.note(`${method} was abandoned because no answer was given`);
   }
 
   #tryNext(): void {
@@ -312,7 +312,7 @@ export class ClientAuth {
         for (const identity of this.#plan.unusable) {
           const names = identity.publicKey.algorithms.map(({ name }) => name).join(", ");
           this.#report.note(
-            `not tried: ${describeKey(identity, this.#driver.options)}, for the server knows no algorithm of it (${names})`,
+            `skipped ${describeKey(identity, this.#driver.options)} because the server supports none of its algorithms (${names})`,
           );
         }
         this.#finish({
@@ -351,9 +351,9 @@ export class ClientAuth {
     const what = `${name ?? "a message"} (${number ?? "empty"})`;
     const when = this.#serviceAccepted
       ? `while the client's ${method ?? "login"} was ${kind}`
-      : "before it was asked for the service, or accepted it";
+      : `before it accepted the service ${SERVICE_USERAUTH}`;
     return new SshError("unexpected-message", `the server sent ${what} ${when}`);
   }
 }
 
-const NO_SIGNATURE: CannotSign = { cannotSign: "no signature was given" };
+const NO_SIGNATURE: CannotSign = { cannotSign: "no signature was provided" };

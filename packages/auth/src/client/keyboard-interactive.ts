@@ -10,9 +10,9 @@ import {
 import { boundPrompt } from "./bounds.ts";
 import type { ClientMethodDriver } from "./types.ts";
 
-/** Keyboard-interactive authentication (RFC 4256). `rounds`: SSH_MSG_USERAUTH_INFO_REQUESTs received. */
+/** Keyboard-interactive authentication (RFC 4256). `rounds` is the number of SSH_MSG_USERAUTH_INFO_REQUESTs received. */
 export type KeyboardInteractiveState = { readonly method: "keyboard-interactive"; readonly rounds: number } & (
-  | /** The request or a response is with the server. `givenUp`: the application has stopped answering. */ {
+  | /** A request or response awaits its answer. `givenUp`: the application abandoned the conversation. */ {
       readonly kind: "sent";
       readonly givenUp: boolean;
     }
@@ -20,7 +20,7 @@ export type KeyboardInteractiveState = { readonly method: "keyboard-interactive"
 );
 
 export function beginKeyboardInteractive(driver: ClientMethodDriver): KeyboardInteractiveState {
-  // RFC 4256 §3.1: the language tag is deprecated and empty; which methods stand behind is the server's choice.
+  // The language tag is deprecated and empty (RFC 4256 §3.1). Empty submethods leave the choice to the server.
   driver.request("keyboard-interactive", userauthKeyboardInteractive.encode({ languageTag: "", submethods: "" }));
   return { method: "keyboard-interactive", kind: "sent", rounds: 0, givenUp: false };
 }
@@ -36,7 +36,7 @@ export function receiveInfoRequest(
   if (rounds > limits.keyboardInteractiveRounds)
     throw new SshError(
       "auth-limit",
-      `the server asked more than ${limits.keyboardInteractiveRounds} times in one keyboard-interactive conversation`,
+      `the server sent more than ${limits.keyboardInteractiveRounds} rounds of prompts in one keyboard-interactive conversation`,
     );
   boundPrompt(limits, payload);
   const { name, instruction, prompts } = SSH_MSG_USERAUTH_INFO_REQUEST.decode(payload);
@@ -44,10 +44,10 @@ export function receiveInfoRequest(
   if (prompts.length > limits.promptsPerRound)
     throw new SshError(
       "auth-limit",
-      `the server sent ${prompts.length} prompts at once where ${limits.promptsPerRound} are allowed`,
+      `the server sent ${prompts.length} prompts in one round; the limit \`promptsPerRound\` is ${limits.promptsPerRound}`,
     );
   if (prompts.length === 0) {
-    // RFC 4256 §3.4: no prompt still wants its response, which needs nobody.
+    // A request without prompts still needs a response (RFC 4256 §3.4), but no answer from the application.
     if (name !== "" || instruction !== "") driver.emit({ type: "instruction", name, instruction });
     return sendResponses(driver, { rounds, givenUp: state.givenUp }, []);
   }
@@ -67,8 +67,8 @@ export function sendResponses(
 }
 
 /**
- * Gives the conversation up: sends an empty response to every prompt until the server ends it. RFC 4252 §5.1 also lets a new request end
- * it, but Erlang's server disconnects on that.
+ * Abandons the conversation: answers every prompt with an empty response until the server ends it. A new request would also end it
+ * (RFC 4252 §5.1), but Erlang's server disconnects on that.
  */
 export function sendNothing(driver: ClientMethodDriver, rounds: number, promptCount: number): KeyboardInteractiveState {
   return sendResponses(

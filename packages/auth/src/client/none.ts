@@ -1,6 +1,8 @@
 import type { ClientMethodDriver } from "./types.ts";
 
-/** "none": to learn which methods the server takes, or to be let in without any (RFC 4252 §5.2). */
+/**
+ * The "none" method (RFC 4252 §5.2). It tells the client which methods the server accepts, unless the server admits the user without any.
+ */
 export interface NoneState {
   readonly method: "none";
   readonly kind: "sent";

@@ -3,7 +3,7 @@ import { type AskToken, askToken, SSH_MSG_USERAUTH_PASSWD_CHANGEREQ, SshError, u
 import { boundPrompt } from "./bounds.ts";
 import type { ClientMethodDriver } from "./types.ts";
 
-/** Password authentication (RFC 4252 §8). `changes`: how often the server has demanded a new password. */
+/** Password authentication (RFC 4252 §8). `changes` counts the server's demands for a new password. */
 export type PasswordState = { readonly method: "password" } & (
   | { readonly kind: "asked"; readonly token: AskToken }
   | { readonly kind: "sent"; readonly changes: number }
@@ -21,7 +21,7 @@ export function sendPassword(driver: ClientMethodDriver, password: string): Pass
   return { method: "password", kind: "sent", changes: 0 };
 }
 
-/** The password has expired, or the new one was not acceptable. */
+/** Handles SSH_MSG_USERAUTH_PASSWD_CHANGEREQ: the password expired, or the server rejected the new one. */
 export function receivePasswdChangereq(
   driver: ClientMethodDriver,
   state: Extract<PasswordState, { kind: "sent" }>,
@@ -32,7 +32,10 @@ export function receivePasswdChangereq(
   const changes = state.changes + 1;
   // rule: password-changes
   if (changes > driver.limits.passwordChanges)
-    throw new SshError("auth-limit", `the server demanded a new password more than ${state.changes} times in a row`);
+    throw new SshError(
+      "auth-limit",
+      `the server demanded a new password more than ${state.changes} times in one attempt`,
+    );
   const token = askToken("change-password");
   driver.emit({ type: "change-password", token, prompt });
   return { method: "password", kind: "change-asked", token, changes };

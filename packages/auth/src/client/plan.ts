@@ -1,30 +1,30 @@
 import type { AuthLimits } from "../limits.ts";
 import type { ClientAuthOptions, Identity } from "./types.ts";
 
-/** What to try next. */
+/** The next method to try. */
 export type Choice =
   | { readonly method: "none" | "keyboard-interactive" }
   | {
       readonly method: "publickey";
       readonly identity: Identity;
       readonly algorithm: string;
-      /** The signature goes at once, without asking first whether the key would do. */
+      /** Whether to send the signature without first asking if the key is acceptable. */
       readonly signAtOnce: boolean;
     }
   | { readonly method: "password"; readonly attempt: number };
 
 interface Key {
   readonly identity: Identity;
-  /** Names of algorithms that the server has refused, or may have refused, this key with. */
+  /** Names of the algorithms already tried with this key; the server refused each, or may have. */
   readonly tried: Set<string>;
-  /** Refused with an algorithm that the server says it knows: other keys come first. */
+  /** Whether the server refused the key with an algorithm it supports. Other keys are then tried first. */
   refused: boolean;
   over: boolean;
 }
 
 /**
- * What is left to try. The order is OpenSSH's: every key, then keyboard-interactive, then passwords, but a fixed password before
- * keyboard-interactive; "none" only to learn what the server takes when there is nothing better to begin with.
+ * Methods and keys still to try, in OpenSSH's order: all keys, then keyboard-interactive, then passwords. A fixed password comes before
+ * keyboard-interactive. "none" is sent only if there is nothing better to begin with, to learn the server's methods.
  */
 export class Plan {
   readonly #keys: readonly Key[];
@@ -48,19 +48,19 @@ export class Plan {
     this.#serverSigAlgs = names;
   }
 
-  /** The methods that the server last said could continue. */
+  /** Methods that the server last listed as able to continue. */
   get canContinue(): readonly string[] | undefined {
     return this.#canContinue;
   }
 
-  /** Keys that are not tried because the server knows none of their algorithms (RFC 8308 §3.1). */
+  /** Keys that were never tried because the server supports none of their algorithms (RFC 8308 §3.1). */
   get unusable(): readonly Identity[] {
     return this.#keys
       .filter((key) => key.tried.size === 0 && !key.over && !this.#usable(key))
       .map((key) => key.identity);
   }
 
-  /** Takes the next try from the plan; `undefined` when nothing is left that the server would take. */
+  /** Removes and returns the next try; `undefined` if no remaining one uses a method that the server accepts. */
   next(): Choice | undefined {
     const serverTakes = (method: string): boolean => this.#canContinue?.includes(method) ?? true;
     if (serverTakes("publickey")) {
@@ -92,26 +92,26 @@ export class Plan {
     return undefined;
   }
 
-  /** The server has answered a try with SSH_MSG_USERAUTH_FAILURE. */
+  /** Records the methods listed in SSH_MSG_USERAUTH_FAILURE. */
   answered(canContinue: readonly string[]): void {
     this.#canContinue = canContinue;
   }
 
   keyRefused(identity: Identity, algorithm: string): void {
     const key = this.#keys.find((key) => key.identity === identity)!;
-    // A server that takes no keys yet has not looked at this one: it is tried again after another method.
+    // A server that does not accept keys yet has not looked at this one. It is tried again after another method.
     if (!this.#canContinue?.includes("publickey")) key.tried.delete(algorithm);
-    // It says that it knows the algorithm, so it is likely the key that it refuses. But OpenSSH names also those that it is
-    // configured not to take (PubkeyAcceptedAlgorithms), so that the key has its other algorithm yet, when all keys had their turn.
+    // The server supports the algorithm, so it probably refused the key itself. But OpenSSH also lists algorithms that its
+    // PubkeyAcceptedAlgorithms forbids. So the key's other algorithms are still tried, after all other keys.
     else if (this.#serverSigAlgs?.includes(algorithm)) key.refused = true;
   }
 
-  /** The key is done with: it has succeeded, or cannot sign. */
+  /** Stops using the key because it succeeded or cannot sign. */
   keyOver(identity: Identity): void {
     this.#keys.find((key) => key.identity === identity)!.over = true;
   }
 
-  /** The method is done with: it has succeeded, or the application has given it up. */
+  /** Stops using the method because it succeeded or the application abandoned it. */
   methodOver(method: "keyboard-interactive" | "password"): void {
     if (method === "password") this.#passwordsLeft = 0;
     else this.#keyboardInteractiveLeft = 0;
@@ -119,12 +119,12 @@ export class Plan {
 
   #password(): Choice {
     this.#passwordsLeft--;
-    // A conversation would get the same password again.
+    // A keyboard-interactive conversation would only send the same password again.
     if (this.#options.keyboardInteractive === "password") this.#keyboardInteractiveLeft = 0;
     return { method: "password", attempt: ++this.#passwordsAsked };
   }
 
-  /** The first algorithm of the key's own order that the server may take and has not refused. */
+  /** Returns the first algorithm, in the key's order, that the server may support and that was not tried yet. */
   #algorithm(key: Key): string | undefined {
     if (key.over) return undefined;
     return key.identity.publicKey.algorithms.find(({ name }) => !key.tried.has(name) && this.#serverKnows(name))?.name;
@@ -138,7 +138,7 @@ export class Plan {
   }
 }
 
-/** How often a method is tried: once when the application has only one answer. */
+/** Returns the number of attempts for a method: at most one if the application has only one answer. */
 function timesOf(source: boolean | string, most: number): number {
   if (typeof source === "string") return Math.min(1, most);
   return source ? most : 0;

@@ -21,24 +21,24 @@ interface KeyChoice {
 /** Public key authentication (RFC 4252 §7). */
 export type PublickeyState = { readonly method: "publickey" } & KeyChoice &
   (
-    | /** Whether this key would do. */ { readonly kind: "queried" }
+    | /** The server was asked whether it accepts the key. */ { readonly kind: "queried" }
     | { readonly kind: "asked"; readonly token: AskToken }
-    | /** With its signature. */ { readonly kind: "sent" }
+    | /** A request with the signature awaits its answer. */ { readonly kind: "sent" }
   );
 
-/** Why a key that the server may accept came to nothing. */
+/** Why the client could not sign with a key. */
 export interface CannotSign {
   readonly cannotSign: string;
 }
 
-/** Asks the server whether it would take the key, so that a person or an agent is not troubled for nothing. */
+/** Asks the server whether it accepts the key. A refused query saves the user or agent from making a useless signature. */
 export function queryKey(driver: ClientMethodDriver, { identity, algorithm }: KeyChoice): PublickeyState {
   const publicKey = identity.publicKey.blob;
   driver.request("publickey", userauthPublickey.encode({ algorithm, publicKey, signature: undefined }));
   return { method: "publickey", kind: "queried", identity, algorithm };
 }
 
-/** Signs with the key in memory, or asks for the signature. */
+/** Signs with the key in memory, or asks the application for the signature. */
 export function signWithKey(
   driver: ClientMethodDriver,
   { identity, algorithm }: KeyChoice,
@@ -62,7 +62,10 @@ export function signWithKey(
   }
 }
 
-/** The server would take the key, and must name the very key and algorithm it was asked about. */
+/**
+ * Handles SSH_MSG_USERAUTH_PK_OK: the server accepts the key. Throws `unexpected-message` unless it names exactly the key and algorithm of
+ * the query.
+ */
 export function receivePkOk(
   driver: ClientMethodDriver,
   state: Extract<PublickeyState, { kind: "queried" }>,
@@ -73,10 +76,10 @@ export function receivePkOk(
   if (algorithm !== state.algorithm)
     throw new SshError(
       "unexpected-message",
-      `the server was asked about a key with ${state.algorithm} and answered for ${algorithm.slice(0, 64)}`,
+      `the server answered a query about ${state.algorithm} with the algorithm ${algorithm.slice(0, 64)}`,
     );
   if (!equalBytes(publicKey, state.identity.publicKey.blob))
-    throw new SshError("unexpected-message", "the server answered for another key than the one it was asked about");
+    throw new SshError("unexpected-message", "the server answered a query about one key with another key");
   return signWithKey(driver, state);
 }
 
@@ -85,16 +88,16 @@ export function sendSignature(
   { identity, algorithm }: KeyChoice,
   signature: Uint8Array,
 ): PublickeyState | CannotSign {
-  // An agent that does not know the RSA flags signs with SHA-1 all the same (RFC 8332 §3.3): that never leaves.
+  // An agent that ignores the RSA flags signs with SHA-1 instead (RFC 8332 §3.3). Such a signature must never be sent.
   const made = signatureAlgorithm(signature);
   // rule: signature-as-asked
   if (made !== algorithm)
-    return { cannotSign: `the signature made is ${made ?? "malformed"} where ${algorithm} was asked for` };
+    return { cannotSign: `expected a signature of ${algorithm}, got ${made ?? "a malformed one"}` };
   driver.request("publickey", userauthPublickey.encode({ algorithm, publicKey: identity.publicKey.blob, signature }));
   return { method: "publickey", kind: "sent", identity, algorithm };
 }
 
-/** The name inside a signature blob (RFC 4253 §6.6). */
+/** Returns the algorithm name inside a signature blob (RFC 4253 §6.6), or `undefined` if it is malformed. */
 function signatureAlgorithm(signature: Uint8Array): string | undefined {
   try {
     return new Reader(signature, "signature").name("algorithm").slice(0, 64);

@@ -1,35 +1,35 @@
 import { escapeText, SshError } from "@nacre/wire";
 import type { ClientAuthOptions, Identity } from "./types.ts";
 
-/** How many method names of the server an error repeats: enough for any honest one. */
+/** Most method names of the server that an error repeats; real servers list fewer. */
 const METHODS_SHOWN = 12;
 
-/** What was tried, in order, for the error at the end. It holds no secret: methods, fingerprints and algorithms only. */
+/** Records what was tried, in order, for the final error. It holds no secrets: only methods, fingerprints and algorithms. */
 export class Report {
   readonly #tries: { readonly what: string; readonly verdict: "refused" | "accepted"; times: number }[] = [];
   readonly #notes: string[] = [];
 
-  /** The server's answer to a try. */
+  /** Records the server's answer to a try. */
   tried(what: string, verdict: "refused" | "accepted"): void {
     const last = this.#tries.at(-1);
     if (last?.what === what && last.verdict === verdict) last.times++;
     else this.#tries.push({ what, verdict, times: 1 });
   }
 
-  /** Why something was not tried, or not to its end. */
+  /** Records why something was not tried or not completed. */
   note(text: string): void {
     if (!this.#notes.includes(text)) this.#notes.push(text);
   }
 
-  /** The error when nothing is left to try. */
+  /** Returns the error for the end of authentication, when nothing is left to try. */
   error(userName: string, canContinue: readonly string[]): SshError {
-    const would = canContinue.length === 0 ? "nothing more" : shortList(canContinue);
-    const parts = [this.#story(), ...this.#notes, `it would take: ${would}`];
+    const accepts = canContinue.length === 0 ? "no further method" : shortList(canContinue);
+    const parts = [this.#story(), ...this.#notes, `it accepts: ${accepts}`];
     return new SshError("auth-failed", `${escapeText(userName)}: ${parts.join("; ")}`);
   }
 
   #story(): string {
-    if (this.#tries.length === 0) return "the server wants a login, and there was nothing to try";
+    if (this.#tries.length === 0) return "the server requires a login, but there was nothing to try";
     const runs: { readonly verdict: string; readonly whats: string[] }[] = [];
     for (const { what, verdict, times } of this.#tries) {
       const shown = times > 1 ? `${what} (${times} times)` : what;
@@ -41,7 +41,7 @@ export class Report {
   }
 }
 
-/** A key as a person knows it. */
+/** Returns the key's fingerprint, or its format if no `fingerprint` function was given. */
 export function describeKey({ publicKey }: Identity, { fingerprint }: Pick<ClientAuthOptions, "fingerprint">): string {
   return fingerprint?.(publicKey.blob) ?? publicKey.format;
 }
@@ -52,6 +52,6 @@ function sentenceList(items: readonly string[]): string {
 
 function shortList(names: readonly string[]): string {
   const shown = names.slice(0, METHODS_SHOWN).map((name) => (name.length > 64 ? `${name.slice(0, 64)}…` : name));
-  if (names.length > METHODS_SHOWN) shown.push(`… (${names.length} in all)`);
+  if (names.length > METHODS_SHOWN) shown.push(`… (${names.length} in total)`);
   return shown.join(", ");
 }

@@ -11,49 +11,54 @@ import {
 } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
 
-/** A key that a user may log in with. */
+/** A key that a user can log in with. */
 export interface Identity {
   readonly publicKey: PublicKey;
-  /** The key in memory, which signs at once. Without it (encrypted, in an agent, in hardware) signing is an ask. */
+  /** Private key in memory. If missing (encrypted, in an agent, in hardware), a `sign` event asks for each signature. */
   readonly privateKey?: PrivateKey;
-  /** For people: where the key comes from. */
+  /** Human-readable note, usually where the key comes from. */
   readonly comment?: string;
 }
 
-/** Whether the application can answer `password` asks. "fixed": with one known password, asked for once, before keyboard-interactive. */
+/**
+ * Whether the application can answer `password` asks. "fixed": it has one known password, which is asked for once, before
+ * keyboard-interactive.
+ */
 export type PasswordSource = boolean | "fixed";
 
 /**
- * Whether the application can answer `prompts` asks. "password": only a prompt for the fixed password. Keyboard-interactive is then tried
- * once, and not at all after that password was sent by the method "password".
+ * Whether the application can answer `prompts` asks. "password": it can answer only a prompt for the fixed password. Keyboard-interactive
+ * is then tried once, and skipped if the method "password" already sent that password.
  */
 export type PromptsSource = boolean | "password";
 
-/** Options of the client's side of authentication. */
+/** Options of `ClientAuth`. */
 export interface ClientAuthOptions {
-  /** Where messages go. */
+  /** Receives outgoing messages. */
   readonly sink: PacketSink;
-  /** The exchange hash of the first key exchange, which signatures are bound to (RFC 4252 §7). */
+  /** Exchange hash of the first key exchange; signatures cover it (RFC 4252 §7). */
   readonly sessionId: Uint8Array;
   readonly userName: string;
-  /** Blinds RSA signatures. */
+  /** Source of random bytes that blind RSA signatures. */
   readonly random: RandomSource;
-  /** Tried in this order, each once. */
+  /** Keys to log in with, in order of preference. */
   readonly identities: readonly Identity[];
-  /** How errors call a key, given as a public key blob: as people compare keys. By its format otherwise. */
+  /**
+   * Returns the name of a key in errors, such as its SHA256 fingerprint, given its public key blob. By default errors show the key format.
+   */
   readonly fingerprint?: (blob: Uint8Array) => string;
   readonly password: PasswordSource;
   readonly keyboardInteractive: PromptsSource;
   readonly limits?: Overrides<AuthLimits> | undefined;
 }
 
-/** Reports progress, or asks for something that only the application has. */
+/** An event of `ClientAuth`: progress, or a question to the application. */
 export type ClientAuthEvent =
-  /** What message numbers 60 to 79 mean from now on: the context for the transport's gate. */
+  /** Changes the meaning of message numbers 60 to 79; the transport's gate needs it. */
   | { readonly type: "method"; readonly method: MethodContext | undefined }
-  /** RFC 4252 §5.4. Raw text of the server: escape it before showing it. */
+  /** Banner (RFC 4252 §5.4). Raw text from the server: escape it before display. */
   | { readonly type: "banner"; readonly message: string }
-  /** Wants `answerSignature`: a signature blob of `algorithm` over `data`. */
+  /** Asks for `answerSignature` with a signature blob of `algorithm` over `data`. */
   | {
       readonly type: "sign";
       readonly token: AskToken;
@@ -61,11 +66,11 @@ export type ClientAuthEvent =
       readonly algorithm: string;
       readonly data: Bytes;
     }
-  /** Wants `answerPassword`. `attempt` counts from 1: above it the last password was refused. */
+  /** Asks for `answerPassword`. `attempt` counts from 1; from 2 on, the server refused the previous password. */
   | { readonly type: "password"; readonly token: AskToken; readonly attempt: number }
-  /** Wants `answerChangePassword`. The prompt is raw text of the server. */
+  /** Asks for `answerChangePassword`. `prompt` is raw text from the server. */
   | { readonly type: "change-password"; readonly token: AskToken; readonly prompt: string }
-  /** Wants `answerPrompts`: one response for each prompt (at least one prompt). Raw text of the server. */
+  /** Asks for `answerPrompts` with one response per prompt. There is at least one prompt. The texts are raw text from the server. */
   | {
       readonly type: "prompts";
       readonly token: AskToken;
@@ -73,14 +78,14 @@ export type ClientAuthEvent =
       readonly instruction: string;
       readonly prompts: readonly Prompt[];
     }
-  /** Keyboard-interactive text without a question: it has been answered already. Raw text of the server. */
+  /** Keyboard-interactive text without prompts; the response was already sent. Raw text from the server. */
   | { readonly type: "instruction"; readonly name: string; readonly instruction: string }
-  /** Authentication is complete. The last event. */
+  /** Authentication succeeded. Last event. */
   | { readonly type: "success" }
-  /** It cannot succeed any more: refused (`auth-failed`), or the server broke the protocol. The last event. */
+  /** Authentication failed: the server refused all attempts (`auth-failed`) or broke the protocol. Last event. */
   | { readonly type: "closed"; readonly error: SshError };
 
-/** What a method does through the driver that runs it. */
+/** Interface through which a method sends messages and emits events. */
 export interface ClientMethodDriver {
   readonly options: ClientAuthOptions;
   readonly limits: AuthLimits;

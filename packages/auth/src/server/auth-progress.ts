@@ -2,7 +2,7 @@ import { equalBytes, SshError } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
 import type { Factor, LoginMethod, LoginSubject } from "./types.ts";
 
-/** What a client has achieved for the user it names, and what it has used up. */
+/** Factors that a client has proved for the current user, and the attempts it has used up. */
 export class AuthProgress {
   readonly #methods: readonly LoginMethod[];
   readonly #limits: AuthLimits;
@@ -21,14 +21,15 @@ export class AuthProgress {
     this.#limits = limits;
   }
 
-  /** The methods that may follow (RFC 4252 §5.1). */
+  /** Methods that can continue (RFC 4252 §5.1). */
   get canContinue(): readonly LoginMethod[] {
     return this.#canContinue;
   }
 
   /**
-   * A request names its user and service. When they change, what was achieved for others is forgotten (RFC 4252 §5), and the
-   * change counts as a failed attempt: else it would be a way to try without end.
+   * Starts a request for a user and service, and returns them with the factors proved so far. A change of user or service discards the
+   * factors (RFC 4252 §5). It also counts as a failed attempt; otherwise a client could keep trying forever by changing names. Throws
+   * `auth-limit` at the last failed attempt.
    */
   begin(userName: string, serviceName: string): LoginSubject {
     const changed = this.#userName !== undefined && (this.#userName !== userName || this.#serviceName !== serviceName);
@@ -44,44 +45,44 @@ export class AuthProgress {
     return { userName, serviceName, factors: this.#factors };
   }
 
-  /** One part of the login is right, and one of `canContinue` must follow. */
+  /** Records a partial success: one of `canContinue` must follow. */
   advance(factors: readonly Factor[], canContinue: readonly LoginMethod[]): void {
     this.#factors = factors;
     this.#canContinue = canContinue;
   }
 
-  /** Whether a key has been accepted as a factor already: it does not make a second one. */
+  /** Whether the key was already accepted as a factor. The same key cannot be a second factor. */
   hasUsed(publicKey: Uint8Array): boolean {
     return this.#factors.some((factor) => factor.method === "publickey" && equalBytes(factor.publicKey, publicKey));
   }
 
-  /** Throws `auth-limit` at the last failed attempt. */
+  /** Counts a failed attempt. Throws `auth-limit` at the last one allowed. */
   countFailure(): void {
     // rule: failed-attempts
     if (++this.#failures >= this.#limits.failedAttempts)
-      throw new SshError("auth-limit", `${this.#failures} attempts to log in have failed`);
+      throw new SshError("auth-limit", `the client failed to log in ${this.#failures} times`);
   }
 
-  /** "none" is how a client asks for the methods: the first is free. */
+  /** Counts a "none" request. Clients send it to learn the methods, so the first one is not a failed attempt. */
   countNone(): void {
     // rule: none-once
     if (this.#noneSeen) this.countFailure();
     this.#noneSeen = true;
   }
 
-  /** Throws `auth-limit` for a query too many. */
+  /** Counts a key query. Throws `auth-limit` above `limits.keyQueries`. */
   countQuery(): void {
     // rule: key-queries
     if (++this.#queries > this.#limits.keyQueries)
-      throw new SshError("auth-limit", `the client asked about more than ${this.#limits.keyQueries} keys`);
+      throw new SshError("auth-limit", `the client sent more than ${this.#limits.keyQueries} key queries`);
   }
-  /** Throws `auth-limit` for a refused query too many. */
+  /** Counts a refused key query. Throws `auth-limit` above `limits.refusedKeyQueries`. */
   countRefusedQuery(): void {
     // rule: refused-key-queries
     if (++this.#refusedQueries > this.#limits.refusedKeyQueries)
       throw new SshError(
         "auth-limit",
-        `more than ${this.#limits.refusedKeyQueries} keys that the client asked about were refused`,
+        `the client sent more than ${this.#limits.refusedKeyQueries} key queries that were refused`,
       );
   }
 }

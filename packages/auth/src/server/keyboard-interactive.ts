@@ -8,14 +8,14 @@ import {
 
 import type { LoginSubject, Questions, ServerMethodDriver } from "./types.ts";
 
-/** A conversation (RFC 4256). `rounds`: SSH_MSG_USERAUTH_INFO_REQUESTs sent. */
+/** A keyboard-interactive conversation (RFC 4256). `rounds` is the number of SSH_MSG_USERAUTH_INFO_REQUESTs sent. */
 export type KeyboardInteractiveState = { readonly subject: LoginSubject; readonly rounds: number } & (
-  | /** The application has the word. */ {
+  | /** Waiting for the application. */ {
       readonly kind: "asked";
       readonly about: "keyboard-interactive";
       readonly token: AskToken;
     }
-  | /** The client has it. */ { readonly kind: "questioned"; readonly promptCount: number }
+  | /** Waiting for the client's responses. */ { readonly kind: "questioned"; readonly promptCount: number }
 );
 
 export function receiveKeyboardInteractive(
@@ -29,7 +29,9 @@ export function receiveKeyboardInteractive(
   return { kind: "asked", about: "keyboard-interactive", token, subject, rounds: 0 };
 }
 
-/** The application has questions. `undefined`: refused, for they are a round too many. */
+/**
+ * Sends the application's questions. Returns `undefined` if that would exceed `limits.keyboardInteractiveRounds`; the attempt then fails.
+ */
 export function sendInfoRequest(
   driver: ServerMethodDriver,
   { subject, rounds }: KeyboardInteractiveState,
@@ -40,7 +42,10 @@ export function sendInfoRequest(
   return { kind: "questioned", promptCount: prompts.length, subject, rounds: rounds + 1 };
 }
 
-/** `undefined`: refused, for a number of responses that is not the number of prompts (RFC 4256 §3.4). */
+/**
+ * Passes the client's responses to the application. Returns `undefined` if their number differs from the number of prompts; the attempt
+ * then fails (RFC 4256 §3.4).
+ */
 export function receiveInfoResponse(
   driver: ServerMethodDriver,
   state: Extract<KeyboardInteractiveState, { kind: "questioned" }>,

@@ -2,7 +2,7 @@ import { type AskToken, askToken, SSH_MSG_USERAUTH_PASSWD_CHANGEREQ, userauthPas
 
 import type { LoginSubject, ServerMethodDriver } from "./types.ts";
 
-/** The application is asked about a password (RFC 4252 §8). */
+/** Waiting for the application's decision about a password (RFC 4252 §8). */
 export interface PasswordState {
   readonly kind: "asked";
   readonly about: "password";
@@ -10,7 +10,7 @@ export interface PasswordState {
   readonly subject: LoginSubject;
 }
 
-/** `undefined`: refused, for a password longer than the limit. */
+/** Passes the password to the application. Returns `undefined` if it is longer than `limits.passwordBytes`; the attempt then fails. */
 export function receivePassword(
   driver: ServerMethodDriver,
   subject: LoginSubject,

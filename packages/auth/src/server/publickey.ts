@@ -15,20 +15,23 @@ import {
 import type { AuthProgress } from "./auth-progress.ts";
 import type { LoginKey, LoginSubject, ServerMethodDriver } from "./types.ts";
 
-/** The application is asked about a key (RFC 4252 §7). */
+/** Waiting for the application's decision about a key (RFC 4252 §7). */
 export type PublickeyState = {
   readonly kind: "asked";
   readonly token: AskToken;
   readonly subject: LoginSubject;
   readonly key: LoginKey;
-  /** The same as the client sent it, which PK_OK repeats. */
+  /** The key exactly as the client sent it; SSH_MSG_USERAUTH_PK_OK repeats it. */
   readonly sent: LoginKey;
 } & (
-  | /** Whether it would do. */ { readonly about: "query" }
-  | /** After its signature was verified, and only then. */ { readonly about: "publickey" }
+  | /** The client asked whether the key is acceptable. */ { readonly about: "query" }
+  | /** A login whose signature was verified. */ { readonly about: "publickey" }
 );
 
-/** A query, or a login with a signature that is verified before the application learns of it. `undefined`: refused, and counted. */
+/**
+ * Handles a key query or a signed login, and asks the application. Verifies the signature first, so the application never sees an unproved
+ * login. Returns `undefined` if the request was refused; the refusal is already counted.
+ */
 export function receivePublickey(
   driver: ServerMethodDriver,
   progress: AuthProgress,
@@ -43,7 +46,7 @@ export function receivePublickey(
   const publicKey = algorithm === undefined ? sent.publicKey : inKeyFormat(sent.publicKey, algorithm);
   const key: LoginKey = { algorithm: name, publicKey };
   const signedData = userauthSignedData(driver.options.sessionId, subject, sent);
-  // The work is the same for every user name, and is done before anybody looks at it: a reply's time tells nothing.
+  // Verification runs before the user name is looked up, so the time of the reply does not reveal which users exist.
   const refused =
     /* rule: same-work */ algorithm === undefined ||
     keyFormat(publicKey) !== algorithm.keyFormat ||
@@ -73,12 +76,12 @@ function verified(
   try {
     return algorithm.verify(publicKey, data, signature);
   } catch {
-    // Whatever goes wrong while a signature is looked at, it is not a good one.
+    // Any error during verification means that the signature is not valid.
     return false;
   }
 }
 
-/** The format that a key's blob names (RFC 4253 §6.6). */
+/** Returns the key format named in a public key blob (RFC 4253 §6.6), or `undefined` if the blob is malformed. */
 function keyFormat(publicKey: Uint8Array): string | undefined {
   try {
     return new Reader(publicKey, "public key").name("format");
@@ -89,8 +92,8 @@ function keyFormat(publicKey: Uint8Array): string | undefined {
 }
 
 /**
- * Returns the blob under the name of its key format. dev-tunnels puts the signature algorithm there, `rsa-sha2-512` for `ssh-rsa`,
- * against RFC 8332 §3, and OpenSSH lets it in. The signature is over the blob as it was sent.
+ * Returns the blob with its proper key format name. dev-tunnels puts the signature algorithm there (`rsa-sha2-512` instead of `ssh-rsa`),
+ * against RFC 8332 §3, and OpenSSH accepts that. The signature still covers the blob as sent.
  */
 function inKeyFormat(blob: Bytes, { name, keyFormat: format }: SignatureAlgorithm): Bytes {
   if (keyFormat(blob) !== name || name === format) return blob;

@@ -36,17 +36,17 @@ import type {
 type AskedState = PublickeyState | PasswordState | Extract<KeyboardInteractiveState, { kind: "asked" }>;
 
 type ServerState =
-  | /** The service request is due. */ { readonly kind: "new" }
-  | /** A login request is due. */ { readonly kind: "ready" }
+  | /** Waiting for the service request. */ { readonly kind: "new" }
+  | /** Waiting for a login request. */ { readonly kind: "ready" }
   | AskedState
   | KeyboardInteractiveState
   | { readonly kind: "over" };
 
 /**
- * The server of the authentication protocol (RFC 4252): takes payloads from a client and asks the application about each
- * login. Signatures are verified here, before the application learns of the login. Requests are taken one at a time, in order:
- * those that come while the application is asked wait, so that an answer, however late, is about the request it was asked
- * for. Never throws for what the client sends; a wrong call throws `usage`.
+ * Server side of the authentication protocol (RFC 4252). It receives a client's messages and asks the application about each login.
+ * Signatures are verified here, before the application sees the login. Requests are handled one at a time, in order. Those that arrive
+ * while an ask is open are queued, so a late answer always applies to the request it was asked for. Invalid input from the client ends in a
+ * `closed` event, never in an exception. Invalid calls throw `usage`.
  */
 export class ServerAuth {
   readonly #driver: ServerMethodDriver;
@@ -62,17 +62,17 @@ export class ServerAuth {
     this.#driver = { options, limits, emit: (event) => this.#events.push(event) };
   }
 
-  /** A message from the client, which is not kept. After the end it is ignored (RFC 4252 §5.3). */
+  /** Handles a message from the client. The payload is not kept. Ignored after the last event (RFC 4252 §5.3). */
   receive(payload: Uint8Array): void {
     if (this.#state.kind !== "over") this.#guard(() => this.#receive(payload));
   }
 
-  /** What happened, oldest first. */
+  /** Returns the next event, oldest first, or `undefined` if there is none. */
   nextEvent(): ServerAuthEvent | undefined {
     return this.#events.shift();
   }
 
-  /** Answers `query`: whether a login with the key could succeed. Throws `usage` for a token that is not the open ask's. */
+  /** Answers `query`: whether a login with the key could succeed. Throws `usage` if the token does not belong to the open ask. */
   answerQuery(token: AskToken, acceptable: boolean): void {
     const state = this.#state;
     if (state.kind !== "asked" || state.about !== "query" || state.token !== token) throw staleAnswer(token);
@@ -84,7 +84,7 @@ export class ServerAuth {
     });
   }
 
-  /** Answers `publickey`. Throws `usage` for a token that is not the open ask's. */
+  /** Answers `publickey`. Throws `usage` if the token does not belong to the open ask. */
   answerPublickey(token: AskToken, verdict: LoginVerdict): void {
     const state = this.#state;
     if (state.kind !== "asked" || state.about !== "publickey" || /* rule: verdict-token */ state.token !== token)
@@ -93,8 +93,8 @@ export class ServerAuth {
   }
 
   /**
-   * Answers `password` and `change-password`. With `changePrompt` the password has to be changed, or the new one is not good
-   * enough; this counts as a failed attempt. Throws `usage` for a token that is not the open ask's.
+   * Answers `password` and `change-password`. With `changePrompt` the client must change its password, or choose a better one; this counts
+   * as a failed attempt. Throws `usage` if the token does not belong to the open ask.
    */
   answerPassword(token: AskToken, verdict: LoginVerdict | { readonly changePrompt: string }): void {
     const state = this.#state;
@@ -111,8 +111,8 @@ export class ServerAuth {
   }
 
   /**
-   * Answers `keyboard-interactive` and `responses`, with a verdict or with the next questions. Throws `usage` for a token that
-   * is not the open ask's.
+   * Answers `keyboard-interactive` and `responses` with a verdict or the next questions. Throws `usage` if the token does not belong to the
+   * open ask.
    */
   answerKeyboardInteractive(token: AskToken, verdict: LoginVerdict | Questions): void {
     const state = this.#state;
@@ -123,14 +123,16 @@ export class ServerAuth {
     else this.#guard(() => this.#goOn(sendInfoRequest(this.#driver, state, verdict), true));
   }
 
-  /** Shows a text to the client now (RFC 4252 §5.4). Throws `usage` before the client has asked for the service, and at the end. */
+  /**
+   * Sends a banner to the client now (RFC 4252 §5.4). Throws `usage` before the client has requested the service, and after the last event.
+   */
   sendBanner(message: string): void {
     if (this.#state.kind === "new" || this.#state.kind === "over")
-      throw new SshError("usage", "a banner can be sent while authentication goes on, not before or after");
+      throw new SshError("usage", "a banner can be sent only during authentication");
     this.#driver.options.sink.write(SSH_MSG_USERAUTH_BANNER.encode({ message, languageTag: "" }));
   }
 
-  /** Whether an ask is open: the time until its answer is not the client's, and what it sent after its login is not due yet. */
+  /** Whether an ask is open. The time until its answer must not count against the client, and later input must wait for it. */
   get waitingForApplication(): boolean {
     return this.#state.kind === "asked";
   }
@@ -143,7 +145,7 @@ export class ServerAuth {
     if (payload.length > authRequestBytes)
       throw new SshError(
         "auth-limit",
-        `the client sent a login message of ${payload.length} bytes where ${authRequestBytes} are allowed`,
+        `the client sent an authentication message of ${payload.length} bytes; the limit \`authRequestBytes\` is ${authRequestBytes}`,
       );
     if (number === SSH_MSG_SERVICE_REQUEST.number && state.kind === "new") {
       this.#receiveServiceRequest(payload);
@@ -151,16 +153,16 @@ export class ServerAuth {
       if (state.kind === "asked" && this.#queue.length >= queuedAuthRequests)
         throw new SshError(
           "auth-limit",
-          `the client sent more than ${queuedAuthRequests} requests ahead of their turn`,
+          `the client sent more than ${queuedAuthRequests} further login requests before the first was answered`,
         );
-      // What the application is handed later, keys among it, are views of this copy.
+      // Events hold views of this copy, such as public keys.
       this.#queue.push(payload.slice());
     } else if (number === SSH_MSG_USERAUTH_INFO_RESPONSE.number && state.kind === "questioned") {
       this.#goOn(receiveInfoResponse(this.#driver, state, payload), true);
     } else {
       throw new SshError(
         "unexpected-message",
-        `the client sent message ${number ?? "(empty)"} where login was ${state.kind}`,
+        `the client sent message ${number ?? "(empty)"} while authentication was in state ${JSON.stringify(state.kind)}`,
       );
     }
   }
@@ -176,7 +178,7 @@ export class ServerAuth {
   #receiveRequest(payload: Uint8Array): void {
     const { userName, serviceName, methodName, methodData } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
     if (serviceName !== SERVICE_CONNECTION) throw unavailable(serviceName);
-    // RFC 4252 §5.1: a new request aborts a conversation, which gets no failure message of its own.
+    // A new request aborts a conversation, which gets no SSH_MSG_USERAUTH_FAILURE of its own (RFC 4252 §5.1).
     if (this.#state.kind === "questioned") {
       this.#state = { kind: "ready" };
       this.#progress.countFailure();
@@ -201,7 +203,10 @@ export class ServerAuth {
     }
   }
 
-  /** The next state, or a refusal, which `counts` as a failed attempt unless that was done. */
+  /**
+   * Enters the next state, or refuses the request if it is `undefined`. `counts`: whether the refusal is still to be counted as a failed
+   * attempt.
+   */
   #goOn(next: ServerState | undefined, counts: boolean): void {
     this.#state = next ?? { kind: "ready" };
     if (next !== undefined) return;
@@ -211,7 +216,10 @@ export class ServerAuth {
 
   #judge(subject: LoginSubject, factor: Factor, verdict: LoginVerdict): void {
     if (typeof verdict !== "string" && verdict.partial.length === 0)
-      throw new SshError("usage", "a partial success names the methods of which one must follow: there is none");
+      throw new SshError(
+        "usage",
+        "a partial success must name at least one method that can continue; `partial` is empty",
+      );
     this.#guard(() => {
       this.#state = { kind: "ready" };
       const factors = subject.factors.concat(factor);
@@ -235,7 +243,7 @@ export class ServerAuth {
     );
   }
 
-  /** Does a step, then takes the requests that have waited for it. What the client did wrong ends authentication. */
+  /** Runs a step, then handles queued requests. An error caused by the client ends authentication. */
   #guard(step: () => void): void {
     try {
       step();
@@ -266,6 +274,6 @@ export class ServerAuth {
 function unavailable(serviceName: string): SshError {
   return new SshError(
     "service-unavailable",
-    `the client wants the service ${serviceName.slice(0, 64)}, which is not available`,
+    `the client requested the service ${serviceName.slice(0, 64)}, which is not available`,
   );
 }

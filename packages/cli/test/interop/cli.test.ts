@@ -270,7 +270,7 @@ describe("a failure is a 255 and one line that names its code", () => {
       terminal.type("wrong\r");
     }
     expect((await terminal.until("status 255\r\n")).trim()).toBe(
-      "nacre: alice: the server refused password (3 times); it would take: publickey, password [auth-failed]",
+      "nacre: alice: the server refused password (3 times); it accepts: publickey, password [auth-failed]",
     );
     expect(await terminal.closed).toBe(0);
   });

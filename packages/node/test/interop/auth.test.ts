@@ -56,7 +56,7 @@ describe("keys", () => {
     const error = await failure(server.connect({ identities: [strangerKey()] }));
     expect(error).toMatchObject({ code: "auth-failed", culprit: "caller" });
     expect(error.message).toMatch(/^alice: the server refused publickey \(SHA256:[^)]*, ssh-ed25519\)/);
-    expect(error.message).toContain("it would take: publickey, password");
+    expect(error.message).toContain("it accepts: publickey, password");
   });
 
   test("an unknown user learns no more than a refused one", async () => {
@@ -335,13 +335,13 @@ describe("two factors", () => {
     const error = await failure(withPassword.connect());
     expect(error).toMatchObject({ code: "auth-failed", culprit: "caller" });
     expect(error.message).toMatch(/accepted publickey/);
-    expect(error.message).toContain("it would take: password");
+    expect(error.message).toContain("it accepts: password");
   });
 
   test("a password alone is not taken", async () => {
     const error = await failure(withPassword.connect({ identities: [], password: password() }));
     expect(error).toMatchObject({ code: "auth-failed", culprit: "caller" });
-    expect(error.message).toContain("it would take: publickey");
+    expect(error.message).toContain("it accepts: publickey");
   });
 });
 

@@ -339,7 +339,7 @@ function unimplementedInRekey(kit: Kit): void {
   expect(target.error).toBeUndefined();
   target.peer.send(message.unimplemented(target.peer.sequenceNumbers.at(-1)));
   expect(target.expectClosed("unexpected-message").message).toContain(
-    "did not understand our SSH_MSG_KEXINIT (packet ",
+    "does not implement SSH_MSG_KEXINIT (our packet ",
   );
 }
 

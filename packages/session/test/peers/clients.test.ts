@@ -111,7 +111,7 @@ describe("goodbyes", () => {
     server.session.rekey();
     server.turn();
     doesNotUnderstand(server, SSH_MSG_KEXINIT.number);
-    expect(server.error?.message).toMatch(/^the client did not understand our SSH_MSG_KEXINIT \(packet \d+\)/);
+    expect(server.error?.message).toMatch(/^the client does not implement SSH_MSG_KEXINIT \(our packet \d+\)/);
   });
 });
 
