@@ -83,7 +83,7 @@ export interface Structure<T> {
   readonly name: string;
   /** Encodes a value into a new array. */
   encode(value: T): Bytes;
-  /** Decodes a value; byte strings in it are views of `bytes`. Throws `malformed-message` if the bytes are invalid or some are left over. */
+  /** Decodes a value, whose byte strings are views of `bytes`. Throws `malformed-message` if bytes are invalid or left over. */
   decode(bytes: Uint8Array): T;
 }
 
