@@ -17,8 +17,8 @@ export interface PacketSealer {
    */
   seal(sequenceNumber: number, slab: Uint8Array, offset: number, length: number): void;
   /**
-   * Seals a packet like `seal`, but returns the ciphertext in a new array. Avoids a copy for ciphers that allocate their output. The result is
-   * the whole packet, or the packet without its length field if the sealed length field is in `slab`. Writes the tag after the packet in
+   * Seals a packet like `seal`, but returns the ciphertext in a new array. Avoids a copy for ciphers that allocate their output. The result
+   * is the whole packet, or the packet without its length field if the sealed length field is in `slab`. Writes the tag after the packet in
    * `slab`.
    */
   sealApart?(sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Bytes;
@@ -32,8 +32,8 @@ export interface PacketOpener {
   /** Number of bytes that `readLength` needs to determine the length of a packet: 4, or one block. */
   readonly headerLength: number;
   /**
-   * Returns the `packet_length` field of the packet at `offset`. Call it exactly once per packet, before `open`: it may decrypt the header in
-   * place. Does not validate the length; the packet reader does.
+   * Returns the `packet_length` field of the packet at `offset`. Call it exactly once per packet, before `open`: it may decrypt the header
+   * in place. Does not validate the length; the packet reader does.
    */
   readLength(sequenceNumber: number, slab: Uint8Array, offset: number): number;
   /**

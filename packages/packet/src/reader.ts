@@ -122,7 +122,10 @@ export class PacketReader {
     const padding = clear[0]!;
     // An empty payload is invalid: it has no message number (RFC 4253 §6).
     if (/* rule: padding-least */ padding < 4 || /* rule: padding-most */ padding > packetLength - 2)
-      throw new SshError("packet-padding", `invalid padding length ${padding} in a packet of length ${packetLength}`);
+      throw new SshError(
+        "packet-padding",
+        `a packet of length ${packetLength} has an invalid padding length of ${padding}`,
+      );
     const end = packetLength - padding;
     if (clear.buffer !== slab.buffer) return clear.subarray(1, end);
     // Copied, so that the slab can be reused: allocating a new slab costs more than the copy.

@@ -7,13 +7,13 @@ export interface SentMessage {
 /** Accepts messages from the layers above. The transport implements it; authentication and connection use it. */
 export interface PacketSink {
   /**
-   * Sends a payload: a message including its number. Copies it before returning. Sets `sent.sequenceNumber` when the packet is written: now,
-   * or after the current key exchange.
+   * Sends a payload: a message including its number. Copies it before returning. Sets `sent.sequenceNumber` when the packet is written:
+   * now, or after the current key exchange.
    */
   write(payload: Uint8Array, sent?: SentMessage): void;
   /**
-   * Starts a payload of `length` bytes and returns an array for the caller to fill, if possible directly in the output buffer. Call `commit`
-   * before sending anything else, and do not write to the array after that.
+   * Starts a payload of `length` bytes and returns an array for the caller to fill, if possible directly in the output buffer. Call
+   * `commit` before sending anything else, and do not write to the array after that.
    */
   begin(length: number): Uint8Array;
   /** Sends the payload started with `begin`, after the caller filled it. */
@@ -22,6 +22,6 @@ export interface PacketSink {
   readonly pending: number;
   /** Whether a key exchange delays messages. The layers above must then stop sending bulk data (RFC 4253 §7.1). */
   readonly held: boolean;
-  /** Whether the connection used up its share of this event loop turn. Bulk data then waits for the next turn, for the sake of other connections. */
+  /** Whether the connection used up its share of this event loop turn. Bulk data then waits for the next turn. */
   readonly turnOver: boolean;
 }

@@ -128,8 +128,8 @@ export class PacketWriter {
   }
 
   /**
-   * Seals all later packets with new keys. Call it after writing NEWKEYS (RFC 4253 §7.3). Resets `keyUse`. The sequence number continues, or
-   * restarts at 0 under strict key exchange (OpenSSH PROTOCOL §1.10).
+   * Seals all later packets with new keys. Call it after writing NEWKEYS (RFC 4253 §7.3). Resets `keyUse`. The sequence number continues,
+   * or restarts at 0 under strict key exchange (OpenSSH PROTOCOL §1.10).
    */
   useSealer(sealer: PacketSealer, options: { readonly resetSequence: boolean }): void {
     this.#refuseWhileBegun();
@@ -138,8 +138,8 @@ export class PacketWriter {
   }
 
   /**
-   * Removes and returns the oldest piece of output; `undefined` if there is no more. Call it until then. There is usually one piece, and more
-   * after a slab is full or after separately sealed packets. The caller owns the bytes.
+   * Removes and returns the oldest piece of output; `undefined` if there is no more. Call it until then. There is usually one piece, and
+   * more after a slab is full or after separately sealed packets. The caller owns the bytes.
    */
   takeOutput(): Bytes | undefined {
     const retired = this.#retired.shift();
