@@ -57,7 +57,7 @@ export class IdentificationReader {
     this.#limits = limits;
   }
 
-  /** First 60 bytes of the first line that is not an identification string, escaped and quoted; `undefined` if there is none. */
+  /** First 60 bytes received instead of an identification string, escaped and quoted; `undefined` if nothing was received. */
   get excerpt(): string | undefined {
     return this.#firstLine ?? (this.#line.length === 0 ? undefined : quote(this.#line));
   }
