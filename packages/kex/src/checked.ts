@@ -55,7 +55,7 @@ export function nistPair(
       if (length !== publicKey.length || first !== 0x04) {
         throw new SshError(
           "kex-failed",
-          `the peer's ${curveName} value is not an uncompressed point; it has ${length} bytes and first byte ${first ?? "none"}, expected ${publicKey.length} bytes and first byte 4`,
+          `the peer's ${curveName} value is not an uncompressed point: expected ${publicKey.length} bytes and first byte 4, got ${length} bytes and first byte ${first ?? "none"}`,
         );
       }
       try {

@@ -101,20 +101,20 @@ describe.each(CURVES)("$curve", ({ method, curve, openssl, length, seed, p }) =>
   });
 
   it("rejects infinity, compressed and hybrid points", () => {
-    refused(new Uint8Array(0), "it has 0 bytes and first byte none");
-    refused(Uint8Array.of(0), "it has 1 bytes and first byte 0");
+    refused(new Uint8Array(0), "got 0 bytes and first byte none");
+    refused(Uint8Array.of(0), "got 1 bytes and first byte 0");
     const parity = Number(y & 1n);
     refused(
       Uint8Array.of(2 + parity, ...valid.subarray(1, 1 + length)),
-      `${1 + length} bytes and first byte ${2 + parity}`,
+      `got ${1 + length} bytes and first byte ${2 + parity}`,
     );
     for (const first of [0, 2, 3, 5, 6, 7, 0xff])
-      refused(Uint8Array.of(first, ...valid.subarray(1)), `and first byte ${first}, expected`);
+      refused(Uint8Array.of(first, ...valid.subarray(1)), `got ${1 + 2 * length} bytes and first byte ${first}`);
   });
 
   it("rejects points of other lengths, including those of other curves", () => {
-    refused(valid.subarray(0, -1), `it has ${2 * length} bytes`);
-    refused(Uint8Array.of(...valid, 0), `it has ${2 * length + 2} bytes`);
+    refused(valid.subarray(0, -1), `got ${2 * length} bytes`);
+    refused(Uint8Array.of(...valid, 0), `got ${2 * length + 2} bytes`);
     for (const other of ecdh.filter((vector) => vector.curve !== curve))
       refused(fromHex(other.serverPublic), "uncompressed point");
   });
