@@ -11,7 +11,7 @@ export interface CompilingPlatform extends Omit<WasmPlatform, "instantiate"> {
   instantiate(program: Bytes): unknown;
 }
 
-/** Like {@link chacha20Poly1305On}, but compiles the program. Assembles it when the cipher is first used. */
+/** Creates the cipher like {@link chacha20Poly1305On}, but assembles and compiles the program when the cipher is first used. */
 export function chacha20Poly1305OnWasm(platform: CompilingPlatform): WasmCipherAlgorithm {
   return chacha20Poly1305On({
     instantiate: () => platform.instantiate(chacha20Poly1305Program()),

@@ -14,9 +14,9 @@ import {
 } from "./assembler.ts";
 import { digit, LANE_CARRY } from "./poly1305-variables.ts";
 
-// In vectors, a number modulo 2^130 - 5 consists of ten digits of 13 bits. The reason is `dot`, the fastest multiplication: it computes
-// eight products, but of signed 16-bit values. (A multiplication of 32-bit values computes two products and needs three instructions on
-// x86-64.) `dot` takes two digits in each i32; such a pair is a limb. The four lanes contain four numbers.
+// In vectors, a number modulo 2^130 - 5 consists of ten digits of 13 bits. `dot`, the fastest multiplication, computes eight products at a
+// time, but only of signed 16-bit values. (Multiplication of 32-bit lanes computes two products in three instructions on x86-64.) `dot`
+// takes two digits in each i32; such a pair is a limb. The four lanes contain four numbers.
 export const DIGIT = 13;
 export const DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 export const DIGIT_MASK: Code = alike(0x1fff);

@@ -29,7 +29,7 @@ import { PACKET_AT, POLY1305_KEY_AT, TAG_AT } from "./memory.ts";
 import { CARRY, COUNTS, g, h, LENGTH, POSITION, r, s } from "./poly1305-variables.ts";
 import { turns } from "./turns.ts";
 
-/** Packet length in bytes from which vectors are faster, despite computing their factors first. */
+/** Packet length in bytes from which vectors are faster, including the time to compute their factors. */
 const LONG = 512;
 
 /**

@@ -84,7 +84,7 @@ function seal(): FunctionCode {
 
 /**
  * `open(sequenceNumber, length)`: decrypts the body and returns 0 if the tag after the packet is correct. Otherwise returns another number
- * and leaves the packet unchanged. The time does not depend on the bytes of the tag that differ.
+ * and leaves the packet unchanged. Compares the tag in constant time.
  */
 function open(): FunctionCode {
   const isWrong: Local = 2;

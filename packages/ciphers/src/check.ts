@@ -1,7 +1,9 @@
 import type { CipherAlgorithm, DirectionKeys, MacAlgorithm } from "@nacre/packet";
 import { SshError } from "@nacre/wire";
 
-/** Throws `internal` if a key has the wrong length, or the MAC does not fit the cipher. Otherwise a bug could result in weak keys. */
+/**
+ * Throws `internal` if a key has the wrong length, or if a MAC is missing or not allowed. Without the check, a bug could weaken the keys.
+ */
 export function checkKeys(cipher: CipherAlgorithm, keys: DirectionKeys, mac: MacAlgorithm | undefined): void {
   const wanted = [cipher.keyLength, cipher.ivLength, mac?.keyLength ?? 0].join("/");
   const given = [keys.key.length, keys.iv.length, keys.macKey.length].join("/");
@@ -11,7 +13,7 @@ export function checkKeys(cipher: CipherAlgorithm, keys: DirectionKeys, mac: Mac
     throw new SshError("internal", `${cipher.name} ${cipher.aead ? "takes no MAC" : "needs a MAC"}`);
 }
 
-/** Throws `mac-mismatch` unless the tag in `slab` at `offset` equals `expected`. The time does not depend on the bytes that differ. */
+/** Throws `mac-mismatch` unless the tag in `slab` at `offset` equals `expected`. Compares in constant time. */
 export function checkTag(expected: Uint8Array, slab: Uint8Array, offset: number): void {
   let difference = 0;
   for (let i = 0; i < expected.length; i++) difference |= expected[i]! ^ slab[offset + i]!;

@@ -1,5 +1,5 @@
-// Constants common to all implementations of chacha20-poly1305@openssh.com (OpenSSH PROTOCOL.chacha20poly1305). Must not import noble:
-// the WebAssembly implementation imports this file and should not contain noble.
+// Constants common to all implementations of chacha20-poly1305@openssh.com (OpenSSH PROTOCOL.chacha20poly1305). Does not import
+// noble, so that the WebAssembly implementation can use this file without noble.
 
 import type { CipherAlgorithm, PacketSealer } from "@nacre/packet";
 

@@ -18,7 +18,7 @@ export interface KeySource {
  */
 export type KeyLetter = "A" | "B" | "C" | "D" | "E" | "F";
 
-/** Derives one key of `length` bytes, with further hashes if one is too short (RFC 4253 §7.2). Returns a new array. */
+/** Derives one key of `length` bytes into a new array. Appends further hashes if one hash is too short (RFC 4253 §7.2). */
 export function deriveKey(source: KeySource, letter: KeyLetter, length: number): Uint8Array {
   const { hash, sharedSecret, exchangeHash, sessionId } = source;
   const letterByte = Uint8Array.of(letter.charCodeAt(0));

@@ -2,8 +2,8 @@ import type { HashFunction } from "@nacre/kdf";
 import type { MethodContext, RandomSource } from "@nacre/wire";
 
 /**
- * A key exchange method (RFC 4253 §7, §8), for the list of methods of a session. The method implements its messages and its mathematics.
- * The transport handles identification strings, KEXINITs, host keys and signatures.
+ * A key exchange method (RFC 4253 §7, §8). A session takes a list of methods. Each method implements its own messages and mathematics. The
+ * transport handles identification strings, KEXINITs, host keys and signatures.
  */
 export interface KexMethod {
   /** Name as negotiated: `"curve25519-sha256"`. */

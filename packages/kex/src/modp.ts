@@ -9,8 +9,8 @@ export interface ModpGroup {
   /** Returns p, a safe prime. A function, so that the value is computed only when needed. */
   readonly prime: () => bigint;
   /**
-   * Number of random bytes in an exponent: twice the strength of the group. The strength is the higher of the two estimates in RFC 3526 §8:
-   * 160, 240 and 310 bits. That exceeds the minimum of SP 800-56A, appendix D: 112, 152 and 200 bits.
+   * Number of random bytes in an exponent. Their number of bits is at least twice the strength of the group, which is the higher estimate
+   * in RFC 3526 §8: 160, 240 and 310 bits. SP 800-56A requires less (appendix D: twice 112, 152 and 200 bits).
    */
   readonly exponentLength: number;
 }

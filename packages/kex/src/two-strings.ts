@@ -29,7 +29,10 @@ function encodedMpint(secret: Uint8Array): Uint8Array {
   return new Writer().mpintBytes(secret).finish();
 }
 
-/** Computes K for a method in which each side sends one string. K is encoded as in {@link KexSecret}. Methods may throw `kex-failed`. */
+/**
+ * Computes K for a method in which each side sends one string. K is encoded as in {@link KexSecret}. Throws `kex-failed` for invalid
+ * strings.
+ */
 export interface TwoStrings {
   client(random: RandomSource): {
     readonly value: Uint8Array;

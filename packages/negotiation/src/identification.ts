@@ -10,8 +10,8 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 /**
- * Returns the local identification string without CR LF: `"SSH-2.0-Nacre_0.1.0"`. Throws `usage` if the software version is too long or
- * contains anything except printable US-ASCII, or a space or "-" (RFC 4253 §4.2).
+ * Returns the local identification string without CR LF: `"SSH-2.0-Nacre_0.1.0"`. Throws `usage` if the software version is
+ * empty, is too long, or contains a space, "-" or anything outside printable US-ASCII (RFC 4253 §4.2).
  */
 export function identificationString(softwareVersion: string): string {
   const line = `${PREFIX}2.0-${softwareVersion}`;

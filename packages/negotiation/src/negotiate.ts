@@ -22,8 +22,8 @@ export interface NegotiatedNames {
 
 /**
  * Chooses the algorithms: from each list, the client's first name that the server also offers (RFC 4253 §7.1). The key exchange method does
- * not depend on the host key algorithms, because all methods of Nacre need one that can sign, and all can. Throws `no-common-algorithm`
- * with the list and both offers.
+ * not depend on the host key algorithms: every method needs one that can sign, and all algorithms of Nacre can. Throws
+ * `no-common-algorithm` with the list and both offers.
  *
  * @param isAead returns whether a cipher provides integrity itself, so that no MAC is chosen (RFC 5647 §5.1, OpenSSH PROTOCOL §1.6)
  */

@@ -18,8 +18,8 @@ export interface PacketSealer {
   seal(sequenceNumber: number, slab: Uint8Array, offset: number, length: number): void;
   /**
    * Seals a packet like `seal`, but returns the ciphertext in a new array. Avoids a copy for ciphers that allocate their output. The result
-   * is the whole packet, or the packet without its length field if the sealed length field is in `slab`. Writes the tag after the packet in
-   * `slab`.
+   * is the whole packet. If the cipher leaves the sealed length field in `slab`, the result is the packet without it. Writes the tag after
+   * the packet in `slab`.
    */
   sealApart?(sequenceNumber: number, slab: Uint8Array, offset: number, length: number): Bytes;
 }
@@ -83,7 +83,7 @@ export interface CipherAlgorithm {
   readonly ivLength: number;
   /** Whether the cipher is an AEAD cipher, which needs no separate MAC. */
   readonly aead: boolean;
-  /** Maximum number of bytes under one key; a rekey must complete before (RFC 4344 §3.2; RFC 4253 §9 for small block sizes). */
+  /** Maximum number of bytes under one key; a rekey must complete before that (RFC 4344 §3.2; RFC 4253 §9 for small block sizes). */
   readonly maxBytes: number;
   /** Creates the sending side. `mac` is `undefined` exactly when `aead` is true. */
   createSealer(keys: DirectionKeys, mac: MacAlgorithm | undefined): PacketSealer;

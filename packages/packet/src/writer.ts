@@ -31,7 +31,7 @@ export class PacketWriter {
   #nextSlabSize = FIRST_SLAB;
   /** Buffer in which packets for `sealApart` are built. It is never output, so it can be reused. */
   #draft = NOTHING;
-  /** Output older than that in the slab: rests of previous slabs, and separately sealed packets. */
+  /** Output that precedes the output in the slab: pieces of previous slabs, and separately sealed packets. */
   #retired: Bytes[] = [];
   #retiredBytes = 0;
   /** Random bytes for padding, fetched for many packets at a time. */

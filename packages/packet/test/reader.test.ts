@@ -271,7 +271,7 @@ describe("counting", () => {
   });
 });
 
-describe("rest", () => {
+describe("rest()", () => {
   it("keeps returned payloads unchanged, and the stream continues after it", () => {
     const bytes = stream([10, 2000, 300, 5000]);
     for (const cut of [0, 3, 20, 1000, 2040, bytes.length]) {

@@ -300,7 +300,7 @@ describe("a packet that fails to seal", () => {
   );
 });
 
-describe("rest", () => {
+describe("rest()", () => {
   it("keeps taken and pending output, and does not change later output", () => {
     const plain = newWriter();
     const rested = newWriter();

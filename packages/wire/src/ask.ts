@@ -16,5 +16,8 @@ export function askToken(about: string): AskToken {
 
 /** Returns the `usage` error for an answer with a token that matches no open ask. */
 export function staleAnswer({ about }: AskToken): SshError {
-  return new SshError("usage", `no open ask for this \`${about}\` token; answer each ask once, with its own token`);
+  return new SshError(
+    "usage",
+    `the \`${about}\` ask is already answered, or its token is unknown; answer each ask once, with its own token`,
+  );
 }

@@ -41,7 +41,7 @@ export function base64Decode(text: string): Bytes | undefined {
   return (group & ((1 << bits) - 1)) === 0 ? out : undefined;
 }
 
-/** Returns the value of a base64 digit, or −1. A table lookup could leak a private key through its timing, so this compares. */
+/** Returns the value of a base64 digit, or −1. Uses comparisons: the timing of a table lookup could leak a private key. */
 function valueOf(code: number): number {
   if (code >= 0x41 && code <= 0x5a) return code - 0x41;
   if (code >= 0x61 && code <= 0x7a) return code - 0x61 + 26;

@@ -22,10 +22,10 @@ export interface LimitTable<T> {
   readonly defaults: T;
 }
 
-/** Maximum of limits on counts and sizes that the protocol sends as a uint32. */
+/** Maximum value of a limit on a count or size that the protocol sends as a uint32. */
 export const MAX_UINT32 = 0xffff_ffff;
 
-/** Maximum of time limits: 365 days in milliseconds. */
+/** Maximum value of a time limit: 365 days in milliseconds. */
 export const MAX_MILLISECONDS = 31_536_000_000;
 
 /** Creates a limit table from the ranges. */
@@ -35,7 +35,7 @@ export function limitTable<T>(ranges: LimitRanges<T>): LimitTable<T> {
 }
 
 /**
- * Returns `changes` completed with the defaults of the table. Returns `changes` itself if it is complete, and the table's `defaults` if it
+ * Completes `changes` with the defaults of the table. Returns the same object if `changes` is complete, and `defaults` itself if `changes`
  * is undefined, so that connections share one object. Keeps other properties of `changes` unchecked. Throws `usage` if a limit is not an
  * integer within its range.
  */

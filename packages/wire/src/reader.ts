@@ -13,7 +13,7 @@ export class Reader {
   readonly #code: SshErrorCode;
   #offset: number;
 
-  /** Reads `bytes` from `offset` (default 0). Throws errors with `code` (default `malformed-message`). Results are views of `bytes`. */
+  /** Reads `bytes` from `offset` (default 0) without copying them. Errors have the given `code` (default `malformed-message`). */
   constructor(bytes: Uint8Array, what: string, options?: { readonly code?: SshErrorCode; readonly offset?: number }) {
     this.#bytes = bytes;
     this.#what = what;

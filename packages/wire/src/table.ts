@@ -12,7 +12,7 @@ import * as connection from "./messages/connection.ts";
 import * as transport from "./messages/transport.ts";
 import type { Message } from "./structure.ts";
 
-/** Which side sends a message. */
+/** Side that may send a message. */
 export type Sender = "client" | "server" | "both";
 
 /**
@@ -63,13 +63,13 @@ export interface MessageRow {
   /** Step of the key exchange in which it may arrive; absent for other messages. */
   readonly step?: KexStep;
   /**
-   * Sender that may send the message before authentication succeeds. It is then answered with SSH_MSG_UNIMPLEMENTED and does not end the
-   * connection: a client may send it together with a login that it expects to succeed (RFC 4252 §5.1).
+   * Side that may send the message before authentication succeeds. The reply is then SSH_MSG_UNIMPLEMENTED, and the connection continues: a
+   * client may send the message together with a login that it expects to succeed (RFC 4252 §5.1).
    */
   readonly early?: Sender;
   /**
-   * Sender that may send the message after authentication succeeds. It is then ignored: the client may not have received the success yet
-   * (RFC 4252 §5.3).
+   * Side that may send the message after authentication succeeds. The message is then ignored, because the client may have sent it before
+   * it received the success (RFC 4252 §5.3).
    */
   readonly late?: Sender;
 }
@@ -161,7 +161,7 @@ function row<T>(message: Message<T>, sender: Sender, phases: readonly Phase[], m
   };
 }
 
-/** Returns the row of a message that is allowed at any time, except during a strict key exchange (RFC 4253 §11). */
+/** Returns the row of a message that is allowed at any time; during strict key exchange only with `duringStrictKex` (RFC 4253 §11). */
 function general<T>(message: Message<T>, options?: { readonly duringStrictKex: boolean }): MessageRow {
   const duringStrictKex = options?.duringStrictKex ?? false;
   return {

@@ -38,7 +38,7 @@ export function utf8Encode(text: string): Bytes {
   return out.slice(0, length);
 }
 
-/** Decodes UTF-8. Returns `undefined` if the bytes are not well-formed; overlong forms and surrogates are not. */
+/** Decodes UTF-8. Returns `undefined` if the bytes are ill-formed, including overlong forms and surrogates. */
 export function utf8Decode(bytes: Uint8Array): string | undefined {
   return decode(bytes, true);
 }

@@ -12,8 +12,8 @@ export interface TcpipForward {
 export const tcpipForward: Structure<TcpipForward> = structure("tcpip-forward", { address: utf8, port: uint32 });
 
 /**
- * Fields of the data of two channel types (RFC 4254 §7.2): "direct-tcpip", for a connection that the server opens, and "forwarded-tcpip",
- * for a connection that the server accepted on a forwarded port.
+ * Fields of the data of two channel types (RFC 4254 §7.2): "direct-tcpip", for a connection that the server opens to a target,
+ * and "forwarded-tcpip", for a connection that the server accepted on a forwarded port.
  */
 export interface TcpipChannel {
   /** "direct-tcpip": the host name or address to connect to. "forwarded-tcpip": the forwarded address. */
