@@ -3,32 +3,32 @@ import type { CipherAlgorithm, PacketOpener, PacketSealer } from "@nacre/packet"
 import { type Bytes, copyBytes, readUint32 } from "@nacre/wire";
 import { BODY_AT, CAPACITY, KEYS_AT, PACKET_AT, PAGE, TAG_AT, TAG_LENGTH } from "./memory.ts";
 
-/** The platform functions that the cipher needs: this package names no global. */
+/** Platform functions for the cipher. This package uses no globals. */
 export interface WasmPlatform {
-  /** Instantiates the program, which imports nothing, and returns its exports. Throws if the platform cannot or must not do so. */
+  /** Instantiates the program, which has no imports, and returns its exports. Throws if the platform does not support or allow that. */
   instantiate(): unknown;
-  /** Returns the cipher to use when `instantiate` throws. */
+  /** Returns the cipher to use if `instantiate` throws. */
   otherwise(): CipherAlgorithm;
-  /** The platform's own ChaCha20, for the bodies of long packets, if it is faster. Read once, when the cipher is first used. */
+  /** The platform's ChaCha20 for the bodies of long packets, if it is faster. Read once, when the cipher is first used. */
   readonly chacha20?: ChaCha20 | undefined;
 }
 
 /**
- * Encrypts or decrypts `bytes` into a new array. `key`: 32 bytes. `iv`: 16 bytes, the number of the first block as a little-endian uint64,
- * then the nonce of 64 bits.
+ * Encrypts or decrypts `bytes` into a new array. `key`: 32 bytes. `iv`: 16 bytes, consisting of the number of the first block as a
+ * little-endian uint64 and the 64-bit nonce.
  */
 export type ChaCha20 = (key: Uint8Array, iv: Uint8Array, bytes: Uint8Array) => Bytes;
 
-/** A cipher in WebAssembly that also works without it. */
+/** A cipher in WebAssembly with a fallback. */
 export interface WasmCipherAlgorithm extends CipherAlgorithm {
-  /** Returns the same cipher for a platform where WebAssembly must not be tried. */
+  /** Returns the same cipher without any use of WebAssembly. */
   withoutWasm(): CipherAlgorithm;
 }
 
 /**
- * Makes chacha20-poly1305@openssh.com from one WebAssembly program, with ChaCha20 and Poly1305 in vectors (OpenSSH
- * PROTOCOL.chacha20poly1305). The program is instantiated when the cipher is first used. One instance serves all connections: between calls it
- * holds the last packet, and no key.
+ * Creates chacha20-poly1305@openssh.com (OpenSSH PROTOCOL.chacha20poly1305) as one WebAssembly program that uses vector instructions.
+ * Instantiates the program when the cipher is first used. All connections share one instance. Between calls, its memory contains the last
+ * packet but no keys.
  */
 export function chacha20Poly1305On(platform: WasmPlatform): WasmCipherAlgorithm {
   let program: CipherSides | undefined;
@@ -40,7 +40,7 @@ export function chacha20Poly1305On(platform: WasmPlatform): WasmCipherAlgorithm 
 
 type CipherSides = Pick<CipherAlgorithm, "createSealer" | "createOpener">;
 
-/** Makes a cipher that calls `choose` for its implementation each time keys are set up. */
+/** Creates a cipher that calls `choose` for its implementation whenever a sealer or opener is created. */
 function lazily(choose: () => CipherSides): CipherAlgorithm {
   const cipher: CipherAlgorithm = {
     ...CHACHA20_POLY1305,
@@ -71,7 +71,7 @@ function programOr(platform: WasmPlatform): CipherSides {
   };
 }
 
-/** Bytes from which the platform's ChaCha20 gains more than its call costs. Packet writers seal apart from the same length. */
+/** Packet length in bytes from which the platform's ChaCha20 is faster. Packet writers call `sealApart` from the same length on. */
 const LONG = 4 * 1024;
 
 function sealer(instance: Instance, key: Uint8Array, chacha20: ChaCha20 | undefined): PacketSealer {
@@ -85,7 +85,7 @@ function sealer(instance: Instance, key: Uint8Array, chacha20: ChaCha20 | undefi
     ...program,
     sealApart(sequenceNumber, slab, offset, length) {
       const end = offset + length;
-      // The length field is sealed in place.
+      // The length field is encrypted in place.
       writeUint32(slab, offset, instance.otherLength(key, sequenceNumber, slab, offset));
       const sealed = chacha20(mainKey, ivOf(sequenceNumber), slab.subarray(offset + 4, end));
       slab.set(instance.tag(key, sequenceNumber, slab.subarray(offset, offset + 4), sealed), end);
@@ -109,7 +109,7 @@ function opener(instance: Instance, key: Uint8Array, chacha20: ChaCha20 | undefi
   };
 }
 
-/** Returns the IV of a packet's body: block 1, then the sequence number as a uint64 in network byte order. */
+/** Returns the IV for the body of a packet: block number 1, then the sequence number as a uint64 in network byte order. */
 function ivOf(sequenceNumber: number): Uint8Array {
   const iv = new Uint8Array(16);
   iv[0] = 1;
@@ -124,7 +124,7 @@ function writeUint32(bytes: Uint8Array, offset: number, value: number): void {
   bytes[offset + 3] = value;
 }
 
-/** The exports of `chacha20Poly1305Program`. */
+/** Exports of `chacha20Poly1305Program`. */
 interface Exports {
   readonly memory: {
     readonly buffer: ArrayBuffer;
@@ -132,17 +132,17 @@ interface Exports {
     grow(pages: number): number;
   };
   lengthMask(sequenceNumber: number, length: number): number;
-  /** Returns no result, like `tag`. */
+  /** The result is unused, as for `tag`. */
   seal(sequenceNumber: number, length: number): number;
   open(sequenceNumber: number, length: number): number;
   tag(sequenceNumber: number, length: number): number;
 }
 
-/** An instance of the program: copies a packet in, seals or opens it there, and copies it out. */
+/** An instance of the program. Copies each packet to its memory, seals or opens it there, and copies it back. */
 class Instance {
   readonly #exports: Exports;
   #memory: Bytes;
-  /** The longest packet that fits, in bytes. */
+  /** Maximum packet length that fits the memory, in bytes. */
   #capacity = CAPACITY;
 
   constructor(exports: Exports) {
@@ -156,7 +156,7 @@ class Instance {
     slab.set(this.#memory.subarray(PACKET_AT, PACKET_AT + length + TAG_LENGTH), offset);
   }
 
-  /** Seals or opens a length field and returns it. Not in place: the tag covers the sealed field. */
+  /** Encrypts or decrypts a length field and returns it. Not in place, because the tag covers the encrypted field. */
   otherLength(key: Uint8Array, sequenceNumber: number, slab: Uint8Array, offset: number): number {
     this.#memory.set(key, KEYS_AT);
     return (readUint32(slab, offset) ^ this.#run("lengthMask", sequenceNumber, 4)) >>> 0;
@@ -168,7 +168,7 @@ class Instance {
     return this.#memory.slice(PACKET_AT + 4, PACKET_AT + length);
   }
 
-  /** Returns the tag of a packet whose length field and body are sealed: a view that the next call changes. */
+  /** Returns the tag of an encrypted length field and body, as a view that the next call overwrites. */
   tag(key: Uint8Array, sequenceNumber: number, lengthField: Uint8Array, body: Uint8Array): Uint8Array {
     const length = 4 + body.length;
     if (length > this.#capacity) this.#grow(length);
@@ -180,7 +180,7 @@ class Instance {
     return memory.subarray(TAG_AT, TAG_AT + TAG_LENGTH);
   }
 
-  /** Calls the program. If it throws (a full stack), it has wiped no key, so this does. */
+  /** Calls the program. On a stack overflow, the program throws without wiping the keys, so this method does. */
   #run(what: "lengthMask" | "seal" | "open" | "tag", sequenceNumber: number, length: number): number {
     try {
       return this.#exports[what](sequenceNumber, length);
@@ -200,7 +200,7 @@ class Instance {
     const pages = Math.ceil((length - this.#capacity) / PAGE);
     this.#exports.memory.grow(pages);
     this.#capacity += PAGE * pages;
-    // Growing detached the previous buffer.
+    // `grow` detached the previous buffer.
     this.#memory = new Uint8Array(this.#exports.memory.buffer);
   }
 }

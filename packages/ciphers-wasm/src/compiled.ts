@@ -2,16 +2,16 @@ import type { Bytes } from "@nacre/wire";
 import { chacha20Poly1305On, type WasmCipherAlgorithm, type WasmPlatform } from "./cipher.ts";
 import { chacha20Poly1305Program } from "./program.ts";
 
-/** The platform functions that the cipher needs to compile the program from its bytes. */
+/** Platform functions for the cipher, including one that compiles the program. */
 export interface CompilingPlatform extends Omit<WasmPlatform, "instantiate"> {
   /**
-   * Compiles and instantiates a module that imports nothing, and returns its exports. Throws if the platform has no WebAssembly, has no
-   * vectors, or forbids compiling it, as a page's Content-Security-Policy may.
+   * Compiles and instantiates a module without imports, and returns its exports. Throws if the platform lacks WebAssembly or its vector
+   * instructions, or forbids compilation, for example by a Content-Security-Policy.
    */
   instantiate(program: Bytes): unknown;
 }
 
-/** Does what {@link chacha20Poly1305On} does on a platform that compiles the program. The program is assembled when the cipher is first used. */
+/** Creates the cipher like {@link chacha20Poly1305On}, but assembles and compiles the program when the cipher is first used. */
 export function chacha20Poly1305OnWasm(platform: CompilingPlatform): WasmCipherAlgorithm {
   return chacha20Poly1305On({
     instantiate: () => platform.instantiate(chacha20Poly1305Program()),

@@ -25,7 +25,9 @@ import { LIMBS, multiplyByR } from "./limbs.ts";
 import { FACTORS_AT, FACTORS_LENGTH, GROUPS, LANES_AT, LAST_FACTORS_AT } from "./memory.ts";
 import { digit, FACTORS, h, over, POSITION, r, rest } from "./poly1305-variables.ts";
 
-/** Makes the factors of the turns. The last turn multiplies each lane by its own power of r; earlier turns multiply a group by its highest. */
+/**
+ * Computes the factors of the turns. The last turn multiplies each lane by its own power of r. Earlier turns use the group's highest power.
+ */
 export function makeFactors(): Code {
   return inOrder(
     powers(),
@@ -47,12 +49,15 @@ export function makeFactors(): Code {
   );
 }
 
-/** The offset of the factor by which pair `k` of digits is multiplied for digit `i` of the product. */
+/** Returns the offset of the factor of digit pair `k` for digit `i` of the product. */
 export function factorOffset(i: number, k: number): number {
   return 16 * (i === 0 ? k : 12 + i - 2 * k);
 }
 
-/** A digit `i` and a pair `k` for each factor: all of digit 0, then one for each i - 2 k; others do not differ. */
+/**
+ * Lists a digit `i` and a pair `k` for each distinct factor: all pairs of digit 0, then one per value of i - 2 k, which determines the
+ * factor.
+ */
 function places(): readonly (readonly [i: number, k: number])[] {
   return [
     ...LIMBS.map((k) => [0, k] as const),
@@ -61,7 +66,7 @@ function places(): readonly (readonly [i: number, k: number])[] {
   ];
 }
 
-/** Puts r^8 down to r into the lanes of the first group, then of the second. */
+/** Stores r^8 to r^5 in the lanes of the first group, and r^4 to r in those of the second. */
 function powers(): Code {
   return inOrder(
     each(LIMBS, (i) => set(h[i]!, get(r[i]!))),
@@ -76,13 +81,13 @@ function powers(): Code {
 }
 
 /**
- * Makes the digits of a group's powers, and five times each of them. The latter are cut into 13 bits that stay and a carry to the next
- * digit: with two more bits, the products of two groups would not add up within 32 bits.
+ * Computes the digits of a group's powers, and five times each digit. Splits the latter into 13 bits and a carry to the next digit: two
+ * more bits would let the sum of the products of two groups overflow 32 bits.
  */
 function readDigits(): Code {
   const center = alike(2 ** (DIGIT - 1));
   return inOrder(
-    // From -2^12 to 2^12: signed digits need a bit less, which makes room for sums.
+    // Signed digits, from -2^12 to 2^12, need one bit less, which leaves room for sums.
     carryDigits((i) => {
       const limb = loadVector(get(POSITION), 16 * GROUPS * (i >> 1));
       return addLanes(center, i % 2 === 0 ? andLanes(limb, DIGIT_MASK) : shiftLanesRight(limb, DIGIT));
@@ -96,10 +101,10 @@ function readDigits(): Code {
   );
 }
 
-/** The factor of digit `j` for digit `i` of the product. An overflow of 2^130 comes back five times. */
+/** Returns the factor of digit `j` for digit `i` of the product. Products beyond 2^130 wrap around, multiplied by 5. */
 function coefficient(i: number, j: number): Code {
   if (j < i) return get(digit[i - j]!);
   const own = get(j === i ? digit[0]! : rest[i - j + 10]!);
-  // Nothing carries into digit 0.
+  // Digit 0 has no carry from below.
   return i === 0 ? own : addLanes(own, get(over[i - j + 9]!));
 }

@@ -14,18 +14,18 @@ import {
 } from "./assembler.ts";
 import { CARRY, d, h, r, s } from "./poly1305-variables.ts";
 
-// Numbers modulo 2^130 - 5 are kept as five limbs of 26 bits, so that the products of limbs add up within 64 bits.
+// A number modulo 2^130 - 5 consists of five limbs of 26 bits, so that sums of products of limbs fit in 64 bits.
 export const LIMB = 26;
 const MASK = constant((1n << 26n) - 1n);
 export const LIMBS = [0, 1, 2, 3, 4] as const;
 
-/** The 26 bits of limb `i` of the 128-bit number at an address. */
+/** Loads limb `i`, 26 bits, of the 128-bit number at an address plus an offset. */
 export function limbAt(at: Code, offset: number, i: number): Code {
-  // Limb i begins at bit 26 i, which is 2 i bits into byte 3 i.
+  // Limb i starts at bit 26 i, which is bit 2 i of byte 3 i.
   return and(shiftRight(load32(at, offset + 3 * i), 2 * i), MASK);
 }
 
-/** h = h r, in limbs of little more than 26 bits. */
+/** Computes h = h r. The resulting limbs may slightly exceed 26 bits. */
 export function multiplyByR(): Code {
   return inOrder(
     each(LIMBS, (i) => set(d[i]!, add(...LIMBS.map((j) => multiply(get(h[j]!), get(factor(i, j))))))),
@@ -34,12 +34,12 @@ export function multiplyByR(): Code {
   );
 }
 
-/** The factor of limb `j` of h for limb `i` of the product. An overflow of 2^130 comes back five times. */
+/** Returns the factor of limb `j` of h for limb `i` of the product. Products beyond 2^130 wrap around, multiplied by 5. */
 function factor(i: number, j: number): Local {
   return j <= i ? r[i - j]! : s[i - j + 5]!;
 }
 
-/** Cuts five sums to limbs of 26 bits. Carries the rest to the next limb, and `first` into the first. */
+/** Reduces five sums to limbs of 26 bits. Carries the excess to the next limb, and adds `first` to the first limb. */
 export function carry(from: readonly Local[], to: readonly Local[], first: bigint): Code {
   return inOrder(
     set(CARRY, constant(first)),
@@ -51,7 +51,7 @@ export function carry(from: readonly Local[], to: readonly Local[], first: bigin
   );
 }
 
-/** Adds the carry out of the highest limb to the lowest ones. */
+/** Adds five times the carry from the highest limb to the lowest limbs. */
 export function wrapAround(): Code {
   return inOrder(
     set(h[0]!, add(get(h[0]!), multiply(get(CARRY), constant(5n)))),

@@ -1,4 +1,4 @@
-/** The default export of `chacha20-poly1305.wasm` in a bundler for workers: a `WebAssembly.Module`, which this pure package cannot name. */
+/** Default export of `chacha20-poly1305.wasm` in bundlers for workers: a `WebAssembly.Module`, a type that this package does not have. */
 declare const program: object;
-// oxlint-disable-next-line import/no-default-export -- an imported module has no other
+// oxlint-disable-next-line import/no-default-export -- bundlers provide only a default export
 export default program;

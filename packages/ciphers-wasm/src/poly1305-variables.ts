@@ -1,8 +1,8 @@
 import type { Local } from "./assembler.ts";
 
-// The numbers of Poly1305's variables.
+// Indices of the local variables of Poly1305.
 
-// The names of integers are those of the standard and of its usual explanations; s is 5 r, and d and g are h on its way.
+// r and h are named as in RFC 8439. s is 5 r; d and g are intermediate values of h.
 export const LENGTH: Local = 0;
 
 const FIRST_INTEGER = 1;
@@ -18,18 +18,18 @@ export const POSITION: Local = 27;
 export const FACTORS: Local = 28;
 
 const FIRST_VECTOR = 29;
-/** Digits, and five times each of them: the part that stays and the carry to the next. */
+/** `digit`: digits. `rest` and `over`: five times each digit, split into 13 bits and the carry to the next digit. */
 export const digit: readonly Local[] = locals(29, 10);
 export const rest: readonly Local[] = locals(39, 10);
 export const over: readonly Local[] = locals(49, 10);
-/** Blocks word by word, halfway, and as digits: H and the first group, then the second. */
+/** `word` and `half`: words of blocks during a transposition. `pair`: digits of H plus the first group, then of the second group. */
 export const word: readonly Local[] = locals(59, 4);
 export const half: readonly Local[] = locals(63, 2);
 export const pair: readonly (readonly Local[])[] = [locals(65, 5), locals(70, 5)];
 export const LANE_CARRY: Local = 75;
 export const LIMB_OF_BLOCKS: Local = 76;
 
-/** The number of variables of each kind. */
+/** Number of variables of each type. */
 export const COUNTS: Readonly<Record<"parameters" | "integers" | "addresses" | "vectors", number>> = {
   parameters: FIRST_INTEGER,
   integers: FIRST_ADDRESS - FIRST_INTEGER,

@@ -29,16 +29,16 @@ import { PACKET_AT, POLY1305_KEY_AT, TAG_AT } from "./memory.ts";
 import { CARRY, COUNTS, g, h, LENGTH, POSITION, r, s } from "./poly1305-variables.ts";
 import { turns } from "./turns.ts";
 
-/** Bytes from which vectors gain more than their factors cost. */
+/** Packet length in bytes from which vectors are faster, including the time to compute their factors. */
 const LONG = 512;
 
 /**
- * Makes the tag of the packet under the one-time key in memory (RFC 8439 §2.5). Its parameter is the packet's length in bytes. Overwrites the
- * 16 bytes behind the packet.
+ * Computes the tag of the packet under the one-time key in memory (RFC 8439 §2.5). Parameter: the packet length in bytes. Overwrites the 16
+ * bytes after the packet.
  */
 export function poly1305(): FunctionCode {
   const body = inOrder(
-    // Pads a partial last block of 16 with a byte 1 and zeros.
+    // Pad a partial last block of 16 bytes with a byte of 1, then zeros.
     storeVector(addAddress(address(PACKET_AT), get(LENGTH)), 0, lanes(1, 0, 0, 0)),
     readKey(),
     set(POSITION, address(PACKET_AT)),
@@ -49,7 +49,7 @@ export function poly1305(): FunctionCode {
   return { name: "poly1305", ...COUNTS, body };
 }
 
-/** r, clamped (RFC 8439 §2.5), and 5 r. */
+/** Loads r, clamped (RFC 8439 §2.5), and computes 5 r. */
 function readKey(): Code {
   const clamp = 0x0ffffffc0ffffffc0ffffffc0fffffffn;
   return each(LIMBS, (i) => [
@@ -58,11 +58,11 @@ function readKey(): Code {
   ]);
 }
 
-/** h = (h + block) r for each remaining block. */
+/** Computes h = (h + block) r for each remaining block. */
 function blocks(): Code {
   const end = addAddress(address(PACKET_AT), get(LENGTH));
   const at = get(POSITION);
-  // The bit above a whole block; a partial block has it in memory.
+  // Adds the bit above a whole block. A partial block has that bit in memory already.
   const isWhole = isLess(addAddress(at, address(15)), end);
   const top = choose(isWhole, constant(1n << 24n), constant(0n));
   return repeatWhile(
@@ -76,15 +76,15 @@ function blocks(): Code {
   );
 }
 
-/** (h mod 2^130 - 5) + the second half of the key, modulo 2^128. */
+/** Computes the tag: (h mod 2^130 - 5) + the second half of the key, modulo 2^128. */
 function tag(): Code {
   const propagate = inOrder(carry(h, h, 0n), wrapAround());
   return inOrder(
     propagate,
     propagate,
-    // g = h + 5 - 2^130 is the result unless it is negative, that is, unless h is less than 2^130 - 5.
+    // If h is at least 2^130 - 5, the reduced value is g = h + 5 - 2^130; otherwise it is h.
     carry(h, g, 5n),
-    // All ones if it is the result, otherwise 0: no branch, since everything here is secret.
+    // A mask selects g (all ones) or h (0). A branch would depend on a secret.
     set(CARRY, subtract(constant(0n), get(CARRY))),
     each(LIMBS, (i) => {
       const keep = subtract(constant(-1n), get(CARRY));
@@ -99,7 +99,7 @@ function tag(): Code {
   );
 }
 
-/** The 32 bits of h that begin at bit 32 `word`. They lie in two limbs. */
+/** Returns the 32 bits of h from bit 32 · `word` on, which are in two limbs. */
 function wordOf(word: number): Code {
   const first = Math.floor((32 * word) / LIMB);
   const skipped = 32 * word - LIMB * first;

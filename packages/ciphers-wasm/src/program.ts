@@ -25,17 +25,17 @@ import { addGroup, addToBody, beginPacket } from "./chacha20.ts";
 import { KEYS_AT, PACKET_AT, PAGES, STREAM_AT, TAG_AT } from "./memory.ts";
 import { poly1305 } from "./poly1305.ts";
 
-// Numbers of the functions that other functions call.
+// Indices of the functions that other functions call.
 const ADD_GROUP = 0;
 const BEGIN_PACKET = 1;
 const ADD_TO_BODY = 2;
 const POLY1305 = 3;
 
 /**
- * Assembles chacha20-poly1305@openssh.com (OpenSSH PROTOCOL.chacha20poly1305) as a WebAssembly module. It exports its `memory`, laid out in
- * `memory.ts`, and functions: `lengthMask`, `seal`, `open` and `tag`, which read the keys there and leave zeros in their place; and `poly1305`,
- * for its test vectors. No branch and no address depends on a secret. A platform without vectors of 128 bits refuses the program. (V8 has them
- * on x86-64 since SSE4.1.)
+ * Assembles chacha20-poly1305@openssh.com (OpenSSH PROTOCOL.chacha20poly1305) as a WebAssembly module. It exports its `memory`, with the
+ * layout in `memory.ts`, and the functions `lengthMask`, `seal`, `open` and `tag`. These read the keys from memory, then overwrite them
+ * with zeros. It also exports `poly1305`, for test vectors. No branch or address depends on a secret. The program needs 128-bit vector
+ * instructions; on x86-64, V8 supports those on processors with SSE4.1.
  */
 export function chacha20Poly1305Program(): Bytes {
   return assemble(PAGES, [
@@ -53,7 +53,7 @@ export function chacha20Poly1305Program(): Bytes {
 const SEQUENCE_NUMBER: Local = 0;
 const LENGTH: Local = 1;
 
-/** `lengthMask(sequenceNumber)`: returns the uint32, in network byte order, to XOR with the packet's length field. */
+/** `lengthMask(sequenceNumber)`: returns the uint32 to XOR with the length field of the packet, read in network byte order. */
 function lengthMask(): FunctionCode {
   const mask: Local = 1;
   const body = inOrder(
@@ -65,7 +65,7 @@ function lengthMask(): FunctionCode {
   return { name: "lengthMask", parameters: 1, addresses: 1, hasResult: true, body };
 }
 
-/** `seal(sequenceNumber, length)`: seals the packet and puts the tag behind it. `length`: in bytes, with the length field. */
+/** `seal(sequenceNumber, length)`: seals the packet and writes the tag after it. `length` is in bytes and includes the length field. */
 function seal(): FunctionCode {
   const body = inOrder(
     call(BEGIN_PACKET, get(SEQUENCE_NUMBER)),
@@ -83,8 +83,8 @@ function seal(): FunctionCode {
 }
 
 /**
- * `open(sequenceNumber, length)`: decrypts the body and returns 0 if the tag behind the packet is right. Otherwise returns another number and
- * leaves the packet unchanged. Takes the same time whichever bytes of the tag differ.
+ * `open(sequenceNumber, length)`: decrypts the body and returns 0 if the tag after the packet is correct. Otherwise returns another number
+ * and leaves the packet unchanged. Compares the tag in constant time.
  */
 function open(): FunctionCode {
   const isWrong: Local = 2;
@@ -102,13 +102,13 @@ function open(): FunctionCode {
   return { name: "open", parameters: 2, addresses: 1, vectors: 1, hasResult: true, body };
 }
 
-/** `tag(sequenceNumber, length)`: computes the tag of a packet that is already sealed. */
+/** `tag(sequenceNumber, length)`: computes the tag of an encrypted packet. */
 function tag(): FunctionCode {
   const body = inOrder(call(BEGIN_PACKET, get(SEQUENCE_NUMBER)), call(POLY1305, get(LENGTH)), wipe());
   return { name: "tag", parameters: 2, body };
 }
 
-/** Wipes keys and key stream. */
+/** Overwrites the keys and the key stream with zeros. */
 function wipe(): Code {
   const vectors = Array.from({ length: (TAG_AT - KEYS_AT) / 16 }, (_, i) => KEYS_AT + 16 * i);
   return inOrder(...vectors.map((at) => storeVector(address(0), at, alike(0))));

@@ -29,20 +29,20 @@ import { LIMB, LIMBS } from "./limbs.ts";
 import { FACTORS_AT, FACTORS_LENGTH, GROUPS, LANES_AT, LAST_FACTORS_AT, PACKET_AT } from "./memory.ts";
 import { digit, FACTORS, h, half, LENGTH, LIMB_OF_BLOCKS, POSITION, pair, word } from "./poly1305-variables.ts";
 
-// Eight blocks a turn: two groups of four, a lane for each block. The lanes of H are four sums, of every fourth block:
+// Each turn processes eight blocks: two groups of four, with a lane for each block. H consists of four lanes, each with its own sum:
 //
 //   H = (H + first group) r^8 + second group r^4
 //
-// In the last turn the lanes are multiplied by r^8, r^7, r^6, r^5 and by r^4, r^3, r^2, r instead. So each block gets its power, and the sum
-// of the lanes is h. Digits are carried once a turn, for two groups; more groups were not faster.
+// The last turn instead multiplies the lanes of the groups by r^8, r^7, r^6, r^5 and by r^4, r^3, r^2, r. So each block is multiplied by
+// its power of r, and the sum of the lanes is h. Digits are carried once per turn, for two groups. More groups were not faster.
 //
-// Nothing overflows. A digit of H + block is less than 2^14 + 2^8 either way and one of a block less than 2^13, a factor at most 2^12 + 3.
-// So each fits in signed 16 bits, and the sum of ten products of the first and ten of the second kind is less than 2^30 either way.
-// Of that 2^17 is carried on, and five times 2^17 makes the second digit of H more or less by 81.
+// No value overflows. The absolute value of a digit is less than 2^14 + 2^8 for H + block, and less than 2^13 for a block. That of a factor
+// is at most 2^12 + 3. So all fit in signed 16 bits, and the sum of ten products of each kind is less than 2^30 in absolute value. The
+// carry from that sum is at most 2^17, and five times 2^17 changes the second digit of H by at most 81.
 
 const TURN = 64 * GROUPS;
 
-/** Computes h over the whole turns of the message, and the position behind them. */
+/** Processes all complete turns of the message. Sets h, and the position after the last turn. */
 export function turns(): Code {
   const end = addAddress(address(PACKET_AT), get(LENGTH));
   const isThere = (bytes: number): Code => isLess(addAddress(get(POSITION), address(bytes - 1)), end);
@@ -61,7 +61,7 @@ export function turns(): Code {
   );
 }
 
-/** The term that pair `k` of digits contributes to digit `i` of the product. */
+/** Returns the contribution of digit pair `k` to digit `i` of the product. */
 function product(group: number, i: number, k: number): Code {
   return dot(get(pair[group]![k]!), loadVector(get(FACTORS), FACTORS_LENGTH * group + factorOffset(i, k)));
 }
@@ -70,10 +70,10 @@ function product(group: number, i: number, k: number): Code {
 function readGroup(group: number): Code {
   const block = (i: number): Code => loadVector(get(POSITION), 64 * group + 16 * i);
   const limb = get(LIMB_OF_BLOCKS);
-  // Moves the upper digit to the upper half.
+  // Move the upper digit to the upper 16 bits.
   const digits = andLanes(halves(limb, shiftLanesLeft(limb, 16 - DIGIT)), alike(0x1fff_1fff));
   return inOrder(
-    // Turns four blocks of four words into four words of four blocks.
+    // Transpose: four blocks of four words become four words of four blocks.
     each([order(0, 4, 1, 5), order(2, 6, 3, 7)], (words, i) => [
       set(half[0]!, shuffle(block(0), block(1), words)),
       set(half[1]!, shuffle(block(2), block(3), words)),
@@ -87,21 +87,21 @@ function readGroup(group: number): Code {
   );
 }
 
-/** Limb `k` of four blocks, with other bits above its 26. */
+/** Returns limb `k` of four blocks. The bits above its 26 bits are arbitrary. */
 function limbOfBlocks(k: number): Code {
   const first = Math.floor((LIMB * k) / 32);
   const skipped = LIMB * k - 32 * first;
   if (skipped === 0) return get(word[first]!);
   const low = shiftLanesRight(get(word[first]!), skipped);
-  // The last limb has the bit above the block; the others continue in the next word.
+  // The last limb ends with the bit above the block. Other limbs continue in the next word.
   return orLanes(low, k === 4 ? alike(1 << 24) : shiftLanesLeft(get(word[first + 1]!), 32 - skipped));
 }
 
-/** h = the sum of the lanes of H. */
+/** Computes h, the sum of the lanes of H. */
 function addUpLanes(): Code {
   return each(LIMBS, (k) => {
     const limb = dot(get(pair[0]![k]!), alike(1 | (1 << (16 + DIGIT))));
-    // Adds 2^130 - 5 to each lane, so that none is negative.
+    // Add 2^130 - 5 to each lane, so that no lane is negative.
     const positive = addLanes(limb, alike(k === 0 ? 0x3fffffb : 0x3ffffff));
     return [
       storeVector(address(LANES_AT), 0, positive),

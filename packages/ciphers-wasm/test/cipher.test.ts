@@ -13,12 +13,12 @@ const keys = keysFor({ name: "", cipher: noble, mac: undefined });
 
 const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
 
-/** K_2 as it begins, and zeros. */
+/** Returns keys that start with the hexadecimal `mainKey`, followed by zeros. */
 function keysOf(mainKey: string): DirectionKeys {
   return { key: fromHex(mainKey.padEnd(128, "0")), iv: new Uint8Array(0), macKey: new Uint8Array(0) };
 }
 
-/** A packet in the clear, and room for its tag. */
+/** Returns a plaintext packet with room for its tag. */
 function packetOf(length: number): Uint8Array<ArrayBuffer> {
   const slab = new Uint8Array(length + TAG);
   slab.set(bytesOf(`packet ${length}`, length));
@@ -38,7 +38,7 @@ function opened(opener: PacketOpener, sequenceNumber: number, slab: Uint8Array<A
   return opener.open(sequenceNumber, slab, 0, length);
 }
 
-/** A cipher on an instance of its own, whose memory can be looked into. */
+/** Creates a cipher with a separate instance and access to its memory. */
 function observed(): { readonly cipher: typeof noble; readonly memory: () => Uint8Array } {
   let program: Program | undefined;
   const cipher = chacha20Poly1305OnWasm({
@@ -48,8 +48,8 @@ function observed(): { readonly cipher: typeof noble; readonly memory: () => Uin
   return { cipher, memory: () => new Uint8Array(program!.memory.buffer) };
 }
 
-describe("ChaCha20 of RFC 8439, where its nonce of 96 bits begins with zeros", () => {
-  // The body is what is encrypted from block 1 on, the length field with block 0.
+describe("the test vectors of RFC 8439 with a 96-bit nonce that starts with zeros", () => {
+  // The body is encrypted from block 1 on, the length field with block 0.
   it.each([
     [
       "§A.1 #2: key 0, block 1",
@@ -102,12 +102,12 @@ describe("ChaCha20 of RFC 8439, where its nonce of 96 bits begins with zeros", (
   });
 });
 
-describe("chacha20-poly1305 in WebAssembly and on noble", () => {
+describe("chacha20-poly1305 in WebAssembly and in noble", () => {
   const sealer = wasm.createSealer(keys, undefined);
   const opener = wasm.createOpener(keys, undefined);
   const twin = noble.createSealer(keys, undefined);
 
-  it.each(SEQUENCE_NUMBERS)("are the same for packets of any length to 1100, with sequence number %i", (number) => {
+  it.each(SEQUENCE_NUMBERS)("produce the same packets of all lengths up to 1100, with sequence number %i", (number) => {
     for (let length = 5; length <= 1100; length++) {
       const clear = packetOf(length);
       const expected = sealed(twin, number, clear);
@@ -117,14 +117,14 @@ describe("chacha20-poly1305 in WebAssembly and on noble", () => {
     }
   });
 
-  it.each([32_768, 35_000, 65_535, 262_144])("are the same for %i bytes", (length) => {
+  it.each([32_768, 35_000, 65_535, 262_144])("produce the same packet of %i bytes", (length) => {
     const clear = packetOf(length);
     const expected = sealed(twin, 7, clear);
     expect(Buffer.compare(sealed(sealer, 7, clear), expected)).toBe(0);
     expect(Buffer.compare(opened(opener, 7, expected), clear.subarray(4, -TAG))).toBe(0);
   });
 
-  it("are the same up to the memory's end and past it", () => {
+  it("produce the same packets up to the end of memory and beyond", () => {
     const { cipher, memory } = observed();
     const own = cipher.createSealer(keys, undefined);
     const ownOpener = cipher.createOpener(keys, undefined);
@@ -138,7 +138,7 @@ describe("chacha20-poly1305 in WebAssembly and on noble", () => {
     expect(memory().length).toBe((5 + 4) * PAGE);
   });
 
-  it("leave what stands around a packet alone", () => {
+  it("do not change the bytes around a packet", () => {
     const slab = new Uint8Array(100).fill(7);
     sealer.seal(7, slab, 10, 60);
     expect(slab.subarray(0, 10)).toEqual(new Uint8Array(10).fill(7));
@@ -146,7 +146,7 @@ describe("chacha20-poly1305 in WebAssembly and on noble", () => {
   });
 });
 
-describe("a platform's own ChaCha20", () => {
+describe("the ChaCha20 of a platform", () => {
   const chacha20 = vi.fn((key: Uint8Array, iv: Uint8Array, bytes: Uint8Array) =>
     Uint8Array.from(createCipheriv("chacha20", key, iv).update(bytes)),
   );
@@ -154,22 +154,25 @@ describe("a platform's own ChaCha20", () => {
   const sealer = cipher.createSealer(keys, undefined);
   const opener = cipher.createOpener(keys, undefined);
 
-  it.each([4_090, 4_095, 4_096, 4_097, 33_000, 262_144, CAPACITY + 1])("makes the same of %i bytes", (length) => {
-    for (const number of SEQUENCE_NUMBERS) {
-      const clear = packetOf(length);
-      const expected = sealed(noble.createSealer(keys, undefined), number, clear);
-      expect(Buffer.compare(sealed(sealer, number, clear), expected)).toBe(0);
-      const slab = clear.slice();
-      const apart = sealer.sealApart!(number, slab, 0, length);
-      const whole = Buffer.concat([slab.subarray(0, 4), apart, slab.subarray(length)]);
-      expect(Buffer.compare(whole, expected)).toBe(0);
-      chacha20.mockClear();
-      expect(Buffer.compare(opened(opener, number, expected), clear.subarray(4, -TAG))).toBe(0);
-      expect(chacha20).toHaveBeenCalledTimes(length < 4_096 ? 0 : 1);
-    }
-  });
+  it.each([4_090, 4_095, 4_096, 4_097, 33_000, 262_144, CAPACITY + 1])(
+    "produces the same packet of %i bytes",
+    (length) => {
+      for (const number of SEQUENCE_NUMBERS) {
+        const clear = packetOf(length);
+        const expected = sealed(noble.createSealer(keys, undefined), number, clear);
+        expect(Buffer.compare(sealed(sealer, number, clear), expected)).toBe(0);
+        const slab = clear.slice();
+        const apart = sealer.sealApart!(number, slab, 0, length);
+        const whole = Buffer.concat([slab.subarray(0, 4), apart, slab.subarray(length)]);
+        expect(Buffer.compare(whole, expected)).toBe(0);
+        chacha20.mockClear();
+        expect(Buffer.compare(opened(opener, number, expected), clear.subarray(4, -TAG))).toBe(0);
+        expect(chacha20).toHaveBeenCalledTimes(length < 4_096 ? 0 : 1);
+      }
+    },
+  );
 
-  it("is not called for a packet that is not genuine", () => {
+  it("is not called for a forged packet", () => {
     const length = 5_000;
     const packet = sealed(sealer, 7, packetOf(length));
     chacha20.mockClear();
@@ -185,7 +188,7 @@ describe("a platform's own ChaCha20", () => {
 });
 
 describe("chacha20-poly1305 in WebAssembly", () => {
-  it.each([5, 64, 132, 133, 600])("refuses %i bytes with a bit changed anywhere, and decrypts nothing", (length) => {
+  it.each([5, 64, 132, 133, 600])("rejects %i bytes with any bit changed, and decrypts nothing", (length) => {
     const { cipher, memory } = observed();
     const packet = sealed(cipher.createSealer(keys, undefined), 7, packetOf(length));
     const opener = cipher.createOpener(keys, undefined);
@@ -194,7 +197,7 @@ describe("chacha20-poly1305 in WebAssembly", () => {
       changed[bit >> 3]! ^= 1 << (bit & 7);
       const given = changed.slice();
       expect(codeOf(() => opener.open(7, given, 0, length))).toBe("mac-mismatch");
-      // Neither where it was given, nor in the program's memory.
+      // Neither the caller's array nor the program's memory contains plaintext.
       expect(Buffer.compare(given, changed)).toBe(0);
       const there = memory().subarray(PACKET_AT, PACKET_AT + length);
       expect(Buffer.compare(there, changed.subarray(0, length))).toBe(0);
@@ -202,7 +205,7 @@ describe("chacha20-poly1305 in WebAssembly", () => {
     expect(opened(opener, 7, packet)).toEqual(packetOf(length).slice(4, -TAG));
   });
 
-  it("refuses a packet of another sequence number, and one under other keys", () => {
+  it("rejects a packet with another sequence number or other keys", () => {
     const packet = sealed(wasm.createSealer(keys, undefined), 7, packetOf(64));
     for (const number of [6, 8, 7 + 2 ** 31])
       expect(codeOf(() => wasm.createOpener(keys, undefined).open(number, packet, 0, 64))).toBe("mac-mismatch");
@@ -210,7 +213,7 @@ describe("chacha20-poly1305 in WebAssembly", () => {
     expect(codeOf(() => wasm.createOpener(others, undefined).open(7, packet, 0, 64))).toBe("mac-mismatch");
   });
 
-  it("gives a payload memory of its own, which is no part of the program's", () => {
+  it("returns payloads that do not share the program's memory", () => {
     const { cipher, memory } = observed();
     const sealer = cipher.createSealer(keys, undefined);
     const opener = cipher.createOpener(keys, undefined);
@@ -231,7 +234,7 @@ describe("chacha20-poly1305 in WebAssembly", () => {
       opener: cipher.createOpener(one, undefined),
     }));
     const [ofA, ofB] = [sealed(a!.sealer, 1, packetOf(400)), sealed(b!.sealer, 2, packetOf(80))];
-    // Between a packet's length and the rest of it, another connection's packets come and go.
+    // Packets of another connection are processed between reading a packet's length and opening it.
     expect(a!.opener.readLength(1, ofA, 0)).toBe(396);
     expect(opened(b!.opener, 2, ofB)).toEqual(packetOf(80).slice(4, -TAG));
     expect(sealed(b!.sealer, 3, packetOf(90))).toEqual(sealed(noble.createSealer(all[1]!, undefined), 3, packetOf(90)));
@@ -259,7 +262,7 @@ describe("chacha20-poly1305 in WebAssembly", () => {
     expect(memory()[BODY_AT]).toBe(packet[4]);
   });
 
-  it("is another cipher where the platform refuses the program", () => {
+  it("uses the fallback cipher if the platform rejects the program", () => {
     const cipher = chacha20Poly1305OnWasm({
       instantiate: () => {
         throw new Error("Wasm code generation disallowed by embedder");
@@ -278,15 +281,15 @@ const withFullStack = (): never => {
   throw new RangeError("Maximum call stack size exceeded");
 };
 
-describe("a packet that did not come to its end in the program, as where the stack was full", () => {
-  it("spoils none after it, of whatever connection", () => {
+describe("a packet that the program did not finish, for example after a stack overflow", () => {
+  it("does not affect later packets of any connection", () => {
     const { cipher, memory } = observed();
     const sealer = cipher.createSealer(keys, undefined);
     const opener = cipher.createOpener(keys, undefined);
     const clear = packetOf(300);
     const expected = sealed(noble.createSealer(keys, undefined), 7, clear);
     sealed(sealer, 1, clear);
-    // Whatever was left where keys, states, key streams and tags are.
+    // Leftover data in place of keys, state, key stream and tag.
     memory().fill(0xa5, KEYS_AT, PACKET_AT);
     expect(sealed(sealer, 7, clear)).toEqual(expected);
     memory().fill(0xa5, KEYS_AT, PACKET_AT);
@@ -295,7 +298,7 @@ describe("a packet that did not come to its end in the program, as where the sta
     expect(opener.open(7, expected, 0, 300)).toEqual(clear.subarray(4, 300));
   });
 
-  it.each(["seal", "open", "lengthMask"] as const)("leaves no key: %s", (name) => {
+  it.each(["seal", "open", "lengthMask"] as const)("leaves no key in memory: %s", (name) => {
     let memory = new Uint8Array(0);
     const cipher = chacha20Poly1305OnWasm({
       instantiate: (bytes) => {

@@ -12,7 +12,7 @@ const fill = (length: number, value: number): Uint8Array => new Uint8Array(lengt
 const program = instantiate(chacha20Poly1305Program());
 const bytes = new Uint8Array(program.memory.buffer);
 
-/** The tag of a message that lies where a packet does, with anything behind it. */
+/** Computes the tag of a message in place of a packet, followed by arbitrary bytes. */
 function wasm(message: Uint8Array, key: Uint8Array): Uint8Array {
   bytes.set(key, POLY1305_KEY_AT);
   bytes.set(message, PACKET_AT);
@@ -29,7 +29,7 @@ const JABBERWOCKY =
   "'Twas brillig, and the slithy toves\nDid gyre and gimble in the wabe:\nAll mimsy were the borogoves,\nAnd the mome raths outgrabe.";
 const ofText = (text: string): string => Buffer.from(text).toString("hex");
 
-/** RFC 8439: §2.5.2 and §A.3. */
+/** Test vectors from RFC 8439 §2.5.2 and §A.3. */
 const VECTORS: readonly (readonly [name: string, key: string, message: string, tag: string])[] = [
   [
     "§2.5.2",
@@ -70,20 +70,20 @@ const VECTORS: readonly (readonly [name: string, key: string, message: string, t
     `05${"00".repeat(15)}`,
   ],
   [
-    "#8, just 2^130 - 5",
+    "#8, exactly 2^130 - 5",
     `01${"00".repeat(31)}`,
     `${"ff".repeat(16)}fb${"fe".repeat(15)}${"01".repeat(16)}`,
     "00".repeat(16),
   ],
-  ["#9, just 2^130 - 6", `02${"00".repeat(31)}`, `fd${"ff".repeat(15)}`, `fa${"ff".repeat(15)}`],
+  ["#9, exactly 2^130 - 6", `02${"00".repeat(31)}`, `fd${"ff".repeat(15)}`, `fa${"ff".repeat(15)}`],
   [
-    "#10, 131 bits on the way",
+    "#10, 131 bits in an intermediate result",
     `010000000000000004${"00".repeat(23)}`,
     `e33594d7505e43b900000000000000003394d7505e4379cd01${"00".repeat(23)}01${"00".repeat(15)}`,
     "14000000000000005500000000000000",
   ],
   [
-    "#11, 131 bits at the end",
+    "#11, 131 bits in the final result",
     `010000000000000004${"00".repeat(23)}`,
     `e33594d7505e43b900000000000000003394d7505e4379cd01${"00".repeat(23)}`,
     `13${"00".repeat(15)}`,
@@ -95,7 +95,7 @@ describe("Poly1305 in WebAssembly", () => {
     expect(hex(wasm(fromHex(message), fromHex(key)))).toBe(tag);
   });
 
-  it("is noble's, for random keys and messages of any length", () => {
+  it("agrees with noble for random keys and messages of any length", () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ minLength: 32, maxLength: 32 }),
@@ -108,8 +108,8 @@ describe("Poly1305 in WebAssembly", () => {
     );
   });
 
-  // Eight blocks are taken at a time from 512 bytes on.
-  it("is noble's at every length to 1100 and where carries are longest, long messages before short ones", () => {
+  // From 512 bytes on, the program processes eight blocks at a time.
+  it("agrees with noble for all lengths up to 1100 and the longest carries, long messages before short ones", () => {
     const keys = [0xff, 0, 0x0f, 0xa5].map((value) => fill(32, value));
     const messages = [0xff, 0, 0xfe, 0x5a].map((value) => fill(1100, value));
     for (let length = 1100; length >= 0; length--) {
@@ -122,7 +122,7 @@ describe("Poly1305 in WebAssembly", () => {
     }
   });
 
-  it("is noble's for every r of one bit, and for every one of all bits but one", () => {
+  it("agrees with noble for each r with one bit set, and for each r with one bit clear", () => {
     for (let bit = 0; bit < 128; bit++) {
       const key = fill(32, 0);
       key[bit >> 3] = 1 << (bit & 7);
@@ -134,13 +134,13 @@ describe("Poly1305 in WebAssembly", () => {
     }
   });
 
-  it("reduces a sum of lanes at 2^130 - 5 and around it", () => {
+  it("reduces sums of lanes close to 2^130 - 5", () => {
     const p = 2n ** 130n - 5n;
     const blocks = 40n;
     const key = fill(32, 0);
     key[0] = 1;
     for (let sum = -8n; sum <= 8n; sum++) {
-      // With r = 1 the result is the sum of the blocks, each with a bit above it; the last five blocks make up the rest of `sum`.
+      // With r = 1, h is the sum of the blocks, each with its bit above. The last five blocks bring it to `sum`.
       const missing = (((sum - blocks * 2n ** 128n) % p) + p) % p;
       const message = new Uint8Array(16 * Number(blocks));
       for (let i = 0n; i < 5n; i++) {
@@ -152,7 +152,7 @@ describe("Poly1305 in WebAssembly", () => {
     }
   });
 
-  it("takes a second digit below 0 for what it is, which a search has found behind the last turn of these", () => {
+  it("handles a negative second digit after the last turn (inputs found by a search)", () => {
     for (const [k, m] of [
       [0x01, 0x14],
       [0x02, 0x90],
@@ -164,7 +164,7 @@ describe("Poly1305 in WebAssembly", () => {
     }
   });
 
-  it("is noble's for the longest packets", () => {
+  it("agrees with noble for the longest packets", () => {
     for (const length of [32_768, 35_000, 262_144]) {
       for (const value of [0xff, 0x80]) {
         const message = fill(length, value);

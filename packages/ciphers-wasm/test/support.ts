@@ -2,7 +2,7 @@ import * as ciphers from "@nacre/ciphers";
 import type { CipherSet } from "@nacre/testing/ciphers/twin";
 import { chacha20Poly1305OnWasm } from "../src/index.ts";
 
-/** What the program exports. */
+/** Exports of the program that tests use. */
 export interface Program {
   readonly memory: WebAssembly.Memory;
   poly1305(length: number): void;
@@ -12,11 +12,11 @@ export function instantiate(program: Uint8Array<ArrayBuffer>): Program {
   return new WebAssembly.Instance(new WebAssembly.Module(program)).exports as unknown as Program;
 }
 
-/** The cipher, which fails where it would fall back. */
+/** The cipher. Throws instead of using its fallback. */
 export const wasmChaCha20Poly1305: typeof ciphers.chacha20Poly1305 = chacha20Poly1305OnWasm({
   instantiate,
   otherwise: () => {
-    throw new Error("the program was refused");
+    throw new Error("the platform rejected the program");
   },
 });
 

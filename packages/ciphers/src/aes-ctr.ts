@@ -3,11 +3,11 @@ import { readUint32, SshError } from "@nacre/wire";
 import { checkKeys, checkTag } from "./check.ts";
 import { AES_BLOCK, AesCtrStream } from "./noble-aes.ts";
 
-/** RFC 4344 §4. */
+/** AES in counter mode with a 128-bit key (RFC 4344 §4). */
 export const aes128Ctr: CipherAlgorithm = /* @__PURE__ */ aesCtr("aes128-ctr", 16);
-/** RFC 4344 §4. */
+/** AES in counter mode with a 192-bit key (RFC 4344 §4). */
 export const aes192Ctr: CipherAlgorithm = /* @__PURE__ */ aesCtr("aes192-ctr", 24);
-/** RFC 4344 §4. */
+/** AES in counter mode with a 256-bit key (RFC 4344 §4). */
 export const aes256Ctr: CipherAlgorithm = /* @__PURE__ */ aesCtr("aes256-ctr", 32);
 
 function aesCtr(name: string, keyLength: number): CipherAlgorithm {
@@ -16,7 +16,7 @@ function aesCtr(name: string, keyLength: number): CipherAlgorithm {
     keyLength,
     ivLength: AES_BLOCK,
     aead: false,
-    // RFC 4344 §3.2: 2^(L/4) blocks of L = 128 bits.
+    // At most 2^(L/4) blocks of L = 128 bits under one key (RFC 4344 §3.2).
     maxBytes: 2 ** 32 * AES_BLOCK,
     createSealer(keys, mac) {
       checkKeys(algorithm, keys, mac);

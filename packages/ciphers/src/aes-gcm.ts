@@ -6,9 +6,9 @@ import { AES_BLOCK, AesGcmCore } from "./noble-aes.ts";
 const NONCE_LENGTH = 12;
 const TAG_LENGTH = 16;
 
-/** RFC 5647 with OpenSSH's way of choosing it (OpenSSH PROTOCOL §1.6). */
+/** AES-GCM with a 128-bit key (RFC 5647), negotiated as in OpenSSH PROTOCOL §1.6. */
 export const aes128Gcm: CipherAlgorithm = /* @__PURE__ */ aesGcm("aes128-gcm@openssh.com", 16);
-/** RFC 5647 with OpenSSH's way of choosing it (OpenSSH PROTOCOL §1.6). */
+/** AES-GCM with a 256-bit key (RFC 5647), negotiated as in OpenSSH PROTOCOL §1.6. */
 export const aes256Gcm: CipherAlgorithm = /* @__PURE__ */ aesGcm("aes256-gcm@openssh.com", 32);
 
 function aesGcm(name: string, keyLength: number): CipherAlgorithm {
@@ -17,7 +17,7 @@ function aesGcm(name: string, keyLength: number): CipherAlgorithm {
     keyLength,
     ivLength: NONCE_LENGTH,
     aead: true,
-    // RFC 4344 §3.2: 2^(L/4) blocks of L = 128 bits.
+    // At most 2^(L/4) blocks of L = 128 bits under one key (RFC 4344 §3.2).
     maxBytes: 2 ** 32 * AES_BLOCK,
     createSealer(keys, mac) {
       checkKeys(algorithm, keys, mac);
@@ -31,7 +31,7 @@ function aesGcm(name: string, keyLength: number): CipherAlgorithm {
   return algorithm;
 }
 
-/** RFC 5647 §7.2: blocks of 16 without the length field, which is authenticated and not encrypted. */
+/** Packets are padded to 16 bytes without the length field, which is authenticated but not encrypted (RFC 5647 §7.2). */
 const SHAPE = { blockSize: AES_BLOCK, lengthIsPadded: false, tagLength: TAG_LENGTH } as const;
 
 function sealer(keys: DirectionKeys): PacketSealer {
@@ -74,8 +74,8 @@ function opener(keys: DirectionKeys): PacketOpener {
 }
 
 /**
- * RFC 5647 §7.1: 4 fixed bytes, then a 64-bit invocation counter that starts anywhere and takes one step a packet. It comes back to
- * its start after 2^64 packets only, and the packet writer and reader stop at 2^32 under one key.
+ * Increments a nonce: 4 fixed bytes, then a 64-bit invocation counter with an arbitrary initial value (RFC 5647 §7.1). It repeats only
+ * after 2^64 packets, and the packet writer and reader stop after 2^32 packets under one key.
  */
 function increment(nonce: Uint8Array): void {
   for (let i = NONCE_LENGTH - 1; i >= 4; i--) {

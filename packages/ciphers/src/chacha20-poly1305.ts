@@ -6,7 +6,7 @@ import { CHACHA20_POLY1305, PACKET_SHAPE } from "./openssh-chacha20.ts";
 
 const ZEROS = new Uint8Array(32);
 
-/** OpenSSH PROTOCOL.chacha20poly1305: ChaCha20 with a 64-bit nonce, its length field under a key of its own. */
+/** ChaCha20 with a 64-bit nonce, and Poly1305; the length field has a separate key (OpenSSH PROTOCOL.chacha20poly1305). */
 export const chacha20Poly1305: CipherAlgorithm = {
   ...CHACHA20_POLY1305,
   createSealer(keys, mac) {
@@ -48,7 +48,7 @@ function opener(keys: DirectionKeys): PacketOpener {
     headerLength: 4,
     readLength(sequenceNumber, slab, offset) {
       setNonce(nonce, sequenceNumber);
-      // Not in place: the tag covers the length as it was sent.
+      // Not in place, because the tag covers the encrypted length.
       chacha20orig(lengthKey, nonce, slab.subarray(offset, offset + 4), clearLength);
       return clearLengthView.getUint32(0);
     },
@@ -65,12 +65,12 @@ function opener(keys: DirectionKeys): PacketOpener {
   };
 }
 
-/** K_2 comes first and encrypts the packet; K_1 follows and encrypts its length. */
+/** Splits the key material: first K_2, which encrypts packets, then K_1, which encrypts their lengths. */
 function split(keys: DirectionKeys): { readonly mainKey: Uint8Array; readonly lengthKey: Uint8Array } {
   return { mainKey: keys.key.slice(0, 32), lengthKey: keys.key.slice(32) };
 }
 
-/** The sequence number as an uint64 in network byte order. */
+/** Writes the sequence number to the nonce as a uint64 in network byte order. */
 function setNonce(nonce: Uint8Array, sequenceNumber: number): void {
   nonce[4] = sequenceNumber >>> 24;
   nonce[5] = sequenceNumber >>> 16;

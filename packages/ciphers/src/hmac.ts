@@ -2,13 +2,13 @@ import type { Mac, MacAlgorithm } from "@nacre/packet";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
 
-/** RFC 6668 §2. */
+/** HMAC-SHA-256 (RFC 6668 §2). */
 export const hmacSha256: MacAlgorithm = /* @__PURE__ */ hmacOver(sha256, "hmac-sha2-256", false);
-/** RFC 6668 §2. */
+/** HMAC-SHA-512 (RFC 6668 §2). */
 export const hmacSha512: MacAlgorithm = /* @__PURE__ */ hmacOver(sha512, "hmac-sha2-512", false);
-/** OpenSSH PROTOCOL §1.5. */
+/** HMAC-SHA-256 over the ciphertext: encrypt-then-MAC (OpenSSH PROTOCOL §1.5). */
 export const hmacSha256Etm: MacAlgorithm = /* @__PURE__ */ hmacOver(sha256, "hmac-sha2-256-etm@openssh.com", true);
-/** OpenSSH PROTOCOL §1.5. */
+/** HMAC-SHA-512 over the ciphertext: encrypt-then-MAC (OpenSSH PROTOCOL §1.5). */
 export const hmacSha512Etm: MacAlgorithm = /* @__PURE__ */ hmacOver(sha512, "hmac-sha2-512-etm@openssh.com", true);
 
 function hmacOver(hash: typeof sha256 | typeof sha512, name: string, etm: boolean): MacAlgorithm {
@@ -21,9 +21,9 @@ function hmacOver(hash: typeof sha256 | typeof sha512, name: string, etm: boolea
   };
 }
 
-/** RFC 4253 §6.4: MAC(key, sequence_number || packet). */
+/** Creates an instance of MAC(key, sequence_number || packet) (RFC 4253 §6.4). */
 function hmacKeyed(hash: typeof sha256 | typeof sha512, key: Uint8Array): Mac {
-  // Both key blocks are hashed here, once; each packet starts from a copy of that state.
+  // Hashes both key blocks once. Each packet starts from a copy of that state.
   const keyed = hmac.create(hash, key);
   const state = keyed.clone();
   const number = new Uint8Array(4);

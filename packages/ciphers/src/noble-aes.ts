@@ -3,31 +3,30 @@ import { GHASH } from "@noble/ciphers/_polyval.js";
 import { unsafe } from "@noble/ciphers/aes.js";
 
 /*
- * The parts of noble that keep their state from packet to packet are not its stable surface: they are named in this file only,
- * and the version of noble is pinned.
+ * Only unstable APIs of noble keep state between packets. For AES, they are used in this file only, and the version of noble is pinned.
  */
 
-/** Bytes of an AES block. */
+/** Length of an AES block in bytes. */
 export const AES_BLOCK = 16;
 
 /**
- * AES in counter mode as one stream over all packets of a direction: the key is expanded once, and the 128-bit big-endian counter
- * goes on from packet to packet (RFC 4344 §4). Encrypting and decrypting are the same.
+ * AES in counter mode as one stream for all packets of a direction (RFC 4344 §4). Expands the key once. The 128-bit big-endian counter
+ * continues from packet to packet. Encryption and decryption are the same operation.
  */
 export class AesCtrStream {
   readonly #key: Uint32Array;
   readonly #counter: Uint8Array;
 
-  /** `key`: 16, 24 or 32 bytes. `iv`: the first counter block, 16 bytes. Both are copied. */
+  /** `key`: 16, 24 or 32 bytes. `iv`: the first counter block, 16 bytes. Copies both. */
   constructor(key: Uint8Array, iv: Uint8Array) {
     this.#key = unsafe.expandKeyLE(key);
     this.#counter = iv.slice();
   }
 
-  /** The next whole blocks, `[start, end)`, in place. `start` must lie at a multiple of 4 bytes in memory. */
+  /** Encrypts or decrypts the whole blocks `[start, end)` in place. `start` must be 4-byte aligned in memory. */
   apply(slab: Uint8Array, start: number, end: number): void {
     const counter = this.#counter;
-    // noble counts a tenth faster in 32 bits than in 128: so it counts to where they end, and the carry is ours.
+    // A 32-bit counter in noble is 10 % faster than a 128-bit one. So noble counts the last 32 bits, and this code carries.
     for (let at = start; at < end; ) {
       const blocksLeft = 2 ** 32 - readUint32(counter, AES_BLOCK - 4);
       const next = Math.min(end, at + blocksLeft * AES_BLOCK);
@@ -39,7 +38,7 @@ export class AesCtrStream {
   }
 }
 
-/** The last 32 bits of the counter have ended: what is before them goes up by one. */
+/** Increments the upper 96 bits of the counter, after the lower 32 bits wrapped to 0. */
 function carry(counter: Uint8Array): void {
   for (let i = AES_BLOCK - 5; i >= 0; i--) {
     counter[i]!++;
@@ -47,24 +46,24 @@ function carry(counter: Uint8Array): void {
   }
 }
 
-/** AES-GCM's two halves for one key, each keyed once (NIST SP 800-38D §7). */
+/** The two parts of AES-GCM, counter mode and GHASH, each keyed once (NIST SP 800-38D §7). */
 export class AesGcmCore {
   readonly #key: Uint32Array;
   readonly #ghash: KeyedGhash;
-  /** J, the nonce and a 32-bit counter. */
+  /** J: the nonce, then a 32-bit counter. */
   readonly #counter = new Uint8Array(AES_BLOCK);
   readonly #mask = new Uint8Array(AES_BLOCK);
   readonly #lengths = new Uint8Array(AES_BLOCK);
   readonly #lengthsView = new DataView(this.#lengths.buffer);
 
-  /** `key`: 16 or 32 bytes, copied. */
+  /** `key`: 16 or 32 bytes. Copies it. */
   constructor(key: Uint8Array) {
     this.#key = unsafe.expandKeyLE(key);
     const hashKey = unsafe.encryptBlock(this.#key, new Uint8Array(AES_BLOCK));
     this.#ghash = new KeyedGhash(hashKey);
   }
 
-  /** Takes the nonce of the next packet, 12 bytes. Must come before `tag` and `apply`, which come once each. */
+  /** Starts a packet with a nonce of 12 bytes. Then call `tag` and `apply` once each. */
   begin(nonce: Uint8Array): void {
     const counter = this.#counter;
     counter.set(nonce);
@@ -75,12 +74,12 @@ export class AesGcmCore {
     counter[15] = 2;
   }
 
-  /** Encrypts or decrypts in place. The bytes must lie at a multiple of 4 bytes in memory. */
+  /** Encrypts or decrypts in place. `text` must be 4-byte aligned in memory. */
   apply(text: Uint8Array): void {
     unsafe.ctr32(this.#key, false, this.#counter, text, text);
   }
 
-  /** The tag of a packet into `out`: 16 bytes at a multiple of 4 in memory. */
+  /** Writes the tag of a packet to `out`: 16 bytes, 4-byte aligned in memory. */
   tag(additional: Uint8Array, ciphertext: Uint8Array, out: Uint8Array): void {
     this.#lengthsView.setUint32(4, additional.length * 8);
     this.#lengthsView.setUint32(12, ciphertext.length * 8);
@@ -90,7 +89,7 @@ export class AesGcmCore {
   }
 }
 
-/** GHASH whose multiplication table, which takes longer to make than most packets to hash, serves packet after packet. */
+/** GHASH that reuses its multiplication table. Making the table takes longer than hashing most packets. */
 class KeyedGhash extends GHASH {
   constructor(key: Uint8Array) {
     super(key, GHASH_EXPECTED);
@@ -106,7 +105,7 @@ class KeyedGhash extends GHASH {
 }
 
 /**
- * Chooses noble's table of 4-bit windows: the one of 8 bits, for more than 64 KiB, hashes a tenth faster and takes six times as
- * long to make and eight times the memory, for each direction of each connection.
+ * Expected length that makes noble use a table of 4-bit windows. Above 64 KiB, noble uses 8-bit windows: 10 % faster hashing, but six times
+ * the setup time and eight times the memory, for each direction of each connection.
  */
 const GHASH_EXPECTED = 64 * 1024;

@@ -5,7 +5,7 @@ import { AES_BLOCK, AesCtrStream } from "../src/noble-aes.ts";
 const key = Uint8Array.from({ length: 16 }, (_, i) => i);
 const BLOCKS = 8;
 
-/** A counter whose last 32 bits end after so many blocks, behind so many bytes of ones. */
+/** Returns a counter that wraps its last 32 bits after `blocks` blocks. The `ones` bytes before those are 0xff. */
 function counterBefore(blocks: number, ones: number): Uint8Array {
   const counter = new Uint8Array(AES_BLOCK).fill(0x5a);
   counter.fill(0xff, 12 - ones, 12);
@@ -13,9 +13,9 @@ function counterBefore(blocks: number, ones: number): Uint8Array {
   return counter;
 }
 
-describe("an AES-CTR stream counts in all 128 bits, wherever the last 32 end (RFC 4344 §4)", () => {
+describe("AesCtrStream carries from the last 32 bits of its 128-bit counter (RFC 4344 §4)", () => {
   for (const ones of [0, 1, 3, 11, 12])
-    it(`with ${ones} bytes of ones before them`, () => {
+    it(`through ${ones} bytes of 0xff`, () => {
       for (let before = 1; before <= BLOCKS + 1; before++) {
         const iv = counterBefore(before, ones);
         const expected = createCipheriv("aes-128-ctr", key, iv).update(new Uint8Array(BLOCKS * AES_BLOCK));

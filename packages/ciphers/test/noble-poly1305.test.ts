@@ -2,7 +2,7 @@ import { poly1305 } from "@noble/ciphers/_poly1305.js";
 import { expect, test } from "vitest";
 import { poly1305Tag } from "../src/noble-poly1305.ts";
 
-test("what lies in a slab has the tag that noble gives it as a message, whatever its length and place", () => {
+test("poly1305Tag returns the same tag as noble for any length and offset in the slab", () => {
   const slab = Uint8Array.from({ length: 400 }, (_, i) => (i * 37 + 11) & 0xff);
   const key = Uint8Array.from({ length: 32 }, (_, i) => 255 - i);
   const before = slab.slice();

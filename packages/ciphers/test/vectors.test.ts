@@ -11,8 +11,8 @@ const { aesCtr } = JSON.parse(readFileSync(new URL("../../../test-vectors/cipher
 };
 const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
 
-describe("published values of AES-CTR", () => {
-  it.each(aesCtr)("$name, whole and block by block", ({ key, counterBlock, plaintext, ciphertext }) => {
+describe("published test vectors of AES-CTR", () => {
+  it.each(aesCtr)("$name, in one call and block by block", ({ key, counterBlock, plaintext, ciphertext }) => {
     const whole = fromHex(plaintext);
     new AesCtrStream(fromHex(key), fromHex(counterBlock)).apply(whole, 0, whole.length);
     expect(whole).toEqual(fromHex(ciphertext));

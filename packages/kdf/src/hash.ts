@@ -1,2 +1,2 @@
-/** A hash function: fresh digest of the message. */
+/** A hash function. Returns the digest of the message in a new array. */
 export type HashFunction = (message: Uint8Array) => Uint8Array;

@@ -1,7 +1,7 @@
 import { concatBytes } from "@nacre/wire";
 import type { HashFunction } from "./hash.ts";
 
-/** What the keys of one key exchange are derived from (RFC 4253 §7.2). */
+/** Input of the key derivation for one key exchange (RFC 4253 §7.2). */
 export interface KeySource {
   readonly hash: HashFunction;
   /** K, encoded as in the exchange hash. */
@@ -13,12 +13,12 @@ export interface KeySource {
 }
 
 /**
- * Which key (RFC 4253 §7.2): the IV (A, B), the encryption key (C, D) and the integrity key (E, F), each for client to
- * server and server to client.
+ * Letter that identifies a derived key: A and B for the IVs, C and D for the encryption keys, E and F for the integrity keys. The first of
+ * each pair is for client to server, the second for server to client (RFC 4253 §7.2).
  */
 export type KeyLetter = "A" | "B" | "C" | "D" | "E" | "F";
 
-/** One key of `length` bytes, extended by further hashes where one is too short (RFC 4253 §7.2). Fresh bytes. */
+/** Derives one key of `length` bytes into a new array. Appends further hashes if one hash is too short (RFC 4253 §7.2). */
 export function deriveKey(source: KeySource, letter: KeyLetter, length: number): Uint8Array {
   const { hash, sharedSecret, exchangeHash, sessionId } = source;
   const letterByte = Uint8Array.of(letter.charCodeAt(0));
@@ -30,22 +30,22 @@ export function deriveKey(source: KeySource, letter: KeyLetter, length: number):
   return key.slice(0, length);
 }
 
-/** How long the keys of one direction must be, in bytes, as its cipher and MAC say. */
+/** Lengths in bytes of the keys for one direction, as its cipher and MAC require. */
 export interface KeyLengths {
   readonly ivLength: number;
   readonly keyLength: number;
-  /** 0 with an AEAD cipher. */
+  /** 0 for an AEAD cipher. */
   readonly macKeyLength: number;
 }
 
-/** The keys of one direction. */
+/** Derived keys for one direction. */
 export interface DerivedKeys {
   readonly iv: Uint8Array;
   readonly key: Uint8Array;
   readonly macKey: Uint8Array;
 }
 
-/** The six keys of a key exchange (RFC 4253 §7.2). */
+/** Derives all six keys of a key exchange (RFC 4253 §7.2). */
 export function deriveKeys(
   source: KeySource,
   lengths: { readonly clientToServer: KeyLengths; readonly serverToClient: KeyLengths },

@@ -25,7 +25,7 @@ const hash =
 const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
 
 describe("deriveKey (RFC 4253 §7.2)", () => {
-  it.each(vectors)("gives OpenSSL's key $letter of $length bytes with $hash", (vector) => {
+  it.each(vectors)("derives the same key $letter of $length bytes with $hash as OpenSSL", (vector) => {
     const source = {
       hash: hash(vector.hash),
       sharedSecret: fromHex(vector.sharedSecret),
@@ -35,7 +35,7 @@ describe("deriveKey (RFC 4253 §7.2)", () => {
     expect(deriveKey(source, vector.letter, vector.length)).toEqual(fromHex(vector.key));
   });
 
-  it("gives prefixes of one another, and nothing for length 0", () => {
+  it("derives a prefix of the longer key for each shorter length, including 0", () => {
     const source = {
       hash: hash("sha256"),
       sharedSecret: fromHex("0000000107"),
@@ -49,7 +49,7 @@ describe("deriveKey (RFC 4253 §7.2)", () => {
 });
 
 describe("deriveKeys", () => {
-  it("takes A, C, E for client to server and B, D, F for server to client", () => {
+  it("uses A, C, E for client to server and B, D, F for server to client", () => {
     const source = {
       hash: hash("sha512"),
       sharedSecret: fromHex("000000020080"),
@@ -77,7 +77,7 @@ describe("deriveKeys", () => {
 });
 
 describe("exchangeHash (RFC 4253 §8)", () => {
-  it("hashes strings with their lengths, and the method's part and K as they stand", () => {
+  it("hashes strings with their lengths, but the method-specific part and K unchanged", () => {
     const bytes = fc.uint8Array({ maxLength: 300 });
     fc.assert(
       fc.property(bytes, bytes, bytes, bytes, bytes, bytes, bytes, (vc, vs, ic, is, ks, exchange, k) => {

@@ -1,12 +1,12 @@
 import { equalBytes, SshError } from "@nacre/wire";
 import type { KeyPair } from "./two-strings.ts";
 
-/** Bytes of an X25519 private key, public key and secret (RFC 7748 §5). */
+/** Length in bytes of an X25519 private key, public key and shared secret (RFC 7748 §5). */
 export const X25519_LENGTH = 32;
 
 /**
- * A key pair of X25519 (RFC 7748), but for a peer's value that would make the secret known to everybody (RFC 8731 §3). `agree` is given
- * 32 bytes, and for a point of small order either throws or gives 32 zeros.
+ * Creates an X25519 key pair (RFC 7748) that rejects public keys of small order, which would make the shared secret predictable (RFC 8731
+ * §3). `agree` receives 32 bytes. For a point of small order, it must throw or return 32 zero bytes.
  */
 export function x25519Pair(publicKey: Uint8Array, agree: (peersPublicKey: Uint8Array) => Uint8Array): KeyPair {
   return {
@@ -30,7 +30,7 @@ export function x25519Pair(publicKey: Uint8Array, agree: (peersPublicKey: Uint8A
       if (equalBytes(sharedSecret, zero)) {
         throw new SshError(
           "kex-failed",
-          "the peer's curve25519 value is a point of small order, which makes the secret 0",
+          "the peer's curve25519 value is a point of small order, which makes the shared secret zero",
         );
       }
       return sharedSecret;
@@ -39,8 +39,9 @@ export function x25519Pair(publicKey: Uint8Array, agree: (peersPublicKey: Uint8A
 }
 
 /**
- * A key pair on the curve of that name (RFC 5656 §4, SEC 1 §3.2.2). `publicKey` is an uncompressed point; `agree` is given what looks like
- * one too, and throws when it is not on the curve. It gives the x-coordinate of the common point. The curves have no small subgroups.
+ * Creates a key pair on the named NIST curve (RFC 5656 §4, SEC 1 §3.2.2). `publicKey` is an uncompressed point. `agree` receives bytes in
+ * the same format and returns the x-coordinate of the shared point. It must throw if the point is not on the curve. The curves have no
+ * small subgroups.
  */
 export function nistPair(
   curveName: string,
@@ -54,7 +55,7 @@ export function nistPair(
       if (length !== publicKey.length || first !== 0x04) {
         throw new SshError(
           "kex-failed",
-          `the peer's ${curveName} value is no uncompressed point: it has ${length} bytes and begins with ${first ?? "none"}, where a point has ${publicKey.length} and begins with 4`,
+          `the peer's ${curveName} value is not an uncompressed point: expected ${publicKey.length} bytes and first byte 4, got ${length} bytes and first byte ${first ?? "none"}`,
         );
       }
       try {

@@ -4,23 +4,24 @@ import { X25519_LENGTH } from "./checked.ts";
 import type { KexMethod } from "./method.ts";
 import { type KeyPair, twoStrings } from "./two-strings.ts";
 
-/** Bytes of ML-KEM-768 (FIPS 203 §8, tables 2 and 3). */
+/** Length of an ML-KEM-768 public key in bytes (FIPS 203 §8, table 3). */
 const PUBLIC_KEY_LENGTH = 1184;
+/** Length of an ML-KEM-768 ciphertext in bytes (FIPS 203 §8, table 3). */
 const CIPHERTEXT_LENGTH = 1088;
 
-/** ML-KEM-768 (FIPS 203). */
+/** An implementation of ML-KEM-768 (FIPS 203). */
 export interface MlKem768 {
-  /** A key pair, used once. */
+  /** Generates a key pair for a single use. */
   keyPair(random: RandomSource): {
-    /** 1,184 bytes. */
+    /** Public key of 1184 bytes. */
     readonly publicKey: Uint8Array;
     /**
-     * The secret in a ciphertext of 1,088 bytes. An invalid ciphertext gives an unpredictable secret, and so a wrong
-     * signature (§6.3).
+     * Returns the secret from a ciphertext of 1088 bytes. An invalid ciphertext results in an unpredictable secret, and so in an invalid
+     * host key signature (§6.3).
      */
     decapsulate(ciphertext: Uint8Array): Uint8Array;
   };
-  /** A secret for the owner of a public key, given as 1,184 bytes. Throws for one that fails the modulus check (§7.2). */
+  /** Creates a secret and its ciphertext for a public key of 1184 bytes. Throws if the key fails the modulus check (§7.2). */
   encapsulate(
     publicKey: Uint8Array,
     random: RandomSource,
@@ -28,17 +29,17 @@ export interface MlKem768 {
 }
 
 /**
- * mlkem768x25519-sha256 (RFC 10042): secure while either of ML-KEM-768 and X25519 is.
+ * Creates mlkem768x25519-sha256 (RFC 10042), which is secure as long as ML-KEM-768 or X25519 is secure.
  *
- * The client sends its ML-KEM public key and its X25519 value, 1,216 bytes; the server answers with an ML-KEM ciphertext and its X25519
- * value, 1,120 bytes; and K is SHA-256 of both secrets, a string (§2.4).
+ * The client sends an ML-KEM public key and an X25519 public key, 1216 bytes. The server replies with an ML-KEM ciphertext and an X25519
+ * public key, 1120 bytes. K is the SHA-256 hash of both secrets, encoded as a string (§2.4).
  */
 export function mlkem768X25519(
   mlKem: MlKem768,
   x25519KeyPair: (random: RandomSource) => KeyPair,
   sha256: HashFunction,
 ): KexMethod {
-  /** K (RFC 10042 §2.4): X25519's secret goes in as it stands, not as an mpint. */
+  /** Returns K. The hash input is the raw X25519 secret, not an mpint (RFC 10042 §2.4). */
   const combine = (postQuantum: Uint8Array, classical: Uint8Array): Uint8Array =>
     new Writer().string(sha256(concatBytes(postQuantum, classical))).finish();
   return twoStrings("mlkem768x25519-sha256", sha256, {
@@ -66,7 +67,7 @@ export function mlkem768X25519(
   });
 }
 
-/** Splits C_INIT or S_REPLY into its two parts, the first `length` bytes long (RFC 10042 §2.3). */
+/** Splits C_INIT or S_REPLY into an ML-KEM part of `length` bytes and an X25519 public key (RFC 10042 §2.3). */
 function split(sender: string, value: Uint8Array, length: number): readonly [Uint8Array, Uint8Array] {
   const expected = length + X25519_LENGTH;
   if (/* rule: hybrid-length */ value.length !== expected) {
@@ -87,7 +88,7 @@ function encapsulate(
     // rule: ml-kem-modulus
     return mlKem.encapsulate(publicKey, random);
   } catch {
-    // The length is right, and so it is the modulus check.
+    // The length is correct, so the modulus check failed.
     throw new SshError(
       "kex-failed",
       "the client sent an invalid ML-KEM-768 public key: a coefficient is not below 3329",

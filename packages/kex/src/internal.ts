@@ -1,4 +1,4 @@
-// What the methods are made of but their arithmetic, for methods that do that by other means.
+// The methods without their arithmetic, for packages that provide other implementations of it.
 export { nistPair, X25519_LENGTH, x25519Pair } from "./checked.ts";
 export { type MlKem768, mlkem768X25519 } from "./hybrid.ts";
 export type { KexMethod } from "./method.ts";

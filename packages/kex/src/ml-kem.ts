@@ -4,7 +4,7 @@ import type { MlKem768 } from "./hybrid.ts";
 const SEED_LENGTH = 64;
 const MESSAGE_LENGTH = 32;
 
-/** ML-KEM-768 on noble. */
+/** ML-KEM-768, implemented with noble. */
 export const mlKem768: MlKem768 = {
   keyPair(random) {
     const { publicKey, secretKey } = ml_kem768.keygen(random(SEED_LENGTH));

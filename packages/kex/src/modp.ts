@@ -2,28 +2,28 @@ import type { HashFunction } from "@nacre/kdf";
 import { type RandomSource, SSH_MSG_KEXDH_INIT, SSH_MSG_KEXDH_REPLY, SshError, Writer } from "@nacre/wire";
 import type { KexMethod, KexSecret } from "./method.ts";
 
-/** A fixed group whose generator is 2, for RFC 4253 §8. */
+/** A fixed Diffie-Hellman group with generator 2 (RFC 4253 §8). */
 export interface ModpGroup {
-  /** Of the method: `"diffie-hellman-group14-sha256"`. */
+  /** Name of the method: `"diffie-hellman-group14-sha256"`. */
   readonly name: string;
-  /** p, a safe prime. Not made before it is needed. */
+  /** Returns p, a safe prime. A function, so that the value is computed only when needed. */
   readonly prime: () => bigint;
   /**
-   * Bytes of randomness in an exponent: twice the bits of the group's strength. Of the two estimates in RFC 3526 §8 the higher one
-   * counts: 160, 240 and 310 bits. That is also above what SP 800-56A asks (appendix D: twice 112, 152 and 200).
+   * Number of random bytes in an exponent. Their number of bits is at least twice the strength of the group, which is the higher estimate
+   * in RFC 3526 §8: 160, 240 and 310 bits. SP 800-56A requires less (appendix D: twice 112, 152 and 200 bits).
    */
   readonly exponentLength: number;
 }
 
-/** One side's half of an exchange in such a group, made for it and used once. */
+/** Ephemeral key pair of one side, for a single exchange. */
 export interface ModpPair {
-  /** e or f. */
+  /** Public value: e of the client or f of the server. */
   readonly publicValue: bigint;
-  /** The peer's value to the power of the exponent. The value is between 1 and p − 1, those excluded. */
+  /** Raises the peer's value to the private exponent. `peersValue` must be greater than 1 and less than p − 1. */
   power(peersValue: bigint): bigint;
 }
 
-/** The method of a group. The messages of both sides, and the checks of what comes in, are the same for all of them. */
+/** Creates the method of a group. All groups have the same messages and checks. */
 export function modp(
   { name, prime }: Pick<ModpGroup, "name" | "prime">,
   hash: HashFunction,
@@ -58,14 +58,14 @@ export function modp(
   };
 }
 
-/** The secret. The peer's value and the secret are both between 1 and p − 1, those excluded (RFC 8268 §4). */
+/** Returns the shared secret. Rejects a public value or a secret that is not strictly between 1 and p − 1 (RFC 8268 §4). */
 function agree(own: ModpPair, peersValue: bigint, p: bigint): bigint {
   // rule: dh-range
   if (peersValue <= 1n || peersValue >= p - 1n)
     throw new SshError("kex-failed", "the peer's Diffie-Hellman value is not between 1 and p - 1");
   const secret = own.power(peersValue);
   if (secret === 1n || secret === p - 1n)
-    throw new SshError("kex-failed", "the Diffie-Hellman secret is one of those that the peer can force");
+    throw new SshError("kex-failed", "the Diffie-Hellman shared secret is 1 or p - 1, which the peer can force");
   return secret;
 }
 

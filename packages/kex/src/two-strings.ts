@@ -2,15 +2,15 @@ import type { HashFunction } from "@nacre/kdf";
 import { type RandomSource, SSH_MSG_KEX_ECDH_INIT, SSH_MSG_KEX_ECDH_REPLY, Writer } from "@nacre/wire";
 import type { KexMethod, KexSecret } from "./method.ts";
 
-/** One side's half of a Diffie-Hellman exchange, made for it and used once. */
+/** Ephemeral key pair of one side, for a single exchange. */
 export interface KeyPair {
-  /** Fresh bytes, as they are sent. */
+  /** Public key as sent on the wire, in a new array. */
   readonly publicKey: Uint8Array;
-  /** What both sides come to: unsigned, the most significant byte first. Throws `kex-failed` for a public key that cannot be. */
+  /** Returns the shared secret as unsigned big-endian bytes. Throws `kex-failed` if the public key is invalid. */
   agree(peersPublicKey: Uint8Array): Uint8Array;
 }
 
-/** A method in which each side sends the public half of a key pair, and K is an mpint (RFC 5656 §4, RFC 8731 §3). */
+/** Creates a method in which each side sends an ephemeral public key, and K is an mpint (RFC 5656 §4, RFC 8731 §3). */
 export function ecdh(name: string, hash: HashFunction, keyPair: (random: RandomSource) => KeyPair): KexMethod {
   return twoStrings(name, hash, {
     client(random) {
@@ -29,7 +29,10 @@ function encodedMpint(secret: Uint8Array): Uint8Array {
   return new Writer().mpintBytes(secret).finish();
 }
 
-/** What a method does to come to K where each side sends one string. K is encoded as in {@link KexSecret}. Throws `kex-failed`. */
+/**
+ * Computes K for a method in which each side sends one string. K is encoded as in {@link KexSecret}. Throws `kex-failed` for invalid
+ * strings.
+ */
 export interface TwoStrings {
   client(random: RandomSource): {
     readonly value: Uint8Array;
@@ -42,8 +45,8 @@ export interface TwoStrings {
 }
 
 /**
- * A method of two messages that carry one string each. Those of hybrid methods, SSH_MSG_KEX_HYBRID_INIT and _REPLY (RFC 10042 §2.2), have
- * the numbers and the fields of SSH_MSG_KEX_ECDH_INIT and _REPLY, and so are the same codecs and one context for the gate.
+ * Creates a method in which each side sends one string. Hybrid methods use the same codecs and context as ECDH, because
+ * SSH_MSG_KEX_HYBRID_INIT and _REPLY (RFC 10042 §2.2) have the numbers and fields of SSH_MSG_KEX_ECDH_INIT and _REPLY.
  */
 export function twoStrings(name: string, hash: HashFunction, method: TwoStrings): KexMethod {
   return {

@@ -3,7 +3,7 @@ import { x25519 } from "@noble/curves/ed25519.js";
 import { X25519_LENGTH, x25519Pair } from "./checked.ts";
 import type { KeyPair } from "./two-strings.ts";
 
-/** X25519 on noble. */
+/** Creates an X25519 key pair with noble. */
 export function x25519KeyPair(random: RandomSource): KeyPair {
   const secretKey = random(X25519_LENGTH);
   return x25519Pair(x25519.getPublicKey(secretKey), (peers) => x25519.getSharedSecret(secretKey, peers));

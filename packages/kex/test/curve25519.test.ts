@@ -21,17 +21,17 @@ describe.each([curve25519Sha256, curve25519Sha256Libssh])("$name", (method) => {
     expectExchange(both, string(vector.clientPublic), string(vector.serverPublic), mpint(vector.shared));
   });
 
-  it("refuses points of small order on both sides, so that nobody knows the secret beforehand", () => {
+  it("rejects points of small order on both sides, which make the secret predictable", () => {
     for (const point of SMALL_ORDER) expectRefused(method, fromHex(point), "small order");
   });
 
-  it("takes public values of exactly 32 bytes", () => {
+  it("accepts only public keys of exactly 32 bytes", () => {
     for (const length of [0, 1, 31, 33, 64, 1000])
       expectRefused(method, new Uint8Array(length).fill(9), `${length} bytes instead of 32`);
   });
 });
 
-it("is one method under both names", () => {
+it("curve25519-sha256 and curve25519-sha256@libssh.org are the same method", () => {
   const [one, other] = [curve25519Sha256, curve25519Sha256Libssh].map((method) =>
     exchange(method, seeded(1), seeded(2)),
   );

@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as kex from "../src/index.ts";
 
-// What holds for every method, whatever its mathematics.
+// Properties of all methods.
 
 const METHODS: readonly {
   readonly method: kex.KexMethod;
@@ -24,18 +24,18 @@ const METHODS: readonly {
   { method: kex.diffieHellmanGroup18Sha512, name: "diffie-hellman-group18-sha512", hash: "sha512", context: "dh" },
 ];
 
-it("no method is left out", () => {
+it("all exported methods are tested", () => {
   expect(new Set(METHODS.map(({ method }) => method))).toEqual(new Set(Object.values(kex)));
 });
 
 describe.each(METHODS)("$name", ({ method, name, hash, context }) => {
-  it("says its name, its hash and whose numbers its messages have", () => {
+  it("has its name, hash and message context", () => {
     expect(method).toMatchObject({ name, context });
     for (const text of ["", "abc"])
       expect(hex(method.hash(new TextEncoder().encode(text)))).toBe(createHash(hash).update(text).digest("hex"));
   });
 
-  it("brings both sides to the same, on any randomness", () => {
+  it("produces the same secret on both sides for any randomness", () => {
     fc.assert(
       fc.property(fc.nat(100), fc.nat(100), (a, b) => {
         const { clientSecret, serverSecret } = exchange(method, seeded(a), seeded(b));
@@ -45,7 +45,7 @@ describe.each(METHODS)("$name", ({ method, name, hash, context }) => {
     );
   });
 
-  it("has other values and another secret whenever either side has other randomness", () => {
+  it("produces other values and another secret if either side uses other randomness", () => {
     const exchanges = [
       exchange(method, seeded(1), seeded(2)),
       exchange(method, seeded(1), seeded(3)),
@@ -57,7 +57,7 @@ describe.each(METHODS)("$name", ({ method, name, hash, context }) => {
     expect(new Set([1, 2, 3].map(() => hex(method.client(random).start()))).size).toBe(3);
   });
 
-  it("refuses messages that are cut, too long, or the other side's", () => {
+  it("rejects truncated and extended messages, and messages of the other side", () => {
     const client = method.client(seeded());
     const init = client.start();
     const reply = done(method.server(seeded(9)).receive(init)).reply(HOST_KEY, SIGNATURE);

@@ -21,21 +21,21 @@ const { seed, message, exchanges, wrongCiphertexts } = readVectors().mlkem768x25
 const good = exchanges[0]!;
 const client = () => method.client(given(fromHex(seed), fromHex(good.clientSecret)));
 
-describe("OpenSSL's ML-KEM and X25519", () => {
+describe("agreements computed with OpenSSL", () => {
   it.each(exchanges)("$name", (vector) => {
     const both = exchange(
       method,
       given(fromHex(seed), fromHex(vector.clientSecret)),
       given(fromHex(message), fromHex(vector.serverSecret)),
     );
-    // The secret is a string, whose first byte may be 0 or have the highest bit set.
+    // The secret is a string, not an mpint: its first byte may be 0 or have the highest bit set.
     expectExchange(both, string(vector.clientValue), string(vector.serverValue), string(vector.shared));
     const secrets = fromHex(vector.postQuantum + vector.classical);
     expect(vector.shared).toBe(createHash("sha256").update(secrets).digest("hex"));
   });
 
-  // A distinct error would reveal something about the key to the sender of such ciphertexts.
-  it.each(wrongCiphertexts)("$name: a secret nobody knows, and no error", ({ ciphertext, postQuantum }) => {
+  // An error for invalid ciphertexts would leak information about the private key to the sender.
+  it.each(wrongCiphertexts)("$name: an unpredictable secret instead of an error", ({ ciphertext, postQuantum }) => {
     const end = done(client().receive(replyOf(fromHex(ciphertext + good.serverValue.slice(-64)))));
     const secret = createHash("sha256")
       .update(fromHex(postQuantum + good.classical))
@@ -45,11 +45,11 @@ describe("OpenSSL's ML-KEM and X25519", () => {
   });
 });
 
-describe("values that cannot be", () => {
+describe("public values", () => {
   const clientValue = fromHex(good.clientValue);
   const serverValue = fromHex(good.serverValue);
 
-  it("have another length", () => {
+  it("are rejected if the length is wrong", () => {
     for (const length of [0, 32, 1119, 1121, 1184, 1215, 1217, 4000]) {
       const value = new Uint8Array(length).fill(9);
       expectError(
@@ -67,7 +67,7 @@ describe("values that cannot be", () => {
     expectError(() => client().receive(replyOf(clientValue)), "kex-failed");
   });
 
-  it("hold an ML-KEM key with a coefficient that is not reduced (FIPS 203 §7.2)", () => {
+  it("are rejected if an ML-KEM coefficient is not reduced (FIPS 203 §7.2)", () => {
     for (const position of [0, 1, 255, 256, 767]) {
       for (const coefficient of [3329, 3330, 4095]) {
         const value = withCoefficient(clientValue, position, coefficient);
@@ -78,7 +78,7 @@ describe("values that cannot be", () => {
     }
   });
 
-  it("hold a point of small order, whatever ML-KEM gives", () => {
+  it("are rejected if the X25519 part is a point of small order", () => {
     for (const point of SMALL_ORDER) {
       const [fromClient, fromServer] = [clientValue.slice(), serverValue.slice()];
       fromClient.set(fromHex(point), 1184);
@@ -88,7 +88,7 @@ describe("values that cannot be", () => {
     }
   });
 
-  it("are not changed", () => {
+  it("are not modified", () => {
     const [fromClient, fromServer] = [initOf(clientValue), replyOf(serverValue)];
     const before = [fromClient.slice(), fromServer.slice()];
     method.server(seeded()).receive(fromClient);
@@ -97,7 +97,7 @@ describe("values that cannot be", () => {
   });
 });
 
-/** The value with another coefficient in its ML-KEM key: 12 bits each, the lowest first (FIPS 203 §4.2.1). */
+/** Returns a copy with one coefficient of the ML-KEM key replaced: 12 bits each, lowest bit first (FIPS 203 §4.2.1). */
 function withCoefficient(value: Uint8Array, position: number, coefficient: number): Uint8Array {
   const changed = value.slice();
   for (let bit = 0; bit < 12; bit++) {

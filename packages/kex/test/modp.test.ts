@@ -31,9 +31,9 @@ const replyOf = (f: bigint) => SSH_MSG_KEXDH_REPLY.encode({ hostKey: HOST_KEY, f
 describe.each(GROUPS)("$method.name", ({ method, group, bits, addend, prime, agreements }) => {
   const p = BigInt(`0x${prime}`);
 
-  it("has the prime of RFC 3526, as its formula gives it", () => {
+  it("uses the prime computed from the formula in RFC 3526", () => {
     expect(p).toBe(2n ** bits - 2n ** (bits - 64n) - 1n + 2n ** 64n * (piTimesTwoTo(bits - 130n) + addend));
-    // Above the prime a value is refused, just below it too, and further below it is not.
+    // The method rejects p − 1 and accepts p − 2, so it uses this p.
     const server = method.server(seeded());
     expectError(() => server.receive(initOf(p - 1n)), "kex-failed");
     expect(server.receive(initOf(p - 2n)).type).toBe("done");
@@ -42,14 +42,14 @@ describe.each(GROUPS)("$method.name", ({ method, group, bits, addend, prime, agr
   it.each(agreements)("$name", (vector) => {
     const both = exchange(
       method,
-      // Above what is drawn one bit is set.
+      // The method sets the first byte to 1 itself.
       given(fromHex(vector.clientSecret.slice(2))),
       given(fromHex(vector.serverSecret.slice(2))),
     );
     expectExchange(both, mpint(vector.clientPublic), mpint(vector.serverPublic), mpint(vector.shared));
   });
 
-  it("comes to what OpenSSL does with exponents as long as it takes, as client and as server", () => {
+  it("computes the same secret as OpenSSL with full-length exponents, as client and as server", () => {
     const twin = getDiffieHellman(`modp${group}`);
     const twinValue = BigInt(`0x${twin.generateKeys("hex")}`);
     const client = method.client(seeded(1));
@@ -62,7 +62,7 @@ describe.each(GROUPS)("$method.name", ({ method, group, bits, addend, prime, agr
     expect(hex(answer.secret.sharedSecret)).toBe(mpint(twin.computeSecret(evenHex(f), "hex", "hex")));
   });
 
-  it("refuses values that are not between 1 and p - 1", () => {
+  it("rejects values that are not strictly between 1 and p - 1", () => {
     const client = method.client(seeded());
     const server = method.server(seeded());
     for (const value of [0n, 1n, p - 1n, p, p + 1n, p + 2n, 2n * p, -1n, -2n, -p, 1n << 16384n]) {
@@ -71,19 +71,19 @@ describe.each(GROUPS)("$method.name", ({ method, group, bits, addend, prime, agr
     }
   });
 
-  it("takes the values next to those", () => {
+  it("accepts 2 and p - 2", () => {
     for (const value of [2n, p - 2n]) expect(method.server(seeded()).receive(initOf(value)).type).toBe("done");
   });
 });
 
-describe("a group of 23 numbers, with every exponent there is and every value", () => {
+describe("the group modulo 23, with all exponents and values", () => {
   const p = 23n;
   const toy = bigIntModp({ name: "toy", prime: () => p, exponentLength: 1 }, (message) => message);
   const forced = (value: bigint): boolean => value <= 1n || value >= p - 1n;
 
-  it("gives what multiplying again and again gives, and refuses what a peer can force", () => {
+  it("produces the same secret as repeated multiplication, and rejects those that the peer can force", () => {
     const outcomes = { agreed: 0, refusedValue: 0, refusedSecret: 0 };
-    // Exponents repeat themselves after p - 1.
+    // Exponents are equivalent modulo p − 1.
     for (let drawn = 0; drawn < 22; drawn++) {
       const random = given(...Array.from({ length: 32 }, () => Uint8Array.of(drawn)));
       const client = toy.client(random);
@@ -115,7 +115,7 @@ function naivePower(base: bigint, exponent: number, modulus: bigint): bigint {
   return result;
 }
 
-/** ⌊2^bits · π⌋ by Machin's formula, π = 16 arctan 1/5 − 4 arctan 1/239. */
+/** Computes ⌊2^bits · π⌋ with Machin's formula, π = 16 arctan 1/5 − 4 arctan 1/239. */
 function piTimesTwoTo(bits: bigint): bigint {
   const guard = 64n;
   const arctanOfOneOver = (n: bigint): bigint => {

@@ -22,7 +22,9 @@ import { ecdhSha2Nistp256, ecdhSha2Nistp384, ecdhSha2Nistp521 } from "../src/ind
 
 const { ecdh } = readVectors();
 
-/** The bytes of a coordinate and of the randomness for a scalar, and the field of the curve (FIPS 186-5, SP 800-186 §3.2.1). */
+/**
+ * Each curve with its prime, and the lengths in bytes of a coordinate and of the random seed for a scalar (FIPS 186-5, SP 800-186 §3.2.1).
+ */
 const CURVES = [
   {
     method: ecdhSha2Nistp256,
@@ -44,7 +46,7 @@ const CURVES = [
 ];
 
 describe.each(CURVES)("$curve", ({ method, curve, openssl, length, seed, p }) => {
-  /** Randomness of which this secret is made: one less, and reduced (FIPS 186-5 §A.2.1). */
+  /** Returns a random source that results in this secret key, which is the seed modulo n − 1, plus 1 (FIPS 186-5 §A.2.1). */
   const secretKey = (secret: string) =>
     given(fromHex((BigInt(`0x${secret}`) - 1n).toString(16).padStart(2 * seed, "0")));
   const point = (x: bigint, y: bigint) =>
@@ -61,7 +63,7 @@ describe.each(CURVES)("$curve", ({ method, curve, openssl, length, seed, p }) =>
     expectExchange(both, string(vector.clientPublic), string(vector.serverPublic), mpint(vector.shared));
   });
 
-  it("comes to what OpenSSL does, as client and as server", () => {
+  it("computes the same secret as OpenSSL, as client and as server", () => {
     for (let i = 0; i < 5; i++) {
       const twin = createECDH(openssl);
       const twinPublic = new Uint8Array(twin.generateKeys());
@@ -76,19 +78,19 @@ describe.each(CURVES)("$curve", ({ method, curve, openssl, length, seed, p }) =>
     }
   });
 
-  it("refuses what is not on the curve", () => {
+  it("rejects points that are not on the curve", () => {
     refused(point(x, y ^ 1n), "not on the curve");
     refused(point(x ^ 1n, y), "not on the curve");
     refused(point(y, x), "not on the curve");
     refused(point(1n, 1n), "not on the curve");
-    // The place where formulas put infinity.
+    // Some formulas encode infinity as (0, 0).
     refused(point(0n, 0n), "not on the curve");
   });
 
-  it("refuses coordinates that are not reduced", () => {
+  it("rejects coordinates that are not reduced", () => {
     const b = y ** 2n - x ** 3n + 3n * x;
     for (let smallX = 1n; ; smallX++) {
-      // A root, if there is one: p leaves 3 when divided by 4.
+      // The square root, if one exists; the formula requires p ≡ 3 (mod 4).
       const square = (smallX ** 3n - 3n * smallX + b) % p;
       const root = power((square + p) % p, (p + 1n) / 4n, p);
       if ((root * root - square) % p !== 0n) continue;
@@ -98,21 +100,21 @@ describe.each(CURVES)("$curve", ({ method, curve, openssl, length, seed, p }) =>
     }
   });
 
-  it("refuses infinity and compressed and hybrid points", () => {
-    refused(new Uint8Array(0), "it has 0 bytes and begins with none");
-    refused(Uint8Array.of(0), "it has 1 bytes and begins with 0");
+  it("rejects infinity, compressed and hybrid points", () => {
+    refused(new Uint8Array(0), "got 0 bytes and first byte none");
+    refused(Uint8Array.of(0), "got 1 bytes and first byte 0");
     const parity = Number(y & 1n);
     refused(
       Uint8Array.of(2 + parity, ...valid.subarray(1, 1 + length)),
-      `${1 + length} bytes and begins with ${2 + parity}`,
+      `got ${1 + length} bytes and first byte ${2 + parity}`,
     );
     for (const first of [0, 2, 3, 5, 6, 7, 0xff])
-      refused(Uint8Array.of(first, ...valid.subarray(1)), `begins with ${first}`);
+      refused(Uint8Array.of(first, ...valid.subarray(1)), `got ${1 + 2 * length} bytes and first byte ${first}`);
   });
 
-  it("refuses points of other lengths, other curves' among them", () => {
-    refused(valid.subarray(0, -1), `it has ${2 * length} bytes`);
-    refused(Uint8Array.of(...valid, 0), `it has ${2 * length + 2} bytes`);
+  it("rejects points of other lengths, including those of other curves", () => {
+    refused(valid.subarray(0, -1), `got ${2 * length} bytes`);
+    refused(Uint8Array.of(...valid, 0), `got ${2 * length + 2} bytes`);
     for (const other of ecdh.filter((vector) => vector.curve !== curve))
       refused(fromHex(other.serverPublic), "uncompressed point");
   });

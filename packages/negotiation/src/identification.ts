@@ -1,49 +1,49 @@
 import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 
-/** Which end of a connection: who opened it, and who was listening. */
+/** Side of a connection: the client initiates it, the server accepts it. */
 export type Role = "client" | "server";
 
-/** Bytes of an identification string, CR LF included (RFC 4253 §4.2). */
+/** Maximum length of an identification string in bytes, including CR LF (RFC 4253 §4.2). */
 const MAX_IDENTIFICATION = 255;
 const PREFIX = "SSH-";
 const CR = 0x0d;
 const LF = 0x0a;
 
 /**
- * Our identification string, without its CR LF (RFC 4253 §4.2): `"SSH-2.0-Nacre_0.1.0"`.
- * Throws `usage` for a software version that is not printable US-ASCII, has a blank or a minus sign, or is too long.
+ * Returns the local identification string without CR LF: `"SSH-2.0-Nacre_0.1.0"`. Throws `usage` if the software version is
+ * empty, is too long, or contains a space, "-" or anything outside printable US-ASCII (RFC 4253 §4.2).
  */
 export function identificationString(softwareVersion: string): string {
   const line = `${PREFIX}2.0-${softwareVersion}`;
   if (!/^[!-,.-~]+$/.test(softwareVersion) || line.length > MAX_IDENTIFICATION - 2)
     throw new SshError(
       "usage",
-      `"${escapeText(softwareVersion)}" is no software version: up to ${MAX_IDENTIFICATION - 10} printable ASCII characters without blanks and minus signs`,
+      `invalid software version "${escapeText(softwareVersion)}"; use 1 to ${MAX_IDENTIFICATION - 10} printable ASCII characters except space and "-"`,
     );
   return line;
 }
 
-/** What a server may send before its identification string. */
+/** Limits on the lines that a server may send before its identification string. */
 export interface IdentificationLimits {
-  /** Lines. */
+  /** Maximum number of lines. */
   readonly preBannerLines: number;
-  /** Bytes in one line, its line end included. */
+  /** Maximum length of a line in bytes, including its line ending. */
   readonly preBannerBytes: number;
 }
 
-/** The peer's identification string, found. */
+/** The peer's identification string. */
 export interface Identification {
-  /** Without CR LF: V_C or V_S of the exchange hash. */
+  /** Identification string without CR LF: V_C or V_S in the exchange hash. */
   readonly line: string;
-  /** How many bytes of the chunk it took: what follows is packets. */
+  /** Number of bytes consumed from the chunk. Packets follow. */
   readonly consumed: number;
 }
 
 /**
- * Finds the peer's identification string in what it sends first (RFC 4253 §4.2). It keeps no more than one line.
+ * Finds the identification string at the start of the peer's byte stream (RFC 4253 §4.2). Buffers at most one line.
  *
- * A line may end in LF alone, as RFC 4253 §5 asks of those who meet older peers. Lines before it are skipped when the
- * peer is a server, within the limits; a client must begin with it.
+ * A line may end with LF alone, for compatibility with older peers (RFC 4253 §5). A server may send other lines first, within the
+ * limits. A client must send its identification string first.
  */
 export class IdentificationReader {
   readonly #peer: Role;
@@ -57,14 +57,14 @@ export class IdentificationReader {
     this.#limits = limits;
   }
 
-  /** The beginning of what came instead of an identification string, escaped and in quotes; `undefined` when nothing came. */
+  /** First 60 bytes received instead of an identification string, escaped and quoted; `undefined` if nothing was received. */
   get excerpt(): string | undefined {
     return this.#firstLine ?? (this.#line.length === 0 ? undefined : quote(this.#line));
   }
 
   /**
-   * Takes the next bytes, which are neither kept nor changed. `undefined`: more are needed. Throws `not-ssh`,
-   * `protocol-version` or `banner-limit`; it must not be used after that, or after it has found the string.
+   * Processes the next bytes. Returns `undefined` if it needs more. Throws `not-ssh`, `protocol-version` or `banner-limit`. Do not call it
+   * again after it throws or returns an identification string.
    */
   receive(chunk: Uint8Array): Identification | undefined {
     for (let i = 0; i < chunk.length; i++) {
@@ -86,17 +86,17 @@ export class IdentificationReader {
     if (byte === 0) this.#refuse("sent a NUL byte");
     const identifies = startsLikePrefix(line, Math.min(line.length, PREFIX.length));
     // rule: client-identifies-first
-    if (!identifies && this.#peer === "client") this.#refuse("did not begin with an identification string");
+    if (!identifies && this.#peer === "client") this.#refuse("did not start with an SSH identification string");
     const limit = identifies ? MAX_IDENTIFICATION : this.#limits.preBannerBytes;
     // rule: identification-length
     if (line.length >= limit) {
       const what = identifies ? "an identification string" : "a line before its identification string";
-      throw new SshError("banner-limit", `The ${this.#peer} sent ${what} of more than ${limit} bytes: ${quote(line)}`);
+      throw new SshError("banner-limit", `the ${this.#peer} sent ${what} longer than ${limit} bytes: ${quote(line)}`);
     }
   }
 
   #skip(): void {
-    if (this.#peer === "client") this.#refuse("did not begin with an identification string");
+    if (this.#peer === "client") this.#refuse("did not start with an SSH identification string");
     this.#firstLine ??= quote(this.#line);
     this.#line = [];
     this.#skipped++;
@@ -104,7 +104,7 @@ export class IdentificationReader {
     if (this.#skipped > this.#limits.preBannerLines)
       throw new SshError(
         "banner-limit",
-        `The server sent more than ${this.#limits.preBannerLines} lines before its identification string. The first: ${this.#firstLine}`,
+        `the server sent more than ${this.#limits.preBannerLines} lines before its identification string; the first is ${this.#firstLine}`,
       );
   }
 
@@ -112,24 +112,21 @@ export class IdentificationReader {
     const end = this.#line.at(-1) === CR ? -1 : undefined;
     const line = String.fromCharCode(...this.#line.slice(0, end));
     const version = /^SSH-([!-,.-~]+)-[!-~]+(?: [ -~]*)?$/.exec(line)?.[1];
-    if (version === undefined) return this.#refuse("sent a malformed identification string");
-    // RFC 4253 §5.1: 1.99 is how a server says that it speaks 2.0 and older versions.
+    if (version === undefined) return this.#refuse("sent a malformed SSH identification string");
+    // Version 1.99 means that the server supports 2.0 and older versions (RFC 4253 §5.1).
     if (version === "2.0" || (version === "1.99" && this.#peer === "server")) return line;
     throw new SshError(
       "protocol-version",
-      `The ${this.#peer} speaks version "${escapeText(version)}" of the protocol (${quote(this.#line)}), Nacre speaks 2.0`,
+      `the ${this.#peer} uses SSH protocol version "${escapeText(version)}" (${quote(this.#line)}), but Nacre supports only 2.0`,
     );
   }
 
   #refuse(problem: string): never {
-    throw new SshError(
-      "not-ssh",
-      `The ${this.#peer} ${problem}, so it does not seem to speak SSH. It sent ${this.excerpt}`,
-    );
+    throw new SshError("not-ssh", `the ${this.#peer} ${problem}, so it may not support SSH; it sent ${this.excerpt}`);
   }
 }
 
-/** Whether the first `length` bytes are those of "SSH-". */
+/** Returns whether the line starts with the first `length` bytes of "SSH-". */
 function startsLikePrefix(line: readonly number[], length: number): boolean {
   for (let i = 0; i < length; i++) if (line[i] !== PREFIX.charCodeAt(i)) return false;
   return true;

@@ -1,31 +1,31 @@
 import { type KexInit, SshError } from "@nacre/wire";
 import { kexMethods } from "./kexinit.ts";
 
-/** What was agreed for one direction, as names. */
+/** Names of the negotiated algorithms for one direction. */
 export interface DirectionNames {
   readonly cipher: string;
-  /** `undefined` with an AEAD cipher, which needs none. */
+  /** `undefined` for an AEAD cipher, which needs no MAC. */
   readonly mac: string | undefined;
   readonly compression: string;
-  /** A language tag, where both sides have named one. */
+  /** Language tag; `undefined` if the sides have none in common. */
   readonly language: string | undefined;
 }
 
-/** What two KEXINITs agree on, as names. */
+/** Names of all negotiated algorithms. */
 export interface NegotiatedNames {
   readonly kex: string;
-  /** Signature algorithm of the server's host key. */
+  /** Signature algorithm for the server's host key. */
   readonly hostKey: string;
   readonly clientToServer: DirectionNames;
   readonly serverToClient: DirectionNames;
 }
 
 /**
- * Chooses the algorithms as RFC 4253 §7.1 does: of each list the first of the client's names that the server has too.
- * All methods of Nacre need a host key that can sign, and all host-key algorithms can, so that the choice of a method
- * depends on nothing but the methods. Throws `no-common-algorithm`, which names the list and what either side offers.
+ * Chooses the algorithms: from each list, the client's first name that the server also offers (RFC 4253 §7.1). The key exchange method does
+ * not depend on the host key algorithms: every method needs one that can sign, and all algorithms of Nacre can. Throws
+ * `no-common-algorithm` with the list and both offers.
  *
- * @param isAead whether a cipher of that name brings its own integrity, so that no MAC is chosen (RFC 5647 §5.1, OpenSSH PROTOCOL §1.6)
+ * @param isAead returns whether a cipher provides integrity itself, so that no MAC is chosen (RFC 5647 §5.1, OpenSSH PROTOCOL §1.6)
  */
 export function negotiate(client: KexInit, server: KexInit, isAead: (cipher: string) => boolean): NegotiatedNames {
   const direction = (from: "ClientToServer" | "ServerToClient"): DirectionNames => {
@@ -50,8 +50,8 @@ export function negotiate(client: KexInit, server: KexInit, isAead: (cipher: str
 }
 
 /**
- * Whether a guessed key exchange packet is the right one (RFC 4253 §7): both sides must prefer the same method and the
- * same host-key algorithm. A wrong one must be ignored by the side that gets it, and sent anew by the side that sent it.
+ * Returns whether a guessed key exchange packet is right: both sides prefer the same method and the same host key algorithm. Otherwise the
+ * receiver must ignore the packet, and the sender must send a correct one (RFC 4253 §7).
  */
 export function guessIsRight(client: KexInit, server: KexInit): boolean {
   return (
@@ -65,7 +65,7 @@ function choose(what: string, client: readonly string[], server: readonly string
   if (name !== undefined) return name;
   throw new SshError(
     "no-common-algorithm",
-    `No common ${what}: the client offers ${listed(client)}; the server offers ${listed(server)}`,
+    `no common ${what}: the client offers ${listed(client)}; the server offers ${listed(server)}`,
   );
 }
 

@@ -2,19 +2,19 @@ import { PING_EXTENSION, serverSigAlgs, serverSigAlgsExtension } from "@nacre/ne
 import { utf8Encode } from "@nacre/wire";
 import { expect, test } from "vitest";
 
-test("server-sig-algs survives the journey", () => {
+test("serverSigAlgs returns the names of serverSigAlgsExtension", () => {
   for (const names of [["rsa-sha2-512", "ssh-ed25519"], ["x"], []]) {
     expect(serverSigAlgs([PING_EXTENSION, serverSigAlgsExtension(names)])).toEqual(names);
   }
   expect(serverSigAlgsExtension(["a", "b"])).toEqual({ name: "server-sig-algs", value: utf8Encode("a,b") });
 });
 
-test("is undefined where the server does not say", () => {
+test("serverSigAlgs returns undefined without the extension", () => {
   expect(serverSigAlgs([])).toBeUndefined();
   expect(serverSigAlgs([PING_EXTENSION])).toBeUndefined();
 });
 
-test.each(["a,,b", ",", "a b", "a\n", "é"])("refuses %j", (value) => {
+test.each(["a,,b", ",", "a b", "a\n", "é"])("serverSigAlgs rejects %j", (value) => {
   expect(() => serverSigAlgs([{ name: "server-sig-algs", value: utf8Encode(value) }])).toThrow(
     expect.objectContaining({ code: "malformed-message" }),
   );

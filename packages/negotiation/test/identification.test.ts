@@ -16,39 +16,39 @@ function refusal(text: string | Uint8Array, peer: Role = "server"): SshError {
   } catch (error) {
     return error as SshError;
   }
-  throw new Error("was not refused");
+  throw new Error("expected an error");
 }
 
-describe("our identification", () => {
-  test("is SSH-2.0 and the software version", () => {
+describe("identificationString", () => {
+  test("consists of SSH-2.0 and the software version", () => {
     expect(identificationString("Nacre_0.1.0")).toBe("SSH-2.0-Nacre_0.1.0");
     expect(identificationString("x".repeat(245))).toHaveLength(253);
   });
 
-  test.each(["", "a-b", "a b", "a\r\nb", "é", "x".repeat(246)])("refuses the software version %j", (version) => {
+  test.each(["", "a-b", "a b", "a\r\nb", "é", "x".repeat(246)])("rejects the software version %j", (version) => {
     expect(() => identificationString(version)).toThrow(expect.objectContaining({ code: "usage" }));
   });
 });
 
-describe("the peer's identification", () => {
+describe("IdentificationReader", () => {
   test.each([
     "SSH-2.0-OpenSSH_10.0p2 Debian-5",
     "SSH-2.0-x",
     "SSH-2.0-Cisco-1.25",
     "SSH-2.0-billsSSH_3.6.3q3 ",
     "SSH-1.99-OpenSSH_3.4p1",
-  ])("takes %j, ended by CR LF or LF alone", (line) => {
+  ])("accepts %j, ended by CR LF or by LF alone", (line) => {
     expect(read(`${line}\r\n`)).toBe(line);
     expect(read(`${line}\n`)).toBe(line);
   });
 
-  test("tells where packets begin", () => {
+  test("returns the number of bytes before the first packet", () => {
     const reader = new IdentificationReader("server", LIMITS);
     expect(reader.receive(utf8Encode("hi\r\nSSH-2"))).toBeUndefined();
     expect(reader.receive(utf8Encode(".0-a\r\n\0\0\0"))).toEqual({ line: "SSH-2.0-a", consumed: 6 });
   });
 
-  test("comes out the same however it is cut", () => {
+  test("finds the same string for any split into chunks", () => {
     const bytes = utf8Encode("Welcome!\n\r\nSSH-2.0-a b\r\nrest");
     assert(
       property(integer({ min: 0, max: 25 }), integer({ min: 0, max: 25 }), (a, b) => {
@@ -65,7 +65,7 @@ describe("the peer's identification", () => {
     );
   });
 
-  test("has at most 255 bytes, CR LF included", () => {
+  test("accepts at most 255 bytes, including CR LF", () => {
     const longest = `SSH-2.0-${"x".repeat(245)}`;
     expect(read(`${longest}\r\n`)).toBe(longest);
     expect(read(`${longest}y\n`)).toBe(`${longest}y`);
@@ -73,18 +73,18 @@ describe("the peer's identification", () => {
     expect(refusal(`${longest}yy`).code).toBe("banner-limit");
   });
 
-  test("may follow lines from a server, up to the limits", () => {
+  test("skips earlier lines from a server, up to the limits", () => {
     const longest = "x".repeat(38);
     expect(read(`a\r\nb\n${longest}\r\nSSH-2.0-a\r\n`)).toBe("SSH-2.0-a");
     expect(refusal("a\r\nb\nc\nd\nSSH-2.0-a\r\n")).toMatchObject({
       code: "banner-limit",
-      message: 'The server sent more than 3 lines before its identification string. The first: "a"',
+      message: 'the server sent more than 3 lines before its identification string; the first is "a"',
     });
     expect(refusal(`${longest}x\r\n`).code).toBe("banner-limit");
     expect(read(`${longest}x\n`)).toBeUndefined();
   });
 
-  test("must come first from a client", () => {
+  test("requires a client to send its identification string first", () => {
     expect(read("SSH-2.0-a\r\n", "client")).toBe("SSH-2.0-a");
     expect(refusal("hello", "client")).toMatchObject({
       code: "not-ssh",
@@ -99,26 +99,26 @@ describe("the peer's identification", () => {
     ["SSH-1.5-OpenSSH_1.2\n", "server"],
     ["SSH-3.0-x\r\n", "server"],
     ["SSH-1.99-x\r\n", "client"],
-  ] as const)("of another version: %j from a %s", (line, peer) => {
+  ] as const)("rejects another protocol version: %j from a %s", (line, peer) => {
     expect(refusal(line, peer)).toMatchObject({ code: "protocol-version", culprit: "unsupported" });
   });
 
   test.each(["SSH-2.0\r\n", "SSH-2.0-\r\n", "SSH-2.0- x\r\n", "SSH--x\r\n", "SSH-2.0-a\rb\r\n", "SSH-2.0-a\tb\r\n"])(
-    "malformed: %j",
+    "rejects the malformed string %j",
     (line) => {
       expect(refusal(line).code).toBe("not-ssh");
     },
   );
 
-  test.each(["SSH-2.0-a\0b\r\n", "\0", "hello\0"])("NUL is refused at once: %j", (text) => {
+  test.each(["SSH-2.0-a\0b\r\n", "\0", "hello\0"])("rejects a NUL byte immediately: %j", (text) => {
     expect(refusal(text).code).toBe("not-ssh");
   });
 
-  test("bytes beyond ASCII are refused", () => {
+  test("rejects bytes beyond ASCII", () => {
     expect(refusal("SSH-2.0-é\r\n").code).toBe("not-ssh");
   });
 
-  test("an excerpt of what came instead is short and escaped", () => {
+  test("the excerpt of other data is short and escaped", () => {
     const reader = new IdentificationReader("server", LIMITS);
     expect(reader.excerpt).toBeUndefined();
     reader.receive(utf8Encode("\x1b[31mHTTP/1.1"));

@@ -28,7 +28,7 @@ const server = createKexInit(proposal, { role: "server", initial: true, cookie, 
 const isAead = (cipher: string): boolean => cipher.startsWith("aead");
 
 describe("KEXINIT", () => {
-  test("carries the lists for both directions, and the markers of its side behind the methods", () => {
+  test("contains the lists for both directions, and the markers of its side after the methods", () => {
     expect(client.kexAlgorithms).toEqual(["k1", "k2", "ext-info-c", "kex-strict-c-v00@openssh.com"]);
     expect(server.kexAlgorithms).toEqual(["k1", "k2", "ext-info-s", "kex-strict-s-v00@openssh.com"]);
     expect(client).toMatchObject({
@@ -41,17 +41,17 @@ describe("KEXINIT", () => {
     expect(SSH_MSG_KEXINIT.decode(SSH_MSG_KEXINIT.encode(client))).toEqual(client);
   });
 
-  test("has no markers in a later key exchange", () => {
+  test("contains no markers in a later key exchange", () => {
     const later = createKexInit(proposal, { role: "client", initial: false, cookie, firstKexPacketFollows: false });
     expect(later.kexAlgorithms).toEqual(["k1", "k2"]);
     expect(takesExtInfo(later, "client")).toBe(false);
   });
 
-  test("markers say what either side can do", () => {
+  test("announces features of its side with markers", () => {
     expect(agreesOnStrictKex(client, server)).toBe(true);
     expect(agreesOnStrictKex(client, { ...server, kexAlgorithms: ["k1"] })).toBe(false);
     expect(agreesOnStrictKex({ ...client, kexAlgorithms: ["k1"] }, server)).toBe(false);
-    // A marker of the wrong side says nothing.
+    // The marker of the other side is ignored.
     expect(agreesOnStrictKex(client, { ...server, kexAlgorithms: ["k1", "kex-strict-c-v00@openssh.com"] })).toBe(false);
     expect(takesExtInfo(client, "client")).toBe(true);
     expect(takesExtInfo(client, "server")).toBe(false);
@@ -59,13 +59,13 @@ describe("KEXINIT", () => {
   });
 });
 
-describe("choosing", () => {
-  test("takes the client's order", () => {
+describe("negotiate", () => {
+  test("prefers the order of the client", () => {
     const other = { ...server, kexAlgorithms: ["k2", "k1"], serverHostKeyAlgorithms: ["h2"] };
     expect(negotiate(client, other, isAead)).toMatchObject({ kex: "k1", hostKey: "h2" });
   });
 
-  test("negotiates no MAC beside an AEAD cipher, each direction for itself", () => {
+  test("chooses no MAC for an AEAD cipher, separately for each direction", () => {
     const noMacs = { ...server, macAlgorithmsClientToServer: [], encryptionAlgorithmsServerToClient: ["plain"] };
     expect(negotiate(client, noMacs, isAead)).toMatchObject({
       clientToServer: { cipher: "aead", mac: undefined },
@@ -73,7 +73,7 @@ describe("choosing", () => {
     });
   });
 
-  test("never takes a marker for a method, though both sides send it", () => {
+  test("never chooses a marker as a method, even if both sides send it", () => {
     for (const marker of ["ext-info-c", "ext-info-s", "kex-strict-c-v00@openssh.com", "kex-strict-s-v00@openssh.com"]) {
       const one = { ...client, kexAlgorithms: [marker, "k1"] };
       const two = { ...server, kexAlgorithms: [marker, "k2"] };
@@ -91,7 +91,7 @@ describe("choosing", () => {
     ["macAlgorithmsServerToClient", "MAC from server to client"],
     ["compressionAlgorithmsClientToServer", "compression from client to server"],
     ["compressionAlgorithmsServerToClient", "compression from server to client"],
-  ])("nothing in common in %s", (list, name) => {
+  ])("rejects lists without a common name in %s", (list, name) => {
     const plain = {
       ...client,
       encryptionAlgorithmsClientToServer: ["plain"],
@@ -104,14 +104,14 @@ describe("choosing", () => {
         expect(error).toMatchObject({ code: "no-common-algorithm", culprit: "unsupported" });
         return (error as SshError).message;
       }
-      throw new Error("agreed");
+      throw new Error("expected an error");
     };
-    expect(offers(["x", "y"])).toMatch(new RegExp(`^No common ${name}: the client offers .*; the server offers x, y$`));
+    expect(offers(["x", "y"])).toMatch(new RegExp(`^no common ${name}: the client offers .*; the server offers x, y$`));
     expect(offers([])).toMatch(/the server offers none$/);
     expect(offers(Array.from({ length: 9000 }, (_, i) => `name${i}`)).length).toBeLessThan(1400);
   });
 
-  test("languages may be empty or without a match", () => {
+  test("accepts languages that are empty or have no match", () => {
     expect(negotiate(client, server, isAead).clientToServer.language).toBeUndefined();
     const german = { ...client, languagesClientToServer: ["de", "en"] };
     expect(negotiate(german, { ...server, languagesClientToServer: ["fr"] }, isAead).clientToServer.language).toBe(
@@ -122,7 +122,7 @@ describe("choosing", () => {
     expect(both.serverToClient.language).toBeUndefined();
   });
 
-  test("a guess is right when both prefer the same method and the same host key algorithm", () => {
+  test("a guess is right if both sides prefer the same method and the same host key algorithm", () => {
     expect(guessIsRight(client, server)).toBe(true);
     expect(guessIsRight(client, { ...server, kexAlgorithms: ["k2", "k1"] })).toBe(false);
     expect(guessIsRight(client, { ...server, serverHostKeyAlgorithms: ["h2", "h1"] })).toBe(false);
@@ -130,8 +130,8 @@ describe("choosing", () => {
   });
 });
 
-/** RFC 4253 §7.1 as it is written, one sentence after the other: slow and obvious. */
-function twin(client: KexInit, server: KexInit): NegotiatedNames | undefined {
+/** Reference implementation of RFC 4253 §7.1, one statement per sentence of the RFC. */
+function reference(client: KexInit, server: KexInit): NegotiatedNames | undefined {
   const markers = ["ext-info-c", "ext-info-s", "kex-strict-c-v00@openssh.com", "kex-strict-s-v00@openssh.com"];
   const hostKeysInCommon = client.serverHostKeyAlgorithms.filter((name) =>
     server.serverHostKeyAlgorithms.some((other) => other === name),
@@ -163,7 +163,7 @@ function first(ours: readonly string[], theirs: readonly string[]): string | und
   return undefined;
 }
 
-/** Some of the names in some order, none at times. */
+/** Arbitrary subsets of the names in arbitrary order; sometimes empty. */
 const names = (...all: string[]): Arbitrary<string[]> =>
   oneof(
     { weight: 1, arbitrary: shuffledSubarray(all) },
@@ -186,11 +186,11 @@ const kexInit: Arbitrary<KexInit> = record({
   reserved: constant(0),
 });
 
-test("agrees with a slow twin of RFC 4253 §7.1 on random lists", () => {
+test("agrees with the reference implementation of RFC 4253 §7.1 on random lists", () => {
   let agreed = 0;
   assert(
     property(kexInit, kexInit, (client, server) => {
-      const expected = twin(client, server);
+      const expected = reference(client, server);
       if (expected === undefined) {
         expect(() => negotiate(client, server, isAead)).toThrow(
           expect.objectContaining({ code: "no-common-algorithm" }),

@@ -1,18 +1,18 @@
 import { SshError } from "@nacre/wire";
 
-/** Where a direction's counting begins: for tests, and to go on with a recording. All 0 by default. */
+/** Initial counters of one direction, for tests and for resuming a recording. Defaults are 0. */
 export interface PacketCount {
   /** Sequence number of the next packet (uint32). */
   readonly sequenceNumber?: number;
-  /** Packets that the present keys have served already. */
+  /** Packets already sent or received under the current keys. */
   readonly packetsSinceKeys?: number;
 }
 
-/** How much the keys of one direction have been used. */
+/** Amount of data processed under the current keys of one direction. */
 export interface KeyUse {
-  /** Bytes of the packets since the keys were taken into use, without their MACs. */
+  /** Bytes of the packets under the current keys, without their MACs. */
   readonly bytesSinceKeys: number;
-  /** Packets since then. */
+  /** Packets under the current keys. */
   readonly packetsSinceKeys: number;
 }
 
@@ -24,7 +24,7 @@ export class PacketCounter implements KeyUse {
   bytesSinceKeys = 0;
   /** Sequence number of the last packet; −1 before the first. */
   last = -1;
-  /** Bytes of the last packet on the wire, its MAC included. */
+  /** Length of the last packet in bytes, including its MAC. */
   lastLength = 0;
 
   constructor(start: PacketCount = {}) {
@@ -33,8 +33,8 @@ export class PacketCounter implements KeyUse {
   }
 
   /**
-   * Throws `sequence-exhausted` when the next packet would use a sequence number that these keys have used before:
-   * with AEAD ciphers a nonce, with MACs a replay (RFC 4253 §6.4, RFC 4344 §3.1).
+   * Throws `sequence-exhausted` if the next packet would reuse a sequence number under the same keys. Reuse repeats a nonce of an AEAD
+   * cipher, and allows replays with a MAC (RFC 4253 §6.4, RFC 4344 §3.1).
    */
   check(): void {
     // rule: sequence-exhausted
@@ -42,7 +42,7 @@ export class PacketCounter implements KeyUse {
       throw new SshError("sequence-exhausted", "all 2^32 sequence numbers have been used since the last key exchange");
   }
 
-  /** A packet has gone through: `length` bytes without its MAC, which takes `tagLength` more. */
+  /** Counts one packet of `length` bytes plus a MAC of `tagLength` bytes. */
   count(length: number, tagLength: number): void {
     this.last = this.next;
     this.next = (this.next + 1) >>> 0;

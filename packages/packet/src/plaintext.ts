@@ -1,10 +1,10 @@
 import { readUint32 } from "@nacre/wire";
 import type { PacketOpener, PacketSealer } from "./cipher.ts";
 
-/** No encryption and no MAC, as before the first NEWKEYS: the smallest block is 8 bytes (RFC 4253 §6). */
+/** Sealer before the first NEWKEYS: no encryption, no MAC, and the minimum block size of 8 bytes (RFC 4253 §6). */
 export const plaintextSealer: PacketSealer = { blockSize: 8, lengthIsPadded: true, tagLength: 0, seal: () => {} };
 
-/** The other side of {@link plaintextSealer}. */
+/** Opener for the packets of {@link plaintextSealer}. */
 export const plaintextOpener: PacketOpener = {
   blockSize: 8,
   lengthIsPadded: true,

@@ -10,30 +10,30 @@ const NO_LENGTH = -1;
 const NOTHING = new Uint8Array(0);
 
 /**
- * Cuts the byte stream of the peer into binary packets (RFC 4253 §6) and opens them. Plaintext until `useOpener`.
+ * Splits the byte stream from the peer into binary packets (RFC 4253 §6) and opens them. Packets are plaintext until `useOpener`.
  *
- * Chunks are copied once, into slabs of its own, where every packet begins at a multiple of 4 bytes, as ciphers that work on
- * words need. Payloads are copied out, or are the fresh bytes of a cipher that gives such.
+ * Copies each chunk once, into an internal buffer (the slab). Packets there start at multiples of 4 bytes, because some ciphers process
+ * 32-bit words. Payloads never share memory with the slab.
  */
 export class PacketReader {
-  /** Largest packet length field to accept, in bytes. A change holds from the next packet on. */
+  /** Maximum value of the packet length field, in bytes. A change applies from the next packet on. */
   maxPacketLength: number;
-  /** Counted from `useOpener` on. */
+  /** Use of the current keys. `useOpener` resets it. */
   readonly keyUse: KeyUse;
   readonly #counter: PacketCounter;
   #opener: PacketOpener = plaintextOpener;
   #slab = NOTHING;
-  /** `[#start, #end)` of the slab is received and not read yet. */
+  /** `[#start, #end)` of the slab contains received, unread bytes. */
   #start = 0;
   #end = 0;
   #nextSlabSize = FIRST_SLAB;
-  /** The packet length of the packet at `#start`, once its header was read. */
+  /** Packet length of the packet at `#start`; `NO_LENGTH` until its header is read. */
   #packetLength = NO_LENGTH;
   #failure: unknown;
 
   /**
-   * `maxPacketLength`: largest packet length field to accept, in bytes. RFC 4253 §6.1 wants 35000 at least in all; the
-   * default is 256 KiB, as OpenSSH has it.
+   * `maxPacketLength`: maximum value of the packet length field in bytes; default 256 KiB, as in OpenSSH. RFC 4253 §6.1 requires support
+   * for packets of 35000 bytes.
    */
   constructor(options: { readonly maxPacketLength?: number; readonly start?: PacketCount } = {}) {
     this.maxPacketLength = options.maxPacketLength ?? DEFAULT_MAXIMUM;
@@ -41,22 +41,22 @@ export class PacketReader {
     this.keyUse = this.#counter;
   }
 
-  /** Bytes received and not read yet: not 0 at the end of a stream means that it was cut. */
+  /** Number of received, unread bytes. If not 0 at the end of the stream, the stream was truncated. */
   get buffered(): number {
     return this.#end - this.#start;
   }
 
-  /** Sequence number of the packet last returned; −1 before the first. */
+  /** Sequence number of the last packet returned; −1 before the first. */
   get sequenceNumber(): number {
     return this.#counter.last;
   }
 
-  /** Bytes on the wire of the packet last returned, its MAC included. */
+  /** Length on the wire of the last packet returned, in bytes, including its MAC. */
   get lastPacketLength(): number {
     return this.#counter.lastLength;
   }
 
-  /** Takes bytes from the peer, as they come. They are copied: the chunk stays the caller's. */
+  /** Adds received bytes, in chunks of any size. Copies them. */
   push(chunk: Uint8Array): void {
     if (this.#start === this.#end) this.#start = this.#end = 0;
     if (this.#end + chunk.length > this.#slab.length) this.#makeRoom(chunk.length);
@@ -65,11 +65,10 @@ export class PacketReader {
   }
 
   /**
-   * The payload of the next packet, at least 1 byte, or `undefined` until more has been pushed. The payload is the
-   * caller's to read, and is not changed by what comes later.
+   * Returns the payload of the next packet, at least 1 byte, or `undefined` if the packet is incomplete. The caller owns the payload.
    *
-   * Throws `packet-length`, `packet-padding`, `mac-mismatch` or `sequence-exhausted`; from then on the stream has lost its
-   * place, and every call throws the same.
+   * Throws `packet-length`, `packet-padding`, `mac-mismatch` or `sequence-exhausted`. The stream cannot be resynchronized after that: all
+   * later calls throw the same error.
    */
   next(): Bytes | undefined {
     if (this.#failure !== undefined) throw this.#failure;
@@ -82,8 +81,8 @@ export class PacketReader {
   }
 
   /**
-   * Opens all later packets with new keys: called when `next` has returned NEWKEYS (RFC 4253 §7.3). Counting begins anew; the
-   * sequence number goes on, or restarts at 0 under strict key exchange (OpenSSH PROTOCOL §1.10).
+   * Opens all later packets with new keys. Call it after `next` returns NEWKEYS (RFC 4253 §7.3). Resets `keyUse`. The sequence number
+   * continues, or restarts at 0 under strict key exchange (OpenSSH PROTOCOL §1.10).
    */
   useOpener(opener: PacketOpener, options: { readonly resetSequence: boolean }): void {
     if (this.#packetLength !== NO_LENGTH) throw new SshError("internal", "keys changed in the middle of a packet");
@@ -91,7 +90,7 @@ export class PacketReader {
     this.#counter.newKeys(options.resetSequence);
   }
 
-  /** Lets go of the slab, where nothing in it is to be read. */
+  /** Frees the slab if it contains no unread bytes. */
   rest(): void {
     if (this.buffered > 0) return;
     this.#slab = NOTHING;
@@ -121,19 +120,19 @@ export class PacketReader {
     this.#counter.count(length, opener.tagLength);
 
     const padding = clear[0]!;
-    // A packet without a payload has no message number: nothing may send one (RFC 4253 §6).
+    // An empty payload is invalid: it has no message number (RFC 4253 §6).
     if (/* rule: padding-least */ padding < 4 || /* rule: padding-most */ padding > packetLength - 2)
       throw new SshError(
         "packet-padding",
-        `a packet of length ${packetLength} says it has ${padding} bytes of padding`,
+        `a packet of length ${packetLength} has an invalid padding length of ${padding}`,
       );
     const end = packetLength - padding;
     if (clear.buffer !== slab.buffer) return clear.subarray(1, end);
-    // Copied out, so that a slab serves again: fresh memory for the next one would cost more than the copy.
+    // Copied, so that the slab can be reused: allocating a new slab costs more than the copy.
     return clear.slice(1, end);
   }
 
-  /** RFC 4253 §6: room for one byte of padding length and 4 of padding, whole blocks, and no more than we take. */
+  /** Checks that a packet holds a padding length and 4 bytes of padding, has whole blocks, and is not too long (RFC 4253 §6). */
   #checkLength(packetLength: number): void {
     const { blockSize, lengthIsPadded, tagLength } = this.#opener;
     const padded = lengthIsPadded ? 4 + packetLength : packetLength;
@@ -143,14 +142,14 @@ export class PacketReader {
       /* rule: packet-length-blocks */ padded % blockSize === 0
     )
       return;
-    // Under a cipher the value is not authenticated yet and may be decrypted from bytes of an attacker's choice: it stays here.
+    // An encrypted length is not authenticated yet. An attacker may have chosen the ciphertext, so the decrypted value stays secret.
     const what =
       /* rule: packet-length-untold */ tagLength === 0
-        ? `a packet length of ${packetLength}`
-        : "a packet length that cannot be";
+        ? `invalid packet length ${packetLength}`
+        : "invalid packet length";
     throw new SshError(
       "packet-length",
-      `the peer sent ${what} (5 to ${this.maxPacketLength} bytes, whole blocks of ${blockSize})`,
+      `${what} from the peer; expected 5 to ${this.maxPacketLength} bytes in whole blocks of ${blockSize}`,
     );
   }
 
@@ -158,7 +157,7 @@ export class PacketReader {
     const wholePacket = this.#packetLength === NO_LENGTH ? 0 : 4 + this.#packetLength + this.#opener.tagLength;
     const unread = this.buffered;
     const needed = Math.max(unread + more, wholePacket);
-    // Moving within the slab pays where it frees more than it moves.
+    // Move within the slab only if that frees at least as many bytes as it copies.
     if (needed <= this.#slab.length && unread <= this.#start) {
       this.#move(this.#slab.length);
       return;
@@ -167,7 +166,7 @@ export class PacketReader {
     this.#nextSlabSize = Math.min(2 * this.#nextSlabSize, LARGEST_SLAB);
   }
 
-  /** Moves what is unread to the front of a slab of that size: the same one, where it has it. */
+  /** Moves the unread bytes to the start of a slab of `size` bytes. Reuses the current slab if it has that size. */
   #move(size: number): void {
     if (size === this.#slab.length) {
       this.#slab.copyWithin(0, this.#start, this.#end);

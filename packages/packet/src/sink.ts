@@ -1,27 +1,27 @@
-/** Remembers a message that was sent, because the peer may answer it with SSH_MSG_UNIMPLEMENTED (RFC 4253 §11.4). */
+/** Identifies a sent message, to match an SSH_MSG_UNIMPLEMENTED from the peer to it (RFC 4253 §11.4). */
 export interface SentMessage {
-  /** Sequence number of its packet; `undefined` while it waits for the end of a key exchange. */
+  /** Sequence number of its packet; `undefined` while a key exchange delays the message. */
   sequenceNumber: number | undefined;
 }
 
-/** Where the layers above put their messages: implemented by the transport, used by authentication and connection. */
+/** Accepts messages from the layers above. The transport implements it; authentication and connection use it. */
 export interface PacketSink {
   /**
-   * Sends a payload: a message with its number. It is copied before this returns. `sent` gets the sequence number of its packet, at once
-   * or when a key exchange lets it leave.
+   * Sends a payload: a message including its number. Copies it before returning. Sets `sent.sequenceNumber` when the packet is written:
+   * now, or after the current key exchange.
    */
   write(payload: Uint8Array, sent?: SentMessage): void;
   /**
-   * Begins a payload of `length` bytes and returns the bytes to fill in, which lie in the output slab where they can.
-   * `commit` must follow before anything else is sent; then the bytes are the sink's.
+   * Starts a payload of `length` bytes and returns an array for the caller to fill, if possible directly in the output buffer. Call
+   * `commit` before sending anything else, and do not write to the array after that.
    */
   begin(length: number): Uint8Array;
-  /** Sends the payload that `begin` returned, now complete. */
+  /** Sends the payload started with `begin`, after the caller filled it. */
   commit(): void;
-  /** Bytes that wait to be taken by the socket. A layer with much to send stops at its high-water mark. */
+  /** Bytes waiting for the socket. A layer that sends bulk data stops at its high-water mark. */
   readonly pending: number;
-  /** Whether a key exchange holds messages back: bulk data must then wait above (RFC 4253 §7.1). */
+  /** Whether a key exchange delays messages. The layers above must then stop sending bulk data (RFC 4253 §7.1). */
   readonly held: boolean;
-  /** Whether this turn has sent and received enough: bulk data waits for the next one, so that other connections get theirs. */
+  /** Whether the connection used up its share of this event loop turn. Bulk data then waits for the next turn. */
   readonly turnOver: boolean;
 }

@@ -4,69 +4,68 @@ import { type KeyUse, type PacketCount, PacketCounter } from "./counters.ts";
 import { plaintextSealer } from "./plaintext.ts";
 
 const FIRST_SLAB = 2 * 1024;
-/** Three packets of 32 KiB. From 128 KiB on the usual allocator has fresh pages mapped for each slab, which cost more than they hold. */
+/** Room for three packets of 32 KiB. From 128 KiB on, common allocators map new pages for each slab, which is slow. */
 const LARGEST_SLAB = 104 * 1024;
 const POOL = 2 * 1024;
-/** From this payload on, a piece of output of its own costs less than copying the packet once more. */
+/** Payload length in bytes from which a separate piece of output costs less than copying the packet again. */
 const APART_FROM = 4 * 1024;
 const NOTHING = new Uint8Array(0);
 
 /**
- * Lays out payloads as binary packets (RFC 4253 §6) and seals them, many to a slab. Plaintext until `useSealer`. Where the cipher
- * gives fresh bytes, those of large packets leave as they are, between pieces of the slab.
+ * Builds binary packets (RFC 4253 §6) from payloads and seals them, many in one output buffer (the slab). Packets are plaintext until
+ * `useSealer`. If the cipher allocates its output, large packets become separate pieces of output, without a copy into the slab.
  *
- * What `takeOutput` has handed over is never written again, so its receiver may keep it for as long as it likes; the
- * writer goes on in the rest of the slab. Packets always begin at a multiple of 4 bytes in their slab, which ciphers that work
- * on words need.
+ * The writer never changes bytes that `takeOutput` returned, so the caller can keep them. It continues in the rest of the slab. Packets
+ * start at multiples of 4 bytes in the slab, because some ciphers process 32-bit words.
  */
 export class PacketWriter {
-  /** Counted from `useSealer` on. */
+  /** Use of the current keys. `useSealer` resets it. */
   readonly keyUse: KeyUse;
   readonly #random: RandomSource;
   readonly #counter: PacketCounter;
   #sealer: PacketSealer = plaintextSealer;
   #slab = NOTHING;
-  /** `[#taken, #end)` of the slab waits to be taken; behind `#end` it is free. */
+  /** `[#taken, #end)` of the slab is output not taken yet; the bytes after `#end` are free. */
   #taken = 0;
   #end = 0;
   #nextSlabSize = FIRST_SLAB;
-  /** Where large packets are laid out that are sealed apart: never handed over, so used again and again. */
+  /** Buffer in which packets for `sealApart` are built. It is never output, so it can be reused. */
   #draft = NOTHING;
-  /** Ends of former slabs and packets sealed apart, older than what waits in the slab. */
+  /** Output that precedes the output in the slab: pieces of previous slabs, and separately sealed packets. */
   #retired: Bytes[] = [];
   #retiredBytes = 0;
-  /** Unpredictable padding, asked for many packets at once. */
+  /** Random bytes for padding, fetched for many packets at a time. */
   #pool: Uint8Array = NOTHING;
   #poolUsed = 0;
-  /** The payload begun and not committed; −1 when there is none. */
+  /** Length of the payload between `begin` and `commit`; −1 otherwise. */
   #payloadLength = -1;
-  /** Its packet lies in the draft. */
+  /** Whether the packet between `begin` and `commit` is in `#draft`. */
   #inDraft = false;
   #failure: unknown;
 
-  /** `random` fills the padding. */
+  /** `random`: source of the padding bytes. */
   constructor(options: { readonly random: RandomSource; readonly start?: PacketCount }) {
     this.#random = options.random;
     this.#counter = new PacketCounter(options.start);
     this.keyUse = this.#counter;
   }
 
-  /** Bytes that wait to be taken. */
+  /** Bytes of output not taken yet. */
   get pending(): number {
     return this.#retiredBytes + this.#end - this.#taken;
   }
 
-  /** Sequence number of the packet last written; −1 before the first. */
+  /** Sequence number of the last packet written; −1 before the first. */
   get sequenceNumber(): number {
     return this.#counter.last;
   }
 
-  /** Bytes on the wire of the packet last written, its MAC included. */
+  /** Length on the wire of the last packet written, in bytes, including its MAC. */
   get lastPacketLength(): number {
     return this.#counter.lastLength;
   }
 
-  /** Puts bytes as they stand into the output: the identification string (RFC 4253 §4.2). They are copied. */
+  /** Copies bytes to the output without making a packet: the identification string (RFC 4253 §4.2). */
   writeRaw(bytes: Uint8Array): void {
     this.#refuseWhileBegun();
     const gap = -bytes.length & 3;
@@ -75,21 +74,21 @@ export class PacketWriter {
     this.#append(bytes);
   }
 
-  /** Sends a payload, which is copied. Throws `sequence-exhausted` where the keys are used up. */
+  /** Writes a packet with a copy of the payload. Throws `sequence-exhausted` if the keys have no unused sequence number. */
   write(payload: Uint8Array): void {
     this.begin(payload.length).set(payload);
     this.commit();
   }
 
   /**
-   * Begins a packet whose payload, at least 1 byte, is to be written into the returned bytes. They hold anything at first.
-   * Nothing else may be written before `commit`, which takes them back. Throws `sequence-exhausted`, and what sealing a packet
-   * before has thrown.
+   * Starts a packet with a payload of `length` bytes, at least 1. Returns an array, with arbitrary initial content, for the caller to fill
+   * before `commit`. Write nothing else before `commit`, and do not use the array after it. Throws `sequence-exhausted`, or the error that
+   * sealing an earlier packet threw.
    */
   begin(length: number): Uint8Array {
     if (this.#failure !== undefined) throw this.#failure;
     this.#refuseWhileBegun();
-    if (!(length > 0)) throw new SshError("internal", "a packet needs a payload of at least 1 byte");
+    if (!(length > 0)) throw new SshError("internal", "`begin` needs a payload of at least 1 byte");
     this.#counter.check();
     const space = 5 + length + this.#padding(length) + this.#sealer.tagLength;
     this.#inDraft = length >= APART_FROM && this.#sealer.sealApart !== undefined;
@@ -104,10 +103,10 @@ export class PacketWriter {
     return bytes.subarray(offset + 5, offset + 5 + length);
   }
 
-  /** Seals the packet begun. When that throws, nothing more can be sealed: its key stream must not serve another packet. */
+  /** Seals the packet started with `begin`. If that throws, all later packets fail too, because reusing the key stream is insecure. */
   commit(): void {
     const payloadLength = this.#payloadLength;
-    if (payloadLength < 0) throw new SshError("internal", "no packet was begun that could be committed");
+    if (payloadLength < 0) throw new SshError("internal", "`commit` without a preceding `begin`");
     const padding = this.#padding(payloadLength);
     const packetLength = 1 + payloadLength + padding;
     const [slab, offset] = this.#inDraft ? [this.#draft, 0] : [this.#slab, this.#end];
@@ -129,8 +128,8 @@ export class PacketWriter {
   }
 
   /**
-   * Seals all later packets with new keys: called when NEWKEYS has been written (RFC 4253 §7.3). Counting begins anew; the
-   * sequence number goes on, or restarts at 0 under strict key exchange (OpenSSH PROTOCOL §1.10).
+   * Seals all later packets with new keys. Call it after writing NEWKEYS (RFC 4253 §7.3). Resets `keyUse`. The sequence number continues,
+   * or restarts at 0 under strict key exchange (OpenSSH PROTOCOL §1.10).
    */
   useSealer(sealer: PacketSealer, options: { readonly resetSequence: boolean }): void {
     this.#refuseWhileBegun();
@@ -139,8 +138,8 @@ export class PacketWriter {
   }
 
   /**
-   * Hands over what waits, oldest first, and `undefined` when nothing does: call it until then. The bytes belong to the
-   * receiver; mostly there is one piece, and more when a slab ran out in between, or for packets sealed apart.
+   * Removes and returns the oldest piece of output; `undefined` if there is no more. Call it until then. There is usually one piece, and
+   * more after a slab is full or after separately sealed packets. The caller owns the bytes.
    */
   takeOutput(): Bytes | undefined {
     const retired = this.#retired.shift();
@@ -154,7 +153,7 @@ export class PacketWriter {
     return output;
   }
 
-  /** Lets go of buffers, where nothing waits in them. */
+  /** Frees all buffers if they contain no output. */
   rest(): void {
     if (this.pending > 0 || this.#payloadLength >= 0) return;
     this.#slab = NOTHING;
@@ -175,7 +174,7 @@ export class PacketWriter {
     }
   }
 
-  /** What is encrypted becomes a piece of output of its own; the length field and the tag around it are copied into the slab. */
+  /** Makes the ciphertext a separate piece of output. Copies the length field and the tag around it to the slab. */
   #sealApart(sequenceNumber: number, length: number): void {
     const draft = this.#draft;
     const sealed = this.#sealer.sealApart!(sequenceNumber, draft, 0, length);
@@ -192,7 +191,7 @@ export class PacketWriter {
     this.#end += bytes.length;
   }
 
-  /** The least padding, of at least 4 bytes, that makes whole blocks (RFC 4253 §6). */
+  /** Returns the shortest padding of at least 4 bytes that results in whole blocks (RFC 4253 §6). */
   #padding(payloadLength: number): number {
     const { blockSize, lengthIsPadded } = this.#sealer;
     const padding = blockSize - (((lengthIsPadded ? 5 : 1) + payloadLength) % blockSize);
@@ -211,19 +210,20 @@ export class PacketWriter {
   #reserve(length: number): void {
     if (this.#end + length <= this.#slab.length) return;
     this.#retire();
-    // Slabs grow with the traffic, so that a connection which says little holds little.
+    // Slabs grow with the traffic, so that an idle connection uses little memory.
     this.#slab = new Uint8Array(Math.max(this.#nextSlabSize, length + 3));
     this.#nextSlabSize = Math.min(2 * this.#nextSlabSize, LARGEST_SLAB);
     this.#taken = 0;
     this.#end = 0;
   }
 
-  /** Leaves bytes of the slab unused: what waits before them is a piece of its own. */
+  /** Leaves a gap of `length` bytes in the slab. The output before the gap becomes a separate piece. */
   #skip(length: number): void {
     this.#retire();
     this.#taken = this.#end = this.#end + length;
   }
 
+  /** Moves the output in the slab to `#retired`. */
   #retire(): void {
     if (this.#taken === this.#end) return;
     this.#retired.push(this.#slab.subarray(this.#taken, this.#end));
@@ -232,6 +232,6 @@ export class PacketWriter {
   }
 
   #refuseWhileBegun(): void {
-    if (this.#payloadLength >= 0) throw new SshError("internal", "a packet was begun and not committed");
+    if (this.#payloadLength >= 0) throw new SshError("internal", "`begin` was not followed by `commit`");
   }
 }

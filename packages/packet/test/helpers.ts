@@ -1,7 +1,7 @@
 import type { PacketOpener, PacketSealer } from "../src/index.ts";
 import { PacketReader, PacketWriter } from "../src/index.ts";
 
-/** Bytes that differ from call to call and are the same in every run. */
+/** Returns a random source that is deterministic: equal in each run, different in each call. */
 export function countingRandom(): (length: number) => Uint8Array {
   let next = 1;
   return (length) => Uint8Array.from({ length }, () => (next = (next * 75) % 65537) & 0xff);
@@ -11,7 +11,7 @@ export function newWriter(): PacketWriter {
   return new PacketWriter({ random: countingRandom() });
 }
 
-/** Everything that waits in a writer, as one array. */
+/** Takes all output of a writer, as one array. */
 export function takeAll(writer: PacketWriter): Uint8Array {
   const pieces: Uint8Array[] = [];
   for (let piece = writer.takeOutput(); piece !== undefined; piece = writer.takeOutput()) pieces.push(piece);
@@ -22,19 +22,19 @@ export function join(pieces: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(pieces));
 }
 
-/** Every payload a reader has ready. */
+/** Returns all complete payloads of a reader. */
 export function readAll(reader: PacketReader): Uint8Array[] {
   const payloads: Uint8Array[] = [];
   for (let payload = reader.next(); payload !== undefined; payload = reader.next()) payloads.push(payload);
   return payloads;
 }
 
-/** A payload of `length` bytes that tells payloads apart. */
+/** Returns a payload of `length` bytes that differs for each `seed`. */
 export function payloadOf(length: number, seed = 1): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i * 31 + seed * 17) & 0xff);
 }
 
-/** A packet by hand: the reference that the writer is compared with. */
+/** Returns a plaintext packet with the given fields, valid or not, and `body` bytes after the length field. */
 export function rawPacket(packetLength: number, padding: number, body: number): Uint8Array {
   const bytes = new Uint8Array(4 + Math.max(body, 0));
   new DataView(bytes.buffer).setUint32(0, packetLength);
@@ -42,7 +42,7 @@ export function rawPacket(packetLength: number, padding: number, body: number): 
   return bytes;
 }
 
-/** A toy cipher that shifts every byte of the body by the sequence number, with a tag that sums it up; `apart` for one that can seal apart. */
+/** A toy cipher: adds the sequence number to each byte of the body; its tag is a checksum. `apart` adds `sealApart`. */
 export function toyCipher(shape: {
   readonly blockSize: number;
   readonly lengthIsPadded: boolean;

@@ -9,7 +9,7 @@ function stream(sizes: readonly number[]): Uint8Array {
   return takeAll(writer);
 }
 
-/** Pushes `bytes` cut at the given places, reading all there is after each piece. */
+/** Pushes `bytes`, split at the given positions, and reads all complete payloads after each piece. */
 function readCut(reader: PacketReader, bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
   const payloads: Uint8Array[] = [];
   let from = 0;
@@ -21,22 +21,22 @@ function readCut(reader: PacketReader, bytes: Uint8Array, cuts: readonly number[
   return payloads;
 }
 
-describe("cutting the stream into packets", () => {
-  it("gives the same for every split in two", () => {
+describe("splitting the stream into packets", () => {
+  it("returns the same payloads for each split into two chunks", () => {
     const sizes = [1, 30, 1, 200, 7];
     const bytes = stream(sizes);
     for (let cut = 0; cut <= bytes.length; cut++)
       expect(readCut(new PacketReader(), bytes, [cut])).toEqual(sizes.map((size, i) => payloadOf(size, i)));
   });
 
-  it("gives the same byte by byte", () => {
+  it("returns the same payloads for single bytes", () => {
     const sizes = [1, 3000, 1, 9000];
     const bytes = stream(sizes);
     const cuts = Array.from(bytes.keys());
     expect(readCut(new PacketReader(), bytes, cuts)).toEqual(sizes.map((size, i) => payloadOf(size, i)));
   });
 
-  it("gives the same for any payloads in any chunks, and never changes what it gave", () => {
+  it("returns the same payloads for any chunks, and never changes a returned payload", () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 35_000 })), { maxLength: 40 }),
@@ -66,7 +66,7 @@ describe("cutting the stream into packets", () => {
     );
   });
 
-  it("takes chunks that are pushed without reading in between", () => {
+  it("accepts many chunks before the first read", () => {
     const sizes = Array.from({ length: 200 }, (_, i) => 1 + ((i * 997) % 6000));
     const bytes = stream(sizes);
     const reader = new PacketReader();
@@ -77,7 +77,7 @@ describe("cutting the stream into packets", () => {
       expect(Buffer.from(payloads[i] ?? []).equals(payloadOf(size, i))).toBe(true);
   });
 
-  it("wants more, as a value, until the packet is whole", () => {
+  it("returns undefined until the packet is complete", () => {
     const bytes = stream([50]);
     const reader = new PacketReader();
     expect(reader.next()).toBeUndefined();
@@ -91,7 +91,7 @@ describe("cutting the stream into packets", () => {
     expect(reader.next()).toBeUndefined();
   });
 
-  it("reads the header of a packet once", () => {
+  it("reads the header of each packet once", () => {
     let asked = 0;
     const toy = toyCipher({ blockSize: 16, lengthIsPadded: false, tagLength: 4 });
     const writer = newWriter();
@@ -114,8 +114,8 @@ describe("cutting the stream into packets", () => {
   });
 });
 
-describe("who owns which bytes", () => {
-  it("keeps nothing of the caller's chunk and does not change it", () => {
+describe("ownership of bytes", () => {
+  it("copies the caller's chunk and does not change it", () => {
     const bytes = stream([10, 5000, 40_000]);
     const chunk = bytes.slice();
     const reader = new PacketReader();
@@ -126,13 +126,13 @@ describe("who owns which bytes", () => {
     expect(chunk.every((byte) => byte === 0xaa)).toBe(true);
   });
 
-  it("copies payloads out, so that none holds a slab", () => {
+  it("copies payloads, so that a payload does not keep a slab in memory", () => {
     const reader = new PacketReader();
     reader.push(stream([1, 1023, 1024, 30_000]));
     expect(readAll(reader).map((payload) => payload.buffer.byteLength)).toEqual([1, 1023, 1024, 30_000]);
   });
 
-  it("starts packets at multiples of 4 bytes whatever the tag's length and the line before", () => {
+  it("starts packets at multiples of 4 bytes for any tag length", () => {
     for (let tagLength = 4; tagLength < 9; tagLength++) {
       const toy = toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength });
       const writer = newWriter();
@@ -158,16 +158,19 @@ describe("who owns which bytes", () => {
   });
 });
 
-describe("the checks of a packet (RFC 4253 §6)", () => {
-  it.each([0, 1, 4, 5, 11, 13, 19, 262_148, 2 ** 31, 2 ** 32 - 1])("refuses a length of %i at its header", (size) => {
-    expect(failure(rawPacket(size, 4, 0))).toBe("packet-length");
-  });
+describe("validation of packets (RFC 4253 §6)", () => {
+  it.each([0, 1, 4, 5, 11, 13, 19, 262_148, 2 ** 31, 2 ** 32 - 1])(
+    "rejects a packet length of %i after the header",
+    (size) => {
+      expect(failure(rawPacket(size, 4, 0))).toBe("packet-length");
+    },
+  );
 
   it.each([12, 20, 34_996, 262_140])("waits for a packet of length %i", (size) => {
     expect(failure(rawPacket(size, 4, 0))).toBe("more");
   });
 
-  it("takes the maximum and refuses the next block", () => {
+  it("accepts the maximum length and rejects one more block", () => {
     expect(failure(rawPacket(1004, 4, 1004), 1004)).toBe("payload");
     expect(failure(rawPacket(1012, 4, 1012), 1004)).toBe("packet-length");
   });
@@ -191,19 +194,22 @@ describe("the checks of a packet (RFC 4253 §6)", () => {
     [8, false, 8, [7, 9, 12, 0]],
     [16, true, 12, [16, 20, 11, 28 + 8]],
     [16, false, 16, [8, 12, 15, 17]],
-  ])("blocks of %i, length counted %s: %i bytes pass, %j do not", (blockSize, lengthIsPadded, good, bad) => {
-    const toy = toyCipher({ blockSize, lengthIsPadded, tagLength: 16 });
-    const attempt = (size: number): Uint8Array | undefined => {
-      const reader = new PacketReader();
-      reader.useOpener(toy.opener, { resetSequence: false });
-      reader.push(rawPacket(size, 4, 0));
-      return reader.next();
-    };
-    expect(attempt(good)).toBeUndefined();
-    for (const size of bad) expect(() => attempt(size)).toThrow(expect.objectContaining({ code: "packet-length" }));
-  });
+  ])(
+    "blocks of %i, length field padded %s: accepts packet length %i, rejects %j",
+    (blockSize, lengthIsPadded, good, bad) => {
+      const toy = toyCipher({ blockSize, lengthIsPadded, tagLength: 16 });
+      const attempt = (size: number): Uint8Array | undefined => {
+        const reader = new PacketReader();
+        reader.useOpener(toy.opener, { resetSequence: false });
+        reader.push(rawPacket(size, 4, 0));
+        return reader.next();
+      };
+      expect(attempt(good)).toBeUndefined();
+      for (const size of bad) expect(() => attempt(size)).toThrow(expect.objectContaining({ code: "packet-length" }));
+    },
+  );
 
-  it("does not tell a length that was decrypted", () => {
+  it("does not disclose a decrypted length", () => {
     const reader = new PacketReader();
     reader.useOpener(toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 16 }).opener, { resetSequence: false });
     reader.push(rawPacket(123_456_789, 4, 0));
@@ -212,7 +218,7 @@ describe("the checks of a packet (RFC 4253 §6)", () => {
 });
 
 describe("counting", () => {
-  it("numbers packets from 0 on, and counts since the keys", () => {
+  it("numbers packets from 0, and counts packets and bytes under the current keys", () => {
     const reader = new PacketReader();
     expect(reader.sequenceNumber).toBe(-1);
     reader.push(stream([1, 100]));
@@ -223,7 +229,7 @@ describe("counting", () => {
     expect(reader.lastPacketLength).toBe(112);
   });
 
-  it("gives openers the number, which goes on or restarts with new keys and wraps at 2^32", () => {
+  it("passes the sequence number to the opener: it continues or restarts with new keys, and wraps at 2^32", () => {
     const numbers: number[] = [];
     const toy = toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 0 });
     const opener = {
@@ -248,7 +254,7 @@ describe("counting", () => {
     expect(numbers).toEqual([0xffff_ffff, 0, 0]);
   });
 
-  it("takes no sequence number twice under the same keys", () => {
+  it("accepts no sequence number twice under the same keys", () => {
     const reader = new PacketReader({ start: { packetsSinceKeys: 0xffff_ffff } });
     reader.push(stream([1, 1]));
     expect(reader.next()).toBeDefined();
@@ -265,8 +271,8 @@ describe("counting", () => {
   });
 });
 
-describe("a rest", () => {
-  it("leaves what was handed out, and takes up the stream where it was", () => {
+describe("rest()", () => {
+  it("keeps returned payloads unchanged, and the stream continues after it", () => {
     const bytes = stream([10, 2000, 300, 5000]);
     for (const cut of [0, 3, 20, 1000, 2040, bytes.length]) {
       const reader = new PacketReader();
@@ -284,14 +290,14 @@ describe("a rest", () => {
   });
 });
 
-/** The code of the error that the first packet raises; `more` or `payload` when there is none. */
+/** Returns the error code of the first packet; `payload` if it is valid, `more` if it is incomplete. */
 function failure(bytes: Uint8Array, maxPacketLength?: number): string {
   const reader = new PacketReader(maxPacketLength === undefined ? {} : { maxPacketLength });
   reader.push(bytes);
   try {
     return reader.next() === undefined ? "more" : "payload";
   } catch (error) {
-    // The stream has lost its place: it stays so.
+    // The error is permanent.
     expect(() => reader.next()).toThrow(error);
     return (error as { code: string }).code;
   }

@@ -5,8 +5,8 @@ import { countingRandom, newWriter, payloadOf, takeAll, toyCipher } from "./help
 
 const length = (packet: Uint8Array): number => new DataView(packet.buffer, packet.byteOffset).getUint32(0);
 
-describe("the layout of a packet (RFC 4253 §6)", () => {
-  it("is length, padding length, payload, padding, in blocks of 8, with the least padding from 4 on", () => {
+describe("the format of a packet (RFC 4253 §6)", () => {
+  it("is length, padding length, payload and the shortest valid padding, in blocks of 8", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 35_000 }), (size) => {
         const writer = newWriter();
@@ -34,14 +34,17 @@ describe("the layout of a packet (RFC 4253 §6)", () => {
     [16, true, 8, 32],
     [16, false, 11, 20],
     [16, false, 12, 36],
-  ])("blocks of %i, length counted %s: a payload of %i bytes makes %i", (blockSize, lengthIsPadded, size, whole) => {
-    const writer = newWriter();
-    writer.useSealer(toyCipher({ blockSize, lengthIsPadded, tagLength: 8 }).sealer, { resetSequence: false });
-    writer.write(payloadOf(size));
-    expect(takeAll(writer).length).toBe(whole + 8);
-  });
+  ])(
+    "blocks of %i, length field padded %s: a payload of %i bytes makes a packet of %i",
+    (blockSize, lengthIsPadded, size, whole) => {
+      const writer = newWriter();
+      writer.useSealer(toyCipher({ blockSize, lengthIsPadded, tagLength: 8 }).sealer, { resetSequence: false });
+      writer.write(payloadOf(size));
+      expect(takeAll(writer).length).toBe(whole + 8);
+    },
+  );
 
-  it("fills the padding from the random source, which it asks seldom and whose bytes it uses once", () => {
+  it("fills the padding with random bytes, each used once, and calls the random source rarely", () => {
     const calls: number[] = [];
     const random = countingRandom();
     const writer = new PacketWriter({
@@ -58,13 +61,13 @@ describe("the layout of a packet (RFC 4253 §6)", () => {
     expect(calls.length).toBe(1);
   });
 
-  it("refuses an empty payload", () => {
+  it("rejects an empty payload", () => {
     expect(() => newWriter().write(new Uint8Array(0))).toThrow(expect.objectContaining({ code: "internal" }));
   });
 });
 
 describe("begin and commit", () => {
-  it("write the same as write", () => {
+  it("produce the same output as write", () => {
     const one = newWriter();
     const other = newWriter();
     for (const size of [1, 5, 1000, 40_000]) {
@@ -86,7 +89,7 @@ describe("begin and commit", () => {
     expect(() => writer.commit()).toThrow(expect.objectContaining({ code: "internal" }));
   });
 
-  it("keep what is begun out of the output", () => {
+  it("keep an unfinished packet out of the output", () => {
     const writer = newWriter();
     writer.write(payloadOf(1));
     writer.begin(3);
@@ -100,9 +103,9 @@ describe("begin and commit", () => {
 describe("the output", () => {
   it.each([
     ["in place", undefined],
-    ["apart, but for the length", "body" as const],
-    ["apart", "whole packet" as const],
-  ])("comes out in order, once, whatever is written and taken, sealed %s", (_, apart) => {
+    ["separately without the length field", "body" as const],
+    ["separately as a whole", "whole packet" as const],
+  ])("is complete and in order for any sequence of writes and takes, sealed %s", (_, apart) => {
     const cipher = { blockSize: 8, lengthIsPadded: true, tagLength: 6 };
     const resetSequence = false;
     const step = fc.oneof(
@@ -115,7 +118,7 @@ describe("the output", () => {
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
         const writer = newWriter();
         writer.useSealer(toyCipher({ ...cipher, ...(apart && { apart }) }).sealer, { resetSequence });
-        // The twin writes one thing at a time into a slab of its own, and seals in place.
+        // The reference seals in place, and its output is taken after each write.
         const twin = newWriter();
         twin.useSealer(toyCipher(cipher).sealer, { resetSequence });
         const taken: Uint8Array[] = [];
@@ -146,14 +149,14 @@ describe("the output", () => {
         }
         expect(writer.pending).toBe(0);
         expect(Buffer.concat(taken).equals(Buffer.concat(expected))).toBe(true);
-        // What was handed over stays as it was.
+        // Output does not change after it is taken.
         expect(Buffer.concat(taken).equals(Buffer.concat(copies))).toBe(true);
       }),
       { numRuns: 100 },
     );
   });
 
-  it("is of bytes that were sealed apart, without a copy, from 4 KiB on", () => {
+  it("contains the result of sealApart without a copy, for payloads from 4 KiB on", () => {
     const toy = toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 8, apart: "body" });
     const sealed: Uint8Array[] = [];
     const writer = newWriter();
@@ -176,11 +179,11 @@ describe("the output", () => {
     for (let piece = writer.takeOutput(); piece !== undefined; piece = writer.takeOutput()) pieces.push(piece);
     expect(sealed).toHaveLength(2);
     expect(pieces.map((piece) => sealed.indexOf(piece))).toEqual([-1, 0, -1, 1, -1]);
-    // The tag of one and the length of the next are one piece.
+    // The tag of one packet and the length field of the next form one piece.
     expect(pieces.slice(2).map(({ length }) => length)).toEqual([8 + 4, expect.any(Number), 8]);
   });
 
-  it("is mostly one piece: the identification string and the packets after it", () => {
+  it("is one piece for the identification string and the packets after it", () => {
     const writer = newWriter();
     writer.writeRaw(new TextEncoder().encode("SSH-2.0-Nacre\r\n"));
     writer.write(payloadOf(1000));
@@ -189,7 +192,7 @@ describe("the output", () => {
     expect(writer.takeOutput()).toBeUndefined();
   });
 
-  it("holds packets at multiples of 4 bytes after a line of any length", () => {
+  it("has packets at multiples of 4 bytes after an identification string of any length", () => {
     for (let size = 0; size < 9; size++) {
       const offsets: number[] = [];
       const toy = toyCipher({ blockSize: 8, lengthIsPadded: false, tagLength: 7 });
@@ -212,7 +215,7 @@ describe("the output", () => {
 });
 
 describe("counting", () => {
-  it("numbers packets from 0 on, and counts packets and bytes since the keys", () => {
+  it("numbers packets from 0, and counts packets and bytes under the current keys", () => {
     const writer = newWriter();
     expect(writer.sequenceNumber).toBe(-1);
     writer.write(payloadOf(1));
@@ -223,7 +226,7 @@ describe("counting", () => {
     expect(writer.lastPacketLength).toBe(112);
   });
 
-  it("goes on with new keys, or restarts at 0 when told to", () => {
+  it("continues the sequence number with new keys, or restarts it at 0 with `resetSequence`", () => {
     const numbers: number[] = [];
     const sealer = {
       ...toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 4 }).sealer,
@@ -264,38 +267,41 @@ describe("counting", () => {
   });
 });
 
-describe("a packet that could not be sealed", () => {
-  it.each([undefined, "body"] as const)("is the last: its key stream serves no other (apart: %s)", (apart) => {
-    const { sealer } = toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 4, ...(apart && { apart }) });
-    const failure = new RangeError("Maximum call stack size exceeded");
-    let fails = false;
-    const failing: PacketSealer = {
-      ...sealer,
-      seal: (...packet) => {
-        if (fails) throw failure;
-        sealer.seal(...packet);
-      },
-      ...(apart && {
-        sealApart: () => {
-          throw failure;
+describe("a packet that fails to seal", () => {
+  it.each([undefined, "body"] as const)(
+    "is the last one, so that its key stream is not reused (sealApart: %s)",
+    (apart) => {
+      const { sealer } = toyCipher({ blockSize: 8, lengthIsPadded: true, tagLength: 4, ...(apart && { apart }) });
+      const failure = new RangeError("Maximum call stack size exceeded");
+      let fails = false;
+      const failing: PacketSealer = {
+        ...sealer,
+        seal: (...packet) => {
+          if (fails) throw failure;
+          sealer.seal(...packet);
         },
-      }),
-    };
-    const writer = newWriter();
-    writer.useSealer(failing, { resetSequence: true });
-    writer.write(payloadOf(10));
-    const before = takeAll(writer).length;
-    expect(before).toBeGreaterThan(10);
-    fails = true;
-    expect(() => writer.write(payloadOf(5000))).toThrow(failure);
-    fails = false;
-    expect(() => writer.write(payloadOf(10))).toThrow(failure);
-    expect(takeAll(writer).length).toBe(0);
-  });
+        ...(apart && {
+          sealApart: () => {
+            throw failure;
+          },
+        }),
+      };
+      const writer = newWriter();
+      writer.useSealer(failing, { resetSequence: true });
+      writer.write(payloadOf(10));
+      const before = takeAll(writer).length;
+      expect(before).toBeGreaterThan(10);
+      fails = true;
+      expect(() => writer.write(payloadOf(5000))).toThrow(failure);
+      fails = false;
+      expect(() => writer.write(payloadOf(10))).toThrow(failure);
+      expect(takeAll(writer).length).toBe(0);
+    },
+  );
 });
 
-describe("a rest", () => {
-  it("leaves what was handed over, loses nothing that waits, and changes no byte of what comes", () => {
+describe("rest()", () => {
+  it("keeps taken and pending output, and does not change later output", () => {
     const plain = newWriter();
     const rested = newWriter();
     const pieces: [Uint8Array[], Uint8Array[]] = [[], []];
@@ -309,12 +315,12 @@ describe("a rest", () => {
     }
     const lengths = pieces.map((all) => all.map((piece) => piece.length));
     expect(lengths[0]).toEqual(lengths[1]);
-    // The padding is random and not compared.
+    // Padding is random, so it is not compared.
     for (const [i, size] of [10, 3000, 20, 9000, 1].entries())
       expect(pieces[1][i]!.subarray(0, 5 + size)).toEqual(pieces[0][i]!.subarray(0, 5 + size));
   });
 
-  it("is none for a packet that was begun", () => {
+  it("keeps a packet between begin and commit", () => {
     const writer = newWriter();
     writer.begin(3).set([1, 2, 3]);
     writer.rest();

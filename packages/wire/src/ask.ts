@@ -1,20 +1,23 @@
 import { SshError } from "./errors.ts";
 
 /**
- * Identifies one ask: an event that waits for a decision of the application. The answer passes the token back, and each token admits one
- * answer. A used or foreign token throws `usage`.
+ * Identifies one ask: an event that waits for the application's decision. The application passes the token back with its answer. Each
+ * token accepts one answer. A used or unknown token throws `usage`.
  */
 export interface AskToken {
   /** Subject of the ask, for error messages and debugging: a method, request or channel type. */
   readonly about: string;
 }
 
-/** Makes a token that no other ask has. */
+/** Creates a token that is unique to one ask. */
 export function askToken(about: string): AskToken {
   return Object.freeze({ about });
 }
 
-/** Error for an answer whose token belongs to no open ask. */
+/** Returns the `usage` error for an answer with a token that matches no open ask. */
 export function staleAnswer({ about }: AskToken): SshError {
-  return new SshError("usage", `no open ask for this \`${about}\` token; answer each ask once, with its own token`);
+  return new SshError(
+    "usage",
+    `the \`${about}\` ask is already answered, or its token is unknown; answer each ask once, with its own token`,
+  );
 }

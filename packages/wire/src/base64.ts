@@ -2,7 +2,7 @@ import type { Bytes } from "./bytes.ts";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/** Base64 with padding, on one line (RFC 4648 §4). */
+/** Encodes bytes as base64 with padding, on one line (RFC 4648 §4). */
 export function base64Encode(bytes: Uint8Array): string {
   let out = "";
   for (let i = 0; i < bytes.length; i += 3) {
@@ -16,8 +16,8 @@ export function base64Encode(bytes: Uint8Array): string {
 }
 
 /**
- * The bytes that padded base64 spells (RFC 4648 §4), as a fresh array. `undefined` for anything but the one text that
- * {@link base64Encode} makes of them: blanks, line breaks, missing padding and stray bits in the last digit are refused.
+ * Decodes padded base64 (RFC 4648 §4) into a new array. Returns `undefined` unless the text is exactly the output of
+ * {@link base64Encode}: spaces, line breaks, missing padding and non-zero unused bits in the last digit are rejected.
  */
 export function base64Decode(text: string): Bytes | undefined {
   if (text.length % 4 !== 0) return undefined;
@@ -37,11 +37,11 @@ export function base64Decode(text: string): Bytes | undefined {
       out[length++] = group >> bits;
     }
   }
-  // RFC 4648 §3.5: bits that no byte takes must be zero.
+  // RFC 4648 §3.5: the unused bits of the last digit must be zero.
   return (group & ((1 << bits) - 1)) === 0 ? out : undefined;
 }
 
-/** The value of a base64 digit by its character code, or −1. By comparison, not by table: what is decoded may be a private key. */
+/** Returns the value of a base64 digit, or −1. Uses comparisons: the timing of a table lookup could leak a private key. */
 function valueOf(code: number): number {
   if (code >= 0x41 && code <= 0x5a) return code - 0x41;
   if (code >= 0x61 && code <= 0x7a) return code - 0x61 + 26;

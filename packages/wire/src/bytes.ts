@@ -1,31 +1,28 @@
 import { SshError } from "./errors.ts";
 
 /**
- * Bytes that Nacre hands out: `Uint8Array<ArrayBuffer>`, never over shared memory, as Web APIs such as `Blob` and `subtle.digest` require.
- * Named by what `Uint8Array.of` returns, since TypeScript before 5.7 has no type parameter here.
+ * Bytes that Nacre returns: a `Uint8Array<ArrayBuffer>`, never over shared memory, as Web APIs such as `Blob` and `subtle.digest` require.
+ * The type is derived from `Uint8Array.of` because `Uint8Array` has no type parameter before TypeScript 5.7.
  */
 export type Bytes = ReturnType<Uint8ArrayConstructor["of"]>;
 
-/**
- * Where randomness comes from: returns `length` fresh bytes from a cryptographically secure source.
- * The bytes belong to the callee's caller from then on.
- */
+/** Returns `length` new bytes from a cryptographically secure random source. The caller owns the returned array. */
 export type RandomSource = (length: number) => Uint8Array;
 
 /**
- * A copy that shares nothing with `bytes`, as a plain `Uint8Array`: a Node Buffer, which is one too, has a `slice` that does
- * not copy. To be used on bytes that come from a caller.
+ * Copies bytes into a new plain `Uint8Array`. Use it for bytes from a caller: those may be a Node `Buffer`, where `slice` does not
+ * copy.
  */
 export function copyBytes(bytes: Uint8Array): Bytes {
   return new Uint8Array(bytes);
 }
 
-/** The uint32 (RFC 4251 §5) at `offset`, of bytes that are known to be there: where a `Reader` would be too much. */
+/** Reads the uint32 at `offset` without a bounds check (RFC 4251 §5). Cheaper than a `Reader` if the length is already known. */
 export function readUint32(bytes: Uint8Array, offset: number): number {
   return ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!) >>> 0;
 }
 
-/** One array holding the given ones, in order. Always a copy. */
+/** Concatenates arrays, in order, into a new one. Always copies. */
 export function concatBytes(...parts: readonly Uint8Array[]): Bytes {
   let length = 0;
   for (const part of parts) length += part.length;
@@ -38,7 +35,7 @@ export function concatBytes(...parts: readonly Uint8Array[]): Bytes {
   return out;
 }
 
-/** Whether two byte strings are equal, in time that depends on their lengths only. */
+/** Compares two byte strings. The time depends only on their lengths. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;
@@ -46,21 +43,21 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0;
 }
 
-/** Lower-case hexadecimal, two digits a byte. */
+/** Encodes bytes as lower-case hexadecimal, two digits per byte. */
 export function toHex(bytes: Uint8Array): string {
   let out = "";
   for (const byte of bytes) out += byte.toString(16).padStart(2, "0");
   return out;
 }
 
-/** The big-endian unsigned integer that the bytes spell. */
+/** Decodes bytes as a big-endian unsigned integer. */
 export function bytesToBigInt(bytes: Uint8Array): bigint {
   return bytes.length === 0 ? 0n : BigInt(`0x${toHex(bytes)}`);
 }
 
 /**
- * A non-negative integer as big-endian bytes: exactly `length` bytes, or as few as it takes (none for 0).
- * Throws `internal` when it does not fit, or is negative.
+ * Encodes a non-negative integer as `length` big-endian bytes; by default as few as possible (none for 0).
+ * Throws `internal` if the integer is negative or does not fit.
  */
 export function bigIntToBytes(value: bigint, length?: number): Bytes {
   let hex = value === 0n ? "" : value.toString(16);

@@ -17,15 +17,15 @@ export const DISCONNECT_REASON = {
 } as const;
 
 /**
- * Whom an error is about:
- * - `peer`: the other side, or the path to it, broke the protocol, refused, or went away;
- * - `unsupported`: both sides are right, but this build cannot do what is asked;
- * - `caller`: the program or person using the library gave something wrong, or asked to stop;
- * - `bug`: a fault in Nacre, please report it.
+ * The cause of an error:
+ * - `peer`: the peer or the network violated the protocol, refused a request, or closed the connection;
+ * - `unsupported`: the two sides have no common algorithm, or this build lacks a feature;
+ * - `caller`: the program or its user passed an invalid value, or stopped the operation;
+ * - `bug`: a bug in Nacre; please report it.
  */
 export type Culprit = "peer" | "unsupported" | "caller" | "bug";
 
-/** Every error code of Nacre: whom it is about, and the one reason the peer is given when it ends a connection. Codes are stable. */
+/** Culprit and SSH_MSG_DISCONNECT reason of each error code. The reason is sent if the error ends a connection. Codes are stable. */
 const KINDS = {
   // Identification (RFC 4253 §4.2)
   "not-ssh": ["peer", "PROTOCOL_ERROR"],
@@ -71,7 +71,7 @@ const KINDS = {
   "forward-unsupported": ["unsupported", "BY_APPLICATION"],
   "forward-limit": ["peer", "BY_APPLICATION"],
   "proxy-request-refused": ["peer", "BY_APPLICATION"],
-  // Life of the connection
+  // Connection lifetime
   disconnected: ["peer", "BY_APPLICATION"],
   "connection-lost": ["peer", "CONNECTION_LOST"],
   "connection-failed": ["peer", "CONNECTION_LOST"],
@@ -90,20 +90,20 @@ const KINDS = {
   "agent-failed": ["peer", "BY_APPLICATION"],
   "listen-failed": ["caller", "BY_APPLICATION"],
   "output-limit": ["caller", "BY_APPLICATION"],
-  // The rest
+  // Other
   usage: ["caller", "BY_APPLICATION"],
   "not-supported-here": ["unsupported", "BY_APPLICATION"],
   internal: ["bug", "BY_APPLICATION"],
 } as const;
 
-/** A stable name for what went wrong; see {@link SshError.code}. */
+/** Stable name of an error condition; see {@link SshError.code}. */
 export type SshErrorCode = keyof typeof KINDS;
 
-/** The one error type of Nacre. Messages are safe to show: they hold no secret, and text from the peer is escaped. */
+/** Every error that Nacre throws. Messages are safe to display: they contain no secrets, and text from the peer is escaped. */
 export class SshError extends Error {
-  /** Stable, for programs: `"host-key-changed"`. */
+  /** Stable name for programs to test, such as `"host-key-changed"`. */
   readonly code: SshErrorCode;
-  /** Whom the error is about. */
+  /** Side that caused the error. */
   readonly culprit: Culprit;
 
   constructor(code: SshErrorCode, message: string, options?: { readonly cause?: unknown }) {
@@ -114,7 +114,7 @@ export class SshError extends Error {
   }
 }
 
-/** The SSH_MSG_DISCONNECT reason code for an error that ends a connection (RFC 4250 §4.2.2). */
+/** Returns the SSH_MSG_DISCONNECT reason code for an error that ends a connection (RFC 4250 §4.2.2). */
 export function disconnectReason(code: SshErrorCode): number {
   return DISCONNECT_REASON[KINDS[code][1]];
 }

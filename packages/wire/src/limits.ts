@@ -1,43 +1,43 @@
 import { SshError } from "./errors.ts";
 import { escapeText } from "./text.ts";
 
-/** Some of the fields of `T`; one that is `undefined` counts as missing. */
+/** Any subset of the fields of `T`. A field set to `undefined` counts as missing. */
 export type Overrides<T> = { readonly [Name in keyof T]?: T[Name] | undefined };
 
-/** Default and range of one limit, all integers. */
+/** Default, minimum and maximum of one limit, all integers. */
 export interface LimitRange {
   readonly default: number;
   readonly least: number;
   readonly most: number;
-  /** Plural noun: `"bytes"`, `"milliseconds"`, `"channels"`. */
+  /** Unit as a plural noun: `"bytes"`, `"milliseconds"`, `"channels"`. */
   readonly unit: string;
 }
 
-/** The range of each limit of `T`: one that lacks a limit does not compile. */
+/** A range for each limit of `T`. A missing range is a compile error. */
 export type LimitRanges<T> = { readonly [Name in keyof T]-?: LimitRange };
 
-/** The limits `T`, each with its range, and the defaults of all as one object. Tables compose by their `ranges`. */
+/** The range of each limit of `T`, and all defaults as one object. To combine tables, merge their `ranges`. */
 export interface LimitTable<T> {
   readonly ranges: LimitRanges<T>;
   readonly defaults: T;
 }
 
-/** Largest value of limits that count or size what a uint32 of the protocol numbers. */
+/** Maximum value of a limit on a count or size that the protocol sends as a uint32. */
 export const MAX_UINT32 = 0xffff_ffff;
 
-/** Largest value of a time limit: 365 days in milliseconds. */
+/** Maximum value of a time limit: 365 days in milliseconds. */
 export const MAX_MILLISECONDS = 31_536_000_000;
 
-/** Makes a table of limits. */
+/** Creates a limit table from the ranges. */
 export function limitTable<T>(ranges: LimitRanges<T>): LimitTable<T> {
   const entries = Object.entries<LimitRange>(ranges).map(([name, range]) => [name, range.default]);
   return { ranges, defaults: Object.fromEntries(entries) as T };
 }
 
 /**
- * The limits of `table`, those of `changes` in place of their defaults. Returns one of the two objects itself where it is complete, so
- * that any number of connections share it. What `changes` has beside the limits of the table stays, unchecked.
- * Throws `usage` if a limit is not an integer within its range.
+ * Completes `changes` with the defaults of the table. Returns the same object if `changes` is complete, and `defaults` itself if `changes`
+ * is undefined, so that connections share one object. Keeps other properties of `changes` unchecked. Throws `usage` if a limit is not an
+ * integer within its range.
  */
 export function completeLimits<T extends object>({ ranges, defaults }: LimitTable<T>, changes?: Overrides<T>): T {
   if (changes === undefined) return defaults;
@@ -54,7 +54,7 @@ export function completeLimits<T extends object>({ ranges, defaults }: LimitTabl
   return complete ?? (changes as T);
 }
 
-/** Throws `usage` if `value` is not an integer within the range. `what`: `"the limit maxChannels"`. */
+/** Throws `usage` if `value` is not an integer within the range. `what` names it: `"the limit maxChannels"`. */
 export function checkLimit(what: string, value: unknown, { least, most, unit }: Omit<LimitRange, "default">): void {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
   throw new SshError("usage", `${what} must be an integer from ${least} to ${most} ${unit}, not ${shown(value)}`);

@@ -3,7 +3,7 @@ import { SshError } from "./errors.ts";
 import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
-/** How one field of a structure is read and written. */
+/** Reads and writes one field of a structure. */
 export interface Field<T> {
   read(reader: Reader, name: string): T;
   write(writer: Writer, value: T): void;
@@ -13,16 +13,16 @@ export const boolean: Field<boolean> = { read: (r, n) => r.boolean(n), write: (w
 export const uint32: Field<number> = { read: (r, n) => r.uint32(n), write: (w, v) => w.uint32(v) };
 export const string: Field<Uint8Array> = { read: (r, n) => r.string(n), write: (w, v) => w.string(v) };
 export const utf8: Field<string> = { read: (r, n) => r.utf8(n), write: (w, v) => w.string(v) };
-/** A reason or a remark for people, cut at 1024 bytes. */
+/** A reason or remark for people, truncated to 1024 bytes. */
 export const text: Field<string> = { read: (r, n) => r.text(n), write: (w, v) => w.string(v) };
-/** What a user reads to log in: a banner, a prompt. Never cut here: authentication bounds its messages. */
+/** A banner or prompt that a user reads to log in. Not truncated here: authentication limits the size of its messages. */
 export const longText: Field<string> = { read: (r, n) => r.text(n, Infinity), write: (w, v) => w.string(v) };
 export const name: Field<string> = { read: (r, n) => r.name(n), write: (w, v) => w.string(v) };
 export const nameList: Field<readonly string[]> = { read: (r, n) => r.nameList(n), write: (w, v) => w.nameList(v) };
 export const mpint: Field<bigint> = { read: (r, n) => r.mpint(n), write: (w, v) => w.mpint(v) };
 /**
- * A field that only informs, behind everything that matters: `missing` stands for it when the peer left it out or broke it off.
- * Peers do both (dev-tunnels sends no language tags), and no message is worth less for it.
+ * An optional, purely informative field at the end of a message. Reads as `missing` if the peer omits or truncates it. Some peers do:
+ * dev-tunnels sends no language tags.
  */
 export function informing<T>(field: Field<T>, missing: T): Field<T> {
   return {
@@ -39,7 +39,7 @@ export function informing<T>(field: Field<T>, missing: T): Field<T> {
   };
 }
 
-/** The language tag at the end of a text for people: read as `informing`, with whatever follows it ignored. */
+/** The language tag after a text for people. Reads like {@link informing}, and ignores any bytes after it. */
 export const languageTag: Field<string> = {
   read(reader: Reader, name: string): string {
     const tag = informing(text, "").read(reader, name);
@@ -49,7 +49,7 @@ export const languageTag: Field<string> = {
   write: (writer, value) => text.write(writer, value),
 };
 
-/** The remaining bytes, to be read by another structure. */
+/** The remaining bytes, for another structure to decode. */
 export const rest: Field<Uint8Array> = { read: (r) => r.rest(), write: (w, v) => w.raw(v) };
 /** Exactly `length` bytes, without a length field. */
 export const fixed = (length: number): Field<Uint8Array> => ({
@@ -57,14 +57,14 @@ export const fixed = (length: number): Field<Uint8Array> => ({
   write: (w, v) => w.raw(v),
 });
 
-/** A uint32 count and that many items of at least `minimum` bytes each: a count that the bytes cannot hold is refused first. */
+/** A uint32 count and that many items of at least `minimum` bytes each. Checks the count against the remaining bytes first. */
 export function counted<T>(minimum: number, item: Field<T>): Field<readonly T[]> {
   return {
     read(reader: Reader, field: string): readonly T[] {
       const count = reader.uint32(field);
       // rule: item-count
       if (count * minimum > reader.remaining)
-        reader.fail(field, `says ${count} items where ${reader.remaining} bytes are left`);
+        reader.fail(field, `declares ${count} items; ${reader.remaining} bytes left`);
       return Array.from({ length: count }, (_, i) => item.read(reader, `${field}[${i}]`));
     },
     write(writer: Writer, items: readonly T[]): void {
@@ -77,25 +77,25 @@ export function counted<T>(minimum: number, item: Field<T>): Field<readonly T[]>
 /** A message without fields. */
 export type Empty = Record<never, never>;
 
-/** A codec for bytes that follow one another: the type-specific part of a message, a key blob, a signature. */
+/** Codec for a sequence of fields: the type-specific part of a message, a key blob or a signature. */
 export interface Structure<T> {
-  /** For error messages. */
+  /** Name of the structure, for error messages. */
   readonly name: string;
-  /** Fresh bytes. */
+  /** Encodes a value into a new array. */
   encode(value: T): Bytes;
-  /** Byte strings in the result are views of `bytes`. Throws `malformed-message`, trailing bytes included. */
+  /** Decodes a value, whose byte strings are views of `bytes`. Throws `malformed-message` if bytes are invalid or left over. */
   decode(bytes: Uint8Array): T;
 }
 
-/** A codec for one SSH message: its payload, beginning with its number (RFC 4253 §6). */
+/** Codec for the payload of one SSH message, including the message number in its first byte (RFC 4253 §6). */
 export interface Message<T> extends Structure<T> {
-  /** First byte of the payload. */
+  /** Message number: the first byte of the payload. */
   readonly number: number;
 }
 
 type Fields<T> = { readonly [K in keyof T]-?: Field<T[K]> };
 
-/** A structure whose fields stand in the order in which they are named here. */
+/** Creates a codec for a structure. The order of `fields` is the order on the wire. */
 export function structure<T extends object>(name: string, fields: Fields<T>): Structure<T> {
   return {
     name,
@@ -108,7 +108,7 @@ export function structure<T extends object>(name: string, fields: Fields<T>): St
   };
 }
 
-/** A message: its number, then its fields in the order in which they are named here. */
+/** Creates a codec for a message: its number, then its fields. The order of `fields` is the order on the wire. */
 export function message<T extends object>(number: number, name: string, fields: Fields<T>): Message<T> {
   return {
     number,
@@ -126,7 +126,7 @@ export function message<T extends object>(number: number, name: string, fields: 
   };
 }
 
-/** Decodes a message that only informs: `undefined` for one that cannot be read, which is ignored. */
+/** Decodes an informative message. Returns `undefined` instead of throwing if it is malformed, so that the caller can ignore it. */
 export function decodeIfReadable<T>(codec: Pick<Structure<T>, "decode">, bytes: Uint8Array): T | undefined {
   try {
     return codec.decode(bytes);

@@ -12,85 +12,85 @@ import * as connection from "./messages/connection.ts";
 import * as transport from "./messages/transport.ts";
 import type { Message } from "./structure.ts";
 
-/** Which side sends a message. */
+/** Side that may send a message. */
 export type Sender = "client" | "server" | "both";
 
 /**
- * How far a connection has come, which decides what may arrive:
+ * Phase of a connection, which determines the messages that may arrive:
  * - `kex`: the first key exchange, until the peer's NEWKEYS;
- * - `auth`: from there until authentication has succeeded;
- * - `connection`: after it.
+ * - `auth`: from then until authentication succeeds;
+ * - `connection`: after authentication.
  *
- * A later key exchange does not change the phase: it narrows it (RFC 4253 §7.1), see `duringRekey`.
+ * A rekey does not change the phase, but allows fewer messages (RFC 4253 §7.1); see `duringRekey`.
  */
 export type Phase = "kex" | "auth" | "connection";
 
-/** What a number in a method-specific range means under a method: 30–49 for key exchange, 60–79 for authentication. */
+/** Method that gives method-specific message numbers their meaning: 30–49 for key exchange, 60–79 for authentication. */
 export type MethodContext = "ecdh" | "dh" | "dh-gex" | "publickey" | "password" | "keyboard-interactive";
 
 /**
- * The key exchange messages that may come next: a KEXINIT while no exchange of the peer's is under way, then the method's own
- * messages, then NEWKEYS (RFC 4253 §7.1, §7.3).
+ * Key exchange message expected next: KEXINIT if the peer has no exchange in progress, then the method's own messages, then NEWKEYS
+ * (RFC 4253 §7.1, §7.3).
  */
 export type KexStep = "kexinit" | "method" | "newkeys";
 
-/** The part of a connection that takes a message: the transport itself, its key exchange, or a layer above it. */
+/** Part of a connection that handles a message: the transport itself, its key exchange, or a layer above it. */
 export type Receiver = "transport" | "key-exchange" | "layer-above";
 
 /**
- * Where the peer's packets have come to with SSH_MSG_EXT_INFO (RFC 8308 §2.4):
- * - `first`: its next packet is the first after its first NEWKEYS;
- * - `before-success`: a server may send one more, right before SSH_MSG_USERAUTH_SUCCESS;
- * - `success-due`: it has, so that SSH_MSG_USERAUTH_SUCCESS must follow;
- * - `past`: none may come any more.
+ * Position of the peer's next packet relative to the points where SSH_MSG_EXT_INFO is allowed (RFC 8308 §2.4):
+ * - `first`: the first packet after the peer's first NEWKEYS, which may be an SSH_MSG_EXT_INFO;
+ * - `before-success`: a server may send another one immediately before SSH_MSG_USERAUTH_SUCCESS;
+ * - `success-due`: the server sent that one, so SSH_MSG_USERAUTH_SUCCESS must follow;
+ * - `past`: SSH_MSG_EXT_INFO is no longer allowed.
  */
 export type ExtInfoPlace = "first" | "before-success" | "success-due" | "past";
 
-/** One row of the message table: a message, who takes it, and when it may arrive. */
+/** One row of the message table: a message, its receiver, and when it may arrive. */
 export interface MessageRow {
   readonly message: Omit<Message<unknown>, "encode">;
-  /** The same for all messages of one number. */
+  /** Layer that handles the message; the same for all messages with one number. */
   readonly receiver: Receiver;
   readonly sender: Sender;
   readonly phases: readonly Phase[];
   readonly places: readonly ExtInfoPlace[];
-  /** Only under this method. */
+  /** Method under which the number has this meaning; absent if the meaning does not depend on a method. */
   readonly method?: MethodContext;
-  /** May arrive while a key exchange that the peer has begun is under way (RFC 4253 §7.1). */
+  /** Whether it may arrive between the peer's KEXINIT and NEWKEYS (RFC 4253 §7.1). */
   readonly duringRekey: boolean;
-  /** May arrive in the first key exchange although strict key exchange is in force (OpenSSH PROTOCOL §1.10). */
+  /** Whether it may arrive in the first key exchange under strict key exchange (OpenSSH PROTOCOL §1.10). */
   readonly duringStrictKex: boolean;
-  /** Only when the key exchange has come to this step. */
+  /** Step of the key exchange in which it may arrive; absent for other messages. */
   readonly step?: KexStep;
   /**
-   * Sent by this side before authentication has succeeded, it is answered with SSH_MSG_UNIMPLEMENTED instead of ending the
-   * connection: a client may let it travel with the login that it expects to succeed (RFC 4252 §5.1).
+   * Side that may send the message before authentication succeeds. The reply is then SSH_MSG_UNIMPLEMENTED, and the connection continues: a
+   * client may send the message together with a login that it expects to succeed (RFC 4252 §5.1).
    */
   readonly early?: Sender;
   /**
-   * Sent by this side after authentication has succeeded, it is silently ignored: a client may have sent it before it learned of
-   * its success (RFC 4252 §5.3).
+   * Side that may send the message after authentication succeeds. The message is then ignored, because the client may have sent it before
+   * it received the success (RFC 4252 §5.3).
    */
   readonly late?: Sender;
 }
 
-/** Whether a number is in the range of key exchange methods (RFC 4250 §4.1.2). */
+/** Returns whether a message number is specific to the key exchange method (RFC 4250 §4.1.2). */
 export function isKexMethodNumber(number: number): boolean {
   return number >= 30 && number <= 49;
 }
 
-/** The methods in use, which decide what the numbers of their ranges mean. */
+/** Methods in use, which give method-specific message numbers their meaning. */
 export interface Methods {
   readonly kex: MethodContext | undefined;
   readonly auth: MethodContext | undefined;
 }
 
-/** Whether a row's number has the row's meaning under these methods. */
+/** Returns whether the row applies to its message number under these methods. */
 export function isUnderMethod({ method, receiver }: MessageRow, { kex, auth }: Methods): boolean {
   return method === undefined || method === (receiver === "key-exchange" ? kex : auth);
 }
 
-/** The name of the message that a number stands for under a method: `"SSH_MSG_USERAUTH_PK_OK"`. `undefined` when it has no meaning there. */
+/** Returns the name of a message, such as `"SSH_MSG_USERAUTH_PK_OK"`; `undefined` if the number has no meaning under the method. */
 export function messageName(number: number, method: MethodContext | undefined): string | undefined {
   const row = MESSAGE_TABLE.find(
     (one) => one.message.number === number && (one.method === undefined || one.method === method),
@@ -103,7 +103,7 @@ const SECURE: readonly Phase[] = ["auth", "connection"];
 const ANY_PLACE: readonly ExtInfoPlace[] = ["first", "before-success", "success-due", "past"];
 const NO_SUCCESS_DUE: readonly ExtInfoPlace[] = ["first", "before-success", "past"];
 
-/** Every message Nacre knows: RFC 4250 §4.1.2 and the extensions it implements. */
+/** All messages that Nacre implements, including extensions (RFC 4250 §4.1.2). */
 export const MESSAGE_TABLE: readonly MessageRow[] = [
   general(transport.SSH_MSG_DISCONNECT, { duringStrictKex: true }),
   general(transport.SSH_MSG_IGNORE),
@@ -161,7 +161,7 @@ function row<T>(message: Message<T>, sender: Sender, phases: readonly Phase[], m
   };
 }
 
-/** RFC 4253 §11: allowed at any time, but for strict key exchange. */
+/** Returns the row of a message that is allowed at any time; during strict key exchange only with `duringStrictKex` (RFC 4253 §11). */
 function general<T>(message: Message<T>, options?: { readonly duringStrictKex: boolean }): MessageRow {
   const duringStrictKex = options?.duringStrictKex ?? false;
   return {

@@ -1,8 +1,8 @@
 import type { Bytes } from "./bytes.ts";
 
 /**
- * UTF-8 without `TextEncoder`, which the pure floors do not have (RFC 3629).
- * A lone surrogate becomes U+FFFD, as everywhere on the Web.
+ * Encodes text as UTF-8 (RFC 3629). Does not use `TextEncoder`, which is not part of ECMAScript.
+ * A lone surrogate becomes U+FFFD, as in Web APIs.
  */
 export function utf8Encode(text: string): Bytes {
   const out = new Uint8Array(text.length * 3);
@@ -38,12 +38,12 @@ export function utf8Encode(text: string): Bytes {
   return out.slice(0, length);
 }
 
-/** Strict UTF-8: `undefined` when the bytes are not well-formed (overlong forms and surrogates included). */
+/** Decodes UTF-8. Returns `undefined` if the bytes are ill-formed, including overlong forms and surrogates. */
 export function utf8Decode(bytes: Uint8Array): string | undefined {
   return decode(bytes, true);
 }
 
-/** UTF-8 for text that only people read: each ill-formed sequence becomes U+FFFD. */
+/** Decodes UTF-8 for people to read. Each ill-formed sequence becomes U+FFFD. */
 export function utf8DecodeLossy(bytes: Uint8Array): string {
   return decode(bytes, false) ?? "";
 }
@@ -65,14 +65,14 @@ function decode(bytes: Uint8Array, strict: boolean): string | undefined {
   return parts.join("");
 }
 
-/** The code point at `i` (−1 if ill-formed) and how many bytes it, or its maximal ill-formed prefix, takes. */
+/** Returns the code point at `i` and its length in bytes. If ill-formed, returns −1 and the length of the maximal ill-formed prefix. */
 function codePointAt(bytes: Uint8Array, i: number): readonly [code: number, length: number] {
   const first = bytes[i]!;
   if (first < 0x80) return [first, 1];
   const extra =
     first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2 : first >= 0xf0 && first <= 0xf4 ? 3 : 0;
   if (extra === 0) return [-1, 1];
-  // The second byte's range rules out overlong forms, surrogates and what lies past U+10FFFF (Unicode table 3-7).
+  // The range of the second byte excludes overlong forms, surrogates and code points above U+10FFFF (Unicode table 3-7).
   const low = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
   const high = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
   let code = first & (0x3f >> extra);
@@ -85,9 +85,9 @@ function codePointAt(bytes: Uint8Array, i: number): readonly [code: number, leng
 }
 
 /**
- * Makes text from the peer (banners, prompts, names, disconnect texts) safe for a terminal or a log: control characters,
- * bidirectional overrides and invisible format characters are written as `\x1b` or `\u{202e}`.
- * With `keepLines`, line feed and tab stay, and CR before LF goes, as a banner of several lines needs.
+ * Makes text from the peer (banners, prompts, names, disconnect descriptions) safe for a terminal or a log. Escapes control
+ * characters, bidirectional overrides and invisible format characters, as in `\x1b` or `\u{202e}`, and backslashes.
+ * `keepLines`, for multi-line banners, keeps line feeds, tabs and backslashes, and removes CR before LF.
  */
 export function escapeText(text: string, options?: { readonly keepLines?: boolean }): string {
   const source = options?.keepLines ? text.replaceAll("\r\n", "\n") : text;

@@ -2,12 +2,12 @@ import { type Bytes, bigIntToBytes } from "./bytes.ts";
 import { SshError } from "./errors.ts";
 import { utf8Encode } from "./text.ts";
 
-/** Writes the data types of RFC 4251 §5, front to back, into an array that grows as needed. Methods return `this`. */
+/** Writes the data types of RFC 4251 §5, front to back, into an array that grows as needed. All methods except `finish` return `this`. */
 export class Writer {
   #bytes: Bytes;
   #length = 0;
 
-  /** `capacity`: bytes to reserve at first; a right guess saves copying. */
+  /** `capacity`: initial size of the array in bytes; a good estimate avoids copying. */
   constructor(capacity = 128) {
     this.#bytes = new Uint8Array(capacity);
   }
@@ -24,10 +24,10 @@ export class Writer {
     return this.byte(value ? 1 : 0);
   }
 
-  /** Writes four bytes, big-endian. Throws `internal` if the value does not fit. */
+  /** Writes a uint32: four bytes, big-endian. Throws `internal` if the value does not fit. */
   uint32(value: number): this {
     if (!(Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff))
-      throw new SshError("internal", `${value} is no uint32`);
+      throw new SshError("internal", `expected a uint32, got ${value}`);
     this.#reserve(4);
     const o = this.#length;
     this.#bytes[o] = value >>> 24;
@@ -38,13 +38,13 @@ export class Writer {
     return this;
   }
 
-  /** Writes eight bytes, big-endian. Throws `internal` if the value does not fit. */
+  /** Writes a uint64: eight bytes, big-endian. Throws `internal` if the value does not fit. */
   uint64(value: bigint): this {
-    if (value < 0n || value > 0xffff_ffff_ffff_ffffn) throw new SshError("internal", `${value} is no uint64`);
+    if (value < 0n || value > 0xffff_ffff_ffff_ffffn) throw new SshError("internal", `expected a uint64, got ${value}`);
     return this.uint32(Number(value >> 32n)).uint32(Number(value & 0xffff_ffffn));
   }
 
-  /** Bytes as they stand, without a length. */
+  /** Writes bytes without a length field. */
   raw(bytes: Uint8Array): this {
     this.#reserve(bytes.length);
     this.#bytes.set(bytes, this.#length);
@@ -52,27 +52,27 @@ export class Writer {
     return this;
   }
 
-  /** A `string`: its length and its bytes; text is written as UTF-8. */
+  /** Writes a `string`: its length, then its bytes. Encodes text as UTF-8. */
   string(value: Uint8Array | string): this {
     const bytes = typeof value === "string" ? utf8Encode(value) : value;
     return this.uint32(bytes.length).raw(bytes);
   }
 
-  /** A `name-list` (RFC 4251 §5). */
+  /** Writes a `name-list` (RFC 4251 §5). */
   nameList(names: readonly string[]): this {
     return this.string(names.join(","));
   }
 
-  /** An `mpint` in its shortest two's complement form (RFC 4251 §5). */
+  /** Writes an `mpint` in its shortest two's complement form (RFC 4251 §5). */
   mpint(value: bigint): this {
     if (value >= 0n) return this.mpintBytes(bigIntToBytes(value));
-    // The sign takes one bit more than the complement's magnitude.
+    // The sign needs one bit in addition to the bits of the complement.
     const bits = value === -1n ? 0 : (~value).toString(2).length;
     const size = Math.floor(bits / 8) + 1;
     return this.string(bigIntToBytes((1n << BigInt(8 * size)) + value, size));
   }
 
-  /** A non-negative `mpint` given as unsigned big-endian bytes, leading zeros allowed: the shape of a shared secret (RFC 8731 §3.1). */
+  /** Writes unsigned big-endian bytes, such as a shared secret, as an `mpint`. Leading zeros are allowed (RFC 8731 §3.1). */
   mpintBytes(bytes: Uint8Array): this {
     let start = 0;
     while (bytes[start] === 0) start++;
@@ -83,7 +83,7 @@ export class Writer {
     return this.raw(magnitude);
   }
 
-  /** What was written: a fresh array of its own, which later writes do not change. */
+  /** Returns the written bytes as a new array. Later writes do not change it. */
   finish(): Bytes {
     return this.#bytes.slice(0, this.#length);
   }

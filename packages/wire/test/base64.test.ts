@@ -16,7 +16,7 @@ describe("base64", () => {
     expect(base64Decode(encoded)).toEqual(utf8Encode(text));
   });
 
-  test("agrees with Node's both ways", () => {
+  test("encodes and decodes like Node's Buffer", () => {
     assert(
       property(uint8Array({ maxLength: 400 }), (bytes) => {
         const text = Buffer.from(bytes).toString("base64");
@@ -41,11 +41,11 @@ describe("base64", () => {
     "Zg==Zg==",
     "Zm-_",
     "Zmé=",
-  ])("refuses %j", (text) => {
+  ])("rejects %j", (text) => {
     expect(base64Decode(text)).toBeUndefined();
   });
 
-  test("takes nothing but the one spelling of the bytes", () => {
+  test("decodes only the text that the encoder produces", () => {
     assert(
       property(
         array(constantFrom("A", "Q", "g", "w", "Z", "/", "+", "9", "=", "-", " "), { maxLength: 12 }),

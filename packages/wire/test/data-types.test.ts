@@ -41,8 +41,8 @@ describe("RFC 4251 §5 examples", () => {
   });
 });
 
-describe("what is written is read", () => {
-  it("for every data type, one after another", () => {
+describe("Writer and Reader", () => {
+  it("round-trip a sequence of all data types", () => {
     const name = fc.stringMatching(/^[!-+\--~]{1,20}$/);
     fc.assert(
       fc.property(
@@ -72,7 +72,7 @@ describe("what is written is read", () => {
     );
   });
 
-  it("for text of up to 1024 bytes, and cuts longer text between two characters", () => {
+  it("round-trip text of up to 1024 bytes and truncate longer text between characters", () => {
     for (const [value, read] of [
       ["x".repeat(1024), "x".repeat(1024)],
       ["x".repeat(1025), `${"x".repeat(1024)}…`],
@@ -87,7 +87,7 @@ describe("what is written is read", () => {
     expect(readText("x".repeat(5000), Infinity)).toHaveLength(5000);
   });
 
-  it("for mpints given as bytes, whatever their leading zeros", () => {
+  it("write an mpint from bytes without its leading zeros", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 70 }), (bytes) => {
         const value = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
@@ -96,7 +96,7 @@ describe("what is written is read", () => {
     );
   });
 
-  it("and an array once finished is not changed by later writes", () => {
+  it("leave a finished array unchanged by later writes", () => {
     const writer = new Writer(4).uint32(1);
     const first = writer.finish();
     writer.uint32(2);
@@ -104,35 +104,35 @@ describe("what is written is read", () => {
   });
 });
 
-describe("what is refused", () => {
+describe("invalid data", () => {
   it.each([
     ["a length past the end", "00000005 61626364", (r: Reader) => r.string("s")],
     ["a length of 2^32−1", "ffffffff 61", (r: Reader) => r.string("s")],
     ["half a uint32", "0000", (r: Reader) => r.uint32("n")],
-    ["an mpint with a needless zero", "00000002 0001", (r: Reader) => r.mpint("n")],
+    ["an mpint with an unnecessary zero byte", "00000002 0001", (r: Reader) => r.mpint("n")],
     ["an mpint that is a lone zero byte", "00000001 00", (r: Reader) => r.mpint("n")],
-    ["an mpint with a needless 0xff", "00000002 ffff", (r: Reader) => r.mpint("n")],
+    ["an mpint with an unnecessary 0xff byte", "00000002 ffff", (r: Reader) => r.mpint("n")],
     ["an empty name in a list", "00000003 612c2c", (r: Reader) => r.nameList("l")],
     ["a list that begins with a comma", "00000002 2c61", (r: Reader) => r.nameList("l")],
     ["a name with a space", "00000003 612062", (r: Reader) => r.name("n")],
     ["a name with NUL", "00000002 6100", (r: Reader) => r.name("n")],
     ["ill-formed UTF-8", "00000002 c0af", (r: Reader) => r.utf8("t")],
     ["trailing bytes", "0102", (r: Reader) => [r.byte("b"), r.end()]],
-  ])("%s", (_, bytes, read) => {
+  ])("is rejected: %s", (_, bytes, read) => {
     expect(codeOf(() => read(new Reader(hex(bytes.replaceAll(" ", "")), "thing")))).toBe("malformed-message");
   });
 
-  it("with the structure, the field and the offset in the message", () => {
+  it("is reported with the structure, the field and the offset", () => {
     const reader = new Reader(hex("010000000561"), "SSH_MSG_THING");
     reader.byte("first");
-    expect(() => reader.string("second")).toThrow("SSH_MSG_THING: second at offset 1 says 5 bytes where 1 are left");
+    expect(() => reader.string("second")).toThrow("SSH_MSG_THING: second at offset 1 declares 5 bytes; 1 left");
   });
 
-  it("under the code that the reader was given", () => {
+  it("is reported with the error code given to the reader", () => {
     expect(codeOf(() => new Reader(hex("00"), "key", { code: "key-malformed" }).uint32("n"))).toBe("key-malformed");
   });
 
-  it("when writing: numbers out of range", () => {
+  it("is rejected by the writer if a number is out of range", () => {
     for (const value of [-1, 2 ** 32, 1.5, Number.NaN])
       expect(codeOf(() => new Writer().uint32(value))).toBe("internal");
     for (const value of [-1n, 1n << 64n]) expect(codeOf(() => new Writer().uint64(value))).toBe("internal");

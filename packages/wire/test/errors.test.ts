@@ -1,7 +1,7 @@
 import { DISCONNECT_REASON, disconnectReason, SshError } from "@nacre/wire";
 import { expect, it } from "vitest";
 
-it("an error names its culprit and keeps its cause", () => {
+it("an error has a culprit and keeps its cause", () => {
   const cause = new Error("deeper");
   const error = new SshError("host-key-changed", "the host key has changed", { cause });
   expect(error).toMatchObject({ name: "SshError", code: "host-key-changed", culprit: "peer", cause });

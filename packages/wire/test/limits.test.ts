@@ -7,7 +7,7 @@ const table = limitTable<{ one: number; two: number }>({
   two: { default: 2, least: 1, most: MAX_UINT32, unit: "bytes" },
 });
 
-/** What is said about `value` for the limit "two". */
+/** Returns the error message for `value` as the limit "two". */
 function message(value: unknown): string {
   try {
     completeLimits(table, { two: value as number });
@@ -18,26 +18,26 @@ function message(value: unknown): string {
 }
 
 describe("completeLimits", () => {
-  it("replaces what is given", () => {
+  it("replaces the given limits", () => {
     expect(completeLimits(table, { two: 3 })).toEqual({ one: 1, two: 3 });
     expect(table.defaults).toEqual({ one: 1, two: 2 });
   });
 
-  it("takes what is undefined for not given: nothing is more than a bound that is not there", () => {
+  it("uses the default for an undefined limit, so that it stays bounded", () => {
     expect(completeLimits(table, { one: undefined, two: 3 })).toEqual({ one: 1, two: 3 });
   });
 
-  it("makes no object where nothing is missing", () => {
+  it("returns the given object if no limit is missing", () => {
     const whole = { one: 0, two: 1, three: 0 };
     expect(completeLimits(table, undefined)).toBe(table.defaults);
     expect(completeLimits(table, whole)).toBe(whole);
   });
 
-  it("keeps what other tables check", () => {
+  it("keeps the limits of other tables unchecked", () => {
     expect(completeLimits(table, { two: 3, three: -1 } as object)).toEqual({ one: 1, two: 3, three: -1 });
   });
 
-  it("rejects a value outside the range with its name, the range and the value", () => {
+  it("reports an invalid limit with its name, range and value", () => {
     expect(message(0)).toBe("the limit two must be an integer from 1 to 4294967295 bytes, not 0");
     expect(message("1G")).toBe('the limit two must be an integer from 1 to 4294967295 bytes, not "1G"');
     expect(message("\x1b[2J")).toMatch(/not "\\x1b\[2J"$/i);

@@ -15,7 +15,7 @@ const channel = { recipientChannel: uint32 };
 const optional = <T>(value: Arbitrary<T>): Arbitrary<T | undefined> => fc.option(value, { nil: undefined });
 const record = fc.record as (model: Record<string, Arbitrary<unknown>>) => Arbitrary<object>;
 
-/** Arbitrary values for every codec that wire exports: a codec without a row fails the test below. */
+/** Arbitrary values for each codec that `wire` exports. A codec without a row fails a test below. */
 const VALUES: Record<string, Arbitrary<object>> = {
   SSH_MSG_DISCONNECT: record({ reasonCode: uint32, description: text, languageTag: text }),
   SSH_MSG_IGNORE: record({ data: bytes }),
@@ -124,7 +124,7 @@ const VALUES: Record<string, Arbitrary<object>> = {
   exitSignal: record({ signalName: name, coreDumped: flag, errorMessage: text, languageTag: text }),
 };
 
-/** The fields that only inform, which end their message, and what each is when the peer leaves it out. */
+/** Optional informative fields at the end of messages, each with its value if the peer omits it. */
 const INFORMING: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   SSH_MSG_DISCONNECT: { reasonCode: 0, description: "", languageTag: "" },
   SSH_MSG_DEBUG: { languageTag: "" },
@@ -133,7 +133,7 @@ const INFORMING: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   exitSignal: { errorMessage: "", languageTag: "" },
 };
 
-/** Length of the part of an encoded value without which it cannot be read. Each informing field takes four bytes when empty. */
+/** Returns the length of the part of an encoded value that decoding requires. An empty informative field takes four bytes. */
 function neededLength(key: string, codec: Structure<object>, value: object): number {
   const fields = INFORMING[key]!;
   return codec.encode({ ...value, ...fields }).length - 4 * Object.keys(fields).length;
@@ -145,16 +145,16 @@ const codecs = Object.entries<unknown>(wire).filter((entry): entry is [string, S
 });
 
 describe("every codec", () => {
-  it("has values here to be tried with", () => {
+  it("has a row in VALUES", () => {
     expect(codecs.map(([key]) => key).sort()).toEqual(Object.keys(VALUES).sort());
   });
 
-  it.each(codecs)("%s reads what it wrote, and nothing that is cut or lengthened", (key, codec) => {
+  it.each(codecs)("%s decodes its own output, and rejects it truncated or extended", (key, codec) => {
     fc.assert(
       fc.property(VALUES[key]!, (value) => {
         const encoded = codec.encode(value);
         expect(codec.decode(encoded)).toEqual(value);
-        // A message that ends in "the rest" may be cut or lengthened within it, and one that ends in what only informs, within that.
+        // A message that ends with a `rest` or an informative field stays valid if that field is truncated or extended.
         const openEnded = "data" in value || "methodData" in value;
         const needed = key in INFORMING ? neededLength(key, codec, value) : Number.POSITIVE_INFINITY;
         for (let cut = 0; cut < encoded.length; cut++) {
@@ -166,7 +166,7 @@ describe("every codec", () => {
     );
   });
 
-  it.each(Object.keys(INFORMING))("%s reads all that matters in spite of what is cut or added behind it", (key) => {
+  it.each(Object.keys(INFORMING))("%s decodes although its informative fields are truncated or extended", (key) => {
     const codec = (wire as unknown as Record<string, Structure<Record<string, unknown>>>)[key]!;
     fc.assert(
       fc.property(VALUES[key]!, bytes, (made, more) => {
@@ -185,7 +185,7 @@ describe("every codec", () => {
     );
   });
 
-  it.each(codecs)("%s meets any bytes with a value or an SshError", (_, codec) => {
+  it.each(codecs)("%s returns a value or throws an SshError for any bytes", (_, codec) => {
     const start = "number" in codec ? Uint8Array.of((codec as Message<object>).number) : new Uint8Array();
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), (tail) => {
@@ -205,7 +205,7 @@ function outcome(codec: Structure<object>, encoded: Uint8Array, mayDecode: boole
   }
 }
 
-describe("counts that the bytes cannot hold", () => {
+describe("counts greater than the remaining bytes", () => {
   it.each([
     [
       "prompts",
@@ -214,18 +214,18 @@ describe("counts that the bytes cannot hold", () => {
     ],
     ["responses", () => new Writer().byte(61).uint32(0xffff_ffff).finish(), wire.SSH_MSG_USERAUTH_INFO_RESPONSE],
     ["extensions", () => new Writer().byte(7).uint32(0xffff_ffff).finish(), wire.SSH_MSG_EXT_INFO],
-  ])("of %s are refused before anything is made of them", (_, encoded, codec) => {
-    expect(() => codec.decode(encoded())).toThrow(/says 4294967295 items where \d+ bytes are left/);
+  ])("of %s are rejected before any item is read", (_, encoded, codec) => {
+    expect(() => codec.decode(encoded())).toThrow(/declares 4294967295 items; \d+ bytes left/);
   });
 });
 
 describe("the message table", () => {
-  it("holds every message that wire has a codec for, once", () => {
+  it("contains each message codec of `wire` once", () => {
     const messages = codecs.filter(([key]) => key.startsWith("SSH_MSG_")).map(([key]) => key);
     expect(MESSAGE_TABLE.map((row) => row.message.name).sort()).toEqual(messages.sort());
   });
 
-  it("tells messages with one number apart by their method", () => {
+  it("distinguishes messages with the same number by their method", () => {
     for (const { message } of MESSAGE_TABLE) {
       const methods = MESSAGE_TABLE.filter((row) => row.message.number === message.number).map((row) => row.method);
       expect(new Set(methods).size).toBe(methods.length);
@@ -234,7 +234,7 @@ describe("the message table", () => {
   });
 });
 
-describe("what a publickey login signs", () => {
+describe("the data that a publickey login signs", () => {
   it("is the session identifier and the request up to its signature (RFC 4252 §7)", () => {
     const request = { userName: "alice", serviceName: "ssh-connection" };
     const key = { algorithm: "ssh-ed25519", publicKey: Uint8Array.of(1, 2, 3) };

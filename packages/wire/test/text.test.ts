@@ -2,11 +2,11 @@ import { escapeText, utf8Decode, utf8DecodeLossy, utf8Encode } from "@nacre/wire
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-// The platform's own codec is the independent twin.
+// The platform's codec is the independent reference.
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
 
-function twin(bytes: Uint8Array): string | undefined {
+function platformDecode(bytes: Uint8Array): string | undefined {
   try {
     return strict.decode(bytes);
   } catch {
@@ -15,7 +15,7 @@ function twin(bytes: Uint8Array): string | undefined {
 }
 
 describe("UTF-8", () => {
-  it("is encoded as the platform does, lone surrogates included", () => {
+  it("encodes like the platform, including lone surrogates", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(0xffff), { maxLength: 50 }), (units) => {
         const text = String.fromCharCode(...units);
@@ -24,7 +24,7 @@ describe("UTF-8", () => {
     );
   });
 
-  it("is decoded as the platform does, ill-formed bytes included", () => {
+  it("decodes like the platform, including ill-formed bytes", () => {
     const interesting = fc.constantFrom(
       0x00,
       0x41,
@@ -48,14 +48,14 @@ describe("UTF-8", () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(interesting, fc.nat(255)), { maxLength: 20 }), (list) => {
         const bytes = Uint8Array.from(list);
-        expect(utf8Decode(bytes)).toBe(twin(bytes));
+        expect(utf8Decode(bytes)).toBe(platformDecode(bytes));
         expect(utf8DecodeLossy(bytes)).toBe(lossy.decode(bytes));
       }),
       { numRuns: 2000 },
     );
   });
 
-  it("of any length", () => {
+  it("round-trips long text", () => {
     const text = "naïve – ☃ 🐚 ".repeat(3000);
     expect(utf8Decode(utf8Encode(text))).toBe(text);
   });
@@ -70,13 +70,13 @@ describe("escapeText", () => {
     ["bidirectional overrides", "user\u202etxt", "user\\u{202e}txt"],
     ["zero-width and tag characters", "a\u200bb\u{e0041}", "a\\u{200b}b\\u{e0041}"],
     ["line and paragraph separators", "a\u2028b\u2029", "a\\u{2028}b\\u{2029}"],
-    ["a backslash, so that nothing can pose as an escape", "\\x1b", "\\\\x1b"],
-    ["text in any script, left as it is", "żółw 亀 🐢", "żółw 亀 🐢"],
+    ["a backslash, so that text cannot imitate an escape", "\\x1b", "\\\\x1b"],
+    ["text in any script, which stays unchanged", "żółw 亀 🐢", "żółw 亀 🐢"],
   ])("%s", (_, text, escaped) => {
     expect(escapeText(text)).toBe(escaped);
   });
 
-  it("keeps lines where they are wanted, and nothing else", () => {
+  it("keeps line feeds and tabs with `keepLines`, and escapes other control characters", () => {
     expect(escapeText("one\r\ntwo\tthree\rfour\u001b", { keepLines: true })).toBe("one\ntwo\tthree\\x0dfour\\x1b");
   });
 });

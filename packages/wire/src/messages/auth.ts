@@ -19,16 +19,16 @@ import {
 } from "../structure.ts";
 import { Writer } from "../writer.ts";
 
-/** RFC 4252 §5. What follows depends on the method: see the structures below. */
+/** Fields of SSH_MSG_USERAUTH_REQUEST (RFC 4252 §5). The method determines the format of `methodData`: see the structures below. */
 export interface UserauthRequest {
   readonly userName: string;
   readonly serviceName: string;
   readonly methodName: string;
-  /** Encoded by `userauthPublickey`, `userauthPassword` or `userauthKeyboardInteractive`; empty for "none". */
+  /** Data encoded by `userauthPublickey`, `userauthPassword` or `userauthKeyboardInteractive`; empty for "none". */
   readonly methodData: Uint8Array;
 }
 
-/** Message 50: requests a login by one method (RFC 4252 §5). */
+/** Message 50: requests authentication by one method (RFC 4252 §5). */
 export const SSH_MSG_USERAUTH_REQUEST: Message<UserauthRequest> = message(50, "SSH_MSG_USERAUTH_REQUEST", {
   userName: utf8,
   serviceName: name,
@@ -36,16 +36,16 @@ export const SSH_MSG_USERAUTH_REQUEST: Message<UserauthRequest> = message(50, "S
   methodData: rest,
 });
 
-/** RFC 4252 §7: without a signature it asks whether the key would do; with one it is the login itself. */
+/** Fields of the "publickey" method (RFC 4252 §7). Without a signature, it asks whether the key is acceptable; with one, it logs in. */
 export interface UserauthPublickey {
   readonly algorithm: string;
   /** Public key blob. */
   readonly publicKey: Uint8Array;
-  /** Signature blob, or `undefined` for the query. */
+  /** Signature blob; `undefined` for a query. */
   readonly signature: Uint8Array | undefined;
 }
 
-/** Method-specific fields of "publickey" (RFC 4252 §7). */
+/** Codec for the method-specific fields of "publickey" (RFC 4252 §7). */
 export const userauthPublickey: Structure<UserauthPublickey> = {
   name: "publickey request",
   encode: ({ algorithm, publicKey, signature }) => {
@@ -68,9 +68,7 @@ export const userauthPublickey: Structure<UserauthPublickey> = {
   },
 };
 
-/**
- * What a publickey login signs (RFC 4252 §7): the session identifier as a string, then the request up to its signature.
- */
+/** Returns the data that a "publickey" login signs: the session identifier, then the request up to the signature (RFC 4252 §7). */
 export function userauthSignedData(
   sessionId: Uint8Array,
   request: Pick<UserauthRequest, "userName" | "serviceName">,
@@ -88,14 +86,14 @@ export function userauthSignedData(
     .finish();
 }
 
-/** RFC 4252 §8. */
+/** Fields of the "password" method (RFC 4252 §8). */
 export interface UserauthPassword {
   readonly password: string;
-  /** Set when the request changes the password. */
+  /** New password; `undefined` if the request does not change it. */
   readonly newPassword: string | undefined;
 }
 
-/** Method-specific fields of "password" (RFC 4252 §8). */
+/** Codec for the method-specific fields of "password" (RFC 4252 §8). */
 export const userauthPassword: Structure<UserauthPassword> = {
   name: "password request",
   encode: ({ password, newPassword }) => {
@@ -113,84 +111,84 @@ export const userauthPassword: Structure<UserauthPassword> = {
   },
 };
 
-/** RFC 4256 §3.1. */
+/** Fields of the "keyboard-interactive" method (RFC 4256 §3.1). */
 export interface UserauthKeyboardInteractive {
   readonly languageTag: string;
-  /** A hint: names of methods the user wishes, usually none. */
+  /** Comma-separated names of submethods that the user prefers; usually empty. */
   readonly submethods: string;
 }
 
-/** Method-specific fields of "keyboard-interactive" (RFC 4256 §3.1). */
+/** Codec for the method-specific fields of "keyboard-interactive" (RFC 4256 §3.1). */
 export const userauthKeyboardInteractive: Structure<UserauthKeyboardInteractive> = structure(
   "keyboard-interactive request",
   { languageTag: text, submethods: text },
 );
 
-/** RFC 4252 §5.1. */
+/** Fields of SSH_MSG_USERAUTH_FAILURE (RFC 4252 §5.1). */
 export interface UserauthFailure {
-  /** Methods that may go on from here. */
+  /** Methods that the client may try next. */
   readonly authenticationsThatCanContinue: readonly string[];
-  /** The request succeeded, but more is wanted. */
+  /** Whether the request succeeded but further authentication is required. */
   readonly partialSuccess: boolean;
 }
 
-/** Message 51: refuses a login, or accepts one part of it (RFC 4252 §5.1). */
+/** Message 51: rejects an authentication request, or accepts it as one of several required steps (RFC 4252 §5.1). */
 export const SSH_MSG_USERAUTH_FAILURE: Message<UserauthFailure> = message(51, "SSH_MSG_USERAUTH_FAILURE", {
   authenticationsThatCanContinue: nameList,
   partialSuccess: boolean,
 });
 
-/** RFC 4252 §5.1. */
+/** Message 52: accepts the login (RFC 4252 §5.1). */
 export const SSH_MSG_USERAUTH_SUCCESS: Message<Empty> = message<Empty>(52, "SSH_MSG_USERAUTH_SUCCESS", {});
 
-/** RFC 4252 §5.4. */
+/** Fields of SSH_MSG_USERAUTH_BANNER (RFC 4252 §5.4). */
 export interface UserauthBanner {
-  /** For people; escape it before showing it. */
+  /** Text for the user; escape it before display. */
   readonly message: string;
   readonly languageTag: string;
 }
 
-/** Message 53: text for the user before login (RFC 4252 §5.4). */
+/** Message 53: text to show to the user before login (RFC 4252 §5.4). */
 export const SSH_MSG_USERAUTH_BANNER: Message<UserauthBanner> = message(53, "SSH_MSG_USERAUTH_BANNER", {
   message: longText,
   languageTag,
 });
 
-/** RFC 4252 §7: the key of a query would do. Number 60 means this under "publickey" only. */
+/** Fields of SSH_MSG_USERAUTH_PK_OK (RFC 4252 §7), which is number 60 under "publickey" only. */
 export interface UserauthPkOk {
   readonly algorithm: string;
   readonly publicKey: Uint8Array;
 }
 
-/** Message 60 of "publickey": says that a signature by this key would be considered (RFC 4252 §7). */
+/** Message 60 of "publickey": the server would accept a signature by this key (RFC 4252 §7). */
 export const SSH_MSG_USERAUTH_PK_OK: Message<UserauthPkOk> = message(60, "SSH_MSG_USERAUTH_PK_OK", {
   algorithm: name,
   publicKey: string,
 });
 
-/** RFC 4252 §8: the password must be changed. Number 60 means this under "password" only. */
+/** Fields of SSH_MSG_USERAUTH_PASSWD_CHANGEREQ (RFC 4252 §8), which is number 60 under "password" only. */
 export interface UserauthPasswdChangereq {
-  /** For people; escape it before showing it. */
+  /** Text for the user; escape it before display. */
   readonly prompt: string;
   readonly languageTag: string;
 }
 
-/** Message 60 of "password": asks for a new password (RFC 4252 §8). */
+/** Message 60 of "password": the password has expired; requests a new one (RFC 4252 §8). */
 export const SSH_MSG_USERAUTH_PASSWD_CHANGEREQ: Message<UserauthPasswdChangereq> = message(
   60,
   "SSH_MSG_USERAUTH_PASSWD_CHANGEREQ",
   { prompt: longText, languageTag: text },
 );
 
-/** One question of RFC 4256 §3.2. */
+/** One prompt of SSH_MSG_USERAUTH_INFO_REQUEST (RFC 4256 §3.2). */
 export interface Prompt {
-  /** For people; escape it before showing it. */
+  /** Text for the user; escape it before display. */
   readonly prompt: string;
-  /** Whether the answer may be seen as it is typed. */
+  /** Whether to echo the response as the user types. */
   readonly echo: boolean;
 }
 
-/** RFC 4256 §3.2. Number 60 means this under "keyboard-interactive" only. */
+/** Fields of SSH_MSG_USERAUTH_INFO_REQUEST (RFC 4256 §3.2), which is number 60 under "keyboard-interactive" only. */
 export interface UserauthInfoRequest {
   readonly name: string;
   readonly instruction: string;
@@ -198,7 +196,7 @@ export interface UserauthInfoRequest {
   readonly prompts: readonly Prompt[];
 }
 
-/** Message 60 of "keyboard-interactive": asks the user the prompts (RFC 4256 §3.2). */
+/** Message 60 of "keyboard-interactive": prompts for the user to answer (RFC 4256 §3.2). */
 export const SSH_MSG_USERAUTH_INFO_REQUEST: Message<UserauthInfoRequest> = message(
   60,
   "SSH_MSG_USERAUTH_INFO_REQUEST",
@@ -216,9 +214,9 @@ export const SSH_MSG_USERAUTH_INFO_REQUEST: Message<UserauthInfoRequest> = messa
   },
 );
 
-/** RFC 4256 §3.4. */
+/** Fields of SSH_MSG_USERAUTH_INFO_RESPONSE (RFC 4256 §3.4). */
 export interface UserauthInfoResponse {
-  /** One for each prompt, in order. */
+  /** One response for each prompt, in order. */
   readonly responses: readonly string[];
 }
 

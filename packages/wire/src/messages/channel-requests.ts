@@ -11,9 +11,9 @@ import {
   utf8,
 } from "../structure.ts";
 
-/** RFC 4254 §6.2, "pty-req". Sizes in characters and pixels; 0 where unknown. */
+/** Fields of "pty-req" (RFC 4254 §6.2). A size of 0 is unknown. */
 export interface PtyRequest {
-  /** The TERM environment variable: `"xterm-256color"`. */
+  /** Value of the TERM environment variable: `"xterm-256color"`. */
   readonly term: string;
   readonly columns: number;
   readonly rows: number;
@@ -23,7 +23,7 @@ export interface PtyRequest {
   readonly modes: Uint8Array;
 }
 
-/** Data of "pty-req": requests a terminal (RFC 4254 §6.2). */
+/** Data of "pty-req", which requests a terminal (RFC 4254 §6.2). */
 export const ptyRequest: Structure<PtyRequest> = structure("pty-req", {
   term: utf8,
   columns: uint32,
@@ -33,7 +33,7 @@ export const ptyRequest: Structure<PtyRequest> = structure("pty-req", {
   modes: string,
 });
 
-/** RFC 4254 §6.3.1, "x11-req". */
+/** Fields of "x11-req" (RFC 4254 §6.3.1). */
 export interface X11Request {
   readonly singleConnection: boolean;
   readonly authenticationProtocol: string;
@@ -41,7 +41,7 @@ export interface X11Request {
   readonly screenNumber: number;
 }
 
-/** Data of "x11-req": requests X11 forwarding (RFC 4254 §6.3.1). */
+/** Data of "x11-req", which requests X11 forwarding (RFC 4254 §6.3.1). */
 export const x11Request: Structure<X11Request> = structure("x11-req", {
   singleConnection: boolean,
   authenticationProtocol: utf8,
@@ -49,32 +49,32 @@ export const x11Request: Structure<X11Request> = structure("x11-req", {
   screenNumber: uint32,
 });
 
-/** RFC 4254 §6.4, "env". */
+/** Fields of "env" (RFC 4254 §6.4). */
 export interface EnvRequest {
   readonly name: string;
   readonly value: string;
 }
 
-/** Data of "env": sets an environment variable (RFC 4254 §6.4). */
+/** Data of "env", which sets an environment variable (RFC 4254 §6.4). */
 export const envRequest: Structure<EnvRequest> = structure("env", { name: utf8, value: utf8 });
 
-/** RFC 4254 §6.5, "exec". Commands need not be UTF-8. */
+/** Fields of "exec" (RFC 4254 §6.5). A command may contain any bytes, not only UTF-8. */
 export interface ExecRequest {
   readonly command: Uint8Array;
 }
 
-/** Data of "exec": runs a command (RFC 4254 §6.5). */
+/** Data of "exec", which runs a command (RFC 4254 §6.5). */
 export const execRequest: Structure<ExecRequest> = structure("exec", { command: string });
 
-/** RFC 4254 §6.5, "subsystem". */
+/** Fields of "subsystem" (RFC 4254 §6.5). */
 export interface SubsystemRequest {
   readonly name: string;
 }
 
-/** Data of "subsystem": starts a subsystem (RFC 4254 §6.5). */
+/** Data of "subsystem", which starts a subsystem (RFC 4254 §6.5). */
 export const subsystemRequest: Structure<SubsystemRequest> = structure("subsystem", { name: utf8 });
 
-/** RFC 4254 §6.7, "window-change". */
+/** Fields of "window-change" (RFC 4254 §6.7). A size of 0 is unknown. */
 export interface WindowChange {
   readonly columns: number;
   readonly rows: number;
@@ -82,7 +82,7 @@ export interface WindowChange {
   readonly heightPixels: number;
 }
 
-/** Data of "window-change": the new size of the terminal (RFC 4254 §6.7). */
+/** Data of "window-change", which reports the new size of the terminal (RFC 4254 §6.7). */
 export const windowChange: Structure<WindowChange> = structure("window-change", {
   columns: uint32,
   rows: uint32,
@@ -90,51 +90,51 @@ export const windowChange: Structure<WindowChange> = structure("window-change", 
   heightPixels: uint32,
 });
 
-/** RFC 4254 §6.8, "xon-xoff". */
+/** Fields of "xon-xoff" (RFC 4254 §6.8). */
 export interface XonXoff {
   readonly clientCanDo: boolean;
 }
 
-/** Data of "xon-xoff": whether the client may do flow control itself (RFC 4254 §6.8). */
+/** Data of "xon-xoff": whether the client may handle Control-S and Control-Q itself (RFC 4254 §6.8). */
 export const xonXoff: Structure<XonXoff> = structure("xon-xoff", { clientCanDo: boolean });
 
-/** RFC 4254 §6.9, "signal". */
+/** Fields of "signal" (RFC 4254 §6.9). */
 export interface SignalRequest {
-  /** Without "SIG": `"TERM"`. */
+  /** Signal name without "SIG": `"TERM"`. */
   readonly signalName: string;
 }
 
-/** Data of "signal": sends a signal to the remote process (RFC 4254 §6.9). */
+/** Data of "signal", which sends a signal to the remote process (RFC 4254 §6.9). */
 export const signalRequest: Structure<SignalRequest> = structure("signal", { signalName: name });
 
-/** RFC 4335 §3, "break". */
+/** Fields of "break" (RFC 4335 §3). */
 export interface BreakRequest {
-  /** Milliseconds; 0 for the receiver's default. */
+  /** Length in milliseconds; 0 for the receiver's default. */
   readonly breakLength: number;
 }
 
-/** Data of "break": sends a break of that many milliseconds (RFC 4335). */
+/** Data of "break", which sends a BREAK to the serial line or process (RFC 4335). */
 export const breakRequest: Structure<BreakRequest> = structure("break", { breakLength: uint32 });
 
-/** RFC 4254 §6.10, "exit-status". */
+/** Fields of "exit-status" (RFC 4254 §6.10). */
 export interface ExitStatus {
   readonly exitStatus: number;
 }
 
-/** Data of "exit-status": the status of a command that ended (RFC 4254 §6.10). */
+/** Data of "exit-status", which reports the exit status of the command (RFC 4254 §6.10). */
 export const exitStatus: Structure<ExitStatus> = structure("exit-status", { exitStatus: uint32 });
 
-/** RFC 4254 §6.10, "exit-signal". */
+/** Fields of "exit-signal" (RFC 4254 §6.10). */
 export interface ExitSignal {
-  /** Without "SIG": `"KILL"`. */
+  /** Signal name without "SIG": `"KILL"`. */
   readonly signalName: string;
   readonly coreDumped: boolean;
-  /** For people; escape it before showing it. */
+  /** Text for the user; escape it before display. */
   readonly errorMessage: string;
   readonly languageTag: string;
 }
 
-/** Data of "exit-signal": the signal that ended a command (RFC 4254 §6.10). */
+/** Data of "exit-signal", which reports the signal that terminated the command (RFC 4254 §6.10). */
 export const exitSignal: Structure<ExitSignal> = structure("exit-signal", {
   signalName: name,
   coreDumped: boolean,

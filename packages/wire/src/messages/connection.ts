@@ -15,42 +15,42 @@ import {
   utf8,
 } from "../structure.ts";
 
-/** RFC 4254 §4. */
+/** Fields of SSH_MSG_GLOBAL_REQUEST (RFC 4254 §4). */
 export interface GlobalRequest {
   readonly requestName: string;
   readonly wantReply: boolean;
-  /** Depends on the request. */
+  /** Data in a format that depends on the request. */
   readonly data: Uint8Array;
 }
 
-/** Message 80: a request about the whole connection (RFC 4254 §4). */
+/** Message 80: a request that concerns the whole connection (RFC 4254 §4). */
 export const SSH_MSG_GLOBAL_REQUEST: Message<GlobalRequest> = message(80, "SSH_MSG_GLOBAL_REQUEST", {
   requestName: name,
   wantReply: boolean,
   data: rest,
 });
 
-/** RFC 4254 §4. Replies come in the order of the requests. */
+/** Fields of SSH_MSG_REQUEST_SUCCESS (RFC 4254 §4). Replies arrive in the order of the requests. */
 export interface RequestSuccess {
-  /** Depends on the request. */
+  /** Data in a format that depends on the request. */
   readonly data: Uint8Array;
 }
 
-/** Message 81: grants a global request, with data that depends on the request (RFC 4254 §4). */
+/** Message 81: grants a global request (RFC 4254 §4). */
 export const SSH_MSG_REQUEST_SUCCESS: Message<RequestSuccess> = message(81, "SSH_MSG_REQUEST_SUCCESS", { data: rest });
 
-/** RFC 4254 §4. */
+/** Message 82: rejects a global request (RFC 4254 §4). */
 export const SSH_MSG_REQUEST_FAILURE: Message<Empty> = message<Empty>(82, "SSH_MSG_REQUEST_FAILURE", {});
 
-/** RFC 4254 §5.1. */
+/** Fields of SSH_MSG_CHANNEL_OPEN (RFC 4254 §5.1). */
 export interface ChannelOpen {
   readonly channelType: string;
   readonly senderChannel: number;
-  /** Bytes the other side may send before the window is adjusted. */
+  /** Bytes that the receiver of this message may send before a window adjustment. */
   readonly initialWindowSize: number;
-  /** Bytes of data at most in one message to the sender of this. */
+  /** Maximum number of data bytes in one message to the sender of this message. */
   readonly maximumPacketSize: number;
-  /** Depends on the channel type. */
+  /** Data in a format that depends on the channel type. */
   readonly data: Uint8Array;
 }
 
@@ -63,17 +63,17 @@ export const SSH_MSG_CHANNEL_OPEN: Message<ChannelOpen> = message(90, "SSH_MSG_C
   data: rest,
 });
 
-/** RFC 4254 §5.1. */
+/** Fields of SSH_MSG_CHANNEL_OPEN_CONFIRMATION (RFC 4254 §5.1). */
 export interface ChannelOpenConfirmation {
   readonly recipientChannel: number;
   readonly senderChannel: number;
   readonly initialWindowSize: number;
   readonly maximumPacketSize: number;
-  /** Depends on the channel type. */
+  /** Data in a format that depends on the channel type. */
   readonly data: Uint8Array;
 }
 
-/** Message 91: accepts a channel (RFC 4254 §5.1). */
+/** Message 91: confirms that a channel is open (RFC 4254 §5.1). */
 export const SSH_MSG_CHANNEL_OPEN_CONFIRMATION: Message<ChannelOpenConfirmation> = message(
   91,
   "SSH_MSG_CHANNEL_OPEN_CONFIRMATION",
@@ -94,17 +94,17 @@ export const CHANNEL_OPEN_FAILURE_REASON = {
   RESOURCE_SHORTAGE: 4,
 } as const;
 
-/** RFC 4254 §5.1. */
+/** Fields of SSH_MSG_CHANNEL_OPEN_FAILURE (RFC 4254 §5.1). */
 export interface ChannelOpenFailure {
   readonly recipientChannel: number;
   /** One of `CHANNEL_OPEN_FAILURE_REASON`. */
   readonly reasonCode: number;
-  /** For people; escape it before showing it. */
+  /** Text for the user; escape it before display. */
   readonly description: string;
   readonly languageTag: string;
 }
 
-/** Message 92: refuses a channel (RFC 4254 §5.1). */
+/** Message 92: rejects a request to open a channel (RFC 4254 §5.1). */
 export const SSH_MSG_CHANNEL_OPEN_FAILURE: Message<ChannelOpenFailure> = message(92, "SSH_MSG_CHANNEL_OPEN_FAILURE", {
   recipientChannel: uint32,
   reasonCode: uint32,
@@ -112,13 +112,13 @@ export const SSH_MSG_CHANNEL_OPEN_FAILURE: Message<ChannelOpenFailure> = message
   languageTag,
 });
 
-/** RFC 4254 §5.2. */
+/** Fields of SSH_MSG_CHANNEL_WINDOW_ADJUST (RFC 4254 §5.2). */
 export interface ChannelWindowAdjust {
   readonly recipientChannel: number;
   readonly bytesToAdd: number;
 }
 
-/** Message 93: adds bytes to the window of the receiver of this message (RFC 4254 §5.2). */
+/** Message 93: lets the receiver of this message send more bytes of data (RFC 4254 §5.2). */
 export const SSH_MSG_CHANNEL_WINDOW_ADJUST: Message<ChannelWindowAdjust> = message(
   93,
   "SSH_MSG_CHANNEL_WINDOW_ADJUST",
@@ -128,13 +128,13 @@ export const SSH_MSG_CHANNEL_WINDOW_ADJUST: Message<ChannelWindowAdjust> = messa
   },
 );
 
-/** RFC 4254 §5.2. */
+/** Fields of SSH_MSG_CHANNEL_DATA (RFC 4254 §5.2). */
 export interface ChannelData {
   readonly recipientChannel: number;
   readonly data: Uint8Array;
 }
 
-/** Message 94: data of a channel (RFC 4254 §5.2). */
+/** Message 94: data on a channel (RFC 4254 §5.2). */
 export const SSH_MSG_CHANNEL_DATA: Message<ChannelData> = message(94, "SSH_MSG_CHANNEL_DATA", {
   recipientChannel: uint32,
   data: string,
@@ -143,14 +143,14 @@ export const SSH_MSG_CHANNEL_DATA: Message<ChannelData> = message(94, "SSH_MSG_C
 /** The `dataTypeCode` of standard error (RFC 4254 §5.2). */
 export const SSH_EXTENDED_DATA_STDERR = 1;
 
-/** RFC 4254 §5.2. */
+/** Fields of SSH_MSG_CHANNEL_EXTENDED_DATA (RFC 4254 §5.2). */
 export interface ChannelExtendedData {
   readonly recipientChannel: number;
   readonly dataTypeCode: number;
   readonly data: Uint8Array;
 }
 
-/** Message 95: data of another type, such as standard error (RFC 4254 §5.2). */
+/** Message 95: data of another type on a channel, such as standard error (RFC 4254 §5.2). */
 export const SSH_MSG_CHANNEL_EXTENDED_DATA: Message<ChannelExtendedData> = message(
   95,
   "SSH_MSG_CHANNEL_EXTENDED_DATA",
@@ -161,31 +161,31 @@ export const SSH_MSG_CHANNEL_EXTENDED_DATA: Message<ChannelExtendedData> = messa
   },
 );
 
-/** A message that says no more than which channel it is about. */
+/** Fields of a message that consists of a channel number only. */
 export interface ChannelOnly {
   readonly recipientChannel: number;
 }
 
-/** RFC 4254 §5.3. */
+/** Message 96: the sender will send no more data on the channel (RFC 4254 §5.3). */
 export const SSH_MSG_CHANNEL_EOF: Message<ChannelOnly> = message(96, "SSH_MSG_CHANNEL_EOF", {
   recipientChannel: uint32,
 });
 
-/** RFC 4254 §5.3. */
+/** Message 97: closes the channel (RFC 4254 §5.3). */
 export const SSH_MSG_CHANNEL_CLOSE: Message<ChannelOnly> = message(97, "SSH_MSG_CHANNEL_CLOSE", {
   recipientChannel: uint32,
 });
 
-/** RFC 4254 §5.4. */
+/** Fields of SSH_MSG_CHANNEL_REQUEST (RFC 4254 §5.4). */
 export interface ChannelRequest {
   readonly recipientChannel: number;
   readonly requestType: string;
   readonly wantReply: boolean;
-  /** Depends on the request: see the structures in `channel-requests`. */
+  /** Data in a format that depends on the request: see the structures in `channel-requests.ts`. */
   readonly data: Uint8Array;
 }
 
-/** Message 98: a request about one channel (RFC 4254 §5.4). */
+/** Message 98: a request that concerns one channel (RFC 4254 §5.4). */
 export const SSH_MSG_CHANNEL_REQUEST: Message<ChannelRequest> = message(98, "SSH_MSG_CHANNEL_REQUEST", {
   recipientChannel: uint32,
   requestType: name,
@@ -193,17 +193,17 @@ export const SSH_MSG_CHANNEL_REQUEST: Message<ChannelRequest> = message(98, "SSH
   data: rest,
 });
 
-/** RFC 4254 §5.4. */
+/** Message 99: grants a channel request (RFC 4254 §5.4). */
 export const SSH_MSG_CHANNEL_SUCCESS: Message<ChannelOnly> = message(99, "SSH_MSG_CHANNEL_SUCCESS", {
   recipientChannel: uint32,
 });
 
-/** RFC 4254 §5.4. */
+/** Message 100: rejects a channel request (RFC 4254 §5.4). */
 export const SSH_MSG_CHANNEL_FAILURE: Message<ChannelOnly> = message(100, "SSH_MSG_CHANNEL_FAILURE", {
   recipientChannel: uint32,
 });
 
-/** RFC 4254 §6.3.2: data of the channel type "x11". */
+/** Fields of the data of an "x11" channel (RFC 4254 §6.3.2). */
 export interface X11Channel {
   readonly originatorAddress: string;
   readonly originatorPort: number;

@@ -1,25 +1,25 @@
 import { type Structure, string, structure, uint32, utf8 } from "../structure.ts";
 
-/** RFC 4254 §7.1, the data of "tcpip-forward" and "cancel-tcpip-forward". */
+/** Fields of "tcpip-forward" and "cancel-tcpip-forward" (RFC 4254 §7.1). */
 export interface TcpipForward {
-  /** Address to bind: `""` for all of both families, `"localhost"` for the loopback addresses, `"0.0.0.0"`, `"::"`, or one address. */
+  /** Address to bind: `""` for all IPv4 and IPv6 addresses, `"localhost"` for loopback, `"0.0.0.0"`, `"::"`, or one address. */
   readonly address: string;
-  /** 0 lets the server choose a port; the reply then carries it. */
+  /** Port to bind. 0 lets the server choose one, which the reply contains. */
   readonly port: number;
 }
 
-/** Data of "tcpip-forward" and "cancel-tcpip-forward": where to listen (RFC 4254 §7.1). */
+/** Data of "tcpip-forward" and "cancel-tcpip-forward": the address and port to listen on (RFC 4254 §7.1). */
 export const tcpipForward: Structure<TcpipForward> = structure("tcpip-forward", { address: utf8, port: uint32 });
 
 /**
- * RFC 4254 §7.2, the data of opens of type "direct-tcpip" (the client asks the server to connect onward) and "forwarded-tcpip" (somebody
- * connected to where the server listens for the client).
+ * Fields of the data of two channel types (RFC 4254 §7.2): "direct-tcpip", for a connection that the server opens to a target,
+ * and "forwarded-tcpip", for a connection that the server accepted on a forwarded port.
  */
 export interface TcpipChannel {
-  /** Host to connect to, a name or an address; or the address that was connected to. */
+  /** "direct-tcpip": the host name or address to connect to. "forwarded-tcpip": the forwarded address. */
   readonly address: string;
   readonly port: number;
-  /** Where the connection came from, as the peer tells it. */
+  /** Source address of the connection, as reported by the peer. */
   readonly originatorAddress: string;
   readonly originatorPort: number;
 }
@@ -32,19 +32,19 @@ export const tcpipChannel: Structure<TcpipChannel> = structure("tcpip channel", 
   originatorPort: uint32,
 });
 
-/** RFC 4254 §7.1, the data of SSH_MSG_REQUEST_SUCCESS after a "tcpip-forward" with port 0. */
+/** Fields of the reply to a "tcpip-forward" with port 0 (RFC 4254 §7.1). */
 export interface TcpipForwardReply {
   readonly port: number;
 }
 
-/** Data of the reply to a "tcpip-forward" with port 0: the port that was bound (RFC 4254 §7.1). */
+/** Data of the SSH_MSG_REQUEST_SUCCESS for a "tcpip-forward" with port 0: the bound port (RFC 4254 §7.1). */
 export const tcpipForwardReply: Structure<TcpipForwardReply> = structure("the reply to tcpip-forward", {
   port: uint32,
 });
 
-/** OpenSSH PROTOCOL §2.4, the data of an open of type "direct-streamlocal@openssh.com". */
+/** Fields of the data of a "direct-streamlocal@openssh.com" channel (OpenSSH PROTOCOL §2.4). */
 export interface DirectStreamlocal {
-  /** Path of a Unix socket at the server. */
+  /** Path of a Unix socket on the server. */
   readonly path: string;
   readonly reserved: Uint8Array;
   readonly reservedNumber: number;
@@ -57,9 +57,9 @@ export const directStreamlocal: Structure<DirectStreamlocal> = structure("direct
   reservedNumber: uint32,
 });
 
-/** OpenSSH PROTOCOL §2.4, the data of an open of type "forwarded-streamlocal@openssh.com". */
+/** Fields of the data of a "forwarded-streamlocal@openssh.com" channel (OpenSSH PROTOCOL §2.4). */
 export interface ForwardedStreamlocal {
-  /** Path of the listener's "streamlocal-forward@openssh.com". */
+  /** Path from the "streamlocal-forward@openssh.com" request. */
   readonly path: string;
   readonly reserved: Uint8Array;
 }
@@ -70,13 +70,13 @@ export const forwardedStreamlocal: Structure<ForwardedStreamlocal> = structure("
   reserved: string,
 });
 
-/** OpenSSH PROTOCOL §2.4, the data of "streamlocal-forward@openssh.com" and "cancel-streamlocal-forward@openssh.com". */
+/** Fields of "streamlocal-forward@openssh.com" and "cancel-streamlocal-forward@openssh.com" (OpenSSH PROTOCOL §2.4). */
 export interface StreamlocalForward {
   /** Path of the Unix socket to listen on. */
   readonly path: string;
 }
 
-/** Data of "streamlocal-forward@openssh.com" and its cancellation: the path of the socket (OpenSSH PROTOCOL §2.4). */
+/** Data of "streamlocal-forward@openssh.com" and "cancel-streamlocal-forward@openssh.com" (OpenSSH PROTOCOL §2.4). */
 export const streamlocalForward: Structure<StreamlocalForward> = structure("streamlocal-forward@openssh.com", {
   path: utf8,
 });

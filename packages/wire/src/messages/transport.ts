@@ -15,11 +15,11 @@ import {
   uint32,
 } from "../structure.ts";
 
-/** RFC 4253 §11.1. Decoding never fails: whatever else it says, the peer is leaving. */
+/** Fields of SSH_MSG_DISCONNECT (RFC 4253 §11.1). Decoding never fails, because even a malformed one ends the connection. */
 export interface Disconnect {
-  /** One of `DISCONNECT_REASON`; 0 when the peer gave none. */
+  /** One of `DISCONNECT_REASON`; 0 if the peer sent no reason. */
   readonly reasonCode: number;
-  /** For people; escape it before showing it. */
+  /** Text for the user; escape it before display. */
   readonly description: string;
   readonly languageTag: string;
 }
@@ -31,7 +31,7 @@ export const SSH_MSG_DISCONNECT: Message<Disconnect> = message(1, "SSH_MSG_DISCO
   languageTag,
 });
 
-/** RFC 4253 §11.2. */
+/** Fields of SSH_MSG_IGNORE (RFC 4253 §11.2). */
 export interface Ignore {
   readonly data: Uint8Array;
 }
@@ -39,21 +39,21 @@ export interface Ignore {
 /** Message 2: data that the receiver ignores (RFC 4253 §11.2). */
 export const SSH_MSG_IGNORE: Message<Ignore> = message(2, "SSH_MSG_IGNORE", { data: string });
 
-/** RFC 4253 §11.4. */
+/** Fields of SSH_MSG_UNIMPLEMENTED (RFC 4253 §11.4). */
 export interface Unimplemented {
-  /** Sequence number of the packet that was not understood. */
+  /** Sequence number of the rejected packet. */
   readonly sequenceNumber: number;
 }
 
-/** Message 3: rejects a message of unknown number (RFC 4253 §11.4). */
+/** Message 3: rejects a message with an unknown number (RFC 4253 §11.4). */
 export const SSH_MSG_UNIMPLEMENTED: Message<Unimplemented> = message(3, "SSH_MSG_UNIMPLEMENTED", {
   sequenceNumber: uint32,
 });
 
-/** RFC 4253 §11.3. */
+/** Fields of SSH_MSG_DEBUG (RFC 4253 §11.3). */
 export interface Debug {
   readonly alwaysDisplay: boolean;
-  /** For people; escape it before showing it. */
+  /** Text for the user; escape it before display. */
   readonly message: string;
   readonly languageTag: string;
 }
@@ -65,7 +65,7 @@ export const SSH_MSG_DEBUG: Message<Debug> = message(4, "SSH_MSG_DEBUG", {
   languageTag,
 });
 
-/** RFC 4253 §10. */
+/** Fields of SSH_MSG_SERVICE_REQUEST and SSH_MSG_SERVICE_ACCEPT (RFC 4253 §10). */
 export interface ServiceRequest {
   /** `"ssh-userauth"` or `"ssh-connection"`. */
   readonly serviceName: string;
@@ -76,18 +76,18 @@ export const SSH_MSG_SERVICE_REQUEST: Message<ServiceRequest> = message(5, "SSH_
   serviceName: name,
 });
 
-/** RFC 4253 §10. */
+/** Message 6: accepts a service request (RFC 4253 §10). */
 export const SSH_MSG_SERVICE_ACCEPT: Message<ServiceRequest> = message(6, "SSH_MSG_SERVICE_ACCEPT", {
   serviceName: name,
 });
 
-/** One extension of RFC 8308 §2.5: its value's form depends on its name. */
+/** One extension (RFC 8308 §2.5). The name determines the format of the value. */
 export interface Extension {
   readonly name: string;
   readonly value: Uint8Array;
 }
 
-/** RFC 8308 §2.3. */
+/** Fields of SSH_MSG_EXT_INFO (RFC 8308 §2.3). */
 export interface ExtInfo {
   readonly extensions: readonly Extension[];
 }
@@ -100,7 +100,7 @@ export const SSH_MSG_EXT_INFO: Message<ExtInfo> = message(7, "SSH_MSG_EXT_INFO",
   }),
 });
 
-/** RFC 4253 §7.1: a proposal, each list in order of preference. */
+/** Fields of SSH_MSG_KEXINIT (RFC 4253 §7.1). Each list is in order of preference. */
 export interface KexInit {
   /** 16 random bytes. */
   readonly cookie: Uint8Array;
@@ -115,7 +115,7 @@ export interface KexInit {
   readonly languagesClientToServer: readonly string[];
   readonly languagesServerToClient: readonly string[];
   readonly firstKexPacketFollows: boolean;
-  /** 0, kept for extensions. */
+  /** Reserved for extensions; 0. */
   readonly reserved: number;
 }
 
@@ -136,10 +136,10 @@ export const SSH_MSG_KEXINIT: Message<KexInit> = message(20, "SSH_MSG_KEXINIT", 
   reserved: uint32,
 });
 
-/** RFC 4253 §7.3. */
+/** Message 21: later packets in this direction use the new keys (RFC 4253 §7.3). */
 export const SSH_MSG_NEWKEYS: Message<Empty> = message<Empty>(21, "SSH_MSG_NEWKEYS", {});
 
-/** RFC 5656 §4 and RFC 8731 §3: the client's ephemeral public key. */
+/** Fields of SSH_MSG_KEX_ECDH_INIT (RFC 5656 §4, RFC 8731 §3). */
 export interface KexEcdhInit {
   readonly clientPublicKey: Uint8Array;
 }
@@ -149,9 +149,9 @@ export const SSH_MSG_KEX_ECDH_INIT: Message<KexEcdhInit> = message(30, "SSH_MSG_
   clientPublicKey: string,
 });
 
-/** RFC 5656 §4 and RFC 8731 §3. */
+/** Fields of SSH_MSG_KEX_ECDH_REPLY (RFC 5656 §4, RFC 8731 §3). */
 export interface KexEcdhReply {
-  /** The server's public host key blob, K_S. */
+  /** Public host key blob of the server, K_S. */
   readonly hostKey: Uint8Array;
   readonly serverPublicKey: Uint8Array;
   /** Signature blob over the exchange hash. */
@@ -165,7 +165,7 @@ export const SSH_MSG_KEX_ECDH_REPLY: Message<KexEcdhReply> = message(31, "SSH_MS
   signature: string,
 });
 
-/** RFC 4253 §8. */
+/** Fields of SSH_MSG_KEXDH_INIT and SSH_MSG_KEX_DH_GEX_INIT (RFC 4253 §8, RFC 4419 §3). */
 export interface KexDhInit {
   readonly e: bigint;
 }
@@ -173,9 +173,9 @@ export interface KexDhInit {
 /** Message 30 of Diffie-Hellman with a fixed group: the client's public value (RFC 4253 §8). */
 export const SSH_MSG_KEXDH_INIT: Message<KexDhInit> = message(30, "SSH_MSG_KEXDH_INIT", { e: mpint });
 
-/** RFC 4253 §8. */
+/** Fields of SSH_MSG_KEXDH_REPLY and SSH_MSG_KEX_DH_GEX_REPLY (RFC 4253 §8, RFC 4419 §3). */
 export interface KexDhReply {
-  /** The server's public host key blob, K_S. */
+  /** Public host key blob of the server, K_S. */
   readonly hostKey: Uint8Array;
   readonly f: bigint;
   /** Signature blob over the exchange hash. */
@@ -189,7 +189,7 @@ export const SSH_MSG_KEXDH_REPLY: Message<KexDhReply> = message(31, "SSH_MSG_KEX
   signature: string,
 });
 
-/** RFC 4419 §3: sizes of the group's modulus in bits. */
+/** Fields of SSH_MSG_KEX_DH_GEX_REQUEST: sizes of the modulus in bits (RFC 4419 §3). */
 export interface KexDhGexRequest {
   readonly min: number;
   readonly n: number;
@@ -203,7 +203,7 @@ export const SSH_MSG_KEX_DH_GEX_REQUEST: Message<KexDhGexRequest> = message(34, 
   max: uint32,
 });
 
-/** RFC 4419 §3. */
+/** Fields of SSH_MSG_KEX_DH_GEX_GROUP (RFC 4419 §3). */
 export interface KexDhGexGroup {
   /** The safe prime. */
   readonly p: bigint;
@@ -217,23 +217,23 @@ export const SSH_MSG_KEX_DH_GEX_GROUP: Message<KexDhGexGroup> = message(31, "SSH
   g: mpint,
 });
 
-/** RFC 4419 §3. */
+/** Message 32 of group exchange: the client's public value (RFC 4419 §3). */
 export const SSH_MSG_KEX_DH_GEX_INIT: Message<KexDhInit> = message(32, "SSH_MSG_KEX_DH_GEX_INIT", { e: mpint });
 
-/** RFC 4419 §3. */
+/** Message 33 of group exchange: the server's host key, public value and signature (RFC 4419 §3). */
 export const SSH_MSG_KEX_DH_GEX_REPLY: Message<KexDhReply> = message(33, "SSH_MSG_KEX_DH_GEX_REPLY", {
   hostKey: string,
   f: mpint,
   signature: string,
 });
 
-/** OpenSSH PROTOCOL §1.11, `ping@openssh.com`. */
+/** Fields of SSH_MSG_PING and SSH_MSG_PONG of the extension `ping@openssh.com` (OpenSSH PROTOCOL §1.11). */
 export interface Ping {
   readonly data: Uint8Array;
 }
 
-/** Message 192: requests a pong with the same data (OpenSSH PROTOCOL §1.11). */
+/** Message 192: requests an SSH_MSG_PONG with the same data (OpenSSH PROTOCOL §1.11). */
 export const SSH_MSG_PING: Message<Ping> = message(192, "SSH_MSG_PING", { data: string });
 
-/** OpenSSH PROTOCOL §1.11: answers a ping with its own data. */
+/** Message 193: replies to an SSH_MSG_PING with the same data (OpenSSH PROTOCOL §1.11). */
 export const SSH_MSG_PONG: Message<Ping> = message(193, "SSH_MSG_PONG", { data: string });
