@@ -96,8 +96,8 @@ export class IdentificationReader {
   }
 
   #skip(): void {
-    if (this.#peer === "client") this.#refuse("did not start with an SSH identification string");
     this.#firstLine ??= quote(this.#line);
+    if (this.#peer === "client") this.#refuse("did not start with an SSH identification string");
     this.#line = [];
     this.#skipped++;
     // rule: banner-lines

@@ -118,6 +118,10 @@ describe("IdentificationReader", () => {
     expect(refusal("SSH-2.0-é\r\n").code).toBe("not-ssh");
   });
 
+  test("shows an empty first line of a client as such", () => {
+    expect(refusal("\n", "client").message).toMatch(/; it sent ""$/);
+  });
+
   test("the excerpt of other data is short and escaped", () => {
     const reader = new IdentificationReader("server", LIMITS);
     expect(reader.excerpt).toBeUndefined();
