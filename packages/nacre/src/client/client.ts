@@ -273,7 +273,7 @@ function collect(
   const report = new ExitReport(channel);
 
   return new Promise((resolve, reject) => {
-    const begun = begin(channel, start, () => report.isTold);
+    const begun = begin(channel, start, () => report.hasExit);
     begun.catch(reject);
     const feed = (): void => {
       if (input === undefined) return;

@@ -94,8 +94,8 @@ export class Channel {
   }
 
   /**
-   * Copies bytes to the send queue and returns the number taken. If not all were taken, `writable` is called later. `stream` selects
-   * extended data instead of channel data (RFC 4254 §5.2). Throws `channel-closed`, or the error that ended the channel.
+   * Sends a copy of the bytes and returns the number taken. If not all were taken, `writable` is called later. `stream` selects extended
+   * data instead of channel data (RFC 4254 §5.2). Throws `channel-closed`, or the error that ended the channel.
    */
   write(bytes: Uint8Array, stream?: "stderr"): number {
     if (this.#end !== undefined) throw this.#closedError();
