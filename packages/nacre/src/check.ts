@@ -14,7 +14,9 @@ export function checkConnectOptions(options: ConnectOptions): void {
   checkLimits(limits, SESSION_LIMITS);
   checkHandlers(channels, "channels", CLIENT_CHANNELS);
   if (typeof hostKey !== "function")
-    throw usage('`hostKey` is required; pass `pinnedHostKey("SHA256:…")` or a function that returns true for a trusted key');
+    throw usage(
+      '`hostKey` is required; pass `pinnedHostKey("SHA256:…")` or a function that returns true for a trusted key',
+    );
   if (identities === undefined) return;
   if (!Array.isArray(identities)) throw usage("`identities` must be an array of private keys, such as [key]");
   for (const identity of identities) checkKey(identity, "an identity");
@@ -29,8 +31,10 @@ export function checkHandlers(handlers: unknown, option: string, reserved: objec
   if (typeof handlers !== "object" || handlers === null)
     throw usage(`\`${option}\` must be an object of functions, such as { "name@example.org": … }`);
   for (const [name, handler] of Object.entries(handlers)) {
-    if (typeof handler !== "function") throw usage(`\`${option}\`: the handler for "${escapeText(name)}" is not a function`);
-    if (Object.hasOwn(reserved, name)) throw usage(`\`${option}\`: "${escapeText(name)}" is handled by Nacre itself; remove this handler`);
+    if (typeof handler !== "function")
+      throw usage(`\`${option}\`: the handler for "${escapeText(name)}" is not a function`);
+    if (Object.hasOwn(reserved, name))
+      throw usage(`\`${option}\`: "${escapeText(name)}" is handled by Nacre itself; remove this handler`);
   }
 }
 

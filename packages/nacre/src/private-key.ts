@@ -31,7 +31,9 @@ export async function privateKey(text: string | Uint8Array, options: PrivateKeyO
 /** Throws `usage` unless `text` is a string or bytes. It is often `undefined` because an environment variable is not set. */
 export function checkKeyText(text: unknown): void {
   if (typeof text !== "string" && !isBytes(text))
-    throw usage("`privateKey` takes the text of a key file as a string or bytes; check that the file or variable was read");
+    throw usage(
+      "`privateKey` takes the text of a key file as a string or bytes; check that the file or variable was read",
+    );
 }
 
 /** Returns the error for an encrypted key without a passphrase. */

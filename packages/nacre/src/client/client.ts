@@ -290,7 +290,10 @@ function collect(
         size += bytes.length;
         if (size > limit) {
           reject(
-            new SshError("output-limit", `the command printed more than ${limit} bytes; use \`spawn\` or raise \`maxOutput\``),
+            new SshError(
+              "output-limit",
+              `the command printed more than ${limit} bytes; use \`spawn\` or raise \`maxOutput\``,
+            ),
           );
           channel.close();
           return;

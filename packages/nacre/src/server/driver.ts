@@ -119,10 +119,10 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
 
   async close({ grace = 0 }: { readonly grace?: number | undefined } = {}): Promise<void> {
     const maySessionsEnd = grace > 0 && this.#isBusy && this.#state.kind !== "over";
-    const timer = maySessionsEnd ? setTimeout(() => this. #disconnect(), Math.min(grace, LONGEST_TIMER)) : undefined;
+    const timer = maySessionsEnd ? setTimeout(() => this.#disconnect(), Math.min(grace, LONGEST_TIMER)) : undefined;
     clearTimeout(this.#closing?.timer);
     this.#closing = { timer };
-    if (!maySessionsEnd) this. #disconnect();
+    if (!maySessionsEnd) this.#disconnect();
     await this.ended;
   }
 
@@ -153,7 +153,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     }
   }
 
-   #disconnect(): void {
+  #disconnect(): void {
     this.#engine.fail(new SshError("closed", "the connection was closed by the server"));
   }
 
@@ -170,7 +170,9 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
           () => (hostKey as RemoteHostKey).sign(event.algorithm, event.data),
           (signature) => this.#session.answerHostKeySignature(event.token, signature),
           (cause) =>
-            this.#engine.fail(new SshError("internal", `the host key's \`sign\` failed: ${reasonOf(cause)}`, { cause })),
+            this.#engine.fail(
+              new SshError("internal", `the host key's \`sign\` failed: ${reasonOf(cause)}`, { cause }),
+            ),
         );
         return;
       }
@@ -201,7 +203,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
       isOpen: () => this.#closing === undefined,
       log: (event) => this.#log(event),
       onSessionEnd: () => {
-        if (this.#closing !== undefined && !this.#isBusy) this. #disconnect();
+        if (this.#closing !== undefined && !this.#isBusy) this.#disconnect();
       },
     };
   }

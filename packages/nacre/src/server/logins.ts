@@ -239,7 +239,10 @@ function checked(decision: unknown, method: Login["method"]): LoginDecision {
 }
 
 function noDecision(method: Login["method"]): SshError {
-  return new SshError("usage", `\`authenticate\` returned an invalid decision for a ${method} login; return true, false or a LoginDecision object`);
+  return new SshError(
+    "usage",
+    `\`authenticate\` returned an invalid decision for a ${method} login; return true, false or a LoginDecision object`,
+  );
 }
 
 function anotherCommand(): SshError {

@@ -53,13 +53,17 @@ export function checkServeOptions({
   | "forwarding"
   | "sessionRequests"
 >): void {
-  if (!Array.isArray(hostKeys)) throw new SshError("usage", "`hostKeys` must be an array of private keys, such as [key]");
+  if (!Array.isArray(hostKeys))
+    throw new SshError("usage", "`hostKeys` must be an array of private keys, such as [key]");
   for (const key of hostKeys) checkKey(key, "a host key");
   if (typeof algorithms !== "object")
     throw new SshError("usage", "`algorithms` is required; pass the algorithms to offer");
   const can = algorithms.hostKeys.map(({ keyFormat }) => keyFormat);
   if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
-    throw new SshError("usage", "`hostKeys` has no key for any host-key algorithm in `algorithms`; add a key of a supported type");
+    throw new SshError(
+      "usage",
+      "`hostKeys` has no key for any host-key algorithm in `algorithms`; add a key of a supported type",
+    );
   if (typeof authenticate !== "function")
     throw new SshError("usage", "`authenticate` is required; pass a function that decides each login");
   checkSignal(signal);
@@ -77,5 +81,8 @@ function checkForwarding(forwarding: unknown): void {
   const { connect, listen } = (forwarding ?? {}) as { readonly connect?: unknown; readonly listen?: unknown };
   const are = [connect, listen].map((value) => typeof value);
   if (are.every((type) => type === "function" || type === "undefined") && are.includes("function")) return;
-  throw new SshError("usage", "`forwarding` must have a function `connect` or `listen`; pass `tcpForwarding()` of @nacre/node or { connect, listen }");
+  throw new SshError(
+    "usage",
+    "`forwarding` must have a function `connect` or `listen`; pass `tcpForwarding()` of @nacre/node or { connect, listen }",
+  );
 }

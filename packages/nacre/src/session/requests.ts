@@ -94,7 +94,10 @@ function encodeRequest({ type, data = new Uint8Array(0), wantReply = true }: Ses
 
 function encodeEnv(name: string, value: string): Uint8Array {
   const what = `the environment variable ${escapeText(name)}`;
-  return envRequest.encode({ name: checkText(name, "the name of an environment variable"), value: checkText(value, what) });
+  return envRequest.encode({
+    name: checkText(name, "the name of an environment variable"),
+    value: checkText(value, what),
+  });
 }
 
 function encodePty(options: PtyOptions): Uint8Array {
