@@ -24,7 +24,11 @@ const mistakes: readonly (readonly [what: string, changes: object, words: string
   ["a key instead of an array of identities", { identities: userKey }, "an array of private keys"],
   ["a path as identities", { identities: "/a/path" }, "an array of private keys"],
   ["the text of a key file as identity", { identities: [TEXT] }, "not a file name or key text"],
-  ["the bytes of a key file as identity", { identities: [new TextEncoder().encode(TEXT)] }, "not a file name or key text"],
+  [
+    "the bytes of a key file as identity",
+    { identities: [new TextEncoder().encode(TEXT)] },
+    "not a file name or key text",
+  ],
   ["undefined as identity", { identities: [userKey, undefined] }, "an opened private key"],
   ["an empty object as identity", { identities: [{}] }, "an opened private key"],
   ["an identity without a public key", { identities: [{ publicKey: {}, sign() {} }] }, "an opened private key"],
@@ -95,7 +99,11 @@ describe("serve", () => {
     ["a key instead of an array of host keys", { hostKeys: serverKey }, "an array of private keys"],
     ["an empty array of host keys", { hostKeys: [] }, "`hostKeys` has no key for any host-key algorithm"],
     ["a path as host key", { hostKeys: ["/etc/ssh/c2VjcmV0"] }, "`hostKeyFile` of @nacre/node"],
-    ["a host key that was not awaited", { hostKeys: [Promise.resolve(serverKey)] }, "a host key is a promise; await it"],
+    [
+      "a host key that was not awaited",
+      { hostKeys: [Promise.resolve(serverKey)] },
+      "a host key is a promise; await it",
+    ],
     ["an AbortController as signal", { signal: new AbortController() }, "of the AbortController"],
     ["a missing authenticate", { authenticate: undefined }, "`authenticate` is required"],
   ])("rejects %s and leaves the streams untouched", (_, changes, words) => {

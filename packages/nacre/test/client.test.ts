@@ -45,11 +45,7 @@ describe("connect", () => {
       },
       "host-key-refused",
     ],
-    [
-      "an SshError",
-      () => Promise.reject(new SshError("host-key-unknown", "never seen")),
-      "host-key-unknown",
-    ],
+    ["an SshError", () => Promise.reject(new SshError("host-key-unknown", "never seen")), "host-key-unknown"],
     ["a truthy value other than true", () => 1 as unknown as boolean, "host-key-refused"],
     ["a different pinned fingerprint", pinnedHostKey(`SHA256:${"A".repeat(43)}`), "host-key-refused"],
   ])("refuses the host key if the decision is %s", async (_, decide, expected) => {

@@ -109,7 +109,11 @@ describe("a session", () => {
       () => ({ status: null, signal: "SIGKILL" }) as never,
       { signal: "KILL" },
     ],
-    ["a child process's result after an exit", () => ({ status: 4, signal: null }) as never, { status: 4, signal: undefined }],
+    [
+      "a child process's result after an exit",
+      () => ({ status: 4, signal: null }) as never,
+      { status: 4, signal: undefined },
+    ],
     ["a signal that RFC 4254 does not define", () => ({ signal: "SIGBUS" }), { signal: "SIG@openssh.com" }],
     [
       "a signal with a message longer than a packet",
