@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Channel } from "../src/mux/channel.ts";
 import { webStreams } from "../src/streams/web-streams.ts";
 
-// Whatever the application closes or aborts ends in bounded time, even if the peer does not answer.
+// Anything that the application closes or aborts ends in bounded time, even if the peer does not answer.
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });

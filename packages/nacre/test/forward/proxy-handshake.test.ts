@@ -96,7 +96,7 @@ describe("a proxy request", () => {
       expect(run([stream.subarray(0, cut), stream.subarray(cut)]).step).toEqual(whole);
   });
 
-  it.each(REQUESTS)("is incomplete without its last byte: %s", (_, input) => {
+  it.each(REQUESTS)("is incomplete until its last byte: %s", (_, input) => {
     for (let length = 0; length < input.length; length++)
       expect(run([input.subarray(0, length)]).step.type).toBe("more");
   });
