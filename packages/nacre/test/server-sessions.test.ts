@@ -469,8 +469,8 @@ describe("a server refuses", () => {
   });
 });
 
-describe("a server without more sessions or handlers", () => {
-  it("logs unknown requests only if they want a reply", async () => {
+describe("unknown requests and no-more-sessions", () => {
+  it("an unknown request is logged only if it wants a reply", async () => {
     const { near, far } = wire();
     const refused: unknown[] = [];
     const log = (event: ServerEvent): void => {
@@ -503,7 +503,7 @@ describe("a server without more sessions or handlers", () => {
     await mux.engine.closed;
   });
 
-  it("refuses sessions after no-more-sessions, and open ones continue", async () => {
+  it("no-more-sessions refuses further sessions, and open ones continue", async () => {
     const { near, far } = wire();
     const connection = serve(far, { ...open, session: (session) => print(session.stdout, "still here") });
     const outcomes: string[] = [];

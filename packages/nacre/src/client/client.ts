@@ -157,7 +157,7 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
     return this.#driver.close();
   }
 
-  /** Calls `close()`: for `await using`. */
+  /** Calls `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -27,7 +27,7 @@ class Bridge {
   #unsent: Uint8Array[] = [];
   /** Whether each direction has ended. */
   readonly #over = { toDuplex: false, toChannel: false };
-  /** Resolves when the byte connection has taken all bytes of the channel; set once the last bytes are known. */
+  /** Resolves when the byte connection has taken all bytes of the channel; `undefined` before the end of the channel's data. */
   #draining: Promise<void> | undefined;
   /** Resolves when the byte connection breaks or the bridge is aborted. Nothing more is delivered then. */
   readonly #givenUp: Promise<void>;

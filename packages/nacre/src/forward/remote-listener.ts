@@ -296,7 +296,7 @@ export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["p
     await this.#listening.close();
   }
 
-  /** Calls `close()`: for `await using`. */
+  /** Calls `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -305,7 +305,7 @@ export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["p
   [Symbol.asyncIterator](): AsyncIterator<K["pair"], undefined> {
     return {
       next: () => this.#queue.take(),
-      // Like other iterators that hold a resource.
+      // Close the listener when the caller leaves the loop, like other iterators that hold a resource.
       return: async () => {
         await this.close();
         return { done: true, value: undefined };

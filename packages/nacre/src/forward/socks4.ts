@@ -18,7 +18,7 @@ const FIXED_LENGTH = 8;
 /** Maximum length of a user ID in bytes. The specification sets no limit. */
 const MAX_USER_ID = 255;
 const GRANTED = 0x5a;
-/** Rejected or failed. The other failure codes, 0x5c and 0x5d, are about identd. */
+/** Rejected or failed. The other failure codes, 0x5c and 0x5d, concern identd. */
 const REJECTED = 0x5b;
 
 /**

@@ -36,8 +36,8 @@ export interface EngineHandler<E extends SessionEvent> {
 }
 
 /**
- * Drives a session of either side over a byte connection: transfers bytes, runs the timer, and dispatches events. All output of a turn is
- * written at once.
+ * Drives a session of either side over a byte connection: transfers bytes, runs the timer, and dispatches events. All output of a turn
+ * leaves in one write.
  *
  * An exception of the session or of the handler ends the connection, since no caller would catch it.
  */
@@ -112,8 +112,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /**
-   * Schedules a turn at the end of the current microtask. Call it after each command to the session, so that its events are handled and its
-   * output is written.
+   * Schedules a turn in a microtask. Call it after each command to the session, so that its events are handled and its output is written.
    */
   touch(): void {
     if (this.#turn !== "idle") return;
@@ -216,8 +215,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /**
-   * Counts a yield, until the next round of the event loop. Only the second yield of a round ends the turn: stopping costs 50 µs, and
-   * usually the reads of a socket let the loop continue by themselves.
+   * Counts a yield until the next round of the event loop. Only the second yield of a round ends the turn: reading from a socket returns to
+   * the event loop anyway, and pausing the socket costs 50 µs.
    */
   #yield(): void {
     if (++this.#yields > 1) return;
@@ -320,7 +319,7 @@ export function leaveUncaught(thrown: unknown): void {
   });
 }
 
-/** Returns whether the answer is a promise, or any object with a `then` method. */
+/** Returns whether the answer is a promise, or any object with a `then` method: JavaScript programs may use their own promise type. */
 export function isThenable<T>(answer: T | Promise<T>): answer is Promise<T> {
   return typeof (answer as Promise<T> | null | undefined)?.then === "function";
 }

@@ -19,9 +19,9 @@ export type GlobalRequestHandler<S> = (request: PeerGlobalRequest, side: S) => v
  * would cost memory.
  */
 export interface MuxHandlers<S> {
-  /** By channel type. */
+  /** Acceptors by channel type. */
   readonly channels: Readonly<Record<string, ChannelAcceptor<S>>>;
-  /** By request name. */
+  /** Handlers by request name. */
   readonly globalRequests: Readonly<Record<string, GlobalRequestHandler<S>>>;
 }
 

@@ -39,9 +39,7 @@ export class PeerOpen {
     return this.#asks.acceptOpen(this.#token);
   }
 
-  /**
-   * Refuses the open with a `CHANNEL_OPEN_FAILURE_REASON` and a text for the peer's user. Throws `usage` if the open is already answered.
-   */
+  /** Refuses the open with a `CHANNEL_OPEN_FAILURE_REASON` and a human-readable text. Throws `usage` if the open is already answered. */
   reject(reasonCode: number, description: string): void {
     this.#answered = true;
     this.#asks.rejectOpen(this.#token, reasonCode, description);

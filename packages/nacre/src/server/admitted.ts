@@ -21,7 +21,7 @@ export interface AdmittedLogin {
 /** The server's side of a mux, as passed to handlers. */
 export type ServerSide = MuxSide<ServerSessionEvent> & ServerConnection & SessionsHost & ForwardsHost;
 
-/** Creates the context that sessions and forwards share. Called by the first of them, so that an idle connection holds no context. */
+/** Creates the context for sessions and forwards on demand, so that an idle connection holds none. */
 export interface AdmittedHost<S> {
   context(): AdmittedContext<S>;
 }

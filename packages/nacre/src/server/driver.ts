@@ -192,7 +192,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     }
   }
 
-  /** Returns the context that sessions and forwards share. */
+  /** Returns the context for sessions and forwards. */
   context(): AdmittedContext<S> {
     return {
       options: this.#options,

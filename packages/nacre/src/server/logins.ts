@@ -37,7 +37,7 @@ const METHODS: readonly LoginMethod[] = ["publickey", "password", "keyboard-inte
 /** Asks the application about each login, and stores the permissions of accepted factors. */
 export class Logins {
   readonly #context: LoginsContext;
-  /** In the order of the accepted factors. */
+  /** Permissions of the accepted factors, in their order. */
   #permissions: readonly Permissions[] = [];
   #conversation: Conversation | undefined;
 

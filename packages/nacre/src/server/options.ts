@@ -37,7 +37,7 @@ export interface PublickeyLogin extends LoginFacts {
   readonly fingerprint: string;
   /**
    * True if the client's signature is verified: it holds the private key. False if the client only asks whether this key would be accepted.
-   * Accepting such a query logs nobody in; the signed login is decided separately.
+   * Accepting such a query does not log the client in; the signed login is decided separately.
    */
   readonly signed: boolean;
 }

@@ -105,7 +105,7 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
     await this.exit.catch(() => {});
   }
 
-  /** Calls `close()`: for `await using`. */
+  /** Calls `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -73,7 +73,7 @@ export class Backlog {
   }
 }
 
-/** Returns whether `more` bytes fit into the chunk. The second small chunk makes it a block: a single keystroke needs no block. */
+/** Returns whether `more` bytes fit into the chunk. Enlarges it to a block on the second small chunk: a single keystroke needs no block. */
 function hasRoom(chunk: PendingChunk, more: number): boolean {
   if (chunk.bytes.length === chunk.length && chunk.length < SMALL_CHUNK) {
     const block = new Uint8Array(BLOCK);

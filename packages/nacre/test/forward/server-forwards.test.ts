@@ -630,7 +630,7 @@ describe("a listener", () => {
     expect(opens).toEqual([{ address: "", port: 40_000, originatorAddress: "192.0.2.7", originatorPort: 99 }]);
   });
 
-  it("closes connections beyond the limit, not taken before its end, or after its end", async () => {
+  it("closes connections that exceed the limit, are not taken before it ends, or arrive after it ends", async () => {
     const { application, client, events } = await served(FORWARDING, { limits: { maxForwardedConnections: 3 } });
     const listener = await client.listen({ port: 8080 });
     const { accept } = application.listeners[0]!.context;
