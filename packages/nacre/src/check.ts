@@ -5,10 +5,7 @@ import { isThenable } from "./mux/engine.ts";
 import { checkNames } from "./option-names.ts";
 import { checkRandom } from "./random.ts";
 
-/**
- * Throws `usage` for options that nobody could be connected with: what a program without types may give, before anything is sent. Other
- * mistakes are found where they count.
- */
+/** Throws `usage` for invalid `connect` options before anything is sent. Options that need more context are checked where they are used. */
 export function checkConnectOptions(options: ConnectOptions): void {
   const { user, hostKey, identities, signal, limits, random, channels } = options;
   checkUser(user);
@@ -17,38 +14,42 @@ export function checkConnectOptions(options: ConnectOptions): void {
   checkLimits(limits, SESSION_LIMITS);
   checkHandlers(channels, "channels", CLIENT_CHANNELS);
   if (typeof hostKey !== "function")
-    throw usage('hostKey is required: pinnedHostKey("SHA256:…") or a function that decides');
+    throw usage(
+      '`hostKey` is required; pass `pinnedHostKey("SHA256:…")` or a function that returns true for a trusted key',
+    );
   if (identities === undefined) return;
-  if (!Array.isArray(identities)) throw usage("identities must be an array of keys: [key]");
+  if (!Array.isArray(identities)) throw usage("`identities` must be an array of private keys, such as [key]");
   for (const identity of identities) checkKey(identity, "an identity");
 }
 
-/** Channel types that a client opens, or accepts for its listeners only. */
+/** Channel types that Nacre handles in a client itself: it opens sessions, and accepts the others only for its own listeners. */
 const CLIENT_CHANNELS = { session: true, "forwarded-tcpip": true, "forwarded-streamlocal@openssh.com": true };
 
-/** Throws `usage` if `handlers` is not a record of functions, or has a name of `reserved`, which Nacre handles itself. */
+/** Throws `usage` unless `handlers` is a record of functions. Names in `reserved` are rejected because Nacre handles them itself. */
 export function checkHandlers(handlers: unknown, option: string, reserved: object): void {
   if (handlers === undefined) return;
   if (typeof handlers !== "object" || handlers === null)
-    throw usage(`${option} must be an object of functions: { "name@example.org": … }`);
+    throw usage(`\`${option}\` must be an object of functions, such as { "name@example.org": … }`);
   for (const [name, handler] of Object.entries(handlers)) {
-    if (typeof handler !== "function") throw usage(`${option}: the handler of "${escapeText(name)}" is not a function`);
-    if (Object.hasOwn(reserved, name)) throw usage(`${option}: "${escapeText(name)}" is handled by Nacre itself`);
+    if (typeof handler !== "function")
+      throw usage(`\`${option}\`: the handler for "${escapeText(name)}" is not a function`);
+    if (Object.hasOwn(reserved, name))
+      throw usage(`\`${option}\`: "${escapeText(name)}" is handled by Nacre itself; remove this handler`);
   }
 }
 
-/** Throws `usage` if `limits` has a name that the table lacks, or a value outside its range. */
+/** Throws `usage` if `limits` has a name that is not in `table`, or a value outside its range. */
 export function checkLimits<T extends object>(limits: Overrides<T> | undefined, table: LimitTable<T>): void {
   if (limits === undefined) return;
   checkNames(limits, table.ranges, "limits");
   completeLimits(table, limits);
 }
 
-/** Throws `usage` if a user name is invalid. ssh(1) rejects an empty one, too, and sshd disconnects on a NUL. */
+/** Throws `usage` for an invalid user name. Empty is invalid because ssh(1) rejects it, NUL because sshd disconnects on it. */
 export function checkUser(user: unknown): void {
-  if (user === undefined) throw usage("user is missing: who to log in as");
+  if (user === undefined) throw usage("`user` is required; pass the name of the user to log in as");
   if (typeof user !== "string" || user === "" || user.includes("\0"))
-    throw usage("user must be the name of who to log in as: text that is not empty, without NUL");
+    throw usage("`user` must be a non-empty string without NUL");
 }
 
 /** Throws `usage` for an invalid channel type. */
@@ -56,32 +57,35 @@ export function checkChannelType(channelType: unknown): void {
   checkName(channelType, "a channel type");
 }
 
-/** Throws `usage` for an invalid name: names are printable US-ASCII of 1 to 64 characters (RFC 4250 §4.6.1). */
+/** Throws `usage` for an invalid name. Names are 1 to 64 printable US-ASCII characters (RFC 4250 §4.6.1). */
 export function checkName(name: unknown, what: string): void {
   if (typeof name !== "string" || !/^[!-~]{1,64}$/.test(name))
-    throw usage(`${what} must be 1 to 64 characters of printable US-ASCII: "name@example.org"`);
+    throw usage(`${what} must be 1 to 64 printable US-ASCII characters, such as "name@example.org"`);
 }
 
-/** Throws `usage` for what cannot tell of being aborted: the controller in place of its signal, say. */
+/** Throws `usage` unless `signal` is an AbortSignal. A common mistake is to pass the AbortController. */
 export function checkSignal(signal: Partial<AbortSignal> | null | undefined): void {
   if (signal !== undefined && typeof signal?.addEventListener !== "function")
-    throw usage("signal must be an AbortSignal: the `signal` of an AbortController");
+    throw usage("`signal` must be an AbortSignal; pass the `signal` property of the AbortController");
 }
 
-/** Throws `usage` if the value cannot sign, and never shows it: it may be the text of a private key. `what`: `"an identity"`. */
+/**
+ * Throws `usage` unless the value can sign. The message never shows the value, which may be the text of a private key. `what` names the
+ * value: `"an identity"`.
+ */
 export function checkKey(key: unknown, what: string): void {
-  if (isThenable(key)) throw usage(`${what} is a promise: await it`);
+  if (isThenable(key)) throw usage(`${what} is a promise; await it`);
   const { publicKey, sign } = (key ?? {}) as {
     readonly publicKey?: { readonly blob?: unknown };
     readonly sign?: unknown;
   };
   if (typeof sign === "function" && isBytes(publicKey?.blob)) return;
   throw usage(
-    `${what} must be a private key, opened, or what signs for one, and not its file or text: see privateKey and hostKeyFile of @nacre/node, openPrivateKey of @nacre/keyfiles`,
+    `${what} must be an opened private key or an object with a \`sign\` method, not a file name or key text; open it with \`privateKey\` or \`hostKeyFile\` of @nacre/node, or \`openPrivateKey\` of @nacre/keyfiles`,
   );
 }
 
-/** Whether it is a Uint8Array, of whatever realm: a program without types may give anything. */
+/** Returns whether `value` is a Uint8Array of any realm. */
 export function isBytes(value: unknown): value is Uint8Array {
   return ArrayBuffer.isView(value) && (value as Partial<Uint8Array>).BYTES_PER_ELEMENT === 1;
 }

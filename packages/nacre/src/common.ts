@@ -1,5 +1,5 @@
-// The exports that all entries of this package share. The reference stays in the published declarations, for programs whose
-// `lib` lacks AsyncDisposable.
+// Exports shared by all entry points of this package. The published declarations keep the reference below, for programs whose `lib` lacks
+// AsyncDisposable.
 /// <reference lib="esnext.disposable" preserve="true" />
 export type { Factor, LoginMethod } from "@nacre/auth";
 export type { KeyLogPort, Limits, TracePort, TraceRecord } from "@nacre/session";

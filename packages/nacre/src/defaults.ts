@@ -27,8 +27,8 @@ import { chacha20Poly1305, chacha20Poly1305FromModule } from "./chacha20-poly130
 export { chacha20Poly1305, chacha20Poly1305FromModule };
 
 /**
- * What a client offers when nobody says otherwise, preferred first: everything that is safe, on noble.
- * chacha20-poly1305 comes first, since it is the fastest that portable code has: in WebAssembly where there is that.
+ * Algorithms a client offers by default, preferred first: all safe ones, implemented by noble. chacha20-poly1305 comes first because it is
+ * the fastest in portable code; it runs in WebAssembly where available.
  */
 export const defaultAlgorithms: TransportAlgorithms = {
   kex: [
@@ -48,8 +48,8 @@ export const defaultAlgorithms: TransportAlgorithms = {
 };
 
 /**
- * What a server offers when nobody says otherwise: shorter than a client's list, for nobody must be met half-way. No curves of
- * NIST's in key exchange, and no MAC that does not cover the ciphertext. Of the host-key algorithms those of its keys count.
+ * Algorithms a server offers by default, preferred first. Shorter than the client's list, which also has to match old servers: no NIST
+ * curves in key exchange, and only encrypt-then-MAC. A server offers a host-key algorithm only if it has a matching key.
  */
 export const defaultServerAlgorithms: TransportAlgorithms = {
   kex: [mlkem768X25519Sha256, curve25519Sha256, curve25519Sha256Libssh],

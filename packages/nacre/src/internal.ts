@@ -1,4 +1,4 @@
-// What connections are made of, for those who have algorithms and a hash of their own: no cryptography is imported.
+// Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
 export { SESSION_LIMITS } from "@nacre/session";
 export { checkKey, checkLimits, checkSignal, checkUser } from "./check.ts";
 export { connectDuplex } from "./client/client.ts";

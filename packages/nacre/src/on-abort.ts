@@ -1,7 +1,7 @@
-/** Callbacks by signal. One listener serves all of them: Node warns of a leak when a signal has eleven. */
+/** Callbacks by signal. One listener calls all of them, because Node warns of a leak at the eleventh listener. */
 const callbacks = new WeakMap<AbortSignal, Set<() => void>>();
 
-/** Calls `callback` once when `signal` aborts, or now if it has aborted. Returns a function that takes this back. */
+/** Calls `callback` once when `signal` aborts, or immediately if it has aborted. Returns a function that removes the callback. */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   if (signal.aborted) {
     callback();

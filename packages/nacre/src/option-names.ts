@@ -4,7 +4,7 @@ import type { ConnectOptions, ExecOptions, PtyOptions, SpawnOptions } from "./cl
 import type { DialOptions } from "./forward/dial.ts";
 import type { ServeOptions } from "./server/options.ts";
 
-/** The names of the options `T`: a table of this type that lacks a name, or has one too many, does not compile. */
+/** Names of the options `T`. A table of this type fails to compile if a name is missing or extra. */
 export type OptionNames<T> = Readonly<Record<keyof T, true>>;
 
 /** Names of the options of `connect`. */
@@ -70,7 +70,10 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions<unknown>> = {
   random: true,
 };
 
-/** What other libraries and programs call an option, and what it may be here: the first that the door has. */
+/**
+ * Option names of other libraries and programs, and their names here. If there are several, the first that the function accepts is
+ * suggested.
+ */
 const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   username: ["user"],
   login: ["user"],
@@ -105,8 +108,8 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Checks the names of `options` against the table `names` of the function or option `door`. Throws `usage` for a value other
- * than an object, and for a name that is not in the table, with the one that was probably meant.
+ * Checks the names in `options` against the table `names`. `door` is the function or option they were passed to. Throws `usage` if
+ * `options` is not an object, or has a name that is not in the table; the message suggests the closest name.
  */
 export function checkNames(options: object, names: object, door: string): void {
   if (typeof options !== "object" || options === null)
@@ -120,8 +123,8 @@ export function checkNames(options: object, names: object, door: string): void {
 function unknownName(name: string, names: object, door: string): SshError {
   const known = Object.keys(names);
   const likely = likelyName(name, known);
-  const remedy = likely === undefined ? `it takes ${known.join(", ")}` : `did you mean \`${likely}\`?`;
-  return new SshError("usage", `\`${escapeText(name.slice(0, 40))}\` is not an option of ${door}: ${remedy}`);
+  const remedy = likely === undefined ? `its options are ${known.join(", ")}` : `did you mean \`${likely}\`?`;
+  return new SshError("usage", `\`${escapeText(name.slice(0, 40))}\` is not an option of ${door}; ${remedy}`);
 }
 
 function likelyName(name: string, known: readonly string[]): string | undefined {
@@ -135,9 +138,9 @@ function likelyName(name: string, known: readonly string[]): string | undefined 
   return nearest !== undefined && nearest.edits <= Math.ceil(nearest.one.length / 4) ? nearest.one : undefined;
 }
 
-/** How many letters must be inserted, deleted or replaced to make one text of the other (Levenshtein). */
+/** Returns the number of insertions, deletions and replacements that turn `from` into `to` (Levenshtein distance). */
 function editDistance(from: string, to: string): number {
-  // A name much longer than any option is like none of them.
+  // Bounds the work. A name this long is not close to any option.
   if (from.length > 40) return from.length;
   let row = Array.from({ length: to.length + 1 }, (_, i) => i);
   for (let i = 1; i <= from.length; i++) {

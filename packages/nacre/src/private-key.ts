@@ -4,7 +4,7 @@ import { isBytes, usage } from "./check.ts";
 import { checkNames, type OptionNames } from "./option-names.ts";
 import { inSlices } from "./slices.ts";
 
-/** How {@link privateKey} opens a key. */
+/** Options of {@link privateKey}. */
 export interface PrivateKeyOptions {
   /** The passphrase of an encrypted key. */
   readonly passphrase?: string | undefined;
@@ -13,9 +13,9 @@ export interface PrivateKeyOptions {
 const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: true };
 
 /**
- * Opens the text of a private key file for `identities` and `hostKeys`: OpenSSH's format, PKCS#8, PKCS#1 or SEC1, plain or encrypted.
- * The code that reads key files is imported by the first call. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text`
- * is neither text nor bytes, or what `openPrivateKey` of `@nacre/keyfiles` throws.
+ * Opens the text of a private key file, for `identities` and `hostKeys`. Reads OpenSSH's format, PKCS#8, PKCS#1 and SEC1, plain or
+ * encrypted. The first call imports the key file parser. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text` is neither
+ * a string nor bytes, or an error of `openPrivateKey` of `@nacre/keyfiles`.
  */
 export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
   checkNames(options, PRIVATE_KEY_OPTIONS, "privateKey");
@@ -28,13 +28,15 @@ export async function privateKey(text: string | Uint8Array, options: PrivateKeyO
   return (await inSlices(opened.decrypt(passphrase))).privateKey;
 }
 
-/** Throws `usage` if the text of a key file is missing, as when the environment variable that should have it is not set. */
+/** Throws `usage` unless `text` is a string or bytes. It is often `undefined` because an environment variable is not set. */
 export function checkKeyText(text: unknown): void {
   if (typeof text !== "string" && !isBytes(text))
-    throw usage("privateKey takes the text of a key file, and there is none: was it read?");
+    throw usage(
+      "`privateKey` takes the text of a key file as a string or bytes; check that the file or variable was read",
+    );
 }
 
-/** Makes the error for an encrypted key without a passphrase. */
+/** Returns the error for an encrypted key without a passphrase. */
 export function passphraseNeeded(): SshError {
-  return new SshError("passphrase-needed", "the private key is encrypted: give its passphrase");
+  return new SshError("passphrase-needed", "the private key is encrypted; pass its passphrase");
 }

@@ -1,20 +1,20 @@
 import { type RandomSource, SshError } from "@nacre/wire";
 
-/** Random bytes of the platform, which {@link checkRandom} has looked for. */
+/** Returns random bytes from the platform. Call {@link checkRandom} first to make sure that the platform has a random source. */
 export const platformRandom: RandomSource = (length) => {
   const bytes = new Uint8Array(length);
-  // getRandomValues takes at most 65,536 bytes a call.
+  // `getRandomValues` throws above 65,536 bytes per call.
   for (let offset = 0; offset < length; offset += 65_536) {
     crypto.getRandomValues(bytes.subarray(offset, Math.min(offset + 65_536, length)));
   }
   return bytes;
 };
 
-/** Throws `usage` where there is neither a random source nor one of the platform, as in React Native. */
+/** Throws `usage` if `random` is not given and the platform has no random source. React Native has none. */
 export function checkRandom(random: RandomSource | undefined): void {
   if (random !== undefined || typeof globalThis.crypto?.getRandomValues === "function") return;
   throw new SshError(
     "usage",
-    "this platform has no crypto.getRandomValues: give the option `random`, a function that returns that many random bytes",
+    "this platform has no `crypto.getRandomValues`; set the option `random` to a function that returns random bytes",
   );
 }

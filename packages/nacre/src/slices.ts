@@ -1,11 +1,11 @@
 import { queueMacrotask } from "./mux/macrotask.ts";
 
-/** How long a slice of slow work may hold the event loop: milliseconds. */
+/** Milliseconds of work before the event loop gets a turn. */
 const SLICE = 10;
 
 /**
- * Runs stepped work, such as deriving a key from a passphrase, to its end, and lets other work run between its slices. Rejects with the
- * reason of `signal` if that aborts first.
+ * Runs a generator of slow steps to its end and returns its result. Yields to the event loop between slices, so that deriving a key from a
+ * passphrase does not block other work. Rejects with the reason of `signal` if it aborts first.
  */
 export async function inSlices<T>(work: Generator<void, T>, signal?: AbortSignal): Promise<T> {
   for (;;) {

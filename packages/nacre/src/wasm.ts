@@ -2,7 +2,7 @@ import type { WasmCipherAlgorithm } from "@nacre/ciphers-wasm";
 import type { TransportAlgorithms } from "@nacre/transport";
 import type { CryptoProvider } from "./client/options.ts";
 
-/** The algorithms to offer: those given, with no cipher in WebAssembly where `wasm` is false. */
+/** Returns the algorithms to offer. If `wasm` is false, ciphers in WebAssembly are replaced by their JavaScript versions. */
 export function offeredAlgorithms({
   algorithms,
   wasm,

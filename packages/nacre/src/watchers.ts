@@ -5,7 +5,7 @@ interface Watchers {
   readonly keyLog?: KeyLogPort | undefined;
 }
 
-/** The ports of those who watch a session. What they throw is dropped: it must not end what they watch. */
+/** Returns the `trace` and `keyLog` callbacks wrapped so that exceptions are dropped: an observer must not end the connection. */
 export function watchers({ trace, keyLog }: Watchers): { readonly trace?: TracePort; readonly keyLog?: KeyLogPort } {
   return { ...(trace && { trace: quietly(trace) }), ...(keyLog && { keyLog: quietly(keyLog) }) };
 }

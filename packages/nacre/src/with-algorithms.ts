@@ -12,20 +12,20 @@ import { Session } from "./session/session.ts";
 type Algorithms = Pick<CryptoProvider, "algorithms">;
 
 /**
- * Connects over a pair of byte streams, verifies the host key, and logs in, with the algorithms that are named: a bundle carries no
- * other. Throws an `SshError` whose `code` and `culprit` tell why it could not.
+ * Connects over a pair of byte streams, verifies the host key, and logs in. Uses only the algorithms passed in, so a bundle contains no
+ * others. Rejects with an `SshError`: `code` names the cause, `culprit` the side at fault.
  */
 export async function connect(streams: ByteStreams, options: ConnectOptions & Algorithms): Promise<Client> {
   const complete = { ...options, fingerprint: sha256Fingerprint };
   checkNames({ ...options }, CONNECT_OPTIONS, "connect");
   checkConnectOptions(complete);
-  if (typeof options.algorithms !== "object") throw usage("algorithms are missing: name those that are to be used");
+  if (typeof options.algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
   return connectDuplex(webDuplex(streams), complete, (connection) => new Client(connection, webClient));
 }
 
 /**
- * Serves one client over a pair of byte streams, with the algorithms that are named: a bundle carries no other. Begins at once.
- * Throws `usage` for options that cannot be, and leaves the streams alone then.
+ * Serves one client over a pair of byte streams, starting now. Uses only the algorithms passed in, so a bundle contains no others. Throws
+ * `usage` for invalid options, and then leaves the streams untouched.
  */
 export function serve(streams: ByteStreams, options: ServeOptions<Session> & Algorithms): ServerConnection {
   const complete = { ...options, fingerprint: sha256Fingerprint };

@@ -12,8 +12,8 @@ import type { BaseSession, SessionMaker } from "./session/base-session.ts";
 import { Session } from "./session/session.ts";
 
 /**
- * Connects over a pair of byte streams, verifies the host key, and logs in. Throws an `SshError` whose `code` and
- * `culprit` tell why it could not: `usage` for options that cannot be, which leaves the streams alone.
+ * Connects over a pair of byte streams, verifies the host key, and logs in. Rejects with an `SshError`: `code` names the cause, `culprit`
+ * the side at fault. Rejects with `usage` for invalid options, and then leaves the streams untouched.
  */
 export async function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
   checkNames({ ...options }, CONNECT_OPTIONS, "connect");
@@ -21,7 +21,10 @@ export async function connect(streams: ByteStreams, options: ConnectOptions): Pr
   return connectDuplex(webDuplex(streams), options);
 }
 
-/** `connect` for any kind of byte connection, and of client: one with Web streams by default. */
+/**
+ * Connects over any kind of byte connection. `makeClient` makes the client; by default one with Web streams. Rejects as `connect` does, and
+ * then closes the byte connection.
+ */
 export function connectDuplex(duplex: Duplex, options: ConnectOptions): Promise<Client>;
 export function connectDuplex<C>(
   duplex: Duplex,
@@ -39,15 +42,15 @@ export async function connectDuplex(
     await duplex.close();
     throw error;
   }
-  // Programs without types may pass no options; the check of the options reports that.
+  // JavaScript programs may omit the options. The checks below report that.
   const { algorithms = defaultAlgorithms } = { ...options };
   const complete = { ...options, algorithms, fingerprint: sha256Fingerprint };
   return connectWith(duplex, complete, makeClient);
 }
 
 /**
- * Serves one client over a pair of byte streams: proves the host key, asks `authenticate` about each login, and runs the handlers
- * for what the client starts. Begins at once. Throws `usage` for options that cannot be, and leaves the streams alone then.
+ * Serves one client over a pair of byte streams, starting now. Proves the host key, calls `authenticate` for each login, and runs handlers
+ * for the client's requests. Throws `usage` for invalid options, and then leaves the streams untouched.
  */
 export function serve(streams: ByteStreams, options: ServeOptions<Session>): ServerConnection {
   const complete = withCryptoProvider(options);
@@ -55,7 +58,7 @@ export function serve(streams: ByteStreams, options: ServeOptions<Session>): Ser
   return serveWith(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
 }
 
-/** `serve` for any kind of byte connection and of session. */
+/** Serves one client over any kind of byte connection, with sessions that `makeSession` makes. Throws as `serve` does. */
 export function serveDuplex<S extends BaseSession>(
   duplex: Duplex,
   options: ServeOptions<S>,
@@ -66,7 +69,7 @@ export function serveDuplex<S extends BaseSession>(
 
 function withCryptoProvider<S>(options: ServeOptions<S>): ServeOptions<S> & CryptoProvider {
   checkNames({ ...options }, SERVE_OPTIONS, "serve");
-  // Programs without types may pass no options; the check of the options reports that.
+  // JavaScript programs may omit the options. The checks below report that.
   const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms } = { ...options };
   return { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint };
 }

@@ -29,24 +29,24 @@ type Started = Pick<SessionStart, "user" | "command" | "env" | "pty">;
 /** A channel type that the application handles. */
 const CHANNEL_TYPE = "test@example.org";
 
-/** Lets a server that has yielded go on. */
+/** Waits until a server that has yielded continues. */
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(() => setImmediate(resolve)));
 
-/** A server behind its front door, attacked by a client. Everything but forwarding happens at once, without a promise. */
+/** A server with the public API, attacked by a client. Only forwarding is asynchronous. */
 class Door implements Target {
   readonly peer: AttackPeer;
-  /** The sessions that the application was asked to run. */
+  /** Sessions that the application was asked to run. */
   readonly started: Started[] = [];
-  /** Where the application was asked to connect, and to listen. Connections never stand; listeners do. */
+  /** Addresses that the application was asked to connect to or listen at. Listeners open; connections stay pending. */
   readonly forwards: string[] = [];
   readonly refused: string[] = [];
-  /** What listening waits for. */
+  /** Listeners open when this resolves. */
   binding: Promise<unknown> = Promise.resolve();
   readonly #connection: ServerConnection;
   #handler!: DuplexHandler;
   #output: Uint8Array[] = [];
 
-  /** `decide`: what a user's login comes to, by method. */
+  /** `decide` maps `"user method"` to the decision. */
   constructor(decide: Readonly<Record<string, LoginDecision>>) {
     this.#connection = serveDuplex<Session>(
       {
@@ -116,13 +116,13 @@ class Door implements Target {
     return this;
   }
 
-  /** Whether a channel of the application's type is opened for the client. */
+  /** Opens a channel of the application's type. Returns whether it was accepted. */
   opens(): boolean {
     this.peer.send(message.channelOpen(CHANNEL_TYPE, 1000));
     return this.peer.numbers.at(-1) === SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number;
   }
 
-  /** Asks for a connection onward. Returns the reason code if it is refused at once. */
+  /** Requests a connection. Returns the reason code if it is refused immediately. */
   dials(host: string, port: number, channelType = "direct-tcpip"): number | undefined {
     const data =
       channelType === "direct-tcpip"
@@ -134,7 +134,7 @@ class Door implements Target {
     return SSH_MSG_CHANNEL_OPEN_FAILURE.decode(this.peer.last(SSH_MSG_CHANNEL_OPEN_FAILURE.number)).reasonCode;
   }
 
-  /** Asks for a listener. Resolves with whether it is granted. */
+  /** Requests a listener. Resolves with whether it was granted. */
   async listens(host: string, port: number, requestName = "tcpip-forward"): Promise<boolean> {
     const data =
       requestName === "tcpip-forward"
@@ -146,7 +146,7 @@ class Door implements Target {
     return this.peer.numbers.at(-1) === SSH_MSG_REQUEST_SUCCESS.number;
   }
 
-  /** Asks for a terminal and a command, and returns what was started, with whether the terminal was granted. */
+  /** Requests a terminal and a command. Returns the started session and whether the terminal was granted. */
   run(command: string): Started & { readonly terminal: boolean } {
     this.peer.send(message.channelOpen("session", 1000));
     const channel = SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(this.peer.last(91)).senderChannel;
@@ -159,11 +159,11 @@ class Door implements Target {
   }
 }
 
-/** The first of two factors: it permits so much. */
+/** Decision that accepts the first of two factors with these permissions. */
 const partly = (permissions: Permissions): LoginDecision => ({ next: ["password", "publickey"], permissions });
 
 test("grants · server", () => {
-  // What a first factor permitted one user, or forced on it, is not another's.
+  // Permissions and restrictions of one user's first factor must not apply to another user.
   const bound = { command: "only this", pty: false, environment: { FROM: "bob" } };
   const free = { environment: { FROM: "alice" } };
   const toBob = new Door({ "alice publickey": partly(free), "bob password": { permissions: bound } });
@@ -184,7 +184,7 @@ test("grants · server", () => {
     terminal: true,
   });
 
-  // Nor is it after a way back: each change of the user begins anew.
+  // Returning to the first user must not restore them: each change of the user starts over.
   const back = new Door({
     "alice publickey": partly(free),
     "bob password": false,
@@ -193,7 +193,7 @@ test("grants · server", () => {
   expect(back.byKey("alice").byPassword("bob").byPassword("alice").user).toBe("alice");
   expect(back.run("anything")).toMatchObject({ command: "only this", env: { FROM: "bob" }, terminal: false });
 
-  // Of one user's two factors both hold, whichever is the stricter.
+  // The restrictions of both factors of one user apply, in any order.
   for (const [first, second] of [
     [bound, free],
     [free, bound],
@@ -221,7 +221,7 @@ test("grants · server", () => {
 
 test("grants: forwarding · server", async () => {
   const PROHIBITED = 1;
-  // A login that was not granted it, a restricted key and a forced command reach nothing, and nothing is asked of the application.
+  // Without the permission, with a restricted key or with a forced command, forwarding is refused without calling the application.
   const bound = { command: "only this", pty: false };
   for (const decision of [
     true,
@@ -235,7 +235,7 @@ test("grants: forwarding · server", async () => {
     expect(await door.listens("/run/app.sock", 0, "streamlocal-forward@openssh.com")).toBe(false);
     expect(door.forwards).toEqual([]);
   }
-  // Of two factors both must grant it, and the list of each must have the place.
+  // Both factors must grant forwarding, and the list of each must include the place.
   const one = { portForwarding: true, permitOpen: ["a:1", "b:2"], permitListen: ["1", "2"] };
   const other = { portForwarding: true, permitOpen: ["b:2", "c:3"], permitListen: ["2", "3"] };
   for (const [first, second, expected] of [
@@ -248,7 +248,7 @@ test("grants: forwarding · server", async () => {
     both.byKey("alice").byPassword("alice");
     for (const [host, port] of [["a", 1] as const, ["b", 2] as const, ["c", 3] as const]) both.dials(host, port);
     for (const port of [1, 2, 3]) await both.listens("localhost", port);
-    // A list is about hosts: no Unix socket is reached past it.
+    // A list of hosts must not permit any Unix socket.
     expect(both.dials("/run/app.sock", 0, "direct-streamlocal@openssh.com")).toBe(PROHIBITED);
     expect(await both.listens("/run/app.sock", 0, "streamlocal-forward@openssh.com")).toBe(false);
     expect(both.forwards).toEqual(expected);
@@ -258,11 +258,11 @@ test("grants: forwarding · server", async () => {
 test("channel count: forwarding · server", async () => {
   const RESOURCE_SHORTAGE = 4;
   const granted = { "alice publickey": { permissions: { portForwarding: true } } };
-  // Any number of requested connections that are never made leaves room for a session.
+  // Any number of pending connections must leave room for a session.
   const door = new Door(granted).byKey("alice");
   for (let i = 0; i < 1000; i++) {
     door.dials("example.org", 80);
-    // A turn of the server handles 256 messages at most.
+    // A turn of the server handles at most 256 messages.
     if (i % 100 === 0) await turn();
   }
   await turn();
@@ -271,7 +271,7 @@ test("channel count: forwarding · server", async () => {
   const reasons = refusals.map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode);
   expect(reasons).toEqual(Array(1000 - 224).fill(RESOURCE_SHORTAGE));
   expect(door.run("anything").command).toBe("anything");
-  // Listeners are bounded, and so are requests that wait and want no reply.
+  // Listeners are limited, and so are queued requests that want no reply.
   const listening = new Door(granted).byKey("alice");
   for (let port = 1; port <= 40; port++) expect(await listening.listens("localhost", port)).toBe(port <= 32);
   const slow = new Door(granted).byKey("alice");

@@ -2,12 +2,12 @@ import { concatBytes } from "@nacre/wire";
 import { Backlog } from "nacre/internal";
 import { describe, expect, it } from "vitest";
 
-/** Bytes that tell their place. */
+/** Returns bytes that depend on their position. */
 function numbered(from: number, length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, i) => (from + i) % 251);
 }
 
-/** What is held to keep the chunks of a backlog, in buffers, each once. */
+/** Empties a backlog. Returns its bytes and credit, and the number and total size of the buffers that it held. */
 function drained(backlog: Backlog): { bytes: Uint8Array; credit: number; buffers: number; held: number } {
   const parts: Uint8Array[] = [];
   let credit = 0;
@@ -20,14 +20,14 @@ function drained(backlog: Backlog): { bytes: Uint8Array; credit: number; buffers
   return { bytes: concatBytes(...parts), credit, buffers: buffers.size, held };
 }
 
-describe("what waits for a reader", () => {
+describe("Backlog", () => {
   it.each([
-    ["bytes one at a time", [1]],
-    ["pieces just small enough to be gathered", [4095]],
-    ["a small piece beside each larger one", [1, 4096]],
-    ["pieces that just do not fit together", [4095, 4097]],
-    ["all kinds of pieces", [1, 5000, 3, 0, 4095, 2, 2, 9000, 700]],
-  ])("comes out as it went in, and takes hardly more memory than it has bytes: %s", (_, lengths) => {
+    ["single bytes", [1]],
+    ["chunks just small enough to be combined", [4095]],
+    ["small and large chunks in turn", [1, 4096]],
+    ["chunks that just do not fit into one block", [4095, 4097]],
+    ["chunks of many sizes", [1, 5000, 3, 0, 4095, 2, 2, 9000, 700]],
+  ])("returns the bytes in order and uses little more memory than they need: %s", (_, lengths) => {
     const backlog = new Backlog();
     const sent: Uint8Array[] = [];
     for (let i = 0, from = 0; from < 200_000; i++) {
@@ -44,7 +44,7 @@ describe("what waits for a reader", () => {
     expect(held).toBeLessThanOrEqual(2 * all.length + 8192);
   });
 
-  it("does not hold a large buffer for a small part of it", () => {
+  it("copies a small chunk out of a large buffer", () => {
     const backlog = new Backlog();
     for (let i = 0; i < 10; i++) {
       const slab = new Uint8Array(256 * 1024).fill(i);
@@ -56,7 +56,7 @@ describe("what waits for a reader", () => {
     expect(held).toBe(50_000);
   });
 
-  it("leaves alone what was handed out", () => {
+  it("does not change chunks that it has returned", () => {
     const backlog = new Backlog();
     backlog.push(Uint8Array.of(1), 1);
     backlog.push(Uint8Array.of(2), 1);
@@ -68,7 +68,7 @@ describe("what waits for a reader", () => {
     expect(backlog.shift()).toBeUndefined();
   });
 
-  it("comes as one array, of however many pieces it was", () => {
+  it("returns everything as one array", () => {
     const backlog = new Backlog();
     const all = numbered(0, 200_000);
     for (let i = 0; i < all.length; i++) backlog.push(all.subarray(i, i + 1), 0);
@@ -76,7 +76,7 @@ describe("what waits for a reader", () => {
     expect(backlog.isEmpty).toBe(true);
   });
 
-  it("is dropped with its credit", () => {
+  it("clears everything and returns the credit", () => {
     const backlog = new Backlog();
     for (const length of [1, 2, 5000]) backlog.push(new Uint8Array(length), length);
     expect(backlog.clear()).toBe(5003);

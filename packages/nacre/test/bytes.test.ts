@@ -4,20 +4,20 @@ import { hostKey, userKey } from "@nacre/testing/session/pair";
 import { type ByteStreams, connect, serve } from "nacre";
 import { expect, test } from "vitest";
 
-/** A copy in memory that threads may share. */
+/** Returns a copy in shared memory. */
 function shared(bytes: Uint8Array): Uint8Array {
   const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
   copy.set(bytes);
   return copy;
 }
 
-/** The same streams, whose chunks come in shared memory. */
+/** Wraps streams so that received chunks are in shared memory. */
 function sharing({ readable, writable }: ByteStreams): ByteStreams {
   const share = new TransformStream<Uint8Array, Uint8Array>({ transform: (chunk, to) => to.enqueue(shared(chunk)) });
   return { readable: readable.pipeThrough(share), writable };
 }
 
-test("bytes that are handed out are never over shared memory, whatever memory they come in", async () => {
+test("bytes passed to the application are never in shared memory, even if they arrive in it", async () => {
   const seen: Record<string, Uint8Array> = {};
   const { near, far } = wire();
   serve(sharing(far), {

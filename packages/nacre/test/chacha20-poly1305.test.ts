@@ -15,7 +15,7 @@ function sealedWith(cipher: Cipher): Uint8Array {
   return slab;
 }
 
-/** As it stands in the default list, whose modules are each test's own: what is chosen is chosen once. */
+/** Returns the cipher of the default lists, from fresh modules: each module chooses its cipher only once. */
 async function byDefault(): Promise<Cipher> {
   const { defaultAlgorithms, defaultServerAlgorithms, chacha20Poly1305 } = await import("../src/defaults.ts");
   expect(defaultAlgorithms.ciphers[0]).toBe(chacha20Poly1305);
@@ -31,11 +31,11 @@ afterEach(() => {
 });
 
 describe("chacha20-poly1305 by default", () => {
-  it("says of itself what noble's does", async () => {
+  it("has the same properties as noble's", async () => {
     expect(JSON.stringify(await byDefault())).toBe(JSON.stringify(noble));
   });
 
-  it("is in WebAssembly, instantiated when it is first used and once", async () => {
+  it("runs in WebAssembly, instantiated once on first use", async () => {
     const { Module, Instance } = WebAssembly;
     const compile = vi.fn(function compile(bytes: Uint8Array<ArrayBuffer>) {
       return new Module(bytes);
@@ -49,12 +49,12 @@ describe("chacha20-poly1305 by default", () => {
     expect(compile.mock.results[0]?.type).toBe("return");
   });
 
-  it("is noble's where the platform has no WebAssembly", async () => {
+  it("falls back to noble if the platform has no WebAssembly", async () => {
     vi.stubGlobal("WebAssembly", undefined);
     expect(sealedWith(await byDefault())).toEqual(sealedWith(noble));
   });
 
-  it("is noble's where the page forbids WebAssembly", async () => {
+  it("falls back to noble if the page forbids WebAssembly", async () => {
     const forbidden = vi.fn(function forbidden() {
       throw new Error("Refused to compile or instantiate WebAssembly module");
     });

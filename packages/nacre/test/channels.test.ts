@@ -19,7 +19,7 @@ import {
 import { afterEach, describe, expect, it } from "vitest";
 import { clientMux, deaf, unopened } from "./support/muxes.ts";
 
-// Channels of other types than "session", and global requests: the general doors of both sides.
+// Channels of types other than "session", and global requests, in the public API of both sides.
 
 const ECHO = "echo@example.org";
 const connections: ServerConnection[] = [];
@@ -38,7 +38,7 @@ async function connectedTo(
   return { client: await connect(near, visitor), connection };
 }
 
-/** Accepts the channel, sends its data, and then everything that it receives. */
+/** Accepts the channel, sends its open data, then echoes everything it receives. */
 function echo(one: PeerOpen): void {
   const channel = one.accept();
   if (channel === undefined) return;
@@ -54,7 +54,7 @@ function echo(one: PeerOpen): void {
   };
 }
 
-/** Everything that a channel receives until EOF, as text. */
+/** Returns everything a channel receives until EOF, as text. */
 function received(channel: Channel): Promise<string> {
   let all = "";
   return new Promise((resolve, reject) => {
@@ -91,7 +91,7 @@ describe("a channel of another type than session", () => {
     await client.close();
   });
 
-  it("is refused unless the login was granted its type", async () => {
+  it("is refused unless the login's permissions include its type", async () => {
     for (const permissions of [true, {}, { command: "only this" }, { channels: ["other@example.org"] }] as const) {
       const { client } = await connectedTo(permissions);
       expect(await refusal(client, ECHO)).toEqual(code("channel-open-failed"));
@@ -99,7 +99,7 @@ describe("a channel of another type than session", () => {
     }
   });
 
-  it("is refused unless every factor of the login grants its type", async () => {
+  it("is refused unless the permissions of every factor include its type", async () => {
     const authenticate = ({ method }: Login): LoginDecision =>
       method === "publickey"
         ? { next: ["password"], permissions: { channels: [ECHO, "one@example.org"] } }
@@ -115,14 +115,14 @@ describe("a channel of another type than session", () => {
     await client.close();
   });
 
-  it("is refused if its type is granted and has no handler", async () => {
+  it("is refused if its type is granted but has no handler", async () => {
     const { client } = await connectedTo({ channels: ["none@example.org", "constructor"] });
     expect(await refusal(client, "none@example.org")).toEqual(code("channel-open-failed"));
     expect(await refusal(client, "constructor")).toEqual(code("channel-open-failed"));
     await client.close();
   });
 
-  it("is decided later, with the connection at hand", async () => {
+  it("can be decided later by a handler that receives the connection", async () => {
     const users: (string | undefined)[] = [];
     const { client } = await connectedTo(
       { channels: [ECHO] },
@@ -130,19 +130,19 @@ describe("a channel of another type than session", () => {
         channels: {
           [ECHO]: (one, connection) => {
             users.push(connection.user);
-            setTimeout(() => one.reject(2, "nobody listens there"));
+            setTimeout(() => one.reject(2, "no listener"));
           },
         },
       },
     );
     const error = (await refusal(client, ECHO)) as Error;
     expect(error).toEqual(code("channel-open-failed"));
-    expect(error.message).toContain("CONNECT_FAILED): nobody listens there");
+    expect(error.message).toContain("CONNECT_FAILED): no listener");
     expect(users).toEqual(["alice"]);
     await client.close();
   });
 
-  it("is refused by a handler that throws, and the connection goes on", async () => {
+  it("is refused if the handler throws, and the connection continues", async () => {
     const heard = uncaught();
     const { client } = await connectedTo(
       { channels: [ECHO, "broken@example.org"] },
@@ -175,7 +175,7 @@ describe("a channel of another type than session", () => {
     ["not ASCII", "é"],
     ["with a space", "a b"],
     ["too long", "x".repeat(65)],
-  ])("of a type that is %s is a mistake of the caller", async (_, channelType) => {
+  ])("is rejected with usage if its type is %s", async (_, channelType) => {
     const { client } = await connectedTo(true);
     expect(await refusal(client, channelType)).toEqual(code("usage"));
     expect(await failure(client.openChannel("any", "text" as never))).toEqual(code("usage"));
@@ -183,12 +183,12 @@ describe("a channel of another type than session", () => {
   });
 });
 
-/** What each request comes to on a server that grants `hello@example.org` and has handlers for all except the last. */
-async function replies(names: readonly string[]): Promise<{ answers: unknown[]; heard: string[] }> {
+/** Sends global requests to a server that grants all names except `denied@example.org`, and has handlers for all except the last. */
+async function replies(names: readonly string[]): Promise<{ answers: unknown[]; handled: string[] }> {
   const { near, far } = wire();
-  const heard: string[] = [];
+  const handled: string[] = [];
   const handle = (request: PeerGlobalRequest, { user }: ServerConnection): void => {
-    heard.push(`${user}: ${request.name} ${request.wantReply}`);
+    handled.push(`${user}: ${request.name} ${request.wantReply}`);
     request.reply(true, request.data);
   };
   const connection = serve(far, {
@@ -223,29 +223,29 @@ async function replies(names: readonly string[]): Promise<{ answers: unknown[]; 
   });
   await connection.close();
   await mux.engine.closed;
-  return { answers, heard };
+  return { answers, handled };
 }
 
 describe("a global request", () => {
-  it("is answered by its handler if the login was granted it, and refused otherwise", async () => {
+  it("is answered by its handler if the login's permissions include it, and refused otherwise", async () => {
     const thrown = uncaught();
     const names = ["hello@example.org", "denied@example.org", "broken@example.org", "none@example.org"];
-    const { answers, heard } = await replies(names);
+    const { answers, handled } = await replies(names);
     const refused = { success: false, error: undefined };
     expect(answers).toEqual([{ success: true, data: utf8Encode("hi") }, refused, refused, refused]);
-    expect(heard).toEqual(["alice: hello@example.org false", "alice: hello@example.org true"]);
+    expect(handled).toEqual(["alice: hello@example.org false", "alice: hello@example.org true"]);
     expect(thrown.map(String)).toEqual(["Error: application"]);
   });
 });
 
 describe("handlers of a server", () => {
   it.each([
-    ["no object", { channels: 7 }],
-    ["no functions, for requests on sessions", { sessionRequests: { "x@example.org": 1 } }],
-    ["no functions", { channels: { [ECHO]: true } }],
-    ["those of sessions", { channels: { session: echo } }],
-    ["those of sessions' requests", { globalRequests: { "no-more-sessions@openssh.com": () => {} } }],
-  ])("that are %s are a mistake of the caller", (_, handlers) => {
+    ["a number instead of an object", { channels: 7 }],
+    ["a session request handler that is not a function", { sessionRequests: { "x@example.org": 1 } }],
+    ["a channel handler that is not a function", { channels: { [ECHO]: true } }],
+    ["a handler for sessions", { channels: { session: echo } }],
+    ["a handler for a global request of sessions", { globalRequests: { "no-more-sessions@openssh.com": () => {} } }],
+  ])("are rejected with usage: %s", (_, handlers) => {
     const { far } = wire();
     expect(() => serve(far, { ...open, ...(handlers as object) })).toThrow(expect.objectContaining({ code: "usage" }));
   });
@@ -253,15 +253,15 @@ describe("handlers of a server", () => {
 
 describe("handlers of a client", () => {
   it.each([
-    ["no object", 7],
-    ["no functions", { [ECHO]: true }],
-    ["those of sessions", { session: echo }],
-    ["those of listeners", { "forwarded-tcpip": echo }],
-  ])("that are %s are a mistake of the caller", async (_, channels) => {
+    ["a number instead of an object", 7],
+    ["a handler that is not a function", { [ECHO]: true }],
+    ["a handler for sessions", { session: echo }],
+    ["a handler for connections to listeners", { "forwarded-tcpip": echo }],
+  ])("are rejected with usage: %s", async (_, channels) => {
     expect(await failure(connect(wire().near, { ...visitor, channels: channels as never }))).toEqual(code("usage"));
   });
 
-  it("refuse by an exception, and the connection goes on", async () => {
+  it("refuse an open by throwing, and the connection continues", async () => {
     const heard = uncaught();
     const channels = {
       "broken@example.org"(): never {
@@ -279,7 +279,7 @@ describe("handlers of a client", () => {
     await client.close();
   });
 
-  it("hear of no open before the login", async () => {
+  it("receive no open before login: openChannel of the server rejects", async () => {
     const { near, far } = wire();
     const connection = serve(far, open);
     connections.push(connection);
@@ -289,11 +289,11 @@ describe("handlers of a client", () => {
   });
 });
 
-describe("a request that prepares a session", () => {
+describe("an application-defined session request", () => {
   it.each([
-    ["of no name", { type: "" }],
-    ["with data that are no bytes", { type: "x@example.org", data: "text" as never }],
-  ])("%s is a mistake of the caller", async (_, request) => {
+    ["an empty name", { type: "" }],
+    ["a string as data", { type: "x@example.org", data: "text" as never }],
+  ])("is rejected with usage for %s", async (_, request) => {
     const { client } = await connectedTo(true);
     expect(await failure(client.exec("true", { requests: [request] }))).toEqual(code("usage"));
     await client.close();

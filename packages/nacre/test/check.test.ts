@@ -10,30 +10,34 @@ import { describe, expect, it } from "vitest";
 
 const TEXT = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0";
 
-/** What a program without types may give, and what the error says. */
+/** Invalid options that a JavaScript program may pass, and a part of the error message. */
 const mistakes: readonly (readonly [what: string, changes: object, words: string])[] = [
-  ["no user", { user: undefined }, "user is missing"],
-  ["an empty user", { user: "" }, "not empty"],
-  ["a user that is a number", { user: 1000 }, "text"],
+  ["a missing user", { user: undefined }, "`user` is required"],
+  ["an empty user", { user: "" }, "non-empty"],
+  ["a numeric user", { user: 1000 }, "must be a non-empty string"],
   ["a user with a NUL", { user: "root\0" }, "without NUL"],
-  ["the user by ssh2's name", { user: undefined, username: "alice" }, "did you mean `user`?"],
-  ["the key by ssh2's name", { identities: undefined, privateKey: TEXT }, "did you mean `identities`?"],
-  ["no host-key decision", { hostKey: undefined }, "hostKey is required: pinnedHostKey("],
-  ["a fingerprint for one", { hostKey: `SHA256:${"A".repeat(43)}` }, "a function that decides"],
-  ["true for one", { hostKey: true }, "a function that decides"],
-  ["a lone identity", { identities: userKey }, "an array of keys"],
-  ["a path for identities", { identities: "/a/path" }, "an array of keys"],
-  ["the text of a key", { identities: [TEXT] }, "not its file or text"],
-  ["the bytes of that", { identities: [new TextEncoder().encode(TEXT)] }, "not its file or text"],
-  ["an identity that is nothing", { identities: [userKey, undefined] }, "a private key, opened"],
-  ["an empty object for an identity", { identities: [{}] }, "a private key, opened"],
-  ["an identity without a public key", { identities: [{ publicKey: {}, sign() {} }] }, "a private key, opened"],
-  ["a controller for its signal", { signal: new AbortController() }, "of an AbortController"],
+  ["the user under ssh2's option name", { user: undefined, username: "alice" }, "did you mean `user`?"],
+  ["the key under ssh2's option name", { identities: undefined, privateKey: TEXT }, "did you mean `identities`?"],
+  ["a missing hostKey", { hostKey: undefined }, "`hostKey` is required; pass `pinnedHostKey("],
+  ["a fingerprint as hostKey", { hostKey: `SHA256:${"A".repeat(43)}` }, "a function that returns true"],
+  ["true as hostKey", { hostKey: true }, "a function that returns true"],
+  ["a key instead of an array of identities", { identities: userKey }, "an array of private keys"],
+  ["a path as identities", { identities: "/a/path" }, "an array of private keys"],
+  ["the text of a key file as identity", { identities: [TEXT] }, "not a file name or key text"],
+  [
+    "the bytes of a key file as identity",
+    { identities: [new TextEncoder().encode(TEXT)] },
+    "not a file name or key text",
+  ],
+  ["undefined as identity", { identities: [userKey, undefined] }, "an opened private key"],
+  ["an empty object as identity", { identities: [{}] }, "an opened private key"],
+  ["an identity without a public key", { identities: [{ publicKey: {}, sign() {} }] }, "an opened private key"],
+  ["an AbortController as signal", { signal: new AbortController() }, "of the AbortController"],
   ["an identity that was not awaited", { identities: [Promise.resolve(userKey)] }, "await it"],
 ];
 
-describe("connecting", () => {
-  it.each(mistakes)("with %s is a mistake that is told, and the streams are left alone", async (_, changes, words) => {
+describe("connect", () => {
+  it.each(mistakes)("rejects %s and leaves the streams untouched", async (_, changes, words) => {
     for (const begin of [connect, connectWith]) {
       const { near } = wire();
       const options = { ...visitor, algorithms, ...changes } as ConnectOptions & { algorithms: typeof algorithms };
@@ -44,7 +48,7 @@ describe("connecting", () => {
     }
   });
 
-  it("with nothing at all is told as well", async () => {
+  it("rejects missing arguments", async () => {
     const bare = connect as (...args: unknown[]) => Promise<unknown>;
     expect(await failure(bare())).toMatchObject({ code: "usage" });
     expect(await failure(bare(wire().near))).toMatchObject({ code: "usage" });
@@ -53,7 +57,7 @@ describe("connecting", () => {
     expect(await failure(core(wire().near, visitor))).toMatchObject({ code: "usage", message: /algorithms/ });
   });
 
-  it("over what are no byte streams, or are read already, is told as well", async () => {
+  it("rejects invalid and locked streams", async () => {
     const socket = { send() {} } as never;
     expect(await failure(connect(socket, visitor))).toMatchObject({ code: "usage", message: /readable, writable/ });
     expect(await failure(connect(undefined as never, visitor))).toMatchObject({ code: "usage" });
@@ -64,7 +68,7 @@ describe("connecting", () => {
     writer.releaseLock();
   });
 
-  it("over another kind of byte connection closes it", async () => {
+  it("closes a custom byte connection when it rejects the options", async () => {
     let closed = 0;
     const duplex = {
       open() {},
@@ -80,7 +84,7 @@ describe("connecting", () => {
     expect(closed).toBe(1);
   });
 
-  it("with what is allowed is not in the way", async () => {
+  it("accepts valid options", async () => {
     const { near } = wire();
     const identities = [{ publicKey: userKey.publicKey, sign: () => Promise.resolve(undefined) }];
     const hostKey = pinnedHostKey(`SHA256:${"A".repeat(43)}`);
@@ -89,16 +93,20 @@ describe("connecting", () => {
   });
 });
 
-describe("serving", () => {
+describe("serve", () => {
   it.each<[string, object, string]>([
-    ["no host keys", { hostKeys: undefined }, "an array of keys"],
-    ["a lone host key", { hostKeys: serverKey }, "an array of keys"],
-    ["none of them", { hostKeys: [] }, "a server needs a host key"],
-    ["a path of one", { hostKeys: ["/etc/ssh/c2VjcmV0"] }, "hostKeyFile of @nacre/node"],
-    ["one that was not awaited", { hostKeys: [Promise.resolve(serverKey)] }, "a host key is a promise: await it"],
-    ["a controller for its signal", { signal: new AbortController() }, "of an AbortController"],
-    ["nobody to decide", { authenticate: undefined }, "authenticate"],
-  ])("with %s is a mistake that is told, and the streams are left alone", (_, changes, words) => {
+    ["missing host keys", { hostKeys: undefined }, "an array of private keys"],
+    ["a key instead of an array of host keys", { hostKeys: serverKey }, "an array of private keys"],
+    ["an empty array of host keys", { hostKeys: [] }, "`hostKeys` has no key for any host-key algorithm"],
+    ["a path as host key", { hostKeys: ["/etc/ssh/c2VjcmV0"] }, "`hostKeyFile` of @nacre/node"],
+    [
+      "a host key that was not awaited",
+      { hostKeys: [Promise.resolve(serverKey)] },
+      "a host key is a promise; await it",
+    ],
+    ["an AbortController as signal", { signal: new AbortController() }, "of the AbortController"],
+    ["a missing authenticate", { authenticate: undefined }, "`authenticate` is required"],
+  ])("rejects %s and leaves the streams untouched", (_, changes, words) => {
     for (const begin of [serve, serveWith]) {
       const { far } = wire();
       const beginning = (): unknown => begin(far, { ...open, algorithms, ...changes });
@@ -108,7 +116,7 @@ describe("serving", () => {
     }
   });
 
-  it("with nothing at all, or over no streams, is told as well", () => {
+  it("rejects missing arguments and invalid streams", () => {
     for (const begin of [serve, serveWith] as ((...args: unknown[]) => unknown)[]) {
       expect(() => begin()).toThrow(expect.objectContaining({ code: "usage" }));
       expect(() => begin(wire().far)).toThrow(expect.objectContaining({ code: "usage" }));
@@ -118,21 +126,21 @@ describe("serving", () => {
   });
 });
 
-describe("limits", () => {
-  it.each(impossibleLimits(SESSION_LIMITS.ranges))("are rejected by connect: %s", async (_, limits) => {
+describe("a limit outside its range", () => {
+  it.each(impossibleLimits(SESSION_LIMITS.ranges))("is rejected by connect: %s", async (_, limits) => {
     const { near } = wire();
     const signal = AbortSignal.abort();
     expect(await failure(connect(near, { ...visitor, signal, limits }))).toMatchObject({ code: "usage" });
     expect(near.readable.locked || near.writable.locked).toBe(false);
   });
 
-  it.each(impossibleLimits(SERVER_LIMITS.ranges))("are rejected by serve: %s", (_, limits) => {
+  it.each(impossibleLimits(SERVER_LIMITS.ranges))("is rejected by serve: %s", (_, limits) => {
     const { far } = wire();
     expect(() => serve(far, { ...open, limits })).toThrow(expect.objectContaining({ code: "usage" }));
     expect(far.readable.locked || far.writable.locked).toBe(false);
   });
 
-  it.each(notIntegers({ least: 0, most: MAX_MILLISECONDS }))("are rejected by serve: loginGraceTime %s", (_, value) => {
+  it.each(notIntegers({ least: 0, most: MAX_MILLISECONDS }))("is rejected by serve: loginGraceTime %s", (_, value) => {
     const loginGraceTime = value as number;
     expect(() => serve(wire().far, { ...open, loginGraceTime })).toThrow(expect.objectContaining({ code: "usage" }));
   });

@@ -7,7 +7,7 @@ import { type DrivenSession, Engine } from "../src/mux/engine.ts";
 
 type Session = DrivenSession<ServerSessionEvent>;
 
-/** A session that says 1, asks once, and says what it is answered; with the bytes of each write that the engine makes. */
+/** Runs an engine whose session outputs 1, asks once, and outputs the answer. Records the bytes of each write. */
 function asked(question: () => number | Promise<number>): {
   writes: number[][];
   failures: unknown[];
@@ -56,19 +56,19 @@ function asked(question: () => number | Promise<number>): {
 
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
-/** Lets the event loop go round. */
+/** Waits for `count` rounds of the event loop. */
 async function rounds(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe("an answer of the application", () => {
-  it("that is there at once leaves with what came before it, in one write", async () => {
+  it("given immediately leaves together with earlier output, in one write", async () => {
     const { writes, done } = asked(() => 2);
     expect(writes).toEqual([[1, 2]]);
     done();
   });
 
-  it("that comes later leaves when it is there", async () => {
+  it("given later leaves when it is given", async () => {
     const { writes, done } = asked(() => Promise.resolve(2));
     expect(writes).toEqual([[1]]);
     await settled();
@@ -78,15 +78,15 @@ describe("an answer of the application", () => {
 
   it.each<[string, () => number | Promise<number>]>([
     [
-      "thrown",
+      "an exception",
       () => {
         throw new SshError("usage", "no");
       },
     ],
-    ["rejected", () => Promise.reject(new SshError("usage", "no"))],
-    ["one that the session does not take", () => -1],
-    ["one that it does not take later", () => Promise.resolve(-1)],
-  ])("%s is told, once", async (_, question) => {
+    ["a rejection", () => Promise.reject(new SshError("usage", "no"))],
+    ["an answer that the session rejects", () => -1],
+    ["a later answer that the session rejects", () => Promise.resolve(-1)],
+  ])("is reported as failed once: %s", async (_, question) => {
     const { writes, failures, done } = asked(question);
     await settled();
     expect(failures).toEqual([expect.objectContaining({ code: "usage" })]);
@@ -94,7 +94,7 @@ describe("an answer of the application", () => {
     done();
   });
 
-  it("that comes after the end is forgotten", async () => {
+  it("given after the end is ignored", async () => {
     const { writes, failures, done } = asked(() => Promise.resolve(2));
     done();
     await settled();
@@ -103,7 +103,7 @@ describe("an answer of the application", () => {
   });
 });
 
-/** An engine with a session and a byte connection that do only what is given here, and a record of its events. */
+/** Makes an engine with a partial session and byte connection. Records the errors it ends with. */
 function driven(
   session: Partial<Session>,
   duplex: Partial<Duplex> = {},
@@ -144,7 +144,7 @@ function start(engine: Engine<ServerSessionEvent>): void {
 }
 
 describe("input", () => {
-  it("is stopped while the session wants none", () => {
+  it("is paused while the session wants none", () => {
     const asked: string[] = [];
     const session = { wantsInput: false };
     const { engine } = driven(session, {
@@ -158,7 +158,7 @@ describe("input", () => {
     engine.fail(new SshError("closed", "the test is over"));
   });
 
-  it("goes on as soon as the session wants some again", () => {
+  it("resumes as soon as the session wants some again", () => {
     const asked: string[] = [];
     const { engine } = driven(
       { wantsInput: false },
@@ -172,17 +172,17 @@ describe("input", () => {
   });
 });
 
-describe("a fault of the session", () => {
+describe("an exception of the session", () => {
   const fault = new TypeError("no such thing");
   const broken = (): never => {
     throw fault;
   };
   it.each<[string, Partial<Session>, (engine: Engine<ServerSessionEvent>) => void]>([
-    ["at its start", { start: broken }, start],
-    ["in an event", { nextEvent: broken }, start],
-    ["in an event of a turn that begins by itself", { nextEvent: broken }, (engine) => engine.touch()],
+    ["in start", { start: broken }, start],
+    ["in nextEvent", { nextEvent: broken }, start],
+    ["in nextEvent of a scheduled turn", { nextEvent: broken }, (engine) => engine.touch()],
     [
-      "in an event after an answer that came later",
+      "in nextEvent after a later answer",
       { nextEvent: broken },
       (engine) =>
         engine.ask(
@@ -191,14 +191,14 @@ describe("a fault of the session", () => {
           () => {},
         ),
     ],
-    ["in output", { takeOutput: broken }, start],
-    ["in keeping time", { tick: broken }, start],
-    ["in saying when to go on", { deadline: broken }, start],
-    ["in taking bytes", { receive: broken }, (engine) => engine.data(Uint8Array.of(1))],
-    ["in taking the end of all bytes", { end: broken }, (engine) => engine.ended()],
-    ["in taking a break", { broken }, (engine) => engine.failed(new Error("cable"))],
-    ["in everything", { nextEvent: broken, takeOutput: broken, disconnect: broken }, start],
-  ])("%s ends the connection, and is told as the reason, once", async (_, session, act) => {
+    ["in takeOutput", { takeOutput: broken }, start],
+    ["in tick", { tick: broken }, start],
+    ["in deadline", { deadline: broken }, start],
+    ["in receive", { receive: broken }, (engine) => engine.data(Uint8Array.of(1))],
+    ["in end", { end: broken }, (engine) => engine.ended()],
+    ["in broken", { broken }, (engine) => engine.failed(new Error("cable"))],
+    ["in several methods", { nextEvent: broken, takeOutput: broken, disconnect: broken }, start],
+  ])("%s ends the connection and is reported once as the reason", async (_, session, act) => {
     const heard = uncaught();
     const { engine, ends } = driven(session);
     act(engine);
@@ -211,14 +211,14 @@ describe("a fault of the session", () => {
     expect(heard).toEqual([]);
   });
 
-  it("is said goodbye about, where that can be", async () => {
-    const goodbyes: SshError[] = [];
-    const { engine } = driven({ nextEvent: broken, disconnect: (error) => void goodbyes.push(error) });
+  it("is sent as a disconnect message if possible", async () => {
+    const disconnects: SshError[] = [];
+    const { engine } = driven({ nextEvent: broken, disconnect: (error) => void disconnects.push(error) });
     engine.turn();
-    expect(goodbyes).toEqual([await engine.closed]);
+    expect(disconnects).toEqual([await engine.closed]);
   });
 
-  it("in saying goodbye changes nothing about why", async () => {
+  it("in disconnect does not change the reason", async () => {
     const { engine } = driven({ disconnect: broken });
     const why = new SshError("closed", "enough");
     engine.fail(why);
@@ -226,20 +226,20 @@ describe("a fault of the session", () => {
   });
 });
 
-/** An engine whose session yields `yields` times; each adds `name` to `order`. Two end a turn. */
+/** Makes an engine whose session yields `yields` times. Each yield adds `name` to `order`; two end a turn. */
 function worker(
   name: string,
   yields: number,
   order: string[],
   duplex: Partial<Duplex> = {},
 ): Engine<ServerSessionEvent> {
-  let told = 0;
+  let yielded = 0;
   return driven(
     {
       nextEvent() {
-        if (told === yields) return undefined;
+        if (yielded === yields) return undefined;
         order.push(name);
-        told++;
+        yielded++;
         return { type: "yield" };
       },
     },
@@ -247,8 +247,8 @@ function worker(
   ).engine;
 }
 
-describe("a turn that has done its work", () => {
-  it("lets another connection have its turn, and goes on by itself", async () => {
+describe("a turn that has used up its share", () => {
+  it("lets another connection run, then continues by itself", async () => {
     const order: string[] = [];
     const busy = worker("busy", 6, order);
     const other = worker("other", 1, order);
@@ -258,7 +258,7 @@ describe("a turn that has done its work", () => {
     expect(order).toEqual(["busy", "busy", "busy", "busy", "other", "busy", "busy"]);
   });
 
-  it("begins no other for input, answers or requests of the application", async () => {
+  it("starts no other turn for input, answers or commands", async () => {
     const order: string[] = [];
     const busy = worker("busy", 6, order);
     busy.turn();
@@ -275,7 +275,7 @@ describe("a turn that has done its work", () => {
     await settled();
   });
 
-  it("stops reading until it goes on", async () => {
+  it("pauses reading until it continues", async () => {
     const calls: string[] = [];
     const busy = worker("busy", 4, [], {
       pause: () => void calls.push("pause"),
@@ -286,7 +286,7 @@ describe("a turn that has done its work", () => {
     expect(calls).toEqual(["pause", "pause", "resume"]);
   });
 
-  it("goes on reading when the session yields once in each round of the event loop", async () => {
+  it("keeps reading if the session yields once per round of the event loop", async () => {
     const calls: string[] = [];
     const events: ServerSessionEvent[] = [];
     const { engine } = driven(
@@ -301,7 +301,7 @@ describe("a turn that has done its work", () => {
     expect(calls).toEqual(["resume", "resume", "resume"]);
   });
 
-  it("writes what it has to send before others have theirs", () => {
+  it("writes its output before other connections run", () => {
     const output = [1];
     const writes: number[][] = [];
     const events: ServerSessionEvent[] = [{ type: "yield" }, { type: "yield" }];
@@ -326,7 +326,7 @@ describe("a turn that has done its work", () => {
 });
 
 describe("output", () => {
-  it("is written once in each round of the event loop, though the socket has room again at once", async () => {
+  it("is written once per round of the event loop, even if the socket drains immediately", async () => {
     let written = 0;
     let isTaken = true;
     const { engine } = driven(

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Channel } from "../src/mux/channel.ts";
 import { webStreams } from "../src/streams/web-streams.ts";
 
-// What a user gives up comes to an end, whatever the other side does or leaves undone.
+// Anything that the application closes or aborts ends in bounded time, even if the peer does not answer.
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
@@ -15,10 +15,10 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Longer than anything that is given up takes. */
+/** Advances the clock past every timeout of closing. */
 const aWhile = (): Promise<unknown> => vi.advanceTimersByTimeAsync(5000);
 
-test("a command whose CLOSE is never answered", async () => {
+test("a command ends although the peer never answers its CLOSE", async () => {
   const { client, host } = await connected({ ignore: [SSH_MSG_CHANNEL_CLOSE.number], onExec: () => {} });
   const abort = new AbortController();
   const process = await client.spawn("x", { signal: abort.signal });
@@ -30,7 +30,7 @@ test("a command whose CLOSE is never answered", async () => {
   await closed;
   expect(await reading).toEqual(code("aborted"));
   expect(await writing).toEqual(code("aborted"));
-  // What still comes is nobody's.
+  // Late data is dropped.
   host.server.connection.write(0, utf8Encode("late"));
   await host.flush();
   const other = await client.spawn("y");
@@ -41,7 +41,7 @@ test("a command whose CLOSE is never answered", async () => {
   expect(await client.ended).toEqual(code("closed"));
 });
 
-test("kill and resize do nothing once the command is closed, whether the server has answered or not", async () => {
+test("kill and resize have no effect after close, before and after the server answers", async () => {
   const { client } = await connected({ ignore: [SSH_MSG_CHANNEL_CLOSE.number], onExec: () => {} });
   const process = await client.spawn("x");
   const closed = process.close();
@@ -57,7 +57,7 @@ test("kill and resize do nothing once the command is closed, whether the server 
   await client.close();
 });
 
-test("an input that waits for a window which never opens", async () => {
+test("aborting an input fails a write that waits for the window", async () => {
   const calls: string[] = [];
   const input = webStreams.writable({
     write: () => 0,
@@ -73,7 +73,7 @@ test("an input that waits for a window which never opens", async () => {
   expect(calls).toEqual(["abort"]);
 });
 
-test("an output that was cancelled, and is looked at again: what comes is dropped, and its credit returns", async () => {
+test("an output opened after it was cancelled still drops bytes and returns their credit", async () => {
   let credit = 0;
   const source = {
     consumed: (bytes: number) => {
@@ -90,7 +90,7 @@ test("an output that was cancelled, and is looked at again: what comes is droppe
   expect(credit).toBe(12);
 });
 
-test("a connection whose other end reads no more: the stream to it is aborted", async () => {
+test("closing a connection aborts its stream if the peer reads no more", async () => {
   const host = new StreamServer();
   const inner = host.streams.writable.getWriter();
   let isStuck = false;
@@ -111,7 +111,7 @@ test("a connection whose other end reads no more: the stream to it is aborted", 
   expect(aborted).toBe(true);
 });
 
-test("what comes for a channel before its user is there is told when it is, and counts then", async () => {
+test("events before a handler is set are replayed to it, and their credit returns then", async () => {
   let credit = 0;
   const connection = {
     consumed: (_: number, bytes: number) => {
@@ -130,14 +130,14 @@ test("what comes for a channel before its user is there is told when it is, and 
   expect(credit).toBe("as soon as may bewarning".length);
 });
 
-test("a channel that is closed before its user is there", async () => {
+test("a process on a channel that is already closed fails with channel-closed", async () => {
   const channel = new Channel({ session: { connection: {} as never }, touch: () => {} }, 0);
   channel.onClosed(undefined);
   const process = new Process(channel);
   expect(((await failure(text(process.stdout))) as SshError).code).toBe("channel-closed");
 });
 
-test("what comes for a channel that is over is nobody's", () => {
+test("events after a channel has closed are dropped", () => {
   const heard: string[] = [];
   const channel = new Channel({ session: { connection: {} as never }, touch: () => {} }, 0);
   channel.handler = {

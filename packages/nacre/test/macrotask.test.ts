@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 
 const TWICE = ["first", "second"];
 
-/** The order in which two tasks run, and whether they leave the present task and its microtasks first. */
+/** Returns the order in which two tasks and a microtask run. */
 async function order(): Promise<string[]> {
   vi.resetModules();
   const { queueMacrotask } = await import("../src/mux/macrotask.ts");
@@ -14,7 +14,7 @@ async function order(): Promise<string[]> {
   return ran;
 }
 
-describe("a macrotask runs after the present task and its microtasks, in order", () => {
+describe("queueMacrotask runs tasks in order, after the current task and its microtasks", () => {
   afterEach(() => vi.unstubAllGlobals());
 
   it("with setImmediate", async () => {
@@ -41,7 +41,7 @@ describe("a macrotask runs after the present task and its microtasks, in order",
     for (const { port1 } of channels) port1.close();
   });
 
-  it("with timers, where there is nothing else", async () => {
+  it("with timers, if nothing else is available", async () => {
     vi.stubGlobal("setImmediate", undefined);
     vi.stubGlobal("MessageChannel", undefined);
     expect(await order()).toEqual(["microtask", ...TWICE]);

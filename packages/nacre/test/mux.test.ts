@@ -40,11 +40,11 @@ const requests = (requestType: string, wantReply: boolean): Uint8Array =>
   SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel: 0, requestType, wantReply, data: NOTHING });
 const sends = (data: Uint8Array): Uint8Array => SSH_MSG_CHANNEL_DATA.encode({ recipientChannel: 0, data });
 
-/** Numbers of the messages sent. */
+/** Returns the message numbers of payloads. */
 const numbers = (sent: readonly Uint8Array[]): readonly (number | undefined)[] => sent.map((payload) => payload[0]);
 
-describe("an open of ours", () => {
-  it("hands over the channel in the turn of its confirmation, before the data behind it", () => {
+describe("an open of this side", () => {
+  it("returns the channel in the turn of its confirmation, before data that follows", () => {
     const { mux, receive } = looseMux();
     const said: string[] = [];
     mux.open("direct-tcpip", utf8Encode("there"), {
@@ -57,7 +57,7 @@ describe("an open of ours", () => {
     expect(said).toEqual(["hello"]);
   });
 
-  it("hears the reason of a refusal", () => {
+  it("receives the reason of a refusal", () => {
     const { mux, receive } = looseMux();
     const said: unknown[] = [];
     mux.open("direct-tcpip", NOTHING, { ...unopened, refused: (...why) => said.push(why) });
@@ -67,7 +67,7 @@ describe("an open of ours", () => {
     expect(said).toEqual([[2, "no"]]);
   });
 
-  it("hears the error that ends the connection, once", () => {
+  it("receives the error that ends the connection, once", () => {
     const { mux, receive, lose } = looseMux();
     const said: unknown[] = [];
     mux.open("direct-tcpip", NOTHING, { ...unopened, lost: (error) => said.push(error) });
@@ -82,7 +82,7 @@ describe("an open of ours", () => {
     expect(() => mux.open("session", undefined, unopened)).toThrow("the connection has ended: gone");
   });
 
-  it("becomes a promise that rejects with the peer's reason, escaped", async () => {
+  it("as a promise rejects with the peer's reason, escaped", async () => {
     const { mux, receive } = looseMux();
     const opening = failure(openChannel(mux, "direct-tcpip"));
     const description = "\u001b[2Jno";
@@ -95,10 +95,10 @@ describe("an open of ours", () => {
 });
 
 describe("an open of the peer", () => {
-  it("is refused where nobody accepts its type, and where a type is named like what every object inherits", () => {
+  it("is refused without a handler, also if its type is the name of an inherited property", () => {
     const { mux, receive, sent, refused } = looseMux();
     receive(opens("x11"));
-    // Even a type that the connection lets through.
+    // Allow the type on the connection, so that the mux decides.
     for (const name of ["constructor", "__proto__"]) {
       mux.engine.session.connection.allow(name);
       receive(opens(name));
@@ -107,7 +107,7 @@ describe("an open of the peer", () => {
     expect(refused).toEqual(["x11", "constructor", "__proto__"]);
   });
 
-  it("is accepted by the handler of its type, which learns its data and the side", () => {
+  it("is accepted by the handler of its type, which receives the data and the side", () => {
     const said: unknown[] = [];
     const { receive, sent } = looseMux({
       channels: {
@@ -122,7 +122,7 @@ describe("an open of the peer", () => {
     expect(numbers(sent)).toEqual([SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number]);
   });
 
-  it("right behind the reply that allows it is accepted", () => {
+  it("is accepted right after the reply that allows it", () => {
     const { mux, receive, sent } = looseMux();
     mux.globalRequest("tcpip-forward", NOTHING, ({ success }) => {
       if (success) mux.accept("forwarded-tcpip", (open) => open.accept());
@@ -169,8 +169,8 @@ describe("an open of the peer", () => {
   });
 });
 
-describe("a global request of ours", () => {
-  it("hears its reply, with the data of a success", () => {
+describe("a global request of this side", () => {
+  it("receives its reply with the data of a success", () => {
     const { mux, receive } = looseMux();
     const said: unknown[] = [];
     for (let i = 0; i < 2; i++) mux.globalRequest("tcpip-forward", NOTHING, (reply) => said.push(reply));
@@ -181,7 +181,7 @@ describe("a global request of ours", () => {
     ]);
   });
 
-  it("hears the error that ends the connection, once", () => {
+  it("receives the error that ends the connection, once", () => {
     const { mux, receive, lose } = looseMux();
     const said: unknown[] = [];
     mux.globalRequest("tcpip-forward", NOTHING, (reply) => said.push(reply));
@@ -192,14 +192,14 @@ describe("a global request of ours", () => {
 });
 
 describe("a global request of the peer", () => {
-  it("without a handler is refused where it wants a reply, and ignored otherwise", () => {
+  it("without a handler is refused if it wants a reply, and ignored otherwise", () => {
     const { receive, sent, refused } = looseMux();
     for (const name of ["hello@example.org", "toString"]) receive(asks(name, true), asks(name, false));
     expect(numbers(sent)).toEqual([SSH_MSG_REQUEST_FAILURE.number, SSH_MSG_REQUEST_FAILURE.number]);
     expect(refused).toEqual(["hello@example.org", "toString"]);
   });
 
-  it("goes to its handler, which replies at once or later, and in order", () => {
+  it("is answered by its handler immediately or later, in order", () => {
     const later: (() => void)[] = [];
     const { mux, receive, sent } = looseMux({
       globalRequests: { "slow@example.org": (request) => void later.push(() => request.reply(true, Uint8Array.of(1))) },
@@ -212,7 +212,7 @@ describe("a global request of the peer", () => {
   });
 });
 
-/** A mux with channel 0 open. */
+/** Makes a mux with channel 0 open. */
 function opened(): ReturnType<typeof looseMux> & { readonly channel: Channel } {
   const loose = looseMux();
   let channel: Channel | undefined;
@@ -222,14 +222,14 @@ function opened(): ReturnType<typeof looseMux> & { readonly channel: Channel } {
 }
 
 describe("a channel", () => {
-  it("hears requests, and replies to those that want it", () => {
+  it("receives requests and replies to those that want a reply", () => {
     const { channel, receive, sent } = opened();
     channel.handler = { ...deaf, request: (request) => channel.reply(request, request.type === "channel-request") };
     receive(requests("yes@example.org", true), requests("silent@example.org", false));
     expect(numbers(sent.slice(1))).toEqual([SSH_MSG_CHANNEL_SUCCESS.number]);
   });
 
-  it("without a handler refuses requests that want a reply, and keeps the first 16 others", () => {
+  it("without a handler refuses requests that want a reply and buffers the first 16 others", () => {
     const { channel, receive, sent } = opened();
     receive(requests("refused@example.org", true));
     for (let i = 0; i < 20; i++) receive(requests(`kept-${i}@example.org`, false));
@@ -239,7 +239,7 @@ describe("a channel", () => {
     expect(heard).toEqual(Array.from({ length: 16 }, (_, i) => `kept-${i}@example.org`));
   });
 
-  it("tells whether the connection ended before it", async () => {
+  it("reports whether the connection ended before it", async () => {
     const [one, other] = [opened(), opened()];
     const ends = [one.channel.ended, other.channel.ended];
     one.channel.close();
@@ -253,8 +253,8 @@ describe("a channel", () => {
   });
 });
 
-describe("what an application throws when it hears of something", () => {
-  it("is left uncaught, and the connection goes on", async () => {
+describe("an exception of an application's handler", () => {
+  it("is rethrown as an uncaught exception, and the connection continues", async () => {
     const heard = uncaught();
     const { channel, receive, ends } = opened();
     const said: unknown[] = [];
@@ -283,7 +283,7 @@ describe("what an application throws when it hears of something", () => {
     expect(ends).toEqual([]);
   });
 
-  it("at the end of the connection keeps nobody else from hearing of it", async () => {
+  it("at the end of the connection does not keep other handlers from being called", async () => {
     const heard = uncaught();
     const { mux, receive, lose } = looseMux();
     const said: number[] = [];

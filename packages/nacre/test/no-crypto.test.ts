@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
-// In a process of its own: noble looks for the platform's random bytes when it is imported.
+// Runs in its own process: noble looks up the platform's random source when it is imported.
 const PROGRAM = `
   const { getRandomValues } = globalThis.crypto;
   const random = (length) => getRandomValues.call(platform, new Uint8Array(length));
@@ -26,7 +26,7 @@ const PROGRAM = `
   await client.close();
 `;
 
-test("on a platform without crypto both sides work with the option `random`", () => {
+test("both sides work with the option `random` on a platform without crypto", () => {
   const options = ["--conditions=@nacre/source", "--import", "tsx", "--input-type=module", "-e", PROGRAM];
   const cwd = fileURLToPath(new URL("../", import.meta.url));
   const printed = execFileSync(process.execPath, options, { cwd, encoding: "utf8" });

@@ -8,14 +8,14 @@ import { describe, expect, it } from "vitest";
 const usage = (words: string): object =>
   expect.objectContaining({ code: "usage", message: expect.stringContaining(words) });
 
-/** Options as a program without types gives them. */
+/** Options with any names, as a JavaScript program can pass them. */
 const given = (options: object): ExecOptions => options;
 
 const nothing = (names: readonly string[]): object => Object.fromEntries(names.map((name) => [name, undefined]));
 
-describe("an option name that does not exist", () => {
+describe("an unknown option name", () => {
   it.each([
-    ["passwd", "`passwd` is not an option of connect: did you mean `password`?"],
+    ["passwd", "`passwd` is not an option of connect; did you mean `password`?"],
     ["pasword", "did you mean `password`?"],
     ["hostkey", "did you mean `hostKey`?"],
     ["username", "did you mean `user`?"],
@@ -23,11 +23,11 @@ describe("an option name that does not exist", () => {
     ["hostVerifier", "did you mean `hostKey`?"],
     ["readyTimeout", "did you mean `signal`?"],
     ["keepaliveInterval", "did you mean `limits.keepaliveInterval`?"],
-    ["compress", "is not an option of connect: it takes user, hostKey, identities"],
-    ["constructor", "`constructor` is not an option of connect: it takes"],
+    ["compress", "is not an option of connect; its options are user, hostKey, identities"],
+    ["constructor", "`constructor` is not an option of connect; its options are"],
     ["x\u001b[2J", "`x\\x1b[2J` is not an option"],
     ["n".repeat(50_000), "`nnnnnnnnnn"],
-  ])("is refused by connect, which leaves the streams alone: %s", async (name, words) => {
+  ])("is rejected by connect, which leaves the streams untouched: %s", async (name, words) => {
     for (const begin of [connect, connectWith]) {
       const { near } = wire();
       const options = { ...visitor, algorithms, [name]: "c2VjcmV0" };
@@ -39,7 +39,7 @@ describe("an option name that does not exist", () => {
     }
   });
 
-  it("is refused by connectDuplex, which closes the byte connection", async () => {
+  it("is rejected by connectDuplex, which closes the byte connection", async () => {
     let closed = 0;
     const duplex = {
       open() {},
@@ -55,11 +55,11 @@ describe("an option name that does not exist", () => {
   });
 
   it.each([
-    ["authentication", "is not an option of serve: did you mean `authenticate`?"],
+    ["authentication", "is not an option of serve; did you mean `authenticate`?"],
     ["hostKey", "did you mean `hostKeys`?"],
     ["privateKey", "did you mean `hostKeys`?"],
     ["acceptPTY", "did you mean `acceptPty`?"],
-  ])("is refused by serve, which leaves the streams alone: %s", (name, words) => {
+  ])("is rejected by serve, which leaves the streams untouched: %s", (name, words) => {
     for (const begin of [serve, serveWith]) {
       const { far } = wire();
       expect(() => begin(far, { ...open, algorithms, [name]: 1 })).toThrow(usage(words));
@@ -67,28 +67,28 @@ describe("an option name that does not exist", () => {
     }
   });
 
-  it("is refused among the limits of a client and of a server", async () => {
+  it("is rejected in the limits of a client and of a server", async () => {
     const mistaken = { keepAliveIntervall: 1000 } as object;
-    const words = "is not an option of limits: did you mean `keepaliveInterval`?";
+    const words = "is not an option of limits; did you mean `keepaliveInterval`?";
     expect(await failure(connect(wire().near, { ...visitor, limits: mistaken }))).toEqual(usage(words));
     expect(() => serve(wire().far, { ...open, limits: mistaken })).toThrow(usage(words));
     expect(() => serve(wire().far, { ...open, limits: { maxSession: 1 } as object })).toThrow(usage("maxSessions"));
   });
 
-  it("is refused where a command is started, and no channel is opened for it", async () => {
+  it("is rejected when starting a command, and opens no channel", async () => {
     const { client, connection } = await served({ session: () => 0 });
     expect(await failure(client.exec("x", given({ timeout: 5 })))).toEqual(
-      usage("option of exec: did you mean `signal`?"),
+      usage("option of exec; did you mean `signal`?"),
     );
     expect(await failure(client.exec("x", given({ stdin: "" })))).toEqual(usage("`input`"));
     expect(await failure(client.spawn("x", given({ input: "" })))).toEqual(
-      usage("of spawn: it takes env, pty, requests, signal"),
+      usage("of spawn; its options are env, pty, requests, signal"),
     );
-    expect(await failure(client.shell(given({ environment: {} })))).toEqual(usage("of shell: did you mean `env`?"));
+    expect(await failure(client.shell(given({ environment: {} })))).toEqual(usage("of shell; did you mean `env`?"));
     expect(await failure(client.subsystem("x", given({ envs: {} })))).toEqual(
-      usage("of subsystem: did you mean `env`?"),
+      usage("of subsystem; did you mean `env`?"),
     );
-    expect(await failure(client.shell(given({ pty: { cols: 80 } })))).toEqual(usage("of pty: did you mean `columns`?"));
+    expect(await failure(client.shell(given({ pty: { cols: 80 } })))).toEqual(usage("of pty; did you mean `columns`?"));
     for (const wrong of ["utf8", null, 7])
       expect(await failure(client.exec("x", wrong as never))).toEqual(usage("an object"));
     expect(connection.sessionCount).toBeLessThanOrEqual(1);
@@ -97,8 +97,8 @@ describe("an option name that does not exist", () => {
   });
 });
 
-describe("an option that is undefined", () => {
-  it("counts as not given, on both sides and for every way to start a command", async () => {
+describe("an option set to undefined", () => {
+  it("counts as missing, on both sides and in every method that starts a command", async () => {
     const client = nothing([
       "password",
       "changePassword",

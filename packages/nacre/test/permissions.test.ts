@@ -4,7 +4,7 @@ import { combinePermissions, isPermissions } from "../src/server/permissions.ts"
 const FORWARDING = { portForwarding: true, agentForwarding: true, x11Forwarding: true };
 const DENIED = { portForwarding: false, agentForwarding: false, x11Forwarding: false };
 
-test("a login that is let in without more has sessions, and no forwarding", () => {
+test("a login without permissions gets sessions but no forwarding", () => {
   expect(combinePermissions([{}])).toEqual({
     command: undefined,
     pty: true,
@@ -22,7 +22,7 @@ test("nothing is granted without a factor", () => {
   expect(combinePermissions([])).toMatchObject(DENIED);
 });
 
-test("forwarding is granted only where every factor grants it", () => {
+test("forwarding is granted only if every factor grants it", () => {
   expect(combinePermissions([FORWARDING])).toMatchObject(FORWARDING);
   expect(combinePermissions([FORWARDING, FORWARDING])).toMatchObject(FORWARDING);
   expect(combinePermissions([FORWARDING, {}])).toMatchObject(DENIED);
@@ -46,11 +46,11 @@ test("a place must be in the list of every factor that has one", () => {
   expect(permitted).toMatchObject({ permitOpen: [["a:22", "b:*"], ["a:*"]], permitListen: [[]] });
 });
 
-test("pseudo-terminals are refused where one factor refuses them", () => {
+test("pseudo-terminals are refused if one factor refuses them", () => {
   expect(combinePermissions([{}, { pty: false }]).pty).toBe(false);
 });
 
-test("the first command and the first value of a variable count", () => {
+test("the first command and the first value of each variable win", () => {
   expect(
     combinePermissions([
       { environment: { A: "1" } },
@@ -61,17 +61,17 @@ test("the first command and the first value of a variable count", () => {
 });
 
 test.each<[string, unknown]>([
-  ["no object", "all"],
+  ["a string instead of an object", "all"],
   ["null", null],
-  ["a text for a list", { permitOpen: "a:22" }],
-  ["true for a list", { permitListen: true }],
-  ["null for a list", { permitOpen: null }],
+  ["a string as list", { permitOpen: "a:22" }],
+  ["true as list", { permitListen: true }],
+  ["null as list", { permitOpen: null }],
   ["a list of numbers", { permitListen: [8080] }],
 ])("rejects %s", (_, value) => {
   expect(isPermissions(value)).toBe(false);
 });
 
-test("accepts lists of places, or none", () => {
+test("accepts lists of places, empty lists and missing lists", () => {
   expect(isPermissions({ permitOpen: ["a:22"], permitListen: [] })).toBe(true);
   expect(isPermissions({ permitOpen: undefined })).toBe(true);
 });

@@ -7,7 +7,7 @@ import { privateKey as privateKeyOfCore } from "nacre/core";
 import { describe, expect, it } from "vitest";
 import vectors from "../../../test-vectors/keyfiles.json" with { type: "json" };
 
-/** One file of each format, plain and encrypted, as ssh-keygen and openssl wrote them. */
+/** One file of each format, plain and encrypted, written by ssh-keygen and openssl. */
 const files = [
   ...new Map(
     vectors.privateKeys.map((file) => [`${file.format}, ${"passphrase" in file ? "encrypted" : "plain"}`, file]),
@@ -27,7 +27,7 @@ describe("privateKey", () => {
   it.each([
     ["an encrypted key without a passphrase", locked.text, {}, "passphrase-needed"],
     ["a wrong passphrase", locked.text, { passphrase: "no such" }, "passphrase-wrong"],
-    ["what is no key file", "nothing of the kind", {}, "file-malformed"],
+    ["a text that is not a key file", "not a key file", {}, "file-malformed"],
     ["a missing text", undefined, {}, "usage"],
     ["an unknown option", plain.text, { password: "x" }, "usage"],
   ])("rejects %s", async (_, text, options, code) => {
@@ -38,7 +38,7 @@ describe("privateKey", () => {
       });
   });
 
-  it("gives keys that log in and that prove a host", async () => {
+  it("returns keys that work as identities and as host keys", async () => {
     const key = await privateKey(plain.text);
     const pin = fingerprint(key.publicKey.blob, "sha256");
     const { near, far } = wire();

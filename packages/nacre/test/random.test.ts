@@ -12,7 +12,7 @@ afterEach(() => {
 it.each([
   ["no crypto", undefined],
   ["a crypto without getRandomValues", {}],
-])("on a platform with %s the option `random` is asked for, and the streams are left alone", async (_, crypto) => {
+])("requires the option `random` on a platform with %s, and leaves the streams untouched", async (_, crypto) => {
   vi.stubGlobal("crypto", crypto);
   for (const begin of [
     connect,

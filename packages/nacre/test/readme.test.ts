@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 const readme = read("packages/nacre/README.md");
 
-/** The cells of the rows of the table with this head. */
+/** Returns the cells of each row in the table with this header. */
 function rowsOf(head: string): string[][] {
   const [, table = ""] = readme.split(`| ${head} |\n`);
   const [body = ""] = table.split("\n\n");
@@ -39,7 +39,7 @@ describe("the README", () => {
 
 const UNITS = { "": 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, s: 1000, h: 3_600_000 };
 
-/** What a cell such as `256 KiB`, `60 s` or `1,024` says, in bytes or milliseconds. */
+/** Parses a cell such as `256 KiB`, `60 s` or `1,024` to bytes or milliseconds. */
 function numberOf(cell: string): number {
   const [, digits = "", unit = ""] = /^([\d,]+) ?(\w*)$/.exec(cell) ?? [];
   return Number(digits.replaceAll(",", "")) * UNITS[unit as keyof typeof UNITS];

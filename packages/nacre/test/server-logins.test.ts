@@ -17,13 +17,13 @@ import {
 } from "nacre";
 import { describe, expect, it } from "vitest";
 
-/** Reports who is in, and by what. */
+/** Session handler that prints the user and the methods of the login. */
 const whoami = async (session: Session): Promise<void> => {
   const writer = session.stdout.getWriter();
   await writer.write(`${session.user} by ${session.factors.map(({ method }) => method).join("+")}`);
 };
 
-/** Output of `whoami` for a client, or the code of the error instead. */
+/** Logs in. Returns the output of `whoami`, or the code of the error. */
 async function login(
   server: Partial<ServeOptions<Session>>,
   client: Partial<ConnectOptions> = {},
@@ -39,7 +39,7 @@ async function login(
 }
 
 describe("a login", () => {
-  it("by key is asked about when the signature is verified", async () => {
+  it("with a key is decided after the signature is verified", async () => {
     const logins: Login[] = [];
     const authenticate = (one: Login): boolean => {
       logins.push(one);
@@ -60,7 +60,7 @@ describe("a login", () => {
     ]);
   });
 
-  it("by one of several keys is asked about unsigned first, and a yes to that lets nobody in", async () => {
+  it("with several keys is first asked about unsigned, and accepting such a query does not log in", async () => {
     const asked: string[] = [];
     const other = generateEd25519(seededRandom(71));
     const authenticate = (one: Login): boolean => {
@@ -71,14 +71,14 @@ describe("a login", () => {
     };
     expect(await login({ authenticate }, { identities: [other, userKey] })).toBe("alice by publickey");
     expect(asked).toEqual(["other offered", "ours offered", "ours signed"]);
-    // A server that says yes to each question and no to each login.
+    // A server that accepts each query and refuses each login.
     const identities = [other, userKey];
     expect(await login({ authenticate: (one) => one.method === "publickey" && !one.signed }, { identities })).toBe(
       "auth-failed",
     );
   });
 
-  it("by password, wrong ones first", async () => {
+  it("with a password succeeds after wrong ones", async () => {
     const client: Partial<ConnectOptions> = {
       identities: [],
       password: (attempt) => ["one", "two", "three"][attempt - 1],
@@ -90,7 +90,7 @@ describe("a login", () => {
     expect(await login(server, client)).toBe("alice by password");
   });
 
-  it("by a password that is to be changed", async () => {
+  it("with a password can require a new one", async () => {
     const seen: Login[] = [];
     const authenticate = (one: Login): LoginDecision => {
       seen.push(one);
@@ -108,7 +108,7 @@ describe("a login", () => {
     ]);
   });
 
-  it("by answers, in as many rounds as are asked", async () => {
+  it("with keyboard-interactive takes any number of rounds", async () => {
     const server: Partial<ServeOptions<Session>> = {
       methods: ["keyboard-interactive"],
       authenticate: async (one) => {
@@ -126,7 +126,7 @@ describe("a login", () => {
     expect(await answering(({ prompts }) => prompts.map(() => "wrong"))).toBe("auth-failed");
   });
 
-  it("by two factors, with what the first proved known to the second", async () => {
+  it("with two factors passes the first factor to the second decision", async () => {
     const server: Partial<ServeOptions<Session>> = {
       authenticate: (one) => {
         if (one.method === "publickey") return { next: ["password"] };
@@ -138,7 +138,7 @@ describe("a login", () => {
     expect(await login({ ...server, methods: ["password"] }, withoutKey)).toBe("auth-failed");
   });
 
-  it("that is decided late, lets what the client sent ahead wait", async () => {
+  it("holds early messages of the client until a late decision", async () => {
     let decide!: (decision: boolean) => void;
     const decision = new Promise<boolean>((resolve) => {
       decide = resolve;
@@ -153,21 +153,21 @@ describe("a login", () => {
   });
 });
 
-describe("what refuses", () => {
+describe("a login is refused by", () => {
   const boom = new Error("the database is down");
   it.each<[string, () => unknown]>([
     ["false", () => false],
-    ["nothing", () => undefined],
-    ["something truthy that is not true", () => 1],
-    ["a text", () => "success"],
-    ["an object that says nothing", () => ({})],
-    ["an empty list of what follows", () => ({ next: [] })],
-    ["a method that is none", () => ({ next: ["hostbased"] })],
-    ["permissions that are none", () => ({ permissions: 7 })],
-    ["places that are no list", () => ({ permissions: { portForwarding: true, permitOpen: "a:22" } })],
-    ["a new password for a key", () => ({ changePassword: "x" })],
+    ["undefined", () => undefined],
+    ["a truthy value other than true", () => 1],
+    ["a string", () => "success"],
+    ["an empty object", () => ({})],
+    ["an empty list of next methods", () => ({ next: [] })],
+    ["an unknown next method", () => ({ next: ["hostbased"] })],
+    ["permissions that are not an object", () => ({ permissions: 7 })],
+    ["permitOpen that is not a list", () => ({ permissions: { portForwarding: true, permitOpen: "a:22" } })],
+    ["changePassword in a key login", () => ({ changePassword: "x" })],
     [
-      "a throw",
+      "an exception",
       () => {
         throw boom;
       },
@@ -183,7 +183,7 @@ describe("what refuses", () => {
     ]);
   });
 
-  it("an error of the application's is logged, and the client does not hear of it", async () => {
+  it("an exception, which is logged but not sent to the client", async () => {
     const events: ServerEvent[] = [];
     const authenticate = (): never => {
       throw boom;
@@ -192,7 +192,7 @@ describe("what refuses", () => {
     expect(events.find(({ type }) => type === "login-refused")).toMatchObject({ error: boom });
   });
 
-  it("a decision after the client has gone changes nothing", async () => {
+  it("the client's own disconnect, even if a decision follows", async () => {
     const { near, far } = wire();
     const abort = new AbortController();
     const events: ServerEvent[] = [];
@@ -216,8 +216,8 @@ describe("what refuses", () => {
   });
 });
 
-describe("a conversation", () => {
-  it("is over when the client goes, and whoever waits for its answer hears of it", async () => {
+describe("a keyboard-interactive login", () => {
+  it("ends when the client disconnects, and a pending ask rejects", async () => {
     const { near, far } = wire();
     const abort = new AbortController();
     let failed!: (error: unknown) => void;
@@ -243,7 +243,7 @@ describe("a conversation", () => {
     expect(connection.user).toBeUndefined();
   });
 
-  it("that is decided without waiting for its answer is refused", async () => {
+  it("is refused if it is decided without waiting for the responses", async () => {
     const server: Partial<ServeOptions<Session>> = {
       methods: ["keyboard-interactive"],
       authenticate: (one) => {
@@ -254,7 +254,7 @@ describe("a conversation", () => {
     expect(await login(server, { identities: [], prompts: () => ["1"] })).toBe("auth-failed");
   });
 
-  it("takes one question at a time", async () => {
+  it("allows one ask at a time", async () => {
     const errors: unknown[] = [];
     const authenticate = async (one: Login): Promise<boolean> => {
       if (one.method !== "keyboard-interactive") return false;
@@ -268,13 +268,13 @@ describe("a conversation", () => {
   });
 });
 
-/** Reports what it is to run. */
+/** Session handler that prints the request it received. */
 async function askedFor(session: Session): Promise<void> {
   const writer = session.stdout.getWriter();
   await writer.write(JSON.stringify([session.kind, session.command, session.env, session.pty?.term]));
 }
 
-/** What a command, or the subsystem without one, is asked for under these permissions. */
+/** Returns a function that runs a command, or the subsystem if there is none, with these permissions. It returns the printed request. */
 async function permitted(
   authenticate: ServeOptions<Session>["authenticate"],
   client: Partial<ConnectOptions> = {},
@@ -302,7 +302,7 @@ function backupThenOther({ method }: Login): LoginDecision {
 }
 
 describe("permissions", () => {
-  it("force a command, and tell it what was asked for", async () => {
+  it("force a command, which receives the original command", async () => {
     const run = await permitted(() => ({ permissions: { command: "backup", environment: { WHO: "server" } } }));
     expect(await run("rm -rf /")).toEqual([
       "exec",
@@ -318,7 +318,7 @@ describe("permissions", () => {
     await expect(run("ls")).rejects.toEqual(code("channel-request-failed"));
   });
 
-  it("of several factors all hold", async () => {
+  it("of several factors are combined", async () => {
     const run = await permitted(
       ({ method }) =>
         method === "publickey"
@@ -334,7 +334,7 @@ describe("permissions", () => {
     ]);
   });
 
-  it("that force another command than those of the factor before let nobody in", async () => {
+  it("that force different commands in two factors refuse the login", async () => {
     const events: ServerEvent[] = [];
     const log = (event: ServerEvent): number => events.push(event);
     expect(await login({ authenticate: backupThenOther, log }, { password: "sesame" })).toBe("auth-failed");
@@ -343,14 +343,14 @@ describe("permissions", () => {
     );
   });
 
-  it("of nobody restrict nothing", async () => {
+  it("restrict nothing if missing", async () => {
     const run = await permitted(() => true);
     expect(await run("ls")).toEqual(["exec", "ls", { LANG: "C", WHO: "client" }, "vt100"]);
   });
 });
 
-describe("the server's own side", () => {
-  it("a host key that is elsewhere signs", async () => {
+describe("a server", () => {
+  it("accepts a remote host key", async () => {
     const remote = {
       publicKey: hostKey.publicKey,
       sign: (algorithm: string, data: Uint8Array) => Promise.resolve(hostKey.sign(algorithm, data, seededRandom(3))),
@@ -358,7 +358,7 @@ describe("the server's own side", () => {
     expect(await login({ hostKeys: [remote] })).toBe("alice by publickey");
   });
 
-  it("and one that cannot ends the connection", async () => {
+  it("ends the connection if a remote host key fails to sign", async () => {
     const remote = { publicKey: hostKey.publicKey, sign: () => Promise.reject(new Error("no module")) };
     const { near, far } = wire();
     const connection = serve(far, { ...open, hostKeys: [remote] });
@@ -366,7 +366,7 @@ describe("the server's own side", () => {
     expect(await connection.ended).toMatchObject({ code: "internal", message: expect.stringContaining("no module") });
   });
 
-  it("a banner is shown before login", async () => {
+  it("shows a banner before login", async () => {
     const banners: string[] = [];
     await login({ banner: "Authorized use only" }, { banner: (text) => banners.push(text) });
     expect(banners).toEqual(["Authorized use only"]);
@@ -374,22 +374,22 @@ describe("the server's own side", () => {
 
   it.each<[string, Partial<ServeOptions<Session>>]>([
     ["no host key", { hostKeys: [] }],
-    ["no host key that its algorithms name", { algorithms: { kex: [], hostKeys: [], ciphers: [], macs: [] } }],
-    ["nobody who decides", { authenticate: undefined as never }],
-  ])("%s is no server", (_, options) => {
+    ["no host key for its algorithms", { algorithms: { kex: [], hostKeys: [], ciphers: [], macs: [] } }],
+    ["no authenticate", { authenticate: undefined as never }],
+  ])("is rejected with %s", (_, options) => {
     const { far } = wire();
     expect(() => serve(far, { ...open, ...options })).toThrow(expect.objectContaining({ code: "usage" }));
     expect(far.readable.locked).toBe(false);
   });
 
-  it("a client that does not log in in time is left, whatever the application does meanwhile", async () => {
+  it("disconnects a client that does not log in in time, even while authenticate is pending", async () => {
     const { near, far } = wire();
     const connection = serve(far, { ...open, loginGraceTime: 30, authenticate: () => new Promise(() => {}) });
     await expect(connect(near, visitor)).rejects.toEqual(code("disconnected"));
     expect(await connection.ended).toEqual(code("auth-timeout"));
   });
 
-  it("one that is in stays, however long", async () => {
+  it("keeps the connection after a login in time", async () => {
     const { client, connection } = await served({ loginGraceTime: 1000, session: whoami });
     expect(connection.user).toBe("alice");
     expect(connection.clientVersion).toMatch(/^SSH-2.0-Nacre/);

@@ -26,16 +26,16 @@ async function print(stream: WritableStream<Uint8Array | string>, chunk: Uint8Ar
   writer.releaseLock();
 }
 
-/** Never ends by itself. */
+/** A handler that never ends by itself. */
 const forever = (): Promise<never> => new Promise(() => {});
 
-/** Ends when the client has gone. */
+/** A handler that ends when its signal aborts. */
 const untilGone = (session: Session): Promise<void> =>
   new Promise((resolve) => {
     session.signal.addEventListener("abort", () => resolve());
   });
 
-/** A promise and what settles it. */
+/** Returns a promise and its resolve function. */
 function later<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
   let resolve!: (value: T) => void;
   const promise = new Promise<T>((settle) => {
@@ -44,13 +44,13 @@ function later<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T
   return { promise, resolve };
 }
 
-/** A client whose processes are what `makeProcess` returns. */
+/** Connects a client that returns the results of `makeProcess` as processes. */
 function connectWith<P>(duplex: Duplex, makeProcess: (channel: Channel) => P): Promise<Client<WebStreams, P>> {
   const kind = { streams: webStreams, makeProcess };
   return connectDuplex(duplex, visitor, (connection) => new Client(connection, kind));
 }
 
-/** What comes of a request that our client would not send, before the command that it does send then. */
+/** Sends a request that our client would not send, before a command. Returns its outcome. */
 async function unsent(server: Partial<ServeOptions<Session>>, type: string, data: Uint8Array): Promise<unknown> {
   const { near, far } = wire();
   const connection = serve(far, { ...open, ...server });
@@ -66,7 +66,7 @@ async function unsent(server: Partial<ServeOptions<Session>>, type: string, data
 }
 
 describe("a session", () => {
-  it("knows who wants what, and prints text and bytes", async () => {
+  it("has the facts of the request and sends text and bytes", async () => {
     const seen: unknown[] = [];
     const { client } = await served({
       remoteAddress: "192.0.2.7",
@@ -105,20 +105,24 @@ describe("a session", () => {
     ["a status", () => ({ status: 3 }), { status: 3 }],
     ["a signal", () => ({ signal: "TERM", coreDumped: true }), { status: undefined, signal: "TERM", coreDumped: true }],
     [
-      "what a child process tells of a signal",
+      "a child process's result after a signal",
       () => ({ status: null, signal: "SIGKILL" }) as never,
       { signal: "KILL" },
     ],
-    ["what it tells of a status", () => ({ status: 4, signal: null }) as never, { status: 4, signal: undefined }],
-    ["a signal that the protocol has no name for", () => ({ signal: "SIGBUS" }), { signal: "SIG@openssh.com" }],
     [
-      "a signal and more words than a packet holds",
+      "a child process's result after an exit",
+      () => ({ status: 4, signal: null }) as never,
+      { status: 4, signal: undefined },
+    ],
+    ["a signal that RFC 4254 does not define", () => ({ signal: "SIGBUS" }), { signal: "SIG@openssh.com" }],
+    [
+      "a signal with a message longer than a packet",
       () => ({ signal: "TERM", message: "x".repeat(1e6) }),
       { signal: "TERM" },
     ],
-    ["no status", () => -1, { status: 255 }],
-    ["no number", () => Number.NaN, { status: 255 }],
-  ])("that returns %s", async (_, session, expected) => {
+    ["an invalid status", () => -1, { status: 255 }],
+    ["NaN", () => Number.NaN, { status: 255 }],
+  ])("reports how it ended if the handler returns %s", async (_, session, expected) => {
     const { client } = await served({ session });
     expect(await client.exec("x")).toMatchObject(expected);
     await client.close();
@@ -132,7 +136,7 @@ describe("a session", () => {
       },
     ],
     ["rejects", () => Promise.reject(new Error("boom"))],
-  ])("that %s ends with 255, is logged, and harms no other", async (_, fail) => {
+  ])("ends with status 255 and is logged if the handler %s; other sessions continue", async (_, fail) => {
     const events: ServerEvent[] = [];
     const { client } = await served({
       session: (session) => (session.command === "bad" ? fail() : 0),
@@ -147,12 +151,12 @@ describe("a session", () => {
     ]);
   });
 
-  it("tells its status, its end and its close, in this order, and after all that it has printed", async () => {
+  it("sends all output, then exit status, EOF and CLOSE in this order", async () => {
     const messages: string[] = [];
     const { client } = await served(
       {
         session: (session) => {
-          // Not awaited: what was written is sent all the same.
+          // Not awaited: written data is sent anyway.
           const writer = session.stdout.getWriter();
           for (let i = 0; i < 40; i++) void writer.write("x".repeat(100_000));
           return 5;
@@ -171,24 +175,24 @@ describe("a session", () => {
     await client.close();
   });
 
-  it("may end its output before itself", async () => {
-    const told = later<void>();
+  it("may end its output before the handler returns", async () => {
+    const outputRead = later<void>();
     const { client } = await served({
       session: async (session) => {
         await print(session.stdout, "all");
         await Promise.all([session.stdout.close(), session.stderr.close()]);
-        await told.promise;
+        await outputRead.promise;
         return 3;
       },
     });
     const process = await client.spawn("x");
     expect(await text(process.stdout)).toBe("all");
-    told.resolve();
+    outputRead.resolve();
     expect((await process.exit).status).toBe(3);
     await client.close();
   });
 
-  it("gets what the client sends, to its end", async () => {
+  it("receives all input of the client", async () => {
     const { client } = await served({
       session: async (session) => {
         let size = 0;
@@ -200,7 +204,7 @@ describe("a session", () => {
     await client.close();
   });
 
-  it("that does not read stops its client at the window", async () => {
+  it("stalls the client at the window if it does not read", async () => {
     const { client } = await served({ session: untilGone, limits: { initialWindow: 65_536 } });
     const process = await client.spawn("sleep");
     const writer = process.stdin.getWriter();
@@ -217,17 +221,17 @@ describe("a session", () => {
     await more;
   });
 
-  it("hears of signals, breaks and sizes when it listens", async () => {
-    const heard: unknown[] = [];
+  it("receives signals, breaks and sizes with its callbacks", async () => {
+    const received: unknown[] = [];
     const ready = later<void>();
     const { client } = await served({
       acceptPty: true,
       session: (session) => {
-        session.onSignal = (name) => heard.push(["signal", name]);
-        session.onBreak = (length) => heard.push(["break", length]);
+        session.onSignal = (name) => received.push(["signal", name]);
+        session.onBreak = (length) => received.push(["break", length]);
         const resized = new Promise<number>((resolve) => {
           session.onResize = ({ columns, rows }) => {
-            heard.push(["resize", columns, rows, session.pty?.columns, session.pty?.term]);
+            received.push(["resize", columns, rows, session.pty?.columns, session.pty?.term]);
             resolve(0);
           };
         });
@@ -241,7 +245,7 @@ describe("a session", () => {
     await process.sendBreak(300);
     process.resize(132, 43);
     expect((await process.exit).status).toBe(0);
-    expect(heard).toEqual([
+    expect(received).toEqual([
       ["signal", "INT"],
       ["break", 300],
       ["resize", 132, 43, 132, "vt100"],
@@ -249,7 +253,7 @@ describe("a session", () => {
     await client.close();
   });
 
-  it("that does not listen has no break", async () => {
+  it("refuses a break without onBreak", async () => {
     const { client } = await served({ session: untilGone });
     const process = await client.spawn("x");
     process.kill();
@@ -257,7 +261,7 @@ describe("a session", () => {
     await client.close();
   });
 
-  it("whose listeners throw goes on, and it is logged", async () => {
+  it("continues and logs if a callback throws", async () => {
     const events: ServerEvent[] = [];
     const { client } = await served({
       log: (event) => events.push(event),
@@ -284,7 +288,7 @@ async function outcome(work: Promise<unknown>): Promise<string> {
   );
 }
 
-/** What became of each kind of request. */
+/** Tries each kind of request. Returns `"granted"` or the error code. */
 async function tried(server: Partial<ServeOptions<Session>>): Promise<Record<string, string>> {
   const { client } = await served(server);
   const result = {
@@ -298,14 +302,14 @@ async function tried(server: Partial<ServeOptions<Session>>): Promise<Record<str
   return result;
 }
 
-describe("what is not allowed is refused", () => {
+describe("a server refuses", () => {
   const no = "channel-request-failed";
 
-  it("a server without handlers runs nothing", async () => {
+  it("all requests without handlers", async () => {
     expect(await tried({})).toEqual({ exec: no, shell: no, subsystem: no, unknown: no, pty: no });
   });
 
-  it("one with a handler for sessions has no terminal and no subsystem", async () => {
+  it("terminals and subsystems with only a session handler", async () => {
     expect(await tried({ session: () => 0 })).toEqual({
       exec: "granted",
       shell: "granted",
@@ -315,7 +319,7 @@ describe("what is not allowed is refused", () => {
     });
   });
 
-  it("one with subsystems has those", async () => {
+  it("commands and shells with only subsystems", async () => {
     expect(await tried({ subsystems: { sftp: () => 0 } })).toEqual({
       exec: no,
       shell: no,
@@ -328,20 +332,20 @@ describe("what is not allowed is refused", () => {
   it.each<[string, ServeOptions<Session>["acceptPty"], string]>([
     ["true", true, "granted"],
     ["a function", ({ term }) => term.startsWith("xterm"), "granted"],
-    ["a function that says no", () => false, no],
-    ["something truthy", (() => 1) as never, no],
+    ["a function that returns false", () => false, no],
+    ["a function that returns a truthy value", (() => 1) as never, no],
     [
-      "a throw",
+      "a function that throws",
       () => {
         throw new Error("boom");
       },
       no,
     ],
-  ])("terminals by %s", async (_, acceptPty, expected) => {
+  ])("terminals unless acceptPty allows them: %s", async (_, acceptPty, expected) => {
     expect((await tried({ session: () => 0, ...(acceptPty !== undefined && { acceptPty }) })).pty).toBe(expected);
   });
 
-  it("environment variables one by one, and so many", async () => {
+  it("environment variables by name and beyond the limits", async () => {
     const events: ServerEvent[] = [];
     const { client } = await served({
       acceptEnv: (name) => name.startsWith("LC_") || name === "BIG",
@@ -364,7 +368,7 @@ describe("what is not allowed is refused", () => {
     await client.close();
   });
 
-  it("a command that is no text", async () => {
+  it("a command that is not UTF-8 text or has a NUL", async () => {
     const { client } = await served({ session: () => 0 });
     await expect(client.exec(Uint8Array.of(0x6c, 0x73, 0xff))).rejects.toEqual(code(no));
     await client.close();
@@ -372,12 +376,12 @@ describe("what is not allowed is refused", () => {
     expect(await unsent({ session: () => 0 }, "exec", execRequest.encode({ command }))).toEqual(code(no));
   });
 
-  it("an environment variable with a NUL in it", async () => {
+  it("an environment variable with a NUL", async () => {
     const data = envRequest.encode({ name: "LC_C", value: "\0" });
     expect(await unsent({ session: () => 0, acceptEnv: () => true }, "env", data)).toEqual(code(no));
   });
 
-  it("a second command on one channel, which would go round maxSessions", async () => {
+  it("a second command on one channel, which would bypass maxSessions", async () => {
     const started: string[] = [];
     const run = (session: Session): Promise<void> => {
       started.push(session.command ?? session.subsystem ?? "a shell");
@@ -396,7 +400,7 @@ describe("what is not allowed is refused", () => {
     await client.close();
   });
 
-  it("a subsystem whose key forces a command, which runs instead", async () => {
+  it("a subsystem if the login forces a command, which runs instead", async () => {
     const started: unknown[] = [];
     const { client } = await served({
       authenticate: () => ({ permissions: { command: "backup" } }),
@@ -415,17 +419,17 @@ describe("what is not allowed is refused", () => {
     await client.close();
   });
 
-  it("a subsystem with a NUL in its name, which a forced command would be told", async () => {
+  it("a subsystem name with a NUL, which a forced command would receive", async () => {
     const started: unknown[] = [];
     const session = ({ env }: Session): void => void started.push(env);
     const data = subsystemRequest.encode({ name: "sftp\0x" });
     const server = { session, authenticate: () => ({ permissions: { command: "backup" } }) };
     expect(await unsent(server, "subsystem", data)).toEqual(code(no));
-    // Of the command that followed.
+    // From the command that `unsent` runs afterwards.
     expect(started).toEqual([{ SSH_ORIGINAL_COMMAND: "true" }]);
   });
 
-  it("handlers that go on behind closed channels, more of them than so many", async () => {
+  it("sessions beyond maxSessions while handlers run after their channels closed", async () => {
     let running = 0;
     const end = later<void>();
     const allEnded = later<void>();
@@ -454,7 +458,7 @@ describe("what is not allowed is refused", () => {
     await client.close();
   });
 
-  it("more sessions than so many", async () => {
+  it("sessions beyond maxSessions", async () => {
     const { client, connection } = await served({ session: untilGone, limits: { maxSessions: 2 } });
     const processes = [await client.spawn("1"), await client.spawn("2")];
     expect(connection.sessionCount).toBe(2);
@@ -465,8 +469,8 @@ describe("what is not allowed is refused", () => {
   });
 });
 
-describe("a client that will open no more sessions", () => {
-  it("unknown requests, which are logged only when they want a reply", async () => {
+describe("unknown requests and no-more-sessions", () => {
+  it("an unknown request is logged only if it wants a reply", async () => {
     const { near, far } = wire();
     const refused: unknown[] = [];
     const log = (event: ServerEvent): void => {
@@ -499,7 +503,7 @@ describe("a client that will open no more sessions", () => {
     await mux.engine.closed;
   });
 
-  it("cannot, and what it has opened goes on", async () => {
+  it("no-more-sessions refuses further sessions, and open ones continue", async () => {
     const { near, far } = wire();
     const connection = serve(far, { ...open, session: (session) => print(session.stdout, "still here") });
     const outcomes: string[] = [];
@@ -533,8 +537,8 @@ describe("a client that will open no more sessions", () => {
   });
 });
 
-describe("when the client goes", () => {
-  it("from a session, its handler hears of it, and the connection goes on", async () => {
+describe("when the client leaves", () => {
+  it("closing a session aborts its handler's signal, and the connection continues", async () => {
     const reasons: unknown[] = [];
     const events: ServerEvent[] = [];
     const over = later<void>();
@@ -546,7 +550,7 @@ describe("when the client goes", () => {
         reasons.push(session.signal.reason);
         const writer = session.stdout.getWriter();
         writer.closed.catch(() => {});
-        await writer.write("nobody reads this").catch((error: unknown) => reasons.push(error));
+        await writer.write("not read").catch((error: unknown) => reasons.push(error));
         await session.stdin
           .getReader()
           .read()
@@ -563,23 +567,23 @@ describe("when the client goes", () => {
     await client.close();
   });
 
-  it("altogether, all of its handlers hear of it", async () => {
-    const gone: unknown[] = [];
+  it("closing the connection aborts the signals of all handlers", async () => {
+    const reasons: unknown[] = [];
     const { client, connection } = await served({
       session: async (session) => {
         await untilGone(session);
-        gone.push(session.signal.reason);
+        reasons.push(session.signal.reason);
       },
     });
     await Promise.all([client.spawn("1"), client.spawn("2")]);
     await client.close();
     expect((await connection.ended).code).toBe("disconnected");
     await new Promise((resolve) => setTimeout(resolve, 0));
-    expect(gone).toEqual([code("disconnected"), code("disconnected")]);
+    expect(reasons).toEqual([code("disconnected"), code("disconnected")]);
     expect(connection.sessionCount).toBe(0);
   });
 
-  it("a handler that has ended by then does not hear of it", async () => {
+  it("the signal of a handler that has returned does not abort", async () => {
     let aborted = false;
     const { client } = await served({
       session: (session) => {
@@ -595,7 +599,7 @@ describe("when the client goes", () => {
 });
 
 describe("a client that does not read", () => {
-  it("holds up its own command at the window, and no other of the same connection", async () => {
+  it("stalls its own command at the window, but no other on the connection", async () => {
     let printed = 0;
     const full = later<void>();
     const { client } = await served(
@@ -622,8 +626,8 @@ describe("a client that does not read", () => {
   });
 });
 
-describe("closing", () => {
-  it("at once ends what runs", async () => {
+describe("close", () => {
+  it("ends running sessions immediately without grace", async () => {
     const { client, connection } = await served({ session: forever });
     const process = await client.spawn("x");
     await connection.close();
@@ -632,7 +636,7 @@ describe("closing", () => {
     await connection.close();
   });
 
-  it("with grace lets what runs end, and begins nothing new", async () => {
+  it("with grace lets running sessions end and starts no new ones", async () => {
     const go = later<void>();
     const { client, connection } = await served({
       session: async (session) => {
@@ -653,7 +657,7 @@ describe("closing", () => {
     expect(await client.ended).toEqual(code("disconnected"));
   });
 
-  it("and grace has an end", async () => {
+  it("aborts running sessions after the grace time", async () => {
     const gone = later<unknown>();
     const { client, connection } = await served({
       session: async (session) => {
@@ -666,14 +670,14 @@ describe("closing", () => {
     expect(await gone.promise).toEqual(code("closed"));
   });
 
-  it("without sessions needs none, and after the end is nothing", async () => {
+  it("does not wait without sessions, and may be called after the end", async () => {
     const { client, connection } = await served({ session: forever });
     await connection.close({ grace: 60_000 });
     await connection.close({ grace: 60_000 });
     expect(await client.ended).toEqual(code("disconnected"));
   });
 
-  it("comes with a signal, also before the beginning", async () => {
+  it("happens when the signal aborts, or has aborted before serve", async () => {
     const abort = new AbortController();
     const { near, far } = wire();
     const connection = serve(far, { ...open, signal: abort.signal });
@@ -686,7 +690,7 @@ describe("closing", () => {
     expect(await late.ended).toEqual(code("aborted"));
   });
 
-  it("comes with `await using`", async () => {
+  it("is called by `await using`", async () => {
     const { near, far } = wire();
     {
       await using connection = serve(far, open);
@@ -698,7 +702,7 @@ describe("closing", () => {
 });
 
 describe("the log", () => {
-  it("tells the story of a connection", async () => {
+  it("receives the events of a connection in order", async () => {
     const events: ServerEvent[] = [];
     const { client, connection } = await served({ session: () => 3, log: (event) => events.push(event) });
     await client.exec("ls");
@@ -713,7 +717,7 @@ describe("the log", () => {
     ]);
   });
 
-  it("that throws harms nobody", async () => {
+  it("may throw without affecting the connection", async () => {
     const { client, connection } = await served({
       session: () => 3,
       log: () => {

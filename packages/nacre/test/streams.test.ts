@@ -17,7 +17,7 @@ function session(): { channel: FakeChannel; served: Session } {
   return { channel, served: new Session(channel as unknown as Channel, {} as SessionStart) };
 }
 
-/** What a stream gives, and how it ended: `"end"`, or the error. */
+/** Reads a stream to its end. Returns its text, and `"end"` or the error. */
 async function outcome(stream: ReadableStream<Uint8Array>): Promise<readonly [text: string, end: unknown]> {
   const reader = stream.getReader();
   const decoder = new TextDecoder();
@@ -33,8 +33,8 @@ async function outcome(stream: ReadableStream<Uint8Array>): Promise<readonly [te
   }
 }
 
-describe("a byte a packet", () => {
-  it("costs a reader who is late no array for each", async () => {
+describe("input of one byte per packet", () => {
+  it("is combined into large chunks for a slow reader", async () => {
     const { channel, served } = session();
     for (let i = 0; i < 50_000; i++) channel.handler.data("stdout", Uint8Array.of(i));
     expect(channel.consumedBytes).toBe(0);
@@ -46,7 +46,7 @@ describe("a byte a packet", () => {
     expect(channel.consumedBytes).toBe(50_000);
   });
 
-  it("is handed on at once to one who waits", async () => {
+  it("is delivered immediately to a waiting reader", async () => {
     const { channel, served } = session();
     const reader = served.stdin.getReader();
     for (let i = 0; i < 5; i++) {
@@ -58,15 +58,15 @@ describe("a byte a packet", () => {
   });
 });
 
-describe("what a command prints", () => {
+describe("output of a command", () => {
   const cuts: readonly [string, (channel: FakeChannel, running: Process) => unknown, unknown][] = [
-    ["a connection that breaks", (channel) => channel.finish(LOST), LOST],
-    ["its caller's close", (_, running) => running.close(), code("closed")],
-    ["its input given up", (_, running) => running.stdin.abort(), code("closed")],
-    ["a server that closes without a word", (channel) => channel.finish(undefined, UNTOLD), code("channel-closed")],
+    ["a broken connection", (channel) => channel.finish(LOST), LOST],
+    ["close() of the process", (_, running) => running.close(), code("closed")],
+    ["aborting stdin", (_, running) => running.stdin.abort(), code("closed")],
+    ["a CLOSE without EOF or exit status", (channel) => channel.finish(undefined, UNTOLD), code("channel-closed")],
   ];
 
-  it.each(cuts)("cut short by %s, comes as far as it came, and then fails", async (_, cut, expected) => {
+  it.each(cuts)("cut short by %s fails after the bytes that arrived", async (_, cut, expected) => {
     const { channel, running } = process();
     channel.handler.data("stdout", utf8Encode("half"));
     channel.handler.data("stderr", utf8Encode("half a complaint"));
@@ -76,7 +76,7 @@ describe("what a command prints", () => {
     expect(await outcome(stderr)).toEqual(["half a complaint", expected]);
   });
 
-  it.each(cuts)("cut short by %s while it is awaited, fails", async (_, cut, expected) => {
+  it.each(cuts)("cut short by %s fails a pending read", async (_, cut, expected) => {
     const { channel, running } = process();
     const reading = outcome(running.stdout);
     await cut(channel, running);
@@ -84,7 +84,7 @@ describe("what a command prints", () => {
     expect(channel.consumedBytes).toBe(0);
   });
 
-  it.each(cuts)("and ended, stays whole when it is closed by %s", async (_, cut) => {
+  it.each(cuts)("ends normally after EOF despite %s", async (_, cut) => {
     const { channel, running } = process();
     channel.handler.data("stdout", utf8Encode("all"));
     channel.handler.eof();
@@ -93,14 +93,14 @@ describe("what a command prints", () => {
     expect(await outcome(running.stderr)).toEqual(["", "end"]);
   });
 
-  it("ends without an EOF where the server told how the command ended", async () => {
+  it("ends normally without EOF if the server sent an exit status", async () => {
     const { channel, running } = process();
     channel.handler.data("stdout", utf8Encode("all"));
     channel.finish(undefined, EXITED);
     expect(await outcome(running.stdout)).toEqual(["all", "end"]);
   });
 
-  it("given up by its reader stays so, whatever comes", async () => {
+  it("is dropped with its credit after the reader cancels", async () => {
     const { channel, running } = process();
     await running.stdout.cancel();
     channel.handler.data("stdout", KILOBYTES);
@@ -110,7 +110,7 @@ describe("what a command prints", () => {
   });
 });
 
-describe("when the client goes, a session's streams tell the reason", () => {
+describe("after the client is gone, a session's streams fail with the reason", () => {
   it.each(departures)("%s", async (_, depart) => {
     const { channel, served } = session();
     const writer = served.stdout.getWriter();
@@ -126,7 +126,7 @@ describe("when the client goes, a session's streams tell the reason", () => {
     await served.flush();
   });
 
-  it("outputs that end after the handler send no EOF before the exit status", async () => {
+  it("no EOF is sent before the exit status if outputs end after the handler", async () => {
     const { channel, served } = session();
     const flushed = served.flush();
     await served.stdout.close();
@@ -135,7 +135,7 @@ describe("when the client goes, a session's streams tell the reason", () => {
     expect(channel.calls).toEqual([]);
   });
 
-  it("and input whose end had come is whole", async () => {
+  it("input that reached EOF ends normally", async () => {
     const { channel, served } = session();
     channel.handler.data("stdout", utf8Encode("all"));
     channel.handler.eof();

@@ -17,7 +17,7 @@ function sealedWith(cipher: typeof noble): Uint8Array {
 }
 
 beforeEach(() => {
-  // A cipher is chosen once, so each test has modules of its own.
+  // Reset modules: each module chooses its cipher only once.
   vi.resetModules();
   compile.mockReset().mockImplementation(function compile(bytes) {
     return new Module(bytes);
@@ -28,7 +28,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** Runs a command over chacha20-poly1305, with these options for either side. */
+/** Runs a command over chacha20-poly1305, with the same options on both sides. */
 async function over(
   options: { readonly wasm?: boolean },
   choose: (defaults: Defaults) => typeof noble,
@@ -57,12 +57,12 @@ describe("wasm: false", () => {
   it("compiles no WebAssembly on either side", async () => {
     expect(await over({ wasm: false }, ({ chacha20Poly1305 }) => chacha20Poly1305)).toBe("x".repeat(100_000));
     expect(compile).not.toHaveBeenCalled();
-    // Which it would have.
+    // Make sure that the default compiles it.
     expect(await over({}, ({ chacha20Poly1305 }) => chacha20Poly1305)).toBe("x".repeat(100_000));
     expect(compile).toHaveBeenCalledTimes(1);
   });
 
-  it("leaves the other algorithms as they are", async () => {
+  it("leaves other algorithms unchanged", async () => {
     const { offeredAlgorithms } = await import("nacre/internal");
     const { defaultAlgorithms } = await import("nacre/defaults");
     for (const wasm of [undefined, true])
@@ -75,7 +75,7 @@ describe("wasm: false", () => {
 });
 
 describe("chacha20-poly1305 from a module", () => {
-  it("seals what noble's does, and compiles nothing", async () => {
+  it("seals the same bytes as noble and compiles nothing", async () => {
     const { chacha20Poly1305FromModule } = await import("nacre/defaults");
     const module = new Module(chacha20Poly1305Program());
     const instantiate = vi.fn(function instantiate(given: WebAssembly.Module) {
@@ -91,14 +91,14 @@ describe("chacha20-poly1305 from a module", () => {
     expect(compile).not.toHaveBeenCalled();
   });
 
-  it("serves a connection", async () => {
+  it("works in a connection", async () => {
     const module = new Module(chacha20Poly1305Program());
     const choose = ({ chacha20Poly1305FromModule }: Defaults) => chacha20Poly1305FromModule(module);
     expect(await over({}, choose)).toBe("x".repeat(100_000));
     expect(compile).not.toHaveBeenCalled();
   });
 
-  it("is noble's where the module cannot be instantiated", async () => {
+  it("falls back to noble if the module cannot be instantiated", async () => {
     const { chacha20Poly1305FromModule } = await import("nacre/defaults");
     expect(sealedWith(chacha20Poly1305FromModule({}))).toEqual(sealedWith(noble));
   });

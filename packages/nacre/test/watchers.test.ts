@@ -7,7 +7,7 @@ const fails = (): never => {
   throw new Error("the disk is full");
 };
 
-test("a trace and a key log that throw harm neither side", async () => {
+test("exceptions of trace and keyLog are ignored on both sides", async () => {
   const { near, far } = wire();
   const connection = serve(far, { ...open, trace: fails, keyLog: fails, session: () => 3 });
   const client = await connect(near, { ...visitor, trace: fails, keyLog: fails });

@@ -12,7 +12,7 @@ afterEach(() => {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** A duplex over streams whose far ends the test holds, and what it told. */
+/** Opens a duplex over streams, and returns their far ends and a record of its callbacks. */
 function opened() {
   const up = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 1 });
   const down = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 1 });
@@ -28,7 +28,7 @@ function opened() {
 }
 
 describe("end", () => {
-  it("comes behind what was written, once, and leaves the other direction open", async () => {
+  it("ends the stream once after written data and leaves the other direction open", async () => {
     const { duplex, said, reader, writer } = opened();
     duplex.write([utf8Encode("one"), utf8Encode("two")]);
     let ended = 0;
@@ -47,7 +47,7 @@ describe("end", () => {
     await duplex.close();
   });
 
-  it("resolves when the connection breaks before everything is taken", async () => {
+  it("resolves when the connection breaks before all data is taken", async () => {
     const { duplex, said, reader } = opened();
     const cause = new Error("unplugged");
     duplex.write([utf8Encode("one"), utf8Encode("two")]);
@@ -59,7 +59,7 @@ describe("end", () => {
     await duplex.close();
   });
 
-  it("that nobody takes is given up by close in two seconds", async () => {
+  it("is aborted by close after two seconds if the data is not taken", async () => {
     const { duplex } = opened();
     duplex.write([utf8Encode("one"), utf8Encode("two")]);
     void duplex.end();
@@ -70,7 +70,7 @@ describe("end", () => {
 });
 
 describe("pause", () => {
-  it("lets one chunk pass that is under way, and no more until resume", async () => {
+  it("delivers at most one pending chunk until resume", async () => {
     const { duplex, said, writer } = opened();
     await turn();
     duplex.pause();

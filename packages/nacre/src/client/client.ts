@@ -19,42 +19,42 @@ import { type WebStreams, webStreams } from "../streams/web-streams.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
 import type { ConnectOptions, CryptoProvider, ExecOptions, ExecResult, SpawnOptions } from "./options.ts";
 
-/** What a client gives its callers: streams of a kind, and processes that have such streams. */
+/** The kind of streams and processes that a client returns. */
 export interface ClientKind<K extends StreamTypes, P> {
   readonly streams: StreamKind<K>;
-  /** Makes a process of the channel that its command was requested on. */
+  /** Makes the process for a channel, just before its command is requested. */
   readonly makeProcess: (channel: Channel) => P;
 }
 
-/** Web streams. */
+/** Makes clients with Web streams. */
 export const webClient: ClientKind<WebStreams, Process> = {
   streams: webStreams,
   makeProcess: (channel) => new Process(channel),
 };
 
-/** An authenticated connection, from which a client is made. */
+/** An authenticated connection, ready to make a client. */
 export interface LoggedIn {
   readonly driver: Driver;
   readonly info: ConnectionInfo;
-  /** The channel whose open left with the login, if there is one. */
+  /** The session channel opened together with the login, if any. */
   readonly early: Promise<Channel> | undefined;
 }
 
-/** An SSH connection that is logged in. Any number of commands and forwarded connections may share it. */
+/** An authenticated SSH connection. Any number of commands and forwarded connections can share it. */
 export class Client<K extends StreamTypes = WebStreams, P = Process> implements AsyncDisposable {
-  /** Versions, algorithms and host key of this connection. */
+  /** Server version, negotiated algorithms and host key. */
   readonly info: ConnectionInfo;
-  /** Resolves with the reason when the connection has ended: code `closed` where `close` was called. Never rejects. */
+  /** Resolves with the reason when the connection has ended; code `closed` after `close()`. Never rejects. */
   readonly ended: Promise<SshError>;
   readonly #driver: Driver;
   readonly #kind: ClientKind<K, P>;
-  /** A session channel opened in the flight of the login, for the first command. */
+  /** The session channel opened together with the login, until the first command takes it. */
   #early: Promise<Channel> | undefined;
 
-  /** Listeners at the server. */
+  /** Listeners on the server; created by the first use. */
   #remote: RemoteListeners | undefined;
 
-  /** Use `connect`, or `connectDuplex` for another kind of byte connection. */
+  /** Call `connect`, or `connectDuplex` for other byte connections, instead of this constructor. */
   constructor({ driver, info, early }: LoggedIn, kind: ClientKind<K, P>) {
     this.#driver = driver;
     this.info = info;
@@ -64,9 +64,9 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
   }
 
   /**
-   * Runs a command to its end and returns what it printed, as text (UTF-8; `{ encoding: "bytes" }` for bytes), and how it
-   * ended. A status other than 0 is a result, not an error. Throws `output-limit`, `aborted`, `channel-open-failed`,
-   * `channel-request-failed`, `usage` for what cannot be sent, or what ended the connection.
+   * Runs a command to its end. Returns its output and how it ended. Output is text decoded as UTF-8, or bytes with `{ encoding: "bytes" }`.
+   * A nonzero exit status is a result, not an error. Rejects with `output-limit`, `aborted`, `channel-open-failed`,
+   * `channel-request-failed`, `usage` for invalid arguments, or the error that ended the connection.
    */
   exec(
     command: string | Uint8Array,
@@ -79,7 +79,7 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
   ): Promise<ExecResult<string | Bytes>> {
     checkNames(options, EXEC_OPTIONS, "exec");
     const start = startRequests(options, "exec", encodeCommand(command));
-    // A terminal's input has no end of its own: dropbear hangs the command up on EOF, and its output is lost.
+    // Send no EOF to a terminal without input: dropbear would hang up the command on EOF and lose its output.
     const endless = options.input === undefined && Boolean(options.pty);
     const input = endless ? undefined : toBytes(options.input ?? "", "the input");
     const result = await this.#withSession(options, (channel) => collect(channel, start, input, options.maxOutput));
@@ -87,7 +87,7 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
     return { ...result, stdout: utf8DecodeLossy(result.stdout), stderr: utf8DecodeLossy(result.stderr) };
   }
 
-  /** Starts a command and returns it running, with streams for its input, output and errors. */
+  /** Starts a command and returns the running process, with streams for its input, output and error output. */
   async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
     checkNames(options, SPAWN_OPTIONS, "spawn");
     return this.#start(options, startRequests(options, "exec", encodeCommand(command)));
@@ -100,62 +100,64 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
     return this.#start(options, startRequests({ pty, ...others }, "shell", new Uint8Array()));
   }
 
-  /** Starts a subsystem: `"sftp"`. */
+  /** Starts a subsystem, such as `"sftp"`. */
   async subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
     checkNames(options, SPAWN_OPTIONS, "subsystem");
     return this.#start(options, startRequests(options, "subsystem", encodeSubsystem(name)));
   }
 
   /**
-   * Opens a channel of any type. `data` depends on the type. Set the channel's `handler` for what it receives; until then that is kept,
-   * within the window. Rejects with `channel-open-failed`, `channel-limit`, `usage` for an invalid type, `closed` after the end of the
-   * connection, or the error that ended it (RFC 4254 §5.1).
+   * Opens a channel of any type (RFC 4254 §5.1). `data` is type-specific. Set the channel's `handler` to receive its events; until then
+   * they are buffered, bounded by the window. Rejects with `channel-open-failed`, `channel-limit`, `usage` for an invalid type, `closed`
+   * after the end of the connection, or the error that ended it.
    */
   openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
     return openCheckedChannel(this.#driver.mux, channelType, data);
   }
 
   /**
-   * Connects onward from the server, to a TCP port or a Unix socket, and returns the connection as a pair of byte streams (RFC 4254 §7.2,
-   * OpenSSH PROTOCOL §2.4). Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect,
-   * `forward-unsupported` if it does not know such connections, `forward-limit` if it is short of resources, `channel-open-failed` for
-   * another reason, `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the error that ended it.
+   * Connects from the server to a TCP port or a Unix socket, and returns the connection as a pair of byte streams (RFC 4254 §7.2, OpenSSH
+   * PROTOCOL §2.4).
+   *
+   * Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect, `forward-unsupported` if it does
+   * not support the channel type, `forward-limit` if it is short of resources, or `channel-open-failed` for another reason. Also rejects
+   * with `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the error that ended it.
    */
   dial(target: ForwardTarget, options: DialOptions = {}): Promise<K["pair"]> {
     return dial(this.#driver.mux, this.#kind.streams, target, options);
   }
 
-  /** Connects onward as `dial` does, and returns the channel: for callbacks instead of streams. Rejects as `dial` does. */
+  /** Connects as `dial` does, but returns the channel, for callbacks instead of streams. Rejects as `dial` does. */
   dialChannel(target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
     return dialChannel(this.#driver.mux, target, options);
   }
 
   /**
-   * Makes the server listen, and returns a listener that yields the connections (RFC 4254 §7.1, OpenSSH PROTOCOL §2.4). Port 0 lets the
-   * server choose one. Rejects with `forward-denied` if the server refuses, `usage`, `closed` after the end of the connection, or the
+   * Makes the server listen (RFC 4254 §7.1, OpenSSH PROTOCOL §2.4). Iterate the returned listener to receive connections. With port 0 the
+   * server chooses the port. Rejects with `forward-denied` if the server refuses, `usage`, `closed` after the end of the connection, or the
    * error that ended it.
    */
   listen(address: ListenAddress): Promise<RemoteListener<K>> {
     return this.remoteListeners.listen(address, this.#kind.streams);
   }
 
-  /** For subclasses: the listeners at the server, with callbacks. */
+  /** Listeners on the server, with callbacks. For subclasses. */
   protected get remoteListeners(): RemoteListeners {
     this.#remote ??= new RemoteListeners(this.#driver.mux, this.ended);
     return this.#remote;
   }
 
-  /** Begins a key exchange now, before a limit asks for it. */
+  /** Starts a key exchange now, before a rekey limit is reached. */
   rekey(): void {
     this.#driver.rekey();
   }
 
-  /** Disconnects, and resolves when the connection and all its resources are released. Running commands end with `closed`. */
+  /** Disconnects. Resolves when the connection and all its resources are released. Running commands fail with `closed`. */
   close(): Promise<void> {
     return this.#driver.close();
   }
 
-  /** Calls `close()`: for `await using`. */
+  /** Calls `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -169,7 +171,7 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
     });
   }
 
-  /** Opens a session channel for `use`; when that fails or is aborted, the channel is closed. */
+  /** Opens a session channel and passes it to `use`. Closes the channel if `use` fails or the signal aborts. */
   async #withSession<T>(options: SpawnOptions, use: (channel: Channel) => Promise<T>): Promise<T> {
     const { signal } = options;
     checkSignal(signal);
@@ -195,12 +197,12 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
   }
 }
 
-/** Opens the channel whose open leaves with the login. */
+/** Opens a channel together with the login. */
 export type EarlyOpen = (mux: Opener) => Promise<Channel>;
 
 /**
- * Connects over any kind of byte connection, and calls `makeClient` when it is logged in: `@nacre/node` is made with this. `earlyOpen`
- * replaces the session that is opened with the login. The byte connection is closed if this rejects.
+ * Connects over any kind of byte connection, logs in, and returns the result of `makeClient`. `@nacre/node` builds on this. `earlyOpen`
+ * replaces the session channel that is opened together with the login. Closes the byte connection before it rejects.
  */
 export async function connectDuplex<C>(
   duplex: Duplex,
@@ -217,12 +219,12 @@ export async function connectDuplex<C>(
     throw error;
   }
   const early = earlyOpen?.(driver.mux);
-  early?.catch(() => {}); // The first user of the channel gets the error.
+  early?.catch(() => {}); // The first command that uses the channel gets the error.
   const info = await driver.start();
   return makeClient({ driver, info, early });
 }
 
-/** From now on aborting closes the channel of a command that runs. */
+/** Closes the channel of a running command when `signal` aborts. */
 function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
   const unwatch = onAbort(signal, () => channel.close(abortError(signal)));
@@ -230,8 +232,9 @@ function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
 }
 
 /**
- * Sends what prepares a command and the command itself in one flight, and waits for the replies. `hasExited`: the server said how the
- * command ended. Then it ran, although its channel may have closed before the reply: a server on paramiko answers from another thread.
+ * Sends the preparing requests and the command without waiting in between, then waits for the replies. `hasExited` reports whether the
+ * server sent an exit report. If so, a missing reply to the command is ignored: paramiko replies from another thread, so its channel may
+ * close before the reply.
  */
 async function begin(channel: Channel, start: readonly EncodedRequest[], hasExited: () => boolean): Promise<void> {
   const replies: Promise<void>[] = [];
@@ -256,7 +259,7 @@ async function unlessExited(reply: Promise<void>, hasExited: () => boolean): Pro
 
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
-/** Runs a command on a channel to its end, holding what it prints. `given`: all of its input; without it no EOF is sent. */
+/** Runs a command on a channel to its end and collects its output. `given` is the whole input; if `undefined`, no EOF is sent. */
 function collect(
   channel: Channel,
   start: readonly EncodedRequest[],
@@ -270,7 +273,7 @@ function collect(
   const report = new ExitReport(channel);
 
   return new Promise((resolve, reject) => {
-    const begun = begin(channel, start, () => report.isTold);
+    const begun = begin(channel, start, () => report.hasExit);
     begun.catch(reject);
     const feed = (): void => {
       if (input === undefined) return;
@@ -278,7 +281,7 @@ function collect(
         input = input.subarray(channel.write(input));
         if (input.length === 0) channel.end();
       } catch (error) {
-        // `drained` may be called just after the channel closed.
+        // The write may happen just after the channel closed.
         reject(error);
       }
     };
@@ -287,7 +290,10 @@ function collect(
         size += bytes.length;
         if (size > limit) {
           reject(
-            new SshError("output-limit", `the command printed more than ${limit} bytes: use spawn, or raise maxOutput`),
+            new SshError(
+              "output-limit",
+              `the command printed more than ${limit} bytes; use \`spawn\` or raise \`maxOutput\``,
+            ),
           );
           channel.close();
           return;
@@ -307,7 +313,7 @@ function collect(
           reject(cut);
           return;
         }
-        // A command may have run to its end although what was to prepare it was refused.
+        // Wait for the replies: a command may run to its end although a preparing request was refused.
         const result = { ...exit, stdout: kept.stdout.takeAll(), stderr: kept.stderr.takeAll() };
         begun.then(() => resolve(result), reject);
       },
@@ -317,5 +323,5 @@ function collect(
 }
 
 function abortError(signal: AbortSignal | undefined): SshError {
-  return new SshError("aborted", "the command was aborted; its channel is closed", { cause: signal?.reason });
+  return new SshError("aborted", "the command was aborted and its channel closed", { cause: signal?.reason });
 }

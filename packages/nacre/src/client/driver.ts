@@ -11,18 +11,18 @@ import { offeredAlgorithms } from "../wasm.ts";
 import { watchers } from "../watchers.ts";
 import type { ConnectOptions, CryptoProvider, HostKey, PromptRequest } from "./options.ts";
 
-/** Facts of a connection that is logged in. */
+/** Facts about an authenticated connection. */
 export interface ConnectionInfo {
-  /** The server's identification: `"SSH-2.0-OpenSSH_10.0"`. */
+  /** The server's identification string, such as `"SSH-2.0-OpenSSH_10.0"`. */
   readonly peerVersion: string;
   readonly negotiated: NegotiatedAlgorithms;
   readonly hostKey: HostKey;
 }
 
-/** What a server may open and ask for: nothing, until a user of the mux accepts it. */
+/** A server may open no channels and send no global requests until the client accepts them on the mux. */
 const HANDLERS: MuxHandlers<Driver> = { channels: {}, globalRequests: {} };
 
-/** The client's login: hands the session's asks to the application. */
+/** Logs a client in: passes the session's asks to the application. */
 export class Driver implements MuxSide<ClientSessionEvent> {
   readonly mux: Mux<ClientSessionEvent, Driver>;
   readonly #session: ClientSession;
@@ -38,12 +38,12 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     this.mux = new Mux<ClientSessionEvent, Driver>(duplex, this.#session, this, HANDLERS);
   }
 
-  /** Resolves with the reason when the connection has ended: code `closed` after `close`. Never rejects. */
+  /** Resolves with the reason when the connection has ended; code `closed` after `close`. Never rejects. */
   get ended(): Promise<SshError> {
     return this.#engine.closed;
   }
 
-  /** Connects and logs in. Rejects with the error that ended the attempt; all is released then. */
+  /** Connects and logs in. Rejects with the error that ended the attempt, after all resources are released. */
   async start(): Promise<ConnectionInfo> {
     const { signal } = this.#options;
     const authenticated = new Promise<ConnectionInfo>((resolve, reject) => {
@@ -65,19 +65,19 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     }
   }
 
-  /** Disconnects, and resolves when all resources are released. */
+  /** Disconnects. Resolves when all resources are released. */
   async close(): Promise<void> {
     this.#engine.fail(new SshError("closed", "the connection was closed by this side"));
     await this.ended;
   }
 
-  /** Begins a key exchange now, before a limit asks for it. */
+  /** Starts a key exchange now, before a rekey limit is reached. */
   rekey(): void {
     this.#session.rekey();
     this.#engine.touch();
   }
 
-  /** For the mux, as are the next two. */
+  /** Handles an event of the session. The mux calls this and the next two methods. */
   event(event: ClientSessionEvent): void {
     switch (event.type) {
       case "identified":
@@ -118,7 +118,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         this.#onAuthAsk(event);
         return;
       default:
-      // New keys and debug texts are ignored.
+      // New keys and debug messages need no action.
     }
   }
 
@@ -177,7 +177,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     return [this.#options.password];
   }
 
-  /** What the application throws is left uncaught. */
+  /** Shows a text with the application's `banner` callback. Exceptions of the callback are rethrown as uncaught exceptions. */
   #show(text: string): void {
     try {
       this.#options.banner?.(text);
@@ -189,13 +189,13 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   async #decideHostKey(hostKey: HostKey): Promise<true | SshError> {
     const { blob, fingerprint } = hostKey;
     try {
-      // A program without types may answer anything: nothing but true accepts.
+      // Only true accepts: JavaScript programs may return anything.
       const verdict: unknown = await this.#options.hostKey({ ...hostKey, blob: blob.slice() });
       // rule: host-key-verdict
       if (verdict === true) return true;
       return new SshError("host-key-refused", `the host key ${fingerprint} was refused`);
     } catch (cause) {
-      // Whatever goes wrong while a host key is checked, the key is refused (CVE-2025-26465).
+      // An error during the check must refuse the key (CVE-2025-26465).
       if (cause instanceof SshError) return cause;
       // rule: host-key-check-fails
       return new SshError("host-key-refused", `the host key ${fingerprint} could not be checked: ${reasonOf(cause)}`, {
@@ -204,13 +204,13 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     }
   }
 
-  /** Asks the application; an exception ends the login. */
+  /** Asks the application and passes its answer to `give`. An exception ends the login. */
   #answer<T>(ask: () => T | Promise<T>, give: (value: T) => void): void {
     this.#engine.ask(ask, give, (cause) =>
       this.#engine.fail(
         cause instanceof SshError
           ? cause
-          : new SshError("auth-cancelled", `login was given up: ${reasonOf(cause)}`, { cause }),
+          : new SshError("auth-cancelled", `the login was cancelled: ${reasonOf(cause)}`, { cause }),
       ),
     );
   }

@@ -2,16 +2,16 @@ import { equalBytes, SshError, utf8Encode } from "@nacre/wire";
 import type { HostKeyVerifier } from "./options.ts";
 
 /**
- * Accepts the host keys with these fingerprints (`"SHA256:…"`, as `ssh-keygen -l` prints them) and no other.
- * Throws `usage` if one is no SHA-256 fingerprint.
+ * Returns a verifier that accepts only host keys with these fingerprints: `"SHA256:…"`, as `ssh-keygen -l` prints them. Throws `usage` for
+ * an invalid SHA-256 fingerprint.
  */
 export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifier {
   for (const fingerprint of fingerprints) {
     if (!/^SHA256:[A-Za-z0-9+/]{43}$/.test(fingerprint)) {
       throw new SshError(
         "usage",
-        // Much longer than one, it is something else: a key, perhaps, which is not to be shown.
-        `${fingerprint?.length > 100 ? "this" : `"${fingerprint}"`} is no fingerprint: it should look like SHA256:… as ssh-keygen -l prints it`,
+        // Do not show a text this long: it may be a key.
+        `invalid fingerprint${fingerprint?.length > 100 ? "" : ` "${fingerprint}"`}; pass the form SHA256:… that \`ssh-keygen -l\` prints`,
       );
     }
   }
@@ -21,7 +21,7 @@ export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifi
     if (pinned.some((one) => equalBytes(one, presented))) return true;
     throw new SshError(
       "host-key-refused",
-      `the server's host key ${fingerprint} is not the one expected (${fingerprints.join(", ")}): either it was changed, or this is another server`,
+      `host key ${fingerprint} does not match the pinned ${fingerprints.join(", ")}; the key has changed, or this is a different server`,
     );
   };
 }

@@ -4,9 +4,9 @@ import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
 import type { PeerOpen } from "../mux/peer-asks.ts";
 
-/** A host key that the server has proved to hold, to be decided about. */
+/** A host key for the application to accept or refuse. The server has proved that it holds the private key. */
 export interface HostKey {
-  /** The signature algorithm it proved itself with: `"rsa-sha2-512"`. */
+  /** Algorithm of the server's signature, such as `"rsa-sha2-512"`. */
   readonly algorithm: string;
   /** Public key blob (RFC 4253 §6.6). */
   readonly blob: Bytes;
@@ -15,24 +15,24 @@ export interface HostKey {
 }
 
 /**
- * Decides whether a host key is the host's. Only `true` accepts; anything else, an exception included, refuses: an
- * `SshError` that it throws is the one that `connect` rejects with.
+ * Decides whether to trust a host key. Only `true` accepts; any other result refuses, as does an exception. If it throws an `SshError`,
+ * `connect` rejects with that error.
  */
 export type HostKeyVerifier = (hostKey: HostKey) => boolean | Promise<boolean>;
 
-/** A key to log in with whose private half is elsewhere, or locked: an agent, a hardware key, an encrypted file. */
+/** A key for logging in, with the private key kept elsewhere or locked: in an agent, a hardware key, or an encrypted file. */
 export interface RemoteIdentity {
   readonly publicKey: PublicKey;
-  /** For people. */
+  /** Comment for display. */
   readonly comment?: string | undefined;
   /**
-   * The signature blob over `data` with the signature algorithm of that name. `undefined` gives this key up and goes on
-   * with the next; a rejection ends the login.
+   * Returns the signature blob over `data`, made with the named signature algorithm. `undefined` skips this key and tries the next; a
+   * rejection ends the login.
    */
   sign(algorithm: string, data: Bytes): Promise<Uint8Array | undefined>;
 }
 
-/** What a server asks with keyboard-interactive (RFC 4256). The texts come from the server: escape them before showing them. */
+/** Prompts of a server in keyboard-interactive authentication (RFC 4256). The texts come from the server: escape them before display. */
 export interface PromptRequest {
   readonly name: string;
   readonly instruction: string;
@@ -41,111 +41,119 @@ export interface PromptRequest {
 
 type Answer<T> = T | undefined | Promise<T | undefined>;
 
-/** What a connection is made with that is code, and not a setting: a bundle carries what is named here. */
+/** The code that a connection uses for cryptography. A bundle contains only the algorithms named here. */
 export interface CryptoProvider {
-  /** What to offer, preferred first. */
+  /** Algorithms to offer, preferred first. */
   readonly algorithms: TransportAlgorithms;
-  /** The fingerprint of a public key blob: `"SHA256:…"`, as `ssh-keygen -l` prints it. */
+  /** Returns the fingerprint of a public key blob: `"SHA256:…"`, as `ssh-keygen -l` prints it. */
   readonly fingerprint: (blob: Uint8Array) => string;
 }
 
 /** All options of `connect` except the byte stream. */
 export interface ConnectOptions extends TransportSettings {
-  /** Who to log in as. */
+  /** Name of the user to log in as. */
   readonly user: string;
-  /** Required: a client without a host-key decision does not connect. See `pinnedHostKey`. */
+  /** Decides whether to trust the host key. Required: there is no default that connects without a check. See `pinnedHostKey`. */
   readonly hostKey: HostKeyVerifier;
-  /** Keys to log in with, in the order in which to try them. */
+  /** Keys to log in with, tried in this order. */
   readonly identities?: readonly (PrivateKey | RemoteIdentity)[] | undefined;
   /**
-   * The password, or a function that asks for it (`attempt` counts from 1; `undefined` gives up). A string is tried once: by the method
-   * "password", or as the answer to a lone hidden prompt when the server takes only keyboard-interactive.
+   * Password, or a function that asks for it. `attempt` counts from 1, and `undefined` stops trying passwords. A string is tried once: with
+   * the method "password", or as the answer to a single hidden prompt if the server offers only keyboard-interactive.
    */
   readonly password?: string | ((attempt: number) => Answer<string>) | undefined;
-  /** Called when the server wants a new password. Without it such a login fails. */
+  /** Called when the server requires a new password. Without it, such a login fails. */
   readonly changePassword?:
     | ((prompt: string) => Answer<{ readonly oldPassword: string; readonly newPassword: string }>)
     | undefined;
-  /** Answers keyboard-interactive prompts, one response each. `undefined` gives up: the server gets empty responses until it refuses. */
+  /**
+   * Answers keyboard-interactive prompts with one response for each. If it returns `undefined`, the server gets empty responses until it
+   * refuses.
+   */
   readonly prompts?: ((request: PromptRequest) => Answer<readonly string[]>) | undefined;
-  /** Called with what the server wants shown before login. From the server: escape it before showing it. */
+  /** Called with texts that the server shows before login. The text comes from the server: escape it before display. */
   readonly banner?: ((text: string) => void) | undefined;
   /**
-   * Handles opens of the server, by channel type; all others are refused. Accept only what this program has asked the server for. Call
-   * `accept` or `reject` of the open, now or later. An exception refuses it, and is rethrown as an uncaught one (RFC 4254 §5.1).
+   * Handlers for channels that the server opens, by channel type (RFC 4254 §5.1). All other types are refused. Accept only channels that
+   * this program requested from the server. Call `accept` or `reject` of the open, now or later. An exception refuses the open and is
+   * rethrown as an uncaught exception.
    */
   readonly channels?: Readonly<Record<string, (open: PeerOpen) => void>> | undefined;
-  /** What to offer, preferred first. The default is `defaultAlgorithms` of `nacre/defaults`. */
+  /** Algorithms to offer, preferred first. Default: `defaultAlgorithms` of `nacre/defaults`. */
   readonly algorithms?: TransportAlgorithms | undefined;
   /**
-   * Whether chacha20-poly1305 may be a WebAssembly program (default true). False compiles none: for a page whose Content-Security-Policy
-   * reports every attempt. Noble's cipher then serves, at a fifth of the speed.
+   * Whether chacha20-poly1305 may run in WebAssembly; default true. Set false on pages with a Content-Security-Policy that reports each
+   * attempt to compile. noble's cipher then runs, at a fifth of the speed.
    */
   readonly wasm?: boolean | undefined;
-  /** Bounds, where the defaults do not suit. */
+  /** Limits that override the defaults. */
   readonly limits?: Overrides<Limits> | undefined;
-  /** Aborts connecting; has no effect afterwards. */
+  /** Aborts connecting. No effect once connected. */
   readonly signal?: AbortSignal | undefined;
-  /** Open a first session channel with the login: in the same flight at a server known to bear it, which saves a round trip. Default true. */
+  /**
+   * Whether to open the first session channel together with the login; default true. With servers known to support it, the open travels in
+   * the same flight, which saves a round trip.
+   */
   readonly earlyChannel?: boolean | undefined;
-  /** Receives each packet as it goes by, described without secrets. */
+  /** Called with a description of each packet sent or received. Contains no secrets. */
   readonly trace?: TracePort | undefined;
-  /** Receives secrets, for Wireshark. */
+  /** Called with the session's secrets, for decryption in Wireshark. */
   readonly keyLog?: KeyLogPort | undefined;
-  /** Random bytes; the platform's `crypto.getRandomValues` by default. For platforms without, and tests that replay. */
+  /** Source of random bytes; default `crypto.getRandomValues`. For platforms that lack it, and for reproducible tests. */
   readonly random?: RandomSource | undefined;
 }
 
 /** A pseudo-terminal (RFC 4254 §6.2). */
 export interface PtyOptions {
-  /** TERM; `"xterm-256color"` by default. */
+  /** Value of TERM; default `"xterm-256color"`. */
   readonly term?: string | undefined;
-  /** Characters; 80 × 24 by default. */
+  /** Width in characters; default 80. */
   readonly columns?: number | undefined;
+  /** Height in characters; default 24. */
   readonly rows?: number | undefined;
-  /** Terminal modes by their names in RFC 4254 §8: `{ ECHO: 0 }`. */
+  /** Terminal modes by name (RFC 4254 §8), such as `{ ECHO: 0 }`. */
   readonly modes?: Readonly<Record<string, number>> | undefined;
 }
 
-/** A request that prepares a session. */
+/** A request sent on a session before its command. */
 export interface SessionRequestOptions {
-  /** `"name@example.org"` */
+  /** Request type, such as `"name@example.org"`. */
   readonly type: string;
-  /** Depends on the request; empty by default. */
+  /** Request-specific data; default empty. */
   readonly data?: Uint8Array | undefined;
-  /** Whether the server must grant it, or else the command fails with `channel-request-failed`. Default true. */
+  /** Whether the server must grant the request; default true. If the server refuses it, the command fails with `channel-request-failed`. */
   readonly wantReply?: boolean | undefined;
 }
 
-/** How a command is run. */
+/** Options for starting a command. */
 export interface SpawnOptions {
-  /** Environment variables; a server takes only those that its configuration allows (`AcceptEnv`). */
+  /** Environment variables. A server accepts only those that its configuration allows (`AcceptEnv`). */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Asks for a pseudo-terminal; `true` for the defaults. */
+  /** Requests a pseudo-terminal; `true` uses the default settings. */
   readonly pty?: PtyOptions | boolean | undefined;
-  /** Further requests on the session, sent before the command in their order: those of an application's own (RFC 4254 §6). */
+  /** Application-defined requests, sent in order on the session before the command (RFC 4254 §6). */
   readonly requests?: readonly SessionRequestOptions[] | undefined;
-  /** Aborting closes the command's channel. */
+  /** Closes the command's channel when aborted. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How a command is run to its end. */
+/** Options for running a command to its end. */
 export interface ExecOptions extends SpawnOptions {
-  /** What the command reads; nothing by default. With `pty` its end is sent only when this is given, even empty. */
+  /** Input of the command; default empty. With `pty`, EOF is sent only if this is given, even if empty. */
   readonly input?: string | Uint8Array | undefined;
-  /** Bytes of output and of errors to hold at most; more ends the command with `output-limit`. 64 MiB by default. */
+  /** Maximum number of bytes of output and error output together; default 64 MiB. More output fails the command with `output-limit`. */
   readonly maxOutput?: number | undefined;
 }
 
-/** How a command ended (RFC 4254 §6.10). All is `undefined` when the server did not tell. */
+/** How a command ended (RFC 4254 §6.10). `status` and `signal` are both `undefined` if the server sent no exit report. */
 export interface Exit {
   readonly status: number | undefined;
-  /** Without "SIG": `"KILL"`. */
+  /** Signal name without "SIG", such as `"KILL"`. */
   readonly signal: string | undefined;
   readonly coreDumped: boolean;
 }
 
-/** What a command that ran to its end left. */
+/** Result of a command that ran to its end. */
 export interface ExecResult<T = string> extends Exit {
   readonly stdout: T;
   readonly stderr: T;

@@ -4,8 +4,8 @@ import type { Duplex } from "../mux/duplex.ts";
 import { onAbort } from "../on-abort.ts";
 
 /**
- * Joins a channel and a byte connection: the bytes and the end of each direction go over to the other, with backpressure. Holds no more than
- * the channel's window in one direction, and one chunk in the other. Aborting closes both. Resolves when both are closed. Never rejects.
+ * Connects a channel to a byte connection: forwards bytes and EOF in both directions, with backpressure. Buffers at most the channel's
+ * window in one direction and one chunk in the other. Aborting closes both. Resolves when both are closed. Never rejects.
  */
 export async function bridge(channel: Channel, duplex: Duplex, signal: AbortSignal): Promise<void> {
   const joined = new Bridge(channel, duplex);
@@ -19,17 +19,17 @@ class Bridge {
   readonly #channel: Channel;
   readonly #duplex: Duplex;
   #onClosed!: () => void;
-  /** From the channel, to be written in one piece of work at the end of the turn. */
+  /** Bytes from the channel, written together at the end of the turn. */
   #gathered: Bytes[] = [];
-  /** Window credit of bytes that the byte connection has taken without room for more. */
+  /** Window credit to return when the byte connection has room again. */
   #credit = 0;
-  /** From the byte connection: what the channel has not taken. One chunk, and those that were under way when it was paused. */
+  /** Bytes from the byte connection that the channel has not taken: one chunk, and any that arrived after `pause`. */
   #unsent: Uint8Array[] = [];
   /** Whether each direction has ended. */
   readonly #over = { toDuplex: false, toChannel: false };
-  /** Resolves when the byte connection has taken everything, after the last bytes of the channel. */
+  /** Resolves when the byte connection has taken all bytes of the channel; `undefined` before the end of the channel's data. */
   #draining: Promise<void> | undefined;
-  /** Resolves when the byte connection broke, or the bridge was aborted: then nothing more is delivered. */
+  /** Resolves when the byte connection breaks or the bridge is aborted. Nothing more is delivered then. */
   readonly #givenUp: Promise<void>;
   #giveUp!: () => void;
 
@@ -67,7 +67,7 @@ class Bridge {
     this.#channel.close(new SshError("closed", "the forwarded connection was closed by this side"));
   }
 
-  /** The packets of a turn are written together: a system call for each would cost more than the packet. */
+  /** Collects the packets of a turn for one write: a system call costs more than a packet. */
   #gather(bytes: Bytes): void {
     if (this.#gathered.length === 0) queueMicrotask(() => this.#write());
     this.#gathered.push(bytes);
@@ -114,7 +114,7 @@ class Bridge {
     else this.#duplex.resume();
   }
 
-  /** Returns how many bytes the channel took: all of them once it is closed. */
+  /** Returns the number of bytes the channel took. A closed channel takes all, and drops them. */
   #send(bytes: Uint8Array): number {
     try {
       return this.#channel.write(bytes);
@@ -137,7 +137,7 @@ class Bridge {
     if (this.#over.toDuplex && this.#over.toChannel && this.#unsent.length === 0) this.#channel.close();
   }
 
-  /** The byte connection broke. The channel closes without an EOF, so that the peer does not take half of the bytes for all. */
+  /** Closes the channel without EOF when the byte connection breaks, so that the peer does not take partial data as complete. */
   #fail(cause: unknown): void {
     this.#giveUp();
     this.#unsent = [];
@@ -147,11 +147,11 @@ class Bridge {
   async #release(error: SshError | undefined): Promise<void> {
     this.#write();
     if (this.#unsent.length > 0) {
-      // Nothing more is sent. What still arrives is dropped: a byte connection that is paused would not notice its end.
+      // Drop unsent and further bytes. Resume, because a paused byte connection would not notice its end.
       this.#unsent = [];
       this.#duplex.resume();
     }
-    // Bytes that arrived before the CLOSE are delivered, however slowly they are taken.
+    // Deliver all bytes that arrived before CLOSE, even if they are taken slowly.
     if (error === undefined) await Promise.race([(this.#draining ??= this.#endDuplex()), this.#givenUp]);
     if (error !== undefined && !this.#over.toDuplex && this.#duplex.reset !== undefined) await this.#duplex.reset();
     else await this.#duplex.close();

@@ -3,12 +3,12 @@ import type { Channel } from "../mux/channel.ts";
 import type { Duplex, DuplexHandler } from "../mux/duplex.ts";
 import { Backlog } from "../streams/backlog.ts";
 
-/** How long closing waits until the channel has taken what was written: milliseconds. */
+/** Milliseconds that closing waits for the channel to take the written data. */
 const CLOSE_TIMEOUT = 2000;
 
 /**
- * Makes a byte connection of a channel: an SSH connection through a jump host runs over one. The channel belongs to it from then on.
- * Closing sends an EOF only after `end`, so that the peer does not take half of the bytes for all.
+ * Returns a byte connection over a channel, and takes ownership of the channel. An SSH connection through a jump host uses one. Closing
+ * sends EOF only after `end`, so that the peer does not take partial data as complete.
  */
 export function channelDuplex(channel: Channel): Duplex {
   return new ChannelDuplex(channel);
@@ -17,14 +17,14 @@ export function channelDuplex(channel: Channel): Duplex {
 class ChannelDuplex implements Duplex {
   readonly #channel: Channel;
   #handler: DuplexHandler | undefined;
-  /** Bytes that the channel has not taken. */
+  /** Bytes that the channel has not taken yet. */
   #unsent: Uint8Array[] = [];
-  /** Bytes that arrived while paused. Their credit has not returned, so the window bounds them. */
+  /** Bytes received while paused. The window bounds them, because their credit is not returned yet. */
   readonly #unread = new Backlog();
   #paused = false;
-  /** An EOF arrived that is not delivered to the handler yet. */
+  /** Whether an EOF has arrived but is not delivered to the handler yet. */
   #eofUnread = false;
-  /** Why nothing more arrives, for the handler when it has all bytes. */
+  /** The reason for the end, reported to the handler after all bytes. */
   #failure: SshError | undefined;
   #sent: Promise<void> | undefined;
   #onSent: (() => void) | undefined;
@@ -38,7 +38,7 @@ class ChannelDuplex implements Duplex {
     this.#handler = handler;
     const channel = this.#channel;
     let isWhole = false;
-    // The channel replays what has arrived, and nothing may arrive before this returns.
+    // Setting the handler replays buffered bytes, but nothing may be delivered before `open` returns.
     queueMicrotask(() => {
       channel.handler = {
         data: (stream, bytes) => {
@@ -82,7 +82,7 @@ class ChannelDuplex implements Duplex {
 
   async close(): Promise<void> {
     this.#handler = undefined;
-    // What still arrives is dropped, so that the peer is not stalled while it takes what was written.
+    // Drop received bytes, so that the peer does not stall and can take the written data.
     this.#paused = false;
     this.#deliver();
     const timer = setTimeout(() => this.#onSent?.(), CLOSE_TIMEOUT);
@@ -93,7 +93,7 @@ class ChannelDuplex implements Duplex {
     await this.#channel.ended;
   }
 
-  /** Hands over what arrived, in order, until the handler pauses. */
+  /** Delivers received bytes in order until the handler pauses. */
   #deliver(): void {
     while (!this.#paused) {
       const chunk = this.#unread.shift();
@@ -109,7 +109,7 @@ class ChannelDuplex implements Duplex {
     if (this.#failure !== undefined) this.#fail(this.#failure);
   }
 
-  /** `isWhole`: the peer sent an EOF before. */
+  /** `isWhole`: whether the peer sent an EOF before closing. */
   #onClosed(error: SshError | undefined, isWhole: boolean): void {
     const wasFull = this.#unsent.length > 0;
     const isOver = isWhole && this.#ending !== undefined && !wasFull;
@@ -124,14 +124,14 @@ class ChannelDuplex implements Duplex {
     }
   }
 
-  /** The handler's last call. */
+  /** Reports the failure to the handler, as its last call. */
   #fail(error: SshError): void {
     const handler = this.#handler;
     this.#handler = undefined;
     handler?.failed(error);
   }
 
-  /** Resolves when the channel has taken what was written, or has closed. */
+  /** Resolves when the channel has taken all written data, or has closed. */
   #flushed(): Promise<void> {
     this.#sent ??= new Promise((resolve) => {
       if (this.#send() || this.#channel.closed) resolve();
@@ -146,7 +146,7 @@ class ChannelDuplex implements Duplex {
     this.#handler?.drained();
   }
 
-  /** Sends what waits. Returns whether the channel took all of it. */
+  /** Sends pending bytes. Returns whether the channel took all of them. */
   #send(): boolean {
     let sent = 0;
     try {
@@ -159,7 +159,7 @@ class ChannelDuplex implements Duplex {
         sent++;
       }
     } catch {
-      // The channel has closed, which its handler reports.
+      // The channel has closed. Its handler reports that.
       sent = this.#unsent.length;
     }
     this.#unsent.splice(0, sent);

@@ -3,8 +3,9 @@ import type { Channel } from "../mux/channel.ts";
 import type { PairFacts, StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 
 /**
- * Makes a pair of byte streams of a channel. Each direction ends on its own. The channel closes when both have ended, also by a reader that
- * cancels, or when the writer aborts. A channel that the peer closes without an EOF fails the reader with `channel-closed`: bytes may be missing.
+ * Returns a pair of byte streams over a channel. Each direction ends separately. The channel closes when both directions have ended or the
+ * writer aborts; cancelling the reader ends its direction. If the peer closes the channel without an EOF, the reader fails with
+ * `channel-closed`, because bytes may be missing.
  */
 export function channelPair<K extends StreamTypes>(
   channel: Channel,
@@ -31,7 +32,7 @@ export function channelPair<K extends StreamTypes>(
         isOutputOver = true;
         closeIfOver();
       },
-      abort: () => channel.close(new SshError("closed", "the forwarded connection was given up by this side")),
+      abort: () => channel.close(new SshError("closed", "the forwarded connection was aborted by this side")),
     },
     facts,
   );
@@ -49,7 +50,7 @@ export function channelPair<K extends StreamTypes>(
     request: (request) => channel.reply(request, false),
     closed({ error }) {
       const reason = error ?? new SshError("channel-closed", "the peer closed the forwarded connection");
-      // After an EOF this has no effect: all bytes arrived.
+      // No effect after an EOF, when all bytes have arrived.
       pair.finish(reason);
       pair.fail(reason);
     },

@@ -8,19 +8,20 @@ import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { channelPair } from "./channel-pair.ts";
 import { encodeTarget, type ForwardTarget, formatTarget, type Originator } from "./target.ts";
 
-/** How a connection is opened from the other side. */
+/** Options for opening a connection from the server. */
 export interface DialOptions {
-  /** Aborts opening: the connection is then closed as soon as the server has answered. Has no effect afterwards. */
+  /** Aborts opening. A connection that the server still opens is closed immediately. No effect once open. */
   readonly signal?: AbortSignal | undefined;
-  /** Where the connection came from, for the server's log. Default 127.0.0.1 port 0. */
+  /** Origin of the connection, for the server's log; default 127.0.0.1 port 0. */
   readonly originator?: Originator | undefined;
 }
 
 /**
- * Asks the server to connect to `target` and returns the channel (RFC 4254 §7.2). Rejects with `forward-denied` if the server prohibits it,
- * `forward-unreachable` if it cannot connect, `forward-unsupported` if it does not know the channel type, `forward-limit` if it is short of
- * resources, `channel-open-failed` for another reason, `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the
- * error that ended it.
+ * Asks the server to connect to `target`, and returns the channel (RFC 4254 §7.2).
+ *
+ * Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect, `forward-unsupported` if it does
+ * not support the channel type, `forward-limit` if it is short of resources, or `channel-open-failed` for another reason. Also rejects with
+ * `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the error that ended it.
  */
 export function dialChannel(mux: Opener, target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
   return new Promise((resolve, reject) => {
@@ -49,7 +50,7 @@ export function dialChannel(mux: Opener, target: ForwardTarget, options: DialOpt
   });
 }
 
-/** `dialChannel`, with streams of a kind. */
+/** Connects as `dialChannel` does, and returns a pair of streams. */
 export async function dial<K extends StreamTypes>(
   mux: Opener,
   streams: StreamKind<K>,
@@ -62,7 +63,7 @@ export async function dial<K extends StreamTypes>(
 const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, UNKNOWN_CHANNEL_TYPE, RESOURCE_SHORTAGE } =
   CHANNEL_OPEN_FAILURE_REASON;
 
-/** Error codes and texts by reason code (RFC 4254 §5.1). */
+/** Error codes and messages by reason code (RFC 4254 §5.1). */
 const REFUSALS: Readonly<Record<number, readonly [code: SshErrorCode, text: string]>> = {
   [ADMINISTRATIVELY_PROHIBITED]: [
     "forward-denied",

@@ -3,51 +3,52 @@ import type { ServerConnection } from "../server/connection.ts";
 import type { ListenAddress } from "./remote-listener.ts";
 import type { ForwardTarget, Originator } from "./target.ts";
 
-/** Forwarding that a server offers its clients (RFC 4254 §7, OpenSSH PROTOCOL §2.4). A kind that has no function is refused. */
+/** Forwarding functions of a server (RFC 4254 §7, OpenSSH PROTOCOL §2.4). Without a function, that kind of forwarding is refused. */
 export interface Forwarding {
   /**
-   * Connects to `target` for a client. Called only for a login whose `permissions.portForwarding` is true and whose `permitOpen` lists have
-   * the target. The byte connection belongs to Nacre from then on. A rejection with an `SshError` of code `forward-denied` tells the client
-   * that the server prohibits the connection, `forward-limit` that it is short of resources, and every other error that it cannot connect.
-   * The text of the error goes to the log alone.
+   * Connects to `target` for a client, and returns the byte connection, which Nacre then owns. Called only if the login has
+   * `permissions.portForwarding` and its `permitOpen` lists include the target.
+   *
+   * An `SshError` with code `forward-denied` is reported to the client as prohibited, `forward-limit` as a resource shortage, and any other
+   * error as a failure to connect. The error message is only logged.
    */
   readonly connect?: ((target: ForwardTarget, context: ConnectContext) => Promise<Duplex>) | undefined;
   /**
-   * Listens at `address` for a client, and hands connections to `context.accept`. Called only for a login whose `permissions.portForwarding`
-   * is true and whose `permitListen` lists have the address. A rejection refuses the request. Requests of one client are handled one after
-   * another, so a listener that takes long to open delays those behind it.
+   * Listens at `address` for a client, and passes connections to `context.accept`. Called only if the login has
+   * `permissions.portForwarding` and its `permitListen` lists include the address. A rejection refuses the request. Requests of one client
+   * are handled one at a time, so a listener that opens slowly delays later requests.
    */
   readonly listen?: ((address: ListenAddress, context: ListenContext) => Promise<ForwardingListener>) | undefined;
 }
 
-/** The client that asks for forwarding. */
+/** The client that requests forwarding. */
 export interface ForwardContext {
   readonly connection: ServerConnection;
-  /** As the client sent it: escape it before showing it. */
+  /** User name as the client sent it: escape it before display. */
   readonly user: string;
-  /** Aborts when the SSH connection ends; that of a listener also when the client cancels it. */
+  /** Aborts when the SSH connection ends. For a listener, also when the client cancels it. */
   readonly signal: AbortSignal;
 }
 
-/** A client's request for a connection onward. */
+/** A client's request for a connection to a target. */
 export interface ConnectContext extends ForwardContext {
-  /** Where the client says that the connection comes from; `undefined` for a Unix socket. */
+  /** Origin of the connection, as the client reports it; `undefined` for a Unix socket. */
   readonly originator: Originator | undefined;
 }
 
 /** A client's request for a listener. */
 export interface ListenContext extends ForwardContext {
   /**
-   * Offers the client a connection, which belongs to Nacre from then on. It is closed if the client refuses it or has cancelled the listener,
-   * and beyond `maxForwardedConnections`. `originator`: where it comes from; `undefined` for a Unix socket.
+   * Offers a connection to the client. Nacre then owns it, and closes it if the client refuses it, if the listener is cancelled, or beyond
+   * `maxForwardedConnections`. `originator` is its origin; `undefined` for a Unix socket.
    */
   accept(this: void, duplex: Duplex, originator?: Originator): void;
 }
 
 /** A listener that a server opened for a client. */
 export interface ForwardingListener {
-  /** The port that it listens at: needed where port 0 was asked for. */
+  /** Port that the listener uses. Required if the client requested port 0. */
   readonly port?: number | undefined;
-  /** Stops listening and releases everything except accepted connections. Resolves within a bounded time; never rejects. */
+  /** Stops listening and releases all resources except accepted connections. Resolves within a bounded time. Never rejects. */
   close(): Promise<void>;
 }

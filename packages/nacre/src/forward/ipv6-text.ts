@@ -1,6 +1,6 @@
 /**
- * Returns the text form of an IPv6 address of 16 bytes (RFC 5952 §4, §5): `"2001:db8::1"`, `"::ffff:192.0.2.1"`. Each address has one,
- * so that a server's `permitopen` rule meets it however it was written.
+ * Returns the text form of a 16-byte IPv6 address (RFC 5952 §4, §5): `"2001:db8::1"`, `"::ffff:192.0.2.1"`. The form is unique, so that a
+ * server's `permitopen` rule matches every spelling of an address.
  */
 export function ipv6Text(bytes: Iterable<number>): string {
   const address = [...bytes];
@@ -13,7 +13,7 @@ export function ipv6Text(bytes: Iterable<number>): string {
   return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`;
 }
 
-/** The first of the longest runs of zeros. */
+/** Returns the first of the longest runs of zeros. */
 function longestZeroRun(groups: readonly number[]): { readonly start: number; readonly length: number } {
   let longest = { start: 0, length: 0 };
   let start = 0;

@@ -2,20 +2,20 @@ import type { ListenAddress } from "./remote-listener.ts";
 import type { ForwardTarget } from "./target.ts";
 
 /**
- * A place of `permitOpen` or `permitListen`: `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, the absolute path of a Unix socket, and in
- * `permitListen` a port alone.
+ * An entry of `permitOpen` or `permitListen`: `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the absolute path of a Unix socket.
+ * `permitListen` also allows a port alone.
  */
 export type Place =
   | {
-      /** Name or address as a client must write it; `"*"` for every one. Brackets of an IPv6 address are removed. */
+      /** Host name or address as the client must write it, without brackets; `"*"` for all hosts. */
       readonly host: string;
-      /** `undefined` for every port. */
+      /** Port; `undefined` for all ports. */
       readonly port: number | undefined;
       readonly path?: undefined;
     }
   | { readonly path: string };
 
-/** Reads a place. Returns `undefined` for an invalid one. `barePort`: a port alone means every host, as in `permitlisten=`. */
+/** Parses an entry. Returns `undefined` if it is invalid. With `barePort`, a port alone means all hosts, as in `permitlisten=`. */
 export function parsePlace(text: string, { barePort }: { readonly barePort: boolean }): Place | undefined {
   if (text.startsWith("/")) return text.includes("\0") ? undefined : { path: text };
   const [, brackets, name, portText] = /^(?:(?:\[([^[\]]+)\]|([^[\]:]+)):)?(\*|\d{1,5})$/.exec(text) ?? [];
@@ -25,9 +25,9 @@ export function parsePlace(text: string, { barePort }: { readonly barePort: bool
 }
 
 /**
- * Whether a list permits connecting to `target`, as sshd's PermitOpen and `permitopen=` do: a host is compared literally with the one that
- * was requested, and is not looked up. An invalid place permits nothing. Deviates from sshd, where such lists do not concern Unix sockets:
- * here a list must name the path.
+ * Returns whether a list permits connecting to `target`, as sshd's PermitOpen and `permitopen=` do. The host is compared literally with the
+ * requested one and not resolved. Invalid entries permit nothing. Unlike with sshd, a list also restricts Unix sockets: it must name their
+ * path.
  */
 export function permitsTarget(list: readonly string[], target: ForwardTarget): boolean {
   return placesOf(list, false).some((place) => {
@@ -37,9 +37,9 @@ export function permitsTarget(list: readonly string[], target: ForwardTarget): b
 }
 
 /**
- * Whether a list permits listening at `address`, as sshd's PermitListen and `permitlisten=` do: the host is a pattern with `*` and `?` that
- * the requested one must match in any case of letters; `"localhost"` and `"127.0.0.1"` are different. An invalid place permits nothing.
- * A Unix socket must be named, as in `permitsTarget`.
+ * Returns whether a list permits listening at `address`, as sshd's PermitListen and `permitlisten=` do. The entry's host is a pattern with
+ * `*` and `?`, matched case-insensitively against the requested host; `"localhost"` and `"127.0.0.1"` differ. Invalid entries permit
+ * nothing. Unix sockets must be named, as in `permitsTarget`.
  */
 export function permitsAddress(list: readonly string[], address: ListenAddress): boolean {
   return placesOf(list, true).some((place) => {
@@ -55,9 +55,9 @@ function placesOf(list: readonly string[], barePort: boolean): readonly Place[] 
 
 const isPort = (permitted: number | undefined, port: number): boolean => permitted === undefined || permitted === port;
 
-/** Whether a name matches a pattern (ssh_config(5), PATTERNS), in time proportional to the product of their lengths. */
+/** Returns whether a name matches a pattern (ssh_config(5), PATTERNS), in time proportional to the product of their lengths. */
 function matches(name: string, pattern: string): boolean {
-  // For each length: whether the pattern read so far matches that much of the name.
+  // `matched[n]`: whether the pattern read so far matches the first n characters of the name.
   let matched = Array.from({ length: name.length + 1 }, (_, length) => length === 0);
   for (const sign of pattern.split("")) {
     const longer = [sign === "*" && matched[0] === true];

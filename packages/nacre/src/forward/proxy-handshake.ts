@@ -4,16 +4,16 @@ import { type ProtocolStep, type ProxyProtocol, type ProxyTarget, refuse } from 
 import { SOCKS4_VERSION, Socks4 } from "./socks4.ts";
 import { SOCKS5_VERSION, Socks5 } from "./socks5.ts";
 
-/** What to do after bytes from the client of a proxy. For every type, first send `reply`, which is often empty. */
+/** The action after bytes from a proxy client. Always send `reply` first; it is often empty. */
 export type ProxyStep =
-  /** The handshake is incomplete: pass the next bytes of the client to `receive`. */
+  /** The handshake is incomplete. Pass the client's next bytes to `receive`. */
   | { readonly type: "more"; readonly reply: Bytes }
   /**
-   * Connect to `target`, then send `granted()` or `refusedBy(…)`. `rest` is a copy of the bytes after the request. They are the first
-   * bytes of the tunnel, and the client's next bytes follow them.
+   * Connect to `target`, then send `granted()` or `refusedBy(…)`. `rest` is a copy of the bytes after the request: the first bytes of the
+   * tunnel, followed by the client's next bytes.
    */
   | { readonly type: "connect"; readonly reply: Bytes; readonly target: ProxyTarget; readonly rest: Bytes }
-  /** The request is invalid or not supported: end the connection after `reply`. */
+  /** The request is invalid or not supported. Close the connection after `reply`. */
   | { readonly type: "refused"; readonly reply: Bytes; readonly reason: SshError };
 
 type State =
@@ -23,16 +23,16 @@ type State =
   | { readonly kind: "over" };
 
 /**
- * The server's side of one proxy handshake: SOCKS 4 and 4a, SOCKS 5 (RFC 1928) without authentication, or HTTP CONNECT (RFC 9110
- * §9.3.6), chosen by the first byte. It supports the command CONNECT only, and passes host names on unresolved. The bytes may come in
- * any pieces. A handshake takes at most 16 KiB, and by SOCKS less than 1 KiB.
+ * The server's side of one proxy handshake. The first byte selects SOCKS 4 or 4a, SOCKS 5 without authentication (RFC 1928), or HTTP
+ * CONNECT (RFC 9110 §9.3.6). Supports only the CONNECT command, and does not resolve host names. Input may be split anywhere. A handshake
+ * takes at most 16 KiB, with SOCKS less than 1 KiB.
  */
 export class ProxyHandshake {
   #state: State = { kind: "first-byte" };
 
   /**
-   * Takes the next bytes from the client, which are neither kept nor changed. An invalid request is no exception but a step, with the
-   * error `proxy-request-refused`. Throws `internal` for bytes after "connect" or "refused".
+   * Takes the client's next bytes, without keeping or changing them. An invalid request returns the step "refused", with a
+   * `proxy-request-refused` error. Throws `internal` for bytes after "connect" or "refused".
    */
   receive(bytes: Uint8Array): ProxyStep {
     let reply: Bytes = new Uint8Array(0);
@@ -51,14 +51,14 @@ export class ProxyHandshake {
     return { type: "more", reply };
   }
 
-  /** Ends the handshake: returns the reply that the target is connected. Throws `internal` unless the last step was "connect". */
+  /** Ends the handshake and returns the reply for a connected target. Throws `internal` unless the last step was "connect". */
   granted(): Bytes {
     return this.#conclude().granted();
   }
 
   /**
-   * Ends the handshake: returns the reply that the target cannot be reached. `code` is that of the error of `dialChannel`. Throws
-   * `internal` unless the last step was "connect".
+   * Ends the handshake and returns the reply for a failed connection. `code` is the error code of `dialChannel`. Throws `internal` unless
+   * the last step was "connect".
    */
   refusedBy(code: SshErrorCode): Bytes {
     return this.#conclude().refusedBy(code);
@@ -71,12 +71,12 @@ export class ProxyHandshake {
         this.#state = { kind: "over" };
         return refuse(
           new Uint8Array(0),
-          `the connection begins with byte 0x${byte.toString(16).padStart(2, "0")}, which is not SOCKS 4, SOCKS 5 or HTTP; use one of these without TLS`,
+          `first byte 0x${byte.toString(16).padStart(2, "0")} is not SOCKS 4, SOCKS 5 or HTTP; use one of these protocols without TLS`,
         );
       }
       this.#state = { kind: "reading", protocol };
     }
-    if (this.#state.kind !== "reading") throw new SshError("internal", "bytes after the end of a proxy request");
+    if (this.#state.kind !== "reading") throw new SshError("internal", "proxy handshake received bytes after its end");
     const { protocol } = this.#state;
     const step = protocol.take(byte);
     if (step.type === "connect") this.#state = { kind: "connecting", protocol };
@@ -85,7 +85,8 @@ export class ProxyHandshake {
   }
 
   #conclude(): ProxyProtocol {
-    if (this.#state.kind !== "connecting") throw new SshError("internal", "no proxy request to reply to");
+    if (this.#state.kind !== "connecting")
+      throw new SshError("internal", "proxy handshake has no pending request to reply to");
     const { protocol } = this.#state;
     this.#state = { kind: "over" };
     return protocol;

@@ -15,70 +15,71 @@ import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { channelPair } from "./channel-pair.ts";
 import { checkForwardPort, checkSocketPath, formatTarget, type Originator } from "./target.ts";
 
-/** A place for the server to listen at. */
+/** An address for the server to listen at. */
 export type ListenAddress =
   | {
       /**
-       * Address to bind. Default `"localhost"`. `""` and `"*"` mean all addresses; a server decides what it allows (OpenSSH: GatewayPorts).
+       * Address to bind; default `"localhost"`. `""` and `"*"` mean all addresses. The server's configuration decides which are allowed
+       * (OpenSSH: GatewayPorts).
        */
       readonly host?: string | undefined;
-      /** 0 to 65535; 0 lets the server choose. */
+      /** Port from 0 to 65535. With 0 the server chooses the port. */
       readonly port: number;
       readonly path?: undefined;
     }
   | {
-      /** Path of a Unix socket at the server. */
+      /** Path of a Unix socket on the server. */
       readonly path: string;
       readonly host?: undefined;
       readonly port?: undefined;
     };
 
-/** Decides about a connection to a listener, now or later: `accept` or `reject` of its open. */
+/** Handles a connection to a listener. Call `accept` or `reject` of its open, now or later. */
 export type ConnectionHandler = (open: PeerOpen, originator: Originator | undefined) => void;
 
-/** What listeners need of a mux. */
+/** The methods of a mux that listeners use. */
 interface ListenerMux {
   accept(channelType: string, acceptor: (open: PeerOpen) => void): void;
   globalRequest(requestName: string, data: Uint8Array, onReply: (reply: GlobalReply) => void): void;
 }
 
-/** A listener at the server. */
+/** A listener on the server. */
 export interface Listening {
-  /** The port, also where 0 was asked for; `undefined` for a Unix socket. */
+  /** Port of the listener, also if port 0 was requested; `undefined` for a Unix socket. */
   readonly port: number | undefined;
   /**
-   * Stops listening. Connections stay open. Resolves when the server has answered or the connection has ended, within two seconds. Never
-   * rejects.
+   * Stops listening. Existing connections stay open. Resolves when the server has answered or the connection has ended, within two seconds.
+   * Never rejects.
    */
   close(): Promise<void>;
 }
 
 interface Entry {
   readonly address: ListenAddress;
-  /** The port that the server listens at. */
+  /** Port that the server listens at; `undefined` for a Unix socket. */
   readonly port: number | undefined;
   readonly onConnection: ConnectionHandler;
 }
 
 const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED } = CHANNEL_OPEN_FAILURE_REASON;
 
-/** How long closing a listener waits for the server's answer: milliseconds. */
+/** Milliseconds that closing a listener waits for the server's reply. */
 const CLOSE_TIMEOUT = 2000;
 
-/** The listeners of one client at its server. Opens that belong to none of them are refused. */
+/** The listeners of one client on its server. Refuses channel opens that match no listener. */
 export class RemoteListeners {
   readonly #mux: ListenerMux;
   readonly #ended: Promise<SshError>;
   #entries: readonly Entry[] = [];
   #isAccepting = false;
 
-  /** `ended`: resolves when the connection has ended. */
+  /** `ended` resolves when the connection has ended. */
   constructor(mux: ListenerMux, ended: Promise<SshError>) {
     this.#mux = mux;
     this.#ended = ended;
   }
 
-  /** Makes the server listen, with streams of a kind. Rejects as `Client.listen` says. */
+  /** Makes the server listen, and returns connections as streams. Rejects as `Client.listen` does. */
   async listen<K extends StreamTypes>(address: ListenAddress, streams: StreamKind<K>): Promise<RemoteListener<K>> {
     const queue = new ConnectionQueue(streams);
     const listening = await this.listenWith(address, (open, originator) => queue.add(open, originator));
@@ -86,14 +87,14 @@ export class RemoteListeners {
     return new RemoteListener(address, listening, queue);
   }
 
-  /** Makes the server listen, and hands each connection to `onConnection`. Rejects as `Client.listen` says. */
+  /** Makes the server listen, and passes each connection to `onConnection`. Rejects as `Client.listen` does. */
   listenWith(given: ListenAddress, onConnection: ConnectionHandler): Promise<Listening> {
     return new Promise((resolve, reject) => {
       checkListenAddress(given);
-      // A copy: connections are compared with it for as long as the server listens.
+      // Copy the address: later connections are compared with it.
       const address = { ...given };
       this.#accept();
-      // The reply is handled in its own turn: a connection may be opened right behind it.
+      // Handle the reply in its own turn: the server may open a connection right after it.
       this.#mux.globalRequest(REQUESTS[kindOf(address)].name, encodeAddress(address), (reply) => {
         if (!reply.success) {
           reject(reply.error ?? deniedError(address));
@@ -101,7 +102,7 @@ export class RemoteListeners {
         }
         const port = address.port === 0 ? decodeIfReadable(tcpipForwardReply, reply.data)?.port : address.port;
         if (address.port === 0 && (port === undefined || port < 1 || port > 65535)) {
-          reject(new SshError("malformed-message", "the server listens, but did not tell at which port"));
+          reject(new SshError("malformed-message", "the server's reply to tcpip-forward has no valid port"));
           return;
         }
         const entry: Entry = { address, port, onConnection };
@@ -126,7 +127,10 @@ export class RemoteListeners {
     });
   }
 
-  /** An address is compared as it was asked for, as OpenSSH sends it. Other servers send the one that was connected to. */
+  /**
+   * Returns the listener for a connection. OpenSSH sends the address as it was requested. Other servers send the address that was connected
+   * to, so a single listener at the port matches too.
+   */
   #findTcp(connectedAddress: string, connectedPort: number): Entry | undefined {
     const atPort = this.#entries.filter(({ port }) => port === connectedPort);
     const exact = atPort.find(({ address }) => bindAddress(address) === connectedAddress);
@@ -135,7 +139,7 @@ export class RemoteListeners {
 
   #onOpen(open: PeerOpen, entry: Entry | undefined, originator: Originator | undefined): void {
     // rule: forwarded-open-unknown
-    if (entry === undefined) return open.reject(ADMINISTRATIVELY_PROHIBITED, "nothing listens there");
+    if (entry === undefined) return open.reject(ADMINISTRATIVELY_PROHIBITED, "no listener at this address");
     entry.onConnection(open, originator);
   }
 
@@ -150,7 +154,7 @@ export class RemoteListeners {
       try {
         this.#mux.globalRequest(REQUESTS[kindOf(address)].cancel, data, () => resolve());
       } catch {
-        // The connection has ended, and the listener with it.
+        // The connection has ended, and so has the listener.
         resolve();
       }
     });
@@ -165,7 +169,7 @@ const REQUESTS = {
 
 const kindOf = ({ path }: ListenAddress): "tcp" | "path" => (path === undefined ? "tcp" : "path");
 
-/** The address as a server gets it: `""` for all addresses. */
+/** Returns the host as sent to the server: `""` for all addresses. */
 const bindAddress = ({ host = "localhost" }: ListenAddress): string => (host === "*" ? "" : host);
 
 function encodeAddress(address: ListenAddress): Uint8Array {
@@ -180,7 +184,7 @@ export function checkListenAddress(address: unknown): asserts address is ListenA
   else if (path !== undefined || (host !== undefined && (typeof host !== "string" || host.includes("\0"))))
     throw new SshError(
       "usage",
-      'an address to listen at must be { host: "localhost", port: 8080 } or { path: "/run/app.sock" }',
+      'invalid listen address; pass { host: "localhost", port: 8080 } or { path: "/run/app.sock" }',
     );
   else checkForwardPort(port, 0);
 }
@@ -189,18 +193,18 @@ function deniedError(address: ListenAddress): SshError {
   const place = address.path ?? formatTarget({ host: bindAddress(address) || "*", port: address.port });
   return new SshError(
     "forward-denied",
-    `the server refused to listen at ${escapeText(place)}: it prohibits that (AllowTcpForwarding, PermitListen, permitlisten=), or the address is in use`,
+    `the server refused to listen at ${escapeText(place)}; it prohibits this (AllowTcpForwarding, PermitListen, permitlisten=), or the address is in use`,
   );
 }
 
-/** An iterator's caller that waits for a connection. */
+/** A pending `next` call of the iterator. */
 interface Taker<T> {
   readonly resolve: (result: IteratorResult<T, undefined>) => void;
   readonly reject: (error: SshError) => void;
 }
 
 /**
- * Connections to a listener that its user has not taken. They are accepted when they are taken, so that they hold no bytes before;
+ * Connections to a listener that the application has not taken yet. Each is accepted only when taken, so that it buffers no bytes before.
  * `limits.maxPendingOpens` bounds their number.
  */
 class ConnectionQueue<K extends StreamTypes> {
@@ -226,7 +230,7 @@ class ConnectionQueue<K extends StreamTypes> {
     });
   }
 
-  /** `error`: the one that ended the connection. The iterator ends without one, and when this side closed the connection. */
+  /** Ends the iterator. `error` is the error that ended the connection, and the iterator throws it unless its code is `closed`. */
   close(error?: SshError): void {
     this.#end ??= { error: error?.code === "closed" ? undefined : error };
     for (const { open } of this.#waiting) open.reject(CONNECT_FAILED, "the listener is closed");
@@ -245,7 +249,7 @@ class ConnectionQueue<K extends StreamTypes> {
       } else {
         this.#waiting = waiting;
         const channel = first.open.accept();
-        // The connection has ended, which closes this queue next.
+        // The connection has ended. The queue is closed next.
         if (channel === undefined) continue;
         const { address, port } = first.originator ?? {};
         const value = channelPair(channel, this.#streams, { remoteAddress: address, remotePort: port });
@@ -257,21 +261,24 @@ class ConnectionQueue<K extends StreamTypes> {
 }
 
 /**
- * A listener at the server. Iterating it yields each connection as a pair of byte streams. One that is not taken waits. All listeners at
- * ports together let `limits.maxPendingOpens` wait, as do all at Unix sockets; further ones are refused.
- * The iterator ends after `close` of the listener or of the client, and throws the error that ended the SSH connection otherwise.
+ * A listener on the server. Iterate it to receive each connection as a pair of byte streams.
+ *
+ * Connections wait until they are taken. All TCP listeners together keep at most `limits.maxPendingOpens` waiting, as do all Unix sockets;
+ * further connections are refused.
+ *
+ * The iterator ends after `close` of the listener or the client. If the SSH connection ends with an error, the iterator throws it.
  */
 export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["pair"]>, AsyncDisposable {
   /** Address that the server was asked to bind; `undefined` for a Unix socket. */
   readonly host: string | undefined;
-  /** Port that the server listens at, also where 0 was asked for; `undefined` for a Unix socket. */
+  /** Port that the server listens at, also if port 0 was requested; `undefined` for a Unix socket. */
   readonly port: number | undefined;
-  /** Path of the Unix socket; `undefined` for a port. */
+  /** Path of the Unix socket; `undefined` for a TCP listener. */
   readonly path: string | undefined;
   readonly #listening: Listening;
   readonly #queue: ConnectionQueue<K>;
 
-  /** Use `Client.listen`. */
+  /** Call `Client.listen` instead of this constructor. */
   constructor(address: ListenAddress, listening: Listening, queue: ConnectionQueue<K>) {
     this.host = address.path === undefined ? bindAddress(address) : undefined;
     this.port = listening.port;
@@ -281,15 +288,15 @@ export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["p
   }
 
   /**
-   * Stops listening, and refuses connections that wait. Connections that were taken stay open. Resolves when the server has answered, within
-   * two seconds. Never rejects.
+   * Stops listening and refuses waiting connections. Connections already taken stay open. Resolves when the server has answered, within two
+   * seconds. Never rejects.
    */
   async close(): Promise<void> {
     this.#queue.close();
     await this.#listening.close();
   }
 
-  /** Calls `close()`: for `await using`. */
+  /** Calls `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -298,7 +305,7 @@ export class RemoteListener<K extends StreamTypes> implements AsyncIterable<K["p
   [Symbol.asyncIterator](): AsyncIterator<K["pair"], undefined> {
     return {
       next: () => this.#queue.take(),
-      // Leaving the loop closes the listener, as with every iterator that holds a resource.
+      // Close the listener when the caller leaves the loop, like other iterators that hold a resource.
       return: async () => {
         await this.close();
         return { done: true, value: undefined };

@@ -25,15 +25,15 @@ import { permitsAddress, permitsTarget } from "./places.ts";
 import { checkListenAddress, type ListenAddress } from "./remote-listener.ts";
 import { checkTarget, type ForwardTarget, formatTarget, type Originator, UNKNOWN_ORIGINATOR } from "./target.ts";
 
-/** A server's connection, as its forwarding knows it. */
+/** The part of a server's connection that forwarding handlers use. */
 export interface ForwardsHost {
-  /** `undefined` unless the login was granted forwarding. */
+  /** `undefined` unless the login has the permission. */
   readonly forwards: ServerForwards | undefined;
 }
 
 const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
 
-/** Forwarding of a server (RFC 4254 §7, OpenSSH PROTOCOL §2.4): for logins that were granted it. */
+/** Handlers for a server's forwarding (RFC 4254 §7, OpenSSH PROTOCOL §2.4), for logins with the permission. */
 export const forwardHandlers: MuxHandlers<ForwardsHost> = {
   channels: {
     "direct-tcpip"(open, { forwards }) {
@@ -67,7 +67,7 @@ function tcpAddress({ data }: PeerGlobalRequest): ListenAddress | undefined {
   return decoded && { host: decoded.address, port: decoded.port };
 }
 
-/** What forwarding needs of its connection. */
+/** The part of a server's connection that `ServerForwards` uses. */
 export interface ForwardsContext {
   readonly forwarding: Forwarding;
   readonly mux: Opener;
@@ -75,48 +75,48 @@ export interface ForwardsContext {
   readonly user: string;
   readonly permissions: Pick<GrantedPermissions, "permitOpen" | "permitListen">;
   readonly limits: Pick<ServerLimits, "maxForwardedConnections" | "maxForwardListeners" | "maxPeerRequests">;
-  /** Whether the server is not closing the connection. */
+  /** Returns false once the server closes the connection. */
   isOpen(this: void): boolean;
   log(this: void, event: ServerEvent): void;
 }
 
-/** A listener for the client. */
+/** A listener opened for the client. */
 interface Listener {
-  /** As the client asked for it, and with the port that was chosen. */
+  /** Address that the client requested, with the chosen port instead of 0. */
   readonly address: ListenAddress;
-  /** Aborts when the client cancels it, or the SSH connection ends. */
+  /** Aborts when the client cancels the listener, or the SSH connection ends. */
   readonly over: AbortController;
   readonly listening: ForwardingListener;
 }
 
-/** A connection that is open or being opened. Each has a signal of its own: Node warns of many listeners on one. */
+/** An open or opening connection. Each has its own signal, because Node warns of many listeners on one. */
 interface HeldConnection {
   /** Aborts when the SSH connection ends. */
   readonly over: AbortController;
   released: Promise<void> | undefined;
 }
 
-/** Reason codes of refused opens and their texts, by the code of the error (RFC 4254 §5.1). No other text leaves. */
+/** Reason code and description of a refused open, by error code (RFC 4254 §5.1). The client gets no other text. */
 const OPEN_REFUSALS: { readonly [code in SshErrorCode]?: readonly [reasonCode: number, description: string] } = {
   "forward-denied": [ADMINISTRATIVELY_PROHIBITED, "not permitted"],
   "forward-limit": [RESOURCE_SHORTAGE, "too many connections"],
 };
 const CANNOT_CONNECT = [CONNECT_FAILED, "cannot connect"] as const;
 
-/** The longest name of a host, in characters (RFC 1035 §2.3.4). */
+/** Maximum length of a host name in characters (RFC 1035 §2.3.4). */
 const MAX_HOST = 255;
 
-/** Forwarding over one connection of a server. Made when the client first asks for it. */
+/** Forwarding on one server connection. Created when the client first requests it. */
 export class ServerForwards {
   readonly #context: ForwardsContext;
-  /** Connections in both directions, those being opened included. */
+  /** Connections in both directions, including those being opened. */
   readonly #connections = new Set<HeldConnection>();
   #listeners: readonly Listener[] = [];
-  /** Of the listener that is being opened. */
+  /** Controller of the listener being opened. */
   #pending: AbortController | undefined;
-  /** Why the SSH connection has ended. */
+  /** The error that ended the SSH connection. */
   #end: SshError | undefined;
-  /** Requests that are not answered yet. They are handled one after another: a later one may be about the listener of an earlier one. */
+  /** Number of unanswered requests. They are handled in order, because a later one may concern the listener of an earlier one. */
   #queued = 0;
   #lastRequest: Promise<void> = Promise.resolve();
 
@@ -124,24 +124,24 @@ export class ServerForwards {
     this.#context = context;
   }
 
-  /** The client asks for a connection onward; `target` is `undefined` if it cannot be read. */
+  /** Handles a request for a connection. `target` is `undefined` if it cannot be decoded. */
   onOpen(open: PeerOpen, target: ForwardTarget | undefined, originator: Originator | undefined): void {
     const refusal = this.#openRefusal(target);
     if (refusal === undefined) this.#hold((signal) => this.#connect(open, target!, originator, signal));
     else this.#refuseOpen(open, target, refusal);
   }
 
-  /** The client asks for a listener; `address` is `undefined` if it cannot be read. */
+  /** Handles a request for a listener. `address` is `undefined` if it cannot be decoded. */
   onListen(request: PeerGlobalRequest, address: ListenAddress | undefined): void {
     this.#enqueue(request, address, () => this.#listen(request, address));
   }
 
-  /** The client no longer wants a listener. */
+  /** Handles a request to cancel a listener. */
   onCancel(request: PeerGlobalRequest, address: ListenAddress | undefined): void {
     this.#enqueue(request, address, () => this.#cancel(request, address));
   }
 
-  /** The SSH connection has ended. Resolves when every connection and listener is released. */
+  /** Releases everything after the SSH connection has ended. Resolves when all connections and listeners are released. */
   async closed(error: SshError): Promise<void> {
     this.#end = error;
     const connections = [...this.#connections];
@@ -152,7 +152,7 @@ export class ServerForwards {
     await Promise.all([...connections.map(({ released }) => released), ...listeners.map(stop)]);
   }
 
-  /** Counts a connection until `carry` has released it. */
+  /** Counts a connection until `carry` settles. */
   #hold(carry: (signal: AbortSignal) => Promise<void>): void {
     const held: HeldConnection = { over: new AbortController(), released: undefined };
     if (this.#end !== undefined) held.over.abort(this.#end);
@@ -165,17 +165,21 @@ export class ServerForwards {
   #openRefusal(target: ForwardTarget | undefined): SshError | undefined {
     const { forwarding, permissions, isOpen } = this.#context;
     if (target === undefined || !isValid(() => checkTarget(target)) || !isHost(target.host))
-      return denied("the target is invalid");
-    if (forwarding.connect === undefined || !isOpen()) return denied("connections are not forwarded");
+      return denied("invalid forwarding target");
+    if (forwarding.connect === undefined || !isOpen())
+      return denied("`forwarding.connect` is not set, or the server is closing the connection");
     if (/* rule: login-permit-open */ !permissions.permitOpen.every((list) => permitsTarget(list, target)))
-      return denied("the login's permitOpen does not name the target");
+      return denied("`permitOpen` of the login does not include the target");
     return this.#connectionLimit();
   }
 
   #connectionLimit(): SshError | undefined {
     const { maxForwardedConnections } = this.#context.limits;
     if (/* rule: forwarded-connections */ this.#connections.size < maxForwardedConnections) return undefined;
-    return new SshError("forward-limit", `${maxForwardedConnections} forwarded connections are the most at once`);
+    return new SshError(
+      "forward-limit",
+      `limit of ${maxForwardedConnections} forwarded connections reached (\`maxForwardedConnections\`)`,
+    );
   }
 
   #refuseOpen(open: PeerOpen, target: ForwardTarget | undefined, error: unknown): void {
@@ -201,16 +205,20 @@ export class ServerForwards {
       return;
     }
     const channel = open.accept();
-    // Without one the SSH connection has ended.
+    // No channel: the SSH connection has ended.
     if (channel === undefined) return duplex.close();
     log({ type: "forward-opened", target, originator });
     await bridge(channel, duplex, signal);
   }
 
   #enqueue(request: PeerGlobalRequest, address: ListenAddress | undefined, handle: () => Promise<void>): void {
-    // Requests that want no reply are not bounded otherwise.
+    // Requests that want no reply have no other limit.
     if (/* rule: queued-forward-requests */ this.#queued >= this.#context.limits.maxPeerRequests) {
-      this.#refuseRequest(request, address, new SshError("request-limit", "too many requests wait for an answer"));
+      this.#refuseRequest(
+        request,
+        address,
+        new SshError("request-limit", "limit of pending forwarding requests reached (`maxPeerRequests`)"),
+      );
       return;
     }
     this.#queued++;
@@ -218,7 +226,7 @@ export class ServerForwards {
   }
 
   async #listen(request: PeerGlobalRequest, address: ListenAddress | undefined): Promise<void> {
-    // The request waited for one before it until the SSH connection ended.
+    // The SSH connection ended while this request waited for an earlier one.
     if (this.#end !== undefined) return;
     const refusal = this.#listenRefusal(request, address);
     if (refusal !== undefined) return this.#refuseRequest(request, address, refusal);
@@ -232,15 +240,19 @@ export class ServerForwards {
   #listenRefusal(request: PeerGlobalRequest, address: ListenAddress | undefined): SshError | undefined {
     const { forwarding, permissions, limits, isOpen } = this.#context;
     if (address === undefined || !isValid(() => checkListenAddress(address)) || !isHost(address.host))
-      return denied("the address is invalid");
-    if (forwarding.listen === undefined || !isOpen()) return denied("nothing is listened at for clients");
+      return denied("invalid listen address");
+    if (forwarding.listen === undefined || !isOpen())
+      return denied("`forwarding.listen` is not set, or the server is closing the connection");
     if (/* rule: login-permit-listen */ !permissions.permitListen.every((list) => permitsAddress(list, address)))
-      return denied("the login's permitListen does not name the address");
-    // As sshd: without a reply the client would not learn the port.
-    if (address.port === 0 && !request.wantReply) return denied("port 0 needs a reply");
+      return denied("`permitListen` of the login does not include the address");
+    // Like sshd: without a reply the client could not learn the port.
+    if (address.port === 0 && !request.wantReply) return denied("a request for port 0 must want a reply");
     if (/* rule: forward-listeners */ this.#listeners.length >= limits.maxForwardListeners)
-      return new SshError("forward-limit", `${limits.maxForwardListeners} listeners are the most at once`);
-    if (this.#find(address) !== undefined) return denied("the client has a listener at this address");
+      return new SshError(
+        "forward-limit",
+        `limit of ${limits.maxForwardListeners} listeners reached (\`maxForwardListeners\`)`,
+      );
+    if (this.#find(address) !== undefined) return denied("the client already has a listener at this address");
     return undefined;
   }
 
@@ -248,7 +260,7 @@ export class ServerForwards {
     const { forwarding, log } = this.#context;
     const over = new AbortController();
     this.#pending = over;
-    // A connection that is accepted before the reply waits for it: until then the client knows no such listener.
+    // A connection accepted before the reply must wait for it: the client does not know the listener yet.
     let onReplied!: (listener: Listener | undefined) => void;
     const replied = new Promise<Listener | undefined>((resolve) => {
       onReplied = resolve;
@@ -281,7 +293,7 @@ export class ServerForwards {
     this.#context.log({ type: "forward-stopped", address: listener.address });
   }
 
-  /** The listener at an address, compared as it was asked for. */
+  /** Returns the listener that the client requested at exactly this address. */
   #find({ host, port, path }: ListenAddress): Listener | undefined {
     return this.#listeners.find(
       ({ address }) => address.host === host && address.port === port && address.path === path,
@@ -298,7 +310,7 @@ export class ServerForwards {
     }
   }
 
-  /** Offers the client a connection to its listener (RFC 4254 §7.2). Without a listener, or if the client refuses, it is closed. */
+  /** Offers a connection to the client (RFC 4254 §7.2). Closes it if the listener is gone or the client refuses. */
   async #forward(
     listener: Listener | undefined,
     duplex: Duplex,
@@ -329,7 +341,7 @@ export class ServerForwards {
   }
 }
 
-/** Stops listening. What the application throws is left uncaught. */
+/** Stops listening. Exceptions of the application are rethrown as uncaught exceptions. */
 async function stop({ listening }: Listener): Promise<void> {
   try {
     await listening.close();
@@ -343,7 +355,7 @@ function formatAddress({ host = "", port, path }: ListenAddress): string {
   return path ?? formatTarget({ host, port });
 }
 
-/** Encodes the open of a connection to a listener. The address is the one that the client asked for, as with OpenSSH. */
+/** Encodes the channel open for a connection to a listener, with the address that the client requested, like OpenSSH. */
 function encodeForwarded(
   { host = "", port, path }: ListenAddress,
   originator: Originator = UNKNOWN_ORIGINATOR,
@@ -357,7 +369,7 @@ function encodeForwarded(
   return { channelType: "forwarded-tcpip", data };
 }
 
-/** Resolves as `given` does, unless the signal aborts before: what is given later is closed at once. */
+/** Resolves as `given` does, or rejects when the signal aborts. A value that arrives after the abort is closed. */
 function untilAborted<T extends { close(): Promise<void> }>(given: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
@@ -373,18 +385,20 @@ function untilAborted<T extends { close(): Promise<void> }>(given: Promise<T>, s
   });
 }
 
-/** What a program without types may have given instead of a byte connection. Throws `usage`. */
+/** Checks the result of `forwarding.connect`, which may be invalid in a JavaScript program. Throws `usage`. */
 function checkedDuplex(duplex: Partial<Duplex> | undefined): Duplex {
   if (typeof duplex?.open === "function" && typeof duplex.close === "function") return duplex as Duplex;
-  throw usage("forwarding.connect returned no byte connection: see socketDuplex of @nacre/node and webDuplex");
+  throw usage(
+    "`forwarding.connect` did not return a byte connection; use `socketDuplex` of @nacre/node or `webDuplex`",
+  );
 }
 
-/** The same for a listener: where port 0 was asked for, it names the port. */
+/** Checks the result of `forwarding.listen`, which must have a port if the client requested port 0. Throws `usage`. */
 function checkedListener(listener: ForwardingListener | undefined, { port }: ListenAddress): ForwardingListener {
   const { port: chosen = 0, close } = listener ?? ({} as Partial<ForwardingListener>);
   const isComplete = port !== 0 || (Number.isInteger(chosen) && chosen >= 1 && chosen <= 65_535);
   if (typeof close === "function" && isComplete) return listener!;
-  throw usage("forwarding.listen returned no listener: { port: 8080, close() {…} }");
+  throw usage("`forwarding.listen` did not return a listener; return { port: 8080, close() {…} }");
 }
 
 function isValid(check: () => void): boolean {

@@ -13,17 +13,17 @@ import {
 export const SOCKS4_VERSION = 4;
 
 const CONNECT = 1;
-/** Bytes of version, command, port and address, which come before the user ID. */
+/** Bytes of version, command, port and address, before the user ID. */
 const FIXED_LENGTH = 8;
-/** Bytes of a user ID. The specification has no bound. */
+/** Maximum length of a user ID in bytes. The specification sets no limit. */
 const MAX_USER_ID = 255;
 const GRANTED = 0x5a;
-/** Rejected or failed. The codes 0x5c and 0x5d are about identd. */
+/** Rejected or failed. The other failure codes, 0x5c and 0x5d, concern identd. */
 const REJECTED = 0x5b;
 
 /**
  * SOCKS 4 ("SOCKS: A protocol for TCP proxy across firewalls", Y. Lee) and 4a ("SOCKS 4A: A Simple Extension to SOCKS 4 Protocol"): one
- * CONNECT request. The user ID proves nothing and is ignored.
+ * CONNECT request. The user ID is not authenticated, so it is ignored.
  */
 export class Socks4 implements ProxyProtocol {
   readonly #bytes: number[] = [];
@@ -42,13 +42,13 @@ export class Socks4 implements ProxyProtocol {
   }
 }
 
-/** Version, command, port, address, user ID with NUL; for SOCKS 4a a host name with NUL. */
+/** Reads version, command, port, address and a NUL-terminated user ID; for SOCKS 4a also a NUL-terminated host name. */
 function readRequest(bytes: readonly number[]): ProtocolStep {
   if (bytes.length <= FIXED_LENGTH) return MORE;
   const userIdEnd = bytes.indexOf(0, FIXED_LENGTH);
   if (userIdEnd === -1) {
     const tooLong = bytes.length - FIXED_LENGTH > MAX_USER_ID;
-    return tooLong ? reject(`SOCKS 4 request with a user ID of more than ${MAX_USER_ID} bytes`) : MORE;
+    return tooLong ? reject(`SOCKS 4 user ID exceeds ${MAX_USER_ID} bytes`) : MORE;
   }
   const [, command, portHigh, portLow, ...address] = bytes.slice(0, FIXED_LENGTH);
   const port = portHigh! * 256 + portLow!;
@@ -57,22 +57,21 @@ function readRequest(bytes: readonly number[]): ProtocolStep {
   const name = bytes.slice(userIdEnd + 1);
   if (name.length === 0 || name.at(-1) !== 0) {
     const tooLong = name.length > MAX_HOST_NAME;
-    return tooLong ? reject(`SOCKS 4a request with a host name of more than ${MAX_HOST_NAME} bytes`) : MORE;
+    return tooLong ? reject(`SOCKS 4a host name exceeds ${MAX_HOST_NAME} bytes`) : MORE;
   }
   const host = hostName(name.slice(0, -1));
-  if (host === undefined) return reject(`SOCKS 4a request with an invalid host name ${quote(name.slice(0, -1))}`);
+  if (host === undefined) return reject(`invalid SOCKS 4a host name ${quote(name.slice(0, -1))}`);
   return request(command!, host, port);
 }
 
-/** Whether the address is 0.0.0.x with x other than 0: the mark of SOCKS 4a. */
+/** Returns whether the address is 0.0.0.x with x other than 0, which marks a SOCKS 4a request. */
 function announcesHostName([a, b, c, d]: readonly number[]): boolean {
   return a === 0 && b === 0 && c === 0 && d !== 0;
 }
 
 function request(command: number, host: string, port: number): ProtocolStep {
-  if (command !== CONNECT)
-    return reject(`SOCKS 4 request with command ${command}; only CONNECT (${CONNECT}) is supported`);
-  if (port === 0) return reject("SOCKS 4 request with port 0; use a port from 1 to 65535");
+  if (command !== CONNECT) return reject(`unsupported SOCKS 4 command ${command}, expected CONNECT (${CONNECT})`);
+  if (port === 0) return reject("invalid port 0 in SOCKS 4 request; use a port from 1 to 65535");
   return { type: "connect", target: { host, port } };
 }
 
@@ -80,7 +79,7 @@ function reject(problem: string): ProtocolStep {
   return refuse(reply(REJECTED), problem);
 }
 
-/** Version 0, the code, and a port and an address that clients ignore after a CONNECT. */
+/** Returns a reply: version 0, the code, and a port and address that clients ignore after CONNECT. */
 function reply(code: number): Bytes {
   return Uint8Array.of(0, code, 0, 0, 0, 0, 0, 0);
 }

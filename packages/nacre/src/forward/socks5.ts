@@ -9,7 +9,7 @@ const NO_AUTHENTICATION = 0;
 const NO_ACCEPTABLE_METHODS = 0xff;
 const CONNECT = 1;
 const ADDRESS_TYPE = { IPV4: 1, DOMAIN_NAME: 3, IPV6: 4 } as const;
-/** RFC 1928 §6. */
+/** Reply codes (RFC 1928 §6). */
 const REPLY = {
   SUCCEEDED: 0,
   GENERAL_FAILURE: 1,
@@ -19,16 +19,16 @@ const REPLY = {
   ADDRESS_TYPE_NOT_SUPPORTED: 8,
 } as const;
 
-/** Replies by the error of the dial. RFC 4254 §5.1 does not distinguish an unreachable host from a refused connection. */
+/** Reply code by error code of `dialChannel`. RFC 4254 §5.1 does not distinguish an unreachable host from a refused connection. */
 const REPLY_TO_FAILURE: { readonly [Code in SshErrorCode]?: number } = {
   "forward-denied": REPLY.NOT_ALLOWED,
   "forward-unreachable": REPLY.CONNECTION_REFUSED,
   "forward-unsupported": REPLY.COMMAND_NOT_SUPPORTED,
 };
 
-/** SOCKS 5 (RFC 1928): the method negotiation, which accepts "no authentication required" only, then one CONNECT request. */
+/** SOCKS 5 (RFC 1928): method negotiation, which accepts only "no authentication required", then one CONNECT request. */
 export class Socks5 implements ProxyProtocol {
-  /** Bytes of the message that is being read. */
+  /** Bytes of the current message. */
   #bytes: number[] = [];
   #methodSelected = false;
 
@@ -52,47 +52,50 @@ export class Socks5 implements ProxyProtocol {
   }
 }
 
-/** Version, number of methods, methods (RFC 1928 §3). */
+/** Reads version, number of methods, and methods (RFC 1928 §3). */
 function readMethods(bytes: readonly number[]): ProtocolStep {
   const count = bytes[1];
   if (count === undefined || bytes.length < 2 + count) return MORE;
   if (bytes.includes(NO_AUTHENTICATION, 2)) return { type: "more", reply: methodSelection(NO_AUTHENTICATION) };
   return refuse(
     methodSelection(NO_ACCEPTABLE_METHODS),
-    "SOCKS 5 client without the method 0 (no authentication); remove user name and password from its proxy settings",
+    "SOCKS 5 client does not offer method 0 (no authentication); remove user name and password from its proxy settings",
   );
 }
 
-/** Version, command, a reserved byte, address type, address, port (RFC 1928 §4). */
+/** Reads version, command, a reserved byte, address type, address and port (RFC 1928 §4). */
 function readRequest(bytes: readonly number[]): ProtocolStep {
   const [version, command, , type] = bytes;
   if (version !== SOCKS5_VERSION)
-    return refuse(reply(REPLY.GENERAL_FAILURE), `SOCKS 5 request with version ${version}`);
+    return refuse(reply(REPLY.GENERAL_FAILURE), `SOCKS 5 request has version ${version}, expected 5`);
   if (type === undefined) return MORE;
   const addressLength = lengthOfAddress(type, bytes[4]);
   if (addressLength === "unknown type")
     return refuse(
       reply(REPLY.ADDRESS_TYPE_NOT_SUPPORTED),
-      `SOCKS 5 request with address type ${type}; IPv4 (1), domain name (3) and IPv6 (4) are supported`,
+      `unsupported SOCKS 5 address type ${type}, expected IPv4 (1), domain name (3) or IPv6 (4)`,
     );
   if (addressLength === undefined || bytes.length < 4 + addressLength + 2) return MORE;
 
   if (command !== CONNECT)
     return refuse(
       reply(REPLY.COMMAND_NOT_SUPPORTED),
-      `SOCKS 5 request with command ${command}; only CONNECT (${CONNECT}) is supported`,
+      `unsupported SOCKS 5 command ${command}, expected CONNECT (${CONNECT})`,
     );
   const address = bytes.slice(4, 4 + addressLength);
   const host = hostOf(type, address);
   if (host === undefined)
-    return refuse(reply(REPLY.GENERAL_FAILURE), `SOCKS 5 request with an invalid host name ${quote(address.slice(1))}`);
+    return refuse(reply(REPLY.GENERAL_FAILURE), `invalid SOCKS 5 host name ${quote(address.slice(1))}`);
   const port = bytes.at(-2)! * 256 + bytes.at(-1)!;
   if (port === 0)
-    return refuse(reply(REPLY.GENERAL_FAILURE), "SOCKS 5 request with port 0; use a port from 1 to 65535");
+    return refuse(reply(REPLY.GENERAL_FAILURE), "invalid port 0 in SOCKS 5 request; use a port from 1 to 65535");
   return { type: "connect", target: { host, port } };
 }
 
-/** Bytes of an address whose first byte is `first`; `undefined` while that byte is needed and missing. */
+/**
+ * Returns the length of the address field in bytes. `first` is its first byte, the length of a domain name. Returns `undefined` if that
+ * byte is needed and has not arrived.
+ */
 function lengthOfAddress(type: number, first: number | undefined): number | undefined | "unknown type" {
   switch (type) {
     case ADDRESS_TYPE.IPV4:
@@ -115,7 +118,10 @@ function methodSelection(method: number): Bytes {
   return Uint8Array.of(SOCKS5_VERSION, method);
 }
 
-/** Version, code, a reserved byte, and 0.0.0.0 port 0 for the bound address, which RFC 4254 does not reveal (RFC 1928 §6). */
+/**
+ * Returns a reply: version, code, a reserved byte, and the bound address (RFC 1928 §6). RFC 4254 does not reveal that address, so 0.0.0.0
+ * port 0 is sent.
+ */
 function reply(code: number): Bytes {
   return Uint8Array.of(SOCKS5_VERSION, code, 0, ADDRESS_TYPE.IPV4, 0, 0, 0, 0, 0, 0);
 }

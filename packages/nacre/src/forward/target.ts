@@ -1,11 +1,11 @@
 import { directStreamlocal, SshError, tcpipChannel, utf8Encode } from "@nacre/wire";
 
-/** A place to connect to from the other side of an SSH connection. */
+/** A target to connect to from the other side of an SSH connection. */
 export type ForwardTarget =
   | {
-      /** Name or address; the other side looks names up. */
+      /** Host name or address. The other side resolves names. */
       readonly host: string;
-      /** 1 to 65535. */
+      /** Port from 1 to 65535. */
       readonly port: number;
       readonly path?: undefined;
     }
@@ -16,28 +16,29 @@ export type ForwardTarget =
       readonly port?: undefined;
     };
 
-/** Where a connection that is forwarded came from. */
+/** The origin of a forwarded connection. */
 export interface Originator {
-  /** An IP address, or what the peer says instead. From the peer: escape it before showing it. */
+  /** IP address, or another text from the peer: escape it before display. */
   readonly address: string;
   readonly port: number;
 }
 
-/** A channel open that asks for a connection onward. */
+/** A channel open that requests a connection to a target. */
 export interface ForwardOpen {
   readonly channelType: "direct-tcpip" | "direct-streamlocal@openssh.com";
-  /** Data of the open. */
+  /** Type-specific data of the open. */
   readonly data: Uint8Array;
 }
 
-/** Sent where the originator is unknown: RFC 4254 §7.2 requires an address. */
+/** Sent if the originator is unknown: RFC 4254 §7.2 requires an address. */
 export const UNKNOWN_ORIGINATOR: Originator = { address: "127.0.0.1", port: 0 };
 
-/** Longest path of a Unix socket in bytes: `sun_path` of Linux less its NUL. */
+/** Maximum path length of a Unix socket in bytes: Linux's `sun_path` without its NUL. */
 const MAX_SOCKET_PATH = 107;
 
 /**
- * Encodes the open of a connection to `target` (RFC 4254 §7.2, OpenSSH PROTOCOL §2.4). Throws `usage` for an invalid target or originator.
+ * Encodes the channel open for a connection to `target` (RFC 4254 §7.2, OpenSSH PROTOCOL §2.4). Throws `usage` for an invalid target or
+ * originator.
  */
 export function encodeTarget(target: ForwardTarget, originator: Originator = UNKNOWN_ORIGINATOR): ForwardOpen {
   checkTarget(target);
@@ -66,7 +67,7 @@ export function checkTarget(target: unknown): asserts target is ForwardTarget {
   else if (path !== undefined || typeof host !== "string" || host === "" || host.includes("\0"))
     throw new SshError(
       "usage",
-      'a forwarding target must be { host: "example.org", port: 80 } or { path: "/run/app.sock" }',
+      'invalid forwarding target; pass { host: "example.org", port: 80 } or { path: "/run/app.sock" }',
     );
   else checkForwardPort(port, 1);
 }
@@ -74,23 +75,23 @@ export function checkTarget(target: unknown): asserts target is ForwardTarget {
 function checkOriginator(originator: unknown): asserts originator is Originator {
   const { address, port } = (originator ?? {}) as { readonly address?: unknown; readonly port?: unknown };
   if (typeof address !== "string")
-    throw new SshError("usage", 'an originator must be { address: "192.0.2.1", port: 50000 }');
+    throw new SshError("usage", 'invalid `originator`; pass { address: "192.0.2.1", port: 50000 }');
   checkForwardPort(port, 0);
 }
 
-/** Throws `usage` if `path` is not the path of a Unix socket: 1 to 107 bytes without NUL. */
+/** Throws `usage` unless `path` is a valid Unix socket path: 1 to 107 bytes without NUL. */
 export function checkSocketPath(path: unknown): asserts path is string {
   if (typeof path !== "string" || path === "" || path.includes("\0") || utf8Encode(path).length > MAX_SOCKET_PATH)
-    throw new SshError("usage", `the path of a Unix socket must have 1 to ${MAX_SOCKET_PATH} bytes, without NUL`);
+    throw new SshError("usage", `a Unix socket path must have 1 to ${MAX_SOCKET_PATH} bytes without NUL`);
 }
 
-/** Throws `usage` if `port` is not an integer from `least` to 65535. */
+/** Throws `usage` unless `port` is an integer from `least` to 65535. */
 export function checkForwardPort(port: unknown, least: 0 | 1): asserts port is number {
   if (Number.isInteger(port) && (port as number) >= least && (port as number) <= 65535) return;
-  throw new SshError("usage", `invalid port ${String(port)}: give an integer from ${least} to 65535`);
+  throw new SshError("usage", `invalid port ${String(port)}; use an integer from ${least} to 65535`);
 }
 
-/** Formats a target as OpenSSH does: `"example.org:80"`, `"[2001:db8::1]:80"`, `"/run/app.sock"`. Not escaped. */
+/** Formats a target as OpenSSH does: `"example.org:80"`, `"[2001:db8::1]:80"`, `"/run/app.sock"`. Does not escape it. */
 export function formatTarget(target: ForwardTarget): string {
   if (target.path !== undefined) return target.path;
   return target.host.includes(":") ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`;

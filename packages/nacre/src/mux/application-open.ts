@@ -2,7 +2,7 @@ import { CHANNEL_OPEN_FAILURE_REASON } from "@nacre/wire";
 import { leaveUncaught } from "./engine.ts";
 import type { PeerOpen } from "./peer-asks.ts";
 
-/** Hands an open of the peer to the application. An exception refuses it, and is rethrown as an uncaught one. */
+/** Passes an open of the peer to the application. An exception refuses the open and is rethrown as an uncaught exception. */
 export function callOpenHandler(handler: (open: PeerOpen) => void, open: PeerOpen): void {
   try {
     handler(open);

@@ -2,7 +2,7 @@ import type { Connection, ConnectionEvent, OutputStream, SessionReport, SessionR
 import { type Bytes, SshError } from "@nacre/wire";
 import { EventBuffer } from "./event-buffer.ts";
 
-/** A request of the peer on a channel (RFC 4254 §5.4). One with a `token` wants a reply: see `Channel.reply`. */
+/** A request of the peer on a channel (RFC 4254 §5.4). If it has a `token`, it wants a reply: call `Channel.reply`. */
 export type ChannelRequest =
   | Extract<ConnectionEvent, { readonly type: "channel-request" }>
   | SessionRequest
@@ -10,56 +10,56 @@ export type ChannelRequest =
 
 /** How a channel ended. */
 export interface ChannelEnd {
-  /** The error that ended the connection, or the reason given to `close`; `undefined` after a CLOSE without either. */
+  /** The error that ended the connection, or the reason passed to `close`; `undefined` if the channel closed normally. */
   readonly error: SshError | undefined;
-  /** Whether the connection ended before the channel. */
+  /** Whether the channel ended because the connection ended. */
   readonly broken: boolean;
 }
 
-/** Receives the events of a channel, each in the turn in which it arrives. */
+/** Handles the events of a channel. Each call happens in the turn in which the event arrives. */
 export interface ChannelHandler {
-  /** Bytes, which the handler may keep. Their window credit returns when they are reported as `consumed`. */
+  /** Called with bytes from the peer, which the handler may keep. Report them with `consumed` to return their window credit. */
   data(stream: OutputStream, bytes: Bytes): void;
-  /** There is room again after a `write` that took less than all. */
+  /** Called when the channel has room again after a partial `write`. */
   writable(): void;
-  /** The peer sends no more data. */
+  /** Called when the peer has sent EOF: no more data follows. */
   eof(): void;
-  /** A request of the peer. Answer it with `Channel.reply`, now or later. What this throws ends the connection. */
+  /** Called with a request of the peer. Answer it with `Channel.reply`, now or later. An exception ends the connection. */
   request(request: ChannelRequest): void;
-  /** The last call. */
+  /** Called when the channel has ended. No other call follows. */
   closed(end: ChannelEnd): void;
 }
 
-/** Carries a channel. */
+/** The connection that carries a channel. */
 export interface ChannelHost {
   readonly session: { readonly connection: Connection };
-  /** Handles and sends, at the end of the turn, what a command to the connection has caused. */
+  /** Schedules a turn, which handles the events and sends the output that a command to the connection caused. */
   touch(): void;
 }
 
 interface PendingReply {
-  /** Number of the request. */
+  /** Request number. */
   readonly id: number;
   readonly resolve: (success: boolean) => void;
   readonly reject: (error: SshError) => void;
 }
 
-/** How long a channel that was closed with a reason waits for the peer's CLOSE, which must come (RFC 4254 §5.3): milliseconds. */
+/** Milliseconds to wait for the peer's CLOSE after `close` with a reason. The peer must send one (RFC 4254 §5.3). */
 const CLOSE_TIMEOUT = 2000;
 
-const NOBODY: ChannelHandler = { data() {}, writable() {}, eof() {}, request() {}, closed() {} };
+const IGNORE_ALL: ChannelHandler = { data() {}, writable() {}, eof() {}, request() {}, closed() {} };
 
-/** An open channel of any type, opened by either side: bytes and requests in both directions, with callbacks. */
+/** An open channel of any type, opened by either side. Carries bytes and requests in both directions, with callbacks. */
 export class Channel {
-  /** Our number of the channel. Free numbers are used again. */
+  /** Local channel number. Numbers of closed channels are reused. */
   readonly id: number;
   #handler: ChannelHandler | undefined;
   readonly #host: ChannelHost;
-  /** Callers that wait for the reply to a request. */
+  /** Callers waiting for the reply to a request. */
   #waiting: readonly PendingReply[] = [];
-  /** Callers that wait for the end. */
+  /** Callers waiting for the end of the channel. */
   #awaitingEnd: readonly ((end: ChannelEnd) => void)[] = [];
-  /** The reason given to `close`. */
+  /** The reason passed to `close`. */
   #reason: SshError | undefined;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
   #end: ChannelEnd | undefined;
@@ -69,7 +69,7 @@ export class Channel {
     this.id = id;
   }
 
-  /** The handler of this channel's events. Setting it replays the events that arrived before there was one. */
+  /** Handler of this channel's events. Setting it replays the events that arrived earlier. */
   get handler(): ChannelHandler {
     this.#handler ??= new EventBuffer(this);
     return this.#handler;
@@ -94,8 +94,8 @@ export class Channel {
   }
 
   /**
-   * Sends bytes, copying them, and returns how many were taken. If it was not all, `writable` follows. `stream`: extended data of that
-   * name (RFC 4254 §5.2); plain channel data by default.
+   * Sends a copy of the bytes and returns the number taken. If not all were taken, `writable` is called later. `stream` selects extended
+   * data instead of channel data (RFC 4254 §5.2). Throws `channel-closed`, or the error that ended the channel.
    */
   write(bytes: Uint8Array, stream?: "stderr"): number {
     if (this.#end !== undefined) throw this.#closedError();
@@ -104,7 +104,7 @@ export class Channel {
     return taken;
   }
 
-  /** Sends EOF: no more will be written. */
+  /** Sends EOF. Nothing may be written afterwards. */
   end(): void {
     if (this.#end !== undefined) return;
     this.#host.session.connection.sendEof(this.id);
@@ -112,8 +112,8 @@ export class Channel {
   }
 
   /**
-   * Closes the channel in both directions. `reason`: why it is given up before its end. Readers and writers then fail with it within two
-   * seconds, whatever the peer does.
+   * Closes the channel in both directions. With a `reason`, readers and writers fail with it, at most two seconds later even if the peer
+   * does not answer.
    */
   close(reason?: SshError): void {
     if (this.#end !== undefined) return;
@@ -123,7 +123,7 @@ export class Channel {
     this.#host.touch();
   }
 
-  /** Returns the window credit of that many bytes. */
+  /** Returns window credit for `bytes` bytes, so that the peer may send as many more. */
   consumed(bytes: number): void {
     if (this.#end !== undefined) return;
     this.#host.session.connection.consumed(this.id, bytes);
@@ -137,7 +137,10 @@ export class Channel {
     this.#host.touch();
   }
 
-  /** Sends a channel request. Rejects with `channel-request-failed` if the peer refuses it. */
+  /**
+   * Sends a channel request and waits for the reply. Rejects with `channel-request-failed` if the peer refuses it, or with the error that
+   * ended the channel.
+   */
   async request(type: string, data: Uint8Array): Promise<void> {
     if (this.#end !== undefined) throw this.#closedError();
     const id = this.#host.session.connection.request(this.id, type, data, { wantReply: true });
@@ -145,10 +148,10 @@ export class Channel {
     const success = await new Promise<boolean>((resolve, reject) => {
       this.#waiting = [...this.#waiting, { id, resolve, reject }];
     });
-    if (!success) throw new SshError("channel-request-failed", `the peer refused the request "${type}"`);
+    if (!success) throw new SshError("channel-request-failed", `the peer refused the channel request "${type}"`);
   }
 
-  /** Answers a request of the peer. Has no effect if the request wants no reply. */
+  /** Answers a request of the peer. No effect if the request wants no reply. */
   reply(request: ChannelRequest, success: boolean): void {
     const token = "token" in request ? request.token : undefined;
     if (token === undefined || this.#end !== undefined) return;
@@ -156,13 +159,13 @@ export class Channel {
     this.#host.touch();
   }
 
-  /** For the mux, as is `onClosed`: the reply to a request of ours. */
+  /** Handles the reply to one of our requests. The mux calls this and `onClosed`. */
   onReply(request: number, success: boolean): void {
     this.#waiting.find(({ id }) => id === request)?.resolve(success);
     this.#waiting = this.#waiting.filter(({ id }) => id !== request);
   }
 
-  /** `error`: the one that ended the connection before the channel. */
+  /** `error` is set if the connection ended before the channel. */
   onClosed(error: SshError | undefined): void {
     if (this.#end !== undefined) return;
     const end: ChannelEnd = { error: error ?? this.#reason, broken: error !== undefined };
@@ -173,8 +176,8 @@ export class Channel {
     for (const resolve of this.#awaitingEnd) resolve(end);
     this.#awaitingEnd = [];
     const { handler } = this;
-    // Until the peer's CLOSE arrives, more events may come. They are dropped.
-    if (!(handler instanceof EventBuffer)) this.#handler = NOBODY;
+    // Events may still arrive until the peer's CLOSE. They are dropped.
+    if (!(handler instanceof EventBuffer)) this.#handler = IGNORE_ALL;
     handler.closed(end);
   }
 

@@ -1,62 +1,65 @@
 import { type Bytes, SshError } from "@nacre/wire";
 
-/** What a byte connection tells its user. */
+/** Callbacks of a byte connection. */
 export interface DuplexHandler {
-  /** Bytes from the peer. They are the handler's only until it returns. */
+  /** Called with bytes from the peer. The handler must not keep the chunk after it returns. */
   data(chunk: Uint8Array): void;
-  /** After a `write` that returned false: there is room again. */
+  /** Called when there is room again after a `write` that returned false. */
   drained(): void;
-  /** The peer will send no more. */
+  /** Called when the peer has ended its direction. */
   ended(): void;
-  /** The connection broke. Nothing follows. */
+  /** Called when the connection broke. No other call follows. */
   failed(cause: unknown): void;
 }
 
 /**
- * A byte connection as Nacre drives it: callbacks, and no promise for each chunk. `webDuplex` makes one of a pair of Web
- * streams; `@nacre/node` makes one of a socket.
+ * A byte connection with callbacks, which avoids a promise per chunk. `webDuplex` makes one from a pair of Web streams, `@nacre/node` from
+ * a socket.
  */
 export interface Duplex {
-  /** Called once, first. Bytes may arrive from then on, but never before this returns. */
+  /** Starts the connection. Called once, before any other method. Must return before the first call to `handler.data`. */
   open(handler: DuplexHandler): void;
-  /** Sends the bytes of all pieces, in order. They belong to the connection from then on. False asks the caller to wait for `drained`. */
+  /** Sends the pieces in order and takes ownership of their memory. Returns false if the caller should wait for `drained`. */
   write(pieces: readonly Bytes[]): boolean;
-  /** Asks for no more `data` until `resume`; what is under way may still come. */
+  /** Stops calls to `data` until `resume`. Chunks already on their way may still arrive. */
   pause(): void;
-  /** Allows `data` again after `pause`. */
+  /** Allows calls to `data` again after `pause`. */
   resume(): void;
   /**
-   * Sends what was written, then the end of this direction; the other stays open. Resolves when the system has taken all of it, or the
-   * connection has broken. Never rejects. Nothing may be written afterwards.
+   * Sends the written data and then the end of this direction. The other direction stays open. Resolves when the system has taken all data,
+   * or when the connection has broken. Never rejects. Nothing may be written afterwards.
    */
   end(): Promise<void>;
-  /** Sends what was written and closes. Resolves when all is released, within a bounded time; never rejects. */
+  /** Sends the written data and closes. Resolves when all resources are released, within a bounded time. Never rejects. */
   close(): Promise<void>;
   /**
-   * Closes at once, so that the other side sees a break and takes no half of the bytes for all: TCP's reset. What was written may be lost.
-   * Resolves as `close` does. Without it the connection is closed.
+   * Closes immediately, like a TCP reset, so that the peer sees an error and does not take partial data as complete. Written data may be
+   * lost. Resolves as `close` does. If this is missing, `close` is called instead.
    */
   reset?(): Promise<void>;
 }
 
-/** A pair of byte streams: `{ readable, writable }` of a WebTransport, a TransformStream, a Deno connection, … */
+/** A pair of byte streams, such as `{ readable, writable }` of a WebTransport stream, a TransformStream or a Deno connection. */
 export interface ByteStreams {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Bytes>;
 }
 
-/** A byte connection over a pair of Web streams. Both are locked until it is closed. Throws `usage` if they are no such pair, or locked. */
+/**
+ * Returns a byte connection over a pair of Web streams. Locks both streams until it is closed. Throws `usage` if `streams` is not such a
+ * pair, or if a stream is locked.
+ */
 export function webDuplex(streams: ByteStreams): Duplex {
-  // A program without types may have given anything.
+  // JavaScript programs may pass any value.
   const { readable, writable }: Partial<ByteStreams> = streams ?? {};
   if (typeof readable?.getReader !== "function" || typeof writable?.getWriter !== "function")
-    throw new SshError("usage", "a pair of Web streams of bytes is needed: { readable, writable }");
+    throw new SshError("usage", "expected a pair of Web byte streams: { readable, writable }");
   if (readable.locked || writable.locked)
-    throw new SshError("usage", "the streams are locked: somebody reads or writes them already");
+    throw new SshError("usage", "the streams are locked by another reader or writer; release it first");
   return new WebDuplex(streams);
 }
 
-/** How long closing waits for the other side to take what was written: milliseconds. */
+/** Milliseconds that closing waits for the peer to take the written data. */
 const CLOSE_TIMEOUT = 2000;
 
 class WebDuplex implements Duplex {
@@ -133,7 +136,7 @@ class WebDuplex implements Duplex {
 
   async #closeBoth(): Promise<void> {
     this.resume();
-    // A writer that is stuck does not close: what it is made on is given up.
+    // `close` does not resolve on a stuck writer, so abort it.
     if (!(await withinBound(this.end()))) this.#writer.abort().catch(() => {});
     await withinBound(this.#reader.cancel());
     this.#writer.releaseLock();
@@ -141,7 +144,7 @@ class WebDuplex implements Duplex {
   }
 }
 
-/** Whether it came to an end in time, whichever. */
+/** Returns whether `work` settled in time, by resolving or rejecting. */
 async function withinBound(work: Promise<void>): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<false>((resolve) => {

@@ -6,7 +6,7 @@ import { queueMacrotask } from "./macrotask.ts";
 
 type SessionEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** A session of either side, as the engine drives it. */
+/** The methods of a session that the engine calls, on either side. */
 export interface DrivenSession<E extends SessionEvent> {
   readonly connection: Connection;
   readonly wantsInput: boolean;
@@ -22,26 +22,28 @@ export interface DrivenSession<E extends SessionEvent> {
   disconnect(error: SshError): void;
 }
 
-/** After so long without a byte either way a connection lets go of its buffers: milliseconds. */
+/** Milliseconds without a byte in either direction after which a connection releases its buffers. */
 const REST_AFTER = 100;
 
-/** Handles what a session says. */
+/** Handles the events of a session. */
 export interface EngineHandler<E extends SessionEvent> {
-  /** Receives each event except `closed`. An exception of this ends the connection. */
+  /** Called with each event except `closed`. An exception ends the connection. */
   event(event: E): void;
-  /** The last call: the connection has ended. The returned promise resolves when everything of the handler's is released. */
+  /**
+   * Called when the connection has ended. No other call follows. The returned promise resolves when the handler has released its resources.
+   */
   closed(error: SshError): void | Promise<void>;
 }
 
 /**
- * Drives a session of either side over a byte connection: carries bytes, keeps the timer, and hands events on. It writes once for all events
- * of a turn.
+ * Drives a session of either side over a byte connection: transfers bytes, runs the timer, and dispatches events. All output of a turn
+ * leaves in one write.
  *
- * An exception of the session or of the handler is a fault. It ends the connection, since no caller would catch it.
+ * An exception of the session or of the handler ends the connection, since no caller would catch it.
  */
 export class Engine<E extends SessionEvent> implements DuplexHandler {
   readonly session: DrivenSession<E>;
-  /** Resolves with the reason when the connection has ended and all it held is released. Never rejects. */
+  /** Resolves with the reason when the connection has ended and all its resources are released. Never rejects. */
   readonly closed: Promise<SshError>;
   readonly #duplex: Duplex;
   readonly #handler: EngineHandler<E>;
@@ -49,7 +51,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   #over: SshError | undefined;
   #writable = true;
   #turn: "idle" | "scheduled" | "running" = "idle";
-  /** Yields of the session in this round of the event loop. After the second, no turn begins before the next round. */
+  /** Number of session yields in this round of the event loop. After the second, the next turn waits for the next round. */
   #yields = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -64,12 +66,12 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     });
   }
 
-  /** Why the connection has ended, once it has. */
+  /** The reason for the end of the connection; `undefined` before it. */
   get over(): SshError | undefined {
     return this.#over;
   }
 
-  /** Begins. What is ready to be sent leaves with the first turn. */
+  /** Starts the session and the byte connection. The first turn sends the output. */
   start(): void {
     this.#try(() => {
       this.session.start(performance.now());
@@ -77,7 +79,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     });
   }
 
-  /** For the byte connection, as are the next three. */
+  /** Receives bytes. The byte connection calls this and the next three methods. */
   data(chunk: Uint8Array): void {
     if (this.#over !== undefined) return;
     const now = performance.now();
@@ -93,7 +95,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   drained(): void {
     this.#writable = true;
-    // May come in the round of the write: one round of the event loop must not fill the system's buffer again and again.
+    // May be called in the same round as the write: wait for the event loop, or one round could fill the system's buffer again and again.
     // rule: drained-from-event-loop
     queueMacrotask(() => this.turn());
   }
@@ -109,12 +111,14 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.turn();
   }
 
-  /** Call this after every command to the session: at the end of this turn its events are handled and its output is written. */
+  /**
+   * Schedules a turn in a microtask. Call it after each command to the session, so that its events are handled and its output is written.
+   */
   touch(): void {
     if (this.#turn !== "idle") return;
     this.#turn = "scheduled";
     queueMicrotask(() => {
-      // A turn that began meanwhile has done it.
+      // Skip if a turn has started since.
       if (this.#turn !== "scheduled") return;
       this.#turn = "idle";
       this.turn();
@@ -122,8 +126,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /**
-   * Asks the application, gives the session its answer, and goes on. An answer that is no promise is given at once, so that it leaves
-   * with what came before it. `failed` is called with an exception, now or later, also if the session does not take the answer.
+   * Asks the application and passes the answer to `give`. An answer that is not a promise is given immediately, so that its output leaves
+   * together with pending output. `failed` is called with an exception of `question` or `give`, now or later.
    */
   ask<T>(question: () => T | Promise<T>, give: (value: T) => void, failed: (cause: unknown) => void): void {
     const settle = (value: T): void => this.command(() => give(value));
@@ -138,8 +142,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /**
-   * Gives the session a command that depends on what the application did: the time that it took is not the peer's. Does nothing after the
-   * end. What the session throws is rethrown.
+   * Runs a command that depends on the application. Updates the session's clock first, so that time spent in the application does not count
+   * against the peer. Does nothing after the end of the connection. Throws what the session throws.
    */
   command(give: () => void): void {
     if (this.#over !== undefined) return;
@@ -148,25 +152,25 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.touch();
   }
 
-  /** Ends the connection with an error, unless it has ended. */
+  /** Ends the connection with an error. No effect after its end. */
   fail(error: SshError): void {
     if (this.#over !== undefined) return;
     try {
       this.session.disconnect(error);
     } catch {
-      // The disconnect message cannot be sent. The error that is being reported matters more.
+      // The disconnect message cannot be sent. Report the original error, which matters more.
       this.#onClosed(error);
     }
     this.turn();
   }
 
-  /** Does what is to be done now. While other connections have their turn, it waits for them. */
+  /** Runs a turn now, or in the next round of the event loop if this connection has used up its share. */
   turn(): void {
     this.#try(() => this.session.tick(performance.now()));
     this.#goOn();
   }
 
-  /** Goes on once the session knows the time. */
+  /** Runs a turn. The session's clock is already updated. */
   #goOn(): void {
     if (this.#turn === "running" || /* rule: engine-yields */ this.#yields > 1 || this.#over !== undefined) return;
     try {
@@ -180,7 +184,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     }
   }
 
-  /** Handles what happened and writes what is to be sent, until there is neither, or the turn has done its work. */
+  /** Handles events and writes output until neither remains, or until the turn has used up its share. */
   #advance(): void {
     while (this.#over === undefined) {
       const event = this.session.nextEvent();
@@ -196,12 +200,12 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
         else this.#handler.event(event);
         continue;
       }
-      // Taking output makes room, and room may be an event: until neither says anything, the turn is not over.
+      // Taking output makes room, which may cause another event. Repeat until there is no output.
       if (!this.#write()) return;
     }
   }
 
-  /** Writes what waits, where there is room. Returns false when there was nothing to write. */
+  /** Writes pending output if the byte connection has room. Returns false if nothing was written. */
   #write(): boolean {
     const output = this.#writable ? this.#takeOutput() : [];
     if (output.length === 0) return false;
@@ -211,8 +215,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /**
-   * Counts a yield until the event loop has gone round. Only a second one in the same round ends the turn: reading lets the loop go round
-   * by itself, and to stop it costs 50 µs.
+   * Counts a yield until the next round of the event loop. Only the second yield of a round ends the turn: reading from a socket returns to
+   * the event loop anyway, and pausing the socket costs 50 µs.
    */
   #yield(): void {
     if (++this.#yields > 1) return;
@@ -237,15 +241,15 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.turn();
   }
 
-  /** Until something happens. */
+  /** Resumes or pauses input and sets the timer, then waits for the next event. */
   #wait(): void {
-    // Node reads a socket up to 32 times in a row: only a pause stops it.
+    // Node reads a socket up to 32 times in a row. Only `pause` stops it.
     if (this.session.wantsInput && this.#yields < 2) this.#duplex.resume();
     else this.#duplex.pause();
     this.#arm();
   }
 
-  /** All that waits. */
+  /** Takes all pending output. */
   #takeOutput(): Bytes[] {
     const output: Bytes[] = [];
     for (let piece = this.session.takeOutput(); piece !== undefined; piece = this.session.takeOutput())
@@ -255,7 +259,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   #arm(): void {
     const deadline = Math.min(this.session.deadline() ?? Infinity, this.#restAt);
-    // A timer that is early finds nothing to do and is set anew: cheaper than moving it with every packet.
+    // An early timer finds nothing to do and is set again: cheaper than moving it with each packet.
     if (deadline >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = deadline;
@@ -270,7 +274,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     }, wait);
   }
 
-  /** Does this with the session; what it throws is a fault. */
+  /** Runs `work`. An exception ends the connection. */
   #try(work: () => void): void {
     try {
       work();
@@ -284,13 +288,13 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     const error =
       cause instanceof SshError
         ? cause
-        : new SshError("internal", `a fault ended the connection: ${reasonOf(cause)}`, { cause });
+        : new SshError("internal", `an unexpected exception ended the connection: ${reasonOf(cause)}`, { cause });
     try {
       this.session.disconnect(error);
     } catch {
-      // Then the peer gets no reason.
+      // The peer gets no disconnect message.
     }
-    // Whatever the session would still tell: it is not to be relied on any more.
+    // Ignore further events: the state of the session is no longer reliable.
     this.#onClosed(error);
   }
 
@@ -308,19 +312,19 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 }
 
-/** Rethrows what an application's callback threw as an uncaught exception, so that the connection goes on. */
+/** Rethrows an exception of an application's callback as an uncaught exception, so that the connection continues. */
 export function leaveUncaught(thrown: unknown): void {
   queueMicrotask(() => {
     throw thrown;
   });
 }
 
-/** Whether an answer comes later. Promises of any making count: a program without types may have its own. */
+/** Returns whether the answer is a promise, or any object with a `then` method: JavaScript programs may use their own promise type. */
 export function isThenable<T>(answer: T | Promise<T>): answer is Promise<T> {
   return typeof (answer as Promise<T> | null | undefined)?.then === "function";
 }
 
-/** What was thrown, in words that are safe to show. */
+/** Returns the message of a thrown value, escaped for display. */
 export function reasonOf(cause: unknown): string {
   return escapeText(cause instanceof Error ? cause.message : String(cause));
 }

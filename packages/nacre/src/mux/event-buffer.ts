@@ -3,12 +3,12 @@ import type { Bytes } from "@nacre/wire";
 import { Backlog } from "../streams/backlog.ts";
 import type { Channel, ChannelEnd, ChannelHandler, ChannelRequest } from "./channel.ts";
 
-/** How many requests without a reply are kept. */
+/** Maximum number of buffered requests that want no reply. */
 const MAX_REQUESTS = 16;
 
 /**
- * Keeps the events of a channel until its user sets a handler: a server may send right behind the confirmation of an open. Holds no more
- * bytes than the window, as their credit does not return before the user has them.
+ * Buffers the events of a channel until a handler is set: a server may send data right after confirming an open. Holds no more bytes than
+ * the window, because their credit returns only when the handler reports them.
  */
 export class EventBuffer implements ChannelHandler {
   readonly #channel: Channel;
@@ -18,7 +18,7 @@ export class EventBuffer implements ChannelHandler {
   #eof = false;
   #end: ChannelEnd | undefined;
 
-  /** `decide` handles requests as they arrive. Without it those that want a reply are refused, and the first 16 others kept. */
+  /** `decide` handles requests as they arrive. Without it, requests that want a reply are refused, and the first 16 others are buffered. */
   constructor(channel: Channel, decide?: (request: ChannelRequest) => void) {
     this.#channel = channel;
     this.#decide = decide;
@@ -28,7 +28,7 @@ export class EventBuffer implements ChannelHandler {
     this.#data[stream].push(bytes, bytes.length);
   }
 
-  /** A new handler has no pending write. */
+  /** Ignored: a new handler has no pending write. */
   writable(): void {}
 
   eof(): void {

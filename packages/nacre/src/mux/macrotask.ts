@@ -1,11 +1,11 @@
 type Task = () => void;
 
-/** What a platform may have beside timers. */
+/** Functions that only some platforms have. */
 const platform = globalThis as { readonly setImmediate?: (task: Task) => void };
 
 /**
- * Calls `task` from the event loop, after input and timers that are due had their turn. Unlike a timer it is neither delayed by a
- * millisecond nor slowed down in a background tab.
+ * Calls `task` from the event loop, after pending input and due timers. Unlike a timer, it is neither delayed by a millisecond nor slowed
+ * down in a background tab.
  */
 export function queueMacrotask(task: Task): void {
   if (platform.setImmediate !== undefined) platform.setImmediate(task);
@@ -16,7 +16,7 @@ export function queueMacrotask(task: Task): void {
 const tasks: Task[] = [];
 let port: MessagePort | undefined;
 
-/** A browser delivers each message in a task of its own. */
+/** Runs `task` in a message event, which browsers deliver as a separate task. */
 function queueMessage(task: Task): void {
   if (port === undefined) {
     const { port1, port2 } = new MessageChannel();

@@ -8,58 +8,70 @@ import { type PeerAsks, PeerGlobalRequest, PeerOpen } from "./peer-asks.ts";
 
 type SessionEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** Decides an open of the peer, now or later. `side`: the side of the connection that it belongs to. */
+/** Accepts or rejects a channel open of the peer, now or later. `side` is the connection's side that owns the mux. */
 export type ChannelAcceptor<S> = (open: PeerOpen, side: S) => void;
 
-/** Decides a global request of the peer, now or later. */
+/** Handles a global request of the peer, now or later. */
 export type GlobalRequestHandler<S> = (request: PeerGlobalRequest, side: S) => void;
 
-/** Handlers for what the peer may open and ask for. One record serves all connections of a kind: closures for each would cost memory. */
+/**
+ * Handlers for channel opens and global requests of the peer. All connections of a kind share one record, because closures per connection
+ * would cost memory.
+ */
 export interface MuxHandlers<S> {
-  /** By channel type. */
+  /** Acceptors by channel type. */
   readonly channels: Readonly<Record<string, ChannelAcceptor<S>>>;
-  /** By request name. */
+  /** Handlers by request name. */
   readonly globalRequests: Readonly<Record<string, GlobalRequestHandler<S>>>;
 }
 
-/** One side's own part of a connection: its login. */
+/** The part of a connection that differs between client and server, such as the login. */
 export interface MuxSide<E extends SessionEvent> {
-  /** An event that is not about channels or global requests. */
+  /** Called with each event other than those of channels and global requests. */
   event(event: E): void;
-  /** The peer asked for a channel of this type or for this global request, and was refused for want of a handler or of room. */
+  /**
+   * Called when a channel open or global request of the peer was refused, because it has no handler or exceeds a limit. `name` is the
+   * channel type or the request name.
+   */
   refused(name: string): void;
-  /** The connection has ended; its channels are closed next. The returned promise resolves when everything of this side is released. */
+  /**
+   * Called when the connection has ended, before its channels close. The returned promise resolves when this side has released its
+   * resources.
+   */
   closed(error: SshError): void | Promise<void>;
 }
 
-/** Receives the outcome of an open of ours: exactly one of the three is called, in the event's own turn. */
+/** Receives the outcome of one of our channel opens. Exactly one method is called, in the turn of the event. */
 export interface OpenHandler {
   opened(channel: Channel): void;
-  /** The peer refused. `reasonCode`: `CHANNEL_OPEN_FAILURE_REASON`; `description`: the peer's text as it came, so escape it. */
+  /**
+   * Called when the peer refused. `reasonCode` is a `CHANNEL_OPEN_FAILURE_REASON`. `description` comes from the peer: escape it before
+   * display.
+   */
   refused(reasonCode: number, description: string): void;
-  /** The connection ended before the peer answered. */
+  /** Called when the connection ended before the peer answered. */
   lost(error: SshError): void;
 }
 
-/** The reply to a global request of ours. `error`: the connection ended before it. */
+/** The reply to one of our global requests. `error` is set if the connection ended before the reply. */
 export type GlobalReply =
   | { readonly success: true; readonly data: Uint8Array }
   | { readonly success: false; readonly error: SshError | undefined };
 
 /**
- * The channels and global requests of one connection, for either side. Every handler is called in the turn of the event that it is
- * about, so that it acts before the peer's next message is handled. What the peer asks for and nobody accepts is refused.
+ * The channels and global requests of one connection, for either side. Calls each handler in the turn of its event, before the peer's next
+ * message is handled. Opens and requests without a handler are refused.
  */
 export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements EngineHandler<E>, PeerAsks {
   /** Drives the session over the byte connection. */
   readonly engine: Engine<E>;
   readonly #side: S;
   #handlers: MuxHandlers<S>;
-  /** By our number. */
+  /** Open channels by local number. */
   readonly #channels: (Channel | undefined)[] = [];
-  /** Opens of ours that the peer has not answered, by our number. */
+  /** Handlers of pending opens by local channel number. */
   #opens: Map<number, OpenHandler> | undefined;
-  /** Global requests of ours that the peer has not answered. */
+  /** Callbacks of pending global requests by request number. */
   #requests: Map<number, (reply: GlobalReply) => void> | undefined;
 
   constructor(duplex: Duplex, session: DrivenSession<E>, side: S, handlers: MuxHandlers<S>) {
@@ -68,7 +80,10 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     this.#handlers = handlers;
   }
 
-  /** Asks the peer for a channel. Throws `closed` after the end of the connection, `channel-limit`, and `usage` for one that is too long. */
+  /**
+   * Opens a channel to the peer. Throws `closed` after the end of the connection, `channel-limit`, or `usage` for an open that does not fit
+   * into a packet.
+   */
   open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler): void {
     this.#assertAlive();
     const id = this.engine.session.connection.openChannel(channelType, data);
@@ -77,15 +92,15 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     this.engine.touch();
   }
 
-  /** Lets the peer open channels of a type, on this connection. */
+  /** Lets the peer open channels of a type on this connection. */
   accept(channelType: string, acceptor: ChannelAcceptor<S>): void {
     this.#handlers = { ...this.#handlers, channels: { ...this.#handlers.channels, [channelType]: acceptor } };
     this.engine.session.connection.allow(channelType);
   }
 
   /**
-   * Sends a global request. Without `onReply` it wants no reply. Throws `closed` after the end of the connection, `request-limit`, and
-   * `usage` for one that is too long.
+   * Sends a global request. It wants a reply only if `onReply` is given. Throws `closed` after the end of the connection, `request-limit`,
+   * or `usage` for a request that does not fit into a packet.
    */
   globalRequest(requestName: string, data: Uint8Array, onReply?: (reply: GlobalReply) => void): void {
     this.#assertAlive();
@@ -98,19 +113,19 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     this.engine.touch();
   }
 
-  /** Lets the peer open and ask for what `handlers` name as well, on this connection. Connections that are granted the same share memory. */
+  /** Adds `handlers` to this connection. Connections with the same grants share memory. */
   grant(handlers: MuxHandlers<S>): void {
     this.#handlers = combined(this.#handlers, handlers);
     this.engine.session.connection.allow(...Object.keys(handlers.channels));
   }
 
-  /** Handles the peer's global requests of a name, on this connection. */
+  /** Handles the peer's global requests of a name on this connection. */
   onGlobalRequest(requestName: string, handler: GlobalRequestHandler<S>): void {
     const { channels, globalRequests } = this.#handlers;
     this.#handlers = { channels, globalRequests: { ...globalRequests, [requestName]: handler } };
   }
 
-  /** For the engine: handles an event. */
+  /** Handles an event. Called by the engine. */
   event(event: E): void {
     switch (event.type) {
       case "data":
@@ -189,7 +204,7 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     }
   }
 
-  /** For the engine: the connection has ended. */
+  /** Ends all channels and pending requests. Called by the engine when the connection has ended. */
   closed(error: SshError): void | Promise<void> {
     const released = this.#side.closed(error);
     const opens = [...(this.#opens?.values() ?? [])];
@@ -202,7 +217,7 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     return released;
   }
 
-  /** For `PeerOpen`, as are the next two. */
+  /** Accepts an open of the peer. `PeerOpen` and `PeerGlobalRequest` call this and the next two methods. */
   acceptOpen(token: AskToken): Channel | undefined {
     if (this.engine.over !== undefined) return undefined;
     const id = this.engine.session.connection.answerOpen(token, true);
@@ -247,10 +262,10 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
   }
 }
 
-/** What `combined` returned, by its arguments. */
+/** Results of `combined`, by its arguments. */
 const combinations = new WeakMap<MuxHandlers<never>, WeakMap<MuxHandlers<never>, MuxHandlers<never>>>();
 
-/** Returns the handlers of both records; those of `added` win. The same records give the same result. */
+/** Merges two records of handlers; those of `added` override. The same arguments give the same result object. */
 function combined<S>(base: MuxHandlers<S>, added: MuxHandlers<S>): MuxHandlers<S> {
   let known = combinations.get(base);
   if (known === undefined) combinations.set(base, (known = new WeakMap()));
@@ -265,7 +280,7 @@ function combined<S>(base: MuxHandlers<S>, added: MuxHandlers<S>): MuxHandlers<S
   return both;
 }
 
-/** Calls a handler. What it throws is left uncaught, and the connection goes on. */
+/** Calls a handler. Its exceptions are rethrown as uncaught exceptions, so that the connection continues. */
 function uncaught(call: () => void): void {
   try {
     call();

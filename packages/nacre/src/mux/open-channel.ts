@@ -3,15 +3,15 @@ import { checkChannelType, isBytes, usage } from "../check.ts";
 import type { Channel } from "./channel.ts";
 import type { OpenHandler } from "./mux.ts";
 
-/** Opens channels with callbacks: a mux. */
+/** Opens channels with callbacks. Implemented by the mux. */
 export interface Opener {
-  /** Sends SSH_MSG_CHANNEL_OPEN with type-specific `data`, and calls the handler with the outcome. */
+  /** Sends SSH_MSG_CHANNEL_OPEN with type-specific `data`. Calls the handler with the outcome. */
   open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler): void;
 }
 
 /**
  * Opens a channel. Rejects with `channel-open-failed` if the peer refuses, `channel-limit`, `closed` after the end of the connection, or
- * the error that ended it. `hint` is added to the message of a refusal.
+ * the error that ended it. `hint` is appended to the message of a refusal.
  */
 export function openChannel(mux: Opener, channelType: string, data?: Uint8Array, hint = ""): Promise<Channel> {
   return new Promise((resolve, reject) => {
@@ -30,7 +30,8 @@ export function openChannel(mux: Opener, channelType: string, data?: Uint8Array,
 }
 
 /**
- * `openChannel` for what an application gives: rejects with `usage` for an invalid type, and for data that are not bytes.
+ * Opens a channel with arguments from the application. Rejects as `openChannel` does, and with `usage` for an invalid type or for data that
+ * is not a Uint8Array.
  */
 export async function openCheckedChannel(
   mux: Opener,
@@ -38,7 +39,7 @@ export async function openCheckedChannel(
   data: Uint8Array = new Uint8Array(0),
 ): Promise<Channel> {
   checkChannelType(channelType);
-  if (!isBytes(data)) throw usage("the data of a channel open must be bytes (a Uint8Array)");
+  if (!isBytes(data)) throw usage("the `data` of a channel open must be a Uint8Array");
   return openChannel(mux, channelType, data);
 }
 

@@ -2,17 +2,17 @@ import type { ConnectionEvent } from "@nacre/connection";
 import { type AskToken } from "@nacre/wire";
 import type { Channel } from "./channel.ts";
 
-/** Carries out decisions about the peer's opens and global requests. */
+/** Executes decisions about the peer's channel opens and global requests. */
 export interface PeerAsks {
   acceptOpen(token: AskToken): Channel | undefined;
   rejectOpen(token: AskToken, reasonCode: number, description: string): void;
   answerGlobal(token: AskToken, success: boolean, data: Uint8Array | undefined): void;
 }
 
-/** A channel that the peer wants to open (RFC 4254 §5.1). Answer it once, now or later. */
+/** A channel that the peer wants to open (RFC 4254 §5.1). Answer it exactly once, now or later. */
 export class PeerOpen {
   readonly channelType: string;
-  /** The data of its type, after the maximum packet size. */
+  /** Type-specific data, which follows the maximum packet size in the message. */
   readonly data: Uint8Array;
   readonly #asks: PeerAsks;
   readonly #token: AskToken;
@@ -30,20 +30,26 @@ export class PeerOpen {
     return this.#answered;
   }
 
-  /** Opens the channel. Returns `undefined` if the connection has ended, or has no room for one more channel. Throws `usage` if the open is answered already. */
+  /**
+   * Accepts the open and returns the channel. Returns `undefined` if the connection has ended, or has reached its channel limit. Throws
+   * `usage` if the open is already answered.
+   */
   accept(): Channel | undefined {
     this.#answered = true;
     return this.#asks.acceptOpen(this.#token);
   }
 
-  /** Refuses the channel with one of `CHANNEL_OPEN_FAILURE_REASON` and a text for people. Throws as `accept` does. */
+  /** Refuses the open with a `CHANNEL_OPEN_FAILURE_REASON` and a human-readable text. Throws `usage` if the open is already answered. */
   reject(reasonCode: number, description: string): void {
     this.#answered = true;
     this.#asks.rejectOpen(this.#token, reasonCode, description);
   }
 }
 
-/** A global request of the peer (RFC 4254 §4). If it wants a reply, answer it once, now or later; replies leave in order. */
+/**
+ * A global request of the peer (RFC 4254 §4). If it wants a reply, answer it exactly once, now or later. Replies are sent in the order of
+ * the requests.
+ */
 export class PeerGlobalRequest {
   readonly name: string;
   readonly data: Uint8Array;
@@ -67,7 +73,10 @@ export class PeerGlobalRequest {
     return this.#answered;
   }
 
-  /** Replies; `data` goes with success, and depends on the request. Has no effect if no reply is wanted. Throws `usage` the second time. */
+  /**
+   * Sends the reply. `data` is request-specific and sent only with success. No effect if the request wants no reply. Throws `usage` if the
+   * request is already answered.
+   */
   reply(success: boolean, data?: Uint8Array): void {
     this.#answered = true;
     if (this.#token !== undefined) this.#asks.answerGlobal(this.#token, success, data);

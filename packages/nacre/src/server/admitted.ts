@@ -10,30 +10,30 @@ import type { ServerConnection } from "./connection.ts";
 import type { ServeOptions, ServerEvent, ServerLimits } from "./options.ts";
 import type { GrantedPermissions } from "./permissions.ts";
 
-/** A client that has logged in. */
+/** The login of an authenticated client. */
 export interface AdmittedLogin {
-  /** As the client sent it: escape it before showing it. */
+  /** User name as the client sent it: escape it before display. */
   readonly user: string;
   readonly factors: readonly Factor[];
   readonly remoteAddress: string | undefined;
 }
 
-/** The server's side of a mux, as handlers get it. */
+/** The server's side of a mux, as passed to handlers. */
 export type ServerSide = MuxSide<ServerSessionEvent> & ServerConnection & SessionsHost & ForwardsHost;
 
-/** Makes the context that users of the mux share. It is made when the first of them is: an idle connection holds none. */
+/** Creates the context for sessions and forwards on demand, so that an idle connection holds none. */
 export interface AdmittedHost<S> {
   context(): AdmittedContext<S>;
 }
 
-/** The connection of a client that has logged in. */
+/** The connection of an authenticated client. */
 export interface AdmittedContext<S> {
   readonly options: ServeOptions<S>;
   readonly limits: ServerLimits;
   readonly makeSession: SessionMaker<S>;
   readonly connection: ServerConnection;
   readonly mux: Mux<ServerSessionEvent, ServerSide>;
-  /** Whether the server is not closing the connection. */
+  /** Returns false once the server closes the connection. */
   isOpen(this: void): boolean;
   log(this: void, event: ServerEvent): void;
   /** Called when a session has ended. */
@@ -41,8 +41,8 @@ export interface AdmittedContext<S> {
 }
 
 /**
- * What a client that has logged in may use, and uses: sessions, forwarding, and the application's own channels and requests. Each is made
- * when the client first uses it, since thousands of connections may do nothing.
+ * The sessions and forwards of an authenticated client, and its access to the application's channels and requests. Each part is created on
+ * first use, to keep thousands of idle connections small.
  */
 export class Admitted<S extends BaseSession> implements SessionsHost, ForwardsHost {
   readonly login: AdmittedLogin;
@@ -51,7 +51,7 @@ export class Admitted<S extends BaseSession> implements SessionsHost, ForwardsHo
   #sessions: ServerSessions<S> | undefined;
   #forwards: ServerForwards | undefined;
 
-  /** Lets the client open and ask for what `permissions` grant. */
+  /** Registers handlers for the channels and requests that `permissions` grant. */
   constructor(host: AdmittedHost<S>, login: AdmittedLogin, permissions: GrantedPermissions) {
     this.#host = host;
     this.login = login;
@@ -62,29 +62,29 @@ export class Admitted<S extends BaseSession> implements SessionsHost, ForwardsHo
     grantApplication(mux, options, permissions);
   }
 
-  /** Sessions that are open. */
+  /** Number of open sessions. */
   get sessionCount(): number {
     return this.#sessions?.count ?? 0;
   }
 
-  /** Whether a command runs. */
+  /** Whether a command is running. */
   get isBusy(): boolean {
     return this.#sessions?.isBusy ?? false;
   }
 
-  /** For the handlers of sessions. */
+  /** Sessions, for the session handlers. */
   get sessions(): ServerSessions<S> {
     this.#sessions ??= this.#makeSessions();
     return this.#sessions;
   }
 
-  /** For the handlers of forwarding. `undefined` unless the login was granted it. */
+  /** Forwards, for the forwarding handlers; `undefined` unless the login has the permission. */
   get forwards(): ServerForwards | undefined {
     this.#forwards ??= this.#makeForwards();
     return this.#forwards;
   }
 
-  /** The connection has ended. Resolves when everything is released. */
+  /** Releases everything after the connection has ended. Resolves when done. */
   closed(error: SshError): Promise<void> | undefined {
     return this.#forwards?.closed(error);
   }

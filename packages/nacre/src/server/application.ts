@@ -9,16 +9,16 @@ import { sessionHandlers } from "../session/server-sessions.ts";
 import type { ServerConnection } from "./connection.ts";
 import type { GrantedPermissions } from "./permissions.ts";
 
-/** A request of the client on a session, before or while something runs in it. */
+/** An application-defined request on a session, before or after its command starts. */
 export interface CustomSessionRequest {
   readonly name: string;
-  /** Depends on the request. */
+  /** Request-specific data. */
   readonly data: Uint8Array;
   /** Number of the session, as in `ServerEvent`. */
   readonly session: number;
 }
 
-/** Handlers of the application for what the client may open and ask for, beside sessions. */
+/** The application's handlers for channels and requests other than sessions. */
 export interface ApplicationHandlers {
   readonly channels?: Readonly<Record<string, (open: PeerOpen, connection: ServerConnection) => void>> | undefined;
   readonly globalRequests?:
@@ -29,7 +29,10 @@ export interface ApplicationHandlers {
     | undefined;
 }
 
-/** Hands the channel types and global requests that the login's permissions name to the application. All others stay refused. */
+/**
+ * Registers the application's handlers for the channel types and global requests that the login's permissions include. All others stay
+ * refused.
+ */
 export function grantApplication<S extends MuxSide<ServerSessionEvent> & ServerConnection>(
   mux: Mux<ServerSessionEvent, S>,
   handlers: ApplicationHandlers,
@@ -54,7 +57,7 @@ export function grantApplication<S extends MuxSide<ServerSessionEvent> & ServerC
   }
 }
 
-/** Throws `usage` for invalid handlers, and for those of names that Nacre handles itself: sessions, and `reserved`. */
+/** Throws `usage` for invalid handlers, and for names that Nacre handles itself: those of sessions and of `reserved`. */
 export function checkApplicationHandlers(
   { channels, globalRequests, sessionRequests }: ApplicationHandlers,
   reserved: MuxHandlers<never> | undefined,

@@ -22,17 +22,17 @@ import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./o
 
 const LOGIN_GRACE_TIME = 120_000;
 
-/** Milliseconds, 24 days: a longer timer would go off at once. */
+/** Longest timer in milliseconds (24 days). A longer one fires immediately. */
 const LONGEST_TIMER = 0x7fff_ffff;
 
-/** How far a connection has come. */
+/** The state of a connection. */
 type State<S extends BaseSession> =
   | { readonly kind: "login"; readonly logins: Logins; readonly graceTimer: ReturnType<typeof setTimeout> | undefined }
   | { readonly kind: "admitted"; readonly client: Admitted<S> }
-  /** `client` is set if the login succeeded before. */
+  /** `client` is set if the login succeeded. */
   | { readonly kind: "over"; readonly client: Admitted<S> | undefined };
 
-/** One connection of a server: its login, and its end. Hands the session's asks to the application. */
+/** One connection of a server, from login to end. Passes the session's asks to the application. */
 export class ServerDriver<S extends BaseSession> implements ServerSide, AdmittedHost<S> {
   readonly #options: ServeOptions<S> & CryptoProvider;
   readonly #limits: ServerLimits;
@@ -40,7 +40,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   readonly #mux: Mux<ServerSessionEvent, ServerSide>;
   readonly #makeSession: SessionMaker<S>;
   #state: State<S>;
-  /** The server is closing the connection; `timer` runs while sessions may still end by themselves. */
+  /** Set while the server closes the connection. `timer` runs while sessions have grace time to end. */
   #closing: { readonly timer: ReturnType<typeof setTimeout> | undefined } | undefined;
   #clientVersion: string | undefined;
   #onAbort: (() => void) | undefined;
@@ -82,12 +82,12 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     return this.#admitted?.sessionCount ?? 0;
   }
 
-  /** For the handlers of sessions. `undefined` before login: nobody may do anything without permissions. */
+  /** Sessions, for the session handlers; `undefined` before login, when the client has no permissions. */
   get sessions(): ServerSessions<S> | undefined {
     return this.#admitted?.sessions;
   }
 
-  /** For the handlers of forwarding. `undefined` unless the login was granted it. */
+  /** Forwards, for the forwarding handlers; `undefined` unless the login has the permission. */
   get forwards(): ServerForwards | undefined {
     return this.#admitted?.forwards;
   }
@@ -98,7 +98,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     if (this.#state.kind !== "login") return;
     if (/* rule: login-grace-time */ loginGraceTime > 0) {
       const graceTimer = setTimeout(
-        () => this.#engine.fail(new SshError("auth-timeout", `the client has not logged in in ${loginGraceTime} ms`)),
+        () => this.#engine.fail(new SshError("auth-timeout", `the client did not log in within ${loginGraceTime} ms`)),
         Math.min(loginGraceTime, LONGEST_TIMER),
       );
       this.#state = { ...this.#state, graceTimer };
@@ -108,7 +108,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 
   async openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
-    if (this.#state.kind === "login") throw usage("a server opens no channel before the client has logged in");
+    if (this.#state.kind === "login") throw usage("cannot open a channel before the client has logged in");
     return openCheckedChannel(this.#mux, channelType, data);
   }
 
@@ -119,10 +119,10 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
 
   async close({ grace = 0 }: { readonly grace?: number | undefined } = {}): Promise<void> {
     const maySessionsEnd = grace > 0 && this.#isBusy && this.#state.kind !== "over";
-    const timer = maySessionsEnd ? setTimeout(() => this.#goodbye(), Math.min(grace, LONGEST_TIMER)) : undefined;
+    const timer = maySessionsEnd ? setTimeout(() => this.#disconnect(), Math.min(grace, LONGEST_TIMER)) : undefined;
     clearTimeout(this.#closing?.timer);
     this.#closing = { timer };
-    if (!maySessionsEnd) this.#goodbye();
+    if (!maySessionsEnd) this.#disconnect();
     await this.ended;
   }
 
@@ -153,11 +153,11 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     }
   }
 
-  #goodbye(): void {
+  #disconnect(): void {
     this.#engine.fail(new SshError("closed", "the connection was closed by the server"));
   }
 
-  /** For the mux, as are the next two. */
+  /** Handles an event of the session. The mux calls this and the next two methods. */
   event(event: ServerSessionEvent): void {
     switch (event.type) {
       case "identified":
@@ -170,7 +170,9 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
           () => (hostKey as RemoteHostKey).sign(event.algorithm, event.data),
           (signature) => this.#session.answerHostKeySignature(event.token, signature),
           (cause) =>
-            this.#engine.fail(new SshError("internal", `the host key did not sign: ${reasonOf(cause)}`, { cause })),
+            this.#engine.fail(
+              new SshError("internal", `the host key's \`sign\` failed: ${reasonOf(cause)}`, { cause }),
+            ),
         );
         return;
       }
@@ -186,11 +188,11 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
         this.#onAuthenticated(event);
         return;
       default:
-      // New keys and debug texts are ignored.
+      // New keys and debug messages need no action.
     }
   }
 
-  /** For the users of the mux. */
+  /** Returns the context for sessions and forwards. */
   context(): AdmittedContext<S> {
     return {
       options: this.#options,
@@ -201,7 +203,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
       isOpen: () => this.#closing === undefined,
       log: (event) => this.#log(event),
       onSessionEnd: () => {
-        if (this.#closing !== undefined && !this.#isBusy) this.#goodbye();
+        if (this.#closing !== undefined && !this.#isBusy) this.#disconnect();
       },
     };
   }
@@ -229,7 +231,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     clearTimeout(graceTimer);
     const { remoteAddress } = this.#options;
     const client = new Admitted(this, { user, factors, remoteAddress }, logins.granted(factors));
-    // The logins and the timer are let go: thousands of connections may rest.
+    // Drops the logins and the timer, to keep thousands of idle connections small.
     this.#state = { kind: "admitted", client };
     this.#log({ type: "login", user, factors });
   }
@@ -238,7 +240,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     try {
       this.#options.log?.(event);
     } catch {
-      // A log that fails must not end what it logs.
+      // A failing log must not end the connection.
     }
   }
 }

@@ -5,7 +5,7 @@ import { type Engine, isThenable } from "../mux/engine.ts";
 import type { Authenticate, KeyboardInteractiveLogin, Login, LoginDecision, ServerEvent } from "./options.ts";
 import { combinePermissions, type GrantedPermissions, isPermissions, type Permissions } from "./permissions.ts";
 
-/** What authentication asks. */
+/** An ask of the authentication layer. */
 export type AuthAsk = Extract<
   ServerSessionEvent,
   { type: "query" | "publickey" | "password" | "change-password" | "keyboard-interactive" | "responses" }
@@ -20,21 +20,24 @@ interface LoginsContext {
   log(this: void, event: ServerEvent): void;
 }
 
-/** A keyboard-interactive conversation: either we hold the token of an answer that is due, or the client has the word. */
+/**
+ * A keyboard-interactive conversation. `token` is set while the server must send the next message, and `undefined` while the client must
+ * respond.
+ */
 interface Conversation {
   token: AskToken | undefined;
-  /** `ask` waits for the client. */
+  /** Settles the promise of a pending `ask`. */
   waiting: { resolve: (responses: readonly string[]) => void; reject: (error: SshError) => void } | undefined;
-  /** What was decided while the client had the word. */
+  /** The decision, if it was made while the client must respond. */
   decided: LoginDecision | undefined;
 }
 
 const METHODS: readonly LoginMethod[] = ["publickey", "password", "keyboard-interactive"];
 
-/** Asks the application about each login, and keeps what the accepted ones may do. */
+/** Asks the application about each login, and stores the permissions of accepted factors. */
 export class Logins {
   readonly #context: LoginsContext;
-  /** By the place of their factor among those that were accepted. */
+  /** Permissions of the accepted factors, in their order. */
   #permissions: readonly Permissions[] = [];
   #conversation: Conversation | undefined;
 
@@ -44,7 +47,7 @@ export class Logins {
 
   onAsk(ask: AuthAsk): void {
     if (ask.type === "responses") return this.#onResponses(ask.token, ask.responses);
-    // Whatever comes next, the conversation that was under way is over.
+    // A new request ends the current conversation.
     this.#abandon();
     const { session, remoteAddress, fingerprint } = this.#context;
     const { token, userName: user, factors } = ask;
@@ -86,12 +89,12 @@ export class Logins {
     }
   }
 
-  /** Returns what the login that succeeded by these factors may do. */
+  /** Returns the permissions of a login that succeeded with these factors. */
   granted(factors: readonly Factor[]): GrantedPermissions {
     return combinePermissions(this.#permissions.slice(0, factors.length));
   }
 
-  /** The connection has ended. */
+  /** Ends the conversation when the connection has ended. */
   closed(): void {
     this.#abandon();
   }
@@ -128,7 +131,7 @@ export class Logins {
     if (this.#conversation !== conversation) return Promise.reject(givenUp());
     const { token } = conversation;
     if (token === undefined)
-      return Promise.reject(new SshError("usage", "the user has not answered the last prompts yet"));
+      return Promise.reject(new SshError("usage", "`ask` was called before the client answered the previous prompts"));
     conversation.token = undefined;
     const { engine, session } = this.#context;
     return new Promise((resolve, reject) => {
@@ -137,7 +140,7 @@ export class Logins {
         engine.command(() => session.auth.answerKeyboardInteractive(token, questions));
       } catch (cause) {
         reject(cause);
-        engine.fail(new SshError("internal", "questions could not be asked", { cause }));
+        engine.fail(new SshError("internal", "the prompts of `ask` could not be sent", { cause }));
       }
     });
   }
@@ -150,7 +153,7 @@ export class Logins {
     conversation.token = token;
     waiting?.resolve(responses);
     if (decided === undefined) return;
-    // It was decided without waiting for this answer, which can therefore only be no.
+    // The handler decided without waiting for these responses, so the login can only fail.
     this.#conversation = undefined;
     this.#context.session.auth.answerKeyboardInteractive(token, "failure");
   }
@@ -160,7 +163,7 @@ export class Logins {
     this.#conversation = undefined;
   }
 
-  /** Asks the application; whatever goes wrong with that is a refusal. */
+  /** Asks the application. An exception or an invalid decision refuses the login. */
   #decide(login: Login, give: (decision: LoginDecision) => void): void {
     const { engine, authenticate, log } = this.#context;
     const { user, method } = login;
@@ -189,11 +192,14 @@ export class Logins {
       }
     };
     engine.ask(question, give, (cause) => {
-      engine.fail(new SshError("internal", "the answer to a login could not be given", { cause }));
+      engine.fail(new SshError("internal", "the decision about a login could not be sent", { cause }));
     });
   }
 
-  /** Whether a factor would force another command than one before it: both cannot run, and neither may be got round. */
+  /**
+   * Returns whether the decision forces a different command than an earlier factor. Only one command can run, and neither restriction may
+   * be bypassed.
+   */
   #forcesAnother(decision: LoginDecision, before: readonly Factor[]): boolean {
     const command =
       typeof decision === "object" && "permissions" in decision ? decision.permissions.command : undefined;
@@ -201,7 +207,7 @@ export class Logins {
     return command !== undefined && forced !== undefined && command !== forced;
   }
 
-  /** The decision as authentication takes it; what it permits is kept with the factor that it accepts. */
+  /** Converts the decision for the authentication layer. Stores its permissions with the accepted factor. */
   #verdict(decision: LoginDecision, before: readonly Factor[]): LoginVerdict {
     if (decision === false || (typeof decision === "object" && "changePassword" in decision)) return "failure";
     const permissions = decision !== true && "permissions" in decision ? decision.permissions : {};
@@ -211,7 +217,9 @@ export class Logins {
   }
 }
 
-/** Reads a decision. `undefined` and `null` refuse. Throws `usage` for any other invalid value, which a program without types may return. */
+/**
+ * Validates a decision. `undefined` and `null` refuse. Throws `usage` for any other invalid value, which a JavaScript program may return.
+ */
 function checked(decision: unknown, method: Login["method"]): LoginDecision {
   if (decision === true || decision === false || decision === undefined || decision === null) return decision === true;
   if (typeof decision !== "object") throw noDecision(method);
@@ -231,11 +239,14 @@ function checked(decision: unknown, method: Login["method"]): LoginDecision {
 }
 
 function noDecision(method: Login["method"]): SshError {
-  return new SshError("usage", `authenticate returned an invalid decision for a ${method} login`);
+  return new SshError(
+    "usage",
+    `\`authenticate\` returned an invalid decision for a ${method} login; return true, false or a LoginDecision object`,
+  );
 }
 
 function anotherCommand(): SshError {
-  return new SshError("usage", "the parts of this login force different commands, and only one can run");
+  return new SshError("usage", "the factors of this login force different commands; only one can run");
 }
 
 function isMethods(value: unknown): value is readonly LoginMethod[] {
@@ -243,5 +254,5 @@ function isMethods(value: unknown): value is readonly LoginMethod[] {
 }
 
 function givenUp(): SshError {
-  return new SshError("aborted", "the client has given up this conversation");
+  return new SshError("aborted", "the client gave up the keyboard-interactive login");
 }

@@ -10,59 +10,59 @@ import type { Pty, SessionExit, SessionHandler } from "../session/base-session.t
 import type { ApplicationHandlers } from "./application.ts";
 import type { Permissions } from "./permissions.ts";
 
-/** A host key whose private half is elsewhere: an agent, a hardware module. Such keys are not announced to clients. */
+/** A host key with the private key kept elsewhere, such as in an agent or a hardware module. Such keys are not announced to clients. */
 export interface RemoteHostKey {
   readonly publicKey: PublicKey;
-  /** The signature blob over `data` with the signature algorithm of that name. A rejection ends the connection. */
+  /** Returns the signature blob over `data`, made with the named signature algorithm. A rejection ends the connection. */
   sign(algorithm: string, data: Bytes): Promise<Uint8Array>;
 }
 
 interface LoginFacts {
-  /** As the client sent it: any text. Escape it before showing it. */
+  /** User name as the client sent it; may be any text. Escape it before display. */
   readonly user: string;
-  /** What this client has proved for this very user already: the accepted part of a login with several factors. */
+  /** Factors accepted so far for this user on this connection, in a login that needs several. */
   readonly factors: readonly Factor[];
-  /** Where the client is, where that is known. */
+  /** Address of the client, from the option `remoteAddress`. */
   readonly remoteAddress: string | undefined;
 }
 
-/** A client logs in with a key. */
+/** A login with a key. */
 export interface PublickeyLogin extends LoginFacts {
   readonly method: "publickey";
-  /** The signature algorithm: `"rsa-sha2-512"`. */
+  /** Signature algorithm, such as `"rsa-sha2-512"`. */
   readonly algorithm: string;
   /** Public key blob (RFC 4253 §6.6). */
   readonly publicKey: Bytes;
-  /** `"SHA256:…"`, as `ssh-keygen -l` prints it. */
+  /** Fingerprint of the public key: `"SHA256:…"`, as `ssh-keygen -l` prints it. */
   readonly fingerprint: string;
   /**
-   * True when the client's signature was verified: it holds the key. False while it only asks whether it should sign with this
-   * key: nothing is proved, a yes lets nobody in, and the login itself is asked about again.
+   * True if the client's signature is verified: it holds the private key. False if the client only asks whether this key would be accepted.
+   * Accepting such a query does not log the client in; the signed login is decided separately.
    */
   readonly signed: boolean;
 }
 
-/** A client logs in with a password. */
+/** A login with a password. */
 export interface PasswordLogin extends LoginFacts {
   readonly method: "password";
   readonly password: string;
 }
 
-/** A client changes its password, after a `changePassword` decision, and logs in with it. */
+/** A password change, requested by an earlier `changePassword` decision. Accepting it logs the client in. */
 export interface ChangePasswordLogin extends LoginFacts {
   readonly method: "change-password";
   readonly oldPassword: string;
   readonly newPassword: string;
 }
 
-/** A client is ready to be asked questions (RFC 4256). */
+/** A keyboard-interactive login (RFC 4256). */
 export interface KeyboardInteractiveLogin extends LoginFacts {
   readonly method: "keyboard-interactive";
-  /** The client's hint, raw text. */
+  /** Submethods that the client suggests, unescaped. */
   readonly submethods: string;
   /**
-   * Asks the user, in as many rounds as calls, and resolves with one response for each prompt. A prompt that is only a text is
-   * answered unseen. No prompt at all shows the texts. Rejects when the client has given up: let it.
+   * Shows prompts to the user and resolves with one response for each. Call it once per round. The answer to a prompt given as a string is
+   * not echoed. Without prompts, only the texts are shown. Rejects when the client gives up; pass that error on.
    */
   ask(
     prompts: readonly (string | Prompt)[],
@@ -70,14 +70,17 @@ export interface KeyboardInteractiveLogin extends LoginFacts {
   ): Promise<readonly string[]>;
 }
 
-/** What a client wants to be let in by. Signatures have been verified when `signed` says so. */
+/** A login attempt for the application to decide. A public key login has a verified signature only if `signed` is true. */
 export type Login = PublickeyLogin | PasswordLogin | ChangePasswordLogin | KeyboardInteractiveLogin;
 
 /**
- * Decision about a login. `true`, or an object with `permissions` alone, lets in; `next` accepts this part and names the methods of which
- * one must follow (RFC 4252 §5.1); `changePassword` is the prompt for a new password. Everything else refuses, what a program without types
- * may return included. `true` grants sessions; forwarding must be granted by `permissions`. With several factors the login may do what the
- * permissions of all of them allow.
+ * Decision about a login. Any other value refuses, including values that only JavaScript programs can return.
+ *
+ * `true`, or an object with only `permissions`, accepts the login. `next` accepts this factor and lists the methods for the next one (RFC
+ * 4252 §5.1). `changePassword` asks the client for a new password with this prompt.
+ *
+ * `true` grants sessions; forwarding needs `permissions`. A login with several factors may do only what the permissions of all factors
+ * allow.
  */
 export type LoginDecision =
   | boolean
@@ -85,50 +88,53 @@ export type LoginDecision =
   | { readonly next: readonly LoginMethod[] }
   | { readonly changePassword: string };
 
-/** Decides about a login. What it throws refuses. Users who do not exist should take the same time, and get the same answer. */
+/**
+ * Decides a login. An exception refuses it. For users that do not exist, take the same time and give the same answer, so that clients
+ * cannot probe for user names.
+ */
 export type Authenticate = (login: Login) => LoginDecision | Promise<LoginDecision>;
 
-/** Every bound of a server's connection: those of the session, and these. */
+/** All limits of a server's connection. */
 export interface ServerLimits extends Limits {
   /**
-   * Sessions open at once over one connection; one more is refused. As many handlers may go on behind a closed channel. Default 10, as
-   * OpenSSH's MaxSessions.
+   * Maximum number of open sessions on one connection; default 10, as OpenSSH's MaxSessions. Further sessions are refused. The same limit
+   * applies to handlers that still run after their channel closed.
    */
   readonly maxSessions: number;
-  /** Environment variables that a session may be sent. Default 64. */
+  /** Maximum number of environment variables that a client may send for a session; default 64. */
   readonly envVariables: number;
-  /** Characters of all their names and values. Default 32,768. */
+  /** Maximum total length of their names and values in characters; default 32,768. */
   readonly envLength: number;
   /**
-   * Forwarded connections at once in both directions, those being opened included; one more is refused. Default 224: of the 256 channels
-   * of `maxChannels`, 32 stay free for sessions.
+   * Maximum number of forwarded connections in both directions, including those being opened; default 224. Further ones are refused. The
+   * default leaves 32 of the 256 channels of `maxChannels` free for sessions.
    */
   readonly maxForwardedConnections: number;
-  /** Listeners that a client has at once; one more is refused. Default 32. */
+  /** Maximum number of listeners for one client; default 32. Further ones are refused. */
   readonly maxForwardListeners: number;
 }
 
-/** What happened, for a log. Texts of the client's are raw: escape them before showing them. */
+/** An event for a log. Texts from the client are unescaped: escape them before display. */
 export type ServerEvent =
   | { readonly type: "identified"; readonly clientVersion: string }
   | { readonly type: "login"; readonly user: string; readonly factors: readonly Factor[] }
   | {
-      /** A login was refused by `authenticate`, or a key that the client only asked about (`signed` false). */
+      /** `authenticate` refused a login, or a key that the client only asked about (`signed` is false). */
       readonly type: "login-refused";
       readonly user: string;
       readonly method: Login["method"];
       readonly fingerprint?: string;
       readonly signed?: boolean;
-      /** What `authenticate` threw, if that was why. */
+      /** The exception of `authenticate`, if that was the reason. */
       readonly error?: unknown;
     }
   | {
       readonly type: "session-started";
-      /** Counts from 0; free numbers are used again. */
+      /** Number of the session, from 0. Numbers of closed sessions are reused. */
       readonly session: number;
       readonly user: string;
       readonly kind: "exec" | "shell" | "subsystem";
-      /** What is run: the forced command, where there is one. */
+      /** The command that runs; the forced command if the login has one. */
       readonly command: string | undefined;
       readonly subsystem: string | undefined;
       readonly pty: boolean;
@@ -136,22 +142,22 @@ export type ServerEvent =
   | {
       readonly type: "session-ended";
       readonly session: number;
-      /** `undefined` when the client went away before. */
+      /** `undefined` if the client disconnected first. */
       readonly exit: SessionExit | undefined;
-      /** What the handler threw. */
+      /** The exception of the handler, if it threw. */
       readonly error?: unknown;
     }
-  /** A connection onward was opened for the client. */
+  /** The server opened a forwarded connection to a target. */
   | { readonly type: "forward-opened"; readonly target: ForwardTarget; readonly originator: Originator | undefined }
-  /** The server listens for the client; `address` has the port also where the client asked for port 0. */
+  /** The server opened a listener for the client. `address` has the chosen port if the client asked for port 0. */
   | { readonly type: "forward-listening"; readonly address: ListenAddress }
-  /** The client took a connection to one of its listeners. */
+  /** The client accepted a connection to one of its listeners. */
   | { readonly type: "forward-accepted"; readonly address: ListenAddress; readonly originator: Originator | undefined }
-  /** The client cancelled a listener. Others end with the connection, without an event. */
+  /** The client cancelled a listener. Listeners that end with the connection cause no event. */
   | { readonly type: "forward-stopped"; readonly address: ListenAddress }
   /**
-   * A request or channel was refused: `"pty-req"`, `"env LANG"`, `"subsystem sftp"`, `"x11"`, `"direct-tcpip example.org:80"`,
-   * `"tcpip-forward localhost:8080"`. An unknown request that wants no reply is ignored without an event.
+   * A request or channel was refused, such as `"pty-req"`, `"env LANG"`, `"subsystem sftp"`, `"x11"`, `"direct-tcpip example.org:80"` or
+   * `"tcpip-forward localhost:8080"`. Unknown requests that want no reply are ignored without an event.
    */
   | {
       readonly type: "request-refused";
@@ -159,71 +165,77 @@ export type ServerEvent =
       readonly request: string;
       readonly error?: unknown;
     }
-  /** The connection has ended. Sessions whose handlers still run end after it. */
+  /** The connection ended. `session-ended` events of handlers that still run follow later. */
   | { readonly type: "closed"; readonly error: SshError };
 
-/** All options of a server except the byte stream. Everything that is not allowed here is refused. */
+/** All `serve` options except the byte stream. Features without an option here are refused. */
 export interface ServeOptions<S> extends TransportSettings {
-  /** At least one. Of each kind the first that a client can verify is used. */
+  /** Host keys, at least one. The first key that can sign with the negotiated algorithm is used. */
   readonly hostKeys: readonly (PrivateKey | RemoteHostKey)[];
   readonly authenticate: Authenticate;
-  /** How clients may try to log in; `["publickey"]` by default. */
+  /** Methods that clients may log in with; default `["publickey"]`. */
   readonly methods?: readonly LoginMethod[] | undefined;
-  /** Shown before login. */
+  /** Text for clients to show before login. */
   readonly banner?: string | undefined;
-  /** Runs commands and shells. Without it there are none. */
+  /** Runs commands and shells. Without it, they are refused. */
   readonly session?: SessionHandler<S> | undefined;
-  /** Runs subsystems, by their names: `{ sftp: … }`. */
+  /** Runs subsystems, by name: `{ sftp: … }`. */
   readonly subsystems?: Readonly<Record<string, SessionHandler<S>>> | undefined;
   /**
-   * Handles opens of other channel types than "session", by type, if the login's `permissions.channels` names the type. Call `accept` or
-   * `reject` of the open, now or later. An exception refuses it, and is rethrown as an uncaught one.
+   * Handlers for channel types other than "session", by type. Called only if the login's `permissions.channels` includes the type. Call
+   * `accept` or `reject` of the open, now or later. An exception refuses the open and is rethrown as an uncaught exception.
    */
   readonly channels?: ApplicationHandlers["channels"];
-  /** Handles global requests by name, if the login's `permissions.globalRequests` names it. Call `reply`, now or later. */
+  /**
+   * Handlers for global requests, by name. Called only if the login's `permissions.globalRequests` includes the name. Call `reply`, now or
+   * later.
+   */
   readonly globalRequests?: ApplicationHandlers["globalRequests"];
   /**
-   * Handles requests on sessions that Nacre has no meaning for, by name, if the login's `permissions.sessionRequests` names it. `true` grants
-   * the request; everything else, an exception included, refuses it (RFC 4254 §6).
+   * Handlers for application-defined requests on sessions, by name (RFC 4254 §6). Called only if the login's `permissions.sessionRequests`
+   * includes the name. Only `true` grants the request; any other result or an exception refuses it.
    */
   readonly sessionRequests?: ApplicationHandlers["sessionRequests"];
   /**
-   * Forwards connections for logins whose `permissions.portForwarding` is true: `tcpForwarding` of `@nacre/node`, or functions of your own.
-   * Default: none are forwarded. Forwarded connections end with the SSH connection, which `close` does not delay for them.
+   * Forwards connections for logins with `permissions.portForwarding`. Use `tcpForwarding` of `@nacre/node`, or your own functions.
+   * Default: all forwarding is refused. Forwarded connections end with the SSH connection; `close` does not wait for them.
    */
   readonly forwarding?: Forwarding | undefined;
-  /** Whether a session may have a pseudo-terminal, which the handler then has to provide. Default no. */
+  /** Whether a session may have a pseudo-terminal, which the handler must then provide; default false. */
   readonly acceptPty?: boolean | ((pty: Pty) => boolean) | undefined;
-  /** Whether a session may be sent an environment variable, as OpenSSH's AcceptEnv. Default no. */
+  /** Whether to accept an environment variable from the client, like OpenSSH's AcceptEnv. Default: all are refused. */
   readonly acceptEnv?: ((name: string, value: string) => boolean) | undefined;
-  /** Milliseconds from the beginning until the client must be logged in, all that the application is asked included; 0 for no end. Default 120,000. */
+  /** Time limit for the login in milliseconds, including the time that `authenticate` takes; default 120,000. 0 disables it. */
   readonly loginGraceTime?: number | undefined;
-  /** What to offer, preferred first. The default is `defaultServerAlgorithms` of `nacre/defaults`. */
+  /** Algorithms to offer, preferred first. Default: `defaultServerAlgorithms` of `nacre/defaults`. */
   readonly algorithms?: TransportAlgorithms | undefined;
-  /** What user keys may sign with: named in server-sig-algs (RFC 8308 §3.1). All that there is, SHA-1 not, by default; of `nacre/core` the algorithms of host keys. */
+  /**
+   * Signature algorithms accepted from user keys, listed in server-sig-algs (RFC 8308 §3.1). Default: all except SHA-1; with `nacre/core`,
+   * the host-key algorithms.
+   */
   readonly userKeys?: readonly SignatureAlgorithm[] | undefined;
-  /** Bounds, where the defaults do not suit. */
+  /** Limits that override the defaults. */
   readonly limits?: Overrides<ServerLimits> | undefined;
   /**
-   * Announce all host keys in memory after login (`hostkeys-00@openssh.com`), so that clients learn new ones. Default true. Some clients
-   * answer the announcement, which no peer should.
+   * Whether to announce all local host keys after login (`hostkeys-00@openssh.com`), so that clients learn new ones; default true. Some
+   * clients reply to the announcement, although it wants no reply.
    */
   readonly announceHostKeys?: boolean | undefined;
-  /** Where the client is: for `authenticate` and sessions. */
+  /** Address of the client, passed on to `authenticate` and to sessions. */
   readonly remoteAddress?: string | undefined;
-  /** Aborting ends the connection at once. */
+  /** Ends the connection immediately when aborted. */
   readonly signal?: AbortSignal | undefined;
-  /** Receives each event. Its exceptions are ignored. */
+  /** Called with each event. Its exceptions are ignored. */
   readonly log?: ((event: ServerEvent) => void) | undefined;
-  /** Receives each packet as it goes by, described without secrets. */
+  /** Called with a description of each packet sent or received. Contains no secrets. */
   readonly trace?: TracePort | undefined;
-  /** Receives secrets, for Wireshark. */
+  /** Called with the session's secrets, for decryption in Wireshark. */
   readonly keyLog?: KeyLogPort | undefined;
   /**
-   * Whether chacha20-poly1305 may be a WebAssembly program (default true). False compiles none: for a page whose Content-Security-Policy
-   * reports every attempt. Noble's cipher then serves, at a fifth of the speed.
+   * Whether chacha20-poly1305 may run in WebAssembly; default true. Set false on pages with a Content-Security-Policy that reports each
+   * attempt to compile. noble's cipher then runs, at a fifth of the speed.
    */
   readonly wasm?: boolean | undefined;
-  /** Random bytes; the platform's `crypto.getRandomValues` by default. For platforms without, and tests that replay. */
+  /** Source of random bytes; default `crypto.getRandomValues`. For platforms that lack it, and for reproducible tests. */
   readonly random?: RandomSource | undefined;
 }

@@ -1,48 +1,51 @@
 /**
- * Permissions of a login. `command`, `pty` and `environment` restrict its sessions. The others grant what no login has without them.
+ * Permissions of a login. `command`, `pty` and `environment` restrict its sessions. The others grant features that are refused by default.
  */
 export interface Permissions {
-  /** Runs instead of whatever the client asks for, which is then in `SSH_ORIGINAL_COMMAND` of the environment. */
+  /**
+   * Command that runs instead of the one the client requests. The client's command is then in the environment variable
+   * `SSH_ORIGINAL_COMMAND`.
+   */
   readonly command?: string | undefined;
   /** False refuses pseudo-terminals. */
   readonly pty?: boolean | undefined;
-  /** Added to the environment of each session; it wins over what the client sends. */
+  /** Variables added to the environment of each session. They override variables from the client. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
-  /** True grants forwarding in both directions (RFC 4254 §7), as far as `permitOpen` and `permitListen` let it. Default false. */
+  /** True grants forwarding in both directions, limited by `permitOpen` and `permitListen`; default false (RFC 4254 §7). */
   readonly portForwarding?: boolean | undefined;
   /**
-   * The only places that connections may be forwarded to, as `permitopen=` of authorized_keys: `"example.org:80"`, `"[2001:db8::1]:*"`,
-   * `"*:443"`. A host is compared literally with the requested one. The path of a Unix socket, `"/run/app.sock"`, must be named if there is
-   * a list. Default: all, if `portForwarding` is true.
+   * Targets that connections may be forwarded to, like `permitopen=` in authorized_keys: `"example.org:80"`, `"[2001:db8::1]:*"`,
+   * `"*:443"`. A host is compared literally with the requested one. If there is a list, it must also name the path of each permitted Unix
+   * socket, such as `"/run/app.sock"`. Default: all, if `portForwarding` is true.
    */
   readonly permitOpen?: readonly string[] | undefined;
   /**
-   * The only places that the server may listen at for the client, as `permitlisten=` of authorized_keys: `"8080"`, `"localhost:8080"`,
-   * `"*.example.org:*"`. A client that names no host asks for `"localhost"`. Paths as in `permitOpen`. Default: all, if `portForwarding` is
-   * true.
+   * Addresses that the server may listen at for the client, like `permitlisten=` in authorized_keys: `"8080"`, `"localhost:8080"`,
+   * `"*.example.org:*"`. A client that names no host requests `"localhost"`. Unix sockets are named as in `permitOpen`. Default: all, if
+   * `portForwarding` is true.
    */
   readonly permitListen?: readonly string[] | undefined;
-  /** True grants forwarding of the client's agent. Default false. */
+  /** True grants agent forwarding; default false. */
   readonly agentForwarding?: boolean | undefined;
-  /** True grants forwarding of X11 (RFC 4254 §6.3). Default false. */
+  /** True grants X11 forwarding; default false (RFC 4254 §6.3). */
   readonly x11Forwarding?: boolean | undefined;
-  /** Channel types of the option `channels` that the login may open. None by default. */
+  /** Channel types of the option `channels` that the login may open; default none. */
   readonly channels?: readonly string[] | undefined;
-  /** Names of the option `globalRequests` that the login may send. None by default. */
+  /** Names in the option `globalRequests` that the login may send; default none. */
   readonly globalRequests?: readonly string[] | undefined;
-  /** Names of the option `sessionRequests` that the login may send on its sessions. None by default. */
+  /** Names in the option `sessionRequests` that the login may send on its sessions; default none. */
   readonly sessionRequests?: readonly string[] | undefined;
 }
 
-/** What all factors of a login permit together. */
+/** Combined permissions of all factors of a login. */
 export interface GrantedPermissions {
   readonly command: string | undefined;
   readonly pty: boolean;
   readonly environment: Readonly<Record<string, string>>;
   readonly portForwarding: boolean;
-  /** Lists of places, each of one factor: a place must be in all of them. Without a list every place is permitted. */
+  /** One list of places per factor that has one. A place must be in every list; without lists every place is permitted. */
   readonly permitOpen: readonly (readonly string[])[];
-  /** The same for places to listen at. */
+  /** The same for addresses to listen at. */
   readonly permitListen: readonly (readonly string[])[];
   readonly agentForwarding: boolean;
   readonly x11Forwarding: boolean;
@@ -51,7 +54,10 @@ export interface GrantedPermissions {
   readonly sessionRequests: readonly string[];
 }
 
-/** Combines the permissions of a login's factors, in their order: what each of them permits. Without a factor nothing is granted. */
+/**
+ * Combines the permissions of a login's factors, given in order. The result allows only what each factor allows. Without factors nothing is
+ * granted.
+ */
 export function combinePermissions(all: readonly Permissions[]): GrantedPermissions {
   const grants = (name: "portForwarding" | "agentForwarding" | "x11Forwarding"): boolean =>
     all.length > 0 && /* rule: factor-forwarding */ all.every((one) => one[name] === true);
@@ -72,11 +78,11 @@ export function combinePermissions(all: readonly Permissions[]): GrantedPermissi
   };
 }
 
-/** Shared by all connections that have none. */
+/** Shared by all connections without lists, to save memory. */
 const NO_LISTS: readonly (readonly string[])[] = [];
 const NO_NAMES: readonly string[] = [];
 
-/** The names that every factor grants. */
+/** Returns the names that every factor grants. */
 function namedByAll(given: readonly (readonly string[] | undefined)[]): readonly string[] {
   const [first = NO_NAMES, ...others] = given;
   // rule: factor-names
@@ -91,7 +97,8 @@ function lists(given: readonly (readonly string[] | undefined)[]): readonly (rea
 }
 
 /**
- * Whether a program without types gave permissions that can be followed. An invalid list must not count as missing: that would permit everything.
+ * Returns whether a value from a JavaScript program is a valid permissions object. An invalid list must not count as missing: that would
+ * permit everything.
  */
 export function isPermissions(value: unknown): value is Permissions {
   if (typeof value !== "object" || value === null) return false;

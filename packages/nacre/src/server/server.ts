@@ -11,7 +11,10 @@ import { ServerDriver } from "./driver.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import type { ServeOptions } from "./options.ts";
 
-/** Serves one client over any kind of byte connection, with any kind of session: what `@nacre/node` is made with. */
+/**
+ * Serves one client over any kind of byte connection, with any kind of session. `@nacre/node` builds on this. Throws `usage` for invalid
+ * options.
+ */
 export function serveDuplex<S extends BaseSession>(
   duplex: Duplex,
   options: ServeOptions<S> & CryptoProvider,
@@ -23,7 +26,7 @@ export function serveDuplex<S extends BaseSession>(
   return driver;
 }
 
-/** Throws `usage` for options that no client could be served with. */
+/** Throws `usage` for invalid `serve` options. */
 export function checkServeOptions({
   hostKeys,
   authenticate,
@@ -50,15 +53,19 @@ export function checkServeOptions({
   | "forwarding"
   | "sessionRequests"
 >): void {
-  if (!Array.isArray(hostKeys)) throw new SshError("usage", "hostKeys must be an array of keys: [key]");
+  if (!Array.isArray(hostKeys))
+    throw new SshError("usage", "`hostKeys` must be an array of private keys, such as [key]");
   for (const key of hostKeys) checkKey(key, "a host key");
   if (typeof algorithms !== "object")
-    throw new SshError("usage", "algorithms are missing: name those that are to be used");
+    throw new SshError("usage", "`algorithms` is required; pass the algorithms to offer");
   const can = algorithms.hostKeys.map(({ keyFormat }) => keyFormat);
   if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
-    throw new SshError("usage", "a server needs a host key, of a kind that its algorithms name");
+    throw new SshError(
+      "usage",
+      "`hostKeys` has no key for any host-key algorithm in `algorithms`; add a key of a supported type",
+    );
   if (typeof authenticate !== "function")
-    throw new SshError("usage", "a server needs a function that decides who is let in: authenticate");
+    throw new SshError("usage", "`authenticate` is required; pass a function that decides each login");
   checkSignal(signal);
   checkRandom(random);
   checkForwarding(forwarding);
@@ -68,11 +75,14 @@ export function checkServeOptions({
   checkLimits(limits, SERVER_LIMITS);
 }
 
-/** Throws `usage` for forwarding that cannot be done: a program without types may give anything. */
+/** Throws `usage` for an invalid `forwarding` option, which a JavaScript program may pass. */
 function checkForwarding(forwarding: unknown): void {
   if (forwarding === undefined) return;
   const { connect, listen } = (forwarding ?? {}) as { readonly connect?: unknown; readonly listen?: unknown };
   const are = [connect, listen].map((value) => typeof value);
   if (are.every((type) => type === "function" || type === "undefined") && are.includes("function")) return;
-  throw new SshError("usage", "forwarding must have functions: tcpForwarding() of @nacre/node, or { connect, listen }");
+  throw new SshError(
+    "usage",
+    "`forwarding` must have a function `connect` or `listen`; pass `tcpForwarding()` of @nacre/node or { connect, listen }",
+  );
 }

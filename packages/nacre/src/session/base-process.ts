@@ -5,19 +5,22 @@ import type { ReadEnd, StreamKind, StreamTypes } from "../streams/stream-kind.ts
 import { cutShort, ExitReport } from "./exit.ts";
 import { encodeBreak, encodeSignal, encodeSize } from "./requests.ts";
 
-/** Bytes of the error output kept until `stderr` is first read. Further bytes are dropped. */
+/** Bytes of error output kept until `stderr` is first read. Further bytes are dropped. */
 const UNREAD_STDERR = 256 * 1024;
 
-/** A running remote command, with streams of the kind `K`. */
+/** A running remote command, with streams of kind `K`. */
 export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposable {
-  /** The command's input. Ending it sends EOF; giving it up before that (abort, destroy) hangs the command up. */
+  /**
+   * The command's input. Ending it sends EOF. Aborting or destroying it before its end closes the channel, which usually hangs up the
+   * command.
+   */
   readonly stdin: K["writable"];
   /**
-   * The command's output. Read it, or give it up (cancel, destroy): unread output stops the command, as with a local pipe. It ends only if
-   * the server sent an EOF or the command's exit status; otherwise it fails after the bytes that arrived.
+   * The command's output. Read, cancel or destroy it: unread output stalls the command, as with a local pipe. It ends normally only if the
+   * server sent an EOF or the exit status; otherwise it fails after the bytes that arrived.
    */
   readonly stdout: K["readable"];
-  /** How the command ended. Rejects if the connection ended first. */
+  /** Resolves with how the command ended. Rejects if the connection ended first. */
   readonly exit: Promise<Exit>;
   readonly #channel: Channel;
   readonly #report: ExitReport;
@@ -37,8 +40,8 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
     const stdin = streams.writable({
       write: (bytes) => channel.write(bytes),
       end: () => channel.end(),
-      // The command must not take half of its input for all of it.
-      abort: () => channel.close(new SshError("closed", "the input was given up before its end")),
+      // Close without EOF, so that the command does not take partial input as complete.
+      abort: () => channel.close(new SshError("closed", "the command's input was aborted before its end")),
     });
     this.stdin = stdin.stream;
     this.stdout = stdout.stream;
@@ -56,24 +59,24 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
         const cut = cutShort(report.exit, end.error);
         stdout.finish(cut);
         stderr.finish(cut);
-        stdin.fail(end.error ?? new SshError("channel-closed", "the command has ended: it reads no more input"));
+        stdin.fail(end.error ?? new SshError("channel-closed", "the command has ended and reads no more input"));
       },
     };
   }
 
-  /** Whether the server has said how the command ended. */
+  /** Whether the server has reported how the command ended. */
   get exited(): boolean {
-    return this.#report.isTold;
+    return this.#report.hasExit;
   }
 
-  /** The command's error output. Until this is first read, at most 256 KiB are kept and the rest is dropped. */
+  /** The command's error output. Until this property is first read, at most 256 KiB are kept and the rest is dropped. */
   get stderr(): K["readable"] {
     this.#stderr.open();
     return this.#stderr.stream;
   }
 
   /**
-   * Sends a signal (RFC 4254 §6.9): `"TERM"`, or `"SIGTERM"`. Servers may ignore it. Does nothing after `close` and when the command has
+   * Sends a signal such as `"TERM"` or `"SIGTERM"` (RFC 4254 §6.9). Servers may ignore it. No effect after `close` or after the command has
    * ended. Throws `usage` for an invalid signal name.
    */
   kill(signalName = "TERM"): void {
@@ -81,28 +84,28 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
   }
 
   /**
-   * Sends a break of that many milliseconds (RFC 4335). Rejects with `channel-request-failed` if the server refuses it, and with
-   * `channel-closed`, or the error that ended the command, if it has ended.
+   * Sends a break of `breakLength` milliseconds (RFC 4335). Rejects with `channel-request-failed` if the server refuses it. After the end
+   * of the command, rejects with `channel-closed` or the error that ended the command.
    */
   async sendBreak(breakLength = 500): Promise<void> {
     return this.#channel.request("break", encodeBreak(breakLength));
   }
 
   /**
-   * Sends the pseudo-terminal's new size in characters (RFC 4254 §6.7). Does nothing after `close` and when the command has ended. Throws
+   * Sends the new size of the pseudo-terminal in characters (RFC 4254 §6.7). No effect after `close` or after the command has ended. Throws
    * `usage` for an invalid size.
    */
   resize(columns: number, rows: number): void {
     this.#channel.notify("window-change", encodeSize(columns, rows));
   }
 
-  /** Closes the channel: the command is usually hung up, and its streams fail with `closed`. Resolves when it is closed. */
+  /** Closes the channel, which usually hangs up the command. The streams fail with `closed`. Resolves when the channel is closed. */
   async close(): Promise<void> {
     this.#channel.close(new SshError("closed", "the command was closed before its end"));
     await this.exit.catch(() => {});
   }
 
-  /** Calls `close()`: for `await using`. */
+  /** Calls `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

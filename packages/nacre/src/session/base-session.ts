@@ -3,19 +3,19 @@ import { SshError } from "@nacre/wire";
 import type { Channel, ChannelRequest } from "../mux/channel.ts";
 import type { StreamKind, StreamTypes, WriteEnd } from "../streams/stream-kind.ts";
 
-/** A pseudo-terminal that a client wants (RFC 4254 §6.2). Sizes in characters and pixels; 0 where unknown. */
+/** A pseudo-terminal requested by a client (RFC 4254 §6.2). Sizes are in characters and pixels; 0 if unknown. */
 export interface Pty {
-  /** TERM */
+  /** Value of TERM. */
   readonly term: string;
   readonly columns: number;
   readonly rows: number;
   readonly widthPixels: number;
   readonly heightPixels: number;
-  /** Terminal modes by their names in RFC 4254 §8: `{ ECHO: 0 }`. */
+  /** Terminal modes by name (RFC 4254 §8), such as `{ ECHO: 0 }`. */
   readonly modes: Readonly<Record<string, number>>;
 }
 
-/** What a session is about: what the client asked for and was granted, with the streams still to be made. */
+/** The granted request of a session, from which a session with streams is made. */
 export interface SessionStart {
   readonly user: string;
   readonly factors: readonly Factor[];
@@ -26,55 +26,60 @@ export interface SessionStart {
   readonly env: Readonly<Record<string, string>>;
   readonly pty: Pty | undefined;
   readonly signal: AbortSignal;
-  /** Handles a request of the client on the session's channel: the channel's handler passes each on. */
+  /** Handles a later request of the client. The channel's handler must pass on each one. */
   onRequest(this: void, request: ChannelRequest): void;
 }
 
-/** How a server makes a session of a channel: `Session` with Web streams, or another kind with Node's. */
+/** Makes a session for a channel, such as a `Session` with Web streams. */
 export type SessionMaker<S> = (channel: Channel, start: SessionStart) => S;
 
-/** How a session ended: by a status, 0 to 2^32 − 1, or killed by a signal: `"TERM"`. */
+/** How a session ended: with a status from 0 to 2^32 − 1, or killed by a signal such as `"TERM"`. */
 export type SessionExit =
   | { readonly status: number }
   | { readonly signal: string; readonly coreDumped?: boolean | undefined; readonly message?: string | undefined };
 
 /**
- * Serves a session: an exit status, `{ status }`, `{ signal }`, or nothing for 0. All written data is sent before the end is
- * reported. An exception is logged, and the client gets status 255.
+ * Runs a session and returns how it ended: an exit status, `{ status }`, `{ signal }`, or nothing for status 0. All written data is sent
+ * before the exit report. An exception is logged and reported to the client as status 255.
  */
 export type SessionHandler<S> = (session: S) => SessionResult | Promise<SessionResult>;
 
-/** Result of a session: an exit status, an exit, or nothing for status 0. */
+/** Result of a session handler: an exit status, a `SessionExit`, or nothing for status 0. */
 export type SessionResult = number | SessionExit | void;
 
-/** A session that a client has requested, with streams of the kind `K`. */
+/** A session requested by a client, with streams of kind `K`. */
 export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
-  /** The client's input. Unread, it stops the client at the channel's window. It fails if the client goes without an EOF. */
+  /**
+   * The client's input. If it is not read, the client stalls once the channel's window is full. It fails if the channel closes without an
+   * EOF.
+   */
   readonly stdin: K["readable"];
-  /** Output to the client. Await what is piped here before the handler returns. */
+  /** Output to the client. Await pending pipes before the handler returns. */
   readonly stdout: K["writable"];
-  /** Error output to the client. Ending both outputs sends EOF before the handler is done. */
+  /** Error output to the client. Once both outputs are ended, EOF is sent, even before the handler returns. */
   readonly stderr: K["writable"];
   readonly user: string;
-  /** What the client proved to log in. The key of a "publickey" factor is the one whose signature was verified. */
+  /** Factors that the client logged in with. The key of a "publickey" factor has a verified signature. */
   readonly factors: readonly Factor[];
   readonly remoteAddress: string | undefined;
   readonly kind: "exec" | "shell" | "subsystem";
-  /** What to run, of kind "exec"; the login's forced command, where there is one. */
+  /** The command to run, for kind "exec"; the forced command if the login has one. */
   readonly command: string | undefined;
-  /** The name of the subsystem, of kind "subsystem". */
+  /** Name of the subsystem, for kind "subsystem". */
   readonly subsystem: string | undefined;
-  /** What was accepted of the environment that the client sent, and what the login's permissions add. */
+  /** Accepted environment variables of the client, and those of the login's permissions. */
   readonly env: Readonly<Record<string, string>>;
-  /** The pseudo-terminal, where the client wants one and may have it, with its present size. */
+  /** The granted pseudo-terminal with its current size; `undefined` without one. */
   pty: Pty | undefined;
-  /** Aborted when the session ends before its handler: the client closed it, or the connection broke. */
+  /** Aborts when the session ends before the handler, because the client closed it or the connection ended. */
   readonly signal: AbortSignal;
-  /** The terminal has a new size, which `pty` has as well. */
+  /** Called when the terminal size changes, after `pty` is updated. */
   onResize: ((pty: Pty) => void) | undefined;
-  /** The client sends a signal, named without "SIG": `"INT"`. Any text: look it up, do not pass it on. */
+  /**
+   * Called when the client sends a signal, with its name without "SIG": `"INT"`. The name may be any text: look it up, do not pass it on.
+   */
   onSignal: ((name: string) => void) | undefined;
-  /** The client sends a break of that many milliseconds (RFC 4335). Without this handler the request is refused. */
+  /** Called when the client sends a break, with its length in milliseconds (RFC 4335). Without this handler, breaks are refused. */
   onBreak: ((length: number) => void) | undefined;
 
   readonly #outputs: readonly WriteEnd<K["writable"]>[];
@@ -107,7 +112,7 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
     this.stderr = stderr.stream;
     this.#outputs = [stdout, stderr];
     channel.handler = {
-      // RFC 4254 §5.2 defines no extended data towards a server.
+      // RFC 4254 §5.2 defines no extended data from client to server.
       data: (stream, bytes) => (stream === "stdout" ? stdin.receive(bytes) : channel.consumed(bytes.length)),
       writable: () => {
         stdout.room();
@@ -116,7 +121,7 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
       eof: () => stdin.finish(),
       request: (request) => start.onRequest(request),
       closed: ({ error }) => {
-        const reason = error ?? new SshError("channel-closed", "the session is over: its channel is closed");
+        const reason = error ?? new SshError("channel-closed", "the session has ended: its channel is closed");
         stdin.finish(reason);
         stdout.fail(reason);
         stderr.fail(reason);
@@ -125,8 +130,8 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
   }
 
   /**
-   * For the session's channel, when the handler is done: resolves when all output was taken, or never will be. EOF is then sent behind the
-   * exit status. Never rejects.
+   * Resolves when all output is taken or can no longer be. Called by the session's channel when the handler returns, so that EOF follows
+   * the exit status. Never rejects.
    */
   async flush(): Promise<void> {
     this.#flushing = true;

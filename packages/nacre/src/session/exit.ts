@@ -2,7 +2,7 @@ import { SshError } from "@nacre/wire";
 import type { Exit } from "../client/options.ts";
 import type { Channel, ChannelRequest } from "../mux/channel.ts";
 
-/** Learns from the requests of a session channel how its command ended (RFC 4254 §6.10), and refuses all others. */
+/** Records how a command ended, from the requests on its channel (RFC 4254 §6.10). Refuses all other requests. */
 export class ExitReport {
   readonly #channel: Channel;
   #exit: Exit = { status: undefined, signal: undefined, coreDumped: false };
@@ -11,13 +11,13 @@ export class ExitReport {
     this.#channel = channel;
   }
 
-  /** How the command ended; all `undefined` while the server has not said. */
+  /** How the command ended; `status` and `signal` are `undefined` before the server's report. */
   get exit(): Exit {
     return this.#exit;
   }
 
-  /** Whether the server said how the command ended. */
-  get isTold(): boolean {
+  /** Whether the server has reported how the command ended. */
+  get hasExit(): boolean {
     return this.#exit.status !== undefined || this.#exit.signal !== undefined;
   }
 
@@ -36,13 +36,13 @@ export class ExitReport {
 }
 
 /**
- * The error for a reader that saw no EOF before the channel closed. `undefined` if the server said how the command ended, as not all
- * servers send an EOF; otherwise the output may be incomplete.
+ * Returns the error for a reader that saw no EOF before the channel closed. Returns `undefined` if the server reported the exit, because
+ * not all servers send an EOF. Otherwise the output may be incomplete.
  */
 export function cutShort(exit: Exit, error: SshError | undefined): SshError | undefined {
   if (error !== undefined || exit.status !== undefined || exit.signal !== undefined) return error;
   return new SshError(
     "channel-closed",
-    "the server closed the channel without an EOF and without the command's exit status: the output may be incomplete",
+    "the server closed the channel without EOF or exit status; the output may be incomplete",
   );
 }

@@ -3,5 +3,5 @@ import { type Opener, openChannel } from "../mux/open-channel.ts";
 
 /** Opens a session channel. Rejects as `openChannel` does. */
 export function openSession(mux: Opener): Promise<Channel> {
-  return openChannel(mux, "session", undefined, "; the server may limit the sessions open at once (MaxSessions)");
+  return openChannel(mux, "session", undefined, "; the server may limit concurrent sessions (MaxSessions)");
 }

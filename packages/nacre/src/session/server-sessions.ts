@@ -6,13 +6,13 @@ import { SessionChannel, type SessionContext } from "./session-channel.ts";
 
 const { ADMINISTRATIVELY_PROHIBITED, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
 
-/** A server's connection, as its sessions know it. */
+/** The part of a server's connection that session handlers use. */
 export interface SessionsHost {
   /** `undefined` before login. */
   readonly sessions: Pick<ServerSessions<BaseSession>, "onOpen" | "noMore"> | undefined;
 }
 
-/** The session channels of a server. */
+/** Handlers for a server's session channels. */
 export const sessionHandlers: MuxHandlers<SessionsHost> = {
   channels: {
     session(open, { sessions }) {
@@ -21,7 +21,7 @@ export const sessionHandlers: MuxHandlers<SessionsHost> = {
     },
   },
   globalRequests: {
-    // OpenSSH PROTOCOL §2.2: a client that does not share its connection gives up the right to more sessions.
+    // OpenSSH PROTOCOL §2.2: a client that does not share its connection gives up further sessions.
     "no-more-sessions@openssh.com"(request, { sessions }) {
       sessions?.noMore();
       request.reply(false);
@@ -29,32 +29,32 @@ export const sessionHandlers: MuxHandlers<SessionsHost> = {
   },
 };
 
-/** The sessions of one connection of a server, up to `maxSessions`. */
+/** The sessions of one server connection, at most `maxSessions`. */
 export class ServerSessions<S extends BaseSession> {
   readonly #context: SessionContext<S>;
   readonly #onEnd: () => void;
   #open: readonly SessionChannel<S>[] = [];
-  /** Handlers that still run after their channel closed. */
+  /** Number of handlers that still run after their channel closed. */
   #lingering = 0;
   #noMore = false;
 
-  /** `onEnd`: a session has ended. */
+  /** `onEnd` is called when a session has ended. */
   constructor(context: SessionContext<S>, onEnd: () => void) {
     this.#context = context;
     this.#onEnd = onEnd;
   }
 
-  /** Sessions that are open. */
+  /** Number of open sessions. */
   get count(): number {
     return this.#open.length;
   }
 
-  /** Whether a command runs. A channel on which nothing was requested yet does not count. */
+  /** Whether a command is running. Channels without a command do not count. */
   get isBusy(): boolean {
     return this.#open.some(({ started }) => started);
   }
 
-  /** Refuses every further session. */
+  /** Refuses all further sessions. */
   noMore(): void {
     this.#noMore = true;
   }
@@ -64,7 +64,7 @@ export class ServerSessions<S extends BaseSession> {
     if (this.#noMore || !this.#context.isOpen()) {
       this.#refuse(open, ADMINISTRATIVELY_PROHIBITED, "no more sessions");
     } else if (Math.max(this.#open.length, this.#lingering) >= maxSessions) {
-      this.#refuse(open, RESOURCE_SHORTAGE, `${maxSessions} sessions are the most at once`);
+      this.#refuse(open, RESOURCE_SHORTAGE, `limit of ${maxSessions} concurrent sessions reached`);
     } else {
       const channel = open.accept();
       if (channel === undefined) return;

@@ -16,7 +16,7 @@ import type {
   SessionStart,
 } from "./base-session.ts";
 
-/** What a session channel has of its connection. */
+/** The part of a server's connection that a session channel uses. */
 export interface SessionContext<S> {
   readonly options: ServeOptions<S>;
   readonly limits: ServerLimits;
@@ -24,17 +24,17 @@ export interface SessionContext<S> {
   readonly permissions: GrantedPermissions;
   readonly makeSession: SessionMaker<S>;
   readonly connection: ServerConnection;
-  /** Whether commands may still be started. */
+  /** Returns whether commands may still start. */
   isOpen(this: void): boolean;
   log(this: void, event: ServerEvent): void;
 }
 
-/** Status of a session whose handler failed. */
+/** Exit status of a session after its handler failed. */
 const FAILED = 255;
-/** Longest error message of an "exit-signal" report, in characters. */
+/** Maximum length of the error message in "exit-signal", in characters. */
 const LONGEST_TEXT = 1024;
 
-/** A session channel, from its opening to its end (RFC 4254 §6): prepares, and then runs one handler. */
+/** A session channel, from open to close (RFC 4254 §6). Collects preparing requests, then runs one handler. */
 export class SessionChannel<S extends BaseSession> {
   readonly #context: SessionContext<S>;
   readonly #channel: Channel;
@@ -42,7 +42,7 @@ export class SessionChannel<S extends BaseSession> {
   #envLength = 0;
   #pty: Pty | undefined;
   #session: S | undefined;
-  /** The handler has come to its end. */
+  /** The handler has returned. */
   #done = false;
   #run: Promise<void> | undefined;
 
@@ -52,12 +52,12 @@ export class SessionChannel<S extends BaseSession> {
     channel.handler = new EventBuffer(channel, (request) => this.#onRequest(request));
   }
 
-  /** Whether it has been asked to run something, and was granted that. */
+  /** Whether a command was requested and granted. */
   get started(): boolean {
     return this.#session !== undefined;
   }
 
-  /** Settles when the handler that runs has come to its end; `undefined` where none runs. */
+  /** Settles when the running handler has finished; `undefined` if no handler runs. */
   get handling(): Promise<void> | undefined {
     return this.#done ? undefined : this.#run;
   }
@@ -68,7 +68,7 @@ export class SessionChannel<S extends BaseSession> {
     start?.();
   }
 
-  /** Decides a request of the client. `start`: call it after the reply. */
+  /** Decides a request of the client. If there is a `start`, call it after the reply. */
   #decide(event: ChannelRequest): { readonly granted: boolean; readonly start?: () => void } {
     switch (event.type) {
       case "env":
@@ -78,9 +78,9 @@ export class SessionChannel<S extends BaseSession> {
       case "window-change":
         return { granted: this.#onResize(event) };
       case "signal":
-        return { granted: this.#tell("signal", this.#session?.onSignal, event.signalName) };
+        return { granted: this.#notify("signal", this.#session?.onSignal, event.signalName) };
       case "break":
-        return { granted: this.#tell("break", this.#session?.onBreak, event.breakLength) };
+        return { granted: this.#notify("break", this.#session?.onBreak, event.breakLength) };
       case "x11-req":
         return this.#refuse("x11-req");
       case "exec": {
@@ -91,13 +91,13 @@ export class SessionChannel<S extends BaseSession> {
       case "shell":
         return this.#onStart("shell", undefined);
       case "subsystem":
-        // With a forced command it is a string of the environment.
+        // A forced command receives the name in an environment variable, which cannot contain NUL.
         if (event.name.includes("\0")) return this.#refuse("subsystem (with a NUL)");
         return this.#onStart("subsystem", event.name);
       case "channel-request":
         return this.#onOther(event);
       default:
-        // Only a server sends the others.
+        // Only servers send the other requests.
         return { granted: false };
     }
   }
@@ -110,7 +110,7 @@ export class SessionChannel<S extends BaseSession> {
     const granted =
       this.#session === undefined &&
       fits &&
-      // A NUL would end the string early in a C program, and a name must not contain the sign that ends it.
+      // A NUL would end the string early in a C program. "=" ends the name.
       /^[^=\0]+$/.test(name) &&
       !value.includes("\0") &&
       acceptEnv !== undefined &&
@@ -143,7 +143,7 @@ export class SessionChannel<S extends BaseSession> {
     this.#pty = { ...this.#pty, columns, rows, widthPixels, heightPixels };
     if (this.#session === undefined) return true;
     this.#session.pty = this.#pty;
-    this.#tell("window-change", this.#session.onResize, this.#pty);
+    this.#notify("window-change", this.#session.onResize, this.#pty);
     return true;
   }
 
@@ -155,7 +155,7 @@ export class SessionChannel<S extends BaseSession> {
     const request = { name: requestType, data, session: this.#channel.id };
     if (handler !== undefined && this.#approved(requestType, () => handler(request, connection)))
       return { granted: true };
-    // RFC 4254 §5.4: an unknown request without want_reply only informs, so that ignoring it refuses nothing.
+    // An unknown request without want_reply may be ignored (RFC 4254 §5.4), so it is not logged as refused.
     return token === undefined ? { granted: false } : this.#refuse(requestType);
   }
 
@@ -195,7 +195,7 @@ export class SessionChannel<S extends BaseSession> {
     this.#session = session;
     void this.#channel.ended.then(({ error, broken }) => {
       if (this.#done) return;
-      abort.abort(broken ? error : new SshError("channel-closed", "the client has closed the session"));
+      abort.abort(broken ? error : new SshError("channel-closed", "the client closed the session"));
     });
     return {
       granted: true,
@@ -224,7 +224,7 @@ export class SessionChannel<S extends BaseSession> {
     log({ type: "session-ended", session: id, exit: gone ? undefined : exit, ...failure });
   }
 
-  /** Sends the exit report, EOF and CLOSE. Returns false if the client has closed the channel. */
+  /** Sends the exit report, EOF and CLOSE. Returns false if the client has already closed the channel. */
   #end(exit: SessionExit): boolean {
     try {
       if ("status" in exit) {
@@ -236,14 +236,14 @@ export class SessionChannel<S extends BaseSession> {
       this.#channel.close();
       return true;
     } catch (error) {
-      // The client's CLOSE has arrived, and its event is still to come.
+      // The client's CLOSE has arrived, but its event is not handled yet.
       if (error instanceof SshError) return false;
       throw error;
     }
   }
 
-  /** Calls a handler of the session's for something that happened; false when there is none. What it throws is logged. */
-  #tell<T>(request: string, handler: ((value: T) => void) | undefined, value: T): boolean {
+  /** Calls a handler of the session. Returns false if there is none, or if it throws; exceptions are logged. */
+  #notify<T>(request: string, handler: ((value: T) => void) | undefined, value: T): boolean {
     if (handler === undefined) return false;
     return this.#approved(request, () => {
       handler(value);
@@ -251,7 +251,7 @@ export class SessionChannel<S extends BaseSession> {
     });
   }
 
-  /** Whether the application says yes: only `true` is one, and what it throws is a no. */
+  /** Returns whether the application grants the request. Only `true` grants it; exceptions refuse and are logged. */
   #approved(request: string, ask: () => boolean): boolean {
     try {
       return (ask() as unknown) === true;
@@ -267,9 +267,9 @@ export class SessionChannel<S extends BaseSession> {
   }
 }
 
-/** Reads a handler's result as an exit. Throws `usage` if it is no exit. */
+/** Converts a handler's result to an exit. Throws `usage` for an invalid result. */
 function exitOf(result: SessionResult): SessionExit {
-  // Programs pass on what they have: null beside a signal, as Node's child processes tell their end.
+  // JavaScript programs may pass the result of a Node child process, which has `status` null beside a signal.
   const { status, signal, ...rest } = (typeof result === "object" && result !== null ? result : { status: result }) as {
     readonly status?: number | null;
     readonly signal?: string | null;
@@ -279,17 +279,17 @@ function exitOf(result: SessionResult): SessionExit {
   if (typeof signal === "string") return { signal: signal.replace(/^SIG/, ""), ...rest };
   const number = status ?? 0;
   if (!(Number.isInteger(number) && number >= 0 && number <= 0xffff_ffff))
-    throw new SshError("usage", `a session cannot end with the status ${String(number)}`);
+    throw new SshError("usage", `invalid exit status ${String(number)}; return an integer from 0 to 4294967295`);
   return { status: number };
 }
 
-/** RFC 4254 §6.10 has few signals; for others there is OpenSSH's name of none in particular. */
+/** Encodes "exit-signal". RFC 4254 §6.10 defines few signals; others are sent as OpenSSH's "SIG@openssh.com", with the name as message. */
 function encodeSignal({ signal, coreDumped = false, message }: Extract<SessionExit, { signal: string }>): Uint8Array {
   const known = (SIGNAL_NAMES as readonly string[]).includes(signal);
   return exitSignal.encode({
     signalName: known ? signal : "SIG@openssh.com",
     coreDumped,
-    // Whatever a handler passes on, it must fit into a packet.
+    // A long message must not exceed the packet size.
     errorMessage: (message ?? (known ? "" : signal)).slice(0, LONGEST_TEXT),
     languageTag: "",
   });

@@ -1,19 +1,19 @@
 import { type Bytes, copyBytes } from "@nacre/wire";
 
-/** What small chunks are gathered in: bytes. */
+/** Size of a block of small chunks in bytes. */
 const BLOCK = 8 * 1024;
 
-/** Chunks of fewer bytes are gathered. */
+/** Chunks of fewer bytes are combined in blocks. */
 export const SMALL_CHUNK: number = BLOCK / 2;
 
-/** Bytes for a reader. */
+/** A chunk of bytes for a reader. */
 export interface Chunk {
   readonly bytes: Bytes;
-  /** Window credit that returns when the reader takes them. */
+  /** Window credit in bytes, returned when the reader takes the chunk. */
   readonly credit: number;
 }
 
-/** A chunk that waits: a block of which `length` bytes are filled, or bytes that are all there is of them. */
+/** A queued chunk. Its first `length` bytes are filled; a block has room for more. */
 interface PendingChunk {
   bytes: Bytes;
   length: number;
@@ -21,9 +21,9 @@ interface PendingChunk {
 }
 
 /**
- * What has come from the other side and waits for its reader, in order. It costs little more memory than it has bytes, however
- * they were cut: an array for each byte would be a hundred times what the window allows. So small chunks are gathered in blocks,
- * and what is a small part of a large buffer is copied out of it.
+ * A queue of received bytes that wait for their reader. Memory stays close to the number of bytes queued, for any chunk sizes: one array
+ * per byte would take a hundred times the window. So small chunks are combined in blocks, and a small part of a large buffer is copied out
+ * of it.
  */
 export class Backlog {
   readonly #waiting: PendingChunk[] = [];
@@ -32,12 +32,12 @@ export class Backlog {
     return this.#waiting.length === 0;
   }
 
-  /** Bytes of the chunk that is next; 0 when there is none. */
+  /** Length of the next chunk in bytes; 0 if the queue is empty. */
   get nextLength(): number {
     return this.#waiting[0]?.length ?? 0;
   }
 
-  /** Appends a chunk. `credit`: bytes to return to the window when it is read. */
+  /** Appends a chunk. `credit` is the number of bytes to return to the window when it is read. */
   push(bytes: Bytes, credit: number): void {
     const last = this.#waiting.at(-1);
     if (last !== undefined && bytes.length < SMALL_CHUNK && hasRoom(last, bytes.length)) {
@@ -50,18 +50,18 @@ export class Backlog {
     }
   }
 
-  /** Takes the oldest chunk. */
+  /** Removes and returns the oldest chunk; `undefined` if the queue is empty. */
   shift(): Chunk | undefined {
     const first = this.#waiting.shift();
     return first && { bytes: first.bytes.subarray(0, first.length), credit: first.credit };
   }
 
-  /** Drops everything. Returns the credit of it. */
+  /** Drops all chunks and returns their credit. */
   clear(): number {
     return this.#waiting.splice(0).reduce((sum, { credit }) => sum + credit, 0);
   }
 
-  /** Takes everything, as one array. */
+  /** Removes all chunks and returns them as one array. */
   takeAll(): Bytes {
     const all = new Uint8Array(this.#waiting.reduce((sum, { length }) => sum + length, 0));
     let offset = 0;
@@ -73,7 +73,7 @@ export class Backlog {
   }
 }
 
-/** Whether so many bytes more go into the chunk. A second small one makes a block of it: a keystroke alone needs none. */
+/** Returns whether `more` bytes fit into the chunk. Enlarges it to a block on the second small chunk: a single keystroke needs no block. */
 function hasRoom(chunk: PendingChunk, more: number): boolean {
   if (chunk.bytes.length === chunk.length && chunk.length < SMALL_CHUNK) {
     const block = new Uint8Array(BLOCK);

@@ -1,76 +1,76 @@
 import type { Bytes, SshError } from "@nacre/wire";
 
-/** The types of one kind of streams: Web streams, or Node's. */
+/** The types of one kind of stream: Web streams or Node streams. */
 export interface StreamTypes {
-  /** Gives bytes. */
+  /** A stream to read bytes from. */
   readonly readable: unknown;
-  /** Takes bytes. */
+  /** A stream to write bytes to. */
   readonly writable: unknown;
-  /** Does both: Node's `Duplex`, or `{ readable, writable }`. */
+  /** A stream in both directions: Node's `Duplex`, or `{ readable, writable }`. */
   readonly pair: unknown;
 }
 
-/** Makes streams of one kind. What needs streams of either kind is written once over this. */
+/** Makes streams of one kind. Code written against this works with Web streams and with Node streams. */
 export interface StreamKind<K extends StreamTypes> {
   /**
-   * Makes a stream of bytes to read. They count as consumed when the reader takes them. `keep`: how many bytes to hold, with their credit
-   * returned at once, until `open` is called; further bytes are dropped. Without it nothing is dropped.
+   * Makes a stream to read bytes from. Bytes count as consumed when the reader takes them. With `keep`, their credit returns immediately,
+   * and at most `keep` bytes are held until `open` is called; further bytes are dropped. Without `keep`, nothing is dropped.
    */
   readable(source: ReadSource, keep?: number): ReadEnd<K["readable"]>;
-  /** Makes a stream to write to. A write is done when the target has taken all of it. */
+  /** Makes a stream to write to. A write completes when the target has taken all its bytes. */
   writable(target: WriteTarget): WriteEnd<K["writable"]>;
-  /** Makes a stream for both directions, which end on their own. */
+  /** Makes a stream in both directions. Each direction ends separately. */
   pair(source: ReadSource, target: WriteTarget, facts: PairFacts): PairEnd<K["pair"]>;
 }
 
-/** What a pair of streams tells of the connection that it stands for. */
+/** Facts about the connection behind a pair of streams. */
 export interface PairFacts {
-  /** Address that a forwarded connection came from. As the peer told it: escape it before showing it. */
+  /** Origin address of a forwarded connection, as the peer reported it: escape it before display. */
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
 }
 
-/** Gives a `ReadEnd` its bytes: a channel. */
+/** The source of a `ReadEnd`'s bytes, such as a channel. */
 export interface ReadSource {
-  /** Returns the window credit of that many bytes. */
+  /** Returns window credit for `bytes` bytes. */
   consumed(bytes: number): void;
-  /** The reader gave the stream up before its end. A Node pair has no call for this: it is destroyed as a whole. */
+  /** Called when the reader cancels the stream before its end. Not called for a Node pair, which can only be destroyed as a whole. */
   cancelled?(): void;
 }
 
-/** The channel's end of a stream that an application reads. */
+/** The channel's side of a stream that the application reads. */
 export interface ReadEnd<R> {
   readonly stream: R;
-  /** Takes bytes for the reader, and keeps them. */
+  /** Passes bytes to the reader and takes ownership of them. */
   receive(bytes: Bytes): void;
-  /** No more bytes follow. The stream ends when all were read, or fails with `error`. */
+  /** Ends the stream after the queued bytes are read, or fails it then with `error`. */
   finish(error?: SshError): void;
-  /** A reader has the stream: nothing is dropped from now on. */
+  /** Stops dropping bytes, because the stream now has a reader. */
   open(): void;
 }
 
-/** Takes what an application writes: a channel. */
+/** The target of an application's writes, such as a channel. */
 export interface WriteTarget {
-  /** Takes bytes, copying them, and returns how many. The rest is offered again when there is room. */
+  /** Copies bytes and returns the number taken. The rest is offered again when there is room. */
   write(bytes: Uint8Array): number;
-  /** No more bytes follow. */
+  /** Called when no more bytes follow. */
   end(): void;
-  /** The stream was given up before its end. */
+  /** Called when the stream is aborted before its end. */
   abort(): void;
 }
 
-/** The channel's end of a stream that an application writes to. */
+/** The channel's side of a stream that the application writes to. */
 export interface WriteEnd<W> {
   readonly stream: W;
-  /** The target has room. */
+  /** Continues the pending write: the target has room again. */
   room(): void;
-  /** Fails the stream: the target takes no more. */
+  /** Fails the stream, because the target takes no more bytes. */
   fail(error: SshError): void;
-  /** Resolves when all written data is taken or discarded. Never rejects. A Node stream ends with this. */
+  /** Resolves when all written data is taken or discarded. Never rejects. Also ends a Node stream. */
   finished(): Promise<void>;
 }
 
-/** The channel's end of a stream for both directions. */
+/** The channel's side of a stream in both directions. */
 export interface PairEnd<P>
   extends Pick<ReadEnd<P>, "stream" | "receive" | "finish">,
     Pick<WriteEnd<P>, "room" | "fail"> {}

@@ -2,7 +2,7 @@ import { type Bytes, type SshError, utf8Encode } from "@nacre/wire";
 import { Backlog, type Chunk } from "./backlog.ts";
 import type { PairFacts, ReadEnd, ReadSource, StreamKind, WriteEnd, WriteTarget } from "./stream-kind.ts";
 
-/** The types of Web streams. Text that is written goes as UTF-8. */
+/** The types of Web streams. Strings are written as UTF-8. */
 export interface WebStreams {
   readonly readable: ReadableStream<Bytes>;
   readonly writable: WritableStream<Uint8Array | string>;
@@ -11,13 +11,13 @@ export interface WebStreams {
 
 /** A byte connection as a pair of Web streams. */
 export interface WebPair extends PairFacts {
-  /** The bytes that arrive. Cancel it to read no more; the connection closes when `writable` is closed too. */
+  /** Bytes received. Cancelling it discards further bytes; the connection closes once `writable` is closed too. */
   readonly readable: ReadableStream<Bytes>;
-  /** Takes bytes, and text as UTF-8. Closing it ends this direction only; aborting it closes the connection. */
+  /** Takes bytes, and strings as UTF-8. Closing it ends only this direction; aborting it closes the connection. */
   readonly writable: WritableStream<Uint8Array | string>;
 }
 
-/** Web streams over a channel. */
+/** Makes Web streams over a channel. */
 export const webStreams: StreamKind<WebStreams> = {
   readable: (source, keep) => new Output(source, keep),
   writable: (target) => new Input(target),
@@ -34,12 +34,12 @@ export const webStreams: StreamKind<WebStreams> = {
   },
 };
 
-/** How far a stream to read has come. */
+/** The state of a readable stream. */
 type OutputState =
   | { readonly kind: "flowing" }
-  /** No more bytes follow. Those that wait are read first; then the stream ends, or fails with `error`. */
+  /** No more bytes follow. After the queued bytes are read, the stream ends, or fails with `error`. */
   | { readonly kind: "ending"; readonly error: SshError | undefined }
-  /** The stream has ended, has failed, or was cancelled. */
+  /** The stream has ended, failed, or was cancelled. */
   | { readonly kind: "over" };
 
 class Output implements ReadEnd<WebStreams["readable"]> {
@@ -72,7 +72,7 @@ class Output implements ReadEnd<WebStreams["readable"]> {
           this.#source.cancelled?.();
         },
       },
-      // The queue is ours, so that credit returns only when a chunk is taken.
+      // Use `Backlog` instead of the stream's queue, so that credit returns only when the reader takes a chunk.
       { highWaterMark: 0 },
     );
   }
@@ -97,7 +97,7 @@ class Output implements ReadEnd<WebStreams["readable"]> {
     this.#serve();
   }
 
-  /** The queue is empty while a reader waits. */
+  /** Passes a chunk to a waiting reader, or queues it. The queue is always empty while a reader waits. */
   #hand(chunk: Chunk): void {
     if (this.#wanted === undefined) this.#queue.push(chunk.bytes, chunk.credit);
     else this.#serve(chunk);
@@ -129,7 +129,7 @@ class Input implements WriteEnd<WebStreams["writable"]> {
     | undefined;
   readonly #target: WriteTarget;
   #controller!: WritableStreamDefaultController;
-  /** Chunks written to the stream that the target has not taken yet. */
+  /** Number of written chunks that the target has not taken yet. */
   #underWay = 0;
   #over = false;
   #drained: (() => void) | undefined;
@@ -140,7 +140,7 @@ class Input implements WriteEnd<WebStreams["writable"]> {
       {
         start: (controller) => {
           this.#controller = controller;
-          // The stream calls `abort` only after the pending write: that fails now.
+          // Fail the pending write now: the stream calls `abort` only after it settles.
           controller.signal.addEventListener("abort", () => {
             this.#rest?.failed(controller.signal.reason);
             this.#rest = undefined;
@@ -159,7 +159,7 @@ class Input implements WriteEnd<WebStreams["writable"]> {
       },
       {
         highWaterMark: 1,
-        // The stream calls this for each write before it queues it: the only way to count them.
+        // Counts writes. Only `size` is called for each write before it is queued.
         size: () => {
           this.#underWay++;
           return 1;

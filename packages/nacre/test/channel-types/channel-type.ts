@@ -9,10 +9,10 @@ import {
   serve,
 } from "nacre";
 
-/** A channel type with all that belongs to it, on both sides. */
+/** A channel type with its options on both sides. */
 export interface ChannelType {
   readonly name: string;
-  /** What a login must be granted to use it. */
+  /** Permissions that a login needs to use it. */
   readonly permissions: Permissions;
   /** Options of a server that offers it. */
   readonly server: Pick<ServeOptions<Session>, "channels" | "globalRequests" | "sessionRequests">;
@@ -20,7 +20,7 @@ export interface ChannelType {
   readonly client: Pick<ConnectOptions, "channels">;
 }
 
-/** Connects a client to a server that offers all of `types`. */
+/** Connects a client to a server that both support `types`. */
 export async function connectWith(
   types: readonly ChannelType[],
   server: ServeOptions<Session>,

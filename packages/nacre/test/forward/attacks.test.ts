@@ -60,7 +60,7 @@ test("unsolicited opens, with and without a listener · client", async () => {
       loose.receive(success);
       const listener = await listening;
       expectRefused(...unsolicited);
-      // What somebody asked for is refused once nobody does.
+      // A matching open is refused once the listener is closing.
       const ours =
         address.path === undefined
           ? opensWith("forwarded-tcpip", forwardedTcpip(80))
@@ -90,7 +90,7 @@ test("channel count, by a listener's connections · client", async () => {
     expect(countOf(loose, SSH_MSG_CHANNEL_OPEN_FAILURE.number)).toBe(i + 1 - 256);
     loose.mux.engine.turn();
   }
-  // Those that wait are taken, and then there is room for no more than the limit of channels.
+  // Waiting connections are accepted up to the channel limit.
   for (let i = 0; i < 256; i++) expect((await iterator.next()).done).toBe(false);
   loose.receive(opensWith("forwarded-tcpip", forwardedTcpip(80)));
   expect(countOf(loose, SSH_MSG_CHANNEL_OPEN_FAILURE.number)).toBe(100_001 - 256);

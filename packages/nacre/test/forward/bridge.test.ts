@@ -20,7 +20,7 @@ function bridged(signal = new AbortController().signal) {
 }
 
 describe("from the channel", () => {
-  it("writes all packets of a turn at once, in order", async () => {
+  it("writes all packets of a turn together, in order", async () => {
     const { duplex, receive } = bridged();
     receive("one ");
     receive("two ");
@@ -48,7 +48,7 @@ describe("from the channel", () => {
     expect(channel.consumedBytes).toBe(9);
   });
 
-  it("ends the byte connection behind the last bytes, and goes on in the other direction", async () => {
+  it("ends the byte connection after the last bytes, and leaves the other direction open", async () => {
     const { channel, duplex, receive, send } = bridged();
     receive("last");
     channel.handler.eof();
@@ -72,7 +72,7 @@ describe("from the channel", () => {
 });
 
 describe("from the byte connection", () => {
-  it("keeps one chunk, as a copy, while the channel is full, and reads on when it has room", () => {
+  it("keeps a copy of one chunk while the channel is full, and resumes when it has room", () => {
     const { channel, duplex } = bridged();
     channel.room = 3;
     const chunk = utf8Encode("letters");
@@ -87,19 +87,19 @@ describe("from the byte connection", () => {
     expect([channel.written.toString(), duplex.paused]).toEqual(["letters", false]);
   });
 
-  it("keeps the order of a chunk that was under way when it paused", () => {
+  it("keeps the order if a chunk arrives after the pause", () => {
     const { channel, duplex, send } = bridged();
     channel.room = 3;
     send("first ");
     send("second ");
-    // The channel has room, and has not told yet.
+    // The channel has room, but has not called `writable` yet.
     channel.room = 100;
     send("third");
     channel.handler.writable();
     expect([channel.written.toString(), duplex.paused]).toEqual(["first second third", false]);
   });
 
-  it("ends the channel behind the bytes that it has not taken, and goes on in the other direction", async () => {
+  it("ends the channel after the remaining bytes, and leaves the other direction open", async () => {
     const { channel, duplex, receive, send } = bridged();
     channel.room = 0;
     send("last");
@@ -114,7 +114,7 @@ describe("from the byte connection", () => {
     expect([duplex.written, channel.calls, duplex.calls]).toEqual(["answer", ["end", "close"], ["end", "close"]]);
   });
 
-  it("ignores room when nothing waits", () => {
+  it("ignores room if no bytes are pending", () => {
     const { channel, duplex } = bridged();
     channel.handler.writable();
     expect([duplex.paused, channel.calls]).toEqual([false, []]);
@@ -122,7 +122,7 @@ describe("from the byte connection", () => {
 });
 
 describe("the end", () => {
-  it("waits for a byte connection that takes long to close, and comes once", async () => {
+  it("waits for a byte connection that closes slowly, and happens once", async () => {
     const { channel, duplex, resolved } = bridged();
     let onClosed!: () => void;
     duplex.closing = new Promise((resolve) => {
@@ -140,7 +140,7 @@ describe("the end", () => {
   it.each([
     ["with an EOF", true],
     ["without an EOF", false],
-  ])("closed by the peer %s, gives a slow taker everything", async (_, eof) => {
+  ])("delivers all bytes to a slow byte connection if the peer closes %s", async (_, eof) => {
     const { channel, duplex, receive, resolved } = bridged();
     duplex.room = 1;
     receive("all");
@@ -153,7 +153,7 @@ describe("the end", () => {
     expect([duplex.calls, resolved()]).toEqual([["end", "close"], 1]);
   });
 
-  it("closed by the peer while a chunk waits, reads on and drops it: a paused byte connection would not notice its end", async () => {
+  it("resumes and drops bytes if the peer closes while a chunk is pending: a paused byte connection would not notice its end", async () => {
     const { channel, duplex, receive, send, resolved } = bridged();
     channel.room = 0;
     duplex.room = 1;
@@ -169,7 +169,7 @@ describe("the end", () => {
     expect([channel.written.length, duplex.calls, resolved()]).toEqual([0, ["end", "close"], 1]);
   });
 
-  it("breaks with the byte connection: the channel closes with a reason, and without an EOF", async () => {
+  it("closes the channel with a reason and without EOF if the byte connection breaks", async () => {
     const { channel, duplex, send, resolved } = bridged();
     channel.room = 2;
     send("half");
@@ -181,19 +181,19 @@ describe("the end", () => {
     expect([duplex.calls, resolved()]).toEqual([["close"], 1]);
   });
 
-  it("breaks with the byte connection while a slow taker has not taken everything", async () => {
+  it("closes a slow byte connection that breaks before it took all bytes", async () => {
     const { channel, duplex, receive, resolved } = bridged();
     duplex.room = 1;
     receive("never taken");
     channel.finish(undefined, UNTOLD);
     await turn();
-    // `end` of a byte connection that can read no more may wait for ever.
+    // `end` may never resolve on a byte connection that broke.
     duplex.handler.failed(LOST);
     await turn();
     expect([duplex.calls, resolved()]).toEqual([["end", "close"], 1]);
   });
 
-  it("comes with the SSH connection: bytes that arrived are written, and nothing after the close", async () => {
+  it("writes received bytes and closes when the SSH connection ends", async () => {
     const { channel, duplex, receive, resolved } = bridged();
     receive("half");
     channel.finish(LOST);
@@ -201,7 +201,7 @@ describe("the end", () => {
     expect([duplex.written, duplex.calls, resolved()]).toEqual(["half", ["close"], 1]);
   });
 
-  it("comes for a channel that closed before", async () => {
+  it("delivers the bytes of a channel that has already closed", async () => {
     const channel = new FakeChannel();
     const duplex = new FakeDuplex();
     Object.defineProperty(channel, "handler", {
@@ -221,7 +221,7 @@ describe("aborting", () => {
   type Bridged = ReturnType<typeof bridged>;
   const states: readonly [state: string, reach: (bridge: Bridged) => void][] = [
     ["at first", () => {}],
-    ["while packets of a turn wait", ({ receive }) => receive("packet")],
+    ["while packets of a turn are pending", ({ receive }) => receive("packet")],
     [
       "while the byte connection is full",
       ({ duplex, receive }) => {
@@ -237,7 +237,7 @@ describe("aborting", () => {
       },
     ],
     [
-      "after the channel's EOF, not taken",
+      "after the channel's EOF, with pending bytes",
       ({ channel, duplex, receive }) => {
         duplex.room = 0;
         receive("packet");
@@ -246,7 +246,7 @@ describe("aborting", () => {
     ],
     ["after the byte connection's end", ({ duplex }) => duplex.handler.ended()],
     [
-      "after the peer's CLOSE, not taken",
+      "after the peer's CLOSE, with pending bytes",
       ({ channel, duplex, receive }) => {
         duplex.room = 0;
         receive("packet");
@@ -274,7 +274,7 @@ describe("aborting", () => {
     }
   });
 
-  it("before it begins closes both", async () => {
+  it("before the bridge starts closes both", async () => {
     const { channel, duplex, done } = bridged(AbortSignal.abort());
     await done;
     expect([channel.calls, duplex.calls]).toEqual([["close"], ["close"]]);
@@ -291,7 +291,7 @@ describe("aborting", () => {
     expect([channel.calls, channel.reason, duplex.calls]).toEqual([["end", "close"], undefined, ["end", "close"]]);
   });
 
-  it("by one signal ends a thousand bridges, without a warning of a leak", async () => {
+  it("one signal ends a thousand bridges without a leak warning", async () => {
     const warnings: unknown[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning);
     process.on("warning", onWarning);
@@ -305,7 +305,7 @@ describe("aborting", () => {
   });
 });
 
-/** Something that happens to a bridge. */
+/** An event at a bridge. */
 type Step =
   | { readonly type: "packet" | "chunk" | "drain" | "room"; readonly bytes: number }
   | { readonly type: "turn" | "eof" | "ended" | "close" };
@@ -321,12 +321,12 @@ const steps = array(
 
 const WINDOW = 100;
 
-/** Letters that tell their place in the stream. */
+/** Returns letters that depend on their position in the stream. */
 const letters = (from: number, length: number): string =>
   Array.from({ length }, (_, i) => String.fromCharCode(97 + ((from + i) % 26))).join("");
 
 describe("any order of events", () => {
-  it("delivers in both directions what a queue would, and holds no more than the window and a chunk", () =>
+  it("delivers the same bytes as a queue in both directions, and holds no more than the window and a chunk", () =>
     checkProperty(
       asyncProperty(steps, async (events: readonly Step[]) => {
         const { channel, duplex, resolved } = bridged();
@@ -337,7 +337,7 @@ describe("any order of events", () => {
         for (const step of events) {
           switch (step.type) {
             case "packet": {
-              // The peer keeps to the window.
+              // The peer respects the window.
               const left = WINDOW - (twin.toDuplex.length - channel.consumedBytes);
               const bytes = Math.min(step.bytes, left);
               if (twin.eof || twin.closed || bytes === 0) break;
@@ -382,11 +382,11 @@ describe("any order of events", () => {
           twin.closed ||= channel.closed;
           expect(twin.toDuplex.startsWith(duplex.written)).toBe(true);
           expect(twin.toChannel.startsWith(channel.written.toString())).toBe(true);
-          // What the bridge and the byte connection hold.
+          // Bytes held by the bridge and the byte connection.
           expect(twin.toDuplex.length - channel.consumedBytes).toBeLessThanOrEqual(WINDOW);
           if (!channel.closed) expect(twin.toChannel.length - channel.written.length).toBeLessThanOrEqual(40);
         }
-        // Everything moves on to its end.
+        // Let everything run to its end.
         channel.room = 1e9;
         if (!channel.closed) channel.handler.writable();
         if (!twin.ended && !channel.closed) duplex.handler.ended();

@@ -15,7 +15,7 @@ afterEach(() => {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** A duplex over a channel, and what it told. */
+/** Opens a duplex over a fake channel and records its callbacks. */
 async function opened(onData?: (duplex: Duplex) => void) {
   const channel = new FakeChannel();
   const duplex = channelDuplex(channel as unknown as Channel);
@@ -37,8 +37,8 @@ async function opened(onData?: (duplex: Duplex) => void) {
 
 const written = ({ written }: FakeChannel): string => written.toString();
 
-describe("what arrives", () => {
-  it("is handed over in order with its credit, then the end", async () => {
+describe("received data", () => {
+  it("is delivered in order with its credit, then the end", async () => {
     const { channel, said, receive } = await opened();
     receive("one");
     receive("two");
@@ -46,7 +46,7 @@ describe("what arrives", () => {
     expect([said, channel.consumedBytes]).toEqual([["one", "two", "ended"], 6]);
   });
 
-  it("waits while paused, with its credit, and so does the end", async () => {
+  it("waits with its credit and the end while paused", async () => {
     const { channel, duplex, said, receive } = await opened();
     duplex.pause();
     receive("one");
@@ -57,7 +57,7 @@ describe("what arrives", () => {
     expect([said, channel.consumedBytes]).toEqual([["one", "ended"], 3]);
   });
 
-  it("stops where the handler pauses, and goes on once where it resumes at once", async () => {
+  it("stops when the handler pauses, and continues if it resumes immediately", async () => {
     const { duplex, said, receive } = await opened((duplex) => {
       duplex.pause();
       if (said.length % 2 === 0) duplex.resume();
@@ -73,7 +73,7 @@ describe("what arrives", () => {
     expect(said).toEqual(chunks);
   });
 
-  it("drops extended data with its credit, and refuses requests", async () => {
+  it("is dropped with its credit if it is extended data; requests are refused", async () => {
     const { channel, said } = await opened();
     const replies: unknown[] = [];
     channel.reply = (...reply: unknown[]) => void replies.push(reply);
@@ -84,8 +84,8 @@ describe("what arrives", () => {
   });
 });
 
-describe("what is written", () => {
-  it("goes on in order when the channel has room, and tells of the room once", async () => {
+describe("written data", () => {
+  it("is sent in order when the channel has room, and drained is called once", async () => {
     const { channel, duplex, said } = await opened();
     channel.room = 4;
     expect(duplex.write([utf8Encode("one"), utf8Encode("two"), utf8Encode("three")])).toBe(false);
@@ -99,7 +99,7 @@ describe("what is written", () => {
     expect(duplex.write([utf8Encode("!")])).toBe(true);
   });
 
-  it("after the peer's EOF still goes on, and tells of room", async () => {
+  it("is still sent after the peer's EOF, and drained is called", async () => {
     const { channel, duplex, said } = await opened();
     channel.handler.eof();
     channel.room = 1;
@@ -109,7 +109,7 @@ describe("what is written", () => {
     expect([written(channel), said]).toEqual(["answer", ["ended", "drained"]]);
   });
 
-  it("after the channel has closed is dropped", async () => {
+  it("is dropped after the channel has closed", async () => {
     const { channel, duplex } = await opened();
     channel.finish(LOST);
     expect(duplex.write([utf8Encode("late")])).toBe(true);
@@ -117,7 +117,7 @@ describe("what is written", () => {
 });
 
 describe("end", () => {
-  it("sends an EOF behind what the channel has not taken, once", async () => {
+  it("sends one EOF after the remaining bytes", async () => {
     const { channel, duplex } = await opened();
     channel.room = 2;
     duplex.write([utf8Encode("all")]);
@@ -131,7 +131,7 @@ describe("end", () => {
     expect([written(channel), channel.calls, ended]).toEqual(["all", ["end"], 2]);
   });
 
-  it("resolves when the channel closes before it has taken everything, and sends no EOF", async () => {
+  it("resolves without EOF if the channel closes before it took all bytes", async () => {
     const { channel, duplex } = await opened();
     channel.room = 0;
     duplex.write([utf8Encode("all")]);
@@ -144,10 +144,10 @@ describe("end", () => {
 
 describe("the peer's CLOSE", () => {
   it.each([
-    ["after an EOF, and ours", true, true, ["all", "ended"]],
-    ["after an EOF", true, false, ["all", "ended", code("channel-closed")]],
-    ["without an EOF", false, false, ["all", code("channel-closed")]],
-  ])("%s, comes behind bytes that wait", async (_, eof, end, expected) => {
+    ["after EOF in both directions", true, true, ["all", "ended"]],
+    ["after the peer's EOF only", true, false, ["all", "ended", code("channel-closed")]],
+    ["without EOF", false, false, ["all", code("channel-closed")]],
+  ])("%s is reported after the received bytes", async (_, eof, end, expected) => {
     for (const paused of [true, false]) {
       const { channel, duplex, said, receive } = await opened();
       if (paused) duplex.pause();
@@ -161,7 +161,7 @@ describe("the peer's CLOSE", () => {
     }
   });
 
-  it("lets a writer go on that waits for room, and that has paused", async () => {
+  it("calls drained for a blocked writer, also while paused", async () => {
     const { channel, duplex, said, receive } = await opened();
     duplex.pause();
     receive("unread");
@@ -174,7 +174,7 @@ describe("the peer's CLOSE", () => {
     expect(said).toEqual(["drained", "unread", code("channel-closed")]);
   });
 
-  it("is told at once when it is the end of the connection", async () => {
+  it("is reported immediately if the connection ended", async () => {
     const { channel, duplex, said, receive } = await opened();
     duplex.pause();
     receive("unread");
@@ -185,7 +185,7 @@ describe("the peer's CLOSE", () => {
 });
 
 describe("close", () => {
-  it("sends what was written, and no EOF: the peer must not take half of the bytes for all", async () => {
+  it("sends written data without EOF, so that the peer does not take partial data as complete", async () => {
     const { channel, duplex, said, receive } = await opened();
     duplex.pause();
     receive("unread");
@@ -203,7 +203,7 @@ describe("close", () => {
     expect(said).toEqual([]);
   });
 
-  it("after end sends the EOF first", async () => {
+  it("sends EOF first after end", async () => {
     const { channel, duplex } = await opened();
     void duplex.end();
     await duplex.close();
@@ -213,7 +213,7 @@ describe("close", () => {
   it.each([
     ["alone", false],
     ["after end", true],
-  ])("%s gives up bytes that are not taken in two seconds", async (_, end) => {
+  ])("%s drops bytes that are not taken within two seconds", async (_, end) => {
     const { channel, duplex } = await opened();
     channel.room = 1;
     duplex.write([utf8Encode("stuck")]);
@@ -226,7 +226,7 @@ describe("close", () => {
     expect(channel.calls).toEqual(["close"]);
   });
 
-  it("works before open, and before the channel was looked at", async () => {
+  it("works before open and before the channel has a handler", async () => {
     const channel = new FakeChannel();
     channel.handler = { data() {}, writable() {}, eof() {}, request() {}, closed() {} };
     await channelDuplex(channel as unknown as Channel).close();

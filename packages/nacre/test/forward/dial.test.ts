@@ -33,7 +33,7 @@ const numbers = (sent: readonly Uint8Array[]): readonly (number | undefined)[] =
 const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("hex");
 
 describe("the open of a connection", () => {
-  // Written by hand: each string is its length in four bytes and its bytes; each number has four bytes.
+  // Written by hand: each string is a four-byte length and its bytes; each number has four bytes.
   it.each<[title: string, target: ForwardTarget, options: DialOptions, type: string, data: string]>([
     [
       "to a port (RFC 4254 §7.2)",
@@ -43,7 +43,7 @@ describe("the open of a connection", () => {
       "0000000b6578616d706c652e6f7267 00000050 000000093132372e302e302e31 00000000",
     ],
     [
-      "to a port, from somebody",
+      "to a port, with an originator",
       { host: "::1", port: 65_535 },
       { originator: { address: "192.0.2.1", port: 49_152 } },
       "direct-tcpip",
@@ -56,7 +56,7 @@ describe("the open of a connection", () => {
       "direct-streamlocal@openssh.com",
       "000000072f72756e2fc3a4 00000000 00000000",
     ],
-  ])("%s has the bytes of the specification", (_, target, options, type, data) => {
+  ])("%s has the specified bytes", (_, target, options, type, data) => {
     const { mux, sent } = looseMux();
     void dialChannel(mux, target, options);
     const open = SSH_MSG_CHANNEL_OPEN.decode(sent[0] as Bytes);
@@ -64,17 +64,17 @@ describe("the open of a connection", () => {
   });
 
   it.each<[title: string, target: unknown, options?: unknown]>([
-    ["nothing", undefined],
-    ["text", "example.org:80"],
-    ["no host", { port: 80 }],
+    ["undefined", undefined],
+    ["a string", "example.org:80"],
+    ["a missing host", { port: 80 }],
     ["an empty host", { host: "", port: 80 }],
     ["a host with NUL", { host: "a\0b", port: 80 }],
     ["a number as host", { host: 1, port: 80 }],
-    ["no port", { host: "a" }],
+    ["a missing port", { host: "a" }],
     ["port 0", { host: "a", port: 0 }],
     ["port 65536", { host: "a", port: 65_536 }],
     ["a fraction as port", { host: "a", port: 1.5 }],
-    ["text as port", { host: "a", port: "80" }],
+    ["a string as port", { host: "a", port: "80" }],
     ["NaN as port", { host: "a", port: Number.NaN }],
     ["a path and a port", { path: "/x", port: 80 }],
     ["an empty path", { path: "" }],
@@ -83,18 +83,18 @@ describe("the open of a connection", () => {
     ["a host of 300,000 letters", { host: "a".repeat(300_000), port: 80 }],
     ["an unknown option", TARGET, { timeout: 5 }],
     ["null as options", TARGET, null],
-    ["a controller as signal", TARGET, { signal: new AbortController() }],
+    ["an AbortController as signal", TARGET, { signal: new AbortController() }],
     ["an originator without an address", TARGET, { originator: { port: 1 } }],
     ["an originator of port 65536", TARGET, { originator: { address: "a", port: 65_536 } }],
     ["null as originator", TARGET, { originator: null }],
-  ])("is refused as usage, and nothing is sent: %s", async (_, target, options) => {
+  ])("is rejected with usage before anything is sent: %s", async (_, target, options) => {
     const { mux, sent } = looseMux();
     expect(await failure(dialChannel(mux, target as ForwardTarget, options as DialOptions))).toEqual(code("usage"));
     expect(sent).toEqual([]);
     expect(mux.engine.session.connection.channelCount).toBe(0);
   });
 
-  it("takes a path of 107 bytes", () => {
+  it("accepts a path of 107 bytes", () => {
     const { mux, sent } = looseMux();
     void dialChannel(mux, { path: `/${"ä".repeat(53)}` });
     expect(sent).toHaveLength(1);
@@ -109,7 +109,7 @@ describe("a refusal", () => {
     [4, "forward-limit", "short of resources"],
     [0, "channel-open-failed", "the server refused it (0)"],
     [0xfe00_0001, "channel-open-failed", "the server refused it (4261412865)"],
-  ])("for reason %i has the code %s", async (reasonCode, expected, words) => {
+  ])("with reason code %i rejects with %s", async (reasonCode, expected, words) => {
     const { mux, receive } = looseMux();
     const dialing = failure(dial(mux, webStreams, TARGET));
     receive(refuses(reasonCode, "because"));
@@ -119,7 +119,7 @@ describe("a refusal", () => {
     expect(error.message).toMatch(/^cannot connect to example\.org:80: .*: because$/);
   });
 
-  it("shows the server's text and the target escaped, and no colon for a text that is empty", async () => {
+  it("shows the server's text and the target escaped, and no colon for an empty text", async () => {
     const { mux, receive } = looseMux();
     const path = "/run/\u001b[2J";
     const dialing = [failure(dial(mux, webStreams, { path })), failure(dial(mux, webStreams, TARGET))];
@@ -131,7 +131,7 @@ describe("a refusal", () => {
     expect(silent?.message).toBe("cannot connect to example.org:80: the server cannot connect to it");
   });
 
-  it("names an IPv6 address in brackets", async () => {
+  it("shows an IPv6 address in brackets", async () => {
     const { mux, receive } = looseMux();
     const dialing = failure(dial(mux, webStreams, { host: "2001:db8::1", port: 22 }));
     receive(refuses(2, ""));
@@ -140,7 +140,7 @@ describe("a refusal", () => {
 });
 
 describe("the end of the connection", () => {
-  it("while dialing rejects with its error, and afterwards with closed", async () => {
+  it("while dialing rejects with its error, later dials with closed", async () => {
     const { mux, lose } = looseMux();
     const dialing = failure(dial(mux, webStreams, TARGET));
     lose(LOST);
@@ -159,20 +159,20 @@ describe("aborting", () => {
     expect([error.cause, sent]).toEqual([reason, []]);
   });
 
-  it("while dialing rejects at once, and closes the channel when the server has opened it", async () => {
+  it("while dialing rejects immediately, and closes the channel if the server opens it", async () => {
     const { mux, receive, sent } = looseMux();
     const abort = new AbortController();
     const dialing = failure(dialChannel(mux, TARGET, { signal: abort.signal }));
     abort.abort(reason);
     expect(await dialing).toEqual(code("aborted"));
-    receive(confirms(0), SSH_MSG_CHANNEL_DATA.encode({ recipientChannel: 0, data: utf8Encode("unheard") }));
+    receive(confirms(0), SSH_MSG_CHANNEL_DATA.encode({ recipientChannel: 0, data: utf8Encode("dropped") }));
     await Promise.resolve();
     expect(numbers(sent)).toEqual([SSH_MSG_CHANNEL_OPEN.number, SSH_MSG_CHANNEL_CLOSE.number]);
     receive(SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: 0 }));
     expect(mux.engine.session.connection.channelCount).toBe(0);
   });
 
-  it("while dialing is no fault where the server refuses, or the connection ends", async () => {
+  it("while dialing rejects once, even if the server refuses later or the connection ends", async () => {
     for (const end of ["refusal", "loss"]) {
       const { mux, receive, lose } = looseMux();
       const abort = new AbortController();
@@ -184,7 +184,7 @@ describe("aborting", () => {
     }
   });
 
-  it("after dialing has no effect, with one signal for many connections and without a warning of a leak", async () => {
+  it("after dialing has no effect; one signal serves many connections without a leak warning", async () => {
     const warnings: unknown[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning);
     process.on("warning", onWarning);
@@ -203,7 +203,7 @@ describe("aborting", () => {
 });
 
 describe("a connection", () => {
-  it("gives bytes that come right behind its confirmation, and their end", async () => {
+  it("delivers bytes and EOF that arrive right after its confirmation", async () => {
     const { mux, receive } = looseMux();
     const dialing = dial(mux, webStreams, TARGET);
     receive(

@@ -17,12 +17,12 @@ import { channelPair } from "../../src/forward/channel-pair.ts";
 import { encodeTarget } from "../../src/forward/target.ts";
 import { webStreams } from "../../src/streams/web-streams.ts";
 
-// A whole SSH connection through a forwarded connection of another.
+// An SSH connection through a forwarded connection of another SSH connection.
 
 const MIB = 1024 * 1024;
 const TARGET = { host: "inner", port: 22 };
 
-type Way = "a pair of streams" | "a duplex";
+type Carrier = "a pair of streams" | "a duplex";
 
 interface Nested {
   readonly outer: Client;
@@ -30,11 +30,11 @@ interface Nested {
   readonly servers: readonly ServerConnection[];
 }
 
-/** Sends back what a command is given. */
+/** Session handler that echoes its input. */
 const session = async ({ stdin, stdout }: Session): Promise<void> => stdin.pipeTo(stdout);
 
-/** Serves a client whose forwarded connections all lead to a server that echoes what it is sent. */
-function serveOuter(streams: ByteStreams, way: Way, servers: ServerConnection[]): void {
+/** Serves a client. Its forwarded connections all lead to an inner server that echoes input. */
+function serveOuter(streams: ByteStreams, carrier: Carrier, servers: ServerConnection[]): void {
   servers.push(
     serve(streams, {
       ...open,
@@ -42,7 +42,7 @@ function serveOuter(streams: ByteStreams, way: Way, servers: ServerConnection[])
       channels: {
         "direct-tcpip"(request) {
           const channel = request.accept()!;
-          if (way === "a duplex")
+          if (carrier === "a duplex")
             servers.push(serveDuplex(channelDuplex(channel), { ...open, session }, (...made) => new Session(...made)));
           else servers.push(serve(channelPair(channel, webStreams), { ...open, session }));
         },
@@ -51,22 +51,22 @@ function serveOuter(streams: ByteStreams, way: Way, servers: ServerConnection[])
   );
 }
 
-async function connectInner(outer: Client, way: Way): Promise<Client> {
-  if (way === "a pair of streams") return connect(await outer.dial(TARGET), visitor);
+async function connectInner(outer: Client, carrier: Carrier): Promise<Client> {
+  if (carrier === "a pair of streams") return connect(await outer.dial(TARGET), visitor);
   const { channelType, data } = encodeTarget(TARGET);
   return connectDuplex(channelDuplex(await outer.openChannel(channelType, data)), visitor);
 }
 
-async function nested(way: Way, streams = wire()): Promise<Nested> {
+async function nested(carrier: Carrier, streams = wire()): Promise<Nested> {
   const servers: ServerConnection[] = [];
-  serveOuter(streams.far, way, servers);
+  serveOuter(streams.far, carrier, servers);
   const outer = await connect(streams.near, visitor);
-  return { outer, inner: await connectInner(outer, way), servers };
+  return { outer, inner: await connectInner(outer, carrier), servers };
 }
 
 const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
 
-/** A wire that breaks when the client has received so many bytes. */
+/** Makes a wire that breaks after the client has received `after` bytes. */
 function breakingWire(after: number): { near: ByteStreams; far: ByteStreams; received: () => number } {
   const { near, far } = wire();
   let received = 0;
@@ -83,17 +83,17 @@ function breakingWire(after: number): { near: ByteStreams; far: ByteStreams; rec
   return { near: { ...near, readable: counted }, far, received: () => received };
 }
 
-/** What an inner connection comes to when the outer one breaks after so many bytes, and how many there were. */
-async function run(way: Way, after: number): Promise<{ readonly end: unknown; readonly received: number }> {
+/** Breaks the outer connection after `after` bytes. Returns the outcome of the inner one and the number of bytes received. */
+async function run(carrier: Carrier, after: number): Promise<{ readonly end: unknown; readonly received: number }> {
   const before = timers();
   const streams = breakingWire(after);
   const servers: ServerConnection[] = [];
-  serveOuter(streams.far, way, servers);
+  serveOuter(streams.far, carrier, servers);
   const outer = await failure(connect(streams.near, visitor));
   let end: unknown = outer;
   if (!(outer instanceof SshError)) {
     const client = outer as Client;
-    const inner = await failure(connectInner(client, way));
+    const inner = await failure(connectInner(client, carrier));
     end = inner;
     if (!(inner instanceof SshError)) {
       const work = await failure((inner as Client).exec("", { input: "x".repeat(500) }));
@@ -103,14 +103,14 @@ async function run(way: Way, after: number): Promise<{ readonly end: unknown; re
     await client.ended;
   }
   await Promise.all(servers.map(({ ended }) => ended));
-  // A timer of an earlier test may have ended meanwhile.
+  // A timer of an earlier test may have ended in the meantime.
   expect(timers()).toBeLessThanOrEqual(before);
   return { end, received: streams.received() };
 }
 
-describe.each<Way>(["a pair of streams", "a duplex"])("an SSH connection over %s", (way) => {
-  it("carries bulk both ways while both connections exchange keys", async () => {
-    const { outer, inner } = await nested(way);
+describe.each<Carrier>(["a pair of streams", "a duplex"])("an SSH connection over %s", (carrier) => {
+  it("carries bulk data in both directions while both connections rekey", async () => {
+    const { outer, inner } = await nested(carrier);
     const data = Uint8Array.from({ length: 3 * MIB }, (_, i) => (i * 7) ^ (i >> 8));
     const echoing = inner.exec("", { input: data, encoding: "bytes" });
     outer.rekey();
@@ -121,31 +121,31 @@ describe.each<Way>(["a pair of streams", "a duplex"])("an SSH connection over %s
     inner.rekey();
     expect((await inner.exec("", { input: "after" })).stdout).toBe("after");
     await inner.close();
-    // The outer connection goes on.
-    const other = await connectInner(outer, way);
+    // The outer connection stays open.
+    const other = await connectInner(outer, carrier);
     expect((await other.exec("", { input: "again" })).stdout).toBe("again");
     await outer.close();
     expect(await other.ended).toBeInstanceOf(SshError);
   });
 
-  it("ends on both sides when either closes it, and the outer one goes on", async () => {
-    const { outer, inner, servers } = await nested(way);
+  it("ends on both sides when either closes it, and the outer connection stays open", async () => {
+    const { outer, inner, servers } = await nested(carrier);
     await inner.close();
     expect(await servers[1]!.ended).toMatchObject({ code: "disconnected" });
-    const second = await connectInner(outer, way);
+    const second = await connectInner(outer, carrier);
     await servers[2]!.close();
     expect(await second.ended).toMatchObject({ code: "disconnected" });
     await outer.close();
   });
 
-  it("ends with an error and leaves nothing behind, wherever the outer connection breaks", {
+  it("ends with an error and releases everything if the outer connection breaks at any byte", {
     timeout: 60_000,
   }, async () => {
-    const { received: all, end } = await run(way, Infinity);
+    const { received: all, end } = await run(carrier, Infinity);
     expect(end).toEqual([expect.objectContaining({ stdout: "x".repeat(500) }), expect.any(SshError)]);
     for (let i = 0; i < 24; i++) {
-      // From the first byte to the last, and none of them on the same place of a packet.
-      const { end } = await run(way, 1 + Math.floor((i * (all - 200)) / 24));
+      // Cut points from the first byte to the last, at different offsets within a packet.
+      const { end } = await run(carrier, 1 + Math.floor((i * (all - 200)) / 24));
       for (const error of [end].flat()) expect(error).toBeInstanceOf(SshError);
     }
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parsePlace, permitsAddress, permitsTarget } from "../../src/forward/places.ts";
 
-describe("a place", () => {
+describe("parsePlace", () => {
   it.each([
     ["example.org:80", { host: "example.org", port: 80 }],
     ["example.org:*", { host: "example.org", port: undefined }],
@@ -10,11 +10,11 @@ describe("a place", () => {
     ["[fe80::1%eth0]:*", { host: "fe80::1%eth0", port: undefined }],
     ["/run/app.sock", { path: "/run/app.sock" }],
     ["example.org:0", { host: "example.org", port: 0 }],
-  ])("%s is read", (text, place) => {
+  ])("parses %s", (text, place) => {
     expect(parsePlace(text, { barePort: false })).toEqual(place);
   });
 
-  it("may be a port alone where it is listened at", () => {
+  it("parses a port alone only with barePort", () => {
     expect(parsePlace("8080", { barePort: true })).toEqual({ host: "*", port: 8080 });
     expect(parsePlace("*", { barePort: true })).toEqual({ host: "*", port: undefined });
     expect(parsePlace("8080", { barePort: false })).toBeUndefined();
@@ -36,12 +36,12 @@ describe("a place", () => {
     "a:b:80",
     "/run/a\0b",
     "example.org:80\n",
-  ])("%j is invalid", (text) => {
+  ])("rejects %j", (text) => {
     for (const barePort of [false, true]) expect(parsePlace(text, { barePort })).toBeUndefined();
   });
 });
 
-describe("a list of places to connect to", () => {
+describe("permitsTarget", () => {
   it.each([
     [["example.org:80"], "example.org", 80, true],
     [["example.org:80"], "example.org", 81, false],
@@ -59,11 +59,11 @@ describe("a list of places to connect to", () => {
     [["80"], "example.org", 80, false],
     [["nonsense"], "nonsense", 80, false],
     [[], "example.org", 80, false],
-  ] as const)("%j: %s port %d is permitted: %s", (list, host, port, expected) => {
+  ] as const)("%j with %s port %d: %s", (list, host, port, expected) => {
     expect(permitsTarget(list, { host, port })).toBe(expected);
   });
 
-  it("permits a Unix socket only by its path, and no host by one", () => {
+  it("permits a Unix socket only by its path, and no host by a path", () => {
     expect(permitsTarget(["/run/app.sock"], { path: "/run/app.sock" })).toBe(true);
     expect(permitsTarget(["/run/app.sock"], { path: "/run/app.sock2" })).toBe(false);
     expect(permitsTarget(["/run"], { path: "/run/app.sock" })).toBe(false);
@@ -72,7 +72,7 @@ describe("a list of places to connect to", () => {
   });
 });
 
-describe("a list of places to listen at", () => {
+describe("permitsAddress", () => {
   it.each([
     [["8080"], "localhost", 8080, true],
     [["8080"], "", 8080, true],
@@ -93,11 +93,11 @@ describe("a list of places to listen at", () => {
     [["[::1]:80"], "::1", 80, true],
     [["example.org"], "example.org", 80, false],
     [[], "localhost", 8080, false],
-  ] as const)("%j: %j port %d is permitted: %s", (list, host, port, expected) => {
+  ] as const)("%j with %j port %d: %s", (list, host, port, expected) => {
     expect(permitsAddress(list, { host, port })).toBe(expected);
   });
 
-  it("takes a host that is not named for localhost", () => {
+  it("treats a missing host as localhost", () => {
     expect(permitsAddress(["localhost:80"], { port: 80 })).toBe(true);
     expect(permitsAddress(["127.0.0.1:80"], { port: 80 })).toBe(false);
   });

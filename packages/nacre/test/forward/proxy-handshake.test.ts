@@ -8,7 +8,7 @@ import { ProxyHandshake, type ProxyStep } from "../../src/forward/proxy-handshak
 
 const NOTHING = new Uint8Array(0);
 
-/** `"05 01 00"`; text between apostrophes stands for its bytes: `"04 01 'name' 00"`. */
+/** Parses hex bytes such as `"05 01 00"`. Text in apostrophes stands for its bytes: `"04 01 'name' 00"`. */
 function bytes(layout: string): Uint8Array {
   const parts = [...layout.matchAll(/'([^']*)'|([0-9a-f]{2})/g)];
   return concatBytes(
@@ -18,7 +18,7 @@ function bytes(layout: string): Uint8Array {
 
 const text = (reply: Uint8Array): string => new TextDecoder().decode(reply);
 
-/** The outcome of a whole handshake, with all replies up to it as one. Bytes that no step took are part of `rest`. */
+/** Runs a handshake over `pieces`. Returns the last step with all replies joined; unread pieces are added to `rest`. */
 function run(pieces: readonly Uint8Array[]): { readonly step: ProxyStep; readonly handshake: ProxyHandshake } {
   const handshake = new ProxyHandshake();
   let reply: Uint8Array = NOTHING;
@@ -36,21 +36,21 @@ function run(pieces: readonly Uint8Array[]): { readonly step: ProxyStep; readonl
 const step = (input: Uint8Array | string): ProxyStep =>
   run([typeof input === "string" ? utf8Encode(input) : input]).step;
 
-/** A step as plain values, to compare errors by code and message. */
+/** Converts a step to plain values, to compare errors by code and message. */
 function plain(step: ProxyStep): unknown {
   return step.type === "refused" ? { ...step, reason: [step.reason.code, step.reason.message] } : step;
 }
 
-/** The reply and the error of an input that must be refused. */
+/** Returns the reply and message of an input that must be refused. */
 function refusal(input: Uint8Array | string): { readonly reply: Uint8Array; readonly message: string } {
   const refused = step(input);
-  if (refused.type !== "refused") throw new Error(`was not refused but ${refused.type}`);
+  if (refused.type !== "refused") throw new Error(`expected step "refused", got "${refused.type}"`);
   expect(refused.reason).toBeInstanceOf(SshError);
   expect(refused.reason).toMatchObject({ code: "proxy-request-refused", culprit: "peer" });
   return { reply: refused.reply, message: refused.reason.message };
 }
 
-/** The handshake of a request that is complete. */
+/** Returns the handshake after a complete request. */
 function connecting(input: Uint8Array | string): ProxyHandshake {
   const { step, handshake } = run([typeof input === "string" ? utf8Encode(input) : input]);
   expect(step.type).toBe("connect");
@@ -68,7 +68,11 @@ const HTTP_IPV6 = utf8Encode("CONNECT [2001:DB8::1]:8080 HTTP/1.0\n\n");
 const REQUESTS = [
   ["SOCKS 4", SOCKS4, { host: "192.0.2.1", port: 80 }],
   ["SOCKS 4 without a user ID", bytes("04 01 00 50 c0 00 02 01 00"), { host: "192.0.2.1", port: 80 }],
-  ["SOCKS 4 to 0.0.0.0, which announces no name", bytes("04 01 00 50 00 00 00 00 00"), { host: "0.0.0.0", port: 80 }],
+  [
+    "SOCKS 4 to 0.0.0.0, which does not mark SOCKS 4a",
+    bytes("04 01 00 50 00 00 00 00 00"),
+    { host: "0.0.0.0", port: 80 },
+  ],
   ["SOCKS 4a", SOCKS4A, { host: "example.org", port: 443 }],
   ["SOCKS 5 to an IPv4 address", SOCKS5_IPV4, { host: "192.0.2.1", port: 80 }],
   ["SOCKS 5 to a domain name", SOCKS5_NAME, { host: "example.org", port: 443 }],
@@ -78,12 +82,12 @@ const REQUESTS = [
 ] as const;
 
 describe("a proxy request", () => {
-  it.each(REQUESTS)("is read: %s", (_, input, target) => {
+  it.each(REQUESTS)("is parsed: %s", (_, input, target) => {
     const methods = input[0] === 5 ? bytes("05 00") : NOTHING;
     expect(step(input)).toEqual({ type: "connect", target, reply: methods, rest: NOTHING });
   });
 
-  it.each(REQUESTS)("is the same byte by byte and at every cut: %s", (_, input) => {
+  it.each(REQUESTS)("gives the same step for any split: %s", (_, input) => {
     const stream = concatBytes(input, utf8Encode("\0tunnel"));
     const whole = run([stream]).step;
     expect(whole).toMatchObject({ type: "connect", rest: utf8Encode("\0tunnel") });
@@ -92,12 +96,12 @@ describe("a proxy request", () => {
       expect(run([stream.subarray(0, cut), stream.subarray(cut)]).step).toEqual(whole);
   });
 
-  it.each(REQUESTS)("needs every byte: %s", (_, input) => {
+  it.each(REQUESTS)("is incomplete until its last byte: %s", (_, input) => {
     for (let length = 0; length < input.length; length++)
       expect(run([input.subarray(0, length)]).step.type).toBe("more");
   });
 
-  it("leaves the caller's bytes alone and keeps none of them", () => {
+  it("neither changes nor keeps the caller's bytes", () => {
     const input = concatBytes(SOCKS4, utf8Encode("tunnel"));
     const before = input.slice();
     const connect = new ProxyHandshake().receive(input);
@@ -106,7 +110,7 @@ describe("a proxy request", () => {
     expect(connect).toMatchObject({ rest: utf8Encode("tunnel") });
   });
 
-  it("ends with its reply", () => {
+  it("throws internal after its end", () => {
     const handshake = connecting(SOCKS5_NAME);
     expectError("internal", () => handshake.receive(Uint8Array.of(1)));
     handshake.granted();
@@ -122,7 +126,7 @@ describe("a proxy request", () => {
   });
 
   it.each([0x00, 0x03, 0x06, 0x0a, 0x16, 0x20, 0x30, 0x40, 0x5b, 0x60, 0x7b, 0x80, 0xff])(
-    "of another protocol is refused by its first byte: %i",
+    "of an unknown protocol is refused at its first byte: %i",
     (first) => {
       const { reply, message } = refusal(Uint8Array.of(first, 1, 0));
       expect(reply).toEqual(NOTHING);
@@ -134,7 +138,7 @@ describe("a proxy request", () => {
 describe("SOCKS 4", () => {
   const REJECTED = bytes("00 5b 00 00 00 00 00 00");
 
-  it("grants with 0x5a and refuses with 0x5b for every reason", () => {
+  it("grants with 0x5a and refuses with 0x5b for any error", () => {
     expect(connecting(SOCKS4).granted()).toEqual(bytes("00 5a 00 00 00 00 00 00"));
     for (const code of ["forward-denied", "forward-unreachable", "closed"] as const)
       expect(connecting(SOCKS4A).refusedBy(code)).toEqual(REJECTED);
@@ -146,32 +150,32 @@ describe("SOCKS 4", () => {
     ["command 0", "04 00 00 50 c0 00 02 01 00", "command 0"],
     ["port 0", "04 01 00 00 c0 00 02 01 00", "port 0"],
     ["an empty name", "04 01 00 50 00 00 00 01 00 00", "host name"],
-    ["a blank in a name", "04 01 00 50 00 00 00 01 00 'a b' 00", 'host name "a b"'],
-    ["an escape in a name", "04 01 00 50 00 00 00 01 00 1b '[31m' 00", 'host name "\\x1b[31m"'],
-    ["a byte beyond ASCII in a name", "04 01 00 50 00 00 00 01 00 'é' 00", "host name"],
+    ["a space in a name", "04 01 00 50 00 00 00 01 00 'a b' 00", 'host name "a b"'],
+    ["an escape sequence in a name", "04 01 00 50 00 00 00 01 00 1b '[31m' 00", 'host name "\\x1b[31m"'],
+    ["a non-ASCII byte in a name", "04 01 00 50 00 00 00 01 00 'é' 00", "host name"],
   ])("refuses %s", (_, input, problem) => {
     const { reply, message } = refusal(bytes(input));
     expect(reply).toEqual(REJECTED);
     expect(message).toContain(problem);
   });
 
-  it("takes a user ID and a host name of up to 255 bytes each", () => {
+  it("accepts a user ID and a host name of up to 255 bytes each", () => {
     const head = bytes("04 01 00 50 00 00 00 01");
     const most = utf8Encode("x".repeat(255));
     const nul = Uint8Array.of(0);
     expect(step(concatBytes(head, most, nul, most, nul))).toMatchObject({ target: { host: "x".repeat(255) } });
     const user = refusal(concatBytes(head, most, utf8Encode("x")));
-    expect(user).toEqual({ reply: REJECTED, message: "SOCKS 4 request with a user ID of more than 255 bytes" });
+    expect(user).toEqual({ reply: REJECTED, message: "SOCKS 4 user ID exceeds 255 bytes" });
     const name = refusal(concatBytes(head, nul, most, utf8Encode("x")));
-    expect(name).toEqual({ reply: REJECTED, message: "SOCKS 4a request with a host name of more than 255 bytes" });
+    expect(name).toEqual({ reply: REJECTED, message: "SOCKS 4a host name exceeds 255 bytes" });
   });
 });
 
-/** RFC 1928 §6, with the bound address 0.0.0.0 port 0. */
+/** A reply with bound address 0.0.0.0 port 0 (RFC 1928 §6). */
 const reply = (code: number): Uint8Array => Uint8Array.of(5, code, 0, 1, 0, 0, 0, 0, 0, 0);
 
 describe("SOCKS 5", () => {
-  it("selects no authentication before the request comes", () => {
+  it("selects no authentication before the request arrives", () => {
     expect(step(bytes("05 03 01 00 02"))).toEqual({ type: "more", reply: bytes("05 00") });
   });
 
@@ -196,14 +200,14 @@ describe("SOCKS 5", () => {
     ["an empty name", "05 01 00 03 00 00 50", 1, "host name"],
     ["a NUL in a name", "05 01 00 03 03 'a' 00 'b' 00 50", 1, 'host name "a\\x00b"'],
     ["a line end in a name", "05 01 00 03 03 'a' 0d 0a 00 50", 1, 'host name "a\\x0d\\x0a"'],
-    ["a byte beyond ASCII in a name", "05 01 00 03 02 'é' 00 50", 1, "host name"],
-  ])("refuses %s, right after the method it selected", (_, request, code, problem) => {
+    ["a non-ASCII byte in a name", "05 01 00 03 02 'é' 00 50", 1, "host name"],
+  ])("refuses %s, after it selected a method", (_, request, code, problem) => {
     const refused = refusal(concatBytes(bytes("05 01 00"), bytes(request)));
     expect(refused.reply).toEqual(concatBytes(bytes("05 00"), reply(code)));
     expect(refused.message).toContain(problem);
   });
 
-  it("ignores the reserved byte, and takes names and lists of methods of 255 bytes", () => {
+  it("ignores the reserved byte, and accepts names and method lists of 255 bytes", () => {
     const methods = concatBytes(bytes("05 ff"), new Uint8Array(254).fill(2), Uint8Array.of(0));
     const request = concatBytes(bytes("05 01 7f 03 ff"), utf8Encode("x".repeat(255)), bytes("ff ff"));
     const target = { host: "x".repeat(255), port: 65_535 };
@@ -217,11 +221,11 @@ describe("SOCKS 5", () => {
     ["forward-limit", 1],
     ["channel-limit", 1],
     ["connection-lost", 1],
-  ] as const)("replies to a dial that ended with %s by code %i", (code, expected) => {
+  ] as const)("replies to the dial error %s with code %i", (code, expected) => {
     expect(connecting(SOCKS5_NAME).refusedBy(code)).toEqual(reply(expected));
   });
 
-  it("grants with 0", () => {
+  it("grants with code 0", () => {
     expect(connecting(SOCKS5_NAME).granted()).toEqual(reply(0));
   });
 });
@@ -230,7 +234,7 @@ const response = (status: string, fields = ""): string =>
   `HTTP/1.1 ${status}\r\n${fields}Content-Length: 0\r\nConnection: close\r\n\r\n`;
 
 describe("HTTP CONNECT", () => {
-  it("grants with 200 and nothing before the tunnel", () => {
+  it("grants with 200 and without content", () => {
     expect(text(connecting(HTTP).granted())).toBe("HTTP/1.1 200 Connection Established\r\n\r\n");
   });
 
@@ -241,7 +245,7 @@ describe("HTTP CONNECT", () => {
     ["forward-limit", "503 Service Unavailable"],
     ["channel-limit", "503 Service Unavailable"],
     ["connection-lost", "502 Bad Gateway"],
-  ] as const)("replies to a dial that ended with %s by %s", (code, status) => {
+  ] as const)("replies to the dial error %s with %s", (code, status) => {
     expect(text(connecting(HTTP).refusedBy(code))).toBe(response(status));
   });
 
@@ -250,10 +254,10 @@ describe("HTTP CONNECT", () => {
     "POST / HTTP/1.1",
     "connect example.org:80 HTTP/1.1",
     "A-B! x HTTP/1.0",
-  ])("refuses another method with 405, as soon as the line is complete: %s", (line) => {
+  ])("refuses other methods with 405 as soon as the line is complete: %s", (line) => {
     const { reply, message } = refusal(`${line}\r\n`);
     expect(text(reply)).toBe(response("405 Method Not Allowed", "Allow: CONNECT\r\n"));
-    expect(message).toContain(`the method ${line.split(" ")[0]};`);
+    expect(message).toContain(`unsupported HTTP method ${line.split(" ")[0]},`);
   });
 
   it.each([
@@ -312,20 +316,20 @@ describe("HTTP CONNECT", () => {
     ["[::]:80", { host: "::", port: 80 }],
     ["[0:0:0:0:0:0:0:1]:80", { host: "::1", port: 80 }],
     ["[::ffff:192.0.2.1]:80", { host: "::ffff:192.0.2.1", port: 80 }],
-  ])("takes the target %s", (target, expected) => {
+  ])("accepts the target %s", (target, expected) => {
     expect(step(`CONNECT ${target} HTTP/1.1\r\n\r\n`)).toMatchObject({ type: "connect", target: expected });
   });
 
   it.each([
     ["no colon", "Host\r\n"],
     ["no name", ": x\r\n"],
-    ["a blank before the colon", "Host : x\r\n"],
+    ["a space before the colon", "Host : x\r\n"],
     ["a folded line", " folded\r\n"],
     ["a NUL", "Host: a\0"],
     ["another control character", "Host: a\u007f"],
-    ["a CR inside", "Host: a\rb"],
-    ["two CRs at its end", "Host: a\r\r"],
-  ])("refuses a header field with %s with 400", (_, field) => {
+    ["a CR inside a line", "Host: a\rb"],
+    ["two CRs at the end of a line", "Host: a\r\r"],
+  ])("refuses a header field with 400: %s", (_, field) => {
     const { reply, message } = refusal(`CONNECT example.org:443 HTTP/1.1\r\nAccept: */*\r\n${field}`);
     expect(text(reply)).toBe(response("400 Bad Request"));
     expect(message).toMatch(/header field|control character/);
@@ -337,15 +341,15 @@ describe("HTTP CONNECT", () => {
     "CONNECT example.org:443?secret\r\n",
     "CONNECT example.org:443 HTTP/1.1\r\nProxy-Authorization : secret\r\n",
     "CONNECT example.org:443 HTTP/1.1\r\nProxy-Authorization: secret\0",
-  ])("names no password of a request it refuses: %j", (head) => {
+  ])("shows no password of a refused request: %j", (head) => {
     expect(refusal(head).message).not.toContain("secret");
   });
 
-  it("refuses a binary byte of the request line at once", () => {
+  it("refuses a control character in the request line immediately", () => {
     expect(text(refusal("CONN\0").reply)).toBe(response("400 Bad Request"));
   });
 
-  it("ignores header fields, empty ones and text beyond ASCII included", () => {
+  it("ignores header fields, including empty ones and non-ASCII text", () => {
     const fields = "Content-Length: 5\r\nX:\r\nProxy-Authorization: Basic x\r\nX-Name: \té\r\n";
     expect(step(`CONNECT example.org:443 HTTP/1.1\r\n${fields}\r\nhello`)).toMatchObject({
       type: "connect",
@@ -353,7 +357,7 @@ describe("HTTP CONNECT", () => {
     });
   });
 
-  it("takes a head of 16 KiB and refuses a longer one with 431", () => {
+  it("accepts a header of 16 KiB and refuses a longer one with 431", () => {
     const start = "CONNECT example.org:443 HTTP/1.1\r\nX: ";
     const fill = "x".repeat(16_384 - start.length - 4);
     expect(step(`${start}${fill}\r\n\r\n`).type).toBe("connect");
@@ -366,7 +370,7 @@ describe("HTTP CONNECT", () => {
   });
 });
 
-describe("any bytes", () => {
+describe("random bytes", () => {
   const pieces = oneof(
     uint8Array({ maxLength: 12 }),
     constantFrom(SOCKS4, SOCKS4A, SOCKS5_IPV4, SOCKS5_NAME, SOCKS5_IPV6, HTTP, HTTP_IPV6),
@@ -375,7 +379,7 @@ describe("any bytes", () => {
     string({ maxLength: 8 }).map(utf8Encode),
   );
 
-  it("give a step and no exception, the same in any pieces", () => {
+  it("give the same step for any split, and no exception", () => {
     assert(
       property(array(pieces, { maxLength: 8 }), (parts) => {
         const stream = concatBytes(...parts);
@@ -392,7 +396,7 @@ describe("any bytes", () => {
     );
   });
 
-  it("after a complete request are handed on", () => {
+  it("after a complete request are returned as rest", () => {
     const name = string({
       unit: constantFrom("a", "b", "z", "X", "0", "9", ".", "-", "_"),
       minLength: 1,
@@ -413,7 +417,7 @@ describe("any bytes", () => {
   });
 });
 
-describe("the text of an IPv6 address (RFC 5952)", () => {
+describe("ipv6Text (RFC 5952)", () => {
   it.each([
     ["00000000000000000000000000000000", "::"],
     ["00000000000000000000000000000001", "::1"],
@@ -427,11 +431,11 @@ describe("the text of an IPv6 address (RFC 5952)", () => {
     ["00000000000000000001ffffc0000201", "::1:ffff:c000:201"],
     ["000000000000000000000000c0000201", "::c000:201"],
     ["fe80000000000000abcdef0123456789", "fe80::abcd:ef01:2345:6789"],
-  ])("%s is %s", (hex, expected) => {
+  ])("formats %s as %s", (hex, expected) => {
     expect(ipv6Text(bytes(hex))).toBe(expected);
   });
 
-  it("is what the platform's URLs write, but for IPv4-mapped ones", () => {
+  it("gives the same text as the platform's URL, except for IPv4-mapped addresses", () => {
     const group = oneof(constantFrom(0, 1), integer({ min: 0, max: 0xffff }));
     assert(
       property(array(group, { minLength: 8, maxLength: 8 }), (groups) => {

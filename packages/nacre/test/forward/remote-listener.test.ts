@@ -50,7 +50,7 @@ const opens = (channelType: string, data: Uint8Array): Uint8Array =>
     maximumPacketSize: 100,
     data,
   });
-/** Somebody at 192.0.2.9 connected there. */
+/** An open for a connection from 192.0.2.9 to this address. */
 const fromTcp = (address: string, port: number): Uint8Array =>
   opens(
     "forwarded-tcpip",
@@ -63,7 +63,7 @@ function listening(limits = {}) {
   const loose = looseMux({}, limits);
   const { engine } = loose.mux;
   const listeners = new RemoteListeners(loose.mux, engine.closed);
-  /** Listens, with the server's reply and what comes right behind it. */
+  /** Listens, and receives the server's reply together with the messages in `behind`. */
   const listen = async (
     address: ListenAddress,
     reply: Uint8Array = SUCCESS,
@@ -73,7 +73,7 @@ function listening(limits = {}) {
     loose.receive(reply, ...behind);
     return listener;
   };
-  /** What became of the peer's opens: `"opened"`, or the reason of the refusal. */
+  /** The outcomes of the peer's opens: `"opened"`, or the reason code of the refusal. */
   const answers = (): readonly (string | number)[] =>
     loose.sent.flatMap((payload): readonly (string | number)[] => {
       if (payload[0] === SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number) return ["opened"];
@@ -91,12 +91,12 @@ const requestOf = (payload: Uint8Array | undefined): readonly [string, boolean, 
   return [requestName, wantReply, Buffer.from(data).toString("hex")];
 };
 
-describe("the requests", () => {
-  // Written by hand: each string is its length in four bytes and its bytes; each number has four bytes.
+describe("requests", () => {
+  // Written by hand: each string is a four-byte length and its bytes; each number has four bytes.
   it.each<[title: string, address: ListenAddress, name: string, data: string]>([
     ["a port of localhost (RFC 4254 §7.1)", { port: 8080 }, "tcpip-forward", "000000096c6f63616c686f7374 00001f90"],
     ["all addresses", { host: "", port: 80 }, "tcpip-forward", "00000000 00000050"],
-    ["all addresses, by a star", { host: "*", port: 80 }, "tcpip-forward", "00000000 00000050"],
+    ["all addresses, as a star", { host: "*", port: 80 }, "tcpip-forward", "00000000 00000050"],
     ["one address", { host: "::1", port: 65_535 }, "tcpip-forward", "000000033a3a31 0000ffff"],
     [
       "a Unix socket (OpenSSH PROTOCOL §2.4)",
@@ -104,7 +104,7 @@ describe("the requests", () => {
       "streamlocal-forward@openssh.com",
       "000000062f72756e2f78",
     ],
-  ])("to listen at %s, and to cancel that, have the bytes of the specification", async (_, address, name, data) => {
+  ])("to listen at %s and to cancel that have the specified bytes", async (_, address, name, data) => {
     const { listen, sent, receive } = listening();
     const listener = await listen(address);
     const closing = listener.close();
@@ -117,7 +117,7 @@ describe("the requests", () => {
     ]);
   });
 
-  it("for port 0 tell the port that the server chose, and cancel that one", async () => {
+  it("for port 0 return the port that the server chose, and cancel that port", async () => {
     const { listen, sent, receive } = listening();
     const listener = await listen({ host: "127.0.0.1", port: 0 }, portReply(40_001));
     expect([listener.host, listener.port, listener.path]).toEqual(["127.0.0.1", 40_001, undefined]);
@@ -134,7 +134,7 @@ describe("the requests", () => {
     ["no port", SUCCESS],
     ["port 0", portReply(0)],
     ["port 65536", portReply(65_536)],
-    ["half a port", SSH_MSG_REQUEST_SUCCESS.encode({ data: Uint8Array.of(1, 2) })],
+    ["a truncated port", SSH_MSG_REQUEST_SUCCESS.encode({ data: Uint8Array.of(1, 2) })],
   ])("for port 0 reject a reply with %s", async (_, reply) => {
     const { listen } = listening();
     expect(await failure(listen({ port: 0 }, reply))).toEqual(code("malformed-message"));
@@ -161,17 +161,17 @@ describe("the requests", () => {
     expect(sent).toEqual([]);
   });
 
-  it("reject with forward-denied where the server refuses, with the address escaped", async () => {
+  it("reject with forward-denied and the escaped address if the server refuses", async () => {
     const { listen } = listening();
     const error = (await failure(listen({ path: "/\u001b[2J" }, FAILURE))) as SshError;
     expect(error).toEqual(code("forward-denied"));
-    expect(error.message).toContain("/\\x1b[2J: it prohibits that");
+    expect(error.message).toContain("/\\x1b[2J; it prohibits this");
     expect(await failure(listen({ host: "*", port: 80 }, FAILURE))).toMatchObject({
       message: expect.stringContaining("listen at *:80"),
     });
   });
 
-  it("reject with what ended the connection, before the reply and afterwards", async () => {
+  it("reject with the error of the connection before the reply, and with closed afterwards", async () => {
     const { listeners, lose } = listening();
     const pending = failure(listeners.listen({ port: 80 }, webStreams));
     lose(LOST);
@@ -181,7 +181,7 @@ describe("the requests", () => {
 });
 
 describe("a connection", () => {
-  it("that opens right behind the reply is taken, and carries bytes and where it comes from", async () => {
+  it("that opens right after the reply is accepted, and has bytes and a remote address", async () => {
     const { listen, receive, sent, answers } = listening();
     const listener = await listen({ port: 0 }, portReply(9000), fromTcp("localhost", 9000));
     const pair = (await next(listener))!;
@@ -203,7 +203,7 @@ describe("a connection", () => {
     ]);
   });
 
-  it("to a Unix socket is taken by its path", async () => {
+  it("to a Unix socket is matched by its path", async () => {
     const { listen, answers } = listening();
     const listener = await listen({ path: "/run/x" }, SUCCESS, fromPath("/run/x"));
     const pair = (await next(listener))!;
@@ -215,7 +215,7 @@ describe("a connection", () => {
     ]);
   });
 
-  it("goes to the listener of its address where several have its port, and to the only one of its port otherwise", async () => {
+  it("goes to the listener of its address if several have its port, otherwise to the only one at its port", async () => {
     const { listen, receive } = listening();
     const one = await listen({ host: "192.0.2.1", port: 80 });
     const other = await listen({ host: "192.0.2.2", port: 80 });
@@ -227,13 +227,13 @@ describe("a connection", () => {
 
   it.each<[title: string, open: Uint8Array]>([
     ["to another port", fromTcp("localhost", 81)],
-    ["to an address of a port with several listeners, and none of its own", fromTcp("192.0.2.3", 8000)],
+    ["to an unknown address at a port with several listeners", fromTcp("192.0.2.3", 8000)],
     ["to another path", fromPath("/run/y")],
-    ["to a path, by the data of a port", opens("forwarded-streamlocal@openssh.com", utf8Encode("/run/x"))],
+    ["to a path, with malformed data", opens("forwarded-streamlocal@openssh.com", utf8Encode("/run/x"))],
     ["without data", opens("forwarded-tcpip", NOTHING)],
-    ["with data cut short", opens("forwarded-tcpip", Uint8Array.of(0, 0, 0, 9, 1))],
-    ["with an address that is no UTF-8", opens("forwarded-tcpip", Uint8Array.of(0, 0, 0, 1, 0xff, 0, 0, 0, 80))],
-  ])("%s is refused as prohibited, and the listener goes on", async (_, open) => {
+    ["with truncated data", opens("forwarded-tcpip", Uint8Array.of(0, 0, 0, 9, 1))],
+    ["with an address that is not UTF-8", opens("forwarded-tcpip", Uint8Array.of(0, 0, 0, 1, 0xff, 0, 0, 0, 80))],
+  ])("%s is refused as prohibited, and the listener continues", async (_, open) => {
     const { listen, receive, answers } = listening();
     const listener = await listen({ port: 80 });
     await listen({ path: "/run/x" });
@@ -245,7 +245,7 @@ describe("a connection", () => {
     expect(answers()).toEqual([ADMINISTRATIVELY_PROHIBITED, "opened"]);
   });
 
-  it("before any listener, before the reply and after a refusal is refused as prohibited", async () => {
+  it("is refused as prohibited before any listener, before the reply and after a refusal", async () => {
     const { listen, listeners, receive, answers } = listening();
     receive(fromTcp("localhost", 80));
     const pending = listeners.listen({ port: 80 }, webStreams);
@@ -257,7 +257,7 @@ describe("a connection", () => {
     expect(answers()).toEqual(Array(4).fill(ADMINISTRATIVELY_PROHIBITED));
   });
 
-  it("follows the address as it was given, whatever becomes of the object", async () => {
+  it("is matched with the original address even if the caller changes the object", async () => {
     const { listen, receive, answers, sent } = listening();
     const address = { host: "192.0.2.1", port: 80 };
     const listener = await listen(address);
@@ -272,8 +272,8 @@ describe("a connection", () => {
   });
 });
 
-describe("connections that nobody takes", () => {
-  it("wait, `maxPendingOpens` of them; one more is refused, and there is room when some are taken", async () => {
+describe("connections not yet taken", () => {
+  it("wait up to `maxPendingOpens`; further ones are refused until some are taken", async () => {
     const { listen, receive, answers } = listening({ maxPendingOpens: 201 });
     const listener = await listen({ port: 80 });
     receive(...Array.from({ length: 200 }, () => fromTcp("localhost", 80)));
@@ -298,7 +298,7 @@ describe("connections that nobody takes", () => {
     expect(answers()).toEqual(Array(200).fill("opened"));
   });
 
-  it("are taken in order by takers that wait or come later, each by one", async () => {
+  it("are taken in order by pending and later calls of next", async () => {
     const { listen, receive } = listening();
     const listener = await listen({ port: 80 });
     const iterator = listener[Symbol.asyncIterator]();
@@ -315,8 +315,8 @@ describe("connections that nobody takes", () => {
   });
 });
 
-describe("closing", () => {
-  it("refuses what waits and what comes, ends every taker, and leaves taken connections open", async () => {
+describe("close", () => {
+  it("refuses waiting and new connections, ends the iterator, and leaves taken connections open", async () => {
     const { listen, receive, answers, sent } = listening();
     const listener = await listen({ port: 80 });
     receive(fromTcp("localhost", 80), fromTcp("localhost", 80));
@@ -334,7 +334,7 @@ describe("closing", () => {
     expect(sent.at(-1)?.[0]).toBe(SSH_MSG_CHANNEL_DATA.number);
   });
 
-  it("ends takers that wait", async () => {
+  it("ends pending calls of next", async () => {
     const { listen, receive } = listening();
     const listener = await listen({ port: 80 });
     const waiting = [next(listener), next(listener)];
@@ -343,7 +343,7 @@ describe("closing", () => {
     expect(await Promise.all(waiting)).toEqual([undefined, undefined]);
   });
 
-  it("twice asks the server once, and both wait for its answer", async () => {
+  it("called twice asks the server once, and both calls wait for its reply", async () => {
     const { listen, receive, sent } = listening();
     const listener = await listen({ port: 80 });
     let closed = 0;
@@ -355,7 +355,7 @@ describe("closing", () => {
     expect(closed).toBe(2);
   });
 
-  it("comes by leaving a loop, and by `await using`", async () => {
+  it("is called by leaving a loop and by `await using`", async () => {
     const { listen, receive, sent } = listening();
     const listener = await listen({ port: 80 }, SUCCESS, fromTcp("localhost", 80));
     const loop = (async () => {
@@ -373,7 +373,7 @@ describe("closing", () => {
     ).toEqual(["tcpip-forward", "cancel-tcpip-forward"]);
   });
 
-  it("takes two seconds at most where the server does not answer", async () => {
+  it("resolves after two seconds if the server does not reply", async () => {
     const { listen } = listening();
     const listener = await listen({ port: 80 });
     let closed = false;
@@ -388,7 +388,7 @@ describe("closing", () => {
 });
 
 describe("the end of the connection", () => {
-  it("fails takers that wait and that come later, and closing does not fail", async () => {
+  it("fails pending and later calls of next, but not close", async () => {
     const { listen, lose, receive } = listening();
     const listener = await listen({ port: 80 });
     const waiting = failure(next(listener));
@@ -400,7 +400,7 @@ describe("the end of the connection", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("while the server's answer to closing is due settles closing", async () => {
+  it("resolves a close that waits for the server's reply", async () => {
     const { listen, lose } = listening();
     const listener = await listen({ port: 80 });
     const closing = listener.close();
@@ -409,7 +409,7 @@ describe("the end of the connection", () => {
     expect(await next(listener)).toBeUndefined();
   });
 
-  it("by this side ends the loop", async () => {
+  it("ends the iterator without an error if this side closed it", async () => {
     const { listen, lose } = listening();
     const listener = await listen({ port: 80 });
     const waiting = next(listener);
@@ -417,7 +417,7 @@ describe("the end of the connection", () => {
     expect(await waiting).toBeUndefined();
   });
 
-  it("drops connections that wait", async () => {
+  it("drops waiting connections", async () => {
     const { listen, lose, answers } = listening();
     const listener = await listen({ port: 80 }, SUCCESS, fromTcp("localhost", 80));
     lose(LOST);

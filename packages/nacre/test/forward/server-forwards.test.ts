@@ -26,7 +26,7 @@ import { webDuplex } from "../../src/mux/duplex.ts";
 import type { GlobalReply } from "../../src/mux/mux.ts";
 import { clientMux, deaf, type TestMux, unopened } from "../support/muxes.ts";
 
-// Forwarding of a server: our client and hand-made opens on one side, an application's byte connections in memory on the other.
+// Forwarding of a server, with our client or hand-made opens, and byte connections in memory.
 
 const connections: ServerConnection[] = [];
 afterEach(async () => {
@@ -36,20 +36,20 @@ afterEach(async () => {
 const FORWARDING: Permissions = { portForwarding: true };
 const TARGET: ForwardTarget = { host: "example.org", port: 80 };
 
-/** A server's application in memory: it has everything that was asked of it. */
+/** An application in memory that records the requests it gets. */
 class Application implements Forwarding {
   readonly targets: ForwardTarget[] = [];
   readonly contexts: ConnectContext[] = [];
-  /** The far ends of the connections that were opened onward. */
+  /** Far ends of the connections that `connect` opened. */
   readonly ends: ByteStreams[] = [];
   readonly listeners: { readonly address: ListenAddress; readonly context: ListenContext; closed: boolean }[] = [];
-  /** What `connect` waits for first. */
+  /** Promise that `connect` waits for first. */
   dialling: Promise<void> = Promise.resolve();
-  /** What `listen` waits for first. */
+  /** Promise that `listen` waits for first. */
   binding: Promise<void> = Promise.resolve();
-  /** What closing a byte connection waits for. */
+  /** Promise that closing a byte connection waits for. */
   closing: Promise<void> = Promise.resolve();
-  /** Duplexes given to the server that are not closed. */
+  /** Number of open duplexes passed to the server. */
   alive = 0;
 
   connect = async (target: ForwardTarget, context: ConnectContext): Promise<Duplex> => {
@@ -71,7 +71,7 @@ class Application implements Forwarding {
     };
   };
 
-  /** A byte connection for the server, whose far end is the last one of `ends`. */
+  /** Makes a byte connection for the server, and adds its far end to `ends`. */
   duplex(): Duplex {
     const { near, far } = wire();
     this.ends.push(near);
@@ -115,7 +115,7 @@ async function served(
   return { application, client: await connect(near, visitor), connection, events };
 }
 
-/** The same with a client that sends requests of its own making, one by one. */
+/** Like `served`, with a mux that sends hand-made requests. */
 async function servedByHand(
   permissions: Permissions = FORWARDING,
   server: Partial<ServeOptions<Session>> = {},
@@ -144,7 +144,7 @@ async function servedByHand(
 const refusals = (events: readonly ServerEvent[]): unknown[] =>
   events.flatMap((event) => (event.type === "request-refused" ? [event.request] : []));
 
-/** The reason codes with which opens were refused, `"opened"`, or the error that ended the connection. */
+/** Opens a channel. Resolves with the channel, the reason code of a refusal, or the error that ended the connection. */
 function opening(mux: TestMux, channelType: string, data?: Uint8Array): Promise<Channel | number | SshError> {
   return new Promise((resolve) => {
     mux.open(channelType, data, { opened: resolve, refused: (reasonCode) => resolve(reasonCode), lost: resolve });
@@ -162,7 +162,7 @@ const REFUSED: GlobalReply = { success: false, error: undefined };
 const turns = async (): Promise<void> => {
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve));
 };
-/** Waits until something has happened. */
+/** Waits until `happened` returns true. */
 async function until(happened: () => boolean): Promise<void> {
   while (!happened()) await turns();
 }
@@ -174,8 +174,8 @@ async function writeAll({ writable }: Pick<ByteStreams, "writable">, words: stri
 const text = ({ readable }: Pick<ByteStreams, "readable">): Promise<string> =>
   new Response(readable as ReadableStream<Uint8Array<ArrayBuffer>>).text();
 
-describe("a connection onward", () => {
-  it("carries bytes both ways and the end of each", async () => {
+describe("a forwarded connection", () => {
+  it("carries bytes and EOF in both directions", async () => {
     const { application, client, connection, events } = await served();
     const pair = await client.dial(TARGET, { originator: { address: "192.0.2.7", port: 99 } });
     await writeAll(pair, "question");
@@ -204,7 +204,7 @@ describe("a connection onward", () => {
     ["forward-denied", 1],
     ["forward-limit", 4],
     ["connection-failed", 2],
-  ] as const)("that fails with %s is refused with reason %d and a text of its own", async (errorCode, reasonCode) => {
+  ] as const)("that fails with %s is refused with reason code %d and a fixed text", async (errorCode, reasonCode) => {
     const { near, far } = wire();
     const said: unknown[] = [];
     const events: ServerEvent[] = [];
@@ -247,8 +247,8 @@ describe("a connection onward", () => {
         throw new Error("application");
       },
     ],
-    ["returns no byte connection", () => ({ open: true })],
-  ])("is refused by an application that %s, and the SSH connection goes on", async (_, broken) => {
+    ["returns an invalid byte connection", () => ({ open: true })],
+  ])("is refused if connect %s, and the SSH connection continues", async (_, broken) => {
     const { client } = await served(FORWARDING, { forwarding: { connect: broken as never } });
     expect(await failure(client.dial(TARGET))).toEqual(code("forward-unreachable"));
     expect(await failure(client.dial(TARGET))).toEqual(code("forward-unreachable"));
@@ -263,13 +263,13 @@ describe("a connection onward", () => {
     ["port 65536", direct({ port: 65_536 })],
     ["missing data", new Uint8Array(3)],
     ["data that is too long", Uint8Array.of(...direct(), 0)],
-  ])("to %s is refused without asking the application", async (_, data) => {
+  ])("to %s is refused without calling connect", async (_, data) => {
     const { application, mux } = await servedByHand();
     expect(await opening(mux, "direct-tcpip", data)).toBe(1);
     expect(application.targets).toEqual([]);
   });
 
-  it("that the client closes releases the byte connection", async () => {
+  it("releases the byte connection when the client closes the channel", async () => {
     const { application, mux } = await servedByHand();
     const channel = (await opening(mux, "direct-tcpip", direct())) as Channel;
     channel.handler = deaf;
@@ -277,7 +277,7 @@ describe("a connection onward", () => {
     await until(() => application.alive === 0);
   });
 
-  it("that breaks closes the channel", async () => {
+  it("closes the channel when the byte connection breaks", async () => {
     const { application, client } = await served();
     const pair = await client.dial(TARGET);
     await application.ends[0]?.writable.abort(new Error("reset"));
@@ -285,7 +285,7 @@ describe("a connection onward", () => {
     await client.close();
   });
 
-  it("that arrives after the end of the SSH connection is closed", async () => {
+  it("is closed if connect resolves after the end of the SSH connection", async () => {
     const { application, client, connection } = await served();
     let dialled!: () => void;
     application.dialling = new Promise((resolve) => {
@@ -301,7 +301,7 @@ describe("a connection onward", () => {
     await until(() => application.alive === 0);
   });
 
-  it("is released before the end of the SSH connection is told", async () => {
+  it("is released before the SSH connection's ended resolves", async () => {
     const { application, client, connection } = await served();
     for (let i = 0; i < 5; i++) await client.dial(TARGET);
     expect(application.alive).toBe(5);
@@ -309,7 +309,7 @@ describe("a connection onward", () => {
     expect(application.alive).toBe(0);
   });
 
-  it("keeps the end of the SSH connection from being told until it is released", async () => {
+  it("delays the SSH connection's ended until it is released", async () => {
     const { application, client, connection } = await served();
     let closed!: () => void;
     application.closing = new Promise((resolve) => {
@@ -326,7 +326,7 @@ describe("a connection onward", () => {
     await ended;
   });
 
-  it("is not opened while sessions have time to end, and no listener either", async () => {
+  it("is refused during the grace time of close, as are listeners", async () => {
     const { application, mux, connection, events } = await servedByHand(FORWARDING, {
       session: () => new Promise(() => {}),
     });
@@ -349,7 +349,7 @@ describe("a connection onward", () => {
     await connection.close();
   });
 
-  it("does not delay close with a grace time, and no further one is opened", async () => {
+  it("does not delay close with a grace time", async () => {
     const { application, client, connection } = await served();
     await client.dial(TARGET);
     await connection.close({ grace: 3_600_000 });
@@ -357,7 +357,7 @@ describe("a connection onward", () => {
   });
 });
 
-/** Two factors, whose lists have one place in common. */
+/** Decides two factors, whose lists have one place in common. */
 const byBoth = ({ method }: Login): LoginDecision =>
   method === "publickey"
     ? {
@@ -366,14 +366,14 @@ const byBoth = ({ method }: Login): LoginDecision =>
       }
     : { permissions: { portForwarding: true, permitOpen: ["b:2", "c:3"], permitListen: ["localhost:2", "3"] } };
 
-describe("a grant of forwarding", () => {
+describe("permission for forwarding", () => {
   it.each([
     ["true", true],
     ["no permission", {}],
     ["a forced command", { command: "true" }],
-    ["lists alone", { permitOpen: ["*:*"], permitListen: ["*"] }],
-    ["channels of the application", { channels: ["direct-tcpip"], globalRequests: ["tcpip-forward"] }],
-  ] as const)("is not in %s: everything is refused and logged", async (_, permissions) => {
+    ["lists without portForwarding", { permitOpen: ["*:*"], permitListen: ["*"] }],
+    ["application channels with forwarding names", { channels: ["direct-tcpip"], globalRequests: ["tcpip-forward"] }],
+  ] as const)("is not granted by %s: everything is refused and logged", async (_, permissions) => {
     const { application, client, events } = await served(permissions);
     expect(await failure(client.dial(TARGET))).toEqual(code("forward-denied"));
     expect(await failure(client.dial({ path: "/run/app.sock" }))).toEqual(code("forward-denied"));
@@ -389,7 +389,7 @@ describe("a grant of forwarding", () => {
     await client.close();
   });
 
-  it("must come from every factor, and each factor's list must have the place", async () => {
+  it("needs every factor, and each factor's list must include the place", async () => {
     const { near, far } = wire();
     const application = new Application();
     const methods = ["publickey", "password"] as const;
@@ -410,7 +410,7 @@ describe("a grant of forwarding", () => {
     await client.close();
   });
 
-  it("with a list has no Unix socket that the list does not name", async () => {
+  it("with a list excludes Unix sockets that the list does not name", async () => {
     const { application, client } = await served({ portForwarding: true, permitOpen: ["*:*"], permitListen: ["*"] });
     expect(await failure(client.dial({ path: "/run/app.sock" }))).toEqual(code("forward-denied"));
     expect(await failure(client.listen({ path: "/run/app.sock" }))).toEqual(code("forward-denied"));
@@ -418,7 +418,7 @@ describe("a grant of forwarding", () => {
     await client.close();
   });
 
-  it("gives nothing that the server does not offer", async () => {
+  it("has no effect without the server's forwarding functions", async () => {
     const { client } = await served(FORWARDING, { forwarding: undefined });
     expect(await failure(client.dial(TARGET))).toEqual(code("forward-denied"));
     await client.close();
@@ -430,7 +430,7 @@ describe("a grant of forwarding", () => {
 });
 
 describe("limits of forwarding", () => {
-  it("count connections that are being opened: one more is refused", async () => {
+  it("count connections that are being opened", async () => {
     const { application, client } = await served(FORWARDING, { limits: { maxForwardedConnections: 2 } });
     let dialled!: () => void;
     application.dialling = new Promise((resolve) => {
@@ -447,7 +447,7 @@ describe("limits of forwarding", () => {
     await client.close();
   });
 
-  it("leave room for sessions beside as many slow dials as there may be", async () => {
+  it("leave room for sessions beside the maximum number of slow dials", async () => {
     const { application, mux } = await servedByHand();
     application.dialling = new Promise(() => {});
     const outcomes: unknown[] = [];
@@ -458,7 +458,7 @@ describe("limits of forwarding", () => {
     expect(await opening(mux, "session")).toHaveProperty("closed", false);
   });
 
-  it("bound the listeners of a client", async () => {
+  it("limit the listeners of a client", async () => {
     const { client } = await served(FORWARDING, { limits: { maxForwardListeners: 2 } });
     const one = await client.listen({ port: 1 });
     await client.listen({ path: "/run/app.sock" });
@@ -470,7 +470,7 @@ describe("limits of forwarding", () => {
 });
 
 describe("a listener", () => {
-  it("tells the client its port, and hands over connections both ways", async () => {
+  it("reports its port and forwards connections in both directions", async () => {
     const { application, client, events } = await served();
     const listener = await client.listen({ port: 0 });
     expect(listener.port).toBe(40_000);
@@ -503,7 +503,7 @@ describe("a listener", () => {
     await client.close();
   });
 
-  it("is told with its port only where port 0 was asked for", async () => {
+  it("replies with its port only if port 0 was requested", async () => {
     const { mux } = await servedByHand();
     expect(await asking(mux, "tcpip-forward", listenAt("", 0))).toEqual({
       success: true,
@@ -512,7 +512,7 @@ describe("a listener", () => {
     expect(await asking(mux, "tcpip-forward", listenAt("", 8080))).toEqual({ success: true, data: new Uint8Array(0) });
   });
 
-  it("is refused a second time at the same address, and free again when it is cancelled", async () => {
+  it("is refused a second time at the same address until it is cancelled", async () => {
     const { application, mux, events } = await servedByHand();
     const at = listenAt("localhost", 8080);
     const path = streamlocalForward.encode({ path: "/run/app.sock" });
@@ -545,7 +545,7 @@ describe("a listener", () => {
     ["cancel-tcpip-forward", listenAt("127.0.0.1", 40_000)],
     ["cancel-tcpip-forward", new Uint8Array(1)],
     ["cancel-streamlocal-forward@openssh.com", streamlocalForward.encode({ path: "/run/other.sock" })],
-  ])("of another address is not cancelled: %s is refused", async (name, data) => {
+  ])("is not cancelled by a request for another address: %s", async (name, data) => {
     const { application, mux } = await servedByHand();
     await asking(mux, "tcpip-forward", listenAt("localhost", 0));
     await asking(mux, "streamlocal-forward@openssh.com", streamlocalForward.encode({ path: "/run/app.sock" }));
@@ -565,13 +565,13 @@ describe("a listener", () => {
       streamlocalForward.encode({ path: "/".repeat(108) }),
     ],
     ["streamlocal-forward@openssh.com", "a path with NUL", streamlocalForward.encode({ path: "/run/a\0b" })],
-  ])("by %s at %s is refused without asking the application", async (name, _, data) => {
+  ])("by %s at %s is refused without calling listen", async (name, _, data) => {
     const { application, mux } = await servedByHand();
     expect(await asking(mux, name, data)).toEqual(REFUSED);
     expect(application.listeners).toEqual([]);
   });
 
-  it("at port 0 is refused to a client that wants no reply", async () => {
+  it("at port 0 is refused if the client wants no reply", async () => {
     const { application, mux, events } = await servedByHand();
     mux.globalRequest("tcpip-forward", listenAt("localhost", 0));
     mux.globalRequest("tcpip-forward", listenAt("localhost", 8080));
@@ -588,15 +588,15 @@ describe("a listener", () => {
         throw new Error("application");
       },
     ],
-    ["returns no listener", () => ({})],
-    ["returns no port where one was to be chosen", () => ({ close: () => Promise.resolve() })],
-  ])("is refused by an application that %s, and may be asked for again", async (_, broken) => {
+    ["returns an invalid listener", () => ({})],
+    ["returns no port for port 0", () => ({ close: () => Promise.resolve() })],
+  ])("is refused if listen %s, and may be requested again", async (_, broken) => {
     const { mux, events } = await servedByHand(FORWARDING, { forwarding: { listen: broken as never } });
     for (let i = 0; i < 2; i++) expect(await asking(mux, "tcpip-forward", listenAt("", 0))).toEqual(REFUSED);
     expect(refusals(events)).toEqual(["tcpip-forward :0", "tcpip-forward :0"]);
   });
 
-  it("offers a connection that was accepted early only after the reply", async () => {
+  it("offers a connection accepted early only after the reply", async () => {
     const { application, mux } = await servedByHand();
     let bound!: () => void;
     application.binding = new Promise((resolve) => {
@@ -617,7 +617,7 @@ describe("a listener", () => {
     expect(said).toEqual(["reply true", "open"]);
   });
 
-  it("sends the address as it was asked for, and the port that was chosen", async () => {
+  it("sends the requested address and the chosen port", async () => {
     const { application, mux } = await servedByHand();
     const opens: unknown[] = [];
     mux.accept("forwarded-tcpip", (one) => {
@@ -630,11 +630,11 @@ describe("a listener", () => {
     expect(opens).toEqual([{ address: "", port: 40_000, originatorAddress: "192.0.2.7", originatorPort: 99 }]);
   });
 
-  it("closes connections that the client refuses, that come after its end, or that are too many", async () => {
+  it("closes connections that exceed the limit, are not taken before it ends, or arrive after it ends", async () => {
     const { application, client, events } = await served(FORWARDING, { limits: { maxForwardedConnections: 3 } });
     const listener = await client.listen({ port: 8080 });
     const { accept } = application.listeners[0]!.context;
-    // The client takes none of these: they wait at it.
+    // The client takes none of these, so they wait.
     for (let i = 0; i < 10; i++) accept(application.duplex(), { address: "192.0.2.7", port: i });
     await until(() => application.alive === 3);
     expect(refusals(events)).toHaveLength(7);
@@ -645,7 +645,7 @@ describe("a listener", () => {
     await client.close();
   });
 
-  it("ends with the SSH connection, and with it connections that the client has not answered", async () => {
+  it("ends with the SSH connection, and closes connections that the client has not answered", async () => {
     const { application, mux, connection } = await servedByHand();
     mux.accept("forwarded-tcpip", () => {});
     await asking(mux, "tcpip-forward", listenAt("", 8080));
@@ -661,7 +661,7 @@ describe("a listener", () => {
     await until(() => application.alive === 0);
   });
 
-  it("that is ready after the end of the SSH connection is closed", async () => {
+  it("is closed if listen resolves after the end of the SSH connection", async () => {
     const { application, mux, connection } = await servedByHand();
     let bound!: () => void;
     application.binding = new Promise((resolve) => {
@@ -675,19 +675,19 @@ describe("a listener", () => {
     await until(() => application.listeners[0]?.closed === true);
   });
 
-  it("that was asked for behind another one is not opened after the end of the SSH connection", async () => {
+  it("is not opened after the end of the SSH connection if its request waited for an earlier one", async () => {
     const { application, mux, connection } = await servedByHand();
     application.binding = new Promise(() => {});
     for (const port of [1, 2]) mux.globalRequest("tcpip-forward", listenAt("", port), () => {});
     await until(() => application.listeners.length === 1);
-    // The client goes, so that the server is not closing.
+    // End the connection from the client, so that the server is not closing.
     mux.engine.fail(new SshError("closed", "gone"));
     await connection.ended;
     await turns();
     expect(application.listeners).toHaveLength(1);
   });
 
-  it("is not opened for requests that wait in too large a number without wanting a reply", async () => {
+  it("is refused if too many requests without a reply are queued", async () => {
     const { application, mux, events } = await servedByHand(FORWARDING, { limits: { maxPeerRequests: 4 } });
     application.binding = new Promise(() => {});
     for (let port = 1; port <= 10; port++) mux.globalRequest("tcpip-forward", listenAt("", port));
@@ -695,7 +695,7 @@ describe("a listener", () => {
     expect(application.listeners).toHaveLength(1);
   });
 
-  it("whose application fails at its end does not keep the connection from ending", async () => {
+  it("lets the connection end even if its close rejects", async () => {
     const thrown = uncaught();
     const listener = { port: 1, close: () => Promise.reject(new Error("application")) };
     const forwarding = { listen: () => Promise.resolve(listener) };
@@ -708,18 +708,18 @@ describe("a listener", () => {
 
 describe("the option forwarding", () => {
   it.each([
-    ["is no object", 7],
+    ["is a number", 7],
     ["has no functions", {}],
-    ["has something else than functions", { connect: true }],
+    ["has true instead of a function", { connect: true }],
     ["is null", null],
-  ])("that %s is a mistake of the caller", (_, forwarding) => {
+  ])("is rejected with usage if it %s", (_, forwarding) => {
     const { far } = wire();
     expect(() => serve(far, { ...open, forwarding: forwarding as never })).toThrow(
       expect.objectContaining({ code: "usage" }),
     );
   });
 
-  it("reserves its names: an application handles them only without it", async () => {
+  it("reserves its channel and request names", async () => {
     const { far } = wire();
     const channels = { "direct-tcpip": () => {} };
     const forwarding = new Application();

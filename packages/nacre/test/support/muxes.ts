@@ -17,10 +17,10 @@ const NO_HANDLERS: MuxHandlers<Side> = { channels: {}, globalRequests: {} };
 /** Ignores every event of a channel. */
 export const deaf: ChannelHandler = { data() {}, writable() {}, eof() {}, request() {}, closed() {} };
 
-/** Ignores how an open ended. */
+/** Ignores the outcome of an open. */
 export const unopened: OpenHandler = { opened() {}, refused() {}, lost() {} };
 
-/** The channels of a client that logs in with the key of the tests, over a pair of streams. Accepts every host key. */
+/** Makes the mux of a client that logs in with the test key over a pair of streams. Accepts every host key. */
 export function clientMux(streams: ByteStreams): TestMux {
   const session = new ClientSession({
     algorithms: defaultAlgorithms,
@@ -40,16 +40,16 @@ export function clientMux(streams: ByteStreams): TestMux {
   return new Mux<ClientSessionEvent, Side>(webDuplex(streams), session, side, NO_HANDLERS);
 }
 
-/** A mux over a connection without a transport: takes the peer's messages, and keeps what it sends. */
+/** A mux over a connection without a transport. Takes the peer's messages and records the messages sent. */
 export interface LooseMux {
   readonly mux: TestMux;
-  /** Hands over messages of the peer, which are handled in one turn. */
+  /** Handles messages of the peer in one turn. */
   receive(this: void, ...payloads: readonly Uint8Array[]): void;
   /** Ends the connection. */
   lose(this: void, error: SshError): void;
   /** Messages sent, oldest first. */
   readonly sent: readonly Uint8Array[];
-  /** Names of global requests that were refused for want of a handler. */
+  /** Names of refused channel opens and global requests. */
   readonly refused: readonly string[];
   readonly ends: readonly SshError[];
 }

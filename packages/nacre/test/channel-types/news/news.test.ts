@@ -16,12 +16,12 @@ async function granted(news: News): Promise<Client> {
   return connectWith([news], { ...server, authenticate: () => ({ permissions: news.permissions }) }, visitor);
 }
 
-describe("a channel type of an application's own", () => {
-  it("stands in the list of types", () => {
+describe("an application-defined channel type", () => {
+  it("is in the list of types", () => {
     expect(CHANNEL_TYPES.map(({ name }) => name)).toContain(NEWS_CHANNEL);
   });
 
-  it("is opened by the server when the client asked for it with a session", async () => {
+  it("is opened by the server after the client's session request", async () => {
     const news = new News(TEXTS, "weather");
     await using client = await granted(news);
     await client.exec("true", ask("weather"));
@@ -36,13 +36,13 @@ describe("a channel type of an application's own", () => {
     expect(news.outcomes).toEqual([]);
   });
 
-  it("is refused by the server's handler", async () => {
+  it("is refused by the server's handler for an unknown topic", async () => {
     const news = new News(TEXTS, "weather");
     await using client = await granted(news);
     expect(await failure(client.exec("true", ask("nothing")))).toEqual(code("channel-request-failed"));
   });
 
-  it("is refused by the client if it did not ask for it", async () => {
+  it("is refused by the client if it did not request the topic", async () => {
     const news = new News(TEXTS, "weather");
     await using client = await granted(news);
     await client.exec("true", ask("secret"));
@@ -58,7 +58,7 @@ describe("a channel type of an application's own", () => {
     expect(ends.filter(({ status }) => status === "fulfilled")).toHaveLength(MAX_NEWS);
   });
 
-  it("is refused by a client that has no handler for it", async () => {
+  it("is refused by a client without a handler for it", async () => {
     const { client, connection } = await served({ session: () => 0 });
     expect(await failure(connection.openChannel(NEWS_CHANNEL))).toEqual(code("channel-open-failed"));
     await client.close();

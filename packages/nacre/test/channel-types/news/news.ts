@@ -1,30 +1,30 @@
 import { CHANNEL_OPEN_FAILURE_REASON, utf8Decode, utf8Encode } from "@nacre/wire";
 import type { ChannelType } from "../channel-type.ts";
 
-/** A session request of the client: its data is the topic it wants news about. */
+/** A session request of the client. Its data is the requested topic. */
 export const NEWS_REQUEST = "news-req@example.org";
 
-/** A channel that the server opens for each piece of news: the data of the open is the topic, the channel carries the text. */
+/** A channel that the server opens for each piece of news. The open's data is the topic; the channel carries the text. */
 export const NEWS_CHANNEL = "news@example.org";
 
-/** Channels that a client takes at once. */
+/** Maximum number of news channels that a client accepts at a time. */
 export const MAX_NEWS = 2;
 
 const { ADMINISTRATIVELY_PROHIBITED, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
 
-/** News by topic, sent to clients that ask for the topic with a session. */
+/** Sends news to clients that request its topic on a session. */
 export class News implements ChannelType {
   readonly name = NEWS_CHANNEL;
   readonly permissions = { sessionRequests: [NEWS_REQUEST] };
-  /** Texts that arrived. */
+  /** Texts that the client received. */
   readonly received: string[] = [];
-  /** How each open of the server ended. */
+  /** Outcome of each open of the server. */
   readonly outcomes: Promise<unknown>[] = [];
   readonly #texts: Readonly<Record<string, readonly string[]>>;
   readonly #topic: string;
   #open = 0;
 
-  /** `texts`: what the server sends, by topic; `topic`: the only one that the client takes. */
+  /** `texts` are the server's news by topic. `topic` is the only topic that the client accepts. */
   constructor(texts: Readonly<Record<string, readonly string[]>>, topic: string) {
     this.#texts = texts;
     this.#topic = topic;
@@ -53,8 +53,9 @@ export class News implements ChannelType {
   readonly client: ChannelType["client"] = {
     channels: {
       [NEWS_CHANNEL]: (open) => {
-        if (utf8Decode(open.data) !== this.#topic) return open.reject(ADMINISTRATIVELY_PROHIBITED, "not asked for");
-        if (this.#open >= MAX_NEWS) return open.reject(RESOURCE_SHORTAGE, `${MAX_NEWS} at once are the most`);
+        if (utf8Decode(open.data) !== this.#topic)
+          return open.reject(ADMINISTRATIVELY_PROHIBITED, "topic not requested");
+        if (this.#open >= MAX_NEWS) return open.reject(RESOURCE_SHORTAGE, `limit of ${MAX_NEWS} channels reached`);
         const channel = open.accept();
         if (channel === undefined) return;
         this.#open++;
