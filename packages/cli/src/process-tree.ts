@@ -11,7 +11,7 @@ interface Process {
 }
 
 /** Interval at which `endProcesses` checks whether processes have ended, in milliseconds. */
-const LOOK_AGAIN = 20;
+const CHECK_INTERVAL = 20;
 
 /**
  * Ends processes, their process groups and all descendants, including those in other Unix sessions. Sends SIGHUP, then SIGKILL to the
@@ -23,7 +23,7 @@ export async function endProcesses(first: ReadonlySet<number>, grace: number, hu
   if (!hurry.aborted) {
     sendAll(found, "SIGHUP");
     const deadline = performance.now() + grace;
-    while (alive(found).length > 0 && performance.now() < deadline && !hurry.aborted) await after(LOOK_AGAIN);
+    while (alive(found).length > 0 && performance.now() < deadline && !hurry.aborted) await after(CHECK_INTERVAL);
   }
   // rule: kill-descendants
   sendAll(alive(found), "SIGKILL");
