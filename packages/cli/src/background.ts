@@ -1,8 +1,8 @@
 import type { TerminalDescriptors } from "./terminal.ts";
 
 /**
- * First argument of the background process that `nacre -f` starts: `nacre --in-background terminal|no-terminal WORDS`. The process also gets
- * an IPC channel, and the terminal on `TERMINAL_DESCRIPTORS`.
+ * First argument of the background process that `nacre -f` starts: `nacre --in-background terminal|no-terminal WORDS`. The process also
+ * gets an IPC channel, and the terminal on `TERMINAL_DESCRIPTORS`.
  *
  * Node cannot fork, so the background process does all the work, including the questions, and the first process waits for its message. The
  * background process runs in its own Unix session, to outlive the terminal. It cannot open /dev/tty there, so it inherits open descriptors.

@@ -70,7 +70,10 @@ export function usage(message: string): SshError {
 
 const HELP: Readonly<Record<string, "flag">> = { "-h": "flag", "--help": "flag" };
 
-/** Returns whether the options include `-h` or `--help`. Values and words after the options do not count. Throws `usage` like `parseOptions`. */
+/**
+ * Returns whether the options include `-h` or `--help`. Values and words after the options do not count. Throws `usage` like
+ * `parseOptions`.
+ */
 export function asksForHelp(words: readonly string[], known: Readonly<Record<string, "flag" | "value">>): boolean {
   return parseOptions(words, { ...known, ...HELP }).options.some(([name]) => Object.hasOwn(HELP, name));
 }

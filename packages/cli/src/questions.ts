@@ -31,8 +31,8 @@ export function questions(terminal: Terminal | undefined, target: LoginTarget): 
 }
 
 /**
- * Without a terminal nothing is asked. No passphrase or password is given, keyboard-interactive is not tried, and unknown hosts are refused.
- * If the server would have accepted a password or answers, the login error explains why none were given.
+ * Without a terminal nothing is asked. No passphrase or password is given, keyboard-interactive is not tried, and unknown hosts are
+ * refused. If the server would have accepted a password or answers, the login error explains why none were given.
  */
 function withoutTerminal(target: LoginTarget): Questions {
   return {

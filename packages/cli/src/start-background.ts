@@ -8,8 +8,8 @@ const FAILURE = 255;
 
 /**
  * Runs `nacre` with these words in the background. Resolves with 0 after login, once the forwards are set up, or with the exit status if it
- * ends first. With `hasOutput`, the background process keeps writing to our standard output and error. Without it, later output is dropped, so
- * that a program reading our output to its end need not wait for the background process.
+ * ends first. With `hasOutput`, the background process keeps writing to our standard output and error. Without it, later output is dropped,
+ * so that a program reading our output to its end need not wait for the background process.
  */
 export function startInBackground(words: readonly string[], hasOutput: boolean): Promise<number> {
   let terminal: readonly number[] = [];

@@ -7,8 +7,8 @@ import type { ForwardTarget } from "nacre";
 import { BROKEN_PIPE_STATUS } from "./remote.ts";
 
 /**
- * Connects standard input and output to a target through the server (`-W`). Each direction runs until its EOF. Resolves with the exit status.
- * Rejects with an `SshError` if the server does not connect to the target, or if the connection breaks.
+ * Connects standard input and output to a target through the server (`-W`). Each direction runs until its EOF. Resolves with the exit
+ * status. Rejects with an `SshError` if the server does not connect to the target, or if the connection breaks.
  */
 export async function runStdio(client: Pick<Client, "dial">, target: ForwardTarget): Promise<number> {
   const { stdin, stdout } = process;

@@ -1,8 +1,8 @@
 import type { SessionExit } from "@nacre/node";
 
 /**
- * Argument that starts a terminal host, `nacre --terminal-host`: the process in which `nacre serve` runs one terminal. It gets an IPC channel
- * for messages, and the terminal's bytes on descriptor `TERMINAL_BYTES`.
+ * Argument that starts a terminal host, `nacre --terminal-host`: the process in which `nacre serve` runs one terminal. It gets an IPC
+ * channel for messages, and the terminal's bytes on descriptor `TERMINAL_BYTES`.
  *
  * A separate process is needed because node-pty opens terminals without O_CLOEXEC: every program that the same process starts later would
  * inherit the terminal and could type into it. A host starts only one program, and the server itself never opens a terminal.

@@ -142,8 +142,8 @@ export class Terminal {
 }
 
 /**
- * Opens the controlling terminal of this process, even if the standard streams are redirected. Without one, falls back to standard input and
- * standard error if both are terminals. Returns `undefined` if there is no terminal.
+ * Opens the controlling terminal of this process, even if the standard streams are redirected. Without one, falls back to standard input
+ * and standard error if both are terminals. Returns `undefined` if there is no terminal.
  */
 export function openTerminal(): Terminal | undefined {
   try {

@@ -8,8 +8,8 @@ const WIDTH = 110;
 const INDENT = " ".repeat(35);
 
 /**
- * Returns a trace port that prints one line per packet: seconds since the start, direction (→ sent, ← received), bytes on the wire, sequence
- * number, message name and a summary. `elapsed` returns milliseconds; `write` receives whole lines.
+ * Returns a trace port that prints one line per packet: seconds since the start, direction (→ sent, ← received), bytes on the wire,
+ * sequence number, message name and a summary. `elapsed` returns milliseconds; `write` receives whole lines.
  */
 export function packetList(elapsed: () => number, write: (text: string) => void): TracePort {
   return (record) => {

@@ -483,7 +483,7 @@ describe("host keys", () => {
     }
   });
 
-  it("outside of memory sign by an event, even late, in every key exchange", () => {
+  it("not held in memory sign through an event, even late, in every key exchange", () => {
     const pair = new ServerPair({
       server: { hostKeys: [{ publicKey: hostKey.publicKey }] },
       onServer: (event) => event.type === "sign-exchange-hash",

@@ -1,8 +1,8 @@
 import type { Login, Role } from "./whole-session.ts";
 
 /**
- * Expected outcomes, in the format of `ending`, when a message is dropped, repeated or swapped with the next one and no MAC detects it. `NO`
- * means that no next message is sent before a reply arrives, so the message cannot be swapped.
+ * Expected outcomes, in the format of `ending`, when a message is dropped, repeated or swapped with the next one and no MAC detects it.
+ * `NO` means that no next message is sent before a reply arrives, so the message cannot be swapped.
  */
 type Row = readonly [message: string, dropped: string, repeated: string, swapped: string];
 
@@ -78,7 +78,8 @@ export const FAULTS: Readonly<Record<Login, Readonly<Record<Role, readonly Row[]
       ["CHANNEL_OPEN", "alive", CLIENT_ENDS, CLIENT_EVENTS],
       // hostkeys-prove-00@openssh.com; the client ignores the second reply.
       ["GLOBAL_REQUEST", CLIENT_EVENTS, "same", CLIENT_EVENTS],
-      // env and exec. Replies match requests by order (RFC 4254 §5.4): a missing one leaves the last request waiting, an extra one is ignored.
+      // env and exec. Replies match requests by order (RFC 4254 §5.4): a missing one leaves the last request waiting, an extra one is
+      // ignored.
       ["CHANNEL_REQUEST", "alive", SERVER_EVENTS, SERVER_EVENTS],
       ["CHANNEL_REQUEST", "alive", RUN_TWICE, NO],
       ["CHANNEL_DATA", STDIN, STDIN, STDIN],
@@ -95,7 +96,8 @@ export const FAULTS: Readonly<Record<Login, Readonly<Record<Role, readonly Row[]
     ],
     server: [
       ...SERVER_KEX,
-      // Allowed right after NEWKEYS or right before USERAUTH_SUCCESS (RFC 8308 §2.4). Swapping puts it before SUCCESS. The login does not need it.
+      // Allowed right after NEWKEYS or right before USERAUTH_SUCCESS (RFC 8308 §2.4). Swapping puts it before SUCCESS. The login does not
+      // need it.
       ["EXT_INFO", "same", CLIENT_ENDS, "same"],
       ["SERVICE_ACCEPT", CLIENT_ENDS, CLIENT_ENDS, CLIENT_ENDS],
       // The hostkeys-00 announcement that follows is not allowed before USERAUTH_SUCCESS.

@@ -18,8 +18,9 @@ import { concatBytes, SshError, utf8DecodeLossy, utf8Encode, Writer } from "@nac
 export type Role = "client" | "server";
 
 /**
- * `key`: the login is sent together with CHANNEL_OPEN, the client requests proofs of the announced host keys, and the client starts the rekey.
- * `password`: the server sends a banner, the first password is wrong, the host key is not in memory, and the server starts the rekey.
+ * `key`: the login is sent together with CHANNEL_OPEN, the client requests proofs of the announced host keys, and the client starts the
+ * rekey. `password`: the server sends a banner, the first password is wrong, the host key is not in memory, and the server starts the
+ * rekey.
  */
 export type Login = "key" | "password";
 

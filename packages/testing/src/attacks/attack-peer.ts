@@ -52,7 +52,8 @@ interface Layout {
 }
 
 /**
- * Peer that can send any message or any bytes at any time. It uses real algorithms, but follows only the protocol rules that a test chooses.
+ * Peer that can send any message or any bytes at any time. It uses real algorithms, but follows only the protocol rules that a test
+ * chooses.
  */
 export class AttackPeer {
   /** Payloads sent by the target, in order. */

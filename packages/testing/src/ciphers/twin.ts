@@ -30,8 +30,8 @@ export function suitesOf(set: CipherSet): readonly Suite[] {
 export type TwinSealer = (sequenceNumber: number, packet: Uint8Array) => Buffer;
 
 /**
- * Returns an independent implementation of a cipher, written from the specifications with `node:crypto` and BigInt. It shares no code with the
- * tested packages. It also seals packets with invalid length or padding fields.
+ * Returns an independent implementation of a cipher, written from the specifications with `node:crypto` and BigInt. It shares no code with
+ * the tested packages. It also seals packets with invalid length or padding fields.
  */
 export function twinSealer(cipher: string, mac: string | undefined, keys: DirectionKeys): TwinSealer {
   if (cipher === "chacha20-poly1305@openssh.com") return chacha20Poly1305(keys);

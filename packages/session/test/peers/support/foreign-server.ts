@@ -66,8 +66,8 @@ export interface Outcome {
 }
 
 /**
- * Scripted server of another implementation, and a Nacre client that connects to it like `connect` and `exec`: it requests a channel before the
- * login, and runs a command on each channel that opens.
+ * Scripted server of another implementation, and a Nacre client that connects to it like `connect` and `exec`: it requests a channel before
+ * the login, and runs a command on each channel that opens.
  */
 export class ForeignServer {
   readonly target: ClientTarget;
