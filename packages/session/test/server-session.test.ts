@@ -727,7 +727,7 @@ function passwordLogin(password: string, userName = "alice"): Uint8Array {
   });
 }
 
-/** Client whose messages, and server whose answers, a test provides. */
+/** Client connected to a server. The test provides the client's messages and the server's answers. */
 class RawClient implements Target {
   readonly server: ServerSession;
   readonly events: NonNullable<ReturnType<ServerSession["nextEvent"]>>[] = [];

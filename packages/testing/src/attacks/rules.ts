@@ -22,7 +22,7 @@ interface Rule {
   readonly isStatement: boolean;
 }
 
-/** Expressions whose operands, not the whole expression, can be rules. */
+/** Expression types in which only an operand, not the whole expression, can be a rule. */
 const CHAINS = new Set(["LogicalExpression", "ConditionalExpression"]);
 
 /**
