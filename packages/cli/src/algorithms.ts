@@ -1,7 +1,7 @@
 import { nodeAlgorithms } from "@nacre/node";
 import { usage } from "./options.ts";
 
-/** Names of algorithms, preferred first, as `-c`, `-m` and `--kex` give them; `undefined` for the defaults. */
+/** Algorithm names from `-c`, `-m` and `--kex`, most preferred first; `undefined` selects the defaults. */
 export interface AlgorithmNames {
   readonly ciphers: readonly string[] | undefined;
   readonly macs: readonly string[] | undefined;
@@ -10,15 +10,15 @@ export interface AlgorithmNames {
 
 type AlgorithmOption = "-c" | "-m" | "--kex";
 
-/** Reads the algorithm names out of options. The last of each option counts. */
+/** Splits the values of `-c`, `-m` and `--kex` into names. `last` returns the last value of an option. */
 export function algorithmNames(last: (name: AlgorithmOption) => string | undefined): AlgorithmNames {
   const names = (name: AlgorithmOption): string[] | undefined => last(name)?.split(",");
   return { ciphers: names("-c"), macs: names("-m"), kex: names("--kex") };
 }
 
 /**
- * Returns the algorithms to offer: those named, in their order, and `defaults` where none are named. Throws `usage` if Nacre lacks one
- * that is named.
+ * Returns the algorithms to offer: the named ones in their order, or `defaults` for a kind without names. Throws `usage` if Nacre does not
+ * implement a named one.
  */
 export function chooseAlgorithms(
   { ciphers, macs, kex }: AlgorithmNames,
@@ -42,7 +42,7 @@ function choose<T extends { readonly name: string }>(
     [...new Set(names)].map((name) => {
       const found = available.find((one) => one.name === name);
       if (found === undefined)
-        throw usage(`there is no ${what} "${name}"; there are ${available.map((one) => one.name).join(", ")}`);
+        throw usage(`unknown ${what} "${name}"; available: ${available.map((one) => one.name).join(", ")}`);
       return found;
     })
   );

@@ -1,35 +1,34 @@
 import type { TerminalDescriptors } from "./terminal.ts";
 
 /**
- * How `nacre -f` starts its background process: `nacre --in-background terminal|no-terminal WORDS`, with an IPC channel, and with the terminal
- * on `TERMINAL_DESCRIPTORS`.
+ * First argument of the background process that `nacre -f` starts: `nacre --in-background terminal|no-terminal WORDS`. The process also
+ * gets an IPC channel, and the terminal on `TERMINAL_DESCRIPTORS`.
  *
- * Node cannot fork, so the background process does everything from the start, and asks the questions. The first process waits for its message.
- * The background process has a Unix session of its own, so that it outlives the terminal. A process there cannot open /dev/tty, so it gets
- * open descriptors.
+ * Node cannot fork, so the background process does all the work, including the questions, and the first process waits for its message. The
+ * background process runs in its own Unix session, to outlive the terminal. It cannot open /dev/tty there, so it inherits open descriptors.
  */
 export const BACKGROUND = "--in-background";
 
-/** The terminal's, in the background process. */
+/** Descriptors of the terminal in the background process. */
 const TERMINAL_DESCRIPTORS: TerminalDescriptors = [4, 5, 6];
 
-/** The only message: login succeeded, and the forwards are set up. */
+/** The only IPC message: login succeeded and the forwards are set up. */
 const RELEASED = "released";
 
-/** The background process's link to the first process. */
+/** Link from the background process to the first process. */
 export interface Background {
-  /** The terminal to ask at; `undefined` without one. */
+  /** Terminal for questions; `undefined` if there is none. */
   readonly terminal: TerminalDescriptors | undefined;
   /** Tells the first process to exit with status 0. */
   release(): Promise<void>;
 }
 
-/** The first process ended before its time. */
+/** Exits because the first process ended before `release`. */
 function abandoned(): never {
   process.exit(255);
 }
 
-/** Returns the link of this process, which exits if the first process ends before `release`. */
+/** Returns the link to the first process. This process exits if the first one ends before `release`. */
 export function inBackground(hasTerminal: boolean): Background {
   process.once("disconnect", abandoned);
   return {
@@ -39,7 +38,7 @@ export function inBackground(hasTerminal: boolean): Background {
         process.off("disconnect", abandoned);
         process.send!(RELEASED, (error: Error | null) => {
           if (error !== null) abandoned();
-          // The first process may have closed it already.
+          // The first process may have closed the channel already.
           if (process.connected) process.disconnect();
           resolve();
         });

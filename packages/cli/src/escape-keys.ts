@@ -6,8 +6,8 @@ const TILDE = 0x7e;
 const DOT = 0x2e;
 
 /**
- * What is typed into a remote terminal, on its way there. `~.` at the beginning of a line calls `disconnect`: the way out
- * when the other side does not answer any more, as all other keys are sent there. `~~` there is one `~`.
+ * Filters the keys typed into a remote terminal. At the start of a line, `~.` calls `disconnect` and `~~` sends one `~`. All other keys are
+ * passed on, so `~.` is the only exit from a server that no longer responds.
  */
 export class EscapeKeys extends Transform {
   readonly #disconnect: () => void;

@@ -4,28 +4,28 @@ import { SshError } from "@nacre/wire";
 import { formatTarget } from "nacre/internal";
 import type { ForwardArgument } from "./forward-arguments.ts";
 
-/** What forwards need of a client. */
+/** Methods of `Client` that forwards use. */
 type Forwarder = Pick<Client, "forwardLocal" | "forwardDynamic" | "forwardRemote" | "forwardRemoteDynamic">;
 
-/** How forwards tell what happens. */
+/** How forwards report events and errors. */
 export interface ForwardReports {
-  /** Whether a forward that cannot be set up is an error. */
+  /** Whether `startForwards` rejects when a forward cannot be set up. */
   readonly exitOnFailure: boolean;
-  /** Shows one line to the user. */
+  /** Prints one line for the user. */
   readonly say: (text: string) => void;
-  /** Shows an error that ends nothing. */
+  /** Reports an error after which the forwards continue. */
   readonly warn: (error: SshError) => void;
 }
 
-/** How forwards are set up. */
+/** Options of `startForwards`. */
 export interface ForwardSetup extends ForwardReports {
-  /** Aborting closes the forwards, also those still being set up, and reports none of them. */
+  /** Aborting closes the forwards, including those still being set up, without reporting errors. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Sets up forwards, all at once. One that fails is reported, and the others stand; with `exitOnFailure` this rejects with the error of the
- * first that fails.
+ * Sets up forwards concurrently and resolves with those that succeed. Failures are reported with `warn`; with `exitOnFailure` this rejects
+ * with the error of the first failed forward.
  */
 export async function startForwards(
   client: Forwarder,
@@ -62,10 +62,10 @@ function start(
   return target === undefined ? client.forwardDynamic(listen, options) : client.forwardLocal(listen, target, options);
 }
 
-/** How often it is looked whether forwarded connections have ended: milliseconds. */
-const LOOK_INTERVAL = 100;
+/** Interval at which `untilForwardsIdle` checks for open connections, in milliseconds. */
+const CHECK_INTERVAL = 100;
 
-/** Resolves when no forward has a connection any more: until then `ssh` does not exit, either. */
-export async function forwardsAtRest(forwards: readonly Pick<Forward, "connections">[]): Promise<void> {
-  while (forwards.some(({ connections }) => connections > 0)) await sleep(LOOK_INTERVAL);
+/** Resolves when no forward has an open connection. ssh(1) also waits for this before it exits. */
+export async function untilForwardsIdle(forwards: readonly Pick<Forward, "connections">[]): Promise<void> {
+  while (forwards.some(({ connections }) => connections > 0)) await sleep(CHECK_INTERVAL);
 }

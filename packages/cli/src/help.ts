@@ -2,27 +2,27 @@ const KEYGEN_USAGE = `nacre keygen -t ed25519|rsa|ecdsa [-b BITS] [-f FILE] [-N 
        nacre keygen -l [-v] [-E sha256|md5] -f FILE
 `;
 
-const SERVE_OPTIONS = `  --listen ADDRESS    address to listen at (127.0.0.1: this machine alone); :: is every address
-  -p, --port PORT     port to listen at (2222); 0 for a free one
-  --host-key FILE     host key; may be given several times (~/.config/nacre/ssh_host_ed25519_key, made when it is not there)
+const SERVE_OPTIONS = `  --listen ADDRESS    address to listen on (127.0.0.1: this machine only); :: listens on every address
+  -p, --port PORT     port to listen on (2222); 0 chooses a free port
+  --host-key FILE     host key; repeatable (~/.config/nacre/ssh_host_ed25519_key, created if missing)
   --authorized-keys FILE  keys that may log in, with their options (~/.ssh/authorized_keys)
-  --user NAME         who may log in; may be given several times (the account that runs the server; all commands run as it)
-  -c CIPHERS          ciphers to offer, preferred first, separated by commas
-  -m MACS             MACs to offer, likewise
-  --kex METHODS       key exchange methods to offer, likewise
-  --subsystem NAME=COMMAND  what a subsystem runs; nothing: there is none (sftp: OpenSSH's sftp-server, where there is one)
-  --no-exec           no commands and no shells: subsystems only
-  --permit-user-environment  let environment= of authorized_keys add any variable
-  --allow-forwarding  let clients forward connections, as far as their keys allow: to every host but this machine, and from loopback
-  --permit-open PLACE where connections may go: host:port, host:*, *:port, or a Unix socket's path; may be given several times
-                      (*:*, which does not mean this machine: name localhost:5432, 127.0.0.1:*)
-  --permit-listen PLACE  where clients may have this machine listen: port, host:port, or a Unix socket's path, with * for any; may be
-                      given several times (*:* without sockets)
-  --gateway-ports no|yes|clientspecified  bind loopback alone, every address, or what the client asks for (no)
-  --exempt NETWORK    address or network (192.0.2.0/24) without the bounds for each source before login; may be given several times
-  --no-per-source     no such bounds at all: behind a proxy every client has its address
-  --banner TEXT       shown before login
-  --log text|json     how to write what happens to standard error (text)
+  --user NAME         user name that may log in; repeatable (the account that runs the server; every command runs as that account)
+  -c CIPHERS          ciphers to offer, separated by commas, most preferred first
+  -m MACS             MACs to offer, in the same form
+  --kex METHODS       key exchange methods to offer, in the same form
+  --subsystem NAME=COMMAND  command that serves a subsystem; empty to remove it (sftp runs OpenSSH's sftp-server if installed)
+  --no-exec           refuse commands and shells; run subsystems only
+  --permit-user-environment  let environment= in authorized_keys set any variable
+  --allow-forwarding  let clients forward connections, as far as their keys allow: to any host except this machine, and from loopback
+  --permit-open PLACE destination that clients may connect to: host:port, host:*, *:port or a Unix socket path; repeatable
+                      (*:*; a * host never matches this machine, so name it: localhost:5432, 127.0.0.1:*)
+  --permit-listen PLACE  where clients may listen on this machine: port, host:port or a Unix socket path, * matches anything;
+                      repeatable (*:*, no Unix sockets)
+  --gateway-ports no|yes|clientspecified  listen for clients on loopback, on every address, or on the address they request (no)
+  --exempt NETWORK    address or network (192.0.2.0/24) exempt from the per-source limits before login; repeatable
+  --no-per-source     turn the per-source limits off; for use behind a proxy, which hides the clients' addresses
+  --banner TEXT       text to show before login
+  --log text|json     format of the log on standard error (text)
 `;
 
 /** `nacre --help`. */
@@ -30,55 +30,56 @@ export const HELP: string = `usage: nacre [option…] [user@]host [command…]
        ${KEYGEN_USAGE}       nacre serve [option…]
        nacre --help | --version
 
-Runs the command on the host, or a shell there, with the standard streams of this one. Exits with the command's status; with
-255 and one line on standard error when the connection fails, or the command is ended by a signal; with 141 when its output
-is no longer read. The host may also be ssh://[user@]host[:port].
+Runs the command on the host, or a login shell if there is no command. Exits with the command's status; with 255 and one line on
+standard error if the connection fails or a signal ends the command; with 141 if the reader of the output closes it.
+The host may also be written ssh://[user@]host[:port]. Defaults are in parentheses.
 
-  -i FILE             private key to log in with; may be given several times (else: ssh-agent, ~/.ssh/id_*)
+  -i FILE             private key to log in with; repeatable (keys of ssh-agent, then ~/.ssh/id_*)
   -p PORT             port of the server (22)
-  -l USER             who to log in as (else: the user before the @, or who runs this)
-  -t                  ask for a terminal for a command too; -tt even if standard input is no terminal
-  -J HOP[,HOP…]       connect through jump hosts, [user@]host[:port] each, in order from here outward
-  -L [BIND:]PORT:HOST:HOSTPORT  listen here, and connect from the server to HOST:HOSTPORT; /SOCKET stands for either half
-  -R [BIND:]PORT:HOST:HOSTPORT  listen at the server (0 for a free port), and connect from here; without HOST it is a SOCKS proxy
-  -D [BIND:]PORT      listen here as a SOCKS proxy, which connects from the server
+  -l USER             user to log in as (the user before the @, or your user name)
+  -t                  request a terminal for a command too; -tt even if standard input is not a terminal
+  -J HOP[,HOP…]       connect through jump hosts, [user@]host[:port] each, nearest first
+  -L [BIND:]PORT:HOST:HOSTPORT  listen here and connect from the server to HOST:HOSTPORT; a socket path may replace either side
+  -R [BIND:]PORT:HOST:HOSTPORT  listen on the server (0 chooses a free port) and connect from here; without HOST, a SOCKS proxy
+  -D [BIND:]PORT      listen here as a SOCKS proxy that connects from the server
   -W HOST:PORT        connect standard input and output to HOST:PORT from the server
   -N                  run no command and no shell
-  -f                  go to the background after login, when forwards stand
-  -o ExitOnForwardFailure=yes|no  end when a forward cannot be set up (no; with -W yes)
-  --known-hosts FILE  keys of known hosts (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
-  --accept-new        accept a host that is not known, and remember it
-  --host-key SHA256:… accept this host key only; may be given several times
-  -c CIPHERS          ciphers to offer, preferred first, separated by commas
-  -m MACS             MACs to offer, likewise
-  --kex METHODS       key exchange methods to offer, likewise
+  -f                  go to the background after login, once the forwards are set up
+  -o ExitOnForwardFailure=yes|no  exit if a forward cannot be set up (no; with -W yes)
+  --known-hosts FILE  known host keys (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
+  --accept-new        accept an unknown host and remember its key
+  --host-key SHA256:… accept only this host key; repeatable
+  -c CIPHERS          ciphers to offer, separated by commas, most preferred first
+  -m MACS             MACs to offer, in the same form
+  --kex METHODS       key exchange methods to offer, in the same form
   --trace             print each packet to standard error, without secrets
-  --keylog FILE       append secrets to FILE, a regular file, for Wireshark; with them the session can be read
+  --keylog FILE       append session secrets to FILE, a regular file, for Wireshark; anyone with them can decrypt the session
 
-serve runs an SSH server for the account that starts it, until SIGINT (Ctrl-C), SIGTERM or SIGHUP. Its options:
+nacre serve runs an SSH server for the account that starts it, until SIGINT (Ctrl-C), SIGTERM or SIGHUP. Its options:
 
 ${SERVE_OPTIONS}
-In a remote terminal, ~. at the beginning of a line closes the connection, and ~~ is one ~.
+In a remote terminal, type ~. at the start of a line to close the connection, or ~~ to send one ~.
 `;
 
 /** `nacre keygen --help`. */
 export const KEYGEN_HELP: string = `usage: ${KEYGEN_USAGE}
-Makes a private key, and its public half beside it (FILE.pub); or, with -l, shows the fingerprint of each key in a file.
+Creates a private key and its public key (FILE.pub). With -l, shows the fingerprint of each key in a file.
+Defaults are in parentheses.
 
-  -t TYPE             what to make
-  -b BITS             its size: 3072 for rsa unless said otherwise, 256, 384 or 521 for ecdsa (256)
-  -f FILE             where to (~/.ssh/id_TYPE); with -l: of which file
-  -N PASSPHRASE       what to encrypt it with, '' for nothing (else: asked for at the terminal)
-  -C COMMENT          what stands behind the public key (user@host)
-  -l                  show fingerprints, of private and public keys, authorized_keys and known_hosts
-  -v                  with -l: and the picture of each
-  -E sha256|md5       with -l: which fingerprint (sha256)
+  -t TYPE             key type
+  -b BITS             key size (3072 for rsa); 256, 384 or 521 for ecdsa (256)
+  -f FILE             file to write (~/.ssh/id_TYPE); with -l, file to read
+  -N PASSPHRASE       passphrase to encrypt the key with, '' for none (asked for at the terminal)
+  -C COMMENT          comment of the public key (user@host)
+  -l                  show the fingerprints in a private key, public key, authorized_keys or known_hosts file
+  -v                  with -l: also show each key's randomart picture
+  -E sha256|md5       with -l: fingerprint hash (sha256)
 `;
 
 /** `nacre serve --help`. */
 export const SERVE_HELP: string = `usage: nacre serve [option…]
 
-Runs an SSH server for the account that starts it. After the first SIGINT (Ctrl-C) or SIGTERM, sessions have half a minute; a second one
-kills them. SIGHUP hangs them up at once.
+Runs an SSH server for the account that starts it. After the first SIGINT (Ctrl-C) or SIGTERM, sessions have 30 seconds to finish;
+a second one kills them. SIGHUP hangs them up immediately. Defaults are in parentheses.
 
 ${SERVE_OPTIONS}`;

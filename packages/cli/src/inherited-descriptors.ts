@@ -1,14 +1,14 @@
 import { closeSync, readdirSync, readFileSync } from "node:fs";
 
-/** Linux: fcntl(2); the same on all its architectures that Node runs on. */
+/** Value of O_CLOEXEC on Linux (fcntl(2)), the same on every architecture that Node supports. */
 const O_CLOEXEC = 0o2000000;
 
 /**
- * Closes the descriptors that this process was started with, beyond standard input, output and error, as sshd does with closefrom(3):
- * every session would inherit them. Node opens its own with O_CLOEXEC, which tells them apart.
+ * Closes all descriptors inherited by this process except standard input, output and error. Otherwise every session would inherit them
+ * too; sshd uses closefrom(3) for this. Node's own descriptors have O_CLOEXEC and stay open.
  *
- * Does nothing where there is no `/proc/self/fdinfo`. On macOS nothing is inherited: Node starts programs with
- * POSIX_SPAWN_CLOEXEC_DEFAULT there.
+ * Does nothing on systems without `/proc/self/fdinfo`. macOS does not need it: Node starts programs there with POSIX_SPAWN_CLOEXEC_DEFAULT,
+ * so they inherit nothing.
  */
 export function closeInheritedDescriptors(): void {
   let names: string[];
@@ -29,7 +29,7 @@ function isInheritable(fd: number): boolean {
     const [, flags] = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8")) ?? [];
     return flags !== undefined && (Number.parseInt(flags, 8) & O_CLOEXEC) === 0;
   } catch {
-    // The one that the folder itself was read through.
+    // This is the descriptor that read the folder; it is closed already.
     return false;
   }
 }

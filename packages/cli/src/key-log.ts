@@ -3,32 +3,32 @@ import { expandHome } from "@nacre/node";
 import { escapeText, SshError, toHex } from "@nacre/wire";
 import type { KeyLogPort } from "nacre";
 
-/** A file for Wireshark (`ssh.keylog_file`). */
+/** Open key log file for Wireshark (`ssh.keylog_file`). */
 export interface KeyLog {
   readonly port: KeyLogPort;
   close(): void;
 }
 
-// Windows lacks the last two: `undefined` counts as 0.
+// Windows lacks O_NONBLOCK and O_NOCTTY; `undefined` counts as 0 in the flags.
 const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants;
 
 /**
- * Appends secrets to a regular file that its owner alone can read. Each key exchange adds one line: the client's KEXINIT cookie,
- * `SHARED_SECRET` and the shared secret, both hexadecimal. A leading `~/` is the user's home folder. Throws `file-unreadable` if the
- * file cannot be written, or is a device, a FIFO or a folder, or a link to one: these are neither written nor made private.
+ * Opens a key log to append to: a regular file that only its owner can read. Each key exchange adds one line with the client's KEXINIT
+ * cookie in hex, `SHARED_SECRET`, and the shared secret in hex. A leading `~/` is the user's home folder. Throws `file-unreadable` if the
+ * file cannot be written, or if it is or links to a device, a FIFO or a folder. Such a file is left unchanged, including its mode.
  */
 export function openKeyLog(path: string): KeyLog {
   try {
     const name = expandHome(path);
-    // Opening alone has effects on some devices.
+    // Check before opening: opening some devices has side effects.
     // rule: key-log-before-opening
-    mustBeRegular(statSync(name, { throwIfNoEntry: false }));
-    // It may be another file by now; a FIFO without a reader would block.
+    assertRegular(statSync(name, { throwIfNoEntry: false }));
+    // The path may have been replaced since the check. O_NONBLOCK: opening a FIFO without a reader would block.
     const file = openSync(name, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o600);
     try {
       // rule: key-log-opened
-      mustBeRegular(fstatSync(file));
-      // It may have been there with another mode.
+      assertRegular(fstatSync(file));
+      // An existing file may have another mode.
       fchmodSync(file, 0o600);
     } catch (error) {
       closeSync(file);
@@ -41,13 +41,14 @@ export function openKeyLog(path: string): KeyLog {
   } catch (cause) {
     throw new SshError(
       "file-unreadable",
-      `the key log ${escapeText(path)} cannot be written: ${escapeText((cause as Error).message)}`,
+      `cannot write the key log ${escapeText(path)}: ${escapeText((cause as Error).message)}`,
       { cause },
     );
   }
 }
 
-function mustBeRegular(stats: Stats | undefined): void {
+function assertRegular(stats: Stats | undefined): void {
   // rule: key-log-regular
-  if (stats !== undefined && !stats.isFile()) throw new Error("it is not a regular file; name one, or a new one");
+  if (stats !== undefined && !stats.isFile())
+    throw new Error("not a regular file; give the path of a regular or a new file");
 }

@@ -12,7 +12,7 @@ import { keyLine, listKeys } from "./list-keys.ts";
 import { asksForHelp, usage } from "./options.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
-/** `nacre keygen`: makes a key, or shows the fingerprints of those in a file. Returns the exit status. */
+/** Runs `nacre keygen`: creates a key, or lists the fingerprints in a file. Resolves with the exit status. */
 export async function keygen(words: readonly string[]): Promise<number> {
   if (asksForHelp(words, KEYGEN_OPTIONS)) {
     process.stdout.write(KEYGEN_HELP);
@@ -28,10 +28,10 @@ async function generate(parsed: Extract<KeygenArguments, { action: "generate" }>
   const file = expandHome(parsed.file ?? `~/.ssh/id_${parsed.type}`);
   const terminal = openTerminal();
   try {
-    for (const path of [file, `${file}.pub`]) await mayWrite(path, terminal);
+    for (const path of [file, `${file}.pub`]) await confirmOverwrite(path, terminal);
     const passphrase = parsed.passphrase ?? (await askPassphrase(terminal));
     if (passphrase !== "" && passphrase.length < 5)
-      throw usage(`a passphrase of ${passphrase.length} characters is too short: take at least 5, or none`);
+      throw usage(`passphrase of ${passphrase.length} characters is too short; use at least 5, or none`);
     const comment = parsed.comment ?? `${account().username}@${hostname()}`;
 
     const key = await makeKey(parsed.type, parsed.bits);
@@ -53,51 +53,51 @@ const random = (length: number): Uint8Array => randomFillSync(new Uint8Array(len
 async function makeKey(type: KeyType, bits: number | undefined): Promise<PrivateKey> {
   switch (type) {
     case "ed25519":
-      if (bits !== undefined && bits !== 256) throw usage(`an ed25519 key has 256 bits, not ${bits}`);
+      if (bits !== undefined && bits !== 256)
+        throw usage(`invalid size of ${bits} bits for an ed25519 key; expected 256`);
       return generateEd25519(random);
     case "ecdsa":
       if (bits === undefined || bits === 256) return generateEcdsa("nistp256", random);
       if (bits === 384) return generateEcdsa("nistp384", random);
       if (bits === 521) return generateEcdsa("nistp521", random);
-      throw usage(`an ecdsa key has 256, 384 or 521 bits, not ${bits}`);
+      throw usage(`invalid size of ${bits} bits for an ecdsa key; expected 256, 384 or 521`);
     case "rsa":
       return inSlices(generateRsa(bits ?? 3072, random));
   }
 }
 
-/** A key that is there is not written over, unless its owner says so. */
-async function mayWrite(path: string, terminal: Terminal | undefined): Promise<void> {
+/** Asks before overwriting an existing file. Throws `usage` if the answer is not yes, or if there is no terminal. */
+async function confirmOverwrite(path: string, terminal: Terminal | undefined): Promise<void> {
   try {
     await access(path);
   } catch {
     return;
   }
-  const answer = await terminal?.ask(`${escapeText(path)} is there already. Write over it (yes, no)? `, { echo: true });
+  const answer = await terminal?.ask(`${escapeText(path)} already exists. Overwrite it (yes, no)? `, { echo: true });
   if (answer !== "yes" && answer !== "y")
     throw new SshError(
       "usage",
-      `${escapeText(path)} is there already, and was left as it is: name another file with -f`,
+      `${escapeText(path)} already exists and was not overwritten; name another file with -f`,
     );
 }
 
 async function askPassphrase(terminal: Terminal | undefined): Promise<string> {
-  if (terminal === undefined)
-    throw usage("there is no terminal to ask for a passphrase on: give it with -N (-N '' for none)");
+  if (terminal === undefined) throw usage("no terminal to ask for a passphrase; give it with -N (-N '' for none)");
   for (;;) {
     const passphrase = await terminal.ask("Passphrase (empty for none): ", { echo: false });
-    if ((await terminal.ask("The same again: ", { echo: false })) === passphrase) return passphrase;
-    terminal.show("The two differ.\n");
+    if ((await terminal.ask("Repeat passphrase: ", { echo: false })) === passphrase) return passphrase;
+    terminal.show("The passphrases do not match.\n");
   }
 }
 
-/** A new file, so that its mode is ours, whatever was there. */
+/** Writes a file, replacing an existing one so that the mode is always `mode`. */
 async function writeNew(path: string, text: string, mode: number): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await rm(path, { force: true });
     await writeFile(path, text, { mode, flag: "wx" });
   } catch (cause) {
-    throw new SshError("file-unreadable", `the key cannot be written: ${escapeText((cause as Error).message)}`, {
+    throw new SshError("file-unreadable", `cannot write the key: ${escapeText((cause as Error).message)}`, {
       cause,
     });
   }

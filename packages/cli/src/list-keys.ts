@@ -10,7 +10,7 @@ interface ListedKey {
   readonly comment: string;
 }
 
-/** The fingerprints of the keys in a file, a line each, with their pictures if wanted: as `ssh-keygen -l` prints them. */
+/** Returns one line per key in a file, with its fingerprint and optionally its randomart, in the format of `ssh-keygen -l`. */
 export async function listKeys({
   file,
   picture,
@@ -25,7 +25,7 @@ export async function listKeys({
     .join("");
 }
 
-/** `256 SHA256:… comment (ED25519)` */
+/** Formats a key like `256 SHA256:… comment (ED25519)`. */
 export function keyLine({ blob, bits, format }: PublicKey, comment: string, hash: "sha256" | "md5"): string {
   const kind =
     format === "ssh-rsa" ? "RSA" : format.startsWith("ecdsa-") ? "ECDSA" : format.slice("ssh-".length).toUpperCase();
@@ -39,11 +39,11 @@ async function readKeys(file: string): Promise<ListedKey[]> {
 
   const lines = text.split("\n").filter((line) => line.trim() !== "" && !line.trimStart().startsWith("#"));
   const keys = lines.flatMap((line) => readLine(line) ?? []);
-  if (keys.length === 0) throw new SshError("file-malformed", `${escapeText(file)}: there is no key in it`);
+  if (keys.length === 0) throw new SshError("file-malformed", `no key found in ${escapeText(file)}`);
   return keys;
 }
 
-/** A key behind whatever stands before it: the options of authorized_keys, the names of known_hosts. */
+/** Finds the key in a line, after any options (authorized_keys) or host names (known_hosts). */
 function readLine(line: string): ListedKey | undefined {
   const words = line.trim().split(/[ \t]+/);
   for (const index of words.keys()) {
@@ -51,14 +51,14 @@ function readLine(line: string): ListedKey | undefined {
       const { publicKey, comment } = parsePublicKeyLine(words.slice(index).join(" "));
       return { publicKey, comment: comment === "" ? words.slice(0, index).join(" ") : comment };
     } catch (error) {
-      // What names no key here may do so one word later; a key that is no good does not become better.
+      // Malformed: the key may start at the next word. Other errors mean that this is a key, but unusable.
       if (!(error instanceof SshError) || error.code !== "file-malformed") throw error;
     }
   }
   return undefined;
 }
 
-/** The public half, which OpenSSH's format tells without the passphrase, or else the file beside it. */
+/** Returns the public key of a private key file, read from the file itself if possible without a passphrase, else from FILE.pub. */
 async function readPrivate(file: string, text: string): Promise<ListedKey> {
   const opened = openPrivateKey(text);
   const beside = await readBeside(`${file}.pub`);
@@ -69,7 +69,7 @@ async function readPrivate(file: string, text: string): Promise<ListedKey> {
   if (publicKey === undefined)
     throw new SshError(
       "passphrase-needed",
-      `${escapeText(file)} is encrypted as a whole, and there is no ${escapeText(file)}.pub`,
+      `cannot read the public key of ${escapeText(file)}: the file is encrypted and ${escapeText(file)}.pub is missing`,
     );
   const isSame = beside !== undefined && equalBytes(beside.publicKey.blob, publicKey.blob);
   return { publicKey, comment: isSame && beside.comment !== "" ? beside.comment : own.comment };
@@ -88,7 +88,7 @@ async function read(file: string): Promise<Uint8Array> {
     return await readFile(file);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" ? "there is no such file" : `it cannot be read: ${escapeText(message)}`;
-    throw new SshError("file-unreadable", `${escapeText(file)}: ${reason}`, { cause });
+    const reason = code === "ENOENT" ? "no such file" : escapeText(message);
+    throw new SshError("file-unreadable", `cannot read ${escapeText(file)}: ${reason}`, { cause });
   }
 }

@@ -1,13 +1,13 @@
 import { lineText, type ServeEvent } from "./serve-log.ts";
 
-/** The period that lines are counted in: milliseconds. */
+/** Length of a counting period in milliseconds. */
 const PERIOD = 60_000;
-/** The most lines that say the same in one period; the rest are counted. */
+/** Identical lines written per period. Further ones are only counted. */
 const MAX_SAME = 20;
-/** Different lines counted separately in one period, which bounds the memory. Others share one count. */
+/** Different lines counted separately per period, to bound memory. All others share one count. */
 const MAX_DIFFERENT = 200;
 
-/** Events that only the server itself, or someone who has logged in, can cause: always written, as the record of who did what. */
+/** Events that are always written. Only the server itself or a logged-in user can cause them. */
 const ALWAYS: ReadonlySet<ServeEvent["type"]> = new Set([
   "listening",
   "login",
@@ -18,12 +18,12 @@ const ALWAYS: ReadonlySet<ServeEvent["type"]> = new Set([
 ]);
 
 /**
- * Keeps strangers from filling the log: passes on the first `MAX_SAME` events a minute that say the same of the same address, and at
- * the end of the minute how many more there were.
+ * Limits what unauthenticated clients can write to the log. Per minute, passes on the first `MAX_SAME` events with the same text and
+ * client address; at the end of the minute, reports how many more there were.
  */
 export class LogThrottle {
   readonly #write: (event: ServeEvent) => void;
-  /** How often each line came in this period. */
+  /** Occurrences of each line in this period. */
   readonly #counts = new Map<string, number>();
   #others = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -36,7 +36,7 @@ export class LogThrottle {
     if (ALWAYS.has(event.type) || this.#mayPass(event)) this.#write(event);
   }
 
-  /** Ends the period: writes what was counted in it and not passed on. */
+  /** Ends the period: reports the events that were counted but not passed on. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -6,10 +6,10 @@ import { HELP } from "./help.ts";
 import { oneLine } from "./one-line.ts";
 import { TERMINAL_HOST } from "./terminal-messages.ts";
 
-/** What `ssh` exits with for a failure of its own. */
+/** Exit status for an error of nacre itself, as in ssh(1). */
 const FAILURE = 255;
 
-// The reader of our output may go away: the failing write reports that.
+// Ignored because the failing write reports it, for example when the reader closes the pipe.
 process.stdout.on("error", () => {});
 process.stderr.on("error", () => {});
 
@@ -23,7 +23,7 @@ try {
 process.exit(status);
 
 async function main(words: readonly string[]): Promise<number> {
-  // Without an IPC channel these two are unknown options.
+  // These two need an IPC channel; without one they are unknown options.
   if (words[0] === TERMINAL_HOST && process.connected) {
     await (await import("./terminal-host.ts")).hostTerminal();
     return 0;
@@ -41,7 +41,7 @@ async function main(words: readonly string[]): Promise<number> {
     case "--version":
       process.stdout.write(`nacre ${version()}\n`);
       return 0;
-    // Each imports what it takes, and nothing of the others.
+    // Imported on demand, so that each command loads only its own code.
     case "keygen":
       return (await import("./keygen.ts")).keygen(words.slice(1));
     case "serve":
@@ -51,12 +51,12 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-/** One line that is safe for a terminal. */
+/** Formats an error as one line, escaped for a terminal. */
 function explain(error: unknown): string {
   const text =
     error instanceof SshError
       ? `${error.message} [${error.code}]`
-      : `a fault in nacre, please report it: ${String(error)}`;
+      : `internal error in nacre, please report it: ${String(error)}`;
   return oneLine(escapeText(text, { keepLines: true }));
 }
 

@@ -1,4 +1,4 @@
-/** The lines of a text as one, with single spaces between them. Takes time in proportion to the text. */
+/** Joins the non-empty lines of a text with single spaces. Runs in linear time. */
 export function oneLine(text: string): string {
   return text
     .split("\n")

@@ -1,16 +1,16 @@
 import { SshError } from "@nacre/wire";
 
-/** Options as they stood on the command line, and what came after them. */
+/** Options of a command line, and the words after them. */
 export interface ParsedOptions {
-  /** In order; a flag's value is `""`. */
+  /** Options in order. The value of a flag is `""`. */
   readonly options: readonly (readonly [name: string, value: string])[];
-  /** From the first word that is no option. */
+  /** Words from the first one that is not an option. */
   readonly rest: readonly string[];
 }
 
 /**
- * Reads options as getopt does: `-t`, `-tt`, `-p 22`, `-p22`, `--keylog FILE`, `--keylog=FILE`; `--` ends them, as does the
- * first other word. `known` says of each option whether it takes a value. Throws `usage` for an unknown option.
+ * Parses options like getopt(3): `-t`, `-tt`, `-p 22`, `-p22`, `--keylog FILE`, `--keylog=FILE`. `--` or the first other word ends them.
+ * `known` states for each option whether it takes a value. Throws `usage` for an unknown option or a missing value.
  */
 export function parseOptions(
   words: readonly string[],
@@ -21,7 +21,7 @@ export function parseOptions(
   const value = (name: string): string => {
     const next = words[at++];
     if (next === undefined) throw usage(`${name} needs a value`);
-    mustBeNoKey(next);
+    rejectKeyText(next);
     return next;
   };
 
@@ -30,7 +30,7 @@ export function parseOptions(
     if (word === undefined || word === "-" || !word.startsWith("-")) break;
     at++;
     if (word === "--") break;
-    mustBeNoKey(word);
+    rejectKeyText(word);
     if (word.startsWith("--")) {
       const [name = "", ...attached] = word.split("=");
       if (kind(known, name) === "value") options.push([name, attached.length > 0 ? attached.join("=") : value(name)]);
@@ -52,25 +52,28 @@ export function parseOptions(
   return { options, rest: words.slice(at) };
 }
 
-/** A private key where an option or its value should be, as of `-i "$(cat key)"`: no message may show it. */
-function mustBeNoKey(word: string): void {
+/** Throws `usage` if a word contains a private key, as in `-i "$(cat key)"`. Other messages would print the key. */
+function rejectKeyText(word: string): void {
   if (word.includes("-----BEGIN"))
-    throw usage("this is the text of a key: name the file that it is in (-i FILE), where a key is wanted");
+    throw usage("private key text found on the command line; name the file that contains the key instead (-i FILE)");
 }
 
 function kind(known: Readonly<Record<string, "flag" | "value">>, name: string): "flag" | "value" {
-  if (!Object.hasOwn(known, name)) throw usage(`there is no option ${name}`);
+  if (!Object.hasOwn(known, name)) throw usage(`unknown option ${name}`);
   return known[name]!;
 }
 
-/** A wrong command line. */
+/** Returns the error for an invalid command line. */
 export function usage(message: string): SshError {
-  return new SshError("usage", `${message}; see nacre --help`);
+  return new SshError("usage", `${message} (see nacre --help)`);
 }
 
 const HELP: Readonly<Record<string, "flag">> = { "-h": "flag", "--help": "flag" };
 
-/** Whether the options, and not their values or what comes after them, ask for the help. Throws `usage` as `parseOptions` does. */
+/**
+ * Returns whether the options include `-h` or `--help`. Values and words after the options do not count. Throws `usage` like
+ * `parseOptions`.
+ */
 export function asksForHelp(words: readonly string[], known: Readonly<Record<string, "flag" | "value">>): boolean {
   return parseOptions(words, { ...known, ...HELP }).options.some(([name]) => Object.hasOwn(HELP, name));
 }

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as after } from "node:timers/promises";
 
-/** A process of this machine. Its number and start together are no other's. */
+/** A running process. `pid` and `started` together identify it, since the system reuses process IDs. */
 interface Process {
   readonly pid: number;
   readonly parent: number;
@@ -10,20 +10,20 @@ interface Process {
   readonly started: string;
 }
 
-/** How long until the processes that were hung up are looked at again: milliseconds. */
-const LOOK_AGAIN = 20;
+/** Interval at which `endProcesses` checks whether processes have ended, in milliseconds. */
+const CHECK_INTERVAL = 20;
 
 /**
- * Ends processes, their process groups and all that descends from them, in other Unix sessions as well: sends SIGHUP, and SIGKILL to
- * those left after `grace` milliseconds or when `hurry` is aborted. Descendants are found through their parents: a daemon, whose
- * parent has ended, is on its own.
+ * Ends processes, their process groups and all descendants, including those in other Unix sessions. Sends SIGHUP, then SIGKILL to the
+ * processes still running after `grace` milliseconds or when `hurry` is aborted. Descendants are found by their parent's process ID, so a
+ * daemon, whose parent has ended, keeps running.
  */
 export async function endProcesses(first: ReadonlySet<number>, grace: number, hurry: AbortSignal): Promise<void> {
   const found = withDescendants(first, listProcesses());
   if (!hurry.aborted) {
     sendAll(found, "SIGHUP");
     const deadline = performance.now() + grace;
-    while (alive(found).length > 0 && performance.now() < deadline && !hurry.aborted) await after(LOOK_AGAIN);
+    while (alive(found).length > 0 && performance.now() < deadline && !hurry.aborted) await after(CHECK_INTERVAL);
   }
   // rule: kill-descendants
   sendAll(alive(found), "SIGKILL");
@@ -58,17 +58,17 @@ function sendAll(processes: readonly Process[], signal: NodeJS.Signals): void {
     try {
       process.kill(pid, signal);
     } catch {
-      // It has ended by now, or is another user's.
+      // The process ended in the meantime, or belongs to another user.
     }
   }
 }
 
-/** The processes that run; a zombie does not. */
+/** Lists the running processes, without zombies. */
 function listProcesses(): Process[] {
   return listFromProc() ?? listFromPs();
 }
 
-/** Linux: proc(5), /proc/PID/stat. `undefined` where there is no such thing. */
+/** Lists processes from /proc/PID/stat (Linux, proc(5)). Returns `undefined` if the system lacks it. */
 export function listFromProc(): Process[] | undefined {
   try {
     if (!readFileSync("/proc/self/stat", "utf8").startsWith(`${process.pid} `)) return undefined;
@@ -76,13 +76,13 @@ export function listFromProc(): Process[] | undefined {
       if (!/^\d+$/.test(name)) return [];
       try {
         const text = readFileSync(`/proc/${name}/stat`, "utf8");
-        // The program's name, which comes before, may hold spaces and parentheses.
+        // Skip past the program name: it may contain spaces and parentheses.
         const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
         const [state, parent, group] = fields;
         if (state === "Z") return [];
         return [{ pid: Number(name), parent: Number(parent), group: Number(group), started: fields[19] ?? "" }];
       } catch {
-        // It has ended by now.
+        // The process ended in the meantime.
         return [];
       }
     });
@@ -91,7 +91,7 @@ export function listFromProc(): Process[] | undefined {
   }
 }
 
-/** Other systems of Unix's kind: ps(1), of POSIX but for `lstart`, which BSDs and macOS have. */
+/** Lists processes with ps(1), for Unix systems without /proc. All columns are POSIX except `lstart`, which BSDs and macOS support. */
 export function listFromPs(): Process[] {
   const text = execFileSync("ps", ["-A", "-o", "pid=,ppid=,pgid=,stat=,lstart="], { encoding: "utf8" });
   return text.split("\n").flatMap((line) => {

@@ -7,14 +7,13 @@ import { SshError } from "@nacre/wire";
 import { EscapeKeys } from "./escape-keys.ts";
 import type { SshArguments } from "./ssh-arguments.ts";
 
-/** What a shell shows for a process that SIGPIPE ended: the reader of our output has gone. */
+/** Exit status when the reader of the output closes it. Shells report 128 + SIGPIPE for this. */
 export const BROKEN_PIPE_STATUS: number = 128 + 13;
 
 /**
- * Runs the command, or a shell, with this process's standard streams and, where one is called for, a pseudo-terminal. Where
- * standard input is a terminal, what was typed ahead there comes first.
- * Returns the exit status for this process: the remote one. Rejects with the `SshError` that ended the connection, or
- * `channel-closed` when the command ended by a signal, or without a word on how.
+ * Runs the command, or a shell, on this process's standard streams, with a pseudo-terminal if one is needed. `typedAhead` is sent first if
+ * standard input is a terminal. Resolves with the remote exit status. Rejects with the `SshError` that ended the connection, or with
+ * `channel-closed` if a signal ended the command or the server reported no exit status.
  */
 export async function runRemote(
   client: Client,
@@ -25,7 +24,7 @@ export async function runRemote(
   const wanted = terminal > 0 || command === undefined;
   const hasPty = terminal > 1 || (wanted && isatty(stdin.fd));
   if (terminal === 1 && !hasPty)
-    stderr.write("nacre: standard input is no terminal, so none is asked for there (-tt asks all the same)\n");
+    stderr.write("nacre: standard input is not a terminal, so -t is ignored; use -tt to request a terminal anyway\n");
 
   const pty = hasPty && { term: process.env.TERM ?? "dumb", ...windowSize(), modes: { IUTF8: 1 } };
   const remote = command === undefined ? await client.shell({ pty }) : await client.spawn(command, { pty });
@@ -38,14 +37,14 @@ export async function runRemote(
       keys.write(typedAhead);
       stdin.pipe(keys);
     } else {
-      // What came through the terminal by itself would have ended its lines so.
+      // The keys were read in raw mode. In normal mode the terminal would have turned CR into LF.
       if (stdin.isTTY) remote.stdin.write(typedAhead.replaceAll("\r", "\n"));
       stdin.pipe(remote.stdin);
     }
-    // Half of an input must not look like all of it to the command.
+    // Reject instead of sending EOF: truncated input must not look complete to the command.
     const inputFailed = new Promise<never>((_, reject) => {
       stdin.on("error", (cause: Error) =>
-        reject(new SshError("file-unreadable", `standard input cannot be read: ${cause.message}`, { cause })),
+        reject(new SshError("file-unreadable", `cannot read standard input: ${cause.message}`, { cause })),
       );
     });
     const ended = Promise.all([remote.exit, carry(remote.stdout, stdout), carry(remote.stderr, stderr)]);
@@ -58,7 +57,7 @@ export async function runRemote(
     await remote.close();
   }
 
-  /** Whether all was delivered; when the reader has gone, the command is hung up. */
+  /** Copies a stream. Returns whether everything was delivered; if the reader is gone, closes the channel, which hangs up the command. */
   async function carry(from: Readable, to: Writable): Promise<boolean> {
     try {
       await pipeline(from, to, { end: false });
@@ -67,7 +66,7 @@ export async function runRemote(
       });
       return true;
     } catch (error) {
-      // Hanging up cuts the other output short.
+      // Closing the channel makes the other output fail too.
       if (hungUp) return false;
       if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
       hungUp = true;
@@ -77,18 +76,18 @@ export async function runRemote(
   }
 }
 
-/** As with `ssh`, only a status is a status; its values are those of a process. */
+/** Returns the exit status, at most 255. Throws `channel-closed` if there is none, like ssh(1). */
 function statusOf({ status, signal }: Exit): number {
   if (status !== undefined) return Math.min(status, 255);
   throw new SshError(
     "channel-closed",
     signal === undefined
-      ? "the server did not tell how the command ended"
-      : `the command was ended by the signal ${signal}`,
+      ? "the server closed the channel without an exit status"
+      : `the command was ended by signal ${signal}`,
   );
 }
 
-/** Gives each key to the remote terminal, and each change of the window's size; returns what takes that back. */
+/** Sets the local terminal to raw mode and forwards changes of its window size. Returns a function that restores it. */
 function useTerminal(remote: NodeProcess): () => void {
   const { stdin } = process;
   const resize = (): void => {
@@ -110,7 +109,7 @@ function useTerminal(remote: NodeProcess): () => void {
   for (const signal of SIGNALS) process.on(signal, onSignal);
   if (stdin.isTTY) {
     stdin.setRawMode(true);
-    // Node's raw mode still turns a line feed into CR LF, which takes full-screen programs there apart.
+    // Node's raw mode still turns LF into CR LF on output, which garbles full-screen programs.
     spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
   }
   return restore;

@@ -2,29 +2,29 @@ import type { GatewayPorts, TcpForwardingOptions } from "@nacre/node";
 import { type AlgorithmNames, algorithmNames } from "./algorithms.ts";
 import { parseOptions, usage } from "./options.ts";
 
-/** `nacre serve`, read. */
+/** Parsed command line of `nacre serve`. */
 export interface ServeArguments extends AlgorithmNames {
   readonly listen: string | undefined;
   readonly port: number;
   readonly hostKeyFiles: readonly string[];
   readonly authorizedKeys: string | undefined;
-  /** Names that may log in; empty for the name of who runs the server. */
+  /** User names that may log in; empty for only the user who runs the server. */
   readonly users: readonly string[];
-  /** Commands by the names of their subsystems; an empty one takes a subsystem away that is there otherwise. */
+  /** Commands by subsystem name; an empty command removes a default subsystem. */
   readonly subsystems: Readonly<Record<string, string>>;
   readonly banner: string | undefined;
   readonly log: "text" | "json";
-  /** Whether commands and shells are run, beside subsystems. */
+  /** Whether commands and shells may run, in addition to subsystems. */
   readonly exec: boolean;
-  /** Whether `environment=` of authorized_keys counts. */
+  /** Whether `environment=` in authorized_keys takes effect. */
   readonly permitUserEnvironment: boolean;
-  /** What is forwarded for logins whose keys permit it; `undefined` for nothing. */
+  /** Forwarding allowed to logins with a key that permits it; `undefined` forbids all forwarding. */
   readonly forwarding: TcpForwardingOptions | undefined;
-  /** Addresses and networks that the bounds for each source do not apply to; `false` for no such bounds. */
+  /** Addresses and networks exempt from the per-source limits; `false` turns these limits off. */
   readonly exempt: readonly string[] | false;
 }
 
-/** What `serve` knows, and whether it takes a value. */
+/** Options of `nacre serve`, and whether each takes a value. */
 export const SERVE_OPTIONS = {
   "--listen": "value",
   "-p": "value",
@@ -48,17 +48,17 @@ export const SERVE_OPTIONS = {
   "--permit-user-environment": "flag",
 } as const;
 
-/** Reads the words after `nacre serve`. Throws `usage`. */
+/** Parses the words after `nacre serve`. Throws `usage` if they are invalid. */
 export function parseServeArguments(words: readonly string[]): ServeArguments {
   const { options, rest } = parseOptions(words, SERVE_OPTIONS);
-  if (rest.length > 0) throw usage(`serve does not know what to do with "${rest[0]}"`);
+  if (rest.length > 0) throw usage(`unexpected argument "${rest[0]}"; nacre serve takes options only`);
   const all = (...names: (keyof typeof SERVE_OPTIONS)[]): string[] =>
     options.filter(([option]) => names.some((name) => name === option)).map(([, value]) => value);
 
   const log = all("--log").at(-1) ?? "text";
-  if (log !== "text" && log !== "json") throw usage(`there is no kind of log "${log}"; there are text, json`);
+  if (log !== "text" && log !== "json") throw usage(`unknown log format "${log}"; expected text or json`);
   const users = all("--user");
-  if (users.includes("")) throw usage("--user needs the name of a user");
+  if (users.includes("")) throw usage("--user needs a user name");
   return {
     listen: all("--listen").at(-1),
     port: port(all("-p", "--port").at(-1)),
@@ -78,20 +78,20 @@ export function parseServeArguments(words: readonly string[]): ServeArguments {
 
 const FORWARDING_OPTIONS = ["--permit-open", "--permit-listen", "--gateway-ports"] as const;
 
-/** What `tcpForwarding` is to be given: a place that it does not take is `usage` there. */
+/** Returns the options for `tcpForwarding`, which validates the places itself. */
 function forwarding(
   all: (name: "--allow-forwarding" | (typeof FORWARDING_OPTIONS)[number]) => readonly string[],
 ): TcpForwardingOptions | undefined {
   if (all("--allow-forwarding").length === 0) {
     const idle = FORWARDING_OPTIONS.find((name) => all(name).length > 0);
     if (idle === undefined) return undefined;
-    throw usage(`${idle} needs --allow-forwarding: without it nothing is forwarded`);
+    throw usage(`${idle} needs --allow-forwarding; without it nothing is forwarded`);
   }
   const permitOpen = all("--permit-open");
   const permitListen = all("--permit-listen");
   const gatewayPorts = all("--gateway-ports").at(-1);
   if (gatewayPorts !== undefined && !isGatewayPorts(gatewayPorts))
-    throw usage(`--gateway-ports takes no, yes or clientspecified, not "${gatewayPorts}"`);
+    throw usage(`invalid value "${gatewayPorts}" for --gateway-ports; expected no, yes or clientspecified`);
   return {
     permitOpen: permitOpen.length > 0 ? permitOpen : undefined,
     permitListen: permitListen.length > 0 ? permitListen : undefined,
@@ -103,16 +103,17 @@ function isGatewayPorts(text: string): text is GatewayPorts {
   return text === "no" || text === "yes" || text === "clientspecified";
 }
 
-/** One that needs no administrator, unless told. */
+/** Parses a port. The default is above 1023, so it needs no root privileges. */
 function port(text = "2222"): number {
   const value = Number(text);
   if (!/^\d{1,5}$/.test(text) || value > 65535)
-    throw usage(`"${text}" is no port: it is a number from 1 to 65535, or 0 for a free one`);
+    throw usage(`invalid port "${text}"; expected a number from 1 to 65535, or 0 for a free port`);
   return value;
 }
 
 function subsystem(text: string): [name: string, command: string] {
   const [, name, command] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  if (name === undefined || command === undefined) throw usage(`--subsystem wants NAME=COMMAND, not "${text}"`);
+  if (name === undefined || command === undefined)
+    throw usage(`invalid value "${text}" for --subsystem; expected NAME=COMMAND`);
   return [name, command];
 }

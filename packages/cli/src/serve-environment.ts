@@ -1,13 +1,13 @@
 import type { NodeSession } from "@nacre/node";
 
-/** Whose environment it is, and where it comes from. */
+/** Account that sessions run as. */
 export interface Account {
   readonly name: string;
   readonly home: string;
   readonly shell: string;
 }
 
-/** What a session may be sent: the language of its texts, and whether it may be coloured. */
+/** Returns whether a client may set this variable: only language and colour settings are allowed. */
 export function acceptEnv(name: string): boolean {
   return /^(LANG|LC_\w{1,64}|COLORTERM|NO_COLOR)$/.test(name);
 }
@@ -15,8 +15,8 @@ export function acceptEnv(name: string): boolean {
 const STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * The environment of a session. Of the server's own only the search path and the time zone are in it: the rest describes how and where the
- * server was started. `environment=` of the login's key takes precedence.
+ * Returns the environment of a session. Only PATH and TZ come from the server's own environment, because its other variables describe how
+ * the server was started. Variables in `session.env`, such as `environment=` of the key that logged in, take precedence.
  */
 export function sessionEnvironment(
   session: Pick<NodeSession, "env" | "pty" | "endpoints">,

@@ -1,7 +1,7 @@
 import { type Factor, fingerprint, type ListenEvent } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 
-/** What `nacre serve` itself has to say, beside what happens on connections. */
+/** Event in the log of `nacre serve`: a connection's event, or one of the server itself. */
 export type ServeEvent =
   | ListenEvent
   | {
@@ -13,22 +13,22 @@ export type ServeEvent =
     }
   | { readonly type: "stopping"; readonly signal: string; readonly sessions: number }
   | { readonly type: "stopped" }
-  /** A line that is safe to show. */
+  /** Message, already escaped for a terminal. */
   | { readonly type: "note"; readonly text: string }
-  /** `count` more lines with this text, safe to show, were not written. */
+  /** `count` further lines with this text were not written. The text is already escaped. */
   | { readonly type: "repeated"; readonly count: number; readonly text: string }
-  /** `count` lines, too many to tell apart, were not written. */
+  /** `count` lines with various texts were not written. */
   | { readonly type: "suppressed"; readonly count: number };
 
-/** The most characters of a client's text in a line: strangers can send names as long as a message. */
-const LONGEST_TEXT = 1000;
+/** Maximum characters of a client's text per line. Before login, a client can send a user name as long as a message. */
+const MAX_TEXT = 1000;
 
-/** Writes an event as one line, ended by a newline: for people, or as JSON in ASCII. Nothing in it moves a terminal's cursor. */
+/** Formats an event as one line with a newline: plain text, or JSON in ASCII. Contains no other control characters. */
 export function logLine(event: ServeEvent, kind: "text" | "json", time: Date): string {
   return kind === "json" ? json(event, time) : `${time.toISOString()} ${lineText(event)}\n`;
 }
 
-/** An event without its time. With `origin: "address"` events of one address are alike, whichever connection they are of. */
+/** Formats an event without its time. `origin: "address"` replaces the connection number and port by the address alone. */
 export function lineText(event: ServeEvent, { origin }: { readonly origin?: "address" } = {}): string {
   const from = "connection" in event && origin === "address" ? `${event.remoteAddress} ` : where(event);
   return from + text(event);
@@ -38,30 +38,30 @@ function json({ type, ...rest }: ServeEvent, time: Date): string {
   const line = JSON.stringify({ time: time.toISOString(), event: type, ...rest }, (_, value: unknown) => {
     if (value instanceof SshError) return { code: value.code, culprit: value.culprit, message: value.message };
     if (value instanceof Error) return { message: value.message };
-    // A key blob: what people know it by.
+    // Show a key blob as its fingerprint.
     if (value instanceof Uint8Array) return fingerprint(value);
     return typeof value === "string" ? cut(value) : value;
   });
-  // What is left beyond ASCII's printable characters stands in strings, where this is the same text.
+  // JSON.stringify leaves non-ASCII characters and DEL only inside strings, where \u escapes are equivalent.
   return `${line.replaceAll(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
 }
 
-/** Cuts a text to what a line may hold. */
+/** Truncates a text to `MAX_TEXT` characters. */
 function cut(text: string): string {
-  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}… (${text.length} characters)` : text;
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… (${text.length} characters)` : text;
 }
 
-/** Makes a client's text safe to show. */
+/** Truncates a client's text and escapes it for a terminal. */
 function shown(text: string): string {
   return escapeText(cut(text));
 }
 
-/** A text of the client's in quotes: what it says cannot be taken for the words of the line. */
+/** Escapes a client's text and puts it in quotes, so that it cannot pass for the log's own words. */
 function quoted(text: string): string {
   return `"${shown(text).replaceAll('"', '\\"')}"`;
 }
 
-/** A place to connect to or to listen at. */
+/** Address or Unix socket to connect to or to listen on. */
 interface ForwardPlace {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
@@ -77,8 +77,8 @@ function where(event: ServeEvent): string {
 
 const DROPPED: Readonly<Record<Extract<ListenEvent, { type: "dropped" }>["reason"], string>> = {
   "max-connections": "too many connections",
-  "max-unauthenticated": "too many are not logged in",
-  "max-per-source": "too many from this address are not logged in",
+  "max-unauthenticated": "too many connections before login",
+  "max-per-source": "too many connections from this address before login",
   penalty: "earlier connections from this address ended without a login",
 };
 
@@ -90,15 +90,15 @@ function text(event: ServeEvent): string {
       return `listening at ${event.host} port ${event.port} for ${users}; host key ${keys}`;
     }
     case "stopping":
-      return `${event.signal}: no more connections; ${event.sessions} open, which have time to end (once more: at once)`;
+      return `${event.signal}: accepting no new connections; sessions still running: ${event.sessions} (repeat the signal to end them now)`;
     case "stopped":
       return "stopped";
     case "note":
       return event.text;
     case "repeated":
-      return `${event.count} more like this: ${event.text}`;
+      return `repeated ${event.count} more times: ${event.text}`;
     case "suppressed":
-      return `${event.count} more of many kinds`;
+      return `suppressed ${event.count} more lines of various kinds`;
     case "accept-failed":
       return event.error.message;
     case "connected":
@@ -106,35 +106,35 @@ function text(event: ServeEvent): string {
     case "dropped":
       return `dropped: ${DROPPED[event.reason]}`;
     case "identified":
-      return `is ${quoted(event.clientVersion)}`;
+      return `client version ${quoted(event.clientVersion)}`;
     case "login":
-      return `${quoted(event.user)} is logged in by ${event.factors.map(factor).join(" and ")}`;
+      return `${quoted(event.user)} logged in with ${event.factors.map(factor).join(" and ")}`;
     case "login-refused": {
       const key = event.fingerprint === undefined ? "" : ` ${event.fingerprint}`;
-      const asked = event.signed === false ? " (asked about)" : "";
-      return `${quoted(event.user)} is refused: ${event.method}${key}${asked}${because(event.error)}`;
+      const asked = event.signed === false ? " (query without signature)" : "";
+      return `login refused for ${quoted(event.user)} with ${event.method}${key}${asked}${because(event.error)}`;
     }
     case "session-started": {
       const what = event.command ?? event.subsystem;
       const words = what === undefined ? event.kind : `${event.kind} ${quoted(what)}`;
-      return `${quoted(event.user)} runs ${words}${event.pty ? " in a terminal" : ""}`;
+      return `${quoted(event.user)} started ${words}${event.pty ? " in a terminal" : ""}`;
     }
     case "session-ended": {
       const { exit } = event;
-      if (event.error !== undefined) return `failed${because(event.error)}`;
-      if (exit === undefined) return "has gone";
-      return "status" in exit ? `ended with status ${exit.status}` : `was ended by the signal ${exit.signal}`;
+      if (event.error !== undefined) return `session failed${because(event.error)}`;
+      if (exit === undefined) return "session closed by the client";
+      return "status" in exit ? `session ended with status ${exit.status}` : `session ended by signal ${exit.signal}`;
     }
     case "forward-opened":
-      return `connects to ${quoted(formatPlace(event.target))}${origin(event.originator)}`;
+      return `forwarding to ${quoted(formatPlace(event.target))}${origin(event.originator)}`;
     case "forward-listening":
-      return `has a listener at ${quoted(formatPlace(event.address))}`;
+      return `listening at ${quoted(formatPlace(event.address))}`;
     case "forward-accepted":
-      return `takes a connection to ${quoted(formatPlace(event.address))}${origin(event.originator)}`;
+      return `forwarding a connection accepted at ${quoted(formatPlace(event.address))}${origin(event.originator)}`;
     case "forward-stopped":
-      return `has no listener at ${quoted(formatPlace(event.address))} any more`;
+      return `stopped listening at ${quoted(formatPlace(event.address))}`;
     case "request-refused":
-      return `does not get ${quoted(event.request)}${because(event.error)}`;
+      return `refused request ${quoted(event.request)}${because(event.error)}`;
     case "closed":
       return `closed: ${shown(event.error.message)} [${event.error.code}]`;
   }
@@ -146,7 +146,7 @@ function formatPlace({ host = "localhost", port, path }: ForwardPlace): string {
 }
 
 function origin(originator: { readonly address: string; readonly port: number } | undefined): string {
-  return originator === undefined ? "" : ` for ${quoted(`${originator.address} port ${originator.port}`)}`;
+  return originator === undefined ? "" : `, originator ${quoted(`${originator.address} port ${originator.port}`)}`;
 }
 
 function factor(one: Factor): string {
@@ -155,5 +155,5 @@ function factor(one: Factor): string {
 
 function because(error: unknown): string {
   if (error === undefined) return "";
-  return error instanceof Error ? `: ${shown(error.message)}` : ": something was thrown that is no error";
+  return error instanceof Error ? `: ${shown(error.message)}` : ": a value other than an Error was thrown";
 }

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { constants } from "node:os";
 import type { NodeSession, SessionExit } from "@nacre/node";
 
-/** How long what is hung up has to end before it is killed: milliseconds. */
+/** Time between SIGHUP and SIGKILL, in milliseconds. */
 export const HANGUP_GRACE = 2000;
 
-/** What to run. */
+/** Program to run for a session. */
 export interface Program {
   readonly file: string;
   readonly words: readonly string[];
@@ -15,8 +15,8 @@ export interface Program {
 }
 
 /**
- * Runs a program in a process group of its own, with pipes. Its number is in `processes` while it runs. Rejects when it cannot be
- * started.
+ * Runs a program in its own process group, connected to the session by pipes. Its process ID is in `processes` while it runs. Resolves
+ * with its exit; rejects if it cannot be started.
  */
 export async function runWithPipes(
   session: NodeSession,
@@ -33,21 +33,21 @@ export async function runWithPipes(
   child.once("exit", () => {
     group.ended();
     processes.delete(pid);
-    // What it has left behind holds the other ends perhaps, and nobody is there for what that prints.
+    // Its descendants may keep the pipes open, but no client is left to read their output.
     if (session.signal.aborted) for (const output of outputs) output.destroy();
   });
   session.signal.addEventListener("abort", () => {
     child.stdin.destroy();
-    // A program that is hung up may have to print something before it has put things in order: a closed pipe would end it.
+    // Keep reading and discard: a closed pipe could kill a program that prints while it cleans up after SIGHUP.
     for (const output of outputs) output.unpipe().resume();
     if (child.exitCode !== null || child.signalCode !== null) for (const output of outputs) output.destroy();
   });
 
-  // What the child does not read is read for it: it must not be in the client's way.
+  // If the child stops reading, discard the client's input: unread data would block the channel.
   child.stdin.on("error", () => session.stdin.destroy());
-  // Without an end nothing is ended here: half of an input must not look like all of it.
+  // Only a real EOF ends the child's input: truncated input must not look complete.
   session.stdin.pipe(child.stdin);
-  // EOF of the output follows the status: a client with nothing more to send may disconnect at EOF (dbclient does).
+  // The exit status must come before EOF: some clients (dbclient) disconnect at EOF.
   child.stdout.pipe(session.stdout, { end: false });
   child.stderr.pipe(session.stderr, { end: false });
   const [status, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
@@ -55,8 +55,8 @@ export async function runWithPipes(
 }
 
 /**
- * The processes of a session, which get the client's signals, are hung up when it has gone, and killed when they do not end. Only
- * while the first of them lives: what it leaves behind is on its own, and then the group's number may be another's.
+ * Process group of a session. Forwards the client's signals to it; when the client is gone, sends SIGHUP and later SIGKILL. Sends nothing
+ * after the first process has ended, because the system may then reuse the group's ID.
  */
 export class ProcessGroup {
   readonly #pid: number;
@@ -76,7 +76,7 @@ export class ProcessGroup {
     if (session.signal.aborted) hangUp();
   }
 
-  /** The first process has ended. */
+  /** Stops signalling. Call when the first process has ended. */
   ended(): void {
     this.#over.abort();
     clearTimeout(this.#timer);
@@ -87,12 +87,12 @@ export class ProcessGroup {
     try {
       process.kill(-this.#pid, signal);
     } catch {
-      // It has just ended, and its exit will be reported.
+      // The process has just ended; its exit is reported separately.
     }
   }
 }
 
-/** Those of RFC 4254 §6.9. */
+/** Signals a client may send (RFC 4254 §6.9), if this system has them. */
 const CLIENT_SIGNALS: ReadonlySet<string> = new Set(
   ["ABRT", "ALRM", "FPE", "HUP", "ILL", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM", "USR1", "USR2"].filter(
     (name) => `SIG${name}` in constants.signals,

@@ -4,25 +4,25 @@ import { endProcesses } from "./process-tree.ts";
 import type { ServeEvent } from "./serve-log.ts";
 import { HANGUP_GRACE } from "./serve-process.ts";
 
-/** Milliseconds that running sessions have to end after the server's signal to stop. */
+/** Time for sessions to end after SIGINT or SIGTERM, in milliseconds. */
 const STOP_GRACE = 30_000;
-/** How long clients have to take the last output, and the way their sessions ended: milliseconds. */
+/** Time for clients to receive the last output and the exit status, in milliseconds. */
 const DELIVERY_GRACE = 1000;
-/** How long sessions may take to settle once their connections are closed, in milliseconds: a process may be stuck in the system. */
+/** Time for sessions to settle after the server is closed, in milliseconds. Bounded because a process may hang in the kernel. */
 const LAST_WAIT = 3000;
 
-/** What a server that stops has to end. */
+/** Processes and sessions that a stopping server must end. */
 export interface Running {
-  /** The first process of each session. */
+  /** Process ID of the first process of each session. */
   readonly processes: ReadonlySet<number>;
-  /** The sessions; each settles when its processes are gone and its output is delivered. */
+  /** Running sessions. Each promise settles when its processes have ended and its output is delivered. */
   readonly sessions: ReadonlySet<Promise<unknown>>;
 }
 
 /**
- * Waits until the server is closed, and ends it and what it runs by signals. SIGINT and SIGTERM let sessions end for `grace`
- * milliseconds, and hang up what still runs then; a second one kills it at once. SIGHUP hangs up what runs at once: the terminal that
- * could send a second signal has gone. What is hung up and does not end is killed two seconds later.
+ * Waits until the server is closed, and closes it on SIGINT, SIGTERM or SIGHUP. After SIGINT or SIGTERM, sessions have `grace`
+ * milliseconds to end; their processes then get SIGHUP. A second signal sends SIGKILL immediately. SIGHUP hangs up the processes
+ * immediately, because the terminal that could send a second signal is gone. Processes still running two seconds after SIGHUP get SIGKILL.
  */
 export async function untilStopped(
   server: Pick<SshServer, "connections" | "close" | "closed">,
@@ -54,7 +54,7 @@ export async function untilStopped(
       signal,
       sessions: server.connections.reduce((sum, { sessionCount }) => sum + sessionCount, 0),
     });
-    // Longer than `end` takes, which closes it earlier.
+    // Longer than `end` takes, so that `end` closes the server first.
     void server.close({ grace: grace + HANGUP_GRACE + 2 * DELIVERY_GRACE });
     if (signal === "SIGHUP") end();
     // rule: stop-grace
@@ -65,7 +65,7 @@ export async function untilStopped(
   clearTimeout(timer);
   await ending;
   await Promise.race([Promise.allSettled(running.sessions), after(LAST_WAIT)]);
-  // Not before: until here a second signal may still come.
+  // Remove the handlers only now: a second signal is valid until here.
   for (const signal of SIGNALS) process.off(signal, stop);
 }
 

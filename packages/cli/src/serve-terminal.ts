@@ -5,7 +5,7 @@ import { HANGUP_GRACE, ProcessGroup, type Program } from "./serve-process.ts";
 import { type HostCommand, type HostReport, TERMINAL_BYTES, TERMINAL_HOST } from "./terminal-messages.ts";
 import { terminalModeWords } from "./terminal-mode-words.ts";
 
-/** Runs a program in a pseudo-terminal; rejects when it cannot be started. */
+/** Runs a program in a pseudo-terminal. Resolves with its exit; rejects if it cannot be started. */
 export type TerminalRunner = (
   session: NodeSession,
   pty: Pty,
@@ -13,7 +13,7 @@ export type TerminalRunner = (
   processes: Set<number>,
 ) => Promise<SessionExit>;
 
-/** Returns what runs programs in pseudo-terminals, or why nothing can: the library is an optional dependency. */
+/** Returns a function that runs programs in pseudo-terminals, or the error text if node-pty, an optional dependency, cannot be loaded. */
 export async function loadTerminalRunner(): Promise<TerminalRunner | string> {
   try {
     await import("@lydell/node-pty");
@@ -24,10 +24,10 @@ export async function loadTerminalRunner(): Promise<TerminalRunner | string> {
   }
 }
 
-/** How long a host may take to end once its client has gone: milliseconds. By then its program has been killed. */
+/** Time for a host process to end after its client is gone, in milliseconds. Longer than its program gets. */
 const HOST_GRACE = HANGUP_GRACE + 500;
 
-/** In the terminal itself: sets its modes, exports its name, and becomes the program. `set -f`: a mode is never a file name pattern. */
+/** Shell script run in the terminal: sets its modes, exports SSH_TTY, then execs the program. `set -f` stops globbing of the modes. */
 const PREPARE =
   'set -f; modes=$1; shift; SSH_TTY=$(tty); export SSH_TTY; [ -z "$modes" ] || stty $modes 2>/dev/null; unset modes; exec "$@"';
 
@@ -37,13 +37,13 @@ async function runInTerminal(
   { file, words, cwd, env }: Program,
   processes: Set<number>,
 ): Promise<SessionExit> {
-  // Detached: ^C at the server's own terminal is the server's to handle.
+  // Detached, so that ^C at the server's own terminal reaches only the server.
   const host = fork(process.argv[1]!, [TERMINAL_HOST], {
     stdio: ["ignore", "ignore", "ignore", "ipc", "pipe"],
     detached: true,
   });
   const link = host.stdio[TERMINAL_BYTES] as Socket;
-  // "close" follows.
+  // Ignored: "close" follows.
   link.on("error", () => {});
   const linkClosed = new Promise((resolve) => link.once("close", resolve));
   const abandon = (): void => {
@@ -86,7 +86,7 @@ async function runInTerminal(
   }
 }
 
-/** What the host tells: the number of its program, and later how that ended. Each rejects when the host ends before. */
+/** Resolves with the host's reports: the program's process ID, later its exit. Both reject if the host ends first. */
 function reports(host: ChildProcess): { readonly started: Promise<number>; readonly ended: Promise<SessionExit> } {
   const gone = new Promise<never>((_, reject) => {
     host.once("error", reject);
@@ -101,7 +101,7 @@ function reports(host: ChildProcess): { readonly started: Promise<number>; reado
       });
     });
     const result = Promise.race([told, gone]);
-    // Nobody may wait for it yet.
+    // Avoid an unhandled rejection before the caller awaits it.
     result.catch(() => {});
     return result;
   };
@@ -111,7 +111,7 @@ function reports(host: ChildProcess): { readonly started: Promise<number>; reado
   };
 }
 
-/** A size as the system can have it; 0 is one that the client does not know. */
+/** Limits a size to what the system supports; replaces 0, an unknown size (RFC 4254 §6.2), by `usual`. */
 function size(value: number, usual: number): number {
   return value === 0 ? usual : Math.min(value, 0xffff);
 }

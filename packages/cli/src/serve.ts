@@ -27,7 +27,7 @@ import { runWithPipes } from "./serve-process.ts";
 import { untilStopped } from "./serve-stop.ts";
 import { loadTerminalRunner } from "./serve-terminal.ts";
 
-/** `nacre serve`: an SSH server, until a signal ends it. Returns the exit status. */
+/** Runs `nacre serve`: an SSH server, until a signal ends it. Resolves with the exit status. */
 export async function serve(words: readonly string[]): Promise<number> {
   if (asksForHelp(words, SERVE_OPTIONS)) {
     process.stdout.write(SERVE_HELP);
@@ -40,7 +40,7 @@ export async function serve(words: readonly string[]): Promise<number> {
   const algorithms = chooseAlgorithms(parsed, nodeServerAlgorithms);
   const account = runner();
   const users = parsed.users.length > 0 ? parsed.users : [account.name];
-  for (const user of users) mayBe(user, account);
+  for (const user of users) assertNotOtherAccount(user, account);
   const throttle = new LogThrottle((event) => {
     process.stderr.write(logLine(event, parsed.log, new Date()));
   });
@@ -50,7 +50,7 @@ export async function serve(words: readonly string[]): Promise<number> {
   const hostKeys = await Promise.all(hostKeyPaths(parsed).map((path) => hostKeyFile(path)));
   const terminals = await loadTerminalRunner();
   if (typeof terminals === "string")
-    note(`no terminals: a client that asks for one is refused it, and runs without (${escapeText(terminals)})`);
+    note(`terminal requests are refused because @lydell/node-pty cannot be loaded: ${escapeText(terminals)}`);
   const processes = new Set<number>();
   const sessions = new Set<Promise<SessionExit>>();
   const run = (session: NodeSession, words: readonly string[]): Promise<SessionExit> => {
@@ -106,21 +106,21 @@ export async function serve(words: readonly string[]): Promise<number> {
     hostKeys: hostKeys.map(({ publicKey: { format, blob } }) => ({ format, fingerprint: fingerprint(blob) })),
     users,
   });
-  // It is read at each login, so it may come later.
-  if (await isMissing(keysFile)) note(`${escapeText(keysFile)}: there is no such file: nobody can log in`);
+  // Only a note: the file is read at each login, so you can create it later.
+  if (await isMissing(keysFile)) note(`${escapeText(keysFile)} does not exist; create it to let clients log in`);
   await untilStopped(server, { processes, sessions }, log);
   throttle.flush();
   log({ type: "stopped" });
   return 0;
 }
 
-/** A name to listen at that there is not, told as `connect` tells it. */
+/** Replaces the system's message for a host name that cannot be resolved. Returns other errors unchanged. */
 function explainListening(error: unknown): unknown {
   if (!(error instanceof SshError) || error.code !== "listen-failed") return error;
   const { code, message } = error.cause as NodeJS.ErrnoException;
   const reasons: Readonly<Record<string, string>> = {
-    ENOTFOUND: "there is no host of this name",
-    EAI_AGAIN: "the name could not be looked up: is the network up?",
+    ENOTFOUND: "host name not found",
+    EAI_AGAIN: "host name lookup failed; check the network connection",
   };
   const reason = reasons[code ?? ""];
   if (reason === undefined) return error;
@@ -137,22 +137,22 @@ async function isMissing(path: string): Promise<boolean> {
   }
 }
 
-/** Who runs this: commands are run as nobody else. */
+/** Returns the account that runs the server. Every command runs as this account. Throws `usage` on Windows. */
 function runner(): Account {
-  if (process.getuid === undefined) throw usage("serve runs a user's shell, and needs a system of Unix's kind for it");
+  if (process.getuid === undefined) throw usage("nacre serve needs a Unix system, because it runs the user's shell");
   const { username, homedir: home, shell } = account();
   return { name: username, home, shell: shell === null || shell === "" ? "/bin/sh" : shell };
 }
 
-/** Throws `usage` if the user has another account than the runner's: commands would not run as that account. */
-function mayBe(user: string, account: Account): void {
+/** Throws `usage` if `user` is another account of this machine: its commands would not run as that account. */
+function assertNotOtherAccount(user: string, account: Account): void {
   if (user === account.name) return;
   const { status, error } = spawnSync("id", ["-u", "--", user], { stdio: "ignore" });
   if (error !== undefined)
-    throw new SshError("usage", `whether "${escapeText(user)}" is another user cannot be found out: ${error.message}`);
+    throw new SshError("usage", `cannot check whether "${escapeText(user)}" is another account: ${error.message}`);
   if (status === 0)
     throw usage(
-      `commands run as ${escapeText(account.name)}, who starts the server, so "${escapeText(user)}" cannot log in: start it as that user`,
+      `every command runs as ${escapeText(account.name)}, so the account "${escapeText(user)}" cannot log in; start the server as that account`,
     );
 }
 

@@ -4,12 +4,12 @@ import { type Destination, readDestination, readJumpHosts, readPort } from "./de
 import { type ForwardArgument, parseForward, parseStdioTarget } from "./forward-arguments.ts";
 import { parseOptions, usage } from "./options.ts";
 
-/** `nacre [option…] [user@]host [command…]`, read; the host may also be `ssh://[user@]host[:port]`. */
+/** Parsed command line of `nacre [option…] [user@]host [command…]`. The host may also be `ssh://[user@]host[:port]`. */
 export interface SshArguments extends AlgorithmNames {
   readonly host: string;
   readonly port: number | undefined;
   readonly user: string | undefined;
-  /** What the words after the host are, with spaces between; `undefined` for a shell. */
+  /** Words after the host, joined with spaces; `undefined` for a shell. */
   readonly command: string | undefined;
   readonly identityFiles: readonly string[];
   readonly knownHosts: string | undefined;
@@ -17,21 +17,21 @@ export interface SshArguments extends AlgorithmNames {
   readonly hostKeys: readonly string[];
   readonly trace: boolean;
   readonly keyLogFile: string | undefined;
-  /** How often a pseudo-terminal was asked for: once counts if input is a terminal, twice always. */
+  /** Number of `-t` options. One requests a pseudo-terminal only if standard input is a terminal; two always do. */
   readonly terminal: number;
-  /** Hosts to connect through, in order from here outward. */
+  /** Jump hosts, nearest first. */
   readonly jumpHosts: readonly Destination[];
   readonly forwards: readonly ForwardArgument[];
-  /** Where standard input and output are connected to (`-W`). */
+  /** Target for standard input and output (`-W`). */
   readonly stdioTarget: ForwardTarget | undefined;
-  /** Whether a command or a shell is to run. */
+  /** Whether to run a command or a shell. */
   readonly hasSession: boolean;
   readonly inBackground: boolean;
-  /** Whether a forwarding that cannot be set up ends the program. */
+  /** Whether to exit if a forward cannot be set up. */
   readonly exitOnForwardFailure: boolean;
 }
 
-/** What stands before the host, and whether it takes a value. */
+/** Options before the host, and whether each takes a value. */
 export const SSH_OPTIONS = {
   "-i": "value",
   "-p": "value",
@@ -55,7 +55,7 @@ export const SSH_OPTIONS = {
   "-o": "value",
 } as const;
 
-/** Reads the words after `nacre`. Everything after the host is the command. Throws `usage`. */
+/** Parses the words after `nacre`. All words after the host are the command. Throws `usage` if they are invalid. */
 export function parseSshArguments(words: readonly string[]): SshArguments {
   const { options, rest } = parseOptions(words, SSH_OPTIONS);
   const all = (name: keyof typeof SSH_OPTIONS): string[] =>
@@ -63,12 +63,12 @@ export function parseSshArguments(words: readonly string[]): SshArguments {
   const last = (name: keyof typeof SSH_OPTIONS): string | undefined => all(name).at(-1);
 
   const [word, ...command] = rest;
-  if (word === undefined) throw usage("name a host to connect to");
+  if (word === undefined) throw usage("missing host; give [user@]host to connect to");
   const destination = readDestination(word);
   const user = last("-l") ?? destination.user;
-  if (user === "") throw usage("-l names an empty user");
+  if (user === "") throw usage("empty user name after -l");
   const jumps = all("-J");
-  if (jumps.length > 1) throw usage("-J is given once, with the jump hosts in order between commas: -J first,second");
+  if (jumps.length > 1) throw usage("-J given more than once; list all jump hosts in one option: -J first,second");
 
   const portOption = last("-p");
   const forwards = options.flatMap(([name, value]) =>
@@ -77,15 +77,15 @@ export function parseSshArguments(words: readonly string[]): SshArguments {
   const stdio = last("-W");
   const hasSession = all("-N").length === 0 && stdio === undefined;
   if (command.length > 0 && !hasSession)
-    throw usage(`${stdio === undefined ? "-N" : "-W"} runs no command: omit "${command.join(" ")}"`);
+    throw usage(`${stdio === undefined ? "-N" : "-W"} runs no command; remove "${command.join(" ")}"`);
   const inBackground = all("-f").length > 0;
-  if (inBackground && stdio !== undefined) throw usage("-f and -W exclude each other: -W needs standard input");
+  if (inBackground && stdio !== undefined) throw usage("-f and -W cannot be combined, because -W needs standard input");
   if (inBackground && command.length === 0 && hasSession)
-    throw usage("-f needs a command, or -N: a shell cannot run in the background");
+    throw usage("-f needs a command or -N; a shell cannot run in the background");
 
   const hostKeys = all("--host-key").map(fingerprint);
   if (hostKeys.length > 0 && all("--accept-new").length > 0)
-    throw usage("--host-key and --accept-new exclude each other: a pinned key is never new");
+    throw usage("--host-key and --accept-new cannot be combined, because a pinned key is never new");
   return {
     host: destination.host,
     port: portOption === undefined ? destination.port : readPort(portOption),
@@ -104,7 +104,7 @@ export function parseSshArguments(words: readonly string[]): SshArguments {
     stdioTarget: stdio === undefined ? undefined : parseStdioTarget(stdio),
     hasSession,
     inBackground,
-    // With -W, as with ssh: what it carries would look like the answer of something else.
+    // On by default with -W, as in ssh(1).
     exitOnForwardFailure: exitOnForwardFailure(all("-o")) ?? stdio !== undefined,
   };
 }
@@ -112,20 +112,20 @@ export function parseSshArguments(words: readonly string[]): SshArguments {
 function fingerprint(text: string): string {
   if (!/^SHA256:[A-Za-z0-9+/]{43}$/.test(text))
     throw usage(
-      `"${text}" is no fingerprint: it is SHA256: and 43 characters of base64 behind it, as nacre keygen -l prints it`,
+      `invalid fingerprint "${text}"; expected SHA256: and 43 base64 characters, as printed by nacre keygen -l`,
     );
   return text;
 }
 
-/** The first value of ExitOnForwardFailure among `-o` options, which counts in ssh(1), too: `name=value` or `name value`. */
+/** Returns the first value of ExitOnForwardFailure (the first counts in ssh(1)). Accepts `name=value` and `name value`. Throws `usage`. */
 function exitOnForwardFailure(texts: readonly string[]): boolean | undefined {
   const values = texts.map((text) => {
     const [name = "", value = ""] = text.trim().split(/\s*=\s*|\s+/, 2);
     if (name.toLowerCase() !== "exitonforwardfailure")
-      throw usage(`-o ${text}: there is no such option; -o takes ExitOnForwardFailure=yes or =no alone`);
+      throw usage(`unsupported option -o ${text}; expected -o ExitOnForwardFailure=yes or -o ExitOnForwardFailure=no`);
     if (/^(yes|true)$/i.test(value)) return true;
     if (/^(no|false)$/i.test(value)) return false;
-    throw usage(`-o ${text}: give yes or no`);
+    throw usage(`invalid value in -o ${text}; expected yes or no`);
   });
   return values[0];
 }

@@ -4,7 +4,7 @@ import { escapeText, type SshError } from "@nacre/wire";
 import { chooseAlgorithms } from "./algorithms.ts";
 import type { Background } from "./background.ts";
 import type { Destination } from "./destination.ts";
-import { forwardsAtRest, startForwards } from "./forwards.ts";
+import { startForwards, untilForwardsIdle } from "./forwards.ts";
 import { HELP } from "./help.ts";
 import { type KeyLog, openKeyLog } from "./key-log.ts";
 import { oneLine } from "./one-line.ts";
@@ -18,8 +18,8 @@ import { openTerminal, type Terminal, terminalOn } from "./terminal.ts";
 import { packetList } from "./trace.ts";
 
 /**
- * `nacre [user@]host`: connects, sets up forwards, runs the command or a shell, and returns the exit status. Rejects with the `SshError`
- * that ended it. `background`: in the process that `-f` has started.
+ * Runs `nacre [user@]host`: connects, sets up forwards, runs the command or a shell, and resolves with the exit status. Rejects with the
+ * `SshError` that ended the connection. `background` is set in the process that `-f` starts.
  */
 export async function ssh(line: readonly string[], background?: Background): Promise<number> {
   if (asksForHelp(line, SSH_OPTIONS)) {
@@ -50,7 +50,7 @@ export async function ssh(line: readonly string[], background?: Background): Pro
   }
 }
 
-/** Does with the connection what the command line says. */
+/** Runs the forwards and the session that the command line requests. Returns the exit status. */
 async function useConnection(
   client: Client,
   words: SshArguments,
@@ -64,13 +64,13 @@ async function useConnection(
     warn,
     signal: stop.signal,
   });
-  // Otherwise the socket of a listener would be left.
+  // Without this, socket files of listeners would remain.
   const close = async (): Promise<void> => {
     stop.abort();
     const forwards = await starting.catch(() => []);
     await Promise.all(forwards.map((forward) => forward.close()));
   };
-  // Before the first forward is set up: a client may use its socket before this side knows that it listens.
+  // Install this before the first forward is set up: its socket file exists before the promise resolves.
   if (words.forwards.length > 0) beforeSignals(close);
   try {
     const forwards = await starting;
@@ -78,17 +78,17 @@ async function useConnection(
     if (words.stdioTarget !== undefined) return await runStdio(client, words.stdioTarget);
     if (!words.hasSession) throw await client.ended;
     const status = await runRemote(client, words, typedAhead);
-    await forwardsAtRest(forwards);
+    await untilForwardsIdle(forwards);
     return status;
   } finally {
     await close();
   }
 }
 
-/** How long the first signal waits for the forwards to close: milliseconds. A server may not answer that it stopped listening. */
+/** Time a first signal waits for the forwards to close, in milliseconds. The server may never confirm that it stopped listening. */
 const CLOSE_TIMEOUT = 2000;
 
-/** Does this before a signal ends the process. A second one ends it at once. */
+/** Runs `work` before a signal ends the process. A second signal ends it immediately. */
 function beforeSignals(work: () => Promise<void>): void {
   for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const)
     process.once(signal, async () => {
@@ -97,7 +97,7 @@ function beforeSignals(work: () => Promise<void>): void {
     });
 }
 
-/** Options for `connect`, and how to explain its error. */
+/** Returns the options for `connect`, and a function that completes its error message. */
 function connectOptions(
   words: SshArguments,
   terminal: Terminal | undefined,
@@ -128,14 +128,14 @@ function connectOptions(
   return { options, explain: asking.explain };
 }
 
-/** `-l`, `-p`, `--host-key`, `-c`, `-m`, `--kex`, `--trace` and `--keylog` are about the destination alone. */
+/** Options for a jump host. `-l`, `-p`, `--host-key`, `-c`, `-m`, `--kex`, `--trace` and `--keylog` apply only to the destination. */
 function hopOptions(hop: Destination, words: SshArguments, terminal: Terminal | undefined): HopOptions {
   const { host, port, user = account().username } = hop;
   const asking = questions(terminal, { user, host, port, knownHosts: words.knownHosts, isJumpHost: true });
   return { host, port, user, algorithms: nodeAlgorithms, ...commonOptions(words), ...asking.options };
 }
 
-/** What counts for every host on the way. */
+/** Options that apply to the destination and to every jump host. */
 function commonOptions({ identityFiles, knownHosts, acceptNew }: SshArguments): Partial<HopOptions> {
   return {
     identities: identityFiles.length > 0 ? identityFiles : undefined,
@@ -150,7 +150,7 @@ function warn({ message, code }: SshError): void {
   say(`nacre: ${oneLine(message)} [${code}]`);
 }
 
-/** Shows a line. A terminal in raw mode does not go to the beginning of the next one by itself. */
+/** Prints a line to standard error. A terminal in raw mode needs CR before LF. */
 function say(text: string): void {
   process.stderr.write(`${text}${process.stdin.isRaw ? "\r\n" : "\n"}`);
 }

@@ -3,20 +3,20 @@ import { closeSync } from "node:fs";
 import { BACKGROUND } from "./background.ts";
 import { openTerminalDescriptors } from "./terminal.ts";
 
-/** The status of a background process that a signal ended. */
+/** Exit status if a signal ended the background process. */
 const FAILURE = 255;
 
 /**
- * Runs `nacre` with these words in the background. Returns 0 after login, when the forwards are set up, or else the status that it ended with.
- * With `hasOutput` its command writes to our standard output and error, also later. Otherwise what it prints later is dropped: a program that
- * reads our output to the end need not wait for the background process.
+ * Runs `nacre` with these words in the background. Resolves with 0 after login, once the forwards are set up, or with the exit status if it
+ * ends first. With `hasOutput`, the background process keeps writing to our standard output and error. Without it, later output is dropped,
+ * so that a program reading our output to its end need not wait for the background process.
  */
 export function startInBackground(words: readonly string[], hasOutput: boolean): Promise<number> {
   let terminal: readonly number[] = [];
   try {
     terminal = openTerminalDescriptors();
   } catch {
-    // Without a terminal nothing is asked.
+    // No terminal: the background process asks no questions.
   }
   const output = hasOutput ? "inherit" : "pipe";
   const child = spawn(
@@ -29,7 +29,7 @@ export function startInBackground(words: readonly string[], hasOutput: boolean):
   child.stderr?.pipe(process.stderr);
   return new Promise((resolve, reject) => {
     child.once("error", reject);
-    // What it printed before is in the pipes: a turn of the event loop reads it.
+    // Two event loop turns, to copy output that is already in the pipes.
     child.once("message", () => setImmediate(() => setImmediate(() => resolve(0))));
     child.once("close", (status) => resolve(status ?? FAILURE));
   });

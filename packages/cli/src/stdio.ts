@@ -7,18 +7,18 @@ import type { ForwardTarget } from "nacre";
 import { BROKEN_PIPE_STATUS } from "./remote.ts";
 
 /**
- * Joins standard input and output to a connection onward from the server, each direction until its end (`-W`). Returns the exit status.
- * Rejects with the `SshError` for a target that the server does not connect to, and for a connection that breaks.
+ * Connects standard input and output to a target through the server (`-W`). Each direction runs until its EOF. Resolves with the exit
+ * status. Rejects with an `SshError` if the server does not connect to the target, or if the connection breaks.
  */
 export async function runStdio(client: Pick<Client, "dial">, target: ForwardTarget): Promise<number> {
   const { stdin, stdout } = process;
   const connection = await client.dial(target);
   const closed = new Promise((resolve) => connection.once("close", resolve));
-  // What breaks after the end of the output has no effect on it.
+  // Ignored after the end of the output; before it, `pipeline` rejects.
   connection.on("error", () => {});
-  // Half of an input must not look like all of it.
+  // Destroy instead of sending EOF: truncated input must not look complete.
   stdin.on("error", (cause: Error) =>
-    connection.destroy(new SshError("file-unreadable", `standard input cannot be read: ${cause.message}`, { cause })),
+    connection.destroy(new SshError("file-unreadable", `cannot read standard input: ${cause.message}`, { cause })),
   );
   stdin.pipe(connection);
   try {
@@ -33,12 +33,12 @@ export async function runStdio(client: Pick<Client, "dial">, target: ForwardTarg
   return 0;
 }
 
-/** Closes the output, so that the reader of a pipe sees its end: Node never closes standard output itself. */
+/** Closes standard output so that the reader of a pipe sees its end. Node never closes it. */
 function endOutput(): void {
   const output = process.stdout.fd;
   const kind = fstatSync(output);
   if (!kind.isFIFO() && !kind.isSocket()) return;
   closeSync(output);
-  // The lowest free number is taken: nothing else must come by it, a socket above all.
+  // Occupy the freed descriptor number, so that a new socket cannot become standard output.
   openSync(devNull, "w");
 }

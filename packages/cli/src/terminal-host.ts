@@ -5,22 +5,22 @@ import { Writable } from "node:stream";
 import type { ReadStream } from "node:tty";
 import { type HostCommand, type HostReport, TERMINAL_BYTES } from "./terminal-messages.ts";
 
-/** How long a terminal is read on after its program has ended, when others still hold it: milliseconds. */
+/** Time to keep reading a terminal that other processes hold open after its program has ended, in milliseconds. */
 const LAST_OUTPUT = 200;
-/** The most that is read of a terminal at its very end, in bytes: more than the system keeps, and bounded, as others may print on. */
+/** Maximum bytes read when a terminal closes. Exceeds the system's buffer; bounded because other processes may keep printing. */
 const MAX_UNREAD = 64 * 1024;
-/** The most that one read of a terminal returns: bytes. */
+/** Maximum bytes that one read of a terminal returns. */
 const TERMINAL_READ = 4096;
-/** How long until a terminal that is full is written to again: milliseconds. The system does not tell when it has room. */
-const WRITE_AGAIN = 5;
-/** How long until the end of a program is looked for again: milliseconds. */
-const LOOK_AGAIN = 10;
+/** Interval between writes to a full terminal, in milliseconds. The system does not report when it has room. */
+const WRITE_RETRY = 5;
+/** Interval at which to check whether the program has ended, in milliseconds. */
+const CHECK_INTERVAL = 10;
 
-/** Hosts one terminal for the server that started this process, until its program has ended or the server has gone. */
+/** Hosts one terminal for the server that started this process. Resolves when its program has ended or the server is gone. */
 export async function hostTerminal(): Promise<void> {
-  // Closes when the server does, whether it has read all or wants no more.
+  // Closes when the server closes its end, either after reading everything or early.
   const link = new Socket({ fd: TERMINAL_BYTES });
-  // "close" follows.
+  // Ignored: "close" follows.
   link.on("error", () => {});
   const serverGone = new Promise((resolve) => process.once("disconnect", resolve));
   const command = await new Promise<HostCommand>((resolve) => process.once("message", resolve));
@@ -40,10 +40,10 @@ export async function hostTerminal(): Promise<void> {
 
 type Terminal = ReturnType<typeof import("@lydell/node-pty")["spawn"]>;
 
-/** Carries bytes both ways until the program has ended; resolves when the server has read all, and how it ended. */
+/** Copies bytes both ways until the program ends. Resolves when the server has received all output and the exit report. */
 async function connectTerminal(terminal: Terminal, link: Socket): Promise<void> {
   const { _socket: socket, fd } = terminal as unknown as { readonly _socket: ReadStream; readonly fd: number };
-  // The library rethrows an error that only it listens to.
+  // Without a second listener, node-pty rethrows the error.
   socket.on("error", () => {});
   const resize = (command: HostCommand): void => {
     if (command.type === "resize") terminal.resize(command.columns, command.rows);
@@ -52,18 +52,18 @@ async function connectTerminal(terminal: Terminal, link: Socket): Promise<void> 
   process.on("message", resize);
   const keys = terminalWriter(fd);
   link.pipe(keys);
-  // Its descriptor is another file's once the terminal is closed.
+  // Stop writing when the terminal closes: its descriptor may then belong to another file.
   readTerminal(link, socket, fd, terminal.pid, () => keys.destroy());
   const { exitCode, signal } = await new Promise<{ exitCode: number; signal?: number }>((resolve) => {
     terminal.onExit(resolve);
   });
-  // The descriptor is closed, and its number may be another file's.
+  // Stop resizing: the descriptor is closed and may belong to another file.
   process.off("message", resize);
   await report({
     type: "ended",
     exit: signal === undefined || signal === 0 ? { status: exitCode } : { signal: signalName(signal) },
   });
-  // Closing with unread input would fail the server's next read, and so drop the last output: the server closes first.
+  // Let the server close first: closing with unread input would fail the server's next read and lose the last output.
   link.unpipe(keys);
   link.resume();
   link.end();
@@ -71,8 +71,8 @@ async function connectTerminal(terminal: Terminal, link: Socket): Promise<void> 
 }
 
 /**
- * Writes what is typed into a terminal, at the pace of the program that reads it. The library's stream writes until all is taken,
- * and reads nothing meanwhile, so that it and a program that prints would wait for each other.
+ * Returns a stream that writes keys to a terminal at the pace of the program that reads them. node-pty's own stream reads nothing until a
+ * write completes, so it deadlocks with a program that prints before it reads.
  */
 export function terminalWriter(fd: number): Writable {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -84,10 +84,10 @@ export function terminalWriter(fd: number): Writable {
           while (offset < chunk.length) offset += writeSync(fd, chunk, offset);
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code === "EAGAIN") {
-            timer = setTimeout(write, WRITE_AGAIN);
+            timer = setTimeout(write, WRITE_RETRY);
             return;
           }
-          // EIO: nobody holds the terminal, and nobody reads what is typed.
+          // EIO: no process has the terminal open any more; drop the keys.
         }
         callback();
       };
@@ -100,7 +100,7 @@ export function terminalWriter(fd: number): Writable {
   });
 }
 
-/** Tells the server, if it is still there. */
+/** Sends a report to the server if it is still connected. */
 function report(message: HostReport): Promise<void> {
   return new Promise((resolve) => {
     if (!process.connected || process.send === undefined) resolve();
@@ -109,9 +109,9 @@ function report(message: HostReport): Promise<void> {
 }
 
 /**
- * Carries what a terminal shows to the server, at the client's pace. The library's stream ends itself soon after the program has
- * ended, whatever is still unread, and as soon as nobody holds the terminal. It has to wait for a slow client, and for a program that
- * closes its files before it ends, which closing our side would hang up.
+ * Copies a terminal's output to the server at the client's pace, and delays the end of node-pty's stream. Left alone, the stream ends soon
+ * after the program does, even with unread output, and as soon as no process has the terminal open. It must wait for a slow client, and for
+ * a program that closes its files before it ends: closing our side earlier would send it SIGHUP.
  */
 function readTerminal(link: Socket, socket: ReadStream, fd: number, pid: number, onClose: () => void): void {
   const close = socket.destroy.bind(socket);
@@ -126,7 +126,7 @@ function readTerminal(link: Socket, socket: ReadStream, fd: number, pid: number,
     if (ending === undefined || waiting) return;
     clearTimeout(timer);
     if (isAlive(pid)) {
-      timer = setTimeout(end, LOOK_AGAIN);
+      timer = setTimeout(end, CHECK_INTERVAL);
     } else {
       if (!link.destroyed) for (const piece of unread(fd)) link.write(piece);
       destroy(ending.error);
@@ -148,7 +148,7 @@ function readTerminal(link: Socket, socket: ReadStream, fd: number, pid: number,
     clearTimeout(timer);
     if (ending !== undefined) timer = setTimeout(end, LAST_OUTPUT);
   });
-  // Nobody waits for the rest. Closing the terminal also hangs up other process groups in it.
+  // The client is gone. Closing the terminal also hangs up other process groups in it.
   link.on("close", () => {
     clearTimeout(timer);
     destroy();
@@ -156,8 +156,8 @@ function readTerminal(link: Socket, socket: ReadStream, fd: number, pid: number,
 }
 
 /**
- * Reads what the system still has of a terminal's output, some 18 KiB at most. Node takes a terminal that nobody holds for ended
- * after one read, which returns 4 KiB.
+ * Reads a terminal's remaining output from the system's buffer (about 18 KiB). Needed because Node stops after one read of 4 KiB once no
+ * process has the terminal open.
  */
 export function unread(fd: number): Uint8Array[] {
   const pieces: Uint8Array[] = [];
@@ -169,7 +169,7 @@ export function unread(fd: number): Uint8Array[] {
       pieces.push(piece.subarray(0, length));
     }
   } catch {
-    // EIO: nobody holds it and nothing is left. EAGAIN: somebody does.
+    // Nothing is left. EIO: no process has the terminal open. EAGAIN: some process has.
   }
   return pieces;
 }

@@ -1,4 +1,4 @@
-/** Special characters (RFC 4254 §8) by stty's names for them, where all systems have the same. */
+/** Names of special characters in stty, by their names in RFC 4254 §8. Only those with the same name on all systems. */
 const CHARACTERS: Readonly<Record<string, string>> = {
   VINTR: "intr",
   VQUIT: "quit",
@@ -14,7 +14,7 @@ const CHARACTERS: Readonly<Record<string, string>> = {
   VLNEXT: "lnext",
 };
 
-/** Flags, which stty knows by the same names in small letters. Speeds and bits are about lines that a pseudo-terminal has not. */
+/** Flags that stty has under the same name in lower case. Speed and character size are omitted: a pseudo-terminal has no serial line. */
 const FLAGS: readonly string[] = [
   "IGNPAR",
   "PARMRK",
@@ -46,10 +46,10 @@ const FLAGS: readonly string[] = [
   "ONLRET",
 ];
 
-/** The value of a special character that there is not (RFC 4254 §8). */
+/** Value of a disabled special character (RFC 4254 §8). */
 const NONE = 255;
 
-/** Arguments that make `stty` set these modes; no argument contains a blank. */
+/** Returns the arguments with which `stty` sets these modes. None contains a space. */
 export function terminalModeWords(modes: Readonly<Record<string, number>>): string[] {
   const characters = Object.entries(CHARACTERS).flatMap(([mode, name]) => {
     const word = characterWord(modes[mode]);
@@ -62,7 +62,7 @@ export function terminalModeWords(modes: Readonly<Record<string, number>>): stri
   return [...characters, ...flags];
 }
 
-/** `^C`; `undefined` for what cannot be written without a blank, or in one way for all kinds of stty. */
+/** Formats a character for stty, such as `^C`. Returns `undefined` for a space and for codes that stty versions write differently. */
 function characterWord(code: number | undefined): string | undefined {
   if (code === undefined) return undefined;
   if (code === NONE) return "undef";

@@ -3,7 +3,7 @@ import { StringDecoder } from "node:string_decoder";
 import { ReadStream } from "node:tty";
 import { SshError } from "@nacre/wire";
 
-/** Where a person's keys arrive: a terminal, or what stands for one in a test. */
+/** Source of typed keys: a terminal's read stream, or a fake in tests. */
 export interface KeyInput {
   setRawMode(raw: boolean): unknown;
   on(event: "data", listener: (chunk: Uint8Array) => void): unknown;
@@ -12,25 +12,24 @@ export interface KeyInput {
   off(event: "end", listener: () => void): unknown;
   resume(): unknown;
   pause(): unknown;
-  /** What arrived while it was paused; `null` when nothing did. */
+  /** Returns input that arrived while paused, or `null`. */
   read(): Uint8Array | null;
 }
 
-/** Characters of an answer at most; what exceeds them is not taken. */
+/** Maximum characters of an answer; further ones are ignored. */
 const MAX_ANSWER = 8192;
 
-/** What a terminal needs of the system. */
+/** System functions that a terminal uses. */
 export interface TerminalPort {
   readonly write: (text: string) => void;
-  /** Drops what was typed and has not reached `KeyInput` yet. */
+  /** Discards typed input that has not reached `KeyInput` yet. */
   readonly discard?: () => void;
   readonly release?: () => void;
 }
 
 /**
- * Asks a person, who may be elsewhere than standard input and output. Questions are asked one after the other. Nothing typed or
- * pasted before a question answers it: it could not have been meant for it. Texts are shown as they are: escape those from a server
- * first.
+ * Asks questions at a terminal, which need not be standard input and output. Ask one question at a time. Input typed or pasted before a
+ * question is discarded, because it was not meant as its answer. Texts are shown unchanged; escape texts from a server first.
  */
 export class Terminal {
   readonly #input: KeyInput;
@@ -43,14 +42,14 @@ export class Terminal {
     this.#port = port;
   }
 
-  /** Shows text, which ends with a newline. */
+  /** Shows text. End it with a newline. */
   show(text: string): void {
     this.#port.write(text);
   }
 
   /**
-   * Asks for one line, after dropping what was typed before. With `echo` the line is seen as it is typed. Backspace and ^U take back;
-   * ^C, and ^D or the input's end on an empty line, reject with `auth-cancelled`.
+   * Discards earlier input, shows the prompt and resolves with one line. With `echo`, shows the line as it is typed. Backspace deletes a
+   * character, ^U the whole line. Rejects with `auth-cancelled` on ^C, at the end of the input, or on ^D in an empty line.
    */
   ask(prompt: string, { echo }: { readonly echo: boolean }): Promise<string> {
     return new Promise((resolve, reject) => {
@@ -65,14 +64,14 @@ export class Terminal {
       };
       const cancel = (): void => {
         settle();
-        reject(new SshError("auth-cancelled", "the question was not answered"));
+        reject(new SshError("auth-cancelled", "question cancelled at the terminal"));
       };
-      const takeBack = (count: number): void => {
+      const erase = (count: number): void => {
         const kept = answer.slice(0, Math.max(0, answer.length - count));
         if (echo) this.#port.write("\b \b".repeat(answer.length - kept.length));
         answer = kept;
       };
-      /** Whether the question is over. */
+      /** Handles a key. Returns whether the question is finished. */
       const onKey = (key: string): boolean => {
         if (key === "\r" || key === "\n") {
           settle();
@@ -83,8 +82,8 @@ export class Terminal {
           cancel();
           return true;
         }
-        if (key === "\x7f" || key === "\b") takeBack(1);
-        else if (key === "\x15") takeBack(answer.length);
+        if (key === "\x7f" || key === "\b") erase(1);
+        else if (key === "\x15") erase(answer.length);
         else if (!/\p{Cc}/u.test(key) && answer.length < MAX_ANSWER) {
           answer.push(key);
           if (echo) this.#port.write(key);
@@ -94,11 +93,11 @@ export class Terminal {
       const onKeys = (): void => {
         const keys = this.#typedAhead;
         let at = 0;
-        let isOver = false;
-        while (at < keys.length && !isOver) {
+        let isFinished = false;
+        while (at < keys.length && !isFinished) {
           const key = String.fromCodePoint(keys.codePointAt(at)!);
           at += key.length;
-          isOver = onKey(key);
+          isFinished = onKey(key);
         }
         this.#typedAhead = keys.slice(at);
       };
@@ -107,8 +106,8 @@ export class Terminal {
         onKeys();
       };
 
-      // Raw, so that nothing is shown that we do not show; before the prompt, whose answer may come at once. An unfinished line can be
-      // read, and so dropped, in this mode only.
+      // Before the prompt, because an answer may follow immediately. Raw mode turns off the system's echo. It also makes an unfinished line
+      // readable, which is needed to discard it.
       // rule: raw-before-discard
       input.setRawMode(true);
       // rule: discard-type-ahead
@@ -120,7 +119,7 @@ export class Terminal {
     });
   }
 
-  /** Drops what was typed so far, wherever it waits: in the system, in the stream, or here. */
+  /** Discards all earlier input: in the system's buffer, in the stream, and in this object. */
   #discard(): void {
     // rule: discard-unread
     this.#port.discard?.();
@@ -132,9 +131,9 @@ export class Terminal {
     this.#typedAhead = "";
   }
 
-  /** Releases the terminal. Returns what was typed after the last answer. */
+  /** Releases the terminal. Returns the input typed after the last answer. */
   close(): string {
-    // A paused stream has often read one more chunk already.
+    // A paused stream may already have read one more chunk.
     const unread = this.#input.read();
     if (unread !== null) this.#typedAhead += this.#decoder.write(unread);
     this.#port.release?.();
@@ -143,8 +142,8 @@ export class Terminal {
 }
 
 /**
- * The terminal that this process belongs to, whatever its standard streams are; where the system has no such thing, standard
- * input with standard error, if both are terminals. `undefined` when there is nobody to ask.
+ * Opens the controlling terminal of this process, even if the standard streams are redirected. Without one, falls back to standard input
+ * and standard error if both are terminals. Returns `undefined` if there is no terminal.
  */
 export function openTerminal(): Terminal | undefined {
   try {
@@ -156,10 +155,10 @@ export function openTerminal(): Terminal | undefined {
   }
 }
 
-/** A terminal opened: for writing, for reading, and for reading without waiting. */
+/** Descriptors of an open terminal: for writing, for reading, and for non-blocking reading. */
 export type TerminalDescriptors = readonly [output: number, input: number, unread: number];
 
-/** Opens the terminal that this process belongs to. Throws if it has no terminal. */
+/** Opens the controlling terminal of this process. Throws if it has none. */
 export function openTerminalDescriptors(): TerminalDescriptors {
   const opened: number[] = [];
   try {
@@ -177,7 +176,7 @@ export function openTerminalDescriptors(): TerminalDescriptors {
   return [output!, input!, unread!];
 }
 
-/** A terminal that is open already. */
+/** Returns a `Terminal` on descriptors that are already open. */
 export function terminalOn([output, input, unread]: TerminalDescriptors): Terminal {
   const keys = new ReadStream(input);
   return new Terminal(keys, {
@@ -192,10 +191,10 @@ export function terminalOn([output, input, unread]: TerminalDescriptors): Termin
   });
 }
 
-/** The most that is dropped before one question: bytes. The system keeps 4 KiB; only something that types without end exceeds this. */
+/** Maximum bytes discarded before a question. The system buffers 4 KiB; only an endless source of input reaches this limit. */
 const MAX_DISCARDED = 1024 * 1024;
 
-/** Reads what a terminal has, without waiting for more: what tcflush(3) does, which Node lacks. */
+/** Discards a terminal's pending input without blocking, like tcflush(3), which Node lacks. */
 function discard(terminal: number): void {
   const piece = new Uint8Array(4096);
   try {
@@ -206,6 +205,6 @@ function discard(terminal: number): void {
       left -= length;
     }
   } catch {
-    // EAGAIN: nothing is left. EIO: the terminal has gone, which the question will tell.
+    // EAGAIN: nothing is left. EIO: the terminal is gone; the question itself will report that.
   }
 }

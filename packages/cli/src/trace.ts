@@ -1,15 +1,15 @@
 import { escapeText, utf8Encode } from "@nacre/wire";
 import type { TracePort, TraceRecord } from "nacre";
 
-/** Where the lines of a proposal begin. */
+/** Spaces at which the summary of a proposal is split into lines. */
 const FIELD = / (?=(?:kex|hostkey|cipher|mac|compression)=|not strict$)|(?<!not) (?=strict$)/;
 
 const WIDTH = 110;
 const INDENT = " ".repeat(35);
 
 /**
- * Prints what passes as a packet list: seconds since the start, direction (→ sent, ← received), bytes on the wire, sequence
- * number, message, and what matters in it. `elapsed` gives milliseconds; `write` takes whole lines.
+ * Returns a trace port that prints one line per packet: seconds since the start, direction (→ sent, ← received), bytes on the wire,
+ * sequence number, message name and a summary. `elapsed` returns milliseconds; `write` receives whole lines.
  */
 export function packetList(elapsed: () => number, write: (text: string) => void): TracePort {
   return (record) => {
@@ -21,7 +21,7 @@ export function packetList(elapsed: () => number, write: (text: string) => void)
 function lines(time: string, record: TraceRecord): string {
   switch (record.type) {
     case "identification":
-      // The line, and CR LF.
+      // Plus 2 for CR LF.
       return `${time} ${arrow(record)} ${column(utf8Encode(record.line).length + 2, 8)} ${column("", 6)} ${escapeText(record.line)}\n`;
     case "packet": {
       const name = record.message.replace("SSH_MSG_", "");
@@ -33,7 +33,7 @@ function lines(time: string, record: TraceRecord): string {
   }
 }
 
-/** A name, and its details behind it, or on lines of their own where they are a list or too long. */
+/** Formats a name and its summary: on one line, or on separate lines if the summary is a list or too long. */
 function withDetails(head: string, name: string, summary: string): string {
   const fields = summary.split(FIELD);
   if (fields.length === 1 && head.length + name.length + summary.length < WIDTH)
@@ -41,7 +41,7 @@ function withDetails(head: string, name: string, summary: string): string {
   return `${head}${name}\n${fields.map(wrap).join("")}`;
 }
 
-/** Breaks a long list after commas. */
+/** Wraps a long list after commas and spaces, with an indent. */
 function wrap(text: string): string {
   let line = INDENT;
   let out = "";

@@ -5,12 +5,12 @@ import { chooseAlgorithms } from "../src/algorithms.ts";
 const NONE = { ciphers: undefined, macs: undefined, kex: undefined };
 const names = (list: readonly { readonly name: string }[]): string[] => list.map(({ name }) => name);
 
-describe("the algorithms to offer", () => {
-  test("are the defaults, when none are named", () => {
+describe("chooseAlgorithms", () => {
+  test("returns the defaults if no algorithms are named", () => {
     expect(chooseAlgorithms(NONE, nodeServerAlgorithms)).toEqual(nodeServerAlgorithms);
   });
 
-  test("are those that are named, in their order, each once", () => {
+  test("returns the named algorithms in their order, without duplicates", () => {
     const { ciphers, macs, kex } = chooseAlgorithms(
       {
         ciphers: ["aes256-ctr", "aes256-gcm@openssh.com", "aes256-ctr"],
@@ -24,7 +24,7 @@ describe("the algorithms to offer", () => {
     expect(names(kex)).toEqual(["curve25519-sha256"]);
   });
 
-  test("of a server may be others than its defaults", () => {
+  test("returns named algorithms that are not among the server's defaults", () => {
     const kex = ["ecdh-sha2-nistp256"];
     expect(names(nodeServerAlgorithms.kex)).not.toContain(kex[0]);
     const chosen = chooseAlgorithms({ ...NONE, kex }, nodeServerAlgorithms);
@@ -33,10 +33,10 @@ describe("the algorithms to offer", () => {
   });
 
   test.each([
-    [{ ...NONE, ciphers: ["3des-cbc"] }, 'there is no cipher "3des-cbc"; there are ', nodeAlgorithms.ciphers],
-    [{ ...NONE, macs: ["hmac-md5"] }, 'there is no MAC "hmac-md5"; there are ', nodeAlgorithms.macs],
-    [{ ...NONE, kex: [""] }, 'there is no key exchange method ""; there are ', nodeAlgorithms.kex],
-  ])("that there are not: %j", (chosen, message, available) => {
+    [{ ...NONE, ciphers: ["3des-cbc"] }, 'unknown cipher "3des-cbc"; available: ', nodeAlgorithms.ciphers],
+    [{ ...NONE, macs: ["hmac-md5"] }, 'unknown MAC "hmac-md5"; available: ', nodeAlgorithms.macs],
+    [{ ...NONE, kex: [""] }, 'unknown key exchange method ""; available: ', nodeAlgorithms.kex],
+  ])("rejects unknown algorithms: %j", (chosen, message, available) => {
     expect(() => chooseAlgorithms(chosen, nodeAlgorithms)).toThrow(message + names(available).join(", "));
   });
 });

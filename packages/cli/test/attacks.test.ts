@@ -13,7 +13,7 @@ import { isAlive, type Served, useServeFolder } from "./interop/serve-support.ts
 import { FakeServer, FakeTerminal, temporaryFolder } from "./support.ts";
 
 /*
- * Rows of the attack suite that need processes and terminals: the others are in packages/session/test/attacks.
+ * Rows of the attack suite that need processes and terminals. The other rows are in packages/session/test/attacks.
  */
 
 const folder = useServeFolder({ terminals: true });
@@ -37,10 +37,10 @@ async function login({ port }: Served): Promise<Client> {
   return client;
 }
 
-/** Starts a command that prints one line and goes on; returns the line. */
+/** Starts a command that prints one line and keeps running. Resolves with the line. */
 async function begin(client: Client, command: string, pty: boolean): Promise<string> {
   const { stdout, exit } = await client.spawn(command, { pty });
-  // The server ends it, or the test does.
+  // Rejects when the server or the test kills the command.
   exit.catch(() => {});
   stdout.on("error", () => {});
   const [line] = (await once(stdout, "data")) as [Buffer];
@@ -52,13 +52,13 @@ test("descriptors · server", async () => {
   const client = await login(await folder.serve({ through }));
   expect(await begin(client, "tty; exec sleep 1000", true)).toMatch(/^\/dev\//);
   for (const pty of [false, true]) {
-    // Not the last command, which the shell would become.
+    // `; true` keeps the shell from replacing itself with `ls`.
     const { stdout } = await client.exec("ls /proc/$$/fd; true", { pty });
     expect({ pty, descriptors: stdout.split(/\s+/).filter(Boolean) }).toEqual({ pty, descriptors: ["0", "1", "2"] });
   }
 });
 
-/** Ignores signals, and so does the program that it becomes. */
+/** Shell command that ignores signals; the program it execs ignores them too. */
 const STUBBORN = "trap '' HUP INT TERM; echo $$; exec sleep 1000";
 const INNER = `sh -c "${STUBBORN.replace("$$", "\\$\\$")}"`;
 const COMMANDS: Readonly<Record<string, readonly [command: string, pty: boolean]>> = {
@@ -68,7 +68,7 @@ const COMMANDS: Readonly<Record<string, readonly [command: string, pty: boolean]
   "orphan in the process group": [`(${INNER} &); exec cat`, false],
 };
 
-/** Sends the signals to a server that runs the commands, and expects that all of it ends. */
+/** Runs the commands on a server, sends the signals to it, and expects all processes to end. */
 async function stopBy(signals: readonly NodeJS.Signals[], served: Served): Promise<void> {
   const client = await login(served);
   const processes: { readonly kind: string; readonly pid: number }[] = [];
@@ -88,7 +88,7 @@ async function stopBy(signals: readonly NodeJS.Signals[], served: Served): Promi
 }
 
 test("signals · server", async () => {
-  // The first lets what runs end by itself, for a time; the second kills it.
+  // One signal sends SIGHUP after the grace period; a second one sends SIGKILL immediately.
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     for (const [count, end] of [
       [1, "SIGHUP"],
@@ -138,12 +138,12 @@ test("type-ahead · client", async () => {
   const words = ["-p", `${server.address.port}`, "--known-hosts", known, "alice@127.0.0.1", "true"];
   const terminal = new TestTerminal(`export NACRE_TEST_HOME='${home}'; read go; ${quoted(commandLine(words))}`);
 
-  // A line and the beginning of another are there before the question.
+  // Type one line and part of another before the question appears.
   terminal.type("go\ryes\rye");
   await terminal.until("yes\r\nye");
   await terminal.until("the fingerprint you expect): ");
   terminal.type("s\r");
-  expect(await terminal.until(": ")).toBe("s\r\nPlease say yes, no, or the fingerprint");
+  expect(await terminal.until(": ")).toBe("s\r\nPlease type yes, no, or the fingerprint");
   expect(existsSync(known)).toBe(false);
   terminal.type("yes\rnot the password\r");
   expect(await terminal.until(": ")).toBe("yes\r\nPassword for alice@127.0.0.1");
@@ -152,7 +152,7 @@ test("type-ahead · client", async () => {
   expect(passwords).toEqual(["secret"]);
   expect(await terminal.closed).toBe(0);
 
-  // Wherever it waits: in the system, in the stream, with the answer before, and as half a character.
+  // Early input is discarded in every buffer: the system's, the stream's, after the previous answer, and as half a character.
   const fake = new FakeTerminal("no\ryes\r", "no\r", "no\r");
   fake.waiting = "yes\r";
   fake.unread = Buffer.from("yes\r");
@@ -185,12 +185,12 @@ test("special files: key log · client", async () => {
   });
   const refused = expect.objectContaining({
     code: "file-unreadable",
-    message: expect.stringContaining("it is not a regular file") as string,
+    message: expect.stringContaining("not a regular file") as string,
   });
   chmodSync(device, 0o620);
   for (const path of [device, pipe, ...links]) expect(() => openKeyLog(path)).toThrow(refused);
 
-  // Nor when it takes the place of a regular file at that moment.
+  // The device replaces a regular file between the check and the opening.
   const swapped = join(folder, "swapped");
   writeFileSync(swapped, "");
   files.afterStat = () => {

@@ -2,11 +2,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
-// What the documents tell somebody to type in a clone, on a machine where nothing is installed but Node and npm.
+// The commands in the documents must work in a fresh clone with only Node and npm installed.
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const { scripts } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { scripts: Record<string, string> };
-/** All but BENCHMARKS.md, a record of what was typed elsewhere. */
+/** All documents except BENCHMARKS.md, which records commands run on other machines. */
 const documents = [
   ...readdirSync(root).filter((name) => name.endsWith(".md") && name !== "BENCHMARKS.md"),
   ...["packages", "scripts"].flatMap((folder) =>
@@ -16,11 +16,14 @@ const documents = [
   ),
 ];
 
-test.each(Object.entries(scripts))("npm run %s sets up what it needs", (name, command) => {
-  expect(command).toBe(`node scripts/run.mjs ${name}`);
-});
+test.each(Object.entries(scripts))(
+  "npm run %s goes through scripts/run.mjs, which installs dependencies",
+  (name, command) => {
+    expect(command).toBe(`node scripts/run.mjs ${name}`);
+  },
+);
 
-test.each(documents)("%s names commands that there are", (file) => {
+test.each(documents)("%s names only existing commands", (file) => {
   const text = readFileSync(`${root}${file}`, "utf8");
   for (const [, name] of text.matchAll(/\bnpm run ([a-z]+)/g)) expect(scripts).toHaveProperty(name!);
   const byPnpm = [...text.matchAll(/\bpnpm (?:run )?([a-z]+)/g)].map(([, name]) => name!);

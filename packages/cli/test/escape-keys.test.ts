@@ -11,7 +11,7 @@ async function typed(...chunks: string[]): Promise<{ sent: string; disconnected:
   return { sent: (await sent).toString(), disconnected };
 }
 
-describe("keys on their way to a remote terminal", () => {
+describe("EscapeKeys", () => {
   test.each([
     ["ls\r", "ls\r", 0],
     ["~.", "", 1],

@@ -4,7 +4,7 @@ import { type ForwardArgument, parseForward, parseStdioTarget } from "../src/for
 type Expected = Pick<ForwardArgument, "listen" | "target">;
 const web = { host: "web", port: 80 };
 
-describe.each(["-L", "-R"] as const)("%s takes", (option) => {
+describe.each(["-L", "-R"] as const)("%s", (option) => {
   test.each<[string, Expected]>([
     ["8080:web:80", { listen: { port: 8080 }, target: web }],
     ["localhost:8080:web:80", { listen: { host: "localhost", port: 8080 }, target: web }],
@@ -22,30 +22,30 @@ describe.each(["-L", "-R"] as const)("%s takes", (option) => {
     ["/tmp/l.sock:[::1]:80", { listen: { path: "/tmp/l.sock" }, target: { host: "::1", port: 80 } }],
     ["/tmp/l.sock:/run/web.sock", { listen: { path: "/tmp/l.sock" }, target: { path: "/run/web.sock" } }],
     ["65535:web:65535", { listen: { port: 65535 }, target: { host: "web", port: 65535 } }],
-  ])("%s", (text, expected) => {
+  ])("accepts %s", (text, expected) => {
     expect(parseForward(option, text)).toEqual({ option, ...expected });
   });
 
   test.each([
-    ["8080:web:0", '"0" is not a port: give a number from 1 to 65535'],
-    ["8080:web:http", '"http" is not a port'],
-    ["8080:web:", '"" is not a port'],
-    ["65536:web:80", '"65536" is not a port'],
-    ["-1:web:80", '"-1" is not a port'],
-    ["8080::80", "the host to connect to is empty"],
-    ["a:b:8080:web:80", "it has too many parts"],
-    ["a:8080:web:80:/socket", "it has too many parts"],
-    ["2001:db8::1:8080:web:80", "it has too many parts"],
-    ["[::1:8080:web:80", "an IPv6 address has brackets: [2001:db8::1]"],
-    ["[::1]x:8080:web:80", "an IPv6 address has brackets"],
-    ["/tmp/l.sock:web", "it names no host and port to connect to"],
-    ["/tmp/l.sock:web:80:1", "it names no host and port to connect to"],
-    ["", '"" is not a port'],
-  ])("not %s: %s", (text, message) => {
+    ["8080:web:0", 'invalid port "0" (must be 1 to 65535)'],
+    ["8080:web:http", 'invalid port "http"'],
+    ["8080:web:", 'invalid port ""'],
+    ["65536:web:80", 'invalid port "65536"'],
+    ["-1:web:80", 'invalid port "-1"'],
+    ["8080::80", "the target host is empty"],
+    ["a:b:8080:web:80", "too many fields (write an IPv6 address in brackets)"],
+    ["a:8080:web:80:/socket", "too many fields (write an IPv6 address in brackets)"],
+    ["2001:db8::1:8080:web:80", "too many fields (write an IPv6 address in brackets)"],
+    ["[::1:8080:web:80", "brackets must enclose a whole IPv6 address: [2001:db8::1]"],
+    ["[::1]x:8080:web:80", "brackets must enclose a whole IPv6 address"],
+    ["/tmp/l.sock:web", "the target must be host:port or a socket path"],
+    ["/tmp/l.sock:web:80:1", "the target must be host:port or a socket path"],
+    ["", 'invalid port ""'],
+  ])("rejects %s: %s", (text, message) => {
     expect(() => parseForward(option, text)).toThrow(
       expect.objectContaining({
         code: "usage",
-        message: expect.stringMatching(new RegExp(`^${option} .*; it takes \\[bind:\\]port:host:hostport, `)),
+        message: expect.stringMatching(new RegExp(`^${option} .*; expected \\[bind:\\]port:host:hostport, `)),
       }),
     );
     expect(() => parseForward(option, text)).toThrow(message);
@@ -54,11 +54,11 @@ describe.each(["-L", "-R"] as const)("%s takes", (option) => {
 
 describe("-L", () => {
   test.each([
-    ["8080", "it names no target"],
-    ["localhost:8080", "it names no target"],
-    ["/tmp/l.sock", "it names no target"],
-    ["0:web:80", '"0" is not a port: give a number from 1 to 65535'],
-  ])("does not take %s: %s", (text, message) => {
+    ["8080", "missing target"],
+    ["localhost:8080", "missing target"],
+    ["/tmp/l.sock", "missing target"],
+    ["0:web:80", 'invalid port "0" (must be 1 to 65535)'],
+  ])("rejects %s: %s", (text, message) => {
     expect(() => parseForward("-L", text)).toThrow(message);
   });
 });
@@ -73,7 +73,7 @@ describe("-R", () => {
     [":1080", { listen: { host: "*", port: 1080 }, target: undefined }],
     ["[::1]:1080", { listen: { host: "::1", port: 1080 }, target: undefined }],
     ["/run/socks.sock", { listen: { path: "/run/socks.sock" }, target: undefined }],
-  ])("takes %s", (text, expected) => {
+  ])("accepts %s", (text, expected) => {
     expect(parseForward("-R", text)).toEqual({ option: "-R", ...expected });
   });
 });
@@ -85,17 +85,17 @@ describe("-D", () => {
     ["*:1080", { host: "*", port: 1080 }],
     [":1080", { host: "*", port: 1080 }],
     ["[::1]:1080", { host: "::1", port: 1080 }],
-  ])("takes %s", (text, listen) => {
+  ])("accepts %s", (text, listen) => {
     expect(parseForward("-D", text)).toEqual({ option: "-D", listen, target: undefined });
   });
 
   test.each([
-    ["0", '"0" is not a port'],
-    ["1080:web:80", "SOCKS has no target: each connection names its own"],
-    ["1080:/run/web.sock", "SOCKS has no target"],
-    ["/tmp/l.sock", "SOCKS is served at a port"],
-    ["socks", '-D socks: "socks" is not a port: give a number from 1 to 65535; it takes [bind:]port'],
-  ])("does not take %s: %s", (text, message) => {
+    ["0", 'invalid port "0"'],
+    ["1080:web:80", "unexpected target, because each SOCKS connection names its own"],
+    ["1080:/run/web.sock", "unexpected target"],
+    ["/tmp/l.sock", "a SOCKS proxy listens on a port"],
+    ["socks", '-D socks: invalid port "socks" (must be 1 to 65535); expected [bind:]port'],
+  ])("rejects %s: %s", (text, message) => {
     expect(() => parseForward("-D", text)).toThrow(message);
   });
 });
@@ -105,17 +105,17 @@ describe("-W", () => {
     ["web:80", web],
     ["[2001:db8::1]:80", { host: "2001:db8::1", port: 80 }],
     ["/run/web.sock", { path: "/run/web.sock" }],
-  ])("takes %s", (text, expected) => {
+  ])("accepts %s", (text, expected) => {
     expect(parseStdioTarget(text)).toEqual(expected);
   });
 
   test.each([
-    ["web", "it names no host and port to connect to"],
-    [":80", "the host to connect to is empty"],
-    ["web:80:1", "it names no host and port to connect to"],
-    ["2001:db8::1", "it names no host and port to connect to"],
-    ["web:0", '-W web:0: "0" is not a port: give a number from 1 to 65535; it takes host:port or /socket'],
-  ])("does not take %s: %s", (text, message) => {
+    ["web", "the target must be host:port or a socket path"],
+    [":80", "the target host is empty"],
+    ["web:80:1", "the target must be host:port or a socket path"],
+    ["2001:db8::1", "the target must be host:port or a socket path"],
+    ["web:0", '-W web:0: invalid port "0" (must be 1 to 65535); expected host:port or /socket'],
+  ])("rejects %s: %s", (text, message) => {
     expect(() => parseStdioTarget(text)).toThrow(message);
   });
 });

@@ -2,12 +2,12 @@ import { SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import type { ForwardArgument } from "../src/forward-arguments.ts";
 import { parseForward } from "../src/forward-arguments.ts";
-import { forwardsAtRest, startForwards } from "../src/forwards.ts";
+import { startForwards, untilForwardsIdle } from "../src/forwards.ts";
 
 type Forwarder = Parameters<typeof startForwards>[0];
 type Forward = Awaited<ReturnType<Forwarder["forwardLocal"]>>;
 
-/** A client that notes what is called, and whose listeners get the port 4000, except at port 1, which is refused. */
+/** Client that records calls. Its listeners get port 4000 unless they request a port; port 1 is refused. */
 class FakeClient implements Forwarder {
   readonly calls: unknown[][] = [];
   onError: ((error: SshError) => void) | undefined;
@@ -47,7 +47,7 @@ async function startAll(forwards: readonly ForwardArgument[], exitOnFailure = fa
 const web = { host: "web", port: 80 };
 
 describe("forwards", () => {
-  test("are set up by the option, with or without a target", async () => {
+  test("call the client method of each option, with or without a target", async () => {
     const forwards = [
       parseForward("-L", "8080:web:80"),
       parseForward("-D", "1080"),
@@ -67,7 +67,7 @@ describe("forwards", () => {
     });
   });
 
-  test("tell the port that the server chose, as ssh does", async () => {
+  test("print the port that the server chose, like ssh", async () => {
     const forwards = ["0:web:80", "0:[2001:db8::1]:80", "0:/run/web.sock", "0"].map((text) => parseForward("-R", text));
     expect((await startAll(forwards)).said).toEqual([
       "Allocated port 4000 for remote forward to web:80",
@@ -77,21 +77,21 @@ describe("forwards", () => {
     ]);
   });
 
-  test("that fail are told, and the others stand; or the first failure ends it", async () => {
+  test("report failures and keep the other forwards, or reject with the first failure", async () => {
     const forwards = [parseForward("-R", "1:web:80"), parseForward("-L", "8080:web:80")];
     expect(await startAll(forwards)).toMatchObject({ warned: ["refused", "one connection"], started: 1 });
     await expect(startAll(forwards, true)).rejects.toMatchObject({ code: "forward-denied" });
   });
 
-  test("say nothing of a failure after a signal, which closes those that stand", async () => {
+  test("report no failure after an abort", async () => {
     const forwards = [parseForward("-R", "1:web:80"), parseForward("-L", "8080:web:80")];
     const aborted = AbortSignal.abort();
     expect(await startAll(forwards, true, aborted)).toMatchObject({ warned: ["one connection"], started: 1 });
   });
 
-  test("are at rest when none has a connection", async () => {
+  test("are idle when none has a connection", async () => {
     const forward = { connections: 1 };
-    const rest = forwardsAtRest([{ connections: 0 }, forward]);
+    const rest = untilForwardsIdle([{ connections: 0 }, forward]);
     expect(await Promise.race([rest.then(() => "rest"), Promise.resolve("waits")])).toBe("waits");
     forward.connections = 0;
     await rest;

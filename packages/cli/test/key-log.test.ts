@@ -9,7 +9,7 @@ import { temporaryFolder } from "./support.ts";
 const home = vi.hoisted(() => ({ folder: "/nonexistent" }));
 vi.mock(import("node:os"), async (importOriginal) => {
   const os = await importOriginal();
-  // The home folder is the password database's: a test cannot set it by HOME.
+  // The home folder comes from the password database, so a test cannot set it with HOME.
   return { ...os, userInfo: () => ({ ...os.userInfo(), homedir: home.folder }) } as typeof os;
 });
 function linkTo(path: string, make: (target: string) => void): void {
@@ -18,7 +18,7 @@ function linkTo(path: string, make: (target: string) => void): void {
 }
 
 describe("the key log", () => {
-  test("has a line for each exchange, behind what was there, for its owner alone", async () => {
+  test("appends one line per key exchange to a file that only its owner can read", async () => {
     const file = join(await temporaryFolder(), "keys");
     await writeFile(file, "what was there\n", { mode: 0o644 });
     const log = openKeyLog(file);
@@ -29,7 +29,7 @@ describe("the key log", () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  test("is in the user's home folder where ~/ says so", async () => {
+  test("expands ~/ to the user's home folder", async () => {
     const folder = await temporaryFolder();
     home.folder = folder;
     openKeyLog("~/keys").close();
@@ -41,26 +41,26 @@ describe("the key log", () => {
     ["a link to a FIFO", (path) => linkTo(path, (target) => execFileSync("mkfifo", ["-m", "644", target])), 0o644],
     ["a folder", (path) => mkdirSync(path, { mode: 0o755 }), 0o755],
     ["a link to a device", (path) => symlinkSync("/dev/zero", path), 0o666],
-  ])("is never %s, whose mode stays", async (_, make, mode) => {
+  ])("rejects %s and leaves its mode unchanged", async (_, make, mode) => {
     const file = join(await temporaryFolder(), "special");
     make(file);
     expect(() => openKeyLog(file)).toThrow(
       expect.objectContaining({
         code: "file-unreadable",
-        message: `the key log ${file} cannot be written: it is not a regular file; name one, or a new one`,
+        message: `cannot write the key log ${file}: not a regular file; give the path of a regular or a new file`,
       }),
     );
     expect(statSync(file).mode & 0o777).toBe(mode);
   });
 
-  test("may be a link to a regular file", async () => {
+  test("accepts a link to a regular file", async () => {
     const file = join(await temporaryFolder(), "link");
     linkTo(file, (target) => writeFileSync(target, ""));
     openKeyLog(file).close();
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  test("that cannot be written is an error that names it", async () => {
+  test("names a file that cannot be written", async () => {
     const file = join(await temporaryFolder(), "no", "folder");
     expect(() => openKeyLog(file)).toThrow(
       expect.objectContaining({ code: "file-unreadable", message: expect.stringContaining(file) }),

@@ -25,7 +25,7 @@ beforeEach(async () => {
   });
 });
 
-/** The terminal that will be there. */
+/** Makes `openTerminal` return a terminal with these answers. */
 function personAt(...answers: string[]): FakeTerminal {
   const fake = new FakeTerminal(...answers);
   vi.mocked(openTerminal).mockReturnValue(fake.terminal);
@@ -35,7 +35,7 @@ function personAt(...answers: string[]): FakeTerminal {
 const home = vi.hoisted(() => ({ folder: "/nonexistent" }));
 vi.mock(import("node:os"), async (importOriginal) => {
   const os = await importOriginal();
-  // The home folder is the password database's: a test cannot set it by HOME.
+  // The home folder comes from the password database, so a test cannot set it with HOME.
   return { ...os, userInfo: () => ({ ...os.userInfo(), homedir: home.folder }) } as typeof os;
 });
 
@@ -46,11 +46,11 @@ describe("keygen", () => {
     ["ecdsa", "384", 384, "ECDSA"],
     ["ecdsa", "521", 521, "ECDSA"],
     ["rsa", "2048", 2048, "RSA"],
-  ])("-t %s -b %s makes a key of %d bits", async (type, bits, size, kind) => {
+  ])("-t %s -b %s creates a key of %d bits", async (type, bits, size, kind) => {
     const words = ["-t", type, "-f", file, "-N", "", "-C", "a comment", ...(bits === undefined ? [] : ["-b", bits])];
     expect(await keygen(words)).toBe(0);
     const opened = openPrivateKey(await readFile(file, "utf8"));
-    if (opened.encrypted) throw new Error("it is encrypted");
+    if (opened.encrypted) throw new Error("unexpectedly encrypted");
     const { publicKey } = opened.privateKey;
     expect(publicKey.bits).toBe(size);
     expect(opened.comment).toBe("a comment");
@@ -61,15 +61,15 @@ describe("keygen", () => {
     expect(printed).toBe(`private key: ${file}\npublic key: ${file}.pub\n${line}${randomart(publicKey.blob)}\n`);
   });
 
-  test("-N encrypts it", async () => {
+  test("-N encrypts the key", async () => {
     await keygen(["-t", "ed25519", "-f", file, "-N", "a passphrase"]);
     const opened = openPrivateKey(await readFile(file, "utf8"));
-    if (!opened.encrypted) throw new Error("it is not encrypted");
+    if (!opened.encrypted) throw new Error("unexpectedly not encrypted");
     const { privateKey } = await inSlices(opened.decrypt("a passphrase"));
     expect(privateKey.publicKey.blob).toEqual(parsePublicKeyLine(await readFile(`${file}.pub`, "utf8")).publicKey.blob);
   });
 
-  test("takes ~/ as the user's home folder, to make a key and to list it", async () => {
+  test("expands ~/ to the user's home folder when creating and listing a key", async () => {
     home.folder = folder;
     await keygen(["-t", "ed25519", "-f", "~/k", "-N", ""]);
     expect(printed).toContain(`private key: ${join(folder, "k")}\n`);
@@ -77,42 +77,42 @@ describe("keygen", () => {
     expect(await keygen(["-l", "-f", "~/k"])).toBe(0);
   });
 
-  test("shows its help, and makes nothing", async () => {
+  test("prints its help and creates no key", async () => {
     expect(await keygen(["-t", "ed25519", "-f", file, "--help"])).toBe(0);
     expect(printed).toMatch(/^usage: nacre keygen -t [^]* -b BITS [^]* -E sha256\|md5 /);
     await expect(stat(file)).rejects.toThrow("ENOENT");
   });
 
-  test("asks for the passphrase until both are the same", async () => {
+  test("asks for the passphrase until both entries match", async () => {
     const fake = personAt("first try\r", "other\r", "secret\r", "secret\r");
     await keygen(["-t", "ed25519", "-f", file]);
     expect(openPrivateKey(await readFile(file, "utf8")).encrypted).toBe(true);
     expect(fake.shown).not.toContain("secret");
-    expect(fake.shown).toContain("The two differ.\n");
+    expect(fake.shown).toContain("The passphrases do not match.\n");
   });
 
   test.each([
     [["-t", "rsa", "-b", "1024"], "key-weak"],
     [["-t", "ed25519", "-b", "512"], "usage"],
     [["-t", "ecdsa", "-b", "512"], "usage"],
-  ])("%j is refused, and nothing is written", async (words, code) => {
+  ])("rejects %j and writes nothing", async (words, code) => {
     await expect(keygen([...words, "-f", file, "-N", ""])).rejects.toMatchObject({ code });
     await expect(stat(file)).rejects.toThrow("ENOENT");
   });
 
-  test("refuses a short passphrase, and to guess one where nobody can be asked", async () => {
+  test("rejects a short passphrase, and a missing one without a terminal", async () => {
     await expect(keygen(["-t", "ed25519", "-f", file, "-N", "abc"])).rejects.toThrow("at least 5");
     await expect(keygen(["-t", "ed25519", "-f", file])).rejects.toThrow("give it with -N");
   });
 
-  test.each(["", ".pub"])("leaves FILE%s as it is, unless a person says otherwise", async (ending) => {
+  test.each(["", ".pub"])("keeps an existing FILE%s unless the user confirms overwriting it", async (ending) => {
     file = join(folder, "key");
     await writeFile(`${file}${ending}`, "precious");
     await chmod(`${file}${ending}`, 0o644);
     const words = ["-t", "ed25519", "-f", file, "-N", ""];
-    await expect(keygen(words)).rejects.toThrow(`${file}${ending} is there already`);
+    await expect(keygen(words)).rejects.toThrow(`${file}${ending} already exists`);
     personAt("no\r");
-    await expect(keygen(words)).rejects.toThrow("left as it is");
+    await expect(keygen(words)).rejects.toThrow("was not overwritten");
     expect(await readFile(`${file}${ending}`, "utf8")).toBe("precious");
 
     personAt("yes\r");
@@ -121,7 +121,7 @@ describe("keygen", () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  test("says why a key cannot be written", async () => {
+  test("rejects with file-unreadable if the key cannot be written", async () => {
     await writeFile(join(folder, "no folder"), "");
     const words = ["-t", "ed25519", "-f", join(folder, "no folder", "key"), "-N", ""];
     await expect(keygen(words)).rejects.toMatchObject({ code: "file-unreadable" });
@@ -131,7 +131,7 @@ describe("keygen", () => {
 describe("keygen -l", () => {
   const words = ["-l", "-f"];
 
-  test("shows a private key, plain or encrypted, and its public half alike", async () => {
+  test("shows the same line for a private key and its public key", async () => {
     await keygen(["-t", "ed25519", "-f", file, "-N", "secret", "-C", "mine"]);
     printed = "";
     const { publicKey } = parsePublicKeyLine(await readFile(`${file}.pub`, "utf8"));
@@ -146,7 +146,7 @@ describe("keygen -l", () => {
     );
   });
 
-  test("shows each key of a file of several, whatever stands before it, and escapes comments", async () => {
+  test("shows each key of a file, after options or host names, and escapes comments", async () => {
     await keygen(["-t", "ed25519", "-f", file, "-N", "", "-C", "mine"]);
     const line = await readFile(`${file}.pub`, "utf8");
     const bare = line.replace(" mine", "");
@@ -169,15 +169,15 @@ describe("keygen -l", () => {
     ["nothing of the sort\n", "file-malformed"],
     ["-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "file-malformed"],
     ["ssh-dss AAAAB3NzaC1kc3MAAAAA\n", "key-unsupported"],
-  ])("%j is %s", async (text, code) => {
+  ])("rejects %j with %s", async (text, code) => {
     await writeFile(join(folder, "file"), text);
     await expect(keygen([...words, join(folder, "file")])).rejects.toMatchObject({ code });
   });
 
-  test("a file that is not there is named", async () => {
+  test("names a missing file", async () => {
     await expect(keygen([...words, file])).rejects.toMatchObject({
       code: "file-unreadable",
-      message: `${file}: there is no such file`,
+      message: `cannot read ${file}: no such file`,
     });
   });
 });

@@ -17,23 +17,25 @@ function throttle(): {
   return { log: (event) => throttle.log(event), written, flush: () => throttle.flush() };
 }
 
-/** The event of the connection with this number, each from a port of its own. */
+/** Refused login on the connection with this number. Each connection has its own remote port. */
 function refused(connection: number, user = "root", remoteAddress = "192.0.2.1"): ServeEvent {
   return { type: "login-refused", user, method: "password", connection, remoteAddress, remotePort: 1000 + connection };
 }
 
-describe("a log under repeated lines", () => {
-  test("has the first twenty of a minute, and then how many more there were", () => {
+describe("LogThrottle", () => {
+  test("passes on twenty identical events a minute, then reports how many more there were", () => {
     const { log, written } = throttle();
     for (let i = 1; i <= 50; i++) log(refused(i));
     expect(written).toEqual(Array.from({ length: 20 }, (_, i) => refused(i + 1)));
     vi.advanceTimersByTime(MINUTE);
-    expect(written.slice(20)).toEqual([{ type: "repeated", count: 30, text: '192.0.2.1 "root" is refused: password' }]);
+    expect(written.slice(20)).toEqual([
+      { type: "repeated", count: 30, text: '192.0.2.1 login refused for "root" with password' },
+    ]);
     log(refused(51));
     expect(written.at(-1)).toEqual(refused(51));
   });
 
-  test("tells addresses and texts apart", () => {
+  test("counts each address and each text separately", () => {
     const { log, written } = throttle();
     for (let i = 1; i <= 20; i++) log(refused(i));
     for (const event of [refused(21, "admin"), refused(22, "root", "192.0.2.2")]) {
@@ -42,18 +44,18 @@ describe("a log under repeated lines", () => {
     }
   });
 
-  test("counts without names what is different each time", () => {
+  test("counts more than 200 different lines together, without their text", () => {
     const { log, written } = throttle();
     for (let i = 1; i <= 10_000; i++) log(refused(i, `user${i}`));
     expect(written).toHaveLength(200);
-    // Those that are known already go on.
+    // A line seen before the limit is still passed on.
     log(refused(1, "user1"));
     expect(written).toHaveLength(201);
     vi.advanceTimersByTime(MINUTE);
     expect(written.slice(201)).toEqual([{ type: "suppressed", count: 9800 }]);
   });
 
-  test("has every login and session all the same", () => {
+  test("passes on every login", () => {
     const { log, written } = throttle();
     const origin = { connection: 1, remoteAddress: "192.0.2.1", remotePort: 1000 };
     const login: ServeEvent = { ...origin, type: "login", user: "alice", factors: [{ method: "password" }] };
@@ -61,7 +63,7 @@ describe("a log under repeated lines", () => {
     expect(written).toHaveLength(50);
   });
 
-  test("has what was counted at its end", () => {
+  test("reports the counts on flush", () => {
     const { log, written, flush } = throttle();
     for (let i = 1; i <= 21; i++) log(refused(i));
     flush();

@@ -5,7 +5,7 @@ import { endProcesses, listFromProc, listFromPs } from "../src/process-tree.ts";
 
 const never = new AbortController().signal;
 
-/** Starts a shell whose child, in another Unix session, ignores SIGHUP where `stubborn` says so; returns both numbers. */
+/** Starts a shell and a child of it in another Unix session. Returns both process IDs. With `stubborn`, the child ignores SIGHUP. */
 async function family({ stubborn }: { readonly stubborn: boolean }): Promise<readonly [number, number]> {
   const trap = stubborn ? "trap '' HUP; " : "";
   const child = spawn("/bin/sh", ["-c", `setsid sh -c "${trap}echo \\$\\$; exec sleep 1000" & wait`], {
@@ -20,13 +20,13 @@ async function family({ stubborn }: { readonly stubborn: boolean }): Promise<rea
   return [child.pid!, inner];
 }
 
-/** A zombie, which somebody has yet to wait for, does not run. */
+/** Returns whether a process runs. A zombie does not count. */
 function isRunning(pid: number): boolean {
   return listFromPs().some((one) => one.pid === pid);
 }
 
-describe("ending processes", () => {
-  test("hangs up a descendant in another Unix session as well", async () => {
+describe("endProcesses", () => {
+  test("hangs up a descendant in another Unix session", async () => {
     const both = await family({ stubborn: false });
     const begun = performance.now();
     await endProcesses(new Set([both[0]]), 60_000, never);
@@ -34,13 +34,13 @@ describe("ending processes", () => {
     expect(both.map(isRunning)).toEqual([false, false]);
   });
 
-  test("kills what does not end in the grace time, though its parent has ended", async () => {
+  test("kills a process still running after the grace period, even if its parent has ended", async () => {
     const both = await family({ stubborn: true });
     await endProcesses(new Set([both[0]]), 300, never);
     await expect.poll(() => both.map(isRunning)).toEqual([false, false]);
   });
 
-  test("kills at once when it is hurried", async () => {
+  test("kills immediately when `hurry` is aborted", async () => {
     const both = await family({ stubborn: true });
     const hurry = new AbortController();
     const ended = endProcesses(new Set([both[0]]), 60_000, hurry.signal);
@@ -49,14 +49,14 @@ describe("ending processes", () => {
     await expect.poll(() => both.map(isRunning)).toEqual([false, false]);
   });
 
-  test("leaves others alone", async () => {
+  test("leaves unrelated processes running", async () => {
     const [one, other] = [await family({ stubborn: false }), await family({ stubborn: false })];
     await endProcesses(new Set([one[0]]), 60_000, never);
     expect(other.map(isRunning)).toEqual([true, true]);
   });
 });
 
-test("ps lists the same processes as /proc, which Linux alone has", async () => {
+test("listFromPs lists the same processes as listFromProc, which works only on Linux", async () => {
   const pids = [...(await family({ stubborn: false })), process.pid];
   const pick = (list: ReturnType<typeof listFromPs>) =>
     list

@@ -15,34 +15,34 @@ function at(...answers: string[]) {
   return { fake, ask: questions(fake.terminal, login).options };
 }
 
-/** Calls what may be a function or a value, as a connection does. */
+/** Calls an option that must be a function. */
 function call<T extends unknown[], R>(question: ((...parameters: T) => R) | string | undefined, ...parameters: T): R {
-  if (typeof question !== "function") throw new Error("there is no such question");
+  if (typeof question !== "function") throw new Error("the option is not a function");
   return question(...parameters);
 }
 
-describe("questions of a connection", () => {
-  test("a password is asked for without being shown, and a second time so that it is clear", async () => {
+describe("questions at a terminal", () => {
+  test("asks for a password without echo, and states that the first one was wrong", async () => {
     const { fake, ask } = at("first\r", "second\r");
     expect(await call(ask.password, 1)).toBe("first");
     expect(await call(ask.password, 2)).toBe("second");
-    expect(fake.shown).toBe("Password for alice@example.org: \nThat was not it. Password for alice@example.org: \n");
+    expect(fake.shown).toBe("Password for alice@example.org: \nWrong password. Password for alice@example.org: \n");
   });
 
-  test("a passphrase names its file, escaped", async () => {
+  test("asks for a passphrase with the escaped file name", async () => {
     const { fake, ask } = at("open\r");
     expect(await call(ask.passphrase, "key\x1b[2J", 1)).toBe("open");
     expect(fake.shown).toBe("Passphrase for the key key\\x1b[2J: \n");
   });
 
-  test("a new password is asked for until both are the same", async () => {
+  test("asks for a new password until both entries match", async () => {
     const { fake, ask } = at("old\r", "new\r", "knew\r", "new\r", "new\r");
     expect(await call(ask.changePassword, "too old\x07")).toEqual({ oldPassword: "old", newPassword: "new" });
-    expect(fake.shown).toContain("alice@example.org wants another password: too old\\x07\n");
-    expect(fake.shown).toContain("The two differ.\n");
+    expect(fake.shown).toContain("The server requires a new password for alice@example.org: too old\\x07\n");
+    expect(fake.shown).toContain("The passwords do not match.\n");
   });
 
-  test("a server's prompts say whose they are, and cannot move the cursor", async () => {
+  test("prefixes the server's prompts with the login and escapes them", async () => {
     const request: PromptRequest = {
       name: "Login\x1b[1A",
       instruction: "of two\r\nlines",
@@ -58,15 +58,15 @@ describe("questions of a connection", () => {
     );
   });
 
-  test("no prompts, and nothing to say: nothing is shown", async () => {
+  test("shows nothing for an empty request without prompts", async () => {
     const { fake, ask } = at();
     expect(await call(ask.prompts, { name: "", instruction: "", prompts: [] })).toEqual([]);
     expect(fake.shown).toBe("");
   });
 });
 
-describe("a new host", () => {
-  test("is shown with its fingerprint and picture, and accepted by a yes", async () => {
+describe("an unknown host", () => {
+  test("is shown with its fingerprint and randomart, and accepted by yes", async () => {
     const { fake, ask } = at("maybe\r", "yes\r");
     expect(await call(ask.unknownHost, hostKey)).toBe(true);
     expect(fake.shown).toContain(`Its ssh-ed25519 key is\n${hostKey.fingerprint}\n${randomart(blob)}\n`);
@@ -79,60 +79,60 @@ describe("a new host", () => {
     [["\r", "\r", "no\r"], false],
     [[`${hostKey.fingerprint}\r`], true],
     [["SHA256:another\r", "no\r"], false],
-  ])("%j: %s", async (answers, accepted) => {
+  ])("answers %j: accepted is %s", async (answers, accepted) => {
     const { ask } = at(...answers);
     expect(await call(ask.unknownHost, hostKey)).toBe(accepted);
   });
 
-  test("is not accepted when the question is given up", async () => {
+  test("is not accepted when the question is cancelled", async () => {
     const { ask } = at("\x03");
     await expect(call(ask.unknownHost, hostKey)).rejects.toMatchObject({ code: "auth-cancelled" });
   });
 });
 
 describe("without a terminal", () => {
-  test("passphrases are not asked for", () => {
+  test("does not ask for passphrases", () => {
     const { options } = questions(undefined, login);
     expect(options.passphrase).toBeUndefined();
     expect(options.changePassword).toBeUndefined();
   });
 
   test.each<[string, Partial<LoginTarget>, string, string]>([
-    ["as the options name it", {}, "example.org", "~/.ssh/known_hosts"],
-    ["with its port and file", { port: 2222, knownHosts: "known\x07" }, "example.org port 2222", "known\\x07"],
-  ])("a new host is refused, %s", (_, more, where, file) => {
+    ["named by its host", {}, "example.org", "~/.ssh/known_hosts"],
+    ["named by its host and port", { port: 2222, knownHosts: "known\x07" }, "example.org port 2222", "known\\x07"],
+  ])("refuses an unknown host, %s", (_, more, where, file) => {
     const { options } = questions(undefined, { ...login, ...more });
     expect(() => options.unknownHost?.(hostKey)).toThrow(
       expect.objectContaining({
         code: "host-key-unknown",
-        message: `the host key of ${where} is not known: it is ssh-ed25519 ${hostKey.fingerprint}. If its administrator confirms this fingerprint, give it with --host-key, or connect once with --accept-new, which adds it to ${file}`,
+        message: `host key for ${where} is unknown: ssh-ed25519 ${hostKey.fingerprint}; if its administrator confirms this fingerprint, pass it with --host-key, or connect once with --accept-new to add it to ${file}`,
       }),
     );
   });
 
-  test("a new jump host is refused without --host-key, which is not about it", () => {
+  test("refuses an unknown jump host without suggesting --host-key", () => {
     const { options } = questions(undefined, { ...login, isJumpHost: true });
     expect(() => options.unknownHost?.(hostKey)).toThrow(
       expect.objectContaining({ message: expect.stringContaining("this fingerprint, connect once with --accept-new") }),
     );
   });
 
-  test("nobody answers a server: it is not asked what it wants to know", () => {
+  test("does not try password or keyboard-interactive", () => {
     expect(Object.keys(questions(undefined, login).options)).toEqual(["unknownHost"]);
   });
 
   test.each([
     [
       "publickey, password",
-      ". There is no terminal to ask for a password: log in with another key (-i), or run this in a terminal",
+      "; there is no terminal to ask for a password, so log in with another key (-i) or run nacre in a terminal",
     ],
     [
       "publickey, keyboard-interactive",
-      ". There is no terminal to ask for answers to the server's questions: log in with another key (-i), or run this in a terminal",
+      "; there is no terminal to ask for answers to the server's questions, so log in with another key (-i) or run nacre in a terminal",
     ],
     ["publickey", ""],
     ["no further method", ""],
-  ])("the error of a server that would take %s", (methods, added) => {
+  ])("completes the error if the server would accept %s", (methods, added) => {
     const { explain } = questions(undefined, login);
     const message = `alice: the server refused publickey (SHA256:x); it accepts: ${methods}`;
     expect(explain(new SshError("auth-failed", message))).toMatchObject({
@@ -141,7 +141,7 @@ describe("without a terminal", () => {
     });
   });
 
-  test("an error that is not the login's stays as it is", () => {
+  test("returns other errors unchanged", () => {
     const lost = new SshError("connection-lost", "gone; it accepts: password");
     expect(questions(undefined, login).explain(lost)).toBe(lost);
   });

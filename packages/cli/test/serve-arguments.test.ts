@@ -21,7 +21,7 @@ const DEFAULTS: ServeArguments = {
 
 const parse = (line: string): ServeArguments => parseServeArguments(line.split(" ").filter((word) => word !== ""));
 
-describe("the words after nacre serve", () => {
+describe("parseServeArguments", () => {
   test.each<[string, Partial<ServeArguments>]>([
     ["", {}],
     ["--listen ::", { listen: "::" }],
@@ -46,26 +46,29 @@ describe("the words after nacre serve", () => {
     ],
     ["--exempt 192.0.2.7 --exempt 2001:db8::/32", { exempt: ["192.0.2.7", "2001:db8::/32"] }],
     ["--exempt 192.0.2.7 --no-per-source", { exempt: false }],
-  ])("%j", (line, expected) => {
+  ])("parses %j", (line, expected) => {
     expect(parse(line)).toEqual({ ...DEFAULTS, ...expected });
   });
 
   test.each([
-    ["-p -1", /"-1" is no port/],
-    ["-p 65536", /"65536" is no port/],
-    ["-p 0x10", /is no port/],
-    ["host", /serve does not know what to do with "host"/],
-    ["--log xml", /no kind of log "xml"; there are text, json/],
-    ["--user=", /--user needs the name/],
-    ["--subsystem sftp", /--subsystem wants NAME=COMMAND, not "sftp"/],
-    ["--subsystem =x", /--subsystem wants NAME=COMMAND/],
+    ["-p -1", /invalid port "-1"/],
+    ["-p 65536", /invalid port "65536"/],
+    ["-p 0x10", /invalid port/],
+    ["host", /unexpected argument "host"; nacre serve takes options only/],
+    ["--log xml", /unknown log format "xml"; expected text or json/],
+    ["--user=", /--user needs a user name/],
+    ["--subsystem sftp", /invalid value "sftp" for --subsystem; expected NAME=COMMAND/],
+    ["--subsystem =x", /invalid value "=x" for --subsystem; expected NAME=COMMAND/],
     ["--permit-open a:1", /--permit-open needs --allow-forwarding/],
     ["--permit-listen 1", /--permit-listen needs --allow-forwarding/],
     ["--gateway-ports no", /--gateway-ports needs --allow-forwarding/],
-    ["--allow-forwarding --gateway-ports maybe", /--gateway-ports takes no, yes or clientspecified, not "maybe"/],
-    ["-t", /there is no option -t/],
+    [
+      "--allow-forwarding --gateway-ports maybe",
+      /invalid value "maybe" for --gateway-ports; expected no, yes or clientspecified/,
+    ],
+    ["-t", /unknown option -t/],
     ["--listen", /--listen needs a value/],
-  ])("%s is refused", (line, message) => {
+  ])("rejects %s", (line, message) => {
     expect(() => parse(line)).toThrow(
       expect.objectContaining({ code: "usage", message: expect.stringMatching(message) as string }),
     );

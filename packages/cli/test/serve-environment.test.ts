@@ -5,8 +5,8 @@ const account = { name: "alice", home: "/home/alice", shell: "/bin/sh" };
 const endpoints = { remoteAddress: "192.0.2.1", remotePort: 1234, localAddress: "192.0.2.2", localPort: 22 };
 const pty = { term: "xterm", columns: 80, rows: 24, widthPixels: 0, heightPixels: 0, modes: {} };
 
-describe("the environment of a session", () => {
-  test("says whose it is and where it comes from, and nothing else of the server's", () => {
+describe("sessionEnvironment", () => {
+  test("contains the account and the addresses, and only PATH and TZ of the server", () => {
     const own = { PATH: "/bin", TZ: "UTC", SECRET: "x", LD_PRELOAD: "x", SSH_AUTH_SOCK: "x", HOME: "/root" };
     expect(sessionEnvironment({ env: {}, pty: undefined, endpoints }, account, own)).toEqual({
       HOME: "/home/alice",
@@ -20,7 +20,7 @@ describe("the environment of a session", () => {
     });
   });
 
-  test("has the terminal's kind, and what the session adds or changes", () => {
+  test("adds the terminal type, and lets variables of the session override others", () => {
     const env = { LANG: "C", PATH: "/opt/bin", SSH_ORIGINAL_COMMAND: "ls" };
     expect(sessionEnvironment({ env, pty, endpoints }, account, {})).toMatchObject({ TERM: "xterm", ...env });
     expect(sessionEnvironment({ env, pty: { ...pty, term: "" }, endpoints }, account, {})).toMatchObject({
@@ -28,12 +28,12 @@ describe("the environment of a session", () => {
     });
   });
 
-  test.each(["LANG", "LC_ALL", "LC_TIME", "COLORTERM", "NO_COLOR"])("%s is taken from a client", (name) => {
+  test.each(["LANG", "LC_ALL", "LC_TIME", "COLORTERM", "NO_COLOR"])("acceptEnv allows %s", (name) => {
     expect(acceptEnv(name)).toBe(true);
   });
 
   test.each(["PATH", "LD_PRELOAD", "BASH_ENV", "ENV", "LANGUAGE", "LC_", "xLANG", "LC_ALL\nPATH", "IFS", "TERM", ""])(
-    "%j is not",
+    "acceptEnv rejects %j",
     (name) => {
       expect(acceptEnv(name)).toBe(false);
     },

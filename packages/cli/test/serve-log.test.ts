@@ -10,13 +10,13 @@ const hash = fingerprint(publicKey.blob, "sha256");
 const factor = { method: "publickey", algorithm: "ssh-ed25519", publicKey: publicKey.blob } as const;
 const session = { user: "alice", session: 2, pty: false, command: undefined, subsystem: undefined } as const;
 
-describe("a name as long as a message", () => {
+describe("a user name as long as a message", () => {
   const user = "\u{e0001}".repeat(16_000);
   const event: ServeEvent = { ...origin, type: "login-refused", user, method: "password" };
 
-  test("makes no line of that length", () => {
+  test("is truncated in the log", () => {
     expect(logLine(event, "text", time).length).toBeLessThan(20_000);
-    expect(logLine(event, "text", time)).toMatch(/… \(32000 characters\)" is refused: password\n$/);
+    expect(logLine(event, "text", time)).toMatch(/… \(32000 characters\)" with password\n$/);
     const json = logLine(event, "json", time);
     expect(json.length).toBeLessThan(20_000);
     expect((JSON.parse(json) as { user: string }).user).toBe(`${user.slice(0, 1000)}… (32000 characters)`);
@@ -37,53 +37,62 @@ describe("a line of the log", () => {
     ],
     [
       { type: "stopping", signal: "SIGINT", sessions: 1 },
-      "SIGINT: no more connections; 1 open, which have time to end (once more: at once)",
+      "SIGINT: accepting no new connections; sessions still running: 1 (repeat the signal to end them now)",
     ],
     [{ type: "stopped" }, "stopped"],
     [{ type: "note", text: "a note" }, "a note"],
-    [{ type: "repeated", count: 3, text: "192.0.2.1 connected" }, "3 more like this: 192.0.2.1 connected"],
-    [{ type: "suppressed", count: 4 }, "4 more of many kinds"],
+    [{ type: "repeated", count: 3, text: "192.0.2.1 connected" }, "repeated 3 more times: 192.0.2.1 connected"],
+    [{ type: "suppressed", count: 4 }, "suppressed 4 more lines of various kinds"],
     [
-      { ...origin, type: "login-refused", user: 'x" is logged in by "\\', method: "password" },
-      String.raw`[7] 192.0.2.1:1234 "x\" is logged in by \"\\" is refused: password`,
+      { ...origin, type: "login-refused", user: 'x" logged in with "\\', method: "password" },
+      String.raw`[7] 192.0.2.1:1234 login refused for "x\" logged in with \"\\" with password`,
     ],
     [{ type: "accept-failed", error: new SshError("listen-failed", "EMFILE") }, "EMFILE"],
     [{ ...origin, type: "connected" }, "[7] 192.0.2.1:1234 connected"],
     [
       { ...origin, type: "dropped", reason: "max-unauthenticated" },
-      "[7] 192.0.2.1:1234 dropped: too many are not logged in",
+      "[7] 192.0.2.1:1234 dropped: too many connections before login",
     ],
-    [{ ...origin, type: "identified", clientVersion: "SSH-2.0-x\x1b[2J" }, '[7] 192.0.2.1:1234 is "SSH-2.0-x\\x1b[2J"'],
+    [
+      { ...origin, type: "identified", clientVersion: "SSH-2.0-x\x1b[2J" },
+      '[7] 192.0.2.1:1234 client version "SSH-2.0-x\\x1b[2J"',
+    ],
     [
       { ...origin, type: "login", user: "alice", factors: [factor, { method: "password" }] },
-      `[7] 192.0.2.1:1234 "alice" is logged in by publickey ssh-ed25519 ${hash} and password`,
+      `[7] 192.0.2.1:1234 "alice" logged in with publickey ssh-ed25519 ${hash} and password`,
     ],
     [
       { ...origin, type: "login-refused", user: "a\nb", method: "publickey", fingerprint: hash, signed: false },
-      `[7] 192.0.2.1:1234 "a\\x0ab" is refused: publickey ${hash} (asked about)`,
+      `[7] 192.0.2.1:1234 login refused for "a\\x0ab" with publickey ${hash} (query without signature)`,
     ],
     [
       { ...origin, type: "login-refused", user: "alice", method: "password", error: new Error("no\ndatabase") },
-      '[7] 192.0.2.1:1234 "alice" is refused: password: no\\x0adatabase',
+      '[7] 192.0.2.1:1234 login refused for "alice" with password: no\\x0adatabase',
     ],
     [
       { ...origin, ...session, type: "session-started", kind: "exec", command: "ls \u202e", pty: true },
-      '[7.2] 192.0.2.1:1234 "alice" runs exec "ls \\u{202e}" in a terminal',
+      '[7.2] 192.0.2.1:1234 "alice" started exec "ls \\u{202e}" in a terminal',
     ],
-    [{ ...origin, ...session, type: "session-started", kind: "shell" }, '[7.2] 192.0.2.1:1234 "alice" runs shell'],
-    [{ ...origin, type: "session-ended", session: 2, exit: { status: 3 } }, "[7.2] 192.0.2.1:1234 ended with status 3"],
+    [{ ...origin, ...session, type: "session-started", kind: "shell" }, '[7.2] 192.0.2.1:1234 "alice" started shell'],
+    [
+      { ...origin, type: "session-ended", session: 2, exit: { status: 3 } },
+      "[7.2] 192.0.2.1:1234 session ended with status 3",
+    ],
     [
       { ...origin, type: "session-ended", session: 2, exit: { signal: "TERM" } },
-      "[7.2] 192.0.2.1:1234 was ended by the signal TERM",
+      "[7.2] 192.0.2.1:1234 session ended by signal TERM",
     ],
-    [{ ...origin, type: "session-ended", session: 2, exit: undefined }, "[7.2] 192.0.2.1:1234 has gone"],
+    [
+      { ...origin, type: "session-ended", session: 2, exit: undefined },
+      "[7.2] 192.0.2.1:1234 session closed by the client",
+    ],
     [
       { ...origin, type: "session-ended", session: 2, exit: { status: 255 }, error: new Error("spawn ENOENT") },
-      "[7.2] 192.0.2.1:1234 failed: spawn ENOENT",
+      "[7.2] 192.0.2.1:1234 session failed: spawn ENOENT",
     ],
     [
       { ...origin, type: "request-refused", session: undefined, request: "tcpip-forward" },
-      '[7] 192.0.2.1:1234 does not get "tcpip-forward"',
+      '[7] 192.0.2.1:1234 refused request "tcpip-forward"',
     ],
     [
       {
@@ -92,15 +101,15 @@ describe("a line of the log", () => {
         target: { host: "2001:db8::1", port: 80 },
         originator: { address: '"\u001b', port: 9 },
       },
-      '[7] 192.0.2.1:1234 connects to "[2001:db8::1]:80" for "\\"\\x1b port 9"',
+      '[7] 192.0.2.1:1234 forwarding to "[2001:db8::1]:80", originator "\\"\\x1b port 9"',
     ],
     [
       { ...origin, type: "forward-opened", target: { path: "/run/a.sock" }, originator: undefined },
-      '[7] 192.0.2.1:1234 connects to "/run/a.sock"',
+      '[7] 192.0.2.1:1234 forwarding to "/run/a.sock"',
     ],
     [
       { ...origin, type: "forward-listening", address: { host: "", port: 8080 } },
-      '[7] 192.0.2.1:1234 has a listener at ":8080"',
+      '[7] 192.0.2.1:1234 listening at ":8080"',
     ],
     [
       {
@@ -109,21 +118,21 @@ describe("a line of the log", () => {
         address: { host: "localhost", port: 8080 },
         originator: { address: "192.0.2.9", port: 9 },
       },
-      '[7] 192.0.2.1:1234 takes a connection to "localhost:8080" for "192.0.2.9 port 9"',
+      '[7] 192.0.2.1:1234 forwarding a connection accepted at "localhost:8080", originator "192.0.2.9 port 9"',
     ],
     [
       { ...origin, type: "forward-stopped", address: { path: "/run/a.sock" } },
-      '[7] 192.0.2.1:1234 has no listener at "/run/a.sock" any more',
+      '[7] 192.0.2.1:1234 stopped listening at "/run/a.sock"',
     ],
     [
       { ...origin, type: "closed", error: new SshError("auth-limit", "6 attempts") },
       "[7] 192.0.2.1:1234 closed: 6 attempts [auth-limit]",
     ],
-  ])("for people: %o", (event, expected) => {
+  ])("as text: %o", (event, expected) => {
     expect(logLine(event, "text", time)).toBe(`2026-01-02T03:04:05.006Z ${expected}\n`);
   });
 
-  test("as JSON is ASCII without control characters, and reads back as what it was", () => {
+  test("as JSON is printable ASCII and parses to the original values", () => {
     const event: ServeEvent = {
       ...origin,
       type: "login-refused",

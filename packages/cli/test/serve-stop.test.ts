@@ -5,7 +5,7 @@ import type { ServeEvent } from "../src/serve-log.ts";
 import { untilStopped } from "../src/serve-stop.ts";
 import { FakeServer } from "./support.ts";
 
-test("what still runs when the time after a SIGTERM is over is hung up", async () => {
+test("sends SIGHUP to processes still running when the grace period after SIGTERM ends", async () => {
   const child = spawn("sleep", ["1000"], { detached: true, stdio: "ignore" });
   const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   const server = new FakeServer();

@@ -32,7 +32,7 @@ const OTHER = `SHA256:${"+/".repeat(21)}9` as const;
 
 const parse = (line: string): SshArguments => parseSshArguments(line.split(" "));
 
-describe("the words after nacre", () => {
+describe("parseSshArguments", () => {
   test.each<[string, Partial<SshArguments>]>([
     ["host", {}],
     ["alice@host", { user: "alice" }],
@@ -99,69 +99,69 @@ describe("the words after nacre", () => {
       "-o ExitOnForwardFailure=no -W web:80 host",
       { hasSession: false, stdioTarget: { host: "web", port: 80 }, exitOnForwardFailure: false },
     ],
-  ])("%s", (line, expected) => {
+  ])("parses %s", (line, expected) => {
     expect(parse(line)).toEqual({ ...DEFAULTS, ...expected });
   });
 
-  test("a password in an address is not repeated", () => {
+  test("does not repeat a password of an address in the error", () => {
     expect(() => parse("ssh://alice:secret@host")).toThrow(
       expect.objectContaining({ code: "usage", message: expect.not.stringContaining("secret") }),
     );
   });
 
-  test("an option is given with a space as well", () => {
+  test("accepts -o with a space instead of =", () => {
     expect(parseSshArguments(["-o", "ExitOnForwardFailure yes", "host"]).exitOnForwardFailure).toBe(true);
   });
 
-  test("a command keeps its words as they are", () => {
+  test("joins the words of a command unchanged", () => {
     expect(parseSshArguments(["host", "echo 'a b'", ""]).command).toBe("echo 'a b' ");
   });
 
   test.each([
-    ["--bad host", "there is no option --bad"],
-    ["-x host", "there is no option -x"],
-    ["-tx host", "there is no option -x"],
-    ["--__proto__ host", "there is no option --__proto__"],
+    ["--bad host", "unknown option --bad"],
+    ["-x host", "unknown option -x"],
+    ["-tx host", "unknown option -x"],
+    ["--__proto__ host", "unknown option --__proto__"],
     ["--trace=yes host", "--trace takes no value"],
-    ["-t", "name a host"],
+    ["-t", "missing host"],
     ["-p", "-p needs a value"],
     ["--keylog", "--keylog needs a value"],
-    ["-p 0 host", '"0" is no port'],
-    ["-p 65536 host", '"65536" is no port'],
-    ["-p 22x host", '"22x" is no port'],
-    ["-p +22 host", '"+22" is no port'],
-    ["alice@", '"alice@" names no host'],
-    ["@host", '"@host" names an empty user'],
-    ["--host-key MD5:aa host", '"MD5:aa" is no fingerprint'],
-    ["--host-key SHA256:abc host", '"SHA256:abc" is no fingerprint: it is SHA256: and 43 characters of base64'],
-    [`--host-key ${PINNED}= host`, "is no fingerprint"],
-    [`--host-key ${PINNED} --accept-new host`, "exclude each other"],
+    ["-p 0 host", 'invalid port "0"'],
+    ["-p 65536 host", 'invalid port "65536"'],
+    ["-p 22x host", 'invalid port "22x"'],
+    ["-p +22 host", 'invalid port "+22"'],
+    ["alice@", 'missing host in "alice@"'],
+    ["@host", 'empty user name in "@host"'],
+    ["--host-key MD5:aa host", 'invalid fingerprint "MD5:aa"'],
+    ["--host-key SHA256:abc host", 'invalid fingerprint "SHA256:abc"; expected SHA256: and 43 base64 characters'],
+    [`--host-key ${PINNED}= host`, "invalid fingerprint"],
+    [`--host-key ${PINNED} --accept-new host`, "--host-key and --accept-new cannot be combined"],
     ["host:2222", "write -p 2222 host, or ssh://host:2222"],
     ["root@127.0.0.1:2222", "write -p 2222 root@127.0.0.1, or ssh://root@127.0.0.1:2222"],
     ["[::1]:2222", "write -p 2222 [::1], or ssh://[::1]:2222"],
-    ["ssh://host:0", '"0" is no port'],
-    ["ssh://host:65536", '"65536" is no port'],
-    ["ssh://", '"ssh://" names no host'],
-    ["ssh://@host", '"ssh://@host" names an empty user'],
-    ["ssh://host/path", "without a password and without a path"],
-    ["ssh://alice;fingerprint=x@host", "this is no address of a host"],
-    ["ssh://alice%zz@host", "this is no address of a host"],
-    ["ssh://host:ssh", "this is no address of a host"],
-    ["-J a -J b host", "-J is given once"],
-    ["-J a, host", '"" names no host'],
-    ["-J @a host", '"@a" names an empty user'],
+    ["ssh://host:0", 'invalid port "0"'],
+    ["ssh://host:65536", 'invalid port "65536"'],
+    ["ssh://", 'missing host in "ssh://"'],
+    ["ssh://@host", 'empty user name in "ssh://@host"'],
+    ["ssh://host/path", "without a password or a path"],
+    ["ssh://alice;fingerprint=x@host", "invalid ssh:// address"],
+    ["ssh://alice%zz@host", "invalid ssh:// address"],
+    ["ssh://host:ssh", "invalid ssh:// address"],
+    ["-J a -J b host", "-J given more than once"],
+    ["-J a, host", 'missing host in ""'],
+    ["-J @a host", 'empty user name in "@a"'],
     ["-J ::1 host", "with an IPv6 address in brackets: [2001:db8::1]:22"],
-    ["-J a:ssh host", '"ssh" is no port'],
-    ["-J a:0 host", '"0" is no port'],
-    ["-L 8080 host", "-L 8080: it names no target"],
-    ["-N host ls -l", '-N runs no command: omit "ls -l"'],
-    ["-W web:80 host ls", '-W runs no command: omit "ls"'],
-    ["-f host", "-f needs a command, or -N"],
-    ["-fW web:80 host", "-f and -W exclude each other"],
-    ["-o Compression=yes host", "-o Compression=yes: there is no such option"],
-    ["-o ExitOnForwardFailure host", "-o ExitOnForwardFailure: give yes or no"],
-    ["-o ExitOnForwardFailure=maybe host", "-o ExitOnForwardFailure=maybe: give yes or no"],
-  ])("%s: %s", (line, message) => {
+    ["-J a:ssh host", 'invalid port "ssh"'],
+    ["-J a:0 host", 'invalid port "0"'],
+    ["-L 8080 host", "-L 8080: missing target"],
+    ["-N host ls -l", '-N runs no command; remove "ls -l"'],
+    ["-W web:80 host ls", '-W runs no command; remove "ls"'],
+    ["-f host", "-f needs a command or -N"],
+    ["-fW web:80 host", "-f and -W cannot be combined"],
+    ["-o Compression=yes host", "unsupported option -o Compression=yes"],
+    ["-o ExitOnForwardFailure host", "invalid value in -o ExitOnForwardFailure; expected yes or no"],
+    ["-o ExitOnForwardFailure=maybe host", "invalid value in -o ExitOnForwardFailure=maybe; expected yes or no"],
+  ])("rejects %s: %s", (line, message) => {
     expect(() => parse(line)).toThrow(
       expect.objectContaining({ code: "usage", message: expect.stringContaining(message) }),
     );
@@ -176,7 +176,7 @@ describe("a private key on the command line", () => {
     ["without quotes", ["-i", ...key.split(/\s/), "host"]],
     ["as an option", [key, "host"]],
     ["as the value of another", ["-p", key, "host"]],
-  ])("is refused, and not shown: %s", (_, words) => {
+  ])("is rejected without being shown: %s", (_, words) => {
     const parsing = (): unknown => parseSshArguments(words);
     expect(parsing).toThrow(expect.objectContaining({ code: "usage", message: expect.stringContaining("-i FILE") }));
     expect(parsing).toThrow(expect.objectContaining({ message: expect.not.stringContaining("c2VjcmV0") }));

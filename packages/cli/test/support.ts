@@ -11,27 +11,27 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
 });
 
-/** A folder of the test's own, gone after it. */
+/** Creates a folder that is removed after the test. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "nacre-"));
   folders.push(folder);
   return folder;
 }
 
-/** A terminal with a person at it who types the next answer when a prompt comes. */
+/** Fake terminal that types the next answer after each prompt. */
 export class FakeTerminal extends EventEmitter implements KeyInput {
-  /** Everything shown so far. */
+  /** Text shown so far. */
   shown = "";
-  /** Whether the terminal shows by itself what is typed. */
+  /** Whether raw mode is on, which turns the terminal's own echo off. */
   raw = false;
-  /** What was typed while nothing was asked, and is in the stream already. */
+  /** Input typed between questions that the stream has already read. */
   unread: Buffer | null = null;
-  /** The same, and is still in the system. */
+  /** Input typed between questions that is still in the system's buffer. */
   waiting = "";
   readonly terminal: Terminal;
   readonly #answers: (string | undefined)[];
 
-  /** `undefined` is the end of the input. */
+  /** `answers` are typed in order; `undefined` ends the input. */
   constructor(...answers: (string | undefined)[]) {
     super();
     this.#answers = answers;
@@ -63,7 +63,7 @@ export class FakeTerminal extends EventEmitter implements KeyInput {
 
   pause(): void {}
 
-  /** Typed between two questions, or after the last one. */
+  /** Returns `unread` once, like a paused stream. */
   read(): Buffer | null {
     const keys = this.unread;
     this.unread = null;
@@ -71,11 +71,11 @@ export class FakeTerminal extends EventEmitter implements KeyInput {
   }
 }
 
-/** A server without connections, which `close` closes unless it gives time. */
+/** Fake server without connections. `close` closes it only when called without `grace`. */
 export class FakeServer {
   readonly connections = [];
   readonly closed: Promise<void>;
-  /** The `grace` of each call of `close`. */
+  /** `grace` of each `close` call. */
   readonly graces: (number | undefined)[] = [];
   #closed!: () => void;
 

@@ -2,12 +2,12 @@ import { closeSync, openSync } from "node:fs";
 import { expect, test } from "vitest";
 import { unread } from "../src/terminal-host.ts";
 
-test("what a terminal has at its end is read to a bound, though somebody goes on printing to it", () => {
+test("unread stops at a limit if another process keeps printing to the terminal", () => {
   const endless = openSync("/dev/zero", "r");
   const pieces = unread(endless);
   closeSync(endless);
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  // Linux keeps some 18 KiB of a terminal's output.
+  // Linux buffers about 18 KiB of a terminal's output.
   expect(length).toBeGreaterThan(32 * 1024);
   expect(length).toBeLessThanOrEqual(64 * 1024);
 });

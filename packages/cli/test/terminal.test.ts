@@ -12,13 +12,13 @@ describe("a question at the terminal", () => {
     expect(fake.raw).toBe(false);
   });
 
-  test("shows nothing of a hidden one, however it is typed", async () => {
+  test("shows nothing of a hidden answer, even when it is edited", async () => {
     const fake = new FakeTerminal("se\x7f\x15\x1b[Asecret\t\r");
     expect(await fake.terminal.ask("Password: ", HIDDEN)).toBe("[Asecret");
     expect(fake.shown).toBe("Password: \n");
   });
 
-  test("has echo off before its prompt is seen", async () => {
+  test("turns echo off before it shows the prompt", async () => {
     const fake = new FakeTerminal();
     void fake.terminal.ask("Password: ", HIDDEN);
     expect(fake.raw).toBe(true);
@@ -33,13 +33,13 @@ describe("a question at the terminal", () => {
     ["abc\x15d\r", "d", "abc\b \b\b \b\b \bd\n"],
     ["é🙂\x7f!\n", "é!", "é🙂\b \b!\n"],
     ["a\x04b\r", "ab", "ab\n"],
-  ])("takes back what %j takes back", async (typed, answer, shown) => {
+  ])("edits the answer: %j", async (typed, answer, shown) => {
     const fake = new FakeTerminal(typed);
     expect(await fake.terminal.ask("", SEEN)).toBe(answer);
     expect(fake.shown).toBe(shown);
   });
 
-  test("a character may come in pieces", async () => {
+  test("accepts a character that arrives in pieces", async () => {
     const fake = new FakeTerminal();
     const asked = fake.terminal.ask("", SEEN);
     for (const byte of Buffer.from("é\r")) fake.emit("data", Buffer.of(byte));
@@ -50,14 +50,14 @@ describe("a question at the terminal", () => {
     ["in the system", (fake) => (fake.waiting = "yes\r")],
     ["in the stream", (fake) => (fake.unread = Buffer.from("yes\r"))],
     ["half a character in the stream", (fake) => (fake.unread = Buffer.of(0xc3))],
-  ])("is not answered by what was typed before it, %s", async (_, type) => {
+  ])("ignores input typed before it: %s", async (_, type) => {
     const fake = new FakeTerminal("no\r");
     type(fake);
     expect(await fake.terminal.ask("Really? ", SEEN)).toBe("no");
     expect(fake.shown).toBe("Really? no\n");
   });
 
-  test("is not answered by what was typed with the answer to the one before", async () => {
+  test("ignores input typed together with the previous answer", async () => {
     const fake = new FakeTerminal("one\rtwo\rthr", "2\r", "3\rls\r");
     expect(await fake.terminal.ask("1: ", HIDDEN)).toBe("one");
     expect(await fake.terminal.ask("2: ", HIDDEN)).toBe("2");
@@ -65,7 +65,7 @@ describe("a question at the terminal", () => {
     expect(fake.terminal.close()).toBe("ls\r");
   });
 
-  test("does not put a character together from what was typed before it and its answer", async () => {
+  test("does not join half a character typed before it with its answer", async () => {
     const fake = new FakeTerminal();
     const first = fake.terminal.ask("1: ", HIDDEN);
     fake.emit("data", Buffer.of(0x31, 0x0d, 0xc3));
@@ -75,14 +75,14 @@ describe("a question at the terminal", () => {
     expect(await second).toBe("2");
   });
 
-  test("what is typed after the last answer is given back at the end as well", async () => {
+  test("returns input typed after the last answer on close", async () => {
     const fake = new FakeTerminal("secret\rl");
     await fake.terminal.ask("Password: ", HIDDEN);
     fake.unread = Buffer.from("s é\r");
     expect(fake.terminal.close()).toBe("ls é\r");
   });
 
-  test("an endless answer is cut", async () => {
+  test("truncates an endless answer", async () => {
     const fake = new FakeTerminal(`${"x".repeat(100_000)}\r`);
     expect(await fake.terminal.ask("", HIDDEN)).toHaveLength(8192);
   });
@@ -91,7 +91,7 @@ describe("a question at the terminal", () => {
     ["^C", "abc\x03"],
     ["^D", "\x04"],
     ["the end of the input", undefined],
-  ])("%s is no answer", async (_, typed) => {
+  ])("rejects with auth-cancelled on %s", async (_, typed) => {
     const fake = new FakeTerminal(typed);
     await expect(fake.terminal.ask("Password: ", HIDDEN)).rejects.toMatchObject({ code: "auth-cancelled" });
     expect(fake.raw).toBe(false);

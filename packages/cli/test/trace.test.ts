@@ -23,8 +23,8 @@ const packet = (message: string, summary: string, direction: "sent" | "received"
   summary,
 });
 
-describe("the packet list", () => {
-  test("has a line for each packet, and one for each version", () => {
+describe("packetList", () => {
+  test("prints one line per packet and per identification", () => {
     expect(
       printed(
         { type: "identification", direction: "sent", line: "SSH-2.0-Nacre" },
@@ -45,7 +45,7 @@ describe("the packet list", () => {
     );
   });
 
-  test("has a proposal, and what was chosen, on lines of their own, broken where they are long", () => {
+  test("prints proposals and the negotiated algorithms on separate lines, and wraps long lists", () => {
     const names = Array.from({ length: 12 }, (_, i) => `algorithm-${i}@example.org`);
     expect(
       printed(
@@ -78,7 +78,7 @@ describe("the packet list", () => {
     );
   });
 
-  test("a long text without a place to break stays whole", () => {
+  test("does not split a long word", () => {
     const word = "x".repeat(300);
     expect(printed(packet("SSH_MSG_DEBUG", word))).toContain(`DEBUG\n${" ".repeat(35)}${word}\n`);
   });

@@ -18,14 +18,14 @@ function run(pair: SessionPair, command = "true"): string {
     .join("");
 }
 
-/** Who speaks in each flight until the command has ended, with a server of that name. */
+/** Returns the sender of each flight until the command has ended, with a server of this software version. */
 function flights(softwareVersion: string): readonly string[] {
   const pair = new SessionPair({ server: { softwareVersion } });
   run(pair);
   return pair.flights.map(({ from }) => from);
 }
 
-describe("a client session", () => {
+describe("ClientSession", () => {
   it("logs in and runs a command", () => {
     const pair = new SessionPair();
     expect(run(pair, "uname -a")).toBe("ran uname -a\n");
@@ -48,21 +48,21 @@ describe("a client session", () => {
   });
 
   it.each(["OpenSSH_10.0p2", "OpenSSH_10.1", "OpenSSH_11.0", "Nacre_0.1.0"])(
-    "takes four round trips with %s: one flight carries service, login and open",
+    "takes four round trips with %s: service request, login and channel open share one flight",
     (softwareVersion) => expect(flights(softwareVersion)).toHaveLength(9),
   );
 
   it.each(["OpenSSH_9.9", "OpenSSH_for_Windows_10.0", "dropbear_2025.89", "tinyssh_noversion", "Go", "TestServer"])(
-    "opens nothing before the login has succeeded with %s, which is not known to bear it: one round trip more",
+    "opens no channel before the login has succeeded with %s, which may not support it: one more round trip",
     (softwareVersion) => {
       expect(flights(softwareVersion)).toHaveLength(11);
     },
   );
 
-  it("has the channel open after the login's flight: version and KEXINIT, key exchange, login and open, exec", () => {
+  it("opens the channel in the login's flight: version and KEXINIT, key exchange, login and open, exec", () => {
     const pair = new SessionPair({ server: { softwareVersion: "OpenSSH_10.0" } });
     run(pair);
-    // Version and KEXINIT · key exchange · NEWKEYS, service, login, open · exec: each answered.
+    // Version and KEXINIT · key exchange · NEWKEYS, service, login, open · exec, with a reply to each.
     expect(pair.flights.map(({ from }) => from)).toEqual([
       "client",
       "server",
@@ -76,7 +76,7 @@ describe("a client session", () => {
     ]);
   });
 
-  it("opens again what was opened early with a login that failed", () => {
+  it("reopens a channel that was opened together with a failed login", () => {
     const messages: string[] = [];
     const pair = new SessionPair({
       server: { refusals: 1, password: "sesame", softwareVersion: "OpenSSH_10.0" },
@@ -97,7 +97,7 @@ describe("a client session", () => {
     ]);
   });
 
-  it("tells the peer why it ends", () => {
+  it("sends the reason for a disconnect to the peer", () => {
     const pair = new SessionPair();
     run(pair);
     pair.client.disconnect(new SshError("closed", "done here"));
@@ -108,7 +108,7 @@ describe("a client session", () => {
     expect(pair.client.deadline()).toBeUndefined();
   });
 
-  it("agrees on new keys when asked, while a command goes on", () => {
+  it("rekeys on request while a command runs", () => {
     const pair = new SessionPair();
     run(pair);
     pair.client.rekey();
@@ -121,19 +121,19 @@ describe("a client session", () => {
   });
 });
 
-/** For `JSON.stringify`: bytes as hex. */
+/** `JSON.stringify` replacer that writes bytes as hex. */
 function readable(_: string, value: unknown): unknown {
   return value instanceof Uint8Array ? toHex(value) : value;
 }
 
-describe("whatever the chunks", () => {
+describe("input chunks", () => {
   const whole = ((): string[] => {
     const pair = new SessionPair();
     run(pair, "same");
     return pair.events.map((event) => JSON.stringify(event, readable));
   })();
 
-  it.each([1, 2, 3, 7, 16, 61])("pieces of %i bytes give the same events", (size) => {
+  it.each([1, 2, 3, 7, 16, 61])("of %i bytes give the same events", (size) => {
     const cut = (bytes: Uint8Array): Uint8Array[] => {
       const pieces: Uint8Array[] = [];
       for (let i = 0; i < bytes.length; i += size) pieces.push(bytes.subarray(i, i + size));
@@ -146,8 +146,8 @@ describe("whatever the chunks", () => {
   });
 });
 
-describe("time", () => {
-  it("a server that does not finish authentication in time is left", () => {
+describe("timeouts and keepalives", () => {
+  it("closes if the server does not finish authentication in time", () => {
     const pair = new SessionPair({ server: { ignore: [50] }, client: { limits: { authTimeout: 5000 } } });
     pair.start();
     expect(pair.client.deadline()).toBe(5000);
@@ -157,7 +157,7 @@ describe("time", () => {
     expect(pair.pump().error?.code).toBe("auth-timeout");
   });
 
-  it("the clock of authentication stands while the application is asked", () => {
+  it("pause the authentication timeout while the application is asked", () => {
     const pair = new SessionPair({
       client: { identities: [{ publicKey: userKey.publicKey }], limits: { authTimeout: 5000 } },
     });
@@ -170,16 +170,16 @@ describe("time", () => {
     expect(pair.pump().eventsOf("authenticated")).toHaveLength(1);
   });
 
-  it("a silent peer is asked whether it is there, and left when it never answers", () => {
+  it("send keepalives to a silent peer, and close if it never replies", () => {
     const pair = new SessionPair({ client: { limits: { keepaliveInterval: 1000, keepaliveCount: 2 } } });
     run(pair);
     expect(pair.client.deadline()).toBe(1000);
-    // It answers: nothing happens.
+    // The peer replies: the session stays open.
     pair.client.tick(1000);
     pair.pump();
     expect(pair.flights.slice(-2).map(({ from }) => from)).toEqual(["client", "server"]);
     expect(pair.client.deadline()).toBe(2000);
-    // Its bytes no longer arrive.
+    // The peer's replies no longer arrive.
     for (const now of [2000, 3000, 4000]) {
       pair.client.tick(now);
       pair.drain();
@@ -188,15 +188,15 @@ describe("time", () => {
     expect(pair.eventsOf("global-reply")).toEqual([]);
   });
 
-  it("without keepalive an idle session waits for nothing but the next rekey", () => {
+  it("without keepalives, the only deadline of an idle session is the next rekey", () => {
     const pair = new SessionPair({ client: { limits: { keepaliveInterval: 0 } } });
     run(pair);
     expect(pair.client.deadline()).toBe(3_600_000);
   });
 });
 
-describe("the trace", () => {
-  it("names every packet of a session, and shows no secret", () => {
+describe("trace", () => {
+  it("names every packet and contains no password", () => {
     const records: TraceRecord[] = [];
     const secret = "correct horse battery staple";
     const pair = new SessionPair({
@@ -226,12 +226,12 @@ describe("the trace", () => {
       "sent 2 SSH_MSG_NEWKEYS",
       "kex=curve25519-sha256 hostkey=ssh-ed25519 cipher=chacha20-poly1305@openssh.com mac=(in the cipher) strict",
       "received 2 SSH_MSG_NEWKEYS",
-      // Strict key exchange: both count from 0 again.
+      // Strict key exchange resets both sequence numbers to 0.
       "received 0 SSH_MSG_EXT_INFO",
     ]);
   });
 
-  it("escapes what comes from the peer and says what is malformed", async () => {
+  it("escapes text from the peer and marks malformed messages", async () => {
     const { describeMessage } = await import("../src/describe.ts");
     const context = { kex: undefined, auth: undefined };
     const banner = Uint8Array.of(53, 0, 0, 0, 2, 0x1b, 0x5b, 0, 0, 0, 0);
@@ -244,7 +244,7 @@ describe("the trace", () => {
     expect(describeMessage(new Uint8Array(), context)).toEqual({ message: "message 0", summary: "" });
   });
 
-  it("takes a request named like a member of every object for an unknown one", async () => {
+  it("treats requests named like members of Object.prototype as unknown", async () => {
     const { describeMessage } = await import("../src/describe.ts");
     for (const requestType of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
       const request = { recipientChannel: 0, requestType, wantReply: false, data: Uint8Array.of(0x1b) };
@@ -256,8 +256,8 @@ describe("the trace", () => {
   });
 });
 
-describe("the key log", () => {
-  it("gets the client's cookie and the secret of each key exchange", () => {
+describe("key log", () => {
+  it("receives the client's cookie and the shared secret of each key exchange", () => {
     const lines: { cookie: Uint8Array; secret: Uint8Array }[] = [];
     const pair = new SessionPair({ client: { keyLog: (cookie, secret) => lines.push({ cookie, secret }) } });
     run(pair);
@@ -270,15 +270,15 @@ describe("the key log", () => {
   });
 });
 
-describe("the caller's mistakes", () => {
-  it("an answer to authentication outside of it", () => {
+describe("caller errors", () => {
+  it("throws `usage` if `auth` is accessed outside of authentication", () => {
     const pair = new SessionPair();
     expect(() => pair.client.auth).toThrow(expect.objectContaining({ code: "usage" }));
     run(pair);
     expect(() => pair.client.auth).toThrow(expect.objectContaining({ code: "usage" }));
   });
 
-  it("no algorithms at all", () => {
+  it("closes with no-common-algorithm if a list of algorithms is empty", () => {
     const pair = new SessionPair({ client: { algorithms: { ...algorithms, kex: [] } } });
     pair.start();
     expect(pair.error?.code).toBe("no-common-algorithm");

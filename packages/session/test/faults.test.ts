@@ -8,8 +8,8 @@ import { Replay, splitAt, upTo } from "./support/replay.ts";
 import type { Role, SessionOptions, Side } from "./support/whole-session.ts";
 
 /*
- * What a wire can do to a whole session. It comes to the same, or to a clean error: nobody waits without end, and nothing is
- * left of a session that is over.
+ * Network faults during a whole session: bytes split or cut off, and messages dropped, repeated or swapped. The result must be the same as
+ * without the fault, or a clean error. No side may wait forever, and an ended session must not do anything.
  */
 
 const HOUR = 3_600_000;
@@ -17,7 +17,7 @@ const FAR = 4 * HOUR;
 const KINDS = ["dropped", "repeated", "swapped"] as const;
 const ROLES = ["client", "server"] as const;
 
-/** Each login under a cipher that hides lengths, and one that does not: real ones, which notice what they must. */
+/** Each kind of login with a real cipher: one that encrypts the packet length, and one that does not. */
 const SEALED: readonly SessionOptions[] = [
   { login: "key", algorithms: under("chacha20-poly1305@openssh.com") },
   { login: "password", algorithms: under("aes128-ctr", "hmac-sha2-256-etm@openssh.com") },
@@ -31,22 +31,23 @@ function under(cipher: string, ...macs: readonly string[]): SessionOptions["algo
   };
 }
 
-/** What is left of a session that should have ended: nothing is. */
-function leftOf({ session, told }: Side): string[] {
+/** Returns the remaining activity of an ended session; must be empty. */
+function leftOf({ session, events }: Side): string[] {
   const left: string[] = [];
   const look = (when: string): void => {
     if (session.deadline() !== undefined) left.push(`a deadline ${when}`);
-    if (session.wantsInput) left.push(`thirst ${when}`);
+    if (session.wantsInput) left.push(`wants input ${when}`);
     if (session.nextEvent() !== undefined) left.push(`an event ${when}`);
     if (session.takeOutput() !== undefined) left.push(`output ${when}`);
   };
   look("at the end");
-  if (told.filter((one) => one.startsWith("closed")).join() !== told.at(-1)) left.push("more than one end");
+  if (events.filter((one) => one.startsWith("closed")).join() !== events.at(-1))
+    left.push("more than one closed event");
   session.receive(new Uint8Array(64));
   session.end();
   session.tick(1e12);
   session.rekey();
-  // Requests and answers of an application that has not seen the end yet have no effect.
+  // Calls of an application that has not handled the end yet must have no effect.
   for (const command of [
     () => session.connection.sendEof(0),
     () => session.connection.close(0),
@@ -61,18 +62,18 @@ function leftOf({ session, told }: Side): string[] {
   return left;
 }
 
-describe.each(SEALED)("the bytes of a session with a login by $login", (options) => {
+describe.each(SEALED)("bytes of a session with login by $login", (options) => {
   const whole = new LiveSession(options).run(FAR);
 
-  it("are those of a whole one", () => {
+  it("form a complete session without faults", () => {
     expect(whole.now).toBe(0);
     for (const role of ROLES) {
-      expect(whole[role].told.filter((one) => one === "new-keys")).toHaveLength(2);
+      expect(whole[role].events.filter((one) => one === "new-keys")).toHaveLength(2);
       expect(leftOf(whole[role])).toEqual([]);
     }
-    expect(whole.client.told).toContain("exit-status 7");
-    expect(whole.client.told.at(-1)).toBe("closed: closed");
-    expect(whole.server.told.at(-1)).toBe("closed: disconnected");
+    expect(whole.client.events).toContain("exit-status 7");
+    expect(whole.client.events.at(-1)).toBe("closed: closed");
+    expect(whole.server.events.at(-1)).toBe("closed: disconnected");
     expect([whole.client, whole.server].map(({ result }) => result.stdout.length)).toEqual([300, 400]);
   });
 
@@ -86,12 +87,12 @@ describe.each(SEALED)("the bytes of a session with a login by $login", (options)
     const same = (replay: Replay): boolean =>
       equalBytes(replay.output, output) && JSON.stringify(replay.side.result) === JSON.stringify(result);
 
-    it("make it do the same again", () => {
+    it("give the same result when replayed", () => {
       expect(untouched.side.result).toEqual(result);
       expect(length).toBeGreaterThan(1500);
     });
 
-    it("come to the same when they are split anywhere, or come one by one", () => {
+    it("give the same result when split anywhere or received one by one", () => {
       const wrong: number[] = [];
       for (let at = 1; at < length; at++)
         if (!same(new Replay(role, options).receive(...splitAt(chunks, at)))) wrong.push(at);
@@ -101,19 +102,19 @@ describe.each(SEALED)("the bytes of a session with a login by $login", (options)
       expect(same(alone)).toBe(true);
     }, 120_000);
 
-    it("end it wherever they are cut, and never as if nothing were amiss", () => {
+    it("end it with an error wherever they are cut off", () => {
       const line = chunks[0]!.indexOf(0x0a) + 1;
       const wrong: unknown[] = [];
       for (let end = 0; end < length; end++) {
         const replay = new Replay(role, options).receive(...upTo(chunks, end));
         const sent = replay.output.length;
-        const told = replay.side.told.length;
+        const events = replay.side.events.length;
         const early = replay.error?.code;
         const { error } = replay.end();
         const ended = [early, error?.code, error?.culprit];
         const should = [undefined, end > 0 && end < line ? "not-ssh" : "connection-lost", "peer"];
-        // The end is the only event, and nothing more is sent: the peer is gone. Earlier output is unchanged.
-        const quiet = replay.side.told.length === told + 1 && replay.output.length === sent;
+        // `closed` must be the only new event. Nothing more is sent, because the peer is gone. Earlier output is unchanged.
+        const quiet = replay.side.events.length === events + 1 && replay.output.length === sent;
         const begun = equalBytes(replay.output, output.subarray(0, sent));
         const left = leftOf(replay.side);
         if (ended.join() !== should.join() || !quiet || !begun || left.length > 0)
@@ -130,13 +131,13 @@ describe.each([
   ["client", "password", ["verify-host-key", "password"]],
   ["server", "key", ["publickey", "open-request", "env", "exec"]],
   ["server", "password", ["sign-exchange-hash", "password", "open-request", "env", "exec"]],
-] as const)("the bytes to a %s with a login by %s", (role, login, asks) => {
+] as const)("bytes to a %s with login by %s", (role, login, asks) => {
   const options = SEALED.find((one) => one.login === login)!;
   const { chunks } = new LiveSession(options).run(FAR).wires[role === "client" ? "server" : "client"];
 
-  it.each(asks)("that end while %s is not answered end it at once, and the answer changes nothing", (hold) => {
+  it.each(asks)("end the session if cut off while %s is unanswered; a later answer has no effect", (hold) => {
     const replay = new Replay(role, { ...options, hold });
-    const asked = (): boolean => replay.side.told.some((one) => one.startsWith(hold));
+    const asked = (): boolean => replay.side.events.some((one) => one.startsWith(hold));
     for (const chunk of chunks) if (!asked()) replay.receive(chunk);
     expect([asked(), replay.error]).toEqual([true, undefined]);
     const sent = replay.output.length;
@@ -152,21 +153,21 @@ describe.each([
   });
 });
 
-/** Sessions under a clock that goes on for hours: they end by themselves, or are alive. */
+/** Runs a session with a fault for hours of simulated time. It must end by itself or stay alive. Returns the outcome. */
 function strike(options: SessionOptions, whole: LiveSession, fault: Fault): string {
   const live = new LiveSession(options, fault).run(FAR);
   const ended = ending(live, whole);
   if (ended === "alive") expectAlive(live);
   for (const role of ROLES) expect([role, leftOf(live[role])]).toEqual([role, []]);
-  // kexTimeout and authTimeout are the longest that anybody waits for what must come.
+  // No wait for a required message may exceed the longest timeout, `authTimeout` (120 s).
   expect(ended === "alive" || live.now <= 120_000).toBe(true);
   const { error } = live[live.ended!];
   expect(["peer", "caller"]).toContain(error!.culprit);
   expect(error!.culprit === "caller").toBe(error!.code === "closed");
-  return live.wires[fault.from].struck ? ended : ended === "same" ? NO : `${ended}, although nothing was struck`;
+  return live.wires[fault.from].struck ? ended : ended === "same" ? NO : `${ended}, although the fault was not applied`;
 }
 
-/** Both sides answer, and then part in peace. */
+/** Asserts that both sides still answer, and that a disconnect ends them cleanly. */
 function expectAlive(live: LiveSession): void {
   expect([live.client.error, live.server.error]).toEqual([undefined, undefined]);
   for (const side of [live.client, live.server]) {
@@ -180,7 +181,7 @@ function expectAlive(live: LiveSession): void {
   expect([live.client.error?.code, live.server.error?.code]).toEqual(["closed", "disconnected"]);
 }
 
-/** What becomes of the session for each message from that side, struck in each way. */
+/** Returns the outcome of each fault applied to each message from one side. */
 function struck(options: SessionOptions, from: Role): unknown[] {
   const whole = new LiveSession(options).run(FAR);
   return whole.wires[from].names.map((name, index) => [
@@ -191,26 +192,26 @@ function struck(options: SessionOptions, from: Role): unknown[] {
 
 const BARE: SessionOptions["algorithms"] = { ...toyAlgorithms, ciphers: [bareCipher] };
 
-describe.each(["key", "password"] as const)("the messages of a session with a login by %s", (login) => {
-  it.each(ROLES)("from the %s: dropped, repeated, swapped where no MAC notices it", (from) => {
+describe.each(["key", "password"] as const)("messages of a session with login by %s", (login) => {
+  it.each(ROLES)("from the %s: dropped, repeated or swapped without a MAC that detects it", (from) => {
     expect(struck({ login, algorithms: BARE }, from)).toEqual(FAULTS[login][from]);
   });
 });
 
-describe.each(SEALED)("the packets of a session with a login by $login", (options) => {
-  it.each(ROLES)("from the %s: dropped, repeated, swapped", (from) => {
+describe.each(SEALED)("packets of a session with login by $login", (options) => {
+  it.each(ROLES)("from the %s: dropped, repeated or swapped", (from) => {
     const receiver = from === "client" ? "server" : "client";
     const rows = FAULTS[options.login][from];
     const newKeys = rows.findIndex(([name]) => name === "NEWKEYS");
     const should = rows.map((row, index) => {
       const [name, dropped, repeated, swapped] = row;
-      // What comes in the clear is as good as bare.
+      // Packets before NEWKEYS are not protected, so the outcome is the same as without a MAC.
       if (index < newKeys) return row;
-      // The next packet to arrive is not the one whose turn it is: not even its length can be read, or its MAC is wrong.
+      // The next packet has the wrong sequence number, so its length decrypts to garbage or its MAC is wrong.
       const hidden = options.login === "key" || index === newKeys;
       const noticed = `${receiver} ${hidden ? "packet-length" : "mac-mismatch"}`;
       const last = index === rows.length - 1;
-      // Nothing arrives after SSH_MSG_DISCONNECT, nor from a side that waits for an answer in vain.
+      // No packet follows SSH_MSG_DISCONNECT, and none comes from a side that waits for a reply.
       const silent = name === "DISCONNECT" || dropped.endsWith("-timeout");
       return [name, silent ? dropped : noticed, last ? repeated : noticed, swapped === NO ? NO : noticed];
     });

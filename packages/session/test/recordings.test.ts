@@ -20,38 +20,35 @@ const recordings = file.recordings.map(({ chunks, outcome, serverHostKey, ...sce
   chunks: chunks.map(({ from, bytes }) => ({ from, bytes: base64Decode(bytes)! })),
 }));
 
-describe.each(recordings)(
-  "the session with OpenSSH recorded as $name",
-  ({ scenario, chunks, outcome, serverHostKey }) => {
-    const sent = toHex(concatBytes(...chunks.filter(({ from }) => from === "client").map(({ bytes }) => bytes)));
-    const received = concatBytes(...chunks.filter(({ from }) => from === "server").map(({ bytes }) => bytes));
+describe.each(recordings)("recorded OpenSSH session $name", ({ scenario, chunks, outcome, serverHostKey }) => {
+  const sent = toHex(concatBytes(...chunks.filter(({ from }) => from === "client").map(({ bytes }) => bytes)));
+  const received = concatBytes(...chunks.filter(({ from }) => from === "server").map(({ bytes }) => bytes));
 
-    it("is replayed byte for byte", () => {
-      const client = clientOf(scenario);
-      const output = [client.start()];
-      for (const { from, bytes } of chunks) if (from === "server") output.push(client.receive(bytes));
-      expect(toHex(concatBytes(...output))).toBe(sent);
-      expect(client.error?.code).toBe("closed");
-      expect(client.outcome).toEqual(outcome);
-      expect(client.hostKey).toBe(serverHostKey);
-    });
+  it("is reproduced byte for byte", () => {
+    const client = clientOf(scenario);
+    const output = [client.start()];
+    for (const { from, bytes } of chunks) if (from === "server") output.push(client.receive(bytes));
+    expect(toHex(concatBytes(...output))).toBe(sent);
+    expect(client.error?.code).toBe("closed");
+    expect(client.outcome).toEqual(outcome);
+    expect(client.hostKey).toBe(serverHostKey);
+  });
 
-    it("is the same when every byte comes alone", () => {
-      const client = clientOf(scenario);
-      const output = [client.start()];
-      for (const byte of received) output.push(client.receive(Uint8Array.of(byte)));
-      expect(toHex(concatBytes(...output))).toBe(sent);
-      expect(client.outcome).toEqual(outcome);
-    });
-  },
-);
+  it("gives the same output when received byte by byte", () => {
+    const client = clientOf(scenario);
+    const output = [client.start()];
+    for (const byte of received) output.push(client.receive(Uint8Array.of(byte)));
+    expect(toHex(concatBytes(...output))).toBe(sent);
+    expect(client.outcome).toEqual(outcome);
+  });
+});
 
-describe("the session with OpenSSH recorded as chacha20", () => {
+describe("recorded OpenSSH session chacha20", () => {
   const { scenario, chunks } = recordings[0]!;
   const received = chunks.filter(({ from }) => from === "server").map(({ bytes }) => bytes);
   const length = concatBytes(...received).length;
 
-  /** A client that was sent the recorded chunks up to `end`, and then nothing more. */
+  /** Returns a client that received the recorded bytes up to `end`, then the end of the input. `change` may modify each chunk. */
   function cutAt(end: number, change?: (chunk: Uint8Array, offset: number) => void): ScriptedClient {
     const client = clientOf(scenario);
     client.start();
@@ -66,14 +63,14 @@ describe("the session with OpenSSH recorded as chacha20", () => {
     return client;
   }
 
-  it("cut after any byte ends with a clear error, and nothing is thrown", () => {
+  it("ends with an error event, without throwing, when cut off after any byte", () => {
     const codes = new Set<string | undefined>();
     for (let end = 0; end < length; end++) codes.add(cutAt(end).error?.code);
     expect(codes).toEqual(new Set(["connection-lost", "not-ssh"]));
     expect(cutAt(length).error?.code).toBe("closed");
   }, 120_000);
 
-  it("with any one byte changed never ends as if nothing were amiss, but for the padding of plaintext packets", () => {
+  it("ends with an error when any byte is changed, except in the padding of plaintext packets", () => {
     const padding = plaintextPadding(concatBytes(...received));
     expect(padding.size).toBeGreaterThan(3 * 4);
     for (let at = 0; at < length; at += 5) {
@@ -85,7 +82,7 @@ describe("the session with OpenSSH recorded as chacha20", () => {
   }, 60_000);
 });
 
-/** Where the padding lies of the packets before and with NEWKEYS: nothing protects it (RFC 4253 §8). */
+/** Returns the offsets of padding bytes in packets up to NEWKEYS. No MAC protects them (RFC 4253 §8). */
 function plaintextPadding(stream: Uint8Array): Set<number> {
   const view = new DataView(stream.buffer, stream.byteOffset);
   const positions = new Set<number>();

@@ -47,7 +47,7 @@ const rsaKey: PrivateKey = (() => {
 
 const inMemory = (key: PrivateKey): Identity => ({ publicKey: key.publicKey, privateKey: key });
 
-/** Runs a command over a channel that is opened before the login, and returns what it printed. */
+/** Opens a channel together with the login, runs a command on it and returns its output. */
 function run(pair: ServerPair, command = "true"): string {
   const channel = pair.client.connection.openChannel("session");
   pair.start();
@@ -60,10 +60,10 @@ function exchange(pair: ServerPair, channel: number, command: string): string {
   return utf8DecodeLossy(concatBytes(...pair.clientEventsOf("data").map(({ data }) => data)));
 }
 
-/** A client that logs in by password alone. */
+/** Client options for a login by password only. */
 const byPassword = { identities: [], password: true } as const;
 
-/** Answers the client's asks for a password with these, in turn. */
+/** Answers the client's password events with these values in turn. */
 function passwords(...values: readonly string[]): NonNullable<ServerPairOptions["onClient"]> {
   const left = [...values];
   return (event, client) => {
@@ -71,8 +71,8 @@ function passwords(...values: readonly string[]): NonNullable<ServerPairOptions[
   };
 }
 
-describe("a login by key", () => {
-  it("is verified, and ends in the key that signed", () => {
+describe("login by public key", () => {
+  it("is verified, and reports the key that signed", () => {
     const pair = new ServerPair();
     expect(run(pair, "uname")).toBe("uname");
     expect(pair.events.map(({ type }) => type)).toEqual([
@@ -93,7 +93,7 @@ describe("a login by key", () => {
     expect(pair.clientEventsOf("exit-status")).toMatchObject([{ status: 0 }]);
   });
 
-  it("of one among several, which are asked about first: only the one that signs is a factor", () => {
+  it("reports only the signing key as a factor, not the queried ones", () => {
     const others = [41, 42, 43].map((seed) => generateEd25519(seededRandom(seed)));
     const chosen = others[1]!;
     const pair = new ServerPair({
@@ -110,19 +110,19 @@ describe("a login by key", () => {
     expect(pair.ask("authenticated").factors).toMatchObject([{ publicKey: chosen.publicKey.blob }]);
   });
 
-  it("with RSA takes an algorithm that server-sig-algs names", () => {
+  it("uses an RSA algorithm from server-sig-algs", () => {
     const pair = new ServerPair({ client: { identities: [inMemory(rsaKey)] }, server: { userKeys: [rsaSha2_256] } });
     run(pair);
     expect(pair.ask("publickey").algorithm).toBe("rsa-sha2-256");
   });
 
-  it("with an algorithm that the server does not take is refused without asking", () => {
+  it("refuses an unsupported algorithm without asking the application", () => {
     const pair = new ServerPair({ server: { userKeys: [rsaSha2_512] } }).start();
     expect(pair.eventsOf("publickey")).toEqual([]);
     expect(pair.clientError?.code).toBe("auth-failed");
   });
 
-  it("that is refused is no login", () => {
+  it("does not authenticate a refused key", () => {
     const pair = new ServerPair({
       onServer: (event, server) => {
         if (event.type !== "publickey") return false;
@@ -136,13 +136,13 @@ describe("a login by key", () => {
   });
 });
 
-/** A pair whose login by key waits for an answer. */
+/** Returns a pair that leaves the public key login unanswered. */
 function holding(): ServerPair {
   return new ServerPair({ onServer: (event) => event.type === "publickey" });
 }
 
-describe("an answer that comes late", () => {
-  it("lets what travelled with the login wait, and then work", () => {
+describe("late answer to a login", () => {
+  it("delays messages sent together with the login", () => {
     const pair = holding();
     const channel = pair.client.connection.openChannel("session");
     pair.start();
@@ -154,7 +154,7 @@ describe("an answer that comes late", () => {
     expect(exchange(pair, channel, "late")).toBe("late");
   });
 
-  it("and refuses has the client's early open answered as not understood, and the client goes on", () => {
+  it("answers an early CHANNEL_OPEN with UNIMPLEMENTED after a refusal, and the client continues", () => {
     const messages: string[] = [];
     const pair = new ServerPair({
       client: { identities: [inMemory(userKey)], password: true },
@@ -179,7 +179,7 @@ describe("an answer that comes late", () => {
     expect(exchange(pair, channel, "after all")).toBe("after all");
   });
 
-  it("is not counted against the client's time", () => {
+  it("does not count towards the client's timeout", () => {
     const pair = holding().start();
     pair.pass(10_000_000);
     expect(pair.error).toBeUndefined();
@@ -189,7 +189,7 @@ describe("an answer that comes late", () => {
     expect(pair.eventsOf("authenticated")).toHaveLength(1);
   });
 
-  it("is of no use after the end, and another one of none ever", () => {
+  it("throws `usage` after the end, for a forged token, and the second time", () => {
     const usage = expect.objectContaining({ code: "usage" });
     const pair = holding().start();
     const { token } = pair.ask("publickey");
@@ -206,7 +206,7 @@ describe("an answer that comes late", () => {
     expect(() => again.server.auth.answerPublickey(token, "success")).toThrow(usage);
   });
 
-  it("does not make the server read on without end", () => {
+  it("limits the input that the server buffers", () => {
     const pair = holding().start();
     expect(pair.server.wantsInput).toBe(true);
     pair.server.receive(new Uint8Array(300_000));
@@ -215,10 +215,10 @@ describe("an answer that comes late", () => {
   });
 });
 
-describe("a login by password", () => {
+describe("login by password", () => {
   const server = { methods: ["password"] } as const;
 
-  it("is the application's to judge, and wrong ones are asked for again", () => {
+  it("is decided by the application, and can be retried", () => {
     const pair = new ServerPair({
       client: byPassword,
       server,
@@ -234,7 +234,7 @@ describe("a login by password", () => {
     expect(pair.ask("authenticated").factors).toEqual([{ method: "password" }]);
   });
 
-  it("can be made to change it first", () => {
+  it("can require a password change first", () => {
     const pair = new ServerPair({
       client: byPassword,
       server,
@@ -257,7 +257,7 @@ describe("a login by password", () => {
   });
 });
 
-/** Two logins that travel together: the second was sent before the client got the reply to the first. */
+/** Sends two logins together, before the reply to the first, and answers the first. */
 function loginTwice(verdict: "failure" | "success"): RawClient {
   const peer = new RawClient({ methods: ["password"] });
   peer.send(passwordLogin("right")).send(passwordLogin("other", "root"));
@@ -265,14 +265,14 @@ function loginTwice(verdict: "failure" | "success"): RawClient {
   return peer.flush();
 }
 
-describe("a login after the login (RFC 4252 §5.3)", () => {
-  it("is silently ignored: nobody is asked, nothing is answered, and the user stays the same", () => {
+describe("login after a successful login (RFC 4252 §5.3)", () => {
+  it("is silently ignored: no event, no reply, same user", () => {
     const peer = loginTwice("success");
     expect(peer.events.filter(({ type }) => type === "password")).toHaveLength(1);
     expect(peer.ask("authenticated")).toMatchObject({ userName: "alice" });
     const { length } = peer.numbers;
     peer.send(passwordLogin("once more", "root"));
-    // Not even looked at: it may be none.
+    // Not even parsed: a malformed one is ignored too.
     peer.send(Uint8Array.of(SSH_MSG_USERAUTH_REQUEST.number));
     expect(peer.numbers).toHaveLength(length);
     expect(peer.events.at(-1)?.type).toBe("authenticated");
@@ -281,14 +281,14 @@ describe("a login after the login (RFC 4252 §5.3)", () => {
     expect(peer.numbers.at(-1)).toBe(SSH_MSG_REQUEST_FAILURE.number);
   });
 
-  it("is one like any other where the first has failed", () => {
+  it("is handled normally if the first login failed", () => {
     const peer = loginTwice("failure");
     expect(peer.ask("password")).toMatchObject({ userName: "root", password: "other" });
   });
 });
 
-describe("a login by keyboard-interactive", () => {
-  it("asks in as many rounds as the application likes", () => {
+describe("login by keyboard-interactive", () => {
+  it("supports several rounds of prompts", () => {
     const pair = new ServerPair({
       client: { identities: [], keyboardInteractive: true },
       server: { methods: ["keyboard-interactive"] },
@@ -332,14 +332,14 @@ describe("two factors", () => {
     },
   };
 
-  it("let in when both were given, and the second is told of the first", () => {
+  it("authenticate after both succeed, and the second event lists the first factor", () => {
     const pair = new ServerPair(both);
     expect(run(pair, "in")).toBe("in");
     expect(pair.ask("password").factors).toMatchObject([{ method: "publickey" }]);
     expect(pair.ask("authenticated").factors.map(({ method }) => method)).toEqual(["publickey", "password"]);
   });
 
-  it("are forgotten when the user changes", () => {
+  it("are forgotten when the user name changes", () => {
     const peer = new RawClient({ methods: ["publickey", "password"] });
     peer.send(passwordLogin("sesame", "alice"));
     peer.server.auth.answerPassword(peer.ask("password").token, { partial: ["publickey"] });
@@ -351,13 +351,13 @@ describe("two factors", () => {
     peer.send(passwordLogin("sesame", "alice"));
     peer.server.auth.answerPassword(peer.ask("password").token, "failure");
     peer.flush();
-    // bob's partial success does not count for alice, and alice's earlier one is gone, too.
+    // bob's partial success does not count for alice, and alice's own was forgotten when the name changed.
     expect(peer.ask("password")).toMatchObject({ userName: "alice", factors: [] });
   });
 });
 
-describe("what a client may do before it is in", () => {
-  it("the banner comes first", () => {
+describe("before the login", () => {
+  it("sends the banner first", () => {
     const pair = new ServerPair({ server: { banner: "Authorized use only\n" } }).start();
     expect(pair.clientEventsOf("banner")).toMatchObject([{ message: "Authorized use only\n" }]);
     expect(pair.clientEvents.findIndex(({ type }) => type === "banner")).toBeLessThan(
@@ -365,7 +365,7 @@ describe("what a client may do before it is in", () => {
     );
   });
 
-  it("attempts end at their limit", () => {
+  it("closes at the limit of failed attempts", () => {
     const peer = new RawClient({ methods: ["password"], limits: { failedAttempts: 3 } });
     for (let attempt = 1; attempt <= 3; attempt++) {
       expect(peer.error).toBeUndefined();
@@ -377,7 +377,7 @@ describe("what a client may do before it is in", () => {
     expect(SSH_MSG_DISCONNECT.decode(peer.last(1)).reasonCode).toBe(14);
   });
 
-  it("queries have a limit of their own, and do not count as attempts", () => {
+  it("limits queries separately from attempts", () => {
     const identities = Array.from({ length: 8 }, (_, i) => inMemory(generateEd25519(seededRandom(50 + i))));
     const refusing: ServerPairOptions["onServer"] = (event, session) => {
       if (event.type !== "query") return false;
@@ -391,7 +391,7 @@ describe("what a client may do before it is in", () => {
     expect(new ServerPair(cut).start().error).toMatchObject({ code: "auth-limit" });
   });
 
-  it("time ends, though not while the application is asked", () => {
+  it("times out, but not while the application is asked", () => {
     const peer = new RawClient({ methods: ["password"], limits: { authTimeout: 5000 } });
     peer.send(passwordLogin("slowly judged"));
     peer.server.tick(60_000);
@@ -404,7 +404,7 @@ describe("what a client may do before it is in", () => {
     expect(peer.flush().error).toMatchObject({ code: "auth-timeout" });
   });
 
-  it("a channel is not to be had, and everything else of the connection protocol ends it", () => {
+  it("answers CHANNEL_OPEN with UNIMPLEMENTED; any other connection message ends the session", () => {
     const open = SSH_MSG_CHANNEL_OPEN.encode({
       channelType: "session",
       senderChannel: 0,
@@ -433,7 +433,7 @@ describe("what a client may do before it is in", () => {
     }
   });
 
-  it("only the service of authentication is to be had", () => {
+  it("accepts only the ssh-userauth service", () => {
     const peer = new RawClient({}, { service: false });
     peer.send(SSH_MSG_SERVICE_REQUEST.encode({ serviceName: "ssh-connection" }));
     expect(peer.error).toMatchObject({ code: "service-unavailable" });
@@ -444,7 +444,7 @@ const two = {
   server: { hostKeys: [hostKey, rsaKey].map((key) => ({ publicKey: key.publicKey, privateKey: key })) },
 };
 
-/** The keys that a server tells a client of after its login. */
+/** Returns the host keys that a server announces after the login. */
 function announced(options: ServerPairOptions): Uint8Array[] {
   const pair = new ServerPair(options).start();
   const [request] = pair.clientEventsOf("global-request");
@@ -453,7 +453,7 @@ function announced(options: ServerPairOptions): Uint8Array[] {
   return strings(request.data);
 }
 
-/** A client that is in, with a server of two host keys that showed the one of this algorithm. */
+/** Returns a logged-in client of a server with two host keys. The key exchange used the given algorithm. */
 function proving(hostKeyAlgorithm = "ssh-ed25519"): RawClient {
   const peer = new RawClient(
     { ...two.server, methods: ["password"] },
@@ -465,13 +465,13 @@ function proving(hostKeyAlgorithm = "ssh-ed25519"): RawClient {
 }
 
 describe("host keys", () => {
-  it("are announced, unless the server is told not to", () => {
+  it("are announced unless `announceHostKeys` is false", () => {
     for (const announceHostKeys of [undefined, true])
       expect(announced({ server: { ...two.server, announceHostKeys } })).toHaveLength(2);
     expect(announced({ server: { ...two.server, announceHostKeys: false } })).toEqual([]);
   });
 
-  it("the client's preference chooses among them", () => {
+  it("are selected by the client's preference", () => {
     for (const [first, expected] of [
       [ed25519, "ssh-ed25519"],
       [rsaSha2_256, "rsa-sha2-256"],
@@ -483,7 +483,7 @@ describe("host keys", () => {
     }
   });
 
-  it("one that is elsewhere signs by an ask, however late, in the first exchange and later ones", () => {
+  it("not held in memory sign through an event, even late, in every key exchange", () => {
     const pair = new ServerPair({
       server: { hostKeys: [{ publicKey: hostKey.publicKey }] },
       onServer: (event) => event.type === "sign-exchange-hash",
@@ -507,7 +507,7 @@ describe("host keys", () => {
     expect(pair.error).toBeUndefined();
   });
 
-  it("a signature of another key is none that a client takes", () => {
+  it("with a signature by another key are rejected by the client", () => {
     const pair = new ServerPair({
       server: { hostKeys: [{ publicKey: hostKey.publicKey }] },
       onServer: (event) => event.type === "sign-exchange-hash",
@@ -518,7 +518,7 @@ describe("host keys", () => {
     expect(pair.clientError).toMatchObject({ code: "bad-signature" });
   });
 
-  it("a client that goes while one signs is gone", () => {
+  it("ignore a late signature after the client disconnected", () => {
     const pair = new ServerPair({
       server: { hostKeys: [{ publicKey: hostKey.publicKey }] },
       onServer: (event) => event.type === "sign-exchange-hash",
@@ -530,7 +530,7 @@ describe("host keys", () => {
     expect(() => pair.server.answerHostKeySignature(token, new Uint8Array(0))).not.toThrow();
   });
 
-  it("those in memory are announced to who is in, and a key that is elsewhere is not", () => {
+  it("are announced after login if they are in memory", () => {
     expect(announced(two)).toEqual([hostKey.publicKey.blob, rsaKey.publicKey.blob]);
     const remote = { hostKeys: [...two.server.hostKeys.slice(1), { publicKey: hostKey.publicKey }] };
     expect(announced({ server: remote, client: { algorithms: { ...algorithms, hostKeys: [rsaSha2_512] } } })).toEqual([
@@ -538,7 +538,7 @@ describe("host keys", () => {
     ]);
   });
 
-  describe("prove themselves for this session", () => {
+  describe("hostkeys-prove-00@openssh.com", () => {
     const prove = (...blobs: readonly Uint8Array[]): Uint8Array => {
       const writer = new Writer();
       for (const blob of blobs) writer.string(blob);
@@ -549,7 +549,7 @@ describe("host keys", () => {
       ["ssh-ed25519", rsaSha2_512],
       ["rsa-sha2-256", rsaSha2_256],
       ["rsa-sha2-512", rsaSha2_512],
-    ])("each with its own, RSA under what %s was negotiated to", (negotiated, rsaAlgorithm) => {
+    ])("proves each key; with %s negotiated, RSA keys use the matching algorithm", (negotiated, rsaAlgorithm) => {
       const peer = proving(negotiated);
       const blobs = [hostKey.publicKey.blob, rsaKey.publicKey.blob];
       peer.send(prove(...blobs));
@@ -560,19 +560,19 @@ describe("host keys", () => {
     });
 
     it.each<[string, Uint8Array]>([
-      ["a key that is not ours", prove(userKey.publicKey.blob)],
-      ["ours and one that is not", prove(hostKey.publicKey.blob, userKey.publicKey.blob)],
+      ["a key that the server does not have", prove(userKey.publicKey.blob)],
+      ["a known and an unknown key", prove(hostKey.publicKey.blob, userKey.publicKey.blob)],
       ["the same key twice", prove(hostKey.publicKey.blob, hostKey.publicKey.blob)],
       ["no key", prove()],
-      ["half a key", proveRequest(Uint8Array.of(0, 0, 0, 9, 1))],
-    ])("but not for %s", (_, request) => {
+      ["a truncated key", proveRequest(Uint8Array.of(0, 0, 0, 9, 1))],
+    ])("fails for %s", (_, request) => {
       const peer = proving().send(request);
       expect(SSH_MSG_REQUEST_FAILURE.decode(peer.last(82))).toEqual({});
       expect(peer.numbers).not.toContain(81);
       expect(peer.error).toBeUndefined();
     });
 
-    it("and not without being asked for a reply", () => {
+    it("sends no proof if no reply is wanted", () => {
       const peer = proving();
       const before = peer.numbers.length;
       peer.send(
@@ -588,8 +588,8 @@ describe("host keys", () => {
   });
 });
 
-describe("while it lasts", () => {
-  it.each(["client", "server"] as const)("the %s may begin new keys, and commands go on", (side) => {
+describe("after the login", () => {
+  it.each(["client", "server"] as const)("the %s may rekey while commands continue", (side) => {
     const pair = new ServerPair();
     expect(run(pair, "one ")).toBe("one ");
     const channel = pair.client.connection.openChannel("session");
@@ -600,14 +600,14 @@ describe("while it lasts", () => {
     expect(pair.clientEventsOf("new-keys")).toHaveLength(2);
   });
 
-  it("the server's own limits begin new keys", () => {
+  it("the server rekeys at its limits", () => {
     const pair = new ServerPair({ server: { limits: { rekeyBytes: 4000 } } });
     run(pair, "x".repeat(5000));
     expect(pair.eventsOf("new-keys").length).toBeGreaterThan(1);
     expect(pair.error).toBeUndefined();
   });
 
-  it("a silent client is asked whether it is there, and answers unseen", () => {
+  it("a silent client replies to keepalives without events on either side", () => {
     const pair = new ServerPair({ server: { limits: { keepaliveInterval: 1000, keepaliveCount: 2 } } }).start();
     const before = pair.clientEventsOf("global-request").length;
     for (let i = 0; i < 10; i++) pair.pass(1000);
@@ -616,7 +616,7 @@ describe("while it lasts", () => {
     expect(pair.eventsOf("global-reply")).toEqual([]);
   });
 
-  it("one that never answers is given up", () => {
+  it("a client that never replies to keepalives is closed", () => {
     const pair = new ServerPair({ server: { limits: { keepaliveInterval: 1000, keepaliveCount: 2 } } }).start();
     for (const now of [1000, 2000, 2999]) pair.server.tick(now);
     expect(pair.server.nextEvent()).toBeUndefined();
@@ -624,7 +624,7 @@ describe("while it lasts", () => {
     expect(pair.server.nextEvent()).toMatchObject({ type: "closed", error: { code: "keepalive-timeout" } });
   });
 
-  it("requests of a session are told with what they ask for, and refused ones are", () => {
+  it("session requests are reported with their fields and can be refused", () => {
     const pair = new ServerPair();
     const channel = pair.client.connection.openChannel("session");
     pair.start();
@@ -641,7 +641,7 @@ describe("while it lasts", () => {
     expect(pair.clientEventsOf("request-reply").map(({ success }) => success)).toEqual([false, false]);
   });
 
-  it("channels of other types are refused unseen until they are allowed", () => {
+  it("channels of other types are refused without an event until allowed", () => {
     const pair = new ServerPair().start();
     const types = ["direct-tcpip", "x11", "session"];
     for (const type of types) pair.client.connection.openChannel(type);
@@ -654,7 +654,7 @@ describe("while it lasts", () => {
     expect(pair.ask("open-request").channelType).toBe("direct-tcpip");
   });
 
-  it("either side may say goodbye, and nothing follows", () => {
+  it("either side may disconnect, and nothing follows", () => {
     const pair = new ServerPair();
     run(pair);
     pair.server.disconnect(new SshError("closed", "done here"));
@@ -671,7 +671,7 @@ describe("while it lasts", () => {
     expect(other.error).toMatchObject({ code: "disconnected" });
   });
 
-  it("a client that just goes is gone", () => {
+  it("a client that closes without DISCONNECT gives connection-lost", () => {
     const pair = new ServerPair();
     run(pair);
     pair.server.end();
@@ -679,7 +679,7 @@ describe("while it lasts", () => {
     expect(pair.error).toMatchObject({ code: "connection-lost" });
   });
 
-  it("the trace tells both directions, and no secret", () => {
+  it("the trace shows both directions and no password", () => {
     const records: TraceRecord[] = [];
     const pair = new ServerPair({
       client: byPassword,
@@ -701,7 +701,7 @@ describe("while it lasts", () => {
   });
 });
 
-/** The strings that follow one another in a request. */
+/** Decodes a sequence of strings. */
 function strings(data: Uint8Array): Uint8Array[] {
   const reader = new Reader(data, "strings");
   const found: Uint8Array[] = [];
@@ -709,7 +709,7 @@ function strings(data: Uint8Array): Uint8Array[] {
   return found;
 }
 
-/** What a proof signs (OpenSSH PROTOCOL §2.5). */
+/** Returns the data that a host key proof signs (OpenSSH PROTOCOL §2.5). */
 function signedData(peer: RawClient, blob: Uint8Array): Uint8Array {
   return new Writer().string("hostkeys-prove-00@openssh.com").string(peer.sessionId).string(blob).finish();
 }
@@ -727,7 +727,7 @@ function passwordLogin(password: string, userName = "alice"): Uint8Array {
   });
 }
 
-/** A client that sends what a test likes, to a server whose asks the test answers. */
+/** Client connected to a server. The test provides the client's messages and the server's answers. */
 class RawClient implements Target {
   readonly server: ServerSession;
   readonly events: NonNullable<ReturnType<ServerSession["nextEvent"]>>[] = [];
@@ -759,7 +759,7 @@ class RawClient implements Target {
     return this;
   }
 
-  /** After an answer: what follows from it. */
+  /** Handles the server's output after an answer. */
   flush(): this {
     this.#drain();
     this.#peer.take();
@@ -768,7 +768,8 @@ class RawClient implements Target {
 
   ask<T extends RawClient["events"][number]["type"]>(type: T): Extract<RawClient["events"][number], { type: T }> {
     const event = this.events.findLast((one): one is Extract<typeof one, { type: T }> => one.type === type);
-    if (event === undefined) throw new Error(`nothing was asked but ${this.events.map((one) => one.type).join()}`);
+    if (event === undefined)
+      throw new Error(`missing event; the server emitted only ${this.events.map((one) => one.type).join()}`);
     return event;
   }
 

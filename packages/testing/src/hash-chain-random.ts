@@ -1,7 +1,7 @@
 import type { RandomSource } from "@nacre/wire";
 import { sha256 } from "@noble/hashes/sha2.js";
 
-/** Returns a source of the same bytes for the same seed, from a chain of SHA-256: for keys and primes. Not random. */
+/** Returns a deterministic source of bytes from a SHA-256 chain, for test keys and primes. Not random. */
 export function hashChainRandom(seed: string): RandomSource {
   let state = sha256(new TextEncoder().encode(seed));
   return (length) => {

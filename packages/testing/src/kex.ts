@@ -7,8 +7,8 @@ export const HOST_KEY: Uint8Array = Uint8Array.of(1, 2, 3);
 export const SIGNATURE: Uint8Array = Uint8Array.of(4, 5, 6, 7);
 
 /**
- * What X25519 maps to 0 whatever the secret (RFC 7748 §6.1): the points of order 1, 2, 4 and 8, as they are written below p and
- * where there is a second form above it; the highest bit is ignored.
+ * Public values that X25519 maps to 0 for every secret (RFC 7748 §6.1): the points of order 1, 2, 4 and 8. Includes encodings of p or more,
+ * and each encoding with the highest bit set, which X25519 ignores.
  */
 export const SMALL_ORDER: readonly string[] = [
   "0000000000000000000000000000000000000000000000000000000000000000",
@@ -24,7 +24,7 @@ export const SMALL_ORDER: readonly string[] = [
   return [hex, Buffer.from(high).toString("hex")];
 });
 
-/** An exchange that somebody else has made, all of it in hexadecimal. */
+/** Key exchange computed by another implementation. All values are hexadecimal. */
 interface Agreement {
   readonly name: string;
   readonly clientSecret: string;
@@ -43,9 +43,9 @@ interface KexVectors {
     readonly agreements: readonly Agreement[];
   }[];
   readonly mlkem768x25519: {
-    /** d and z of ML-KEM's key generation. */
+    /** Seed d ‖ z of ML-KEM key generation. */
     readonly seed: string;
-    /** m of its encapsulation. */
+    /** Message m of ML-KEM encapsulation. */
     readonly message: string;
     readonly exchanges: readonly {
       readonly name: string;
@@ -69,7 +69,7 @@ export function readVectors(): KexVectors {
   return JSON.parse(readFileSync(new URL("../../../test-vectors/kex.json", import.meta.url), "utf8")) as KexVectors;
 }
 
-/** The randomness of one side, in the order in which it is asked for. */
+/** Returns a random source that yields these pieces in order, and asserts their lengths. */
 export function given(...pieces: readonly Uint8Array[]): RandomSource {
   const left = [...pieces];
   return (length) => {
@@ -79,14 +79,14 @@ export function given(...pieces: readonly Uint8Array[]): RandomSource {
   };
 }
 
-/** Other bytes at every call, the same in every run. */
+/** Returns a deterministic source that yields different bytes on each call. */
 export function seeded(seed = 1): RandomSource {
   let state = seed;
   const next = (): number => (state = (state * 1103 + 12345) % 65521) & 0xff;
   return (length) => Uint8Array.from({ length }, next);
 }
 
-/** A whole exchange: both messages, and what each side comes to. */
+/** Runs a key exchange between both sides. Returns both messages and both secrets. */
 export function exchange(method: KexMethod, clientRandom: RandomSource, serverRandom: RandomSource): Exchange {
   const client = method.client(clientRandom);
   const init = client.start();
@@ -105,13 +105,13 @@ interface Exchange {
   readonly serverSecret: KexSecret;
 }
 
-/** The step, which is the last one. */
+/** Returns the step as the last one. Throws if more messages follow. */
 export function done<T extends KexClientStep | KexServerStep>(step: T): Extract<T, { readonly type: "done" }> {
-  if (step.type !== "done") throw new Error("more is to come");
+  if (step.type !== "done") throw new Error("expected the last step of the key exchange");
   return step as Extract<T, { readonly type: "done" }>;
 }
 
-/** That an exchange was made of these values and came to this secret, each as it is encoded. */
+/** Asserts the encoded public values and the encoded secret of an exchange. */
 export function expectExchange(both: Exchange, client: string, server: string, sharedSecret: string): void {
   expect(hex(both.init)).toBe(`1e${client}`);
   expect(hex(both.reply)).toBe(`1f${string(hex(HOST_KEY))}${server}${string(hex(SIGNATURE))}`);
@@ -120,23 +120,23 @@ export function expectExchange(both: Exchange, client: string, server: string, s
   expect(hex(both.clientSecret.sharedSecret)).toBe(sharedSecret);
 }
 
-/** The client's message of a method of two strings. */
+/** Encodes SSH_MSG_KEX_ECDH_INIT with this public value. */
 export function initOf(value: Uint8Array): Uint8Array {
   return SSH_MSG_KEX_ECDH_INIT.encode({ clientPublicKey: value });
 }
 
-/** The server's. */
+/** Encodes SSH_MSG_KEX_ECDH_REPLY with this public value. */
 export function replyOf(value: Uint8Array): Uint8Array {
   return SSH_MSG_KEX_ECDH_REPLY.encode({ hostKey: HOST_KEY, serverPublicKey: value, signature: SIGNATURE });
 }
 
-/** That neither side takes the value from the other, in a method of two strings. */
+/** Asserts that client and server both reject this public value with `kex-failed`. */
 export function expectRefused(method: KexMethod, value: Uint8Array, message: string): void {
   expectError(() => method.client(seeded()).receive(replyOf(value)), "kex-failed", message);
   expectError(() => method.server(seeded()).receive(initOf(value)), "kex-failed", message);
 }
 
-/** That `run` throws an `SshError`: its code, and what its message says. */
+/** Asserts that `run` throws an `SshError` with this code and a matching message. */
 export function expectError(run: () => unknown, code: string, message: string | RegExp = ""): void {
   let thrown: unknown;
   try {
@@ -149,7 +149,7 @@ export function expectError(run: () => unknown, code: string, message: string | 
   expect((thrown as SshError).message).toMatch(message);
 }
 
-/** RFC 4251 §5, by way of the number. */
+/** Encodes a hexadecimal number as an `mpint` (RFC 4251 §5), in hexadecimal. */
 export function mpint(magnitude: string): string {
   let digits = BigInt(`0x${magnitude}`).toString(16);
   if (digits.length % 2 === 1) digits = `0${digits}`;
@@ -157,7 +157,7 @@ export function mpint(magnitude: string): string {
   return string(digits);
 }
 
-/** A `string` of the bytes that are given in hexadecimal. */
+/** Encodes hexadecimal bytes as a `string`, in hexadecimal. */
 export function string(digits: string): string {
   return (digits.length / 2).toString(16).padStart(8, "0") + digits;
 }

@@ -43,36 +43,36 @@ export const vectors: Vectors = JSON.parse(
   readFileSync(new URL("../../../test-vectors/keyfiles.json", import.meta.url), "utf8"),
 );
 
-/** The passphrase of all that are encrypted. */
+/** Passphrase of all encrypted keys in the vectors. */
 export const PASSPHRASE: string =
   vectors.privateKeys.find(({ passphrase }) => passphrase !== undefined)?.passphrase ?? "";
 
 export function textOf(name: string): string {
   const vector = vectors.privateKeys.find((key) => key.name === name);
-  if (vector === undefined) throw new Error(`no vector is called ${name}`);
+  if (vector === undefined) throw new Error(`no vector named ${name}`);
   return vector.text;
 }
 
-/** A copy with the byte at `at` changed. */
+/** Returns a copy with the byte at `at` XORed with `mask`. */
 export function flipped(bytes: Uint8Array, at: number, mask: number): Uint8Array {
   const copy = bytes.slice();
   copy[at] = (copy[at] ?? 0) ^ mask;
   return copy;
 }
 
-/** A PEM block of one line. */
+/** Returns a PEM block with the body on one line. */
 export function pem(label: string, body: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${base64Encode(body)}\n-----END ${label}-----\n`;
 }
 
-/** The body of a PEM text without headers. */
+/** Decodes the body of a PEM text without headers. */
 export function bodyOf(text: string): Uint8Array {
   const body = base64Decode(text.replace(/-----.*-----|\n/g, ""));
-  if (body === undefined) throw new Error("is no PEM");
+  if (body === undefined) throw new Error("invalid PEM text");
   return body;
 }
 
-/** Runs a generator to its end. */
+/** Runs a generator to its end and returns its result. */
 export function finish<T>(steps: Generator<void, T>): T {
   for (;;) {
     const step = steps.next();
@@ -80,7 +80,7 @@ export function finish<T>(steps: Generator<void, T>): T {
   }
 }
 
-/** Opens a file, with the passphrase if it takes one. */
+/** Opens a private key file, with the passphrase if it is encrypted. */
 export function unlock(text: string, passphrase?: string, limits?: Partial<KeyFileLimits>): UnlockedKey {
   const file = openPrivateKey(text, limits);
   return file.encrypted ? finish(file.decrypt(passphrase ?? "")) : file;

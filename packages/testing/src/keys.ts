@@ -50,7 +50,7 @@ export function keyVector(name: string): KeyVector {
 
 export function rsaFields(name: string): Extract<PrivateKeyFields, { format: "ssh-rsa" }> {
   const { fields } = keyVector(name);
-  if (fields.format !== "ssh-rsa") throw new Error(`${name} is no RSA key`);
+  if (fields.format !== "ssh-rsa") throw new Error(`${name} is not an RSA key`);
   return fields;
 }
 
@@ -97,14 +97,14 @@ export function named(name: string, ...parts: (Uint8Array | string | bigint)[]):
   return writer.finish();
 }
 
-/** The algorithm's own part of a signature. */
+/** Returns the algorithm-specific part of a signature. */
 export function signatureBlob(signature: Uint8Array): Uint8Array {
   const reader = new Reader(signature, "signature");
   reader.name("algorithm");
   return reader.string("blob");
 }
 
-/** r and s of an ECDSA signature. */
+/** Returns r and s of an ECDSA signature. */
 export function ecdsaScalars(signature: Uint8Array): { r: bigint; s: bigint } {
   const reader = new Reader(signatureBlob(signature), "ECDSA signature");
   return { r: reader.mpint("r"), s: reader.mpint("s") };
@@ -116,7 +116,7 @@ function base64url(value: Uint8Array | bigint, length?: number): string {
   return Buffer.from(typeof value === "bigint" ? bigIntToBytes(value, length) : value).toString("base64url");
 }
 
-/** The same key as node:crypto has it. */
+/** Converts a key to `node:crypto` key objects. */
 export function nodeKeys(key: PrivateKey): { privateKey: KeyObject; publicKey: KeyObject } {
   const { fields } = key;
   const jwk = (): Record<string, string> => {
@@ -149,7 +149,7 @@ export function nodeKeys(key: PrivateKey): { privateKey: KeyObject; publicKey: K
   return { privateKey, publicKey: createPublicKey(privateKey) };
 }
 
-/** A key as node:crypto made it. */
+/** Converts a private key from `node:crypto`. */
 export function fromNode(key: KeyObject): PrivateKey {
   const jwk = key.export({ format: "jwk" });
   const bytes = (name: string) => new Uint8Array(Buffer.from(jwk[name] as string, "base64url"));
@@ -172,7 +172,7 @@ export function fromNode(key: KeyObject): PrivateKey {
   return privateKeyFromFields({ format: "ssh-rsa", n, e, d, p, q, iqmp });
 }
 
-/** What a key can sign with, preferred first. */
+/** Returns the signature algorithms of a key, most preferred first. */
 export function algorithmsOf({ algorithms }: PublicKey): SignatureAlgorithm[] {
   return algorithms.map(({ name }) => defaultSignatureAlgorithms.find((one) => one.name === name)!);
 }

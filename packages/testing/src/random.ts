@@ -1,6 +1,6 @@
 import type { RandomSource } from "@nacre/wire";
 
-/** Returns a source of the same bytes for the same seed (xorshift128), so that a test runs the same way again. Not random. */
+/** Returns a deterministic source of bytes (xorshift128), so that test runs are repeatable. Not random. */
 export function seededRandom(seed: number): RandomSource {
   let [x, y, z, w] = [seed >>> 0, 362_436_069, 521_288_629, 88_675_123];
   return (length) => {

@@ -15,13 +15,13 @@ import {
 } from "@nacre/wire";
 
 /*
- * Algorithms of the right shape without any security, which make a handshake cost next to nothing.
+ * Insecure algorithms with the interfaces of real ones. They make handshakes fast.
  */
 
 export const sha256 = (message: Uint8Array): Uint8Array =>
   new Uint8Array(createHash("sha256").update(message).digest());
 
-/** A "Diffie-Hellman" that adds: the secret is a + b, the public values a and b themselves. */
+/** "Diffie-Hellman" by addition: the public values are a and b, the shared secret is a + b. */
 export function toyKex(name = "toy-kex"): KexMethod {
   return {
     name,
@@ -33,7 +33,8 @@ export function toyKex(name = "toy-kex"): KexMethod {
         start: () => SSH_MSG_KEX_ECDH_INIT.encode({ clientPublicKey }),
         receive: (payload) => {
           const { hostKey, serverPublicKey, signature } = SSH_MSG_KEX_ECDH_REPLY.decode(payload);
-          if (serverPublicKey.length !== 32) throw new SshError("kex-failed", "a public value of the wrong length");
+          if (serverPublicKey.length !== 32)
+            throw new SshError("kex-failed", "the server's public value does not have 32 bytes");
           return { type: "done", secret: finish(clientPublicKey, serverPublicKey), hostKey, signature };
         },
       };
@@ -59,7 +60,7 @@ function finish(clientPublicKey: Uint8Array, serverPublicKey: Uint8Array): KexSe
   };
 }
 
-/** A "signature" that anybody can make: the hash of key and data. */
+/** "Signature" without a secret: a hash of the public key and the data. */
 export function toySignature(name = "toy-sig", keyFormat = "toy-key"): SignatureAlgorithm {
   return {
     name,
@@ -80,7 +81,7 @@ export function toyHostKey(label = "host", algorithms = [toySignature()]): Publi
   return { format, blob: new Writer().string(format).string(label).finish(), bits: 256, algorithms };
 }
 
-/** Hides nothing, but notices a wrong key, sequence number or byte, as an AEAD cipher does. */
+/** Cipher that does not encrypt, but detects a wrong key, sequence number or byte like an AEAD cipher. */
 export function toyCipher(name = "toy-aead", options: { aead?: boolean; maxBytes?: number } = {}): CipherAlgorithm {
   const aead = options.aead ?? true;
   const common = { blockSize: 8, lengthIsPadded: false, tagLength: 16 };
@@ -115,7 +116,7 @@ function tag(keys: DirectionKeys, sequenceNumber: number, packet: Uint8Array): U
   return sha256(concatBytes(keys.key, keys.iv, keys.macKey, number, packet)).subarray(0, 16);
 }
 
-/** Hides nothing and notices nothing: what befalls a packet befalls the message in it. */
+/** Cipher that neither encrypts nor authenticates, so that a changed packet reaches the message parser. */
 export const bareCipher: CipherAlgorithm = {
   name: "bare",
   keyLength: 0,
@@ -133,7 +134,7 @@ export const bareCipher: CipherAlgorithm = {
   }),
 };
 
-/** A name and lengths, for {@link toyCipher} with `aead: false`, which makes its own tags. */
+/** MAC for {@link toyCipher} with `aead: false`. It computes nothing, because that cipher makes its own tags. */
 export const toyMac: MacAlgorithm = {
   name: "toy-mac",
   keyLength: 20,

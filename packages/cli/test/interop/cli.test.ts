@@ -19,7 +19,7 @@ let sshd: Sshd;
 let folder: string;
 let keyFile: string;
 let knownHosts: string;
-/** Log in as alice with the key, with the server known. */
+/** Words to log in as alice with the key, with the host key known. */
 let login: string[];
 
 beforeAll(async () => {
@@ -41,12 +41,12 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The options of `login`, these after them, and then the host. */
+/** Returns `login` with these options inserted before the host. */
 function withOptions(...options: string[]): string[] {
   return [...login.slice(0, -1), ...options, login.at(-1)!];
 }
 
-/** For a shell. */
+/** Quotes words for a shell. */
 function quoted(words: readonly string[]): string {
   return words.map((word) => `'${word}'`).join(" ");
 }
@@ -57,24 +57,24 @@ async function fingerprintOfServer(): Promise<string> {
 }
 
 describe("a command", () => {
-  test("gives its output, its errors and its status, each where it belongs", async () => {
+  test("delivers its output, its errors and its status", async () => {
     const result = await nacre([...login, "echo out; echo err >&2; exit 3"]);
     expect(result.stdout.toString()).toBe("out\n");
     expect(result.stderr).toBe("err\n");
     expect(result.status).toBe(3);
   });
 
-  test.each([0, 1, 254, 255])("that exits with %d", async (status) => {
+  test.each([0, 1, 254, 255])("passes on exit status %d", async (status) => {
     expect(await nacre([...login, "exit", `${status}`])).toMatchObject({ status, stderr: "" });
   });
 
-  test("is all the words behind the host, options too, and has no terminal", async () => {
+  test("consists of all words after the host, even options, and has no terminal", async () => {
     expect((await nacre([...login, "echo", "-p", "--trace;", "tty"])).stdout.toString()).toBe(
       "-p --trace\nnot a tty\n",
     );
   });
 
-  test("reads what is piped in, to the byte, and its end", async () => {
+  test("receives piped input byte for byte, and its EOF", async () => {
     const bytes = randomBytes(5 * 1024 * 1024 + 1);
     const { stdout, status } = await nacre([...login, "cat"], bytes);
     expect(status).toBe(0);
@@ -86,20 +86,20 @@ describe("a command", () => {
     expect(await nacre([...login, "exit 4"], randomBytes(3 * 1024 * 1024))).toMatchObject({ status: 4, stderr: "" });
   });
 
-  test("that is ended by a signal is a 255 with one line", async () => {
+  test("ended by a signal gives status 255 and one line", async () => {
     expect(await nacre([...login, "kill -KILL $$"])).toMatchObject({
       status: 255,
-      stderr: "nacre: the command was ended by the signal KILL [channel-closed]\n",
+      stderr: "nacre: the command was ended by signal KILL [channel-closed]\n",
     });
   });
 
-  test("is hung up when nobody reads its output any more: 141", async () => {
+  test("is hung up when the reader of its output is gone; status 141", async () => {
     const child = start(commandLine([...login, "yes"]));
     child.stdout.once("data", () => child.stdout.destroy());
     expect(await ended(child)).toMatchObject({ status: 141, stderr: "" });
   });
 
-  test("that is not there is a shell, which reads what is piped in", async () => {
+  test("defaults to a shell that reads standard input", async () => {
     const { stdout, stderr, status } = await nacre(login, "tty; exit 5\n");
     expect(stdout.toString()).toContain("not a tty\n");
     expect(stderr).toBe("");
@@ -108,16 +108,16 @@ describe("a command", () => {
 });
 
 describe("a terminal", () => {
-  test("is asked for with -tt, and with -t only when there is one here", async () => {
+  test("is requested with -tt, and with -t only if standard input is a terminal", async () => {
     const { stdout, status } = await nacre([...withOptions("-tt"), "tty; exit 6"]);
     expect(stdout.toString()).toMatch(/^\/dev\/pts\/\d+\r\n$/);
     expect(status).toBe(6);
     const once = await nacre([...withOptions("-t"), "tty"]);
     expect(once.stdout.toString()).toBe("not a tty\n");
-    expect(once.stderr).toContain("-tt asks all the same");
+    expect(once.stderr).toContain("use -tt to request a terminal anyway");
   });
 
-  test("here: the host is asked about, then the password, unseen; the shell has its size and changes of it; at the end all is as before", async () => {
+  test("asks about the host and, without echo, for the password; passes on its size; is restored at the end", async () => {
     const known = join(folder, "known_at_the_terminal");
     const words = ["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1"];
     const command = quoted(commandLine(words));
@@ -130,10 +130,10 @@ describe("a terminal", () => {
     terminal.type("yes\r");
     await terminal.until("Password for alice@127.0.0.1: ");
     terminal.type("wrong\r");
-    await terminal.until("That was not it. Password for alice@127.0.0.1: ");
+    await terminal.until("Wrong password. Password for alice@127.0.0.1: ");
     terminal.type(`${password()}\r`);
 
-    // Typed while the login is on its way: the end of the question's line is shown, and no shell is there yet.
+    // Type during the login: the password line has ended, and no shell runs yet.
     await terminal.until("\r\n");
     terminal.type("PS1=; echo $((40 + 2)); stty size\r");
     await terminal.until("42\r\n");
@@ -150,7 +150,7 @@ describe("a terminal", () => {
     expect(readFileSync(known, "utf8")).toMatch(new RegExp(`^\\[127\\.0\\.0\\.1\\]:${sshd.port} ssh-ed25519 \\S+\\n$`));
   });
 
-  test("here, and none there: what is typed while the login is on its way is the command's first line", async () => {
+  test("only on this side: a line typed during the login is the command's first input", async () => {
     const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "head -n 1 | tr a-z A-Z"];
     const terminal = new TestTerminal(`export NACRE_TEST_HOME='${folder}'; ${quoted(commandLine(words))}`);
     await terminal.until("Password for alice@127.0.0.1: ");
@@ -161,12 +161,12 @@ describe("a terminal", () => {
     expect(await terminal.closed).toBe(0);
   });
 
-  test("here: a yes pasted before the host is asked about accepts nothing", async () => {
+  test("ignores a yes pasted before the question about the host", async () => {
     const known = join(folder, "known_pasted_yes");
     const command = quoted(commandLine(["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1"]));
     const terminal = new TestTerminal(`export HOME='${folder}'; sleep 1; ${command}; echo "status $?"`);
     terminal.type("yes\ryes");
-    // The system echoes the input that it keeps for the next reader.
+    // The system echoes input that it buffers for the next reader.
     await terminal.until("yes\r\nyes");
     await terminal.until("the fingerprint you expect): ");
     terminal.type("no\r");
@@ -176,7 +176,7 @@ describe("a terminal", () => {
     expect(existsSync(known)).toBe(false);
   });
 
-  test("here: the fingerprint accepts a host, and a line pasted with it is no password", async () => {
+  test("accepts a host by its fingerprint; a line pasted with it does not answer the password question", async () => {
     const known = join(folder, "known_fingerprint");
     const words = ["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1", "echo logged in"];
     const terminal = new TestTerminal(`export HOME='${folder}'; ${quoted(commandLine(words))}`);
@@ -189,7 +189,7 @@ describe("a terminal", () => {
     expect(readFileSync(known, "utf8")).toContain("ssh-ed25519");
   });
 
-  test("that hangs is left with ~.", async () => {
+  test("is closed by ~. when the command hangs", async () => {
     const terminal = new TestTerminal(`${quoted(commandLine(login))}; echo "status $?"`);
     terminal.type("echo $((40 + 2)); sleep 1000\r");
     await terminal.until("42\r\n");
@@ -200,20 +200,20 @@ describe("a terminal", () => {
   });
 });
 
-test("an address as OpenSSH has it", async () => {
+test("accepts an ssh:// address like OpenSSH", async () => {
   const words = ["-i", keyFile, "--known-hosts", knownHosts, `ssh://alice@127.0.0.1:${sshd.port}`, "echo in"];
   expect(await nacre(words)).toMatchObject({ status: 0, stderr: "", stdout: Buffer.from("in\n") });
 });
 
 describe("the host key", () => {
-  test("of a host that is not known is refused, or accepted and remembered", async () => {
-    const known = join(folder, "known_by_and_by");
+  test("of an unknown host is refused, or accepted and remembered with --accept-new", async () => {
+    const known = join(folder, "known_new_host");
     const words = ["-p", `${sshd.port}`, "-i", keyFile, "--known-hosts", known];
     const refused = await nacre([...words, "alice@127.0.0.1", "true"]);
     expect(refused.status).toBe(255);
     expect(refused.stderr).toMatch(/^nacre: .* SHA256:.*\[host-key-unknown\]\n$/);
     expect(refused.stderr).toContain(await fingerprintOfServer());
-    expect(refused.stderr).toContain(`connect once with --accept-new, which adds it to ${known} [`);
+    expect(refused.stderr).toContain(`connect once with --accept-new to add it to ${known} [`);
     expect(await nacre([...words, "--accept-new", "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
     expect(await nacre([...words, "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
   });
@@ -229,17 +229,17 @@ describe("the host key", () => {
   });
 });
 
-describe("a failure is a 255 and one line that names its code", () => {
+describe("an error gives status 255 and one line with its code", () => {
   test.each<[string, string, () => string[] | Promise<string[]>]>([
-    ["nobody listens", "connection-failed", async () => ["-p", `${await unusedPort()}`, ...login.slice(2), "true"]],
-    ["a password wanted, and nobody to ask", "auth-failed", () => [...withOptions("-l", "nobody-here"), "true"]],
-    ["a key file that is not there", "file-unreadable", () => [...withOptions("-i", join(folder, "none")), "true"]],
-    ["an unknown cipher", "usage", () => [...withOptions("-c", "rot13"), "true"]],
     [
-      "a MAC that the server has not, with a cipher that needs one",
-      "usage",
-      () => [...withOptions("-m", "none"), "true"],
+      "a port without a listener",
+      "connection-failed",
+      async () => ["-p", `${await unusedPort()}`, ...login.slice(2), "true"],
     ],
+    ["a password needed without a terminal", "auth-failed", () => [...withOptions("-l", "nobody-here"), "true"]],
+    ["a missing key file", "file-unreadable", () => [...withOptions("-i", join(folder, "none")), "true"]],
+    ["an unknown cipher", "usage", () => [...withOptions("-c", "rot13"), "true"]],
+    ["an unknown MAC", "usage", () => [...withOptions("-m", "none"), "true"]],
     ["an unknown option", "usage", () => ["--frobnicate", ...login]],
     ["no host", "usage", () => ["-p", "22"]],
   ])("%s: %s", async (_, code, words) => {
@@ -249,7 +249,7 @@ describe("a failure is a 255 and one line that names its code", () => {
     expect(stderr).toMatch(new RegExp(`^nacre: [^\\n]+ \\[${code}\\]\\n$`));
   });
 
-  test("a wrong key where a password would do, and nobody to ask: both are said", async () => {
+  test("reports both a refused key and the missing terminal to ask for a password", async () => {
     const wrong = join(folder, "wrong");
     const made = await nacre(["keygen", "-t", "ed25519", "-f", wrong, "-N", ""]);
     const fingerprint = /SHA256:\S+/.exec(made.stdout.toString())![0];
@@ -258,11 +258,11 @@ describe("a failure is a 255 and one line that names its code", () => {
     expect(status).toBe(255);
     expect(stderr).toMatch(/^nacre: alice: the server refused publickey \([^\n]+ \[auth-failed\]\n$/);
     expect(stderr).toContain(fingerprint);
-    expect(stderr).toContain("There is no terminal to ask for a password: ");
+    expect(stderr).toContain("there is no terminal to ask for a password, so ");
     expect(stderr).not.toContain("given up");
   });
 
-  test("a wrong password each time: it is said that the server refused it", async () => {
+  test("reports a password that the server refused each time", async () => {
     const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
     const terminal = new TestTerminal(`export HOME='${folder}'; ${quoted(commandLine(words))}; echo "status $?"`);
     for (let attempt = 1; attempt <= 3; attempt++) {
@@ -275,7 +275,7 @@ describe("a failure is a 255 and one line that names its code", () => {
     expect(await terminal.closed).toBe(0);
   });
 
-  test("a locked key, and nobody to ask", async () => {
+  test("reports an encrypted key without a terminal to ask for the passphrase", async () => {
     const locked = join(folder, "locked");
     await nacre(["keygen", "-t", "ed25519", "-f", locked, "-N", "a passphrase"]);
     await authorizeKey("alice", readFileSync(`${locked}.pub`, "utf8"));
@@ -285,7 +285,7 @@ describe("a failure is a 255 and one line that names its code", () => {
     expect(stderr).toMatch(/^nacre: [^\n]+ \[passphrase-needed\]\n$/);
   });
 
-  test("a server that goes away in the middle", async () => {
+  test("reports a server that disappears during a command", async () => {
     const lonely = await startSshd({ hostKeys: ["ed25519"] });
     const known = join(folder, "known_lonely");
     const words = ["-p", `${lonely.port}`, "-i", keyFile, "--known-hosts", known, "--accept-new", "alice@127.0.0.1"];
@@ -298,13 +298,13 @@ describe("a failure is a 255 and one line that names its code", () => {
   });
 });
 
-/** A line of the packet list. */
+/** Returns a pattern for a line of the packet list. */
 function line(direction: string, rest: string): RegExp {
   return new RegExp(`^ +\\d+\\.\\d{6} ${direction} +\\d+ +(#\\d+)? ${rest}`, "m");
 }
 
-describe("seeing the protocol", () => {
-  test("--trace lists the packets, both proposals and what was chosen, and keeps out of the output", async () => {
+describe("tracing", () => {
+  test("--trace prints packets, proposals and negotiated algorithms to standard error only", async () => {
     const { stdout, stderr, status } = await nacre([...withOptions("--trace", "-c", "aes256-ctr"), "echo hello"]);
     expect(status).toBe(0);
     expect(stdout.toString()).toBe("hello\n");
@@ -327,7 +327,7 @@ describe("seeing the protocol", () => {
     expect(inOrder).toEqual(inOrder.toSorted((a, b) => a - b));
   });
 
-  test("--keylog has a line for each key exchange, in a file of its owner's", async () => {
+  test("--keylog writes one line per key exchange to a file that only its owner can read", async () => {
     const file = join(folder, "keylog");
     for (let run = 1; run <= 2; run++)
       expect(await nacre([...withOptions("--keylog", file), "true"])).toMatchObject({ status: 0, stderr: "" });
@@ -343,7 +343,7 @@ describe("keys", () => {
     ["ecdsa", "384"],
     ["ecdsa", "521"],
     ["rsa", "2048"],
-  ])("that keygen makes, ssh-keygen reads, and both show alike: %s %s", async (type, bits) => {
+  ])("made by keygen are read and listed identically by ssh-keygen: %s %s", async (type, bits) => {
     for (const [name, passphrase] of [
       ["plain", ""],
       ["locked", "a passphrase"],
@@ -364,16 +364,16 @@ describe("keys", () => {
   });
 });
 
-test("npm start in a clone names files from where it was typed", async () => {
+test("npm start resolves file names from the folder where it was typed", async () => {
   const script = fileURLToPath(new URL("../../../../scripts/run.mjs", import.meta.url));
   const typed = ["keygen", "-t", "ed25519", "-f", "relative", "-N", ""];
-  // npm has gone to the clone's root, and says so.
+  // npm changes to the root of the clone and passes the original folder in INIT_CWD.
   const child = start(["env", `INIT_CWD=${folder}`, process.execPath, script, "start", ...typed]);
   expect(await ended(child)).toMatchObject({ status: 0 });
   expect(statSync(join(folder, "relative")).isFile()).toBe(true);
 });
 
-test("the version and the help", async () => {
+test("--version and --help print to standard output", async () => {
   expect((await nacre(["--version"])).stdout.toString()).toMatch(/^nacre \d+\.\d+\.\d+\n$/);
   for (const [words, usage] of [
     [["--help"], "usage: nacre [option…] [user@]host"],

@@ -36,7 +36,7 @@ beforeAll(async () => {
     [bastion, inner].map(({ port, hostPublicKeys }) => `[127.0.0.1]:${port} ${hostPublicKeys[0]}\n`).join(""),
   );
   common = ["-i", keyFile, "--known-hosts", knownHosts];
-  // Answers with what it got, in capitals, when that has ended.
+  // Waits for EOF, then sends the input back in capitals.
   target = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => {});
     let received = "";
@@ -68,7 +68,7 @@ async function unusedPort(): Promise<number> {
   return port;
 }
 
-/** These options, and the bastion as destination. */
+/** Returns the words to log in to the bastion with these options. */
 const atBastion = (...options: string[]): string[] => [
   ...common,
   "-p",
@@ -77,14 +77,14 @@ const atBastion = (...options: string[]): string[] => [
   "alice@127.0.0.1",
 ];
 
-/** Sends, ends, and returns the answer. */
+/** Sends the question and EOF. Resolves with the answer. */
 function ask(where: { readonly port: number } | { readonly path: string }, question: string): Promise<string> {
   const socket = connect({ ...where, host: "127.0.0.1", allowHalfOpen: true });
   socket.end(question);
   return text(socket);
 }
 
-/** Waits until something listens. */
+/** Waits until a listener accepts connections. */
 async function untilOpen(where: { readonly port: number } | { readonly path: string }): Promise<void> {
   for (;;) {
     const socket: Socket = connect({ ...where, host: "127.0.0.1" });
@@ -98,14 +98,14 @@ async function untilOpen(where: { readonly port: number } | { readonly path: str
   }
 }
 
-/** A `nacre` that goes on until the end of the test. */
+/** Starts a `nacre` that is killed at the end of the test. */
 function tunnel(...words: string[]): ReturnType<typeof start> {
   const child = start(commandLine(words));
   onTestFinished(() => void child.kill("SIGKILL"));
   return child;
 }
 
-/** Everything that a program's standard error says until it has this in it. */
+/** Waits until a program's standard error matches. Resolves with the match; rejects if the program ends first. */
 function untilSaid(child: ReturnType<typeof start>, words: RegExp): Promise<RegExpExecArray> {
   let said = "";
   return new Promise((resolve, reject) => {
@@ -114,12 +114,12 @@ function untilSaid(child: ReturnType<typeof start>, words: RegExp): Promise<RegE
       const match = words.exec(said);
       if (match !== null) resolve(match);
     });
-    child.on("close", () => reject(new Error(`it ended: ${said}`)));
+    child.on("close", () => reject(new Error(`the program ended first: ${said}`)));
   });
 }
 
 describe("-J", () => {
-  test("reaches a host through another, which sees no session", async () => {
+  test("reaches a host through a jump host, which sees no session", async () => {
     const words = [...common, "-J", `alice@127.0.0.1:${bastion.port}`, "-p", `${inner.port}`, "alice@127.0.0.1"];
     expect(await nacre([...words, "echo in"])).toMatchObject({ status: 0, stderr: "", stdout: Buffer.from("in\n") });
     const log = await bastion.log();
@@ -128,18 +128,20 @@ describe("-J", () => {
     expect(await inner.log()).toContain("Starting session: command for alice");
   });
 
-  test("goes through two, the second twice", async () => {
+  test("goes through two jump hosts, the second of which is also the destination", async () => {
     const hops = [bastion, inner].map(({ port }) => `alice@127.0.0.1:${port}`).join(",");
     const words = [...common, "-J", hops, "-p", `${inner.port}`, "alice@127.0.0.1", "echo in"];
     expect(await nacre(words)).toMatchObject({ status: 0, stderr: "", stdout: Buffer.from("in\n") });
   });
 
-  test("names the jump host that is not known, and --host-key is not about it", async () => {
+  test("names an unknown jump host without suggesting --host-key", async () => {
     const words = ["-J", `alice@127.0.0.1:${bastion.port}`, "--known-hosts", "/dev/null", "alice@127.0.0.1", "true"];
     const { status, stderr } = await nacre(words);
     expect(status).toBe(255);
     expect(stderr).toMatch(
-      new RegExp(`^nacre: jump host 127.0.0.1 port ${bastion.port}: the host key .* \\[host-key-unknown\\]\\n$`),
+      new RegExp(
+        `^nacre: jump host 127.0.0.1 port ${bastion.port}: host key for .* is unknown: .* \\[host-key-unknown\\]\\n$`,
+      ),
     );
     expect(stderr).not.toContain("--host-key");
   });
@@ -158,7 +160,7 @@ describe("-J", () => {
 });
 
 describe("-W", () => {
-  test("joins standard input and output to a target, each to its end", async () => {
+  test("connects standard input and output to a target until EOF", async () => {
     const words = atBastion("-W", `127.0.0.1:${targetPort}`);
     expect(await nacre(words, "through the tunnel")).toMatchObject({
       status: 0,
@@ -167,7 +169,7 @@ describe("-W", () => {
     });
   });
 
-  test("carries an ssh of OpenSSH as its ProxyCommand", async () => {
+  test("works as the ProxyCommand of OpenSSH's ssh", async () => {
     const proxy = commandLine(atBastion("-W", "%h:%p")).join(" ");
     const words = ["-F", "/dev/null", "-o", `ProxyCommand=${proxy}`, "-i", common[1]!, "-o", "IdentitiesOnly=yes"];
     const known = ["-o", `UserKnownHostsFile=${common[3]}`, "-o", "BatchMode=yes", "-p", `${inner.port}`];
@@ -175,7 +177,7 @@ describe("-W", () => {
     expect(await ended(child)).toMatchObject({ status: 0, stdout: Buffer.from("in\n") });
   });
 
-  test("ends the output with the target's, although the input goes on", async () => {
+  test("ends the output at the target's EOF while the input is still open", async () => {
     const server = createServer((socket) => socket.end("bye"));
     const port = await listenAnywhere(server);
     const child = tunnel(...atBastion("-W", `127.0.0.1:${port}`));
@@ -192,14 +194,14 @@ describe("-W", () => {
 });
 
 describe("-L, -R and -D", () => {
-  test("-L forwards a port to a target at the server, each direction to its end", async () => {
+  test("-L forwards a port to a target, each direction until EOF", async () => {
     const port = await unusedPort();
     tunnel(...atBastion("-N", "-L", `${port}:127.0.0.1:${targetPort}`));
     await untilOpen({ port });
     expect(await ask({ port }, "local")).toBe("LOCAL");
   });
 
-  test("-L takes a socket in place of a port, and removes it at the end", async () => {
+  test("-L listens on a Unix socket and removes it at the end", async () => {
     const path = join(folder, "local.sock");
     const child = tunnel(...atBastion("-N", "-L", `${path}:127.0.0.1:${targetPort}`));
     await untilOpen({ path });
@@ -210,7 +212,7 @@ describe("-L, -R and -D", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test("-L removes its socket also if a signal comes before every forward is set up", async () => {
+  test("-L removes its socket even if a signal arrives before every forward is set up", async () => {
     const path = join(folder, "early.sock");
     const server = await listen({
       port: 0,
@@ -228,13 +230,13 @@ describe("-L, -R and -D", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test("-R tells the port that the server chose, and connects from here", async () => {
+  test("-R prints the port that the server chose, and connects from here", async () => {
     const child = tunnel(...atBastion("-N", "-R", `0:127.0.0.1:${targetPort}`));
     const [, port] = await untilSaid(child, /^Allocated port (\d+) for remote forward to 127\.0\.0\.1:\d+$/m);
     expect(await ask({ port: Number(port) }, "remote")).toBe("REMOTE");
   });
 
-  test("-D is a SOCKS proxy here, -R with a port alone one at the server", async () => {
+  test("-D is a SOCKS proxy here, -R without a target one on the server", async () => {
     const local = await unusedPort();
     const child = tunnel(...atBastion("-N", "-D", `${local}`, "-R", "0"));
     const [, remote] = await untilSaid(child, /^Allocated port (\d+) for dynamic remote forward$/m);
@@ -242,7 +244,7 @@ describe("-L, -R and -D", () => {
     for (const port of [local, Number(remote)]) expect(await throughSocks(port, targetPort, "socks")).toBe("SOCKS");
   });
 
-  test("they stand beside a command, whose end waits for forwarded connections", async () => {
+  test("run beside a command; nacre waits for forwarded connections before it exits", async () => {
     const port = await unusedPort();
     const child = tunnel(...atBastion("-L", `${port}:127.0.0.1:${targetPort}`), "echo up; cat");
     await once(child.stdout, "data");
@@ -255,7 +257,7 @@ describe("-L, -R and -D", () => {
     expect(await once(child, "close")).toEqual([0, null]);
   });
 
-  test("one connection that is refused is told, and ends nothing", async () => {
+  test("report a refused connection and continue", async () => {
     const port = await unusedPort();
     const child = tunnel(...atBastion("-N", "-L", `${port}:127.0.0.1:${await unusedPort()}`));
     const said = untilSaid(child, /^nacre: .*\[forward-unreachable\]$/m);
@@ -266,17 +268,17 @@ describe("-L, -R and -D", () => {
   });
 });
 
-/** A port that is in use here, and one at the server that only root may use. */
+/** Options for two forwards that fail: a port in use here, and a privileged port on the server. */
 const taken = (): string[] => ["-L", `${targetPort}:127.0.0.1:1`, "-R", "1:127.0.0.1:1"];
 
 describe("a forward that cannot be set up", () => {
-  test("is told, and ends nothing", async () => {
+  test("is reported, and the command still runs", async () => {
     const { status, stdout, stderr } = await nacre([...atBastion(...taken()), "echo in"]);
     expect({ status, stdout: stdout.toString() }).toEqual({ status: 0, stdout: "in\n" });
     expect(stderr).toMatch(/^nacre: [^\n]+ \[listen-failed\]\nnacre: [^\n]+ \[forward-denied\]\n$/);
   });
 
-  test("ends the program with ExitOnForwardFailure=yes", async () => {
+  test("ends nacre with ExitOnForwardFailure=yes", async () => {
     for (const forward of [taken().slice(0, 2), taken().slice(2)]) {
       const words = ["-o", "ExitOnForwardFailure=yes", ...forward];
       const { status, stdout, stderr } = await nacre([...atBastion(...words), "echo in"]);
@@ -286,7 +288,7 @@ describe("a forward that cannot be set up", () => {
   });
 });
 
-test("-N opens no session, and ends with 255 and one line when the server goes", async () => {
+test("-N opens no session, and exits with 255 and one line when the server is gone", async () => {
   const lonely = await startSshd({ hostKeys: ["ed25519"], logLevel: "DEBUG1" });
   const words = ["-N", ...common.slice(0, 2), "--known-hosts", join(folder, "lonely"), "--accept-new"];
   const child = start(commandLine([...words, "-p", `${lonely.port}`, "alice@127.0.0.1"]));
@@ -300,7 +302,7 @@ test("-N opens no session, and ends with 255 and one line when the server goes",
 });
 
 describe("-f", () => {
-  test("returns when the forwards stand, and they go on", async () => {
+  test("returns once the forwards are set up, and keeps them open", async () => {
     const port = await unusedPort();
     const result = await nacre(atBastion("-f", "-N", "-L", `${port}:127.0.0.1:${targetPort}`, "-R", "0:127.0.0.1:1"));
     killAtTheEnd(port);
@@ -309,7 +311,7 @@ describe("-f", () => {
     expect(await ask({ port }, "background")).toBe("BACKGROUND");
   });
 
-  test("lets a command go on, whose output still comes", async () => {
+  test("keeps the command running and delivers its output", async () => {
     const child = start(commandLine([...atBastion("-f"), "sleep 1; echo late"]));
     const result = ended(child);
     expect(await once(child, "exit")).toEqual([0, null]);
@@ -317,7 +319,7 @@ describe("-f", () => {
     expect({ stdout: stdout.toString(), stderr }).toEqual({ stdout: "late\n", stderr: "" });
   });
 
-  test("gives the error and its status when it cannot be set up", async () => {
+  test("prints the error and exits with its status if the set-up fails", async () => {
     const refused = ["-o", "ExitOnForwardFailure=yes", "-L", `${targetPort}:127.0.0.1:1`];
     for (const [words, code] of [
       [atBastion("-f", "-N", ...refused), "listen-failed"],
@@ -329,7 +331,7 @@ describe("-f", () => {
     }
   });
 
-  test("asks for the password at the terminal first, unseen, and survives the terminal", async () => {
+  test("first asks for the password without echo, and outlives the terminal", async () => {
     const port = await unusedPort();
     const words = ["-f", "-N", ...common.slice(2), "-p", `${bastion.port}`, "-L", `${port}:127.0.0.1:${targetPort}`];
     const command = commandLine([...words, "alice@127.0.0.1"])
@@ -340,7 +342,7 @@ describe("-f", () => {
     );
     await terminal.until("Password for alice@127.0.0.1: ");
     terminal.type("wrong\r");
-    await terminal.until("That was not it. Password for alice@127.0.0.1: ");
+    await terminal.until("Wrong password. Password for alice@127.0.0.1: ");
     terminal.type(`${password()}\r`);
     await terminal.until("status 0\r\n");
     await terminal.until("restored");
@@ -350,7 +352,7 @@ describe("-f", () => {
     expect(await ask({ port }, "detached")).toBe("DETACHED");
   });
 
-  test("ends with the first process, however that ends, while it asks", async () => {
+  test("ends with the first process, even a killed one, while it asks for the password", async () => {
     const lonely = await startSshd({ hostKeys: ["ed25519"] });
     onTestFinished(() => lonely.stop());
     const words = ["-f", "-N", "--known-hosts", join(folder, "lonely_f"), "--accept-new", "-p", `${lonely.port}`];
@@ -373,7 +375,7 @@ describe("-f", () => {
       await killed.until("Password for alice@127.0.0.1: ");
       process.kill(pid, signal);
       await killed.until("status ");
-      // The server sees the end of the background process's connection.
+      // The server logs it when the background process closes its connection.
       const closed = /Connection closed by authenticating user alice/g;
       while ([...(await lonely.log()).matchAll(closed)].length <= index) await delay(50, undefined);
       await endInput(killed);
@@ -381,19 +383,19 @@ describe("-f", () => {
   });
 });
 
-/** Ends the input. A read that began while the terminal was raw waits for a character, and takes no ^D: a line ends it. */
+/** Ends the input. A read that began in raw mode ignores ^D until it gets a character, so a line comes first. */
 async function endInput(terminal: TestTerminal): Promise<void> {
   const closed = terminal.closed.then(() => true);
   do terminal.type("\n\x04");
   while (!(await Promise.race([closed, delay(50, false)])));
 }
 
-/** What a target answers through a SOCKS 5 proxy. */
+/** Asks a target through a SOCKS 5 proxy. Resolves with its answer. */
 async function throughSocks(proxy: number, port: number, question: string): Promise<string> {
   const socket = connect({ port: proxy, host: "127.0.0.1", allowHalfOpen: true });
   socket.write(Uint8Array.of(5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255));
   socket.end(question);
-  // The method, and the reply with an IPv4 address.
+  // Skip the method selection (2 bytes) and the reply with an IPv4 address (10 bytes).
   return (await text(socket.setEncoding("latin1"))).slice(2 + 10);
 }
 
@@ -401,7 +403,7 @@ function delay<T>(milliseconds: number, value: T): Promise<T> {
   return new Promise((resolve) => setTimeout(() => resolve(value), milliseconds));
 }
 
-/** Kills the background process of a forward from this port when the test has ended: it is nobody's child. */
+/** Kills the background process that listens on this port after the test. It is not a child of the test process. */
 function killAtTheEnd(port: number): void {
   onTestFinished(() => {
     for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
@@ -414,7 +416,7 @@ function isBackgroundOf(pid: string, port: number): boolean {
     const words = readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0");
     return words.includes("--in-background") && words.some((word) => word.startsWith(`${port}:`));
   } catch {
-    // It has ended.
+    // The process has ended.
     return false;
   }
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildNacre, nacre } from "./nacre.ts";
 
-// ssh-keygen is the twin of `nacre keygen`: each lists and reads what either has made.
+// `nacre keygen` and ssh-keygen must each read and list keys made by the other.
 
 let folder: string;
 beforeAll(() => {
@@ -34,12 +34,12 @@ const KINDS: readonly (readonly [type: string, bits: string])[] = [
   ["ecdsa", "521"],
 ];
 
-describe.each(["nacre keygen", "ssh-keygen"])("made by %s", (maker) => {
+describe.each(["nacre keygen", "ssh-keygen"])("keys made by %s", (maker) => {
   describe.each(KINDS)("%s %s", (type, bits) => {
     test.each([
       ["plain", ""],
       ["encrypted", "a päss phrase"],
-    ])("%s: both list it alike, and read it", async (protection, passphrase) => {
+    ])("%s: both commands read the key and list it identically", async (protection, passphrase) => {
       const file = join(folder, `${maker}-${type}-${bits}-${protection}`.replaceAll(" ", "-"));
       const words = ["-t", type, "-b", bits, "-f", file, "-N", passphrase, "-C", "made here"];
       if (maker === "ssh-keygen") sshKeygen("-q", ...words);

@@ -8,7 +8,7 @@ const PACKAGE = fileURLToPath(new URL("../../", import.meta.url));
 
 let main = "";
 
-/** Lets a test choose the home folder, which the password database names otherwise: by NACRE_TEST_HOME, in the bundle of the tests only. */
+/** Code added to the test bundle: NACRE_TEST_HOME replaces the home folder of the password database. */
 const HOME_OF_TESTS = `
 import testedOs from "node:os";
 import { syncBuiltinESMExports as syncTestedOs } from "node:module";
@@ -18,7 +18,7 @@ if (process.env.NACRE_TEST_HOME) {
   syncTestedOs();
 }`;
 
-/** Puts the sources into one file, in this folder and beside their package.json: it starts in a tenth of the time. */
+/** Bundles the sources into one file in this folder, beside their package.json. The bundle starts ten times faster. */
 export function buildNacre(folder: string): void {
   copyFileSync(join(PACKAGE, "package.json"), join(folder, "package.json"));
   main = join(folder, "dist", "main.js");
@@ -29,32 +29,32 @@ export function buildNacre(folder: string): void {
     platform: "node",
     format: "esm",
     conditions: ["@nacre/source"],
-    // An optional part with a native half, found beside the file where a test puts it.
+    // Optional and native, so not bundled. Tests that need it link it beside the bundle.
     external: ["@lydell/node-pty"],
     banner: { js: HOME_OF_TESTS },
   });
 }
 
-/** The command line of `nacre` with these words. */
+/** Returns the command line of `nacre` with these words. */
 export function commandLine(words: readonly string[]): string[] {
   return [process.execPath, main, ...words];
 }
 
-/** Starts a program without a terminal, whatever runs the tests: nobody is there to be asked. */
+/** Starts a program without a controlling terminal, even if the tests have one, so that it cannot ask questions. */
 export function start([program = "", ...words]: readonly string[]): ChildProcessWithoutNullStreams {
   const child = spawn(program, words, { detached: true, env: { ...process.env, SSH_AUTH_SOCK: "", TERM: "xterm" } });
   child.stdin.on("error", () => {});
   return child;
 }
 
-/** Exit of a program, and its whole output. */
+/** Exit status and complete output of a program. */
 export interface Ended {
   readonly status: number | null;
   readonly stdout: Buffer;
   readonly stderr: string;
 }
 
-/** Lets a program that was started come to its end. */
+/** Resolves when a started program has ended. */
 export function ended(child: ChildProcessWithoutNullStreams): Promise<Ended> {
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
@@ -68,14 +68,14 @@ export function ended(child: ChildProcessWithoutNullStreams): Promise<Ended> {
   });
 }
 
-/** Runs `nacre` to its end, with this input. */
+/** Runs `nacre` with this input and resolves when it has ended. */
 export function nacre(words: readonly string[], input: string | Uint8Array = ""): Promise<Ended> {
   const child = start(commandLine(words));
   child.stdin.end(input);
   return ended(child);
 }
 
-/** A terminal of its own, with a program in it, and what it has shown so far. */
+/** New terminal with a program in it, and the text it has shown so far. */
 export class TestTerminal {
   shown = "";
   readonly closed: Promise<number | null>;
@@ -83,7 +83,7 @@ export class TestTerminal {
   #read = 0;
   #look: () => void = () => {};
 
-  /** Runs the shell command, with nothing between the terminal and it. */
+  /** Runs the shell command directly in the terminal. */
   constructor(command: string) {
     this.#child = start(["script", "--quiet", "--return", "--flush", "--command", command, "/dev/null"]);
     this.#child.stdout.on("data", (chunk: Buffer) => {
@@ -102,7 +102,7 @@ export class TestTerminal {
     this.#child.stdin.write(keys);
   }
 
-  /** Waits until this is shown, after what was waited for before; returns what was shown up to it. Throws when the program ends first. */
+  /** Waits for this text after the previously found one. Resolves with the text between them. Rejects if the program ends first. */
   async until(text: string): Promise<string> {
     let isClosed = false;
     void this.closed.then(() => {

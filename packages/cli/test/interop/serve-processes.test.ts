@@ -5,7 +5,7 @@ import { isAlive, run, type Served, useServeFolder } from "./serve-support.ts";
 
 const folder = useServeFolder({ terminals: true });
 
-/** Starts a command that prints one line and goes on; returns the line. */
+/** Starts a command that prints one line and keeps running. Resolves with the line. */
 async function begin(served: Served, words: readonly string[], command: string): Promise<string> {
   const child = start([...folder.ssh(served, words), command]);
   onTestFinished(() => void child.kill("SIGKILL"));
@@ -13,15 +13,15 @@ async function begin(served: Served, words: readonly string[], command: string):
   return line.toString().trim();
 }
 
-describe("the descriptors of a session", () => {
-  // Not the last command, which the shell would become.
+describe("open descriptors of a session", () => {
+  // `; true` keeps the shell from replacing itself with `ls`.
   const LIST = "ls /proc/$$/fd; true";
   const TERMINAL = "tty; exec sleep 1000";
 
   test.each<[string, string[]]>([
     ["without a terminal", []],
     ["with a terminal", ["-tt"]],
-  ])("%s, beside one with a terminal, are 0, 1 and 2", async (_, words) => {
+  ])("%s are 0, 1 and 2 while another session has a terminal", async (_, words) => {
     const served = await folder.serve();
     expect(await begin(served, ["-tt"], TERMINAL)).toMatch(/^\/dev\//);
     const { stdout } = await run([...folder.ssh(served, words), LIST]);
@@ -31,7 +31,7 @@ describe("the descriptors of a session", () => {
   test.each<[string, string[]]>([
     ["without a terminal", []],
     ["with a terminal", ["-tt"]],
-  ])("%s do not include what the server was started with", async (_, words) => {
+  ])("%s exclude those inherited by the server", async (_, words) => {
     const through = ["bash", "-c", 'exec 20</dev/zero; exec "$@"', "bash"];
     const served = await folder.serve({ through });
     const { stdout } = await run([...folder.ssh(served, words), LIST]);
@@ -39,7 +39,7 @@ describe("the descriptors of a session", () => {
   });
 });
 
-describe("a server that is stopped", () => {
+describe("stopping the server", () => {
   const STUBBORN = "trap '' HUP INT TERM; echo $$; while :; do sleep 0.05; done";
   const SESSIONS: Readonly<Record<string, readonly [words: readonly string[], command: string]>> = {
     command: [[], STUBBORN],
@@ -52,7 +52,7 @@ describe("a server that is stopped", () => {
     ["SIGHUP", ["SIGHUP"]],
     ["a second SIGINT", ["SIGINT", "SIGINT"]],
     ["a second SIGTERM", ["SIGTERM", "SIGTERM"]],
-  ])("by %s ends what runs, though it ignores signals or is in another Unix session", async (_, signals) => {
+  ])("by %s ends processes that ignore signals or run in another Unix session", async (_, signals) => {
     const served = await folder.serve();
     const processes = await Promise.all(
       Object.entries(SESSIONS).map(async ([kind, [words, command]]) => {
@@ -68,7 +68,7 @@ describe("a server that is stopped", () => {
       await served.until(({ event }) => event === "stopping").catch(() => {});
     }
     expect(await served.closed).toBe(0);
-    // Two seconds to end by themselves, and then they are killed.
+    // Processes are killed two seconds after SIGHUP.
     expect(performance.now() - begun).toBeLessThan(8000);
     expect(served.told.at(-1)).toMatchObject({ event: "stopped" });
     expect(processes.map((process) => ({ ...process, isAlive: isAlive(process.pid) }))).toEqual(
@@ -76,7 +76,7 @@ describe("a server that is stopped", () => {
     );
   });
 
-  test("by SIGHUP lets what runs put things in order", async () => {
+  test("by SIGHUP lets commands clean up", async () => {
     const served = await folder.serve();
     const child = start([
       ...folder.ssh(served),
@@ -93,7 +93,7 @@ describe("a server that is stopped", () => {
     expect(await served.closed).toBe(0);
   });
 
-  test("ends in time though a daemon holds the output of a session", async () => {
+  test("does not wait for a daemon that keeps the output of a session open", async () => {
     const served = await folder.serve();
     const pid = Number(await begin(served, [], "setsid sleep 1000 & echo $!"));
     onTestFinished(() => void process.kill(pid));

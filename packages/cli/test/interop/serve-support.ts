@@ -12,7 +12,7 @@ import { inSlices } from "@nacre/node";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { buildNacre, commandLine, type Ended, ended, start } from "./nacre.ts";
 
-/** An event of the server's log, as JSON has it. */
+/** Event of the JSON log of `nacre serve`. */
 export interface Told {
   readonly event: string;
   readonly connection?: number;
@@ -20,40 +20,41 @@ export interface Told {
   readonly [name: string]: unknown;
 }
 
-/** `nacre serve` that runs, and what it has told so far. */
+/** Running `nacre serve`, and the events it has logged so far. */
 export interface Served {
   readonly port: number;
   readonly told: readonly Told[];
-  /** Waits for the next event that fits, of those that were not waited for yet. Throws when the server ends first. */
+  /** Resolves with the next matching event after the last returned one. Rejects if the server ends first. */
   until(fits: (told: Told) => boolean): Promise<Told>;
   kill(signal: NodeJS.Signals): void;
-  /** Its exit status, when it has ended. */
+  /** Resolves with the exit status when the server has ended. */
   readonly closed: Promise<number | null>;
 }
 
 export interface ServeFolder {
   readonly path: string;
-  /** The private key that may log in, and its line, which is also in `key.pub` beside it. */
+  /** Path of the private key that may log in. The public key is also in `key.pub`. */
   readonly key: string;
+  /** Public key line of `key`. */
   readonly keyLine: string;
-  /** Starts `nacre serve` for that key, or for what `authorizedKeys` says; it is ended with the test. */
+  /** Starts `nacre serve` with `authorizedKeys`, or with `keyLine` by default. The server is killed after the test. */
   serve(options?: {
     readonly words?: readonly string[];
     readonly authorizedKeys?: string;
-    /** A command line that starts the one behind it. */
+    /** Command line prefix that starts the server's own command line. */
     readonly through?: readonly string[];
   }): Promise<Served>;
-  /** The words that make OpenSSH's ssh connect, heeding nothing on this machine but what the test says. */
+  /** Returns a command line of OpenSSH's ssh that connects to the server and ignores this machine's configuration. */
   ssh(served: Served, words?: readonly string[], key?: string): string[];
 }
 
 const USER = userInfo().username;
-/** Milliseconds; a busy machine takes its time for the bundle. */
+/** Timeout of the set-up in milliseconds. Bundling is slow on a busy machine. */
 const SET_UP = 120_000;
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
-/** The `nacre` command in a folder of the tests' own, with a key to log in with; `terminals`: with the library that makes terminals. */
+/** Creates a folder with the `nacre` command and a key to log in with. `terminals` adds node-pty. */
 export function useServeFolder({ terminals }: { readonly terminals: boolean }): ServeFolder {
   let path = "";
   let keyLine = "";
@@ -111,7 +112,7 @@ export function useServeFolder({ terminals }: { readonly terminals: boolean }): 
   return folder;
 }
 
-/** Reads the log of a server until it listens. */
+/** Waits until a server listens, and keeps reading its log. */
 async function follow(child: ReturnType<typeof start>): Promise<Served> {
   const told: Told[] = [];
   const changed = new EventEmitter();
@@ -136,7 +137,7 @@ async function follow(child: ReturnType<typeof start>): Promise<Served> {
         read = at + 1;
         return told[at]!;
       }
-      if (isClosed) throw new Error(`the server ended without telling it: ${JSON.stringify(told)} ${rest}`);
+      if (isClosed) throw new Error(`the server ended before the expected event: ${JSON.stringify(told)} ${rest}`);
       await once(changed, "change");
     }
   };
@@ -144,13 +145,13 @@ async function follow(child: ReturnType<typeof start>): Promise<Served> {
   return { port: port!, told, until, kill: (signal) => child.kill(signal), closed };
 }
 
-/** Whether a process runs. A zombie, which its parent has yet to wait for, does not. */
+/** Returns whether a process runs. A zombie does not count. */
 export function isAlive(pid: number): boolean {
   const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", `${pid}`], { encoding: "utf8" });
   return /^[^Z\s]/.test(stdout);
 }
 
-/** Runs a program to its end with this input; it is killed, and the test fails, when that takes longer than 50 seconds. */
+/** Runs a program with this input and resolves when it ends. Kills it after 50 seconds. */
 export async function run(words: readonly string[], input: string | Uint8Array = ""): Promise<Ended> {
   const child = start(words);
   const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), 50_000);

@@ -15,7 +15,7 @@ import { isAlive, run, type Served, useServeFolder } from "./serve-support.ts";
 const { username: USER, homedir: HOME } = userInfo();
 const MIB = 2 ** 20;
 
-/** A command that must not say anything on its standard error. */
+/** Runs a command that must succeed without output on standard error. Resolves with its standard output. */
 async function quiet(words: readonly string[], input?: string | Uint8Array): Promise<string> {
   const { status, stdout, stderr } = await run(words, input);
   expect(stderr).toBe("");
@@ -29,7 +29,7 @@ function quoted(words: readonly string[]): string {
 
 const folder = useServeFolder({ terminals: true });
 
-/** Our own client, for what ssh does not send. */
+/** Connects Nacre's client, for requests that ssh(1) cannot send. */
 async function client(served: Served): Promise<Client> {
   return connect({
     host: "127.0.0.1",
@@ -41,13 +41,13 @@ async function client(served: Served): Promise<Client> {
   });
 }
 
-/** A session of OpenSSH's sftp. */
+/** Runs OpenSSH's sftp with a batch of commands. */
 async function sftp(served: Served, batch: string): Promise<Ended> {
   const [, ...words] = folder.ssh(served);
   return run(["sftp", "-q", "-b", "-", ...words.map((word) => (word === "-p" ? "-P" : word))], batch);
 }
 
-/** git, with its own settings alone, over ssh. */
+/** Runs git over ssh, ignoring this machine's configuration. */
 async function git(served: Served, cwd: string, ...words: string[]): Promise<Ended> {
   const [, ...ssh] = folder.ssh(served).slice(0, -1);
   const environment = [
@@ -60,7 +60,7 @@ async function git(served: Served, cwd: string, ...words: string[]): Promise<End
 }
 
 describe("commands over ssh", () => {
-  test("run in the user's shell and home, with their status, and an environment of their own", async () => {
+  test("run in the user's shell and home folder, with a clean environment, and return their status", async () => {
     const served = await folder.serve();
     const words = ["-o", "SetEnv=LANG=C.UTF-8 LC_TIME=C LD_PRELOAD=/x"];
     const ran = await run([...folder.ssh(served, words), "pwd; env; echo err >&2; exit 3"]);
@@ -82,7 +82,7 @@ describe("commands over ssh", () => {
     });
   });
 
-  test("get all that is piped in, and give all that they print", async () => {
+  test("receive all input and deliver all output", async () => {
     const served = await folder.serve();
     const bytes = randomBytes(16 * MIB);
     const { stdout, stderr, status } = await run([...folder.ssh(served), "cat"], bytes);
@@ -90,27 +90,27 @@ describe("commands over ssh", () => {
     expect(stdout.equals(bytes)).toBe(true);
   });
 
-  test("may close their input, or end before they have read it", async () => {
+  test("may close their input or end without reading it", async () => {
     const served = await folder.serve();
     const bytes = randomBytes(4 * MIB);
     expect(await run([...folder.ssh(served), "exit 4"], bytes)).toMatchObject({ status: 4, stderr: "" });
     expect((await run([...folder.ssh(served), "exec <&-; echo on; exit 5"], bytes)).status).toBe(5);
   });
 
-  test("without a command: a shell, that reads what is piped in", async () => {
+  test("run a shell that reads standard input, if no command is given", async () => {
     const served = await folder.serve();
     const { stdout, status } = await run(folder.ssh(served, ["-T"]), "echo $((40 + 2)); exit 6\n");
     expect(stdout.toString()).toContain("42\n");
     expect(status).toBe(6);
   });
 
-  test("ended by a signal: the client is told which", async () => {
+  test("report the signal that ended them", async () => {
     const served = await folder.serve();
     await using connection = await client(served);
     expect(await (await connection.spawn("kill -TERM $$")).exit).toMatchObject({ status: undefined, signal: "TERM" });
   });
 
-  test("get the client's signals, they and what they have started", async () => {
+  test("receive the client's signals, as do their child processes", async () => {
     const served = await folder.serve();
     await using connection = await client(served);
     const command = `sh -c 'trap "echo inner; exit" USR1; echo ready; while :; do sleep 0.05; done' & trap 'wait; echo outer; exit 9' USR1; wait`;
@@ -126,7 +126,7 @@ describe("commands over ssh", () => {
     expect(shown).toBe("inner\nouter\n");
   });
 
-  test("are hung up when the client is gone, and killed when that does not end them", async () => {
+  test("get SIGHUP when the client is gone, then SIGKILL", async () => {
     const served = await folder.serve();
     const mark = join(folder.path, "hung-up");
     for (const [command, isMarked] of [
@@ -147,7 +147,7 @@ describe("commands over ssh", () => {
 });
 
 describe("a terminal", () => {
-  test("is what -tt asks for; SSH_TTY names it", async () => {
+  test("is opened for -tt and named by SSH_TTY", async () => {
     const served = await folder.serve();
     const { stdout, status } = await run([
       ...folder.ssh(served, ["-tt"]),
@@ -157,7 +157,7 @@ describe("a terminal", () => {
     expect(status).toBe(6);
   });
 
-  test("has the size and the modes of the client's, and changes of the size; keys reach what runs in it", async () => {
+  test("has the client's modes and size, follows changes of the size, and passes keys on", async () => {
     const served = await folder.serve();
     const terminal = new TestTerminal(
       `stty rows 40 cols 100 erase ^H -ixon; tty; ${quoted(folder.ssh(served, ["-t"]))} sh; echo "status $?"`,
@@ -183,15 +183,15 @@ describe("a terminal", () => {
     expect(await terminal.closed).toBe(0);
   });
 
-  test("loses nothing of what was printed last, however late the client reads it", async () => {
+  test("keeps the last output for a client that reads late", async () => {
     const served = await folder.serve();
     await using connection = await client(served);
-    // More than the client takes without being read, and little enough that the program can end all the same.
+    // More than the client's window, but little enough for the program to end while the client does not read.
     const done = join(folder.path, "done");
     const lines = Math.floor((2 * MIB + 20_000) / 8);
     const remote = await connection.spawn(`seq -f %06g 1 ${lines}; echo last; touch ${done}`, { pty: { modes: {} } });
     while (!existsSync(done)) await after(50);
-    // By now the library that makes terminals wants to close this one.
+    // By now node-pty tries to close the terminal.
     await after(500);
     let length = 0;
     let tail = "";
@@ -205,11 +205,11 @@ describe("a terminal", () => {
     expect(length).toBe(lines * 8 + "last\r\n".length);
   });
 
-  test("loses nothing of what is printed while the server has no time to read", async () => {
+  test("keeps output that is printed while the server is too busy to read", async () => {
     const served = await folder.serve();
     await using connection = await client(served);
     const [begun, done] = [join(folder.path, "begun"), join(folder.path, "printed")];
-    // As much as the system keeps for a terminal, and more than it gives out at once; then nobody holds the other side.
+    // As much as the system buffers for a terminal, and more than one read returns. Then no process has the terminal open.
     const program = `echo first; touch ${begun}; sleep 0.3; seq -f %06g 1 1800; echo last; touch ${done}`;
     const remote = await connection.spawn(program, { pty: { modes: {} } });
     let text = "";
@@ -228,7 +228,7 @@ describe("a terminal", () => {
     expect(text.split("\r\n")).toEqual(["first", ...lines, "last", ""]);
   });
 
-  test("is closed when the client is gone: what runs in it is hung up", async () => {
+  test("is closed when the client is gone, which hangs up its program", async () => {
     const served = await folder.serve();
     const child = start([...folder.ssh(served, ["-tt"]), "echo $$; exec sleep 1000"]);
     const [line] = (await once(child.stdout, "data")) as [Buffer];
@@ -238,7 +238,7 @@ describe("a terminal", () => {
   });
 });
 
-test("a terminal takes all that is typed, also while its program prints and does not read yet", async () => {
+test("a terminal accepts all input, even while its program prints without reading", async () => {
   const served = await folder.serve();
   const program = 'stty -echo; sleep 0.5; seq 20000; echo "read $(head -n 30000 | wc -l)"';
   const { status, stdout } = await run([...folder.ssh(served, ["-tt"]), program], "y\n".repeat(30_000));
@@ -246,7 +246,7 @@ test("a terminal takes all that is typed, also while its program prints and does
   expect(status).toBe(0);
 });
 
-test("the process that hosts a terminal is killed when it does not end with its client", async () => {
+test("the host process of a terminal is killed if it does not end after its client is gone", async () => {
   const served = await folder.serve();
   const child = start([...folder.ssh(served, ["-tt"]), "echo $PPID; exec sleep 1000"]);
   const [line] = (await once(child.stdout, "data")) as [Buffer];
@@ -258,10 +258,10 @@ test("the process that hosts a terminal is killed when it does not end with its 
   expect(isAlive(host)).toBe(false);
 });
 
-test("a terminal is closed when the client is gone, also for those in it that no signal reaches", async () => {
+test("a terminal is closed when the client is gone, even for processes that no signal reaches", async () => {
   const served = await folder.serve();
   const mark = join(folder.path, "closed");
-  // In another Unix session, reading from the terminal; the first process holds out until it is killed.
+  // The reader runs in another Unix session. The first process ignores SIGHUP until it is killed.
   const reader = `setsid sh -c 'echo begun; cat; echo > ${mark}' <"$SSH_TTY" &`;
   const child = start([...folder.ssh(served, ["-tt"]), `trap "" HUP; ${reader} while :; do sleep 0.05; done`]);
   await once(child.stdout, "data");
@@ -292,7 +292,7 @@ test("many sessions share one connection (ControlMaster)", async () => {
 });
 
 describe("subsystems", () => {
-  test("sftp is OpenSSH's sftp-server, also where no commands are run", async () => {
+  test("run OpenSSH's sftp-server for sftp, even with --no-exec", async () => {
     const bytes = randomBytes(2 * MIB);
     writeFileSync(join(folder.path, "up"), bytes);
     const there = join(folder.path, "there");
@@ -305,7 +305,7 @@ describe("subsystems", () => {
     expect(command.status).toBe(255);
   });
 
-  test("are what --subsystem says, and no others", async () => {
+  test("run the commands given with --subsystem, and refuse others", async () => {
     const served = await folder.serve({ words: ["--subsystem", "digest=sha256sum", "--subsystem", "sftp="] });
     expect(await quiet([...folder.ssh(served, ["-s"]), "digest"], "abc")).toBe(
       "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  -\n",
@@ -317,7 +317,7 @@ describe("subsystems", () => {
   });
 });
 
-test("PuTTY's plink runs commands, and its psftp puts and gets files", async () => {
+test("PuTTY's plink runs commands, and its psftp transfers files", async () => {
   const served = await folder.serve();
   const bytes = randomBytes(2 * MIB);
   const [source, there, copy] = ["putty-up", "putty-there", "putty-down"].map((name) => join(folder.path, name));
@@ -327,7 +327,7 @@ test("PuTTY's plink runs commands, and its psftp puts and gets files", async () 
   const [, hostKey = ""] = (await must(["ssh-keygen", "-l", "-f", join(folder.path, "host_key.pub")])).split(" ");
   const putty = (program: string): string[] => {
     const target = ["-batch", "-P", `${served.port}`, "-hostkey", hostKey, "-l", USER, "-i", key];
-    // Its random seed goes to the home folder.
+    // PuTTY writes its random seed to the home folder.
     return ["env", `HOME=${folder.path}`, program, ...target];
   };
   expect(await quiet([...putty("plink"), "-noagent", "127.0.0.1", "sha256sum"], "abc")).toBe(
@@ -348,10 +348,10 @@ describe("forwarding", () => {
     expect(await served.until(({ event }) => event === "request-refused")).toMatchObject({ request: "direct-tcpip" });
   });
 
-  test("goes to places that are named, and not to this machine by a star", async () => {
+  test("reaches named destinations, but not this machine by a * host", async () => {
     const words = ["--allow-forwarding", "--permit-open", "localhost:*", "--permit-open", "*:*"];
     const served = await folder.serve({ words });
-    // The server's own identification comes back.
+    // The target is the server itself, so its identification string comes back.
     const onward = await run(folder.ssh(served, ["-W", `localhost:${served.port}`]));
     expect(onward.stdout.toString()).toMatch(/^SSH-2\.0-/);
     const refused = await run(folder.ssh(served, ["-W", `127.0.0.1:${served.port}`]));
@@ -362,7 +362,7 @@ describe("forwarding", () => {
     });
   });
 
-  test("stops before it starts at a place that is none", async () => {
+  test("is refused at the start for an invalid --permit-open", async () => {
     const { status, stderr } = await run(commandLine(["serve", "--allow-forwarding", "--permit-open", "localhost"]));
     expect(status).toBe(255);
     expect(stderr).toMatch(/permitOpen: localhost is no place/);
@@ -370,7 +370,7 @@ describe("forwarding", () => {
 });
 
 describe("authorized_keys", () => {
-  test("a forced command runs whatever is asked for, and is told that; no terminal for a key without", async () => {
+  test("a forced command replaces every request and receives the original; no-pty refuses a terminal", async () => {
     const authorizedKeys = `command="echo forced: $SSH_ORIGINAL_COMMAND; echo $GREETING",no-pty,environment="GREETING=hello" ${folder.keyLine}`;
     const served = await folder.serve({ authorizedKeys, words: ["--permit-user-environment"] });
     expect(await quiet([...folder.ssh(served), "rm -rf /"])).toBe("forced: rm -rf /\nhello\n");
@@ -378,7 +378,7 @@ describe("authorized_keys", () => {
     expect((await run([...folder.ssh(served, ["-tt"]), "true"])).stderr).toMatch(/PTY allocation request failed/);
   });
 
-  test("a forced command also stands in for a subsystem, and keeps --no-exec's promise", async () => {
+  test("a forced command also replaces a subsystem, except with --no-exec", async () => {
     const authorizedKeys = `command="echo forced: $SSH_ORIGINAL_COMMAND" ${folder.keyLine}`;
     const words = ["--subsystem", "own=echo the subsystem"];
     const served = await folder.serve({ authorizedKeys, words });
@@ -393,7 +393,7 @@ describe("authorized_keys", () => {
     });
   });
 
-  test("a key's environment could have a shell run what it is not to run: it counts only where that is permitted", async () => {
+  test("environment= is ignored unless permitted, because it could make a shell run other code", async () => {
     const authorizedKeys = `environment="BASH_ENV=/tmp/uploaded",environment="LD_PRELOAD=/tmp/uploaded.so" ${folder.keyLine}`;
     const served = await folder.serve({ authorizedKeys, words: ["--no-exec", "--subsystem", "env=env"] });
     const environment = await quiet([...folder.ssh(served, ["-s"]), "env"]);
@@ -404,7 +404,7 @@ describe("authorized_keys", () => {
     });
   });
 
-  test("a key that is only good elsewhere, or was, or has an option that nobody knows, lets nobody in; the log says why", async () => {
+  test("a key with a non-matching from=, an expired time or an unknown option is refused; the log states why", async () => {
     for (const [options, reason] of [
       ['from="192.0.2.1"', /the client is at 127\.0\.0\.1/],
       ['expiry-time="20200101"', /its time is over/],
@@ -419,7 +419,7 @@ describe("authorized_keys", () => {
   });
 });
 
-test("the banner reaches nacre's own client escaped", async () => {
+test("nacre prints the banner escaped", async () => {
   const served = await folder.serve({ words: ["--banner", "Wel\x1b[2Jcome\u202e\nto this"] });
   const known = ["--known-hosts", join(folder.path, "known_hosts"), "-i", folder.key];
   const { status, stdout, stderr } = await run(
@@ -439,7 +439,7 @@ describe("git", () => {
     await must(["git", "init", "-q", "--bare", "-b", "main", repository]);
   });
 
-  test("clones, pushes and fetches; a key limited to reading clones and does not push", async () => {
+  test("clones and pushes; a key limited to git-upload-pack clones but cannot push", async () => {
     const served = await folder.serve();
     const url = `ssh://${USER}@127.0.0.1:${served.port}${repository}`;
     const work = join(folder.path, "work");
@@ -474,8 +474,8 @@ describe("git", () => {
   });
 });
 
-describe("who may log in", () => {
-  test("a name that is no account's, when it is named; commands run as whoever started the server", async () => {
+describe("--user", () => {
+  test("lets a name without an account log in; commands run as the user who started the server", async () => {
     const served = await folder.serve({ words: ["--user", "deploy-somewhere"] });
     const words = folder.ssh(served).slice(0, -1);
     expect(await quiet([...words, "deploy-somewhere@127.0.0.1", "id -un"])).toBe(`${USER}\n`);
@@ -483,18 +483,18 @@ describe("who may log in", () => {
     expect(ran.stderr).toBe(`${USER}@127.0.0.1: Permission denied (publickey).\r\n`);
   });
 
-  test("not another account of this machine: that is refused at the start", async () => {
+  test("refuses another account of this machine at the start", async () => {
     const other = USER === "nobody" ? "root" : "nobody";
     const { status, stderr } = await run(commandLine(["serve", "--port", "0", "--user", other]));
     expect(stderr).toMatch(
-      new RegExp(`^nacre: commands run as ${USER}, [^\n]+ "${other}" cannot log in[^\n]+\\[usage\\]\n$`),
+      new RegExp(`^nacre: every command runs as ${USER}, so the account "${other}" cannot log in[^\n]+\\[usage\\]\n$`),
     );
     expect(status).toBe(255);
   });
 });
 
 describe("starting and stopping", () => {
-  test("the first start makes a host key, which the owner alone can read, and shows its fingerprint; the log is for people", async () => {
+  test("the first start creates a host key that only its owner can read, and logs its fingerprint as text", async () => {
     const config = join(folder.path, "config");
     const serve = commandLine(["serve", "--port", "0", "--banner", "Welcome."]);
     const words = ["env", `XDG_CONFIG_HOME=${config}`, ...serve, "--authorized-keys", join(folder.path, "key.pub")];
@@ -525,7 +525,7 @@ describe("starting and stopping", () => {
     expect(seen).toEqual([listed.split(" ")[1], listed.split(" ")[1]]);
   });
 
-  test("the algorithms that are named, and no others", async () => {
+  test("offers only the named algorithms", async () => {
     const [cipher, mac, kex] = ["aes256-ctr", "hmac-sha2-512", "diffie-hellman-group14-sha256"];
     const served = await folder.serve({ words: ["-c", cipher, "-m", mac, "--kex", kex] });
     const { status, stderr } = await run([...folder.ssh(served, ["-v"]), "true"]);
@@ -535,12 +535,10 @@ describe("starting and stopping", () => {
     const refused = await run([...folder.ssh(served, ["-c", "aes128-ctr"]), "true"]);
     expect(refused.stderr).toMatch(/no matching cipher found\. Their offer: aes256-ctr\r?\n/);
     const unknown = await run(commandLine(["serve", "--kex", "none-such"]));
-    expect(unknown.stderr).toMatch(
-      /^nacre: there is no key exchange method "none-such"; there are [^\n]* \[usage\]\n$/,
-    );
+    expect(unknown.stderr).toMatch(/^nacre: unknown key exchange method "none-such"; available: [^\n]* \[usage\]\n$/);
   });
 
-  test("several host keys, of several kinds", async () => {
+  test("offers several host keys of different types", async () => {
     const other = join(folder.path, "host_rsa");
     await must(["ssh-keygen", "-q", "-t", "rsa", "-b", "3072", "-N", "", "-f", other]);
     const served = await folder.serve({ words: ["--host-key", other] });
@@ -561,7 +559,7 @@ describe("starting and stopping", () => {
     for (const line of files) expect(scanned.stdout.toString()).toContain(line.split(" ").slice(0, 2).join(" "));
   });
 
-  test("a port that is taken is said in one line", async () => {
+  test("reports a port in use in one line", async () => {
     const served = await folder.serve();
     const words = ["serve", "--port", `${served.port}`, "--host-key", join(folder.path, "host_key")];
     const { status, stderr } = await run(commandLine(words));
@@ -571,8 +569,8 @@ describe("starting and stopping", () => {
     expect(status).toBe(255);
   });
 
-  test("connections that say nothing are logged twenty times a minute, and then counted", async () => {
-    // Without its bounds for each source, which refuse some of them.
+  test("logs twenty silent connections a minute, then counts them", async () => {
+    // The per-source limits would refuse some of the connections.
     const served = await folder.serve({ words: ["--no-per-source"] });
     for (let i = 0; i < 25; i++) {
       const socket = connectSocket(served.port, "127.0.0.1");
@@ -589,28 +587,28 @@ describe("starting and stopping", () => {
     expect(served.told.at(-1)).toMatchObject({ event: "stopped" });
   });
 
-  test("a name to listen at that there is not is said in one line", async () => {
+  test("reports an unknown host name to listen on in one line", async () => {
     const words = ["serve", "--listen", "nosuch.invalid", "--host-key", join(folder.path, "host_key")];
     const { status, stderr } = await run(commandLine(words));
-    // The second where there is nobody to look it up.
+    // The second message appears on machines without a DNS server.
     expect(stderr).toMatch(
-      /^nacre: cannot listen at nosuch\.invalid port 2222: (there is no host of this name|the name could not be looked up: is the network up\?) \[listen-failed\]\n$/,
+      /^nacre: cannot listen at nosuch\.invalid port 2222: (host name not found|host name lookup failed; check the network connection) \[listen-failed\]\n$/,
     );
     expect(status).toBe(255);
   });
 
-  test("without its authorized_keys it says so at the start; once the file is there, it counts", async () => {
-    const file = join(folder.path, "keys by and by");
+  test("notes a missing authorized_keys file at the start, and uses it once it exists", async () => {
+    const file = join(folder.path, "keys created later");
     const served = await folder.serve({ words: ["--authorized-keys", file] });
     expect(await served.until(({ event }) => event === "note")).toMatchObject({
-      text: `${file}: there is no such file: nobody can log in`,
+      text: `${file} does not exist; create it to let clients log in`,
     });
     writeFileSync(file, `${folder.keyLine}\n`, { mode: 0o600 });
     expect(await quiet([...folder.ssh(served), "echo in"])).toBe("in\n");
     expect((await folder.serve()).told.filter(({ event }) => event === "note")).toEqual([]);
   });
 
-  test("the first SIGTERM lets what runs end, and takes nobody new", async () => {
+  test("the first SIGTERM lets sessions end and refuses new connections", async () => {
     const served = await folder.serve();
     const child = start([...folder.ssh(served), "echo begun; read line; echo $line; exit 8"]);
     await once(child.stdout, "data");
@@ -618,7 +616,7 @@ describe("starting and stopping", () => {
     expect(await served.until(({ event }) => event === "stopping")).toMatchObject({ signal: "SIGTERM", sessions: 1 });
     const socket = connectSocket(served.port, "127.0.0.1");
     const [error] = (await once(socket, "error")) as [NodeJS.ErrnoException];
-    // Reset, if it came between the word and the deed.
+    // ECONNRESET if the connection was accepted just before the listener closed.
     expect(["ECONNREFUSED", "ECONNRESET"]).toContain(error.code);
     const ended = once(child, "close") as Promise<[number | null]>;
     let shown = "";
@@ -632,7 +630,7 @@ describe("starting and stopping", () => {
     expect(served.told.at(-1)).toMatchObject({ event: "stopped" });
   });
 
-  test("the second ends it at once, and what runs with it", async () => {
+  test("the second SIGTERM ends the server and its sessions immediately", async () => {
     const served = await folder.serve();
     const child = start([...folder.ssh(served), "trap '' HUP TERM INT; echo $$; while :; do sleep 0.05; done"]);
     const [line] = (await once(child.stdout, "data")) as [Buffer];
@@ -644,14 +642,16 @@ describe("starting and stopping", () => {
   });
 });
 
-describe("without the library that makes terminals", () => {
+describe("without node-pty", () => {
   const without = useServeFolder({ terminals: false });
 
-  test("one is refused, the log says why, and commands run without", async () => {
+  test("terminal requests are refused, the log states why, and commands run without a terminal", async () => {
     const served = await without.serve();
     expect(served.told[0]).toMatchObject({
       event: "note",
-      text: expect.stringMatching(/^no terminals: .*node-pty/) as string,
+      text: expect.stringMatching(
+        /^terminal requests are refused because @lydell\/node-pty cannot be loaded: .*node-pty/,
+      ) as string,
     });
     const { stderr } = await run([...without.ssh(served, ["-tt"]), "true"]);
     expect(stderr).toMatch(/PTY allocation request failed on channel 0/);

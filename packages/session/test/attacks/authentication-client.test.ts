@@ -21,13 +21,13 @@ import { ClientTarget } from "./support/client-target.ts";
 const usage = expect.objectContaining({ code: "usage" });
 const SECRET = "correct horse battery staple";
 
-/** A client that logs in with a password, which a test gives. */
+/** Returns a client that logs in with a password provided by the test. */
 function withPassword(): ClientTarget {
   return new ClientTarget({ client: { identities: [], password: true, keyboardInteractive: true } }).service();
 }
 
 test("asynchronous answers · client", () => {
-  // A signature that takes its time belongs to one ask: what has happened in between makes it worthless.
+  // A late signature is valid only for its own event, not after later messages.
   const keys = [userKey, generateEd25519(seededRandom(24))];
   const identities: Identity[] = keys.map(({ publicKey }) => ({ publicKey }));
   const target = new ClientTarget({ client: { identities } }).service();
@@ -37,7 +37,7 @@ test("asynchronous answers · client", () => {
   const [first] = target.eventsOf("sign");
   const sign = (ask: typeof first, key: number): Uint8Array =>
     keys[key]!.sign("ssh-ed25519", ask!.data, seededRandom(1));
-  // As long as it is open the server cannot go on with anything that depends on it.
+  // While the signature is pending, the client sends no further login.
   expect(target.sent.filter((number) => number === 50)).toHaveLength(1);
   target.session.auth.answerSignature(first!.token, undefined);
   target.turn().peer.send(accepts(1));
@@ -48,10 +48,10 @@ test("asynchronous answers · client", () => {
   target.session.auth.answerSignature(second!.token, sign(second, 1));
   expect(() => target.session.auth.answerSignature(second!.token, sign(second, 1))).toThrow(usage);
   target.turn();
-  // Two queries, and the one signature.
+  // Two queries and one signed request.
   expect(target.sent.filter((number) => number === 50)).toHaveLength(3);
 
-  // The server does not get past an open ask: a SUCCESS for a request that was never made is fatal.
+  // A reply while the signature is pending is fatal, because no request was sent.
   for (const payload of [message.authSuccess, message.authFailure("password")]) {
     const early = new ClientTarget({ client: { identities } }).service();
     early.peer.send(accepts(0), payload);
@@ -60,7 +60,7 @@ test("asynchronous answers · client", () => {
     expect(() => early.session.auth.answerSignature(token, new Uint8Array(0))).toThrow(usage);
     expect(early.eventsOf("authenticated")).toEqual([]);
   }
-  // After the end an answer has no effect.
+  // An answer after the end has no effect.
   const late = new ClientTarget({ client: { identities } }).service();
   late.peer.send(accepts(0), message.serviceRequest);
   late.expectClosed("unexpected-message");
@@ -70,7 +70,7 @@ test("asynchronous answers · client", () => {
 });
 
 test("limits · client", () => {
-  // Time to log in: only the server's delays count, and received bytes do not renew it.
+  // Login timeout: only the server's delays count, and received bytes do not restart it.
   const slow = new ClientTarget().service();
   for (let seconds = 0; seconds < 119; seconds++) slow.advance(1000).peer.send(message.ignore(1));
   expect(slow.error).toBeUndefined();
@@ -86,7 +86,7 @@ test("limits · client", () => {
   expect(thinking.error).toBeUndefined();
   thinking.advance(1).expectClosed("auth-timeout");
 
-  // Banners, by number and by size.
+  // Banners: limited in number and in total size.
   const many = new ClientTarget().service();
   for (let i = 0; i < 32; i++) many.peer.send(message.banner("hello"));
   expect(many.error).toBeUndefined();
@@ -98,7 +98,7 @@ test("limits · client", () => {
   large.expectClosed("auth-limit");
   expect(large.eventsOf("banner")).toHaveLength(1);
 
-  // Passwords: three are asked for and three new ones demanded, then it is over.
+  // Passwords: at most three are asked for, and at most three changes.
   const passwords = withPassword();
   for (let i = 0; i < 100 && passwords.error === undefined; i++) {
     passwords.peer.send(message.authFailure("password"));
@@ -122,7 +122,7 @@ test("limits · client", () => {
   changes.expectClosed("auth-limit");
   expect(changes.eventsOf("change-password")).toHaveLength(3);
 
-  // Questions without end, without a single prompt: nobody would notice.
+  // Endless keyboard-interactive rounds without prompts, which the user would not notice.
   const rounds = withPassword();
   rounds.peer.send(message.authFailure("keyboard-interactive"));
   let count = 0;
@@ -130,7 +130,7 @@ test("limits · client", () => {
   expect(count).toBe(33);
   rounds.expectClosed("auth-limit");
 
-  // A server that takes turns refusing.
+  // A server that alternates the methods in its refusals.
   const turns = new ClientTarget({ client: { identities: keyring(6) } }).service();
   for (let i = 0; i < 100 && turns.error === undefined; i++)
     turns.peer.send(message.authFailure(...(i % 2 === 0 ? ["publickey"] : ["publickey", "password"])));
@@ -146,7 +146,7 @@ const questioned = (): ClientTarget => {
 };
 
 test("kbd-int · client", () => {
-  // The number of prompts is held against the bytes that are there before anything is made of it.
+  // The prompt count is checked against the message length before memory is allocated.
   for (const count of [2 ** 32 - 1, 2 ** 31, 3]) {
     const target = questioned();
     target.peer.send(infoRequest(2, count));
@@ -168,7 +168,7 @@ test("kbd-int · client", () => {
 });
 
 test("passwords · client", () => {
-  // What was typed is in the one message that must hold it, and nowhere else: no trace, no event, no error.
+  // A typed secret appears only in the message that carries it: not in traces, events or errors.
   const keyLog: string[] = [];
   const target = new ClientTarget({
     client: {
@@ -179,7 +179,7 @@ test("passwords · client", () => {
     },
   }).service();
   target.peer.send(message.authFailure("password", "keyboard-interactive"));
-  // OpenSSH's order: questions come first. They are answered with the secret too.
+  // keyboard-interactive comes first, as in OpenSSH. Its prompt is answered with the secret too.
   target.peer.send(infoRequest(1));
   target.session.auth.answerPrompts(target.eventsOf("prompts")[0]!.token, [SECRET]);
   target.turn().peer.send(message.authFailure("password"));
@@ -201,7 +201,7 @@ test("passwords · client", () => {
   expect(everything).not.toContain(SECRET);
   expect(everything).not.toContain(toHex(utf8Encode(SECRET)));
 
-  // Nothing of it goes to a server that has not accepted the service, or says it is another.
+  // No password is asked for if the server has not accepted the service, or names another one.
   for (const payload of [
     message.authFailure("password"),
     SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-connection" }),
@@ -213,11 +213,11 @@ test("passwords · client", () => {
   }
 });
 
-/** SSH_MSG_USERAUTH_INFO_REQUEST with so many prompts, that may say another number. */
+/** Encodes SSH_MSG_USERAUTH_INFO_REQUEST with `length` prompts, and `count` as their stated number. */
 function infoRequest(length: number, count = length, prompt = "?"): Uint8Array {
   const prompts = Array.from({ length }, () => ({ prompt, echo: false }));
   const payload = SSH_MSG_USERAUTH_INFO_REQUEST.encode({ name: "", instruction: "", languageTag: "", prompts });
-  // Number, three empty strings, then the count.
+  // The count follows the message number and three empty strings.
   payload.set(new Writer().uint32(count).finish(), 13);
   return payload;
 }

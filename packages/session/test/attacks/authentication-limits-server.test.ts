@@ -32,7 +32,7 @@ const signed = (target: ServerTarget, key: PrivateKey, change: Parameters<typeof
   signedLogin(target.peer.sessionId, key, change);
 const tampered = (key: PrivateKey) => (data: Uint8Array) => key.sign("ssh-ed25519", data.toReversed(), seededRandom(1));
 
-/** Nobody is in, and nothing of the connection has happened. */
+/** Asserts that no user is authenticated and no connection event occurred. */
 function expectOutside(target: ServerTarget): void {
   expect(target.authenticated).toBe(false);
   expect(target.sent).not.toContain(SUCCESS);
@@ -41,7 +41,7 @@ function expectOutside(target: ServerTarget): void {
 }
 
 test("limits · server", () => {
-  // Failed attempts. An answered query does not count: a client with six keys gets in.
+  // Failed attempts are limited. Queries do not count, so a client with six keys can log in.
   const keys = [1, 2, 3, 4, 5].map((i) => generateEd25519(seededRandom(400 + i)));
   const six = new ServerTarget().service();
   for (const key of [...keys, userKey]) six.peer.send(keyQuery(key.publicKey));
@@ -51,8 +51,8 @@ test("limits · server", () => {
 
   const attempts: Readonly<Record<string, (target: ServerTarget) => readonly Uint8Array[]>> = {
     password: () => [passwordLogin("wrong")],
-    "a signature that is wrong": (target) => [signed(target, userKey, { sign: tampered(userKey) })],
-    "a key that is unknown": (target) => [signed(target, otherKey)],
+    "an invalid signature": (target) => [signed(target, userKey, { sign: tampered(userKey) })],
+    "an unknown key": (target) => [signed(target, otherKey)],
     "an unknown method": () => [
       SSH_MSG_USERAUTH_REQUEST.encode({
         userName: "alice",
@@ -61,7 +61,7 @@ test("limits · server", () => {
         methodData: new Uint8Array(0),
       }),
     ],
-    "conversations broken off": () => [keyboardInteractiveLogin()],
+    "abandoned conversations": () => [keyboardInteractiveLogin()],
   };
   for (const [name, attempt] of Object.entries(attempts)) {
     const target = new ServerTarget().service();
@@ -71,7 +71,7 @@ test("limits · server", () => {
     target.expectClosed("auth-limit");
     expectOutside(target);
   }
-  // Queries have a bound of their own, and so has asking for nothing.
+  // Queries and `none` requests have their own limits.
   const queries = new ServerTarget().service();
   let count = 0;
   for (; queries.error === undefined && count < 1000; count++) queries.peer.send(keyQuery(userKey.publicKey));
@@ -82,7 +82,7 @@ test("limits · server", () => {
   expect(count).toBe(7);
   nones.expectClosed("auth-limit");
 
-  // Time: a drip of bytes does not renew it, and the application's delays do not count.
+  // Login timeout: received bytes do not restart it, and the application's delays do not count.
   const mute = new ServerTarget();
   mute.advance(59_999);
   expect(mute.error).toBeUndefined();
@@ -102,7 +102,7 @@ test("limits · server", () => {
   thinking.session.auth.answerPublickey(thinking.eventsOf("publickey")[0]!.token, "failure");
   thinking.turn().advance(120_000).expectClosed("auth-timeout");
 
-  // What is sent ahead while the application thinks is not taken in without end.
+  // Input received while the application decides is limited.
   const ahead = new ServerTarget({ hold: ["publickey"] }).service();
   ahead.peer.send(signed(ahead, userKey));
   for (let i = 0; i < 100; i++) ahead.peer.send(passwordLogin("x".repeat(30_000)));
@@ -135,7 +135,7 @@ const response = (count: number, ...responses: readonly string[]): Uint8Array =>
 };
 
 test("kbd-int · server", () => {
-  // The number of responses is held against the bytes that are there before anything is made of it.
+  // The response count is checked against the message length before memory is allocated.
   for (const count of [2 ** 32 - 1, 2 ** 31, 3]) {
     const target = questioned();
     target.peer.send(response(count, "1", "2"));
@@ -153,7 +153,7 @@ test("kbd-int · server", () => {
   const right = questioned();
   right.peer.send(response(2, "1", "2"));
   expect(right.eventsOf("responses")[0]?.responses).toEqual(["1", "2"]);
-  // Not asked, or not any more.
+  // Responses without an open request.
   for (const target of [new ServerTarget().service(), right]) {
     if (target === right)
       right.session.auth.answerKeyboardInteractive(right.eventsOf("responses")[0]!.token, "failure");
@@ -171,8 +171,8 @@ test("enumeration · server", () => {
       return algorithm.verify(...args);
     },
   }));
-  /** The replies to a client that tries every method as that user, known to the application or not. */
-  const transcript = (userName: string): { readonly heard: string[]; readonly work: number } => {
+  /** Tries every method as this user. Returns the server's replies and the number of verified signatures. */
+  const transcript = (userName: string): { readonly replies: string[]; readonly work: number } => {
     verified = 0;
     const target = new ServerTarget({
       server: { userKeys },
@@ -200,16 +200,16 @@ test("enumeration · server", () => {
       passwordLogin("wrong", { userName }),
     );
     target.expectClosed("auth-limit");
-    return { heard: target.peer.received.slice(length).map(toHex), work: verified };
+    return { replies: target.peer.received.slice(length).map(toHex), work: verified };
   };
   const alice = transcript("alice");
-  expect(alice.heard).toHaveLength(9);
+  expect(alice.replies).toHaveLength(9);
   expect(alice.work).toBe(2);
   for (const userName of ["nobody", "", "root", "alice\0", "\u202ealice"]) expect(transcript(userName)).toEqual(alice);
 });
 
 test("passwords · server", () => {
-  // Of bounded length: up to the limit the application sees it, above it nobody; far above it is not even taken in.
+  // Length limits: longer passwords are refused without an event; much longer ones end the session.
   const lengths = [
     [1024, "asked"],
     [1025, "refused"],
@@ -230,7 +230,7 @@ test("passwords · server", () => {
       expectOutside(target);
     }
   }
-  // Counted in bytes, not in letters.
+  // The limit counts bytes, not characters.
   const letters = new ServerTarget().service();
   letters.peer.send(passwordLogin("é".repeat(513)));
   expect(letters.eventsOf("password")).toEqual([]);
@@ -238,7 +238,7 @@ test("passwords · server", () => {
   mebibyte.peer.raw(mebibyte.peer.seal(passwordLogin("x".repeat(2 ** 20))));
   mebibyte.expectClosed("packet-length");
 
-  // The application gets it, and it is nowhere else.
+  // The password reaches the application and appears nowhere else.
   const target = new ServerTarget().service();
   target.peer.send(passwordLogin(SECRET), passwordLogin("old", { newPassword: SECRET }));
   expect(target.eventsOf("password")[0]?.password).toBe(SECRET);

@@ -21,7 +21,7 @@ const signed = (target: ServerTarget, key: PrivateKey, change: Parameters<typeof
   signedLogin(target.peer.sessionId, key, change);
 const tampered = (key: PrivateKey) => (data: Uint8Array) => key.sign("ssh-ed25519", data.toReversed(), seededRandom(1));
 
-/** Nobody is in, and nothing of the connection has happened. */
+/** Asserts that no user is authenticated and no connection event occurred. */
 function expectOutside(target: ServerTarget): void {
   expect(target.authenticated).toBe(false);
   expect(target.sent).not.toContain(SUCCESS);
@@ -30,7 +30,7 @@ function expectOutside(target: ServerTarget): void {
 }
 
 test("CVE-2018-10933 · server", () => {
-  // In every phase, and with the connection's messages right behind it.
+  // USERAUTH_SUCCESS from the client in every phase, followed by a connection message.
   const starts: readonly ((target: ServerTarget) => unknown)[] = [
     (target) => target.peer.identify(),
     (target) => target.peer.identify().init(),
@@ -47,7 +47,7 @@ test("CVE-2018-10933 · server", () => {
       const bytes = [message.authSuccess, behind].map((payload) => target.peer.seal(payload));
       for (const packet of bytes) target.peer.raw(packet);
       const { message: why } = target.expectClosed("unexpected-message");
-      // The message is rejected for its sender, since it is valid at no time.
+      // The message is rejected because of its sender, not because of its phase.
       expect(why).toContain("which only a server sends");
       expectOutside(target);
     }
@@ -61,7 +61,7 @@ test("CVE-2018-10933 · server", () => {
 
 test("CVE-2025-32433 · server", () => {
   const exec = message.channelRequest(0, "exec", true);
-  // All of the connection protocol but CHANNEL_OPEN.
+  // All message numbers of the connection protocol except CHANNEL_OPEN.
   const numbers = [80, 81, 82, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100];
   for (const start of [
     (): ServerTarget => new ServerTarget().handshake(),
@@ -73,7 +73,7 @@ test("CVE-2025-32433 · server", () => {
       target.expectClosed("unexpected-message");
       expectOutside(target);
     }
-  // The open that may come ahead of a login is answered as not understood, and forgotten: nothing can be run on it.
+  // An early CHANNEL_OPEN gets UNIMPLEMENTED and creates no channel, so exec on it fails.
   for (const later of [false, true]) {
     const target = new ServerTarget().service();
     target.peer.send(message.channelOpen("session", 0));
@@ -88,7 +88,7 @@ test("CVE-2025-32433 · server", () => {
     target.expectClosed(later ? "channel-unknown" : "unexpected-message");
     expect(target.eventsOf("exec")).toEqual([]);
   }
-  // What comes behind a login waits for its answer, and is not looked at when that is no.
+  // Messages after a login wait for its answer and are not handled if the login fails.
   for (const verdict of ["failure", "success"] as const) {
     const target = new ServerTarget({ hold: ["publickey"] }).service();
     target.peer.send(signed(target, userKey), message.channelOpen("session", 7));
@@ -103,7 +103,7 @@ test("CVE-2025-32433 · server", () => {
 const signature = (key: PrivateKey) => (data: Uint8Array) => key.sign("ssh-ed25519", data, seededRandom(1));
 
 test("CVE-2024-45337 · server", () => {
-  // Offered are a key that would do and one that would not; signed with is the latter.
+  // The client queries both keys and signs with the second. Only that one is a factor.
   const target = new ServerTarget({ hold: ["publickey"] }).service();
   target.peer.send(keyQuery(userKey.publicKey), keyQuery(otherKey.publicKey), signed(target, otherKey));
   const [ask] = target.eventsOf("publickey");
@@ -115,15 +115,15 @@ test("CVE-2024-45337 · server", () => {
     { method: "publickey", algorithm: "ssh-ed25519", publicKey: otherKey.publicKey.blob },
   ]);
 
-  // The signature is by another key than the one in the request: the application gets no event.
+  // A signature that does not match the request causes no event.
   const forged: readonly ((session: ServerTarget) => Uint8Array)[] = [
     (session) => signed(session, userKey, { sign: signature(otherKey) }),
     (session) => signed(session, otherKey, { sign: signature(userKey) }),
     (session) => signed(session, userKey, { sign: tampered(userKey) }),
-    // A signature for another session, another user, another service.
+    // Signatures for another session, user or service.
     () => signedLogin(new Uint8Array(32), userKey),
-    (session) => retold(signed(session, userKey, { userName: "bob" }), { userName: "alice" }),
-    (session) => retold(signed(session, userKey, { serviceName: "ssh-other" }), { serviceName: "ssh-connection" }),
+    (session) => withChange(signed(session, userKey, { userName: "bob" }), { userName: "alice" }),
+    (session) => withChange(signed(session, userKey, { serviceName: "ssh-other" }), { serviceName: "ssh-connection" }),
   ];
   for (const forge of forged) {
     const session = new ServerTarget({ hold: ["publickey"] }).service();
@@ -133,7 +133,7 @@ test("CVE-2024-45337 · server", () => {
     expectOutside(session);
     session.expectAlive();
   }
-  // Bytes that a driver reuses do not change earlier events.
+  // Reusing the input buffer must not change earlier events.
   const reused = new ServerTarget({ hold: ["publickey"] }).service();
   const packet = reused.peer.seal(signed(reused, userKey));
   reused.peer.raw(packet);
@@ -142,7 +142,7 @@ test("CVE-2024-45337 · server", () => {
 });
 
 test("asynchronous answers · server", () => {
-  // A query's yes is no login, and a bad signature behind it is not let in by it.
+  // A positive query answer does not authenticate an invalid signature that follows.
   const late = new ServerTarget({ hold: ["query"] }).service();
   late.peer.send(keyQuery(userKey.publicKey), signed(late, userKey, { sign: tampered(userKey) }));
   const [query] = late.eventsOf("query");
@@ -152,7 +152,7 @@ test("asynchronous answers · server", () => {
   expectOutside(late);
   expect(() => late.session.auth.answerQuery(query!.token, true)).toThrow(usage);
 
-  // One answer for one ask: not twice, not another's, not another kind's.
+  // A token is valid for one answer, only for its own event and only with the matching method.
   const twice = new ServerTarget({ hold: ["publickey", "password"] }).service();
   twice.peer.send(signed(twice, otherKey));
   const [first] = twice.eventsOf("publickey");
@@ -165,7 +165,7 @@ test("asynchronous answers · server", () => {
   expect(() => twice.session.auth.answerPublickey(askToken("forged"), "success")).toThrow(usage);
   expectOutside(twice.turn());
 
-  // The user changes while the application thinks: the answer is about whom it was asked.
+  // If another user name arrives while the application decides, the answer applies to the original user.
   const changing = new ServerTarget({ hold: ["publickey", "password"] }).service();
   changing.peer.send(signed(changing, userKey), passwordLogin("root's", { userName: "root" }));
   const [ask] = changing.eventsOf("publickey");
@@ -185,7 +185,7 @@ test("asynchronous answers · server", () => {
   expect(() => refused.session.auth.answerPublickey(old!.token, "success")).toThrow(usage);
   expectOutside(refused);
 
-  // After the end nobody gets in any more: the client has gone, or was sent away.
+  // After the end, a late success does not authenticate.
   for (const end of [
     (target: ServerTarget) => target.session.end(),
     (target: ServerTarget) => target.peer.send(message.authSuccess, message.unknown(50)),
@@ -221,7 +221,7 @@ test("user or service change · server", () => {
   honest.session.auth.answerPassword(ask!.token, "success");
   honest.turn().expectAlive();
 
-  // alice's partial success does not count for bob, nor for alice when she comes back.
+  // alice's partial success does not count for bob, nor for alice after the change.
   const changed = twoFactor();
   changed.peer.send(signed(changed, userKey));
   expect(SSH_MSG_USERAUTH_FAILURE.decode(changed.peer.received.at(-1)!)).toMatchObject({ partialSuccess: true });
@@ -232,7 +232,7 @@ test("user or service change · server", () => {
   changed.turn().peer.send(passwordLogin("right"));
   expect(changed.eventsOf("password")[1]?.factors).toEqual([]);
 
-  // Other services are refused, halfway through a login as well; and the number of changes of user is limited.
+  // Other services are refused, even during a login. The number of user changes is limited.
   const service = twoFactor();
   service.peer.send(signed(service, userKey), passwordLogin("right", { serviceName: "ssh-other" }));
   service.expectClosed("service-unavailable");
@@ -248,8 +248,8 @@ test("user or service change · server", () => {
   expect(count).toBe(7);
 });
 
-/** A login that names another user or service than the one it was signed for. */
-function retold(
+/** Returns a login request with another user or service than the signed one. */
+function withChange(
   payload: Uint8Array,
   change: { readonly userName?: string; readonly serviceName?: string },
 ): Uint8Array {

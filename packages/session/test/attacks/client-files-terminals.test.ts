@@ -33,7 +33,7 @@ import { expectHarmless, HOSTILE, OBEYED } from "./support/hostile-text.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
 
-/** What a connection comes to whose host key is decided about like that, and whether anything of a login has left. */
+/** Connects with this host key callback. Returns the error, the messages the server received, and the DISCONNECT text. */
 async function decided(
   verify: () => unknown,
   options: Partial<ConnectOptions> = {},
@@ -96,7 +96,7 @@ test("CVE-2025-26465 · client", async () => {
     throw new SshError("host-key-revoked", "revoked");
   });
   expect(own).toMatchObject({ error: { code: "host-key-revoked" }, messages: 0 });
-  // An answer that never comes: the waiting client can only abort.
+  // A promise that never settles: only an abort ends the connection.
   const controller = new AbortController();
   const never = await decided(
     () => {
@@ -107,7 +107,7 @@ test("CVE-2025-26465 · client", async () => {
   );
   expect(never).toMatchObject({ error: { code: "aborted" }, messages: 0 });
 
-  // The session itself takes true, and nothing like it.
+  // The session accepts only `true`, not truthy values.
   for (const verdict of [false, undefined, 1, "true", {}]) {
     const target = new ClientTarget({ onEvent: ({ type }) => type === "verify-host-key" });
     target.peer.identify().init().reply();
@@ -127,7 +127,7 @@ test("host key on rekey · client", () => {
       target.turn();
     }
     target.peer.init();
-    // What waits for the new keys never meets them.
+    // A request queued during the rekey must never be sent.
     target.session.connection.request(channel, "exec", execRequest.encode({ command: utf8Encode("secret") }), {
       wantReply: true,
     });
@@ -141,11 +141,11 @@ test("host key on rekey · client", () => {
     expect(target.sent.slice(length)).toEqual([GOODBYE]);
     expect(target.eventsOf("verify-host-key")).toHaveLength(1);
   }
-  // The same key, but not its signature.
+  // The same host key with a signature by another key.
   const forged = new ClientTarget().login();
   forged.peer.init().reply({ sign: (hash) => otherHostKey.sign("ssh-ed25519", hash, seededRandom(1)) });
   forged.expectClosed("bad-signature");
-  // The same key again is accepted without a question.
+  // The same host key is accepted without an event.
   const same = new ClientTarget().login();
   same.peer.exchange();
   same.expectAlive();
@@ -154,7 +154,7 @@ test("host key on rekey · client", () => {
 
 const knownAs = (names: string, key = hostKey): string =>
   `${names} ${key.publicKey.format} ${base64Encode(key.publicKey.blob)}`;
-/** What comes of a connection whose host key is looked up in that text. */
+/** Connects with this known_hosts text. Returns `match` or the error code. */
 const connected = (text: string, host = "example.com", port = 22): string => {
   const target = new ClientTarget({
     onEvent: (event, session) => {
@@ -183,7 +183,7 @@ test("known_hosts · client", () => {
     [knownAs("example.org"), "host-key-unknown"],
     [knownAs("example.com", otherHostKey), "host-key-changed"],
     [[knownAs("example.com", otherHostKey), knownAs("example.com")].join("\n"), "match"],
-    // Revoked beats all, wherever it stands, whatever its pattern.
+    // @revoked takes precedence in any position and with any pattern.
     [[knownAs("example.com"), knownAs("@revoked *")].join("\n"), "host-key-revoked"],
     [[knownAs("@revoked example.com"), knownAs("example.com")].join("\n"), "host-key-revoked"],
     [
@@ -193,18 +193,18 @@ test("known_hosts · client", () => {
       2222,
     ],
     [[knownAs("example.com"), knownAs("@revoked example.com", otherHostKey)].join("\n"), "match"],
-    // A CA line is not a key's, and the key of a host is not a CA's.
+    // A @cert-authority line does not match a plain host key.
     [knownAs("@cert-authority example.com"), "host-key-unknown"],
-    // Port form.
+    // Names with a port.
     [knownAs("[example.com]:2222"), "host-key-unknown"],
     [knownAs("[example.com]:2222"), "match", "example.com", 2222],
     [knownAs("[example.com]:2223"), "host-key-unknown", "example.com", 2222],
-    // Patterns, and one that takes back.
+    // Patterns and negated patterns.
     [knownAs("*.example.com,!evil.example.com"), "match", "www.example.com"],
     [knownAs("*.example.com,!evil.example.com"), "host-key-unknown", "evil.example.com"],
     [knownAs("!example.com"), "host-key-unknown"],
     [knownAs("EXAMPLE.COM"), "match"],
-    // A line that is bad says nothing, for and against; it never says more than it would.
+    // A malformed line neither accepts nor revokes a key.
     [knownAs("@revoked @revoked example.com"), "host-key-unknown"],
     [knownAs("@revoked @cert-authority *"), "host-key-unknown"],
     [knownAs("@trusted example.com"), "host-key-unknown"],
@@ -225,7 +225,7 @@ test("known_hosts · client", () => {
   ];
   for (const [text, outcome, host, port] of cases)
     expect([text.slice(0, 60), connected(text, host, port)]).toEqual([text.slice(0, 60), outcome]);
-  // A hashed name is found by who knows it, as ssh-keygen -H writes it.
+  // Hashed names, as written by ssh-keygen -H.
   const hashed = addKnownHost("", "example.com", 22, hostKey.publicKey.blob, { hashWith: seededRandom(3) });
   expect(hashed).toMatch(/^\|1\|/);
   expect(connected(hashed)).toBe("match");
@@ -235,7 +235,7 @@ test("known_hosts · client", () => {
   const { problems } = parseKnownHosts({ name: "f", text: `${knownAs("@trusted x")}\n\n${knownAs("example.com")}\nx` });
   expect(problems.map((problem) => problem.line)).toEqual([1, 4]);
 
-  // What ssh-keygen -F found in the same file.
+  // Lookups must give the same lines as ssh-keygen -F.
   expect(vectors.knownHosts.queries.length).toBeGreaterThan(5);
   for (const { name, found, foundHashed } of vectors.knownHosts.queries) {
     const [, bracketed, port] = /^\[(.*)\]:(\d+)$/.exec(name) ?? [];
@@ -260,7 +260,7 @@ test("hostile text · client", async () => {
     traces.push(target);
   };
 
-  // Before, during and after login; text of SSH_MSG_DISCONNECT, useless text, text in place of names.
+  // Hostile text before, during and after login: in DISCONNECT, DEBUG, banners and algorithm names.
   const first = new ClientTarget();
   first.peer.identify().send(goodbye(HOSTILE));
   told(first);
@@ -301,7 +301,7 @@ test("hostile text · client", async () => {
     traces.map(({ trace }) => trace),
   );
 
-  // Through the promises of a client: why a channel was refused.
+  // Hostile description of a refused channel, in a rejected promise.
   const host = new StreamServer({ ignore: [SSH_MSG_CHANNEL_OPEN.number] });
   const client = await connect(host.streams, welcome);
   const [reasonCode, description] = [2 ** 31, HOSTILE];
@@ -310,7 +310,7 @@ test("hostile text · client", async () => {
   );
   await host.flush();
   const refusal: SshError = await client.exec("true").then(
-    () => new SshError("internal", "the channel was opened"),
+    () => new SshError("internal", "expected the channel to be refused"),
     (error: SshError) => error,
   );
   expect(refusal.code).toBe("channel-open-failed");
@@ -318,7 +318,7 @@ test("hostile text · client", async () => {
   expect(refusal.message).not.toMatch(OBEYED);
   await client.close();
 
-  // At the terminal: what is shown and asked.
+  // Hostile text in prompts at the terminal.
   const screen: string[] = [];
   const terminal: Pick<Terminal, "show" | "ask"> = {
     show: (text) => void screen.push(text),
@@ -347,7 +347,7 @@ test("hostile text · client", async () => {
   for (const text of screen) expect(text.replaceAll(/[\n\t]/g, "")).not.toMatch(OBEYED);
 });
 
-/** An agent's list of one key, whose comment makes the message as long as one likes. */
+/** Encodes an agent's list of one key as a message of `length` bytes; the comment fills it up. */
 const agentList = (length: number): Uint8Array => {
   const { blob } = hostKey.publicKey;
   const head = new Writer().byte(12).uint32(1).string(blob).finish();
@@ -361,7 +361,7 @@ test("agent · client", async () => {
     [new Writer().string(agentList(limit + 1)).finish(), false],
     [new Writer().uint32(2 ** 32 - 1).finish(), false],
     [new Writer().uint32(0).finish(), false],
-    // More keys than there are bytes for.
+    // A key count larger than the message.
     [
       new Writer()
         .string(

@@ -19,7 +19,7 @@ const usage = expect.objectContaining({ code: "usage" });
 const SUCCESS = SSH_MSG_REQUEST_SUCCESS.encode({ data: new Uint8Array(0) });
 const FAILURE = SSH_MSG_REQUEST_FAILURE.encode({});
 
-/** A session that is logged in and has a channel, whose application reads nothing. */
+/** Returns a logged-in session with a channel. Its application consumes no data. */
 function unread(kit: Kit, limits: Partial<Limits> = {}): SessionTarget {
   const target = kit.create({ session: { limits }, hold: ["data"] }).login();
   expect(target.openChannel()).toBe(0);
@@ -32,7 +32,7 @@ const received = (target: SessionTarget, stream: "stdout" | "stderr"): number =>
     .filter((event) => event.stream === stream)
     .reduce((sum, { data }) => sum + data.length, 0);
 
-/** What the client has given back, in bytes. */
+/** Bytes of window that the session has returned to the peer. */
 const credit = (target: SessionTarget): number =>
   target.peer.received
     .filter((payload) => payload[0] === SSH_MSG_CHANNEL_WINDOW_ADJUST.number)
@@ -51,7 +51,7 @@ function window(kit: Kit): void {
   byOne.expectAlive().peer.send(message.channelAdjust(0, 1));
   byOne.expectClosed("window-overflow");
 
-  // A reader that never reads: at most the window is buffered, and one byte more is fatal.
+  // Without consumption, at most one window is delivered; one more byte is fatal.
   const initialWindow = 100_000;
   for (const over of [0, 1]) {
     const target = unread(kit, { initialWindow });
@@ -63,7 +63,7 @@ function window(kit: Kit): void {
     else target.expectClosed("window-exceeded");
     expect(received(target, "stdout")).toBe(initialWindow);
   }
-  // It goes back on consumption, and no faster; what was not delivered cannot be consumed.
+  // Window is returned only for consumed bytes, and only delivered bytes can be consumed.
   const slow = unread(kit, { initialWindow });
   for (let i = 0; i < 10; i++) slow.peer.send(message.channelData(0, 10_000));
   slow.session.connection.consumed(0, 60_000);
@@ -82,7 +82,7 @@ function packetSize(kit: Kit): void {
   for (const maximumPacketSize of [1, 100, 2 ** 32 - 1]) {
     const target = kit.create().login();
     const channel = target.openChannel({ maximumPacketSize, initialWindowSize: 2 ** 32 - 1 });
-    // Small messages cost more than their bytes.
+    // Fewer bytes for tiny packets, because the per-packet overhead limits the work per turn.
     const length = maximumPacketSize === 1 ? 10_000 : 100_000;
     let taken = 0;
     for (let turns = 0; taken < length && turns < 100; turns++) {
@@ -129,7 +129,7 @@ test("packet size · server", () => {
 });
 
 function extendedData(kit: Kit): void {
-  // Of an unknown type: dropped, and its credit returned, so that it cannot starve what is read.
+  // Extended data of an unknown type is dropped and its window returned, so that it cannot block other data.
   const initialWindow = 64 * 1024;
   const target = unread(kit, { initialWindow });
   for (let i = 0; i < 100; i++) target.peer.send(message.extendedData(0, [0, 2, 3, 2 ** 32 - 1][i % 4]!, 16 * 1024));
@@ -139,7 +139,7 @@ function extendedData(kit: Kit): void {
   expect(received(target, "stdout")).toBe(1000);
   target.expectAlive();
 
-  // Standard error that nobody wants stalls nothing, and nothing of it is held.
+  // Discarded standard error neither blocks the channel nor is buffered.
   const discarding = unread(kit, { initialWindow });
   discarding.session.connection.discard(0, "stderr");
   for (let i = 0; i < 100; i++) discarding.peer.send(message.extendedData(0, 1, 16 * 1024));
@@ -148,7 +148,7 @@ function extendedData(kit: Kit): void {
   expect(received(discarding, "stdout")).toBe(1000);
   discarding.expectAlive();
 
-  // One that is wanted and not read takes of the window, which it cannot exceed.
+  // Unread standard error uses the window and cannot exceed it.
   const held = unread(kit, { initialWindow });
   for (let i = 0; i < 4; i++) held.peer.send(message.extendedData(0, 1, 16 * 1024));
   expect(received(held, "stderr")).toBe(initialWindow);
@@ -162,14 +162,14 @@ test("extended data · server", () => extendedData(SERVER));
 function unaskedReplies(kit: Kit): void {
   for (const payload of [SUCCESS, FAILURE, message.channelSuccess(0), Uint8Array.of(100, 0, 0, 0, 0)]) {
     const target = unread(kit);
-    // What was sent until now wanted no reply, and may have got one each.
+    // Some peers reply to requests that want no reply, so a limited number of extra replies is tolerated.
     const most = 64 + (kit.side === "server" ? 1 : 0);
     for (let i = 0; i < most; i++) target.peer.send(payload);
     target.expectAlive().peer.send(payload);
     target.expectClosed("unexpected-message");
     expect([...target.eventsOf("global-reply"), ...target.eventsOf("request-reply")]).toEqual([]);
   }
-  // Of two requests on two channels each gets its own answer; a third answer is nobody's.
+  // Replies match requests per channel. An extra reply is ignored.
   const target = unread(kit);
   const other = target.openChannel();
   const { connection } = target.session;
@@ -185,7 +185,7 @@ function unaskedReplies(kit: Kit): void {
   target.expectAlive();
   expect(target.eventsOf("request-reply")).toHaveLength(1);
 
-  // UNIMPLEMENTED answers that request, and no later reply is taken for it.
+  // UNIMPLEMENTED answers the request it names, and later replies match the other requests.
   const [one, two, three] = ["one", "two", "three"].map((name) => {
     const request = connection.globalRequest(name, new Uint8Array(0), { wantReply: true });
     target.turn();
@@ -198,7 +198,7 @@ function unaskedReplies(kit: Kit): void {
     { request: three!.request, success: false },
   ]);
 
-  // The keepalives of the session are requests like others, and are not mixed up with them.
+  // Replies to keepalives are not confused with replies to the application's requests.
   const quiet = unread(kit);
   quiet.advance(60_000);
   const asked = quiet.session.connection.globalRequest("mine", new Uint8Array(0), { wantReply: true });
@@ -207,7 +207,7 @@ function unaskedReplies(kit: Kit): void {
   quiet.peer.send(SUCCESS);
   quiet.expectAlive();
   expect(quiet.eventsOf("global-reply")).toHaveLength(1);
-  // A server that never answers them, but speaks, is there; what it owes does not grow without end.
+  // A peer that sends data but never replies to keepalives stays connected; pending keepalives are limited.
   const owing = kit.create({ session: { limits: { keepaliveInterval: 1000 } } }).login();
   const { length } = owing.sent;
   for (let i = 0; i < 300; i++) owing.advance(1000).peer.send(message.ignore());
@@ -218,7 +218,7 @@ function unaskedReplies(kit: Kit): void {
 test("unasked replies · client", () => unaskedReplies(CLIENT));
 test("unasked replies · server", () => unaskedReplies(SERVER));
 
-/** Every message that names a channel. */
+/** Returns one of every message that names a channel. */
 const to = (channel: number): readonly Uint8Array[] => [
   message.channelData(channel, 1),
   message.extendedData(channel, 1, 1),
@@ -231,7 +231,7 @@ const to = (channel: number): readonly Uint8Array[] => [
 ];
 
 function channelNumbers(kit: Kit): void {
-  // A number that never was.
+  // A number that was never used.
   for (const number of [1, 7, 2 ** 31, 2 ** 32 - 1])
     for (const payload of [...to(number), message.channelAdjust(number, 1)]) {
       const target = unread(kit);
@@ -240,7 +240,7 @@ function channelNumbers(kit: Kit): void {
       target.expectClosed("channel-unknown");
       expect(target.events).toHaveLength(length + 1);
     }
-  // One whose channel is closed both ways.
+  // The number of a channel closed by both sides.
   for (const payload of to(0)) {
     const target = unread(kit);
     target.peer.send(message.channelClose(0));
@@ -250,7 +250,7 @@ function channelNumbers(kit: Kit): void {
     target.expectClosed("channel-unknown");
     expect(target.events).toHaveLength(length + 1);
   }
-  // One that is being opened, and one that is open already.
+  // A channel that is still opening, and a second reply for one that is open.
   for (const payload of to(1).slice(0, 6)) {
     const target = unread(kit);
     target.session.connection.openChannel("session");
@@ -262,7 +262,7 @@ function channelNumbers(kit: Kit): void {
     target.peer.send(payload);
     target.expectClosed("unexpected-message");
   }
-  // After its end nothing more, and after our close nothing reaches the application.
+  // Data after EOF is an error. After our close, no event reaches the application.
   const ended = unread(kit);
   ended.peer.send(message.channelEof(0), message.channelData(0, 1));
   ended.expectClosed("unexpected-message");
@@ -272,7 +272,7 @@ function channelNumbers(kit: Kit): void {
   closing.turn().peer.send(message.channelData(0, 1), message.channelRequest(0, "exit-status", false));
   closing.expectAlive();
   expect([...closing.eventsOf("data"), ...closing.eventsOf("exit-status")]).toEqual([]);
-  // A number that is used again is the new channel's: what was under way for the old one has come before its CLOSE.
+  // A reused number belongs to the new channel: all data of the old channel arrived before its CLOSE.
   const reused = unread(kit);
   reused.peer.send(message.channelData(0, 5), message.channelClose(0));
   expect(reused.openChannel()).toBe(0);
@@ -290,14 +290,14 @@ const reasonsOf = (target: SessionTarget): number[] =>
     .map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode);
 
 test("channel count · client", () => {
-  // What a server opens unasked leaves nothing behind.
+  // Refused opens leave no state behind.
   const refusing = new ClientTarget().login();
   for (let i = 0; i < 10_000; i++) refusing.peer.send(message.channelOpen("session", i));
   expect(refusing.session.connection.channelCount).toBe(0);
   expect(refusing.sent.filter((number) => number === SSH_MSG_CHANNEL_OPEN_FAILURE.number)).toHaveLength(10_000);
   refusing.expectAlive();
 
-  // What we do allow, too, has an end: those that wait for a decision, and those that are open.
+  // Allowed opens are limited too: both pending and open channels.
   const allowing = new ClientTarget({ client: { limits: { maxChannels: 100, maxPendingOpens: 32 } } }).login();
   allowing.session.connection.allow("forwarded-tcpip");
   for (let i = 0; i < 1000; i++) allowing.peer.send(message.channelOpen("forwarded-tcpip", i));
@@ -316,7 +316,7 @@ test("channel count · client", () => {
   expect(new Set(reasonsOf(allowing))).toEqual(new Set([RESOURCE_SHORTAGE]));
   allowing.expectAlive();
 
-  // Our own opens that are refused give their numbers back.
+  // Our own refused opens release their numbers.
   const refused = new ClientTarget().login();
   for (let i = 0; i < 1000; i++) {
     expect(refused.session.connection.openChannel("session")).toBe(0);
@@ -349,7 +349,7 @@ test("unsolicited opens · client", () => {
       const refusal = SSH_MSG_CHANNEL_OPEN_FAILURE.decode(target.peer.received.at(-1)!);
       expect(refusal).toMatchObject({ recipientChannel: number - 1, reasonCode });
     }
-    // That very thing is asked about, and only as long as we want it.
+    // Only the allowed type causes an event, and only until `disallow`.
     expect(target.eventsOf("open-request").map(({ channelType }) => channelType)).toEqual(allowed ? [allowed] : []);
     if (allowed !== undefined) target.session.connection.disallow(allowed);
     target.peer.send(message.channelOpen("forwarded-tcpip", 99));
@@ -361,27 +361,27 @@ test("unsolicited opens · client", () => {
 });
 
 test("channel count · server", () => {
-  // Every one is granted, and no more than the limit are there; a refused one takes nothing.
+  // Even if the application grants every open, the number of channels is limited. Refused opens use no memory.
   const granting = new ServerTarget().login();
   for (let i = 0; i < 5000; i++) granting.peer.send(message.channelOpen("session", i));
   expect(granting.session.connection.channelCount).toBe(256);
   expect(granting.eventsOf("open-request")).toHaveLength(256);
   expect(new Set(reasonsOf(granting))).toEqual(new Set([CHANNEL_OPEN_FAILURE_REASON.RESOURCE_SHORTAGE]));
   expect(reasonsOf(granting)).toHaveLength(5000 - 256);
-  // One that is closed makes room for one.
+  // Closing one channel makes room for exactly one.
   granting.peer.send(message.channelClose(100), message.channelOpen("session", 1), message.channelOpen("session", 2));
   expect(granting.session.connection.channelCount).toBe(256);
   expect(granting.eventsOf("open-request")).toHaveLength(257);
   granting.expectAlive();
 
-  // An application that thinks about them is asked about so many at once.
+  // The number of pending opens is limited.
   const thinking = new ServerTarget({ hold: ["open-request"], server: { limits: { maxPendingOpens: 32 } } }).login();
   for (let i = 0; i < 1000; i++) thinking.peer.send(message.channelOpen("session", i));
   expect(thinking.eventsOf("open-request")).toHaveLength(32);
   expect(reasonsOf(thinking)).toHaveLength(1000 - 32);
   thinking.expectAlive();
 
-  // Requests that are not answered are bounded, on a channel and among the global ones.
+  // Unanswered channel requests and global requests are limited.
   for (const payload of [message.channelRequest(0, "shell", true), message.globalRequest("x", true)]) {
     const asked = new ServerTarget({ hold: ["shell", "global-request"] }).login();
     asked.openChannel();
@@ -389,7 +389,7 @@ test("channel count · server", () => {
     asked.expectAlive().peer.send(payload);
     asked.expectClosed("request-limit");
   }
-  // One who asks and does not read is cut off.
+  // A client that sends requests but does not read is disconnected.
   const deaf = new ServerTarget().login();
   deaf.reading = false;
   for (let i = 0; i < 100_000 && deaf.error === undefined; i++) deaf.peer.send(message.channelOpen("x", i));
@@ -413,11 +413,11 @@ test("unsolicited opens · server", () => {
   expect(reasonsOf(target)).toEqual(Object.values(types));
   expect(target.eventsOf("open-request")).toEqual([]);
   expect(target.sent).not.toContain(SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number);
-  // What is allowed is asked about: nothing opens by itself.
+  // An allowed type causes an event; it does not open by itself.
   target.session.connection.allow("direct-tcpip");
   target.peer.send(message.channelOpen("direct-tcpip", 1), message.channelOpen("direct-streamlocal@openssh.com", 2));
   expect(target.eventsOf("open-request").map(({ channelType }) => channelType)).toEqual(["direct-tcpip"]);
-  // A request for a command starts none on another type of channel: it has no meaning there.
+  // A shell request on another channel type starts no shell.
   const channel = target.session.connection.channelCount - 1;
   target.peer.send(message.channelRequest(channel, "shell", true));
   expect(target.eventsOf("shell")).toEqual([]);

@@ -18,11 +18,11 @@ import { agentIdentities } from "../../../node/src/agent.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { afterSteps, CLIENT, type Kit, SERVER } from "./support/kits.ts";
 
-/** As many names as fit into a KEXINIT of `length` bytes. */
+/** Returns as many names as fit into a KEXINIT of `length` bytes. */
 const names = (length: number): string[] =>
   Array.from({ length: Math.floor(length / 3) }, (_, i) => `${10 + (i % 90)}`);
 
-/** Heap and buffers, once no garbage is left. */
+/** Returns the bytes of heap and buffers after garbage collection. */
 async function memory(): Promise<number> {
   await collectGarbage();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
@@ -40,7 +40,7 @@ async function workBeforeLogin(kit: Kit): Promise<void> {
     target.session.rest();
     targets.push(target);
   }
-  // The largest KEXINIT is 35,000 bytes, which are kept, with all else that a session and its test have.
+  // Each session keeps its KEXINIT of up to 35,000 bytes, its other state, and the test's peer.
   expect(((await memory()) - before) / count).toBeLessThan(150_000);
   for (const target of targets) expect(target.error?.message).toBeUndefined();
 
@@ -52,13 +52,13 @@ async function workBeforeLogin(kit: Kit): Promise<void> {
 test("work before login · client", () => workBeforeLogin(CLIENT));
 test("work before login · server", async () => {
   await workBeforeLogin(SERVER);
-  // Under its first keys a client has not proved anything yet.
+  // Before login, the small packet limit still applies under the first keys.
   const target = SERVER.create().handshake();
   target.peer.send(message.ignore(35_000));
   target.expectClosed("packet-length");
 });
 
-/** Length of the longest run of events of that type within one turn. */
+/** Returns the largest number of events of this type within one turn. */
 function longestTurn(events: readonly AnyEvent[], type: AnyEvent["type"]): number {
   let [longest, run] = [0, 0];
   for (const event of events) {
@@ -70,7 +70,7 @@ function longestTurn(events: readonly AnyEvent[], type: AnyEvent["type"]): numbe
 
 type Yield = Extract<AnyEvent, { type: "yield" }>;
 
-/** An engine whose session has three turns of work: it yields twice in each, and adds its name to `order`. */
+/** Engine of a session with three turns of work. It yields twice in each turn, and each time adds its name to `order`. */
 function busyEngine(name: string, order: string[]): Engine<Yield> {
   let left = 6;
   const session: Partial<DrivenSession<Yield>> = {
@@ -93,7 +93,7 @@ function busyEngine(name: string, order: string[]): Engine<Yield> {
   });
 }
 
-/** An engine that always has something to send, over a socket that has room again right after each of ten writes. */
+/** Engine with endless output, on a socket that has room again right after each of the first ten writes. */
 function greedyEngine(): { readonly engine: Engine<Yield>; readonly writes: () => number } {
   let [written, isTaken] = [0, true];
   const session: Partial<DrivenSession<Yield>> = {
@@ -120,7 +120,7 @@ function greedyEngine(): { readonly engine: Engine<Yield>; readonly writes: () =
 }
 
 async function oneEventLoop(kit: Kit): Promise<void> {
-  // Packets of one byte, and packets that cause no event, all received at once.
+  // Many packets in one chunk: with one byte of data each, and without events.
   const data = kit.create({ hold: ["data"] }).login();
   data.openChannel();
   const flood = Array.from({ length: 1000 }, () => data.peer.seal(message.channelData(0, 1)));
@@ -133,7 +133,7 @@ async function oneEventLoop(kit: Kit): Promise<void> {
   silent.deliver(new Uint8Array(ignored.flatMap((packet) => [...packet])));
   expect(silent.eventsOf("yield").length - before).toBeGreaterThanOrEqual(3);
 
-  // To a peer that takes one byte a packet. The next turn goes on with it, though none of the output has been taken.
+  // A peer with a packet size of one byte. The write continues in the next turn, even if the peer has read nothing.
   const sending = kit.create().login();
   const channel = sending.openChannel({ maximumPacketSize: 1 });
   sending.reading = false;
@@ -143,7 +143,7 @@ async function oneEventLoop(kit: Kit): Promise<void> {
   sending.turn();
   expect(sending.eventsOf("writable")).toHaveLength(1);
 
-  // Connections take turns, and neither input nor what an application does begins one before its time.
+  // Connections take turns. Neither input nor calls of the application start a turn early.
   const order: string[] = [];
   const [one, other] = [busyEngine("one", order), busyEngine("other", order)];
   one.turn();
@@ -157,13 +157,13 @@ async function oneEventLoop(kit: Kit): Promise<void> {
   const both = ["one", "one", "other", "other"];
   expect(order).toEqual([...both, ...both, ...both]);
 
-  // A socket that takes everything at once is written to once in each round of the event loop.
+  // Even a fast socket is written to only once per round of the event loop.
   const greedy = greedyEngine();
   greedy.engine.turn();
   await new Promise<void>((resolve) => process.nextTick(resolve));
   expect(greedy.writes()).toBe(1);
 
-  // A remark is cut where it is read.
+  // The text of DEBUG is truncated when it is parsed.
   const long: SessionTarget = kit.create().login();
   long.peer.send(message.debug(" ".repeat(250_000)));
   expect(long.eventsOf("debug").map((event) => event.message.length)).toEqual([1025]);
@@ -183,7 +183,7 @@ test("one event loop · client", async () => {
 
 test("one event loop · server", async () => {
   await oneEventLoop(SERVER);
-  // The server reads what accounts write for themselves, too: a pattern that fails at the last character must not try each blank.
+  // Users write authorized_keys themselves, so its patterns must not backtrack on each space.
   const { blob } = userKey.publicKey;
   const line = `ssh-ed25519 ${Buffer.from(blob).toString("base64")}${" ".repeat(1000)}\u2028`;
   const { problems } = parseAuthorizedKeys(line);
@@ -191,7 +191,7 @@ test("one event loop · server", async () => {
 });
 
 const SECRET = "/home/alice/.ssh/agent.sock";
-/** What an application's callback may throw: errors of its own, and errors that look like those of the protocol. */
+/** Functions that throw what a callback may throw: own errors, and errors that look like protocol errors. */
 const FAILURES: readonly (() => never)[] = [
   ...(["agent-failed", "kex-failed", "file-unreadable"] as const satisfies readonly SshErrorCode[]),
   undefined,
@@ -199,7 +199,7 @@ const FAILURES: readonly (() => never)[] = [
   throw code === undefined ? new Error(SECRET) : new SshError(code, `${SECRET} cannot be used`);
 });
 
-/** Connects both sides with these options. Returns the texts that each received, and how the client's command ended. */
+/** Connects both sides with these options. Returns the trace of what each side received, and whether the client failed. */
 async function overheard(
   client: Partial<ConnectOptions>,
   server: Partial<ServeOptions<Session>>,
@@ -238,7 +238,7 @@ async function overheard(
   return { ...heard, ended };
 }
 
-/** A source of random bytes that fails once, after so many calls. */
+/** Returns a random source that fails once, after this many calls. */
 function failingOnce(after: number, fail: () => never): (length: number) => Uint8Array {
   const random = seededRandom(after);
   let calls = 0;
@@ -281,7 +281,7 @@ test("what leaves · client", async () => {
       expect((await overheard({ random: failingOnce(calls, fail) }, {})).byServer).not.toContain("alice/");
   }
 
-  // An agent that tells its keys, and dies when it is to sign.
+  // An agent that lists its keys but closes the connection when asked to sign.
   const folder = mkdtempSync(join(tmpdir(), "nacre-agent-"));
   const path = join(folder, "agent.sock");
   const keys = new Writer().byte(12).uint32(1).string(userKey.publicKey.blob).string("mine").finish();
@@ -301,7 +301,7 @@ test("what leaves · client", async () => {
     rmSync(folder, { recursive: true, force: true });
   }
 
-  // The peer gets the reason for which the protocol rejected its input.
+  // The peer receives the reason for which the protocol rejected its input.
   const target = new ClientTarget().login();
   target.peer.send(message.channelData(7, 1));
   target.expectClosed("channel-unknown");

@@ -56,7 +56,7 @@ test("hostile text · server", () => {
     told(target);
   }
 
-  // The name of the user, in every kind of login, and what a session asks for.
+  // The user name in every login method, and the fields of session requests.
   const login = new ServerTarget().service();
   login.peer.send(
     noneLogin({ userName: HOSTILE }),
@@ -65,7 +65,7 @@ test("hostile text · server", () => {
     message.debug(HOSTILE),
     signedLogin(login.peer.sessionId, userKey, { userName: HOSTILE }),
   );
-  // The application gets it unchanged.
+  // The application receives the text unchanged.
   expect(login.eventsOf("authenticated")[0]?.userName).toBe(HOSTILE);
   const channel = login.openChannel();
   const requests: readonly (readonly [string, Uint8Array])[] = [

@@ -10,14 +10,14 @@ import { ServerTarget } from "./support/server-target.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
 
-/** What lets the user in after the first key exchange. */
+/** Returns the messages that complete the login after the first key exchange. */
 function loginOf(target: SessionTarget): readonly Uint8Array[] {
   return target instanceof ClientTarget
     ? [message.serviceAccept, message.authSuccess]
     : [message.serviceRequest, signedLogin(target.peer.sessionId, userKey)];
 }
 
-/** Expects no login, and no login request reported to the application. */
+/** Asserts that there was no login and no login event. */
 function expectNobody(target: SessionTarget): void {
   const types = target.events.map(({ type }) => type);
   expect(types.filter((type) => /^(authenticated|query|publickey|password|keyboard-interactive)$/.test(type))).toEqual(
@@ -28,7 +28,7 @@ function expectNobody(target: SessionTarget): void {
 function terrapin(kit: Kit): void {
   const inserted = [message.ignore(), message.debug(), message.unimplemented(), message.unknown(), Uint8Array.of(200)];
   for (const payload of inserted) {
-    // Before KEXINIT nothing is known of the peer: there the error comes with the KEXINIT.
+    // Before KEXINIT it is unknown whether the peer is strict, so the error comes with KEXINIT.
     const early = afterSteps(kit, 1);
     early.peer.send(payload).init();
     early.expectClosed("unexpected-message");
@@ -45,10 +45,10 @@ function terrapin(kit: Kit): void {
     expectNobody(late);
   }
 
-  // The attack itself: what was deleted behind NEWKEYS is missed, because nothing could be inserted to hide it.
+  // The attack itself: a packet deleted after NEWKEYS is detected, because none could be inserted to compensate.
   for (const peer of Object.values(MODES)) {
     const whole = kit.create({ peer }).handshake();
-    // Had its numbers not started anew, the peer could not have opened what came after NEWKEYS.
+    // The peer could open the packets after NEWKEYS only because the session reset its sequence number.
     expect(whole.sent).toEqual(kit.flights[3]);
     expect(whole.peer.sequence).toBe(0);
     whole.peer.send(message.sigAlgs("ssh-ed25519"), ...loginOf(whole));
@@ -56,7 +56,7 @@ function terrapin(kit: Kit): void {
 
     const target = kit.create({ peer }).handshake();
     target.peer.drop(message.sigAlgs("ssh-ed25519")).send(...loginOf(target));
-    // An AES-CTR stream loses its place as well, and then the length is not one.
+    // With AES-CTR the key stream is out of step too, so the packet length is garbage.
     expect(["mac-mismatch", "packet-length"]).toContain(target.error?.code);
     target.expectClosed(target.error!.code);
     expectNobody(target);
@@ -70,7 +70,7 @@ function strictOnRekey(kit: Kit): void {
   for (const peer of Object.values(MODES)) {
     const strict = kit.create({ peer }).login();
     strict.peer.exchange();
-    // The peer's own count has restarted, and it opens what the session sends with numbers that have.
+    // Both sequence numbers were reset, and the packets can be opened.
     strict.expectAlive();
     expect(strict.peer.sequence).toBe(1);
     strict.session.rekey();
@@ -92,7 +92,7 @@ function strictOnRekey(kit: Kit): void {
   lax.expectAlive();
   expect(lax.peer.sequence).toBe(sequence + 4);
   expect(lax.sent.slice(sent)).not.toContain(7);
-  // A later exchange that is strict in name only still admits what RFC 4253 §11 does.
+  // A strict marker that first appears in a rekey has no effect: IGNORE is still allowed (RFC 4253 §11).
   lax.peer.init({ kexAlgorithms }).send(message.ignore()).run().newKeys();
   lax.expectAlive();
 }
@@ -108,7 +108,7 @@ function extInfo(kit: Kit, allowed: readonly string[], refused: readonly string[
       target.expectClosed("unexpected-message");
       expectNobody(target);
     }
-  // i: EXT_INFO; s, l: the two messages of a login; f: another answer than success.
+  // i: EXT_INFO; s, l: the two login messages; f: USERAUTH_FAILURE.
   const run = (sequence: string): SessionTarget => {
     const target = kit.create().handshake();
     const [service, login] = loginOf(target);
@@ -151,10 +151,10 @@ function roleConfusion(kit: Kit, ofTheOther: readonly Uint8Array[], kexMessages:
 }
 
 test("role confusion · client", () => {
-  // What only a client sends: key exchange values, requests of service and login, responses. And a reply of group exchange.
+  // Messages that only a client sends: key exchange, service and login requests, responses. 33 is a group exchange reply.
   const ofClients = [message.serviceRequest, message.authRequest, message.infoResponse];
   roleConfusion(CLIENT, ofClients, [30, 32, 33, 34]);
-  // 60 means something under the method in use only: here no question was asked that it could answer.
+  // Message 60 depends on the method in use. Here no method is in use that has it.
   const auth = new ClientTarget().service();
   auth.peer.send(Uint8Array.of(60));
   auth.expectClosed("unexpected-message");
@@ -171,7 +171,7 @@ test("role confusion · server", () => {
   roleConfusion(SERVER, ofServers, [31, 32, 33, 34]);
 });
 
-/** What belongs to a later time than the first key exchange. */
+/** Messages that are not allowed before the first key exchange has finished. */
 const JUMPS = [
   message.serviceAccept,
   message.serviceRequest,
@@ -195,7 +195,7 @@ function stateSkip(kit: Kit): void {
         expect(target.sent).toEqual([...kit.flights[steps]!, GOODBYE]);
         expectNobody(target);
       }
-  // With the exchange behind it, NEWKEYS is what comes next and nothing else.
+  // After the key exchange messages, only NEWKEYS is allowed.
   for (const payload of JUMPS) {
     const target = afterSteps(kit, 3);
     target.peer.send(payload);
@@ -206,7 +206,7 @@ function stateSkip(kit: Kit): void {
 
 test("state skip · client", () => {
   stateSkip(CLIENT);
-  // As long as the host key is being decided about nothing leaves, whatever comes; and nothing after it was refused.
+  // While the host key is undecided nothing is sent, and after a refusal only DISCONNECT.
   const asked = new ClientTarget({ hold: ["verify-host-key"] });
   asked.peer.identify().init().reply();
   expect(asked.sent).toEqual([20, 30]);
@@ -217,7 +217,7 @@ test("state skip · client", () => {
   asked.turn().expectClosed("host-key-unknown");
   expect(asked.sent).toEqual([20, 30, GOODBYE]);
 
-  // A key that the server does not hold is not even asked about.
+  // A host key without a valid signature causes no event.
   for (const sign of [
     (hash: Uint8Array) => otherHostKey.sign("ssh-ed25519", hash, seededRandom(1)),
     (hash: Uint8Array) => hostKey.sign("ssh-ed25519", hash.toReversed(), seededRandom(1)),
@@ -233,14 +233,14 @@ test("state skip · client", () => {
 
 test("state skip · server", () => {
   stateSkip(SERVER);
-  // A login before its service, and what belongs to the connection before a login.
+  // A login before the service request, and connection messages before a login.
   for (const payload of [...JUMPS.slice(2, 6), message.channelConfirmation(0), message.globalRequest("x", true)]) {
     const target = new ServerTarget().handshake();
     target.peer.send(payload);
     target.expectClosed("unexpected-message");
     expectNobody(target);
   }
-  // A key exchange whose signature is still awaited goes no further.
+  // The server sends no reply while the signature of its host key is pending.
   const server = { hostKeys: [{ publicKey: hostKey.publicKey }] };
   const asked = new ServerTarget({ server });
   asked.peer.identify().init().startKex();
@@ -250,7 +250,7 @@ test("state skip · server", () => {
   expect(asked.sent).toEqual([20]);
 });
 
-/** What the kex of RFC 4253 §7.1 keeps out, on a session that has a channel. */
+/** Messages not allowed during a rekey (RFC 4253 §7.1). */
 const NOT_DURING_REKEY = [
   message.channelData(0, 1),
   message.ping(),
@@ -261,7 +261,7 @@ const NOT_DURING_REKEY = [
 ];
 
 function duringRekey(kit: Kit): void {
-  // The peer has begun: from it only the exchange and 1 to 4 may come.
+  // After the peer's KEXINIT, it may send only key exchange messages and messages 1 to 4.
   for (const payload of NOT_DURING_REKEY)
     for (const steps of [1, 2]) {
       const target = kit.create().login();
@@ -276,7 +276,7 @@ function duringRekey(kit: Kit): void {
   goesOn.peer.init().send(message.ignore(), message.debug()).run().newKeys();
   goesOn.expectAlive();
 
-  // We have begun and the peer stalls: it floods, and we send nothing but key exchange.
+  // After our KEXINIT, the peer stalls and floods. We send only key exchange messages.
   const maxQueuedBytes = 64 * 1024;
   const stalled = (): SessionTarget => {
     const target = kit.create({ session: { limits: { maxQueuedBytes } } }).login();
@@ -290,14 +290,14 @@ function duringRekey(kit: Kit): void {
   for (let i = 0; i < 2000; i++) quiet.peer.send(message.ping());
   expect(quiet.error).toBeUndefined();
   expect(quiet.sent).toHaveLength(before);
-  // More than 1 MiB was asked back for and 2 MiB consumed: what has waited is no more than the limit, in bytes and in number.
+  // The pings ask for more than 1 MiB of replies, and 2 MiB of data were consumed. The queue stays within its limits of bytes and messages.
   quiet.peer.exchange();
   const waited = quiet.peer.received.slice(before).filter((payload) => payload[0]! >= 50);
   expect(waited.reduce((sum, payload) => sum + payload.length, 0)).toBeLessThanOrEqual(maxQueuedBytes);
   expect(waited.length).toBeLessThanOrEqual(maxQueuedBytes / 64);
   quiet.expectAlive();
 
-  // What the layer above answers meets the same bound, however short the answers are, and ends it.
+  // Replies of the connection layer have the same limit, even short ones. Exceeding it ends the session.
   for (const payload of [message.globalRequest("keepalive@openssh.com", true), message.channelOpen("x", 7)]) {
     const target = stalled();
     const { length } = target.sent;
@@ -308,7 +308,7 @@ function duringRekey(kit: Kit): void {
     expect(target.sent.slice(length)).toEqual([GOODBYE]);
   }
 
-  // A peer that does not read: what it asks for is not kept for it without end (CVE-2025-26466).
+  // Replies to a peer that does not read are limited (CVE-2025-26466).
   for (const start of [() => kit.create().handshake(), () => kit.create().login()]) {
     const target = start();
     target.reading = false;
@@ -322,14 +322,14 @@ function duringRekey(kit: Kit): void {
     expect(kept).toBeLessThanOrEqual(1024 * 1024);
   }
 
-  // And the stall itself ends.
+  // The stalled key exchange times out.
   const slow = stalled();
   slow.advance(59_999);
   expect(slow.error).toBeUndefined();
   slow.advance(1).expectClosed("kex-timeout");
 }
 
-/** UNIMPLEMENTED for a packet that was never sent is ignored; for the KEXINIT it ends what can only time out. */
+/** Asserts that UNIMPLEMENTED is ignored for a packet never sent, but ends the session immediately for KEXINIT. */
 function unimplementedInRekey(kit: Kit): void {
   const target = kit.create().login();
   target.session.rekey();

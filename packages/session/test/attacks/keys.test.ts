@@ -33,7 +33,7 @@ const keyNamed = (name: string): PrivateKey => privateKeyFromFields(keyVector(na
 const rsa = keyNamed("rsa-2048");
 const ecdsa = keyNamed("ecdsa-256");
 
-/** A signature blob of any name and any content. */
+/** Encodes a signature blob with this name and content. */
 const signature = (name: string, blob: Uint8Array): Uint8Array => new Writer().string(name).string(blob).finish();
 
 const ecdsaBlob = (...parts: (string | Uint8Array)[]): Uint8Array => {
@@ -46,7 +46,7 @@ function judgesEcdsa({ judge, badKey, badSignature }: Judge): void {
   const name = ecdsaNistp256.name;
   const p384 = keyNamed("ecdsa-384");
   const { fields } = ecdsa;
-  if (fields.format !== "ecdsa") throw new Error("ecdsa-256 is an ECDSA key");
+  if (fields.format !== "ecdsa") throw new Error("ecdsa-256 is not an ECDSA key");
   const { publicPoint } = fields;
   const offCurve = publicPoint.slice();
   offCurve[40]! ^= 1;
@@ -71,7 +71,7 @@ function judgesEcdsa({ judge, badKey, badSignature }: Judge): void {
     expect(judge({ key: ecdsa, blob, sign })).toBe(badKey);
   }
 
-  // A high s is as good as a low one, and an s or r outside of 1…n−1 is not.
+  // High and low s are both valid; r and s outside of 1…n−1 are not.
   const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
   const written = (r: bigint, s: bigint): Uint8Array => signature(name, new Writer().mpint(r).mpint(s).finish());
   const signedAs = (make: (r: bigint, s: bigint) => Uint8Array): string =>
@@ -99,7 +99,7 @@ function judgesEcdsa({ judge, badKey, badSignature }: Judge): void {
 
 test("ECDSA · client", () => {
   for (const implementation of IMPLEMENTATIONS) judgesEcdsa(clientJudge(implementation));
-  // A key of another format than was agreed is not even looked at.
+  // A host key of another format than negotiated is rejected before it is parsed.
   const target = new ClientTarget({ peer: { hostKey: ecdsa } });
   const p384 = keyNamed("ecdsa-384");
   target.peer.identify().init();
@@ -121,7 +121,7 @@ const oddNumber = (count: number): bigint => (1n << BigInt(count - 1)) | 1n;
 function judgesRsa({ judge, badKey, badSignature }: Judge): void {
   const { n, d } = rsaFields("rsa-2048");
   const algorithm = "rsa-sha2-512";
-  // Moduli of the wrong size whose owner can well sign: of small primes, so that this is quick.
+  // Valid signatures by keys with a modulus of the wrong size. Small prime factors make this fast.
   for (const bits of [1024, 2047, 16385, 16392]) {
     const { modulus, root } = smooth(bits);
     const length = Math.ceil(bits / 8);
@@ -146,16 +146,16 @@ function judgesRsa({ judge, badKey, badSignature }: Judge): void {
     rsaBlob(65537n, -n),
     concatBytes(rsaBlob(65537n, n), Uint8Array.of(0)),
   ];
-  // With an exponent of 1 a signature is the padded message itself: anybody can write it.
+  // With exponent 1, the padded message itself is a valid signature, which anyone can forge.
   for (const blob of blobs)
     expect(judge({ key: rsa, algorithm, blob, sign: (data) => signature(algorithm, padded(data, 170)) })).toBe(badKey);
 
-  // A padding that is too short, with anything behind the hash, as a verifier that parses would take; other forms; too long.
+  // Forged signatures: short padding with trailing bytes (accepted by lax parsers), other encodings, too long.
   const raise = (message: Uint8Array): Uint8Array => bigIntToBytes(power(bytesToBigInt(message), d, n), 256);
   const forgeries: readonly ((hash: Uint8Array) => Uint8Array)[] = [
     (hash) => raise(concatBytes(padded(hash, 8), new Uint8Array(256 - padded(hash, 8).length).fill(0x5a))),
     (hash) => raise(concatBytes(padded(hash, 0), new Uint8Array(256 - padded(hash, 0).length))),
-    // Type 2, another byte of padding, no parameters.
+    // Block type 2, and a wrong padding byte.
     (hash) => raise(changed(padded(hash, 170), 1, 2)),
     (hash) => raise(changed(padded(hash, 170), 100, 0xfe)),
     (hash) => concatBytes(raise(padded(hash, 170)), Uint8Array.of(0)),
@@ -169,12 +169,12 @@ function judgesRsa({ judge, badKey, badSignature }: Judge): void {
 
 test("RSA · client", () => {
   for (const implementation of IMPLEMENTATIONS) judgesRsa(clientJudge(implementation));
-  // RSA with SHA-1 is not even offered.
+  // RSA with SHA-1 is not offered.
   const { serverHostKeyAlgorithms } = SSH_MSG_KEXINIT.decode(new ClientTarget().peer.identify().last(20));
   expect(serverHostKeyAlgorithms).toContain("rsa-sha2-512");
   expect(serverHostKeyAlgorithms).not.toContain("ssh-rsa");
 
-  // What the client's own key works on is blinded: random bytes are taken, and the signature is the same all the same.
+  // Signing is blinded: it consumes random bytes, but the signature does not depend on them.
   const signatures = [1, 2].map((seed) => {
     let asked = 0;
     const source = seededRandom(seed);
@@ -190,7 +190,7 @@ test("RSA · client", () => {
 
 test("RSA · server", () => {
   for (const implementation of IMPLEMENTATIONS) judgesRsa(serverJudge(implementation));
-  // RSA with SHA-1 is neither offered nor taken.
+  // RSA with SHA-1 is neither offered nor accepted.
   const target = new ServerTarget().service();
   expect(SSH_MSG_KEXINIT.decode(target.peer.last(20)).serverHostKeyAlgorithms).not.toContain("ssh-rsa");
   const told = SSH_MSG_EXT_INFO.decode(target.peer.last(7)).extensions.map(({ value }) => utf8DecodeLossy(value));
@@ -202,7 +202,7 @@ test("RSA · server", () => {
 });
 
 function judgesNames({ judge, badKey, badSignature }: Judge): void {
-  // What was agreed or named and nothing else, in name and in fact.
+  // The signature must use the negotiated algorithm, in its name and in its content.
   for (const algorithm of ["rsa-sha2-256", "rsa-sha2-512"]) {
     const other = algorithm === "rsa-sha2-256" ? "rsa-sha2-512" : "rsa-sha2-256";
     const forgeries: readonly ((data: Uint8Array) => Uint8Array)[] = [
@@ -215,7 +215,7 @@ function judgesNames({ judge, badKey, badSignature }: Judge): void {
     for (const sign of forgeries) expect(judge({ key: rsa, algorithm, sign })).toBe(badSignature);
     expect(judge({ key: rsa, algorithm })).toBe("accepted");
   }
-  // A key of another kind than was agreed, well signed.
+  // A valid signature by a key of another type than negotiated.
   const { blob } = ecdsa.publicKey;
   const sign = (data: Uint8Array): Uint8Array => ecdsa.sign(ecdsaNistp256.name, data, random);
   expect(judge({ key: rsa, algorithm: "rsa-sha2-512", blob, sign })).toBe(badKey);
@@ -227,7 +227,7 @@ test("signature algorithm · server", () => {
 
 test("signature algorithm · client", () => {
   for (const implementation of IMPLEMENTATIONS) judgesNames(clientJudge(implementation));
-  // Login: the server answers for the key and algorithm that it was asked about …
+  // USERAUTH_PK_OK must name the queried key and algorithm.
   const identities = [{ publicKey: rsa.publicKey }];
   const asking = (): ClientTarget => new ClientTarget({ client: { identities } }).service();
   const { blob: publicKey } = rsa.publicKey;
@@ -241,7 +241,7 @@ test("signature algorithm · client", () => {
     target.expectClosed("unexpected-message");
     expect(signedRequests(target)).toEqual([]);
   }
-  // … and whatever the signer makes, nothing leaves but what was requested.
+  // A signature of another algorithm than requested is never sent.
   for (const name of ["ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"]) {
     const target = asking();
     target.peer.send(SSH_MSG_USERAUTH_PK_OK.encode({ algorithm: "rsa-sha2-512", publicKey }));
@@ -259,7 +259,7 @@ test("signature algorithm · client", () => {
   }
 });
 
-/** RFC 6979 §A.2.5 to §A.2.7. */
+/** Asserts the test vectors of RFC 6979 §A.2.5 to §A.2.7. */
 function expectRfc6979(): void {
   const vectors = readVectors("keys-rfc.json") as {
     readonly ecdsa: readonly {
@@ -281,7 +281,7 @@ function expectRfc6979(): void {
 
 test("nonce bias (CVE-2024-31497) · client", () => {
   expectRfc6979();
-  // The signature that a login really sends is the same function of key and data, whatever the session's random source.
+  // The signature of a real login depends only on key and data, not on the session's random source.
   const key = keyNamed("ecdsa-521");
   const seen = new Set<bigint>();
   for (const seed of [1, 2, 3]) {
@@ -314,7 +314,7 @@ test("nonce bias (CVE-2024-31497) · server", () => {
 test("encrypted private keys · client", () => {
   const text = textOf("cipher-aes256-ctr");
   const body = bodyOf(text);
-  // Behind the magic, the names of cipher and KDF, and the salt stands the number of rounds.
+  // Offset of the rounds: after the magic, the cipher name, the KDF name, the options' length and the salt.
   const at = 15 + (4 + 10) + (4 + 6) + 4 + (4 + 16);
   const withRounds = (rounds: number): string => {
     const copy = body.slice();
@@ -327,21 +327,21 @@ test("encrypted private keys · client", () => {
   refuses("file-malformed", () => openPrivateKey(withRounds(0)));
   expect(openPrivateKey(withRounds(1024)).encrypted).toBe(true);
 
-  // Before anything of it is read.
+  // An oversized file is rejected before it is parsed.
   for (const file of ["x".repeat(2 ** 20 + 1), new Uint8Array(2 ** 20 + 1)])
     expect(refuses("file-malformed", () => openPrivateKey(file))).toContain("maxFileSize");
 
-  // The check integers tell a wrong passphrase, before anything of the rest is believed.
+  // The check integers reveal a wrong passphrase before the rest is parsed.
   const open = (passphrase: string): PrivateKey => {
     const file = openPrivateKey(text);
-    if (!file.encrypted) throw new Error("the file is encrypted");
+    if (!file.encrypted) throw new Error("the file is not encrypted");
     return finish(file.decrypt(passphrase)).privateKey;
   };
   refuses("passphrase-wrong", () => open(`${PASSPHRASE}x`));
   expect(open(PASSPHRASE).publicKey.blob).toHaveLength(51);
   const plain = bodyOf(textOf("ed25519-plain"));
   const { blob } = keyOf("ed25519-plain").publicKey;
-  // Behind the magic, "none" twice, empty options, one key: its blob, then the private section, which begins with the two.
+  // Offset of the check integers: after the magic, "none" twice, empty options, the key count, the key blob and the section's length.
   const check = 15 + 8 + 8 + 4 + 4 + 4 + blob.length + 4;
   for (let i = 0; i < 8; i++) {
     const copy = plain.slice();
@@ -350,7 +350,7 @@ test("encrypted private keys · client", () => {
   }
 });
 
-/** The algorithms of the login requests that carry a signature. */
+/** Returns the algorithms of all signed login requests. */
 function signedRequests(target: ClientTarget): string[] {
   return target.peer.received
     .filter((payload) => payload[0] === SSH_MSG_USERAUTH_REQUEST.number)
@@ -361,7 +361,7 @@ function signedRequests(target: ClientTarget): string[] {
     .map(({ algorithm }) => algorithm);
 }
 
-/** EMSA-PKCS1-v1_5 with SHA-512 (RFC 8017 §9.2) and as many bytes of padding as one likes. */
+/** Encodes with EMSA-PKCS1-v1_5 and SHA-512 (RFC 8017 §9.2), with `length` padding bytes. */
 function padded(data: Uint8Array, length: number): Uint8Array {
   const info = Uint8Array.of(0x30, 0x51, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3, 5, 0, 4, 64);
   return concatBytes(
@@ -388,7 +388,7 @@ function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
 
 const bitLength = (value: bigint): number => value.toString(2).length;
 
-/** A modulus of that many bits, the product of different small primes, and the 65537th root modulo it. */
+/** Returns a modulus of this many bits, a product of distinct small primes, and a function for 65537th roots modulo it. */
 function smooth(bits: number): { readonly modulus: bigint; readonly root: (value: bigint) => bigint } {
   const primes: bigint[] = [];
   let modulus = 1n;
@@ -397,7 +397,7 @@ function smooth(bits: number): { readonly modulus: bigint; readonly root: (value
     primes.push(candidate);
     modulus *= candidate;
   }
-  // Small ones make up what is missing: a set of them that comes to it.
+  // Multiply by a set of smaller primes that gives exactly the wanted bit length.
   const small = [3n, 5n, 7n, 11n, 13n, 17n, 19n, 23n, 29n, 31n];
   for (let set = 0; bitLength(modulus) !== bits; set++) {
     const chosen = small.filter((_, i) => (set >> i) & 1);
@@ -424,7 +424,7 @@ function isPrime(value: bigint): boolean {
   return true;
 }
 
-/** For small moduli. */
+/** Returns the inverse of `value` modulo a small modulus. */
 function inverse(value: bigint, modulus: bigint): bigint {
   let [a, b, x, y] = [value % modulus, modulus, 1n, 0n];
   while (b !== 0n) [a, b, x, y] = [b, a % b, y, x - (a / b) * y];

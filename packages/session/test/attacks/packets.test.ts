@@ -14,8 +14,8 @@ import { ServerTarget } from "./support/server-target.ts";
 
 const GOODBYE = SSH_MSG_DISCONNECT.number;
 
-/** What the length field of the next packet says, changed on its way: an attacker on the network can do that under every cipher. */
-const saying = (target: SessionTarget, wanted: number): Uint8Array => {
+/** Returns a packet with its length field changed to `wanted`, as a network attacker can do under any cipher by flipping bits. */
+const withLength = (target: SessionTarget, wanted: number): Uint8Array => {
   const packet = target.peer.seal(message.ignore(64));
   const { lengthIsPadded, blockSize } = target.peer.shape;
   const least = 1 + 69 + 4;
@@ -40,7 +40,7 @@ function length(kit: Kit): void {
   for (const [name, start] of Object.entries(started)) {
     const { blockSize, lengthIsPadded } = start().peer.shape;
     const whole = (length: number): number => length - ((length + (lengthIsPadded ? 4 : 0)) % blockSize);
-    // Nobody has logged in: only a server has proved who it is, with the first keys.
+    // Before login a client has proved nothing, so a server keeps the small limit. A server has proved its host key by now.
     const most = whole(name === "plaintext" || kit.side === "server" ? 35_000 : 256 * 1024);
     const smallest = lengthIsPadded ? 12 : blockSize;
     const header = name.startsWith("aes256-ctr, and MAC") ? 16 : 4;
@@ -58,19 +58,19 @@ function length(kit: Kit): void {
     ]) {
       const target = start();
       const { length } = target.sent;
-      // The header alone is enough: nothing is waited for, nor kept.
-      target.peer.raw(saying(target, wanted).subarray(0, header));
+      // The header alone is enough for the error; no further bytes are awaited.
+      target.peer.raw(withLength(target, wanted).subarray(0, header));
       const error = target.expectClosed("packet-length");
       if (name !== "plaintext") expect(error.message).not.toMatch(new RegExp(`\\b${wanted}\\b`));
       expect(target.sent.slice(length)).toEqual([GOODBYE]);
     }
     for (const wanted of [smallest, most]) {
       const target = start();
-      target.peer.raw(saying(target, wanted).subarray(0, header));
+      target.peer.raw(withLength(target, wanted).subarray(0, header));
       expect([name, wanted, target.error?.code]).toEqual([name, wanted, undefined]);
     }
 
-    // Whatever byte of a packet is changed, but those of its length: the same answer.
+    // Changing any byte after the length gives the same error, so it reveals nothing.
     if (name === "plaintext") continue;
     const goodbyes = new Set<string>();
     const size = start().peer.seal(message.ignore(8)).length;
@@ -83,7 +83,7 @@ function length(kit: Kit): void {
     }
     expect(goodbyes.size).toBe(1);
 
-    // The smallest packet of all: length 12 in CTR, 8 under chacha20-poly1305.
+    // The login contains the smallest packets: length 12 in CTR, 8 under chacha20-poly1305.
     const login = start();
     login.finish().expectAlive();
   }
@@ -98,7 +98,7 @@ function padding(kit: Kit): void {
       const start = (): SessionTarget => kit.create({ peer, session: { algorithms: implementation } }).login();
       const { blockSize, lengthIsPadded } = start().peer.shape;
       const fill = lengthIsPadded ? 5 : 1;
-      // A payload that leaves whole blocks around the padding wanted.
+      // Returns a payload with which this padding length gives whole blocks.
       const around = (padding: number): Uint8Array =>
         message.ignore((blockSize * 16 - ((fill + 5 + padding) % blockSize)) % blockSize);
 
@@ -112,7 +112,7 @@ function padding(kit: Kit): void {
         target.peer.raw(target.peer.seal(around(padding), { padding }));
         target.expectAlive();
       }
-      // Padding up to the end of the packet leaves nothing; beyond it less.
+      // A padding length that leaves no payload, or exceeds the packet.
       const payload = around(4);
       for (const [paddingField, fine] of [
         [payload.length + 3, true],
@@ -167,7 +167,7 @@ const inits = (target: SessionTarget): number => target.sent.filter((number) => 
 const use = (packetsSinceKeys: number) => ({ packetsSinceKeys, bytesSinceKeys: 0 });
 
 function nonce(kit: Kit): void {
-  // New keys are agreed when the packets of either direction, or the bytes that a cipher bears, are used up.
+  // A rekey starts when the packet limit of either direction or the byte limit of a cipher is reached.
   const packets = kit.create({ session: { limits: { rekeyPackets: 50 } } }).login();
   for (let i = 0; i < 100 && inits(packets) === 1; i++) packets.peer.send(message.ping());
   expect(inits(packets)).toBe(2);
@@ -183,14 +183,14 @@ function nonce(kit: Kit): void {
   expect(inits(bytes)).toBe(2);
   expect(bytes.peer.sequence).toBeLessThan(50);
 
-  // No limit that is given lets a nonce come again.
+  // No configurable limit allows a nonce to repeat.
   expect(() => kit.create({ session: { limits: { rekeyPackets: 2 ** 31 } } })).toThrow("rekeyPackets");
   const boundless = new RekeyPolicy({ ...SESSION_LIMITS.defaults, rekeyPackets: 2 ** 31 - 1 });
   expect(boundless.isUsedUp(use(0), use(2 ** 31 - 2))).toBe(false);
   expect(boundless.isUsedUp(use(0), use(2 ** 31 - 1))).toBe(true);
   expect(boundless.isUsedUp(use(2 ** 31 - 1), use(0))).toBe(true);
 
-  // And where a peer never lets new keys come, the last number ends it.
+  // If the peer never completes a rekey, the session ends when the sequence numbers are used up.
   const start = { sequenceNumber: 2 ** 32 - 2, packetsSinceKeys: 2 ** 32 - 1 };
   const writer = new PacketWriter({ random: seededRandom(1), start });
   writer.write(message.ignore());
@@ -207,7 +207,7 @@ test("nonce, sequence · client", () => nonce(CLIENT));
 test("nonce, sequence · server", () => nonce(SERVER));
 
 function kexinit(kit: Kit): void {
-  // A wrong guess is ignored once, a second message is not.
+  // After a wrong guess, one message is ignored, but not a second one.
   const strict = `kex-strict-${kit.side === "client" ? "s" : "c"}-v00@openssh.com`;
   const wrong: Partial<KexInit> = {
     firstKexPacketFollows: true,
@@ -221,7 +221,7 @@ function kexinit(kit: Kit): void {
   twice.peer.init(wrong).send(guessed, guessed);
   twice.expectClosed("malformed-message");
   expect(twice.sent).toEqual([...kit.flights[2]!, GOODBYE]);
-  // A right one is not ignored.
+  // After a right guess, the message is not ignored.
   const right = afterSteps(kit, 1);
   right.peer.init({
     firstKexPacketFollows: true,
@@ -230,7 +230,7 @@ function kexinit(kit: Kit): void {
   right.peer.send(guessed);
   right.expectClosed("malformed-message");
 
-  // A second KEXINIT, and bytes too many or too few.
+  // A second KEXINIT, and one with a missing or extra byte.
   const again = afterSteps(kit, 2);
   again.peer.init();
   again.expectClosed("unexpected-message");
@@ -244,7 +244,7 @@ function kexinit(kit: Kit): void {
     expect(target.sent).toEqual([20, GOODBYE]);
   }
 
-  // Any lists: what comes of them is what RFC 4253 §7.1 says, computed the slow way, and never what we did not offer.
+  // Random lists: the result must match an independent implementation of RFC 4253 §7.1.
   const own = SSH_MSG_KEXINIT.decode(afterSteps(kit, 1).peer.last(20));
   const lists = fc.record({
     kexAlgorithms: names(["curve25519-sha256"]),
@@ -258,7 +258,7 @@ function kexinit(kit: Kit): void {
     languagesClientToServer: names(["en"]),
     languagesServerToClient: names(["de"]),
   });
-  // Ours the other way round: here it shows whose order counts, whatever chance brings.
+  // Our own lists reversed: always shows whose order takes precedence.
   const reversed = {
     kexAlgorithms: own.kexAlgorithms.toReversed(),
     serverHostKeyAlgorithms: own.serverHostKeyAlgorithms.toReversed(),
@@ -303,7 +303,7 @@ test("banner · client", () => {
   const over = new ClientTarget();
   over.peer.raw(line(256));
   over.expectClosed("banner-limit");
-  // It is known to be too long before its end has come.
+  // Rejected before the end of the line arrives.
   const endless = new ClientTarget();
   endless.peer.raw(line(300).slice(0, 255));
   endless.expectClosed("banner-limit");
@@ -322,14 +322,14 @@ test("banner · client", () => {
   long.peer.raw("x");
   long.expectClosed("banner-limit");
 
-  // Text for a terminal's sake is quoted, cut and escaped in the error.
+  // The error quotes the line truncated and escaped.
   const hostile = new ClientTarget();
   hostile.peer.raw(`\x1b[2J${"x".repeat(9000)}`);
   const { message: text } = hostile.expectClosed("banner-limit");
   expect(text).toContain("\\x1b[2J");
   expect(text.length).toBeLessThan(300);
 
-  // A byte a second: time is what ends it.
+  // One byte per second: the timeout ends it.
   const drip = new ClientTarget();
   let seconds = 0;
   for (; drip.error === undefined && seconds < 1000; seconds++) {
@@ -351,7 +351,7 @@ test("banner · server", () => {
     over.expectClosed("banner-limit");
     expect(over.sent).toEqual([20]);
   }
-  // Lines come before a server's identification only: from a client the first byte that does not fit is the last.
+  // Only a server may send lines before its identification. From a client, the first wrong byte is fatal.
   for (const text of ["hello\r\n", "\r\n", "\n", "x", "SSH", "ssh-2.0-x\r\n", "GET / HTTP/1.1\r\n", "SSH-2.0-\0"]) {
     const target = new ServerTarget();
     target.peer.raw(text);
@@ -374,13 +374,13 @@ test("banner · server", () => {
   expect(drip.sent.filter((number) => number !== 20)).toEqual([]);
 });
 
-/** Lists of names of which some are real, in any order, empty ones and markers among them. */
+/** Generates lists of real and other names in any order, including empty lists and markers. */
 function names(real: readonly string[]): fc.Arbitrary<string[]> {
   const others = ["none", "ssh-rsa", "hmac-md5", "3des-cbc", "zlib", "ext-info-s", "a@b"];
   return fc.uniqueArray(fc.constantFrom(...real, ...others), { minLength: 0, maxLength: 6 });
 }
 
-/** RFC 4253 §7.1: of each list the first of the client's names that is in the server's. */
+/** Negotiates independently (RFC 4253 §7.1): from each list, the client's first name that the server also has. */
 function twin(client: KexInit, server: KexInit): (string | undefined)[] | undefined {
   const markers = ["ext-info-c", "ext-info-s", "kex-strict-c-v00@openssh.com", "kex-strict-s-v00@openssh.com"];
   const first = (list: keyof KexInit): string | undefined => {

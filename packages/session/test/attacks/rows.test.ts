@@ -7,12 +7,12 @@ const root = new URL("../../../../", import.meta.url);
 const read = (file: string): string => readFileSync(new URL(file, root), "utf8");
 const FOLDER = "packages/session/test/attacks";
 
-/** Where tests of rows live, and nothing else. */
+/** Files outside the suite's folder that contain only tests of rows. */
 const FILES = ["cli/test", "nacre/test", "nacre/test/forward", "node/test"].map(
   (folder) => `packages/${folder}/attacks.test.ts`,
 );
 
-test("every row has its test on each side that it touches, and every test its row", () => {
+test("every row has a test on each side it affects, and every test belongs to a row", () => {
   for (const { file, name } of HELD) {
     expect([file, existsSync(new URL(file, root))]).toEqual([file, true]);
     expect([name, read(file).split(`"${name}"`).length - 1]).toEqual([name, 1]);
@@ -27,20 +27,20 @@ test("every row has its test on each side that it touches, and every test its ro
   expect(tests).toHaveLength(rows.length);
 });
 
-test("the rows are as many as there are classes, each with a title of its own and something that would break it", () => {
+test("the number of rows is as expected, titles are unique, and every test has a patch that must break it", () => {
   const rows = Object.values(AREAS).flat();
   expect(Object.values(AREAS).map(({ length }) => length)).toEqual([13, 11, 9, 7, 8, 13]);
   expect(new Set(rows.map(({ title }) => title)).size).toBe(rows.length);
   for (const { title, missing, client, server } of rows) {
     expect([client, server]).not.toEqual(["not touched", "not touched"]);
-    // A row that one side cannot be tested for yet names the missing part.
+    // A row that cannot be tested on one side yet names the missing feature.
     if ([client, server].includes("not there yet"))
       expect([title, missing]).toEqual([title, expect.stringMatching(/./)]);
   }
   for (const { name, patches } of HELD) expect([name, patches.length > 0]).toEqual([name, true]);
 });
 
-test("every patch changes rules that the sources have, and every rule in the sources has its patch", () => {
+test("every patch changes existing rules, and every rule in the sources has a patch", () => {
   const rules = readRules(root);
   const patches = HELD.flatMap(({ patches }) => patches);
   for (const patch of patches)

@@ -25,14 +25,14 @@ const GOODBYE = SSH_MSG_DISCONNECT.number;
 const random = seededRandom(90);
 const keyNamed = (name: string): PrivateKey => privateKeyFromFields(keyVector(name).fields);
 
-/** A client whose server has a host key of that kind and is about to prove it. */
+/** Returns a client that waits for the key exchange reply of a server with this host key. */
 function facing(hostKey: PrivateKey, hostKeyAlgorithm?: string): ClientTarget {
   const target = new ClientTarget({ peer: { hostKey, ...(hostKeyAlgorithm && { hostKeyAlgorithm }) } });
   target.peer.identify().init();
   return target;
 }
 
-/** Expects that the exchange failed before the application was asked about the key, and that only the disconnect message was sent. */
+/** Asserts that the key exchange failed before the host key event, and that only DISCONNECT was sent. */
 function expectRefused(target: ClientTarget, code: "kex-failed" | "bad-signature"): void {
   target.expectClosed(code);
   expect(target.eventsOf("verify-host-key")).toEqual([]);
@@ -41,14 +41,14 @@ function expectRefused(target: ClientTarget, code: "kex-failed" | "bad-signature
 
 const little = (value: bigint): Uint8Array => bigIntToBytes(value, 32).toReversed();
 
-/** RFC 3526 §3. */
+/** Prime of group 14 (RFC 3526 §3). */
 const p14 = bytesToBigInt(getDiffieHellman("modp14").getPrime());
 const BAD_DH_VALUES = [0n, 1n, p14 - 1n, p14, p14 + 1n, 2n * p14, -1n, -2n, 1n << 100_000n];
 
 test("DH public value · client", () => {
   const session = { algorithms: { ...algorithms, kex: [diffieHellmanGroup14Sha256] } };
   for (const f of BAD_DH_VALUES) {
-    // The attacker knows the secret that such a value leads to, and goes on as if nothing were amiss.
+    // The attacker knows the secret that results from this value and completes the exchange.
     const known = f === 1n || f === p14 - 1n || f === p14 + 1n ? 1n : 0n;
     const kex: KexMethod = {
       ...diffieHellmanGroup14Sha256,
@@ -84,7 +84,7 @@ test("DH public value · server", () => {
   honest.login().expectAlive();
 });
 
-/** Every point of small order, in each form that 32 bytes can have (RFC 7748 §5, §6.1). */
+/** Returns every 32-byte encoding of a point of small order (RFC 7748 §5, §6.1). */
 function smallOrderPoints(): Uint8Array[] {
   const p = 2n ** 255n - 19n;
   const orderEight = [
@@ -101,7 +101,7 @@ function smallOrderPoints(): Uint8Array[] {
 
 test("X25519 · client", () => {
   for (const publicKey of smallOrderPoints()) {
-    // The attacker knows the secret, which is 0, and goes on as if nothing were amiss: the exchange is signed and hashed with it.
+    // The attacker knows that the secret is 0, and signs the exchange hash computed with it.
     const target = facing(keyNamed("ed25519"));
     const client = SSH_MSG_KEX_ECDH_INIT.decode(target.peer.last(30)).clientPublicKey;
     const exchange = new Writer().string(client).string(publicKey).finish();
@@ -117,7 +117,7 @@ test("X25519 · client", () => {
   }
 });
 
-/** A server that has been sent such a value answers nothing, and has signed nothing. */
+/** Asserts that the server ended the key exchange without a reply or a signature. */
 function expectUnanswered(target: ServerTarget): void {
   target.expectClosed("kex-failed");
   expect(target.sent).toEqual([20, GOODBYE]);
@@ -148,14 +148,14 @@ test("ML-KEM, sntrup · client", () => {
   whole.peer.reply().newKeys().send(message.serviceAccept, message.authSuccess);
   whole.expectAlive();
 
-  // Of another length: an error of its own, before anything is decapsulated.
+  // Wrong length: a specific error, before decapsulation.
   for (const length of [0, 32, 1088, 1119, 1121, 1184 + 32, 1568 + 32, 30_000]) {
     const target = hybrid();
     target.peer.reply({ publicKey: new Uint8Array(length).fill(9) });
     expectRefused(target, "kex-failed");
     expect(target.error?.message).toContain(`has ${length} bytes`);
   }
-  // Of the right length, but changed: the secret is another, and nothing tells it from a server that cannot sign.
+  // Right length but changed: the secret differs, and the error is the same as for an invalid signature.
   const told = new Set<string>();
   for (const at of [undefined, 0, 500, 1087]) {
     const target = hybrid();
@@ -172,7 +172,7 @@ test("ML-KEM, sntrup · client", () => {
   expectRefused(unsigned, "bad-signature");
   told.add(unsigned.error!.message);
   expect(told.size).toBe(1);
-  // The classical half is held to its own rules.
+  // The X25519 half is checked by its own rules.
   const classical = hybrid();
   const reply = SSH_MSG_KEX_ECDH_REPLY.decode(classical.peer.makeReply());
   const serverPublicKey = concatBytes(reply.serverPublicKey.subarray(0, 1088), new Uint8Array(32));
@@ -194,14 +194,14 @@ test("ML-KEM, sntrup · server", () => {
   const { clientPublicKey } = SSH_MSG_KEX_ECDH_INIT.decode(kex.client(random).start());
   expect(clientPublicKey).toHaveLength(1184 + 32);
   const lengths = [0, 32, 1184, 1215, 1217, 1088 + 32, 1568 + 32, 30_000];
-  // FIPS 203 §7.2: a coefficient of 3329 or more is no encoding of any key.
+  // A coefficient of 3329 or more makes the encapsulation key invalid (FIPS 203 §7.2).
   const coefficient = clientPublicKey.slice();
   coefficient.set([0x01, 0x0d], 0);
   const bad = [
     ...lengths.map((length) => new Uint8Array(length).fill(9)),
     coefficient,
     concatBytes(new Uint8Array(1184).fill(0xff), clientPublicKey.subarray(1184)),
-    // The classical half is held to its own rules.
+    // The X25519 half is checked by its own rules.
     concatBytes(clientPublicKey.subarray(0, 1184), new Uint8Array(32)),
   ];
   for (const value of bad) {
@@ -212,7 +212,7 @@ test("ML-KEM, sntrup · server", () => {
   }
 });
 
-/** The shapes of a secret that its encoding depends on. */
+/** Forms of a secret with different `mpint` encodings. */
 const SHAPES: Readonly<Record<string, (secret: Uint8Array) => boolean>> = {
   "high bit": ([first]) => first! >= 0x80,
   "low bit": ([first]) => first! > 0 && first! < 0x80,
@@ -220,7 +220,7 @@ const SHAPES: Readonly<Record<string, (secret: Uint8Array) => boolean>> = {
   "zero, then high": ([first, second]) => first === 0 && second! >= 0x80,
 };
 
-/** A private key with which the secret has the shape. */
+/** Draws private keys until the shared secret has the wanted form. */
 function fitting(random: RandomSource, publicKey: Uint8Array, fits: (secret: Uint8Array) => boolean): Uint8Array {
   for (;;) {
     const own = random(32);
@@ -230,7 +230,7 @@ function fitting(random: RandomSource, publicKey: Uint8Array, fits: (secret: Uin
 
 test("shared secret as mpint · server", () => {
   for (const [name, fits] of Object.entries(SHAPES)) {
-    // The server's own value is known beforehand, and the client's drawn for it.
+    // The server's private key is fixed, and the client's is drawn to fit.
     const serverSecret = seededRandom(5)(32);
     const serverPublicKey = nodeX25519(serverSecret, BASE_POINT);
     const own = fitting(random, serverPublicKey, fits);
@@ -259,7 +259,7 @@ test("shared secret as mpint · server", () => {
 
 test("shared secret as mpint · client", () => {
   for (const [name, fits] of Object.entries(SHAPES)) {
-    // The server draws its keys until the secret has the shape, and writes it down by itself.
+    // The server draws private keys until the secret fits, and encodes it independently.
     const kex: KexMethod = {
       ...curve25519Sha256,
       server: (random) => ({
@@ -282,7 +282,7 @@ test("shared secret as mpint · client", () => {
   }
 });
 
-/** RFC 4251 §5, from the definition: the number as it is written in base 256, and a zero in front of a high bit. */
+/** Encodes an `mpint` by its definition (RFC 4251 §5): base 256, with a leading zero byte before a high bit. */
 function mpint(secret: Uint8Array): Uint8Array {
   const digits: number[] = [];
   for (let value = bytesToBigInt(secret); value > 0n; value /= 256n) digits.unshift(Number(value % 256n));
@@ -292,7 +292,7 @@ function mpint(secret: Uint8Array): Uint8Array {
 
 const BASE_POINT = Uint8Array.of(9, ...new Uint8Array(31));
 
-/** X25519 (RFC 7748 §5) as node:crypto has it. */
+/** Computes X25519 (RFC 7748 §5) with `node:crypto`. */
 function nodeX25519(secret: Uint8Array, point: Uint8Array): Uint8Array {
   const [pkcs8, spki] = ["302e020100300506032b656e04220420", "302a300506032b656e032100"].map((head) =>
     Buffer.from(head, "hex"),

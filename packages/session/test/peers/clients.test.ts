@@ -19,20 +19,20 @@ import { ServerTarget, type ServerTargetOptions } from "../attacks/support/serve
 const NOTHING = new Uint8Array(0);
 const FAILURE = SSH_MSG_REQUEST_FAILURE.encode({});
 
-/** A client of another's making that is logged in: its bytes are the test's. */
+/** Returns a server with a logged-in client of another implementation, identified by `line`. The test sends its messages. */
 function guest(line: string, options: ServerTargetOptions = {}): ServerTarget {
   const server = new ServerTarget(options);
   server.peer.identify(line).exchange();
   return server.finish();
 }
 
-/** Answers the last message of that number with UNIMPLEMENTED. */
-function doesNotUnderstand(server: ServerTarget, number: number): void {
+/** Sends UNIMPLEMENTED for the server's last message with this number. */
+function sendUnimplemented(server: ServerTarget, number: number): void {
   const place = server.peer.numbers.lastIndexOf(number);
   server.peer.send(SSH_MSG_UNIMPLEMENTED.encode({ sequenceNumber: server.peer.sequenceNumbers[place]! }));
 }
 
-/** Opens a session and has a command run. */
+/** Opens a session channel and requests a command. */
 function exec(server: ServerTarget): number {
   const channel = server.openChannel();
   const data = new Writer().string("true").finish();
@@ -42,7 +42,7 @@ function exec(server: ServerTarget): number {
 }
 
 describe("replies", () => {
-  it("phpseclib answers the announcement of host keys, which wants no reply, with REQUEST_FAILURE: it is served", () => {
+  it("phpseclib sends REQUEST_FAILURE for hostkeys-00, which wants no reply: the server ignores it", () => {
     const server = guest("SSH-2.0-phpseclib_3.0 (mcrypt, gmp)");
     expect(SSH_MSG_GLOBAL_REQUEST.decode(server.peer.last(80))).toMatchObject({
       requestName: "hostkeys-00@openssh.com",
@@ -53,7 +53,7 @@ describe("replies", () => {
     server.turn().expectAlive();
   });
 
-  it("phpseclib's needless reply does not end what asks for one later", () => {
+  it("an unrequested reply of phpseclib is not taken for the reply to a later request", () => {
     const server = guest("SSH-2.0-phpseclib_3.0");
     server.peer.send(FAILURE);
     const request = server.session.connection.globalRequest("mine", NOTHING, { wantReply: true });
@@ -61,33 +61,33 @@ describe("replies", () => {
     expect(server.eventsOf("global-reply")).toMatchObject([{ request, success: true }]);
   });
 
-  it("a client that answers keepalives with UNIMPLEMENTED is there, and its later replies go where they belong", () => {
+  it("UNIMPLEMENTED counts as a keepalive reply, and later replies match their requests", () => {
     const server = guest("SSH-2.0-Unimplementing");
     for (let minute = 0; minute < 50; minute++) {
       server.advance(60_000);
-      doesNotUnderstand(server, SSH_MSG_GLOBAL_REQUEST.number);
+      sendUnimplemented(server, SSH_MSG_GLOBAL_REQUEST.number);
     }
     server.advance(60_000);
     const request = server.session.connection.globalRequest("mine", NOTHING, { wantReply: true });
     server.turn();
-    doesNotUnderstand(server, SSH_MSG_GLOBAL_REQUEST.number);
+    sendUnimplemented(server, SSH_MSG_GLOBAL_REQUEST.number);
     expect(server.eventsOf("global-reply")).toMatchObject([{ request, success: false }]);
     server.peer.send(FAILURE);
     expect(server.eventsOf("global-reply")).toHaveLength(1);
     server.expectAlive();
   });
 
-  it("a client that does not understand an answer of the login is not sent away for it", () => {
+  it("UNIMPLEMENTED for a reply during login does not end the connection", () => {
     const server = new ServerTarget();
     server.peer.identify("SSH-2.0-Puzzled").exchange().send(message.serviceRequest);
-    doesNotUnderstand(server, 6);
+    sendUnimplemented(server, 6);
     server.peer.send(signedLogin(server.peer.sessionId, userKey));
     expect(server.authenticated).toBe(true);
     server.expectAlive();
   });
 
   it.each(["SSH-2.0-libssh2_1.11.1", "SSH-2.0-phpseclib_3.0"])(
-    "%s reads only when it is called: without keepalives it may be idle for days",
+    "%s reads only during calls: without keepalives it may be idle for days",
     (line) => {
       const limits = { keepaliveInterval: 0, rekeyInterval: 2 ** 31 };
       const server = guest(line, { session: { limits } });
@@ -99,24 +99,24 @@ describe("replies", () => {
   );
 });
 
-describe("goodbyes", () => {
-  it("dev-tunnels disconnects without a language tag: its words are told", () => {
+describe("ends of the connection", () => {
+  it("dev-tunnels omits the language tag of DISCONNECT: its description is reported", () => {
     const server = guest("SSH-2.0-Microsoft.DevTunnels.Ssh_3.12");
     server.peer.send(new Writer().byte(SSH_MSG_DISCONNECT.number).uint32(11).string("enough").finish());
     expect(server.error).toMatchObject({ code: "disconnected", message: expect.stringContaining("enough (reason 11") });
   });
 
-  it("dev-tunnels takes no rekey of ours: what was not understood is told at once", () => {
+  it("dev-tunnels does not support a rekey by the server: the error names KEXINIT immediately", () => {
     const server = guest("SSH-2.0-Microsoft.DevTunnels.Ssh_3.12");
     server.session.rekey();
     server.turn();
-    doesNotUnderstand(server, SSH_MSG_KEXINIT.number);
+    sendUnimplemented(server, SSH_MSG_KEXINIT.number);
     expect(server.error?.message).toMatch(/^the client does not implement SSH_MSG_KEXINIT \(our packet \d+\)/);
   });
 });
 
 describe("sessions", () => {
-  it("PuTTY opens a channel type of its own first, which is refused, and then works", () => {
+  it("PuTTY's simple@putty request is ignored, and the session continues", () => {
     const server = guest("SSH-2.0-PuTTY_Release_0.83");
     exec(server);
     const data = new Writer().string("simple@putty.projects.tartarus.org").boolean(false).finish();
@@ -124,7 +124,7 @@ describe("sessions", () => {
     server.expectAlive();
   });
 
-  it("dropbear's client has a window of 24 KiB: what is written beyond waits for its adjusts", () => {
+  it("dropbear's client has a window of 24 KiB: further data waits for WINDOW_ADJUST", () => {
     const server = guest("SSH-2.0-dropbear_2025.89");
     const channel = server.openChannel({ initialWindowSize: 24 * 1024, maximumPacketSize: 24 * 1024 });
     const { connection } = server.session;
@@ -143,7 +143,7 @@ describe("sessions", () => {
     server.expectAlive();
   });
 
-  it("a client may refuse a channel of ours without a text", () => {
+  it("a client may refuse a channel without a description", () => {
     const server = guest("SSH-2.0-2.0.13");
     const channel = server.session.connection.openChannel("forwarded-tcpip");
     server.turn().peer.send(new Writer().byte(SSH_MSG_CHANNEL_OPEN_FAILURE.number).uint32(channel).uint32(3).finish());
@@ -153,7 +153,7 @@ describe("sessions", () => {
     server.expectAlive();
   });
 
-  it("Nacre and others open a channel with their login: it is not understood where the login fails, and opened where it succeeds", () => {
+  it("a channel opened together with a login gets UNIMPLEMENTED if the login fails, and is opened if it succeeds", () => {
     const server = new ServerTarget();
     server.peer.identify("SSH-2.0-Nacre_0.1.0").exchange();
     server.peer.send(message.serviceRequest, passwordLogin("wrong"), message.channelOpen("session", 1000));
@@ -162,11 +162,11 @@ describe("sessions", () => {
     expect(server.sent.at(-1)).toBe(91);
   });
 
-  it("twisted and others have no strict key exchange, and are served", () => {
+  it("twisted lacks strict key exchange and is served", () => {
     exec(guest("SSH-2.0-Twisted_24.11.0", { peer: { strict: false } }));
   });
 
-  it("a client that abandons a conversation for another method is served (RFC 4252 §5.1)", () => {
+  it("a client may abandon keyboard-interactive for another method (RFC 4252 §5.1)", () => {
     const server = new ServerTarget({ hold: ["keyboard-interactive"] });
     server.peer.identify("SSH-2.0-Erlang/5.2.9").exchange().send(message.serviceRequest, keyboardInteractiveLogin());
     const { token } = server.eventsOf("keyboard-interactive")[0]!;

@@ -22,7 +22,7 @@ const OK = { stdout: "ok", status: 0, error: undefined };
 const OPEN = SSH_MSG_CHANNEL_OPEN.number;
 const NOTHING = new Uint8Array(0);
 
-/** A question with these hidden prompts. */
+/** Returns SSH_MSG_USERAUTH_INFO_REQUEST with these hidden prompts. */
 const asks = (...prompts: readonly string[]): Uint8Array =>
   SSH_MSG_USERAUTH_INFO_REQUEST.encode({
     name: "",
@@ -31,7 +31,7 @@ const asks = (...prompts: readonly string[]): Uint8Array =>
     prompts: prompts.map((prompt) => ({ prompt, echo: false })),
   });
 
-/** Disconnects on a channel that is opened before the login has succeeded. */
+/** Server that disconnects when a channel is opened before the login has succeeded. */
 const hangsUpOnEarlyOpen = (line: string): Habits => ({
   line,
   looksAhead: true,
@@ -39,12 +39,12 @@ const hangsUpOnEarlyOpen = (line: string): Habits => ({
     number === OPEN && !loggedIn && server.hangUp("Invalid request before authentication was complete"),
 });
 
-describe("a channel opened before the login has succeeded", () => {
+describe("opening a channel before the login has succeeded", () => {
   it.each([
     ["asyncssh", "SSH-2.0-AsyncSSH_2.20.0"],
     ["libssh", "SSH-2.0-libssh_0.11.2"],
     ["PuTTY's uppity", "SSH-2.0-Uppity_Release_0.83"],
-  ])("%s would disconnect on it: a right key gets in, and a wrong one is told as such", (_, line) => {
+  ])("%s would disconnect, so the client waits: a right key logs in, a wrong key gives auth-failed", (_, line) => {
     expect(visit(hangsUpOnEarlyOpen(line)).outcome).toEqual(OK);
     expect(visit({ ...hangsUpOnEarlyOpen(line), knowsKey: false }).target.error).toMatchObject({
       code: "auth-failed",
@@ -52,7 +52,7 @@ describe("a channel opened before the login has succeeded", () => {
     });
   });
 
-  it("ssh2 would answer it with CHANNEL_OPEN_FAILURE before the answer to the login", () => {
+  it("ssh2 would send CHANNEL_OPEN_FAILURE before the login reply, so the client waits", () => {
     const ssh2: Habits = {
       line: "SSH-2.0-ssh2js1.17.0srv",
       looksAhead: true,
@@ -65,7 +65,7 @@ describe("a channel opened before the login has succeeded", () => {
     expect(visit({ ...ssh2, knowsKey: false }).outcome.error).toBe("auth-failed");
   });
 
-  it("tinysshd would say nothing more", () => {
+  it("tinysshd would stop responding, so the client waits", () => {
     let hangs = false;
     const tinysshd: Habits = {
       line: "SSH-2.0-tinyssh_noversion",
@@ -78,7 +78,7 @@ describe("a channel opened before the login has succeeded", () => {
     expect(visit(tinysshd).outcome).toEqual(OK);
   });
 
-  it("OpenSSH answers UNIMPLEMENTED when the login fails, and the channel is opened by the login that succeeds", () => {
+  it("OpenSSH sends UNIMPLEMENTED if the login fails; the channel is opened again with the next login", () => {
     const openssh: Habits = { line: "SSH-2.0-OpenSSH_10.0p2 Debian-7", knowsKey: false, methods: ["password"] };
     const identities = [{ publicKey: userKey.publicKey, privateKey: userKey }];
     const server = visit(openssh, { password: "right", client: { identities } });
@@ -87,7 +87,7 @@ describe("a channel opened before the login has succeeded", () => {
     expect(visit(openssh).outcome.error).toBe("auth-failed");
   });
 
-  it("a server that does not understand it and lets the user in all the same gets it again", () => {
+  it("the channel is opened again if the server sends UNIMPLEMENTED but accepts the login", () => {
     const server = visit({
       line: "SSH-2.0-OpenSSH_10.0",
       answer: ({ number, loggedIn }) => number === SSH_MSG_USERAUTH_REQUEST.number || (number === OPEN && !loggedIn),
@@ -108,12 +108,12 @@ describe("a channel opened before the login has succeeded", () => {
 });
 
 describe("global requests", () => {
-  /** tinysshd: UNIMPLEMENTED instead of REQUEST_FAILURE. */
+  /** tinysshd sends UNIMPLEMENTED instead of REQUEST_FAILURE. */
   const unimplementing: Habits = {
     line: "SSH-2.0-tinyssh_noversion",
     answer: (message, server) => {
       if (message.number === SSH_MSG_GLOBAL_REQUEST.number) return server.unimplemented(message);
-      // The command runs on.
+      // Accept the command and keep it running.
       return (
         message.number === SSH_MSG_CHANNEL_REQUEST.number &&
         server.send(SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel: 0 }))
@@ -121,7 +121,7 @@ describe("global requests", () => {
     },
   };
 
-  it("tinysshd answers keepalives with UNIMPLEMENTED: it is there, and a command goes on for hours", () => {
+  it("tinysshd answers keepalives with UNIMPLEMENTED: the connection stays open for hours", () => {
     const server = visit(unimplementing, { client: { limits: { rekeyInterval: 2 ** 31 } } });
     for (let minute = 0; minute < 300; minute++) server.advance(60_000);
     expect(server.numbersOf(SSH_MSG_GLOBAL_REQUEST.number)).toHaveLength(300);
@@ -129,12 +129,12 @@ describe("global requests", () => {
     expect(server.talk().outcome).toEqual({ stdout: "done", status: 0, error: undefined });
   });
 
-  it("tinysshd answers the measuring of the round trip with UNIMPLEMENTED: a transfer of 64 MiB goes on, and the window grows", () => {
+  it("tinysshd answers round-trip measurements with UNIMPLEMENTED: a transfer of 64 MiB completes, and the window grows", () => {
     const MiB = 1024 * 1024;
     const server = visit({
       ...unimplementing,
       answer: (message, it) => {
-        // Every answer comes 30 ms later.
+        // Every reply takes 30 ms.
         it.target.now += 30;
         return unimplementing.answer?.(message, it);
       },
@@ -151,7 +151,7 @@ describe("global requests", () => {
     expect(credit).toBeGreaterThan(64 * MiB + 4 * MiB);
   });
 
-  it("tinysshd's UNIMPLEMENTED takes the place of the reply: what it does answer goes to the request it is about", () => {
+  it("UNIMPLEMENTED counts as the reply to its request, so a later reply matches the right request", () => {
     const server = visit({
       ...unimplementing,
       answer: (message, it) => {
@@ -168,7 +168,7 @@ describe("global requests", () => {
     expect(server.target.eventsOf("global-reply")).toMatchObject([{ request, success: true }]);
   });
 
-  it("a server that answers requests that want no answer is borne with", () => {
+  it("global replies that were not requested are ignored", () => {
     const server = visit({
       line: "SSH-2.0-Talkative",
       answer: ({ number }, it) =>
@@ -182,7 +182,7 @@ describe("global requests", () => {
   });
 });
 
-/** Erlang's server: a request in the middle of a conversation is a protocol error. */
+/** Erlang's server: a new login request during keyboard-interactive is a protocol error. */
 function erlang(methods: readonly string[]): Habits {
   let questioned = false;
   return {
@@ -200,12 +200,12 @@ function erlang(methods: readonly string[]): Habits {
 }
 
 describe("passwords", () => {
-  it("Erlang takes no abandoned conversation: a right password gets in, by either method", () => {
+  it("Erlang rejects an abandoned keyboard-interactive: a right password logs in by either method", () => {
     for (const methods of [["keyboard-interactive", "password"], ["password"], ["keyboard-interactive"]])
       expect([methods, visit(erlang(methods), { password: "right" }).outcome]).toEqual([methods, OK]);
   });
 
-  it("Erlang takes no abandoned conversation: a wrong password is told as such", () => {
+  it("Erlang rejects an abandoned keyboard-interactive: a wrong password gives auth-failed", () => {
     for (const [refused, methods] of [
       ["password", ["keyboard-interactive", "password"]],
       ["password", ["password"]],
@@ -217,7 +217,7 @@ describe("passwords", () => {
       });
   });
 
-  it("Erlang takes no abandoned conversation: one that nobody answers ends with empty responses", () => {
+  it("Erlang rejects an abandoned keyboard-interactive: without answers, the client sends empty responses", () => {
     const server = visit(erlang(["keyboard-interactive", "password"]), {
       client: { keyboardInteractive: true, identities: [] },
     });
@@ -229,7 +229,7 @@ describe("passwords", () => {
     expect(responses.map((payload) => SSH_MSG_USERAUTH_INFO_RESPONSE.decode(payload).responses)).toEqual([[""]]);
   });
 
-  it("PuTTY's uppity refuses a password after a conversation that was abandoned: none is begun", () => {
+  it("PuTTY's uppity refuses a password after an abandoned keyboard-interactive: the client does not start one", () => {
     let begun = false;
     const uppity: Habits = {
       line: "SSH-2.0-Uppity_Release_0.83",
@@ -245,8 +245,8 @@ describe("passwords", () => {
   });
 });
 
-describe("what only informs", () => {
-  it("dev-tunnels disconnects without a language tag: its words are told", () => {
+describe("informational messages", () => {
+  it("dev-tunnels omits the language tag of DISCONNECT: its description is reported", () => {
     const server = visit({ line: "SSH-2.0-Microsoft.DevTunnels.Ssh_3.12" });
     server.send(new Writer().byte(1).uint32(11).string("the tunnel was closed").finish());
     expect(server.talk().target.error).toMatchObject({
@@ -255,7 +255,7 @@ describe("what only informs", () => {
     });
   });
 
-  it("PuTTY's uppity names the signal of an exit-signal by number: it is ignored, and the output is whole", () => {
+  it("PuTTY's uppity sends exit-signal with a signal number: it is ignored, and the output is complete", () => {
     const data = new Writer().uint32(9).boolean(false).string("").string("").finish();
     const signal = SSH_MSG_CHANNEL_REQUEST.encode({
       recipientChannel: 0,
@@ -274,7 +274,7 @@ describe("what only informs", () => {
     server.target.expectAlive();
   });
 
-  it("an old server refuses a channel without a text: that it refused is what counts", () => {
+  it("an old server refuses a channel without a description: the refusal is reported", () => {
     const server = visit({
       line: "SSH-2.0-2.0.13",
       answer: ({ number }, it) =>
@@ -288,7 +288,7 @@ describe("what only informs", () => {
 });
 
 describe("channels", () => {
-  it("tinysshd has one session for a connection: a second is refused, and the first goes on", () => {
+  it("tinysshd allows one session per connection: the second is refused, the first continues", () => {
     let opened = 0;
     const server = visit({
       line: "SSH-2.0-tinyssh_noversion",
@@ -304,7 +304,7 @@ describe("channels", () => {
     expect(server.talk().outcome).toEqual(OK);
   });
 
-  it("a server that does not understand an opening has refused it", () => {
+  it("UNIMPLEMENTED for CHANNEL_OPEN counts as a refusal", () => {
     const server = visit({
       line: "SSH-2.0-Limited",
       answer: (message, it) => message.number === OPEN && it.unimplemented(message),
@@ -313,7 +313,7 @@ describe("channels", () => {
     server.target.expectAlive();
   });
 
-  it("a server that stays silent to an opening does not hinder others, and may answer after it was given up", () => {
+  it("an unanswered CHANNEL_OPEN does not block other channels; a reply after the close is accepted", () => {
     let opened = 0;
     const server = visit({ line: "SSH-2.0-Silent", answer: ({ number }) => number === OPEN && ++opened === 1 });
     const { connection } = server.target.session;
@@ -325,7 +325,7 @@ describe("channels", () => {
     server.target.expectAlive();
   });
 
-  it("dropbear has windows of 24 KiB: what is written beyond waits for its adjusts", () => {
+  it("dropbear has windows of 24 KiB: further data waits for WINDOW_ADJUST", () => {
     const server = visit({
       line: "SSH-2.0-dropbear_2025.89",
       answer: ({ number }, it) => {
@@ -356,7 +356,7 @@ describe("channels", () => {
     expect(server.talk().outcome).toEqual(OK);
   });
 
-  it("a server that answers channel requests that want no answer is borne with", () => {
+  it("channel replies that were not requested are ignored", () => {
     const server = visit({
       line: "SSH-2.0-Talkative",
       answer: ({ number }, it) =>
@@ -372,11 +372,11 @@ describe("channels", () => {
 });
 
 describe("key exchanges", () => {
-  it("twisted's conch has no strict key exchange: the login and a command go on without", () => {
+  it("twisted's conch lacks strict key exchange: a login and a command work without it", () => {
     expect(visit({ line: "SSH-2.0-Twisted_24.11.0", peer: { strict: false } }).outcome).toEqual(OK);
   });
 
-  it("dev-tunnels takes no rekey of ours: it is told what was not understood, at once", () => {
+  it("dev-tunnels does not support a rekey by the client: the error names KEXINIT immediately", () => {
     const server = visit({
       line: "SSH-2.0-Microsoft.DevTunnels.Ssh_3.12",
       answer: (message, it) =>
@@ -388,7 +388,7 @@ describe("key exchanges", () => {
     );
   });
 
-  it("a server that does not understand the login is told by the message's name", () => {
+  it("UNIMPLEMENTED for the login request gives an error that names it", () => {
     const server = visit({
       line: "SSH-2.0-Lost",
       answer: (message, it) => message.number === SSH_MSG_USERAUTH_REQUEST.number && it.unimplemented(message),
@@ -399,7 +399,7 @@ describe("key exchanges", () => {
     });
   });
 
-  it("an UNIMPLEMENTED about nothing that matters never ends a connection", () => {
+  it("UNIMPLEMENTED for an unknown packet never ends a connection", () => {
     const server = visit({
       line: "SSH-2.0-Puzzled",
       answer: (message, it) => {

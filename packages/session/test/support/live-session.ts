@@ -1,7 +1,7 @@
 import { concatBytes } from "@nacre/wire";
 import { ClientSide, type Role, ServerSide, type SessionOptions, type Side } from "./whole-session.ts";
 
-/** What befalls one message of a session on its way. `index` counts what its sender sends, the identification first. */
+/** Fault of one message in transit. `index` counts the sender's messages; the identification string is 0. */
 export interface Fault {
   readonly kind: "dropped" | "repeated" | "swapped";
   readonly from: Role;
@@ -16,18 +16,18 @@ interface Unit {
 /** One direction of the wire. */
 class Wire {
   readonly names: string[] = [];
-  /** What has arrived, chunk by chunk. */
+  /** Delivered chunks. */
   readonly chunks: Uint8Array[] = [];
   readonly #fault: Fault | undefined;
   #held: Unit | undefined;
-  /** Whether the fault came about: nothing can overtake a message that it is the answer to. */
+  /** Whether the fault was applied. A swap needs a next message, and there may be none. */
   struck = false;
 
   constructor(fault: Fault | undefined) {
     this.#fault = fault;
   }
 
-  /** What arrives of what was sent. */
+  /** Applies the fault to sent messages. Returns the bytes to deliver. */
   pass(units: readonly Unit[]): Uint8Array {
     const arrived: Uint8Array[] = [];
     for (const unit of units) {
@@ -49,7 +49,7 @@ class Wire {
     return concatBytes(...arrived);
   }
 
-  /** What was held back for a message that does not come. */
+  /** Returns the bytes held back for a swap with a message that was never sent. */
   late(): Uint8Array {
     const held = this.#held?.bytes ?? new Uint8Array(0);
     this.#held = undefined;
@@ -57,12 +57,12 @@ class Wire {
   }
 }
 
-/** Both sides of a session, wired to each other in memory, under a clock that goes from deadline to deadline. */
+/** Both sides of a session, connected in memory. The simulated clock jumps from deadline to deadline. */
 export class LiveSession {
   readonly client: ClientSide;
   readonly server: ServerSide;
   readonly wires: Readonly<Record<Role, Wire>>;
-  /** Who ended the session. */
+  /** Side that ended the session. */
   ended: Role | undefined;
   now = 0;
 
@@ -81,14 +81,14 @@ export class LiveSession {
     return this.client.error !== undefined && this.server.error !== undefined;
   }
 
-  /** Until both sides have ended, or the clock has gone that far. Throws where somebody waits without a deadline, or spins. */
+  /** Runs until both sides have ended or the clock reaches `until`. Throws if a side waits without a deadline or spins. */
   run(until: number): this {
     for (let ticks = 0; !this.over; ticks++) {
       const deadlines = [this.client, this.server].map(({ session }) => session.deadline() ?? Infinity);
       const next = Math.min(...deadlines);
-      if (next === Infinity) throw new Error("both sides wait, and neither for how long");
+      if (next === Infinity) throw new Error("both sides wait without a deadline");
       if (next > until) return this;
-      if (ticks > 10_000 || next < this.now) throw new Error(`the deadline ${next} does not go away`);
+      if (ticks > 10_000 || next < this.now) throw new Error(`the deadline ${next} does not advance`);
       this.now = next;
       for (const { session } of [this.client, this.server]) session.tick(next);
       this.pump();
@@ -96,7 +96,7 @@ export class LiveSession {
     return this;
   }
 
-  /** Lets bytes flow until neither side has more to say. */
+  /** Moves bytes until neither side has more output. */
   pump(): void {
     let moved = true;
     while (moved) {
@@ -113,7 +113,7 @@ export class LiveSession {
     const moved = this.#deliver(wire, receiver, wire.pass(units)) || units.length > 0;
     if (sender.error !== undefined) {
       this.ended ??= from;
-      // What its driver does then: it closes.
+      // Like a driver, close the connection.
       if (receiver.error === undefined) {
         this.#late(wire, receiver);
         receiver.session.end();
@@ -137,9 +137,8 @@ export class LiveSession {
 }
 
 /**
- * How a session ended that something befell, next to one that was left alone: "same"; "alive", where both wait, by right, for
- * what was lost; a side and the code with which it ended, where the whole session ended otherwise; or "other", and the event that
- * a side got only because of the change.
+ * Compares a session with a fault to one without. Returns "same"; "alive" if both sides rightly wait for the lost message; a side and its
+ * error code if it ended with another code; or "other" and the parts of the result that differ.
  */
 export function ending(live: LiveSession, whole: LiveSession): string {
   if (!live.over) return "alive";
@@ -149,7 +148,7 @@ export function ending(live: LiveSession, whole: LiveSession): string {
     if (code !== whole[role].error!.code) return `${role} ${code}`;
   }
   const differ = (["client", "server"] as const).flatMap((role) =>
-    (["told", "stdout", "stderr"] as const)
+    (["events", "stdout", "stderr"] as const)
       .filter((part) => String(live[role].result[part]) !== String(whole[role].result[part]))
       .map((part) => `${role} ${part}`),
   );

@@ -1,7 +1,7 @@
 import { concatBytes, type SshError } from "@nacre/wire";
 import { createSide, type Role, type SessionOptions, type Side } from "./whole-session.ts";
 
-/** One side of a session with what it receives from a recording: it does what it did when that was recorded. */
+/** One side of a session that receives recorded bytes. It is deterministic, so it repeats its recorded output. */
 export class Replay {
   readonly side: Side;
   readonly #output: Uint8Array[] = [];
@@ -12,7 +12,7 @@ export class Replay {
     this.#turn();
   }
 
-  /** Everything that has left. */
+  /** All output so far. */
   get output(): Uint8Array {
     return concatBytes(...this.#output);
   }
@@ -29,7 +29,7 @@ export class Replay {
     return this;
   }
 
-  /** The other side's bytes end here. */
+  /** Ends the input. */
   end(): this {
     this.side.session.end();
     this.#turn();
@@ -42,7 +42,7 @@ export class Replay {
   }
 }
 
-/** The chunks up to that many bytes of them all: the last one is cut. */
+/** Returns the first `end` bytes of the chunks. */
 export function upTo(chunks: readonly Uint8Array[], end: number): Uint8Array[] {
   const all: Uint8Array[] = [];
   let left = end;
@@ -54,7 +54,7 @@ export function upTo(chunks: readonly Uint8Array[], end: number): Uint8Array[] {
   return all;
 }
 
-/** The chunks with the one in which that byte lies in two, the second of which begins with it. */
+/** Returns the chunks, with the chunk that contains byte `at` split before that byte. */
 export function splitAt(chunks: readonly Uint8Array[], at: number): Uint8Array[] {
   let offset = 0;
   return chunks.flatMap((chunk) => {

@@ -11,26 +11,26 @@ import type { TransportAlgorithms } from "@nacre/transport";
 import { concatBytes, SshError, utf8DecodeLossy, utf8Encode, Writer } from "@nacre/wire";
 
 /*
- * A whole session with an application on each side, from the identification to the disconnect message: both are functions of what they
- * receive, so that a session runs the same way again, live or from a recording. Keys are toys, which makes one cheap.
+ * Whole session with an application on each side, from the identification string to SSH_MSG_DISCONNECT. Both sides are deterministic, so a
+ * session can be repeated live or from a recording. Toy algorithms make it fast.
  */
 
 export type Role = "client" | "server";
 
 /**
- * `key`: a signed login that carries the channel's opening with it, and announced host keys that are asked to prove
- * themselves; the client begins the later key exchange. `password`: a banner, and a wrong password before the right one; the
- * host key is not in memory; the server begins the later key exchange.
+ * `key`: the login is sent together with CHANNEL_OPEN, the client requests proofs of the announced host keys, and the client starts the
+ * rekey. `password`: the server sends a banner, the first password is wrong, the host key is not in memory, and the server starts the
+ * rekey.
  */
 export type Login = "key" | "password";
 
 export interface SessionOptions {
   readonly login: Login;
-  /** Kex, host keys and ciphers of both sides. */
+  /** Algorithms of both sides. */
   readonly algorithms: TransportAlgorithms;
-  /** Events of this type are not answered before `answerHeld`. */
+  /** Type of events to leave unanswered until `answerHeld`. */
   readonly hold?: string;
-  /** For `takeUnits`. */
+  /** Whether to record sent messages, as `takeUnits` requires. */
   readonly traced?: boolean;
 }
 
@@ -42,7 +42,7 @@ const inMemory = (publicKey: typeof hostKey) => ({
   fields: { format: "ssh-ed25519", seed: new Uint8Array(32), publicKey: new Uint8Array(32) } as const,
 });
 
-/** Small, so that a few hundred bytes want windows adjusted. */
+/** Small limits, so that a few hundred bytes need WINDOW_ADJUST. */
 const limits = { initialWindow: 256, maxPacketSize: 100, maxSendSize: 100 };
 const STDIN = text("stdin", 400);
 const STDOUT = text("stdout", 300);
@@ -52,26 +52,26 @@ function text(word: string, length: number): Uint8Array {
   return utf8Encode(`${word} `.repeat(length).slice(0, length));
 }
 
-/** The events of one side's application: equal if two sessions had the same result. */
+/** Events and data that one side's application received. Two sessions with equal results behaved the same. */
 export interface Result {
-  /** Every event but data, in order, with what matters in it. */
-  readonly told: readonly string[];
+  /** All events except data, in order, each with its important fields. */
+  readonly events: readonly string[];
   readonly stdout: string;
   readonly stderr: string;
 }
 
 type AnyEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** One side of a session: the state machine and its application. */
+/** One side of a session: the session object and its application. */
 export abstract class Side<Event extends AnyEvent = AnyEvent> {
   abstract readonly session: ClientSession | ServerSession;
   protected readonly options: SessionOptions;
-  readonly told: string[] = [];
-  /** Why it has ended; `undefined` while it has not. */
+  readonly events: string[] = [];
+  /** Error that ended the session; `undefined` while it is open. */
   error: SshError | undefined;
-  /** Answers to global requests. */
+  /** Number of replies to global requests. */
   replies = 0;
-  /** What was sent and not yet looked at by `takeUnits`, as the trace tells it. */
+  /** Sent messages from the trace that `takeUnits` has not returned yet. */
   readonly #sent: { readonly name: string; readonly length: number }[] = [];
   readonly #data: Record<"stdout" | "stderr", Uint8Array[]> = { stdout: [], stderr: [] };
   readonly #toWrite: { bytes: Uint8Array; readonly stream?: "stderr" }[] = [];
@@ -83,7 +83,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
 
   protected abstract nextEvent(): Event | undefined;
   protected abstract on(event: Event): void;
-  /** All data passed to `send` has been taken. */
+  /** Called when all data passed to `send` is written. */
   protected abstract written(channel: number): void;
 
   protected readonly trace = (record: TraceRecord): void => {
@@ -92,11 +92,11 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
     else this.#sent.push({ name: record.message.replace("SSH_MSG_", ""), length: record.wireLength });
   };
 
-  /** Handles all events, as a driver does in its turn. */
+  /** Handles all pending events, like a driver. */
   work(): void {
     for (let event = this.nextEvent(); event !== undefined; event = this.nextEvent()) {
       if (this.error !== undefined) throw new Error(`${event.type} after the end`);
-      this.#tell(event);
+      this.#record(event);
       if (event.type === this.options.hold) this.#held.push(event);
       else this.on(event);
       if (event.type === "writable") this.#goOn(event.channel);
@@ -104,12 +104,12 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
     }
   }
 
-  /** Answers the first event that was held back. */
+  /** Handles the first held event. */
   answerHeld(): void {
     this.on(this.#held.shift()!);
   }
 
-  /** All there is to write. */
+  /** Returns all pending output. */
   takeOutput(): Uint8Array {
     const output: Uint8Array[] = [];
     for (let bytes = this.session.takeOutput(); bytes !== undefined; bytes = this.session.takeOutput()) {
@@ -119,7 +119,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
     return concatBytes(...output);
   }
 
-  /** The same, message by message. */
+  /** Returns all pending output, split into messages. */
   takeUnits(): { readonly name: string; readonly bytes: Uint8Array }[] {
     const output = this.takeOutput();
     let offset = 0;
@@ -132,7 +132,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
   get result(): Result {
     const { stdout, stderr } = this.#data;
     return {
-      told: this.told,
+      events: this.events,
       stdout: utf8DecodeLossy(concatBytes(...stdout)),
       stderr: utf8DecodeLossy(concatBytes(...stderr)),
     };
@@ -146,7 +146,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
     this.#goOn(channel);
   }
 
-  /** Whether something waits for the peer's window. */
+  /** Whether data waits for the peer's window. */
   protected get writing(): boolean {
     return this.#toWrite.length > 0;
   }
@@ -160,7 +160,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
     this.written(channel);
   }
 
-  #tell(event: ClientSessionEvent | ServerSessionEvent): void {
+  #record(event: ClientSessionEvent | ServerSessionEvent): void {
     switch (event.type) {
       case "data":
         this.#data[event.stream].push(event.data.slice());
@@ -169,37 +169,37 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
         return;
       case "closed":
         this.error = event.error;
-        this.told.push(`closed: ${event.error.code}`);
+        this.events.push(`closed: ${event.error.code}`);
         return;
       case "global-reply":
         this.replies++;
-        this.told.push(`global-reply ${event.request} ${event.success} ${event.data.length}`);
+        this.events.push(`global-reply ${event.request} ${event.success} ${event.data.length}`);
         return;
       case "request-reply":
-        this.told.push(`request-reply ${event.request} ${event.success}`);
+        this.events.push(`request-reply ${event.request} ${event.success}`);
         return;
       case "global-request":
-        this.told.push(`global-request ${event.requestName}`);
+        this.events.push(`global-request ${event.requestName}`);
         return;
       case "exec":
-        this.told.push(`exec ${utf8DecodeLossy(event.command)}`);
+        this.events.push(`exec ${utf8DecodeLossy(event.command)}`);
         return;
       case "env":
-        this.told.push(`env ${event.name}=${event.value}`);
+        this.events.push(`env ${event.name}=${event.value}`);
         return;
       case "exit-status":
-        this.told.push(`exit-status ${event.status}`);
+        this.events.push(`exit-status ${event.status}`);
         return;
       case "banner":
-        this.told.push(`banner ${event.message}`);
+        this.events.push(`banner ${event.message}`);
         return;
       default:
-        this.told.push(event.type);
+        this.events.push(event.type);
     }
   }
 }
 
-/** Logs in, runs a command, hands it its input, and leaves when the channel has closed. */
+/** Client that logs in, runs a command with input, and disconnects when the channel has closed. */
 export class ClientSide extends Side<ClientSessionEvent> {
   readonly session: ClientSession;
   #exec = -1;
@@ -268,7 +268,7 @@ export class ClientSide extends Side<ClientSessionEvent> {
   }
 }
 
-/** Lets the user in, and runs the command, which ends when its input has ended and its output is written. */
+/** Server that accepts the login and runs the command. The command ends after its input has ended and its output is written. */
 export class ServerSide extends Side<ServerSessionEvent> {
   readonly session: ServerSession;
   #inputEnded = false;

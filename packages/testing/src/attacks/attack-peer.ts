@@ -19,46 +19,46 @@ import {
 } from "@nacre/wire";
 import { seededRandom } from "../random.ts";
 
-/** What is attacked, at the other end of a wire in memory: a client session or a server session with its driver. */
+/** Attacked side: a client or server session with its driver, connected in memory. */
 export interface Target {
-  /** Takes bytes and works on them to the end. */
+  /** Receives bytes and handles all resulting events. */
   deliver(bytes: Uint8Array): void;
-  /** What it has to send; `undefined` when it has nothing more to say. */
+  /** Returns output to send; `undefined` when there is none. */
   takeOutput(): Uint8Array | undefined;
 }
 
 export interface PeerOptions {
-  /** Which side the peer plays: the other one of the target's. */
+  /** Role of the peer, opposite to the target's. */
   readonly role: "client" | "server";
   readonly hostKey: PrivateKey;
-  /** The signature algorithm that a server names and signs with; the first of its key by default. */
+  /** Signature algorithm of a server's host key; by default the first one of the key. */
   readonly hostKeyAlgorithm?: string;
   readonly kex?: KexMethod;
   readonly cipher?: CipherAlgorithm;
   readonly mac?: MacAlgorithm;
-  /** Sends the marker of strict key exchange in its first KEXINIT, and keeps it. True by default. */
+  /** Whether to offer strict key exchange in the first KEXINIT and to follow it; default true. */
   readonly strict?: boolean;
 }
 
 const LINE = "SSH-2.0-Attack";
 const PLAINTEXT: PacketSealer = { blockSize: 8, lengthIsPadded: true, tagLength: 0, seal: () => {} };
 
-/** Parts of a packet that an honest writer would not choose (RFC 4253 §6). */
+/** Packet fields that can be set to unusual or invalid values (RFC 4253 §6). */
 interface Layout {
-  /** Bytes of padding; the least that makes whole blocks by default. */
+  /** Padding length in bytes; by default the minimum for whole blocks. */
   readonly padding?: number;
-  /** What the padding length field says; the truth by default. */
+  /** Value of the padding length field; by default the actual padding length. */
   readonly paddingField?: number;
 }
 
 /**
- * One end of a connection that can say anything at any time, message by message or byte by byte: real algorithms, and no
- * rule but those that a test chooses to keep.
+ * Peer that can send any message or any bytes at any time. It uses real algorithms, but follows only the protocol rules that a test
+ * chooses.
  */
 export class AttackPeer {
-  /** Payloads that the target has sent, in order. */
+  /** Payloads sent by the target, in order. */
   readonly received: Uint8Array[] = [];
-  /** The sequence numbers of their packets. */
+  /** Sequence numbers of the packets in `received`. */
   readonly sequenceNumbers: number[] = [];
   readonly #options: PeerOptions;
   readonly #target: Target;
@@ -80,7 +80,7 @@ export class AttackPeer {
     this.#options = options;
   }
 
-  /** Bytes as they stand, or text. */
+  /** Sends bytes, or text as UTF-8, unchanged. */
   raw(bytes: Uint8Array | string): this {
     this.#target.deliver(typeof bytes === "string" ? utf8Encode(bytes) : bytes);
     return this.take();
@@ -96,13 +96,13 @@ export class AttackPeer {
     return this;
   }
 
-  /** Seals packets that never arrive. */
+  /** Seals packets without sending them, as if they were lost. */
   drop(...payloads: readonly Uint8Array[]): this {
     for (const payload of payloads) this.seal(payload);
     return this;
   }
 
-  /** The bytes of the next packet, which are not sent. */
+  /** Returns the bytes of the next packet without sending them. */
   seal(payload: Uint8Array, layout: Layout = {}): Uint8Array {
     const { blockSize, lengthIsPadded, tagLength } = this.#sealer;
     const least = blockSize - (((lengthIsPadded ? 5 : 1) + payload.length) % blockSize);
@@ -117,12 +117,12 @@ export class AttackPeer {
     return slab;
   }
 
-  /** A KEXINIT of our algorithms, with markers in the first one, changed as a test likes. */
+  /** Sends a KEXINIT with the peer's algorithms and the changes of a test. The first one contains the markers. */
   init(change: Partial<KexInit> = {}): this {
     return this.send(this.makeInit(change));
   }
 
-  /** The payload of `init`, which from now on counts as sent. */
+  /** Returns the KEXINIT payload of `init`, and treats it as sent. */
   makeInit(change: Partial<KexInit> = {}): Uint8Array {
     this.#ownInit = SSH_MSG_KEXINIT.encode({ ...this.proposal(), ...change });
     return this.#ownInit;
@@ -151,22 +151,22 @@ export class AttackPeer {
     };
   }
 
-  /** As a client: the method's first message. */
+  /** As a client: sends the first message of the method. */
   startKex(): this {
     this.#kexClient = (this.#options.kex ?? curve25519Sha256).client(this.#random);
     return this.send(this.#kexClient.start());
   }
 
-  /** As a server: the reply to the target's first message. */
+  /** As a server: sends the reply to the target's first message. */
   reply(change: Reply = {}): this {
     return this.send(this.makeReply(change));
   }
 
-  /** The payload of `reply`. */
+  /** Returns the payload of `reply`. */
   makeReply(change: Reply = {}): Uint8Array {
     const { hostKey, kex = curve25519Sha256 } = this.#options;
     const step = kex.server(this.#random).receive(this.last(30));
-    if (step.type !== "done") throw new Error("a method of one step is meant");
+    if (step.type !== "done") throw new Error("`reply` supports only methods with one server message");
     const shown = change.hostKey ?? hostKey.publicKey.blob;
     this.#settle(change.secret?.(step.secret) ?? step.secret, shown);
     const algorithm = this.#hostKeyAlgorithm;
@@ -177,63 +177,63 @@ export class AttackPeer {
     return SSH_MSG_KEX_ECDH_REPLY.encode({ ...reply, serverPublicKey: change.publicKey });
   }
 
-  /** NEWKEYS, and from then on the new keys. */
+  /** Sends NEWKEYS and switches to the new keys. */
   newKeys(): this {
     const packet = this.seal(SSH_MSG_NEWKEYS.encode({}));
     this.useKeys();
     return this.raw(packet);
   }
 
-  /** The new keys without a NEWKEYS. */
+  /** Switches to the new keys without sending NEWKEYS. */
   useKeys(): void {
     this.#sealer = this.#keys().sealer;
     if (this.#strict) this.#sequence = 0;
   }
 
-  /** A whole key exchange, the first or a later one. */
+  /** Runs a whole key exchange, the first or a rekey. */
   exchange(change: Partial<KexInit> = {}): this {
     return this.init(change).run().newKeys();
   }
 
-  /** Our own part of the method, whichever side we play. */
+  /** Sends the peer's message of the key exchange method. */
   run(): this {
     return this.#options.role === "client" ? this.startKex() : this.reply();
   }
 
-  /** All up to the first keys. */
+  /** Identifies and runs the first key exchange. */
   handshake(): this {
     return this.identify().exchange();
   }
 
-  /** The last payload of that number. */
+  /** Returns the last received payload with this message number. Throws if there is none. */
   last(number: number): Uint8Array {
     const found = this.received.findLast((payload) => payload[0] === number);
-    if (found === undefined) throw new Error(`the target sent no message ${number}, but ${this.numbers.join()}`);
+    if (found === undefined) throw new Error(`expected message ${number} from the target, got ${this.numbers.join()}`);
     return found;
   }
 
-  /** Message numbers of all that the target has sent. */
+  /** Message numbers of all payloads sent by the target. */
   get numbers(): number[] {
     return this.received.map((payload) => payload[0]!);
   }
 
-  /** Bytes that the target has sent and that are no whole packet. */
+  /** Number of received bytes that do not form a whole packet yet. */
   get unread(): number {
     return this.#reader.buffered;
   }
 
-  /** The exchange hash of the first key exchange. */
+  /** Exchange hash of the first key exchange (RFC 4253 §7.2). */
   get sessionId(): Uint8Array {
-    if (this.#sessionId === undefined) throw new Error("there is no session yet");
+    if (this.#sessionId === undefined) throw new Error("no key exchange has finished");
     return this.#sessionId;
   }
 
-  /** How packets are cut under the present keys. */
+  /** Block size and alignment of packets under the current keys. */
   get shape(): Pick<PacketSealer, "blockSize" | "lengthIsPadded"> {
     return this.#sealer;
   }
 
-  /** Sequence number of the packet that comes next from us. */
+  /** Sequence number of the peer's next packet. */
   get sequence(): number {
     return this.#sequence;
   }
@@ -243,10 +243,10 @@ export class AttackPeer {
     return this.#theirLine;
   }
 
-  /** Reads what the target has to say. */
+  /** Reads the target's output. */
   take(): this {
     for (let bytes = this.#target.takeOutput(); bytes !== undefined; bytes = this.#target.takeOutput()) {
-      // The identification leaves first, and at once.
+      // The first output contains the complete identification line.
       const line = this.#theirLine === "" ? bytes.indexOf(0x0a) + 1 : 0;
       if (line > 0) this.#theirLine = utf8DecodeLossy(bytes.subarray(0, line)).trimEnd();
       this.#reader.push(bytes.subarray(line));
@@ -293,7 +293,7 @@ export class AttackPeer {
 
   #keys(): { readonly sealer: PacketSealer; readonly opener: PacketOpener } {
     const { role, kex = curve25519Sha256, cipher = chacha20Poly1305, mac } = this.#options;
-    if (this.#secret === undefined || this.#sessionId === undefined) throw new Error("there is no secret yet");
+    if (this.#secret === undefined || this.#sessionId === undefined) throw new Error("no key exchange has finished");
     const lengths = { ivLength: cipher.ivLength, keyLength: cipher.keyLength, macKeyLength: mac?.keyLength ?? 0 };
     const { sharedSecret } = this.#secret;
     const keys = deriveKeys(
@@ -308,14 +308,14 @@ export class AttackPeer {
   }
 }
 
-/** What a server's reply can have other than it should. */
+/** Fields of a server's key exchange reply that a test may change. */
 export interface Reply {
-  /** The blob it shows. */
+  /** Host key blob in the reply. */
   readonly hostKey?: Uint8Array;
-  /** The signature over the exchange hash. */
+  /** Replaces the signature over the exchange hash. */
   readonly sign?: (hash: Uint8Array) => Uint8Array;
-  /** Its public value. */
+  /** Public value in the reply. */
   readonly publicKey?: Uint8Array;
-  /** What it computes the hash and the keys from. */
+  /** Replaces the secret from which the exchange hash and the keys are computed. */
   readonly secret?: (secret: KexSecret) => KexSecret;
 }

@@ -8,19 +8,19 @@ import {
 } from "@nacre/wire";
 import { seededRandom } from "../random.ts";
 
-/** What of a login can be other than it should. */
+/** Fields that a login may change. */
 interface Login {
   readonly userName?: string;
   readonly serviceName?: string;
 }
 
-/** Changes to a login with a key. */
+/** Fields that a public key login may change. */
 interface KeyLogin extends Login {
-  /** The algorithm that is named; the key's first by default. */
+  /** Named algorithm; by default the first one of the key. */
   readonly algorithm?: string;
-  /** The key that is shown. */
+  /** Public key blob; by default that of the key. */
   readonly publicKey?: Uint8Array;
-  /** What the signature is of, and by whom. */
+  /** Replaces the signature over the signed data. */
   readonly sign?: (data: Uint8Array) => Uint8Array;
 }
 
@@ -29,7 +29,7 @@ function request(methodName: string, methodData: Uint8Array, login: Login): Uint
   return SSH_MSG_USERAUTH_REQUEST.encode({ userName, serviceName, methodName, methodData });
 }
 
-/** A login with a key, signed for that session. */
+/** Encodes a public key login, signed for this session. */
 export function signedLogin(sessionId: Uint8Array, key: PrivateKey, change: KeyLogin = {}): Uint8Array {
   const { userName = "alice", serviceName = "ssh-connection" } = change;
   const { algorithm = key.publicKey.algorithms[0]!.name, publicKey = key.publicKey.blob } = change;
@@ -38,7 +38,7 @@ export function signedLogin(sessionId: Uint8Array, key: PrivateKey, change: KeyL
   return request("publickey", userauthPublickey.encode({ algorithm, publicKey, signature }), change);
 }
 
-/** Asks whether a key would do. */
+/** Encodes a public key query without a signature (RFC 4252 §7). */
 export function keyQuery(key: PrivateKey["publicKey"], change: KeyLogin = {}): Uint8Array {
   const { algorithm = key.algorithms[0]!.name, publicKey = key.blob } = change;
   return request("publickey", userauthPublickey.encode({ algorithm, publicKey, signature: undefined }), change);

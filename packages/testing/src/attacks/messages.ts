@@ -33,7 +33,7 @@ export const ignore = (length = 0): Uint8Array => SSH_MSG_IGNORE.encode({ data: 
 export const unimplemented = (sequenceNumber = 0): Uint8Array => SSH_MSG_UNIMPLEMENTED.encode({ sequenceNumber });
 export const debug = (message = ""): Uint8Array =>
   SSH_MSG_DEBUG.encode({ alwaysDisplay: true, message, languageTag: "" });
-/** Messages that nobody has given a meaning. */
+/** Returns a message with an unassigned number. */
 export const unknown = (number = 48): Uint8Array => Uint8Array.of(number);
 export const ping = (length = 0): Uint8Array => SSH_MSG_PING.encode({ data: new Uint8Array(length) });
 export const extInfo = (count = 1): Uint8Array =>

@@ -6,7 +6,7 @@ import { EDGES } from "./rows/edges.ts";
 import { TRANSPORT } from "./rows/transport.ts";
 import type { Held, Row } from "./rows/types.ts";
 
-/** What has gone wrong in other implementations, by area. Each row is tried on each side that it touches. */
+/** Attacks that succeeded against other implementations, by area. Each row is tested on every side that it affects. */
 export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   Transport: TRANSPORT,
   Cryptography: CRYPTOGRAPHY,
@@ -16,15 +16,15 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   "The edges": EDGES,
 };
 
-/** A row on a side that keeps it, and a test of it. */
+/** Row on one side, with a test that shows the protection. */
 export interface HeldSide extends Held {
   readonly title: string;
   readonly side: "client" | "server";
-  /** The test's name. */
+  /** Test title. */
   readonly name: string;
 }
 
-/** Every row and side that tests show to be kept, test by test. */
+/** All tests of all rows and sides. */
 export const HELD: readonly HeldSide[] = Object.values(AREAS)
   .flat()
   .flatMap((row) =>

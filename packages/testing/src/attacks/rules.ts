@@ -1,39 +1,39 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { type Comment, type Node, parseSync } from "oxc-parser";
 
-/** A new text for what a rule names. */
+/** Replacement for the code that a rule names. */
 interface Change {
   /** The rule's id. */
   readonly rule: string;
-  /** `$&` in it stands for the text that it replaces; empty to remove that. */
+  /** New text, in which `$&` stands for the replaced text. Empty to remove the code. */
   readonly replacement: string;
 }
 
-/** Changes that together take a rule out of the sources. */
+/** Changes that together disable a protection in the sources. */
 export type Patch = readonly Change[];
 
-/** A part of a source that a comment such as `// rule: window-overflow` names. */
+/** Part of a source named by a comment such as `// rule: window-overflow`. */
 interface Rule {
   readonly id: string;
   readonly file: string;
-  /** Offsets in the source. */
+  /** Start offset in the source, inclusive; `end` is exclusive. */
   readonly start: number;
   readonly end: number;
   readonly isStatement: boolean;
 }
 
-/** Expressions that join operands: a rule is one of the operands. */
+/** Expression types in which only an operand, not the whole expression, can be a rule. */
 const CHAINS = new Set(["LogicalExpression", "ConditionalExpression"]);
 
 /**
- * Finds and changes the rules of sources. A rule is the largest statement, class member, property, element or expression that
- * begins after its comment. In a chain of `&&`, `||`, `??` or `?:` it is the operand that begins there.
+ * Finds and changes the rules in sources. A rule is the largest statement, class member, property, element or expression that starts after
+ * its comment. In a chain of `&&`, `||`, `??` or `?:` it is the operand that starts there.
  */
 export class Rules {
   readonly #sources: ReadonlyMap<string, string>;
   readonly #rules = new Map<string, Rule>();
 
-  /** `sources`: texts by file. Throws if two rules share an id, or if the comment of a rule is malformed or names nothing. */
+  /** `sources` maps file names to texts. Throws if two rules share an id, or if a rule comment is malformed or has no code after it. */
   constructor(sources: ReadonlyMap<string, string>) {
     this.#sources = sources;
     for (const [file, source] of sources)
@@ -48,7 +48,7 @@ export class Rules {
     return [...this.#rules.keys()];
   }
 
-  /** Returns the file of a rule. Throws if there is no such rule. */
+  /** Returns the file of a rule. Throws if the rule does not exist. */
   fileOf(id: string): string {
     return this.#find(id).file;
   }
@@ -57,11 +57,12 @@ export class Rules {
   patched(patch: Patch): Map<string, string> {
     const changes = patch.map((change) => ({ ...change, ...this.#find(change.rule) }));
     const results = new Map<string, string>();
-    // The last first, so that the others stay where they are.
+    // From last to first, so that the offsets of earlier rules stay valid.
     for (const [index, change] of changes.sort((a, b) => b.start - a.start).entries()) {
       const { file, end } = change;
       const inside = changes.slice(0, index).find((later) => later.file === file && later.start < end);
-      if (inside !== undefined) throw new Error(`rule ${inside.id} is part of rule ${change.id}: change one of them`);
+      if (inside !== undefined)
+        throw new Error(`rule ${inside.id} is part of rule ${change.id}; change only one of them`);
       results.set(file, replaced(results.get(file) ?? this.#sources.get(file)!, change));
     }
     for (const [file, source] of results) {
@@ -79,7 +80,7 @@ export class Rules {
   }
 }
 
-/** Reads the rules of all packages. `root`: the folder of the repository, with a slash at the end. */
+/** Reads the rules of all packages. `root` is the repository's folder, with a trailing slash. */
 export function readRules(root: URL): Rules {
   const sources = new Map<string, string>();
   for (const name of readdirSync(new URL("packages", root))) {
@@ -94,7 +95,7 @@ export function readRules(root: URL): Rules {
   return new Rules(sources);
 }
 
-/** Says in one line what a patch changes. */
+/** Describes a patch in one line. */
 export function describePatch(patch: Patch): string {
   return patch
     .map(({ rule, replacement }) => (replacement === "" ? `remove ${rule}` : `${rule} → ${firstLine(replacement)}`))
@@ -102,7 +103,7 @@ export function describePatch(patch: Patch): string {
 }
 
 function rulesIn(file: string, source: string): Rule[] {
-  // To parse all sources would take seconds.
+  // Parse only files with rules: parsing all sources would take seconds.
   if (!/\/[/*]\s*rule:/.test(source)) return [];
   const { program, comments } = parseSync(file, source);
   return comments
@@ -117,7 +118,7 @@ function rulesIn(file: string, source: string): Rule[] {
     });
 }
 
-/** Returns the largest node that a rule may be and that begins after a comment, or after an `else` that follows the comment. */
+/** Returns the largest node that can be a rule and starts after the comment, or after an `else` that follows the comment. */
 function namedAfter(comment: Comment, comments: readonly Comment[], program: Node, source: string): Node | undefined {
   let at = comment.end;
   for (let next: Comment | undefined = comment; next !== undefined; ) {
@@ -141,7 +142,7 @@ function isNode(value: unknown): value is Node {
   return typeof value === "object" && value !== null && "type" in value && "start" in value;
 }
 
-/** Returns the source with one change. A removed statement leaves `;`; a removed property or element takes its comma along. */
+/** Returns the source with one change. A removed statement becomes `;`; a removed property or element loses its comma too. */
 function replaced(source: string, { start, end, isStatement, replacement }: Rule & Change): string {
   const before = source.slice(0, start);
   const after = source.slice(end);

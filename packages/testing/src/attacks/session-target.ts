@@ -24,7 +24,7 @@ import { expect } from "vitest";
 import { seededRandom } from "../random.ts";
 import type { AttackPeer, PeerOptions, Target } from "./attack-peer.ts";
 
-/** Everything a session can do, so that an attacker has the choice. */
+/** Algorithms of the attacked sessions, from which a test chooses. */
 export const algorithms: TransportAlgorithms = {
   kex: [curve25519Sha256],
   hostKeys: defaultSignatureAlgorithms,
@@ -32,7 +32,7 @@ export const algorithms: TransportAlgorithms = {
   macs: [hmacSha256Etm, hmacSha256, hmacSha512],
 };
 
-/** What sessions compute with: the portable algorithms, and those of Node. */
+/** Both implementations of the algorithms: portable and Node's. */
 export const IMPLEMENTATIONS: readonly TransportAlgorithms[] = [
   algorithms,
   { ...algorithms, hostKeys: nodeAlgorithms.hostKeys, ciphers: nodeAlgorithms.ciphers, macs: nodeAlgorithms.macs },
@@ -42,7 +42,7 @@ export const userKey: PrivateKey = generateEd25519(seededRandom(21));
 export const hostKey: PrivateKey = generateEd25519(seededRandom(22));
 export const otherHostKey: PrivateKey = generateEd25519(seededRandom(23));
 
-/** Ciphers each in a mode of its own: how it protects the length differs. */
+/** One cipher of each mode. The modes differ in how they protect the packet length. */
 export const MODES: Readonly<Record<string, Pick<PeerOptions, "cipher" | "mac">>> = {
   "chacha20-poly1305": { cipher: chacha20Poly1305 },
   "aes256-gcm": { cipher: aes256Gcm },
@@ -52,36 +52,36 @@ export const MODES: Readonly<Record<string, Pick<PeerOptions, "cipher" | "mac">>
 
 export type AnyEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** What a test can ask of either side's session. */
+/** Options for either side's session. */
 export interface CommonOptions {
   readonly session?: Partial<Pick<ClientSessionOptions, "algorithms" | "limits" | "random" | "requireStrictKex">>;
   readonly peer?: Partial<PeerOptions>;
-  /** Events of these types stay unanswered. */
+  /** Event types to leave unanswered. */
   readonly hold?: readonly AnyEvent["type"][];
 }
 
-/** What a peer says of a channel. */
+/** Channel fields that the peer sends. */
 export interface ChannelChange {
   readonly initialWindowSize?: number;
   readonly maximumPacketSize?: number;
-  /** The data of the channel type. */
+  /** Data specific to the channel type. */
   readonly data?: Uint8Array;
 }
 
-/** A whole session under attack by a peer in the other role. */
+/** Complete session attacked by a peer in the opposite role. */
 export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Target {
   abstract readonly session: ClientSession | ServerSession;
   abstract readonly peer: AttackPeer;
   readonly events: E[] = [];
   readonly trace: TraceRecord[] = [];
-  /** False: what the session has to say stays with it, as when a peer does not read. */
+  /** Whether the peer reads. If false, the session's output stays in the session. */
   reading = true;
   now = 0;
 
-  /** After a handshake: to a session whose user is in. */
+  /** After a handshake: completes the login. */
   abstract finish(): this;
 
-  /** A session channel; returns the session's number of it. The peer's is 1000 or more. */
+  /** Opens a session channel. Returns the session's channel number; the peer's number is 1000 or more. */
   abstract openChannel(change?: ChannelChange): number;
 
   protected abstract nextEvent(): E | undefined;
@@ -100,14 +100,14 @@ export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Ta
     return output;
   }
 
-  /** Works on what a test has asked of the session, and lets the peer read. */
+  /** Handles pending events and lets the peer read. */
   turn(): this {
     this.#work();
     this.peer.take();
     return this;
   }
 
-  /** Time passes. */
+  /** Advances the session's clock. */
   advance(milliseconds: number): this {
     this.now += milliseconds;
     this.session.tick(this.now);
@@ -127,26 +127,26 @@ export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Ta
     return this.events.filter((event): event is Extract<E, { type: T }> => event.type === type);
   }
 
-  /** Why the session has ended; `undefined` while it has not. */
+  /** Error that ended the session; `undefined` while it is open. */
   get error(): SshError | undefined {
     const closed = this.events.find((event) => event.type === "closed");
     return closed?.type === "closed" ? closed.error : undefined;
   }
 
-  /** Message numbers of all sent messages, in order. */
+  /** Numbers of all messages that the session sent, in order. */
   get sent(): number[] {
     return this.peer.numbers;
   }
 
-  /** Whether the user is in. */
+  /** Whether the user is authenticated. */
   get authenticated(): boolean {
     return this.events.some(({ type }) => type === "authenticated");
   }
 
-  /** It has ended with that error, all of it, and nothing moves it any more. */
+  /** Asserts that the session ended with this error, and that later input and time have no effect. */
   expectClosed(code: SshErrorCode): SshError {
     const { error } = this;
-    if (error === undefined) throw new Error(`the session goes on where it should end with ${code}`);
+    if (error === undefined) throw new Error(`expected the session to end with ${code}, but it is still open`);
     expect([error.code, error.message]).toEqual([code, error.message]);
     expect(this.events.filter(({ type }) => type === "closed")).toHaveLength(1);
     expect(this.events.at(-1)?.type).toBe("closed");
@@ -164,7 +164,7 @@ export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Ta
     return error;
   }
 
-  /** It goes on, and still answers. To be called outside of key exchanges. */
+  /** Asserts that the session is open and answers a ping. Do not call during a key exchange. */
   expectAlive(): this {
     const data = utf8Encode(`ping ${this.sent.length}`);
     this.peer.send(SSH_MSG_PING.encode({ data }));

@@ -4,21 +4,21 @@ import { type CipherSet, suitesOf, twinSealer } from "./twin.ts";
 
 const MAXIMUM = 256 * 1024;
 
-/** What a peer or anybody on the way can do to packets, and every bound. */
+/** Tests of changed, replayed and malformed packets, and of every limit. */
 export function attackCases(set: CipherSet): void {
   const { aes128Ctr, aes128Gcm, aes256Ctr, chacha20Poly1305, hmacSha256 } = set;
 
   describe.each(suitesOf(set))("$name", (suite) => {
     const keys = keysFor(suite);
     const { block, counted } = shapeOf(suite);
-    /** What becomes of a stream that begins with the packet given in the clear, sealed with the right keys. */
+    /** Seals a plaintext packet with the right keys, reads it, and returns the error code or `"none"`. */
     const receive = (packet: Uint8Array): string => {
       const reader = readerFor(suite, keys);
       reader.push(twinSealer(suite.cipher.name, suite.mac?.name, keys)(0, packet));
       return codeOf(() => reader.next());
     };
 
-    it("answers a flipped bit anywhere with mac-mismatch or packet-length, and gives out nothing more", () => {
+    it("rejects any flipped bit with mac-mismatch or packet-length, and returns no further payload", () => {
       const writer = writerFor(suite, keys);
       writer.write(bytesOf("first", 30));
       const first = takeAll(writer);
@@ -32,7 +32,7 @@ export function attackCases(set: CipherSet): void {
         reader.push(first);
         expect(readAll(reader)).toEqual([bytesOf("first", 30)]);
         reader.push(broken);
-        // A length that grew makes the reader wait, up to the largest packet there is.
+        // A larger length field makes the reader wait for more bytes, so push the maximum.
         reader.push(new Uint8Array(MAXIMUM));
         const code = codeOf(() => reader.next());
         codes.set(code, (codes.get(code) ?? 0) + 1);
@@ -43,7 +43,7 @@ export function attackCases(set: CipherSet): void {
       expect(codes.get("packet-length")).toBeLessThanOrEqual(32);
     });
 
-    it("opens a packet at its own sequence number only, once", () => {
+    it("opens a packet only once, and only at its own sequence number", () => {
       const writer = writerFor(suite, keys);
       writer.write(bytesOf("first", 30));
       const first = takeAll(writer);
@@ -60,7 +60,7 @@ export function attackCases(set: CipherSet): void {
       for (const code of [replayed, dropped]) expect(["mac-mismatch", "packet-length"]).toContain(code);
     });
 
-    it("does not open what other keys sealed", () => {
+    it("rejects a packet sealed with other keys", () => {
       const writer = writerFor(suite, keysFor(suite, "other"));
       writer.write(bytesOf("payload", 30));
       const reader = readerFor(suite, keys);
@@ -69,7 +69,7 @@ export function attackCases(set: CipherSet): void {
       expect(["mac-mismatch", "packet-length"]).toContain(codeOf(() => reader.next()));
     });
 
-    it("takes a payload of one byte, as USERAUTH_SUCCESS has", () => {
+    it("accepts a payload of one byte, such as USERAUTH_SUCCESS", () => {
       const writer = writerFor(suite, keys);
       writer.write(Uint8Array.of(52));
       const bytes = takeAll(writer);
@@ -79,7 +79,7 @@ export function attackCases(set: CipherSet): void {
       expect(reader.keyUse.bytesSinceKeys - 4).toBe(counted ? 12 : block);
     });
 
-    it("takes lengths of whole blocks from the smallest to the maximum, and no others", () => {
+    it("accepts only lengths of whole blocks, from the minimum to the maximum", () => {
       const smallest = counted ? block - 4 : block;
       const whole = (packetLength: number): boolean => ((counted ? 4 : 0) + packetLength) % block === 0;
       const largest = MAXIMUM - ((MAXIMUM + (counted ? 4 : 0)) % block);
@@ -96,7 +96,7 @@ export function attackCases(set: CipherSet): void {
       }
     });
 
-    it("takes padding of 4 to 255 bytes that leaves a payload, and no other", () => {
+    it("accepts only padding of 4 to 255 bytes that leaves a payload", () => {
       const short = counted ? 2 * block - 4 : 2 * block;
       const long = counted ? 316 : 320;
       for (const [packetLength, padding, code] of [
@@ -114,7 +114,7 @@ export function attackCases(set: CipherSet): void {
   });
 
   describe("counters", () => {
-    it("carry through all of AES-CTR's 128 bits", () => {
+    it("carry through all 128 bits of AES-CTR", () => {
       const suite = { name: "", cipher: aes128Ctr, mac: hmacSha256 };
       for (const ones of [1, 4, 8, 12, 16]) {
         const iv = new Uint8Array(16).fill(0xff, 16 - ones);
@@ -131,13 +131,13 @@ export function attackCases(set: CipherSet): void {
           const clear = new Uint8Array(sealed.length - 32);
           clear.set([0, 0, 0, clear.length - 4, clear.length - 35]);
           clear.set(payload ?? [], 5);
-          // The twin does not know the padding: the blocks before it must agree.
+          // The padding is unknown here, so compare only the blocks before it.
           expect(twin(i, clear).subarray(0, 32)).toEqual(Buffer.from(sealed.subarray(0, 32)));
         }
       }
     });
 
-    it("leave GCM's 4 fixed bytes alone when the invocation counter wraps (RFC 5647 §7.1)", () => {
+    it("keep GCM's 4 fixed bytes when the invocation counter wraps (RFC 5647 §7.1)", () => {
       const suite = { name: "", cipher: aes128Gcm, mac: undefined };
       for (const ones of [1, 4, 8]) {
         const iv = new Uint8Array(12).fill(0xff, 12 - ones);
@@ -151,7 +151,7 @@ export function attackCases(set: CipherSet): void {
   });
 
   describe("keys", () => {
-    it("must have the algorithm's lengths, and a MAC beside them exactly where it is no AEAD cipher", () => {
+    it("must have the algorithm's lengths, with a MAC for every cipher except AEAD ciphers", () => {
       for (const suite of suitesOf(set)) {
         const keys = keysFor(suite);
         const { cipher, mac } = suite;
@@ -170,7 +170,7 @@ export function attackCases(set: CipherSet): void {
       }
     });
 
-    it("serve at most 2^32 blocks of AES (RFC 4344 §3.2), and 1 GiB of ChaCha20 as in OpenSSH", () => {
+    it("are limited to 2^32 AES blocks (RFC 4344 §3.2) or 1 GiB of ChaCha20, like OpenSSH", () => {
       expect(aes256Ctr.maxBytes).toBe(2 ** 36);
       expect(aes128Gcm.maxBytes).toBe(2 ** 36);
       expect(chacha20Poly1305.maxBytes).toBe(2 ** 30);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type DirectionKeys, PacketReader, PacketWriter } from "@nacre/packet";
 import type { Suite } from "./twin.ts";
 
-/** Bytes that look random and are the same in every run. */
+/** Returns deterministic, random-looking bytes for a label. */
 export function bytesOf(label: string, length: number): Uint8Array {
   return new Uint8Array(createHash("shake256", { outputLength: length }).update(label).digest());
 }
@@ -29,21 +29,21 @@ export function readerFor(suite: Suite, keys: DirectionKeys, sequenceNumber = 0)
   return reader;
 }
 
-/** Everything that waits in a writer. */
+/** Returns all pending output of a writer. */
 export function takeAll(writer: PacketWriter): Uint8Array {
   const pieces: Uint8Array[] = [];
   for (let piece = writer.takeOutput(); piece !== undefined; piece = writer.takeOutput()) pieces.push(piece);
   return new Uint8Array(Buffer.concat(pieces));
 }
 
-/** Every payload a reader has ready. */
+/** Returns every payload that a reader has ready. */
 export function readAll(reader: PacketReader): Uint8Array[] {
   const payloads: Uint8Array[] = [];
   for (let payload = reader.next(); payload !== undefined; payload = reader.next()) payloads.push(payload);
   return payloads;
 }
 
-/** A packet in the clear with the length field and padding length given, right or wrong, and `size` bytes behind the length. */
+/** Returns a plaintext packet with these length fields, valid or not, and `size` bytes after the packet length. */
 export function clearPacket(packetLength: number, padding: number, size: number): Uint8Array {
   const packet = new Uint8Array(4 + size);
   new DataView(packet.buffer).setUint32(0, packetLength);
@@ -51,13 +51,13 @@ export function clearPacket(packetLength: number, padding: number, size: number)
   return packet;
 }
 
-/** Whether the length field of a suite counts towards whole blocks, and the block, by the specifications. */
+/** Returns the block size of a suite, and whether the packet length field counts towards whole blocks. */
 export function shapeOf(suite: Suite): { readonly block: number; readonly counted: boolean } {
   const block = suite.cipher.name.startsWith("chacha20") ? 8 : 16;
   return { block, counted: !suite.cipher.aead && !suite.mac?.name.includes("-etm") };
 }
 
-/** The code of what `action` throws, or `"none"`. */
+/** Returns the code of the error that `action` throws, or `"none"`. */
 export function codeOf(action: () => unknown): string {
   try {
     action();

@@ -3,12 +3,12 @@ import { describe, expect, it } from "vitest";
 import { bytesOf, keysFor, readAll, readerFor, takeAll, writerFor } from "./packets.ts";
 import { type CipherSet, suitesOf, twinSealer } from "./twin.ts";
 
-/** Packet after packet, compared with a twin, and cut anywhere. */
+/** Tests of packet streams: compared with the independent implementation, and split at any byte. */
 export function streamCases(set: CipherSet): void {
   describe.each(suitesOf(set))("$name", (suite) => {
     const keys = keysFor(suite);
 
-    it("seals as node:crypto does, wherever the sequence number stands", () => {
+    it("seals like node:crypto at any sequence number", () => {
       fc.assert(
         fc.property(
           fc.array(fc.integer({ min: 1, max: 2000 }), { minLength: 1, maxLength: 5 }),
@@ -36,7 +36,7 @@ export function streamCases(set: CipherSet): void {
       );
     });
 
-    it("opens a stream of several packets for every split in two", () => {
+    it("opens a stream of packets split at any byte", () => {
       const sizes = [1, 20, 4, 60];
       const writer = writerFor(suite, keys);
       for (const [i, size] of sizes.entries()) writer.write(bytesOf(`${i}`, size));
@@ -51,7 +51,7 @@ export function streamCases(set: CipherSet): void {
       }
     });
 
-    it("opens what it sealed, in any chunks, for payloads of 1 to 35000 bytes, and leaves earlier payloads alone", () => {
+    it("opens its own packets of 1 to 35000 bytes in any chunks, without changing earlier payloads", () => {
       fc.assert(
         fc.property(
           fc.array(fc.oneof(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 1, max: 35_000 })), {

@@ -1,17 +1,17 @@
 import { type CipherGCMTypes, createCipheriv, createHmac, getCiphers } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, MacAlgorithm } from "@nacre/packet";
 
-/** A cipher and the MAC beside it. */
+/** Cipher with its MAC; an AEAD cipher has none. */
 export interface Suite {
   readonly name: string;
   readonly cipher: CipherAlgorithm;
   readonly mac: MacAlgorithm | undefined;
 }
 
-/** What a package of ciphers holds, this one or one that does the same by other means. */
+/** Exports of a package of ciphers: `@nacre/ciphers` or another implementation of the same algorithms. */
 export type CipherSet = typeof import("@nacre/ciphers");
 
-/** Everything that can be negotiated of a set. */
+/** Returns all negotiable combinations of a set. */
 export function suitesOf(set: CipherSet): readonly Suite[] {
   const macs = [set.hmacSha256, set.hmacSha512, set.hmacSha256Etm, set.hmacSha512Etm];
   return [
@@ -26,12 +26,12 @@ export function suitesOf(set: CipherSet): readonly Suite[] {
   ];
 }
 
-/** Takes a packet in the clear (length field, padding length, payload, padding) and returns it sealed, its tag behind it. */
+/** Seals a plaintext packet (packet length, padding length, payload, padding). Returns the ciphertext and the tag. */
 export type TwinSealer = (sequenceNumber: number, packet: Uint8Array) => Buffer;
 
 /**
- * Seals packets as the specifications say, with `node:crypto` and slow arithmetic: shares no code with what it is compared with.
- * It seals whatever it is given, lengths and paddings that cannot be among them.
+ * Returns an independent implementation of a cipher, written from the specifications with `node:crypto` and BigInt. It shares no code with
+ * the tested packages. It also seals packets with invalid length or padding fields.
  */
 export function twinSealer(cipher: string, mac: string | undefined, keys: DirectionKeys): TwinSealer {
   if (cipher === "chacha20-poly1305@openssh.com") return chacha20Poly1305(keys);
@@ -75,7 +75,7 @@ function chacha20Poly1305(keys: DirectionKeys): TwinSealer {
   };
 }
 
-/** The initial vector: a 64-bit little-endian block counter, then the nonce. */
+/** Encrypts with ChaCha20. The IV is a 64-bit little-endian block counter followed by the nonce. */
 function chacha(key: Uint8Array, block: number, sequenceNumber: number, bytes: Uint8Array): Buffer {
   const iv = Buffer.alloc(16);
   iv.writeUInt32LE(block, 0);
@@ -83,10 +83,10 @@ function chacha(key: Uint8Array, block: number, sequenceNumber: number, bytes: U
   return hasChaCha20 ? createCipheriv("chacha20", key, iv).update(bytes) : plainChaCha20(key, iv, bytes);
 }
 
-/** BoringSSL has no ChaCha20 by itself. */
+/** False with BoringSSL, which lacks plain ChaCha20. */
 const hasChaCha20 = getCiphers().includes("chacha20");
 
-/** ChaCha20 as RFC 8439 §2.3 describes it, word by word. `iv` holds the last four words of the state. */
+/** Encrypts with ChaCha20 (RFC 8439 §2.3). `iv` holds the last four words of the state. */
 export function plainChaCha20(key: Uint8Array, iv: Uint8Array, bytes: Uint8Array): Buffer {
   const state = Buffer.concat([Buffer.from("expand 32-byte k"), key, iv]);
   const result = Buffer.from(bytes);
@@ -122,7 +122,7 @@ function chachaBlock(state: Buffer): Buffer {
   return block;
 }
 
-/** RFC 8439 §2.5.1, with numbers as large as they come. */
+/** Computes Poly1305 (RFC 8439 §2.5.1) with BigInt. */
 function poly1305(key: Uint8Array, message: Uint8Array): Buffer {
   const r = little(key.subarray(0, 16)) & 0x0ffffffc0ffffffc0ffffffc0fffffffn;
   const s = little(key.subarray(16, 32));

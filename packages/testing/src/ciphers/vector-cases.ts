@@ -20,13 +20,13 @@ const vectors = JSON.parse(
 ) as Vectors;
 const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
 
-/** Known values of test-vectors/ciphers.json. */
+/** Tests against the known answers in test-vectors/ciphers.json. */
 export function vectorCases(set: CipherSet): void {
   const { hmacSha256, hmacSha512 } = set;
   const suites = suitesOf(set);
 
-  describe("published values", () => {
-    // The sequence number is hashed before the packet: here it takes the first 4 bytes of the data.
+  describe("published HMAC vectors", () => {
+    // The MAC hashes the sequence number first, so pass the first 4 bytes of the data as that number.
     it.each(vectors.hmac)("$name", ({ key, data, sha256, sha512 }) => {
       const bytes = fromHex(data);
       const sequenceNumber = new DataView(bytes.buffer).getUint32(0);
@@ -36,7 +36,7 @@ export function vectorCases(set: CipherSet): void {
       ] as const) {
         const mac = algorithm.create(fromHex(key));
         const out = new Uint8Array(algorithm.tagLength + 2);
-        // Twice, as the state is used again and again.
+        // Twice, because the state is reused for each packet.
         for (let i = 0; i < 2; i++) mac.compute(sequenceNumber, bytes, 4, bytes.length, out, 1);
         expect(out).toEqual(fromHex(`00${expected}00`));
       }
@@ -44,13 +44,13 @@ export function vectorCases(set: CipherSet): void {
   });
 
   describe("packets sealed with OpenSSL", () => {
-    it("are there for every suite", () => {
+    it("exist for every suite", () => {
       expect(vectors.packets.map(({ cipher, mac }) => (mac === null ? cipher : `${cipher} ${mac}`))).toEqual(
         suites.map((suite) => suite.name),
       );
     });
 
-    it.each(vectors.packets)("$cipher $mac: sealed the same, and opened", (vector) => {
+    it.each(vectors.packets)("$cipher $mac: are sealed identically and opened", (vector) => {
       const suite = suites.find(
         ({ cipher, mac }) => cipher.name === vector.cipher && (mac?.name ?? null) === vector.mac,
       );
@@ -68,7 +68,7 @@ export function vectorCases(set: CipherSet): void {
         expect(readAll(reader)).toEqual([packet.slice(5, packet.length - (packet[4] ?? 0))]);
         expect(reader.sequenceNumber).toBe(sequenceNumber);
       }
-      // Keys that were handed over are neither changed nor needed any more.
+      // The caller's keys must not be changed.
       expect(Buffer.from(keys.iv).toString("hex")).toBe(vector.iv);
       expect(Buffer.from(keys.key).toString("hex")).toBe(vector.key);
     });

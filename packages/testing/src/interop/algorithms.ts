@@ -5,22 +5,22 @@ import { defaultAlgorithms } from "nacre/defaults";
 import type { KeyType } from "./keys.ts";
 import type { Factors } from "./pairwise.ts";
 
-/** What a connection can be made of, by name. */
+/** Algorithm names of one connection. */
 export interface Combination {
   readonly kex: string;
-  /** `"aes128-ctr hmac-sha2-256"`, or an AEAD cipher's name alone. */
+  /** Cipher and MAC, such as `"aes128-ctr hmac-sha2-256"`; for an AEAD cipher, only its name. */
   readonly encryption: string;
   readonly hostKey: string;
   readonly userKey: string;
 }
 
-/** Both lists of algorithms. A client's offer contains every algorithm that we implement. */
+/** Both implementations of the algorithms. Each list contains every algorithm that a Nacre client offers. */
 export const lists: readonly { readonly crypto: CryptoChoice; readonly algorithms: TransportAlgorithms }[] = [
   { crypto: "node", algorithms: nodeAlgorithms },
   { crypto: "noble", algorithms: defaultAlgorithms },
 ];
 
-/** Everything that a list has, but for the names that a peer does not know. */
+/** Returns the algorithms of a list that the peer supports, as factors of a combination. */
 export function factorsOf(
   { kex, ciphers, macs, hostKeys }: TransportAlgorithms,
   known: (name: string) => boolean = () => true,
@@ -37,19 +37,19 @@ export function factorsOf(
   };
 }
 
-/** The list narrowed to what a combination is made of. */
+/** Returns the list reduced to the algorithms of a combination. */
 export function only(algorithms: TransportAlgorithms, { kex, encryption, hostKey }: Combination): TransportAlgorithms {
   const [cipher, mac] = encryption.split(" ");
   return {
     kex: algorithms.kex.filter(({ name }) => name === kex),
     ciphers: algorithms.ciphers.filter(({ name }) => name === cipher),
-    // What an AEAD cipher makes of the MACs is nothing, also when some are offered.
+    // An AEAD cipher ignores the MACs, so all of them can stay.
     macs: algorithms.macs.filter(({ name }) => mac === undefined || name === mac),
     hostKeys: algorithms.hostKeys.filter(({ name }) => name === hostKey),
   };
 }
 
-/** The kind of key that a signature algorithm is for. */
+/** Key type for each signature algorithm. */
 export const KEY_TYPES: Readonly<Record<string, KeyType>> = {
   "ssh-ed25519": "ed25519",
   "rsa-sha2-512": "rsa-3072",
@@ -59,18 +59,18 @@ export const KEY_TYPES: Readonly<Record<string, KeyType>> = {
   "ecdsa-sha2-nistp521": "ecdsa-521",
 };
 
-/** The key as one that signs with this algorithm alone. */
+/** Returns a copy of the key that signs only with this algorithm. */
 export function signingWith(key: PrivateKey, algorithm: string): PrivateKey {
   const algorithms = key.publicKey.algorithms.filter(({ name }) => name === algorithm);
   return { ...key, publicKey: { ...key.publicKey, algorithms } };
 }
 
-/** What OpenSSH says that a connection has. */
+/** Algorithms that OpenSSH reports as negotiated. */
 export type Negotiated = Pick<Combination, "kex" | "encryption" | "hostKey">;
 
 /**
- * What OpenSSH says in its log about each key exchange, in the order in which they began. Where several processes write to one log,
- * `LogVerbose kex.c:*` lets each line say which it is of.
+ * Returns the algorithms of each key exchange in an OpenSSH log, in the order in which they began. If several processes write to one log,
+ * set `LogVerbose kex.c:*` so that each line names its process.
  */
 export function negotiationsIn(log: string): Negotiated[] {
   const found: Record<string, string>[] = [];
@@ -88,12 +88,13 @@ export function negotiationsIn(log: string): Negotiated[] {
   }
   return found.map((said) => {
     const [up, down] = ["client->server cipher", "server->client cipher"].map((way) => encryptionIn(said[way] ?? ""));
-    if (up === undefined || up !== down) throw new Error(`two directions differ: ${JSON.stringify(said)}`);
+    if (up === undefined || up !== down)
+      throw new Error(`the two directions negotiated different ciphers: ${JSON.stringify(said)}`);
     return { kex: said["algorithm"] ?? "", encryption: up, hostKey: said["host key algorithm"] ?? "" };
   });
 }
 
-/** `aes128-ctr MAC: hmac-sha2-256 compression: none` */
+/** Parses text like `aes128-ctr MAC: hmac-sha2-256 compression: none`. */
 function encryptionIn(said: string): string | undefined {
   const [, cipher, mac] = /^(\S+) MAC: (\S+) compression: none$/.exec(said) ?? [];
   return cipher && (mac === "<implicit>" ? cipher : `${cipher} ${mac}`);

@@ -12,7 +12,7 @@ export function randomData(length: number): Uint8Array {
   return randomFillSync(new Uint8Array(length));
 }
 
-/** Writes all of `bytes`, in chunks of the size that files have, and ends the stream. */
+/** Writes `bytes` in chunks of 64 KiB, the chunk size of Node's file streams, and ends the stream. */
 export function writeAll(stream: Writable, bytes: Uint8Array): Promise<void> {
   const chunks = function* (): Generator<Uint8Array> {
     for (let offset = 0; offset < bytes.length; offset += 65_536) yield bytes.subarray(offset, offset + 65_536);
@@ -20,7 +20,7 @@ export function writeAll(stream: Writable, bytes: Uint8Array): Promise<void> {
   return pipeline(chunks, stream);
 }
 
-/** Reads to the end, keeping the digest and the length only. */
+/** Reads a stream to its end. Resolves with the digest and the length of its bytes. */
 export async function digestOf(stream: Readable): Promise<{ readonly sha256: string; readonly length: number }> {
   const hash = createHash("sha256");
   let length = 0;

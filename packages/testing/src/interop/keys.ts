@@ -9,13 +9,13 @@ import { afterAll, beforeAll } from "vitest";
 
 export type KeyType = "ed25519" | "rsa-3072" | "ecdsa-256" | "ecdsa-384" | "ecdsa-521";
 
-/** A key made by the machine's ssh-keygen. */
+/** Key file created by the installed ssh-keygen. */
 export interface KeyFile {
   readonly path: string;
   readonly publicKeyLine: string;
 }
 
-/** A folder of this test file's own, which is gone at its end. */
+/** Creates a folder for this test file, removed at its end. */
 export function useFolder(): { readonly path: string } {
   const folder = { path: "" };
   beforeAll(async () => {
@@ -38,24 +38,24 @@ export async function makeKey(
   return { path, publicKeyLine: (await readFile(`${path}.pub`, "utf8")).trimEnd() };
 }
 
-/** The key of a file without a passphrase. */
+/** Reads the key of a file without a passphrase. */
 export async function readKey({ path }: KeyFile): Promise<PrivateKey> {
   const opened = openPrivateKey(await readFile(path));
-  if (opened.encrypted) throw new Error(`${path} has a passphrase`);
+  if (opened.encrypted) throw new Error(`${path} is encrypted with a passphrase`);
   return opened.privateKey;
 }
 
-/** The public key without its comment: `type base64`. */
+/** Returns the public key line without its comment: `type base64`. */
 export function publicHalf({ publicKeyLine }: KeyFile): string {
   return publicKeyLine.split(" ").slice(0, 2).join(" ");
 }
 
-/** As `connect` takes it. */
+/** Returns the fingerprint in the form that `connect` accepts. */
 export function fingerprintOf({ publicKeyLine }: KeyFile): `SHA256:${string}` {
   return fingerprint(parsePublicKeyLine(publicKeyLine).publicKey.blob, "sha256") as `SHA256:${string}`;
 }
 
-/** The text of a copy in PKCS#8, for programs that read no OpenSSH format. */
+/** Returns a PKCS#8 copy of the key as text, for programs that cannot read OpenSSH's format. */
 export async function textOfPkcs8({ path }: Pick<KeyFile, "path">): Promise<string> {
   const copy = `${path}.pkcs8`;
   await copyFile(path, copy);

@@ -14,20 +14,20 @@ import type { LoginDecision } from "nacre";
 import { afterAll, beforeAll, expect } from "vitest";
 import { type KeyFile, type KeyType, makeKey, readKey, useFolder } from "./keys.ts";
 
-/** A server of ours for the tests of a `describe`, with the events of it. */
+/** Nacre server for the tests of a `describe`, and its events. */
 export interface OurServer {
   readonly server: SshServer;
   readonly port: number;
   readonly folder: { readonly path: string };
-  /** Host keys, as lines `type base64`. */
+  /** Host keys as lines of the form `type base64`. */
   readonly hostKeyLines: readonly string[];
-  /** All that the server has told since the last `forget()`. */
+  /** Events logged by the server. */
   readonly events: ListenEvent[];
-  /** The events of one type. */
+  /** Returns the events of one type. */
   told<T extends ListenEvent["type"]>(type: T): Extract<ListenEvent, { type: T }>[];
 }
 
-/** Listens on loopback; commands are run by /bin/sh. `authorize` says which keys are let in, by their lines. */
+/** Starts a server on loopback. By default it runs commands with /bin/sh and refuses all logins; see `keysOf`. */
 export function useOurServer(
   options: Partial<ListenOptions> & { readonly hostKeyTypes?: readonly KeyType[] } = {},
 ): OurServer {
@@ -53,7 +53,7 @@ export function useOurServer(
   afterAll(() => server?.close());
   const ours: OurServer = {
     get server() {
-      if (server === undefined) throw new Error("the server is not up");
+      if (server === undefined) throw new Error("the server has not started");
       return server;
     },
     get port() {
@@ -67,7 +67,7 @@ export function useOurServer(
   return ours;
 }
 
-/** Runs a command, the session's own by default, as a server does: its streams are the session's, and so are its signals and its end. */
+/** Runs a command, by default the session's, connected to the session's streams and signals. Resolves with its exit. */
 export async function runInShell(session: NodeSession, command = session.command): Promise<SessionExit> {
   const { stdin, signal } = session;
   const child = spawn("/bin/sh", command === undefined ? ["-s"] : ["-c", command], {
@@ -78,7 +78,7 @@ export async function runInShell(session: NodeSession, command = session.command
   child.on("error", () => {});
   child.stdin.on("error", () => stdin.destroy());
   stdin.pipe(child.stdin);
-  // The status comes before the end of the output, at which dbclient hangs up.
+  // The exit status must come before EOF, because dbclient disconnects at EOF.
   child.stdout.pipe(session.stdout, { end: false });
   child.stderr.pipe(session.stderr, { end: false });
   session.onSignal = (name) => child.kill(`SIG${name}` as NodeJS.Signals);
@@ -86,7 +86,7 @@ export async function runInShell(session: NodeSession, command = session.command
   return name === null ? { status: status ?? 0 } : { signal: name };
 }
 
-/** Accepts logins as alice with one of these keys. */
+/** Returns an `authenticate` function that accepts alice with one of these keys. */
 export function keysOf(...files: readonly (() => KeyFile)[]): ListenOptions["authenticate"] {
   return (login): LoginDecision => {
     if (login.method !== "publickey" || login.user !== "alice") return false;
@@ -95,14 +95,14 @@ export function keysOf(...files: readonly (() => KeyFile)[]): ListenOptions["aut
   };
 }
 
-/** How a program ended, and what it said. */
+/** Exit status and output of a program. */
 export interface Ran {
   readonly status: number | null;
   readonly stdout: Buffer;
   readonly stderr: string;
 }
 
-/** Runs a program to its end; it is killed, and the test fails, when that takes longer than 50 seconds. */
+/** Runs a program and resolves when it ends. Kills it after 50 seconds. */
 export async function runPeer(
   [program = "", ...words]: readonly string[],
   {
@@ -111,7 +111,7 @@ export async function runPeer(
   }: { readonly input?: string | Uint8Array; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<Ran> {
   const { SSH_AUTH_SOCK: _, ...own } = process.env;
-  // Without a terminal, so that nobody is asked anything.
+  // Detached from the terminal, so that it cannot ask questions.
   const child = spawn(program, words, { detached: true, env: { ...own, ...env } });
   const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), 50_000);
   const stdout: Buffer[] = [];
@@ -128,7 +128,7 @@ export async function runPeer(
   }
 }
 
-/** The words that make OpenSSH's ssh connect as alice, heeding nothing on this machine but what the test says. */
+/** Returns a command line of OpenSSH's ssh that connects as alice and ignores this machine's configuration. */
 export function ssh(
   { port, folder }: OurServer,
   options: { readonly key?: KeyFile; readonly words?: readonly string[] } = {},
@@ -140,7 +140,7 @@ export function ssh(
   return ["ssh", ...files, ...identity, "-o", "BatchMode=yes", "-p", `${port}`, ...words, "alice@127.0.0.1"];
 }
 
-/** That a program has done what it should without a word on standard error. */
+/** Asserts that a program succeeded without output on standard error. */
 export function expectQuiet({ status, stderr }: Ran): void {
   expect(stderr).toBe("");
   expect(status).toBe(0);

@@ -1,10 +1,10 @@
-/** What a combination is made of: by name, the values that there are. */
+/** Possible values of each part of a combination. */
 export type Factors<T> = { readonly [K in keyof T]: readonly T[K][] };
 
 /**
- * A small set of combinations in which any two values of different factors meet at least once (pairwise testing). Greedy: the
- * combination with the most pairs that have not met yet comes next, until all have. No set can be smaller than the product of the
- * two longest factors; this one is seldom much larger.
+ * Returns a small set of combinations in which any two values of different factors occur together at least once (pairwise testing). Greedy:
+ * repeatedly adds the combination with the most uncovered pairs. The minimum size is the product of the two longest factors; the result is
+ * rarely much larger.
  */
 export function pairwise<T extends object>(factors: Factors<T>): T[] {
   const candidates = product(factors).map((combination) => ({ combination, pairs: pairsOf(combination) }));
@@ -22,7 +22,7 @@ export function pairwise<T extends object>(factors: Factors<T>): T[] {
   return chosen;
 }
 
-/** Every combination there is. */
+/** Returns every combination (the Cartesian product). */
 export function product<T extends object>(factors: Factors<T>): T[] {
   return Object.entries<readonly unknown[]>(factors).reduce<object[]>(
     (combinations, [name, values]) =>
@@ -31,7 +31,7 @@ export function product<T extends object>(factors: Factors<T>): T[] {
   ) as T[];
 }
 
-/** The pairs of values that meet in a combination, as text; in whichever order its parts are. */
+/** Returns the pairs of values in a combination, as text. The order of its parts does not matter. */
 export function pairsOf(combination: object): string[] {
   const parts = Object.entries(combination).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const values = parts.map(([name, value]) => `${name}=${JSON.stringify(value)}`);

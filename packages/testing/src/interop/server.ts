@@ -5,18 +5,18 @@ import { type Client, type ConnectOptions, connect, SshError } from "@nacre/node
 import { afterAll, beforeAll } from "vitest";
 import { authorizeKey, type Sshd, type SshdOptions, startSshd } from "../../../../scripts/openssh/sshd.ts";
 
-/** An sshd for the tests of a file or a `describe`, and connections to it. */
+/** An sshd for the tests of a file or a `describe`, with functions to connect to it. */
 export interface Server {
   readonly sshd: Sshd;
-  /** alice's key, which the server takes. */
+  /** Private key with which alice can log in. */
   readonly key: PrivateKey;
-  /** Where and as whom, with the server's own host keys pinned unless known_hosts files are named; for `connect`. */
+  /** Returns options for `connect`. The server's host keys are pinned unless `changes` has `knownHosts`. */
   options(changes?: Partial<ConnectOptions>): ConnectOptions;
-  /** A connection as alice, unless told otherwise; for `await using`. */
+  /** Connects as alice, unless `changes` has another user. Use with `await using`. */
   connect(changes?: Partial<ConnectOptions>): Promise<Client>;
 }
 
-/** With one host key, Ed25519, unless told: making them takes its time. */
+/** Starts an sshd. It has only an Ed25519 host key by default, because generating keys is slow. */
 export function useServer(options: SshdOptions = {}): Server {
   const key = generateEd25519((length) => new Uint8Array(randomBytes(length)));
   let sshd: Sshd | undefined;
@@ -28,7 +28,7 @@ export function useServer(options: SshdOptions = {}): Server {
 
   const server: Server = {
     get sshd() {
-      if (sshd === undefined) throw new Error("the server is not up");
+      if (sshd === undefined) throw new Error("the server has not started");
       return sshd;
     },
     key,
@@ -46,14 +46,14 @@ export function useServer(options: SshdOptions = {}): Server {
   return server;
 }
 
-/** The fingerprints of a server's host keys. */
+/** Returns the fingerprints of a server's host keys. */
 export function fingerprintsOf({ hostPublicKeys }: Sshd): `SHA256:${string}`[] {
   return hostPublicKeys.map(
     (line) => fingerprint(parsePublicKeyLine(line).publicKey.blob, "sha256") as `SHA256:${string}`,
   );
 }
 
-/** The error that a promise rejects with, which must be an `SshError`. */
+/** Resolves with the `SshError` that a promise rejects with. Throws if it resolves or rejects with another error. */
 export async function failure(promise: Promise<unknown>): Promise<SshError> {
   let value: unknown;
   try {
@@ -62,14 +62,14 @@ export async function failure(promise: Promise<unknown>): Promise<SshError> {
     if (error instanceof SshError) return error;
     throw error;
   }
-  throw new Error(`it did not fail: ${JSON.stringify(value)?.slice(0, 200)}`);
+  throw new Error(`expected a rejection, got ${JSON.stringify(value)?.slice(0, 200)}`);
 }
 
-/** What a promise comes to, if it does within that many milliseconds. */
+/** Resolves like the promise, or rejects if it is still pending after this many milliseconds. */
 export async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing after ${milliseconds} ms`)), milliseconds);
+    timer = setTimeout(() => reject(new Error(`still pending after ${milliseconds} ms`)), milliseconds);
   });
   try {
     return await Promise.race([promise, late]);

@@ -1,7 +1,7 @@
 import { type FakeChannel, UNTOLD } from "./fake-channel.ts";
 import { failure } from "./outcomes.ts";
 
-/** The client goes; comes to what `write`, which goes on until it fails, fails with. */
+/** Closes the channel at some moment. `write` writes until it fails; resolves with its error. */
 type Departure = (channel: FakeChannel, write: () => Promise<unknown>) => Promise<unknown>;
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -14,7 +14,7 @@ function giveRoom(channel: FakeChannel): void {
   channel.handler.writable();
 }
 
-/** This happens while a write waits for room. */
+/** Returns a departure that runs `act` while a write waits for room. */
 function whileFull(act: (channel: FakeChannel) => void | Promise<void>): Departure {
   return async (channel, write) => {
     channel.room = 15_000;
@@ -25,7 +25,7 @@ function whileFull(act: (channel: FakeChannel) => void | Promise<void>): Departu
   };
 }
 
-/** When the client goes, as a handler sees it that writes: before it does, while a write waits, between two of them, … */
+/** Moments at which the client can close a channel that a handler writes to. */
 export const departures: readonly (readonly [when: string, departure: Departure])[] = [
   [
     "before the first write, in the same turn",
@@ -35,7 +35,7 @@ export const departures: readonly (readonly [when: string, departure: Departure]
     },
   ],
   [
-    "before the first write, and the streams are closed already",
+    "before the first write, in an earlier turn",
     async (channel, write) => {
       leave(channel);
       await turn();
@@ -44,7 +44,7 @@ export const departures: readonly (readonly [when: string, departure: Departure]
   ],
   ["while a write waits for room", whileFull(leave)],
   ...[0, 1, 2, 3, 4, 5, 6, 7].map((microtasks): [string, Departure] => [
-    `${microtasks} microtasks after there is room again`,
+    `${microtasks} microtasks after room became available`,
     whileFull(async (channel) => {
       giveRoom(channel);
       for (let i = 0; i < microtasks; i++) await Promise.resolve();
@@ -52,7 +52,7 @@ export const departures: readonly (readonly [when: string, departure: Departure]
     }),
   ]),
   [
-    "after a write was taken, before it is told of that",
+    "after the channel accepted a write, before the write resolves",
     whileFull(async (channel) => {
       giveRoom(channel);
       await tick();
@@ -60,7 +60,7 @@ export const departures: readonly (readonly [when: string, departure: Departure]
     }),
   ],
   [
-    "and a write finds that out before it is told",
+    "a write fails one turn before the close event",
     async (channel, write) => {
       channel.closed = true;
       const writing = failure(write());
@@ -70,7 +70,7 @@ export const departures: readonly (readonly [when: string, departure: Departure]
     },
   ],
   [
-    "and a write finds that out and it is told in one turn",
+    "a write fails in the same turn as the close event",
     (channel, write) => {
       channel.closed = true;
       const writing = failure(write());
@@ -79,7 +79,7 @@ export const departures: readonly (readonly [when: string, departure: Departure]
     },
   ],
   [
-    "although there was room the moment before",
+    "right after room became available",
     whileFull((channel) => {
       channel.closed = true;
       channel.handler.writable();

@@ -2,19 +2,19 @@ import { SshError } from "@nacre/wire";
 import type { ChannelHandler, Exit } from "nacre";
 
 export const EXITED: Exit = { status: 0, signal: undefined, coreDumped: false };
-/** Of a command whose end nobody told. */
+/** Exit of a command whose status the server did not send. */
 export const UNTOLD: Exit = { status: undefined, signal: undefined, coreDumped: false };
 
 export const LOST: SshError = new SshError("connection-lost", "the connection broke");
 
-/** Stands in for a channel of a connection: takes as many bytes as it has room for, and says what was asked of it. */
+/** Fake channel. Accepts as many bytes as it has room for, and records calls. */
 export class FakeChannel {
   handler!: ChannelHandler;
   room = Number.POSITIVE_INFINITY;
   written: Buffer = Buffer.alloc(0);
   consumedBytes = 0;
   readonly calls: string[] = [];
-  /** The reason given to `close`. */
+  /** Reason passed to `close`. */
   reason: SshError | undefined;
   closed = false;
 
@@ -51,7 +51,7 @@ export class FakeChannel {
 
   reply(): void {}
 
-  /** The other side tells how the command ended and closes the channel, or the connection breaks. */
+  /** Simulates the peer: sends the exit status and closes the channel. With `error`, the connection breaks instead. */
   finish(error?: SshError, { status }: Exit = EXITED): void {
     if (status !== undefined) this.handler.request({ type: "exit-status", channel: 0, status });
     this.#close(error, error !== undefined);

@@ -1,15 +1,15 @@
 import type { Duplex, DuplexHandler } from "nacre";
 
-/** Stands in for a byte connection: takes as many bytes as it has room for, and says what was asked of it. */
+/** Fake byte connection. Accepts as many bytes as it has room for, and records calls. */
 export class FakeDuplex implements Duplex {
   handler!: DuplexHandler;
-  /** Bytes that it takes before `write` returns false. What is written beyond that waits for `makeRoom`. */
+  /** Bytes it accepts before `write` returns false. Further bytes wait for `makeRoom`. */
   room = Number.POSITIVE_INFINITY;
   paused = false;
-  /** One entry for each call of `write`. */
+  /** Bytes of each `write` call, as latin1. */
   readonly writes: string[] = [];
   readonly calls: string[] = [];
-  /** What `close` waits for. */
+  /** Promise that `close` returns. */
   closing: Promise<void> = Promise.resolve();
   #onEnd: (() => void) | undefined;
 
@@ -17,18 +17,19 @@ export class FakeDuplex implements Duplex {
     this.handler = handler;
   }
 
-  /** Everything that was written. */
+  /** All written bytes, as latin1. */
   get written(): string {
     return this.writes.join("");
   }
 
-  /** Bytes that were written and not taken. */
+  /** Number of bytes written but not yet accepted. */
   get waiting(): number {
     return Math.max(0, -this.room);
   }
 
   write(pieces: readonly Uint8Array[]): boolean {
-    if (this.calls.includes("end") || this.calls.includes("close")) throw new Error("bytes were written after the end");
+    if (this.calls.includes("end") || this.calls.includes("close"))
+      throw new Error("`write` called after `end` or `close`");
     const bytes = Buffer.concat(pieces);
     this.writes.push(bytes.toString("latin1"));
     this.room -= bytes.length;
@@ -56,7 +57,7 @@ export class FakeDuplex implements Duplex {
     return this.closing;
   }
 
-  /** Takes so many bytes. */
+  /** Accepts this many more bytes. */
   makeRoom(bytes: number): void {
     const wasFull = this.room <= 0;
     this.room += bytes;
@@ -64,7 +65,7 @@ export class FakeDuplex implements Duplex {
     if (wasFull && this.room > 0) this.handler.drained();
   }
 
-  /** The connection breaks. */
+  /** Simulates a broken connection. */
   break(cause: unknown): void {
     this.handler.failed(cause);
     this.#onEnd?.();

@@ -3,13 +3,13 @@ import { seededRandom } from "../random.ts";
 import { algorithms, hostKey, userKey } from "../session/pair.ts";
 import { TestServer, type TestServerOptions } from "../session/server.ts";
 
-/** A server in memory with a pair of Web streams to connect to. */
+/** In-memory server that a client connects to over a pair of Web streams. */
 export class StreamServer {
   readonly server: TestServer;
-  /** The client's end. */
+  /** The client's end of the connection. */
   readonly streams: ByteStreams;
   readonly #toClient: WritableStreamDefaultWriter<Uint8Array>;
-  /** Settles when the client has closed its side, or the server its own. */
+  /** Settles when the client or the server has closed its side. */
   readonly done: Promise<void>;
 
   constructor(options: Partial<TestServerOptions> = {}) {
@@ -21,7 +21,7 @@ export class StreamServer {
     this.done = this.#serve(up.readable.getReader());
   }
 
-  /** Writes what the server has to say. */
+  /** Handles pending events and writes the server's output. */
   async flush(): Promise<void> {
     this.server.turn();
     for (
@@ -35,7 +35,7 @@ export class StreamServer {
     this.server.turn();
   }
 
-  /** Cuts the connection off, as a broken network does. */
+  /** Closes the server's side without a DISCONNECT, or breaks it with `error`. */
   cut(error?: Error): Promise<void> {
     return error === undefined ? this.#toClient.close() : this.#toClient.abort(error);
   }
@@ -51,12 +51,12 @@ export class StreamServer {
         await this.flush();
       }
     } catch {
-      // The client has gone.
+      // The client closed the connection.
     }
   }
 }
 
-/** Options that let a client in. */
+/** Client options with which the login succeeds. */
 export const welcome: ConnectOptions = {
   user: "alice",
   hostKey: () => true,
@@ -65,7 +65,7 @@ export const welcome: ConnectOptions = {
   random: seededRandom(1),
 };
 
-/** A client connected to a server of its own. */
+/** Returns a client connected to a new server. */
 export async function connected(
   server: Partial<TestServerOptions> = {},
   client: Partial<ConnectOptions> = {},

@@ -1,9 +1,9 @@
 import { expect, onTestFinished } from "vitest";
 
-/** What matches an `SshError` of this code. */
+/** Returns a matcher for an `SshError` with this code. */
 export const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
 
-/** The error with which it fails, or what it comes to. */
+/** Resolves with the error of a rejected promise, or with its value. */
 export async function failure(work: Promise<unknown>): Promise<unknown> {
   try {
     return await work;
@@ -12,20 +12,20 @@ export async function failure(work: Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** All that a stream gives. */
+/** Reads a stream to its end and returns its text. */
 export function text(stream: ReadableStream<Uint8Array>): Promise<string> {
   return new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).text();
 }
 
-/** What nobody catches during this test, in place of what the runner does about it. */
+/** Collects uncaught exceptions during this test, so that the test runner does not fail on them. */
 export function uncaught(): unknown[] {
-  const heard: unknown[] = [];
+  const caught: unknown[] = [];
   const listeners = process.listeners("uncaughtException");
   process.removeAllListeners("uncaughtException");
-  process.on("uncaughtException", (error) => heard.push(error));
+  process.on("uncaughtException", (error) => caught.push(error));
   onTestFinished(() => {
     process.removeAllListeners("uncaughtException");
     for (const listener of listeners) process.on("uncaughtException", listener);
   });
-  return heard;
+  return caught;
 }

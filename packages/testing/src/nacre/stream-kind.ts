@@ -5,27 +5,27 @@ import { describe, expect, it } from "vitest";
 import { FakeChannel, LOST, UNTOLD } from "./fake-channel.ts";
 import { code, failure } from "./outcomes.ts";
 
-/** How an application uses streams of a kind. */
+/** Application's operations on streams of one kind. */
 export interface StreamUse<K extends StreamTypes> {
-  /** Everything that a stream gives, as text. Rejects with the error that it fails with. */
+  /** Reads a stream to its end as text. Rejects with the stream's error. */
   read(stream: K["readable"]): Promise<string>;
-  /** Gives a stream up before its end. */
+  /** Cancels a stream before its end. */
   cancel(stream: K["readable"]): unknown;
   /** Writes a chunk. Resolves when the write is done. */
   write(stream: K["writable"], chunk: Uint8Array): Promise<unknown>;
   /** Ends a stream. Resolves when it has ended. */
   end(stream: K["writable"]): Promise<unknown>;
-  /** Gives a stream up before its end. */
+  /** Aborts a stream before its end. */
   abort(stream: K["writable"]): unknown;
-  /** The two directions of a pair. */
+  /** Returns the two directions of a pair. */
   halves(pair: K["pair"]): { readonly readable: K["readable"]; readonly writable: K["writable"] };
-  /** Gives a pair up before its end. */
+  /** Destroys a pair before its end. */
   giveUp(pair: K["pair"]): unknown;
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** The claims that hold for streams of every kind. */
+/** Defines the tests that streams of every kind must pass. */
 export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, use: StreamUse<K>): void {
   function readable(keep?: number): { end: ReadEnd<K["readable"]>; credit: () => number } {
     let credit = 0;
@@ -35,7 +35,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     return { end: kind.readable({ consumed }, keep), credit: () => credit };
   }
 
-  /** A target that has room for so many bytes. */
+  /** Creates a write stream on a target with room for this many bytes. */
   function writable(room: number): {
     end: WriteEnd<K["writable"]>;
     taken: () => string;
@@ -62,8 +62,8 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     return { end, taken: () => taken, calls, makeRoom };
   }
 
-  describe("a stream to read", () => {
-    it("gives all bytes in order, then ends, and counts them as consumed only then", async () => {
+  describe("readable stream", () => {
+    it("delivers all bytes in order, then ends; returns credit only when bytes are read", async () => {
       const { end, credit } = readable();
       for (const word of ["one ", "two ", "three"]) end.receive(utf8Encode(word));
       end.finish();
@@ -72,7 +72,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect(credit()).toBe("one two three".length);
     });
 
-    it("gives bytes to a reader that waits", async () => {
+    it("delivers bytes to a waiting reader", async () => {
       const { end, credit } = readable();
       const reading = use.read(end.stream);
       await turn();
@@ -83,7 +83,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect(await reading).toBe("late");
     });
 
-    it("fails with its error once everything was read", async () => {
+    it("fails with its error after all bytes are read", async () => {
       const { end, credit } = readable();
       end.receive(utf8Encode("half"));
       end.finish(LOST);
@@ -91,7 +91,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect(credit()).toBe(4);
     });
 
-    it("keeps the first outcome: an error after the end changes nothing", async () => {
+    it("ignores an error after the end", async () => {
       const { end } = readable();
       end.receive(utf8Encode("all"));
       end.finish();
@@ -99,7 +99,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect(await use.read(end.stream)).toBe("all");
     });
 
-    it("drops bytes beyond `keep`, and returns the credit of all at once", async () => {
+    it("drops bytes beyond `keep` and returns credit for all bytes immediately", async () => {
       const { end, credit } = readable(6);
       end.receive(utf8Encode("kept"));
       end.receive(utf8Encode("dropped"));
@@ -118,7 +118,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect(await use.read(end.stream)).toBe("everything");
     });
 
-    it("given up, returns the credit of what it held and of what follows", async () => {
+    it("returns credit for buffered and later bytes after a cancel", async () => {
       const { end, credit } = readable();
       end.receive(utf8Encode("held"));
       await use.cancel(end.stream);
@@ -131,8 +131,8 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     });
   });
 
-  describe("a stream to write to", () => {
-    it("is done with a write when the target has taken all of it", async () => {
+  describe("writable stream", () => {
+    it("resolves a write when the target has accepted all of it", async () => {
       const { end, taken, makeRoom } = writable(2);
       let done = false;
       const writing = use.write(end.stream, utf8Encode("letters")).then(() => {
@@ -148,7 +148,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect(taken()).toBe("letters");
     });
 
-    it("ends the target behind everything that was written", async () => {
+    it("ends the target after all written bytes", async () => {
       const { end, taken, calls, makeRoom } = writable(0);
       const writing = use.write(end.stream, utf8Encode("all"));
       const ending = use.end(end.stream);
@@ -160,9 +160,9 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect([taken(), calls]).toEqual(["all", ["end"]]);
     });
 
-    it("given up, fails the pending write and aborts the target, which never ends", async () => {
+    it("rejects the pending write and aborts the target after an abort", async () => {
       const { end, calls } = writable(0);
-      const writing = failure(use.write(end.stream, utf8Encode("never taken")));
+      const writing = failure(use.write(end.stream, utf8Encode("never accepted")));
       await turn();
       await use.abort(end.stream);
       expect(await writing).toBeInstanceOf(Error);
@@ -170,9 +170,9 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       await end.finished();
     });
 
-    it("failed, fails pending and later writes with the error", async () => {
+    it("rejects pending and later writes with the error after `fail`", async () => {
       const { end } = writable(0);
-      const pending = failure(use.write(end.stream, utf8Encode("never taken")));
+      const pending = failure(use.write(end.stream, utf8Encode("never accepted")));
       await turn();
       end.fail(LOST);
       expect(await pending).toBe(LOST);
@@ -180,7 +180,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       await end.finished();
     });
 
-    it("is finished when all that was written has been taken", async () => {
+    it("resolves `finished` when the target has accepted all written bytes", async () => {
       const { end, makeRoom } = writable(0);
       const writing = use.write(end.stream, utf8Encode("all"));
       await turn();
@@ -194,7 +194,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       await Promise.all([writing, finishing]);
     });
 
-    it("fails with what the target throws", async () => {
+    it("rejects a write with the error that the target throws", async () => {
       const end = kind.writable({
         write() {
           throw LOST;
@@ -215,8 +215,8 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     return { channel, stream, readable, writable, receive };
   }
 
-  describe("a pair", () => {
-    it("carries bytes in both directions, and tells where it comes from", async () => {
+  describe("pair", () => {
+    it("carries bytes in both directions and has the remote address", async () => {
       const { channel, stream, readable, writable, receive } = pair({ remoteAddress: "192.0.2.1", remotePort: 7 });
       expect(stream).toMatchObject({ remoteAddress: "192.0.2.1", remotePort: 7 });
       await use.write(writable, utf8Encode("question"));
@@ -227,7 +227,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect(channel.written.toString()).toBe("question");
     });
 
-    it("whose writer ends goes on reading, and closes behind the peer's EOF", async () => {
+    it("keeps reading after its writer ends, and closes after the peer's EOF", async () => {
       const { channel, readable, writable, receive } = pair();
       await use.write(writable, utf8Encode("question"));
       await use.end(writable);
@@ -240,7 +240,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect(await use.read(readable)).toBe("answer");
     });
 
-    it("whose reader is at its end goes on writing, and closes behind its own EOF", async () => {
+    it("keeps writing after the peer's EOF, and closes after its own EOF", async () => {
       const { channel, readable, writable, receive } = pair();
       receive("answer");
       channel.handler.eof();
@@ -252,7 +252,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect(channel.reason).toBeUndefined();
     });
 
-    it("ends behind what the channel has not taken", async () => {
+    it("sends EOF after bytes that wait for room", async () => {
       const { channel, writable } = pair();
       channel.room = 2;
       const writing = use.write(writable, utf8Encode("letters"));
@@ -265,7 +265,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect([channel.written.toString(), channel.calls]).toEqual(["letters", ["end"]]);
     });
 
-    it("returns credit only when bytes are taken", async () => {
+    it("returns credit only when bytes are read", async () => {
       const { channel, readable, receive } = pair();
       receive("waits");
       await turn();
@@ -275,7 +275,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect(channel.consumedBytes).toBe(5);
     });
 
-    it("drops extended data with its credit, and refuses requests", () => {
+    it("drops extended data, returns its credit, and refuses requests", () => {
       const { channel } = pair();
       const replies: unknown[] = [];
       channel.reply = (...reply: unknown[]) => void replies.push(reply);
@@ -286,10 +286,10 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect(replies).toEqual([[request, false]]);
     });
 
-    it("given up, closes the channel once with a reason, fails the pending write and drops what follows", async () => {
+    it("closes the channel once, rejects the pending write and drops data when it is destroyed", async () => {
       const { channel, stream, writable, receive } = pair();
       channel.room = 0;
-      const writing = failure(use.write(writable, utf8Encode("never taken")));
+      const writing = failure(use.write(writable, utf8Encode("never accepted")));
       receive("held ");
       await turn();
       await use.giveUp(stream);
@@ -301,7 +301,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect(channel.consumedBytes).toBe(5);
     });
 
-    it("closed by the peer without an EOF, fails the reader after the bytes that arrived", async () => {
+    it("fails the reader after the received bytes if the peer closes without EOF", async () => {
       const { channel, readable, receive } = pair();
       receive("half");
       channel.finish(undefined, UNTOLD);
@@ -309,7 +309,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       expect(channel.consumedBytes).toBe(4);
     });
 
-    it("closed by the peer after an EOF, lets unread bytes be read", async () => {
+    it("delivers unread bytes if the peer closes after EOF", async () => {
       const { channel, readable, receive } = pair();
       receive("all");
       channel.handler.eof();
@@ -322,7 +322,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       ["after an EOF", true, ""],
       ["before an EOF, with unread bytes", false, "unread"],
       ["after an EOF, with unread bytes", true, "unread"],
-    ])("closed by the peer %s, fails pending and later writes with the reason", async (_, eof, unread) => {
+    ])("rejects pending and later writes if the peer closes %s", async (_, eof, unread) => {
       const { channel, writable, receive } = pair();
       channel.room = 2;
       if (unread !== "") receive(unread);
@@ -337,7 +337,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     it("fails both directions with the error that ended the connection", async () => {
       const { channel, readable, writable } = pair();
       channel.room = 0;
-      const writing = failure(use.write(writable, utf8Encode("never taken")));
+      const writing = failure(use.write(writable, utf8Encode("never accepted")));
       const reading = failure(use.read(readable));
       await turn();
       channel.finish(LOST);

@@ -3,7 +3,7 @@ import type { ByteStreams, Client, ConnectOptions, ServeOptions, ServerConnectio
 import { connect, serve } from "nacre";
 import { hostKey, userKey } from "../session/pair.ts";
 
-/** Two ends of a byte connection in memory; each side may be `chunks` ahead of the other. */
+/** Returns both ends of an in-memory byte connection. Each direction buffers up to `chunks` chunks. */
 export function wire(chunks = 4): { readonly near: ByteStreams; readonly far: ByteStreams } {
   const up = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: chunks });
   const down = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: chunks });
@@ -15,13 +15,13 @@ export function wire(chunks = 4): { readonly near: ByteStreams; readonly far: By
 
 export const USER_FINGERPRINT: string = fingerprint(userKey.publicKey.blob, "sha256");
 
-/** Accepts logins with the key of the tests. */
+/** Server options that accept logins with the test key. */
 export const open: ServeOptions<Session> = {
   hostKeys: [hostKey],
   authenticate: (login) => login.method === "publickey" && login.fingerprint === USER_FINGERPRINT,
 };
 
-/** A client of our own, and the server that serves it, over Web streams. */
+/** Returns a connected Nacre client and server over Web streams. */
 export async function served(
   server: Partial<ServeOptions<Session>> = {},
   client: Partial<ConnectOptions> = {},
@@ -31,5 +31,5 @@ export async function served(
   return { client: await connect(near, { ...visitor, ...client }), connection };
 }
 
-/** A client that logs in with the key of the tests. */
+/** Client options to log in with the test key. */
 export const visitor: ConnectOptions = { user: "alice", hostKey: () => true, identities: [userKey] };

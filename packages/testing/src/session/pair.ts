@@ -20,19 +20,19 @@ export const hostKey: PrivateKey = generateEd25519(seededRandom(12));
 export interface PairOptions {
   readonly client?: Partial<ClientSessionOptions>;
   readonly server?: Partial<TestServerOptions>;
-  /** What becomes of bytes on their way. */
+  /** Replaces the bytes in transit. */
   readonly tamper?: (from: "client" | "server", bytes: Uint8Array) => readonly Uint8Array[];
-  /** Sees each event first; `true` keeps the pair from answering it. */
+  /** Called first for each event. If it returns `true`, the pair does not answer the event. */
   readonly onEvent?: (event: ClientSessionEvent) => boolean | void;
   readonly now?: number;
 }
 
-/** A client session and a server wired to each other in memory. */
+/** Client session and server connected in memory. */
 export class SessionPair {
   readonly client: ClientSession;
   readonly server: TestServer;
   readonly events: ClientSessionEvent[] = [];
-  /** Flights that have crossed: each time the side that speaks changes. */
+  /** Flights so far. A flight is all bytes that one side sends before the other side sends. */
   readonly flights: { readonly from: "client" | "server"; readonly bytes: number }[] = [];
   readonly #options: PairOptions;
 
@@ -58,7 +58,7 @@ export class SessionPair {
     return this.pump();
   }
 
-  /** Lets bytes flow until neither side has more to say. */
+  /** Moves bytes until neither side has more output. */
   pump(): this {
     let moved = true;
     while (moved) {

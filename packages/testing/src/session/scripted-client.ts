@@ -26,16 +26,16 @@ import { seededRandom } from "../random.ts";
 const CIPHERS = [aes128Ctr, aes192Ctr, aes256Ctr, aes128Gcm, aes256Gcm, chacha20Poly1305];
 const MACS = [hmacSha256, hmacSha256Etm, hmacSha512, hmacSha512Etm];
 
-/** What a recorded session is made with: the same again gives the same bytes. */
+/** Parameters of a recorded session. The same parameters produce the same bytes. */
 export interface Scenario {
   readonly name: string;
   readonly seed: number;
   readonly cipher: string;
   readonly mac: string;
-  /** Host-key algorithm. */
+  /** Host key algorithm. */
   readonly hostKey: string;
   readonly userKey: "ed25519" | "rsa" | "ecdsa";
-  /** New keys after that many bytes. */
+  /** Bytes after which to rekey. */
   readonly rekeyBytes?: number;
 }
 
@@ -75,7 +75,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-/** The key that a scenario logs in with: always the same. Of no use anywhere else, since everybody can make it. */
+/** Returns the user key of a scenario. It is always the same and public, so never use it elsewhere. */
 export function userKeyOf({ userKey }: Pick<Scenario, "userKey">): PrivateKey {
   if (userKey === "ed25519") return generateEd25519(seededRandom(100));
   if (userKey === "ecdsa") return ecdsaPrivateKey("nistp256", 0x5eed_5eed_5eed_5eedn);
@@ -86,14 +86,14 @@ export function userKeyOf({ userKey }: Pick<Scenario, "userKey">): PrivateKey {
   }
 }
 
-/** What came of a session. */
+/** Output and exit status of a session. */
 export interface Outcome {
   readonly stdout: string;
   readonly stderr: string;
   readonly status: number | undefined;
 }
 
-/** A client that does the same each time: logs in, runs one command, disconnects. Its random source is seeded. */
+/** Deterministic client: logs in, runs one command and disconnects. Its random source is seeded. */
 export class ScriptedClient {
   readonly #session: ClientSession;
   readonly #command: string;
@@ -122,7 +122,7 @@ export class ScriptedClient {
     });
   }
 
-  /** Begins; what it returns is for the server. */
+  /** Starts the session. Returns bytes for the server. */
   start(): Uint8Array {
     this.#session.connection.openChannel("session");
     this.#session.start(0);
@@ -139,7 +139,7 @@ export class ScriptedClient {
     this.#work();
   }
 
-  /** Why the session ended: `closed` is as it should be. */
+  /** Error that ended the session. The code `closed` means success. */
   get error(): SshError | undefined {
     return this.#error;
   }
@@ -148,7 +148,7 @@ export class ScriptedClient {
     return { ...this.#output, status: this.#status };
   }
 
-  /** The server's host key, as ssh-keygen names it. */
+  /** SHA-256 fingerprint of the server's host key. */
   get hostKey(): string {
     return this.#hostKey;
   }

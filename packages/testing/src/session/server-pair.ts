@@ -11,7 +11,7 @@ import type { SshError } from "@nacre/wire";
 import { seededRandom } from "../random.ts";
 import { algorithms, hostKey, userKey } from "./pair.ts";
 
-/** What a test's server is made of, where nothing else is said. */
+/** Default options of a test server. */
 export const serverOptions: ServerSessionOptions = {
   algorithms,
   random: seededRandom(2),
@@ -23,14 +23,14 @@ export const serverOptions: ServerSessionOptions = {
 export interface ServerPairOptions {
   readonly client?: Partial<ClientSessionOptions>;
   readonly server?: Partial<ServerSessionOptions>;
-  /** Sees each event first; `true` keeps the pair from answering it. */
+  /** Called first for each event. If it returns `true`, the pair does not answer the event. */
   readonly onServer?: (event: ServerSessionEvent, server: ServerSession) => boolean | void;
   readonly onClient?: (event: ClientSessionEvent, client: ClientSession) => boolean | void;
 }
 
 /**
- * A client session and a server session wired to each other in memory. Requests that a test does not answer are granted: keys,
- * channels, commands, which are printed back.
+ * Client session and server session connected in memory. Requests that a test does not answer are granted: keys, channels and commands. A
+ * command prints itself.
  */
 export class ServerPair {
   readonly client: ClientSession;
@@ -61,7 +61,7 @@ export class ServerPair {
     return this.pump();
   }
 
-  /** Time passes for both. */
+  /** Advances the clock of both sides. */
   pass(milliseconds: number): this {
     this.#now += milliseconds;
     this.client.tick(this.#now);
@@ -69,7 +69,7 @@ export class ServerPair {
     return this.pump();
   }
 
-  /** Lets bytes flow until neither side has more to say. */
+  /** Moves bytes until neither side has more output. */
   pump(): this {
     let moved = true;
     while (moved) {
@@ -97,14 +97,15 @@ export class ServerPair {
     return this.clientEvents.filter((event): event is Extract<ClientSessionEvent, { type: T }> => event.type === type);
   }
 
-  /** The last event of that kind. */
+  /** Returns the last server event of this type. Throws if there is none. */
   ask<T extends ServerSessionEvent["type"]>(type: T): Extract<ServerSessionEvent, { type: T }> {
     const event = this.eventsOf(type).at(-1);
-    if (event === undefined) throw new Error(`nothing was asked but ${this.events.map(({ type }) => type).join()}`);
+    if (event === undefined)
+      throw new Error(`missing event; the server emitted only ${this.events.map(({ type }) => type).join()}`);
     return event;
   }
 
-  /** Why the server's side ended. */
+  /** Error that ended the server session. */
   get error(): SshError | undefined {
     return this.eventsOf("closed")[0]?.error;
   }

@@ -18,21 +18,21 @@ export interface TestServerOptions {
   readonly algorithms: TransportAlgorithms;
   readonly random: RandomSource;
   readonly hostKey: PrivateKey;
-  /** How many signed logins to refuse before one is accepted. */
+  /** Number of signed logins to refuse before one is accepted. */
   readonly refusals?: number;
-  /** Takes this password. */
+  /** Password to accept. */
   readonly password?: string;
-  /** The software version it says it is. */
+  /** Software version in its identification string. */
   readonly softwareVersion?: string;
-  /** Leaves these messages unanswered, to see what a client does with a silent server. */
+  /** Message numbers to leave unanswered, to test a client with a silent server. */
   readonly ignore?: readonly number[];
-  /** Whether it answers the request for a command; default true. */
+  /** Whether to answer exec requests; default true. */
   readonly answersExec?: boolean;
-  /** What a command does; the default prints it back and exits with 0. */
+  /** Runs a command; the default prints `ran` and the command, and exits with 0. */
   readonly onExec?: (connection: Connection, channel: number, command: string) => void;
 }
 
-/** A server that does its part and no more, on the transport and connection engines in their server role. */
+/** Minimal server on the transport and connection engines in their server role. */
 export class TestServer {
   readonly transport: Transport;
   readonly connection: Connection;
@@ -48,7 +48,7 @@ export class TestServer {
       softwareVersion: options.softwareVersion ?? "TestServer",
       algorithms: options.algorithms,
       random: options.random,
-      // Its commands write once, and not again after a yield.
+      // Commands write only once and never resume after a yield, so the work per turn must not be limited.
       limits: { maxTurnWork: Number.MAX_SAFE_INTEGER },
       hostKeys: [options.hostKey.publicKey],
       serverSigAlgs: options.algorithms.hostKeys.map(({ name }) => name),
@@ -61,7 +61,7 @@ export class TestServer {
     });
   }
 
-  /** Handles all events of the received bytes. */
+  /** Handles all pending events. */
   turn(): void {
     for (;;) {
       const event = this.connection.nextEvent() ?? this.transport.nextEvent();

@@ -3,12 +3,12 @@ import { type Patch, Rules } from "../../src/attacks/rules.ts";
 
 const FILE = "packages/some/src/file.ts";
 
-/** The source after a patch. */
+/** Returns the source after a patch. */
 function patched(source: string, ...patch: Patch): string | undefined {
   return new Rules(new Map([[FILE, source]])).patched(patch).get(FILE);
 }
 
-// What the rule names stands between « and ».
+// « and » enclose the code that the rule names.
 const NAMED: readonly (readonly [what: string, source: string, replacement: string])[] = [
   ["a statement", "f();\n// rule: a\n«if (b) {\n  c();\n}»\nd();", "x();"],
   ["a statement that begins with a chain", "// rule: a\n«b && c();»\nd();", "x();"],
@@ -50,12 +50,12 @@ describe("removes", () => {
   });
 });
 
-test("puts the replaced text where the replacement says `$&`", () => {
+test("inserts the replaced text for `$&`", () => {
   const patch = { rule: "a", replacement: "{ $& c(`${d}$1$&`); }" };
   expect(patched("// rule: a\nb();", patch)).toBe("// rule: a\n{ b(); c(`${d}$1b();`); }");
 });
 
-test("makes the changes of a patch at once, whatever their order and file", () => {
+test("applies all changes of a patch, in any order and across files", () => {
   const rules = new Rules(
     new Map([
       ["packages/a/src/a.ts", "// rule: first\nb();\n// rule: second\nc();"],
@@ -79,14 +79,14 @@ test("makes the changes of a patch at once, whatever their order and file", () =
 });
 
 describe("fails", () => {
-  test("when no source has the rule", () => {
+  test("if no source has the rule", () => {
     expect(() => patched("// rule: a\nb();", { rule: "c", replacement: "" })).toThrow(
       'no source has a comment "rule: c"',
     );
     expect(() => patched('b("// rule: c");', { rule: "c", replacement: "" })).toThrow("no source has");
   });
 
-  test("when two sources, or one twice, have the rule", () => {
+  test("if two sources have the same rule, or one source has it twice", () => {
     const source = "// rule: a\nb();\n";
     expect(
       () =>
@@ -100,7 +100,7 @@ describe("fails", () => {
     expect(() => new Rules(new Map([["a.ts", source + source]]))).toThrow("a.ts and a.ts both have a rule a");
   });
 
-  test("when the comment names nothing, or is malformed", () => {
+  test("if the comment is malformed or has no code after it", () => {
     expect(() => patched("{\n  b();\n  // rule: a\n}")).toThrow("nothing after the comment of rule a");
     for (const comment of [
       "// rule: ",
@@ -113,12 +113,12 @@ describe("fails", () => {
       expect(() => patched(`${comment}\nb();`)).toThrow("malformed rule");
   });
 
-  test("when the result does not parse", () => {
+  test("if the result does not parse", () => {
     const source = "if (/* rule: a */ b && c) d();";
     expect(() => patched(source, { rule: "a", replacement: "" })).toThrow(`${FILE} does not parse after "remove a"`);
   });
 
-  test("when one change is inside another", () => {
+  test("if one change is inside another", () => {
     const source = "// rule: a\nif (b) {\n  // rule: c\n  d();\n}";
     const changes = ["c", "a"].map((rule) => ({ rule, replacement: "" }));
     expect(() => patched(source, ...changes)).toThrow("rule c is part of rule a");

@@ -15,11 +15,11 @@ import { expect } from "vitest";
 
 export interface ClientTargetOptions extends CommonOptions {
   readonly client?: Partial<ClientSessionOptions>;
-  /** Sees each event first; `true` keeps it from being answered. */
+  /** Called first for each event. If it returns `true`, the target does not answer the event. */
   readonly onEvent?: (event: ClientSessionEvent, session: ClientSession) => boolean | void;
 }
 
-/** A client session under attack by a server. It accepts the host key and consumes data, unless a test objects. */
+/** Client session attacked by a server. It accepts the host key and consumes data, unless a test changes that. */
 export class ClientTarget extends SessionTarget<ClientSessionEvent> {
   readonly session: ClientSession;
   readonly peer: AttackPeer;
@@ -45,7 +45,7 @@ export class ClientTarget extends SessionTarget<ClientSessionEvent> {
     this.turn();
   }
 
-  /** To a client that is asked for its login. */
+  /** Completes the handshake and accepts the service request, so that the client logs in. */
   service(): this {
     this.handshake();
     this.peer.send(message.serviceAccept);
@@ -64,7 +64,7 @@ export class ClientTarget extends SessionTarget<ClientSessionEvent> {
     return channel;
   }
 
-  /** Whether a signature, a password, or as much as the user's name has left. */
+  /** Whether the client has sent any login message, even one with only the user name. */
   get loginLeft(): boolean {
     return this.sent.some((number) => number >= 50);
   }

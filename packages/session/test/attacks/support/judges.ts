@@ -6,31 +6,31 @@ import { expect } from "vitest";
 import { ClientTarget } from "./client-target.ts";
 import { ServerTarget } from "./server-target.ts";
 
-/** A key and a signature that are shown to a session. */
+/** Key and signature presented to a session. */
 export interface Claim {
   readonly key: PrivateKey;
-  /** The signature algorithm that is agreed on or named; the key's first by default. */
+  /** Negotiated or named signature algorithm; by default the key's first one. */
   readonly algorithm?: string;
-  /** What is shown as the public key. */
+  /** Public key blob to present; by default that of the key. */
   readonly blob?: Uint8Array;
   readonly sign?: (data: Uint8Array) => Uint8Array;
 }
 
-/** How a session takes a claim: `accepted` where its application is asked about the key, which is proved then. */
+/** Result of a claim. `accepted` means that the signature was verified and the application is asked about the key. */
 export type Judgement = "accepted" | "bad key" | "bad signature" | "refused";
 
 /** How one side verifies keys and signatures of its peer. */
 export interface Judge {
   readonly judge: (claim: Claim) => Judgement;
-  /** Its verdict on an invalid key, or one of another algorithm. */
+  /** Expected result for an invalid key or a key of another algorithm. */
   readonly badKey: Judgement;
   readonly badSignature: Judgement;
 }
 
-/** Packets and requests so long that the key itself is looked at. */
+/** Limits large enough for oversized keys to reach the key parser. */
 const ROOMY = { maxPacketLengthBeforeLogin: 256 * 1024, authRequestBytes: 256 * 1024 };
 
-/** A client looks at the host key, and at the signature over the exchange. */
+/** Judge for a client, which verifies the host key and its signature over the exchange hash. */
 export const clientJudge = (algorithms: TransportAlgorithms): Judge => ({
   badKey: "bad key",
   badSignature: "bad signature",
@@ -55,7 +55,7 @@ export const clientJudge = (algorithms: TransportAlgorithms): Judge => ({
   },
 });
 
-/** A server looks at the key of a login, and says no more than that it was not good enough. */
+/** Judge for a server, which verifies the key of a login and reports every error as a plain refusal. */
 export const serverJudge = (algorithms: TransportAlgorithms): Judge => ({
   badKey: "refused",
   badSignature: "refused",

@@ -2,13 +2,13 @@ import type { CommonOptions, SessionTarget } from "@nacre/testing/attacks/sessio
 import { ClientTarget } from "./client-target.ts";
 import { ServerTarget } from "./server-target.ts";
 
-/** One side under attack, for tests that are the same for both. */
+/** Attacked side, for tests that are the same for both sides. */
 export interface Kit {
   readonly side: "client" | "server";
   create(options?: CommonOptions): SessionTarget;
-  /** What the session has sent after so many steps of the first key exchange: 1 to 3. */
+  /** Message numbers that the session has sent after 1 to 3 steps of the first key exchange. */
   readonly flights: Readonly<Record<number, readonly number[]>>;
-  /** The number of the peer's own key exchange message. */
+  /** Number of the peer's key exchange message. */
   readonly kexMessage: number;
 }
 
@@ -26,7 +26,7 @@ export const SERVER: Kit = {
   kexMessage: 30,
 };
 
-/** A session with which the peer has come so far in the first key exchange: identified, proposed, exchanged values. */
+/** Returns a session after `count` steps of the peer's first key exchange: 1 identification, 2 KEXINIT, 3 key exchange message. */
 export function afterSteps(kit: Kit, count: number, options?: CommonOptions): SessionTarget {
   const target = kit.create(options);
   target.peer.identify();

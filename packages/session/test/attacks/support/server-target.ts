@@ -18,7 +18,7 @@ import { expect } from "vitest";
 
 export interface ServerTargetOptions extends CommonOptions {
   readonly server?: Partial<ServerSessionOptions>;
-  /** Sees each event first; `true` keeps it from being answered. */
+  /** Called first for each event. If it returns `true`, the target does not answer the event. */
   readonly onEvent?: (event: ServerSessionEvent, session: ServerSession) => boolean | void;
 }
 
@@ -26,8 +26,8 @@ export const rsaHostKey: PrivateKey = privateKeyFromFields(keyVector("rsa-2048")
 export const ecdsaHostKey: PrivateKey = privateKeyFromFields(keyVector("ecdsa-521").fields);
 
 /**
- * A server session under attack by a client. Its application accepts logins with the one user key, grants channels and
- * requests, and consumes data, unless a test objects.
+ * Server session attacked by a client. Its application accepts logins with the user key, grants channels and requests, and consumes data,
+ * unless a test changes that.
  */
 export class ServerTarget extends SessionTarget<ServerSessionEvent> {
   readonly session: ServerSession;
@@ -56,7 +56,7 @@ export class ServerTarget extends SessionTarget<ServerSessionEvent> {
     this.turn();
   }
 
-  /** To a server that waits for a login. */
+  /** Completes the handshake and the service request, so that the server waits for a login. */
   service(): this {
     this.handshake();
     this.peer.send(message.serviceRequest);

@@ -28,37 +28,37 @@ import { ClientTarget } from "../../attacks/support/client-target.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** A message of the client, as a server meets it. */
+/** Message received from the client. */
 export interface Incoming {
   readonly number: number;
   readonly payload: Uint8Array;
   readonly sequenceNumber: number;
-  /** The login has succeeded. */
+  /** Whether the login has succeeded. */
   readonly loggedIn: boolean;
 }
 
-/** How a server differs from one that does as the RFCs say. */
+/** Differences of a server from the RFCs. */
 export interface Habits {
-  /** Its identification: `"SSH-2.0-AsyncSSH_2.20.0"`. */
+  /** Identification string, such as `"SSH-2.0-AsyncSSH_2.20.0"`. */
   readonly line: string;
-  /** Methods that it takes besides a key; none by default. */
+  /** Authentication methods besides publickey; default none. */
   readonly methods?: readonly string[];
-  /** Whether the client's key is right; true by default. */
+  /** Whether the client's key is accepted; default true. */
   readonly knowsKey?: boolean;
   readonly peer?: Partial<PeerOptions>;
-  /** Looks at what came with a login before it answers the login. */
+  /** Whether it handles messages sent together with a login before it replies to the login. */
   readonly looksAhead?: boolean;
-  /** Answers a message its own way; true: it has, and nothing else is done. */
+  /** Handles a message. Return true to skip the default reply. */
   readonly answer?: (message: Incoming, server: ForeignServer) => boolean | void;
 }
 
 export interface Visitor {
   readonly client?: Partial<ClientSessionOptions>;
-  /** A fixed password, which also answers a lone hidden prompt. */
+  /** Fixed password. It also answers a single hidden prompt. */
   readonly password?: string;
 }
 
-/** What came of a command. */
+/** Result of a command. */
 export interface Outcome {
   readonly stdout: string;
   readonly status: number | undefined;
@@ -66,15 +66,15 @@ export interface Outcome {
 }
 
 /**
- * A server of another's making, scripted by bytes, and a client of ours that visits it the way `connect` and `exec` do: the channel is opened
- * beforehand, and a command runs on each that opens.
+ * Scripted server of another implementation, and a Nacre client that connects to it like `connect` and `exec`: it requests a channel before
+ * the login, and runs a command on each channel that opens.
  */
 export class ForeignServer {
   readonly target: ClientTarget;
   readonly #habits: Habits;
   readonly #visitor: Visitor;
   #next = 0;
-  /** Logins that are not answered yet. */
+  /** Login requests without a reply yet. */
   readonly #logins: Incoming[] = [];
   #loggedIn = false;
   #hungUp = false;
@@ -97,25 +97,25 @@ export class ForeignServer {
     return this.target.peer;
   }
 
-  /** The whole visit. */
+  /** Runs the whole connection. */
   visit(): this {
     this.target.session.connection.openChannel("session");
     this.peer.identify(this.#habits.line).exchange();
     return this.talk();
   }
 
-  /** Answers all that the client has said, until it says no more. */
+  /** Replies to the client's messages until it sends no more. */
   talk(): this {
     this.target.turn();
-    for (let message = this.#hear(); message !== undefined && !this.#hungUp; message = this.#hear()) {
+    for (let message = this.#nextMessage(); message !== undefined && !this.#hungUp; message = this.#nextMessage()) {
       if (this.#habits.answer?.(message, this) !== true) this.#answer(message);
       this.target.turn();
     }
     return this;
   }
 
-  /** The next message to answer. */
-  #hear(): Incoming | undefined {
+  /** Returns the next message to answer. */
+  #nextMessage(): Incoming | undefined {
     const place = this.#next;
     const payload = this.peer.received[place];
     if (payload === undefined) return this.#logins.shift();
@@ -124,10 +124,10 @@ export class ForeignServer {
     const message = { number: payload[0]!, payload, sequenceNumber, loggedIn: this.#loggedIn };
     if (this.#habits.looksAhead !== true || message.number !== SSH_MSG_USERAUTH_REQUEST.number) return message;
     this.#logins.push(message);
-    return this.#hear();
+    return this.#nextMessage();
   }
 
-  /** Time passes. */
+  /** Advances the clock. */
   advance(milliseconds: number): this {
     this.target.advance(milliseconds);
     return this.talk();
@@ -142,7 +142,7 @@ export class ForeignServer {
     return this.send(SSH_MSG_UNIMPLEMENTED.encode({ sequenceNumber }));
   }
 
-  /** Disconnects, and reads nothing more. */
+  /** Disconnects and ignores further messages. */
   hangUp(description: string): true {
     this.send(SSH_MSG_DISCONNECT.encode({ reasonCode: 2, description, languageTag: "" }));
     this.#hungUp = true;
@@ -158,7 +158,7 @@ export class ForeignServer {
     return this.send(authFailure(...this.#methods));
   }
 
-  /** Prints `text` and ends a channel with status 0, or as `ending` has it. */
+  /** Sends `text` and ends the channel, with exit status 0 or the `ending` messages. */
   run(channel: number, text: string, ending: readonly Uint8Array[] = [exited(channel)]): true {
     return this.send(
       SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel: channel }),
@@ -169,14 +169,14 @@ export class ForeignServer {
     );
   }
 
-  /** What came of all commands together. */
+  /** Combined result of all commands. */
   get outcome(): Outcome {
     const { target } = this;
     const stdout = target.eventsOf("data").map(({ data }) => utf8DecodeLossy(data));
     return { stdout: stdout.join(""), status: target.eventsOf("exit-status")[0]?.status, error: target.error?.code };
   }
 
-  /** What the client has sent, in its order. */
+  /** Returns the numbers of the client's messages that equal `number`. */
   numbersOf(number: number): readonly number[] {
     return this.peer.numbers.filter((one) => one === number);
   }
@@ -209,7 +209,7 @@ export class ForeignServer {
         if (SSH_MSG_GLOBAL_REQUEST.decode(payload).wantReply) this.send(SSH_MSG_REQUEST_FAILURE.encode({}));
         return;
       case SSH_MSG_CHANNEL_OPEN.number:
-        // As OpenSSH does before the login has succeeded.
+        // Like OpenSSH before the login has succeeded.
         if (loggedIn) this.#confirm(SSH_MSG_CHANNEL_OPEN.decode(payload).senderChannel);
         else this.unimplemented(message);
         return;
@@ -257,13 +257,13 @@ export class ForeignServer {
   }
 }
 
-/** A channel's "exit-status" of 0. */
+/** Returns an exit-status request with status 0. */
 export function exited(recipientChannel: number): Uint8Array {
   const data = exitStatus.encode({ exitStatus: 0 });
   return SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel, requestType: "exit-status", wantReply: false, data });
 }
 
-/** The whole visit to such a server. */
+/** Connects a client to a server with these habits. */
 export function visit(habits: Habits, visitor?: Visitor): ForeignServer {
   return new ForeignServer(habits, visitor).visit();
 }

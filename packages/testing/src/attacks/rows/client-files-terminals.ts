@@ -35,7 +35,7 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
     server: "not touched",
   },
   {
-    // The server's known_hosts: who may come in, where the client's says whom to trust.
+    // The server's counterpart of known_hosts: it states which users may log in.
     title: "authorized_keys",
     client: "not touched",
     server: heldBy(

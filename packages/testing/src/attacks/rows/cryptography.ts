@@ -72,7 +72,7 @@ export const CRYPTOGRAPHY: readonly Row[] = [
   {
     title: "encrypted private keys",
     client: held("keys", ROUNDS, FILE_SIZE, CHECK_INTS),
-    // Its host keys.
+    // The server's encrypted keys are its host keys.
     server: heldBy("node/test/attacks", "encrypted private keys · server", ROUNDS, FILE_SIZE, HOST_KEY_OPENED),
   },
 ];

@@ -37,7 +37,7 @@ const RANDOM = patch("guarded-random", "random");
 
 const HOME = patch("home-of-account", "const home = facts.homeVariable ?? facts.entry();");
 
-/** A server that opens terminals itself, and so holds them open while it starts other programs. */
+/** Replaces the terminal host: the server opens terminals itself, so programs it starts inherit them. */
 const TERMINALS_HELD = patch(
   "terminal-host",
   `const { spawn } = await import("@lydell/node-pty");
@@ -48,7 +48,7 @@ const TERMINALS_HELD = patch(
     };`,
 );
 
-/** Accounts, files, processes, and one event loop for all. */
+/** Attacks on accounts, files, processes, and the shared event loop. */
 export const EDGES: readonly Row[] = [
   {
     title: "work before login",

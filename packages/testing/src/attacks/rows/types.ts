@@ -1,28 +1,28 @@
 import type { Patch } from "../rules.ts";
 
-/** A row that a side keeps: the test that shows it, and the changes with which that test must fail. */
+/** Test that shows a protection on one side, and the patches that must make this test fail. */
 export interface Held {
-  /** The test's file, from the root of the repository. */
+  /** Path of the test file from the repository root. */
   readonly file: string;
-  /** The test's name where it is not `"<title> · <side>"`. */
+  /** Test title; default `"<title> · <side>"`. */
   readonly name?: string;
   readonly patches: readonly Patch[];
 }
 
-/** What becomes of a row on one side. */
+/** Status of a row on one side. */
 export type RowStatus =
   | Held
-  /** By several tests, each of its own name. */
+  /** Several tests with different titles. */
   | readonly Held[]
-  /** The row does not touch this side. */
+  /** The attack does not apply to this side. */
   | "not touched"
-  /** What the row is about does not exist in Nacre yet: nobody should think it covered. */
+  /** Nacre lacks the attacked feature, so the row is not covered. */
   | "not there yet";
 
-/** One class of attacks on SSH implementations, and the rule that answers it. */
+/** Class of attacks on SSH implementations, and its tests. */
 export interface Row {
   readonly title: string;
-  /** What the row, or a part of it, is about and does not exist in Nacre yet, so that nothing can be tried on it. */
+  /** Attacked feature, or part of it, that Nacre lacks and that therefore cannot be tested. */
   readonly missing?: string;
   readonly client: RowStatus;
   readonly server: RowStatus;
@@ -30,22 +30,22 @@ export interface Row {
 
 const ATTACKS = "packages/session/test/attacks";
 
-/** Held by the test of the row's own name in a file of the attack suite's folder. */
+/** Returns a test in the attack suite's folder whose title comes from the row. */
 export function held(file: string, ...patches: readonly Patch[]): Held {
   return { file: `${ATTACKS}/${file}.test.ts`, patches };
 }
 
-/** Held by a test elsewhere. `file`: from the folder of the packages, `"node/test/attacks"`. */
+/** Returns a test in another folder. `file` is relative to the packages folder, such as `"node/test/attacks"`. */
 export function heldBy(file: string, name: string, ...patches: readonly Patch[]): Held {
   return { file: `packages/${file}.test.ts`, name, patches };
 }
 
-/** The same for both sides. */
+/** Returns the same test file and patches for both sides. */
 export function both(file: string, ...patches: readonly Patch[]): Pick<Row, "client" | "server"> {
   return { client: held(file, ...patches), server: held(file, ...patches) };
 }
 
-/** Replaces what a rule names. `$&` in the replacement stands for the text that it replaces. */
+/** Replaces the code that a rule names. In the replacement, `$&` stands for the replaced text. */
 export function patch(rule: string, replacement: string): Patch {
   return [{ rule, replacement }];
 }
@@ -55,7 +55,7 @@ export function remove(rule: string): Patch {
   return [{ rule, replacement: "" }];
 }
 
-/** Makes several changes at once. */
+/** Combines several patches into one. */
 export function together(...patches: readonly Patch[]): Patch {
   return patches.flat();
 }
