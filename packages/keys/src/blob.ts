@@ -14,7 +14,7 @@ export function keyFormat(blob: Uint8Array): string {
 /** Returns a reader positioned after the format name. Throws `key-malformed` for another format; so does the reader for a bad field. */
 export function keyReader(blob: Uint8Array, format: string): Reader {
   const actual = keyFormat(blob);
-  if (actual !== format) throw new SshError("key-malformed", `expected a key of format ${format}, got ${actual}`);
+  if (actual !== format) throw new SshError("key-malformed", `got a key of format ${actual}, expected ${format}`);
   return new Reader(blob, `${format} key`, { code: "key-malformed", offset: 4 + format.length });
 }
 
