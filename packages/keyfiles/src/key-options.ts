@@ -28,7 +28,7 @@ export interface KeyRestrictions {
 export interface KeyOptions {
   readonly restrictions: KeyRestrictions;
   readonly from: OriginMatcher | undefined;
-  /** Expiry times; the key expires at the earliest. */
+  /** Expiry times. The key expires at the earliest of them. */
   readonly expiryTimes: readonly ExpiryTime[];
 }
 
@@ -95,7 +95,7 @@ const VALUED: ReadonlyMap<string, Valued> = new Map<string, Valued>([
     (draft, value) => {
       if (draft.from !== undefined) return "from is given more than once";
       const matcher = parseOrigins(value);
-      if (typeof matcher === "string") return `invalid from: ${escapeText(matcher)}`;
+      if (typeof matcher === "string") return `invalid from list: ${escapeText(matcher)}`;
       draft.from = matcher;
       return undefined;
     },

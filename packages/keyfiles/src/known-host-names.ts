@@ -46,7 +46,7 @@ function parsePatterns(names: string): NameMatcher {
     /* rule: negated-host */ !negated.some((pattern) => matchPattern(name, pattern));
 }
 
-/** Returns whether a pattern with `*` and `?` matches a name. Takes time proportional to the product of both lengths at most. */
+/** Returns whether a pattern with `*` and `?` matches a name. Takes time proportional to the product of their lengths. */
 export function matchPattern(name: string, pattern: string): boolean {
   let at = 0;
   let from = 0;

@@ -53,8 +53,8 @@ const FIELDS: ReadonlyMap<string, readonly (number | undefined)[]> = new Map([
 ]);
 
 /**
- * Decodes like {@link blobOfLine}, and also rejects a truncated blob and one without the fields of its format. For known_hosts, which only
- * compares blobs. Does not validate the key, because that would take seconds for thousands of lines.
+ * Decodes like {@link blobOfLine}, and also rejects a truncated blob and one without the fields of its format. For known_hosts, where
+ * lookups only compare blobs. Does not validate the key, because that would take seconds for thousands of lines.
  */
 export function wholeBlobOfLine(format: string, base64: string): Bytes | string {
   const blob = blobOfLine(format, base64);

@@ -57,7 +57,7 @@ describe("the header of an encrypted file", () => {
     ["aes256-ctr", "bcrypt", 32, 16, "file-malformed"],
     ["aes256-gcm@openssh.com", "bcrypt", 32, 0, "file-malformed"],
     ["chacha20-poly1305@openssh.com", "bcrypt", 32, 17, "file-malformed"],
-  ] as const)("%s, %s, %i bytes and a tag of %i: %s", (cipher, kdf, ciphertext, tag, code) => {
+  ] as const)("with %s, %s, %i bytes and a tag of %i gives the error %s", (cipher, kdf, ciphertext, tag, code) => {
     const text = encryptedFile(cipher, kdf, ciphertext, tag);
     if (code === undefined) expect(openPrivateKey(text).encrypted).toBe(true);
     else expectError(code, () => openPrivateKey(text));

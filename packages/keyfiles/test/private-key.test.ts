@@ -56,7 +56,7 @@ describe("passphrases", () => {
   );
 });
 
-describe("files of other kinds", () => {
+describe("unsupported and invalid files", () => {
   test.each(vectors.unsupported)("rejects and names $name with key-unsupported", ({ name, text }) => {
     expect(expectError("key-unsupported", () => openPrivateKey(text))).toContain(name);
   });

@@ -86,7 +86,7 @@ export function ecdsaPrivateKeyWith(
   });
 }
 
-/** Returns the public point. Throws `key-malformed` unless it is uncompressed and on `curve`, which format name and blob must both name. */
+/** Returns the public point. Throws `key-malformed` unless it is uncompressed, on `curve`, and both names in the blob fit. */
 export function readEcdsaPoint(curve: EcdsaCurve, blob: Uint8Array): Uint8Array {
   const reader = keyReader(blob, `ecdsa-sha2-${curve}`);
   const inner = reader.name("curve");

@@ -22,7 +22,7 @@ export function modPow(base: bigint, exponent: bigint, modulus: bigint): bigint 
   // The table does not pay off for a short exponent such as 65537.
   const width = bits.length > 64 ? WINDOW : 1;
   const square = (x * x) % modulus;
-  /** x, x³, x⁵, … */
+  /** Odd powers of x: x, x³, x⁵, … */
   const odd = [x];
   for (let i = 1; i < 1 << (width - 1); i++) odd.push((odd[i - 1]! * square) % modulus);
 

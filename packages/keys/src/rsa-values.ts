@@ -88,6 +88,6 @@ function modulusError(size: string): SshError {
 function exponentError(): SshError {
   return new SshError(
     "key-weak",
-    `RSA key: public exponent is not odd, below 3 or longer than ${MAX_EXPONENT_BITS} bits; make a new key`,
+    `RSA key: public exponent must be odd, at least 3 and at most ${MAX_EXPONENT_BITS} bits long; make a new key`,
   );
 }

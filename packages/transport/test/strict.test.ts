@@ -26,7 +26,7 @@ const STEPS: Readonly<Record<"client" | "server", readonly ((peer: RawPeer) => v
   client: [(peer) => peer.sendInit(), (peer) => peer.startKex(), (peer) => peer.newKeys()],
 };
 
-describe.each(["client", "server"] as const)("Terrapin (CVE-2023-48795), the %s being impersonated", (role) => {
+describe.each(["client", "server"] as const)("Terrapin (CVE-2023-48795) with packets injected as the %s", (role) => {
   describe.each([0, 1, 2])("before step %i of the first key exchange", (place) => {
     const inject = (strict: boolean, payload: Uint8Array): RawPeer => {
       const peer = new RawPeer(role, { strict }).identify();
