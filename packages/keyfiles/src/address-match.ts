@@ -1,34 +1,34 @@
 import { matchPattern } from "./known-host-names.ts";
 
-/** Where a client is, for `from=`. */
+/** Origin of a client, for `from=`. */
 export interface ClientOrigin {
-  /** Its IP address, an IPv4 one not clothed as IPv6; `undefined` where that is not known. */
+  /** IP address; `undefined` if unknown. IPv4 addresses are dotted, not IPv4-mapped IPv6. */
   readonly address: string | undefined;
-  /** Its name, where that was looked up, and back. */
+  /** Host name, if a reverse lookup found it and a forward lookup confirmed it. */
   readonly hostName?: string | undefined;
 }
 
-/** Whether a list of patterns takes in a client. */
+/** Returns whether a list of patterns matches a client. */
 export type OriginMatcher = (client: ClientOrigin) => boolean;
 
 interface Network {
-  /** 4 or 16. */
+  /** Address, 4 or 16 bytes. */
   readonly bytes: Uint8Array;
-  /** Bits that count. */
+  /** Prefix length in bits. */
   readonly length: number;
 }
 
 /**
- * The matcher of a `from=` list (sshd(8); ssh_config(5), PATTERNS): patterns of names and addresses with `*` and `?`, and networks
- * as `192.0.2.0/24` or `2001:db8::/32`, parted by commas; one after `!` refuses what it takes in, whatever else is said.
- * Returns what is wrong with a list that sshd would not follow.
+ * Parses a `from=` list (sshd(8); ssh_config(5), PATTERNS). Its entries are separated by commas: patterns of names and addresses with `*`
+ * and `?`, and networks such as `192.0.2.0/24` or `2001:db8::/32`. An entry with a leading `!` refuses the clients it matches, even if
+ * another entry matches too. Returns a description of the problem if sshd would reject the list.
  */
 export function parseOrigins(list: string): OriginMatcher | string {
   const matchers: { readonly negated: boolean; readonly matches: OriginMatcher }[] = [];
   for (const entry of list.split(",")) {
     const negated = entry.startsWith("!");
     const pattern = negated ? entry.slice(1) : entry;
-    if (pattern === "") return "it has an empty pattern";
+    if (pattern === "") return "empty pattern";
     const network = parseNetwork(pattern);
     if (typeof network === "string") return network;
     matchers.push({ negated, matches: network === undefined ? nameMatcher(pattern) : networkMatcher(network) });
@@ -47,7 +47,7 @@ function nameMatcher(pattern: string): OriginMatcher {
 
 function networkMatcher({ bytes, length }: Network): OriginMatcher {
   return ({ address }) => {
-    // The zone of a link-local address has a meaning on this machine only.
+    // Drop the zone of a link-local address: it is valid only on this machine.
     const client = parseAddress(address?.replace(/%.*$/, "") ?? "");
     if (client?.length !== bytes.length) return false;
     return bytes.every((byte, index) => {
@@ -63,13 +63,13 @@ function parseNetwork(pattern: string): Network | string | undefined {
   const bytes = parseAddress(text ?? "");
   if (bytes === undefined) return undefined;
   const length = mask === undefined ? bytes.length * 8 : Number(mask);
-  if (length > bytes.length * 8) return `${pattern} has a longer mask than its address`;
+  if (length > bytes.length * 8) return `${pattern} has a mask longer than its address`;
   const network: Network = { bytes, length };
   const hostBits = bytes.some((byte, index) => (byte & (0xff >> Math.min(8, Math.max(0, length - index * 8)))) !== 0);
-  return hostBits ? `${pattern} has bits outside of its mask` : network;
+  return hostBits ? `${pattern} has bits outside its mask` : network;
 }
 
-/** The 4 or 16 bytes of an IP address; `undefined` for anything else. */
+/** Returns the 4 or 16 bytes of an IP address; `undefined` for other text. */
 export function parseAddress(text: string): Uint8Array | undefined {
   const dotted = parseIpv4(text);
   if (dotted !== undefined) return Uint8Array.from(dotted);
@@ -82,7 +82,7 @@ export function parseAddress(text: string): Uint8Array | undefined {
   return Uint8Array.from([...head, ...Array.from({ length: 16 - given.length }, () => 0), ...(tail ?? [])]);
 }
 
-/** The bytes of groups of four hexadecimal digits, the last of which may be an IPv4 address. */
+/** Parses groups of up to four hexadecimal digits. The last group may be an IPv4 address. */
 function parseGroups(text: string): number[] | undefined {
   const bytes: number[] = [];
   if (text === "") return bytes;
@@ -102,7 +102,7 @@ function parseGroups(text: string): number[] | undefined {
 }
 
 function parseIpv4(text: string): number[] | undefined {
-  // A leading zero means octal to some and not to others.
+  // Refuse leading zeros: some programs read such a number as octal, others as decimal.
   if (!/^(?:(?:0|[1-9]\d{0,2})(?:\.(?!$)|$)){4}$/.test(text)) return undefined;
   const bytes = text.split(".").map(Number);
   return bytes.every((byte) => byte <= 255) ? bytes : undefined;

@@ -4,52 +4,52 @@ import { type CivilTime, utcTime } from "./expiry-time.ts";
 import { type KeyOptions, type KeyRestrictions, parseKeyOptions } from "./key-options.ts";
 import { blobOfLine } from "./public-key-line.ts";
 
-/** A line of authorized_keys that can be used. */
+/** Usable line of authorized_keys. */
 export interface AuthorizedKey {
-  /** From 1. */
+  /** Line number, from 1. */
   readonly line: number;
-  /** `"ssh-ed25519"`. Any format, also one that nobody can log in with here. */
+  /** Key format, such as `"ssh-ed25519"`. May be a format that this package does not support. */
   readonly format: string;
   readonly blob: Bytes;
-  /** Written by anybody: escape it before showing it. */
+  /** Untrusted text; escape it before showing it. */
   readonly comment: string;
   readonly restrictions: KeyRestrictions;
 }
 
-/** A line of authorized_keys that is not used: what it says cannot be followed to the letter. */
+/** Line of authorized_keys that is not used, because it is malformed or has an option that cannot be enforced. */
 export interface AuthorizedKeysProblem {
-  /** From 1. */
+  /** Line number, from 1. */
   readonly line: number;
-  /** What is wrong, safe to show: `"the option no-such is not known"`. */
+  /** Description of the problem, safe to show: `"unknown option no-such"`. */
   readonly problem: string;
 }
 
-/** Who asks, and when. */
+/** Origin and time of a login. */
 export interface KeyUse extends ClientOrigin {
-  /** Milliseconds since the beginning of 1970, UTC. */
+  /** Time of the login in milliseconds since 1970-01-01 UTC. */
   readonly now: number;
-  /** The same of a time that the server's clock on the wall shows. Without it all times count as UTC. */
+  /** Converts local time of the server to milliseconds since 1970-01-01 UTC. Without it, all times count as UTC. */
   readonly localTime?: (time: CivilTime) => number;
 }
 
-/** Whether a key may log in. `line` in a reason: of the file, from 1. */
+/** Whether a key may log in. `line` in a reason is a line number from 1. */
 export type AuthorizedKeyCheck =
   | { readonly allowed: true; readonly key: AuthorizedKey }
   | {
       readonly allowed: false;
-      /** Why not, for each line that has the key: none, when the file does not have it. */
+      /** One reason for each line with the key; empty if the file does not contain the key. */
       readonly reasons: readonly {
         readonly line: number;
-        /** The client is elsewhere than `from=` says; the key's time is over; the line is not usable. */
+        /** `from`: `from=` does not match the client. `expired`: `expiry-time=` is past. `problem`: the line is not usable. */
         readonly reason: "from" | "expired" | "problem";
       }[];
     };
 
-/** An authorized_keys file, read. */
+/** Parsed authorized_keys file. */
 export interface AuthorizedKeys {
   readonly keys: readonly AuthorizedKey[];
   readonly problems: readonly AuthorizedKeysProblem[];
-  /** What the file says of a key, by its blob: of several lines with the key the first counts whose conditions hold. */
+  /** Checks whether a key may log in, given its blob. Uses the first line with the key for which the conditions hold. */
   check(blob: Uint8Array, use: KeyUse): AuthorizedKeyCheck;
 }
 
@@ -58,9 +58,9 @@ type Line =
   | { readonly problem: string; readonly blob: Bytes | undefined };
 
 /**
- * Reads an authorized_keys file (sshd(8), AUTHORIZED_KEYS FILE FORMAT). A line that is malformed, or has an option that is unknown or
- * cannot be enforced, is reported and not used. With `holding`, a public key blob, reads only the lines that hold that key: a stranger may
- * ask about many keys before login, and parsing 10,000 lines takes 150 ms.
+ * Parses an authorized_keys file (sshd(8), AUTHORIZED_KEYS FILE FORMAT). A line that is malformed, or has an option that is unknown or
+ * cannot be enforced, is reported and not used. With `holding`, a public key blob, parses only the lines that contain that key. Use it
+ * before login: an unauthenticated client may query many keys, and parsing 10,000 lines takes 150 ms.
  */
 export function parseAuthorizedKeys(text: string, holding?: Uint8Array): AuthorizedKeys {
   const lines: (Line & { readonly line: number })[] = [];
@@ -93,7 +93,7 @@ function* allLines(text: string): Generator<readonly [line: number, content: str
   for (const [index, content] of text.split("\n").entries()) yield [index + 1, content];
 }
 
-/** The lines that have a word between blanks, found without splitting the text: nearly all lines of a long file are others. */
+/** Yields the lines that contain `word` between blanks. Searches the text without splitting it, since few lines of a long file match. */
 function* linesWith(text: string, word: string): Generator<readonly [line: number, content: string]> {
   if (word === "") return;
   let line = 1;
@@ -114,26 +114,26 @@ function* linesWith(text: string, word: string): Generator<readonly [line: numbe
   }
 }
 
-/** Whether a character code parts words: a blank, a tab, the end of a line, or NaN beyond the text. */
+/** Whether a character code separates words: a space, a tab, a line end, or NaN beyond the text. */
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d || Number.isNaN(code);
 }
 
-/** Up to a blank that is not in quotes. A backslash protects the quote behind it, whatever is before it, and nothing else. */
+/** Matches up to a blank outside quotes. A backslash escapes only a quote right after it, even if preceded by another backslash. */
 const OPTIONS = /^(?:\\"|"(?:\\"|[^"\\]|\\(?!"))*"|[^ \t"\\]|\\(?!"))+/;
 
-/** One line; `undefined` for an empty line or a comment. */
+/** Parses one line; returns `undefined` for an empty line or a comment. */
 function parseLine(line: string): Line | undefined {
   const text = line.replace(/^[ \t]+/, "");
   if (text === "" || text.startsWith("#")) return undefined;
   const alone = parseKey(text);
   if (typeof alone !== "string") return withOptions(alone, "");
-  // A key type in front of a damaged key is no option.
+  // Do not report the key type of a damaged key as an option.
   if (/^(?:ssh-|ecdsa-|sk-)[^ \t"=,]*(?:[ \t]|$)/.test(text)) return { problem: alone, blob: undefined };
 
   const options = OPTIONS.exec(text)?.[0] ?? "";
   const rest = text.slice(options.length);
-  if (!/^[ \t]/.test(rest)) return { problem: "the options are not ended, or no key follows them", blob: undefined };
+  if (!/^[ \t]/.test(rest)) return { problem: "options are not terminated, or no key follows them", blob: undefined };
   const key = parseKey(rest.replace(/^[ \t]+/, ""));
   return typeof key === "string" ? { problem: key, blob: undefined } : withOptions(key, options);
 }
@@ -149,13 +149,14 @@ function withOptions(key: Key, text: string): Line {
 function parseKey(text: string): Key | string {
   const [, format, base64, comment = ""] =
     /* rule: key-comment */ /^([^ \t]+)[ \t]+([^ \t]+)(?:[ \t]+(.*))?$/s.exec(text) ?? [];
-  if (format === undefined || base64 === undefined) return "a line has options or none, a key's format and its base64";
+  if (format === undefined || base64 === undefined)
+    return "expected a key format and base64, optionally preceded by options";
   const blob = blobOfLine(format, base64);
   return typeof blob === "string" ? `the key ${blob}` : { format, blob, comment };
 }
 
 function isExpired({ expiryTimes }: KeyOptions, { now, localTime = utcTime }: KeyUse): boolean {
-  // Whole seconds, and the last one still counts, as in OpenSSH.
+  // Compare whole seconds, as OpenSSH does; the key is still valid during its last second.
   const second = Math.floor(now / 1000) * 1000;
   return expiryTimes.some(({ utc, ...time }) => (utc ? utcTime(time) : localTime(time)) < second);
 }

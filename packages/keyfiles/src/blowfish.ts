@@ -5,7 +5,7 @@ const BOXES = 4 * 256;
 
 let initialState: Int32Array | undefined;
 
-/** The 18 round keys and the four S-boxes before any key: the first 1,042 words of π's fraction. Computed on first use. */
+/** Returns the initial round keys (18) and S-boxes (4): the first 1,042 words of π's fraction. Computed on first use. */
 function initial(): Int32Array {
   if (initialState === undefined) {
     const words = ROUND_KEYS + BOXES;
@@ -18,14 +18,14 @@ function initial(): Int32Array {
 }
 
 /**
- * Blowfish with bcrypt's "eksblowfish" key schedule (Provos and Mazières, "A Future-Adaptable Password Scheme", §3), for
- * keys and salts of 64 bytes given as 16 big-endian words. Only what bcrypt-pbkdf needs.
+ * Blowfish with bcrypt's "eksblowfish" key schedule (Provos and Mazières, "A Future-Adaptable Password Scheme", §3). Implements only the
+ * parts that bcrypt-pbkdf uses: keys and salts of 64 bytes, given as 16 big-endian words.
  */
 export class Blowfish {
   readonly #p: Int32Array = initial().slice(0, ROUND_KEYS);
   readonly #s: Int32Array = initial().slice(ROUND_KEYS);
 
-  /** Mixes `key`, and `salt` if given, into the state. Both hold 16 words and are not changed. */
+  /** Mixes `key`, and `salt` if given, into the state. Both have 16 words and are not modified. */
   expand(key: Int32Array, salt?: Int32Array): void {
     const p = this.#p;
     const s = this.#s;
@@ -46,12 +46,12 @@ export class Blowfish {
     }
   }
 
-  /** Enciphers in place the block of two words at `offset`. */
+  /** Encrypts the block of two words at `offset` in place. */
   encipher(words: Int32Array, offset: number): void {
     encipher(this.#p, this.#s, words, offset);
   }
 
-  /** Overwrites the keyed state. */
+  /** Overwrites the keyed state with zeros. */
   clear(): void {
     this.#p.fill(0);
     this.#s.fill(0);

@@ -1,8 +1,11 @@
 import { cbc } from "@noble/ciphers/aes.js";
 
-/** AES-CBC with PKCS#7 padding (RFC 5652 §6.3): the plaintext without it; `undefined` when it is wrong. Whole blocks, at least one. */
+/**
+ * Decrypts AES-CBC and removes the PKCS#7 padding (RFC 5652 §6.3). Returns `undefined` if the padding is invalid. The ciphertext must be at
+ * least one whole block.
+ */
 export function cbcDecrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array): Uint8Array | undefined {
-  // Slices, as noble refuses arrays that do not start on a word.
+  // Copy, since noble refuses arrays that are not word-aligned.
   const plain = cbc(key, iv.slice(), { disablePadding: true }).decrypt(ciphertext.slice());
   const padding = plain[plain.length - 1]!;
   if (padding < 1 || padding > 16) return undefined;
@@ -10,7 +13,7 @@ export function cbcDecrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Arr
   return plain.subarray(end).every((byte) => byte === padding) ? plain.slice(0, end) : undefined;
 }
 
-/** The reverse of {@link cbcDecrypt}. */
+/** Adds PKCS#7 padding and encrypts with AES-CBC, the inverse of {@link cbcDecrypt}. */
 export function cbcEncrypt(key: Uint8Array, iv: Uint8Array, plain: Uint8Array): Uint8Array {
   return cbc(key, iv.slice()).encrypt(plain.slice());
 }

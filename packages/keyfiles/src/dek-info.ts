@@ -11,33 +11,36 @@ const KEY_LENGTHS: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * Reads the headers of a PEM that OpenSSL encrypted in its old way (RFC 1421 §4.6.1.1, §4.6.1.3, with ciphers of its own):
- * the way from the passphrase to the bytes inside. The key is one MD5 of passphrase
- * and salt, which slows nobody who guesses: read, never written. Throws `file-malformed` and `key-unsupported`.
+ * Parses the headers of a PEM block in OpenSSL's legacy encryption (RFC 1421 §4.6.1.1, §4.6.1.3, with OpenSSL's own ciphers). Returns the
+ * function that decrypts it. Read-only, because the format is weak: one MD5 of passphrase and salt does not slow down guessing. Throws
+ * `file-malformed` and `key-unsupported`.
  */
 export function readDekInfo({ headers, body, line }: PemBlock): Unlock {
   if (headers.get("Proc-Type") !== "4,ENCRYPTED")
     throw new SshError(
       "file-malformed",
-      `line ${line}: its headers are not those of an encrypted key (Proc-Type: 4,ENCRYPTED)`,
+      `line ${line}: headers lack "Proc-Type: 4,ENCRYPTED", which marks an encrypted key`,
     );
   const [cipher, iv] = /^([A-Z0-9-]+),([0-9A-Fa-f]+)$/.exec(headers.get("DEK-Info") ?? "")?.slice(1) ?? [];
   if (cipher === undefined || iv === undefined)
-    throw new SshError("file-malformed", `line ${line}: its DEK-Info header is missing or damaged`);
+    throw new SshError("file-malformed", `line ${line}: DEK-Info header is missing or malformed`);
   const keyLength = KEY_LENGTHS.get(cipher);
   if (keyLength === undefined)
     throw new SshError(
       "key-unsupported",
-      `the key file is encrypted with ${escapeText(cipher.slice(0, 64))}; write it anew with ssh-keygen -p`,
+      `unsupported cipher ${escapeText(cipher.slice(0, 64))} in the key file; re-encrypt it with ssh-keygen -p`,
     );
-  if (iv.length !== 32) throw new SshError("file-malformed", `line ${line}: the IV in its DEK-Info is not 16 bytes`);
+  if (iv.length !== 32) throw new SshError("file-malformed", `line ${line}: IV in the DEK-Info header is not 16 bytes`);
   if (body.length === 0 || body.length % 16 !== 0)
-    throw new SshError("file-malformed", `line ${line}: ${body.length} encrypted bytes are not whole blocks`);
+    throw new SshError(
+      "file-malformed",
+      `line ${line}: ciphertext has ${body.length} bytes, expected a positive multiple of 16`,
+    );
 
   const ivBytes = Uint8Array.from(iv.match(/../g)!, (digits) => Number.parseInt(digits, 16));
   return function* (passphrase) {
     yield;
-    // EVP_BytesToKey with one round of MD5: the salt is the first half of the IV.
+    // EVP_BytesToKey with one round of MD5. The salt is the first half of the IV.
     const seed = concatBytes(passphrase, ivBytes.subarray(0, 8));
     const first = md5(seed);
     const key = concatBytes(first, md5(concatBytes(first, seed))).slice(0, keyLength);

@@ -6,7 +6,7 @@ const OCTET_STRING = 0x04;
 const NULL = 0x05;
 const OID = 0x06;
 const SEQUENCE = 0x30;
-/** Constructed, context-specific: `[0]` is 0xa0. */
+/** Constructed context-specific tag: `[0]` is 0xa0. */
 const CONTEXT = 0xa0;
 const PRIMITIVE_CONTEXT = 0x80;
 
@@ -20,21 +20,21 @@ const TAG_NAMES: Readonly<Record<number, string>> = {
 };
 
 /**
- * Reads DER (X.690 §8, §10) strictly, front to back: shortest lengths and integers only, and every value must fill its place.
- * Only the types that private keys use. Throws `file-malformed`, which names the field. Results are views of the bytes.
+ * Strict sequential reader for DER (X.690 §8, §10), limited to the types in private keys. Lengths and integers must have their shortest
+ * form. Methods throw `file-malformed` with the field's name. Results are views of the input.
  */
 export class DerReader {
   readonly #bytes: Uint8Array;
   readonly #what: string;
   #offset = 0;
 
-  /** `what` names the structure in errors: `"RSAPrivateKey"`. */
+  /** `what` is the name of the structure in errors, such as `"PKCS#1"`. */
   constructor(bytes: Uint8Array, what: string) {
     this.#bytes = bytes;
     this.#what = what;
   }
 
-  /** Whether nothing is left to read. */
+  /** Whether all bytes are read. */
   get done(): boolean {
     return this.#offset === this.#bytes.length;
   }
@@ -43,7 +43,7 @@ export class DerReader {
     return new DerReader(this.#value(SEQUENCE, field), `${this.#what}.${field}`);
   }
 
-  /** A non-negative INTEGER of any size: no private key holds a negative one. */
+  /** Reads a non-negative INTEGER of any size. Private keys contain no negative integers. */
   integer(field: string): bigint {
     const value = this.#value(INTEGER, field);
     if (value.length === 0 || (value[0] === 0 && value.length > 1 && value[1]! < 0x80))
@@ -52,10 +52,10 @@ export class DerReader {
     return bytesToBigInt(value);
   }
 
-  /** An INTEGER from 0 up to `most`. */
+  /** Reads an INTEGER in 0…`most`. */
   number(field: string, most: number): number {
     const value = this.integer(field);
-    if (value > BigInt(most)) this.fail(field, `is ${shown(value)}, which is more than ${most}`);
+    if (value > BigInt(most)) this.fail(field, `is ${shown(value)}, expected at most ${most}`);
     return Number(value);
   }
 
@@ -63,29 +63,29 @@ export class DerReader {
     return this.#value(OCTET_STRING, field);
   }
 
-  /** A BIT STRING of whole bytes. */
+  /** Reads a BIT STRING of whole bytes. */
   bits(field: string): Uint8Array {
     return this.#wholeBytes(this.#value(BIT_STRING, field), field);
   }
 
-  /** A BIT STRING under an implicit `[number]`; `undefined` when the next value is another one, or there is none. */
+  /** Reads a BIT STRING with the implicit tag `[number]`. Returns `undefined` if the next value has another tag or is missing. */
   implicitBits(number: number, field: string): Uint8Array | undefined {
     if (!this.nextIs(PRIMITIVE_CONTEXT | number)) return undefined;
     return this.#wholeBytes(this.#value(PRIMITIVE_CONTEXT | number, field), field);
   }
 
   null(field: string): void {
-    if (this.#value(NULL, field).length !== 0) this.fail(field, "is a NULL that holds something");
+    if (this.#value(NULL, field).length !== 0) this.fail(field, "is a NULL with content");
   }
 
-  /** An OBJECT IDENTIFIER in its dotted form. */
+  /** Reads an OBJECT IDENTIFIER and returns its dotted form. */
   oid(field: string): string {
     const value = this.#value(OID, field);
     const arcs: number[] = [];
     let arc = 0;
     let fresh = true;
     for (const byte of value) {
-      if ((fresh && byte === 0x80) || arc > 0xff_ffff) this.fail(field, "is no well-formed OBJECT IDENTIFIER");
+      if ((fresh && byte === 0x80) || arc > 0xff_ffff) this.fail(field, "is not a well-formed OBJECT IDENTIFIER");
       arc = arc * 128 + (byte & 0x7f);
       fresh = byte < 0x80;
       if (!fresh) continue;
@@ -97,11 +97,11 @@ export class DerReader {
       }
       arc = 0;
     }
-    if (!fresh || arcs.length === 0) this.fail(field, "is no well-formed OBJECT IDENTIFIER");
+    if (!fresh || arcs.length === 0) this.fail(field, "is not a well-formed OBJECT IDENTIFIER");
     return arcs.join(".");
   }
 
-  /** What an explicit `[number]` holds; `undefined` when the next value is another one, or there is none. */
+  /** Returns a reader for the content of an explicit `[number]`, or `undefined` if the next value has another tag or is missing. */
   explicit(number: number, field: string): DerReader | undefined {
     if (!this.nextIs(CONTEXT | number)) return undefined;
     return new DerReader(this.#value(CONTEXT | number, field), `${this.#what}.${field}`);
@@ -111,9 +111,9 @@ export class DerReader {
     return this.#bytes[this.#offset] === tag;
   }
 
-  /** Must be called last: trailing bytes are an error. */
+  /** Throws `file-malformed` if bytes are left over. Call it last. */
   end(): void {
-    if (!this.done) this.fail("end", `is followed by ${this.#bytes.length - this.#offset} bytes too many`);
+    if (!this.done) this.fail("end", `is followed by ${this.#bytes.length - this.#offset} extra bytes`);
   }
 
   fail(field: string, problem: string): never {
@@ -129,25 +129,26 @@ export class DerReader {
     const bytes = this.#bytes;
     const found = bytes[this.#offset];
     if (found === undefined) this.fail(field, "is missing");
-    if (found !== tag) this.fail(field, `should be ${tagName(tag)}, but is ${tagName(found)}`);
+    if (found !== tag) this.fail(field, `must be ${tagName(tag)}, got ${tagName(found)}`);
     let at = this.#offset + 1;
     let length = bytes[at++] ?? this.fail(field, "has no length");
     if (length >= 0x80) {
       const size = length & 0x7f;
-      // Four bytes of length are more than any file may hold; 0x80 alone would be BER's indefinite form.
-      if (size === 0 || size > 4 || at + size > bytes.length) this.fail(field, "has a length that is not DER");
+      // Four length bytes exceed any allowed file size. Size 0 is BER's indefinite form, which DER forbids.
+      if (size === 0 || size > 4 || at + size > bytes.length) this.fail(field, "has a length that is not valid DER");
       length = 0;
       for (let i = 0; i < size; i++) length = length * 256 + bytes[at++]!;
       if (length < 0x80 || length < 256 ** (size - 1))
         this.fail(field, "has a length that is not in its shortest form");
     }
-    if (length > bytes.length - at) this.fail(field, `says ${length} bytes where ${bytes.length - at} are left`);
+    if (length > bytes.length - at)
+      this.fail(field, `declares ${length} bytes, but only ${bytes.length - at} are left`);
     this.#offset = at + length;
     return bytes.subarray(at, at + length);
   }
 }
 
-/** Whether the bytes are one DER SEQUENCE, judged by its first bytes only. This distinguishes a right passphrase from a wrong one. */
+/** Returns whether the bytes are one DER SEQUENCE, judged by tag and length only. Distinguishes a correct passphrase from a wrong one. */
 export function looksLikeSequence(bytes: Uint8Array): boolean {
   const size = bytes[1] === undefined || bytes[1] < 0x80 ? 0 : bytes[1] & 0x7f;
   if (bytes[0] !== SEQUENCE || size > 4 || bytes.length < 2 + size) return false;
@@ -164,14 +165,14 @@ function shown(value: bigint): string {
   return value < 1n << 64n ? String(value) : `a number of ${value.toString(2).length} bits`;
 }
 
-/** Writers of DER, each giving one value with its tag and length. */
+/** DER encoders. Each returns one value with its tag and length. */
 export const der = {
   sequence: (...parts: readonly Uint8Array[]): Uint8Array => tagged(SEQUENCE, ...parts),
   explicit: (number: number, ...parts: readonly Uint8Array[]): Uint8Array => tagged(CONTEXT | number, ...parts),
   octets: (bytes: Uint8Array): Uint8Array => tagged(OCTET_STRING, bytes),
   bits: (bytes: Uint8Array): Uint8Array => tagged(BIT_STRING, Uint8Array.of(0), bytes),
   null: (): Uint8Array => tagged(NULL),
-  /** A non-negative INTEGER. */
+  /** Encodes a non-negative INTEGER. */
   integer(value: bigint | number): Uint8Array {
     const bytes = bigIntToBytes(BigInt(value));
     return tagged(INTEGER, (bytes[0] ?? 0x80) >= 0x80 ? Uint8Array.of(0) : new Uint8Array(), bytes);

@@ -1,7 +1,7 @@
-/** A time as a calendar and a clock show it. */
+/** Calendar date and time of day, without a time zone. */
 export interface CivilTime {
   readonly year: number;
-  /** 1 to 12. */
+  /** Month, 1 to 12. */
   readonly month: number;
   readonly day: number;
   readonly hour: number;
@@ -9,12 +9,12 @@ export interface CivilTime {
   readonly second: number;
 }
 
-/** A time of `expiry-time=`: in UTC, or in the time of the place where the server is. */
+/** Time given in `expiry-time=`, in UTC or in the server's local time. */
 export interface ExpiryTime extends CivilTime {
   readonly utc: boolean;
 }
 
-/** Reads `YYYYMMDD`, `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`, with a `Z` behind for UTC (ssh-keygen(1), sshd(8)). */
+/** Parses `YYYYMMDD`, `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`; a final `Z` means UTC (ssh-keygen(1), sshd(8)). `undefined` if invalid. */
 export function parseExpiryTime(text: string): ExpiryTime | undefined {
   const [, date, clock = "", zone] = /^(\d{8})((?:\d{4}|\d{6})?)(Z|UTC)?$/i.exec(text) ?? [];
   if (date === undefined) return undefined;
@@ -33,7 +33,7 @@ export function parseExpiryTime(text: string): ExpiryTime | undefined {
   return exists && second <= 59 ? time : undefined;
 }
 
-/** Milliseconds from the beginning of 1970, UTC, to a time in UTC. */
+/** Converts a time in UTC to milliseconds since 1970-01-01 UTC. */
 export function utcTime({ year, month, day, hour, minute, second }: CivilTime): number {
   let days = day - 1;
   for (let earlier = 1; earlier < month; earlier++) days += daysIn(year, earlier);

@@ -6,37 +6,40 @@ import { writePbes2 } from "./pbes2.ts";
 import { formatPem } from "./pem.ts";
 import type { PrivateKeyFormat } from "./private-key-file.ts";
 
-/** How a private key file is to be written. */
+/** Options of {@link formatPrivateKey}. */
 export interface FormatPrivateKeyOptions {
   /**
-   * - `"openssh"`: what OpenSSH and Nacre write by default, the only one with a comment;
+   * - `"openssh"`: the default of OpenSSH and Nacre, and the only format with a comment;
    * - `"pkcs8"`: for other programs;
-   * - `"pem"`: PKCS#1 for RSA and SEC1 for ECDSA; no passphrase, as its way to encrypt is weak, and no Ed25519.
+   * - `"pem"`: PKCS#1 for RSA and SEC1 for ECDSA. Supports no passphrase, because its encryption is weak, and no Ed25519.
    */
   readonly format: PrivateKeyFormat;
-  /** Encrypts the key. `""` is as good as none, like `ssh-keygen -N ""`. */
+  /** Passphrase to encrypt the key with. `""` means no encryption, like `ssh-keygen -N ""`. */
   readonly passphrase?: string | undefined;
-  /** For `"openssh"` only; at most 1,024 characters. */
+  /** Comment, at most 1,024 characters. For `"openssh"` only. */
   readonly comment?: string | undefined;
-  /** What each guess at the passphrase costs: rounds of bcrypt (`"openssh"`; default 24, as ssh-keygen) or iterations of PBKDF2 (`"pkcs8"`; default 600,000). */
+  /** Cost of one passphrase guess: bcrypt rounds for `"openssh"` (default 24, as ssh-keygen), PBKDF2 iterations for `"pkcs8"` (600,000). */
   readonly rounds?: number | undefined;
-  /** Gives check ints, salts and IVs. */
+  /** Random source for check integers, salts and IVs. */
   readonly random: RandomSource;
 }
 
 const BCRYPT_ROUNDS = 24;
 const PBKDF2_ITERATIONS = 600_000;
 
-/** A private key file as text, with a final newline, in steps of a few milliseconds. Throws `usage` for options that do not go together. */
+/**
+ * Returns the text of a private key file, with a final newline. Yields every few milliseconds. Throws `usage` for invalid or conflicting
+ * options.
+ */
 export function* formatPrivateKey(key: PrivateKey, options: FormatPrivateKeyOptions): Generator<void, string> {
   const { format, passphrase = "", comment = "", random } = options;
   const rounds = options.rounds ?? (format === "openssh" ? BCRYPT_ROUNDS : PBKDF2_ITERATIONS);
   if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= 0xffff_ffff))
-    throw new SshError("usage", `rounds must be a whole number from 1, not ${rounds}`);
+    throw new SshError("usage", `\`rounds\` must be an integer from 1 to 4294967295, got ${rounds}`);
   if (comment.length > 1024)
-    throw new SshError("usage", `a comment of ${comment.length} characters is too long; 1024 are allowed`);
+    throw new SshError("usage", `\`comment\` has ${comment.length} characters, expected at most 1024`);
   if (comment !== "" && format !== "openssh")
-    throw new SshError("usage", `a key file of format ${format} holds no comment`);
+    throw new SshError("usage", `format ${format} does not support a comment; use format openssh or omit \`comment\``);
   const encryption = passphrase === "" ? undefined : { passphrase, rounds };
   switch (format) {
     case "openssh":
@@ -49,10 +52,10 @@ export function* formatPrivateKey(key: PrivateKey, options: FormatPrivateKeyOpti
     }
     case "pem": {
       if (encryption !== undefined)
-        throw new SshError("usage", "PEM's own encryption is weak and is not written: use the format openssh or pkcs8");
+        throw new SshError("usage", "format pem does not support a passphrase; use format openssh or pkcs8");
       const traditional = writeTraditional(key.fields);
       if (traditional === undefined)
-        throw new SshError("usage", "an Ed25519 key has no PEM form of its own: use the format openssh or pkcs8");
+        throw new SshError("usage", "format pem does not support Ed25519 keys; use format openssh or pkcs8");
       return formatPem(traditional.label, traditional.body, 64);
     }
   }

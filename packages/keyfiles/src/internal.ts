@@ -1,4 +1,4 @@
-// What can be read without any cryptography, given a way to make a private key, and HMAC-SHA1 for the hashed names of known_hosts.
+// Parsers without cryptography of their own. The caller supplies the private key constructor, and HMAC-SHA1 for hashed known_hosts names.
 export { type OriginMatcher, parseAddress, parseOrigins } from "./address-match.ts";
 export { type AuthorizedKeyCheck, parseAuthorizedKeys } from "./authorized-keys.ts";
 export { type HostKeyCheck, type KnownHostEntry, type KnownHosts, parseKnownHostsWith } from "./known-hosts.ts";

@@ -7,11 +7,11 @@ import { unsupportedKey } from "./unsupported.ts";
 type EcdsaFields = Extract<PrivateKeyFields, { format: "ecdsa" }>;
 type RsaFields = Extract<PrivateKeyFields, { format: "ssh-rsa" }>;
 
-/** Algorithms of RFC 3279 §2.3, RFC 8017 §A.1 and RFC 8410 §3. */
+/** Supported key algorithms (RFC 3279 §2.3, RFC 8017 §A.1, RFC 8410 §3). */
 const OID_RSA = "1.2.840.113549.1.1.1";
 const OID_EC = "1.2.840.10045.2.1";
 const OID_ED25519 = "1.3.101.112";
-/** Kinds of PKCS#8 keys that we know by name only. */
+/** Names of unsupported PKCS#8 key algorithms, for errors. */
 const OTHER_KINDS: Readonly<Record<string, string>> = {
   "1.2.840.113549.1.1.10": "RSASSA-PSS",
   "1.2.840.10040.4.1": "ssh-dss",
@@ -20,7 +20,7 @@ const OTHER_KINDS: Readonly<Record<string, string>> = {
   "1.3.101.113": "ssh-ed448",
 };
 
-/** Curves of RFC 5480 §2.1.1.1, with the length of a scalar in bytes. */
+/** Supported curves (RFC 5480 §2.1.1.1) with the length of a scalar in bytes. */
 const CURVES = {
   nistp256: { oid: "1.2.840.10045.3.1.7", size: 32 },
   nistp384: { oid: "1.3.132.0.34", size: 48 },
@@ -28,7 +28,7 @@ const CURVES = {
 } as const;
 const OTHER_CURVES: Readonly<Record<string, string>> = { "1.3.132.0.10": "secp256k1" };
 
-/** RSAPrivateKey (RFC 8017 §A.1.2). Throws `file-malformed`, `key-unsupported` for more than two primes, and what keys do. */
+/** Reads an RSAPrivateKey (RFC 8017 §A.1.2). Throws `file-malformed`, `key-unsupported` for more than two primes, and like `makeKey`. */
 export function readPkcs1(bytes: Uint8Array, makeKey: KeyMaker): PrivateKey {
   const outer = new DerReader(bytes, "PKCS#1");
   const reader = outer.sequence("RSAPrivateKey");
@@ -44,11 +44,11 @@ export function readPkcs1(bytes: Uint8Array, makeKey: KeyMaker): PrivateKey {
   const iqmp = reader.integer("coefficient");
   reader.end();
   const key = makeKey({ format: "ssh-rsa", n, e, d, p, q, iqmp });
-  if (d % (p - 1n) !== dp || d % (q - 1n) !== dq) reader.fail("exponent1 or exponent2", "does not go with the primes");
+  if (d % (p - 1n) !== dp || d % (q - 1n) !== dq) reader.fail("exponent1 or exponent2", "does not match the primes");
   return key;
 }
 
-/** ECPrivateKey (RFC 5915 §3). `curve` is what a PKCS#8 around it says. Throws `file-malformed`, `key-unsupported`, and what keys do. */
+/** Reads an ECPrivateKey (RFC 5915 §3). `curve`: from an outer PKCS#8. Throws `file-malformed`, `key-unsupported`, and like `makeKey`. */
 export function readSec1(bytes: Uint8Array, makeKey: KeyMaker, curve?: EcdsaFields["curve"]): PrivateKey {
   const outer = new DerReader(bytes, "SEC1");
   const reader = outer.sequence("ECPrivateKey");
@@ -59,10 +59,10 @@ export function readSec1(bytes: Uint8Array, makeKey: KeyMaker, curve?: EcdsaFiel
   const named = parameters && readCurve(parameters, "namedCurve");
   parameters?.end();
   const name = named ?? curve ?? reader.fail("parameters", "are missing");
-  if (curve !== undefined && name !== curve) reader.fail("parameters", `name ${name} where ${curve} was said before`);
-  // RFC 5915 §3 fixes the length, but there are writers that leave leading zeros out.
+  if (curve !== undefined && name !== curve) reader.fail("parameters", `name ${name}, but PKCS#8 names ${curve}`);
+  // Accept shorter scalars: RFC 5915 §3 fixes the length, but some programs omit leading zeros.
   if (secret.length === 0 || secret.length > CURVES[name].size)
-    reader.fail("privateKey", `has ${secret.length} bytes, a scalar of ${name} has ${CURVES[name].size}`);
+    reader.fail("privateKey", `has ${secret.length} bytes, but a scalar of ${name} has 1 to ${CURVES[name].size}`);
   const wrapped = reader.explicit(1, "publicKey");
   const publicPoint = wrapped?.bits("publicKey").slice();
   wrapped?.end();
@@ -71,7 +71,7 @@ export function readSec1(bytes: Uint8Array, makeKey: KeyMaker, curve?: EcdsaFiel
   return makeKey({ format: "ecdsa", curve: name, d, publicPoint });
 }
 
-/** OneAsymmetricKey, which PrivateKeyInfo was before (RFC 5958 §2, RFC 5208 §5, RFC 8410 §7). Throws like the readers above. */
+/** Reads a OneAsymmetricKey, formerly PrivateKeyInfo (RFC 5958 §2, RFC 5208 §5, RFC 8410 §7). Throws like the readers above. */
 export function readPkcs8(bytes: Uint8Array, makeKey: KeyMaker): PrivateKey {
   const outer = new DerReader(bytes, "PKCS#8");
   const reader = outer.sequence("PrivateKeyInfo");
@@ -105,7 +105,7 @@ function readCurve(reader: DerReader, field: string): EcdsaFields["curve"] {
   throw unsupportedKey(`EC on ${OTHER_CURVES[oid] ?? `curve ${oid}`}`);
 }
 
-/** The DER of PKCS#1 or SEC1, and its PEM label. `undefined` for Ed25519, which has no such form. */
+/** Encodes PKCS#1 or SEC1 and returns it with its PEM label. Returns `undefined` for Ed25519, which has no such format. */
 export function writeTraditional(
   fields: PrivateKeyFields,
 ): { readonly label: string; readonly body: Uint8Array } | undefined {
@@ -119,7 +119,7 @@ export function writeTraditional(
   }
 }
 
-/** PrivateKeyInfo, byte for byte as OpenSSL writes it (version 0, no attributes). */
+/** Encodes a PrivateKeyInfo, byte for byte like OpenSSL (version 0, no attributes). */
 export function writePkcs8(fields: PrivateKeyFields): Uint8Array {
   switch (fields.format) {
     case "ssh-rsa":

@@ -2,33 +2,33 @@ import { escapeText } from "@nacre/wire";
 import { type OriginMatcher, parseOrigins } from "./address-match.ts";
 import { type ExpiryTime, parseExpiryTime } from "./expiry-time.ts";
 
-/** What a login with a key of authorized_keys may do. */
+/** Restrictions on logins with a key, from its options in authorized_keys. */
 export interface KeyRestrictions {
-  /** `command=`: runs instead of whatever the client asks for, which is then in SSH_ORIGINAL_COMMAND. */
+  /** `command=`: command to run instead of the one the client requests, which is passed in SSH_ORIGINAL_COMMAND. */
   readonly command: string | undefined;
-  /** `environment=`: added to the environment. */
+  /** `environment=`: variables to add to the environment. */
   readonly environment: Readonly<Record<string, string>>;
   readonly pty: boolean;
   readonly portForwarding: boolean;
   readonly agentForwarding: boolean;
   readonly x11Forwarding: boolean;
-  /** Whether `~/.ssh/rc` runs. */
+  /** Whether to run `~/.ssh/rc`. */
   readonly userRc: boolean;
-  /** `permitopen=`: the only places, `host:port`, that connections may be forwarded to; `undefined` for all. */
+  /** `permitopen=`: allowed forwarding targets as `host:port`; `undefined` for all. */
   readonly permitOpen: readonly string[] | undefined;
-  /** `permitlisten=`: the only places, `host:port` or `port`, that may be listened at; `undefined` for all. */
+  /** `permitlisten=`: allowed listening addresses as `host:port` or `port`; `undefined` for all. */
   readonly permitListen: readonly string[] | undefined;
-  /** `tunnel=`: the only tunnel device that may be used; `undefined` for all. */
+  /** `tunnel=`: the only allowed tunnel device; `undefined` for all. */
   readonly tunnel: number | "any" | undefined;
-  /** False with `no-touch-required`: a security key need not have seen its user. */
+  /** False with `no-touch-required`: a security key need not confirm that the user is present. */
   readonly touchRequired: boolean;
 }
 
-/** The options of a line, read. */
+/** Parsed options of a line. */
 export interface KeyOptions {
   readonly restrictions: KeyRestrictions;
   readonly from: OriginMatcher | undefined;
-  /** The earliest of several must not have passed. */
+  /** Expiry times. The key expires at the earliest of them. */
   readonly expiryTimes: readonly ExpiryTime[];
 }
 
@@ -37,11 +37,11 @@ type Draft = { -readonly [K in keyof KeyRestrictions]: KeyRestrictions[K] } & {
   expiryTimes: ExpiryTime[];
 };
 
-/** What an option does; returns what is wrong with it. */
+/** Applies an option to the draft. Returns a description of the problem if the option is invalid. */
 type Flag = (draft: Draft, on: boolean) => string | undefined;
 type Valued = (draft: Draft, value: string) => string | undefined;
 
-/** How many places may be named: as OpenSSH. */
+/** Maximum number of `permitopen=` or `permitlisten=` options; OpenSSH's limit. */
 const MAX_PERMITS = 4096;
 
 const switches =
@@ -51,7 +51,7 @@ const switches =
     return undefined;
   };
 
-/** Options without a value; those of the second list have a `no-` form. */
+/** Options without a value. Those in the second list also have a `no-` form. */
 const FLAGS: ReadonlyMap<string, Flag> = new Map<string, Flag>([
   [
     "restrict",
@@ -77,15 +77,15 @@ const NEGATABLE_FLAGS: ReadonlyMap<string, Flag> = new Map<string, Flag>([
     },
   ],
   // rule: verify-required
-  ["verify-required", (_, on) => (on ? "verify-required cannot be enforced here" : undefined)],
+  ["verify-required", (_, on) => (on ? "verify-required cannot be enforced" : undefined)],
 ]);
 
-/** Options with a value, in quotes. */
+/** Options with a quoted value. */
 const VALUED: ReadonlyMap<string, Valued> = new Map<string, Valued>([
   [
     "command",
     (draft, value) => {
-      if (draft.command !== undefined) return "there is more than one command";
+      if (draft.command !== undefined) return "command is given more than once";
       draft.command = value;
       return undefined;
     },
@@ -93,9 +93,9 @@ const VALUED: ReadonlyMap<string, Valued> = new Map<string, Valued>([
   [
     "from",
     (draft, value) => {
-      if (draft.from !== undefined) return "there is more than one from";
+      if (draft.from !== undefined) return "from is given more than once";
       const matcher = parseOrigins(value);
-      if (typeof matcher === "string") return `from cannot be followed: ${escapeText(matcher)}`;
+      if (typeof matcher === "string") return `invalid from list: ${escapeText(matcher)}`;
       draft.from = matcher;
       return undefined;
     },
@@ -104,7 +104,7 @@ const VALUED: ReadonlyMap<string, Valued> = new Map<string, Valued>([
     "expiry-time",
     (draft, value) => {
       const time = parseExpiryTime(value);
-      if (time === undefined) return "expiry-time is no time";
+      if (time === undefined) return "expiry-time is not a valid time";
       draft.expiryTimes.push(time);
       return undefined;
     },
@@ -113,8 +113,8 @@ const VALUED: ReadonlyMap<string, Valued> = new Map<string, Valued>([
     "environment",
     (draft, value) => {
       const [, name, text] = /^([A-Za-z0-9_]+)=(.*)$/s.exec(value) ?? [];
-      if (name === undefined) return "environment is not NAME=value";
-      // Of several with one name the first counts, as in OpenSSH.
+      if (name === undefined) return "environment must have the form NAME=value";
+      // The first of several values for a name counts, as in OpenSSH.
       if (!Object.hasOwn(draft.environment, name))
         draft.environment = Object.fromEntries([...Object.entries(draft.environment), [name, text!]]);
       return undefined;
@@ -125,21 +125,21 @@ const VALUED: ReadonlyMap<string, Valued> = new Map<string, Valued>([
   [
     "tunnel",
     (draft, value) => {
-      if (value !== "any" && !/^\d{1,9}$/.test(value)) return "tunnel is neither a number nor any";
+      if (value !== "any" && !/^\d{1,9}$/.test(value)) return "tunnel must be a number or any";
       draft.tunnel = value === "any" ? "any" : Number(value);
       return undefined;
     },
   ],
-  ["principals", () => "principals are of certificate authorities, which are not supported"],
+  ["principals", () => "principals: certificates are not supported"],
 ]);
 
-/** Takes one option from the beginning of the text. */
+/** Matches one option at the start of the text. */
 const OPTION = /^([a-z0-9-]+)(?:=("(?:\\"|[^"\\]|\\(?!"))*"))?(?=,|$)/i;
 
 /**
- * Reads the options of a line (sshd(8), AUTHORIZED_KEYS FILE FORMAT), without blanks around. Names are of either case; of those that
- * contradict each other the later one counts, and `restrict` takes back what came before it. Returns what is wrong where one
- * is unknown, malformed, or cannot be enforced: then the line must not be used.
+ * Parses the options of a line (sshd(8), AUTHORIZED_KEYS FILE FORMAT), without blanks around them. Names are case-insensitive. The last of
+ * several contradicting options counts, and `restrict` overrides permissions given before it. Returns a description of the problem if an
+ * option is unknown, malformed or cannot be enforced. The line must not be used then.
  */
 export function parseKeyOptions(text: string): KeyOptions | string {
   const draft: Draft = {
@@ -161,8 +161,8 @@ export function parseKeyOptions(text: string): KeyOptions | string {
   while (rest !== "") {
     const [whole, name, quoted] = OPTION.exec(rest) ?? [];
     if (whole === undefined || name === undefined) {
-      // OpenSSH passes over nothing between two commas.
-      if (!rest.startsWith(",")) return `the option at "${escapeText(shown(rest))}" is malformed`;
+      // Skip an empty option between two commas, as OpenSSH does.
+      if (!rest.startsWith(",")) return `malformed option at "${escapeText(shown(rest))}"`;
     } else {
       const problem = apply(draft, name.toLowerCase(), quoted);
       if (problem !== undefined) return problem;
@@ -175,13 +175,13 @@ export function parseKeyOptions(text: string): KeyOptions | string {
 
 function apply(draft: Draft, name: string, quoted: string | undefined): string | undefined {
   if (quoted !== undefined) {
-    // In quotes a backslash protects the quote behind it, and is itself in front of anything else.
+    // In quotes, a backslash escapes a quote; before any other character it is literal.
     const value = quoted.slice(1, -1).replaceAll('\\"', '"');
     if (value.includes("\ufffd")) return `${name} is not valid UTF-8`;
     const valued = VALUED.get(name);
     return valued === undefined ? unknown(name) : valued(draft, value);
   }
-  if (VALUED.has(name)) return `${name} has no value in quotes`;
+  if (VALUED.has(name)) return `${name} requires a quoted value`;
   const flag = FLAGS.get(name) ?? NEGATABLE_FLAGS.get(name);
   if (flag !== undefined) return flag(draft, true);
   const negated = name.startsWith("no-") ? NEGATABLE_FLAGS.get(name.slice(3)) : undefined;
@@ -189,7 +189,7 @@ function apply(draft: Draft, name: string, quoted: string | undefined): string |
   return negated === undefined ? unknown(name) : negated(draft, false);
 }
 
-/** A place to forward to, `host:port`, or to listen at, which may be a port alone. An IPv6 address is in brackets. */
+/** Adds a forwarding target `host:port`, or a listening address that may be a port alone. IPv6 addresses are in brackets. */
 function permit(
   draft: Draft,
   list: "permitOpen" | "permitListen",
@@ -198,18 +198,18 @@ function permit(
 ): string | undefined {
   const [, host, port] = /^(?:(\[[0-9a-f:.%]+\]|[^[\]:]+):)?(\*|[1-9]\d{0,4})$/i.exec(value) ?? [];
   if (port === undefined || (host === undefined && !barePort) || (port !== "*" && Number(port) > 65535))
-    return `${list.toLowerCase()} is no place: ${escapeText(shown(value))}`;
+    return `invalid ${list.toLowerCase()} address: ${escapeText(shown(value))}`;
   const places = [...(draft[list] ?? []), value];
-  if (places.length > MAX_PERMITS) return `there are more than ${MAX_PERMITS} of ${list.toLowerCase()}`;
+  if (places.length > MAX_PERMITS) return `more than ${MAX_PERMITS} ${list.toLowerCase()} options`;
   draft[list] = places;
   return undefined;
 }
 
 function unknown(name: string): string {
-  return `the option ${escapeText(shown(name))} is not known`;
+  return `unknown option ${escapeText(shown(name))}`;
 }
 
-/** No more of it than a message can bear. */
+/** Shortens a text for use in a message. */
 function shown(text: string): string {
   return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }

@@ -1,31 +1,32 @@
 import { base64Decode, base64Encode, equalBytes, type RandomSource, SshError, utf8Encode } from "@nacre/wire";
 
-/** Whether the names of a known_hosts line take in a host, given as {@link hostName} writes it. */
+/** Returns whether the names of a known_hosts line match a host in the form that {@link hostName} returns. */
 export type NameMatcher = (name: string) => boolean;
 
-/** HMAC-SHA1, which hashed names are made with: 20 bytes. */
+/** HMAC-SHA1, used for hashed names. Returns 20 bytes. */
 export type HmacSha1 = (key: Uint8Array, message: Uint8Array) => Uint8Array;
 
 const HASH_LENGTH = 20;
 
 /**
- * A host as known_hosts names it (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): lower case, and `[host]:port` when the port is not 22.
- * Throws `usage` for a host that is no name or address: it could be taken for a pattern, a marker or a second name.
+ * Returns the name of a host in known_hosts (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): lower case, and `[host]:port` if the port is not 22.
+ * Throws `usage` if `host` is not a name or address, since known_hosts could read it as a pattern, a marker or a second name.
  */
 export function hostName(host: string, port: number): string {
   if (!/^[A-Za-z0-9_:.%-]{1,1024}$/.test(host))
-    throw new SshError("usage", "a host is a name or an address: letters, digits, . : - _ %");
-  if (!(Number.isInteger(port) && port >= 1 && port <= 65535)) throw new SshError("usage", `${port} is no TCP port`);
+    throw new SshError("usage", "host must be a name or address with only letters, digits and . : - _ %");
+  if (!(Number.isInteger(port) && port >= 1 && port <= 65535))
+    throw new SshError("usage", `invalid TCP port ${port}; expected 1 to 65535`);
   const lower = host.toLowerCase();
   return port === 22 ? lower : `[${lower}]:${port}`;
 }
 
-/** The matcher of a line's first field: a hash, or names and patterns parted by commas. `undefined` when it is malformed. */
+/** Parses the names of a line: a hash, or names and patterns separated by commas. Returns `undefined` if malformed. */
 export function parseNames(names: string, hmacSha1: HmacSha1): NameMatcher | undefined {
   return names.startsWith("|") ? parseHash(names, hmacSha1) : parsePatterns(names);
 }
 
-/** `|1|salt|hash`: the HMAC-SHA1 of the name under the salt, both 20 bytes in base64. */
+/** Parses `|1|salt|hash`. The hash is the HMAC-SHA1 of the name with the salt as key; both are 20 bytes in base64. */
 function parseHash(names: string, hmacSha1: HmacSha1): NameMatcher | undefined {
   const [empty, version, saltText, hashText, ...more] = names.split("|");
   if (empty !== "" || version !== "1" || more.length > 0) return undefined;
@@ -35,7 +36,7 @@ function parseHash(names: string, hmacSha1: HmacSha1): NameMatcher | undefined {
   return (name) => equalBytes(hmacSha1(salt, utf8Encode(name)), hash);
 }
 
-/** Matches when one pattern does and none of the negated ones. */
+/** Parses a list that matches if a pattern matches and no negated pattern does. */
 function parsePatterns(names: string): NameMatcher {
   const patterns = names.toLowerCase().split(",");
   const negated = patterns.filter((pattern) => pattern.startsWith("!")).map((pattern) => pattern.slice(1));
@@ -45,7 +46,7 @@ function parsePatterns(names: string): NameMatcher {
     /* rule: negated-host */ !negated.some((pattern) => matchPattern(name, pattern));
 }
 
-/** Whether `*` (anything) and `?` (one character) make the pattern the name. In time of the product of their lengths. */
+/** Returns whether a pattern with `*` and `?` matches a name. Takes time proportional to the product of their lengths. */
 export function matchPattern(name: string, pattern: string): boolean {
   let at = 0;
   let from = 0;
@@ -59,7 +60,7 @@ export function matchPattern(name: string, pattern: string): boolean {
       from++;
       at++;
     } else if (star >= 0) {
-      // The last star takes one character more; earlier ones need not be tried again.
+      // Let the last star match one more character. Earlier stars need no retry.
       from = star + 1;
       at = ++starAt;
     } else {
@@ -70,7 +71,7 @@ export function matchPattern(name: string, pattern: string): boolean {
   return from === pattern.length;
 }
 
-/** The `|1|salt|hash` form of a name, so that a reader of the file does not learn the user's hosts. */
+/** Returns the `|1|salt|hash` form of a name, which hides the user's hosts from readers of the file. */
 export function hashName(name: string, random: RandomSource, hmacSha1: HmacSha1): string {
   const salt = random(HASH_LENGTH);
   return `|1|${base64Encode(salt)}|${base64Encode(hmacSha1(salt, utf8Encode(name)))}`;

@@ -4,18 +4,18 @@ import { hmacSha1 } from "./hashed-names.ts";
 import { hashName, hostName } from "./known-host-names.ts";
 import { parseKnownHostsLine } from "./known-hosts.ts";
 
-/** What {@link addKnownHost} may do besides. */
+/** Options of {@link addKnownHost}. */
 export interface AddKnownHostOptions {
-  /** Write the name as a hash, with a salt from this source (ssh_config(5), HashKnownHosts). */
+  /** Random source for a salt. If given, the name is written as a hash (ssh_config(5), HashKnownHosts). */
   readonly hashWith?: RandomSource | undefined;
-  /** One line, after the key. */
+  /** Comment after the key, a single line. */
   readonly comment?: string | undefined;
 }
 
 /**
- * The text of a known_hosts file with one line more, at its end: the key `blob` of the host. What was there stays as it is, to the
- * byte; the new line ends like the last one, and starts on a line of its own although the last one may not be ended.
- * Throws `usage` if the host, port or comment is invalid, and the errors of `parsePublicKey` for the key.
+ * Returns the text of a known_hosts file with one more line at the end, for the host's key `blob`. Keeps the existing text byte for byte.
+ * Adds a line end if the last line lacks one, and uses the line end of the last line. Throws `usage` if the host, port or comment is
+ * invalid, and the errors of `parsePublicKey` for the key.
  */
 export function addKnownHost(
   text: string,
@@ -27,7 +27,7 @@ export function addKnownHost(
   const name = hostName(host, port);
   const { format } = parsePublicKey(blob);
   const { hashWith, comment = "" } = options;
-  if (/[\r\n\0]/.test(comment)) throw new SshError("usage", "a comment is one line");
+  if (/[\r\n\0]/.test(comment)) throw new SshError("usage", "`comment` must be a single line");
   const names = hashWith === undefined ? name : hashName(name, hashWith, hmacSha1);
   const line = [names, format, base64Encode(blob), ...(comment === "" ? [] : [comment])].join(" ");
   const ending = /\r\n[^\n]*$/.test(text) ? "\r\n" : "\n";
@@ -36,9 +36,9 @@ export function addKnownHost(
 }
 
 /**
- * The text without the lines that name the host and port, and the numbers of these lines, from 1: what `ssh-keygen -R` does. A line
- * goes as a whole, with all its names and patterns. Marked, malformed and other lines stay as they are, to the byte.
- * Throws `usage` if the host or port is invalid.
+ * Removes the lines that name the host and port, like `ssh-keygen -R`. Returns the new text and the numbers of the removed lines, from 1.
+ * Removes whole lines, with all their names and patterns. Keeps marked, malformed and other lines byte for byte. Throws `usage` if the
+ * host or port is invalid.
  */
 export function removeKnownHost(
   text: string,

@@ -2,59 +2,59 @@ import { type Bytes, equalBytes } from "@nacre/wire";
 import { type HmacSha1, hostName, type NameMatcher, parseNames } from "./known-host-names.ts";
 import { wholeBlobOfLine } from "./public-key-line.ts";
 
-/** A known_hosts file: what to call it, and what stands in it. */
+/** Name and content of a known_hosts file. */
 export interface KnownHostsFile {
   readonly name: string;
   readonly text: string;
 }
 
-/** A line of known_hosts that says something. */
+/** Valid line of known_hosts. */
 export interface KnownHostEntry {
-  /** The file, as it was named to `parseKnownHosts`. */
+  /** Name of the file, as passed to `parseKnownHosts`. */
   readonly file: string;
-  /** From 1. */
+  /** Line number, from 1. */
   readonly line: number;
   /** `"revoked"`: the key must not be accepted; `"cert-authority"`: the key signs host certificates. */
   readonly marker: "revoked" | "cert-authority" | undefined;
-  /** The names as they stand there: patterns, or a hash. */
+  /** Names as written in the file: patterns, or a hash. */
   readonly names: string;
-  /** `"ssh-ed25519"`. Any format, also one that cannot be used. */
+  /** Key format, such as `"ssh-ed25519"`. May be a format that this package does not support. */
   readonly format: string;
   readonly blob: Bytes;
 }
 
-/** A line of known_hosts that was skipped, as it is malformed. */
+/** Malformed line of known_hosts, which is skipped. */
 export interface KnownHostsProblem {
   readonly file: string;
-  /** From 1. */
+  /** Line number, from 1. */
   readonly line: number;
-  /** What is wrong: `"the key is not base64"`. */
+  /** Description of the problem: `"the key is not base64"`. */
   readonly problem: string;
 }
 
-/** What known_hosts says of a host's key, and the lines that say it. */
+/** Result of looking up a host's key in known_hosts, with the lines it is based on. */
 export interface HostKeyCheck {
   /**
-   * - `"match"`: the host is known by this key;
-   * - `"unknown"`: the host is not known;
-   * - `"changed"`: the host is known by other keys only, of whatever format;
-   * - `"revoked"`: the key is marked as revoked for the host, whatever else is said.
+   * - `"match"`: a line has this key for the host;
+   * - `"unknown"`: no line has a key for the host;
+   * - `"changed"`: only other keys, of any format, are listed for the host;
+   * - `"revoked"`: the key is marked as revoked for the host, even if another line matches.
    */
   readonly status: "match" | "unknown" | "changed" | "revoked";
   readonly entries: readonly KnownHostEntry[];
 }
 
-/** One or more known_hosts files, read. */
+/** One or more parsed known_hosts files. */
 export interface KnownHosts {
   readonly problems: readonly KnownHostsProblem[];
   /**
-   * What is known of the key `blob` (no certificate) of the host. When nothing names the host with a port other than 22, the lines
-   * for the host without a port count too, if they match: as in OpenSSH. Throws `usage` if the host or port is invalid.
+   * Checks the key `blob` (not a certificate) of a host. If the port is not 22 and no line names it, a matching line for the host
+   * without a port counts too, as in OpenSSH. Throws `usage` if the host or port is invalid.
    */
   check(host: string, port: number, blob: Uint8Array): HostKeyCheck;
-  /** The formats of the keys that `check` would take, in the order of the lines: what to ask the host for first. Throws like `check`. */
+  /** Returns the formats of the keys that `check` accepts, in the order of the lines. Prefer them in negotiation. Throws like `check`. */
   formats(host: string, port: number): string[];
-  /** The lines that name the host and port, in any role: what `ssh-keygen -F` finds. Throws like `check`. */
+  /** Returns the lines that name the host and port, with any marker, like `ssh-keygen -F`. Throws like `check`. */
   find(host: string, port: number): KnownHostEntry[];
 }
 
@@ -63,8 +63,8 @@ interface MatchableEntry extends KnownHostEntry {
 }
 
 /**
- * Reads known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), the user's first. A malformed line is reported and skipped.
- * Only ASCII counts: a file of unknown encoding may be read as Latin-1. HMAC-SHA1 is the caller's.
+ * Parses known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). Pass the user's file first. Malformed lines are reported and skipped.
+ * Only ASCII text matters, so a file in an unknown encoding may be read as Latin-1. The caller supplies HMAC-SHA1.
  */
 export function parseKnownHostsWith(hmacSha1: HmacSha1, ...files: readonly KnownHostsFile[]): KnownHosts {
   const entries: MatchableEntry[] = [];
@@ -83,7 +83,7 @@ export function parseKnownHostsWith(hmacSha1: HmacSha1, ...files: readonly Known
   return new ParsedKnownHosts(entries, problems);
 }
 
-/** One line: what it says, what is wrong with it, or `undefined` for an empty line or a comment. */
+/** Parses one line. Returns its entry, a description of the problem, or `undefined` for an empty line or a comment. */
 export function parseKnownHostsLine(
   line: string,
   hmacSha1: HmacSha1,
@@ -92,11 +92,11 @@ export function parseKnownHostsLine(
   if (/^[ \t]*(#|$)/.test(text)) return undefined;
   const [first, ...rest] = text.split(/[ \t]+/).filter((field) => field !== "");
   const marker = first === "@revoked" ? "revoked" : first === "@cert-authority" ? "cert-authority" : undefined;
-  if (marker === undefined && first!.startsWith("@")) return "the marker is neither @revoked nor @cert-authority";
+  if (marker === undefined && first!.startsWith("@")) return "marker must be @revoked or @cert-authority";
   const [names, format, base64] = marker === undefined ? [first, ...rest] : rest;
-  if (names?.startsWith("@")) return "there is more than one marker";
+  if (names?.startsWith("@")) return "line has more than one marker";
   if (names === undefined || format === undefined || base64 === undefined)
-    return "a line has a marker or none, names, a key's format and its base64";
+    return "expected host names, a key format and base64, optionally preceded by a marker";
   const matches = parseNames(names, hmacSha1);
   if (matches === undefined) return "the hashed name is malformed";
   const blob = wholeBlobOfLine(format, base64);
@@ -120,7 +120,7 @@ class ParsedKnownHosts implements KnownHosts {
   check(host: string, port: number, blob: Uint8Array): HostKeyCheck {
     const { own, portless } = this.#lookUp(host, port);
     const isKey = (entry: KnownHostEntry): boolean => equalBytes(entry.blob, blob);
-    // A key revoked for the host is revoked on each of its ports; OpenSSH is more lenient here.
+    // A key revoked for the host is revoked on all ports. OpenSSH is more lenient.
     const revoked = [...own, ...portless].filter((entry) => entry.marker === "revoked" && isKey(entry));
     // rule: revoked-host-key
     if (revoked.length > 0) return { status: "revoked", entries: revoked };
@@ -144,7 +144,7 @@ class ParsedKnownHosts implements KnownHosts {
     return [...new Set(usable.map(({ format }) => format))];
   }
 
-  /** The lines that name the host with its port, and, if that is not 22, those that name the host alone. */
+  /** Returns the lines that name the host with its port and, if the port is not 22, the lines that name the host alone. */
   #lookUp(host: string, port: number): { own: KnownHostEntry[]; portless: KnownHostEntry[] } {
     return { own: this.find(host, port), portless: port === 22 ? [] : this.find(host, 22) };
   }

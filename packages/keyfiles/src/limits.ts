@@ -1,18 +1,18 @@
 import { type LimitTable, limitTable, MAX_UINT32, SshError } from "@nacre/wire";
 
-/** What a private key file may cost to read. A file that asks for more is refused before anything is spent on it. */
+/** Limits on the cost of opening a private key file. A file beyond a limit is rejected before any work is done. */
 export interface KeyFileLimits {
-  /** Bytes of the file. Default 1 MiB, as OpenSSH. */
+  /** File size in bytes; default 1 MiB, as in OpenSSH. */
   readonly maxFileSize: number;
-  /** Rounds of bcrypt-pbkdf. Default 1,024: about 12 seconds, in slices. `ssh-keygen` writes 24 unless told otherwise. */
+  /** Rounds of bcrypt-pbkdf; default 1,024, which takes about 12 seconds, in slices. `ssh-keygen` uses 24 by default. */
   readonly maxBcryptRounds: number;
-  /** Iterations of PBKDF2. Default 10,000,000. OpenSSL writes 2,048 unless told otherwise. */
+  /** Iterations of PBKDF2; default 10,000,000. OpenSSL uses 2,048 by default. */
   readonly maxPbkdf2Iterations: number;
-  /** Bytes of memory for scrypt. Default 128 MiB. OpenSSL writes files that take 16 MiB. */
+  /** Memory for scrypt in bytes; default 128 MiB. Files from OpenSSL use 16 MiB. */
   readonly maxScryptMemory: number;
 }
 
-/** Ranges and defaults. */
+/** Ranges and defaults of {@link KeyFileLimits}. */
 export const KEY_FILE_LIMITS: LimitTable<KeyFileLimits> = limitTable<KeyFileLimits>({
   maxFileSize: { default: 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
   maxBcryptRounds: { default: 1024, least: 1, most: MAX_UINT32, unit: "rounds" },
@@ -20,10 +20,10 @@ export const KEY_FILE_LIMITS: LimitTable<KeyFileLimits> = limitTable<KeyFileLimi
   maxScryptMemory: { default: 128 * 1024 * 1024, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "bytes" },
 });
 
-/** The error for a file that asks for more than `limit`, named as in {@link KeyFileLimits}. */
+/** Returns the error for a file that exceeds `limit`. `what` describes the cost; `most` is the limit's value. */
 export function overLimit(what: string, limit: keyof KeyFileLimits, most: number): SshError {
   return new SshError(
     "key-unsupported",
-    `the key file asks for ${what}, where ${most} are allowed; if you trust it, raise ${limit}, or write it anew with ssh-keygen -p`,
+    `the key file requires ${what} (limit ${most}); raise \`${limit}\` if you trust the file, or re-encrypt it with ssh-keygen -p`,
   );
 }

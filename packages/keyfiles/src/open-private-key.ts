@@ -12,11 +12,11 @@ import { findPrivateKey, openPlainBlock } from "./plain-private-key.ts";
 import type { EncryptedKeyFile, KeyMaker, PrivateKeyFile, PrivateKeyFormat } from "./private-key-file.ts";
 
 /**
- * Reads a private key file: OpenSSH's own format (PROTOCOL.key), PKCS#8 (RFC 5958), PKCS#1 (RFC 8017) and SEC1 (RFC 5915) in PEM.
- * A plain key comes out at once; an encrypted one says so, and waits for `decrypt`.
+ * Opens a private key file: OpenSSH's format (PROTOCOL.key), PKCS#8 (RFC 5958), PKCS#1 (RFC 8017) or SEC1 (RFC 5915) in PEM. The result
+ * contains the key of an unencrypted file. For an encrypted file, call its `decrypt`.
  *
- * Throws `file-malformed` with the line or the field, `key-unsupported` with the kind of key or cipher and what to do, or for a
- * file past `limits`; `key-malformed` and `key-weak` for a key that no one should use; `usage` for a limit outside its range.
+ * Throws `file-malformed` with the line or field, `key-unsupported` for an unsupported type of key or cipher and for a file beyond
+ * `limits`, `key-malformed` or `key-weak` for an invalid key, and `usage` for a limit outside its range.
  */
 export function openPrivateKey(text: string | Uint8Array, limits?: Overrides<KeyFileLimits>): PrivateKeyFile {
   const allowed = completeLimits(KEY_FILE_LIMITS, limits);
@@ -43,11 +43,11 @@ function encrypted(
     publicKey: undefined,
     *decrypt(passphrase) {
       if (passphrase === "")
-        throw new SshError("passphrase-needed", "the private key is encrypted: give its passphrase");
+        throw new SshError("passphrase-needed", "the private key is encrypted; pass its passphrase");
       const body = yield* unlock(utf8Encode(passphrase));
-      // These forms have no check of their own; a wrong key passes both tests about once in 2^30.
+      // These formats have no integrity check. A wrong passphrase passes both tests about once in 2^30.
       if (body === undefined || !looksLikeSequence(body))
-        throw new SshError("passphrase-wrong", "the passphrase does not open the private key, or the file is damaged");
+        throw new SshError("passphrase-wrong", "wrong passphrase, or the private key file is damaged");
       return { privateKey: read(body, privateKeyFromFields), comment: "" };
     },
   };

@@ -3,18 +3,18 @@ import { poly1305 } from "@noble/ciphers/_poly1305.js";
 import { cbc, ctr, gcm } from "@noble/ciphers/aes.js";
 import { chacha20orig } from "@noble/ciphers/chacha.js";
 
-/** A cipher that an OpenSSH private key may be encrypted with, by its SSH name. */
+/** Cipher for encrypted OpenSSH private keys. */
 export interface FileCipher {
   readonly keyLength: number;
   readonly ivLength: number;
   readonly blockSize: number;
-  /** Bytes of tag that follow the ciphertext, outside of its `string`. */
+  /** Length in bytes of the tag that follows the ciphertext, outside its `string`. */
   readonly tagLength: number;
-  /** The plaintext, as fresh bytes; `undefined` when the tag says that the key is another one, or the bytes are damaged. */
+  /** Returns the plaintext in a new array, or `undefined` if the tag is invalid: the key is wrong or the data is damaged. */
   decrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array, tag: Uint8Array): Uint8Array | undefined;
 }
 
-/** The ciphers we read, as `ssh -Q cipher` names them. */
+/** Supported ciphers by the name that `ssh -Q cipher` prints. */
 export const FILE_CIPHERS: ReadonlyMap<string, FileCipher> = new Map([
   ["aes128-ctr", aesCtr(16)],
   ["aes192-ctr", aesCtr(24)],
@@ -27,7 +27,7 @@ export const FILE_CIPHERS: ReadonlyMap<string, FileCipher> = new Map([
   ["chacha20-poly1305@openssh.com", chacha20Poly1305()],
 ]);
 
-// Slices throughout: noble refuses arrays that do not start on a word.
+// All functions copy their input, since noble refuses arrays that are not word-aligned.
 
 function aesCtr(keyLength: number): FileCipher {
   return {
@@ -65,7 +65,7 @@ function aesGcm(keyLength: number): FileCipher {
   };
 }
 
-/** OpenSSH PROTOCOL.chacha20poly1305 with sequence number 0 and no packet length: only the first of the two keys is used. */
+/** OpenSSH PROTOCOL.chacha20poly1305 with sequence number 0. A file has no packet length, so only the first of the two keys is used. */
 function chacha20Poly1305(): FileCipher {
   return {
     keyLength: 64,

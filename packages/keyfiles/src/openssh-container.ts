@@ -7,30 +7,33 @@ export const MAGIC: Uint8Array = /* @__PURE__ */ utf8Encode("openssh-key-v1\0");
 const WHAT = "openssh-key-v1";
 const CODE = { code: "file-malformed" } as const;
 
-/** What stands around the private keys, and these, encrypted or not. */
+/** Parsed body of an OpenSSH private key file. `privateKeys` may be encrypted. */
 export interface OpensshContainer {
-  /** How they are encrypted; `undefined` when they are not. */
+  /** Encryption of `privateKeys`; `undefined` if they are not encrypted. */
   readonly encryption:
     | { readonly cipherName: string; readonly kdfName: string; readonly kdfOptions: Reader }
     | undefined;
   readonly publicKey: PublicKey;
   readonly privateKeys: Uint8Array;
-  /** What follows them: the tag of an AEAD. */
+  /** Authentication tag of an AEAD cipher, else empty. */
   readonly tag: Uint8Array;
-  /** Throws `file-malformed` about a field. */
+  /** Throws `file-malformed` for a field. */
   readonly fail: (field: string, problem: string) => never;
 }
 
-/** Reads the body of "OPENSSH PRIVATE KEY" (OpenSSH PROTOCOL.key). Throws `file-malformed`, `key-unsupported`, and what keys do. */
+/**
+ * Parses the body of "OPENSSH PRIVATE KEY" (OpenSSH PROTOCOL.key). Throws `file-malformed`, `key-unsupported`, and the errors of
+ * `parsePublicKey`.
+ */
 export function readOpensshContainer(body: Uint8Array): OpensshContainer {
   if (!equalBytes(body.subarray(0, MAGIC.length), MAGIC))
-    throw new SshError("file-malformed", `${WHAT}: does not begin with its magic`);
+    throw new SshError("file-malformed", `${WHAT}: magic string is missing at the start`);
   const reader = new Reader(body, WHAT, { ...CODE, offset: MAGIC.length });
   const cipherName = reader.name("ciphername");
   const kdfName = reader.name("kdfname");
   const kdfOptions = reader.string("kdfoptions");
   const keys = reader.uint32("number of keys");
-  if (keys !== 1) reader.fail("number of keys", `is ${keys}, only files with 1 are read`);
+  if (keys !== 1) reader.fail("number of keys", `is ${keys}, expected 1`);
   const blob = reader.string("public key");
   const privateKeys = reader.string("encrypted, padded list of private keys");
   const tag = reader.rest();
@@ -41,7 +44,7 @@ export function readOpensshContainer(body: Uint8Array): OpensshContainer {
 
   const isPlain = cipherName === "none" || kdfName === "none";
   if (isPlain && (cipherName !== kdfName || kdfOptions.length > 0 || tag.length > 0))
-    reader.fail("kdfname", 'does not go with the ciphername: either both must be "none", or neither');
+    reader.fail("kdfname", 'does not match ciphername: both or neither must be "none"');
   return {
     encryption: isPlain
       ? undefined
@@ -53,7 +56,7 @@ export function readOpensshContainer(body: Uint8Array): OpensshContainer {
   };
 }
 
-/** Reads the decrypted section of private keys, which holds exactly one. */
+/** Parses the decrypted private section, which contains exactly one key. */
 export function readPrivateSection(plain: Uint8Array, publicKey: PublicKey, makeKey: KeyMaker): UnlockedKey {
   const reader = new Reader(plain, `${WHAT} private part`, CODE);
   if (reader.uint32("first checkint") !== reader.uint32("second checkint"))
@@ -64,7 +67,7 @@ export function readPrivateSection(plain: Uint8Array, publicKey: PublicKey, make
   const padding = reader.rest();
   if (padding.length > 255 || padding.some((byte, i) => byte !== i + 1)) reader.fail("padding", "is not 1, 2, 3, …");
   if (!equalBytes(privateKey.publicKey.blob, publicKey.blob))
-    reader.fail("private key", "belongs to another key than the public one before it");
+    reader.fail("private key", "does not match the public key in the file");
   return { privateKey, comment };
 }
 
@@ -75,7 +78,7 @@ function readFields(reader: Reader): PrivateKeyFields {
       const publicKey = reader.string("public key").slice();
       const secret = reader.string("private key");
       if (secret.length !== 64 || !equalBytes(secret.subarray(32), publicKey))
-        reader.fail("private key", "is not a seed of 32 bytes and the public key");
+        reader.fail("private key", "is not a 32-byte seed followed by the public key");
       return { format, seed: secret.slice(0, 32), publicKey };
     }
     case "ssh-rsa": {
@@ -86,11 +89,11 @@ function readFields(reader: Reader): PrivateKeyFields {
     case "ecdsa-sha2-nistp384":
     case "ecdsa-sha2-nistp521": {
       const curve = reader.name("curve");
-      if (`ecdsa-sha2-${curve}` !== format) reader.fail("curve", `is not that of ${format}`);
+      if (`ecdsa-sha2-${curve}` !== format) reader.fail("curve", `does not match ${format}`);
       const publicPoint = reader.string("public point").slice();
       return { format: "ecdsa", curve: curve as "nistp256", d: reader.mpint("d"), publicPoint };
     }
     default:
-      return reader.fail("key format", "is not that of the public key");
+      return reader.fail("key format", "does not match the public key");
   }
 }

@@ -7,7 +7,7 @@ import { FILE_CIPHERS } from "./openssh-ciphers.ts";
 import { MAGIC, type OpensshContainer, readPrivateSection } from "./openssh-container.ts";
 import type { EncryptedKeyFile } from "./private-key-file.ts";
 
-/** The key of an encrypted container. Throws `file-malformed` or `key-unsupported`. */
+/** Opens an encrypted container. Throws `file-malformed` or `key-unsupported`. */
 export function openOpensshKey(
   { publicKey, privateKeys, tag, fail }: OpensshContainer,
   { cipherName, kdfName, kdfOptions: options }: NonNullable<OpensshContainer["encryption"]>,
@@ -17,24 +17,27 @@ export function openOpensshKey(
   if (cipher === undefined)
     throw new SshError(
       "key-unsupported",
-      `the key file is encrypted with ${cipherName.slice(0, 64)}; write it anew with ssh-keygen -p -Z aes256-ctr`,
+      `unsupported cipher ${cipherName.slice(0, 64)} in the key file; re-encrypt it with ssh-keygen -p -Z aes256-ctr`,
     );
   if (kdfName !== "bcrypt")
     throw new SshError(
       "key-unsupported",
-      `the key file derives its key with ${kdfName.slice(0, 64)}; only bcrypt is known`,
+      `unsupported key derivation ${kdfName.slice(0, 64)} in the key file; only bcrypt is supported`,
     );
   const salt = options.string("salt");
   const rounds = options.uint32("rounds");
   options.end();
-  if (salt.length === 0 || rounds === 0) options.fail("salt or rounds", "is 0");
+  if (salt.length === 0 || rounds === 0) options.fail("salt or rounds", "is empty or 0");
   // rule: bcrypt-rounds
   if (rounds > limits.maxBcryptRounds)
-    throw overLimit(`${rounds} rounds of bcrypt`, "maxBcryptRounds", limits.maxBcryptRounds);
+    throw overLimit(`${rounds} bcrypt rounds`, "maxBcryptRounds", limits.maxBcryptRounds);
   if (privateKeys.length === 0 || privateKeys.length % cipher.blockSize !== 0)
-    fail("encrypted list", `has ${privateKeys.length} bytes, which are not whole blocks of ${cipherName}`);
+    fail(
+      "encrypted list",
+      `has ${privateKeys.length} bytes, not a positive multiple of the block size of ${cipherName}`,
+    );
   if (tag.length !== cipher.tagLength)
-    fail("tag", `has ${tag.length} bytes where ${cipherName} takes ${cipher.tagLength}`);
+    fail("tag", `has ${tag.length} bytes, but ${cipherName} requires ${cipher.tagLength}`);
 
   return {
     encrypted: true,
@@ -42,26 +45,26 @@ export function openOpensshKey(
     publicKey,
     *decrypt(passphrase) {
       if (passphrase === "")
-        throw new SshError("passphrase-needed", "the private key is encrypted: give its passphrase");
+        throw new SshError("passphrase-needed", "the private key is encrypted; pass its passphrase");
       const { keyLength, ivLength } = cipher;
       const secret = yield* bcryptPbkdf(utf8Encode(passphrase), salt, rounds, keyLength + ivLength);
       const plain = cipher.decrypt(secret.slice(0, keyLength), secret.slice(keyLength), privateKeys, tag);
       secret.fill(0);
       if (plain === undefined || !equalBytes(plain.subarray(0, 4), plain.subarray(4, 8)))
-        throw new SshError("passphrase-wrong", "the passphrase does not open the private key");
+        throw new SshError("passphrase-wrong", "wrong passphrase for the private key");
       return readPrivateSection(plain, publicKey, privateKeyFromFields);
     },
   };
 }
 
-/** How the private part is protected when written. */
+/** Passphrase and cost for encrypting the private section. */
 export interface OpensshEncryption {
   readonly passphrase: string;
-  /** Rounds of bcrypt-pbkdf. */
+  /** bcrypt-pbkdf rounds. */
   readonly rounds: number;
 }
 
-/** Writes the body of "OPENSSH PRIVATE KEY": plain, or as `ssh-keygen` does with aes256-ctr and bcrypt-pbkdf. */
+/** Encodes the body of "OPENSSH PRIVATE KEY": unencrypted, or with aes256-ctr and bcrypt-pbkdf like `ssh-keygen`. */
 export function* writeOpensshKey(
   key: PrivateKey,
   comment: string,

@@ -30,7 +30,7 @@ const CIPHERS: ReadonlyMap<string, number> = new Map([
 
 type DeriveKey = (passphrase: Uint8Array) => Generator<void, Uint8Array>;
 
-/** An EncryptedPrivateKeyInfo (RFC 5958 §3), checked; decrypts into the bytes inside, `undefined` when the padding is wrong. */
+/** Decrypts the content of a checked EncryptedPrivateKeyInfo (RFC 5958 §3). Returns `undefined` if the padding is invalid. */
 export type Unlock = (passphrase: Uint8Array) => Generator<void, Uint8Array | undefined>;
 
 /** Reads an EncryptedPrivateKeyInfo with PBES2 (RFC 8018 §6.2). Throws `file-malformed`, and `key-unsupported` for other schemes. */
@@ -54,9 +54,9 @@ export function readPbes2(bytes: Uint8Array, limits: KeyFileLimits): Unlock {
   if (keyLength === undefined) throw unknownScheme(`cipher ${cipher}`);
   const iv = encryption.octets("iv");
   encryption.end();
-  if (iv.length !== 16) encryption.fail("iv", `has ${iv.length} bytes, not 16`);
+  if (iv.length !== 16) encryption.fail("iv", `has ${iv.length} bytes, expected 16`);
   if (ciphertext.length === 0 || ciphertext.length % 16 !== 0)
-    reader.fail("encryptedData", `has ${ciphertext.length} bytes, which are not whole blocks`);
+    reader.fail("encryptedData", `has ${ciphertext.length} bytes, expected a positive multiple of 16`);
   const deriveKey = readDerivation(derivation, keyLength, limits);
 
   return function* (passphrase) {
@@ -78,12 +78,12 @@ function readDerivation(reader: DerReader, keyLength: number, limits: KeyFileLim
     : readScrypt(parameters, salt, keyLength, limits);
 }
 
-/** PBKDF2-params (RFC 8018 §A.2), past the salt. */
+/** Reads PBKDF2-params after the salt (RFC 8018 §A.2). */
 function readPbkdf2(reader: DerReader, salt: Uint8Array, keyLength: number, limits: KeyFileLimits): DeriveKey {
   const iterations = reader.integer("iterationCount");
   if (iterations === 0n) reader.fail("iterationCount", "is 0");
   if (iterations > BigInt(limits.maxPbkdf2Iterations))
-    throw overLimit("more iterations of PBKDF2", "maxPbkdf2Iterations", limits.maxPbkdf2Iterations);
+    throw overLimit("too many PBKDF2 iterations", "maxPbkdf2Iterations", limits.maxPbkdf2Iterations);
   readKeyLength(reader, keyLength);
   let prf = OID_HMAC_SHA1;
   if (!reader.done) {
@@ -98,38 +98,38 @@ function readPbkdf2(reader: DerReader, salt: Uint8Array, keyLength: number, limi
   return (passphrase) => pbkdf2(hash, passphrase, salt, Number(iterations), keyLength);
 }
 
-/** scrypt-params (RFC 7914 §7.1), past the salt. */
+/** Reads scrypt-params after the salt (RFC 7914 §7.1). */
 function readScrypt(reader: DerReader, salt: Uint8Array, keyLength: number, limits: KeyFileLimits): DeriveKey {
   const cost = reader.integer("costParameter");
   const blockSize = reader.integer("blockSize");
   const parallelization = reader.integer("parallelizationParameter");
   readKeyLength(reader, keyLength);
   reader.end();
-  if (cost < 2n || (cost & (cost - 1n)) !== 0n) reader.fail("costParameter", "is not a power of two");
+  if (cost < 2n || (cost & (cost - 1n)) !== 0n) reader.fail("costParameter", "is not a power of two above 1");
   if (blockSize === 0n || parallelization === 0n) reader.fail("blockSize or parallelizationParameter", "is 0");
   const memory = 128n * blockSize * (cost + parallelization);
   if (memory > BigInt(limits.maxScryptMemory))
-    throw overLimit("more bytes of memory for scrypt", "maxScryptMemory", limits.maxScryptMemory);
-  // Passes over that memory; everybody writes 1.
-  if (parallelization > 16n) throw unknownScheme(`scrypt with a parallelizationParameter of more than 16`);
+    throw overLimit("too many bytes of memory for scrypt", "maxScryptMemory", limits.maxScryptMemory);
+  // The parameter multiplies the time. All known programs write 1.
+  if (parallelization > 16n) throw unknownScheme(`scrypt with a parallelizationParameter above 16`);
   const costs = { n: Number(cost), r: Number(blockSize), p: Number(parallelization) };
   return (passphrase) => scrypt(passphrase, salt, costs, keyLength);
 }
 
-/** The optional keyLength of both derivations, which must be the cipher's. */
+/** Reads the optional keyLength of both derivations. It must match the cipher. */
 function readKeyLength(reader: DerReader, expected: number): void {
   if (reader.nextIs(0x02) && reader.number("keyLength", 1024) !== expected)
-    reader.fail("keyLength", `is not the cipher's, ${expected}`);
+    reader.fail("keyLength", `does not match the cipher, expected ${expected}`);
 }
 
 function unknownScheme(what: string): SshError {
   return new SshError(
     "key-unsupported",
-    `the key file is encrypted with ${what}, which is not known; write it anew with ssh-keygen -p, or openssl pkcs8 -topk8 -v2 aes-256-cbc`,
+    `unsupported encryption of the key file: ${what}; re-encrypt it with ssh-keygen -p, or with openssl pkcs8 -topk8 -v2 aes-256-cbc`,
   );
 }
 
-/** Writes an EncryptedPrivateKeyInfo: PBES2 with PBKDF2, HMAC-SHA-256, `iterations` and aes-256-cbc, which every OpenSSL since 1.0 reads. */
+/** Encodes an EncryptedPrivateKeyInfo: PBES2 with PBKDF2, HMAC-SHA-256 and aes-256-cbc, which OpenSSL supports since version 1.0. */
 export function* writePbes2(
   plain: Uint8Array,
   passphrase: Uint8Array,

@@ -1,10 +1,10 @@
 import { hmac } from "@noble/hashes/hmac.js";
 import type { CHash } from "@noble/hashes/utils.js";
 
-/** Iterations between two yields: a few milliseconds. */
+/** Iterations between two yields; a few milliseconds. */
 const SLICE = 2048;
 
-/** PBKDF2 with HMAC (RFC 8018 §5.2), in steps: `length` bytes after `iterations` ≥ 1 per block. */
+/** Derives `length` bytes with PBKDF2 and HMAC (RFC 8018 §5.2). `iterations` is at least 1. Yields every few milliseconds. */
 export function* pbkdf2(
   hash: CHash,
   passphrase: Uint8Array,
@@ -22,7 +22,7 @@ export function* pbkdf2(
     keyed._cloneInto(work).update(salt).update(number).digestInto(u);
     const sum = u.slice();
     for (let i = 1; i < iterations; i++) {
-      // The keyed state is copied, not keyed again: half of the work.
+      // Copy the keyed state instead of keying again, which halves the work.
       keyed._cloneInto(work).update(u).digestInto(u);
       for (let k = 0; k < size; k++) sum[k]! ^= u[k]!;
       if (i % SLICE === 0) yield;

@@ -1,16 +1,16 @@
 import { base64Decode, base64Encode, SshError } from "@nacre/wire";
 
-/** One block of a PEM file (RFC 7468, with the headers of RFC 1421 that OpenSSL still writes). */
+/** Block of a PEM file (RFC 7468), with the headers of RFC 1421 that OpenSSL still writes. */
 export interface PemBlock {
-  /** `"RSA PRIVATE KEY"` */
+  /** Label, such as `"RSA PRIVATE KEY"`. */
   readonly label: string;
-  /** The line of its BEGIN, from 1. */
+  /** Number of the BEGIN line, from 1. */
   readonly line: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Uint8Array;
 }
 
-/** The blocks of a PEM text; what stands between them is explanation (RFC 7468 §2) and passed over. Throws `file-malformed`. */
+/** Parses the blocks of a PEM text. Skips explanatory text between them (RFC 7468 §2). Throws `file-malformed`. */
 export function parsePem(text: string): PemBlock[] {
   const lines = text.split("\n").map((line) => line.trimEnd());
   const blocks: PemBlock[] = [];
@@ -19,9 +19,9 @@ export function parsePem(text: string): PemBlock[] {
     if (label === undefined) continue;
     const end = lines.findIndex((line, at) => at > i && line.startsWith("-----"));
     if (end < 0)
-      throw new SshError("file-malformed", `line ${i + 1}: "${label}" begins but has no END line; the file is cut off`);
+      throw new SshError("file-malformed", `line ${i + 1}: "${label}" has no END line; the file is truncated`);
     if (lines[end] !== `-----END ${label}-----`)
-      throw new SshError("file-malformed", `line ${end + 1}: should be the END line of "${label}"`);
+      throw new SshError("file-malformed", `line ${end + 1}: expected the END line of "${label}"`);
     blocks.push(parseBlock(label, lines.slice(i + 1, end), i + 1));
     i = end;
   }
@@ -37,7 +37,7 @@ function parseBlock(label: string, lines: readonly string[], line: number): PemB
       if (header === null)
         throw new SshError(
           "file-malformed",
-          `line ${line + at + 1}: should be a header, or the empty line that ends them`,
+          `line ${line + at + 1}: expected a header or the empty line after the headers`,
         );
       headers.set(header[1]!, header[2]!);
     }
@@ -45,15 +45,15 @@ function parseBlock(label: string, lines: readonly string[], line: number): PemB
   }
   for (let i = at; i < lines.length; i++) {
     if (!/^[A-Za-z0-9+/]+={0,2}$/.test(lines[i]!))
-      throw new SshError("file-malformed", `line ${line + i + 1}: is not base64`);
+      throw new SshError("file-malformed", `line ${line + i + 1}: invalid base64`);
   }
   const body = base64Decode(lines.slice(at).join(""));
   if (body === undefined)
-    throw new SshError("file-malformed", `line ${line}: the base64 of "${label}" is damaged or cut off`);
+    throw new SshError("file-malformed", `line ${line}: base64 of "${label}" is damaged or truncated`);
   return { label, line, headers, body };
 }
 
-/** A PEM block as text, in lines of `width` characters, with a final newline. */
+/** Formats a PEM block in lines of `width` characters, with a final newline. */
 export function formatPem(label: string, body: Uint8Array, width: number): string {
   const lines = base64Encode(body).match(new RegExp(`.{1,${width}}`, "g")) ?? [];
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");

@@ -7,7 +7,7 @@ import { type PemBlock, parsePem } from "./pem.ts";
 import type { KeyMaker, PlainKeyFile, PrivateKeyFormat } from "./private-key-file.ts";
 import { unsupportedKey } from "./unsupported.ts";
 
-/** As `openPrivateKey`, for a file that is not encrypted: takes nothing but a way to make its key. `undefined` for one that is. */
+/** Opens an unencrypted private key file like `openPrivateKey`, with the key constructor `makeKey`. `undefined` if it is encrypted. */
 export function openPlainPrivateKey(
   text: string | Uint8Array,
   makeKey: KeyMaker,
@@ -16,27 +16,27 @@ export function openPlainPrivateKey(
   return openPlainBlock(findPrivateKey(text, completeLimits(KEY_FILE_LIMITS, limits)), makeKey);
 }
 
-/** Finds the one private key of a file. Throws `file-malformed`, or `key-unsupported` if the text is not PEM. */
+/** Finds the only private key in a file. Throws `file-malformed`, or `key-unsupported` for a known format that is not PEM. */
 export function findPrivateKey(text: string | Uint8Array, { maxFileSize }: KeyFileLimits): PemBlock {
   // rule: key-file-size
   if (text.length > maxFileSize)
     throw new SshError(
       "file-malformed",
-      `the file has ${text.length} bytes, a private key at most ${maxFileSize} (maxFileSize)`,
+      `the file has ${text.length} bytes, expected at most ${maxFileSize} (\`maxFileSize\`)`,
     );
   const string = typeof text === "string" ? text : utf8Decode(text);
   if (string === undefined)
-    throw new SshError("file-malformed", "the file is no text, as a private key is; it may be DER or a damaged file");
+    throw new SshError("file-malformed", "the file is not UTF-8 text; it may be DER or damaged");
 
   const blocks = parsePem(string).filter(({ label }) => label.endsWith("PRIVATE KEY"));
   const [block] = blocks;
   if (block === undefined) throw notAPrivateKey(string);
   if (blocks.length > 1)
-    throw new SshError("file-malformed", `line ${blocks[1]!.line}: a second private key begins; a file may hold one`);
+    throw new SshError("file-malformed", `line ${blocks[1]!.line}: second private key; a file may contain only one`);
   return block;
 }
 
-/** The key of a block that is not encrypted, `undefined` for one that is. Throws `key-unsupported` for what is neither. */
+/** Reads the key of an unencrypted block. Returns `undefined` if it is encrypted. Throws `key-unsupported` for an unknown label. */
 export function openPlainBlock({ label, headers, body }: PemBlock, makeKey: KeyMaker): PlainKeyFile | undefined {
   switch (label) {
     case "OPENSSH PRIVATE KEY": {
@@ -72,8 +72,11 @@ function notAPrivateKey(text: string): SshError {
   if (/^(ssh|ecdsa|sk)-[^ ]+ AAAA/.test(first) || /PUBLIC KEY ?-----?$/.test(first))
     return new SshError(
       "file-malformed",
-      "the file holds a public key; the private one is usually beside it, without .pub",
+      "the file contains a public key; the private key is usually in the file of the same name without .pub",
     );
-  // Its text is not shown: it may be a secret of another kind.
-  return new SshError("file-malformed", 'the file holds no private key: no line says "-----BEGIN … PRIVATE KEY-----"');
+  // Do not quote the text: it may be another kind of secret.
+  return new SshError(
+    "file-malformed",
+    'the file contains no private key; expected a line "-----BEGIN … PRIVATE KEY-----"',
+  );
 }

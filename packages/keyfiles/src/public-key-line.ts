@@ -1,22 +1,22 @@
 import { type PublicKey, parsePublicKey } from "@nacre/keys/internal";
 import { type Bytes, base64Decode, base64Encode, escapeText, Reader, SshError, utf8Decode } from "@nacre/wire";
 
-/** A public key as its file has it. */
+/** Public key with its comment. */
 export interface CommentedPublicKey {
   readonly publicKey: PublicKey;
-  /** Written by anybody: escape it before showing it. */
+  /** Untrusted text; escape it before showing it. */
   readonly comment: string;
 }
 
 /**
- * Reads a public key on one line, as `id_ed25519.pub` holds it: format, base64, and perhaps a comment (sshd(8), AUTHORIZED_KEYS FILE
- * FORMAT, without options). Throws `file-malformed`, and `key-unsupported`, `key-malformed` or `key-weak` for the key itself.
+ * Parses a public key line, such as in `id_ed25519.pub`: format, base64 and an optional comment (sshd(8), AUTHORIZED_KEYS FILE FORMAT,
+ * without options). Throws `file-malformed`, and `key-unsupported`, `key-malformed` or `key-weak` for the key itself.
  */
 export function parsePublicKeyLine(line: string): CommentedPublicKey {
   const [, text = ""] = /^([^\r\n]*)\r?\n?$/.exec(line) ?? [];
   const [, format, base64, comment = ""] = /^[ \t]*([^ \t]+)[ \t]+([^ \t]+)(?:[ \t]+(.*))?$/s.exec(text) ?? [];
   if (format === undefined || base64 === undefined)
-    throw new SshError("file-malformed", "a public key is one line: its format, its base64 and a comment");
+    throw new SshError("file-malformed", "expected one line with a key format, base64 and an optional comment");
   return { publicKey: keyOfLine(format, base64), comment: comment.trimEnd() };
 }
 
@@ -26,20 +26,20 @@ function keyOfLine(format: string, base64: string): PublicKey {
   return parsePublicKey(blob);
 }
 
-/** The blob that a line's format and base64 stand for, or what is wrong with them. */
+/** Decodes the format and base64 of a line to a blob. Returns a description of the problem if they are invalid. */
 export function blobOfLine(format: string, base64: string): Bytes | string {
   const blob = base64Decode(base64);
   if (blob === undefined || blob.length < 4) return "is not base64";
   const length = new Reader(blob, "public key").uint32("format");
   // rule: key-format-inside
   if (length !== format.length || utf8Decode(blob.subarray(4, 4 + length)) !== format)
-    return `does not hold a key of the format it names, ${escapeText(format.slice(0, 64))}`;
+    return `has another format than the line names, ${escapeText(format.slice(0, 64))}`;
   return blob;
 }
 
 /**
- * Lengths of the strings behind the format in a key of that format, `undefined` where they vary (RFC 8709 §4, RFC 5656 §3.1,
- * RFC 4253 §6.6, OpenSSH PROTOCOL.u2f).
+ * Lengths of the strings that follow the format name in a key blob, by format; `undefined` for a variable length (RFC 8709 §4,
+ * RFC 5656 §3.1, RFC 4253 §6.6, OpenSSH PROTOCOL.u2f).
  */
 const FIELDS: ReadonlyMap<string, readonly (number | undefined)[]> = new Map([
   ["ssh-ed25519", [32]],
@@ -53,8 +53,8 @@ const FIELDS: ReadonlyMap<string, readonly (number | undefined)[]> = new Map([
 ]);
 
 /**
- * The same for a list whose lines stand for themselves and are not used as keys: what is cut short, or was never a key, is wrong as
- * well. Whether the key is a good one is not looked at: of thousands of lines that would take seconds.
+ * Decodes like {@link blobOfLine}, and also rejects a truncated blob and one without the fields of its format. For known_hosts, where
+ * lookups only compare blobs. Does not validate the key, because that would take seconds for thousands of lines.
  */
 export function wholeBlobOfLine(format: string, base64: string): Bytes | string {
   const blob = blobOfLine(format, base64);
@@ -75,16 +75,16 @@ export function wholeBlobOfLine(format: string, base64: string): Bytes | string 
   return blob;
 }
 
-/** The line that {@link parsePublicKeyLine} reads, without a newline. Throws `usage` for a comment of more than one line. */
+/** Formats a line for {@link parsePublicKeyLine}, without a newline. Throws `usage` for a comment of more than one line. */
 export function formatPublicKeyLine(publicKey: PublicKey, comment = ""): string {
-  if (/[\r\n\0]/.test(comment)) throw new SshError("usage", "a comment is one line");
+  if (/[\r\n\0]/.test(comment)) throw new SshError("usage", "`comment` must be a single line");
   const line = `${publicKey.format} ${base64Encode(publicKey.blob)}`;
   return comment === "" ? line : `${line} ${comment}`;
 }
 
 /**
- * Reads a public key file: one line, after empty lines and `#` comments, or the block of RFC 4716 ("---- BEGIN SSH2 PUBLIC KEY ----").
- * Throws like {@link parsePublicKeyLine}.
+ * Parses a public key file: one public key line among empty lines and `#` comments, or a block of RFC 4716
+ * ("---- BEGIN SSH2 PUBLIC KEY ----"). Throws like {@link parsePublicKeyLine}.
  */
 export function parsePublicKeyFile(text: string): CommentedPublicKey {
   const lines = text.split("\n").map((line) => line.trimEnd());
@@ -92,11 +92,11 @@ export function parsePublicKeyFile(text: string): CommentedPublicKey {
   if (begin >= 0) return parseRfc4716(lines, begin + 1);
   const held = lines.filter((line) => line.trim() !== "" && !line.trimStart().startsWith("#"));
   if (held.length !== 1)
-    throw new SshError("file-malformed", `a public key file holds one line with a key, this one ${held.length}`);
+    throw new SshError("file-malformed", `a public key file must contain one key line, got ${held.length}`);
   return parsePublicKeyLine(held[0]!);
 }
 
-/** RFC 4716 §3: headers, which a backslash continues, then base64. */
+/** Parses headers and base64 (RFC 4716 §3). A backslash at the end of a line continues a header. */
 function parseRfc4716(lines: readonly string[], start: number): CommentedPublicKey {
   let comment = "";
   let at = start;
@@ -108,11 +108,8 @@ function parseRfc4716(lines: readonly string[], start: number): CommentedPublicK
   }
   const end = lines.indexOf("---- END SSH2 PUBLIC KEY ----", at);
   if (end < 0)
-    throw new SshError(
-      "file-malformed",
-      `line ${start}: the public key begins but has no END line; the file is cut off`,
-    );
+    throw new SshError("file-malformed", `line ${start}: the public key has no END line; the file is truncated`);
   const blob = base64Decode(lines.slice(at, end).join(""));
-  if (blob === undefined) throw new SshError("file-malformed", `line ${at + 1}: the public key is not base64`);
+  if (blob === undefined) throw new SshError("file-malformed", `line ${at + 1}: invalid base64`);
   return { publicKey: parsePublicKey(blob), comment };
 }

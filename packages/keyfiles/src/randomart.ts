@@ -4,12 +4,12 @@ import { sha256 } from "@noble/hashes/sha2.js";
 
 const WIDTH = 17;
 const HEIGHT = 9;
-/** What stands for the number of visits to a field. */
+/** Character for each number of visits to a field. */
 const VISITS = " .o+=*BOX@%&#/^";
 
 /**
- * The picture of a public key's fingerprint that `ssh-keygen -lv` prints: 11 lines, without a final newline. A bishop walks over the
- * board, two bits of the hash a step (Loss, Limmer and von Gernler, "The drunken bishop"). Throws what `parsePublicKey` does.
+ * Returns the picture of a public key's fingerprint that `ssh-keygen -lv` prints: 11 lines, without a final newline. A bishop moves across
+ * a board, two bits of the hash per step (Loss, Limmer and von Gernler, "The drunken bishop"). Throws like `parsePublicKey`.
  */
 export function randomart(blob: Uint8Array, hash: "sha256" | "md5" = "sha256"): string {
   const { format, bits } = parsePublicKey(blob);
@@ -33,7 +33,7 @@ export function randomart(blob: Uint8Array, hash: "sha256" | "md5" = "sha256"): 
   return [border(title), ...rows.map((row) => `|${row}|`), border(`[${hash.toUpperCase()}]`)].join("\n");
 }
 
-/** What OpenSSH calls a key of that format in the title. */
+/** Returns OpenSSH's name for a key format in the title. */
 function kind(format: string): string {
   if (format === "ssh-rsa") return "RSA";
   return format.startsWith("ecdsa-") ? "ECDSA" : format.replace(/^ssh-/, "").toUpperCase();

@@ -1,17 +1,17 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { pbkdf2 } from "./pbkdf2.ts";
 
-/** The costs of scrypt by RFC 7914's names: N a power of two, the block size r, the parallelization p. */
+/** Cost parameters of scrypt with the names of RFC 7914: N, a power of two, block size r, parallelization p. */
 export interface ScryptCosts {
   readonly n: number;
   readonly r: number;
   readonly p: number;
 }
 
-/** Bytes mixed between two yields: a few milliseconds. */
+/** Bytes mixed between two yields; a few milliseconds. */
 const SLICE = 512 * 1024;
 
-/** scrypt (RFC 7914 §6), in steps. Takes 128·N·r bytes of memory; the caller has checked the costs. */
+/** Derives `length` bytes with scrypt (RFC 7914 §6). Yields every few milliseconds. Uses 128·N·r bytes; the caller must check the costs. */
 export function* scrypt(
   passphrase: Uint8Array,
   salt: Uint8Array,
@@ -26,7 +26,7 @@ export function* scrypt(
   return yield* pbkdf2(sha256, passphrase, blocks, 1, length);
 }
 
-/** scryptROMix (RFC 7914 §5), in place. Words are little-endian whatever the machine. */
+/** scryptROMix in place (RFC 7914 §5). Reads words as little-endian on every platform. */
 function* roMix(bytes: Uint8Array, table: Int32Array, n: number, r: number): Generator<void, void> {
   const words = 32 * r;
   const every = Math.max(1, Math.floor(SLICE / bytes.length));
@@ -50,7 +50,7 @@ function* roMix(bytes: Uint8Array, table: Int32Array, n: number, r: number): Gen
   for (let k = 0; k < words; k++) view.setInt32(4 * k, block[k]!, true);
 }
 
-/** scryptBlockMix (RFC 7914 §4): even blocks go to the first half of `out`, odd ones to the second. */
+/** scryptBlockMix (RFC 7914 §4). Writes even blocks to the first half of `out` and odd blocks to the second. */
 function blockMix(block: Int32Array, out: Int32Array, r: number): void {
   const x = block.slice(32 * r - 16);
   for (let i = 0; i < 2 * r; i++) {
@@ -60,7 +60,7 @@ function blockMix(block: Int32Array, out: Int32Array, r: number): void {
   }
 }
 
-/** The Salsa20/8 core (RFC 7914 §3), in place. */
+/** Salsa20/8 core in place (RFC 7914 §3). */
 function salsa20Core8(x: Int32Array): void {
   let [x0, x1, x2, x3, x4, x5, x6, x7] = [x[0]!, x[1]!, x[2]!, x[3]!, x[4]!, x[5]!, x[6]!, x[7]!];
   let [x8, x9, xa, xb, xc, xd, xe, xf] = [x[8]!, x[9]!, x[10]!, x[11]!, x[12]!, x[13]!, x[14]!, x[15]!];

@@ -6,7 +6,7 @@ import { type AuthorizedKeyCheck, type KeyUse, parseAuthorizedKeys } from "../sr
 import { parseExpiryTime, utcTime } from "../src/expiry-time.ts";
 import { type KeyRestrictions, parseKeyOptions } from "../src/key-options.ts";
 
-/** A key blob: authorized_keys looks at no more than the format's name. */
+/** Returns a key blob. The parser of authorized_keys looks only at the format name. */
 function key(format: string, seed: number): { blob: Uint8Array; text: string } {
   const blob = new Writer().string(format).string(Uint8Array.of(seed)).finish();
   return { blob, text: `${format} ${base64Encode(blob)}` };
@@ -37,12 +37,12 @@ function matches(list: string, address: string | undefined, hostName?: string): 
   return matcher({ address, hostName });
 }
 
-/** The bit of that number, the highest of the first byte being 0. */
+/** Returns one bit; bit 0 is the highest bit of the first byte. */
 function bit(bytes: readonly number[], at: number): number {
   return (bytes[at >> 3]! >> (7 - (at & 7))) & 1;
 }
 
-/** An address in its plainest form. */
+/** Formats an address without any abbreviation. */
 function addressOf(bytes: readonly number[]): string {
   if (bytes.length === 4) return bytes.join(".");
   return Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! * 256 + bytes[2 * i + 1]!).toString(16)).join(":");
@@ -52,11 +52,11 @@ function form(address: string): string {
   return [...parseAddress(address)!].join(" ");
 }
 
-describe("lines that hold one key", () => {
+describe("parsing only the lines with one key", () => {
   const { text: ED } = ed;
   const [format, base64] = ED.split(" ") as [string, string];
 
-  test("are judged as in the whole file, with their numbers", () => {
+  test("gives the same verdict and line numbers as parsing the whole file", () => {
     const line = fc.constantFrom(
       "",
       "# a comment",
@@ -92,12 +92,12 @@ describe("lines that hold one key", () => {
     );
   });
 
-  test("are the only ones that are parsed", () => {
+  test("ignores all other lines", () => {
     const text = `no-such ${rsa.text}\n${ED}\ngarbage\nno-such ${ED}\n`;
     const { keys, problems } = parseAuthorizedKeys(text, ed.blob);
     expect(keys.map(({ line }) => line)).toEqual([2]);
     expect(problems.map(({ line }) => line)).toEqual([4]);
-    // A key that is the beginning of all others of its format, and none at all.
+    // A blob that is a prefix of every blob of its format, and an empty blob.
     const beginning = new Writer().string("ssh-ed25519").finish();
     expect(parseAuthorizedKeys(text, beginning)).toMatchObject({ keys: [], problems: [] });
     expect(parseAuthorizedKeys(text, new Uint8Array())).toMatchObject({ keys: [], problems: [] });
@@ -105,7 +105,7 @@ describe("lines that hold one key", () => {
 });
 
 describe("lines", () => {
-  test("keys with and without options and comments, among empty lines and comments, in files with any line ends", () => {
+  test("parses keys with and without options and comments, among empty and comment lines, with LF and CRLF", () => {
     const text = [
       "# a comment",
       "",
@@ -127,37 +127,37 @@ describe("lines", () => {
   });
 
   test.each([
-    ["no-such-option", "the option no-such-option is not known"],
-    ["PTY2", "the option pty2 is not known"],
-    ["no-restrict", "the option no-restrict is not known"],
-    ["no-command", "the option no-command is not known"],
-    ["pty=yes", 'the option at "pty=yes" is malformed'],
-    ['pty="yes"', "the option pty is not known"],
-    ["command", "command has no value in quotes"],
-    ["command=ls", 'the option at "command=ls" is malformed'],
-    ['command="ls"x', 'the option at "command="ls"x" is malformed'],
-    ['command="a",command="b"', "there is more than one command"],
-    ['from="a",from="b"', "there is more than one from"],
-    ['from=""', "from cannot be followed: it has an empty pattern"],
-    ['from="a,,b"', "from cannot be followed: it has an empty pattern"],
-    ['from="10.0.0.0/33"', "from cannot be followed: 10.0.0.0/33 has a longer mask than its address"],
-    ['from="10.0.0.1/8"', "from cannot be followed: 10.0.0.1/8 has bits outside of its mask"],
-    ['environment="=x"', "environment is not NAME=value"],
-    ['environment="A"', "environment is not NAME=value"],
-    ['environment="A-B=x"', "environment is not NAME=value"],
-    ['expiry-time="tomorrow"', "expiry-time is no time"],
-    ['expiry-time="20230230"', "expiry-time is no time"],
-    ['permitopen="host"', "permitopen is no place: host"],
-    ['permitopen="22"', "permitopen is no place: 22"],
-    ['permitopen="host:0"', "permitopen is no place: host:0"],
-    ['permitlisten="65536"', "permitlisten is no place: 65536"],
-    ['tunnel="x"', "tunnel is neither a number nor any"],
+    ["no-such-option", "unknown option no-such-option"],
+    ["PTY2", "unknown option pty2"],
+    ["no-restrict", "unknown option no-restrict"],
+    ["no-command", "unknown option no-command"],
+    ["pty=yes", 'malformed option at "pty=yes"'],
+    ['pty="yes"', "unknown option pty"],
+    ["command", "command requires a quoted value"],
+    ["command=ls", 'malformed option at "command=ls"'],
+    ['command="ls"x', 'malformed option at "command="ls"x"'],
+    ['command="a",command="b"', "command is given more than once"],
+    ['from="a",from="b"', "from is given more than once"],
+    ['from=""', "invalid from list: empty pattern"],
+    ['from="a,,b"', "invalid from list: empty pattern"],
+    ['from="10.0.0.0/33"', "invalid from list: 10.0.0.0/33 has a mask longer than its address"],
+    ['from="10.0.0.1/8"', "invalid from list: 10.0.0.1/8 has bits outside its mask"],
+    ['environment="=x"', "environment must have the form NAME=value"],
+    ['environment="A"', "environment must have the form NAME=value"],
+    ['environment="A-B=x"', "environment must have the form NAME=value"],
+    ['expiry-time="tomorrow"', "expiry-time is not a valid time"],
+    ['expiry-time="20230230"', "expiry-time is not a valid time"],
+    ['permitopen="host"', "invalid permitopen address: host"],
+    ['permitopen="22"', "invalid permitopen address: 22"],
+    ['permitopen="host:0"', "invalid permitopen address: host:0"],
+    ['permitlisten="65536"', "invalid permitlisten address: 65536"],
+    ['tunnel="x"', "tunnel must be a number or any"],
     ["cert-authority", "cert-authority: certificates are not supported"],
     ['cert-authority,principals="a"', "cert-authority: certificates are not supported"],
-    ['principals="a"', "principals are of certificate authorities, which are not supported"],
-    ["verify-required", "verify-required cannot be enforced here"],
+    ['principals="a"', "principals: certificates are not supported"],
+    ["verify-required", "verify-required cannot be enforced"],
     ['command="\ufffd"', "command is not valid UTF-8"],
-  ])("%s makes a line that is not used", (options, problem) => {
+  ])("does not use a line with the option %s", (options, problem) => {
     const file = parseAuthorizedKeys(`${options} ${ed.text}`);
     expect(file.keys).toEqual([]);
     expect(file.problems).toEqual([{ line: 1, problem }]);
@@ -165,24 +165,24 @@ describe("lines", () => {
   });
 
   test.each([
-    ["ssh-ed25519", "a line has options or none, a key's format and its base64"],
+    ["ssh-ed25519", "expected a key format and base64, optionally preceded by options"],
     ["ssh-ed25519 !!!!", "the key is not base64"],
-    [`ssh-rsa ${base64Encode(ed.blob)}`, "the key does not hold a key of the format it names, ssh-rsa"],
-    [`command="ls ${ed.text}`, "the options are not ended, or no key follows them"],
-    ["no-pty", "the options are not ended, or no key follows them"],
-    ["no-pty ssh-ed25519", "a line has options or none, a key's format and its base64"],
+    [`ssh-rsa ${base64Encode(ed.blob)}`, "the key has another format than the line names, ssh-rsa"],
+    [`command="ls ${ed.text}`, "options are not terminated, or no key follows them"],
+    ["no-pty", "options are not terminated, or no key follows them"],
+    ["no-pty ssh-ed25519", "expected a key format and base64, optionally preceded by options"],
     [`no-pty, ${ed.text} `, undefined],
     [`,no-pty ${ed.text} `, undefined],
-  ])("%s", (line, problem) => {
+  ])("reports the problem of the line: %s", (line, problem) => {
     expect(parseAuthorizedKeys(line).problems).toEqual(problem === undefined ? [] : [{ line: 1, problem }]);
   });
 
-  // "." leaves out some characters, and what does not match may be tried at every blank.
-  test.each(["\u2028", "\r", "x"])("250,000 blanks and %j after a key are read at once", (end) => {
+  // "." does not match these line ends. A failed match could make the regular expression retry at every blank.
+  test.each(["\u2028", "\r", "x"])("parses 250,000 blanks and %j after a key in linear time", (end) => {
     expect(check(`${ed.text}${" ".repeat(250_000)}${end}`).allowed).toBe(true);
   });
 
-  test("other lines of the same file are used all the same", () => {
+  test("still uses the other lines of the file", () => {
     const file = parseAuthorizedKeys(`bad ${ed.text}\n${rsa.text}\nssh-ed25519 x\nno-pty ${ed.text}`);
     expect(file.problems.map(({ line }) => line)).toEqual([1, 3]);
     expect(file.check(rsa.blob, HERE)).toMatchObject({ allowed: true, key: { line: 2 } });
@@ -191,7 +191,7 @@ describe("lines", () => {
 });
 
 describe("options", () => {
-  test("none allow everything", () => {
+  test("allow everything if there are none", () => {
     expect(restrictions("")).toEqual({
       ...ALL,
       command: undefined,
@@ -222,11 +222,11 @@ describe("options", () => {
       'permitopen="host:22",permitopen="[2001:db8::1]:*",permitlisten="8080",permitlisten="localhost:80"',
       { ...ALL, permitOpen: ["host:22", "[2001:db8::1]:*"], permitListen: ["8080", "localhost:80"] },
     ],
-  ])("%s", (options, expected) => {
+  ])("set restrictions: %s", (options, expected) => {
     expect(restrictions(options)).toMatchObject(expected);
   });
 
-  test("an environment variable with a name that objects have is one like any other", () => {
+  test("accept environment variables named like object properties", () => {
     const { environment } = restrictions('environment="__proto__=x",environment="constructor=y"');
     expect(Object.entries(environment)).toEqual([
       ["__proto__", "x"],
@@ -234,8 +234,8 @@ describe("options", () => {
     ]);
   });
 
-  test("any command comes out as it went in, when its quotes are protected", () => {
-    // A backslash in front of a quote is the one thing that cannot be said.
+  test("return any command unchanged if its quotes are escaped", () => {
+    // A backslash before a quote is the only text that cannot be expressed.
     const command = fc
       .string({ unit: "grapheme-ascii", maxLength: 40 })
       .filter((text) => !/\\(?:"|$)/.test(text) && !text.includes("\n"));
@@ -249,13 +249,13 @@ describe("options", () => {
     );
   });
 
-  test("a backslash protects a quote even behind another backslash, as in sshd", () => {
+  test("treat a backslash before a quote as an escape even after another backslash, as in sshd", () => {
     expect(restrictions(String.raw`command="a\\",no-pty"`).command).toBe(String.raw`a\",no-pty`);
     expect(restrictions(String.raw`command="a\b"`).command).toBe(String.raw`a\b`);
     expect(parseKeyOptions(String.raw`command="a\"`)).toBeTypeOf("string");
   });
 
-  test("whatever the text, a line is a key, a problem or nothing, and never an exception", () => {
+  test("never throw: any line is a key, a problem or nothing", () => {
     const piece = fc.constantFrom('"', "\\", " ", ",", "=", "command", "from", "pty", ed.text, "no-", "#", "\t", "x");
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
@@ -288,19 +288,19 @@ describe("from", () => {
     ["!10.1.0.0/16,10.0.0.0/8", "10.1.0.1", false],
     ["!10.1.0.1", "10.2.0.1", false],
     ["*,!192.0.2.*", "192.0.2.7", false],
-  ])("%s and %s: %s", (list, address, expected) => {
+  ])("list %s and client %s: %s", (list, address, expected) => {
     expect(matches(list, address)).toBe(expected);
     expect(check(`from="${list}" ${ed.text}`, { address })).toMatchObject({ allowed: expected });
   });
 
-  test("names count where the client's is known", () => {
+  test("matches names only if the client's host name is known", () => {
     expect(matches("*.example.org", "192.0.2.7")).toBe(false);
     expect(matches("*.EXAMPLE.org", "192.0.2.7", "host.example.ORG")).toBe(true);
     expect(matches("*.example.org,!bad.example.org", "192.0.2.7", "bad.example.org")).toBe(false);
     expect(matches("*,!bad.example.org", "192.0.2.7", "bad.example.org")).toBe(false);
   });
 
-  test("a client whose address is not known is nowhere", () => {
+  test("does not match a client with an unknown address", () => {
     expect(matches("*", undefined)).toBe(false);
     expect(check(`from="*" ${ed.text}`, { address: undefined })).toEqual({
       allowed: false,
@@ -308,7 +308,7 @@ describe("from", () => {
     });
   });
 
-  test("a network takes in an address when their first bits are the same", () => {
+  test("matches a network exactly if the address has the same prefix", () => {
     const version = fc.constantFrom(4, 16);
     fc.assert(
       fc.property(version, fc.infiniteStream(fc.nat(255)), fc.nat(128), fc.nat(127), (size, stream, bits, flip) => {
@@ -341,11 +341,11 @@ describe("from", () => {
     "1:2:3:4:5:6:7",
     "12345::",
     "g::",
-  ])("%o is no address", (address) => {
+  ])("rejects %o as an address", (address) => {
     expect(parseAddress(address)).toBeUndefined();
   });
 
-  test("addresses in their several forms", () => {
+  test("parses equivalent forms of an address alike", () => {
     expect(form("::")).toBe(form("0:0:0:0:0:0:0:0"));
     expect(form("::ffff:192.0.2.1")).toBe(form("::ffff:c000:201"));
     expect(form("1::")).toBe(form("1:0:0:0:0:0:0:0"));
@@ -361,7 +361,7 @@ describe("expiry-time", () => {
     ["20240229utc", "2024-02-29T00:00:00Z"],
     ["20000229Z", "2000-02-29T00:00:00Z"],
     ["21000301Z", "2100-03-01T00:00:00Z"],
-  ])("%s is %s", (written, expected) => {
+  ])("parses %s as %s", (written, expected) => {
     const time = parseExpiryTime(written)!;
     expect(new Date(utcTime(time)).toISOString()).toBe(expected.replace("Z", ".000Z"));
     expect(time.utc).toBe(true);
@@ -377,11 +377,11 @@ describe("expiry-time", () => {
     "20250615240000",
     "19691231",
     "21000229",
-  ])("%s is no time", (written) => {
+  ])("rejects %s as a time", (written) => {
     expect(parseExpiryTime(written)).toBeUndefined();
   });
 
-  test("every day since 1970 is where the calendar of the platform has it", () => {
+  test("agrees with the platform's Date for every day from 1970 to 9999", () => {
     const day = fc.date({ min: new Date(0), max: new Date(Date.UTC(9999, 11, 31)), noInvalidDate: true });
     fc.assert(
       fc.property(day, (date) => {
@@ -392,7 +392,7 @@ describe("expiry-time", () => {
     );
   });
 
-  test("a key may log in up to its time, and not after; of several times the earliest counts", () => {
+  test("allows a key until its earliest expiry time, and not afterwards", () => {
     const line = `expiry-time="20300101Z",expiry-time="20250615120000Z" ${ed.text}`;
     expect(check(line, { now: Date.UTC(2025, 5, 15, 12, 0, 0, 999) })).toMatchObject({ allowed: true });
     expect(check(line, { now: Date.UTC(2025, 5, 15, 12, 0, 1) })).toEqual({
@@ -401,7 +401,7 @@ describe("expiry-time", () => {
     });
   });
 
-  test("a time without a Z is the time of the place", () => {
+  test("reads a time without Z as local time", () => {
     const line = `expiry-time="202506151200" ${ed.text}`;
     const east = { localTime: (time: Parameters<typeof utcTime>[0]) => utcTime(time) - 2 * 3_600_000 };
     expect(check(line, { now: Date.UTC(2025, 5, 15, 11) })).toMatchObject({ allowed: true });
@@ -411,11 +411,11 @@ describe("expiry-time", () => {
 });
 
 describe("check", () => {
-  test("a key that the file does not have", () => {
+  test("refuses a key that is not in the file, without a reason", () => {
     expect(check(rsa.text)).toEqual({ allowed: false, reasons: [] });
   });
 
-  test("of several lines the first counts whose conditions hold", () => {
+  test("uses the first line with the key for which the conditions hold", () => {
     const text = `from="203.0.113.1" ${ed.text}\nexpiry-time="20200101Z" ${ed.text}\nno-pty ${ed.text}\n${ed.text}`;
     expect(check(text)).toMatchObject({ allowed: true, key: { line: 3, restrictions: { pty: false } } });
     const first = text.split("\n").slice(0, 2).join("\n");

@@ -7,15 +7,15 @@ import { Blowfish } from "../src/blowfish.ts";
 import { piFraction } from "../src/pi.ts";
 
 describe("the digits of π", () => {
-  test("begin and end as Blowfish's tables do", () => {
+  test("begin and end like the tables of Blowfish", () => {
     const hex = piFraction(1042 * 32).toString(16);
-    // The first round key, the first and the last word of the S-boxes.
+    // The first round key, and the first and last word of the S-boxes.
     expect(hex.slice(0, 8)).toBe("243f6a88");
     expect(hex.slice(8 * 18, 8 * 19)).toBe("d1310ba6");
     expect(hex.slice(-8)).toBe("3ac372e6");
   });
 
-  test("do not depend on how many are asked for", () => {
+  test("do not depend on the requested number of bits", () => {
     const many = piFraction(4096);
     for (const bits of [1, 32, 45, 46, 47, 48, 1000, 2048]) expect(piFraction(bits)).toBe(many >> BigInt(4096 - bits));
   });
@@ -25,7 +25,7 @@ function words(hex: string): number[] {
   return [0, 8].map((at) => Number.parseInt(hex.slice(at, at + 8), 16) | 0);
 }
 
-// Schneier's test vectors. Their keys of 8 bytes, repeated, are the same stream of bytes as ours of 64.
+// Schneier's test vectors. An 8-byte key repeated eight times is equivalent to a 64-byte key.
 describe("Blowfish", () => {
   test.each([
     ["0000000000000000", "0000000000000000", "4ef997456198dd78"],
@@ -33,7 +33,7 @@ describe("Blowfish", () => {
     ["3000000000000000", "1000000000000001", "7d856f9a613063f2"],
     ["0123456789abcdef", "1111111111111111", "61f9c3802281b096"],
     ["fedcba9876543210", "0123456789abcdef", "0aceab0fc6a0a28d"],
-  ])("key %s", (key, plain, cipher) => {
+  ])("encrypts under the key %s", (key, plain, cipher) => {
     const blowfish = new Blowfish();
     blowfish.expand(Int32Array.from({ length: 16 }, (_, i) => words(key)[i % 2] ?? 0));
     const block = Int32Array.from([0, 0, ...words(plain)]);
@@ -43,21 +43,24 @@ describe("Blowfish", () => {
 });
 
 describe("bcrypt-pbkdf", () => {
-  test.each(vectors.bcryptPbkdf)("$rounds rounds of $passphrase", ({ passphrase, salt, rounds, key }) => {
-    const length = key.length / 2;
-    expect(toHex(finish(bcryptPbkdf(utf8Encode(passphrase), utf8Encode(salt), rounds, length)))).toBe(key);
-  });
+  test.each(vectors.bcryptPbkdf)(
+    "derives the key of $passphrase with $rounds rounds",
+    ({ passphrase, salt, rounds, key }) => {
+      const length = key.length / 2;
+      expect(toHex(finish(bcryptPbkdf(utf8Encode(passphrase), utf8Encode(salt), rounds, length)))).toBe(key);
+    },
+  );
 
-  test("gives each block every n-th byte", () => {
+  test("interleaves the bytes of the blocks", () => {
     const [short, two, three] = [32, 48, 65].map((length) =>
       finish(bcryptPbkdf(utf8Encode("p"), utf8Encode("salt"), 1, length)),
     ) as [Uint8Array, Uint8Array, Uint8Array];
-    // 48 bytes are two blocks, taken in turn.
+    // 48 bytes come from two blocks alternately.
     expect([...two].filter((_, i) => i % 2 === 0)).toEqual([...short.subarray(0, 24)]);
     expect([...three].filter((_, i) => i % 3 === 0)).toEqual([...short.subarray(0, 22)]);
   });
 
-  test("comes in slices of a fourth of a hash, and leaves its inputs alone", () => {
+  test("yields four times per hash and does not modify its inputs", () => {
     const passphrase = utf8Encode("secret");
     const salt = utf8Encode("salt");
     const steps = [...bcryptPbkdf(passphrase, salt, 3, 48)];
@@ -65,7 +68,7 @@ describe("bcrypt-pbkdf", () => {
     expect([passphrase, salt]).toEqual([utf8Encode("secret"), utf8Encode("salt")]);
   });
 
-  test("refuses what it cannot do", () => {
+  test("rejects invalid arguments", () => {
     const some = utf8Encode("some");
     const none = new Uint8Array();
     for (const [passphrase, salt, rounds, length] of [

@@ -14,8 +14,8 @@ const CODES = [
 ];
 
 /**
- * A damaged file must give an error of ours, or the very key (damage to a comment or a salt). A file without the public key in it
- * has nothing that would tell a damaged seed: `unchecked`.
+ * Opens a damaged file. It must cause an `SshError` of an expected code, or give the original key (if the damage is in a comment or salt).
+ * `unchecked` allows another key, for a file without a public key that would reveal a damaged seed. Returns the outcome.
  */
 function mustBeHarmless(text: string | Uint8Array, blob: Uint8Array, { passphrase = "", unchecked = false }): string {
   try {
@@ -48,12 +48,12 @@ describe.each(FILES)("$name", (file) => {
   const { text, passphrase } = file;
   const { blob } = unlock(text, passphrase).privateKey.publicKey;
 
-  test("cut off anywhere", () => {
+  test("is malformed when truncated at any character", () => {
     for (let length = 0; length < text.trimEnd().length; length++)
       expect(mustBeHarmless(text.slice(0, length), blob, file)).toBe("file-malformed");
   });
 
-  test("with any character changed", () => {
+  test("is harmless with any character changed", () => {
     const bytes = new TextEncoder().encode(text);
     for (let at = 0; at < bytes.length; at++) {
       for (const mask of [0x01, 0x20, 0x80]) {
@@ -62,7 +62,7 @@ describe.each(FILES)("$name", (file) => {
     }
   });
 
-  test("cut off or changed anywhere inside the base64", () => {
+  test("is harmless when the decoded bytes are truncated or changed anywhere", () => {
     const [, begin, base64 = "", end] = /^([^]*?-----\n(?:[^]*\n\n)?)([^]*?)(-----END[^]*)$/.exec(text) ?? [];
     const body = bodyOf(base64);
     const rebuilt = (bytes: Uint8Array): string => `${begin}${base64Encode(bytes)}\n${end}`;
@@ -76,7 +76,7 @@ describe.each(FILES)("$name", (file) => {
   });
 });
 
-test("OpenSSH, encrypted: any byte of its head and every eighth of the rest changed", () => {
+test("an encrypted OpenSSH file is harmless with any header byte, or every eighth other byte, changed", () => {
   const text = textOf("cipher-aes256-cbc");
   const { blob } = unlock(text, PASSPHRASE).privateKey.publicKey;
   const body = bodyOf(text);

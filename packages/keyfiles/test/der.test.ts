@@ -7,7 +7,7 @@ import { DerReader, der, looksLikeSequence } from "../src/der.ts";
 const read = (...bytes: number[]): DerReader => new DerReader(Uint8Array.from(bytes), "test");
 
 describe("DER", () => {
-  test("integers of any size come back", () => {
+  test("reads back integers of any size", () => {
     const anyInteger = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 70n }), fc.bigInt({ min: 0n, max: 2n ** 4100n }));
     fc.assert(
       fc.property(anyInteger, (value) => {
@@ -18,7 +18,7 @@ describe("DER", () => {
     );
   });
 
-  test("bytes of any length come back, in each kind of wrapping", () => {
+  test("reads back bytes of any length in every type of container", () => {
     const lengths = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.constantFrom(127, 128, 255, 256, 65535, 65536));
     fc.assert(
       fc.property(lengths, (length) => {
@@ -40,7 +40,7 @@ describe("DER", () => {
     );
   });
 
-  test("object identifiers come back", () => {
+  test("reads back object identifiers", () => {
     const arc = fc.integer({ min: 0, max: 2 ** 24 - 1 });
     const start = fc.oneof(
       fc.tuple(fc.constantFrom(0, 1), fc.integer({ min: 0, max: 39 })),
@@ -56,7 +56,7 @@ describe("DER", () => {
   });
 
   test.each([
-    ["a value that is missing", () => read().integer("x")],
+    ["a missing value", () => read().integer("x")],
     ["another tag", () => read(4, 1, 0).integer("x")],
     ["no length", () => read(2).integer("x")],
     ["an empty integer", () => read(2, 0).integer("x")],
@@ -66,23 +66,23 @@ describe("DER", () => {
     ["a length with a needless zero", () => read(4, 0x82, 0, 0x80, ...new Uint8Array(128)).octets("x")],
     ["the indefinite form", () => read(0x30, 0x80, 0, 0).sequence("x")],
     ["a length of five bytes", () => read(4, 0x85, 0, 0, 0, 0, 1, 1).octets("x")],
-    ["a length cut off", () => read(4, 0x82, 1).octets("x")],
+    ["a truncated length", () => read(4, 0x82, 1).octets("x")],
     ["a huge length", () => read(4, 0x84, 0xff, 0xff, 0xff, 0xff, 0).octets("x")],
     ["one byte too few", () => read(4, 2, 0).octets("x")],
     ["unused bits", () => read(3, 2, 1, 0).bits("x")],
     ["an empty bit string", () => read(3, 0).bits("x")],
     ["a NULL that is not empty", () => read(5, 1, 0).null("x")],
     ["an empty identifier", () => read(6, 0).oid("x")],
-    ["an arc cut off", () => read(6, 2, 0x2a, 0x86).oid("x")],
+    ["a truncated arc", () => read(6, 2, 0x2a, 0x86).oid("x")],
     ["an arc with a needless byte", () => read(6, 3, 0x2a, 0x80, 1).oid("x")],
-    ["an arc past all bounds", () => read(6, 12, 0x2a, ...new Uint8Array(10).fill(0xff), 1).oid("x")],
-    ["a number above its bound", () => read(2, 1, 2).number("x", 1)],
+    ["an arc that is too large", () => read(6, 12, 0x2a, ...new Uint8Array(10).fill(0xff), 1).oid("x")],
+    ["a number above its maximum", () => read(2, 1, 2).number("x", 1)],
     ["bytes left over", () => read(5, 0).end()],
-  ])("%s is file-malformed", (_, run) => {
+  ])("rejects with file-malformed: %s", (_, run) => {
     expectError("file-malformed", run);
   });
 
-  test("any bytes at all give a value or file-malformed", () => {
+  test("returns a value or throws file-malformed for any bytes", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
         for (const method of ["integer", "octets", "bits", "oid", "null", "sequence"] as const) {

@@ -20,7 +20,7 @@ describe("PBKDF2", () => {
     expect(toHex(finish(pbkdf2(sha1, utf8Encode(passphrase), utf8Encode(salt), iterations, length)))).toBe(key);
   });
 
-  test("agrees with noble's", () => {
+  test("agrees with noble", () => {
     const bytes = fc.uint8Array({ maxLength: 150 });
     fc.assert(
       fc.property(
@@ -37,7 +37,7 @@ describe("PBKDF2", () => {
     );
   });
 
-  test("yields on the way", () => {
+  test("yields during the computation", () => {
     expect([...pbkdf2(sha256, utf8Encode("p"), utf8Encode("s"), 10_000, 32)]).toHaveLength(4);
   });
 });
@@ -59,7 +59,7 @@ describe("scrypt", () => {
     expect(toHex(key).slice(0, 64)).toBe(start);
   });
 
-  test("agrees with noble's", () => {
+  test("agrees with noble", () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 40 }),
@@ -74,7 +74,7 @@ describe("scrypt", () => {
     );
   });
 
-  test("yields on the way", () => {
+  test("yields during the computation", () => {
     const steps = [...scrypt(utf8Encode("p"), utf8Encode("s"), { n: 16384, r: 8, p: 1 }, 32)];
     expect(steps).toHaveLength(64);
   });

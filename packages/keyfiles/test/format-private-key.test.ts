@@ -12,7 +12,7 @@ const format = (key: PrivateKey, options: Omit<FormatPrivateKeyOptions, "random"
 
 const NAMES = ["ed25519-plain", "ecdsa-256-plain", "ecdsa-384-plain", "ecdsa-521-plain", "rsa-2048-plain"];
 
-describe("what is written reads back", () => {
+describe("a written file opens to the same key", () => {
   test.each(NAMES)("%s", (name) => {
     const key = keyOf(name);
     const again = (text: string, passphrase?: string): string => {
@@ -28,7 +28,7 @@ describe("what is written reads back", () => {
     if (name !== "ed25519-plain") expect(again(format(key, { format: "pem" }))).toBe("");
   });
 
-  test("comments of each length, so each padding", () => {
+  test("with comments of different lengths, and so with every padding", () => {
     const key = keyOf("ed25519-plain");
     for (let length = 0; length <= 16; length++) {
       const comment = "x".repeat(length);
@@ -37,28 +37,28 @@ describe("what is written reads back", () => {
   });
 });
 
-describe("what is written is what OpenSSH and OpenSSL write", () => {
+describe("a written file equals that of OpenSSH and OpenSSL", () => {
   const plain = vectors.privateKeys.filter(
     ({ name, passphrase }) => passphrase === undefined && !/no-public|ecparam/.test(name),
   );
 
-  test.each(plain)("$name, to the byte", ({ text, format: kind, comment }) => {
+  test.each(plain)("$name, byte for byte", ({ text, format: kind, comment }) => {
     const { privateKey } = unlock(text);
     const written = format(privateKey, { format: kind as "openssh", comment }, checkIntOf(text));
     expect(written).toBe(text);
   });
 
-  test("encrypted: aes256-ctr and bcrypt with 24 rounds", () => {
+  test("an encrypted file uses aes256-ctr and bcrypt with 24 rounds", () => {
     const ours = bodyOf(format(keyOf("ed25519-plain"), { format: "openssh", passphrase: "p", comment: "c@nacre" }));
     const theirs = bodyOf(textOf("ed25519-encrypted"));
-    // Up to the salt, and the rounds after it.
+    // Compare the bytes up to the salt, and the rounds after it.
     expect(ours.slice(0, 47)).toEqual(theirs.slice(0, 47));
     expect(ours.slice(63, 71)).toEqual(theirs.slice(63, 71));
     expect(ours[66]).toBe(24);
   });
 });
 
-/** A random source that gives the check ints of a plain OpenSSH file: the third `string` from the end of the header. */
+/** Returns a random source that repeats the check integers of an unencrypted OpenSSH file. */
 function checkIntOf(text: string): RandomSource {
   const body = bodyOf(text);
   let at = 15 + 8 + 8 + 4 + 4;
@@ -69,7 +69,7 @@ function checkIntOf(text: string): RandomSource {
 
 const rebuilt = (body: Uint8Array): string => pem("OPENSSH PRIVATE KEY", body);
 
-describe("a file with damage inside", () => {
+describe("a file with damaged content", () => {
   const body = bodyOf(textOf("ed25519-plain"));
   const set = (at: number, ...values: number[]): string => {
     const copy = body.slice();
@@ -87,11 +87,11 @@ describe("a file with damage inside", () => {
     ["padding too long", rebuilt(withPadding(300)), /padding/],
     ["a cipher without a derivation", rebuilt(replaced("none", "aes0")), /kdfname/],
     ["bytes after the end", rebuilt(concatBytes(body, Uint8Array.of(0))), /kdfname/],
-  ])("%s: file-malformed", (_, text, message) => {
+  ])("is rejected with file-malformed: %s", (_, text, message) => {
     expect(expectError("file-malformed", () => openPrivateKey(text))).toMatch(message);
   });
 
-  test("a private key that belongs to another public one", () => {
+  test("is rejected if the private key does not match the public key", () => {
     const other = bodyOf(
       finish(
         formatPrivateKey(unlock(textOf("cipher-aes128-cbc"), PASSPHRASE).privateKey, { format: "openssh", random }),
@@ -100,7 +100,7 @@ describe("a file with damage inside", () => {
     const mixed = body.slice();
     mixed.set(other.subarray(39, 39 + 55), 39);
     const message = expectError("file-malformed", () => openPrivateKey(rebuilt(mixed)));
-    expect(message).toContain("another key");
+    expect(message).toContain("does not match the public key");
   });
 
   function withPadding(length: number): Uint8Array {
@@ -119,7 +119,7 @@ describe("a file with damage inside", () => {
   }
 });
 
-describe("options that do not go together", () => {
+describe("invalid options", () => {
   const ed25519 = keyOf("ed25519-plain");
   const ecdsa = keyOf("ecdsa-256-plain");
   test.each([
@@ -131,11 +131,11 @@ describe("options that do not go together", () => {
     ["no rounds", ed25519, { format: "openssh", passphrase: "p", rounds: 0 }],
     ["half a round", ed25519, { format: "openssh", passphrase: "p", rounds: 1.5 }],
     ["too many rounds", ed25519, { format: "openssh", passphrase: "p", rounds: 2 ** 32 }],
-  ] as const)("%s: usage", (_, key, options) => {
+  ] as const)("are rejected with usage: %s", (_, key, options) => {
     expectError("usage", () => format(key, options));
   });
 
-  test("an empty passphrase is none", () => {
+  test("do not include an empty passphrase, which means no encryption", () => {
     expect(openPrivateKey(format(ed25519, { format: "openssh", passphrase: "" })).encrypted).toBe(false);
     expect(openPrivateKey(format(ed25519, { format: "pkcs8", passphrase: "" })).encrypted).toBe(false);
   });

@@ -25,7 +25,7 @@ const scalar = (length: number, value = 1): Uint8Array => der.octets(new Uint8Ar
 
 const sec1 = (...rest: Uint8Array[]): Uint8Array => der.sequence(der.integer(1), scalar(32), ...rest);
 
-/** The `[1] IMPLICIT BIT STRING` of OneAsymmetricKey. */
+/** Encodes the `[1] IMPLICIT BIT STRING` of OneAsymmetricKey. */
 function implicitPublicKey(bytes: Uint8Array): Uint8Array {
   const value = der.bits(bytes);
   value[0] = 0x81;
@@ -33,7 +33,7 @@ function implicitPublicKey(bytes: Uint8Array): Uint8Array {
 }
 
 describe("PKCS#1", () => {
-  test("is read with all of its numbers, which must go together", () => {
+  test("is read with all its numbers, which must be consistent", () => {
     const dp = d % (p - 1n);
     const dq = d % (q - 1n);
     expect(readPkcs1(pkcs1(0, n, e, d, p, q, dp, dq, iqmp)).fields).toEqual(rsa);
@@ -51,7 +51,7 @@ describe("PKCS#1", () => {
 describe("SEC1", () => {
   const named = der.explicit(0, P256);
 
-  test("a scalar without its leading zeros is read, a longer one or none is not", () => {
+  test("accepts a scalar without leading zeros, and rejects an empty or longer one", () => {
     const one = bytesToBigInt(Uint8Array.of(1));
     for (const length of [1, 31, 32])
       expect(readSec1(der.sequence(der.integer(1), scalar(length), named)).fields).toMatchObject({ d: one });
@@ -60,7 +60,7 @@ describe("SEC1", () => {
     expectError("key-malformed", () => readSec1(der.sequence(der.integer(1), scalar(32, 0), named)));
   });
 
-  test("its curve is named once, or twice alike", () => {
+  test("requires the curve to be named, and both names to be equal", () => {
     expect(readSec1(sec1(named), "nistp256").publicKey.format).toBe("ecdsa-sha2-nistp256");
     expect(readSec1(sec1(), "nistp256").publicKey.format).toBe("ecdsa-sha2-nistp256");
     expectError("file-malformed", () => readSec1(sec1()));
@@ -69,7 +69,7 @@ describe("SEC1", () => {
     expectError("key-unsupported", () => readSec1(sec1(der.explicit(0, der.oid("1.2.3")))));
   });
 
-  test("another version, or another key's point", () => {
+  test("rejects another version and the point of another key", () => {
     expectError("file-malformed", () => readSec1(der.sequence(der.integer(0), scalar(32), named)));
     const point = der.explicit(1, der.bits(ec.publicPoint));
     expectError("key-malformed", () => readSec1(der.sequence(der.integer(1), scalar(32), named, point)));
@@ -80,7 +80,7 @@ describe("PKCS#8", () => {
   const algorithm = der.sequence(der.oid("1.3.101.112"));
   const inner = der.octets(der.octets(ed.seed));
 
-  test("version 2 with attributes and a public key, as RFC 8410 §10.3 shows", () => {
+  test("accepts version 2 with attributes and a matching public key (RFC 8410 §10.3)", () => {
     const attributes = der.explicit(0, der.sequence(der.oid("1.2.3")));
     const body = der.sequence(der.integer(1), algorithm, inner, attributes, implicitPublicKey(ed.publicKey));
     expect(readPkcs8(body).fields).toEqual(ed);
@@ -93,7 +93,7 @@ describe("PKCS#8", () => {
     expectError("key-malformed", () => readPkcs8(other));
   });
 
-  test("what does not belong there", () => {
+  test("rejects invalid versions, seeds, parameters, fields and algorithms", () => {
     expect(readPkcs8(der.sequence(der.integer(0), algorithm, inner)).fields).toEqual(ed);
     expectError("file-malformed", () => readPkcs8(der.sequence(der.integer(2), algorithm, inner)));
     expectError("key-malformed", () => readPkcs8(der.sequence(der.integer(0), algorithm, der.octets(scalar(31)))));

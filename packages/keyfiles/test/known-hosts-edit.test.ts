@@ -15,7 +15,7 @@ const [first, second] = keys as [(typeof keys)[0], (typeof keys)[0]];
 const read = (text: string) => parseKnownHosts({ name: "known_hosts", text });
 
 describe("addKnownHost", () => {
-  test("writes a line at the end, like those before it", () => {
+  test("appends a line with the line end of the file", () => {
     const line = `host ${first.text}`;
     expect(addKnownHost("", "Host", 22, first.blob)).toBe(`${line}\n`);
     expect(addKnownHost("# a\n", "host", 22, first.blob)).toBe(`# a\n${line}\n`);
@@ -25,7 +25,7 @@ describe("addKnownHost", () => {
     expect(addKnownHost("", "host", 2222, first.blob, { comment: "x y" })).toBe(`[host]:2222 ${first.text} x y\n`);
   });
 
-  test("hashed, the name is not in the text", () => {
+  test("hides the name if hashed", () => {
     const text = addKnownHost("", "host.example", 2222, first.blob, { hashWith: random });
     expect(text).toMatch(/^\|1\|[^|]{28}\|[^|]{28} ssh-/);
     expect(text).not.toContain("host");
@@ -33,7 +33,7 @@ describe("addKnownHost", () => {
     expect(addKnownHost("", "host.example", 2222, first.blob, { hashWith: random })).not.toBe(text);
   });
 
-  test("refuses what would not be one line for one host", () => {
+  test("rejects an invalid host, port, comment or key", () => {
     for (const host of ["a b", "*", "a,b", "@revoked", "# a", ""])
       expectError("usage", () => addKnownHost("", host, 22, first.blob));
     expectError("usage", () => addKnownHost("", "host", 0, first.blob));
@@ -54,7 +54,7 @@ describe("removeKnownHost", () => {
     "# the end, unfinished",
   ];
 
-  test("takes whole lines, and leaves marked, malformed and other ones to the byte", () => {
+  test("removes whole lines, and keeps marked, malformed and other lines byte for byte", () => {
     const kept = (...gone: number[]): string => text.filter((_, i) => !gone.includes(i + 1)).join("");
     expect(removeKnownHost(text.join(""), "a", 22)).toEqual({ text: kept(2, 6), removed: [2, 6] });
     expect(removeKnownHost(text.join(""), "a", 2222)).toEqual({ text: kept(7), removed: [7] });
@@ -62,12 +62,12 @@ describe("removeKnownHost", () => {
     expect(removeKnownHost("", "c", 22)).toEqual({ text: "", removed: [] });
   });
 
-  test("a last line that is not ended goes too", () => {
+  test("removes a last line without a line end", () => {
     expect(removeKnownHost(`x\na ${first.text}`, "a", 22)).toEqual({ text: "x\n", removed: [2] });
     expect(removeKnownHost(`a ${first.text}\nx`, "a", 22)).toEqual({ text: "x", removed: [1] });
   });
 
-  test("refuses what is no host", () => {
+  test("rejects an invalid host", () => {
     expectError("usage", () => removeKnownHost(text.join(""), "*", 22));
   });
 });
@@ -90,7 +90,7 @@ describe("editing any file", () => {
       return ended ? whole : whole.replace(/\r?\n$/, "");
     });
 
-  test("what is added matches, unless revoked, and what was there is a prefix", () => {
+  test("an added key matches unless revoked, and the old text is a prefix of the new text", () => {
     fc.assert(
       fc.property(file, host, port, key, fc.boolean(), (text, name, number, { blob }, hashed) => {
         const added = addKnownHost(text, name, number, blob, hashed ? { hashWith: random } : {});
@@ -104,7 +104,7 @@ describe("editing any file", () => {
     );
   });
 
-  test("what is removed is not known any more, and every other line stays", () => {
+  test("a removed host is no longer known, and all other lines stay", () => {
     fc.assert(
       fc.property(file, host, port, (text, name, number) => {
         const { text: after, removed } = removeKnownHost(text, name, number);
@@ -119,7 +119,7 @@ describe("editing any file", () => {
     );
   });
 
-  test("adding and removing a host that was not there gives the file back", () => {
+  test("adding and removing a new host restores the file", () => {
     fc.assert(
       fc.property(file, key, (text, { blob }) => {
         const alone = text.replaceAll("*", "x");

@@ -10,14 +10,14 @@ import type { KnownHosts } from "../src/known-hosts.ts";
 
 const random = hashChainRandom("known hosts");
 
-/** A key blob: of keys known_hosts looks at no more than the format's name, and that all of its parts are there. */
+/** Returns a key blob. The parser of known_hosts checks only the format name and that all fields are present. */
 function key(format: string, seed: number): { blob: Uint8Array; text: string } {
   const writer = new Writer().string(format);
   for (const length of PARTS[format] ?? [1]) writer.string(new Uint8Array(length).fill(seed));
   const blob = writer.finish();
   return { blob, text: `${format} ${base64Encode(blob)}` };
 }
-/** RFC 8709 §4, RFC 5656 §3.1, RFC 4253 §6.6, OpenSSH PROTOCOL.u2f. Of an integer any length will do. */
+/** Field lengths (RFC 8709 §4, RFC 5656 §3.1, RFC 4253 §6.6, OpenSSH PROTOCOL.u2f). Integers may have any length. */
 const PARTS: Readonly<Record<string, readonly number[]>> = {
   "ssh-ed25519": [32],
   "ecdsa-sha2-nistp256": [8, 65],
@@ -36,13 +36,13 @@ const ecdsa = key("ecdsa-sha2-nistp256", 4);
 const parse = (...lines: string[]): KnownHosts => parseKnownHosts({ name: "known_hosts", text: lines.join("\n") });
 const lines = (entries: readonly { line: number }[]): number[] => entries.map(({ line }) => line);
 
-/** `[host]:port` or a host, apart. */
+/** Splits `[host]:port` or a plain host into host and port. */
 function apart(name: string): [host: string, port: number] {
   const [, host, port] = /^\[(.*)\]:(\d+)$/.exec(name) ?? [];
   return host === undefined ? [name, 22] : [host, Number(port)];
 }
 
-describe("ssh-keygen -F finds the same lines", () => {
+describe("find returns the lines that ssh-keygen -F finds", () => {
   const { text, hashed, queries } = vectors.knownHosts;
   const plainFile = parseKnownHosts({ name: "plain", text });
   const hashedFile = parseKnownHosts({ name: "hashed", text: hashed });
@@ -52,13 +52,13 @@ describe("ssh-keygen -F finds the same lines", () => {
     expect(lines(hashedFile.find(...apart(name)))).toEqual(foundHashed);
   });
 
-  test("and no line is a problem", () => {
+  test("and reports no problem", () => {
     expect([...plainFile.problems, ...hashedFile.problems]).toEqual([]);
   });
 });
 
 describe("check", () => {
-  test("a key that is there matches, wherever it stands among others", () => {
+  test("a listed key matches in any position among others", () => {
     const hosts = parse(`a ${ed1.text}`, `a ${rsa.text}`, `b ${ed2.text}`, `a,b ${ecdsa.text} comment`);
     expect(hosts.check("a", 22, rsa.blob)).toMatchObject({
       status: "match",
@@ -67,7 +67,7 @@ describe("check", () => {
     expect(hosts.check("B", 22, ecdsa.blob)).toMatchObject({ status: "match", entries: [{ line: 4, names: "a,b" }] });
   });
 
-  test("another key of the same or of another format is changed, with the lines that know the host", () => {
+  test("another key of the same or another format is `changed`, with the lines for the host", () => {
     const hosts = parse(`a ${ed1.text}`, `b ${ed2.text}`, `a ${rsa.text}`);
     const same = hosts.check("a", 22, ed2.blob);
     expect([same.status, lines(same.entries)]).toEqual(["changed", [1, 3]]);
@@ -75,12 +75,12 @@ describe("check", () => {
     expect([other.status, lines(other.entries)]).toEqual(["changed", [2]]);
   });
 
-  test("a host that nothing names is unknown", () => {
+  test("a host that is not listed is unknown", () => {
     expect(parse(`a ${ed1.text}`).check("b", 22, ed1.blob)).toEqual({ status: "unknown", entries: [] });
     expect(parse().check("b", 22, ed1.blob)).toEqual({ status: "unknown", entries: [] });
   });
 
-  test("revoked beats all, from before or after, for its own key and hosts only", () => {
+  test("@revoked overrides earlier and later lines, for its own key and hosts only", () => {
     for (const order of [0, 1]) {
       const both = [`a,c ${ed1.text}`, `@revoked a,b ${ed1.text}`];
       const hosts = parse(...(order === 0 ? both : both.toReversed()));
@@ -93,28 +93,28 @@ describe("check", () => {
     expect(everywhere.check("a", 2222, ed1.blob).status).toBe("revoked");
   });
 
-  test("a key revoked for the host is revoked on its other ports", () => {
+  test("a key revoked for a host is revoked on all its ports", () => {
     const hosts = parse(`[a]:2222 ${ed1.text}`, `@revoked a ${ed1.text}`);
     expect(hosts.check("a", 2222, ed1.blob)).toMatchObject({ status: "revoked", entries: [{ line: 2 }] });
   });
 
-  test("a certificate authority's key is no host key", () => {
+  test("the key of a certificate authority is not a host key", () => {
     const hosts = parse(`@cert-authority *.example ${ed1.text}`);
     expect(hosts.check("a.example", 22, ed1.blob).status).toBe("unknown");
     expect(hosts.find("a.example", 22)).toMatchObject([{ marker: "cert-authority", format: "ssh-ed25519" }]);
   });
 
-  test("with a port: its own lines decide; without any, those of the bare host count if they match", () => {
+  test("with a port, lines for that port decide; without any, matching lines for the plain host count", () => {
     const hosts = parse(`a ${ed1.text}`, `[a]:2222 ${ed2.text}`);
     expect(hosts.check("a", 2222, ed2.blob).status).toBe("match");
     expect(hosts.check("a", 2222, ed1.blob).status).toBe("changed");
     expect(hosts.check("a", 22, ed2.blob).status).toBe("changed");
     expect(hosts.check("a", 2223, ed1.blob)).toMatchObject({ status: "match", entries: [{ line: 1 }] });
-    // As in OpenSSH: another port may be another machine.
+    // As in OpenSSH, since another port may be another machine.
     expect(hosts.check("a", 2223, ed2.blob)).toEqual({ status: "unknown", entries: [] });
   });
 
-  test("several files count together, and are named", () => {
+  test("combines several files and names the file of each entry", () => {
     const hosts = parseKnownHosts(
       { name: "user", text: `a ${ed1.text}\nbad` },
       { name: "system", text: `# all\n@revoked * ${rsa.text}\nb ${ed2.text}` },
@@ -127,7 +127,7 @@ describe("check", () => {
 });
 
 describe("formats", () => {
-  test("are those of the keys that match would take, in order and once", () => {
+  test("lists the formats of keys that would match, in order and once", () => {
     const hosts = parse(
       `a ${rsa.text}`,
       `@cert-authority a ${ecdsa.text}`,
@@ -146,7 +146,7 @@ describe("formats", () => {
 });
 
 describe("lines", () => {
-  test("comments, blanks, CRLF and fields parted by any blanks", () => {
+  test("accepts comments, empty lines, CRLF and any blanks between fields", () => {
     const hosts = parse(
       "# a",
       "",
@@ -163,11 +163,11 @@ describe("lines", () => {
   const salt = base64Encode(new Uint8Array(20));
   test.each([
     ["a name alone", "a", /format/],
-    ["no key", "a ssh-ed25519", /base64/],
+    ["a missing key", "a ssh-ed25519", /base64/],
     ["a damaged key", `a ssh-ed25519 ${base64Encode(ed1.blob).slice(1)}`, /base64/],
     ["a key of another format", `a ssh-rsa ${base64Encode(ed1.blob)}`, /ssh-rsa/],
     ["a format to escape", `a \u001b[2J ${base64Encode(ed1.blob)}`, /\\x1b\[2J/],
-    ["a key of no format", "a ssh-rsa AAAA", /base64/],
+    ["a key without a format", "a ssh-rsa AAAA", /base64/],
     ["an unknown marker", `@trusted a ${ed1.text}`, /marker/],
     ["a marker in another case", `@Revoked a ${ed1.text}`, /marker/],
     ["two markers", `@revoked @cert-authority a ${ed1.text}`, /more than one/],
@@ -178,7 +178,7 @@ describe("lines", () => {
     ["a salt too short", `|1|AAAA|${salt} ${ed1.text}`, /hash/],
     ["a hash and a name", `|1|${salt}|${salt},* ${ed1.text}`, /hash/],
     ["a hash after a blank part", `||1|${salt}|${salt} ${ed1.text}`, /hash/],
-  ])("%s is reported with its number and widens nothing", (_, line, says) => {
+  ])("%s is reported with its line number and matches no host", (_, line, says) => {
     const hosts = parse("# first", line, `b ${ed2.text}`);
     expect(hosts.problems).toMatchObject([{ file: "known_hosts", line: 2, problem: expect.stringMatching(says) }]);
     expect(hosts.check("a", 22, ed1.blob).status).toBe("unknown");
@@ -186,7 +186,7 @@ describe("lines", () => {
   });
 
   test.each(Object.keys(PARTS))(
-    "a %s key that is cut short, or has more behind it, is reported and skipped",
+    "a %s key that is truncated or has trailing bytes is reported and skipped",
     (format) => {
       const { blob } = key(format, 9);
       const whole = `a ${format} ${base64Encode(blob)}`;
@@ -203,12 +203,12 @@ describe("lines", () => {
     },
   );
 
-  test("a key of a format that nobody knows is one that the host is known by", () => {
+  test("a key of an unknown format counts as a known key of the host", () => {
     const hosts = parse(`a ${key("new@example.com", 1).text}`);
     expect([hosts.problems, hosts.check("a", 22, ed1.blob).status]).toEqual([[], "changed"]);
   });
 
-  test("any text gives a value, and what it knows it has a line for", () => {
+  test("never throws for any text, and every verdict except unknown has an entry", () => {
     const piece = fc.constantFrom(
       "a",
       "*",
@@ -236,7 +236,7 @@ describe("lines", () => {
 });
 
 describe("names", () => {
-  test("a pattern agrees with the regular expression it stands for", () => {
+  test("patterns match like the equivalent regular expressions", () => {
     const letters = fc.string({ unit: fc.constantFrom("a", "b", "."), maxLength: 8 });
     const pattern = fc.string({ unit: fc.constantFrom("a", "b", ".", "*", "?"), minLength: 1, maxLength: 8 });
     fc.assert(
@@ -256,11 +256,11 @@ describe("names", () => {
     );
   });
 
-  test("a pattern of many stars is no slower than its length", () => {
+  test("a pattern with many stars takes no exponential time", () => {
     expect(parseNames(`${"*a".repeat(400)}b`, hmacSha1)!("a".repeat(1000))).toBe(false);
   });
 
-  test("a hash matches its own name only", () => {
+  test("a hash matches only its own name", () => {
     fc.assert(
       fc.property(fc.domain(), fc.domain(), fc.integer({ min: 1, max: 65535 }), (host, other, port) => {
         const matcher = parseNames(hashName(hostName(host, port), random, hmacSha1), hmacSha1)!;
@@ -271,7 +271,7 @@ describe("names", () => {
     );
   });
 
-  test("a host and its port are written in one way", () => {
+  test("hostName returns the canonical form of a host and port", () => {
     expect(hostName("Host.Example", 22)).toBe("host.example");
     expect(hostName("host", 2222)).toBe("[host]:2222");
     expect(hostName("2001:DB8::1", 22)).toBe("2001:db8::1");
@@ -294,12 +294,12 @@ describe("names", () => {
     "a\0",
     "hôte",
     "a".repeat(1025),
-  ])("%j is no host", (host) => {
+  ])("rejects %j as a host", (host) => {
     expectError("usage", () => hostName(host, 22));
     expectError("usage", () => parse().check(host, 22, ed1.blob));
   });
 
-  test.each([0, -1, 65536, 22.5, Number.NaN])("%d is no port", (port) => {
+  test.each([0, -1, 65536, 22.5, Number.NaN])("rejects %d as a port", (port) => {
     expectError("usage", () => hostName("a", port));
   });
 });

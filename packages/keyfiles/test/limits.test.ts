@@ -7,10 +7,10 @@ import { der } from "../src/der.ts";
 import { openPrivateKey } from "../src/index.ts";
 import { KEY_FILE_LIMITS } from "../src/limits.ts";
 
-/** A file of ours that was written with 2 rounds of bcrypt, and now says another number. */
+/** Returns a file that was written with 2 rounds of bcrypt and patched to another number. */
 function withRounds(rounds: number): string {
   const body = bodyOf(textOf("cipher-aes256-ctr"));
-  // After the magic, ciphername, kdfname, the length of kdfoptions and the salt.
+  // Offset after the magic, ciphername, kdfname, the length of kdfoptions and the salt.
   const at = 15 + (4 + 10) + (4 + 6) + 4 + (4 + 16);
   const view = new DataView(body.buffer);
   expect(view.getUint32(at)).toBe(2);
@@ -36,7 +36,7 @@ function scrypt(...costs: (bigint | number)[]): Uint8Array {
   return der.sequence(der.oid("1.3.6.1.4.1.11591.4.11"), parameters);
 }
 
-/** An encrypted OpenSSH file with the given parts around a well-formed public key. */
+/** Returns an encrypted OpenSSH file with the given parts and a well-formed public key. */
 function encryptedFile(cipher: string, kdf: string, ciphertext: number, tag: number): string {
   const options = new Writer().string(new Uint8Array(16)).uint32(16).finish();
   const head = new Writer().raw(utf8Encode("openssh-key-v1\0")).string(cipher).string(kdf).string(options).uint32(1);
@@ -44,7 +44,7 @@ function encryptedFile(cipher: string, kdf: string, ciphertext: number, tag: num
   return pem("OPENSSH PRIVATE KEY", head.finish());
 }
 
-describe("what the head of an encrypted file says", () => {
+describe("the header of an encrypted file", () => {
   test.each([
     ["aes256-ctr", "bcrypt", 32, 0, undefined],
     ["aes256-gcm@openssh.com", "bcrypt", 32, 16, undefined],
@@ -57,23 +57,23 @@ describe("what the head of an encrypted file says", () => {
     ["aes256-ctr", "bcrypt", 32, 16, "file-malformed"],
     ["aes256-gcm@openssh.com", "bcrypt", 32, 0, "file-malformed"],
     ["chacha20-poly1305@openssh.com", "bcrypt", 32, 17, "file-malformed"],
-  ] as const)("%s, %s, %i bytes and a tag of %i: %s", (cipher, kdf, ciphertext, tag, code) => {
+  ] as const)("with %s, %s, %i bytes and a tag of %i gives the error %s", (cipher, kdf, ciphertext, tag, code) => {
     const text = encryptedFile(cipher, kdf, ciphertext, tag);
     if (code === undefined) expect(openPrivateKey(text).encrypted).toBe(true);
     else expectError(code, () => openPrivateKey(text));
   });
 });
 
-describe("files that ask for too much are refused when they are opened", () => {
-  test.each([2 ** 32 - 1, 2 ** 31, 1025])("%i rounds of bcrypt", (rounds) => {
+describe("opening a file with excessive or invalid costs", () => {
+  test.each([2 ** 32 - 1, 2 ** 31, 1025])("rejects %i rounds of bcrypt", (rounds) => {
     expect(expectError("key-unsupported", () => openPrivateKey(withRounds(rounds)))).toContain("maxBcryptRounds");
   });
 
-  test("no rounds of bcrypt", () => {
+  test("rejects 0 rounds of bcrypt", () => {
     expectError("file-malformed", () => openPrivateKey(withRounds(0)));
   });
 
-  test("1,024 rounds pass, and more if the caller says so", () => {
+  test("accepts 1,024 rounds, and more if the caller raises the limit", () => {
     expect(openPrivateKey(withRounds(1024)).encrypted).toBe(true);
     expect(openPrivateKey(withRounds(5000), { maxBcryptRounds: 5000 }).encrypted).toBe(true);
     expectError("key-unsupported", () => openPrivateKey(withRounds(2), { maxBcryptRounds: 1 }));
@@ -89,11 +89,11 @@ describe("files that ask for too much are refused when they are opened", () => {
     ["scrypt with p 17", scrypt(2, 1, 17), "parallelization"],
     ["PBKDF2 with an unknown PRF", pbkdf2(der.integer(1), der.sequence(der.oid("1.2.3"))), "1.2.3"],
     ["another derivation", der.sequence(der.oid("1.2.4"), der.sequence()), "1.2.4"],
-  ])("%s: key-unsupported", (_, derivation, says) => {
+  ])("rejects with key-unsupported: %s", (_, derivation, says) => {
     expect(expectError("key-unsupported", () => openPrivateKey(pbes2(derivation)))).toContain(says);
   });
 
-  test("another cipher, and another scheme", () => {
+  test("rejects an unsupported cipher and an unsupported scheme", () => {
     expectError("key-unsupported", () => openPrivateKey(pbes2(pbkdf2(der.integer(1)), "1.2.840.113549.3.7", 8)));
     const pbe = der.sequence(der.sequence(der.oid("1.2.840.113549.1.5.3")), der.octets(new Uint8Array(8)));
     const text = pem("ENCRYPTED PRIVATE KEY", pbe);
@@ -110,23 +110,23 @@ describe("files that ask for too much are refused when they are opened", () => {
     ["an IV of 8 bytes", pbes2(pbkdf2(der.integer(1)), undefined, 8)],
     ["no data", pbes2(pbkdf2(der.integer(1)), undefined, 16, 0)],
     ["17 bytes of data", pbes2(pbkdf2(der.integer(1)), undefined, 16, 17)],
-  ])("%s: file-malformed", (_, text) => {
+  ])("rejects with file-malformed: %s", (_, text) => {
     expectError("file-malformed", () => openPrivateKey(text));
   });
 
-  test("a file of more than a MiB", () => {
+  test("rejects a file of more than 1 MiB", () => {
     expect(expectError("file-malformed", () => openPrivateKey(" ".repeat(2 ** 20 + 1)))).toContain("maxFileSize");
     expectError("file-malformed", () => openPrivateKey(new Uint8Array(2 ** 20 + 1)));
   });
 
-  test("a PKCS#1 number that fills the file", () => {
+  test("rejects a PKCS#1 modulus of 720,000 bits as weak", () => {
     const huge = 2n ** BigInt(8 * 90_000) - 1n;
     const body = der.sequence(...[0n, huge, 3n, 3n, 3n, 3n, 1n, 1n, 1n].map((value) => der.integer(value)));
     const text = pem("RSA PRIVATE KEY", body);
     expectError("key-weak", () => openPrivateKey(text));
   });
 
-  test("within bounds it opens", () => {
+  test("accepts scrypt within `maxScryptMemory`", () => {
     expect(unlock(textOf("topk8-5"), PASSPHRASE, { maxScryptMemory: 2 * 2 ** 20 }).comment).toBe("");
     expectError("key-unsupported", () => openPrivateKey(textOf("topk8-5"), { maxScryptMemory: 2 ** 19 }));
   });

@@ -5,7 +5,7 @@ import { utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { formatPublicKeyLine, openPrivateKey } from "../src/index.ts";
 
-describe("private keys that ssh-keygen and openssl wrote", () => {
+describe("private keys written by ssh-keygen and openssl", () => {
   test.each(vectors.privateKeys)("$name", ({ text, format, passphrase, publicKey, comment }) => {
     const file = openPrivateKey(text);
     expect(file.format).toBe(format);
@@ -21,7 +21,7 @@ describe("private keys that ssh-keygen and openssl wrote", () => {
     expect(algorithm.verify(privateKey.publicKey.blob, data, signature)).toBe(true);
   });
 
-  test("CRLF, blanks at line ends, a BOM, text around and bytes instead of text make no difference", () => {
+  test("accepts CRLF, trailing blanks, a BOM, surrounding text, and bytes instead of text", () => {
     const text = textOf("ed25519-plain");
     const { publicKey } = unlock(text).privateKey;
     for (const variant of [
@@ -43,18 +43,21 @@ describe("passphrases", () => {
     ({ name, passphrase }) => passphrase !== undefined && /^(cipher|topk8|dek|ecdsa-256|rsa-2048)-/.test(name),
   );
 
-  test.each(encrypted)("$name: a wrong one, none, and then the right one", ({ text, passphrase, publicKey }) => {
-    const file = openPrivateKey(text);
-    if (!file.encrypted) throw new Error("is encrypted");
-    expectError("passphrase-wrong", () => finish(file.decrypt("Correct horse")));
-    expectError("passphrase-needed", () => finish(file.decrypt("")));
-    const { privateKey } = finish(file.decrypt(passphrase!));
-    expect(formatPublicKeyLine(privateKey.publicKey)).toBe(publicKey);
-  });
+  test.each(encrypted)(
+    "$name: rejects a wrong and an empty passphrase, then accepts the correct one",
+    ({ text, passphrase, publicKey }) => {
+      const file = openPrivateKey(text);
+      if (!file.encrypted) throw new Error("is encrypted");
+      expectError("passphrase-wrong", () => finish(file.decrypt("Correct horse")));
+      expectError("passphrase-needed", () => finish(file.decrypt("")));
+      const { privateKey } = finish(file.decrypt(passphrase!));
+      expect(formatPublicKeyLine(privateKey.publicKey)).toBe(publicKey);
+    },
+  );
 });
 
-describe("files of other kinds", () => {
-  test.each(vectors.unsupported)("$name is key-unsupported, and named", ({ name, text }) => {
+describe("unsupported and invalid files", () => {
+  test.each(vectors.unsupported)("rejects and names $name with key-unsupported", ({ name, text }) => {
     expect(expectError("key-unsupported", () => openPrivateKey(text))).toContain(name);
   });
 
@@ -64,10 +67,10 @@ describe("files of other kinds", () => {
     ["SSH-1 RSA", "SSH PRIVATE KEY FILE FORMAT 1.1\n", "ssh-keygen -t"],
     ["ssh-dss", "-----BEGIN DSA PRIVATE KEY-----\nMIIB\n-----END DSA PRIVATE KEY-----\n", "ssh-keygen -t"],
     ["ODD PRIVATE KEY", "-----BEGIN ODD PRIVATE KEY-----\nMIIB\n-----END ODD PRIVATE KEY-----\n", "Ed25519"],
-    // What ssh-keygen -t ed25519-sk writes, as far as it is read.
+    // Like the output of ssh-keygen -t ed25519-sk, up to the part that is read.
     ["sk-ssh-ed25519@openssh.com", opensshFile("sk-ssh-ed25519@openssh.com"), "ssh-agent"],
     ["ssh-dss", opensshFile("ssh-dss"), "ssh-keygen -t"],
-  ])("%s is key-unsupported, with what to do", (kind, text, advice) => {
+  ])("rejects %s with key-unsupported and advice", (kind, text, advice) => {
     const message = expectError("key-unsupported", () => openPrivateKey(text));
     expect(message).toContain(kind);
     expect(message).toContain(advice);
@@ -80,28 +83,28 @@ describe("files of other kinds", () => {
     ["a public key", line, /public key.*\.pub/],
     ["a public key of RFC 4716", rfc4716, /public key/],
     ["a password", "hunter2hunter2\n", /no private key/],
-    ["bytes", Uint8Array.of(0x30, 0x82, 0xff, 0xfe), /no text/],
-    ["a file cut off", textOf("rsa-2048-plain").slice(0, 300), /line 1.*cut off/],
+    ["bytes", Uint8Array.of(0x30, 0x82, 0xff, 0xfe), /not UTF-8 text/],
+    ["a truncated file", textOf("rsa-2048-plain").slice(0, 300), /line 1.*truncated/],
     ["two keys", textOf("ed25519-plain") + textOf("ecdsa-256-plain"), /line 8.*second/],
     ["an END of another kind", textOf("ed25519-plain").replace("END OPENSSH", "END RSA"), /line 7/],
     ["a line that is not base64", textOf("ed25519-plain").replace("\n", "\n!\n"), /line 2.*base64/],
-    ["a line too few", textOf("ed25519-plain").replace(/\n.*\n/, "\n"), /magic|base64/],
+    ["a missing line", textOf("ed25519-plain").replace(/\n.*\n/, "\n"), /magic|base64/],
     ["an encrypted PEM without DEK-Info", textOf("dek-aes128").replace(/DEK-Info.*\n/, ""), /line 1.*DEK-Info/],
     ["a damaged IV", textOf("dek-aes128").replace(/(DEK-Info.*,)\w\w/, "$1"), /line 1.*16 bytes/],
-    ["a header without an end", "-----BEGIN EC PRIVATE KEY-----\na: b\n-----END EC PRIVATE KEY-----\n", /line 3/],
+    ["unterminated headers", "-----BEGIN EC PRIVATE KEY-----\na: b\n-----END EC PRIVATE KEY-----\n", /line 3/],
     [
       "other headers",
       "-----BEGIN EC PRIVATE KEY-----\na: b\n\nMIIB\n-----END EC PRIVATE KEY-----\n",
       /line 1.*Proc-Type/,
     ],
-  ])("%s is file-malformed", (_, text, message) => {
+  ])("rejects with file-malformed: %s", (_, text, message) => {
     const said = expectError("file-malformed", () => openPrivateKey(text));
     expect(said).toMatch(message);
     expect(said).not.toContain("hunter2");
   });
 });
 
-/** An unencrypted file that says it holds a key of that format. */
+/** Returns an unencrypted file whose public key has that format. */
 function opensshFile(format: string): string {
   const blob = new Writer().string(format).finish();
   const body = new Writer().raw(utf8Encode("openssh-key-v1\0")).string("none").string("none").string("");

@@ -8,19 +8,19 @@ import { formatPublicKeyLine, parsePublicKeyFile, parsePublicKeyLine, randomart 
 describe.each(vectors.publicKeys)("$line", ({ line, sha256, md5, rfc4716 }) => {
   const { publicKey, comment } = parsePublicKeyLine(line);
 
-  test("its line comes back", () => {
+  test("formats back to the same line", () => {
     expect(formatPublicKeyLine(publicKey, comment)).toBe(line);
     expect(comment).toBe(line.split(" ")[2]);
   });
 
-  test("its fingerprints and pictures are ssh-keygen's", () => {
+  test("has the fingerprints and pictures of ssh-keygen", () => {
     expect(fingerprint(publicKey.blob, "sha256")).toBe(sha256.fingerprint);
     expect(fingerprint(publicKey.blob, "md5")).toBe(md5.fingerprint);
     expect(randomart(publicKey.blob)).toBe(sha256.randomart);
     expect(randomart(publicKey.blob, "md5")).toBe(md5.randomart);
   });
 
-  test("as RFC 4716 it is the same key", () => {
+  test("is the same key in RFC 4716 format", () => {
     const read = parsePublicKeyFile(rfc4716);
     expect(read.publicKey.blob).toEqual(publicKey.blob);
     expect(read.comment).toMatch(/^\d+-bit/);
@@ -37,7 +37,7 @@ describe("public key lines", () => {
     [`  ${format}\t${base64}  two words \n`, "two words"],
     [`${format} ${base64} # mark`, "# mark"],
     [`${format} ${base64}  two\u2028lines`, "two\u2028lines"],
-  ])("%j is read", (text, comment) => {
+  ])("parses %j", (text, comment) => {
     const read = parsePublicKeyLine(text);
     expect(read.comment).toBe(comment);
     expect(base64Encode(read.publicKey.blob)).toBe(base64);
@@ -54,16 +54,16 @@ describe("public key lines", () => {
     ["file-malformed", `command="x" ${format} ${base64}`],
     ["key-malformed", `${format} ${base64Encode(base64Decode(base64)!.subarray(0, 42))}`],
     ["key-unsupported", `ssh-dss ${dsa}`],
-  ] as const)("%s: %j", (code, text) => {
+  ] as const)("rejects with %s: %j", (code, text) => {
     expectError(code, () => parsePublicKeyLine(text));
   });
 
-  test("takes a comment of 250,000 blanks at once", () => {
+  test("parses a comment of 250,000 blanks in linear time", () => {
     const comment = `a${" ".repeat(250_000)}b`;
     expect(parsePublicKeyLine(`${format} ${base64} ${comment}`).comment).toBe(comment);
   });
 
-  test("a comment of two lines is not written", () => {
+  test("rejects a comment of two lines when formatting", () => {
     for (const comment of ["a\nb", "a\rb", "a\0b"])
       expectError("usage", () => formatPublicKeyLine(parsePublicKeyLine(line).publicKey, comment));
   });
@@ -77,11 +77,11 @@ function block(headers: string): string {
 }
 
 describe("public key files", () => {
-  test("comments and empty lines are passed over", () => {
+  test("skips comments and empty lines", () => {
     expect(parsePublicKeyFile(`# mine\n\n${line}\n\n`).publicKey.format).toBe(format);
   });
 
-  test("RFC 4716 headers: any case, quoted, continued, others", () => {
+  test("parses RFC 4716 headers in any case, quoted, continued, and unknown", () => {
     expect(parsePublicKeyFile(block("")).comment).toBe("");
     expect(parsePublicKeyFile(block('COMMENT: "a b"\n')).comment).toBe("a b");
     expect(parsePublicKeyFile(block("x-y: z\nComment: one \\\ntwo\nSubject: me\n")).comment).toBe("one two");
@@ -95,7 +95,7 @@ describe("public key files", () => {
     ["---- BEGIN SSH2 PUBLIC KEY ----\nComment: \\", "file-malformed"],
     ["---- BEGIN SSH2 PUBLIC KEY ----\n!!!!\n---- END SSH2 PUBLIC KEY ----\n", "file-malformed"],
     ["---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----\n", "key-malformed"],
-  ] as const)("%j is %s", (text, code) => {
+  ] as const)("rejects %j with %s", (text, code) => {
     expectError(code, () => parsePublicKeyFile(text));
   });
 });

@@ -1,24 +1,24 @@
 import { Reader, SshError } from "@nacre/wire";
 
-/** RFC 4251 §6. */
+/** Longest name of an algorithm or key format, in characters (RFC 4251 §6). */
 const MAX_NAME_LENGTH = 64;
 
-/** The key format that a public key's blob names (RFC 4253 §6.6). Throws `key-malformed`. */
+/** Returns the key format named in a public key blob (RFC 4253 §6.6). Throws `key-malformed`. */
 export function keyFormat(blob: Uint8Array): string {
   const format = new Reader(blob, "public key", { code: "key-malformed" }).name("format");
   if (format.length > MAX_NAME_LENGTH)
-    throw new SshError("key-malformed", `public key: its format name has ${format.length} characters, 64 are allowed`);
+    throw new SshError("key-malformed", `public key: format name has ${format.length} characters, expected at most 64`);
   return format;
 }
 
-/** A reader past the format's name, for a blob that must be of that format. What it refuses is `key-malformed`. */
+/** Returns a reader positioned after the format name. Throws `key-malformed` for another format; so does the reader for a bad field. */
 export function keyReader(blob: Uint8Array, format: string): Reader {
   const actual = keyFormat(blob);
-  if (actual !== format) throw new SshError("key-malformed", `a key of format ${actual} stands where ${format} should`);
+  if (actual !== format) throw new SshError("key-malformed", `got a key of format ${actual}, expected ${format}`);
   return new Reader(blob, `${format} key`, { code: "key-malformed", offset: 4 + format.length });
 }
 
-/** The error for a private key that is asked for an algorithm it does not have. */
+/** Returns the error for a private key that does not support the signature algorithm. */
 export function noSuchAlgorithm(format: string, algorithm: string): SshError {
-  return new SshError("key-unsupported", `a key of format ${format} cannot sign with ${algorithm}`);
+  return new SshError("key-unsupported", `key of format ${format} cannot sign with ${algorithm}`);
 }

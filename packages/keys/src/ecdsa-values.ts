@@ -13,14 +13,14 @@ import type { EcdsaFields, PrivateKey, PrivateKeyValues, PublicKey } from "./key
 import { privateKeyOf, type Sign } from "./private-key.ts";
 import { wellFormed } from "./signature.ts";
 
-/** A NIST curve by its SSH name (RFC 5656 §10.1). */
+/** SSH name of a NIST curve (RFC 5656 §10.1). */
 export type EcdsaCurve = EcdsaFields["curve"];
 
-/** y² = x³ − 3·x + b modulo p (SP 800-186 §3.2.1), whose points are as many as the order, a prime, says. */
+/** The curve y² = x³ − 3·x + b modulo p (SP 800-186 §3.2.1). The number of its points is the prime `order`. */
 export interface NistCurve {
-  /** Bits of a key, as people name it. */
+  /** Key size in bits, as `ssh-keygen -l` prints it. */
   readonly bits: number;
-  /** Bytes of a coordinate and of a scalar. */
+  /** Length of a coordinate and of a scalar in bytes. */
   readonly size: number;
   readonly p: bigint;
   readonly b: bigint;
@@ -53,7 +53,7 @@ export const nistCurves: Readonly<Record<EcdsaCurve, NistCurve>> = {
   },
 };
 
-/** A public key on the named curve from its blob, which is copied (RFC 5656 §3.1). Throws `key-malformed`. */
+/** Parses a public key blob for the named curve and copies it (RFC 5656 §3.1). Throws `key-malformed`. */
 export function ecdsaPublicKey(curve: EcdsaCurve, blob: Uint8Array): PublicKey {
   readEcdsaPoint(curve, blob);
   const name = `ecdsa-sha2-${curve}`;
@@ -61,8 +61,9 @@ export function ecdsaPublicKey(curve: EcdsaCurve, blob: Uint8Array): PublicKey {
 }
 
 /**
- * A private key from its scalar `d`, 0 < d < the order of the curve. The arithmetic is the caller's: a point is uncompressed, a signature
- * is r and s, each as long as a scalar. Throws `key-malformed`, for another scalar's point too.
+ * Builds a private key from its scalar `d`, 0 < d < order of the curve. The caller supplies the arithmetic: `pointOf` returns an
+ * uncompressed point, and the function from `signing` returns r followed by s, each as long as a scalar. Throws `key-malformed` if `d` is
+ * out of range or `publicPoint` does not match it.
  */
 export function ecdsaPrivateKeyWith(
   { curve, d, publicPoint }: Extract<PrivateKeyValues, { format: "ecdsa" }>,
@@ -72,10 +73,10 @@ export function ecdsaPrivateKeyWith(
   const format = `ecdsa-sha2-${curve}`;
   const { order, size } = nistCurves[curve];
   if (d <= 0n || d >= order)
-    throw new SshError("key-malformed", `${format} private key: its scalar is outside the order of the curve`);
+    throw new SshError("key-malformed", `${format} private key: scalar is zero, negative or not below the curve order`);
   const point = pointOf(curve, bigIntToBytes(d, size));
   if (publicPoint !== undefined && !equalBytes(publicPoint, point))
-    throw new SshError("key-malformed", `${format} private key: its public point belongs to another key`);
+    throw new SshError("key-malformed", `${format} private key: public point does not match the scalar`);
   const fields = { format: "ecdsa", curve, d, publicPoint: point } as const;
   const sign = signing(fields);
   const blob = new Writer().string(format).string(curve).string(point).finish();
@@ -85,20 +86,20 @@ export function ecdsaPrivateKeyWith(
   });
 }
 
-/** The public point: uncompressed, on the curve that the format's name and the blob both name, and not at infinity. */
+/** Returns the public point. Throws `key-malformed` unless it is uncompressed, on `curve`, and both names in the blob fit. */
 export function readEcdsaPoint(curve: EcdsaCurve, blob: Uint8Array): Uint8Array {
   const reader = keyReader(blob, `ecdsa-sha2-${curve}`);
   const inner = reader.name("curve");
   // rule: curve-name-inside
-  if (inner !== curve) reader.fail("curve", `is ${inner.slice(0, 64)}, not ${curve}`);
+  if (inner !== curve) reader.fail("curve", `is ${inner.slice(0, 64)}, expected ${curve}`);
   const point = reader.string("public point");
   reader.end();
   // rule: point-on-curve
-  if (!isPoint(nistCurves[curve], point)) reader.fail("public point", `is no uncompressed point of ${curve}`);
+  if (!isPoint(nistCurves[curve], point)) reader.fail("public point", `is not an uncompressed point on ${curve}`);
   return point;
 }
 
-/** SEC 1 §2.3.4 and §3.2.2.1. There is one group on the curve, so that the order of the point needs no look. */
+/** Whether `point` is a valid uncompressed point (SEC 1 §2.3.4, §3.2.2.1). The curve order is prime, so every point generates the group. */
 function isPoint({ size, p, b }: NistCurve, point: Uint8Array): boolean {
   if (point.length !== 1 + 2 * size || point[0] !== 0x04) return false;
   const x = bytesToBigInt(point.subarray(1, 1 + size));
@@ -106,9 +107,9 @@ function isPoint({ size, p, b }: NistCurve, point: Uint8Array): boolean {
   return x < p && y < p && (x * x * x - 3n * x + b - y * y) % p === 0n;
 }
 
-/** r and s, each of `size` bytes; `undefined` unless both are in 1…order−1 (RFC 5656 §3.1.2). */
+/** Returns r followed by s, each of `size` bytes; `undefined` unless both are in 1…order−1 (RFC 5656 §3.1.2). */
 export function readEcdsaScalars(blob: Uint8Array, order: bigint, size: number): Uint8Array | undefined {
-  // A blob longer than two such integers can be is not turned into numbers, whose cost would grow with its length.
+  // Reject by length first: converting an mpint to a BigInt takes time that grows with its length.
   if (blob.length > 2 * (4 + 1 + size)) return undefined;
   return wellFormed(() => {
     const reader = new Reader(blob, "ECDSA signature");

@@ -12,8 +12,8 @@ export const ecdsaNistp384: SignatureAlgorithm = /* @__PURE__ */ signatureAlgori
 export const ecdsaNistp521: SignatureAlgorithm = /* @__PURE__ */ signatureAlgorithm("nistp521");
 
 /**
- * A private key from its scalar `d`, 0 < d < the order of the curve. Its signatures have deterministic nonces (RFC 6979).
- * Throws `key-malformed`, for a `publicPoint` of another scalar too.
+ * Builds a private key from its scalar `d`, 0 < d < order of the curve. Its signatures use deterministic nonces (RFC 6979).
+ * Throws `key-malformed` if `d` is out of range or `publicPoint` does not match it.
  */
 export function ecdsaPrivateKey(name: EcdsaCurve, d: bigint, publicPoint?: Uint8Array): PrivateKey {
   const curve = curveOf(name);
@@ -27,7 +27,7 @@ export function ecdsaPrivateKey(name: EcdsaCurve, d: bigint, publicPoint?: Uint8
   );
 }
 
-/** A new private key on the named curve, from half as many random bits more than its order has (FIPS 186-5 §A.2.1). */
+/** Generates a private key on the named curve. Takes 1.5 times as many random bits as the order has, to avoid bias (FIPS 186-5 §A.2.1). */
 export function generateEcdsa(name: EcdsaCurve, random: RandomSource): PrivateKey {
   const curve = curveOf(name);
   return ecdsaPrivateKey(name, bytesToBigInt(curve.utils.randomSecretKey(random(curve.lengths.seed!))));
@@ -54,7 +54,7 @@ function signatureAlgorithm(curveName: EcdsaCurve): SignatureAlgorithm {
       const point = readEcdsaPoint(curveName, publicKey);
       const blob = readSignature(name, signature);
       const rs = blob && readEcdsaScalars(blob, order, size);
-      // Half of all signatures have a high s; SSH has no rule against them.
+      // Half of all signatures have a high s, and SSH does not forbid it.
       return rs !== undefined && curveOf(curveName).verify(rs, data, point, /* rule: high-s */ { lowS: false });
     },
   };

@@ -6,7 +6,7 @@ import { readSignature } from "./signature.ts";
 
 const SIGNATURE_LENGTH = 64;
 
-/** ssh-ed25519 (RFC 8709 §6), verified as RFC 8032 §5.1.7 says: canonical encodings only, no key of small order. */
+/** ssh-ed25519 (RFC 8709 §6). Verifies by RFC 8032 §5.1.7: accepts only canonical encodings, and no public key of small order. */
 export const ed25519: SignatureAlgorithm = {
   name: ED25519,
   keyFormat: ED25519,
@@ -18,7 +18,10 @@ export const ed25519: SignatureAlgorithm = {
   },
 };
 
-/** A private key from its seed: 32 bytes, which are copied (RFC 8032 §5.1.5). Throws `key-malformed`, for a `publicKey` of another seed too. */
+/**
+ * Builds a private key from its seed of 32 bytes, which is copied (RFC 8032 §5.1.5). Throws `key-malformed` if the seed has another length
+ * or does not match `publicKey`.
+ */
 export function ed25519PrivateKey(seed: Uint8Array, publicKey?: Uint8Array): PrivateKey {
   return ed25519PrivateKeyWith(
     { format: ED25519, seed, publicKey },
@@ -27,7 +30,7 @@ export function ed25519PrivateKey(seed: Uint8Array, publicKey?: Uint8Array): Pri
   );
 }
 
-/** A new private key. Takes 32 bytes from `random`. */
+/** Generates a private key. Takes 32 bytes from `random`. */
 export function generateEd25519(random: RandomSource): PrivateKey {
   return ed25519PrivateKey(random(32));
 }

@@ -3,7 +3,7 @@ import { ed25519, ed25519PrivateKey } from "./ed25519.ts";
 import type { PrivateKey, PrivateKeyValues, SignatureAlgorithm } from "./key.ts";
 import { rsaPrivateKey, rsaSha2_256, rsaSha2_512 } from "./rsa.ts";
 
-/** Every signature algorithm of this package, in OpenSSH's order of preference. */
+/** All signature algorithms of this package, in OpenSSH's order of preference. */
 export const defaultSignatureAlgorithms: readonly SignatureAlgorithm[] = [
   ed25519,
   ecdsaNistp256,
@@ -13,10 +13,7 @@ export const defaultSignatureAlgorithms: readonly SignatureAlgorithm[] = [
   rsaSha2_256,
 ];
 
-/**
- * The private key that a file's fields describe. Throws `key-malformed` when its public and private values do not belong together, or
- * `key-weak`.
- */
+/** Builds a private key from the fields of a key file. Throws `key-malformed` if public and private values do not match, or `key-weak`. */
 export function privateKeyFromFields(fields: PrivateKeyValues): PrivateKey {
   switch (fields.format) {
     case "ssh-ed25519":

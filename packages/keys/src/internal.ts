@@ -1,5 +1,4 @@
-// Keys but for their arithmetic: what they look like, which ones are refused, and how they and signatures are written. For those who do
-// the arithmetic by other means.
+// Keys without their arithmetic: parses and checks keys, and encodes keys and signatures. For packages that bring their own arithmetic.
 export { ecdsaPrivateKeyWith, type NistCurve, nistCurves, readEcdsaScalars } from "./ecdsa-values.ts";
 export { checkEd25519Key, ed25519PrivateKeyWith } from "./ed25519-values.ts";
 export { formatFingerprint } from "./fingerprint-text.ts";

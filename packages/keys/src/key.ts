@@ -1,50 +1,52 @@
 import type { Bytes, RandomSource } from "@nacre/wire";
 
 /**
- * A signature algorithm as both sides name it, for host keys and for logins. One key format may have several:
- * an `ssh-rsa` key signs with `rsa-sha2-256` and `rsa-sha2-512` (RFC 8332 §3).
+ * Signature algorithm for host keys and for public key authentication. One key format may have several: an `ssh-rsa` key signs with
+ * `rsa-sha2-256` and `rsa-sha2-512` (RFC 8332 §3).
  */
 export interface SignatureAlgorithm {
-  /** `"rsa-sha2-512"` */
+  /** Algorithm name, such as `"rsa-sha2-512"`. */
   readonly name: string;
-  /** The format that the key's blob names: `"ssh-rsa"`. */
+  /** Format named in the key blob, such as `"ssh-rsa"`. */
   readonly keyFormat: string;
   /**
-   * Whether `signature`, a signature blob that must name this very algorithm, is the key's over `data`.
-   * Throws `key-malformed` or `key-weak` for a blob that is no acceptable key of this format.
+   * Returns whether `signature` is a valid signature blob over `data`; it must name this algorithm.
+   * Throws `key-malformed` or `key-weak` if `publicKey` is not an acceptable key of this format.
    */
   verify(publicKey: Uint8Array, data: Uint8Array, signature: Uint8Array): boolean;
 }
 
-/** A public key, parsed and checked. */
+/** Public key, parsed and checked. */
 export interface PublicKey {
-  /** Key format: `"ssh-ed25519"`, `"ssh-rsa"`, `"ecdsa-sha2-nistp256"`. */
+  /** Key format, such as `"ssh-ed25519"`, `"ssh-rsa"` or `"ecdsa-sha2-nistp256"`. */
   readonly format: string;
-  /** As it stands on the wire (RFC 4253 §6.6). */
+  /** Public key blob (RFC 4253 §6.6). */
   readonly blob: Bytes;
-  /** Size as people name it: 256, 3072, 521. */
+  /** Key size in bits as `ssh-keygen -l` prints it, such as 256, 521 or 3072. */
   readonly bits: number;
-  /** What it can sign with, preferred first, by the names of `SignatureAlgorithm`s. Never one with SHA-1. */
+  /** Algorithms that the key can sign with, by `SignatureAlgorithm` name, preferred first. Never one with SHA-1. */
   readonly algorithms: readonly { readonly name: string }[];
 }
 
-/** A private key that is at hand: it signs at once. */
+/** Private key in memory. Signs synchronously. */
 export interface PrivateKey {
   readonly publicKey: PublicKey;
   /**
-   * The signature blob over `data` with the algorithm of that name. `random` blinds RSA; it never makes a nonce.
-   * Throws `key-unsupported` when the key has no such algorithm.
+   * Returns a signature blob over `data`, made with the named algorithm. Uses `random` for RSA blinding only, never for nonces.
+   * Throws `key-unsupported` if the key does not support the algorithm.
    */
   sign(algorithm: string, data: Uint8Array, random: RandomSource): Bytes;
-  /** The fields that private key files hold, by the key format's own names. For `@nacre/keyfiles`. */
+  /** Values stored in private key files, under the names that the key format uses. For `@nacre/keyfiles`. */
   readonly fields: PrivateKeyFields;
 }
 
-/** The private values of a key, by format. Secrets: never logged. */
+/** Private values of a key, by format. Secret: never log them. */
 export type PrivateKeyFields =
   | {
-      readonly format: "ssh-ed25519" /** 32 bytes */;
-      readonly seed: Uint8Array /** 32 bytes */;
+      readonly format: "ssh-ed25519";
+      /** 32 bytes. */
+      readonly seed: Uint8Array;
+      /** 32 bytes. */
       readonly publicKey: Uint8Array;
     }
   | {
@@ -65,7 +67,7 @@ export type PrivateKeyFields =
       readonly iqmp: bigint;
     };
 
-/** The same, as far as a file has them: some forms leave out the public half, which the private one implies. */
+/** Private values as read from a file. Some file formats omit the public value, which can be computed from the private one. */
 export type PrivateKeyValues =
   | (Omit<Ed25519Fields, "publicKey"> & { readonly publicKey?: Uint8Array | undefined })
   | (Omit<EcdsaFields, "publicPoint"> & { readonly publicPoint?: Uint8Array | undefined })

@@ -1,11 +1,11 @@
 import { bytesToBigInt, type RandomSource, SshError } from "@nacre/wire";
 
-/** How many bits a non-negative integer takes; 0 for 0. */
+/** Returns the length of a non-negative integer in bits; 0 for 0. */
 export function bitLength(value: bigint): number {
   return value === 0n ? 0 : value.toString(2).length;
 }
 
-/** A random integer with 0 ≤ it < `bound`. Takes 8 bytes more than the bound has, so that its bias is below 2⁻⁶⁴ (FIPS 186-5 §A.4.1). */
+/** Returns a random integer in 0…bound−1. Takes 8 random bytes more than `bound` has, so the bias is below 2⁻⁶⁴ (FIPS 186-5 §A.4.1). */
 export function randomBelow(bound: bigint, random: RandomSource): bigint {
   return bytesToBigInt(random(Math.ceil(bitLength(bound) / 8) + 8)) % bound;
 }
@@ -13,16 +13,16 @@ export function randomBelow(bound: bigint, random: RandomSource): bigint {
 const WINDOW = 5;
 
 /**
- * base^exponent mod modulus, for 0 ≤ base, 0 ≤ exponent and 1 < modulus. Its time depends on the exponent: a secret one needs a blinded base.
- * A sliding window over `%`, because V8's division was measured to be faster than Montgomery's or Barrett's reduction on top of its BigInt.
+ * Returns base^exponent mod modulus, for base ≥ 0, exponent ≥ 0 and modulus > 1. Not constant-time: with a secret exponent, blind the base.
+ * Uses a sliding window over `%`: V8's division measured faster than Montgomery or Barrett reduction written with BigInt.
  */
 export function modPow(base: bigint, exponent: bigint, modulus: bigint): bigint {
   const x = base % modulus;
   const bits = exponent.toString(2);
-  // A short exponent, such as 65537, does not pay for the table.
+  // The table does not pay off for a short exponent such as 65537.
   const width = bits.length > 64 ? WINDOW : 1;
   const square = (x * x) % modulus;
-  /** x, x³, x⁵, … */
+  /** Odd powers of x: x, x³, x⁵, … */
   const odd = [x];
   for (let i = 1; i < 1 << (width - 1); i++) odd.push((odd[i - 1]! * square) % modulus);
 
@@ -42,7 +42,7 @@ export function modPow(base: bigint, exponent: bigint, modulus: bigint): bigint 
   return result;
 }
 
-/** The inverse of `value` by the extended Euclidean algorithm, 0 < it < modulus. Throws `internal` when there is none. */
+/** Returns the inverse of `value` in 1…modulus−1, by the extended Euclidean algorithm. Throws `internal` if it does not exist. */
 export function modInverse(value: bigint, modulus: bigint): bigint {
   let [a, b] = [value % modulus, modulus];
   let [x, y] = [1n, 0n];
@@ -51,19 +51,20 @@ export function modInverse(value: bigint, modulus: bigint): bigint {
     [a, b] = [b - quotient * a, a];
     [x, y] = [y - quotient * x, x];
   }
-  if (a !== 1n) throw new SshError("internal", "a number without a modular inverse was to be inverted");
+  if (a !== 1n)
+    throw new SshError("internal", "modular inverse does not exist: value and modulus have a common factor");
   return x < 0n ? x + modulus : x;
 }
 
-/** The greatest common divisor of two positive integers. */
+/** Returns the greatest common divisor of two positive integers. */
 export function gcd(a: bigint, b: bigint): bigint {
   while (b > 0n) [a, b] = [b, a % b];
   return a;
 }
 
 /**
- * Whether an odd `candidate` above 3 is probably a prime, by Miller–Rabin with random bases (FIPS 186-5 §B.3.1). Yields after each round,
- * which is one exponentiation.
+ * Returns whether an odd `candidate` above 3 is probably prime, by Miller–Rabin with random bases (FIPS 186-5 §B.3.1). Yields after each
+ * round, which takes one exponentiation.
  */
 export function* millerRabin(candidate: bigint, rounds: number, random: RandomSource): Generator<void, boolean> {
   const last = candidate - 1n;

@@ -3,10 +3,10 @@ import { noSuchAlgorithm } from "./blob.ts";
 import type { PrivateKey, PrivateKeyFields, PublicKey } from "./key.ts";
 import { writeSignature } from "./signature.ts";
 
-/** Makes what stands in a signature after the algorithm's name, with an algorithm that the key has. */
+/** Signs `data` with an algorithm that the key supports. Returns the part of the signature blob after the algorithm name. */
 export type Sign = (algorithm: string, data: Uint8Array, random: RandomSource) => Uint8Array;
 
-/** A private key whose values have been checked. */
+/** Builds a private key from values that are already checked. */
 export function privateKeyOf(publicKey: PublicKey, fields: PrivateKeyFields, sign: Sign): PrivateKey {
   return {
     publicKey,
@@ -19,7 +19,7 @@ export function privateKeyOf(publicKey: PublicKey, fields: PrivateKeyFields, sig
   };
 }
 
-/** Whether a key is one in memory, which signs at once: not one of an agent or a hardware module, which signs elsewhere. */
+/** Returns whether a key is in memory and signs synchronously, unlike a key in an agent or a hardware module. */
 export function isPrivateKey(key: PrivateKey | { readonly publicKey: PublicKey }): key is PrivateKey {
   return "fields" in key;
 }

@@ -6,8 +6,8 @@ import type { PublicKey } from "./key.ts";
 import { rsaPublicKey } from "./rsa-values.ts";
 
 /**
- * A public key of any format this package knows, from its blob (RFC 4253 §6.6), which is copied. Throws `key-unsupported` naming the format,
- * `key-malformed`, or `key-weak`.
+ * Parses a public key blob of any format in this package and copies it (RFC 4253 §6.6). Throws `key-unsupported` for another format,
+ * `key-malformed` or `key-weak`.
  */
 export function parsePublicKey(blob: Uint8Array): PublicKey {
   const format = keyFormat(blob);
@@ -23,6 +23,6 @@ export function parsePublicKey(blob: Uint8Array): PublicKey {
     case "ssh-rsa":
       return rsaPublicKey(blob);
     default:
-      throw new SshError("key-unsupported", `keys of format ${format} are not supported`);
+      throw new SshError("key-unsupported", `key format ${format} is not supported`);
   }
 }

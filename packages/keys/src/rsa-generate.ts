@@ -6,18 +6,17 @@ import { privateKeyOf } from "./rsa.ts";
 const E = 65537n;
 
 /**
- * Makes an RSA key with a modulus of `bits` bits, 2048 to 16384, in steps, so that the caller can do other work in between: a step is at most one
- * exponentiation by a number of half that size (milliseconds for 3072 bits). Probable primes by FIPS 186-5 §A.1.3, exponent 65537.
- * Throws at once: `key-weak` for another size, `usage` if it is not an integer. A step throws `usage` when `random` is seen not to be random.
+ * Generates an RSA key with a modulus of `bits` bits, 2048 to 16384, and the public exponent 65537. Its factors are probable primes
+ * (FIPS 186-5 §A.1.3). Works in steps so that the caller can do other work in between. A step takes at most one exponentiation with a
+ * number of half the modulus's length: milliseconds for 3072 bits.
+ *
+ * Throws before the first step: `key-weak` for a size out of range, `usage` if `bits` is not an integer. A step throws `usage` if `random`
+ * keeps returning the same bytes.
  */
 export function generateRsa(bits: number, random: RandomSource): Generator<void, PrivateKey> {
-  if (!Number.isInteger(bits))
-    throw new SshError("usage", `the size of an RSA key is a whole number of bits, not ${bits}`);
+  if (!Number.isInteger(bits)) throw new SshError("usage", `RSA key size must be a whole number of bits, got ${bits}`);
   if (bits < 2048 || bits > 16384)
-    throw new SshError(
-      "key-weak",
-      `an RSA key of ${bits} bits is not made: choose 2048 to 16384, 3072 being the usual size`,
-    );
+    throw new SshError("key-weak", `RSA key size of ${bits} bits is not allowed; choose 2048 to 16384, usually 3072`);
   return generateKey(bits, random);
 }
 
@@ -25,13 +24,13 @@ function* generateKey(bits: number, random: RandomSource): Generator<void, Priva
   return privateKeyOf(yield* generateRsaFields(bits, random));
 }
 
-/** As {@link generateRsa}, for any size from 256 bits on, which tests need. */
+/** Does the work of {@link generateRsa}. Accepts any size from 256 bits, since tests use small keys. */
 export function* generateRsaFields(bits: number, random: RandomSource): Generator<void, RsaFields> {
   const divisors = trialDivisors();
   for (;;) {
     const p = yield* generatePrime(Math.ceil(bits / 2), divisors, random);
     const q = yield* generatePrime(Math.floor(bits / 2), divisors, random);
-    // FIPS 186-5 §A.1.3: primes close to each other are found by Fermat's method, and a small d by Wiener's.
+    // Fermat's method factors n if the primes are close, and Wiener's attack finds a small d (FIPS 186-5 §A.1.3).
     const distance = p > q ? p - q : q - p;
     if (bitLength(distance) <= bits / 2 - 100) continue;
     const d = modInverse(E, ((p - 1n) * (q - 1n)) / gcd(p - 1n, q - 1n));
@@ -40,29 +39,29 @@ export function* generateRsaFields(bits: number, random: RandomSource): Generato
   }
 }
 
-/** A prime of exactly `bits` bits whose predecessor has no factor in common with e. */
+/** Generates a prime p of exactly `bits` bits such that p − 1 has no common factor with e. */
 function* generatePrime(
   bits: number,
   divisors: readonly TrialDivisor[],
   random: RandomSource,
 ): Generator<void, bigint> {
   const bytes = Math.ceil(bits / 8);
-  // Two bits at the top make the product of two such primes as long as it should be; it is above √2·2^(bits−1), as FIPS 186-5 asks.
+  // With the two top bits set, the product of two primes has full length, and each prime exceeds √2·2^(bits−1) as FIPS 186-5 requires.
   const fixed = (3n << BigInt(bits - 2)) | 1n;
-  // FIPS 186-5 §A.1.3 asks for 5 rounds at 1024 bits and 4 from 1536 on; smaller primes are made by tests only.
+  // FIPS 186-5 §A.1.3 requires 5 rounds at 1024 bits and 4 from 1536 bits. Only tests generate smaller primes.
   const rounds = bits >= 1024 ? 5 : 40;
-  // A random source that works misses in all of these with a probability below 2⁻⁴⁰.
+  // With a working random source, the probability that every attempt fails is below 2⁻⁴⁰.
   for (let attempt = 0; attempt < 10 * bits; attempt++) {
-    // Each candidate is drawn anew, as in the standard: a search upwards from one start would prefer primes after long gaps.
+    // Draw each candidate anew, as the standard does: a search upwards from one start would favour primes after long gaps.
     const candidate = (bytesToBigInt(random(bytes)) >> BigInt(8 * bytes - bits)) | fixed;
     yield;
     if (hasSmallFactor(candidate, divisors) || (candidate - 1n) % E === 0n) continue;
     if (yield* millerRabin(candidate, rounds, random)) return candidate;
   }
-  throw new SshError("usage", "no prime was found: the random source repeats itself");
+  throw new SshError("usage", "no prime found; the random source repeats itself");
 }
 
-/** Some primes, and their product: one division of a large number by the product serves them all. */
+/** A group of primes and their product. One division of a large number by the product serves the whole group. */
 interface TrialDivisor {
   readonly product: bigint;
   readonly primes: readonly number[];
@@ -75,7 +74,7 @@ function hasSmallFactor(candidate: bigint, divisors: readonly TrialDivisor[]): b
   });
 }
 
-/** The odd primes below 10,000, by the sieve of Eratosthenes, in groups whose product is exact in a `number`. */
+/** Returns the odd primes below 10,000 (sieve of Eratosthenes), grouped so that each product is exact in a `number`. */
 function trialDivisors(): TrialDivisor[] {
   const limit = 10_000;
   const composite = new Uint8Array(limit);

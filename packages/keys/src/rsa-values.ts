@@ -4,20 +4,20 @@ import type { PrivateKey, PublicKey, RsaFields } from "./key.ts";
 import { bitLength } from "./modular.ts";
 import { privateKeyOf, type Sign } from "./private-key.ts";
 
-/** Of keys (RFC 4253 §6.6). The algorithms that sign with them are RFC 8332's. */
+/** Name of the key format (RFC 4253 §6.6). The signature algorithms have names of their own (RFC 8332). */
 export const RSA = "ssh-rsa";
-/** Sizes of the modulus that are accepted, in bits. OpenSSH's own bounds by default are 1024 and 16384. */
+/** Accepted modulus sizes in bits. OpenSSH accepts 1024 to 16384 by default. */
 const MIN_BITS = 2048;
 const MAX_BITS = 16384;
 /**
- * OpenSSL's bound for moduli above 3072 bits (OPENSSL_RSA_MAX_PUBEXP_BITS), so that OpenSSH refuses such keys too. An exponent of 256 bits
- * makes one verification take 60 ms on portable code.
+ * Longest accepted public exponent in bits. OpenSSL has the same bound for moduli above 3072 bits (OPENSSL_RSA_MAX_PUBEXP_BITS), so OpenSSH
+ * also refuses such keys. With a 256-bit exponent, one verification takes 60 ms in portable code.
  */
 const MAX_EXPONENT_BITS = 64;
 
 /**
- * A public key from its blob, which is copied (RFC 4253 §6.6). Throws `key-malformed`, or `key-weak` unless the modulus is odd and has 2048
- * to 16384 bits and the exponent is odd, at least 3 and below 2⁶⁴.
+ * Parses a public key blob and copies it (RFC 4253 §6.6). Throws `key-malformed`, or `key-weak` unless the modulus is odd and has 2048 to
+ * 16384 bits and the exponent is odd, at least 3 and below 2⁶⁴.
  */
 export function rsaPublicKey(blob: Uint8Array): PublicKey {
   return publicKeyOf(readRsaNumbers(blob).n, copyBytes(blob));
@@ -28,16 +28,15 @@ function publicKeyOf(n: bigint, blob: Bytes): PublicKey {
 }
 
 /**
- * A private key from its values. The arithmetic is the caller's: a signature is as long as the modulus. Throws `key-weak` as
- * `rsaPublicKey` does, and `key-malformed` when the values do not belong together (n = p·q, e·d ≡ 1 modulo p−1 and q−1, iqmp·q ≡ 1
- * modulo p).
+ * Builds a private key from its values. The caller supplies the arithmetic; a signature is as long as the modulus. Throws `key-weak` like
+ * `rsaPublicKey`, and `key-malformed` unless n = p·q, e·d ≡ 1 modulo p−1 and q−1, and iqmp·q ≡ 1 modulo p.
  */
 export function rsaPrivateKeyWith(fields: RsaFields, signing: (fields: RsaFields) => Sign): PrivateKey {
   checkFields(fields);
   return checkedRsaPrivateKey(fields, signing(fields));
 }
 
-/** As {@link rsaPrivateKeyWith}, of values that are known to be right. */
+/** Builds a private key like {@link rsaPrivateKeyWith} from values that are already checked. */
 export function checkedRsaPrivateKey(fields: RsaFields, sign: Sign): PrivateKey {
   const { n, e } = fields;
   return privateKeyOf(publicKeyOf(n, new Writer().string(RSA).mpint(e).mpint(n).finish()), fields, sign);
@@ -49,12 +48,12 @@ function checkFields({ n, e, d, p, q, iqmp }: RsaFields): void {
   const consistent =
     inRange && p > 1n && q > 1n && p !== q && p * q === n && (e * d) % (p - 1n) === 1n && (e * d) % (q - 1n) === 1n;
   if (!consistent || iqmp >= p || (iqmp * q) % p !== 1n)
-    throw new SshError("key-malformed", "RSA private key: its values do not belong together");
+    throw new SshError("key-malformed", "RSA private key: values do not match each other");
 }
 
-/** The numbers of a public key, checked as `rsaPublicKey` says. */
+/** Returns the modulus and exponent of a public key blob. Throws like `rsaPublicKey`. */
 export function readRsaNumbers(blob: Uint8Array): { readonly n: bigint; readonly e: bigint } {
-  // The lengths are looked at first: turning a hostile megabyte into a number takes long.
+  // Check the lengths first: converting a hostile megabyte to a BigInt is slow.
   const lengths = keyReader(blob, RSA);
   if (lengths.string("e").length > MAX_EXPONENT_BITS / 8 + 1) throw exponentError();
   const length = lengths.string("n").length;
@@ -74,7 +73,7 @@ function checkPublic(n: bigint, e: bigint): void {
   const bits = bitLength(n);
   if (/* rule: rsa-modulus-least */ bits < MIN_BITS || /* rule: rsa-modulus-most */ bits > MAX_BITS)
     throw modulusError(`${bits} bits`);
-  if (n % 2n === 0n) throw new SshError("key-weak", "RSA key: its modulus is even");
+  if (n % 2n === 0n) throw new SshError("key-weak", "RSA key: modulus is even");
   // rule: rsa-exponent
   if (e < 3n || e % 2n === 0n || bitLength(e) > MAX_EXPONENT_BITS) throw exponentError();
 }
@@ -82,13 +81,13 @@ function checkPublic(n: bigint, e: bigint): void {
 function modulusError(size: string): SshError {
   return new SshError(
     "key-weak",
-    `RSA key: its modulus has ${size}, and ${MIN_BITS} to ${MAX_BITS} bits are accepted. Make a new key, of 3072 bits or of another type`,
+    `RSA key: modulus has ${size}, expected ${MIN_BITS} to ${MAX_BITS} bits; make a new key of 3072 bits or of another type`,
   );
 }
 
 function exponentError(): SshError {
   return new SshError(
     "key-weak",
-    `RSA key: its public exponent must be odd, at least 3 and of at most ${MAX_EXPONENT_BITS} bits. Make a new key`,
+    `RSA key: public exponent must be odd, at least 3 and at most ${MAX_EXPONENT_BITS} bits long; make a new key`,
   );
 }

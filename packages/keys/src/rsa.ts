@@ -11,12 +11,12 @@ export const rsaSha2_256: SignatureAlgorithm = /* @__PURE__ */ signatureAlgorith
 /** RSASSA-PKCS1-v1_5 with SHA-512 (RFC 8332 §3). */
 export const rsaSha2_512: SignatureAlgorithm = /* @__PURE__ */ signatureAlgorithm("rsa-sha2-512");
 
-/** A private key from its values. Throws `key-weak` or `key-malformed` as {@link rsaPrivateKeyWith} does. */
+/** Builds a private key from its values. Throws `key-weak` or `key-malformed` like {@link rsaPrivateKeyWith}. */
 export function rsaPrivateKey(fields: RsaFields): PrivateKey {
   return rsaPrivateKeyWith(fields, signing);
 }
 
-/** A key whose values are known to be right. */
+/** Builds a private key from values that are already checked. */
 export function privateKeyOf(fields: RsaFields): PrivateKey {
   return checkedRsaPrivateKey(fields, signing(fields));
 }
@@ -31,14 +31,14 @@ function signing(fields: RsaFields): Sign {
   };
 }
 
-/** message^d mod n (RFC 8017 §5.2.1), by the Chinese remainder theorem. */
+/** Returns message^d mod n, by the Chinese remainder theorem (RFC 8017 §5.2.1). */
 function privateOperation(
   key: RsaFields & { readonly dp: bigint; readonly dq: bigint },
   message: bigint,
   random: RandomSource,
 ): bigint {
   const { n, e, p, q, dp, dq, iqmp } = key;
-  // BigInt takes a time that depends on its operands: the exponentiations see a number that nobody else knows.
+  // BigInt is not constant-time, so the message is multiplied by a secret random number before the exponentiations.
   // rule: rsa-blinding
   const blind = 1n + randomBelow(n - 1n, random);
   const unblind = modInverse(blind, n);
@@ -49,9 +49,9 @@ function privateOperation(
   const h = (iqmp * (sp + p - (sq % p))) % p;
   const signature = ((sq + h * q) * unblind) % n;
 
-  // A fault in one half alone would reveal the factors to every reader of the signature (Boneh, DeMillo, Lipton 1997).
+  // A fault in only one half would let anyone who sees the signature factor n (Boneh, DeMillo, Lipton 1997).
   if (modPow(signature, e, n) !== message)
-    throw new SshError("internal", "an RSA signature came out wrong and was withheld");
+    throw new SshError("internal", "RSA signature failed verification after signing and was withheld");
   return signature;
 }
 
@@ -65,22 +65,22 @@ function signatureAlgorithm(name: RsaAlgorithm): SignatureAlgorithm {
       const { n, e } = readRsaNumbers(publicKey);
       const blob = readSignature(name, signature);
       const length = Math.ceil(bitLength(n) / 8);
-      // RFC 8332 §3: the length is the modulus's, but signers exist that leave leading zeros out, and a verifier may accept that. OpenSSH does.
+      // Accept a signature shorter than the modulus: some signers omit leading zeros. RFC 8332 §3 allows this, and OpenSSH does the same.
       if (blob === undefined || blob.length > length) return false;
       const s = bytesToBigInt(blob);
       if (s >= n) return false;
-      // RFC 8017 §8.2.2: what was signed is built anew and compared as a whole. Nothing of the padding is parsed.
+      // Build the expected message and compare it as a whole; never parse the padding (RFC 8017 §8.2.2).
       // rule: rsa-whole-message
       return equalBytes(bigIntToBytes(modPow(s, e, n), length), encodeMessage(name, data, length));
     },
   };
 }
 
-/** EMSA-PKCS1-v1_5 (RFC 8017 §9.2): `length` bytes. */
+/** Returns the EMSA-PKCS1-v1_5 encoding of `data` in `length` bytes (RFC 8017 §9.2). */
 function encodeMessage(algorithm: RsaAlgorithm, data: Uint8Array, length: number): Uint8Array {
   const digest = algorithm === "rsa-sha2-256" ? sha256(data) : sha512(data);
   const size = digest.length;
-  // The DER of a DigestInfo, whose object identifiers differ in the last number: 2.16.840.1.101.3.4.2.1 and .3 (RFC 8017 §9.2 note 1).
+  // DER of a DigestInfo. The object identifiers are 2.16.840.1.101.3.4.2.1 for SHA-256 and .3 for SHA-512 (RFC 8017 §9.2 note 1).
   const hash = algorithm === "rsa-sha2-256" ? 1 : 3;
   const info = [
     0x30,

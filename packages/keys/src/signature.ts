@@ -1,13 +1,13 @@
 import { type Bytes, Reader, SshError, Writer } from "@nacre/wire";
 
-/** A signature as it stands on the wire: the algorithm's name, then what the algorithm makes (RFC 4253 §6.6). */
+/** Encodes a signature blob: the algorithm name, then the algorithm's own signature (RFC 4253 §6.6). */
 export function writeSignature(algorithm: string, blob: Uint8Array): Bytes {
   return new Writer(algorithm.length + blob.length + 8).string(algorithm).string(blob).finish();
 }
 
 /**
- * What the algorithm made: a view of `signature`. `undefined` when the signature is malformed, is followed by more bytes,
- * or names another algorithm than the one that was agreed on.
+ * Returns the algorithm's own signature as a view of `signature`. Returns `undefined` if the blob is malformed, has trailing bytes or
+ * names another algorithm than `algorithm`.
  */
 export function readSignature(algorithm: string, signature: Uint8Array): Uint8Array | undefined {
   return wellFormed(() => {
@@ -20,7 +20,7 @@ export function readSignature(algorithm: string, signature: Uint8Array): Uint8Ar
   });
 }
 
-/** What `read` returns, or `undefined` when the bytes it reads are malformed: to a verifier that is one more bad signature. */
+/** Returns the result of `read`, or `undefined` if the bytes are malformed: a verifier treats them as an invalid signature. */
 export function wellFormed<T>(read: () => T): T | undefined {
   try {
     return read();

@@ -15,7 +15,7 @@ describe("ecdsa", () => {
   const format = "ecdsa-sha2-nistp256";
   const point = p256.getPublicKey(random(32), false);
 
-  test("a P-384 key under nistp256 is refused, whatever the blob says", () => {
+  test("rejects a P-384 point in a nistp256 key, under any combination of names", () => {
     const p384Point = p384.getPublicKey(random(48), false);
     const mixed = [
       named(format, "nistp384", p384Point),
@@ -28,7 +28,7 @@ describe("ecdsa", () => {
     for (const bad of mixed.slice(0, 3)) expectError("key-malformed", () => ecdsaNistp256.verify(bad, data, data));
   });
 
-  test("a point off the curve, at infinity, compressed, hybrid or with a coordinate past the field is refused", () => {
+  test("rejects a point that is off the curve, at infinity, compressed, hybrid or has an unreduced coordinate", () => {
     const off = point.map((byte, i) => (i === 64 ? byte ^ 1 : byte));
     const hybrid = point.slice();
     hybrid[0] = 6 + (point.at(64)! & 1);
@@ -51,7 +51,7 @@ describe("ecdsa", () => {
     ["nistp256", p256],
     ["nistp384", p384],
     ["nistp521", p521],
-  ] as const)("%s: high s and low s are both accepted", (curve, { Point }) => {
+  ] as const)("%s: accepts both a high s and a low s", (curve, { Point }) => {
     const own = generateEcdsa(curve, random);
     const algorithm = algorithmsOf(own.publicKey).at(0)!;
     const { r, s } = ecdsaScalars(own.sign(algorithm.name, data, random));
@@ -59,7 +59,7 @@ describe("ecdsa", () => {
       expect(algorithm.verify(own.publicKey.blob, data, named(algorithm.name, scalars(r, value)))).toBe(true);
   });
 
-  test("r and s outside 1…n−1 are refused", () => {
+  test("rejects r and s outside 1…n−1", () => {
     const order = p256.Point.Fn.ORDER;
     const { r, s } = ecdsaScalars(key.sign(format, data, random));
     const bad = [
@@ -79,7 +79,7 @@ describe("ecdsa", () => {
     expect(ecdsaNistp256.verify(blob, data, named(format, concatBytes(scalars(r, s), Uint8Array.of(0))))).toBe(false);
   });
 
-  test("a scalar outside 1…n−1, or the point of another, is no private key", () => {
+  test("rejects a private scalar outside 1…n−1 and a public point of another scalar", () => {
     for (const d of [0n, -1n, p256.Point.Fn.ORDER, p256.Point.Fn.ORDER + 1n])
       expectError("key-malformed", () => ecdsaPrivateKey("nistp256", d));
     const { fields } = key;

@@ -12,7 +12,7 @@ const data = utf8Encode("signed");
 const order = 2n ** 252n + 27742317777372353535851937790883648493n;
 
 describe("ed25519", () => {
-  test("a point of small order is weak", () => {
+  test("rejects a point of small order as weak", () => {
     const identity = Uint8Array.of(1, ...new Uint8Array(31));
     const order8 = hex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a");
     for (const point of [identity, new Uint8Array(32), order8]) {
@@ -22,15 +22,15 @@ describe("ed25519", () => {
     }
   });
 
-  test("an encoding that is not canonical, or of no point, is malformed", () => {
-    // y = p + 3 stands for 3, and y = 2 belongs to no point.
+  test("rejects a non-canonical encoding, and one off the curve, as malformed", () => {
+    // y = p + 3 is an encoding of 3, and no point on the curve has y = 2.
     const notCanonical = Uint8Array.of(0xf0, ...new Uint8Array(30).fill(0xff), 0x7f);
     const noPoint = Uint8Array.of(2, ...new Uint8Array(31));
     for (const point of [notCanonical, noPoint, new Uint8Array(31), new Uint8Array(33)])
       expectError("key-malformed", () => parsePublicKey(named("ssh-ed25519", point)));
   });
 
-  test("S past the order is refused: a signature has one form", () => {
+  test("rejects a second form of a signature, with S not below the group order", () => {
     const key = ed25519PrivateKey(random(32));
     const signature = key.sign("ssh-ed25519", data, random);
     const blob = signatureBlob(signature);
@@ -41,11 +41,11 @@ describe("ed25519", () => {
       expect(ed25519.verify(key.publicKey.blob, data, named("ssh-ed25519", blob.subarray(0, length)))).toBe(false);
   });
 
-  test("R in another encoding than its own is refused, though the equation holds", () => {
+  test("rejects a non-canonical encoding of R, although the equation holds", () => {
     const seed = random(32);
     const { blob } = ed25519PrivateKey(seed).publicKey;
     const { scalar, pointBytes } = curve.utils.getExtendedPublicKey(seed);
-    // R is the neutral point, whose y is 1; the second encoding spells p + 1.
+    // R is the neutral point with y = 1. The second encoding writes it as p + 1.
     const forge = (r: Uint8Array) => {
       const k = bytesToBigInt(sha512(concatBytes(r, pointBytes, data)).toReversed());
       return named("ssh-ed25519", concatBytes(r, bigIntToBytes((k * scalar) % order, 32).toReversed()));
@@ -55,7 +55,7 @@ describe("ed25519", () => {
     expect([canonical, other].map((signature) => ed25519.verify(blob, data, signature))).toEqual([true, false]);
   });
 
-  test("a seed of another length, or another seed's public key, is no private key", () => {
+  test("rejects a seed of another length and a public key of another seed", () => {
     for (const length of [0, 31, 33, 64]) expectError("key-malformed", () => ed25519PrivateKey(new Uint8Array(length)));
     const { fields } = ed25519PrivateKey(random(32));
     if (fields.format !== "ssh-ed25519") throw new Error("no Ed25519 key");

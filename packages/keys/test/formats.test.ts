@@ -17,7 +17,7 @@ const data = utf8Encode("signed");
 
 describe("key blobs", () => {
   test.each(keyVectors.filter(({ bits }) => bits !== 1024))(
-    "$name: cut anywhere, or longer, it is malformed",
+    "$name: is malformed when truncated at any byte or extended",
     ({ blob }) => {
       for (let length = 0; length < blob.length; length++)
         expectError("key-malformed", () => parsePublicKey(blob.subarray(0, length)));
@@ -25,25 +25,25 @@ describe("key blobs", () => {
     },
   );
 
-  test("a format that is not known is named", () => {
+  test("names an unknown format in the error", () => {
     for (const format of ["ssh-dss", "sk-ssh-ed25519@openssh.com", "ssh-ed25519-cert-v01@openssh.com"]) {
       expectError("key-unsupported", () => parsePublicKey(named(format, data)));
       expect(() => parsePublicKey(named(format, data))).toThrow(format);
     }
   });
 
-  test("a format's name has at most 64 characters", () => {
+  test("accepts format names of at most 64 characters", () => {
     expectError("key-unsupported", () => parsePublicKey(named("a".repeat(64))));
     expectError("key-malformed", () => parsePublicKey(named("a".repeat(65))));
   });
 
-  test("a key of another format is refused by every algorithm", () => {
+  test("every algorithm rejects keys of another format", () => {
     for (const algorithm of defaultSignatureAlgorithms)
       for (const { format, blob } of keyVectors)
         if (format !== algorithm.keyFormat) expectError("key-malformed", () => algorithm.verify(blob, data, data));
   });
 
-  test("only the format's name tells formats apart", () => {
+  test("a blob with a changed format name is not accepted as the original format", () => {
     for (const algorithm of defaultSignatureAlgorithms) {
       const { blob } = keyVectors.find(({ format, bits }) => format === algorithm.keyFormat && bits !== 1024)!;
       const renamed = blob.map((byte, i) => (i === 4 + algorithm.keyFormat.length - 1 ? byte ^ 1 : byte));
@@ -52,7 +52,7 @@ describe("key blobs", () => {
     }
   });
 
-  test("random bytes give a key error and no other", () => {
+  test("random bytes cause no error except key errors", () => {
     assert(
       property(uint8Array({ maxLength: 80 }), (bytes) => {
         for (const blob of [bytes, ...defaultSignatureAlgorithms.map(({ keyFormat }) => named(keyFormat, bytes))]) {
@@ -75,13 +75,13 @@ describe("signature blobs", () => {
   test.each([
     ["rsa-sha2-256", rsaSha2_512],
     ["rsa-sha2-512", rsaSha2_256],
-  ])("a signature that names %s is not one of the other", (name, other) => {
+  ])("a signature that names %s is invalid under the other algorithm", (name, other) => {
     const signature = key.sign(name, data, random);
     expect(other.verify(blob, data, signature)).toBe(false);
     expect(other.verify(blob, data, named(other.name, signatureBlob(signature)))).toBe(false);
   });
 
-  test("ssh-rsa is no signature algorithm", () => {
+  test("ssh-rsa is not accepted as a signature algorithm", () => {
     expectError("key-unsupported", () => key.sign("ssh-rsa", data, random));
     expect(defaultSignatureAlgorithms.map(({ name }) => name)).not.toContain("ssh-rsa");
     expect(
@@ -89,7 +89,7 @@ describe("signature blobs", () => {
     ).toBe(false);
   });
 
-  test("a key refuses to sign with what it does not have", () => {
+  test("a key rejects signature algorithms of other formats", () => {
     for (const { fields } of keyVectors.filter(({ bits }) => bits !== 1024)) {
       const own = privateKeyFromFields(fields);
       for (const { name, keyFormat } of defaultSignatureAlgorithms)

@@ -17,7 +17,7 @@ function isPrime(candidate: bigint, rounds = 20): boolean {
 }
 
 describe("modPow", () => {
-  test("is the same as multiplying again and again", () => {
+  test("equals repeated multiplication", () => {
     assert(
       property(large, integer({ min: 0, max: 70 }), bigInt({ min: 2n, max: 1n << 300n }), (base, exponent, modulus) => {
         let expected = 1n;
@@ -27,7 +27,7 @@ describe("modPow", () => {
     );
   });
 
-  test("is the same as squaring bit by bit, for exponents that use the window", () => {
+  test("equals square-and-multiply for exponents that use the window", () => {
     assert(
       property(large, large, bigInt({ min: 2n, max: 1n << 600n }), (base, exponent, modulus) => {
         let expected = 1n;
@@ -40,14 +40,14 @@ describe("modPow", () => {
     );
   });
 
-  test("powers of two and their neighbours, where windows begin and end", () => {
+  test("is correct at powers of two and their neighbours, where windows begin and end", () => {
     for (let shift = 60n; shift < 75n; shift++)
       for (const exponent of [1n << shift, (1n << shift) - 1n, (1n << shift) + 1n])
         expect(modPow(3n, exponent, 1_000_003n)).toBe(modPow(3n, exponent % 1_000_002n, 1_000_003n));
   });
 });
 
-test("modInverse undoes a multiplication, or says that nothing does", () => {
+test("modInverse returns the inverse, or throws if it does not exist", () => {
   assert(
     property(bigInt({ min: 1n, max: 1n << 200n }), bigInt({ min: 2n, max: 1n << 200n }), (value, modulus) => {
       if (gcd(value, modulus) === 1n) {
@@ -60,7 +60,7 @@ test("modInverse undoes a multiplication, or says that nothing does", () => {
   expectError("internal", () => modInverse(0n, 7n));
 });
 
-test("gcd divides both, and what is left has no divisor in common", () => {
+test("gcd divides both numbers, and the quotients are coprime", () => {
   expect(gcd(12n, 18n)).toBe(6n);
   assert(
     property(bigInt({ min: 1n, max: 1n << 100n }), bigInt({ min: 1n, max: 1n << 100n }), (a, b) => {
@@ -70,11 +70,11 @@ test("gcd divides both, and what is left has no divisor in common", () => {
   );
 });
 
-test("bitLength", () => {
+test("bitLength counts the bits of a number", () => {
   expect([0n, 1n, 2n, 255n, 256n, 1n << 2047n].map(bitLength)).toEqual([0, 1, 2, 8, 9, 2048]);
 });
 
-test("randomBelow stays below, and reaches everything", () => {
+test("randomBelow returns every value below the bound, and no other", () => {
   const seen = Array.from({ length: 200 }, () => randomBelow(5n, random));
   expect(new Set(seen)).toEqual(new Set([0n, 1n, 2n, 3n, 4n]));
 });
@@ -97,20 +97,20 @@ describe("millerRabin", () => {
     );
   });
 
-  test("is not deceived by Carmichael numbers, nor by a strong pseudoprime to the first twelve primes", () => {
+  test("rejects Carmichael numbers and a strong pseudoprime to the first twelve primes", () => {
     for (const composite of [561n, 1105n, 1729n, 41041n, 825265n, 318665857834031151167461n])
       expect(isPrime(composite)).toBe(false);
     expect(isPrime((1n << 521n) - 1n)).toBe(true);
   });
 
-  test("a square root of 1 that is neither 1 nor −1 gives a composite away", () => {
-    // 560 = 35·2⁴, and zeros from the random source make 2 the base.
+  test("detects a composite by a square root of 1 other than 1 and −1", () => {
+    // 560 = 35·2⁴, and a random source of zeros gives the base 2.
     expect([140n, 280n].map((exponent) => modPow(2n, exponent, 561n))).toEqual([67n, 1n]);
     const round = millerRabin(561n, 1, (length) => new Uint8Array(length));
     expect(round.next()).toEqual({ done: true, value: false });
   });
 
-  test("stops between rounds, once for each", () => {
+  test("yields once per round", () => {
     expect([...millerRabin((1n << 127n) - 1n, 7, random)]).toHaveLength(7);
   });
 });

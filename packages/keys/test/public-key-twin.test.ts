@@ -1,4 +1,4 @@
-// What a public key may be is decided without noble; noble, which would decide the same, is the twin.
+// The package validates public keys without noble. These tests compare its verdicts with noble's.
 
 import { expectError } from "@nacre/testing/errors";
 import { named } from "@nacre/testing/keys";
@@ -12,7 +12,7 @@ import { parsePublicKey } from "../src/index.ts";
 
 const P = 2n ** 255n - 19n;
 
-/** 32 bytes of an ordinate and the sign of the abscissa. */
+/** Encodes the y coordinate and the sign of x in 32 bytes. */
 function encoded(y: bigint, isNegative: boolean): Uint8Array {
   return bigIntToBytes(y | (isNegative ? 1n << 255n : 0n), 32).toReversed();
 }
@@ -33,7 +33,7 @@ function check(point: Uint8Array): void {
 }
 
 describe("an Ed25519 point", () => {
-  test("of any ordinate and sign is what noble says", () => {
+  test("gets noble's verdict for any y and any sign of x", () => {
     let good = 0;
     assert(
       property(bigInt({ min: 0n, max: 2n ** 255n - 1n }), boolean(), (y, isNegative) => {
@@ -42,17 +42,17 @@ describe("an Ed25519 point", () => {
       }),
       { numRuns: 300 },
     );
-    // About half of all ordinates belong to a point.
+    // About half of all values of y belong to a point.
     expect(good).toBeGreaterThan(50);
   });
 
-  test("at the edges of the field, and past them", () => {
+  test("gets noble's verdict at the edges of the field and beyond", () => {
     for (let i = 0n; i < 40n; i++)
       for (const isNegative of [false, true])
         for (const y of [i, (P - 1n) / 2n + i, P - 20n + i]) if (y < 2n ** 255n) check(encoded(y, isNegative));
   });
 
-  test("of small order is weak: all eight, and no other ordinate that is theirs", () => {
+  test("is weak for all eight points of small order, and malformed with the wrong sign", () => {
     const found = new Set<string>();
     const eighth = ed25519.Point.fromHex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05");
     let point = ed25519.Point.ZERO;
@@ -73,13 +73,13 @@ describe.each([
   const size = nistCurves[curve].size;
   const parse = (point: Uint8Array): unknown => parsePublicKey(named(`ecdsa-sha2-${curve}`, curve, point));
 
-  test("lies on the curve that noble has", () => {
+  test("uses the same curve parameters as noble", () => {
     const { p, a, b, n } = noble.Point.CURVE();
     const own = nistCurves[curve];
     expect([own.p, own.p - 3n, own.b, own.order, own.size]).toEqual([p, a, b, n, noble.lengths.secretKey]);
   });
 
-  test("is what noble says: for points, points beside the curve, and coordinates that are not reduced", () => {
+  test("gets noble's verdict for points on and off the curve, and for unreduced coordinates", () => {
     for (let i = 1n; i < 30n; i++) {
       const { x, y } = noble.Point.BASE.multiply(i).toAffine();
       for (const [u, v] of [
@@ -99,7 +99,7 @@ describe.each([
     }
   });
 
-  test("is uncompressed, and not at infinity", () => {
+  test("must be uncompressed and not at infinity", () => {
     const good = noble.Point.BASE.toBytes(false);
     for (const point of [
       noble.Point.BASE.toBytes(true),

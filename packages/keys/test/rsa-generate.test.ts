@@ -26,7 +26,7 @@ function finish<T>(steps: Generator<void, T>): { value: T; steps: number } {
 
 describe("generateRsa", () => {
   test.each([256, 257, 511, 512, 768, 1024, 1024, 1536, 2048])(
-    "%i bits: the values are what FIPS 186-5 asks",
+    "%i bits: generates values that satisfy FIPS 186-5",
     (bits) => {
       const { n, e, d, p, q, iqmp } = finish(generateRsaFields(bits, random)).value;
       expect(bitLength(n)).toBe(bits);
@@ -42,7 +42,7 @@ describe("generateRsa", () => {
     },
   );
 
-  test("a key of 3072 bits is made in many steps, and signs", () => {
+  test("generates a working 3072-bit key in many steps", () => {
     const { value: key, steps } = finish(generateRsa(3072, random));
     expect(steps).toBeGreaterThan(100);
     expect(key.publicKey.bits).toBe(3072);
@@ -54,7 +54,7 @@ describe("generateRsa", () => {
     expect(nodeKeys(key).publicKey.asymmetricKeyDetails?.modulusLength).toBe(3072);
   });
 
-  test("the same randomness makes the same key, other randomness another", () => {
+  test("gives the same key for the same random bytes, and another key for others", () => {
     const [first, again, other] = ["a", "a", "b"].map(
       (seed) => finish(generateRsaFields(512, hashChainRandom(seed))).value.n,
     );
@@ -62,13 +62,13 @@ describe("generateRsa", () => {
     expect(other).not.toBe(first);
   });
 
-  test("a size that is not made is refused before the first step", () => {
+  test("rejects an invalid size before the first step", () => {
     for (const bits of [0, -1, 1024, 2047, 16385]) expectError("key-weak", () => generateRsa(bits, random));
     for (const bits of [Number.NaN, 2048.5, Number.POSITIVE_INFINITY])
       expectError("usage", () => generateRsa(bits, random));
   });
 
-  test("a prime p with 65537 as a factor of p−1 is passed over", () => {
+  test("skips a prime p if 65537 divides p−1", () => {
     let unfit = (3n << 126n) + 1n;
     unfit += 65537n * 2n - ((unfit - 1n) % (65537n * 2n));
     while (!checkPrimeSync(unfit)) unfit += 65537n * 2n;
@@ -83,11 +83,11 @@ describe("generateRsa", () => {
     expect(p).not.toBe(unfit);
   });
 
-  test("a random source that is stuck is found out", () => {
+  test("rejects a random source that always returns the same bytes", () => {
     expectError("usage", () => finish(generateRsaFields(256, (length) => new Uint8Array(length))));
   });
 
-  test("nothing is taken from the random source before the first step", () => {
+  test("takes no random bytes before the first step", () => {
     const steps = generateRsa(2048, () => {
       throw new Error("asked");
     });
@@ -95,7 +95,7 @@ describe("generateRsa", () => {
   });
 });
 
-test("Ed25519 and ECDSA keys are made at once, from the randomness given", () => {
+test("generateEd25519 and generateEcdsa derive the key from the random bytes alone", () => {
   expect(generateEd25519(hashChainRandom("x")).publicKey).toEqual(generateEd25519(hashChainRandom("x")).publicKey);
   expect(generateEd25519(random).publicKey).not.toEqual(generateEd25519(random).publicKey);
   for (const curve of ["nistp256", "nistp384", "nistp521"] as const) {

@@ -15,7 +15,7 @@ describe("rsa", () => {
   const { n, e, d, p, q, iqmp } = fields;
   const { blob } = keyVector("rsa-2048");
 
-  test("a modulus of 1,000,000 bits is refused by its length", () => {
+  test("rejects a modulus of 1,000,000 bits by its length", () => {
     const huge = new Uint8Array(125_000).fill(0xff);
     huge[0] = 0x7f;
     const hostile = new Writer().string("ssh-rsa").mpint(e).string(huge).finish();
@@ -35,7 +35,7 @@ describe("rsa", () => {
     ["an even e", n, 65538n],
     ["an e of 65 bits", n, (1n << 64n) | 1n],
     ["an e of 256 bits", n, (1n << 255n) | 1n],
-  ])("weak: %s", (_, modulus, exponent) => {
+  ])("rejects as weak: %s", (_, modulus, exponent) => {
     const weak = named("ssh-rsa", exponent, modulus);
     expectError("key-weak", () => parsePublicKey(weak));
     expectError("key-weak", () => rsaSha2_256.verify(weak, data, data));
@@ -46,29 +46,29 @@ describe("rsa", () => {
     ["a negative e", n, -3n],
     ["a modulus of 0", 0n, 3n],
     ["a negative modulus", -n, 3n],
-  ])("malformed: %s", (_, modulus, exponent) => {
+  ])("rejects as malformed: %s", (_, modulus, exponent) => {
     expectError("key-malformed", () => parsePublicKey(named("ssh-rsa", exponent, modulus)));
   });
 
-  test.each([2048, 16384])("%i bits are accepted", (bits) => {
+  test.each([2048, 16384])("accepts a modulus of %i bits", (bits) => {
     const edge = named("ssh-rsa", 3n, (1n << BigInt(bits - 1)) | 1n);
     expect(parsePublicKey(edge).bits).toBe(bits);
   });
 
-  test("an e of 64 bits is accepted", () => {
+  test("accepts an exponent of 64 bits", () => {
     expect(parsePublicKey(named("ssh-rsa", (1n << 63n) | 1n, n)).bits).toBe(2048);
   });
 
-  test("with e = 1 anybody could sign", () => {
+  test("rejects a signature forged with e = 1", () => {
     const message = encoded({});
     const forged = named("rsa-sha2-256", bigIntToBytes(message, 256));
     expectError("key-weak", () => rsaSha2_256.verify(named("ssh-rsa", 1n, n), data, forged));
   });
 
   test.each([
-    ["the right padding", {}, true],
-    ["short padding, rubbish after the digest", { padding: 8, after: 194 }, false],
-    ["short padding, rubbish before the digest", { padding: 8, before: 194 }, false],
+    ["correct padding", {}, true],
+    ["short padding, extra bytes after the digest", { padding: 8, after: 194 }, false],
+    ["short padding, extra bytes before the digest", { padding: 8, before: 194 }, false],
     ["padding of block type 2", { type: 2 }, false],
     ["padding with another byte in it", { byte: 0xfe }, false],
     ["no NULL in the DigestInfo", { info: "302f300b06096086480165030402010420", padding: 204 }, false],
@@ -79,7 +79,7 @@ describe("rsa", () => {
     expect(rsaSha2_256.verify(blob, data, named("rsa-sha2-256", signature))).toBe(valid);
   });
 
-  test("a signature is no longer than the modulus", () => {
+  test("rejects a signature longer than the modulus, and an empty one", () => {
     const own = privateKeyFromFields(fields);
     const signature = signatureBlob(own.sign("rsa-sha2-256", data, random));
     expect(signature).toHaveLength(256);
@@ -87,7 +87,7 @@ describe("rsa", () => {
       expect(rsaSha2_256.verify(blob, data, named("rsa-sha2-256", bad))).toBe(false);
   });
 
-  test("a signature is below the modulus", () => {
+  test("rejects a signature value that is not below the modulus", () => {
     const short = signatureVectors.find(({ what, valid }) => valid && what.startsWith("the leading zero"))!;
     const s = bytesToBigInt(signatureBlob(short.signature));
     const verify = (value: bigint) =>
@@ -98,30 +98,30 @@ describe("rsa", () => {
   test.each([
     ["n", { n: n + 2n }],
     ["d", { d: d + 2n }],
-    ["d, but for p", { d: d + p - 1n }],
-    ["d, but for q", { d: d + q - 1n }],
+    ["d modulo q − 1", { d: d + p - 1n }],
+    ["d modulo p − 1", { d: d + q - 1n }],
     ["d = 0", { d: 0n }],
-    ["d past n", { d: d + (p - 1n) * (q - 1n) * 2n }],
+    ["d ≥ n", { d: d + (p - 1n) * (q - 1n) * 2n }],
     ["p and q", { p: p + 2n }],
     ["p = 1", { p: 1n, q: n }],
     ["negative factors", { p: -p, q: -q }],
-    ["q and p the wrong way round", { p: q, q: p }],
+    ["p and q exchanged", { p: q, q: p }],
     ["iqmp", { iqmp: iqmp + 1n }],
-    ["iqmp past p", { iqmp: iqmp + p }],
-    ["the iqmp of 0", { iqmp: 0n }],
+    ["iqmp ≥ p", { iqmp: iqmp + p }],
+    ["iqmp = 0", { iqmp: 0n }],
     ["e", { e: e + 2n }],
-  ])("a private key that is wrong in %s is malformed", (_, wrong) => {
+  ])("rejects a private key with a wrong value as malformed: %s", (_, wrong) => {
     expectError("key-malformed", () => privateKeyFromFields({ ...fields, ...wrong }));
   });
 
-  test("weak public values are weak in a private key too", () => {
+  test("rejects weak public values in a private key too", () => {
     expectError("key-weak", () => privateKeyFromFields({ ...fields, e: 1n }));
     expectError("key-weak", () => privateKeyFromFields({ ...fields, n: 15n, p: 3n, q: 5n }));
     expectError("key-weak", () => privateKeyFromFields({ ...fields, n: n + 1n }));
   });
 
-  test("a signature that a fault spoilt is withheld", () => {
-    // Two factors that are no primes: their halves do not make a signature, as after a fault.
+  test("withholds a signature corrupted by a fault", () => {
+    // The factors are composite, so the two halves combine to a wrong signature, as after a fault.
     const other = rsaFields("rsa-2048-other");
     const [a, b] = [p * other.p, q * other.q];
     const modulus = a * b;
@@ -138,7 +138,7 @@ describe("rsa", () => {
   });
 });
 
-/** An encoded message for a modulus of 256 bytes, right but for what is given (RFC 8017 §9.2). */
+/** Returns an encoded message for a modulus of 256 bytes, correct except for the parts given in `shape` (RFC 8017 §9.2). */
 function encoded(shape: {
   readonly type?: number;
   readonly padding?: number;
@@ -162,7 +162,7 @@ function encoded(shape: {
   return bytesToBigInt(message);
 }
 
-/** A modular inverse, by the recursive form of Euclid's algorithm. */
+/** Returns the modular inverse, by the recursive extended Euclidean algorithm. */
 function inverse(a: bigint, m: bigint): bigint {
   const euclid = (x: bigint, y: bigint): [bigint, bigint] => {
     if (y === 0n) return [1n, 0n];

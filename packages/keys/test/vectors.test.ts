@@ -61,13 +61,13 @@ describe("RFC 6979 §A.2", () => {
 
 const usable = keyVectors.filter(({ name }) => name !== "rsa-1024");
 
-describe("keys of ssh-keygen", () => {
+describe("keys from ssh-keygen", () => {
   test.each(keyVectors)("$name has the fingerprints that ssh-keygen prints", ({ blob, fingerprints }) => {
     expect(fingerprint(blob, "sha256")).toBe(fingerprints.sha256);
     expect(fingerprint(blob, "md5")).toBe(fingerprints.md5);
   });
 
-  test.each(usable)("$name is read", ({ blob, format, bits }) => {
+  test.each(usable)("parses the public key $name", ({ blob, format, bits }) => {
     const key = parsePublicKey(blob);
     expect(key).toMatchObject({ format, blob, bits });
     expect(key.blob).not.toBe(blob);
@@ -75,7 +75,7 @@ describe("keys of ssh-keygen", () => {
   });
 
   test.each(usable)(
-    "$name: its private values make the same public key, and sign",
+    "$name: private values give the same public key and valid signatures",
     ({ blob, format, bits, fields }) => {
       const key = privateKeyFromFields(fields);
       expect(key.publicKey).toMatchObject({ format, blob, bits });
@@ -87,7 +87,7 @@ describe("keys of ssh-keygen", () => {
     },
   );
 
-  test("a key of 1024 bits is weak", () => {
+  test("rejects an RSA key of 1024 bits as weak", () => {
     const { blob, fields } = keyVector("rsa-1024");
     expectError("key-weak", () => parsePublicKey(blob));
     expectError("key-weak", () => privateKeyFromFields(fields));
@@ -96,14 +96,14 @@ describe("keys of ssh-keygen", () => {
   });
 });
 
-describe("signatures of ssh-keygen and openssl", () => {
+describe("signatures from ssh-keygen and openssl", () => {
   test.each(signatureVectors)("$key, $algorithm: $what", ({ key, algorithm, data, signature, valid }) => {
     const verifier = defaultSignatureAlgorithms.find(({ name }) => name === algorithm)!;
     expect(verifier.verify(keyVector(key).blob, data, signature)).toBe(valid);
   });
 
   test.each(signatureVectors.filter(({ valid, what }) => valid && !what.includes("left out")))(
-    "$key, $algorithm: made again ($what)",
+    "$key, $algorithm: signs the same data ($what)",
     ({ key, algorithm, data, signature }) => {
       const made = privateKeyFromFields(keyVector(key).fields).sign(algorithm, data, random);
       // OpenSSL's ECDSA nonces are random, so those signatures differ.
@@ -111,7 +111,7 @@ describe("signatures of ssh-keygen and openssl", () => {
     },
   );
 
-  test("the vectors hold every algorithm, good and bad", () => {
+  test("the vectors contain valid and invalid signatures of every algorithm", () => {
     for (const { name } of defaultSignatureAlgorithms) {
       const valid = signatureVectors.filter((vector) => vector.algorithm === name).map((vector) => vector.valid);
       expect(new Set(valid)).toEqual(new Set([true, false]));

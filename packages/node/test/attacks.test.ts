@@ -327,7 +327,7 @@ test("key queries before login · server", async () => {
   // A problem of the key's own line is reported once.
   for (let i = 0; i < 64; i++) expect(await authenticate(loginWith(userKey.publicKey.blob))).toBe(false);
   expect(warnings).toEqual([
-    `${path}:101 is not used: the option no-such is not known`,
+    `${path}:101 is not used: unknown option no-such`,
     expect.stringMatching(/:101 does not let .* in: the line is not used$/),
   ]);
   // No file is too large to be refused.

@@ -2,23 +2,23 @@ import type { PublicKey } from "@nacre/keys";
 import type { AskToken, Bytes, Extension, SshError } from "@nacre/wire";
 import type { NegotiatedAlgorithms } from "./options.ts";
 
-/** What happened, and what is asked. While an ask is open, nothing else goes on. */
+/** Event of a transport. While an ask (`verify-host-key`, `sign-exchange-hash`) is open, the transport waits for its answer. */
 export type TransportEvent =
   /** The peer's identification string, without CR LF. */
   | { readonly type: "identified"; readonly peerVersion: string }
   /**
-   * Ask of a client, answered by `answerHostKey`: is this the host's key? That the server holds it is proved: its signature over
-   * the exchange hash was verified. Asked once in a connection: later exchanges must show the same key.
+   * Asks a client whether to accept the host key; answer with `answerHostKey`. The server's signature over the exchange hash is already
+   * verified, so the server holds the private key. Asked once per connection: later key exchanges must use the same host key.
    */
   | {
       readonly type: "verify-host-key";
       readonly token: AskToken;
-      /** `"rsa-sha2-512"` */
+      /** Signature algorithm, such as `"rsa-sha2-512"`. */
       readonly algorithm: string;
       /** Public key blob. */
       readonly hostKey: Bytes;
     }
-  /** Ask of a server, answered by `answerSignature`: sign the exchange hash. */
+  /** Asks a server to sign the exchange hash `data`; answer with `answerSignature`. */
   | {
       readonly type: "sign-exchange-hash";
       readonly token: AskToken;
@@ -26,31 +26,31 @@ export type TransportEvent =
       readonly hostKey: PublicKey;
       readonly data: Bytes;
     }
-  /** What we send is protected by new keys from now on: messages may be written, without waiting for the peer's own NEWKEYS. */
+  /** Sent packets use new keys from now on. Messages may be written without waiting for the peer's NEWKEYS. */
   | {
       readonly type: "new-keys";
-      /** The connection's first. */
+      /** Whether this is the first key exchange of the connection. */
       readonly initial: boolean;
       readonly negotiated: NegotiatedAlgorithms;
       readonly strictKex: boolean;
     }
-  /** What the peer sends is, too: the key exchange is over. */
+  /** Received packets use new keys too. The key exchange is complete. */
   | { readonly type: "keys-complete"; readonly initial: boolean }
-  /** What the peer can do (RFC 8308). */
+  /** Extensions of the peer (RFC 8308). */
   | { readonly type: "ext-info"; readonly extensions: readonly Extension[] }
-  /** A message for the layers above: 5, 6 and everything from 50 on. The bytes are the receiver's to read, and stay as they are. */
+  /** Message for the layers above: 5, 6 or a number from 50. The transport does not modify the payload afterwards. */
   | { readonly type: "message"; readonly payload: Bytes }
   /**
-   * The peer did not understand our packet of that number (RFC 4253 §11.4). `kexMessage`: the name of the message in it, when that
-   * belongs to the key exchange under way, which then cannot succeed.
+   * The peer did not recognize our packet with this sequence number (RFC 4253 §11.4). `kexMessage` is the name of its message if it belongs
+   * to the current key exchange, which then cannot succeed.
    */
   | { readonly type: "unimplemented"; readonly sequenceNumber: number; readonly kexMessage: string | undefined }
-  /** Text of the peer's for people: escape it before showing it (RFC 4253 §11.3). */
+  /** Debug text from the peer. Escape it before showing it (RFC 4253 §11.3). */
   | { readonly type: "debug"; readonly alwaysDisplay: boolean; readonly message: string }
   /**
-   * This turn has done `maxTurnWork`, and there may be more to do. A driver of several connections lets the others have their turn before it
-   * goes on; with one connection it may go on at once.
+   * The turn has used up `maxTurnWork`, and more input may be buffered. A driver of several connections serves the others before it
+   * continues; a driver of one connection may continue immediately.
    */
   | { readonly type: "yield" }
-  /** The last event. `error` says why: `disconnected` with what the peer said, `connection-lost`, or what went wrong. */
+  /** Last event. `error` is the reason: `disconnected` with the peer's description, `connection-lost`, or the error that occurred. */
   | { readonly type: "closed"; readonly error: SshError };

@@ -1,19 +1,22 @@
 import { PING_EXTENSION, serverSigAlgsExtension } from "@nacre/negotiation";
 import { type Bytes, type Extension, SSH_MSG_EXT_INFO, SshError } from "@nacre/wire";
 
-/** What a server tells right behind its first NEWKEYS: which logins it takes, and that it answers pings (RFC 8308 §3.1). */
+/**
+ * Encodes the SSH_MSG_EXT_INFO that a server sends right after its first NEWKEYS: the signature algorithms that it accepts for
+ * authentication, and that it answers pings (RFC 8308 §3.1).
+ */
 export function serverExtInfo(serverSigAlgs: readonly string[] | undefined): Bytes {
   const algorithms = serverSigAlgs === undefined ? [] : [serverSigAlgsExtension(serverSigAlgs)];
   return SSH_MSG_EXT_INFO.encode({ extensions: [...algorithms, PING_EXTENSION] });
 }
 
-/** The peer's extensions, as bytes of their own. Throws `malformed-message`, also for more than `maxExtensions`. */
+/** Decodes a copy of the peer's extensions. Throws `malformed-message`, also for more than `maxExtensions`. */
 export function readExtInfo(payload: Uint8Array, maxExtensions: number): readonly Extension[] {
   const { extensions } = SSH_MSG_EXT_INFO.decode(payload.slice());
   // rule: ext-info-count
   if (extensions.length <= maxExtensions) return extensions;
   throw new SshError(
     "malformed-message",
-    `SSH_MSG_EXT_INFO has ${extensions.length} extensions, more than ${maxExtensions}`,
+    `SSH_MSG_EXT_INFO has ${extensions.length} extensions, expected at most ${maxExtensions}`,
   );
 }

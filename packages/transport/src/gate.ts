@@ -12,29 +12,29 @@ import {
   SshError,
 } from "@nacre/wire";
 
-/** The rows of the message table by number. */
+/** Rows of the message table by message number. */
 const ROWS: readonly (readonly MessageRow[] | undefined)[] = Array.from({ length: 256 }, (_, number) => {
   const rows = MESSAGE_TABLE.filter((row) => row.message.number === number);
   return rows.length === 0 ? undefined : rows;
 });
 
-/** Who takes the message of a number, by the message table; `undefined` for a number that is not in it. */
+/** Receiver of each message number, from the message table; `undefined` for an unknown number. */
 export const RECEIVERS: readonly (Receiver | undefined)[] = ROWS.map((rows) => rows?.[0]?.receiver);
 
-/** Whether the message of a number may be sent and received while a key exchange is under way (RFC 4253 §7.1). */
+/** Whether each message number may be sent and received during a key exchange (RFC 4253 §7.1). */
 export const DURING_REKEY: readonly boolean[] = ROWS.map((rows) => rows?.[0]?.duringRekey ?? false);
 
-/** What to do with a message that came: take it, ignore it (a wrong guess, a late login), or answer that it is not understood. */
+/** How to treat a received message: process it, ignore it (a wrong guess, a late login request), or answer SSH_MSG_UNIMPLEMENTED. */
 export type GateVerdict = "admit" | "discard" | "unimplemented";
 
-/** The peer's part of a key exchange, by the message that must come next. */
+/** State of the peer's key exchange. `kind` is the key exchange message that must come next. */
 type PeerExchange =
-  /** The peer has none under way. */
+  /** No key exchange of the peer is in progress. */
   | { readonly kind: "kexinit" }
   | {
       readonly kind: "method";
       readonly method: MethodContext;
-      /** The peer has guessed wrong: its next key exchange packet is to be ignored (RFC 4253 §7). */
+      /** The peer guessed wrong, so its next key exchange packet must be ignored (RFC 4253 §7). */
       readonly discardsGuess: boolean;
     }
   | { readonly kind: "newkeys"; readonly method: MethodContext };
@@ -42,15 +42,15 @@ type PeerExchange =
 const NO_EXCHANGE: PeerExchange = { kind: "kexinit" };
 
 /**
- * Decides what may arrive when, by the message table. The transport reports how far the connection has come; every message of the peer
- * must pass `admit` before it is read.
+ * Decides by the message table which messages the peer may send at the moment. The transport reports the progress of the connection, and
+ * passes every received message number to `admit` before it decodes the message.
  */
 export class Gate {
-  /** The side that sends what comes. */
+  /** Role of the peer, the sender of the messages. */
   readonly #sender: Role;
   #phase: Phase = "kex";
   #exchange: PeerExchange = NO_EXCHANGE;
-  /** The first key exchange is under way and strict. */
+  /** Whether the first key exchange is in progress and strict. */
   #isStrict = false;
   #place: ExtInfoPlace = "past";
   #authMethod: MethodContext | undefined;
@@ -63,24 +63,24 @@ export class Gate {
     return this.#phase;
   }
 
-  /** Both sides have offered strict key exchange. */
+  /** Reports that both sides offered strict key exchange. */
   enforceStrictKex(): void {
     this.#isStrict = true;
   }
 
-  /** The peer's KEXINIT arrived, and this method was chosen. */
+  /** Reports that the peer's KEXINIT arrived and this method was chosen. */
   methodMayCome(method: MethodContext, { discardsGuess }: { readonly discardsGuess: boolean }): void {
     this.#exchange = { kind: "method", method, discardsGuess };
   }
 
-  /** The method is over: the peer's NEWKEYS must come. */
+  /** Reports that the method is complete. The peer's NEWKEYS must come next. */
   newKeysMustCome(): void {
     const { kind } = this.#exchange;
-    if (kind === "kexinit") throw new SshError("internal", "NEWKEYS is due without a key exchange");
+    if (kind === "kexinit") throw new SshError("internal", "NEWKEYS expected without a key exchange");
     this.#exchange = { kind: "newkeys", method: this.#exchange.method };
   }
 
-  /** The peer's NEWKEYS arrived. */
+  /** Reports that the peer's NEWKEYS arrived. */
   newKeysCame(): void {
     this.#exchange = NO_EXCHANGE;
     this.#isStrict = false;
@@ -89,18 +89,18 @@ export class Gate {
     this.#place = "first";
   }
 
-  /** The authentication method that the numbers of its range belong to. */
+  /** Sets the authentication method that gives the message numbers 60–79 their meaning. */
   setAuthMethod(method: MethodContext | undefined): void {
     this.#authMethod = method;
   }
 
-  /** Authentication has succeeded. */
+  /** Reports that authentication succeeded. */
   enterConnection(): void {
     this.#phase = "connection";
     this.#place = "past";
   }
 
-  /** Throws `unexpected-message` for a message that the peer must not send now. */
+  /** Returns how to treat a received message. Throws `unexpected-message` if the peer must not send it now. */
   admit(number: number): GateVerdict {
     const place = this.#place;
     if (place === "first") this.#place = this.#sender === "server" ? "before-success" : "past";
@@ -114,7 +114,7 @@ export class Gate {
     const rows = ROWS[number];
     if (rows === undefined) return this.#unknown(number);
     const row = this.#underThisMethod(rows);
-    if (row === undefined) return this.#refuse(number, "which has no meaning there");
+    if (row === undefined) return this.#refuse(number, "which no active method uses");
     // rule: message-sender
     if (row.sender !== "both" && row.sender !== this.#sender)
       return this.#refuse(number, `which only a ${row.sender} sends`);
@@ -146,26 +146,26 @@ export class Gate {
     return undefined;
   }
 
-  /** Unknown numbers are answered with SSH_MSG_UNIMPLEMENTED (RFC 4253 §11.4), except where no unknown message is allowed at all. */
+  /** Answers an unknown number with SSH_MSG_UNIMPLEMENTED (RFC 4253 §11.4), except during a key exchange, which allows none. */
   #unknown(number: number): GateVerdict {
     if (this.#exchange.kind !== "kexinit") return this.#refuse(number, "after its own SSH_MSG_KEXINIT");
     return "unimplemented";
   }
 
-  #refuse(number: number, because = "where it must not come"): never {
+  #refuse(number: number, because = "where it is not allowed"): never {
     const names = new Set(ROWS[number]?.map((row) => row.message.name));
     const what = names.size === 0 ? `unknown message ${number}` : `${[...names].join(" or ")} (${number})`;
-    throw new SshError("unexpected-message", `The ${this.#sender} sent ${what} ${this.#when()}, ${because}`);
+    throw new SshError("unexpected-message", `the ${this.#sender} sent ${what} ${this.#when()}, ${because}`);
   }
 
   #when(): string {
     if (this.#phase === "kex") return "during the first key exchange";
-    const phase = this.#phase === "auth" ? "before authentication has succeeded" : "after authentication";
+    const phase = this.#phase === "auth" ? "before authentication succeeded" : "after authentication";
     return this.#exchange.kind === "kexinit" ? phase : `${phase}, during a key exchange`;
   }
 }
 
-/** Why a message is refused at a place of SSH_MSG_EXT_INFO. */
+/** Reason for refusing a message, by its place relative to SSH_MSG_EXT_INFO. */
 const MISPLACED: Readonly<Partial<Record<ExtInfoPlace, string>>> = {
-  "success-due": "where SSH_MSG_USERAUTH_SUCCESS had to follow its SSH_MSG_EXT_INFO",
+  "success-due": "where SSH_MSG_USERAUTH_SUCCESS must follow its SSH_MSG_EXT_INFO",
 };

@@ -2,9 +2,9 @@ import type { SignatureAlgorithm } from "@nacre/keys";
 import { Reader, SshError } from "@nacre/wire";
 
 /**
- * Whether the server holds the host key that it shows: its signature over the exchange hash, under the algorithm that was
- * negotiated and no other (RFC 4253 §8, RFC 8332 §3.2). Returns when it does; throws `kex-failed` for a key that is not of the
- * algorithm's format or not acceptable, `bad-signature` when the signature is not its own.
+ * Verifies that the server holds its host key: the signature over the exchange hash must be valid under the negotiated algorithm
+ * (RFC 4253 §8, RFC 8332 §3.2). Throws `kex-failed` if the key has another format or is not acceptable, and `bad-signature` if the
+ * signature is invalid.
  */
 export function proveHostKey(
   algorithm: SignatureAlgorithm,
@@ -17,12 +17,12 @@ export function proveHostKey(
   if (format !== algorithm.keyFormat)
     throw new SshError(
       "kex-failed",
-      `The server showed a host key of format ${format} where ${algorithm.name} was agreed`,
+      `the server sent a host key of format ${format}, but ${algorithm.name} was negotiated`,
     );
   if (!verifies(algorithm, hostKey, exchangeHash, signature))
     throw new SshError(
       "bad-signature",
-      `The server's ${algorithm.name} signature over the key exchange is wrong: it does not hold the host key it shows, or somebody changed the exchange`,
+      `the server's ${algorithm.name} signature over the key exchange is invalid: the server does not hold the private host key, or the exchange was modified in transit`,
     );
 }
 
@@ -35,9 +35,9 @@ function verifies(
   try {
     return algorithm.verify(hostKey, exchangeHash, signature);
   } catch (error) {
-    // Errors of keys speak of a key that the caller gave. This one is the peer's.
+    // Key errors blame the caller, but this key comes from the peer.
     if (error instanceof SshError && error.culprit !== "bug")
-      throw new SshError("kex-failed", `The server's host key is not acceptable: ${error.message}`, { cause: error });
+      throw new SshError("kex-failed", `the server's host key is not acceptable: ${error.message}`, { cause: error });
     throw error;
   }
 }

@@ -24,18 +24,18 @@ import type { NegotiatedAlgorithms, NegotiatedDirection, TransportOptions } from
 import type { OutgoingPackets } from "./outgoing.ts";
 import { agree, hostKeyFor, proposalOf } from "./proposal.ts";
 
-/** A KEXINIT with its payload, which goes into the exchange hash. */
+/** A KEXINIT and its payload, which is part of the exchange hash. */
 interface Proposed {
   readonly init: KexInit;
   readonly payload: Uint8Array;
 }
 
-/** A message of ours, and the sequence number of its packet. */
+/** Number of a message that we sent, with the sequence number of its packet. */
 interface SentKexMessage extends SentMessage {
   readonly number: number;
 }
 
-/** What both KEXINITs have settled. Of the peer's only the payload is kept: decoded it may take ten times as much memory. */
+/** Result of both KEXINITs. Keeps only the payloads: a decoded KEXINIT may take ten times as much memory. */
 interface Agreement {
   /** Payload of the client's KEXINIT. */
   readonly clientInit: Uint8Array;
@@ -44,7 +44,7 @@ interface Agreement {
   readonly negotiated: NegotiatedAlgorithms;
 }
 
-/** The end of an exchange, but for the other side's proof or ours. */
+/** Result of a key exchange, before the host key is accepted or the exchange hash is signed. */
 interface Outcome extends Agreement {
   readonly secret: KexSecret;
   readonly exchangeHash: Uint8Array;
@@ -54,10 +54,10 @@ const NOTHING_SENT: readonly SentKexMessage[] = [];
 
 type KexServerDone = Extract<KexServerStep, { type: "done" }>;
 
-/** How far one key exchange has come. Each state holds what its next step needs, and nothing else: secrets go with it. */
+/** State of one key exchange. Each state holds only the data for its next step, so that secrets are dropped as early as possible. */
 type State =
   | { readonly kind: "idle" }
-  /** Own KEXINIT sent, the peer's not yet come. `first`: a client's part in the first method of its list, where it was made already. */
+  /** Our KEXINIT is sent, the peer's has not arrived. `first`: a client's key pair for the first method of its list, once generated. */
   | { readonly kind: "proposed"; readonly own: Proposed; readonly first: KexClient | undefined }
   | { readonly kind: "client"; readonly agreement: Agreement; readonly method: KexClient }
   | { readonly kind: "server"; readonly agreement: Agreement; readonly method: KexServer }
@@ -74,12 +74,12 @@ type State =
       readonly hostKey: PublicKey;
       readonly done: KexServerDone;
     }
-  /** Own NEWKEYS sent, the peer's not yet come. */
+  /** Our NEWKEYS is sent, the peer's has not arrived. */
   | { readonly kind: "newkeys"; readonly opener: PacketOpener }
-  /** The connection has ended: no exchange follows. */
+  /** The connection has ended. No key exchange follows. */
   | { readonly kind: "over" };
 
-/** What a key exchange works on. All of it is the transport's. */
+/** Parts of the transport that a key exchange uses. */
 export interface ExchangeContext {
   readonly options: TransportOptions;
   readonly limits: TransportLimits;
@@ -90,7 +90,7 @@ export interface ExchangeContext {
   readonly emit: (event: TransportEvent) => void;
 }
 
-/** The key exchanges of a connection, one after the other (RFC 4253 §7, §9). Methods throw SshError for what ends the connection. */
+/** Runs the key exchanges of a connection one after the other (RFC 4253 §7, §9). An SshError thrown by a method ends the connection. */
 export class KeyExchange {
   readonly #context: ExchangeContext;
   #state: State = { kind: "idle" };
@@ -101,29 +101,29 @@ export class KeyExchange {
   #strict = false;
   #extInfoWanted = false;
   #rekeysBeforeLogin = 0;
-  /** Our messages of the exchange under way, until our NEWKEYS. */
+  /** Messages that we sent in the current exchange, until our NEWKEYS. */
   #sent: readonly SentKexMessage[] = NOTHING_SENT;
 
   constructor(context: ExchangeContext) {
     this.#context = context;
   }
 
-  /** Whether one may begin: none is under way, and the connection has not ended. */
+  /** Whether a key exchange may begin: none is in progress and the connection is open. */
   get idle(): boolean {
     return this.#state.kind === "idle";
   }
 
-  /** Whether the application is asked, and nothing goes on until it has answered. */
+  /** Whether an ask is open. The exchange waits for the application's answer. */
   get asking(): boolean {
     return this.#state.kind === "verifying" || this.#state.kind === "signing";
   }
 
-  /** H of the first exchange (RFC 4253 §7.2). */
+  /** Exchange hash H of the first key exchange (RFC 4253 §7.2). */
   get sessionId(): Uint8Array | undefined {
     return this.#sessionId;
   }
 
-  /** Of the exchange under way once both KEXINITs are there, else of the last one. */
+  /** Algorithms of the current exchange once both KEXINITs are known, else of the last exchange. */
   get negotiated(): NegotiatedAlgorithms | undefined {
     return this.#negotiated;
   }
@@ -132,7 +132,7 @@ export class KeyExchange {
     this.#peerVersion = line;
   }
 
-  /** Sends our KEXINIT. Only when idle. */
+  /** Sends our KEXINIT. Call only when idle. */
   begin(): void {
     const { options, outgoing } = this.#context;
     const { role, random } = options;
@@ -153,7 +153,7 @@ export class KeyExchange {
     this.#state = { kind: "proposed", own: { init, payload }, first };
   }
 
-  /** Has a client make its key pair while the server's KEXINIT is awaited: mostly it comes to the first method of its list. */
+  /** Generates a client's key pair while it waits for the server's KEXINIT. Usually the first method of its list is chosen. */
   prepare(): void {
     const { role, algorithms, random } = this.#context.options;
     const state = this.#state;
@@ -161,7 +161,7 @@ export class KeyExchange {
       this.#state = { ...state, first: algorithms.kex[0]?.client(random) };
   }
 
-  /** A message of the key exchange's, 20–49, that the gate has let through. */
+  /** Processes a key exchange message, 20–49, that the gate admitted. */
   receive(payload: Uint8Array): void {
     const number = payload[0];
     if (number === SSH_MSG_KEXINIT.number) this.#receiveInit(payload);
@@ -169,35 +169,36 @@ export class KeyExchange {
     else this.#receiveMethod(payload);
   }
 
-  /** The name of our message with that sequence number; `undefined` when it is not one of the exchange under way. */
+  /** Returns the name of our message with that sequence number, or `undefined` if it is not part of the current exchange. */
   nameOf(sequenceNumber: number): string | undefined {
     const sent = this.#sent.find((one) => one.sequenceNumber === sequenceNumber);
     return sent && messageName(sent.number, this.#negotiated?.kex.context);
   }
 
-  /** Throws `usage` for a token that is not that of the open ask, or when another kind of answer is asked for. */
+  /** Throws `usage` unless `token` belongs to the open ask and the ask is of the kind `asked`. */
   expectToken(token: AskToken, asked: "verifying" | "signing"): void {
     if (this.#state.kind === asked && this.#state.token === token) return;
     throw staleAnswer(token);
   }
 
-  /** The application takes the host key. */
+  /** Reports that the application accepts the host key. */
   acceptHostKey(): void {
-    if (this.#state.kind !== "verifying") throw new SshError("internal", `a host key in state ${this.#state.kind}`);
+    if (this.#state.kind !== "verifying")
+      throw new SshError("internal", `host key accepted in state ${this.#state.kind}`);
     const { outcome, hostKey } = this.#state;
     this.#hostKey = hostKey;
     this.#secure(outcome);
   }
 
-  /** The application has signed the exchange hash. */
+  /** Takes the application's signature over the exchange hash. */
   sign(signature: Uint8Array): void {
-    if (this.#state.kind !== "signing") throw new SshError("internal", `a signature in state ${this.#state.kind}`);
+    if (this.#state.kind !== "signing") throw new SshError("internal", `signature passed in state ${this.#state.kind}`);
     const { outcome, hostKey, done } = this.#state;
     this.#send(done.reply(hostKey.blob, signature));
     this.#secure(outcome);
   }
 
-  /** Forgets the exchange under way, its secrets included: the connection has ended. */
+  /** Drops the current exchange and its secrets, because the connection has ended. */
   abandon(): void {
     this.#state = { kind: "over" };
   }
@@ -208,13 +209,14 @@ export class KeyExchange {
     this.#context.outgoing.send(payload, sent);
   }
 
-  /** The peer's KEXINIT. The gate lets it through only where no exchange of the peer's is under way. */
+  /** Processes the peer's KEXINIT. The gate admits it only if the peer has no exchange in progress. */
   #receiveInit(payload: Uint8Array): void {
     const { options, gate } = this.#context;
     if (gate.phase === "auth") this.#countRekeyBeforeLogin();
     const peer: Proposed = { init: SSH_MSG_KEXINIT.decode(payload), payload: payload.slice() };
     if (this.#state.kind === "idle") this.begin();
-    if (this.#state.kind !== "proposed") throw new SshError("internal", `KEXINIT in state ${this.#state.kind}`);
+    if (this.#state.kind !== "proposed")
+      throw new SshError("internal", `KEXINIT received in state ${this.#state.kind}`);
     const { own, first } = this.#state;
     const [client, server] = options.role === "client" ? [own, peer] : [peer, own];
     if (/* rule: strict-kex-initial */ this.#sessionId === undefined) this.#agreeOnStrictKex(client.init, server.init);
@@ -233,7 +235,7 @@ export class KeyExchange {
       this.#state = { kind: "server", agreement, method: negotiated.kex.server(options.random) };
     } else {
       const hasLeft = own.init.firstKexPacketFollows;
-      // What left with a wrong guess is not used again.
+      // A key pair sent with a wrong guess is not used again.
       const serves = hasLeft ? right : negotiated.kex === options.algorithms.kex[0];
       const method = (serves ? first : undefined) ?? negotiated.kex.client(options.random);
       if (!hasLeft || !right) this.#send(method.start());
@@ -241,39 +243,39 @@ export class KeyExchange {
     }
   }
 
-  /** A message of the method's own. */
+  /** Processes a message of the key exchange method. */
   #receiveMethod(payload: Uint8Array): void {
     const state = this.#state;
     if (state.kind !== "client" && state.kind !== "server")
-      throw new SshError("internal", `a key exchange message in state ${state.kind}`);
+      throw new SshError("internal", `key exchange message received in state ${state.kind}`);
     const step = state.method.receive(payload);
     if (step.type === "send") this.#send(step.payload);
     else if ("signature" in step) this.#proved(state.agreement, step.secret, step.hostKey.slice(), step.signature);
     else this.#askSignature(state.agreement, step);
   }
 
-  /** The peer's NEWKEYS. */
+  /** Processes the peer's NEWKEYS. */
   #receiveNewKeys(payload: Uint8Array): void {
     const { options, limits, reader, gate, emit } = this.#context;
     SSH_MSG_NEWKEYS.decode(payload);
-    if (this.#state.kind !== "newkeys") throw new SshError("internal", `NEWKEYS in state ${this.#state.kind}`);
+    if (this.#state.kind !== "newkeys") throw new SshError("internal", `NEWKEYS received in state ${this.#state.kind}`);
     reader.useOpener(this.#state.opener, /* rule: strict-kex-reset */ { resetSequence: this.#strict });
     const initial = gate.phase === "kex";
     gate.newKeysCame();
-    // A server has proved who it is, and its banners and prompts may be long. A client has proved nothing yet.
+    // A server is authenticated now, and its banners and prompts may be long. A client is not authenticated yet.
     if (initial && /* rule: packet-length-until-login */ options.role === "client")
       reader.maxPacketLength = limits.maxPacketLength;
     this.#state = { kind: "idle" };
     emit({ type: "keys-complete", initial });
   }
 
-  /** Nobody knows yet who has us do this arithmetic: not without end. */
+  /** Limits key exchanges before login: each costs CPU time for an unauthenticated peer. */
   #countRekeyBeforeLogin(): void {
     const { limits, options } = this.#context;
     if (++this.#rekeysBeforeLogin > limits.rekeysBeforeLogin)
       throw new SshError(
         "rekey-flood",
-        `The ${peerOf(options)} began more than ${limits.rekeysBeforeLogin} key exchanges before authentication has succeeded`,
+        `the ${peerOf(options)} began more than ${limits.rekeysBeforeLogin} key exchanges before authentication succeeded`,
       );
   }
 
@@ -285,14 +287,14 @@ export class KeyExchange {
     if (options.requireStrictKex === true && !this.#strict)
       throw new SshError(
         "strict-kex-required",
-        `The ${peerOf(options)} does not offer strict key exchange, which is required: it is open to the Terrapin attack (CVE-2023-48795). Update it, or do not require strict key exchange`,
+        `the ${peerOf(options)} does not support strict key exchange and is open to the Terrapin attack (CVE-2023-48795); update it or do not set \`requireStrictKex\``,
       );
-    // OpenSSH PROTOCOL §1.10: what came before was let through only because nothing was known of the peer yet.
+    // Packets before KEXINIT were admitted because the peer's support was not known yet; strict kex forbids them (OpenSSH PROTOCOL §1.10).
     // rule: strict-kex-first-message
     if (this.#strict && reader.sequenceNumber !== 0)
       throw new SshError(
         "unexpected-message",
-        `The ${peerOf(options)} sent something before its first SSH_MSG_KEXINIT, which strict key exchange forbids`,
+        `the ${peerOf(options)} sent a packet before its first SSH_MSG_KEXINIT, which strict key exchange forbids`,
       );
   }
 
@@ -311,7 +313,7 @@ export class KeyExchange {
     } else {
       throw new SshError(
         "host-key-changed",
-        "The server showed another host key in a later key exchange than at the beginning of the connection",
+        "the server used another host key in a later key exchange than in the first",
       );
     }
   }
@@ -319,7 +321,8 @@ export class KeyExchange {
   #askSignature(agreement: Agreement, done: KexServerDone): void {
     const algorithm = agreement.negotiated.hostKey.name;
     const hostKey = hostKeyFor(algorithm, this.#context.options.hostKeys);
-    if (hostKey === undefined) throw new SshError("internal", `no host key for ${algorithm}, which was offered`);
+    if (hostKey === undefined)
+      throw new SshError("internal", `no host key can sign with ${algorithm}, although it was offered`);
     const outcome = this.#outcome(agreement, done.secret, hostKey.blob);
     const token = askToken("sign-exchange-hash");
     this.#state = { kind: "signing", token, outcome, hostKey, done };
@@ -342,7 +345,7 @@ export class KeyExchange {
     return { ...agreement, secret, exchangeHash: hash };
   }
 
-  /** Both sides are sure of each other: NEWKEYS leaves, and what follows it is sealed with the new keys (RFC 4253 §7.3). */
+  /** Sends NEWKEYS and seals all later packets with the new keys (RFC 4253 §7.3). The exchange is authenticated at this point. */
   #secure({ negotiated, clientInit, secret, exchangeHash }: Outcome): void {
     const { options, outgoing, gate, emit } = this.#context;
     const initial = this.#sessionId === undefined;
@@ -352,7 +355,7 @@ export class KeyExchange {
       { hash: negotiated.kex.hash, sharedSecret: secret.sharedSecret, exchangeHash, sessionId: this.#sessionId },
       { clientToServer: keyLengths(clientToServer), serverToClient: keyLengths(serverToClient) },
     );
-    // The cookie follows the message number; both forms of K begin with their length (RFC 4251 §5).
+    // Skip the message number before the cookie, and the length at the start of both forms of K (RFC 4251 §5).
     options.keyLog?.(clientInit.slice(1, 17), secret.sharedSecret.slice(4));
 
     const isClient = options.role === "client";
@@ -363,12 +366,12 @@ export class KeyExchange {
       ? [serverToClient, keys.serverToClient]
       : [clientToServer, keys.clientToServer];
     outgoing.send(SSH_MSG_NEWKEYS.encode({}));
-    // The peer has answered them all. From here on another packet may have the same sequence number.
+    // The peer has answered all messages of this exchange. Later packets may reuse their sequence numbers.
     this.#sent = NOTHING_SENT;
     outgoing.useSealer(sending.cipher.createSealer(sendingKeys, sending.mac), { resetSequence: this.#strict });
     this.#state = { kind: "newkeys", opener: receiving.cipher.createOpener(receivingKeys, receiving.mac) };
     gate.newKeysMustCome();
-    // RFC 8308 §2.4: the first message under the server's first keys.
+    // EXT_INFO must be the first packet after the server's first NEWKEYS (RFC 8308 §2.4).
     if (initial && this.#extInfoWanted) outgoing.send(serverExtInfo(options.serverSigAlgs));
     emit({ type: "new-keys", initial, negotiated, strictKex: this.#strict });
     outgoing.release();

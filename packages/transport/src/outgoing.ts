@@ -3,19 +3,19 @@ import { type Bytes, copyBytes, type RandomSource, SshError } from "@nacre/wire"
 import { DURING_REKEY } from "./gate.ts";
 import type { TransportTrace } from "./options.ts";
 
-/** A message that a key exchange holds back. */
+/** Message queued until the end of a key exchange. */
 interface Held {
   readonly payload: Uint8Array;
   readonly sent: SentMessage | undefined;
 }
 
 const NOTHING = new Uint8Array(0);
-/** A message that waits costs at least so much memory, however short it is: a flood of replies of one byte is a flood. */
+/** Minimum cost of a queued message in bytes. Counting only payload would let one-byte replies exhaust memory. */
 const LEAST_COST = 64;
 
 /**
- * Everything that leaves: packets straight into the writer's slab, or, while a key exchange holds them back, into a queue that
- * is bounded (RFC 4253 §7.1).
+ * Outgoing packets. Normally they go straight into the writer's buffer; during a key exchange they go into a bounded queue
+ * (RFC 4253 §7.1).
  */
 export class OutgoingPackets {
   readonly keyUse: KeyUse;
@@ -27,7 +27,7 @@ export class OutgoingPackets {
   #queue: Held[] = [];
   #queuedBytes = 0;
   #queuedCost = 0;
-  /** Payload between `begin` and `commit`. */
+  /** Payload buffer returned by `begin`, until `commit`. */
   #begun: Uint8Array = NOTHING;
 
   constructor(options: {
@@ -41,12 +41,12 @@ export class OutgoingPackets {
     this.#trace = options.trace;
   }
 
-  /** Own KEXINIT was sent, own NEWKEYS was not: only key exchange messages and 1–4 may leave. */
+  /** Whether our KEXINIT is sent and our NEWKEYS is not: only key exchange messages and 1–4 may be sent. */
   get held(): boolean {
     return this.#held;
   }
 
-  /** Bytes that wait: for the socket, or for the end of a key exchange. */
+  /** Bytes waiting for the socket or for the end of a key exchange. */
   get pending(): number {
     return this.#writer.pending + this.#queuedBytes;
   }
@@ -55,19 +55,19 @@ export class OutgoingPackets {
     return this.#writer.takeOutput();
   }
 
-  /** Bytes before the packets: the identification string. */
+  /** Writes the identification string, which precedes the packets. */
   writeRaw(bytes: Uint8Array): void {
     this.#writer.writeRaw(bytes);
   }
 
-  /** A message of the transport's own that no key exchange holds back: 1–4 and 20–49. */
+  /** Sends a message of the transport that is allowed during a key exchange: 1–4 and 20–49. */
   send(payload: Uint8Array, sent?: SentMessage): void {
     this.#writer.write(payload);
     if (sent !== undefined) sent.sequenceNumber = this.#writer.sequenceNumber;
-    if (this.#trace !== undefined) this.#told(this.#trace, payload);
+    if (this.#trace !== undefined) this.#tracePacket(this.#trace, payload);
   }
 
-  /** A message that a key exchange holds back. It is copied. Throws `rekey-flood` when too much waits. */
+  /** Sends a message, or queues a copy during a key exchange. Throws `rekey-flood` if the queue is full. */
   write(payload: Uint8Array, sent?: SentMessage): void {
     if (this.#closed) return;
     if (this.#held) this.#enqueue(copyBytes(payload), sent);
@@ -88,14 +88,14 @@ export class OutgoingPackets {
     } else if (this.#trace === undefined) {
       this.#writer.commit();
     } else {
-      // Sealing encrypts in place.
+      // Copy for the trace, since sealing encrypts in place.
       const clear = payload.slice();
       this.#writer.commit();
-      this.#told(this.#trace, clear);
+      this.#tracePacket(this.#trace, clear);
     }
   }
 
-  /** An answer that the peer can ask for without end: dropped when too much waits already, because it does not read. */
+  /** Sends an answer that the peer can request at any rate. Drops it if too much output waits because the peer does not read. */
   answer(payload: Uint8Array): void {
     // rule: answer-room
     if (this.#writer.pending + this.#queuedCost + costOf(payload) > this.#maxQueuedBytes) return;
@@ -103,7 +103,7 @@ export class OutgoingPackets {
     else this.write(payload);
   }
 
-  /** Own KEXINIT leaves: what is written from now on waits. */
+  /** Queues later messages, because our KEXINIT is about to be sent. */
   hold(): void {
     this.#held = true;
   }
@@ -112,7 +112,7 @@ export class OutgoingPackets {
     this.#writer.useSealer(sealer, options);
   }
 
-  /** Own NEWKEYS has left: what has waited leaves, in its order. */
+  /** Sends the queued messages in order, because our NEWKEYS is sent. */
   release(): void {
     this.#held = false;
     const queue = this.#queue;
@@ -120,12 +120,12 @@ export class OutgoingPackets {
     for (const { payload, sent } of queue) this.send(payload, sent);
   }
 
-  /** Lets go of buffers, where nothing waits in them. */
+  /** Frees buffers that hold no pending output. */
   rest(): void {
     this.#writer.rest();
   }
 
-  /** Drops what waits for keys; what waits for the socket can still be taken. */
+  /** Drops messages queued behind a key exchange. Output for the socket can still be taken. */
   close(): void {
     this.#closed = true;
     this.#forget();
@@ -143,14 +143,14 @@ export class OutgoingPackets {
     if (this.#queuedCost + cost > this.#maxQueuedBytes)
       throw new SshError(
         "rekey-flood",
-        `More than ${this.#maxQueuedBytes} bytes have to wait for a key exchange that the peer does not bring to its end`,
+        `more than ${this.#maxQueuedBytes} bytes are queued behind a key exchange that the peer does not complete`,
       );
     this.#queue.push({ payload, sent });
     this.#queuedBytes += payload.length;
     this.#queuedCost += cost;
   }
 
-  #told(trace: TransportTrace, payload: Uint8Array): void {
+  #tracePacket(trace: TransportTrace, payload: Uint8Array): void {
     const { sequenceNumber, lastPacketLength } = this.#writer;
     trace.packet({ direction: "sent", sequenceNumber, wireLength: lastPacketLength, payload });
   }

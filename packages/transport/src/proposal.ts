@@ -3,7 +3,7 @@ import { type NegotiatedNames, negotiate, type Proposal } from "@nacre/negotiati
 import { type KexInit, SshError } from "@nacre/wire";
 import type { NegotiatedAlgorithms, NegotiatedDirection, TransportAlgorithms, TransportOptions } from "./options.ts";
 
-/** The names of what we can do: for a server, only host-key algorithms that one of its keys can sign with. */
+/** Returns the algorithm names to offer. A server offers only host key algorithms that one of its host keys can sign with. */
 export function proposalOf(options: TransportOptions): Proposal {
   const { algorithms, role, hostKeys } = options;
   const usable =
@@ -18,12 +18,12 @@ export function proposalOf(options: TransportOptions): Proposal {
   };
 }
 
-/** The first of the keys that signs with the algorithm of that name. */
+/** Returns the first key that can sign with the named algorithm. */
 export function hostKeyFor(algorithm: string, hostKeys: readonly PublicKey[] | undefined): PublicKey | undefined {
   return hostKeys?.find((key) => key.algorithms.some(({ name }) => name === algorithm));
 }
 
-/** What two KEXINITs agree on, as the values we were given. Throws `no-common-algorithm`. */
+/** Negotiates two KEXINITs and returns the chosen entries of `algorithms`. Throws `no-common-algorithm`. */
 export function agree(client: KexInit, server: KexInit, algorithms: TransportAlgorithms): NegotiatedAlgorithms {
   const aead = new Set(namesOf(algorithms.ciphers.filter((cipher) => cipher.aead)));
   const names = negotiate(client, server, (cipher) => aead.has(cipher));
@@ -46,6 +46,6 @@ function namesOf(algorithms: readonly { readonly name: string }[]): string[] {
 
 function named<T extends { readonly name: string }>(algorithms: readonly T[], name: string): T {
   const found = algorithms.find((one) => one.name === name);
-  if (found === undefined) throw new SshError("internal", `${name} was negotiated though we did not offer it`);
+  if (found === undefined) throw new SshError("internal", `${name} was negotiated although we did not offer it`);
   return found;
 }

@@ -2,19 +2,19 @@ import type { KeyUse } from "@nacre/packet";
 import type { TransportLimits } from "./limits.ts";
 import type { NegotiatedDirection } from "./options.ts";
 
-/** Tells when new keys are due (RFC 4253 §9, RFC 4344 §3). */
+/** Decides when to rekey (RFC 4253 §9, RFC 4344 §3). */
 export class RekeyPolicy {
   readonly #limits: TransportLimits;
   #maxBytesSent = Infinity;
   #maxBytesReceived = Infinity;
-  /** When the keys are too old; `undefined` before there are any. */
+  /** Time at which the keys are too old, in milliseconds; `undefined` before the first keys. */
   deadline: number | undefined;
 
   constructor(limits: TransportLimits) {
     this.#limits = limits;
   }
 
-  /** New keys are in use in both directions. */
+  /** Reports that new keys are in use in both directions. */
   keysChanged(sending: NegotiatedDirection, receiving: NegotiatedDirection, now: number): void {
     this.#maxBytesSent = Math.min(this.#limits.rekeyBytes, sending.cipher.maxBytes);
     // rule: cipher-bytes
@@ -22,7 +22,7 @@ export class RekeyPolicy {
     this.deadline = now + this.#limits.rekeyInterval;
   }
 
-  /** Whether the keys have been used enough in either direction. */
+  /** Returns whether the keys have reached a byte or packet limit in either direction. */
   isUsedUp(sent: KeyUse, received: KeyUse): boolean {
     const { rekeyPackets } = this.#limits;
     return (

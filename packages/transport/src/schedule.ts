@@ -6,7 +6,7 @@ import type { TransportOptions } from "./options.ts";
 import { RekeyPolicy } from "./rekey.ts";
 import { PausableTimer } from "./timer.ts";
 
-/** What the schedule goes by. All of it is the transport's. */
+/** Parts of the transport that the schedule reads. */
 export interface ScheduleContext {
   readonly options: Pick<TransportOptions, "role">;
   readonly limits: TransportLimits;
@@ -17,13 +17,13 @@ export interface ScheduleContext {
 
 type Exchange = Pick<KeyExchange, "idle" | "asking" | "negotiated">;
 
-/** Says when a key exchange is due, and when the one under way is overdue. */
+/** Decides when a key exchange must begin, and when the current one has timed out. */
 export class Schedule {
   readonly #context: ScheduleContext;
   readonly #exchange: Exchange;
   readonly #timer: PausableTimer;
   readonly #policy: RekeyPolicy;
-  /** Milliseconds of a clock that never goes back. */
+  /** Current time of a monotonic clock in milliseconds. */
   now = 0;
 
   constructor(context: ScheduleContext, exchange: Exchange) {
@@ -33,7 +33,7 @@ export class Schedule {
     this.#policy = new RekeyPolicy(context.limits);
   }
 
-  /** To be called after each step of the key exchange: its time runs, stands while the application is asked, or is over. */
+  /** Updates the timer after each step of the key exchange: runs it, pauses it while an ask is open, or stops it at the end. */
   follow(): void {
     const { idle, asking, negotiated } = this.#exchange;
     if (asking) {
@@ -48,31 +48,31 @@ export class Schedule {
     }
   }
 
-  /** When one of `overdue` and `keysTooOld` will hold; `undefined` for never. */
+  /** Time at which `overdue` or `keysTooOld` becomes true; `undefined` for never. */
   get deadline(): number | undefined {
     return this.#timer.deadline ?? (this.mayRekey ? this.#policy.deadline : undefined);
   }
 
-  /** The key exchange under way takes too long. */
+  /** Whether the current key exchange has timed out. */
   get overdue(): boolean {
     // rule: kex-timeout
     return this.now >= (this.#timer.deadline ?? Infinity);
   }
 
-  /** New keys are due: these have been in use for too long. */
+  /** Whether to rekey because the keys are too old. */
   get keysTooOld(): boolean {
     return this.now >= (this.#policy.deadline ?? Infinity) && this.mayRekey;
   }
 
-  /** New keys are due: these have been used too much. */
+  /** Whether to rekey because the keys have reached a byte or packet limit. */
   get keysUsedUp(): boolean {
     const { outgoing, reader } = this.#context;
     return this.#policy.isUsedUp(outgoing.keyUse, reader.keyUse) && this.mayRekey;
   }
 
   /**
-   * We begin a later key exchange only after authentication: OpenSSH, on either side, ends a connection when it meets a
-   * KEXINIT before. A peer that begins one is followed at any time.
+   * Whether we may begin a rekey: only after authentication, since OpenSSH as client and as server ends a connection on an earlier
+   * KEXINIT. A rekey that the peer begins is accepted at any time.
    */
   get mayRekey(): boolean {
     return this.#context.gate.phase === "connection" && this.#exchange.idle;

@@ -1,18 +1,18 @@
-/** How long something may take, not counting the time that somebody else is waited for. */
+/** Timeout that does not count the time while it is paused. */
 export class PausableTimer {
   readonly #duration: number;
-  /** Milliseconds left, while it does not run. */
+  /** Remaining milliseconds while the timer is not running. */
   #left: number;
-  /** When the time is up; `undefined` while it does not run. */
+  /** Time at which the timer expires, in milliseconds; `undefined` while it is not running. */
   deadline: number | undefined;
 
-  /** `duration`: milliseconds. */
+  /** `duration` is in milliseconds. */
   constructor(duration: number) {
     this.#duration = duration;
     this.#left = duration;
   }
 
-  /** Starts, or goes on after a pause. */
+  /** Starts the timer, or resumes it after a pause. */
   run(now: number): void {
     this.deadline ??= now + this.#left;
   }
@@ -23,7 +23,7 @@ export class PausableTimer {
     this.deadline = undefined;
   }
 
-  /** Ends: the next `run` starts anew. */
+  /** Stops the timer. The next `run` starts with the full duration. */
   stop(): void {
     this.deadline = undefined;
     this.#left = this.#duration;

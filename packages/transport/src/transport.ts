@@ -18,9 +18,9 @@ import {
   utf8Encode,
 } from "@nacre/wire";
 import {
+  disconnectMessage,
   ended,
   endedUnidentified,
-  goodbye,
   type Origin,
   peerDisconnected,
   toSshError,
@@ -38,21 +38,21 @@ import { Turn } from "./turn.ts";
 
 type Stage =
   | { readonly kind: "new" }
-  /** Looking for the peer's identification string in the chunks, which are copies. */
+  /** Searching for the peer's identification string in `chunks`, which are copies. */
   | { readonly kind: "identification"; readonly reader: IdentificationReader; readonly chunks: Uint8Array[] }
   | { readonly kind: "packets" }
   | { readonly kind: "closed" };
 
-/** What one step of work came to: an event, something without one, or nothing before more bytes come. */
+/** Result of one step: an event, work without an event, or a request for more input. */
 type Step = TransportEvent | "worked" | "needs-more";
 
 /**
- * The SSH transport protocol (RFC 4253), either side, as a pure state machine. The driver calls `tick(now)` at the start of each
- * turn, then `receive` or commands, then `nextEvent` until it is `undefined`, then writes what `takeOutput` gives, and calls
- * again when `deadline()` is reached.
+ * SSH transport protocol (RFC 4253) for either side, as a state machine without I/O. In each turn the driver calls `tick(now)`, then
+ * `receive` or other methods, then `nextEvent` until it returns `undefined`, and then writes the bytes from `takeOutput`. It starts a new
+ * turn when input arrives or `deadline()` is reached.
  *
- * Nothing throws for what the peer did: that comes as the `closed` event. What the caller does wrong throws `usage`.
- * After `closed` everything is ignored, so that a layer above need not know of it at once.
+ * Errors of the peer do not throw; the `closed` event reports them. Errors of the caller throw `usage`. After `closed` all calls are
+ * ignored, so a layer above need not notice the end immediately.
  */
 export class Transport implements PacketSink {
   readonly #options: TransportOptions;
@@ -70,7 +70,7 @@ export class Transport implements PacketSink {
   #peerVersion: string | undefined;
   #ended = false;
 
-  /** Throws `usage` for a software version that cannot be sent, and for a limit outside its range. */
+  /** Throws `usage` for an invalid software version and for a limit outside its range. */
   constructor(options: TransportOptions) {
     const limits = completeLimits(TRANSPORT_LIMITS, options.limits);
     this.#options = options;
@@ -101,9 +101,9 @@ export class Transport implements PacketSink {
     this.#schedule = new Schedule(context, this.#exchange);
   }
 
-  /** Begins: our identification and KEXINIT can be taken at once. `now`: milliseconds of a clock that never goes back. */
+  /** Starts the protocol and queues our identification string and KEXINIT. `now` is the time of a monotonic clock in milliseconds. */
   start(now: number): void {
-    if (this.#stage.kind !== "new") throw new SshError("usage", "The transport was started already");
+    if (this.#stage.kind !== "new") throw new SshError("usage", "the transport is already started");
     this.#schedule.now = now;
     const reader = new IdentificationReader(this.#peer, this.#limits);
     this.#stage = { kind: "identification", reader, chunks: [] };
@@ -112,11 +112,11 @@ export class Transport implements PacketSink {
     this.#beginExchange();
   }
 
-  /** Takes bytes from the peer. They are copied; the work is done by `nextEvent`. */
+  /** Buffers a copy of bytes from the peer. `nextEvent` processes them. */
   receive(chunk: Uint8Array): void {
     switch (this.#stage.kind) {
       case "new":
-        throw new SshError("usage", "The transport has not been started");
+        throw new SshError("usage", "the transport is not started; call `start` first");
       case "identification":
         this.#stage.chunks.push(copyBytes(chunk));
         break;
@@ -127,22 +127,22 @@ export class Transport implements PacketSink {
     }
   }
 
-  /** The peer's bytes have ended. */
+  /** Reports the end of the peer's byte stream. */
   end(): void {
     this.#ended = true;
-    // No answer can matter any more.
+    // An answer to the open ask can no longer matter.
     if (this.#exchange.asking) this.#fail(this.#cutOff(), "protocol");
   }
 
-  /** Ends a broken connection. If the peer sent text before its identification, that text is reported instead of `error`. */
+  /** Ends a broken connection. If the peer sent text before its identification string, reports that text instead of `error`. */
   broken(error: SshError): void {
     const words = this.#stage.kind === "identification" && this.#stage.reader.excerpt !== undefined;
     this.#fail(words ? this.#cutOff() : error, "local");
   }
 
   /**
-   * Handles the received bytes, one packet at a time, and returns the next event. `undefined` until more bytes arrive, or an ask is
-   * answered.
+   * Processes received bytes, one packet at a time, and returns the next event. Returns `undefined` until more bytes arrive or the open
+   * ask is answered.
    */
   nextEvent(): TransportEvent | undefined {
     for (;;) {
@@ -162,25 +162,25 @@ export class Transport implements PacketSink {
     }
   }
 
-  /** Bytes for the peer, or `undefined`: call it until then. They are the caller's, and never change again. */
+  /** Returns bytes to write to the peer; call it until it returns `undefined`. The transport never modifies returned bytes. */
   takeOutput(): Bytes | undefined {
     return this.#outgoing.takeOutput();
   }
 
-  /** Lets go of the buffers, which come back with the next bytes: for a connection on which nothing happens. */
+  /** Frees the buffers of an idle connection. They are allocated again with the next bytes. */
   rest(): void {
     this.#reader.rest();
     this.#outgoing.rest();
-    // An array keeps the room that it once took.
+    // An emptied array keeps its allocated memory.
     if (this.#events.length === 0) this.#events = [];
   }
 
-  /** When `tick` must be called at the latest, on the clock of `now`; `undefined` for never. */
+  /** Returns the latest time for the next `tick`, on the clock of `now`; `undefined` if none is needed. */
   deadline(): number | undefined {
     return this.#stage.kind === "closed" ? undefined : this.#schedule.deadline;
   }
 
-  /** Tells the time. */
+  /** Sets the current time. Ends the connection if the key exchange has timed out, and begins a rekey if the keys are too old. */
   tick(now: number): void {
     this.#schedule.now = now;
     if (this.#stage.kind === "closed") return;
@@ -189,24 +189,24 @@ export class Transport implements PacketSink {
   }
 
   /**
-   * Answers `verify-host-key`: `true`, or the error with which the connection ends. Throws `usage` for a token that is not that
-   * of the open ask. Ignored after the end.
+   * Answers `verify-host-key` with `true`, or with the error that ends the connection. Throws `usage` if `token` does not belong to the
+   * open ask. Ignored after the end.
    */
   answerHostKey(token: AskToken, verdict: true | SshError): void {
     if (this.#stage.kind === "closed") return;
     this.#exchange.expectToken(token, "verifying");
     if (/* rule: verdict-is-true */ verdict !== true) {
-      // A program without types may answer anything: nothing but true accepts (CVE-2025-26465).
+      // Only `true` accepts: untyped JavaScript may pass any value (CVE-2025-26465).
       const refused = (verdict as unknown) instanceof SshError;
       return this.#fail(
-        refused ? verdict : new SshError("host-key-refused", "The host key was refused"),
+        refused ? verdict : new SshError("host-key-refused", "the host key was refused"),
         /* rule: refusal-is-local */ "local",
       );
     }
     this.#guarded(() => this.#exchange.acceptHostKey());
   }
 
-  /** Answers `sign-exchange-hash` with a signature blob. Throws `usage` for a token that is not that of the open ask. */
+  /** Answers `sign-exchange-hash` with a signature blob. Throws `usage` if `token` does not belong to the open ask. */
   answerSignature(token: AskToken, signature: Uint8Array): void {
     if (this.#stage.kind === "closed") return;
     this.#exchange.expectToken(token, "signing");
@@ -214,30 +214,30 @@ export class Transport implements PacketSink {
   }
 
   /**
-   * Authentication has succeeded: the connection protocol may begin. Ignored after the end. Throws `usage` before the first key exchange is
-   * over.
+   * Reports that authentication succeeded, so the connection protocol may begin. Ignored after the end. Throws `usage` before the first key
+   * exchange is complete.
    */
   enterConnection(): void {
     if (this.#stage.kind === "closed") return;
     if (this.#gate.phase === "kex")
-      throw new SshError("usage", "The connection protocol cannot begin before the first key exchange is over");
+      throw new SshError("usage", "the connection protocol cannot begin before the first key exchange is complete");
     this.#gate.enterConnection();
     this.#reader.maxPacketLength = this.#limits.maxPacketLength;
   }
 
-  /** The method that the numbers 60–79 are about. */
+  /** Sets the authentication method that gives the message numbers 60–79 their meaning. */
   setAuthMethod(method: MethodContext | undefined): void {
     this.#gate.setAuthMethod(method);
   }
 
-  /** Agrees new keys now. Ignored while a key exchange is under way, and before `enterConnection`. */
+  /** Begins a rekey. Ignored during a key exchange and before `enterConnection`. */
   requestRekey(): void {
     if (this.#schedule.mayRekey) this.#beginExchange();
   }
 
   /**
-   * Sends SSH_MSG_DISCONNECT with the error's reason code and ends: the `closed` event with this error follows. The peer gets a fixed text
-   * for the reason, since the error's own may hold paths, names and decisions.
+   * Sends SSH_MSG_DISCONNECT with the error's reason code and ends the connection. The `closed` event with this error follows. The peer
+   * gets a fixed text for the reason, since the error's text may hold local paths, names and decisions.
    */
   disconnect(error: SshError): void {
     // rule: disconnect-is-local
@@ -245,37 +245,37 @@ export class Transport implements PacketSink {
   }
 
   /**
-   * The same for an error that a protocol layer above made about what the peer sent, or did not send in time: its text goes to the
-   * peer. Never for an error that an application, a file or an agent had a part in.
+   * Ends the connection like `disconnect`, but sends the error's text to the peer. Only for errors that a protocol layer above raises
+   * because of data that the peer sent, or failed to send in time; never for errors from the application, a file or an agent.
    */
   reject(error: SshError): void {
     this.#fail(error, "protocol");
   }
 
   /**
-   * Whether more input is of use now: not while an ask is open and a packet's worth waits already. Until then reading goes on, so
-   * that a peer that goes away meanwhile is noticed.
+   * Whether the driver should read more input. False while an ask is open and input for one packet is already buffered. Until then reading
+   * continues during an ask, so that a closed connection is noticed.
    */
   get wantsInput(): boolean {
     return !this.#ended && this.#stage.kind !== "closed" && !(this.#exchange.asking && this.holdsPacket);
   }
 
-  /** It has ended: no event is left but `closed`, if that was not told yet. */
+  /** Whether the connection has ended. Only events already queued and `closed` may still follow. */
   get closed(): boolean {
     return this.#stage.kind === "closed";
   }
 
-  /** Whether the longest packet would fit into the bytes received that `nextEvent` has not come to yet. */
+  /** Whether the unprocessed input is at least as long as the longest accepted packet. */
   get holdsPacket(): boolean {
     return this.#reader.buffered >= this.#reader.maxPacketLength;
   }
 
-  /** Exchange hash of the first key exchange, once we are sure of it (RFC 4253 §7.2). */
+  /** Exchange hash of the first key exchange, once that is authenticated (RFC 4253 §7.2). */
   get sessionId(): Uint8Array | undefined {
     return this.#exchange.sessionId;
   }
 
-  /** What both KEXINITs agree on: of the exchange under way, else of the last one. */
+  /** Algorithms negotiated in the current key exchange, else in the last one. */
   get negotiated(): NegotiatedAlgorithms | undefined {
     return this.#exchange.negotiated;
   }
@@ -364,7 +364,7 @@ export class Transport implements PacketSink {
     return step;
   }
 
-  /** Takes a message of the transport's own, or of the key exchange. */
+  /** Processes a message of the transport or of the key exchange. */
   #take(payload: Bytes, number: number): Step {
     if (RECEIVERS[number] === "key-exchange") {
       this.#exchange.receive(payload);
@@ -375,7 +375,7 @@ export class Transport implements PacketSink {
       case SSH_MSG_DISCONNECT.number:
         this.#close(peerDisconnected(this.#peer, SSH_MSG_DISCONNECT.decode(payload)));
         return "worked";
-      // These inform and decide nothing: one that cannot be read is ignored, and stands as malformed in the trace.
+      // These messages are only informative, so a malformed one is ignored; the trace shows it as malformed.
       case SSH_MSG_IGNORE.number:
         return "worked";
       case SSH_MSG_UNIMPLEMENTED.number: {
@@ -417,15 +417,15 @@ export class Transport implements PacketSink {
     }
   }
 
-  /** Tells the peer, where it is there and speaks SSH, and ends. */
+  /** Sends SSH_MSG_DISCONNECT if the peer speaks SSH and is still connected, then ends the connection. */
   #fail(error: SshError, origin: Origin): void {
     if (this.#stage.kind === "closed") return;
     const speaksSsh = this.#stage.kind === "packets" || error.culprit === "caller";
     if (speaksSsh && this.#stage.kind !== "new" && error.code !== "connection-lost") {
       try {
-        this.#outgoing.send(goodbye(error, origin));
+        this.#outgoing.send(disconnectMessage(error, origin));
       } catch {
-        // Where even this cannot be sealed any more, the error that is being told matters, not this one.
+        // Sealing may fail too; `error` is the cause to report, not this failure.
       }
     }
     this.#close(error);
@@ -449,6 +449,6 @@ export class Transport implements PacketSink {
     const { kexTimeout } = this.#limits;
     return this.#stage.kind === "identification"
       ? unidentifiedInTime(this.#peer, this.#stage.reader, kexTimeout)
-      : new SshError("kex-timeout", `The ${this.#peer} did not bring the key exchange to its end in ${kexTimeout} ms`);
+      : new SshError("kex-timeout", `the ${this.#peer} did not complete the key exchange within ${kexTimeout} ms`);
   }
 }

@@ -1,25 +1,25 @@
-/** What a short packet costs, in bytes: it takes about as long to open, or to seal, as the bytes of one of this size. */
+/** Minimum cost of a packet in bytes. Opening or sealing a short packet takes about as long as this many bytes of a long one. */
 const LEAST_COST = 8192;
 
-/** The work of the current turn. One process serves many connections, so no connection may work without end while others wait. */
+/** Work of the current turn. One process serves many connections, so a connection must yield after a bounded amount of work. */
 export class Turn {
-  /** Work left, in bytes. At 0 or below the turn is over. */
+  /** Remaining work in bytes. At 0 or below, the turn is over. */
   left: number;
   readonly #maxWork: number;
 
-  /** `maxWork`: bytes, at least 1. */
+  /** `maxWork` is in bytes, at least 1. */
   constructor(maxWork: number) {
     this.#maxWork = maxWork;
     this.left = maxWork;
   }
 
-  /** Counts a packet of `length` bytes that was received. */
+  /** Counts a received packet of `length` bytes. */
   received(length: number): void {
     // rule: short-packet-cost
     this.left -= Math.max(length, LEAST_COST);
   }
 
-  /** Counts a packet that is sent. Its bytes do not count: those that may wait for the socket are bounded already (`highWater`). */
+  /** Counts a sent packet, regardless of its length: `highWater` already limits the bytes that wait for the socket. */
   sent(): void {
     // rule: sent-packet-cost
     this.left -= LEAST_COST;

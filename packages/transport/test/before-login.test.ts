@@ -3,25 +3,25 @@ import { type KexInit, SSH_MSG_IGNORE, SSH_MSG_KEXINIT } from "@nacre/wire";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { RawPeer } from "./support/raw-peer.ts";
 
-/** The first 8 bytes of a packet of that length, in plaintext. */
+/** Returns the first 8 bytes of a plaintext packet of that length. */
 const header = (packetLength: number): Uint8Array => {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setUint32(0, packetLength);
   return bytes;
 };
-/** A payload of `length` + 5 bytes. */
+/** Returns a payload of `length` + 5 bytes. */
 const ignore = (length: number): Uint8Array => SSH_MSG_IGNORE.encode({ data: new Uint8Array(length) });
 
 const SIDES = ["client", "server"] as const;
 
-describe("the longest packet", () => {
-  // RFC 4253 §6.1 wants 35,000 bytes in all; whole blocks of 8, the length field counted in, are 34,996 and 35,004.
-  test.each(SIDES)("from a %s is 35,000 bytes before there are keys", (role) => {
+describe("the longest accepted packet", () => {
+  // RFC 4253 §6.1 requires 35,000 bytes. With its 4-byte length field a packet fills 8-byte blocks, so 34,996 and 35,004 are nearest.
+  test.each(SIDES)("from a %s has 35,000 bytes before the first keys", (role) => {
     expect(new RawPeer(role).identify().sendRaw(header(34_996)).error).toBeUndefined();
     expect(new RawPeer(role).identify().sendRaw(header(35_004)).error).toMatchObject({ code: "packet-length" });
   });
 
-  test("from a client is 35,000 bytes until login, and 256 KiB from then on", () => {
+  test("from a client has 35,000 bytes until login and 256 KiB afterwards", () => {
     const peer = new RawPeer("client").handshake();
     expect(peer.send(ignore(34_900)).error).toBeUndefined();
     expect(peer.send(ignore(34_900)).error).toBeUndefined();
@@ -30,18 +30,18 @@ describe("the longest packet", () => {
     expect(peer.send(ignore(256 * 1024)).error).toMatchObject({ code: "packet-length" });
   });
 
-  test("from a client that is not logged in is no longer under its first keys", () => {
+  test("from a client still has 35,000 bytes after the first key exchange", () => {
     const peer = new RawPeer("client").handshake();
     expect(peer.send(ignore(35_000)).error).toMatchObject({ code: "packet-length" });
   });
 
-  test("from a server that has proved its host key is 256 KiB", () => {
+  test("from a server has 256 KiB once it has proved its host key", () => {
     const peer = new RawPeer("server").handshake();
     expect(peer.send(ignore(256 * 1024 - 100)).error).toBeUndefined();
     expect(peer.send(ignore(256 * 1024)).error).toMatchObject({ code: "packet-length" });
   });
 
-  test("is never longer than the limit for all times", () => {
+  test("never exceeds `maxPacketLength`, even before login", () => {
     const limits = { maxPacketLength: 40_000, maxPacketLengthBeforeLogin: 80_000 };
     expect(new RawPeer("client", { limits }).identify().sendRaw(header(39_996)).error).toBeUndefined();
     expect(new RawPeer("client", { limits }).identify().sendRaw(header(40_004)).error).toMatchObject({
@@ -50,7 +50,7 @@ describe("the longest packet", () => {
   });
 });
 
-/** What is decoded of KEXINITs from now on. */
+/** Collects weak references to every KEXINIT decoded from now on. */
 function decodedInits(): WeakRef<object>[] {
   const found: WeakRef<object>[] = [];
   const codec = SSH_MSG_KEXINIT as { decode: (payload: Uint8Array) => KexInit };
@@ -66,7 +66,7 @@ function decodedInits(): WeakRef<object>[] {
   return found;
 }
 
-test.each(SIDES)("a KEXINIT from a %s is not kept decoded while its key exchange goes on", async (role) => {
+test.each(SIDES)("does not keep the decoded KEXINIT of a %s during its key exchange", async (role) => {
   const found = decodedInits();
   const peer = new RawPeer(role).identify().sendInit();
   expect(found).toHaveLength(2);

@@ -18,7 +18,7 @@ import { RawPeer, rawKexInit } from "./support/raw-peer.ts";
 const limits = { preBannerLines: 3, preBannerBytes: 40, kexTimeout: 1000 };
 
 describe("identification", () => {
-  test("lines before it are taken from a server, up to the limits and no further", () => {
+  test("accepts lines before it from a server, within the limits", () => {
     const long = `${"x".repeat(38)}\r\n`;
     const peer = new RawPeer("server", { limits }).sendRaw(`hello\r\n${long}\r\n`).handshake();
     expect(peer.error).toBeUndefined();
@@ -36,7 +36,7 @@ describe("identification", () => {
     ["a browser", "client", "GET / HTTP/1.1\r\n", "not-ssh", '"G"'],
     ["SSH 1.5", "server", "SSH-1.5-Old\r\n", "protocol-version", "1.5"],
     ["a very long identification", "server", `SSH-2.0-${"x".repeat(300)}`, "banner-limit", "255"],
-  ] as const)("%s is told apart, and gets no packet back", (_, role, text, code, excerpt) => {
+  ] as const)("rejects %s with its text and sends no DISCONNECT", (_, role, text, code, excerpt) => {
     const peer = new RawPeer(role).sendRaw(text);
     expect(peer.error).toMatchObject({ code, message: expect.stringContaining(excerpt) });
     expect(peer.numbers).toEqual([20]);
@@ -46,13 +46,13 @@ describe("identification", () => {
     ["", "connection-lost"],
     ["220 mail.example.com ESMTP\r\n", "not-ssh"],
     ["SSH-2.0-Ra", "not-ssh"],
-  ])("a connection that ends after %j", (text, code) => {
+  ])("reports a connection that ends after %j", (text, code) => {
     const peer = new RawPeer("server").sendRaw(text);
     peer.transport.end();
     expect(peer.turn().error).toMatchObject({ code });
   });
 
-  test("a connection that breaks tells what the peer had said instead of identifying itself, or else why", () => {
+  test("reports text sent in place of an identification when the connection breaks, else the given error", () => {
     const reset = new SshError("connection-lost", "the connection broke: reset");
     const told = new RawPeer("server").sendRaw("Not allowed at this time\r\n");
     told.transport.broken(reset);
@@ -66,7 +66,7 @@ describe("identification", () => {
     }
   });
 
-  test("one that drips runs into the time limit, which tells what came", () => {
+  test("reports the received text if a slow peer times out", () => {
     const peer = new RawPeer("server", { limits });
     const text = utf8Encode("220 smtp\r\n");
     for (let i = 0; i < text.length; i++) {
@@ -77,20 +77,20 @@ describe("identification", () => {
     peer.transport.tick(1000);
     expect(peer.turn().error).toMatchObject({
       code: "kex-timeout",
-      message: 'The server did not identify itself in 1000 ms. It sent "220 smtp"',
+      message: 'the server did not identify itself within 1000 ms; it sent "220 smtp"',
     });
     const silent = new RawPeer("server", { limits });
     silent.transport.tick(1000);
-    expect(silent.turn().error?.message).toContain("It sent nothing");
+    expect(silent.turn().error?.message).toContain("it sent nothing");
   });
 
-  test("our own must be one that can be sent", () => {
+  test("rejects an invalid software version of our own", () => {
     expect(() => new Pair({ client: { softwareVersion: "a b" } })).toThrow(expect.objectContaining({ code: "usage" }));
   });
 });
 
 describe("the first key exchange", () => {
-  test.each([0, 1, 2])("that stalls after step %i runs into the time limit", (steps) => {
+  test.each([0, 1, 2])("times out if it stalls after step %i", (steps) => {
     const peer = new RawPeer("server", { limits }).identify();
     if (steps > 0) peer.sendInit();
     if (steps > 1) peer.replyKex();
@@ -102,7 +102,7 @@ describe("the first key exchange", () => {
     expect(peer.transport.deadline()).toBeUndefined();
   });
 
-  test("is over in time when it is over", () => {
+  test("cannot time out once complete", () => {
     const peer = new RawPeer("server", { limits }).handshake();
     expect(peer.transport.deadline()).toBeUndefined();
     peer.transport.tick(3_000_000);
@@ -118,9 +118,9 @@ describe("the first key exchange", () => {
     ["macAlgorithmsServerToClient", /MAC from server to client/],
     ["compressionAlgorithmsClientToServer", /compression from client to server/],
     ["compressionAlgorithmsServerToClient", /compression from server to client/],
-  ])("nothing in common in %s", (list, message) => {
+  ])("fails if the sides have no common entry in %s", (list, message) => {
     const aead = !list.startsWith("mac");
-    // We offer a MAC only in the case that fails in the other direction, so that this one agrees first.
+    // Offer a MAC only if the other direction is to fail, so that the first direction succeeds.
     const macs = list === "macAlgorithmsServerToClient" ? [toyMac] : [];
     const algorithms = { ...toyAlgorithms, ciphers: [toyCipher("toy-aead", { aead })], macs };
     const peer = new RawPeer("server", { algorithms, strict: false }).identify();
@@ -129,7 +129,7 @@ describe("the first key exchange", () => {
     expect(SSH_MSG_DISCONNECT.decode(peer.last(1)).reasonCode).toBe(3);
   });
 
-  test("a malformed KEXINIT, NEWKEYS or method message is fatal", () => {
+  test("rejects a malformed KEXINIT, NEWKEYS or method message", () => {
     const trailing = concatBytes(Uint8Array.of(21), new Uint8Array(1));
     expect(new RawPeer("server").identify().send(Uint8Array.of(20, 1)).error).toMatchObject({
       code: "malformed-message",
@@ -141,7 +141,7 @@ describe("the first key exchange", () => {
     });
   });
 
-  test("a second KEXINIT in the middle of one is fatal", () => {
+  test("rejects a second KEXINIT during the exchange", () => {
     expect(new RawPeer("server", { strict: false }).identify().sendInit().sendInit().error).toMatchObject({
       code: "unexpected-message",
     });
@@ -151,7 +151,7 @@ describe("the first key exchange", () => {
 describe("guesses (RFC 4253 §7)", () => {
   const twoMethods = { ...toyAlgorithms, kex: [toyKex("toy-kex"), toyKex("other-kex")] };
 
-  /** The first packets of a client that guesses, and whether it came through. */
+  /** Connects a client that guesses. Returns the numbers of the messages that it sent, and the pair. */
   function clientGuess(server: Partial<TransportOptions>): { numbers: number[]; pair: Pair } {
     const numbers: number[] = [];
     const trace = {
@@ -166,7 +166,7 @@ describe("guesses (RFC 4253 §7)", () => {
     return { numbers, pair: pair.connect() };
   }
 
-  test("a right one of ours saves the round trip", () => {
+  test("a right guess of ours saves a round trip", () => {
     const { numbers, pair } = clientGuess({});
     expect(numbers).toEqual([20, 30, 21]);
     expect(pair.client.eventsOf("keys-complete")).toHaveLength(1);
@@ -179,7 +179,7 @@ describe("guesses (RFC 4253 §7)", () => {
       "host key algorithm",
       { algorithms: { ...twoMethods, hostKeys: [toySignature("other-sig"), toySignature()] }, hostKeys: undefined },
     ],
-  ])("a wrong one, by the %s, is sent anew and ignored once", (_, change) => {
+  ])("a wrong guess of ours about the %s is ignored once, and we send a new message", (_, change) => {
     const keyed = {
       format: "toy-key",
       blob: utf8Encode("\0\0\0\u0007toy-key"),
@@ -193,7 +193,7 @@ describe("guesses (RFC 4253 §7)", () => {
     expect(pair.client.transport.sessionId).toEqual(pair.server.transport.sessionId);
   });
 
-  test("a wrong one of a client's is ignored exactly once, whatever is in it", () => {
+  test("ignores exactly one message after a client's wrong guess, with any content", () => {
     const wrong = { firstKexPacketFollows: true, serverHostKeyAlgorithms: ["unknown", "toy-sig"] };
     const peer = new RawPeer("client")
       .identify()
@@ -205,25 +205,25 @@ describe("guesses (RFC 4253 §7)", () => {
     expect(twice.error).toMatchObject({ code: "malformed-message" });
   });
 
-  test("a wrong one of a server's is ignored too, though no method of ours has one", () => {
+  test("ignores a server's wrong guess, although none of our methods lets a server guess", () => {
     const wrong = { firstKexPacketFollows: true, kexAlgorithms: ["unknown", "toy-kex"] };
     const peer = new RawPeer("server", { strict: false }).identify().sendInit(wrong).send(Uint8Array.of(40));
     expect(peer.replyKex().newKeys().error).toBeUndefined();
   });
 
-  test("a right one of a client's is taken", () => {
+  test("uses a client's right guess", () => {
     const peer = new RawPeer("client").identify().sendInit({ firstKexPacketFollows: true }).startKex().newKeys();
     expect(peer.error).toBeUndefined();
   });
 
-  test("a wrong one does not open the door for other messages", () => {
+  test("rejects messages outside the key exchange after a wrong guess", () => {
     const wrong = { ...rawKexInit, firstKexPacketFollows: true, kexAlgorithms: ["unknown", "toy-kex"] };
     const peer = new RawPeer("client", { strict: false }).identify().sendInit(wrong).send(Uint8Array.of(50));
     expect(peer.error).toMatchObject({ code: "unexpected-message" });
   });
 });
 
-/** Returns the disconnect message that the peer gets for an error of the application or of a protocol layer above. */
+/** Ends the connection with an error of the application or of a layer above. Returns the DISCONNECT that the peer receives. */
 function said(
   error: SshError,
   by: "disconnect" | "reject" = "disconnect",
@@ -234,22 +234,22 @@ function said(
   return SSH_MSG_DISCONNECT.decode(peer.last(1));
 }
 
-describe("the end", () => {
-  test("the peer's DISCONNECT comes out with its text escaped and cut", () => {
+describe("the end of a connection", () => {
+  test("reports the peer's DISCONNECT with its text escaped and cut", () => {
     const peer = new RawPeer("server").handshake();
     const description = `\x1b[2Jbye\u202e${"x".repeat(2000)}`;
     peer.send(SSH_MSG_DISCONNECT.encode({ reasonCode: 12, description, languageTag: "" }));
     expect(peer.error).toMatchObject({ code: "disconnected", culprit: "peer" });
     expect(peer.error?.message).toMatch(
-      /^The server ended the connection: \\x1b\[2Jbye\\u\{202e\}x{400,500}… \(reason 12, TOO_MANY_CONNECTIONS\)$/,
+      /^the server ended the connection: \\x1b\[2Jbye\\u\{202e\}x{400,500}… \(reason 12, TOO_MANY_CONNECTIONS\)$/,
     );
     expect(peer.numbers).not.toContain(1);
   });
 
-  test("a DISCONNECT is taken in the middle of a strict key exchange, with any reason", () => {
-    const goodbye = SSH_MSG_DISCONNECT.encode({ reasonCode: 4711, description: "", languageTag: "" });
-    expect(new RawPeer("server").identify().sendInit().send(goodbye).error?.message).toBe(
-      "The server ended the connection: no text (reason 4711)",
+  test("accepts DISCONNECT with any reason during a strict key exchange", () => {
+    const disconnect = SSH_MSG_DISCONNECT.encode({ reasonCode: 4711, description: "", languageTag: "" });
+    expect(new RawPeer("server").identify().sendInit().send(disconnect).error?.message).toBe(
+      "the server ended the connection: no description (reason 4711)",
     );
   });
 
@@ -266,23 +266,23 @@ describe("the end", () => {
     ["service-unavailable", 7, "service not available"],
     ["protocol-version", 8, "protocol version not supported"],
     ["window-exceeded", 2, "protocol error"],
-  ] as const)("our own goodbye for %s has a text of its own", (code, reasonCode, description) => {
+  ] as const)("our DISCONNECT for a local %s error has a fixed text", (code, reasonCode, description) => {
     expect(said(new SshError(code, "see /home/alice/.ssh"))).toMatchObject({ reasonCode, description });
   });
 
-  test("our own goodbye says what a protocol layer found in what the peer sent", () => {
+  test("our DISCONNECT contains the text of a protocol layer's error about the peer", () => {
     for (const code of ["window-exceeded", "no-common-algorithm"] as const)
       expect(said(new SshError(code, "10 bytes too many"), "reject")).toMatchObject({
         description: "10 bytes too many",
       });
   });
 
-  test("our own goodbye keeps a fault of our side to itself, whoever found it", () => {
+  test("our DISCONNECT never contains the text of an error on our side", () => {
     for (const code of ["auth-failed", "internal", "usage"] as const)
       expect(said(new SshError(code, "see /home/alice/.ssh"), "reject").description).not.toContain("alice");
   });
 
-  test("nothing is sent or taken after it, and it is told once", () => {
+  test("sends and accepts nothing after `closed`, which is reported once", () => {
     const peer = new RawPeer("server").handshake();
     peer.transport.enterConnection();
     const bye = new SshError("closed", "done");
@@ -307,7 +307,7 @@ describe("the end", () => {
     expect(peer.transport.pending).toBe(0);
   });
 
-  test("events that came before it are told before it", () => {
+  test("reports earlier events before `closed`", () => {
     const peer = new RawPeer("server").identify().sendInit();
     peer.silent = true;
     peer.replyKex().newKeys();
@@ -321,13 +321,13 @@ describe("the end", () => {
     expect(told).toEqual(["new-keys", "closed"]);
   });
 
-  test("before the peer has identified itself, an application that gives up still says goodbye", () => {
+  test("sends DISCONNECT even if the application disconnects before the peer has identified itself", () => {
     const peer = new RawPeer("server");
     peer.transport.disconnect(new SshError("aborted", "given up"));
     expect(peer.turn().numbers).toEqual([20, 1]);
   });
 
-  test("a stream that ends without a disconnect message, or in the middle of a packet", () => {
+  test("reports a stream that ends without DISCONNECT or in the middle of a packet", () => {
     const peer = new RawPeer("server").handshake();
     peer.transport.end();
     expect(peer.turn().error).toMatchObject({
@@ -340,7 +340,7 @@ describe("the end", () => {
     expect(cut.numbers).not.toContain(1);
   });
 
-  test("a changed packet is a MAC error, and says nothing else", () => {
+  test("reports a modified packet as a MAC error", () => {
     const peer = new RawPeer("server")
       .handshake()
       .sendRaw(concatBytes(Uint8Array.of(0, 0, 0, 16, 4), new Uint8Array(31)));
@@ -348,7 +348,7 @@ describe("the end", () => {
     expect(SSH_MSG_DISCONNECT.decode(peer.last(1))).toMatchObject({ reasonCode: 5 });
   });
 
-  test("a packet beyond the limit is refused by its length alone", () => {
+  test("rejects a packet beyond the limit by its length field alone", () => {
     const peer = new RawPeer("server", { limits: { maxPacketLength: 40_000 } }).identify();
     expect(peer.sendRaw(Uint8Array.of(0, 0, 0xa0, 0, 0, 0, 0, 0)).error).toMatchObject({ code: "packet-length" });
   });
@@ -359,17 +359,17 @@ function keyLog(): void {
 }
 
 describe("a trace or key log that throws", () => {
-  test("ends the connection in order", () => {
+  test("ends the connection with `internal`", () => {
     const peer = new RawPeer("server", { keyLog }).identify().sendInit().replyKex();
     expect(peer.error).toMatchObject({ code: "internal", message: expect.stringContaining("disk full") });
-    expect(peer.goodbye).toBe("closed");
+    expect(peer.disconnectDescription).toBe("closed");
   });
 });
 
-describe("what the caller must not do", () => {
+describe("misuse by the caller", () => {
   const usage = expect.objectContaining({ code: "usage" });
 
-  test("start twice, receive before it, or begin the connection protocol before there are keys", () => {
+  test("throws `usage` for a second start, input before start, and enterConnection before the first keys", () => {
     const { client } = new Pair();
     expect(() => client.transport.receive(new Uint8Array(1))).toThrow(usage);
     expect(client.transport.nextEvent()).toBeUndefined();
@@ -381,7 +381,7 @@ describe("what the caller must not do", () => {
 });
 
 describe("general messages (RFC 4253 §11)", () => {
-  test("UNIMPLEMENTED and DEBUG come out as events, IGNORE does not", () => {
+  test("reports UNIMPLEMENTED and DEBUG as events, but not IGNORE", () => {
     const peer = new RawPeer("server").handshake();
     const before = peer.events.length;
     peer.send(SSH_MSG_UNIMPLEMENTED.encode({ sequenceNumber: 4 }));
@@ -394,10 +394,10 @@ describe("general messages (RFC 4253 §11)", () => {
   });
 
   test.each([
-    ["an IGNORE whose data is cut", Uint8Array.of(2, 0, 0, 0, 9)],
+    ["an IGNORE with truncated data", Uint8Array.of(2, 0, 0, 0, 9)],
     ["an IGNORE without data", Uint8Array.of(2)],
     ["an UNIMPLEMENTED without a number", Uint8Array.of(3)],
-    ["an UNIMPLEMENTED with bytes too many", Uint8Array.of(3, 0, 0, 0, 1, 0)],
+    ["an UNIMPLEMENTED with trailing bytes", Uint8Array.of(3, 0, 0, 0, 1, 0)],
     ["a DEBUG without a text", Uint8Array.of(4, 1)],
   ])("ignores %s", (_, payload) => {
     const peer = new RawPeer("server").handshake();
@@ -406,7 +406,7 @@ describe("general messages (RFC 4253 §11)", () => {
     expect(peer.events).toHaveLength(length);
   });
 
-  test("shows a DEBUG without a language tag", () => {
+  test("reports a DEBUG without a language tag", () => {
     const debug = new Writer().byte(4).boolean(true).string("hi").finish();
     expect(new RawPeer("server").handshake().send(debug).events.at(-1)).toEqual({
       type: "debug",
@@ -415,19 +415,19 @@ describe("general messages (RFC 4253 §11)", () => {
     });
   });
 
-  const words = new Writer().byte(1).uint32(11).string("bye").finish();
+  const bye = new Writer().byte(1).uint32(11).string("bye").finish();
   test.each([
-    ["without a language tag", words, "bye (reason 11, BY_APPLICATION)"],
-    ["with half a language tag", Uint8Array.of(...words, 0, 0, 0, 9, 1), "bye (reason 11, BY_APPLICATION)"],
-    ["with more behind its language tag", Uint8Array.of(...words, 0, 0, 0, 0, 1), "bye (reason 11, BY_APPLICATION)"],
-    ["without a text", words.subarray(0, 5), "no text (reason 11, BY_APPLICATION)"],
-    ["without a reason", Uint8Array.of(1), "no text (reason 0)"],
-  ])("takes a DISCONNECT %s for the end that it is", (_, payload, told) => {
+    ["without a language tag", bye, "bye (reason 11, BY_APPLICATION)"],
+    ["with a truncated language tag", Uint8Array.of(...bye, 0, 0, 0, 9, 1), "bye (reason 11, BY_APPLICATION)"],
+    ["with bytes after its language tag", Uint8Array.of(...bye, 0, 0, 0, 0, 1), "bye (reason 11, BY_APPLICATION)"],
+    ["without a text", bye.subarray(0, 5), "no description (reason 11, BY_APPLICATION)"],
+    ["without a reason", Uint8Array.of(1), "no description (reason 0)"],
+  ])("ends the connection on a DISCONNECT %s", (_, payload, told) => {
     const peer = new RawPeer("server").handshake().send(payload);
-    expect(peer.error).toMatchObject({ code: "disconnected", message: `The server ended the connection: ${told}` });
+    expect(peer.error).toMatchObject({ code: "disconnected", message: `the server ended the connection: ${told}` });
   });
 
-  test("what is not known is answered with its sequence number", () => {
+  test("answers an unknown message with its sequence number", () => {
     const peer = new RawPeer("server", { strict: false }).handshake().send(Uint8Array.of(199));
     expect(SSH_MSG_UNIMPLEMENTED.decode(peer.last(3))).toEqual({ sequenceNumber: 3 });
     const strict = new RawPeer("server")
@@ -437,7 +437,7 @@ describe("general messages (RFC 4253 §11)", () => {
     expect(SSH_MSG_UNIMPLEMENTED.decode(strict.last(3))).toEqual({ sequenceNumber: 1 });
   });
 
-  test("a message that the peer did not understand is known by the number that it left with", () => {
+  test("reports the sequence number of our message that the peer did not recognize", () => {
     const pair = new Pair().connect();
     const sent = { sequenceNumber: undefined };
     pair.client.transport.write(Uint8Array.of(5, 0));
@@ -449,7 +449,7 @@ describe("general messages (RFC 4253 §11)", () => {
     expect(pair.server.error).toBeUndefined();
   });
 
-  test("the method of a login decides what 60 means", () => {
+  test("admits message 60 only under an authentication method that defines it", () => {
     const peer = new RawPeer("server").handshake();
     peer.transport.setAuthMethod("publickey");
     expect(peer.send(Uint8Array.of(60, 1)).events.at(-1)).toEqual({ type: "message", payload: Uint8Array.of(60, 1) });
@@ -458,7 +458,7 @@ describe("general messages (RFC 4253 §11)", () => {
   });
 });
 
-/** A method that tells when a client makes its part. */
+/** A key exchange method that records each time a client generates its key pair. */
 function telling(name: string, told: string[]): KexMethod {
   const method = toyKex(name);
   return {
@@ -472,8 +472,8 @@ function telling(name: string, told: string[]): KexMethod {
 
 describe("a client's key pair", () => {
   test.each([
-    ["of its first method is made while the server's KEXINIT is awaited, and then used", "toy-kex", ["toy-kex"]],
-    ["of another method is made when it is known that it comes to that", "other-kex", ["other-kex", "toy-kex"]],
+    ["for its first method is generated while waiting for the server's KEXINIT, and then used", "toy-kex", ["toy-kex"]],
+    ["for another method is generated once that method is negotiated", "other-kex", ["other-kex", "toy-kex"]],
   ])("%s", (_, first, made) => {
     const told: string[] = [];
     const kex = ["toy-kex", "other-kex"].toSorted((one) => (one === first ? -1 : 1)).map((name) => telling(name, told));
@@ -484,7 +484,7 @@ describe("a client's key pair", () => {
     peer.sendInit().replyKex().newKeys();
     expect(told).toEqual(made);
     expect(peer.error).toBeUndefined();
-    // A later exchange begins with a pair of its own, when both sides have proposed.
+    // A rekey generates a new pair, after both KEXINITs.
     peer.transport.enterConnection();
     peer.transport.requestRekey();
     peer.turn();
@@ -493,15 +493,15 @@ describe("a client's key pair", () => {
     expect(told).toEqual([...made, "toy-kex"]);
   });
 
-  test("is no business of a server's", () => {
+  test("is not generated early by a server", () => {
     const told: string[] = [];
     new RawPeer("client", { algorithms: { ...toyAlgorithms, kex: [telling("toy-kex", told)] } }).identify().sendInit();
     expect(told).toEqual([]);
   });
 });
 
-describe("bytes that a caller lends", () => {
-  test("are copied, also where they are a Buffer, whose slice does not copy", () => {
+describe("bytes passed to `receive`", () => {
+  test("are copied, even from a Buffer, because its `slice` does not copy", () => {
     const line = Buffer.from("SSH-2.0-Lent\r\n");
     const peer = new RawPeer("server");
     peer.transport.receive(line);

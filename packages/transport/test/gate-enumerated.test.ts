@@ -6,8 +6,8 @@ import { gateIn, passNewKeys, type Situation } from "./support/gates.ts";
 import { RawPeer } from "./support/raw-peer.ts";
 
 /*
- * Every message number, from either side, in every situation, against what the specifications say. The table here was written
- * from them, and shares nothing with the table of the sources.
+ * Checks every message number, from either side, in every situation, against the specifications. The table here was written from the
+ * specifications and is independent of the table in the sources.
  */
 
 type Side = "client" | "server";
@@ -27,23 +27,23 @@ const loginBy =
     after("auth")(s) && s.authMethod === method;
 
 /**
- * Number, who sends it, and when. A number that stands here in no row is unknown. SSH_MSG_EXT_INFO has a test of its own too.
+ * Number, sender, and situations in which it is allowed. A number without a row is unknown. SSH_MSG_EXT_INFO also has its own test.
  */
 const MAY: readonly (readonly [number, Side | "both", (s: Situation) => boolean])[] = [
-  // RFC 4253 §11: at any time. OpenSSH PROTOCOL §1.10: but for DISCONNECT not in a strict first key exchange.
+  // RFC 4253 §11: at any time. OpenSSH PROTOCOL §1.10: only DISCONNECT in a strict first key exchange.
   [1, "both", () => true],
   [2, "both", ({ strict }) => !strict],
   [3, "both", ({ strict }) => !strict],
   [4, "both", ({ strict }) => !strict],
-  // RFC 4253 §10: services are asked for after the key exchange, and §7.1: not during one.
+  // RFC 4253 §10: services are requested after the key exchange; §7.1: not during one.
   [5, "client", after("auth")],
   [6, "server", after("auth")],
-  // RFC 8308 §2.4: of the two places the first is past; a server may still send one before it accepts the login.
+  // RFC 8308 §2.4: the first of the two places is past; a server may still send one before it accepts the login.
   [7, "server", after("auth")],
-  // RFC 4253 §7.1, §9: a key exchange may begin at any time, but not within one; §7.3: NEWKEYS ends it.
+  // RFC 4253 §7.1, §9: a key exchange may begin at any time except during another; §7.3: NEWKEYS ends it.
   [20, "both", kexStep("kexinit")],
   [21, "both", kexStep("newkeys")],
-  // RFC 5656 §7.1 (ECDH), RFC 4253 §8 (DH), RFC 4419 §5 (group exchange; 30 there is the old request, which we do not know).
+  // RFC 5656 §7.1 (ECDH), RFC 4253 §8 (DH), RFC 4419 §5 (group exchange; its number 30 is the old request, which we do not support).
   [30, "client", kexStep("method", "ecdh")],
   [31, "server", kexStep("method", "ecdh")],
   [30, "client", kexStep("method", "dh")],
@@ -52,7 +52,7 @@ const MAY: readonly (readonly [number, Side | "both", (s: Situation) => boolean]
   [31, "server", kexStep("method", "dh-gex")],
   [32, "client", kexStep("method", "dh-gex")],
   [33, "server", kexStep("method", "dh-gex")],
-  // RFC 4252 §6. After SUCCESS nothing of it has a meaning; §5.3: of requests see LATE.
+  // RFC 4252 §6: not allowed after SUCCESS. For late requests (§5.3), see LATE.
   [50, "client", after("auth")],
   [51, "server", after("auth")],
   [52, "server", after("auth")],
@@ -66,12 +66,12 @@ const MAY: readonly (readonly [number, Side | "both", (s: Situation) => boolean]
   ...[80, 81, 82, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100].map(
     (number) => [number, "both", after("connection")] as const,
   ),
-  // OpenSSH PROTOCOL §1.11: transport messages, but subject to RFC 4253 §7.1.
+  // OpenSSH PROTOCOL §1.11: transport messages, but not allowed during a key exchange (RFC 4253 §7.1).
   [192, "both", after("auth", "connection")],
   [193, "both", after("auth", "connection")],
 ];
 
-/** RFC 4252 §5.3: after SUCCESS "any further authentication requests […] SHOULD be silently ignored"; §7.1 holds all the same. */
+/** RFC 4252 §5.3: after SUCCESS "any further authentication requests […] SHOULD be silently ignored". RFC 4253 §7.1 still applies. */
 const LATE = { number: 50, from: "client", when: after("connection") } as const;
 
 type GateVerdict = "admit" | "unimplemented" | "discard" | "refused";
@@ -79,10 +79,10 @@ type GateVerdict = "admit" | "unimplemented" | "discard" | "refused";
 function expected(number: number, situation: Situation): GateVerdict {
   const rows = MAY.filter(([of]) => of === number);
   if (rows.some(([, from, when]) => (from === "both" || from === situation.sender) && when(situation))) return "admit";
-  // RFC 4253 §11.4: unknown messages are answered. But §7.1: none may come in a key exchange, and a strict one ends at it.
+  // RFC 4253 §11.4: unknown messages get UNIMPLEMENTED. §7.1: they are not allowed during a key exchange.
   if (rows.length === 0) return inKex(situation) ? "refused" : "unimplemented";
   if (number === LATE.number && situation.sender === LATE.from && LATE.when(situation)) return "discard";
-  // RFC 4252 §5.1: requests may be sent ahead of a login. OpenSSH answers the first of them that comes too early with 3.
+  // A client may send CHANNEL_OPEN together with its login (RFC 4252 §5.1). OpenSSH answers one that comes too early with UNIMPLEMENTED.
   const ahead = number === 90 && situation.sender === "client";
   return ahead && after("auth")(situation) ? "unimplemented" : "refused";
 }
@@ -109,7 +109,7 @@ function verdict(gate: Gate, number: number): string {
   }
 }
 
-test("every number, sender, phase, key exchange, method and strictness", () => {
+test("the gate admits, ignores, answers or refuses every number in every situation as specified", () => {
   const all = situations();
   expect(all).toHaveLength(2 * 4 * (1 + 2 * 3 * 2 + 2 * (1 + 2 * 3)));
   const wrong: unknown[] = [];
@@ -122,7 +122,7 @@ test("every number, sender, phase, key exchange, method and strictness", () => {
   expect(wrong).toEqual([]);
 });
 
-test("a wrong guess: the next key exchange message is ignored, whatever it is, and nothing else", () => {
+test("after a wrong guess, ignores exactly one key exchange message, of any number", () => {
   for (const sender of ["client", "server"] as const)
     for (let number = 0; number < 256; number++) {
       const state = { phase: "kex", step: "method", strict: true, kexMethod: "ecdh", authMethod: undefined } as const;
@@ -131,29 +131,29 @@ test("a wrong guess: the next key exchange message is ignored, whatever it is, a
       const guess = number >= 30 && number <= 49;
       const should = expected(number, { sender, ...state });
       expect([number, verdict(gate, number)]).toEqual([number, guess ? "discard" : should]);
-      // Once: after it each is taken for what it is.
+      // Only once: the same number gets its usual verdict the second time.
       if (guess) expect([number, verdict(gate, number)]).toEqual([number, should]);
     }
 });
 
-/** RFC 8308 §2.4: whether the sequence, from the sender's first NEWKEYS on, has SSH_MSG_EXT_INFO only where it may be. */
+/** Returns whether a sequence that starts after the sender's first NEWKEYS has SSH_MSG_EXT_INFO only in allowed places (RFC 8308 §2.4). */
 function extInfoAllowed(sender: Side, numbers: readonly number[]): boolean {
   return numbers.every((number, i) => {
     if (number !== 7 || i === 0) return true;
     if (sender === "client" || numbers.slice(0, i).includes(52) || numbers.slice(1, i).includes(7)) return false;
-    // "Immediately preceding" SUCCESS: but for 1 to 4, which mean nothing (RFC 4253 §11). It may be still to come.
+    // "Immediately preceding" SUCCESS, except for messages 1 to 4 (RFC 4253 §11). SUCCESS may still be missing at the end.
     const next = numbers.slice(i + 1).find((other) => other > 4);
     return next === undefined || next === 52;
   });
 }
 
-test("SSH_MSG_EXT_INFO in every sequence of up to five messages after NEWKEYS", () => {
+test("admits SSH_MSG_EXT_INFO only in its places, in every sequence of up to five messages after NEWKEYS", () => {
   const others = { client: [2, 5, 50, 192], server: [2, 6, 51, 52, 53, 192] };
   let count = 0;
   for (const sender of ["client", "server"] as const) {
     let sequences: readonly number[][] = [[]];
     for (let length = 1; length <= 5; length++) {
-      // What follows SUCCESS is the connection's: of that, PING stands for all.
+      // After SUCCESS come connection messages; PING represents them.
       const next = (sequence: readonly number[]): readonly number[] =>
         sequence.includes(52) ? [7, 192] : [7, ...others[sender]];
       sequences = sequences.flatMap((sequence) => next(sequence).map((number) => [...sequence, number]));
@@ -173,7 +173,7 @@ test("SSH_MSG_EXT_INFO in every sequence of up to five messages after NEWKEYS", 
   expect(count).toBeGreaterThan(10_000);
 });
 
-/** Brings a transport to a situation over the wire. */
+/** A situation, and the function that brings a transport to it with packets. */
 interface Stage extends Omit<Situation, "sender" | "strict"> {
   readonly reach: (peer: RawPeer) => unknown;
 }
@@ -181,7 +181,7 @@ interface Stage extends Omit<Situation, "sender" | "strict"> {
 const exchange = (peer: RawPeer): RawPeer =>
   peer.role === "client" ? peer.sendInit().startKex() : peer.sendInit().replyKex();
 const settled = (peer: RawPeer, phase: "auth" | "connection", method?: MethodContext): RawPeer => {
-  // The place of an EXT_INFO is behind us.
+  // After this packet, the first place of EXT_INFO is past.
   peer.handshake().send(Uint8Array.of(2, 0, 0, 0, 0));
   if (phase === "connection") peer.transport.enterConnection();
   peer.transport.setAuthMethod(method);
@@ -212,24 +212,24 @@ function stages(kexMethod: MethodContext): Stage[] {
   ];
 }
 
-/** What a transport makes of a message of that number without any content, sent to it over the wire. */
+/** Sends a message of that number without content to the transport, and returns how the transport treated it. */
 function outcome(peer: RawPeer, number: number): string {
   const { length } = peer.received;
   const told = peer.events.length;
   peer.send(Uint8Array.of(number));
   const answered = peer.received.slice(length).map((payload) => payload[0]);
   if (peer.error === undefined) {
-    // All from 50 to 191 is for a layer above, where it is taken.
+    // A message from 50 to 191 goes to a layer above as an event, unless it is ignored.
     const ignored = number >= 50 && number < 192 && peer.events.length === told;
     return answered.includes(3) ? "unimplemented" : ignored ? "discard" : "admit";
   }
-  // Admitted, and then found to be empty; or a disconnect message.
+  // Admitted: the message was decoded and found empty, or it is a DISCONNECT.
   if (peer.error.code === "malformed-message" || peer.error.code === "disconnected") return "admit";
   return peer.error.code === "unexpected-message" ? "refused" : peer.error.code;
 }
 
 test.each(["strict", "not strict"])(
-  "the same over the wire, %s",
+  "a transport treats every number in packets as specified: %s",
   (how) => {
     const strict = how === "strict";
     const wrong: unknown[] = [];
@@ -238,16 +238,16 @@ test.each(["strict", "not strict"])(
       for (const context of KEX_METHODS) {
         const algorithms = { ...toyAlgorithms, kex: [{ ...toyKex(), context }] };
         for (const { reach, ...stage } of stages(context)) {
-          // The toy's messages are those of ECDH: with the others it gets no further than to the method's first.
+          // The toy method uses ECDH messages. Under dh-gex, it cannot get beyond the first message.
           const beyond = stage.phase !== "kex" || stage.step === "newkeys";
           if (context === "dh-gex" && beyond) continue;
-          // Where no key exchange goes on, its method does not matter.
+          // Without a key exchange in progress, the method does not matter.
           if (context !== "ecdh" && stage.step === "kexinit") continue;
           for (let number = 0; number < 256; number++) {
             const peer = new RawPeer(sender, { strict, algorithms });
             reach(peer);
             const firstKex = stage.phase === "kex" && stage.step !== "kexinit";
-            // A server may still send it, before its SUCCESS.
+            // A server may still send it before SUCCESS.
             const extInfo = number === 7 && sender === "server" && stage.phase === "auth" && stage.step === "kexinit";
             const should = extInfo ? "admit" : expected(number, { sender, ...stage, strict: strict && firstKex });
             const is = outcome(peer, number);

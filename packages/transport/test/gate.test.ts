@@ -11,7 +11,7 @@ const KEX_MESSAGES: Readonly<Record<string, { client: number[]; server: number[]
 
 const when = (allowed: boolean): "admit" | "refused" => (allowed ? "admit" : "refused");
 
-/** The rules once more, by number instead of by table. The first packet after NEWKEYS has come: see below for EXT_INFO (7). */
+/** Restates the rules by message number. The first packet after NEWKEYS is past; other tests below cover EXT_INFO (7). */
 function expected(number: number, s: Situation): "admit" | "unimplemented" | "discard" | "refused" {
   const inRange = (low: number, high: number): boolean => number >= low && number <= high;
   const quiet = s.step === "kexinit";
@@ -31,7 +31,7 @@ function expected(number: number, s: Situation): "admit" | "unimplemented" | "di
   if (number === 21) return when(s.step === "newkeys");
   if (inRange(30, 34))
     return when(s.step === "method" && (KEX_MESSAGES[s.kexMethod ?? ""]?.[s.sender].includes(number) ?? false));
-  // OpenSSH PROTOCOL §1.10: a strict first key exchange admits nothing else.
+  // A strict first key exchange admits no other message (OpenSSH PROTOCOL §1.10).
   if (s.strict || s.phase === "kex" || !quiet) return "refused";
   if (number === 7) return when(s.phase === "auth" && s.sender === "server");
   if (inRange(192, 193)) return "admit";
@@ -39,7 +39,7 @@ function expected(number: number, s: Situation): "admit" | "unimplemented" | "di
     if (s.phase === "auth" && number === 90 && s.sender === "client") return "unimplemented";
     return when(s.phase === "connection");
   }
-  // RFC 4252 §5.3: a request that comes too late is ignored.
+  // A late authentication request is ignored (RFC 4252 §5.3).
   if (s.phase !== "auth") return number === 50 && s.sender === "client" ? "discard" : "refused";
   if (number === 60) return when(s.sender === "server" && s.authMethod !== undefined);
   if (number === 61) return when(s.sender === "client" && s.authMethod === "keyboard-interactive");
@@ -66,7 +66,7 @@ function verdict(number: number, situation: Situation): string {
   }
 }
 
-test("every message number in every situation is treated as the specifications say", () => {
+test("treats every message number in every situation as specified", () => {
   const all = situations();
   expect(all.length).toBeGreaterThan(150);
   const wrong: unknown[] = [];
@@ -78,7 +78,7 @@ test("every message number in every situation is treated as the specifications s
   expect(wrong).toEqual([]);
 });
 
-/** The verdicts on those numbers, the first packets after the first NEWKEYS. */
+/** Returns a function that gives the verdicts on these numbers, the first packets after the first NEWKEYS. */
 function after(sender: "client" | "server", ...numbers: number[]): () => unknown {
   const gate = passNewKeys(new Gate(sender));
   return () => numbers.map((number) => gate.admit(number));
@@ -87,14 +87,14 @@ function after(sender: "client" | "server", ...numbers: number[]): () => unknown
 describe("SSH_MSG_EXT_INFO (RFC 8308 §2.4)", () => {
   const refused = expect.objectContaining({ code: "unexpected-message" });
 
-  test("from a client: the first packet after its NEWKEYS, or never", () => {
+  test("is admitted from a client only as the first packet after its NEWKEYS", () => {
     expect(after("client", 7, 5)()).toEqual(["admit", "admit"]);
     expect(after("client", 5, 7)).toThrow(refused);
     expect(after("client", 2, 7)).toThrow(refused);
     expect(after("client", 7, 7)).toThrow(refused);
   });
 
-  test("from a server: first, and once more right before USERAUTH_SUCCESS", () => {
+  test("is admitted from a server as the first packet, and once more right before USERAUTH_SUCCESS", () => {
     expect(after("server", 7, 6, 53, 7, 52)()).toEqual(Array(5).fill("admit"));
     expect(after("server", 6, 7, 2, 52)()).toEqual(Array(4).fill("admit"));
     expect(after("server", 7, 7, 52)()).toEqual(Array(3).fill("admit"));
@@ -104,7 +104,7 @@ describe("SSH_MSG_EXT_INFO (RFC 8308 §2.4)", () => {
     expect(after("server", 6, 7, 20)).toThrow(refused);
   });
 
-  test("never in a key exchange, and never after authentication", () => {
+  test("is refused during a key exchange and after authentication", () => {
     expect(() => new Gate("server").admit(7)).toThrow(refused);
     const gate = passNewKeys(new Gate("server"));
     gate.enterConnection();
@@ -123,20 +123,20 @@ function message(sender: "client" | "server", number: number, state: Partial<Sit
   return "admitted";
 }
 
-test("a refusal says what came, from whom, when and why not", () => {
+test("a refusal names the message, the sender, the phase and the reason", () => {
   expect(message("client", 52, { phase: "auth" })).toBe(
-    "The client sent SSH_MSG_USERAUTH_SUCCESS (52) before authentication has succeeded, which only a server sends",
+    "the client sent SSH_MSG_USERAUTH_SUCCESS (52) before authentication succeeded, which only a server sends",
   );
   expect(message("server", 2, { step: "method", strict: true })).toBe(
-    "The server sent SSH_MSG_IGNORE (2) during the first key exchange, which strict key exchange forbids",
+    "the server sent SSH_MSG_IGNORE (2) during the first key exchange, which strict key exchange forbids",
   );
   expect(message("server", 94, { phase: "connection", step: "method" })).toBe(
-    "The server sent SSH_MSG_CHANNEL_DATA (94) after authentication, during a key exchange, after its own SSH_MSG_KEXINIT",
+    "the server sent SSH_MSG_CHANNEL_DATA (94) after authentication, during a key exchange, after its own SSH_MSG_KEXINIT",
   );
-  expect(message("server", 200, { step: "method" })).toMatch(/^The server sent unknown message 200 during the first/);
+  expect(message("server", 200, { step: "method" })).toMatch(/^the server sent unknown message 200 during the first/);
 });
 
-test("messages go to the receiver of their range (RFC 4250 §4.1.1): services, key exchange, logins and channels", () => {
+test("the table assigns each message to the receiver of its number range (RFC 4250 §4.1.1)", () => {
   for (const { message, receiver } of MESSAGE_TABLE) {
     const { number, name } = message;
     const service = number === 5 || number === 6;

@@ -7,7 +7,7 @@ import { RawPeer } from "./support/raw-peer.ts";
 const message = (text: string): Uint8Array => utf8Encode(`P${text}`);
 
 describe("a handshake in memory", () => {
-  test("tells both sides what happens, in order", () => {
+  test("reports its events to both sides in order", () => {
     const pair = new Pair().connect();
     expect(pair.client.events.map(({ type }) => type)).toEqual([
       "identified",
@@ -39,7 +39,7 @@ describe("a handshake in memory", () => {
     expect(pair.client.transport.peerVersion).toBe("SSH-2.0-Test");
   });
 
-  test("messages arrive both ways, through write and through begin and commit", () => {
+  test("delivers messages in both directions, from `write` and from `begin` and `commit`", () => {
     const pair = new Pair().connect().enterConnection();
     pair.client.transport.write(message("one"));
     pair.client.transport.begin(4).set(message("two"));
@@ -50,13 +50,13 @@ describe("a handshake in memory", () => {
     expect(pair.client.messages).toEqual([message("three")]);
   });
 
-  test("both sides send identification and KEXINIT at once, without waiting", () => {
+  test("both sides send identification and KEXINIT without waiting for the peer", () => {
     const peer = new RawPeer("server");
     expect(peer.numbers).toEqual([20]);
     expect(new RawPeer("client").numbers).toEqual([20]);
   });
 
-  test("the client may write as soon as its own NEWKEYS has left", () => {
+  test("the client may write after its own NEWKEYS", () => {
     const peer = new RawPeer("server").identify().sendInit().replyKex();
     expect(peer.transport.held).toBe(false);
     expect(peer.events.at(-1)).toMatchObject({ type: "new-keys", initial: true });
@@ -65,7 +65,7 @@ describe("a handshake in memory", () => {
     expect(peer.received.at(-1)).toEqual(message("early"));
   });
 
-  test("what is written before there are keys leaves behind NEWKEYS", () => {
+  test("sends messages written before the first keys after NEWKEYS", () => {
     const peer = new RawPeer("server").identify();
     peer.transport.write(message("secret"));
     expect(peer.transport.held).toBe(true);
@@ -76,7 +76,7 @@ describe("a handshake in memory", () => {
     expect(peer.numbers).toEqual([20, 30, 21, 80]);
   });
 
-  test("comes out the same, byte by byte or in one piece", () => {
+  test("has the same result for input byte by byte or in one chunk", () => {
     const whole = new Pair().connect();
     const pieces = new Pair({ tamper: (_, bytes) => Array.from(bytes, (byte) => Uint8Array.of(byte)) }).connect();
     for (const end of ["client", "server"] as const) {
@@ -85,7 +85,7 @@ describe("a handshake in memory", () => {
     }
   });
 
-  test("cut at any byte, it ends with connection-lost, and nothing is left open", () => {
+  test("ends with `connection-lost`, or `not-ssh` if cut within the identification, for a cut at any byte", () => {
     let total = 0;
     new Pair({ tamper: (from, bytes) => ((total += from === "server" ? bytes.length : 0), [bytes]) }).connect();
     expect(total).toBeGreaterThan(300);
@@ -110,11 +110,11 @@ describe("a handshake in memory", () => {
     }
   });
 
-  test("any changed byte of the server's is noticed", () => {
+  test("detects a change of any byte from the server", () => {
     const lengths: number[] = [];
     new Pair({ tamper: (from, bytes) => (from === "server" && lengths.push(bytes.length), [bytes]) }).connect();
     const total = lengths.reduce((a, b) => a + b, 0);
-    // Behind the identification string, which has line ends of its own; by 1, so that lengths stay near what they were.
+    // Start after the identification string. Change by 1, so that length fields stay plausible.
     for (let at = 14; at < total; at++) {
       let offset = 0;
       const pair = new Pair({
@@ -136,7 +136,7 @@ describe("a handshake in memory", () => {
     }
   });
 
-  test("the server announces its login algorithms and that it answers pings, to a client that asked", () => {
+  test("the server announces its authentication algorithms and ping support to a client that supports EXT_INFO", () => {
     const pair = new Pair({ server: { serverSigAlgs: ["rsa-sha2-512", "ssh-ed25519"] } }).connect();
     expect(pair.client.eventsOf("ext-info")[0]?.extensions).toEqual([
       { name: "server-sig-algs", value: utf8Encode("rsa-sha2-512,ssh-ed25519") },
@@ -146,7 +146,7 @@ describe("a handshake in memory", () => {
     expect(new RawPeer("client", { strict: false }).handshake().numbers).toEqual([20, 31, 21]);
   });
 
-  test("a MAC is negotiated for a cipher that needs one", () => {
+  test("negotiates a MAC for a cipher that needs one", () => {
     const algorithms = { ...toyAlgorithms, ciphers: [toyCipher("toy-plain", { aead: false })], macs: [toyMac] };
     const pair = new Pair({ client: { algorithms }, server: { algorithms } }).connect().enterConnection();
     pair.client.transport.write(message("x"));
@@ -155,7 +155,7 @@ describe("a handshake in memory", () => {
     expect(pair.client.transport.negotiated?.serverToClient).toMatchObject({ mac: { name: "toy-mac" } });
   });
 
-  test("the key log gets the client's cookie and K without its length, on both sides alike", () => {
+  test("the key log receives the client's cookie and K without its length on both sides", () => {
     const logs: string[] = [];
     const keyLog = (cookie: Uint8Array, secret: Uint8Array): void => {
       logs.push(`${toHex(cookie)} ${toHex(secret)}`);
@@ -166,7 +166,7 @@ describe("a handshake in memory", () => {
     expect(logs[0]).toMatch(/^[0-9a-f]{32} [0-9a-f]{64,66}$/);
   });
 
-  test("the trace shows every packet in the clear, with its number and size", () => {
+  test("the trace receives every packet in plaintext with its sequence number and size", () => {
     const seen: string[] = [];
     const lines: string[] = [];
     const trace = {

@@ -21,8 +21,8 @@ function askedForHostKey(): { peer: RawPeer; token: AskToken } {
   return { peer, token: ask.token };
 }
 
-describe("the ask about the host key", () => {
-  test("stops everything until it is answered", () => {
+describe("the `verify-host-key` ask", () => {
+  test("stops the key exchange until it is answered", () => {
     const { peer, token } = askedForHostKey();
     expect(peer.transport.nextEvent()).toBeUndefined();
     expect(peer.numbers).toEqual([20, 30]);
@@ -31,7 +31,7 @@ describe("the ask about the host key", () => {
     expect(peer.events.slice(-2).map(({ type }) => type)).toEqual(["new-keys", "keys-complete"]);
   });
 
-  test("lets a packet's worth of input in meanwhile, and no more is wanted", () => {
+  test("accepts input for one packet while open, then clears `wantsInput`", () => {
     const { peer } = askedForHostKey();
     expect(peer.transport.wantsInput).toBe(true);
     peer.transport.receive(new Uint8Array(TRANSPORT_LIMITS.defaults.maxPacketLengthBeforeLogin));
@@ -39,7 +39,7 @@ describe("the ask about the host key", () => {
     expect(peer.transport.wantsInput).toBe(false);
   });
 
-  test("stops the clock of the key exchange", () => {
+  test("pauses the key exchange timer", () => {
     const { peer, token } = askedForHostKey();
     expect(peer.transport.deadline()).toBeUndefined();
     peer.transport.tick(1_000_000);
@@ -49,7 +49,7 @@ describe("the ask about the host key", () => {
     expect(peer.events.at(-1)).toMatchObject({ type: "keys-complete" });
   });
 
-  test("gives back the time that was left", () => {
+  test("resumes the timer with the remaining time", () => {
     const peer = new RawPeer("server", { limits: { kexTimeout: 1000 } });
     peer.silent = true;
     peer.transport.tick(400);
@@ -60,7 +60,7 @@ describe("the ask about the host key", () => {
     expect(peer.transport.deadline()).toBe(5600);
   });
 
-  test("a refusal ends the connection with the error given, before any key is used", () => {
+  test("ends the connection with the given error before any key is used, if refused", () => {
     const { peer, token } = askedForHostKey();
     const refusal = new SshError("host-key-unknown", "not in /home/alice/.ssh/known_hosts");
     peer.transport.answerHostKey(token, refusal);
@@ -74,7 +74,7 @@ describe("the ask about the host key", () => {
     expect(peer.transport.sessionId).toBeUndefined();
   });
 
-  test("takes one answer, by its own token", () => {
+  test("rejects an answer with another token or of another kind", () => {
     const { peer, token } = askedForHostKey();
     const usage = expect.objectContaining({ code: "usage", culprit: "caller" });
     expect(() => peer.transport.answerHostKey(askToken("verify-host-key"), true)).toThrow(usage);
@@ -83,14 +83,14 @@ describe("the ask about the host key", () => {
     expect(peer.numbers).toEqual([20, 30]);
   });
 
-  test("cannot be answered twice", () => {
+  test("rejects a second answer", () => {
     const { peer, token } = askedForHostKey();
     peer.transport.answerHostKey(token, true);
     expect(() => peer.transport.answerHostKey(token, true)).toThrow(expect.objectContaining({ code: "usage" }));
     expect(peer.turn().error).toBeUndefined();
   });
 
-  test("ends with the connection, and an answer that comes too late is ignored", () => {
+  test("ends with the connection and ignores a late answer", () => {
     const { peer, token } = askedForHostKey();
     peer.transport.end();
     expect(peer.turn().error).toMatchObject({ code: "connection-lost" });
@@ -100,7 +100,7 @@ describe("the ask about the host key", () => {
 });
 
 describe("the server's signature", () => {
-  test("that is wrong is refused before anybody is asked", () => {
+  test("is rejected before the `verify-host-key` ask if it is invalid", () => {
     const peer = new RawPeer("server")
       .identify()
       .sendInit()
@@ -112,16 +112,16 @@ describe("the server's signature", () => {
     expect(empty.error).toMatchObject({ code: "bad-signature" });
   });
 
-  test("by a key of another format than was agreed is refused", () => {
+  test("is rejected if the host key has another format than negotiated", () => {
     const peer = new RawPeer("server");
     peer.hostKey = toyHostKey("x", [toySignature("toy-sig", "other-key")]).blob;
     expect(peer.identify().sendInit().replyKex().error).toMatchObject({
       code: "kex-failed",
-      message: expect.stringContaining("format other-key where toy-sig was agreed"),
+      message: expect.stringContaining("format other-key, but toy-sig was negotiated"),
     });
   });
 
-  test("by a key that is not acceptable is the server's fault, not the caller's", () => {
+  test("by an unacceptable key is reported as an error of the server, not of the caller", () => {
     const weak = {
       ...toySignature(),
       verify: () => {
@@ -132,12 +132,12 @@ describe("the server's signature", () => {
     expect(peer.identify().sendInit().replyKex().error).toMatchObject({
       code: "kex-failed",
       culprit: "peer",
-      message: "The server's host key is not acceptable: RSA key of 512 bits",
+      message: "the server's host key is not acceptable: RSA key of 512 bits",
       cause: expect.objectContaining({ code: "key-weak" }),
     });
   });
 
-  test("any failure while it is checked is a refusal (CVE-2025-26465)", () => {
+  test("is rejected if its verification fails with any error (CVE-2025-26465)", () => {
     const broken = {
       ...toySignature(),
       verify: () => {
@@ -149,7 +149,7 @@ describe("the server's signature", () => {
     expect(peer.numbers).toEqual([20, 30, 1]);
   });
 
-  test("in a malformed reply is refused", () => {
+  test("is rejected in a malformed reply", () => {
     const reply = SSH_MSG_KEX_ECDH_REPLY.encode({
       hostKey: new Uint8Array(2),
       serverPublicKey: new Uint8Array(32),
@@ -162,14 +162,14 @@ describe("the server's signature", () => {
   });
 });
 
-describe("a later key exchange", () => {
-  test("with the same host key asks nobody", () => {
+describe("a rekey", () => {
+  test("with the same host key raises no second ask", () => {
     const peer = new RawPeer("server").handshake().exchange();
     expect(peer.error).toBeUndefined();
     expect(peer.events.filter(({ type }) => type === "verify-host-key")).toHaveLength(1);
   });
 
-  test("with another host key is refused, though its signature is right", () => {
+  test("with another host key is rejected, even if the signature is valid", () => {
     const peer = new RawPeer("server").handshake();
     peer.hostKey = toyHostKey("mallory").blob;
     expect(peer.exchange().error).toMatchObject({ code: "host-key-changed", culprit: "peer" });
@@ -177,7 +177,7 @@ describe("a later key exchange", () => {
 });
 
 describe("a server", () => {
-  test("waits for the signature, with the clock stopped, and then finishes", () => {
+  test("waits for the signature with the timer paused, then completes the key exchange", () => {
     const peer = new RawPeer("client", { limits: { kexTimeout: 1000 } });
     peer.silent = true;
     peer.identify().sendInit().startKex();
@@ -197,7 +197,7 @@ describe("a server", () => {
     expect(peer.newKeys(SSH_MSG_NEWKEYS.encode({})).events.at(-1)).toMatchObject({ type: "keys-complete" });
   });
 
-  test("offers only what its keys can sign with, and signs with the key of the algorithm agreed", () => {
+  test("offers only algorithms of its host keys, and signs with the key for the negotiated one", () => {
     const [a, b, c] = [toySignature("sig-a", "key-a"), toySignature("sig-b", "key-b"), toySignature("sig-c", "key-c")];
     const pair = new Pair({
       client: { algorithms: { ...toyAlgorithms, hostKeys: [c, b, a] } },
@@ -210,7 +210,7 @@ describe("a server", () => {
     expect(pair.server.eventsOf("sign-exchange-hash")[0]?.hostKey).toEqual(toyHostKey("two", [b]));
   });
 
-  test("without host keys agrees with nobody", () => {
+  test("without host keys fails with `no-common-algorithm`", () => {
     const pair = new Pair({ server: { hostKeys: [] } }).connect();
     expect(pair.client.error ?? pair.server.error).toMatchObject({
       code: "no-common-algorithm",

@@ -16,7 +16,7 @@ import { RekeyPolicy } from "../src/rekey.ts";
 import { type End, Pair } from "./support/pair.ts";
 import { RawPeer } from "./support/raw-peer.ts";
 
-/** A CHANNEL_DATA-like message that carries its own number. */
+/** Returns a message like CHANNEL_DATA that contains its index. */
 function numbered(index: number, length = 100): Uint8Array {
   return concatBytes(Uint8Array.of(94, index >> 8, index), new Uint8Array(length));
 }
@@ -34,8 +34,8 @@ function inOrder(end: End): void {
   expect(indices).toEqual(indices.map((_, i) => i));
 }
 
-describe("new keys are agreed", () => {
-  test.each(["client", "server"] as const)("when the %s asks for it", (name) => {
+describe("a rekey begins", () => {
+  test.each(["client", "server"] as const)("when the %s requests it", (name) => {
     const pair = new Pair().connect().enterConnection();
     const session = pair.client.transport.sessionId;
     pair[name].transport.requestRekey();
@@ -51,7 +51,7 @@ describe("new keys are agreed", () => {
     expect(pair.client.eventsOf("ext-info")).toHaveLength(1);
   });
 
-  test("when both ask for it at once, once", () => {
+  test("only once when both sides request it concurrently", () => {
     const pair = new Pair().connect().enterConnection();
     pair.client.transport.requestRekey();
     pair.server.transport.requestRekey();
@@ -60,7 +60,7 @@ describe("new keys are agreed", () => {
     expect([exchanges(pair.client), exchanges(pair.server)]).toEqual([2, 2]);
   });
 
-  test("not before the first exchange is over", () => {
+  test("only after the first key exchange", () => {
     const pair = new Pair();
     pair.client.transport.start(0);
     pair.client.transport.requestRekey();
@@ -69,26 +69,29 @@ describe("new keys are agreed", () => {
     expect(exchanges(pair.client)).toBe(1);
   });
 
-  test.each(["client", "server"] as const)("a few times only by a %s before authentication has succeeded", (name) => {
-    const pair = new Pair({
-      client: { limits: { rekeysBeforeLogin: 2 } },
-      server: { limits: { rekeysBeforeLogin: 2 } },
-    });
-    const [hasty, other] = name === "client" ? [pair.client, pair.server] : [pair.server, pair.client];
-    pair.connect();
-    hasty.transport.enterConnection();
-    for (let i = 1; i <= 2; i++) {
+  test.each(["client", "server"] as const)(
+    "at most `rekeysBeforeLogin` times from a %s before authentication succeeds",
+    (name) => {
+      const pair = new Pair({
+        client: { limits: { rekeysBeforeLogin: 2 } },
+        server: { limits: { rekeysBeforeLogin: 2 } },
+      });
+      const [hasty, other] = name === "client" ? [pair.client, pair.server] : [pair.server, pair.client];
+      pair.connect();
+      hasty.transport.enterConnection();
+      for (let i = 1; i <= 2; i++) {
+        hasty.transport.requestRekey();
+        pair.pump();
+        expect(exchanges(other)).toBe(1 + i);
+      }
       hasty.transport.requestRekey();
       pair.pump();
-      expect(exchanges(other)).toBe(1 + i);
-    }
-    hasty.transport.requestRekey();
-    pair.pump();
-    expect(other.eventsOf("closed")).toMatchObject([{ error: { code: "rekey-flood" } }]);
-    expect(exchanges(other)).toBe(3);
-  });
+      expect(other.eventsOf("closed")).toMatchObject([{ error: { code: "rekey-flood" } }]);
+      expect(exchanges(other)).toBe(3);
+    },
+  );
 
-  test("as often as they like after it", () => {
+  test("any number of times after authentication", () => {
     const pair = new Pair({ server: { limits: { rekeysBeforeLogin: 1 } } }).connect().enterConnection();
     for (let i = 0; i < 5; i++) {
       pair.client.transport.requestRekey();
@@ -97,7 +100,7 @@ describe("new keys are agreed", () => {
     expect(exchanges(pair.server)).toBe(6);
   });
 
-  test("not before authentication has succeeded, which OpenSSH would not stand", () => {
+  test("on our side only after authentication, since OpenSSH ends the connection on an earlier one", () => {
     const limits = { rekeyBytes: 100, rekeyInterval: 1000 };
     const pair = new Pair({ client: { limits } }).connect();
     pair.client.transport.requestRekey();
@@ -110,7 +113,7 @@ describe("new keys are agreed", () => {
     expect(exchanges(pair.client)).toBe(2);
   });
 
-  test("at any time with a peer that begins", () => {
+  test("at any time when the peer starts it", () => {
     const peer = new RawPeer("server").handshake().exchange();
     expect(peer.error).toBeUndefined();
     expect(peer.events.at(-1)).toEqual({ type: "keys-complete", initial: false });
@@ -121,7 +124,7 @@ describe("new keys are agreed", () => {
     ["bytes received", { rekeyBytes: 2000 }, "server"],
     ["packets sent", { rekeyPackets: 20 }, "client"],
     ["packets received", { rekeyPackets: 20 }, "server"],
-  ] as const)("after so many %s", (_, limits, limited) => {
+  ] as const)("after a limited number of %s", (_, limits, limited) => {
     const pair = new Pair({ [limited]: { limits } }).connect().enterConnection();
     for (let i = 0; i < 100; i++) {
       pair.client.transport.write(numbered(i));
@@ -133,7 +136,7 @@ describe("new keys are agreed", () => {
     inOrder(pair.server);
   });
 
-  test("after the bytes that the cipher allows, though the limit allows more", () => {
+  test("after the cipher's `maxBytes`, if that is below the limit", () => {
     const algorithms = { ...toyAlgorithms, ciphers: [toyCipher("toy-aead", { maxBytes: 2000 })] };
     const pair = new Pair({ client: { algorithms } }).connect().enterConnection();
     for (let i = 0; i < 30; i++) pair.client.transport.write(numbered(i));
@@ -141,7 +144,7 @@ describe("new keys are agreed", () => {
     expect(exchanges(pair.client)).toBe(2);
   });
 
-  test("after so much time", () => {
+  test("after `rekeyInterval`", () => {
     const pair = new Pair({ client: { limits: { rekeyInterval: 1000 } } }).connect(50);
     expect(pair.client.transport.deadline()).toBeUndefined();
     pair.enterConnection();
@@ -153,7 +156,7 @@ describe("new keys are agreed", () => {
     expect(pair.client.transport.deadline()).toBe(2050);
   });
 
-  test("before 2^31 packets, whatever the limit says", () => {
+  test("before 2^31 packets at the maximum limit", () => {
     const direction = { cipher: toyCipher(), mac: undefined, compression: "none" } as const;
     const { most } = TRANSPORT_LIMITS.ranges.rekeyPackets;
     const policy = new RekeyPolicy({ ...TRANSPORT_LIMITS.defaults, rekeyPackets: most });
@@ -165,7 +168,7 @@ describe("new keys are agreed", () => {
 });
 
 describe("under load", () => {
-  test("in both directions with small limits, everything arrives once and in order, however it is cut", () => {
+  test("delivers every message once and in order across rekeys, for any chunking of the input", () => {
     assert(
       property(
         record({
@@ -193,7 +196,7 @@ describe("under load", () => {
             const [from, to] = pick(2) === 0 ? [pair.client, pair.server] : [pair.server, pair.client];
             from.transport.write(numbered(sent[from.name]++, pick(200)));
             if (pick(30) === 0) from.transport.requestRekey();
-            // One way at a time, so that messages cross on their way in every manner.
+            // Carry one direction at a time, so that messages of both sides cross in many ways.
             if (!slow || pick(3) === 0) {
               pair.drain(from);
               pair.carry(from, to);
@@ -214,8 +217,8 @@ describe("under load", () => {
   });
 });
 
-describe("while new keys are agreed (RFC 4253 §7.1)", () => {
-  test("what the peer sends before its own KEXINIT is still taken; after it, nothing but 1–4", () => {
+describe("during a rekey (RFC 4253 §7.1)", () => {
+  test("accepts any message before the peer's KEXINIT, and only 1–4 after it", () => {
     const peer = new RawPeer("server").handshake();
     peer.transport.enterConnection();
     peer.transport.requestRekey();
@@ -230,7 +233,7 @@ describe("while new keys are agreed (RFC 4253 §7.1)", () => {
     }
   });
 
-  test("what we write waits, in its order, and leaves behind NEWKEYS", () => {
+  test("queues our messages and sends them in order after NEWKEYS", () => {
     const peer = new RawPeer("server").handshake();
     peer.transport.enterConnection();
     peer.transport.requestRekey();
@@ -247,7 +250,7 @@ describe("while new keys are agreed (RFC 4253 §7.1)", () => {
     expect(peer.transport.pending).toBe(0);
   });
 
-  test("what waits is bounded: too much ends the connection", () => {
+  test("ends the connection if more than `maxQueuedBytes` are queued", () => {
     const peer = new RawPeer("server", { limits: { maxQueuedBytes: 1000 } }).handshake();
     peer.transport.enterConnection();
     peer.transport.requestRekey();
@@ -258,7 +261,7 @@ describe("while new keys are agreed (RFC 4253 §7.1)", () => {
     expect(peer.transport.pending).toBe(0);
   });
 
-  test("a flood of PINGs in a stalled exchange is answered only within the bound (CVE-2025-26466)", () => {
+  test("answers a flood of PINGs in a stalled exchange only within the limit (CVE-2025-26466)", () => {
     const peer = new RawPeer("server", { limits: { maxQueuedBytes: 1000 } }).handshake();
     peer.transport.enterConnection();
     peer.transport.requestRekey();
@@ -271,7 +274,7 @@ describe("while new keys are agreed (RFC 4253 §7.1)", () => {
     expect(peer.error).toBeUndefined();
   });
 
-  test("a flood of requests that the layer above answers is bounded too (CVE-2025-22869)", () => {
+  test("limits the queued replies to a flood of requests (CVE-2025-22869)", () => {
     const peer = new RawPeer("server", { limits: { maxQueuedBytes: 1000 } }).handshake();
     peer.transport.enterConnection();
     peer.transport.requestRekey();
@@ -282,11 +285,11 @@ describe("while new keys are agreed (RFC 4253 §7.1)", () => {
       peer.transport.write(Uint8Array.of(82));
     }
     expect(peer.turn().error).toMatchObject({ code: "rekey-flood" });
-    // An answer of one byte takes the room of 64: what it costs is not its one byte.
+    // A one-byte reply counts as 64 bytes.
     expect(peer.events.filter(({ type }) => type === "message")).toHaveLength(16);
   });
 
-  test("a peer that never answers our KEXINIT runs into the time limit", () => {
+  test("ends the connection with `kex-timeout` if the peer never answers our KEXINIT", () => {
     const peer = new RawPeer("server", { limits: { kexTimeout: 500 } }).handshake();
     peer.transport.enterConnection();
     peer.transport.tick(1000);
@@ -300,7 +303,7 @@ describe("while new keys are agreed (RFC 4253 §7.1)", () => {
   });
 });
 
-/** Sends a message again and again, and says how much waits for a peer that reads nothing. */
+/** Sends a message 500 times without reading the replies. Returns the bytes that wait for the peer. */
 function flood(transport: Transport, peer: RawPeer, payload: Uint8Array): number {
   for (let i = 0; i < 500; i++) {
     peer.sendOnly(payload);
@@ -309,17 +312,17 @@ function flood(transport: Transport, peer: RawPeer, payload: Uint8Array): number
   return transport.pending;
 }
 
-describe("answers that a peer can ask for without end", () => {
+describe("automatic answers", () => {
   const limits: Partial<TransportLimits> = { maxQueuedBytes: 2000 };
 
-  test("are not kept for a peer that does not read", () => {
+  test("are dropped if the peer does not read", () => {
     const peer = new RawPeer("server", { limits }).handshake();
     expect(flood(peer.transport, peer, SSH_MSG_PING.encode({ data: new Uint8Array(50) }))).toBeLessThan(2200);
     expect(flood(peer.transport, peer, Uint8Array.of(150))).toBeLessThan(2200);
     expect(peer.turn().error).toBeUndefined();
   });
 
-  test("a PING is answered with its own data, and a PONG is taken in silence", () => {
+  test("echo the data of a PING; a PONG gets no answer", () => {
     const peer = new RawPeer("server").handshake().send(SSH_MSG_PING.encode({ data: utf8Encode("hello") }));
     expect(SSH_MSG_PONG.decode(peer.last(193))).toEqual({ data: utf8Encode("hello") });
     const before = peer.received.length;

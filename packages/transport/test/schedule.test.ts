@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { TRANSPORT_LIMITS } from "../src/limits.ts";
 import { Schedule } from "../src/schedule.ts";
 
-/** What an upload and a download are each ciphered with: the first may carry ten times as much. */
+/** Negotiated ciphers: the one from client to server allows ten times as many bytes. */
 const negotiated: NegotiatedAlgorithms = {
   kex: toyKex(),
   hostKey: toySignature(),
@@ -14,7 +14,7 @@ const negotiated: NegotiatedAlgorithms = {
   serverToClient: { cipher: toyCipher("down", { maxBytes: 1000 }), mac: undefined, compression: "none" },
 };
 
-/** A schedule after login, with what it goes by in the hands of the test. */
+/** A schedule after login. The test sets the state that the schedule reads. */
 class Fixture {
   readonly gate = { phase: "connection" as Phase };
   readonly exchange = { idle: true, asking: false, negotiated };
@@ -36,7 +36,7 @@ class Fixture {
     );
   }
 
-  /** At this time the exchange comes to this. */
+  /** Sets the time and the state of the key exchange, and updates the schedule. */
   step(now: number, state: "going on" | "asking" | "idle"): this {
     this.schedule.now = now;
     this.exchange.idle = state === "idle";
@@ -45,7 +45,7 @@ class Fixture {
     return this;
   }
 
-  /** What is said at this time. */
+  /** Sets the time and returns the verdicts of the schedule. */
   at(now: number): Pick<Schedule, "overdue" | "keysTooOld" | "deadline"> {
     this.schedule.now = now;
     const { overdue, keysTooOld, deadline } = this.schedule;
@@ -53,14 +53,14 @@ class Fixture {
   }
 }
 
-describe("a key exchange is overdue", () => {
-  test("when its time is over, however many steps it has made", () => {
+describe("overdue", () => {
+  test("is true after `kexTimeout`, even if the exchange made progress", () => {
     const fixture = new Fixture({ kexTimeout: 500 }).step(1000, "going on").step(1400, "going on");
     expect(fixture.at(1499)).toMatchObject({ overdue: false, deadline: 1500 });
     expect(fixture.at(1500)).toMatchObject({ overdue: true, deadline: 1500 });
   });
 
-  test("without the time that the application takes", () => {
+  test("does not count the time while an ask is open", () => {
     const fixture = new Fixture({ kexTimeout: 500 }).step(1000, "going on").step(1400, "asking");
     expect(fixture.at(9000)).toEqual({ overdue: false, keysTooOld: false, deadline: undefined });
     fixture.step(9000, "going on");
@@ -68,7 +68,7 @@ describe("a key exchange is overdue", () => {
     expect(fixture.at(9100)).toMatchObject({ overdue: true });
   });
 
-  test("after all of its time again, when it is the next one", () => {
+  test("gives the next exchange the full time again", () => {
     const fixture = new Fixture({ kexTimeout: 500 }).step(1000, "going on").step(1400, "idle");
     expect(fixture.at(1500)).toMatchObject({ overdue: false });
     fixture.step(2000, "going on");
@@ -76,8 +76,8 @@ describe("a key exchange is overdue", () => {
   });
 });
 
-describe("new keys are due", () => {
-  test("when those in use are too old", () => {
+describe("a rekey is due", () => {
+  test("after `rekeyInterval`", () => {
     const fixture = new Fixture({ rekeyInterval: 1000 }).step(50, "idle");
     expect(fixture.at(1049)).toEqual({ overdue: false, keysTooOld: false, deadline: 1050 });
     expect(fixture.at(1050)).toEqual({ overdue: false, keysTooOld: true, deadline: 1050 });
@@ -86,7 +86,7 @@ describe("new keys are due", () => {
   test.each([
     ["client", 10_000, 1000],
     ["server", 1000, 10_000],
-  ] as const)("on a %s after %i bytes sent or %i received, as the cipher of each direction says", (role, up, down) => {
+  ] as const)("on a %s after %i bytes sent or %i received, the limits of the two ciphers", (role, up, down) => {
     for (const [use, most] of [
       ["outgoing", up],
       ["reader", down],
@@ -101,8 +101,8 @@ describe("new keys are due", () => {
 
   test.each([
     ["before login", "auth", true],
-    ["while an exchange goes on", "connection", false],
-  ] as const)("but nothing comes of it %s", (_, phase, idle) => {
+    ["during a key exchange", "connection", false],
+  ] as const)("but does not begin %s", (_, phase, idle) => {
     const fixture = new Fixture({ rekeyInterval: 1000 }).step(0, "idle");
     fixture.outgoing.bytesSinceKeys = 2 ** 40;
     fixture.gate.phase = phase;

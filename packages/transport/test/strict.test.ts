@@ -20,13 +20,13 @@ const INJECTED: readonly (readonly [string, Uint8Array])[] = [
   ["EXT_INFO", SSH_MSG_EXT_INFO.encode({ extensions: [] })],
 ];
 
-/** The first key exchange as steps, with a place for one more packet before each. */
+/** Steps of the first key exchange. A test can inject a packet before each. */
 const STEPS: Readonly<Record<"client" | "server", readonly ((peer: RawPeer) => void)[]>> = {
   server: [(peer) => peer.sendInit(), (peer) => peer.replyKex(), (peer) => peer.newKeys()],
   client: [(peer) => peer.sendInit(), (peer) => peer.startKex(), (peer) => peer.newKeys()],
 };
 
-describe.each(["client", "server"] as const)("Terrapin (CVE-2023-48795), the %s being impersonated", (role) => {
+describe.each(["client", "server"] as const)("Terrapin (CVE-2023-48795) with packets injected as the %s", (role) => {
   describe.each([0, 1, 2])("before step %i of the first key exchange", (place) => {
     const inject = (strict: boolean, payload: Uint8Array): RawPeer => {
       const peer = new RawPeer(role, { strict }).identify();
@@ -37,20 +37,20 @@ describe.each(["client", "server"] as const)("Terrapin (CVE-2023-48795), the %s 
       return peer;
     };
 
-    test.each(INJECTED)("%s ends a strict exchange", (_, payload) => {
+    test.each(INJECTED)("a strict exchange rejects %s", (_, payload) => {
       const peer = inject(true, payload);
       expect(peer.error).toMatchObject({ code: "unexpected-message", culprit: "peer" });
       expect(SSH_MSG_DISCONNECT.decode(peer.last(1))).toMatchObject({ reasonCode: 2 });
       expect(peer.events.some(({ type }) => type === "keys-complete")).toBe(false);
     });
 
-    test.each(INJECTED.slice(0, 3))("%s is harmless where the peer is not strict", (_, payload) => {
+    test.each(INJECTED.slice(0, 3))("an exchange that is not strict accepts %s", (_, payload) => {
       expect(inject(false, payload).error).toBeUndefined();
     });
   });
 });
 
-test.each(["client", "server"] as const)("the first packet behind a %s's NEWKEYS, when dropped, is missed", (role) => {
+test.each(["client", "server"] as const)("detects that the first packet after a %s's NEWKEYS was dropped", (role) => {
   const peer = new RawPeer(role).handshake();
   peer.skip(SSH_MSG_IGNORE.encode({ data: new Uint8Array() }));
   expect(peer.error).toBeUndefined();
@@ -66,7 +66,7 @@ function nextNumber(peer: RawPeer): number | undefined {
   return sent.sequenceNumber;
 }
 
-test("a later exchange without the markers stays strict: numbers start anew", () => {
+test("a rekey without the markers stays strict and resets sequence numbers", () => {
   const peer = new RawPeer("server").handshake();
   peer.send(SSH_MSG_IGNORE.encode({ data: new Uint8Array() }));
   expect(nextNumber(peer)).toBe(0);
@@ -77,7 +77,7 @@ test("a later exchange without the markers stays strict: numbers start anew", ()
   expect(nextNumber(peer)).toBe(0);
 });
 
-test("markers first seen in a later exchange change nothing", () => {
+test("ignores markers that first appear in a rekey", () => {
   const peer = new RawPeer("server", { strict: false }).handshake();
   const before = nextNumber(peer);
   expect(before).toBeGreaterThan(0);
@@ -88,14 +88,14 @@ test("markers first seen in a later exchange change nothing", () => {
   expect(nextNumber(peer)).toBe(before! + 4);
 });
 
-test("in a later strict exchange, 1 to 4 may come", () => {
+test("accepts messages 1 to 4 during a strict rekey", () => {
   const peer = new RawPeer("server").handshake().sendInit();
   for (const [, payload] of INJECTED.slice(0, 3)) peer.send(payload);
   peer.replyKex().newKeys();
   expect(peer.error).toBeUndefined();
 });
 
-test("strict key exchange can be required", () => {
+test("rejects a peer without strict key exchange if `requireStrictKex` is set", () => {
   const lax = new RawPeer("server", { strict: false, requireStrictKex: true }).identify().sendInit();
   expect(lax.error).toMatchObject({ code: "strict-kex-required", culprit: "unsupported" });
   expect(lax.numbers).toEqual([20, 1]);
@@ -115,7 +115,7 @@ describe("state skip and role confusion", () => {
     ["NEWKEYS", [21]],
   ];
 
-  test.each(SKIPS)("a server that jumps to %s before NEWKEYS gets nothing", (_, bytes) => {
+  test.each(SKIPS)("rejects %s from a server before NEWKEYS and sends it no data", (_, bytes) => {
     for (const strict of [true, false])
       for (const steps of [0, 1]) {
         const peer = new RawPeer("server", { strict }).identify();
@@ -127,7 +127,7 @@ describe("state skip and role confusion", () => {
       }
   });
 
-  test("NEWKEYS right after the reply's place is refused: no keys without a proof", () => {
+  test("rejects NEWKEYS in place of the key exchange reply", () => {
     const peer = new RawPeer("server").identify().sendInit().send(SSH_MSG_NEWKEYS.encode({}));
     expect(peer.error).toMatchObject({ code: "unexpected-message" });
   });
@@ -142,7 +142,7 @@ describe("state skip and role confusion", () => {
     ["server", 34],
     ["server", 5],
     ["server", 50],
-  ] as const)("a %s that sends %i plays the other's part", (role, number) => {
+  ] as const)("rejects a message of the other role: %s sending %i", (role, number) => {
     expect(new RawPeer(role, { strict: false }).identify().sendInit().send(Uint8Array.of(number)).error).toMatchObject({
       code: "unexpected-message",
     });
@@ -151,17 +151,17 @@ describe("state skip and role confusion", () => {
     });
   });
 
-  test("USERAUTH_SUCCESS from a client is fatal (CVE-2018-10933)", () => {
+  test("rejects USERAUTH_SUCCESS from a client (CVE-2018-10933)", () => {
     const peer = new RawPeer("client").handshake().send(SSH_MSG_USERAUTH_SUCCESS.encode({}));
     expect(peer.error).toMatchObject({ code: "unexpected-message" });
   });
 
-  test("nothing from 80 on reaches a server before authentication (CVE-2025-32433)", () => {
+  test("passes no message from 80 to a server's upper layers before authentication (CVE-2025-32433)", () => {
     for (let number = 80; number <= 100; number++) {
       const peer = new RawPeer("client").handshake().send(Uint8Array.of(number));
       expect(peer.events.some(({ type }) => type === "message")).toBe(false);
     }
-    // A CHANNEL_OPEN that travels with a login is not understood, but forgiven.
+    // A CHANNEL_OPEN sent together with the login gets UNIMPLEMENTED, but does not end the connection.
     const peer = new RawPeer("client").handshake().send(Uint8Array.of(90));
     expect(peer.error).toBeUndefined();
     expect(SSH_MSG_UNIMPLEMENTED.decode(peer.last(3))).toEqual({ sequenceNumber: 0 });
@@ -174,19 +174,19 @@ function extInfo(count: number): Uint8Array {
 }
 
 describe("EXT_INFO on the wire", () => {
-  test("comes out as an event", () => {
+  test("is reported as an event", () => {
     const peer = new RawPeer("server").handshake().send(extInfo(2));
     expect(peer.events.at(-1)).toMatchObject({ type: "ext-info", extensions: [{ name: "x" }, { name: "x" }] });
   });
 
-  test("is bounded", () => {
+  test("may have at most `maxExtensions` extensions", () => {
     expect(new RawPeer("server", { limits: { maxExtensions: 3 } }).handshake().send(extInfo(3)).error).toBeUndefined();
     expect(new RawPeer("server", { limits: { maxExtensions: 3 } }).handshake().send(extInfo(4)).error).toMatchObject({
       code: "malformed-message",
     });
   });
 
-  test("twice, from a client, is fatal", () => {
+  test("is rejected a second time from a client", () => {
     expect(new RawPeer("client").handshake().send(extInfo(1)).send(extInfo(1)).error).toMatchObject({
       code: "unexpected-message",
     });

@@ -5,7 +5,7 @@ import { RawPeer } from "./support/raw-peer.ts";
 
 const ignore = (length: number): Uint8Array => SSH_MSG_IGNORE.encode({ data: new Uint8Array(length) });
 
-/** A transport with keys and a whole turn ahead of it. */
+/** Returns a transport with keys, at the start of a turn. */
 function freshTurn(maxTurnWork?: number): RawPeer {
   const peer = new RawPeer("client", { ...(maxTurnWork !== undefined && { limits: { maxTurnWork } }) }).handshake();
   peer.transport.enterConnection();
@@ -15,7 +15,7 @@ function freshTurn(maxTurnWork?: number): RawPeer {
   return peer;
 }
 
-/** Packets that a transport opens before each "yield", and after the last. */
+/** Counts the events before each "yield" and after the last. */
 function readPerTurn(peer: RawPeer): number[] {
   const counts = [0];
   for (let event = peer.transport.nextEvent(); event !== undefined; event = peer.transport.nextEvent()) {
@@ -29,7 +29,7 @@ function readPerTurn(peer: RawPeer): number[] {
 describe("a turn", () => {
   test("opens at most 128 short packets before it yields", () => {
     const peer = freshTurn();
-    // Messages that the layers above would get.
+    // Number 94 goes to the layers above.
     for (let i = 0; i < 300; i++) peer.sendOnly(Uint8Array.of(94));
     expect(readPerTurn(peer)).toEqual([128, 128, 44]);
   });
@@ -40,7 +40,7 @@ describe("a turn", () => {
     expect(readPerTurn(peer)).toEqual([0, 0, 0]);
   });
 
-  test("opens at most a MiB of long packets", () => {
+  test("opens at most 1 MiB of long packets", () => {
     const peer = freshTurn();
     for (let i = 0; i < 40; i++) peer.sendOnly(new Uint8Array(32 * 1024).fill(94));
     expect(readPerTurn(peer)).toEqual([32, 8]);
@@ -60,7 +60,7 @@ describe("a turn", () => {
     expect(peer.transport.turnOver).toBe(false);
   });
 
-  test("opens one packet at the least limit", () => {
+  test("opens one packet if `maxTurnWork` has its minimum", () => {
     const peer = freshTurn(TRANSPORT_LIMITS.ranges.maxTurnWork.least);
     for (let i = 0; i < 3; i++) peer.sendOnly(Uint8Array.of(94));
     expect(readPerTurn(peer)).toEqual([1, 1, 1, 0]);

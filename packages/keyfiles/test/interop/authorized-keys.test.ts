@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { formatPublicKeyLine, parseAuthorizedKeys } from "../../src/index.ts";
 
-// ssh-keygen reads authorized_keys as sshd does, but for what the options mean: it must find the same keys in the same lines.
+// ssh-keygen parses authorized_keys like sshd, except for the meaning of options. It must find the same keys in the same lines.
 
 let folder: string;
 beforeAll(() => {
@@ -23,7 +23,7 @@ function seenBySshKeygen(text: string): string[] {
   return stdout.match(/SHA256:\S+/g) ?? [];
 }
 
-test("ssh-keygen -l finds the same keys, whatever the quotes and blanks of the options", () => {
+test("ssh-keygen -l finds the same keys for any quotes and blanks in the options", () => {
   const random = hashChainRandom("authorized keys");
   const keys = Array.from({ length: 4 }, () => generateEd25519(random).publicKey);
   const value = fc.array(fc.constantFrom("a", " ", "\\", '\\"', ",", "=", "#", "\t"), { maxLength: 8 });
@@ -45,7 +45,7 @@ test("ssh-keygen -l finds the same keys, whatever the quotes and blanks of the o
     });
   fc.assert(
     fc.property(fc.array(line, { minLength: 1, maxLength: 5 }), (lines) => {
-      // ssh-keygen does not look into the options: a key that we do not use for theirs is there all the same.
+      // ssh-keygen ignores the options, so count keys that we reject because of their options too.
       const held = lines.flatMap((line) => {
         const file = parseAuthorizedKeys(line);
         return keys.filter(({ blob }) => {

@@ -27,7 +27,7 @@ import {
   removeKnownHost,
 } from "../../src/index.ts";
 
-// The ssh-keygen of the machine is the twin: it must read what we write, and we what it writes.
+// The installed ssh-keygen must read the files that we write, and we must read its files.
 
 let folder: string;
 beforeAll(() => {
@@ -51,7 +51,7 @@ const KEYS: readonly (readonly [string, () => PrivateKey])[] = [
   ["ecdsa-256", () => generateEcdsa("nistp256", random)],
   ["ecdsa-384", () => generateEcdsa("nistp384", random)],
   ["ecdsa-521", () => generateEcdsa("nistp521", random)],
-  // A scalar with leading zeros is where fixed lengths show; OpenSSH refuses one of less than half the bits.
+  // A scalar with leading zeros tests fixed lengths. OpenSSH refuses scalars of less than half the bits.
   ["ecdsa-521-small", () => ecdsaPrivateKey("nistp521", 3n ** 200n)],
   ["rsa-2048", () => privateKeyFromFields(keyOf("rsa-2048-plain").fields)],
 ];
@@ -60,7 +60,7 @@ describe.each(KEYS)("%s", (name, make) => {
   const key = make();
   const line = formatPublicKeyLine(key.publicKey);
 
-  test("ssh-keygen -y reads what we write", () => {
+  test("ssh-keygen -y reads our files", () => {
     const traditional = name === "ed25519" ? [] : [{ format: "pem" as const }];
     const all = [
       { format: "openssh" as const, comment: "a comment" },
@@ -80,7 +80,7 @@ describe.each(KEYS)("%s", (name, make) => {
     }
   });
 
-  test("we read it after ssh-keygen has given it a new passphrase, and another form", () => {
+  test("we read the file after ssh-keygen changed its passphrase, cipher and format", () => {
     const file = write(
       `${name}-changed`,
       finish(formatPrivateKey(key, { random, format: "openssh", comment: "mine" })),
@@ -111,7 +111,7 @@ describe.each(KEYS)("%s", (name, make) => {
   });
 });
 
-test("many pictures are the same", () => {
+test("randomart equals the pictures of ssh-keygen for 60 keys", () => {
   const lines = Array.from({ length: 60 }, () => formatPublicKeyLine(generateEd25519(random).publicKey));
   const file = write("many.pub", `${lines.join("\n")}\n`);
   const shown = run("-l", "-v", "-f", file).trimEnd().split("\n");
@@ -121,7 +121,7 @@ test("many pictures are the same", () => {
   }
 });
 
-test("we read each kind of key that ssh-keygen makes, with its defaults", () => {
+test("we read every type of key that ssh-keygen generates with its defaults", () => {
   for (const type of ["ed25519", "ecdsa", "rsa"]) {
     const file = join(folder, `made-${type}`);
     run("-q", "-t", type, "-N", "pass", "-C", "made", "-f", file);
@@ -132,7 +132,7 @@ test("we read each kind of key that ssh-keygen makes, with its defaults", () => 
   }
 });
 
-/** The lines that ssh-keygen -F finds in a known_hosts of that text. */
+/** Returns the lines that ssh-keygen -F finds in a known_hosts file with that text. */
 function found(text: string, name: string): { line: number; marker: string | undefined }[] {
   const path = write("known_hosts", text);
   const { stdout } = spawnSync("ssh-keygen", ["-F", name, "-f", path], { encoding: "utf8" });
@@ -176,17 +176,17 @@ describe("known_hosts", () => {
   const wellFormed = fc.oneof({ weight: 8, arbitrary: line }, fc.constantFrom("", "# comment"));
   const malformed = fc.constantFrom("bad", "a ssh-ed25519 AAAA", `@other a ${formatPublicKeyLine(keys[0])}`);
 
-  test("ssh-keygen -F finds the lines we find, and check() says what they say", () => {
+  test("`find` returns the lines that ssh-keygen -F finds, and `check` agrees with them", () => {
     const file = fc.array(fc.oneof({ weight: 8, arbitrary: wellFormed }, malformed), { minLength: 1, maxLength: 12 });
     fc.assert(
       fc.property(file, host, port, fc.constantFrom(...keys), (lines, name, number, key) => {
         const text = `${lines.join("\n")}\n`;
         const hosts = parseKnownHosts({ name: "known_hosts", text });
-        // -F does not look at the key; ssh itself skips such a line.
+        // -F does not look at the key, but ssh skips a line with a malformed key.
         const twin = found(text, nameOf(name, number)).filter(({ line }) => !lines[line - 1]?.endsWith(" AAAA"));
         expect(hosts.find(name, number).map(({ line, marker }) => ({ line, marker }))).toEqual(twin);
 
-        // OpenSSH's rule (hostfile.c, check_key_in_hostkeys; sshconnect.c tries the bare name too) over the lines that its own tool found.
+        // Apply OpenSSH's rule to the lines that its tool found (hostfile.c, check_key_in_hostkeys; sshconnect.c also tries the bare name).
         const isKey = (line: number): boolean => lines[line - 1]?.includes(formatPublicKeyLine(key)) ?? false;
         const bare = number === 22 ? [] : found(text, name);
         const plain = twin.filter(({ marker }) => marker === undefined);
@@ -206,8 +206,8 @@ describe("known_hosts", () => {
     );
   });
 
-  test("ssh-keygen -F finds what we add, hashed or not; -R takes what we remove", () => {
-    // -R leaves a file with a malformed line alone.
+  test("ssh-keygen -F finds the lines that we add, hashed or not; -R removes the same lines as we do", () => {
+    // Only well-formed lines, since -R does not modify a file with a malformed line.
     const file = fc.array(wellFormed, { minLength: 1, maxLength: 12 });
     fc.assert(
       fc.property(file, host, port, fc.boolean(), (lines, name, number, hashed) => {
@@ -225,7 +225,7 @@ describe("known_hosts", () => {
     );
   });
 
-  test("we find what ssh-keygen -H has hashed", () => {
+  test("we find hosts hashed by ssh-keygen -H", () => {
     const names = ["a.example", "[a.example]:2222", "192.0.2.1"];
     const lines = keys.map((key, i) => `${names[i]} ${formatPublicKeyLine(key)}\n`);
     const path = write("to-hash", lines.join(""));

@@ -107,7 +107,7 @@ test("ECDSA · client", () => {
     hostKey: p384.publicKey.blob,
     sign: (data) => p384.sign(p384.publicKey.format, data, random),
   });
-  expect(target.expectClosed("kex-failed").message).toContain(`where ${ecdsaNistp256.name} was agreed`);
+  expect(target.expectClosed("kex-failed").message).toContain(`but ${ecdsaNistp256.name} was negotiated`);
 });
 
 test("ECDSA · server", () => {

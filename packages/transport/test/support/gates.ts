@@ -1,20 +1,20 @@
 import type { KexStep, MethodContext, Phase } from "@nacre/wire";
 import { Gate } from "../../src/gate.ts";
 
-/** Where a peer stands with us. */
+/** State of a connection from the gate's point of view. */
 export interface Situation {
   readonly sender: "client" | "server";
-  /** `kex`: it has not sent its first NEWKEYS; `auth`: it has; `connection`: and authentication has succeeded. */
+  /** `kex` until the peer's first NEWKEYS, `auth` until authentication succeeds, then `connection`. */
   readonly phase: Phase;
-  /** The message that must come next in its key exchange: `kexinit` when none is under way. */
+  /** Message that must come next in the peer's key exchange; `kexinit` if none is in progress. */
   readonly step: KexStep;
-  /** The first key exchange, and both sides have offered strict key exchange. */
+  /** Whether this is the first key exchange and both sides offered strict key exchange. */
   readonly strict: boolean;
   readonly kexMethod: MethodContext | undefined;
   readonly authMethod: MethodContext | undefined;
 }
 
-/** A gate brought to a situation. The first packet after NEWKEYS has come, an SSH_MSG_IGNORE. */
+/** Returns a gate in the given situation. After NEWKEYS, one SSH_MSG_IGNORE has already arrived. */
 export function gateIn(
   { sender, phase, step, strict, kexMethod, authMethod }: Situation,
   { discardsGuess }: { readonly discardsGuess: boolean } = { discardsGuess: false },
@@ -32,7 +32,7 @@ export function gateIn(
   return gate;
 }
 
-/** A whole key exchange of the peer. */
+/** Passes a complete key exchange of the peer through the gate. */
 export function passNewKeys(gate: Gate): Gate {
   gate.methodMayCome("ecdh", { discardsGuess: false });
   gate.newKeysMustCome();

@@ -5,18 +5,18 @@ import type { SshError } from "@nacre/wire";
 
 type Name = "client" | "server";
 
-/** What a test wants to be otherwise than usual. */
+/** Options of a {@link Pair} that differ from its defaults. */
 export interface PairOptions {
   readonly seed?: number;
   readonly client?: Partial<TransportOptions>;
   readonly server?: Partial<TransportOptions>;
-  /** Bytes on their way, which may be changed, cut or swallowed. */
+  /** Called with the bytes in transit. Returns the chunks to deliver: changed, cut or fewer. */
   readonly tamper?: (from: Name, bytes: Uint8Array) => readonly Uint8Array[];
-  /** Sees each event before it is kept; `true`: leave the ask open. */
+  /** Called with each event before it is handled. Return `true` to leave an ask open. */
   readonly onEvent?: (at: Name, event: TransportEvent) => boolean | void;
 }
 
-/** One end of a {@link Pair} with what it has told. */
+/** One end of a {@link Pair} with its events. */
 export class End {
   readonly name: Name;
   readonly transport: Transport;
@@ -35,13 +35,13 @@ export class End {
     return this.eventsOf("message").map(({ payload }) => payload);
   }
 
-  /** Why it ended, or `undefined`. */
+  /** Error that ended the connection, or `undefined`. */
   get error(): SshError | undefined {
     return this.eventsOf("closed")[0]?.error;
   }
 }
 
-/** A client and a server wired to each other in memory. */
+/** A client and a server connected in memory. */
 export class Pair {
   readonly client: End;
   readonly server: End;
@@ -61,14 +61,14 @@ export class Pair {
     });
   }
 
-  /** Starts both and lets them talk until neither has more to say. */
+  /** Starts both sides and carries bytes until neither has output. */
   connect(now = 0): this {
     this.client.transport.start(now);
     this.server.transport.start(now);
     return this.pump();
   }
 
-  /** Lets bytes flow until neither side has more to say. */
+  /** Carries bytes in both directions until neither side has output. */
   pump(): this {
     let moved = true;
     while (moved) {
@@ -95,7 +95,7 @@ export class Pair {
     return moved;
   }
 
-  /** Takes all events of one end, and answers asks as a trusting client and an honest server do. */
+  /** Takes all events of one end. Accepts every host key and signs every exchange hash. */
   drain(end: End): void {
     for (let event = end.transport.nextEvent(); event !== undefined; event = end.transport.nextEvent()) {
       end.events.push(event);
@@ -106,7 +106,7 @@ export class Pair {
     }
   }
 
-  /** Both have come to the connection protocol, where most messages may be sent. */
+  /** Moves both sides to the connection protocol, in which most messages are allowed. */
   enterConnection(): this {
     this.client.transport.enterConnection();
     this.server.transport.enterConnection();

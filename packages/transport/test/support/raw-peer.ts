@@ -17,7 +17,7 @@ import {
 
 const LINE = "SSH-2.0-Raw";
 
-/** A proposal that agrees with the toys, without markers. */
+/** KEXINIT that matches the toy algorithms, without markers. */
 export const rawKexInit: KexInit = {
   cookie: new Uint8Array(16).fill(7),
   kexAlgorithms: ["toy-kex"],
@@ -34,16 +34,16 @@ export const rawKexInit: KexInit = {
   reserved: 0,
 };
 
-/** One end of a connection driven by hand, message by message, against a transport in the other role. */
+/** Test peer driven message by message, connected to a transport in the other role. */
 export class RawPeer {
   readonly role: "client" | "server";
   readonly transport: Transport;
   readonly events: TransportEvent[] = [];
-  /** What the transport has sent: its payloads. */
+  /** Payloads received from the transport. */
   readonly received: Uint8Array[] = [];
   readonly strict: boolean;
   hostKey = toyHostKey().blob;
-  /** Leaves asks open. */
+  /** Whether to leave asks open. */
   silent = false;
   readonly #random = seededRandom(77);
   readonly #writer = new PacketWriter({ random: this.#random });
@@ -72,7 +72,7 @@ export class RawPeer {
     this.turn();
   }
 
-  /** Sends a line, or bytes as they stand. */
+  /** Sends text or bytes outside of packets. */
   sendRaw(text: string | Uint8Array): this {
     this.transport.receive(typeof text === "string" ? utf8Encode(text) : text);
     return this.turn();
@@ -87,14 +87,14 @@ export class RawPeer {
     return this.turn();
   }
 
-  /** Sends without looking at what comes back. */
+  /** Sends a message without processing the transport's reaction. */
   sendOnly(payload: Uint8Array): void {
     this.#writer.write(payload);
     for (let piece = this.#writer.takeOutput(); piece !== undefined; piece = this.#writer.takeOutput())
       this.transport.receive(piece);
   }
 
-  /** Seals a payload that never arrives. */
+  /** Seals a message but does not deliver it. */
   skip(payload: Uint8Array): this {
     this.#writer.write(payload);
     while (this.#writer.takeOutput() !== undefined) continue;
@@ -111,28 +111,28 @@ export class RawPeer {
     return this.send(this.#ownInit);
   }
 
-  /** As a client: the method's first message. */
+  /** As a client, sends the first message of the method. */
   startKex(): this {
     this.#client = toyKex().client(this.#random);
     return this.send(this.#client.start());
   }
 
-  /** As a server: the reply to the first message of the method that came last. */
+  /** As a server, replies to the latest first message of the method. */
   replyKex(change: { signature?: Uint8Array } = {}): this {
     const step = toyKex().server(this.#random).receive(this.last(30));
-    if (step.type !== "done") throw new Error("toy");
+    if (step.type !== "done") throw new Error("toy key exchange did not complete");
     this.#settle(step.secret, this.hostKey);
     return this.send(step.reply(this.hostKey, change.signature ?? toySign("toy-sig", this.hostKey, this.#hash)));
   }
 
-  /** NEWKEYS, and from then on the new keys. */
+  /** Sends NEWKEYS and uses the new keys from then on. */
   newKeys(payload = SSH_MSG_NEWKEYS.encode({})): this {
     this.#writer.write(payload);
     this.#writer.useSealer(this.#keys().sealer, { resetSequence: this.strict });
     return this.turn();
   }
 
-  /** The whole first key exchange, or a later one. */
+  /** Runs a complete key exchange, the first or a rekey. */
   exchange(): this {
     this.sendInit();
     return this.role === "client" ? this.startKex().newKeys() : this.replyKex().newKeys();
@@ -142,7 +142,7 @@ export class RawPeer {
     return this.identify().exchange();
   }
 
-  /** The last payload of that number. */
+  /** Returns the last received payload with that number. */
   last(number: number): Uint8Array {
     const found = this.received.findLast((payload) => payload[0] === number);
     if (found === undefined) throw new Error(`the transport sent no message ${number}`);
@@ -153,18 +153,18 @@ export class RawPeer {
     return this.received.map((payload) => payload[0] ?? -1);
   }
 
-  /** Why the transport ended. */
+  /** Error that ended the transport, or `undefined`. */
   get error(): SshError | undefined {
     const closed = this.events.find((event) => event.type === "closed");
     return closed?.type === "closed" ? closed.error : undefined;
   }
 
   /** Description in the transport's SSH_MSG_DISCONNECT. */
-  get goodbye(): string {
+  get disconnectDescription(): string {
     return SSH_MSG_DISCONNECT.decode(this.last(1)).description;
   }
 
-  /** Carries bytes both ways and takes the transport's events. */
+  /** Carries bytes in both directions and takes the transport's events. */
   turn(): this {
     for (let piece = this.#writer.takeOutput(); piece !== undefined; piece = this.#writer.takeOutput())
       this.transport.receive(piece);
@@ -179,10 +179,10 @@ export class RawPeer {
     return this;
   }
 
-  /** Reads what the transport has sent. */
+  /** Reads the transport's output. */
   take(): void {
     for (let bytes = this.transport.takeOutput(); bytes !== undefined; bytes = this.transport.takeOutput()) {
-      // The identification leaves first, and at once.
+      // The identification string comes first, whole.
       const line = this.#theirLine === "" ? bytes.indexOf(0x0a) + 1 : 0;
       if (line > 0) this.#theirLine = utf8DecodeLossy(bytes.subarray(0, line)).trimEnd();
       this.#reader.push(bytes.subarray(line));
