@@ -2,9 +2,9 @@
 import { chacha20Poly1305 } from "@nacre/ciphers";
 import { curve25519Sha256 } from "@nacre/kex";
 import { ed25519, ed25519PrivateKey } from "@nacre/keys";
-import { type ByteStreams, type Client, connect, pinnedHostKey } from "nacre/core";
+import { type BaseClient, type ByteStreams, connect, pinnedHostKey } from "nacre/core";
 
-export function login(streams: ByteStreams, user: string, seed: Uint8Array, fingerprint: string): Promise<Client> {
+export function login(streams: ByteStreams, user: string, seed: Uint8Array, fingerprint: string): Promise<BaseClient> {
   return connect(streams, {
     user,
     identities: [ed25519PrivateKey(seed)],

@@ -18,7 +18,7 @@ import {
   type Session,
   serve,
 } from "nacre";
-import { connect as connectWith } from "nacre/core";
+import { type BaseClient, connect as connectWith, forwardingClient } from "nacre/core";
 import { defaultAlgorithms } from "nacre/defaults";
 import type { Duplex } from "nacre/internal";
 import type { AreBytes, Optional } from "./types.js";
@@ -79,8 +79,11 @@ export async function output(streams: ByteStreams, given: ConnectOptions) {
   return stdout;
 }
 
-export const core = (streams: ByteStreams, given: ConnectOptions): Promise<Client> =>
+export const core = (streams: ByteStreams, given: ConnectOptions): Promise<BaseClient> =>
   connectWith(streams, { ...given, algorithms: defaultAlgorithms });
+
+export const coreWithForwarding = (streams: ByteStreams, given: ConnectOptions): Promise<Client> =>
+  connectWith(streams, { ...given, algorithms: defaultAlgorithms }, forwardingClient);
 
 /** A byte connection over a WebSocket, whose `send` takes no shared memory. */
 export const overSocket = (socket: WebSocket): ByteStreams => ({

@@ -4,7 +4,8 @@
 export type { Factor, LoginMethod } from "@nacre/auth";
 export type { KeyLogPort, Limits, TracePort, TraceRecord } from "@nacre/session";
 export { type Culprit, escapeText, SshError, type SshErrorCode } from "@nacre/wire";
-export { Client, type ClientKind, type LoggedIn, webClient } from "./client/client.ts";
+export { BaseClient, type ClientKind, type LoggedIn, webClient } from "./client/base-client.ts";
+export { Client, forwardingClient } from "./client/client.ts";
 export type { ConnectionInfo } from "./client/driver.ts";
 export { pinnedHostKey } from "./client/host-keys.ts";
 export type {

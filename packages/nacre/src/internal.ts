@@ -1,7 +1,7 @@
 // Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
 export { SESSION_LIMITS } from "@nacre/session";
 export { checkKey, checkLimits, checkSignal, checkUser } from "./check.ts";
-export { connectDuplex } from "./client/client.ts";
+export { connectDuplex } from "./client/base-client.ts";
 export * from "./common.ts";
 export { bridge } from "./forward/bridge.ts";
 export { channelDuplex } from "./forward/channel-duplex.ts";

@@ -1,6 +1,7 @@
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions } from "./check.ts";
-import { Client, connectDuplex as connectWith, type LoggedIn, webClient } from "./client/client.ts";
+import { connectDuplex as connectWith, type LoggedIn } from "./client/base-client.ts";
+import { type Client, forwardingClient } from "./client/client.ts";
 import type { ConnectOptions, CryptoProvider } from "./client/options.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
@@ -34,7 +35,7 @@ export function connectDuplex<C>(
 export async function connectDuplex(
   duplex: Duplex,
   options: ConnectOptions,
-  makeClient: (connection: LoggedIn) => unknown = (connection) => new Client(connection, webClient),
+  makeClient: (connection: LoggedIn) => unknown = forwardingClient,
 ): Promise<unknown> {
   try {
     checkNames({ ...options }, CONNECT_OPTIONS, "connect");

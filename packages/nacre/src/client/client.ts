@@ -1,118 +1,22 @@
-import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkConnectOptions, checkSignal } from "../check.ts";
 import { type DialOptions, dial, dialChannel } from "../forward/dial.ts";
 import { type ListenAddress, type RemoteListener, RemoteListeners } from "../forward/remote-listener.ts";
 import type { ForwardTarget } from "../forward/target.ts";
 import type { Channel } from "../mux/channel.ts";
-import type { Duplex } from "../mux/duplex.ts";
-import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
-import { onAbort } from "../on-abort.ts";
-import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
-import { BaseProcess } from "../session/base-process.ts";
-import { cutShort, ExitReport } from "../session/exit.ts";
-import { openSession } from "../session/open-session.ts";
-import { Process } from "../session/process.ts";
-import { type EncodedRequest, encodeCommand, encodeSubsystem, startRequests, toBytes } from "../session/requests.ts";
-import { Backlog } from "../streams/backlog.ts";
+import type { Process } from "../session/process.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
-import { type WebStreams, webStreams } from "../streams/web-streams.ts";
-import { type ConnectionInfo, Driver } from "./driver.ts";
-import type { ConnectOptions, CryptoProvider, ExecOptions, ExecResult, SpawnOptions } from "./options.ts";
-
-/** The kind of streams and processes that a client returns. */
-export interface ClientKind<K extends StreamTypes, P> {
-  readonly streams: StreamKind<K>;
-  /** Makes the process for a channel, just before its command is requested. */
-  readonly makeProcess: (channel: Channel) => P;
-}
-
-/** Makes clients with Web streams. */
-export const webClient: ClientKind<WebStreams, Process> = {
-  streams: webStreams,
-  makeProcess: (channel) => new Process(channel),
-};
-
-/** An authenticated connection, ready to make a client. */
-export interface LoggedIn {
-  readonly driver: Driver;
-  readonly info: ConnectionInfo;
-  /** The session channel opened together with the login, if any. */
-  readonly early: Promise<Channel> | undefined;
-}
+import type { WebStreams } from "../streams/web-streams.ts";
+import { BaseClient, type ClientKind, type LoggedIn, webClient } from "./base-client.ts";
 
 /** An authenticated SSH connection. Any number of commands and forwarded connections can share it. */
-export class Client<K extends StreamTypes = WebStreams, P = Process> implements AsyncDisposable {
-  /** Server version, negotiated algorithms and host key. */
-  readonly info: ConnectionInfo;
-  /** Resolves with the reason when the connection has ended; code `closed` after `close()`. Never rejects. */
-  readonly ended: Promise<SshError>;
-  readonly #driver: Driver;
-  readonly #kind: ClientKind<K, P>;
-  /** The session channel opened together with the login, until the first command takes it. */
-  #early: Promise<Channel> | undefined;
-
+export class Client<K extends StreamTypes = WebStreams, P = Process> extends BaseClient<K, P> {
+  readonly #streams: StreamKind<K>;
   /** Listeners on the server; created by the first use. */
   #remote: RemoteListeners | undefined;
 
   /** Call `connect`, or `connectDuplex` for other byte connections, instead of this constructor. */
-  constructor({ driver, info, early }: LoggedIn, kind: ClientKind<K, P>) {
-    this.#driver = driver;
-    this.info = info;
-    this.ended = driver.ended;
-    this.#kind = kind;
-    this.#early = early;
-  }
-
-  /**
-   * Runs a command to its end. Returns its output and how it ended. Output is text decoded as UTF-8, or bytes with `{ encoding: "bytes" }`.
-   * A nonzero exit status is a result, not an error. Rejects with `output-limit`, `aborted`, `channel-open-failed`,
-   * `channel-request-failed`, `usage` for invalid arguments, or the error that ended the connection.
-   */
-  exec(
-    command: string | Uint8Array,
-    options?: ExecOptions & { readonly encoding?: "utf8" | undefined },
-  ): Promise<ExecResult>;
-  exec(command: string | Uint8Array, options: ExecOptions & { readonly encoding: "bytes" }): Promise<ExecResult<Bytes>>;
-  async exec(
-    command: string | Uint8Array,
-    options: ExecOptions & { readonly encoding?: "utf8" | "bytes" | undefined } = {},
-  ): Promise<ExecResult<string | Bytes>> {
-    checkNames(options, EXEC_OPTIONS, "exec");
-    const start = startRequests(options, "exec", encodeCommand(command));
-    // Send no EOF to a terminal without input: dropbear would hang up the command on EOF and lose its output.
-    const endless = options.input === undefined && Boolean(options.pty);
-    const input = endless ? undefined : toBytes(options.input ?? "", "the input");
-    const result = await this.#withSession(options, (channel) => collect(channel, start, input, options.maxOutput));
-    if (options.encoding === "bytes") return result;
-    return { ...result, stdout: utf8DecodeLossy(result.stdout), stderr: utf8DecodeLossy(result.stderr) };
-  }
-
-  /** Starts a command and returns the running process, with streams for its input, output and error output. */
-  async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
-    checkNames(options, SPAWN_OPTIONS, "spawn");
-    return this.#start(options, startRequests(options, "exec", encodeCommand(command)));
-  }
-
-  /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */
-  async shell(options: SpawnOptions = {}): Promise<P> {
-    checkNames(options, SPAWN_OPTIONS, "shell");
-    const { pty = true, ...others } = options;
-    return this.#start(options, startRequests({ pty, ...others }, "shell", new Uint8Array()));
-  }
-
-  /** Starts a subsystem, such as `"sftp"`. */
-  async subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
-    checkNames(options, SPAWN_OPTIONS, "subsystem");
-    return this.#start(options, startRequests(options, "subsystem", encodeSubsystem(name)));
-  }
-
-  /**
-   * Opens a channel of any type (RFC 4254 §5.1). `data` is type-specific. Set the channel's `handler` to receive its events; until then
-   * they are buffered, bounded by the window. Rejects with `channel-open-failed`, `channel-limit`, `usage` for an invalid type, `closed`
-   * after the end of the connection, or the error that ended it.
-   */
-  openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
-    return openCheckedChannel(this.#driver.mux, channelType, data);
+  constructor(connection: LoggedIn, kind: ClientKind<K, P>) {
+    super(connection, kind);
+    this.#streams = kind.streams;
   }
 
   /**
@@ -124,12 +28,12 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
    * with `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the error that ended it.
    */
   dial(target: ForwardTarget, options: DialOptions = {}): Promise<K["pair"]> {
-    return dial(this.#driver.mux, this.#kind.streams, target, options);
+    return dial(this.mux, this.#streams, target, options);
   }
 
   /** Connects as `dial` does, but returns the channel, for callbacks instead of streams. Rejects as `dial` does. */
   dialChannel(target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
-    return dialChannel(this.#driver.mux, target, options);
+    return dialChannel(this.mux, target, options);
   }
 
   /**
@@ -138,190 +42,17 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> implements 
    * error that ended it.
    */
   listen(address: ListenAddress): Promise<RemoteListener<K>> {
-    return this.remoteListeners.listen(address, this.#kind.streams);
+    return this.remoteListeners.listen(address, this.#streams);
   }
 
   /** Listeners on the server, with callbacks. For subclasses. */
   protected get remoteListeners(): RemoteListeners {
-    this.#remote ??= new RemoteListeners(this.#driver.mux, this.ended);
+    this.#remote ??= new RemoteListeners(this.mux, this.ended);
     return this.#remote;
   }
-
-  /** Starts a key exchange now, before a rekey limit is reached. */
-  rekey(): void {
-    this.#driver.rekey();
-  }
-
-  /** Disconnects. Resolves when the connection and all its resources are released. Running commands fail with `closed`. */
-  close(): Promise<void> {
-    return this.#driver.close();
-  }
-
-  /** Calls `close()`, for `await using`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  #start(options: SpawnOptions, start: readonly EncodedRequest[]): Promise<P> {
-    return this.#withSession(options, async (channel) => {
-      const process = this.#kind.makeProcess(channel);
-      await begin(channel, start, () => process instanceof BaseProcess && process.exited);
-      closeOnAbort(channel, options.signal);
-      return process;
-    });
-  }
-
-  /** Opens a session channel and passes it to `use`. Closes the channel if `use` fails or the signal aborts. */
-  async #withSession<T>(options: SpawnOptions, use: (channel: Channel) => Promise<T>): Promise<T> {
-    const { signal } = options;
-    checkSignal(signal);
-    if (signal?.aborted) throw abortError(signal);
-    const opening = this.#early ?? openSession(this.#driver.mux);
-    this.#early = undefined;
-    let abort: ((error: SshError) => void) | undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      abort = reject;
-    });
-    const unwatch = signal && onAbort(signal, () => abort?.(abortError(signal)));
-    try {
-      return await Promise.race([opening.then(use), aborted]);
-    } catch (error) {
-      opening.then(
-        (channel) => channel.close(),
-        () => {},
-      );
-      throw error;
-    } finally {
-      unwatch?.();
-    }
-  }
 }
 
-/** Opens a channel together with the login. */
-export type EarlyOpen = (mux: Opener) => Promise<Channel>;
-
-/**
- * Connects over any kind of byte connection, logs in, and returns the result of `makeClient`. `@nacre/node` builds on this. `earlyOpen`
- * replaces the session channel that is opened together with the login. Closes the byte connection before it rejects.
- */
-export async function connectDuplex<C>(
-  duplex: Duplex,
-  options: ConnectOptions & CryptoProvider,
-  makeClient: (connection: LoggedIn) => C,
-  earlyOpen: EarlyOpen | undefined = options.earlyChannel === false ? undefined : openSession,
-): Promise<C> {
-  let driver: Driver;
-  try {
-    checkConnectOptions(options);
-    driver = new Driver(duplex, options);
-  } catch (error) {
-    await duplex.close();
-    throw error;
-  }
-  const early = earlyOpen?.(driver.mux);
-  early?.catch(() => {}); // The first command that uses the channel gets the error.
-  const info = await driver.start();
-  return makeClient({ driver, info, early });
-}
-
-/** Closes the channel of a running command when `signal` aborts. */
-function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
-  if (signal === undefined) return;
-  const unwatch = onAbort(signal, () => channel.close(abortError(signal)));
-  void channel.ended.then(unwatch);
-}
-
-/**
- * Sends the preparing requests and the command without waiting in between, then waits for the replies. `hasExited` reports whether the
- * server sent an exit report. If so, a missing reply to the command is ignored: paramiko replies from another thread, so its channel may
- * close before the reply.
- */
-async function begin(channel: Channel, start: readonly EncodedRequest[], hasExited: () => boolean): Promise<void> {
-  const replies: Promise<void>[] = [];
-  for (const [index, { type, data, wantReply }] of start.entries()) {
-    if (!wantReply) {
-      channel.notify(type, data);
-      continue;
-    }
-    const reply = channel.request(type, data);
-    replies.push(index === start.length - 1 ? unlessExited(reply, hasExited) : reply);
-  }
-  await Promise.all(replies);
-}
-
-async function unlessExited(reply: Promise<void>, hasExited: () => boolean): Promise<void> {
-  try {
-    await reply;
-  } catch (error) {
-    if (!hasExited()) throw error;
-  }
-}
-
-const MAX_OUTPUT = 64 * 1024 * 1024;
-
-/** Runs a command on a channel to its end and collects its output. `given` is the whole input; if `undefined`, no EOF is sent. */
-function collect(
-  channel: Channel,
-  start: readonly EncodedRequest[],
-  given: Uint8Array | undefined,
-  limit = MAX_OUTPUT,
-): Promise<ExecResult<Bytes>> {
-  const kept = { stdout: new Backlog(), stderr: new Backlog() };
-  let size = 0;
-  let input = given;
-  let isWhole = false;
-  const report = new ExitReport(channel);
-
-  return new Promise((resolve, reject) => {
-    const begun = begin(channel, start, () => report.hasExit);
-    begun.catch(reject);
-    const feed = (): void => {
-      if (input === undefined) return;
-      try {
-        input = input.subarray(channel.write(input));
-        if (input.length === 0) channel.end();
-      } catch (error) {
-        // The write may happen just after the channel closed.
-        reject(error);
-      }
-    };
-    channel.handler = {
-      data(stream, bytes) {
-        size += bytes.length;
-        if (size > limit) {
-          reject(
-            new SshError(
-              "output-limit",
-              `the command printed more than ${limit} bytes; use \`spawn\` or raise \`maxOutput\``,
-            ),
-          );
-          channel.close();
-          return;
-        }
-        kept[stream].push(bytes, 0);
-        channel.consumed(bytes.length);
-      },
-      writable: feed,
-      eof() {
-        isWhole = true;
-      },
-      request: (request) => report.onRequest(request),
-      closed({ error }) {
-        const { exit } = report;
-        const cut = isWhole ? error : cutShort(exit, error);
-        if (cut !== undefined) {
-          reject(cut);
-          return;
-        }
-        // Wait for the replies: a command may run to its end although a preparing request was refused.
-        const result = { ...exit, stdout: kept.stdout.takeAll(), stderr: kept.stderr.takeAll() };
-        begun.then(() => resolve(result), reject);
-      },
-    };
-    feed();
-  });
-}
-
-function abortError(signal: AbortSignal | undefined): SshError {
-  return new SshError("aborted", "the command was aborted and its channel closed", { cause: signal?.reason });
+/** Makes a client with Web streams and forwarding. Pass it to `connect` of `nacre/core`. */
+export function forwardingClient(connection: LoggedIn): Client {
+  return new Client(connection, webClient);
 }
