@@ -30,10 +30,7 @@ export function answerIn(received: Uint8Array): Uint8Array | undefined {
   if (received.length < 4) return undefined;
   const length = new Reader(received, "agent").uint32("length");
   if (length === 0 || /* rule: agent-length */ length > MAX_AGENT_MESSAGE)
-    throw new SshError(
-      "agent-failed",
-      `expected a response of 1 to ${MAX_AGENT_MESSAGE} bytes, got ${length}`,
-    );
+    throw new SshError("agent-failed", `expected a response of 1 to ${MAX_AGENT_MESSAGE} bytes, got ${length}`);
   if (received.length > 4 + length) throw new SshError("agent-failed", "unexpected data after the response");
   return received.length < 4 + length ? undefined : received.slice(4);
 }
@@ -47,7 +44,8 @@ export function identitiesRequest(): Uint8Array {
 export function readIdentities(answer: Uint8Array): AgentKey[] {
   const reader = new Reader(answer, "SSH_AGENT_IDENTITIES_ANSWER", { code: "agent-failed" });
   const type = reader.byte("type");
-  if (type === SSH_AGENT_FAILURE) throw new SshError("agent-failed", "it refused to list its keys; if it is locked, unlock it with `ssh-add -X`");
+  if (type === SSH_AGENT_FAILURE)
+    throw new SshError("agent-failed", "it refused to list its keys; if it is locked, unlock it with `ssh-add -X`");
   if (type !== SSH_AGENT_IDENTITIES_ANSWER) reader.fail("type", `is ${type}`);
   const count = reader.uint32("number of keys");
   const keys: AgentKey[] = [];

@@ -64,7 +64,9 @@ async function sign(
 /** Sends one request over its own connection and returns the response. */
 function request({ path, timeout, signal }: RequestOptions, message: Uint8Array): Promise<Uint8Array> {
   if (message.length > MAX_AGENT_MESSAGE)
-    return Promise.reject(agentError(path, `the request has ${message.length} bytes, but the maximum is ${MAX_AGENT_MESSAGE}`));
+    return Promise.reject(
+      agentError(path, `the request has ${message.length} bytes, but the maximum is ${MAX_AGENT_MESSAGE}`),
+    );
   if (signal?.aborted) return Promise.reject(aborted(path, signal));
   return new Promise((resolve, reject) => {
     const socket = connect({ path });

@@ -136,7 +136,11 @@ async function decide(
     const permitted = isPermitted(name);
     // rule: permitted-environment
     if (!permitted)
-      problems.report(path, version, `:${check.key.line} does not set ${name}: `permitUserEnvironment` does not permit it`);
+      problems.report(
+        path,
+        version,
+        `:${check.key.line} does not set ${name}: \`permitUserEnvironment\` does not permit it`,
+      );
     return permitted;
   });
   return {
@@ -162,7 +166,8 @@ const REASONS: Readonly<
     (login: PublickeyLogin) => string
   >
 > = {
-  from: ({ remoteAddress }) => `its \`from\` option does not match the client's address (${remoteAddress ?? "unknown"})`,
+  from: ({ remoteAddress }) =>
+    `its \`from\` option does not match the client's address (${remoteAddress ?? "unknown"})`,
   expired: () => "its `expiry-time` has passed",
   problem: () => "the line is invalid",
 };

@@ -65,7 +65,8 @@ function withDeadline(
       (cause: unknown) => {
         settle();
         if (cause instanceof SshError) reject(cause);
-        else reject(unreachable(where, cause instanceof Error ? escapeText(cause.message) : "connection failed", cause));
+        else
+          reject(unreachable(where, cause instanceof Error ? escapeText(cause.message) : "connection failed", cause));
       },
     );
   });

@@ -55,10 +55,7 @@ function mustNotBePublic(bytes: Uint8Array): void {
   } catch {
     return;
   }
-  throw new SshError(
-    "usage",
-    "expected a private key, got a public key; use the path without `.pub`",
-  );
+  throw new SshError("usage", "expected a private key, got a public key; use the path without `.pub`");
 }
 
 /** Creates a key file. If another process creates it at the same time, keeps that key. */

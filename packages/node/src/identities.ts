@@ -143,10 +143,7 @@ async function openIdentity(
     if (locked !== undefined) return locked;
     if (publicKey !== undefined) return lockedIdentity(file, opened, publicKey, options, named);
     if (!named)
-      throw new SshError(
-        "passphrase-needed",
-        `the key is encrypted, and its public key file ${file}.pub is missing`,
-      );
+      throw new SshError("passphrase-needed", `the key is encrypted, and its public key file ${file}.pub is missing`);
     const unlocked = await unlock(file, opened, options);
     if (unlocked === undefined) throw passphraseNeeded();
     return unlocked;
@@ -214,7 +211,10 @@ function isPassphraseError({ code }: SshError): boolean {
 }
 
 function passphraseNeeded(): SshError {
-  return new SshError("passphrase-needed", "the private key is encrypted; set `passphrase` or add the key to ssh-agent");
+  return new SshError(
+    "passphrase-needed",
+    "the private key is encrypted; set `passphrase` or add the key to ssh-agent",
+  );
 }
 
 function isSameKey(one: PublicKey, other: PublicKey): boolean {

@@ -7,7 +7,8 @@ export function checkKeys(cipher: CipherAlgorithm, keys: DirectionKeys, mac: Mac
   const { key, iv, macKey } = keys;
   const fits =
     key.length === cipher.keyLength && iv.length === cipher.ivLength && macKey.length === (mac?.keyLength ?? 0);
-  if (!fits || (mac === undefined) !== cipher.aead) throw new SshError("internal", `keys for ${cipher.name} have the wrong lengths, or the MAC does not fit`);
+  if (!fits || (mac === undefined) !== cipher.aead)
+    throw new SshError("internal", `keys for ${cipher.name} have the wrong lengths, or the MAC does not fit`);
 }
 
 /** Compares a packet's tag at `offset` in `slab` with the expected tag in constant time. Throws `mac-mismatch` if they differ. */

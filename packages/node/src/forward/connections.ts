@@ -31,7 +31,12 @@ export class Connections {
     const { signal } = this.#over;
     if (signal.aborted) return false;
     if (this.#running.size >= this.#max) {
-      this.report(new SshError("forward-limit", `a connection was refused: the limit of ${this.#max} connections (\`maxConnections\`) is reached`));
+      this.report(
+        new SshError(
+          "forward-limit",
+          `a connection was refused: the limit of ${this.#max} connections (\`maxConnections\`) is reached`,
+        ),
+      );
       return false;
     }
     const running = run(signal)

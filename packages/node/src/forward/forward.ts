@@ -89,7 +89,7 @@ export async function openForward(
     checkLimit("handshakeTimeout", handshakeTimeout, { least: 1, most: 0x7fff_ffff, unit: "milliseconds" });
   checkSignal(signal);
   if (onError !== undefined && typeof onError !== "function")
-    throw new SshError("usage", "\`onError\` must be a function: (error) => …");
+    throw new SshError("usage", "`onError` must be a function: (error) => …");
   const abortError = (): SshError => new SshError("aborted", `${setup.method} was aborted`, { cause: signal?.reason });
   if (signal?.aborted) throw abortError();
   forwarder.assertAlive();
