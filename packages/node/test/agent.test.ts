@@ -140,7 +140,9 @@ describe("an agent that sends two responses", () => {
     const answer = frame(Uint8Array.of(5));
     expect(answerIn(answer)).toEqual(Uint8Array.of(5));
     for (let length = answer.length + 1; length <= 2 * answer.length; length++)
-      expect(() => answerIn(new Uint8Array(twice(answer).subarray(0, length)))).toThrow("unexpected data after the response");
+      expect(() => answerIn(new Uint8Array(twice(answer).subarray(0, length)))).toThrow(
+        "unexpected data after the response",
+      );
   });
 });
 

@@ -22,7 +22,7 @@ import { type TcpForwardingOptions, tcpForwarding } from "../src/tcp-forwarding.
 import { codeOf, serve, temporaryFolder } from "./support.ts";
 
 /*
- * Rows of the attack suite that need a socket or a file: the others are in packages/session/test/attacks.
+ * Rows of the attack suite that need a socket or a file. The other rows are in packages/session/test/attacks.
  */
 
 const keyOf = (seed: number): PrivateKey =>
@@ -265,7 +265,9 @@ test("whose file · server", async () => {
   const safe = { owner: 1000, home: "/home/alice", look: looksAt({ uid: 1000, mode: 0o40700 }) };
   expect(await exposure(path, ours, safe)).toBeUndefined();
   expect(await exposure(path, ours, { ...safe, owner: 0 })).toMatch(/another user owns the file/);
-  expect(await exposure(path, ours, { ...safe, look: looksAt({ uid: 1000, mode: 0o40770 }) })).toMatch(/other users can write/);
+  expect(await exposure(path, ours, { ...safe, look: looksAt({ uid: 1000, mode: 0o40770 }) })).toMatch(
+    /other users can write/,
+  );
 
   // The home folder comes from the password database.
   const folder = await temporaryFolder();

@@ -121,7 +121,9 @@ describe("authorizedKeys", () => {
     [
       "a login from another address",
       `from="203.0.113.0/24" ${LINE}`,
-      [`FILE:1 does not accept ${login().fingerprint}: its \`from\` option does not match the client's address (192.0.2.7)`],
+      [
+        `FILE:1 does not accept ${login().fingerprint}: its \`from\` option does not match the client's address (192.0.2.7)`,
+      ],
     ],
     [
       "an expired key",
@@ -206,7 +208,9 @@ describe("authorizedKeys", () => {
     expect(users).toEqual(["alice"]);
     expect(await authorizedKeys(path, { warn, maxFileBytes: LINE.length })(login())).not.toBe(false);
     expect(await authorizedKeys(path, { warn, maxFileBytes: LINE.length - 1 })(login())).toBe(false);
-    expect(warnings).toEqual([`FILE is ignored: the file has ${LINE.length} bytes, but the maximum is ${LINE.length - 1}`]);
+    expect(warnings).toEqual([
+      `FILE is ignored: the file has ${LINE.length} bytes, but the maximum is ${LINE.length - 1}`,
+    ]);
   });
 
   it("expands ~/ to the given home folder, not to HOME", async () => {

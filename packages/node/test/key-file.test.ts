@@ -13,7 +13,7 @@ const locked = await inSlices(
   formatPrivateKey(key, { format: "openssh", passphrase: "open sesame", rounds: 1, random: counting }),
 );
 
-describe.each(["node", "noble"] as const)("the key in a text, on %s", (crypto) => {
+describe.each(["node", "noble"] as const)("privateKey on %s", (crypto) => {
   test.each([
     ["plain", plain, {}],
     ["plain, as bytes", utf8Encode(plain), {}],
@@ -25,9 +25,9 @@ describe.each(["node", "noble"] as const)("the key in a text, on %s", (crypto) =
   });
 
   test.each([
-    ["encrypted, and no passphrase", locked, {}, "passphrase-needed"],
-    ["encrypted, and another passphrase", locked, { passphrase: "sesame" }, "passphrase-wrong"],
-    ["no key", "nothing of the kind", {}, "file-malformed"],
+    ["encrypted, without a passphrase", locked, {}, "passphrase-needed"],
+    ["encrypted, with a wrong passphrase", locked, { passphrase: "sesame" }, "passphrase-wrong"],
+    ["not a key", "nothing of the kind", {}, "file-malformed"],
   ])("%s: %s", async (_, text, options, code) => {
     expect(await codeOf(privateKey(text, { crypto, ...options }))).toBe(code);
   });

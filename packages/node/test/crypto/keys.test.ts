@@ -77,7 +77,8 @@ describe("a private key", () => {
 
   test("is rejected with noble's code if it is weak or its public key does not match", () => {
     const [ed, ec, rsa] = ["ed25519", "ecdsa-256", "rsa-2048"].map((name) => keyVector(name).fields);
-    if (ed?.format !== "ssh-ed25519" || ec?.format !== "ecdsa" || rsa?.format !== "ssh-rsa") throw new Error("unexpected key formats");
+    if (ed?.format !== "ssh-ed25519" || ec?.format !== "ecdsa" || rsa?.format !== "ssh-rsa")
+      throw new Error("unexpected key formats");
     const wrong: readonly PrivateKeyValues[] = [
       { ...ed, publicKey: freshKey("ssh-ed25519").publicKey.blob.slice(-32) },
       { ...ed, seed: new Uint8Array(31) },

@@ -53,7 +53,8 @@ beforeEach(() => {
 
 function lacks(name: string, isLacking: (...args: readonly never[]) => boolean): void {
   refuse = (calledName, args) => {
-    if (calledName === name && isLacking(...(args as never[]))) throw new Error(`${name} does not support these arguments`);
+    if (calledName === name && isLacking(...(args as never[])))
+      throw new Error(`${name} does not support these arguments`);
   };
 }
 
