@@ -201,7 +201,7 @@ describe("an agent causes `agent-failed` if it", () => {
     await expect(agentIdentities(join(await temporaryFolder(), "none"))).rejects.toMatchObject({
       code: "agent-failed",
       culprit: "peer",
-      message: expect.stringMatching(/cannot use the SSH agent at \\S+none: .*ENOENT/),
+      message: expect.stringMatching(/cannot use the SSH agent at \S+none: .*ENOENT/),
     });
   });
 

@@ -259,7 +259,7 @@ test("whose file · server", async () => {
     for (const uid of [0, 65_534])
       for (const owner of [0, 1000])
         expect(await exposure(path, foreign, { owner, home: "/root", look: looksAt({ uid, mode }) })).toMatch(
-          /belongs to somebody else/,
+          /another user owns the file/,
         );
   const ours = { uid: 1000, mode: 0o100600 };
   const safe = { owner: 1000, home: "/home/alice", look: looksAt({ uid: 1000, mode: 0o40700 }) };

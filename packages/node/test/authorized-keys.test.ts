@@ -183,7 +183,7 @@ describe("authorizedKeys", () => {
     const warnings: string[] = [];
     const path = await file(`no-such-thing ${LINE}\n`);
     const authenticate = authorizedKeys(path, { warn: (text) => warnings.push(text.replace(path, "FILE")) });
-    const problem = "FILE:1 is not used: the option no-such-thing is not known";
+    const problem = "FILE:1 is ignored: the option no-such-thing is not known";
     const told = (): number => warnings.filter((text) => text === problem).length;
     for (let i = 0; i < 3; i++) await authenticate(login());
     expect(told()).toBe(1);

@@ -102,7 +102,7 @@ describe("a duplex over a socket", () => {
   });
 
   test("reports the peer's end after its last bytes", async () => {
-    const { duplex, recorded } = await connected((peer) => peer.end("goodbye"));
+    const { duplex, recorded } = await connected((peer) => peer.end("last bytes"));
     duplex.open(recorded);
     await recorded.until("ended");
     expect(recorded.received.toString()).toBe("last bytes");

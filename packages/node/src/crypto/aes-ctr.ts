@@ -38,7 +38,7 @@ function aesCtr(name: string, aes: Aes, keyLength: number): CipherAlgorithm {
 }
 
 function needMac(mac: MacAlgorithm | undefined): MacAlgorithm {
-  if (mac === undefined) throw new SshError("internal", "AES-CTR was created without a MAC");
+  if (mac === undefined) throw new SshError("internal", "AES-CTR needs a MAC");
   return mac;
 }
 

@@ -19,5 +19,5 @@ export function checkTag(expected: Uint8Array, slab: Uint8Array, offset: number)
 
 /** Returns the `mac-mismatch` error. It does not reveal which bytes were wrong. */
 export function mismatch(): SshError {
-  return new SshError("mac-mismatch", "a packet failed its integrity check: it was corrupted or forged in transit");
+  return new SshError("mac-mismatch", "a packet failed its integrity check; it was corrupted or forged in transit");
 }
