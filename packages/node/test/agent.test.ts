@@ -84,7 +84,7 @@ describe("an agent", () => {
     ["rsa-sha2-256", 2],
     ["rsa-sha2-512", 4],
     ["ssh-ed25519", 0],
-  ])("is told the hash of %s by the flag %d", async (algorithm, flag) => {
+  ])("gets the hash of %s in the flags: %d", async (algorithm, flag) => {
     const flags: number[] = [];
     const { path } = await agent((request) => {
       if (request[0] === 11) return frame(identitiesAnswer([key.publicKey.blob, ""]));
@@ -146,7 +146,7 @@ describe("an agent that sends two responses", () => {
   });
 });
 
-describe("an agent causes `agent-failed` if it", () => {
+describe("a faulty agent", () => {
   const list = identitiesAnswer([key.publicKey.blob, ""]);
   test.each<[string, (socket: Socket) => Uint8Array | undefined]>([
     ["reports failure", () => frame(failure)],
@@ -160,14 +160,14 @@ describe("an agent causes `agent-failed` if it", () => {
     ["closes during its response", (socket) => (socket.end(frame(list).subarray(0, 30)), undefined)],
     ["closes without a response", (socket) => (socket.end(), undefined)],
     ["breaks the connection", (socket) => (socket.destroy(), undefined)],
-  ])("%s", async (_, answer) => {
+  ])("causes `agent-failed` if it %s", async (_, answer) => {
     const { path } = await agent((_request, socket) => answer(socket));
     const leftOpen = await watchResources();
     expect(await codeOf(agentIdentities(path))).toBe("agent-failed");
     expect(await leftOpen()).not.toContain("Timeout");
   });
 
-  test("sends nothing", async () => {
+  test("causes `agent-failed` if it sends no list of keys", async () => {
     const { path } = await agent(() => undefined);
     await expect(agentIdentities(path, { listTimeout: 20 })).rejects.toMatchObject({
       code: "agent-failed",
@@ -175,16 +175,16 @@ describe("an agent causes `agent-failed` if it", () => {
     });
   });
 
-  test("sends nothing when asked to sign", async () => {
+  test("causes `agent-failed` if it sends no signature", async () => {
     const { path } = await agent((request) => (request[0] === 11 ? frame(list) : undefined));
     const [identity] = await agentIdentities(path, { signTimeout: 20 });
     expect(await codeOf(identity!.sign("ssh-ed25519", utf8Encode("data")))).toBe("agent-failed");
   });
 
   test.each([
-    ["before", () => {}],
+    ["before the request", () => {}],
     ["while it lists its keys", (abort: AbortController) => abort.abort()],
-  ])("is given up %s", async (_, onRequest) => {
+  ])("can be abandoned by an abort %s", async (_, onRequest) => {
     const abort = new AbortController();
     const { path, server } = await agent(() => {
       onRequest(abort);
@@ -197,7 +197,7 @@ describe("an agent causes `agent-failed` if it", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("does not exist", async () => {
+  test("causes `agent-failed` if it does not exist", async () => {
     await expect(agentIdentities(join(await temporaryFolder(), "none"))).rejects.toMatchObject({
       code: "agent-failed",
       culprit: "peer",
@@ -205,7 +205,7 @@ describe("an agent causes `agent-failed` if it", () => {
     });
   });
 
-  test("would have to sign too many bytes", async () => {
+  test("causes `agent-failed` if the data to sign is too long", async () => {
     const { path } = await agent(holding(key));
     const [identity] = await agentIdentities(path);
     expect(await codeOf(identity!.sign("ssh-ed25519", new Uint8Array(256 * 1024)))).toBe("agent-failed");

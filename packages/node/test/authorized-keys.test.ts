@@ -82,7 +82,7 @@ describe("authorizedKeys", () => {
       { ...NOTHING, pty: false, portForwarding: true, permitOpen: ["a:22"] },
     ],
     ["restrict,agent-forwarding", { ...NOTHING, pty: false, agentForwarding: true }],
-  ])("carries %s over to the permissions", async (options, permissions) => {
+  ])("maps %s to permissions", async (options, permissions) => {
     expect(await decided(`${options} ${LINE}`)).toEqual({
       decision: { permissions: { environment: {}, pty: true, ...permissions } },
       warnings: [],

@@ -38,7 +38,7 @@ function drip(socket: Socket, text: string): void {
   socket.on("close", () => clearInterval(timer));
 }
 
-describe("connecting to a faulty server fails with a specific code in bounded time and leaves nothing open, if it", () => {
+describe("connecting to a faulty server fails with a specific code in bounded time and leaves nothing open", () => {
   test.each<[string, string, (socket: Socket) => void]>([
     ["sends nothing", "kex-timeout", () => {}],
     ["speaks HTTP", "not-ssh", (socket) => socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")],
@@ -63,7 +63,7 @@ describe("connecting to a faulty server fails with a specific code in bounded ti
       "packet-length",
       (socket) => socket.write("SSH-2.0-huge\r\n\xff\xff\xff\xff".repeat(9), "latin1"),
     ],
-  ])("it %s: %s", async (_, code, behave) => {
+  ])("if it %s: %s", async (_, code, behave) => {
     const leftOpen = await watchResources();
     const server = await serve(behave);
     expect(await codeOf(connect(options(server.port)))).toBe(code);
@@ -71,7 +71,7 @@ describe("connecting to a faulty server fails with a specific code in bounded ti
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("does not listen", async () => {
+  test("if it does not listen", async () => {
     const leftOpen = await watchResources();
     const server = await serve(() => {});
     await server.close();
@@ -110,7 +110,7 @@ describe("connecting", () => {
     ["a size with a unit", { limits: { rekeyBytes: "1G" as never } }],
     ["a timeout of NaN", { limits: { kexTimeout: Number.NaN } }],
     ["a connect timeout of NaN", { connectTimeout: Number.NaN }],
-  ])("with %s is rejected before the server is asked", async (_, impossible) => {
+  ])("with %s is rejected before connecting", async (_, impossible) => {
     const leftOpen = await watchResources();
     const server = await serve(() => {});
     expect(await codeOf(connect(options(server.port, impossible)))).toBe("usage");
@@ -166,7 +166,7 @@ describe("connecting", () => {
     ["hostname", "did you mean `host`?"],
     ["readyTimeout", "did you mean `connectTimeout`?"],
     ["acceptEnv", "is not an option of connect: it takes user, hostKey"],
-  ])("with the unknown option %s names the likely one", async (name, words) => {
+  ])("with the unknown option %s suggests a similar one", async (name, words) => {
     await expect(connect({ ...options(1), [name]: "x" })).rejects.toMatchObject({
       code: "usage",
       message: expect.stringContaining(words),

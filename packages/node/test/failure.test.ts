@@ -27,7 +27,7 @@ test.each([
     Object.assign(new Error("Access to this API has been restricted"), { code: "ERR_ACCESS_DENIED" }),
     "restricted",
   ],
-])("what %s permissions forbid is `usage`, in the runtime's words", async (_, error, words) => {
+])("an operation denied by %s permissions is `usage`, with the runtime's message", async (_, error, words) => {
   const rejection = await connectThrowing(error);
   expect(rejection).toBeInstanceOf(SshError);
   expect(rejection).toMatchObject({ code: "usage", message: expect.stringContaining(words), cause: error });
@@ -36,7 +36,7 @@ test.each([
 test.each([
   ["an error", new TypeError("invalid type"), "invalid type"],
   ["a string", "a string\x1b", "a string\\x1b"],
-])("%s that nobody foresaw is `internal`, with its cause", async (_, cause, words) => {
+])("%s that is thrown unexpectedly becomes `internal` with its cause", async (_, cause, words) => {
   const rejection = await connectThrowing(cause);
   expect(rejection).toBeInstanceOf(SshError);
   expect(rejection).toMatchObject({ code: "internal", message: expect.stringContaining(words), cause });

@@ -237,7 +237,7 @@ describe("keys in `identities`", () => {
     ["with an empty passphrase", "", "passphrase-needed"],
     ["with a wrong passphrase", "wrong", "passphrase-wrong"],
     ["with three wrong passphrases", () => "wrong", "passphrase-wrong"],
-  ])("are an error %s", async (_, passphrase, code) => {
+  ])("fail to sign %s", async (_, passphrase, code) => {
     const file = await keyFile("locked", key, { passphrase: "right" });
     const [identity] = (await load({ identities: [file], passphrase })) as RemoteIdentity[];
     const signing = identity!.sign("ssh-ed25519", data);
@@ -270,7 +270,7 @@ describe("keys in `identities`", () => {
     ["are not keys", "nothing of the sort\n", "file-malformed"],
     ["are public keys that the agent does not hold", formatPublicKeyLine(key.publicKey), "file-malformed"],
     ["have an unsupported format", "PuTTY-User-Key-File-3: ssh-ed25519\n", "key-unsupported"],
-  ])("are an error that names the file when they %s", async (_, text, code) => {
+  ])("cause an error that names the file if they %s", async (_, text, code) => {
     const file = join(home, "some key");
     if (text !== undefined) await writeFile(file, text, { mode: 0o600 });
     const loading = load({ identities: [file] });
@@ -287,7 +287,7 @@ describe("the text of a key instead of a path", () => {
     ["longer than any path", lines.replace("c2VjcmV0", "c2VjcmV0".repeat(1000))],
     ["with other text around it", "c2VjcmV0\r"],
     ["in bytes", Buffer.from(lines)],
-  ])("is told what to do about it, and never shown: %s", async (_, text) => {
+  ])("causes an error with a remedy and is never shown: %s", async (_, text) => {
     const error: unknown = await load({ identities: [key, text as string] }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
       code: "usage",

@@ -18,7 +18,7 @@ describe.each(["node", "noble"] as const)("privateKey on %s", (crypto) => {
     ["plain", plain, {}],
     ["plain, as bytes", utf8Encode(plain), {}],
     ["encrypted", locked, { passphrase: "open sesame" }],
-  ])("%s, signs", async (_, text, options) => {
+  ])("reads a key that signs: %s", async (_, text, options) => {
     const opened = await privateKey(text, { crypto, ...options });
     expect(opened.publicKey.blob).toEqual(key.publicKey.blob);
     expect(ed25519.verify(key.publicKey.blob, data, opened.sign("ssh-ed25519", data, counting))).toBe(true);
@@ -28,7 +28,7 @@ describe.each(["node", "noble"] as const)("privateKey on %s", (crypto) => {
     ["encrypted, without a passphrase", locked, {}, "passphrase-needed"],
     ["encrypted, with a wrong passphrase", locked, { passphrase: "sesame" }, "passphrase-wrong"],
     ["not a key", "nothing of the kind", {}, "file-malformed"],
-  ])("%s: %s", async (_, text, options, code) => {
+  ])("rejects a text that is %s: %s", async (_, text, options, code) => {
     expect(await codeOf(privateKey(text, { crypto, ...options }))).toBe(code);
   });
 });

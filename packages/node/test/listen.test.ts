@@ -230,7 +230,7 @@ describe("listen", () => {
     ["a maxConnections of NaN", { maxConnections: Number.NaN }],
     ["an unknown option", { acceptPTY: true } as object],
     ["an option that only serve accepts", { remoteAddress: "192.0.2.1" } as object],
-  ])("%s cannot be", async (_, options) => {
+  ])("rejects %s with `usage`", async (_, options) => {
     expect(await codeOf(started(options))).toBe("usage");
   });
 
@@ -354,7 +354,7 @@ describe("connections without a login", () => {
     [99, 99.2],
     [100, 100],
     [1000, 100],
-  ])("with %i of them the next is dropped with %f percent, as by sshd", (count, percent) => {
+  ])("the next after %i is dropped with a probability of %f percent, as in sshd", (count, percent) => {
     expect(dropPercentage(count, { start: 10, rate: 30, full: 100 })).toBeCloseTo(percent, 1);
   });
 
@@ -475,7 +475,7 @@ describe("connections of one source without a login", () => {
     ["an invalid network size", { netBlockSize: { ipv4: 33 } }],
     ["a penalty that is not a number", { penalties: { authFail: "5s" as unknown as number } }],
     ["a host name in exempt", { exempt: ["localhost"] }],
-  ])("cannot be bounded by %s", async (_, perSource) => {
+  ])("reject an option with %s", async (_, perSource) => {
     expect(await codeOf(started({ perSource }))).toBe("usage");
   });
 });

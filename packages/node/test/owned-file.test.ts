@@ -57,7 +57,7 @@ describe("exposure", () => {
       { "/home/alice/.ssh": [ROOT, 0o40700], "/home/alice": [ROOT, 0o40700] },
       ROOT,
     ],
-  ])("nobody else: %s", async (_, file, folders, owner) => {
+  ])("accepts a file %s", async (_, file, folders, owner) => {
     expect(await problem(file, folders, owner)).toBeUndefined();
   });
 
@@ -104,7 +104,7 @@ describe("exposure", () => {
       { "/home/alice/.ssh": [ROOT, 0o41777] },
       ROOT,
     ],
-  ])("somebody else: %s", async (_, expected, file, folders, owner) => {
+  ])("reports access by %s", async (_, expected, file, folders, owner) => {
     expect(await problem(file, folders, owner)).toBe(expected);
   });
 });

@@ -24,7 +24,7 @@ describe("pairwise", () => {
     { a: [1, 2], b: [1, 2], c: [1, 2] },
     { a: [1, 2, 3, 4, 5, 6, 7, 8, 9], b: [1, 2, 3, 4, 5, 6], c: [1, 2, 3, 4, 5, 6], d: [1, 2, 3, 4, 5] },
     { a: [1], b: [1], c: [1, 2, 3] },
-  ])("lets any two values meet, in few combinations (%#)", (factors) => {
+  ])("covers every pair of values with few combinations (%#)", (factors) => {
     const chosen = pairwise<Record<string, number>>(factors);
     // Computed differently from the implementation: value by value.
     const names = Object.keys(factors) as (keyof typeof factors)[];

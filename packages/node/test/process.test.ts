@@ -106,8 +106,8 @@ describe("output", () => {
 
   test.each([
     ["closed locally", (running: NodeProcess) => running.close(), "closed"],
-    ["when its input is destroyed", (running: NodeProcess) => Promise.resolve(running.stdin.destroy()), "closed"],
-  ])("of a command that was %s fails, and does not look like all of it", async (_, close, code) => {
+    ["aborted by destroying its input", (running: NodeProcess) => Promise.resolve(running.stdin.destroy()), "closed"],
+  ])("of a command that was %s fails, so that it does not look complete", async (_, close, code) => {
     const { channel, running } = start();
     channel.handler.data("stdout", utf8Encode("half"));
     channel.handler.data("stderr", utf8Encode("half a complaint"));
@@ -120,7 +120,7 @@ describe("output", () => {
   test.each([
     ["closed locally", (running: NodeProcess) => running.close()],
     ["cut off", async (_: NodeProcess, channel: FakeChannel) => channel.finish(LOST)],
-  ])("whose end was told stays whole when the command is %s then", async (_, close) => {
+  ])("whose EOF arrived stays complete if the command is then %s", async (_, close) => {
     const { channel, running } = start();
     channel.handler.data("stdout", utf8Encode("all"));
     channel.handler.eof();

@@ -16,7 +16,7 @@ describe("a jump host as text", () => {
     ["[2001:db8::1]", { host: "2001:db8::1" }],
     ["alice@[fe80::1%eth0]:2222", { host: "fe80::1%eth0", port: 2222, user: "alice" }],
     ["192.0.2.1:22", { host: "192.0.2.1", port: 22 }],
-  ])("%s", (text, expected) => {
+  ])("is parsed: %s", (text, expected) => {
     expect(read(text)).toEqual([expect.objectContaining(expected)]);
   });
 });

@@ -126,7 +126,7 @@ describe("an address of this machine or its link", () => {
     "::ffff:192.0.2.1",
     "fec0::1",
     "fd00::1",
-  ])("is not mistaken for another: %s", (address) => {
+  ])("does not include %s", (address) => {
     expect(isInternalAddress(address)).toBe(false);
   });
 });
@@ -214,7 +214,7 @@ describe("tcpForwarding refuses", () => {
     ["evil.example.org", ["0.0.0.0"]],
     ["localhost", ["127.0.0.1", "::1"]],
     ["2130706433", ["127.0.0.1"]],
-  ])("%s that is %j unless it is named, and dials nothing", async (host, addresses) => {
+  ])("%s with the addresses %j unless listed, and dials nothing", async (host, addresses) => {
     const target = await serve(() => {});
     const lookup = async (): Promise<readonly string[]> => addresses;
     for (const permitOpen of [undefined, ["*:*"], ["*:*", `${host.includes(":") ? "a.b" : "evil.example.org"}:*`]]) {
@@ -285,7 +285,7 @@ describe("tcpForwarding refuses", () => {
     ["connectTimeout", Number.NaN],
     ["lookup", "dns"],
     ["permitopen", []],
-  ])("the invalid option %s: %j", (name, value) => {
+  ])("an invalid option %s: %j", (name, value) => {
     expect(() => tcpForwarding({ [name]: value })).toThrow(expect.objectContaining({ code: "usage" }));
   });
 });
@@ -379,7 +379,7 @@ describe("tcpForwarding listens", () => {
   it.each([
     ["127.0.0.1", "::1"],
     ["::1", "127.0.0.1"],
-  ])("never at an address that is in use on %s, and is not bound on %s then", async (host, other) => {
+  ])("not on a port in use on %s, and then does not bind %s either", async (host, other) => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, host, resolve));
     const { port } = taken.address() as AddressInfo;
@@ -405,7 +405,7 @@ describe("tcpForwarding listens", () => {
     ["clientspecified", "0.0.0.0", ["127.0.0.1", "127.0.0.2"]],
     ["clientspecified", "localhost", ["127.0.0.1", "::1"]],
     ["clientspecified", "127.0.0.2", ["127.0.0.2"]],
-  ] as const)("with gatewayPorts %s for %j at %j", async (gatewayPorts, host, expected) => {
+  ] as const)("with gatewayPorts %s and host %j on %j", async (gatewayPorts, host, expected) => {
     expect(await answering(gatewayPorts, host)).toEqual(expected);
   });
 

@@ -203,7 +203,7 @@ describe("through a jump host", () => {
   });
 });
 
-describe("connecting rejects with an error that names the jump host and leaves nothing open, if the jump host", () => {
+describe("connecting through a failing jump host rejects with its name and leaves nothing open", () => {
   test.each<[string, string, () => Promise<Hop>]>([
     [
       "does not listen",
@@ -241,7 +241,7 @@ describe("connecting rejects with an error that names the jump host and leaves n
     ],
     ["closes the connection", "connection-lost", async () => hop((await other((socket) => socket.end())).port)],
     ["sends nothing", "kex-timeout", async () => hop((await other(() => {})).port, { limits: { kexTimeout: 100 } })],
-  ])("it %s: %s", async (_, code, make) => {
+  ])("if it %s: %s", async (_, code, make) => {
     const leftOpen = await watchResources();
     const via = await make();
     const target = await started({});
@@ -255,7 +255,7 @@ describe("connecting rejects with an error that names the jump host and leaves n
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("a jump host that does not connect in time causes `connect-timeout`, and the kex timeout starts only after it connects", async () => {
+  test("if it does not connect onward in time; the kex timeout starts only after that", async () => {
     const leftOpen = await watchResources();
     const jump = await jumpHost({}, () => {});
     const target = await started({});
@@ -268,7 +268,7 @@ describe("connecting rejects with an error that names the jump host and leaves n
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("a client that does not connect in time causes `connect-timeout`, and a channel that opens later is closed", async () => {
+  test("if the client does not open the channel in time; a channel that opens later is closed", async () => {
     let accept!: () => void;
     let ended: Promise<unknown> | undefined;
     const jump = await jumpHost({}, (open) => {
@@ -358,7 +358,7 @@ describe("an invalid jump host is rejected before anything is sent", () => {
     ["no host in the options", { user: "alice" }, "jump host: `host` is missing"],
     ["a client that is not the first", ["bastion", client], "a connected client in `via` must come first"],
     ["a missing key file", { host: "bastion", identities: ["/nowhere/key"] }, "jump host bastion port 22: "],
-  ])("%s", async (_, via, words) => {
+  ])("such as %s", async (_, via, words) => {
     await expect(connect(to(1, { via: via as Hop }))).rejects.toMatchObject({
       message: expect.stringContaining(words),
     });

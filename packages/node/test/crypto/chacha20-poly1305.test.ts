@@ -38,7 +38,7 @@ describe("chacha20-poly1305 on Node", () => {
   it.each([
     ["missing", undefined],
     ["forbidden", { Module: vi.fn(forbidden) }],
-  ])("is noble's where WebAssembly is %s, once that has been imported", async (_, webAssembly) => {
+  ])("uses noble's code, once imported, if WebAssembly is %s", async (_, webAssembly) => {
     vi.stubGlobal("WebAssembly", webAssembly);
     const { nodeAlgorithms } = await import("../../src/crypto/algorithms.ts");
     const { loadAlgorithms } = await import("../../src/crypto/load.ts");

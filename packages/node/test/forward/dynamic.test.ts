@@ -45,7 +45,7 @@ describe("forwardDynamic", () => {
     ["SOCKS 4", socks4, "127.0.0.1", SOCKS4_GRANTED],
     ["SOCKS 4a", socks4a, "localhost", SOCKS4_GRANTED],
     ["HTTP CONNECT", httpConnect, "localhost", HTTP_GRANTED],
-  ])("connects by %s; the first bytes may come with the request", async (_, request, host, granted) => {
+  ])("connects with %s, even if data follows the request immediately", async (_, request, host, granted) => {
     const { port } = await serve(answerAfterEnd);
     const { ssh, targets } = await forwarded();
     await using forward = await ssh.forwardDynamic({ port: 0 });

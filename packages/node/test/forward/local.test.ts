@@ -180,7 +180,7 @@ describe("listening for a forward", () => {
     ["maxConnections NaN", { port: 0 }, target, { maxConnections: Number.NaN }],
     ["an AbortController instead of its signal", { port: 0 }, target, { signal: new AbortController() }],
     ["an onError that is not a function", { port: 0 }, target, { onError: "log" }],
-  ])("rejects %s with `usage`, and leaves nothing", async (_, address, to, options) => {
+  ])("rejects %s with `usage` and leaves nothing open", async (_, address, to, options) => {
     const { ssh, disconnect } = await forwarded();
     const left = await watchResources();
     await expect(ssh.forwardLocal(address as never, to as never, options)).rejects.toEqual(code("usage"));

@@ -303,7 +303,7 @@ describe("an AbortSignal", () => {
     ["the host key decision is pending", "hostKey"],
     ["a password is requested", "password"],
     ["a remote key signs", "sign"],
-  ] as const)("while %s, which never ends", async ([, stage]) => {
+  ] as const)("can abort while %s and never completes", async ([, stage]) => {
     await leavesNothing(async () => {
       const controller = new AbortController();
       const never = <T>(): Promise<T> => {

@@ -179,7 +179,7 @@ describe("the known keys of a host determine the offered algorithms", () => {
     ["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", ["ecdsa-sha2-nistp256"]],
     ["ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384", ["ecdsa-sha2-nistp384"]],
     ["ssh-ed25519", "ssh-ed25519", ["ssh-ed25519"]],
-  ] as const)("known by %s only", async ([format, algorithm, first]) => {
+  ] as const)("a host known only by %s", async ([format, algorithm, first]) => {
     const knownHosts = await knownHostsFile(`${nameOf(several)} ${hostKeyOf(several, format)}`);
     const trace: TraceRecord[] = [];
     await using client = await several.connect({ knownHosts, trace: (record) => trace.push(record) });
@@ -258,7 +258,7 @@ describe("a host key decision of the application", () => {
       },
     ],
     ["rejects", () => Promise.reject(new Error("the database is unavailable"))],
-  ])("that %s refuses", async ([, decide]) => {
+  ])("that %s refuses the key", async ([, decide]) => {
     const hostKey = decide as HostKeyVerifier;
     await leavesNothing(async () => {
       const error = await failure(server.connect({ hostKey }));

@@ -47,10 +47,10 @@ function isNewKeys(record: TraceRecord, direction: "sent" | "received"): boolean
 }
 
 describe.each([
-  { who: "this side asks", server: patient, options: ours, window: WINDOW },
-  { who: "the server asks", server: eager, options: {}, window: OPENSSH_WINDOW },
-  { who: "both ask", server: eager, options: ours, window: WINDOW },
-])("$who for new keys each MiB", ({ server, options, window }) => {
+  { who: "this side rekeys", server: patient, options: ours, window: WINDOW },
+  { who: "the server rekeys", server: eager, options: {}, window: OPENSSH_WINDOW },
+  { who: "both sides rekey", server: eager, options: ours, window: WINDOW },
+])("$who each MiB", ({ server, options, window }) => {
   const size = 16 * MIB;
   const part = data.subarray(0, size);
   const cipher = "chacha20-poly1305@openssh.com";

@@ -75,7 +75,7 @@ describe("OpenSSH's ssh runs commands on our server", () => {
     ["aes128-ctr", "aes192-ctr", "aes256-ctr"].flatMap((cipher) =>
       ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com"].map((mac) => [cipher, mac] as const),
     ),
-  )("under %s with %s", async (cipher, mac) => {
+  )("with %s and %s", async (cipher, mac) => {
     const bytes = randomData(MIB);
     const words = ["-c", cipher, "-m", mac];
     const ran = await runPeer([...ssh(server, { key: key(), words }), "cat"], { input: bytes });
@@ -284,7 +284,7 @@ describe("host keys", () => {
     "ecdsa-sha2-nistp256",
     "ecdsa-sha2-nistp384",
     "ecdsa-sha2-nistp521",
-  ])("%s proves who we are, at the first key exchange and at the second", async (algorithm) => {
+  ])("%s authenticates us in the first and the second key exchange", async (algorithm) => {
     const words = ["-v", "-o", `HostKeyAlgorithms=${algorithm}`, "-o", "RekeyLimit=1M"];
     const bytes = randomData(2 * MIB);
     const ran = await runPeer([...ssh(server, { key: key(), words }), "cat"], { input: bytes });
@@ -304,7 +304,7 @@ describe("host keys", () => {
     for (const line of server.hostKeyLines) expect(remembered.stdout.toString()).toContain(line);
   });
 
-  test("ssh-keyscan collects them all", async () => {
+  test("ssh-keyscan collects all of them", async () => {
     const types = "ed25519,rsa,ecdsa";
     const ran = await runPeer(["ssh-keyscan", "-T", "10", "-q", "-t", types, "-p", `${server.port}`, "127.0.0.1"]);
     expect(ran.status).toBe(0);

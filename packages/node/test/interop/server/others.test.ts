@@ -159,7 +159,7 @@ describe("paramiko", () => {
     ["a wrong password", () => ({ password: "wrong" })],
     ["wrong answers", () => ({ answers: ["one", "three"] })],
     ["an unknown key", () => ({ key: key("stranger").path })],
-  ])("is not let in with %s", async (_, ask) => {
+  ])("is refused with %s", async (_, ask) => {
     const { refused } = await paramiko(ask());
     expect(refused).toBeDefined();
   });
