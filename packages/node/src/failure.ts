@@ -21,6 +21,6 @@ export function asSshError(cause: unknown): SshError {
   const { name, code } = (cause ?? {}) as NodeJS.ErrnoException;
   const text = escapeText(cause instanceof Error ? cause.message : String(cause));
   if (DENIED.includes(name) || DENIED.includes(code))
-    return new SshError("usage", `the runtime's permissions deny it: ${text}`, { cause });
+    return new SshError("usage", `denied by the runtime's permissions: ${text}`, { cause });
   return new SshError("internal", `unexpected error: ${text}`, { cause });
 }

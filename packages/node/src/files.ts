@@ -30,7 +30,7 @@ export function isFileText(path: string): boolean {
  * `path` is the text of a file.
  */
 export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
-  if (isFileText(path)) throw new SshError("usage", "expected the path of a file, got the content of one");
+  if (isFileText(path)) throw new SshError("usage", "expected the path of a file, got its content");
   try {
     return new Uint8Array(await readFile(path));
   } catch (cause) {

@@ -29,7 +29,7 @@ export interface HostOptions {
 export interface KnownHostDecision {
   /** Checks a host key against the files. Throws `host-key-unknown`, `host-key-changed` or `host-key-revoked`. */
   readonly verify: HostKeyVerifier;
-  /** Moves the algorithms of the host's known keys to the front, so that a host known by its RSA key does not appear as unknown. */
+  /** Moves the algorithms of the host's known keys to the front, so that a host known by its RSA key does not count as changed. */
   order(algorithms: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[];
 }
 

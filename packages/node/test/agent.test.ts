@@ -84,7 +84,7 @@ describe("an agent", () => {
     ["rsa-sha2-256", 2],
     ["rsa-sha2-512", 4],
     ["ssh-ed25519", 0],
-  ])("gets the hash of %s in the flags: %d", async (algorithm, flag) => {
+  ])("receives the flags for %s: %d", async (algorithm, flag) => {
     const flags: number[] = [];
     const { path } = await agent((request) => {
       if (request[0] === 11) return frame(identitiesAnswer([key.publicKey.blob, ""]));
@@ -184,7 +184,7 @@ describe("a faulty agent", () => {
   test.each([
     ["before the request", () => {}],
     ["while it lists its keys", (abort: AbortController) => abort.abort()],
-  ])("can be abandoned by an abort %s", async (_, onRequest) => {
+  ])("can be aborted %s", async (_, onRequest) => {
     const abort = new AbortController();
     const { path, server } = await agent(() => {
       onRequest(abort);

@@ -59,9 +59,9 @@ function nistEcdh(curve: keyof typeof nistCurves, hashFunction: typeof sha256): 
 
 /**
  * Returns a key exchange method over a finite-field group. OpenSSL chooses the exponents, with its own length and randomness. Passing our
- * own exponent requires passing the prime too, and OpenSSL 3.5 then spends seconds testing that it is prime. Other libraries use the
- * portable method. It takes 0.8 s for group 18. Deno's node:crypto takes 8.5 s, because its exponents are as long as the prime, and the
- * BoringSSL of Bun more than a minute.
+ * own exponent would require passing the prime too, and OpenSSL 3.5 then spends seconds testing that it is prime. Other libraries use the
+ * portable method, which takes 0.8 s for group 18. Deno's node:crypto would take 8.5 s, because its exponents are as long as the prime, and
+ * the BoringSSL of Bun more than a minute.
  */
 function onNode(group: ModpGroup, name: string, hashFunction: typeof sha256): KexMethod & Loadable {
   const native = modp(group, hashFunction, () => {

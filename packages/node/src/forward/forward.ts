@@ -90,7 +90,8 @@ export async function openForward(
   checkSignal(signal);
   if (onError !== undefined && typeof onError !== "function")
     throw new SshError("usage", "`onError` must be a function: (error) => …");
-  const abortError = (): SshError => new SshError("aborted", `${setup.method} was aborted`, { cause: signal?.reason });
+  const abortError = (): SshError =>
+    new SshError("aborted", `\`${setup.method}\` was aborted`, { cause: signal?.reason });
   if (signal?.aborted) throw abortError();
   forwarder.assertAlive();
 

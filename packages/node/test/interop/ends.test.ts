@@ -374,7 +374,7 @@ describe("an AbortSignal", () => {
 });
 
 describe("a password", () => {
-  test("function that rejects ends only the login", async () => {
+  test("requested from a function that rejects ends only the login", async () => {
     await leavesNothing(async () => {
       const error = await failure(
         server.connect({

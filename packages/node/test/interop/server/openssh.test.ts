@@ -166,7 +166,7 @@ describe("our server refuses", () => {
     }
   });
 
-  test("nothing, but the client refuses an unexpected host key", async () => {
+  test("an unexpected host key (on the client's side)", async () => {
     const known = join(folder.path, "known_other");
     await writeFile(known, `[127.0.0.1]:${server.port} ${key("stranger").publicKeyLine}\n`);
     const words = ["-o", `UserKnownHostsFile=${known}`];
