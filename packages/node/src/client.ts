@@ -39,8 +39,8 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   }
 
   /**
-   * Makes the server listen and forwards each connection to `target` from this side, like `ssh -R`. If the target cannot be reached, this side
-   * rejects the channel and the server closes the connection. Rejects like `listen`, and also with `aborted`.
+   * Makes the server listen and forwards each connection to `target` from this side, like `ssh -R`. If the target cannot be reached, this
+   * side rejects the channel and the server closes the connection. Rejects like `listen`, and also with `aborted`.
    */
   forwardRemote(listen: ListenAddress, target: ForwardTarget, options?: ForwardOptions): Promise<Forward> {
     return forwardRemote(this.#forwards, listen, target, options);

@@ -42,8 +42,8 @@ export function checkOptions(options: HopOptions): void {
 }
 
 /**
- * Reads keys and known_hosts and selects algorithms. Pending requests, such as to an agent, are cancelled when `signal` aborts. Rejects with
- * `usage`, `file-unreadable`, `agent-failed`, … before anything is sent.
+ * Reads keys and known_hosts and selects algorithms. Pending requests, such as to an agent, are cancelled when `signal` aborts. Rejects
+ * with `usage`, `file-unreadable`, `agent-failed`, … before anything is sent.
  */
 export async function prepare(options: HopOptions, signal: AbortSignal): Promise<Prepared> {
   const { host, port = 22, random = nodeRandom, user = accountName() } = options;

@@ -1,6 +1,6 @@
 /**
- * Cryptographic library behind node:crypto: OpenSSL on Node; BoringSSL on Bun, Electron and workerd; Deno's own code on Deno. Only for
- * differences that take too long to detect by trying. Other differences are detected by `crypto/probe.ts`.
+ * Cryptographic library behind node:crypto: OpenSSL on Node; BoringSSL on Bun, Electron and workerd; Deno's own code on Deno. Use it only
+ * for differences that take too long to detect by trying. Other differences are detected by `crypto/probe.ts`.
  */
 export type CryptoLibrary = "openssl" | "boringssl" | "deno";
 
