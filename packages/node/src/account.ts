@@ -8,16 +8,15 @@ import { isBun } from "./runtime.ts";
 export type Account = Pick<UserInfo<string>, "username" | "homedir" | "shell">;
 
 /**
- * Returns the account that this process runs as, from the password database and not from the environment, which the caller of the process
- * controls. Bun's `userInfo()` returns $USER and $HOME, so /etc/passwd is read there first. Throws what `userInfo()` throws if the account
- * has no entry.
+ * Returns the account that runs this process. Reads the password database, not the environment, which the parent process controls. Bun's
+ * `userInfo()` returns `USER` and `HOME`, so /etc/passwd is read first there. Throws the error of `userInfo()` if the account has no entry.
  */
 export function account(): Account {
   const uid = isBun ? process.getuid?.() : undefined;
   return (uid === undefined ? undefined : accountIn(readFileSync("/etc/passwd", "utf8"), uid)) ?? userInfo();
 }
 
-/** The account of that number in a passwd(5) file. */
+/** Returns the account with this user id from the text of a passwd(5) file. */
 export function accountIn(passwd: string, uid: number): Account | undefined {
   for (const line of passwd.split("\n")) {
     const [username, , number, , , homedir, shell] = line.split(":");
@@ -26,15 +25,15 @@ export function accountIn(passwd: string, uid: number): Account | undefined {
   return undefined;
 }
 
-/** The facts about the running account that {@link accountHome} decides by. */
+/** Properties of the running account that {@link accountHome} depends on. */
 export interface AccountFacts {
   /** User id; `undefined` on Windows. */
   readonly uid: number | undefined;
-  /** `HOME` of the environment. */
+  /** Environment variable `HOME`. */
   readonly homeVariable: string | undefined;
-  /** Home folder by the password database. Throws when the account has no entry there. */
+  /** Home folder in the password database. Throws if the account has no entry. */
   readonly entry: () => string;
-  /** User id of a folder's owner. Throws when there is no such folder. */
+  /** User id of a folder's owner. Throws if the folder does not exist. */
   readonly ownerOf: (folder: string) => number;
 }
 
@@ -50,9 +49,9 @@ const runningAccount: AccountFacts = {
 };
 
 /**
- * Returns the home folder of the account that runs this process: the one in the password database. `HOME` does not count, since `sudo -E`,
- * `su -m` and containers leave another user's there. An account without an entry, such as a container's bare user id, has the folder in
- * `HOME` if it owns that folder and is not root. Otherwise returns `undefined`.
+ * Returns the home folder of the account that runs this process, from the password database. `HOME` is ignored: `sudo -E`, `su -m` and
+ * containers leave another user's value there. An account without an entry, such as a container's bare user id, gets the folder in `HOME`
+ * if it owns that folder and is not root. Otherwise returns `undefined`.
  */
 export function accountHome(facts: AccountFacts = runningAccount): string | undefined {
   try {
@@ -60,23 +59,23 @@ export function accountHome(facts: AccountFacts = runningAccount): string | unde
     const home = facts.entry();
     return isAbsolute(home) ? home : undefined;
   } catch {
-    // No entry: only a folder that this account owns may stand in for it.
+    // No entry: only a folder owned by this account may take its place.
   }
   try {
     const { uid, homeVariable, ownerOf } = facts;
     if (uid === undefined || uid === 0 || homeVariable === undefined || !isAbsolute(homeVariable)) return undefined;
     return ownerOf(homeVariable) === uid ? homeVariable : undefined;
   } catch {
-    // There is no such folder, or the runtime does not permit to look.
+    // The folder does not exist, or the runtime denies access.
     return undefined;
   }
 }
 
-/** Returns the name of the account that runs this process. Throws `usage` when the password database has no entry for it. */
+/** Returns the name of the account that runs this process. Throws `usage` if the password database has no entry for it. */
 export function accountName(entry: () => string = () => account().username): string {
   try {
     return entry();
   } catch (cause) {
-    throw new SshError("usage", "this account has no name in the password database: give `user`", { cause });
+    throw new SshError("usage", "this account has no entry in the password database; set `user`", { cause });
   }
 }

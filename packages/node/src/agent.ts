@@ -11,28 +11,27 @@ import {
   signRequest,
 } from "./agent-messages.ts";
 
-/** How an agent is talked to. */
+/** Options of {@link agentIdentities}. */
 export interface AgentOptions {
-  /** Milliseconds until the list of keys must be there. Default 10,000. */
+  /** Timeout for the list of keys in milliseconds; default 10,000. */
   readonly listTimeout?: number | undefined;
-  /** Milliseconds until a signature must be there: an agent may ask its user, or wait for a touch. Default 120,000. */
+  /** Timeout for a signature in milliseconds; default 120,000, since an agent may ask its user or wait for a touch. */
   readonly signTimeout?: number | undefined;
-  /** Gives up what is being asked of the agent, then and later: `aborted`. */
+  /** Aborts the current request and all later ones with `aborted`. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The keys that an SSH agent holds (draft-ietf-sshm-ssh-agent), each ready for `identities`; those of formats that are not
- * supported are left out. `path` names the agent's Unix socket (or, on Windows, its named pipe), which is opened for each
- * request and closed after it. Rejects with `agent-failed`. A key whose signature the agent refuses gives up and lets the
- * next one be tried.
+ * Returns the keys held by an SSH agent (draft-ietf-sshm-ssh-agent), ready for the `identities` option. Keys of unsupported formats are
+ * left out. `path` is the agent's Unix socket, or its named pipe on Windows. Each request opens a connection and closes it afterwards. If
+ * the agent refuses to sign with a key, the next key is tried. Rejects with `agent-failed` or `aborted`.
  */
 export async function agentIdentities(path: string, options: AgentOptions = {}): Promise<RemoteIdentity[]> {
   const { listTimeout = 10_000, signTimeout = 120_000, signal } = options;
   if (typeof path !== "string" || path === "")
     throw new SshError(
       "usage",
-      "agentIdentities takes the path of an agent's socket, and there is none: is SSH_AUTH_SOCK set?",
+      "`agentIdentities` expects the path of an agent's socket; check that SSH_AUTH_SOCK is set",
     );
   const answer = await request({ path, timeout: listTimeout, signal }, identitiesRequest());
   return parsed(path, () =>
@@ -44,10 +43,10 @@ export async function agentIdentities(path: string, options: AgentOptions = {}):
   );
 }
 
-/** How one request is made. */
+/** Options of one request. */
 interface RequestOptions {
   readonly path: string;
-  /** Milliseconds. */
+  /** Time until the response must be complete, in milliseconds. */
   readonly timeout: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -62,14 +61,16 @@ async function sign(
   return parsed(options.path, () => readSignature(answer));
 }
 
-/** One request and its answer, over a connection of their own. */
+/** Sends one request over its own connection and returns the response. */
 function request({ path, timeout, signal }: RequestOptions, message: Uint8Array): Promise<Uint8Array> {
   if (message.length > MAX_AGENT_MESSAGE)
-    return Promise.reject(agentError(path, `a request of ${message.length} bytes is too long for an agent`));
+    return Promise.reject(
+      agentError(path, `the request has ${message.length} bytes, but the maximum is ${MAX_AGENT_MESSAGE}`),
+    );
   if (signal?.aborted) return Promise.reject(aborted(path, signal));
   return new Promise((resolve, reject) => {
     const socket = connect({ path });
-    const timer = setTimeout(() => fail(`no answer within ${timeout} ms`), timeout);
+    const timer = setTimeout(() => fail(`no response within ${timeout} ms`), timeout);
     let received: Uint8Array = new Uint8Array();
 
     const settle = (): void => {
@@ -87,7 +88,7 @@ function request({ path, timeout, signal }: RequestOptions, message: Uint8Array)
     };
     signal?.addEventListener("abort", onAbort);
     socket.on("error", (cause) => fail(cause.message, cause));
-    socket.on("end", () => fail("it closed the connection without an answer"));
+    socket.on("end", () => fail("it closed the connection without a response"));
     socket.on("data", (chunk: Uint8Array) => {
       received = concatBytes(received, chunk);
       try {
@@ -116,9 +117,9 @@ function messageOf(cause: unknown): string {
 }
 
 function agentError(path: string, reason: string, cause?: unknown): SshError {
-  return new SshError("agent-failed", `the SSH agent at ${path} cannot be used: ${reason}`, { cause });
+  return new SshError("agent-failed", `cannot use the SSH agent at ${path}: ${reason}`, { cause });
 }
 
 function aborted(path: string, signal: AbortSignal | undefined): SshError {
-  return new SshError("aborted", `the SSH agent at ${path} was given up`, { cause: signal?.reason });
+  return new SshError("aborted", `the request to the SSH agent at ${path} was aborted`, { cause: signal?.reason });
 }

@@ -5,8 +5,8 @@ import { expandHome } from "./files.ts";
 import { type OwnedFile, readOwned } from "./owned-file.ts";
 
 /**
- * The authorized_keys files of a user: the same for everybody, or by a function of the user's name. A leading `~/` is the home folder of
- * the account that runs the server.
+ * Paths of a user's authorized_keys files: either the same for all users, or returned by a function of the user name. A leading `~/` is the
+ * home folder of the account that runs the server.
  */
 export type AuthorizedKeysFiles =
   | string
@@ -18,34 +18,34 @@ type AuthorizedKeysPaths = string | readonly string[] | undefined;
 /** Options of `authorizedKeys`. */
 export interface AuthorizedKeysOptions {
   /**
-   * User id of the account that may own the files and their folders, besides root; a function names one for each user. Default: the account
-   * that runs the server. A server that root runs for other accounts must give it.
+   * User id that may own the files and their folders, in addition to root. A function returns the id for each user. Default: the account
+   * that runs the server. Required if the server runs as root and serves other accounts.
    */
   readonly owner?: number | ((user: string) => number) | undefined;
   /**
-   * Home folder that a leading `~/` stands for; folders above it are not checked. Default: that of the account that runs the server, by the
-   * password database.
+   * Home folder that replaces a leading `~/`; the folders above it are not checked. Default: the home folder of the account that runs the
+   * server, from the password database.
    */
   readonly home?: string | undefined;
-  /** Bytes that a file may have; a larger one is not used. Default 4 MiB, some 40,000 Ed25519 keys. */
+  /** Maximum size of a file in bytes; a larger file is ignored. Default 4 MiB, about 40,000 Ed25519 keys. */
   readonly maxFileBytes?: number | undefined;
   /**
-   * Which variables `environment=` may add: none by default, as sshd's PermitUserEnvironment; true for all. A user who may write the file
-   * but run only some commands could run any command by a variable such as LD_PRELOAD or BASH_ENV.
+   * Variables that the option `environment=` may set: none by default, like sshd's PermitUserEnvironment; true permits all. Setting
+   * LD_PRELOAD or BASH_ENV would let a user run any command, even if the account is restricted to certain commands.
    */
   readonly permitUserEnvironment?: boolean | ((name: string) => boolean) | undefined;
-  /** Called with what was not used, and why: one line, safe to show. */
+  /** Called with a one-line description of each ignored file or line. Safe to display. */
   readonly warn?: ((text: string) => void) | undefined;
-  /** Milliseconds since 1970; the system's clock by default. */
+  /** Returns the current time in milliseconds since 1970; default `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
 
 /**
- * Lets in by authorized_keys files (sshd(8)): a login with a key of a line whose conditions hold, with the permissions of that line. A
- * line with an option that is unknown or cannot be enforced lets nobody in. Neither does a file that others than its owner and root may
- * write, or replace because they may write a folder above it.
- * Files are read anew at each login; a missing file counts as empty. Only lines with the login's key are parsed, and only their problems
- * are reported, once until the file changes. A user name can be any text: look it up, never paste it into a path.
+ * Returns an `authenticate` function that accepts the keys in authorized_keys files (sshd(8)). A login gets the permissions of the matching
+ * line. A line with an unknown or unenforceable option accepts no login. A file is ignored if a user other than its owner and root can
+ * write it, or can replace it by writing a folder above it.
+ * Files are read again at each login; a missing file counts as empty. Only lines that contain the login's key are parsed. Problems in these
+ * lines are reported once until the file changes. A user name can be any text: look it up, never paste it into a path.
  */
 export function authorizedKeys(files: AuthorizedKeysFiles, options: AuthorizedKeysOptions = {}): Authenticate {
   const problems = new ProblemLog(options.warn);
@@ -60,10 +60,10 @@ export function authorizedKeys(files: AuthorizedKeysFiles, options: AuthorizedKe
   };
 }
 
-/** Files whose problems are remembered as reported. */
+/** Maximum number of files in the problem log. */
 const REMEMBERED_FILES = 1000;
 
-/** Reports each problem of a file once until the file changes: strangers who ask about keys must not fill the log. */
+/** Reports each problem of a file once until the file changes, so that unauthenticated clients cannot fill the log. */
 class ProblemLog {
   readonly #warn: (text: string) => void;
   readonly #files = new Map<string, { readonly version: string; readonly told: Set<string> }>();
@@ -72,11 +72,11 @@ class ProblemLog {
     this.#warn = warn;
   }
 
-  /** `version` changes with the file. */
+  /** Reports `problem`. `version` identifies the file's current content. */
   report(path: string, version: string, problem: string): void {
     let file = this.#files.get(path);
     if (file?.version !== version) {
-      // A path may come from a user name, so the number of files has no other bound.
+      // Paths may contain user names, so clients could otherwise add files without limit.
       if (this.#files.size >= REMEMBERED_FILES) this.#files.clear();
       file = { version, told: new Set() };
       this.#files.set(path, file);
@@ -104,15 +104,15 @@ async function decide(
     });
   } catch (error) {
     if (!(error instanceof SshError)) throw error;
-    problems.report(path, "", ` is not used: ${error.message}`);
+    problems.report(path, "", ` is ignored: ${error.message}`);
   }
   if (found === undefined) return false;
   const { bytes, version } = found;
-  // Node decodes UTF-8 many times faster than portable code, and this runs before login.
+  // Runs before login: Node decodes UTF-8 many times faster than the portable code.
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
   // rule: offered-key-only
   const file = parseAuthorizedKeys(text, login.publicKey);
-  for (const { line, problem } of file.problems) problems.report(path, version, `:${line} is not used: ${problem}`);
+  for (const { line, problem } of file.problems) problems.report(path, version, `:${line} is ignored: ${problem}`);
   const check = file.check(login.publicKey, {
     address: login.remoteAddress,
     now: now(),
@@ -121,13 +121,13 @@ async function decide(
   });
   if (!check.allowed) {
     for (const { line, reason } of check.reasons) {
-      const refusal = `:${line} does not let ${login.fingerprint} in: ${REASONS[reason](login)}`;
+      const refusal = `:${line} does not accept ${login.fingerprint}: ${REASONS[reason](login)}`;
       if (reason === "problem") problems.report(path, version, refusal);
       else warn(`${escapeText(path)}${refusal}`);
     }
     return false;
   }
-  // `tunnel=` and `user-rc` are about what this server never has: tunnel devices and ~/.ssh/rc.
+  // This server has no tunnel devices and no ~/.ssh/rc, so `tunnel=` and `user-rc` have no effect.
   const { command, pty, portForwarding, permitOpen, permitListen, agentForwarding, x11Forwarding } =
     check.key.restrictions;
   const isPermitted = (name: string): boolean =>
@@ -136,7 +136,11 @@ async function decide(
     const permitted = isPermitted(name);
     // rule: permitted-environment
     if (!permitted)
-      problems.report(path, version, `:${check.key.line} does not add ${name}: environment= is not permitted to`);
+      problems.report(
+        path,
+        version,
+        `:${check.key.line} does not set ${name}: \`permitUserEnvironment\` does not permit it`,
+      );
     return permitted;
   });
   return {
@@ -162,7 +166,8 @@ const REASONS: Readonly<
     (login: PublickeyLogin) => string
   >
 > = {
-  from: ({ remoteAddress }) => `the client is at ${remoteAddress ?? "an address that is not known"}`,
-  expired: () => "its time is over",
-  problem: () => "the line is not used",
+  from: ({ remoteAddress }) =>
+    `its \`from\` option does not match the client's address (${remoteAddress ?? "unknown"})`,
+  expired: () => "its `expiry-time` has passed",
+  problem: () => "the line is invalid",
 };

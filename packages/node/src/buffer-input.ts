@@ -2,8 +2,8 @@ import { copyBytes } from "@nacre/wire";
 import type { Duplex } from "nacre/internal";
 
 /**
- * The same byte connection, but input is delivered only after `ready` resolves. Output leaves at once: it need not wait for what the answer
- * will take. A rejection of `ready` is reported as a broken connection.
+ * Returns the same byte stream with its input held back until `ready` resolves. Output is sent immediately, since writing does not depend
+ * on `ready`. A rejection of `ready` is reported as a failure of the connection.
  */
 export function bufferInputUntil(ready: Promise<unknown>, duplex: Duplex): Duplex {
   return {
@@ -16,7 +16,7 @@ export function bufferInputUntil(ready: Promise<unknown>, duplex: Duplex): Duple
       duplex.open({
         data: (chunk) => {
           if (held === undefined) return handler.data(chunk);
-          // There may be more than is wanted meanwhile.
+          // Stop reading so that at most a few chunks are buffered.
           duplex.pause();
           const kept = copyBytes(chunk);
           held.push(() => handler.data(kept));

@@ -19,7 +19,7 @@ const nodeClient: ClientKind<NodeStreams, NodeProcess> = {
   makeProcess: (channel) => new NodeProcess(channel),
 };
 
-/** An SSH connection that is logged in, with Node streams. */
+/** A logged-in SSH connection with Node streams. */
 export class Client extends AnyClient<NodeStreams, NodeProcess> {
   readonly #mux: ForwarderMux;
   #forwarder: Forwarder | undefined;
@@ -30,8 +30,8 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   }
 
   /**
-   * Listens on this side and forwards each connection to `target`, which the server connects to: `ssh -L`. The host `"localhost"`, the default,
-   * is both 127.0.0.1 and ::1. A connection whose target the server refuses is reset. Rejects with `listen-failed`, `aborted`, `usage`, or
+   * Listens on this side and forwards each connection to `target` through the server, like `ssh -L`. The default host `"localhost"` listens
+   * on both 127.0.0.1 and ::1. Resets a connection if the server refuses its target. Rejects with `listen-failed`, `aborted`, `usage`, or
    * `closed` after the end of the connection.
    */
   forwardLocal(listen: ListenAddress, target: ForwardTarget, options?: LocalForwardOptions): Promise<Forward> {
@@ -39,32 +39,32 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   }
 
   /**
-   * Makes the server listen and forwards each connection to `target`, which this side connects to: `ssh -R`. The server refuses a connection
-   * whose target cannot be reached. Rejects as `listen` does, and with `aborted`.
+   * Makes the server listen and forwards each connection to `target` from this side, like `ssh -R`. If the target cannot be reached, this
+   * side rejects the channel and the server closes the connection. Rejects like `listen`, and also with `aborted`.
    */
   forwardRemote(listen: ListenAddress, target: ForwardTarget, options?: ForwardOptions): Promise<Forward> {
     return forwardRemote(this.#forwards, listen, target, options);
   }
 
   /**
-   * Listens on this side as a proxy whose targets the server connects to: `ssh -D`. Clients use SOCKS 4, 4a or 5 or HTTP CONNECT, and the
-   * server looks names up. Rejects as `forwardLocal` does.
+   * Listens on this side as a proxy; the server connects to the requested targets, like `ssh -D`. Supports SOCKS 4, 4a, 5 and HTTP CONNECT.
+   * Host names are resolved by the server. Rejects like `forwardLocal`.
    */
   forwardDynamic(listen: ListenAddress, options?: LocalForwardOptions & ProxyOptions): Promise<Forward> {
     return forwardDynamic(this.#forwards, listen, options);
   }
 
   /**
-   * Makes the server listen as a proxy whose targets this side connects to: `ssh -R` with a port alone. Every host that can connect to the server's
-   * port can then reach every host that this machine can. Rejects as `forwardRemote` does.
+   * Makes the server listen as a proxy; this side connects to the requested targets, like `ssh -R` with only a port. Every host that can
+   * reach the server's port can then reach every host that this machine can reach. Rejects like `forwardRemote`.
    */
   forwardRemoteDynamic(listen: ListenAddress, options?: ForwardOptions & ProxyOptions): Promise<Forward> {
     return forwardRemoteDynamic(this.#forwards, listen, options);
   }
 
   /**
-   * Returns a socket that is not connected yet, for what takes a socket of its own: `new pg.Client({ stream: () => ssh.socket(target) })`. It
-   * opens on `connect()`, or when it is first read or written. Throws `usage` for an invalid target.
+   * Returns an unconnected socket for a library that accepts one: `new pg.Client({ stream: () => ssh.socket(target)
+   * })`. It connects on `connect()`, or on the first read or write. Throws `usage` for an invalid target.
    */
   socket(target: ForwardTarget, options: SocketOptions = {}): ForwardSocket {
     return new ForwardSocket(this.#mux, target, options);

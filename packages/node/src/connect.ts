@@ -9,26 +9,26 @@ import { type Prepared, prepare } from "./prepare.ts";
 import { hopError, type Route, readRoute } from "./route.ts";
 
 /**
- * Connects to an SSH server over TCP, or through jump hosts, verifies its host key and logs in. Rejects with an `SshError`, whose `code` and
- * `culprit` tell why it could not; nothing is left open then.
+ * Connects to an SSH server over TCP, optionally through jump hosts, verifies its host key and logs in. Rejects with an `SshError`: its
+ * `code` and `culprit` identify the cause, and every opened connection is closed.
  */
 export function connect(options: ConnectOptions): Promise<Client> {
   return rejectingWithSshError(() => connectAlong(readRoute(options)));
 }
 
 async function connectAlong({ start, hops, destination }: Route): Promise<Client> {
-  // What is asked on the way (of an agent, say) must not outlive it.
+  // Aborted on return, so that no request (such as a signature by an agent) outlives this call.
   const over = new AbortController();
   const { signal } = over;
   const release = followSignals(over, [...hops, destination]);
   try {
-    // Everything is read before anything is sent: at a jump host nothing is waited for but the network.
+    // Read all files before sending anything, so that connecting through a jump host waits only for the network.
     const preparedHops = hops.map((hop) => atHop(hop, prepare(hop, signal)));
     const [last, ...prepared] = await Promise.all([prepare(destination, signal), ...preparedHops]);
     const [first = last] = prepared;
     let duplex = await (start === undefined ? overTcp(first, prepared.length > 0) : throughClient(start, first));
     for (const [index, hop] of prepared.entries()) duplex = await throughHop(duplex, hop, prepared[index + 1] ?? last);
-    // Our side of the first round trip leaves at once: a server gets ready for the second when it has it.
+    // Only input waits for `last.loading`. Our KEXINIT is sent immediately, so the server can start its key exchange early.
     return await connectDuplex(
       bufferInputUntil(last.loading, duplex),
       last.options,
@@ -45,14 +45,14 @@ function overTcp({ host, port, connectTimeout, options }: Prepared, isHop: boole
   return isHop ? atHop({ host, port }, dialled) : dialled;
 }
 
-/** The same result; an error names the hop. */
+/** Returns `result`; an error names the hop. */
 function atHop<T>(hop: Pick<HopOptions, "host" | "port">, result: Promise<T>): Promise<T> {
   return result.catch((cause: unknown) => {
     throw hopError(hop, cause);
   });
 }
 
-/** Aborts `over` when any signal of the options does. Returns what ends that. */
+/** Aborts `over` when any signal of the options aborts. Returns a function that stops listening. */
 function followSignals(over: AbortController, connections: readonly HopOptions[]): () => void {
   const signals = connections.map(({ signal }) => signal).filter((signal) => signal !== undefined);
   const onAbort = (): void => over.abort(signals.find(({ aborted }) => aborted)?.reason);

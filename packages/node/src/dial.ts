@@ -3,39 +3,39 @@ import { checkLimit, escapeText, MAX_MILLISECONDS, SshError } from "@nacre/wire"
 import { checkSignal, type Duplex } from "nacre/internal";
 import { socketDuplex } from "./socket-duplex.ts";
 
-/** Where to connect to, and how long to try. */
+/** Options of {@link tcpDuplex}. */
 export interface DialOptions {
-  /** Name or address. A name with several addresses is tried by RFC 8305 (Happy Eyeballs). */
+  /** Host name or address. If a name has several addresses, they are tried as in RFC 8305 (Happy Eyeballs). */
   readonly host: string;
   readonly port: number;
-  /** Milliseconds until the connection must stand; 15,000 by default. */
+  /** Timeout for the connection attempt in milliseconds; default 15,000. */
   readonly connectTimeout?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 const CONNECT_TIMEOUT = 15_000;
 
-/** Milliseconds, 24 days: `setTimeout` goes off at once for more. */
+/** Milliseconds, about 24 days: `setTimeout` fires immediately for a longer delay. */
 const LONGEST_TIMER = 0x7fff_ffff;
 
-/** The most that one read returns, in bytes: the size of the packet reader's slab. */
+/** Maximum bytes per read: the size of the packet reader's slab. */
 const READ_SIZE = 256 * 1024;
 
-/** What every dialled socket reads into, instead of fresh memory for each read: reading and passing on are one step, so one buffer serves all. */
+/** Read buffer shared by all dialled sockets. One buffer is enough, because each chunk is consumed before the next read. */
 let received = new Uint8Array(READ_SIZE);
 
-/** The buffer for the next read. A runtime whose streams take the buffers that they read into (workerd) has detached the last one. */
+/** Returns the buffer for the next read. workerd detaches buffers that its streams read into, so a detached buffer is replaced. */
 function readBuffer(): Uint8Array {
   if (received.length === 0) received = new Uint8Array(READ_SIZE);
   return received;
 }
 
 /**
- * A TCP connection without Nagle's delay, for `connectDuplex`: what `connect` goes over. Rejects with `connect-timeout`,
- * `connection-failed`, `aborted`, or `usage` if the host, port or time is invalid; nothing is left open then.
+ * Opens a TCP connection with TCP_NODELAY, as `connect` does, and returns it as a byte stream for `connectDuplex`. Rejects with
+ * `connect-timeout`, `connection-failed`, `aborted`, or `usage` if the host, port or timeout is invalid; the socket is then closed.
  */
 export async function tcpDuplex(options: DialOptions): Promise<Duplex> {
-  // A program without types may give nothing at all.
+  // An untyped caller may pass no options.
   const { host, port, connectTimeout, signal } = { ...options };
   checkAddress(host, port);
   checkConnectTimeout(connectTimeout);
@@ -43,9 +43,7 @@ export async function tcpDuplex(options: DialOptions): Promise<Duplex> {
   return socketDuplex(await dial(options));
 }
 
-/**
- * The socket of that. It is paused, and what it emits as "data" is the listener's only until that returns.
- */
+/** Returns the connected socket, paused. A listener must consume each "data" chunk before it returns, since the buffer is reused. */
 export function dial({ host, port, connectTimeout, signal }: DialOptions): Promise<Socket> {
   const where = placeOf({ host, port });
   return new Promise((resolve, reject) => {
@@ -54,7 +52,7 @@ export function dial({ host, port, connectTimeout, signal }: DialOptions): Promi
       return;
     }
     const onread = {
-      // Node looks once, workerd before each read.
+      // Node reads this property once, workerd before each read.
       get buffer() {
         return readBuffer();
       },
@@ -86,42 +84,42 @@ export function dial({ host, port, connectTimeout, signal }: DialOptions): Promi
   });
 }
 
-/** Throws `usage` for what nobody can connect to. */
+/** Throws `usage` for an invalid host or port. */
 export function checkAddress(host: unknown, port: unknown): void {
   if (typeof host !== "string" || host === "")
-    throw new SshError("usage", "host is missing, or empty: it is the name or the address to connect to");
+    throw new SshError("usage", "`host` is missing or empty; expected a host name or address");
   checkPort(port, 1);
 }
 
-/** Throws `usage` if `connectTimeout` is given and no integer from 1 to `MAX_MILLISECONDS`. */
+/** Throws `usage` if `connectTimeout` is set and not an integer from 1 to `MAX_MILLISECONDS`. */
 export function checkConnectTimeout(connectTimeout: number | undefined): void {
   if (connectTimeout === undefined) return;
   checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
 }
 
-/** Throws `usage` if the value is no TCP port. Text is rejected, too: convert an environment variable to a number. */
+/** Throws `usage` if the value is not a TCP port. A string is rejected too; convert an environment variable to a number. */
 export function checkPort(port: unknown, least: 0 | 1): void {
   if (Number.isInteger(port) && (port as number) >= least && (port as number) <= 65535) return;
   const given = typeof port === "string" ? JSON.stringify(port) : String(port);
-  throw new SshError("usage", `${given} is no TCP port: it is a whole number from ${least} to 65535`);
+  throw new SshError("usage", `expected a TCP port (an integer from ${least} to 65535), got ${given}`);
 }
 
 function dialError(where: string, cause: NodeJS.ErrnoException): SshError {
-  // With several addresses each has its own error; that of the first one that was tried stands for all.
+  // Each address has its own error; report that of the first address tried.
   const first = cause instanceof AggregateError ? (cause.errors[0] as NodeJS.ErrnoException) : cause;
   switch (cause.code ?? first.code ?? "") {
     case "ECONNREFUSED":
-      return failed(where, "connection refused: is an SSH server running there, on this port?", cause);
+      return failed(where, "connection refused; check that an SSH server listens on this port", cause);
     case "ENOTFOUND":
-      return failed(where, "there is no host of this name", cause);
+      return failed(where, "host name not found", cause);
     case "EAI_AGAIN":
-      return failed(where, "the name could not be looked up: is the network up?", cause);
+      return failed(where, "host name lookup failed; check the network connection", cause);
     case "EHOSTUNREACH":
     case "ENETUNREACH":
     case "EADDRNOTAVAIL":
-      return failed(where, "there is no route to it", cause);
+      return failed(where, "no route to host", cause);
     case "ETIMEDOUT":
-      return timedOut(where, "in the time the system allows", cause);
+      return timedOut(where, "within the system's timeout", cause);
     default:
       return failed(where, escapeText(first.message), cause);
   }
@@ -131,12 +129,12 @@ function failed(where: string, reason: string, cause: unknown): SshError {
   return new SshError("connection-failed", `cannot connect to ${where}: ${reason}`, { cause });
 }
 
-/** The name of a place in messages. */
+/** Returns the name of an endpoint for messages. */
 export function placeOf({ host, port }: Pick<DialOptions, "host" | "port">): string {
   return `${escapeText(host)} port ${port}`;
 }
 
-/** Calls `fail` with `connect-timeout` after that many milliseconds. */
+/** Calls `fail` with `connect-timeout` after `connectTimeout` milliseconds. */
 export function connectTimer(
   where: string,
   connectTimeout: number | undefined = CONNECT_TIMEOUT,

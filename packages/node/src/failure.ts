@@ -1,11 +1,11 @@
 import { escapeText, SshError } from "@nacre/wire";
 
-/** What a runtime's permission model throws: Deno, and Node with --permission. */
+/** Names and codes of permission errors: Deno, and Node with --permission. */
 const DENIED: readonly unknown[] = ["NotCapable", "PermissionDenied", "ERR_ACCESS_DENIED"];
 
 /**
- * Runs what an application has called, so that whatever it rejects with is an `SshError`: `usage` for what the runtime's permissions forbid,
- * `internal` for any other error, which stays its cause.
+ * Runs `work` and rejects only with an `SshError`: `usage` if the runtime's permissions forbid an operation, `internal` for any other
+ * error. The original error is the cause.
  */
 export async function rejectingWithSshError<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -15,12 +15,12 @@ export async function rejectingWithSshError<T>(work: () => Promise<T>): Promise<
   }
 }
 
-/** Returns the `SshError` for whatever was thrown, by the rules of `rejectingWithSshError`. */
+/** Returns the `SshError` for a thrown value, converted as in {@link rejectingWithSshError}. */
 export function asSshError(cause: unknown): SshError {
   if (cause instanceof SshError) return cause;
   const { name, code } = (cause ?? {}) as NodeJS.ErrnoException;
   const text = escapeText(cause instanceof Error ? cause.message : String(cause));
   if (DENIED.includes(name) || DENIED.includes(code))
-    return new SshError("usage", `this runtime does not permit it: ${text}`, { cause });
-  return new SshError("internal", `an unexpected error: ${text}`, { cause });
+    return new SshError("usage", `denied by the runtime's permissions: ${text}`, { cause });
+  return new SshError("internal", `unexpected error: ${text}`, { cause });
 }

@@ -4,18 +4,18 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { escapeText, SshError } from "@nacre/wire";
 
-/** Milliseconds. A lock is held for one read and one write: an older one was left by a process that died. */
+/** Milliseconds. A lock is held for one read and one write, so an older lock belongs to a process that died. */
 const STALE_AFTER = 10_000;
 const GIVE_UP_AFTER = 30_000;
 const RETRY_AFTER = 10;
 
-/** The last holder of each file in this process, by its real path. */
+/** Last holder of each file in this process, by the file's real path. */
 const queues = new Map<string, Promise<unknown>>();
 
 /**
- * Runs `work` while no other call holds `path`, in this process or in another. Other processes are kept out by a file beside it (`.lock`),
- * which counts as abandoned after ten seconds; where the folder cannot be written, only this process is. Resolves or rejects with what
- * `work` does. Rejects with `file-unreadable` if the lock is not free within 30 seconds.
+ * Runs `work` while no other call holds `path`, in this or another process. A `.lock` file next to it excludes other processes; it counts
+ * as abandoned after ten seconds. If the folder is read-only, only calls of this process are excluded. Settles like `work`. Rejects with
+ * `file-unreadable` if the lock is not free within 30 seconds.
  */
 export async function withFileLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   const file = await realName(path);
@@ -39,7 +39,7 @@ export async function withFileLock<T>(path: string, work: () => Promise<T>): Pro
   }
 }
 
-/** The path without symbolic links, although the file itself may be missing. */
+/** Resolves symbolic links in the path; the file itself may be missing. */
 async function realName(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -49,7 +49,7 @@ async function realName(path: string): Promise<string> {
   }
 }
 
-/** Makes the lock file, and resolves with a function that removes it. */
+/** Creates the lock file and resolves with a function that removes it. */
 async function acquire(lock: string): Promise<() => Promise<void>> {
   const token = randomUUID();
   const deadline = Date.now() + GIVE_UP_AFTER;
@@ -63,36 +63,36 @@ async function acquire(lock: string): Promise<() => Promise<void>> {
       }
       return () => release(lock, token);
     } catch (error) {
-      // The folder is read-only: the queue of this process is all there is.
+      // The folder is read-only: only the queue of this process protects the file.
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") return async () => {};
     }
     await removeStale(lock, token);
     if (Date.now() > deadline)
       throw new SshError(
         "file-unreadable",
-        `${escapeText(lock)} is held by another process: remove it if no program uses it`,
+        `another process holds ${escapeText(lock)}; remove it if no program uses it`,
       );
     await sleep(RETRY_AFTER * (1 + Math.random()));
   }
 }
 
-/** Removes the lock, unless it was taken for abandoned and is another's now. */
+/** Removes the lock file, unless another process took it over as abandoned. */
 async function release(lock: string, token: string): Promise<void> {
   try {
     if ((await readFile(lock, "utf8")) === token) await unlink(lock);
   } catch {
-    // It is gone already.
+    // The file was already removed.
   }
 }
 
-/** Removes an abandoned lock. Of several processes that find it, one succeeds: a file can be renamed once. */
+/** Removes an abandoned lock file. If several processes find it, only one succeeds, because `rename` moves a file once. */
 async function removeStale(lock: string, token: string): Promise<void> {
   try {
     const found = await stat(lock);
     if (Date.now() - found.mtimeMs < STALE_AFTER) return;
     const aside = `${lock}.${token}`;
     await rename(lock, aside);
-    // Between the two steps another process may have removed the abandoned lock and made its own: that one goes back.
+    // Another process may have replaced the abandoned lock before the rename: put its lock back.
     const taken = await stat(aside);
     if (taken.ino !== found.ino || taken.mtimeMs !== found.mtimeMs) await link(aside, lock);
     await unlink(aside);

@@ -4,43 +4,43 @@ import { escapeText, SshError } from "@nacre/wire";
 import { accountHome } from "./account.ts";
 
 /**
- * Replaces a leading `~/` by the home folder of the account that runs this process, as in OpenSSH's configuration. That is the folder in
- * the password database, whatever `HOME` says; `home` names another. Throws `usage` when the account has none.
+ * Replaces a leading `~/` with the home folder of the account that runs this process, as in OpenSSH's configuration. The folder comes from
+ * the password database, not from `HOME`; `home` overrides it. Throws `usage` if the account has no home folder.
  */
 export function expandHome(path: string, home: string | undefined = accountHome()): string {
   if (!path.startsWith("~/")) return path;
   if (home === undefined)
     throw new SshError(
       "usage",
-      `${escapeText(path)}: this account has no home folder in the password database: give the absolute path`,
+      `${escapeText(path)}: this account has no home folder in the password database; use an absolute path`,
     );
   return join(home, path.slice(2));
 }
 
 /**
- * Whether what was given for a path is the text of a file instead: of a private key, most likely, so that no message may show it. What an
- * environment variable holds has often lost its line ends.
+ * Returns whether a path is actually the text of a file, probably a private key, so that no message may show it. Text from an environment
+ * variable often has lost its line breaks.
  */
 export function isFileText(path: string): boolean {
   return path.includes("-----BEGIN") || /[\r\n]/.test(path);
 }
 
 /**
- * A file's bytes; `undefined` when there is none. Rejects with `file-unreadable` where there is one that cannot be read, or `usage` for the
- * text of one.
+ * Returns the bytes of a file, or `undefined` if it does not exist. Rejects with `file-unreadable` if it cannot be read, or `usage` if
+ * `path` is the text of a file.
  */
 export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
-  if (isFileText(path)) throw new SshError("usage", "the path of a file is to be given here, not what is in it");
+  if (isFileText(path)) throw new SshError("usage", "expected the path of a file, got its content");
   try {
     return new Uint8Array(await readFile(path));
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw new SshError("file-unreadable", `${escapeText(path)} cannot be read: ${escapeText(message)}`, { cause });
+    throw new SshError("file-unreadable", `cannot read ${escapeText(path)}: ${escapeText(message)}`, { cause });
   }
 }
 
-/** The error of reading a file, with the file's name before its message. */
+/** Returns the error with the file's name added to its message. */
 export function inFile(path: string, cause: unknown): unknown {
   if (!(cause instanceof SshError)) return cause;
   return new SshError(cause.code, `${escapeText(path)}: ${cause.message}`, { cause });

@@ -4,17 +4,17 @@ import { type Duplex, formatTarget, onAbort } from "nacre/internal";
 import { socketDuplex } from "./socket-duplex.ts";
 import { TCP_KEEPALIVE_DELAY } from "./tcp-keepalive.ts";
 
-/** How long to try. */
+/** Options of a connection attempt. */
 export interface DialSettings {
-  /** Milliseconds. */
+  /** Timeout in milliseconds. */
   readonly connectTimeout: number;
   readonly signal: AbortSignal;
 }
 
-/** When the next address is tried beside one that has not answered: milliseconds (RFC 8305 §5). */
+/** Delay in milliseconds before the next address is tried in parallel (RFC 8305 §5). */
 const ATTEMPT_DELAY = 250;
 
-/** Connects to the first of the addresses that answers. Rejects with `forward-unreachable`, `aborted`, or as `resolve` does. */
+/** Connects to the first address that answers. Rejects with `forward-unreachable`, `aborted`, or the error of `resolve`. */
 export function dialAddresses(
   { host, port }: { readonly host: string; readonly port: number },
   settings: DialSettings,
@@ -34,7 +34,7 @@ export function dialPath(path: string, settings: DialSettings): Promise<Duplex> 
   return withDeadline(path, settings, (signal) => connectFirst([{ path }], signal));
 }
 
-/** Dials until the time is over or the signal aborts. A socket that connects later is destroyed. */
+/** Runs `dial` until the timeout expires or the signal aborts. A socket that connects later is destroyed. */
 function withDeadline(
   where: string,
   { connectTimeout, signal }: DialSettings,
@@ -65,13 +65,14 @@ function withDeadline(
       (cause: unknown) => {
         settle();
         if (cause instanceof SshError) reject(cause);
-        else reject(unreachable(where, cause instanceof Error ? escapeText(cause.message) : "it failed", cause));
+        else
+          reject(unreachable(where, cause instanceof Error ? escapeText(cause.message) : "connection failed", cause));
       },
     );
   });
 }
 
-/** Tries the places in order: the next one when one fails, or when it takes long. Rejects with the first error. */
+/** Tries the addresses in order, starting the next when one fails or takes too long. Rejects with the first error. */
 function connectFirst(places: readonly NetConnectOpts[], signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const left = [...places];
@@ -111,12 +112,12 @@ function connectFirst(places: readonly NetConnectOpts[], signal: AbortSignal): P
     };
     signal.addEventListener("abort", onAbort);
     if (signal.aborted) onAbort();
-    else if (left.length === 0) reject(new Error("the name has no address"));
+    else if (left.length === 0) reject(new Error("the host name has no address"));
     else next();
   });
 }
 
-/** Each direction ends on its own, and small packets leave at once. */
+/** Keeps each direction open until it ends itself, and sends small packets without delay. */
 const SOCKET_OPTIONS = {
   allowHalfOpen: true,
   noDelay: true,

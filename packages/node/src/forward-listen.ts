@@ -10,7 +10,7 @@ export type GatewayPorts = "no" | "yes" | "clientspecified";
 
 type Accept = ListenContext["accept"];
 
-/** Listens for a client at the addresses that `gatewayPorts` makes of `host`. Rejects with the system's error. */
+/** Listens on behalf of a client on the addresses that `gatewayPorts` permits for `host`. Rejects with the system's error. */
 export async function listenAddresses(
   { host, port }: { readonly host: string; readonly port: number },
   gatewayPorts: GatewayPorts,
@@ -33,7 +33,7 @@ async function hostsToBind(
   return host === "localhost" ? LOOPBACK : lookup(host);
 }
 
-/** Listens for a client at a Unix socket, as `bindPath` does. */
+/** Listens on behalf of a client on a Unix socket, like `bindPath`. */
 export function listenAtPath(path: string, accept: Accept): Promise<ForwardingListener> {
   return bindPath(path, handlerOf(accept));
 }
@@ -42,7 +42,7 @@ function handlerOf(accept: Accept): SocketHandler {
   return { onSocket: (socket) => accept(socketDuplex(socket), originatorOf(socket)) };
 }
 
-/** Where a connection came from; `undefined` for a Unix socket. */
+/** Returns the remote address and port of a connection, or `undefined` for a Unix socket. */
 export function originatorOf({ remoteAddress, remotePort = 0 }: Socket): Originator | undefined {
   return remoteAddress === undefined ? undefined : { address: plainAddress(remoteAddress), port: remotePort };
 }

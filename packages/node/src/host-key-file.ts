@@ -11,10 +11,10 @@ import { readOwned } from "./owned-file.ts";
 import { nodeRandom } from "./random.ts";
 
 /**
- * Reads the host key in a file. Where there is no file, makes an Ed25519 key and keeps it there, with its public half beside it (`.pub`).
- * A leading `~/` is the account's home folder. The key signs with node:crypto, unless the portable code is chosen. Rejects with
- * `file-unreadable`, also for a file that others than the account and root can read, write or replace; `usage` for a public key and for
- * anything but a path; `passphrase-needed` for an encrypted key; or with what `openPrivateKey` throws.
+ * Reads the host key from a file. If the file does not exist, creates an Ed25519 key there, with its public key in a `.pub` file next to
+ * it. A leading `~/` is the account's home folder. The key signs with node:crypto unless `crypto` is `"noble"`. Rejects with
+ * `file-unreadable` if the file cannot be read, or if a user other than this account and root can read, write or replace it. Rejects with
+ * `usage` for a public key or an invalid path, `passphrase-needed` for an encrypted key, or the errors of `openPrivateKey`.
  */
 export async function hostKeyFile(
   path: string,
@@ -23,18 +23,18 @@ export async function hostKeyFile(
   if (typeof path !== "string" || isFileText(path))
     throw new SshError(
       "usage",
-      "hostKeyFile takes the path of a key file: for the text of a key use await privateKey(text)",
+      "`hostKeyFile` expects the path of a key file; for the text of a key, use `await privateKey(text)`",
     );
   const file = expandHome(path);
   try {
     const bytes = await readOrMake(file);
-    // Before the mode is checked: everybody may read a public key.
+    // Check this before the file mode, because public keys may be world-readable.
     mustNotBePublic(bytes);
     await assertPrivate(file);
     const opened = await openKeyFile(bytes, crypto);
     // rule: host-key-unencrypted
     if (!opened.encrypted) return opened.privateKey;
-    throw new SshError("passphrase-needed", "a host key must not be encrypted: a server starts without anybody to ask");
+    throw new SshError("passphrase-needed", "the host key is encrypted; remove its passphrase with `ssh-keygen -p`");
   } catch (cause) {
     throw inFile(path, cause);
   }
@@ -45,7 +45,7 @@ async function readOrMake(file: string): Promise<Uint8Array> {
   if (found !== undefined) return found.bytes;
   await make(file);
   const made = await readOwned(file);
-  if (made === undefined) throw new SshError("file-unreadable", "it was made, and removed at once by somebody else");
+  if (made === undefined) throw new SshError("file-unreadable", "the new file was removed by another process");
   return made.bytes;
 }
 
@@ -55,13 +55,10 @@ function mustNotBePublic(bytes: Uint8Array): void {
   } catch {
     return;
   }
-  throw new SshError(
-    "usage",
-    "this is a public key, and a host key is a private one: name the file beside it, without .pub",
-  );
+  throw new SshError("usage", "expected a private key, got a public key; use the path without `.pub`");
 }
 
-/** Makes a key, unless another process does so at the same time: then its key stays. */
+/** Creates a key file. If another process creates it at the same time, keeps that key. */
 async function make(file: string): Promise<void> {
   const { formatPrivateKey, formatPublicKeyLine } = await import("@nacre/keyfiles");
   const key = nodePrivateKey({ format: "ssh-ed25519", seed: nodeRandom(32) });
@@ -72,13 +69,13 @@ async function make(file: string): Promise<void> {
     await writeFile(`${file}.pub`, `${formatPublicKeyLine(key.publicKey)}\n`, { mode: 0o644 });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "EEXIST") return;
-    throw new SshError("file-unreadable", `the host key cannot be written: ${escapeText(String(cause))}`, { cause });
+    throw new SshError("file-unreadable", `cannot write the host key: ${escapeText(String(cause))}`, { cause });
   }
 }
 
 /**
- * Creates a file that only its owner may read. It appears under its name with all of its text: a server that starts at the same time reads the
- * whole key. Rejects with `EEXIST`, and changes nothing, when there is such a file.
+ * Creates a file with mode 0600. It appears with its complete content, so a server that starts at the same time reads the whole key.
+ * Rejects with `EEXIST`, without changes, if the file exists.
  */
 async function createWhole(file: string, text: string | Uint8Array): Promise<void> {
   const options = { mode: 0o600, flag: "wx" };
@@ -87,7 +84,7 @@ async function createWhole(file: string, text: string | Uint8Array): Promise<voi
   try {
     await link(fresh, file);
   } catch (cause) {
-    // A file system without hard links.
+    // Fall back if the file system has no hard links.
     if ((cause as NodeJS.ErrnoException).code === "EEXIST") throw cause;
     await writeFile(file, text, options);
   } finally {

@@ -5,23 +5,26 @@ import type { ForwardTarget } from "nacre/internal";
 import type { Client } from "./client.ts";
 import type { ForwardSocket } from "./forward/forward-socket.ts";
 
-/** What an agent needs of a client. */
+/** The part of a client used by agents. */
 type SocketSource = Pick<Client, "socket">;
 
 /**
- * Makes an agent for `http.request` whose connections the server opens. Without a target each goes to the host and port of its URL, which the
- * server looks up. `options` are those of `http.Agent`; `{ keepAlive: true }` uses connections again.
+ * Returns an agent for `http.request`; the server opens its connections. Without `target`, a connection goes to the host and port of the
+ * request URL, resolved by the server. `options` are those of `http.Agent`; `{ keepAlive: true }` reuses connections.
  */
 export function httpAgent(ssh: SocketSource, target?: ForwardTarget, options: AgentOptions = {}): Agent {
   return new SshAgent(ssh, target, options);
 }
 
-/** Makes an agent for `https.request`, as `httpAgent`. The certificate is checked against the host of the URL, whatever the target. */
+/**
+ * Returns an agent for `https.request`, like {@link httpAgent}. The certificate is checked against the host in the URL, even if `target` is
+ * set.
+ */
 export function httpsAgent(ssh: SocketSource, target?: ForwardTarget, options: HttpsAgentOptions = {}): HttpsAgent {
   return new SshHttpsAgent(ssh, target, options);
 }
 
-/** Where a request goes by its URL, as `node:http` gives it to agents. */
+/** Destination of a request's URL, as `node:http` passes it to agents. */
 interface Destination {
   readonly host?: string | null | undefined;
   readonly port?: number | string | null | undefined;
@@ -66,7 +69,7 @@ function targetOf({ host, port, socketPath }: Destination): ForwardTarget {
   return { host: host ?? "localhost", port: Number(port) };
 }
 
-/** Where a request of undici goes. */
+/** Destination of an undici request. */
 interface UndiciDestination {
   readonly protocol: string;
   readonly hostname: string;
@@ -75,9 +78,9 @@ interface UndiciDestination {
 }
 
 /**
- * Makes the option `connect` of an `Agent` of undici whose connections the server opens, for
- * `fetch(url, { dispatcher: new Agent({ connect: undiciConnect(ssh, target) }) })`. Without a target each goes to the host and port of its URL.
- * `tls` are options of `tls.connect` for https.
+ * Returns the `connect` option for an undici `Agent`; the server opens its connections: `fetch(url, { dispatcher: new Agent({ connect:
+ * undiciConnect(ssh, target) }) })`. Without `target`, a connection goes to the host and port of the URL. `tls` are options of
+ * `tls.connect` for https.
  */
 export function undiciConnect(
   ssh: SocketSource,
@@ -89,7 +92,7 @@ export function undiciConnect(
     const host = hostname.replace(/^\[(.*)\]$/, "$1");
     const socket = ssh.socket(target ?? { host, port: Number(port || (isSecure ? 443 : 80)) });
     const stream = isSecure ? tlsConnect({ ...tls, socket, servername: servername ?? host }) : socket.connect();
-    // Either kind of stream does for undici, whose type asks for a `net.Socket`.
+    // undici's type requires a `net.Socket`, but any Duplex works.
     const done = callback as unknown as (error: Error | null, stream: unknown) => void;
     const onError = (error: Error): void => done(error, null);
     stream.once("error", onError);

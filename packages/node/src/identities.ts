@@ -7,10 +7,12 @@ import type { CryptoChoice } from "./crypto/private-key.ts";
 import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";
 import { assertPrivate, decryptKey, openKeyFile } from "./key-file.ts";
 
-/** A key to log in with: an object that signs, at once or later, or the path of a file (a leading `~/` is the account's home folder). */
+/**
+ * A login key: an object that signs synchronously or asynchronously, or the path of a file. A leading `~/` is the account's home folder.
+ */
 export type IdentitySource = PrivateKey | RemoteIdentity | string;
 
-/** The passphrase of a key file, or how to get it; see `passphrase` of `connect`. */
+/** Passphrase of a key file, or a function that returns it; see the option `passphrase` of `connect`. */
 export type PassphraseSource =
   | string
   | ((file: string, attempt: number) => string | undefined | Promise<string | undefined>);
@@ -22,26 +24,26 @@ export interface IdentityOptions {
   readonly crypto: CryptoChoice | undefined;
   readonly random: (length: number) => Uint8Array;
   readonly warn: (text: string) => void;
-  /** Home folder of the account that runs this process; without one there are no default files. */
+  /** Home folder of the account that runs this process. If `undefined`, there are no default key files. */
   readonly home: string | undefined;
-  /** Says that these keys are of no use any more: what is asked of an agent, or being unlocked, is given up. */
+  /** Aborts when the keys are no longer needed; cancels agent requests and decryption. */
   readonly signal: AbortSignal;
 }
 
-/** The files whose keys are tried when none are named, as far as they exist: OpenSSH's names. */
+/** Default key files, as in OpenSSH; missing ones are skipped. */
 const DEFAULT_FILES: readonly string[] = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"];
 
-/** How often a passphrase is asked for. */
+/** Maximum number of passphrase attempts per key. */
 const PASSPHRASE_ATTEMPTS = 3;
 
-/** The keys to log in with, in the order in which to try them: the agent's, where it is to be asked, and then the files'. */
+/** Returns the login keys in the order in which to try them: first keys from the agent, if it is used, then keys from files. */
 export async function loadIdentities(options: IdentityOptions): Promise<(PrivateKey | RemoteIdentity)[]> {
   const named = options.identities;
-  // Before anything is asked or read, and never shown: it may be a private key.
+  // Check before any request or read. Never show the value, which may be a private key.
   if (named !== undefined && !Array.isArray(named))
     throw new SshError(
       "usage",
-      "identities must be an array, of paths of key files and of keys: [await privateKey(text)]",
+      "`identities` must be an array of keys and paths of key files: [await privateKey(text)]",
     );
   for (const source of named ?? []) checkSource(source);
   const held = await heldByAgent(options);
@@ -62,25 +64,25 @@ export async function loadIdentities(options: IdentityOptions): Promise<(Private
   return found;
 }
 
-/** Throws `usage` if the value cannot be a source of keys. */
+/** Throws `usage` if the value is not a valid identity source. */
 function checkSource(source: unknown): void {
   if (source instanceof Uint8Array || (typeof source === "string" && isFileText(source)))
-    throw new SshError("usage", "an identity is the text of a key: use await privateKey(text)");
+    throw new SshError("usage", "an identity is the text of a key; pass `await privateKey(text)` instead");
   if (typeof source !== "string") checkKey(source, "an identity");
 }
 
-/** What the agent has. One that nobody named, but the environment, may be gone. */
+/** Returns the agent's keys. Failure of the default agent at SSH_AUTH_SOCK is only a warning, since it may be gone. */
 async function heldByAgent({ agent, home, warn, signal }: IdentityOptions): Promise<RemoteIdentity[]> {
   if (agent === false) return [];
   if (typeof agent === "string" && isFileText(agent))
     throw new SshError(
       "usage",
-      "agent is the path of an agent's socket: the text of a key goes to identities, by await privateKey(text)",
+      "`agent` expects the path of a socket, got the text of a key; pass `await privateKey(text)` in `identities`",
     );
   const path = typeof agent === "string" ? expandHome(agent, home) : process.env.SSH_AUTH_SOCK;
   if (path === undefined || path === "") {
     if (agent === undefined) return [];
-    throw new SshError("agent-failed", "no SSH agent is there: SSH_AUTH_SOCK is not set");
+    throw new SshError("agent-failed", "no SSH agent: SSH_AUTH_SOCK is not set");
   }
   try {
     return await agentIdentities(path, { signal });
@@ -112,7 +114,7 @@ async function openNamedFile(
   options: IdentityOptions,
 ): Promise<PrivateKey | RemoteIdentity> {
   const bytes = await readIfThere(expandHome(file, options.home));
-  if (bytes === undefined) throw new SshError("file-unreadable", `${escapeText(file)}: there is no such key file`);
+  if (bytes === undefined) throw new SshError("file-unreadable", `${escapeText(file)}: the key file does not exist`);
   return openIdentity(file, bytes, held, options, true);
 }
 
@@ -126,12 +128,12 @@ async function openIdentity(
   const inAgent = (publicKey: PublicKey | undefined): RemoteIdentity | undefined =>
     publicKey && held.find((one) => isSameKey(one.publicKey, publicKey));
   try {
-    // As with OpenSSH, the public half may stand for a key that the agent has.
+    // As in OpenSSH, a public key file may select a key held by the agent.
     const publicHalf = publicKeyOf(bytes);
     const ofPublicKey = inAgent(publicHalf);
     if (ofPublicKey !== undefined) return ofPublicKey;
 
-    // Everybody may read a public key.
+    // Only check private keys: public keys may be world-readable.
     // rule: identity-private
     if (publicHalf === undefined) await assertPrivate(expandHome(file, options.home));
     const opened = await openKeyFile(bytes, options.crypto);
@@ -141,10 +143,7 @@ async function openIdentity(
     if (locked !== undefined) return locked;
     if (publicKey !== undefined) return lockedIdentity(file, opened, publicKey, options, named);
     if (!named)
-      throw new SshError(
-        "passphrase-needed",
-        `the key is encrypted, and ${file}.pub, which would tell its public half, is missing`,
-      );
+      throw new SshError("passphrase-needed", `the key is encrypted, and its public key file ${file}.pub is missing`);
     const unlocked = await unlock(file, opened, options);
     if (unlocked === undefined) throw passphraseNeeded();
     return unlocked;
@@ -161,7 +160,7 @@ function publicKeyOf(bytes: Uint8Array | undefined): PublicKey | undefined {
   }
 }
 
-/** An encrypted key: its passphrase is asked for when the server would take the key, and not before. */
+/** Returns an encrypted key. Its passphrase is requested only after the server accepts the public key. */
 function lockedIdentity(
   file: string,
   opened: EncryptedKeyFile,
@@ -178,10 +177,10 @@ function lockedIdentity(
         unlocked ??= await unlock(file, opened, options);
         if (unlocked === undefined && options.passphrase === undefined && named) throw passphraseNeeded();
         if (unlocked !== undefined && !isSameKey(unlocked.publicKey, publicKey))
-          throw new SshError("key-malformed", "the private key is not that of the public key beside it (.pub)");
+          throw new SshError("key-malformed", "the private key does not match the public key in its `.pub` file");
         return unlocked?.sign(algorithm, data, options.random);
       } catch (cause) {
-        // A key that nobody named is one of several; the next may be the right one.
+        // For a default key file, skip the key: the next one may be accepted.
         if (!named && cause instanceof SshError && cause.code === "passphrase-wrong") return undefined;
         throw inFile(file, cause);
       }
@@ -189,7 +188,7 @@ function lockedIdentity(
   };
 }
 
-/** The key, or `undefined` when no passphrase was given. Throws `passphrase-wrong` when none of those given opens it. */
+/** Returns the decrypted key, or `undefined` if no passphrase was given. Throws `passphrase-wrong` after the last wrong attempt. */
 async function unlock(
   file: string,
   opened: EncryptedKeyFile,
@@ -212,7 +211,10 @@ function isPassphraseError({ code }: SshError): boolean {
 }
 
 function passphraseNeeded(): SshError {
-  return new SshError("passphrase-needed", "the private key is encrypted: give its passphrase, or add it to ssh-agent");
+  return new SshError(
+    "passphrase-needed",
+    "the private key is encrypted; set `passphrase` or add the key to ssh-agent",
+  );
 }
 
 function isSameKey(one: PublicKey, other: PublicKey): boolean {

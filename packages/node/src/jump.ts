@@ -15,8 +15,9 @@ import type { Prepared } from "./prepare.ts";
 import { hopError } from "./route.ts";
 
 /**
- * Logs in to a jump host over `duplex` and connects onward from there to `next`. The open leaves with the login where the server is known to
- * bear that. The jump host's connection belongs to the byte connection that this returns: it is closed with it, or if this rejects.
+ * Logs in to a jump host over `duplex` and opens a channel from there to `next`. If the server is known to support it, the channel open is
+ * sent together with the login. The returned byte stream owns the jump host's connection, which is closed with it or if this function
+ * rejects.
  */
 export async function throughHop(duplex: Duplex, hop: Prepared, next: Prepared): Promise<Duplex> {
   const fail = (cause: unknown): SshError => hopError(hop, cause);
@@ -33,7 +34,7 @@ export async function throughHop(duplex: Duplex, hop: Prepared, next: Prepared):
   }
 }
 
-/** Connects onward from the server of a client, which stays open. */
+/** Opens a channel from a client's server to `next`. The client stays open. */
 export async function throughClient(client: Pick<Client, "dialChannel">, next: Prepared): Promise<Duplex> {
   try {
     const opening = client.dialChannel(addressOf(next), { signal: next.options.signal });
@@ -50,7 +51,7 @@ function clientError(cause: unknown): SshError {
 
 const addressOf = ({ host, port }: Prepared): ForwardTarget => ({ host, port });
 
-/** Makes a byte connection of a channel that is being opened. Calls `release` when it is closed, or if this rejects. */
+/** Returns a byte stream over a channel that is being opened. Calls `release` when the stream is closed, or before rejecting. */
 async function overChannel(
   opening: Promise<Channel>,
   next: Prepared,
@@ -65,9 +66,7 @@ async function overChannel(
   }
 }
 
-/**
- * Waits for the connection onward. Rejects with `connect-timeout`: the attempt is then over, and its signal closes a channel that opens later.
- */
+/** Waits for the channel to open. After `connect-timeout`, the attempt's signal aborts and closes a channel that opens later. */
 function inTime(opening: Promise<Channel>, next: Prepared): Promise<Channel> {
   return new Promise((resolve, reject) => {
     const timer = connectTimer(placeOf(next), next.connectTimeout, reject);
@@ -75,7 +74,7 @@ function inTime(opening: Promise<Channel>, next: Prepared): Promise<Channel> {
   });
 }
 
-/** A byte connection over a channel. Its failures name the jump host, and closing it ends with `release`. */
+/** Returns a byte stream over a channel. Errors name the jump host. Closing it also calls `release`. */
 function jumpDuplex(channel: Channel, fail: (cause: unknown) => SshError, release: () => Promise<void>): Duplex {
   const duplex = channelDuplex(channel);
   return {

@@ -5,19 +5,19 @@ import { SshError } from "@nacre/wire";
 import { checkKeyText, checkNames, inSlices, type OptionNames, passphraseNeeded } from "nacre/internal";
 import { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
 
-/** How {@link privateKey} opens a key. */
+/** Options of {@link privateKey}. */
 export interface PrivateKeyOptions {
-  /** Of an encrypted key. */
+  /** Passphrase of an encrypted key. */
   readonly passphrase?: string | undefined;
-  /** What signs with it: `"node"` by default. */
+  /** Signature implementation; default `"node"`. */
   readonly crypto?: CryptoChoice | undefined;
 }
 
 const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: true, crypto: true };
 
 /**
- * The private key in the text of a key file, for `identities` and `hostKeys`: where no file is to be read, since an environment variable
- * or a vault has it. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text` is of another type, or what `openPrivateKey` throws.
+ * Returns the private key in the text of a key file, for `identities` and `hostKeys`. Use it for keys from an environment variable or a
+ * vault. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text` has another type, or the errors of `openPrivateKey`.
  */
 export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
   checkNames(options, PRIVATE_KEY_OPTIONS, "privateKey");
@@ -30,8 +30,8 @@ export async function privateKey(text: string | Uint8Array, options: PrivateKeyO
 }
 
 /**
- * What a private key file holds; a key that is not encrypted signs with node:crypto, unless the portable code is chosen. Reading an
- * encrypted one takes the portable code, which is imported then. Rejects with what `openPrivateKey` throws.
+ * Parses a private key file. An unencrypted key signs with node:crypto unless `crypto` is `"noble"`. The portable code is imported only for
+ * an encrypted key or `"noble"`. Rejects with the errors of `openPrivateKey`.
  */
 export async function openKeyFile(
   bytes: Uint8Array | string,
@@ -42,19 +42,19 @@ export async function openKeyFile(
 }
 
 /**
- * Rejects with `file-unreadable` for a private key file of this account's that others may read or write: they may have the key, too. A
- * file of another user's is that user's responsibility. OpenSSH refuses the same.
+ * Rejects with `file-unreadable` if this account owns the private key file and other users can read or write it, since the key may be
+ * compromised. Does not check files of other users. OpenSSH does the same.
  */
 export async function assertPrivate(path: string): Promise<void> {
   const { uid, mode } = await stat(path);
   if (uid === process.getuid?.() && /* rule: key-file-mode */ (mode & 0o077) !== 0)
     throw new SshError(
       "file-unreadable",
-      `its mode ${(mode & 0o777).toString(8).padStart(4, "0")} lets others read or write this private key: run chmod 600 on it`,
+      `other users can read or write this private key (mode ${(mode & 0o777).toString(8).padStart(4, "0")}); run \`chmod 600\` on it`,
     );
 }
 
-/** Decrypts without blocking the event loop. Rejects with what `decrypt` throws, or the signal's reason. */
+/** Decrypts a key without blocking the event loop. Rejects with the errors of `decrypt` or the signal's reason. */
 export async function decryptKey(
   file: EncryptedKeyFile,
   passphrase: string,

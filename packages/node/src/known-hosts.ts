@@ -10,30 +10,30 @@ import { fingerprint } from "./crypto/fingerprint.ts";
 import { withFileLock } from "./file-lock.ts";
 import { expandHome, readIfThere } from "./files.ts";
 
-/** Where OpenSSH keeps the keys of known hosts: the user's file, and the machine's. */
+/** Default known_hosts files, as in OpenSSH: the user's and the system's. */
 const DEFAULT_FILES: readonly string[] = ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"];
 
 export interface HostOptions {
   readonly host: string;
   readonly port: number;
-  /** Missing files count as empty. A new host is added to the first. `undefined`: OpenSSH's files. */
+  /** Paths of known_hosts files; default OpenSSH's. Missing files count as empty. A new host is added to the first file. */
   readonly files: readonly string[] | undefined;
-  /** Home folder of the account that runs this process; without one the account has no known_hosts of its own by default. */
+  /** Home folder of the account that runs this process. If `undefined`, the default files include no user file. */
   readonly home: string | undefined;
-  /** Asked about the key of a host that is not known: true adds it. Without it such a host is refused. */
+  /** Decides about the key of an unknown host: true accepts and adds it. If `undefined`, unknown hosts are refused. */
   readonly unknownHost: HostKeyVerifier | undefined;
   readonly warn: (text: string) => void;
 }
 
-/** What known_hosts files decide about one host. */
+/** Decision of the known_hosts files about one host. */
 export interface KnownHostDecision {
-  /** Accepts the host by the files. Throws `host-key-unknown`, `host-key-changed` or `host-key-revoked`. */
+  /** Checks a host key against the files. Throws `host-key-unknown`, `host-key-changed` or `host-key-revoked`. */
   readonly verify: HostKeyVerifier;
-  /** The same algorithms, those that the host is known by first: a host known by its RSA key is not met as a stranger. */
+  /** Moves the algorithms of the host's known keys to the front, so that a host known by its RSA key does not count as changed. */
   order(algorithms: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[];
 }
 
-/** Reads known_hosts files for one host. Rejects with `file-unreadable`, or with `usage` for an invalid host or port. */
+/** Reads the known_hosts files for one host. Rejects with `file-unreadable`, or with `usage` for an invalid host or port. */
 export async function knownHost(options: HostOptions): Promise<KnownHostDecision> {
   const { host, port, warn } = options;
   const known = await readKnownHosts(options);
@@ -46,7 +46,7 @@ export async function knownHost(options: HostOptions): Promise<KnownHostDecision
   };
 }
 
-/** A known_hosts file. `path` is `undefined` where a default file's home folder does not exist. */
+/** A known_hosts file. `path` is `undefined` if the account has no home folder for a default file. */
 interface KnownHostsFile {
   readonly name: string;
   readonly path: string | undefined;
@@ -77,20 +77,20 @@ async function verify(options: HostOptions, check: HostKeyCheck, hostKey: HostKe
     case "revoked":
       throw new SshError(
         "host-key-revoked",
-        `the host key of ${hostOf(options)}, ${describe(hostKey.blob)}, is marked as revoked in ${places(check.entries)}: do not use this server until you know why`,
+        `the host key of ${hostOf(options)}, ${describe(hostKey.blob)}, is revoked in ${places(check.entries)}; do not connect until the administrator explains the reason`,
       );
     case "changed":
       throw new SshError(
         "host-key-changed",
-        `the host key of ${hostOf(options)} has changed: it is ${describe(hostKey.blob)}, but known_hosts has ${known(check.entries)}. Someone may be in between; if the server has a new key, and its administrator confirms the fingerprint, remove the old one with: ssh-keygen -R '${nameOf(options)}'`,
+        `the host key of ${hostOf(options)} has changed: got ${describe(hostKey.blob)}, but known_hosts has ${known(check.entries)}; an attacker may be intercepting the connection; if the administrator confirms the new fingerprint, remove the old key with: ssh-keygen -R '${nameOf(options)}'`,
       );
     case "unknown":
       if (options.unknownHost === undefined)
         throw new SshError(
           "host-key-unknown",
-          `the host key of ${hostOf(options)} is not known: it is ${describe(hostKey.blob)}. If its administrator confirms this fingerprint, pin it, or connect once with accept-new, which adds it to ${escapeText(filesOf(options)[0]?.name ?? "known_hosts")}`,
+          `the host key of ${hostOf(options)} is unknown: ${describe(hostKey.blob)}; if the administrator confirms this fingerprint, pin it, or connect once with "accept-new" to add it to ${escapeText(filesOf(options)[0]?.name ?? "known_hosts")}`,
         );
-      // A caller without types may return anything; only true accepts.
+      // An untyped callback may return any value; only true accepts.
       if (((await options.unknownHost(hostKey)) as unknown) !== true)
         throw new SshError(
           "host-key-refused",
@@ -101,20 +101,20 @@ async function verify(options: HostOptions, check: HostKeyCheck, hostKey: HostKe
 }
 
 /**
- * Adds the key of a new host, unless the host has become known since it was looked up: then the file decides. One connection at a time does
- * so, in this process and in others, so that two connections that are shown two keys do not both accept and keep theirs.
+ * Adds the key of a new host. If the host has been added since the files were read, the file decides instead. A lock serializes this across
+ * processes, so that two connections with different keys for the same host cannot both accept theirs.
  */
 async function remember(options: HostOptions, hostKey: HostKey): Promise<boolean> {
   const [file] = filesOf(options);
   if (file === undefined) return true;
   const { path } = file;
   const couldNot = (reason: string): true => {
-    options.warn(`the host key of ${hostOf(options)} is accepted, but could not be added: ${escapeText(reason)}`);
+    options.warn(`the host key of ${hostOf(options)} is accepted, but cannot be saved: ${escapeText(reason)}`);
     return true;
   };
   if (path === undefined) return couldNot("this account has no home folder");
   const kind = await stat(path).catch(() => undefined);
-  // A device or a pipe keeps nothing; /dev/null is how to ask for that.
+  // Devices and pipes store no keys; /dev/null deliberately disables saving.
   // rule: known-hosts-regular
   if (kind !== undefined && !kind.isFile()) return path === devNull || couldNot(`${path} is not a regular file`);
   try {
@@ -136,11 +136,11 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<boolean
 }
 
 async function append(path: string, { host, port }: HostOptions, hostKey: HostKey): Promise<void> {
-  // Imported late: only new hosts need it.
+  // Imported on demand: only new hosts need it.
   const { addKnownHost } = await import("@nacre/keyfiles");
   const text = Buffer.from((await readIfThere(path)) ?? []).toString("latin1");
   const added = addKnownHost(text, host, port, hostKey.blob).slice(text.length);
-  // One append: what OpenSSH, which has no lock, adds at the same time stays whole.
+  // A single append does not overwrite lines that OpenSSH, which does not use the lock, adds concurrently.
   await appendFile(path, added, { encoding: "latin1", mode: 0o600 });
 }
 
@@ -148,7 +148,7 @@ function hostOf({ host, port }: HostOptions): string {
   return port === 22 ? escapeText(host) : `${escapeText(host)} port ${port}`;
 }
 
-/** As known_hosts names it. */
+/** Returns the host's name in known_hosts format. */
 function nameOf({ host, port }: HostOptions): string {
   return port === 22 ? escapeText(host) : `[${escapeText(host)}]:${port}`;
 }

@@ -32,15 +32,13 @@ const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
 
 type DropReason = Extract<ListenEvent, { type: "dropped" }>["reason"];
 
-/**
- * An SSH server on a TCP port. Resolves when it listens; rejects with `listen-failed`, or `usage` for options that cannot be.
- */
+/** Starts an SSH server on a TCP port. Resolves when it listens. Rejects with `listen-failed`, or `usage` for invalid options. */
 export function listen(options: ListenOptions): Promise<SshServer> {
   return rejectingWithSshError(() => listenWith(options));
 }
 
 async function listenWith(options: ListenOptions): Promise<SshServer> {
-  // A program without types may give nothing at all.
+  // An untyped caller may pass no options.
   checkNames({ ...options }, LISTEN_OPTIONS, "listen");
   const { host = "127.0.0.1", port, maxConnections, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = { ...options };
   checkPort(port, 0);
@@ -48,7 +46,10 @@ async function listenWith(options: ListenOptions): Promise<SshServer> {
     checkLimit("maxConnections", maxConnections, { least: 0, most: MAX_UINT32, unit: "connections" });
   const { start, rate, full } = maxUnauthenticated;
   if (!(start >= 1 && full >= start && rate >= 1 && rate <= 100))
-    throw new SshError("usage", "maxUnauthenticated: start is 1 or more, full no less, and rate from 1 to 100 percent");
+    throw new SshError(
+      "usage",
+      "invalid `maxUnauthenticated`; expected start ≥ 1, full ≥ start, and rate from 1 to 100",
+    );
   const table = perSource(options.perSource, maxUnauthenticated);
   const complete = await withCryptoProvider(options);
   checkServeOptions(complete);
@@ -72,15 +73,15 @@ async function withCryptoProvider(options: ListenOptions): Promise<ListenOptions
   return { ...options, algorithms, userKeys, random, fingerprint };
 }
 
-/** A server that listens. */
+/** A listening SSH server. */
 export class SshServer implements AsyncDisposable {
-  /** Where it listens. */
+  /** Listening address and port. */
   readonly address: { readonly host: string; readonly port: number };
-  /** Resolves when it has been closed, and all its connections with it. Never rejects. */
+  /** Resolves after the server and all its connections are closed. Never rejects. */
   readonly closed: Promise<void>;
   readonly #server: Server;
   readonly #options: ListenOptions;
-  /** What all connections share. */
+  /** Options shared by all connections. */
   readonly #serve: ServeOptions<NodeSession> & CryptoProvider;
   readonly #earlyDrop: RandomEarlyDrop;
   readonly #perSource: PerSource;
@@ -89,7 +90,7 @@ export class SshServer implements AsyncDisposable {
   #unauthenticated = 0;
   #accepted = 0;
 
-  /** Use `listen`. */
+  /** For internal use; call `listen` instead. */
   constructor(server: Server, options: ListenOptions & CryptoProvider, earlyDrop: RandomEarlyDrop, table: PerSource) {
     this.#server = server;
     this.#options = options;
@@ -113,14 +114,14 @@ export class SshServer implements AsyncDisposable {
     const onAbort = (): void => void this.close();
     options.signal?.addEventListener("abort", onAbort);
     this.closed = new Promise((resolve) => {
-      // Told when the last socket is closed, too.
+      // "close" also waits for the last socket to close.
       server.once("close", () => {
         options.signal?.removeEventListener("abort", onAbort);
         resolve();
       });
     });
     server.on("connection", (socket) => {
-      // Not as options of `createServer`: Deno ignores some of them.
+      // Set here because Deno ignores some options of `createServer`.
       socket.setNoDelay(true);
       socket.setKeepAlive(true, TCP_KEEPALIVE_DELAY);
       this.#onConnection(socket);
@@ -128,21 +129,21 @@ export class SshServer implements AsyncDisposable {
     server.on("error", (cause) =>
       this.#log({
         type: "accept-failed",
-        error: new SshError("listen-failed", `a connection could not be taken: ${escapeText(cause.message)}`, {
+        error: new SshError("listen-failed", `cannot accept a connection: ${escapeText(cause.message)}`, {
           cause,
         }),
       }),
     );
   }
 
-  /** The connections that are open, logged in or not. */
+  /** Open connections, including those without a login. */
   get connections(): readonly ServerConnection[] {
     return [...this.#connections];
   }
 
   /**
-   * Takes no more connections, and ends those that are open: at once those that nobody has logged in over or that run nothing, the
-   * others when what they run has ended, or after `grace` milliseconds, none by default. Resolves when all is released.
+   * Stops accepting connections and closes the open ones. Connections without a login or without a running session close immediately.
+   * Others close when their sessions end, or after `grace` milliseconds; default 0. Resolves when everything is released.
    */
   async close(options: { readonly grace?: number | undefined } = {}): Promise<void> {
     if (this.#server.listening) this.#server.close();
@@ -151,14 +152,14 @@ export class SshServer implements AsyncDisposable {
     await this.closed;
   }
 
-  /** Calls `close()`: for `await using`. */
+  /** Calls `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
   #onConnection(socket: Socket): void {
     const { remoteAddress, remotePort = 0 } = socket;
-    // Gone before it was looked at.
+    // The client disconnected before the connection was handled.
     if (remoteAddress === undefined) {
       socket.on("error", () => {});
       socket.destroy();
@@ -198,7 +199,7 @@ export class SshServer implements AsyncDisposable {
     };
     const connection = serveDuplex(
       socketDuplex(socket),
-      // What is spread stands last: else V8 would give each connection's options a hidden class of their own.
+      // Keep the spread last: otherwise V8 gives each connection's options their own hidden class.
       { remoteAddress: origin.remoteAddress, log, ...this.#serve },
       (channel, start) => new NodeSession(channel, start, endpointsOf(socket, origin)),
     );
@@ -213,7 +214,7 @@ export class SshServer implements AsyncDisposable {
     const { maxConnections = Number.POSITIVE_INFINITY } = this.#options;
     const { sources } = this.#perSource;
     if (this.#connections.size >= maxConnections) return "max-connections";
-    // The connections of other sources count in part, but their number is bounded all the same.
+    // `pressure` counts other sources only in part, but the total limit `full` still applies.
     const full = this.#unauthenticated >= this.#earlyDrop.full;
     const percent = dropPercentage(
       /* rule: source-pressure */ full ? this.#unauthenticated : sources.pressure(source),
@@ -227,12 +228,12 @@ export class SshServer implements AsyncDisposable {
     try {
       this.#options.log?.(event);
     } catch {
-      // A log that fails must not end what it logs.
+      // An exception of the log callback must not end the connection.
     }
   }
 }
 
-/** How probable it is, in percent, that one more than so many connections without a login is dropped: as sshd reckons. */
+/** Returns the probability in percent of dropping a new connection while this many have no login, computed as in sshd. */
 export function dropPercentage(unauthenticated: number, { start, rate, full }: RandomEarlyDrop): number {
   if (unauthenticated < start) return 0;
   // rule: full-drops-all
@@ -240,14 +241,14 @@ export function dropPercentage(unauthenticated: number, { start, rate, full }: R
   return rate + ((100 - rate) * (unauthenticated - start)) / (full - start);
 }
 
-/** Where a session comes from and to. Asked for when one begins: most connections that are open rest. */
+/** Returns the endpoints of a session. Read when a session starts, because most open connections are idle and never need them. */
 function endpointsOf(socket: Socket, remote: Pick<Endpoints, "remoteAddress" | "remotePort">): Endpoints {
   const { localAddress = "", localPort = 0 } = socket;
   const { remoteAddress, remotePort } = remote;
   return { remoteAddress, remotePort, localAddress: plainAddress(localAddress), localPort };
 }
 
-/** What a connection did that ended without a login; `undefined` when the server ended it, or failed. */
+/** Returns the offence of a connection that ended without a login, or `undefined` if the server ended it or failed. */
 function offenceOf({ code }: SshError, attempted: boolean): Offence | undefined {
   if (code === "closed" || code === "aborted" || code === "internal") return undefined;
   if (code === "auth-timeout") return "graceExceeded";
@@ -256,10 +257,10 @@ function offenceOf({ code }: SshError, attempted: boolean): Offence | undefined 
 
 function listenError(host: string, port: number, cause: NodeJS.ErrnoException): SshError {
   const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: "the port is in use already: is another server running?",
-    EACCES: "permission denied: ports below 1024 are for the administrator",
+    EADDRINUSE: "the port is in use; choose another port, or stop the other server",
+    EACCES: "permission denied; ports below 1024 usually require root",
     EADDRNOTAVAIL: "this machine has no such address",
   };
   const reason = reasons[cause.code ?? ""] ?? escapeText(cause.message);
-  return new SshError("listen-failed", `cannot listen at ${escapeText(host)} port ${port}: ${reason}`, { cause });
+  return new SshError("listen-failed", `cannot listen on ${escapeText(host)} port ${port}: ${reason}`, { cause });
 }

@@ -1,8 +1,8 @@
 import type { Authenticate, Login } from "nacre/internal";
 
 /**
- * Holds back each refusal of a login, by as many milliseconds as `delayOf` returns. A key query is no login. `stop` lets the answers go
- * that are held back.
+ * Delays each refusal of a login by the number of milliseconds that `delayOf` returns. Key queries are not delayed. `stop` releases all
+ * delayed answers.
  */
 export function delayRefusals(
   authenticate: Authenticate,
@@ -17,7 +17,7 @@ export function delayRefusals(
         resolve();
       };
       const timer = setTimeout(done, milliseconds);
-      // A program that ends need not wait for it.
+      // Do not keep a finished process running.
       timer.unref();
       waiting.add(done);
     });
@@ -30,7 +30,7 @@ export function delayRefusals(
       if (login.method === "publickey" && !login.signed) return authenticate(login);
       try {
         const decision = await authenticate(login);
-        // A program without types may refuse with null or nothing.
+        // An untyped callback may refuse with null or undefined.
         // rule: hold-refusal
         if (!decision) await holdRefusal(login);
         return decision;

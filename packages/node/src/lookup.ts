@@ -4,16 +4,19 @@ import { isIP } from "node:net";
 /** Resolves a name to IP addresses, preferred first. */
 export type Lookup = (host: string) => Promise<readonly string[]>;
 
-/** Lookups at once. Each holds one of the four threads that Node also reads files with, and slow names must not delay logins. */
+/**
+ * Maximum number of concurrent lookups. Each occupies one of the four threads that Node also uses to read files, so slow lookups could
+ * delay logins.
+ */
 const MAX_LOOKUPS = 2;
 
-/** Asks the system's resolver. An IP address resolves to itself. Rejects as `dns.promises.lookup` does. */
+/** Resolves a name with the system's resolver. An IP address resolves to itself. Rejects like `dns.promises.lookup`. */
 export const lookupNames: Lookup = boundedLookup(async (host) => {
   const found = await lookup(host, { all: true, verbatim: true });
   return found.map(({ address }) => address);
 }, MAX_LOOKUPS);
 
-/** Runs at most `most` lookups at once; others wait for their turn. */
+/** Limits a lookup function to `most` concurrent calls; further calls are queued. */
 export function boundedLookup(resolve: Lookup, most: number): Lookup {
   let running = 0;
   const waiting: (() => void)[] = [];
@@ -24,7 +27,7 @@ export function boundedLookup(resolve: Lookup, most: number): Lookup {
     try {
       return await resolve(host);
     } finally {
-      // The place goes to the next one that waits.
+      // Pass the slot to the next queued lookup.
       const next = waiting.shift();
       if (next === undefined) running--;
       else next();

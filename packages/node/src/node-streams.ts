@@ -12,39 +12,39 @@ import {
   type WriteTarget,
 } from "nacre/internal";
 
-/** Bytes that a stream holds before it makes its other end wait. */
+/** High-water mark of a stream in bytes. */
 const HIGH_WATER = 64 * 1024;
 
-/** The types of Node's streams. */
+/** Node's stream types. */
 export interface NodeStreams {
   readonly readable: Readable;
   readonly writable: Writable;
   readonly pair: Duplex & PairFacts;
 }
 
-/** Node's streams over a channel. Their errors never end the program as unhandled ones. */
+/** Creates Node streams over a channel. Their errors never become uncaught exceptions. */
 export const nodeStreams: StreamKind<NodeStreams> = {
   readable: (source, keep) => new ChannelReadable(source, keep),
   writable: (target) => new ChannelWritable(target),
   pair: (source, target, facts) => new ChannelPair(source, target, facts),
 };
 
-/** How far a stream that is read has come. */
+/** State of a readable stream. */
 type OutputState =
   | { readonly kind: "flowing" }
-  /** No more bytes follow. Those that wait are read first; then the stream ends, or fails with `error`. */
+  /** No more bytes will arrive. After the queued bytes are read, the stream ends, or fails with `error`. */
   | { readonly kind: "ending"; readonly error: SshError | undefined }
-  /** The stream has its end, behind the bytes that it holds. */
+  /** The end has been pushed to the stream, after its buffered bytes. */
   | { readonly kind: "ended" };
 
-/** The channel's end of a stream that is read. Bytes count as consumed when the stream has asked for them. */
+/** Feeds channel data to a readable stream. Bytes count as consumed when they are pushed on demand. */
 class Output {
   readonly #stream: Readable;
   readonly #source: ReadSource;
   readonly #queue = new Backlog();
   #keep: number;
   #wanted = false;
-  /** The last `read` found too little. */
+  /** Whether the last `read` returned null. */
   #hungry = false;
   #state: OutputState = { kind: "flowing" };
 
@@ -54,7 +54,7 @@ class Output {
     this.#keep = keep;
   }
 
-  /** All bytes arrived. */
+  /** Whether all bytes arrived without an error. */
   get isWhole(): boolean {
     return this.#state.kind === "ended" || (this.#state.kind === "ending" && this.#state.error === undefined);
   }
@@ -79,22 +79,22 @@ class Output {
     this.#serve();
   }
 
-  /** The stream was read, and had no bytes if `found` is false. */
+  /** Called after a `read`; `found` is false if it returned null. */
   wasRead(found: boolean): void {
     this.#hungry = !found;
-    // An error destroys the bytes that a stream holds, so it comes when a reader has had them all.
+    // Destroying a stream discards its buffer, so the error waits until the reader has read everything.
     if (!found && this.#queue.isEmpty && this.#state.kind === "ending" && this.#state.error !== undefined)
       this.#stream.destroy(this.#state.error);
     this.#serve();
   }
 
-  /** The stream wants bytes. */
+  /** Called when the stream requests bytes. */
   want(): void {
     this.#wanted = true;
     this.#serve();
   }
 
-  /** The stream is destroyed: bytes that wait are dropped, and their credit returns. */
+  /** Called when the stream is destroyed. Discards queued bytes and returns their window credit. */
   drop(): void {
     this.#keep = 0;
     const credit = this.#queue.clear();
@@ -116,7 +116,10 @@ class Output {
     if (credit > 0) this.#source.consumed(credit);
   }
 
-  /** Whether the stream is to have a chunk. It keeps as many arrays as it is given, so that small ones are gathered before it reads. */
+  /**
+   * Returns whether to push a chunk now. Node buffers each pushed array separately, so small chunks are collected until the stream is
+   * empty.
+   */
   #takes(length: number): boolean {
     const may =
       this.#stream.readableLength === 0 || length >= SMALL_CHUNK || this.#hungry || this.#state.kind !== "flowing";
@@ -186,7 +189,7 @@ interface Written {
   readonly chunk: Uint8Array;
 }
 
-/** The channel's end of a stream that is written to. */
+/** Passes data from a writable stream to the channel. */
 class Input {
   readonly #stream: Writable;
   readonly #target: WriteTarget;
@@ -199,12 +202,12 @@ class Input {
     this.#target = target;
   }
 
-  /** The target has taken all written data and has ended. */
+  /** Whether the stream ended after the channel accepted all data. */
   get isEnded(): boolean {
     return this.#ended;
   }
 
-  /** A write waits for room. */
+  /** Whether a write is waiting for room. */
   get isWaiting(): boolean {
     return this.#done !== undefined;
   }
@@ -247,8 +250,8 @@ class Input {
   }
 
   /**
-   * The stream is destroyed, before its end unless `isOver`. `callback` and the pending write, which Node does not fail by itself, get the
-   * error.
+   * Called when the stream is destroyed; aborts the channel's output unless `isOver`. Passes the error to `callback` and to the pending
+   * write, whose callback Node does not call.
    */
   drop(error: Error | null, callback: WriteCallback, isOver = this.#ended): void {
     const done = this.#done;
@@ -259,7 +262,7 @@ class Input {
     done?.(error ?? new SshError("channel-closed", "the stream was destroyed before the peer took all written data"));
   }
 
-  /** Offers the target the bytes that it has not taken. Returns whether it took all of them. */
+  /** Writes pending bytes to the target. Returns whether it accepted all of them. */
   #writeRest(): boolean {
     const rest = this.#rest;
     for (const [index, { chunk }] of rest.entries()) {
@@ -274,8 +277,8 @@ class Input {
 }
 
 /**
- * Gives the callback of a write or an end the error that destroyed the stream, where Node would give ERR_STREAM_DESTROYED: a writer gets the
- * same reason whether its write or the end came first. Returns false if there is no such error, or no callback.
+ * Passes the error that destroyed the stream to the callback of a write or end, instead of Node's ERR_STREAM_DESTROYED. A pending and a
+ * later write thus fail with the same error. Returns false if there is no such error or no callback.
  */
 function failsAtOnce({ errored }: Writable, values: readonly unknown[]): boolean {
   const callback = values.findLast((value) => typeof value === "function");
@@ -334,7 +337,7 @@ class ChannelWritable extends Writable implements WriteEnd<Writable> {
   }
 }
 
-/** Both directions; each ends on its own (`allowHalfOpen` is true). */
+/** A duplex stream over a channel. Each direction ends independently (`allowHalfOpen` is true). */
 export class ChannelPair extends Duplex implements PairEnd<Duplex>, PairFacts {
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
@@ -367,8 +370,8 @@ export class ChannelPair extends Duplex implements PairEnd<Duplex>, PairFacts {
   }
 
   /**
-   * Bytes that arrived stay readable: the stream fails when they have been read, and at once when nobody reads and a write waits. Without an
-   * EOF the reader's side does the former itself.
+   * Fails the stream after the received bytes are read, or immediately if a write is pending and the stream is not being read. Without an
+   * EOF, `Output` reports the error to the reader itself.
    */
   fail(error: SshError): void {
     if (this.#input.isEnded) return;

@@ -3,75 +3,75 @@ import type { Client } from "./client.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import type { IdentitySource, PassphraseSource } from "./identities.ts";
 
-/** What `connect` needs to know: a host, and what differs from OpenSSH's habits. */
+/** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities"> {
-  /** Name or address. */
+  /** Host name or address. */
   readonly host: string;
-  /** 22 by default. */
+  /** TCP port; default 22. */
   readonly port?: number | undefined;
   /**
-   * The jump host to connect through, or several in order from here outward (ssh(1), ProxyJump). Each is verified and logged in by itself, and
-   * closed with this connection. See `Hop`.
+   * Jump host to connect through, or several in order, nearest first (ssh(1), ProxyJump). Each has its own host key check and login, and is
+   * closed with this connection. See {@link Hop}.
    */
   readonly via?: Via | undefined;
-  /** Who to log in as; who runs this program, by default. */
+  /** Login name; default the account that runs this program. */
   readonly user?: string | undefined;
   /**
-   * Keys to log in with, in the order in which to try them. When none are named, those of the agent are tried, and then
-   * `~/.ssh/id_ed25519`, `id_ecdsa` and `id_rsa`, as far as they exist. A file's key that the agent holds too is the agent's
-   * to use, so that no passphrase is asked for. A file may also be the public half of such a key.
+   * Login keys in the order in which to try them. By default, the agent's keys are tried, then `~/.ssh/id_ed25519`, `id_ecdsa` and
+   * `id_rsa`, if they exist. If the agent also holds a file's key, the agent signs, so no passphrase is needed. A path may also name the
+   * public key file of an agent's key.
    */
   readonly identities?: readonly IdentitySource[] | undefined;
   /**
-   * The SSH agent: the path of its socket, or true for the one at SSH_AUTH_SOCK. All its keys are then tried, first, and it
-   * must be there. False leaves it alone. By default the one at SSH_AUTH_SOCK is used if it answers.
+   * SSH agent: the path of its socket, or true for the one at SSH_AUTH_SOCK. It must then be available, and all its keys are tried first.
+   * False disables the agent. By default, the agent at SSH_AUTH_SOCK is used if it responds.
    */
   readonly agent?: boolean | string | undefined;
   /**
-   * The passphrase of encrypted key files, or a function that is called with the file's path, and an attempt that counts from
-   * 1, when a key is needed, and at most three times for each. `undefined` gives the key up.
+   * Passphrase for encrypted key files, or a function that returns it. The function receives the file's path and the attempt (1 to 3) when
+   * a key is needed. If it returns `undefined`, the key is skipped.
    */
   readonly passphrase?: PassphraseSource | undefined;
   /**
-   * The host-key decision. By default known_hosts has it, and a host that is not there is refused (`host-key-unknown`).
-   * `"accept-new"` adds such a host. A fingerprint, or several, as `ssh-keygen -l` prints them (`"SHA256:…"`) pin its key, and known_hosts
-   * is not read. A function decides on its own.
+   * How to verify the host key. By default it is looked up in known_hosts, and an unknown host is refused (`host-key-unknown`).
+   * `"accept-new"` accepts and adds unknown hosts. One or more fingerprints in the format of `ssh-keygen -l` (`"SHA256:…"`) pin the key;
+   * known_hosts is then not read. A function decides by itself; known_hosts is then not read.
    */
   readonly hostKey?: HostKeyVerifier | string | readonly string[] | undefined;
-  /** With known_hosts: asked about the key of a host that is not there, which true adds. */
+  /** Decides about the key of a host that is not in known_hosts: true accepts and adds it. Not called if `hostKey` is set. */
   readonly unknownHost?: HostKeyVerifier | undefined;
   /**
-   * The known_hosts file or files; by default `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts`. Those that do not exist count as
-   * empty. New hosts are added to the first.
+   * Path or paths of known_hosts files; default `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts`. Missing files count as empty. New
+   * hosts are added to the first file.
    */
   readonly knownHosts?: string | readonly string[] | undefined;
   /**
-   * What does the cryptography: `"node"`, node:crypto, by default; `"noble"` is the portable code that browsers run, several times
-   * slower. `algorithms`, where given, are used as they are.
+   * Cryptographic implementation: `"node"` (node:crypto, the default) or `"noble"`, the portable code used in browsers, several times
+   * slower. Explicit `algorithms` override it.
    */
   readonly crypto?: CryptoChoice | undefined;
   /**
-   * Milliseconds until the TCP connection must stand, counted from the login at the jump host if there is one; 15,000 by default. What
-   * follows has bounds of its own: `limits`.
+   * Timeout for the TCP connection in milliseconds, from the login at the previous jump host if there is one; default 15,000. Later stages
+   * have their own timeouts in `limits`.
    */
   readonly connectTimeout?: number | undefined;
-  /** Called with what was skipped: a malformed line of known_hosts, a default key file that cannot be used. One line, safe to show. */
+  /** Called with a one-line warning, safe to display, for each malformed known_hosts line and each unusable default key file. */
   readonly warn?: ((text: string) => void) | undefined;
 }
 
 /**
- * Options of a jump host: those of `connect`. It opens no session. Where it does not name `agent`, `passphrase`, `knownHosts`, `crypto`,
- * `algorithms`, `wasm`, `requireStrictKex`, `limits`, `connectTimeout`, `warn` or `random`, those of the destination count: they are about this
- * machine. What is about one host or one login is never passed on, as by `ssh -J`: `port`, `user`, `identities`, `password`, `prompts`,
+ * Options of a jump host: those of `connect`. A jump host opens no session. It inherits the destination's local settings unless it sets its
+ * own: `agent`, `passphrase`, `knownHosts`, `crypto`, `algorithms`, `wasm`, `requireStrictKex`, `limits`, `connectTimeout`, `warn`,
+ * `random`. Options for one host or login are never inherited, as in `ssh -J`: `port`, `user`, `identities`, `password`, `prompts`,
  * `hostKey`, `unknownHost`, …
  */
 export type HopOptions = Omit<ConnectOptions, "via" | "earlyChannel">;
 
 /**
- * A jump host: `"alice@bastion:2222"`, where user and port may be left out and an IPv6 address has brackets; its options, which say more than
- * such a text can; or, as the first, a client that is connected, which stays open.
+ * A jump host: the text `"alice@bastion:2222"` with optional user and port and an IPv6 address in brackets; an object with options; or,
+ * only as the first hop, a connected client, which stays open.
  */
 export type Hop = string | HopOptions | Pick<Client, "dialChannel">;
 
-/** The way to a destination: one jump host, or several in order from here outward. */
+/** One jump host, or several in order, nearest first. */
 export type Via = Hop | readonly Hop[];

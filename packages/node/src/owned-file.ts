@@ -4,23 +4,23 @@ import { dirname } from "node:path";
 import { escapeText, SshError } from "@nacre/wire";
 import { accountHome } from "./account.ts";
 
-/** The part of `Stats` that says who may write a file or folder. */
+/** The fields of `Stats` that determine who may write a file or folder. */
 type Ownership = Pick<Stats, "uid" | "mode">;
 
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
-/** Who may write a file besides root, and how large it may be. */
+/** Requirements for the owner and size of a file. */
 export interface OwnedFileOptions {
-  /** User id of the only account, besides root, that may own the file and its folders. Default: the account that runs this process. */
+  /** User id that may own the file and its folders, in addition to root. Default: the account that runs this process. */
   readonly owner?: number | undefined;
   /** Folders above this one are not checked. Default: the home folder of the account that runs this process. */
   readonly home?: string | undefined;
-  /** Bytes that the file may have. Default 4 MiB. */
+  /** Maximum size of the file in bytes; default 4 MiB. */
   readonly maxBytes?: number | undefined;
 }
 
-/** A file's bytes, and a text that changes when the file does. */
+/** Content of a file, and a string that changes with the file. */
 export interface OwnedFile {
   readonly bytes: Uint8Array;
   readonly version: string;
@@ -29,9 +29,9 @@ export interface OwnedFile {
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * Reads a file that nobody but its owner and root can write or replace, as sshd requires of authorized_keys (sshd_config(5),
- * StrictModes). Resolves with `undefined` when there is no such file. Rejects with `file-unreadable` for any other file: one that belongs
- * to another account, that others may write, that is not a regular file, or that is too large.
+ * Reads a file that only its owner and root can write or replace, as sshd requires for authorized_keys (sshd_config(5), StrictModes).
+ * Resolves with `undefined` if the file does not exist. Rejects with `file-unreadable` if another account owns the file, other accounts can
+ * write or replace it, it is not a regular file, or it is too large.
  */
 export async function readOwned(path: string, options: OwnedFileOptions = {}): Promise<OwnedFile | undefined> {
   const { owner = process.getuid?.(), home = accountHome(), maxBytes = MAX_BYTES } = options;
@@ -41,51 +41,51 @@ export async function readOwned(path: string, options: OwnedFileOptions = {}): P
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = await file.stat();
     // rule: owned-file-regular
-    if (!stats.isFile()) throw new SshError("file-unreadable", "it is not a regular file");
-    // Windows says by access control lists who may write.
+    if (!stats.isFile()) throw new SshError("file-unreadable", "not a regular file");
+    // Windows uses access control lists instead of modes, and these are not checked.
     if (owner !== undefined && process.getuid !== undefined) {
       const problem = await exposure(await realpath(path), stats, { owner, home, look: stat });
       if (problem !== undefined) throw new SshError("file-unreadable", problem);
     }
     // rule: owned-file-size
     if (stats.size > maxBytes)
-      throw new SshError("file-unreadable", `it has ${stats.size} bytes, where ${maxBytes} are allowed`);
+      throw new SshError("file-unreadable", `the file has ${stats.size} bytes, but the maximum is ${maxBytes}`);
     const bytes = await file.readFile();
     return { bytes, version: [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(" ") };
   } catch (cause) {
     if (cause instanceof SshError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw new SshError("file-unreadable", `it cannot be read: ${escapeText(message)}`, { cause });
+    throw new SshError("file-unreadable", `cannot read the file: ${escapeText(message)}`, { cause });
   } finally {
     await file?.close();
   }
 }
 
 /**
- * Says how somebody other than the owner and root could write a file, or put another one in its place; `undefined` when nobody can.
- * `path` has no symbolic links. Folders above `home` are root's responsibility.
+ * Describes how a user other than the owner and root could write or replace a file. Returns `undefined` if that is impossible. `path` must
+ * have no symbolic links. Folders above `home` are not checked.
  */
 export async function exposure(
   path: string,
   file: Ownership,
   system: {
-    /** User id that may own the file and its folders, besides root. */
+    /** User id that may own the file and its folders, in addition to root. */
     readonly owner: number;
     readonly home: string | undefined;
     readonly look: (path: string) => Promise<Ownership>;
   },
 ): Promise<string | undefined> {
   const isForeign = ({ uid }: Ownership): boolean => uid !== 0 && /* rule: owned-file-owner */ uid !== system.owner;
-  if (isForeign(file)) return "it belongs to somebody else";
+  if (isForeign(file)) return "another user owns the file";
   // rule: owned-file-mode
-  if ((file.mode & OTHERS_WRITE) !== 0) return "others than its owner may write it (chmod go-w)";
+  if ((file.mode & OTHERS_WRITE) !== 0) return "other users can write the file; run `chmod go-w` on it";
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     const at = await system.look(folder);
-    if (isForeign(at)) return `the folder ${escapeText(folder)} belongs to somebody else`;
+    if (isForeign(at)) return `another user owns the folder ${escapeText(folder)}`;
     // In a sticky folder such as /tmp, others cannot replace a file that they do not own.
     if (/* rule: owned-folder-mode */ (at.mode & OTHERS_WRITE) !== 0 && (at.mode & STICKY) === 0)
-      return `others than its owner may write the folder ${escapeText(folder)} (chmod go-w)`;
+      return `other users can write the folder ${escapeText(folder)}; run \`chmod go-w\` on it`;
     if (folder === system.home || folder === dirname(folder)) return undefined;
   }
 }

@@ -3,16 +3,16 @@ import type { PerSourceOptions, RandomEarlyDrop } from "./listen-options.ts";
 import { addressMatcher, networkOf } from "./source-address.ts";
 import { type Penalties, Sources } from "./sources.ts";
 
-/** OpenSSH's defaults, in milliseconds. */
+/** OpenSSH's default penalties, in milliseconds. */
 const PENALTIES: Penalties = { authFail: 5000, noAuth: 1000, graceExceeded: 10_000, min: 15_000, max: 600_000 };
 
-/** The table of a server's sources, and the source of an address; `undefined` where that one is exempt. */
+/** State of a server's sources, and a function that returns the source of an address, or `undefined` if it is exempt. */
 export interface PerSource {
   readonly sources: Sources;
   readonly sourceOf: (address: string) => string | undefined;
 }
 
-/** Completes the options by their defaults. Throws `usage` for values out of their range. */
+/** Applies the defaults to the options. Throws `usage` for values out of range. */
 export function perSource(options: PerSourceOptions | false | undefined, { start, full }: RandomEarlyDrop): PerSource {
   const {
     maxUnauthenticated = Math.max(start, Math.ceil(full / 2)),
@@ -44,10 +44,10 @@ export function perSource(options: PerSourceOptions | false | undefined, { start
 
 function check(name: string, value: unknown, least: number, most: number): void {
   if (typeof value === "number" && value >= least && value <= most) return;
-  throw new SshError("usage", `perSource.${name} is ${String(value)}: it must be a number from ${least} to ${most}`);
+  throw new SshError("usage", `\`perSource.${name}\` must be a number from ${least} to ${most}, got ${String(value)}`);
 }
 
-/** The properties that are not `undefined`. */
+/** Returns the properties that are not `undefined`. */
 function defined<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }

@@ -21,17 +21,17 @@ import { knownHost } from "./known-hosts.ts";
 import type { HopOptions } from "./options.ts";
 import { nodeRandom } from "./random.ts";
 
-/** An SSH connection that is ready to be made: its first bytes leave as soon as its byte connection stands. */
+/** A prepared SSH connection: it can send its first bytes as soon as the byte stream is open. */
 export interface Prepared {
   readonly host: string;
   readonly port: number;
   readonly connectTimeout: number | undefined;
   readonly options: StreamConnectOptions & CryptoProvider;
-  /** Resolves when the code of the algorithms is loaded: nothing may be received before. */
+  /** Resolves when the code of the algorithms is loaded. No input may be processed before. */
   readonly loading: Promise<unknown>;
 }
 
-/** Throws `usage` for options that nobody could be connected with. */
+/** Throws `usage` for invalid options. */
 export function checkOptions(options: HopOptions): void {
   const { host, port = 22, user = accountName() } = options;
   checkAddress(host, port);
@@ -42,8 +42,8 @@ export function checkOptions(options: HopOptions): void {
 }
 
 /**
- * Reads what a connection needs: keys, known_hosts, algorithms. What is asked on the way (of an agent, say) ends when `signal` aborts.
- * Rejects with `usage`, `file-unreadable`, `agent-failed`, … before anything is sent.
+ * Reads keys and known_hosts and selects algorithms. Pending requests, such as to an agent, are cancelled when `signal` aborts. Rejects
+ * with `usage`, `file-unreadable`, `agent-failed`, … before anything is sent.
  */
 export async function prepare(options: HopOptions, signal: AbortSignal): Promise<Prepared> {
   const { host, port = 22, random = nodeRandom, user = accountName() } = options;
@@ -65,7 +65,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
       signal,
     }),
   ]);
-  // While files are read, TCP connects, and the server gets ready.
+  // Load code during the TCP connect, the server's setup and file reads.
   const loading = loadAlgorithms(algorithms).then(() => warmUpAlgorithms(algorithms));
   loading.catch(() => {});
   const [hostKey, identities] = await files;
@@ -78,7 +78,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
   };
 }
 
-/** Who decides about the host key, and which of the algorithms to ask for first. */
+/** Returns the host key verifier, and the algorithms with those of the host's known keys first. */
 async function decideHostKey(
   options: HopOptions,
   algorithms: CryptoProvider["algorithms"],
@@ -92,7 +92,7 @@ async function decideHostKey(
     if (!isTexts(fingerprints) || fingerprints.length === 0)
       throw new SshError(
         "usage",
-        'hostKey must be "accept-new", a fingerprint or several ("SHA256:…"), or a function that decides',
+        '`hostKey` must be "accept-new", one or more fingerprints ("SHA256:…"), or a function',
       );
     return { hostKey: pinnedHostKey(...fingerprints), algorithms };
   }

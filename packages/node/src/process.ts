@@ -2,8 +2,8 @@ import { BaseProcess, type Channel } from "nacre/internal";
 import { type NodeStreams, nodeStreams } from "./node-streams.ts";
 
 /**
- * A running remote command, with Node streams. If the connection breaks, reads, writes and `exit` fail with the error; a stream that
- * nobody listens to does not end the program with an unhandled one.
+ * A running remote command with Node streams. If the connection breaks, reads, writes and `exit` fail with the error. An error of a stream
+ * without listeners is never an uncaught exception.
  */
 export class NodeProcess extends BaseProcess<NodeStreams> {
   constructor(channel: Channel) {

@@ -1,6 +1,6 @@
 import { randomFillSync } from "node:crypto";
 
-/** Random bytes in memory of their own, and never of Node's pool. */
+/** Returns random bytes in newly allocated memory, not in Node's buffer pool. */
 export function nodeRandom(length: number): Uint8Array {
   return randomFillSync(new Uint8Array(length));
 }

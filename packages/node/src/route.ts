@@ -6,16 +6,16 @@ import { HOP_OPTIONS, NODE_CONNECT_OPTIONS } from "./option-names.ts";
 import type { ConnectOptions, Hop, HopOptions } from "./options.ts";
 import { checkOptions } from "./prepare.ts";
 
-/** The connections that lead to a destination. */
+/** Connections that lead to a destination. */
 export interface Route {
-  /** The client whose server the first connection starts from; `undefined` if it starts here. */
+  /** Connected client to start from; `undefined` to start with a TCP connection. */
   readonly start: Exclude<Hop, string | HopOptions> | undefined;
-  /** Jump hosts, in order from here outward. */
+  /** Jump hosts in order, nearest first. */
   readonly hops: readonly HopOptions[];
   readonly destination: HopOptions;
 }
 
-/** Options that a hop has in common with the destination unless it names its own: those that are about this machine. */
+/** Options about this machine, which a hop inherits from the destination unless it sets its own. */
 const SHARED = [
   "agent",
   "passphrase",
@@ -30,9 +30,9 @@ const SHARED = [
   "random",
 ] as const satisfies readonly (keyof HopOptions)[];
 
-/** Reads `via`. Throws `usage` for options that cannot be meant, those of a hop included. */
+/** Reads `via`. Throws `usage` for invalid options, including those of a hop. */
 export function readRoute(options: ConnectOptions): Route {
-  // A program without types may give nothing at all.
+  // An untyped caller may pass no options.
   const destination = { ...options };
   checkNames(destination, NODE_CONNECT_OPTIONS, "connect");
   checkOptions(destination);
@@ -45,8 +45,7 @@ export function readRoute(options: ConnectOptions): Route {
 }
 
 function readHop(hop: unknown, destination: ConnectOptions): HopOptions {
-  if (isClient(hop))
-    throw new SshError("usage", "in `via` a connected client can only be the first: it leads from here");
+  if (isClient(hop)) throw new SshError("usage", "a connected client in `via` must come first");
   const own = typeof hop === "string" ? parseHop(hop) : (hop as HopOptions);
   checkNames(own, HOP_OPTIONS, "a jump host");
   const complete = { ...shared(destination), ...given(own) } as HopOptions;
@@ -58,16 +57,16 @@ function readHop(hop: unknown, destination: ConnectOptions): HopOptions {
   return complete;
 }
 
-/** `[user@]host[:port]`; an IPv6 address has brackets. Throws `usage`. */
+/** Parses `[user@]host[:port]`; an IPv6 address has brackets. Throws `usage`. */
 function parseHop(text: string): HopOptions {
-  // A user name may hold an @; a host cannot.
+  // A user name may contain an @; a host name cannot.
   const [, user, bracketed, name, port] = /^(?:(.+)@)?(?:\[([^[\]]+)\]|([^@:[\]/]+))(?::(\d{1,5}))?$/s.exec(text) ?? [];
   const host = bracketed ?? name;
-  // What was given is not repeated: it may hold a password.
+  // Do not repeat the text, which may contain a password.
   if (host === undefined)
     throw new SshError(
       "usage",
-      'a jump host must be "alice@bastion:2222", with user and port or without, an IPv6 address in brackets ("[2001:db8::1]:22"), or options',
+      'invalid jump host; expected "alice@bastion:2222" with optional user and port, an IPv6 address in brackets ("[2001:db8::1]:22"), or an object with options',
     );
   return { host, user, port: port === undefined ? undefined : Number(port) };
 }
@@ -76,20 +75,20 @@ function shared(destination: ConnectOptions): Partial<HopOptions> {
   return Object.fromEntries(SHARED.map((name) => [name, destination[name]]));
 }
 
-/** The options that are given: `undefined` counts as not given. */
+/** Returns the options that are not `undefined`. */
 function given(options: HopOptions): object {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-/** Any client, of this package or of another copy of it. */
+/** Returns whether the value is a client of this package or another copy of it. */
 function isClient(value: unknown): value is Exclude<Hop, string | HopOptions> {
   return typeof (value as { readonly dialChannel?: unknown } | null | undefined)?.dialChannel === "function";
 }
 
-/** The error of a hop, with its name in front and the same code. */
+/** Returns the error of a hop with the hop's name before its message; the code stays the same. */
 export function hopError({ host, port = 22 }: Pick<HopOptions, "host" | "port">, cause: unknown): SshError {
   const { code, message } = asSshError(cause);
-  // A program without types may have given no host.
+  // An untyped caller may have passed no host.
   const name = typeof host === "string" ? ` ${placeOf({ host, port })}` : "";
   return new SshError(code, `jump host${name}: ${message}`, { cause });
 }

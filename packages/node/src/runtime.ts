@@ -1,6 +1,6 @@
 /**
- * What does the cryptography of node:crypto: OpenSSL on Node; BoringSSL on Bun, Electron and workerd; code of its own on Deno. For differences that no
- * use can show in time. Anything else is probed (`crypto/probe.ts`).
+ * Cryptographic library behind node:crypto: OpenSSL on Node; BoringSSL on Bun, Electron and workerd; Deno's own code on Deno. Use it only
+ * for differences that take too long to detect by trying. Other differences are detected by `crypto/probe.ts`.
  */
 export type CryptoLibrary = "openssl" | "boringssl" | "deno";
 
@@ -9,16 +9,16 @@ interface RuntimeFacts {
   readonly features: object;
 }
 
-/** The library of this process. */
+/** Cryptographic library of this process. */
 export const cryptoLibrary: CryptoLibrary = cryptoLibraryOf(process);
 
-/** The library of a runtime that says this of itself. */
+/** Returns the cryptographic library of a runtime with these properties. */
 export function cryptoLibraryOf({ versions, features }: RuntimeFacts): CryptoLibrary {
-  // Deno says that its is BoringSSL, too.
+  // Deno also reports BoringSSL, so check it first.
   if (versions.deno !== undefined) return "deno";
   const { openssl_is_boringssl: isBoringSsl } = features as { readonly openssl_is_boringssl?: boolean };
   return isBoringSsl === true ? "boringssl" : "openssl";
 }
 
-/** Whether this is Bun. */
+/** Whether this runtime is Bun. */
 export const isBun: boolean = process.versions.bun !== undefined;

@@ -1,7 +1,7 @@
 import { type SessionHandler as AnySessionHandler, BaseSession, type Channel, type SessionStart } from "nacre/internal";
 import { type NodeStreams, nodeStreams } from "./node-streams.ts";
 
-/** The two ends of a TCP connection. */
+/** Local and remote endpoint of a TCP connection. */
 export interface Endpoints {
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -9,12 +9,12 @@ export interface Endpoints {
   readonly localPort: number;
 }
 
-/** Serves a session of `listen`: see `SessionHandler` of `nacre`. */
+/** Handles sessions of `listen`; see `SessionHandler` of `nacre`. */
 export type SessionHandler<S = NodeSession> = AnySessionHandler<S>;
 
-/** A session that a client has requested, with Node streams. An error that nobody listens for does not end the program. */
+/** A session requested by a client, with Node streams. Stream errors without a listener never become uncaught exceptions. */
 export class NodeSession extends BaseSession<NodeStreams> {
-  /** The two ends of its TCP connection: what `SSH_CONNECTION` tells a command. */
+  /** Endpoints of the TCP connection, for a command's `SSH_CONNECTION` variable. */
   readonly endpoints: Endpoints;
 
   constructor(channel: Channel, start: SessionStart, endpoints: Endpoints) {

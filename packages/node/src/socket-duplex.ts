@@ -2,12 +2,12 @@ import type { Duplex as NodeDuplex } from "node:stream";
 import type { Duplex, DuplexHandler } from "nacre/internal";
 import { resetSocket } from "./reset-socket.ts";
 
-/** How long closing waits until the system has taken what was written: milliseconds. */
+/** Time to flush written data when closing, in milliseconds. */
 const CLOSE_TIMEOUT = 2000;
 
 /**
- * A byte connection for `connectDuplex` over a connected `net.Socket`, or any other Node stream that reads and writes
- * bytes. The stream belongs to it from then on, and is destroyed when it is closed.
+ * Returns a byte stream for `connectDuplex` over a connected `net.Socket` or any other Node duplex stream of bytes. It takes ownership of
+ * the stream and destroys it when closed.
  */
 export function socketDuplex(socket: NodeDuplex): Duplex {
   return new SocketDuplex(socket);
@@ -15,7 +15,7 @@ export function socketDuplex(socket: NodeDuplex): Duplex {
 
 class SocketDuplex implements Duplex {
   readonly #socket: NodeDuplex;
-  /** Until the socket breaks or is closed. */
+  /** Set by `open`; `undefined` after the socket breaks or is closed. */
   #handler: DuplexHandler | undefined;
   #isEnded = false;
   #ending: Promise<void> | undefined;
@@ -23,21 +23,21 @@ class SocketDuplex implements Duplex {
 
   constructor(socket: NodeDuplex) {
     this.#socket = socket;
-    // An error may come at any time, also when nobody listens any more.
+    // An error may occur at any time, even without other listeners.
     socket.on("error", ignore);
   }
 
   open(handler: DuplexHandler): void {
     const socket = this.#socket;
     this.#handler = handler;
-    // Node would end our direction when the peer ends its own.
+    // By default Node ends our direction when the peer ends its own.
     socket.allowHalfOpen = true;
     const broken = (): void => {
       const handler = this.#handler;
       this.#handler = undefined;
-      // A socket closes without a fault when both directions have ended.
+      // A close after both directions have ended is not an error.
       if (socket.errored !== null || !this.#isEnded || !socket.writableFinished)
-        handler?.failed(socket.errored ?? new Error("the socket was closed"));
+        handler?.failed(socket.errored ?? new Error("the socket was closed unexpectedly"));
     };
     socket.on("error", broken);
     socket.on("close", broken);
@@ -48,16 +48,16 @@ class SocketDuplex implements Duplex {
     socket.on("drain", () => handler.drained());
     socket.on("data", (chunk: Uint8Array) => this.#handler?.data(chunk));
     socket.resume();
-    // A socket that broke before is reported as well, but never before this returns.
+    // Report an already broken socket too, but only after `open` returns.
     if (socket.destroyed) queueMicrotask(broken);
   }
 
   write(pieces: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
-    // After an error, which has its own event, a drain would never come.
+    // After an error, "drain" is never emitted; the error is reported separately.
     if (!socket.writable) return true;
     let room = true;
-    // Several pieces leave in one system call.
+    // Send several pieces in one system call.
     if (pieces.length > 1) socket.cork();
     for (const piece of pieces) room = socket.write(piece);
     if (pieces.length > 1) socket.uncork();
@@ -80,7 +80,7 @@ class SocketDuplex implements Duplex {
         return;
       }
       socket.once("close", resolve);
-      // A socket that broke reports that first, and closes then.
+      // The callback receives an error if the socket breaks; "close" follows.
       socket.end((error?: Error | null) => {
         if (!error) resolve();
       });

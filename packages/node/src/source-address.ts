@@ -2,24 +2,24 @@ import { isIPv4 } from "node:net";
 import { type OriginMatcher, parseAddress, parseOrigins } from "@nacre/keyfiles/internal";
 import { escapeText, SshError } from "@nacre/wire";
 
-/** How many leading bits of an address name one source, as sshd's PerSourceNetBlockSize. */
+/** Number of leading address bits that identify a source, as in sshd's PerSourceNetBlockSize. */
 export interface NetBlockSize {
   readonly ipv4: number;
   readonly ipv6: number;
 }
 
 /**
- * Returns an IPv4 address as such where the system shows it as an IPv6 one (`::ffff:192.0.2.7`, RFC 4291 §2.5.5.2). Rules are written for
- * the former: a `from="!192.0.2.7,*"` would let the latter in.
+ * Returns the IPv4 form of an IPv4-mapped IPv6 address (`::ffff:192.0.2.7`, RFC 4291 §2.5.5.2), and any other address unchanged. Rules are
+ * written for the IPv4 form: `from="!192.0.2.7,*"` would accept the mapped form.
  */
 export function plainAddress(address: string): string {
   const inner = /^::ffff:(.*)$/i.exec(address)?.[1];
   return inner !== undefined && isIPv4(inner) ? inner : address;
 }
 
-/** The network that an address belongs to, as one text for all its addresses; `undefined` for anything but an IP address. */
+/** Returns the network of an address as a string, the same for all its addresses. Returns `undefined` if `address` is not an IP address. */
 export function networkOf(address: string, { ipv4, ipv6 }: NetBlockSize): string | undefined {
-  // The zone of a link-local address names an interface of this machine.
+  // Ignore the zone of a link-local address, which names a local interface.
   const bytes = parseAddress(address.replace(/%.*$/, ""));
   if (bytes === undefined) return undefined;
   const length = bytes.length === 4 ? ipv4 : ipv6;
@@ -27,13 +27,15 @@ export function networkOf(address: string, { ipv4, ipv6 }: NetBlockSize): string
   return `${network.join(".")}/${length}`;
 }
 
-/** The matcher of addresses and networks (`192.0.2.0/24`). Throws `usage` for a list that has anything else. */
+/**
+ * Returns a function that matches addresses against a list of addresses and networks (`192.0.2.0/24`). Throws `usage` for other entries.
+ */
 export function addressMatcher(networks: readonly string[]): (address: string) => boolean {
   const matchers = networks.map((network): OriginMatcher => {
     const matches = parseAddress(network.replace(/\/\d+$/, "")) && parseOrigins(network);
     if (typeof matches === "function") return matches;
-    const problem = matches ?? "it is neither an IP address nor a network such as 192.0.2.0/24";
-    throw new SshError("usage", `perSource.exempt: ${escapeText(network)} cannot be used: ${problem}`);
+    const problem = matches ?? "expected an IP address or a network such as 192.0.2.0/24";
+    throw new SshError("usage", `invalid entry ${escapeText(network)} in \`perSource.exempt\`: ${problem}`);
   });
   return (address) => matchers.some((matches) => matches({ address }));
 }

@@ -1,36 +1,36 @@
-/** Why a source is penalised: what a connection did before it ended without a login. */
+/** Reason for a penalty: how a connection failed to log in. */
 export type Offence = "authFail" | "noAuth" | "graceExceeded";
 
-/** For how many milliseconds each offence adds to a source's penalty, as sshd's PerSourcePenalties. */
+/** Penalty in milliseconds for each offence, as in sshd's PerSourcePenalties. */
 export interface Penalties extends Readonly<Record<Offence, number>> {
-  /** Penalties are enforced from this many milliseconds on. */
+  /** Minimum total penalty that is enforced, in milliseconds. */
   readonly min: number;
-  /** A penalty never lasts longer than this from now. */
+  /** Maximum remaining penalty, in milliseconds. */
   readonly max: number;
 }
 
-/** What {@link Sources} allows. Times are milliseconds. */
+/** Limits of {@link Sources}. Times are in milliseconds. */
 export interface SourceRules {
-  /** Connections of one source at once without a login. */
+  /** Maximum number of simultaneous connections of one source without a login. */
   readonly maxUnauthenticated: number;
-  /** How many of these count against other sources. */
+  /** Maximum number of these that count against other sources. */
   readonly share: number;
   readonly penalties: Penalties | undefined;
-  /** The longest delay of the answer to a failed login; 0 for none. */
+  /** Maximum delay of the answer to a failed login; 0 disables delays. */
   readonly maxFailureDelay: number;
-  /** Sources that are remembered; beyond that the one that was quiet longest is forgotten. */
+  /** Maximum number of remembered sources. Above it, the least recently active source is forgotten. */
   readonly maxSources: number;
 }
 
-/** The answer to the first failed login of a source is delayed by this, to each further one by twice as much. */
+/** Delay of the answer to a source's first failed login, in milliseconds; each further failure doubles it. */
 const FIRST_DELAY = 100;
-/** A source without failed logins for this long starts anew. */
+/** Time in milliseconds without a failed login after which the delay starts again at `FIRST_DELAY`. */
 const FORGET_FAILURES_AFTER = 60_000;
-/** No more than one search for records that are over in this time. */
+/** Minimum time between two searches for expired records, in milliseconds. */
 const SWEEP_INTERVAL = 1000;
 
 interface SourceRecord {
-  /** When its penalty is over. */
+  /** End time of the penalty. */
   penaltyEnds: number;
   /** Whether the penalty has reached `min`. */
   enforced: boolean;
@@ -39,17 +39,17 @@ interface SourceRecord {
 }
 
 /**
- * What is known of the sources of connections: how many each has open without a login, and what it did before. A source is any text, such
- * as an address or a network; `undefined` is a connection that has none and is never refused here. Times are passed in, in milliseconds
- * of a clock that never goes back. Memory is bounded by `maxSources` and by the connections that are open.
+ * Tracks the sources of connections: open connections without a login, penalties and failed logins. A source is any string, such as an
+ * address or network. The source `undefined` is never refused. Times are passed in as milliseconds of a monotonic clock. Memory is bounded
+ * by `maxSources` and by the open connections.
  */
 export class Sources {
   readonly #rules: SourceRules;
   /** Open connections without a login, by source. */
   readonly #open = new Map<string, number>();
-  /** The one that was quiet longest first. */
+  /** Records in order of last activity, oldest first. */
   readonly #records = new Map<string, SourceRecord>();
-  /** Open connections as other sources see them. */
+  /** Number of open connections as counted against other sources. */
   #shared = 0;
   #lastSweep = Number.NEGATIVE_INFINITY;
 
@@ -57,12 +57,12 @@ export class Sources {
     this.#rules = rules;
   }
 
-  /** How many sources have a record. */
+  /** Number of sources with a record. */
   get size(): number {
     return this.#records.size;
   }
 
-  /** Why a new connection of this source is refused, if it is. */
+  /** Returns the reason to refuse a new connection of this source, or `undefined` to accept it. */
   refusal(source: string | undefined, now: number): "penalty" | "max-per-source" | undefined {
     if (source === undefined) return undefined;
     const record = this.#records.get(source);
@@ -74,8 +74,8 @@ export class Sources {
   }
 
   /**
-   * How many connections without a login count against one more of this source: all of its own, and a few of each other source, so that
-   * one source cannot crowd out the others.
+   * Returns the number of connections without a login that count against a new one of this source. All of its own count, but only `share`
+   * of each other source, so that one source cannot lock out the others.
    */
   pressure(source: string | undefined): number {
     if (source === undefined) return this.#shared;
@@ -83,7 +83,7 @@ export class Sources {
     return this.#shared - this.#seenByOthers(own) + own;
   }
 
-  /** A connection was accepted. Call {@link settled} once when it has logged in or ended. */
+  /** Counts an accepted connection. Call {@link settled} once after it logs in or ends. */
   opened(source: string | undefined): void {
     this.#add(source, 1);
   }
@@ -92,7 +92,7 @@ export class Sources {
     this.#add(source, -1);
   }
 
-  /** A connection of this source ended without a login. Penalties add up, and run down with time. */
+  /** Penalises a source for a connection that ended without a login. Penalties add up and expire with time. */
   penalise(source: string | undefined, offence: Offence, now: number): void {
     const { penalties } = this.#rules;
     if (source === undefined || penalties === undefined) return;
@@ -102,7 +102,7 @@ export class Sources {
     if (record.penaltyEnds - now >= penalties.min) record.enforced = true;
   }
 
-  /** A login of this source failed. Returns by how many milliseconds its answer is delayed. */
+  /** Counts a failed login of this source. Returns the delay of its answer in milliseconds. */
   failed(source: string | undefined, now: number): number {
     const { maxFailureDelay } = this.#rules;
     if (source === undefined || maxFailureDelay === 0) return 0;
@@ -143,7 +143,7 @@ export class Sources {
       failures: 0,
       lastFailure: Number.NEGATIVE_INFINITY,
     };
-    // Last in the order.
+    // Move the record to the end of the order.
     this.#records.set(source, record);
     return record;
   }

@@ -15,36 +15,37 @@ import { isInternalAddress } from "./internal-address.ts";
 import { type Lookup, lookupNames } from "./lookup.ts";
 import { TCP_FORWARDING_OPTIONS } from "./option-names.ts";
 
-/** What a server forwards, and to where. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. */
+/** Rules for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. */
 export interface TcpForwardingOptions {
   /**
-   * Places that connections may go to, as sshd's PermitOpen: a host is compared literally with the one that the client asks for. Default
-   * `["*:*"]`: all hosts, no Unix socket. `*` never means an address of this machine or of its link (127.0.0.0/8, ::1, 169.254.0.0/16,
-   * fe80::/10, 0.0.0.0/8, ::, and these mapped into IPv6): name `"localhost:5432"`, or the address itself. A name is resolved once, and the
-   * addresses that were checked are dialled.
+   * Permitted destinations, like sshd's PermitOpen. A host is compared literally with the requested host. Default `["*:*"]`: all hosts, no
+   * Unix sockets. `*` never matches an address of this machine or its link: 127.0.0.0/8, ::1, 169.254.0.0/16, fe80::/10, 0.0.0.0/8, ::, or
+   * their IPv4-mapped forms. To permit one, list `"localhost:5432"` or the address. A name is resolved only once, and only checked
+   * addresses are dialled.
    */
   readonly permitOpen?: readonly string[] | undefined;
   /**
-   * Places that may be listened at, as sshd's PermitListen: a host is a pattern with `*` and `?`, and a port alone means every host. Default
-   * `["*"]`: every port, no Unix socket.
+   * Permitted listening addresses, like sshd's PermitListen. A host is a pattern with `*` and `?`; a port alone means every host. Default
+   * `["*"]`: every port, no Unix sockets.
    */
   readonly permitListen?: readonly string[] | undefined;
   /**
-   * Which addresses clients may bind, as sshd's GatewayPorts. `"no"`, the default: loopback alone, whatever the client asks for; both families,
-   * or the one of `"127.0.0.1"` and `"::1"`. `"yes"`: all addresses, whatever the client asks for. `"clientspecified"`: `""` and `"*"` are all
-   * addresses, `"0.0.0.0"` and `"::"` those of one family (on Deno `"::"` is all), `"localhost"` both loopback addresses, and every other host is bound as it is.
+   * Addresses that clients may bind, like sshd's GatewayPorts. `"no"`, the default, binds only loopback addresses: the requested one of
+   * `"127.0.0.1"` and `"::1"`, otherwise both. `"yes"` binds all addresses and ignores the requested host. `"clientspecified"` binds the
+   * requested host: `""` and `"*"` mean all addresses, `"0.0.0.0"` and `"::"` all of one family (on Deno `"::"` means both), `"localhost"`
+   * both loopback addresses.
    */
   readonly gatewayPorts?: GatewayPorts | undefined;
-  /** Milliseconds until a connection must stand, the lookup included. Default 15,000. */
+  /** Timeout for connecting, including the lookup, in milliseconds; default 15,000. */
   readonly connectTimeout?: number | undefined;
-  /** Resolves a name to IP addresses, preferred first. Default: the system's resolver. */
+  /** Function that resolves a name to IP addresses, preferred first; default the system's resolver. */
   readonly lookup?: Lookup | undefined;
 }
 
 /**
- * Forwarding over this machine's network, for the option `forwarding` of `listen` and `serve`. Only logins with the permission
- * `portForwarding` have it. Unix sockets that it listens at have mode 0600, and are never made over a file that exists. Throws `usage` for
- * invalid options.
+ * Returns forwarding over this machine's network, for the `forwarding` option of `listen` and `serve`. Only logins with the
+ * `portForwarding` permission can use it. Its Unix sockets have mode 0600 and never replace an existing file. Throws `usage` for invalid
+ * options.
  */
 export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
   checkNames(options, TCP_FORWARDING_OPTIONS, "tcpForwarding");
@@ -53,9 +54,10 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
   checkPlaces("permitOpen", permitOpen, false);
   checkPlaces("permitListen", permitListen, true);
   if (!["no", "yes", "clientspecified"].includes(gatewayPorts))
-    throw new SshError("usage", 'gatewayPorts must be "no", "yes" or "clientspecified"');
+    throw new SshError("usage", '`gatewayPorts` must be "no", "yes" or "clientspecified"');
   checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
-  if (typeof lookup !== "function") throw new SshError("usage", "lookup must be a function: async (host) => addresses");
+  if (typeof lookup !== "function")
+    throw new SshError("usage", "`lookup` must be a function: async (host) => addresses");
   // rule: named-places
   const named = permitOpen.filter((text) => !text.startsWith("*:"));
 
@@ -81,13 +83,16 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
   };
 }
 
-/** A place that a name or an address stands for. */
+/** A host name or address, and a port. */
 interface HostAndPort {
   readonly host: string;
   readonly port: number;
 }
 
-/** The addresses of a host that may be dialled: those of this machine and its link only if `named`, the places without `*`, names them. */
+/**
+ * Returns the addresses of a host that may be dialled. Addresses of this machine and its link must be listed in `named`, the places without
+ * `*`.
+ */
 function permittedAddresses(
   named: readonly string[],
   { host, port }: HostAndPort,
@@ -102,17 +107,18 @@ function internalAddress({ host, port }: HostAndPort, [address = ""]: readonly s
   const place = escapeText(formatTarget({ host: host === "localhost" ? host : address, port }));
   return new SshError(
     "forward-denied",
-    `${escapeText(host)} is ${escapeText(address)}, an address of this machine or its link: to permit it, name "${place}" in permitOpen`,
+    `${escapeText(host)} is ${escapeText(address)}, an address of this machine or its link; to permit it, add "${place}" to \`permitOpen\``,
   );
 }
 
 function checkPlaces(option: string, places: unknown, barePort: boolean): asserts places is readonly string[] {
-  if (!Array.isArray(places)) throw new SshError("usage", `${option} must be an array of places: ["example.org:80"]`);
+  if (!Array.isArray(places))
+    throw new SshError("usage", `\`${option}\` must be an array of places: ["example.org:80"]`);
   for (const place of places) {
     if (typeof place !== "string" || parsePlace(place, { barePort }) === undefined)
       throw new SshError(
         "usage",
-        `${option}: ${escapeText(String(place))} is no place: give "example.org:80", "[::1]:*", "*:443" or the path of a Unix socket`,
+        `invalid place ${escapeText(String(place))} in \`${option}\`; expected "example.org:80", "[::1]:*", "*:443" or the path of a Unix socket`,
       );
   }
 }
@@ -120,5 +126,5 @@ function checkPlaces(option: string, places: unknown, barePort: boolean): assert
 function notNamed(option: string, place: ForwardTarget | ListenAddress): SshError {
   const { host = "localhost", port, path } = place;
   const text = path ?? formatTarget({ host, port });
-  return new SshError("forward-denied", `${option} of tcpForwarding does not name ${escapeText(text)}`);
+  return new SshError("forward-denied", `\`${option}\` of \`tcpForwarding\` does not permit ${escapeText(text)}`);
 }

@@ -1,5 +1,5 @@
 /**
- * Milliseconds of silence before TCP asks whether the client is there: the system's own default. Node sets it whenever it turns
- * SO_KEEPALIVE on, and gives up ten seconds later, so a short one would end sessions in a short loss of the network.
+ * Idle time in milliseconds before the first TCP keepalive probe: the system's default. Node sets it together with SO_KEEPALIVE and gives
+ * up about ten seconds after the first probe. A shorter time would end sessions during brief network failures.
  */
 export const TCP_KEEPALIVE_DELAY = 7_200_000;

@@ -10,7 +10,7 @@ function noEntry(): never {
   throw new Error("ENOENT");
 }
 
-/** An account without an entry in the password database, and whose folders belong to ALICE. */
+/** An account without an entry in the password database. ALICE owns all folders. */
 function bare(changes: Partial<AccountFacts> = {}): string | undefined {
   return accountHome({
     uid: ALICE,
@@ -24,7 +24,7 @@ function bare(changes: Partial<AccountFacts> = {}): string | undefined {
 afterEach(() => void vi.unstubAllEnvs());
 
 describe("the home folder", () => {
-  test("is that of the password database, whatever HOME says", () => {
+  test("is taken from the password database, not from HOME", () => {
     const { homedir } = userInfo();
     for (const HOME of ["/tmp", "", undefined]) {
       vi.stubEnv("HOME", HOME);
@@ -41,7 +41,7 @@ describe("the home folder", () => {
     }
   });
 
-  test("without an entry is HOME if the account owns it and is not root", () => {
+  test("falls back to HOME for an account without an entry, if it owns HOME and is not root", () => {
     expect(bare()).toBe("/data/alice");
     expect(bare({ ownerOf: () => 0 })).toBeUndefined();
     expect(bare({ uid: 0, ownerOf: () => 0 })).toBeUndefined();
@@ -56,7 +56,7 @@ describe("the home folder", () => {
   });
 });
 
-test("the account's name, where there is none, must be given", () => {
+test("accountName throws `usage` for an account without an entry", () => {
   expect(accountName()).toBe(execFileSync("id", ["-un"], { encoding: "utf8" }).trim());
   expect(() => accountName(noEntry)).toThrow(expect.objectContaining({ code: "usage" }));
 });

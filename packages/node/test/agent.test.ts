@@ -14,7 +14,7 @@ const other = generateEcdsa("nistp256", counting);
 const frame = (body: Uint8Array): Uint8Array => new Writer().string(body).finish();
 const failure = Uint8Array.of(5);
 
-/** An agent that answers each request with what `answer` makes of it: bytes that stand on the wire as they are. */
+/** Starts an agent that sends the bytes of `answer` for each request, unchanged. */
 async function agent(answer: (request: Uint8Array, socket: Socket) => Uint8Array | undefined): Promise<{
   path: string;
   server: TestServer;
@@ -38,7 +38,7 @@ function identitiesAnswer(...keys: readonly (readonly [Uint8Array, string])[]): 
   return writer.finish();
 }
 
-/** A whole agent with these keys. */
+/** Starts an agent that holds these keys. */
 function holding(...keys: readonly PrivateKey[]): (request: Uint8Array) => Uint8Array {
   return (request) => {
     const reader = new Reader(request, "request");
@@ -55,7 +55,7 @@ function holding(...keys: readonly PrivateKey[]): (request: Uint8Array) => Uint8
 }
 
 describe("an agent", () => {
-  test("tells its keys and signs with them; nothing stays open", async () => {
+  test("lists its keys and signs with them, and leaves nothing open", async () => {
     const { path, server } = await agent(holding(key, other));
     const leftOpen = await watchResources();
     const identities = await agentIdentities(path);
@@ -71,7 +71,7 @@ describe("an agent", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("an answer may come a byte at a time", async () => {
+  test("may send its response byte by byte", async () => {
     const whole = holding(key);
     const { path } = await agent((request, socket) => {
       for (const byte of whole(request)) socket.write(Uint8Array.of(byte));
@@ -84,7 +84,7 @@ describe("an agent", () => {
     ["rsa-sha2-256", 2],
     ["rsa-sha2-512", 4],
     ["ssh-ed25519", 0],
-  ])("is told the hash of %s by the flag %d", async (algorithm, flag) => {
+  ])("receives the flags for %s: %d", async (algorithm, flag) => {
     const flags: number[] = [];
     const { path } = await agent((request) => {
       if (request[0] === 11) return frame(identitiesAnswer([key.publicKey.blob, ""]));
@@ -96,7 +96,7 @@ describe("an agent", () => {
     expect(flags).toEqual([flag]);
   });
 
-  test("keys that are not supported are left out", async () => {
+  test("may hold unsupported keys, which are left out", async () => {
     const sk = new Writer().string("sk-ssh-ed25519@openssh.com").string(new Uint8Array(32)).string("ssh:").finish();
     const malformed = Uint8Array.of(1, 2, 3);
     const keys = [sk, malformed, key.publicKey.blob].map((blob) => [blob, ""] as const);
@@ -104,7 +104,7 @@ describe("an agent", () => {
     expect((await agentIdentities(path)).map(({ publicKey }) => publicKey.format)).toEqual(["ssh-ed25519"]);
   });
 
-  test("a signature that it refuses gives the key up", async () => {
+  test("may refuse to sign, which skips the key", async () => {
     const { path } = await agent((request) =>
       frame(request[0] === 11 ? identitiesAnswer([key.publicKey.blob, ""]) : failure),
     );
@@ -115,16 +115,16 @@ describe("an agent", () => {
 
 const twice = (answer: Uint8Array): Uint8Array => Buffer.concat([answer, answer]);
 
-describe("an agent that sends two answers", () => {
-  test("to a request for its keys has given none", async () => {
+describe("an agent that sends two responses", () => {
+  test("fails a request for its keys", async () => {
     const { path } = await agent((request) => twice(holding(key)(request)));
     await expect(agentIdentities(path)).rejects.toMatchObject({
       code: "agent-failed",
-      message: expect.stringContaining("it sends more than was asked for"),
+      message: expect.stringContaining("unexpected data after the response"),
     });
   });
 
-  test("to a request for a signature has not signed", async () => {
+  test("fails a request for a signature", async () => {
     const { path } = await agent((request) => {
       const answer = holding(key)(request);
       return request[0] === 13 ? twice(answer) : answer;
@@ -132,57 +132,59 @@ describe("an agent that sends two answers", () => {
     const [identity] = await agentIdentities(path);
     await expect(identity!.sign("ssh-ed25519", utf8Encode("data"))).rejects.toMatchObject({
       code: "agent-failed",
-      message: expect.stringContaining("it sends more than was asked for"),
+      message: expect.stringContaining("unexpected data after the response"),
     });
   });
 
-  test("has sent one where the second comes later", () => {
+  test("is detected only once the second response arrives", () => {
     const answer = frame(Uint8Array.of(5));
     expect(answerIn(answer)).toEqual(Uint8Array.of(5));
     for (let length = answer.length + 1; length <= 2 * answer.length; length++)
-      expect(() => answerIn(new Uint8Array(twice(answer).subarray(0, length)))).toThrow("more than was asked for");
+      expect(() => answerIn(new Uint8Array(twice(answer).subarray(0, length)))).toThrow(
+        "unexpected data after the response",
+      );
   });
 });
 
-describe("an agent that misbehaves is an agent-failed", () => {
+describe("a faulty agent", () => {
   const list = identitiesAnswer([key.publicKey.blob, ""]);
   test.each<[string, (socket: Socket) => Uint8Array | undefined]>([
-    ["says it failed", () => frame(failure)],
-    ["answers with something else", () => frame(Uint8Array.of(6))],
-    ["says nothing at all", () => frame(new Uint8Array())],
+    ["reports failure", () => frame(failure)],
+    ["sends another message type", () => frame(Uint8Array.of(6))],
+    ["sends an empty message", () => frame(new Uint8Array())],
     ["announces more than 256 KiB", () => new Writer().uint32(256 * 1024 + 1).finish()],
     ["announces 4 GiB", () => new Writer().uint32(0xffff_ffff).finish()],
-    ["says more than was asked", () => new Writer().string(list).byte(0).finish()],
+    ["sends data after the response", () => new Writer().string(list).byte(0).finish()],
     ["counts more keys than it sends", () => frame(new Writer().byte(12).uint32(0xffff_ffff).finish())],
-    ["puts bytes behind its keys", () => frame(new Writer().raw(list).byte(0).finish())],
-    ["is cut off within its answer", (socket) => (socket.end(frame(list).subarray(0, 30)), undefined)],
-    ["closes without an answer", (socket) => (socket.end(), undefined)],
+    ["adds bytes after its keys", () => frame(new Writer().raw(list).byte(0).finish())],
+    ["closes during its response", (socket) => (socket.end(frame(list).subarray(0, 30)), undefined)],
+    ["closes without a response", (socket) => (socket.end(), undefined)],
     ["breaks the connection", (socket) => (socket.destroy(), undefined)],
-  ])("%s", async (_, answer) => {
+  ])("causes `agent-failed` if it %s", async (_, answer) => {
     const { path } = await agent((_request, socket) => answer(socket));
     const leftOpen = await watchResources();
     expect(await codeOf(agentIdentities(path))).toBe("agent-failed");
     expect(await leftOpen()).not.toContain("Timeout");
   });
 
-  test("is silent", async () => {
+  test("causes `agent-failed` if it sends no list of keys", async () => {
     const { path } = await agent(() => undefined);
     await expect(agentIdentities(path, { listTimeout: 20 })).rejects.toMatchObject({
       code: "agent-failed",
-      message: expect.stringContaining("no answer within 20 ms"),
+      message: expect.stringContaining("no response within 20 ms"),
     });
   });
 
-  test("is silent when it should sign", async () => {
+  test("causes `agent-failed` if it sends no signature", async () => {
     const { path } = await agent((request) => (request[0] === 11 ? frame(list) : undefined));
     const [identity] = await agentIdentities(path, { signTimeout: 20 });
     expect(await codeOf(identity!.sign("ssh-ed25519", utf8Encode("data")))).toBe("agent-failed");
   });
 
   test.each([
-    ["before", () => {}],
+    ["before the request", () => {}],
     ["while it lists its keys", (abort: AbortController) => abort.abort()],
-  ])("is given up %s", async (_, onRequest) => {
+  ])("can be aborted %s", async (_, onRequest) => {
     const abort = new AbortController();
     const { path, server } = await agent(() => {
       onRequest(abort);
@@ -195,15 +197,15 @@ describe("an agent that misbehaves is an agent-failed", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("is not there", async () => {
+  test("causes `agent-failed` if it does not exist", async () => {
     await expect(agentIdentities(join(await temporaryFolder(), "none"))).rejects.toMatchObject({
       code: "agent-failed",
       culprit: "peer",
-      message: expect.stringMatching(/none cannot be used: .*ENOENT/),
+      message: expect.stringMatching(/cannot use the SSH agent at \S+none: .*ENOENT/),
     });
   });
 
-  test("is asked to sign too much", async () => {
+  test("causes `agent-failed` if the data to sign is too long", async () => {
     const { path } = await agent(holding(key));
     const [identity] = await agentIdentities(path);
     expect(await codeOf(identity!.sign("ssh-ed25519", new Uint8Array(256 * 1024)))).toBe("agent-failed");

@@ -22,7 +22,7 @@ import { type TcpForwardingOptions, tcpForwarding } from "../src/tcp-forwarding.
 import { codeOf, serve, temporaryFolder } from "./support.ts";
 
 /*
- * Rows of the attack suite that need a socket or a file: the others are in packages/session/test/attacks.
+ * Rows of the attack suite that need a socket or a file. The other rows are in packages/session/test/attacks.
  */
 
 const keyOf = (seed: number): PrivateKey =>
@@ -33,9 +33,9 @@ const userKey = keyOf(2);
 interface Watched {
   readonly server: SshServer;
   readonly events: ListenEvent[];
-  /** Resolves when that many events of that type have come. */
+  /** Resolves after `count` events of this type. */
   readonly seen: (type: ListenEvent["type"], count: number) => Promise<void>;
-  /** A TCP connection that says nothing. */
+  /** Opens a TCP connection that sends nothing. */
   readonly dial: () => Promise<Socket>;
   readonly login: () => ReturnType<typeof connect>;
 }
@@ -77,7 +77,7 @@ async function watched(options: Partial<ListenOptions>): Promise<Watched> {
 }
 
 test("limits: unauthenticated connections at once · server", async () => {
-  // The limit of clients that wait to log in is reached: the next one is dropped. Authenticated clients do not count.
+  // At the limit of clients without a login, the next one is dropped. Authenticated clients do not count.
   const { server, events, seen, dial, login } = await watched({
     maxUnauthenticated: { start: 3, rate: 100, full: 3 },
     perSource: false,
@@ -91,7 +91,7 @@ test("limits: unauthenticated connections at once · server", async () => {
   }
   expect(await codeOf(login())).toMatch(/not-ssh|connection-lost/);
   for (const client of inside) expect((await client.exec("x")).status).toBe(0);
-  // One gone, there is room for one.
+  // When one ends, another fits.
   waiting[0]!.destroy();
   await seen("closed", 1);
   inside.push(await login());
@@ -99,7 +99,7 @@ test("limits: unauthenticated connections at once · server", async () => {
   expect(events.filter(({ type }) => type === "dropped")).toHaveLength(4);
   await Promise.all(inside.map((client) => client.close()));
 
-  // None stays longer than its time: who says nothing, and who drips, which is no login.
+  // Neither a silent client nor one that drips bytes without a login stays longer than `loginGraceTime`.
   const short = await watched({
     maxUnauthenticated: { start: 2, rate: 100, full: 2 },
     loginGraceTime: 200,
@@ -113,7 +113,7 @@ test("limits: unauthenticated connections at once · server", async () => {
   expect(dripped).toBeGreaterThan(0);
   await (await short.login()).close();
 
-  // Before that is reached it is chance that decides, so that somebody gets in while others flood.
+  // Below the limit, clients are dropped at random, so some get in during a flood.
   const flooded = await watched({ maxUnauthenticated: { start: 1, rate: 40, full: 1000 } });
   for (let i = 0; i < 60; i++) await flooded.dial();
   await flooded.seen("dropped", 1);
@@ -121,7 +121,7 @@ test("limits: unauthenticated connections at once · server", async () => {
   expect(flooded.events.filter(({ type }) => type === "connected").length).toBeGreaterThan(1);
 });
 
-/** What a file of that one line lets the key do; false for nothing. */
+/** Returns the permissions that an authorized_keys file with this line grants, or false. */
 async function permitted(line: string, change: Partial<PublickeyLogin> = {}): Promise<Permissions | LoginDecision> {
   const path = join(await temporaryFolder(), "authorized_keys");
   await writeFile(path, `${line}\n`, { mode: 0o600 });
@@ -146,7 +146,7 @@ test("authorized_keys · server", async () => {
   const [format, base64] = key.split(" ");
   const all = { environment: {}, pty: true, portForwarding: true, agentForwarding: true, x11Forwarding: true };
   expect(await permitted(key)).toEqual(all);
-  // A line with an unknown or unenforceable option admits nobody, at any position and beside any other option.
+  // A line with an unknown or unenforceable option accepts no login, at any position and combined with any other option.
   for (const option of [
     "no-such-option",
     'no-such="x"',
@@ -164,7 +164,7 @@ test("authorized_keys · server", async () => {
   ])
     for (const options of [option, `pty,${option}`, `${option},pty`])
       expect([options, await permitted(`${options} ${key}`)]).toEqual([options, false]);
-  // Nor a line that is no whole one, or is another key's.
+  // The same applies to an incomplete line and to a line with another key.
   for (const line of [
     `# ${key}`,
     `${format} ${base64!.slice(0, -4)}`,
@@ -176,7 +176,7 @@ test("authorized_keys · server", async () => {
     `pty\t, ${key}`,
   ])
     expect([line, await permitted(line)]).toEqual([line, false]);
-  // What is kept is kept.
+  // Supported restrictions are enforced.
   expect(await permitted(`restrict,command="only this" ${key}`)).toEqual({
     command: "only this",
     environment: {},
@@ -191,7 +191,7 @@ test("authorized_keys · server", async () => {
     permitListen: ["80"],
     agentForwarding: false,
   });
-  // Nobody has permitted the file to change the environment, in which a program finds its libraries.
+  // `permitUserEnvironment` is unset, so the file must not set variables such as LD_PRELOAD.
   expect(await permitted(`environment="LD_PRELOAD=x" ${key}`)).toEqual(all);
   expect(await permitted(`command="a \\"b\\", restrict" ${key}`)).toMatchObject({ command: 'a "b", restrict' });
   expect(await permitted(`pty,restrict ${key}`)).toMatchObject({ pty: false });
@@ -205,7 +205,7 @@ test("authorized_keys · server", async () => {
     expect([from, (await permitted(`from="${from}" ${key}`, { remoteAddress })) !== false]).toEqual([from, fine]);
   expect(await permitted(`expiry-time="20200101" ${key}`)).toBe(false);
   expect(await permitted(`expiry-time="29990101" ${key}`)).toMatchObject({ pty: true });
-  // A file that others may write says nothing.
+  // A file that others can write is ignored.
   const path = join(await temporaryFolder(), "authorized_keys");
   await writeFile(path, `${key}\n`);
   for (const mode of [0o620, 0o602]) {
@@ -216,12 +216,12 @@ test("authorized_keys · server", async () => {
 });
 
 test("encrypted private keys · server", async () => {
-  // A server opens its host keys when it starts: no file keeps it from that for hours, or fills its memory.
+  // A server reads its host keys at startup. A key file must not delay that for hours or exhaust memory.
   const options = { format: "openssh", random: seededRandom(7), passphrase: "x", rounds: 1 } as const;
   const text = await inSlices(formatPrivateKey(hostKey, options));
   const folder = await temporaryFolder();
   const body = Buffer.from(text.replaceAll(/-----.*-----|\n/g, ""), "base64");
-  // Behind the magic, the names of cipher and KDF, and the salt stands the number of rounds.
+  // The number of rounds follows the magic, the names of cipher and KDF, and the salt.
   const at = 15 + (4 + 10) + (4 + 6) + 4 + (4 + 16);
   expect(body.readUInt32BE(at)).toBe(1);
   const opened = async (rounds: number): Promise<string> => {
@@ -235,7 +235,7 @@ test("encrypted private keys · server", async () => {
   };
   for (const rounds of [2 ** 32 - 1, 2 ** 31, 1025])
     expect([rounds, await opened(rounds)]).toEqual([rounds, "key-unsupported"]);
-  // Any other that is encrypted is refused without a single round.
+  // Any other encrypted key is refused without running the KDF.
   expect(await opened(1024)).toBe("passphrase-needed");
   const large = join(folder, "large");
   await writeFile(large, "x".repeat(2 ** 20 + 1), { mode: 0o600 });
@@ -245,7 +245,7 @@ test("encrypted private keys · server", async () => {
   });
 });
 
-/** A file of an account in its home folder, as `exposure` sees them: user ids and modes. */
+/** A file in an account's home folder as `exposure` sees it: user ids and modes. */
 const foreign = { uid: 65_534, mode: 0o100600 };
 const looksAt =
   (folder: { readonly uid: number; readonly mode: number }) =>
@@ -253,21 +253,23 @@ const looksAt =
     path === "/home/alice/.ssh" ? folder : { uid: 0, mode: 0o40755 };
 
 test("whose file · server", async () => {
-  // A server of root's takes root's files only: not those of the account whose home it was started in, nor nobody's in a sticky folder.
+  // A server that runs as root accepts only files of root, neither from another account's home nor in a sticky folder.
   const path = "/home/alice/.ssh/authorized_keys";
   for (const mode of [0o40700, 0o41777])
     for (const uid of [0, 65_534])
       for (const owner of [0, 1000])
         expect(await exposure(path, foreign, { owner, home: "/root", look: looksAt({ uid, mode }) })).toMatch(
-          /belongs to somebody else/,
+          /another user owns the file/,
         );
   const ours = { uid: 1000, mode: 0o100600 };
   const safe = { owner: 1000, home: "/home/alice", look: looksAt({ uid: 1000, mode: 0o40700 }) };
   expect(await exposure(path, ours, safe)).toBeUndefined();
-  expect(await exposure(path, ours, { ...safe, owner: 0 })).toMatch(/belongs to somebody else/);
-  expect(await exposure(path, ours, { ...safe, look: looksAt({ uid: 1000, mode: 0o40770 }) })).toMatch(/may write/);
+  expect(await exposure(path, ours, { ...safe, owner: 0 })).toMatch(/another user owns the file/);
+  expect(await exposure(path, ours, { ...safe, look: looksAt({ uid: 1000, mode: 0o40770 }) })).toMatch(
+    /other users can write/,
+  );
 
-  // The home folder is the password database's.
+  // The home folder comes from the password database.
   const folder = await temporaryFolder();
   await writeFile(join(folder, "authorized_keys"), formatPublicKeyLine(userKey.publicKey), { mode: 0o600 });
   const login = { method: "publickey", user: "alice", publicKey: userKey.publicKey.blob } as PublickeyLogin;
@@ -279,20 +281,20 @@ test("whose file · server", async () => {
   expect(await authorizedKeys("~/authorized_keys", { home: folder })(login)).not.toBe(false);
 });
 
-/** As of an account that the password database does not have. */
+/** Fails like the lookup of an account without an entry in the password database. */
 function noEntry(): never {
   throw new Error("ENOENT");
 }
 
 test("whose file · client", async () => {
-  // Whose home it is does not depend on HOME, and without an entry in the password database it must be the account's own.
+  // HOME does not determine the home folder. Without an entry in the password database, HOME must belong to the account.
   const account = { uid: 1000, homeVariable: "/home/mallory", entry: () => "/home/alice", ownerOf: () => 1001 };
   expect(accountHome(account)).toBe("/home/alice");
   expect(accountHome({ ...account, entry: noEntry })).toBeUndefined();
   expect(accountHome({ ...account, entry: noEntry, uid: 0, ownerOf: () => 0 })).toBeUndefined();
   expect(accountHome({ ...account, entry: noEntry, homeVariable: "" })).toBeUndefined();
 
-  // A key that others may read is theirs as well.
+  // A private key that others can read may be compromised.
   const path = join(await temporaryFolder(), "id_ed25519");
   const options = { format: "openssh", random: seededRandom(7) } as const;
   await writeFile(path, await inSlices(formatPrivateKey(userKey, options)), { mode: 0o600 });
@@ -310,7 +312,7 @@ function loginWith(publicKey: Uint8Array): PublickeyLogin {
 }
 
 test("key queries before login · server", async () => {
-  // A stranger's question reads the lines of that key, and no other: the others have problems that would be reported.
+  // A key query before login only parses lines with that key. The other lines have problems that would be reported.
   const key = formatPublicKeyLine(userKey.publicKey);
   const path = join(await temporaryFolder(), "authorized_keys");
   const others = Array.from({ length: 100 }, (_, i) => `no-such ${formatPublicKeyLine(keyOf(i + 3).publicKey)}`);
@@ -318,7 +320,7 @@ test("key queries before login · server", async () => {
   const warnings: string[] = [];
   const warn = (text: string): void => void warnings.push(text);
   const authenticate = authorizedKeys(path, { warn });
-  // A blob that all keys of its kind begin with asks for none of them.
+  // The type prefix of a blob matches no key.
   expect(await authenticate(loginWith(userKey.publicKey.blob.subarray(0, 15)))).toBe(false);
   expect(warnings).toEqual([]);
   const stranger = keyOf(201).publicKey.blob;
@@ -327,15 +329,15 @@ test("key queries before login · server", async () => {
   // A problem of the key's own line is reported once.
   for (let i = 0; i < 64; i++) expect(await authenticate(loginWith(userKey.publicKey.blob))).toBe(false);
   expect(warnings).toEqual([
-    `${path}:101 is not used: unknown option no-such`,
-    expect.stringMatching(/:101 does not let .* in: the line is not used$/),
+    `${path}:101 is ignored: unknown option no-such`,
+    expect.stringMatching(/:101 does not accept .*: the line is invalid$/),
   ]);
-  // No file is too large to be refused.
+  // A file that is too large is refused.
   await truncate(path, 4 * 1024 * 1024 + 1);
   expect(await authenticate(loginWith(userKey.publicKey.blob))).toBe(false);
-  expect(warnings.at(-1)).toMatch(/4194305 bytes, where 4194304 are allowed/);
+  expect(warnings.at(-1)).toMatch(/4194305 bytes, but the maximum is 4194304/);
 
-  // Nor may it ask for ever.
+  // The number of queries per connection is limited.
   let queries = 0;
   const { server } = await watched({
     authenticate: () => {
@@ -352,7 +354,7 @@ test("key queries before login · server", async () => {
 });
 
 test("one source · server", async () => {
-  // A hundred silent connections of one address keep nobody else out,
+  // A hundred silent connections of one address do not lock out others.
   const { server, events, seen } = await watched({ host: "::" });
   const { port } = server.address;
   const silent = (host: string): void => {
@@ -375,13 +377,13 @@ test("one source · server", async () => {
   expect(events.filter(({ type }) => type === "login")).toHaveLength(20);
   await seen("closed", 20);
 
-  // are bounded by themselves,
+  // They are limited per source.
   const bounded = await watched({ perSource: { maxUnauthenticated: 5 } });
   for (let i = 0; i < 8; i++) await bounded.dial();
   await bounded.seen("dropped", 3);
   expect(bounded.events.filter(({ type }) => type === "connected")).toHaveLength(5);
 
-  // and wait when they have failed, unless they come from somewhere that is exempt.
+  // The source is penalised after failures, unless it is exempt.
   for (const [exempt, last] of [
     [[], /not-ssh|connection-lost/],
     [["127.0.0.1"], /no error/],
@@ -392,7 +394,7 @@ test("one source · server", async () => {
     expect(await codeOf(penalised.login().then((client) => client.close()))).toMatch(last);
   }
 
-  // Each guess takes longer than the one before it.
+  // Each failed guess doubles the delay.
   const times: number[] = [];
   const guessed = await watched({
     methods: ["password"],
@@ -418,7 +420,7 @@ test("one source · server", async () => {
   expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(95);
   expect(times[2]! - times[1]!).toBeGreaterThanOrEqual(195);
 
-  // The table is bounded, too.
+  // The table of sources is bounded.
   const rules = { maxUnauthenticated: 5, share: 5, maxFailureDelay: 2000, maxSources: 100 };
   const penalties = { authFail: 1000, noAuth: 1000, graceExceeded: 1000, min: 1000, max: 1000 };
   const table = new Sources({ ...rules, penalties });
@@ -426,7 +428,7 @@ test("one source · server", async () => {
   expect(table.size).toBe(100);
 });
 
-/** Two connections at once to a host that is not known, each shown another key: how they fare. */
+/** Opens two simultaneous connections to an unknown host that shows each a different key. Returns their outcomes. */
 async function twoKeys(one: KnownHostDecision, other: KnownHostDecision): Promise<string[]> {
   const [first, second] = [keyOf(3), keyOf(4)].map(({ publicKey: { blob } }) => ({
     algorithm: "ssh-ed25519",
@@ -447,21 +449,21 @@ async function hostOptions(name: string): Promise<HostOptions> {
 
 test("trust on first use · client", async () => {
   const remembered = ["host-key-changed", "no error"];
-  // A second instance of the module shares no memory with the first, as another process does not.
+  // A second instance of the module shares no memory with the first, like another process.
   vi.resetModules();
   const elsewhere = await import("../src/known-hosts.ts");
   for (let pair = 0; pair < 20; pair++) {
     const two = await hostOptions("known_hosts");
     expect(await twoKeys(await knownHost(two), await elsewhere.knownHost(two))).toEqual(remembered);
     expect((await readFile(two.files![0]!, "utf8")).match(/\n/g)).toHaveLength(1);
-    // In one process also where no lock can be made: no name is left for it.
+    // Within one process this also works if no lock file can be created, because its path exists as a folder.
     const one = await hostOptions("k".repeat(255));
     expect(await twoKeys(await knownHost(one), await knownHost(one))).toEqual(remembered);
   }
 });
 
 test("special files · client", async () => {
-  // A new host goes into a regular file or nowhere.
+  // A new host is added to a regular file only.
   const folder = await temporaryFolder();
   const link = join(folder, "link");
   await symlink("/dev/null", link);
@@ -494,12 +496,12 @@ test("special files · server", async () => {
   for (const path of ["/dev/null", pipe, folder, ...links]) {
     const warnings: string[] = [];
     expect(await authorizedKeys(path, { warn: (text) => warnings.push(text) })(login)).toBe(false);
-    expect(warnings).toEqual([`${path} is not used: it is not a regular file`]);
+    expect(warnings).toEqual([`${path} is ignored: not a regular file`]);
     await expect(hostKeyFile(path)).rejects.toMatchObject({ code: "file-unreadable" });
   }
 });
 
-/** A client of a server that forwards so much. */
+/** A client of a server with these forwarding options. */
 async function forwardingClient(options: TcpForwardingOptions): ReturnType<Watched["login"]> {
   const { login } = await watched({
     authenticate: () => ({ permissions: { portForwarding: true } }),
@@ -512,7 +514,7 @@ test("forwarding · server", async () => {
   const folder = await temporaryFolder();
   const [inside, path] = [await serve(() => {}), join(folder, "app.sock")];
   await serve(() => {}, path);
-  // A name that turns out to be this machine, or the metadata service of a cloud, in whatever form, is not dialled.
+  // A name that resolves to an address of this machine or to a cloud metadata service, in any notation, is not dialled.
   const answers = [["127.0.0.1"], ["::ffff:127.0.0.1"], ["::ffff:7f00:1"], ["169.254.169.254"], ["::1", "0.0.0.0"]];
   const lookup = (host: string): Promise<readonly string[]> => Promise.resolve(answers[Number(host[4])] ?? []);
   for (const permitOpen of [undefined, answers.map((_, index) => `evil${index}.example.org:*`)]) {
@@ -522,14 +524,14 @@ test("forwarding · server", async () => {
     await ssh.close();
   }
   expect(inside.sockets).toHaveLength(0);
-  // A name is looked up once, and the address that was checked is dialled: this name has no other.
+  // The name is resolved once, and the checked address is dialled: a second lookup would fail.
   const named = await forwardingClient({
     permitOpen: ["*:*", "127.0.0.1:*"],
     lookup: () => Promise.resolve(["127.0.0.1"]),
   });
   await named.dial({ host: "db.nacre.invalid", port: inside.port });
   await vi.waitUntil(() => inside.sockets.length === 1);
-  // Targets that are not named are refused: another port, and every Unix socket. Listeners bind loopback only, and sockets are private.
+  // Other targets are refused: another port, and every Unix socket. Listeners bind loopback only, and sockets have mode 0600.
   const few = await forwardingClient({
     permitOpen: ["127.0.0.1:1"],
     permitListen: ["localhost:0", join(folder, "own.sock")],

@@ -17,7 +17,7 @@ const hostKey = made(1);
 const userKey = made(2);
 const LINE = formatPublicKeyLine(userKey.publicKey, "alice");
 
-/** A file of these lines, which only its owner may write. */
+/** Writes a file with these lines that only its owner can write. */
 async function file(text: string, mode = 0o600): Promise<string> {
   const path = join(await temporaryFolder(), "authorized_keys");
   await writeFile(path, text);
@@ -39,7 +39,7 @@ function login(key: PrivateKey = userKey, remoteAddress: string | undefined = "1
   };
 }
 
-/** What is decided by a file of these lines, and what is warned of. */
+/** Returns the decision for a file with these lines, and the warnings. */
 async function decided(
   lines: string,
   one: PublickeyLogin = login(),
@@ -54,12 +54,12 @@ async function decidedAt(now: number, lines: string): Promise<LoginDecision> {
   return authorizedKeys(await file(lines), { now: () => now })(login());
 }
 
-/** What a line without options grants beside sessions, and what a restricted one does. */
+/** Permissions, besides sessions, of a line without options; and of a restricted line. */
 const ALL: Permissions = { portForwarding: true, agentForwarding: true, x11Forwarding: true };
 const NOTHING: Permissions = { portForwarding: false, agentForwarding: false, x11Forwarding: false };
 
 describe("authorizedKeys", () => {
-  it("lets in who has a key of the file, with what its line permits", async () => {
+  it("accepts a key in the file with the permissions of its line", async () => {
     expect(await decided(`# mine\n${LINE}\n`)).toEqual({
       decision: { permissions: { ...ALL, environment: {}, pty: true } },
       warnings: [],
@@ -82,14 +82,14 @@ describe("authorizedKeys", () => {
       { ...NOTHING, pty: false, portForwarding: true, permitOpen: ["a:22"] },
     ],
     ["restrict,agent-forwarding", { ...NOTHING, pty: false, agentForwarding: true }],
-  ])("carries %s over to the permissions", async (options, permissions) => {
+  ])("maps %s to permissions", async (options, permissions) => {
     expect(await decided(`${options} ${LINE}`)).toEqual({
       decision: { permissions: { environment: {}, pty: true, ...permissions } },
       warnings: [],
     });
   });
 
-  it("adds to the environment only what it is permitted to", async () => {
+  it("sets only permitted environment variables", async () => {
     const lines = `environment="LD_PRELOAD=/home/alice/x.so",environment="A=1" ${LINE}`;
     const adds = async (permitUserEnvironment?: AuthorizedKeysOptions["permitUserEnvironment"]): Promise<unknown> => {
       const decision = await authorizedKeys(
@@ -103,51 +103,53 @@ describe("authorizedKeys", () => {
     expect(await adds((name) => name === "A")).toEqual({ A: "1" });
     expect(await adds(true)).toEqual({ LD_PRELOAD: "/home/alice/x.so", A: "1" });
     expect((await decided(lines)).warnings).toEqual([
-      "FILE:1 does not add LD_PRELOAD: environment= is not permitted to",
-      "FILE:1 does not add A: environment= is not permitted to",
+      "FILE:1 does not set LD_PRELOAD: `permitUserEnvironment` does not permit it",
+      "FILE:1 does not set A: `permitUserEnvironment` does not permit it",
     ]);
   });
 
   it.each<[string, string, string[]]>([
-    ["a key that is not there", formatPublicKeyLine(made(3).publicKey), []],
+    ["a key that is not in the file", formatPublicKeyLine(made(3).publicKey), []],
     [
-      "an option that is not known",
+      "a key with an unknown option",
       `no-such-thing ${LINE}`,
       [
-        "FILE:1 is not used: unknown option no-such-thing",
-        `FILE:1 does not let ${login().fingerprint} in: the line is not used`,
+        "FILE:1 is ignored: unknown option no-such-thing",
+        `FILE:1 does not accept ${login().fingerprint}: the line is invalid`,
       ],
     ],
     [
-      "another address",
+      "a login from another address",
       `from="203.0.113.0/24" ${LINE}`,
-      [`FILE:1 does not let ${login().fingerprint} in: the client is at 192.0.2.7`],
+      [
+        `FILE:1 does not accept ${login().fingerprint}: its \`from\` option does not match the client's address (192.0.2.7)`,
+      ],
     ],
     [
-      "an end of its time",
+      "an expired key",
       `expiry-time="20200101" ${LINE}`,
-      [`FILE:1 does not let ${login().fingerprint} in: its time is over`],
+      [`FILE:1 does not accept ${login().fingerprint}: its \`expiry-time\` has passed`],
     ],
-  ])("not by %s", async (_, lines, warnings) => {
+  ])("refuses %s", async (_, lines, warnings) => {
     expect(await decided(lines)).toEqual({ decision: false, warnings });
   });
 
-  it("not by a file that others may write, nor by one that is not there or cannot be read", async () => {
+  it("ignores a file that others can write, a missing one and an unreadable one", async () => {
     for (const mode of [0o620, 0o602, 0o666]) {
       const warnings: string[] = [];
       const path = await file(LINE, mode);
       expect(await authorizedKeys(path, { warn: (text) => warnings.push(text) })(login())).toBe(false);
-      expect(warnings).toEqual([`${path} is not used: others than its owner may write it (chmod go-w)`]);
+      expect(warnings).toEqual([`${path} is ignored: other users can write the file; run \`chmod go-w\` on it`]);
     }
     const folder = await temporaryFolder();
     expect(await authorizedKeys(join(folder, "none"))(login())).toBe(false);
     const warnings: string[] = [];
     await mkdir(join(folder, "folder"), { mode: 0o700 });
     expect(await authorizedKeys(join(folder, "folder"), { warn: (text) => warnings.push(text) })(login())).toBe(false);
-    expect(warnings).toEqual([`${join(folder, "folder")} is not used: it is not a regular file`]);
+    expect(warnings).toEqual([`${join(folder, "folder")} is ignored: not a regular file`]);
   });
 
-  it("not by a file that others could replace", async () => {
+  it("ignores a file that others could replace", async () => {
     const folder = await temporaryFolder();
     const path = join(folder, "ssh", "authorized_keys");
     await mkdir(dirname(path), { mode: 0o700 });
@@ -161,7 +163,7 @@ describe("authorizedKeys", () => {
         const warnings: string[] = [];
         expect(await authorizedKeys(name, { warn: (text) => warnings.push(text) })(login())).toBe(false);
         expect(warnings).toEqual([
-          `${name} is not used: others than its owner may write the folder ${place} (chmod go-w)`,
+          `${name} is ignored: other users can write the folder ${place}; run \`chmod go-w\` on it`,
         ]);
       }
       await chmod(place, 0o700);
@@ -169,19 +171,19 @@ describe("authorizedKeys", () => {
     expect(await authorizedKeys(path)(login())).not.toBe(false);
   });
 
-  it("not by a pipe, and does not wait for who writes it", async () => {
+  it("ignores a pipe, and does not wait for a writer", async () => {
     const path = join(await temporaryFolder(), "pipe");
     execFileSync("mkfifo", [path]);
     const warnings: string[] = [];
     expect(await authorizedKeys(path, { warn: (text) => warnings.push(text) })(login())).toBe(false);
-    expect(warnings).toEqual([`${path} is not used: it is not a regular file`]);
+    expect(warnings).toEqual([`${path} is ignored: not a regular file`]);
   });
 
-  it("reports a problem once until the file changes, whatever strangers ask", async () => {
+  it("reports a problem once until the file changes, regardless of the keys that clients query", async () => {
     const warnings: string[] = [];
     const path = await file(`no-such-thing ${LINE}\n`);
     const authenticate = authorizedKeys(path, { warn: (text) => warnings.push(text.replace(path, "FILE")) });
-    const problem = "FILE:1 is not used: unknown option no-such-thing";
+    const problem = "FILE:1 is ignored: unknown option no-such-thing";
     const told = (): number => warnings.filter((text) => text === problem).length;
     for (let i = 0; i < 3; i++) await authenticate(login());
     expect(told()).toBe(1);
@@ -190,10 +192,10 @@ describe("authorizedKeys", () => {
     expect(told()).toBe(2);
     await chmod(path, 0o666);
     for (let i = 0; i < 3; i++) await authenticate(login(made(3)));
-    expect(warnings.filter((text) => text.startsWith("FILE is not used"))).toHaveLength(1);
+    expect(warnings.filter((text) => text.startsWith("FILE is ignored"))).toHaveLength(1);
   });
 
-  it("not by a file of another owner's, nor by one that is too large", async () => {
+  it("ignores a file of another owner, and one that is too large", async () => {
     const path = await file(LINE);
     const warnings: string[] = [];
     const warn = (text: string): void => void warnings.push(text.replace(path, "FILE"));
@@ -206,10 +208,12 @@ describe("authorizedKeys", () => {
     expect(users).toEqual(["alice"]);
     expect(await authorizedKeys(path, { warn, maxFileBytes: LINE.length })(login())).not.toBe(false);
     expect(await authorizedKeys(path, { warn, maxFileBytes: LINE.length - 1 })(login())).toBe(false);
-    expect(warnings).toEqual([`FILE is not used: it has ${LINE.length} bytes, where ${LINE.length - 1} are allowed`]);
+    expect(warnings).toEqual([
+      `FILE is ignored: the file has ${LINE.length} bytes, but the maximum is ${LINE.length - 1}`,
+    ]);
   });
 
-  it("takes ~/ as the home that is given, not as HOME", async () => {
+  it("expands ~/ to the given home folder, not to HOME", async () => {
     const path = await file(LINE);
     expect(await authorizedKeys("~/authorized_keys", { home: dirname(path) })(login())).not.toBe(false);
     vi.stubEnv("HOME", dirname(path));
@@ -217,8 +221,8 @@ describe("authorizedKeys", () => {
     vi.unstubAllEnvs();
   });
 
-  it("not by a negated from= that the client's address is clothed round", async () => {
-    // On a socket for both families the system shows 127.0.0.1 as ::ffff:127.0.0.1, which the pattern does not name.
+  it("applies a negated `from` to the IPv4 form of a mapped address", async () => {
+    // A dual-stack socket reports 127.0.0.1 as ::ffff:127.0.0.1, which the pattern does not match.
     const path = await file(`from="!127.0.0.1,*" ${LINE}\n`);
     await using server = await listen({ host: "::", port: 0, hostKeys: [hostKey], authenticate: authorizedKeys(path) });
     const { port } = server.address;
@@ -230,13 +234,13 @@ describe("authorizedKeys", () => {
     expect(await codeOf(to("::1"))).toBe("no error");
   });
 
-  it("not by another method", async () => {
+  it("refuses other login methods", async () => {
     const authenticate = authorizedKeys(await file(LINE));
     const { user, factors, remoteAddress } = login();
     expect(await authenticate({ method: "password", user, factors, remoteAddress, password: "x" })).toBe(false);
   });
 
-  it("asks several files in turn, those that a function names for the user", async () => {
+  it("checks several files in order, also those returned by a function of the user name", async () => {
     const none = await file("");
     const first = await file(`no-pty ${LINE}`);
     const second = await file(LINE);
@@ -251,7 +255,7 @@ describe("authorizedKeys", () => {
     expect(users).toEqual(["alice", "bob"]);
   });
 
-  it("reads a line's times by the clock on the wall, and by Z in UTC", async () => {
+  it("reads a line's times as local time, or as UTC with a Z", async () => {
     const noon = new Date(2030, 6, 1, 12).getTime();
     expect(await decidedAt(noon, `expiry-time="203007011200" ${LINE}`)).not.toBe(false);
     expect(await decidedAt(noon + 1000, `expiry-time="203007011200" ${LINE}`)).toBe(false);
@@ -259,7 +263,7 @@ describe("authorizedKeys", () => {
     expect(await decidedAt(Date.UTC(2030, 6, 1, 12, 0, 1), `expiry-time="203007011200Z" ${LINE}`)).toBe(false);
   });
 
-  it("is kept by the server: the forced command, the environment, the terminal", async () => {
+  it("makes the server enforce the command, the environment and the terminal permission", async () => {
     const path = await file(`command="backup",environment="A=1",no-pty,from="127.0.0.1" ${LINE}`);
     await using server = await listen({
       port: 0,
@@ -285,7 +289,7 @@ describe("authorizedKeys", () => {
 });
 
 describe("hostKeyFile", () => {
-  it("makes a key where there is none, and finds it again", async () => {
+  it("creates a key if the file does not exist, and reads it the next time", async () => {
     const path = join(await temporaryFolder(), "new", "host_key");
     const [first, second] = [await hostKeyFile(path), await hostKeyFile(path)];
     expect(first.publicKey.format).toBe("ssh-ed25519");
@@ -295,13 +299,13 @@ describe("hostKeyFile", () => {
     expect(openPrivateKey(await readFile(path, "utf8")).encrypted).toBe(false);
   });
 
-  it("made by several at once is one", async () => {
+  it("creates one key for several concurrent calls", async () => {
     const path = join(await temporaryFolder(), "host_key");
     const keys = await Promise.all([hostKeyFile(path), hostKeyFile(path), hostKeyFile(path)]);
     expect(new Set(keys.map(({ publicKey }) => publicKey.blob.join())).size).toBe(1);
   });
 
-  it("is refused when others may read or write it, and its folder is made for nobody else", async () => {
+  it("rejects a key that others can read or write, and creates a private folder", async () => {
     const path = join(await temporaryFolder(), "new", "host_key");
     await hostKeyFile(path);
     expect((await stat(dirname(path))).mode & 0o777).toBe(0o700);
@@ -313,19 +317,19 @@ describe("hostKeyFile", () => {
     expect((await hostKeyFile(path)).publicKey.format).toBe("ssh-ed25519");
   });
 
-  it("is not a public key, whoever may read that", async () => {
+  it("rejects a public key, regardless of its mode", async () => {
     const path = join(await temporaryFolder(), "host_key");
     await hostKeyFile(path);
     for (const mode of [0o644, 0o600]) {
       await chmod(`${path}.pub`, mode);
       await expect(hostKeyFile(`${path}.pub`)).rejects.toMatchObject({
         code: "usage",
-        message: expect.stringContaining("this is a public key") as string,
+        message: expect.stringContaining("expected a private key, got a public key") as string,
       });
     }
   });
 
-  it("takes a path, and never shows the text of a key that is given for one", async () => {
+  it("rejects the text of a key, and never shows it", async () => {
     for (const given of ["-----BEGIN PRIVATE KEY----- c2VjcmV0", "c2VjcmV0\n", Buffer.from("c2VjcmV0")]) {
       const failing = hostKeyFile(given as string);
       await expect(failing).rejects.toMatchObject({
@@ -336,7 +340,7 @@ describe("hostKeyFile", () => {
     }
   });
 
-  it("is refused when it is encrypted, damaged, or cannot be kept", async () => {
+  it("rejects an encrypted or damaged key, and a path that cannot be written", async () => {
     const folder = await temporaryFolder();
     const locked = formatPrivateKey(hostKey, {
       format: "openssh",

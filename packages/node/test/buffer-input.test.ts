@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { bufferInputUntil } from "../src/buffer-input.ts";
 import { later } from "./support.ts";
 
-/** A connection that the test plays the peer of, and what is asked of it and told by it. */
+/** A connection with a simulated peer, and a log of its calls and events. */
 function connection(ready: Promise<unknown>): {
   readonly inner: DuplexHandler;
   readonly log: string[];
@@ -30,7 +30,7 @@ function connection(ready: Promise<unknown>): {
   return { inner: inner!, log, duplex };
 }
 
-test("what goes out goes at once, what comes in is told in its order when it is time, whatever became of the chunks", async () => {
+test("sends output immediately, and delivers copies of the buffered input in order once ready", async () => {
   const ready = later<void>();
   const { inner, log, duplex } = connection(ready.promise);
   duplex.write([Uint8Array.of(1), Uint8Array.of(2)]);
@@ -47,14 +47,14 @@ test("what goes out goes at once, what comes in is told in its order when it is 
   expect(log.slice(4)).toEqual(["resume", "data 2", "data 3", "ended", "data 4"]);
 });
 
-test("a connection from which nothing has come is not resumed: somebody else may have paused it", async () => {
+test("does not resume a connection without input, which its user may have paused", async () => {
   const { inner, log } = connection(Promise.resolve());
   await Promise.resolve();
   inner.data(Uint8Array.of(1));
   expect(log).toEqual(["data 1"]);
 });
 
-test("that it broke is told after what came before", async () => {
+test("reports a failure after the input that came before it", async () => {
   const ready = later<void>();
   const { inner, log } = connection(ready.promise);
   inner.data(Uint8Array.of(1));
@@ -64,7 +64,7 @@ test("that it broke is told after what came before", async () => {
   expect(log).toEqual(["pause", "resume", "data 1", "failed cut"]);
 });
 
-test("when what was waited for fails, so does the connection", async () => {
+test("fails the connection when `ready` rejects", async () => {
   const { inner, log } = connection(Promise.reject(new Error("no such module")));
   inner.data(Uint8Array.of(1));
   await Promise.resolve();

@@ -9,7 +9,7 @@ import { codeOf, serve, temporaryFolder, watchResources } from "./support.ts";
 
 const key = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i));
 
-/** What a connection to a server of a test needs; nothing of this machine's user is looked at. */
+/** Options for connecting to a test server, independent of the files of the user who runs the test. */
 function options(port: number, changes: Partial<ConnectOptions> = {}): ConnectOptions {
   return {
     host: "127.0.0.1",
@@ -23,7 +23,7 @@ function options(port: number, changes: Partial<ConnectOptions> = {}): ConnectOp
   };
 }
 
-/** Sends `bytes` for as long as the other side takes them. */
+/** Sends `bytes` repeatedly while the other side accepts them. */
 function flood(socket: Socket, bytes: string): void {
   const more = (): void => {
     while (socket.writable && socket.write(bytes));
@@ -38,19 +38,19 @@ function drip(socket: Socket, text: string): void {
   socket.on("close", () => clearInterval(timer));
 }
 
-describe("a server that is none ends connecting with a code of its own, in a bounded time, and nothing stays open", () => {
+describe("connecting to a faulty server fails with a specific code in bounded time and leaves nothing open", () => {
   test.each<[string, string, (socket: Socket) => void]>([
-    ["says nothing", "kex-timeout", () => {}],
+    ["sends nothing", "kex-timeout", () => {}],
     ["speaks HTTP", "not-ssh", (socket) => socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")],
     ["floods lines", "banner-limit", (socket) => flood(socket, "hello\r\n".repeat(1000))],
     ["floods one line", "banner-limit", (socket) => flood(socket, "x".repeat(65_536))],
     ["floods zeros", "not-ssh", (socket) => flood(socket, "\0".repeat(65_536))],
-    ["closes at once", "connection-lost", (socket) => socket.end()],
+    ["closes immediately", "connection-lost", (socket) => socket.end()],
     ["resets", "connection-lost", (socket) => socket.on("data", () => socket.resetAndDestroy())],
     [
-      "says why and resets",
+      "sends an error line and resets",
       "not-ssh",
-      // A reset may drop what is still to be written.
+      // A reset may discard unsent data.
       (socket) => socket.write("go away\r\n", () => socket.once("data", () => socket.resetAndDestroy())),
     ],
     ["drips lines", "kex-timeout", (socket) => drip(socket, "hello\r\n")],
@@ -63,7 +63,7 @@ describe("a server that is none ends connecting with a code of its own, in a bou
       "packet-length",
       (socket) => socket.write("SSH-2.0-huge\r\n\xff\xff\xff\xff".repeat(9), "latin1"),
     ],
-  ])("it %s: %s", async (_, code, behave) => {
+  ])("if it %s: %s", async (_, code, behave) => {
     const leftOpen = await watchResources();
     const server = await serve(behave);
     expect(await codeOf(connect(options(server.port)))).toBe(code);
@@ -71,7 +71,7 @@ describe("a server that is none ends connecting with a code of its own, in a bou
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("nobody listens", async () => {
+  test("if it does not listen", async () => {
     const leftOpen = await watchResources();
     const server = await serve(() => {});
     await server.close();
@@ -84,7 +84,7 @@ describe("a server that is none ends connecting with a code of its own, in a bou
 });
 
 describe("connecting", () => {
-  test("is aborted while the server is silent", async () => {
+  test("can be aborted while the server sends nothing", async () => {
     const leftOpen = await watchResources();
     const abort = new AbortController();
     const server = await serve((socket) => socket.on("data", () => abort.abort()));
@@ -93,7 +93,7 @@ describe("connecting", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("is aborted while the agent is silent", async () => {
+  test("can be aborted while the agent sends nothing", async () => {
     const leftOpen = await watchResources();
     const abort = new AbortController();
     const path = join(await temporaryFolder(), "agent");
@@ -108,9 +108,9 @@ describe("connecting", () => {
   test.each<[string, Partial<ConnectOptions>]>([
     ["a window of 0", { limits: { initialWindow: 0 } }],
     ["a size with a unit", { limits: { rekeyBytes: "1G" as never } }],
-    ["a time that is no number", { limits: { kexTimeout: Number.NaN } }],
-    ["a time to connect that is no number", { connectTimeout: Number.NaN }],
-  ])("with %s is rejected before the server is asked", async (_, impossible) => {
+    ["a timeout of NaN", { limits: { kexTimeout: Number.NaN } }],
+    ["a connect timeout of NaN", { connectTimeout: Number.NaN }],
+  ])("with %s is rejected before connecting", async (_, impossible) => {
     const leftOpen = await watchResources();
     const server = await serve(() => {});
     expect(await codeOf(connect(options(server.port, impossible)))).toBe("usage");
@@ -119,7 +119,7 @@ describe("connecting", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("offers the host key algorithms that the host is known by first", async () => {
+  test("offers the algorithms of known host keys first", async () => {
     const knownHosts = join(await temporaryFolder(), "known_hosts");
     let received = "";
     const server = await serve((socket) => {
@@ -135,25 +135,25 @@ describe("connecting", () => {
   });
 
   test.each<[string, Partial<ConnectOptions>, string]>([
-    ["a port that is none", { port: 65_536 }, "usage"],
-    ["a port that is no number", { port: Number.NaN }, "usage"],
-    ["no host", { host: "" }, "usage"],
-    ["a fingerprint that is none", { hostKey: "SHA256:short" }, "usage"],
-    ["text for a port", { port: "22" as never }, "usage"],
-    ["a controller for its signal", { signal: new AbortController() as never }, "usage"],
-    ["no host at all", { host: undefined as never, hostname: "localhost" } as object, "usage"],
-    ["the user by ssh2's name", { user: undefined as never, username: "alice" } as object, "usage"],
-    ["the key by ssh2's name", { identities: undefined as never, privateKey: "-----BEGIN" } as object, "usage"],
+    ["an invalid port", { port: 65_536 }, "usage"],
+    ["a port of NaN", { port: Number.NaN }, "usage"],
+    ["an empty host", { host: "" }, "usage"],
+    ["an invalid fingerprint", { hostKey: "SHA256:short" }, "usage"],
+    ["a port given as text", { port: "22" as never }, "usage"],
+    ["an AbortController instead of its signal", { signal: new AbortController() as never }, "usage"],
+    ["a missing host", { host: undefined as never, hostname: "localhost" } as object, "usage"],
+    ["ssh2's option for the user", { user: undefined as never, username: "alice" } as object, "usage"],
+    ["ssh2's option for the key", { identities: undefined as never, privateKey: "-----BEGIN" } as object, "usage"],
     ["an empty user", { user: "" }, "usage"],
-    ["true for a host key", { hostKey: true as never }, "usage"],
-    ["no fingerprint at all", { hostKey: [] }, "usage"],
-    ["fingerprints that are none", { hostKey: [1] as never }, "usage"],
-    ["a path for identities", { identities: "/nowhere" as never }, "usage"],
-    ["an empty object for an identity", { identities: [{}] as never }, "usage"],
-    ["an identity that was not awaited", { identities: [Promise.resolve(key)] as never }, "usage"],
-    ["what is in known_hosts for its path", { hostKey: undefined, knownHosts: "host ssh-rsa A\n" }, "usage"],
-    ["a key file that is not there", { identities: ["/nowhere/at/all"] }, "file-unreadable"],
-    ["an agent that is not there", { agent: "/nowhere/at/all" }, "agent-failed"],
+    ["`hostKey: true`", { hostKey: true as never }, "usage"],
+    ["an empty list of fingerprints", { hostKey: [] }, "usage"],
+    ["fingerprints that are not strings", { hostKey: [1] as never }, "usage"],
+    ["a path instead of an array of identities", { identities: "/nowhere" as never }, "usage"],
+    ["an identity that is an empty object", { identities: [{}] as never }, "usage"],
+    ["an identity that is a promise", { identities: [Promise.resolve(key)] as never }, "usage"],
+    ["the content of known_hosts instead of its path", { hostKey: undefined, knownHosts: "host ssh-rsa A\n" }, "usage"],
+    ["a missing key file", { identities: ["/nowhere/at/all"] }, "file-unreadable"],
+    ["a missing agent", { agent: "/nowhere/at/all" }, "agent-failed"],
   ])("with %s fails before anything is sent", async (_, changes, code) => {
     const server = await serve(() => {});
     expect(await codeOf(connect(options(server.port, changes)))).toBe(code);
@@ -166,19 +166,19 @@ describe("connecting", () => {
     ["hostname", "did you mean `host`?"],
     ["readyTimeout", "did you mean `connectTimeout`?"],
     ["acceptEnv", "is not an option of connect; its options are user, hostKey"],
-  ])("with the unknown option %s names the likely one", async (name, words) => {
+  ])("with the unknown option %s suggests a similar one", async (name, words) => {
     await expect(connect({ ...options(1), [name]: "x" })).rejects.toMatchObject({
       code: "usage",
       message: expect.stringContaining(words),
     });
   });
 
-  test("with nothing at all fails, too", async () => {
+  test("rejects with `usage` if called without arguments", async () => {
     for (const untyped of [connect, listen, tcpDuplex, privateKey, hostKeyFile, agentIdentities])
       expect(await codeOf((untyped as () => Promise<unknown>)())).toBe("usage");
   });
 
-  test("a host that is no name is refused before known_hosts is asked", async () => {
+  test("rejects an invalid host name before reading known_hosts", async () => {
     expect(await codeOf(connect({ host: "a b", identities: [] }))).toBe("usage");
   });
 });

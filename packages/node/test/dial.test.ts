@@ -15,7 +15,7 @@ beforeEach(() => {
 
 const options: DialOptions = { host: "example.org", port: 22, connectTimeout: 10_000 };
 
-/** The next connection is a socket that nothing happens to but what `act` does. */
+/** Makes the next connection a socket that does nothing except run `act`. */
 function pretend(act: (socket: Socket) => void = () => {}): Socket {
   const socket = new Socket();
   vi.mocked(connect).mockImplementationOnce(() => {
@@ -30,7 +30,7 @@ function systemError(code: string): Error {
 }
 
 describe("connecting", () => {
-  test("gives a socket without delay, and leaves no timer", async () => {
+  test("returns a socket with TCP_NODELAY and leaves no timer", async () => {
     const leftOpen = await watchResources();
     const server = await serve(() => {});
     const { connect: real } = await vi.importActual<typeof import("node:net")>("node:net");
@@ -43,7 +43,7 @@ describe("connecting", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("what is received waits until it is listened to, comes in order, and then the end", async () => {
+  test("received data waits for a listener, arrives in order, and is followed by the end", async () => {
     const block = Uint8Array.from({ length: 300_007 }, (_, i) => i * 7);
     let written: Promise<unknown> | undefined;
     const server = await serve((socket) => {
@@ -57,7 +57,7 @@ describe("connecting", () => {
     const received: Buffer[] = [];
     socket.on("data", (chunk: Uint8Array) => {
       received.push(Buffer.from(chunk));
-      // Stopping in the middle loses nothing.
+      // Pausing midway loses no data.
       socket.pause();
       setImmediate(() => socket.resume());
     });
@@ -68,10 +68,10 @@ describe("connecting", () => {
     socket.destroy();
   });
 
-  test("a runtime that takes the buffer of each read gets another one", async () => {
+  test("a runtime that detaches the buffer of each read gets a new one", async () => {
     type OnRead = { readonly buffer: Uint8Array; readonly callback: (length: number, buffer: Uint8Array) => boolean };
     const read = ({ buffer, callback }: OnRead, ...bytes: number[]): void => {
-      // What a stream does that reads into a buffer which it is given (as workerd's, with its BYOB reader).
+      // Streams that read into a given buffer detach it, such as workerd's BYOB reader.
       const taken = structuredClone(buffer, { transfer: [buffer.buffer as ArrayBuffer] });
       expect(buffer).toHaveLength(0);
       taken.set(bytes);
@@ -92,13 +92,13 @@ describe("connecting", () => {
 
   test.each([
     ["ECONNREFUSED", "connection-failed", "connection refused"],
-    ["ENOTFOUND", "connection-failed", "no host of this name"],
-    ["EAI_AGAIN", "connection-failed", "could not be looked up"],
+    ["ENOTFOUND", "connection-failed", "host name not found"],
+    ["EAI_AGAIN", "connection-failed", "host name lookup failed"],
     ["EHOSTUNREACH", "connection-failed", "no route"],
     ["ENETUNREACH", "connection-failed", "no route"],
     ["ETIMEDOUT", "connect-timeout", "no answer"],
     ["EPERM", "connection-failed", "connect EPERM 192.0.2.1:22"],
-  ])("%s is a %s, which names the host and the port", async (systemCode, code, reason) => {
+  ])("%s becomes %s, and names host and port", async (systemCode, code, reason) => {
     pretend((socket) => socket.destroy(systemError(systemCode)));
     await expect(dial(options)).rejects.toMatchObject({
       code,
@@ -108,13 +108,13 @@ describe("connecting", () => {
     });
   });
 
-  test("a name whose addresses all fail has the first one's reason", async () => {
+  test("reports the first address's error if all addresses fail", async () => {
     const errors = [systemError("EPERM"), systemError("ECONNREFUSED")];
     pretend((socket) => socket.destroy(Object.assign(new AggregateError(errors), { code: "EPERM" })));
     await expect(dial(options)).rejects.toThrow("connect EPERM 192.0.2.1:22");
   });
 
-  test("takes a bounded time, and no more", async () => {
+  test("fails after `connectTimeout`", async () => {
     const leftOpen = await watchResources();
     const socket = pretend();
     await expect(dial({ ...options, connectTimeout: 10 })).rejects.toMatchObject({
@@ -126,7 +126,7 @@ describe("connecting", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("is aborted, before and during", async () => {
+  test("can be aborted before and during the attempt", async () => {
     const leftOpen = await watchResources();
     expect(await codeOf(dial({ ...options, signal: AbortSignal.abort() }))).toBe("aborted");
     expect(connect).not.toHaveBeenCalled();
@@ -141,7 +141,7 @@ describe("connecting", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("escapes what it was given as a host", async () => {
+  test("escapes the host in messages", async () => {
     pretend((socket) => socket.destroy(systemError("ENOTFOUND")));
     await expect(dial({ ...options, host: "evil\x1b[2J" })).rejects.toThrow("evil\\x1b[2J port 22");
   });

@@ -2,7 +2,7 @@ import { SshError } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { connect, listen } from "../src/index.ts";
 
-/** Connects with options that throw this when they are read. */
+/** Connects with options that throw `thrown` when read. */
 function connectThrowing(thrown: unknown): Promise<unknown> {
   const options = {
     get host(): never {
@@ -27,23 +27,23 @@ test.each([
     Object.assign(new Error("Access to this API has been restricted"), { code: "ERR_ACCESS_DENIED" }),
     "restricted",
   ],
-])("what %s permissions forbid is `usage`, in the runtime's words", async (_, error, words) => {
+])("an operation denied by %s permissions is `usage`, with the runtime's message", async (_, error, words) => {
   const rejection = await connectThrowing(error);
   expect(rejection).toBeInstanceOf(SshError);
   expect(rejection).toMatchObject({ code: "usage", message: expect.stringContaining(words), cause: error });
 });
 
 test.each([
-  ["an error", new TypeError("what is this"), "what is this"],
-  ["no error", "a string\x1b", "a string\\x1b"],
-])("%s that nobody foresaw is `internal`, with its cause", async (_, cause, words) => {
+  ["an error", new TypeError("invalid type"), "invalid type"],
+  ["a string", "a string\x1b", "a string\\x1b"],
+])("%s that is thrown unexpectedly becomes `internal` with its cause", async (_, cause, words) => {
   const rejection = await connectThrowing(cause);
   expect(rejection).toBeInstanceOf(SshError);
   expect(rejection).toMatchObject({ code: "internal", message: expect.stringContaining(words), cause });
 });
 
-test("listen rejects with an SshError, too", async () => {
-  const cause = new RangeError("no keys today");
+test("listen also rejects with an SshError", async () => {
+  const cause = new RangeError("no keys");
   const options = {
     port: 0,
     authenticate: () => false,

@@ -4,7 +4,7 @@ import { expect, test, vi } from "vitest";
 import { hostKeyFile } from "../src/index.ts";
 import { temporaryFolder } from "./support.ts";
 
-// A disk on which a new file stays empty for a while.
+// Simulates a disk on which a new file stays empty for a while.
 vi.mock(import("node:fs/promises"), async (original) => {
   const fs = await original();
   const writeFile = (async (file: string, text: string, options: object) => {
@@ -15,7 +15,7 @@ vi.mock(import("node:fs/promises"), async (original) => {
   return { ...fs, writeFile };
 });
 
-test("a host key that is being made is never read by halves", async () => {
+test("a host key is never read while it is incomplete", async () => {
   const folder = await temporaryFolder();
   const path = join(folder, "host_key");
   const first = hostKeyFile(path);

@@ -27,13 +27,13 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-/** Whether node:crypto signs the same data differently each time with one ECDSA key. */
+/** Returns whether node:crypto uses random ECDSA nonces, so that signatures of equal data differ. */
 function hasRandomNonces(): boolean {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   return !sign("sha256", data, privateKey).equals(sign("sha256", data, privateKey));
 }
 
-/** Writes a key file into the home's .ssh, and returns its path. */
+/** Writes a key file to the home folder's .ssh and returns its path. */
 async function keyFile(
   name: string,
   privateKey: PrivateKey,
@@ -65,7 +65,7 @@ beforeEach(() => {
   warnings = [];
 });
 
-/** An agent that holds these keys, and says which it was asked to sign with; the environment knows of it. */
+/** Starts an agent that holds these keys and records the keys it signs with. Sets SSH_AUTH_SOCK. */
 async function agent(...keys: readonly PrivateKey[]): Promise<void> {
   const path = join(home, "agent");
   await serve((socket) => {
@@ -81,13 +81,13 @@ async function agent(...keys: readonly PrivateKey[]): Promise<void> {
 const names = (identities: readonly (PrivateKey | RemoteIdentity)[]): string[] =>
   identities.map((one) => `${one.publicKey.format}${"comment" in one ? ` ${one.comment}` : ""}`);
 
-describe("keys that nobody named", () => {
-  test("are none where there are none", async () => {
+describe("default keys", () => {
+  test("are empty without key files", async () => {
     expect(await load()).toEqual([]);
     expect(warnings).toEqual([]);
   });
 
-  test("are in the account's home folder, not in HOME, and none without one", async () => {
+  test("are read from the account's home folder, not from HOME; without a home folder there are none", async () => {
     await keyFile("id_ed25519", key);
     vi.stubEnv("HOME", home);
     expect(await load({ home: await temporaryFolder() })).toEqual([]);
@@ -95,7 +95,7 @@ describe("keys that nobody named", () => {
     expect(names(await load())).toEqual(["ssh-ed25519"]);
   });
 
-  test("are skipped with a warning when others may read them", async () => {
+  test("are skipped with a warning if others can read them", async () => {
     const exposed = await keyFile("id_ed25519", key);
     await keyFile("id_ecdsa", other);
     for (const mode of [0o640, 0o604, 0o620]) {
@@ -103,14 +103,14 @@ describe("keys that nobody named", () => {
       warnings = [];
       expect(names(await load())).toEqual(["ecdsa-sha2-nistp256"]);
       expect(warnings).toEqual([
-        `~/.ssh/id_ed25519: its mode 0${mode.toString(8)} lets others read or write this private key: run chmod 600 on it`,
+        `~/.ssh/id_ed25519: other users can read or write this private key (mode 0${mode.toString(8)}); run \`chmod 600\` on it`,
       ]);
     }
     await chmod(exposed, 0o400);
     expect(names(await load())).toEqual(["ssh-ed25519", "ecdsa-sha2-nistp256"]);
   });
 
-  test("are those of the agent, and then the usual files", async () => {
+  test("come from the agent first, then from the default files", async () => {
     await keyFile("id_ecdsa", other);
     await keyFile("id_ed25519", key);
     expect(names(await load())).toEqual(["ssh-ed25519", "ecdsa-sha2-nistp256"]);
@@ -119,18 +119,18 @@ describe("keys that nobody named", () => {
     expect(names(await load({ agent: false }))).toEqual(["ssh-ed25519", "ecdsa-sha2-nistp256"]);
   });
 
-  test("an agent that has gone, and a file that is no key, are told and skipped", async () => {
+  test("are skipped with a warning for a missing agent and an invalid key file", async () => {
     vi.stubEnv("SSH_AUTH_SOCK", join(home, "gone"));
     await writeFile(join(home, ".ssh", "id_rsa"), "no key at all\n");
     await keyFile("id_ed25519", key);
     expect(names(await load())).toEqual(["ssh-ed25519"]);
     expect(warnings).toEqual([
-      expect.stringContaining("gone cannot be used"),
+      expect.stringMatching(/^cannot use the SSH agent at \S+gone: /),
       expect.stringContaining("~/.ssh/id_rsa: "),
     ]);
   });
 
-  test("an encrypted one is given up without a passphrase, and with a wrong one", async () => {
+  test("are skipped if encrypted and the passphrase is missing or wrong", async () => {
     await keyFile("id_ed25519", key, { passphrase: "right" });
     for (const passphrase of [undefined, "wrong", () => undefined, () => "wrong"]) {
       const [identity] = (await load({ passphrase })) as RemoteIdentity[];
@@ -138,7 +138,7 @@ describe("keys that nobody named", () => {
     }
   });
 
-  test("one that is encrypted as a whole is skipped when nothing tells its public half", async () => {
+  test("are skipped if fully encrypted and the `.pub` file is missing", async () => {
     const path = await keyFile("id_ecdsa", other, { passphrase: "right", format: "pkcs8" });
     expect(await load({ passphrase: "right" })).toEqual([]);
     expect(warnings).toEqual([expect.stringContaining("id_ecdsa.pub")]);
@@ -148,8 +148,8 @@ describe("keys that nobody named", () => {
   });
 });
 
-describe("keys that are named", () => {
-  test("are taken as they are, or from their files, each once", async () => {
+describe("keys in `identities`", () => {
+  test("are used as given or read from files, without duplicates", async () => {
     const file = await keyFile("mine", key);
     expect(await load({ identities: [other, file, "~/.ssh/mine", key] })).toEqual([
       other,
@@ -157,7 +157,7 @@ describe("keys that are named", () => {
     ]);
   });
 
-  test("sign with node:crypto unless told otherwise, out of a file, encrypted or not", async () => {
+  test("sign with node:crypto by default, from encrypted and unencrypted files", async () => {
     const files = [await keyFile("mine", key), await keyFile("locked", other, { passphrase: "right" })];
     const found = await load({ crypto: "node", passphrase: "right", identities: files });
     for (const [i, mine] of [key, other].entries()) {
@@ -166,13 +166,13 @@ describe("keys that are named", () => {
       const signature = (await found[i]!.sign(algorithm.name, data, random)) ?? new Uint8Array();
       expect(found[i]!.publicKey).toEqual(publicKey);
       expect(algorithm.verify(publicKey.blob, data, signature)).toBe(true);
-      // ECDSA's nonces are noble's own no more, unless this runtime's node:crypto derives them by RFC 6979, too.
+      // Signatures then differ from noble's deterministic ECDSA, unless this runtime's node:crypto also implements RFC 6979.
       const same = Buffer.compare(signature, mine.sign(algorithm.name, data, random)) === 0;
       expect(same).toBe(algorithm.name === "ssh-ed25519" || !hasRandomNonces());
     }
   });
 
-  test("sign by themselves where they are objects: they may be of hardware, whatever their fields say", async () => {
+  test("sign with their own `sign` if they are objects, which may be hardware keys", async () => {
     const sign = vi.fn((algorithm: string, signed: Uint8Array) => other.sign(algorithm, signed, random));
     const own = { ...other, sign };
     const [found] = await load({ crypto: "node", identities: [own] });
@@ -181,7 +181,7 @@ describe("keys that are named", () => {
     expect(sign).toHaveBeenCalledOnce();
   });
 
-  test("are the only ones, unless the agent is named too", async () => {
+  test("are the only keys, unless `agent` is set too", async () => {
     await agent(other);
     await keyFile("id_ecdsa", other);
     const file = await keyFile("mine", key);
@@ -190,7 +190,7 @@ describe("keys that are named", () => {
     expect(await load({ identities: [] })).toEqual([]);
   });
 
-  test("are left to the agent when they are locked, or only their public half is there", async () => {
+  test("are signed by the agent if the file is encrypted or only a public key", async () => {
     await agent(key);
     const locked = await keyFile("locked", key, { passphrase: "secret" });
     expect(names(await load({ identities: [locked] }))).toEqual(["ssh-ed25519 held"]);
@@ -199,7 +199,7 @@ describe("keys that are named", () => {
     expect(names(await load({ identities: [publicHalf] }))).toEqual(["ssh-ed25519 held"]);
   });
 
-  test("are unlocked when they are needed, with the passphrase asked for up to three times", async () => {
+  test("are decrypted when needed, with up to three passphrase attempts", async () => {
     const file = await keyFile("locked", key, { passphrase: "right" });
     const asked: unknown[] = [];
     const passphrase = (...question: unknown[]): string => {
@@ -214,14 +214,14 @@ describe("keys that are named", () => {
     expect(asked).toEqual([1, 2, 3].map((attempt) => [file, attempt]));
   });
 
-  test("are refused when others may read them, in any format and encrypted or not; a public key may be read", async () => {
+  test("are rejected if others can read them, in any format, encrypted or not; public keys are accepted", async () => {
     for (const options of [{}, { passphrase: "x" }, { format: "pkcs8" }] as const) {
       const file = await keyFile("exposed", key, options);
       await chmod(file, 0o644);
       const loading = load({ identities: [file] });
       await expect(loading).rejects.toMatchObject({ code: "file-unreadable" });
       await expect(loading).rejects.toThrow(
-        `${file}: its mode 0644 lets others read or write this private key: run chmod 600 on it`,
+        `${file}: other users can read or write this private key (mode 0644); run \`chmod 600\` on it`,
       );
       await chmod(file, 0o600);
       expect(await load({ identities: [file], passphrase: "x" })).toHaveLength(1);
@@ -234,10 +234,10 @@ describe("keys that are named", () => {
 
   test.each<[string, IdentityOptions["passphrase"], string]>([
     ["without a passphrase", undefined, "passphrase-needed"],
-    ["with an empty one", "", "passphrase-needed"],
-    ["with a wrong one", "wrong", "passphrase-wrong"],
-    ["with three wrong ones", () => "wrong", "passphrase-wrong"],
-  ])("are an error %s", async (_, passphrase, code) => {
+    ["with an empty passphrase", "", "passphrase-needed"],
+    ["with a wrong passphrase", "wrong", "passphrase-wrong"],
+    ["with three wrong passphrases", () => "wrong", "passphrase-wrong"],
+  ])("fail to sign %s", async (_, passphrase, code) => {
     const file = await keyFile("locked", key, { passphrase: "right" });
     const [identity] = (await load({ identities: [file], passphrase })) as RemoteIdentity[];
     const signing = identity!.sign("ssh-ed25519", data);
@@ -245,20 +245,20 @@ describe("keys that are named", () => {
     await expect(signing).rejects.toThrow(file);
   });
 
-  test("are given up when the question for the passphrase is", async () => {
+  test("are skipped if the passphrase function returns undefined", async () => {
     const file = await keyFile("locked", key, { passphrase: "right" });
     const [identity] = (await load({ identities: [file], passphrase: () => undefined })) as RemoteIdentity[];
     expect(await identity!.sign("ssh-ed25519", data)).toBeUndefined();
   });
 
-  test("ask for the passphrase at once when nothing tells their public half", async () => {
+  test("are decrypted immediately if their public key is unknown", async () => {
     const file = await keyFile("locked", other, { passphrase: "right", format: "pkcs8" });
     expect(names(await load({ identities: [file], passphrase: "right" }))).toEqual(["ecdsa-sha2-nistp256"]);
     expect(await codeOf(load({ identities: [file], passphrase: "wrong" }))).toBe("passphrase-wrong");
     expect(await codeOf(load({ identities: [file] }))).toBe("passphrase-needed");
   });
 
-  test("must be that of the public key beside them", async () => {
+  test("must match the public key in their `.pub` file", async () => {
     const file = await keyFile("locked", other, { passphrase: "right", format: "pkcs8" });
     await writeFile(`${file}.pub`, formatPublicKeyLine(key.publicKey));
     const [identity] = (await load({ identities: [file], passphrase: "right" })) as RemoteIdentity[];
@@ -266,11 +266,11 @@ describe("keys that are named", () => {
   });
 
   test.each<[string, string | undefined, string]>([
-    ["are not there", undefined, "file-unreadable"],
-    ["are no keys", "nothing of the sort\n", "file-malformed"],
-    ["are public keys that no agent holds", formatPublicKeyLine(key.publicKey), "file-malformed"],
-    ["are of a kind that cannot be used", "PuTTY-User-Key-File-3: ssh-ed25519\n", "key-unsupported"],
-  ])("are an error that names the file when they %s", async (_, text, code) => {
+    ["do not exist", undefined, "file-unreadable"],
+    ["are not keys", "nothing of the sort\n", "file-malformed"],
+    ["are public keys that the agent does not hold", formatPublicKeyLine(key.publicKey), "file-malformed"],
+    ["have an unsupported format", "PuTTY-User-Key-File-3: ssh-ed25519\n", "key-unsupported"],
+  ])("cause an error that names the file if they %s", async (_, text, code) => {
     const file = join(home, "some key");
     if (text !== undefined) await writeFile(file, text, { mode: 0o600 });
     const loading = load({ identities: [file] });
@@ -279,24 +279,24 @@ describe("keys that are named", () => {
   });
 });
 
-describe("the text of a key where its path should be", () => {
+describe("the text of a key instead of a path", () => {
   const lines = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----\n";
   test.each<[string, unknown]>([
-    ["as it is in its file", lines],
-    ["without its line ends", lines.replaceAll("\n", " ")],
+    ["as in the file", lines],
+    ["without line breaks", lines.replaceAll("\n", " ")],
     ["longer than any path", lines.replace("c2VjcmV0", "c2VjcmV0".repeat(1000))],
-    ["with other words around it", "c2VjcmV0\r"],
+    ["with other text around it", "c2VjcmV0\r"],
     ["in bytes", Buffer.from(lines)],
-  ])("is told what to do about it, and never shown: %s", async (_, text) => {
+  ])("causes an error with a remedy and is never shown: %s", async (_, text) => {
     const error: unknown = await load({ identities: [key, text as string] }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
       code: "usage",
-      message: "an identity is the text of a key: use await privateKey(text)",
+      message: "an identity is the text of a key; pass `await privateKey(text)` instead",
     });
     expect(String((error as Error).cause)).not.toContain("c2VjcmV0");
   });
 
-  test("is not shown in place of an agent's socket either", async () => {
+  test("is not shown if given as the agent's socket", async () => {
     await expect(load({ agent: lines })).rejects.toMatchObject({
       code: "usage",
       message: expect.not.stringContaining("c2VjcmV0"),
@@ -304,19 +304,19 @@ describe("the text of a key where its path should be", () => {
   });
 });
 
-test("unlocking is given up when the key is of no use any more", async () => {
+test("decryption is cancelled when the connection ends", async () => {
   const file = await keyFile("locked", key, { passphrase: "right" });
   const over = new AbortController();
   const passphrase = (): string => {
-    over.abort(new Error("the connection is over"));
+    over.abort(new Error("the connection has ended"));
     return "right";
   };
   const [identity] = (await load({ identities: [file], passphrase, signal: over.signal })) as RemoteIdentity[];
-  await expect(identity!.sign("ssh-ed25519", data)).rejects.toThrow("the connection is over");
+  await expect(identity!.sign("ssh-ed25519", data)).rejects.toThrow("the connection has ended");
 });
 
-describe("an agent that is named", () => {
-  test("must be there", async () => {
+describe("an agent in the `agent` option", () => {
+  test("must be available", async () => {
     expect(await codeOf(load({ agent: true }))).toBe("agent-failed");
     expect(await codeOf(load({ agent: join(home, "none") }))).toBe("agent-failed");
     expect(await codeOf(load({ agent: "~/none" }))).toBe("agent-failed");

@@ -10,7 +10,7 @@ import { counting } from "./support.ts";
 
 const key = generateEd25519(counting);
 
-/** One end of a byte connection in memory: what is written waits until the test delivers it. */
+/** One end of an in-memory byte stream; written data waits until the test delivers it. */
 class WireEnd implements Duplex {
   readonly written: Uint8Array[] = [];
   handler: DuplexHandler | undefined;
@@ -30,12 +30,12 @@ class WireEnd implements Duplex {
   async close(): Promise<void> {}
 }
 
-/** Lets every promise settle that waits for nothing but promises. No timer, and nothing of the event loop, has its turn meanwhile. */
+/** Waits for all promises that depend only on other promises. No timer and no other event loop phase runs meanwhile. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 200; i++) await Promise.resolve();
 }
 
-test("the next connection's first bytes leave in the turn in which the CONFIRMATION arrives, a flight after the login", async () => {
+test("sends the next connection's first bytes as soon as CHANNEL_OPEN_CONFIRMATION arrives, one flight after the login", async () => {
   const [near, far] = [new WireEnd(), new WireEnd()];
   let received = "";
   const permissions = { channels: ["direct-tcpip"] };
@@ -80,6 +80,6 @@ test("the next connection's first bytes leave in the turn in which the CONFIRMAT
     for (const chunk of far.written.splice(0)) near.handler!.data(chunk);
   }
   expect(received).toBe("first bytes");
-  // Identification and KEXINIT; the key exchange; NEWKEYS, login and open; and then these bytes.
+  // The flights are: identification and KEXINIT; key exchange; NEWKEYS, login and channel open; then these bytes.
   expect(flights).toBe(4);
 });

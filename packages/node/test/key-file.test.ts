@@ -13,22 +13,22 @@ const locked = await inSlices(
   formatPrivateKey(key, { format: "openssh", passphrase: "open sesame", rounds: 1, random: counting }),
 );
 
-describe.each(["node", "noble"] as const)("the key in a text, on %s", (crypto) => {
+describe.each(["node", "noble"] as const)("privateKey on %s", (crypto) => {
   test.each([
     ["plain", plain, {}],
     ["plain, as bytes", utf8Encode(plain), {}],
     ["encrypted", locked, { passphrase: "open sesame" }],
-  ])("%s, signs", async (_, text, options) => {
+  ])("reads a key that signs: %s", async (_, text, options) => {
     const opened = await privateKey(text, { crypto, ...options });
     expect(opened.publicKey.blob).toEqual(key.publicKey.blob);
     expect(ed25519.verify(key.publicKey.blob, data, opened.sign("ssh-ed25519", data, counting))).toBe(true);
   });
 
   test.each([
-    ["encrypted, and no passphrase", locked, {}, "passphrase-needed"],
-    ["encrypted, and another passphrase", locked, { passphrase: "sesame" }, "passphrase-wrong"],
-    ["no key", "nothing of the kind", {}, "file-malformed"],
-  ])("%s: %s", async (_, text, options, code) => {
+    ["encrypted, without a passphrase", locked, {}, "passphrase-needed"],
+    ["encrypted, with a wrong passphrase", locked, { passphrase: "sesame" }, "passphrase-wrong"],
+    ["not a key", "nothing of the kind", {}, "file-malformed"],
+  ])("rejects a text that is %s: %s", async (_, text, options, code) => {
     expect(await codeOf(privateKey(text, { crypto, ...options }))).toBe(code);
   });
 });

@@ -9,21 +9,21 @@ import { counting, serve } from "./support.ts";
 
 const hostKey = generateEd25519(counting);
 
-test("a keystroke costs one packet and one write each way", async () => {
+test("a keystroke takes one packet and one write in each direction", async () => {
   const server = await listen({
     hostKeys: [hostKey],
     port: 0,
     methods: ["password"],
     authenticate: () => true,
     acceptPty: true,
-    // As a terminal that shows what is typed.
+    // Echoes its input, like a terminal.
     session: async ({ stdin, stdout }) => {
       stdin.on("data", (key: Uint8Array) => stdout.write(key));
       await once(stdin, "end");
       return 0;
     },
   });
-  // Between the two, each chunk is one read of what was one write: the next key is not struck before the answer has come.
+  // The proxy maps each chunk to one write, because the next key is typed only after the answer arrives.
   const writes = { client: 0, server: 0 };
   const between = await serve((near) => {
     const far = connectSocket({ host: server.address.host, port: server.address.port, noDelay: true });

@@ -19,13 +19,13 @@ function presented(blob: Uint8Array<ArrayBuffer>, algorithm: string): HostKey {
   return { algorithm, blob, fingerprint: fingerprint(blob, "sha256") };
 }
 
-/** The code of the error that a host key is refused with, or `"no error"`. */
+/** Returns the code of the error for a host key, or `"no error"`. */
 const outcome = (known: KnownHostDecision, hostKey: HostKey): Promise<string> =>
   codeOf((async () => known.verify(hostKey))());
 
 const line = (names: string, { algorithm, blob }: HostKey): string => `${names} ${algorithm} ${base64Encode(blob)}\n`;
 
-/** The decision about a host, with a known_hosts file of this text, and what it warned of. */
+/** Returns the decision about a host for a known_hosts file with this text, and the warnings. */
 async function decision(text: string | undefined, changes: Partial<HostOptions> = {}) {
   const file = join(await temporaryFolder(), "ssh", "known_hosts");
   if (text !== undefined) {
@@ -45,28 +45,28 @@ async function decision(text: string | undefined, changes: Partial<HostOptions> 
   return { file, warnings, options, known: await knownHost(options) };
 }
 
-describe("a host key by known_hosts", () => {
-  test("is accepted when it is there", async () => {
+describe("a host key checked against known_hosts", () => {
+  test("is accepted if listed", async () => {
     const { known } = await decision(line("example.org", ed25519));
     expect(await known.verify(ed25519)).toBe(true);
   });
 
-  test("of a host that is not there is refused, with its fingerprint and what to do", async () => {
+  test("of an unlisted host is refused with its fingerprint and a remedy", async () => {
     const { file, known } = await decision(line("elsewhere.org", ed25519));
     await expect(known.verify(ed25519)).rejects.toMatchObject({
       code: "host-key-unknown",
       culprit: "caller",
       message: expect.stringContaining(ed25519.fingerprint),
     });
-    await expect(known.verify(ed25519)).rejects.toThrow(`accept-new, which adds it to ${file}`);
+    await expect(known.verify(ed25519)).rejects.toThrow(`"accept-new" to add it to ${file}`);
   });
 
-  test("is unknown without any file", async () => {
+  test("is unknown if no file exists", async () => {
     const { known } = await decision(undefined);
     await expect(known.verify(ed25519)).rejects.toMatchObject({ code: "host-key-unknown" });
   });
 
-  test("that changed is refused, with both fingerprints and the line", async () => {
+  test("that changed is refused with both fingerprints and the line", async () => {
     const { file, known } = await decision(`# a comment\n${line("example.org", ed25519)}`, { unknownHost: () => true });
     const refusal = known.verify(another);
     await expect(refusal).rejects.toMatchObject({ code: "host-key-changed", culprit: "peer" });
@@ -75,12 +75,12 @@ describe("a host key by known_hosts", () => {
     await expect(refusal).rejects.toThrow("ssh-keygen -R 'example.org'");
   });
 
-  test("of a kind that the host is not known by counts as changed", async () => {
+  test("of another format than the known keys counts as changed", async () => {
     const { known } = await decision(line("[example.org]:2222", ed25519), { port: 2222 });
     await expect(known.verify(ecdsa)).rejects.toThrow("ssh-keygen -R '[example.org]:2222'");
   });
 
-  test("that is revoked is refused, whatever else is said", async () => {
+  test("that is revoked is refused, even if listed as known", async () => {
     const { file, known } = await decision(line("example.org", ed25519) + line("@revoked *", ed25519), {
       unknownHost: () => true,
     });
@@ -88,24 +88,24 @@ describe("a host key by known_hosts", () => {
     await expect(known.verify(ed25519)).rejects.toThrow(`${file}:2`);
   });
 
-  test("a malformed line is told and skipped", async () => {
+  test("a malformed line is skipped with a warning", async () => {
     const { file, warnings, known } = await decision(`example.org ssh-ed25519 !!!\n${line("example.org", ed25519)}`);
     expect(warnings).toEqual([expect.stringContaining(`${file}:1 is skipped: `)]);
     expect(await known.verify(ed25519)).toBe(true);
   });
 
-  test("a file that cannot be read ends it", async () => {
+  test("an unreadable file rejects with `file-unreadable`", async () => {
     const folder = await temporaryFolder();
     await expect(decision(undefined, { files: [folder] })).rejects.toMatchObject({ code: "file-unreadable" });
   });
 
-  test("what is no host is refused before it is looked for", async () => {
+  test("an invalid host is rejected before the lookup", async () => {
     await expect(decision("", { host: "a,b" })).rejects.toMatchObject({ code: "usage" });
   });
 });
 
 describe("a new host", () => {
-  test("that is accepted is added, in a file of its owner's", async () => {
+  test("that is accepted is added, in a private file", async () => {
     const { file, known } = await decision(undefined, { unknownHost: () => true, port: 2222 });
     expect(await known.verify(ed25519)).toBe(true);
     expect(await readFile(file, "utf8")).toBe(line("[example.org]:2222", ed25519));
@@ -113,7 +113,7 @@ describe("a new host", () => {
     expect((await stat(join(file, ".."))).mode & 0o777).toBe(0o700);
   });
 
-  test("is added behind what is there, to the byte", async () => {
+  test("is appended without changing the existing content", async () => {
     const text = `# caf\xe9\n${line("elsewhere.org", ed25519).trimEnd()}`;
     const { file, known } = await decision(undefined, { unknownHost: () => true });
     await mkdir(join(file, ".."));
@@ -122,7 +122,7 @@ describe("a new host", () => {
     expect(await readFile(file, "latin1")).toBe(`${text}\n${line("example.org", ecdsa)}`);
   });
 
-  test("is asked about with its key; the answer must be true", async () => {
+  test("is added only if `unknownHost` returns true for its key", async () => {
     const asked: HostKey[] = [];
     const { file, known } = await decision("", {
       unknownHost: (hostKey) => {
@@ -135,12 +135,12 @@ describe("a new host", () => {
     expect(await readFile(file, "utf8")).toBe("");
   });
 
-  test("a question that fails is a refusal", async () => {
-    const { known } = await decision("", { unknownHost: () => Promise.reject(new Error("the terminal is gone")) });
-    await expect(known.verify(ed25519)).rejects.toThrow("the terminal is gone");
+  test("is refused if `unknownHost` rejects", async () => {
+    const { known } = await decision("", { unknownHost: () => Promise.reject(new Error("the terminal was closed")) });
+    await expect(known.verify(ed25519)).rejects.toThrow("the terminal was closed");
   });
 
-  test("is met by what another process has added meanwhile", async () => {
+  test("is checked against keys that another process has added meanwhile", async () => {
     const { file, known } = await decision("", { unknownHost: () => true });
     await writeFile(file, line("example.org", another));
     await expect(known.verify(ed25519)).rejects.toMatchObject({ code: "host-key-changed" });
@@ -150,14 +150,14 @@ describe("a new host", () => {
     expect(await readFile(file, "utf8")).toBe(line("example.org", ed25519));
   });
 
-  test("added by several at once leaves whole lines", async () => {
+  test("added by several concurrent calls leaves complete lines", async () => {
     const { file, known } = await decision("", { unknownHost: () => true });
     await Promise.all(Array.from({ length: 20 }, async () => known.verify(ed25519)));
     const lines = (await readFile(file, "utf8")).split(/(?<=\n)/);
     expect(new Set(lines)).toEqual(new Set([line("example.org", ed25519)]));
   });
 
-  test("shown two keys at once is remembered by one of them, and the other is refused", async () => {
+  test("seen with two keys concurrently is added with one, and the other is refused", async () => {
     for (let pair = 0; pair < 20; pair++) {
       const { file, known, options } = await decision(undefined, { unknownHost: () => true });
       const verdicts = await Promise.all([outcome(known, ed25519), outcome(await knownHost(options), another)]);
@@ -167,8 +167,8 @@ describe("a new host", () => {
     }
   });
 
-  test("shown two keys at once is remembered by one also where no lock can be made", async () => {
-    // As in a folder that is read-only, where the file is not: no name is left for the lock.
+  test("seen with two keys concurrently is added with one, also if no lock file can be created", async () => {
+    // Simulates a writable file in a read-only folder: the lock's name is taken.
     const file = join(await temporaryFolder(), "k".repeat(255));
     for (let pair = 0; pair < 20; pair++) {
       const { known, options } = await decision(undefined, { files: [file], unknownHost: () => true });
@@ -179,8 +179,8 @@ describe("a new host", () => {
     }
   });
 
-  test("shown two keys to two processes is remembered by one of them", async () => {
-    // A second instance of the module shares no memory with the first, as another process.
+  test("seen with two keys by two processes is added with one", async () => {
+    // A second instance of the module shares no memory with the first, like another process.
     vi.resetModules();
     const elsewhere = await import("../src/known-hosts.ts");
     for (let pair = 0; pair < 20; pair++) {
@@ -193,7 +193,7 @@ describe("a new host", () => {
     }
   });
 
-  test("is added past a lock that a process has left behind, and waits for one that is held", async () => {
+  test("is added despite an abandoned lock, but waits for an active one", async () => {
     const { file, known } = await decision("", { unknownHost: () => true });
     const lock = `${file}.lock`;
     await writeFile(lock, "abandoned");
@@ -224,7 +224,7 @@ describe("a new host", () => {
     expect(warned).toEqual([expect.stringContaining(`${file} is not a regular file`)]);
   });
 
-  test("is in the account's own file by default, and in none without a home folder", async () => {
+  test("is added to the account's own file by default, and to no file without a home folder", async () => {
     const home = await temporaryFolder();
     const { known } = await decision(undefined, { files: undefined, home, unknownHost: () => true });
     expect(await known.verify(ed25519)).toBe(true);
@@ -234,26 +234,26 @@ describe("a new host", () => {
     expect(homeless.warnings).toEqual([expect.stringContaining("this account has no home folder")]);
   });
 
-  test("that cannot be added is accepted, with a warning", async () => {
+  test("that cannot be saved is accepted with a warning", async () => {
     const folder = await temporaryFolder();
     const missing = join(folder, "file", "known_hosts");
     const { known, warnings } = await decision(undefined, { files: [missing], unknownHost: () => true });
     await writeFile(join(folder, "file"), "");
     expect(await known.verify(ed25519)).toBe(true);
-    expect(warnings).toEqual([expect.stringContaining("could not be added")]);
+    expect(warnings).toEqual([expect.stringContaining("cannot be saved")]);
   });
 });
 
-/** The names in the order that known_hosts of this text asks for. */
+/** Returns the names of the host-key algorithms in the order chosen for known_hosts with this text. */
 const order = async (text: string): Promise<string[]> =>
   (await decision(text)).known.order(defaultSignatureAlgorithms).map(({ name }) => name);
 
 describe("the order of host-key algorithms", () => {
-  test("is left as it is for a host that is not known", async () => {
+  test("is unchanged for an unknown host", async () => {
     expect(await order("")).toEqual(defaultSignatureAlgorithms.map(({ name }) => name));
   });
 
-  test("begins with what the host is known by", async () => {
+  test("begins with the algorithms of known keys", async () => {
     expect(await order(line("example.org", ecdsa))).toEqual([
       "ecdsa-sha2-nistp256",
       ...defaultSignatureAlgorithms.map(({ name }) => name).filter((name) => name !== "ecdsa-sha2-nistp256"),

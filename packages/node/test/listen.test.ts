@@ -27,7 +27,7 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
-/** A server on loopback that accepts logins with the key of the tests. */
+/** Starts a server on loopback that accepts logins with the tests' key. */
 async function started(options: Partial<ListenOptions> = {}): Promise<SshServer> {
   const server = await listen({
     port: 0,
@@ -51,12 +51,12 @@ function to(server: SshServer, options: Partial<ConnectOptions> = {}): ConnectOp
   };
 }
 
-/** All of the names but some, each undefined. */
+/** Returns an object with all names except some, each undefined. */
 function undefinedBeside(names: object, given: readonly string[]): object {
   return Object.fromEntries(Object.keys(names).flatMap((name) => (given.includes(name) ? [] : [[name, undefined]])));
 }
 
-/** A TCP connection that says nothing. */
+/** Opens a TCP connection that sends nothing. */
 async function silent(server: SshServer): Promise<Socket> {
   const socket = dial(server.address.port, server.address.host);
   onTestFinished(() => void socket.destroy());
@@ -65,7 +65,7 @@ async function silent(server: SshServer): Promise<Socket> {
   return socket;
 }
 
-/** Reads a connection to its end. */
+/** Reads from a connection until it ends. */
 async function heard(socket: Socket): Promise<string> {
   let received = "";
   socket.on("data", (chunk: Buffer) => {
@@ -79,13 +79,13 @@ async function* endless(): AsyncGenerator<Uint8Array> {
   for (;;) yield Buffer.alloc(10_000);
 }
 
-/** Ends when the client has gone. */
+/** Ends the session when the client disconnects. */
 async function untilGone(session: NodeSession): Promise<void> {
   if (!session.signal.aborted) await once(session.signal, "abort");
 }
 
 describe("listen", () => {
-  it("serves commands over TCP, and leaves nothing open", async () => {
+  it("serves commands over TCP and leaves nothing open", async () => {
     const leftOpen = await watchResources();
     const server = await started({
       session: (session) => {
@@ -108,7 +108,7 @@ describe("listen", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  it("the example of the README, as it stands there", async () => {
+  it("runs the README's example unchanged", async () => {
     const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
     const example = /^## A server\n\n```js\n(.*?)^```$/ms.exec(readme)![1]!;
     expect(await readFile(new URL("../../../README.md", import.meta.url), "utf8")).toContain(`\n${example}\`\`\`\n`);
@@ -139,7 +139,7 @@ describe("listen", () => {
     expect(await codeOf(connect(to(server, { identities: [stranger], hostKey: () => true })))).toBe("auth-failed");
   });
 
-  it("carries input and output of any size through one command", async () => {
+  it("transfers input and output of any size through one command", async () => {
     const server = await started({ session: (session) => pipeline(session.stdin, session.stdout) });
     const client = await connect(to(server));
     const input = Buffer.alloc(20_000_000, "0123456789abcde");
@@ -149,7 +149,7 @@ describe("listen", () => {
     await client.close();
   });
 
-  it("sends all that was written, though nobody awaited it", async () => {
+  it("sends all written data, even if the writes are not awaited", async () => {
     const server = await started({
       session: (session) => {
         for (let i = 0; i < 50; i++) session.stdout.write("x".repeat(100_000));
@@ -162,7 +162,7 @@ describe("listen", () => {
     await client.close();
   });
 
-  it("ends output early when both streams are ended", async () => {
+  it("sends EOF early when both output streams are ended", async () => {
     const told = later<void>();
     const server = await started({
       session: async (session) => {
@@ -180,7 +180,7 @@ describe("listen", () => {
     await client.close();
   });
 
-  it("tells the handler when the client goes, and its streams fail", async () => {
+  it("aborts the session's signal and fails its streams when the client disconnects", async () => {
     const story = later<unknown[]>();
     const server = await started({
       session: async (session) => {
@@ -200,7 +200,7 @@ describe("listen", () => {
     await client.close();
   });
 
-  it("lets kill and resize of a closed command do nothing", async () => {
+  it("ignores kill and resize of a closed command", async () => {
     const server = await started({ session: untilGone });
     const client = await connect(to(server));
     const running = await client.spawn("x");
@@ -216,31 +216,31 @@ describe("listen", () => {
   });
 
   it.each<[string, Partial<ListenOptions>]>([
-    ["a port that is none", { port: 65_536 }],
-    ["no port", { port: undefined as never }],
-    ["text for a port", { port: "22" as never }],
+    ["an invalid port", { port: 65_536 }],
+    ["a missing port", { port: undefined as never }],
+    ["a port given as text", { port: "22" as never }],
     ["no host key", { hostKeys: [] }],
-    ["the path of a host key", { hostKeys: ["/etc/ssh/host_key"] as never }],
-    ["a host key that was not awaited", { hostKeys: [Promise.resolve(hostKey)] as never }],
-    ["a controller for its signal", { signal: new AbortController() as never }],
-    ["a drop that cannot be", { maxUnauthenticated: { start: 10, rate: 30, full: 9 } }],
-    ["limits that cannot be", { limits: { initialWindow: 0 } }],
+    ["a path instead of a host key", { hostKeys: ["/etc/ssh/host_key"] as never }],
+    ["a host key that is a promise", { hostKeys: [Promise.resolve(hostKey)] as never }],
+    ["an AbortController instead of its signal", { signal: new AbortController() as never }],
+    ["an invalid maxUnauthenticated", { maxUnauthenticated: { start: 10, rate: 30, full: 9 } }],
+    ["a window of 0", { limits: { initialWindow: 0 } }],
     ["a size with a unit", { limits: { rekeyBytes: "1G" as never } }],
-    ["a grace time that is no number", { loginGraceTime: Number.NaN }],
-    ["a number of connections that is none", { maxConnections: Number.NaN }],
+    ["a loginGraceTime of NaN", { loginGraceTime: Number.NaN }],
+    ["a maxConnections of NaN", { maxConnections: Number.NaN }],
     ["an unknown option", { acceptPTY: true } as object],
-    ["what only serve takes", { remoteAddress: "192.0.2.1" } as object],
-  ])("%s cannot be", async (_, options) => {
+    ["an option that only serve accepts", { remoteAddress: "192.0.2.1" } as object],
+  ])("rejects %s with `usage`", async (_, options) => {
     expect(await codeOf(started(options))).toBe("usage");
   });
 
-  it("an unknown option is named with the likely one", async () => {
+  it("names an unknown option and suggests a similar one", async () => {
     await expect(started({ maxConections: 1 } as object)).rejects.toMatchObject({
       message: "`maxConections` is not an option of listen; did you mean `maxConnections`?",
     });
   });
 
-  it("an option that is undefined counts as not given, on both sides", async () => {
+  it("treats undefined options as not given, on both sides", async () => {
     const server = await started({
       ...undefinedBeside(LISTEN_OPTIONS, ["port", "hostKeys", "authenticate"]),
       session: ({ stdout }) => void stdout.write("hello"),
@@ -253,7 +253,7 @@ describe("listen", () => {
     await client.close();
   });
 
-  it("a port that is taken, and an address that is not ours", async () => {
+  it("rejects with `listen-failed` for a port in use and a foreign address", async () => {
     const server = await started();
     await expect(started({ port: server.address.port })).rejects.toMatchObject({
       code: "listen-failed",
@@ -262,7 +262,7 @@ describe("listen", () => {
     expect(await codeOf(started({ host: "192.0.2.1" }))).toBe("listen-failed");
   });
 
-  it("aborting ends everything, also before the beginning", async () => {
+  it("closes everything on abort, also before listening", async () => {
     const abort = new AbortController();
     const server = await started({ signal: abort.signal, session: untilGone });
     const client = await connect(to(server));
@@ -275,7 +275,7 @@ describe("listen", () => {
 });
 
 describe("closing a server", () => {
-  it("with grace lets what runs end, drops who is not in, and takes nobody new", async () => {
+  it("with grace waits for running sessions, drops clients without a login, and accepts no new ones", async () => {
     const leftOpen = await watchResources();
     const go = later<void>();
     const running = later<void>();
@@ -304,7 +304,7 @@ describe("closing a server", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  it("after its grace ends the rest", async () => {
+  it("ends the remaining sessions after the grace period", async () => {
     const server = await started({ session: untilGone });
     const client = await connect(to(server));
     const process = await client.spawn("forever");
@@ -314,8 +314,8 @@ describe("closing a server", () => {
   });
 });
 
-describe("connections that nobody has logged in over", () => {
-  it("are left after their time", async () => {
+describe("connections without a login", () => {
+  it("are closed after loginGraceTime", async () => {
     const events: ListenEvent[] = [];
     const server = await started({ loginGraceTime: 40, log: (event) => events.push(event) });
     const socket = await silent(server);
@@ -323,7 +323,7 @@ describe("connections that nobody has logged in over", () => {
     expect(events.at(-1)).toMatchObject({ type: "closed", connection: 1, error: { code: "auth-timeout" } });
   });
 
-  it("are dropped when they are too many, and those that are in do not count", async () => {
+  it("are dropped above the limit, not counting logged-in connections", async () => {
     const events: ListenEvent[] = [];
     const server = await started({
       maxUnauthenticated: { start: 2, rate: 100, full: 2 },
@@ -354,11 +354,11 @@ describe("connections that nobody has logged in over", () => {
     [99, 99.2],
     [100, 100],
     [1000, 100],
-  ])("with %i of them the next is dropped with %f percent, as by sshd", (count, percent) => {
+  ])("the next after %i is dropped with a probability of %f percent, as in sshd", (count, percent) => {
     expect(dropPercentage(count, { start: 10, rate: 30, full: 100 })).toBeCloseTo(percent, 1);
   });
 
-  it("all in all there are no more than so many", async () => {
+  it("drops connections above maxConnections", async () => {
     const server = await started({ maxConnections: 1, session: () => 0 });
     const client = await connect(to(server));
     expect(await heard(await silent(server))).toMatch(/^Too many connections/);
@@ -369,9 +369,9 @@ describe("connections that nobody has logged in over", () => {
 });
 
 /**
- * Returns the timer of TCP that runs at a server's end of a connection, as Linux shows it: "02" is the keepalive's. Both ports name the
- * connection: an earlier one from the same port to another server may still be in TIME_WAIT. While the peer has not acknowledged the
- * server's bytes the retransmission timer ("01") stands in place of the keepalive's, so this waits for that to end.
+ * Returns the active TCP timer at the server's end of a connection, from Linux's table of sockets: "02" is keepalive. Both ports identify
+ * the connection, since an earlier one from the same port may still be in TIME_WAIT. While the peer has not acknowledged the server's
+ * bytes, the table shows the retransmission timer ("01") instead, so this function waits until that is over.
  */
 async function timerOf(server: SshServer, { localPort }: Socket): Promise<string | undefined> {
   const ends = [server.address.port, localPort!].map((port) => `:${port.toString(16).toUpperCase().padStart(4, "0")}`);
@@ -385,8 +385,8 @@ async function timerOf(server: SshServer, { localPort }: Socket): Promise<string
   }
 }
 
-describe("connections of one source", () => {
-  it("do not keep others out, and are bounded before they log in", async () => {
+describe("connections of one source without a login", () => {
+  it("do not lock out other sources, and are limited", async () => {
     const events: ListenEvent[] = [];
     const server = await started({ host: "::", session: () => 0, log: (event) => events.push(event) });
     const dropped = (): ListenEvent[] => events.filter(({ type }) => type === "dropped");
@@ -398,7 +398,7 @@ describe("connections of one source", () => {
     for (let i = 0; i < 100; i++) from("127.0.0.1");
     while (events.filter(({ type }) => type === "connected" || type === "dropped").length < 100)
       await new Promise((resolve) => setTimeout(resolve, 1));
-    // Some by chance, as with sshd, and all that are beyond the bound.
+    // Some are dropped at random, as in sshd, and all above the limit.
     expect(server.connections.length).toBeGreaterThanOrEqual(10);
     expect(server.connections.length).toBeLessThanOrEqual(50);
     const before = dropped().length;
@@ -410,7 +410,7 @@ describe("connections of one source", () => {
     expect(dropped()).toHaveLength(before);
   });
 
-  it("are refused for a time when they ended without a login, and not when they are exempt or it is off", async () => {
+  it("cause a penalty, unless the source is exempt or penalties are disabled", async () => {
     const stranger = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 3));
     const outcomes = async (perSource: ListenOptions["perSource"]): Promise<string[]> => {
       const events: ListenEvent[] = [];
@@ -421,7 +421,7 @@ describe("connections of one source", () => {
         if (event.type === "dropped") expect(event).toMatchObject({ reason: "penalty", remoteAddress: "127.0.0.1" });
       return codes;
     };
-    // Three times five seconds have run down a little: the fourth failure exceeds fifteen.
+    // Three failures of five seconds each have partly expired, so only the fourth exceeds fifteen seconds.
     const failed = ["auth-failed", "auth-failed", "auth-failed", "auth-failed"];
     expect(await outcomes({ maxFailureDelay: 0 })).toEqual([
       ...failed,
@@ -433,7 +433,7 @@ describe("connections of one source", () => {
     expect(await outcomes(false)).toEqual(all);
   });
 
-  it("that log in, or that the server ends, are not penalised", async () => {
+  it("cause no penalty if they log in or the server ends them", async () => {
     const penalties = { noAuth: 60_000, authFail: 60_000, graceExceeded: 60_000 };
     const server = await started({ session: () => 0, perSource: { penalties } });
     for (let i = 0; i < 3; i++) await (await connect(to(server))).close();
@@ -442,7 +442,7 @@ describe("connections of one source", () => {
     await Promise.all(server.connections.map((connection) => connection.close()));
     if (!closing.closed) await once(closing.resume(), "close");
     await (await connect(to(server))).close();
-    // One that goes by itself is.
+    // A connection that the client ends is penalised.
     const leaving = await silent(server);
     while (server.connections.length < 1) await new Promise((resolve) => setTimeout(resolve, 1));
     leaving.destroy();
@@ -450,7 +450,7 @@ describe("connections of one source", () => {
     expect(await codeOf(connect(to(server)))).toMatch(/not-ssh|connection-lost/);
   });
 
-  it("get the answer to a failed login later each time, and to a key query at once", async () => {
+  it("get the answer to each failed login later, and to a key query immediately", async () => {
     const decisions: number[] = [];
     const server = await started({
       methods: ["publickey", "password"],
@@ -465,22 +465,22 @@ describe("connections of one source", () => {
     expect(await codeOf(guessing)).toBe("auth-failed");
     expect(decisions).toHaveLength(3);
     const [first, second, third] = decisions as [number, number, number];
-    // Bounds from below only: a slow machine makes them longer.
+    // Check only lower bounds: a slow machine increases the delays.
     expect(second - first).toBeGreaterThanOrEqual(95);
     expect(third - second).toBeGreaterThanOrEqual(195);
   });
 
   it.each<[string, ListenOptions["perSource"]]>([
-    ["a bound below 1", { maxUnauthenticated: 0 }],
-    ["a size of network that is none", { netBlockSize: { ipv4: 33 } }],
-    ["a penalty that is no number", { penalties: { authFail: "5s" as unknown as number } }],
-    ["an exempt name", { exempt: ["localhost"] }],
-  ])("cannot be bounded by %s", async (_, perSource) => {
+    ["a limit below 1", { maxUnauthenticated: 0 }],
+    ["an invalid network size", { netBlockSize: { ipv4: 33 } }],
+    ["a penalty that is not a number", { penalties: { authFail: "5s" as unknown as number } }],
+    ["a host name in exempt", { exempt: ["localhost"] }],
+  ])("reject an option with %s", async (_, perSource) => {
     expect(await codeOf(started({ perSource }))).toBe("usage");
   });
 });
 
-/** How many global requests a client is sent over one command. */
+/** Counts the global requests that a client receives while it runs a command. */
 async function announcements(announceHostKeys: boolean | undefined): Promise<number> {
   let count = 0;
   const server = await started({ session: () => 0, announceHostKeys });
@@ -493,11 +493,11 @@ async function announcements(announceHostKeys: boolean | undefined): Promise<num
   return count;
 }
 
-it("announces its host keys, unless it is told not to", async () => {
+it("announces its host keys unless disabled", async () => {
   expect([await announcements(undefined), await announcements(true), await announcements(false)]).toEqual([1, 1, 0]);
 });
 
-/** The waits of timers for a keepalive, which a connection sets at rest, after a tenth of a second. The one for new keys is an hour. */
+/** Returns the delays of keepalive timers on a connection that has been idle for 0.1 seconds. Excludes the rekey timer of one hour. */
 async function keepaliveTimers(limits: ListenOptions["limits"]): Promise<number[]> {
   const server = await started({ session: () => 0, loginGraceTime: 0, ...(limits && { limits }) });
   const client = await connect(to(server, { limits: { keepaliveInterval: 0 } }));
@@ -511,14 +511,14 @@ async function keepaliveTimers(limits: ListenOptions["limits"]): Promise<number[
 }
 
 describe("a client that vanished", () => {
-  it("is found by TCP, which asks whether it is there", async () => {
+  it("is detected by TCP keepalive", async () => {
     const server = await started();
     const socket = await silent(server);
     while (server.connections.length < 1) await new Promise((resolve) => setTimeout(resolve, 1));
     expect(await timerOf(server, socket)).toBe("02");
   });
 
-  it("is found by the protocol's own keepalive where that is asked for, and its session ends", async () => {
+  it("is detected by SSH keepalive if enabled, and its session ends", async () => {
     const events: ListenEvent[] = [];
     const ended = later<unknown>();
     const server = await started({
@@ -539,7 +539,7 @@ describe("a client that vanished", () => {
     });
     const client = await connect(to(server, { port: cable.port }));
     await client.spawn("x");
-    // Drops all packets, so that neither end notices the cut.
+    // Drop all data, so that neither end notices the broken connection.
     far!.unpipe();
     far!.resume();
     for (const near of cable.sockets) near.unpipe().resume();
@@ -548,18 +548,18 @@ describe("a client that vanished", () => {
     await cable.close();
   });
 
-  it("is not asked for by default: a client that reads only when it is called could not answer", async () => {
+  it("does not get SSH keepalives by default, because a client that reads only on demand cannot answer", async () => {
     expect(await keepaliveTimers(undefined)).toEqual([]);
     expect(await keepaliveTimers({ initialWindow: 1_000_000 })).toEqual([]);
     expect(await keepaliveTimers({ keepaliveInterval: 60_000 })).not.toEqual([]);
   });
 });
 
-/** Of the receiving side, unless it says otherwise: bytes. */
+/** Sizes in bytes, of the receiving side unless stated otherwise. */
 const DEFAULT_WINDOW = 2 * 1024 * 1024;
 
 describe("a client that does not read", () => {
-  it("holds up nobody, and costs no more than its window and the buffers of its stream", async () => {
+  it("does not block others, and uses no more memory than its window and stream buffers", async () => {
     const WINDOW = 256 * 1024;
     let written = 0;
     const stuck = later<void>();
@@ -570,7 +570,7 @@ describe("a client that does not read", () => {
           const chunk = Buffer.alloc(16_384);
           written += chunk.length;
           if (session.stdout.write(chunk)) continue;
-          // It may be slow, or stuck: only the latter counts.
+          // A slow write does not count, only one that never completes.
           const resumed = once(session.stdout, "drain", { signal: session.signal });
           const late = new Promise<"late">((resolve) => setTimeout(resolve, 200, "late"));
           if ((await Promise.race([resumed, late])) === "late") stuck.resolve();
@@ -586,13 +586,13 @@ describe("a client that does not read", () => {
     for (let i = 0; i < 20; i++) expect((await other.exec("quick")).status).toBe(0);
     expect((await stalled.exec("quick")).status).toBe(0);
     expect(written).toBe(before);
-    // The window on the client's side, and what a Node stream holds on either: 64 KiB and a chunk.
+    // The window on the client's side, and the buffer of a Node stream on each side: 64 KiB and one chunk.
     expect(written).toBeLessThanOrEqual(WINDOW + 4 * 65_536);
     process.stdout.destroy();
     await Promise.all([stalled.close(), other.close()]);
   });
 
-  it("holds up nobody when it does not even read its socket, nor the end of the server", async () => {
+  it("does not block others or the server's close, even if it does not read its socket", async () => {
     const leftOpen = await watchResources();
     let written = 0;
     const flowing = later<void>();
@@ -611,7 +611,7 @@ describe("a client that does not read", () => {
         }
       },
     });
-    // In between, a cable that can be clogged.
+    // A proxy between them can stop forwarding.
     let clogged: Socket | undefined;
     const cable = await serve((near) => {
       const far = dial(server.address.port, server.address.host);
@@ -621,7 +621,7 @@ describe("a client that does not read", () => {
       far.pipe(near);
       clogged = far;
     });
-    // Everything here shares one thread, which makes for a long way: its window is not to grow by that.
+    // All parties share one thread, which increases the round-trip time. Prevent the window from growing because of that.
     const stalled = await connect(to(server, { port: cable.port, limits: { maxWindow: DEFAULT_WINDOW } }));
     const running = await stalled.spawn("yes");
     let received = 0;
@@ -639,7 +639,7 @@ describe("a client that does not read", () => {
     } while (written > before);
     const { stdout } = await other.exec("much", { encoding: "bytes" });
     expect(stdout.length).toBe(10_000_000);
-    // Buffered for the stalled client, in the cable and in the server together: its window, and the buffer of a Node stream.
+    // Data buffered for the stalled client by the proxy and the server together: its window and a Node stream's buffer.
     expect(written - received).toBeLessThanOrEqual(DEFAULT_WINDOW + 4 * 65_536);
     await other.close();
     await server.close();
@@ -652,7 +652,7 @@ describe("a client that does not read", () => {
 });
 
 describe("the log", () => {
-  it("tells of connections by their number and where they come from", async () => {
+  it("identifies connections by their number and remote address", async () => {
     const events: ListenEvent[] = [];
     const server = await started({ session: () => 0, log: (event) => events.push(event) });
     for (const command of ["one", "two"]) {
@@ -672,7 +672,7 @@ describe("the log", () => {
     ]);
   });
 
-  it("that throws harms nobody", async () => {
+  it("does not affect connections if it throws", async () => {
     const server = await started({
       session: () => 0,
       log: () => {

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { boundedLookup, lookupNames } from "../src/lookup.ts";
 import { codeOf } from "./support.ts";
 
-describe("a lookup", () => {
-  it("runs no more than so many at once, in order, also after failures", async () => {
+describe("boundedLookup", () => {
+  it("limits concurrent lookups and keeps their order, also after failures", async () => {
     const asked: string[] = [];
     const settle: (() => void)[] = [];
     const lookup = boundedLookup((host) => {
@@ -26,14 +26,14 @@ describe("a lookup", () => {
     expect(asked.at(-1)).toBe("e");
   });
 
-  it("takes an IP address as it is, and does not wait for it", async () => {
+  it("resolves an IP address to itself without waiting", async () => {
     const lookup = boundedLookup(() => new Promise(() => {}), 1);
     void lookup("slow.example.org");
     for (const address of ["192.0.2.1", "2001:db8::1", "fe80::1%eth0"])
       expect(await lookup(address)).toEqual([address]);
   });
 
-  it("asks the system's resolver", async () => {
+  it("uses the system's resolver by default", async () => {
     expect(await lookupNames("localhost")).toContain("127.0.0.1");
     expect(await codeOf(lookupNames("nacre.invalid"))).toMatch(/^(ENOTFOUND|EAI_AGAIN)$/);
   });

@@ -12,7 +12,7 @@ const FILE = "/home/alice/.ssh/authorized_keys";
 
 type Owner = readonly [uid: number, mode: number];
 
-/** What is wrong with a file, in folders of alice's and the administrator's but for those that are said. */
+/** Returns the problem with a file. By default alice and root own its folders; `folders` overrides that. */
 function problem(
   file: Owner,
   folders: Readonly<Record<string, Owner>> = {},
@@ -40,85 +40,89 @@ function problem(
   );
 }
 
-describe("who can write or replace a file", () => {
+describe("exposure", () => {
   it.each<[string, Owner, Readonly<Record<string, Owner>>?, number?]>([
-    ["its owner's", [ALICE, 0o100600]],
-    ["readable by all", [ALICE, 0o100644]],
-    ["the administrator's", [ROOT, 0o100644], { "/home/alice/.ssh": [ROOT, 0o40755] }],
-    ["in a folder as /tmp is", [ALICE, 0o100600], { "/home/alice/.ssh": [ROOT, 0o41777] }],
-    ["below a home in folders that are not looked at", [ALICE, 0o100600], { "/home": [MALLORY, 0o40777] }],
+    ["owned by the user", [ALICE, 0o100600]],
+    ["readable by all users", [ALICE, 0o100644]],
+    ["owned by root", [ROOT, 0o100644], { "/home/alice/.ssh": [ROOT, 0o40755] }],
+    ["in a sticky folder such as /tmp", [ALICE, 0o100600], { "/home/alice/.ssh": [ROOT, 0o41777] }],
     [
-      "root's, for root",
+      "below a home folder, so that its parent folders are not checked",
+      [ALICE, 0o100600],
+      { "/home": [MALLORY, 0o40777] },
+    ],
+    [
+      "owned by root, for root",
       [ROOT, 0o100600],
       { "/home/alice/.ssh": [ROOT, 0o40700], "/home/alice": [ROOT, 0o40700] },
       ROOT,
     ],
-  ])("nobody else: %s", async (_, file, folders, owner) => {
+  ])("accepts a file %s", async (_, file, folders, owner) => {
     expect(await problem(file, folders, owner)).toBeUndefined();
   });
 
   it.each<[string, string, Owner, Readonly<Record<string, Owner>>?, number?]>([
-    ["another's file", "it belongs to somebody else", [MALLORY, 0o100600]],
-    ["its group", "others than its owner may write it (chmod go-w)", [ALICE, 0o100620]],
-    ["everybody", "others than its owner may write it (chmod go-w)", [ALICE, 0o100602]],
+    ["another user who owns the file", "another user owns the file", [MALLORY, 0o100600]],
+    ["its group", "other users can write the file; run `chmod go-w` on it", [ALICE, 0o100620]],
+    ["all users", "other users can write the file; run `chmod go-w` on it", [ALICE, 0o100602]],
     [
-      "who has the folder",
-      "the folder /home/alice/.ssh belongs to somebody else",
+      "another user who owns the folder",
+      "another user owns the folder /home/alice/.ssh",
       [ALICE, 0o100600],
       { "/home/alice/.ssh": [MALLORY, 0o40700] },
     ],
     [
       "the folder's group",
-      "others than its owner may write the folder /home/alice/.ssh (chmod go-w)",
+      "other users can write the folder /home/alice/.ssh; run `chmod go-w` on it",
       [ALICE, 0o100600],
       { "/home/alice/.ssh": [ALICE, 0o40770] },
     ],
     [
-      "everybody, by the home folder",
-      "others than its owner may write the folder /home/alice (chmod go-w)",
+      "all users, through the home folder",
+      "other users can write the folder /home/alice; run `chmod go-w` on it",
       [ALICE, 0o100600],
       { "/home/alice": [ALICE, 0o40757] },
     ],
     [
-      "who has a folder as /tmp is",
-      "the folder /home/alice/.ssh belongs to somebody else",
+      "another user who owns a sticky folder",
+      "another user owns the folder /home/alice/.ssh",
       [ALICE, 0o100600],
       { "/home/alice/.ssh": [MALLORY, 0o41777] },
     ],
-    ["a user, where root is the owner", "it belongs to somebody else", [ALICE, 0o100600], {}, ROOT],
+    ["a user, if root must be the owner", "another user owns the file", [ALICE, 0o100600], {}, ROOT],
     [
-      "a user with a folder above root's file",
-      "the folder /home/alice/.ssh belongs to somebody else",
+      "a user who owns a folder above root's file",
+      "another user owns the folder /home/alice/.ssh",
       [ROOT, 0o100600],
       {},
       ROOT,
     ],
     [
-      "a user in a folder such as /tmp, where root is the owner",
-      "it belongs to somebody else",
+      "a user in a sticky folder, if root must be the owner",
+      "another user owns the file",
       [MALLORY, 0o100600],
       { "/home/alice/.ssh": [ROOT, 0o41777] },
       ROOT,
     ],
-  ])("somebody else: %s", async (_, expected, file, folders, owner) => {
+  ])("reports access by %s", async (_, expected, file, folders, owner) => {
     expect(await problem(file, folders, owner)).toBe(expected);
   });
 });
 
-describe("a file that is read", () => {
-  /** A file of a user id that this process does not have. */
+describe("readOwned", () => {
+  /** Creates a file owned by another user id than this process. */
   const foreign = (process.getuid!() || ALICE) + 1;
 
-  it("belongs to the account of the process or root, unless another owner is named", async () => {
+  it("requires that this account or root owns the file, unless another owner is given", async () => {
     const path = join(await temporaryFolder(), "file");
     await writeFile(path, "text", { mode: 0o600 });
     expect(Buffer.from((await readOwned(path))!.bytes).toString()).toBe("text");
-    // A file of the process's own is somebody else's for another owner; root's is anybody's.
+    // For another owner, a file of this process's account is refused, unless the account is root.
     const refused = readOwned(path, { owner: foreign });
     expect(await codeOf(refused)).toBe(process.getuid!() === 0 ? "no error" : "file-unreadable");
   });
 
-  it("has a version that changes with it", async () => {
+  it("returns a version that changes with the file", async () => {
     const path = join(await temporaryFolder(), "file");
     await writeFile(path, "text", { mode: 0o600 });
     const { version } = (await readOwned(path))!;
@@ -127,15 +131,15 @@ describe("a file that is read", () => {
     expect((await readOwned(path))!.version).not.toBe(version);
   });
 
-  it("is a regular file within its bound", async () => {
+  it("requires a regular file within the size limit", async () => {
     const folder = await temporaryFolder();
     const path = join(folder, "file");
     await writeFile(path, "12345", { mode: 0o600 });
     expect((await readOwned(path, { maxBytes: 5 }))!.bytes).toHaveLength(5);
-    await expect(readOwned(path, { maxBytes: 4 })).rejects.toThrow("it has 5 bytes, where 4 are allowed");
+    await expect(readOwned(path, { maxBytes: 4 })).rejects.toThrow("the file has 5 bytes, but the maximum is 4");
     execFileSync("mkfifo", ["-m", "600", join(folder, "pipe")]);
     for (const special of ["/dev/null", folder, join(folder, "pipe")])
-      await expect(readOwned(special)).rejects.toThrow("it is not a regular file");
+      await expect(readOwned(special)).rejects.toThrow("not a regular file");
     expect(await readOwned(join(folder, "none"))).toBeUndefined();
     await chmod(path, 0o666);
     expect(await codeOf(readOwned(path))).toBe("file-unreadable");

@@ -2,7 +2,7 @@ import { pairsOf, pairwise, product } from "@nacre/testing/interop/pairwise";
 import { describe, expect, test } from "vitest";
 
 describe("product", () => {
-  test("has each combination once", () => {
+  test("contains each combination once", () => {
     expect(product({ a: [1, 2], b: ["x", "y"] })).toEqual([
       { a: 1, b: "x" },
       { a: 1, b: "y" },
@@ -13,7 +13,7 @@ describe("product", () => {
 });
 
 describe("pairwise", () => {
-  test("of two factors is all combinations", () => {
+  test("returns all combinations of two factors", () => {
     const factors = { a: [1, 2, 3], b: ["x", "y"] };
     expect(new Set(pairwise(factors).map((one) => JSON.stringify(one)))).toEqual(
       new Set(product(factors).map((one) => JSON.stringify(one))),
@@ -24,9 +24,9 @@ describe("pairwise", () => {
     { a: [1, 2], b: [1, 2], c: [1, 2] },
     { a: [1, 2, 3, 4, 5, 6, 7, 8, 9], b: [1, 2, 3, 4, 5, 6], c: [1, 2, 3, 4, 5, 6], d: [1, 2, 3, 4, 5] },
     { a: [1], b: [1], c: [1, 2, 3] },
-  ])("lets any two values meet, in few combinations (%#)", (factors) => {
+  ])("covers every pair of values with few combinations (%#)", (factors) => {
     const chosen = pairwise<Record<string, number>>(factors);
-    // Worked out another way: value by value.
+    // Computed differently from the implementation: value by value.
     const names = Object.keys(factors) as (keyof typeof factors)[];
     for (const [i, one] of names.entries())
       for (const other of names.slice(i + 1))
@@ -40,6 +40,6 @@ describe("pairwise", () => {
   });
 });
 
-test("pairsOf names each pair of a combination, whatever its order", () => {
+test("pairsOf names each pair of a combination, regardless of order", () => {
   expect(pairsOf({ c: true, a: 1, b: "x" })).toEqual(['a=1 b="x"', "a=1 c=true", 'b="x" c=true']);
 });

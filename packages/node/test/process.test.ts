@@ -16,7 +16,7 @@ function start(): { channel: FakeChannel; running: NodeProcess } {
 const KILOBYTES = new Uint8Array(32 * 1024).fill(7);
 
 describe("output", () => {
-  test("arrives whole and in order, and then ends", async () => {
+  test("arrives complete and in order, and then ends", async () => {
     const { channel, running } = start();
     const all = buffer(running.stdout);
     channel.handler.data("stdout", utf8Encode("one "));
@@ -30,7 +30,7 @@ describe("output", () => {
     expect(channel.consumedBytes).toBe("one two".length + "complaint".length);
   });
 
-  test("that nobody reads is not consumed", async () => {
+  test("that is not read is not consumed", async () => {
     const { channel, running } = start();
     for (let i = 0; i < 64; i++) channel.handler.data("stdout", KILOBYTES);
     expect(channel.consumedBytes).toBe(0);
@@ -44,14 +44,14 @@ describe("output", () => {
     expect(channel.consumedBytes).toBe(64 * KILOBYTES.length);
   });
 
-  test("without an end is ended by the channel's", async () => {
+  test("without an EOF ends with the channel", async () => {
     const { channel, running } = start();
     channel.handler.data("stdout", utf8Encode("last words"));
     channel.finish();
     expect((await buffer(running.stdout)).toString()).toBe("last words");
   });
 
-  test("destroyed, it costs no window and stops nothing", () => {
+  test("that is destroyed returns its window credit and does not block the other stream", () => {
     const { channel, running } = start();
     channel.handler.data("stdout", KILOBYTES);
     running.stdout.destroy();
@@ -61,7 +61,7 @@ describe("output", () => {
     channel.finish();
   });
 
-  test("a reader gets what came, and then the error that broke the connection", async () => {
+  test("is read up to the break, followed by the error that broke the connection", async () => {
     const { channel, running } = start();
     channel.handler.data("stdout", utf8Encode("half"));
     channel.finish(LOST);
@@ -74,7 +74,7 @@ describe("output", () => {
     await expect(running.exit).rejects.toBe(LOST);
   });
 
-  test("read in pieces that do not divide it, comes whole before that error, too", async () => {
+  test("is complete before the error, even if read in pieces that do not divide its length", async () => {
     const { channel, running } = start();
     channel.handler.data("stdout", utf8Encode("0123456789"));
     channel.finish(LOST);
@@ -90,7 +90,7 @@ describe("output", () => {
     expect(running.stdout.errored).toBe(LOST);
   });
 
-  test("that more came of than a stream holds, comes whole before that error, too", async () => {
+  test("is complete before the error, even if it exceeds the stream's buffer", async () => {
     const { channel, running } = start();
     for (let i = 0; i < 64; i++) channel.handler.data("stdout", KILOBYTES);
     channel.finish(LOST);
@@ -105,9 +105,9 @@ describe("output", () => {
   });
 
   test.each([
-    ["closed here", (running: NodeProcess) => running.close(), "closed"],
-    ["given no more input", (running: NodeProcess) => Promise.resolve(running.stdin.destroy()), "closed"],
-  ])("of a command that was %s fails, and does not look like all of it", async (_, close, code) => {
+    ["closed locally", (running: NodeProcess) => running.close(), "closed"],
+    ["aborted by destroying its input", (running: NodeProcess) => Promise.resolve(running.stdin.destroy()), "closed"],
+  ])("of a command that was %s fails, so that it does not look complete", async (_, close, code) => {
     const { channel, running } = start();
     channel.handler.data("stdout", utf8Encode("half"));
     channel.handler.data("stderr", utf8Encode("half a complaint"));
@@ -118,9 +118,9 @@ describe("output", () => {
   });
 
   test.each([
-    ["closed here", (running: NodeProcess) => running.close()],
+    ["closed locally", (running: NodeProcess) => running.close()],
     ["cut off", async (_: NodeProcess, channel: FakeChannel) => channel.finish(LOST)],
-  ])("whose end was told stays whole when the command is %s then", async (_, close) => {
+  ])("whose EOF arrived stays complete if the command is then %s", async (_, close) => {
     const { channel, running } = start();
     channel.handler.data("stdout", utf8Encode("all"));
     channel.handler.eof();
@@ -129,20 +129,20 @@ describe("output", () => {
     expect((await buffer(running.stderr)).toString()).toBe("");
   });
 
-  test("of a command that the server closed without a word may not be all", async () => {
+  test("fails if the server closes the channel without EOF and exit status", async () => {
     const { channel, running } = start();
     channel.handler.data("stdout", utf8Encode("half"));
     channel.finish(undefined, UNTOLD);
     await expect(buffer(running.stdout)).rejects.toMatchObject({ code: "channel-closed" });
   });
 
-  test("that nobody reads fails at once where there is nothing to read", async () => {
+  test("that is not read fails immediately if nothing is buffered", async () => {
     const { channel, running } = start();
     channel.finish(LOST);
     await expect(once(running.stdout, "end")).rejects.toBe(LOST);
   });
 
-  test("a broken connection ends no program that does not look at its streams", async () => {
+  test("causes no uncaught exception for a broken connection if its streams have no listeners", async () => {
     const { channel, running } = start();
     running.stdout.resume();
     running.stderr.resume();
@@ -154,7 +154,7 @@ describe("output", () => {
 });
 
 describe("error output", () => {
-  test("that nobody looks at is kept up to 256 KiB, and its window given back", async () => {
+  test("that is not accessed is kept up to 256 KiB, and its window credit returned", async () => {
     const { channel, running } = start();
     for (let i = 0; i < 64; i++) channel.handler.data("stderr", KILOBYTES);
     expect(channel.consumedBytes).toBe(64 * KILOBYTES.length);
@@ -162,7 +162,7 @@ describe("error output", () => {
     expect(await buffer(running.stderr)).toHaveLength(256 * 1024);
   });
 
-  test("that is looked at is kept, and waits for its reader", async () => {
+  test("that is accessed is kept, and waits for its reader", async () => {
     const { channel, running } = start();
     const { stderr } = running;
     for (let i = 0; i < 64; i++) channel.handler.data("stderr", KILOBYTES);
@@ -173,7 +173,7 @@ describe("error output", () => {
 });
 
 describe("input", () => {
-  test("is written as the channel has room, and ended", async () => {
+  test("is written when the channel has room, and then ended", async () => {
     const { channel, running } = start();
     channel.room = 10;
     const text = "what the command reads, in several pieces";
@@ -189,7 +189,7 @@ describe("input", () => {
     expect(channel.calls).toEqual(["end"]);
   });
 
-  test("asks its source to wait while the channel has no room", () => {
+  test("applies backpressure while the channel has no room", () => {
     const { channel, running } = start();
     channel.room = 0;
     expect(running.stdin.write(KILOBYTES)).toBe(true);
@@ -197,17 +197,17 @@ describe("input", () => {
     expect(channel.written).toHaveLength(0);
   });
 
-  test("given up halfway hangs the command up, so that it does not take half for all", async () => {
+  test("closes the channel if its source fails, so that the command does not mistake partial input for complete input", async () => {
     const { channel, running } = start();
     const source = new Readable({ read: () => {} });
     const written = pipeline(source, running.stdin);
     source.push("half");
-    source.destroy(new Error("the disk is gone"));
-    await expect(written).rejects.toThrow("the disk is gone");
+    source.destroy(new Error("disk failure"));
+    await expect(written).rejects.toThrow("disk failure");
     expect(channel.calls).toEqual(["close"]);
   });
 
-  test("of a command that has ended is an error for who writes it", async () => {
+  test("of a command that has ended fails further writes", async () => {
     const { channel, running } = start();
     channel.room = 1;
     const written = pipeline(Readable.from(["more than it reads"]), running.stdin);
@@ -215,7 +215,7 @@ describe("input", () => {
     await expect(written).rejects.toMatchObject({ code: "channel-closed" });
   });
 
-  test("that was given whole is not disturbed by the end", async () => {
+  test("that was sent completely is not affected by the end", async () => {
     const { channel, running } = start();
     await new Promise<void>((resolve) => running.stdin.end("all", () => resolve()));
     channel.finish();
@@ -224,7 +224,7 @@ describe("input", () => {
 });
 
 describe("a running command", () => {
-  test("is sent signals, breaks and sizes, and closed", async () => {
+  test("can be sent signals, breaks and sizes, and closed", async () => {
     const { channel, running } = start();
     running.kill();
     running.resize(132, 43);
@@ -234,7 +234,7 @@ describe("a running command", () => {
     expect(channel.calls).toEqual(["signal", "window-change", "break", "close"]);
   });
 
-  test("is not sent what is no signal, no size and no break", async () => {
+  test("is not sent invalid signals, sizes and breaks", async () => {
     const { channel, running } = start();
     running.kill("SIGTERM");
     expect(() => running.kill("sigterm")).toThrow(expect.objectContaining({ code: "usage" }));
@@ -243,7 +243,7 @@ describe("a running command", () => {
     expect(channel.calls).toEqual(["signal"]);
   });
 
-  test("closes although the connection is lost", async () => {
+  test("closes even if the connection is lost", async () => {
     const { channel, running } = start();
     channel.finish(LOST);
     await running.close();

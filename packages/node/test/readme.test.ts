@@ -7,14 +7,14 @@ import { defaultAlgorithms, defaultServerAlgorithms } from "nacre/defaults";
 import { expect, test } from "vitest";
 import { clientAlgorithms, serverAlgorithms } from "../src/crypto/algorithms.ts";
 
-// The README says of each name whether a client and a server offer it. Here it is held against the lists.
+// Checks the README's table of algorithms offered by clients and servers against the lists in the code.
 
 const KINDS = ["kex", "hostKeys", "ciphers", "macs"] as const;
 const nodeAlgorithms = clientAlgorithms("openssl");
 const nodeServerAlgorithms = serverAlgorithms("openssl");
 const rows = tableOf(readFileSync(new URL("../../../README.md", import.meta.url), "utf8"));
 
-test("every name that there is has a row, by kind, in the order in which a client on Node offers them", () => {
+test("every algorithm has a row, by kind, in the order in which a client on Node offers them", () => {
   expect(rows.map(({ name }) => name)).toEqual(KINDS.flatMap((kind) => nodeAlgorithms[kind].map(({ name }) => name)));
   const named = [...Object.values(kex), ...Object.values(ciphers), ...defaultSignatureAlgorithms].map(
     ({ name }) => name,
@@ -22,7 +22,7 @@ test("every name that there is has a row, by kind, in the order in which a clien
   expect(new Set(rows.map(({ name }) => name))).toEqual(new Set(named));
 });
 
-test.each(rows)("$name: a client has it as $client, a server as $server", ({ name, client, server }) => {
+test.each(rows)("$name is $client for a client and $server for a server", ({ name, client, server }) => {
   expect(client).toBe(status(name, nodeAlgorithms, defaultAlgorithms));
   expect(server).toBe(status(name, nodeServerAlgorithms, defaultServerAlgorithms));
 });
@@ -33,7 +33,7 @@ interface Row {
   readonly server: string;
 }
 
-/** The rows with a name of the table whose head is `| name | client | server |`; those in italics say the kind. */
+/** Returns the rows of the table with the head `| name | client | server |` that contain a name. Rows in italics name the kind. */
 function tableOf(readme: string): Row[] {
   const [, body = ""] = /^\| name \| client \| server \|\n\| --- \| --- \| --- \|\n((?:\|.*\n)*)/m.exec(readme) ?? [];
   return body
@@ -43,7 +43,7 @@ function tableOf(readme: string): Row[] {
     .flatMap(([, name = "", client = "", server = ""]) => (name.startsWith("*") ? [] : [{ name, client, server }]));
 }
 
-/** What the table should say. */
+/** Returns the text that the table should contain. */
 function status(name: string, onNode: TransportAlgorithms, onNoble: TransportAlgorithms): string {
   const [node, noble] = [onNode, onNoble].map((list) => place(name, list));
   if (node === noble) return node!;

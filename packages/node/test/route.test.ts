@@ -16,12 +16,12 @@ describe("a jump host as text", () => {
     ["[2001:db8::1]", { host: "2001:db8::1" }],
     ["alice@[fe80::1%eth0]:2222", { host: "fe80::1%eth0", port: 2222, user: "alice" }],
     ["192.0.2.1:22", { host: "192.0.2.1", port: 22 }],
-  ])("%s", (text, expected) => {
+  ])("is parsed: %s", (text, expected) => {
     expect(read(text)).toEqual([expect.objectContaining(expected)]);
   });
 });
 
-describe("a jump host takes from the destination", () => {
+describe("a jump host inherits from the destination", () => {
   const machine: Partial<ConnectOptions> = {
     agent: false,
     passphrase: "secret",
@@ -32,17 +32,17 @@ describe("a jump host takes from the destination", () => {
     requireStrictKex: true,
   };
 
-  test("what is about this machine", () => {
+  test("options about this machine", () => {
     expect(read("bastion", machine)).toEqual([expect.objectContaining(machine)]);
     expect(read({ host: "bastion", agent: undefined }, machine)).toEqual([expect.objectContaining(machine)]);
   });
 
-  test("only what it does not name", () => {
+  test("only options that it does not set itself", () => {
     const own = { host: "bastion", agent: "/agent", connectTimeout: 5 };
     expect(read(own, machine)).toEqual([expect.objectContaining({ ...machine, ...own })]);
   });
 
-  test("nothing that is about one host or one login", () => {
+  test("no options about one host or one login", () => {
     const login: Partial<ConnectOptions> = {
       port: 2222,
       identities: [],
@@ -58,6 +58,6 @@ describe("a jump host takes from the destination", () => {
   });
 });
 
-test("an empty list of jump hosts is none", () => {
+test("an empty list means no jump hosts", () => {
   expect(readRoute({ ...destination, via: [] })).toMatchObject({ start: undefined, hops: [] });
 });

@@ -5,7 +5,7 @@ import { type CryptoLibrary, cryptoLibraryOf } from "../src/runtime.ts";
 
 const LIBRARIES: readonly CryptoLibrary[] = ["openssl", "boringssl", "deno"];
 
-test("the library behind node:crypto is told by what the runtime says of itself", () => {
+test("cryptoLibraryOf determines the library from the runtime's properties", () => {
   const features = { openssl_is_boringssl: true };
   expect(cryptoLibraryOf({ versions: { node: "26.3.0", deno: "2.9.6" }, features })).toBe("deno");
   expect(cryptoLibraryOf({ versions: { node: "26.3.0", bun: "1.4.5" }, features })).toBe("boringssl");
@@ -17,8 +17,8 @@ function names(list: readonly { readonly name: string }[]): string[] {
   return list.map(({ name }) => name);
 }
 
-describe("the algorithms with a library", () => {
-  test("AES-GCM comes first, but on Deno chacha20-poly1305", () => {
+describe("the default algorithms", () => {
+  test("start with AES-GCM, but on Deno with chacha20-poly1305", () => {
     const first = LIBRARIES.map((on) =>
       [clientAlgorithms(on), serverAlgorithms(on)].map(({ ciphers }) => ciphers[0]!.name),
     );
@@ -30,7 +30,7 @@ describe("the algorithms with a library", () => {
     ]);
   });
 
-  test("are the same everywhere, but for the finite-field groups, which BoringSSL does not get", () => {
+  test("are the same for every library, except that BoringSSL lacks finite-field groups", () => {
     const everything = clientAlgorithms("openssl");
     for (const on of LIBRARIES)
       for (const kind of ["kex", "hostKeys", "ciphers", "macs"] as const) {
@@ -43,7 +43,7 @@ describe("the algorithms with a library", () => {
   });
 });
 
-describe("the account on Bun, whose userInfo tells the environment", () => {
+describe("the account on Bun, where userInfo returns the environment", () => {
   const PASSWD = [
     "root:x:0:0:root:/root:/bin/bash",
     "",
@@ -53,7 +53,7 @@ describe("the account on Bun, whose userInfo tells the environment", () => {
     "broken:x:1001",
   ].join("\n");
 
-  test("is the first entry of its number", () => {
+  test("is the first entry with its user id", () => {
     expect(accountIn(PASSWD, 0)).toEqual({ username: "root", homedir: "/root", shell: "/bin/bash" });
     expect(accountIn(PASSWD, 1000)).toEqual({ username: "alice", homedir: "/home/alice", shell: "" });
     for (const uid of [1, 100, 1001]) expect(accountIn(PASSWD, uid)).toBeUndefined();
@@ -87,7 +87,7 @@ describe("the account on Bun, whose userInfo tells the environment", () => {
     expect(account()).toEqual({ username: "alice", homedir: "/home/alice", shell: "" });
   });
 
-  test("is what userInfo tells where the database has no entry", async () => {
+  test("falls back to userInfo if the database has no entry", async () => {
     vi.spyOn(process, "getuid").mockReturnValue(4711);
     const { account } = await import("../src/account.ts");
     expect(account().username).toBe("mallory");

@@ -35,8 +35,8 @@ async function* endless(): AsyncGenerator<Uint8Array> {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Pipes from a stream until it fails. Where this runtime's `pipeline` refuses a target that is already destroyed without asking it why (from
- * Node 24 on), the target itself still tells the reason.
+ * Pipes from a stream until it fails, and returns the reason. From Node 24 on, `pipeline` rejects an already destroyed target with its own
+ * error; the target itself still has the reason.
  */
 async function pipeFromStream(stdout: Writable): Promise<void> {
   const isDestroyed = stdout.destroyed;
@@ -49,7 +49,7 @@ async function hidesReasons(): Promise<boolean> {
   return (await failure(pipeline(Readable.from([]), target))) !== LOST;
 }
 
-/** Ways to write until it fails, and to get the error. */
+/** Functions that write until they fail and return the error. */
 const writers: readonly [string, (stdout: Writable) => Promise<unknown>][] = [
   ["a pipeline from a generator", (stdout) => pipeline(endless, stdout)],
   ["a pipeline from a stream", pipeFromStream],
@@ -83,13 +83,13 @@ const writers: readonly [string, (stdout: Writable) => Promise<unknown>][] = [
   ],
 ];
 
-describe("a client that sends a byte a packet", () => {
+describe("a client that sends one byte per packet", () => {
   const BYTES = 100_000;
   const flood = (channel: FakeChannel): void => {
     for (let i = 0; i < BYTES; i++) channel.handler.data("stdout", Uint8Array.of(i));
   };
 
-  test("costs a reader who is late no array for each", async () => {
+  test("does not cost one array per byte for a slow reader", async () => {
     const { channel, session } = start();
     session.stdin.once("data", () => session.stdin.pause());
     await turn();
@@ -97,7 +97,7 @@ describe("a client that sends a byte a packet", () => {
     await turn();
     expect(session.stdin.readableLength).toBeGreaterThan(60_000);
     channel.handler.eof();
-    // A stream that flows gives what it holds as it holds it.
+    // A flowing stream emits its buffered chunks unchanged.
     let chunks = 0;
     let length = 1;
     session.stdin.on("data", (chunk: Buffer) => {
@@ -111,7 +111,7 @@ describe("a client that sends a byte a packet", () => {
     expect(channel.consumedBytes).toBe(BYTES);
   });
 
-  /** Ways to read all of it, as it comes. */
+  /** Functions that read all input as it arrives. */
   const readers: readonly [string, (stdin: Readable, told: (bytes: Buffer) => void) => Promise<void>][] = [
     [
       "data events",
@@ -127,7 +127,7 @@ describe("a client that sends a byte a packet", () => {
       },
     ],
     [
-      "all there is at each readable",
+      "reads of all data at each readable",
       async (stdin, told) => {
         stdin.on("readable", () => {
           for (let bytes = stdin.read() as Buffer | null; bytes !== null; bytes = stdin.read() as Buffer | null)
@@ -171,7 +171,7 @@ describe("a client that sends a byte a packet", () => {
     ],
   ];
 
-  test.each(readers)("keeps none of it from who reads by %s", async (_, read) => {
+  test.each(readers)("delivers everything to a reader that uses %s", async (_, read) => {
     const { channel, session } = start();
     let received = Buffer.alloc(0);
     const done = read(session.stdin, (bytes) => {
@@ -180,7 +180,7 @@ describe("a client that sends a byte a packet", () => {
     const all = Buffer.from(Array.from({ length: 700 }, (_, i) => i % 256));
     for (const [i, byte] of all.entries()) {
       channel.handler.data("stdout", Uint8Array.of(byte));
-      // In bursts, and each of them arrives although nothing follows it.
+      // The data arrives in bursts. Each must be delivered although nothing follows it.
       if (i % 70 !== 69) continue;
       for (let turns = 0; received.length < i + 1 && turns < 500; turns++) await turn();
       expect(received.length).toBe(i + 1);
@@ -192,9 +192,9 @@ describe("a client that sends a byte a packet", () => {
   });
 });
 
-describe("when the client goes", () => {
+describe("when the client disconnects", () => {
   describe.each(departures)("%s,", (_, depart) => {
-    test.each(writers)("%s is told the reason", async (_name, write) => {
+    test.each(writers)("%s gets the reason", async (_name, write) => {
       const { channel, session } = start();
       const error = await failure(depart(channel, () => write(session.stdout)));
       expect(error).toMatchObject({ name: "SshError", code: "channel-closed" });
@@ -223,7 +223,7 @@ describe("when the client goes", () => {
     }
   });
 
-  test("input whose end had come is whole", async () => {
+  test("input is complete if its EOF arrived", async () => {
     const { channel, session } = start();
     channel.handler.data("stdout", Buffer.from("all"));
     channel.handler.eof();
@@ -231,7 +231,7 @@ describe("when the client goes", () => {
     expect(await text(session.stdin)).toBe("all");
   });
 
-  test("its streams end no program", async () => {
+  test("its streams cause no uncaught exception", async () => {
     const { channel, session } = start();
     channel.finish(LOST, UNTOLD);
     await turn();

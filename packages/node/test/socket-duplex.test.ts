@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { socketDuplex } from "../src/socket-duplex.ts";
 import { serve, watchResources } from "./support.ts";
 
-/** What a duplex has told. */
+/** The events of a duplex. */
 class Recorder implements DuplexHandler {
   readonly events: string[] = [];
   received: Buffer = Buffer.alloc(0);
@@ -29,7 +29,7 @@ class Recorder implements DuplexHandler {
     this.#tell(`failed: ${(cause as NodeJS.ErrnoException).code}`);
   }
 
-  /** Resolves when the event has come. */
+  /** Resolves after the event. */
   until(event: string): Promise<void> {
     return this.#when(() => this.events.includes(event));
   }
@@ -63,7 +63,7 @@ async function connected(onConnection: (socket: Socket) => void) {
 const MEGABYTES = Buffer.alloc(8 * 1024 * 1024, "0123456789abcdef");
 
 describe("a duplex over a socket", () => {
-  test("carries bytes both ways, and waits for a reader that is slow", async () => {
+  test("transfers data in both directions and waits for a slow reader", async () => {
     const { server, duplex, recorded } = await connected((peer) => peer.pause());
     duplex.open(recorded);
     let full = false;
@@ -82,12 +82,12 @@ describe("a duplex over a socket", () => {
     await duplex.close();
   });
 
-  test("paused, it takes no more than the system holds", async () => {
+  test("receives no more than the system's buffers while paused", async () => {
     const { server, duplex, recorded } = await connected((peer) => peer.write(MEGABYTES));
     duplex.open(recorded);
     duplex.pause();
     const [peer] = server.sockets;
-    // The sender cannot send all: it fills what the two systems hold, and stands.
+    // The sender fills the buffers of both systems and then stalls.
     let sent = -1;
     while (sent !== peer!.bytesWritten - peer!.writableLength) {
       sent = peer!.bytesWritten - peer!.writableLength;
@@ -101,16 +101,16 @@ describe("a duplex over a socket", () => {
     await duplex.close();
   });
 
-  test("the peer's end is told after its last bytes", async () => {
-    const { duplex, recorded } = await connected((peer) => peer.end("goodbye"));
+  test("reports the peer's end after its last bytes", async () => {
+    const { duplex, recorded } = await connected((peer) => peer.end("last bytes"));
     duplex.open(recorded);
     await recorded.until("ended");
-    expect(recorded.received.toString()).toBe("goodbye");
+    expect(recorded.received.toString()).toBe("last bytes");
     expect(recorded.events).toEqual(["ended"]);
     await duplex.close();
   });
 
-  test("a broken connection is told once", async () => {
+  test("reports a broken connection once", async () => {
     const { duplex, recorded } = await connected((peer) => peer.on("data", () => peer.resetAndDestroy()));
     duplex.open(recorded);
     duplex.write([new Uint8Array(10)]);
@@ -120,7 +120,7 @@ describe("a duplex over a socket", () => {
     expect(recorded.events).toEqual(["failed: ECONNRESET"]);
   });
 
-  test("what broke before it was opened is told, after opening", async () => {
+  test("reports a break before `open` after `open` returns", async () => {
     const { socket, duplex, recorded } = await connected(() => {});
     socket.destroy(Object.assign(new Error("unplugged"), { code: "EUNPLUGGED" }));
     await new Promise((resolve) => socket.on("close", resolve));
@@ -131,7 +131,7 @@ describe("a duplex over a socket", () => {
     await duplex.close();
   });
 
-  test("closing sends what was written, tells nothing more, and leaves nothing open", async () => {
+  test("sends all written data when closed, emits no more events, and leaves nothing open", async () => {
     const leftOpen = await watchResources();
     const received: Buffer[] = [];
     const { server, duplex, recorded } = await connected((peer) => peer.on("data", (chunk) => received.push(chunk)));
@@ -146,7 +146,7 @@ describe("a duplex over a socket", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("closing takes a bounded time with a peer that reads nothing", async () => {
+  test("closes in bounded time if the peer does not read", async () => {
     const { server, duplex, recorded } = await connected((peer) => peer.pause());
     duplex.open(recorded);
     for (let i = 0; i < 4; i++) duplex.write([new Uint8Array(MEGABYTES)]);
@@ -154,7 +154,7 @@ describe("a duplex over a socket", () => {
     await server.close();
   });
 
-  test("the peer's end leaves our direction open, and end closes it behind what was written", async () => {
+  test("keeps our direction open after the peer's end, and `end` closes it after all written data", async () => {
     const leftOpen = await watchResources();
     const received: Buffer[] = [];
     const { server, duplex, recorded } = await connected((peer) => {
@@ -176,7 +176,7 @@ describe("a duplex over a socket", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("end leaves the peer's direction open", async () => {
+  test("keeps the peer's direction open after `end`", async () => {
     const { duplex, recorded } = await connected((peer) => {
       peer.allowHalfOpen = true;
       peer.on("end", () => peer.end("answer")).resume();
@@ -188,7 +188,7 @@ describe("a duplex over a socket", () => {
     await duplex.close();
   });
 
-  test("end resolves when the connection breaks before everything is taken", async () => {
+  test("resolves `end` if the connection breaks before everything is sent", async () => {
     const { server, duplex, recorded } = await connected((peer) => peer.pause());
     duplex.open(recorded);
     for (let i = 0; i < 4; i++) duplex.write([new Uint8Array(MEGABYTES)]);
@@ -200,7 +200,7 @@ describe("a duplex over a socket", () => {
     expect(recorded.events.filter((event) => event !== "drained")).toHaveLength(1);
   });
 
-  test("a socket destroyed after the peer's end, before ours, has failed", async () => {
+  test("reports a failure if the socket is destroyed after the peer's end but before ours", async () => {
     const { socket, duplex, recorded } = await connected((peer) => {
       peer.allowHalfOpen = true;
       peer.end();
@@ -212,7 +212,7 @@ describe("a duplex over a socket", () => {
     await duplex.close();
   });
 
-  test("any Node stream of bytes will do", async () => {
+  test("accepts any Node duplex stream of bytes", async () => {
     const echo = new PassThrough();
     const recorded = new Recorder();
     const duplex = socketDuplex(echo);

@@ -5,7 +5,7 @@ import { codeOf } from "./support.ts";
 const network = (address: string, ipv4 = 24, ipv6 = 64): string | undefined => networkOf(address, { ipv4, ipv6 });
 
 describe("an address", () => {
-  test("of IPv4 that the system shows as IPv6 is the IPv4 one, and any other stays", () => {
+  test("in IPv4-mapped form becomes IPv4, and any other is unchanged", () => {
     expect(plainAddress("::ffff:192.0.2.7")).toBe("192.0.2.7");
     expect(plainAddress("::FFFF:192.0.2.7")).toBe("192.0.2.7");
     for (const address of [
@@ -20,7 +20,7 @@ describe("an address", () => {
       expect(plainAddress(address)).toBe(address);
   });
 
-  test("belongs to one network with those that differ behind its size only", () => {
+  test("shares its network with addresses that differ only after the prefix", () => {
     expect(network("192.0.2.7")).toBe(network("192.0.2.255"));
     expect(network("192.0.2.7")).not.toBe(network("192.0.3.7"));
     expect(network("192.0.2.7", 32)).not.toBe(network("192.0.2.6", 32));
@@ -35,7 +35,7 @@ describe("an address", () => {
     expect(network("not an address")).toBeUndefined();
   });
 
-  test("is exempt by itself or by its network", async () => {
+  test("is exempt if it or its network is listed", async () => {
     const isExempt = addressMatcher(["192.0.2.7", "203.0.113.0/24", "2001:db8::/32"]);
     expect(["192.0.2.7", "203.0.113.9", "2001:db8:1::1"].map(isExempt)).toEqual([true, true, true]);
     expect(["192.0.2.8", "203.0.114.1", "2001:db9::", "", "name"].map(isExempt)).toEqual([

@@ -18,7 +18,7 @@ function open(sources: Sources, source: string | undefined, count: number): void
 }
 
 describe("connections without a login", () => {
-  test("of one source are bounded, and those of another source are not touched by it", () => {
+  test("of one source are limited without affecting another source", () => {
     const sources = table();
     open(sources, "a", 49);
     expect(sources.refusal("a", 0)).toBeUndefined();
@@ -29,7 +29,7 @@ describe("connections without a login", () => {
     expect(sources.refusal("a", 0)).toBeUndefined();
   });
 
-  test("count all against their own source, and a few against others", () => {
+  test("all count against their own source, and a few against others", () => {
     const sources = table();
     open(sources, "a", 50);
     open(sources, "b", 3);
@@ -43,7 +43,7 @@ describe("connections without a login", () => {
     expect(sources.pressure("c")).toBe(0);
   });
 
-  test("without a source are never refused, and count against everybody", () => {
+  test("without a source are never refused, and count against all sources", () => {
     const sources = table();
     open(sources, undefined, 60);
     expect(sources.refusal(undefined, 0)).toBeUndefined();
@@ -55,7 +55,7 @@ describe("connections without a login", () => {
 });
 
 describe("penalties", () => {
-  test("add up, are enforced from their minimum on, and run down", () => {
+  test("add up, are enforced from their minimum, and expire", () => {
     const sources = table();
     sources.penalise("a", "authFail", 0);
     sources.penalise("a", "authFail", 0);
@@ -65,12 +65,12 @@ describe("penalties", () => {
     expect(sources.refusal("a", 15_999)).toBe("penalty");
     expect(sources.refusal("b", 0)).toBeUndefined();
     expect(sources.refusal("a", 16_000)).toBeUndefined();
-    // What has run down does not count again.
+    // An expired penalty does not count again.
     sources.penalise("a", "graceExceeded", 16_000);
     expect(sources.refusal("a", 16_001)).toBeUndefined();
   });
 
-  test("that come slower than they run down are never enforced", () => {
+  test("that expire faster than they are added are never enforced", () => {
     const sources = table();
     for (let time = 0; time < 1_000_000; time += 5000) {
       sources.penalise("a", "authFail", time);
@@ -85,7 +85,7 @@ describe("penalties", () => {
     expect(sources.refusal("a", 600_000)).toBeUndefined();
   });
 
-  test("are none without a source, and none where they are off", () => {
+  test("do not apply without a source or when disabled", () => {
     const sources = table({ penalties: undefined });
     for (let i = 0; i < 100; i++) {
       sources.penalise("a", "graceExceeded", 0);
@@ -97,7 +97,7 @@ describe("penalties", () => {
 });
 
 describe("the delay after a failed login", () => {
-  test("grows with each one of the source up to a maximum, and is forgotten after a minute", () => {
+  test("doubles with each failure of the source up to a maximum, and is reset after a minute", () => {
     const sources = table();
     const delays = Array.from({ length: 7 }, (_, i) => sources.failed("a", i));
     expect(delays).toEqual([100, 200, 400, 800, 1600, 2000, 2000]);
@@ -107,14 +107,14 @@ describe("the delay after a failed login", () => {
     for (let i = 0; i < 5000; i++) expect(sources.failed("a", 200_000)).toBeLessThanOrEqual(2000);
   });
 
-  test("is none without a source, and none where it is off", () => {
+  test("is 0 without a source or when disabled", () => {
     expect(table().failed(undefined, 0)).toBe(0);
     expect(table({ maxFailureDelay: 0 }).failed("a", 0)).toBe(0);
   });
 });
 
 describe("the memory of sources", () => {
-  test("is bounded: what is over goes first, then the source that was quiet longest", () => {
+  test("is bounded: expired records go first, then the least recently active source", () => {
     const sources = table();
     for (const source of ["a", "b", "c", "d"]) sources.penalise(source, "noAuth", 0);
     for (let i = 0; i < 2; i++) sources.penalise("a", "graceExceeded", 0);
@@ -123,7 +123,7 @@ describe("the memory of sources", () => {
     expect(sources.size).toBe(2);
     expect(sources.refusal("a", 10_000)).toBe("penalty");
     for (const source of ["f", "g"]) sources.penalise(source, "graceExceeded", 10_000);
-    // All four are penalised still: the one penalised first goes, and "a" is that one until it offends again.
+    // All four penalties are active, so the oldest record goes: "a", until it offends again.
     sources.penalise("a", "noAuth", 10_000);
     sources.penalise("h", "noAuth", 10_000);
     expect(sources.size).toBe(4);
@@ -135,7 +135,7 @@ describe("the memory of sources", () => {
     expect(sources.refusal("a", 10_000)).toBeUndefined();
   });
 
-  test("holds nothing of connections that are over, and no more than its bound of a million offenders", () => {
+  test("keeps nothing of closed connections, and no more than its maximum for a million offenders", () => {
     const sources = table({ maxSources: 1000 });
     for (let i = 0; i < 1_000_000; i++) {
       const source = `source ${i}`;

@@ -10,7 +10,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-/** A folder of the test's own, gone after it. */
+/** Creates a temporary folder that is removed after the test. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "nacre-"));
   cleanups.push(() => rm(folder, { recursive: true }));
@@ -19,13 +19,13 @@ export async function temporaryFolder(): Promise<string> {
 
 export interface TestServer {
   readonly port: number;
-  /** The connections that it has had. */
+  /** Number of accepted connections. */
   readonly sockets: readonly Socket[];
-  /** Resolves when all of them are closed, and the server with them. */
+  /** Resolves when the server and all its connections are closed. */
   close(): Promise<void>;
 }
 
-/** A TCP server on 127.0.0.1, or at the path of a Unix socket, which does this with each connection. */
+/** Starts a TCP server on 127.0.0.1, or on the path of a Unix socket, that calls this function for each connection. */
 export async function serve(onConnection: (socket: Socket) => void, path?: string): Promise<TestServer> {
   const sockets: Socket[] = [];
   const server: Server = createServer((socket) => {
@@ -48,7 +48,7 @@ export async function serve(onConnection: (socket: Socket) => void, path?: strin
   return { port: typeof address === "object" && address !== null ? address.port : 0, sockets, close };
 }
 
-/** Counts what this test leaves open: sockets, pipes and timers that were not there when this was called. */
+/** Returns a function that lists resources opened since this call: sockets, pipes and timers. */
 export async function watchResources(): Promise<() => Promise<string[]>> {
   const timers = new Set<NodeJS.Timeout>();
   const { setTimeout: set, clearTimeout: clear } = globalThis;
@@ -75,15 +75,15 @@ export async function watchResources(): Promise<() => Promise<string[]>> {
 }
 
 async function openHandles(): Promise<string[]> {
-  // What is being closed goes within a turn or two.
+  // Resources that are being closed disappear within one or two event loop turns.
   for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
   return process.getActiveResourcesInfo().filter((name) => name !== "Immediate" && name !== "Timeout");
 }
 
-/** "Randomness" of which a key can be made, the same each time. */
+/** Deterministic "random" bytes from which a key can be made. */
 export const counting = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i + 1);
 
-/** A promise and what settles it: Node 20 has no Promise.withResolvers. */
+/** A promise with its resolvers: Node 20 lacks Promise.withResolvers. */
 export function later<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
   let resolve!: (value: T) => void;
   const promise = new Promise<T>((settle) => {
@@ -92,7 +92,7 @@ export function later<T>(): { readonly promise: Promise<T>; readonly resolve: (v
   return { promise, resolve };
 }
 
-/** An `SshError`'s code, or what else came of it. */
+/** Returns the code of an `SshError`, or a description of any other outcome. */
 export async function codeOf(promise: Promise<unknown>): Promise<string> {
   try {
     await promise;

@@ -33,7 +33,7 @@ interface Tunnel {
   readonly events: ListenEvent[];
 }
 
-/** A client that is logged in to a server with forwarding. */
+/** A client logged in to a server with forwarding. */
 async function tunnel(
   options: TcpForwardingOptions = {},
   permissions: Permissions = { portForwarding: true },
@@ -60,7 +60,7 @@ async function tunnel(
 
 const LOCAL: TcpForwardingOptions = { permitOpen: ["127.0.0.1:*"] };
 
-/** Answers each connection, when it has ended, with what it sent. */
+/** Echoes the data of each connection after its end. */
 function echo(socket: Socket): void {
   let said = "";
   socket.allowHalfOpen = true;
@@ -75,16 +75,16 @@ async function exchange(stream: Duplex, words: string): Promise<string> {
   return text(stream);
 }
 
-/** The errors with which requests were refused, for the log. */
+/** Returns the messages of the errors logged for refused requests. */
 const reasons = (events: readonly ListenEvent[]): readonly string[] =>
   events.flatMap((event) => (event.type === "request-refused" ? [(event.error as Error).message] : []));
 
-/** A resolver that knows these names, and no others. */
+/** A resolver that knows only these names. */
 const names =
   (known: Readonly<Record<string, readonly string[]>>): Lookup =>
   async (host) => {
     const addresses = known[host];
-    if (addresses === undefined) throw new Error("secret of the resolver");
+    if (addresses === undefined) throw new Error("secret error of the resolver");
     return addresses;
   };
 
@@ -126,13 +126,13 @@ describe("an address of this machine or its link", () => {
     "::ffff:192.0.2.1",
     "fec0::1",
     "fd00::1",
-  ])("is not mistaken for another: %s", (address) => {
+  ])("does not include %s", (address) => {
     expect(isInternalAddress(address)).toBe(false);
   });
 });
 
 describe("tcpForwarding connects", () => {
-  it("to an address that it names, with half-close kept", async () => {
+  it("to a permitted address, with half-close", async () => {
     const target = await serve(echo);
     const { client, events } = await tunnel(LOCAL);
     const stream = await client.dial({ host: "127.0.0.1", port: target.port });
@@ -141,7 +141,7 @@ describe("tcpForwarding connects", () => {
     await client.close();
   });
 
-  it("to a target that ends first, and still gets what the client sends", async () => {
+  it("to a target that ends first and still receives the client's data", async () => {
     let received = "";
     const target = createServer({ allowHalfOpen: true }, (socket) => {
       socket.on("data", (chunk: Buffer) => {
@@ -164,12 +164,12 @@ describe("tcpForwarding connects", () => {
     target.close();
   });
 
-  it("to localhost by either address, and to a name by the addresses that it had when it was checked", async () => {
+  it("to localhost on either address, and to a name on its checked addresses", async () => {
     const target = await serve(echo);
     const asked: string[] = [];
     const lookup = async (host: string): Promise<readonly string[]> => {
       asked.push(host);
-      // What answers next would be another's.
+      // A second lookup would return another address.
       return asked.length > 2 ? ["169.254.169.254"] : ["127.0.0.1"];
     };
     const permitOpen = ["localhost:*", "db.example.org:*", "127.0.0.1:*"];
@@ -180,7 +180,7 @@ describe("tcpForwarding connects", () => {
     await client.close();
   });
 
-  it("to a Unix socket that it names, and to no other", async () => {
+  it("to a permitted Unix socket, and to no other", async () => {
     const path = join(await temporaryFolder(), "app.sock");
     await serve(echo, path);
     const { client, events } = await tunnel({ permitOpen: [path] });
@@ -188,13 +188,13 @@ describe("tcpForwarding connects", () => {
     expect(await codeOf(client.dial({ path: `${path}2` }))).toBe("forward-denied");
     const others = await tunnel();
     expect(await codeOf(others.client.dial({ path }))).toBe("forward-denied");
-    expect(reasons(events)).toEqual([expect.stringContaining("permitOpen of tcpForwarding does not name")]);
+    expect(reasons(events)).toEqual([expect.stringContaining("`permitOpen` of `tcpForwarding` does not permit")]);
     await Promise.all([client.close(), others.client.close()]);
   });
 
-  it("to the next address when one refuses, and when one does not answer", async () => {
+  it("to the next address if one refuses or does not answer", async () => {
     const target = await serve(echo);
-    // Nothing listens at 127.0.0.9; 192.0.2.1 is for documentation (RFC 5737) and does not answer.
+    // 127.0.0.9 has no listener; 192.0.2.1 is reserved for documentation (RFC 5737) and does not answer.
     const lookup = names({ refusing: ["127.0.0.9", "127.0.0.1"], silent: ["192.0.2.1", "127.0.0.1"] });
     const { client } = await tunnel({ permitOpen: ["*:*", "127.0.0.1:*", "127.0.0.9:*"], lookup });
     for (const host of ["refusing", "silent"])
@@ -214,7 +214,7 @@ describe("tcpForwarding refuses", () => {
     ["evil.example.org", ["0.0.0.0"]],
     ["localhost", ["127.0.0.1", "::1"]],
     ["2130706433", ["127.0.0.1"]],
-  ])("%s that is %j unless it is named, and dials nothing", async (host, addresses) => {
+  ])("%s with the addresses %j unless listed, and dials nothing", async (host, addresses) => {
     const target = await serve(() => {});
     const lookup = async (): Promise<readonly string[]> => addresses;
     for (const permitOpen of [undefined, ["*:*"], ["*:*", `${host.includes(":") ? "a.b" : "evil.example.org"}:*`]]) {
@@ -226,7 +226,7 @@ describe("tcpForwarding refuses", () => {
     expect(target.sockets).toHaveLength(0);
   });
 
-  it("the forbidden ones of several addresses, and dials the others", async () => {
+  it("the forbidden addresses of a name, and dials the others", async () => {
     const loopback = await serve(() => {});
     const own = Object.values(networkInterfaces())
       .flat()
@@ -238,7 +238,7 @@ describe("tcpForwarding refuses", () => {
     await client.close();
   });
 
-  it("a place that its list does not have, before it looks the name up", async () => {
+  it("a place not in the list, before resolving the name", async () => {
     const asked: string[] = [];
     const lookup = async (host: string): Promise<readonly string[]> => {
       asked.push(host);
@@ -253,7 +253,7 @@ describe("tcpForwarding refuses", () => {
     await client.close();
   });
 
-  it("what cannot be reached, with no word of why", async () => {
+  it("an unreachable target without telling the client why", async () => {
     const lookup = names({ "refused.example.org": ["127.0.0.1"] });
     const { client, events } = await tunnel({ permitOpen: ["*:*", "127.0.0.1:*"], lookup });
     const free = await serve(() => {});
@@ -267,7 +267,7 @@ describe("tcpForwarding refuses", () => {
     await client.close();
   });
 
-  it("a target that does not answer in time, a lookup that hangs included", async () => {
+  it("a target that does not answer in time, including during the lookup", async () => {
     const { client, events } = await tunnel({ lookup: () => new Promise(() => {}), connectTimeout: 30 });
     expect(await codeOf(client.dial({ host: "slow.example.org", port: 80 }))).toBe("forward-unreachable");
     expect(reasons(events)).toEqual(["cannot connect to slow.example.org:80: no answer within 30 ms"]);
@@ -285,12 +285,12 @@ describe("tcpForwarding refuses", () => {
     ["connectTimeout", Number.NaN],
     ["lookup", "dns"],
     ["permitopen", []],
-  ])("the invalid option %s: %j", (name, value) => {
+  ])("an invalid option %s: %j", (name, value) => {
     expect(() => tcpForwarding({ [name]: value })).toThrow(expect.objectContaining({ code: "usage" }));
   });
 });
 
-/** Connects to a listener and tells what comes of it. */
+/** Connects to a listener and returns the outcome. */
 async function visit(to: {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
@@ -302,14 +302,14 @@ async function visit(to: {
   return socket;
 }
 
-/** Takes a connection, and leaves the listener open. */
+/** Takes one connection and leaves the listener open. */
 async function firstOf(listener: AsyncIterable<Duplex>): Promise<Duplex> {
   const { value } = (await listener[Symbol.asyncIterator]().next()) as { readonly value?: Duplex };
-  if (value === undefined) throw new Error("no connection");
+  if (value === undefined) throw new Error("no connection arrived");
   return value;
 }
 
-/** Addresses of this machine that a listener for `host` answers at. Another program may have the same port at another address. */
+/** Returns the addresses of this machine that answer for a listener on `host`. Another program may use the same port on another address. */
 async function answering(gatewayPorts: TcpForwardingOptions["gatewayPorts"], host: string): Promise<readonly string[]> {
   const { client } = await tunnel({ gatewayPorts });
   const listener = await client.listen({ host, port: 0 });
@@ -325,7 +325,7 @@ async function greetAll(listener: AsyncIterable<Duplex>, greeting: string): Prom
   for await (const stream of listener) stream.end(greeting);
 }
 
-/** What a listener sends first; `undefined` if nothing listens, or nothing comes. */
+/** Returns the first data that a listener sends, or `undefined` if there is no listener or no data. */
 async function greetingOf(to: Parameters<typeof visit>[0]): Promise<string | undefined> {
   try {
     const socket = await visit(to);
@@ -338,7 +338,7 @@ async function greetingOf(to: Parameters<typeof visit>[0]): Promise<string | und
 }
 
 describe("tcpForwarding listens", () => {
-  it("at a free port of loopback, hands over connections, and stops when it is told to", async () => {
+  it("on a free loopback port, delivers connections, and stops when cancelled", async () => {
     const { client, events } = await tunnel();
     const listener = await client.listen({ port: 0 });
     const { port = 0 } = listener;
@@ -354,12 +354,12 @@ describe("tcpForwarding listens", () => {
     );
     await listener.close();
     expect(await codeOf(visit({ host: "127.0.0.1", port }))).toBe("ECONNREFUSED");
-    // The address is free at once.
+    // The address is free immediately.
     expect(await client.listen({ port })).toMatchObject({ port });
     await client.close();
   });
 
-  it("to a visitor that ends first, and still gets the answer", async () => {
+  it("and answers a client that ends its output first", async () => {
     const { client } = await tunnel();
     const listener = await client.listen({ port: 0 });
     const socket = await visit({ host: "127.0.0.1", port: listener.port });
@@ -379,7 +379,7 @@ describe("tcpForwarding listens", () => {
   it.each([
     ["127.0.0.1", "::1"],
     ["::1", "127.0.0.1"],
-  ])("never at an address that is in use on %s, and is not bound on %s then", async (host, other) => {
+  ])("not on a port in use on %s, and then does not bind %s either", async (host, other) => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, host, resolve));
     const { port } = taken.address() as AddressInfo;
@@ -405,11 +405,11 @@ describe("tcpForwarding listens", () => {
     ["clientspecified", "0.0.0.0", ["127.0.0.1", "127.0.0.2"]],
     ["clientspecified", "localhost", ["127.0.0.1", "::1"]],
     ["clientspecified", "127.0.0.2", ["127.0.0.2"]],
-  ] as const)("with gatewayPorts %s for %j at %j", async (gatewayPorts, host, expected) => {
+  ] as const)("with gatewayPorts %s and host %j on %j", async (gatewayPorts, host, expected) => {
     expect(await answering(gatewayPorts, host)).toEqual(expected);
   });
 
-  it("with gatewayPorts clientspecified for :: at IPv6 addresses alone, as far as the runtime can", async () => {
+  it("with gatewayPorts clientspecified and :: only on IPv6 addresses, if the runtime supports it", async () => {
     const probe = createServer();
     await new Promise<void>((resolve) => probe.listen({ host: "::", port: 0, ipv6Only: true }, resolve));
     const { port } = probe.address() as AddressInfo;
@@ -419,7 +419,7 @@ describe("tcpForwarding listens", () => {
     expect(await answering("clientspecified", "::")).toEqual(isSeparate ? ["::1"] : ["127.0.0.1", "127.0.0.2", "::1"]);
   });
 
-  it("only at places of its list", async () => {
+  it("only on permitted addresses", async () => {
     const { client, events } = await tunnel({ permitListen: ["localhost:0", "1234"] });
     expect(await codeOf(client.listen({ port: 1235 }))).toBe("forward-denied");
     expect(await codeOf(client.listen({ host: "", port: 0 }))).toBe("forward-denied");
@@ -428,7 +428,7 @@ describe("tcpForwarding listens", () => {
     await client.close();
   });
 
-  it("at a Unix socket of mode 0600, which it removes", async () => {
+  it("on a Unix socket with mode 0600, which it removes", async () => {
     const folder = await temporaryFolder();
     const path = join(folder, "app.sock");
     const { client } = await tunnel({ permitListen: [path] });
@@ -443,7 +443,7 @@ describe("tcpForwarding listens", () => {
     await client.close();
   });
 
-  it("never over a file, and removes none that another put in its place", async () => {
+  it("without replacing an existing file or removing another program's file", async () => {
     const path = join(await temporaryFolder(), "app.sock");
     await writeFile(path, "precious");
     const { client } = await tunnel({ permitListen: [path] });
@@ -491,7 +491,7 @@ describe("the end of an SSH connection", () => {
     expect(await check()).toEqual([]);
   });
 
-  it("comes while a target does not read: what waits is given up", async () => {
+  it("discards buffered data for a target that does not read", async () => {
     const target = await serve((socket) => socket.pause());
     const { client, server } = await tunnel(LOCAL);
     const stream = await client.dial({ host: "127.0.0.1", port: target.port });
@@ -507,7 +507,7 @@ describe("the end of an SSH connection", () => {
 });
 
 describe("many connections", () => {
-  it("are carried at once, and one more than the limit is refused", async () => {
+  it("are served concurrently, and one above the limit is refused", async () => {
     const target = await serve(echo);
     const { client } = await tunnel(LOCAL);
     const streams = await Promise.all(

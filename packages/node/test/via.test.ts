@@ -40,7 +40,7 @@ async function started(options: Partial<ListenOptions>): Promise<SshServer> {
   return server;
 }
 
-/** Connects onward, wherever the client wants, or to another port. */
+/** Connects to the client's target, or always to another port. */
 function forward(open: PeerOpen, otherPort?: number): void {
   const { address, port: wantedPort } = tcpipChannel.decode(open.data);
   const port = otherPort ?? wantedPort;
@@ -53,7 +53,7 @@ function forward(open: PeerOpen, otherPort?: number): void {
   });
 }
 
-/** A jump host, and the channel types that its clients opened. */
+/** A jump host and the channel types that its clients opened. */
 async function jumpHost(
   options: Partial<ListenOptions> = {},
   open: (open: PeerOpen) => void = (one) => forward(one),
@@ -101,13 +101,13 @@ const hop = (port: number, options: object = {}): Hop => ({
 
 const others: TestServer[] = [];
 
-/** Waits until every client has gone by itself, and closes the servers. */
+/** Waits until every client has disconnected, and closes the servers. */
 async function untilDeserted(): Promise<void> {
   for (const server of servers) await vi.waitFor(() => expect(server.connections).toEqual([]));
   await Promise.all(servers.splice(0).map((server) => server.close()));
 }
 
-/** A server that is not SSH's. */
+/** A server that does not speak SSH. */
 async function other(onConnection: (socket: Socket) => void): Promise<TestServer> {
   const server = await serve(onConnection);
   others.push(server);
@@ -117,7 +117,7 @@ async function other(onConnection: (socket: Socket) => void): Promise<TestServer
 const greet = async (ssh: Client): Promise<string> => (await ssh.exec("hello")).stdout;
 
 describe("through a jump host", () => {
-  test("each connection verifies and logs in by itself, no session is opened at the jump host, and nothing is left", async () => {
+  test("each connection has its own host key check and login, the jump host has no session, and nothing stays open", async () => {
     const leftOpen = await watchResources();
     const { server, opens, events } = await jumpHost();
     const target = await started({});
@@ -131,7 +131,7 @@ describe("through a jump host", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("opens nothing but the connection onward at the jump host", async () => {
+  test("opens only the forwarding channel at the jump host", async () => {
     const [jump, target] = [await jumpHost(), await started({})];
     const opened: string[] = [];
     const trace: TracePort = (record) => {
@@ -142,7 +142,7 @@ describe("through a jump host", () => {
     expect(opened).toEqual([expect.stringContaining("direct-tcpip")]);
   });
 
-  test("a jump host that connects elsewhere is found out by the destination's host key, before anything is sent there", async () => {
+  test("the destination's host key reveals a jump host that connects elsewhere, before a login is sent", async () => {
     const elsewhere = await started({ hostKeys: [hopKey], methods: ["password"], authenticate: () => true });
     const jump = await jumpHost({}, (open) => forward(open, elsewhere.address.port));
     const target = await started({});
@@ -164,7 +164,7 @@ describe("through a jump host", () => {
     expect(asked).toEqual([]);
   });
 
-  test("several are connected through in order", async () => {
+  test("several jump hosts are used in order", async () => {
     const [outer, inner, target] = [await jumpHost(), await jumpHost(), await started({})];
     const via = [hop(outer.server.address.port), hop(inner.server.address.port)];
     await using ssh = await connect(to(target.address.port, { via }));
@@ -172,7 +172,7 @@ describe("through a jump host", () => {
     expect([outer.opens, inner.opens]).toEqual([["direct-tcpip"], ["direct-tcpip"]]);
   });
 
-  test("a connected client serves as one, and stays open", async () => {
+  test("a connected client can be the first hop, and stays open", async () => {
     const [jump, target] = [await jumpHost(), await started({})];
     await using client = await connect(hop(jump.server.address.port) as ConnectOptions);
     for (const via of [client, [client], [client, hop(jump.server.address.port)]]) {
@@ -183,14 +183,14 @@ describe("through a jump host", () => {
     expect(await greet(ssh)).toBe("alice ran hello\n");
   });
 
-  test("a text names it, whose known_hosts entry counts; the destination's key and user do not", async () => {
+  test("a text is checked against known_hosts, and does not inherit the destination's key and user", async () => {
     const [jump, target] = [await jumpHost(), await started({})];
     const { port } = jump.server.address;
     const folder = await temporaryFolder();
     const knownHosts = join(folder, "known_hosts");
     const line = Buffer.from(hopKey.publicKey.blob).toString("base64");
     await writeFile(knownHosts, `[127.0.0.1]:${port} ssh-ed25519 ${line}\n`);
-    // No key of this machine's is let in.
+    // The server accepts none of this machine's keys.
     const error = await connect(to(target.address.port, { via: `bob@127.0.0.1:${port}`, knownHosts })).catch((e) => e);
     expect(error).toMatchObject({ code: "auth-failed" });
     expect(error.message).toMatch(/^jump host 127\.0\.0\.1 port \d+: bob: /);
@@ -203,7 +203,7 @@ describe("through a jump host", () => {
   });
 });
 
-describe("a jump host that fails rejects with its error, which names it, and nothing is left", () => {
+describe("connecting through a failing jump host rejects with its name and leaves nothing open", () => {
   test.each<[string, string, () => Promise<Hop>]>([
     [
       "does not listen",
@@ -235,13 +235,13 @@ describe("a jump host that fails rejects with its error, which names it, and not
       async () => hop((await jumpHost({}, (open) => open.reject(2, "no"))).server.address.port),
     ],
     [
-      "knows no forwarding",
+      "does not support forwarding",
       "forward-unsupported",
       async () => hop((await jumpHost({}, (open) => open.reject(3, "no"))).server.address.port),
     ],
-    ["hangs up", "connection-lost", async () => hop((await other((socket) => socket.end())).port)],
-    ["says nothing", "kex-timeout", async () => hop((await other(() => {})).port, { limits: { kexTimeout: 100 } })],
-  ])("it %s: %s", async (_, code, make) => {
+    ["closes the connection", "connection-lost", async () => hop((await other((socket) => socket.end())).port)],
+    ["sends nothing", "kex-timeout", async () => hop((await other(() => {})).port, { limits: { kexTimeout: 100 } })],
+  ])("if it %s: %s", async (_, code, make) => {
     const leftOpen = await watchResources();
     const via = await make();
     const target = await started({});
@@ -255,7 +255,7 @@ describe("a jump host that fails rejects with its error, which names it, and not
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("it opens no connection in time: connect-timeout, and the kex time-out has not begun before", async () => {
+  test("if it does not connect onward in time; the kex timeout starts only after that", async () => {
     const leftOpen = await watchResources();
     const jump = await jumpHost({}, () => {});
     const target = await started({});
@@ -268,7 +268,7 @@ describe("a jump host that fails rejects with its error, which names it, and not
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("its client opens no connection in time: the channel that comes later is closed", async () => {
+  test("if the client does not open the channel in time; a channel that opens later is closed", async () => {
     let accept!: () => void;
     let ended: Promise<unknown> | undefined;
     const jump = await jumpHost({}, (open) => {
@@ -290,7 +290,7 @@ describe("a jump host that fails rejects with its error, which names it, and not
 });
 
 describe("a connection through a jump host", () => {
-  test("that breaks ends the connection with connection-lost, whose message names the jump host", async () => {
+  test("ends with `connection-lost` naming the jump host if it breaks", async () => {
     const leftOpen = await watchResources();
     const [jump, target] = [await jumpHost(), await started({})];
     const ssh = await connect(to(target.address.port, { via: hop(jump.server.address.port) }));
@@ -305,7 +305,7 @@ describe("a connection through a jump host", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test("over a client that is closed ends with connection-lost", async () => {
+  test("ends with `connection-lost` if its client is closed", async () => {
     const [jump, target] = [await jumpHost(), await started({})];
     const client = await connect(hop(jump.server.address.port) as ConnectOptions);
     const ssh = await connect(to(target.address.port, { via: client }));
@@ -314,7 +314,7 @@ describe("a connection through a jump host", () => {
     expect(await codeOf(connect(to(target.address.port, { via: client })))).toBe("closed");
   });
 
-  test("whose destination refuses the login closes the jump host's", async () => {
+  test("is closed if the destination refuses the login", async () => {
     const leftOpen = await watchResources();
     const [jump, target] = [await jumpHost(), await started({ authenticate: () => false })];
     const refused = connect(to(target.address.port, { via: hop(jump.server.address.port) }));
@@ -326,7 +326,7 @@ describe("a connection through a jump host", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
-  test.each(["destination", "jump host"])("is aborted by the signal of the %s, wherever it is", async (whose) => {
+  test.each(["destination", "jump host"])("is aborted by the signal of the %s at any stage", async (whose) => {
     const leftOpen = await watchResources();
     const abort = new AbortController();
     const jump = await jumpHost({}, () => abort.abort());
@@ -339,22 +339,26 @@ describe("a connection through a jump host", () => {
   });
 });
 
-describe("what cannot be meant is refused before anything is sent", () => {
+describe("an invalid jump host is rejected before anything is sent", () => {
   const client = { dialChannel: () => Promise.reject(new Error("not called")) };
   test.each<[string, unknown, string]>([
     ["an address without brackets", "2001:db8::1", "an IPv6 address in brackets"],
-    ["an empty text", "", 'a jump host must be "alice@bastion:2222"'],
-    ["no host", "alice@", 'a jump host must be "alice@bastion:2222"'],
-    ["a port without a number", "bastion:ssh", 'a jump host must be "alice@bastion:2222"'],
-    ["a port that is none", "bastion:0", "jump host bastion port 0: 0 is no TCP port"],
+    ["an empty text", "", 'invalid jump host; expected "alice@bastion:2222"'],
+    ["no host", "alice@", 'invalid jump host; expected "alice@bastion:2222"'],
+    ["a port without a number", "bastion:ssh", 'invalid jump host; expected "alice@bastion:2222"'],
+    [
+      "an invalid port",
+      "bastion:0",
+      "jump host bastion port 0: expected a TCP port (an integer from 1 to 65535), got 0",
+    ],
     ["a number", 42, "the options of a jump host must be an object, not number"],
     ["nothing", null, "the options of a jump host must be an object, not null"],
     ["an unknown option", { host: "bastion", username: "alice" }, "`username` is not an option of a jump host"],
-    ["a jump host's own", { host: "bastion", via: "other" }, "`via` is not an option of a jump host"],
-    ["no host in the options", { user: "alice" }, "jump host: host is missing"],
-    ["a client that is not the first", ["bastion", client], "a connected client can only be the first"],
-    ["a key file that is not there", { host: "bastion", identities: ["/nowhere/key"] }, "jump host bastion port 22: "],
-  ])("%s", async (_, via, words) => {
+    ["nested jump hosts", { host: "bastion", via: "other" }, "`via` is not an option of a jump host"],
+    ["no host in the options", { user: "alice" }, "jump host: `host` is missing"],
+    ["a client that is not the first", ["bastion", client], "a connected client in `via` must come first"],
+    ["a missing key file", { host: "bastion", identities: ["/nowhere/key"] }, "jump host bastion port 22: "],
+  ])("such as %s", async (_, via, words) => {
     await expect(connect(to(1, { via: via as Hop }))).rejects.toMatchObject({
       message: expect.stringContaining(words),
     });

@@ -365,7 +365,7 @@ describe("forwarding", () => {
   test("is refused at the start for an invalid --permit-open", async () => {
     const { status, stderr } = await run(commandLine(["serve", "--allow-forwarding", "--permit-open", "localhost"]));
     expect(status).toBe(255);
-    expect(stderr).toMatch(/permitOpen: localhost is no place/);
+    expect(stderr).toMatch(/invalid place localhost in `permitOpen`/);
   });
 });
 
@@ -400,14 +400,14 @@ describe("authorized_keys", () => {
     expect(environment).toMatch(/^SSH_CONNECTION=/m);
     expect(environment).not.toMatch(/BASH_ENV|LD_PRELOAD/);
     expect(await served.until(({ event }) => event === "note")).toMatchObject({
-      text: expect.stringMatching(/does not add BASH_ENV: environment= is not permitted to$/) as string,
+      text: expect.stringMatching(/does not set BASH_ENV: `permitUserEnvironment` does not permit it$/) as string,
     });
   });
 
   test("a key with a non-matching from=, an expired time or an unknown option is refused; the log states why", async () => {
     for (const [options, reason] of [
-      ['from="192.0.2.1"', /the client is at 127\.0\.0\.1/],
-      ['expiry-time="20200101"', /its time is over/],
+      ['from="192.0.2.1"', /its `from` option does not match the client's address \(127\.0\.0\.1\)/],
+      ['expiry-time="20200101"', /its `expiry-time` has passed/],
       ["no-such-option", /no-such-option/],
     ] as const) {
       const served = await folder.serve({ authorizedKeys: `${options} ${folder.keyLine}` });
@@ -564,7 +564,7 @@ describe("starting and stopping", () => {
     const words = ["serve", "--port", `${served.port}`, "--host-key", join(folder.path, "host_key")];
     const { status, stderr } = await run(commandLine(words));
     expect(stderr).toMatch(
-      /^nacre: cannot listen at 127\.0\.0\.1 port \d+: the port is in use already[^\n]*\[listen-failed\]\n$/,
+      /^nacre: cannot listen on 127\.0\.0\.1 port \d+: the port is in use[^\n]*\[listen-failed\]\n$/,
     );
     expect(status).toBe(255);
   });
@@ -592,7 +592,7 @@ describe("starting and stopping", () => {
     const { status, stderr } = await run(commandLine(words));
     // The second message appears on machines without a DNS server.
     expect(stderr).toMatch(
-      /^nacre: cannot listen at nosuch\.invalid port 2222: (host name not found|host name lookup failed; check the network connection) \[listen-failed\]\n$/,
+      /^nacre: cannot listen on nosuch\.invalid port 2222: (host name not found|host name lookup failed; check the network connection) \[listen-failed\]\n$/,
     );
     expect(status).toBe(255);
   });

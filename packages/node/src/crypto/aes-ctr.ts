@@ -7,11 +7,11 @@ import { cipherOrPortable } from "./or-portable.ts";
 
 const BLOCK = 16;
 
-/** RFC 4344 §4, on node:crypto. */
+/** aes128-ctr (RFC 4344 §4), on node:crypto. */
 export const aes128Ctr: CipherAlgorithm = aesCtr("aes128-ctr", "aes-128", 16);
-/** RFC 4344 §4, on node:crypto. */
+/** aes192-ctr (RFC 4344 §4), on node:crypto. */
 export const aes192Ctr: CipherAlgorithm = aesCtr("aes192-ctr", "aes-192", 24);
-/** RFC 4344 §4, on node:crypto. */
+/** aes256-ctr (RFC 4344 §4), on node:crypto. */
 export const aes256Ctr: CipherAlgorithm = aesCtr("aes256-ctr", "aes-256", 32);
 
 type Aes = "aes-128" | "aes-192" | "aes-256";
@@ -22,7 +22,7 @@ function aesCtr(name: string, aes: Aes, keyLength: number): CipherAlgorithm {
     keyLength,
     ivLength: BLOCK,
     aead: false,
-    // RFC 4344 §3.2: 2^(L/4) blocks of L = 128 bits.
+    // RFC 4344 §3.2: 2^(L/4) blocks with L = 128 bits.
     maxBytes: 2 ** 36,
     createSealer(keys, mac) {
       checkKeys(algorithm, keys, mac);
@@ -51,7 +51,7 @@ function sealer(aes: Aes, keys: DirectionKeys, algorithm: MacAlgorithm): PacketS
     return {
       seal(sequenceNumber, slab, offset, length) {
         const end = offset + length;
-        // The length stays in the clear (OpenSSH PROTOCOL §1.5).
+        // The length field is not encrypted (OpenSSH PROTOCOL §1.5).
         slab.set(cipher.update(slab.subarray(offset + 4, end)), offset + 4);
         mac.compute(sequenceNumber, slab, offset, end, slab, end);
       },
@@ -90,8 +90,9 @@ function etmOpener(aes: Aes, keys: DirectionKeys, algorithm: MacAlgorithm): Pack
 }
 
 /**
- * The length is encrypted with the packet, but a packet is decrypted in one call once it is whole, since node:crypto gives fresh
- * bytes with each: so the length is read with a key stream block of its own, by AES of the counter (RFC 4344 §4).
+ * Opener for encrypt-and-MAC packets: the packet length is encrypted too. A packet is decrypted in one call once it is complete, because
+ * each node:crypto call allocates a new buffer. To read the length before that, the opener computes the first key stream block separately:
+ * it encrypts the counter with AES-ECB (RFC 4344 §4).
  */
 function opener(aes: Aes, keys: DirectionKeys, algorithm: MacAlgorithm): PacketOpener {
   const decipher = createDecipheriv(`${aes}-ctr`, keys.key, keys.iv);
@@ -118,7 +119,7 @@ function opener(aes: Aes, keys: DirectionKeys, algorithm: MacAlgorithm): PacketO
   };
 }
 
-/** Adds to a 128-bit big-endian counter. */
+/** Adds `blocks` to a 128-bit big-endian counter. */
 function advance(counter: Uint8Array, blocks: number): void {
   let carry = blocks;
   for (let i = BLOCK - 1; i >= 0 && carry > 0; i--) {

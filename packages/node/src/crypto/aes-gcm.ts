@@ -8,9 +8,9 @@ import { cipherOrPortable } from "./or-portable.ts";
 const NONCE_LENGTH = 12;
 const TAG_LENGTH = 16;
 
-/** RFC 5647, chosen as in OpenSSH PROTOCOL §1.6, on node:crypto. */
+/** aes128-gcm@openssh.com (RFC 5647, negotiated as in OpenSSH PROTOCOL §1.6), on node:crypto. */
 export const aes128Gcm: CipherAlgorithm = aesGcm("aes128-gcm@openssh.com", "aes-128-gcm", 16);
-/** RFC 5647, chosen as in OpenSSH PROTOCOL §1.6, on node:crypto. */
+/** aes256-gcm@openssh.com (RFC 5647, negotiated as in OpenSSH PROTOCOL §1.6), on node:crypto. */
 export const aes256Gcm: CipherAlgorithm = aesGcm("aes256-gcm@openssh.com", "aes-256-gcm", 32);
 
 type GcmName = "aes-128-gcm" | "aes-256-gcm";
@@ -21,7 +21,7 @@ function aesGcm(name: string, openssl: GcmName, keyLength: number): CipherAlgori
     keyLength,
     ivLength: NONCE_LENGTH,
     aead: true,
-    // RFC 4344 §3.2: 2^(L/4) blocks of L = 128 bits.
+    // RFC 4344 §3.2: 2^(L/4) blocks with L = 128 bits.
     maxBytes: 2 ** 36,
     createSealer(keys, mac) {
       checkKeys(algorithm, keys, mac);
@@ -35,9 +35,9 @@ function aesGcm(name: string, openssl: GcmName, keyLength: number): CipherAlgori
   return cipherOrPortable(algorithm);
 }
 
-/** Classes, and no closures: a server holds one of each for every connection. */
+/** State of one direction. A class uses less memory than closures, and a server holds two instances per connection. */
 abstract class Gcm {
-  // RFC 5647 §7.2: whole blocks without the length field, which is authenticated and not encrypted.
+  // RFC 5647 §7.2: the length field is authenticated but not encrypted; the rest of the packet is whole blocks.
   readonly blockSize = 16;
   readonly lengthIsPadded = false;
   readonly tagLength = TAG_LENGTH;
@@ -60,7 +60,7 @@ abstract class Gcm {
     return createDecipheriv(this.#openssl, this.#key, this.#nonce);
   }
 
-  /** Makes the nonce the next packet's. */
+  /** Advances to the nonce of the next packet. */
   protected advance(): void {
     increment(this.#nonce);
   }
@@ -110,15 +110,15 @@ class GcmOpener extends Gcm implements PacketOpener {
   }
 }
 
-/** One piece of memory for both: a piece costs more than what is in it, and a server holds two of them for each connection. */
+/** Copies key and nonce into one buffer: an allocation costs more than its content, and a server would hold two more per connection. */
 function copies({ key, iv }: DirectionKeys): { readonly key: Uint8Array; readonly nonce: Uint8Array } {
   const both = concatBytes(key, iv);
   return { key: both.subarray(0, key.length), nonce: both.subarray(key.length) };
 }
 
 /**
- * RFC 5647 §7.1: 4 fixed bytes, then a 64-bit invocation counter that starts anywhere and takes one step a packet. It comes back to
- * its start after 2^64 packets only, and the packet writer and reader stop at 2^32 under one key.
+ * Increments the 64-bit invocation counter after the 4 fixed bytes (RFC 5647 §7.1). The counter starts at any value and would repeat only
+ * after 2^64 packets; the packet writer and reader stop at 2^32 packets per key.
  */
 function increment(nonce: Uint8Array): void {
   for (let i = NONCE_LENGTH - 1; i >= 4; i--) {

@@ -18,8 +18,9 @@ import {
 import { ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, ed25519, rsaSha2_256, rsaSha2_512 } from "./verify.ts";
 
 /**
- * Ciphers, preferred first. The order is a table, and not measured at run time, so that a KEXINIT never varies with the load. To seal 32 KiB with
- * aes128-gcm and with our chacha20-poly1305 takes 24 and 35 µs of CPU on Node 20, 10 and 82 on Bun 1.4, and 200 and 47 on Deno 2.9.
+ * Ciphers in order of preference. The order is fixed rather than measured at run time, so that the KEXINIT never depends on the load.
+ * Sealing 32 KiB with aes128-gcm and with our chacha20-poly1305 takes 24 and 35 µs of CPU on Node 20, 10 and 82 on Bun 1.4, and 200 and 47
+ * on Deno 2.9.
  */
 const CIPHERS: Readonly<Record<CryptoLibrary, TransportAlgorithms["ciphers"]>> = {
   openssl: [aes128Gcm, aes256Gcm, chacha20Poly1305, aes128Ctr, aes192Ctr, aes256Ctr],
@@ -28,8 +29,8 @@ const CIPHERS: Readonly<Record<CryptoLibrary, TransportAlgorithms["ciphers"]>> =
 };
 
 /**
- * Methods over finite fields. BoringSSL checks a group's prime when the group is made, which blocks Bun for 2, 9 and 70 seconds (groups 14, 16
- * and 18), and workerd likewise.
+ * Finite-field key exchange methods. BoringSSL checks a group's prime when the group is created. That blocks Bun for 2, 9 and 70 seconds
+ * (groups 14, 16 and 18), and also blocks workerd.
  */
 const FINITE_FIELDS: Readonly<Record<CryptoLibrary, TransportAlgorithms["kex"]>> = {
   openssl: [diffieHellmanGroup16Sha512, diffieHellmanGroup18Sha512, diffieHellmanGroup14Sha256],
@@ -37,7 +38,7 @@ const FINITE_FIELDS: Readonly<Record<CryptoLibrary, TransportAlgorithms["kex"]>>
   deno: [diffieHellmanGroup16Sha512, diffieHellmanGroup18Sha512, diffieHellmanGroup14Sha256],
 };
 
-/** What a client offers by default with that library: see {@link nodeAlgorithms}. */
+/** Returns the algorithms that a client offers by default with this library; see {@link nodeAlgorithms}. */
 export function clientAlgorithms(library: CryptoLibrary): TransportAlgorithms {
   return {
     kex: [
@@ -55,7 +56,7 @@ export function clientAlgorithms(library: CryptoLibrary): TransportAlgorithms {
   };
 }
 
-/** What a server offers by default with that library: see {@link nodeServerAlgorithms}. */
+/** Returns the algorithms that a server offers by default with this library; see {@link nodeServerAlgorithms}. */
 export function serverAlgorithms(library: CryptoLibrary): TransportAlgorithms {
   return {
     kex: [mlkem768X25519Sha256, curve25519Sha256, curve25519Sha256Libssh],
@@ -66,10 +67,12 @@ export function serverAlgorithms(library: CryptoLibrary): TransportAlgorithms {
 }
 
 /**
- * What a client offers by default, preferred first: the names of `nacre/defaults`, done by node:crypto. What node:crypto lacks here is done by
- * the portable code. On BoringSSL there are no finite-field groups.
+ * Algorithms that a client offers by default, preferred first: those of `nacre/defaults`, implemented with node:crypto. Portable code
+ * implements those that node:crypto lacks. With BoringSSL, finite-field groups are left out.
  */
 export const nodeAlgorithms: TransportAlgorithms = /* @__PURE__ */ clientAlgorithms(cryptoLibrary);
 
-/** What a server offers by default, preferred first: the names of `defaultServerAlgorithms`, done likewise. */
+/**
+ * Algorithms that a server offers by default, preferred first: those of `defaultServerAlgorithms`, implemented like {@link nodeAlgorithms}.
+ */
 export const nodeServerAlgorithms: TransportAlgorithms = /* @__PURE__ */ serverAlgorithms(cryptoLibrary);

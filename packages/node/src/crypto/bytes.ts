@@ -1,6 +1,6 @@
 import type { Bytes } from "@nacre/wire";
 
-/** The same memory without `Buffer`'s methods: its `slice`, for one, does not copy, which other code relies on. */
+/** Returns the same memory as a plain `Uint8Array`, because `Buffer.slice` does not copy and callers rely on a copy. */
 export function plainBytes(buffer: Buffer<ArrayBuffer>): Bytes {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 }

@@ -15,9 +15,9 @@ const onWasm: WasmCipherAlgorithm = /* @__PURE__ */ chacha20Poly1305OnWasm({
 });
 
 /**
- * chacha20-poly1305@openssh.com in WebAssembly, or on noble where that is forbidden or has no vectors. Where node:crypto has ChaCha20 it
- * encrypts the bodies of long packets, since its vectors are wider; for a short packet its object, update and fresh memory cost more than the
- * whole program. node:crypto's chacha20-poly1305 is RFC 8439's, another construction.
+ * chacha20-poly1305@openssh.com in WebAssembly, or on noble if WebAssembly is forbidden or lacks vectors. If node:crypto has ChaCha20, it
+ * encrypts the bodies of long packets, because it uses wider vectors. For short packets its setup and allocations cost more than the
+ * WebAssembly code. node:crypto's chacha20-poly1305 is the different construction of RFC 8439.
  */
 export const chacha20Poly1305: WasmCipherAlgorithm & Loadable = {
   ...onWasm,
@@ -29,7 +29,7 @@ export const chacha20Poly1305: WasmCipherAlgorithm & Loadable = {
 
 const chacha20: ChaCha20 = (key, iv, bytes) => plainBytes(createCipheriv("chacha20", key, iv).update(bytes));
 
-/** Whether node:crypto has ChaCha20: BoringSSL (Bun, Electron) does not offer it. */
+/** Returns whether node:crypto has ChaCha20. BoringSSL (Bun, Electron) lacks it. */
 const hasChaCha20 = probe(() => chacha20(new Uint8Array(32), new Uint8Array(16), new Uint8Array(64))[0] === 0x76);
 
 const hasVectors = probe(() => instantiate(VECTOR_TYPE) !== undefined);
@@ -38,5 +38,5 @@ function instantiate(module: Bytes): WebAssembly.Exports {
   return new WebAssembly.Instance(new WebAssembly.Module(module)).exports;
 }
 
-/** The smallest module that a platform without vectors refuses: magic number, version 1, and the type of a function that takes a vector. */
+/** Smallest module that a platform without vectors rejects: magic number, version 1, and a function type with a vector parameter. */
 const VECTOR_TYPE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 1, 0x7b, 0);

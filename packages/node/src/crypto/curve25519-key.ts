@@ -4,38 +4,38 @@ import { plainBytes } from "./bytes.ts";
 import { base64url } from "./jwk.ts";
 import { probe } from "./probe.ts";
 
-/** Curves over the field of Curve25519, as a JSON Web Key names them (RFC 8037 §2). */
+/** Curve25519 curve names in JSON Web Keys (RFC 8037 §2). */
 type Curve = "X25519" | "Ed25519";
 
-/** A PrivateKeyInfo up to the 32 bytes of the key (RFC 8410 §7). */
+/** DER of a PrivateKeyInfo up to the 32 bytes of the key (RFC 8410 §7). */
 const PKCS8_PREFIXES: Readonly<Record<Curve, Uint8Array>> = {
   X25519: Buffer.from("302e020100300506032b656e04220420", "hex"),
   Ed25519: Buffer.from("302e020100300506032b657004220420", "hex"),
 };
 
-/** Both halves of a key. */
+/** A key pair on Curve25519. */
 export interface Curve25519Key {
   readonly privateKey: KeyObject;
-  /** 32 bytes. */
+  /** Public key, 32 bytes. */
   readonly publicKey: Uint8Array;
 }
 
-/** The key pair of a private key or seed of 32 bytes, whose public half node:crypto derives. */
+/** Returns the key pair of a 32-byte private key or seed. node:crypto derives the public key. */
 export function curve25519Key(curve: Curve, secret: Uint8Array): Curve25519Key {
   return (takesPrivateHalf() ? fromJwk : fromPkcs8)(curve, secret);
 }
 
-/** Whether node:crypto has Ed25519 here. */
+/** Returns whether node:crypto has Ed25519. */
 export const hasEd25519: () => boolean = probe(
   () => curve25519Key("Ed25519", new Uint8Array(32)).publicKey.length === 32,
 );
 
 /**
- * Whether a JWK may leave out the public half: a JWK is the faster form, several times so on OpenSSL 3.0. Node 26 refuses one whose
- * public half is not that of the private one.
+ * Returns whether a JWK may omit the public key. JWK import is the faster form, several times faster on OpenSSL 3.0. Node 26 rejects a JWK
+ * if its public key does not match its private key.
  */
 const takesPrivateHalf = probe(() => {
-  // RFC 7748 §6.1: Alice's.
+  // Alice's keys from RFC 7748 §6.1.
   const privateHalf = Buffer.from("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a", "hex");
   const publicHalf = Buffer.from("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a", "hex");
   return publicHalf.equals(fromJwk("X25519", privateHalf).publicKey);

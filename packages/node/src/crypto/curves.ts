@@ -2,9 +2,9 @@ import { createECDH } from "node:crypto";
 import { type NistCurve as Curve, nistCurves as curves } from "@nacre/keys/internal";
 import { probe } from "./probe.ts";
 
-/** A curve of NIST's, and what others than SSH call it. */
+/** A NIST curve with its names outside SSH. */
 export interface NistCurve extends Curve {
-  /** RFC 7518 §6.2.1.1. */
+  /** Name in a JSON Web Key (RFC 7518 §6.2.1.1). */
   readonly jwk: "P-256" | "P-384" | "P-521";
   readonly openssl: "prime256v1" | "secp384r1" | "secp521r1";
 }
@@ -16,8 +16,8 @@ export const nistCurves: Readonly<Record<keyof typeof curves, NistCurve>> = {
 };
 
 /**
- * Whether node:crypto does Diffie-Hellman and makes public points on a curve; Deno does not on P-521. Making the object is enough to see it:
- * a point costs milliseconds on the larger curves.
+ * For each curve, a function that returns whether node:crypto supports ECDH on it; Deno does not on P-521. Creating the ECDH object is
+ * enough to find out. Computing a point would take milliseconds on the larger curves.
  */
 export const hasEcdh: Readonly<Record<keyof typeof nistCurves, () => boolean>> = {
   nistp256: hasCurve("nistp256"),

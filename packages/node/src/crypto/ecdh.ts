@@ -7,7 +7,7 @@ import { nistCurves } from "./curves.ts";
 import { base64url } from "./jwk.ts";
 import { probe } from "./probe.ts";
 
-/** X25519 on node:crypto. */
+/** Returns an X25519 key pair, on node:crypto. */
 export function x25519KeyPair(random: RandomSource): KeyPair {
   const { privateKey, publicKey: own } = curve25519Key("X25519", random(X25519_LENGTH));
   return x25519Pair(own, (peersPublicKey) => {
@@ -17,16 +17,16 @@ export function x25519KeyPair(random: RandomSource): KeyPair {
   });
 }
 
-/** Whether {@link x25519KeyPair} works here. */
+/** Returns whether {@link x25519KeyPair} works here. */
 export const hasX25519: () => boolean = probe(() => {
   const pair = x25519KeyPair((length) => new Uint8Array(length).fill(1));
   return pair.agree(pair.publicKey).length === X25519_LENGTH;
 });
 
-/** A key pair on a curve of NIST's, on node:crypto. */
+/** Returns a key pair on a NIST curve, on node:crypto. */
 export function nistKeyPair(curveName: keyof typeof nistCurves, random: RandomSource): KeyPair {
   const { openssl, size, order } = nistCurves[curveName];
-  // From half as many bits more than the order has (FIPS 186-5 §A.2.1).
+  // Reduce a number with half as many bits again as the order, so that the bias is negligible (FIPS 186-5 §A.2.1).
   const secret = 1n + (bytesToBigInt(random(Math.ceil(1.5 * size))) % (order - 1n));
   const pair = createECDH(openssl);
   pair.setPrivateKey(bigIntToBytes(secret, size));

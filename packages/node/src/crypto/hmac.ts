@@ -2,13 +2,13 @@ import { createHmac } from "node:crypto";
 import type { MacAlgorithm } from "@nacre/packet";
 import { macOrPortable } from "./or-portable.ts";
 
-/** RFC 6668 §2, on node:crypto. */
+/** hmac-sha2-256 (RFC 6668 §2), on node:crypto. */
 export const hmacSha256: MacAlgorithm = hmac("hmac-sha2-256", "sha256", 32, false);
-/** RFC 6668 §2, on node:crypto. */
+/** hmac-sha2-512 (RFC 6668 §2), on node:crypto. */
 export const hmacSha512: MacAlgorithm = hmac("hmac-sha2-512", "sha512", 64, false);
-/** OpenSSH PROTOCOL §1.5, on node:crypto. */
+/** hmac-sha2-256-etm@openssh.com (OpenSSH PROTOCOL §1.5), on node:crypto. */
 export const hmacSha256Etm: MacAlgorithm = hmac("hmac-sha2-256-etm@openssh.com", "sha256", 32, true);
-/** OpenSSH PROTOCOL §1.5, on node:crypto. */
+/** hmac-sha2-512-etm@openssh.com (OpenSSH PROTOCOL §1.5), on node:crypto. */
 export const hmacSha512Etm: MacAlgorithm = hmac("hmac-sha2-512-etm@openssh.com", "sha512", 64, true);
 
 function hmac(name: string, hash: string, length: number, etm: boolean): MacAlgorithm {
@@ -21,7 +21,7 @@ function hmac(name: string, hash: string, length: number, etm: boolean): MacAlgo
       const own = key.slice();
       const number = new Uint8Array(4);
       return {
-        /** RFC 4253 §6.4: MAC(key, sequence_number || packet). */
+        /** Computes MAC(key, sequence_number || packet) (RFC 4253 §6.4). */
         compute(sequenceNumber, slab, start, end, out, offset) {
           number[0] = sequenceNumber >>> 24;
           number[1] = sequenceNumber >>> 16;

@@ -1,8 +1,8 @@
 import { SshError } from "@nacre/wire";
 
 /**
- * Imports a module of the portable code at once, where nobody has awaited its import. Throws `usage` where it cannot be found: a bundler does
- * not see this import, and must not: webpack warns of a `createRequire` or `import` whose request it cannot know.
+ * Imports a module of the portable code synchronously, if it was not loaded before. Throws `usage` if it is not found. Bundlers do not see
+ * this import. That is deliberate: webpack warns about a `createRequire` or `import` call with a specifier it cannot resolve.
  */
 export function importNow(specifier: string): unknown {
   try {
@@ -10,7 +10,7 @@ export function importNow(specifier: string): unknown {
   } catch (cause) {
     throw new SshError(
       "usage",
-      `${specifier} cannot be imported this late: await loadAlgorithms() before a connection begins`,
+      `cannot import ${specifier} synchronously; await \`loadAlgorithms()\` before connecting`,
       { cause },
     );
   }

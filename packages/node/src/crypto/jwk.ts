@@ -3,9 +3,9 @@ import type { PrivateKeyFields } from "@nacre/keys/internal";
 import { bigIntToBytes, Reader } from "@nacre/wire";
 import { nistCurves } from "./curves.ts";
 
-// Of the forms that node:crypto reads keys in, JSON Web Keys (RFC 7517) are the fastest.
+// JSON Web Keys (RFC 7517) are the fastest key format that node:crypto can import.
 
-/** A public key blob of a format that `@nacre/keys` knows, and that it has checked. */
+/** Returns the JWK of a public key blob. `@nacre/keys` must have checked the blob. */
 export function publicJwk(blob: Uint8Array): JsonWebKey {
   const reader = new Reader(blob, "public key", { code: "key-malformed" });
   switch (reader.name("format")) {
@@ -22,7 +22,7 @@ export function publicJwk(blob: Uint8Array): JsonWebKey {
   }
 }
 
-/** The values of a private key. Secrets. */
+/** Returns the JWK of a private key. It contains secrets. */
 export function privateJwk(fields: PrivateKeyFields): JsonWebKey {
   switch (fields.format) {
     case "ssh-ed25519":

@@ -22,7 +22,7 @@ const sha256 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha256", me
 const sha384 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha384", message, "buffer"));
 const sha512 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha512", message, "buffer"));
 
-/** mlkem768x25519-sha256 (RFC 10042), on node:crypto: all of it where that has ML-KEM (Node 24.7 with OpenSSL 3.5), else all but ML-KEM. */
+/** mlkem768x25519-sha256 (RFC 10042), on node:crypto; ML-KEM is portable code before Node 24.7 or with OpenSSL before 3.5. */
 export const mlkem768X25519Sha256: KexMethod & Loadable = kexOrPortable(
   mlkem768X25519(mlKem768, x25519KeyPair, sha256),
   hasX25519,
@@ -31,7 +31,7 @@ export const mlkem768X25519Sha256: KexMethod & Loadable = kexOrPortable(
 
 /** curve25519-sha256 (RFC 8731), on node:crypto. */
 export const curve25519Sha256: KexMethod = curve25519("curve25519-sha256");
-/** The same method under the name it had before RFC 8731. */
+/** curve25519-sha256@libssh.org: the name of curve25519-sha256 before RFC 8731. */
 export const curve25519Sha256Libssh: KexMethod = curve25519("curve25519-sha256@libssh.org");
 
 /** ECDH on P-256 with SHA-256 (RFC 5656 §4, §6.2.1), on node:crypto. */
@@ -58,9 +58,10 @@ function nistEcdh(curve: keyof typeof nistCurves, hashFunction: typeof sha256): 
 }
 
 /**
- * The method of a group. Exponents are OpenSSL's, of its own length and randomness: an exponent can be given for a group given as a prime
- * only, and OpenSSL 3.5 spends seconds on finding that the prime is one. Elsewhere the portable method serves: an exchange with group 18 takes
- * 0.8 s on it, 8.5 s on Deno's node:crypto, whose exponents have the length of the prime, and more than a minute on the BoringSSL of Bun.
+ * Returns a key exchange method over a finite-field group. OpenSSL chooses the exponents, with its own length and randomness. Passing our
+ * own exponent would require passing the prime too, and OpenSSL 3.5 then spends seconds testing that it is prime. Other libraries use the
+ * portable method, which takes 0.8 s for group 18. Deno's node:crypto would take 8.5 s, because its exponents are as long as the prime, and
+ * the BoringSSL of Bun more than a minute.
  */
 function onNode(group: ModpGroup, name: string, hashFunction: typeof sha256): KexMethod & Loadable {
   const native = modp(group, hashFunction, () => {

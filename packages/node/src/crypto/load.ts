@@ -4,10 +4,10 @@ import { warmMlKem768 } from "./ml-kem.ts";
 import type { Loadable } from "./portable.ts";
 
 /**
- * Probes what node:crypto can do of these algorithms, and imports the portable code for what it cannot: ML-KEM before Node 24.7, ChaCha20
- * and Poly1305 where WebAssembly is forbidden or has no vectors, P-521 on Deno. `connect` and `listen` do so while they wait for others. To be
- * awaited in a bundle that uses `nodeAlgorithms` or `nodeServerAlgorithms` with `nacre`; elsewhere the portable code is imported when it is
- * used, at the latest.
+ * Tests which of these algorithms node:crypto supports and imports portable code for the others: ML-KEM before Node 24.7, ChaCha20 and
+ * Poly1305 if WebAssembly is forbidden or lacks vectors, P-521 on Deno. `connect` and `listen` call it while they wait for the network.
+ * Await it yourself in a bundle that passes `nodeAlgorithms` or `nodeServerAlgorithms` to `nacre`. Without a bundler, portable code is
+ * imported on first use at the latest.
  */
 export async function loadAlgorithms({
   kex,
@@ -18,7 +18,7 @@ export async function loadAlgorithms({
   await Promise.all(algorithms.map(async (algorithm: Partial<Loadable>) => algorithm.load?.()));
 }
 
-/** Does what takes long the first time, of what {@link loadAlgorithms} has imported: for a moment in which there is nothing else to do. */
+/** Runs slow first-time work of the algorithms imported by {@link loadAlgorithms}. Call it while the process is idle. */
 export function warmUpAlgorithms({ kex }: Pick<TransportAlgorithms, "kex">): void {
   if (kex.includes(mlkem768X25519Sha256)) warmMlKem768();
 }

@@ -5,7 +5,7 @@ import { plainBytes } from "./bytes.ts";
 import { importNow } from "./import-now.ts";
 import { probe } from "./probe.ts";
 
-/** The key encapsulation functions of node:crypto, which Node 24.7 added. */
+/** Key encapsulation functions of node:crypto, available since Node 24.7. */
 interface Encapsulation {
   encapsulate(publicKey: nodeCrypto.KeyObject): {
     readonly ciphertext: Buffer<ArrayBuffer>;
@@ -17,13 +17,13 @@ interface Encapsulation {
 const encapsulation = nodeCrypto as unknown as Partial<Encapsulation>;
 
 const SEED_LENGTH = 64;
-/** Before the seed in a private key's DER, and before the bytes of a public key (RFC 9935 §4, §6). */
+/** DER before the seed of a private key and before the bytes of a public key (RFC 9935 §4, §6). */
 const PRIVATE_PREFIX = Buffer.from("3054020100300b060960864801650304040204428040", "hex");
 const PUBLIC_PREFIX = Buffer.from("308204b2300b0609608648016503040402038204a100", "hex");
 
 /**
- * ML-KEM-768 on node:crypto, which encapsulates with OpenSSL's own randomness: the random source is not asked. Throws where
- * {@link hasMlKem768} says no.
+ * ML-KEM-768 on node:crypto. Encapsulation uses OpenSSL's randomness and ignores the random source. Throws if {@link hasMlKem768} returns
+ * false.
  */
 export const nodeMlKem768: MlKem768 = {
   keyPair(random) {
@@ -44,7 +44,7 @@ export const nodeMlKem768: MlKem768 = {
   },
 };
 
-/** Whether {@link nodeMlKem768} works here. Node 24.7 on an OpenSSL before 3.5 has the functions and not the algorithm. */
+/** Returns whether {@link nodeMlKem768} works here. Node 24.7 with OpenSSL before 3.5 has the functions but not the algorithm. */
 export const hasMlKem768: () => boolean = probe(() => {
   if (encapsulation.encapsulate === undefined) return false;
   const pair = nodeMlKem768.keyPair(zeros);
@@ -54,13 +54,13 @@ export const hasMlKem768: () => boolean = probe(() => {
 
 let noble: MlKem768 | undefined;
 
-/** ML-KEM-768 on node:crypto where that has it, else noble's: imported by {@link loadMlKem768}, or when it is used. */
+/** ML-KEM-768 on node:crypto if available, otherwise noble's, imported by {@link loadMlKem768} or on first use. */
 export const mlKem768: MlKem768 = {
   keyPair: (random) => chosen().keyPair(random),
   encapsulate: (publicKey, random) => chosen().encapsulate(publicKey, random),
 };
 
-/** Imports noble's ML-KEM where node:crypto has none. It takes longer to import than all the rest of a connection's code. */
+/** Imports noble's ML-KEM if node:crypto has none. The import takes longer than loading all other code of a connection. */
 export async function loadMlKem768(): Promise<void> {
   if (!hasMlKem768()) noble ??= (await import("@nacre/kex/ml-kem")).mlKem768;
 }
@@ -68,8 +68,8 @@ export async function loadMlKem768(): Promise<void> {
 let isWarm = false;
 
 /**
- * Does a client's part, once in a process, and throws it away, where ML-KEM is noble's: what V8 does when code runs for the first time takes
- * tens of milliseconds, and is done best while there is nothing else to do. Any 1,088 bytes can be decapsulated.
+ * Runs the client's ML-KEM operations once per process and discards the result, if noble's ML-KEM is used. The first run takes tens of
+ * milliseconds in V8, so it is better done while the process is idle. Any 1,088 bytes can be decapsulated.
  */
 export function warmMlKem768(): void {
   if (isWarm || noble === undefined) return;

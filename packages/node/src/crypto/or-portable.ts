@@ -4,10 +4,10 @@ import { equalBytes, readUint32 } from "@nacre/wire";
 import { type Loadable, loadPortable, named, portable } from "./portable.ts";
 import { probe } from "./probe.ts";
 
-// Algorithms on node:crypto, each with its portable twin for a node:crypto that cannot do it: BoringSSL and the libraries of distributions
-// lack some. The choice is made when keys are set up, so that no packet pays for it.
+// Algorithms on node:crypto with a portable fallback, since BoringSSL and some distributions' libraries lack some of them. The choice is
+// made during key setup, so it costs nothing per packet.
 
-/** The cipher on node:crypto where that seals and opens a packet, else the portable one of its name. */
+/** Returns the cipher on node:crypto if that can seal and open a packet, otherwise the portable cipher of the same name. */
 export function cipherOrPortable(native: CipherAlgorithm): CipherAlgorithm & Loadable {
   const works = probe(() => sealsAndOpens(native));
   const chosen = (): CipherAlgorithm =>
@@ -22,7 +22,7 @@ export function cipherOrPortable(native: CipherAlgorithm): CipherAlgorithm & Loa
   };
 }
 
-/** The MAC on node:crypto where that computes one, else the portable one of its name. */
+/** Returns the MAC on node:crypto if that can compute it, otherwise the portable MAC of the same name. */
 export function macOrPortable(native: MacAlgorithm): MacAlgorithm & Loadable {
   const works = probe(() => {
     native
@@ -40,7 +40,10 @@ export function macOrPortable(native: MacAlgorithm): MacAlgorithm & Loadable {
   };
 }
 
-/** The method on node:crypto where that `works`, else the portable one of its name. `load` imports what else the method needs. */
+/**
+ * Returns the method on node:crypto if `works` returns true, otherwise the portable method of the same name. `load` imports further
+ * dependencies.
+ */
 export function kexOrPortable(
   native: KexMethod,
   works: () => boolean,
@@ -59,7 +62,7 @@ const PACKET: Uint8Array = Uint8Array.from({ length: 36 }, (_, i) => i);
 
 function sealsAndOpens(cipher: CipherAlgorithm): boolean {
   return (cipher.aead ? [undefined] : [noMac(true), noMac(false)]).every((mac) => {
-    // Whole blocks, with the length field or without it.
+    // Encrypted bytes must be whole blocks, including the length field unless it is sent in plaintext.
     const length = mac?.etm === false ? 32 : 36;
     const keys = {
       key: new Uint8Array(cipher.keyLength),
@@ -75,7 +78,7 @@ function sealsAndOpens(cipher: CipherAlgorithm): boolean {
   });
 }
 
-/** Stands in for a MAC while a cipher that needs one is probed. */
+/** Placeholder MAC for testing a cipher that needs one. */
 function noMac(etm: boolean): MacAlgorithm {
   return { name: "none", keyLength: 0, tagLength: 0, etm, create: () => ({ compute() {} }) };
 }

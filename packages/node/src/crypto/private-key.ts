@@ -14,12 +14,12 @@ import { scalarsOfDer } from "./ecdsa-der.ts";
 import { privateJwk } from "./jwk.ts";
 import { portable } from "./portable.ts";
 
-/** What does the cryptography: node:crypto, which is the default, or the portable code that browsers run. */
+/** Cryptographic implementation: node:crypto (the default) or the portable code used in browsers. */
 export type CryptoChoice = "node" | "noble";
 
 /**
- * The private key with these values, which signs with node:crypto, or with the portable code where node:crypto lacks the algorithm. ECDSA's
- * nonces come from the key, the message and OpenSSL's own randomness, so that two signatures differ; the random source is not asked. Throws
+ * Returns a private key with these values. It signs with node:crypto, or with portable code if node:crypto lacks the algorithm. ECDSA
+ * nonces combine the key, the message and OpenSSL's randomness, so signatures of equal data differ; the random source is ignored. Throws
  * `key-malformed` or `key-weak`.
  */
 export function nodePrivateKey(values: PrivateKeyValues): PrivateKey {

@@ -1,6 +1,6 @@
 /**
- * Returns a function that tells whether node:crypto can do something here, by doing it: `use` returns whether the result is right. It runs
- * once, when the function is first called and never at import; an exception counts as no.
+ * Returns a function that reports whether node:crypto supports a feature. It runs `use` on its first call, never at import, and caches the
+ * result. `use` returns whether its computation is correct; an exception counts as false.
  */
 export function probe(use: () => boolean): () => boolean {
   let works: boolean | undefined;

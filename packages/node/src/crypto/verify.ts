@@ -12,7 +12,7 @@ import { derOfScalars } from "./ecdsa-der.ts";
 import { publicJwk } from "./jwk.ts";
 import { named, portable } from "./portable.ts";
 
-/** Bytes (RFC 8032 §5.1.6). */
+/** Length in bytes (RFC 8032 §5.1.6). */
 const ED25519_SIGNATURE_LENGTH = 64;
 
 const ed25519OfAnyPoint = onNode(
@@ -22,32 +22,32 @@ const ed25519OfAnyPoint = onNode(
   (key, data, blob) => blob.length === ED25519_SIGNATURE_LENGTH && verify(null, data, key, blob),
 );
 /**
- * ssh-ed25519 (RFC 8709 §6), on node:crypto. It tests the equation of RFC 8032 §5.1.7 without the factor 8, as OpenSSH does: that
- * differs from noble for signatures that only the key's owner can make.
+ * ssh-ed25519 (RFC 8709 §6), on node:crypto. Checks the equation of RFC 8032 §5.1.7 without the factor 8, like OpenSSH. Only
+ * the owner of the key can create a signature that this check rejects and noble accepts.
  */
 export const ed25519: SignatureAlgorithm = {
   ...ed25519OfAnyPoint,
   verify(publicKey, data, signature) {
     if (ed25519OfAnyPoint.verify(publicKey, data, signature)) return true;
-    // Throws where the point is not on the curve, under which no signature is good.
+    // Throws if the point is not on the curve; such a key has no valid signatures.
     parsePublicKey(publicKey);
     return false;
   },
 };
-/** RFC 5656 §3, on node:crypto. */
+/** ecdsa-sha2-nistp256 (RFC 5656 §3), on node:crypto. */
 export const ecdsaNistp256: SignatureAlgorithm = ecdsa("sha256", "nistp256");
-/** RFC 5656 §3, on node:crypto. */
+/** ecdsa-sha2-nistp384 (RFC 5656 §3), on node:crypto. */
 export const ecdsaNistp384: SignatureAlgorithm = ecdsa("sha384", "nistp384");
-/** RFC 5656 §3, on node:crypto. */
+/** ecdsa-sha2-nistp521 (RFC 5656 §3), on node:crypto. */
 export const ecdsaNistp521: SignatureAlgorithm = ecdsa("sha512", "nistp521");
-/** RFC 8332 §3, on node:crypto. */
+/** rsa-sha2-256 (RFC 8332 §3), on node:crypto. */
 export const rsaSha2_256: SignatureAlgorithm = rsa("rsa-sha2-256", "sha256");
-/** RFC 8332 §3, on node:crypto. */
+/** rsa-sha2-512 (RFC 8332 §3), on node:crypto. */
 export const rsaSha2_512: SignatureAlgorithm = rsa("rsa-sha2-512", "sha512");
 
 /**
- * An algorithm with its arithmetic on node:crypto, or on the portable code where node:crypto lacks it. What a key and a signature may be is
- * decided by `@nacre/keys`: `check` throws.
+ * Returns a signature algorithm that computes on node:crypto, or on portable code if node:crypto lacks it. `@nacre/keys` validates keys and
+ * signatures: `check` throws for an invalid key.
  */
 function onNode<T>(
   name: string,
@@ -61,7 +61,7 @@ function onNode<T>(
     verify(publicKey, data, signature) {
       const format = new Reader(publicKey, "public key", { code: "key-malformed" }).name("format");
       if (format !== keyFormat)
-        throw new SshError("key-malformed", `a key of format ${format} stands where ${keyFormat} should`);
+        throw new SshError("key-malformed", `got a key of format ${format}, expected ${keyFormat}`);
       const checked = check(publicKey);
       const blob = readSignature(name, signature);
       // rule: unreadable-signature
@@ -69,7 +69,7 @@ function onNode<T>(
       try {
         return verifyBlob(createPublicKey({ key: publicJwk(publicKey), format: "jwk" }), data, blob, checked);
       } catch {
-        // Deno throws for an Ed25519 point that is not on the curve, as this does.
+        // Deno throws for an Ed25519 point that is not on the curve, and so does `parsePublicKey`.
         parsePublicKey(publicKey);
         const algorithm = named(portable("keys"), name) as SignatureAlgorithm;
         return algorithm.verify(publicKey, data, signature);
@@ -93,7 +93,7 @@ function rsa(name: string, hash: string): SignatureAlgorithm {
     const length = Math.ceil(bits / 8);
     // rule: rsa-signature-length
     if (blob.length > length) return false;
-    // RFC 8332 §3: leading zeros may have been left out; OpenSSL wants them.
+    // A signature may omit leading zeros (RFC 8332 §3), but OpenSSL requires them.
     const padded = new Uint8Array(length);
     padded.set(blob, length - blob.length);
     return verify(hash, data, key, padded);

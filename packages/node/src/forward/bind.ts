@@ -5,29 +5,29 @@ import { TCP_KEEPALIVE_DELAY } from "../tcp-keepalive.ts";
 
 /** Callbacks for accepted sockets. */
 export interface SocketHandler {
-  /** A connection, paused, that ends each direction on its own. */
+  /** Called with an accepted connection. It is paused, and each direction ends independently. */
   readonly onSocket: (socket: Socket) => void;
-  /** The system could not hand over a connection. The listener goes on. */
+  /** Called if the system cannot hand over a connection. The listener stays open. */
   readonly onError?: ((cause: Error) => void) | undefined;
 }
 
-/** Listening sockets. */
+/** A set of listening sockets. */
 export interface Bound {
-  /** `undefined` for a Unix socket. */
+  /** Port number; `undefined` for a Unix socket. */
   readonly port: number | undefined;
-  /** Stops listening; the address is free when this returns. Accepted connections stay open. Never rejects. */
+  /** Stops listening; the address is free when the promise resolves. Accepted connections stay open. Never rejects. */
   close(): Promise<void>;
 }
 
 /** The addresses of "localhost" (RFC 6761 §6.3). */
 export const LOOPBACK: readonly string[] = ["127.0.0.1", "::1"];
 
-/** How often another port is tried where any port serves: another program may have it on one of several addresses. */
+/** Attempts to find a port that is free on all addresses when port 0 is given. */
 const PORT_ATTEMPTS = 5;
 
 /**
- * Listens at one port on all of the addresses that this machine has, and on none if it is taken on one: another program would get some of
- * the connections. Port 0 is any port. Rejects with the system's error.
+ * Listens on one port on every address that this machine has. Listens on none if the port is taken on one of them, because another program
+ * would receive some of the connections. Port 0 selects a free port. Rejects with the system's error.
  */
 export async function bindEach(hosts: readonly string[], port: number, handler: SocketHandler): Promise<Bound> {
   return retried(port, async () => {
@@ -43,7 +43,7 @@ export async function bindEach(hosts: readonly string[], port: number, handler: 
           missing ??= error;
         }
       }
-      if (servers.length === 0) throw missing ?? new Error("the name has no address");
+      if (servers.length === 0) throw missing ?? new Error("the host name has no address");
       return boundTo(servers);
     } catch (error) {
       for (const server of servers) server.close();
@@ -52,7 +52,7 @@ export async function bindEach(hosts: readonly string[], port: number, handler: 
   });
 }
 
-/** Listens at a port on all addresses. One socket takes both families, unless the system has no IPv6. Rejects as `bindEach` does. */
+/** Listens on a port on all addresses. One socket serves both families unless the system has no IPv6. Rejects like `bindEach`. */
 export function bindAll(port: number, handler: SocketHandler): Promise<Bound> {
   return retried(port, async () => {
     const server = await bind({ host: "::", port }, handler).catch((error: unknown) => {
@@ -64,16 +64,16 @@ export function bindAll(port: number, handler: SocketHandler): Promise<Bound> {
 }
 
 /**
- * Listens at a Unix socket of mode 0600. Rejects with the system's error, also if a file of that name exists. The socket is made in a
- * private folder beside it and linked when it is ready: nobody sees it with another mode, and a link never replaces a file. On Windows it is
- * a named pipe, which is no file.
+ * Listens on a Unix socket with mode 0600. Rejects with the system's error, also if the file exists. The socket is created in a private
+ * folder and then linked to its path. Therefore it never has another mode there, and an existing file is never replaced. On Windows it is a
+ * named pipe, which is not a file.
  */
 export async function bindPath(path: string, handler: SocketHandler): Promise<Bound> {
   if (process.platform === "win32") {
     const pipe = await bind({ path }, handler);
     return { port: undefined, close: async () => void pipe.close() };
   }
-  // A short name: the path of the first socket is bounded as well.
+  // Keep the name short, because the length of a socket path is limited.
   const folder = await mkdtemp(join(dirname(path), ".n"));
   const first = join(folder, "s");
   let server: Server | undefined;
@@ -89,7 +89,7 @@ export async function bindPath(path: string, handler: SocketHandler): Promise<Bo
       async close() {
         listening.close();
         const now = await lstat(path).catch(() => undefined);
-        // Another program may have put its own there.
+        // Another program may have created its own socket here.
         if (now?.ino === ino && now.dev === dev) await unlink(path).catch(() => {});
       },
     };
@@ -101,7 +101,7 @@ export async function bindPath(path: string, handler: SocketHandler): Promise<Bo
   }
 }
 
-/** Removes a Unix socket, and no other file. Rejects with the system's error. */
+/** Removes a Unix socket. Leaves any other file in place. Rejects with the system's error. */
 export async function unlinkSocket(path: string): Promise<void> {
   const found = await lstat(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") return undefined;
@@ -121,7 +121,7 @@ async function retried(port: number, listen: () => Promise<Bound>): Promise<Boun
   }
 }
 
-/** Whether the system has no such address, or not this family. */
+/** Returns whether the system lacks this address or its family. */
 function isMissing(error: unknown): boolean {
   const { code = "" } = error as NodeJS.ErrnoException;
   return code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT";
@@ -131,24 +131,24 @@ function boundTo(servers: readonly Server[]): Bound {
   return {
     port: portOf(servers[0]!),
     async close() {
-      // The callback would wait for accepted connections.
+      // Do not wait for the callback: it runs only after all accepted connections end.
       for (const server of servers) server.close();
     },
   };
 }
 
 /**
- * Bytes that a connection buffers in each direction. One read is 64 KiB, more than Node's default: the system would stop and start reading
- * with each chunk that waits.
+ * Buffer size of a connection in each direction, in bytes. It exceeds Node's default because one read returns 64 KiB; otherwise every
+ * buffered chunk would stop and restart reading.
  */
 const BUFFERED = 256 * 1024;
 
 function bind(options: ListenOptions, { onSocket, onError = () => {} }: SocketHandler): Promise<Server> {
-  // A connection is not read before it is taken.
+  // Do not read from a connection before its handler takes it.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, highWaterMark: BUFFERED }, (socket) => {
-    // An error may come before anybody listens for it.
+    // An error may occur before the handler adds its listener.
     socket.on("error", () => {});
-    // Not as options of `createServer`: Deno ignores some of them.
+    // Set here because Deno ignores some options of `createServer`.
     socket.setNoDelay(true);
     socket.setKeepAlive(true, TCP_KEEPALIVE_DELAY);
     onSocket(socket);

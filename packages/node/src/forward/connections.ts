@@ -3,7 +3,7 @@ import { asSshError } from "../failure.ts";
 
 /** The connections of one forward. */
 export class Connections {
-  /** Resolves when `close` was called and every connection has ended. */
+  /** Resolves after `close` was called and every connection has ended. */
   readonly closed: Promise<void>;
   readonly #max: number;
   readonly #onError: (error: SshError) => void;
@@ -24,14 +24,19 @@ export class Connections {
   }
 
   /**
-   * Runs a connection: `run` ends it when the signal aborts, and rejects with the reason why it failed. Returns false, without a call, if
-   * there are too many, or the forward is closed.
+   * Runs a connection. `run` must end it when the signal aborts, and rejects if it fails. Returns false without calling `run` if the limit
+   * is reached or the forward is closed.
    */
   run(run: (signal: AbortSignal) => Promise<void>): boolean {
     const { signal } = this.#over;
     if (signal.aborted) return false;
     if (this.#running.size >= this.#max) {
-      this.report(new SshError("forward-limit", `a connection was refused: ${this.#max} are open (maxConnections)`));
+      this.report(
+        new SshError(
+          "forward-limit",
+          `a connection was refused: the limit of ${this.#max} connections (\`maxConnections\`) is reached`,
+        ),
+      );
       return false;
     }
     const running = run(signal)
@@ -41,17 +46,17 @@ export class Connections {
     return true;
   }
 
-  /** Calls `onError`, but for failures that closing has caused. */
+  /** Passes an error to `onError`, unless it was caused by closing the forward. */
   report(cause: unknown): void {
     if (this.#over.signal.aborted) return;
     try {
       this.#onError(asSshError(cause));
     } catch {
-      // It only watches.
+      // `onError` only observes: its exceptions are ignored.
     }
   }
 
-  /** Ends all connections. Resolves when they have ended. Never rejects. */
+  /** Ends all connections and resolves when they have ended. Never rejects. */
   async close(): Promise<void> {
     this.#over.abort();
     await Promise.all(this.#running);

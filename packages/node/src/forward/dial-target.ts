@@ -2,10 +2,10 @@ import type { Duplex, ForwardTarget } from "nacre/internal";
 import { dialAddresses, dialPath } from "../forward-dial.ts";
 import { lookupNames } from "../lookup.ts";
 
-/** How long to try: milliseconds. */
+/** Timeout in milliseconds. */
 const CONNECT_TIMEOUT = 15_000;
 
-/** Connects to a target from this side. Rejects with `forward-unreachable` or `aborted`; nothing is left open then. */
+/** Connects to a target from this side. Rejects with `forward-unreachable` or `aborted`; the socket is then closed. */
 export function dialTarget(target: ForwardTarget, signal: AbortSignal): Promise<Duplex> {
   const settings = { connectTimeout: CONNECT_TIMEOUT, signal };
   if (target.path !== undefined) return dialPath(target.path, settings);

@@ -16,9 +16,9 @@ import {
 } from "nacre/internal";
 import { ChannelPair, type NodeStreams, nodeStreams } from "../node-streams.ts";
 
-/** How a `ForwardSocket` behaves. */
+/** Options of `Client.socket`. */
 export interface SocketOptions extends Pick<DialOptions, "originator"> {
-  /** Whether writing may go on after the end of what is read; default false: the socket then ends itself, as `net.Socket` does. */
+  /** Whether the socket stays writable after the end of its input. Default false: it ends its output too, like `net.Socket`. */
   readonly allowHalfOpen?: boolean | undefined;
   /** Aborting destroys the socket. */
   readonly signal?: AbortSignal | undefined;
@@ -27,9 +27,9 @@ export interface SocketOptions extends Pick<DialOptions, "originator"> {
 const SOCKET_OPTIONS: OptionNames<SocketOptions> = { allowHalfOpen: true, signal: true, originator: true };
 
 /**
- * A connection from the server onward, as a stream like `net.Socket`, for what takes a socket of its own: database drivers, `node:http`,
- * `tls.connect`. It opens on `connect()`, or by itself when it is first read or written, and emits "connect" and "ready" then. Its errors
- * are those that `Client.dial` rejects with.
+ * A connection opened by the server, as a stream like `net.Socket`. Use it with libraries that accept a socket: database drivers,
+ * `node:http`, `tls.connect`. It connects on `connect()`, or on the first read or write, and then emits "connect" and "ready". Its errors
+ * are those of `Client.dial`.
  */
 export class ForwardSocket extends ChannelPair {
   readonly #mux: Opener;
@@ -40,10 +40,10 @@ export class ForwardSocket extends ChannelPair {
   #timeout = 0;
   #idleTimer: NodeJS.Timeout | undefined;
 
-  /** Bytes that arrived. */
+  /** Number of bytes received. */
   bytesRead = 0;
 
-  /** Use `Client.socket`. */
+  /** For internal use; call `Client.socket` instead. */
   constructor(mux: Opener, target: ForwardTarget, options: SocketOptions) {
     checkTarget(target);
     checkNames(options, SOCKET_OPTIONS, "socket");
@@ -63,8 +63,8 @@ export class ForwardSocket extends ChannelPair {
   }
 
   /**
-   * Opens the connection, if it is not open or opening. The target is that of `Client.socket`: arguments are ignored, but for a function
-   * that is called on "connect".
+   * Opens the connection unless it is already open or opening. The target is the one given to `Client.socket`. A function as the last
+   * argument is called on "connect"; other arguments are ignored.
    */
   connect(...args: readonly unknown[]): this {
     const listener = args.at(-1);
@@ -73,12 +73,12 @@ export class ForwardSocket extends ChannelPair {
     return this;
   }
 
-  /** Whether the server was asked to connect, and has not answered. */
+  /** Whether the connection request was sent and the server has not replied yet. */
   get connecting(): boolean {
     return this.#state === "connecting" && !this.destroyed;
   }
 
-  /** Whether it is not open yet. */
+  /** Whether the connection is not open yet. */
   get pending(): boolean {
     return this.#state !== "open";
   }
@@ -90,17 +90,17 @@ export class ForwardSocket extends ChannelPair {
     return this.writable ? "writeOnly" : "closed";
   }
 
-  /** Bytes that were written, those that wait to be sent included. */
+  /** Number of bytes written, including those not sent yet. */
   get bytesWritten(): number {
     return this.#ends.sent + this.writableLength;
   }
 
-  /** Milliseconds that `setTimeout` was called with; `undefined` for none. */
+  /** Idle timeout set by `setTimeout`, in milliseconds; `undefined` if none is set. */
   get timeout(): number | undefined {
     return this.#timeout || undefined;
   }
 
-  /** Emits "timeout" after that many milliseconds in which nothing is read or written; 0 turns it off. The socket stays open. */
+  /** Emits "timeout" after this many milliseconds without reads or writes; 0 disables it. The socket stays open. */
   setTimeout(milliseconds: number, listener?: () => void): this {
     clearTimeout(this.#idleTimer);
     this.#timeout = milliseconds;
@@ -115,12 +115,12 @@ export class ForwardSocket extends ChannelPair {
     return this;
   }
 
-  /** Has no effect: SSH connections never wait for more bytes to send. */
+  /** Has no effect: SSH connections never delay small packets. */
   setNoDelay(_noDelay?: boolean): this {
     return this;
   }
 
-  /** Has no effect: the SSH connection has a keepalive of its own (`limits.keepaliveInterval`). */
+  /** Has no effect: the SSH connection has its own keepalive (`limits.keepaliveInterval`). */
   setKeepAlive(_enable?: boolean, _initialDelay?: number): this {
     return this;
   }
@@ -135,19 +135,19 @@ export class ForwardSocket extends ChannelPair {
     return this;
   }
 
-  /** Returns an empty object: no local address is known. */
+  /** Returns an empty object, since the local address is unknown. */
   address(): Record<string, never> {
     return {};
   }
 
-  /** Ends the socket, and destroys it when everything that was written has been sent. */
+  /** Ends the socket, and destroys it after all written data is sent. */
   destroySoon(): void {
     if (this.writable) this.end();
     if (this.writableFinished) this.destroy();
     else this.once("finish", () => this.destroy());
   }
 
-  /** Takes data of the channel, counts it, and restarts the idle timer. */
+  /** Counts received data, restarts the idle timer and passes the data on. */
   override receive(bytes: Bytes): void {
     this.bytesRead += bytes.length;
     this.#touch();
@@ -172,7 +172,7 @@ export class ForwardSocket extends ChannelPair {
     super._writev(...args);
   }
 
-  /** Opens the channel before it ends the output. */
+  /** Opens the channel before the output ends. */
   override _final(callback: Parameters<ChannelPair["_final"]>[0]): void {
     this.#open();
     super._final(callback);
@@ -200,7 +200,7 @@ export class ForwardSocket extends ChannelPair {
       this.emit("connect");
       this.emit("ready");
     } finally {
-      // What arrived with the confirmation follows: listeners are set on "connect".
+      // Attach after "connect", so that its listeners are set before they receive data that came with the confirmation.
       channelPair<NodeStreams>(channel, {
         ...nodeStreams,
         pair: (source, target) => {
@@ -212,15 +212,15 @@ export class ForwardSocket extends ChannelPair {
     }
   }
 
-  /** Something was read or written. */
+  /** Restarts the idle timer. */
   #touch(): void {
     this.#idleTimer?.refresh();
   }
 }
 
-/** The channel's ends of a socket whose channel may not be open yet. */
+/** Source and target of a socket; they forward to its channel once it is open. */
 class LateEnds implements ReadSource, WriteTarget {
-  /** Bytes that the channel has taken. */
+  /** Number of bytes accepted by the channel. */
   sent = 0;
   readonly #onSent: () => void;
   readonly #dial: AbortController = new AbortController();
@@ -232,12 +232,12 @@ class LateEnds implements ReadSource, WriteTarget {
     this.#onSent = onSent;
   }
 
-  /** Aborts when the socket is given up. */
+  /** Aborts when the socket is destroyed. */
   get signal(): AbortSignal {
     return this.#dial.signal;
   }
 
-  /** The channel is open. */
+  /** Connects to the channel after it opens. */
   attach(source: ReadSource, target: WriteTarget): void {
     this.#source = source;
     this.#target = target;

@@ -4,57 +4,54 @@ import type { Bound } from "./bind.ts";
 import { Connections } from "./connections.ts";
 import type { Forwarder } from "./forwarder.ts";
 
-/** How connections are forwarded. */
+/** Options of a forward. */
 export interface ForwardOptions {
   /**
-   * Connections at once, those being opened included; further ones are refused. Default 224: of the 256 channels of an SSH connection
-   * (`limits.maxChannels`) the others stay free for commands.
+   * Maximum number of simultaneous connections, including those being opened; further ones are refused. Default 224. The other 32 of an SSH
+   * connection's 256 channels (`limits.maxChannels`) stay free for commands.
    */
   readonly maxConnections?: number | undefined;
   /** Aborting closes the forward. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Called for each connection that was refused or broke, which never ends the forward. Not called for those that end with the forward or
-   * the SSH connection. What this throws is ignored.
+   * Called for each connection that is refused or fails. The forward stays open. Not called for connections that end with the forward or
+   * the SSH connection. Exceptions are ignored.
    */
   readonly onError?: ((error: SshError) => void) | undefined;
 }
 
-/** How connections to a listener on this side are forwarded. */
+/** Options of a forward that listens on this side. */
 export interface LocalForwardOptions extends ForwardOptions {
   /**
-   * Removes a Unix socket that exists at the path of the listener, as ssh_config's StreamLocalBindUnlink. Default false. Any other file is
-   * never removed.
+   * Whether to remove an existing Unix socket at the listener's path, like StreamLocalBindUnlink in ssh_config. Default false. Other files
+   * are never removed.
    */
   readonly streamLocalBindUnlink?: boolean | undefined;
 }
 
-/** How connections to a proxy are forwarded. */
+/** Options of a proxy. */
 export interface ProxyOptions {
-  /** Milliseconds until a client must have sent its request; default 10,000. */
+  /** Timeout for receiving a client's complete request, in milliseconds; default 10,000. */
   readonly handshakeTimeout?: number | undefined;
 }
 
-/** A listener that forwards its connections until it is closed, or the SSH connection ends. */
+/** A listener that forwards its connections until it is closed or the SSH connection ends. */
 export interface Forward extends AsyncDisposable {
-  /** Address that it listens at, as it was given; `undefined` for a Unix socket. */
+  /** Listening address as given; `undefined` for a Unix socket. */
   readonly host: string | undefined;
-  /** Port that it listens at, also where 0 was given; `undefined` for a Unix socket. */
+  /** Listening port, or the chosen port if 0 was given; `undefined` for a Unix socket. */
   readonly port: number | undefined;
-  /** Path of the Unix socket; `undefined` for a port. */
+  /** Path of the Unix socket; `undefined` for a TCP listener. */
   readonly path: string | undefined;
-  /** Connections now, those being opened included. */
+  /** Number of current connections, including those being opened. */
   readonly connections: number;
-  /**
-   * Stops listening and closes the connections. Resolves when all is released, within five seconds, whatever the other sides do. Never
-   * rejects.
-   */
+  /** Stops listening and closes all connections. Resolves within five seconds, when everything is released. Never rejects. */
   close(): Promise<void>;
 }
 
 const MAX_CONNECTIONS = 224;
 
-/** How long closing waits for the server to answer that it no longer listens: milliseconds. */
+/** Time to wait for the server's reply to a cancel request when closing, in milliseconds. */
 const CLOSE_TIMEOUT = 2000;
 
 const FORWARD_OPTIONS: OptionNames<ForwardOptions> = { maxConnections: true, signal: true, onError: true };
@@ -71,15 +68,15 @@ const OPTION_NAMES: Readonly<Record<ForwardMethod, object>> = {
   forwardRemoteDynamic: { ...FORWARD_OPTIONS, ...PROXY_OPTIONS },
 };
 
-/** How a forward is opened. */
+/** Parameters of {@link openForward}. */
 export interface ForwardSetup {
   readonly method: ForwardMethod;
   readonly address: ListenAddress;
-  /** Begins to listen, and hands what comes to `connections`. */
+  /** Starts listening and passes each connection to `connections`. */
   readonly listen: (connections: Connections) => Promise<Bound>;
 }
 
-/** Opens a forward. Rejects with `usage` for invalid options, `aborted`, or what `listen` rejects with; nothing is left open then. */
+/** Opens a forward. Rejects with `usage` for invalid options, `aborted`, or the error of `listen`; everything is then closed. */
 export async function openForward(
   forwarder: Forwarder,
   setup: ForwardSetup,
@@ -92,8 +89,9 @@ export async function openForward(
     checkLimit("handshakeTimeout", handshakeTimeout, { least: 1, most: 0x7fff_ffff, unit: "milliseconds" });
   checkSignal(signal);
   if (onError !== undefined && typeof onError !== "function")
-    throw new SshError("usage", "onError must be a function that takes an SshError");
-  const abortError = (): SshError => new SshError("aborted", `${setup.method} was aborted`, { cause: signal?.reason });
+    throw new SshError("usage", "`onError` must be a function: (error) => …");
+  const abortError = (): SshError =>
+    new SshError("aborted", `\`${setup.method}\` was aborted`, { cause: signal?.reason });
   if (signal?.aborted) throw abortError();
   forwarder.assertAlive();
 
@@ -102,7 +100,7 @@ export async function openForward(
     if (forwarder.over === undefined) onError?.(error);
   });
   const listening = await setup.listen(connections).catch(async (cause: unknown) => {
-    // One of two addresses may have had a connection before the other one failed.
+    // One address may have accepted a connection before listening on another failed.
     await connections.close();
     throw cause;
   });

@@ -2,18 +2,18 @@ import { SshError } from "@nacre/wire";
 import type { Opener, RemoteListeners } from "nacre/internal";
 import type { Forward } from "./forward.ts";
 
-/** A mux that knows whether its connection has ended. */
+/** A channel opener that exposes the error that ended its connection. */
 export interface ForwarderMux extends Opener {
   readonly engine: { readonly over: SshError | undefined };
 }
 
-/** What forwarding needs of a client, and its open forwards. */
+/** A client's connection and its open forwards. */
 export class Forwarder {
   readonly mux: ForwarderMux;
   readonly #listeners: () => RemoteListeners;
   readonly #forwards: Set<Forward> = new Set();
 
-  /** `ended`: resolves when the SSH connection has ended. */
+  /** `ended` resolves when the SSH connection has ended. */
   constructor(mux: ForwarderMux, listeners: () => RemoteListeners, ended: Promise<SshError>) {
     this.mux = mux;
     this.#listeners = listeners;
@@ -22,12 +22,12 @@ export class Forwarder {
     });
   }
 
-  /** Listeners at the server. */
+  /** Listeners on the server. */
   get listeners(): RemoteListeners {
     return this.#listeners();
   }
 
-  /** The error that ended the connection, from the turn in which it ended. */
+  /** Error that ended the connection, set as soon as it ends; `undefined` while it is open. */
   get over(): SshError | undefined {
     return this.mux.engine.over;
   }
@@ -35,15 +35,15 @@ export class Forwarder {
   /** Throws `closed` after the end of the connection. */
   assertAlive(): void {
     const cause = this.over;
-    if (cause !== undefined) throw new SshError("closed", `the connection has ended: ${cause.message}`, { cause });
+    if (cause !== undefined) throw new SshError("closed", `the connection is closed: ${cause.message}`, { cause });
   }
 
-  /** Closes a forward with the connection. */
+  /** Registers a forward to be closed with the connection. */
   hold(forward: Forward): void {
     this.#forwards.add(forward);
   }
 
-  /** Takes `hold` back. */
+  /** Removes a forward registered with `hold`. */
   release(forward: Forward): void {
     this.#forwards.delete(forward);
   }

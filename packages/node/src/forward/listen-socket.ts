@@ -6,9 +6,9 @@ import { type Bound, bindAll, bindEach, bindPath, LOOPBACK, unlinkSocket } from 
 import type { Connections } from "./connections.ts";
 
 /**
- * Listens at a TCP port or a Unix socket, and hands each connection to `onSocket`. `"localhost"`, the default, is 127.0.0.1 and ::1, whichever
- * this machine has; `"*"` and `""` are all addresses. A Unix socket has mode 0600. Rejects with `listen-failed`, or `usage` for an invalid
- * address.
+ * Listens on a TCP port or Unix socket and passes each connection to `onSocket`. The default host `"localhost"` listens on 127.0.0.1 and
+ * ::1, if this machine has both; `"*"` and `""` listen on all addresses. A Unix socket has mode 0600. Rejects with `listen-failed`, or
+ * `usage` for an invalid address.
  */
 export async function listenSocket(
   address: ListenAddress,
@@ -32,20 +32,20 @@ export async function listenSocket(
 }
 
 function acceptError(cause: Error): SshError {
-  return new SshError("listen-failed", `a connection could not be accepted: ${escapeText(cause.message)}`, { cause });
+  return new SshError("listen-failed", `cannot accept a connection: ${escapeText(cause.message)}`, { cause });
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "the address is in use; choose another one, or port 0",
-  EEXIST: "the path exists; remove it, or set `streamLocalBindUnlink` to replace a socket",
+  EADDRINUSE: "the address is in use; choose another address or port 0",
+  EEXIST: "the path exists; remove it, or set `streamLocalBindUnlink` to replace an existing socket",
   EACCES: "permission denied",
   EADDRNOTAVAIL: "this machine has no such address",
   ENOENT: "the folder does not exist",
-  ENOTFOUND: "there is no host of this name",
+  ENOTFOUND: "host name not found",
 };
 
 function listenError(place: string, cause: unknown): SshError {
   const { code = "", message } = cause as NodeJS.ErrnoException;
   const reason = REASONS[code] ?? escapeText(message);
-  return new SshError("listen-failed", `cannot listen at ${escapeText(place)}: ${reason}`, { cause });
+  return new SshError("listen-failed", `cannot listen on ${escapeText(place)}: ${reason}`, { cause });
 }

@@ -23,7 +23,7 @@ export function forwardLocal(
       async listen(connections) {
         checkTarget(target);
         const onSocket = (socket: Socket): void => {
-          // The open leaves in the turn in which the connection came.
+          // Send the channel open immediately when the connection arrives.
           const accepted = connections.run(async (signal) => {
             const opening = dialChannel(forwarder.mux, target, { signal, originator: originatorOf(socket) });
             const channel = await opening.catch((cause: unknown) => {

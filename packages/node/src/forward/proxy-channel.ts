@@ -4,7 +4,7 @@ import { dialTarget } from "./dial-target.ts";
 import { type ProxyClient, type ProxySettings, serveProxyClient } from "./proxy-client.ts";
 import { reportBroken } from "./report-broken.ts";
 
-/** Serves a client of a proxy at the server: its target is connected to from this side. */
+/** Serves a proxy client that connected to the server: connects to its target from this side. */
 export async function proxyOverChannel(channel: Channel, settings: ProxySettings): Promise<void> {
   const { signal } = settings;
   const duplex = await serveProxyClient(new ChannelClient(channel), settings, (target) => dialTarget(target, signal));
@@ -15,7 +15,7 @@ export async function proxyOverChannel(channel: Channel, settings: ProxySettings
 
 class ChannelClient implements ProxyClient {
   readonly #channel: Channel;
-  /** Bytes that were held back from what arrived: their credit returns when they are read. */
+  /** Number of buffered bytes in the current chunk. Their window credit is returned when they are read. */
   #held = 0;
 
   constructor(channel: Channel) {
@@ -45,9 +45,9 @@ class ChannelClient implements ProxyClient {
 
   write(bytes: Bytes): void {
     if (bytes.length === 0 || this.#channel.closed) return;
-    // A reply is shorter than any window but one of a peer that wants none.
+    // A reply fits into any window, unless the peer never granted one.
     if (this.#channel.write(bytes) < bytes.length)
-      this.#channel.close(new SshError("closed", "the client of the proxy did not take the reply"));
+      this.#channel.close(new SshError("closed", "the proxy client's window is too small for the reply"));
   }
 
   async dismiss(): Promise<void> {

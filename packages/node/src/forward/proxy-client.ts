@@ -2,32 +2,32 @@ import { type Bytes, SshError } from "@nacre/wire";
 import { onAbort, ProxyHandshake, type ProxyTarget } from "nacre/internal";
 import { asSshError } from "../failure.ts";
 
-/** A client of a proxy, before it is connected to its target. */
+/** A proxy client that is not connected to its target yet. */
 export interface ProxyClient {
-  /** Begins to read. `ended`: the client sends no more, or its connection broke. */
+  /** Starts reading. Calls `ended` when the client sends EOF or its connection breaks. */
   read(receive: (bytes: Uint8Array) => void, ended: () => void): void;
-  /** Stops reading, from within `receive`. `rest` comes first when the connection is read again. */
+  /** Stops reading. Must be called within `receive`. `rest` is delivered first when reading continues. */
   hold(rest: Bytes): void;
   write(bytes: Bytes): void;
-  /** Closes the connection so that the client still gets what was written. Resolves when it is released. */
+  /** Closes the connection after sending all written data. Resolves when it is released. */
   dismiss(signal: AbortSignal): Promise<void>;
 }
 
 const HANDSHAKE_TIMEOUT = 10_000;
 
-/** How clients of a proxy are served. */
+/** Options of {@link serveProxyClient}. */
 export interface ProxySettings {
-  /** Milliseconds until a client must have sent its request; default 10,000. */
+  /** Timeout for receiving a client's complete request, in milliseconds; default 10,000. */
   readonly timeout: number | undefined;
   /** Aborts when the forward is closed. */
   readonly signal: AbortSignal;
-  /** Receives the reason for which a client was refused. */
+  /** Called with the error when a client is refused. */
   readonly report: (cause: unknown) => void;
 }
 
 /**
- * Reads the request of a client, connects to its target by `connect`, and replies. Resolves with what `connect` resolves with; with
- * `undefined` if the client was refused and is closed. Never rejects.
+ * Reads a client's request, connects to its target with `connect`, and replies. Resolves with the result of `connect`, or with `undefined`
+ * if the client was refused and closed. Never rejects.
  */
 export async function serveProxyClient<T>(
   client: ProxyClient,

@@ -7,7 +7,7 @@ import type { Forwarder } from "./forwarder.ts";
 import { type ProxyClient, type ProxySettings, serveProxyClient } from "./proxy-client.ts";
 import { reportBroken } from "./report-broken.ts";
 
-/** Serves a client of a proxy on this side: its target is connected to by the server. */
+/** Serves a proxy client that connected to this side: the server connects to its target. */
 export async function proxyOverSocket({ mux }: Forwarder, socket: Socket, settings: ProxySettings): Promise<void> {
   const { signal } = settings;
   const originator = originatorOf(socket);
@@ -19,7 +19,7 @@ export async function proxyOverSocket({ mux }: Forwarder, socket: Socket, settin
   await reportBroken(channel);
 }
 
-/** How long a client that was refused may take to read the reply: milliseconds. */
+/** Time for a refused client to read the reply, in milliseconds. */
 const DISMISS_TIMEOUT = 1000;
 
 class SocketClient implements ProxyClient {
@@ -53,7 +53,7 @@ class SocketClient implements ProxyClient {
     if (bytes.length > 0 && this.#socket.writable) this.#socket.write(bytes);
   }
 
-  /** Bytes that nobody reads would turn the close into a reset, and the client would lose the reply: they are read and dropped. */
+  /** Reads and discards remaining input. Otherwise closing the socket would send a reset, and the client would lose the reply. */
   dismiss(signal: AbortSignal): Promise<void> {
     const socket = this.#socket;
     this.#stopReading();

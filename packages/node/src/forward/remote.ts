@@ -24,7 +24,7 @@ export function forwardRemote(
         throw cause;
       });
       const channel = open.accept();
-      // Without one the SSH connection has ended.
+      // `undefined` means that the SSH connection has ended.
       if (channel === undefined) return duplex.close();
       await bridge(channel, duplex, signal);
       await reportBroken(channel);

@@ -1,6 +1,6 @@
 import type { Channel } from "nacre/internal";
 
-/** Rejects with the reason if a forwarded connection, which has ended, broke. */
+/** Waits until a forwarded connection ends. Rejects with the error if it failed. */
 export async function reportBroken(channel: Channel): Promise<void> {
   const { error } = await channel.ended;
   if (error !== undefined) throw error;

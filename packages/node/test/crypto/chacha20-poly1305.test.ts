@@ -11,7 +11,7 @@ function sealedWith(cipher: CipherAlgorithm): Uint8Array {
   return slab;
 }
 
-// What is chosen is chosen once, so each test has modules of its own.
+// The choice is cached, so each test imports fresh modules.
 beforeEach(() => {
   vi.resetModules();
 });
@@ -20,7 +20,7 @@ afterEach(() => {
 });
 
 describe("chacha20-poly1305 on Node", () => {
-  it("is the program in WebAssembly, instantiated when it is first used and once", async () => {
+  it("uses WebAssembly, instantiated once on first use", async () => {
     const { chacha20Poly1305 } = await import("../../src/crypto/chacha20-poly1305.ts");
     const { Module, Instance } = WebAssembly;
     const compile = vi.fn(function compile(bytes: Uint8Array<ArrayBuffer>) {
@@ -36,9 +36,9 @@ describe("chacha20-poly1305 on Node", () => {
   });
 
   it.each([
-    ["not there", undefined],
+    ["missing", undefined],
     ["forbidden", { Module: vi.fn(forbidden) }],
-  ])("is noble's where WebAssembly is %s, once that has been imported", async (_, webAssembly) => {
+  ])("uses noble's code, once imported, if WebAssembly is %s", async (_, webAssembly) => {
     vi.stubGlobal("WebAssembly", webAssembly);
     const { nodeAlgorithms } = await import("../../src/crypto/algorithms.ts");
     const { loadAlgorithms } = await import("../../src/crypto/load.ts");
@@ -49,7 +49,7 @@ describe("chacha20-poly1305 on Node", () => {
   });
 });
 
-it("compiles no WebAssembly where `wasm` is false", async () => {
+it("compiles no WebAssembly if `wasm` is false", async () => {
   const compile = vi.fn(forbidden);
   vi.stubGlobal("WebAssembly", { Module: compile });
   const { nodeAlgorithms } = await import("../../src/crypto/algorithms.ts");

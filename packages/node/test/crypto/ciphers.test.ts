@@ -13,7 +13,7 @@ import * as hmac from "../../src/crypto/hmac.ts";
 
 const node = { ...aesCtr, ...aesGcm, ...hmac, chacha20Poly1305 };
 
-// Whatever holds of noble's ciphers.
+// Each cipher on node:crypto must behave like noble's.
 vectorCases(node);
 streamCases(node);
 attackCases(node);
@@ -21,14 +21,14 @@ attackCases(node);
 const twins = suitesOf(node).map((suite, i) => ({ name: suite.name, suite, twin: suitesOf(noble)[i]! }));
 
 describe.each(twins)("$name and its noble twin", ({ suite, twin }) => {
-  it("say the same of themselves", () => {
+  it("have the same properties", () => {
     const keys = keysFor(suite);
     const said = ({ cipher, mac }: typeof suite): unknown =>
       [cipher, mac ?? {}, cipher.createSealer(keys, mac), cipher.createOpener(keys, mac)].map(facts);
     expect(said(suite)).toEqual(said(twin));
   });
 
-  it("seal the same and open each other's, under any keys and wherever the sequence number stands", () => {
+  it("seal equal packets and open each other's, for any keys and sequence numbers", () => {
     fc.assert(
       fc.property(
         fc.string(),
@@ -48,7 +48,7 @@ describe.each(twins)("$name and its noble twin", ({ suite, twin }) => {
             reader.push(sealed[0]!);
             const opened = readAll(reader);
             expect(Buffer.concat(opened).equals(Buffer.concat(payloads))).toBe(true);
-            // A Buffer's methods are not those that the floors above rely on.
+            // Payloads must be plain Uint8Arrays, because callers rely on `slice` copying.
             for (const payload of opened) expect(Object.getPrototypeOf(payload)).toBe(Uint8Array.prototype);
           }
         },
@@ -57,7 +57,7 @@ describe.each(twins)("$name and its noble twin", ({ suite, twin }) => {
     );
   });
 
-  it("do not need the keys they were given any more", () => {
+  it("copy their keys", () => {
     const [before, after] = [false, true].map((wiped) => {
       const given = keysFor(suite);
       const writer = writerFor(suite, given);
@@ -75,7 +75,7 @@ describe.each(twins)("$name and its noble twin", ({ suite, twin }) => {
   });
 });
 
-/** What an object says without being asked to do anything. */
+/** Returns an object's properties that are not functions. */
 function facts(object: object): unknown {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => typeof value !== "function"));
 }

@@ -31,7 +31,7 @@ import { loadPortable } from "../../src/crypto/portable.ts";
 
 const vectors = readVectors();
 const node = { ...nodeMethods };
-// What node:crypto lacks here is done by portable code, which is imported when a connection is to be made.
+// Portable code replaces methods that node:crypto lacks; it is imported before a connection is made.
 beforeAll(() => Promise.all([loadMlKem768(), loadPortable("kex")]));
 
 const pairs = Object.entries(noble).map(([key, method]) => ({
@@ -41,7 +41,7 @@ const pairs = Object.entries(noble).map(([key, method]) => ({
 }));
 
 describe.each(pairs)("$name and its noble twin", (twins) => {
-  it("say the same of themselves", () => {
+  it("have the same properties", () => {
     const message = new TextEncoder().encode("abc");
     expect([twins.node.name, twins.node.context]).toEqual([twins.noble.name, twins.noble.context]);
     const digest = twins.node.hash(message);
@@ -49,7 +49,7 @@ describe.each(pairs)("$name and its noble twin", (twins) => {
     expect(Object.getPrototypeOf(digest)).toBe(Uint8Array.prototype);
   });
 
-  it("come to the same with each other, either being the client", () => {
+  it("agree on the secret with either as the client", () => {
     fc.assert(
       fc.property(fc.nat(1000), fc.nat(1000), (a, b) => {
         for (const [client, server] of [
@@ -66,13 +66,13 @@ describe.each(pairs)("$name and its noble twin", (twins) => {
     );
   });
 
-  it("have other values every time", () => {
+  it("use new values in each exchange", () => {
     const random = seeded();
     expect(new Set([1, 2, 3].map(() => hex(twins.node.client(random).start()))).size).toBe(3);
   });
 });
 
-/** An exchange between two makes of a method. */
+/** Runs a key exchange between two implementations of a method. */
 function halves(client: noble.KexMethod, server: noble.KexMethod, a: number, b: number): ReturnType<typeof exchange> {
   return exchange({ ...client, server: (random) => server.server(random) }, seeded(a), seeded(b));
 }
@@ -84,7 +84,7 @@ describe("X25519", () => {
     expectExchange(both, string(vector.clientPublic), string(vector.serverPublic), mpint(vector.shared));
   });
 
-  it("refuses points of small order and other lengths", () => {
+  it("rejects points of small order and wrong lengths", () => {
     for (const method of [node.curve25519Sha256, node.curve25519Sha256Libssh]) {
       for (const point of SMALL_ORDER) expectRefused(method, fromHex(point), "small order");
       for (const length of [0, 1, 31, 33, 1000])
@@ -104,12 +104,12 @@ describe.each(["nistp256", "nistp384", "nistp521"] as const)("%s", (curve) => {
     expectExchange(both, string(vector.clientPublic), string(vector.serverPublic), mpint(vector.shared));
   });
 
-  it("makes the same of the same randomness as noble, of the largest too", () => {
+  it("derives the same key pair as noble from equal random bytes, including the largest", () => {
     for (const random of [seeded, () => (length: number) => new Uint8Array(length).fill(255)])
       expect(hex(method.client(random()).start())).toBe(hex(twin.client(random()).start()));
   });
 
-  it("refuses what is no uncompressed point of the curve", () => {
+  it("rejects everything but uncompressed points on the curve", () => {
     const valid = fromHex(own[0]!.serverPublic);
     const changed = (at: number, value: number) => valid.map((byte, i) => (i === at ? value : byte));
     expectRefused(method, changed(valid.length - 1, valid.at(-1)! ^ 1), "not on the curve");
@@ -124,7 +124,7 @@ describe.each(["nistp256", "nistp384", "nistp521"] as const)("%s", (curve) => {
   });
 });
 
-/** Randomness of which this scalar is made: one less, and reduced (FIPS 186-5 §A.2.1). */
+/** Returns random bytes that yield this scalar: the scalar minus one, before reduction (FIPS 186-5 §A.2.1). */
 function scalar(size: number, value: string): RandomSource {
   return given(fromHex((BigInt(`0x${value}`) - 1n).toString(16).padStart(2 * Math.ceil(1.5 * size), "0")));
 }
@@ -144,7 +144,7 @@ describe.each([
     expect(hex(end.secret.sharedSecret)).toBe(string(vector.shared));
   });
 
-  it("comes to the same with noble's, either being the client", () => {
+  it("agrees on the secret with noble, with either as the client", () => {
     for (const [client, server] of [
       [method, noble.mlkem768X25519Sha256],
       [noble.mlkem768X25519Sha256, method],
@@ -154,7 +154,7 @@ describe.each([
     }
   });
 
-  it("refuses values that cannot be", () => {
+  it("rejects invalid values", () => {
     const good = exchanges[0]!;
     const client = () => method.client(given(fromHex(seed), fromHex(good.clientSecret)));
     const clientValue = fromHex(good.clientValue);
@@ -168,7 +168,7 @@ describe.each([
       );
       expectError(() => client().receive(replyOf(value)), "kex-failed", `${length} bytes instead of 1120`);
     }
-    // 3329 and 4095 as the first coefficient, in 12 bits (FIPS 203 §7.2).
+    // The first coefficient is 3329 or 4095, encoded in 12 bits (FIPS 203 §7.2).
     for (const [low, high] of [
       [0x01, 0x0d],
       [0xff, 0x0f],
@@ -185,7 +185,7 @@ describe.each([
       expectError(() => method.server(seeded()).receive(initOf(fromClient)), "kex-failed", "small order");
       expectError(() => client().receive(replyOf(fromServer)), "kex-failed", "small order");
     }
-    // An invalid ciphertext gives an unpredictable secret, and no error.
+    // An invalid ciphertext yields an unpredictable secret, not an error.
     const wrong = serverValue.map((byte, i) => (i === 100 ? byte ^ 1 : byte));
     expect(client().receive(replyOf(wrong))).not.toEqual(client().receive(replyOf(serverValue)));
     expect(client().receive(replyOf(wrong))).toEqual(
@@ -199,7 +199,7 @@ describe.each([
   { method: node.diffieHellmanGroup16Sha512, bits: 4096n },
   { method: node.diffieHellmanGroup18Sha512, bits: 8192n },
 ])("$method.name", ({ method, bits }) => {
-  it("refuses values that are not between 1 and p - 1", () => {
+  it("rejects values that are not between 1 and p - 1", () => {
     const { prime } = vectors.modp.find((group) => BigInt(group.prime.length) * 4n === bits)!;
     const p = BigInt(`0x${prime}`);
     const client = method.client(seeded());

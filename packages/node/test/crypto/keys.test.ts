@@ -29,7 +29,7 @@ import { loadPortable } from "../../src/crypto/portable.ts";
 import { nodePrivateKey } from "../../src/crypto/private-key.ts";
 import * as algorithms from "../../src/crypto/verify.ts";
 
-// What node:crypto lacks here is done by portable code, which is imported when a connection is to be made.
+// Portable code replaces algorithms that node:crypto lacks; it is imported before a connection is made.
 beforeAll(() => loadPortable("keys"));
 
 const random = hashChainRandom("node");
@@ -39,7 +39,7 @@ const pairs = Object.values(algorithms).map((node) => ({
   noble: defaultSignatureAlgorithms.find(({ name }) => name === node.name)!,
 }));
 
-/** What comes of verifying: whether it is good, or the code of what is thrown. */
+/** Returns the result of a verification, or the code of its error. */
 function verdict(algorithm: SignatureAlgorithm, key: Uint8Array, data: Uint8Array, signature: Uint8Array): unknown {
   try {
     return algorithm.verify(key, data, signature);
@@ -62,22 +62,23 @@ function freshKey(algorithm: string): PrivateKey {
   }
 }
 
-test("every algorithm has a twin", () => {
+test("every algorithm has a noble twin", () => {
   expect(pairs.map(({ noble }) => noble)).toEqual(expect.arrayContaining([...defaultSignatureAlgorithms]));
   expect(pairs).toHaveLength(defaultSignatureAlgorithms.length);
 });
 
 describe("a private key", () => {
-  test.each(keyVectors.filter(({ bits }) => bits !== 1024))("$name is the one that noble makes", ({ fields }) => {
+  test.each(keyVectors.filter(({ bits }) => bits !== 1024))("$name equals noble's", ({ fields }) => {
     const { publicKey, fields: own } = privateKeyFromFields(fields);
     expect(nodePrivateKey(fields)).toMatchObject({ publicKey, fields: own });
     const { publicKey: _, publicPoint: __, ...privateHalf } = { publicKey: 0, publicPoint: 0, ...fields };
     expect(nodePrivateKey(privateHalf as typeof fields)).toMatchObject({ publicKey, fields: own });
   });
 
-  test("with another's public half, or weak, is refused as noble refuses it", () => {
+  test("is rejected with noble's code if it is weak or its public key does not match", () => {
     const [ed, ec, rsa] = ["ed25519", "ecdsa-256", "rsa-2048"].map((name) => keyVector(name).fields);
-    if (ed?.format !== "ssh-ed25519" || ec?.format !== "ecdsa" || rsa?.format !== "ssh-rsa") throw new Error("others");
+    if (ed?.format !== "ssh-ed25519" || ec?.format !== "ecdsa" || rsa?.format !== "ssh-rsa")
+      throw new Error("unexpected key formats");
     const wrong: readonly PrivateKeyValues[] = [
       { ...ed, publicKey: freshKey("ssh-ed25519").publicKey.blob.slice(-32) },
       { ...ed, seed: new Uint8Array(31) },
@@ -110,7 +111,7 @@ describe("vectors", () => {
     if (!valid) return;
     const made = nodePrivateKey(fields).sign(algorithm, data, random);
     expect(node.verify(blob, data, made)).toBe(true);
-    // ECDSA's nonces are random; RSA's signatures may have been shortened on their way.
+    // ECDSA nonces are random, and RSA signatures in the vectors may be shortened.
     if (algorithm === "ssh-ed25519") expect(toHex(made)).toBe(toHex(signature));
   });
 
@@ -125,11 +126,11 @@ describe("vectors", () => {
 });
 
 describe.each(pairs)("$name and its noble twin", ({ name, node, noble }) => {
-  test("say the same of themselves", () => {
+  test("have the same properties", () => {
     expect([node.name, node.keyFormat]).toEqual([noble.name, noble.keyFormat]);
   });
 
-  test("take each other's signatures of any data, and no others", () => {
+  test("accept each other's signatures, and no signatures of other data", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (data) => {
         const key = freshKey(name);
@@ -148,7 +149,7 @@ describe.each(pairs)("$name and its noble twin", ({ name, node, noble }) => {
     );
   });
 
-  test("agree on every flipped bit of a signature, every cut and every other name in it", () => {
+  test("agree on every flipped bit, truncation and other algorithm name of a signature", () => {
     const key = freshKey(name);
     const { blob } = key.publicKey;
     const data = random(50);
@@ -166,7 +167,7 @@ describe.each(pairs)("$name and its noble twin", ({ name, node, noble }) => {
       expect(node.verify(blob, data, named(other.name, signatureBlob(signature)))).toBe(false);
   });
 
-  test("no bytes whatever make a good key's verification throw", () => {
+  test("never throw for a valid key, for any signature bytes", () => {
     const { blob } = freshKey(name).publicKey;
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => {
@@ -177,7 +178,7 @@ describe.each(pairs)("$name and its noble twin", ({ name, node, noble }) => {
     );
   });
 
-  test("refuse the same keys for the same reasons", () => {
+  test("reject the same keys with the same codes", () => {
     const key = freshKey(name);
     const { blob } = key.publicKey;
     const data = random(20);
@@ -207,7 +208,7 @@ describe.each(pairs)("$name and its noble twin", ({ name, node, noble }) => {
       for (const by of [signature, ...none]) expect(verdict(node, one, data, by)).toBe(verdict(noble, one, data, by));
   });
 
-  test("sign only with their own names", () => {
+  test("sign only with their own algorithm names", () => {
     const key = nodePrivateKey(freshKey(name).fields);
     for (const other of ["ssh-rsa", "ssh-dss", "", ...pairs.map((pair) => pair.name)]) {
       if (key.publicKey.algorithms.some((algorithm) => algorithm.name === other)) continue;
@@ -216,10 +217,10 @@ describe.each(pairs)("$name and its noble twin", ({ name, node, noble }) => {
   });
 });
 
-describe("what is no signature to either of them", () => {
+describe("both reject a signature with", () => {
   const data = random(40);
 
-  test.each(["nistp256", "nistp384", "nistp521"] as const)("%s: r or s outside 1…n−1", (curve) => {
+  test.each(["nistp256", "nistp384", "nistp521"] as const)("r or s outside 1…n−1 (%s)", (curve) => {
     const { order } = nistCurves[curve];
     const name = `ecdsa-sha2-${curve}`;
     const { node, noble } = pairs.find((pair) => pair.name === name)!;
@@ -244,7 +245,7 @@ describe("what is no signature to either of them", () => {
     }
   });
 
-  test("ssh-ed25519: S past the order of the base point", () => {
+  test("S not below the order of the base point (ssh-ed25519)", () => {
     const order = 2n ** 252n + 27742317777372353535851937790883648493n;
     const key = freshKey("ssh-ed25519");
     const blob = signatureBlob(key.sign("ssh-ed25519", data, random));
@@ -253,7 +254,7 @@ describe("what is no signature to either of them", () => {
     expect(algorithms.ed25519.verify(key.publicKey.blob, data, named("ssh-ed25519", other))).toBe(false);
   });
 
-  test("RSA: a number past the modulus, one that is too long, and one with the padding of another hash", () => {
+  test("a number above the modulus, a wrong length, or the padding of another hash (RSA)", () => {
     const key = privateKeyFromFields(rsaFields("rsa-2048"));
     const { n } = rsaFields("rsa-2048");
     const { blob } = key.publicKey;
@@ -272,8 +273,8 @@ describe("what is no signature to either of them", () => {
   });
 });
 
-test("RSA verifies under every exponent and modulus that a key may have", () => {
-  // OpenSSL allows no exponent above 64 bits beside a modulus above 3072: the largest that a key may have must not make it throw.
+test("RSA verification works for every permitted exponent and modulus", () => {
+  // OpenSSL rejects exponents above 64 bits with a modulus above 3072 bits. Verification must not throw for the largest permitted key.
   const { n } = rsaFields("rsa-3072");
   for (const [exponent, modulus] of [
     [3n, n],

@@ -9,15 +9,15 @@ import { exchange, seeded } from "@nacre/testing/kex";
 import { type RandomSource, Writer } from "@nacre/wire";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 
-// A node:crypto that lacks something, as BoringSSL's, Deno's and that of a distribution's library does.
+// Simulates a node:crypto that lacks algorithms, as in BoringSSL, Deno and some distributions' libraries.
 
-/** Throws where the test's node:crypto lacks what is called with these arguments. */
+/** Throws if the simulated node:crypto does not support this call. */
 let refuse: (name: string, args: readonly unknown[]) => void;
 const called: string[] = [];
 
-/** For Node 20, which has not even these functions. */
+/** Replaces the functions that Node 20 does not even export. */
 function absent(): never {
-  throw new Error("there is no key encapsulation");
+  throw new Error("key encapsulation is not supported");
 }
 
 vi.mock("node:crypto", async (original) => {
@@ -36,7 +36,7 @@ vi.mock("node:crypto", async (original) => {
   return { ...crypto, encapsulate: absent, decapsulate: absent, ...Object.fromEntries(wrapped) };
 });
 
-// `createRequire` knows no sources, only what is built.
+// `createRequire` resolves only built files, not sources.
 vi.mock("../../src/crypto/import-now.ts", () => ({
   importNow: (specifier: string) => {
     called.push(specifier);
@@ -45,7 +45,7 @@ vi.mock("../../src/crypto/import-now.ts", () => ({
 }));
 
 beforeEach(() => {
-  // What was probed is remembered, so each test has modules of its own.
+  // Probe results are cached, so each test imports fresh modules.
   vi.resetModules();
   refuse = () => {};
   called.length = 0;
@@ -53,7 +53,8 @@ beforeEach(() => {
 
 function lacks(name: string, isLacking: (...args: readonly never[]) => boolean): void {
   refuse = (calledName, args) => {
-    if (calledName === name && isLacking(...(args as never[]))) throw new Error(`${name} lacks that`);
+    if (calledName === name && isLacking(...(args as never[])))
+      throw new Error(`${name} does not support these arguments`);
   };
 }
 
@@ -63,7 +64,7 @@ async function load(): Promise<typeof import("../../src/index.ts")> {
   return node;
 }
 
-/** What a cipher makes of a short packet and a long one, opened again. */
+/** Returns a short and a long packet after sealing and opening them. */
 function stream(suite: Suite): { readonly sealed: Uint8Array; readonly opened: readonly Uint8Array[] } {
   const directionKeys = keysFor(suite);
   const writer = writerFor(suite, directionKeys);
@@ -74,14 +75,14 @@ function stream(suite: Suite): { readonly sealed: Uint8Array; readonly opened: r
   return { sealed, opened: readAll(reader) };
 }
 
-/** Compared as Buffers: item by item takes seconds. */
+/** Compares as Buffers, because comparing item by item takes seconds. */
 function expectSameStream(one: Suite, other: Suite): void {
   const [a, b] = [stream(one), stream(other)];
   expect(Buffer.compare(a.sealed, b.sealed)).toBe(0);
   expect(Buffer.concat(a.opened).equals(Buffer.concat(b.opened))).toBe(true);
 }
 
-describe("a cipher that node:crypto lacks is the portable one", () => {
+describe("a cipher that node:crypto lacks uses portable code", () => {
   test.each([
     ["aes128-gcm@openssh.com", "aes-128-gcm"],
     ["aes256-gcm@openssh.com", "aes-256-gcm"],
@@ -99,7 +100,7 @@ describe("a cipher that node:crypto lacks is the portable one", () => {
   });
 });
 
-test.each(["sha256", "sha512"])("a MAC that node:crypto lacks is the portable one: %s", async (hash) => {
+test.each(["sha256", "sha512"])("a MAC that node:crypto lacks uses portable code: %s", async (hash) => {
   lacks("createHmac", (algorithm) => algorithm === hash);
   const { nodeAlgorithms } = await load();
   for (const mac of nodeAlgorithms.macs) {
@@ -109,7 +110,7 @@ test.each(["sha256", "sha512"])("a MAC that node:crypto lacks is the portable on
   }
 });
 
-describe("a key exchange method that node:crypto lacks is the portable one", () => {
+describe("a key exchange method that node:crypto lacks uses portable code", () => {
   test.each([
     ["curve25519-sha256", "createPrivateKey", () => true],
     ["mlkem768x25519-sha256", "diffieHellman", () => true],
@@ -125,7 +126,7 @@ describe("a key exchange method that node:crypto lacks is the portable one", () 
     expect(clientSecret).toEqual(serverSecret);
   });
 
-  test("ML-KEM, where node:crypto has the functions and OpenSSL lacks the algorithm", async () => {
+  test("ML-KEM, if node:crypto has the functions but OpenSSL lacks the algorithm", async () => {
     lacks(
       "createPrivateKey",
       ({ key }) => Buffer.isBuffer(key) && (key as Buffer).includes(Buffer.from("60864801650304", "hex")),
@@ -142,8 +143,8 @@ describe("keys", () => {
   const random = hashChainRandom("lacking");
   const data = random(40);
 
-  test("Curve25519's keys are imported as PKCS#8 where a JWK must have its public half", async () => {
-    // Node 26 looks.
+  test("Curve25519 keys are imported as PKCS#8 if a JWK requires the public key", async () => {
+    // Node 26 checks the public key.
     lacks("createPrivateKey", ({ key }: { key: { x?: string } }) => key.x === "");
     const { nodePrivateKey, nodeAlgorithms } = await load();
     const key = keys.generateEd25519(random);
@@ -153,11 +154,11 @@ describe("keys", () => {
     const method = nodeAlgorithms.kex.find(({ name }) => name === "curve25519-sha256")!;
     called.length = 0;
     expect(method.client(seeded(1)).start()).toEqual(kex.curve25519Sha256.client(seeded(1)).start());
-    // By node:crypto, and not by the portable code.
+    // The call reached node:crypto, not the portable code.
     expect(called).toContain("createPrivateKey");
   });
 
-  test("Curve25519's keys are imported as a JWK, which is faster, where it may lack its public half", async () => {
+  test("Curve25519 keys are imported as a JWK, which is faster, if it may omit the public key", async () => {
     const { nodeAlgorithms } = await load();
     const forms: unknown[] = [];
     refuse = (name, [options]) =>
@@ -167,11 +168,11 @@ describe("keys", () => {
     const d = Buffer.alloc(32, 1).toString("base64url");
     const isTaken =
       codeOf(() => createPrivateKey({ key: { kty: "OKP", crv: "X25519", x: "", d }, format: "jwk" })) === "none";
-    // On Node 26 it may not.
+    // Node 26 rejects such a JWK.
     expect(forms).toEqual([isTaken ? "jwk" : "der"]);
   });
 
-  test("a P-521 key signs where node:crypto makes no point of that curve", async () => {
+  test("a P-521 key signs if node:crypto cannot compute points of that curve", async () => {
     lacks("createECDH", (curve) => curve === "secp521r1");
     const { nodePrivateKey } = await load();
     const key = keys.generateEcdsa("nistp521", random);
@@ -181,7 +182,7 @@ describe("keys", () => {
     expect(keys.ecdsaNistp521.verify(key.publicKey.blob, data, signature)).toBe(true);
   });
 
-  test("ECDSA is node:crypto's where it takes a key but no encoding beside it", async () => {
+  test("ECDSA uses node:crypto without its `dsaEncoding` option", async () => {
     for (const name of ["sign", "verify"]) {
       lacks(name, (...[, , key]: readonly object[]) => "dsaEncoding" in key!);
       const { nodePrivateKey, nodeAlgorithms } = await load();
@@ -193,7 +194,7 @@ describe("keys", () => {
     }
   });
 
-  test("a signature is verified by portable code where node:crypto throws", async () => {
+  test("a signature is verified by portable code if node:crypto throws", async () => {
     lacks("createPublicKey", () => true);
     const { nodeAlgorithms } = await load();
     for (const key of [keys.generateEd25519(random), keys.generateEcdsa("nistp384", random)]) {
@@ -205,31 +206,31 @@ describe("keys", () => {
     }
   });
 
-  test("an Ed25519 key that is no point is refused where node:crypto throws for it", async () => {
+  test("an Ed25519 key that is not a point is rejected if node:crypto throws for it", async () => {
     lacks("verify", () => true);
     const { nodeAlgorithms } = await load();
     const algorithm = nodeAlgorithms.hostKeys.find(({ name }) => name === "ssh-ed25519")!;
     const noPoint = new Writer().string("ssh-ed25519").string(new Uint8Array(32).fill(2)).finish();
     const signature = new Writer().string("ssh-ed25519").string(new Uint8Array(64)).finish();
     expect(codeOf(() => algorithm.verify(noPoint, data, signature))).toBe("key-malformed");
-    // A stranger's key imports nothing.
+    // An invalid key from a client must not trigger the import of portable code.
     expect(called).not.toContain("@nacre/keys");
   });
 });
 
-test("nothing of node:crypto is called at import, and nothing is probed twice", async () => {
+test("node:crypto is not called at import, and each feature is probed once", async () => {
   const node = await import("../../src/index.ts");
   expect(called).toEqual([]);
   await node.loadAlgorithms(node.nodeAlgorithms);
   expect(called).toContain("createCipheriv");
-  // Finite-field groups take Bun seconds each.
+  // Creating a finite-field group takes seconds on Bun.
   expect(called).not.toContain("getDiffieHellman");
   called.length = 0;
   await node.loadAlgorithms(node.nodeAlgorithms);
   expect(called).toEqual([]);
 });
 
-test("only what is offered is probed", async () => {
+test("only offered algorithms are probed", async () => {
   const { loadAlgorithms, nodeAlgorithms } = await import("../../src/index.ts");
   const only = (name: string): typeof nodeAlgorithms.ciphers =>
     nodeAlgorithms.ciphers.filter((one) => one.name === name);

@@ -1,4 +1,4 @@
-/** A private key, made for these tests alone, and its certificate for "localhost", valid for a hundred years. */
+/** A private key and its certificate for "localhost", valid for a hundred years. Used only in these tests. */
 export const certificate = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg7kRPgKVi1hSs5vSF

@@ -8,7 +8,7 @@ import { answerAfterEnd, connectLocally, connectTo, errorCodes, forwarded, prohi
 
 const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
 
-/** SOCKS 5: one method (none), then CONNECT to a name. */
+/** SOCKS 5: one method (none), then CONNECT to a host name. */
 function socks5(host: string, port: number): Buffer {
   return Buffer.from([5, 1, 0, 5, 1, 0, 3, host.length, ...Buffer.from(host), port >> 8, port & 255]);
 }
@@ -18,7 +18,7 @@ function socks4(address: string, port: number): Buffer {
   return Buffer.from([4, 1, port >> 8, port & 255, ...address.split(".").map(Number), 0]);
 }
 
-/** SOCKS 4a: CONNECT to a name. */
+/** SOCKS 4a: CONNECT to a host name. */
 function socks4a(host: string, port: number): Buffer {
   return Buffer.from([4, 1, port >> 8, port & 255, 0, 0, 0, 1, 0, ...Buffer.from(host), 0]);
 }
@@ -31,7 +31,7 @@ const SOCKS5_GRANTED = Buffer.from([5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
 const SOCKS4_GRANTED = Buffer.from([0, 90, 0, 0, 0, 0, 0, 0]);
 const HTTP_GRANTED = Buffer.from("HTTP/1.1 200 Connection Established\r\n\r\n");
 
-/** Everything that a connection received, as latin1; the error code if it broke. */
+/** Returns everything received on a connection as latin1, or the error code if it broke. */
 function received(socket: Socket): Promise<string> {
   return buffer(socket).then(
     (all) => all.toString("latin1"),
@@ -45,7 +45,7 @@ describe("forwardDynamic", () => {
     ["SOCKS 4", socks4, "127.0.0.1", SOCKS4_GRANTED],
     ["SOCKS 4a", socks4a, "localhost", SOCKS4_GRANTED],
     ["HTTP CONNECT", httpConnect, "localhost", HTTP_GRANTED],
-  ])("connects by %s; the first bytes may come with the request", async (_, request, host, granted) => {
+  ])("connects with %s, even if data follows the request immediately", async (_, request, host, granted) => {
     const { port } = await serve(answerAfterEnd);
     const { ssh, targets } = await forwarded();
     await using forward = await ssh.forwardDynamic({ port: 0 });
@@ -55,7 +55,7 @@ describe("forwardDynamic", () => {
     expect(targets).toEqual([`${host}:${port}`]);
   });
 
-  it("takes a request one byte at a time, and bytes while the target is connected", async () => {
+  it("accepts a request byte by byte, and data sent before the target is connected", async () => {
     const { port } = await serve(answerAfterEnd);
     const asked = later<() => void>();
     const { ssh } = await forwarded((open, target) => asked.resolve(() => connectTo(open, target)));
@@ -72,7 +72,7 @@ describe("forwardDynamic", () => {
     expect(await received(socket)).toBe(`${SOCKS5_GRANTED.toString("latin1")}got early late`);
   });
 
-  it("tells the client that the target was refused, even when it has sent more, and goes on", async () => {
+  it("replies to the client that its target was refused, even if it has sent data, and keeps listening", async () => {
     const { ssh } = await forwarded(prohibit);
     const { codes, onError } = errorCodes();
     await using forward = await ssh.forwardDynamic({ port: 0 }, { onError });
@@ -87,7 +87,7 @@ describe("forwardDynamic", () => {
     expect(await received(next)).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/);
   });
 
-  it("refuses what is not a proxy request", async () => {
+  it("refuses an invalid proxy request", async () => {
     const { ssh } = await forwarded();
     const { codes, onError } = errorCodes();
     await using forward = await ssh.forwardDynamic({ port: 0 }, { onError });
@@ -120,7 +120,7 @@ describe("forwardDynamic", () => {
     await vi.waitFor(() => expect(forward.connections).toBe(0));
   });
 
-  it("gives up a client that leaves during its request, or while its target is connected", async () => {
+  it("drops a client that disconnects during its request, or while its target is being connected", async () => {
     const opens: PeerOpen[] = [];
     const { ssh } = await forwarded((open) => void opens.push(open));
     const { codes, onError } = errorCodes();
@@ -136,7 +136,7 @@ describe("forwardDynamic", () => {
     await vi.waitFor(() => expect(forward.connections).toBe(0));
   });
 
-  it("serves many clients at once without a warning of Node's about listeners", async () => {
+  it("serves many concurrent clients without a MaxListenersExceededWarning", async () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning);
     process.on("warning", onWarning);
@@ -152,7 +152,7 @@ describe("forwardDynamic", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("counts clients that have sent no request against maxConnections", async () => {
+  it("counts clients without a request against maxConnections", async () => {
     const { ssh } = await forwarded();
     const { codes, onError } = errorCodes();
     await using forward = await ssh.forwardDynamic({ port: 0 }, { onError, maxConnections: 1 });
@@ -162,7 +162,7 @@ describe("forwardDynamic", () => {
     expect(codes).toEqual(["forward-limit"]);
   });
 
-  it("leaves nothing when it is closed during handshakes and dials", async () => {
+  it("leaves nothing open when closed during handshakes and dials", async () => {
     const opens: PeerOpen[] = [];
     const { ssh, disconnect } = await forwarded((open) => void opens.push(open));
     const left = await watchResources();

@@ -12,7 +12,7 @@ const at = ({ port }: { readonly port: number }): { host: string; port: number }
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe("client.socket", () => {
-  it("opens on connect(), whose arguments are ignored, and tells so by events", async () => {
+  it("connects on connect(), ignores its arguments, and emits events", async () => {
     const target = await serve(answerAfterEnd);
     const { ssh, targets } = await forwarded();
     const socket = ssh.socket(at(target), { allowHalfOpen: true });
@@ -40,7 +40,7 @@ describe("client.socket", () => {
     await vi.waitFor(() => expect(events).toEqual(["connect", "ready", "end", "close"]));
   });
 
-  it("opens by itself when it is written", async () => {
+  it("connects on the first write", async () => {
     const { ssh } = await forwarded();
     const socket = ssh.socket(at(await serve(answerAfterEnd)), { allowHalfOpen: true });
     socket.write("hel");
@@ -49,20 +49,20 @@ describe("client.socket", () => {
     expect(await text(socket)).toBe("got hello");
   });
 
-  it("opens by itself when it is read: some servers speak first", async () => {
+  it("connects on the first read, since some servers send first", async () => {
     const { ssh } = await forwarded();
     const socket = ssh.socket(at(await serve((one) => one.end("welcome"))));
     expect(await text(socket)).toBe("welcome");
   });
 
-  it("opens by itself when it is ended, and carries the end", async () => {
+  it("connects when ended, and forwards the end", async () => {
     const { ssh } = await forwarded();
     const socket = ssh.socket(at(await serve(answerAfterEnd)), { allowHalfOpen: true });
     socket.end();
     expect(await text(socket)).toBe("got ");
   });
 
-  it("ends itself after the end of what it reads, unless allowHalfOpen", async () => {
+  it("ends its output after the end of its input, unless allowHalfOpen is true", async () => {
     const ended: boolean[] = [];
     const target = await serve((one) => {
       one.allowHalfOpen = true;
@@ -83,7 +83,7 @@ describe("client.socket", () => {
     await once(half, "close");
   });
 
-  it("goes to a Unix socket", async () => {
+  it("connects to a Unix socket", async () => {
     const path = join(await temporaryFolder(), "target.sock");
     await serve((one) => one.end("welcome"), path);
     const { ssh } = await forwarded();
@@ -92,7 +92,7 @@ describe("client.socket", () => {
     expect(socket.remoteAddress).toBeUndefined();
   });
 
-  it("sets listeners on `connect` before it gives bytes that came with the confirmation", async () => {
+  it("emits `connect` before data that came with the confirmation", async () => {
     const { ssh } = await forwarded((open) => void open.accept()?.write(new TextEncoder().encode("welcome")));
     const socket = ssh.socket({ host: "far", port: 80 });
     const chunks: string[] = [];
@@ -142,7 +142,7 @@ describe("client.socket", () => {
     expect((await once(late, "error"))[0]).toEqual(code("aborted"));
   });
 
-  it("closes the channel when it was destroyed while it opened", async () => {
+  it("closes the channel if destroyed while opening", async () => {
     const opens: PeerOpen[] = [];
     const { ssh, disconnect } = await forwarded((open) => void opens.push(open));
     const left = await watchResources();
@@ -159,8 +159,8 @@ describe("client.socket", () => {
   });
 });
 
-describe("what drivers call on a socket", () => {
-  it("setTimeout emits `timeout` after a silence alone, and not after the end", async () => {
+describe("socket methods that database drivers call", () => {
+  it("setTimeout emits `timeout` only after inactivity, and not after the end", async () => {
     const accepted = later<Socket>();
     const target = await serve(accepted.resolve);
     const { ssh } = await forwarded();
@@ -200,7 +200,7 @@ describe("what drivers call on a socket", () => {
     expect(socket.address()).toEqual({});
   });
 
-  it("destroySoon sends what was written", async () => {
+  it("destroySoon sends all written data", async () => {
     const { ssh } = await forwarded();
     const got = later<string>();
     const target = await serve((one) => void text(one).then(got.resolve));

@@ -27,7 +27,7 @@ async function answerTo(request: ReturnType<typeof get>): Promise<string> {
 }
 
 describe("httpAgent", () => {
-  it("carries requests to its target, whatever the host of the URL", async () => {
+  it("sends requests to its target, regardless of the URL's host", async () => {
     const port = await started(createServer(greet));
     const { ssh, targets } = await forwarded();
     const agent = httpAgent(ssh, { host: "127.0.0.1", port });
@@ -35,7 +35,7 @@ describe("httpAgent", () => {
     expect(targets).toEqual([`127.0.0.1:${port}`]);
   });
 
-  it("uses a connection again with keepAlive, and others at the same time", async () => {
+  it("reuses a connection with keepAlive, and opens more for concurrent requests", async () => {
     const port = await started(createServer(greet));
     const { ssh, targets } = await forwarded();
     const agent = httpAgent(ssh, { host: "127.0.0.1", port }, { keepAlive: true });
@@ -47,7 +47,7 @@ describe("httpAgent", () => {
     expect(targets).toHaveLength(3);
   });
 
-  it("without a target goes to the host of the URL, or to the Unix socket of the request", async () => {
+  it("without a target, connects to the URL's host or the request's Unix socket", async () => {
     const path = join(await temporaryFolder(), "http.sock");
     const port = await started(createServer(greet));
     await started(createServer(greet), path);
@@ -64,7 +64,7 @@ describe("httpAgent", () => {
     expect(await codeOf(once(request, "response"))).toBe("forward-denied");
   });
 
-  it("lets a request time out", async () => {
+  it("supports request timeouts", async () => {
     const port = await started(createServer(() => {}));
     const { ssh } = await forwarded();
     const request = get("http://intranet.example/", {
@@ -78,7 +78,7 @@ describe("httpAgent", () => {
 });
 
 describe("httpsAgent", () => {
-  it("checks the certificate against the host of the URL", async () => {
+  it("checks the certificate against the URL's host", async () => {
     const port = await started(createHttpsServer(certificate, greet));
     const { ssh } = await forwarded();
     const agent = httpsAgent(ssh, { host: "127.0.0.1", port }, { ca: certificate.cert, keepAlive: true });
@@ -91,7 +91,7 @@ describe("httpsAgent", () => {
 });
 
 describe("tls.connect", () => {
-  it("runs over a socket of the client", async () => {
+  it("runs over a `ForwardSocket`", async () => {
     const port = await started(createHttpsServer(certificate, greet));
     const { ssh } = await forwarded();
     const socket = ssh.socket({ host: "127.0.0.1", port });

@@ -10,19 +10,19 @@ import { answerAfterEnd, ask, connectLocally, connectTo, errorCodes, forwarded, 
 
 const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
 
-/** A target that answers when it has the whole request. */
+/** Target that replies after the client ends its request. */
 async function answering(): Promise<{ readonly host: string; readonly port: number }> {
   const { port } = await serve(answerAfterEnd);
   return { host: "127.0.0.1", port };
 }
 
-/** The error code with which a connection broke, or what it received. */
+/** Returns the data received on a connection, or the error code if it broke. */
 function outcome(socket: Socket): Promise<string> {
   return text(socket).catch((error: NodeJS.ErrnoException) => error.code ?? String(error));
 }
 
 describe("forwardLocal", () => {
-  it("forwards connections to 127.0.0.1 and ::1, each direction with its own end", async () => {
+  it("forwards connections from 127.0.0.1 and ::1, each direction with its own end", async () => {
     const { ssh, targets } = await forwarded();
     const target = await answering();
     await using forward = await ssh.forwardLocal({ port: 0 }, target);
@@ -33,7 +33,7 @@ describe("forwardLocal", () => {
     expect(targets).toEqual([place, place]);
   });
 
-  it("tells the server where a connection came from", async () => {
+  it("sends the originator of a connection to the server", async () => {
     const originators: unknown[] = [];
     const { ssh } = await forwarded((open) => {
       originators.push(new TextDecoder().decode(open.data));
@@ -44,7 +44,7 @@ describe("forwardLocal", () => {
     expect(originators).toEqual([expect.stringContaining("127.0.0.1")]);
   });
 
-  it("resets a connection whose target is refused, tells onError, and goes on", async () => {
+  it("resets a connection if its target is refused, calls onError, and keeps listening", async () => {
     let refused = 0;
     const target = await answering();
     const { ssh } = await forwarded((open, to) => {
@@ -59,10 +59,10 @@ describe("forwardLocal", () => {
     expect(codes).toEqual(["forward-denied"]);
   });
 
-  it("goes on when onError throws", async () => {
+  it("keeps listening when onError throws", async () => {
     const { ssh } = await forwarded(prohibit);
     const onError = vi.fn(() => {
-      throw new Error("a fault of the application");
+      throw new Error("application error");
     });
     await using forward = await ssh.forwardLocal({ port: 0 }, { host: "far", port: 80 }, { onError });
     await outcome(connectLocally(forward));
@@ -84,7 +84,7 @@ describe("forwardLocal", () => {
     expect(await ask(connectLocally(forward), "again")).toBe("got again");
   });
 
-  it("tells onError of a connection that breaks, and not of one that ends", async () => {
+  it("calls onError for a connection that breaks, not for one that ends", async () => {
     const sockets: Socket[] = [];
     const { port } = await serve((socket) => {
       sockets.push(socket);
@@ -102,7 +102,7 @@ describe("forwardLocal", () => {
 });
 
 describe("closing a forward", () => {
-  it("ends its connections and those being opened, and leaves nothing", async () => {
+  it("ends its connections, including those being opened, and leaves nothing open", async () => {
     const opens: PeerOpen[] = [];
     const target = await answering();
     const { ssh, disconnect } = await forwarded((open, to) => {
@@ -126,7 +126,7 @@ describe("closing a forward", () => {
     expect(await left()).toEqual([]);
   });
 
-  it("happens with the SSH connection, without a call of onError", async () => {
+  it("happens at the end of the SSH connection, without calling onError", async () => {
     const target = await answering();
     let opens = 0;
     const { ssh, server } = await forwarded((open, to) => void (opens++ === 0 && connectTo(open, to)));
@@ -135,7 +135,7 @@ describe("closing a forward", () => {
     const ends = [outcome(connectLocally(forward)), outcome(connectLocally(forward))];
     await vi.waitFor(() => expect(opens).toBe(2));
     await server.close();
-    // Resets: half of an answer must not look like all of it.
+    // The sockets are reset, so that a truncated answer does not look complete.
     expect(await Promise.all(ends)).toEqual(["ECONNRESET", "ECONNRESET"]);
     await forward.close();
     expect(await outcome(connectLocally(forward))).toBe("ECONNREFUSED");
@@ -157,7 +157,7 @@ describe("closing a forward", () => {
 describe("listening for a forward", () => {
   const target = { host: "far", port: 80 };
 
-  it.each(["127.0.0.1", "::1"])("fails when the port is in use at %s, and leaves nothing", async (host) => {
+  it.each(["127.0.0.1", "::1"])("fails if the port is in use on %s, and leaves nothing open", async (host) => {
     const { ssh, disconnect } = await forwarded();
     const other = createServer().listen(0, host);
     onTestFinished(() => void other.close());
@@ -170,7 +170,7 @@ describe("listening for a forward", () => {
   });
 
   it.each<[string, unknown, unknown, object]>([
-    ["a port that is text", { port: "80" }, target, {}],
+    ["a port given as text", { port: "80" }, target, {}],
     ["no port", {}, target, {}],
     ["a host and a path", { host: "localhost", path: "/run/app.sock" }, target, {}],
     ["a target without a port", { port: 0 }, { host: "far" }, {}],
@@ -178,9 +178,9 @@ describe("listening for a forward", () => {
     ["an unknown option", { port: 0 }, target, { maxConnection: 1 }],
     ["maxConnections 0", { port: 0 }, target, { maxConnections: 0 }],
     ["maxConnections NaN", { port: 0 }, target, { maxConnections: Number.NaN }],
-    ["a controller in place of its signal", { port: 0 }, target, { signal: new AbortController() }],
-    ["onError that is no function", { port: 0 }, target, { onError: "log" }],
-  ])("rejects %s with `usage`, and leaves nothing", async (_, address, to, options) => {
+    ["an AbortController instead of its signal", { port: 0 }, target, { signal: new AbortController() }],
+    ["an onError that is not a function", { port: 0 }, target, { onError: "log" }],
+  ])("rejects %s with `usage` and leaves nothing open", async (_, address, to, options) => {
     const { ssh, disconnect } = await forwarded();
     const left = await watchResources();
     await expect(ssh.forwardLocal(address as never, to as never, options)).rejects.toEqual(code("usage"));
@@ -189,8 +189,8 @@ describe("listening for a forward", () => {
   });
 });
 
-describe("a Unix socket that a forward listens at", () => {
-  it("has mode 0600, whatever the umask, and is removed on close", async () => {
+describe("a Unix socket of a forward", () => {
+  it("has mode 0600 regardless of the umask, and is removed on close", async () => {
     const before = process.umask(0);
     onTestFinished(() => void process.umask(before));
     const folder = await temporaryFolder();
@@ -225,7 +225,7 @@ describe("a Unix socket that a forward listens at", () => {
     expect(await readdir(folder)).toEqual(["precious.txt"]);
   });
 
-  it("replaces a socket with streamLocalBindUnlink alone, and leaves on close what another program put there", async () => {
+  it("replaces a socket only with streamLocalBindUnlink, and keeps another program's socket on close", async () => {
     const folder = await temporaryFolder();
     const path = join(folder, "forward.sock");
     const { ssh } = await forwarded();
@@ -247,7 +247,7 @@ describe("a Unix socket that a forward listens at", () => {
     await expect(ssh.forwardLocal({ path: `${path}x` }, await answering())).rejects.toEqual(code("usage"));
   });
 
-  it("needs a folder", async () => {
+  it("requires an existing folder", async () => {
     const { ssh } = await forwarded();
     const path = join(await temporaryFolder(), "missing", "forward.sock");
     await expect(ssh.forwardLocal({ path }, await answering())).rejects.toEqual(code("listen-failed"));
@@ -255,7 +255,7 @@ describe("a Unix socket that a forward listens at", () => {
 });
 
 describe("backpressure", () => {
-  it("holds no more than the windows for a target that stalls", async () => {
+  it("buffers no more than the windows for a stalled target", async () => {
     const accepted = later<Socket>();
     const { port } = await serve((socket) => accepted.resolve(socket.pause()));
     const { ssh } = await forwarded();
@@ -265,7 +265,7 @@ describe("backpressure", () => {
     const chunk = new Uint8Array(1024 * 1024);
     let stalled = false;
     let sent = 0;
-    // The client writes until nothing has moved for a while: what it wrote then waits in windows and in the system's buffers.
+    // The client writes until no more bytes are accepted. They are then in windows and in the system's buffers.
     while (!stalled && sent < 256) {
       sent++;
       if (socket.write(chunk)) continue;

@@ -7,13 +7,13 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { httpAgent } from "../../src/http.ts";
 import { connectTo, forwarded } from "./support.ts";
 
-// The examples of forwarding in the README run as they stand. What they import is passed in.
+// Runs the README's forwarding examples unchanged. Their imports are passed in.
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), "utf8");
 const readme = read("../../README.md");
 const rootReadme = read("../../../../README.md");
 
-/** The function that has the code of the example with this text, without its imports. */
+/** Returns a function with the code of the example that contains this text, without its imports. */
 function example(text: string, names: readonly string[], from = readme): (...values: unknown[]) => Promise<void> {
   const block = [...from.matchAll(/^```js\n(.*?)^```$/gms)].find(([, code]) => code!.includes(text));
   const code = block![1]!.replaceAll(/^import .*;\n/gm, "");
@@ -21,7 +21,7 @@ function example(text: string, names: readonly string[], from = readme): (...val
   return new AsyncFunction(...names, code);
 }
 
-/** A server that every target leads to, and a client of it. */
+/** A server that connects every target to one server, and a client of it. */
 async function toWeb(): Promise<Awaited<ReturnType<typeof forwarded>>> {
   const web = http.createServer((request, response) => response.end(`hello from ${request.url}`));
   web.listen(0, "127.0.0.1");
@@ -31,7 +31,7 @@ async function toWeb(): Promise<Awaited<ReturnType<typeof forwarded>>> {
   return forwarded((open) => connectTo(open, { host: "127.0.0.1", port }));
 }
 
-test("the example of forwardLocal forwards a request", async () => {
+test("the forwardLocal example forwards a request", async () => {
   const { ssh, targets } = await toWeb();
   const log = vi.fn();
   await example("forwardLocal", ["ssh", "console"])(ssh, { log });
@@ -40,7 +40,7 @@ test("the example of forwardLocal forwards a request", async () => {
   expect([...new Set(targets)]).toEqual(["intranet:80"]);
 });
 
-test("the example of the project's README forwards a request", async () => {
+test("the example in the project's README forwards a request", async () => {
   const { ssh, targets } = await toWeb();
   const log = vi.fn();
   await example("forwardLocal", ["ssh", "console"], rootReadme)(ssh, { log });
@@ -49,7 +49,7 @@ test("the example of the project's README forwards a request", async () => {
   expect([...new Set(targets)]).toEqual(["intranet:80"]);
 });
 
-test("the example of httpAgent sends a request to a Unix socket", async () => {
+test("the httpAgent example sends a request to a Unix socket", async () => {
   const { ssh, targets } = await toWeb();
   const stdout = new PassThrough();
   await example("httpAgent", ["ssh", "process", "get", "httpAgent"])(ssh, { stdout }, http.get, httpAgent);

@@ -12,17 +12,17 @@ import { counting } from "../support.ts";
 const hostKey = generateEd25519(counting);
 const userKey = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 2));
 
-/** A client and its server, which connects to the targets of direct-tcpip and direct-streamlocal channels. */
+/** A client and a server that connects to the targets of direct-tcpip and direct-streamlocal channels. */
 export interface Forwarded {
   readonly ssh: Client;
   readonly server: SshServer;
-  /** Targets that the server was asked for, in order: `"localhost:80"`. */
+  /** Requested targets in order, such as `"localhost:80"`. */
   readonly targets: string[];
   /** Closes both. */
   readonly disconnect: () => Promise<void>;
 }
 
-/** `onOpen` decides about an open in place of the server. */
+/** `onOpen` handles a channel open instead of the server. */
 export async function forwarded(
   onOpen: (open: PeerOpen, target: ForwardTarget) => void = connectTo,
 ): Promise<Forwarded> {
@@ -60,7 +60,7 @@ export async function forwarded(
   return { ssh, server, targets, disconnect };
 }
 
-/** Connects a channel to its target, as a server does. */
+/** Connects a channel to its target, like a server. */
 export function connectTo(open: PeerOpen, target: ForwardTarget): void {
   const socket = dial({ ...placeOf(target), allowHalfOpen: true });
   const refuse = (): void => open.reject(CHANNEL_OPEN_FAILURE_REASON.CONNECT_FAILED, "Connection refused");
@@ -73,12 +73,12 @@ export function connectTo(open: PeerOpen, target: ForwardTarget): void {
   });
 }
 
-/** Refuses a channel: the server prohibits it. */
+/** Refuses a channel as administratively prohibited. */
 export function prohibit(open: PeerOpen): void {
   open.reject(CHANNEL_OPEN_FAILURE_REASON.ADMINISTRATIVELY_PROHIBITED, "no");
 }
 
-/** A connection of a local client to a forward. */
+/** Opens a connection of a local client to a forward. */
 export function connectLocally({ port = 0, path }: Pick<Forward, "port" | "path">, host = "127.0.0.1"): Socket {
   const target: ForwardTarget = path === undefined ? { host, port } : { path };
   const socket = dial({ ...placeOf(target), allowHalfOpen: true });
@@ -91,13 +91,13 @@ function placeOf({ host, port, path }: ForwardTarget): NetConnectOpts {
   return path === undefined ? { host, port } : { path };
 }
 
-/** Sends `request`, ends, and returns the whole answer. */
+/** Sends `request`, ends the output, and returns the whole answer. */
 export function ask(socket: Socket, request: string | Uint8Array): Promise<string> {
   socket.end(request);
   return text(socket);
 }
 
-/** Answers when the client has ended: that arrives only over connections that keep half-close. */
+/** Replies after the client's EOF, which requires a connection with half-close. */
 export function answerAfterEnd(socket: Socket): void {
   socket.allowHalfOpen = true;
   let request = "";
@@ -107,7 +107,7 @@ export function answerAfterEnd(socket: Socket): void {
   socket.on("end", () => socket.end(`got ${request}`));
 }
 
-/** The codes of the errors that `onError` was called with. */
+/** Returns an `onError` callback and the codes of the errors passed to it. */
 export function errorCodes(): { readonly codes: string[]; readonly onError: (error: SshError) => void } {
   const codes: string[] = [];
   return { codes, onError: (error) => codes.push(error instanceof SshError ? error.code : String(error)) };

@@ -20,7 +20,7 @@ import { startAgent } from "./support/agent.ts";
 const folder = useFolder();
 const strangerKey = (): PrivateKey => generateEd25519((length) => new Uint8Array(randomBytes(length)));
 
-/** What was asked of the server to log in, one line each. */
+/** Returns the login requests sent to the server, one line each. */
 function requests(trace: readonly TraceRecord[]): string[] {
   return trace.flatMap((record) =>
     record.type === "packet" && record.message === "SSH_MSG_USERAUTH_REQUEST" ? [record.summary] : [],
@@ -30,14 +30,14 @@ function requests(trace: readonly TraceRecord[]): string[] {
 describe("keys", () => {
   const server = useServer();
 
-  test("a key in memory is signed with at once", async () => {
+  test("a key in memory signs without a query", async () => {
     const trace: TraceRecord[] = [];
     await using client = await server.connect({ trace: (record) => trace.push(record) });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
     expect(requests(trace)).toEqual(["alice publickey ssh-ed25519 signed"]);
   });
 
-  test("of several keys the third fits: each is asked about, one signs", async () => {
+  test("queries each of several keys and signs with the accepted third one", async () => {
     const trace: TraceRecord[] = [];
     await using client = await server.connect({
       identities: [strangerKey(), strangerKey(), server.key, strangerKey()],
@@ -52,20 +52,20 @@ describe("keys", () => {
     ]);
   });
 
-  test("a refused key", async () => {
+  test("rejects with `auth-failed` for a refused key", async () => {
     const error = await failure(server.connect({ identities: [strangerKey()] }));
     expect(error).toMatchObject({ code: "auth-failed", culprit: "caller" });
     expect(error.message).toMatch(/^alice: the server refused publickey \(SHA256:[^)]*, ssh-ed25519\)/);
     expect(error.message).toContain("it accepts: publickey, password");
   });
 
-  test("an unknown user learns no more than a refused one", async () => {
+  test("an unknown user gets the same error as a refused one", async () => {
     const error = await failure(server.connect({ user: "nobody-of-this-name" }));
     expect(error).toMatchObject({ code: "auth-failed", culprit: "caller" });
     expect(error.message).toMatch(/^nobody-of-this-name: the server refused publickey /);
   });
 
-  test("no key and no password: what the server would take", async () => {
+  test("without a key and a password, the error lists the accepted methods", async () => {
     const error = await failure(server.connect({ identities: [] }));
     expect(error).toMatchObject({ code: "auth-failed", culprit: "caller" });
     expect(error.message).toContain("publickey, password");
@@ -102,7 +102,7 @@ describe("a key in ssh-agent", () => {
     expect(requests(trace).at(-1)).toBe(`alice publickey ${algorithm} signed`);
   });
 
-  test("the last of three that it holds fits", async () => {
+  test("the last of its three keys is accepted", async () => {
     await using agent = await startAgent(folder);
     for (const name of ["stranger-1", "stranger-2"]) await agent.add(await makeKey(folder, name, "ed25519"));
     await agent.add(keys.get("ecdsa-256")!);
@@ -112,24 +112,24 @@ describe("a key in ssh-agent", () => {
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
   });
 
-  test("an encrypted file's key that it holds needs no passphrase", async () => {
+  test("an encrypted key file needs no passphrase if the agent holds the key", async () => {
     const key = await makeKey(folder, "agent-encrypted", "ed25519");
     await authorizeKey("alice", key.publicKeyLine);
     await using agent = await startAgent(folder);
     await agent.add(key);
-    // The public half is left to name it.
+    // The public key file remains and selects the key.
     await rm(key.path);
     await using client = await server.connect({
       agent: agent.path,
       identities: [`${key.path}.pub`],
       passphrase: () => {
-        throw new Error("no passphrase is needed");
+        throw new Error("unexpected passphrase request");
       },
     });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
   });
 
-  test("an agent that is gone", async () => {
+  test("rejects with `agent-failed` if the agent has exited", async () => {
     const agent = await startAgent(folder);
     await agent[Symbol.asyncDispose]();
     const error = await failure(server.connect({ agent: agent.path, identities: [] }));
@@ -148,7 +148,7 @@ describe("an encrypted key file", () => {
     await authorizeKey("alice", key.publicKeyLine);
   });
 
-  test("the passphrase is asked for when the server takes the key, and of no key that it refuses", async () => {
+  test("the passphrase is requested only for keys that the server accepts", async () => {
     const asked: unknown[] = [];
     const trace: TraceRecord[] = [];
     await using client = await server.connect({
@@ -166,13 +166,13 @@ describe("an encrypted key file", () => {
     ]);
   });
 
-  test("a wrong passphrase", async () => {
+  test("rejects with `passphrase-wrong`", async () => {
     const error = await failure(server.connect({ identities: [key.path], passphrase: "wrong" }));
     expect(error).toMatchObject({ code: "passphrase-wrong", culprit: "caller" });
     expect(error.message).toContain(key.path);
   });
 
-  test("no passphrase", async () => {
+  test("rejects with `passphrase-needed`", async () => {
     const error = await failure(server.connect({ identities: [key.path] }));
     expect(error).toMatchObject({ code: "passphrase-needed", culprit: "caller" });
     expect(error.message).toContain(key.path);
@@ -182,12 +182,12 @@ describe("an encrypted key file", () => {
 describe("password", () => {
   const server = useServer();
 
-  test("the right one", async () => {
+  test("logs in", async () => {
     await using client = await server.connect({ identities: [], password: password() });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
   });
 
-  test("a wrong one is tried once", async () => {
+  test("a wrong password is tried once", async () => {
     const trace: TraceRecord[] = [];
     const error = await failure(
       server.connect({ identities: [], password: "not it", trace: (record) => trace.push(record) }),
@@ -198,7 +198,7 @@ describe("password", () => {
     expect(requests(trace).filter((line) => line === "alice password")).toHaveLength(1);
   });
 
-  test("asked for again, until it is right", async () => {
+  test("a function is called until its password is correct", async () => {
     const attempts: number[] = [];
     await using client = await server.connect({
       identities: [],
@@ -211,18 +211,18 @@ describe("password", () => {
     expect(attempts).toEqual([1, 2, 3]);
   });
 
-  test("none given in the end", async () => {
+  test("a function that returns no password ends the login with `auth-failed`", async () => {
     const error = await failure(server.connect({ identities: [], password: async () => undefined }));
     expect(error).toMatchObject({ code: "auth-failed", culprit: "caller" });
   });
 
-  test("after a refused key", async () => {
+  test("is tried after a refused key", async () => {
     await using client = await server.connect({ identities: [strangerKey()], password: password() });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
   });
 
-  // Its method "password" knows no change: it lets in, and the session tells what is wrong.
-  test("an expired one logs in, and the command is refused", async () => {
+  // sshd's "password" method does not support a password change: the login succeeds, and the session reports the expiry.
+  test("an expired password logs in, and the command is refused", async () => {
     const user = await addUser({ passwordExpired: true });
     await using client = await server.connect({ user: user.name, identities: [], password: user.password });
     const { status, stdout, stderr } = await client.exec("echo ran");
@@ -235,7 +235,7 @@ describe("keyboard-interactive", () => {
   const oneRound = useServer({ config: keyboardInteractive });
   const twoRounds = useServer({ config: keyboardInteractiveTwoRounds });
 
-  test("one round, answered by the application", async () => {
+  test("one round is answered by the application", async () => {
     const asked: PromptRequest[] = [];
     await using client = await oneRound.connect({
       identities: [],
@@ -250,12 +250,12 @@ describe("keyboard-interactive", () => {
     ]);
   });
 
-  test("one round, answered by the password", async () => {
+  test("one round is answered with the password", async () => {
     await using client = await oneRound.connect({ identities: [], password: password() });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
   });
 
-  test("two rounds", async () => {
+  test("supports two rounds", async () => {
     const asked: PromptRequest[] = [];
     await using client = await twoRounds.connect({
       identities: [],
@@ -268,7 +268,7 @@ describe("keyboard-interactive", () => {
     expect(asked.map(({ prompts }) => prompts.map(({ echo }) => echo))).toEqual([[false], [true]]);
   });
 
-  test("a wrong answer, up to the limit", async () => {
+  test("a wrong answer is retried up to the limit", async () => {
     let asked = 0;
     const error = await failure(
       oneRound.connect({
@@ -285,7 +285,7 @@ describe("keyboard-interactive", () => {
     expect(asked).toBe(2);
   });
 
-  test("an expired password is changed in the same conversation", async () => {
+  test("an expired password is changed in the same exchange", async () => {
     const user = await addUser({ passwordExpired: true });
     const changed = `new ${randomBytes(9).toString("hex")}`;
     const asked: string[] = [];
@@ -314,7 +314,7 @@ describe("two factors", () => {
     config: [...keyboardInteractiveTwoRounds, "AuthenticationMethods publickey,keyboard-interactive"],
   });
 
-  test("a key, then a password", async () => {
+  test("a key and then a password log in", async () => {
     const trace: TraceRecord[] = [];
     await using client = await withPassword.connect({
       password: password(),
@@ -324,29 +324,29 @@ describe("two factors", () => {
     expect(requests(trace)).toEqual(["alice publickey ssh-ed25519 signed", "alice password"]);
   });
 
-  test("a key, then prompts", async () => {
+  test("a key and then prompts log in", async () => {
     await using client = await withPrompts.connect({
       prompts: ({ prompts }) => prompts.map(({ echo }) => (echo ? oneTimeCode() : password())),
     });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
   });
 
-  test("a key alone is not enough, and the error says what is missing", async () => {
+  test("a key alone is not enough, and the error names the missing method", async () => {
     const error = await failure(withPassword.connect());
     expect(error).toMatchObject({ code: "auth-failed", culprit: "caller" });
     expect(error.message).toMatch(/accepted publickey/);
     expect(error.message).toContain("it accepts: password");
   });
 
-  test("a password alone is not taken", async () => {
+  test("a password alone is refused", async () => {
     const error = await failure(withPassword.connect({ identities: [], password: password() }));
     expect(error).toMatchObject({ code: "auth-failed", culprit: "caller" });
     expect(error.message).toContain("it accepts: publickey");
   });
 });
 
-describe("an RSA key where rsa-sha2-512 is not taken", () => {
-  // Whether it is said in server-sig-algs, which leaves before the server knows the user.
+describe("an RSA key when rsa-sha2-512 is not accepted", () => {
+  // For one user only, server-sig-algs does not reflect this, because it is sent before the server knows the user.
   const forAll = useServer({ config: ["PubkeyAcceptedAlgorithms -rsa-sha2-512"] });
   const forAlice = useServer({ config: ["Match User alice", "PubkeyAcceptedAlgorithms -rsa-sha2-512"] });
   let key: KeyFile;
@@ -356,7 +356,7 @@ describe("an RSA key where rsa-sha2-512 is not taken", () => {
   });
 
   test.for([
-    ["from anybody", forAll],
+    ["from any user", forAll],
     ["from this user", forAlice],
   ] as const)("%s signs with rsa-sha2-256", async ([, server]) => {
     const trace: TraceRecord[] = [];
@@ -368,7 +368,7 @@ describe("an RSA key where rsa-sha2-512 is not taken", () => {
     expect(requests(trace).at(-1)).toBe("alice publickey rsa-sha2-256 signed");
   });
 
-  test("and other keys come first", async () => {
+  test("signs after other keys", async () => {
     const trace: TraceRecord[] = [];
     await using client = await forAlice.connect({
       identities: [key.path, strangerKey(), forAlice.key],
@@ -384,16 +384,16 @@ describe("an RSA key where rsa-sha2-512 is not taken", () => {
   });
 });
 
-describe("limits of the server", () => {
+describe("server limits", () => {
   const server = useServer({ config: ["MaxAuthTries 3"] });
 
-  test("MaxAuthTries: the server ends the connection, and the error gives its words", async () => {
+  test("MaxAuthTries ends the connection, and the error includes the server's message", async () => {
     const error = await failure(server.connect({ identities: Array.from({ length: 6 }, strangerKey) }));
     expect(error).toMatchObject({ code: "disconnected", culprit: "peer" });
     expect(error.message).toContain("Too many authentication failures");
   });
 
-  test("a key within them still logs in", async () => {
+  test("a key within the limit logs in", async () => {
     await using client = await server.connect({ identities: [strangerKey(), server.key] });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
   });
@@ -408,7 +408,7 @@ describe("banner", () => {
   });
   const server = useServer({ config: [`Banner ${file}`] });
 
-  test("comes as the server sent it, before the login is over", async () => {
+  test("is delivered unchanged before the login completes", async () => {
     const seen: string[] = [];
     await using client = await server.connect({ banner: (banner) => seen.push(banner) });
     expect(seen).toEqual([text]);

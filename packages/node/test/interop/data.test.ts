@@ -9,7 +9,7 @@ import type { ConnectOptions } from "../../src/index.ts";
 
 const server = useServer();
 
-/** Only that cipher, and only that MAC, on our side. */
+/** Offers only this cipher and this MAC. */
 function only(cipher: string, mac?: string): Partial<ConnectOptions> {
   return {
     algorithms: {
@@ -48,7 +48,7 @@ describe("exec", () => {
     });
   });
 
-  test("more than maxOutput ends the command, and the connection goes on", async () => {
+  test("output beyond maxOutput ends the command but not the connection", async () => {
     await using client = await server.connect();
     await expect(client.exec(`cat ${bigFile}`, { maxOutput: MIB })).rejects.toMatchObject({
       code: "output-limit",
@@ -57,7 +57,7 @@ describe("exec", () => {
     expect((await client.exec("echo on")).stdout).toBe("on\n");
   });
 
-  test("text is UTF-8, and bytes are bytes", async () => {
+  test("text is UTF-8, and binary data is unchanged", async () => {
     await using client = await server.connect();
     const text = "grüße, 世界 🦪\n";
     expect((await client.exec("cat", { input: text })).stdout).toBe(text);
@@ -67,7 +67,7 @@ describe("exec", () => {
 });
 
 describe("spawn", () => {
-  test.for([0, MIB, 64 * MIB])("%i bytes up and down at once", async (size) => {
+  test.for([0, MIB, 64 * MIB])("%i bytes up and down concurrently", async (size) => {
     const data = big.subarray(0, size);
     await using client = await server.connect();
     const cat = await client.spawn("cat");
@@ -81,7 +81,7 @@ describe("spawn", () => {
     ["aes128-ctr", "hmac-sha2-512-etm@openssh.com"],
     ["aes256-gcm@openssh.com", undefined],
     ["chacha20-poly1305@openssh.com", undefined],
-  ] as const)("16 MiB up and down, each alone: %s %s", async ([cipher, mac]) => {
+  ] as const)("16 MiB up, then 16 MiB down: %s %s", async ([cipher, mac]) => {
     const part = big.subarray(0, 16 * MIB);
     await using client = await server.connect(only(cipher, mac));
     expect(client.info.negotiated.clientToServer.cipher.name).toBe(cipher);
@@ -92,7 +92,7 @@ describe("spawn", () => {
     expect((await up.stdout.toArray()).join("")).toBe(digestLine(part));
   });
 
-  // Packets of every length there is, so that each alignment and each padding is met.
+  // Covers every packet length, so that each alignment and padding occurs.
   test.for([
     ...["aes128-ctr", "aes192-ctr", "aes256-ctr"].flatMap((cipher) =>
       defaultAlgorithms.macs.map(({ name }) => [cipher, name] as const),
@@ -106,14 +106,14 @@ describe("spawn", () => {
     const data = big.subarray(0, (600 * 601) / 2);
     const received = digestOf(cat.stdout);
     for (let length = 1, offset = 0; length <= 600; offset += length++) {
-      // Each write is one message.
+      // Each write becomes one message.
       await new Promise((resolve) => cat.stdin.write(data.subarray(offset, offset + length), resolve));
     }
     cat.stdin.end();
     expect(await received).toEqual({ sha256: sha256(data), length: data.length });
   });
 
-  test("output and errors are apart", async () => {
+  test("stdout and stderr are separate", async () => {
     await using client = await server.connect();
     const both = await client.spawn(`head -c ${MIB} ${bigFile}; tail -c ${2 * MIB} ${bigFile} >&2`);
     const [stdout, stderr] = await Promise.all([digestOf(both.stdout), digestOf(both.stderr)]);
@@ -121,7 +121,7 @@ describe("spawn", () => {
     expect(stderr).toEqual({ sha256: sha256(big.subarray(-2 * MIB)), length: 2 * MIB });
   });
 
-  test("errors that nobody reads stop nothing: the first 256 KiB are kept", async () => {
+  test("unread stderr blocks nothing, and its first 256 KiB are kept", async () => {
     await using client = await server.connect();
     const noisy = await client.spawn(`head -c ${8 * MIB} ${bigFile} >&2; echo done`);
     expect((await noisy.stdout.toArray()).join("")).toBe("done\n");
@@ -129,7 +129,7 @@ describe("spawn", () => {
     expect(await digestOf(noisy.stderr)).toEqual({ sha256: sha256(big.subarray(0, MIB / 4)), length: MIB / 4 });
   });
 
-  test("a command that reads no input ends all the same", async () => {
+  test("a command that does not read its input still ends", async () => {
     await using client = await server.connect();
     const deaf = await client.spawn("exec <&-; echo bye");
     await within(
@@ -142,7 +142,7 @@ describe("spawn", () => {
 });
 
 describe("flow control", () => {
-  test("a slow reader gets everything", async () => {
+  test("a slow reader gets all data", async () => {
     await using client = await server.connect();
     const size = 16 * MIB;
     const cat = await client.spawn(`head -c ${size} ${bigFile}`);
@@ -150,7 +150,7 @@ describe("flow control", () => {
     let read = 0;
     for await (const chunk of cat.stdout as AsyncIterable<Uint8Array>) {
       chunks.push(chunk);
-      // About forty pauses, each long enough for the window to run out.
+      // About forty pauses, each long enough to exhaust the window.
       if (Math.floor(read / (400 * 1024)) !== Math.floor((read += chunk.length) / (400 * 1024))) await delay(10);
     }
     const received = Buffer.concat(chunks);
@@ -160,7 +160,7 @@ describe("flow control", () => {
     });
   });
 
-  test("a reader that stops holds the server at the window, and others go on", async () => {
+  test("a stalled reader stops the server at the window without blocking other channels", async () => {
     const initialWindow = 256 * 1024;
     let received = 0;
     let waiting: { readonly bytes: number; readonly resolve: () => void } | undefined;
@@ -173,7 +173,7 @@ describe("flow control", () => {
     await using client = await server.connect({ limits: { initialWindow }, trace });
     const cat = await client.spawn(`cat ${bigFile}`);
     await within(20_000, new Promise<void>((resolve) => (waiting = { bytes: initialWindow, resolve })));
-    // What the server could send meanwhile would come before the answer to this.
+    // Any data that the server could still send would arrive before this reply.
     expect((await client.exec(`head -c ${MIB} ${bigFile}`, { encoding: "bytes" })).stdout).toHaveLength(MIB);
     expect((await client.exec("echo on")).stdout).toBe("on\n");
     expect(received).toBe(initialWindow);

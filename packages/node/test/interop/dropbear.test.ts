@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import { connect } from "../../src/index.ts";
 import { DROPBEAR_NAMES, proposalIn, useDropbears } from "./support/dropbear.ts";
 
-// Our client to dropbear with every name that both have, in as many combinations as let any two of them meet.
+// Connects to dropbear with every algorithm that both sides support, in combinations that cover every pair.
 
 const known = (name: string): boolean => DROPBEAR_NAMES.has(name);
 const folder = useFolder();
@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 
 describe.each(lists)("on $crypto", ({ crypto, algorithms }) => {
-  test("dropbear proposes these names of ours, and no others", async () => {
+  test("dropbear proposes exactly these of our algorithms", async () => {
     const trace: TraceRecord[] = [];
     const proposed = new Set<string>();
     for (const { port, fingerprint: hostKey } of dropbear.servers.values()) {
@@ -60,7 +60,7 @@ describe.each(lists)("on $crypto", ({ crypto, algorithms }) => {
       expect(proposalIn(trace)).toEqual(expect.arrayContaining([kex, hostKey, ...encryption.split(" ")]));
       const { format, blob } = keys.get(userKey)!.publicKey;
       const login = `Pubkey auth succeeded for '${dropbear.user}' with ${format} key ${fingerprint(blob, "sha256")}`;
-      // Its log comes through a pipe of its own.
+      // dropbear's log arrives asynchronously through a pipe.
       await vi.waitFor(() => expect(dropbear.log().includes(login)).toBe(true), 10_000);
     },
   );

@@ -11,7 +11,7 @@ import { leavesNothing } from "./support/resources.ts";
 
 const server = useServer();
 
-/** Far more than it takes, and far less than any time-out of SSH or TCP. */
+/** Milliseconds: far above the expected time and far below any SSH or TCP timeout. */
 const PROMPTLY = 5000;
 
 describe("a command", () => {
@@ -26,46 +26,46 @@ describe("a command", () => {
     });
   });
 
-  test.for(["KILL", "TERM", "HUP"])("is ended by SIG%s", async (signal) => {
+  test.for(["KILL", "TERM", "HUP"])("can be ended by SIG%s", async (signal) => {
     await using client = await server.connect();
     const { stdout, ...exit } = await client.exec(`echo out; kill -${signal} $$`);
     expect(stdout).toBe("out\n");
     expect(exit).toMatchObject({ status: undefined, signal });
   });
 
-  test("is ended by a signal as Node writes it", async () => {
+  test("can be ended by a signal in Node's notation", async () => {
     await using client = await server.connect();
     const running = await client.spawn("echo up; exec sleep 60");
-    // sshd drops a signal that comes before the command has a process group of its own.
+    // sshd drops a signal that arrives before the command has its own process group.
     await once(running.stdout, "data");
     running.kill("SIGTERM");
     expect(await within(PROMPTLY, running.exit)).toMatchObject({ status: undefined, signal: "TERM" });
   });
 
-  test("is as long as sshd takes one, and longer ones are told: the connection goes on", async () => {
+  test("may be as long as sshd accepts; a longer one fails with `usage`, and the connection stays open", async () => {
     await using client = await server.connect();
     const most = 256 * 1024 - 256 - 18;
     expect(await failure(client.exec(`true ${"x".repeat(300_000)}`))).toMatchObject({ code: "usage" });
     expect(await failure(client.exec("a\0b"))).toMatchObject({ code: "usage" });
-    // sshd takes it; Linux runs no program with an argument of this length.
+    // sshd accepts this length, but Linux cannot run a program with an argument that long.
     expect((await client.exec(`true ${"x".repeat(most - 5)}`)).status).not.toBe(0);
     expect((await client.exec("echo on")).stdout).toBe("on\n");
   });
 
-  test("is not found", async () => {
+  test("exits with status 127 if not found", async () => {
     await using client = await server.connect();
     const { status, stdout, stderr } = await client.exec("no-such-command-anywhere");
     expect({ status, stdout }).toEqual({ status: 127, stdout: "" });
     expect(stderr).toContain("no-such-command-anywhere: command not found");
   });
 
-  test("that leaves a child behind ends when its output does", async () => {
+  test("that leaves a child running ends when its output ends", async () => {
     await using client = await server.connect();
     const { status, stdout } = await client.exec("(sleep 0.3; echo late) & echo first; exit 3");
     expect({ status, stdout }).toEqual({ status: 3, stdout: "first\nlate\n" });
   });
 
-  test("whose input is destroyed is hung up", async () => {
+  test("gets SIGHUP when its input is destroyed", async () => {
     await using client = await server.connect();
     const cat = await client.spawn("cat");
     cat.stdin.destroy();
@@ -73,7 +73,7 @@ describe("a command", () => {
     expect((await client.exec("echo on")).stdout).toBe("on\n");
   });
 
-  test("whose output is destroyed does not stop the connection", async () => {
+  test("does not block the connection when its output is destroyed", async () => {
     await using client = await server.connect();
     const zeros = await client.spawn("head -c 20000000 /dev/zero; echo end >&2; exit 6");
     zeros.stdout.destroy();
@@ -82,7 +82,7 @@ describe("a command", () => {
   });
 });
 
-/** Everything that can wait on a connection, waiting. */
+/** Starts every kind of pending operation on a connection. */
 async function waitingOn(client: Client, bigFile: string): Promise<Promise<unknown>[]> {
   const [download, upload, idle] = await Promise.all([
     client.spawn(`cat ${bigFile}; sleep 60`),
@@ -95,7 +95,7 @@ async function waitingOn(client: Client, bigFile: string): Promise<Promise<unkno
     for (let next = await chunks.next(); next.done !== true; next = await chunks.next());
   };
   const written = new Promise<void>((resolve, reject) =>
-    // More than the window, so that it cannot be done.
+    // More than the window, so that the write stays pending.
     upload.stdin.write(randomData(8 * MIB), (error) => (error ? reject(error) : resolve())),
   );
   return [
@@ -109,12 +109,12 @@ async function waitingOn(client: Client, bigFile: string): Promise<Promise<unkno
     idle.exit,
     client.exec("sleep 60"),
     client.exec("cat >/dev/null; sleep 60", { input: randomData(8 * MIB) }),
-    // Not yet open when the connection ends.
+    // The channel is still being opened when the connection ends.
     client.exec("true; sleep 60"),
   ];
 }
 
-/** The codes of the errors that they all reject with, each once. */
+/** Returns the distinct codes with which these promises reject. */
 async function codesOf(waiting: readonly Promise<unknown>[]): Promise<string[]> {
   const results = await within(PROMPTLY, Promise.allSettled(waiting));
   const codes = results.map((result) => {
@@ -131,7 +131,7 @@ describe("the server dies", () => {
   });
   afterAll(() => removeRemoteFile(bigFile));
 
-  test("in the middle of transfers: whatever waits has the error, and the program goes on", async () => {
+  test("during transfers: all pending operations reject, and the process keeps running", async () => {
     await leavesNothing(async () => {
       const client = await server.connect();
       const waiting = await waitingOn(client, bigFile);
@@ -150,7 +150,7 @@ describe("the server dies", () => {
     });
   });
 
-  test("and nobody looks: no rejection goes unhandled", async () => {
+  test("without listeners: there is no unhandled rejection", async () => {
     await leavesNothing(async () => {
       const client = await server.connect();
       const cat = await client.spawn("cat");
@@ -161,7 +161,7 @@ describe("the server dies", () => {
     });
   });
 
-  test("while the application is asked for a password", async () => {
+  test("while waiting for a password from the application", async () => {
     await leavesNothing(async () => {
       const error = await within(
         PROMPTLY,
@@ -179,7 +179,7 @@ describe("the server dies", () => {
     });
   });
 
-  test("while the application decides about the host key", async () => {
+  test("while waiting for the application's host key decision", async () => {
     await leavesNothing(async () => {
       const error = await within(
         PROMPTLY,
@@ -204,7 +204,7 @@ describe("close()", () => {
   });
   afterAll(() => removeRemoteFile(bigFile));
 
-  test("in the middle of everything: whatever waits ends with `closed`", async () => {
+  test("rejects all pending operations with `closed`", async () => {
     await leavesNothing(async () => {
       const client = await server.connect();
       const codes = codesOf(await waitingOn(client, bigFile));
@@ -215,14 +215,14 @@ describe("close()", () => {
     });
   });
 
-  test("says goodbye: the server's log has it", async () => {
+  test("sends SSH_MSG_DISCONNECT, which the server logs", async () => {
     const client = await server.connect();
     await client.exec("true");
     await client.close();
     expect(await server.sshd.log()).toMatch(/Received disconnect from 127\.0\.0\.1 port \d+:11: /);
   });
 
-  test("at once after connecting, with the first channel on its way", async () => {
+  test("works immediately after connecting, while the first channel opens", async () => {
     await leavesNothing(async () => {
       const client = await server.connect();
       const running = codesOf([client.exec("sleep 60"), client.exec("sleep 60")]);
@@ -239,15 +239,15 @@ describe("an AbortSignal", () => {
   };
   const roomy = useServer({ config: ["MaxSessions 1000"] });
 
-  test("that is aborted already: nothing is connected", async () => {
+  test("that is already aborted prevents the connection", async () => {
     await leavesNothing(async () => {
-      const reason = new Error("changed my mind");
+      const reason = new Error("cancelled by the user");
       const error = await failure(connect(server.options({ signal: AbortSignal.abort(reason) })));
       expect(error).toMatchObject({ code: "aborted", culprit: "caller", cause: reason });
     });
   });
 
-  test("while TCP connects", async () => {
+  test("can abort while TCP connects", async () => {
     await leavesNothing(async () => {
       const controller = new AbortController();
       const connecting = failure(connect(server.options({ signal: controller.signal })));
@@ -256,7 +256,7 @@ describe("an AbortSignal", () => {
     });
   });
 
-  // Each packet of a login is a stage of its own.
+  // Each packet of a login is a separate stage.
   test.for([
     "SSH_MSG_KEXINIT",
     "SSH_MSG_KEX_ECDH_REPLY",
@@ -264,14 +264,14 @@ describe("an AbortSignal", () => {
     "SSH_MSG_EXT_INFO",
     "SSH_MSG_SERVICE_ACCEPT",
     "SSH_MSG_USERAUTH_FAILURE",
-  ])("when %s has come", async (message) => {
+  ])("can abort after %s", async (message) => {
     await leavesNothing(async () => {
       const controller = new AbortController();
       const connecting = failure(
         server.connect({
           signal: controller.signal,
           algorithms: withCurve25519,
-          // Nothing that the server takes, so that the login is not over first.
+          // The server accepts none of these methods, so the login does not complete before the abort.
           identities: [],
           password: "wrong",
           trace: (record) => {
@@ -284,7 +284,7 @@ describe("an AbortSignal", () => {
     });
   });
 
-  test("from within the trace, in the middle of a packet", async () => {
+  test("can abort from within the trace callback, while a packet is processed", async () => {
     await leavesNothing(async () => {
       const controller = new AbortController();
       const connecting = failure(
@@ -300,10 +300,10 @@ describe("an AbortSignal", () => {
   });
 
   test.for([
-    ["the host key is decided", "hostKey"],
-    ["a password is asked for", "password"],
-    ["a key elsewhere is to sign", "sign"],
-  ] as const)("while %s, which never ends", async ([, stage]) => {
+    ["the host key decision is pending", "hostKey"],
+    ["a password is requested", "password"],
+    ["a remote key signs", "sign"],
+  ] as const)("can abort while %s and never completes", async ([, stage]) => {
     await leavesNothing(async () => {
       const controller = new AbortController();
       const never = <T>(): Promise<T> => {
@@ -320,14 +320,14 @@ describe("an AbortSignal", () => {
     });
   });
 
-  test("of connect has no effect afterwards", async () => {
+  test("of connect has no effect after the login", async () => {
     const controller = new AbortController();
     await using client = await server.connect({ signal: controller.signal });
     controller.abort();
     expect((await client.exec("echo on")).stdout).toBe("on\n");
   });
 
-  test("of a command: before it, while its channel opens, and while it runs", async () => {
+  test("can abort a command before it starts, while its channel opens, and while it runs", async () => {
     await using client = await server.connect();
     expect(await failure(client.exec("echo", { signal: AbortSignal.abort() }))).toMatchObject({ code: "aborted" });
 
@@ -357,8 +357,8 @@ describe("an AbortSignal", () => {
     expect((await client.exec("echo on")).stdout).toBe("on\n");
   });
 
-  // Three hundred: more than there may be channels. Each ends when nobody takes what it prints.
-  test("of many commands leaves no channel behind", async () => {
+  // Three hundred commands exceed the maximum number of channels. Each ends when its output is no longer accepted.
+  test("can abort many commands without leaving channels open", async () => {
     await using client = await roomy.connect();
     for (let i = 0; i < 300; i++) {
       const controller = new AbortController();
@@ -374,16 +374,16 @@ describe("an AbortSignal", () => {
 });
 
 describe("a password", () => {
-  test("asked for and given up ends the login only", async () => {
+  test("requested from a function that rejects ends only the login", async () => {
     await leavesNothing(async () => {
       const error = await failure(
         server.connect({
           identities: [],
-          password: () => Promise.reject(new Error("not today")),
+          password: () => Promise.reject(new Error("no password available")),
         }),
       );
       expect(error).toMatchObject({ code: "auth-cancelled", culprit: "caller" });
-      expect(error.message).toContain("not today");
+      expect(error.message).toContain("no password available");
     });
   });
 });

@@ -26,7 +26,7 @@ const at = ({ port }: { readonly port: number }): { host: string; port: number }
 /** SOCKS 4: CONNECT to a port of 127.0.0.1; the reply has eight bytes. */
 const socks4 = (port: number): Buffer => Buffer.from([4, 1, port >> 8, port & 255, 127, 0, 0, 1, 0]);
 
-/** A path in the container's file system that nothing has. */
+/** A nonexistent path in the container's file system. */
 const remotePath = (): string => `/tmp/nacre-${process.pid}-${Math.random().toString(36).slice(2)}.sock`;
 
 const curl = (proxy: readonly string[], forward: Forward, url: string): Promise<string> =>
@@ -38,7 +38,7 @@ const curl = (proxy: readonly string[], forward: Forward, url: string): Promise<
 
 const echo = (): ReturnType<typeof serve> => serve((socket) => void socket.pipe(socket));
 
-/** Runs queries, one of them with many rows, over a stream that the test makes or to a port. */
+/** Runs queries, one of them with many rows, over a given stream or to a port. */
 async function query(way: Pick<ClientConfig, "stream" | "host" | "port">, count = 20_000): Promise<void> {
   const client = new PostgresClient({ ...way, user: "postgres", database: "postgres" });
   await client.connect();
@@ -51,7 +51,7 @@ async function query(way: Pick<ClientConfig, "stream" | "host" | "port">, count 
   await client.end();
 }
 
-describe("each way of forwarding", () => {
+describe("each kind of forward", () => {
   test("forwardLocal carries a connection, each direction with its own end", async () => {
     const target = await serve(answerAfterEnd);
     await using ssh = await server.connect();
@@ -59,7 +59,7 @@ describe("each way of forwarding", () => {
     expect(await ask(connectLocally(forward), "hello")).toBe("got hello");
   });
 
-  test("forwardRemote connects to its target first, and the server hears when that is refused", async () => {
+  test("forwardRemote connects to its target before it confirms the channel, and rejects the channel if that fails", async () => {
     const target = await serve(answerAfterEnd);
     await using ssh = await server.connect();
     const { codes, onError } = errorCodes();
@@ -71,7 +71,7 @@ describe("each way of forwarding", () => {
     expect(codes).toEqual(["forward-unreachable"]);
   });
 
-  test("Unix sockets at the server, in both directions", async () => {
+  test("forwards to and from Unix sockets on the server", async () => {
     const path = remotePath();
     const folder = await temporaryFolder();
     await serve(answerAfterEnd, join(folder, "target.sock"));
@@ -83,7 +83,7 @@ describe("each way of forwarding", () => {
     await expect.poll(() => [forward.connections, back.connections]).toEqual([0, 0]);
   });
 
-  test("a remote listener is gone after close", async () => {
+  test("close removes the remote listener", async () => {
     await using ssh = await server.connect();
     const forward = await ssh.forwardRemote({ port: 0 }, { host: "127.0.0.1", port: 9 });
     await forward.close();
@@ -144,7 +144,7 @@ test("fetch through undiciConnect, over http and https", async () => {
     one.on("request", (_, response: ServerResponse) => response.end("hello")).listen(0, "127.0.0.1");
   await Promise.all(servers.map((one) => once(one, "listening")));
   const [http, https] = servers.map((one) => (one.address() as AddressInfo).port);
-  // The Agent that Node's fetch is made with; it is loaded with the first class of fetch.
+  // This is the Agent class used by Node's fetch. It is loaded on first access to a fetch class.
   expect(new Headers()).toBeDefined();
   const { constructor: Agent } = Reflect.get(globalThis, Symbol.for("undici.globalDispatcher.1")) as {
     readonly constructor: new (options: object) => { close(): Promise<void> };
@@ -162,7 +162,7 @@ test("fetch through undiciConnect, over http and https", async () => {
 describe("200 connections at once", () => {
   const COUNT = 200;
 
-  /** Opens all of them, waits until each has an answer, and then ends each. */
+  /** Opens all connections, waits for an answer on each, and then ends them. */
   async function hold(forward: Forward, request: string | Buffer, reply: number): Promise<void> {
     const sockets = Array.from({ length: COUNT }, () => connectLocally(forward));
     await Promise.all(
@@ -248,7 +248,7 @@ describe("many bytes", () => {
   });
 });
 
-test("a target that stalls costs no more than the windows, and other connections go on", async () => {
+test("a stalled target buffers no more than the windows, and does not block other connections", async () => {
   const stalled = later<Socket>();
   const target = await serve((socket) => stalled.resolve(socket.pause()));
   const other = await serve(answerAfterEnd);
@@ -259,7 +259,7 @@ test("a target that stalls costs no more than the windows, and other connections
   const socket = connectLocally(forward);
   const block = new Uint8Array(MIB);
   let sent = 0;
-  // Until the client's own socket takes no more for half a second.
+  // Wait until the client's socket accepts no more data for half a second.
   for (let moving = true; moving && sent < 512; sent++) {
     if (!socket.write(block))
       moving = await Promise.race([once(socket, "drain").then(() => true), delay(500).then(() => false)]);
@@ -269,7 +269,7 @@ test("a target that stalls costs no more than the windows, and other connections
   expect(await ask(connectLocally(fast), "hello")).toBe("got hello");
 });
 
-test("a server that is killed in the middle ends every forward and its connections, and leaves nothing", async () => {
+test("killing the server ends every forward and its connections, and leaves nothing open", async () => {
   const target = await serve((socket) => void socket.on("data", () => {}));
   await leavesNothing(async () => {
     const ssh = await server.connect();
@@ -288,7 +288,7 @@ test("a server that is killed in the middle ends every forward and its connectio
       ),
     );
     await expect.poll(() => forwards.map(({ connections }) => connections)).toEqual([1, 1, 1]);
-    // The process that serves this connection, which runs as alice.
+    // The process that serves this connection runs as alice.
     void ssh.exec("kill -KILL $PPID").catch(() => {});
     expect((await ssh.ended).code).toBe("connection-lost");
     expect((await failed)[0]).toMatchObject({ code: "connection-lost" });
@@ -312,7 +312,7 @@ describe("PostgreSQL with pg", () => {
     await query({ stream: () => ssh.socket(at(postgres)) });
   });
 
-  test("over client.socket, to a Unix socket of the server that leads here", async () => {
+  test("over client.socket, to a Unix socket on the server that forwards here", async () => {
     const path = remotePath();
     await using ssh = await server.connect();
     await using _back = await ssh.forwardRemote({ path }, { path: postgres.path });
@@ -330,7 +330,7 @@ describe("PostgreSQL with pg", () => {
     await Promise.all(Array.from({ length: 20 }, () => query({ stream: () => ssh.socket(at(postgres)) }, 1000)));
   });
 
-  test("a failing query and a server that is not there are told", async () => {
+  test("a failing query and an unreachable server reject", async () => {
     await using ssh = await server.connect();
     const client = new PostgresClient({ stream: () => ssh.socket(at(postgres)), user: "postgres" });
     await client.connect();

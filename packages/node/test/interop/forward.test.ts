@@ -13,24 +13,24 @@ const server = useServer();
 const big = randomData(64 * MIB);
 const bigDigest = { sha256: sha256(big), length: big.length };
 
-/** A path for a Unix socket, where the server runs. */
+/** Returns a path for a Unix socket on the server's machine. */
 const socketPath = (): string => `/tmp/nacre-forward-${randomBytes(6).toString("hex")}`;
 
-/** What a connection to a service does. */
+/** Handles a connection to a service. */
 type Service = (socket: Duplex) => unknown;
 
 const echo: Service = (socket) => socket.pipe(socket);
-/** Answers with the digest of the whole question, when the question has ended. */
+/** Replies with the digest of the question after its end. */
 const digest: Service = async (socket) => socket.end((await digestOf(questionOf(socket))).sha256);
 const download: Service = (socket) => writeAll(socket, big);
 const reset: Service = (socket) => (socket as Socket).resetAndDestroy();
 
-/** Iterating a duplex itself would destroy it at the end of the question. */
+/** Returns the readable side of a duplex. Iterating the duplex itself would destroy it at the end of the question. */
 const questionOf = (socket: Duplex): Readable => Readable.from(socket.iterator({ destroyOnReturn: false }));
 
 const services: Server[] = [];
 const sockets: Socket[] = [];
-/** Serves at a port of this machine, which is the server's too. */
+/** Listens on a port of this machine, which also runs the server. */
 async function serveTcp(service: Service): Promise<ForwardTarget> {
   const listener = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket.on("error", () => {}));
@@ -45,10 +45,10 @@ afterAll(async () => {
   await Promise.all(services.map((service) => new Promise((resolve) => service.close(resolve))));
 });
 
-/** Connections with Node's streams, or with Web streams made Node's. */
+/** Opens connections as Node streams, or as Web streams converted to Node streams. */
 interface Streams {
   dial(target: ForwardTarget): Promise<Duplex>;
-  /** Serves what comes to a listener at the server. */
+  /** Handles connections to a listener on the server. */
   serve(
     address: ListenAddress,
     service: Service,
@@ -71,7 +71,7 @@ async function nodeClient(): Promise<Streams> {
   };
 }
 
-/** A pair of Web streams as one of Node's. */
+/** Converts a pair of Web streams to a Node duplex stream. */
 function toNode(pair: WebPair): Duplex {
   const duplex = Duplex.from({
     readable: Readable.fromWeb(pair.readable as never),
@@ -113,13 +113,13 @@ describe.each([
   });
   afterAll(() => client.close());
 
-  test("dial a port, which hears our end and still answers", async () => {
+  test("dial a port that receives our EOF and then answers", async () => {
     const connection = await client.dial(await serveTcp(digest));
     connection.end("question");
     expect((await connection.toArray()).join("")).toBe(sha256(Buffer.from("question")));
   });
 
-  test("dial a port that ends first, and still hears us", async () => {
+  test("dial a port that ends first and still receives data", async () => {
     let heard: Promise<string> | undefined;
     const target = await serveTcp((socket) => {
       heard = questionOf(socket)
@@ -135,7 +135,7 @@ describe.each([
     expect(await within(5000, heard!)).toBe("one more thing");
   });
 
-  test("64 MiB up, down, and both ways at once", async () => {
+  test("transfer 64 MiB up, down, and in both directions concurrently", async () => {
     const up = await client.dial(await serveTcp(digest));
     const [answer] = await Promise.all([questionOf(up).toArray(), writeAll(up, big)]);
     expect(answer.join("")).toBe(bigDigest.sha256);
@@ -146,7 +146,7 @@ describe.each([
     expect(echoed).toEqual(bigDigest);
   });
 
-  test("listen on a port that the server chooses: half-close, and 64 MiB each way", async () => {
+  test("listen on a port chosen by the server: half-close, and 64 MiB in each direction", async () => {
     const listener = await client.serve({ port: 0 }, digest);
     expect(listener.port).toBeGreaterThan(0);
     const socket = connectSocket({ port: listener.port!, host: "127.0.0.1", allowHalfOpen: true });
@@ -161,7 +161,7 @@ describe.each([
     await other.close();
   });
 
-  test("listen on a Unix socket, and dial it: half-close, and 64 MiB both ways at once", async () => {
+  test("listen on a Unix socket and dial it: half-close, and 64 MiB in both directions concurrently", async () => {
     const path = socketPath();
     const listener = await client.serve({ path }, echo);
     const connection = await client.dial({ path });
@@ -171,7 +171,7 @@ describe.each([
     expect(await failure(client.dial({ path }))).toMatchObject({ code: "forward-unreachable" });
   });
 
-  test("200 connections at once to a listener, each to its end", async () => {
+  test("serve 200 concurrent connections to a listener", async () => {
     const listener = await client.serve({ port: 0 }, echo);
     const echoed = await Promise.all(
       Array.from({ length: 200 }, async (_, i) => {
@@ -184,7 +184,7 @@ describe.each([
     await listener.close();
   });
 
-  test("a port that nobody serves, and a name that does not exist, are unreachable", async () => {
+  test("reject with `forward-unreachable` for a closed port and an unknown host name", async () => {
     const gone = createServer();
     await once(gone.listen(0, "127.0.0.1"), "listening");
     const { port } = gone.address() as { port: number };
@@ -197,7 +197,7 @@ describe.each([
       expect(await failure(client.dial(target))).toMatchObject({ code: "forward-unreachable", culprit: "peer" });
   });
 
-  test("an address in use, and a port below 1024, are denied, and the connection goes on", async () => {
+  test("reject with `forward-denied` for an address in use and a port below 1024, without closing the connection", async () => {
     const target = await serveTcp(echo);
     expect(await failure(client.serve({ host: "127.0.0.1", port: target.port! }, echo))).toMatchObject({
       code: "forward-denied",
@@ -209,7 +209,7 @@ describe.each([
   });
 });
 
-test("a target that resets its connection ends ours, and no other", async () => {
+test("a target that resets its connection ends only that one", async () => {
   await using client = await server.connect();
   const connection = await client.dial(await serveTcp(reset));
   await finished(connection.resume(), { writable: false }).catch(() => {});
@@ -218,7 +218,7 @@ test("a target that resets its connection ends ours, and no other", async () => 
   expect((await other.toArray()).join("")).toBe("on");
 });
 
-test("the server killed in the middle fails the connections with what ended the SSH connection", async () => {
+test("killing the server fails the connections with the SSH connection's error", async () => {
   await using client = await server.connect();
   const connection = await client.dial(await serveTcp(() => {}));
   const reading = failure(connection.toArray());
@@ -229,20 +229,20 @@ test("the server killed in the middle fails the connections with what ended the 
   expect((await within(10_000, taking)).code).toBe((await client.ended).code);
 });
 
-describe("a server that forbids", () => {
+describe("a server that prohibits", () => {
   describe.each([
     ["all forwarding", ["AllowTcpForwarding no", "AllowStreamLocalForwarding no"]],
     ["all but one target", ["PermitOpen 192.0.2.1:80", "PermitListen 192.0.2.1:80", "AllowStreamLocalForwarding no"]],
-    ["what goes in", ["AllowTcpForwarding remote", "AllowStreamLocalForwarding remote"]],
+    ["incoming connections", ["AllowTcpForwarding remote", "AllowStreamLocalForwarding remote"]],
   ])("%s", (title, config) => {
     const strict = useServer({ config });
 
-    test("tells so by dial and listen, and runs commands", async () => {
+    test("makes dial and listen reject, and still runs commands", async () => {
       await using client = await strict.connect();
       expect(await failure(client.dial(await serveTcp(echo)))).toMatchObject({ code: "forward-denied" });
-      // OpenSSH says of a Unix socket that is forbidden that it cannot connect.
+      // OpenSSH reports a prohibited Unix socket as a failure to connect.
       expect(await failure(client.dial({ path: "/run/nacre" }))).toMatchObject({ code: "forward-unreachable" });
-      if (title !== "what goes in")
+      if (title !== "incoming connections")
         expect(await failure(client.listen({ port: 0 }))).toMatchObject({ code: "forward-denied" });
       expect((await client.exec("echo on")).stdout).toBe("on\n");
     });

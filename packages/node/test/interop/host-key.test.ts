@@ -25,10 +25,10 @@ async function knownHostsFile(...lines: string[]): Promise<string> {
   return path;
 }
 
-/** `format base64` of a server's host key of that format. */
+/** Returns a server's host key of a format as `format base64`. */
 function hostKeyOf({ sshd }: Server, format = "ssh-ed25519"): string {
   const line = sshd.hostPublicKeys.find((one) => one.startsWith(`${format} `));
-  if (line === undefined) throw new Error(`the server has no host key of the format ${format}`);
+  if (line === undefined) throw new Error(`the server has no ${format} host key`);
   return line.split(" ").slice(0, 2).join(" ");
 }
 
@@ -40,7 +40,7 @@ function strangerLine(): string {
 }
 
 describe("known_hosts", () => {
-  test("an unknown host is refused, with its fingerprint, and no login is tried", async () => {
+  test("refuses an unknown host and shows its fingerprint, without a login attempt", async () => {
     const knownHosts = await knownHostsFile();
     const [expected] = fingerprintsOf(server.sshd);
     const error = await failure(server.connect({ knownHosts }));
@@ -54,7 +54,7 @@ describe("known_hosts", () => {
     expect(log).not.toContain("userauth-request");
   });
 
-  test("accept-new adds it, and from then on it is known", async () => {
+  test("accept-new adds an unknown host, which is known afterwards", async () => {
     const knownHosts = await knownHostsFile();
     await (await server.connect({ knownHosts, hostKey: "accept-new" })).close();
     expect(await readFile(knownHosts, "utf8")).toBe(`${nameOf(server)} ${hostKeyOf(server)}\n`);
@@ -66,7 +66,7 @@ describe("known_hosts", () => {
     expect(await readFile(knownHosts, "utf8")).toBe(`${nameOf(server)} ${hostKeyOf(server)}\n`);
   });
 
-  test("ssh-keygen finds what was added, and a file that it hashed is understood", async () => {
+  test("ssh-keygen finds the added host, and its hashed file can be read", async () => {
     const knownHosts = await knownHostsFile();
     await (await server.connect({ knownHosts, hostKey: "accept-new" })).close();
     const keygen = promisify(execFile);
@@ -79,7 +79,7 @@ describe("known_hosts", () => {
     expect((await client.exec("echo on")).stdout).toBe("on\n");
   });
 
-  test("ssh takes what was added", async () => {
+  test("ssh accepts the added host", async () => {
     const knownHosts = await knownHostsFile();
     await (await server.connect({ knownHosts, hostKey: "accept-new" })).close();
     const { host, port } = server.sshd;
@@ -95,12 +95,12 @@ describe("known_hosts", () => {
       "-o",
       "IdentityAgent=none",
     ];
-    // It has no key of alice's: how far it comes tells that the host key was taken.
+    // ssh has no key of alice's, so a failed login shows that it accepted the host key.
     const refused = promisify(execFile)("ssh", [...options, "-p", String(port), `alice@${host}`, "true"]);
     await expect(refused).rejects.toMatchObject({ stderr: expect.stringContaining("Permission denied") });
   });
 
-  test("the application may be asked about a new host", async () => {
+  test("the application can decide about a new host", async () => {
     const knownHosts = await knownHostsFile();
     const asked: HostKey[] = [];
     const unknownHost = (answer: boolean) => (hostKey: HostKey) => {
@@ -115,7 +115,7 @@ describe("known_hosts", () => {
     expect(asked.map((one) => one.fingerprint)).toEqual([expected, expected]);
   });
 
-  test("another key than the known one is refused, with both fingerprints, also by accept-new", async () => {
+  test("refuses a key that differs from the known one and shows both fingerprints, also with accept-new", async () => {
     const known = strangerLine();
     const knownHosts = await knownHostsFile("# a comment", `${nameOf(server)} ${known}`);
     const before = await readFile(knownHosts, "utf8");
@@ -130,7 +130,7 @@ describe("known_hosts", () => {
     expect(await readFile(knownHosts, "utf8")).toBe(before);
   });
 
-  test("a server that comes back with new keys on the same port", async () => {
+  test("refuses a server that restarts with new keys on the same port", async () => {
     const knownHosts = await knownHostsFile();
     const first = await startSshd({ hostKeys: ["ed25519"] });
     const options = { ...server.options({ knownHosts }), port: first.port };
@@ -147,7 +147,7 @@ describe("known_hosts", () => {
     }
   });
 
-  test("a revoked key is refused, also where it is known, or pinned to be new", async () => {
+  test("refuses a revoked key, even if it is also listed as known", async () => {
     const knownHosts = await knownHostsFile(
       `${nameOf(server)} ${hostKeyOf(server)}`,
       `@revoked * ${hostKeyOf(server)}`,
@@ -160,7 +160,7 @@ describe("known_hosts", () => {
     }
   });
 
-  test("the second file counts, and a line that cannot be read is told and skipped", async () => {
+  test("reads the second file too, and skips an unreadable line with a warning", async () => {
     const first = await knownHostsFile("no such line");
     const second = await knownHostsFile(`*.example,${nameOf(server)} ${hostKeyOf(server)}`);
     const warnings: string[] = [];
@@ -173,13 +173,13 @@ describe("known_hosts", () => {
   });
 });
 
-describe("what is known of the host decides what is asked of it", () => {
+describe("the known keys of a host determine the offered algorithms", () => {
   test.for([
     ["ssh-rsa", "rsa-sha2-512", ["rsa-sha2-512", "rsa-sha2-256"]],
     ["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", ["ecdsa-sha2-nistp256"]],
     ["ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384", ["ecdsa-sha2-nistp384"]],
     ["ssh-ed25519", "ssh-ed25519", ["ssh-ed25519"]],
-  ] as const)("known by %s only", async ([format, algorithm, first]) => {
+  ] as const)("a host known only by %s", async ([format, algorithm, first]) => {
     const knownHosts = await knownHostsFile(`${nameOf(several)} ${hostKeyOf(several, format)}`);
     const trace: TraceRecord[] = [];
     await using client = await several.connect({ knownHosts, trace: (record) => trace.push(record) });
@@ -194,7 +194,7 @@ describe("what is known of the host decides what is asked of it", () => {
     expect(offered.toSorted()).toEqual(defaultAlgorithms.hostKeys.map(({ name }) => name).toSorted());
   });
 
-  test("known by RSA, and another RSA key is there: changed, though its Ed25519 key is new", async () => {
+  test("a host known by RSA with another RSA key has changed, although its Ed25519 key is new", async () => {
     const other = await startSshd({ hostKeys: ["rsa-3072"] });
     try {
       const rsa = other.hostPublicKeys[0]?.split(" ").slice(0, 2).join(" ");
@@ -210,7 +210,7 @@ describe("what is known of the host decides what is asked of it", () => {
 describe("a pinned key", () => {
   const wrong = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-  test("the right one, alone and among others", async () => {
+  test("is accepted, alone and among others", async () => {
     const [right] = fingerprintsOf(server.sshd) as [`SHA256:${string}`];
     for (const hostKey of [right, [wrong, right]] as const) {
       await using client = await server.connect({ hostKey });
@@ -218,21 +218,21 @@ describe("a pinned key", () => {
     }
   });
 
-  test("a wrong one, with both fingerprints", async () => {
+  test("that does not match is refused with both fingerprints", async () => {
     const error = await failure(server.connect({ hostKey: wrong }));
     expect(error).toMatchObject({ code: "host-key-refused", culprit: "caller" });
     expect(error.message).toContain(wrong);
     expect(error.message).toContain(fingerprintsOf(server.sshd)[0]);
   });
 
-  test("what is no fingerprint is refused before anything is sent", async () => {
+  test("that is not a fingerprint is rejected before anything is sent", async () => {
     const error = await failure(server.connect({ hostKey: "SHA256:short" }));
     expect(error).toMatchObject({ code: "usage", culprit: "caller" });
   });
 });
 
-describe("a decision of the application's own", () => {
-  test("is given the key that the server proved to hold", async () => {
+describe("a host key decision of the application", () => {
+  test("receives the key that signed the exchange hash", async () => {
     let given: HostKey | undefined;
     await using client = await server.connect({
       hostKey: (hostKey) => {
@@ -246,19 +246,19 @@ describe("a decision of the application's own", () => {
   });
 
   test.for<[string, () => unknown]>([
-    ["says no", () => false],
-    ["says no later", async () => false],
-    // What plain JavaScript may return.
-    ["says something", () => "yes"],
-    ["says nothing", () => undefined],
+    ["returns false", () => false],
+    ["returns false asynchronously", async () => false],
+    // Untyped JavaScript may return any value.
+    ["returns a string", () => "yes"],
+    ["returns nothing", () => undefined],
     [
       "throws",
       () => {
-        throw new Error("the database is away");
+        throw new Error("the database is unavailable");
       },
     ],
-    ["rejects", () => Promise.reject(new Error("the database is away"))],
-  ])("that %s refuses", async ([, decide]) => {
+    ["rejects", () => Promise.reject(new Error("the database is unavailable"))],
+  ])("that %s refuses the key", async ([, decide]) => {
     const hostKey = decide as HostKeyVerifier;
     await leavesNothing(async () => {
       const error = await failure(server.connect({ hostKey }));
@@ -267,14 +267,16 @@ describe("a decision of the application's own", () => {
     });
   });
 
-  test("that throws tells why", async () => {
-    const error = await failure(server.connect({ hostKey: () => Promise.reject(new Error("the database is away")) }));
-    expect(error.message).toContain("the database is away");
-    const own = new SshError("host-key-revoked", "our own list has it");
+  test("that throws passes on the error", async () => {
+    const error = await failure(
+      server.connect({ hostKey: () => Promise.reject(new Error("the database is unavailable")) }),
+    );
+    expect(error.message).toContain("the database is unavailable");
+    const own = new SshError("host-key-revoked", "revoked in our own list");
     expect(await failure(server.connect({ hostKey: () => Promise.reject(own) }))).toBe(own);
   });
 
-  test("that never comes: nothing of the login is sent meanwhile, and an abort ends it", async () => {
+  test("that never completes blocks the login until an abort", async () => {
     await leavesNothing(async () => {
       const controller = new AbortController();
       const sent: string[] = [];

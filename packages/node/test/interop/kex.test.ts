@@ -5,14 +5,14 @@ import { useServer } from "@nacre/testing/interop/server";
 import { defaultAlgorithms, defaultServerAlgorithms } from "nacre/defaults";
 import { beforeAll, describe, expect, test } from "vitest";
 
-// Each key exchange method on noble with an OpenSSH that has them all: what was negotiated is read from OpenSSH's own log.
+// Tests each key exchange method on noble against OpenSSH, which supports them all. OpenSSH's log shows the negotiated method.
 
 const methods = Object.values(kex);
 
 describe("to sshd", () => {
   const server = useServer({
     logLevel: "DEBUG1",
-    // OpenSSH has these three, but offers none of them by default.
+    // OpenSSH supports these three but does not offer them by default.
     config: [
       "KexAlgorithms +diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512",
     ],
@@ -24,7 +24,7 @@ describe("to sshd", () => {
     expect(await client.exec("echo $((6 * 7)); exit 3")).toMatchObject({ stdout: "42\n", status: 3 });
   });
 
-  test("the server's log names each of them once", async () => {
+  test("the server's log names each method once", async () => {
     const log = await server.sshd.log();
     const named = [...log.matchAll(/kex: algorithm: (\S+)/g)].map(([, name]) => name);
     expect(named).toHaveLength(methods.length);
@@ -44,7 +44,7 @@ describe("from ssh", () => {
   });
 
   test.for(methods)("$name, twice", async ({ name }) => {
-    // Enough data for a second key exchange.
+    // Enough data to trigger a second key exchange.
     const words = ["-v", "-o", `KexAlgorithms=${name}`, "-o", "RekeyLimit=64K"];
     const ran = await runPeer([...ssh(server, { key, words }), "cat; exit 3"], { input: "x".repeat(200_000) });
     expect(ran.stdout.toString()).toBe("x".repeat(200_000));

@@ -5,7 +5,7 @@ import { SshError } from "../../src/index.ts";
 
 const server = useServer();
 
-test("50 commands at once over one connection", async () => {
+test("50 commands start concurrently over one connection", async () => {
   await using client = await server.connect();
   const results = await Promise.all(
     Array.from({ length: 50 }, (_, i) =>
@@ -17,7 +17,7 @@ test("50 commands at once over one connection", async () => {
   );
 });
 
-test("50 commands that all run at the same time", async () => {
+test("50 commands run at the same time", async () => {
   await using client = await server.connect();
   const running = await Promise.all(Array.from({ length: 50 }, () => client.spawn("cat")));
   const payloads = running.map((_, i) => randomData(MIB / 4 + i));
@@ -32,16 +32,16 @@ test("50 commands that all run at the same time", async () => {
   expect(exits.every(({ status }) => status === 0)).toBe(true);
 });
 
-test("500 commands one after the other: channel numbers are free again", async () => {
+test("500 consecutive commands reuse channel numbers", async () => {
   await using client = await server.connect();
-  // As many as there may be channels, twice; each is closed before the next is opened.
+  // Twice the maximum number of channels; each is closed before the next is opened.
   for (let i = 0; i < 10; i++) {
     const results = await Promise.all(Array.from({ length: 50 }, (_, k) => client.exec(`echo ${i} ${k}`)));
     expect(results.map(({ stdout }) => stdout)).toEqual(Array.from({ length: 50 }, (_, k) => `${i} ${k}\n`));
   }
 });
 
-test("20 connections at once", async () => {
+test("20 connections run concurrently", async () => {
   const clients = await Promise.all(Array.from({ length: 20 }, () => server.connect()));
   try {
     const results = await Promise.all(clients.map((client, i) => client.exec(`echo ${i}`)));
@@ -54,7 +54,7 @@ test("20 connections at once", async () => {
 describe("a server that allows two sessions", () => {
   const narrow = useServer({ config: ["MaxSessions 2"] });
 
-  test("refuses the third, and the first two are unharmed", async () => {
+  test("refuses the third without affecting the first two", async () => {
     await using client = await narrow.connect();
     const first = await client.spawn("cat");
     const second = await client.spawn("cat");
@@ -72,7 +72,7 @@ describe("a server that allows two sessions", () => {
     expect((await client.exec("echo third")).stdout).toBe("third\n");
   });
 
-  test("of ten at once, those it takes end well and the others have the typed error", async () => {
+  test("runs the accepted ones of ten concurrent commands, and rejects the others with `channel-open-failed`", async () => {
     await using client = await narrow.connect();
     const results = await Promise.allSettled(
       Array.from({ length: 10 }, (_, i) => client.exec(`read line; echo ${i}`, { input: "go\n" })),
@@ -94,7 +94,7 @@ describe("a server that allows two sessions", () => {
 describe("a server that allows no session", () => {
   const none = useServer({ config: ["MaxSessions 0"] });
 
-  test("takes the login and refuses the command", async () => {
+  test("accepts the login and refuses the command", async () => {
     await using client = await none.connect();
     const error = await failure(client.exec("echo ok"));
     expect(error).toMatchObject({ code: "channel-open-failed", culprit: "peer" });

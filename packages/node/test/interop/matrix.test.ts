@@ -17,8 +17,8 @@ import type { TraceRecord } from "nacre";
 import { beforeAll, describe, expect, test } from "vitest";
 import { authorizeKey } from "../../../../scripts/openssh/sshd.ts";
 
-// Everything that both sides have. On node:crypto each combination of 15 ways to encrypt × 6 host-key algorithms × 6 of user keys,
-// over the 9 key exchange methods in turn; on noble as many as let any two values meet.
+// Covers all algorithms that both sides support. On node:crypto, tests each combination of 15 encryption methods × 6 host key algorithms ×
+// 6 user key algorithms, with the 9 key exchange methods in turn. On noble, tests enough combinations to cover every pair.
 
 const hostKeys = ["ed25519", "rsa-3072", "ecdsa-256", "ecdsa-384", "ecdsa-521"] as const;
 const folder = useFolder();
@@ -31,11 +31,11 @@ beforeAll(async () => {
   }
 });
 
-/** Every combination of the other algorithms; the key exchange methods take turns. */
+/** Returns every combination of the other algorithms; the key exchange methods alternate. */
 function allButKex(algorithms: TransportAlgorithms): Combination[] {
   const { kex, ...rest } = factorsOf(algorithms);
   const each = product(rest);
-  // The turn moves on by one with every way to encrypt, or 36 combinations would always meet the same methods.
+  // Shift the method by one for each encryption method; otherwise 36 combinations would always use the same methods.
   const perEncryption = each.length / rest.encryption.length;
   return each.map((one, i) => ({ ...one, kex: kex[(i + Math.floor(i / perEncryption)) % kex.length]! }));
 }
@@ -45,19 +45,19 @@ const covers = { node: allButKex, noble: (list: TransportAlgorithms) => pairwise
 describe.each(lists)("on $crypto", ({ crypto, algorithms }) => {
   const combinations = covers[crypto](algorithms);
   const config = [
-    // OpenSSH has these three, but offers none of them by default.
+    // OpenSSH supports these three but does not offer them by default.
     "KexAlgorithms +diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512",
     "LogVerbose kex.c:*",
   ];
   const server = useServer({ hostKeys, logLevel: "DEBUG1", config });
-  // It takes no rsa-sha2-512 for a login.
+  // This server does not accept rsa-sha2-512 for a login.
   const older = useServer({
     hostKeys,
     logLevel: "DEBUG1",
     config: [...config, "PubkeyAcceptedAlgorithms -rsa-sha2-512"],
   });
 
-  test("any two of 9 key exchange methods, 15 ways to encrypt, 6 host keys and 6 user keys meet", () => {
+  test("cover every pair of 9 key exchange methods, 15 encryption methods, 6 host keys and 6 user keys", () => {
     const factors = factorsOf(algorithms);
     expect(Object.values(factors).map(({ length }) => length)).toEqual([9, 15, 6, 6]);
     expect(new Set(combinations.flatMap(pairsOf))).toEqual(new Set(product(factors).flatMap(pairsOf)));
@@ -93,18 +93,18 @@ describe.each(lists)("on $crypto", ({ crypto, algorithms }) => {
     );
   });
 
-  // Read when all of them are through: what the servers say of them.
+  // Read the logs after all connections have ended.
   describe("the servers' logs agree", () => {
     let log = "";
     beforeAll(async () => {
       log = `${await server.sshd.log()}\n${await older.sshd.log()}`;
     });
 
-    test("on what each connection was made of", () => {
+    test("on the algorithms of each connection", () => {
       expect(negotiationsIn(log).map(text).toSorted()).toEqual(combinations.map(text).toSorted());
     });
 
-    test("that every login was by its key", () => {
+    test("that every login used its key", () => {
       const accepted = log.split(/\r?\n/).filter((line) => line.startsWith("Accepted publickey for alice "));
       expect(accepted).toHaveLength(combinations.length);
       for (const algorithm of Object.keys(KEY_TYPES)) {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 
 const server = useServer();
 
-/** Reads until the text so far matches; gives the match. */
+/** Reads until the received text matches, and returns the match. */
 async function until(stream: Readable, pattern: RegExp): Promise<RegExpExecArray> {
   let text = "";
   const read = async (): Promise<RegExpExecArray> => {
@@ -13,17 +13,17 @@ async function until(stream: Readable, pattern: RegExp): Promise<RegExpExecArray
       const match = pattern.exec(text);
       if (match !== null) return match;
     }
-    throw new Error(`the stream ended with ${JSON.stringify(text)}`);
+    throw new Error(`the stream ended before the match: ${JSON.stringify(text)}`);
   };
   try {
     return await within(20_000, read());
   } catch (cause) {
-    throw new Error(`${pattern} is not in ${JSON.stringify(text)}`, { cause });
+    throw new Error(`expected ${pattern}, got ${JSON.stringify(text)}`, { cause });
   }
 }
 
 describe("a pseudo-terminal", () => {
-  test("has the size, the name and the modes that were asked for", async () => {
+  test("has the requested size, name and modes", async () => {
     await using client = await server.connect();
     const { stdout } = await client.exec("stty size; echo $TERM; stty -a", {
       pty: { term: "vt220", columns: 132, rows: 43, modes: { ECHO: 0, ISIG: 1, VINTR: 5 } },
@@ -35,19 +35,19 @@ describe("a pseudo-terminal", () => {
     expect(settings.join(" ")).toContain("intr = ^E;");
   });
 
-  test("is 80 × 24 where nothing else is asked for", async () => {
+  test("is 80 × 24 by default", async () => {
     await using client = await server.connect();
     const { stdout } = await client.exec("stty size; echo $TERM", { pty: true });
     expect(stdout).toBe("24 80\r\nxterm-256color\r\n");
   });
 
-  test("is not there unless asked for", async () => {
+  test("is not allocated unless requested", async () => {
     await using client = await server.connect();
     const { stdout, stderr, status } = await client.exec("test -t 0 || test -t 1 || echo none; tty");
     expect({ stdout, stderr, status }).toEqual({ stdout: "none\nnot a tty\n", stderr: "", status: 1 });
   });
 
-  test("tells its program of a new size", async () => {
+  test("notifies its program of a new size", async () => {
     await using client = await server.connect();
     const script = `trap 'changed=1' WINCH; echo ready
       while sleep 0.02; do
@@ -78,7 +78,7 @@ describe("a pseudo-terminal", () => {
 });
 
 describe("a shell", () => {
-  test("with a pseudo-terminal: commands are typed, and a resize is seen by the next", async () => {
+  test("with a pseudo-terminal runs typed commands, which see a resize", async () => {
     await using client = await server.connect();
     const shell = await client.shell({ pty: { columns: 90, rows: 20, modes: { ECHO: 0 } } });
     shell.stdin.write("PS1= ; tty; stty size\n");
@@ -90,7 +90,7 @@ describe("a shell", () => {
     expect(await within(20_000, shell.exit)).toMatchObject({ status: 5 });
   });
 
-  test("without one: it reads a script", async () => {
+  test("without a pseudo-terminal reads a script", async () => {
     await using client = await server.connect();
     const shell = await client.shell({ pty: false });
     shell.stdin.end("tty\necho $((6 * 7))\necho aside >&2\nexit 4\n");
@@ -102,7 +102,7 @@ describe("a shell", () => {
 });
 
 describe("the environment", () => {
-  test("holds the variables that the server accepts, and not the others", async () => {
+  test("contains only the variables that the server accepts", async () => {
     await using client = await server.connect();
     const { stdout } = await client.exec('echo "[$NACRE_ONE] [$NACRE_TWO] [$OTHER]"', {
       env: { NACRE_ONE: "first value", NACRE_TWO: "grüße; echo $HOME", OTHER: "refused" },
@@ -121,7 +121,7 @@ describe("a signal", () => {
     expect(await running.exit).toMatchObject({ status: 12, signal: undefined });
   });
 
-  test("ends it", async () => {
+  test("can end the command", async () => {
     await using client = await server.connect();
     const running = await client.spawn("echo ready; exec sleep 600");
     await until(running.stdout, /ready/);
@@ -134,7 +134,7 @@ describe("a subsystem", () => {
   test("sftp answers SSH_FXP_INIT with SSH_FXP_VERSION", async () => {
     await using client = await server.connect();
     const sftp = await client.subsystem("sftp");
-    // uint32 length, byte SSH_FXP_INIT, uint32 version 3
+    // uint32 length, byte SSH_FXP_INIT, uint32 version 3.
     sftp.stdin.write(Uint8Array.of(0, 0, 0, 5, 1, 0, 0, 0, 3));
     const answer = await within(20_000, readPacket(sftp.stdout));
     expect([...answer.subarray(0, 5)]).toEqual([2, 0, 0, 0, 3]);
@@ -143,7 +143,7 @@ describe("a subsystem", () => {
     expect(await within(20_000, sftp.exit)).toMatchObject({ status: 0 });
   });
 
-  test("that is not there is refused, and the connection goes on", async () => {
+  test("that does not exist is refused, and the connection stays open", async () => {
     await using client = await server.connect();
     const error = await failure(client.subsystem("no-such-subsystem"));
     expect(error).toMatchObject({ code: "channel-request-failed", culprit: "peer" });

@@ -9,7 +9,7 @@ import { leavesNothing } from "./support/resources.ts";
 const PROMPTLY = 5000;
 type Algorithms = NonNullable<ConnectOptions["algorithms"]>;
 
-/** The default algorithms, of the lists named here those of these names only. */
+/** Returns the default algorithms, with each list given here reduced to these names. */
 function offering(lists: Partial<Record<keyof Algorithms, readonly string[]>>): Algorithms {
   return {
     kex: pick(defaultAlgorithms.kex, lists.kex),
@@ -23,7 +23,7 @@ function pick<T extends { readonly name: string }>(all: readonly T[], names: rea
   return all.filter(({ name }) => names === undefined || names.includes(name));
 }
 
-describe("nothing in common: the error names the list and both offers", () => {
+describe("without a common algorithm, the error names the list and both offers", () => {
   const kex = useServer({ config: ["KexAlgorithms ecdh-sha2-nistp521,diffie-hellman-group16-sha512"] });
   const cipher = useServer({ config: ["Ciphers aes256-cbc,aes192-ctr"] });
   const mac = useServer({ config: ["Ciphers aes128-ctr", "MACs umac-128@openssh.com,hmac-sha1"] });
@@ -69,7 +69,7 @@ describe("nothing in common: the error names the list and both offers", () => {
     });
   });
 
-  test("with an AEAD cipher the MACs do not matter", async () => {
+  test("ignores the MACs for an AEAD cipher", async () => {
     await using client = await aead.connect({
       algorithms: offering({ ciphers: ["aes128-gcm@openssh.com"], macs: ["hmac-sha2-256"] }),
     });
@@ -78,7 +78,7 @@ describe("nothing in common: the error names the list and both offers", () => {
   });
 });
 
-describe("a server that does not let in", () => {
+describe("a server that refuses", () => {
   const denying = useServer({ config: ["DenyUsers alice"] });
   const impatient = useServer({ config: ["LoginGraceTime 1"] });
   const full = useServer({ config: ["MaxStartups 1"], logLevel: "DEBUG1" });
@@ -88,7 +88,7 @@ describe("a server that does not let in", () => {
     expect(error).toMatchObject({ code: "auth-failed", culprit: "caller" });
   });
 
-  test("who takes too long to log in", async () => {
+  test("a client that takes too long to log in", async () => {
     await leavesNothing(async () => {
       const error = await within(
         4 * PROMPTLY,
@@ -98,8 +98,8 @@ describe("a server that does not let in", () => {
     });
   });
 
-  test("more than it can take: its words are told", async () => {
-    // The look whether it answers was its first connection.
+  test("connections above its limit: the error includes its message", async () => {
+    // The check that the server listens was its first connection.
     await vi.waitUntil(async () => (await full.sshd.log()).includes("child_reap: "), { timeout: PROMPTLY });
     await leavesNothing(async () => {
       const controller = new AbortController();
@@ -126,7 +126,7 @@ describe("a server that does not let in", () => {
   });
 });
 
-/** A TCP server of the test's own; `work` is given its port. */
+/** Runs `work` with the port of a TCP server. */
 async function withTcpServer(onSocket: (socket: Socket) => void, work: (port: number) => Promise<void>): Promise<void> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -148,8 +148,8 @@ function options(port: number, changes: Partial<ConnectOptions> = {}): ConnectOp
   return { host: "127.0.0.1", port, user: "alice", identities: [], agent: false, hostKey: () => true, ...changes };
 }
 
-describe("a port where no SSH server is", () => {
-  test("but a web server", async () => {
+describe("a port without an SSH server", () => {
+  test("that belongs to a web server", async () => {
     const web = createHttpServer((_, response) => response.end("hello"));
     await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
     try {
@@ -162,7 +162,7 @@ describe("a port where no SSH server is", () => {
     }
   });
 
-  test("but one that hangs up at once", async () => {
+  test("that closes the connection immediately", async () => {
     await leavesNothing(() =>
       withTcpServer(
         (socket) => socket.end(),
@@ -174,7 +174,7 @@ describe("a port where no SSH server is", () => {
     );
   });
 
-  test("but one that says nothing", async () => {
+  test("that sends nothing", async () => {
     await leavesNothing(() =>
       withTcpServer(
         () => {},
@@ -187,7 +187,7 @@ describe("a port where no SSH server is", () => {
     );
   });
 
-  test("but one that talks without end", async () => {
+  test("that sends lines endlessly", async () => {
     await leavesNothing(() =>
       withTcpServer(
         (socket) => {
@@ -206,7 +206,7 @@ describe("a port where no SSH server is", () => {
     );
   });
 
-  test("at all", async () => {
+  test("that is closed", async () => {
     let port = 0;
     await withTcpServer(
       () => {},

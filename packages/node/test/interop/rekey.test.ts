@@ -17,12 +17,12 @@ afterAll(() => removeRemoteFile(file));
 const patient = useServer();
 const eager = useServer({ config: ["RekeyLimit 1M"] });
 
-// Where new keys are due after 1 MiB, the peer may send as much more as its window allows before our KEXINIT reaches it.
+// If rekeying is due after 1 MiB, the peer may still send up to its window before our KEXINIT reaches it.
 const WINDOW = 256 * 1024;
 const OPENSSH_WINDOW = 2 * MIB;
 const ours: Partial<ConnectOptions> = { limits: { rekeyBytes: MIB, initialWindow: WINDOW, maxWindow: WINDOW } };
 
-/** A connection that counts its key exchanges but the first. */
+/** A connection that counts its key exchanges except the first. */
 async function counting(
   server: Server,
   cipher: string,
@@ -47,10 +47,10 @@ function isNewKeys(record: TraceRecord, direction: "sent" | "received"): boolean
 }
 
 describe.each([
-  { who: "this side asks", server: patient, options: ours, window: WINDOW },
-  { who: "the server asks", server: eager, options: {}, window: OPENSSH_WINDOW },
-  { who: "both ask", server: eager, options: ours, window: WINDOW },
-])("$who for new keys each MiB", ({ server, options, window }) => {
+  { who: "this side rekeys", server: patient, options: ours, window: WINDOW },
+  { who: "the server rekeys", server: eager, options: {}, window: OPENSSH_WINDOW },
+  { who: "both sides rekey", server: eager, options: ours, window: WINDOW },
+])("$who each MiB", ({ server, options, window }) => {
   const size = 16 * MIB;
   const part = data.subarray(0, size);
   const cipher = "chacha20-poly1305@openssh.com";
@@ -76,7 +76,7 @@ describe.each([
 });
 
 test.for(["aes256-ctr", "aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com"])(
-  "64 MiB up and down at once, while both ask for new keys each MiB: %s",
+  "64 MiB up and down concurrently, while both sides rekey each MiB: %s",
   async (cipher) => {
     const { client, exchanges } = await counting(eager, cipher, ours);
     await using _ = client;
@@ -85,12 +85,12 @@ test.for(["aes256-ctr", "aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com
     expect(received).toEqual({ sha256: sha256(data), length: data.length });
     expect(await cat.exit).toMatchObject({ status: 0 });
     expect(exchanges()).toBeGreaterThanOrEqual(Math.floor(data.length / (MIB + WINDOW)));
-    // The connection is as good as new.
+    // The connection still works.
     expect((await client.exec("echo on")).stdout).toBe("on\n");
   },
 );
 
-test("new keys on demand, with commands before, during and after", async () => {
+test("rekeying on demand, with commands before, during and after", async () => {
   const trace: TraceRecord[] = [];
   await using client = await patient.connect({ trace: (record) => trace.push(record) });
   const cat = await client.spawn("cat");

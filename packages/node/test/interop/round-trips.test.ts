@@ -6,8 +6,8 @@ import { authorizeKey, password } from "../../../../scripts/openssh/sshd.ts";
 import type { ConnectOptions } from "../../src/index.ts";
 import { startAgent } from "./support/agent.ts";
 
-// How many times a command's first output byte had to wait for the other side, after TCP: counted by a proxy that knows what was
-// sent after what, not measured. It holds each direction long enough for all that belongs to one flight to leave with it.
+// Counts the round trips, after TCP, until a command's first output byte. A proxy derives them from the order of the transmissions instead
+// of measuring times. It delays each direction long enough to collect all packets that are sent together.
 
 const HOLD = 25;
 const folder = useFolder();
@@ -33,7 +33,7 @@ async function throughProxy<T>(work: (proxy: DelayProxy) => Promise<T>): Promise
   }
 }
 
-/** Round trips to the first output byte of `echo ok`. */
+/** Returns the number of round trips to the first output byte of `echo ok`. */
 function count(changes: Partial<ConnectOptions> = {}): Promise<number> {
   return throughProxy(async (proxy) => {
     await using client = await server.connect({ ...changes, port: proxy.port });
@@ -45,7 +45,7 @@ function count(changes: Partial<ConnectOptions> = {}): Promise<number> {
   });
 }
 
-describe("to the first output byte of `echo ok`", () => {
+describe("round trips to the first output byte of `echo ok`", () => {
   test.for(["ed25519", "rsa-3072", "ecdsa-256"])("four, with an %s key in memory", async (type) => {
     expect(await count({ identities: [await readKey(keys.get(type)!)] })).toBe(4);
   });
@@ -54,13 +54,13 @@ describe("to the first output byte of `echo ok`", () => {
     expect(await count({ identities: [keys.get("ed25519")!.path] })).toBe(4);
   });
 
-  test("five, with a key in an agent, of which the server is asked first", async () => {
+  test("five, with a key in an agent, which is queried first", async () => {
     await using agent = await startAgent(folder);
     await agent.add(keys.get("ed25519")!);
     expect(await count({ identities: [], agent: agent.path })).toBe(5);
   });
 
-  test("seven through a jump host: three to its login, with which the open travels, and four from there", async () => {
+  test("seven through a jump host: three for its login, sent with the channel open, and four for the destination", async () => {
     const before = (await server.sshd.log()).length;
     await throughProxy(async (proxy) => {
       await using client = await inner.connect({ via: server.options({ port: proxy.port }) });
@@ -75,19 +75,19 @@ describe("to the first output byte of `echo ok`", () => {
     });
   });
 
-  test("six, with a password: the server says first that it takes one, and the channel waits for its answer", async () => {
+  test("six, with a password: the server first lists its methods, and the channel open waits for the login", async () => {
     expect(await count({ identities: [], password: password() })).toBe(6);
   });
 });
 
-test("one for each command on a connection that stands, however many start at once", async () => {
+test("one round trip for each command on an open connection, for any number of concurrent commands", async () => {
   await throughProxy(async (proxy) => {
     await using client = await server.connect({ port: proxy.port });
     await client.exec("true");
     const before = proxy.connections[0]!.roundTrips;
     const results = await Promise.all(Array.from({ length: 10 }, (_, i) => client.exec(`echo ${i}`)));
     expect(results.map(({ stdout }) => stdout)).toEqual(Array.from({ length: 10 }, (_, i) => `${i}\n`));
-    // Opening the channel, then the command: its output and its end come unasked.
+    // The server sends a command's output and end without further requests after the channel open and the command.
     expect(proxy.connections[0]!.roundTrips - before).toBe(2);
     expect(proxy.connections).toHaveLength(1);
   });

@@ -11,15 +11,15 @@ import { here } from "./programs.ts";
 import { type Ask, DATA_LENGTH, type Result } from "./settings.ts";
 import { driveSsh2 } from "./ssh2-client.ts";
 
-// The clients of other implementations to our server.
+// Tests clients of other implementations against our server.
 
 interface Peer {
   readonly name: string;
   readonly drive: (ask: Ask) => Promise<Result>;
-  /** Kinds of host and user keys. */
+  /** Types of host and user keys. */
   readonly keyTypes?: readonly KeyType[];
   readonly lacks?: readonly ("keyboard-interactive" | "rekey")[];
-  /** Of our server, where its defaults do not do. */
+  /** Options of our server if its defaults do not fit. */
   readonly options?: Partial<ListenOptions>;
 }
 
@@ -39,10 +39,10 @@ const PEERS: readonly Peer[] = [
   {
     name: "dev-tunnels",
     drive: driveDevTunnels,
-    // It names the signature algorithm in the blob of an RSA user key, against RFC 8332 §3.
+    // It puts the signature algorithm's name into the blob of an RSA user key, in violation of RFC 8332 §3.
     keyTypes: ["ecdsa-256", "rsa-3072"],
     lacks: ["keyboard-interactive", "rekey"],
-    // It has no key exchange method of those that a server proposes by default.
+    // It supports none of the key exchange methods that a server offers by default.
     options: { algorithms: nodeAlgorithms },
   },
 ];
@@ -79,7 +79,7 @@ describe.each(PEERS)("$name", ({ drive, keyTypes = TYPES, lacks = [], options })
     return drive({ port, hostKey: hostKeyLines[0]!.split(" "), file, ...login });
   }
 
-  /** Logs in, runs a command, and moves 4 MiB. */
+  /** Logs in, runs a command, and transfers 4 MiB. */
   async function expectAll(login: Partial<Ask>): Promise<Result> {
     const result = await ask(login);
     expect(result).toMatchObject({ refused: false, version: expect.stringMatching(/^SSH-2\.0-Nacre_/) as string });
@@ -88,7 +88,7 @@ describe.each(PEERS)("$name", ({ drive, keyTypes = TYPES, lacks = [], options })
     return result;
   }
 
-  test.each(keyTypes)("logs in with a key of the kind %s", async (type) => {
+  test.each(keyTypes)("logs in with a key of type %s", async (type) => {
     await expectAll({ key: key(type).path });
   });
 
@@ -97,7 +97,7 @@ describe.each(PEERS)("$name", ({ drive, keyTypes = TYPES, lacks = [], options })
   });
 
   if (!lacks.includes("keyboard-interactive")) {
-    test("logs in by answering questions", async () => {
+    test("logs in by answering prompts", async () => {
       const { prompts } = await expectAll({ answers: ["one", "two"] });
       const questions = [
         ["First: ", false],
@@ -108,12 +108,12 @@ describe.each(PEERS)("$name", ({ drive, keyTypes = TYPES, lacks = [], options })
   }
 
   if (!lacks.includes("rekey")) {
-    test("moves data while it asks for new keys", async () => {
+    test("transfers data while it rekeys", async () => {
       await expectAll({ key: key(keyTypes[0]!).path, rekeyThreshold: 256 * 1024 });
     });
   }
 
-  test("is refused with a key that we do not know, and with a wrong password", async () => {
+  test("is refused with an unknown key and with a wrong password", async () => {
     expect(await ask({ key: key(`stranger_${keyTypes[0]!}`).path })).toMatchObject({ refused: true });
     expect(await ask({ password: "wrong" })).toMatchObject({ refused: true });
   });
@@ -126,7 +126,7 @@ async function driveProgram(words: readonly string[]): Promise<Result> {
   return JSON.parse(ran.stdout.toString()) as Result;
 }
 
-/** Erlang's client reads its key and known hosts from files of its own names, and it reports its exit as text only. */
+/** Runs Erlang's client. It reads its key and known hosts from files with fixed names, and reports its exit as text only. */
 async function driveErlang({ port, hostKey, key, password = "", file }: Ask): Promise<Result> {
   const files = await mkdtemp(join(folder.path, "erlang-"));
   if (key !== undefined) await copyFile(key, join(files, "id_ed25519"));

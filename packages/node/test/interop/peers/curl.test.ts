@@ -5,7 +5,7 @@ import { fingerprintOf, type KeyFile, makeKey, useFolder } from "@nacre/testing/
 import { keysOf, type Ran, runInShell, runPeer, useOurServer } from "@nacre/testing/interop/our-server";
 import { beforeAll, describe, expect, test } from "vitest";
 
-// curl, which is libssh2, to our server with OpenSSH's sftp-server behind it.
+// Tests curl, which uses libssh2, against our server with OpenSSH's sftp-server.
 
 const folder = useFolder();
 let key: KeyFile;
@@ -32,7 +32,7 @@ describe("curl", () => {
     return runPeer(["curl", "-sS", "-q", "--hostpubsha256", hostKey, ...words, url], { env });
   }
 
-  test("puts and gets 16 MiB with a key", async () => {
+  test("uploads and downloads 16 MiB with a key", async () => {
     const bytes = randomData(16 * MIB);
     const [source, remote] = [join(folder.path, "source"), join(folder.path, "remote")];
     await writeFile(source, bytes);
@@ -51,9 +51,9 @@ describe("curl", () => {
     expect(got.stdout.toString()).toBe("small\n");
   });
 
-  test("is refused with a key that we do not know, and with a wrong password", async () => {
+  test("is refused with an unknown key and with a wrong password", async () => {
     const remote = join(folder.path, "small");
-    // 67: login denied.
+    // curl's exit status 67 means that the login was denied.
     expect((await curl(remote, withKey(stranger))).status).toBe(67);
     expect((await curl(remote, ["-u", "alice:wrong"])).status).toBe(67);
   });

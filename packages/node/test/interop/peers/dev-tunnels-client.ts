@@ -13,7 +13,7 @@ import { randomData, sha256 } from "@nacre/testing/interop/data";
 import { textOfPkcs8 } from "@nacre/testing/interop/keys";
 import { type Ask, DATA_LENGTH, type PeerRun, type Result } from "./settings.ts";
 
-/** Drives a server with the client of @microsoft/dev-tunnels-ssh. It has no Ed25519: its keys are ECDSA or RSA. */
+/** Connects to a server with the client of @microsoft/dev-tunnels-ssh, which supports ECDSA and RSA keys but not Ed25519. */
 export async function driveDevTunnels({ port, hostKey, key, password }: Ask): Promise<Result> {
   const socket = connectSocket({ host: "127.0.0.1", port, noDelay: true });
   await once(socket, "connect");
@@ -50,7 +50,7 @@ export async function driveDevTunnels({ port, hostKey, key, password }: Ask): Pr
 async function run(session: SshClientSession, command: string, input?: Uint8Array): Promise<PeerRun> {
   const channel = await session.openChannel();
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
-  // The memory is reused after these events.
+  // dev-tunnels reuses the buffers after these events.
   channel.onDataReceived((data) => {
     out.push(Buffer.from(data));
     channel.adjustWindow(data.length);
@@ -65,9 +65,9 @@ async function run(session: SshClientSession, command: string, input?: Uint8Arra
   const request = new CommandRequestMessage();
   request.command = command;
   request.wantReply = true;
-  if (!(await channel.request(request))) throw new Error(`the server does not run ${command}`);
+  if (!(await channel.request(request))) throw new Error(`the server refused to run ${command}`);
   if (input !== undefined) await channel.send(Buffer.from(input));
-  // Nothing is the end.
+  // An empty buffer ends the input.
   await channel.send(Buffer.alloc(0));
   const ended = await status;
   const bytes = Buffer.concat(out);

@@ -14,7 +14,10 @@ import { importKey } from "@microsoft/dev-tunnels-ssh-keys";
 import { textOfPkcs8 } from "@nacre/testing/interop/keys";
 import type { PeerServer, PeerSettings } from "./settings.ts";
 
-/** Starts the server of @microsoft/dev-tunnels-ssh. It has no Ed25519: its keys are ECDSA or RSA. "close the connection" makes it do that. */
+/**
+ * Starts the server of @microsoft/dev-tunnels-ssh, which supports ECDSA and RSA keys but not Ed25519. The command "close the connection"
+ * makes it disconnect.
+ */
 export async function startDevTunnels(settings: PeerSettings): Promise<PeerServer> {
   const hostKey = await importKey(await textOfPkcs8(settings.hostKey));
   const userKey = settings.userKey.publicKeyLine.split(" ")[1];
@@ -43,7 +46,7 @@ export async function startDevTunnels(settings: PeerSettings): Promise<PeerServe
         else run(command, channel);
       });
     });
-    // It rejects when the client goes.
+    // This rejects when the client disconnects.
     session.connect(new NodeStream(socket)).catch(() => {});
   });
   server.listen(0, "127.0.0.1");
@@ -63,7 +66,7 @@ function run(command: string, channel: SshChannel): void {
   const child = spawn("/bin/sh", ["-c", command]);
   child.stdin.on("error", () => {});
   channel.onDataReceived((data) => {
-    // The memory is reused after this event.
+    // dev-tunnels reuses the buffer after this event.
     child.stdin.write(Buffer.from(data));
     channel.adjustWindow(data.length);
   });

@@ -7,7 +7,7 @@ import { publicHalf } from "@nacre/testing/interop/keys";
 import { goProgram } from "../../../../../scripts/peers/go.ts";
 import type { PeerServer, PeerSettings } from "./settings.ts";
 
-/** The path of a program in this folder. */
+/** Returns the path of a program in this folder. */
 export function here(name: string): string {
   return fileURLToPath(new URL(name, import.meta.url));
 }
@@ -24,7 +24,7 @@ export async function startAsyncssh(settings: PeerSettings): Promise<PeerServer>
   return startProgram(["/usr/bin/python3", here("asyncssh-server.py"), asJson(settings)]);
 }
 
-/** Erlang's server reads its keys from files of its own names. */
+/** Starts Erlang's server, which reads its keys from files with fixed names. */
 export async function startErlang({ folder, hostKey, userKey, password }: PeerSettings): Promise<PeerServer> {
   const files = join(folder.path, "erlang");
   await mkdir(files);
@@ -37,7 +37,7 @@ function asJson({ hostKey, userKey, ...settings }: PeerSettings): string {
   return JSON.stringify({ ...settings, hostKey: hostKey.path, userKey: publicHalf(userKey) });
 }
 
-/** Starts a program that prints its port in its first line, and that ends when its input does. */
+/** Starts a program that prints its port on the first line and exits when its input ends. */
 async function startProgram([program = "", ...words]: readonly string[]): Promise<PeerServer> {
   const child = spawn(program, words, { stdio: ["pipe", "pipe", "pipe"] });
   const closed = once(child, "close");
@@ -51,7 +51,7 @@ async function startProgram([program = "", ...words]: readonly string[]): Promis
       if (output.includes("\n")) resolve(Number.parseInt(output, 10));
     });
     void closed.then(
-      () => reject(new Error(`${program} ended before it listened: ${errors}`)),
+      () => reject(new Error(`${program} exited before listening: ${errors}`)),
       (error: unknown) => reject(error as Error),
     );
   });

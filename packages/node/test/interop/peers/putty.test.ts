@@ -5,7 +5,7 @@ import { fingerprintOf, type KeyFile, type KeyType, makeKey, useFolder } from "@
 import { keysOf, type Ran, runInShell, runPeer, useOurServer } from "@nacre/testing/interop/our-server";
 import { beforeAll, describe, expect, test } from "vitest";
 
-// PuTTY's plink and psftp to our server.
+// Tests PuTTY's plink and psftp against our server.
 
 const TYPES: readonly KeyType[] = ["ed25519", "rsa-3072", "ecdsa-256"];
 
@@ -32,7 +32,7 @@ const server = useOurServer({
   },
 });
 
-/** Runs plink or psftp as alice, with a home folder and host keys of the test's. */
+/** Runs plink or psftp as alice, with the test's own home folder and host keys. */
 async function putty(program: string, words: readonly string[], input: string | Uint8Array = ""): Promise<Ran> {
   const hostKey = fingerprintOf({ path: "", publicKeyLine: server.hostKeyLines[0]! });
   const target = ["-batch", "-P", `${server.port}`, "-hostkey", hostKey, "-l", "alice"];
@@ -42,7 +42,7 @@ async function putty(program: string, words: readonly string[], input: string | 
 const withKey = (name: string): readonly string[] => ["-i", keys.get(name)!.putty, "-noagent"];
 
 describe("plink", () => {
-  test.each(TYPES)("logs in with a key of the kind %s, and runs a command", async (type) => {
+  test.each(TYPES)("logs in with a key of type %s and runs a command", async (type) => {
     const ran = await putty("plink", [...withKey(type), "127.0.0.1", "echo out; echo err >&2; exit 3"]);
     expect(ran.stdout.toString()).toBe("out\n");
     expect(ran.stderr).toBe("err\n");
@@ -55,14 +55,14 @@ describe("plink", () => {
     expect(ran.status).toBe(4);
   });
 
-  test("moves 16 MiB both ways", async () => {
+  test("transfers 16 MiB in both directions", async () => {
     const bytes = randomData(16 * MIB);
     const ran = await putty("plink", [...withKey("ed25519"), "127.0.0.1", "cat"], bytes);
     expect(ran).toMatchObject({ stderr: "", status: 0 });
     expect(sha256(ran.stdout)).toBe(sha256(bytes));
   });
 
-  test("is refused with a key that we do not know, and with a wrong password", async () => {
+  test("is refused with an unknown key and with a wrong password", async () => {
     const stranger = await putty("plink", [...withKey("stranger"), "127.0.0.1", "echo in"]);
     expect(stranger.stdout.toString()).toBe("");
     expect(stranger.status).not.toBe(0);
@@ -75,7 +75,7 @@ describe("plink", () => {
 });
 
 describe("psftp", () => {
-  test("puts and gets 8 MiB", async () => {
+  test("uploads and downloads 8 MiB", async () => {
     const bytes = randomData(8 * MIB);
     const remote = join(folder.path, "remote");
     const [source, copy] = [join(folder.path, "source"), join(folder.path, "copy")];

@@ -11,22 +11,22 @@ import type { PeerServer, PeerSettings } from "./settings.ts";
 import { startSsh2 } from "./ssh2-server.ts";
 import { startTinysshd } from "./tinysshd.ts";
 
-// Our client to the servers of other implementations.
+// Tests our client against servers of other implementations.
 
 interface Peer {
   readonly name: string;
   readonly start: (settings: PeerSettings) => Promise<PeerServer & { readonly hostKey?: KeyFile }>;
-  /** Kind of the host key and the user keys; Ed25519 by default. */
+  /** Type of the host key and the user keys; default Ed25519. */
   readonly keyType?: KeyType;
-  /** Whether it takes passwords. */
+  /** Whether it accepts passwords. */
   readonly password: boolean;
-  /** Prompts of keyboard-interactive, each with the answer that lets in; none by default. */
+  /** Prompts of keyboard-interactive with the correct answers; default none. */
   readonly questions?: readonly (readonly [prompt: string, answer: string])[];
-  /** Missing features: key exchanges that we begin; standard error; input, standard error and exit status. */
+  /** Missing features: rekeying that we start; standard error; input, standard error and exit status. */
   readonly lacks?: readonly ("rekey" | "stderr" | "process")[];
-  /** Whether it asks for new keys after `REKEY_THRESHOLD`. */
+  /** Whether it rekeys after `REKEY_THRESHOLD`. */
   readonly rekeys?: boolean;
-  /** Bytes to fetch over a long path; 16 MiB by default. */
+  /** Bytes to download over a slow link; default 16 MiB. */
   readonly download?: number;
 }
 
@@ -80,47 +80,47 @@ describe.each(PEERS)("$name", (peer) => {
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
 
-  /** Logs in with these and runs a command. */
+  /** Logs in with these credentials and runs a command. */
   async function login(changes: Partial<ConnectOptions>): Promise<void> {
     await using client = await connect({ ...options, ...changes });
     expect((await client.exec("echo $((40 + 2))")).stdout).toBe("42\n");
   }
 
-  test("lets in with a key, and runs commands", async () => {
+  test("accepts a key and runs commands", async () => {
     await login({ identities: [await readKey(userKey)] });
   });
 
-  test("lets in with the second of two keys", async () => {
+  test("accepts the second of two keys", async () => {
     await login({ identities: [await readKey(strangerKey), await readKey(userKey)] });
   });
 
-  test("refuses a key that it does not know", async () => {
+  test("refuses an unknown key", async () => {
     const identities = [await readKey(strangerKey)];
     expect(await failure(connect({ ...options, identities }))).toMatchObject({ code: "auth-failed" });
   });
 
   if (peer.password) {
-    test("lets in with a password", () => login({ password: PASSWORD }));
+    test("accepts a password", () => login({ password: PASSWORD }));
 
-    test("refuses a wrong password, given as a text and by a function", async () => {
+    test("refuses a wrong password, given as a string and by a function", async () => {
       expect(await failure(connect({ ...options, password: "wrong" }))).toMatchObject({ code: "auth-failed" });
       const answers = ["wrong", undefined];
       const password = (attempt: number): string | undefined => answers[attempt - 1];
       expect(await failure(connect({ ...options, password }))).toMatchObject({ code: "auth-failed" });
     });
 
-    test("lets in with a password after a key that it does not know", async () => {
+    test("accepts a password after an unknown key", async () => {
       await login({ identities: [await readKey(strangerKey)], password: PASSWORD });
     });
   }
 
   if (questions.length > 0) {
-    test("lets in by questions", async () => {
+    test("accepts answers to its prompts", async () => {
       const asked: string[][] = [];
       await login({
         prompts: ({ prompts }) => {
           asked.push(prompts.map(({ prompt }) => prompt));
-          // Some end with a round of no questions.
+          // Some servers end with a round without prompts.
           return prompts.length === 0 ? [] : questions.map(([, answer]) => answer);
         },
       });
@@ -133,20 +133,20 @@ describe.each(PEERS)("$name", (peer) => {
       expect(await failure(connect({ ...options, prompts }))).toMatchObject({ code: "auth-failed" });
     });
 
-    test("refuses a login whose questions stay unanswered", async () => {
+    test("refuses a login with unanswered prompts", async () => {
       const unanswered = connect({ ...options, prompts: () => undefined });
       expect(await failure(unanswered)).toMatchObject({ code: "auth-failed" });
     });
   }
 
-  test("keeps the connection while it is asked for signs of life", async () => {
+  test("keeps the connection while we send keepalives", async () => {
     const limits = { keepaliveInterval: 50, keepaliveCount: 20 };
     await using client = await connect({ ...options, identities: [await readKey(userKey)], limits });
     expect((await client.exec("sleep 0.5; echo on")).stdout).toBe("on\n");
   });
 
   if (!lacks.includes("process")) {
-    test("runs a command with input, output, errors and a status", async () => {
+    test("runs a command with input, output, standard error and an exit status", async () => {
       await using client = await connect({ ...options, identities: [await readKey(userKey)] });
       const bytes = randomData(8 * MIB);
       const command = "cat; echo err >&2; exit 3";
@@ -157,7 +157,7 @@ describe.each(PEERS)("$name", (peer) => {
       expect(status).toBe(3);
     });
 
-    test(`sends ${download / MIB} MiB over a path of 30 ms`, async () => {
+    test(`sends ${download / MIB} MiB over a link with a delay of 30 ms`, async () => {
       const proxy = await startDelayProxy({ host: "127.0.0.1", port: server.port, holdMs: 15 });
       try {
         await using client = await connect({ ...options, port: proxy.port, identities: [await readKey(userKey)] });
@@ -170,18 +170,18 @@ describe.each(PEERS)("$name", (peer) => {
   }
 
   if (!lacks.includes("process") && !lacks.includes("rekey")) {
-    test("moves data while we ask for new keys", async () => {
+    test("transfers data while we rekey", async () => {
       expect(await exchangesDuring({ limits: { rekeyBytes: MIB } }, 4 * MIB)).toBeGreaterThan(2);
     });
   }
 
   if (peer.rekeys === true) {
-    test("moves data while it asks for new keys", async () => {
+    test("transfers data while it rekeys", async () => {
       expect(await exchangesDuring({}, 4 * REKEY_THRESHOLD)).toBeGreaterThan(2);
     });
   }
 
-  /** Sends so many bytes through `cat`, and counts the key exchanges meanwhile, the first included. */
+  /** Sends this many bytes through `cat` and returns the number of key exchanges, including the first. */
   async function exchangesDuring(changes: Partial<ConnectOptions>, length: number): Promise<number> {
     let exchanges = 0;
     const trace = (record: TraceRecord): void => {
@@ -196,17 +196,17 @@ describe.each(PEERS)("$name", (peer) => {
   }
 });
 
-describe("dev-tunnels, whose DISCONNECT has no language tag", () => {
+describe("a DISCONNECT of dev-tunnels, which has no language tag", () => {
   const folder = useFolder();
 
-  test("has its last words reported", async () => {
+  test("is reported with its description", async () => {
     const hostKey = await makeKey(folder, "last-words", "ecdsa-256");
     const settings = { folder, hostKey, userKey: hostKey, password: PASSWORD, answers: [] } as const;
     await using server = await startDevTunnels(settings);
     const { port } = server;
     const where = { host: "127.0.0.1", port, user: "alice", agent: false, hostKey: fingerprintOf(hostKey) } as const;
     await using client = await connect({ ...where, identities: [], password: PASSWORD });
-    // A command for this server alone.
+    // Only this server supports the command.
     client.exec("close the connection").catch(() => {});
     expect(await client.ended).toMatchObject({
       code: "disconnected",

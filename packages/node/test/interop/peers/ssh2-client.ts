@@ -4,7 +4,7 @@ import { randomData, sha256 } from "@nacre/testing/interop/data";
 import ssh2, { type ConnectConfig } from "ssh2";
 import { type Ask, DATA_LENGTH, type PeerRun, type Result } from "./settings.ts";
 
-/** Drives a server with ssh2's client. */
+/** Connects to a server with ssh2's client. */
 export async function driveSsh2({ port, hostKey, key, password, answers }: Ask): Promise<Result> {
   const client = new ssh2.Client();
   const prompts: unknown[] = [];
@@ -13,7 +13,7 @@ export async function driveSsh2({ port, hostKey, key, password, answers }: Ask):
     answer([...(answers ?? [])]);
   });
   let version = "";
-  // It has no other place for it.
+  // ssh2 reports this only here.
   const debug = (line: string): void => {
     version ||= /^Remote ident: '(.*)'$/.exec(line)?.[1] ?? "";
   };

@@ -6,7 +6,7 @@ import { setTimeout as after } from "node:timers/promises";
 import ssh2, { type AuthContext, type Connection, type ServerChannel } from "ssh2";
 import type { PeerServer, PeerSettings } from "./settings.ts";
 
-/** Starts ssh2's server with an authenticator that takes its time, as one that reads a database. */
+/** Starts ssh2's server with an authenticator that answers after a delay, like one that queries a database. */
 export async function startSsh2(settings: PeerSettings): Promise<PeerServer> {
   const connections = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [await readFile(settings.hostKey.path)] }, (connection) => {
@@ -43,7 +43,7 @@ async function decide(context: AuthContext, { userKey, password, answers }: Peer
       if (key instanceof Error) throw key;
       const isKnown = key.getPublicSSH().equals(context.key.data);
       const { signature, blob, hashAlgo } = context;
-      // Against its type it returns an Error for some signatures.
+      // Contrary to its type, ssh2 returns an Error for some signatures.
       const isVerified: unknown = signature === undefined || key.verify(blob!, signature, hashAlgo);
       accept(isKnown && isVerified === true);
       return;
@@ -57,7 +57,7 @@ async function decide(context: AuthContext, { userKey, password, answers }: Peer
           { prompt: "First: ", echo: false },
           { prompt: "Second: ", echo: true },
         ],
-        // An abandoned conversation gives an error here, and takes no answer.
+        // If the client abandons the exchange, ssh2 passes an error here and accepts no answer.
         (given: readonly string[] | Error) => {
           if (!(given instanceof Error)) accept(given.join() === answers.join());
         },

@@ -8,11 +8,11 @@ import type { KeyFile } from "@nacre/testing/interop/keys";
 import type { PeerServer } from "./settings.ts";
 
 /**
- * Starts a tinysshd for each connection, as tcpserver would, with the socket as its standard input and output. Its keys are in a
- * format of their own, and users come from the password database alone: libnss_wrapper gives it one with alice in it.
+ * Starts a tinysshd for each connection, like tcpserver, with the socket as its standard input and output. Its keys have their own format.
+ * It reads users only from the password database, so libnss_wrapper provides one that contains alice.
  */
 export async function startTinysshd(userKey: KeyFile): Promise<PeerServer & { readonly hostKey: KeyFile }> {
-  // It refuses keys under a folder that everybody may write to, and /tmp is one.
+  // tinysshd refuses keys below a world-writable folder such as /tmp.
   const cache = join(homedir(), ".cache", "nacre");
   await mkdir(cache, { recursive: true });
   const folder = await mkdtemp(join(cache, "tinysshd-"));

@@ -10,7 +10,7 @@ import { beforeAll, describe, test } from "vitest";
 import { listen } from "../../../src/index.ts";
 import { DROPBEAR_NAMES, dropbearKey, proposalIn } from "../support/dropbear.ts";
 
-// dropbear's dbclient to our server with every name that both have, in as many combinations as let any two of them meet.
+// Tests dropbear's dbclient against our server with every algorithm that both sides support, in combinations that cover every pair.
 
 const known = (name: string): boolean => DROPBEAR_NAMES.has(name);
 const TYPES = [...new Set(Object.values(KEY_TYPES))];
@@ -24,7 +24,7 @@ beforeAll(async () => {
     userKeys.set(type, { ...file, dropbear: await dropbearKey(file.path) });
     const hostKey = await makeKey(folder, `host_${type}`, type);
     hostKeys.push(await readKey(hostKey));
-    // Its lines name no port, and have no comment.
+    // dbclient's known_hosts lines contain no port and no comment.
     lines.push(`127.0.0.1 ${hostKey.publicKeyLine.split(" ").slice(0, 2).join(" ")}\n`);
   }
   await mkdir(join(folder.path, ".ssh"));
@@ -43,7 +43,7 @@ describe.each(lists)("on $crypto", ({ crypto, algorithms }) => {
         port: 0,
         crypto,
         hostKeys,
-        // It has no option for key exchange methods and host keys, so our server restricts them.
+        // dbclient has no option for key exchange methods and host keys, so our server restricts them.
         algorithms: {
           ...algorithms,
           kex: only(algorithms, combination).kex,

@@ -14,16 +14,16 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { authorizedKeys } from "../../../src/authorized-keys.ts";
 import { tcpForwarding } from "../../../src/tcp-forwarding.ts";
 
-// OpenSSH's ssh forwards through our server.
+// Tests OpenSSH's ssh forwarding through our server.
 
 const folder = useFolder();
-/** Named in the server's options, and so made before the tests begin. */
+/** Created before the tests, because the server's options contain its path. */
 const sockets = mkdtempSync(join(tmpdir(), "nacre-"));
 afterAll(() => rm(sockets, { recursive: true }));
 const keys = new Map<string, KeyFile>();
 const key = (name = "free"): KeyFile => keys.get(name)!;
 
-/** Options of each key's line in authorized_keys; ports are filled in when the target listens. */
+/** Options in the authorized_keys line of each key. Ports are filled in when the target listens. */
 const OPTIONS: Readonly<Record<string, string>> = {
   free: "",
   restricted: "restrict ",
@@ -36,7 +36,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-/** Answers each connection with what it sent, and ends when it does. */
+/** Echoes the data of each connection, and ends when it does. */
 let target: Server;
 let listenPort = 0;
 const portOf = (server: Server): number => (server.address() as { readonly port: number }).port;
@@ -62,7 +62,7 @@ beforeAll(async () => {
 
 const server = useOurServer({
   authenticate: authorizedKeys(() => join(folder.path, "authorized_keys")),
-  // What the tests connect to is on this machine, and must be named.
+  // The tests connect to this machine, which `permitOpen` must list explicitly.
   forwarding: tcpForwarding({
     permitOpen: ["localhost:*", "127.0.0.1:*", "*:*", join(sockets, "target.sock")],
     permitListen: ["*", join(sockets, "listener.sock")],
@@ -77,7 +77,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** An ssh that forwards until the test ends, and what it says. */
+/** An ssh process that forwards until the test ends, and its output. */
 class Tunnel {
   readonly child: ChildProcess;
   said = "";
@@ -98,7 +98,7 @@ class Tunnel {
       if (this.child.exitCode !== null) break;
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    throw new Error(`ssh did not say ${pattern}: ${this.said}`);
+    throw new Error(`expected ${pattern} in the output of ssh, got ${this.said}`);
   }
 
   async close(): Promise<void> {
@@ -117,10 +117,10 @@ async function tunnel(...words: string[]): Promise<Tunnel> {
   return made;
 }
 
-/** Resolves when a socket is closed, by a reset too. */
+/** Resolves when a socket is closed, also by a reset. */
 const closed = (socket: Socket): Promise<unknown> => new Promise((resolve) => socket.on("close", resolve));
 
-/** Sends bytes, then the end, and returns everything that comes back. */
+/** Sends bytes, ends the output, and returns all received data. */
 async function exchange(to: { readonly port: number } | { readonly path: string }, bytes: Uint8Array): Promise<Buffer> {
   const socket = connect({ ...to, ...("port" in to && { host: "127.0.0.1" }) } as { path: string });
   socket.on("error", () => {});
@@ -133,7 +133,7 @@ async function exchange(to: { readonly port: number } | { readonly path: string 
 
 const hello = Buffer.from("hello");
 
-/** Listens as the one that our client's end of -R connects to, at a port or a path. */
+/** Listens on a port or path as the target of `ssh -R`. */
 async function local(path?: string): Promise<number> {
   const listening = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket).on("error", () => {}));
   await new Promise<void>((resolve) => {
@@ -145,7 +145,7 @@ async function local(path?: string): Promise<number> {
 }
 
 describe("ssh -L through our server", () => {
-  test("carries bytes both ways, half-close included, 16 MiB to the byte", async () => {
+  test("transfers data in both directions with half-close, and 16 MiB unchanged", async () => {
     const port = await freePort();
     await tunnel("-L", `${port}:127.0.0.1:${targetPort()}`);
     expect((await exchange({ port }, hello)).toString()).toBe("hello");
@@ -153,7 +153,7 @@ describe("ssh -L through our server", () => {
     expect(sha256(await exchange({ port }, bytes))).toBe(sha256(bytes));
   });
 
-  test("carries 100 connections at once", async () => {
+  test("serves 100 concurrent connections", async () => {
     const port = await freePort();
     await tunnel("-L", `${port}:localhost:${targetPort()}`);
     const answers = await Promise.all(
@@ -162,14 +162,14 @@ describe("ssh -L through our server", () => {
     expect(answers.map(String)).toEqual(answers.map((_, i) => `no ${i}`));
   });
 
-  test("from a Unix socket to a Unix socket", async () => {
+  test("forwards from a Unix socket to a Unix socket", async () => {
     const [near, far] = [join(sockets, "near.sock"), join(sockets, "target.sock")];
     await local(far);
     await tunnel("-L", `${near}:${far}`);
     expect((await exchange({ path: near }, hello)).toString()).toBe("hello");
   });
 
-  test("to nobody: that connection is closed, the tunnel stays", async () => {
+  test("closes a connection to an unreachable target, and keeps forwarding", async () => {
     const [port, other, nobody] = [await freePort(), await freePort(), await freePort()];
     const made = await tunnel("-L", `${port}:127.0.0.1:${nobody}`, "-L", `${other}:127.0.0.1:${targetPort()}`);
     expect((await exchange({ port }, hello)).toString()).toBe("");
@@ -177,7 +177,7 @@ describe("ssh -L through our server", () => {
     expect((await exchange({ port: other }, hello)).toString()).toBe("hello");
   });
 
-  test("to a target that stalls: another connection goes on, and the windows bound what is held", async () => {
+  test("buffers no more than the windows for a stalled target, and serves other connections", async () => {
     const stalled: Socket[] = [];
     const stalling = createServer((socket) => {
       socket.on("error", () => {});
@@ -193,7 +193,7 @@ describe("ssh -L through our server", () => {
     const socket = connect({ host: "127.0.0.1", port: slow });
     socket.on("error", () => {});
     cleanups.push(() => socket.destroy());
-    // As much as it takes: the rest waits at this end.
+    // Write as much as the socket accepts; the rest stays on this side.
     for (let i = 0; i < 64 && socket.writableLength < 4 * MIB; i++) {
       socket.write(Buffer.alloc(MIB));
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -204,7 +204,7 @@ describe("ssh -L through our server", () => {
 });
 
 describe("ssh -R through our server", () => {
-  test("at a port that ssh names", async () => {
+  test("listens on a requested port", async () => {
     const [port, here] = [await freePort(), await local()];
     await (await tunnel("-R", `${port}:127.0.0.1:${here}`)).until(/remote forward success/);
     expect((await exchange({ port }, hello)).toString()).toBe("hello");
@@ -216,7 +216,7 @@ describe("ssh -R through our server", () => {
     expect(answers.map(String)).toEqual(answers.map((_, i) => `no ${i}`));
   });
 
-  test("at a port that the server chooses, and stops with the connection", async () => {
+  test("listens on a port chosen by the server until the connection ends", async () => {
     const made = await tunnel("-R", `0:127.0.0.1:${await local()}`);
     const [, port] = await made.until(/Allocated port (\d+) for remote forward/);
     expect((await exchange({ port: Number(port) }, hello)).toString()).toBe("hello");
@@ -228,7 +228,7 @@ describe("ssh -R through our server", () => {
     expect(error.code).toBe("ECONNREFUSED");
   });
 
-  test("at a Unix socket, to a Unix socket", async () => {
+  test("forwards from a Unix socket to a Unix socket", async () => {
     const [far, here] = [join(sockets, "listener.sock"), join(sockets, "here.sock")];
     await local(here);
     const made = await tunnel("-R", `${far}:${here}`);
@@ -237,7 +237,7 @@ describe("ssh -R through our server", () => {
     expect((await exchange({ path: far }, hello)).toString()).toBe("hello");
   });
 
-  test("at an address that is in use: ssh is told", async () => {
+  test("refuses an address in use", async () => {
     const words = ["-N", "-o", "ExitOnForwardFailure=yes", "-R", `${targetPort()}:127.0.0.1:1`];
     const ran = await runPeer(ssh(server, { key: key(), words }));
     expect(ran.status).toBe(255);
@@ -246,7 +246,7 @@ describe("ssh -R through our server", () => {
 });
 
 describe("ssh -D and -W through our server", () => {
-  test("curl gets a page through SOCKS, whose name the server looks up", async () => {
+  test("curl downloads a page through SOCKS, and the server resolves the host name", async () => {
     const page = randomData(MIB);
     const http = createHttpServer((_, response) => response.end(page));
     await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
@@ -269,8 +269,8 @@ describe("ssh -D and -W through our server", () => {
   });
 });
 
-describe("our server refuses to forward", () => {
-  test.each(["restricted", "denied"])("anything for a key that is %s", async (name) => {
+describe("our server refuses", () => {
+  test.each(["restricted", "denied"])("all forwarding for a key that is %s", async (name) => {
     server.events.length = 0;
     const onward = await runPeer(ssh(server, { key: key(name), words: ["-W", `127.0.0.1:${targetPort()}`] }));
     expect(onward.status).toBe(255);
@@ -289,7 +289,7 @@ describe("our server refuses to forward", () => {
     ]);
   });
 
-  test("what permitopen and permitlisten do not name", async () => {
+  test("addresses not listed in permitopen and permitlisten", async () => {
     const open = (place: string): Promise<{ readonly status: number | null }> =>
       runPeer(ssh(server, { key: key("one"), words: ["-W", place] }), { input: "hello" });
     expect(await open(`127.0.0.1:${targetPort()}`)).toMatchObject({ status: 0 });
@@ -305,13 +305,13 @@ describe("our server refuses to forward", () => {
   });
 });
 
-describe("our server, closed while it forwards", () => {
+describe("our server, when closed while it forwards", () => {
   const closing = useOurServer({
     authenticate: authorizedKeys(() => join(folder.path, "authorized_keys")),
     forwarding: tcpForwarding({ permitOpen: ["127.0.0.1:*"] }),
   });
 
-  test("closes its sockets and listeners, and ssh ends", async () => {
+  test("closes its sockets and listeners, and ssh exits", async () => {
     const held: Socket[] = [];
     const holding = createServer((socket) => {
       socket.on("error", () => {});

@@ -4,8 +4,8 @@ import { keysOf, runPeer, ssh, useOurServer } from "@nacre/testing/interop/our-s
 import { pairwise } from "@nacre/testing/interop/pairwise";
 import { beforeAll, describe, test } from "vitest";
 
-// OpenSSH's ssh to our server with every name that both have, in as many combinations as let any two of them meet. What was
-// negotiated is read from ssh's own log.
+// Tests OpenSSH's ssh against our server with every algorithm that both sides support, in combinations that cover every pair. ssh's log
+// shows the negotiated algorithms.
 
 const TYPES = [...new Set(Object.values(KEY_TYPES))];
 const folder = useFolder();
@@ -17,7 +17,7 @@ beforeAll(async () => {
 describe.each(lists)("on $crypto", ({ crypto, algorithms }) => {
   const server = useOurServer({
     crypto,
-    // A client's offer contains every algorithm, and more than a server offers by default.
+    // The client offers all algorithms, more than a server offers by default.
     algorithms,
     hostKeyTypes: TYPES,
     authenticate: keysOf(...TYPES.map((type) => () => keys.get(type)!)),

@@ -18,7 +18,7 @@ beforeAll(async () => {
 describe("OpenSSH's ssh runs commands on our server", () => {
   const server = useOurServer({ authenticate: keysOf(...TYPES.map((type) => () => key(type))) });
 
-  test("with output, errors and a status, each where it belongs", async () => {
+  test("with output, standard error and an exit status", async () => {
     const ran = await runPeer([...ssh(server, { key: key() }), "echo out; echo err >&2; exit 3"]);
     expect(ran.stdout.toString()).toBe("out\n");
     expect(ran.stderr).toBe("err\n");
@@ -29,19 +29,19 @@ describe("OpenSSH's ssh runs commands on our server", () => {
     expect(await runPeer([...ssh(server, { key: key() }), `exit ${status}`])).toMatchObject({ status, stderr: "" });
   });
 
-  test("that are ended by a signal: ssh exits with 255, and its log says which", async () => {
+  test("that end by a signal: ssh exits with 255 and logs exit-signal", async () => {
     const ran = await runPeer([...ssh(server, { key: key(), words: ["-v"] }), "kill -TERM $$"]);
     expect(ran.status).toBe(255);
     expect(ran.stderr).toMatch(/client_input_channel_req: channel 0 rtype exit-signal reply 0/);
   });
 
-  test("a shell, which reads what is piped in", async () => {
+  test("a shell that reads piped input", async () => {
     const ran = await runPeer(ssh(server, { key: key(), words: ["-T"] }), { input: "echo from $((40 + 2)); exit 7\n" });
     expect(ran.stdout.toString()).toBe("from 42\n");
     expect(ran.status).toBe(7);
   });
 
-  test("64 MiB in and 64 MiB out, to the byte", async () => {
+  test("with 64 MiB of input and of output, unchanged", async () => {
     const bytes = randomData(64 * MIB);
     const up = await runPeer([...ssh(server, { key: key() }), "sha256sum"], { input: bytes });
     expectQuiet(up);
@@ -52,7 +52,7 @@ describe("OpenSSH's ssh runs commands on our server", () => {
     expect(sha256(both.stdout)).toBe(sha256(bytes));
   });
 
-  test("with key exchanges in the middle, in both directions", async () => {
+  test("while both sides rekey", async () => {
     const bytes = randomData(16 * MIB);
     const words = ["-v", "-o", "RekeyLimit=1M"];
     const ran = await runPeer([...ssh(server, { key: key(), words }), "cat"], { input: bytes });
@@ -62,7 +62,7 @@ describe("OpenSSH's ssh runs commands on our server", () => {
   });
 
   test.each(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com"])(
-    "under %s",
+    "with %s",
     async (cipher) => {
       const bytes = randomData(MIB);
       const ran = await runPeer([...ssh(server, { key: key(), words: ["-c", cipher] }), "cat"], { input: bytes });
@@ -75,7 +75,7 @@ describe("OpenSSH's ssh runs commands on our server", () => {
     ["aes128-ctr", "aes192-ctr", "aes256-ctr"].flatMap((cipher) =>
       ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com"].map((mac) => [cipher, mac] as const),
     ),
-  )("under %s with %s", async (cipher, mac) => {
+  )("with %s and %s", async (cipher, mac) => {
     const bytes = randomData(MIB);
     const words = ["-c", cipher, "-m", mac];
     const ran = await runPeer([...ssh(server, { key: key(), words }), "cat"], { input: bytes });
@@ -84,7 +84,7 @@ describe("OpenSSH's ssh runs commands on our server", () => {
   });
 
   test.each(["mlkem768x25519-sha256", "curve25519-sha256", "curve25519-sha256@libssh.org"])(
-    "over %s, twice",
+    "with two key exchanges by %s",
     async (method) => {
       const words = ["-v", "-o", `KexAlgorithms=${method}`, "-o", "RekeyLimit=1M"];
       const bytes = randomData(2 * MIB);
@@ -96,7 +96,7 @@ describe("OpenSSH's ssh runs commands on our server", () => {
     },
   );
 
-  test.each(TYPES)("for whoever has a key of the kind %s", async (type) => {
+  test.each(TYPES)("for a key of type %s", async (type) => {
     server.events.length = 0;
     const ran = await runPeer([...ssh(server, { key: key(type) }), "echo in"]);
     expectQuiet(ran);
@@ -110,7 +110,7 @@ describe("OpenSSH's ssh runs commands on our server", () => {
     );
   });
 
-  test("an RSA key signs with SHA-2 only", async () => {
+  test("with RSA keys that sign with SHA-2 only", async () => {
     const words = ["-o", "PubkeyAcceptedAlgorithms=ssh-rsa"];
     const ran = await runPeer([...ssh(server, { key: key("rsa-3072"), words }), "true"]);
     expect(ran.status).toBe(255);
@@ -121,7 +121,7 @@ describe("OpenSSH's ssh runs commands on our server", () => {
 describe("our server refuses", () => {
   const server = useOurServer({ authenticate: keysOf(key), loginGraceTime: 20_000 });
 
-  test("a key that it does not know, and says what may be tried", async () => {
+  test("an unknown key, and lists the accepted methods", async () => {
     server.events.length = 0;
     const ran = await runPeer([...ssh(server, { key: key("stranger") }), "true"]);
     expect(ran).toMatchObject({ status: 255, stderr: "alice@127.0.0.1: Permission denied (publickey).\r\n" });
@@ -129,7 +129,7 @@ describe("our server refuses", () => {
     expect(server.told("login")).toEqual([]);
   });
 
-  test("a user that there is not, with the same words", async () => {
+  test("an unknown user with the same message", async () => {
     const words = [...ssh(server, { key: key() }).slice(0, -1), "nobody@127.0.0.1", "true"];
     expect(await runPeer(words)).toMatchObject({
       status: 255,
@@ -137,7 +137,7 @@ describe("our server refuses", () => {
     });
   });
 
-  test("a terminal, forwarding and a subsystem that nobody provides", async () => {
+  test("an unsupported terminal, forwarding and subsystem", async () => {
     server.events.length = 0;
     const pty = await runPeer([...ssh(server, { key: key(), words: ["-tt"] }), "true"]);
     expect(pty.stderr).toMatch(/PTY allocation request failed on channel 0/);
@@ -154,7 +154,7 @@ describe("our server refuses", () => {
     expect(subsystem.stderr).toMatch(/subsystem request failed on channel 0/);
   });
 
-  test("what there is no algorithm in common for, in every place where one is chosen", async () => {
+  test("a connection without a common algorithm, for each kind of algorithm", async () => {
     for (const [words, kind] of [
       [["-o", "KexAlgorithms=ecdh-sha2-nistp256"], "key exchange method"],
       [["-o", "HostKeyAlgorithms=rsa-sha2-512"], "host key type"],
@@ -166,7 +166,7 @@ describe("our server refuses", () => {
     }
   });
 
-  test("and the client refuses a host key that it does not expect", async () => {
+  test("an unexpected host key (on the client's side)", async () => {
     const known = join(folder.path, "known_other");
     await writeFile(known, `[127.0.0.1]:${server.port} ${key("stranger").publicKeyLine}\n`);
     const words = ["-o", `UserKnownHostsFile=${known}`];
@@ -177,7 +177,7 @@ describe("our server refuses", () => {
   });
 });
 
-describe("a password and questions", () => {
+describe("a password and prompts", () => {
   let asked: string[] = [];
   const server = useOurServer({
     methods: ["password", "keyboard-interactive"],
@@ -201,7 +201,7 @@ describe("a password and questions", () => {
     },
   });
 
-  /** ssh with a program that answers its prompts. */
+  /** Runs ssh with a program that answers its prompts. */
   async function answering(method: string, script: string): Promise<Awaited<ReturnType<typeof runPeer>>> {
     const program = join(folder.path, "askpass");
     await writeFile(program, `#!/bin/sh\n${script}\n`);
@@ -213,14 +213,14 @@ describe("a password and questions", () => {
     });
   }
 
-  test("SSH_ASKPASS gives the right password", async () => {
+  test("the correct password from SSH_ASKPASS logs in", async () => {
     const ran = await answering("password", "echo the password");
     expect(ran.stderr).toBe("a banner\nof two lines\n");
     expect(ran.stdout.toString()).toBe("in\n");
     expect(ran.status).toBe(0);
   });
 
-  test("the wrong one, twice", async () => {
+  test("a wrong password is refused twice", async () => {
     server.events.length = 0;
     const ran = await answering("password", "echo wrong");
     expect(ran.status).toBe(255);
@@ -228,7 +228,7 @@ describe("a password and questions", () => {
     expect(server.told("login-refused")).toHaveLength(2);
   });
 
-  test("two rounds of questions are answered", async () => {
+  test("two rounds of prompts are answered", async () => {
     const script = `case "$1" in *First*) echo one;; *Second*) echo two;; *Third*) echo three;; esac`;
     const ran = await answering("keyboard-interactive", script);
     expect(ran.stdout.toString()).toBe("in\n");
@@ -236,7 +236,7 @@ describe("a password and questions", () => {
     expect(asked).toEqual(["one", "two", "three"]);
   });
 
-  test("or not", async () => {
+  test("wrong answers are refused", async () => {
     expect((await answering("keyboard-interactive", "echo no")).status).toBe(255);
     expect(asked).toEqual(["no", "no", "no"]);
   });
@@ -253,7 +253,7 @@ describe("two factors", () => {
     },
   });
 
-  test("a key, and then a password", async () => {
+  test("a key and then a password log in", async () => {
     const program = join(folder.path, "askpass-second");
     await writeFile(program, "#!/bin/sh\necho the second\n");
     await chmod(program, 0o755);
@@ -268,7 +268,7 @@ describe("two factors", () => {
     expect(server.told("login")[0]?.factors).toMatchObject([{ method: "publickey" }, { method: "password" }]);
   });
 
-  test("the password alone is not enough", async () => {
+  test("a password alone is not enough", async () => {
     const ran = await runPeer([...ssh(server), "true"]);
     expect(ran.status).toBe(255);
   });
@@ -284,7 +284,7 @@ describe("host keys", () => {
     "ecdsa-sha2-nistp256",
     "ecdsa-sha2-nistp384",
     "ecdsa-sha2-nistp521",
-  ])("%s proves who we are, at the first key exchange and at the second", async (algorithm) => {
+  ])("%s authenticates us in the first and the second key exchange", async (algorithm) => {
     const words = ["-v", "-o", `HostKeyAlgorithms=${algorithm}`, "-o", "RekeyLimit=1M"];
     const bytes = randomData(2 * MIB);
     const ran = await runPeer([...ssh(server, { key: key(), words }), "cat"], { input: bytes });
@@ -293,7 +293,7 @@ describe("host keys", () => {
     expect(ran.stderr).toContain(`kex: host key algorithm: ${algorithm}`);
   });
 
-  test("all of them are announced to a client that knows one, which has them proved, and remembers them", async () => {
+  test("all are announced to a client that knows one; it requests proofs and saves them", async () => {
     const known = join(folder.path, "known_one");
     await writeFile(known, `[127.0.0.1]:${server.port} ${server.hostKeyLines[0]!}\n`);
     const words = ["-o", `UserKnownHostsFile=${known}`, "-o", "UpdateHostKeys=yes", "-v"];
@@ -304,12 +304,12 @@ describe("host keys", () => {
     for (const line of server.hostKeyLines) expect(remembered.stdout.toString()).toContain(line);
   });
 
-  test("ssh-keyscan collects them all", async () => {
+  test("ssh-keyscan collects all of them", async () => {
     const types = "ed25519,rsa,ecdsa";
     const ran = await runPeer(["ssh-keyscan", "-T", "10", "-q", "-t", types, "-p", `${server.port}`, "127.0.0.1"]);
     expect(ran.status).toBe(0);
     const lines = ran.stdout.toString().trimEnd().split("\n");
-    // It asks for one ECDSA key, of the first curve in common.
+    // ssh-keyscan collects only one ECDSA key, on the first common curve.
     const expected = server.hostKeyLines.filter((line) => !/nistp(384|521)/.test(line));
     expect(lines.toSorted()).toEqual(expected.map((line) => `[127.0.0.1]:${server.port} ${line}`).toSorted());
   });

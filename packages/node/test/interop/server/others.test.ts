@@ -26,10 +26,10 @@ describe("dropbear's dbclient", () => {
         : keysOf(...TYPES.map((type) => () => key(type)))(login),
   });
 
-  /** Its known_hosts is in the home folder, and holds the server's keys. */
+  /** dbclient reads known_hosts in the home folder, which contains the server's keys. */
   async function home(): Promise<Record<string, string>> {
     await runPeer(["mkdir", "-p", join(folder.path, ".ssh")]);
-    // Its lines name no port.
+    // dbclient's known_hosts lines contain no port.
     const known = server.hostKeyLines.map((line) => `127.0.0.1 ${line}\n`);
     await writeFile(join(folder.path, ".ssh", "known_hosts"), known.join(""));
     return { HOME: folder.path };
@@ -37,7 +37,7 @@ describe("dropbear's dbclient", () => {
 
   const dbclient = (...words: string[]): string[] => ["dbclient", "-T", "-p", `${server.port}`, ...words];
 
-  test.each(TYPES)("logs in with a key of the kind %s, and runs a command", async (type) => {
+  test.each(TYPES)("logs in with a key of type %s and runs a command", async (type) => {
     const converted = join(folder.path, `dropbear_${type}`);
     expect((await runPeer(["dropbearconvert", "openssh", "dropbear", key(type).path, converted])).status).toBe(0);
     const ran = await runPeer(dbclient("-i", converted, "alice@127.0.0.1", "echo out; echo err >&2; exit 3"), {
@@ -64,7 +64,7 @@ describe("dropbear's dbclient", () => {
     expect(ran.status).toBe(4);
   });
 
-  test("is not let in with a key that nobody knows, nor with a wrong password, which it repeats until it is shown out", async () => {
+  test("is refused with an unknown key and a wrong password, and disconnected after repeating it", async () => {
     server.events.length = 0;
     const converted = join(folder.path, "dropbear_stranger");
     await runPeer(["dropbearconvert", "openssh", "dropbear", key("stranger").path, converted]);
@@ -118,7 +118,7 @@ describe("paramiko", () => {
     },
   });
 
-  /** Runs the script of this folder against the server. */
+  /** Runs the script in this folder against the server. */
   async function paramiko(
     ask: Readonly<Record<string, unknown>>,
     { hostKeyLines, port }: OurServer = server,
@@ -131,15 +131,15 @@ describe("paramiko", () => {
     return JSON.parse(ran.stdout.toString()) as ParamikoResult;
   }
 
-  test.each(TYPES)("logs in with a key of the kind %s; runs commands before and after a key exchange", async (type) => {
+  test.each(TYPES)("logs in with a key of type %s and runs commands before and after rekeying", async (type) => {
     expectAll(await paramiko({ key: key(type).path }));
   });
 
-  test("meets our RSA host key", async () => {
+  test("accepts our RSA host key", async () => {
     expectAll(await paramiko({ key: key().path, notHostKeys: ["ssh-ed25519"] }, server, server.hostKeyLines[1]));
   });
 
-  test("logs in with a password, and by answering questions", async () => {
+  test("logs in with a password and by answering prompts", async () => {
     expectAll(await paramiko({ password: "the password" }));
     const interactive = await paramiko({ answers: ["one", "two"] });
     expectAll(interactive);
@@ -158,8 +158,8 @@ describe("paramiko", () => {
   test.each([
     ["a wrong password", () => ({ password: "wrong" })],
     ["wrong answers", () => ({ answers: ["one", "three"] })],
-    ["a key that nobody knows", () => ({ key: key("stranger").path })],
-  ])("is not let in with %s", async (_, ask) => {
+    ["an unknown key", () => ({ key: key("stranger").path })],
+  ])("is refused with %s", async (_, ask) => {
     const { refused } = await paramiko(ask());
     expect(refused).toBeDefined();
   });

@@ -6,7 +6,7 @@ import { type Ran, runPeer, useOurServer } from "@nacre/testing/interop/our-serv
 import { describe, expect, test } from "vitest";
 import { connect, type SshError } from "../../../src/index.ts";
 
-/** What ssh-audit says of algorithms, as JSON. */
+/** ssh-audit's report on algorithms, from its JSON output. */
 interface Audit {
   readonly banner: { readonly raw: string };
   readonly kex: readonly Finding[];
@@ -20,7 +20,7 @@ interface Finding {
   readonly notes: { readonly fail?: readonly string[]; readonly warn?: readonly string[] };
 }
 
-/** The algorithms that it fails or warns about, with its words. */
+/** Returns the algorithms with failures or warnings, and ssh-audit's messages about them. */
 function findings({ kex, key, enc, mac }: Audit): Record<string, readonly string[]> {
   const found = [kex, key, enc, mac].flat().map(({ algorithm, notes: { fail = [], warn = [] } }) => {
     const words = [...fail.map((text) => `fail: ${text}`), ...warn.map((text) => `warn: ${text}`)];
@@ -32,12 +32,12 @@ function findings({ kex, key, enc, mac }: Audit): Record<string, readonly string
 describe("ssh-audit", () => {
   const server = useOurServer({ hostKeyTypes: ["ed25519", "rsa-3072"] });
 
-  test("finds nothing to fail or warn about in what our server offers by default", async () => {
+  test("reports no failures and warnings for our server's default algorithms", async () => {
     const audit = ["ssh-audit", "--skip-rate-test", "-p", `${server.port}`];
     const text = await runPeer([...audit, "-n", "127.0.0.1"]);
     expect(text.stdout.toString()).not.toMatch(/\[(fail|warn)\]|\(rec\)/);
     expect(text.stdout.toString()).toContain("(enc) chacha20-poly1305@openssh.com");
-    // Failures are 3, warnings 2.
+    // ssh-audit exits with 3 for failures and 2 for warnings.
     expect(text.status).toBe(0);
     const result = JSON.parse((await runPeer([...audit, "-j", "127.0.0.1"])).stdout.toString()) as Audit;
     expect(findings(result)).toEqual({});
@@ -46,7 +46,7 @@ describe("ssh-audit", () => {
     expect(result.kex.map(({ algorithm }) => algorithm)).toContain("kex-strict-s-v00@openssh.com");
   });
 
-  test("of our client dislikes what the README says, for the reasons that it gives, and nothing else", async () => {
+  test("reports for our client exactly the algorithms and reasons listed in the README", async () => {
     const { stdout } = await auditClient();
     const found: Record<string, string[]> = {};
     let algorithm = "";
@@ -60,7 +60,7 @@ describe("ssh-audit", () => {
   });
 });
 
-/** The table of what ssh-audit says of our client: names, its words, and why they are offered nonetheless. */
+/** The README's table of ssh-audit's findings about our client: names, messages, and reasons to offer them anyway. */
 async function findingsInReadme(): Promise<Record<string, string[]>> {
   const readme = await readFile(new URL("../../../../../README.md", import.meta.url), "utf8");
   const [, section = ""] = /^### What ssh-audit says of our client\n(.*?)^#/ms.exec(readme) ?? [];
@@ -73,7 +73,7 @@ async function findingsInReadme(): Promise<Record<string, string[]>> {
   return found;
 }
 
-/** Lets ssh-audit listen, and our client come. */
+/** Starts ssh-audit as a server and connects our client to it. */
 async function auditClient(): Promise<Pick<Ran, "status" | "stdout">> {
   const port = await freePort();
   const child = spawn("ssh-audit", ["-n", "-v", "-c", "-p", `${port}`, "-t", "20"], {
@@ -83,7 +83,7 @@ async function auditClient(): Promise<Pick<Ran, "status" | "stdout">> {
   child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
   const ended = once(child, "close") as Promise<[number | null]>;
   try {
-    // It says that it listens a moment before it does.
+    // ssh-audit prints this slightly before it listens.
     await once(child.stdout, "data");
     let error: SshError;
     do {
@@ -96,11 +96,11 @@ async function auditClient(): Promise<Pick<Ran, "status" | "stdout">> {
         hostKey: () => false,
       });
       error = (await attempt.then(
-        () => new Error("it let us in"),
+        () => new Error("ssh-audit accepted the login"),
         (cause: unknown) => cause,
       )) as SshError;
     } while (error.code === "connection-failed" && child.exitCode === null);
-    // It reads our proposal, and goes.
+    // ssh-audit reads our KEXINIT and disconnects.
     expect(error.code).toBe("connection-lost");
     const [status] = await ended;
     return { status, stdout: Buffer.concat(stdout) };

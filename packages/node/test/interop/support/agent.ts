@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { KeyFile } from "@nacre/testing/interop/keys";
 
-/** A real ssh-agent of the test's own. */
+/** A real ssh-agent that belongs to the test. */
 export interface Agent extends AsyncDisposable {
-  /** Of its socket. */
+  /** Path of its socket. */
   readonly path: string;
   add(key: KeyFile): Promise<void>;
 }
@@ -19,10 +19,10 @@ export async function startAgent(folder: { readonly path: string }): Promise<Age
   const exited = new Promise<void>((resolve) => {
     child.once("close", () => resolve());
   });
-  // It says where it listens once it does.
+  // ssh-agent prints its socket's path once it listens.
   await new Promise<void>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (status) => reject(new Error(`ssh-agent ended with ${status}`)));
+    child.once("close", (status) => reject(new Error(`ssh-agent exited with status ${status}`)));
     child.stdout.once("data", () => resolve());
   });
   return {

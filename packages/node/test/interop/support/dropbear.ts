@@ -13,8 +13,8 @@ import type { TraceRecord } from "nacre";
 import { afterAll, beforeAll } from "vitest";
 
 /**
- * The names that Dropbear, as Debian builds it, and we have in common. It writes none of them into its log: what a connection is
- * made of is certain since each side's own proposal, as it was sent, has no other name in common.
+ * Algorithms that both we and Debian's build of Dropbear support. Dropbear does not log the negotiated algorithms. The tests determine them
+ * from each side's own KEXINIT, restricted so that only one name is common.
  */
 export const DROPBEAR_NAMES: ReadonlySet<string> = new Set([
   "mlkem768x25519-sha256",
@@ -35,22 +35,25 @@ export const DROPBEAR_NAMES: ReadonlySet<string> = new Set([
   "hmac-sha2-256",
 ]);
 
-/** Every name in the peer's first KEXINIT. */
+/** Returns all names in the peer's first KEXINIT. */
 export function proposalIn(trace: readonly TraceRecord[]): string[] {
   for (const record of trace)
     if (record.type === "packet" && record.direction === "received" && record.message === "SSH_MSG_KEXINIT")
       return record.summary.split(" ").flatMap((part) => part.slice(part.indexOf("=") + 1).split(","));
-  throw new Error("the trace has no KEXINIT of the peer's");
+  throw new Error("the trace contains no KEXINIT from the peer");
 }
 
-/** Dropbears on loopback, one per kind of host key: one takes four at most. They need no root to let in their own user. */
+/**
+ * Dropbear servers on loopback, one per type of host key, since one server accepts at most four. They need no root to accept their own
+ * user.
+ */
 export interface Dropbears {
   readonly user: string;
-  /** By the signature algorithm of the host key. */
+  /** Servers by the signature algorithm of their host key. */
   readonly servers: ReadonlyMap<string, { readonly port: number; readonly fingerprint: `SHA256:${string}` }>;
-  /** What all have said so far. */
+  /** Output of all servers so far. */
   log(): string;
-  /** Accepts logins with one of these keys. */
+  /** Makes the servers accept logins with these keys. */
   authorize(publicKeyLines: readonly string[]): Promise<void>;
 }
 
@@ -60,7 +63,7 @@ export function useDropbears(): Dropbears {
   const stops: (() => Promise<void>)[] = [];
   let [folder, log] = ["", ""];
   beforeAll(async () => {
-    // It refuses keys under a folder that everybody may write to, and /tmp is one.
+    // Dropbear refuses keys below a world-writable folder such as /tmp.
     const cache = join(homedir(), ".cache", "nacre");
     await mkdir(cache, { recursive: true });
     folder = await mkdtemp(join(cache, "dropbear-"));
@@ -89,7 +92,7 @@ export function useDropbears(): Dropbears {
   };
 }
 
-/** Starts one and waits until it listens; gives what ends it. */
+/** Starts a server and waits until it listens. Returns the reason if it exits. */
 async function start(options: readonly string[], onLine: (line: string) => void): Promise<() => Promise<void>> {
   const child = spawn("/usr/sbin/dropbear", ["-F", "-E", "-m", "-s", "-j", "-k", ...options], {
     stdio: ["ignore", "ignore", "pipe"],
@@ -103,10 +106,10 @@ async function start(options: readonly string[], onLine: (line: string) => void)
     createInterface(child.stderr).on("line", (line) => {
       onLine(line);
       said += `${line}\n`;
-      // Said once it listens.
+      // Printed once the server listens.
       if (line.includes("Not backgrounding")) resolve();
     });
-    void ended.then((how) => reject(new Error(`dropbear does not start: ${how}: ${said}`)));
+    void ended.then((how) => reject(new Error(`dropbear did not start: ${how}: ${said}`)));
   });
   return async () => {
     child.kill();
@@ -114,7 +117,7 @@ async function start(options: readonly string[], onLine: (line: string) => void)
   };
 }
 
-/** A copy of a key of OpenSSH's in Dropbear's own format, beside it. */
+/** Converts an OpenSSH key to Dropbear's format, in a file next to it. */
 export async function dropbearKey(path: string): Promise<string> {
   const converted = `${path}.dropbear`;
   await promisify(execFile)("dropbearconvert", ["openssh", "dropbear", path, converted]);

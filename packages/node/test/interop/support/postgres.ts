@@ -10,12 +10,12 @@ import type { Client } from "pg";
 
 const run = promisify(execFile);
 
-/** The client of pg by its own module: the main one finds, under the conditions that vitest resolves by, a pool that it cannot extend. */
+/** pg's client, imported from its own module. Under vitest's resolve conditions, pg's main module fails to extend its pool class. */
 export const PostgresClient = createRequire(import.meta.url)("pg/lib/client") as typeof Client;
 
 const VERSIONS = "/usr/lib/postgresql";
 
-/** A PostgreSQL server on a port of loopback and a Unix socket. */
+/** A PostgreSQL server on a loopback port and a Unix socket. */
 export interface Postgres extends AsyncDisposable {
   readonly port: number;
   /** Path of the Unix socket. Any user of this machine may connect to it. */
@@ -28,7 +28,7 @@ export async function startPostgres(): Promise<Postgres> {
   const bin = join(VERSIONS, version!, "bin");
   const folder = await mkdtemp(join(tmpdir(), "nacre-pg-"));
   const data = join(folder, "data");
-  // It refuses to run as root. The package has made this user.
+  // PostgreSQL refuses to run as root. Its package created this user.
   const asUser = process.getuid?.() === 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] : [];
   if (asUser.length > 0) await run("chown", ["postgres:postgres", folder]);
   await chmod(folder, 0o755);

@@ -1,17 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 
-/** What keeps this process alive now, by kind: sockets, timers, … */
+/** Returns the number of resources that keep this process alive, by type: sockets, timers, … */
 function active(): Map<string, number> {
   const kinds = new Map<string, number>();
   for (const kind of process.getActiveResourcesInfo()) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   return kinds;
 }
 
-/**
- * Runs `work` and expects that no socket, server or timer is left of it soon after, and that no rejection went
- * unhandled meanwhile.
- */
+/** Runs `work`. Then expects that no new socket, server or timer remains after a short time, and that there was no unhandled rejection. */
 export async function leavesNothing(work: () => Promise<void>): Promise<void> {
   const kinds = ["TCPSocketWrap", "TCPConnectWrap", "TCPServerWrap", "GetAddrInfoReqWrap", "Timeout"];
   const unhandled: unknown[] = [];
@@ -20,7 +17,7 @@ export async function leavesNothing(work: () => Promise<void>): Promise<void> {
   try {
     const before = active();
     await work();
-    // The system's own closing takes a few turns, and its end is no event.
+    // Closing takes the system a few event loop turns, without an event at the end.
     const until = performance.now() + 5000;
     for (;;) {
       const now = active();
