@@ -55,7 +55,9 @@ print("a minimal client (curve25519, ssh-ed25519, chacha20-poly1305)", minimal);
 const published = await bundle(MINIMAL_CLIENT, []);
 print("the minimal client with the packages as published", published);
 if (published.code.length > 1.05 * minimal.code.length)
-  problem("the minimal client is larger with the packages as published; mark calls at module level with /* @__PURE__ */");
+  problem(
+    "the minimal client is larger with the packages as published; mark calls at module level with /* @__PURE__ */",
+  );
 
 interface Bundle {
   readonly code: string;

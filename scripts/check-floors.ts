@@ -36,7 +36,8 @@ for (const [name, floor] of Object.entries(FLOORS)) {
       imports++;
       if (specifier.startsWith(".")) continue;
       if (specifier.startsWith("node:")) {
-        if (floor < 7) problems.push(`${file}: floor ${floor} imports ${specifier}; only floors 7 and 8 may import Node modules`);
+        if (floor < 7)
+          problems.push(`${file}: floor ${floor} imports ${specifier}; only floors 7 and 8 may import Node modules`);
         continue;
       }
       const dependency = specifier.startsWith("@")
@@ -47,7 +48,9 @@ for (const [name, floor] of Object.entries(FLOORS)) {
         problems.push(`${file} imports ${specifier}; only tests and scripts may import ${dependency}`);
       const target = FLOORS[packageName(dependency)];
       if (target !== undefined && target >= floor) {
-        problems.push(`${file}: floor ${floor} imports ${dependency} of floor ${target}; import only from lower floors`);
+        problems.push(
+          `${file}: floor ${floor} imports ${dependency} of floor ${target}; import only from lower floors`,
+        );
       }
     }
   }
@@ -57,8 +60,7 @@ for (const [name, floor] of Object.entries(FLOORS)) {
   }
   for (const dependency of declared) {
     const ours = packageName(dependency) in FLOORS;
-    if (!used.has(dependency))
-      problems.push(`${folder}/package.json declares ${dependency}; no source imports it`);
+    if (!used.has(dependency)) problems.push(`${folder}/package.json declares ${dependency}; no source imports it`);
     if (ours && !referenced.has(packageName(dependency)))
       problems.push(`${folder}/tsconfig.json has no reference to ${dependency}`);
     if (!ours && floor <= 6 && !NOBLE.includes(dependency))

@@ -24,7 +24,8 @@ function checkWasmModule(folder: string, entry: string): void {
   const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--json"], { cwd: folder, encoding: "utf8" });
   const [packed] = JSON.parse(stdout) as [{ readonly files: readonly { readonly path: string }[] }];
   for (const wanted of [types, file])
-    if (!packed.files.some(({ path }) => `./${path}` === wanted)) problem(`${folder}: the packed package lacks ${wanted}`);
+    if (!packed.files.some(({ path }) => `./${path}` === wanted))
+      problem(`${folder}: the packed package lacks ${wanted}`);
   if (!readFileSync(`${folder}/${file}`).equals(chacha20Poly1305Program()))
     problem(`${folder}: ${file} differs from the output of \`chacha20Poly1305Program\``);
 }

@@ -176,7 +176,9 @@ function run(tool, toolArgs, { quiet = false, cwd = root } = {}) {
   if (error) console.error(`cannot run ${tool}: ${error.message}`);
   if (status !== 0) {
     if (name !== "start")
-      console.error(`✗ ${tool} ${toolArgs.join(" ")} ${signal ? `was killed by ${signal}` : `exited with status ${status}`}`);
+      console.error(
+        `✗ ${tool} ${toolArgs.join(" ")} ${signal ? `was killed by ${signal}` : `exited with status ${status}`}`,
+      );
     process.exit(status ?? 1);
   }
 }

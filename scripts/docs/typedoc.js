@@ -52,7 +52,8 @@ function publishedPackages() {
     );
     return isPrivate ? [] : { name, entries };
   });
-  if (found.length < 15) throw new Error(`found only ${found.length} published packages in packages/; expected at least 15`);
+  if (found.length < 15)
+    throw new Error(`found only ${found.length} published packages in packages/; expected at least 15`);
   return found;
 }
 

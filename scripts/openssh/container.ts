@@ -46,7 +46,9 @@ export async function ensureContainer(): Promise<RunningContainer> {
   try {
     return await startPlainHost(password, failure);
   } catch (error) {
-    throw new Error(`cannot start a container: ${failure}\ncannot start a plain sshd: ${String(error)}`, { cause: error });
+    throw new Error(`cannot start a container: ${failure}\ncannot start a plain sshd: ${String(error)}`, {
+      cause: error,
+    });
   }
 }
 

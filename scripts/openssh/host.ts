@@ -42,7 +42,9 @@ export function findHost(): OpenSshHost | undefined {
 export function containerExec(command: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
   const host = findHost();
   if (host === undefined) {
-    throw new Error("no OpenSSH container is running; call `ensureContainer`, or list vitest-setup.ts as a `globalSetup`");
+    throw new Error(
+      "no OpenSSH container is running; call `ensureContainer`, or list vitest-setup.ts as a `globalSetup`",
+    );
   }
   return run([...host.enter, ...command], { ...options, env: { ...host.env, ...options.env } });
 }

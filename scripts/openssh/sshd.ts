@@ -154,7 +154,8 @@ export function oneTimeCode(): string {
 
 async function succeed<T extends { status: number; stderr: string }>(result: Promise<T>): Promise<T> {
   const ended = await result;
-  if (ended.status !== 0) throw new Error(`control command failed with status ${ended.status}: ${ended.stderr.trimEnd()}`);
+  if (ended.status !== 0)
+    throw new Error(`control command failed with status ${ended.status}: ${ended.stderr.trimEnd()}`);
   return ended;
 }
 

@@ -40,10 +40,13 @@ export async function ensurePeers(): Promise<void> {
     const packages = await missing();
     if (packages.length === 0) return;
     if (!(await canInstallPackages()))
-      throw new Error(`the tests need ${packages.join(", ")}; install these packages, or run as root on a machine with apt-get`);
+      throw new Error(
+        `the tests need ${packages.join(", ")}; install these packages, or run as root on a machine with apt-get`,
+      );
     await installPackages(packages);
     const still = await missing();
-    if (still.length > 0) throw new Error(`installed ${still.join(", ")}, but the programs that the tests need are still missing`);
+    if (still.length > 0)
+      throw new Error(`installed ${still.join(", ")}, but the programs that the tests need are still missing`);
   });
 }
 

@@ -54,7 +54,8 @@ export async function pinnedVersions(): Promise<Readonly<Record<RuntimeName, str
   const pin = ({ name }: RuntimeUnderTest): string => {
     const pins = Object.entries(optionalDependencies).filter(([alias]) => alias.startsWith(`${name}-`));
     const [version, ...others] = new Set(pins.map(([, value]) => value.slice(value.lastIndexOf("@") + 1)));
-    if (version === undefined || others.length > 0) throw new Error(`versions/package.json must pin exactly one version of ${name}`);
+    if (version === undefined || others.length > 0)
+      throw new Error(`versions/package.json must pin exactly one version of ${name}`);
     return version;
   };
   return Object.fromEntries(RUNTIMES.map((runtime) => [runtime.name, pin(runtime)])) as Record<RuntimeName, string>;

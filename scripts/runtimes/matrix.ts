@@ -64,7 +64,9 @@ export async function runMatrix({ only = [], words = [], write = false }: Matrix
     const rows = chosen.map((runtime) => rowOf(runtime, results.get(runtime)!));
     if (write) writeRows(root, rows);
     const stale =
-      JSON.stringify(rows) === JSON.stringify(readRows(root)) ? staleness(root) : "results.json has other results than this run";
+      JSON.stringify(rows) === JSON.stringify(readRows(root))
+        ? staleness(root)
+        : "results.json has other results than this run";
     if (stale !== undefined) {
       console.log(`✗ ${stale}; run npm run runtimes -- --write`);
       green = false;

@@ -76,15 +76,18 @@ describe("serve, to OpenSSH's ssh", () => {
   });
   afterAll(() => listener.close());
 
-  test.for(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com"])("echoes 16 MiB unchanged with %s", async (cipher) => {
-    const words = ["-o", `Ciphers=${cipher}`, "-o", "RekeyLimit=4M"];
-    const peer = ssh({ port: listener.port, folder } as OurServer, { key: key!, words });
-    const ran = await runPeer([...peer, "echo"], { input: data });
-    expect({ sha256: sha256(ran.stdout), length: ran.stdout.length }).toEqual(digest);
-    expectQuiet({ ...ran, status: ran.status === 3 ? 0 : ran.status });
-    // The connection ends when ssh exits.
-    await connections.at(-1)!.ended;
-  });
+  test.for(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com"])(
+    "echoes 16 MiB unchanged with %s",
+    async (cipher) => {
+      const words = ["-o", `Ciphers=${cipher}`, "-o", "RekeyLimit=4M"];
+      const peer = ssh({ port: listener.port, folder } as OurServer, { key: key!, words });
+      const ran = await runPeer([...peer, "echo"], { input: data });
+      expect({ sha256: sha256(ran.stdout), length: ran.stdout.length }).toEqual(digest);
+      expectQuiet({ ...ran, status: ran.status === 3 ? 0 : ran.status });
+      // The connection ends when ssh exits.
+      await connections.at(-1)!.ended;
+    },
+  );
 });
 
 /** Copies stdin to stdout. Returns exit status 3. */
