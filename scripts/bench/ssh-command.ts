@@ -126,7 +126,7 @@ export async function runSsh(options: SshRun): Promise<SshRunResult> {
   };
 }
 
-/** Returns the arguments of `ssh` before the command. With them, `ssh` reads no configuration, never prompts, and trusts only the target's key. */
+/** Returns arguments for `ssh`, without a command. With them it reads no configuration, never prompts, and trusts only the target's key. */
 export function sshArguments(target: Target, suite: Suite | undefined): string[] {
   const options = [
     "IdentitiesOnly=yes",

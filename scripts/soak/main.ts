@@ -69,13 +69,16 @@ try {
       wrong.push(`${name}: ${began.listeners} listeners at the start, ${ended.listeners} at the end`);
     if (ended.connections !== 0) wrong.push(`${name}: ${ended.connections} connections are still open`);
     const grown = ended.heap + ended.external - first[name].heap - first[name].external;
-    if (grown > HEAP_SLACK) wrong.push(`${name}: heap and external memory grew by ${mib(grown)} MiB since the first minute`);
+    if (grown > HEAP_SLACK)
+      wrong.push(`${name}: heap and external memory grew by ${mib(grown)} MiB since the first minute`);
     const half = Math.floor(story.length / 2);
     const [early, late] = [story.slice(0, half), story.slice(half)].map((part) =>
       Math.min(...part.map((one) => one[name].resident)),
     ) as [number, number];
     if (late > early * RESIDENT_SLACK)
-      wrong.push(`${name}: minimum resident memory grew from ${mib(early)} MiB in the first half to ${mib(late)} MiB in the second`);
+      wrong.push(
+        `${name}: minimum resident memory grew from ${mib(early)} MiB in the first half to ${mib(late)} MiB in the second`,
+      );
   }
   for (const [act, times] of Object.entries(last.client.done ?? {}))
     console.log(`${String(times).padStart(8)}  ${act}`);
@@ -84,9 +87,7 @@ try {
 }
 for (const what of wrong) console.log(`✗ ${what}`);
 console.log(
-  wrong.length === 0
-    ? "✓ no leak of memory, handles, timers, listeners or connections"
-    : `✗ ${wrong.length} problems`,
+  wrong.length === 0 ? "✓ no leak of memory, handles, timers, listeners or connections" : `✗ ${wrong.length} problems`,
 );
 process.exitCode = wrong.length === 0 ? 0 : 1;
 
@@ -113,8 +114,12 @@ function ask<T>(name: "server" | "client", question: "census" | Shift, milliseco
 async function answer<T>(name: string, milliseconds: number): Promise<T> {
   const child = children.get(name)!;
   const over = new AbortController();
-  const timer = setTimeout(() => over.abort(new Error(`the ${name} process sent no message within ${milliseconds} ms`)), milliseconds);
-  const onExit = (status: number | null): void => over.abort(new Error(`the ${name} process exited with status ${status}`));
+  const timer = setTimeout(
+    () => over.abort(new Error(`the ${name} process sent no message within ${milliseconds} ms`)),
+    milliseconds,
+  );
+  const onExit = (status: number | null): void =>
+    over.abort(new Error(`the ${name} process exited with status ${status}`));
   child.once("exit", onExit);
   try {
     const [message] = (await once(child, "message", { signal: over.signal })) as [T];

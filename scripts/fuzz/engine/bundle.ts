@@ -19,8 +19,8 @@ export interface Bundle extends Program {
 }
 
 /**
- * Bundles and instruments a module. `targets` is the path of a module that exports `targets`. `counts` selects the source files to instrument;
- * default the sources of the packages.
+ * Bundles and instruments a module. `targets` is the path of a module that exports `targets`. `counts` selects the source files to
+ * instrument; default the sources of the packages.
  */
 export async function bundle(targets: string, counts: (path: string) => boolean = isSource): Promise<Bundle> {
   const folder = mkdtempSync(join(tmpdir(), "nacre-fuzz-"));

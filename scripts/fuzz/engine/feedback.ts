@@ -49,7 +49,7 @@ function note(a: unknown, b: unknown): void {
   }
 }
 
-/** Returns the class of a count, one of eight: 1, 2, 3, 4–7, 8–15, … The 100th round of a loop is no more interesting than its 99th. */
+/** Returns one of eight classes for a count: 1, 2, 3, 4–7, 8–15, … The 100th round of a loop shows little more than the 99th. */
 function classOf(count: number): number {
   if (count < 4) return 1 << (count - 1);
   return count < 8 ? 8 : count < 16 ? 16 : count < 32 ? 32 : count < 128 ? 64 : 128;

@@ -8,7 +8,7 @@ import { Input } from "../input.ts";
 
 const COMMANDS = [parseSshArguments, parseServeArguments, parseKeygenArguments];
 
-/** Command-line arguments separated by NUL; the first byte selects the command. Errors may show the arguments, as they come from the user. */
+/** Command-line arguments separated by NUL. The first byte selects the command. Errors may show the arguments: they come from the user. */
 export const commandLines: Target = {
   name: "command-lines",
   run: (bytes) => {

@@ -13,7 +13,7 @@ import { Input } from "../input.ts";
 
 const LIMITS = { preBannerLines: 8, preBannerBytes: 512 };
 
-/** The first bytes of a peer. The first byte of the input selects its role. Input in one piece and byte by byte must give the same result. */
+/** The first bytes of a peer. The first byte of the input selects its role. In one piece and byte by byte, the result must be the same. */
 export const identification: Target = {
   name: "identification",
   run: (bytes) => {

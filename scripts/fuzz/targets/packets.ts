@@ -25,7 +25,11 @@ export const plainPackets: Target = {
   run: (stream) => {
     const whole = read(new PacketReader({ maxPacketLength: MAXIMUM }), stream, stream.length);
     expectEqual(read(new PacketReader({ maxPacketLength: MAXIMUM }), stream, 1), whole, "packets byte by byte");
-    expectEqual(read(new PacketReader({ maxPacketLength: MAXIMUM }), stream, 7), whole, "packets in chunks of seven bytes");
+    expectEqual(
+      read(new PacketReader({ maxPacketLength: MAXIMUM }), stream, 7),
+      whole,
+      "packets in chunks of seven bytes",
+    );
     const length = whole.payloads.reduce((sum, payload) => sum + payload.length, 0);
     expectTrue(length <= stream.length, `read ${length} bytes from a stream of ${stream.length}`);
     expectTrue(
@@ -39,9 +43,9 @@ const NOBLE = suitesOf(noble);
 const NODE = suitesOf({ ...aesCtr, ...aesGcm, ...chacha, ...hmac });
 
 /**
- * Encrypted packets with changed bytes. The first byte selects the suite. Then follow payloads, each with an offset and a mask for a change of
- * its sealed packet. Unchanged packets before the first change must be read as sent, and no packet after it. Both implementations must
- * give the same result.
+ * Encrypted packets with changed bytes. The first byte selects the suite. Then follow payloads, each with an offset and a mask for a change
+ * of its sealed packet. Packets before the first changed one must be read as sent, and later ones must not be read. Both implementations
+ * must give the same result.
  */
 export const sealedPackets: Target = {
   name: "sealed-packets",

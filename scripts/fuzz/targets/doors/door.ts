@@ -50,8 +50,8 @@ export class MemoryDuplex implements Duplex {
 }
 
 /**
- * A public function of the library under test, `connectDuplex` or `serveDuplex`, with an application that uses it and an attacker as the peer.
- * Time is virtual and advances only in steps of the input, so that an input always gives the same result.
+ * A public function of the library under test, `connectDuplex` or `serveDuplex`, with an application that uses it and an attacker as the
+ * peer. Time is virtual and advances only in steps of the input, so that an input always gives the same result.
  */
 export abstract class Door implements Wire, Played {
   readonly peer: AttackPeer;

@@ -132,7 +132,10 @@ export class ChannelOracle {
     for (const [number, received] of this.#received) {
       const channel = this.#channels.get(number);
       if (channel === undefined || channel.ambiguous) continue;
-      expectTrue(received <= channel.granted, `the session accepted ${received} bytes with a window of ${channel.granted}`);
+      expectTrue(
+        received <= channel.granted,
+        `the session accepted ${received} bytes with a window of ${channel.granted}`,
+      );
     }
   }
 
@@ -152,7 +155,10 @@ export class ChannelOracle {
       channel.sent += length;
       if (channel.ambiguous) continue;
       expectTrue(channel.ended === "no", "data was sent after EOF or CLOSE");
-      expectTrue(length <= channel.packet, `a message with ${length} bytes of data exceeds the maximum packet size ${channel.packet}`);
+      expectTrue(
+        length <= channel.packet,
+        `a message with ${length} bytes of data exceeds the maximum packet size ${channel.packet}`,
+      );
       expectTrue(
         channel.sent <= channel.allowed,
         `the session sent ${channel.sent} bytes with a window of ${channel.allowed}`,

@@ -38,8 +38,8 @@ export interface LoginFacts {
 }
 
 /**
- * Checks logins from outside the session. Every rule uses only the wire traffic, the application's answers and the session's events, so that a
- * fault in the session does not also affect the oracle.
+ * Checks logins from outside the session. Every rule uses only the wire traffic, the application's answers and the session's events. A
+ * fault in the session therefore does not affect the oracle.
  *
  * @throws Broken from every method that detects a broken rule.
  */
@@ -82,7 +82,11 @@ export class LoginOracle {
     if (event.type !== "authenticated") return;
     expectTrue(!this.#isIn, "a login succeeded twice");
     if ("userName" in event) expectTrue(this.#granted === event.userName, "a user is logged in without a grant");
-    else expectTrue(this.#successArrived, "the client is logged in without a success from the server after a login request");
+    else
+      expectTrue(
+        this.#successArrived,
+        "the client is logged in without a success from the server after a login request",
+      );
     this.#isIn = true;
   }
 

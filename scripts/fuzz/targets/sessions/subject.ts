@@ -7,10 +7,10 @@ import { LoginOracle } from "./login-oracle.ts";
 import type { Played } from "./script.ts";
 import type { SessionSuite } from "./suites.ts";
 
-/** Maximum output of a session for an input of 16 KiB, in bytes: rekeys, pongs, refusals. More would make it a traffic amplifier. */
+/** Maximum output of a session for an input of 16 KiB, in bytes: rekeys, pongs, refusals. More would allow traffic amplification. */
 const MOST_OUTPUT = 2 * 1024 * 1024;
 
-/** How the application answers asks: grants them, refuses them, or does not answer (`hold`). With `hold` it does not consume data either. */
+/** How the application answers asks: grants them, refuses them, or leaves them open (`hold`). With `hold` it also consumes no data. */
 export type Policy = "grant" | "refuse" | "hold";
 
 /** How an event was handled: it was not an ask, it was answered, or the answer accepted a host key or a login. */
@@ -76,7 +76,8 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     this.work();
     if (output === undefined) this.#judge(() => this.#channels.settle());
     this.#output += output?.length ?? 0;
-    if (this.#output > MOST_OUTPUT) this.#judge(() => expectTrue(false, `the session sent more than ${MOST_OUTPUT} bytes`));
+    if (this.#output > MOST_OUTPUT)
+      this.#judge(() => expectTrue(false, `the session sent more than ${MOST_OUTPUT} bytes`));
     return output;
   }
 

@@ -24,8 +24,8 @@ export interface SessionSuite {
 }
 
 /**
- * The suites. The first has trivial algorithms, so that most of the time is spent in the session's own code. The others use Node's, one for each
- * kind of cipher.
+ * The suites. The first has trivial algorithms, so that most of the time is spent in the session's own code. The others use node:crypto,
+ * with one suite for each kind of cipher.
  */
 export const SUITES: readonly SessionSuite[] = [
   {
