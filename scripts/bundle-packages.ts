@@ -8,7 +8,7 @@ import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts
 interface Manifest {
   /** Whether the package is private: it is not published, and so not built. */
   readonly private?: boolean;
-  /** `undefined` for files other than JavaScript. */
+  /** Exports by path. `@nacre/source` is missing for files other than JavaScript. */
   readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string }>>;
   readonly bin?: Readonly<Record<string, string>>;
 }

@@ -18,7 +18,7 @@ interface Manifest {
   readonly name: string;
   /** Whether the package is private: it is not published, so no example imports it. */
   readonly private?: boolean;
-  /** `undefined` for files other than JavaScript. */
+  /** Exports by path. `@nacre/source` is missing for files other than JavaScript. */
   readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string; readonly types: string }>>;
 }
 

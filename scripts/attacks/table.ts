@@ -26,7 +26,7 @@ export function attackTable(results: ReadonlyMap<string, Result>): AttackTable {
       .trimEnd(),
   );
 
-  const held = (side: 2 | 3): number => cells.filter((line) => line[side] === "held").length;
+  const held = (side: 2 | 3): number => cells.filter((line) => line[side] === "passed").length;
   const absent = cells
     .flatMap(([, , client, server]) => [client, server])
     .filter((cell) => cell === "not implemented").length;
@@ -35,8 +35,8 @@ export function attackTable(results: ReadonlyMap<string, Result>): AttackTable {
   const allHeld = passed === tests.length;
   const patches = HELD.reduce((sum, { patches }) => sum + patches.length, 0);
   lines.push(
-    `attacks: ${allHeld ? "all repelled" : "NOT ALL REPELLED"}: ${rows.length} rows, ${held(2) + held(3)} sides held ` +
-      `(client ${held(2)}, server ${held(3)}), ${absent} not implemented; ` +
+    `attacks: ${allHeld ? "all tests passed" : "NOT ALL TESTS PASSED"}: ${rows.length} attacks, passed on ${held(2) + held(3)} sides ` +
+      `(client ${held(2)}, server ${held(3)}), not implemented on ${absent}; ` +
       `${passed} of ${tests.length} tests passed; each of ${patches} patches must make its test fail`,
   );
   return { lines, allHeld };
@@ -49,5 +49,5 @@ function stands(row: Row, side: "client" | "server", results: ReadonlyMap<string
   const tests = HELD.filter((held) => held.title === row.title && held.side === side);
   const ended = tests.map(({ name }) => results.get(name) ?? "missing");
   if (ended.includes("failed")) return "FAILED";
-  return ended.includes("missing") ? "did not run" : "held";
+  return ended.includes("missing") ? "did not run" : "passed";
 }

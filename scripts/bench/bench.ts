@@ -6,7 +6,7 @@ import { kexMethods, suites, type Target } from "./tasks.ts";
 /** Environment and options of a run, passed to every case. */
 export interface Bench {
   readonly target: Target;
-  /** Bytes of a bulk transfer. */
+  /** Size of a bulk transfer in bytes. */
   readonly bytes: number;
   /** Number of timed rounds. */
   readonly rounds: number;
@@ -16,7 +16,7 @@ export interface Bench {
   readonly server: { readonly connections: number; readonly logins: number; readonly bytes: number };
   /** Returns whether the run includes this contender. */
   takesPart(contender: Contender): boolean;
-  /** The payload as a file, for `ssh`. */
+  /** Path of a file with the payload, for `ssh`. */
   readonly payloadFile: string;
   /** Starts another OpenSSH server in a network namespace, with the same users and files as `target`. */
   serverIn(place: Place): Promise<Target>;
@@ -37,7 +37,7 @@ export interface Case {
 /** Results of a case. */
 export interface CaseResult {
   readonly tables: readonly Table[];
-  /** Every single measurement. */
+  /** All individual measurements. */
   readonly samples: readonly Sample[];
 }
 

@@ -126,7 +126,7 @@ async function inFreshProcesses(bench: Bench, contenders: readonly Contender[], 
   );
   for (let i = 0; i < COLD; i++) {
     for (const contender of contenders) {
-      bench.progress(`connect: cold, round ${i + 1} of ${COLD}`);
+      bench.progress(`connect: new process, round ${i + 1} of ${COLD}`);
       const began = performance.now();
       const connector = new Connector(contender);
       try {

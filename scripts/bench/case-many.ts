@@ -19,7 +19,7 @@ export const manyCase: Case = {
       for (let round = 0; round <= bench.rounds; round++) {
         for (const connections of COUNTS) {
           for (const { contender, child } of clients) {
-            bench.progress(`many: ${connections} of ${contender.name}, round ${round} of ${bench.rounds}`);
+            bench.progress(`many: ${connections} connections, ${contender.name}: round ${round} of ${bench.rounds}`);
             const result = await child.ask({ kind: "many", target: bench.target, connections }, TIMEOUT);
             // The first round is a warm-up.
             if (round === 0) continue;

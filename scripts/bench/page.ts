@@ -5,7 +5,7 @@ import { formatMarkdown } from "./table.ts";
 export interface Run {
   /** The command line of the run. */
   readonly command: string;
-  /** ISO 8601, without the time of day. */
+  /** Date in the form YYYY-MM-DD. */
   readonly date: string;
   /** Facts that the numbers depend on, by name. */
   readonly setting: Readonly<Record<string, string>>;

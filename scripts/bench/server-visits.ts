@@ -27,7 +27,7 @@ export async function serverVisits(bench: Bench, setup: ServerSetup, samples: Sa
   const results = new Map(hosts.map((host) => [host, [] as Visit[]]));
   for (let round = 1; round <= bench.rounds; round++) {
     for (const host of hosts) {
-      bench.progress(`server: visits, ${host.name}: round ${round} of ${bench.rounds}`);
+      bench.progress(`server: Nacre's client, ${host.name}: round ${round} of ${bench.rounds}`);
       const visit = await visitOf(bench, setup, host);
       results.get(host)?.push(visit);
       const { single, stream, ...numbers } = visit;

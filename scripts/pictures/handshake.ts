@@ -41,7 +41,7 @@ function diagramOf(records: readonly TraceRecord[]): string {
   return [
     "sequenceDiagram",
     "  accTitle: A connection up to the first output of its command",
-    `  accDescr: Who sends which message, in the order of the client's trace: ${messages.join(", ")}`,
+    `  accDescr: The messages of both sides, in the order of the client's trace: ${messages.join(", ")}`,
     "  participant C as client",
     "  participant S as server",
     ...records.map((record) => `  ${lineOf(record)}`),

@@ -11,9 +11,9 @@ import type { Program } from "./loop.ts";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const ENGINE = fileURLToPath(new URL(".", import.meta.url));
 
-/** A program that is ready to be fuzzed. */
+/** An instrumented program in a temporary file, removed on disposal. */
 export interface Bundle extends Program {
-  /** The module to start as a worker. */
+  /** Path of the module to start as a worker. */
   readonly file: string;
   [Symbol.dispose](): void;
 }

@@ -77,7 +77,7 @@ export abstract class Door implements Wire, Played {
   abstract logIn(): void;
   /** Performs an action of the application, selected by `which`. The action may be invalid in the current state. */
   protected abstract command(which: number, channel: number, data: Uint8Array): void;
-  /** Ends the connection from this side. */
+  /** Closes the connection from this side. */
   protected abstract close(): void;
   /** Whether all promises that the application waits for are settled. */
   protected abstract get ended(): boolean;

@@ -139,7 +139,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     expectTrue(this.#answeredTwice === undefined, `the session accepted a second answer to ${this.#answeredTwice}`);
   }
 
-  /** Passes the oracles the payloads that the peer could read since the last call. */
+  /** Passes to the oracles all payloads that the peer has read since the last call. */
   #hear(): void {
     for (const payload of this.peer.received.slice(this.#heard)) {
       this.#heard++;
