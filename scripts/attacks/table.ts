@@ -37,7 +37,7 @@ export function attackTable(results: ReadonlyMap<string, Result>): AttackTable {
   lines.push(
     `attacks: ${allHeld ? "all tests passed" : "NOT ALL TESTS PASSED"}: ${rows.length} attacks, passed on ${held(2) + held(3)} sides ` +
       `(client ${held(2)}, server ${held(3)}), not implemented on ${absent}; ` +
-      `${passed} of ${tests.length} tests passed; each of ${patches} patches must make its test fail`,
+      `${passed} of ${tests.length} tests passed; each of ${patches} patches must make its test fail (--can-fail)`,
   );
   return { lines, allHeld };
 }

@@ -10,7 +10,7 @@ export interface Bench {
   readonly bytes: number;
   /** Number of timed rounds. */
   readonly rounds: number;
-  /** Number of timed connections of each client in the `connect` case. */
+  /** Number of timed connections of each client. */
   readonly connects: number;
   /** Sizes of the `server` case: concurrent connections, logins in a row, bytes of a bulk transfer. */
   readonly server: { readonly connections: number; readonly logins: number; readonly bytes: number };

@@ -13,7 +13,7 @@ export interface MeasuredSession {
   /** Negotiated key exchange method, as reported by the library. */
   readonly kexMethod: string;
   start(command: string): Promise<MeasuredCommand>;
-  /** Listens at 127.0.0.1, and forwards to `to` or as a SOCKS proxy. Returns the port. `undefined` if it is not measured. */
+  /** Listens at 127.0.0.1, and forwards to `to` or as a SOCKS proxy. Returns the port. Missing for clients without this test. */
   forward?(form: TunnelForm, to: Address): Promise<number>;
   close(): Promise<void>;
 }

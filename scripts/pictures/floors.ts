@@ -32,7 +32,7 @@ function drawFloors(root: string): string {
   const nodes = packages.map((name) => {
     const floor = FLOORS[name]!;
     const beside = onFloor(floor);
-    // Boxes under a floor with as many boxes are closer together, so that arrows from that floor pass beside them.
+    // Boxes are closer together if the floor above has as many boxes, so that arrows from there pass beside them.
     const spread = beside.length === onFloor(floor + 1).length ? 0.5 : 1;
     const step = ((WIDTH - LEFT - 10) / beside.length) * spread;
     const middle = LEFT + (WIDTH - LEFT - 10) / 2;

@@ -168,7 +168,7 @@ export abstract class Door implements Wire, Played {
     return state;
   }
 
-  /** Runs a check and records the first fault. The error is rethrown, and would otherwise be lost in the peer. */
+  /** Runs `action`. Records the first error that it throws, since the peer may swallow the rethrown error. */
   protected judge<T>(action: () => T): T {
     try {
       return action();

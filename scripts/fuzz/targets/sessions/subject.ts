@@ -150,7 +150,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     }
   }
 
-  /** Runs a check and records the first fault. The error is rethrown, and would otherwise be lost in the peer. */
+  /** Runs `action`. Records the first error that it throws, since the peer may swallow the rethrown error. */
   #judge<T>(action: () => T): T {
     try {
       return action();
