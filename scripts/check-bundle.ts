@@ -1,19 +1,19 @@
-// Bundles the front door for the browser, without a shim: no Node builtin and no Node global may be in it. And a client that names three
-// algorithms, in which there must be no other. Prints what they weigh.
+// Bundles the `nacre` package for the browser without shims: it must not import Node modules or use Node globals. Also bundles a client
+// that names three algorithms, which must not contain any other. Prints the size of each bundle.
 import { gzipSync } from "node:zlib";
 import { build, type Metafile } from "esbuild";
 
-/** As names: a property of `globalThis` may be looked for, since what is absent there is `undefined`. */
+/** Node globals as bare names. A property of `globalThis` is allowed: reading a missing one yields `undefined` and does not throw. */
 const FORBIDDEN = /(?<!\.)\b(?:Buffer\b|process\.|__dirname\b|require\(|setImmediate\b)/;
 
 const MINIMAL_CLIENT = `export * from "./bundles/minimal-client.ts";`;
 
-/** Where the algorithms are that this client does not name. */
+/** Paths of algorithms that the minimal client does not name. */
 const UNNAMED =
   /ciphers\/src\/(?:aes|noble-aes|hmac)|packages\/(?:ciphers-wasm|keyfiles|node)\/|kex\/src\/(?:mlkem|ml-kem|hybrid|modp|diffie|nist)|keys\/src\/(?:rsa|ecdsa|formats)|nacre\/src\/(?:defaults|chacha20)|@noble\/post-quantum|@noble\/ciphers\/(?:aes|_polyval|salsa)|@noble\/curves\/(?:nist|secp256k1|ed448|abstract\/weierstrass)|@noble\/hashes\/(?:sha3|legacy|blake|hkdf|pbkdf2|scrypt)/;
-/** What only `privateKey` needs. */
+/** Paths of code that only `privateKey` needs. */
 const KEY_FILES = /packages\/keyfiles\//;
-/** Where those are that it names: the expression above looks at such paths. */
+/** Paths of algorithms that the minimal client names. Finding them shows that paths still have the form that UNNAMED matches. */
 const NAMED = [
   "packages/ciphers/src/chacha20-poly1305.ts",
   "packages/kex/src/curve25519.ts",
@@ -27,35 +27,37 @@ const everything = await bundle(`export { connect, serve } from "nacre"; export 
 ]);
 checkGlobals(everything.code);
 if (!carried(everything).some((input) => input.includes("packages/transport/src")))
-  problem("the bundle does not hold the transport: the check is looking at the wrong thing");
+  problem("the bundle does not contain the transport: this check looks at the wrong paths");
 if (carried(everything).filter((input) => UNNAMED.test(input)).length < 10)
-  problem("what a minimal client must not hold is not in the whole either: the check is looking at the wrong thing");
+  problem("fewer than 10 files in the full bundle match UNNAMED: this check looks at the wrong paths");
 for (const conditions of [["@nacre/source"], []])
   if (
     carried(await bundle(`export { connect, serve } from "nacre";`, conditions)).some((input) => KEY_FILES.test(input))
   )
-    problem("a page that does not call privateKey holds the code that reads key files");
+    problem("a bundle of `connect` and `serve` without `privateKey` contains @nacre/keyfiles");
 print("nacre for the browser", everything);
 
 const withKeys = await bundle(`export { connect, privateKey } from "nacre";`, ["@nacre/source"]);
 checkGlobals(withKeys.code);
 if (!carried(withKeys).some((input) => KEY_FILES.test(input)))
-  problem("a page that calls privateKey does not hold keyfiles: the check is looking at the wrong thing");
-print("connect and privateKey, which a bundler that splits code loads late", withKeys);
+  problem("a bundle with `privateKey` does not contain @nacre/keyfiles: this check looks at the wrong paths");
+print("connect and privateKey (loaded on demand if the bundler splits code)", withKeys);
 
 const minimal = await bundle(MINIMAL_CLIENT, ["@nacre/source"]);
 checkGlobals(minimal.code);
 for (const file of NAMED)
-  if (!carried(minimal).some((input) => input.endsWith(file))) problem(`the minimal client does not hold ${file}`);
+  if (!carried(minimal).some((input) => input.endsWith(file))) problem(`the minimal client does not contain ${file}`);
 for (const file of carried(minimal).filter((input) => UNNAMED.test(input)))
-  problem(`the minimal client holds ${file}, which it does not name`);
+  problem(`the minimal client contains ${file}, an algorithm that it does not name`);
 print("a minimal client (curve25519, ssh-ed25519, chacha20-poly1305)", minimal);
 
-// As published a package is one file for each entry; a bundler must still drop the unused parts of it.
+// A published package has one file for each entry. A bundler must still be able to drop the unused parts of such a file.
 const published = await bundle(MINIMAL_CLIENT, []);
-print("the same of the packages as published", published);
+print("the minimal client with the packages as published", published);
 if (published.code.length > 1.05 * minimal.code.length)
-  problem("the minimal client weighs more with the packages as published: something in them is not marked as pure");
+  problem(
+    "the minimal client is larger with the packages as published; mark calls at module level with /* @__PURE__ */",
+  );
 
 interface Bundle {
   readonly code: string;
@@ -78,7 +80,7 @@ async function bundle(contents: string, conditions: string[]): Promise<Bundle> {
   return { code: outputFiles[0]!.text, metafile };
 }
 
-/** The files of which anything is in the bundle. */
+/** Returns the files that contribute code to the bundle. */
 function carried({ metafile }: Bundle): string[] {
   return Object.values(metafile.outputs).flatMap(({ inputs }) =>
     Object.entries(inputs).flatMap(([file, { bytesInOutput }]) => (bytesInOutput > 0 ? [file] : [])),
@@ -88,7 +90,7 @@ function carried({ metafile }: Bundle): string[] {
 function checkGlobals(code: string): void {
   const found = FORBIDDEN.exec(code);
   if (found !== null)
-    problem(`the bundle names ${found[0]}: …${code.slice(Math.max(0, found.index - 60), found.index + 60)}…`);
+    problem(`the bundle uses ${found[0]}: …${code.slice(Math.max(0, found.index - 60), found.index + 60)}…`);
 }
 
 function print(what: string, one: Bundle): void {

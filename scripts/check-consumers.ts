@@ -1,5 +1,6 @@
-// Programs of others compile with the packages as they are published: packs them, unpacks the tarballs beside a consumer, and compiles it with
-// the oldest and the newest TypeScript, each way to resolve modules, with and without skipLibCheck. Fails when a compiler saw no file of ours.
+// Checks that applications compile with the packages as published. Packs the packages, unpacks them next to the programs of
+// scripts/consumer, and compiles these with the oldest supported and the newest TypeScript, each module resolution, and with and
+// without skipLibCheck. Fails if a compiler did not read our declarations.
 import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
@@ -16,7 +17,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
 const { packageManager } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly packageManager: string };
-/** Not below the workspace: what a package does not declare must not be found in the folders above. */
+/** Outside the workspace, so that an undeclared dependency is not found in a parent folder. */
 const folder = mkdtempSync(join(tmpdir(), "nacre-consumers-"));
 
 const COMPILERS = { "5.2": "typescript-5.2", newest: "typescript" };
@@ -28,7 +29,7 @@ const PROGRAMS = [
   { file: "web.ts", landmark: "nacre/dist/index.d.ts", settings: { lib: ["es2022", "dom"], types: [] } },
   { file: "node.ts", landmark: "@nacre/node/dist/index.d.ts", settings: { lib: ["es2022"], types: ["node"] } },
 ];
-/** What our packages depend on, where the workspace has it. */
+/** Folders in the workspace of the packages that ours depend on. */
 const OTHERS = [
   "packages/ciphers/node_modules/@noble/ciphers",
   "packages/keys/node_modules/@noble/curves",
@@ -64,16 +65,16 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-console.error(`${compiled} programs of others compile`);
+console.error(`${compiled} combinations of program and compiler settings compile`);
 
-/** The packages out of their tarballs, and of what they depend on the versions of the workspace. */
+/** Installs the packages from their tarballs, with links to the workspace's versions of their dependencies. */
 function install(): void {
   const published = ["--filter", "./packages/*", "--filter", "!@nacre/testing"];
   run("npx", ["--yes", packageManager, "-r", ...published, "pack", "--pack-destination", folder]);
   const modules = join(folder, "node_modules");
   mkdirSync(modules);
   const tarballs = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
-  if (tarballs.length < 16) throw new Error(`only ${tarballs.length} packages were packed`);
+  if (tarballs.length < 16) throw new Error(`packed only ${tarballs.length} packages; expected at least 16`);
   for (const tarball of tarballs) {
     run("tar", ["-xzf", join(folder, tarball), "-C", folder]);
     const unpacked = join(folder, "package");
@@ -90,7 +91,7 @@ function install(): void {
   for (const file of readdirSync("scripts/consumer")) copyFileSync(`scripts/consumer/${file}`, join(folder, file));
 }
 
-/** Compiles a program, and sees that it was compiled with our declarations. */
+/** Compiles a program, and checks that the compiler read our declarations. */
 function check(title: string, compiler: string, landmark: string, config: object): void {
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
   const tsc = resolve("node_modules", compiler, "bin", "tsc");
@@ -103,7 +104,7 @@ function check(title: string, compiler: string, landmark: string, config: object
     return;
   }
   const problems = stdout.split("\n").filter((line) => line.includes("error TS"));
-  console.error([title, ...(problems.length > 0 ? problems : [`${landmark} was not compiled with it`])].join("\n"));
+  console.error([title, ...(problems.length > 0 ? problems : [`the compiler did not read ${landmark}`])].join("\n"));
   process.exitCode = 1;
 }
 

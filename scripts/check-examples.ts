@@ -1,6 +1,7 @@
-// The examples in the READMEs compile, and those that are JavaScript are such to the oldest Node that is supported. Each ```ts and ```js block becomes a module: what it imports by itself stays, what its own
-// package or another exports is imported for it, and the names that a reader is left to imagine (a socket, a key) are declared in
-// scripts/config/examples.d.ts. Fails when it saw nothing to check.
+// Checks that the examples in the READMEs compile, and that the JavaScript ones parse on the oldest supported Node. Each ```ts and ```js
+// block becomes a module. It keeps its own imports; exports of our packages that it uses without importing them are imported for it.
+// Names that an example takes for granted, such as a socket or a key, are declared in scripts/config/examples.d.ts. Fails if it finds
+// too few examples.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,20 +9,20 @@ import { parse } from "acorn";
 
 const BLOCK = /^```(ts|js)\n(.*?)^```$/gms;
 const IMPORT = /^import .*?;\n/gms;
-/** What Node 20 knows, whichever runs this: no `await using`. */
+/** The syntax of Node 20, which lacks `await using`, on every Node that runs this script. */
 const JAVASCRIPT = { ecmaVersion: 2024, sourceType: "module" } as const;
 const root = process.cwd();
 const folder = join(root, "node_modules", ".cache", "examples");
 
 interface Manifest {
   readonly name: string;
-  /** Whether the package is never published: no example imports it. */
+  /** Whether the package is private: it is not published, so no example imports it. */
   readonly private?: boolean;
-  /** `undefined` for files other than JavaScript. */
+  /** Exports by path. `@nacre/source` is missing for files other than JavaScript. */
   readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string; readonly types: string }>>;
 }
 
-/** What can be imported by which specifier, and the file that it is. */
+/** Source file of each import specifier of our packages, in the form of tsconfig's `paths`. */
 const paths: Record<string, readonly string[]> = {};
 const exportsOf = new Map<string, ReadonlySet<string>>();
 const readmes: { readonly file: string; readonly own: string }[] = [{ file: "README.md", own: "@nacre/node" }];
@@ -66,33 +67,36 @@ const { status, stdout, stderr } = spawnSync("tsc", ["-p", folder, "--pretty", "
 process.stderr.write(stderr);
 if (status !== 0) {
   console.error(
-    `An example does not compile (the file's name tells where it stands; imports come before it):\n${stdout}`,
+    `an example does not compile; the file name has its README and line, and added imports precede it:\n${stdout}`,
   );
   process.exit(1);
 }
 if (count < 10 || scripts < 3) {
-  console.error(`Only ${count} examples were found, ${scripts} of them JavaScript`);
+  console.error(`found only ${count} examples, ${scripts} of them JavaScript: this check looks in the wrong place`);
   process.exit(1);
 }
 console.error(`${count} examples compile, ${scripts} of them parse as JavaScript for Node 20`);
 
-/** Ends this with status 1 for what Node 20 would call a syntax error. */
+/** Exits with status 1 if the code is a syntax error on Node 20. */
 function mustParse(code: string, where: string): void {
   try {
     parse(code, JAVASCRIPT);
   } catch (error) {
-    console.error(`${where}: this is marked as js, and is no JavaScript for Node 20: ${(error as Error).message}`);
+    console.error(`${where}: block marked as js does not parse on Node 20: ${(error as Error).message}`);
     process.exit(1);
   }
 }
 
-/** The names that an index gives out; it only re-exports. */
+/** Returns the exported names of an index file, which consists of re-exports only. */
 function exportedNames(index: string): ReadonlySet<string> {
   const lists = readFileSync(index, "utf8").matchAll(/export (?:type )?\{(.*?)\}/gs);
   return new Set([...lists].flatMap(([, list]) => [...list!.matchAll(/(\w+)\s*(?:,|$)/g)].map(([, name]) => name!)));
 }
 
-/** A module of the example: in a generator, since some of it is a piece of one, unless it is a module itself. */
+/**
+ * Turns an example into a module. Wraps it in an async generator, as an example may be a fragment with `await` or `yield`, unless it
+ * has exports of its own.
+ */
 function moduleOf(code: string, own: string): string {
   const imports = code.match(IMPORT)?.join("") ?? "";
   const body = code.replaceAll(IMPORT, "");

@@ -1,10 +1,10 @@
-// A package imports only from floors below its own, says so in its package.json and tsconfig.json, and floors 0–6 depend on
-// nothing but noble. Tests share support code through `@nacre/testing` only. Fails when it saw nothing to check.
+// Checks that a package imports only from lower floors, that its package.json and tsconfig.json list these imports, and that noble is
+// the only dependency of floors 0–6. Tests may share support code only through `@nacre/testing`. Fails if it finds too few imports.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import { FLOORS } from "./floors.ts";
 
-/** Support code of tests: on no floor. It may import any package; only tests and scripts may import it. */
+/** Package with support code for tests; it has no floor. It may import any package. Only tests and scripts may import it. */
 const TESTING = "testing";
 const NOBLE = ["@noble/ciphers", "@noble/curves", "@noble/hashes", "@noble/post-quantum"];
 const IMPORT = /^\s*(?:import|export)\b[^"';]*?\bfrom\s+"([^"]+)"|^\s*import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm;
@@ -36,7 +36,8 @@ for (const [name, floor] of Object.entries(FLOORS)) {
       imports++;
       if (specifier.startsWith(".")) continue;
       if (specifier.startsWith("node:")) {
-        if (floor < 7) problems.push(`${file}: floor ${floor} imports ${specifier}; only floors 7 and 8 know Node`);
+        if (floor < 7)
+          problems.push(`${file}: floor ${floor} imports ${specifier}; only floors 7 and 8 may import Node modules`);
         continue;
       }
       const dependency = specifier.startsWith("@")
@@ -47,18 +48,19 @@ for (const [name, floor] of Object.entries(FLOORS)) {
         problems.push(`${file} imports ${specifier}; only tests and scripts may import ${dependency}`);
       const target = FLOORS[packageName(dependency)];
       if (target !== undefined && target >= floor) {
-        problems.push(`${file}: floor ${floor} imports ${dependency} of floor ${target}; imports only go down`);
+        problems.push(
+          `${file}: floor ${floor} imports ${dependency} of floor ${target}; import only from lower floors`,
+        );
       }
     }
   }
   for (const dependency of used) {
     if (!declared.has(dependency))
-      problems.push(`${folder}/package.json does not declare ${dependency}, which its sources import`);
+      problems.push(`${folder}/package.json does not declare ${dependency}; the sources import it`);
   }
   for (const dependency of declared) {
     const ours = packageName(dependency) in FLOORS;
-    if (!used.has(dependency))
-      problems.push(`${folder}/package.json declares ${dependency}, which nothing in it imports`);
+    if (!used.has(dependency)) problems.push(`${folder}/package.json declares ${dependency}; no source imports it`);
     if (ours && !referenced.has(packageName(dependency)))
       problems.push(`${folder}/tsconfig.json has no reference to ${dependency}`);
     if (!ours && floor <= 6 && !NOBLE.includes(dependency))
@@ -66,18 +68,18 @@ for (const [name, floor] of Object.entries(FLOORS)) {
   }
   for (const reference of referenced) {
     if (!used.has(reference === "nacre" ? "nacre" : `@nacre/${reference}`))
-      problems.push(`${folder}/tsconfig.json refers to ${reference} for nothing`);
+      problems.push(`${folder}/tsconfig.json references ${reference}; no source imports it`);
   }
 }
 
 for (const folder of readdirSync("packages")) {
   if (!existsSync(`packages/${folder}/package.json`)) continue;
   if (!(folder in FLOORS) && folder !== TESTING)
-    problems.push(`packages/${folder} stands on no floor: add it to scripts/floors.ts and ARCHITECTURE.md`);
+    problems.push(`packages/${folder} has no floor; add it to scripts/floors.ts and ARCHITECTURE.md`);
 }
 
 if (!(JSON.parse(readFileSync(`packages/${TESTING}/package.json`, "utf8")) as Manifest).private)
-  problems.push(`packages/${TESTING}/package.json is not private: support code of tests is never published`);
+  problems.push(`packages/${TESTING}/package.json is not private; it must not be published`);
 
 let shared = 0;
 for (const folder of [...Object.keys(FLOORS), TESTING].map((name) => `packages/${name}`).concat("scripts")) {
@@ -89,13 +91,13 @@ for (const folder of [...Object.keys(FLOORS), TESTING].map((name) => `packages/$
       if (!specifier.startsWith(".")) continue;
       const target = join(dirname(file), specifier);
       if (/^packages\/[^/]+\/test\//.test(target) && !target.startsWith(`${folder}/`))
-        problems.push(`${file} imports ${target} of another package's tests: move it to packages/${TESTING}`);
+        problems.push(`${file} imports ${target} from the tests of another package; move it to packages/${TESTING}`);
     }
   }
 }
 if (shared < 50)
-  problems.push(`only ${shared} imports of @nacre/${TESTING} were seen: the check looks in the wrong place`);
-if (imports < 100) problems.push(`only ${imports} imports were seen: the check is looking in the wrong place`);
+  problems.push(`found only ${shared} imports of @nacre/${TESTING}: this check looks in the wrong place`);
+if (imports < 100) problems.push(`found only ${imports} imports: this check looks in the wrong place`);
 for (const problem of problems) console.error(problem);
 console.error(`${Object.keys(FLOORS).length} packages, ${imports} imports`);
 process.exitCode = problems.length > 0 ? 1 : 0;

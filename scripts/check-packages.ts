@@ -1,4 +1,5 @@
-// The packages as they would be published: publint on each, and the WebAssembly module as the assembler writes it. Fails when it found no package.
+// Checks the packages as they are published: runs publint on each, and compares the WebAssembly file with the assembler's output. Fails
+// if it finds no package.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { publint } from "publint";
@@ -17,15 +18,16 @@ checkWasmModule("packages/ciphers-wasm", "./chacha20-poly1305.wasm");
 console.error(`${folders.length} packages`);
 process.exitCode = errors > 0 || folders.length === 0 ? 1 : 0;
 
-/** The module must be in the packed package, and byte for byte the program that is compiled elsewhere. */
+/** Checks that the packed package contains the WebAssembly file, and that the file has the bytes of `chacha20Poly1305Program()`. */
 function checkWasmModule(folder: string, entry: string): void {
   const { types, default: file } = manifestOf(folder).exports[entry]!;
   const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--json"], { cwd: folder, encoding: "utf8" });
   const [packed] = JSON.parse(stdout) as [{ readonly files: readonly { readonly path: string }[] }];
   for (const wanted of [types, file])
-    if (!packed.files.some(({ path }) => `./${path}` === wanted)) problem(`${folder}: the package lacks ${wanted}`);
+    if (!packed.files.some(({ path }) => `./${path}` === wanted))
+      problem(`${folder}: the packed package lacks ${wanted}`);
   if (!readFileSync(`${folder}/${file}`).equals(chacha20Poly1305Program()))
-    problem(`${folder}: ${file} is not the program of chacha20Poly1305Program()`);
+    problem(`${folder}: ${file} differs from the output of \`chacha20Poly1305Program\``);
 }
 
 interface Manifest {

@@ -1,10 +1,10 @@
-// Comments, documents and messages avoid the phrases of scripts/prose/phrases.ts. Fails when it saw nothing to check.
+// Checks that comments, documents and messages avoid the phrases of scripts/prose/phrases.ts. Fails if it finds too few files.
 import { readdirSync, readFileSync } from "node:fs";
 import { findPhrases } from "./prose/check.ts";
 
 const DOCUMENTS = /^[A-Z]+\.md$|^(?:packages|scripts)\/[^/]+\/README\.md$/;
 const SOURCES = /^(?:packages|scripts)\/.*\.(?:ts|mjs|js)$/;
-/** The list itself, and its examples. */
+/** The list of phrases and its tests, which contain the phrases as examples. */
 const EXEMPT = /^scripts\/prose\/(?:phrases|test\/.*)\.ts$/;
 
 const files = ["packages", "scripts"]
@@ -22,7 +22,7 @@ for (const file of files) {
 }
 if (files.length < 500) {
   found++;
-  console.error(`only ${files.length} files were seen: the check looks in the wrong place`);
+  console.error(`found only ${files.length} files: this check looks in the wrong place`);
 }
 console.error(`${files.length} files, ${found} phrases to rewrite`);
 process.exitCode = found > 0 ? 1 : 0;

@@ -1,4 +1,4 @@
-// README's table of runtimes must be that of the matrix's last green run, and that run one of the versions that are pinned.
+// Checks that results.json has the pinned versions of the runtimes, and that README's table of runtimes is generated from results.json.
 import { fileURLToPath } from "node:url";
 import { pinnedVersions } from "./runtimes/install.ts";
 import { RUNTIMES } from "./runtimes/list.ts";
@@ -9,9 +9,9 @@ const pins = await pinnedVersions();
 const rows = readRows(root);
 const faults = RUNTIMES.flatMap(({ name, title }) => {
   const seen = rows.find((row) => row.name === name)?.version;
-  return seen === pins[name] ? [] : [`results.json has ${title} ${seen}, and versions/package.json ${pins[name]}`];
+  return seen === pins[name] ? [] : [`results.json has ${title} ${seen}, but versions/package.json pins ${pins[name]}`];
 });
 const stale = staleness(root);
 if (stale !== undefined) faults.push(stale);
-for (const fault of faults) console.error(`${fault}: npm run runtimes -- --write`);
+for (const fault of faults) console.error(`${fault}; run npm run runtimes -- --write`);
 process.exitCode = faults.length === 0 ? 0 : 1;

@@ -1,5 +1,5 @@
-// What `npm start` shows without a target: `nacre serve` on loopback, a login with a key made for it, a command, and the trace of
-// it all: the packets as the client sees them, and between them, after a bar, what the server says.
+// The demonstration that `npm start` runs without arguments: starts `nacre serve` on loopback, logs in with a new key, and runs a
+// command with `--trace`. Prints the client's packets, and the server's log lines with a bar in front.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -47,5 +47,5 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 console.log(`
-exit status ${process.exitCode}. Now with a server of yours: npm start -- [-p PORT] user@host command
-or be one: npm start -- serve`);
+exit status ${process.exitCode}. To connect to your own server: npm start -- [-p PORT] user@host command
+To run a server: npm start -- serve`);

@@ -1,4 +1,4 @@
-/** The floor of each package. A package imports only from floors below its own. */
+/** Floor of each package. A package imports only from lower floors. */
 export const FLOORS: Readonly<Record<string, number>> = {
   wire: 0,
   packet: 1,

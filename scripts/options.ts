@@ -1,12 +1,12 @@
-// What the scripts that take options have in common.
+// Command-line options of the scripts.
 import { type ParseArgsConfig, parseArgs } from "node:util";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 type Values<T extends Options> = ReturnType<typeof parseArgs<{ args: string[]; options: T }>>["values"];
 
-/** The options that this script was given. With `--help`, and for one that there is not, it ends with the usage. */
+/** Parses the options of the command line. Prints `usage` and exits on `--help` (status 0) and on an unknown option (status 2). */
 export function optionsOr<const T extends Options>(usage: string, options: T): Values<T> {
-  // pnpm hands over the `--` that npm takes away.
+  // pnpm passes `--` on to the script; npm removes it.
   const args = process.argv.slice(2).filter((word) => word !== "--");
   if (args.includes("--help")) {
     console.log(usage);

@@ -1,5 +1,5 @@
-// The one way in: `npm start`, `npm test`, `npm run bench` and the checks. Plain JavaScript on Node's own modules, since it runs
-// on a machine where nothing is installed yet: it fetches pnpm, installs, builds, and then does what is asked.
+// Runs every npm script of the project: `npm start`, `npm test`, `npm run bench` and the others. Fetches pnpm, installs the dependencies
+// and builds first. Written in plain JavaScript with Node's own modules, as nothing may be installed yet.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -13,42 +13,42 @@ const DOCS = ["--options", "scripts/docs/typedoc.js"];
 const FORMATTED = ["--config-path=scripts/config/format.json", "packages", "scripts", "package.json"];
 
 const commands = {
-  /** Runs the `nacre` command with the given arguments; without any, a demonstration against a server of its own. */
+  /** Runs the `nacre` command with the given arguments. Without arguments, runs a demonstration with its own server. */
   start(args) {
     install();
     build();
     if (args.length === 0) run("node", ["--import", "tsx", "scripts/demo.ts"]);
-    // Files are named from where it was typed; npm and pnpm have gone to the project's root.
+    // npm and pnpm change to the project's root; file names are relative to the folder in which the user typed the command.
     else run("node", [`${root}packages/cli/dist/main.js`, ...args], { cwd: process.env.INIT_CWD ?? process.cwd() });
   },
 
-  /** Checks everything and runs every test, OpenSSH in its container included. */
+  /** Runs all checks and all tests, with OpenSSH in its container. */
   test(args) {
     install();
     commands.check([]);
     run("node", [...TSX, "scripts/test.ts", ...args]);
   },
 
-  /** The tests without a network, a container or a clock. Arguments go to vitest. */
+  /** Runs the tests that need no network, container or clock. Passes arguments to vitest. */
   unit(args) {
     install();
     run("vitest", [...VITEST, "unit", ...args]);
   },
 
-  /** The tests against OpenSSH, likewise. */
+  /** Runs the tests with OpenSSH and other implementations. Passes arguments to vitest. */
   interop(args) {
     install();
     run("vitest", [...VITEST, "interop", ...args]);
   },
 
-  /** The tests of `@nacre/node` and `nacre` on Node 22, 24 and 26, Deno and Bun. */
+  /** Runs the tests of `@nacre/node` and `nacre` on Node 22, 24 and 26, Deno and Bun. */
   runtimes(args) {
     install();
     build();
     run("node", [...TSX, "scripts/runtimes/main.ts", ...args]);
   },
 
-  /** Types, lint, format, unused exports, prose, floors, the examples, the API reference, the browser bundle, the packages as published. */
+  /** Runs all checks: types, lint, format, unused exports, prose, imports, examples, API reference, bundles and published packages. */
   check() {
     install();
     build();
@@ -58,36 +58,36 @@ const commands = {
     step("unused files, exports and dependencies", "knip", ["-c", "scripts/config/knip.json"]);
     step("prose", "node", [...TSX, "scripts/check-prose.ts"]);
     step("floors", "node", [...TSX, "scripts/check-floors.ts"]);
-    step("examples of the READMEs", "node", ["--import", "tsx", "scripts/check-examples.ts"]);
+    step("examples in the READMEs", "node", ["--import", "tsx", "scripts/check-examples.ts"]);
     step("API reference", TYPEDOC, [...DOCS, "--emit", "none"]);
     step("imports", "node", [...TSX, "scripts/check-imports.ts"]);
     step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
     step("README's table of runtimes", "node", [...TSX, "scripts/check-runtimes.ts"]);
     step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
-    step("programs that use them", "node", [...TSX, "scripts/check-consumers.ts"]);
+    step("applications with these packages", "node", [...TSX, "scripts/check-consumers.ts"]);
   },
 
-  /** Formats, and sorts imports. */
+  /** Formats the sources and sorts imports. */
   format(args) {
     install();
     run("biome", ["check", "--write", ...FORMATTED, ...args]);
   },
 
-  /** Tries what attackers have done to other implementations; `--can-fail` shows that each of these tests can fail. */
+  /** Runs the attack suite: attacks known from other implementations. `--can-fail` shows that each of its tests can fail. */
   attacks([first, ...rest]) {
     install();
     if (first === "--can-fail") run("node", [...TSX, "scripts/attacks/can-fail.ts", ...rest]);
     else run("node", [...TSX, "scripts/attacks/run.ts"]);
   },
 
-  /** Measures, with peers side by side. */
+  /** Runs the benchmarks of Nacre and other implementations. */
   bench(args) {
     install();
     build();
     run("node", ["--import", "tsx", "scripts/bench/main.ts", ...args]);
   },
 
-  /** Draws the pictures of the documents again: the charts from the tables of BENCHMARKS.md, the handshake from a trace. */
+  /** Draws the pictures of the documents: the charts from the tables of BENCHMARKS.md, the handshake from a trace. */
   pictures() {
     install();
     run("node", [...TSX, "scripts/pictures/main.ts"]);
@@ -99,13 +99,13 @@ const commands = {
     run(TYPEDOC, DOCS);
   },
 
-  /** Makes the packages as they are published. */
+  /** Builds the packages as they are published. */
   build() {
     install();
     build();
   },
 
-  /** Packs all packages into the folder `tarballs`, to be installed before there is a release. */
+  /** Packs all packages into the folder `tarballs`. They can be installed from there before the first release. */
   tarballs() {
     install();
     build();
@@ -118,19 +118,19 @@ const commands = {
     console.error("✓ tarballs: npm install PATH/TO/tarballs/*.tgz");
   },
 
-  /** Gives every decoder and both engines what nobody would send. */
+  /** Runs the fuzzer: passes malformed input to every decoder, and to client and server. */
   fuzz(args) {
     install();
     run("node", [...TSX, "scripts/fuzz/main.ts", ...args]);
   },
 
-  /** Connects, transfers and cuts off for minutes, and sees that nothing is left. */
+  /** Connects, transfers and disconnects for minutes, and checks that no resource leaks. */
   soak(args) {
     install();
     run("node", [...TSX, "scripts/soak/main.ts", ...args]);
   },
 
-  /** Makes the test vectors again. */
+  /** Generates the test vectors. */
   vectors(args) {
     install();
     run("node", [...TSX, "scripts/vectors/main.ts", ...args]);
@@ -164,7 +164,7 @@ function step(title, tool, toolArgs) {
   console.error(`✓ ${title} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
 }
 
-/** Runs a program to its end, from the project's root unless told otherwise; ends this process with its status when that is not 0. */
+/** Runs a program and waits for its end. `cwd` defaults to the project's root. Exits with the program's status if that is not 0. */
 function run(tool, toolArgs, { quiet = false, cwd = root } = {}) {
   const path = `${root}node_modules/.bin:${process.env.PATH}`;
   const { status, signal, error, stdout } = spawnSync(tool, toolArgs, {
@@ -176,7 +176,9 @@ function run(tool, toolArgs, { quiet = false, cwd = root } = {}) {
   if (error) console.error(`cannot run ${tool}: ${error.message}`);
   if (status !== 0) {
     if (name !== "start")
-      console.error(`✗ ${tool} ${toolArgs.join(" ")} ${signal ? `was ended by ${signal}` : `ended with ${status}`}`);
+      console.error(
+        `✗ ${tool} ${toolArgs.join(" ")} ${signal ? `was killed by ${signal}` : `exited with status ${status}`}`,
+      );
     process.exit(status ?? 1);
   }
 }

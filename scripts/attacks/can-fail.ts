@@ -1,6 +1,6 @@
-// Shows that every test of the attack suite can fail: takes each rule out of a throw-away copy of the sources, and sees the
-// tests of its rows turn red. Fails when one stays green, or when no comment in the sources names a rule. `--only TEXT` tries
-// the rows whose name has the text, or with a patch for the rule of that id or for a rule of that file.
+// Shows that every test of the attack suite can fail. Removes each rule from a temporary copy of the sources, and checks that the
+// tests of that rule fail. Exits with status 1 if a test still passes, or if no comment in the sources has the id of a rule.
+// `--only TEXT` limits the run to rows with TEXT in their name, and to rows with a patch for the rule or the source file TEXT.
 import { availableParallelism } from "node:os";
 import { pathToFileURL } from "node:url";
 import { HELD, type HeldSide } from "@nacre/testing/attacks/rows";
@@ -9,7 +9,7 @@ import { ThrowAway } from "./throw-away.ts";
 
 interface Job {
   readonly patch: Patch;
-  /** Which must all fail. */
+  /** The sides with a test that must fail with this patch. */
   readonly sides: HeldSide[];
 }
 
@@ -25,7 +25,7 @@ for (const side of chosen)
     job.sides.push(side);
     jobs.set(key, job);
   }
-if (jobs.size === 0) throw new Error(`no row is called ${only}`);
+if (jobs.size === 0) throw new Error(`no row matches ${only}`);
 
 const copies: ThrowAway[] = [];
 const cleanUp = (): void => {
@@ -50,7 +50,7 @@ try {
   );
   for (const [name, result] of whole)
     if (result !== "passed") {
-      console.log(`${name}: ${result} although nothing was taken out`);
+      console.log(`${name}: ${result} with unchanged sources`);
       wrong++;
     }
 
@@ -62,7 +62,7 @@ try {
 const shown = [...jobs.values()].reduce((sum, { sides }) => sum + sides.length, 0);
 const seconds = Math.round((performance.now() - started) / 1000);
 console.log(
-  `\n${jobs.size} rules taken out, ${shown} times a test had to fail, ${wrong} wrong, in ${seconds} s (${chosen.length} rows and sides)`,
+  `\n${jobs.size} patches applied, ${shown} test failures expected, ${wrong} wrong results, in ${seconds} s (${chosen.length} tests)`,
 );
 process.exitCode = wrong > 0 ? 1 : 0;
 
@@ -80,13 +80,13 @@ async function work(copy: ThrowAway, queue: Job[]): Promise<void> {
         rules.patched(patch),
       );
       for (const [name, result] of results) {
-        const verdict = result === "failed" ? "red" : result === "passed" ? "STAYS GREEN" : "DID NOT RUN";
+        const verdict = result === "failed" ? "fails" : result === "passed" ? "STILL PASSES" : "DID NOT RUN";
         if (result !== "failed") wrong++;
-        console.log(`${verdict.padEnd(12)}${name.padEnd(55)}${describePatch(patch)}`);
+        console.log(`${verdict.padEnd(13)}${name.padEnd(55)}${describePatch(patch)}`);
       }
     } catch (error) {
       wrong++;
-      console.log(`NOT THERE   ${sides.map(({ name }) => name).join(", ")}: ${(error as Error).message}`);
+      console.log(`PATCH ERROR  ${sides.map(({ name }) => name).join(", ")}: ${(error as Error).message}`);
     }
   }
 }

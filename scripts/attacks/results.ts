@@ -1,22 +1,22 @@
 import { readFileSync } from "node:fs";
 
-/** How a test ended; `missing` when it did not run at all. */
+/** Result of a test; `missing` if it did not run. */
 export type Result = "passed" | "failed" | "missing";
 
-/** What of vitest's JSON report is looked at. */
+/** The part of vitest's JSON report that is used here. */
 interface Report {
   readonly testResults: readonly {
     readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
   }[];
 }
 
-/** How the tests of these names ended, by vitest's JSON report. All are missing where it did not come to its end. */
+/** Reads the results of the named tests from vitest's JSON report. All are `missing` if vitest wrote no valid report. */
 export function resultsOf(file: string, names: readonly string[]): Map<string, Result> {
   let report: Report = { testResults: [] };
   try {
     report = JSON.parse(readFileSync(file, "utf8")) as Report;
   } catch {
-    // There is none.
+    // vitest wrote no complete report.
   }
   const tests = report.testResults.flatMap(({ assertionResults }) => assertionResults);
   return new Map(
@@ -28,7 +28,7 @@ export function resultsOf(file: string, names: readonly string[]): Map<string, R
   );
 }
 
-/** The pattern for vitest's `-t` that these names match. */
+/** Returns a pattern for vitest's option `-t` that matches these test names. */
 export function patternOf(names: readonly string[]): string {
   return names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
 }

@@ -1,4 +1,5 @@
-// Runs every test of the attack suite, and prints how each row stands on each side. Fails unless all are held.
+// Runs every test of the attack suite, and prints a table with the result of each row for client and server. Exits with a status
+// other than 0 unless every test passes.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

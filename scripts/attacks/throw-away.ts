@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { patternOf, type Result, resultsOf } from "./results.ts";
 
-/** Milliseconds; longer than any of the tests takes. A source that never comes to an end is no proof of anything. */
+/** Time limit of a run of one or two test files, in milliseconds. A run that is killed reports its tests as missing, not as failed. */
 const PATIENCE = 120_000;
-/** And than all of them together do, on one worker of a busy machine. */
+/** Time limit of a run of more test files, in milliseconds: enough for all of them with one worker on a busy machine. */
 const PATIENCE_FOR_ALL = 1_200_000;
 
-/** A copy of the tree in which sources can be broken. What is installed is shared with the original. */
+/** A temporary copy of the repository with sources that can be changed. The installed dependencies are shared with the original. */
 export class ThrowAway {
   readonly #folder: string;
   #kill: (() => void) | undefined;
@@ -19,14 +19,14 @@ export class ThrowAway {
     for (const file of ["package.json", "test-vectors", "scripts"])
       cpSync(file, join(this.#folder, file), { recursive: true });
     cpSync("packages", join(this.#folder, "packages"), { recursive: true, filter: isSource });
-    // Links among the packages are relative: copied as they are they lead to the copies.
+    // Links between packages are relative: copied unchanged, they point to the copied packages.
     for (const name of readdirSync("packages", { withFileTypes: true }))
       if (name.isDirectory()) this.#copyLinks(join("packages", name.name, "node_modules"));
     this.#copyLinks("node_modules");
     symlinkSync(join(process.cwd(), "node_modules/.pnpm"), join(this.#folder, "node_modules/.pnpm"));
   }
 
-  /** Writes the changed sources (text by file), runs tests of these files by their names, and restores the sources. */
+  /** Writes the changed sources (text by file), runs the named tests of these files, and restores the sources. */
   async run(
     files: readonly string[],
     names: readonly string[],
@@ -73,7 +73,7 @@ export class ThrowAway {
     try {
       entries = readdirSync(folder, { withFileTypes: true });
     } catch {
-      return; // A package without dependencies.
+      return; // The package has no dependencies.
     }
     mkdirSync(target, { recursive: true });
     for (const entry of entries) {

@@ -3,60 +3,60 @@ import type { Place } from "./slow-path.ts";
 import type { Table } from "./table.ts";
 import { kexMethods, suites, type Target } from "./tasks.ts";
 
-/** What every case is given. */
+/** Environment and options of a run, passed to every case. */
 export interface Bench {
   readonly target: Target;
-  /** Bytes of a bulk transfer. */
+  /** Size of a bulk transfer in bytes. */
   readonly bytes: number;
-  /** How often each transfer is timed. */
+  /** Number of timed rounds. */
   readonly rounds: number;
-  /** How often each client connects. */
+  /** Number of timed connections of each client. */
   readonly connects: number;
-  /** Sizes of the `server` case: connections at once, logins in a row, bytes of a bulk transfer. */
+  /** Sizes of the `server` case: concurrent connections, logins in a row, bytes of a bulk transfer. */
   readonly server: { readonly connections: number; readonly logins: number; readonly bytes: number };
-  /** Whether a contender of that name takes part. */
+  /** Returns whether the run includes this contender. */
   takesPart(contender: Contender): boolean;
-  /** The payload as a file, for `ssh`. */
+  /** Path of a file with the payload, for `ssh`. */
   readonly payloadFile: string;
-  /** Starts one more such server, with the same users and files, in a network namespace. */
+  /** Starts another OpenSSH server in a network namespace, with the same users and files as `target`. */
   serverIn(place: Place): Promise<Target>;
-  /** A line about what is being measured, on standard error. */
+  /** Shows on standard error what is being measured. */
   progress(line: string): void;
 }
 
-/** One thing that is measured. */
+/** A benchmark case. */
 export interface Case {
   readonly name: string;
-  /** What it does, in one line. */
+  /** One-line description. */
   readonly what: string;
-  /** The longest download, where that is not `bytes`, the size of a bulk transfer. */
+  /** Size of the case's longest download in bytes; default `bytes`, the size of a bulk transfer. */
   longest?(bytes: number): number;
   run(bench: Bench): Promise<CaseResult>;
 }
 
-/** What a case leaves. */
+/** Results of a case. */
 export interface CaseResult {
   readonly tables: readonly Table[];
-  /** Every single measurement. */
+  /** All individual measurements. */
   readonly samples: readonly Sample[];
 }
 
 export type Sample = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** A client that is measured. */
+/** A client to be measured. */
 export interface Contender {
   readonly name: string;
-  /** `undefined` for the `ssh` command, which is a process each time. */
+  /** Program that runs the client; `undefined` for the `ssh` command, which is started for each measurement. */
   readonly program: Program | undefined;
-  /** The path of the network namespace that it runs in; ours without. */
+  /** Path of the network namespace to run in; default that of this process. */
   readonly namespace?: string;
-  /** Written in JavaScript by others. */
+  /** Whether it is another JavaScript implementation, with which Nacre is compared. */
   readonly peer: boolean;
-  /** The ciphers and key exchange methods that it has; all that are measured unless told. */
+  /** Ciphers and key exchange methods that it supports; default all that are measured. */
   readonly has?: readonly string[];
 }
 
-/** Whether a contender can do it with this cipher or key exchange method. */
+/** Returns whether a contender supports this cipher or key exchange method. */
 export function offers({ has }: Pick<Contender, "has">, name: string): boolean {
   return has === undefined || has.includes(name);
 }
@@ -67,19 +67,19 @@ export const nacreWebStreams: Contender = {
   program: { file: "child-nacre", args: ["web"] },
   peer: false,
 };
-/** Noble alone, WebAssembly forbidden as well. */
+/** Nacre with noble's algorithms only, and without WebAssembly. */
 export const nacreOnNoble: Contender = {
   name: "nacre on noble",
   program: { file: "child-nacre", args: ["noble"] },
   peer: false,
 };
-/** What other platforms than Node have by default: chacha20-poly1305 is in WebAssembly, and everything else is noble's. */
+/** Nacre with the defaults of platforms other than Node: chacha20-poly1305 in WebAssembly, and noble for all other algorithms. */
 export const nacrePortable: Contender = {
   name: "nacre, portable",
   program: { file: "child-nacre", args: ["portable"] },
   peer: false,
 };
-/** What ssh2 has of what is measured, as a client and as a server: all but ML-KEM. */
+/** Measured algorithms that ssh2 supports as a client and as a server: all except ML-KEM. */
 export const ssh2Has: readonly string[] = [
   ...suites.map(({ cipher }) => cipher),
   ...kexMethods.filter((name) => name !== "mlkem768x25519-sha256"),
@@ -117,7 +117,7 @@ export const devTunnels: Contender = {
 };
 export const sshCommand: Contender = { name: "ssh", program: undefined, peer: false };
 
-/** Milliseconds that a transfer may take: 2 MB/s is a client that hangs. */
+/** Returns the time limit of a transfer in milliseconds. A client with less than 2 MB/s counts as hung. */
 export function transferTimeout(bytes: number): number {
   return 60_000 + bytes / 2000;
 }

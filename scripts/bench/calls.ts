@@ -1,7 +1,7 @@
 /**
- * Counts the calls of functions of ours that a packet of 32 KiB costs on its way from one application to the other, both sides together:
+ * Counts the calls of Nacre's functions for one packet of 32 KiB, from the sending to the receiving application, on both sides together:
  * `node --conditions=@nacre/source --import tsx scripts/bench/calls.ts [--functions]`. V8's precise coverage counts them over 1,000 packets
- * between two connections in memory, so runs differ by one or two calls. See ARCHITECTURE.md.
+ * between two connections in memory, so the results of two runs differ by one or two calls. See ARCHITECTURE.md.
  */
 import { randomBytes } from "node:crypto";
 import { Session as Inspector } from "node:inspector/promises";
@@ -21,20 +21,20 @@ const random = (length: number): Uint8Array<ArrayBuffer> => new Uint8Array(rando
 const inspector = new Inspector();
 inspector.connect();
 await inspector.post("Profiler.enable");
-// From the beginning: in code that V8 optimized before, inlined calls would not be counted.
+// Starts before any transfer: in code that V8 has already optimized, inlined calls are not counted.
 await inspector.post("Profiler.startPreciseCoverage", { callCount: true, detailed: false });
 
 for (const direction of ["download", "upload"] as const) {
   const counts = await countCalls(direction);
   const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  console.log(`${direction.padEnd(10)}${(all / PACKETS).toFixed(1)} calls a packet`);
+  console.log(`${direction.padEnd(10)}${(all / PACKETS).toFixed(1)} calls per packet`);
   if (values.functions)
     for (const [name, count] of [...counts].sort(([, a], [, b]) => b - a))
       if (count >= PACKETS / 20) console.log(`${(count / PACKETS).toFixed(2).padStart(8)}  ${name}`);
 }
 inspector.disconnect();
 
-/** Transfers, and returns how often each function was called meanwhile. */
+/** Transfers packets in one direction. Returns the number of calls of each function during the counted packets. */
 async function countCalls(direction: "download" | "upload"): Promise<ReadonlyMap<string, number>> {
   const { near, far } = wire();
   const ciphers = nodeAlgorithms.ciphers.filter(({ name }) => name === "aes256-gcm@openssh.com");
@@ -60,19 +60,19 @@ async function countCalls(direction: "download" | "upload"): Promise<ReadonlyMap
 
 async function writeAll(input: WritableStream<Uint8Array>): Promise<void> {
   const writer = input.getWriter();
-  // More than is counted, so that the end is not.
+  // Sends more packets than are counted, so that the end of the transfer is not counted.
   for (let i = 0; i < WARM_UP + PACKETS + 200; i++) await writer.write(payload);
   await writer.close();
 }
 
-/** Reads to the end. Returns the calls while the packets after the first ones arrived. */
+/** Reads to the end. Returns the calls made while the packets after the warm-up arrived. */
 async function countWhileReading(output: ReadableStream<Uint8Array>): Promise<ReadonlyMap<string, number>> {
   let counts: ReadonlyMap<string, number> = new Map();
   let packets = 0;
   for await (const _ of output) {
     packets++;
     if (packets !== WARM_UP && packets !== WARM_UP + PACKETS) continue;
-    // What was counted until now, or since it was asked for last.
+    // Each call returns the counts since the previous one.
     const { result } = await inspector.post("Profiler.takePreciseCoverage");
     counts = ofOurs(result);
   }
@@ -87,7 +87,7 @@ interface ScriptCoverage {
   }[];
 }
 
-/** The calls of each function of our packages. */
+/** Returns the number of calls of each function of our packages. */
 function ofOurs(scripts: readonly ScriptCoverage[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { url, functions } of scripts) {
@@ -101,7 +101,7 @@ function ofOurs(scripts: readonly ScriptCoverage[]): ReadonlyMap<string, number>
   return counts;
 }
 
-/** Two ends of a byte connection in memory. */
+/** Returns the two ends of a byte connection in memory. */
 function wire(): { readonly near: ByteStreams; readonly far: ByteStreams } {
   const up = new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>(undefined, { highWaterMark: 4 });
   const down = new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>(undefined, { highWaterMark: 4 });

@@ -27,13 +27,13 @@ export type Direction = "download" | "upload";
 /** Measures one large file through exec, in both directions and with each cipher: speed, CPU time and peak memory of the client. */
 export const bulkCase: Case = {
   name: "bulk",
-  what: "one large file through exec, each way and with each cipher: speed, CPU time, peak memory",
+  what: "one large file through exec, in each direction and with each cipher: speed, CPU time, peak memory",
   async run(bench) {
     const peers = [ssh2AsInstalled, ssh2NoDelay, ssh2Addon, devTunnels, sshCommand];
     const samples: Sample[] = [];
     const tables: Table[] = [];
     for (const suite of suites) {
-      // Everywhere else it is the same as noble alone.
+      // With the other ciphers this contender is the same as noble alone.
       const portable = suite.cipher === "chacha20-poly1305@openssh.com" ? [nacrePortable] : [];
       const all = [nacre, nacreWebStreams, ...portable, nacreOnNoble, ...peers];
       const contenders = all.filter((one) => bench.takesPart(one));
@@ -60,7 +60,9 @@ async function transfers(
     bench.progress(`bulk: ${suite.name} ${direction}, ${contender.name}: digest`);
     const { sha256 } = await transfer(bench, contender, suite, direction, true);
     if (sha256 !== expected)
-      throw new Error(`${direction} with ${contender.name}, ${suite.name}: SHA-256 ${sha256} arrived, not ${expected}`);
+      throw new Error(
+        `${direction} with ${contender.name}, ${suite.name}: expected SHA-256 ${expected}, got ${sha256}`,
+      );
   }
   const results = new Map(contenders.map((contender) => [contender, [] as TransferResult[]]));
   for (let round = 1; round <= bench.rounds; round++) {
@@ -69,7 +71,7 @@ async function transfers(
       const result = await transfer(bench, contender, suite, direction, false);
       if (result.bytes !== bench.bytes)
         throw new Error(
-          `${direction} with ${contender.name}, ${suite.name}: ${result.bytes} bytes arrived, not ${bench.bytes}`,
+          `${direction} with ${contender.name}, ${suite.name}: expected ${bench.bytes} bytes, got ${result.bytes}`,
         );
       results.get(contender)?.push(result);
       samples.push({ suite: suite.name, direction, client: contender.name, ...result });
@@ -78,7 +80,7 @@ async function transfers(
   return results;
 }
 
-/** One transfer, timed. Without a digest the bytes that arrived are counted. */
+/** Runs and times one transfer. Hashes the received bytes if `digest` is set, and counts them otherwise. */
 export function transfer(
   bench: Pick<Bench, "target" | "bytes" | "payloadFile">,
   contender: Contender,
@@ -92,7 +94,7 @@ export function transfer(
   return once(program, { kind: direction, target, suite, bytes, digest }, transferTimeout(bytes), namespace);
 }
 
-/** `ssh` is measured as a whole process; what it takes to log in and do nothing is taken off again. */
+/** Times a transfer of the `ssh` command. Measures the whole process, and subtracts the time of a login that only runs `true`. */
 async function withSsh(
   bench: Pick<Bench, "target" | "bytes" | "payloadFile">,
   suite: Suite,
@@ -109,11 +111,11 @@ async function withSsh(
       ? await runSsh({ ...common, command: `head -c ${bytes} payload`, output: digest ? hash : "counted" })
       : await runSsh({ ...common, command: uploadCommand(digest), inputFile: payloadFile, output: "kept" });
   const arrived = direction === "upload" ? printedBy(run.stdout, digest) : undefined;
-  // What the kernel counts are also the packets that it sent to the server, which are few in a download.
+  // The kernel's count of written bytes includes the packets sent to the server, which are few in a download.
   const extra = run.written - bytes;
   if (run.seconds <= nothing.seconds)
     throw new Error(
-      `ssh took longer to log in than for all of it, ${bytes} bytes: take a larger --size, or a quieter machine`,
+      `ssh took longer to log in than for a login and ${bytes} bytes; use a larger --size, or a machine with less load`,
     );
   const downloaded = extra >= 0 && extra < 65_536 + bytes / 50 ? bytes : run.written;
   return {
@@ -150,11 +152,11 @@ function table(bench: Bench, contenders: readonly Contender[], suite: Suite, dow
     head: [
       "client",
       "down MB/s",
-      "of best peer",
+      "vs. best peer",
       "CPU s/GiB",
       "peak MiB",
       "up MB/s",
-      "of best peer",
+      "vs. best peer",
       "CPU s/GiB",
       "peak MiB",
     ],

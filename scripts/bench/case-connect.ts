@@ -23,12 +23,12 @@ const DELAYED = 5;
 const HOLD = 50;
 
 /**
- * Measures the time from nothing to the first byte of the output of `echo ok`, with an Ed25519 key, and how many round trips
- * that takes after TCP's own.
+ * Measures the time from the start of a connection to the first output byte of `echo ok`, with an Ed25519 key, and the number of round
+ * trips after the TCP handshake.
  */
 export const connectCase: Case = {
   name: "connect",
-  what: "nothing to the first output byte of `echo ok`: warm, cold, and in round trips",
+  what: "time to the first output byte of `echo ok`: in a warm process, in a new process, and in round trips",
   async run(bench) {
     const all = [nacre, nacreOnNoble, ssh2AsInstalled, ssh2NoDelay, devTunnels, sshCommand];
     const contenders = all.filter((one) => bench.takesPart(one));
@@ -60,8 +60,8 @@ async function inTurn(bench: Bench, open: readonly Connector[], samples: Sample[
   const msOf = (connector: Connector): number => median((results.get(connector) ?? []).map(({ ms }) => ms));
   const best = Math.min(...open.filter(({ contender }) => contender.peer).map(msOf));
   return {
-    title: "Connect to the first output byte of `echo ok`, Ed25519 key; in one process, warm",
-    head: ["client", "ms", "CPU ms", "of best peer"],
+    title: "Time to the first output byte of `echo ok`, Ed25519 key, in one warm process",
+    head: ["client", "ms", "CPU ms", "vs. best peer"],
     rows: open.map((connector) => {
       const all = results.get(connector) ?? [];
       const ratio = Number.isFinite(best) ? `${(msOf(connector) / best).toFixed(2)} ×` : "–";
@@ -79,8 +79,8 @@ async function inTurn(bench: Bench, open: readonly Connector[], samples: Sample[
       ];
     }),
     notes: [
-      "ssh is a whole process each time; dev-tunnels has ECDSA keys. CPU until the connection is closed again.",
-      "nacre and ssh agree on ML-KEM with X25519, the others on X25519 or a curve of NIST's.",
+      "ssh is a new process each time. dev-tunnels uses ECDSA keys. CPU time includes closing the connection.",
+      "nacre and ssh negotiate ML-KEM with X25519; the others negotiate X25519 or a NIST curve.",
     ],
   };
 }
@@ -108,10 +108,12 @@ async function roundTrips(bench: Bench, open: readonly Connector[], samples: Sam
       rows.push([connector.contender.name, spread(counted, 1), timed.toFixed(2), spread(farMs, 0)]);
     }
     return {
-      title: `Round trips after TCP to that byte, through a proxy that holds each direction for ${HOLD} ms`,
+      title: `Round trips after the TCP handshake until that byte, through a proxy that delays each direction by ${HOLD} ms`,
       head: ["client", "counted", "by time", "ms"],
       rows,
-      notes: ["Counted: along the longest chain of cause and effect. By time: what the delay added, fastest of each."],
+      notes: [
+        "Counted: on the longest chain of messages that depend on each other. By time: time added by the delay, from the fastest runs.",
+      ],
     };
   } finally {
     await Promise.all([near.close(), far.close()]);
@@ -124,7 +126,7 @@ async function inFreshProcesses(bench: Bench, contenders: readonly Contender[], 
   );
   for (let i = 0; i < COLD; i++) {
     for (const contender of contenders) {
-      bench.progress(`connect: cold, round ${i + 1} of ${COLD}`);
+      bench.progress(`connect: new process, round ${i + 1} of ${COLD}`);
       const began = performance.now();
       const connector = new Connector(contender);
       try {
@@ -140,8 +142,8 @@ async function inFreshProcesses(bench: Bench, contenders: readonly Contender[], 
     }
   }
   return {
-    title: "The same, cold: each time in a fresh process",
-    head: ["client", "ms from its start", "ms of connecting", "CPU ms of connecting"],
+    title: "Time to the first output byte of `echo ok`, each time in a new process",
+    head: ["client", "ms since process start", "ms since connect", "CPU ms since connect"],
     rows: contenders.map((contender) => {
       const all = results.get(contender) ?? [];
       return [
@@ -160,11 +162,11 @@ async function inFreshProcesses(bench: Bench, contenders: readonly Contender[], 
         ),
       ];
     }),
-    notes: ["From its start: Node's own start and the imports are in it."],
+    notes: ["The time since process start includes Node's own start and the imports."],
   };
 }
 
-/** A client that can connect: a process for a library, nothing for `ssh`. */
+/** Connects with a contender. A library runs in one process for all connections; `ssh` is started for each. */
 export class Connector {
   readonly contender: Contender;
   readonly #child: Child | undefined;

@@ -13,13 +13,13 @@ import { median } from "./table.ts";
 import { type KexResult, kexMethods } from "./tasks.ts";
 
 const WARM_UP = 3;
-/** A big group on noble, on a busy machine. */
+/** Time limit of a login in milliseconds; enough for a large group with noble on a busy machine. */
 const TIMEOUT = 60_000;
 
-/** Measures logging in with each key exchange method alone: what a method costs, on both sides. */
+/** Measures logins with each key exchange method. The time includes the work of both sides. */
 export const kexCase: Case = {
   name: "kex",
-  what: "nothing to logged in, with each key exchange method alone; in one process, warm",
+  what: "time to log in with each key exchange method, in one warm process",
   async run(bench) {
     const contenders = [nacre, nacreOnNoble, ssh2NoDelay, devTunnels].filter((one) => bench.takesPart(one));
     const clients = contenders.map((contender) => ({ contender, child: new Child(contender.program!) }));
@@ -34,7 +34,8 @@ export const kexCase: Case = {
           for (const { contender, child } of clients) {
             if (!offers(contender, method)) continue;
             const result = await child.ask({ kind: "kex", target: bench.target, method }, TIMEOUT);
-            if (result.method !== method) throw new Error(`${contender.name} did ${result.method}, not ${method}`);
+            if (result.method !== method)
+              throw new Error(`${contender.name} negotiated ${result.method}, expected ${method}`);
             if (i < WARM_UP) continue;
             results.set(contender, [...(results.get(contender) ?? []), result]);
             samples.push({ client: contender.name, ...result });
@@ -51,11 +52,11 @@ export const kexCase: Case = {
       await Promise.all(clients.map(({ child }) => child.end()));
     }
     const table = {
-      title: `Connect and log in with one key exchange method, ms / CPU ms, medians of ${rounds}; warm`,
+      title: `Time to connect and log in with one key exchange method: ms / CPU ms, medians of ${rounds}, warm process`,
       head: ["method", ...contenders.map(({ name }) => name)],
       rows,
       notes: [
-        "dev-tunnels verifies an ECDSA host key and signs with one, the others Ed25519. The server's own part is in the ms.",
+        "dev-tunnels verifies an ECDSA host key and signs with an ECDSA key; the others use Ed25519. The time includes the server's work.",
       ],
     };
     return { tables: [table], samples };

@@ -6,10 +6,10 @@ import type { ManyResult } from "./tasks.ts";
 const COUNTS = [1, 10, 100];
 const TIMEOUT = 60_000;
 
-/** Measures many connections at once in one process. Each runs `echo ok`. */
+/** Measures concurrent connections in one process. Each runs `echo ok`. */
 export const manyCase: Case = {
   name: "many",
-  what: "1, 10 and 100 connections at once in one process, until each has run `echo ok` and is closed; warm",
+  what: "1, 10 and 100 concurrent connections in one warm process, each with one `echo ok`, until all are closed",
   async run(bench) {
     const contenders = [nacre, nacreOnNoble, ssh2NoDelay, devTunnels].filter((one) => bench.takesPart(one));
     const clients = contenders.map((contender) => ({ contender, child: new Child(contender.program!) }));
@@ -19,9 +19,9 @@ export const manyCase: Case = {
       for (let round = 0; round <= bench.rounds; round++) {
         for (const connections of COUNTS) {
           for (const { contender, child } of clients) {
-            bench.progress(`many: ${connections} of ${contender.name}, round ${round} of ${bench.rounds}`);
+            bench.progress(`many: ${connections} connections, ${contender.name}: round ${round} of ${bench.rounds}`);
             const result = await child.ask({ kind: "many", target: bench.target, connections }, TIMEOUT);
-            // The first is for warming up.
+            // The first round is a warm-up.
             if (round === 0) continue;
             const of = key(contender, connections);
             results.set(of, [...(results.get(of) ?? []), result]);
@@ -33,7 +33,8 @@ export const manyCase: Case = {
       await Promise.all(clients.map(({ child }) => child.end()));
     }
     const table = {
-      title: "Connections at once in one process, each with one `echo ok`: all of it, and the client's CPU for each",
+      title:
+        "Concurrent connections in one process, each with one `echo ok`: total time, and the client's CPU time per connection",
       head: ["client", ...COUNTS.flatMap((count) => [`${count}: ms`, "CPU ms each"])],
       rows: contenders.map((contender) => [
         contender.name,
@@ -43,7 +44,7 @@ export const manyCase: Case = {
           return [spread(ms, 0), median(all.map(({ cpuMs }) => cpuMs / connections)).toFixed(1)];
         }),
       ]),
-      notes: ["The server, on the same machine, has the larger part of the work."],
+      notes: ["The server runs on the same machine and does most of the work."],
     };
     return { tables: [table], samples };
   },

@@ -3,13 +3,13 @@ import { once } from "./children.ts";
 import { spread } from "./table.ts";
 import { type MemoryResult, suites } from "./tasks.ts";
 
-/** What Nacre may hold beyond what it holds when idle: MiB. */
+/** Goal for the memory that Nacre uses beyond an idle connection, in MiB. */
 const GOAL = 64;
 
-/** Measures how much resident memory a download takes beyond an idle connection, when its reader is slow and pauses. */
+/** Measures the resident memory of a download with a slow reader, compared with an idle connection. */
 export const memoryCase: Case = {
   name: "memory",
-  what: "what a download into a slow reader holds beyond an idle connection",
+  what: "memory of a download with a slow reader, compared with an idle connection",
   async run(bench) {
     const contenders = [nacre, ssh2AsInstalled, ssh2NoDelay].filter((one) => bench.takesPart(one));
     const samples: Sample[] = [];
@@ -22,13 +22,13 @@ export const memoryCase: Case = {
         const { target, bytes } = bench;
         const result = await once(contender.program, { kind: "memory", target, suite, bytes }, transferTimeout(bytes));
         if (result.bytes !== bytes)
-          throw new Error(`slow download with ${contender.name}: ${result.bytes} bytes arrived, not ${bytes}`);
+          throw new Error(`slow download with ${contender.name}: expected ${bytes} bytes, got ${result.bytes}`);
         results.get(contender)?.push(result);
         samples.push({ client: contender.name, suite: suite.name, ...result });
       }
     }
     const table = {
-      title: `Resident memory, ${suite.name}, ${bench.bytes / 2 ** 20} MiB through a reader that rests after every 8 MiB`,
+      title: `Resident memory, ${suite.name}, ${bench.bytes / 2 ** 20} MiB with a reader that pauses after every 8 MiB`,
       head: ["client", "idle MiB", "peak MiB", "difference", "seconds"],
       rows: contenders.map((contender) => {
         const all = results.get(contender) ?? [];
@@ -52,7 +52,7 @@ export const memoryCase: Case = {
           ),
         ];
       }),
-      notes: ["Idle: connected, after a first command.", `Goal for the difference: at most ${GOAL} MiB.`],
+      notes: ["Idle: connected, after one command.", `Goal for the difference: at most ${GOAL} MiB.`],
     };
     return { tables: [table], samples };
   },

@@ -21,34 +21,34 @@ import { type SlowPath, startSlowPath } from "./slow-path.ts";
 import { median, spread, type Table } from "./table.ts";
 import { suites, type Target } from "./tasks.ts";
 
-/** Milliseconds there and back. */
+/** Round-trip time in milliseconds. */
 const ROUND_TRIP = 40;
-/** Mbit/s each way. */
+/** Bandwidth in Mbit/s in each direction. */
 const MBITS = 500;
-/** What a router there might hold: as much as is under way, in bytes. */
+/** Queue of the simulated router in bytes: the bandwidth-delay product. */
 const QUEUE = (MBITS * 1e6 * ROUND_TRIP) / 8000;
-/** Bytes of a transfer, and no more: each takes seconds. */
+/** Maximum size of a transfer in bytes, as each transfer takes seconds. */
 const MOST = 256 * 2 ** 20;
 const CONNECTS = 10;
 const WARM_UP = 2;
-/** What plain TCP reaches is to be reached as far. */
+/** Goal for the throughput, relative to plain TCP. */
 const GOAL = 0.85;
-/** Of the time that `ssh` takes to the first output byte. */
+/** Goal for the time to the first output byte, relative to `ssh`. */
 const LATENCY_GOAL = 0.7;
 
 const suite = suites[1];
 const tcp: Contender = { name: "plain TCP", program: { file: "child-tcp" }, peer: false };
 
-/** One client with the server that it goes to. */
+/** A client with the server that it connects to. */
 interface Runner {
   readonly contender: Contender;
   readonly target: Target;
 }
 
-/** Measures, on a long path, what of plain TCP's throughput is reached each way, and the time to the first output byte. */
+/** Measures, on a path with high latency, the throughput in each direction relative to plain TCP, and the time to the first output byte. */
 export const pathCase: Case = {
   name: "path",
-  what: "a path of 40 ms and 500 Mbit/s: what is reached of plain TCP's throughput there, and the time to the first output byte",
+  what: "a path with a round-trip time of 40 ms and 500 Mbit/s: throughput relative to plain TCP, and time to the first output byte",
   async run(bench) {
     const path = await startSlowPath({ bitsPerSecond: MBITS * 1e6, holdMs: ROUND_TRIP / 2, queueBytes: QUEUE });
     const folder = await mkdtemp(join(tmpdir(), "nacre-bench-path-"));
@@ -69,7 +69,7 @@ export const pathCase: Case = {
   },
 };
 
-/** Starts the servers at the far end, and says who goes to which of them from the near one. */
+/** Starts the servers at the far end. Returns the clients, each with its server; they run at the near end. */
 async function prepareRunners(bench: Bench, path: SlowPath, far: Child, folder: string): Promise<Runner[]> {
   const { namespace } = path.near;
   const openssh = await bench.serverIn(path.far);
@@ -96,11 +96,11 @@ async function prepareRunners(bench: Bench, path: SlowPath, far: Child, folder: 
     .filter(({ contender }) => contender.name === tcp.name || bench.takesPart(contender));
 }
 
-/** What one runner reached: bytes a second. */
+/** Speed of a transfer in bytes per second. */
 interface Speed {
-  /** From the command's start to its end. */
+  /** Speed from the command's start to its end. */
   readonly whole: number;
-  /** Without the first quarter, in which windows grow. */
+  /** Speed without the first quarter, in which windows grow. */
   readonly steady: number;
 }
 
@@ -121,7 +121,7 @@ async function transfers(
     const part = { target, bytes: size, payloadFile: files.get(size) ?? "" };
     const { sha256, seconds, bytes: arrived } = await transfer(part, contender, suite, direction, digest);
     const [got, expected] = digest ? [sha256, payloadDigest(size)] : [arrived, size];
-    if (got !== expected) throw new Error(`${direction} with ${contender.name}: ${got} arrived, not ${expected}`);
+    if (got !== expected) throw new Error(`${direction} with ${contender.name}: expected ${expected}, got ${got}`);
     return seconds;
   };
   for (const runner of runners) {
@@ -142,7 +142,7 @@ async function transfers(
   return results;
 }
 
-/** The payload as a file, for `ssh`. */
+/** Writes the payload to a file, for `ssh`. Returns its path. */
 async function payloadFile(folder: string, bytes: number): Promise<string> {
   const path = join(folder, `payload-${bytes}`);
   const file = await open(path, "w");
@@ -154,7 +154,7 @@ async function payloadFile(folder: string, bytes: number): Promise<string> {
 function speedTable(runners: readonly Runner[], bytes: number, down: Speeds, up: Speeds): Table {
   const plain = runners.find(({ contender }) => contender.name === tcp.name);
   const cells = (results: Speeds, runner: Runner): string[] => {
-    // Of each round: what else the machine did then slowed both.
+    // Ratios within a round: other load on the machine slows both clients.
     const ratios = (of: (speed: Speed) => number): number[] =>
       (results.get(runner) ?? []).map((speed, round) => {
         const beside = plain && results.get(plain)?.[round];
@@ -171,13 +171,13 @@ function speedTable(runners: readonly Runner[], bytes: number, down: Speeds, up:
   };
   return {
     title: `${bytes / 2 ** 20} MiB at ${ROUND_TRIP} ms and ${MBITS} Mbit/s, ${suite.name}`,
-    head: ["client", "down MB/s", "of TCP", "steady", "up MB/s", "of TCP", "steady"],
+    head: ["client", "down MB/s", "vs. TCP", "steady", "up MB/s", "vs. TCP", "steady"],
     rows: runners.map((runner) => [runner.contender.name, ...cells(down, runner), ...cells(up, runner)]),
     notes: [
-      "Steady: without the first quarter, taken off as a transfer of its own. Goal: at least " +
+      "Steady: without the first quarter; the time of a separate transfer of a quarter is subtracted. Goal: at least " +
         `${GOAL} of plain TCP in the same round.`,
-      "OpenSSH's server lets a client have 2 MiB under way on a channel, and gives back what it has consumed when that is more than 96 KiB: " +
-        "2 MiB in 40 ms and the time of 96 KiB, 50.2 MB/s, are the most that anybody reaches there, without the start of the connection.",
+      "OpenSSH's server grants a channel a window of 2 MiB, and sends a window adjust after it consumes more than 96 KiB. " +
+        "An upload is therefore limited to 2 MiB in 40 ms plus the time of 96 KiB, or 50.2 MB/s, without the start of the connection.",
     ],
   };
 }
@@ -202,13 +202,13 @@ async function firstBytes(bench: Bench, runners: readonly Runner[], samples: Sam
   const ssh = clients.find(({ contender }) => contender.name === sshCommand.name);
   const bySsh = ssh === undefined ? Number.NaN : median(times.get(ssh) ?? []);
   return {
-    title: `Connect to the first output byte of \`echo ok\` at ${ROUND_TRIP} ms, in one process, warm`,
-    head: ["client", "ms", "of ssh"],
+    title: `Time to the first output byte of \`echo ok\` at ${ROUND_TRIP} ms, in one warm process`,
+    head: ["client", "ms", "vs. ssh"],
     rows: clients.map((runner) => {
       const all = times.get(runner) ?? [];
       const ratio = median(all) / bySsh;
       return [runner.contender.name, spread(all, 0), Number.isNaN(ratio) ? "–" : ratio.toFixed(2)];
     }),
-    notes: [`ssh is a whole process each time. Goal: at most ${LATENCY_GOAL} of ssh.`],
+    notes: [`ssh is a new process each time. Goal: at most ${LATENCY_GOAL} of ssh.`],
   };
 }

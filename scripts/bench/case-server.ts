@@ -5,7 +5,7 @@ import { must } from "../openssh/run.ts";
 import type { Bench, Case, Sample } from "./bench.ts";
 import { payload } from "./payload.ts";
 import { serverBulk } from "./server-bulk.ts";
-import type { House } from "./server-house.ts";
+import type { ServerSetup } from "./server-hosts.ts";
 import { idleMemory } from "./server-idle.ts";
 import { serverKex } from "./server-kex.ts";
 import { loginRate } from "./server-logins.ts";
@@ -13,18 +13,18 @@ import { serverVisits } from "./server-visits.ts";
 
 export const serverCase: Case = {
   name: "server",
-  what: "our server and ssh2's: idle connections, logins, key exchange methods, small messages, bulk to and from `ssh`",
+  what: "Nacre's and ssh2's servers: idle connections, logins, key exchange methods, small messages, transfers to and from `ssh`",
   async run(bench) {
     const folder = await mkdtemp(join(tmpdir(), "nacre-bench-server-"));
     try {
-      const house = await prepareHouse(folder, bench);
+      const setup = await prepareSetup(folder, bench);
       const samples: Sample[] = [];
       const tables = [
-        await idleMemory(bench, house, samples),
-        ...(await loginRate(bench, house, samples)),
-        await serverKex(bench, house, samples),
-        await serverVisits(bench, house, samples),
-        ...(await serverBulk(bench, house, samples)),
+        await idleMemory(bench, setup, samples),
+        ...(await loginRate(bench, setup, samples)),
+        await serverKex(bench, setup, samples),
+        await serverVisits(bench, setup, samples),
+        ...(await serverBulk(bench, setup, samples)),
       ];
       return { tables, samples };
     } finally {
@@ -33,7 +33,7 @@ export const serverCase: Case = {
   },
 };
 
-async function prepareHouse(folder: string, bench: Bench): Promise<House> {
+async function prepareSetup(folder: string, bench: Bench): Promise<ServerSetup> {
   const keyFile = join(folder, "id_ed25519");
   const hostKeyFile = join(folder, "host_key");
   for (const file of [keyFile, hostKeyFile])
@@ -54,7 +54,7 @@ async function prepareHouse(folder: string, bench: Bench): Promise<House> {
       privateKey: await readFile(keyFile, "utf8"),
       keyFile,
       knownHostsFile,
-      // All visitors have Ed25519.
+      // Required by the type, but not used: all clients of this case support Ed25519.
       ecdsa: bench.target.ecdsa,
       hostKeyFingerprint: shown.split(" ")[1]!,
     },

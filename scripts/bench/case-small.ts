@@ -5,10 +5,10 @@ import { type EchoResult, echoes } from "./tasks.ts";
 
 const TIMEOUT = 60_000;
 
-/** Measures small messages through `cat`: one at a time, as keystrokes are, and 10,000 a second. */
+/** Measures small messages through `cat`: one at a time, like keystrokes, and 10,000 per second. */
 export const smallCase: Case = {
   name: "small",
-  what: "messages of 64 bytes through `cat` over one channel: one in flight, and 10,000 sent a second",
+  what: "64-byte messages through `cat` over one channel: one at a time, and 10,000 per second",
   async run(bench) {
     const contenders = [nacre, nacreOnNoble, ssh2NoDelay, devTunnels].filter((one) => bench.takesPart(one));
     const { single: alone, stream: flow } = echoes;
@@ -25,8 +25,8 @@ export const smallCase: Case = {
       }
     }
     const table = {
-      title: `Messages of 64 bytes through \`cat\` and back: one in flight (${alone.messages}), then ${flow.perSecond} sent a second (${flow.messages})`,
-      head: ["client", "one: p50 ms", "p99 ms", "CPU µs each", "many: back a second", "p50 ms", "p99 ms", "CPU s/s"],
+      title: `Round trips of 64-byte messages through \`cat\`: one at a time (${alone.messages}), then ${flow.perSecond} per second (${flow.messages})`,
+      head: ["client", "one: p50 ms", "p99 ms", "CPU µs each", "many: received/s", "p50 ms", "p99 ms", "CPU s/s"],
       rows: contenders.map((contender) => {
         const { single = [], stream = [] } = results.get(contender) ?? {};
         return [
@@ -43,7 +43,7 @@ export const smallCase: Case = {
           middle(stream, ({ cpuSeconds, seconds }) => cpuSeconds / seconds, 2),
         ];
       }),
-      notes: ["Each message is written by itself; what comes back is compared with what was sent."],
+      notes: ["Each message is a separate write. The received bytes are compared with the sent ones."],
     };
     return { tables: [table], samples };
   },

@@ -19,19 +19,19 @@ import type { Address, TunnelForm, VisitsResult } from "./tunnel-tasks.ts";
 
 const HOST = "127.0.0.1";
 const TIMEOUT = 60_000;
-/** Connections that are timed: one at a time, and many at once. */
+/** Number of timed connections, one at a time and concurrently. */
 const VISITS = { alone: { count: 100, atOnce: 1 }, together: { count: 300, atOnce: 32 } } as const;
 type Crowd = keyof typeof VISITS;
 const CROWDS = ["alone", "together"] as const satisfies readonly Crowd[];
-/** How often in each round: a short run says little on a machine that others use. */
+/** Number of runs per round, as a single short run varies too much on a shared machine. */
 const VISITS_EACH_ROUND = 4;
-/** Connections of each kind before those. */
+/** Number of connections of each kind before the timed ones. */
 const WARM_UP = 300;
 
-/** One way from the visitor to the target. */
+/** A route from the plain TCP client to the target. */
 interface Runner {
   readonly name: string;
-  /** `undefined`: without a tunnel. */
+  /** The tunnel's program and form; `undefined` for a direct connection. */
   readonly tunnel: { readonly contender: Contender; readonly form: TunnelForm } | undefined;
 }
 
@@ -45,16 +45,16 @@ const runners: readonly Runner[] = [
   { name: "ssh -D", tunnel: { contender: sshCommand, form: "dynamic" } },
 ];
 
-/** What the others are compared with. */
+/** Rows that the others are compared with. */
 const SSH: Readonly<Record<TunnelForm, string>> = { local: "ssh -L", dynamic: "ssh -D" };
 const SSH2 = "ssh2, no-delay";
-/** Of the throughput of `ssh`. */
+/** Goal for the throughput, relative to `ssh`. */
 const GOAL = 0.9;
 
-/** Measures tunnels: the throughput of one connection each way, and connections a second. */
+/** Measures tunnels: the throughput of one connection in each direction, and connections per second. */
 export const tunnelCase: Case = {
   name: "tunnel",
-  what: "one connection through a tunnel: throughput each way and CPU time; and short connections a second",
+  what: "one connection through a tunnel: throughput in each direction and CPU time; and short connections per second",
   async run(bench) {
     const server = new Child({ file: "child-target" });
     const visitor = new Child({ file: "child-tcp" });
@@ -67,7 +67,7 @@ export const tunnelCase: Case = {
         try {
           const measure = new Measuring(bench, suite, visitor, lanes, samples);
           tables.push(await measure.transfers());
-          // What a short connection costs hardly depends on the cipher.
+          // The cost of a short connection hardly depends on the cipher.
           if (suite === undefined) tables.push(await measure.visits());
         } finally {
           await Promise.all(lanes.map(async ({ tunnel }) => tunnel?.close()));
@@ -81,7 +81,7 @@ export const tunnelCase: Case = {
   },
 };
 
-/** A runner whose tunnel stands. */
+/** A route with its tunnel open. */
 interface Lane {
   readonly name: string;
   readonly form: TunnelForm | undefined;
@@ -103,7 +103,7 @@ async function openLanes(bench: Bench, suite: Suite | undefined, to: Address): P
 
 interface Measured {
   readonly seconds: number;
-  /** Of the tunnel's process on the client's side; `undefined` without a tunnel. */
+  /** CPU time of the tunnel's process on the client's side; `undefined` without a tunnel. */
   readonly cpuSeconds: number | undefined;
 }
 
@@ -168,7 +168,7 @@ class Measuring {
     return visitTable(results);
   }
 
-  /** Throws when anything but the payload arrives. */
+  /** Runs one transfer. Throws if the received bytes are not the payload. */
   async #transfer(lane: Lane, direction: Direction, digest: boolean): Promise<Measured> {
     const { bytes } = this.#bench;
     const [result, cpuSeconds] = await withCpu(lane, () =>
@@ -178,7 +178,7 @@ class Measuring {
       ),
     );
     const [got, expected] = digest ? [result.sha256, payloadDigest(bytes)] : [result.bytes, bytes];
-    if (got !== expected) throw new Error(`${direction} through ${lane.name}: ${got} arrived, not ${expected}`);
+    if (got !== expected) throw new Error(`${direction} through ${lane.name}: expected ${expected}, got ${got}`);
     return { seconds: result.seconds, cpuSeconds };
   }
 
@@ -198,7 +198,7 @@ function routeOf({ tunnel, form, to }: Lane): { readonly at: Address; readonly s
   return { at: tunnel?.at ?? to, socksTo: form === "dynamic" ? to : undefined };
 }
 
-/** What `work` resolves with, and the CPU time that the tunnel had meanwhile. */
+/** Runs `work`. Resolves with its result and the CPU time of the tunnel during it. */
 async function withCpu<T>({ name, tunnel }: Lane, work: () => Promise<T>): Promise<[T, number | undefined]> {
   const before = await tunnel?.cpuSeconds();
   const result = await work().catch((cause: unknown) => {
@@ -209,7 +209,7 @@ async function withCpu<T>({ name, tunnel }: Lane, work: () => Promise<T>): Promi
 }
 
 function nameOf(suite: Suite | undefined): string {
-  return suite?.name ?? "each with its own choice of cipher";
+  return suite?.name ?? "each with its preferred cipher";
 }
 
 function transferTable(bytes: number, suite: Suite | undefined, results: Results<Direction>): Table {
@@ -227,12 +227,12 @@ function transferTable(bytes: number, suite: Suite | undefined, results: Results
   };
   return {
     title: `One connection, ${bytes / 2 ** 20} MiB, ${nameOf(suite)}`,
-    head: ["way", "down MB/s", "of ssh", "CPU s/GiB", "up MB/s", "of ssh", "CPU s/GiB"],
+    head: ["route", "down MB/s", "vs. ssh", "CPU s/GiB", "up MB/s", "vs. ssh", "CPU s/GiB"],
     rows: [...results.keys()].map((lane) => [lane.name, ...cells(lane, "download"), ...cells(lane, "upload")]),
     notes: [
-      `Of ssh: of \`ssh -L\`, or of \`ssh -D\` for a SOCKS proxy, in the same round. Goal: at least ${GOAL}.`,
-      ...(suite === undefined ? ["Own choice: aes128-gcm of nacre and ssh2, chacha20-poly1305 of ssh."] : []),
-      "CPU is the tunnel's process at the client alone. Four processes share the machine: visitor, tunnel, sshd and target.",
+      `vs. ssh: relative to \`ssh -L\`, or to \`ssh -D\` for a SOCKS proxy, in the same round. Goal: at least ${GOAL}.`,
+      ...(suite === undefined ? ["Preferred ciphers: aes128-gcm for nacre and ssh2, chacha20-poly1305 for ssh."] : []),
+      "CPU time is that of the tunnel's client process only. Four processes share the machine: TCP client, tunnel, sshd and target.",
     ],
   };
 }
@@ -252,16 +252,24 @@ function visitTable(results: Results<Crowd>): Table {
   };
   const { alone, together } = VISITS;
   return {
-    title: `Connections a second: connect, a line there, 16 bytes back, close (${alone.count} one at a time, ${together.count} with ${together.atOnce} at once, ${VISITS_EACH_ROUND} times a round)`,
-    head: ["way", "one at a time", "of ssh2", "CPU ms each", `${together.atOnce} at once`, "of ssh2", "CPU ms each"],
+    title: `Connections per second: connect, send a line, receive 16 bytes, close (${alone.count} one at a time, ${together.count} with ${together.atOnce} concurrent, ${VISITS_EACH_ROUND} times per round)`,
+    head: [
+      "route",
+      "one at a time",
+      "vs. ssh2",
+      "CPU ms each",
+      `${together.atOnce} concurrent`,
+      "vs. ssh2",
+      "CPU ms each",
+    ],
     rows: [...results.keys()].map((lane) => [lane.name, ...cells(lane, "alone"), ...cells(lane, "together")]),
     notes: [
-      "Of ssh2: of its no-delay row in the same round. Goal for `forwardLocal`: more than ssh2. A SOCKS proxy needs two more round trips.",
+      "vs. ssh2: relative to its no-delay row in the same round. Goal for `forwardLocal`: more than ssh2. A SOCKS proxy needs two more round trips.",
     ],
   };
 }
 
-/** The speed of a lane by that of another one in the same round: what else the machine did then slowed both. */
+/** Returns the speed of a lane relative to another one in the same round: other load on the machine slows both. */
 function speedOf<K extends string>(results: Results<K>, lane: Lane, other: string | undefined, what: K): string {
   const beside = [...results.keys()].find(({ name }) => name === other);
   if (beside === undefined) return "–";

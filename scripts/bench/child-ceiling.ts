@@ -1,4 +1,4 @@
-/** A process that opens or seals packets of 32 KiB in memory: noble alone, or our packet layer with our ciphers. */
+/** A process that opens or seals packets of 32 KiB in memory, with noble alone or with Nacre's packet layer and ciphers. */
 import { randomFillSync } from "node:crypto";
 import { aes128Ctr, aes256Gcm, chacha20Poly1305, hmacSha256 } from "@nacre/ciphers";
 import { type CipherAlgorithm, PacketReader, PacketWriter } from "@nacre/packet";
@@ -11,21 +11,24 @@ import { stopwatch } from "./measured-client.ts";
 import type { CeilingResult, CeilingTask } from "./tasks.ts";
 import { work } from "./worker.ts";
 
-/** What a CHANNEL_DATA carries at most in OpenSSH, and its message with number, channel and length. */
+/** Maximum data of a CHANNEL_DATA in OpenSSH, and length of the whole message with number, channel and data length, in bytes. */
 const DATA = 32 * 1024;
 const PAYLOAD = 9 + DATA;
-/** Packet length, padding length, payload and the padding that makes whole blocks; the length field is among them, or not. */
+/**
+ * Lengths of a packet in bytes: length field, padding length, payload, and padding to whole blocks. With CTR the blocks include the length
+ * field; with the two AEAD ciphers they do not.
+ */
 const CTR_LENGTH = 4 + 1 + PAYLOAD + 18;
 const AEAD_LENGTH = 4 + 1 + PAYLOAD + 6;
 
 work(async (task) => {
-  if (task.kind !== "ceiling") throw new Error("no task for the ceiling");
+  if (task.kind !== "ceiling") throw new Error(`unexpected task ${task.kind}`);
   return task.layer === "noble" ? nobleAlone(task) : packets(task);
 });
 
 const random = (length: number): Uint8Array => randomFillSync(new Uint8Array(length));
 
-/** One packet after another over the same memory, with everything made once that can be. */
+/** Processes packets one by one in the same memory. Reuses keys and buffers where possible. */
 function nobleAlone({ suite, direction, bytes }: CeilingTask): CeilingResult {
   const one = primitives(suite.cipher, direction);
   const lap = stopwatch();
@@ -43,7 +46,7 @@ function primitives(cipher: string, direction: "open" | "seal"): () => void {
     const keyed = hmac.create(sha256, random(32));
     const state = keyed.clone();
     const sequenceNumber = new Uint8Array(4);
-    // As our cipher does: noble's counter of 128 bits takes a tenth longer.
+    // Like Nacre's cipher: noble's function with a 128-bit counter takes a tenth longer.
     const crypt = (): void => void unsafe.ctr32(key, false, counter, text, text);
     const authenticate = (): void => {
       keyed._cloneInto(state);
@@ -93,10 +96,10 @@ function primitives(cipher: string, direction: "open" | "seal"): () => void {
 
 const ciphers: readonly CipherAlgorithm[] = [aes128Ctr, aes256Gcm, chacha20Poly1305];
 
-/** Batches are sealed and then opened; only the direction that is asked for is timed. */
+/** Seals packets in batches and opens them again. Times only the requested direction. */
 function packets({ suite, direction, bytes }: CeilingTask): CeilingResult {
   const cipher = ciphers.find(({ name }) => name === suite.cipher);
-  if (cipher === undefined) throw new Error(`there is no ${suite.cipher}`);
+  if (cipher === undefined) throw new Error(`unknown cipher ${suite.cipher}`);
   const mac = cipher.aead ? undefined : hmacSha256;
   const keys = {
     key: random(cipher.keyLength),
@@ -134,7 +137,7 @@ function packets({ suite, direction, bytes }: CeilingTask): CeilingResult {
   return { seconds, cpuSeconds };
 }
 
-/** Cut as Node's sockets cut what they receive. */
+/** Splits bytes into chunks of 64 KiB, as received from Node's sockets. */
 function inSocketChunks(bytes: Uint8Array): Uint8Array[] {
   const chunks: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += 65_536) chunks.push(bytes.subarray(at, at + 65_536));

@@ -1,4 +1,4 @@
-/** A process with @microsoft/dev-tunnels-ssh as client, without Nagle's algorithm. It has no Ed25519: its keys are ECDSA. */
+/** A process with @microsoft/dev-tunnels-ssh as client, without Nagle's algorithm. The library lacks Ed25519, so it uses ECDSA keys. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectSocket } from "node:net";
@@ -37,7 +37,8 @@ async function open({ host, port, user, ecdsa }: Target, suite?: Suite, kexMetho
   });
   await session.connect(new NodeStream(socket));
   const publicKeys = [await importKey(ecdsa.privateKey)];
-  if (!(await session.authenticate({ username: user, publicKeys }))) throw new Error("dev-tunnels is not let in");
+  if (!(await session.authenticate({ username: user, publicKeys })))
+    throw new Error("the server refused the login of dev-tunnels");
   return {
     kexMethod: negotiated,
     async start(command) {
@@ -45,7 +46,7 @@ async function open({ host, port, user, ecdsa }: Target, suite?: Suite, kexMetho
       const status = new Promise<number | undefined>((resolve) => {
         channel.onClosed(({ exitStatus }) => resolve(exitStatus));
       });
-      // Events have no memory: what arrives before somebody reads is kept here.
+      // The library does not buffer data events, so data that arrives before the first read is kept here.
       const early: Buffer[] = [];
       let take = (chunk: Uint8Array): Promise<void> | undefined => void early.push(Buffer.from(chunk));
       channel.onDataReceived((chunk) => {
@@ -59,7 +60,7 @@ async function open({ host, port, user, ecdsa }: Target, suite?: Suite, kexMetho
       const request = new CommandRequestMessage();
       request.wantReply = true;
       request.command = command;
-      if (!(await channel.request(request))) throw new Error(`the server does not run ${command}`);
+      if (!(await channel.request(request))) throw new Error(`the server refused to run ${command}`);
       return {
         async read(given) {
           take = given;
@@ -68,7 +69,7 @@ async function open({ host, port, user, ecdsa }: Target, suite?: Suite, kexMetho
         },
         async write(pieces) {
           for (const piece of pieces) await channel.send(asBuffer(piece));
-          // Nothing is the end.
+          // An empty buffer sends EOF.
           await channel.send(Buffer.alloc(0));
         },
         send: (piece) => void channel.send(asBuffer(piece)),
@@ -92,14 +93,14 @@ function configuration(suite: Suite | undefined, kexMethod: string | undefined):
   if (kexMethod !== undefined) {
     const known = Object.values(SshAlgorithms.keyExchange);
     config.keyExchangeAlgorithms.splice(0, Infinity, ...known.filter((one) => one?.name === kexMethod));
-    if (config.keyExchangeAlgorithms.length === 0) throw new Error(`dev-tunnels has no ${kexMethod}`);
+    if (config.keyExchangeAlgorithms.length === 0) throw new Error(`dev-tunnels does not support ${kexMethod}`);
   }
   return config;
 }
 
 function keep(list: ({ readonly name: string } | null)[], name: string): void {
   const kept = list.filter((one) => one?.name === name);
-  if (kept.length === 0) throw new Error(`dev-tunnels has no ${name}`);
+  if (kept.length === 0) throw new Error(`dev-tunnels does not support ${name}`);
   list.splice(0, Infinity, ...kept);
 }
 

@@ -1,4 +1,4 @@
-/** A process at the far end of a path: it serves plain TCP, and SSH with our own server. */
+/** A process at the far end of a path with a plain TCP server and Nacre's SSH server. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
@@ -7,7 +7,7 @@ import { send, servePlain } from "./plain-server.ts";
 import type { ServeResult, ServeTask } from "./tasks.ts";
 import { work } from "./worker.ts";
 
-work((task) => (task.kind === "serve" ? serve(task) : Promise.reject(new Error("no task for the far end"))));
+work((task) => (task.kind === "serve" ? serve(task) : Promise.reject(new Error(`unexpected task ${task.kind}`))));
 
 async function serve(task: ServeTask): Promise<ServeResult> {
   await servePlain(task.host, task.tcpPort);
@@ -18,17 +18,17 @@ async function serve(task: ServeTask): Promise<ServeResult> {
     host: task.host,
     port: task.sshPort,
     hostKeys: [hostKey],
-    // Those that a client's suite may name beside the default ones.
+    // Includes MACs that are not in the server's defaults but that a client's suite may name.
     algorithms: { ...nodeServerAlgorithms, macs: nodeAlgorithms.macs },
     authenticate: (login) => login.method === "publickey" && user.equals(login.publicKey),
-    // All connections come from one address.
+    // Without this, the limits per source would apply: all connections come from one address.
     perSource: false,
     session: run,
   });
   return true;
 }
 
-/** SSH: what the benchmark runs on OpenSSH's server, without a shell. */
+/** Runs the commands that the benchmark uses on OpenSSH's server, without a shell. */
 async function run({ command = "", stdin, stdout }: NodeSession): Promise<number> {
   const bytes = /^head -c (\d+) payload$/.exec(command)?.[1];
   if (bytes !== undefined) await send(stdout, Number(bytes));

@@ -1,6 +1,6 @@
 /**
- * A process with Nacre as client, with Node streams on node:crypto: `child-nacre [web] [portable|noble]` for Web streams, for the portable
- * algorithms, for these without WebAssembly.
+ * A process with Nacre as client: `child-nacre [web] [portable|noble]`. Uses Node streams and node:crypto by default. `web` selects Web
+ * streams, `portable` the portable algorithms, and `noble` these without WebAssembly.
  */
 import { connect, nodeAlgorithms, privateKey, tcpDuplex } from "@nacre/node";
 import { type MeasuredSession, nodeStreams, webStreams } from "./measured-client.ts";
@@ -9,9 +9,9 @@ import { clientTasks, work } from "./worker.ts";
 
 const onNoble = process.argv.includes("noble");
 const crypto = onNoble || process.argv.includes("portable") ? "noble" : "node";
-// As where it is forbidden.
+// Simulates a platform that forbids WebAssembly.
 if (onNoble) Object.assign(globalThis, { WebAssembly: undefined });
-// What a contender does not use is not imported: a start from cold is measured, too.
+// Imports only the algorithms that this contender uses, as the start of the process is measured too.
 const algorithms = crypto === "noble" ? (await import("nacre/defaults")).defaultAlgorithms : nodeAlgorithms;
 
 work(clientTasks({ open: process.argv.includes("web") ? openWithWebStreams : open }));
@@ -21,7 +21,7 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
     host: target.host,
     port: target.port,
     user: target.user,
-    // As the others get it: the text, every time.
+    // Parses the key each time, like the other libraries.
     identities: [await privateKey(target.privateKey, { crypto })],
     agent: false,
     crypto,

@@ -1,4 +1,4 @@
-/** A process with Nacre's server: `child-server-nacre node|noble [parts]`; with `parts` it counts what logins spend their time on. */
+/** A process with Nacre's server: `child-server-nacre node|noble [parts]`. With `parts`, measures the time of each part of a login. */
 import nodeCrypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import {
@@ -15,7 +15,7 @@ import { runCommand, serverWork } from "./server-worker.ts";
 type HostKey = Awaited<ReturnType<typeof hostKeyFile>>;
 
 const [crypto = "node", counting] = process.argv.slice(2);
-if (crypto !== "node" && crypto !== "noble") throw new Error(`no such crypto: ${crypto}`);
+if (crypto !== "node" && crypto !== "noble") throw new Error(`unknown crypto ${crypto}; expected node or noble`);
 
 let server: SshServer | undefined;
 let logins = 0;
@@ -32,9 +32,9 @@ serverWork({
       hostKeys: [hostKey],
       ...algorithms(),
       authenticate: (login) => login.method === "publickey" && blob.equals(login.publicKey),
-      // Only connections that come as fast as possible are measured.
+      // Allows many unauthenticated connections: the clients connect as fast as possible.
       maxUnauthenticated: { start: 10_000, rate: 1, full: 10_000 },
-      // They come from one address.
+      // Without this, the limits per source would apply: all clients have one address.
       perSource: false,
       session: async ({ command = "", stdin, stdout }) => {
         await runCommand(command, stdin, stdout);
@@ -51,7 +51,7 @@ serverWork({
   parts: () => parts,
 });
 
-/** The default lists, and what only clients are offered by default: the methods of `kex`, and the MAC of a suite of `bulk`. */
+/** Returns the server's default lists, extended by the client's default key exchange methods and the MAC of a suite of `bulk`. */
 function algorithms(): Pick<ListenOptions, "algorithms" | "userKeys"> {
   const lists = crypto === "node" ? nodeServerAlgorithms : defaultServerAlgorithms;
   const { kex } = crypto === "node" ? nodeAlgorithms : defaultAlgorithms;
@@ -85,7 +85,7 @@ function algorithms(): Pick<ListenOptions, "algorithms" | "userKeys"> {
   };
 }
 
-/** Both kinds of signing are reached by replacing what does it: a signer of our own would be asked in another way. */
+/** Measures signing by replacing the function that signs. A custom signer would be called on a different path. */
 function countSigning(hostKey: HostKey): void {
   const part = "host key's signature";
   if (crypto === "noble") Object.assign(hostKey, { sign: timed(part, hostKey.sign.bind(hostKey)) });
@@ -93,7 +93,7 @@ function countSigning(hostKey: HostKey): void {
   syncBuiltinESMExports();
 }
 
-/** The same function, with the time that it takes counted. */
+/** Wraps a function, and adds the time of each call to a part. */
 function timed<A extends unknown[], R>(part: string, run: (...args: A) => R): (...args: A) => R {
   return (...args) => {
     const began = performance.now();

@@ -19,7 +19,7 @@ serverWork({
       connection.on("close", () => connections.delete(connection));
       connection.on("ready", () => logins++);
       connection.on("authentication", (context: AuthContext) => {
-        // As its documentation shows it: the algorithm, the key, and the signature where there is one.
+        // Checks algorithm, key and signature, like the example in ssh2's documentation. A first request has no signature.
         const isKey =
           context.method === "publickey" &&
           context.key.algo === key.type &&
@@ -45,7 +45,7 @@ serverWork({
         });
       });
     });
-    // Its own listener has Nagle's algorithm on.
+    // ssh2's own listener leaves Nagle's algorithm on.
     const listener = createServer({ noDelay: true }, (socket) => server.injectSocket(socket));
     listener.listen(0, "127.0.0.1");
     await once(listener, "listening");

@@ -12,11 +12,11 @@ import { clientTasks, work } from "./worker.ts";
 const noDelay = process.argv.includes("no-delay");
 const addon = process.argv.includes("addon");
 
-// From the copy that has the addon, which lies beside this program, or from where it is installed.
+// Loads the copy with the addon, next to this program, or the installed package.
 const require = createRequire(addon ? new URL("ssh2-addon/", import.meta.url) : import.meta.url);
 const ssh2 = require("ssh2") as typeof import("ssh2");
 const { bindingAvailable } = require("ssh2/lib/protocol/crypto.js") as { bindingAvailable: boolean };
-if (bindingAvailable !== addon) throw new Error(`ssh2 ${addon ? "lacks its" : "has an"} addon`);
+if (bindingAvailable !== addon) throw new Error(`ssh2 ${addon ? "lacks its" : "loaded an unexpected"} addon`);
 
 work(clientTasks({ open }));
 
@@ -47,7 +47,7 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
         client.exec(command, (error, stream) => {
           if (error !== undefined) return reject(error);
           stream.stderr.resume();
-          // Here and not after an `await`: the exit may be emitted in the same turn.
+          // Listens before any `await`, as `exit` may be emitted in the same turn.
           const status = once(stream, "exit").then(([code]) => code as number);
           resolve({ ...nodeStreams(stream, stream), status });
         });
@@ -65,7 +65,7 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
   };
 }
 
-/** Forwards as the package tunnel-ssh 5.2 does, which adds to this only reconnecting and closing by itself. Its listener has Nagle's delay. */
+/** Forwards like the package tunnel-ssh 5.2, without its reconnecting and automatic closing, and with a choice of Nagle's algorithm. */
 async function listen(client: InstanceType<typeof ssh2.Client>, to: Address): Promise<number> {
   const server = createServer({ noDelay }, (socket) => {
     client.forwardOut("127.0.0.1", socket.remotePort ?? 0, to.host, to.port, (error, stream) => {

@@ -1,4 +1,4 @@
-/** A process with plain TCP as client of `plain-server.ts`: the ceiling of a path, and the visitor of tunnels. */
+/** A process with a plain TCP client of `plain-server.ts`: the reference for a path, and the client of tunnels. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { stopwatch } from "./measured-client.ts";
@@ -8,16 +8,16 @@ import { printedBy, type Task, type TransferResult } from "./tasks.ts";
 import type { PlainTransferTask, Route, VisitsResult, VisitTask } from "./tunnel-tasks.ts";
 import { work } from "./worker.ts";
 
-/** Bytes that each visit gets back. */
+/** Number of bytes that the server sends back on each connection. */
 const VISIT_BYTES = 16;
 
 work((task: Task) => {
   if (task.kind === "plain-transfer") return transfer(task);
   if (task.kind === "visit") return visit(task);
-  // As any other client, on a path.
+  // The tasks of the `path` case, the same as for SSH clients.
   if (task.kind === "download" || task.kind === "upload")
     return transfer({ ...task, kind: "plain-transfer", direction: task.kind, route: { at: task.target } });
-  return Promise.reject(new Error("no task for plain TCP"));
+  return Promise.reject(new Error(`unexpected task ${task.kind}`));
 });
 
 async function transfer({ direction, route, bytes, digest }: PlainTransferTask): Promise<TransferResult> {
@@ -53,7 +53,7 @@ async function upload(connection: PlainConnection, bytes: number, digest: boolea
   return printedBy(printed, digest);
 }
 
-/** Makes connections, a few at once: each sends a line, reads the answer and closes. */
+/** Makes connections, `atOnce` at a time. Each sends a line, reads the reply and closes. */
 async function visit({ route, count, atOnce }: VisitTask): Promise<VisitsResult> {
   const lap = stopwatch();
   let left = count;
@@ -68,7 +68,7 @@ async function visitOnce(route: Route): Promise<void> {
   const connection = await PlainConnection.open(route);
   const closed = once(connection.socket, "close");
   const { bytes } = await download(connection, VISIT_BYTES, false);
-  if (bytes !== VISIT_BYTES) throw new Error(`a visit got ${bytes} bytes back, not ${VISIT_BYTES}`);
+  if (bytes !== VISIT_BYTES) throw new Error(`expected ${VISIT_BYTES} bytes from the target, got ${bytes}`);
   connection.socket.destroy();
   await closed;
 }

@@ -1,15 +1,15 @@
-/** A process with the requested number of clients that only log in: Nacre's, since they are measured no further. */
+/** A process with the requested number of clients that only log in. They are Nacre's for every server, as only the server is measured. */
 import { type Client, connect, nodeAlgorithms } from "@nacre/node";
 import { stopwatch } from "./measured-client.ts";
 import type { CallTask, StayTask, Task, VisitResult } from "./tasks.ts";
 import { work } from "./worker.ts";
 
-/** Connections that are being made at once: enough to keep a server busy, few enough for sshd's MaxStartups. */
+/** Number of concurrent logins: enough to keep a server busy, few enough for sshd's MaxStartups. */
 const AT_ONCE = 8;
 
 const guests: Client[] = [];
 
-// A remaining client would keep the process alive.
+// An open connection would keep the process alive.
 process.once("disconnect", () => process.exit());
 
 work((task: Task) => {
@@ -21,7 +21,7 @@ work((task: Task) => {
     case "leave":
       return leave();
     default:
-      throw new Error(`no task for visitors: ${task.kind}`);
+      throw new Error(`unexpected task ${task.kind}`);
   }
 });
 
@@ -39,7 +39,7 @@ async function visit(task: StayTask | CallTask, then: (client: Client) => unknow
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, visitor));
-  if (agreed.size !== 1) throw new Error(`the visitors agreed on ${[...agreed].join(" and ")}`);
+  if (agreed.size !== 1) throw new Error(`expected one set of algorithms, got ${[...agreed].join(" and ")}`);
   return { seconds: lap().seconds, negotiated: [...agreed].join() };
 }
 
@@ -51,7 +51,7 @@ function enter({ target, kex }: StayTask | CallTask): Promise<Client> {
     identities: [target.keyFile],
     agent: false,
     hostKey: target.hostKeyFingerprint,
-    // Idle is a connection on which nothing was asked for, not even in advance.
+    // An idle connection must not have a channel, not even an early one.
     earlyChannel: false,
     ...(kex !== undefined && {
       algorithms: { ...nodeAlgorithms, kex: nodeAlgorithms.kex.filter(({ name }) => name === kex) },

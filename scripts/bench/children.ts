@@ -4,7 +4,7 @@ import { buildSync } from "esbuild";
 import type { Report, ResultOf, Task } from "./tasks.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-/** Inside the project, so that what the programs import is found. */
+/** Folder inside the project, so that the programs find the packages that they import. */
 const built = fileURLToPath(new URL("../../node_modules/.cache/nacre-bench/", import.meta.url));
 
 const programs = [
@@ -20,7 +20,7 @@ const programs = [
   "child-visitors",
 ] as const;
 
-/** A program that runs in a process of its own, and its arguments. */
+/** A program for a child process, with its arguments. */
 export interface Program {
   readonly file: (typeof programs)[number];
   readonly args?: readonly string[];
@@ -29,8 +29,8 @@ export interface Program {
 }
 
 /**
- * Compiles the programs to plain JavaScript, so that no loader is in the measured processes. What they import from packages
- * stays outside: Nacre is measured as it was built.
+ * Compiles the programs to JavaScript, so that the measured processes need no loader. Packages stay external: Nacre is measured as built
+ * for publishing.
  */
 export function buildPrograms(): void {
   buildSync({
@@ -46,7 +46,7 @@ export function buildPrograms(): void {
   });
 }
 
-/** A folder for CPU profiles of every program; `undefined` for none. */
+/** Folder for CPU profiles of all programs; `undefined` for no profiles. */
 let profileFolder: string | undefined;
 
 export function profileInto(folder: string | undefined): void {
@@ -55,22 +55,22 @@ export function profileInto(folder: string | undefined): void {
 
 const running = new Set<ChildProcess>();
 
-/** Ends every child at once: for when the run is interrupted. */
+/** Kills all children. Called when the run is interrupted. */
 export function killChildren(): void {
   for (const child of running) child.kill("SIGKILL");
 }
 
-/** A process that does one task after another. */
+/** A child process that performs tasks one after another. */
 export class Child {
   readonly #process: ChildProcess;
   readonly #ended: Promise<string>;
   #stderr = "";
 
-  /** `namespace`: the path of a network namespace to run in. */
+  /** Starts a program. `namespace` is the path of a network namespace to run in. */
   constructor(program: Program, namespace?: string) {
     const profile = profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`];
     const child = fork(`${built}${program.file}.mjs`, program.args ?? [], {
-      // Neither this process's loader nor its conditions.
+      // Does not inherit the loader and the import conditions of this process.
       ...(namespace === undefined
         ? { execArgv: [...profile, ...(program.nodeArgs ?? [])] }
         : {
@@ -89,7 +89,7 @@ export class Child {
       child.on("error", (error) => resolve(error.message));
       child.on("exit", (status, signal) => {
         running.delete(child);
-        resolve(`the process ended with ${signal ?? `status ${status}`}: ${this.#stderr}`);
+        resolve(`child process ended with ${signal ?? `status ${status}`}: ${this.#stderr}`);
       });
     });
   }
@@ -98,10 +98,13 @@ export class Child {
     return this.#process.pid!;
   }
 
-  /** One task at a time; `onFirst` is called when a connect task has its first byte of output. Throws when it fails or is late. */
+  /**
+   * Performs one task at a time. Calls `onFirst` when a connect task receives its first byte of output. Rejects if the task fails or takes
+   * longer than `timeoutMs`.
+   */
   ask<T extends Task>(task: T, timeoutMs: number, onFirst: () => void = () => {}): Promise<ResultOf<T>> {
     return new Promise<ResultOf<T>>((resolve, reject) => {
-      const late = `no end of ${task.kind} after ${timeoutMs} ms`;
+      const late = `task ${task.kind} did not end within ${timeoutMs} ms`;
       const timer = setTimeout(() => reject(new Error(`${late}: ${this.#stderr}`)), timeoutMs);
       this.#process.removeAllListeners("message");
       this.#process.on("message", (message: Report) => {
@@ -118,7 +121,7 @@ export class Child {
     });
   }
 
-  /** Lets the process end, and after 5 s ends it. */
+  /** Asks the process to exit, and kills it after 5 s. */
   async end(): Promise<void> {
     if (this.#process.connected) this.#process.disconnect();
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), 5000);
@@ -127,7 +130,7 @@ export class Child {
   }
 }
 
-/** One task in a process of its own. */
+/** Performs one task in a new process. */
 export async function once<T extends Task>(
   program: Program,
   task: T,

@@ -1,39 +1,39 @@
 import { connect as connectSocket, createServer, type Server, type Socket } from "node:net";
 
 export interface DelayProxyOptions {
-  /** Where the server is, on this machine. */
+  /** Address of the server, on this machine. */
   readonly host: string;
   readonly port: number;
-  /** Milliseconds that each direction holds what it carries: half a round trip. 0 only counts. */
+  /** Delay of each direction in milliseconds: half a round trip. With 0, the proxy only counts. */
   readonly holdMs: number;
-  /** Bytes that a direction holds at most; then it reads no more. 4 MiB unless told. */
+  /** Maximum number of bytes buffered in each direction, at which the proxy stops reading; default 4 MiB. */
   readonly limit?: number;
 }
 
-/** What went through one connection. */
+/** Counters of one connection through the proxy. */
 export interface DelayedConnection {
   /**
-   * Round trips on the longest chain of cause and effect that ends at the client: counted, not measured. What one side
-   * sends may depend on everything it received before, so it counts half a round trip more than the latest received byte.
+   * Round trips until the latest byte that the client received: counted, not measured. Bytes that one side sends may depend on all bytes
+   * that it received before, so they count half a round trip more than the latest received byte.
    */
   readonly roundTrips: number;
   readonly bytesToServer: number;
   readonly bytesToClient: number;
 }
 
-/** A TCP proxy on loopback that makes the way long. */
+/** A TCP proxy on loopback that adds latency. */
 export interface DelayProxy {
   readonly host: "127.0.0.1";
   readonly port: number;
-  /** Every connection so far, in the order in which they came. They go on counting. */
+  /** All connections since the start, in order of arrival. Their counters are live. */
   readonly connections: readonly DelayedConnection[];
-  /** Ends it and every connection through it. */
+  /** Stops the proxy and destroys all its connections. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a proxy that holds each chunk for a fixed time, in both directions, and keeps their order. The connection to the server
- * is made at once, so TCP's own round trip is not delayed. Ends and resets go through as well, held like bytes.
+ * Starts a proxy that delays each chunk by a fixed time, in both directions and in order. TCP's own handshake is not delayed. Ends and
+ * resets are delayed and passed on like bytes.
  */
 export async function startDelayProxy(options: DelayProxyOptions): Promise<DelayProxy> {
   const links = new Set<Link>();
@@ -63,13 +63,13 @@ export async function startDelayProxy(options: DelayProxyOptions): Promise<Delay
   };
 }
 
-/** One client, one connection to the server, and the two ways between them. */
+/** A client's connection, the connection to the server, and both directions between them. */
 class Link implements DelayedConnection {
   bytesToServer = 0;
   bytesToClient = 0;
   readonly #client: Socket;
   readonly #server: Socket;
-  /** Half round trips of the latest bytes that each side was given. */
+  /** Number of half round trips until the latest bytes that each side received. */
   #clientRank = 0;
   #serverRank = 0;
 
@@ -108,13 +108,13 @@ class Link implements DelayedConnection {
 }
 
 interface Ranks {
-  /** The rank of bytes that the sender lets go of now. */
+  /** Returns the rank of bytes that the sender sends now. */
   sent(): number;
-  /** Bytes of that rank reach the receiver now. */
+  /** Called when bytes of that rank reach the receiver. */
   given(rank: number, bytes: number): void;
 }
 
-/** Carries one direction. */
+/** Forwards one direction. */
 function carry(from: Socket, to: Socket, holdMs: number, limit: number, ranks: Ranks): void {
   const held: { readonly due: number; readonly rank: number; readonly give: () => void; readonly bytes: number }[] = [];
   let heldBytes = 0;
@@ -154,7 +154,7 @@ function carry(from: Socket, to: Socket, holdMs: number, limit: number, ranks: R
     clearTimeout(timer);
     held.length = 0;
     heldBytes = 0;
-    // What still comes is read and dropped, so that its end is noticed.
+    // Keeps reading and drops the data, so that the end of the other side is noticed.
     flow();
   });
 }

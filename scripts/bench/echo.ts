@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { finish, type MeasuredClient, type MeasuredCommand, stopwatch } from "./measured-client.ts";
 import type { EchoResult, EchoTask } from "./tasks.ts";
 
-/** Bytes of a message: a keystroke or a line. */
+/** Length of a message in bytes: like a keystroke or a line. */
 const LENGTH = 64;
-/** Messages before those that are timed. */
+/** Number of messages before the timed ones. */
 const WARM_UP = 500;
 
-/** Sends small messages into `cat`, one by one, and times each there and back. */
+/** Sends small messages through `cat`, and measures the round-trip time of each. */
 export async function echo(client: MeasuredClient, { target, messages, perSecond }: EchoTask): Promise<EchoResult> {
   const session = await client.open(target);
   const command = await session.start("cat");
@@ -19,7 +19,7 @@ export async function echo(client: MeasuredClient, { target, messages, perSecond
       else if (perSecond === undefined && exchange.back === exchange.sent) exchange.send();
       return undefined;
     });
-    finished.then(() => reject(new Error(`cat ended after ${exchange.back} messages`)), reject);
+    finished.then(() => reject(new Error(`\`cat\` ended after ${exchange.back} messages`)), reject);
     if (perSecond === undefined) exchange.send();
     else pace(exchange, perSecond);
   });
@@ -27,7 +27,7 @@ export async function echo(client: MeasuredClient, { target, messages, perSecond
   return exchange.result();
 }
 
-/** Sends whatever is due, every millisecond. */
+/** Sends messages at a fixed rate: every millisecond, those that are due. */
 function pace(exchange: Exchange, perSecond: number): void {
   const began = performance.now();
   const timer = setInterval(() => {
@@ -37,7 +37,7 @@ function pace(exchange: Exchange, perSecond: number): void {
   }, 1);
 }
 
-/** Messages on their way. They come back as one stream of bytes, in order. */
+/** The messages of a run, sent and received. They come back in order, as a stream of bytes. */
 class Exchange {
   readonly total: number;
   sent = 0;
@@ -77,11 +77,11 @@ class Exchange {
     if (this.back === this.total) this.#time = this.#lap();
   }
 
-  /** Throws when something else came back than was sent. */
+  /** Returns the measured times. Throws if the received bytes differ from the sent ones. */
   result(): EchoResult {
     const same = this.#sentHash.digest("hex") === this.#receivedHash.digest("hex");
     if (!same || this.#received !== this.total * LENGTH)
-      throw new Error(`cat gave back something else than ${this.total} messages of ${LENGTH} bytes`);
+      throw new Error(`\`cat\` returned other bytes than the ${this.total} messages of ${LENGTH} bytes that were sent`);
     const took = this.#took.subarray(WARM_UP).toSorted();
     const percentile = (share: number): number => took[Math.floor(took.length * share)] ?? 0;
     return { ...this.#time, p50: percentile(0.5), p99: percentile(0.99) };

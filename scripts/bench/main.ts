@@ -1,4 +1,4 @@
-/** `npm run bench`: see README.md. */
+/** Runs the benchmarks (`npm run bench`): see README.md. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { cpus, release, totalmem } from "node:os";
@@ -39,7 +39,7 @@ const cases: readonly Case[] = [
 const usage = `usage: npm run bench -- [--json FILE] [--only ${cases.map(({ name }) => name).join("|")}] [--quick]
                         [--size MIB] [--rounds N] [--clients PART,…] [--profile FOLDER]
                         [--connections N] [--logins N]
-       npm run bench -- --write [--size MIB] [--rounds N] [--json FILE]      all of it, into BENCHMARKS.md`;
+       npm run bench -- --write [--size MIB] [--rounds N] [--json FILE]      runs all cases and writes BENCHMARKS.md`;
 
 const values = optionsOr(usage, {
   json: { type: "string" },
@@ -58,7 +58,7 @@ const mebibytes = positive(values.size, values.quick ? 96 : 256);
 const rounds = positive(values.rounds, values.quick ? 3 : 5);
 const connections = positive(values.connections, values.quick ? 200 : 1000);
 const logins = positive(values.logins, values.quick ? 100 : 400);
-// The page has nothing but whole runs.
+// BENCHMARKS.md is written only by full runs.
 const whole =
   values.only === undefined && values.clients === undefined && values.profile === undefined && !values.quick;
 if (
@@ -105,7 +105,7 @@ const bench: Bench = {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line === "" ? "" : `${at} ${line}`}`);
   },
 };
-/** Where in the run we are. */
+/** Progress of the run: number of the case, and elapsed time. */
 let at = "";
 const PICTURES = fileURLToPath(new URL("../pictures/main.ts", import.meta.url));
 const began = performance.now();
@@ -113,7 +113,7 @@ const began = performance.now();
 try {
   const setting = { ...(await machine()), server: `${prepared.server}, ${prepared.where}` };
   for (const [name, value] of Object.entries(setting)) console.log(`${name.padEnd(11)} ${value}`);
-  const reading = `median (least–most); MB are 10^6 bytes, MiB 2^20; rounds: ${rounds}, the clients in turn`;
+  const reading = `medians (minimum–maximum) of ${rounds} rounds; the clients take turns. 1 MB is 10^6 bytes, 1 MiB is 2^20 bytes. "vs. best peer" compares with the best other JavaScript library`;
   console.log(`values      ${reading}\n`);
 
   const results: { readonly measured: Case; readonly result: CaseResult }[] = [];
@@ -127,7 +127,7 @@ try {
     console.log(`${measured.name}: ${measured.what}\n`);
     for (const table of result.tables) console.log(formatTable(table));
   }
-  process.stderr.write(`all of it took ${Math.round((performance.now() - began) / 1000)} s\n`);
+  process.stderr.write(`the whole run took ${Math.round((performance.now() - began) / 1000)} s\n`);
   if (values.json !== undefined) {
     const named = Object.fromEntries(results.map(({ measured, result }) => [measured.name, result]));
     await writeFile(values.json, `${JSON.stringify({ setting, bytes, rounds, results: named }, undefined, 1)}\n`);
@@ -137,13 +137,14 @@ try {
     const date = new Date().toISOString().slice(0, 10);
     const page = formatPage({ command, date, setting, reading, results });
     await writeFile(new URL("../../BENCHMARKS.md", import.meta.url), page);
-    // A process of its own: the handshake is drawn from the sources, and what is measured here is the packages as built.
+    // Runs in a new process: the pictures need the sources of the packages, while this process loads the built packages.
     const drawing = await run(["node", "--conditions=@nacre/source", "--import", "tsx", PICTURES]);
-    if (drawing.status !== 0) throw new Error(`BENCHMARKS.md is written; its charts are not: ${drawing.stderr}`);
+    if (drawing.status !== 0)
+      throw new Error(`BENCHMARKS.md is written, but drawing its charts failed: ${drawing.stderr}`);
   }
 } catch (error) {
   bench.progress("");
-  if (!interrupted) console.error(`the benchmark failed: ${error instanceof Error ? error.message : String(error)}`);
+  if (!interrupted) console.error(`benchmark failed: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 } finally {
   killChildren();
@@ -152,7 +153,7 @@ try {
   await prepared.release();
 }
 
-/** What the numbers depend on. */
+/** Returns the facts that the numbers depend on: machine and versions. */
 async function machine(): Promise<Record<string, string>> {
   const require = createRequire(import.meta.url);
   const processors = cpus();
@@ -161,13 +162,13 @@ async function machine(): Promise<Record<string, string>> {
     machine: `${processors.length} × ${processors[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}`,
     node: `${process.version}, OpenSSL ${process.versions.openssl}`,
     nacre: `${await versionOf(new URL("../../packages/nacre/package.json", import.meta.url))}, ${await commit()}`,
-    ssh2: `${await versionOf(require.resolve("ssh2/package.json"))}, without its addon but where it says so`,
+    ssh2: `${await versionOf(require.resolve("ssh2/package.json"))}, without its native addon unless noted`,
     "dev-tunnels": await versionOf(require.resolve("@microsoft/dev-tunnels-ssh/package.json")),
     ssh: ssh.stderr.trim(),
   };
 }
 
-/** Which state of this repository is measured. */
+/** Returns the measured commit of this repository, with a note if there are changes. */
 async function commit(): Promise<string> {
   const git = ["git", "-C", import.meta.dirname];
   const head = await run([...git, "rev-parse", "--short", "HEAD"]);

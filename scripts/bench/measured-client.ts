@@ -3,17 +3,17 @@ import type { Readable, Writable } from "node:stream";
 import type { Suite, Target } from "./tasks.ts";
 import type { Address, TunnelForm } from "./tunnel-tasks.ts";
 
-/** The little that every client library has to give to be measured. */
+/** The interface that each measured client library implements. */
 export interface MeasuredClient {
-  /** Connects and logs in. Without a suite and a key exchange method: what the library does by itself. */
+  /** Connects and logs in. Without `suite` and `kexMethod`, uses the library's defaults. */
   open(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredSession>;
 }
 
 export interface MeasuredSession {
-  /** What the library says it has negotiated. */
+  /** Negotiated key exchange method, as reported by the library. */
   readonly kexMethod: string;
   start(command: string): Promise<MeasuredCommand>;
-  /** Listens at 127.0.0.1 and forwards to `to`, or as a SOCKS proxy. Returns the port. Missing where it is not measured. */
+  /** Listens at 127.0.0.1, and forwards to `to` or as a SOCKS proxy. Returns the port. Missing for clients without this test. */
   forward?(form: TunnelForm, to: Address): Promise<number>;
   close(): Promise<void>;
 }
@@ -22,13 +22,13 @@ export interface MeasuredCommand extends MeasuredStreams {
   readonly status: Promise<number | undefined>;
 }
 
-/** A command's input and output, whatever they are made of. */
+/** A command's input and output, independent of the kind of stream. */
 interface MeasuredStreams {
-  /** Gives `take` all output, and waits for what it returns. Resolves at the end of the output. */
+  /** Passes all output to `take`, and waits for the promise that it returns. Resolves at the end of the output. */
   read(take: (chunk: Uint8Array) => Promise<void> | undefined): Promise<void>;
-  /** Writes all pieces and then the end. */
+  /** Writes all pieces, and then ends the input. */
   write(pieces: Iterable<Uint8Array>): Promise<void>;
-  /** Writes one small piece now, whether or not those before it are gone. */
+  /** Writes one small piece without waiting for earlier ones. */
   send(piece: Uint8Array): void;
 }
 
@@ -69,16 +69,16 @@ export function webStreams(stdin: WritableStream<Uint8Array>, stdout: ReadableSt
   };
 }
 
-/** Reads a command's output to its end, and awaits that of the command, which must be a success. */
+/** Reads a command's output to its end and waits for the exit status. Throws if the status is not 0. */
 export async function finish(
   { read, status }: Pick<MeasuredCommand, "read" | "status">,
   take: (chunk: Uint8Array) => Promise<void> | undefined,
 ): Promise<void> {
   const [ended] = await Promise.all([status, read(take)]);
-  if (ended !== 0) throw new Error(`the command ended with status ${ended}`);
+  if (ended !== 0) throw new Error(`the command exited with status ${ended}`);
 }
 
-/** Measures wall time and this process's CPU time from now on, in seconds. */
+/** Starts a stopwatch. The returned function returns the wall time and this process's CPU time since then, in seconds. */
 export function stopwatch(): () => { readonly seconds: number; readonly cpuSeconds: number } {
   const began = performance.now();
   const cpu = process.cpuUsage();

@@ -1,20 +1,20 @@
 import type { Case, CaseResult } from "./bench.ts";
 import { formatMarkdown } from "./table.ts";
 
-/** What `BENCHMARKS.md` is made of. */
+/** The content of `BENCHMARKS.md`. */
 export interface Run {
-  /** As it was typed. */
+  /** The command line of the run. */
   readonly command: string;
-  /** ISO 8601, without the time of day. */
+  /** Date in the form YYYY-MM-DD. */
   readonly date: string;
-  /** What the numbers depend on. */
+  /** Facts that the numbers depend on, by name. */
   readonly setting: Readonly<Record<string, string>>;
-  /** How to read them. */
+  /** Explanation of the numbers. */
   readonly reading: string;
   readonly results: readonly { readonly measured: Case; readonly result: CaseResult }[];
 }
 
-/** The whole page: everything that the run printed, whether or not it flatters us. */
+/** Formats the whole page, with every table that the run printed. */
 export function formatPage({ command, date, setting, reading, results }: Run): string {
   const facts = { command: `\`${command}\``, date, ...setting };
   const cases = results.flatMap(({ measured, result }) => [
@@ -24,8 +24,8 @@ export function formatPage({ command, date, setting, reading, results }: Run): s
   ]);
   return `${[
     "# Benchmarks",
-    "Every row of the last full run of `pnpm bench --write`, whether or not it flatters us. [scripts/bench](scripts/bench/README.md) says how " +
-      "each case is measured, and why its numbers can be trusted. The charts are drawn from the tables.",
+    "All results of the last full run of `pnpm bench --write`, good or bad. [scripts/bench](scripts/bench/README.md) describes how " +
+      "each case is measured, and how the measurements are checked. The charts are drawn from the tables.",
     ["| | |", "| --- | --- |", ...Object.entries(facts).map(([name, value]) => `| ${name} | ${value} |`)].join("\n"),
     `${upperFirst(reading)}.`,
     ...cases,

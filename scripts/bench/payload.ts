@@ -1,8 +1,7 @@
 import { createCipheriv, createHash } from "node:crypto";
 
 /**
- * What is sent: one pseudo-random block over and over. Its length is a prime, so that packets which were lost, repeated or
- * swapped change the digest.
+ * A pseudo-random block. The payload repeats it. The length is a prime, so that lost, repeated or swapped packets change the digest.
  */
 export const block: Buffer = createCipheriv("aes-128-ctr", Buffer.alloc(16, 1), Buffer.alloc(16)).update(
   Buffer.alloc(1_048_573),
@@ -10,7 +9,7 @@ export const block: Buffer = createCipheriv("aes-128-ctr", Buffer.alloc(16, 1), 
 
 const CHUNK = 64 * 1024;
 
-/** The payload in pieces of at most 64 KiB: views of the block. */
+/** Returns the payload in pieces of at most 64 KiB, which are views of the block. */
 export function* payload(bytes: number): Generator<Buffer> {
   for (let sent = 0; sent < bytes; ) {
     const offset = sent % block.length;
@@ -20,7 +19,7 @@ export function* payload(bytes: number): Generator<Buffer> {
   }
 }
 
-/** SHA-256 of the payload, in hex. */
+/** Returns the SHA-256 of the payload, in hex. */
 export function payloadDigest(bytes: number): string {
   const hash = createHash("sha256");
   for (const piece of payload(bytes)) hash.update(piece);

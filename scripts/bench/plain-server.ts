@@ -6,9 +6,9 @@ import { payload } from "./payload.ts";
 import type { Address } from "./tunnel-tasks.ts";
 
 /**
- * Serves plain TCP. The first line of a connection says what is wanted: `send BYTES` of the payload, or `count BYTES` or `digest BYTES` of what
- * follows the line, which is answered with the number of bytes that arrived or their SHA-256. Then the server ends the connection. A client that
- * uploads need not end its side: not every tunnel keeps half-close.
+ * Serves plain TCP. The first line of a connection is a command. On `send BYTES` the server sends so many bytes of the payload. On
+ * `count BYTES` or `digest BYTES` it reads so many bytes after the line, and replies with their number or SHA-256. Then it ends the
+ * connection. A client that uploads need not end its side, as not every tunnel supports half-close.
  */
 export async function servePlain(host: string, port: number): Promise<Address> {
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
@@ -31,7 +31,7 @@ async function answer(socket: Socket): Promise<void> {
   const end = first.indexOf(10);
   const [verb, bytes] = first.subarray(0, end).toString("latin1").split(" ");
   if (verb === "send") {
-    // A client that only ends its side sends an EOF, which must be read.
+    // Keeps reading, so that the client's EOF is noticed.
     socket.resume();
     await send(socket, Number(bytes));
   } else {
@@ -41,14 +41,14 @@ async function answer(socket: Socket): Promise<void> {
   socket.end();
 }
 
-/** Aborts when a connection ends before its first line. */
+/** Returns a signal that aborts when a connection ends before its first line. */
 function endOf(socket: Socket): AbortSignal {
   const ended = new AbortController();
   socket.once("end", () => ended.abort());
   return ended.signal;
 }
 
-/** Resolves with the number or the SHA-256 of the bytes when all have arrived, or no more come. */
+/** Reads `bytes` bytes, or up to the end. Resolves with their number, or with their SHA-256 if `digest` is set. */
 async function receive(socket: Socket, bytes: number, digest: boolean): Promise<string> {
   const hash = digest ? createHash("sha256") : undefined;
   let count = 0;

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 
-/** Returns the CPU seconds that the threads of a process have had since they began, as Linux counts them: to the nanosecond. */
+/** Returns the CPU time of a process's threads since their start in seconds, from Linux's counters with nanosecond resolution. */
 export async function cpuSecondsOf(pid: number): Promise<number> {
   const tasks = `/proc/${pid}/task`;
   let nanoseconds = 0;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Bench, type Sample, transferTimeout } from "./bench.ts";
 import type { Child } from "./children.ts";
 import { payloadDigest } from "./payload.ts";
-import { type Host, type House, hostsOf, nacreServer, ssh2Server, timed, withServer } from "./server-house.ts";
+import { type Host, hostsOf, nacreServer, type ServerSetup, ssh2Server, timed, withServer } from "./server-hosts.ts";
 import { runSsh, type SshRun, type SshRunResult } from "./ssh-command.ts";
 import { median, spread, type Table } from "./table.ts";
 import { type Suite, suites, type Target } from "./tasks.ts";
@@ -11,17 +11,17 @@ type Direction = "out of" | "into";
 
 interface Transfer {
   readonly seconds: number;
-  /** Of the server. */
+  /** CPU time of the server. */
   readonly cpuSeconds: number;
 }
 
-/** One large file through exec, out of and into each server by OpenSSH's `ssh`, with each cipher. */
-export async function serverBulk(bench: Bench, house: House, samples: Sample[]): Promise<readonly Table[]> {
+/** Measures transfers of one large file between each server and OpenSSH's `ssh`, in both directions and with each cipher. */
+export async function serverBulk(bench: Bench, setup: ServerSetup, samples: Sample[]): Promise<readonly Table[]> {
   const hosts = hostsOf(bench, [nacreServer, ssh2Server]);
   const tables: Table[] = [];
   for (const suite of suites) {
-    const out = await transfers(bench, house, hosts, suite, "out of", samples);
-    const into = await transfers(bench, house, hosts, suite, "into", samples);
+    const out = await transfers(bench, setup, hosts, suite, "out of", samples);
+    const into = await transfers(bench, setup, hosts, suite, "into", samples);
     tables.push(table(bench, hosts, suite, out, into));
   }
   return tables;
@@ -31,7 +31,7 @@ type Results = ReadonlyMap<Host, readonly Transfer[]>;
 
 async function transfers(
   bench: Bench,
-  house: House,
+  setup: ServerSetup,
   hosts: readonly Host[],
   suite: Suite,
   direction: Direction,
@@ -40,13 +40,13 @@ async function transfers(
   const results = new Map(hosts.map((host) => [host, [] as Transfer[]]));
   for (const { name, program } of hosts) {
     bench.progress(`server: ${suite.name} ${direction} ${name}: digest`);
-    await withServer(house, program, (server, target) => move(bench, house, server, target, suite, direction, true));
+    await withServer(setup, program, (server, target) => move(bench, setup, server, target, suite, direction, true));
   }
   for (let round = 1; round <= bench.rounds; round++) {
     for (const host of hosts) {
       bench.progress(`server: ${suite.name} ${direction} ${host.name}: round ${round} of ${bench.rounds}`);
-      const result = await withServer(house, host.program, (server, target) =>
-        move(bench, house, server, target, suite, direction, false),
+      const result = await withServer(setup, host.program, (server, target) =>
+        move(bench, setup, server, target, suite, direction, false),
       );
       results.get(host)?.push(result);
       samples.push({ measure: "bulk", suite: suite.name, direction, server: host.name, ...result });
@@ -55,10 +55,10 @@ async function transfers(
   return results;
 }
 
-/** One transfer, without connecting and starting a command. */
+/** Measures one transfer, without the time to connect and to start a command. */
 async function move(
   bench: Bench,
-  house: House,
+  setup: ServerSetup,
   server: Child,
   target: Target,
   suite: Suite,
@@ -68,14 +68,14 @@ async function move(
   const { bytes } = bench.server;
   const common = { target, suite, timeoutMs: transferTimeout(bytes) };
   const nothing = await timed(server, () => runSsh({ ...common, command: "true", output: "kept" }));
-  const { verify, ...task } = direction === "into" ? into(house, bytes, digest) : out(bytes, digest);
+  const { verify, ...task } = direction === "into" ? into(setup, bytes, digest) : out(bytes, digest);
   const run = await timed(server, () => runSsh({ ...common, ...task }));
   const fault = verify(run.result);
   if (fault !== undefined) throw new Error(`${suite.name}: ${fault}`);
   return without(run, nothing);
 }
 
-/** What `ssh` is to do, and what is wrong with how it went. */
+/** A command for `ssh`, with a function that returns an error message if the result is wrong. */
 type Check = Pick<SshRun, "command" | "output" | "inputFile"> & {
   readonly verify: (result: SshRunResult) => string | undefined;
 };
@@ -85,37 +85,39 @@ function out(bytes: number, digest: boolean): Check {
   if (digest) {
     const hash = createHash("sha256");
     const verify = (): string | undefined =>
-      hash.digest("hex") === payloadDigest(bytes) ? undefined : "another payload arrived";
+      hash.digest("hex") === payloadDigest(bytes) ? undefined : "received data differs from the payload";
     return { command, output: hash, verify };
   }
   return {
     command,
     output: "counted",
     verify: ({ written }) => {
-      // What the kernel counts are also the packets that it sent to the server, which are few.
+      // The kernel's count of written bytes includes the few packets that ssh sent to the server.
       const extra = written - bytes;
-      return extra >= 0 && extra < 65_536 + bytes / 50 ? undefined : `ssh wrote ${written} bytes, not ${bytes}`;
+      return extra >= 0 && extra < 65_536 + bytes / 50 ? undefined : `expected ${bytes} bytes from ssh, got ${written}`;
     },
   };
 }
 
-function into({ payloadFile }: House, bytes: number, digest: boolean): Check {
+function into({ payloadFile }: ServerSetup, bytes: number, digest: boolean): Check {
   const expected = `${bytes} ${digest ? payloadDigest(bytes) : "-"}\n`;
   return {
     command: digest ? "receive digest" : "receive",
     output: "kept",
     inputFile: payloadFile,
-    verify: ({ stdout }) => (stdout === expected ? undefined : `the server received ${stdout}`),
+    verify: ({ stdout }) =>
+      stdout === expected ? undefined : `expected ${expected.trimEnd()} from the server, got ${stdout.trimEnd()}`,
   };
 }
 
 type Run = Awaited<ReturnType<typeof timed<SshRunResult>>>;
 
-/** The transfer alone, without connecting and starting a command. Throws where too little was moved to tell. */
+/** Subtracts the time of a login that only runs `true`. Throws if the transfer is too short to be measured. */
 function without(whole: Run, nothing: Run): Transfer {
   const seconds = whole.result.seconds - nothing.result.seconds;
   const cpuSeconds = whole.cpuSeconds - nothing.cpuSeconds;
-  if (!(seconds > 0 && cpuSeconds > 0)) throw new Error("the transfer took no longer than none: move more (--size)");
+  if (!(seconds > 0 && cpuSeconds > 0))
+    throw new Error("the transfer took no longer than a login without one; use a larger --size");
   return { seconds, cpuSeconds };
 }
 
@@ -135,8 +137,8 @@ function table(bench: Bench, hosts: readonly Host[], suite: Suite, out: Results,
   ];
   return {
     title: `${suite.name}, ${bytes / 2 ** 20} MiB to and from ssh`,
-    head: ["server", "out MB/s", "of ssh2", "CPU s/GiB", "in MB/s", "of ssh2", "CPU s/GiB"],
+    head: ["server", "out MB/s", "vs. ssh2", "CPU s/GiB", "in MB/s", "vs. ssh2", "CPU s/GiB"],
     rows: hosts.map((host) => [host.name, ...cells(out, host), ...cells(into, host)]),
-    notes: ["Goal: each way at least ssh2's. CPU is the server's."],
+    notes: ["Goal: in each direction at least ssh2's speed. CPU time is the server's."],
   };
 }

@@ -1,23 +1,31 @@
 import type { Bench, Sample } from "./bench.ts";
 import { Child } from "./children.ts";
-import { type Host, type House, hostsOf, nacreServer, SERVER_TIMEOUT, ssh2Server, withServer } from "./server-house.ts";
+import {
+  type Host,
+  hostsOf,
+  nacreServer,
+  SERVER_TIMEOUT,
+  type ServerSetup,
+  ssh2Server,
+  withServer,
+} from "./server-hosts.ts";
 import { spread, type Table } from "./table.ts";
 
-/** Both servers are met with the same keys: what they agree on decides what a connection holds. */
+/** Key exchange method for both servers. The negotiated algorithms affect the memory of a connection. */
 const KEX = "curve25519-sha256";
-/** Before the first count, so that what only the first connections cost is not counted to them. */
+/** Number of connections before the first measurement, so that one-time costs are not counted. */
 const WARM_UP = 100;
 const ROUNDS = 3;
 
 interface Idle {
-  /** Of the process, per connection: KiB. */
+  /** Memory of the process per connection, in KiB. */
   readonly resident: number;
   readonly heap: number;
   readonly external: number;
 }
 
-/** Connections that are logged in and idle: what each of them adds to the server's process. */
-export async function idleMemory(bench: Bench, house: House, samples: Sample[]): Promise<Table> {
+/** Measures the memory of idle connections after login, per connection, in the server's process. */
+export async function idleMemory(bench: Bench, setup: ServerSetup, samples: Sample[]): Promise<Table> {
   const { connections } = bench.server;
   const hosts = hostsOf(bench, [nacreServer, ssh2Server]);
   const results = new Map(hosts.map((host) => [host, [] as Idle[]]));
@@ -25,17 +33,17 @@ export async function idleMemory(bench: Bench, house: House, samples: Sample[]):
   for (let round = 1; round <= ROUNDS; round++) {
     for (const host of hosts) {
       bench.progress(`server: ${connections} idle connections, ${host.name}: round ${round} of ${ROUNDS}`);
-      const { agreed, idle } = await measure(house, host, connections);
+      const { agreed, idle } = await measure(setup, host, connections);
       if (negotiated !== "" && agreed !== negotiated)
-        throw new Error(`idle connections: ${host.name} agreed on ${agreed}, another on ${negotiated}`);
+        throw new Error(`idle connections: ${host.name} negotiated ${agreed}, another server ${negotiated}`);
       negotiated = agreed;
       results.get(host)?.push(idle);
       samples.push({ measure: "idle", server: host.name, connections, ...idle });
     }
   }
   return {
-    title: `${connections} idle connections, logged in (${negotiated}): KiB of the server's process for each`,
-    head: ["server", "resident", "heap", "outside of it"],
+    title: `${connections} idle connections after login (${negotiated}): memory of the server's process per connection, KiB`,
+    head: ["server", "resident", "heap", "external"],
     rows: hosts.map((host) => {
       const all = results.get(host) ?? [];
       return [
@@ -54,16 +62,16 @@ export async function idleMemory(bench: Bench, house: House, samples: Sample[]):
         ),
       ];
     }),
-    notes: ["Goal: resident no more than ssh2's. Garbage is collected before each count."],
+    notes: ["Goal: resident memory at most ssh2's. Garbage is collected before each measurement."],
   };
 }
 
 async function measure(
-  house: House,
+  setup: ServerSetup,
   { name, program }: Host,
   connections: number,
 ): Promise<{ readonly agreed: string; readonly idle: Idle }> {
-  return withServer(house, program, async (server, target) => {
+  return withServer(setup, program, async (server, target) => {
     const visitors = new Child({ file: "child-visitors" });
     const count = () => server.ask({ kind: "census", collect: true }, SERVER_TIMEOUT);
     try {
@@ -76,7 +84,9 @@ async function measure(
       );
       const after = await count();
       if (before.connections !== 0 || after.connections !== connections)
-        throw new Error(`${name} held ${before.connections} connections, and then ${after.connections}`);
+        throw new Error(
+          `expected 0 and then ${connections} connections at ${name}, got ${before.connections} and ${after.connections}`,
+        );
       const each = (what: "resident" | "heap" | "external"): number =>
         (after[what] - before[what]) / connections / 1024;
       return {

@@ -1,19 +1,19 @@
 import { type Bench, nacre, offers, type Sample } from "./bench.ts";
 import { Child } from "./children.ts";
-import { allServers, type Host, type House, hostsOf, SERVER_TIMEOUT, timed, withServer } from "./server-house.ts";
+import { allServers, type Host, hostsOf, SERVER_TIMEOUT, type ServerSetup, timed, withServer } from "./server-hosts.ts";
 import { median, type Table } from "./table.ts";
 import { kexMethods } from "./tasks.ts";
 
 const WARM_UP = 5;
 const LOGINS = 20;
 
-/** Logins with each key exchange method alone: what one costs each server. */
-export async function serverKex(bench: Bench, house: House, samples: Sample[]): Promise<Table> {
+/** Measures the CPU time of each server for a login with each key exchange method. */
+export async function serverKex(bench: Bench, setup: ServerSetup, samples: Sample[]): Promise<Table> {
   const hosts = hostsOf(bench, allServers);
   const results = new Map<string, number[]>();
   for (let round = 1; round <= bench.rounds; round++) {
     for (const host of hosts) {
-      await withServer(house, host.program, async (server, target) => {
+      await withServer(setup, host.program, async (server, target) => {
         const visitor = new Child(nacre.program!);
         try {
           for (const method of kexMethods.filter((name) => offers(host, name))) {
@@ -21,7 +21,7 @@ export async function serverKex(bench: Bench, house: House, samples: Sample[]): 
             const logIn = async (count: number): Promise<void> => {
               for (let i = 0; i < count; i++) {
                 const { method: agreed } = await visitor.ask({ kind: "kex", target, method }, SERVER_TIMEOUT);
-                if (agreed !== method) throw new Error(`${host.name} did ${agreed}, not ${method}`);
+                if (agreed !== method) throw new Error(`${host.name} negotiated ${agreed}, expected ${method}`);
               }
             };
             await logIn(WARM_UP);
@@ -37,7 +37,7 @@ export async function serverKex(bench: Bench, house: House, samples: Sample[]): 
     }
   }
   return {
-    title: `The server's CPU ms for a login with one key exchange method, ${LOGINS} a round; warm`,
+    title: `Server's CPU time per login with one key exchange method, ms; ${LOGINS} logins per round, warm process`,
     head: ["method", ...hosts.map(({ name }) => name)],
     rows: kexMethods.map((method) => [
       method,

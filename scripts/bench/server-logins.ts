@@ -1,15 +1,23 @@
 import type { Bench, Sample } from "./bench.ts";
 import { Child, type Program } from "./children.ts";
-import { allServers, type Host, type House, hostsOf, SERVER_TIMEOUT, ssh2Server, withServer } from "./server-house.ts";
+import {
+  allServers,
+  type Host,
+  hostsOf,
+  SERVER_TIMEOUT,
+  type ServerSetup,
+  ssh2Server,
+  withServer,
+} from "./server-hosts.ts";
 import { median, spread, type Table } from "./table.ts";
 
 const CURVE = "curve25519-sha256";
 const WARM_UP = 100;
 const ROUNDS = 3;
-/** A visitor costs more than a login costs a server: it takes several processes to keep one busy. */
+/** Number of client processes. A login costs a client more CPU time than a server, so one process cannot keep a server busy. */
 const VISITORS = 2;
 
-/** A server, and the kex methods that its visitors offer. */
+/** A server with the key exchange method that its clients offer; `undefined` for the client's defaults. */
 interface Contest {
   readonly name: string;
   readonly host: Host;
@@ -20,23 +28,26 @@ interface Rate {
   readonly perSecond: number;
   readonly cpuMs: number;
   readonly negotiated: string;
-  /** Milliseconds for each login. */
+  /** Time of each part of a login, in milliseconds per login. */
   readonly parts: Readonly<Record<string, number>>;
 }
 
-/** Logins as fast as they go, one key and no command: how many a second, what one costs the server, and what that is spent on. */
-export async function loginRate(bench: Bench, house: House, samples: Sample[]): Promise<readonly Table[]> {
+/**
+ * Measures logins without a command, made as fast as possible: logins per second, the server's CPU time for each, and how it divides into
+ * the parts of a login.
+ */
+export async function loginRate(bench: Bench, setup: ServerSetup, samples: Sample[]): Promise<readonly Table[]> {
   const { logins } = bench.server;
   const contests: readonly Contest[] = hostsOf(bench, allServers).flatMap((host) => [
     { name: host.name, host, kex: CURVE },
-    // What is agreed on when both sides are ours.
-    ...(host === ssh2Server ? [] : [{ name: `${host.name}, as it is`, host, kex: undefined }]),
+    // The algorithms that Nacre's client and server negotiate by default.
+    ...(host === ssh2Server ? [] : [{ name: `${host.name}, defaults`, host, kex: undefined }]),
   ]);
   const results = new Map(contests.map((contest) => [contest, [] as Rate[]]));
   for (let round = 1; round <= ROUNDS; round++) {
     for (const contest of contests) {
       bench.progress(`server: logins, ${contest.name}: round ${round} of ${ROUNDS}`);
-      const rate = await measure(house, contest, contest.host.program, logins);
+      const rate = await measure(setup, contest, contest.host.program, logins);
       results.get(contest)?.push(rate);
       const { perSecond, cpuMs, negotiated } = rate;
       samples.push({ measure: "logins", server: contest.name, logins, perSecond, cpuMs, negotiated });
@@ -45,8 +56,8 @@ export async function loginRate(bench: Bench, house: House, samples: Sample[]): 
   const peer = contests.find(({ host }) => host === ssh2Server);
   const peers = (peer && results.get(peer)) ?? [];
   const rates: Table = {
-    title: `Logins with an Ed25519 key, ${logins} a round from ${VISITORS} processes`,
-    head: ["server", "per second", "of ssh2", "CPU ms each", "of ssh2", "agreed on"],
+    title: `Logins with an Ed25519 key, ${logins} per round from ${VISITORS} client processes`,
+    head: ["server", "per second", "vs. ssh2", "CPU ms each", "vs. ssh2", "negotiated"],
     rows: contests.map((contest) => {
       const all = results.get(contest) ?? [];
       const ratio = (value: (rate: Rate) => number): string =>
@@ -67,16 +78,21 @@ export async function loginRate(bench: Bench, house: House, samples: Sample[]): 
       ];
     }),
     notes: [
-      `"as it is": as our own clients do by default.`,
-      "The visitors share the machine: CPU time says what the server alone could do.",
-      "Goal: on Node no fewer than ssh2's server.",
+      `"defaults": with the algorithms that Nacre's client and server negotiate by default.`,
+      "The clients run on the same machine: CPU time shows what the server could do alone.",
+      "Goal: on Node at least as many logins as ssh2's server.",
     ],
   };
-  return [rates, await breakdown(bench, house, contests, samples)];
+  return [rates, await breakdown(bench, setup, contests, samples)];
 }
 
-/** The same once more in a server that counts, which costs it a little. */
-async function breakdown(bench: Bench, house: House, contests: readonly Contest[], samples: Sample[]): Promise<Table> {
+/** Repeats the logins with a server that measures the parts of a login, which makes it slightly slower. */
+async function breakdown(
+  bench: Bench,
+  setup: ServerSetup,
+  contests: readonly Contest[],
+  samples: Sample[],
+): Promise<Table> {
   const names = ["key exchange", "hashes", "host key's signature", "user's signature", "cipher keys"];
   const rows: string[][] = [];
   for (const contest of contests) {
@@ -84,24 +100,24 @@ async function breakdown(bench: Bench, house: House, contests: readonly Contest[
     bench.progress(`server: parts of logins, ${contest.name}`);
     const { program } = contest.host;
     const counting: Program = { ...program, args: [...(program.args ?? []), "parts"] };
-    const { parts, cpuMs } = await measure(house, contest, counting, bench.server.logins);
+    const { parts, cpuMs } = await measure(setup, contest, counting, bench.server.logins);
     const unknown = Object.keys(parts).find((part) => !names.includes(part));
-    if (unknown !== undefined) throw new Error(`no column for ${unknown}`);
+    if (unknown !== undefined) throw new Error(`part of a login without a column: ${unknown}`);
     const times = names.map((name) => parts[name] ?? 0);
     const rest = cpuMs - times.reduce((sum, time) => sum + time, 0);
     rows.push([contest.name, ...[...times, rest, cpuMs].map((time) => time.toFixed(2))]);
     samples.push({ measure: "parts", server: contest.name, cpuMs, ...parts });
   }
   return {
-    title: "What a login spends the server's time on, ms",
-    head: ["server", ...names, "the rest", "CPU in all"],
+    title: "Server's time per login by part, ms",
+    head: ["server", ...names, "rest", "total CPU"],
     rows,
-    notes: ["The rest: TCP, packets, messages, timers, the application, and Node itself."],
+    notes: ["Rest: TCP, packets, messages, timers, the application, and Node itself."],
   };
 }
 
-async function measure(house: House, contest: Contest, program: Program, logins: number): Promise<Rate> {
-  return withServer(house, program, async (server, target) => {
+async function measure(setup: ServerSetup, contest: Contest, program: Program, logins: number): Promise<Rate> {
+  return withServer(setup, program, async (server, target) => {
     const visitors = Array.from({ length: VISITORS }, () => new Child({ file: "child-visitors" }));
     const { kex } = contest;
     const call = async (all: number): Promise<{ readonly seconds: number; readonly negotiated: string }> => {
@@ -120,7 +136,7 @@ async function measure(house: House, contest: Contest, program: Program, logins:
       const after = await census();
       const count = after.logins - before.logins;
       if (count !== VISITORS * Math.ceil(logins / VISITORS))
-        throw new Error(`${contest.name} counted ${count} logins, not ${logins}`);
+        throw new Error(`expected ${logins} logins at ${contest.name}, got ${count}`);
       return {
         perSecond: count / seconds,
         cpuMs: ((after.cpuSeconds - before.cpuSeconds) / count) * 1000,

@@ -1,34 +1,34 @@
 import { type Bench, nacre, type Sample } from "./bench.ts";
 import { Child } from "./children.ts";
-import { allServers, type Host, type House, hostsOf, SERVER_TIMEOUT, timed, withServer } from "./server-house.ts";
+import { allServers, type Host, hostsOf, SERVER_TIMEOUT, type ServerSetup, timed, withServer } from "./server-hosts.ts";
 import { median, spread, type Table } from "./table.ts";
 import { type EchoResult, echoes } from "./tasks.ts";
 
 const WARM_UP = 10;
 const CONNECTIONS = 100;
 
-/** What a client of ours meets in a server in one round. CPU is the server's. */
+/** Results of Nacre's client with a server in one round. CPU times are the server's. */
 interface Visit {
   readonly connectMs: number;
   readonly connectCpuMs: number;
-  /** Of all at once. */
+  /** Time until all concurrent connections are closed, in milliseconds. */
   readonly manyMs: number;
   readonly manyCpuMs: number;
   readonly single: EchoResult;
   readonly singleCpuUs: number;
   readonly stream: EchoResult;
-  /** Of a second. */
+  /** CPU seconds per second. */
   readonly streamCpu: number;
 }
 
-/** One connection after another, many at once, and small messages, as a client of ours meets them in each server. */
-export async function serverVisits(bench: Bench, house: House, samples: Sample[]): Promise<Table> {
+/** Measures each server with Nacre's client: single connections, concurrent connections, and small messages. */
+export async function serverVisits(bench: Bench, setup: ServerSetup, samples: Sample[]): Promise<Table> {
   const hosts = hostsOf(bench, allServers);
   const results = new Map(hosts.map((host) => [host, [] as Visit[]]));
   for (let round = 1; round <= bench.rounds; round++) {
     for (const host of hosts) {
-      bench.progress(`server: visits, ${host.name}: round ${round} of ${bench.rounds}`);
-      const visit = await visitOf(bench, house, host);
+      bench.progress(`server: Nacre's client, ${host.name}: round ${round} of ${bench.rounds}`);
+      const visit = await visitOf(bench, setup, host);
       results.get(host)?.push(visit);
       const { single, stream, ...numbers } = visit;
       samples.push({ measure: "visits", server: host.name, ...numbers, singleP50: single.p50, streamP50: stream.p50 });
@@ -37,16 +37,16 @@ export async function serverVisits(bench: Bench, house: House, samples: Sample[]
   const middle = (host: Host, value: (visit: Visit) => number, digits: number): string =>
     median((results.get(host) ?? []).map(value)).toFixed(digits);
   return {
-    title: `What a client of ours meets: \`echo ok\`, ${CONNECTIONS} of them at once, and messages of 64 bytes through \`cat\``,
+    title: `Nacre's client with each server: \`echo ok\`, ${CONNECTIONS} of them concurrently, and 64-byte messages through \`cat\``,
     head: [
       "server",
       "echo ok: ms",
       "CPU ms",
-      `${CONNECTIONS} at once: ms`,
+      `${CONNECTIONS} concurrent: ms`,
       "CPU ms each",
       "one message: p50 ms",
       "CPU µs each",
-      `${echoes.stream.perSecond} a second: p50 ms`,
+      `${echoes.stream.perSecond} per second: p50 ms`,
       "p99 ms",
       "CPU s/s",
     ],
@@ -66,13 +66,13 @@ export async function serverVisits(bench: Bench, house: House, samples: Sample[]
       middle(host, ({ streamCpu }) => streamCpu, 2),
     ]),
     notes: [
-      "CPU is the server's. What is agreed on is what our client asks for first: with our servers ML-KEM, which costs Node 20 some ms on both sides.",
+      "CPU time is the server's. The client's preferred algorithms are used: with Nacre's servers ML-KEM, which takes Node 20 some milliseconds on each side.",
     ],
   };
 }
 
-function visitOf(bench: Bench, house: House, { program }: Host): Promise<Visit> {
-  return withServer(house, program, async (server, target) => {
+function visitOf(bench: Bench, setup: ServerSetup, { program }: Host): Promise<Visit> {
+  return withServer(setup, program, async (server, target) => {
     const visitor = new Child(nacre.program!);
     try {
       const connect = async (count: number): Promise<number[]> => {

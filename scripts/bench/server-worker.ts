@@ -6,19 +6,19 @@ import { payload } from "./payload.ts";
 import type { Census, ListenTask, Task } from "./tasks.ts";
 import { work } from "./worker.ts";
 
-/** The little that every server library has to give to be measured. */
+/** The interface that each measured server library implements. */
 export interface MeasuredServer {
-  /** Listens on a free port of 127.0.0.1, without Nagle's algorithm, and lets in who has the user key. */
+  /** Listens on a free port of 127.0.0.1, without Nagle's algorithm. Accepts logins with the user key. */
   listen(task: ListenTask): Promise<{ readonly port: number }>;
   connections(): number;
   logins(): number;
-  /** Seconds that went into each part of logins, where they are counted. */
+  /** Time of each part of all logins, in seconds, if it is measured. */
   parts?(): Readonly<Record<string, number>>;
 }
 
-/** Does what the parent process asks of a server. */
+/** Performs the tasks that the parent process sends to a server. */
 export function serverWork(server: MeasuredServer): void {
-  // It listens, and would never end by itself.
+  // The listening server would keep the process alive.
   process.once("disconnect", () => process.exit());
   work(async (task: Task) => {
     switch (task.kind) {
@@ -27,7 +27,7 @@ export function serverWork(server: MeasuredServer): void {
       case "census":
         return census(server, task.collect);
       default:
-        throw new Error(`no task for a server: ${task.kind}`);
+        throw new Error(`unexpected task ${task.kind}`);
     }
   });
 }
@@ -35,7 +35,7 @@ export function serverWork(server: MeasuredServer): void {
 async function census(server: MeasuredServer, collect: boolean): Promise<Census> {
   const { user, system } = process.cpuUsage();
   if (collect) {
-    // Idle is what nothing has happened to for a while.
+    // Waits until the connections are idle.
     await new Promise((resolve) => setTimeout(resolve, 3000));
     await collectGarbage();
   }
@@ -51,7 +51,10 @@ async function census(server: MeasuredServer, collect: boolean): Promise<Census>
   };
 }
 
-/** Runs `send BYTES`, `receive` (tells the count and the digest of what came), `cat` and `echo ok`. Throws for other commands. */
+/**
+ * Runs a command: `send BYTES`, `receive` and `receive digest` (print the number of received bytes, and their digest), `cat`, `echo ok` or
+ * `true`. Throws for other commands.
+ */
 export async function runCommand(command: string, stdin: Readable, stdout: Writable): Promise<void> {
   const bytes = /^send (\d+)$/.exec(command)?.[1];
   if (bytes !== undefined) {
@@ -59,7 +62,7 @@ export async function runCommand(command: string, stdin: Readable, stdout: Writa
   } else if (command === "receive" || command === "receive digest") {
     const hash = command === "receive" ? undefined : createHash("sha256");
     let count = 0;
-    // Not by iterating, which destroys a stream at its end: ssh2's is both directions in one.
+    // Iterating would destroy the stream at its end; in ssh2 the same stream is also the output.
     stdin.on("data", (chunk: Uint8Array) => {
       count += chunk.length;
       hash?.update(chunk);
@@ -72,6 +75,6 @@ export async function runCommand(command: string, stdin: Readable, stdout: Writa
   } else if (command === "echo ok") {
     stdout.write("ok\n");
   } else if (command !== "true") {
-    throw new Error(`no such command: ${command}`);
+    throw new Error(`unknown command ${command}`);
   }
 }

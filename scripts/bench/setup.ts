@@ -12,22 +12,22 @@ import type { Place } from "./slow-path.ts";
 import { runSsh } from "./ssh-command.ts";
 import type { Target } from "./tasks.ts";
 
-/** A server that is ready to be measured against. */
+/** A server that clients can be measured with. */
 export interface Prepared {
   readonly target: Target;
   readonly payloadFile: string;
-  /** Where the server runs. */
+  /** Description of the container or machine on which the server runs. */
   readonly where: string;
-  /** `OpenSSH_10.0p2 …` as it says of itself. */
+  /** Software version from the server's identification, such as `OpenSSH_10.0p2 …`. */
   readonly server: string;
-  /** Starts one more such server, with the same users and files, in a network namespace. */
+  /** Starts another server in a network namespace, with the same users and files. */
   serverIn(place: Place): Promise<Target>;
   release(): Promise<void>;
 }
 
 /**
- * Starts one server with an Ed25519 host key, makes a key that it takes, and puts the payload on both sides: here what an upload
- * takes, at the server enough for the longest download.
+ * Starts a server, creates an authorized user key, and writes the payload on both sides: `bytes` bytes here for an upload, and `longest`
+ * bytes at the server for the longest download.
  */
 export async function prepare(bytes: number, longest: number): Promise<Prepared> {
   const container = await ensureContainer();
@@ -60,7 +60,7 @@ export async function prepare(bytes: number, longest: number): Promise<Prepared>
     const startServer = async (place?: Place): Promise<Target> => {
       const { host, port, hostPublicKeys } = await startSshd({
         hostKeys: ["ed25519", "ecdsa-256"],
-        // OpenSSH has these three, but offers none of them by default.
+        // OpenSSH implements these three, but does not offer them by default.
         config: [
           "KexAlgorithms +diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512",
         ],
@@ -97,7 +97,7 @@ export async function prepare(bytes: number, longest: number): Promise<Prepared>
   }
 }
 
-/** Of a public key's line. */
+/** Returns the fingerprint of a key in a public key line. */
 export function fingerprint(line: string): `SHA256:${string}` {
   const blob = Buffer.from(line.split(" ")[1] ?? "", "base64");
   return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
@@ -109,12 +109,12 @@ async function putPayload(target: Target, folder: string, bytes: number): Promis
   const repeat = `i=0; while [ $i -lt ${Math.ceil(bytes / block.length)} ]; do cat block; i=$((i+1)); done`;
   const command = `cat >block && { ${repeat}; } | head -c ${bytes} >payload && sha256sum payload`;
   const { stdout } = await runSsh({ target, command, inputFile, output: "kept", timeoutMs: 120_000 });
-  if (!stdout.startsWith(payloadDigest(bytes))) throw new Error(`the server has another payload: ${stdout}`);
+  if (!stdout.startsWith(payloadDigest(bytes))) throw new Error(`the payload at the server differs: ${stdout}`);
 }
 
 async function identification({ host, port }: Target): Promise<string> {
   const socket = connect(port, host);
-  socket.setTimeout(5000, () => socket.destroy(new Error("the server does not identify itself")));
+  socket.setTimeout(5000, () => socket.destroy(new Error("the server sent no identification within 5 s")));
   const [line] = (await onceEvent(socket, "data")) as [Buffer];
   socket.destroy();
   return (line.toString("latin1").split("\r\n")[0] ?? "").replace(/^SSH-2\.0-/, "");

@@ -1,14 +1,14 @@
-"""A long path between two network namespaces: two TUN devices, and a program between them that holds each packet.
+"""A network path with latency and limited bandwidth between two network namespaces, over two TUN devices.
 
     slow-path.py RATE HOLD QUEUE NEAR FAR       bit/s, ms, bytes, two addresses
 
-It prints `ready PID NEAR-FD FAR-FD`: the namespaces are /proc/PID/fd/… as long as it lives, and it lives as long as its
-standard input stays open. Nothing else holds them, so they and the devices go with it, however it ends.
+Prints `ready PID NEAR-FD FAR-FD`. The namespaces are /proc/PID/fd/NEAR-FD and /proc/PID/fd/FAR-FD while this process runs.
+It runs until its standard input closes. Only this process refers to the namespaces, so the kernel removes them and the
+devices when it ends or is killed.
 
-Each way a packet waits until those before it have left at RATE, and arrives HOLD ms later. A packet that would find more
-than QUEUE bytes before it is dropped, as a router does. The MTU is the kernel's default for such a device, 1500. What
-several segments would say it hands over in one piece (TSO, with the header of virtio), which is counted as the segments
-that it stands for: so Python keeps up.
+In each direction, packets leave in order at RATE, and arrive HOLD ms later. If more than QUEUE bytes wait, a new packet is
+dropped, as a router would do. The MTU is the kernel's default for a TUN device, 1500. The kernel passes several TCP segments
+as one packet (TSO, with a virtio header), so that Python is fast enough. Such a packet counts as its segments.
 """
 
 import collections
@@ -34,7 +34,7 @@ VNET_HEADER = 10
 def own_namespace():
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "no network namespace can be made: " + os.strerror(ctypes.get_errno()))
+        raise OSError(ctypes.get_errno(), "cannot create a network namespace: " + os.strerror(ctypes.get_errno()))
     configure(b"lo", "127.0.0.1", "255.0.0.0")
     return os.open("/proc/self/ns/net", os.O_RDONLY)
 
@@ -59,7 +59,7 @@ def tun(name, address):
 
 
 def wire_length(packet):
-    """Bytes on the wire of what may stand for several segments."""
+    """Returns the number of bytes on the wire of a packet that may contain several segments."""
     length = len(packet) - VNET_HEADER
     _, kind, headers, segment = struct.unpack_from("=BBHH", packet)
     if kind == 0 or segment == 0:
@@ -69,7 +69,7 @@ def wire_length(packet):
 
 
 class Direction:
-    """What goes from one device to the other."""
+    """The packets from one device to the other."""
 
     def __init__(self, source, sink, rate, hold, queue):
         self.source, self.sink = source, sink
@@ -90,7 +90,7 @@ class Direction:
             self.held.append((self.free_at + self.hold, packet))
 
     def release(self, now):
-        """Hands over what is due, and returns when more will be."""
+        """Delivers the packets that are due. Returns the time at which the next one is due."""
         while self.held:
             due, packet = self.held[0]
             if due > now:
@@ -98,7 +98,7 @@ class Direction:
             try:
                 os.write(self.sink, packet)
             except OSError:
-                pass  # IPv6 says hello where nobody listens.
+                pass  # IPv6 sends neighbour discovery on a device without IPv6 peers.
             self.held.popleft()
         return float("inf")
 
@@ -110,7 +110,7 @@ def main():
     near_tun = tun(b"path", near)
     far_namespace = own_namespace()
     far_tun = tun(b"path", far)
-    # A cable does not wait for a processor.
+    # Real-time priority: a real network link does not wait for a CPU.
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     print("ready", os.getpid(), near_namespace, far_namespace, flush=True)
 
@@ -121,7 +121,7 @@ def main():
         now = time.monotonic()
         due = min(direction.release(now) for direction in directions)
         wait = None if due == float("inf") else max(0.0, due - time.monotonic())
-        # Not epoll, whose time is in milliseconds.
+        # The timeout of epoll has only millisecond resolution.
         readable, _, _ = select.select(sources, [], [], wait)
         if 0 in readable and os.read(0, 1) == b"":
             return

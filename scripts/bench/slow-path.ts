@@ -2,26 +2,26 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-/** Somewhere to run: the path of a network namespace, and an address in it. */
+/** A network namespace, as a path, with an address in it. */
 export interface Place {
   readonly namespace: string;
   readonly address: string;
 }
 
 export interface PathOptions {
-  /** Bits a second, each way. */
+  /** Bandwidth of each direction in bits per second. */
   readonly bitsPerSecond: number;
-  /** Milliseconds each way. */
+  /** Latency of each direction in milliseconds. */
   readonly holdMs: number;
-  /** Bytes that may wait to leave, each way; what comes beyond them is dropped. */
+  /** Queue of each direction in bytes. Packets beyond it are dropped. */
   readonly queueBytes: number;
 }
 
-/** A long path between two network namespaces of its own. */
+/** A network path with latency between two new network namespaces. */
 export interface SlowPath {
   readonly near: Place;
   readonly far: Place;
-  /** Ends it, with its namespaces. It ends with this process as well, however that ends. */
+  /** Removes the path and its namespaces. They are also removed when this process exits or is killed. */
   close(): Promise<void>;
 }
 
@@ -29,14 +29,14 @@ const program = fileURLToPath(new URL("slow-path.py", import.meta.url));
 const READY = /^ready (\d+) (\d+) (\d+)\n/;
 
 /**
- * Makes one, with slow-path.py. It needs Linux, root, /dev/net/tun, `python3` and `nsenter`.
+ * Creates a network path with slow-path.py. Needs Linux, root, /dev/net/tun, `python3` and `nsenter`.
  *
- * @throws when it cannot be made, with what was said.
+ * @throws if the path cannot be created, with the output of slow-path.py.
  */
 export async function startSlowPath({ bitsPerSecond, holdMs, queueBytes }: PathOptions): Promise<SlowPath> {
   const addresses = ["10.200.0.1", "10.200.0.2"] as const;
   const numbers = [bitsPerSecond, holdMs, queueBytes].map(String);
-  // A process group of its own: an interrupt is for this process, and the path ends after its users.
+  // A process group of its own keeps Ctrl-C from it, so that the path ends after its users.
   const child = spawn("python3", [program, ...numbers, ...addresses], { stdio: "pipe", detached: true });
   const ended = once(child, "close").catch(() => {});
   let said = "";
@@ -44,7 +44,7 @@ export async function startSlowPath({ bitsPerSecond, holdMs, queueBytes }: PathO
     const fail = (why: string): void => {
       clearTimeout(timer);
       child.kill("SIGKILL");
-      reject(new Error(`no long path can be made: ${why}; slow-path.py said ${JSON.stringify(said)}`));
+      reject(new Error(`cannot create the network path: ${why}; slow-path.py printed ${JSON.stringify(said)}`));
     };
     const timer = setTimeout(() => fail("not ready within 10 s"), 10_000);
     const listen = (chunk: Buffer): void => {

@@ -1,6 +1,6 @@
 /**
- * What a packet of 32 KiB costs on Node without any of our code: `node --import tsx scripts/bench/spike.ts`. CPU microseconds a packet
- * of this process alone, of the calls that nobody gets around; the other end is a process of its own. See ARCHITECTURE.md.
+ * Measures the minimum cost of a packet of 32 KiB on Node, without Nacre's code: `node --import tsx scripts/bench/spike.ts`. Prints the CPU
+ * time of this process for the unavoidable calls, in microseconds per packet. The other end is a separate process. See ARCHITECTURE.md.
  */
 import { fork } from "node:child_process";
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
@@ -34,18 +34,18 @@ function open(bytes: Uint8Array): void {
   decipher.update(bytes);
 }
 
-/** Each gives the socket the pieces of one packet. */
+/** Ways to write one packet to a socket. */
 const uploads: Record<string, (socket: Socket) => void> = {
-  "the same memory, written again and again": (socket) => void socket.write(packet),
-  "fresh memory, filled and written": (socket) => void socket.write(payload.slice()),
-  "AES-GCM, copied back into fresh memory": (socket) => {
+  "the same memory, written repeatedly": (socket) => void socket.write(packet),
+  "new memory, filled and written": (socket) => void socket.write(payload.slice()),
+  "AES-GCM, copied into new memory": (socket) => {
     const slab = new Uint8Array(PACKET + 16);
     const { text, tag } = seal(payload);
     slab.set(text);
     slab.set(tag, PACKET);
     socket.write(slab);
   },
-  "AES-GCM, its own bytes written": (socket) => {
+  "AES-GCM, output written without a copy": (socket) => {
     packet.set(payload);
     const { text, tag } = seal(packet);
     socket.write(text);
@@ -54,9 +54,9 @@ const uploads: Record<string, (socket: Socket) => void> = {
 };
 
 const nothing = (): void => {};
-/** Each makes something of so many bytes that were received. */
+/** Ways to read and process received bytes. */
 const downloads: Record<string, { readonly onread: boolean; readonly take: (bytes: Uint8Array) => void }> = {
-  "read into fresh memory": { onread: false, take: nothing },
+  "read into new memory": { onread: false, take: nothing },
   "read into one buffer": { onread: true, take: nothing },
   "read into one buffer, copied, AES-GCM": {
     onread: true,
@@ -71,7 +71,7 @@ const downloads: Record<string, { readonly onread: boolean; readonly take: (byte
 };
 
 if (process.argv[2] === "peer") {
-  // Reads everything, or sends without end to a client that requests it.
+  // Reads all data. Sends without end to a client that requests it.
   const server = createServer((socket) => {
     socket.on("error", nothing);
     socket.on("data", (chunk) => {

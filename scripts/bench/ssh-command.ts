@@ -7,34 +7,34 @@ import type { Suite, Target } from "./tasks.ts";
 export interface SshRun {
   readonly target: Target;
   readonly command: string;
-  /** Without one: what it chooses by itself. */
+  /** Cipher and MAC; default those that `ssh` prefers. */
   readonly suite?: Suite;
-  /** A file for its standard input; /dev/null without. */
+  /** File for standard input; default /dev/null. */
   readonly inputFile?: string;
-  /** Where its output goes: to us as text, into a hash, or to /dev/null with only its size known. */
+  /** Destination of standard output: `kept` as text, `counted` (sent to /dev/null, with only its size known), or a hash. */
   readonly output: "kept" | "counted" | Hash;
   readonly timeoutMs: number;
-  /** The path of a network namespace to run in. */
+  /** Path of a network namespace to run in. */
   readonly namespace?: string | undefined;
-  /** Called with the first byte of output that is kept. */
+  /** Called at the first byte of output, unless it is only counted. */
   readonly onFirst?: () => void;
 }
 
 export interface SshRunResult {
   readonly stdout: string;
-  /** Bytes that it wrote to its output, as the kernel counted them. */
+  /** Number of bytes that the process wrote, as counted by the kernel. */
   readonly written: number;
-  /** From the start of the process to the first byte of output; `undefined` where it is only counted. */
+  /** Time from the start of the process to the first byte of output, in milliseconds; `undefined` if the output is only counted. */
   readonly firstMs: number | undefined;
-  /** From the start of the process to its end. */
+  /** Time from the start of the process to its end. */
   readonly seconds: number;
   readonly cpuSeconds: number;
   readonly peakMiB: number;
 }
 
 /**
- * Runs `ssh` from a shell that reports on descriptor 3: when it starts it and with which pid, and after its end the CPU time of
- * what it waited for (the `times` of a shell comes from wait4) and the bytes its children wrote.
+ * Script of a shell that runs `ssh` and reports on file descriptor 3: the start time and the process id, and at the end the end time, the
+ * exit status, the bytes that its children wrote, and their CPU time (`times` of a shell comes from wait4).
  */
 const shell = `
 written() { while read -r key value; do [ $key != wchar: ] || echo $value; done </proc/$$/io; }
@@ -49,12 +49,12 @@ times >&3
 
 const running = new Set<ChildProcess>();
 
-/** Ends every `ssh` at once: for when the run is interrupted. */
+/** Kills all running `ssh` processes. Called when the run is interrupted. */
 export function killSsh(): void {
   for (const { pid } of running) if (pid !== undefined) killGroup(pid);
 }
 
-/** Runs `ssh` and measures the whole process. Throws unless it ends with status 0 in time. */
+/** Runs `ssh` and measures the whole process. Throws if it does not exit with status 0 within `timeoutMs`. */
 export async function runSsh(options: SshRun): Promise<SshRunResult> {
   const { output } = options;
   const input = openSync(options.inputFile ?? "/dev/null", "r");
@@ -71,7 +71,7 @@ export async function runSsh(options: SshRun): Promise<SshRunResult> {
   const child = spawn(program, [...args, options.command], {
     stdio: [input, output === "counted" ? "ignore" : "pipe", "pipe", "pipe"],
     env: { ...process.env, LC_ALL: "C" },
-    // A process group of its own, so that both can be ended.
+    // A process group of its own, so that one signal ends both shell and `ssh`.
     detached: true,
   });
   closeSync(input);
@@ -112,9 +112,9 @@ export async function runSsh(options: SshRun): Promise<SshRunResult> {
     clearInterval(peak.timer);
     running.delete(child);
   }
-  if (timedOut) throw new Error(`no end of ssh after ${options.timeoutMs} ms: ${stderr}`);
+  if (timedOut) throw new Error(`ssh did not end within ${options.timeoutMs} ms: ${stderr}`);
   const noted = parseNotes(notes);
-  if (noted === undefined || noted.status !== 0) throw new Error(`ssh ended with ${noted?.status}: ${stderr}`);
+  if (noted === undefined || noted.status !== 0) throw new Error(`ssh exited with status ${noted?.status}: ${stderr}`);
   const { startedAt, endedAt, written, cpuSeconds } = noted;
   return {
     stdout,
@@ -126,7 +126,7 @@ export async function runSsh(options: SshRun): Promise<SshRunResult> {
   };
 }
 
-/** Arguments of `ssh` but for a command: it reads no configuration, asks nothing and trusts the target's key alone. */
+/** Returns arguments for `ssh`, without a command. With them it reads no configuration, never prompts, and trusts only the target's key. */
 export function sshArguments(target: Target, suite: Suite | undefined): string[] {
   const options = [
     "IdentitiesOnly=yes",
@@ -143,7 +143,7 @@ export function sshArguments(target: Target, suite: Suite | undefined): string[]
   return [...flags, ...options.flatMap((option) => ["-o", option]), target.host];
 }
 
-/** `times` prints the shell's own and then its children's user and system time: `0m1.002s 0m0.251s`. */
+/** Parses the report of the shell. `times` prints user and system time, first of the shell, then of its children: `0m1.002s 0m0.251s`. */
 function parseNotes(notes: string):
   | {
       readonly startedAt: number;
@@ -167,13 +167,13 @@ function parseNotes(notes: string):
   };
 }
 
-/** VmHWM is the peak so far: only what grows in the last 20 ms can be missed. */
+/** Records VmHWM, the peak of resident memory so far. With a sample every 20 ms, only growth in the last 20 ms can be missed. */
 async function samplePeak(pid: string, peak: { kiB: number }): Promise<void> {
   try {
     const status = await readFile(`/proc/${pid}/status`, "utf8");
     peak.kiB = Math.max(peak.kiB, Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0));
   } catch {
-    // It has ended.
+    // The process has already ended.
   }
 }
 
@@ -181,6 +181,6 @@ function killGroup(pid: number): void {
   try {
     process.kill(-pid, "SIGKILL");
   } catch {
-    // It has ended.
+    // The group has already ended.
   }
 }

@@ -6,24 +6,24 @@ import { sshArguments } from "./ssh-command.ts";
 import type { Suite, Target } from "./tasks.ts";
 import type { Address, TunnelForm } from "./tunnel-tasks.ts";
 
-/** How long `ssh` may take until it listens: milliseconds. */
+/** Time limit until `ssh` listens, in milliseconds. */
 const TIMEOUT = 15_000;
 
 const running = new Set<ChildProcess>();
 
-/** Ends every tunnel at once: for when the run is interrupted. */
+/** Kills all tunnels. Called when the run is interrupted. */
 export function killSshTunnels(): void {
   for (const child of running) child.kill("SIGKILL");
 }
 
-/** An `ssh -N` that forwards until it is closed. */
+/** A running `ssh -N` that forwards until it is closed. */
 export interface SshTunnel {
   readonly at: Address;
   readonly pid: number;
   close(): Promise<void>;
 }
 
-/** Starts `ssh -N -L` or `ssh -N -D`. Resolves when it listens, which is after its login. */
+/** Starts `ssh -N -L` or `ssh -N -D`. Resolves when it listens, after its login. */
 export async function startSshTunnel(
   target: Target,
   suite: Suite | undefined,
@@ -55,7 +55,7 @@ export async function startSshTunnel(
     if (await listens(at)) return { at, pid: child.pid!, close };
     if (running.has(child) && performance.now() < deadline) continue;
     await close();
-    throw new Error(`ssh ${forward.join(" ")} does not listen: ${stderr}`);
+    throw new Error(`ssh ${forward.join(" ")} did not start to listen: ${stderr}`);
   }
 }
 

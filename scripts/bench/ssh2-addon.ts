@@ -4,12 +4,12 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { must } from "../openssh/run.ts";
 
-/** Beside the programs that are built, which look for it there. */
+/** Folder next to the compiled programs, which load the addon from there. */
 const folder = fileURLToPath(new URL("../../node_modules/.cache/nacre-bench/ssh2-addon/", import.meta.url));
 
 /**
- * Makes a second `ssh2` with its native addon, and `cpu-features` with its own: copies of the installed packages, which stay without.
- * Needs npm, Python, make and a C++ compiler. What was made is kept for as long as it fits this Node.
+ * Copies the installed `ssh2` and `cpu-features`, and builds the native addons of the copies. The installed packages stay without addons.
+ * Needs npm, Python, make and a C++ compiler. The result is reused until the version of ssh2 or Node changes.
  */
 export async function buildSsh2Addon(): Promise<void> {
   const ssh2 = createRequire(import.meta.url).resolve("ssh2/package.json");
@@ -22,10 +22,10 @@ export async function buildSsh2Addon(): Promise<void> {
   await writeFile(join(folder, "package.json"), '{ "private": true }\n');
   await copyWithDependencies("ssh2", import.meta.url, new Set());
   await must(["npm", "rebuild", "--prefix", folder], { timeoutMs: 300_000, env: await headers() });
-  // An install script that fails to build only says so.
+  // ssh2's install script succeeds even if the build fails.
   const { bindingAvailable } = createRequire(folder)("ssh2/lib/protocol/crypto.js") as { bindingAvailable: boolean };
   if (!bindingAvailable)
-    throw new Error("the native addon of ssh2 was not built: are Python, make and a C++ compiler there?");
+    throw new Error("building the native addon of ssh2 failed; install Python, make and a C++ compiler");
   await writeFile(stamp, made);
 }
 
@@ -43,7 +43,7 @@ async function copyWithDependencies(name: string, from: string, copied: Set<stri
   }
 }
 
-/** Node's headers as they are installed beside it, so that node-gyp need not fetch them; where they are not, it does. */
+/** Returns the setting for node-gyp to use Node's installed headers; empty if they are missing, so that node-gyp downloads them. */
 async function headers(): Promise<Record<string, string>> {
   const prefix = dirname(dirname(process.execPath));
   const file = join(prefix, "include/node/node_version.h");

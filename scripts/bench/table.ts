@@ -1,13 +1,13 @@
-/** A table for a terminal or a page. */
+/** A table for the terminal or for BENCHMARKS.md. */
 export interface Table {
   readonly title: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** What a reader has to know to read it. */
+  /** Explanations below the table. */
   readonly notes?: readonly string[];
 }
 
-/** The first column is for names and left-aligned, the others are for numbers. */
+/** Formats a table for the terminal. The first column has names and is left-aligned; the others have numbers. */
 export function formatTable({ title, head, rows, notes = [] }: Table): string {
   const widths = head.map((name, column) => Math.max(name.length, ...rows.map((row) => (row[column] ?? "").length)));
   const line = (cells: readonly string[]): string =>
@@ -19,7 +19,7 @@ export function formatTable({ title, head, rows, notes = [] }: Table): string {
   return [title, line(head), rule, ...rows.map(line), ...notes.map((note) => `  ${note}`), ""].join("\n");
 }
 
-/** The same for a Markdown page, under a heading. */
+/** Formats a table in Markdown, under a heading. */
 export function formatMarkdown({ title, head, rows, notes = [] }: Table): string {
   const line = (cells: readonly string[]): string =>
     `| ${head.map((_, column) => (cells[column] ?? "").replaceAll("|", "\\|")).join(" | ")} |`;
@@ -29,7 +29,7 @@ export function formatMarkdown({ title, head, rows, notes = [] }: Table): string
   );
 }
 
-/** `median (min–max)` with so many digits behind the point. */
+/** Returns `median (minimum–maximum)` with a fixed number of digits after the decimal point. */
 export function spread(values: readonly number[], digits: number): string {
   if (values.length === 0) return "–";
   const [low, high] = [Math.min(...values), Math.max(...values)];

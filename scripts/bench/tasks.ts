@@ -1,4 +1,4 @@
-/** What the benchmark asks of processes of their own, and what comes back. Everything here goes through IPC as JSON. */
+/** Tasks for the child processes of the benchmark, and their results. All are sent through IPC as JSON. */
 import type {
   ForwardResult,
   ForwardTask,
@@ -9,16 +9,16 @@ import type {
   VisitTask,
 } from "./tunnel-tasks.ts";
 
-/** Where to connect and as whom. */
+/** Address and user to connect as, with keys. */
 export interface Target {
   readonly host: string;
   readonly port: number;
   readonly user: string;
   /** An Ed25519 private key in OpenSSH's format. */
   readonly privateKey: string;
-  /** The same, for `ssh`. */
+  /** File with the same key, for `ssh`. */
   readonly keyFile: string;
-  /** For `ssh`: names `[host]:port` of this target. */
+  /** Known hosts file for `ssh`. It lists the host key under the alias `bench`. */
   readonly knownHostsFile: string;
   /** `"SHA256:…"` of the Ed25519 host key. */
   readonly hostKeyFingerprint: string;
@@ -26,7 +26,7 @@ export interface Target {
   readonly ecdsa: { readonly privateKey: string; readonly hostKeyFingerprint: string };
 }
 
-/** One cipher and the MAC beside it. */
+/** A cipher and its MAC. */
 export interface Suite {
   readonly name: string;
   readonly cipher: string;
@@ -39,7 +39,7 @@ export const suites = [
   { name: "chacha20-poly1305", cipher: "chacha20-poly1305@openssh.com", mac: "hmac-sha2-256" },
 ] as const satisfies readonly Suite[];
 
-/** The key exchange methods that any of the measured has; the second name of curve25519-sha256 is no other method. */
+/** Key exchange methods of the measured implementations. curve25519-sha256@libssh.org is the same method as curve25519-sha256. */
 export const kexMethods = [
   "mlkem768x25519-sha256",
   "curve25519-sha256",
@@ -57,9 +57,9 @@ export interface ConnectTask {
 }
 
 export interface ConnectResult {
-  /** From before the TCP connection to the first byte of the command's output. */
+  /** Time from the start of the TCP connection to the first byte of the command's output, in milliseconds. */
   readonly ms: number;
-  /** Of the process, until the connection is closed again. */
+  /** CPU time of the process until the connection is closed, in milliseconds. */
   readonly cpuMs: number;
 }
 
@@ -68,27 +68,27 @@ export interface TransferTask {
   readonly target: Target;
   readonly suite: Suite;
   readonly bytes: number;
-  /** Hash what arrives, where it arrives, instead of only counting it. */
+  /** Whether the receiving end hashes the data instead of counting bytes. */
   readonly digest: boolean;
 }
 
 export interface TransferResult {
-  /** What arrived, as the receiving end counted it; `undefined` where it was hashed. */
+  /** Number of bytes counted by the receiving end; `undefined` if it hashed them. */
   readonly bytes: number | undefined;
-  /** SHA-256 in hex of what arrived, where that was asked for. */
+  /** SHA-256 of the received data in hex; `undefined` if it was counted. */
   readonly sha256: string | undefined;
   readonly seconds: number;
   readonly cpuSeconds: number;
-  /** Peak resident memory of the whole process, MiB. */
+  /** Peak resident memory of the whole process, in MiB. */
   readonly peakMiB: number;
 }
 
-/** What reads an upload at the far end: it hashes, or only counts. */
+/** Returns the remote command that reads an upload, and hashes or counts it. */
 export function uploadCommand(digest: boolean): string {
   return digest ? "sha256sum" : "wc -c";
 }
 
-/** What that command printed about what arrived. */
+/** Parses the output of that command. */
 export function printedBy(text: string, digest: boolean): Pick<TransferResult, "bytes" | "sha256"> {
   const [said = ""] = text.trim().split(" ");
   return digest ? { bytes: undefined, sha256: said } : { bytes: Number(said), sha256: undefined };
@@ -104,9 +104,9 @@ export interface MemoryTask {
 export interface MemoryResult {
   readonly bytes: number;
   readonly seconds: number;
-  /** Resident memory, MiB: connected, after a first command. */
+  /** Resident memory of the idle connection after a first command, in MiB. */
   readonly idleMiB: number;
-  /** The most that was seen during the transfer. */
+  /** Largest resident memory during the transfer, in MiB. */
   readonly peakMiB: number;
 }
 
@@ -114,7 +114,7 @@ export interface CeilingTask {
   readonly kind: "ceiling";
   readonly suite: Suite;
   readonly direction: "open" | "seal";
-  /** `noble`: the primitives alone; `packets`: our packet layer and ciphers over them. */
+  /** `noble` for the primitives alone; `packets` for Nacre's packet layer and ciphers on top of them. */
   readonly layer: "noble" | "packets";
   readonly bytes: number;
 }
@@ -127,14 +127,14 @@ export interface CeilingResult {
 export interface KexTask {
   readonly kind: "kex";
   readonly target: Target;
-  /** The one key exchange method that is offered. */
+  /** The only key exchange method to offer. */
   readonly method: string;
 }
 
 export interface KexResult {
-  /** What the client says was negotiated. */
+  /** Negotiated method, as reported by the client. */
   readonly method: string;
-  /** From before the TCP connection until logged in. */
+  /** Time from the start of the TCP connection to the end of the login, in milliseconds. */
   readonly ms: number;
   readonly cpuMs: number;
 }
@@ -142,23 +142,23 @@ export interface KexResult {
 export interface EchoTask {
   readonly kind: "echo";
   readonly target: Target;
-  /** Messages that are timed, after others that are not. */
+  /** Number of timed messages. Messages for warm-up precede them. */
   readonly messages: number;
-  /** Messages sent each second without waiting for replies; `undefined`: each after the reply to the one before it. */
+  /** Messages sent per second, without waiting for replies; `undefined` to send each after the reply to the previous one. */
   readonly perSecond: number | undefined;
 }
 
-/** As keystrokes are, and as fast as they must not fall behind. */
+/** The two kinds of echo tasks: one message at a time, like keystrokes, and a steady stream. */
 export const echoes = {
   single: { kind: "echo", messages: 3000, perSecond: undefined },
   stream: { kind: "echo", messages: 20_000, perSecond: 10_000 },
 } as const satisfies Record<string, Omit<EchoTask, "target">>;
 
 export interface EchoResult {
-  /** From the first timed message's sending until the last is back. */
+  /** Time from sending the first timed message to receiving the last one. */
   readonly seconds: number;
   readonly cpuSeconds: number;
-  /** Milliseconds there and back: of half of the messages no more than that, and of all but one in a hundred. */
+  /** Median and 99th percentile of the round-trip time, in milliseconds. */
   readonly p50: number;
   readonly p99: number;
 }
@@ -170,31 +170,31 @@ export interface ManyTask {
 }
 
 export interface ManyResult {
-  /** Until each has run `echo ok` and is closed again. */
+  /** Time until all connections have run `echo ok` and are closed, in milliseconds. */
   readonly ms: number;
-  /** Of the process, of all connections together. */
+  /** CPU time of the process for all connections together, in milliseconds. */
   readonly cpuMs: number;
 }
 
-/** To the far end of a path: serve plain TCP and our own SSH at these addresses. */
+/** Task for the far end of a path: listen with the plain TCP server and Nacre's SSH server. */
 export interface ServeTask {
   readonly kind: "serve";
   readonly host: string;
   readonly tcpPort: number;
   readonly sshPort: number;
   readonly hostKeyFile: string;
-  /** `"ssh-ed25519 AAAA…"`, who may log in. */
+  /** Public key that may log in: `"ssh-ed25519 AAAA…"`. */
   readonly userKey: string;
 }
 
-/** It listens. */
+/** Sent when both servers listen. */
 export type ServeResult = true;
 
-/** To a server: listen. It lets in who has the one user key, and runs `send BYTES` and `receive`. */
+/** Task for a server: listen, accept logins with one user key, and run the commands of `runCommand`. */
 export interface ListenTask {
   readonly kind: "listen";
   readonly hostKeyFile: string;
-  /** `"ssh-ed25519 AAAA…"` */
+  /** Public key that may log in, such as `"ssh-ed25519 AAAA…"`. */
   readonly userKey: string;
 }
 
@@ -202,38 +202,38 @@ export interface ListenResult {
   readonly port: number;
 }
 
-/** To a server: tell what the process holds and has done. */
+/** Task for a server: report its memory, counters and CPU time. */
 export interface CensusTask {
   readonly kind: "census";
-  /** Collect garbage first, which costs time. */
+  /** Whether to collect garbage first. This takes a few seconds. */
   readonly collect: boolean;
 }
 
 export interface Census {
-  /** Bytes. */
+  /** Resident memory in bytes. */
   readonly resident: number;
   readonly heap: number;
-  /** Memory outside of the heap that belongs to objects in it: buffers mostly. */
+  /** Memory outside the heap that belongs to JavaScript objects, mostly buffers, in bytes. */
   readonly external: number;
   readonly connections: number;
-  /** Since it listens. */
+  /** Number of logins since the start. */
   readonly logins: number;
-  /** User and system time of the process, seconds. */
+  /** User and system time of the process in seconds. */
   readonly cpuSeconds: number;
-  /** Seconds that went into each part of logins, where they are counted. */
+  /** Time of each part of all logins in seconds; empty if it is not measured. */
   readonly parts: Readonly<Record<string, number>>;
 }
 
-/** To visitors: log in so many times and stay, without asking for anything. */
+/** Task for login clients: open `count` connections and keep them open, without channels. */
 export interface StayTask {
   readonly kind: "stay";
   readonly target: Target;
   readonly count: number;
-  /** The one kex method to offer; the library's own list without. */
+  /** The only key exchange method to offer; `undefined` for the library's defaults. */
   readonly kex: string | undefined;
 }
 
-/** To visitors: log in so many times, and leave at once each time. */
+/** Task for login clients: log in `count` times, and disconnect each time. */
 export interface CallTask {
   readonly kind: "call";
   readonly target: Target;
@@ -241,14 +241,14 @@ export interface CallTask {
   readonly kex: string | undefined;
 }
 
-/** To visitors: all go. */
+/** Task for login clients: close all open connections. */
 export interface LeaveTask {
   readonly kind: "leave";
 }
 
 export interface VisitResult {
   readonly seconds: number;
-  /** What all of them agreed on: `"curve25519-sha256, aes128-gcm@openssh.com"`. */
+  /** Algorithms that all connections negotiated, such as `"curve25519-sha256, aes128-gcm@openssh.com"`. */
   readonly negotiated: string;
 }
 
@@ -292,7 +292,7 @@ export type ResultOf<T extends Task> = {
   visit: VisitsResult;
 }[T["kind"]];
 
-/** From the child to the parent. */
+/** Message from the child to the parent. */
 export type Report =
-  /** The first byte of output of a connect task is there; the connection still stands. */
+  /** Sent when a connect task receives its first byte of output, with the connection still open. */
   { readonly first: true } | { readonly result: unknown } | { readonly failure: string };

@@ -1,4 +1,4 @@
-/** What the `tunnel` case asks of processes. */
+/** Tasks of the `tunnel` case for child processes. */
 import type { Suite, Target } from "./tasks.ts";
 
 /** A TCP address. */
@@ -7,32 +7,32 @@ export interface Address {
   readonly port: number;
 }
 
-/** How a connection reaches the plain TCP server. */
+/** Route of a connection to the plain TCP server. */
 export interface Route {
-  /** Where to connect. */
+  /** Address to connect to. */
   readonly at: Address;
-  /** The server behind a SOCKS 5 proxy at `at`; `undefined`: `at` leads to it by itself. */
+  /** The server, if `at` is a SOCKS 5 proxy; `undefined` if `at` is the server itself or a tunnel to it. */
   readonly socksTo?: Address | undefined;
 }
 
-/** A tunnel to one target, or a SOCKS 5 proxy. */
+/** Form of a tunnel: `local` leads to one target, `dynamic` is a SOCKS 5 proxy. */
 export type TunnelForm = "local" | "dynamic";
 
-/** Asks a client to listen and to forward until the process ends. */
+/** Task for a client: listen, and forward until the process ends. */
 export interface ForwardTask {
   readonly kind: "forward";
   readonly target: Target;
-  /** `undefined`: the client's own choice. */
+  /** Cipher and MAC; `undefined` for the client's defaults. */
   readonly suite: Suite | undefined;
   readonly form: TunnelForm;
   /** Target of a local forward. */
   readonly to: Address;
 }
 
-/** Where the tunnel listens. */
+/** Address at which the tunnel listens. */
 export type ForwardResult = Address;
 
-/** Asks for a plain TCP server: see `plain-server.ts`. */
+/** Task: start a plain TCP server, see `plain-server.ts`. */
 export interface ServePlainTask {
   readonly kind: "serve-plain";
   readonly host: string;
@@ -40,22 +40,22 @@ export interface ServePlainTask {
 
 export type ServePlainResult = Address;
 
-/** Asks for a transfer from or to a plain TCP server. */
+/** Task: transfer data from or to a plain TCP server. */
 export interface PlainTransferTask {
   readonly kind: "plain-transfer";
   readonly direction: "download" | "upload";
   readonly route: Route;
   readonly bytes: number;
-  /** Hash the received bytes instead of counting them. */
+  /** Whether to hash the received bytes instead of counting them. */
   readonly digest: boolean;
 }
 
-/** Asks for connections, each with a few bytes there and back. */
+/** Task: open connections, each with a few bytes in both directions. */
 export interface VisitTask {
   readonly kind: "visit";
   readonly route: Route;
   readonly count: number;
-  /** How many are open at once. */
+  /** Number of concurrent connections. */
   readonly atOnce: number;
 }
 

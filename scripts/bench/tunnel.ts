@@ -5,11 +5,11 @@ import { startSshTunnel } from "./ssh-tunnel.ts";
 import type { Suite, Target } from "./tasks.ts";
 import type { Address, TunnelForm } from "./tunnel-tasks.ts";
 
-/** A tunnel in a process of its own. */
+/** A tunnel in a separate process. */
 export interface Tunnel {
-  /** Where it listens. */
+  /** Address at which the tunnel listens. */
   readonly at: Address;
-  /** CPU time of its process so far. */
+  /** Returns the CPU time of the process so far, in seconds. */
   cpuSeconds(): Promise<number>;
   close(): Promise<void>;
 }

@@ -21,9 +21,9 @@ import {
 } from "./tasks.ts";
 import type { ForwardResult, ForwardTask } from "./tunnel-tasks.ts";
 
-/** Does the tasks that the parent process sends, until it lets go. */
+/** Performs the tasks that the parent process sends, until the parent disconnects. */
 export function work(perform: (task: Task) => Promise<unknown>): void {
-  // A server that listens, or a connection whose other end has gone, would keep the process.
+  // A listening server or an open connection would keep the process alive.
   process.once("disconnect", () => process.exit());
   process.on("message", (task: Task) => {
     perform(task).then(
@@ -33,7 +33,7 @@ export function work(perform: (task: Task) => Promise<unknown>): void {
   });
 }
 
-/** The tasks that need a client. */
+/** Returns a function that performs the tasks for a client. */
 export function clientTasks(client: MeasuredClient): (task: Task) => Promise<unknown> {
   return (task) => {
     switch (task.kind) {
@@ -54,7 +54,7 @@ export function clientTasks(client: MeasuredClient): (task: Task) => Promise<unk
       case "forward":
         return forward(client, task);
       default:
-        return Promise.reject(new Error("no task for a client"));
+        return Promise.reject(new Error(`unexpected task ${task.kind}`));
     }
   };
 }
@@ -110,7 +110,7 @@ async function connectMany(client: MeasuredClient, { target, connections }: Many
 async function forward(client: MeasuredClient, task: ForwardTask): Promise<ForwardResult> {
   const session = await client.open(task.target, task.suite);
   const port = await session.forward?.(task.form, task.to);
-  if (port === undefined) throw new Error(`this client has no ${task.form} forward`);
+  if (port === undefined) throw new Error(`this client does not support a ${task.form} forward`);
   return { host: "127.0.0.1", port };
 }
 
@@ -143,7 +143,7 @@ async function upload(client: MeasuredClient, task: TransferTask): Promise<Trans
   return { ...time, ...printedBy(printed, task.digest), peakMiB: peakMiB() };
 }
 
-/** Reads nothing for a second and then rests after every 8 MiB, which any window and any pipe is full after. */
+/** Waits a second before it reads, and then pauses after every 8 MiB. During a pause, all windows and pipes fill up. */
 async function readSlowly(client: MeasuredClient, task: MemoryTask): Promise<MemoryResult> {
   const session = await client.open(task.target, task.suite);
   await finish(await session.start("echo ok"), () => {});

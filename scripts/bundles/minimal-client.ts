@@ -1,4 +1,5 @@
-// The least that logs in: one algorithm of each kind. check-bundle.ts weighs it, and sees that it carries no other.
+// The smallest client that can log in: one algorithm of each kind. check-bundle.ts measures its bundle, and checks that the bundle
+// contains no other algorithm.
 import { chacha20Poly1305 } from "@nacre/ciphers";
 import { curve25519Sha256 } from "@nacre/kex";
 import { ed25519, ed25519PrivateKey } from "@nacre/keys";

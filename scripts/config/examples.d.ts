@@ -1,4 +1,4 @@
-// What the examples in the READMEs leave to the reader's imagination: see scripts/check-examples.ts.
+// Names that the examples in the READMEs use without declaring them: see scripts/check-examples.ts.
 import type { createWriteStream as openFile } from "node:fs";
 import type { Socket } from "node:net";
 import type { pipeline as pipe } from "node:stream/promises";
@@ -12,14 +12,14 @@ import type { Transport, TransportAlgorithms } from "@nacre/transport";
 import type { RandomSource, SSH_MSG_KEXINIT, SshError } from "@nacre/wire";
 
 declare global {
-  // A program on Node.
+  // An application on Node.
   const pipeline: typeof pipe;
   const createWriteStream: typeof openFile;
   const socket: Socket;
   const ask: (question: string) => Promise<string>;
   const passphrase: string;
 
-  // A connection, and what it is made over.
+  // A connection and its byte streams.
   const ssh: Awaited<ReturnType<typeof connect>>;
   const readable: ReadableStream<Uint8Array>;
   const writable: WritableStream<Uint8Array>;
@@ -32,12 +32,12 @@ declare global {
   const userKeyBlob: Uint8Array;
   const hostKeyBlob: Uint8Array;
   const text: string;
-  /** Of a key file. */
+  /** Text of a key file. */
   const pem: string;
   const knownHostsText: string;
   const authorizedKeysText: string;
 
-  // The layers, and what passes between them.
+  // The layers, and values that pass between them.
   const transport: Transport;
   const sink: Transport;
   const writer: PacketWriter;
@@ -52,7 +52,7 @@ declare global {
   const send: (payload: Uint8Array) => void;
   const handle: (payload: Uint8Array, sequenceNumber: number) => void;
   let exitStatus: number;
-  /** Returns how many bytes it took. */
+  /** Returns the number of bytes it consumed. */
   const use: (data: Uint8Array) => number;
 
   // Key exchange.

@@ -1,4 +1,4 @@
-// What the examples in the READMEs use of other runtimes, as far as they use it: see scripts/check-examples.ts.
+// The parts of other runtimes that the examples in the READMEs use: see scripts/check-examples.ts.
 declare namespace Deno {
   function connect(to: {
     readonly hostname: string;

@@ -1,4 +1,4 @@
-// A program of somebody else's on Node: compiled against the packed packages by scripts/check-consumers.ts.
+// An application on Node. scripts/check-consumers.ts compiles it with the packed packages.
 import { get } from "node:http";
 import {
   type AgentOptions,
@@ -28,7 +28,7 @@ type Key = Awaited<ReturnType<typeof privateKey>>;
 
 export const bytes: AreBytes<[Key["publicKey"]["blob"], ReturnType<Key["sign"]>]> = true;
 
-/** The options that do not accept `undefined`: none. */
+/** Asserts that every optional property of these options accepts `undefined`. */
 export const strict: [
   Optional<ConnectOptions>,
   Optional<ListenOptions>,

@@ -1,4 +1,4 @@
-// A program of somebody else's in a browser or a worker: compiled against the packed packages by scripts/check-consumers.ts.
+// An application in a browser or a worker. scripts/check-consumers.ts compiles it with the packed packages.
 import {
   type ByteStreams,
   type Client,
@@ -26,7 +26,7 @@ import type { AreBytes, Optional } from "./types.js";
 type ChunkOf<T> = T extends ReadableStream<infer Chunk> ? Chunk : never;
 type Key = Awaited<ReturnType<typeof privateKey>>;
 
-/** What the public functions hand out as bytes. */
+/** Asserts that the public functions return bytes as `Uint8Array`. */
 export const bytes: AreBytes<
   [
     Awaited<ReturnType<typeof output>>,
@@ -42,7 +42,7 @@ export const bytes: AreBytes<
   ]
 > = true;
 
-/** The options that do not accept `undefined`: none. */
+/** Asserts that every optional property of these options accepts `undefined`. */
 export const strict: [
   Optional<ConnectOptions>,
   Optional<ServeOptions<Session>>,
@@ -54,7 +54,7 @@ export const strict: [
   ? true
   : false = true;
 
-/** Options whose values may be missing in a program's own settings, under exactOptionalPropertyTypes. */
+/** Passes settings of the application that may be `undefined`, under exactOptionalPropertyTypes. */
 export function options(password: string | undefined, signal: AbortSignal | undefined): ConnectOptions {
   return {
     user: "alice",
@@ -85,13 +85,13 @@ export const core = (streams: ByteStreams, given: ConnectOptions): Promise<BaseC
 export const coreWithForwarding = (streams: ByteStreams, given: ConnectOptions): Promise<Client> =>
   connectWith(streams, { ...given, algorithms: defaultAlgorithms }, forwardingClient);
 
-/** A byte connection over a WebSocket, whose `send` takes no shared memory. */
+/** Byte streams over a WebSocket. Its `send` does not accept shared memory. */
 export const overSocket = (socket: WebSocket): ByteStreams => ({
   readable: new ReadableStream<Uint8Array>(),
   writable: new WritableStream({ write: (chunk) => socket.send(chunk) }),
 });
 
-/** A key that the platform holds. */
+/** An identity with a private key that the platform keeps. */
 export async function held(pair: CryptoKeyPair, key: Key): Promise<RemoteIdentity> {
   return {
     publicKey: key.publicKey,

@@ -1,4 +1,4 @@
-// The settings of `pnpm docs`: one entry point for each one that the published packages export.
+// typedoc's settings for `npm run docs`, with one entry point for each entry that the published packages export.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,7 +23,7 @@ export default {
   excludePrivate: true,
   excludeProtected: true,
   excludeInternal: true,
-  // Comments that Node's types hand down link within Node's own reference.
+  // Comments inherited from Node's types have links that resolve only in Node's own reference.
   externalSymbolLinkMappings: { "@types/node": { "*": "#" } },
   validation: {
     notDocumented: true,
@@ -32,16 +32,16 @@ export default {
     rewrittenLink: true,
     unusedMergeModuleWith: true,
   },
-  // By default only the package of this folder.
+  // The default is only the package in this folder.
   packagesRequiringDocumentation: packages.map(({ name }) => name),
   requiredToBeDocumented: ["Class", "Interface", "Function", "TypeAlias", "Variable", "Enum", "Namespace"],
-  // `npm run check` has compiled the sources already.
+  // `npm run check` compiles the sources before it runs typedoc.
   skipErrorChecking: true,
   treatWarningsAsErrors: true,
   treatValidationWarningsAsErrors: true,
 };
 
-/** Returns the published packages, each with the import specifiers of its entries and their sources. Throws if there are too few to be all. */
+/** Returns the published packages, each with the import specifiers and source files of its entries. Throws if it finds too few. */
 function publishedPackages() {
   const found = readdirSync(`${root}packages`).flatMap((folder) => {
     const manifest = `${root}packages/${folder}/package.json`;
@@ -52,7 +52,8 @@ function publishedPackages() {
     );
     return isPrivate ? [] : { name, entries };
   });
-  if (found.length < 15) throw new Error(`only ${found.length} published packages found in packages`);
+  if (found.length < 15)
+    throw new Error(`found only ${found.length} published packages in packages/; expected at least 15`);
   return found;
 }
 

@@ -1,19 +1,20 @@
-// What every decoder owes to whatever it is given: a value, or an error that blames somebody else, in words that are safe to show.
+// The contract of every decoder: for any input it returns a value or throws an `SshError`. The error's culprit must not be `bug`, and its
+// message must be safe to print.
 
 import { isDeepStrictEqual } from "node:util";
 import { SshError } from "@nacre/wire";
 
-/** A contract that was not kept. */
+/** Thrown when code under test breaks its contract. */
 export class Broken extends Error {
   override readonly name = "Broken";
 }
 
-/** What `action` returns, or `undefined` where it refuses in good form. Throws what a decoder must not throw. */
+/** Returns the result of `action`, or `undefined` if it throws an allowed error. Rethrows any other error. */
 export function attempt<T>(action: () => T): T | undefined {
   return outcome(action).value;
 }
 
-/** The same with the error's code, to compare with how another way of doing the same ended. */
+/** Returns the result of `action`, or the code of an allowed error, for comparison with another implementation. */
 export function outcome<T>(action: () => T): { readonly value?: T; readonly code?: string } {
   try {
     return { value: action() };
@@ -23,21 +24,21 @@ export function outcome<T>(action: () => T): { readonly value?: T; readonly code
   }
 }
 
-/** Must be an error that names somebody else as its culprit, with a message that is safe to show. */
+/** Asserts that an error is an `SshError` with a culprit other than `bug` and a message that is safe to print. */
 export function expectRefusal(error: unknown): asserts error is SshError {
   if (!(error instanceof SshError) || error.culprit === "bug") throw error;
   expectSafe(error.message);
 }
 
-/** Text for people must hold nothing that a terminal would obey. */
+/** Asserts that a text has no control or formatting characters, which could control a terminal. */
 export function expectSafe(text: string): void {
   const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u.exec(text)?.[0];
-  if (unsafe !== undefined) throw new Broken(`a message holds U+${unsafe.codePointAt(0)!.toString(16)}: ${text}`);
+  if (unsafe !== undefined) throw new Broken(`text contains U+${unsafe.codePointAt(0)!.toString(16)}: ${text}`);
 }
 
 export function expectEqual(actual: unknown, expected: unknown, what: string): void {
   if (isDeepStrictEqual(actual, expected)) return;
-  throw new Broken(`${what}: ${show(actual)} where ${show(expected)} should be`);
+  throw new Broken(`${what}: expected ${show(expected)}, got ${show(actual)}`);
 }
 
 export function expectTrue(holds: boolean, what: string): void {

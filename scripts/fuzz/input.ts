@@ -1,6 +1,6 @@
-// Inputs that say several things: laid out as SSH's own messages are, so that the same mutations work on them.
+// Inputs with several fields. They are encoded like SSH messages, so that the same mutations work on them.
 
-/** Takes an input apart, front to back. Missing bytes read as zero or empty, so that every input is valid. */
+/** Reads the fields of an input in order. Missing bytes read as zero or as an empty string, so that every input is valid. */
 export class Input {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -21,7 +21,7 @@ export class Input {
     return ((this.byte() << 24) | (this.byte() << 16) | (this.byte() << 8) | this.byte()) >>> 0;
   }
 
-  /** Bytes with their length in front, as many of them as are there. */
+  /** Reads a string with a length prefix. If bytes are missing, returns those that are left. */
   string(): Uint8Array {
     const length = this.uint32();
     return this.#take(Math.min(length, this.#bytes.length));
@@ -31,7 +31,7 @@ export class Input {
     return this.#take(this.#bytes.length);
   }
 
-  /** Text of any bytes, the same bytes for the same text. */
+  /** Returns the remaining bytes as Latin-1 text, which preserves every byte. */
   text(): string {
     return latin1(this.rest());
   }
@@ -47,7 +47,7 @@ export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("latin1");
 }
 
-/** Each byte string with its length in front, as {@link Input.string} reads it. */
+/** Encodes byte strings, each with a length prefix, for {@link Input.string}. */
 export function strings(...parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(
     Buffer.concat(

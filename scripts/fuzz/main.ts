@@ -1,4 +1,4 @@
-// Fuzzes every target in turns, for the given time, and prints the results. `npm run fuzz -- --help` says how to ask.
+// Fuzzes all targets in turns for the given time, and prints the results. `npm run fuzz -- --help` lists the options.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -16,19 +16,19 @@ import { targets } from "./targets/index.ts";
 const TARGETS = fileURLToPath(new URL("./targets/index.ts", import.meta.url));
 const FINDINGS = fileURLToPath(new URL("./findings/", import.meta.url));
 const DEFAULT_SECONDS = 600;
-/** Milliseconds of one target's turn at most. */
+/** Maximum duration of one turn of a target in milliseconds. */
 const TURN = 15_000;
 
 const HELP = `npm run fuzz -- [--only TARGET,…] [--seconds N] [--executions N] [--seed N] [--jobs N] [--input FILE]
 
-  --only TARGET,…  these targets only: ${targets.map(({ name }) => name).join(", ")}
-  --seconds N      how long in all (default ${DEFAULT_SECONDS})
-  --executions N   so many executions of each target instead: the same again for the same seed
-  --seed N         another seed gives another run (default: of the clock)
-  --jobs N         so many targets at a time (default: as there are processors)
-  --input FILE     runs one input, with --only TARGET, and nothing else`;
+  --only TARGET,…  fuzz only these targets; available: ${targets.map(({ name }) => name).join(", ")}
+  --seconds N      total duration in seconds (default ${DEFAULT_SECONDS})
+  --executions N   run N inputs for each target instead; repeatable with the same seed
+  --seed N         seed of the random numbers (default: from the clock)
+  --jobs N         number of targets fuzzed concurrently (default: number of CPUs)
+  --input FILE     run only this input; needs --only TARGET`;
 
-/** What all turns of a target came to. */
+/** Results of all turns of a target. */
 interface Total {
   readonly name: string;
   executions: number;
@@ -52,7 +52,7 @@ await main();
 async function main(): Promise<void> {
   const names = values.only?.split(",") ?? targets.map(({ name }) => name);
   const unknown = names.find((name) => !targets.some((target) => target.name === name));
-  if (unknown !== undefined) throw new Error(`there is no target ${unknown}\n\n${HELP}`);
+  if (unknown !== undefined) throw new Error(`unknown target ${unknown}\n\n${HELP}`);
   const seed = numberOf("seed") ?? Date.now() % 1_000_000;
 
   using program = await bundle(TARGETS);
@@ -69,15 +69,15 @@ async function main(): Promise<void> {
   report(totals, seed);
 }
 
-/** One input, to see again what it shows. */
+/** Runs one input of one target, to reproduce a finding. */
 async function repeat(program: Bundle, totals: readonly Total[], input: Uint8Array): Promise<void> {
   const [total, more] = totals;
-  if (total === undefined || more !== undefined) throw new Error("--input goes with one target, named with --only");
+  if (total === undefined || more !== undefined) throw new Error("--input needs exactly one target in --only");
   const options: FuzzOptions = { seed: 0, executions: 0, milliseconds: Number.POSITIVE_INFINITY, seeds: [input] };
   add(total, await watch(program, total.name, options));
 }
 
-/** Turns of each target, several at a time, so that each has had its share whenever it ends. */
+/** Fuzzes all targets in turns, several concurrently, so that they get equal time. */
 async function rounds(program: Bundle, totals: readonly Total[], seed: number): Promise<void> {
   const jobs = numberOf("jobs") ?? Math.min(totals.length, availableParallelism());
   const executions = numberOf("executions");
@@ -111,7 +111,7 @@ function add(total: Total, summary: Summary): void {
   const file = join(FINDINGS, `${target}-${createHash("sha256").update(input).digest("hex").slice(0, 12)}`);
   writeFileSync(file, input);
   console.error(
-    `\n✗ ${target}: ${problem}\n  again: npm run fuzz -- --only ${target} --input ${relative(process.cwd(), file)}\n`,
+    `\n✗ ${target}: ${problem}\n  to reproduce: npm run fuzz -- --only ${target} --input ${relative(process.cwd(), file)}\n`,
   );
 }
 
@@ -129,13 +129,13 @@ function report(totals: readonly Total[], seed: number): void {
   for (const row of table)
     console.log(row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join("  "));
   const found = totals.filter(({ finding }) => finding !== undefined).length;
-  console.log(`seed ${seed}: ${found === 0 ? "nothing found" : `${found} found`}`);
+  console.log(`seed ${seed}: ${found === 0 ? "no findings" : `${found} findings`}`);
   process.exitCode = found === 0 ? 0 : 1;
 }
 
 function numberOf(name: "seconds" | "executions" | "seed" | "jobs"): number | undefined {
   const text = values[name];
   if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw new Error(`--${name} wants a whole number, not ${text}`);
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`expected a whole number for --${name}, got ${text}`);
   return Number(text);
 }

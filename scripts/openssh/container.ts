@@ -8,11 +8,11 @@ import { endKeeper, untilReady } from "./keeper.ts";
 import { startPlainHost } from "./plain.ts";
 import { must, run, say } from "./run.ts";
 
-/** The one place a run's servers live in. */
+/** The container, or the plain host, with the servers of a run. */
 export interface RunningContainer {
-  /** For people: which container of which image, or that it is no container. */
+  /** Description for output: the container and its image, or a note that there is no container. */
   readonly description: string;
-  /** Ends it with all its servers. Does nothing in a process that only found it up. */
+  /** Stops the container and its servers. Does nothing in a process that did not start the container. */
   stop(): Promise<void>;
 }
 
@@ -20,15 +20,15 @@ const label = "nacre.openssh.owner";
 const nothingToStop: () => Promise<void> = async () => {};
 
 /**
- * Brings up the container that `startSshd()` starts servers in: finds or installs an engine, builds the image, runs
- * it. When it is up already, in this process or one of its ancestors, that one is used.
+ * Starts the container in which `startSshd()` starts servers: finds or installs an engine, builds the image, and runs it. If this process
+ * or one of its ancestors has already started a container, that one is used.
  *
- * Where no container can run, a plain sshd on this machine stands in, and standard error says so loudly.
- * `NACRE_OPENSSH_PLAIN=1` asks for that.
+ * If no container can run, a plain sshd on this machine is used instead, with a warning on standard error. Set `NACRE_OPENSSH_PLAIN=1` to
+ * choose it.
  *
- * The container ends with `stop()`, and also when this process ends without it, however it ends.
+ * The container ends on `stop()`, and also when this process exits or is killed.
  *
- * @throws when neither works, with the reasons of both.
+ * @throws if neither works, with the reasons of both.
  */
 export async function ensureContainer(): Promise<RunningContainer> {
   const found = findHost();
@@ -46,7 +46,9 @@ export async function ensureContainer(): Promise<RunningContainer> {
   try {
     return await startPlainHost(password, failure);
   } catch (error) {
-    throw new Error(`no container can run: ${failure}\nand no plain sshd either: ${String(error)}`, { cause: error });
+    throw new Error(`cannot start a container: ${failure}\ncannot start a plain sshd: ${String(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -60,19 +62,19 @@ async function startContainer(password: string): Promise<RunningContainer> {
   const options = [
     `--name=${name}`,
     `--label=${label}=${await identify("self")}`,
-    // The servers listen on any number of loopback ports of this machine.
+    // The servers listen on loopback ports of this machine.
     "--network=host",
     "--pids-limit=-1",
     "--log-driver=none",
-    // Debian's sshd writes audit records where the kernel takes them, and Podman does not allow that by itself.
+    // Debian's sshd writes audit records if the kernel supports them. Podman does not allow that by default.
     "--cap-add=AUDIT_WRITE",
-    // The value comes from the environment: a command line is for everybody to see.
+    // The password is passed in the environment, as other users can read the command line.
     "--env=NACRE_PASSWORD",
   ];
   const keeper = spawn(program, ["run", "--rm", "--interactive", ...options, image], {
     env: { ...process.env, ...env, NACRE_PASSWORD: password },
     stdio: "pipe",
-    // Ctrl-C is for this process, which then lets go of the keeper's standard input.
+    // Keeps Ctrl-C from the keeper. This process handles it, and closes the keeper's standard input.
     detached: true,
   });
   let pid: number;
@@ -97,13 +99,13 @@ async function startContainer(password: string): Promise<RunningContainer> {
     stop: async () => {
       setHost(undefined);
       if (await endKeeper(keeper)) return;
-      say(`${name} does not end by itself: removing it`);
+      say(`${name} did not end within 10 s; removing it`);
       await remove(engine, name);
     },
   };
 }
 
-/** Removes containers whose owner is no more: the engine's client that should have ended them was killed too. */
+/** Removes containers of owners that no longer run. They remain if the engine's client was killed together with the owner. */
 async function removeStale(engine: Engine): Promise<void> {
   const { program, env } = engine;
   const format = `{{.ID}} {{.Label "${label}"}}`;
@@ -112,26 +114,29 @@ async function removeStale(engine: Engine): Promise<void> {
   for (const line of listed.stdout.split("\n")) {
     const [id, owner = ""] = line.trim().split(" ");
     const [pid = "", , namespace] = owner.split("@");
-    // The owner may be where we see no processes: another machine, another container.
+    // An owner on another machine or in another container is not visible here, so its container is kept.
     if (id === undefined || namespace !== ours || owner === (await identify(pid))) continue;
-    say(`removing container ${id} of an earlier run that died`);
+    say(`removing container ${id} of an earlier run that was killed`);
     await remove(engine, id);
   }
 }
 
 async function remove({ program, env }: Engine, container: string): Promise<void> {
-  // Podman would first ask nicely, and wait ten seconds.
+  // By default Podman sends SIGTERM and waits ten seconds.
   const now = program === "podman" ? ["--time=0"] : [];
   await run([program, "rm", "--force", ...now, container], { env });
 }
 
-/** A process for good: `id@start time@namespace`, the last being where and since which boot ids count. */
+/**
+ * Returns an identifier of a process that is never reused: `id@start time@namespace`. The last part identifies the boot and the process
+ * namespace in which the id is valid. Returns an empty string if there is no such process.
+ */
 async function identify(process: string): Promise<string> {
   try {
     const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
     const namespace = await readlink(`/proc/self/ns/pid`);
     const stat = await readFile(`/proc/${process}/stat`, "utf8");
-    // The second field is the program's name in brackets and may hold anything; the start time is the 22nd.
+    // The second field is the program's name in parentheses and may contain any character. The start time is field 22.
     const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
     return `${stat.split(" ")[0]}@${started}@${boot.trim()}-${namespace.replace(/\D/g, "")}`;
   } catch {

@@ -1,6 +1,6 @@
 import { must, run, say } from "./run.ts";
 
-/** Whether this machine can install Debian packages now: it has apt-get, and we are root. */
+/** Returns whether Debian packages can be installed: this process is root, and apt-get exists. */
 export async function canInstallPackages(): Promise<boolean> {
   return process.getuid?.() === 0 && (await run(["apt-get", "--version"])).status === 0;
 }
@@ -8,7 +8,7 @@ export async function canInstallPackages(): Promise<boolean> {
 /**
  * Installs Debian packages.
  *
- * @throws when apt-get fails, with what it said.
+ * @throws if apt-get fails, with its output.
  */
 export async function installPackages(names: readonly string[]): Promise<void> {
   say(`installing ${names.join(", ")}`);
@@ -23,7 +23,7 @@ async function updateLists(aptGet: readonly string[]): Promise<void> {
   for (;;) {
     const { status, stderr } = await run([...aptGet, "update"], { timeoutMs: 300_000 });
     if (status === 0) return;
-    // DPkg::Lock::Timeout does not speak of this lock.
+    // DPkg::Lock::Timeout does not apply to this lock.
     if (!stderr.includes("Could not get lock /var/lib/apt/lists") || Date.now() > giveUpAt) {
       throw new Error(`apt-get update failed with status ${status}\n${stderr}`);
     }

@@ -5,21 +5,21 @@ import { join } from "node:path";
 import { canInstallPackages, installPackages } from "./debian.ts";
 import { run } from "./run.ts";
 
-/** A container engine that answers: `docker` or `podman`, and the environment it is to be called with. */
+/** A working container engine, with the environment variables to call it with. */
 export interface Engine {
   readonly program: "docker" | "podman";
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** The folder that lasts from run to run: images, settings, locks. */
+/** Returns the folder that is kept between runs, with images, settings and locks. */
 export function cacheFolder(): string {
   return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "nacre", "openssh");
 }
 
 /**
- * Docker when its daemon answers, else Podman. Root on a Debian machine without either gets Podman installed.
+ * Returns Docker if its daemon runs, otherwise Podman. Installs Podman if both are missing and this process is root on a Debian machine.
  *
- * @throws when there is neither, saying what to install.
+ * @throws if neither is available, with the packages to install.
  */
 export async function findEngine(): Promise<Engine> {
   if ((await run(["docker", "info"])).status === 0) return { program: "docker", env: {} };
@@ -31,19 +31,19 @@ export async function findEngine(): Promise<Engine> {
   if (missing.length > 0 && (await canInstallPackages())) {
     await installPackages(["podman", "runc", "netavark"]);
   } else if (missing.includes("podman")) {
-    throw new Error("neither Docker nor Podman answers: start Docker, or install podman and runc");
+    throw new Error("neither Docker nor Podman is available; start Docker, or install podman and runc");
   }
 
-  // Users other than root have their own set-up of Podman, with storage of their own.
+  // Users other than root keep their own Podman settings and storage.
   const env = process.getuid?.() === 0 ? await rootSettings() : {};
   const { status, stderr } = await run(["podman", "info"], { env });
-  if (status !== 0) throw new Error(`podman info fails with status ${status}: ${stderr}`);
+  if (status !== 0) throw new Error(`podman info failed with status ${status}: ${stderr}`);
   return { program: "podman", env };
 }
 
 /**
- * Settings that make Podman work as root on bare machines: without systemd, with cgroups v1, with a kernel that
- * crun does not know, with hard limits that must not be raised. The storage is our own.
+ * Writes settings with which Podman works as root on minimal machines: without systemd, with cgroups v1, with a kernel that crun does not
+ * support, or with hard limits that cannot be raised. Podman's storage is in the cache folder. Returns the environment variables.
  */
 async function rootSettings(): Promise<Record<string, string>> {
   const cache = cacheFolder();
@@ -56,7 +56,7 @@ async function rootSettings(): Promise<Record<string, string>> {
     const hard = new RegExp(`^${title} +\\S+ +(\\d+)`, "m").exec(limits)?.[1];
     return hard === undefined ? [] : [`"${name}=${hard}:${hard}"`];
   });
-  // What is only true until the next boot does not belong in a cache.
+  // Runtime state is valid only until the next boot, so it is kept out of the cache.
   const runtime = `/run/nacre-openssh-${createHash("sha256").update(cache).digest("hex").slice(0, 8)}`;
 
   const containersConf = join(cache, "containers.conf");

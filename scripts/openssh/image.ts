@@ -10,10 +10,10 @@ const here: string = import.meta.dirname;
 const baseImage = "docker.io/library/debian:trixie-slim";
 
 /**
- * The name of the image of this folder's Dockerfile, built first when it is not there. The name holds a hash of all
- * that goes into it.
+ * Returns the name of the image of this folder's Dockerfile. Builds the image if it does not exist. The name contains a hash of its source
+ * files.
  *
- * @throws when it cannot be built, with what the engine said.
+ * @throws if the image cannot be built, with the engine's output.
  */
 export async function ensureImage(engine: Engine): Promise<string> {
   const name = `localhost/nacre-openssh:${await contentHash()}`;
@@ -48,16 +48,16 @@ async function build(engine: Engine, name: string): Promise<void> {
     if (pulled.status !== 0) await makeBaseImage(engine, pulled.stderr.trimEnd().split("\n").at(-1) ?? "");
   }
   say(`building the image ${name} with ${program}`);
-  // Without --network=host the build would need a bridge, which not every kernel can make.
+  // Without --network=host the build would need a network bridge, which some kernels do not support.
   await must([program, "build", "--network=host", "-t", name, here], { env, timeoutMs: 900_000 });
 }
 
-/** Debian's packages are the same wherever they come from: where no registry of images answers, they make the base. */
+/** Makes the base image from Debian's packages, for machines that cannot reach an image registry. The content is the same. */
 async function makeBaseImage({ program, env }: Engine, why: string): Promise<void> {
-  say(`no registry of images (${why}): making ${baseImage} from Debian's packages`);
+  say(`image registry not reachable (${why}); making ${baseImage} from Debian's packages`);
   if ((await run(["mmdebstrap", "--version"])).status !== 0) {
     if (!(await canInstallPackages())) {
-      throw new Error(`${baseImage} cannot be pulled (${why}): pull it by hand, or install mmdebstrap`);
+      throw new Error(`cannot pull ${baseImage} (${why}); pull it by hand, or install mmdebstrap`);
     }
     await installPackages(["mmdebstrap"]);
   }

@@ -2,9 +2,9 @@ import type { ChildProcess } from "node:child_process";
 import { Socket } from "node:net";
 
 /**
- * Waits for the "ready" of server/keeper.sh, and from then on lets this process end while it runs.
+ * Waits until server/keeper.sh prints "ready". After that, the keeper does not keep this process alive.
  *
- * @throws when it ends first or takes longer than `timeoutMs` milliseconds, with what it said; it is killed then.
+ * @throws if the keeper ends first or takes longer than `timeoutMs` milliseconds, with its output. The keeper is killed then.
  */
 export async function untilReady(keeper: ChildProcess, what: string, timeoutMs: number): Promise<void> {
   const { stdin, stdout, stderr } = keeper;
@@ -36,7 +36,7 @@ export async function untilReady(keeper: ChildProcess, what: string, timeoutMs: 
   }
 }
 
-/** Lets go of a keeper's standard input, which ends it; false when it is still there ten seconds later. */
+/** Ends a keeper by closing its standard input. Resolves with `false` if it still runs ten seconds later. */
 export async function endKeeper(keeper: ChildProcess): Promise<boolean> {
   if (keeper.exitCode !== null || keeper.signalCode !== null) return true;
   return new Promise((resolve) => {

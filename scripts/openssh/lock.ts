@@ -2,10 +2,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 
 /**
- * Does something while no other process does something under the same lock file. The kernel keeps the lock, for a
- * `flock` whose life hangs on a pipe from this process: so none is ever left behind.
+ * Runs `action` while holding an exclusive lock on a file. A child process `flock` holds the lock and ends when its pipe from this process
+ * closes, so the kernel releases the lock even if this process is killed.
  *
- * @throws if the lock stays taken for 15 minutes.
+ * @throws if another process holds the lock for 15 minutes.
  */
 export async function withLock<T>(file: string, action: () => Promise<T>): Promise<T> {
   const holder = spawn("flock", ["-w", "900", file, "sh", "-c", "echo held; exec cat"], {
@@ -13,10 +13,10 @@ export async function withLock<T>(file: string, action: () => Promise<T>): Promi
     detached: true,
   });
   const ended = once(holder, "exit");
-  // The race below settles it first when it fails; nobody waits for it otherwise.
+  // The race below also rejects if `flock` cannot be started. This handler prevents an unhandled rejection.
   ended.catch(() => {});
   const held = await Promise.race([once(holder.stdout, "data").then(() => true), ended.then(() => false)]);
-  if (!held) throw new Error(`another run has held ${file} for 15 minutes: end it, or delete the file`);
+  if (!held) throw new Error(`another run has held the lock ${file} for 15 minutes; end that run, or delete the file`);
   try {
     return await action();
   } finally {

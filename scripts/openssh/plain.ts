@@ -8,20 +8,20 @@ import { run } from "./run.ts";
 const packages = ["openssh-server", "openssh-client", "procps", "libpam-google-authenticator"];
 
 /**
- * Sshds on this machine itself, for where no container can run; standard error says so loudly. It needs root, makes the
- * users alice and bob and two files in /etc/pam.d, and takes them away at the end. One run at a time: a second one
+ * Prepares this machine itself for sshds, for use when no container can run, and prints a warning on standard error. Needs root. Creates
+ * the users alice and bob and two files in /etc/pam.d, and removes them at the end. Only one run at a time can use it: a second run
  * waits up to 15 minutes.
  *
- * @throws when we are not root, or a user alice or bob of somebody's is there, or sshd is not and cannot be installed.
+ * @throws if this process is not root, if a real user alice or bob exists, or if sshd is missing and cannot be installed.
  */
 export async function startPlainHost(
   password: string,
   why: string,
 ): Promise<{ description: string; stop: () => Promise<void> }> {
-  if (process.getuid?.() !== 0) throw new Error("a plain sshd with users of its own needs root");
+  if (process.getuid?.() !== 0) throw new Error("a plain sshd needs root to create its users");
   const bar = "!".repeat(100);
   process.stderr.write(
-    `\n${bar}\n!! NO CONTAINER: a plain sshd on this machine stands in for OpenSSH in its container.\n` +
+    `\n${bar}\n!! NO CONTAINER: using a plain sshd on this machine instead of OpenSSH in a container.\n` +
       `${why.replace(/^/gm, "!!   ")}\n${bar}\n\n`,
   );
   if ((await run(["dpkg", "--status", ...packages])).status !== 0 && (await canInstallPackages())) {
@@ -42,7 +42,7 @@ export async function startPlainHost(
     description,
     stop: async () => {
       setHost(undefined);
-      if (!(await endKeeper(keeper))) throw new Error(`the plain sshds of ${state} do not end`);
+      if (!(await endKeeper(keeper))) throw new Error(`the plain sshds of ${state} did not end within 10 s`);
     },
   };
 }

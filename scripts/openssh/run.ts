@@ -1,26 +1,26 @@
 import { spawn } from "node:child_process";
 
-/** What a finished command left behind. */
+/** Output and exit status of a command. */
 export interface CommandResult {
   readonly stdout: string;
   readonly stderr: string;
-  /** Its exit status; 128 for an end by a signal, 127 when there is no such program. */
+  /** Exit status; 128 if a signal ended the command, 127 if it could not be started. */
   readonly status: number;
 }
 
 export interface RunOptions {
-  /** Given to its standard input, which is then closed. */
+  /** Data for standard input, which is then closed; default empty. */
   readonly input?: string | Uint8Array;
-  /** Milliseconds after which it is killed and an error is thrown; 30 000 unless told. */
+  /** Time limit in milliseconds; default 30,000. On expiry the command is killed and the promise rejects. */
   readonly timeoutMs?: number;
-  /** Added to this process's environment. */
+  /** Environment variables, added to those of this process. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
- * Runs a command to its end, however it ends.
+ * Runs a command and waits for its end. Resolves with any exit status.
  *
- * @throws when it takes longer than `timeoutMs`; it is killed then.
+ * @throws if the command takes longer than `timeoutMs`. It is killed then.
  */
 export function run(command: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
   const [program = "", ...args] = command;
@@ -31,14 +31,14 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
     const stderr: Buffer[] = [];
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
-      // A grandchild may hold the pipes open for as long as it likes.
+      // A grandchild may keep the pipes open after the command is killed.
       child.stdout.destroy();
       child.stderr.destroy();
-      reject(new Error(`no end after ${timeoutMs} ms: ${command.join(" ")}\n${tail(stderr)}`));
+      reject(new Error(`command did not end within ${timeoutMs} ms: ${command.join(" ")}\n${tail(stderr)}`));
     }, timeoutMs);
     child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
-    // A command that does not read its input, or that could not be started, closes it early.
+    // A write fails with EPIPE if the command does not read its input or could not be started.
     child.stdin.on("error", () => {});
     child.stdin.end(options.input ?? "");
     child.on("error", (error) => {
@@ -57,15 +57,15 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
 }
 
 /**
- * Runs a command that has to succeed, and gives its standard output.
+ * Runs a command that must succeed, and returns its standard output.
  *
- * @throws when it does not exit with 0; the message ends with the last lines it said.
+ * @throws if the exit status is not 0, with the last 20 lines of its output.
  */
 export async function must(command: readonly string[], options: RunOptions = {}): Promise<string> {
   const result = await run(command, options);
   if (result.status !== 0) {
     const said = tail([Buffer.from(result.stderr || result.stdout)]);
-    throw new Error(`status ${result.status} of: ${command.join(" ")}\n${said}`);
+    throw new Error(`command failed with status ${result.status}: ${command.join(" ")}\n${said}`);
   }
   return result.stdout;
 }
@@ -74,7 +74,7 @@ function tail(chunks: readonly Buffer[]): string {
   return Buffer.concat(chunks).toString().trimEnd().split("\n").slice(-20).join("\n");
 }
 
-/** A line about a slow step or a surprise, on standard error. */
+/** Prints a line on standard error about a slow or unexpected step. */
 export function say(line: string): void {
   process.stderr.write(`openssh: ${line}\n`);
 }

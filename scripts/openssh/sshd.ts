@@ -8,48 +8,51 @@ export type HostKeyType = "ed25519" | "rsa-3072" | "ecdsa-256" | "ecdsa-384" | "
 
 export interface SshdOptions {
   /**
-   * Lines of sshd_config. They win over the defaults (sshd takes the first value it meets), and from the first `Match`
-   * on they go to the end.
+   * Lines of sshd_config. They come before the defaults and so override them, as sshd uses the first value of an option. The first `Match`
+   * and all lines after it are moved to the end of the file.
    */
   readonly config?: readonly string[];
-  /** One fresh host key each; all of them unless told. An RSA key takes about half a second. */
+  /** Types of host keys to generate, one key each; default all. An RSA key takes about half a second. */
   readonly hostKeys?: readonly HostKeyType[];
-  /** `VERBOSE` unless told. */
+  /** Default `VERBOSE`. */
   readonly logLevel?: "VERBOSE" | "DEBUG1" | "DEBUG2" | "DEBUG3";
-  /** A port to take again, of a server that was stopped; a free one unless told. */
+  /** Port to listen on, such as that of a server that was stopped; default a free port. */
   readonly port?: number;
   /**
-   * A network namespace to listen in instead of this machine's, and one of its addresses. Its path is one of this process's,
-   * which needs to be root.
+   * Network namespace to listen in instead of this machine's, and one of its addresses. The namespace is a path as seen by this process.
+   * Needs root.
    */
   readonly inNamespace?: { readonly namespace: string; readonly address: string };
 }
 
 export interface Sshd {
-  /** 127.0.0.1, but in a namespace the address there. */
+  /** 127.0.0.1, or the address in the network namespace. */
   readonly host: string;
   readonly port: number;
-  /** One `type base64 comment` line per host key. */
+  /** Public host keys, one line `type base64 comment` each. */
   readonly hostPublicKeys: readonly string[];
-  /** All that this sshd has logged, also after `stop()`. The first connection in it is the look whether it answers. */
+  /** Returns this sshd's whole log, also after `stop()`. Its first connection is the check that sshd answers. */
   log(): Promise<string>;
-  /** Kills every connection's processes with SIGKILL, and the commands they run; the server goes on listening. */
+  /** Kills the processes of all connections, and the commands they run, with SIGKILL. The server keeps listening. */
   killSessions(): Promise<void>;
   /** Kills the server and every connection with SIGKILL. */
   stop(): Promise<void>;
 }
 
-/** alice logs in; bob's password has expired. Others come from `addUser()`. */
+/** Name of a user: alice, bob with an expired password, or a user from `addUser()`. */
 export type UserName = "alice" | "bob" | (string & {});
 
-/** The password of alice and bob, another one each run. */
+/** Returns the password of alice and bob, which differs in each run. */
 export function password(): string {
   const host = findHost();
-  if (host === undefined) throw new Error("no OpenSSH container is up: its users have no password yet");
+  if (host === undefined) throw new Error("no OpenSSH container is running; call `ensureContainer` before `password`");
   return host.password;
 }
 
-/** Keyboard-interactive through PAM: one round, the password; three more when it has expired; then one without prompts. */
+/**
+ * Configuration for keyboard-interactive through PAM in one round, which asks for the password. An expired password takes three more
+ * rounds. The last request has no prompts.
+ */
 export const keyboardInteractive: readonly string[] = [
   "UsePAM yes",
   "PAMServiceName nacre-password",
@@ -58,8 +61,8 @@ export const keyboardInteractive: readonly string[] = [
 ];
 
 /**
- * Keyboard-interactive through PAM in two rounds: an instruction and the password, not echoed, then `oneTimeCode()`,
- * echoed. OpenSSH puts every PAM prompt into a request of its own, and ends with a request that has none.
+ * Configuration for keyboard-interactive through PAM in two rounds: an instruction and the password, without echo, and then
+ * `oneTimeCode()`, with echo. OpenSSH sends every PAM prompt in a request of its own, and then a request without prompts.
  */
 export const keyboardInteractiveTwoRounds: readonly string[] = [
   "UsePAM yes",
@@ -69,11 +72,11 @@ export const keyboardInteractiveTwoRounds: readonly string[] = [
 ];
 
 /**
- * Starts a further sshd in the container, on a free port of 127.0.0.1 and with a configuration and host keys of its own,
- * and waits until it answers. It takes keys and passwords, without PAM unless told, and has sftp. Several processes may
- * call this at once. It ends with `stop()` or with the container.
+ * Starts an sshd in the container, on a free port of 127.0.0.1, with its own configuration and host keys, and waits until it answers. By
+ * default it accepts keys and passwords without PAM, and offers sftp. Several processes may call this concurrently. The sshd ends on
+ * `stop()` or with the container.
  *
- * @throws when sshd does not start, with its log, or does not answer within 10 s.
+ * @throws if sshd does not start, with its log, or if it does not answer within 10 s.
  */
 export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const types = options.hostKeys ?? ["ed25519", "rsa-3072", "ecdsa-256", "ecdsa-384", "ecdsa-521"];
@@ -91,9 +94,9 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     "PrintMotd no",
     "PrintLastLog no",
     "AcceptEnv LANG LC_* NACRE_*",
-    // A few failed logins would shut out 127.0.0.1, and so every test there is.
+    // Otherwise sshd would block 127.0.0.1, and so all tests, after a few failed logins.
     "PerSourcePenalties no",
-    // Of this one sshd takes the last value.
+    // Unlike other options, sshd uses the last value of this one.
     ...(lines.some((line) => /^\s*maxstartups\s/i.test(line)) ? [] : ["MaxStartups 1000"]),
     "MaxSessions 100",
     "Subsystem sftp internal-sftp",
@@ -110,7 +113,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       : controlInNamespace(inNamespace.namespace, args, `ListenAddress ${inNamespace.address}:${port}\n${config}`));
     // Another process may have taken the free port in the meantime.
     if (started.status === 98 && options.port === undefined && attempt < 10) continue;
-    if (started.status !== 0) throw new Error(`sshd does not start on port ${port}:\n${started.stderr}`);
+    if (started.status !== 0) throw new Error(`sshd did not start on port ${port}:\n${started.stderr}`);
 
     const [folder = "", ...hostPublicKeys] = started.stdout.trimEnd().split("\n");
     if (inNamespace === undefined) await untilBanner(port);
@@ -125,12 +128,12 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   }
 }
 
-/** Lets a key (an authorized_keys line, options allowed) log in as a user, on every server of the container. */
+/** Authorizes a key for a user on every server of the container. `publicKeyLine` is an authorized_keys line, with options if needed. */
 export async function authorizeKey(user: UserName, publicKeyLine: string): Promise<void> {
   await succeed(control(["authorize-key", user], `${publicKeyLine.trimEnd()}\n`));
 }
 
-/** Makes a user with a name and a password nobody else has, for a test that changes either. */
+/** Creates a user with a random name and password, for a test that changes the password or the account. */
 export async function addUser(
   options: { readonly passwordExpired?: boolean } = {},
 ): Promise<{ readonly name: string; readonly password: string }> {
@@ -140,7 +143,7 @@ export async function addUser(
   return user;
 }
 
-/** The code that `keyboardInteractiveTwoRounds` asks for: RFC 6238 over the secret in server/one-time-secret. */
+/** Returns the code that `keyboardInteractiveTwoRounds` asks for: RFC 6238 with the secret in server/one-time-secret. */
 export function oneTimeCode(): string {
   const counter = Buffer.alloc(8);
   counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
@@ -151,7 +154,8 @@ export function oneTimeCode(): string {
 
 async function succeed<T extends { status: number; stderr: string }>(result: Promise<T>): Promise<T> {
   const ended = await result;
-  if (ended.status !== 0) throw new Error(`status ${ended.status} where the sshds run: ${ended.stderr.trimEnd()}`);
+  if (ended.status !== 0)
+    throw new Error(`control command failed with status ${ended.status}: ${ended.stderr.trimEnd()}`);
   return ended;
 }
 
@@ -174,9 +178,9 @@ function untilBanner(port: number): Promise<void> {
       clearTimeout(timer);
       socket.destroy();
       if (failure === undefined) resolve();
-      else reject(new Error(`sshd on port ${port} ${failure}; so far it sent ${JSON.stringify(received)}`));
+      else reject(new Error(`sshd on port ${port} ${failure}; received ${JSON.stringify(received)}`));
     };
-    const timer = setTimeout(() => settle("says no SSH identification within 10 s"), 10_000);
+    const timer = setTimeout(() => settle("sent no SSH identification within 10 s"), 10_000);
     socket.on("data", (chunk) => {
       received += chunk.toString("latin1");
       if (/^SSH-2\.0-[^\n]*\n/m.test(received)) settle();

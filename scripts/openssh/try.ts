@@ -1,5 +1,5 @@
 /**
- * A server to play with until Ctrl-C: `tsx scripts/openssh/try.ts [sshd_config line]…`, for example
+ * Starts a server to try things with, until Ctrl-C: `tsx scripts/openssh/try.ts [sshd_config line]…`, for example
  * `tsx scripts/openssh/try.ts "AuthenticationMethods publickey,password" "LogLevel DEBUG2"`.
  */
 import { existsSync } from "node:fs";
@@ -14,10 +14,10 @@ const container = await ensureContainer();
 const interrupted = new Promise<void>((resolve) => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => resolve());
 });
-// Nothing else keeps the process.
+// Keeps the process alive: it has no other open handle.
 const awake = setInterval(() => {}, 60_000);
 try {
-  // The same key each time, so that a command line typed once works again.
+  // Reuses the key of earlier runs, so that a command from the shell's history still works.
   const key = join(cacheFolder(), "try_ed25519");
   if (!existsSync(key)) await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "try", "-f", key]);
   await authorizeKey("alice", await readFile(`${key}.pub`, "utf8"));
@@ -26,7 +26,7 @@ try {
 
   host      ${sshd.host}
   port      ${sshd.port}
-  user      alice (bob, too, whose password has expired)
+  user      alice (or bob, with an expired password)
   key       ${key}
   password  ${password()}
 
@@ -35,7 +35,7 @@ ${sshd.hostPublicKeys.map((line) => `  ${line}`).join("\n")}
   npm start -- -p ${sshd.port} -i ${key} --accept-new alice@${sshd.host} 'uname -a'
   ssh -p ${sshd.port} -i ${key} alice@${sshd.host}
 
-Ctrl-C ends it.`);
+Press Ctrl-C to stop the server.`);
   await interrupted;
 } finally {
   clearInterval(awake);

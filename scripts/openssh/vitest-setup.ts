@@ -2,7 +2,7 @@ import { ensureContainer, type RunningContainer } from "./container.ts";
 
 let container: RunningContainer | undefined;
 
-/** A vitest `globalSetup`: the container is up before the first worker starts, and in every worker's environment. */
+/** A vitest `globalSetup`. Starts the container before the first worker, so that every worker finds it in its environment. */
 export async function setup(): Promise<void> {
   container = await ensureContainer();
 }

@@ -8,10 +8,10 @@ import { withLock } from "../openssh/lock.ts";
 import { must } from "../openssh/run.ts";
 
 /**
- * Returns the path of `go/NAME.go`, compiled with Debian's Go and golang.org/x/crypto into `~/.cache/nacre/go`, once for each version of
- * the source. The first compilation includes Go's own library and takes half a minute.
+ * Compiles `go/NAME.go` with Debian's Go and golang.org/x/crypto into `~/.cache/nacre/go`, once for each version of the source. Returns the
+ * path of the executable. The first compilation includes Go's standard library and takes half a minute.
  *
- * @throws when it does not compile.
+ * @throws if the source does not compile.
  */
 export async function goProgram(name: "client" | "server"): Promise<string> {
   const source = fileURLToPath(new URL(`go/${name}.go`, import.meta.url));

@@ -4,7 +4,7 @@ import { canInstallPackages, installPackages } from "../openssh/debian.ts";
 import { withLock } from "../openssh/lock.ts";
 import { run } from "../openssh/run.ts";
 
-/** Other SSH implementations that the tests drive: a command that succeeds when one is installed, and its Debian packages. */
+/** Debian packages of programs that the tests run, each with a command that succeeds if the package is installed. */
 const PEERS: readonly { readonly package: string; readonly probe: readonly string[] }[] = [
   { package: "openssh-client", probe: ["sh", "-c", "command -v ssh && command -v ssh-keyscan && command -v sftp"] },
   { package: "openssh-sftp-server", probe: ["test", "-x", "/usr/lib/openssh/sftp-server"] },
@@ -17,7 +17,7 @@ const PEERS: readonly { readonly package: string; readonly probe: readonly strin
   { package: "putty-tools", probe: ["sh", "-c", "command -v plink && command -v psftp && command -v puttygen"] },
   { package: "curl", probe: ["sh", "-c", "curl --version | grep libssh2"] },
   { package: "tinysshd", probe: ["test", "-x", "/usr/sbin/tinysshd"] },
-  // It gives tinysshd, which has no option for its users' files, a home folder of the test's.
+  // Sets the home folder of tinysshd's users, for which tinysshd has no option.
   { package: "libnss-wrapper", probe: ["sh", "-c", 'test -z "$(LD_PRELOAD=libnss_wrapper.so /bin/true 2>&1)"'] },
   { package: "golang-go", probe: ["sh", "-c", "command -v go"] },
   { package: "golang-golang-x-crypto-dev", probe: ["test", "-d", "/usr/share/gocode/src/golang.org/x/crypto/ssh"] },
@@ -30,10 +30,9 @@ const PEERS: readonly { readonly package: string; readonly probe: readonly strin
 ];
 
 /**
- * Makes sure that the programs which the tests drive our server with are there, and installs them where they are not. Several
- * processes may call this at once.
+ * Installs missing programs that the tests run. Several processes may call this concurrently.
  *
- * @throws when they are not there and cannot be installed: a test that does without them shows nothing.
+ * @throws if a program is missing and cannot be installed. Tests are not skipped for a missing program.
  */
 export async function ensurePeers(): Promise<void> {
   if ((await missing()).length === 0) return;
@@ -41,10 +40,13 @@ export async function ensurePeers(): Promise<void> {
     const packages = await missing();
     if (packages.length === 0) return;
     if (!(await canInstallPackages()))
-      throw new Error(`the tests need ${packages.join(", ")}: install them, or run as root where there is apt-get`);
+      throw new Error(
+        `the tests need ${packages.join(", ")}; install these packages, or run as root on a machine with apt-get`,
+      );
     await installPackages(packages);
     const still = await missing();
-    if (still.length > 0) throw new Error(`${still.join(", ")} were installed, but what the tests need is not there`);
+    if (still.length > 0)
+      throw new Error(`installed ${still.join(", ")}, but the programs that the tests need are still missing`);
   });
 }
 

@@ -1,7 +1,7 @@
 import { goProgram } from "./go.ts";
 import { ensurePeers } from "./install.ts";
 
-/** A vitest `globalSetup`: installs the peers and compiles those in Go before the first worker starts. */
+/** A vitest `globalSetup`. Installs the peer programs, and compiles those written in Go, before the first worker starts. */
 export async function setup(): Promise<void> {
   await ensurePeers();
   await goProgram("client");

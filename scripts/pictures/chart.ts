@@ -1,4 +1,4 @@
-// Draws with ECharts, which writes SVG on Node without a DOM.
+// Draws pictures with ECharts, which writes SVG on Node without a DOM.
 import { BarChart, type BarSeriesOption, GraphChart, type GraphSeriesOption } from "echarts/charts";
 import {
   GridComponent,
@@ -17,7 +17,7 @@ type Option = ComposeOption<
   BarSeriesOption | GraphSeriesOption | GridComponentOption | LegendComponentOption | TitleComponentOption
 >;
 
-/** The colours of every picture on a light page. Each has a dark twin in `DARK`. */
+/** Colours of all pictures on a light page. `DARK` has the counterpart of each for a dark page. */
 export const LIGHT = {
   page: "#fdfdfe",
   text: "#1f2329",
@@ -40,7 +40,7 @@ const DARK: typeof LIGHT | { readonly [K in keyof typeof LIGHT]: unknown } = {
 
 export const FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif";
 
-/** Draws an SVG of that size in pixels. Its colours follow the reader's `prefers-color-scheme`; `alternative` is its title. */
+/** Draws an SVG of the given size in pixels. Its colours follow the reader's `prefers-color-scheme`. `alternative` is its title. */
 export function draw(
   option: Option,
   { width, height }: { width: number; height: number },
@@ -48,7 +48,7 @@ export function draw(
 ): string {
   const chart = init(null, null, { renderer: "svg", ssr: true, width, height });
   chart.setOption({ animation: false, backgroundColor: LIGHT.page, textStyle: { fontFamily: FONT }, ...option });
-  // Without the rules for a pointer: an image has none.
+  // Removes the styles for hovering, which an image does not need.
   const svg = chart
     .renderToSVGString()
     .replaceAll(/<style ><!\[CDATA\[.*?\]\]>\s*<\/style>\n?/gs, "")
@@ -58,7 +58,7 @@ export function draw(
   return `${svg.replace(/^(<svg )([^>]*>)/, `$1role="img" $2\n${head}`).trimEnd()}\n`;
 }
 
-/** Rules that replace each light colour by its dark twin. A rule of CSS outweighs the attribute. */
+/** Returns CSS rules that replace each light colour by its dark counterpart. A CSS rule overrides the attribute. */
 function style(): string {
   const pairs = Object.entries(LIGHT).flatMap(([name, light]) => {
     const dark = DARK[name as keyof typeof LIGHT];

@@ -1,17 +1,17 @@
-// The charts of BENCHMARKS.md and README. Each is drawn from the tables of BENCHMARKS.md.
+// Draws the charts of BENCHMARKS.md and README from the tables of BENCHMARKS.md.
 import { draw, LIGHT } from "./chart.ts";
 import { type PageTable, tablesOf } from "./tables.ts";
 
-/** A bar chart: groups of bars, one bar of each group for each client. */
+/** A bar chart with groups of bars. Each group has one bar for each client. */
 interface Chart {
-  /** Of the file, without `.svg`. */
+  /** File name without `.svg`. */
   readonly name: string;
   readonly title: string;
   readonly unit: string;
   readonly better: "more" | "less";
-  /** The clients that are shown, in this order; the rows of the tables have more. */
+  /** Clients to show, in this order. The tables have rows for more clients. */
   readonly clients: readonly string[];
-  /** Each group's name, the beginning of the title of its table, and the column. The chart stands above the first of these tables. */
+  /** Name of each group, beginning of its table's title, and column. The chart is placed above the first of these tables. */
   readonly groups: readonly { readonly label: string; readonly table: string; readonly column: string }[];
 }
 
@@ -29,19 +29,19 @@ const CIPHERS = ["aes128-ctr + hmac-sha2-256", "aes256-gcm", "chacha20-poly1305"
 const CHARTS: readonly Chart[] = [
   {
     name: "connect",
-    title: "Connect on loopback, to the first output byte of a command",
+    title: "Time to a command's first output byte, on loopback",
     unit: "ms",
     better: "less",
     clients: without("ssh2, addon, no-delay"),
-    groups: [{ label: "", table: "Connect to the first output byte of `echo ok`, Ed25519", column: "ms" }],
+    groups: [{ label: "", table: "Time to the first output byte of `echo ok`, Ed25519", column: "ms" }],
   },
   {
     name: "round-trips",
-    title: "Round trips after TCP, to the first output byte of a command",
+    title: "Round trips after the TCP handshake, until a command's first output byte",
     unit: "round trips",
     better: "less",
     clients: without("ssh2, addon, no-delay"),
-    groups: [{ label: "", table: "Round trips after TCP", column: "counted" }],
+    groups: [{ label: "", table: "Round trips after the TCP handshake", column: "counted" }],
   },
   ...(["down", "up"] as const).map(
     (way): Chart => ({
@@ -55,7 +55,7 @@ const CHARTS: readonly Chart[] = [
   ),
   {
     name: "path",
-    title: "256 MiB over a path of 40 ms and 500 Mbit/s",
+    title: "Transfer of 256 MiB over a path of 40 ms and 500 Mbit/s",
     unit: "MB/s",
     better: "more",
     clients: ["plain TCP", ...without("ssh2 as installed", "ssh2, addon, no-delay")],
@@ -63,11 +63,11 @@ const CHARTS: readonly Chart[] = [
   },
   {
     name: "path-connect",
-    title: "Connect over a path of 40 ms, to the first output byte of a command",
+    title: "Time to a command's first output byte, over a path of 40 ms",
     unit: "ms",
     better: "less",
     clients: without("ssh2 as installed", "ssh2, addon, no-delay"),
-    groups: [{ label: "", table: "Connect to the first output byte of `echo ok` at 40 ms", column: "ms" }],
+    groups: [{ label: "", table: "Time to the first output byte of `echo ok` at 40 ms", column: "ms" }],
   },
   {
     name: "server",
@@ -87,22 +87,22 @@ const CHARTS: readonly Chart[] = [
 
 const FOLDER = "scripts/pictures";
 
-/** The SVG of each chart, by its file. */
+/** Returns the SVG of each chart, by file. */
 export function chartFiles(page: string): Map<string, string> {
   return new Map(readCharts(page).map((chart) => [`${FOLDER}/${chart.name}.svg`, drawChart(chart)]));
 }
 
-/** The page with each of its charts above the chart's first table. Charts that it already has are replaced. */
+/** Returns the page with each chart above its first table. Replaces the charts that are already there. */
 export function withCharts(page: string): string {
   const bare = page.replaceAll(/^!\[[^\]]*\]\(scripts\/pictures\/[\w-]+\.svg\)\n\n/gm, "");
-  // From the last, so that those of one table stand in their order.
+  // Starts with the last chart, so that several charts above one table keep their order.
   return readCharts(bare).reduceRight(
     (text, chart) => text.replace(`### ${chart.tableTitle}\n\n`, (heading) => `${heading}${imageOf(chart)}\n\n`),
     bare,
   );
 }
 
-/** The document with the alternative text of each chart that it shows made anew. */
+/** Returns the document with new alternative texts for the charts that it shows. */
 export function withAlternatives(document: string, page: string): string {
   return readCharts(page).reduce(
     (text, chart) =>
@@ -113,14 +113,14 @@ export function withAlternatives(document: string, page: string): string {
 
 interface Bar {
   readonly client: string;
-  /** As the table has it: a median and its spread. */
+  /** Text of the table's cell: median and range. */
   readonly cell: string;
-  /** Undefined where the client does not offer it. */
+  /** Median; `undefined` if the client does not support the algorithm. */
   readonly value: number | undefined;
 }
 
 interface ReadChart extends Chart {
-  /** The title of the first table. */
+  /** Title of the first table. */
   readonly tableTitle: string;
   readonly read: readonly { readonly label: string; readonly bars: readonly Bar[] }[];
 }
@@ -140,14 +140,16 @@ function readCharts(page: string): ReadChart[] {
 function find(tables: readonly PageTable[], begin: string): PageTable {
   const found = tables.filter(({ title }) => title.startsWith(begin));
   if (found.length !== 1)
-    throw new Error(`BENCHMARKS.md has ${found.length} tables that begin with "${begin}", not one`);
+    throw new Error(
+      `expected one table in BENCHMARKS.md with a title that begins with "${begin}", got ${found.length}`,
+    );
   return found[0]!;
 }
 
 function barOf({ title, head, rows }: PageTable, client: string, column: string): Bar {
   const at = head.indexOf(column);
   const cell = rows.find(([name]) => name === client)?.[at];
-  if (at < 0 || cell === undefined) throw new Error(`the table "${title}" has no ${column} of ${client}`);
+  if (at < 0 || cell === undefined) throw new Error(`table "${title}" lacks column ${column} for client ${client}`);
   const value = Number.parseFloat(cell);
   return { client, cell, value: Number.isNaN(value) ? undefined : value };
 }
@@ -156,7 +158,7 @@ function imageOf(chart: ReadChart): string {
   return `![${alternativeOf(chart)}](${FOLDER}/${chart.name}.svg)`;
 }
 
-/** Says in words what the chart shows. */
+/** Describes the chart in words. */
 function alternativeOf({ title, unit, better, read }: ReadChart): string {
   const groups = read.map(({ label, bars }) => {
     const values = bars.map(({ client, value }) => `${client.replaceAll(",", "")} ${value ?? "does not offer it"}`);
@@ -166,7 +168,7 @@ function alternativeOf({ title, unit, better, read }: ReadChart): string {
 }
 
 const WIDTH = 860;
-/** One colour for each client in all charts. */
+/** Colour of each client, the same in all charts. */
 const COLOURS: Readonly<Record<string, string>> = {
   nacre: LIGHT.nacre,
   "ssh2 as installed": LIGHT.series[0],
@@ -186,7 +188,7 @@ function drawChart(chart: ReadChart): string {
     {
       title: {
         text: title,
-        subtext: `${unit}, ${better} is better; median (least–most)`,
+        subtext: `${unit}, ${better} is better; median (minimum–maximum)`,
         left: 16,
         top: 12,
         itemGap: 5,
@@ -245,7 +247,7 @@ function drawChart(chart: ReadChart): string {
   );
 }
 
-/** A bar with the text of its cell behind it. */
+/** Returns a bar with the text of its cell as the label. */
 function labelled(bar: Bar): { readonly value: number; readonly label: { readonly formatter: string } } {
   return {
     value: bar.value ?? 0,

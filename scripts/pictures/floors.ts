@@ -1,4 +1,4 @@
-// ARCHITECTURE's picture of the floors: the packages of `FLOORS`, and what each depends on.
+// Draws ARCHITECTURE's picture of the floors: the packages of `FLOORS` with their dependencies.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FLOORS } from "../floors.ts";
@@ -6,25 +6,25 @@ import { draw, LIGHT } from "./chart.ts";
 
 const FILE = "scripts/pictures/floors.svg";
 const [WIDTH, ROW, BOX, TALL] = [860, 66, 112, 32];
-/** Where the boxes begin, beside the names of the floors. */
+/** Left edge of the boxes, right of the names of the floors. */
 const LEFT = 100;
 const packages = Object.keys(FLOORS);
 const floors = [...new Set(Object.values(FLOORS))].sort((a, b) => b - a);
 const onFloor = (floor: number): string[] => packages.filter((name) => FLOORS[name] === floor);
 
-/** The SVG by its file. */
+/** Returns the SVG, by file. */
 export function floorsFile(root: string): Map<string, string> {
   return new Map([[FILE, drawFloors(root)]]);
 }
 
-/** The document with the alternative text of the picture made anew. */
+/** Returns the document with a new alternative text for the picture. */
 export function withFloors(document: string): string {
   return document.replace(/!\[[^\]]*\]\(scripts\/pictures\/floors\.svg\)/, `![${alternative()}](${FILE})`);
 }
 
 function alternative(): string {
   const rows = floors.map((floor) => `Floor ${floor}: ${onFloor(floor).join(", ")}`);
-  return `The packages by floor, with arrows to what each depends on, which is always on a floor below. ${rows.join(". ")}.`;
+  return `The packages by floor. Arrows lead from each package to its dependencies, which are always on lower floors. ${rows.join(". ")}.`;
 }
 
 function drawFloors(root: string): string {
@@ -32,7 +32,7 @@ function drawFloors(root: string): string {
   const nodes = packages.map((name) => {
     const floor = FLOORS[name]!;
     const beside = onFloor(floor);
-    // Closer together under as many, so that arrows from there pass beside them.
+    // Boxes are closer together if the floor above has as many boxes, so that arrows from there pass beside them.
     const spread = beside.length === onFloor(floor + 1).length ? 0.5 : 1;
     const step = ((WIDTH - LEFT - 10) / beside.length) * spread;
     const middle = LEFT + (WIDTH - LEFT - 10) / 2;
@@ -42,7 +42,7 @@ function drawFloors(root: string): string {
       y: 30 + floors.indexOf(floor) * ROW,
     };
   });
-  // An arrow leads from the lower edge of a box to the upper edge of another.
+  // An arrow leads from the lower edge of one box to the upper edge of another.
   const edges = nodes.flatMap(({ name, x, y }) => [
     { name: `${name}, above`, x, y: y - TALL / 2 },
     { name: `${name}, below`, x, y: y + TALL / 2 },
@@ -64,7 +64,7 @@ function drawFloors(root: string): string {
         {
           type: "graph",
           layout: "none",
-          // The coordinates are pixels: the box that they fill is given as it is.
+          // Keeps the coordinates in pixels: ECharts scales the graph to this box, which has the size of the graph.
           left: Math.min(...nodes.map(({ x }) => x)),
           right: WIDTH - Math.max(...nodes.map(({ x }) => x)),
           top: 30 - TALL / 2,
@@ -96,7 +96,7 @@ function dependenciesOf(root: string, name: string): string[] {
     .filter((dependency) => dependency in FLOORS);
 }
 
-/** Whether another dependency of `source` leads to `target` too, so that its arrow says nothing new. */
+/** Returns whether `source` also depends on `target` through another package, so that a direct arrow is not needed. */
 function isImplied(direct: ReadonlyMap<string, readonly string[]>, source: string, target: string): boolean {
   const leads = (from: string): boolean => from === target || (direct.get(from) ?? []).some(leads);
   return direct.get(source)!.some((other) => other !== target && leads(other));

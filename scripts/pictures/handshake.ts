@@ -1,19 +1,20 @@
-// ARCHITECTURE's sequence of a connection: the trace of a client, as a Mermaid diagram.
+// Draws ARCHITECTURE's sequence diagram of a connection in Mermaid, from the trace of a client.
 import { served } from "@nacre/testing/nacre/wire";
 import type { TraceRecord } from "nacre";
 
 const BEGIN = "<!-- handshake: made by `npm run pictures` -->";
 const END = "<!-- handshake: end -->";
 
-/** The document with the sequence between its markers made anew. */
+/** Returns the document with a new sequence diagram between its markers. */
 export async function withHandshake(document: string): Promise<string> {
   const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`ARCHITECTURE.md has no place for the sequence: ${BEGIN} … ${END}`);
+  if (begin < 0 || end < begin)
+    throw new Error(`ARCHITECTURE.md lacks the comments around the sequence diagram: ${BEGIN} … ${END}`);
   const diagram = diagramOf(await traceOfCommand());
   return `${document.slice(0, begin)}${BEGIN}\n\n\`\`\`mermaid\n${diagram}\n\`\`\`\n\n${document.slice(end)}`;
 }
 
-/** The trace of a client that runs one command at a server of ours, in memory, up to the command's first output. */
+/** Runs one command with a client and a server in memory. Returns the client's trace up to the command's first output. */
 async function traceOfCommand(): Promise<readonly TraceRecord[]> {
   const records: TraceRecord[] = [];
   const { client, connection } = await served(
@@ -40,7 +41,7 @@ function diagramOf(records: readonly TraceRecord[]): string {
   return [
     "sequenceDiagram",
     "  accTitle: A connection up to the first output of its command",
-    `  accDescr: Who sends which message, in the order of the client's trace: ${messages.join(", ")}`,
+    `  accDescr: The messages of both sides, in the order of the client's trace: ${messages.join(", ")}`,
     "  participant C as client",
     "  participant S as server",
     ...records.map((record) => `  ${lineOf(record)}`),
@@ -51,7 +52,7 @@ function lineOf(record: TraceRecord): string {
   if (record.type === "negotiated") return `Note over C,S: ${record.summary.replaceAll(/ (?=\w+=|strict$)/g, "<br/>")}`;
   const arrow = record.direction === "sent" ? "C->>S" : "S->>C";
   if (record.type === "identification") return `${arrow}: ${record.line}`;
-  // A KEXINIT lists every algorithm, an EXT_INFO every signature: the message's name says enough.
+  // Omits long summaries: a KEXINIT lists every algorithm, an EXT_INFO every signature algorithm.
   const summary = record.summary.length > 80 ? "" : record.summary;
   return `${arrow}: ${shortName(record)}${summary === "" ? "" : `<br/>${summary}`}`;
 }

@@ -1,4 +1,4 @@
-/** `npm run pictures`: draws the pictures of BENCHMARKS.md, README.md and ARCHITECTURE.md again. */
+/** Draws the pictures of BENCHMARKS.md, README.md and ARCHITECTURE.md (`npm run pictures`). */
 import { fileURLToPath } from "node:url";
 import { writePictures } from "./pictures.ts";
 

@@ -1,11 +1,11 @@
-// The pictures of the documents: files, and what the documents say of them.
+// Generates the pictures of the documents, and the parts of the documents that show them.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chartFiles, withAlternatives, withCharts } from "./charts.ts";
 import { floorsFile, withFloors } from "./floors.ts";
 import { withHandshake } from "./handshake.ts";
 
-/** What the SVG files and the documents should hold, by their paths from the project's root. */
+/** Returns the expected content of the SVG files and the documents, by path relative to the project's root. */
 export async function pictures(root: string): Promise<Map<string, string>> {
   const read = (file: string): string => readFileSync(join(root, file), "utf8");
   const page = read("BENCHMARKS.md");
@@ -18,7 +18,7 @@ export async function pictures(root: string): Promise<Map<string, string>> {
   ]);
 }
 
-/** Writes the pictures, and their places in the documents. */
+/** Writes the pictures, and updates the documents that show them. */
 export async function writePictures(root: string): Promise<void> {
   for (const [file, text] of await pictures(root)) writeFileSync(join(root, file), text);
 }

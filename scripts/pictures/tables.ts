@@ -1,4 +1,4 @@
-// Reads the tables of BENCHMARKS.md, so that its charts show its numbers.
+// Reads the tables of BENCHMARKS.md, which the charts are drawn from.
 
 export interface PageTable {
   readonly title: string;
@@ -6,7 +6,7 @@ export interface PageTable {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** All tables of the page that stand under a heading of their own. */
+/** Returns all tables of the page that have their own heading. */
 export function tablesOf(page: string): PageTable[] {
   return page
     .split(/^### /m)

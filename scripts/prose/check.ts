@@ -3,17 +3,17 @@ import { PHRASES, type Phrase } from "./phrases.ts";
 
 /** A phrase found in a file. */
 export interface Finding {
-  /** The phrase as it stands, on one line. */
+  /** The phrase as found, with line breaks replaced by spaces. */
   readonly text: string;
   /** Line number, from 1. */
   readonly line: number;
   readonly phrase: Phrase;
 }
 
-/** Strings in tests are not checked: they are data as often as prose. */
+/** Files with strings that are not checked: strings of tests are often data, not prose. */
 const TESTS = /(?:^|\/)test\/|^packages\/testing\//;
 
-/** Returns the phrases to avoid in a document (`.md`), or in the comments and messages of a source, in order. */
+/** Finds phrases to avoid in a document (`.md`), or in the comments and messages of a source. Returns them in order of line. */
 export function findPhrases(file: string, content: string): Finding[] {
   return passagesIn(file, content)
     .flatMap(({ text, start }) =>
@@ -34,7 +34,7 @@ function passagesIn(file: string, content: string): Passage[] {
   return TESTS.test(file) ? passages.filter(({ kind }) => kind === "comment") : passages;
 }
 
-/** Returns the pattern for all matches, with spaces that match line breaks. */
+/** Returns a global pattern with each space replaced by `\s+`, so that it also matches across line breaks. */
 function acrossLines({ source, flags }: RegExp): RegExp {
   return new RegExp(source.replaceAll(" ", "\\s+"), `${flags}g`);
 }

@@ -3,13 +3,13 @@ import { type Comment, parseSync, Visitor } from "oxc-parser";
 /** A document, a comment or a string literal. */
 export interface Passage {
   readonly kind: "document" | "comment" | "string";
-  /** The text as in the file, character for character, with comment marks and embedded expressions blanked. */
+  /** The text from the file, with comment marks and embedded expressions replaced by as many other characters. */
   readonly text: string;
   /** Offset of the text in the file. */
   readonly start: number;
 }
 
-/** Returns the comments and string literals of a TypeScript or JavaScript source. Throws if it does not parse. */
+/** Returns the comments and string literals of a TypeScript or JavaScript source. Throws if the source does not parse. */
 export function passagesOf(file: string, source: string): Passage[] {
   const { program, comments, errors } = parseSync(file, source);
   if (errors[0] !== undefined) throw new Error(`${file} does not parse: ${errors[0].message}`);
@@ -42,7 +42,7 @@ function commentPassages(comments: readonly Comment[], source: string): Passage[
   return passages;
 }
 
-/** Replaces comment marks by spaces, so that a sentence reads on across lines. */
+/** Replaces comment marks by spaces, so that a phrase matches across lines. */
 function blank(comment: string): string {
   return comment.replace(/^\/[/*]+|^[ \t]*\*(?!\/)|\*+\/$/gm, (marks) => " ".repeat(marks.length));
 }

@@ -1,18 +1,18 @@
 import type { RuntimeName } from "./list.ts";
 
-/** A test that is Node's alone. */
+/** A test that applies to Node only. */
 export interface Exclusion {
   readonly runtimes: readonly RuntimeName[];
-  /** From the project's root. */
+  /** Path relative to the project's root. */
   readonly file: string;
-  /** Its full title: those of the suites and its own, with a blank between. */
+  /** Full title: the titles of its suites and its own, separated by spaces. */
   readonly test: string;
   readonly reason: string;
 }
 
 /**
- * The tests that the matrix leaves out, and where. Only two reasons count: it starts `process.execPath` with flags of Node's, or it is about
- * Node's own behaviour. The matrix fails when an entry matches no test.
+ * Tests that the matrix excludes, with the runtimes. Only two reasons are valid: the test starts `process.execPath` with flags of Node,
+ * or it tests behaviour of Node itself. The matrix fails if an entry matches no test.
  */
 export const EXCLUSIONS: readonly Exclusion[] = [
   {
@@ -33,7 +33,7 @@ export function exclusionsOn(runtime: RuntimeName): readonly Exclusion[] {
   return EXCLUSIONS.filter(({ runtimes }) => runtimes.includes(runtime));
 }
 
-/** Matches the full title of every test that is not excluded; for vitest's `testNamePattern`. */
+/** Returns a pattern for vitest's `testNamePattern` that matches the full title of every test except the excluded ones. */
 export function allTestsBut(excluded: readonly Exclusion[]): RegExp {
   const titles = excluded.map(({ test }) => test.replaceAll(/[$()*+.?[\\\]^{|}]/g, "\\$&"));
   return new RegExp(titles.length === 0 ? "" : `^(?!\\s*(?:${titles.join("|")})$)`);

@@ -1,6 +1,6 @@
-// Before each test file, in the process that runs it.
+// Runs before each test file, in the worker process.
 import { runningIn } from "./running-in.ts";
 
 const wanted = process.env["NACRE_RUNTIME"];
 const { name } = runningIn();
-if (name !== wanted) throw new Error(`these tests run in ${name}, and should in ${wanted}`);
+if (name !== wanted) throw new Error(`tests run in ${name}; expected ${wanted}`);

@@ -7,9 +7,9 @@ import { withLock } from "../openssh/lock.ts";
 import { must, run } from "../openssh/run.ts";
 import { RUNTIMES, type RuntimeName, type RuntimeUnderTest } from "./list.ts";
 
-/** A runtime on this machine. */
+/** A runtime installed on this machine. */
 export interface InstalledRuntime extends RuntimeUnderTest {
-  /** As pinned: "22.23.3". */
+  /** The pinned version, such as "22.23.3". */
   readonly version: string;
   /** Path of the program. */
   readonly path: string;
@@ -19,11 +19,11 @@ const versions = fileURLToPath(new URL("versions", import.meta.url));
 const FILES = ["package.json", "package-lock.json"];
 
 /**
- * Installs the runtimes that are missing, 780 MB in all, and returns every one of them. npm compares each with the digest in
- * `versions/package-lock.json` and runs no install script. They stay in `~/.cache/nacre/runtimes` (or `XDG_CACHE_HOME`), in a folder named by
- * the hash of the lock file; folders of earlier versions are removed. Several processes may call this at once.
+ * Installs the missing runtimes, and returns all of them. They take 780 MB. npm verifies each against its digest in
+ * `versions/package-lock.json` and runs no install script. The runtimes stay in `~/.cache/nacre/runtimes` (or below `XDG_CACHE_HOME`), in a
+ * folder named after the hash of the lock file; folders of earlier versions are removed. Several processes may call this concurrently.
  *
- * @throws when one cannot be installed, or does not run.
+ * @throws if a runtime cannot be installed, or does not run.
  */
 export async function ensureRuntimes(): Promise<readonly InstalledRuntime[]> {
   const pins = await pinnedVersions();
@@ -46,7 +46,7 @@ export async function ensureRuntimes(): Promise<readonly InstalledRuntime[]> {
   return installed;
 }
 
-/** The version of each runtime that `versions/package.json` pins. Throws if its packages differ between architectures. */
+/** Returns the versions that `versions/package.json` pins. Throws if the versions for two architectures differ. */
 export async function pinnedVersions(): Promise<Readonly<Record<RuntimeName, string>>> {
   const { optionalDependencies } = JSON.parse(await readFile(join(versions, "package.json"), "utf8")) as {
     readonly optionalDependencies: Readonly<Record<string, string>>;
@@ -54,13 +54,14 @@ export async function pinnedVersions(): Promise<Readonly<Record<RuntimeName, str
   const pin = ({ name }: RuntimeUnderTest): string => {
     const pins = Object.entries(optionalDependencies).filter(([alias]) => alias.startsWith(`${name}-`));
     const [version, ...others] = new Set(pins.map(([, value]) => value.slice(value.lastIndexOf("@") + 1)));
-    if (version === undefined || others.length > 0) throw new Error(`versions/package.json pins no one ${name}`);
+    if (version === undefined || others.length > 0)
+      throw new Error(`versions/package.json must pin exactly one version of ${name}`);
     return version;
   };
   return Object.fromEntries(RUNTIMES.map((runtime) => [runtime.name, pin(runtime)])) as Record<RuntimeName, string>;
 }
 
-/** Installs beside the folder and renames, so that a folder of that name is complete. */
+/** Installs into a temporary folder and renames it, so that `folder` is complete whenever it exists. */
 async function install(cache: string, folder: string): Promise<void> {
   const fresh = await mkdtemp(join(cache, "installing-"));
   for (const file of FILES) await copyFile(join(versions, file), join(fresh, file));
@@ -71,12 +72,12 @@ async function install(cache: string, folder: string): Promise<void> {
   await rename(fresh, folder);
 }
 
-/** What is wrong with the first runtime that does not say its pinned version; undefined when all do. */
+/** Returns an error message for the first runtime that fails or does not report its pinned version; `undefined` if all are right. */
 async function firstFault(runtimes: readonly InstalledRuntime[]): Promise<string | undefined> {
   for (const { title, path, version } of runtimes) {
     const { status, stdout, stderr } = await run([path, "--version"]);
     if (status !== 0) return `${title} does not run: ${path} --version: status ${status}: ${stderr.trim()}`;
-    if (!stdout.includes(version)) return `${title} says ${stdout.trim()} instead of ${version}: ${path}`;
+    if (!stdout.includes(version)) return `${title} reports version ${stdout.trim()}, expected ${version}: ${path}`;
   }
   return undefined;
 }

@@ -2,21 +2,21 @@
 
 export type RuntimeName = "node22" | "node24" | "node26" | "deno" | "bun";
 
-/** One runtime, and what the matrix asserts about it. */
+/** One runtime, with the facts that the matrix asserts about it. */
 export interface RuntimeUnderTest {
-  /** The prefix of its packages in `versions/package.json`, which end in the machine's architecture. */
+  /** Prefix of its packages in `versions/package.json`. Their names end with the architecture. */
   readonly name: RuntimeName;
-  /** For readers: "Node 22". */
+  /** Name for output and documents, such as "Node 22". */
   readonly title: string;
-  /** Path of the program in its package. */
+  /** Path of the executable in its package. */
   readonly program: string;
-  /** Words before the path of a script. */
+  /** Command-line arguments before the path of a script. */
   readonly words: readonly string[];
-  /** Names that a client on Node offers by default and a client of `@nacre/node` here does not. */
+  /** Algorithms that `@nacre/node` offers by default on Node but not on this runtime. */
   readonly lacks: readonly string[];
-  /** The cipher that `@nacre/node` prefers here. */
+  /** The cipher that `@nacre/node` prefers on this runtime. */
   readonly prefers: string;
-  /** The sockets that `nacre` runs over here, as README names them; undefined where that is Node's `net`. */
+  /** The socket API for `nacre` on this runtime, as named in README; `undefined` for `node:net`. */
   readonly ownSockets: string | undefined;
 }
 
@@ -46,10 +46,10 @@ export const RUNTIMES: readonly RuntimeUnderTest[] = [
   },
 ];
 
-/** The runtime of that name. Throws if the list has none. */
+/** Returns the runtime with this name. Throws if the name is unknown. */
 export function runtimeNamed(name: string | undefined): RuntimeUnderTest {
   const found = RUNTIMES.find((runtime) => runtime.name === name);
   if (found === undefined)
-    throw new Error(`no runtime ${name}: the list has ${RUNTIMES.map((runtime) => runtime.name).join(", ")}`);
+    throw new Error(`unknown runtime ${name}; expected one of ${RUNTIMES.map((runtime) => runtime.name).join(", ")}`);
   return found;
 }

@@ -1,13 +1,13 @@
-// The matrix alone: npm run runtimes [-- --only deno --write file…]
+// Runs the runtime matrix: npm run runtimes [-- --only deno --write file…]
 import { parseArgs } from "node:util";
 import { runMatrix } from "./matrix.ts";
 
 const usage = `usage: npm run runtimes [-- --only NAME]… [--write] [file]…
-  --only NAME  one runtime, as versions/package.json names it: node22, node24, node26, deno, bun
-  --write      writes results.json and README's table, when all are green
-  file         test files, as vitest takes them`;
+  --only NAME  run only this runtime: node22, node24, node26, deno or bun
+  --write      write results.json and README's table if all tests pass
+  file         run only these test files (arguments of vitest)`;
 
-// Ctrl-C ends this process in order, and its children with it.
+// Exiting through `process.exit` runs the handlers that end the child processes.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
 const { values, positionals } = parseArgs({

@@ -8,11 +8,11 @@ import { type RuntimeResult, runTests } from "./run.ts";
 import { type RuntimeRow, readRows, staleness, writeRows } from "./table.ts";
 
 export interface MatrixOptions {
-  /** Titles or names of the runtimes to run; all of them by default. */
+  /** Names of the runtimes to run; default all. */
   readonly only?: readonly string[] | undefined;
-  /** Files for vitest to run, and options; all files by default. A part shows nothing of README's table. */
+  /** Arguments for vitest: test files and options. Default all files. With arguments, README's table is not checked. */
   readonly words?: readonly string[] | undefined;
-  /** Writes what was seen into `results.json` and README, instead of comparing. */
+  /** Whether to write the results into `results.json` and README instead of comparing them. */
   readonly write?: boolean | undefined;
 }
 
@@ -23,20 +23,20 @@ export interface MatrixResult {
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-/** Runtimes under test at a time, each with one worker: a test that waits leaves its core to another. */
+/** Number of runtimes under test at a time, each with one worker. While a test of one waits, the other uses the CPU. */
 const AT_ONCE = 2;
 
 /**
- * Installs the runtimes, brings up an OpenSSH, and runs the tests in each runtime. Prints a line for each, and the whole output of one that
- * is not green.
+ * Installs the runtimes, starts an OpenSSH server, and runs the tests in each runtime. Prints a line for each runtime, and the whole output
+ * of a runtime with failures.
  *
- * @throws when a runtime or the OpenSSH is not available: nothing is left out.
+ * @throws if a runtime or OpenSSH is not available. No runtime is skipped.
  */
 export async function runMatrix({ only = [], words = [], write = false }: MatrixOptions = {}): Promise<MatrixResult> {
   const installed = await ensureRuntimes();
   const unknown = only.filter((name) => !installed.some((runtime) => runtime.name === name));
   if (unknown.length > 0)
-    throw new Error(`no runtime ${unknown.join(", ")}: ${installed.map(({ name }) => name).join(", ")}`);
+    throw new Error(`unknown runtime ${unknown.join(", ")}; expected ${installed.map(({ name }) => name).join(", ")}`);
   const chosen = installed.filter(({ name }) => only.length === 0 || only.includes(name));
   await ensurePeers();
   const container = await ensureContainer();
@@ -57,16 +57,18 @@ export async function runMatrix({ only = [], words = [], write = false }: Matrix
   }
 
   const all = [...results.values()];
-  // An error outside of any test counts as a failed test.
+  // An error outside a test counts as a failed test.
   let failed = all.reduce((sum, one) => sum + Math.max(one.failed, Math.min(one.faults.length, 1)), 0);
   let green = all.length > 0 && all.every(({ faults, passed }) => faults.length === 0 && passed > 0);
   if (green && only.length === 0 && words.length === 0) {
     const rows = chosen.map((runtime) => rowOf(runtime, results.get(runtime)!));
     if (write) writeRows(root, rows);
     const stale =
-      JSON.stringify(rows) === JSON.stringify(readRows(root)) ? staleness(root) : "results.json is of another run";
+      JSON.stringify(rows) === JSON.stringify(readRows(root))
+        ? staleness(root)
+        : "results.json has other results than this run";
     if (stale !== undefined) {
-      console.log(`✗ ${stale}: npm run runtimes -- --write`);
+      console.log(`✗ ${stale}; run npm run runtimes -- --write`);
       green = false;
       failed++;
     }
@@ -78,19 +80,19 @@ function report({ title, version }: InstalledRuntime, result: RuntimeResult): vo
   const { passed, excluded, seconds, faults } = result;
   const isGreen = faults.length === 0;
   if (!isGreen) console.log(result.output);
-  const left = excluded === 0 ? "" : `, ${excluded} of Node's alone left out`;
+  const left = excluded === 0 ? "" : `, ${excluded} Node-only tests excluded`;
   console.log(`${isGreen ? "✓" : "✗"} ${title} (${version}): ${passed} tests passed${left} (${seconds.toFixed(0)} s)`);
   for (const fault of faults) console.log(`    ${fault}`);
 }
 
-/** What README says of a runtime, out of what its tests saw. */
+/** Returns the row of README's table for a runtime, from the results of its tests. */
 function rowOf({ name, title, ownSockets }: InstalledRuntime, { seen }: RuntimeResult): RuntimeRow {
-  if (seen === undefined) throw new Error(`${title}: the tests did not see what README says of it`);
+  if (seen === undefined) throw new Error(`${title}: offered.test.ts reported no results`);
   const nodeOnly = EXCLUSIONS.filter(({ runtimes }) => runtimes.includes(name)).length;
   return { name, title, ...seen, ...(ownSockets === undefined ? {} : { ownSockets }), nodeOnly };
 }
 
-/** Every test file that each runtime has to run. */
+/** Returns the test files that every runtime must run. */
 function testFiles(): string[] {
   const units = [...testsIn("packages/node/test"), ...testsIn("packages/nacre/test")];
   return [

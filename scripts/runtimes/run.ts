@@ -6,22 +6,22 @@ import { exclusionsOn } from "./exclusions.ts";
 import type { InstalledRuntime } from "./install.ts";
 import type { Seen } from "./interop/offered.test.ts";
 
-/** How the tests went on one runtime. */
+/** Results of the tests on one runtime. */
 export interface RuntimeResult {
   readonly passed: number;
   readonly failed: number;
-  /** Tests of the exclusion list, which were left out. */
+  /** Number of tests excluded by the exclusion list. */
   readonly excluded: number;
-  /** What the tests saw of the runtime; undefined when the test that looks did not pass. */
+  /** Facts about the runtime from `offered.test.ts`; `undefined` if that test did not pass. */
   readonly seen: Seen | undefined;
-  /** Why it is not green, one line each; empty when it is. */
+  /** Reasons why the run failed, one line each; empty if it succeeded. */
   readonly faults: readonly string[];
-  /** What vitest printed. */
+  /** Standard output and standard error of vitest. */
   readonly output: string;
   readonly seconds: number;
 }
 
-/** What vitest's JSON reporter writes; the part that counts here. */
+/** The part of vitest's JSON report that is used here. */
 interface Results {
   readonly success: boolean;
   readonly testResults: readonly {
@@ -35,12 +35,12 @@ interface Results {
   }[];
 }
 
-/** Longer than a run ever takes, in milliseconds: one whose event loop is blocked ends all the same. */
+/** Time limit of a run in milliseconds, far above its normal time. It also ends a run with a blocked event loop. */
 const TIMEOUT = 10 * 60_000;
 
 /**
- * Runs the tests in that runtime. `expectedFiles`, from the project's root, must each have a test that passed, and each exclusion must match
- * one; without any, a part is run, and neither holds. `words` go to vitest.
+ * Runs the tests in a runtime. Each of `expectedFiles` (relative to the project's root) must have a test that passes, and each exclusion
+ * must match a test. Pass an empty list to run only some files: neither is then required. `words` are arguments of vitest.
  */
 export async function runTests(
   runtime: InstalledRuntime,
@@ -54,7 +54,7 @@ export async function runTests(
     const text = await readFile(file, "utf8").catch(() => undefined);
     const seconds = (performance.now() - began) / 1000;
     if (text === undefined) {
-      const faults = [`vitest wrote no results: it ended with ${status}`];
+      const faults = [`vitest wrote no results; it ended with ${status}`];
       return { passed: 0, failed: 1, excluded: 0, seen: undefined, faults, output, seconds };
     }
     return { ...judge(runtime, JSON.parse(text) as Results, status, { root, expectedFiles }), output, seconds };
@@ -81,19 +81,19 @@ function judge(
   const isExcluded = (one: (typeof tests)[number]): boolean =>
     exclusionsOn(runtime.name).some(({ file, test }) => file === one.file && test === one.fullName);
   for (const one of others)
-    if (!isExcluded(one)) faults.push(`did not run, and no exclusion says why: ${one.file}: ${one.fullName}`);
-  // A part of the files may have none of the excluded tests.
+    if (!isExcluded(one)) faults.push(`test was skipped but is not excluded: ${one.file}: ${one.fullName}`);
+  // If only some files run, they may not contain the excluded tests.
   const listed = expectedFiles.length === 0 ? [] : exclusionsOn(runtime.name);
   for (const { file, test } of listed)
     if (!others.some((one) => one.file === file && one.fullName === test))
-      faults.push(`an exclusion matches no test: ${file}: ${test}`);
+      faults.push(`exclusion matches no test: ${file}: ${test}`);
   const ran = new Set([...passed.map(({ file }) => file), ...exclusionsOn(runtime.name).map(({ file }) => file)]);
-  for (const file of expectedFiles) if (!ran.has(file)) faults.push(`no test of it passed: ${file}`);
+  for (const file of expectedFiles) if (!ran.has(file)) faults.push(`no test passed in ${file}`);
   for (const { name, message } of results.testResults)
     if (message !== "") faults.push(`${relative(root, name)}: ${message.split("\n")[0]}`);
   if (failed.length > 0) faults.push(`${failed.length} tests failed`);
   if (seen !== undefined && seen.version !== runtime.version)
-    faults.push(`the tests ran in ${seen.version} instead of ${runtime.version}`);
+    faults.push(`tests ran in version ${seen.version}, expected ${runtime.version}`);
   if (status !== "status 0" || !results.success) faults.push(`vitest ended with ${status}`);
   return { passed: passed.length, failed: failed.length, excluded: others.length, seen, faults };
 }
@@ -105,7 +105,7 @@ async function vitest(
 ): Promise<{ readonly status: string; readonly output: string }> {
   const program = join(root, "node_modules", "vitest", "vitest.mjs");
   const config = ["run", "-c", "scripts/runtimes/vitest.config.ts", "--reporter=dot", "--reporter=json"];
-  // A group of its own, so that its workers end with it.
+  // A process group of its own, so that one signal also ends its workers.
   const child = spawn(path, [...before, program, ...config, ...words], {
     cwd: root,
     env: { ...process.env, NACRE_RUNTIME: name, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
@@ -131,6 +131,6 @@ function killGroup({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGKILL");
   } catch {
-    // It has ended.
+    // The group has already ended.
   }
 }

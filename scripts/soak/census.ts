@@ -1,20 +1,20 @@
 import { getEventListeners } from "node:events";
 import { collectGarbage } from "../garbage.ts";
 
-/** What a process holds when nothing happens in it. */
+/** Memory and resources of an idle process. */
 export interface Census {
-  /** Bytes, after garbage was collected. */
+  /** Heap in bytes, after garbage collection. */
   readonly heap: number;
   readonly external: number;
   readonly resident: number;
-  /** What keeps the process alive, sorted: sockets, servers, timers, children, requests. */
+  /** Active resources of the process, sorted: sockets, servers, timers, children, requests. */
   readonly resources: readonly string[];
-  /** Listeners of the process, and of the one signal that everything was given. */
+  /** Number of listeners of the process and of the shared abort signal. */
   readonly listeners: number;
   readonly connections: number;
 }
 
-/** Counts. `signal`: the one that everything was given. */
+/** Collects garbage, and measures this process. `signal` is the abort signal that all connections share. */
 export async function census(signal: AbortSignal, connections: number): Promise<Census> {
   await collectGarbage();
   const { heapUsed, external, rss } = process.memoryUsage();

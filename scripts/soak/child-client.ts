@@ -1,4 +1,4 @@
-/** The clients of a soak, in a process of their own: they do at random, but by a seed, everything that a client may do to a server. */
+/** The process with the clients of a soak test. They perform random actions on a server, repeatable by a seed. */
 import { once, setMaxListeners } from "node:events";
 import { connect as dial, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,7 +8,7 @@ import { connectDuplex, pinnedHostKey, SshError } from "nacre";
 import { census } from "./census.ts";
 import { hostKeySeed, strangerSeed, userKeySeed } from "./keys.ts";
 
-/** The clients' work for a while. */
+/** Task of the clients for a given time. */
 export interface Shift {
   readonly port: number;
   readonly milliseconds: number;
@@ -16,14 +16,14 @@ export interface Shift {
 }
 
 const AT_ONCE = 6;
-/** Milliseconds that one thing may take at the very most. */
+/** Time limit of one action in milliseconds. */
 const STUCK = 60_000;
 
 const userKey = generateEd25519(userKeySeed);
 const stranger = generateEd25519(strangerSeed);
 const hostKey = fingerprint(generateEd25519(hostKeySeed).publicKey.blob, "sha256");
 const abort = new AbortController();
-// Several connections at once listen to it, each more than once.
+// Several concurrent connections listen to this signal, each more than once.
 setMaxListeners(100, abort.signal);
 const done: Record<string, number> = {};
 const failures: string[] = [];
@@ -49,7 +49,7 @@ async function shift({ port, milliseconds }: Shift): Promise<void> {
       const [name, act] = acts[Math.floor(random() * acts.length)]!;
       let timer: NodeJS.Timeout | undefined;
       const stuck = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`no end after ${STUCK} ms`)), STUCK);
+        timer = setTimeout(() => reject(new Error(`did not end within ${STUCK} ms`)), STUCK);
       });
       try {
         await Promise.race([act(port), stuck]);
@@ -68,14 +68,14 @@ const acts: readonly (readonly [string, (port: number) => Promise<void>])[] = [
   ["commands", commands],
   ["transfers", transfer],
   ["logins refused", refused],
-  ["commands given up", givenUp],
+  ["commands abandoned", givenUp],
   ["connections cut", cut],
   ["connections cut", cut],
-  ["strangers to SSH", noise],
+  ["connections without SSH", noise],
   ["readers stalled", stalled],
 ];
 
-/** A few commands over one connection, with new keys in between. */
+/** Runs a few commands over one connection, with a rekey between them. */
 async function commands(port: number): Promise<void> {
   await using client = await enter(port);
   for (let i = 0; i < 3; i++) {
@@ -86,7 +86,7 @@ async function commands(port: number): Promise<void> {
   expect((await client.exec("unknown")).status, 127);
 }
 
-/** Bytes there and back. */
+/** Sends data, and checks that it comes back unchanged. */
 async function transfer(port: number): Promise<void> {
   await using client = await enter(port);
   const input = Buffer.alloc(Math.floor(random() * 2_000_000), "0123456789abcde");
@@ -99,7 +99,7 @@ async function refused(port: number): Promise<void> {
   expect(await codeOf(enter(port, stranger)), "auth-failed");
 }
 
-/** Aborted, closed, or left to the closing of the connection. */
+/** Abandons a running command: aborts it, closes it, or closes the connection. */
 async function givenUp(port: number): Promise<void> {
   await using client = await enter(port);
   const own = new AbortController();
@@ -114,11 +114,11 @@ async function givenUp(port: number): Promise<void> {
   else if (way === 1) await running.close();
   else await client.close();
   const code = await outcome;
-  // It may have been quicker than we.
+  // The command may have ended first.
   if (code !== "no error") expect(code, way === 0 ? "aborted" : "closed");
 }
 
-/** The socket is destroyed at any moment: before a word, in the key exchange, in a login, in a transfer. */
+/** Destroys the socket at a random moment: before the first byte, or during key exchange, login or transfer. */
 async function cut(port: number): Promise<void> {
   const socket = dial(port, "127.0.0.1");
   socket.on("error", () => {});
@@ -131,7 +131,7 @@ async function cut(port: number): Promise<void> {
     running.stdout.resume();
     await client.ended;
   } catch (error) {
-    // The place of the cut decides the code of the error; there is always a code.
+    // Any error is expected after the socket is destroyed.
     if (!socket.destroyed) throw error;
   } finally {
     clearTimeout(timer);
@@ -139,7 +139,7 @@ async function cut(port: number): Promise<void> {
   }
 }
 
-/** Something that is no SSH client, or says nothing. */
+/** Connects without SSH: sends nothing, HTTP or invalid packets. */
 async function noise(port: number): Promise<void> {
   const socket = dial(port, "127.0.0.1");
   socket.on("error", () => {});
@@ -148,14 +148,14 @@ async function noise(port: number): Promise<void> {
   if (random() < 0.5)
     socket.write(random() < 0.5 ? "GET / HTTP/1.1\r\n\r\n" : "SSH-2.0-x\r\n\x01\x02\x03\x04\x05\x06\x07\x08");
   await sleep(random() * 30);
-  // The server may have been first.
+  // The server may have closed the connection first.
   if (socket.closed) return;
   const closed = once(socket, "close");
   socket.destroy();
   await closed;
 }
 
-/** A reader that stops, then goes on or goes. */
+/** Pauses before reading a command's output. Then reads all of it, or destroys the stream. */
 async function stalled(port: number): Promise<void> {
   await using client = await enter(port);
   const running = await client.spawn("send 6000000");
@@ -197,10 +197,10 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 }
 
 function expect(value: unknown, expected: unknown): void {
-  if (value !== expected) throw new Error(`${String(value)} instead of ${String(expected)}`);
+  if (value !== expected) throw new Error(`expected ${String(expected)}, got ${String(value)}`);
 }
 
-/** Mulberry32: numbers in [0, 1) that a seed decides. */
+/** Returns a pseudo-random generator (mulberry32) of numbers in [0, 1), determined by the seed. */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,4 +1,4 @@
-/** The server of a soak, in a process of its own: echoes, sends, or waits, as its client asks. */
+/** The process with the server of a soak test. Its commands echo input, send data, or wait. */
 import { once } from "node:events";
 import { pipeline } from "node:stream/promises";
 import { generateEd25519 } from "@nacre/keys";
@@ -19,11 +19,11 @@ const server = await listen({
   subsystems: { echo: (session) => pipeline(session.stdin, session.stdout) },
   loginGraceTime: 2000,
   maxUnauthenticated: { start: 1000, rate: 1, full: 1000 },
-  // All connections come from one address, and half of them are cut off before they log in.
+  // Without this, the limits per source would apply: all connections come from one address, and half of them end before the login.
   perSource: false,
   signal: abort.signal,
   log: (event) => {
-    // A handler that fails because its client went is what a soak is about; anything else is not.
+    // A session handler may fail with an SshError when its client disconnects. Any other error is a failure.
     if (event.type !== "session-ended" || !("error" in event)) return;
     if (!(event.error instanceof SshError)) failures.push(String(event.error));
   },
@@ -31,7 +31,7 @@ const server = await listen({
 
 process.once("disconnect", () => process.exit());
 process.on("message", (message: "census") => {
-  if (message !== "census") throw new Error(`no such question: ${String(message)}`);
+  if (message !== "census") throw new Error(`unexpected message ${String(message)}`);
   void census(abort.signal, server.connections.length).then((counted) =>
     process.send?.({ ...counted, failures: failures.splice(0) }),
   );

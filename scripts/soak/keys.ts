@@ -1,4 +1,4 @@
-/** Fixed keys, made from seeds: a soak is about what is left over, not about secrets. */
+/** Returns a fixed seed for a key. A soak test needs no secret keys. */
 const seed =
   (first: number) =>
   (length: number): Uint8Array =>
@@ -6,5 +6,5 @@ const seed =
 
 export const hostKeySeed: (length: number) => Uint8Array = seed(1);
 export const userKeySeed: (length: number) => Uint8Array = seed(2);
-/** A key that nobody lets in. */
+/** Seed of a key that the server does not accept. */
 export const strangerSeed: (length: number) => Uint8Array = seed(3);

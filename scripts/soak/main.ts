@@ -1,4 +1,4 @@
-/** `npm run soak [-- [--minutes 10] [--seed N]]`: see README.md. */
+/** Runs the soak test, `npm run soak [-- [--minutes 10] [--seed N]]`: see README.md. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
@@ -6,11 +6,11 @@ import { optionsOr } from "../options.ts";
 import type { Census } from "./census.ts";
 import type { Shift } from "./child-client.ts";
 
-/** Connections that ended are wholly gone, and buffers released, after so long: milliseconds. */
+/** Wait in milliseconds after the clients end, until all connections and buffers are released. */
 const SETTLE = 4000;
-/** What a heap may have grown by since the first minute: compiled code and caches still grow a little then. */
+/** Allowed growth of heap and external memory since the first minute, in bytes. Compiled code and caches still grow a little. */
 const HEAP_SLACK = 1.5 * 2 ** 20;
-/** Resident memory is the allocator's business too: so much of the first half's may be added in the second. */
+/** Allowed ratio of resident memory in the second half to the first half. Resident memory also depends on the allocator. */
 const RESIDENT_SLACK = 1.1;
 
 interface Report extends Census {
@@ -19,7 +19,7 @@ interface Report extends Census {
 }
 
 const usage =
-  "usage: npm run soak -- [--minutes N] [--seed N]\n       2 minutes or more: the first is the measure of the others";
+  "usage: npm run soak -- [--minutes N] [--seed N]\n       N minutes must be at least 2: the first one is the reference for the others";
 const values = optionsOr(usage, {
   minutes: { type: "string", default: "10" },
   seed: { type: "string", default: "1" },
@@ -54,7 +54,7 @@ try {
     for (const [name, { failures }] of Object.entries(now))
       for (const failure of failures) wrong.push(`minute ${minute}: ${name}: ${failure}`);
     console.log(
-      `${String(minute).padStart(3)}  ${line("server", now.server)}   ${line("client", now.client)}   ${total(now.client)} visits`,
+      `${String(minute).padStart(3)}  ${line("server", now.server)}   ${line("client", now.client)}   ${total(now.client)} actions`,
     );
   }
   const first = story[0]!;
@@ -63,19 +63,22 @@ try {
     const [began, ended] = [fresh[name], last[name]];
     if (ended.resources.join() !== began.resources.join())
       wrong.push(
-        `${name}: open at the beginning ${began.resources.join(", ")}, at the end ${ended.resources.join(", ")}`,
+        `${name}: open resources at the start: ${began.resources.join(", ")}; at the end: ${ended.resources.join(", ")}`,
       );
     if (ended.listeners !== began.listeners)
-      wrong.push(`${name}: ${began.listeners} listeners at the beginning, ${ended.listeners} at the end`);
-    if (ended.connections !== 0) wrong.push(`${name}: ${ended.connections} connections are left`);
+      wrong.push(`${name}: ${began.listeners} listeners at the start, ${ended.listeners} at the end`);
+    if (ended.connections !== 0) wrong.push(`${name}: ${ended.connections} connections are still open`);
     const grown = ended.heap + ended.external - first[name].heap - first[name].external;
-    if (grown > HEAP_SLACK) wrong.push(`${name}: the heap has grown by ${mib(grown)} MiB since the first minute`);
+    if (grown > HEAP_SLACK)
+      wrong.push(`${name}: heap and external memory grew by ${mib(grown)} MiB since the first minute`);
     const half = Math.floor(story.length / 2);
     const [early, late] = [story.slice(0, half), story.slice(half)].map((part) =>
       Math.min(...part.map((one) => one[name].resident)),
     ) as [number, number];
     if (late > early * RESIDENT_SLACK)
-      wrong.push(`${name}: resident memory has grown from ${mib(early)} to ${mib(late)} MiB at the least`);
+      wrong.push(
+        `${name}: minimum resident memory grew from ${mib(early)} MiB in the first half to ${mib(late)} MiB in the second`,
+      );
   }
   for (const [act, times] of Object.entries(last.client.done ?? {}))
     console.log(`${String(times).padStart(8)}  ${act}`);
@@ -84,15 +87,13 @@ try {
 }
 for (const what of wrong) console.log(`✗ ${what}`);
 console.log(
-  wrong.length === 0
-    ? "✓ memory, handles, timers, listeners and connections are where they began"
-    : `✗ ${wrong.length} things went wrong`,
+  wrong.length === 0 ? "✓ no leak of memory, handles, timers, listeners or connections" : `✗ ${wrong.length} problems`,
 );
 process.exitCode = wrong.length === 0 ? 0 : 1;
 
 async function start<T>(name: "server" | "client"): Promise<T> {
   const file = fileURLToPath(new URL(`child-${name}.ts`, import.meta.url));
-  // The young generation is kept small: its garbage would hide what is held.
+  // A small young generation, as garbage in it would hide a leak.
   const execArgv = ["--expose-gc", "--max-semi-space-size=2", "--conditions=@nacre/source", "--import", "tsx"];
   const child = fork(file, { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] });
   children.set(name, child);
@@ -109,12 +110,16 @@ function ask<T>(name: "server" | "client", question: "census" | Shift, milliseco
   return answered;
 }
 
-/** The next message of a child; throws when it ends instead, or says nothing for so long. */
+/** Resolves with the next message of a child. Rejects if the child exits, or sends no message within `milliseconds`. */
 async function answer<T>(name: string, milliseconds: number): Promise<T> {
   const child = children.get(name)!;
   const over = new AbortController();
-  const timer = setTimeout(() => over.abort(new Error(`the ${name} says nothing`)), milliseconds);
-  const onExit = (status: number | null): void => over.abort(new Error(`the ${name} ended with status ${status}`));
+  const timer = setTimeout(
+    () => over.abort(new Error(`the ${name} process sent no message within ${milliseconds} ms`)),
+    milliseconds,
+  );
+  const onExit = (status: number | null): void =>
+    over.abort(new Error(`the ${name} process exited with status ${status}`));
   child.once("exit", onExit);
   try {
     const [message] = (await once(child, "message", { signal: over.signal })) as [T];

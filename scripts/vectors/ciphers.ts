@@ -1,6 +1,6 @@
 /**
- * Writes test-vectors/ciphers.json: published values for AES-CTR and HMAC, checked against OpenSSL before they are
- * written, and packets sealed by the reference of the ciphers' tests, which stands on OpenSSL through node:crypto.
+ * Writes test-vectors/ciphers.json: published values for AES-CTR and HMAC, checked against OpenSSL first, and sealed packets. These come
+ * from the reference implementation of the cipher tests, which uses OpenSSL through node:crypto.
  */
 import { createCipheriv, createHash, createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ function bytes(label: string, length: number): Buffer {
 const counting = Buffer.from(Array.from({ length: 32 }, (_, i) => i)).toString("hex");
 const single = Buffer.from("Single block msg").toString("hex");
 
-/** RFC 3686 §6, the vectors of whole blocks: nonce, IV and a counter of 1 make the first counter block. */
+/** Vectors of RFC 3686 §6 with whole blocks. Nonce, IV and a counter of 1 form the first counter block. */
 const aesCtr = [
   [1, "ae6852f8121067cc4bf7a5765577f39e", "00000030", "0000000000000000", single, "e4095d4fb7a7b3792d6175a3261311b8"],
   [
@@ -71,7 +71,7 @@ for (const vector of aesCtr) {
   mustEqual(vector.name, cipher.update(vector.plaintext, "hex", "hex"), vector.ciphertext);
 }
 
-/** RFC 4231 §4. */
+/** Vectors of RFC 4231 §4. */
 const hmac = [
   [
     1,
@@ -124,7 +124,7 @@ for (const vector of hmac)
       vector[hash],
     );
 
-/** Three packets each, the last sequence numbers wrapping; initial vectors near the wrap of their counters. */
+/** Three packets for each suite. The sequence numbers wrap around, and so do counters in the initialization vectors. */
 const packets = suitesOf(noble).map(({ name, cipher, mac }) => {
   const keys = {
     key: bytes(`${name} key`, cipher.keyLength),
@@ -164,5 +164,5 @@ const document = {
 writeFileSync(new URL("../../test-vectors/ciphers.json", import.meta.url), `${JSON.stringify(document, null, 2)}\n`);
 
 function mustEqual(name: string, actual: string, expected: string): void {
-  if (actual !== expected) throw new Error(`${name}: OpenSSL gives ${actual}, not ${expected}`);
+  if (actual !== expected) throw new Error(`${name}: expected ${expected}, OpenSSL gives ${actual}`);
 }

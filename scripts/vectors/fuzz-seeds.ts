@@ -1,5 +1,5 @@
-// The inputs that fuzzing begins with: test-vectors/fuzz-seeds.json. Of recorded sessions with OpenSSH, of sessions between our
-// own two sides, and of the other test vectors.
+// Writes the initial inputs for fuzzing, test-vectors/fuzz-seeds.json. They come from recorded sessions with OpenSSH, from sessions between
+// Nacre's client and server, and from the other test vectors.
 
 import { writeFileSync } from "node:fs";
 import { decodeTerminalModes, encodeTerminalModes } from "@nacre/connection";
@@ -52,7 +52,7 @@ const FORWARDED = tcpipChannel.encode({
   originatorPort: 1024,
 });
 
-/** Every payload that `action` makes any packet reader open. */
+/** Returns all payloads that packet readers return while `action` runs. */
 function opened(action: () => void): Uint8Array[] {
   const payloads: Uint8Array[] = [];
   const next = Object.getOwnPropertyDescriptor(PacketReader.prototype, "next")?.value as (
@@ -76,7 +76,7 @@ const recorded = recordings.recordings.map(({ chunks, ...scenario }) => {
   return { scenario: scenario as unknown as Scenario, stream: joined(...bytes) };
 });
 
-/** What OpenSSH's server said in each recorded session. */
+/** Payloads from OpenSSH's server in each recorded session. */
 const fromOpenssh = recorded.map(({ scenario, stream }) =>
   opened(() => {
     const client = new ScriptedClient(scenario, userKeyOf(scenario));
@@ -85,7 +85,7 @@ const fromOpenssh = recorded.map(({ scenario, stream }) =>
   }),
 );
 
-/** What both sides say in a session of our own. */
+/** Payloads of both sides in a session between Nacre's client and server. */
 const ours = opened(() => {
   const pair = new ServerPair({
     onClient: (event, client) => {
@@ -196,9 +196,10 @@ writeFileSync(
   FILE,
   `${JSON.stringify(
     {
-      source: "test-vectors/recordings.json, keys.json and keyfiles.json, and sessions between Nacre's own two sides",
+      source:
+        "test-vectors/recordings.json, keys.json and keyfiles.json, and sessions between Nacre's client and server",
       madeBy: "scripts/vectors/fuzz-seeds.ts",
-      note: "what fuzzing begins with, by target (scripts/fuzz). Base64.",
+      note: "Initial inputs for fuzzing, by target (scripts/fuzz). Base64.",
       seeds: Object.fromEntries(
         Object.entries(seeds).map(([name, inputs]) => [name, unique(inputs).map((input) => base64Encode(input))]),
       ),
@@ -240,13 +241,13 @@ function structureSeeds(): Uint8Array[] {
   return Object.entries(examples).map(([name, bytes]) => joined(Uint8Array.of(STRUCTURE_NAMES.indexOf(name)), bytes));
 }
 
-/** Our client's with each of OpenSSH's, and with itself. */
+/** Returns pairs of KEXINIT messages: that of Nacre's client with each other one, and with itself. */
 function kexinitSeeds(): Uint8Array[] {
   const inits = unique([...ours, ...fromOpenssh.flat()].filter((payload) => payload[0] === 20));
   return inits.map((init) => strings(inits[0]!, init));
 }
 
-/** Of each algorithm one that is right, and some that are wrong, each in its own way. */
+/** Returns one valid signature of each algorithm, and up to four different invalid ones. */
 function signatureSeeds(): Uint8Array[] {
   return defaultSignatureAlgorithms.flatMap(({ name }, which) => {
     const all = keys.signatures.filter(({ algorithm }) => algorithm === name);
@@ -258,12 +259,12 @@ function signatureSeeds(): Uint8Array[] {
   });
 }
 
-/** Both messages of each method. */
+/** Returns the messages of both sides for each key exchange method. */
 function keyExchangeSeeds(): Uint8Array[] {
   return KEX_METHODS.flatMap((method, which) => {
     const init = method.client(seededRandom(1)).start();
     const step = method.server(seededRandom(2)).receive(init);
-    if (step.type !== "done") throw new Error(`${method.name} has another step`);
+    if (step.type !== "done") throw new Error(`${method.name} needs more than one message`);
     const reply = step.reply(base64Decode(keys.keys[0]!.blob)!, strings(utf8Encode("ssh-ed25519"), new Uint8Array(64)));
     return [joined(Uint8Array.of(which, 0), reply), joined(Uint8Array.of(which, 1), init)];
   });
@@ -279,7 +280,7 @@ function agentSeeds(): Uint8Array[] {
   ];
 }
 
-/** Small ones: a large key says nothing more, and costs more. */
+/** Returns small key files only. Large keys take more time and add no coverage. */
 function keyFiles(wanted: (key: { format: string; text: string }) => boolean): { text: string }[] {
   return [...keyfiles.privateKeys, ...keyfiles.unsupported.map(({ text }) => ({ format: "", text }))].filter(
     (key) => key.text.length < 700 && wanted(key),
@@ -302,7 +303,7 @@ function authorizedKeysSeeds(): Uint8Array[] {
   ];
 }
 
-/** What OpenSSH's server said after the first keys, told again under keys of its own; and other ways to log in, and to end. */
+/** Returns sessions for a client: OpenSSH's recorded payloads after the first key exchange, and other logins, transfers and ends. */
 function clientSessions(): Uint8Array[] {
   const opening = [["handshake"], ["logIn"], send(message.channelConfirmation(0))] as const;
   return [
@@ -355,7 +356,7 @@ function clientSessions(): Uint8Array[] {
     ),
     script(0, ...opening, ["command", 7, 0], send(message.channelOpen("forwarded-tcpip", 7)), ["command", 6, 0]),
     ...forwardingSessions(opening),
-    // Data up to the edge of a window that is not given back, and beyond.
+    // Data up to the end of a window without a window adjust, and beyond it.
     script(0, ...opening, ["policy", 2], ...[512, 512].map((length) => send(message.channelData(0, length)))),
     script(0, ...opening, ["policy", 2], ...[512, 512, 1].map((length) => send(message.channelData(0, length)))),
     ...everySample(
@@ -369,7 +370,7 @@ function clientSessions(): Uint8Array[] {
   ];
 }
 
-/** Connections that a client dials, and that its server forwards to it: by the numbers of a client door's commands. */
+/** Returns sessions in which a client dials and accepts forwarded connections. The numbers are those of `ClientDoor`'s commands. */
 function forwardingSessions(opening: readonly Parameters<typeof script>[1][]): Uint8Array[] {
   const opens = (channelType: string, data: Uint8Array): Parameters<typeof script>[1] =>
     send(
@@ -469,7 +470,7 @@ function serverSessions(): Uint8Array[] {
     ),
     script(0, ...opening, ["policy", 2], ...[512, 512].map((length) => send(message.channelData(0, length)))),
     script(0, ...opening, ["policy", 2], ...[512, 512, 1].map((length) => send(message.channelData(0, length)))),
-    // More sessions than one connection may have.
+    // More sessions than `maxSessions`.
     script(
       0,
       ...opening,
@@ -488,7 +489,7 @@ function serverSessions(): Uint8Array[] {
   ];
 }
 
-/** Each kind of message after each of these beginnings: whether it may arrive there is for the gate to say. */
+/** Returns sessions with each kind of message after each beginning, to test which messages the gate admits in each state. */
 function everySample(...beginnings: readonly (readonly Parameters<typeof script>[1][])[]): Uint8Array[] {
   return beginnings.flatMap((beginning) =>
     Array.from({ length: SAMPLE_COUNT }, (_, kind) => script(0, ...beginning, ["sample", kind])),

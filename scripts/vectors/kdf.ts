@@ -1,16 +1,16 @@
-/** Writes test-vectors/kdf.json: key derivation as OpenSSL's SSHKDF does it, for hashes and lengths that need extending. */
+/** Writes test-vectors/kdf.json: keys derived by OpenSSL's SSHKDF with several hashes, also with lengths that need several hash blocks. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 
 const DIGESTS = { sha1: "SHA1", sha256: "SHA256", sha384: "SHA384", sha512: "SHA512" } as const;
 
-/** Bytes that look random and are the same in every run. */
+/** Returns pseudo-random bytes that are the same in every run. */
 function bytes(label: string, length: number): Buffer {
   return createHash("shake256", { outputLength: length }).update(label).digest();
 }
 
-/** The mpint of an unsigned big-endian integer (RFC 4251 §5). */
+/** Encodes an unsigned big-endian integer as an mpint (RFC 4251 §5). */
 function mpint(magnitude: Buffer): Buffer {
   const start = magnitude.findIndex((byte) => byte !== 0);
   const short = magnitude.subarray(start);

@@ -1,12 +1,12 @@
 /**
  * Writes test-vectors/kex.json:
- * - x25519: the agreement of RFC 7748, checked against OpenSSL before it is written, and agreements made with OpenSSL whose secrets begin
- *   in each way that an mpint tells apart;
- * - ecdh: the agreements of RFC 5903 §8 on the NIST curves, checked likewise, and one on each curve whose secret begins with 0;
- * - modp: agreements in groups 14, 16 and 18 of RFC 3526, made with OpenSSL, with the primes that it knows;
- * - mlkem768x25519: exchanges made with OpenSSL's ML-KEM-768 and X25519, and what it makes of ciphertexts that are wrong.
+ * - x25519: the agreement of RFC 7748, checked against OpenSSL, and agreements made with OpenSSL. Their secrets begin with each kind of
+ *   byte that matters for the encoding as an mpint;
+ * - ecdh: the agreements of RFC 5903 §8 on the NIST curves, checked against OpenSSL, and for each curve a secret with a leading zero byte;
+ * - modp: agreements in groups 14, 16 and 18 of RFC 3526, made with OpenSSL and its primes;
+ * - mlkem768x25519: exchanges made with OpenSSL's ML-KEM-768 and X25519, and OpenSSL's results for invalid ciphertexts.
  *
- * ML-KEM is from OpenSSL 3.5 on: the `openssl` of this machine, since Node 20 has an older one inside.
+ * ML-KEM needs OpenSSL 3.5, so it comes from this machine's `openssl`: Node 20 contains an older OpenSSL.
  */
 import { execFileSync } from "node:child_process";
 import {
@@ -25,18 +25,18 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** PKCS#8 and SubjectPublicKeyInfo of X25519 (RFC 8410), up to the 32 bytes of the key. */
+/** Prefixes of PKCS#8 and SubjectPublicKeyInfo for X25519 (RFC 8410), before the 32 bytes of the key. */
 const PRIVATE = "302e020100300506032b656e04220420";
 const PUBLIC = "302a300506032b656e032100";
 
-/** What OpenSSL calls a curve, and the bytes of its coordinates. */
+/** OpenSSL's name of each curve, and the length of its coordinates in bytes. */
 const NIST_CURVES: Readonly<Record<string, { readonly name: string; readonly length: number }>> = {
   nistp256: { name: "prime256v1", length: 32 },
   nistp384: { name: "secp384r1", length: 48 },
   nistp521: { name: "secp521r1", length: 66 },
 };
 
-/** RFC 7748 §6.1: Alice as the client, Bob as the server. */
+/** Vector of RFC 7748 §6.1, with Alice as the client and Bob as the server. */
 const published = {
   clientSecret: "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a",
   clientPublic: "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a",
@@ -45,13 +45,14 @@ const published = {
   shared: "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742",
 };
 const checked = agreement(published.clientSecret, published.serverSecret);
-if (JSON.stringify(checked) !== JSON.stringify(published)) throw new Error("OpenSSL does not give RFC 7748 §6.1");
+if (JSON.stringify(checked) !== JSON.stringify(published))
+  throw new Error("OpenSSL's result differs from RFC 7748 §6.1");
 
 const found = [
   ["the first bit set", /^[89a-f]/],
-  ["a first byte of 0, and no bit set after it", /^00[0-7]/],
-  ["a first byte of 0, and the next bit set", /^00[89a-f]/],
-  ["two first bytes of 0", /^0000/],
+  ["a leading zero byte and the next bit clear", /^00[0-7]/],
+  ["a leading zero byte and the next bit set", /^00[89a-f]/],
+  ["two leading zero bytes", /^0000/],
 ].map(([name, pattern]) => {
   for (let i = 0; ; i++) {
     const vector = agreement(secretOf(`client ${i}`), secretOf(`server ${i}`));
@@ -59,7 +60,7 @@ const found = [
   }
 });
 
-/** RFC 5903 §8: i, r and girx. */
+/** Vectors of RFC 5903 §8: i, r and girx. */
 const ecdh = [
   {
     curve: "nistp256",
@@ -87,8 +88,8 @@ const ecdh = [
   },
 ].flatMap((published) => {
   const made = ecdhAgreement(published.curve, published.clientSecret, published.serverSecret);
-  if (made.shared !== published.shared) throw new Error(`OpenSSL does not give ${published.name}`);
-  // The highest byte of a coordinate of P-521 has one bit.
+  if (made.shared !== published.shared) throw new Error(`OpenSSL's result differs from ${published.name}`);
+  // The highest byte of a P-521 coordinate has only one bit, so two zero bytes are required there.
   const first = published.curve === "nistp521" ? /^0000/ : /^00/;
   for (let i = 0; ; i++) {
     const [client, server] = ["client", "server"].map((side) => secretOf(`${published.curve} ${side} ${i}`));
@@ -96,7 +97,7 @@ const ecdh = [
     if (first.test(vector.shared))
       return [
         { name: published.name, ...made },
-        { name: "a secret that begins with 0", ...vector },
+        { name: "a secret with a leading zero byte", ...vector },
       ];
   }
 });
@@ -107,11 +108,11 @@ const modp = [
   { group: 18, bits: 624 },
 ].map(({ group, bits }) => {
   const prime = getDiffieHellman(`modp${group}`).getPrime();
-  // One object for both sides: OpenSSL looks whether the prime is one, which takes seconds.
+  // One object for both sides: creating one takes seconds, as OpenSSL tests the prime.
   const openssl = createDiffieHellman(prime, 2);
   const agreements = [
     { name: "a secret with the first bit set", pattern: /^[89a-f]/ },
-    { name: "a secret with a first byte of 0", pattern: /^00/ },
+    { name: "a secret with a leading zero byte", pattern: /^00/ },
   ].map(({ name, pattern }) => {
     for (let i = 0; ; i++) {
       const vector = modpAgreement(openssl, bits, i);
@@ -127,22 +128,23 @@ const message = secretOf("ML-KEM m");
 const encapsulated = encapsulate(seed, message);
 const hybrids = [
   { name: "an exchange", number: 0 },
-  { name: "a secret of X25519 that begins with 0", number: search(({ classical }) => classical.startsWith("00")) },
-  { name: "a K that begins with 0", number: search(({ shared }) => shared.startsWith("00")) },
+  { name: "an X25519 secret with a leading zero byte", number: search(({ classical }) => classical.startsWith("00")) },
+  { name: "a K with a leading zero byte", number: search(({ shared }) => shared.startsWith("00")) },
 ].map(({ name, number }) => ({ name, ...hybrid(number) }));
 const { ciphertext } = encapsulated;
 const wrongCiphertexts = [
-  ["its first bit is another", Buffer.concat([Buffer.of(ciphertext[0]! ^ 0x80), ciphertext.subarray(1)])],
-  ["its last bit is another", Buffer.concat([ciphertext.subarray(0, -1), Buffer.of(ciphertext.at(-1)! ^ 1)])],
+  ["first bit flipped", Buffer.concat([Buffer.of(ciphertext[0]! ^ 0x80), ciphertext.subarray(1)])],
+  ["last bit flipped", Buffer.concat([ciphertext.subarray(0, -1), Buffer.of(ciphertext.at(-1)! ^ 1)])],
   ["all bits 0", Buffer.alloc(ciphertext.length)],
   ["all bits 1", Buffer.alloc(ciphertext.length, 0xff)],
   ["for another key", encapsulate(secretOf("another d") + secretOf("another z"), message).ciphertext],
 ].map(([name, wrong]) => ({
-  name: `a ciphertext that is wrong: ${name as string}`,
+  name: `a wrong ciphertext: ${name as string}`,
   ciphertext: (wrong as Buffer).toString("hex"),
   postQuantum: decapsulate(seed, wrong as Buffer),
 }));
-if (decapsulate(seed, ciphertext) !== encapsulated.secret) throw new Error("OpenSSL does not agree with itself");
+if (decapsulate(seed, ciphertext) !== encapsulated.secret)
+  throw new Error("OpenSSL's decapsulated secret differs from its encapsulated one");
 rmSync(folder, { recursive: true });
 
 const document = {
@@ -169,7 +171,7 @@ function privateKey(secret: string): KeyObject {
 
 function publicOf(key: KeyObject): string {
   const der = createPublicKey(key).export({ format: "der", type: "spki" }).toString("hex");
-  if (!der.startsWith(PUBLIC)) throw new Error(`an unexpected form of X25519 key: ${der}`);
+  if (!der.startsWith(PUBLIC)) throw new Error(`unexpected encoding of an X25519 key: ${der}`);
   return der.slice(PUBLIC.length);
 }
 
@@ -177,7 +179,7 @@ function secretOf(label: string): string {
   return createHash("sha256").update(label).digest("hex");
 }
 
-/** On a NIST curve, by its SSH name. Secrets that are shorter than the curve's order are filled up with zeros. */
+/** Returns an agreement on a NIST curve, given by its SSH name. Pads secrets that are shorter than the curve's order with zeros. */
 function ecdhAgreement(
   curve: string,
   clientSecret: string,
@@ -199,7 +201,7 @@ function ecdhAgreement(
   };
 }
 
-/** With exponents of one bit more than `bits`, the highest set. */
+/** Returns an agreement with exponents of `bits` + 1 bits, the highest of them set. */
 function modpAgreement(openssl: DiffieHellman, bits: number, number: number): typeof published {
   const [clientSecret, serverSecret] = ["client", "server"].map((side) => {
     const digits = [1, 2, 3].map((part) => secretOf(`modp ${side} ${number}, ${part}`)).join("");
@@ -213,7 +215,7 @@ function modpAgreement(openssl: DiffieHellman, bits: number, number: number): ty
   return { clientSecret, clientPublic, serverSecret, serverPublic, shared };
 }
 
-/** The exchange in which both X25519 secrets come from `number`. */
+/** Returns the exchange with both X25519 secrets derived from `number`. */
 function hybrid(
   number: number,
 ): Record<
@@ -237,7 +239,7 @@ function search(fits: (exchange: ReturnType<typeof hybrid>) => boolean): number 
   for (let number = 1; ; number++) if (fits(hybrid(number))) return number;
 }
 
-/** ML-KEM-768 with given randomness (FIPS 203 §6.1, §6.2): `seed` is d and z, `message` is m. */
+/** Encapsulates with ML-KEM-768 and given randomness (FIPS 203 §6.1, §6.2): `seed` is d and z, `message` is m. */
 function encapsulate(
   seed: string,
   message: string,
@@ -260,7 +262,7 @@ function encapsulate(
     "-secret",
     secret,
   );
-  // The key is the end of its SubjectPublicKeyInfo.
+  // The key is the last 1184 bytes of its SubjectPublicKeyInfo.
   return {
     publicKey: readFileSync(publicKey).subarray(-1184),
     ciphertext: readFileSync(ciphertext),

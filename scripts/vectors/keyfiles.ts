@@ -1,4 +1,4 @@
-// Makes test-vectors/keyfiles.json with the ssh-keygen and openssl of this machine. Every key in it is made for it, and used for nothing else.
+// Writes test-vectors/keyfiles.json with this machine's ssh-keygen and openssl. Its keys are new, and are used only in these tests.
 // Run: node --conditions=@nacre/source --import tsx scripts/vectors/keyfiles.ts
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ interface PrivateKeyVector {
   readonly made: string;
   readonly format: "openssh" | "pkcs8" | "pem";
   readonly passphrase?: string;
-  /** Format and base64. */
+  /** Public key as format and base64, separated by a space. */
   readonly publicKey: string;
   readonly comment: string;
   readonly text: string;
@@ -44,7 +44,7 @@ const FORMATS = {
   EC: "pem",
 } as const;
 
-/** Reads what was written to `file`, whose public key is that of `publicFile`. */
+/** Records the private key in `file`, with the public key in `publicFile`. */
 function record(name: string, made: string, file: string, publicFile: string, passphrase: string): void {
   const text = read(file);
   const label = /BEGIN (\w+)/.exec(text)?.[1] as keyof typeof FORMATS;
@@ -86,7 +86,7 @@ for (const cipher of run("ssh", "-Q", "cipher").trim().split("\n")) {
   }
 }
 
-// openssl: its own keys, whose public lines ssh-keygen writes, and its ways to encrypt.
+// Keys made by openssl, with public key lines from ssh-keygen, and openssl's encryption methods.
 const OPENSSL_KEYS = [
   ["openssl-ed25519", ["genpkey", "-algorithm", "ed25519"]],
   ["openssl-rsa", ["genpkey", "-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:2048"]],
@@ -97,7 +97,7 @@ const OPENSSL_KEYS = [
 for (const [name, args] of OPENSSL_KEYS) {
   run("openssl", ...args, "-out", name);
   run("chmod", "600", name);
-  // Only what follows the EC PARAMETERS is a key to ssh-keygen.
+  // ssh-keygen cannot read a file that begins with EC PARAMETERS, so it gets a PKCS#8 copy.
   run("openssl", "pkey", "-in", name, "-out", `${name}.pkcs8`);
   run("chmod", "600", `${name}.pkcs8`);
   writeFileSync(at(`${name}.pub`), run("ssh-keygen", "-y", "-f", at(`${name}.pkcs8`)));
@@ -160,7 +160,7 @@ unsupported.push({
 
 for (const { name } of TYPES) {
   const file = `${name}-plain.pub`;
-  // The first line is the one of -l, the others the picture.
+  // The first line is the output of -l; the others are the randomart picture.
   const show = (hash: string): unknown => {
     const [line = "", ...picture] = run("ssh-keygen", "-lv", "-E", hash, "-f", at(file)).trimEnd().split("\n");
     return { fingerprint: line.split(" ")[1], randomart: picture.join("\n") };
@@ -220,7 +220,7 @@ const queries = [
   "192.0.2.9",
   "192.0.2.90",
 ];
-/** The numbers of the lines that ssh-keygen finds. */
+/** Returns the numbers of the lines that ssh-keygen finds. */
 const find = (file: string, name: string): number[] =>
   [
     ...spawnSync("ssh-keygen", ["-F", name, "-f", at(file)], { encoding: "utf8" }).stdout.matchAll(
@@ -229,10 +229,10 @@ const find = (file: string, name: string): number[] =>
   ].map(([, line]) => Number(line));
 
 const vectors = {
-  source: `Made by scripts/vectors/keyfiles.ts with ${spawnSync("ssh", ["-V"], { encoding: "utf8" }).stderr.trim()} and ${run("openssl", "version").split(" (")[0]}. The keys are used for nothing else.`,
+  source: `Made by scripts/vectors/keyfiles.ts with ${spawnSync("ssh", ["-V"], { encoding: "utf8" }).stderr.trim()} and ${run("openssl", "version").split(" (")[0]}. The keys are used only in these tests.`,
   bcryptPbkdf: [
     {
-      source: "OpenBSD bcrypt_pbkdf, as many implementations test it",
+      source: "OpenBSD bcrypt_pbkdf; many implementations use this test vector",
       passphrase: "password",
       salt: "salt",
       rounds: 4,
@@ -251,5 +251,5 @@ const vectors = {
 writeFileSync(new URL("../../test-vectors/keyfiles.json", import.meta.url), `${JSON.stringify(vectors, null, 2)}\n`);
 rmSync(folder, { recursive: true });
 console.log(
-  `${privateKeys.length} private keys, ${unsupported.length} of unsupported kinds, ${publicKeys.length} public keys`,
+  `${privateKeys.length} private keys, ${unsupported.length} keys of unsupported kinds, ${publicKeys.length} public keys`,
 );

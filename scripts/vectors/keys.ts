@@ -1,5 +1,5 @@
 /**
- * Writes test-vectors/keys.json: keys made by `ssh-keygen`, and signatures made with them by `ssh-keygen -Y sign` and `openssl dgst -sign`.
+ * Writes test-vectors/keys.json: keys from `ssh-keygen`, and signatures with them from `ssh-keygen -Y sign` and `openssl dgst -sign`.
  *
  *     node --conditions=@nacre/source --import tsx scripts/vectors/keys.ts
  */
@@ -44,7 +44,7 @@ try {
   ];
   const vectors = {
     source:
-      "Keys: ssh-keygen. Fingerprints: ssh-keygen -l -E. Signatures: ssh-keygen -Y sign, and openssl dgst -sign; the bad ones are good ones, spoilt.",
+      "Keys: ssh-keygen. Fingerprints: ssh-keygen -l -E. Signatures: ssh-keygen -Y sign, and openssl dgst -sign. Invalid signatures are altered valid ones.",
     script: "scripts/vectors/keys.ts",
     versions: { openssh: sshVersion(), openssl: run("openssl", "version").trim() },
     encoding:
@@ -82,7 +82,7 @@ function makeKey({ name, type, bits }: (typeof KINDS)[number]) {
   };
 }
 
-/** The private values of an unencrypted key file (OpenSSH PROTOCOL.key). */
+/** Reads the private values of an unencrypted key file (OpenSSH PROTOCOL.key). */
 function privateFields(pem: string): Record<string, string> {
   const file = new Reader(base64Decode(pem.replaceAll(/-----.*-----|\n/g, ""))!, "key file");
   file.raw("openssh-key-v1\0".length, "magic");
@@ -114,7 +114,7 @@ function privateFields(pem: string): Record<string, string> {
   }
 }
 
-/** A signature in the form of `ssh-keygen -Y sign`, whose data is a structure of its own (OpenSSH PROTOCOL.sshsig). */
+/** Signs with `ssh-keygen -Y sign`. The signed data is a structure that contains a hash of DATA (OpenSSH PROTOCOL.sshsig). */
 function sshKeygenSignature(key: Key): Signature {
   const armored = execFileSync("ssh-keygen", ["-q", "-Y", "sign", "-n", "vectors", "-f", key.file], {
     input: DATA,
@@ -155,12 +155,12 @@ function rsaSignatures(key: Key): Signature[] {
   const signatures = [
     vector("rsa-sha2-256", "rsa-sha2-256", sha256, true, "openssl dgst -sha256 -sign"),
     vector("rsa-sha2-512", "rsa-sha2-512", sha512, true, "openssl dgst -sha512 -sign"),
-    vector("rsa-sha2-512", "rsa-sha2-256", sha256, false, "an rsa-sha2-256 signature where rsa-sha2-512 is agreed on"),
-    vector("rsa-sha2-256", "rsa-sha2-512", sha512, false, "an rsa-sha2-512 signature where rsa-sha2-256 is agreed on"),
-    vector("rsa-sha2-512", "rsa-sha2-512", sha256, false, "SHA-256 inside a signature that says rsa-sha2-512"),
-    vector("rsa-sha2-256", "rsa-sha2-256", sha1, false, "SHA-1 inside a signature that says rsa-sha2-256"),
-    vector("rsa-sha2-256", "ssh-rsa", sha1, false, "an ssh-rsa signature where rsa-sha2-256 is agreed on"),
-    vector("rsa-sha2-512", "ssh-rsa", sha1, false, "an ssh-rsa signature where rsa-sha2-512 is agreed on"),
+    vector("rsa-sha2-512", "rsa-sha2-256", sha256, false, "an rsa-sha2-256 signature where rsa-sha2-512 is negotiated"),
+    vector("rsa-sha2-256", "rsa-sha2-512", sha512, false, "an rsa-sha2-512 signature where rsa-sha2-256 is negotiated"),
+    vector("rsa-sha2-512", "rsa-sha2-512", sha256, false, "a SHA-256 hash in a signature named rsa-sha2-512"),
+    vector("rsa-sha2-256", "rsa-sha2-256", sha1, false, "a SHA-1 hash in a signature named rsa-sha2-256"),
+    vector("rsa-sha2-256", "ssh-rsa", sha1, false, "an ssh-rsa signature where rsa-sha2-256 is negotiated"),
+    vector("rsa-sha2-512", "ssh-rsa", sha1, false, "an ssh-rsa signature where rsa-sha2-512 is negotiated"),
   ];
   if (key.name !== "rsa-2048") return signatures;
   for (let i = 0; ; i++) {
@@ -175,13 +175,13 @@ function rsaSignatures(key: Key): Signature[] {
     const long = {
       ...hexes(key, "rsa-sha2-256", data, named("rsa-sha2-256", Buffer.concat([Buffer.of(0), blob]))),
       valid: false,
-      what: "a zero put in front",
+      what: "an extra leading zero",
     };
     return [...signatures, short, long];
   }
 }
 
-/** A good signature made bad in every way that needs no key. */
+/** Returns invalid variants of a valid signature, made without the private key. */
 function spoilt(good: Signature): Signature[] {
   const signature = Buffer.from(good.signature, "hex");
   const flipped = Buffer.from(signature);
@@ -190,7 +190,7 @@ function spoilt(good: Signature): Signature[] {
   const other = { ed25519: "ed25519-other", "ecdsa-256": "ecdsa-256-other", "rsa-2048": "rsa-2048-other" }[good.key];
   return [
     bad("the last byte left out", { signature: signature.subarray(0, -1).toString("hex") }),
-    bad("a byte after its end", { signature: `${good.signature}00` }),
+    bad("an extra byte at the end", { signature: `${good.signature}00` }),
     bad("one bit flipped", { signature: flipped.toString("hex") }),
     bad("over other data", { data: `${good.data}00` }),
     ...(other === undefined ? [] : [bad("by another key", { key: other })]),
@@ -206,7 +206,7 @@ function named(name: string, blob: Uint8Array): Uint8Array {
 }
 
 function sshVersion(): string {
-  // `ssh -V` prints to stderr; a client's identification string is not the place to look, for it leaves the packaging out.
+  // `ssh -V` prints to stderr. A client's identification string lacks the packaging version.
   return execFileSync("sh", ["-c", "ssh -V 2>&1"]).toString().trim();
 }
 

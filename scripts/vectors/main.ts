@@ -1,4 +1,4 @@
-// Makes every test vector again: each script beside this one, or those that are named.
+// Generates the test vectors: runs every script in this folder, or those named as arguments.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 
@@ -7,10 +7,10 @@ const names = readdirSync(folder)
   .filter((name) => name.endsWith(".ts") && name !== "main.ts")
   .map((name) => name.replace(".ts", ""))
   .filter((name) => process.argv.length < 3 || process.argv.includes(name));
-if (names.length === 0) throw new Error("no such script");
+if (names.length === 0) throw new Error(`unknown script: ${process.argv.slice(2).join(" ")}`);
 
 for (const name of names) {
-  console.log(`making ${name}`);
+  console.log(`generating ${name}`);
   const args = ["--conditions=@nacre/source", "--import", "tsx", `${folder}${name}.ts`];
   const { status } = spawnSync(process.execPath, args, { stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);

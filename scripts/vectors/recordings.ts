@@ -1,5 +1,5 @@
-// Records whole sessions with a real OpenSSH server, our random source seeded: test-vectors/recordings.json. Replayed by
-// packages/session/test/recordings.test.ts without a network.
+// Records whole sessions with a real OpenSSH server in test-vectors/recordings.json. Nacre's random source has a fixed seed, so that
+// packages/session/test/recordings.test.ts can replay the sessions without a network.
 
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -19,7 +19,7 @@ try {
   const about = {
     source: `sessions with OpenSSH's server in the container (${version.stdout.trim() || version.stderr.trim()})`,
     madeBy: "scripts/vectors/recordings.ts",
-    note: "chunks in order: what one side sent until the other spoke. Base64.",
+    note: "Each chunk has the bytes that one side sent before the other side replied, in order. Base64.",
     recordings,
   };
   writeFileSync(FILE, `${JSON.stringify(about, null, 1)}\n`);
@@ -61,7 +61,7 @@ async function record(scenario: Scenario): Promise<object> {
   });
   await sshd.stop();
   if (client.error?.code !== "closed" || client.outcome.status !== 7) {
-    throw new Error(`"${scenario.name}" ended otherwise than it should: ${client.error?.message}`);
+    throw new Error(`"${scenario.name}" ended unexpectedly: ${client.error?.message}`);
   }
   return { ...scenario, serverHostKey: client.hostKey, outcome: client.outcome, chunks };
 }

@@ -1,4 +1,4 @@
-// Makes one instrumented module of the targets and all their imports.
+// Bundles the targets and their imports into one instrumented module.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,16 +11,16 @@ import type { Program } from "./loop.ts";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const ENGINE = fileURLToPath(new URL(".", import.meta.url));
 
-/** A program that is ready to be fuzzed. */
+/** An instrumented program in a temporary file, removed on disposal. */
 export interface Bundle extends Program {
-  /** The module to start as a worker. */
+  /** Path of the module to start as a worker. */
   readonly file: string;
   [Symbol.dispose](): void;
 }
 
 /**
- * `targets`: a module that exports `targets`. What counts as covered is the code whose path `counts` says so of: the source
- * of the packages by default.
+ * Bundles and instruments a module. `targets` is the path of a module that exports `targets`. `counts` selects the source files to
+ * instrument; default the sources of the packages.
  */
 export async function bundle(targets: string, counts: (path: string) => boolean = isSource): Promise<Bundle> {
   const folder = mkdtempSync(join(tmpdir(), "nacre-fuzz-"));
@@ -41,7 +41,7 @@ await serve(targets);`,
     target: "node20",
     conditions: ["@nacre/source"],
     sourcemap: "inline",
-    // A module of CommonJS may ask for one of Node's.
+    // Defines `require` for bundled CommonJS modules that load modules of Node.
     banner: { js: 'import * as commonJs from "node:module"; const require = commonJs.createRequire(import.meta.url);' },
     logLevel: "warning",
     plugins: [
@@ -62,7 +62,7 @@ await serve(targets);`,
   return {
     file,
     blocks: instrumenter.blocks,
-    // In an order that does not depend on which file was read first.
+    // Sorted, as the order in which esbuild reads files varies.
     words: [...instrumenter.words].sort(),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   };

@@ -1,13 +1,13 @@
 import type { Pair } from "./feedback.ts";
 import type { Random } from "./random.ts";
 
-/** An input that did something new when it came. */
+/** An input that reached new coverage when it was found. */
 export interface Entry {
   readonly input: Uint8Array;
   readonly pairs: readonly Pair[];
 }
 
-/** What the next inputs are made of. */
+/** The inputs from which new ones are derived. */
 export class Corpus {
   readonly #random: Random;
   readonly #entries: Entry[] = [];
@@ -24,7 +24,7 @@ export class Corpus {
     this.#entries.push(entry);
   }
 
-  /** One to change; half of the time one of the newest, which lead on from what was found last. */
+  /** Chooses an input to mutate. Half of the time it is one of the newest, to explore further from recent findings. */
   choose(): Entry {
     const entries = this.#entries;
     const newest = Math.ceil(entries.length / 8);
@@ -36,7 +36,7 @@ export class Corpus {
   }
 }
 
-/** A shorter input of which `holds` is still true, as far as a bounded number of tries finds one. */
+/** Shortens an input while `holds` stays true, with at most `tries` attempts. */
 export async function minimise(
   input: Uint8Array,
   holds: (shorter: Uint8Array) => Promise<boolean>,

@@ -1,22 +1,22 @@
-// What an execution tells: which branches it took and how often, and what it compared. Instrumented code writes to this.
+// Feedback from an execution: how often it took each branch, and which values it compared. Instrumented code writes to this module.
 
-/** Room for the branches of a program. */
+/** Maximum number of branches of a program. */
 const MOST_BLOCKS = 1 << 16;
 const MOST_PAIRS = 256;
-/** An execution that compares more than this is not listened to any longer: it would take too long. */
+/** Number of comparisons after which an execution is no longer recorded, as recording is slow. */
 const MOST_COMPARISONS = 20_000;
 
-/** How often each branch was taken since it was last looked at. */
+/** Number of times that each branch was taken since the last reset. */
 export const hits = new Uint32Array(MOST_BLOCKS);
 
-/** Two values that were compared and were not the same. */
+/** Two different values that were compared. */
 export type Pair = readonly [number, number] | readonly [string, string];
 
 let listening = false;
 let comparisons = 0;
 let pairs: Pair[] = [];
 
-/** The comparison operators, which can be listened to. */
+/** Comparison operators that can record their operands. */
 export const compare = {
   equal: (a: unknown, b: unknown): boolean => (listening && note(a, b), a === b),
   unequal: (a: unknown, b: unknown): boolean => (listening && note(a, b), a !== b),
@@ -26,7 +26,7 @@ export const compare = {
   atLeast: (a: number, b: number): boolean => (listening && note(a, b), a >= b),
 };
 
-/** What `action` compares, without its loop counters' steps from one number to the next. */
+/** Returns the pairs of values that `action` compares. Omits numbers that differ by one, as loop counters produce many of these. */
 export async function pairsOf(action: () => Promise<unknown>): Promise<Pair[]> {
   listening = true;
   comparisons = 0;
@@ -49,30 +49,30 @@ function note(a: unknown, b: unknown): void {
   }
 }
 
-/** Counts fall into eight classes, since a loop's 100th round tells little that its 99th did not: 1, 2, 3, 4–7, 8–15, … */
+/** Returns one of eight classes for a count: 1, 2, 3, 4–7, 8–15, … The 100th round of a loop shows little more than the 99th. */
 function classOf(count: number): number {
   if (count < 4) return 1 << (count - 1);
   return count < 8 ? 8 : count < 16 ? 16 : count < 32 ? 32 : count < 128 ? 64 : 128;
 }
 
-/** What of a program has been seen so far. */
+/** Coverage of a program by all executions so far. */
 export class Coverage {
   readonly #blocks: number;
   readonly #seen: Uint8Array;
   #covered = 0;
 
-  /** `blocks`: how many branches the program has. */
+  /** `blocks`: number of branches of the program. */
   constructor(blocks: number) {
     this.#blocks = blocks;
     this.#seen = new Uint8Array(blocks);
   }
 
-  /** Branches that were taken by any execution. */
+  /** Number of branches that any execution has taken. */
   get covered(): number {
     return this.#covered;
   }
 
-  /** The branch and class of each count that no execution had before, and which count as seen from now on. */
+  /** Returns each combination of branch and count class that is new in the last execution, and marks it as seen. */
   take(): number[] {
     const found: number[] = [];
     for (let block = 0; block < this.#blocks; block++) {
@@ -89,12 +89,12 @@ export class Coverage {
     return found;
   }
 
-  /** Forgets what was counted, before an execution. */
+  /** Resets the counters before an execution. */
   static reset(blocks: number): void {
     hits.fill(0, 0, blocks);
   }
 
-  /** Whether the last execution has all of these. */
+  /** Returns whether the last execution has all of these combinations. */
   static has(features: readonly number[]): boolean {
     return features.every((feature) => {
       const count = hits[Math.floor(feature / 256)]!;

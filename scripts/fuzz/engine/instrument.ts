@@ -1,8 +1,8 @@
-// Makes code tell where it goes: a counter in every branch, and comparisons that can be listened to (feedback.ts).
+// Instruments code: adds a counter to every branch, and makes comparisons record their operands (feedback.ts).
 
 import { type AnyNode, parse } from "acorn";
 
-/** What instrumented code calls; it is put in front of every module, so the names must not be anybody's. */
+/** Imports for instrumented code. They precede every module, so their names must not occur in any source. */
 const PRELUDE = `import { hits as __hits, compare as __compare } from "nacre-fuzz:feedback";`;
 
 const COMPARISONS: Readonly<Record<string, string>> = {
@@ -14,18 +14,18 @@ const COMPARISONS: Readonly<Record<string, string>> = {
   ">=": "atLeast",
 };
 
-/** Instruments the modules of one program: each branch has a number of its own. */
+/** Instruments the modules of one program. Numbers the branches across all modules. */
 export class Instrumenter {
-  /** Branches so far. */
+  /** Number of branches so far. */
   blocks = 0;
-  /** Words that stand in the code as strings, such as names of algorithms: what an input may well hold. */
+  /** String literals of the code, such as names of algorithms. They are useful as parts of inputs. */
   readonly words = new Set<string>();
 
-  /** The same module, instrumented; lines keep their numbers. */
+  /** Returns the instrumented module. Line numbers do not change. */
   instrument(code: string): string {
     const edits: Edit[] = [];
     this.#visit(parse(code, { ecmaVersion: "latest", sourceType: "module" }), code, edits);
-    // What is put at the same place stays in the order in which it was put there.
+    // The sort is stable: edits at the same offset keep their order.
     edits.sort((a, b) => a.at - b.at);
     let out = PRELUDE;
     let at = 0;
@@ -36,7 +36,7 @@ export class Instrumenter {
     return out + code.slice(at);
   }
 
-  /** Openings are put before the children are visited and closings after it, so that they nest. */
+  /** Adds the opening text of a node before visiting its children, and the closing text after, so that they nest. */
   #visit(node: AnyNode, code: string, edits: Edit[]): void {
     if (node.type === "Literal" && typeof node.value === "string" && /^[ -~]{2,40}$/.test(node.value))
       this.words.add(node.value);
@@ -45,7 +45,7 @@ export class Instrumenter {
     edits.push(...closings);
   }
 
-  /** Puts what belongs before or inside of a node; returns what belongs behind its children. */
+  /** Adds the edits before and inside a node. Returns the edits that belong after its children. */
   #open(node: AnyNode, code: string, edits: Edit[]): Edit[] {
     const put = (at: number, text: string, removed = 0): number => edits.push({ at, text, removed });
     const closings: Edit[] = [];
@@ -101,7 +101,7 @@ export class Instrumenter {
         put(node.start, `__compare.${name}(`);
         const operator = code.indexOf(node.operator, node.left.end);
         closings.push({ at: node.end, text: ")", removed: 0 });
-        // Behind the left side's own closings: those are put when it is visited, so this must sort after them.
+        // The operator's offset is greater than that of the left side's closing edits, so this edit sorts after them.
         put(operator, ",", node.operator.length);
         break;
       }
@@ -118,11 +118,11 @@ export class Instrumenter {
 interface Edit {
   readonly at: number;
   readonly text: string;
-  /** Characters that the text stands for. */
+  /** Number of characters that the text replaces. */
   readonly removed: number;
 }
 
-/** In the order in which they stand in the code. */
+/** Returns the child nodes in source order. */
 function childrenOf(node: AnyNode): AnyNode[] {
   const children: AnyNode[] = [];
   for (const value of Object.values(node)) {

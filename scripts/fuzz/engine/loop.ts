@@ -1,4 +1,4 @@
-// Fuzzing itself: run an input, keep it when it does something new, make the next one of what was kept.
+// The fuzzing loop: runs an input, keeps it if it reaches new coverage, and derives the next input from the kept ones.
 
 import { Corpus, minimise } from "./corpus.ts";
 import { Coverage, pairsOf } from "./feedback.ts";
@@ -6,29 +6,29 @@ import { Mutator } from "./mutate.ts";
 import { Random } from "./random.ts";
 import type { Finding, Summary, Target } from "./target.ts";
 
-/** Bytes in an input at most. */
+/** Maximum length of an input in bytes. */
 export const LONGEST_INPUT = 16 * 1024;
 const TRIES_TO_SHORTEN = 48;
 const TRIES_TO_SHORTEN_FINDING = 2000;
 
-/** How long to go on, and from where. The run ends when either bound is reached, or with the first finding. */
+/** Limits and start of a run. The run ends when either limit is reached, or at the first finding. */
 export interface FuzzOptions {
   readonly seed: number;
   readonly executions: number;
   readonly milliseconds: number;
-  /** Inputs to begin with. */
+  /** Initial inputs. */
   readonly seeds: readonly Uint8Array[];
-  /** False keeps nothing but the seeds, so that coverage guides nothing: to compare with. True by default. */
+  /** Whether coverage guides the run; default true. With false only the seeds are kept, which serves as a comparison. */
   readonly guided?: boolean;
 }
 
-/** What the instrumented program is like. */
+/** Properties of the instrumented program: number of branches, and string literals. */
 export interface Program {
   readonly blocks: number;
   readonly words: readonly string[];
 }
 
-/** Fuzzes one target. `onInput` is called with each input before it runs. */
+/** Fuzzes one target. Calls `onInput` with each input before running it. */
 export async function fuzz(
   target: Target,
   program: Program,
@@ -43,18 +43,18 @@ export async function fuzz(
   let executions = 0;
   let finding: Finding | undefined;
 
-  /** What was thrown, if anything was. */
+  /** Runs an input. Returns the error that it throws, or `undefined`. */
   const execute = async (input: Uint8Array): Promise<unknown> => {
     executions++;
     onInput(input);
     Coverage.reset(program.blocks);
     try {
-      // The target may keep or even change what it is given.
+      // Passes a copy, as the target may keep or change its input.
       const running = target.run(input.slice());
       if (running !== undefined) await running;
       return undefined;
     } catch (error) {
-      return error ?? new Error(`it threw ${String(error)}`);
+      return error ?? new Error(`the target threw ${String(error)}`);
     }
   };
 
@@ -68,12 +68,12 @@ export async function fuzz(
     return { target: target.name, input: least, problem: describe((await execute(least)) ?? error) };
   };
 
-  /** Keeps the input if it does something new; returns what it breaks. */
+  /** Runs an input and keeps it if it reaches new coverage. Returns a finding if the input breaks the contract. */
   const tryInput = async (input: Uint8Array, isSeed: boolean): Promise<Finding | undefined> => {
     const error = await execute(input);
     if (error !== undefined) return report(input, error);
     const found = coverage.take();
-    // There must be one to begin with, whatever it does.
+    // The first input is always kept, as the corpus must not be empty.
     const isFirst = corpus.entries.length === 0;
     const isNew = found.length > 0 && (isSeed || options.guided !== false);
     if (!isFirst && !isNew) return undefined;
@@ -101,7 +101,7 @@ export async function fuzz(
   };
 }
 
-/** Two inputs with the same title show the same fault. */
+/** Returns a title for an error. Errors with the same title count as the same fault. */
 function titleOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const frame = error.stack?.split("\n").find((line) => line.startsWith("    at ")) ?? "";

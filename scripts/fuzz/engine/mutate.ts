@@ -1,25 +1,25 @@
-// Makes inputs of inputs: as a fault on the way would, as an attacker would who knows SSH's length-prefixed strings, and by
-// what the program compares.
+// Derives inputs from other inputs in three ways: like transmission errors, like an attacker who changes SSH's length-prefixed strings,
+// and with values that the program compares.
 
 import type { Pair } from "./feedback.ts";
 import type { Random } from "./random.ts";
 
-/** Values at which decoders have their edges. */
+/** Boundary values of decoders. */
 const EDGES = [
   0, 1, 2, 3, 4, 5, 7, 8, 16, 31, 32, 33, 64, 100, 127, 128, 129, 255, 256, 1024, 4096, 32_767, 32_768, 35_000, 65_535,
   65_536, 262_144, 262_145, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff,
 ];
 const NOTHING = new Uint8Array(0);
 
-/** What a mutation may draw from beside the input. */
+/** Material for mutations besides the input itself. */
 export interface Material {
   /** Another input, to take parts from. */
   readonly other: Uint8Array;
-  /** What was compared when the input was run. */
+  /** Values that were compared when the input ran. */
   readonly pairs: readonly Pair[];
 }
 
-/** A string with its length in front of it, or a line of text: where it begins, where its content does, and where that ends. */
+/** Offsets of a string with a length prefix, or of a line of text: start, start of the content, and end. */
 interface Piece {
   readonly start: number;
   readonly content: number;
@@ -34,7 +34,7 @@ export class Mutator {
   readonly #longest: number;
   readonly #mutations: readonly Mutation[];
 
-  /** `longest`: bytes in an input at most. */
+  /** `longest`: maximum length of an input in bytes. */
   constructor(random: Random, words: readonly string[], longest: number) {
     this.#random = random;
     this.#words = words.map(bytesOf);
@@ -59,7 +59,7 @@ export class Mutator {
     ];
   }
 
-  /** A changed copy: mostly by a little, now and then by a lot. */
+  /** Returns a mutated copy, usually with few changes, sometimes with many. */
   mutate(input: Uint8Array, material: Material): Uint8Array {
     let changed = input;
     const times = 1 + this.#random.below(1 << this.#random.below(4));
@@ -82,7 +82,7 @@ export class Mutator {
     return changed;
   }
 
-  /** A number of one, two or four bytes: an edge, or a bit more or less than it was. */
+  /** Replaces a number of one, two or four bytes by a boundary value, or changes it by up to 16. */
   #writeNumber(input: Uint8Array): Uint8Array {
     const width = this.#random.pick([1, 2, 4, 4]);
     if (input.length < width) return input;
@@ -124,7 +124,7 @@ export class Mutator {
     return replace(input, from, this.#random.once(2) ? from : to, other.subarray(start, end));
   }
 
-  /** Other content in a piece, with a length that fits, or now and then one that does not. */
+  /** Replaces the content of a piece, usually with a matching length, sometimes with a wrong one. */
   #changePiece(input: Uint8Array, other: Uint8Array): Uint8Array {
     const piece = this.#piece(input);
     if (piece === undefined) return this.#changeByte(input);
@@ -138,7 +138,7 @@ export class Mutator {
       () => this.#insert(content),
       () => this.#repeat(content),
       () => (theirs === undefined ? content : other.subarray(theirs.content, theirs.end)),
-      // A string in a string.
+      // Changes a string inside a string.
       () => this.#changePieceInside(content, other),
     ])();
     const prefix = piece.content - piece.start;
@@ -150,7 +150,7 @@ export class Mutator {
     return this.#piece(content) === undefined ? content : this.#changePiece(content, other);
   }
 
-  /** A piece goes, comes twice, or stands elsewhere. */
+  /** Removes, duplicates or moves a piece. */
   #movePiece(input: Uint8Array): Uint8Array {
     const piece = this.#piece(input);
     const target = this.#piece(input);
@@ -160,7 +160,7 @@ export class Mutator {
     return replace(input, target.start, this.#random.once(2) ? target.start : target.end, whole);
   }
 
-  /** Puts what something was compared with where it stands in the input. */
+  /** Finds one value of a compared pair in the input, and replaces it by the other. */
   #satisfy(input: Uint8Array, pairs: readonly Pair[]): Uint8Array {
     if (pairs.length === 0) return this.#writeNumber(input);
     const pair = this.#random.pick(pairs);
@@ -177,7 +177,7 @@ export class Mutator {
     return replace(input, at, at + from.length, to);
   }
 
-  /** New bytes: any, many of one kind, or a word, alone or as a string. */
+  /** Returns new bytes: random bytes, one byte repeated, a word, a word with a length prefix, or a boundary value. */
   #fresh(): Uint8Array {
     const random = this.#random;
     return random.pick([
@@ -202,7 +202,7 @@ export class Mutator {
     return [start, Math.min(input.length, start + this.#random.below(longest + 1))];
   }
 
-  /** Any string that the input seems to hold, or a line when it is text. */
+  /** Returns a random piece that looks like a string with a length prefix, or a line of text. */
   #piece(input: Uint8Array): Piece | undefined {
     const pieces = stringsOf(input);
     if (pieces.length === 0 || this.#random.once(8)) pieces.push(...linesOf(input));
@@ -210,11 +210,11 @@ export class Mutator {
   }
 }
 
-/** Everywhere where four bytes may be the length of what follows. */
+/** Returns all pieces of which the first four bytes may be the length of the rest. */
 function stringsOf(input: Uint8Array): Piece[] {
   const pieces: Piece[] = [];
   for (let start = 0; start + 4 <= input.length; start++) {
-    // A longer one than 64 KiB is not among inputs this short, so the first two bytes tell quickly.
+    // Inputs are shorter than 64 KiB, so the first two bytes of a length must be zero.
     if (input[start] !== 0 || input[start + 1] !== 0) continue;
     const length = numberAt(input, start, 4);
     const end = start + 4 + length;

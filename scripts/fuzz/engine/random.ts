@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same for the same seed (mulberry32), so that a run can be repeated. */
+/** Pseudo-random number generator with a seed (mulberry32), so that a run can be repeated. */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** A whole number from 0 to `end`, without it. */
+  /** Returns a whole number from 0 to `end` − 1. */
   below(end: number): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let x = this.#state;
@@ -15,12 +15,12 @@ export class Random {
     return Math.floor((((x ^ (x >>> 14)) >>> 0) / 2 ** 32) * end);
   }
 
-  /** True once in so many times. */
+  /** Returns true with a probability of 1 / `times`. */
   once(times: number): boolean {
     return this.below(times) === 0;
   }
 
-  /** One of them; there must be one. */
+  /** Returns a random item. `items` must not be empty. */
   pick<T>(items: readonly T[]): T {
     return items[this.below(items.length)]!;
   }

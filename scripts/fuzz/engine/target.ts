@@ -1,10 +1,10 @@
-/** One thing to be fuzzed. */
+/** Code to be fuzzed. */
 export interface Target {
-  /** `"known-hosts"` */
+  /** Name for options and output, such as `"known-hosts"`. */
   readonly name: string;
   /**
-   * Throws, or rejects, when the contract is broken: that is a finding. Must do the same each time for the same input, and leave nothing
-   * under way behind it.
+   * Runs an input. Throws or rejects if the contract is broken, which is a finding. Must be deterministic, and must not leave asynchronous
+   * work running.
    */
   readonly run: (input: Uint8Array) => void | Promise<void>;
 }
@@ -13,18 +13,18 @@ export interface Target {
 export interface Finding {
   readonly target: string;
   readonly input: Uint8Array;
-  /** What was thrown, with its stack, or that it took too long, or too much memory. */
+  /** The error with its stack, or a message that the input took too much time or memory. */
   readonly problem: string;
 }
 
-/** What became of fuzzing a target. */
+/** Result of fuzzing a target. */
 export interface Summary {
   readonly target: string;
   readonly executions: number;
   readonly milliseconds: number;
-  /** Branches that were taken. */
+  /** Number of branches taken. */
   readonly covered: number;
-  /** Inputs that each cover something that none before it did, the seeds first. */
+  /** Kept inputs, each with coverage that earlier ones lack. The seeds are first. */
   readonly corpus: readonly Uint8Array[];
   readonly finding: Finding | undefined;
 }

@@ -1,4 +1,4 @@
-// The side of fuzzing that watches: starts the worker, and ends it when an input takes too long or too much memory.
+// Watches the fuzzing worker: starts it, and terminates it if an input takes too much time or memory.
 
 import { Worker } from "node:worker_threads";
 import type { Bundle } from "./bundle.ts";
@@ -9,18 +9,18 @@ import type { Order } from "./worker.ts";
 
 const LOOK_EVERY = 100;
 
-/** What one input may cost. */
+/** Limits for one input. */
 export interface Bounds {
-  /** Milliseconds, by the clock and of a processor: other programs may keep this one waiting. */
+  /** Milliseconds of both wall time and CPU time, as other programs may keep this process waiting. */
   readonly time: number;
-  /** Bytes that the process may grow by while the target is fuzzed. */
+  /** Maximum growth of the process in bytes while the target is fuzzed. */
   readonly memory: number;
 }
 
-/** Far more than any input should take, on a machine that is busy with other things. */
+/** Default limits, far above the normal cost of an input on a busy machine. */
 export const DEFAULT_BOUNDS: Bounds = { time: 20_000, memory: 768 * 1024 * 1024 };
 
-/** Fuzzes one target of the bundle in a worker. Rejects when the worker itself fails. */
+/** Fuzzes one target of the bundle in a worker. Rejects if the worker itself fails. */
 export function watch(
   { file, blocks, words }: Bundle,
   target: string,
@@ -43,7 +43,7 @@ export function watch(
       const now = times();
       if (inputCount(shared) !== count) [count, since] = [inputCount(shared), now];
       else if (count > 0 && Math.min(now.clock - since.clock, now.processor - since.processor) > bounds.time)
-        give(`it took more than ${bounds.time} ms`);
+        give(`the input took more than ${bounds.time} ms`);
       if (process.memoryUsage.rss() - memoryBefore > bounds.memory)
         give(`memory grew by more than ${bounds.memory} bytes`);
     }, LOOK_EVERY);
@@ -68,14 +68,14 @@ export function watch(
       resolve(summary);
     });
     worker.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ERR_WORKER_OUT_OF_MEMORY") return give("it took more memory than there is");
-      if (inputCount(shared) > 0) return give(`nobody caught ${error.stack ?? error.message}`);
+      if (error.code === "ERR_WORKER_OUT_OF_MEMORY") return give("the worker ran out of memory");
+      if (inputCount(shared) > 0) return give(`uncaught exception: ${error.stack ?? error.message}`);
       settle();
       reject(error);
     });
     worker.on("exit", (status) => {
       settle();
-      reject(new Error(`the worker of ${target} ended with ${status} before it was done`));
+      reject(new Error(`the worker of ${target} exited early with status ${status}`));
     });
   });
 }

@@ -1,24 +1,24 @@
-// The side of fuzzing that runs the code under test: in a thread of its own, since that may hang or use up all memory.
+// Runs the code under test in a worker thread, as it may hang or use up all memory.
 
 import { parentPort, workerData } from "node:worker_threads";
 import { type FuzzOptions, fuzz, type Program } from "./loop.ts";
 import { noteInput } from "./shared-input.ts";
 import type { Target } from "./target.ts";
 
-/** What a worker is asked to do. */
+/** Task of a worker. */
 export interface Order {
   readonly target: string;
   readonly program: Program;
   readonly options: FuzzOptions;
-  /** Where the input that is being run can be read while it is. */
+  /** Shared memory with the input that is running. */
   readonly shared: SharedArrayBuffer;
 }
 
-/** Carries out the order, and tells the summary. */
+/** Fuzzes the target of the order, and posts the summary to the parent. */
 export async function serve(targets: readonly Target[]): Promise<void> {
   const order = workerData as Order;
   const target = targets.find(({ name }) => name === order.target);
-  if (target === undefined) throw new Error(`there is no target ${order.target}`);
+  if (target === undefined) throw new Error(`unknown target ${order.target}`);
   const summary = await fuzz(target, order.program, order.options, (input) => noteInput(order.shared, input));
   parentPort!.postMessage(summary, []);
 }

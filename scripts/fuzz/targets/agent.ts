@@ -2,17 +2,17 @@ import { answerIn, readIdentities, readSignature } from "../../../packages/node/
 import { attempt, expectEqual, expectTrue, outcome } from "../contract.ts";
 import type { Target } from "../engine/target.ts";
 
-/** What an agent sends, read as the answer to either question. */
+/** Bytes from an SSH agent, read as a reply to both kinds of request. */
 export const agent: Target = {
   name: "agent",
   run: (received) => {
     const answer = attempt(() => answerIn(received));
     if (answer === undefined) return;
-    expectEqual(answer, received.slice(4), "an agent's answer");
+    expectEqual(answer, received.slice(4), "reply of an agent");
     attempt(() => readSignature(answer));
     const { value: keys, code } = outcome(() => readIdentities(answer));
-    if (keys === undefined) return expectEqual(code, "agent-failed", "the error of an agent");
-    // A key takes ten bytes at least, its format and its comment among them.
+    if (keys === undefined) return expectEqual(code, "agent-failed", "error code for an agent's reply");
+    // A key takes at least ten bytes, including its format and comment.
     expectTrue(keys.length <= answer.length / 10, `${keys.length} keys in ${answer.length} bytes`);
   },
 };

@@ -8,7 +8,7 @@ import { Input } from "../input.ts";
 
 const COMMANDS = [parseSshArguments, parseServeArguments, parseKeygenArguments];
 
-/** Words, with a NUL behind each, as arguments of a command that a byte names. Errors may show the words: they are the user's own. */
+/** Command-line arguments separated by NUL. The first byte selects the command. Errors may show the arguments: they come from the user. */
 export const commandLines: Target = {
   name: "command-lines",
   run: (bytes) => {
@@ -17,15 +17,15 @@ export const commandLines: Target = {
     const words = input.text().split("\0");
     try {
       const port = portOf(parse(words));
-      expectTrue(Number.isInteger(port) && port >= 0 && port <= 65535, `the port is ${port}`);
+      expectTrue(Number.isInteger(port) && port >= 0 && port <= 65535, `invalid port ${port}`);
     } catch (error) {
       if (!(error instanceof SshError)) throw error;
-      expectEqual(error.code, "usage", "the error of a command line");
+      expectEqual(error.code, "usage", "error code for a command line");
     }
   },
 };
 
-/** The port that was named; 22 where none was. */
+/** Returns the port of a parsed command line; 22 if it names no port. */
 function portOf(read: object): number {
   return "port" in read && typeof read.port === "number" ? read.port : 22;
 }

@@ -15,7 +15,7 @@ import { clientSession, serverSession } from "./sessions/index.ts";
 import { terminalModes } from "./terminal-modes.ts";
 import { text } from "./text.ts";
 
-/** Everything that takes bytes from others. */
+/** Targets for all code that takes bytes from other parties. */
 export const targets: readonly Target[] = [
   messages,
   structures,

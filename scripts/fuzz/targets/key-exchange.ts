@@ -7,10 +7,10 @@ import { expectEqual, outcome } from "../contract.ts";
 import type { Target } from "../engine/target.ts";
 import { Input } from "../input.ts";
 
-// Before Node 24.7 ML-KEM is noble's there, too.
+// `nodeAlgorithms` needs noble's ML-KEM before Node 24.7.
 await loadMlKem768();
 
-/** One of each family; the larger groups are the same but for the time they take. */
+/** One method of each family. The larger groups differ only in the time they take. */
 export const KEX_METHODS: readonly KexMethod[] = [
   noble.curve25519Sha256,
   noble.mlkem768X25519Sha256,
@@ -20,8 +20,8 @@ export const KEX_METHODS: readonly KexMethod[] = [
 ];
 
 /**
- * The peer's message of a key exchange: a byte says of which method, another which side we are. Our arithmetic and Node's take
- * the same values, and come to the same secret where they draw the same private values.
+ * The peer's message of a key exchange. The first byte selects the method, the second one our side. The portable implementation and that on
+ * node:crypto must accept the same messages, and compute the same secret if they draw the same private values.
  */
 export const keyExchange: Target = {
   name: "key-exchange",
@@ -34,7 +34,7 @@ export const keyExchange: Target = {
     const ours = outcome(() => secretOf(method, side, payload));
     const theirs = outcome(() => secretOf(twin, side, payload));
     expectEqual(theirs.code, ours.code, `${method.name} on node:crypto`);
-    if (method === noble.curve25519Sha256) expectEqual(theirs.value, ours.value, "the secret on node:crypto");
+    if (method === noble.curve25519Sha256) expectEqual(theirs.value, ours.value, "secret on node:crypto");
   },
 };
 

@@ -20,7 +20,7 @@ const PLACES = [
   { host: "192.0.2.1", port: 2222 },
 ] as const;
 
-/** A public key on one line, and in a file. */
+/** A public key line, and a public key file. */
 export const publicKeyLines: Target = {
   name: "public-key-lines",
   run: (bytes) => {
@@ -33,7 +33,7 @@ export const publicKeyLines: Target = {
   },
 };
 
-/** A known_hosts file. A key that is added is known, one that is removed is not, and nothing else moves. */
+/** A known_hosts file. An added key must be known, a removed one must not, and other lines must not change. */
 export const knownHosts: Target = {
   name: "known-hosts",
   run: (bytes) => {
@@ -44,22 +44,22 @@ export const knownHosts: Target = {
       const before = hosts.check(host, port, KEY.blob);
       hosts.formats(host, port);
       const added = addKnownHost(text, host, port, KEY.blob);
-      expectTrue(added.startsWith(text), "addKnownHost changed what was there");
+      expectTrue(added.startsWith(text), "addKnownHost changed existing text");
       const status = parseKnownHosts({ name: "known_hosts", text: added }).check(host, port, KEY.blob).status;
-      expectEqual(status, before.status === "revoked" ? "revoked" : "match", `a key that was added for ${host}`);
+      expectEqual(status, before.status === "revoked" ? "revoked" : "match", `status of a key added for ${host}`);
 
       const { text: rest, removed } = removeKnownHost(added, host, port);
-      expectTrue(removed.length > 0, "the line that was added is not removed");
+      expectTrue(removed.length > 0, "removeKnownHost did not remove the added line");
       const left = parseKnownHosts({ name: "known_hosts", text: rest }).find(host, port);
       expectTrue(
         left.every(({ marker }) => marker !== undefined),
-        `a line of ${host} is left`,
+        `a line for ${host} is left`,
       );
     }
   },
 };
 
-/** An authorized_keys file, and who is let in by its keys from where. */
+/** An authorized_keys file, and checks of its keys from several addresses. */
 export const authorizedKeys: Target = {
   name: "authorized-keys",
   run: (bytes) => {
@@ -68,14 +68,14 @@ export const authorizedKeys: Target = {
     for (const { blob } of file.keys.slice(0, 4)) {
       for (const address of ["192.0.2.1", "2001:db8::1", "not an address", undefined]) {
         const check = file.check(blob, { address, hostName: "example.com", now: 1_700_000_000_000 });
-        if (check.allowed) expectEqual(check.key.blob, blob, "the key of the line");
-        else expectTrue(check.reasons.length > 0, "a key of the file is refused for no reason");
+        if (check.allowed) expectEqual(check.key.blob, blob, "key of the line");
+        else expectTrue(check.reasons.length > 0, "a key of the file is refused without a reason");
       }
     }
   },
 };
 
-/** A time as `expiry-time=` has it: those that the calendar has, and no others. */
+/** A time of `expiry-time=`. Only times that exist in the calendar may be accepted. */
 export const expiryTimes: Target = {
   name: "expiry-times",
   run: (bytes) => {
@@ -83,7 +83,7 @@ export const expiryTimes: Target = {
     const time = parseExpiryTime(text);
     if (time === undefined) return;
     const { year, month, day, hour, minute, second } = time;
-    expectEqual(utcTime(time), Date.UTC(year, month - 1, day, hour, minute, second), `the time of ${text}`);
+    expectEqual(utcTime(time), Date.UTC(year, month - 1, day, hour, minute, second), `time of ${text}`);
     const digits = [
       String(year).padStart(4, "0"),
       ...[month, day, hour, minute, second].map((part) => String(part).padStart(2, "0")),

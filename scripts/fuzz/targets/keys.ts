@@ -11,19 +11,19 @@ export const publicKeys: Target = {
   run: (blob) => {
     const key = attempt(() => parsePublicKey(blob));
     if (key === undefined) return;
-    expectEqual(key.blob, blob, "the blob of a key");
+    expectEqual(key.blob, blob, "blob of a key");
     expectTrue(
       key.algorithms.every(({ name }) =>
         defaultSignatureAlgorithms.some((one) => one.name === name && one.keyFormat === key.format),
       ),
-      `a key of format ${key.format} signs as another`,
+      `a key of format ${key.format} lists an algorithm of another format`,
     );
     expectTrue(fingerprint(blob, "sha256").startsWith("SHA256:"), "fingerprint");
     randomart(blob);
   },
 };
 
-/** A key, data and a signature, verified by our arithmetic and by Node's: which must agree. A byte says by which algorithm. */
+/** A key, data and a signature. The first byte selects the algorithm. noble and node:crypto must give the same result. */
 export const signatures: Target = {
   name: "signatures",
   run: (bytes) => {

@@ -30,10 +30,10 @@ const STRUCTURES: Readonly<Record<string, unknown>> = {
   streamlocalForward: wire.streamlocalForward,
 };
 
-/** A structure's place here is the byte by which an input names it. */
+/** Names of the structures. The first byte of an input is an index into this list. */
 export const STRUCTURE_NAMES: readonly string[] = Object.keys(STRUCTURES);
 
-/** A payload, read by each message that has its number. */
+/** A payload, decoded by each message with its number. */
 export const messages: Target = {
   name: "messages",
   run: (payload) => {
@@ -41,7 +41,7 @@ export const messages: Target = {
   },
 };
 
-/** What stands inside of messages: a byte says which of it, the rest is read as that. */
+/** A structure inside messages. The first byte selects the structure; the rest is decoded as it. */
 export const structures: Target = {
   name: "structures",
   run: (bytes) => {
@@ -52,8 +52,8 @@ export const structures: Target = {
 };
 
 /**
- * What was understood is said again in one way only. The bytes that came may say it otherwise: any byte but 0 means true, and
- * text that is not UTF-8 is read with replacements.
+ * Asserts that a decoded value has one canonical encoding, which decodes to the same value. The received bytes may differ from it: any byte
+ * except 0 means true, and text that is not UTF-8 is decoded with replacement characters.
  */
 function expectCanonical(structure: Structure<unknown>, bytes: Uint8Array): void {
   const value = attempt(() => structure.decode(bytes));

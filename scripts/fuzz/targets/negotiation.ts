@@ -13,7 +13,7 @@ import { Input } from "../input.ts";
 
 const LIMITS = { preBannerLines: 8, preBannerBytes: 512 };
 
-/** The first bytes of a peer, whose role a byte says: the same outcome in one piece and byte by byte. */
+/** The first bytes of a peer. The first byte of the input selects its role. In one piece and byte by byte, the result must be the same. */
 export const identification: Target = {
   name: "identification",
   run: (bytes) => {
@@ -34,11 +34,11 @@ export const identification: Target = {
     });
     expectEqual(slow, whole, "identification byte by byte");
     const line = whole.value?.line;
-    expectTrue(line === undefined || /^SSH-(2\.0|1\.99)-[ -~]{1,245}$/.test(line), `identified as ${line}`);
+    expectTrue(line === undefined || /^SSH-(2\.0|1\.99)-[ -~]{1,245}$/.test(line), `invalid identification ${line}`);
   },
 };
 
-/** Two KEXINITs: what is chosen is on both lists, and before everything else of the client's that is. */
+/** Two KEXINIT messages. Each chosen algorithm must be the first on the client's list that the server also lists. */
 export const kexinit: Target = {
   name: "kexinit",
   run: (bytes) => {
@@ -92,7 +92,7 @@ function expectFirstCommon(client: KexInit, server: KexInit, chosen: NegotiatedN
   const { kex } = chosen;
   expectTrue(
     client.kexAlgorithms.includes(kex) && server.kexAlgorithms.includes(kex),
-    `${kex} was not offered by both`,
+    `${kex} is not offered by both sides`,
   );
-  expectTrue(!/^(ext-info-|kex-strict-)/.test(kex), `${kex} is no method`);
+  expectTrue(!/^(ext-info-|kex-strict-)/.test(kex), `${kex} is not a key exchange method`);
 }

@@ -11,7 +11,7 @@ import { expectEqual, expectRefusal, expectTrue } from "../contract.ts";
 import type { Target } from "../engine/target.ts";
 import { Input } from "../input.ts";
 
-/** What a reader made of a stream: the payloads, and how it ended. */
+/** Result of reading a stream: the payloads, and the code of the error. */
 interface Reading {
   readonly payloads: readonly Uint8Array[];
   readonly code: string | undefined;
@@ -19,15 +19,19 @@ interface Reading {
 
 const MAXIMUM = 4096;
 
-/** A stream of plaintext packets, of any bytes: the same payloads whatever the chunks, and none that is not in the stream. */
+/** A stream of plaintext packets. The payloads must not depend on the chunk size, and must not be longer than the stream. */
 export const plainPackets: Target = {
   name: "packets",
   run: (stream) => {
     const whole = read(new PacketReader({ maxPacketLength: MAXIMUM }), stream, stream.length);
     expectEqual(read(new PacketReader({ maxPacketLength: MAXIMUM }), stream, 1), whole, "packets byte by byte");
-    expectEqual(read(new PacketReader({ maxPacketLength: MAXIMUM }), stream, 7), whole, "packets by sevens");
+    expectEqual(
+      read(new PacketReader({ maxPacketLength: MAXIMUM }), stream, 7),
+      whole,
+      "packets in chunks of seven bytes",
+    );
     const length = whole.payloads.reduce((sum, payload) => sum + payload.length, 0);
-    expectTrue(length <= stream.length, `${length} bytes were read where ${stream.length} were sent`);
+    expectTrue(length <= stream.length, `read ${length} bytes from a stream of ${stream.length}`);
     expectTrue(
       whole.payloads.every((payload) => payload.length > 0),
       "a payload is empty",
@@ -39,8 +43,9 @@ const NOBLE = suitesOf(noble);
 const NODE = suitesOf({ ...aesCtr, ...aesGcm, ...chacha, ...hmac });
 
 /**
- * Packets under a cipher, some of their sealed bytes changed: first which suite, then payloads, each with how far behind its
- * start what is changed. What was not changed is read as it was sent, and nothing after what was. By both implementations alike.
+ * Encrypted packets with changed bytes. The first byte selects the suite. Then follow payloads, each with an offset and a mask for a change
+ * of its sealed packet. Packets before the first changed one must be read as sent, and later ones must not be read. Both implementations
+ * must give the same result.
  */
 export const sealedPackets: Target = {
   name: "sealed-packets",
@@ -100,13 +105,13 @@ function read(reader: PacketReader, stream: Uint8Array, chunk: number): Reading 
   }
 }
 
-/** A stream that has lost its place never finds it again. */
+/** Asserts that a reader stays failed: it must throw the same error again. */
 function expectStaysFailed(reader: PacketReader, error: SshError): void {
   try {
     reader.next();
   } catch (again) {
-    expectTrue(again === error, "a reader that has failed fails otherwise the next time");
+    expectTrue(again === error, "a failed reader throws another error on the next call");
     return;
   }
-  expectTrue(false, "a reader that has failed reads on");
+  expectTrue(false, "a failed reader continues to read");
 }

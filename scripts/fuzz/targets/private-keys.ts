@@ -6,17 +6,17 @@ import { attempt, expectEqual, expectSafe } from "../contract.ts";
 import type { Target } from "../engine/target.ts";
 import { Input } from "../input.ts";
 
-/** So that a passphrase costs next to nothing to try, and whatever asks for more is refused. */
+/** Low limits, so that decryption is fast and files with higher costs are refused. */
 const LIMITS = {
   maxFileSize: 16 * 1024,
   maxBcryptRounds: 2,
   maxPbkdf2Iterations: 1000,
   maxScryptMemory: 2 * 1024 * 1024,
 };
-/** That of the test vectors which the seeds are. */
+/** Passphrase of the test vectors that serve as seeds. */
 const PASSPHRASE = "correct horse ünd Batterie";
 
-/** A label's place here is the byte by which an input names it. */
+/** PEM labels. The first byte of an input is an index into this list. */
 export const KEY_LABELS: readonly string[] = [
   "OPENSSH PRIVATE KEY",
   "PRIVATE KEY",
@@ -29,7 +29,7 @@ export const KEY_LABELS: readonly string[] = [
 /** A private key file as text. */
 export const privateKeyFiles: Target = { name: "private-key-files", run: expectKey };
 
-/** What is inside of one: a byte says of which kind, the rest is its bytes before base64. */
+/** The content of a private key file before base64 encoding. The first byte selects the label. */
 export const privateKeyBodies: Target = {
   name: "private-key-bodies",
   run: (bytes) => {
@@ -40,7 +40,7 @@ export const privateKeyBodies: Target = {
   },
 };
 
-/** A file that holds a key holds the same one when it is written again. */
+/** Asserts that a key stays the same when it is written and read again. */
 function expectKey(bytes: Uint8Array): void {
   const file = attempt(() => openPrivateKey(bytes, LIMITS));
   if (file === undefined) return;
@@ -53,8 +53,8 @@ function expectKey(bytes: Uint8Array): void {
   if (rewritten === undefined) return;
   const again = openPrivateKey(rewritten, { ...LIMITS, maxFileSize: 64 * 1024 });
   expectPlain(again);
-  expectEqual(again.privateKey.fields, privateKey.fields, "the key written and read");
-  expectEqual(again.comment, comment, "its comment");
+  expectEqual(again.privateKey.fields, privateKey.fields, "key after writing and reading");
+  expectEqual(again.comment, comment, "comment after writing and reading");
   expectSigns(privateKey);
 }
 
@@ -62,12 +62,12 @@ function expectPlain(file: PrivateKeyFile): asserts file is Extract<PrivateKeyFi
   expectEqual(file.encrypted, false, "encrypted");
 }
 
-/** A key that was taken can sign, and its public key says so. */
+/** Asserts that a key can sign, and that its public key verifies the signature. */
 function expectSigns(key: PrivateKey): void {
   const algorithm = defaultSignatureAlgorithms.find(({ name }) => name === key.publicKey.algorithms[0]!.name);
   const data = new Uint8Array(8);
   const signature = key.sign(algorithm!.name, data, seededRandom(2));
-  expectEqual(algorithm!.verify(key.publicKey.blob, data, signature), true, "the signature of a key that was taken");
+  expectEqual(algorithm!.verify(key.publicKey.blob, data, signature), true, "signature of an accepted key");
   expectSafe(key.publicKey.format);
 }
 

@@ -3,10 +3,10 @@ import { ProxyHandshake, type ProxyStep } from "../../../packages/nacre/src/forw
 import { expectEqual, expectRefusal, expectTrue } from "../contract.ts";
 import type { Target } from "../engine/target.ts";
 
-/** Bytes of a handshake at most. */
+/** Maximum length of a handshake in bytes. */
 const MOST = 16 * 1024;
 
-/** The first bytes of a client of `forwardDynamic`: the same outcome in one piece and byte by byte. */
+/** The first bytes of a client of `forwardDynamic`. Input in one piece and byte by byte must give the same result. */
 export const proxyHandshake: Target = {
   name: "proxy-handshake",
   run: (stream) => {
@@ -15,14 +15,14 @@ export const proxyHandshake: Target = {
     expectEqual(comparable(byteByByte(stream)), comparable(step), "a proxy handshake byte by byte");
     switch (step.type) {
       case "more":
-        return expectTrue(stream.length <= MOST, `no end after ${stream.length} bytes`);
+        return expectTrue(stream.length <= MOST, `the handshake wants more than ${stream.length} bytes`);
       case "refused":
         return expectRefusal(step.reason);
       case "connect": {
         const { host, port } = step.target;
-        expectTrue(/^[!-~]{1,255}$/.test(host), `the host is ${host}`);
-        expectTrue(Number.isInteger(port) && port >= 1 && port <= 65_535, `the port is ${port}`);
-        expectEqual(step.rest, stream.slice(stream.length - step.rest.length), "the bytes of the tunnel");
+        expectTrue(/^[!-~]{1,255}$/.test(host), `invalid host ${host}`);
+        expectTrue(Number.isInteger(port) && port >= 1 && port <= 65_535, `invalid port ${port}`);
+        expectEqual(step.rest, stream.slice(stream.length - step.rest.length), "bytes after the handshake");
         expectTrue(stream.length - step.rest.length <= MOST, "the handshake is too long");
         expectTrue(handshake.refusedBy("forward-unreachable").length > 0, "an empty reply");
       }
@@ -42,7 +42,7 @@ function byteByByte(stream: Uint8Array): ProxyStep {
   return { type: "more", reply };
 }
 
-/** A step without what differs between two errors of the same kind. */
+/** Returns a step with the error replaced by its code and message, as two error objects never compare equal. */
 function comparable(step: ProxyStep): unknown {
   return step.type === "refused" ? { ...step, reason: `${step.reason.code}: ${step.reason.message}` } : step;
 }

@@ -8,14 +8,14 @@ import { Input } from "../input.ts";
 const SCENARIOS = file.recordings as unknown as readonly Scenario[];
 const keys = new Map<number, PrivateKey>();
 
-/** Made when it is first needed, since an RSA key takes its time. */
+/** Returns the user key of a scenario. Makes it on first use, as an RSA key takes time. */
 function keyOf(which: number): PrivateKey {
   const key = keys.get(which) ?? userKeyOf(SCENARIOS[which]!);
   keys.set(which, key);
   return key;
 }
 
-/** A client that meets the bytes of a recorded server, changed on their way. A byte says which recording. */
+/** A client that receives the changed bytes of a recorded server. The first byte selects the recording. */
 export const recording: Target = {
   name: "recording",
   run: (bytes) => {
@@ -25,7 +25,7 @@ export const recording: Target = {
     client.start();
     client.receive(input.rest());
     client.end();
-    expectTrue(client.error !== undefined, "a session does not end with its connection");
+    expectTrue(client.error !== undefined, "the session did not end with its connection");
     expectRefusal(client.error);
   },
 };

@@ -3,7 +3,7 @@ import { terminalModeWords } from "../../../packages/cli/src/terminal-mode-words
 import { attempt, expectEqual, expectTrue } from "../contract.ts";
 import type { Target } from "../engine/target.ts";
 
-/** The modes of a terminal, and what they make stty do. */
+/** Terminal modes, and the arguments for stty derived from them. */
 export const terminalModes: Target = {
   name: "terminal-modes",
   run: (bytes) => {
@@ -11,6 +11,6 @@ export const terminalModes: Target = {
     if (modes === undefined) return;
     expectEqual(decodeTerminalModes(encodeTerminalModes(modes)), modes, "terminal modes");
     for (const word of terminalModeWords(modes))
-      expectTrue(/^[!-~]+$/.test(word), `stty would get the argument "${word}"`);
+      expectTrue(/^[!-~]+$/.test(word), `unsafe argument "${word}" for stty`);
   },
 };

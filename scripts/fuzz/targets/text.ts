@@ -6,7 +6,7 @@ import { latin1 } from "../input.ts";
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** UTF-8 and base64 as the platform reads them; escaped text is safe, and does not escape its own escapes away. */
+/** UTF-8 and base64 must give the same results as the platform's functions. Escaped text must be safe to print. */
 export const text: Target = {
   name: "text",
   run: (bytes) => {
@@ -17,9 +17,9 @@ export const text: Target = {
     expectSafe(escapeText(decoded));
     expectSafe(escapeText(decoded, { keepLines: true }).replaceAll(/[\n\t]/g, ""));
 
-    expectEqual(base64Decode(base64Encode(bytes)), bytes, "base64 of bytes");
+    expectEqual(base64Decode(base64Encode(bytes)), bytes, "base64 encoded and decoded");
     const read = base64Decode(latin1(bytes));
-    if (read !== undefined) expectEqual(read, new Uint8Array(Buffer.from(latin1(bytes), "base64")), "base64 read");
+    if (read !== undefined) expectEqual(read, new Uint8Array(Buffer.from(latin1(bytes), "base64")), "base64 decoded");
   },
 };
 

@@ -20,32 +20,32 @@ function options(change: Partial<FuzzOptions> = {}): FuzzOptions {
 }
 
 describe("the fuzzer", () => {
-  it("finds a fault behind one comparison after the other, and an input that shows it", async () => {
+  it("finds a fault behind several comparisons, with an input that triggers it", async () => {
     const { finding, executions } = await watch(toys, "toy", options());
     expect(finding?.problem).toMatch(/TypeError.*\n.*decodeToy.*toy\.ts:15:/);
     expect(executions).toBeLessThanOrEqual(EXECUTIONS + 2000);
     expect(() => decodeToy(finding!.input)).toThrow(TypeError);
   });
 
-  it("does not find it in as many executions when coverage does not guide it", async () => {
+  it("does not find that fault in as many executions without coverage", async () => {
     const { finding, executions } = await watch(toys, "toy", options({ guided: false }));
     expect(finding).toBeUndefined();
     expect(executions).toBe(EXECUTIONS);
   });
 
-  it("does the same again for the same seed", async () => {
+  it("gives the same result for the same seed", async () => {
     const [once, again] = [await watch(toys, "toy", options()), await watch(toys, "toy", options())];
     expect({ ...again, milliseconds: 0 }).toEqual({ ...once, milliseconds: 0 });
   });
 
-  it("ends an input that never ends, and tells it", async () => {
+  it("terminates and reports an input that never ends", async () => {
     const bounds = { time: 500, memory: 2 ** 30 };
     const { finding } = await watch(toys, "hangs", options(), bounds);
-    expect(finding?.problem).toBe("it took more than 500 ms");
+    expect(finding?.problem).toBe("the input took more than 500 ms");
     expect(finding?.input[0]).toBe(7);
   });
 
-  it("ends an input that takes more memory than it may, and tells it", async () => {
+  it("terminates and reports an input that exceeds the memory limit", async () => {
     const bounds = { time: 30_000, memory: 256 * 2 ** 20 };
     const { finding } = await watch(toys, "grows", options(), bounds);
     expect(finding?.problem).toBe(`memory grew by more than ${bounds.memory} bytes`);

@@ -20,13 +20,13 @@ const asked: ServerSessionEvent = {
 };
 const inside: ServerSessionEvent = { type: "authenticated", ...facts };
 
-describe("the oracle of a server's logins", () => {
+describe("LoginOracle for a server", () => {
   let oracle: LoginOracle;
   beforeEach(() => {
     oracle = new LoginOracle({ userKey, sessionId: () => sessionId });
   });
 
-  it("takes a login that was signed and granted", () => {
+  it("accepts a login that is signed and granted", () => {
     oracle.peerSent(signedLogin(sessionId, userKey));
     oracle.told(asked);
     oracle.answered(asked, true);
@@ -34,31 +34,31 @@ describe("the oracle of a server's logins", () => {
     oracle.told({ type: "eof", channel: 0 });
   });
 
-  it("finds a signature that is another session's", () => {
+  it("detects a signature for another session", () => {
     oracle.peerSent(signedLogin(new Uint8Array(32).fill(1), userKey));
     expect(() => oracle.told(asked)).toThrow(Broken);
   });
 
-  it("finds a user in whom nobody has let in", () => {
+  it("detects a login that the application refused", () => {
     oracle.peerSent(signedLogin(sessionId, userKey));
     oracle.told(asked);
     oracle.answered(asked, false);
     expect(() => oracle.told(inside)).toThrow(Broken);
   });
 
-  it("finds another user in than the one who was let in", () => {
+  it("detects a login as another user than the granted one", () => {
     oracle.peerSent(signedLogin(sessionId, userKey));
     oracle.told(asked);
     oracle.answered(asked, true);
     expect(() => oracle.told({ ...inside, userName: "root" })).toThrow(Broken);
   });
 
-  it("finds a channel's event before the login", () => {
+  it("detects a channel event before the login", () => {
     expect(() => oracle.told({ type: "eof", channel: 0 })).toThrow(Broken);
   });
 });
 
-describe("the oracle of a client's logins", () => {
+describe("LoginOracle for a client", () => {
   let oracle: LoginOracle;
   beforeEach(() => {
     oracle = new LoginOracle({ userKey, sessionId: () => sessionId });
@@ -69,18 +69,18 @@ describe("the oracle of a client's logins", () => {
     oracle.answered({ type: "verify-host-key", token, algorithm: "ssh-ed25519", hostKey: sessionId }, true);
   }
 
-  it("takes a login that the server accepts", () => {
+  it("accepts a login that the server accepts", () => {
     accept();
     oracle.sessionSent(signedLogin(sessionId, userKey));
     oracle.peerSent(message.authSuccess);
     oracle.told({ type: "authenticated" });
   });
 
-  it("finds a credential sent to a host whose key nobody has accepted", () => {
+  it("detects credentials sent before the host key is accepted", () => {
     expect(() => oracle.sessionSent(signedLogin(sessionId, userKey))).toThrow(Broken);
   });
 
-  it("finds a client in whose server said so before any login, or never", () => {
+  it("detects a client that is logged in after a success without an earlier request", () => {
     accept();
     oracle.peerSent(message.authSuccess);
     oracle.sessionSent(signedLogin(sessionId, userKey));
@@ -88,8 +88,8 @@ describe("the oracle of a client's logins", () => {
   });
 });
 
-describe("the oracle of channels", () => {
-  /** The session's own number of the channel that is the peer's 7. */
+describe("ChannelOracle", () => {
+  /** The session's number of the channel that has number 7 at the peer. */
   const channel = 1007;
   let oracle: ChannelOracle;
   beforeEach(() => {
@@ -103,7 +103,7 @@ describe("the oracle of channels", () => {
     oracle.settle();
   }
 
-  it("takes data up to the windows of both sides, and what was added to them", () => {
+  it("accepts data up to the windows of both sides, including window adjusts", () => {
     receive(200);
     oracle.sessionSent(message.channelAdjust(7, 50));
     receive(50);
@@ -113,26 +113,26 @@ describe("the oracle of channels", () => {
     oracle.sessionSent(message.channelData(7, 10));
   });
 
-  it("finds data that was taken beyond the window", () => {
+  it("detects received data beyond the window", () => {
     expect(() => receive(201)).toThrow(Broken);
   });
 
-  it("finds data that was sent beyond the window, or in too large a piece", () => {
+  it("detects sent data beyond the window or the maximum packet size", () => {
     oracle.sessionSent(message.channelData(7, 60));
     expect(() => oracle.sessionSent(message.channelData(7, 41))).toThrow(Broken);
     expect(() => oracle.sessionSent(message.channelData(7, 61))).toThrow(Broken);
   });
 
-  it("finds data after the end, and an end after the end", () => {
+  it("detects data after CLOSE, and a second CLOSE", () => {
     oracle.sessionSent(message.channelClose(7));
     expect(() => oracle.sessionSent(message.channelData(7, 1))).toThrow(Broken);
     expect(() => oracle.sessionSent(message.channelClose(7))).toThrow(Broken);
   });
 
-  it("finds a second answer, and one to what nobody asked", () => {
+  it("detects a second reply, and a reply without a request", () => {
     expect(() => oracle.sessionSent(message.channelSuccess(7))).toThrow(Broken);
     oracle.peerSent(message.channelRequest(channel, "shell", true));
-    // The unrequested reply stays counted.
+    // The reply without a request still counts, so the one to this request is one too many.
     expect(() => oracle.sessionSent(message.channelSuccess(7))).toThrow(Broken);
     expect(() => oracle.sessionSent(message.channelOpenFailure(7))).toThrow(Broken);
   });

@@ -6,7 +6,7 @@ import { pastFindings, seedsOf } from "../seeds.ts";
 import { targets } from "../targets/index.ts";
 
 const TARGETS = fileURLToPath(new URL("../targets/index.ts", import.meta.url));
-/** Few: what they find is what has just been broken. `npm run fuzz` runs for a given time. */
+/** A small number, enough to find recent regressions. `npm run fuzz` runs for a given time instead. */
 const EXECUTIONS = 500;
 
 let program: Bundle;
@@ -17,7 +17,7 @@ afterAll(() => program[Symbol.dispose]());
 
 describe("fuzzing", () => {
   it.each(targets.map(({ name }) => name))(
-    "%s keeps its contract for all seeds and for inputs made of them",
+    "%s keeps its contract for all seeds and for inputs derived from them",
     async (target) => {
       const seeds = seedsOf(target);
       expect(seeds.length).toBeGreaterThan(0);
@@ -29,7 +29,7 @@ describe("fuzzing", () => {
     },
   );
 
-  it("past findings belong to targets that there are", () => {
+  it("past findings belong to existing targets", () => {
     const names = targets.map(({ name }) => name);
     expect(pastFindings.filter(({ target }) => !names.includes(target))).toEqual([]);
   });
@@ -37,7 +37,7 @@ describe("fuzzing", () => {
 
 describe("a past finding", () => {
   it.each(pastFindings.map(({ target, what, input }) => [target, what, input] as const))(
-    "of %s stays away: %s",
+    "of %s stays fixed: %s",
     (target, _, input) => {
       const { run } = targets.find(({ name }) => name === target)!;
       expect(() => run(input)).not.toThrow();

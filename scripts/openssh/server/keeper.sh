@@ -1,10 +1,10 @@
 #!/bin/bash
-# Makes the test server's surroundings, says "ready", and lives as long as its standard input stays open: the
-# kernel closes that when whoever started it ends, however it ends, so nothing outlives a run.
+# Creates the users and files of the test servers, prints "ready", and runs until its standard input closes. The kernel closes it
+# when the process that started this script exits or is killed, so the servers end with the run.
 #
-# NACRE_STATE     the folder everything is kept in
-# NACRE_PASSWORD  the password of alice and bob
-# NACRE_PLAIN     set when this is no container: then what was made on the machine is taken away again
+# NACRE_STATE     folder for all files
+# NACRE_PASSWORD  password of alice and bob
+# NACRE_PLAIN     set if there is no container: users and files on the machine are then removed at the end
 set -eu
 here=$(dirname "$0")
 . "$here/users.sh"
@@ -19,7 +19,7 @@ clean_up() {
   fi
 }
 if [ -n "${NACRE_PLAIN:-}" ]; then
-  # Users belong to the machine, so one run at a time; and what is there when the lock is ours, nobody uses.
+  # Users exist once per machine, so only one run may use them at a time. Users and files found under the lock are leftovers.
   exec 8>/run/nacre-openssh-plain.lock
   flock -w 900 8
   clean_up

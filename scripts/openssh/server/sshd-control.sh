@@ -1,16 +1,16 @@
 #!/bin/bash
-# Starts and stops the sshds of one test server. Each has a folder: its keys, sshd_config, log and sshd.pid.
+# Starts and stops the sshds of the tests. Each has a folder with its keys, sshd_config, log and sshd.pid.
 #
-#   start PORT TYPE...     a server on 127.0.0.1:PORT with fresh host keys of these types (ed25519 rsa-3072
-#                          ecdsa-256 ecdsa-384 ecdsa-521) and the sshd_config on standard input; prints its
-#                          folder and then its public keys; exit status 98 when the port is taken
-#   kill-sessions FOLDER   kills every connection, the server goes on listening
-#   stop FOLDER            kills the server and every connection
-#   add-user NAME [expired]            password on standard input
-#   authorize-key NAME                 public key lines on standard input
+#   start PORT TYPE...        starts a server on 127.0.0.1:PORT with new host keys of these types (ed25519 rsa-3072
+#                             ecdsa-256 ecdsa-384 ecdsa-521); reads sshd_config from standard input; prints its
+#                             folder and then its public keys; exits with status 98 if the port is in use
+#   kill-sessions FOLDER      kills every connection; the server keeps listening
+#   stop FOLDER               kills the server and every connection
+#   add-user NAME [expired]   creates a user; reads the password from standard input
+#   authorize-key NAME        authorizes keys for a user; reads public key lines from standard input
 set -eu
 
-# Zombies do not count: some machines' first process takes its time to collect them.
+# Skips zombies: on some machines the first process reaps them late.
 descendants() {
   local pid
   for pid in $(ps --ppid "$1" -o pid=,stat= | awk '$2 !~ /^Z/ { print $1 }'); do
@@ -39,7 +39,7 @@ start() {
 
   setsid /usr/sbin/sshd -D -f "$folder/sshd_config" -E "$folder/log" </dev/null >"$folder/start" 2>&1 &
   local pid=$!
-  # sshd writes its PidFile once it listens.
+  # sshd writes its PidFile after it starts to listen.
   for _ in $(seq 500); do
     if [ -s "$folder/sshd.pid" ]; then
       echo "$folder"
@@ -67,7 +67,7 @@ kill_sessions() {
     kill -KILL $pids 2>/dev/null || true
     sleep 0.02
   done
-  echo "connections of sshd $listener outlived SIGKILL: $pids" >&2
+  echo "connections of sshd $listener still run after SIGKILL: $pids" >&2
   return 1
 }
 
@@ -75,7 +75,7 @@ stop() {
   local listener
   [ -s "$1/sshd.pid" ] || return 0
   listener=$(cat "$1/sshd.pid")
-  # Stopped first, so that no connection is born while its children are counted.
+  # Suspends the listener first, so that it starts no connection while its children are listed.
   kill -STOP "$listener" 2>/dev/null || return 0
   kill -KILL $(descendants "$listener") "$listener" 2>/dev/null || true
   for _ in $(seq 250); do
@@ -85,7 +85,7 @@ stop() {
     fi
     sleep 0.02
   done
-  echo "sshd $listener outlived SIGKILL" >&2
+  echo "sshd $listener still runs after SIGKILL" >&2
   return 1
 }
 

@@ -1,5 +1,5 @@
-# Sourced: the users of the test server. Every one carries this mark, so that a plain sshd on a machine of
-# somebody's removes only what it made.
+# Functions for the users of the test servers, to be sourced. Every test user has this comment in /etc/passwd, so that
+# remove_users deletes no other user of the machine.
 user_mark='nacre test user'
 
 # add_user NAME PASSWORD [expired]
@@ -9,7 +9,7 @@ add_user() {
     if id "$1" >/dev/null 2>&1; then
       getent passwd "$1" | grep -q ":$user_mark:" || { echo "user $1 exists and is not a test user" >&2; exit 1; }
     else
-      # No skeleton: start-up files of a shell only make each command slower.
+      # Without a skeleton folder: start-up files of the shell would make each command slower.
       useradd --create-home --skel /nonexistent --shell /bin/bash --comment "$user_mark" "$1"
     fi
     printf '%s:%s\n' "$1" "$2" | chpasswd

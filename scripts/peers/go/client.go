@@ -1,4 +1,4 @@
-// Drives an SSH server with golang.org/x/crypto/ssh, as its one argument, a JSON object, says; prints the results as JSON.
+// Client on golang.org/x/crypto/ssh for tests of a server. Its argument is a JSON object of type ask. Prints the results as JSON.
 package main
 
 import (
@@ -17,12 +17,12 @@ import (
 
 type ask struct {
 	Port int
-	// HostKey is the type and the base64 of the server's key.
+	// HostKey is the type and the base64 text of the server's key.
 	HostKey  []string
 	Key      string
 	Password string
 	Answers  []string
-	// RekeyThreshold is the number of bytes after which it asks for new keys; 0 leaves it to the library.
+	// RekeyThreshold is the number of bytes after which the client starts a rekey; 0 selects the library's default.
 	RekeyThreshold uint64
 }
 
@@ -58,7 +58,7 @@ func main() {
 		Auth:              []ssh.AuthMethod{method(&ask, &result)},
 	}
 	client, err := ssh.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", ask.Port), config)
-	// It has no type for this error.
+	// The library has no type for this error.
 	result.Refused = err != nil && bytes.Contains([]byte(err.Error()), []byte("unable to authenticate"))
 	if !result.Refused {
 		must(err)

@@ -1,4 +1,5 @@
-// A server on golang.org/x/crypto/ssh. Its one argument is a JSON object; it prints its port, and ends when its input does.
+// Server on golang.org/x/crypto/ssh for tests of a client. Its argument is a JSON object of type ask. Prints its port, and exits at the end
+// of its standard input.
 package main
 
 import (
@@ -19,7 +20,7 @@ type ask struct {
 	UserKey  string
 	Password string
 	Answers  []string
-	// RekeyThreshold is the number of bytes after which it asks for new keys; 0 leaves it to the library.
+	// RekeyThreshold is the number of bytes after which the server starts a rekey; 0 selects the library's default.
 	RekeyThreshold uint64
 }
 
@@ -89,7 +90,7 @@ func serve(conn net.Conn, config *ssh.ServerConfig) {
 	}
 }
 
-// session runs the one command that it is asked for.
+// session runs the command of an exec request, and refuses other requests.
 func session(channel ssh.Channel, requests <-chan *ssh.Request) {
 	for request := range requests {
 		request.Reply(request.Type == "exec", nil)

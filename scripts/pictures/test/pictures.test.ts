@@ -11,11 +11,11 @@ const read = (file: string): string => readFileSync(join(root, file), "utf8");
 const drawn = await pictures(root);
 const images = [...drawn.keys()].filter((file) => file.endsWith(".svg"));
 
-test.each([...drawn.keys()])("%s shows what its source says now: if not, npm run pictures", (file) => {
+test.each([...drawn.keys()])("%s is up to date (if not, run npm run pictures)", (file) => {
   expect(read(file)).toBe(drawn.get(file));
 });
 
-test("every SVG beside the scripts is drawn, and shown by a document", () => {
+test("every SVG in scripts/pictures is generated, and shown by a document", () => {
   const files = readdirSync(join(root, "scripts/pictures")).filter((name) => name.endsWith(".svg"));
   expect(files.map((name) => `scripts/pictures/${name}`).sort()).toEqual([...images].sort());
   const documents = ["BENCHMARKS.md", "README.md", "ARCHITECTURE.md"].map(read).join("");
@@ -31,14 +31,14 @@ test("a number of a table changes its chart and the alternative text", () => {
   expect(withAlternatives("![](scripts/pictures/connect.svg)", changed)).toContain("nacre 77.7, ");
 });
 
-test("a page without a chart's row is an error that names table and client", () => {
+test("throws with the names of table and client if a row is missing", () => {
   const page = read("BENCHMARKS.md").replaceAll(/^\| ssh \|.*\n/gm, "");
   expect(() => chartFiles(page)).toThrow(
-    'the table "Connect to the first output byte of `echo ok`, Ed25519 key; in one process, warm" has no ms of ssh',
+    'table "Time to the first output byte of `echo ok`, Ed25519 key, in one warm process" lacks column ms for client ssh',
   );
 });
 
-test.each(images)("%s has a title and dark colours, and nothing that depends on what was drawn before it", (file) => {
+test.each(images)("%s has a title and dark colours, and no ids that depend on earlier drawings", (file) => {
   const svg = read(file);
   expect(svg).toMatch(/<svg role="img" [^>]*>\n<title>[^<]{40,}<\/title>/);
   expect(svg).toContain("@media (prefers-color-scheme: dark)");
@@ -46,9 +46,9 @@ test.each(images)("%s has a title and dark colours, and nothing that depends on 
 });
 
 test.each([
-  ["first output, 40 ms path", "Connect to the first output byte of `echo ok` at 40 ms", "ms"],
+  ["first output, 40 ms path", "Time to the first output byte of `echo ok` at 40 ms", "ms"],
   ["download, 40 ms path", "256 MiB at 40 ms", "down MB/s"],
-])("README says of %s what BENCHMARKS.md has", (name, begin, column) => {
+])("README has the numbers of BENCHMARKS.md for %s", (name, begin, column) => {
   const { head, rows } = tablesOf(read("BENCHMARKS.md")).find(({ title }) => title.startsWith(begin))!;
   const median = (client: string): string =>
     rows.find(([one]) => one === client)![head.indexOf(column)]!.split(" ")[0]!;

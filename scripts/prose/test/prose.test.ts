@@ -16,8 +16,8 @@ describe("a source", () => {
     ["a doc comment", `/** ${BAD} */\nlet x;`],
     ["a message", `throw new Error("${BAD}");`],
     ["a template", `throw new Error(\`\${name}: ${BAD}\`);`],
-    ["a phrase that is broken across lines of a doc comment", "/**\n * Throws for what\n * is no host.\n */\nlet x;"],
-    ["a phrase that is broken across line comments", "let x;\n  // Throws for what\n  // is no host.\n"],
+    ["a phrase across two lines of a doc comment", "/**\n * Throws for what\n * is no host.\n */\nlet x;"],
+    ["a phrase across two line comments", "let x;\n  // Throws for what\n  // is no host.\n"],
   ])("is searched in %s", (_, source) => {
     expect(findPhrases("packages/x/src/a.ts", source)).toHaveLength(1);
   });
@@ -25,7 +25,7 @@ describe("a source", () => {
   it.each([
     ["code", "const hears = 1;\nconst of = hears, none = of; // x"],
     ["an expression in a template", "const a = `what is ${ no } host`;"],
-    ["two comments of different places", "let x; // What\nlet y; // is no host\n"],
+    ["two comments with code between them", "let x; // What\nlet y; // is no host\n"],
   ])("matches nothing in %s", (_, source) => {
     expect(findPhrases("packages/x/src/a.ts", source)).toEqual([]);
   });

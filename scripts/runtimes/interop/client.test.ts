@@ -10,7 +10,7 @@ import { type ConnectOptions, nodeAlgorithms } from "../../../packages/node/src/
 import { authorizeKey } from "../../openssh/sshd.ts";
 import { eachOnce } from "./each-once.ts";
 
-// `connect` of @nacre/node to a real sshd, with everything that this runtime offers.
+// `connect` of @nacre/node to a real sshd, with every algorithm that this runtime offers.
 
 const hostKeys = ["ed25519", "rsa-3072", "ecdsa-256", "ecdsa-384", "ecdsa-521"] as const;
 const folder = useFolder();
@@ -25,15 +25,15 @@ beforeAll(async () => {
   }
 });
 
-describe("each name once", () => {
+describe("connect with each algorithm at least once", () => {
   const combinations = eachOnce(factorsOf(nodeAlgorithms));
   const config = [
-    // OpenSSH has these three, but offers none of them by default.
+    // OpenSSH implements these three, but does not offer them by default.
     "KexAlgorithms +diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512",
     "LogVerbose kex.c:*",
   ];
   const server = useServer({ hostKeys, logLevel: "DEBUG1", config });
-  // It takes no rsa-sha2-512 for a login.
+  // A server that does not accept rsa-sha2-512 for a login.
   const older = useServer({
     hostKeys,
     logLevel: "DEBUG1",
@@ -44,7 +44,7 @@ describe("each name once", () => {
     const { kex, encryption, hostKey, userKey } = combination;
     const trace: TraceRecord[] = [];
     await using client = await (userKey === "rsa-sha2-256" ? older : server).connect({
-      // A file, and so a key of this runtime's `node:crypto`.
+      // A file, so that the key is loaded into this runtime's `node:crypto`.
       identities: [files.get(userKey)!.path],
       trace: (record) => trace.push(record),
       algorithms: only(nodeAlgorithms, combination),
@@ -63,7 +63,7 @@ describe("each name once", () => {
     expect(requests).toContain(`alice publickey ${userKey} signed`);
   });
 
-  test("the servers' logs agree", async () => {
+  test("sshd's logs show the same algorithms and user keys", async () => {
     const log = `${await server.sshd.log()}\n${await older.sshd.log()}`;
     expect(negotiationsIn(log).map(text).toSorted()).toEqual(combinations.map(text).toSorted());
     const accepted = log.split(/\r?\n/).filter((line) => line.startsWith("Accepted publickey for alice "));
@@ -84,14 +84,14 @@ afterAll(() => removeRemoteFile(remoteFile));
 
 const server = useServer();
 
-/** Only that cipher, on our side. */
+/** Returns options that offer only this cipher. */
 function cipherOnly(cipher: string): Partial<ConnectOptions> {
   const ciphers = nodeAlgorithms.ciphers.filter(({ name }) => name === cipher);
   return { algorithms: { ...nodeAlgorithms, ciphers } };
 }
 
 describe.each(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr"])("16 MiB with %s", (cipher) => {
-  test("up", async () => {
+  test("arrive unchanged in an upload", async () => {
     await using client = await server.connect(cipherOnly(cipher));
     const sum = await client.spawn("sha256sum");
     await writeAll(sum.stdin, data);
@@ -99,14 +99,14 @@ describe.each(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes25
     expect(await sum.exit).toMatchObject({ status: 0 });
   });
 
-  test("down", async () => {
+  test("arrive unchanged in a download", async () => {
     await using client = await server.connect(cipherOnly(cipher));
     const cat = await client.spawn(`cat ${remoteFile}`);
     expect(await digestOf(cat.stdout)).toEqual(digest);
     expect(await cat.exit).toMatchObject({ status: 0 });
   });
 
-  test("both ways at once, with new keys each MiB", async () => {
+  test("arrive unchanged in both directions concurrently, with a rekey after each MiB", async () => {
     const window = 256 * 1024;
     let newKeys = 0;
     await using client = await server.connect({

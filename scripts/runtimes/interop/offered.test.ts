@@ -4,7 +4,7 @@ import { nodeAlgorithms } from "../../../packages/node/src/index.ts";
 import { runtimeNamed } from "../list.ts";
 import { runningIn } from "../running-in.ts";
 
-// What README's table says of this runtime.
+// Compares the algorithms of this runtime with the list that README's table is generated from.
 
 declare module "vitest" {
   interface TaskMeta {
@@ -12,7 +12,7 @@ declare module "vitest" {
   }
 }
 
-/** What the matrix takes out of the results. */
+/** Facts about the runtime. The matrix reads them from the test results. */
 export interface Seen {
   readonly version: string;
   readonly lacks: readonly string[];
@@ -21,7 +21,7 @@ export interface Seen {
 
 const KINDS = ["kex", "hostKeys", "ciphers", "macs"] as const;
 
-test("a client offers what one on Node offers, but for what the list of runtimes says", ({ task }) => {
+test("a client offers the algorithms of a client on Node, except those in the list of runtimes", ({ task }) => {
   const { name, version } = runningIn();
   const names = (kind: (typeof KINDS)[number], of: typeof nodeAlgorithms): string[] => of[kind].map((one) => one.name);
   const lacks = KINDS.flatMap((kind) => {

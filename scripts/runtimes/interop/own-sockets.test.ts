@@ -11,7 +11,7 @@ import { type Authenticate, connect, pinnedHostKey, type ServerConnection, type 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Listener, ownSockets } from "../sockets/own.ts";
 
-// `nacre` over byte streams of the runtime's own sockets: portable code, and nothing of Node's between it and the socket.
+// `nacre` over byte streams of the runtime's own socket API, without Node's modules between `nacre` and the socket.
 
 const data = randomData(16 * MIB);
 const digest = { sha256: sha256(data), length: data.length };
@@ -40,13 +40,13 @@ describe("connect, to sshd", () => {
     expect({ stdout, stderr, status }).toEqual({ stdout: "42\n", stderr: "aside\n", status: 3 });
   });
 
-  test("16 MiB up", async () => {
+  test("uploads 16 MiB unchanged", async () => {
     await using client = await login();
     const { stdout, status } = await client.exec("sha256sum", { input: data });
     expect({ stdout, status }).toEqual({ stdout: `${digest.sha256}  -\n`, status: 0 });
   });
 
-  test("16 MiB down, with new keys on the way", async () => {
+  test("downloads 16 MiB unchanged, with a rekey during the transfer", async () => {
     await using client = await login();
     const cat = await client.spawn(`cat ${remoteFile}`);
     const hash = createHash("sha256");
@@ -76,24 +76,27 @@ describe("serve, to OpenSSH's ssh", () => {
   });
   afterAll(() => listener.close());
 
-  test.for(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com"])("16 MiB there and back: %s", async (cipher) => {
-    const words = ["-o", `Ciphers=${cipher}`, "-o", "RekeyLimit=4M"];
-    const peer = ssh({ port: listener.port, folder } as OurServer, { key: key!, words });
-    const ran = await runPeer([...peer, "echo"], { input: data });
-    expect({ sha256: sha256(ran.stdout), length: ran.stdout.length }).toEqual(digest);
-    expectQuiet({ ...ran, status: ran.status === 3 ? 0 : ran.status });
-    // Its connection is over when ssh is.
-    await connections.at(-1)!.ended;
-  });
+  test.for(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com"])(
+    "echoes 16 MiB unchanged with %s",
+    async (cipher) => {
+      const words = ["-o", `Ciphers=${cipher}`, "-o", "RekeyLimit=4M"];
+      const peer = ssh({ port: listener.port, folder } as OurServer, { key: key!, words });
+      const ran = await runPeer([...peer, "echo"], { input: data });
+      expect({ sha256: sha256(ran.stdout), length: ran.stdout.length }).toEqual(digest);
+      expectQuiet({ ...ran, status: ran.status === 3 ? 0 : ran.status });
+      // The connection ends when ssh exits.
+      await connections.at(-1)!.ended;
+    },
+  );
 });
 
-/** Sends back what comes. */
+/** Copies stdin to stdout. Returns exit status 3. */
 async function echo(session: Session): Promise<number> {
   await session.stdin.pipeTo(session.stdout);
   return 3;
 }
 
-/** Lets in with that key. */
+/** Accepts logins with this key only. */
 function byKey({ blob }: PublicKey): Authenticate {
   return (login) => login.method === "publickey" && sha256(login.publicKey) === sha256(blob);
 }

@@ -1,11 +1,11 @@
-// A program of a user's: the packages as they are published, imported by the runtime itself. Prints a line for each connection.
+// An application that imports the packages as published, loaded by the runtime without vitest. Prints a line for each connection.
 import { connect, nodeAlgorithms } from "@nacre/node";
 import * as nacre from "nacre";
 
 const [port, key, hostKey] = process.argv.slice(2);
 const input = new Uint8Array(2 ** 20);
 
-/** Connects with these names only, and sends a MiB. */
+/** Connects with only this key exchange method and cipher, sends 1 MiB, and prints the negotiated names and the digest. */
 async function tell({ kex, cipher }) {
   const algorithms = {
     ...nodeAlgorithms,
@@ -23,7 +23,7 @@ async function tell({ kex, cipher }) {
   }
 }
 
-// ML-KEM and P-521 are portable code where node:crypto lacks them, and chacha20-poly1305 is WebAssembly.
+// Covers portable code: ML-KEM and P-521 on runtimes where node:crypto lacks them, and chacha20-poly1305 in WebAssembly.
 await tell({ kex: "mlkem768x25519-sha256", cipher: "aes128-gcm@openssh.com" });
 await tell({ kex: "ecdh-sha2-nistp521", cipher: "chacha20-poly1305@openssh.com" });
 console.log(typeof nacre.connect, typeof nacre.serve);

@@ -10,12 +10,12 @@ import { authorizeKey } from "../../openssh/sshd.ts";
 import { runtimeNamed } from "../list.ts";
 import { runningIn } from "../running-in.ts";
 
-// Without vitest between the runtime and the packages: it resolves and loads what was built.
+// Without vitest between the runtime and the packages: the runtime itself resolves and loads the built files.
 
 const folder = useFolder();
 const server = useServer();
 
-test("a program that imports the packages connects and ends", async () => {
+test("an application that imports the published packages connects and exits", async () => {
   const { path, publicKeyLine } = await makeKey(folder, "id", "ed25519");
   await authorizeKey("alice", publicKeyLine);
   const hostKey = fingerprint(parsePublicKeyLine(server.sshd.hostPublicKeys[0]!).publicKey.blob, "sha256");

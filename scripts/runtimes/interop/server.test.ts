@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { nodeServerAlgorithms } from "../../../packages/node/src/index.ts";
 import { eachOnce } from "./each-once.ts";
 
-// `listen` of @nacre/node, used by OpenSSH's ssh.
+// `listen` of @nacre/node, with OpenSSH's ssh as the client.
 
 const folder = useFolder();
 const files = new Map<string, KeyFile>();
@@ -20,7 +20,7 @@ const server = useOurServer({
   hostKeyTypes: ["ed25519", "rsa-3072", "ecdsa-256", "ecdsa-384", "ecdsa-521"],
 });
 
-describe("each name once", () => {
+describe("ssh with each algorithm at least once", () => {
   test.for(eachOnce(factorsOf(nodeServerAlgorithms)))(
     "$kex, $encryption, host $hostKey, user $userKey",
     async ({ kex, encryption, hostKey, userKey }) => {
@@ -52,7 +52,7 @@ describe.each(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes25
   const data = randomData(16 * MIB);
   const words = ["-o", `Ciphers=${cipher}`];
 
-  test("into it", async () => {
+  test("arrive unchanged at the server", async () => {
     const ran = await runPeer([...ssh(server, { key: files.get("ssh-ed25519")!, words }), "sha256sum"], {
       input: data,
     });
@@ -60,7 +60,7 @@ describe.each(["chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes25
     expectQuiet(ran);
   });
 
-  test("into it and back, with new keys each MiB", async () => {
+  test("come back unchanged, with a rekey after each MiB", async () => {
     const rekeying = ["-v", ...words, "-o", "RekeyLimit=1M"];
     const ran = await runPeer([...ssh(server, { key: files.get("ssh-ed25519")!, words: rekeying }), "cat"], {
       input: data,

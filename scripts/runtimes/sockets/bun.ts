@@ -1,10 +1,10 @@
 import type { ByteStreams } from "nacre";
 import type { OwnSockets } from "./own.ts";
 
-/** The part of Bun's sockets that this uses. */
+/** The part of Bun's socket API that is used here. */
 interface BunSocket {
   data: SocketStreams;
-  /** Returns how many bytes it took; −1 when it is closed. It keeps none of the others. */
+  /** Returns the number of bytes accepted, or −1 if the socket is closed. Does not buffer the remaining bytes. */
   write(bytes: Uint8Array): number;
   pause(): void;
   resume(): void;
@@ -32,10 +32,10 @@ declare const Bun: {
   listen(options: BunOptions): { readonly port: number; stop(): void };
 };
 
-/** How many received bytes wait for a reader before the peer is stopped. */
+/** Number of received bytes that may wait for a reader before the socket is paused. */
 const HIGH_WATER_MARK = 65_536;
 
-/** A socket of Bun's as a pair of byte streams, with backpressure in both directions. */
+/** A Bun socket as a pair of byte streams, with backpressure in both directions. */
 class SocketStreams implements ByteStreams {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
@@ -77,7 +77,7 @@ class SocketStreams implements ByteStreams {
     this.#onDrain?.();
   }
 
-  /** Nothing comes any more. */
+  /** Called when the peer has sent its last byte. */
   ended(): void {
     if (this.#isOver) return;
     this.#isOver = true;

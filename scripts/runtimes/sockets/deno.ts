@@ -1,7 +1,7 @@
 import type { ByteStreams } from "nacre";
 import type { OwnSockets } from "./own.ts";
 
-/** The part of Deno's globals that this uses. */
+/** The part of Deno's globals that is used here. */
 declare const Deno: {
   connect(options: { hostname: string; port: number }): Promise<ByteStreams>;
   listen(options: { hostname: string; port: number }): AsyncIterable<ByteStreams> & {
@@ -10,7 +10,7 @@ declare const Deno: {
   };
 };
 
-/** A connection of Deno's is such a pair. */
+/** Sockets of Deno. A Deno connection already has `readable` and `writable` byte streams. */
 export const denoSockets: OwnSockets = {
   connect: (port) => Deno.connect({ hostname: "127.0.0.1", port }),
   listen: async (onConnection) => {

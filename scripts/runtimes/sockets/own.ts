@@ -1,7 +1,7 @@
 import type { ByteStreams } from "nacre";
 import { runningIn } from "../running-in.ts";
 
-/** TCP on 127.0.0.1 as pairs of byte streams, by a runtime's own sockets. */
+/** TCP connections on 127.0.0.1 as pairs of byte streams, over a runtime's own socket API. */
 export interface OwnSockets {
   connect(port: number): Promise<ByteStreams>;
   /** Listens on a free port. */
@@ -10,11 +10,11 @@ export interface OwnSockets {
 
 export interface Listener {
   readonly port: number;
-  /** Accepts no more; connections stay. */
+  /** Stops accepting connections. Open connections are not closed. */
   close(): void;
 }
 
-/** Those of the runtime that runs this. */
+/** Returns the sockets of the current runtime. */
 export async function ownSockets(): Promise<OwnSockets> {
   const { name } = runningIn();
   if (name === "deno") return (await import("./deno.ts")).denoSockets;

@@ -21,10 +21,10 @@ import { letIn } from "../sessions/let-in.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "../sessions/suites.ts";
 import { Door, type Work } from "./door.ts";
 
-/** Bytes that a command may print, few enough for an input to reach them. */
+/** Maximum output of a command in bytes, low enough for an input to exceed it. */
 const MAX_OUTPUT = 2048;
 
-/** `connectDuplex` with an application that runs commands, with their input and their output, and forwards connections. */
+/** Tests `connectDuplex` with an application that runs commands with input and output, and forwards connections. */
 export class ClientDoor extends Door {
   readonly #userKey: PrivateKey;
   readonly #abort = new AbortController();
@@ -97,15 +97,15 @@ export class ClientDoor extends Door {
   }
 
   protected expectEnded(): void {
-    expectTrue(this.ended, "a connection has ended, and something still waits for it");
+    expectTrue(this.ended, "a promise is still pending after the connection ended");
   }
 
   protected override heard(payload: Uint8Array): void {
     super.heard(payload);
     if (payload[0] === SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number)
-      expectTrue(this.#listeners.length > 0, "a client accepted a channel though it listened nowhere");
+      expectTrue(this.#listeners.length > 0, "the client accepted a channel without a listener");
     if (payload[0] !== SSH_MSG_USERAUTH_REQUEST.number) return;
-    expectTrue(this.#hostKeyAccepted, "a client sent a login before its host key was accepted");
+    expectTrue(this.#hostKeyAccepted, "the client sent a login before the host key was accepted");
     this.#loginsSent++;
   }
 
@@ -121,15 +121,15 @@ export class ClientDoor extends Door {
 
   #onConnected(client: Client): void {
     this.judge(() => {
-      expectTrue(this.#hostKeyAccepted, "a client connected before its host key was accepted");
-      expectTrue(this.#successSent, "connected though the server did not let the user in");
+      expectTrue(this.#hostKeyAccepted, "the client connected before the host key was accepted");
+      expectTrue(this.#successSent, "the client connected without a successful login");
     });
     this.#client = client;
     this.#wait(client.ended.then(expectRefusal));
     this.#wait(client.exec("run", { input: "input", maxOutput: MAX_OUTPUT, encoding: "bytes" }));
   }
 
-  /** Reads what a command prints, and tells it that no input comes. */
+  /** Reads a command's output, and ends its input. */
   #use(process: Process): void {
     this.#processes.push(process);
     this.#wait(process.exit);
@@ -155,7 +155,7 @@ export class ClientDoor extends Door {
     for await (const pair of listener) this.#forward(pair);
   }
 
-  /** Sends back what arrives, or gives the connection up. */
+  /** Echoes the data of a connection, or closes it, depending on the policy. */
   #forward({ readable, writable }: WebPair): void {
     if (this.policy === "grant") {
       this.#wait(readable.pipeTo(writable));
@@ -170,7 +170,7 @@ export class ClientDoor extends Door {
   }
 }
 
-/** A key that signs nothing of use. */
+/** Returns an identity in an agent, with signatures that are not valid. */
 function inAnAgent(
   publicKey: PrivateKey["publicKey"],
   sign: () => Uint8Array | undefined | Promise<Uint8Array | undefined>,

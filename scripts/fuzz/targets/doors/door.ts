@@ -7,15 +7,15 @@ import type { Played } from "../sessions/script.ts";
 import type { Policy } from "../sessions/subject.ts";
 import type { SessionSuite } from "../sessions/suites.ts";
 
-/** Time that a test lets pass at once, in milliseconds: keepalives and limits of login are far shorter. */
+/** Maximum virtual time of one step in milliseconds, far longer than keepalive intervals and login limits. */
 const LONGEST_PASS = 3_600_000;
 
-/** Something that the application waits for. */
+/** State of a promise that the application waits for. */
 export interface Work {
   settled: boolean;
 }
 
-/** The bytes of one connection, in memory: what is written stays until the peer takes it. */
+/** A connection in memory. Written bytes are kept until the peer takes them. */
 export class MemoryDuplex implements Duplex {
   handler: DuplexHandler | undefined;
   closed = false;
@@ -26,12 +26,12 @@ export class MemoryDuplex implements Duplex {
   }
 
   write(pieces: readonly Uint8Array[]): boolean {
-    if (this.closed) throw new Broken("bytes were written after the connection was closed");
+    if (this.closed) throw new Broken("data was written after the connection was closed");
     this.#written.push(...pieces);
     return true;
   }
 
-  /** What was written first and not yet taken. */
+  /** Removes and returns the oldest written bytes; `undefined` if there are no more. */
   take(): Uint8Array | undefined {
     return this.#written.shift();
   }
@@ -50,8 +50,8 @@ export class MemoryDuplex implements Duplex {
 }
 
 /**
- * One of the library's front doors under test, with an application behind it and an attacker in front. Time stands still but for what the
- * input lets pass, so that the same input does the same each time.
+ * A public function of the library under test, `connectDuplex` or `serveDuplex`, with an application that uses it and an attacker as the
+ * peer. Time is virtual and advances only in steps of the input, so that an input always gives the same result.
  */
 export abstract class Door implements Wire, Played {
   readonly peer: AttackPeer;
@@ -75,16 +75,16 @@ export abstract class Door implements Wire, Played {
   }
 
   abstract logIn(): void;
-  /** Something that an application may do at this moment, or not: `which` says what. */
+  /** Performs an action of the application, selected by `which`. The action may be invalid in the current state. */
   protected abstract command(which: number, channel: number, data: Uint8Array): void;
-  /** Ends the connection from this side. */
+  /** Closes the connection from this side. */
   protected abstract close(): void;
-  /** Whether everything that the application waits for is settled. */
+  /** Whether all promises that the application waits for are settled. */
   protected abstract get ended(): boolean;
-  /** Throws where something is left of a connection that was closed. */
+  /** Asserts that nothing is left of a closed connection. */
   protected abstract expectEnded(): void;
 
-  /** Throws where something must never be so: looked at between the steps. */
+  /** Asserts invariants. Called between steps. */
   protected expectSound(): void {
     this.#channels.settle();
   }
@@ -110,18 +110,18 @@ export abstract class Door implements Wire, Played {
     this.judge(() => this.#clock.tick(milliseconds % LONGEST_PASS));
   }
 
-  /** Lets the application have its turns, and the peer read what came of them. */
+  /** Lets pending promises settle, and then lets the peer read the output. */
   async settle(): Promise<void> {
-    // Promises settle between macrotasks, and a turn that was cut short goes on in one of its own.
+    // Promises settle between macrotasks. An interrupted turn of the engine continues in another macrotask.
     for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
     try {
       this.peer.take();
     } catch {
-      // The peer cannot read what it has no keys for.
+      // The peer may lack the keys to read the output.
     }
   }
 
-  /** Ends the connection, if it has not ended; then nothing of it may be left. Throws whatever was wrong with it at any time. */
+  /** Ends the connection and checks that nothing is left of it. Throws the first fault of the whole run. */
   async finish(): Promise<void> {
     try {
       await this.settle();
@@ -130,11 +130,11 @@ export abstract class Door implements Wire, Played {
       this.judge(() => this.close());
       await this.settle();
       if (this.ended) this.judge(() => this.#expectNoTimers());
-      // Whatever still waits has a bound.
+      // Any remaining wait must end by its own time limit.
       this.pass(LONGEST_PASS - 1);
       await this.settle();
       this.judge(() => {
-        expectTrue(this.duplex.closed, "a connection that was closed is still open");
+        expectTrue(this.duplex.closed, "the connection is still open after it was closed");
         this.expectEnded();
         this.#expectNoTimers();
       });
@@ -144,14 +144,14 @@ export abstract class Door implements Wire, Played {
     if (this.#fault !== undefined) throw this.#fault.error;
   }
 
-  /** What the application answers: at once or later, in turns, or never. */
+  /** Returns the application's answer by its policy: alternately as a value and as a promise, or as a promise that never settles. */
   protected answer<T>(granted: T, refused: T): T | Promise<T> {
     if (this.policy === "hold") return new Promise(() => {});
     const value = this.policy === "grant" ? granted : refused;
     return this.#asked++ % 2 === 0 ? value : Promise.resolve(value);
   }
 
-  /** Takes note of how something that the application waits for has ended: with a value, or with an error in good form. */
+  /** Watches a promise that the application waits for. If it rejects, the error must be an allowed one. */
   protected watch(work: Promise<unknown>): Work {
     const state: Work = { settled: false };
     work
@@ -164,11 +164,11 @@ export abstract class Door implements Wire, Played {
           this.judge(() => expectRefusal(error));
         },
       )
-      .catch(() => {}); // Kept by `judge`.
+      .catch(() => {}); // `judge` has recorded the error.
     return state;
   }
 
-  /** Keeps the first fault: the peer, which meets an exception then, is not to be blamed. */
+  /** Runs `action`. Records the first error that it throws, since the peer may swallow the rethrown error. */
   protected judge<T>(action: () => T): T {
     try {
       return action();
@@ -180,7 +180,7 @@ export abstract class Door implements Wire, Played {
 
   #expectNoTimers(): void {
     const timers = this.#clock.countTimers();
-    expectTrue(timers === 0, `${timers} timers are left of a connection that has ended`);
+    expectTrue(timers === 0, `${timers} timers are left after the connection ended`);
   }
 
   #hear(): void {
@@ -190,12 +190,12 @@ export abstract class Door implements Wire, Played {
     }
   }
 
-  /** The peer sends a payload. */
+  /** Called with each payload that the peer sends. */
   protected peerSent(payload: Uint8Array): void {
     this.#channels.peerSent(payload);
   }
 
-  /** A payload that this side has sent. */
+  /** Called with each payload that this side sends. */
   protected heard(payload: Uint8Array): void {
     this.#channels.sessionSent(payload);
   }

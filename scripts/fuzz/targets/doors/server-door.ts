@@ -9,12 +9,12 @@ import { Door, type Work } from "./door.ts";
 
 const MAX_SESSIONS = 3;
 
-/** `serveDuplex` with an application that grants logins by its policy, and echoes. */
+/** Tests `serveDuplex` with an application that grants logins by its policy, and echoes input. */
 export class ServerDoor extends Door {
   readonly #suite: SessionSuite;
   readonly #connection: ServerConnection;
   readonly #ended: Work;
-  /** Users whom the application has let in. */
+  /** Users that the application granted a login. */
   readonly #granted = new Set<string>();
   readonly #running: { readonly signal: AbortSignal; readonly work: Work }[] = [];
 
@@ -69,15 +69,15 @@ export class ServerDoor extends Door {
   protected override expectSound(): void {
     super.expectSound();
     const { user } = this.#connection;
-    expectTrue(user === undefined || this.#granted.has(user), "a user is in whom nobody has let in");
+    expectTrue(user === undefined || this.#granted.has(user), "a user is logged in without a grant");
   }
 
   protected expectEnded(): void {
-    expectTrue(this.#ended.settled, "a server's connection was closed and has not ended");
-    expectTrue(this.#connection.sessionCount === 0, "sessions are left of a connection that has ended");
+    expectTrue(this.#ended.settled, "the server's connection did not end after it was closed");
+    expectTrue(this.#connection.sessionCount === 0, "sessions are left after the connection ended");
     expectTrue(
       this.#running.every(({ work }) => work.settled),
-      "a handler was not told that its client has gone",
+      "a session handler did not end with its connection",
     );
   }
 
@@ -89,23 +89,23 @@ export class ServerDoor extends Door {
       const [code] = await login.ask([{ prompt: "code", echo: false }]);
       if (code !== "right") return { next: ["publickey"] };
     }
-    // A key that only asks whether it would do lets nobody in.
+    // An unsigned query for a key is not a login.
     if (login.method !== "publickey" || login.signed) this.#granted.add(login.user);
     return true;
   }
 
   #serve(session: Session): Promise<number> {
     this.judge(() => {
-      expectTrue(this.#granted.has(session.user), "a session runs for a user whom nobody has let in");
+      expectTrue(this.#granted.has(session.user), "a session runs for a user without a grant");
       const open = this.#running.filter(({ signal, work }) => !work.settled && !signal.aborted).length;
-      expectTrue(open < MAX_SESSIONS, "more sessions run at once than may");
+      expectTrue(open < MAX_SESSIONS, "more sessions run concurrently than `maxSessions`");
     });
     const echoed = this.#echo(session);
     this.#running.push({ signal: session.signal, work: this.watch(echoed) });
     return echoed;
   }
 
-  /** Until the client's input ends, or the client goes. */
+  /** Echoes input until it ends. With the policy `hold`, only waits until the client disconnects. */
   async #echo({ stdin, stdout, signal }: Session): Promise<number> {
     if (this.policy === "hold") await new Promise((resolve) => signal.addEventListener("abort", resolve));
     else await stdin.pipeTo(stdout).catch(() => {});

@@ -23,27 +23,27 @@ import {
 import { attempt, expectTrue } from "../../contract.ts";
 import type { AnyEvent } from "./subject.ts";
 
-/** One direction of a channel: what may still be sent, and in how large pieces. */
+/** Initial window and maximum packet size of one direction of a channel. */
 interface Offer {
   readonly window: number;
   readonly packet: number;
 }
 
-/** A channel as both sides have spoken of it. Numbers of bytes count from its opening. */
+/** State of a channel, from the messages of both sides. Byte counts start at its opening. */
 interface Channel {
   readonly theirs: number;
-  /** Another open channel has the same number of the peer's: what is said of it fits either. */
+  /** Whether another open channel has the same peer number, so that messages for it may belong to either. */
   ambiguous: boolean;
-  /** What the session has granted. */
+  /** Total window granted by the session, in bytes. */
   granted: number;
-  /** What the peer has granted. */
+  /** Total window granted by the peer, in bytes. */
   allowed: number;
   readonly packet: number;
   sent: number;
   ended: "no" | "eof" | "closed";
 }
 
-/** An answer and what it answers: of the former there may never be more than of the latter. */
+/** Counts of requests and replies of one kind. There must never be more replies than requests. */
 interface Dialogue {
   readonly about: string;
   asked: number;
@@ -51,22 +51,22 @@ interface Dialogue {
 }
 
 /**
- * Judges channels and replies from what went over the wire, in both directions, and from what the session told.
+ * Checks channels and replies against the messages in both directions and the session's events.
  *
- * @throws Broken from every method that sees a rule broken.
+ * @throws Broken from every method that detects a broken rule.
  */
 export class ChannelOracle {
-  /** By the session's own number. */
+  /** Open channels, by the session's number. */
   readonly #channels = new Map<number, Channel>();
-  /** Data that the session handed to the application, by its own number of the channel. */
+  /** Bytes that the session passed to the application, by the session's channel number. */
   readonly #received = new Map<number, number>();
-  /** What the session has offered with its own opens, and the peer with its. */
+  /** Windows and packet sizes in the opens of the session (`ours`) and of the peer (`theirs`), by the sender's channel number. */
   readonly #opening = { ours: new Map<number, Offer>(), theirs: new Map<number, Offer>() };
   readonly #logins: Dialogue = dialogue("a login");
-  readonly #opens: Dialogue = dialogue("a channel's opening");
+  readonly #opens: Dialogue = dialogue("a channel open");
   readonly #globals: Dialogue = dialogue("a global request");
-  readonly #requests: Dialogue = dialogue("a channel's request");
-  /** While a key exchange runs, what the session grants waits. */
+  readonly #requests: Dialogue = dialogue("a channel request");
+  /** Whether a key exchange is running. The session then holds back its window adjusts. */
   #exchanging = false;
 
   peerSent(payload: Uint8Array): void {
@@ -126,19 +126,22 @@ export class ChannelOracle {
     this.#received.delete(event.channel);
   }
 
-  /** After all output of the session is read, the data that it accepted must fit the window that it granted. */
+  /** Checks that the received data fits the granted window. Called after all output of the session is read. */
   settle(): void {
     if (this.#exchanging) return;
     for (const [number, received] of this.#received) {
       const channel = this.#channels.get(number);
       if (channel === undefined || channel.ambiguous) continue;
-      expectTrue(received <= channel.granted, `${received} bytes were taken where ${channel.granted} were granted`);
+      expectTrue(
+        received <= channel.granted,
+        `the session accepted ${received} bytes with a window of ${channel.granted}`,
+      );
     }
   }
 
   #open(ours: number, theirs: number, offers: Map<number, Offer>, { window, packet }: Offer): void {
     const own = offers.get(ours);
-    // A second confirmation of the same channel changes nothing.
+    // Ignores a second confirmation of the same channel.
     if (own === undefined || !offers.delete(ours)) return;
     const others = this.#of(theirs);
     for (const other of others) other.ambiguous = true;
@@ -151,11 +154,14 @@ export class ChannelOracle {
     for (const channel of this.#of(theirs)) {
       channel.sent += length;
       if (channel.ambiguous) continue;
-      expectTrue(channel.ended === "no", "data was sent after the end");
-      expectTrue(length <= channel.packet, `${length} bytes were sent at once where ${channel.packet} were allowed`);
+      expectTrue(channel.ended === "no", "data was sent after EOF or CLOSE");
+      expectTrue(
+        length <= channel.packet,
+        `a message with ${length} bytes of data exceeds the maximum packet size ${channel.packet}`,
+      );
       expectTrue(
         channel.sent <= channel.allowed,
-        `${channel.sent} bytes were sent where ${channel.allowed} were allowed`,
+        `the session sent ${channel.sent} bytes with a window of ${channel.allowed}`,
       );
     }
   }
@@ -163,7 +169,7 @@ export class ChannelOracle {
   #ends(theirs: number, how: "eof" | "closed"): void {
     for (const channel of this.#of(theirs)) {
       const isSecond = channel.ended === "closed" || channel.ended === how;
-      expectTrue(channel.ambiguous || !isSecond, `a channel that was ${channel.ended} was ended again`);
+      expectTrue(channel.ambiguous || !isSecond, `the session sent ${how} on a channel with state ${channel.ended}`);
       channel.ended = how;
     }
   }
@@ -179,10 +185,10 @@ function dialogue(about: string): Dialogue {
 
 function answer(one: Dialogue): void {
   one.answered++;
-  expectTrue(one.answered <= one.asked, `${one.about} was answered without a request, or twice`);
+  expectTrue(one.answered <= one.asked, `a reply to ${one.about} was sent without a request, or twice`);
 }
 
-/** Hands over the message when the payload is one. What cannot be decoded was not said. */
+/** Calls `use` with the decoded message if the payload is such a message. Ignores a payload that cannot be decoded. */
 function read<T extends object>(payload: Uint8Array, message: Message<T>, use: (value: T) => void): void {
   if (payload[0] !== message.number) return;
   const value = attempt(() => message.decode(payload));

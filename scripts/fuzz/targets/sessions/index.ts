@@ -3,13 +3,13 @@ import { ClientSubject } from "./client-subject.ts";
 import { play } from "./script.ts";
 import { ServerSubject } from "./server-subject.ts";
 
-/** A whole client session, with a server that says what the input tells. */
+/** A whole client session, with a server that follows the steps of the input. */
 export const clientSession: Target = {
   name: "client-session",
   run: (input) => play(input, (suite) => new ClientSubject(suite)),
 };
 
-/** A whole server session, with a client that says what the input tells. */
+/** A whole server session, with a client that follows the steps of the input. */
 export const serverSession: Target = {
   name: "server-session",
   run: (input) => play(input, (suite) => new ServerSubject(suite)),

@@ -1,7 +1,7 @@
 import type { PrivateKey } from "@nacre/keys";
 import { SSH_MSG_SERVICE_ACCEPT, SSH_MSG_USERAUTH_PK_OK, SSH_MSG_USERAUTH_SUCCESS } from "@nacre/wire";
 
-/** Replies of a server that admits a client whose first of several keys is this one: such a client queries before it signs. */
+/** Returns the replies of a server that accepts the client's first key. A client with several keys queries each key before it signs. */
 export function letIn({ publicKey }: PrivateKey): readonly Uint8Array[] {
   return [
     SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" }),

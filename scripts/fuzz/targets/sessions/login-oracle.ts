@@ -9,7 +9,7 @@ import {
 import { attempt, expectTrue } from "../../contract.ts";
 import type { AnyEvent } from "./subject.ts";
 
-/** Events that may come before the login has succeeded: key exchange, authentication and the end. */
+/** Events that may precede a successful login: those of key exchange, authentication and the end. */
 const BEFORE_LOGIN: ReadonlySet<AnyEvent["type"]> = new Set<AnyEvent["type"]>([
   "identified",
   "verify-host-key",
@@ -30,28 +30,28 @@ const BEFORE_LOGIN: ReadonlySet<AnyEvent["type"]> = new Set<AnyEvent["type"]>([
   "closed",
 ]);
 
-/** What an oracle needs to know to tell a good signature from a bad one without the code under test. */
+/** Facts with which the oracle recognizes a valid signature without the code under test. */
 export interface LoginFacts {
-  /** The only key that the peer can sign with. Its signatures are deterministic. */
+  /** The only key that the peer signs with. Its signatures are deterministic. */
   readonly userKey: PrivateKey;
   sessionId(): Uint8Array;
 }
 
 /**
- * Judges logins from outside of the session. Each rule is stated in terms of what went over the wire, what the application answered, and
- * what the session told, so that a session that breaks one cannot also talk its oracle into agreement.
+ * Checks logins from outside the session. Every rule uses only the wire traffic, the application's answers and the session's events. A
+ * fault in the session therefore does not affect the oracle.
  *
- * @throws Broken from every method that sees a rule broken.
+ * @throws Broken from every method that detects a broken rule.
  */
 export class LoginOracle {
   readonly #facts: LoginFacts;
-  /** What a server's application granted: the user of the last answer that lets somebody in. */
+  /** User name of the last login that the server's application granted. */
   #granted: string | undefined;
   #hostKeyAccepted = false;
   #loginsSent = 0;
   #successArrived = false;
   #isIn = false;
-  /** Logins with a key whose signature is the key's, as the peer sent them. */
+  /** Publickey logins with a valid signature that the peer sent. */
   readonly #signed: { readonly userName: string; readonly algorithm: string; readonly publicKey: Uint8Array }[] = [];
 
   constructor(facts: LoginFacts) {
@@ -65,24 +65,28 @@ export class LoginOracle {
 
   sessionSent(payload: Uint8Array): void {
     if (payload[0] !== SSH_MSG_USERAUTH_REQUEST.number) return;
-    expectTrue(this.#hostKeyAccepted, "a client sent a login before its host key was accepted");
+    expectTrue(this.#hostKeyAccepted, "the client sent a login before the host key was accepted");
     this.#loginsSent++;
   }
 
-  /** The application has given this answer, and the session took it. `letsIn`: it is the last word of a login. */
+  /** Called when the session accepts an answer of the application. `letsIn`: whether the answer accepts a host key or grants a login. */
   answered(event: AnyEvent, letsIn: boolean): void {
     if (event.type === "verify-host-key") this.#hostKeyAccepted ||= letsIn;
     else if (letsIn && "userName" in event) this.#granted = event.userName;
   }
 
   told(event: AnyEvent): void {
-    expectTrue(this.#isIn || BEFORE_LOGIN.has(event.type), `${event.type} came before the login`);
+    expectTrue(this.#isIn || BEFORE_LOGIN.has(event.type), `event ${event.type} came before the login`);
     if (event.type === "publickey")
-      expectTrue(this.#isSigned(event), "a login was reported as signed that its key did not sign");
+      expectTrue(this.#isSigned(event), "a login without a valid signature was reported as signed");
     if (event.type !== "authenticated") return;
     expectTrue(!this.#isIn, "a login succeeded twice");
-    if ("userName" in event) expectTrue(this.#granted === event.userName, "a user is in whom nobody has let in");
-    else expectTrue(this.#successArrived, "a client is in though its server did not say so after a login");
+    if ("userName" in event) expectTrue(this.#granted === event.userName, "a user is logged in without a grant");
+    else
+      expectTrue(
+        this.#successArrived,
+        "the client is logged in without a success from the server after a login request",
+      );
     this.#isIn = true;
   }
 
@@ -98,7 +102,7 @@ export class LoginOracle {
     if (methodName !== "publickey") return;
     const { algorithm, publicKey, signature } = userauthPublickey.decode(methodData);
     if (signature === undefined || !equalBytes(publicKey, userKey.publicKey.blob)) return;
-    // Signing again tells a good signature from a bad one without the code that verifies.
+    // Signatures are deterministic, so comparing with a new signature replaces verification by the code under test.
     const data = userauthSignedData(this.#facts.sessionId(), { userName, serviceName }, { algorithm, publicKey });
     const good = userKey.sign(algorithm, data, () => new Uint8Array(0));
     if (equalBytes(signature, good)) this.#signed.push({ userName, algorithm, publicKey });

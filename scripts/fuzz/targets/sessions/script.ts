@@ -1,4 +1,4 @@
-// A session as an input tells it: a byte for the suite, then steps, each a string whose first byte says what is done.
+// Plays a session that an input describes: a byte for the suite, then steps. Each step is a string; its first byte selects the action.
 
 import type { AttackPeer } from "@nacre/testing/attacks/attack-peer";
 import { MESSAGE_TABLE, SSH_MSG_KEXINIT } from "@nacre/wire";
@@ -7,35 +7,35 @@ import { Input, strings } from "../../input.ts";
 import type { Policy } from "./subject.ts";
 import { type SessionSuite, SUITES } from "./suites.ts";
 
-/** More steps than a whole session takes. */
+/** Maximum number of steps, more than a whole session needs. */
 const MOST_STEPS = 64;
 
 const POLICIES: readonly Policy[] = ["grant", "refuse", "hold"];
 
-/** What steps are played on: one side of a connection with its application, and the peer. */
+/** One side of a connection with its application and its peer, on which steps are played. */
 export interface Played {
   readonly peer: AttackPeer;
   policy: Policy;
-  /** The peer logs in, or lets the user in. */
+  /** Makes the peer log in (a client), or accept the login (a server). */
   logIn(): void;
-  /** The application does something, as far as it may at this moment: `which` says what. */
+  /** Performs an action of the application, selected by `which`. Ignores an action that is invalid in the current state. */
   act(which: number, channel: number, data: Uint8Array): void;
   pass(milliseconds: number): void;
 }
 
-/** A session, which is done with each step at once. */
+/** A session. It completes each step synchronously. */
 interface PlayedSession extends Played {
-  /** Ends it and throws whatever was wrong with it at any time. */
+  /** Ends the session. Throws the first fault of the whole run. */
   finish(): void;
 }
 
-/** A front door, whose application has its turns between the steps. */
+/** A public function of the library with an application. Its promises settle between the steps. */
 interface PlayedDoor extends Played {
   settle(): Promise<void>;
   finish(): Promise<void>;
 }
 
-/** One message of each kind that there is: the shortest that is well formed and holds nothing but zeros. */
+/** One sample of each kind of message: the shortest valid payload with zeros after the message number. */
 const SAMPLES: readonly Uint8Array[] = MESSAGE_TABLE.map(({ message }) => {
   for (let length = 1; length < 64; length++) {
     const payload = new Uint8Array(length);
@@ -45,28 +45,28 @@ const SAMPLES: readonly Uint8Array[] = MESSAGE_TABLE.map(({ message }) => {
   return Uint8Array.of(message.number);
 });
 
-/** How many kinds the step `sample` tells apart. */
+/** Number of samples that the step `sample` can select. */
 export const SAMPLE_COUNT: number = SAMPLES.length;
 
-/** What one step does with the rest of its bytes. The number of a step is its place here. */
+/** Action of each step with the rest of its bytes. The first byte of a step is an index into this table. */
 const STEPS: Readonly<Record<StepName, (subject: Played, rest: Input) => void>> = {
-  /** Bytes as they stand. */
+  /** Sends raw bytes. */
   raw: ({ peer }, rest) => peer.raw(rest.rest()),
-  /** A payload, sealed as the peer's next packet. */
+  /** Seals a payload as the peer's next packet and sends it. */
   send: ({ peer }, rest) => peer.send(rest.rest()),
-  /** The same with a sealed byte changed: which, and how. */
+  /** Like `send`, with one sealed byte changed. */
   damaged: ({ peer }, rest) => {
     const [at, mask] = [rest.uint32(), rest.byte()];
     const packet = peer.seal(rest.rest());
     packet[at % packet.length]! ^= mask;
     peer.raw(packet);
   },
-  /** The same with other padding than there should be. */
+  /** Like `send`, with wrong padding. */
   padded: ({ peer }, rest) => {
     const layout = { padding: rest.byte(), paddingField: rest.byte() };
     peer.raw(peer.seal(rest.rest(), layout));
   },
-  /** The same in two pieces. */
+  /** Like `send`, in two pieces. */
   split: ({ peer }, rest) => {
     const at = rest.uint32();
     const packet = peer.seal(rest.rest());
@@ -75,7 +75,7 @@ const STEPS: Readonly<Record<StepName, (subject: Played, rest: Input) => void>> 
   },
   identify: ({ peer }) => peer.identify(),
   init: ({ peer }) => peer.init(),
-  /** A KEXINIT that the peer stands by. */
+  /** Sends this KEXINIT, which the peer then uses in its key exchange. */
   initOf: ({ peer }, rest) => peer.init(SSH_MSG_KEXINIT.decode(rest.rest())),
   run: ({ peer }) => peer.run(),
   newKeys: ({ peer }) => peer.newKeys(),
@@ -83,7 +83,7 @@ const STEPS: Readonly<Record<StepName, (subject: Played, rest: Input) => void>> 
   handshake: ({ peer }) => peer.handshake(),
   exchange: ({ peer }) => peer.exchange(),
   logIn: (subject) => subject.logIn(),
-  /** Something of the application's. */
+  /** Performs an action of the application. */
   command: (subject, rest) => {
     const [which, channel] = [rest.byte(), rest.byte() % 4];
     subject.act(which, channel, rest.rest());
@@ -95,7 +95,7 @@ const STEPS: Readonly<Record<StepName, (subject: Played, rest: Input) => void>> 
     subject.pass(rest.uint32());
     subject.peer.take();
   },
-  /** A message of any kind, well formed and otherwise empty. */
+  /** Sends a sample of one kind of message. */
   sample: ({ peer }, rest) => peer.send(SAMPLES[rest.byte() % SAMPLES.length]!),
 };
 
@@ -121,7 +121,7 @@ export type StepName =
 
 const NAMES = Object.keys(STEPS) as StepName[];
 
-/** Plays the session that the input tells, and judges it. */
+/** Plays the session that the input describes, and checks it. */
 export function play(bytes: Uint8Array, create: (suite: SessionSuite) => PlayedSession): void {
   const { suite, steps } = read(bytes);
   const subject = create(suite);
@@ -129,7 +129,7 @@ export function play(bytes: Uint8Array, create: (suite: SessionSuite) => PlayedS
   subject.finish();
 }
 
-/** The same with a front door. */
+/** Does the same with a public function of the library. */
 export async function playDoor(bytes: Uint8Array, create: (suite: SessionSuite) => PlayedDoor): Promise<void> {
   const { suite, steps } = read(bytes);
   const door = create(suite);
@@ -147,7 +147,7 @@ interface Step {
 
 function read(bytes: Uint8Array): { readonly suite: SessionSuite; readonly steps: readonly Step[] } {
   const input = new Input(bytes);
-  // Any other byte stands for the first suite, which is the quickest by far.
+  // Any other byte selects the first suite, which is the fastest by far.
   const suite = SUITES[input.byte()] ?? SUITES[0]!;
   const steps: Step[] = [];
   for (let count = 0; !input.empty && count < MOST_STEPS; count++) {
@@ -161,11 +161,11 @@ function take(subject: Played, { name, rest }: Step): void {
   try {
     STEPS[name](subject, rest);
   } catch {
-    // The peer cannot do what it has no keys or message for. What the session does wrong is kept by the subject.
+    // The peer may lack the keys or the message for this step. The subject has recorded any fault of the session.
   }
 }
 
-/** The input that tells a session. */
+/** Returns the input that describes a session. */
 export function script(
   suite: number,
   ...steps: readonly (readonly [StepName, ...(readonly (number | Uint8Array)[])])[]

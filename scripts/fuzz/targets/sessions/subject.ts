@@ -7,18 +7,18 @@ import { LoginOracle } from "./login-oracle.ts";
 import type { Played } from "./script.ts";
 import type { SessionSuite } from "./suites.ts";
 
-/** Bytes that a session may answer to an input of 16 KiB with: rekeys, pongs, refusals. Much more would be an amplifier. */
+/** Maximum output of a session for an input of 16 KiB, in bytes: rekeys, pongs, refusals. More would allow traffic amplification. */
 const MOST_OUTPUT = 2 * 1024 * 1024;
 
-/** How asks are answered: granted, refused, or left open, and then data is left unread, too. */
+/** How the application answers asks: grants them, refuses them, or leaves them open (`hold`). With `hold` it also consumes no data. */
 export type Policy = "grant" | "refuse" | "hold";
 
-/** What became of an event: nothing was asked, or the answer leaves things as they are, or it accepts a host key or lets a user in. */
+/** How an event was handled: it was not an ask, it was answered, or the answer accepted a host key or a login. */
 export type Answered = "no ask" | "answered" | "accepted";
 
 export type AnyEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** A session of either side under test, its application, and the peer at the other end of the wire. */
+/** A client or server session under test, with its application and its peer. */
 export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Played {
   abstract readonly session: ClientSession | ServerSession;
   readonly peer: AttackPeer;
@@ -27,7 +27,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
   readonly #channels = new ChannelOracle();
   /** Number of the session's payloads that the oracles have received. */
   #heard = 0;
-  /** The ask that took a second answer. */
+  /** The ask for which the session accepted a second answer. */
   #answeredTwice: AnyEvent["type"] | undefined;
   #now = 0;
   #output = 0;
@@ -44,9 +44,9 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
   }
 
   protected abstract nextEvent(): E | undefined;
-  /** Answers an ask as the policy says, and takes data. Returns whether it answered an ask, and whether that accepts a host key or lets a user in. */
+  /** Answers an ask by the policy, or consumes data. Returns how it handled the event. */
   protected abstract answer(event: E): Answered;
-  /** Something that an application may do at this moment, or not: `which` says what. */
+  /** Performs an action of the application, selected by `which`. The action may be invalid in the current state. */
   protected abstract command(which: number, channel: number, data: Uint8Array): void;
   abstract logIn(): void;
 
@@ -56,7 +56,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     this.peer.take();
   }
 
-  /** A line of the trace: must be one, and safe to show. */
+  /** Checks that a trace record is one line and safe to print. */
   protected readonly trace = (record: TraceRecord): void => {
     const text = record.type === "identification" ? record.line : record.summary;
     this.#judge(() => expectSafe(text));
@@ -76,7 +76,8 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     this.work();
     if (output === undefined) this.#judge(() => this.#channels.settle());
     this.#output += output?.length ?? 0;
-    if (this.#output > MOST_OUTPUT) this.#judge(() => expectTrue(false, `more than ${MOST_OUTPUT} bytes were sent`));
+    if (this.#output > MOST_OUTPUT)
+      this.#judge(() => expectTrue(false, `the session sent more than ${MOST_OUTPUT} bytes`));
     return output;
   }
 
@@ -86,11 +87,11 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     this.work();
   }
 
-  /** Takes every event, and looks whether it may be. */
+  /** Takes, checks and answers all events. */
   work(): void {
     this.#judge(() => {
       for (let event = this.nextEvent(); event !== undefined; event = this.nextEvent()) {
-        if (this.#closed !== undefined) throw new Broken(`${event.type} came after the end`);
+        if (this.#closed !== undefined) throw new Broken(`event ${event.type} came after \`closed\``);
         if (event.type !== "closed") this.#expectOneAnswer();
         this.#logins.told(event);
         this.#channels.told(event);
@@ -104,7 +105,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     });
   }
 
-  /** The session comes to an end, if it has not yet; then nothing of it may be left. Throws whatever was wrong with it at any time. */
+  /** Ends the session and checks that nothing is left of it. Throws the first fault of the whole run. */
   finish(): void {
     if (this.#closed === undefined) this.#judge(() => this.#expectOneAnswer());
     this.#judge(() => this.session.end());
@@ -114,14 +115,14 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
       this.work();
     }
     this.#judge(() => {
-      expectTrue(this.#closed !== undefined, "a session does not end when it must");
+      expectTrue(this.#closed !== undefined, "the session did not end after `disconnect`");
       while (this.session.takeOutput() !== undefined);
-      expectTrue(this.session.deadline() === undefined, "a session that has ended has a deadline");
-      expectTrue(!this.session.wantsInput, "a session that has ended wants input");
+      expectTrue(this.session.deadline() === undefined, "a closed session has a deadline");
+      expectTrue(!this.session.wantsInput, "a closed session wants input");
       this.session.receive(new Uint8Array(64));
       this.session.tick(this.#now + 1e9);
-      expectTrue(this.nextEvent() === undefined, "a session that has ended has more to tell");
-      expectTrue(this.session.takeOutput() === undefined, "a session that has ended has more to say");
+      expectTrue(this.nextEvent() === undefined, "a closed session reports another event");
+      expectTrue(this.session.takeOutput() === undefined, "a closed session has more output");
     });
     if (this.#fault !== undefined) throw this.#fault.error;
   }
@@ -130,15 +131,15 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     const answered = attempt(() => this.answer(event)) ?? "no ask";
     if (answered === "no ask") return;
     this.#logins.answered(event, answered === "accepted");
-    // A session that has ended ignores answers: then only its end is left to report.
+    // A closed session ignores answers. Its only remaining event is `closed`.
     if (outcome(() => this.answer(event)).code !== "usage") this.#answeredTwice = event.type;
   }
 
   #expectOneAnswer(): void {
-    expectTrue(this.#answeredTwice === undefined, `${this.#answeredTwice} took a second answer`);
+    expectTrue(this.#answeredTwice === undefined, `the session accepted a second answer to ${this.#answeredTwice}`);
   }
 
-  /** Passes the oracles the payloads that the peer could read since the last call. */
+  /** Passes to the oracles all payloads that the peer has read since the last call. */
   #hear(): void {
     for (const payload of this.peer.received.slice(this.#heard)) {
       this.#heard++;
@@ -149,7 +150,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     }
   }
 
-  /** Keeps the first fault: the peer, which meets an exception then, is not to be blamed. */
+  /** Runs `action`. Records the first error that it throws, since the peer may swallow the rethrown error. */
   #judge<T>(action: () => T): T {
     try {
       return action();
@@ -160,7 +161,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
   }
 }
 
-/** An attacker that tells what it says. */
+/** An attacker that reports the payloads that it sends. */
 class HeardPeer extends AttackPeer {
   readonly #tell: (payload: Uint8Array) => void;
 

@@ -7,13 +7,13 @@ import type { TransportAlgorithms } from "@nacre/transport";
 import { nodeAlgorithms } from "../../../../packages/node/src/crypto/algorithms.ts";
 import { loadMlKem768 } from "../../../../packages/node/src/crypto/ml-kem.ts";
 
-// The Node suites offer ML-KEM, which may have to be imported first.
+// The suites on Node offer ML-KEM, which must be loaded first on some versions of Node.
 await loadMlKem768();
 
-/** Windows that an input of a few KiB can fill, so that the bounds on data are reached. Bytes. */
+/** Window and packet size in bytes, small enough for an input of a few KiB to reach the limits. */
 export const SMALL_WINDOWS = { initialWindow: 1024, maxPacketSize: 512 } as const;
 
-/** What a session computes with, and what its peer chooses of it. */
+/** Algorithms of a session, and those that its peer chooses. */
 export interface SessionSuite {
   readonly algorithms: TransportAlgorithms;
   readonly kex: KexMethod;
@@ -24,8 +24,8 @@ export interface SessionSuite {
 }
 
 /**
- * The first costs next to nothing, so that most of the time goes to the engines themselves; the others are Node's, of each
- * kind of cipher one.
+ * The suites. The first has trivial algorithms, so that most of the time is spent in the session's own code. The others use node:crypto,
+ * with one suite for each kind of cipher.
  */
 export const SUITES: readonly SessionSuite[] = [
   {
@@ -58,7 +58,7 @@ function onNode(cipherName: string, macName?: string): SessionSuite {
   };
 }
 
-/** A key that anybody can sign with. */
+/** Returns a key with trivial signatures that need no secret. */
 function toyKey(label: string): PrivateKey {
   const publicKey = toyHostKey(label);
   return {

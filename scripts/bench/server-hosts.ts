@@ -2,24 +2,24 @@ import { type Bench, ssh2Has } from "./bench.ts";
 import { Child, type Program } from "./children.ts";
 import type { Target } from "./tasks.ts";
 
-/** A server that is measured. */
+/** A server to be measured. */
 export interface Host {
   readonly name: string;
   readonly program: Program;
-  /** The key exchange methods that it has; all that are measured unless told. */
+  /** Key exchange methods that it supports; default all that are measured. */
   readonly has?: readonly string[];
 }
 
-/** The parts of the case share keys, and a payload as a file. */
-export interface House {
-  /** Of a server that is still to be started: without a port. */
+/** Keys and files that all parts of the `server` case share. */
+export interface ServerSetup {
+  /** Target without a port: each part starts its own server. */
   readonly target: Target;
   readonly hostKeyFile: string;
   readonly userKey: string;
   readonly payloadFile: string;
 }
 
-// What garbage a young generation of 16 MiB happens to hold says nothing of connections.
+// A small young generation: with 16 MiB, garbage in it would hide the memory of connections.
 const nodeArgs = ["--expose-gc", "--max-semi-space-size=1"];
 export const nacreServer: Host = { name: "nacre", program: { file: "child-server-nacre", args: ["node"], nodeArgs } };
 export const nobleServer: Host = {
@@ -32,29 +32,29 @@ export const ssh2Server: Host = {
   has: ssh2Has,
 };
 
-/** All of them, in the order of their rows. */
+/** All servers, in the order of the tables' rows. */
 export const allServers: readonly Host[] = [nacreServer, nobleServer, ssh2Server];
 
-/** Milliseconds that anything asked of a server may take: far more than it does. */
+/** Time limit of a task of a server in milliseconds, far above the normal time. */
 export const SERVER_TIMEOUT = 60_000;
 
-/** Starts a server, lets `use` have it, and ends it. */
+/** Starts a server, calls `use`, and ends the server. */
 export async function withServer<T>(
-  house: House,
+  setup: ServerSetup,
   program: Program,
   use: (server: Child, target: Target) => Promise<T>,
 ): Promise<T> {
   const server = new Child(program);
   try {
-    const { hostKeyFile, userKey } = house;
+    const { hostKeyFile, userKey } = setup;
     const { port } = await server.ask({ kind: "listen", hostKeyFile, userKey }, SERVER_TIMEOUT);
-    return await use(server, { ...house.target, port });
+    return await use(server, { ...setup.target, port });
   } finally {
     await server.end();
   }
 }
 
-/** What `work` gives, and the CPU time that the server spent meanwhile. */
+/** Runs `work`. Returns its result, and the CPU time of the server during it. */
 export async function timed<T>(
   server: Child,
   work: () => Promise<T>,
@@ -66,7 +66,7 @@ export async function timed<T>(
   return { result, cpuSeconds: (await cpu()) - before };
 }
 
-/** Those of the servers that take part. */
+/** Returns the servers that the run includes. */
 export function hostsOf(bench: Bench, hosts: readonly Host[]): readonly Host[] {
   return hosts.filter((host) => bench.takesPart({ ...host, peer: false }));
 }
