@@ -17,15 +17,15 @@ export interface Exclusion {
 export const EXCLUSIONS: readonly Exclusion[] = [
   {
     file: "packages/node/test/crypto/load.test.ts",
-    test: "noble's ML-KEM is imported when it is used, where nobody has awaited it",
+    test: "noble's ML-KEM is imported on first use if it was not loaded before",
   },
   {
     file: "packages/node/test/crypto/load.test.ts",
-    test: "noble's chacha20-poly1305 is imported when it is used, where WebAssembly is forbidden and nobody has awaited it",
+    test: "noble's chacha20-poly1305 is imported on first use if WebAssembly is forbidden and it was not loaded before",
   },
   {
     file: "packages/nacre/test/no-crypto.test.ts",
-    test: "on a platform without crypto both sides work with the option `random`",
+    test: "both sides work with the option `random` on a platform without crypto",
   },
 ].map((test) => ({ ...test, runtimes: ["deno"], reason: "starts process.execPath with --import and --input-type" }));
 
