@@ -10,6 +10,46 @@ function opened(options?: { readonly spare?: number }): Pair {
   return pair;
 }
 
+/** Most bytes that a sender keeps on a path of `delay` milliseconds. */
+function mostBuffered(delay: number, spare: number): number {
+  const pair = opened({ spare });
+  let most = 0;
+  for (let round = 0; round < 8; round++) {
+    const { events } = pair.gateway;
+    if (round === 0 || events.pop() === "writable") while (pair.gateway.tunnel.write(pattern(60_000)));
+    most = Math.max(most, pair.gateway.tunnel.buffered);
+    pair.send();
+    pair.now += delay;
+    pair.deliver();
+    pair.send();
+    pair.deliver();
+  }
+  return most;
+}
+
+const data = (length: number): Bytes => encodeTunnelMessage({ type: "data", data: new Uint8Array(length) });
+const acknowledge = (consumed: number): Bytes => encodeTunnelMessage({ type: "acknowledge", consumed });
+const end = encodeTunnelMessage({ type: "end" });
+
+/** A tunnel that lost its WebSocket after 10 bytes up and 20 down. */
+function lost(): Pair {
+  const pair = opened();
+  pair.client.tunnel.write(pattern(10));
+  pair.gateway.tunnel.write(pattern(20));
+  pair.run();
+  pair.lose();
+  pair.gateway.tunnel.detach();
+  return pair;
+}
+
+/** The client's answer to a challenge. */
+function answer(pair: Pair, challenge: Uint8Array): Bytes {
+  pair.client.tunnel.attach();
+  pair.client.tunnel.takeMessage(0);
+  pair.client.tunnel.receive(challenge, 0);
+  return pair.client.tunnel.takeMessage(0)!;
+}
+
 describe("a tunnel", () => {
   test("opens, carries both directions, ends each on its own and finishes on both sides", () => {
     const pair = opened();
@@ -75,26 +115,11 @@ describe("a tunnel", () => {
   });
 
   test("grows its buffer on a long path only, and within what all may grow", () => {
-    const most = (delay: number, spare: number): number => {
-      const pair = opened({ spare });
-      let most = 0;
-      for (let round = 0; round < 8; round++) {
-        const { events } = pair.gateway;
-        if (round === 0 || events.pop() === "writable") while (pair.gateway.tunnel.write(pattern(60_000)));
-        most = Math.max(most, pair.gateway.tunnel.buffered);
-        pair.send();
-        pair.now += delay;
-        pair.deliver();
-        pair.send();
-        pair.deliver();
-      }
-      return most;
-    };
     const step = 60_000;
-    expect(most(2, Infinity)).toBeLessThan(1024 * 1024 + step);
-    expect(most(40, Infinity)).toBeGreaterThan(MAX_SEND_BUFFER - step);
-    expect(most(40, Infinity)).toBeLessThan(MAX_SEND_BUFFER + step);
-    expect(most(40, 1000)).toBeLessThan(1024 * 1024 + 1000 + step);
+    expect(mostBuffered(2, Infinity)).toBeLessThan(1024 * 1024 + step);
+    expect(mostBuffered(40, Infinity)).toBeGreaterThan(MAX_SEND_BUFFER - step);
+    expect(mostBuffered(40, Infinity)).toBeLessThan(MAX_SEND_BUFFER + step);
+    expect(mostBuffered(40, 1000)).toBeLessThan(1024 * 1024 + 1000 + step);
   });
 });
 
@@ -160,7 +185,7 @@ describe("a lost WebSocket", () => {
             if (!pair.attach(late)) throw new Error("not attached");
           } else {
             const bytes = pattern(length, written[what].length);
-            pair[what].tunnel.write(bytes.slice() as Bytes);
+            pair[what].tunnel.write(bytes.slice());
             written[what].push(...bytes);
           }
         }
@@ -177,10 +202,6 @@ describe("a lost WebSocket", () => {
 });
 
 describe("a peer that breaks the tunnel's rules ends it", () => {
-  const data = (length: number): Bytes => encodeTunnelMessage({ type: "data", data: new Uint8Array(length) });
-  const acknowledge = (consumed: number): Bytes => encodeTunnelMessage({ type: "acknowledge", consumed });
-  const end = encodeTunnelMessage({ type: "end" });
-
   test.each([
     ["an unknown message", [Uint8Array.of(99)], "malformed-message"],
     ["an empty message", [new Uint8Array(0)], "malformed-message"],
@@ -233,24 +254,6 @@ describe("a peer that breaks the tunnel's rules ends it", () => {
 });
 
 describe("attaching without the secret", () => {
-  function lost(): Pair {
-    const pair = opened();
-    pair.client.tunnel.write(pattern(10));
-    pair.gateway.tunnel.write(pattern(20));
-    pair.run();
-    pair.lose();
-    pair.gateway.tunnel.detach();
-    return pair;
-  }
-
-  /** The client's answer to a challenge. */
-  function answer(pair: Pair, challenge: Uint8Array): Bytes {
-    pair.client.tunnel.attach();
-    pair.client.tunnel.takeMessage(0);
-    pair.client.tunnel.receive(challenge, 0);
-    return pair.client.tunnel.takeMessage(0)!;
-  }
-
   test("fails for an answer with any byte changed, and the right one then comes too late", () => {
     const pair = lost();
     const attempt = pair.gateway.tunnel.challenge(new Uint8Array(32));
