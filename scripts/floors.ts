@@ -4,6 +4,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   packet: 1,
   negotiation: 1,
   kdf: 1,
+  tunnel: 1,
   keys: 1,
   ciphers: 2,
   "ciphers-wasm": 3,
