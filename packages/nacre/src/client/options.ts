@@ -27,9 +27,10 @@ export interface RemoteIdentity {
   readonly comment?: string | undefined;
   /**
    * The signature blob over `data` with the signature algorithm of that name. `undefined` gives this key up and goes on
-   * with the next; a rejection ends the login.
+   * with the next; a rejection ends the login. `connect` always passes `signal`. It aborts when the login is over, whether that
+   * succeeded, failed, timed out or was aborted: stop whatever is still pending then, such as a prompt.
    */
-  sign(algorithm: string, data: Bytes): Promise<Uint8Array | undefined>;
+  sign(algorithm: string, data: Bytes, signal?: AbortSignal): Promise<Uint8Array | undefined>;
 }
 
 /** What a server asks with keyboard-interactive (RFC 4256). The texts come from the server: escape them before showing them. */
