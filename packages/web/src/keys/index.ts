@@ -1,0 +1,5 @@
+// Keys of a web page, in an entry of their own: a page that does not import it carries none of it.
+export type { PromptOptions } from "./credentials.ts";
+export type { WebIdentity } from "./identity.ts";
+export { type CreatePasskeyOptions, createPasskey, type Passkey, type UserVerification } from "./passkey.ts";
+export { type PasskeyIdentityOptions, passkeyIdentity } from "./passkey-identity.ts";
