@@ -16,7 +16,6 @@ beforeEach(() => {
 });
 afterEach(() => {
   expect(authenticator.pending).toBe(0);
-  expect(vi.isFakeTimers() ? vi.getTimerCount() : 0).toBe(0);
   vi.useRealTimers();
   vi.unstubAllGlobals();
 });
@@ -122,12 +121,15 @@ describe("createPasskey", () => {
   });
 });
 
-describe("both say what went wrong:", () => {
-  const doBoth = async (passkey: Passkey): Promise<readonly unknown[]> => [
+/** Makes a passkey and signs with one, and returns what each failed with. */
+async function doBoth(passkey: Passkey): Promise<readonly unknown[]> {
+  return [
     await failure(createPasskey({ name: "alice" })),
     await failure(passkeyIdentity(passkey).sign(ALGORITHM, DATA)),
   ];
+}
 
+describe("both say what went wrong:", () => {
   it.each([
     ["NotAllowedError", "auth-cancelled"],
     ["SecurityError", "usage"],
@@ -187,6 +189,19 @@ describe("both say what went wrong:", () => {
   });
 });
 
+it("neither a timer nor a watched signal is left when a prompt has been answered or refused", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const abort = new AbortController();
+  const { signal } = abort;
+  const identity = passkeyIdentity(await createPasskey({ name: "alice", signal }));
+  await identity.sign(ALGORITHM, DATA, signal);
+  authenticator.behaviour.refuse = notAllowed();
+  await failure(identity.sign(ALGORITHM, DATA, signal));
+  expect(vi.getTimerCount()).toBe(0);
+  abort.abort();
+  expect(authenticator.signals.map((given) => given?.aborted)).toEqual([false, false, false]);
+});
+
 describe("passkeyIdentity", () => {
   it("signs with the stored credential, and sshd would accept it", async () => {
     const passkey = await createPasskey({ name: "alice" });
@@ -220,7 +235,7 @@ describe("passkeyIdentity", () => {
     const identity = passkeyIdentity(passkey);
     expect(identity.authorizedKeysLine()).toBe(passkey.publicKey);
     expect(identity.authorizedKeysLine("alice's phone")).toBe(`${passkey.publicKey} alice's phone`);
-    expect(() => identity.authorizedKeysLine("two\nlines")).toThrow(code("usage") as Error);
+    expect(() => identity.authorizedKeysLine("two\nlines")).toThrow(code("usage"));
   });
 
   it("goes on with the next key when the prompt is refused, if told so, but not when it fails otherwise", async () => {
@@ -241,13 +256,12 @@ describe("passkeyIdentity", () => {
 
   it("refuses records and options that are none", async () => {
     const passkey = await createPasskey({ name: "alice" });
-    const make = (change: object, options?: object) => () =>
-      passkeyIdentity({ ...passkey, ...change }, options as never);
-    expect(make({ credentialId: "" })).toThrow(code("key-malformed") as Error);
-    expect(make({ credentialId: "a+b/" })).toThrow(code("key-malformed") as Error);
-    expect(make({ credentialId: undefined })).toThrow(code("key-malformed") as Error);
-    expect(make({ publicKey: undefined })).toThrow(code("key-malformed") as Error);
-    expect(make({}, { whenRefused: "no" })).toThrow(code("usage") as Error);
-    expect(make({}, { onRefused: "fail" })).toThrow(code("usage") as Error);
+    const make = (change: object, options?: object) => () => passkeyIdentity({ ...passkey, ...change }, options);
+    expect(make({ credentialId: "" })).toThrow(code("key-malformed"));
+    expect(make({ credentialId: "a+b/" })).toThrow(code("key-malformed"));
+    expect(make({ credentialId: undefined })).toThrow(code("key-malformed"));
+    expect(make({ publicKey: undefined })).toThrow(code("key-malformed"));
+    expect(make({}, { whenRefused: "no" })).toThrow(code("usage"));
+    expect(make({}, { onRefused: "fail" })).toThrow(code("usage"));
   });
 });

@@ -138,7 +138,7 @@ describe("what OpenSSH could not verify fails here, with the reason:", () => {
   it("JSON that is not UTF-8", () => {
     const bytes = concatBytes(utf8Encode(goodJson), Uint8Array.of(0xff));
     expect(() => webauthnSignature(DATA, { ...assertion(), clientDataJSON: bytes })).toThrow(
-      code("not-supported-here") as Error,
+      code("not-supported-here"),
     );
   });
 
@@ -159,7 +159,7 @@ describe("what OpenSSH could not verify fails here, with the reason:", () => {
     ["of a negative r", [0x30, 6, 2, 1, 0x80, 2, 1, 1]],
     ["of an s of 0", [0x30, 6, 2, 1, 1, 2, 1, 0]],
     ["of an r with a leading zero", [0x30, 7, 2, 2, 0, 1, 2, 1, 1]],
-    ["of an r of 34 bytes", [0x30, 39, 2, 34, ...new Array<number>(34).fill(1), 2, 1, 1]],
+    ["of an r of 34 bytes", [0x30, 39, 2, 34, ...new Uint8Array(34).fill(1), 2, 1, 1]],
   ])("an ECDSA signature that is %s", (_, der) => {
     expect(() => webauthnSignature(DATA, { ...assertion(), signature: Uint8Array.from(der) })).toThrow(
       "ECDSA on P-256",
@@ -167,12 +167,14 @@ describe("what OpenSSH could not verify fails here, with the reason:", () => {
   });
 });
 
+/** The line of a key that consists of these strings. */
+function blob(...parts: readonly (string | Uint8Array)[]): string {
+  const writer = new Writer();
+  for (const part of parts) writer.string(part);
+  return `sk-ecdsa-sha2-nistp256@openssh.com ${Buffer.from(writer.finish()).toString("base64")}`;
+}
+
 describe("a passkey's line that is refused:", () => {
-  const blob = (...parts: readonly (string | Uint8Array)[]): string => {
-    const writer = new Writer();
-    for (const part of parts) writer.string(part);
-    return `sk-ecdsa-sha2-nistp256@openssh.com ${Buffer.from(writer.finish()).toString("base64")}`;
-  };
   const format = "sk-ecdsa-sha2-nistp256@openssh.com";
   it.each<[string, string, string]>([
     ["empty", "", "key-malformed"],
@@ -190,6 +192,6 @@ describe("a passkey's line that is refused:", () => {
     ["of an application that is not UTF-8", blob(format, "nistp256", point, Uint8Array.of(0xff)), "key-malformed"],
     ["with bytes behind it", blob(format, "nistp256", point, "example.test", "x"), "key-malformed"],
   ])("%s", (_, line, expected) => {
-    expect(() => parsePasskeyLine(line)).toThrow(code(expected) as Error);
+    expect(() => parsePasskeyLine(line)).toThrow(code(expected));
   });
 });

@@ -10,7 +10,7 @@ export interface Behaviour {
   json: (text: string) => string;
   /** The error that the next requests reject with, in place of an answer. */
   refuse: Error | undefined;
-  /** Requests wait for `release` or their signal. */
+  /** Requests wait until their signal aborts. */
   hold: boolean;
 }
 
@@ -36,17 +36,13 @@ export class FakeAuthenticator {
   /** Options of the requests, oldest first. */
   readonly creations: PublicKeyCredentialCreationOptions[] = [];
   readonly requests: PublicKeyCredentialRequestOptions[] = [];
+  /** The signals of the requests. */
+  readonly signals: (AbortSignal | undefined)[] = [];
   pending = 0;
   readonly #credentials = new Map<string, Credential>();
-  #release: (() => void) | undefined;
 
   constructor(origin = "https://ssh.example.test") {
     this.origin = origin;
-  }
-
-  /** Lets the request that waits go on. */
-  release(): void {
-    this.#release?.();
   }
 
   readonly container = {
@@ -69,11 +65,11 @@ export class FakeAuthenticator {
 
   async #one<T>(signal: AbortSignal | undefined, answer: () => T): Promise<T> {
     if (this.pending > 0) throw new DOMException("A request is already pending.", "OperationError");
+    this.signals.push(signal);
     signal?.throwIfAborted();
     this.pending++;
     try {
       await new Promise<void>((resolve, reject) => {
-        this.#release = resolve;
         signal?.addEventListener("abort", () => reject(signal.reason));
         if (!this.behaviour.hold) resolve();
       });
