@@ -1,5 +1,5 @@
 import { escapeText, SshError } from "@nacre/wire";
-import { onAbort } from "nacre/internal";
+import { checkSignal, onAbort } from "nacre/internal";
 
 /** How long a prompt of the browser may wait for its user, and what ends it. */
 export interface PromptOptions {
@@ -11,6 +11,22 @@ export interface PromptOptions {
 
 /** Milliseconds. */
 export const PROMPT_TIMEOUT = 120_000;
+
+/** The longest time that a timer takes, in milliseconds. */
+const MAX_TIMEOUT = 0x7fff_ffff;
+
+/** Throws `usage` for a timeout or a signal that is none. */
+export function checkPromptOptions({ timeout = PROMPT_TIMEOUT, signal }: PromptOptions): void {
+  checkSignal(signal);
+  if (!(timeout >= 1 && timeout <= MAX_TIMEOUT))
+    throw new SshError("usage", `timeout must be milliseconds from 1 to ${MAX_TIMEOUT}`);
+}
+
+/** Throws `usage` for a value that WebAuthn does not have: a browser would ignore it, and with it what is demanded. */
+export function checkChoice(option: string, value: string | undefined, choices: readonly string[]): void {
+  if (value !== undefined && !choices.includes(value))
+    throw new SshError("usage", `${option} must be ${choices.map((choice) => `"${choice}"`).join(" or ")}`);
+}
 
 /** The prompt was closed or timed out, or no authenticator has the key. Browsers do not tell these apart, for privacy. */
 export class PromptRefused extends SshError {

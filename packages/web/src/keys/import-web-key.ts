@@ -31,7 +31,7 @@ async function importAll(publicKey: PublicKey, jwk: PrivateJwk): Promise<Readonl
   for (const { name } of publicKey.algorithms) {
     const { key } = WEB_ALGORITHMS[name]!;
     const whole = { ...jwk.public, ...jwk.secret };
-    const held = await webCrypto().importKey("jwk", whole, key, /* rule: imported-key-not-extractable */ false, [
+    const held = await webCrypto().importKey("jwk", whole, key, /* rule: web-key-import-not-extractable */ false, [
       "sign",
     ]);
     await probe(name, {

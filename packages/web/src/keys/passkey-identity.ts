@@ -1,9 +1,9 @@
 import { type Bytes, SshError } from "@nacre/wire";
 import { checkNames, checkSignal, type OptionNames } from "nacre/internal";
 import { base64urlDecode } from "./base64url.ts";
-import { PROMPT_TIMEOUT, PromptRefused, requestCredential } from "./credentials.ts";
+import { checkChoice, checkPromptOptions, PROMPT_TIMEOUT, PromptRefused, requestCredential } from "./credentials.ts";
 import { publicKeyLine, type WebIdentity } from "./identity.ts";
-import type { Passkey, UserVerification } from "./passkey.ts";
+import { DEGREES, type Passkey, type UserVerification } from "./passkey.ts";
 import { parsePasskeyLine, WEBAUTHN_ALGORITHM } from "./passkey-public-key.ts";
 import { webauthnSignature } from "./webauthn-signature.ts";
 
@@ -35,8 +35,9 @@ const PASSKEY_IDENTITY_OPTIONS: OptionNames<PasskeyIdentityOptions> = {
 export function passkeyIdentity(passkey: Passkey, options: PasskeyIdentityOptions = {}): WebIdentity {
   checkNames(options, PASSKEY_IDENTITY_OPTIONS, "passkeyIdentity");
   const { userVerification = "preferred", whenRefused = "fail", timeout = PROMPT_TIMEOUT } = options;
-  if (whenRefused !== "fail" && whenRefused !== "next-key")
-    throw new SshError("usage", 'whenRefused must be "fail" or "next-key"');
+  checkPromptOptions({ timeout });
+  checkChoice("userVerification", userVerification, DEGREES);
+  checkChoice("whenRefused", whenRefused, ["fail", "next-key"]);
   const { publicKey, rpId } = parsePasskeyLine(passkey.publicKey);
   const credential = descriptorOf(passkey);
 

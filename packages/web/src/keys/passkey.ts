@@ -1,7 +1,13 @@
 import { base64Encode, SshError } from "@nacre/wire";
-import { checkNames, checkSignal, type OptionNames } from "nacre/internal";
+import { checkNames, type OptionNames } from "nacre/internal";
 import { base64urlEncode } from "./base64url.ts";
-import { PROMPT_TIMEOUT, type PromptOptions, requestCredential } from "./credentials.ts";
+import {
+  checkChoice,
+  checkPromptOptions,
+  PROMPT_TIMEOUT,
+  type PromptOptions,
+  requestCredential,
+} from "./credentials.ts";
 import { publicKeyLine } from "./identity.ts";
 import { passkeyPublicKey } from "./passkey-public-key.ts";
 
@@ -18,8 +24,11 @@ export interface Passkey {
   readonly transports?: readonly string[] | undefined;
 }
 
+/** How much something is wanted (WebAuthn §5.4.6, §5.8.6). */
+export const DEGREES = ["required", "preferred", "discouraged"] as const;
+
 /** Whether the authenticator verifies its user, by a PIN or a fingerprint, beside asking for a touch (WebAuthn §5.8.6). */
-export type UserVerification = "required" | "preferred" | "discouraged";
+export type UserVerification = (typeof DEGREES)[number];
 
 /** How a passkey is made. */
 export interface CreatePasskeyOptions extends PromptOptions {
@@ -65,8 +74,11 @@ const POINT_SIZE = 65;
  */
 export async function createPasskey(options: CreatePasskeyOptions): Promise<Passkey> {
   checkNames(options, CREATE_PASSKEY_OPTIONS, "createPasskey");
-  checkSignal(options.signal);
+  checkPromptOptions(options);
   const { name, timeout = PROMPT_TIMEOUT, authenticatorAttachment } = options;
+  checkChoice("userVerification", options.userVerification, DEGREES);
+  checkChoice("residentKey", options.residentKey, DEGREES);
+  checkChoice("authenticatorAttachment", authenticatorAttachment, ["platform", "cross-platform"]);
   if (typeof name !== "string" || name === "")
     throw new SshError("usage", 'name is missing: how the browser lists the passkey, such as "alice@host.example"');
   const rpId = options.rpId ?? domainOfPage();

@@ -109,7 +109,16 @@ describe("createPasskey", () => {
   it("rejects options that it does not know, a missing name and what is no signal", async () => {
     expect(await failure(createPasskey({ name: "a", rpid: "x" } as never))).toEqual(code("usage"));
     expect(await failure(createPasskey({ name: "" }))).toEqual(code("usage"));
-    expect(await failure(createPasskey({ name: "a", signal: {} as never }))).toEqual(code("usage"));
+    for (const change of [
+      { signal: {} },
+      { timeout: 0 },
+      { timeout: Number.NaN },
+      { timeout: Number.POSITIVE_INFINITY },
+      { userVerification: "Required" },
+      { residentKey: true },
+      { authenticatorAttachment: "usb" },
+    ])
+      expect(await failure(createPasskey({ name: "a", ...change } as never))).toEqual(code("usage"));
     expect(authenticator.creations).toEqual([]);
   });
 
@@ -261,6 +270,8 @@ describe("passkeyIdentity", () => {
     expect(make({ credentialId: "a+b/" })).toThrow(code("key-malformed"));
     expect(make({ credentialId: undefined })).toThrow(code("key-malformed"));
     expect(make({ publicKey: undefined })).toThrow(code("key-malformed"));
+    expect(make({}, { timeout: -1 })).toThrow(code("usage"));
+    expect(make({}, { userVerification: "require" })).toThrow(code("usage"));
     expect(make({}, { whenRefused: "no" })).toThrow(code("usage"));
     expect(make({}, { onRefused: "fail" })).toThrow(code("usage"));
   });
