@@ -36,7 +36,7 @@ export interface CreatePasskeyOptions extends PromptOptions {
   readonly name: string;
   /**
    * The domain that the passkey belongs to: the page's own, which is the default, or a parent of it, without a port. Pages of other
-   * domains cannot use the passkey.
+   * domains cannot use the passkey, unless `/.well-known/webauthn` of this one names their origins (WebAuthn §5.11).
    */
   readonly rpId?: string | undefined;
   /** How the browser names the site. Default: the rpId. */
