@@ -3,6 +3,7 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { defaultSignatureAlgorithms, ed25519, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre/keys";
+import { isPrivateKey } from "@nacre/keys/internal";
 import { utf8Encode, Writer } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre";
 import { inSlices } from "nacre/internal";
@@ -159,12 +160,14 @@ describe("keys that are named", () => {
 
   test("sign with node:crypto unless told otherwise, out of a file, encrypted or not", async () => {
     const files = [await keyFile("mine", key), await keyFile("locked", other, { passphrase: "right" })];
-    const found = (await load({ crypto: "node", passphrase: "right", identities: files })) as PrivateKey[];
+    const found = await load({ crypto: "node", passphrase: "right", identities: files });
     for (const [i, mine] of [key, other].entries()) {
       const { publicKey } = mine;
       const algorithm = defaultSignatureAlgorithms.find(({ name }) => name === publicKey.format)!;
-      const signature = await found[i]!.sign(algorithm.name, data, random);
-      expect(found[i]!.publicKey).toEqual(publicKey);
+      const one = found[i]!;
+      const made = isPrivateKey(one) ? one.sign(algorithm.name, data, random) : await one.sign(algorithm.name, data);
+      const signature = made ?? new Uint8Array();
+      expect(one.publicKey).toEqual(publicKey);
       expect(algorithm.verify(publicKey.blob, data, signature)).toBe(true);
       // ECDSA's nonces are noble's own no more, unless this runtime's node:crypto derives them by RFC 6979, too.
       const same = Buffer.compare(signature, mine.sign(algorithm.name, data, random)) === 0;
@@ -177,7 +180,7 @@ describe("keys that are named", () => {
     const own = { ...other, sign };
     const [found] = (await load({ crypto: "node", identities: [own] })) as PrivateKey[];
     expect(found).toBe(own);
-    await found!.sign("ecdsa-sha2-nistp256", data, random);
+    found!.sign("ecdsa-sha2-nistp256", data, random);
     expect(sign).toHaveBeenCalledOnce();
   });
 
