@@ -31,6 +31,8 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   #peerVersion = "";
   #hostKey: HostKey | undefined;
   #passwordPrompted = false;
+  /** Tells remote identities that the login is over. */
+  #login: AbortController | undefined;
 
   constructor(duplex: Duplex, options: ConnectOptions & CryptoProvider) {
     this.#options = options;
@@ -97,6 +99,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         return;
       }
       case "authenticated":
+        this.#login?.abort();
         for (const [channelType, handler] of Object.entries(this.#options.channels ?? {}))
           this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
         this.#authenticated.resolve({
@@ -126,6 +129,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
 
   closed(error: SshError): void {
     this.#authenticated.reject(error);
+    this.#login?.abort(error);
   }
 
   get #engine(): Engine<ClientSessionEvent> {
@@ -139,7 +143,9 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         const identity = options.identities?.find((one) => one.publicKey === ask.identity.publicKey);
         this.#answer(
           () =>
-            identity !== undefined && !isPrivateKey(identity) ? identity.sign(ask.algorithm, ask.data) : undefined,
+            identity !== undefined && !isPrivateKey(identity)
+              ? identity.sign(ask.algorithm, ask.data, (this.#login ??= new AbortController()).signal)
+              : undefined,
           (value) => this.#session.auth.answerSignature(ask.token, value),
         );
         return;

@@ -27,9 +27,9 @@ export interface RemoteIdentity {
   readonly comment?: string | undefined;
   /**
    * Returns the signature blob over `data`, made with the named signature algorithm. `undefined` skips this key and tries the next; a
-   * rejection ends the login.
+   * rejection ends the login. `connect` always passes `signal`. It aborts when the login ends, successfully or not: cancel pending prompts then.
    */
-  sign(algorithm: string, data: Bytes): Promise<Uint8Array | undefined>;
+  sign(algorithm: string, data: Bytes, signal?: AbortSignal): Promise<Uint8Array | undefined>;
 }
 
 /** Prompts of a server in keyboard-interactive authentication (RFC 4256). The texts come from the server: escape them before display. */
