@@ -15,7 +15,7 @@ export const PROMPT_TIMEOUT = 120_000;
 /** The longest time that a timer takes, in milliseconds. */
 const MAX_TIMEOUT = 0x7fff_ffff;
 
-/** Throws `usage` for a timeout or a signal that is none. */
+/** Throws `usage` for an invalid timeout or signal. */
 export function checkPromptOptions({ timeout = PROMPT_TIMEOUT, signal }: PromptOptions): void {
   checkSignal(signal);
   if (!(timeout >= 1 && timeout <= MAX_TIMEOUT))

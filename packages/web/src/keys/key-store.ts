@@ -25,7 +25,7 @@ export interface StoredKey {
  * Each method rejects with `file-unreadable` if the database cannot be used.
  */
 export interface KeyStore {
-  /** Keeps a key. Rejects with `usage` if there is one of that name: nobody could restore it. */
+  /** Stores a key. Rejects with `usage` if the name is taken: an overwritten key could not be restored. */
   add(name: string, key: WebKey): Promise<void>;
   /** The key of that name, or `undefined`. */
   get(name: string): Promise<WebKey | undefined>;

@@ -12,8 +12,8 @@ import { publicKeyLine } from "./identity.ts";
 import { passkeyPublicKey } from "./passkey-public-key.ts";
 
 /**
- * What a page keeps of a passkey that it made: text only, no secret, so that `JSON.stringify` and any storage will do. Nobody can find the
- * public key again if it is lost.
+ * Public data of a passkey, for the page to store. Plain JSON without secrets. A lost public key cannot be recovered from the
+ * authenticator.
  */
 export interface Passkey {
   /** The credential's id, in unpadded base64url. */
@@ -86,7 +86,7 @@ export async function createPasskey(options: CreatePasskeyOptions): Promise<Pass
     rp: { id: rpId, name: options.rpName ?? rpId },
     // A new id each time: an authenticator replaces a stored credential that has the same one.
     user: { id: crypto.getRandomValues(new Uint8Array(16)), name, displayName: name },
-    // Attests nothing, so nobody verifies it.
+    // Unused: without attestation no party verifies it.
     challenge: crypto.getRandomValues(new Uint8Array(32)),
     pubKeyCredParams: [{ type: "public-key", alg: ES256 }],
     authenticatorSelection: {

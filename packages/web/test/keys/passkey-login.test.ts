@@ -18,7 +18,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** Lets the passkey in, or the password "right"; it verifies signatures as sshd does. */
+/** A server that accepts the passkey or the password "right". It verifies signatures as sshd does. */
 function serverFor(
   identity: WebIdentity,
   options: Partial<ServeOptions<Session>> = {},
