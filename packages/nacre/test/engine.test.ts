@@ -3,9 +3,9 @@ import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { SshError } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import type { Duplex } from "../src/mux/duplex.ts";
-import { type DrivenSession, Engine } from "../src/mux/engine.ts";
+import { type DrivenMachine, Engine } from "../src/mux/engine.ts";
 
-type Session = DrivenSession<ServerSessionEvent>;
+type Session = DrivenMachine<ServerSessionEvent>;
 
 /** Runs an engine whose session outputs 1, asks once, and outputs the answer. Records the bytes of each write. */
 function asked(question: () => number | Promise<number>): {
@@ -15,7 +15,7 @@ function asked(question: () => number | Promise<number>): {
 } {
   const output = [1];
   const events: ServerSessionEvent[] = [{ type: "debug", alwaysDisplay: false, message: "what is it?" }];
-  const session: Partial<Session> = {
+  const machine: Partial<Session> = {
     wantsInput: true,
     start() {},
     nextEvent: () => events.shift(),
@@ -41,7 +41,7 @@ function asked(question: () => number | Promise<number>): {
     close: () => Promise.resolve(),
   };
   const failures: unknown[] = [];
-  const engine: Engine<ServerSessionEvent> = new Engine(duplex, session as Session, {
+  const engine: Engine<ServerSessionEvent> = new Engine(duplex, machine as Session, {
     event: () => engine.ask(question, give, (cause) => failures.push(cause)),
     closed() {},
   });
@@ -105,7 +105,7 @@ describe("an answer of the application", () => {
 
 /** Makes an engine with a partial session and byte connection. Records the errors it ends with. */
 function driven(
-  session: Partial<Session>,
+  machine: Partial<Session>,
   duplex: Partial<Duplex> = {},
 ): { engine: Engine<ServerSessionEvent>; ends: SshError[] } {
   const ends: SshError[] = [];
@@ -131,7 +131,7 @@ function driven(
       tick() {},
       rest() {},
       disconnect() {},
-      ...session,
+      ...machine,
     } as Session,
     { event() {}, closed: (error) => void ends.push(error) },
   );
@@ -146,8 +146,8 @@ function start(engine: Engine<ServerSessionEvent>): void {
 describe("input", () => {
   it("is paused while the session wants none", () => {
     const asked: string[] = [];
-    const session = { wantsInput: false };
-    const { engine } = driven(session, {
+    const machine = { wantsInput: false };
+    const { engine } = driven(machine, {
       pause: () => void asked.push("pause"),
       resume: () => void asked.push("resume"),
     });
@@ -165,7 +165,7 @@ describe("input", () => {
       { pause: () => void asked.push("pause"), resume: () => void asked.push("resume") },
     );
     start(engine);
-    Object.assign(engine.session, { wantsInput: true });
+    Object.assign(engine.machine, { wantsInput: true });
     engine.turn();
     expect(asked).toEqual(["pause", "resume"]);
     engine.fail(new SshError("closed", "the test is over"));
@@ -198,9 +198,9 @@ describe("an exception of the session", () => {
     ["in end", { end: broken }, (engine) => engine.ended()],
     ["in broken", { broken }, (engine) => engine.failed(new Error("cable"))],
     ["in several methods", { nextEvent: broken, takeOutput: broken, disconnect: broken }, start],
-  ])("%s ends the connection and is reported once as the reason", async (_, session, act) => {
+  ])("%s ends the connection and is reported once as the reason", async (_, machine, act) => {
     const heard = uncaught();
-    const { engine, ends } = driven(session);
+    const { engine, ends } = driven(machine);
     act(engine);
     const error = await engine.closed;
     expect(error).toMatchObject({ name: "SshError", code: "internal", cause: fault });

@@ -32,26 +32,26 @@ function under(cipher: string, ...macs: readonly string[]): SessionOptions["algo
 }
 
 /** Returns the remaining activity of an ended session; must be empty. */
-function leftOf({ session, events }: Side): string[] {
+function leftOf({ machine, events }: Side): string[] {
   const left: string[] = [];
   const look = (when: string): void => {
-    if (session.deadline() !== undefined) left.push(`a deadline ${when}`);
-    if (session.wantsInput) left.push(`wants input ${when}`);
-    if (session.nextEvent() !== undefined) left.push(`an event ${when}`);
-    if (session.takeOutput() !== undefined) left.push(`output ${when}`);
+    if (machine.deadline() !== undefined) left.push(`a deadline ${when}`);
+    if (machine.wantsInput) left.push(`wants input ${when}`);
+    if (machine.nextEvent() !== undefined) left.push(`an event ${when}`);
+    if (machine.takeOutput() !== undefined) left.push(`output ${when}`);
   };
   look("at the end");
   if (events.filter((one) => one.startsWith("closed")).join() !== events.at(-1))
     left.push("more than one closed event");
-  session.receive(new Uint8Array(64));
-  session.end();
-  session.tick(1e12);
-  session.rekey();
+  machine.receive(new Uint8Array(64));
+  machine.end();
+  machine.tick(1e12);
+  machine.rekey();
   // Calls of an application that has not handled the end yet must have no effect.
   for (const command of [
-    () => session.connection.sendEof(0),
-    () => session.connection.close(0),
-    () => session.connection.write(0, new Uint8Array(8)),
+    () => machine.connection.sendEof(0),
+    () => machine.connection.close(0),
+    () => machine.connection.write(0, new Uint8Array(8)),
   ])
     try {
       command();
@@ -172,7 +172,7 @@ function expectAlive(live: LiveSession): void {
   expect([live.client.error, live.server.error]).toEqual([undefined, undefined]);
   for (const side of [live.client, live.server]) {
     const { replies } = side;
-    side.session.connection.globalRequest("are-you-there@test", new Uint8Array(), { wantReply: true });
+    side.machine.connection.globalRequest("are-you-there@test", new Uint8Array(), { wantReply: true });
     live.pump();
     expect(side.replies).toBe(replies + 1);
   }

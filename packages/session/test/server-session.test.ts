@@ -223,9 +223,9 @@ describe("login by password", () => {
       client: byPassword,
       server,
       onClient: passwords("wrong", "sesame"),
-      onServer: (event, session) => {
+      onServer: (event, machine) => {
         if (event.type !== "password") return false;
-        session.auth.answerPassword(event.token, event.password === "sesame" ? "success" : "failure");
+        machine.auth.answerPassword(event.token, event.password === "sesame" ? "success" : "failure");
         return true;
       },
     });
@@ -245,9 +245,9 @@ describe("login by password", () => {
           client.auth.answerChangePassword(event.token, change);
         }
       },
-      onServer: (event, session) => {
-        if (event.type === "password") session.auth.answerPassword(event.token, { changePrompt: "It is too old" });
-        if (event.type === "change-password") session.auth.answerPassword(event.token, "success");
+      onServer: (event, machine) => {
+        if (event.type === "password") machine.auth.answerPassword(event.token, { changePrompt: "It is too old" });
+        if (event.type === "change-password") machine.auth.answerPassword(event.token, "success");
         return event.type === "password" || event.type === "change-password";
       },
     });
@@ -299,18 +299,18 @@ describe("login by keyboard-interactive", () => {
             event.prompts.map(({ prompt }) => `re ${prompt}`),
           );
       },
-      onServer: (event, session) => {
+      onServer: (event, machine) => {
         if (event.type === "keyboard-interactive")
-          session.auth.answerKeyboardInteractive(event.token, { prompts: [{ prompt: "one", echo: true }] });
+          machine.auth.answerKeyboardInteractive(event.token, { prompts: [{ prompt: "one", echo: true }] });
         else if (event.type === "responses" && event.responses[0] === "re one")
-          session.auth.answerKeyboardInteractive(event.token, {
+          machine.auth.answerKeyboardInteractive(event.token, {
             name: "more",
             prompts: [
               { prompt: "two", echo: false },
               { prompt: "three", echo: false },
             ],
           });
-        else if (event.type === "responses") session.auth.answerKeyboardInteractive(event.token, "success");
+        else if (event.type === "responses") machine.auth.answerKeyboardInteractive(event.token, "success");
         return event.type === "keyboard-interactive" || event.type === "responses";
       },
     });
@@ -325,9 +325,9 @@ describe("two factors", () => {
     client: { password: true },
     server: { methods: ["publickey", "password"] },
     onClient: passwords("sesame"),
-    onServer: (event, session) => {
-      if (event.type === "publickey") session.auth.answerPublickey(event.token, { partial: ["password"] });
-      if (event.type === "password") session.auth.answerPassword(event.token, "success");
+    onServer: (event, machine) => {
+      if (event.type === "publickey") machine.auth.answerPublickey(event.token, { partial: ["password"] });
+      if (event.type === "password") machine.auth.answerPassword(event.token, "success");
       return event.type === "publickey" || event.type === "password";
     },
   };
@@ -379,9 +379,9 @@ describe("before the login", () => {
 
   it("limits queries separately from attempts", () => {
     const identities = Array.from({ length: 8 }, (_, i) => inMemory(generateEd25519(seededRandom(50 + i))));
-    const refusing: ServerPairOptions["onServer"] = (event, session) => {
+    const refusing: ServerPairOptions["onServer"] = (event, machine) => {
       if (event.type !== "query") return false;
-      session.auth.answerQuery(event.token, event.publicKey.join() === identities[7]!.publicKey.blob.join());
+      machine.auth.answerQuery(event.token, event.publicKey.join() === identities[7]!.publicKey.blob.join());
       return true;
     };
     const limits = { failedAttempts: 2, keyQueries: 8 };
@@ -685,9 +685,9 @@ describe("after the login", () => {
       client: byPassword,
       server: { methods: ["password"], trace: (record) => records.push(record) },
       onClient: passwords("sesame"),
-      onServer: (event, session) => {
+      onServer: (event, machine) => {
         if (event.type !== "password") return false;
-        session.auth.answerPassword(event.token, "success");
+        machine.auth.answerPassword(event.token, "success");
         return true;
       },
     });

@@ -25,7 +25,7 @@ const HANDLERS: MuxHandlers<Driver> = { channels: {}, globalRequests: {} };
 /** Logs a client in: passes the session's asks to the application. */
 export class Driver implements MuxSide<ClientSessionEvent> {
   readonly mux: Mux<ClientSessionEvent, Driver>;
-  readonly #session: ClientSession;
+  readonly #machine: ClientSession;
   readonly #options: ConnectOptions & CryptoProvider;
   #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
   #peerVersion = "";
@@ -34,8 +34,8 @@ export class Driver implements MuxSide<ClientSessionEvent> {
 
   constructor(duplex: Duplex, options: ConnectOptions & CryptoProvider) {
     this.#options = options;
-    this.#session = new ClientSession(sessionOptions(options));
-    this.mux = new Mux<ClientSessionEvent, Driver>(duplex, this.#session, this, HANDLERS);
+    this.#machine = new ClientSession(sessionOptions(options));
+    this.mux = new Mux<ClientSessionEvent, Driver>(duplex, this.#machine, this, HANDLERS);
   }
 
   /** Resolves with the reason when the connection has ended; code `closed` after `close`. Never rejects. */
@@ -73,7 +73,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
 
   /** Starts a key exchange now, before a rekey limit is reached. */
   rekey(): void {
-    this.#session.rekey();
+    this.#machine.rekey();
     this.#engine.touch();
   }
 
@@ -92,7 +92,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         this.#hostKey = hostKey;
         this.#answer(
           () => this.#decideHostKey(hostKey),
-          (verdict) => this.#session.answerHostKey(event.token, verdict),
+          (verdict) => this.#machine.answerHostKey(event.token, verdict),
         );
         return;
       }
@@ -101,7 +101,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
           this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
         this.#authenticated.resolve({
           peerVersion: this.#peerVersion,
-          negotiated: this.#session.negotiated!,
+          negotiated: this.#machine.negotiated!,
           hostKey: this.#hostKey!,
         });
         return;
@@ -140,7 +140,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         this.#answer(
           () =>
             identity !== undefined && !isPrivateKey(identity) ? identity.sign(ask.algorithm, ask.data) : undefined,
-          (value) => this.#session.auth.answerSignature(ask.token, value),
+          (value) => this.#machine.auth.answerSignature(ask.token, value),
         );
         return;
       }
@@ -150,19 +150,19 @@ export class Driver implements MuxSide<ClientSessionEvent> {
             const { password } = options;
             return typeof password === "function" ? password(ask.attempt) : password;
           },
-          (value) => this.#session.auth.answerPassword(ask.token, value),
+          (value) => this.#machine.auth.answerPassword(ask.token, value),
         );
         return;
       case "change-password":
         this.#answer(
           () => options.changePassword?.(ask.prompt),
-          (value) => this.#session.auth.answerChangePassword(ask.token, value),
+          (value) => this.#machine.auth.answerChangePassword(ask.token, value),
         );
         return;
       case "prompts":
         this.#answer(
           () => this.#answerPrompts(ask),
-          (value) => this.#session.auth.answerPrompts(ask.token, value),
+          (value) => this.#machine.auth.answerPrompts(ask.token, value),
         );
         return;
     }

@@ -7,7 +7,7 @@ import { queueMacrotask } from "./macrotask.ts";
 type SessionEvent = ClientSessionEvent | ServerSessionEvent;
 
 /** The methods of a session that the engine calls, on either side. */
-export interface DrivenSession<E extends SessionEvent> {
+export interface DrivenMachine<E extends SessionEvent> {
   readonly connection: Connection;
   readonly wantsInput: boolean;
   start(now: number): void;
@@ -42,7 +42,7 @@ export interface EngineHandler<E extends SessionEvent> {
  * An exception of the session or of the handler ends the connection, since no caller would catch it.
  */
 export class Engine<E extends SessionEvent> implements DuplexHandler {
-  readonly session: DrivenSession<E>;
+  readonly machine: DrivenMachine<E>;
   /** Resolves with the reason when the connection has ended and all its resources are released. Never rejects. */
   readonly closed: Promise<SshError>;
   readonly #duplex: Duplex;
@@ -57,9 +57,9 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   #timerAt = Infinity;
   #restAt = Infinity;
 
-  constructor(duplex: Duplex, session: DrivenSession<E>, handler: EngineHandler<E>) {
+  constructor(duplex: Duplex, machine: DrivenMachine<E>, handler: EngineHandler<E>) {
     this.#duplex = duplex;
-    this.session = session;
+    this.machine = machine;
     this.#handler = handler;
     this.closed = new Promise((resolve) => {
       this.#end = resolve;
@@ -74,7 +74,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Starts the session and the byte connection. The first turn sends the output. */
   start(): void {
     this.#try(() => {
-      this.session.start(performance.now());
+      this.machine.start(performance.now());
       this.#duplex.open(this);
     });
   }
@@ -84,8 +84,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     if (this.#over !== undefined) return;
     const now = performance.now();
     try {
-      this.session.tick(now);
-      this.session.receive(chunk);
+      this.machine.tick(now);
+      this.machine.receive(chunk);
     } catch (cause) {
       this.#onFault(cause);
     }
@@ -101,13 +101,13 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   ended(): void {
-    this.#try(() => this.session.end());
+    this.#try(() => this.machine.end());
     this.turn();
   }
 
   failed(cause: unknown): void {
     const error = new SshError("connection-lost", `the connection broke: ${reasonOf(cause)}`, { cause });
-    this.#try(() => this.session.broken(error));
+    this.#try(() => this.machine.broken(error));
     this.turn();
   }
 
@@ -147,7 +147,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
    */
   command(give: () => void): void {
     if (this.#over !== undefined) return;
-    this.session.tick(performance.now());
+    this.machine.tick(performance.now());
     give();
     this.touch();
   }
@@ -156,7 +156,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   fail(error: SshError): void {
     if (this.#over !== undefined) return;
     try {
-      this.session.disconnect(error);
+      this.machine.disconnect(error);
     } catch {
       // The disconnect message cannot be sent. Report the original error, which matters more.
       this.#onClosed(error);
@@ -166,7 +166,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Runs a turn now, or in the next round of the event loop if this connection has used up its share. */
   turn(): void {
-    this.#try(() => this.session.tick(performance.now()));
+    this.#try(() => this.machine.tick(performance.now()));
     this.#goOn();
   }
 
@@ -187,7 +187,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Handles events and writes output until neither remains, or until the turn has used up its share. */
   #advance(): void {
     while (this.#over === undefined) {
-      const event = this.session.nextEvent();
+      const event = this.machine.nextEvent();
       if (event?.type === "yield") {
         this.#yield();
         // rule: second-yield-stops
@@ -244,7 +244,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Resumes or pauses input and sets the timer, then waits for the next event. */
   #wait(): void {
     // Node reads a socket up to 32 times in a row. Only `pause` stops it.
-    if (this.session.wantsInput && this.#yields < 2) this.#duplex.resume();
+    if (this.machine.wantsInput && this.#yields < 2) this.#duplex.resume();
     else this.#duplex.pause();
     this.#arm();
   }
@@ -252,13 +252,13 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Takes all pending output. */
   #takeOutput(): Bytes[] {
     const output: Bytes[] = [];
-    for (let piece = this.session.takeOutput(); piece !== undefined; piece = this.session.takeOutput())
+    for (let piece = this.machine.takeOutput(); piece !== undefined; piece = this.machine.takeOutput())
       output.push(piece);
     return output;
   }
 
   #arm(): void {
-    const deadline = Math.min(this.session.deadline() ?? Infinity, this.#restAt);
+    const deadline = Math.min(this.machine.deadline() ?? Infinity, this.#restAt);
     // An early timer finds nothing to do and is set again: cheaper than moving it with each packet.
     if (deadline >= this.#timerAt) return;
     clearTimeout(this.#timer);
@@ -268,7 +268,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
       this.#timerAt = Infinity;
       if (performance.now() >= this.#restAt) {
         this.#restAt = Infinity;
-        this.#try(() => this.session.rest());
+        this.#try(() => this.machine.rest());
       }
       this.turn();
     }, wait);
@@ -290,7 +290,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
         ? cause
         : new SshError("internal", `an unexpected exception ended the connection: ${reasonOf(cause)}`, { cause });
     try {
-      this.session.disconnect(error);
+      this.machine.disconnect(error);
     } catch {
       // The peer gets no disconnect message.
     }

@@ -36,7 +36,7 @@ type State<S extends BaseSession> =
 export class ServerDriver<S extends BaseSession> implements ServerSide, AdmittedHost<S> {
   readonly #options: ServeOptions<S> & CryptoProvider;
   readonly #limits: ServerLimits;
-  readonly #session: ServerSession;
+  readonly #machine: ServerSession;
   readonly #mux: Mux<ServerSessionEvent, ServerSide>;
   readonly #makeSession: SessionMaker<S>;
   #state: State<S>;
@@ -49,10 +49,10 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     this.#options = options;
     this.#limits = completeLimits(SERVER_LIMITS, options.limits);
     this.#makeSession = makeSession;
-    this.#session = new ServerSession(sessionOptions(options, this.#limits));
-    this.#mux = new Mux<ServerSessionEvent, ServerSide>(duplex, this.#session, this, sessionHandlers);
+    this.#machine = new ServerSession(sessionOptions(options, this.#limits));
+    this.#mux = new Mux<ServerSessionEvent, ServerSide>(duplex, this.#machine, this, sessionHandlers);
     const logins = new Logins({
-      session: this.#session,
+      machine: this.#machine,
       engine: this.#engine,
       authenticate: options.authenticate,
       fingerprint: options.fingerprint,
@@ -75,7 +75,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 
   get negotiated(): NegotiatedAlgorithms | undefined {
-    return this.#session.negotiated;
+    return this.#machine.negotiated;
   }
 
   get sessionCount(): number {
@@ -113,7 +113,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 
   rekey(): void {
-    this.#session.rekey();
+    this.#machine.rekey();
     this.#engine.touch();
   }
 
@@ -168,7 +168,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
         const hostKey = this.#options.hostKeys.find(({ publicKey }) => publicKey === event.hostKey);
         this.#engine.ask(
           () => (hostKey as RemoteHostKey).sign(event.algorithm, event.data),
-          (signature) => this.#session.answerHostKeySignature(event.token, signature),
+          (signature) => this.#machine.answerHostKeySignature(event.token, signature),
           (cause) =>
             this.#engine.fail(
               new SshError("internal", `the host key's \`sign\` failed: ${reasonOf(cause)}`, { cause }),

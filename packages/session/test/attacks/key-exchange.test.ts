@@ -73,7 +73,7 @@ function strictOnRekey(kit: Kit): void {
     // Both sequence numbers were reset, and the packets can be opened.
     strict.expectAlive();
     expect(strict.peer.sequence).toBe(1);
-    strict.session.rekey();
+    strict.machine.rekey();
     strict.turn().peer.exchange();
     strict.expectAlive();
     expect(strict.eventsOf("new-keys").map(({ initial }) => initial)).toEqual([true, false, false]);
@@ -215,7 +215,7 @@ test("state skip · client", () => {
   asked.peer.newKeys().send(message.serviceAccept, message.authSuccess);
   asked.advance(3_600_000);
   expect(asked.sent).toEqual([20, 30]);
-  asked.session.answerHostKey(asked.eventsOf("verify-host-key")[0]!.token, new SshError("host-key-unknown", "unknown"));
+  asked.machine.answerHostKey(asked.eventsOf("verify-host-key")[0]!.token, new SshError("host-key-unknown", "unknown"));
   asked.turn().expectClosed("host-key-unknown");
   expect(asked.sent).toEqual([20, 30, GOODBYE]);
 
@@ -283,7 +283,7 @@ function duringRekey(kit: Kit): void {
   const stalled = (): SessionTarget => {
     const target = kit.create({ session: { limits: { maxQueuedBytes } } }).login();
     target.openChannel();
-    target.session.rekey();
+    target.machine.rekey();
     return target.turn();
   };
   const quiet = stalled();
@@ -334,7 +334,7 @@ function duringRekey(kit: Kit): void {
 /** Asserts that UNIMPLEMENTED is ignored for a packet never sent, but ends the session immediately for KEXINIT. */
 function unimplementedInRekey(kit: Kit): void {
   const target = kit.create().login();
-  target.session.rekey();
+  target.machine.rekey();
   target.turn();
   expect(target.sent.at(-1)).toBe(20);
   target.peer.send(message.unimplemented(2 ** 31));

@@ -246,7 +246,7 @@ test("signature algorithm · client", () => {
     const target = asking();
     target.peer.send(SSH_MSG_USERAUTH_PK_OK.encode({ algorithm: "rsa-sha2-512", publicKey }));
     const ask = target.eventsOf("sign")[0]!;
-    target.session.auth.answerSignature(
+    target.machine.auth.answerSignature(
       ask.token,
       signature(name, signatureBlob(rsa.sign(ask.algorithm, ask.data, random))),
     );

@@ -145,8 +145,8 @@ function macChoice(kit: Kit): void {
     const target = kit.create({ session, peer: { cipher } });
     target.peer.identify().exchange(disjoint);
     target.finish().expectAlive();
-    expect(target.session.negotiated?.clientToServer.mac).toBeUndefined();
-    expect(target.session.negotiated?.serverToClient.mac).toBeUndefined();
+    expect(target.machine.negotiated?.clientToServer.mac).toBeUndefined();
+    expect(target.machine.negotiated?.serverToClient.mac).toBeUndefined();
   }
   for (const macs of [
     disjoint,
@@ -282,7 +282,7 @@ function kexinit(kit: Kit): void {
         expect(target.sent).toEqual([20, GOODBYE]);
       } else {
         expect(target.error?.message).toBeUndefined();
-        const { kex, hostKey, clientToServer, serverToClient } = target.session.negotiated!;
+        const { kex, hostKey, clientToServer, serverToClient } = target.machine.negotiated!;
         const chosen = [clientToServer.cipher, clientToServer.mac, serverToClient.cipher, serverToClient.mac];
         expect([kex.name, hostKey.name, ...chosen.map((one) => one?.name)]).toEqual(expected);
       }

@@ -73,7 +73,7 @@ export class LiveSession {
       client: new Wire(fault?.from === "client" ? fault : undefined),
       server: new Wire(fault?.from === "server" ? fault : undefined),
     };
-    for (const { session } of [this.client, this.server]) session.start(0);
+    for (const { machine } of [this.client, this.server]) machine.start(0);
     this.pump();
   }
 
@@ -84,13 +84,13 @@ export class LiveSession {
   /** Runs until both sides have ended or the clock reaches `until`. Throws if a side waits without a deadline or spins. */
   run(until: number): this {
     for (let ticks = 0; !this.over; ticks++) {
-      const deadlines = [this.client, this.server].map(({ session }) => session.deadline() ?? Infinity);
+      const deadlines = [this.client, this.server].map(({ machine }) => machine.deadline() ?? Infinity);
       const next = Math.min(...deadlines);
       if (next === Infinity) throw new Error("both sides wait without a deadline");
       if (next > until) return this;
       if (ticks > 10_000 || next < this.now) throw new Error(`the deadline ${next} does not advance`);
       this.now = next;
-      for (const { session } of [this.client, this.server]) session.tick(next);
+      for (const { machine } of [this.client, this.server]) machine.tick(next);
       this.pump();
     }
     return this;
@@ -116,7 +116,7 @@ export class LiveSession {
       // Like a driver, close the connection.
       if (receiver.error === undefined) {
         this.#late(wire, receiver);
-        receiver.session.end();
+        receiver.machine.end();
         receiver.work();
         return true;
       }
@@ -131,7 +131,7 @@ export class LiveSession {
   #deliver(wire: Wire, receiver: Side, bytes: Uint8Array): boolean {
     if (bytes.length === 0) return false;
     wire.chunks.push(bytes);
-    receiver.session.receive(bytes);
+    receiver.machine.receive(bytes);
     return true;
   }
 }

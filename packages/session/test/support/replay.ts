@@ -8,7 +8,7 @@ export class Replay {
 
   constructor(role: Role, options: SessionOptions) {
     this.side = createSide(role, options);
-    this.side.session.start(0);
+    this.side.machine.start(0);
     this.#turn();
   }
 
@@ -23,7 +23,7 @@ export class Replay {
 
   receive(...chunks: readonly Uint8Array[]): this {
     for (const chunk of chunks) {
-      this.side.session.receive(chunk);
+      this.side.machine.receive(chunk);
       this.#turn();
     }
     return this;
@@ -31,7 +31,7 @@ export class Replay {
 
   /** Ends the input. */
   end(): this {
-    this.side.session.end();
+    this.side.machine.end();
     this.#turn();
     return this;
   }

@@ -70,7 +70,7 @@ export interface ChannelChange {
 
 /** Complete session attacked by a peer in the opposite role. */
 export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Target {
-  abstract readonly session: ClientSession | ServerSession;
+  abstract readonly machine: ClientSession | ServerSession;
   abstract readonly peer: AttackPeer;
   readonly events: E[] = [];
   readonly trace: TraceRecord[] = [];
@@ -88,14 +88,14 @@ export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Ta
   protected abstract answer(event: E): void;
 
   deliver(bytes: Uint8Array): void {
-    this.session.tick(this.now);
-    this.session.receive(bytes);
+    this.machine.tick(this.now);
+    this.machine.receive(bytes);
     this.#work();
   }
 
   takeOutput(): Uint8Array | undefined {
     if (!this.reading) return undefined;
-    const output = this.session.takeOutput();
+    const output = this.machine.takeOutput();
     this.#work();
     return output;
   }
@@ -110,7 +110,7 @@ export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Ta
   /** Advances the session's clock. */
   advance(milliseconds: number): this {
     this.now += milliseconds;
-    this.session.tick(this.now);
+    this.machine.tick(this.now);
     return this.turn();
   }
 
@@ -152,11 +152,11 @@ export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Ta
     expect(this.events.at(-1)?.type).toBe("closed");
     this.reading = true;
     this.turn();
-    expect(this.session.deadline()).toBeUndefined();
-    expect(this.session.wantsInput).toBe(false);
+    expect(this.machine.deadline()).toBeUndefined();
+    expect(this.machine.wantsInput).toBe(false);
     const { length } = this.events;
     const sent = this.sent.length;
-    this.session.receive(new Uint8Array(1000));
+    this.machine.receive(new Uint8Array(1000));
     this.advance(1e9);
     expect(this.events).toHaveLength(length);
     expect(this.sent).toHaveLength(sent);

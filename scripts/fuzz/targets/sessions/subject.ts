@@ -20,7 +20,7 @@ export type AnyEvent = ClientSessionEvent | ServerSessionEvent;
 
 /** A client or server session under test, with its application and its peer. */
 export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Played {
-  abstract readonly session: ClientSession | ServerSession;
+  abstract readonly machine: ClientSession | ServerSession;
   readonly peer: AttackPeer;
   policy: Policy = "grant";
   readonly #logins: LoginOracle;
@@ -64,15 +64,15 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
 
   deliver(bytes: Uint8Array): void {
     this.#judge(() => {
-      this.session.tick(this.#now);
-      this.session.receive(bytes);
+      this.machine.tick(this.#now);
+      this.machine.receive(bytes);
     });
     this.work();
   }
 
   takeOutput(): Uint8Array | undefined {
     this.#hear();
-    const output = this.#judge(() => this.session.takeOutput());
+    const output = this.#judge(() => this.machine.takeOutput());
     this.work();
     if (output === undefined) this.#judge(() => this.#channels.settle());
     this.#output += output?.length ?? 0;
@@ -83,7 +83,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
 
   pass(milliseconds: number): void {
     this.#now += milliseconds;
-    this.#judge(() => this.session.tick(this.#now));
+    this.#judge(() => this.machine.tick(this.#now));
     this.work();
   }
 
@@ -108,21 +108,21 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
   /** Ends the session and checks that nothing is left of it. Throws the first fault of the whole run. */
   finish(): void {
     if (this.#closed === undefined) this.#judge(() => this.#expectOneAnswer());
-    this.#judge(() => this.session.end());
+    this.#judge(() => this.machine.end());
     this.work();
     if (this.#closed === undefined) {
-      this.#judge(() => this.session.disconnect(new SshError("closed", "done")));
+      this.#judge(() => this.machine.disconnect(new SshError("closed", "done")));
       this.work();
     }
     this.#judge(() => {
       expectTrue(this.#closed !== undefined, "the session did not end after `disconnect`");
-      while (this.session.takeOutput() !== undefined);
-      expectTrue(this.session.deadline() === undefined, "a closed session has a deadline");
-      expectTrue(!this.session.wantsInput, "a closed session wants input");
-      this.session.receive(new Uint8Array(64));
-      this.session.tick(this.#now + 1e9);
+      while (this.machine.takeOutput() !== undefined);
+      expectTrue(this.machine.deadline() === undefined, "a closed session has a deadline");
+      expectTrue(!this.machine.wantsInput, "a closed session wants input");
+      this.machine.receive(new Uint8Array(64));
+      this.machine.tick(this.#now + 1e9);
       expectTrue(this.nextEvent() === undefined, "a closed session reports another event");
-      expectTrue(this.session.takeOutput() === undefined, "a closed session has more output");
+      expectTrue(this.machine.takeOutput() === undefined, "a closed session has more output");
     });
     if (this.#fault !== undefined) throw this.#fault.error;
   }
