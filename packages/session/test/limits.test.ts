@@ -17,8 +17,8 @@ const sink = { pending: 0, held: false, turnOver: false, write() {}, begin: () =
 const authBase = { sink, sessionId: new Uint8Array(32) };
 
 const doors = {
-  "a client session": (limits: object) => new ClientSession({ ...base, ...login, limits }),
-  "a server session": (limits: object) => new ServerSession({ ...base, ...served, limits }),
+  "the session machine of a client": (limits: object) => new ClientSession({ ...base, ...login, limits }),
+  "the session machine of a server": (limits: object) => new ServerSession({ ...base, ...served, limits }),
 };
 const floors = {
   "a transport": [

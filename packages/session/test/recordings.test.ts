@@ -20,7 +20,7 @@ const recordings = file.recordings.map(({ chunks, outcome, serverHostKey, ...sce
   chunks: chunks.map(({ from, bytes }) => ({ from, bytes: base64Decode(bytes)! })),
 }));
 
-describe.each(recordings)("recorded OpenSSH session $name", ({ scenario, chunks, outcome, serverHostKey }) => {
+describe.each(recordings)("recorded OpenSSH connection $name", ({ scenario, chunks, outcome, serverHostKey }) => {
   const sent = toHex(concatBytes(...chunks.filter(({ from }) => from === "client").map(({ bytes }) => bytes)));
   const received = concatBytes(...chunks.filter(({ from }) => from === "server").map(({ bytes }) => bytes));
 
@@ -43,7 +43,7 @@ describe.each(recordings)("recorded OpenSSH session $name", ({ scenario, chunks,
   });
 });
 
-describe("recorded OpenSSH session chacha20", () => {
+describe("recorded OpenSSH connection chacha20", () => {
   const { scenario, chunks } = recordings[0]!;
   const received = chunks.filter(({ from }) => from === "server").map(({ bytes }) => bytes);
   const length = concatBytes(...received).length;

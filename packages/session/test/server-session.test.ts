@@ -404,7 +404,7 @@ describe("before the login", () => {
     expect(peer.flush().error).toMatchObject({ code: "auth-timeout" });
   });
 
-  it("answers CHANNEL_OPEN with UNIMPLEMENTED; any other connection message ends the session", () => {
+  it("answers CHANNEL_OPEN with UNIMPLEMENTED; any other connection message ends the connection", () => {
     const open = SSH_MSG_CHANNEL_OPEN.encode({
       channelType: "session",
       senderChannel: 0,

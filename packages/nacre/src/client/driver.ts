@@ -22,7 +22,7 @@ export interface ConnectionInfo {
 /** A server may open no channels and send no global requests until the client accepts them on the mux. */
 const HANDLERS: MuxHandlers<Driver> = { channels: {}, globalRequests: {} };
 
-/** Logs a client in: passes the session's asks to the application. */
+/** Logs a client in: passes the asks of the session machine to the application. */
 export class Driver implements MuxSide<ClientSessionEvent> {
   readonly mux: Mux<ClientSessionEvent, Driver>;
   readonly #machine: ClientSession;
@@ -77,7 +77,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     this.#engine.touch();
   }
 
-  /** Handles an event of the session. The mux calls this and the next two methods. */
+  /** Handles an event of the session machine. The mux calls this and the next two methods. */
   event(event: ClientSessionEvent): void {
     switch (event.type) {
       case "identified":

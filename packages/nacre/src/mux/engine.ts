@@ -6,7 +6,7 @@ import { queueMacrotask } from "./macrotask.ts";
 
 type SessionEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** The methods of a session that the engine calls, on either side. */
+/** The methods of a session machine that the engine calls, on either side. */
 export interface DrivenMachine<E extends SessionEvent> {
   readonly connection: Connection;
   readonly wantsInput: boolean;
@@ -25,7 +25,7 @@ export interface DrivenMachine<E extends SessionEvent> {
 /** Milliseconds without a byte in either direction after which a connection releases its buffers. */
 const REST_AFTER = 100;
 
-/** Handles the events of a session. */
+/** Handles the events of a session machine. */
 export interface EngineHandler<E extends SessionEvent> {
   /** Called with each event except `closed`. An exception ends the connection. */
   event(event: E): void;
@@ -36,10 +36,10 @@ export interface EngineHandler<E extends SessionEvent> {
 }
 
 /**
- * Drives a session of either side over a byte connection: transfers bytes, runs the timer, and dispatches events. All output of a turn
+ * Drives a session machine of either side over a byte connection: transfers bytes, runs the timer, and dispatches events. All output of a turn
  * leaves in one write.
  *
- * An exception of the session or of the handler ends the connection, since no caller would catch it.
+ * An exception of the session machine or of the handler ends the connection, since no caller would catch it.
  */
 export class Engine<E extends SessionEvent> implements DuplexHandler {
   readonly machine: DrivenMachine<E>;
@@ -51,7 +51,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   #over: SshError | undefined;
   #writable = true;
   #turn: "idle" | "scheduled" | "running" = "idle";
-  /** Number of session yields in this round of the event loop. After the second, the next turn waits for the next round. */
+  /** Number of `yield` events in this round of the event loop. After the second, the next turn waits for the next round. */
   #yields = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -71,7 +71,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     return this.#over;
   }
 
-  /** Starts the session and the byte connection. The first turn sends the output. */
+  /** Starts the session machine and the byte connection. The first turn sends the output. */
   start(): void {
     this.#try(() => {
       this.machine.start(performance.now());
@@ -112,7 +112,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /**
-   * Schedules a turn in a microtask. Call it after each command to the session, so that its events are handled and its output is written.
+   * Schedules a turn in a microtask. Call it after each command to the session machine, so that its events are handled and its output is written.
    */
   touch(): void {
     if (this.#turn !== "idle") return;
@@ -142,8 +142,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /**
-   * Runs a command that depends on the application. Updates the session's clock first, so that time spent in the application does not count
-   * against the peer. Does nothing after the end of the connection. Throws what the session throws.
+   * Runs a command that depends on the application. Updates the machine's clock first, so that time spent in the application does not count
+   * against the peer. Does nothing after the end of the connection. Throws what the machine throws.
    */
   command(give: () => void): void {
     if (this.#over !== undefined) return;
@@ -170,7 +170,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.#goOn();
   }
 
-  /** Runs a turn. The session's clock is already updated. */
+  /** Runs a turn. The machine's clock is already updated. */
   #goOn(): void {
     if (this.#turn === "running" || /* rule: engine-yields */ this.#yields > 1 || this.#over !== undefined) return;
     try {
@@ -294,7 +294,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     } catch {
       // The peer gets no disconnect message.
     }
-    // Ignore further events: the state of the session is no longer reliable.
+    // Ignore further events: the state of the machine is no longer reliable.
     this.#onClosed(error);
   }
 

@@ -63,7 +63,7 @@ export type GlobalReply =
  * message is handled. Opens and requests without a handler are refused.
  */
 export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements EngineHandler<E>, PeerAsks {
-  /** Drives the session over the byte connection. */
+  /** Drives the session machine over the byte connection. */
   readonly engine: Engine<E>;
   readonly #side: S;
   #handlers: MuxHandlers<S>;

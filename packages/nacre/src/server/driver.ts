@@ -32,7 +32,7 @@ type State<S extends BaseSession> =
   /** `client` is set if the login succeeded. */
   | { readonly kind: "over"; readonly client: Admitted<S> | undefined };
 
-/** One connection of a server, from login to end. Passes the session's asks to the application. */
+/** One connection of a server, from login to end. Passes the asks of the session machine to the application. */
 export class ServerDriver<S extends BaseSession> implements ServerSide, AdmittedHost<S> {
   readonly #options: ServeOptions<S> & CryptoProvider;
   readonly #limits: ServerLimits;
@@ -157,7 +157,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     this.#engine.fail(new SshError("closed", "the connection was closed by the server"));
   }
 
-  /** Handles an event of the session. The mux calls this and the next two methods. */
+  /** Handles an event of the session machine. The mux calls this and the next two methods. */
   event(event: ServerSessionEvent): void {
     switch (event.type) {
       case "identified":

@@ -116,22 +116,22 @@ test("CVE-2024-45337 · server", () => {
   ]);
 
   // A signature that does not match the request causes no event.
-  const forged: readonly ((session: ServerTarget) => Uint8Array)[] = [
-    (session) => signed(session, userKey, { sign: signature(otherKey) }),
-    (session) => signed(session, otherKey, { sign: signature(userKey) }),
-    (session) => signed(session, userKey, { sign: tampered(userKey) }),
-    // Signatures for another session, user or service.
+  const forged: readonly ((target: ServerTarget) => Uint8Array)[] = [
+    (target) => signed(target, userKey, { sign: signature(otherKey) }),
+    (target) => signed(target, otherKey, { sign: signature(userKey) }),
+    (target) => signed(target, userKey, { sign: tampered(userKey) }),
+    // Signatures for another connection, user or service.
     () => signedLogin(new Uint8Array(32), userKey),
-    (session) => withChange(signed(session, userKey, { userName: "bob" }), { userName: "alice" }),
-    (session) => withChange(signed(session, userKey, { serviceName: "ssh-other" }), { serviceName: "ssh-connection" }),
+    (target) => withChange(signed(target, userKey, { userName: "bob" }), { userName: "alice" }),
+    (target) => withChange(signed(target, userKey, { serviceName: "ssh-other" }), { serviceName: "ssh-connection" }),
   ];
   for (const forge of forged) {
-    const session = new ServerTarget({ hold: ["publickey"] }).service();
-    session.peer.send(forge(session));
-    expect(session.sent.at(-1)).toBe(FAILURE);
-    expect(session.eventsOf("publickey")).toEqual([]);
-    expectOutside(session);
-    session.expectAlive();
+    const target = new ServerTarget({ hold: ["publickey"] }).service();
+    target.peer.send(forge(target));
+    expect(target.sent.at(-1)).toBe(FAILURE);
+    expect(target.eventsOf("publickey")).toEqual([]);
+    expectOutside(target);
+    target.expectAlive();
   }
   // Reusing the input buffer must not change earlier events.
   const reused = new ServerTarget({ hold: ["publickey"] }).service();

@@ -107,7 +107,7 @@ test("CVE-2025-26465 · client", async () => {
   );
   expect(never).toMatchObject({ error: { code: "aborted" }, messages: 0 });
 
-  // The session accepts only `true`, not truthy values.
+  // The session machine accepts only `true`, not truthy values.
   for (const verdict of [false, undefined, 1, "true", {}]) {
     const target = new ClientTarget({ onEvent: ({ type }) => type === "verify-host-key" });
     target.peer.identify().init().reply();

@@ -19,9 +19,9 @@ const usage = expect.objectContaining({ code: "usage" });
 const SUCCESS = SSH_MSG_REQUEST_SUCCESS.encode({ data: new Uint8Array(0) });
 const FAILURE = SSH_MSG_REQUEST_FAILURE.encode({});
 
-/** Returns a logged-in session with a channel. Its application consumes no data. */
+/** Returns a logged-in session machine with a channel. Its application consumes no data. */
 function unread(kit: Kit, limits: Partial<Limits> = {}): SessionTarget {
-  const target = kit.create({ session: { limits }, hold: ["data"] }).login();
+  const target = kit.create({ machine: { limits }, hold: ["data"] }).login();
   expect(target.openChannel()).toBe(0);
   return target;
 }
@@ -32,7 +32,7 @@ const received = (target: SessionTarget, stream: "stdout" | "stderr"): number =>
     .filter((event) => event.stream === stream)
     .reduce((sum, { data }) => sum + data.length, 0);
 
-/** Bytes of window that the session has returned to the peer. */
+/** Bytes of window that the session machine has returned to the peer. */
 const credit = (target: SessionTarget): number =>
   target.peer.received
     .filter((payload) => payload[0] === SSH_MSG_CHANNEL_WINDOW_ADJUST.number)
@@ -208,7 +208,7 @@ function unaskedReplies(kit: Kit): void {
   quiet.expectAlive();
   expect(quiet.eventsOf("global-reply")).toHaveLength(1);
   // A peer that sends data but never replies to keepalives stays connected; pending keepalives are limited.
-  const owing = kit.create({ session: { limits: { keepaliveInterval: 1000 } } }).login();
+  const owing = kit.create({ machine: { limits: { keepaliveInterval: 1000 } } }).login();
   const { length } = owing.sent;
   for (let i = 0; i < 300; i++) owing.advance(1000).peer.send(message.ignore());
   expect(owing.sent.slice(length).filter((number) => number === 80)).toHaveLength(256);

@@ -40,7 +40,7 @@ async function workBeforeLogin(kit: Kit): Promise<void> {
     target.machine.rest();
     targets.push(target);
   }
-  // Each session keeps its KEXINIT of up to 35,000 bytes, its other state, and the test's peer.
+  // Each session machine keeps its KEXINIT of up to 35,000 bytes, its other state, and the test's peer.
   expect(((await memory()) - before) / count).toBeLessThan(150_000);
   for (const target of targets) expect(target.error?.message).toBeUndefined();
 
@@ -70,7 +70,7 @@ function longestTurn(events: readonly AnyEvent[], type: AnyEvent["type"]): numbe
 
 type Yield = Extract<AnyEvent, { type: "yield" }>;
 
-/** Engine of a session with three turns of work. It yields twice in each turn, and each time adds its name to `order`. */
+/** Engine of a session machine with three turns of work. It yields twice in each turn, and each time adds its name to `order`. */
 function busyEngine(name: string, order: string[]): Engine<Yield> {
   let left = 6;
   const machine: Partial<DrivenMachine<Yield>> = {

@@ -48,7 +48,7 @@ function terrapin(kit: Kit): void {
   // The attack itself: a packet deleted after NEWKEYS is detected, because none could be inserted to compensate.
   for (const peer of Object.values(MODES)) {
     const whole = kit.create({ peer }).handshake();
-    // The peer could open the packets after NEWKEYS only because the session reset its sequence number.
+    // The peer could open the packets after NEWKEYS only because the session machine reset its sequence number.
     expect(whole.sent).toEqual(kit.flights[3]);
     expect(whole.peer.sequence).toBe(0);
     whole.peer.send(message.sigAlgs("ssh-ed25519"), ...loginOf(whole));
@@ -281,7 +281,7 @@ function duringRekey(kit: Kit): void {
   // After our KEXINIT, the peer stalls and floods. We send only key exchange messages.
   const maxQueuedBytes = 64 * 1024;
   const stalled = (): SessionTarget => {
-    const target = kit.create({ session: { limits: { maxQueuedBytes } } }).login();
+    const target = kit.create({ machine: { limits: { maxQueuedBytes } } }).login();
     target.openChannel();
     target.machine.rekey();
     return target.turn();
@@ -331,7 +331,7 @@ function duringRekey(kit: Kit): void {
   slow.advance(1).expectClosed("kex-timeout");
 }
 
-/** Asserts that UNIMPLEMENTED is ignored for a packet never sent, but ends the session immediately for KEXINIT. */
+/** Asserts that UNIMPLEMENTED is ignored for a packet never sent, but ends the connection immediately for KEXINIT. */
 function unimplementedInRekey(kit: Kit): void {
   const target = kit.create().login();
   target.machine.rekey();

@@ -90,7 +90,7 @@ describe("replies", () => {
     "%s reads only during calls: without keepalives it may be idle for days",
     (line) => {
       const limits = { keepaliveInterval: 0, rekeyInterval: 2 ** 31 };
-      const server = guest(line, { session: { limits } });
+      const server = guest(line, { machine: { limits } });
       const { length } = server.sent;
       for (let hour = 0; hour < 72; hour++) server.advance(3_600_000);
       expect(server.sent).toHaveLength(length);
@@ -116,7 +116,7 @@ describe("ends of the connection", () => {
 });
 
 describe("sessions", () => {
-  it("PuTTY's simple@putty request is ignored, and the session continues", () => {
+  it("PuTTY's simple@putty request is ignored, and the connection continues", () => {
     const server = guest("SSH-2.0-PuTTY_Release_0.83");
     exec(server);
     const data = new Writer().string("simple@putty.projects.tartarus.org").boolean(false).finish();

@@ -1,4 +1,4 @@
-import type { Login, Role } from "./whole-session.ts";
+import type { Login, Role } from "./whole-connection.ts";
 
 /**
  * Expected outcomes, in the format of `ending`, when a message is dropped, repeated or swapped with the next one and no MAC detects it.

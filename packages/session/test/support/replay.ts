@@ -1,12 +1,12 @@
 import { concatBytes, type SshError } from "@nacre/wire";
-import { createSide, type Role, type SessionOptions, type Side } from "./whole-session.ts";
+import { createSide, type Role, type ConnectionOptions, type Side } from "./whole-connection.ts";
 
-/** One side of a session that receives recorded bytes. It is deterministic, so it repeats its recorded output. */
+/** One side of a connection, which receives recorded bytes. It is deterministic, so it repeats its recorded output. */
 export class Replay {
   readonly side: Side;
   readonly #output: Uint8Array[] = [];
 
-  constructor(role: Role, options: SessionOptions) {
+  constructor(role: Role, options: ConnectionOptions) {
     this.side = createSide(role, options);
     this.side.machine.start(0);
     this.#turn();

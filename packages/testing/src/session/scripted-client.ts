@@ -26,7 +26,7 @@ import { seededRandom } from "../random.ts";
 const CIPHERS = [aes128Ctr, aes192Ctr, aes256Ctr, aes128Gcm, aes256Gcm, chacha20Poly1305];
 const MACS = [hmacSha256, hmacSha256Etm, hmacSha512, hmacSha512Etm];
 
-/** Parameters of a recorded session. The same parameters produce the same bytes. */
+/** Parameters of a recorded connection. The same parameters produce the same bytes. */
 export interface Scenario {
   readonly name: string;
   readonly seed: number;

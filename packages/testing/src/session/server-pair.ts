@@ -29,7 +29,7 @@ export interface ServerPairOptions {
 }
 
 /**
- * Client session and server session connected in memory. Requests that a test does not answer are granted: keys, channels and commands. A
+ * Session machines of a client and a server, connected in memory. Requests that a test does not answer are granted: keys, channels and commands. A
  * command prints itself.
  */
 export class ServerPair {

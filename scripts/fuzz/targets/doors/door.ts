@@ -197,6 +197,6 @@ export abstract class Door implements Wire, Played {
 
   /** Called with each payload that this side sends. */
   protected heard(payload: Uint8Array): void {
-    this.#channels.sessionSent(payload);
+    this.#channels.machineSent(payload);
   }
 }

@@ -6,7 +6,7 @@ import { letIn } from "./let-in.ts";
 import { type Answered, Subject } from "./subject.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "./suites.ts";
 
-/** A client session. It logs in with a key, a password or prompts, opens a session channel and runs a command. */
+/** The session machine of a client. It logs in with a key, a password or prompts, opens a session channel and runs a command. */
 export class ClientSubject extends Subject<ClientSessionEvent> {
   readonly machine: ClientSession;
   readonly #userKey: PrivateKey;

@@ -5,7 +5,7 @@ import { SSH_MSG_SERVICE_REQUEST, SshError } from "@nacre/wire";
 import { type Answered, Subject } from "./subject.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "./suites.ts";
 
-/** A server session. It grants logins by its policy, accepts session channels, and echoes data. */
+/** The session machine of a server. It grants logins by its policy, accepts session channels, and echoes data. */
 export class ServerSubject extends Subject<ServerSessionEvent> {
   readonly machine: ServerSession;
   readonly #suite: SessionSuite;

@@ -7,7 +7,7 @@ import { LoginOracle } from "./login-oracle.ts";
 import type { Played } from "./script.ts";
 import type { SessionSuite } from "./suites.ts";
 
-/** Maximum output of a session for an input of 16 KiB, in bytes: rekeys, pongs, refusals. More would allow traffic amplification. */
+/** Maximum output of a session machine for an input of 16 KiB, in bytes: rekeys, pongs, refusals. More would allow traffic amplification. */
 const MOST_OUTPUT = 2 * 1024 * 1024;
 
 /** How the application answers asks: grants them, refuses them, or leaves them open (`hold`). With `hold` it also consumes no data. */
@@ -18,16 +18,16 @@ export type Answered = "no ask" | "answered" | "accepted";
 
 export type AnyEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** A client or server session under test, with its application and its peer. */
+/** The session machine of a client or server under test, with its application and its peer. */
 export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Played {
   abstract readonly machine: ClientSession | ServerSession;
   readonly peer: AttackPeer;
   policy: Policy = "grant";
   readonly #logins: LoginOracle;
   readonly #channels = new ChannelOracle();
-  /** Number of the session's payloads that the oracles have received. */
+  /** Number of the machine's payloads that the oracles have received. */
   #heard = 0;
-  /** The ask for which the session accepted a second answer. */
+  /** The ask for which the session machine accepted a second answer. */
   #answeredTwice: AnyEvent["type"] | undefined;
   #now = 0;
   #output = 0;
@@ -105,7 +105,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     });
   }
 
-  /** Ends the session and checks that nothing is left of it. Throws the first fault of the whole run. */
+  /** Ends the connection and checks that nothing is left of it. Throws the first fault of the whole run. */
   finish(): void {
     if (this.#closed === undefined) this.#judge(() => this.#expectOneAnswer());
     this.#judge(() => this.machine.end());
@@ -131,7 +131,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     const answered = attempt(() => this.answer(event)) ?? "no ask";
     if (answered === "no ask") return;
     this.#logins.answered(event, answered === "accepted");
-    // A closed session ignores answers. Its only remaining event is `closed`.
+    // A closed session machine ignores answers. Its only remaining event is `closed`.
     if (outcome(() => this.answer(event)).code !== "usage") this.#answeredTwice = event.type;
   }
 
@@ -144,8 +144,8 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     for (const payload of this.peer.received.slice(this.#heard)) {
       this.#heard++;
       this.#judge(() => {
-        this.#logins.sessionSent(payload);
-        this.#channels.sessionSent(payload);
+        this.#logins.machineSent(payload);
+        this.#channels.machineSent(payload);
       });
     }
   }

@@ -19,7 +19,7 @@ export interface ClientTargetOptions extends CommonOptions {
   readonly onEvent?: (event: ClientSessionEvent, machine: ClientSession) => boolean | void;
 }
 
-/** Client session attacked by a server. It accepts the host key and consumes data, unless a test changes that. */
+/** Session machine of a client, attacked by a server. It accepts the host key and consumes data, unless a test changes that. */
 export class ClientTarget extends SessionTarget<ClientSessionEvent> {
   readonly machine: ClientSession;
   readonly peer: AttackPeer;
@@ -37,7 +37,7 @@ export class ClientTarget extends SessionTarget<ClientSessionEvent> {
       password: false,
       keyboardInteractive: false,
       trace: (record) => this.trace.push(record),
-      ...options.session,
+      ...options.machine,
       ...options.client,
     });
     this.peer = new AttackPeer(this, { role: "server", hostKey, ...options.peer });

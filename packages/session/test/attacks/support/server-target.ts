@@ -26,7 +26,7 @@ export const rsaHostKey: PrivateKey = privateKeyFromFields(keyVector("rsa-2048")
 export const ecdsaHostKey: PrivateKey = privateKeyFromFields(keyVector("ecdsa-521").fields);
 
 /**
- * Server session attacked by a client. Its application accepts logins with the user key, grants channels and requests, and consumes data,
+ * Session machine of a server, attacked by a client. Its application accepts logins with the user key, grants channels and requests, and consumes data,
  * unless a test changes that.
  */
 export class ServerTarget extends SessionTarget<ServerSessionEvent> {
@@ -48,7 +48,7 @@ export class ServerTarget extends SessionTarget<ServerSessionEvent> {
       methods: ["publickey", "password", "keyboard-interactive"],
       userKeys: defaultSignatureAlgorithms,
       trace: (record) => this.trace.push(record),
-      ...options.session,
+      ...options.machine,
       ...options.server,
     });
     this.peer = new AttackPeer(this, { role: "client", hostKey, ...options.peer });

@@ -1,5 +1,5 @@
 import { concatBytes } from "@nacre/wire";
-import { ClientSide, type Role, ServerSide, type SessionOptions, type Side } from "./whole-session.ts";
+import { ClientSide, type Role, ServerSide, type ConnectionOptions, type Side } from "./whole-connection.ts";
 
 /** Fault of one message in transit. `index` counts the sender's messages; the identification string is 0. */
 export interface Fault {
@@ -57,16 +57,16 @@ class Wire {
   }
 }
 
-/** Both sides of a session, connected in memory. The simulated clock jumps from deadline to deadline. */
-export class LiveSession {
+/** Both sides of a connection, in memory. The simulated clock jumps from deadline to deadline. */
+export class LiveConnection {
   readonly client: ClientSide;
   readonly server: ServerSide;
   readonly wires: Readonly<Record<Role, Wire>>;
-  /** Side that ended the session. */
+  /** Side that ended the connection. */
   ended: Role | undefined;
   now = 0;
 
-  constructor(options: SessionOptions, fault?: Fault) {
+  constructor(options: ConnectionOptions, fault?: Fault) {
     this.client = new ClientSide({ ...options, traced: true });
     this.server = new ServerSide({ ...options, traced: true });
     this.wires = {
@@ -137,10 +137,10 @@ export class LiveSession {
 }
 
 /**
- * Compares a session with a fault to one without. Returns "same"; "alive" if both sides rightly wait for the lost message; a side and its
+ * Compares a connection with a fault to one without. Returns "same"; "alive" if both sides rightly wait for the lost message; a side and its
  * error code if it ended with another code; or "other" and the parts of the result that differ.
  */
-export function ending(live: LiveSession, whole: LiveSession): string {
+export function ending(live: LiveConnection, whole: LiveConnection): string {
   if (!live.over) return "alive";
   const first = live.ended!;
   for (const role of [first, first === "client" ? "server" : "client"] as const) {

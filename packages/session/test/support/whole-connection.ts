@@ -11,8 +11,8 @@ import type { TransportAlgorithms } from "@nacre/transport";
 import { concatBytes, SshError, utf8DecodeLossy, utf8Encode, Writer } from "@nacre/wire";
 
 /*
- * Whole session with an application on each side, from the identification string to SSH_MSG_DISCONNECT. Both sides are deterministic, so a
- * session can be repeated live or from a recording. Toy algorithms make it fast.
+* Whole connection with an application on each side, from the identification string to SSH_MSG_DISCONNECT. Both sides are deterministic, so a
+* connection can be repeated live or from a recording. Toy algorithms make it fast.
  */
 
 export type Role = "client" | "server";
@@ -24,7 +24,7 @@ export type Role = "client" | "server";
  */
 export type Login = "key" | "password";
 
-export interface SessionOptions {
+export interface ConnectionOptions {
   readonly login: Login;
   /** Algorithms of both sides. */
   readonly algorithms: TransportAlgorithms;
@@ -52,7 +52,7 @@ function text(word: string, length: number): Uint8Array {
   return utf8Encode(`${word} `.repeat(length).slice(0, length));
 }
 
-/** Events and data that one side's application received. Two sessions with equal results behaved the same. */
+/** Events and data that one side's application received. Two connections with equal results behaved the same. */
 export interface Result {
   /** All events except data, in order, each with its important fields. */
   readonly events: readonly string[];
@@ -62,12 +62,12 @@ export interface Result {
 
 type AnyEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** One side of a session: the session object and its application. */
+/** One side of a connection: a session machine and its application. */
 export abstract class Side<Event extends AnyEvent = AnyEvent> {
   abstract readonly machine: ClientSession | ServerSession;
-  protected readonly options: SessionOptions;
+  protected readonly options: ConnectionOptions;
   readonly events: string[] = [];
-  /** Error that ended the session; `undefined` while it is open. */
+  /** Error that ended the connection; `undefined` while it is open. */
   error: SshError | undefined;
   /** Number of replies to global requests. */
   replies = 0;
@@ -77,7 +77,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
   readonly #toWrite: { bytes: Uint8Array; readonly stream?: "stderr" }[] = [];
   readonly #held: Event[] = [];
 
-  constructor(options: SessionOptions) {
+  constructor(options: ConnectionOptions) {
     this.options = options;
   }
 
@@ -205,7 +205,7 @@ export class ClientSide extends Side<ClientSessionEvent> {
   #exec = -1;
   #rekeyed = false;
 
-  constructor(options: SessionOptions) {
+  constructor(options: ConnectionOptions) {
     super(options);
     const { login, algorithms, traced } = options;
     this.machine = new ClientSession({
@@ -273,7 +273,7 @@ export class ServerSide extends Side<ServerSessionEvent> {
   readonly machine: ServerSession;
   #inputEnded = false;
 
-  constructor(options: SessionOptions) {
+  constructor(options: ConnectionOptions) {
     super(options);
     const { login, algorithms, traced } = options;
     this.machine = new ServerSession({
@@ -336,6 +336,6 @@ export class ServerSide extends Side<ServerSessionEvent> {
   }
 }
 
-export function createSide(role: Role, options: SessionOptions): ClientSide | ServerSide {
+export function createSide(role: Role, options: ConnectionOptions): ClientSide | ServerSide {
   return role === "client" ? new ClientSide(options) : new ServerSide(options);
 }
