@@ -47,7 +47,7 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
         client.exec(command, (error, stream) => {
           if (error !== undefined) return reject(error);
           stream.stderr.resume();
-          // Listens before any `await`, as `exit` may be emitted in the same turn.
+          // Listens before any `await`, as `exit` may be emitted in the same round of the event loop.
           const status = once(stream, "exit").then(([code]) => code as number);
           resolve({ ...nodeStreams(stream, stream), status });
         });

@@ -370,7 +370,7 @@ function clientSessions(): Uint8Array[] {
   ];
 }
 
-/** Returns connections in which a client dials and accepts forwarded connections. The numbers are those of `ClientDoor`'s commands. */
+/** Returns connections in which a client dials and accepts forwarded connections. The numbers are those of the commands of `ClientEntryPoint`. */
 function forwardingConnections(opening: readonly Parameters<typeof script>[1][]): Uint8Array[] {
   const opens = (channelType: string, data: Uint8Array): Parameters<typeof script>[1] =>
     send(

@@ -20,5 +20,5 @@ export const SESSION_LIMITS: LimitTable<Limits> = limitTable<Limits>({
   ...CONNECTION_LIMITS.ranges,
   authTimeout: { default: 120_000, least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" },
   keepaliveInterval: { default: 60_000, least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" },
-  keepaliveCount: { default: 3, least: 1, most: MAX_UINT32, unit: "questions" },
+  keepaliveCount: { default: 3, least: 1, most: MAX_UINT32, unit: "probes" },
 });

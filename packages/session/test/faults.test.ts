@@ -5,7 +5,7 @@ import { nodeAlgorithms } from "../../node/src/crypto/algorithms.ts";
 import { FAULTS, NO } from "./support/fault-table.ts";
 import { ending, type Fault, LiveConnection } from "./support/live-connection.ts";
 import { Replay, splitAt, upTo } from "./support/replay.ts";
-import type { Role, ConnectionOptions, Side } from "./support/whole-connection.ts";
+import type { ConnectionOptions, Role, Side } from "./support/whole-connection.ts";
 
 /*
  * Network faults during a whole connection: bytes split or cut off, and messages dropped, repeated or swapped. The result must be the same as

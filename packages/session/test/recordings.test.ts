@@ -84,11 +84,11 @@ describe("recorded OpenSSH connection chacha20", () => {
 
 /** Returns the offsets of padding bytes in packets up to NEWKEYS. No MAC protects them (RFC 4253 §8). */
 function plaintextPadding(stream: Uint8Array): Set<number> {
-  const view = new DataView(stream.buffer, stream.byteOffset);
+  const data = new DataView(stream.buffer, stream.byteOffset);
   const positions = new Set<number>();
   let offset = stream.indexOf(0x0a) + 1;
   for (let number = 0; number !== 21; ) {
-    const end = offset + 4 + view.getUint32(offset);
+    const end = offset + 4 + data.getUint32(offset);
     number = stream[offset + 5]!;
     for (let i = end - stream[offset + 4]!; i < end; i++) positions.add(i);
     offset = end;

@@ -192,7 +192,7 @@ describe("under load", () => {
             .connect()
             .enterConnection();
           const sent = { client: 0, server: 0 };
-          for (let turn = 0; turn < 200; turn++) {
+          for (let round = 0; round < 200; round++) {
             const [from, to] = pick(2) === 0 ? [pair.client, pair.server] : [pair.server, pair.client];
             from.transport.write(numbered(sent[from.name]++, pick(200)));
             if (pick(30) === 0) from.transport.requestRekey();

@@ -126,13 +126,13 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /**
-   * Asks the application and passes the answer to `give`. An answer that is not a promise is given immediately, so that its output leaves
-   * together with pending output. `failed` is called with an exception of `question` or `give`, now or later.
+   * Asks the application: calls `callback` and passes its result to `give`. A result that is not a promise is given immediately, so that
+   * its output leaves together with pending output. `failed` is called with an exception of `callback` or `give`, now or later.
    */
-  ask<T>(question: () => T | Promise<T>, give: (value: T) => void, failed: (cause: unknown) => void): void {
+  ask<T>(callback: () => T | Promise<T>, give: (value: T) => void, failed: (cause: unknown) => void): void {
     const settle = (value: T): void => this.command(() => give(value));
     try {
-      const answer = question();
+      const answer = callback();
       if (isThenable(answer)) void this.#awaitAnswer(answer, settle, failed);
       else settle(answer);
     } catch (cause) {

@@ -183,7 +183,7 @@ export class Logins {
       if (decision === false) return refuse();
       return this.#forcesAnother(decision, login.factors) ? refuse(anotherCommand()) : decision;
     };
-    const question = (): LoginDecision | Promise<LoginDecision> => {
+    const decide = (): LoginDecision | Promise<LoginDecision> => {
       try {
         const answer = authenticate(login);
         return isThenable(answer) ? Promise.resolve(answer).then(judge).catch(refuse) : judge(answer);
@@ -191,7 +191,7 @@ export class Logins {
         return refuse(error);
       }
     };
-    engine.ask(question, give, (cause) => {
+    engine.ask(decide, give, (cause) => {
       engine.fail(new SshError("internal", "the decision about a login could not be sent", { cause }));
     });
   }

@@ -131,11 +131,11 @@ test("limits · client", () => {
   rounds.expectClosed("auth-limit");
 
   // A server that alternates the methods in its refusals.
-  const turns = new ClientTarget({ client: { identities: keyring(6) } }).service();
-  for (let i = 0; i < 100 && turns.error === undefined; i++)
-    turns.peer.send(message.authFailure(...(i % 2 === 0 ? ["publickey"] : ["publickey", "password"])));
-  turns.expectClosed("auth-failed");
-  expect(turns.sent.filter((number) => number === 50).length).toBeLessThanOrEqual(7);
+  const alternating = new ClientTarget({ client: { identities: keyring(6) } }).service();
+  for (let i = 0; i < 100 && alternating.error === undefined; i++)
+    alternating.peer.send(message.authFailure(...(i % 2 === 0 ? ["publickey"] : ["publickey", "password"])));
+  alternating.expectClosed("auth-failed");
+  expect(alternating.sent.filter((number) => number === 50).length).toBeLessThanOrEqual(7);
 });
 
 const questioned = (): ClientTarget => {

@@ -143,7 +143,7 @@ async function oneEventLoop(kit: Kit): Promise<void> {
   sending.turn();
   expect(sending.eventsOf("writable")).toHaveLength(1);
 
-  // Connections take turns. Neither input nor calls of the application start a turn early.
+  // Connections alternate. Neither input nor calls of the application start a turn early.
   const order: string[] = [];
   const [one, other] = [busyEngine("one", order), busyEngine("other", order)];
   one.turn();

@@ -20,8 +20,8 @@ const withLength = (target: SessionTarget, wanted: number): Uint8Array => {
   const { lengthIsPadded, blockSize } = target.peer.shape;
   const least = 1 + 69 + 4;
   const real = least + ((blockSize - ((least + (lengthIsPadded ? 4 : 0)) % blockSize)) % blockSize);
-  const view = new DataView(packet.buffer);
-  view.setUint32(0, (view.getUint32(0) ^ real ^ wanted) >>> 0);
+  const data = new DataView(packet.buffer);
+  data.setUint32(0, (data.getUint32(0) ^ real ^ wanted) >>> 0);
   return packet;
 };
 

@@ -1,5 +1,5 @@
 import { concatBytes } from "@nacre/wire";
-import { ClientSide, type Role, ServerSide, type ConnectionOptions, type Side } from "./whole-connection.ts";
+import { ClientSide, type ConnectionOptions, type Role, ServerSide, type Side } from "./whole-connection.ts";
 
 /** Fault of one message in transit. `index` counts the sender's messages; the identification string is 0. */
 export interface Fault {

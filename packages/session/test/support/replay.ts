@@ -1,5 +1,5 @@
 import { concatBytes, type SshError } from "@nacre/wire";
-import { createSide, type Role, type ConnectionOptions, type Side } from "./whole-connection.ts";
+import { type ConnectionOptions, createSide, type Role, type Side } from "./whole-connection.ts";
 
 /** One side of a connection, which receives recorded bytes. It is deterministic, so it repeats its recorded output. */
 export class Replay {

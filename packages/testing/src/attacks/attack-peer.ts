@@ -52,7 +52,7 @@ interface Layout {
 }
 
 /**
- * Peer that can send any message or any bytes at any time. It uses real algorithms, but follows only the protocol rules that a test
+ * Peer that can send any message or any bytes at any time. It uses real algorithms, but follows only the parts of the protocol that a test
  * chooses.
  */
 export class AttackPeer {

@@ -98,7 +98,7 @@ export class ServerPair {
   }
 
   /** Returns the last server event of this type. Throws if there is none. */
-  ask<T extends ServerSessionEvent["type"]>(type: T): Extract<ServerSessionEvent, { type: T }> {
+  lastEvent<T extends ServerSessionEvent["type"]>(type: T): Extract<ServerSessionEvent, { type: T }> {
     const event = this.eventsOf(type).at(-1);
     if (event === undefined)
       throw new Error(`missing event; the server emitted only ${this.events.map(({ type }) => type).join()}`);

@@ -53,7 +53,7 @@ interface Dialogue {
 /**
  * Checks channels and replies against the messages in both directions and the machine's events.
  *
- * @throws Broken from every method that detects a broken rule.
+ * @throws Broken from every method that detects a violation.
  */
 export class ChannelOracle {
   /** Open channels, by the machine's number. */

@@ -1,4 +1,4 @@
-import type { Target } from "../../engine/target.ts";
+import type { Target } from "../../fuzzer/target.ts";
 import { ClientSubject } from "./client-subject.ts";
 import { play } from "./script.ts";
 import { ServerSubject } from "./server-subject.ts";

@@ -38,10 +38,10 @@ export interface LoginFacts {
 }
 
 /**
- * Checks logins from outside the session machine. Every rule uses only the wire traffic, the application's answers and the machine's events. A
-* fault in the session machine therefore does not affect the oracle.
+ * Checks logins from outside the session machine. Every check uses only the wire traffic, the application's answers and the machine's events. A
+ * fault in the session machine therefore does not affect the oracle.
  *
- * @throws Broken from every method that detects a broken rule.
+ * @throws Broken from every method that detects a violation.
  */
 export class LoginOracle {
   readonly #facts: LoginFacts;

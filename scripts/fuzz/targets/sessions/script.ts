@@ -30,7 +30,7 @@ interface PlayedMachine extends Played {
 }
 
 /** A public function of the library with an application. Its promises settle between the steps. */
-interface PlayedDoor extends Played {
+interface PlayedEntryPoint extends Played {
   settle(): Promise<void>;
   finish(): Promise<void>;
 }
@@ -130,14 +130,17 @@ export function play(bytes: Uint8Array, create: (suite: SessionSuite) => PlayedM
 }
 
 /** Does the same with a public function of the library. */
-export async function playDoor(bytes: Uint8Array, create: (suite: SessionSuite) => PlayedDoor): Promise<void> {
+export async function playEntryPoint(
+  bytes: Uint8Array,
+  create: (suite: SessionSuite) => PlayedEntryPoint,
+): Promise<void> {
   const { suite, steps } = read(bytes);
-  const door = create(suite);
+  const entryPoint = create(suite);
   for (const step of steps) {
-    take(door, step);
-    await door.settle();
+    take(entryPoint, step);
+    await entryPoint.settle();
   }
-  await door.finish();
+  await entryPoint.finish();
 }
 
 interface Step {
