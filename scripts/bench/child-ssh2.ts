@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { type AddressInfo, connect as connectSocket, createServer, type Socket } from "node:net";
 import type { ConnectConfig } from "ssh2";
-import { type MeasuredSession, nodeStreams } from "./measured-client.ts";
+import { type MeasuredConnection, nodeStreams } from "./measured-client.ts";
 import type { Suite, Target } from "./tasks.ts";
 import type { Address } from "./tunnel-tasks.ts";
 import { clientTasks, work } from "./worker.ts";
@@ -20,7 +20,7 @@ if (bindingAvailable !== addon) throw new Error(`ssh2 ${addon ? "lacks its" : "l
 
 work(clientTasks({ open }));
 
-async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredSession> {
+async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredConnection> {
   const client = new ssh2.Client();
   const config: ConnectConfig = {
     host: target.host,
