@@ -135,7 +135,7 @@ function table(bench: Bench, contenders: readonly Contender[], suite: Suite, dow
     const all = results.get(contender);
     if (all === undefined) return ["not offered", "–", "–", "–"];
     const best = Math.max(
-      ...[...results.keys()].filter(({ otherLibrary: other }) => other).map((other) => median(speeds(results, other))),
+      ...[...results.keys()].filter(({ otherLibrary }) => otherLibrary).map((other) => median(speeds(results, other))),
     );
     return [
       spread(speeds(results, contender), 0),

@@ -209,7 +209,7 @@ test("enumeration · server", () => {
 });
 
 test("passwords · server", () => {
-  // Length limits: longer passwords are refused without an event; much longer ones end the session.
+  // Length limits: longer passwords are refused without an event; much longer ones end the connection.
   const lengths = [
     [1024, "asked"],
     [1025, "refused"],

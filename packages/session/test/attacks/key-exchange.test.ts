@@ -299,7 +299,7 @@ function duringRekey(kit: Kit): void {
   expect(waited.length).toBeLessThanOrEqual(maxQueuedBytes / 64);
   quiet.expectAlive();
 
-  // Replies of the connection layer have the same limit, even short ones. Exceeding it ends the session.
+  // Replies of the connection layer have the same limit, even short ones. Exceeding it ends the connection.
   for (const payload of [message.globalRequest("keepalive@openssh.com", true), message.channelOpen("x", 7)]) {
     const target = stalled();
     const { length } = target.sent;

@@ -52,7 +52,7 @@ export const MODES: Readonly<Record<string, Pick<PeerOptions, "cipher" | "mac">>
 
 export type AnyEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** Options for either side's session. */
+/** Options for the session machine of either side and for its peer. */
 export interface CommonOptions {
   readonly machine?: Partial<Pick<ClientSessionOptions, "algorithms" | "limits" | "random" | "requireStrictKex">>;
   readonly peer?: Partial<PeerOptions>;

@@ -122,7 +122,7 @@ export class ScriptedClient {
     });
   }
 
-  /** Starts the session. Returns bytes for the server. */
+  /** Starts the connection. Returns bytes for the server. */
   start(): Uint8Array {
     this.#machine.connection.openChannel("session");
     this.#machine.start(0);
@@ -139,7 +139,7 @@ export class ScriptedClient {
     this.#work();
   }
 
-  /** Error that ended the session. The code `closed` means success. */
+  /** Error that ended the connection. The code `closed` means success. */
   get error(): SshError | undefined {
     return this.#error;
   }

@@ -105,7 +105,7 @@ export class ServerPair {
     return event;
   }
 
-  /** Error that ended the server session. */
+  /** Error that ended the connection, as the server saw it. */
   get error(): SshError | undefined {
     return this.eventsOf("closed")[0]?.error;
   }
