@@ -1,4 +1,4 @@
-// Writes the initial inputs for fuzzing, test-vectors/fuzz-seeds.json. They come from recorded sessions with OpenSSH, from sessions between
+// Writes the initial inputs for fuzzing, test-vectors/fuzz-seeds.json. They come from recorded connections with OpenSSH, from connections between
 // Nacre's client and server, and from the other test vectors.
 
 import { writeFileSync } from "node:fs";
@@ -76,7 +76,7 @@ const recorded = recordings.recordings.map(({ chunks, ...scenario }) => {
   return { scenario: scenario as unknown as Scenario, stream: joined(...bytes) };
 });
 
-/** Payloads from OpenSSH's server in each recorded session. */
+/** Payloads from OpenSSH's server in each recorded connection. */
 const fromOpenssh = recorded.map(({ scenario, stream }) =>
   opened(() => {
     const client = new ScriptedClient(scenario, userKeyOf(scenario));
@@ -85,7 +85,7 @@ const fromOpenssh = recorded.map(({ scenario, stream }) =>
   }),
 );
 
-/** Payloads of both sides in a session between Nacre's client and server. */
+/** Payloads of both sides in a connection between Nacre's client and server. */
 const ours = opened(() => {
   const pair = new ServerPair({
     onClient: (event, client) => {
@@ -197,7 +197,7 @@ writeFileSync(
   `${JSON.stringify(
     {
       source:
-        "test-vectors/recordings.json, keys.json and keyfiles.json, and sessions between Nacre's client and server",
+        "test-vectors/recordings.json, keys.json and keyfiles.json, and connections between Nacre's client and server",
       madeBy: "scripts/vectors/fuzz-seeds.ts",
       note: "Initial inputs for fuzzing, by target (scripts/fuzz). Base64.",
       seeds: Object.fromEntries(
@@ -303,7 +303,7 @@ function authorizedKeysSeeds(): Uint8Array[] {
   ];
 }
 
-/** Returns sessions for a client: OpenSSH's recorded payloads after the first key exchange, and other logins, transfers and ends. */
+/** Returns connections for a client: OpenSSH's recorded payloads after the first key exchange, and other logins, transfers and ends. */
 function clientSessions(): Uint8Array[] {
   const opening = [["handshake"], ["logIn"], send(message.channelConfirmation(0))] as const;
   return [
@@ -355,7 +355,7 @@ function clientSessions(): Uint8Array[] {
       ["command", 9, 0],
     ),
     script(0, ...opening, ["command", 7, 0], send(message.channelOpen("forwarded-tcpip", 7)), ["command", 6, 0]),
-    ...forwardingSessions(opening),
+    ...forwardingConnections(opening),
     // Data up to the end of a window without a window adjust, and beyond it.
     script(0, ...opening, ["policy", 2], ...[512, 512].map((length) => send(message.channelData(0, length)))),
     script(0, ...opening, ["policy", 2], ...[512, 512, 1].map((length) => send(message.channelData(0, length)))),
@@ -370,8 +370,8 @@ function clientSessions(): Uint8Array[] {
   ];
 }
 
-/** Returns sessions in which a client dials and accepts forwarded connections. The numbers are those of `ClientDoor`'s commands. */
-function forwardingSessions(opening: readonly Parameters<typeof script>[1][]): Uint8Array[] {
+/** Returns connections in which a client dials and accepts forwarded connections. The numbers are those of the commands of `ClientEntryPoint`. */
+function forwardingConnections(opening: readonly Parameters<typeof script>[1][]): Uint8Array[] {
   const opens = (channelType: string, data: Uint8Array): Parameters<typeof script>[1] =>
     send(
       SSH_MSG_CHANNEL_OPEN.encode({
@@ -489,7 +489,7 @@ function serverSessions(): Uint8Array[] {
   ];
 }
 
-/** Returns sessions with each kind of message after each beginning, to test which messages the gate admits in each state. */
+/** Returns connections with each kind of message after each beginning, to test which messages the gate admits in each state. */
 function everySample(...beginnings: readonly (readonly Parameters<typeof script>[1][])[]): Uint8Array[] {
   return beginnings.flatMap((beginning) =>
     Array.from({ length: SAMPLE_COUNT }, (_, kind) => script(0, ...beginning, ["sample", kind])),

@@ -92,7 +92,7 @@ describe("signature verification", () => {
 
   test.each([
     ["by another key", signed(good, { signer: other })],
-    ["over another session", signed(good, { over: { sessionId: elsewhere } })],
+    ["over another session identifier", signed(good, { over: { sessionId: elsewhere } })],
     ["over another user", signed(good, { over: { userName: "bob" } })],
     ["over another service", signed(good, { over: { serviceName: "ssh-other" } })],
     ["over another key", signed(good, { over: { publicKey: other.publicKey.blob } })],

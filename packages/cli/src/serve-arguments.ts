@@ -20,7 +20,7 @@ export interface ServeArguments extends AlgorithmNames {
   readonly permitUserEnvironment: boolean;
   /** Forwarding allowed to logins with a key that permits it; `undefined` forbids all forwarding. */
   readonly forwarding: TcpForwardingOptions | undefined;
-  /** Addresses and networks exempt from the per-source limits; `false` turns these limits off. */
+  /** Addresses and networks exempt from the per-source limits; `false` disables these limits. */
   readonly exempt: readonly string[] | false;
 }
 

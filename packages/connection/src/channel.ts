@@ -301,10 +301,10 @@ export class Channel implements WaitingChannel {
     // trip, unless we sent a request meanwhile.
     if (!this.#openedByUs && state.requests.length === 0) this.#answered();
     if (state.kind === "closing") return;
-    const token = request.wantReply ? this.#question(state, request.requestType) : undefined;
+    const token = request.wantReply ? this.#ask(state, request.requestType) : undefined;
     const settled = this.#takeRequest(state, request, token);
     if (token !== undefined && settled !== undefined) this.answer(token, settled);
-    else if (token !== undefined) this.#context.questions.set(token, this);
+    else if (token !== undefined) this.#context.asks.set(token, this);
   }
 
   /** Passes a request to the application, or refuses it. Returns the answer if the application has nothing to decide. */
@@ -319,8 +319,8 @@ export class Channel implements WaitingChannel {
     return read === undefined || "token" in read ? undefined : true;
   }
 
-  #question(state: OpenState, requestType: string): AskToken {
-    this.#context.admitQuestion();
+  #ask(state: OpenState, requestType: string): AskToken {
+    this.#context.admitAsk();
     // rule: channel-request-count
     if (state.replies.length >= this.#context.limits.maxPeerRequests)
       throw new SshError(

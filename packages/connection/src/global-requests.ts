@@ -71,7 +71,7 @@ export class GlobalRequests {
     const { limits } = this.#context;
     let token: AskToken | undefined;
     if (wantReply) {
-      this.#context.admitQuestion();
+      this.#context.admitAsk();
       // rule: global-request-count
       if (this.#replies.length >= limits.maxPeerRequests)
         throw new SshError(

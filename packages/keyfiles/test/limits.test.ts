@@ -12,9 +12,9 @@ function withRounds(rounds: number): string {
   const body = bodyOf(textOf("cipher-aes256-ctr"));
   // Offset after the magic, ciphername, kdfname, the length of kdfoptions and the salt.
   const at = 15 + (4 + 10) + (4 + 6) + 4 + (4 + 16);
-  const view = new DataView(body.buffer);
-  expect(view.getUint32(at)).toBe(2);
-  view.setUint32(at, rounds);
+  const data = new DataView(body.buffer);
+  expect(data.getUint32(at)).toBe(2);
+  data.setUint32(at, rounds);
   return pem("OPENSSH PRIVATE KEY", body);
 }
 

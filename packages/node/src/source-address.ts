@@ -9,7 +9,7 @@ export interface NetBlockSize {
 }
 
 /**
- * Returns the IPv4 form of an IPv4-mapped IPv6 address (`::ffff:192.0.2.7`, RFC 4291 §2.5.5.2), and any other address unchanged. Rules are
+ * Returns the IPv4 form of an IPv4-mapped IPv6 address (`::ffff:192.0.2.7`, RFC 4291 §2.5.5.2), and any other address unchanged. Patterns are
  * written for the IPv4 form: `from="!192.0.2.7,*"` would accept the mapped form.
  */
 export function plainAddress(address: string): string {

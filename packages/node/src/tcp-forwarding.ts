@@ -15,7 +15,7 @@ import { isInternalAddress } from "./internal-address.ts";
 import { type Lookup, lookupNames } from "./lookup.ts";
 import { TCP_FORWARDING_OPTIONS } from "./option-names.ts";
 
-/** Rules for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. */
+/** Settings for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. */
 export interface TcpForwardingOptions {
   /**
    * Permitted destinations, like sshd's PermitOpen. A host is compared literally with the requested host. Default `["*:*"]`: all hosts, no

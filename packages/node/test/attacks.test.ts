@@ -421,9 +421,9 @@ test("one source · server", async () => {
   expect(times[2]! - times[1]!).toBeGreaterThanOrEqual(195);
 
   // The table of sources is bounded.
-  const rules = { maxUnauthenticated: 5, share: 5, maxFailureDelay: 2000, maxSources: 100 };
+  const limits = { maxUnauthenticated: 5, share: 5, maxFailureDelay: 2000, maxSources: 100 };
   const penalties = { authFail: 1000, noAuth: 1000, graceExceeded: 1000, min: 1000, max: 1000 };
-  const table = new Sources({ ...rules, penalties });
+  const table = new Sources({ ...limits, penalties });
   for (let i = 0; i < 10_000; i++) table.penalise(`2001:db8::${i}`, "noAuth", i);
   expect(table.size).toBe(100);
 });

@@ -1,7 +1,7 @@
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 import { agent } from "./agent.ts";
 import { commandLines } from "./command-lines.ts";
-import { clientDoor, serverDoor } from "./doors/index.ts";
+import { clientEntryPoint, serverEntryPoint } from "./entry-points/index.ts";
 import { keyExchange } from "./key-exchange.ts";
 import { authorizedKeys, expiryTimes, knownHosts, publicKeyLines } from "./key-lists.ts";
 import { publicKeys, signatures } from "./keys.ts";
@@ -41,6 +41,6 @@ export const targets: readonly Target[] = [
   recording,
   clientSession,
   serverSession,
-  clientDoor,
-  serverDoor,
+  clientEntryPoint,
+  serverEntryPoint,
 ];

@@ -97,7 +97,7 @@ export interface ConnectOptions extends TransportSettings {
   readonly earlyChannel?: boolean | undefined;
   /** Called with a description of each packet sent or received. Contains no secrets. */
   readonly trace?: TracePort | undefined;
-  /** Called with the session's secrets, for decryption in Wireshark. */
+  /** Called with the connection's secrets, for decryption in Wireshark. */
   readonly keyLog?: KeyLogPort | undefined;
   /** Source of random bytes; default `crypto.getRandomValues`. For platforms that lack it, and for reproducible tests. */
   readonly random?: RandomSource | undefined;

@@ -17,7 +17,7 @@ export interface DialOptions {
 }
 
 /**
- * Asks the server to connect to `target`, and returns the channel (RFC 4254 §7.2).
+ * Makes the server connect to `target`, and returns the channel (RFC 4254 §7.2).
  *
  * Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect, `forward-unsupported` if it does
  * not support the channel type, `forward-limit` if it is short of resources, or `channel-open-failed` for another reason. Also rejects with

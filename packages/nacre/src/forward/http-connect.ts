@@ -15,7 +15,7 @@ const MAX_HEAD = 16 * 1024;
 const CR = 0x0d;
 const LF = 0x0a;
 
-/** Method, request-target and HTTP-version (RFC 9112 §3). The method is a token (RFC 9110 §5.6.2). */
+/** Method, request-target and HTTP-version (RFC 9112 §3). The method has the characters of RFC 9110 §5.6.2. */
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP\/1\.\d$/;
 /** A field line. Rejects a space before the colon (RFC 9112 §5.1) and line folding (§5.2), because parsers differ on both. */
 const FIELD_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:/;

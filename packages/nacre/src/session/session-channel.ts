@@ -252,9 +252,9 @@ export class SessionChannel<S extends BaseSession> {
   }
 
   /** Returns whether the application grants the request. Only `true` grants it; exceptions refuse and are logged. */
-  #approved(request: string, ask: () => boolean): boolean {
+  #approved(request: string, approve: () => boolean): boolean {
     try {
-      return (ask() as unknown) === true;
+      return (approve() as unknown) === true;
     } catch (error) {
       this.#context.log({ type: "request-refused", session: this.#channel.id, request, error });
       return false;

@@ -7,7 +7,7 @@ import type { Channel } from "nacre";
 import { describe, expect, it } from "vitest";
 import { bridge } from "../../src/forward/bridge.ts";
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function bridged(signal = new AbortController().signal) {
   const channel = new FakeChannel();
@@ -25,9 +25,9 @@ describe("from the channel", () => {
     receive("one ");
     receive("two ");
     expect(duplex.writes).toEqual([]);
-    await turn();
+    await macrotask();
     receive("three");
-    await turn();
+    await macrotask();
     expect(duplex.writes).toEqual(["one two ", "three"]);
   });
 
@@ -35,12 +35,12 @@ describe("from the channel", () => {
     const { channel, duplex, receive } = bridged();
     duplex.room = 5;
     receive("1234");
-    await turn();
+    await macrotask();
     expect(channel.consumedBytes).toBe(4);
     receive("567");
-    await turn();
+    await macrotask();
     receive("89");
-    await turn();
+    await macrotask();
     expect([duplex.written, channel.consumedBytes]).toEqual(["123456789", 4]);
     duplex.makeRoom(3);
     expect(channel.consumedBytes).toBe(4);
@@ -53,7 +53,7 @@ describe("from the channel", () => {
     receive("last");
     channel.handler.eof();
     expect([duplex.writes, duplex.calls]).toEqual([["last"], ["end"]]);
-    await turn();
+    await macrotask();
     send("answer");
     expect([channel.written.toString(), channel.calls]).toEqual(["answer", []]);
     duplex.handler.ended();
@@ -110,7 +110,7 @@ describe("from the byte connection", () => {
     expect([channel.written.toString(), channel.calls]).toEqual(["last", ["end"]]);
     receive("answer");
     channel.handler.eof();
-    await turn();
+    await macrotask();
     expect([duplex.written, channel.calls, duplex.calls]).toEqual(["answer", ["end", "close"], ["end", "close"]]);
   });
 
@@ -130,10 +130,10 @@ describe("the end", () => {
     });
     channel.handler.eof();
     duplex.handler.ended();
-    await turn();
+    await macrotask();
     expect([duplex.calls, resolved()]).toEqual([["end", "close"], 0]);
     onClosed();
-    await turn();
+    await macrotask();
     expect(resolved()).toBe(1);
   });
 
@@ -146,10 +146,10 @@ describe("the end", () => {
     receive("all");
     if (eof) channel.handler.eof();
     channel.finish(undefined, UNTOLD);
-    await turn();
+    await macrotask();
     expect([duplex.written, duplex.calls, resolved()]).toEqual(["all", ["end"], 0]);
     duplex.makeRoom(100);
-    await turn();
+    await macrotask();
     expect([duplex.calls, resolved()]).toEqual([["end", "close"], 1]);
   });
 
@@ -160,12 +160,12 @@ describe("the end", () => {
     receive("slowly taken");
     send("never sent");
     channel.finish(undefined, UNTOLD);
-    await turn();
+    await macrotask();
     expect(duplex.paused).toBe(false);
     send("dropped");
     duplex.handler.ended();
     duplex.makeRoom(100);
-    await turn();
+    await macrotask();
     expect([channel.written.length, duplex.calls, resolved()]).toEqual([0, ["end", "close"], 1]);
   });
 
@@ -177,7 +177,7 @@ describe("the end", () => {
     expect(channel.calls).toEqual(["close"]);
     expect(channel.reason).toEqual(code("closed"));
     expect(channel.reason?.cause).toBe(LOST);
-    await turn();
+    await macrotask();
     expect([duplex.calls, resolved()]).toEqual([["close"], 1]);
   });
 
@@ -186,10 +186,10 @@ describe("the end", () => {
     duplex.room = 1;
     receive("never taken");
     channel.finish(undefined, UNTOLD);
-    await turn();
+    await macrotask();
     // `end` may never resolve on a byte connection that broke.
     duplex.handler.failed(LOST);
-    await turn();
+    await macrotask();
     expect([duplex.calls, resolved()]).toEqual([["end", "close"], 1]);
   });
 
@@ -197,7 +197,7 @@ describe("the end", () => {
     const { channel, duplex, receive, resolved } = bridged();
     receive("half");
     channel.finish(LOST);
-    await turn();
+    await macrotask();
     expect([duplex.written, duplex.calls, resolved()]).toEqual(["half", ["close"], 1]);
   });
 
@@ -256,14 +256,14 @@ describe("aborting", () => {
   ];
 
   it.each(states)("%s closes both, once", async (_, reach) => {
-    for (const wait of [() => Promise.resolve(), turn]) {
+    for (const wait of [() => Promise.resolve(), macrotask]) {
       const abort = new AbortController();
       const all = bridged(abort.signal);
       reach(all);
       await wait();
       abort.abort();
       abort.abort();
-      await turn();
+      await macrotask();
       expect([all.channel.closed, all.duplex.calls.filter((call) => call === "close"), all.resolved()]).toEqual([
         true,
         ["close"],
@@ -287,7 +287,7 @@ describe("aborting", () => {
     duplex.handler.ended();
     await done;
     abort.abort();
-    await turn();
+    await macrotask();
     expect([channel.calls, channel.reason, duplex.calls]).toEqual([["end", "close"], undefined, ["end", "close"]]);
   });
 
@@ -297,7 +297,7 @@ describe("aborting", () => {
     process.on("warning", onWarning);
     const abort = new AbortController();
     const all = Array.from({ length: 1000 }, () => bridged(abort.signal));
-    await turn();
+    await macrotask();
     abort.abort();
     await Promise.all(all.map(({ done }) => done));
     process.off("warning", onWarning);
@@ -308,12 +308,12 @@ describe("aborting", () => {
 /** An event at a bridge. */
 type Step =
   | { readonly type: "packet" | "chunk" | "drain" | "room"; readonly bytes: number }
-  | { readonly type: "turn" | "eof" | "ended" | "close" };
+  | { readonly type: "macrotask" | "eof" | "ended" | "close" };
 
 const steps = array(
   oneof(
     ...(["packet", "chunk", "drain", "room"] as const).map((type) => record({ type: constant(type), bytes: nat(40) })),
-    record({ type: constant("turn" as const) }),
+    record({ type: constant("macrotask" as const) }),
     ...(["eof", "ended", "close"] as const).map((type) => record({ type: constant(type) })),
   ),
   { maxLength: 60 },
@@ -362,7 +362,7 @@ describe("any order of events", () => {
               if (!channel.closed && wasFull && channel.room > 0) channel.handler.writable();
               break;
             }
-            case "turn":
+            case "macrotask":
               await Promise.resolve();
               await Promise.resolve();
               break;
@@ -391,9 +391,9 @@ describe("any order of events", () => {
         if (!channel.closed) channel.handler.writable();
         if (!twin.ended && !channel.closed) duplex.handler.ended();
         if (!twin.eof && !channel.closed) channel.handler.eof();
-        await turn();
+        await macrotask();
         duplex.makeRoom(1e9);
-        await turn();
+        await macrotask();
         expect(duplex.written).toBe(twin.toDuplex);
         if (!isCut) expect(channel.written.toString()).toBe(twin.toChannel);
         expect([duplex.calls, resolved()]).toEqual([["end", "close"], 1]);

@@ -13,7 +13,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Opens a duplex over a fake channel and records its callbacks. */
 async function opened(onData?: (duplex: Duplex) => void) {
@@ -30,7 +30,7 @@ async function opened(onData?: (duplex: Duplex) => void) {
     failed: (cause) => said.push(cause),
   });
   expect(channel.handler).toBeUndefined();
-  await turn();
+  await macrotask();
   const receive = (text: string): void => channel.handler.data("stdout", utf8Encode(text));
   return { channel, duplex, said, receive };
 }
@@ -123,11 +123,11 @@ describe("end", () => {
     duplex.write([utf8Encode("all")]);
     let ended = 0;
     for (let i = 0; i < 2; i++) void duplex.end().then(() => void ended++);
-    await turn();
+    await macrotask();
     expect([channel.calls, ended]).toEqual([[], 0]);
     channel.room = 100;
     channel.handler.writable();
-    await turn();
+    await macrotask();
     expect([written(channel), channel.calls, ended]).toEqual(["all", ["end"], 2]);
   });
 

@@ -23,7 +23,7 @@ export interface StreamUse<K extends StreamTypes> {
   giveUp(pair: K["pair"]): unknown;
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Defines the tests that streams of every kind must pass. */
 export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, use: StreamUse<K>): void {
@@ -75,9 +75,9 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     it("delivers bytes to a waiting reader", async () => {
       const { end, credit } = readable();
       const reading = use.read(end.stream);
-      await turn();
+      await macrotask();
       end.receive(utf8Encode("late"));
-      await turn();
+      await macrotask();
       expect(credit()).toBe(4);
       end.finish();
       expect(await reading).toBe("late");
@@ -122,7 +122,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       const { end, credit } = readable();
       end.receive(utf8Encode("held"));
       await use.cancel(end.stream);
-      await turn();
+      await macrotask();
       end.receive(utf8Encode("later"));
       end.open();
       end.receive(utf8Encode("again"));
@@ -138,10 +138,10 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       const writing = use.write(end.stream, utf8Encode("letters")).then(() => {
         done = true;
       });
-      await turn();
+      await macrotask();
       expect([taken(), done]).toEqual(["le", false]);
       makeRoom(3);
-      await turn();
+      await macrotask();
       expect([taken(), done]).toEqual(["lette", false]);
       makeRoom(10);
       await writing;
@@ -152,7 +152,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       const { end, taken, calls, makeRoom } = writable(0);
       const writing = use.write(end.stream, utf8Encode("all"));
       const ending = use.end(end.stream);
-      await turn();
+      await macrotask();
       expect(calls).toEqual([]);
       makeRoom(10);
       await writing;
@@ -163,7 +163,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     it("rejects the pending write and aborts the target after an abort", async () => {
       const { end, calls } = writable(0);
       const writing = failure(use.write(end.stream, utf8Encode("never accepted")));
-      await turn();
+      await macrotask();
       await use.abort(end.stream);
       expect(await writing).toBeInstanceOf(Error);
       expect(calls).toEqual(["abort"]);
@@ -173,7 +173,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     it("rejects pending and later writes with the error after `fail`", async () => {
       const { end } = writable(0);
       const pending = failure(use.write(end.stream, utf8Encode("never accepted")));
-      await turn();
+      await macrotask();
       end.fail(LOST);
       expect(await pending).toBe(LOST);
       expect(await failure(use.write(end.stream, utf8Encode("late")))).toBe(LOST);
@@ -183,12 +183,12 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     it("resolves `finished` when the target has accepted all written bytes", async () => {
       const { end, makeRoom } = writable(0);
       const writing = use.write(end.stream, utf8Encode("all"));
-      await turn();
+      await macrotask();
       let finished = false;
       const finishing = end.finished().then(() => {
         finished = true;
       });
-      await turn();
+      await macrotask();
       expect(finished).toBe(false);
       makeRoom(10);
       await Promise.all([writing, finishing]);
@@ -257,7 +257,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       channel.room = 2;
       const writing = use.write(writable, utf8Encode("letters"));
       const ending = use.end(writable);
-      await turn();
+      await macrotask();
       expect([channel.written.toString(), channel.calls]).toEqual(["le", []]);
       channel.room = 10;
       channel.handler.writable();
@@ -268,7 +268,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     it("returns credit only when bytes are read", async () => {
       const { channel, readable, receive } = pair();
       receive("waits");
-      await turn();
+      await macrotask();
       expect(channel.consumedBytes).toBe(0);
       channel.handler.eof();
       await use.read(readable);
@@ -291,11 +291,11 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       channel.room = 0;
       const writing = failure(use.write(writable, utf8Encode("never accepted")));
       receive("held ");
-      await turn();
+      await macrotask();
       await use.giveUp(stream);
       expect(await writing).toBeInstanceOf(Error);
       await use.giveUp(stream);
-      await turn();
+      await macrotask();
       expect(channel.calls).toEqual(["close"]);
       expect(channel.reason).toEqual(code("closed"));
       expect(channel.consumedBytes).toBe(5);
@@ -327,7 +327,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       channel.room = 2;
       if (unread !== "") receive(unread);
       const pending = failure(use.write(writable, utf8Encode("letters")));
-      await turn();
+      await macrotask();
       if (eof) channel.handler.eof();
       channel.finish(undefined, UNTOLD);
       expect(await pending).toEqual(code("channel-closed"));
@@ -339,7 +339,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       channel.room = 0;
       const writing = failure(use.write(writable, utf8Encode("never accepted")));
       const reading = failure(use.read(readable));
-      await turn();
+      await macrotask();
       channel.finish(LOST);
       expect(await Promise.all([reading, writing])).toEqual([LOST, LOST]);
     });

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Bundle, bundle } from "../engine/bundle.ts";
-import type { FuzzOptions } from "../engine/loop.ts";
-import { watch } from "../engine/watch.ts";
+import { type Bundle, bundle } from "../fuzzer/bundle.ts";
+import type { FuzzOptions } from "../fuzzer/loop.ts";
+import { watch } from "../fuzzer/watch.ts";
 import { decodeToy } from "./toy.ts";
 
 const TOYS = fileURLToPath(new URL("./toy-targets.ts", import.meta.url));

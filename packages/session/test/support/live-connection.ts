@@ -1,5 +1,5 @@
 import { concatBytes } from "@nacre/wire";
-import { ClientSide, type Role, ServerSide, type SessionOptions, type Side } from "./whole-session.ts";
+import { ClientSide, type ConnectionOptions, type Role, ServerSide, type Side } from "./whole-connection.ts";
 
 /** Fault of one message in transit. `index` counts the sender's messages; the identification string is 0. */
 export interface Fault {
@@ -57,23 +57,23 @@ class Wire {
   }
 }
 
-/** Both sides of a session, connected in memory. The simulated clock jumps from deadline to deadline. */
-export class LiveSession {
+/** Both sides of a connection, in memory. The simulated clock jumps from deadline to deadline. */
+export class LiveConnection {
   readonly client: ClientSide;
   readonly server: ServerSide;
   readonly wires: Readonly<Record<Role, Wire>>;
-  /** Side that ended the session. */
+  /** Side that ended the connection. */
   ended: Role | undefined;
   now = 0;
 
-  constructor(options: SessionOptions, fault?: Fault) {
+  constructor(options: ConnectionOptions, fault?: Fault) {
     this.client = new ClientSide({ ...options, traced: true });
     this.server = new ServerSide({ ...options, traced: true });
     this.wires = {
       client: new Wire(fault?.from === "client" ? fault : undefined),
       server: new Wire(fault?.from === "server" ? fault : undefined),
     };
-    for (const { session } of [this.client, this.server]) session.start(0);
+    for (const { machine } of [this.client, this.server]) machine.start(0);
     this.pump();
   }
 
@@ -84,13 +84,13 @@ export class LiveSession {
   /** Runs until both sides have ended or the clock reaches `until`. Throws if a side waits without a deadline or spins. */
   run(until: number): this {
     for (let ticks = 0; !this.over; ticks++) {
-      const deadlines = [this.client, this.server].map(({ session }) => session.deadline() ?? Infinity);
+      const deadlines = [this.client, this.server].map(({ machine }) => machine.deadline() ?? Infinity);
       const next = Math.min(...deadlines);
       if (next === Infinity) throw new Error("both sides wait without a deadline");
       if (next > until) return this;
       if (ticks > 10_000 || next < this.now) throw new Error(`the deadline ${next} does not advance`);
       this.now = next;
-      for (const { session } of [this.client, this.server]) session.tick(next);
+      for (const { machine } of [this.client, this.server]) machine.tick(next);
       this.pump();
     }
     return this;
@@ -116,7 +116,7 @@ export class LiveSession {
       // Like a driver, close the connection.
       if (receiver.error === undefined) {
         this.#late(wire, receiver);
-        receiver.session.end();
+        receiver.machine.end();
         receiver.work();
         return true;
       }
@@ -131,16 +131,16 @@ export class LiveSession {
   #deliver(wire: Wire, receiver: Side, bytes: Uint8Array): boolean {
     if (bytes.length === 0) return false;
     wire.chunks.push(bytes);
-    receiver.session.receive(bytes);
+    receiver.machine.receive(bytes);
     return true;
   }
 }
 
 /**
- * Compares a session with a fault to one without. Returns "same"; "alive" if both sides rightly wait for the lost message; a side and its
+ * Compares a connection with a fault to one without. Returns "same"; "alive" if both sides rightly wait for the lost message; a side and its
  * error code if it ended with another code; or "other" and the parts of the result that differ.
  */
-export function ending(live: LiveSession, whole: LiveSession): string {
+export function ending(live: LiveConnection, whole: LiveConnection): string {
   if (!live.over) return "alive";
   const first = live.ended!;
   for (const role of [first, first === "client" ? "server" : "client"] as const) {

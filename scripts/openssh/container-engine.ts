@@ -6,7 +6,7 @@ import { canInstallPackages, installPackages } from "./debian.ts";
 import { run } from "./run.ts";
 
 /** A working container engine, with the environment variables to call it with. */
-export interface Engine {
+export interface ContainerEngine {
   readonly program: "docker" | "podman";
   readonly env: Readonly<Record<string, string>>;
 }
@@ -21,7 +21,7 @@ export function cacheFolder(): string {
  *
  * @throws if neither is available, with the packages to install.
  */
-export async function findEngine(): Promise<Engine> {
+export async function findContainerEngine(): Promise<ContainerEngine> {
   if ((await run(["docker", "info"])).status === 0) return { program: "docker", env: {} };
 
   const missing = [];

@@ -29,33 +29,33 @@ import { LIMB, LIMBS } from "./limbs.ts";
 import { FACTORS_AT, FACTORS_LENGTH, GROUPS, LANES_AT, LAST_FACTORS_AT, PACKET_AT } from "./memory.ts";
 import { digit, FACTORS, h, half, LENGTH, LIMB_OF_BLOCKS, POSITION, pair, word } from "./poly1305-variables.ts";
 
-// Each turn processes eight blocks: two groups of four, with a lane for each block. H consists of four lanes, each with its own sum:
+// Each pass processes eight blocks: two groups of four, with a lane for each block. H consists of four lanes, each with its own sum:
 //
 //   H = (H + first group) r^8 + second group r^4
 //
-// The last turn instead multiplies the lanes of the groups by r^8, r^7, r^6, r^5 and by r^4, r^3, r^2, r. So each block is multiplied by
-// its power of r, and the sum of the lanes is h. Digits are carried once per turn, for two groups. More groups were not faster.
+// The last pass instead multiplies the lanes of the groups by r^8, r^7, r^6, r^5 and by r^4, r^3, r^2, r. So each block is multiplied by
+// its power of r, and the sum of the lanes is h. Digits are carried once per pass, for two groups. More groups were not faster.
 //
 // No value overflows. The absolute value of a digit is less than 2^14 + 2^8 for H + block, and less than 2^13 for a block. That of a factor
 // is at most 2^12 + 3. So all fit in signed 16 bits, and the sum of ten products of each kind is less than 2^30 in absolute value. The
 // carry from that sum is at most 2^17, and five times 2^17 changes the second digit of H by at most 81.
 
-const TURN = 64 * GROUPS;
+const PASS = 64 * GROUPS;
 
-/** Processes all complete turns of the message. Sets h, and the position after the last turn. */
-export function turns(): Code {
+/** Processes all complete passes of the message. Sets h, and the position after the last pass. */
+export function passes(): Code {
   const end = addAddress(address(PACKET_AT), get(LENGTH));
   const isThere = (bytes: number): Code => isLess(addAddress(get(POSITION), address(bytes - 1)), end);
   return inOrder(
     makeFactors(),
     set(POSITION, address(PACKET_AT)),
     repeatWhile(
-      isThere(TURN),
-      set(FACTORS, choose(isThere(2 * TURN), address(FACTORS_AT), address(LAST_FACTORS_AT))),
+      isThere(PASS),
+      set(FACTORS, choose(isThere(2 * PASS), address(FACTORS_AT), address(LAST_FACTORS_AT))),
       each(pair, (_, group) => readGroup(group)),
       carryDigits((i) => addLanes(...pair.flatMap((_, group) => LIMBS.map((k) => product(group, i, k))))),
       each(LIMBS, (k) => set(pair[0]![k]!, paired(get(digit[2 * k]!), get(digit[2 * k + 1]!)))),
-      set(POSITION, addAddress(get(POSITION), address(TURN))),
+      set(POSITION, addAddress(get(POSITION), address(PASS))),
     ),
     addUpLanes(),
   );

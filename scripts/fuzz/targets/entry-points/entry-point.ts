@@ -53,7 +53,7 @@ export class MemoryDuplex implements Duplex {
  * A public function of the library under test, `connectDuplex` or `serveDuplex`, with an application that uses it and an attacker as the
  * peer. Time is virtual and advances only in steps of the input, so that an input always gives the same result.
  */
-export abstract class Door implements Wire, Played {
+export abstract class EntryPoint implements Wire, Played {
   readonly peer: AttackPeer;
   policy: Policy = "grant";
   protected readonly duplex = new MemoryDuplex();
@@ -113,7 +113,7 @@ export abstract class Door implements Wire, Played {
   /** Lets pending promises settle, and then lets the peer read the output. */
   async settle(): Promise<void> {
     // Promises settle between macrotasks. An interrupted turn of the engine continues in another macrotask.
-    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+    for (let macrotask = 0; macrotask < 3; macrotask++) await new Promise((resolve) => setImmediate(resolve));
     try {
       this.peer.take();
     } catch {
@@ -197,6 +197,6 @@ export abstract class Door implements Wire, Played {
 
   /** Called with each payload that this side sends. */
   protected heard(payload: Uint8Array): void {
-    this.#channels.sessionSent(payload);
+    this.#channels.machineSent(payload);
   }
 }

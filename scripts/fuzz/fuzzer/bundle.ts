@@ -9,7 +9,7 @@ import { Instrumenter } from "./instrument.ts";
 import type { Program } from "./loop.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const ENGINE = fileURLToPath(new URL(".", import.meta.url));
+const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 
 /** An instrumented program in a temporary file, removed on disposal. */
 export interface Bundle extends Program {
@@ -28,7 +28,7 @@ export async function bundle(targets: string, counts: (path: string) => boolean 
   const instrumenter = new Instrumenter();
   await esbuild.build({
     stdin: {
-      contents: `import { serve } from ${JSON.stringify(join(ENGINE, "worker.ts"))};
+      contents: `import { serve } from ${JSON.stringify(join(FOLDER, "worker.ts"))};
 import { targets } from ${JSON.stringify(targets)};
 await serve(targets);`,
       resolveDir: ROOT,
@@ -48,7 +48,7 @@ await serve(targets);`,
       {
         name: "instrument",
         setup(build) {
-          build.onResolve({ filter: /^nacre-fuzz:feedback$/ }, () => ({ path: join(ENGINE, "feedback.ts") }));
+          build.onResolve({ filter: /^nacre-fuzz:feedback$/ }, () => ({ path: join(FOLDER, "feedback.ts") }));
           build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
             if (!counts(path)) return undefined;
             const options = { loader: "ts", target: "es2023", sourcefile: path, sourcemap: "inline" } as const;

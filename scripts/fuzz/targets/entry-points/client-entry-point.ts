@@ -19,13 +19,13 @@ import {
 import { expectRefusal, expectTrue } from "../../contract.ts";
 import { letIn } from "../sessions/let-in.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "../sessions/suites.ts";
-import { Door, type Work } from "./door.ts";
+import { EntryPoint, type Work } from "./entry-point.ts";
 
 /** Maximum output of a command in bytes, low enough for an input to exceed it. */
 const MAX_OUTPUT = 2048;
 
 /** Tests `connectDuplex` with an application that runs commands with input and output, and forwards connections. */
-export class ClientDoor extends Door {
+export class ClientEntryPoint extends EntryPoint {
   readonly #userKey: PrivateKey;
   readonly #abort = new AbortController();
   readonly #waits: Work[] = [];

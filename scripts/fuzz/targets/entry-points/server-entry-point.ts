@@ -5,12 +5,12 @@ import type { Login, LoginDecision, ServerConnection } from "nacre";
 import { Session, serveDuplex } from "nacre";
 import { expectRefusal, expectTrue } from "../../contract.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "../sessions/suites.ts";
-import { Door, type Work } from "./door.ts";
+import { EntryPoint, type Work } from "./entry-point.ts";
 
 const MAX_SESSIONS = 3;
 
 /** Tests `serveDuplex` with an application that grants logins by its policy, and echoes input. */
-export class ServerDoor extends Door {
+export class ServerEntryPoint extends EntryPoint {
   readonly #suite: SessionSuite;
   readonly #connection: ServerConnection;
   readonly #ended: Work;

@@ -11,8 +11,8 @@ import type { TransportAlgorithms } from "@nacre/transport";
 import { concatBytes, SshError, utf8DecodeLossy, utf8Encode, Writer } from "@nacre/wire";
 
 /*
- * Whole session with an application on each side, from the identification string to SSH_MSG_DISCONNECT. Both sides are deterministic, so a
- * session can be repeated live or from a recording. Toy algorithms make it fast.
+ * Whole connection with an application on each side, from the identification string to SSH_MSG_DISCONNECT. Both sides are deterministic, so a
+ * connection can be repeated live or from a recording. Toy algorithms make it fast.
  */
 
 export type Role = "client" | "server";
@@ -24,7 +24,7 @@ export type Role = "client" | "server";
  */
 export type Login = "key" | "password";
 
-export interface SessionOptions {
+export interface ConnectionOptions {
   readonly login: Login;
   /** Algorithms of both sides. */
   readonly algorithms: TransportAlgorithms;
@@ -52,7 +52,7 @@ function text(word: string, length: number): Uint8Array {
   return utf8Encode(`${word} `.repeat(length).slice(0, length));
 }
 
-/** Events and data that one side's application received. Two sessions with equal results behaved the same. */
+/** Events and data that one side's application received. Two connections with equal results behaved the same. */
 export interface Result {
   /** All events except data, in order, each with its important fields. */
   readonly events: readonly string[];
@@ -62,12 +62,12 @@ export interface Result {
 
 type AnyEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** One side of a session: the session object and its application. */
+/** One side of a connection: a session machine and its application. */
 export abstract class Side<Event extends AnyEvent = AnyEvent> {
-  abstract readonly session: ClientSession | ServerSession;
-  protected readonly options: SessionOptions;
+  abstract readonly machine: ClientSession | ServerSession;
+  protected readonly options: ConnectionOptions;
   readonly events: string[] = [];
-  /** Error that ended the session; `undefined` while it is open. */
+  /** Error that ended the connection; `undefined` while it is open. */
   error: SshError | undefined;
   /** Number of replies to global requests. */
   replies = 0;
@@ -77,7 +77,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
   readonly #toWrite: { bytes: Uint8Array; readonly stream?: "stderr" }[] = [];
   readonly #held: Event[] = [];
 
-  constructor(options: SessionOptions) {
+  constructor(options: ConnectionOptions) {
     this.options = options;
   }
 
@@ -100,7 +100,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
       if (event.type === this.options.hold) this.#held.push(event);
       else this.on(event);
       if (event.type === "writable") this.#goOn(event.channel);
-      if (event.type === "data") this.session.connection.consumed(event.channel, event.data.length);
+      if (event.type === "data") this.machine.connection.consumed(event.channel, event.data.length);
     }
   }
 
@@ -112,7 +112,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
   /** Returns all pending output. */
   takeOutput(): Uint8Array {
     const output: Uint8Array[] = [];
-    for (let bytes = this.session.takeOutput(); bytes !== undefined; bytes = this.session.takeOutput()) {
+    for (let bytes = this.machine.takeOutput(); bytes !== undefined; bytes = this.machine.takeOutput()) {
       output.push(bytes);
       this.work();
     }
@@ -153,7 +153,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
 
   #goOn(channel: number): void {
     for (let next = this.#toWrite[0]; next !== undefined; next = this.#toWrite[0]) {
-      next.bytes = next.bytes.subarray(this.session.connection.write(channel, next.bytes, next.stream));
+      next.bytes = next.bytes.subarray(this.machine.connection.write(channel, next.bytes, next.stream));
       if (next.bytes.length > 0) return;
       this.#toWrite.shift();
     }
@@ -201,14 +201,14 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
 
 /** Client that logs in, runs a command with input, and disconnects when the channel has closed. */
 export class ClientSide extends Side<ClientSessionEvent> {
-  readonly session: ClientSession;
+  readonly machine: ClientSession;
   #exec = -1;
   #rekeyed = false;
 
-  constructor(options: SessionOptions) {
+  constructor(options: ConnectionOptions) {
     super(options);
     const { login, algorithms, traced } = options;
-    this.session = new ClientSession({
+    this.machine = new ClientSession({
       algorithms,
       random: seededRandom(31),
       limits,
@@ -218,21 +218,21 @@ export class ClientSide extends Side<ClientSessionEvent> {
       keyboardInteractive: false,
       ...(traced && { trace: this.trace }),
     });
-    this.session.connection.openChannel("session");
+    this.machine.connection.openChannel("session");
   }
 
   protected nextEvent(): ClientSessionEvent | undefined {
-    return this.session.nextEvent();
+    return this.machine.nextEvent();
   }
 
   protected on(event: ClientSessionEvent): void {
-    const { session } = this;
-    const { connection } = session;
+    const { machine } = this;
+    const { connection } = machine;
     switch (event.type) {
       case "verify-host-key":
-        return session.answerHostKey(event.token, true);
+        return machine.answerHostKey(event.token, true);
       case "password":
-        return session.auth.answerPassword(event.token, event.attempt === 1 ? "wrong" : "right");
+        return machine.auth.answerPassword(event.token, event.attempt === 1 ? "wrong" : "right");
       case "global-request": {
         if (event.token !== undefined) return connection.answerGlobal(event.token, false);
         const proof = new Writer().string(hostKey.blob).finish();
@@ -250,7 +250,7 @@ export class ClientSide extends Side<ClientSessionEvent> {
         if (event.request === this.#exec && event.success) this.send(event.channel, { bytes: STDIN });
         return;
       case "data":
-        if (this.options.login === "key" && !this.#rekeyed) session.rekey();
+        if (this.options.login === "key" && !this.#rekeyed) machine.rekey();
         this.#rekeyed = true;
         return;
       case "channel-closed":
@@ -260,23 +260,23 @@ export class ClientSide extends Side<ClientSessionEvent> {
   }
 
   protected written(channel: number): void {
-    this.session.connection.sendEof(channel);
+    this.machine.connection.sendEof(channel);
   }
 
   leave(): void {
-    this.session.disconnect(new SshError("closed", "the session is over"));
+    this.machine.disconnect(new SshError("closed", "the session is over"));
   }
 }
 
 /** Server that accepts the login and runs the command. The command ends after its input has ended and its output is written. */
 export class ServerSide extends Side<ServerSessionEvent> {
-  readonly session: ServerSession;
+  readonly machine: ServerSession;
   #inputEnded = false;
 
-  constructor(options: SessionOptions) {
+  constructor(options: ConnectionOptions) {
     super(options);
     const { login, algorithms, traced } = options;
-    this.session = new ServerSession({
+    this.machine = new ServerSession({
       algorithms,
       random: seededRandom(32),
       limits,
@@ -289,19 +289,19 @@ export class ServerSide extends Side<ServerSessionEvent> {
   }
 
   protected nextEvent(): ServerSessionEvent | undefined {
-    return this.session.nextEvent();
+    return this.machine.nextEvent();
   }
 
   protected on(event: ServerSessionEvent): void {
-    const { session } = this;
-    const { connection } = session;
+    const { machine } = this;
+    const { connection } = machine;
     switch (event.type) {
       case "sign-exchange-hash":
-        return session.answerHostKeySignature(event.token, toySign(event.algorithm, hostKey.blob, event.data));
+        return machine.answerHostKeySignature(event.token, toySign(event.algorithm, hostKey.blob, event.data));
       case "publickey":
-        return session.auth.answerPublickey(event.token, "success");
+        return machine.auth.answerPublickey(event.token, "success");
       case "password":
-        return session.auth.answerPassword(event.token, event.password === "right" ? "success" : "failure");
+        return machine.auth.answerPassword(event.token, event.password === "right" ? "success" : "failure");
       case "open-request":
         connection.answerOpen(event.token, true);
         return;
@@ -314,7 +314,7 @@ export class ServerSide extends Side<ServerSessionEvent> {
       case "exec":
         if (event.token !== undefined) connection.answerRequest(event.token, true);
         this.send(event.channel, { bytes: STDERR, stream: "stderr" }, { bytes: STDOUT });
-        if (this.options.login === "password") session.rekey();
+        if (this.options.login === "password") machine.rekey();
         return;
       case "eof":
         this.#inputEnded = true;
@@ -329,13 +329,13 @@ export class ServerSide extends Side<ServerSessionEvent> {
   }
 
   #exit(channel: number): void {
-    const { connection } = this.session;
+    const { connection } = this.machine;
     connection.request(channel, "exit-status", new Writer().uint32(7).finish(), { wantReply: false });
     connection.sendEof(channel);
     connection.close(channel);
   }
 }
 
-export function createSide(role: Role, options: SessionOptions): ClientSide | ServerSide {
+export function createSide(role: Role, options: ConnectionOptions): ClientSide | ServerSide {
   return role === "client" ? new ClientSide(options) : new ServerSide(options);
 }
