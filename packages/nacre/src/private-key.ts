@@ -32,7 +32,7 @@ export async function privateKey(text: string | Uint8Array, options: PrivateKeyO
 export function checkKeyText(text: unknown): void {
   if (typeof text !== "string" && !isBytes(text))
     throw usage(
-      "`privateKey` takes the text of a key file as a string or bytes; check that the file or variable was read",
+      "`privateKey` expects the text of a key file as a string or bytes; check that the file or variable was read",
     );
 }
 

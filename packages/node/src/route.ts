@@ -47,7 +47,7 @@ export function readRoute(options: ConnectOptions): Route {
 function readHop(hop: unknown, destination: ConnectOptions): HopOptions {
   if (isClient(hop)) throw new SshError("usage", "a connected client in `via` must come first");
   const own = typeof hop === "string" ? parseHop(hop) : (hop as HopOptions);
-  checkNames(own, HOP_OPTIONS, "a jump host");
+  checkNames(own, HOP_OPTIONS, "via");
   const complete = { ...shared(destination), ...given(own) } as HopOptions;
   try {
     checkOptions(complete);

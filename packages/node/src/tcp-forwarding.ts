@@ -113,7 +113,7 @@ function internalAddress({ host, port }: HostAndPort, [address = ""]: readonly s
 
 function checkPlaces(option: string, places: unknown, barePort: boolean): asserts places is readonly string[] {
   if (!Array.isArray(places))
-    throw new SshError("usage", `\`${option}\` must be an array of places: ["example.org:80"]`);
+    throw new SshError("usage", `\`${option}\` must be an array of places, such as ["example.org:80"]`);
   for (const place of places) {
     if (typeof place !== "string" || parsePlace(place, { barePort }) === undefined)
       throw new SshError(

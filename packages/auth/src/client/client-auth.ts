@@ -230,7 +230,7 @@ export class ClientAuth {
     if (/* rule: banner-count */ this.#banners > authBanners || this.#bannerBytes > authBannerBytes)
       throw new SshError(
         "auth-limit",
-        `the server sent more than ${authBanners} banners or more than ${authBannerBytes} bytes of banners`,
+        `the server sent more than ${authBanners} banners (\`authBanners\`) or ${authBannerBytes} bytes of banners (\`authBannerBytes\`)`,
       );
     const banner = decodeIfReadable(SSH_MSG_USERAUTH_BANNER, payload);
     if (banner !== undefined) this.#driver.emit({ type: "banner", message: banner.message });
@@ -282,7 +282,7 @@ export class ClientAuth {
       return;
     }
     this.#plan.keyOver(identity);
-    this.#report.note(`could not sign with ${describeKey(identity, this.#driver.options)}: ${to.cannotSign}`);
+    this.#report.note(`cannot sign with ${describeKey(identity, this.#driver.options)}: ${to.cannotSign}`);
     this.#tryNext();
   }
 
