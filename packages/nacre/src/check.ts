@@ -41,7 +41,7 @@ export function checkHandlers(handlers: unknown, option: string, reserved: objec
 /** Throws `usage` if `limits` has a name that is not in `table`, or a value outside its range. */
 export function checkLimits<T extends object>(limits: Overrides<T> | undefined, table: LimitTable<T>): void {
   if (limits === undefined) return;
-  checkNames(limits, table.ranges, "limits");
+  checkNames(limits, table.ranges, "`limits`");
   completeLimits(table, limits);
 }
 

@@ -108,14 +108,14 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Checks the names in `options` against the table `names`. `door` is the function or option they were passed to. Throws `usage` if
- * `options` is not an object, or has a name that is not in the table; the message suggests the closest name.
+ * Checks the names in `options` against the table `names`. `door` names the function or option they were passed to, with backquotes.
+ * Throws `usage` if `options` is not an object, or has a name that is not in the table; the message suggests the closest name.
  */
 export function checkNames(options: object, names: object, door: string): void {
   if (typeof options !== "object" || options === null)
     throw new SshError(
       "usage",
-      `the options of \`${door}\` must be an object, got ${options === null ? "null" : typeof options}`,
+      `the options of ${door} must be an object, got ${options === null ? "null" : typeof options}`,
     );
   for (const name of Object.keys(options)) if (!Object.hasOwn(names, name)) throw unknownName(name, names, door);
 }
@@ -124,7 +124,7 @@ function unknownName(name: string, names: object, door: string): SshError {
   const known = Object.keys(names);
   const likely = likelyName(name, known);
   const remedy = likely === undefined ? `its options are ${known.join(", ")}` : `did you mean \`${likely}\`?`;
-  return new SshError("usage", `\`${escapeText(name.slice(0, 40))}\` is not an option of \`${door}\`; ${remedy}`);
+  return new SshError("usage", `\`${escapeText(name.slice(0, 40))}\` is not an option of ${door}; ${remedy}`);
 }
 
 function likelyName(name: string, known: readonly string[]): string | undefined {

@@ -39,11 +39,11 @@ export function listen(options: ListenOptions): Promise<SshServer> {
 
 async function listenWith(options: ListenOptions): Promise<SshServer> {
   // An untyped caller may pass no options.
-  checkNames({ ...options }, LISTEN_OPTIONS, "listen");
+  checkNames({ ...options }, LISTEN_OPTIONS, "`listen`");
   const { host = "127.0.0.1", port, maxConnections, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = { ...options };
   checkPort(port, 0);
   if (maxConnections !== undefined && maxConnections !== Number.POSITIVE_INFINITY)
-    checkLimit("maxConnections", maxConnections, { least: 0, most: MAX_UINT32, unit: "connections" });
+    checkLimit("`maxConnections`", maxConnections, { least: 0, most: MAX_UINT32, unit: "connections" });
   const { start, rate, full } = maxUnauthenticated;
   if (!(start >= 1 && full >= start && rate >= 1 && rate <= 100))
     throw new SshError("usage", "`maxUnauthenticated` must have start ≥ 1, full ≥ start, and rate from 1 to 100");

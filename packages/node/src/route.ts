@@ -34,7 +34,7 @@ const SHARED = [
 export function readRoute(options: ConnectOptions): Route {
   // An untyped caller may pass no options.
   const destination = { ...options };
-  checkNames(destination, NODE_CONNECT_OPTIONS, "connect");
+  checkNames(destination, NODE_CONNECT_OPTIONS, "`connect`");
   checkOptions(destination);
   const { via = [] } = destination;
   const listed: readonly unknown[] = Array.isArray(via) ? via : [via];
@@ -47,7 +47,7 @@ export function readRoute(options: ConnectOptions): Route {
 function readHop(hop: unknown, destination: ConnectOptions): HopOptions {
   if (isClient(hop)) throw new SshError("usage", "a connected client in `via` must come first");
   const own = typeof hop === "string" ? parseHop(hop) : (hop as HopOptions);
-  checkNames(own, HOP_OPTIONS, "via");
+  checkNames(own, HOP_OPTIONS, "a jump host");
   const complete = { ...shared(destination), ...given(own) } as HopOptions;
   try {
     checkOptions(complete);

@@ -505,7 +505,7 @@ describe("starting and stopping", () => {
       const line = chunk.toString();
       expect(line).toMatch(
         new RegExp(
-          `^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z listening at 127\\.0\\.0\\.1 port \\d+ for "${USER}"; host key ssh-ed25519 SHA256:\\S+\n$`,
+          `^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z listening on 127\\.0\\.0\\.1 port \\d+ for "${USER}"; host key ssh-ed25519 SHA256:\\S+\n$`,
         ),
       );
       seen.push(line.slice(line.indexOf("SHA256:")).trim());

@@ -101,7 +101,7 @@ function encodeEnv(name: string, value: string): Uint8Array {
 }
 
 function encodePty(options: PtyOptions): Uint8Array {
-  checkNames(options, PTY_OPTIONS, "pty");
+  checkNames(options, PTY_OPTIONS, "`pty`");
   const { term = "xterm-256color", columns = 80, rows = 24, modes = {} } = options;
   return ptyRequest.encode({
     term: checkText(term, "`pty.term`"),
