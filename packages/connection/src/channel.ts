@@ -201,7 +201,7 @@ export class Channel implements WaitingChannel {
     if (!(Number.isInteger(length) && length >= 0 && length <= unconsumed))
       throw new SshError(
         "usage",
-        `channel ${this.number}: cannot consume ${length} bytes; ${unconsumed} are unconsumed`,
+        `channel ${this.number}: cannot consume ${length} bytes: only ${unconsumed} are unconsumed`,
       );
     this.#returnCredit(state.peer, state.incoming.window, length);
   }

@@ -141,8 +141,7 @@ export class DerReader {
       if (length < 0x80 || length < 256 ** (size - 1))
         this.fail(field, "has a length that is not in its shortest form");
     }
-    if (length > bytes.length - at)
-      this.fail(field, `declares ${length} bytes, but only ${bytes.length - at} are left`);
+    if (length > bytes.length - at) this.fail(field, `declares ${length} bytes, but only ${bytes.length - at} left`);
     this.#offset = at + length;
     return bytes.subarray(at, at + length);
   }

@@ -32,7 +32,7 @@ export function checkHandlers(handlers: unknown, option: string, reserved: objec
     throw usage(`\`${option}\` must be an object of functions, such as { "name@example.org": … }`);
   for (const [name, handler] of Object.entries(handlers)) {
     if (typeof handler !== "function")
-      throw usage(`\`${option}\`: the handler for "${escapeText(name)}" is not a function`);
+      throw usage(`\`${option}\`: the handler for "${escapeText(name)}" must be a function`);
     if (Object.hasOwn(reserved, name))
       throw usage(`\`${option}\`: "${escapeText(name)}" is handled by Nacre itself; remove this handler`);
   }

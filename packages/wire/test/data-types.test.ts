@@ -126,7 +126,7 @@ describe("invalid data", () => {
     const reader = new Reader(hex("010000000561"), "SSH_MSG_THING");
     reader.byte("first");
     expect(() => reader.string("second")).toThrow(
-      "SSH_MSG_THING: second at offset 1 declares 5 bytes, but only 1 are left",
+      "SSH_MSG_THING: second at offset 1 declares 5 bytes, but only 1 left",
     );
   });
 

@@ -98,7 +98,7 @@ export class ClientAuth {
 
   /** Sends SSH_MSG_SERVICE_REQUEST and, without waiting for its answer, the first login request. Throws `usage` if called twice. */
   start(): void {
-    if (this.#state.kind !== "new") throw new SshError("usage", "authentication was already started");
+    if (this.#state.kind !== "new") throw new SshError("usage", "authentication is already started");
     this.#send(SSH_MSG_SERVICE_REQUEST.encode({ serviceName: SERVICE_USERAUTH }));
     this.#tryNext();
   }

@@ -216,10 +216,7 @@ export class ServerAuth {
 
   #judge(subject: LoginSubject, factor: Factor, verdict: LoginVerdict): void {
     if (typeof verdict !== "string" && verdict.partial.length === 0)
-      throw new SshError(
-        "usage",
-        "a partial success must name at least one method that can continue; `partial` is empty",
-      );
+      throw new SshError("usage", "`partial` must name at least one method that can continue, got an empty list");
     this.#guard(() => {
       this.#state = { kind: "ready" };
       const factors = subject.factors.concat(factor);
