@@ -27,9 +27,9 @@ const everything = await bundle(`export { connect, serve } from "nacre"; export 
 ]);
 checkGlobals(everything.code);
 if (!carried(everything).some((input) => input.includes("packages/transport/src")))
-  problem("the bundle does not contain the transport: this check looks at the wrong paths");
+  problem("the bundle does not contain the transport: this check looks in the wrong place");
 if (carried(everything).filter((input) => UNNAMED.test(input)).length < 10)
-  problem("fewer than 10 files in the full bundle match UNNAMED: this check looks at the wrong paths");
+  problem("fewer than 10 files in the full bundle match UNNAMED: this check looks in the wrong place");
 for (const conditions of [["@nacre/source"], []])
   if (
     carried(await bundle(`export { connect, serve } from "nacre";`, conditions)).some((input) => KEY_FILES.test(input))
@@ -40,7 +40,7 @@ print("nacre for the browser", everything);
 const withKeys = await bundle(`export { connect, privateKey } from "nacre";`, ["@nacre/source"]);
 checkGlobals(withKeys.code);
 if (!carried(withKeys).some((input) => KEY_FILES.test(input)))
-  problem("a bundle with `privateKey` does not contain @nacre/keyfiles: this check looks at the wrong paths");
+  problem("a bundle with `privateKey` does not contain @nacre/keyfiles: this check looks in the wrong place");
 print("connect and privateKey (loaded on demand if the bundler splits code)", withKeys);
 
 const minimal = await bundle(MINIMAL_CLIENT, ["@nacre/source"]);

@@ -136,6 +136,6 @@ function report(totals: readonly Total[], seed: number): void {
 function numberOf(name: "seconds" | "executions" | "seed" | "jobs"): number | undefined {
   const text = values[name];
   if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw new Error(`expected a whole number for --${name}, got ${text}`);
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`expected an integer for --${name}, got ${text}`);
   return Number(text);
 }

@@ -36,7 +36,9 @@ export async function runMatrix({ only = [], words = [], write = false }: Matrix
   const installed = await ensureRuntimes();
   const unknown = only.filter((name) => !installed.some((runtime) => runtime.name === name));
   if (unknown.length > 0)
-    throw new Error(`unknown runtime ${unknown.join(", ")}; expected ${installed.map(({ name }) => name).join(", ")}`);
+    throw new Error(
+      `unknown runtime ${unknown.join(", ")}; expected one of ${installed.map(({ name }) => name).join(", ")}`,
+    );
   const chosen = installed.filter(({ name }) => only.length === 0 || only.includes(name));
   await ensurePeers();
   const container = await ensureContainer();
@@ -66,7 +68,7 @@ export async function runMatrix({ only = [], words = [], write = false }: Matrix
     const stale =
       JSON.stringify(rows) === JSON.stringify(readRows(root))
         ? staleness(root)
-        : "results.json has other results than this run";
+        : "results.json differs from the results of this run";
     if (stale !== undefined) {
       console.log(`✗ ${stale}; run npm run runtimes -- --write`);
       green = false;

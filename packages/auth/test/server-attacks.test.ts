@@ -400,7 +400,7 @@ describe("limits", () => {
   test("rejects a request of 1 MiB", () => {
     const rig = ServerRig.ready();
     expect(rig.receive(password("x".repeat(1 << 20)))).toEqual([]);
-    expectFatal(rig, "auth-limit", /; the limit `authRequestBytes` is 32768$/);
+    expectFatal(rig, "auth-limit", /, but the maximum is 32768 \(`authRequestBytes`\)$/);
   });
 
   test("rejects more than `queuedAuthRequests` requests while an ask is open", () => {

@@ -107,7 +107,7 @@ function isGatewayPorts(text: string): text is GatewayPorts {
 function port(text = "2222"): number {
   const value = Number(text);
   if (!/^\d{1,5}$/.test(text) || value > 65535)
-    throw usage(`invalid port "${text}"; expected a number from 1 to 65535, or 0 for a free port`);
+    throw usage(`invalid port "${text}"; expected an integer from 1 to 65535, or 0 for a free port`);
   return value;
 }
 

@@ -140,7 +140,7 @@ export class Connection {
     if (this.#channelCount >= this.#context.limits.maxChannels)
       throw new SshError(
         "channel-limit",
-        `cannot open more than ${this.#context.limits.maxChannels} channels at a time; close one first`,
+        `the limit of ${this.#context.limits.maxChannels} channels is reached (\`maxChannels\`); close one first`,
       );
     const channel = this.#makeChannel(channelType);
     channel.open(data);

@@ -77,7 +77,7 @@ export class ConnectionContext {
     if (++this.#unaskedReplies > this.limits.maxUnaskedReplies)
       throw new SshError(
         "unexpected-message",
-        `${what} without a pending request; the limit \`maxUnaskedReplies\` is ${this.limits.maxUnaskedReplies}`,
+        `the peer sent ${what} without a pending request; the limit of ${this.limits.maxUnaskedReplies} such replies is reached (\`maxUnaskedReplies\`)`,
       );
   }
 
@@ -86,7 +86,7 @@ export class ConnectionContext {
     if (message.length <= LONGEST_MESSAGE) return message;
     throw new SshError(
       "usage",
-      `${what} is too long: its message has ${message.length} bytes; the maximum is ${LONGEST_MESSAGE}`,
+      `${what} is too long: its message has ${message.length} bytes, but the maximum is ${LONGEST_MESSAGE}`,
     );
   }
 
@@ -100,7 +100,7 @@ export class ConnectionContext {
     if (this.sink.pending > most)
       throw new SshError(
         "request-limit",
-        `the peer keeps sending requests without reading the replies; ${this.sink.pending} bytes of output are queued`,
+        `the peer keeps sending requests without reading the replies: ${this.sink.pending} bytes of output are queued, but the maximum is ${most}`,
       );
   }
 

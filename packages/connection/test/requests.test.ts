@@ -104,7 +104,7 @@ describe("our requests", () => {
       expect(() => ask(most - frame + 1)).toThrow(
         expect.objectContaining({
           code: "usage",
-          message: `the command is too long: its message has ${most + 1} bytes; the maximum is ${most}`,
+          message: `the command is too long: its message has ${most + 1} bytes, but the maximum is ${most}`,
         }),
       );
       expect(thrownCode(() => sendGlobalRequest(most))).toBe("usage");

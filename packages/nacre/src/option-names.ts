@@ -108,14 +108,14 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Checks the names in `options` against the table `names`. `callee` is the function or option they were passed to. Throws `usage` if
- * `options` is not an object, or has a name that is not in the table; the message suggests the closest name.
+ * Checks the names in `options` against the table `names`. `callee` names the function or option they were passed to, with backquotes.
+ * Throws `usage` if `options` is not an object, or has a name that is not in the table; the message suggests the closest name.
  */
 export function checkNames(options: object, names: object, callee: string): void {
   if (typeof options !== "object" || options === null)
     throw new SshError(
       "usage",
-      `the options of ${callee} must be an object, not ${options === null ? "null" : typeof options}`,
+      `the options of ${callee} must be an object, got ${options === null ? "null" : typeof options}`,
     );
   for (const name of Object.keys(options)) if (!Object.hasOwn(names, name)) throw unknownName(name, names, callee);
 }

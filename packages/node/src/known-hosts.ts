@@ -37,7 +37,7 @@ export interface KnownHostDecision {
 export async function knownHost(options: HostOptions): Promise<KnownHostDecision> {
   const { host, port, warn } = options;
   const known = await readKnownHosts(options);
-  for (const { file, line, problem } of known.problems) warn(`${escapeText(file)}:${line} is skipped: ${problem}`);
+  for (const { file, line, problem } of known.problems) warn(`${escapeText(file)}:${line} is ignored: ${problem}`);
   const formats = known.formats(host, port);
   const isKnown = ({ keyFormat }: SignatureAlgorithm): boolean => formats.includes(keyFormat);
   return {
@@ -82,7 +82,7 @@ async function verify(options: HostOptions, check: HostKeyCheck, hostKey: HostKe
     case "changed":
       throw new SshError(
         "host-key-changed",
-        `the host key of ${hostOf(options)} has changed: got ${describe(hostKey.blob)}, but known_hosts has ${known(check.entries)}; an attacker may be intercepting the connection; if the administrator confirms the new fingerprint, remove the old key with: ssh-keygen -R '${nameOf(options)}'`,
+        `the host key of ${hostOf(options)} has changed: got ${describe(hostKey.blob)}, but known_hosts has ${known(check.entries)}; an attacker may be intercepting the connection; if the administrator confirms the new fingerprint, remove the old key with \`ssh-keygen -R '${nameOf(options)}'\``,
       );
     case "unknown":
       if (options.unknownHost === undefined)

@@ -294,7 +294,7 @@ describe("the text of a key instead of a path", () => {
     const error: unknown = await load({ identities: [key, text as string] }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
       code: "usage",
-      message: "an identity is the text of a key; pass `await privateKey(text)` instead",
+      message: "an identity is the text of a key; pass `await privateKey(text)`",
     });
     expect(String((error as Error).cause)).not.toContain("c2VjcmV0");
   });

@@ -90,7 +90,7 @@ describe("a host key checked against known_hosts", () => {
 
   test("a malformed line is skipped with a warning", async () => {
     const { file, warnings, known } = await decision(`example.org ssh-ed25519 !!!\n${line("example.org", ed25519)}`);
-    expect(warnings).toEqual([expect.stringContaining(`${file}:1 is skipped: `)]);
+    expect(warnings).toEqual([expect.stringContaining(`${file}:1 is ignored: `)]);
     expect(await known.verify(ed25519)).toBe(true);
   });
 

@@ -269,6 +269,6 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
 
   #loginTooSlow(): SshError {
     const { authTimeout } = this.limits;
-    return new SshError("auth-timeout", `the ${this.#peer} did not finish authentication in ${authTimeout} ms`);
+    return new SshError("auth-timeout", `the ${this.#peer} did not complete authentication within ${authTimeout} ms`);
   }
 }

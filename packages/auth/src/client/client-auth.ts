@@ -98,7 +98,7 @@ export class ClientAuth {
 
   /** Sends SSH_MSG_SERVICE_REQUEST and, without waiting for its answer, the first login request. Throws `usage` if called twice. */
   start(): void {
-    if (this.#state.kind !== "new") throw new SshError("usage", "authentication was already started");
+    if (this.#state.kind !== "new") throw new SshError("usage", "authentication is already started");
     this.#send(SSH_MSG_SERVICE_REQUEST.encode({ serviceName: SERVICE_USERAUTH }));
     this.#tryNext();
   }
@@ -230,7 +230,7 @@ export class ClientAuth {
     if (/* rule: banner-count */ this.#banners > authBanners || this.#bannerBytes > authBannerBytes)
       throw new SshError(
         "auth-limit",
-        `the server sent more than ${authBanners} banners or more than ${authBannerBytes} bytes of banners`,
+        `the server sent more than ${authBanners} banners (\`authBanners\`) or ${authBannerBytes} bytes of banners (\`authBannerBytes\`)`,
       );
     const banner = decodeIfReadable(SSH_MSG_USERAUTH_BANNER, payload);
     if (banner !== undefined) this.#host.emit({ type: "banner", message: banner.message });
@@ -279,7 +279,7 @@ export class ClientAuth {
       return;
     }
     this.#plan.keyOver(identity);
-    this.#report.note(`could not sign with ${describeKey(identity, this.#host.options)}: ${to.cannotSign}`);
+    this.#report.note(`cannot sign with ${describeKey(identity, this.#host.options)}: ${to.cannotSign}`);
     this.#tryNext();
   }
 

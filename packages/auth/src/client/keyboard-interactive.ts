@@ -36,7 +36,7 @@ export function receiveInfoRequest(
   if (rounds > limits.keyboardInteractiveRounds)
     throw new SshError(
       "auth-limit",
-      `the server sent more than ${limits.keyboardInteractiveRounds} rounds of prompts in one keyboard-interactive conversation`,
+      `the server sent more than ${limits.keyboardInteractiveRounds} rounds of prompts in one keyboard-interactive conversation (\`keyboardInteractiveRounds\`)`,
     );
   boundPrompt(limits, payload);
   const { name, instruction, prompts } = SSH_MSG_USERAUTH_INFO_REQUEST.decode(payload);
@@ -44,7 +44,7 @@ export function receiveInfoRequest(
   if (prompts.length > limits.promptsPerRound)
     throw new SshError(
       "auth-limit",
-      `the server sent ${prompts.length} prompts in one round; the limit \`promptsPerRound\` is ${limits.promptsPerRound}`,
+      `the server sent ${prompts.length} prompts in one round, but the maximum is ${limits.promptsPerRound} (\`promptsPerRound\`)`,
     );
   if (prompts.length === 0) {
     // A request without prompts still needs a response (RFC 4256 §3.4), but no answer from the application.

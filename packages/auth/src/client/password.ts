@@ -34,7 +34,7 @@ export function receivePasswdChangereq(
   if (changes > host.limits.passwordChanges)
     throw new SshError(
       "auth-limit",
-      `the server demanded a new password more than ${state.changes} times in one attempt`,
+      `the server demanded a new password more than ${state.changes} times in one attempt (\`passwordChanges\`)`,
     );
   const token = askToken("change-password");
   host.emit({ type: "change-password", token, prompt });

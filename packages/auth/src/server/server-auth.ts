@@ -145,7 +145,7 @@ export class ServerAuth {
     if (payload.length > authRequestBytes)
       throw new SshError(
         "auth-limit",
-        `the client sent an authentication message of ${payload.length} bytes; the limit \`authRequestBytes\` is ${authRequestBytes}`,
+        `the client sent an authentication message of ${payload.length} bytes, but the maximum is ${authRequestBytes} (\`authRequestBytes\`)`,
       );
     if (number === SSH_MSG_SERVICE_REQUEST.number && state.kind === "new") {
       this.#receiveServiceRequest(payload);
@@ -153,7 +153,7 @@ export class ServerAuth {
       if (state.kind === "asked" && this.#queue.length >= queuedAuthRequests)
         throw new SshError(
           "auth-limit",
-          `the client sent more than ${queuedAuthRequests} further login requests before the first was answered`,
+          `the client sent more than ${queuedAuthRequests} further login requests before the first was answered (\`queuedAuthRequests\`)`,
         );
       // Events hold views of this copy, such as public keys.
       this.#queue.push(payload.slice());
@@ -216,10 +216,7 @@ export class ServerAuth {
 
   #judge(subject: LoginSubject, factor: Factor, verdict: LoginVerdict): void {
     if (typeof verdict !== "string" && verdict.partial.length === 0)
-      throw new SshError(
-        "usage",
-        "a partial success must name at least one method that can continue; `partial` is empty",
-      );
+      throw new SshError("usage", "`partial` must name at least one method that can continue, got an empty list");
     this.#guard(() => {
       this.#state = { kind: "ready" };
       const factors = subject.factors.concat(factor);

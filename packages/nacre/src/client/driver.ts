@@ -204,7 +204,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
       // An error during the check must refuse the key (CVE-2025-26465).
       if (cause instanceof SshError) return cause;
       // rule: host-key-check-fails
-      return new SshError("host-key-refused", `the host key ${fingerprint} could not be checked: ${reasonOf(cause)}`, {
+      return new SshError("host-key-refused", `cannot check the host key ${fingerprint}: ${reasonOf(cause)}`, {
         cause,
       });
     }

@@ -11,7 +11,7 @@ export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifi
       throw new SshError(
         "usage",
         // Do not show a text this long: it may be a key.
-        `invalid fingerprint${fingerprint?.length > 100 ? "" : ` "${fingerprint}"`}; pass the form SHA256:… that \`ssh-keygen -l\` prints`,
+        `invalid fingerprint${fingerprint?.length > 100 ? "" : ` "${fingerprint}"`}; expected SHA256: and 43 base64 characters, as printed by \`ssh-keygen -l\``,
       );
     }
   }
@@ -21,7 +21,7 @@ export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifi
     if (pinned.some((one) => equalBytes(one, presented))) return true;
     throw new SshError(
       "host-key-refused",
-      `host key ${fingerprint} does not match the pinned ${fingerprints.join(", ")}; the key has changed, or this is a different server`,
+      `the host key ${fingerprint} does not match the pinned ${fingerprints.join(", ")}; the key has changed, or this is a different server`,
     );
   };
 }

@@ -25,7 +25,7 @@ export interface DialOptions {
  */
 export function dialChannel(mux: Opener, target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
   return new Promise((resolve, reject) => {
-    checkNames(options, DIAL_OPTIONS, "dial");
+    checkNames(options, DIAL_OPTIONS, "`dial`");
     const { signal, originator } = options;
     checkSignal(signal);
     const { channelType, data } = encodeTarget(target, originator);

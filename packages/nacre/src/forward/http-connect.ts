@@ -44,7 +44,7 @@ export class HttpConnect implements ProxyProtocol {
     if (++this.#headLength > MAX_HEAD)
       return refuse(
         failure("431 Request Header Fields Too Large"),
-        `HTTP request header exceeds ${MAX_HEAD} bytes; remove header fields`,
+        `HTTP request header is longer than ${MAX_HEAD} bytes; remove header fields`,
       );
     if (byte === LF) return this.#takeLine();
     // Reject a CR without LF, which only some parsers take as a line end (RFC 9112 §2.2).
@@ -77,7 +77,7 @@ export class HttpConnect implements ProxyProtocol {
       return refuse(
         // A 405 reply must list the allowed methods (RFC 9110 §15.5.6).
         failure("405 Method Not Allowed", "Allow: CONNECT"),
-        `unsupported HTTP method ${method.slice(0, 40)}, expected CONNECT; set the client to tunnel through the proxy`,
+        `unsupported HTTP method ${method.slice(0, 40)}; set the client to tunnel through the proxy with CONNECT`,
       );
     this.#target = targetOf(requestTarget);
     return this.#target === undefined ? badRequest("target must have the form host:port") : MORE;

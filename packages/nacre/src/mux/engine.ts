@@ -288,7 +288,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     const error =
       cause instanceof SshError
         ? cause
-        : new SshError("internal", `an unexpected exception ended the connection: ${reasonOf(cause)}`, { cause });
+        : new SshError("internal", `an unexpected error ended the connection: ${reasonOf(cause)}`, { cause });
     try {
       this.machine.disconnect(error);
     } catch {

@@ -154,7 +154,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 
   #disconnect(): void {
-    this.#engine.fail(new SshError("closed", "the connection was closed by the server"));
+    this.#engine.fail(new SshError("closed", "the connection was closed by this side"));
   }
 
   /** Handles an event of the session machine. The mux calls this and the next two methods. */
@@ -170,9 +170,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
           () => (hostKey as RemoteHostKey).sign(event.algorithm, event.data),
           (signature) => this.#machine.answerHostKeySignature(event.token, signature),
           (cause) =>
-            this.#engine.fail(
-              new SshError("internal", `the host key's \`sign\` failed: ${reasonOf(cause)}`, { cause }),
-            ),
+            this.#engine.fail(new SshError("internal", `cannot sign with the host key: ${reasonOf(cause)}`, { cause })),
         );
         return;
       }

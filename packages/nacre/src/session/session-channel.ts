@@ -85,7 +85,8 @@ export class SessionChannel<S extends BaseSession> {
         return this.#refuse("x11-req");
       case "exec": {
         const command = utf8Decode(event.command);
-        if (command === undefined || command.includes("\0")) return this.#refuse("exec (not UTF-8 text)");
+        if (command === undefined || command.includes("\0"))
+          return this.#refuse("exec (not valid UTF-8, or with a NUL)");
         return this.#onStart("exec", command);
       }
       case "shell":
@@ -279,7 +280,7 @@ function exitOf(result: SessionResult): SessionExit {
   if (typeof signal === "string") return { signal: signal.replace(/^SIG/, ""), ...rest };
   const number = status ?? 0;
   if (!(Number.isInteger(number) && number >= 0 && number <= 0xffff_ffff))
-    throw new SshError("usage", `invalid exit status ${String(number)}; return an integer from 0 to 4294967295`);
+    throw new SshError("usage", `invalid exit status ${String(number)}; expected an integer from 0 to 4294967295`);
   return { status: number };
 }
 

@@ -167,7 +167,7 @@ describe("requests", () => {
     expect(error).toEqual(code("forward-denied"));
     expect(error.message).toContain("/\\x1b[2J; it prohibits this");
     expect(await failure(listen({ host: "*", port: 80 }, FAILURE))).toMatchObject({
-      message: expect.stringContaining("listen at *:80"),
+      message: expect.stringContaining("listen on *:80"),
     });
   });
 

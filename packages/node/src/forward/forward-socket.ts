@@ -46,7 +46,7 @@ export class ForwardSocket extends ChannelPair {
   /** For internal use; call `Client.socket` instead. */
   constructor(mux: Opener, target: ForwardTarget, options: SocketOptions) {
     checkTarget(target);
-    checkNames(options, SOCKET_OPTIONS, "socket");
+    checkNames(options, SOCKET_OPTIONS, "`socket`");
     checkSignal(options.signal);
     const ends = new LateEnds(() => this.#touch());
     super(ends, ends, { remoteAddress: target.host, remotePort: target.port });
