@@ -10,11 +10,13 @@ export const MAX_TEXT = 500;
 const NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}._-]*$/u;
 /** Characters without a shape of their own, such as the Hangul filler, which is a letter. */
 const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u;
+const VISIBLE = /[^\p{Default_Ignorable_Code_Point}]/u;
 /**
- * Control characters (ESC starts the escape sequences of terminals), invisible format characters (some reverse the direction of the line),
- * line and paragraph separators, and halves of surrogate pairs. Two joiners are allowed, because emoji and some scripts need them.
+ * Control characters (ESC starts the escape sequences of terminals), line and paragraph separators, halves of surrogate pairs, and
+ * invisible characters (some reverse the direction of the line). Joiners and variation selectors are allowed, because emoji and some
+ * scripts need them.
  */
-const UNPRINTABLE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const UNPRINTABLE = /(?![\u200c\u200d\ufe00-\ufe0f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
 
 /**
  * Returns the name in its one spelling, or `undefined` if it is invalid. Two spellings of one name, such as "Ann" and "ann", give the same
@@ -26,11 +28,12 @@ export function parseName(raw: string): string | undefined {
   return NAME.test(name) && !INVISIBLE.test(name) && lengthOf(name) <= MAX_NAME ? name : undefined;
 }
 
-/** Returns a message as one line of printable text; empty if nothing printable remains. Returns `undefined` if it is too long. */
+/** Returns a message as one line of printable text; empty if nothing visible remains. Returns `undefined` if it is too long. */
 export function parseText(raw: string): string | undefined {
   if (raw.length > MAX_TEXT * 4) return undefined;
   // White space becomes single spaces, so that a text cannot pad a line until it looks like two.
   const text = raw.normalize("NFC").replace(/\s+/g, " ").replace(UNPRINTABLE, "").trim();
+  if (!VISIBLE.test(text)) return "";
   return lengthOf(text) <= MAX_TEXT ? text : undefined;
 }
 
