@@ -33,7 +33,7 @@ class Recorder implements TerminalActions {
   }
 }
 
-function editor(columns = 80): { actions: Recorder; terminal: LineEditor; type(keys: string): void } {
+function editor(columns = 80): { actions: Recorder; terminal: LineEditor; readonly type: (keys: string) => void } {
   const actions = new Recorder();
   const terminal = new LineEditor(actions, columns);
   return { actions, terminal, type: (keys) => terminal.receive(new TextEncoder().encode(keys)) };
@@ -186,7 +186,7 @@ describe("LineEditor", () => {
 });
 
 describe("PlainLines", () => {
-  function plain(): { actions: Recorder; terminal: Terminal; type(text: string): void } {
+  function plain(): { actions: Recorder; terminal: Terminal; readonly type: (text: string) => void } {
     const actions = new Recorder();
     const terminal = new PlainLines(actions);
     return { actions, terminal, type: (text) => terminal.receive(new TextEncoder().encode(text)) };

@@ -31,7 +31,7 @@ export interface TestRoom {
   readonly room: Room;
   readonly clock: { now: number };
   /** Lets a guest in. Throws if the room refuses it. */
-  enter(name: string): Promise<{ readonly guest: TestGuest; readonly stay: Stay }>;
+  readonly enter: (name: string) => Promise<{ readonly guest: TestGuest; readonly stay: Stay }>;
 }
 
 export function testRoom(limits?: Partial<RoomLimits>, bus = new LocalBus()): TestRoom {
