@@ -16,7 +16,8 @@ const VISIBLE = /[^\p{Default_Ignorable_Code_Point}]/u;
  * invisible characters (some reverse the direction of the line). Joiners and variation selectors are allowed, because emoji and some
  * scripts need them.
  */
-const UNPRINTABLE = /(?![\u200c\u200d\ufe00-\ufe0f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
+const UNPRINTABLE =
+  /(?!\u200c|\u200d|[\ufe00-\ufe0f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
 
 /**
  * Returns the name in its one spelling, or `undefined` if it is invalid. Two spellings of one name, such as "Ann" and "ann", give the same

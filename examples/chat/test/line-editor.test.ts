@@ -39,6 +39,12 @@ function editor(columns = 80): { actions: Recorder; terminal: LineEditor; readon
   return { actions, terminal, type: (keys) => terminal.receive(new TextEncoder().encode(keys)) };
 }
 
+function plain(): { actions: Recorder; terminal: Terminal; readonly type: (text: string) => void } {
+  const actions = new Recorder();
+  const terminal = new PlainLines(actions);
+  return { actions, terminal, type: (text) => terminal.receive(new TextEncoder().encode(text)) };
+}
+
 describe("LineEditor", () => {
   test("echoes what is typed behind a prompt", () => {
     const { actions, type } = editor();
@@ -186,12 +192,6 @@ describe("LineEditor", () => {
 });
 
 describe("PlainLines", () => {
-  function plain(): { actions: Recorder; terminal: Terminal; readonly type: (text: string) => void } {
-    const actions = new Recorder();
-    const terminal = new PlainLines(actions);
-    return { actions, terminal, type: (text) => terminal.receive(new TextEncoder().encode(text)) };
-  }
-
   test("passes on lines in any pieces, without an echo", () => {
     const { actions, terminal, type } = plain();
     type("one\ntw");
