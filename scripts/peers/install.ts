@@ -27,6 +27,7 @@ const PEERS: readonly { readonly package: string; readonly probe: readonly strin
   { package: "ssh-audit", probe: ["sh", "-c", "command -v ssh-audit"] },
   { package: "postgresql", probe: ["sh", "-c", "ls /usr/lib/postgresql/*/bin/postgres"] },
   { package: "valkey-server", probe: ["sh", "-c", "command -v valkey-server"] },
+  { package: "chromium", probe: ["sh", "-c", "command -v chromium"] },
   { package: "git", probe: ["sh", "-c", "command -v git"] },
 ];
 

@@ -136,8 +136,8 @@ export class ValkeyBus implements Bus {
 
   /** Releases and announces the names that nobody renews. Returns Valkey's time in milliseconds, so that all processes share one clock. */
   async #expire(): Promise<number> {
-    const [seconds] = await soon(this.#commands.time());
-    const now = Number(seconds) * 1000;
+    const [seconds, microseconds] = await soon(this.#commands.time());
+    const now = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
     // Both commands run as one step, so that of several processes only one announces a name.
     const both = this.#commands.multi().zRangeByScore(NAMES, "-inf", now).zRemRangeByScore(NAMES, "-inf", now);
     const [expired] = await soon(both.execTyped());

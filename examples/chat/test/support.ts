@@ -1,4 +1,4 @@
-import { LocalBus } from "../src/bus.ts";
+import { type Bus, LocalBus } from "../src/bus.ts";
 import { type Guest, type GuestEvent, Room, type RoomLimits, type Stay } from "../src/room.ts";
 
 /** A door in memory: records what its client is shown. */
@@ -34,7 +34,7 @@ export interface TestRoom {
   readonly enter: (name: string) => Promise<{ readonly guest: TestGuest; readonly stay: Stay }>;
 }
 
-export function testRoom(limits?: Partial<RoomLimits>, bus = new LocalBus()): TestRoom {
+export function testRoom(limits?: Partial<RoomLimits>, bus: Bus = new LocalBus()): TestRoom {
   const clock = { now: 0 };
   const room = new Room(bus, limits, () => clock.now);
   const enter = async (name: string): Promise<{ readonly guest: TestGuest; readonly stay: Stay }> => {
