@@ -1,5 +1,7 @@
 // What can be read without any cryptography, given a way to make a private key, and HMAC-SHA1 for the hashed names of known_hosts.
 export { type OriginMatcher, parseAddress, parseOrigins } from "./address-match.ts";
+export { addressMatcher, type NetBlockSize, networkOf, plainAddress } from "./address-network.ts";
+export { type AddressScope, addressScope } from "./address-scope.ts";
 export { type AuthorizedKeyCheck, parseAuthorizedKeys } from "./authorized-keys.ts";
 export { type HostKeyCheck, type KnownHostEntry, type KnownHosts, parseKnownHostsWith } from "./known-hosts.ts";
 export { openPlainPrivateKey } from "./plain-private-key.ts";

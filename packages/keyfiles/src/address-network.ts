@@ -1,6 +1,5 @@
-import { isIPv4 } from "node:net";
-import { type OriginMatcher, parseAddress, parseOrigins } from "@nacre/keyfiles/internal";
 import { escapeText, SshError } from "@nacre/wire";
+import { type OriginMatcher, parseAddress, parseOrigins } from "./address-match.ts";
 
 /** How many leading bits of an address name one source, as sshd's PerSourceNetBlockSize. */
 export interface NetBlockSize {
@@ -14,7 +13,7 @@ export interface NetBlockSize {
  */
 export function plainAddress(address: string): string {
   const inner = /^::ffff:(.*)$/i.exec(address)?.[1];
-  return inner !== undefined && isIPv4(inner) ? inner : address;
+  return inner !== undefined && parseAddress(inner)?.length === 4 ? inner : address;
 }
 
 /** The network that an address belongs to, as one text for all its addresses; `undefined` for anything but an IP address. */
@@ -27,13 +26,13 @@ export function networkOf(address: string, { ipv4, ipv6 }: NetBlockSize): string
   return `${network.join(".")}/${length}`;
 }
 
-/** The matcher of addresses and networks (`192.0.2.0/24`). Throws `usage` for a list that has anything else. */
-export function addressMatcher(networks: readonly string[]): (address: string) => boolean {
+/** The matcher of addresses and networks (`192.0.2.0/24`). Throws `usage`, which names `option`, for a list that has anything else. */
+export function addressMatcher(option: string, networks: readonly string[]): (address: string) => boolean {
   const matchers = networks.map((network): OriginMatcher => {
     const matches = parseAddress(network.replace(/\/\d+$/, "")) && parseOrigins(network);
     if (typeof matches === "function") return matches;
     const problem = matches ?? "it is neither an IP address nor a network such as 192.0.2.0/24";
-    throw new SshError("usage", `perSource.exempt: ${escapeText(network)} cannot be used: ${problem}`);
+    throw new SshError("usage", `${option}: ${escapeText(network)} cannot be used: ${problem}`);
   });
   return (address) => matchers.some((matches) => matches({ address }));
 }
