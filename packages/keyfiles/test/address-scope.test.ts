@@ -3,7 +3,15 @@ import { type AddressScope, addressScope } from "../src/internal.ts";
 
 const ADDRESSES: Readonly<Record<AddressScope, readonly string[]>> = {
   machine: ["127.0.0.1", "127.255.255.255", "0.0.0.0", "::", "::1", "::127.0.0.1", "::8.8.8.8", "::ffff:127.0.0.1"],
-  link: ["169.254.169.254", "168.63.129.16", "fe80::1", "fe80::1%eth0", "febf::1", "::ffff:a9fe:a9fe", "2002:a9fe:a9fe::1"],
+  link: [
+    "169.254.169.254",
+    "168.63.129.16",
+    "fe80::1",
+    "fe80::1%eth0",
+    "febf::1",
+    "::ffff:a9fe:a9fe",
+    "2002:a9fe:a9fe::1",
+  ],
   private: [
     "10.0.0.1",
     "100.64.0.1",
@@ -38,7 +46,17 @@ const ADDRESSES: Readonly<Record<AddressScope, readonly string[]>> = {
     "4000::1",
   ],
   translated: ["::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2"],
-  global: ["8.8.8.8", "100.63.255.255", "100.128.0.0", "172.32.0.1", "192.0.1.1", "223.255.255.255", "2600::1", "2a00::1", "2003::1"],
+  global: [
+    "8.8.8.8",
+    "100.63.255.255",
+    "100.128.0.0",
+    "172.32.0.1",
+    "192.0.1.1",
+    "223.255.255.255",
+    "2600::1",
+    "2a00::1",
+    "2003::1",
+  ],
 };
 
 describe("the scope of an address", () => {

@@ -1,4 +1,5 @@
 export { ClientTunnel, type OpenRequest } from "./client-tunnel.ts";
+export { type AfterClose, CLOSE_KINDS, type CloseKind, type CloseReason, closeReason } from "./close-codes.ts";
 export type { TunnelEvent } from "./events.ts";
 export { type AttachAttempt, GatewayTunnel, type GatewayTunnelOptions } from "./gateway-tunnel.ts";
 export {

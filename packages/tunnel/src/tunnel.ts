@@ -1,4 +1,4 @@
-import { type Bytes, copyBytes, SshError } from "@nacre/wire";
+import { type Bytes, SshError } from "@nacre/wire";
 import type { TunnelEvent } from "./events.ts";
 import { decodeTunnelMessage, encodeTunnelMessage, type TunnelMessage } from "./messages.ts";
 import { ReceiveSide } from "./receive-side.ts";
@@ -62,7 +62,7 @@ export abstract class Tunnel {
     this.receiving.consume(length);
   }
 
-  /** Takes one message of the WebSocket that is current. Violations end the tunnel with a `closed` event. `now`: milliseconds of a steady clock. */
+  /** Takes one message of the WebSocket that is current; its bytes belong to the tunnel from then on. Violations end the tunnel with a `closed` event. `now`: milliseconds of a steady clock. */
   receive(bytes: Uint8Array, now: number): void {
     if (this.#isOver) return;
     try {
@@ -71,6 +71,13 @@ export abstract class Tunnel {
       if (!(error instanceof SshError)) throw error;
       this.fail(error);
     }
+  }
+
+  /** Ends the tunnel without a message or an event, and frees what it keeps. */
+  discard(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.sending.release();
   }
 
   /** Returns the next event, or `undefined`. */
@@ -115,7 +122,7 @@ export abstract class Tunnel {
       case "data":
         this.#assertAttached(message);
         this.receiving.data(message.data.length);
-        return this.emit({ type: "data", data: copyBytes(message.data) });
+        return this.emit({ type: "data", data: message.data as Bytes });
       case "end":
         this.#assertAttached(message);
         this.receiving.end();
