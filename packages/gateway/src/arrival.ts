@@ -113,7 +113,8 @@ export class Arrival implements Waiting {
     const { destinations, tickets } = this.#context;
     const { origin = "", session } = this.#peer;
     const target = destinations.target(host, port);
-    const grant = await tickets.redeem(ticket, { ...target, origin, session });
+    const grant = await tickets.redeem(ticket, { ...target, origin, session }).catch(() => undefined);
+    if (grant === undefined) return this.refuse("gateway-failed", "the ticket store failed");
     // rule: ticket-before-dial
     if (typeof grant === "string") return this.refuse("ticket-refused", grant);
     await this.#connect(target, grant.user, (settings) => new TunnelRelay(settings, this.ws));

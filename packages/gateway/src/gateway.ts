@@ -3,7 +3,7 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node
 import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { TUNNEL_SUBPROTOCOL } from "@nacre/tunnel";
-import { completeLimits, SshError } from "@nacre/wire";
+import { completeLimits, MAX_MILLISECONDS, SshError } from "@nacre/wire";
 import WebSocket, { WebSocketServer } from "ws";
 import { Arrival } from "./arrival.ts";
 import { attachPaths } from "./attach-paths.ts";
@@ -12,7 +12,7 @@ import { closeWebSocket } from "./close-web-socket.ts";
 import type { GatewayContext, Peer } from "./context.ts";
 import { Destinations, parseTarget, type Target } from "./destinations.ts";
 import type { GatewayEvent } from "./events.ts";
-import { GATEWAY_LIMITS } from "./limits.ts";
+import { GATEWAY_LIMITS, type GatewayLimits } from "./limits.ts";
 import { Metrics } from "./metrics.ts";
 import { checkGatewayOptions } from "./option-names.ts";
 import type { Gateway, GatewayOptions, Ticket, TicketGrant } from "./options.ts";
@@ -27,8 +27,9 @@ import { MAX_MESSAGE_LENGTH, WEB_SOCKET_CLOSE_TIME } from "./web-socket-bounds.t
 /** An option of `ws` that its types lack. */
 const CLOSE_TIME = { closeTimeout: WEB_SOCKET_CLOSE_TIME };
 
-/** How often times are checked: milliseconds. */
-const TICK = 1000;
+/** How often times are checked at most, and how many times within the shortest of them: milliseconds. */
+const MAX_TICK = 1000;
+const TICKS_PER_TIME = 4;
 
 /** Bytes by which the send buffers of all tunnels may grow. */
 const GROWTH = 256 * 1024 * 1024;
@@ -118,7 +119,7 @@ class WebSocketGateway implements Gateway {
         upgrades: { [path]: (request, socket, head) => this.#upgrade(request, socket, head) },
       }),
     );
-    this.#timer ??= setInterval(() => this.#tick(), TICK).unref();
+    this.#timer ??= setInterval(() => this.#tick(), tickOf(this.#context.limits)).unref();
   }
 
   async issueTicket(grant: TicketGrant): Promise<Ticket> {
@@ -243,6 +244,11 @@ class WebSocketGateway implements Gateway {
 
 function subprotocolOf(offered: ReadonlySet<string>): string | undefined {
   return [TUNNEL_SUBPROTOCOL, PLAIN_SUBPROTOCOL].find((name) => offered.has(name));
+}
+
+function tickOf({ firstMessageTimeout, pingInterval, idleTimeout, maxTime, resumeTime }: GatewayLimits): number {
+  const shortest = Math.min(firstMessageTimeout, pingInterval, idleTimeout, maxTime, resumeTime || MAX_MILLISECONDS);
+  return Math.max(1, Math.min(MAX_TICK, shortest / TICKS_PER_TIME));
 }
 
 function steadyNow(): number {

@@ -34,7 +34,7 @@ export interface GatewayLimits {
   readonly maxParkedBytes: number;
   /** The same of one client. */
   readonly maxParkedBytesPerClient: number;
-  /** Bytes on their way in all connections. Beyond it a connection reads only while it holds less than 64 KiB. */
+  /** Bytes on their way in all connections. Beyond it a connection reads only while it holds less than 128 KiB. */
   readonly maxBufferedBytes: number;
 }
 

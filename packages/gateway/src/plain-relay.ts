@@ -41,6 +41,8 @@ export class PlainRelay extends Relay {
 
   protected tickDetached(): void {}
 
+  protected rest(): void {}
+
   protected released(): void {}
 
   /** Reads from each side only what the other one takes. */

@@ -22,11 +22,14 @@ export interface RelaySettings {
 /** Bytes that a WebSocket holds before nothing more is given to it. */
 export const WEB_SOCKET_HIGH_WATER: number = 256 * 1024;
 
-/** Bytes that a connection may hold however full the gateway is. */
-const OWN_SHARE = 64 * 1024;
+/** Bytes that a connection may hold however full the gateway is: more than what a client leaves without an acknowledgement. */
+const OWN_SHARE = 128 * 1024;
 
 /** Milliseconds without progress after which a connection ends whose destination has gone. */
 const LINGER = 60_000;
+
+/** Milliseconds without a byte after which a connection frees what it can. */
+const REST = 1000;
 
 /** Milliseconds for the last bytes of a client to leave. */
 const LAST_WRITE = 5000;
@@ -113,6 +116,7 @@ export abstract class Relay {
     // rule: idle-timeout
     if (now - this.#activeAt >= idle) return this.end("idle-timeout");
     if (this.ws === undefined) return this.tickDetached(now);
+    if (now - this.#activeAt >= REST) this.rest();
     // What arrives at a paused WebSocket is not seen.
     if (this.ws.isPaused) this.#heardAt = now;
     // rule: ping-timeout
@@ -184,6 +188,8 @@ export abstract class Relay {
   protected abstract destinationEnded(): void;
   protected abstract destinationLost(why: string): void;
   protected abstract webSocketLost(): void;
+  /** No bytes have moved for a while. */
+  protected abstract rest(): void;
   protected abstract tickDetached(now: number): void;
 
   #moved(up: number, down: number): void {

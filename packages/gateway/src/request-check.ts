@@ -105,7 +105,7 @@ function lastOf(header: string | string[] | undefined): string | undefined {
 }
 
 function checkOrigin(origin: string): string {
-  if (URL.canParse(origin) && new URL(origin).origin === origin && /^https?:/.test(origin)) return origin;
+  if (URL.canParse(origin) && new URL(origin).origin === origin && /^https?:[^*]+$/.test(origin)) return origin;
   throw new SshError(
     "usage",
     `origins: "${escapeText(origin)}" is not an origin: give scheme, host and port as browsers send them, "https://app.example.org"`,

@@ -116,6 +116,11 @@ export class TunnelRelay extends Relay {
     log({ type: "parked", ...eventPeer(this.peer), bytes });
   }
 
+  protected rest(): void {
+    this.#tunnel.acknowledgeAll();
+    this.#pump();
+  }
+
   protected tickDetached(now: number): void {
     // rule: resume-time
     if (this.#parked !== undefined && now >= this.#parked.until) this.end("resume-timeout");
@@ -148,12 +153,12 @@ export class TunnelRelay extends Relay {
   }
 
   #send(): void {
-    const { ws } = this;
     const now = this.context.now();
-    while (ws !== undefined && ws.bufferedAmount < WEB_SOCKET_HIGH_WATER) {
+    // rule: tunnel-backpressure-down
+    while (this.ws !== undefined && this.ws.bufferedAmount < WEB_SOCKET_HIGH_WATER) {
       const message = this.#tunnel.takeMessage(now);
       if (message === undefined) return;
-      ws.send(message, this.#onMoved);
+      this.ws.send(message, this.#onMoved);
     }
   }
 

@@ -37,7 +37,7 @@ export interface Started {
   readonly url: string;
   readonly events: GatewayEvent[];
   /** Waits for an event. */
-  event(type: GatewayEvent["type"], count?: number): Promise<GatewayEvent>;
+  readonly event: (type: GatewayEvent["type"], count?: number) => Promise<GatewayEvent>;
 }
 
 /** A gateway behind a server on loopback, both closed after the test. */
@@ -192,12 +192,12 @@ export class Page {
   }
 
   /** Attaches on a new WebSocket. Resolves when it carries the tunnel, or was closed. */
-  async attach(url: string, options: ClientOptions = {}): Promise<"attached" | string | undefined> {
-    if (this.tunnel.isAttached) this.tunnel.detach();
+  async attach(url: string, options: ClientOptions = {}): Promise<string | undefined> {
+    this.tunnel.detach();
     this.ws.removeAllListeners("message");
     const ws = pageSocket(url, options);
     this.tunnel.attach();
-    const attached = new Promise<"attached">((resolve) => (this.#onAttached = () => resolve("attached")));
+    const attached = new Promise<string>((resolve) => (this.#onAttached = () => resolve("attached")));
     this.use(ws);
     return Promise.race([attached, this.closeName()]);
   }

@@ -103,8 +103,9 @@ export class SendBuffer {
     this.#next = { chunk, offset: chunk < this.#chunks.length ? offset : 0 };
   }
 
-  /** Lets other tunnels grow by this one's share. */
+  /** Frees the bytes, and lets other tunnels grow by this one's share. Nothing may be sent any more. */
   release(): void {
+    this.#acknowledged = Math.max(this.#acknowledged, this.#written);
     this.#growth.spare += this.#limit - INITIAL_SEND_BUFFER;
     this.#limit = INITIAL_SEND_BUFFER;
     this.#chunks.length = 0;

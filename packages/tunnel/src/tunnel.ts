@@ -62,6 +62,14 @@ export abstract class Tunnel {
     this.receiving.consume(length);
   }
 
+  /**
+   * Acknowledges everything consumed with the next message. Call it when no bytes have moved for a second: few bytes are not acknowledged otherwise,
+   * and stay in the peer's memory.
+   */
+  acknowledgeAll(): void {
+    this.receiving.acknowledgeAll();
+  }
+
   /** Takes one message of the WebSocket that is current; its bytes belong to the tunnel from then on. Violations end the tunnel with a `closed` event. `now`: milliseconds of a steady clock. */
   receive(bytes: Uint8Array, now: number): void {
     if (this.#isOver) return;
