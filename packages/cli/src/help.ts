@@ -25,9 +25,30 @@ const SERVE_OPTIONS = `  --listen ADDRESS    address to listen at (127.0.0.1: th
   --log text|json     how to write what happens to standard error (text)
 `;
 
+const GATEWAY_OPTIONS = `  --origin ORIGIN     pages that may connect, as https://app.example.org; may be given several times
+  --allow PLACE       where connections may go: host:port, [address]:port, *:port for every public host; may be given several times.
+                      A name may lead to private addresses only with their networks: host:22=10.0.0.0/8
+  --listen ADDRESS    address to listen at (127.0.0.1: this machine alone); :: is every address
+  -p, --port PORT     port to listen at (8022); 0 for a free one
+  --host HOST         Host header at which it is reached; may be given several times (those of the origins; on loopback also its own)
+  --cert FILE, --key FILE  certificate and private key in PEM: TLS by itself
+  --trusted-proxy NETWORK  address or network whose X-Forwarded-For and X-Forwarded-Proto are believed; may be given several times
+  --allow-insecure    accept connections without TLS from other machines
+  --allow-missing-origin  accept programs, which send no Origin
+  --issue-token FILE  tickets only for servers with the token in FILE, at PATH/issue (else: pages of the gateway's own origin ask)
+  --tickets URL       keep tickets in Valkey or Redis, for several gateways behind a balancer
+  --address URL       where clients resume connections of this gateway, behind a balancer
+  --plain PLACE       also carry WebSockets without tickets to this one place
+  --path PATH         path of the WebSocket (/ssh)
+  --metrics           Prometheus metrics at /metrics, for anyone who can reach it
+  --limit NAME=NUMBER a bound other than its default, as maxConnections=100; may be given several times
+  --log text|json     how to write what happens to standard error (text)
+`;
+
 /** `nacre --help`. */
 export const HELP: string = `usage: nacre [option…] [user@]host [command…]
        ${KEYGEN_USAGE}       nacre serve [option…]
+       nacre gateway --origin ORIGIN --allow HOST:PORT [option…]
        nacre --help | --version
 
 Runs the command on the host, or a shell there, with the standard streams of this one. Exits with the command's status; with
@@ -58,6 +79,8 @@ is no longer read. The host may also be ssh://[user@]host[:port].
 serve runs an SSH server for the account that starts it, until SIGINT (Ctrl-C), SIGTERM or SIGHUP. Its options:
 
 ${SERVE_OPTIONS}
+gateway lets pages reach SSH servers: from WebSocket to TCP. nacre gateway --help lists its options.
+
 In a remote terminal, ~. at the beginning of a line closes the connection, and ~~ is one ~.
 `;
 
@@ -82,3 +105,11 @@ Runs an SSH server for the account that starts it. After the first SIGINT (Ctrl-
 kills them. SIGHUP hangs them up at once.
 
 ${SERVE_OPTIONS}`;
+
+/** `nacre gateway --help`. */
+export const GATEWAY_HELP: string = `usage: nacre gateway --origin ORIGIN --allow HOST:PORT [option…]
+
+Lets pages reach SSH servers: from WebSocket to TCP. It moves ciphertext, and knows no users: SSH decides who logs in. After the first SIGINT
+(Ctrl-C) or SIGTERM, connections have half a minute; a second one, or SIGHUP, ends them at once.
+
+${GATEWAY_OPTIONS}`;

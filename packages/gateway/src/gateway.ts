@@ -59,6 +59,8 @@ class WebSocketGateway implements Gateway {
   #timer: NodeJS.Timeout | undefined;
   #connections = 0;
   #closing: Promise<void> | undefined;
+  /** When connections end that are still open. */
+  #endAt: number = Number.POSITIVE_INFINITY;
 
   constructor(options: GatewayOptions) {
     const { address = "", sessionOf = cookieSession } = options;
@@ -145,15 +147,15 @@ class WebSocketGateway implements Gateway {
   }
 
   close({ grace = 0 }: { readonly grace?: number | undefined } = {}): Promise<void> {
-    this.#closing ??= this.#close(grace);
+    this.#endAt = Math.min(this.#endAt, performance.now() + grace);
+    this.#closing ??= this.#close();
     return this.#closing;
   }
 
-  async #close(grace: number): Promise<void> {
+  async #close(): Promise<void> {
     const { relays, webSockets, sockets } = this.#context;
-    const until = performance.now() + grace;
     this.#pending.closeAll();
-    while (relays.size > 0 && performance.now() < until) await soon();
+    while (relays.size > 0 && performance.now() < this.#endAt) await soon();
     for (const detach of this.#detach.splice(0)) detach();
     for (const relay of relays) relay.end("shutdown");
     for (const ws of webSockets) closeWebSocket(ws, "shutdown");
@@ -178,7 +180,7 @@ class WebSocketGateway implements Gateway {
     try {
       this.#options.log?.(event);
     } catch {
-      // An observer's own affair.
+      // Exceptions of observers are ignored.
     }
   }
 

@@ -105,6 +105,6 @@ export interface Gateway {
   readonly connections: number;
   /** Prometheus metrics, as text. */
   metrics(): string;
-  /** Refuses new connections, ends the others after `grace` milliseconds (default 0), and resolves when all sockets are closed. */
+  /** Refuses new connections, ends the others after `grace` milliseconds (default 0), and resolves when all sockets are closed. A second call can shorten the time. */
   close(options?: { readonly grace?: number | undefined }): Promise<void>;
 }

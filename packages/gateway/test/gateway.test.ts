@@ -127,6 +127,18 @@ test("shuts down: refuses new ones, gives the others their time, then closes the
   expectError("closed", () => gateway.attach(server));
 });
 
+test("ends at once when it is closed a second time without grace", async () => {
+  const { port } = await tcpServer(echo);
+  const { gateway, url } = await startGateway({ allow: [`127.0.0.1:${port}`] });
+  const page = new Page(url, { ticket: await ticketFor(gateway, port), port });
+  await page.opened;
+  const closing = gateway.close({ grace: 1_000_000 });
+  const closed = page.closeName();
+  await gateway.close();
+  expect(await closed).toBe("shutdown");
+  await closing;
+});
+
 test("serves metrics where it is asked to, and only there", async () => {
   const { port } = await tcpServer(echo);
   const {

@@ -6,7 +6,7 @@ import { parseAddress } from "./address-match.ts";
  * - `link`: its link (169.254.0.0/16, with the metadata services of clouds, and fe80::/10);
  * - `private`: its site or provider (RFC 1918, RFC 6598, fc00::/7, fec0::/10);
  * - `multicast`;
- * - `reserved`: documentation, benchmarks, and what is not assigned;
+ * - `reserved`: documentation, benchmarks, and unassigned addresses;
  * - `translated`: a public IPv4 address inside IPv6 (mapped, NAT64, 6to4), or Teredo;
  * - `global`: public unicast.
  */
@@ -21,7 +21,7 @@ export function addressScope(address: string): AddressScope | undefined {
   // rule: mapped-address
   const inner = innerAddress(bytes);
   if (inner !== undefined) return scopeIn(IPV4, inner) ?? "translated";
-  // 2000::/3 is all that is assigned for public unicast (RFC 4291 §2.4).
+  // Public unicast addresses are all within 2000::/3 (RFC 4291 §2.4).
   return scopeIn(IPV6, bytes) ?? ((bytes[0]! & 0xe0) === 0x20 ? "global" : "reserved");
 }
 

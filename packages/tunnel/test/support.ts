@@ -8,7 +8,7 @@ export const hmac: Hmac = (key, message) => new Uint8Array(createHmac("sha256", 
 
 const random = seededRandom(7);
 
-/** One side of a tunnel, with what it was told and what it received. */
+/** One side of a tunnel, with its events and the bytes that it received. */
 export class Side<T extends Tunnel> {
   readonly tunnel: T;
   readonly events: TunnelEvent["type"][] = [];

@@ -30,7 +30,7 @@ export function buildNacre(folder: string): void {
     format: "esm",
     conditions: ["@nacre/source"],
     // An optional part with a native half, found beside the file where a test puts it.
-    external: ["@lydell/node-pty"],
+    external: ["@lydell/node-pty", "ws", "redis"],
     banner: { js: HOME_OF_TESTS },
   });
 }
