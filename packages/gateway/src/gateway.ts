@@ -22,10 +22,15 @@ import { cookieSession } from "./session-cookie.ts";
 import { TicketRoute } from "./ticket-route.ts";
 import { memoryTicketStore } from "./ticket-store.ts";
 import { Tickets } from "./tickets.ts";
-import { MAX_MESSAGE_LENGTH, WEB_SOCKET_CLOSE_TIME } from "./web-socket-bounds.ts";
+import { MAX_CHUNKS, MAX_FRAGMENTS, MAX_MESSAGE_LENGTH, WEB_SOCKET_CLOSE_TIME } from "./web-socket-bounds.ts";
 
-/** An option of `ws` that its types lack. */
-const CLOSE_TIME = { closeTimeout: WEB_SOCKET_CLOSE_TIME };
+/** Options of `ws` that its types lack. */
+const BOUNDS = {
+  closeTimeout: WEB_SOCKET_CLOSE_TIME,
+  // rule: message-parts
+  maxFragments: MAX_FRAGMENTS,
+  maxBufferedChunks: MAX_CHUNKS,
+};
 
 /** How often times are checked at most, and how many times within the shortest of them: milliseconds. */
 const MAX_TICK = 1000;
@@ -99,7 +104,7 @@ class WebSocketGateway implements Gateway {
       perMessageDeflate: false,
       // rule: message-size
       maxPayload: MAX_MESSAGE_LENGTH,
-      ...CLOSE_TIME,
+      ...BOUNDS,
       handleProtocols: (offered) => subprotocolOf(offered) ?? false,
     });
   }

@@ -54,11 +54,11 @@ async function read(socket: Socket): Promise<Buffer> {
 }
 
 /** A masked frame of a client. */
-function frame(opcode: number, payload: Uint8Array, { masked = true } = {}): Buffer {
+function frame(opcode: number, payload: Uint8Array, { masked = true, isLast = true } = {}): Buffer {
   const length = payload.length < 126 ? [payload.length] : [127, 0, 0, 0, 0, ...lengthBytes(payload.length)];
   length[0]! |= masked ? 0x80 : 0;
   // A mask of zeros leaves the payload as it is.
-  return Buffer.concat([Buffer.from([0x80 | opcode, ...length]), Buffer.alloc(masked ? 4 : 0), payload]);
+  return Buffer.concat([Buffer.from([(isLast ? 0x80 : 0) | opcode, ...length]), Buffer.alloc(masked ? 4 : 0), payload]);
 }
 
 function lengthBytes(length: number): number[] {
@@ -71,6 +71,11 @@ test.each<[string, Buffer, number]>([
   ["a message of more than 64 KiB", frame(2, Buffer.alloc(65_537)), 1009],
   ["text that is not UTF-8", frame(1, Buffer.from([0xc3, 0x28])), 1007],
   ["a ping of more than 125 bytes", frame(9, Buffer.alloc(126)), 1002],
+  [
+    "a message of more than 256 fragments",
+    Buffer.concat(Array.from({ length: 300 }, (_, i) => frame(i === 0 ? 2 : 0, Buffer.from("x"), { isLast: false }))),
+    1008,
+  ],
   ["a compressed frame", Buffer.from([0xc2, 0x80, 0, 0, 0, 0]), 1002],
 ])("closes on %s as RFC 6455 says", async (_, bytes, code) => {
   const started = await startGateway();
