@@ -133,9 +133,9 @@ export class Arrival implements Waiting {
     const { signal } = this.#abort;
     try {
       const addresses = await untilAborted(destinations.resolve(target), signal);
-      const socket = await dial(target, addresses, signal);
+      const dialled = await dial(target, addresses, signal);
       this.#leave();
-      relay({ context: this.#context, peer, target, user, socket });
+      relay({ context: this.#context, peer, target, user, ...dialled });
     } catch (error) {
       clients.remove(peer.client);
       throw error;

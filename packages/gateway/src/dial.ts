@@ -1,14 +1,23 @@
 import { connect, type Socket } from "node:net";
 import { SshError } from "@nacre/wire";
 import type { Target } from "./destinations.ts";
+import { Inlet } from "./inlet.ts";
+
+/** A connected TCP socket, paused, and what arrives at it. */
+export interface Dialled {
+  readonly socket: Socket;
+  readonly inlet: Inlet;
+}
 
 /**
  * Connects to one of the addresses, which were checked, within the time of `signal`. Rejects with `forward-unreachable`, or with the signal's
  * reason. Two families race as RFC 8305 says.
  */
-export function dial({ host, port }: Target, addresses: readonly string[], signal: AbortSignal): Promise<Socket> {
+export function dial({ host, port }: Target, addresses: readonly string[], signal: AbortSignal): Promise<Dialled> {
   return new Promise((resolve, reject) => {
+    const inlet = new Inlet();
     const socket = connect({
+      onread: inlet.onread,
       // rule: gateway-dial-checked-address
       lookup: (_host, _options, found) => {
         found(
@@ -24,6 +33,8 @@ export function dial({ host, port }: Target, addresses: readonly string[], signa
       noDelay: true,
       keepAlive: true,
     });
+    // Nothing is read before somebody listens.
+    socket.pause();
     const onAbort = (): void => {
       socket.destroy();
       reject(signal.reason);
@@ -36,8 +47,7 @@ export function dial({ host, port }: Target, addresses: readonly string[], signa
     socket.once("connect", () => {
       signal.removeEventListener("abort", onAbort);
       socket.off("error", onError);
-      socket.pause();
-      resolve(socket);
+      resolve({ socket, inlet });
     });
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort);

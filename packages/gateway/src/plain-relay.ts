@@ -20,8 +20,8 @@ export class PlainRelay extends Relay {
     this.#regulate();
   }
 
-  protected fromDestination(chunk: Buffer): void {
-    this.ws?.send(chunk, this.#onSent);
+  protected fromDestination(message: Buffer): void {
+    this.ws?.send(message.subarray(1), this.#onSent);
     this.#regulate();
   }
 

@@ -5,6 +5,7 @@ import { closeWebSocket } from "./close-web-socket.ts";
 import type { GatewayContext, Peer } from "./context.ts";
 import type { Target } from "./destinations.ts";
 import type { GatewayEvent } from "./events.ts";
+import type { Inlet } from "./inlet.ts";
 
 /** How a connection ended, for the log. */
 export type EndReason = Extract<GatewayEvent, { type: "closed" }>["reason"];
@@ -17,6 +18,7 @@ export interface RelaySettings {
   readonly user: string | undefined;
   /** Connected, paused. */
   readonly socket: Socket;
+  readonly inlet: Inlet;
 }
 
 /** Bytes that a WebSocket holds before nothing more is given to it. */
@@ -53,7 +55,7 @@ export abstract class Relay {
   /** Bytes counted in the gateway's total. */
   #counted = 0;
 
-  protected constructor({ context, peer, target, user, socket }: RelaySettings) {
+  protected constructor({ context, peer, target, user, socket, inlet }: RelaySettings) {
     this.context = context;
     this.peer = peer;
     this.socket = socket;
@@ -66,10 +68,11 @@ export abstract class Relay {
     context.relays.add(this);
     context.sockets.add(socket);
     socket.on("close", () => context.sockets.delete(socket));
-    socket.on("data", (chunk: Buffer) => {
-      this.#moved(0, chunk.length);
-      if (!this.isOver) this.fromDestination(chunk);
-    });
+    inlet.onMessage = (message) => {
+      if (this.isOver) return;
+      this.#moved(0, message.length - 1);
+      if (!this.isOver) this.fromDestination(message);
+    };
     socket.on("end", () => this.isOver || this.destinationEnded());
     socket.on(
       "error",
@@ -184,7 +187,8 @@ export abstract class Relay {
   /** The connection ends: what it holds elsewhere is released. */
   protected abstract released(): void;
   protected abstract fromClient(data: Buffer): void;
-  protected abstract fromDestination(chunk: Buffer): void;
+  /** `message`: the bytes behind the number of a DATA message. */
+  protected abstract fromDestination(message: Buffer<ArrayBuffer>): void;
   protected abstract destinationEnded(): void;
   protected abstract destinationLost(why: string): void;
   protected abstract webSocketLost(): void;

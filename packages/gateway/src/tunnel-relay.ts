@@ -84,8 +84,8 @@ export class TunnelRelay extends Relay {
     this.#pump();
   }
 
-  protected fromDestination(chunk: Buffer): void {
-    this.#hasRoom = this.#tunnel.write(chunk as Buffer<ArrayBuffer>);
+  protected fromDestination(message: Buffer<ArrayBuffer>): void {
+    this.#hasRoom = this.#tunnel.writeMessage(message);
     this.#pump();
   }
 

@@ -234,7 +234,10 @@ test("a client that answers no ping loses its WebSocket, and may resume", async 
 
 test("full memory makes each connection read only its share, and it still moves", async () => {
   const { port: target } = await tcpServer((socket) => socket.end(pattern(2_000_000)));
-  const { gateway, url } = await startGateway({ allow: [`127.0.0.1:${target}`], limits: { maxBufferedBytes: 65_536 } });
+  const { gateway, url, event } = await startGateway({
+    allow: [`127.0.0.1:${target}`],
+    limits: { maxBufferedBytes: 65_536 },
+  });
   const pages: Page[] = [];
   for (let i = 0; i < 4; i++) {
     const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target });
@@ -251,6 +254,7 @@ test("full memory makes each connection read only its share, and it still moves"
     page.end();
     await page.finished;
   }
+  await event("closed", 4);
   expect(held()).toBe(0);
 });
 

@@ -51,6 +51,17 @@ export abstract class Tunnel {
     return !this.#wantsRoom;
   }
 
+  /**
+   * As `write`, for bytes behind the number of a DATA message: saves a copy where the caller can leave a byte in front. What `takeMessage` returns may
+   * be this memory, which must not change.
+   */
+  writeMessage(message: Bytes): boolean {
+    this.#assertOpen();
+    this.sending.writeMessage(message);
+    this.#wantsRoom = this.sending.room === 0;
+    return !this.#wantsRoom;
+  }
+
   /** Ends this direction. The other stays open. Throws `closed` after the last event. */
   end(): void {
     this.#assertOpen();

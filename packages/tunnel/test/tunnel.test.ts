@@ -106,6 +106,23 @@ describe("a tunnel", () => {
     expect(pair.gateway.tunnel.buffered).toBe(100);
   });
 
+  test("sends large messages of its caller as they are, small ones together, and all again from any position", () => {
+    const pair = opened();
+    const large = encodeTunnelMessage({ type: "data", data: pattern(40_000) });
+    const small = encodeTunnelMessage({ type: "data", data: pattern(100) });
+    for (const message of [small, small, large, small, large, large]) pair.gateway.tunnel.writeMessage(message);
+    const sent = Array.from({ length: 5 }, () => pair.gateway.tunnel.takeMessage(0)!);
+    expect(sent.map(({ length }) => length)).toEqual([201, 40_001, 101, 40_001, 40_001]);
+    expect(sent.filter((message) => message === large)).toHaveLength(3);
+    pair.toClient.push(...sent.slice(0, 2));
+    pair.deliver();
+    pair.lose();
+    expect(pair.attach()).toBe(true);
+    pair.run();
+    const bytes = [small, small, large, small, large, large].map((message) => message.subarray(1));
+    expect(pair.client.received).toEqual(concatBytes(...bytes));
+  });
+
   test("that is discarded says nothing more, and gives back what it may grow by", () => {
     const growth = { spare: 100 };
     const tunnel = new ClientTunnel({ ticket: "", host: "a", port: 22 }, { hmac, growth });
