@@ -80,6 +80,15 @@ describe("a ticket", () => {
     expect(sockets.size).toBe(0);
   });
 
+  test("is needed even where the store has a value for anything", async () => {
+    const { port } = await tcpServer(echo);
+    const value = JSON.stringify({ origin: ORIGIN, host: "127.0.0.1", port });
+    const tickets = { put: () => {}, take: () => value, delete: () => {} };
+    const { url } = await startGateway({ allow: [`127.0.0.1:${port}`], tickets });
+    expect(await new Page(url, { ticket: "", port }).closeName()).toBe("ticket-refused");
+    await new Page(url, { ticket: "A".repeat(43), port }).opened;
+  });
+
   test("is for its destination, its origin and its session only, and used up by any other", async () => {
     const { port } = await tcpServer(echo);
     const other = await tcpServer(echo);
