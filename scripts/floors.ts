@@ -17,5 +17,6 @@ export const FLOORS: Readonly<Record<string, number>> = {
   nacre: 6,
   node: 7,
   web: 7,
+  gateway: 7,
   cli: 8,
 };

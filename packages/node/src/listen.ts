@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
+import { plainAddress } from "@nacre/keyfiles/internal";
 import { checkLimit, completeLimits, escapeText, MAX_UINT32, SshError } from "@nacre/wire";
 import {
   type CryptoProvider,
@@ -24,7 +25,6 @@ import { type PerSource, perSource } from "./per-source.ts";
 import { nodeRandom } from "./random.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
 import { socketDuplex } from "./socket-duplex.ts";
-import { plainAddress } from "./source-address.ts";
 import type { Offence } from "./sources.ts";
 import { TCP_KEEPALIVE_DELAY } from "./tcp-keepalive.ts";
 

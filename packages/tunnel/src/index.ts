@@ -1,7 +1,9 @@
 export { ClientTunnel, type OpenRequest } from "./client-tunnel.ts";
+export { type AfterClose, CLOSE_KINDS, type CloseKind, type CloseReason, closeReason } from "./close-codes.ts";
 export type { TunnelEvent } from "./events.ts";
 export { type AttachAttempt, GatewayTunnel, type GatewayTunnelOptions } from "./gateway-tunnel.ts";
 export {
+  MAX_DATA_LENGTH,
   MAX_FIRST_MESSAGE_LENGTH,
   MAX_MESSAGE_LENGTH,
   MAX_SEND_BUFFER,
@@ -14,6 +16,7 @@ export {
   decodeTunnelMessage,
   encodeTunnelMessage,
   type OpenMessage,
+  TUNNEL_MESSAGE,
   TUNNEL_SUBPROTOCOL,
   type TunnelMessage,
 } from "./messages.ts";

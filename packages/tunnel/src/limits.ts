@@ -11,7 +11,10 @@ export const MAX_SEND_BUFFER: number = 4 * 1024 * 1024;
 export const INITIAL_SEND_BUFFER: number = 1024 * 1024;
 
 /** A receiver acknowledges after consuming this many bytes: often enough for the smallest send buffer. */
-export const ACKNOWLEDGE_EVERY: number = 128 * 1024;
+export const ACKNOWLEDGE_EVERY: number = 64 * 1024;
+
+/** Largest number of data bytes in one DATA message. */
+export const MAX_DATA_LENGTH: number = MAX_MESSAGE_LENGTH - 1;
 
 /** Length of a tunnel's id in bytes. The id finds a tunnel; it is not a secret. */
 export const TUNNEL_ID_LENGTH: number = 16;

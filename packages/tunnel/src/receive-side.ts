@@ -7,6 +7,8 @@ export class ReceiveSide {
   #consumed = 0;
   #acknowledged = 0;
   #hasEnded = false;
+  /** Whether the next acknowledgement may be of any number of bytes. */
+  #wantsAll = false;
 
   /** Position up to which everything was received. */
   get received(): number {
@@ -48,11 +50,18 @@ export class ReceiveSide {
     if (this.#consumed > this.#received) throw new SshError("internal", "more tunnel bytes consumed than received");
   }
 
+  /** Makes the next acknowledgement due, however few bytes it is of. */
+  acknowledgeAll(): void {
+    this.#wantsAll = true;
+  }
+
   /** Returns the position to acknowledge now, or `undefined`. */
   takeAcknowledgement(): number | undefined {
     const due = this.#consumed - this.#acknowledged;
     const isComplete = this.#hasEnded && this.#consumed === this.#received;
-    if (due === 0 || (due < ACKNOWLEDGE_EVERY && !isComplete)) return undefined;
+    const isEnough = due >= ACKNOWLEDGE_EVERY || isComplete || this.#wantsAll;
+    this.#wantsAll = false;
+    if (due === 0 || !isEnough) return undefined;
     this.#acknowledged = this.#consumed;
     return this.#consumed;
   }

@@ -1,5 +1,5 @@
 import { type Bytes, copyBytes, SshError } from "@nacre/wire";
-import { INITIAL_SEND_BUFFER, MAX_MESSAGE_LENGTH, MAX_SEND_BUFFER } from "./limits.ts";
+import { INITIAL_SEND_BUFFER, MAX_DATA_LENGTH, MAX_SEND_BUFFER } from "./limits.ts";
 import { TUNNEL_MESSAGE } from "./messages.ts";
 
 /** Bytes by which the send buffers of several tunnels together may still grow beyond their initial size. */
@@ -10,8 +10,14 @@ export interface BufferGrowth {
 /** On a shorter path, in milliseconds, the initial buffer carries 100 MB/s. */
 const SHORT_PATH = 10;
 
-/** Most data bytes of one message. */
-const MAX_DATA = MAX_MESSAGE_LENGTH - 1;
+/** A chunk of at least this many bytes that is a message already is sent as it is; smaller ones share messages. */
+const LARGE_CHUNK = 16 * 1024;
+
+interface Chunk {
+  readonly bytes: Bytes;
+  /** The bytes behind a DATA number, in the same memory. */
+  readonly message: Bytes | undefined;
+}
 
 /**
  * One direction's bytes, from the position that the peer has acknowledged. It keeps them until then, so that they can be sent again on another
@@ -20,7 +26,7 @@ const MAX_DATA = MAX_MESSAGE_LENGTH - 1;
 export class SendBuffer {
   readonly #growth: BufferGrowth;
   /** Kept bytes; the first begins at `#acknowledged`. */
-  readonly #chunks: Bytes[] = [];
+  readonly #chunks: Chunk[] = [];
   #limit = INITIAL_SEND_BUFFER;
   #acknowledged = 0;
   #sent = 0;
@@ -53,10 +59,20 @@ export class SendBuffer {
 
   /** Adds bytes, which belong to the buffer from then on. The caller stops while there is no room; a chunk that exceeds the room is taken whole. */
   write(bytes: Bytes): void {
+    this.#add({ bytes, message: undefined });
+  }
+
+  /** Adds the bytes of a DATA message. If they are many, the message itself is sent, and not a copy. */
+  writeMessage(message: Bytes): void {
+    const bytes = message.subarray(1);
+    this.#add({ bytes, message: bytes.length >= LARGE_CHUNK ? message : undefined });
+  }
+
+  #add(chunk: Chunk): void {
     if (this.#hasEnded) throw new SshError("internal", "bytes after the end of a tunnel's direction");
-    if (bytes.length === 0) return;
-    this.#chunks.push(bytes);
-    this.#written += bytes.length;
+    if (chunk.bytes.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#written += chunk.bytes.length;
     if (this.room === 0 && this.#probe !== undefined) this.#probe.wasFull = true;
   }
 
@@ -69,7 +85,9 @@ export class SendBuffer {
   takeMessage(now: number): Bytes | undefined {
     // A chunk may exceed the buffer; what is sent never exceeds what the peer allows.
     const allowed = this.#acknowledged + MAX_SEND_BUFFER - this.#sent;
-    const length = Math.min(this.#written - this.#sent, MAX_DATA, allowed);
+    const whole = this.#wholeMessage(allowed, now);
+    if (whole !== undefined) return whole;
+    const length = this.#nextLength(Math.min(MAX_DATA_LENGTH, allowed));
     if (length > 0) {
       const message = this.#copyNext(length);
       this.#advance(length, now);
@@ -97,14 +115,15 @@ export class SendBuffer {
     this.#probe = undefined;
     let offset = position - this.#acknowledged;
     let chunk = 0;
-    for (; chunk < this.#chunks.length && offset >= this.#chunks[chunk]!.length; chunk++)
-      offset -= this.#chunks[chunk]!.length;
+    for (; chunk < this.#chunks.length && offset >= this.#chunks[chunk]!.bytes.length; chunk++)
+      offset -= this.#chunks[chunk]!.bytes.length;
     // Behind the last byte the end remains, if anything.
     this.#next = { chunk, offset: chunk < this.#chunks.length ? offset : 0 };
   }
 
-  /** Lets other tunnels grow by this one's share. */
+  /** Frees the bytes, and lets other tunnels grow by this one's share. Nothing may be sent any more. */
   release(): void {
+    this.#acknowledged = Math.max(this.#acknowledged, this.#written);
     this.#growth.spare += this.#limit - INITIAL_SEND_BUFFER;
     this.#limit = INITIAL_SEND_BUFFER;
     this.#chunks.length = 0;
@@ -119,12 +138,33 @@ export class SendBuffer {
       );
   }
 
+  /** The next chunk's own message, if nothing of it was sent. */
+  #wholeMessage(allowed: number, now: number): Bytes | undefined {
+    const { chunk, offset } = this.#next;
+    const { bytes, message } = this.#chunks[chunk] ?? {};
+    if (bytes === undefined || message === undefined || offset > 0 || bytes.length > allowed) return undefined;
+    this.#next = { chunk: chunk + 1, offset: 0 };
+    this.#advance(bytes.length, now);
+    return message;
+  }
+
+  /** Bytes of the next message, at most `most`: up to a chunk that is a message already. */
+  #nextLength(most: number): number {
+    let length = -this.#next.offset;
+    for (let at = this.#next.chunk; at < this.#chunks.length && length < most; at++) {
+      const { bytes, message } = this.#chunks[at]!;
+      if (message !== undefined && at > this.#next.chunk) break;
+      length += bytes.length;
+    }
+    return Math.min(length, most);
+  }
+
   #copyNext(length: number): Bytes {
     const message = new Uint8Array(1 + length);
     message[0] = TUNNEL_MESSAGE.DATA;
     let filled = 1;
     while (filled < message.length) {
-      const chunk = this.#chunks[this.#next.chunk]!;
+      const chunk = this.#chunks[this.#next.chunk]!.bytes;
       const part = chunk.subarray(this.#next.offset, this.#next.offset + message.length - filled);
       message.set(part, filled);
       filled += part.length;
@@ -142,14 +182,14 @@ export class SendBuffer {
   #drop(position: number): void {
     let count = Math.min(position, this.#written) - this.#acknowledged;
     let dropped = 0;
-    while (count > 0 && count >= this.#chunks[dropped]!.length) count -= this.#chunks[dropped++]!.length;
+    while (count > 0 && count >= this.#chunks[dropped]!.bytes.length) count -= this.#chunks[dropped++]!.bytes.length;
     this.#chunks.splice(0, dropped);
     this.#next.chunk -= dropped;
     if (count > 0) {
       // A copy when little of it is left, so that the rest of its memory is free.
-      const chunk = this.#chunks[0]!;
-      const rest = chunk.subarray(count);
-      this.#chunks[0] = 2 * rest.length < chunk.length ? copyBytes(rest) : rest;
+      const { bytes } = this.#chunks[0]!;
+      const rest = bytes.subarray(count);
+      this.#chunks[0] = { bytes: 2 * rest.length < bytes.length ? copyBytes(rest) : rest, message: undefined };
       if (this.#next.chunk === 0) this.#next.offset -= count;
     }
     this.#acknowledged = position;

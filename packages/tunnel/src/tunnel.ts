@@ -1,4 +1,4 @@
-import { type Bytes, copyBytes, SshError } from "@nacre/wire";
+import { type Bytes, SshError } from "@nacre/wire";
 import type { TunnelEvent } from "./events.ts";
 import { decodeTunnelMessage, encodeTunnelMessage, type TunnelMessage } from "./messages.ts";
 import { ReceiveSide } from "./receive-side.ts";
@@ -51,6 +51,17 @@ export abstract class Tunnel {
     return !this.#wantsRoom;
   }
 
+  /**
+   * As `write`, for bytes behind the number of a DATA message: saves a copy where the caller can leave a byte in front. What `takeMessage` returns may
+   * be this memory, which must not change.
+   */
+  writeMessage(message: Bytes): boolean {
+    this.#assertOpen();
+    this.sending.writeMessage(message);
+    this.#wantsRoom = this.sending.room === 0;
+    return !this.#wantsRoom;
+  }
+
   /** Ends this direction. The other stays open. Throws `closed` after the last event. */
   end(): void {
     this.#assertOpen();
@@ -62,7 +73,15 @@ export abstract class Tunnel {
     this.receiving.consume(length);
   }
 
-  /** Takes one message of the WebSocket that is current. Violations end the tunnel with a `closed` event. `now`: milliseconds of a steady clock. */
+  /**
+   * Acknowledges everything consumed with the next message. Call it when no bytes have moved for a second: few bytes are not acknowledged otherwise,
+   * and stay in the peer's memory.
+   */
+  acknowledgeAll(): void {
+    this.receiving.acknowledgeAll();
+  }
+
+  /** Takes one message of the WebSocket that is current; its bytes belong to the tunnel from then on. Violations end the tunnel with a `closed` event. `now`: milliseconds of a steady clock. */
   receive(bytes: Uint8Array, now: number): void {
     if (this.#isOver) return;
     try {
@@ -71,6 +90,13 @@ export abstract class Tunnel {
       if (!(error instanceof SshError)) throw error;
       this.fail(error);
     }
+  }
+
+  /** Ends the tunnel without a message or an event, and frees what it keeps. */
+  discard(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.sending.release();
   }
 
   /** Returns the next event, or `undefined`. */
@@ -115,7 +141,7 @@ export abstract class Tunnel {
       case "data":
         this.#assertAttached(message);
         this.receiving.data(message.data.length);
-        return this.emit({ type: "data", data: copyBytes(message.data) });
+        return this.emit({ type: "data", data: message.data as Bytes });
       case "end":
         this.#assertAttached(message);
         this.receiving.end();

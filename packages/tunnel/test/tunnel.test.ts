@@ -1,7 +1,7 @@
 import { type Bytes, concatBytes } from "@nacre/wire";
 import { array, assert, constantFrom, integer, oneof, property, record } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { encodeTunnelMessage, MAX_SEND_BUFFER, resumeProof } from "../src/index.ts";
+import { ClientTunnel, encodeTunnelMessage, MAX_SEND_BUFFER, resumeProof } from "../src/index.ts";
 import { hmac, Pair, pattern } from "./support.ts";
 
 function opened(options?: { readonly spare?: number }): Pair {
@@ -89,6 +89,47 @@ describe("a tunnel", () => {
     pair.run();
     expect(pair.gateway.events).toEqual(["writable"]);
     expect(pair.gateway.tunnel.buffered).toBeLessThan(128 * 1024);
+  });
+
+  test("acknowledges few bytes only when it is told to, and once", () => {
+    const pair = opened();
+    pair.gateway.tunnel.write(pattern(100));
+    pair.run();
+    expect(pair.gateway.tunnel.buffered).toBe(100);
+    pair.client.tunnel.acknowledgeAll();
+    pair.run();
+    expect(pair.gateway.tunnel.buffered).toBe(0);
+    pair.client.tunnel.acknowledgeAll();
+    expect(pair.client.tunnel.takeMessage(0)).toBeUndefined();
+    pair.gateway.tunnel.write(pattern(100));
+    pair.run();
+    expect(pair.gateway.tunnel.buffered).toBe(100);
+  });
+
+  test("sends large messages of its caller as they are, small ones together, and all again from any position", () => {
+    const pair = opened();
+    const large = encodeTunnelMessage({ type: "data", data: pattern(40_000) });
+    const small = encodeTunnelMessage({ type: "data", data: pattern(100) });
+    for (const message of [small, small, large, small, large, large]) pair.gateway.tunnel.writeMessage(message);
+    const sent = Array.from({ length: 5 }, () => pair.gateway.tunnel.takeMessage(0)!);
+    expect(sent.map(({ length }) => length)).toEqual([201, 40_001, 101, 40_001, 40_001]);
+    expect(sent.filter((message) => message === large)).toHaveLength(3);
+    pair.toClient.push(...sent.slice(0, 2));
+    pair.deliver();
+    pair.lose();
+    expect(pair.attach()).toBe(true);
+    pair.run();
+    const bytes = [small, small, large, small, large, large].map((message) => message.subarray(1));
+    expect(pair.client.received).toEqual(concatBytes(...bytes));
+  });
+
+  test("that is discarded says nothing more, and gives back what it may grow by", () => {
+    const growth = { spare: 100 };
+    const tunnel = new ClientTunnel({ ticket: "", host: "a", port: 22 }, { hmac, growth });
+    tunnel.write(pattern(10));
+    tunnel.discard();
+    expect([tunnel.isOver, tunnel.buffered, tunnel.nextEvent(), growth.spare]).toEqual([true, 0, undefined, 100]);
+    expect(() => tunnel.write(pattern(1))).toThrow(expect.objectContaining({ code: "closed" }));
   });
 
   test("takes a chunk of any size, and sends no more than the peer allows", () => {

@@ -1,6 +1,5 @@
-import { isIPv4 } from "node:net";
-import { type OriginMatcher, parseAddress, parseOrigins } from "@nacre/keyfiles/internal";
 import { escapeText, SshError } from "@nacre/wire";
+import { type OriginMatcher, parseAddress, parseOrigins } from "./address-match.ts";
 
 /** Number of leading address bits that identify a source, as in sshd's PerSourceNetBlockSize. */
 export interface NetBlockSize {
@@ -14,7 +13,7 @@ export interface NetBlockSize {
  */
 export function plainAddress(address: string): string {
   const inner = /^::ffff:(.*)$/i.exec(address)?.[1];
-  return inner !== undefined && isIPv4(inner) ? inner : address;
+  return inner !== undefined && parseAddress(inner)?.length === 4 ? inner : address;
 }
 
 /** Returns the network of an address as a string, the same for all its addresses. Returns `undefined` if `address` is not an IP address. */
@@ -28,14 +27,15 @@ export function networkOf(address: string, { ipv4, ipv6 }: NetBlockSize): string
 }
 
 /**
- * Returns a function that matches addresses against a list of addresses and networks (`192.0.2.0/24`). Throws `usage` for other entries.
+ * Returns a function that matches addresses against a list of addresses and networks (`192.0.2.0/24`). Throws `usage`, naming `option`, for other
+ * entries.
  */
-export function addressMatcher(networks: readonly string[]): (address: string) => boolean {
+export function addressMatcher(option: string, networks: readonly string[]): (address: string) => boolean {
   const matchers = networks.map((network): OriginMatcher => {
     const matches = parseAddress(network.replace(/\/\d+$/, "")) && parseOrigins(network);
     if (typeof matches === "function") return matches;
     const problem = matches ?? "expected an IP address or a network such as 192.0.2.0/24";
-    throw new SshError("usage", `invalid entry ${escapeText(network)} in \`perSource.exempt\`: ${problem}`);
+    throw new SshError("usage", `invalid entry ${escapeText(network)} in \`${option}\`: ${problem}`);
   });
   return (address) => matchers.some((matches) => matches({ address }));
 }
