@@ -1,6 +1,7 @@
 import type { Connection } from "@nacre/connection";
 import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
 import { type Bytes, escapeText, SshError } from "@nacre/wire";
+import { Clock } from "./clock.ts";
 import type { Duplex, DuplexHandler } from "./duplex.ts";
 import { queueMacrotask } from "./macrotask.ts";
 
@@ -45,6 +46,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   readonly closed: Promise<SshError>;
   readonly #duplex: Duplex;
   readonly #handler: EngineHandler<E>;
+  readonly #clock = new Clock();
   #end!: (error: SshError) => void;
   #over: SshError | undefined;
   #writable = true;
@@ -72,15 +74,15 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Begins. What is ready to be sent leaves with the first turn. */
   start(): void {
     this.#try(() => {
-      this.session.start(performance.now());
+      this.session.start(this.#clock.now());
       this.#duplex.open(this);
     });
   }
 
-  /** For the byte connection, as are the next three. */
+  /** For the byte connection, as are the next five. */
   data(chunk: Uint8Array): void {
     if (this.#over !== undefined) return;
-    const now = performance.now();
+    const now = this.#clock.now();
     try {
       this.session.tick(now);
       this.session.receive(chunk);
@@ -106,6 +108,16 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   failed(cause: unknown): void {
     const error = new SshError("connection-lost", `the connection broke: ${reasonOf(cause)}`, { cause });
     this.#try(() => this.session.broken(error));
+    this.turn();
+  }
+
+  suspended(): void {
+    // rule: suspended-clock
+    this.#clock.stop();
+  }
+
+  resumed(): void {
+    this.#clock.start();
     this.turn();
   }
 
@@ -143,7 +155,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
    */
   command(give: () => void): void {
     if (this.#over !== undefined) return;
-    this.session.tick(performance.now());
+    this.session.tick(this.#clock.now());
     give();
     this.touch();
   }
@@ -162,7 +174,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Does what is to be done now. While other connections have their turn, it waits for them. */
   turn(): void {
-    this.#try(() => this.session.tick(performance.now()));
+    this.#try(() => this.session.tick(this.#clock.now()));
     this.#goOn();
   }
 
@@ -206,7 +218,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     const output = this.#writable ? this.#takeOutput() : [];
     if (output.length === 0) return false;
     this.#writable = this.#duplex.write(output);
-    this.#restAt = performance.now() + REST_AFTER;
+    this.#restAt = this.#clock.now() + REST_AFTER;
     return true;
   }
 
@@ -254,15 +266,16 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   #arm(): void {
+    if (this.#clock.isStopped) return;
     const deadline = Math.min(this.session.deadline() ?? Infinity, this.#restAt);
     // A timer that is early finds nothing to do and is set anew: cheaper than moving it with every packet.
     if (deadline >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = deadline;
-    const wait = Math.min(Math.max(0, Math.ceil(deadline - performance.now())), 0x7fff_ffff);
+    const wait = Math.min(Math.max(0, Math.ceil(deadline - this.#clock.now())), 0x7fff_ffff);
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity;
-      if (performance.now() >= this.#restAt) {
+      if (this.#clock.now() >= this.#restAt) {
         this.#restAt = Infinity;
         this.#try(() => this.session.rest());
       }
