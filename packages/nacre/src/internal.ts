@@ -2,6 +2,7 @@
 export { SESSION_LIMITS } from "@nacre/session";
 export { checkKey, checkLimits, checkSignal, checkUser } from "./check.ts";
 export { connectDuplex } from "./client/client.ts";
+export { decideByKnownHosts, type KnownHostDecision } from "./client/known-hosts.ts";
 export * from "./common.ts";
 export { bridge } from "./forward/bridge.ts";
 export { channelDuplex } from "./forward/channel-duplex.ts";

@@ -2,10 +2,9 @@ import { createHmac } from "node:crypto";
 import { appendFile, mkdir, stat } from "node:fs/promises";
 import { devNull } from "node:os";
 import { dirname } from "node:path";
-import { type HostKeyCheck, type KnownHostEntry, type KnownHosts, parseKnownHostsWith } from "@nacre/keyfiles/internal";
-import { parsePublicKey, type SignatureAlgorithm } from "@nacre/keys/internal";
-import { escapeText, SshError } from "@nacre/wire";
-import type { HostKey, HostKeyVerifier } from "nacre/internal";
+import { type HostKeyCheck, type KnownHosts, parseKnownHostsWith } from "@nacre/keyfiles/internal";
+import { escapeText } from "@nacre/wire";
+import { decideByKnownHosts, type HostKey, type HostKeyVerifier, type KnownHostDecision } from "nacre/internal";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { withFileLock } from "./file-lock.ts";
 import { expandHome, readIfThere } from "./files.ts";
@@ -25,25 +24,24 @@ export interface HostOptions {
   readonly warn: (text: string) => void;
 }
 
-/** What known_hosts files decide about one host. */
-export interface KnownHostDecision {
-  /** Accepts the host by the files. Throws `host-key-unknown`, `host-key-changed` or `host-key-revoked`. */
-  readonly verify: HostKeyVerifier;
-  /** The same algorithms, those that the host is known by first: a host known by its RSA key is not met as a stranger. */
-  order(algorithms: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[];
-}
-
 /** Reads known_hosts files for one host. Rejects with `file-unreadable`, or with `usage` for an invalid host or port. */
 export async function knownHost(options: HostOptions): Promise<KnownHostDecision> {
-  const { host, port, warn } = options;
+  const { host, port, unknownHost, warn } = options;
   const known = await readKnownHosts(options);
   for (const { file, line, problem } of known.problems) warn(`${escapeText(file)}:${line} is skipped: ${problem}`);
-  const formats = known.formats(host, port);
-  const isKnown = ({ keyFormat }: SignatureAlgorithm): boolean => formats.includes(keyFormat);
-  return {
-    verify: (hostKey) => verify(options, known.check(host, port, hostKey.blob), hostKey),
-    order: (algorithms) => [...algorithms.filter(isKnown), ...algorithms.filter((algorithm) => !isKnown(algorithm))],
-  };
+  return decideByKnownHosts({
+    host,
+    port,
+    known,
+    fingerprint,
+    unknownHost,
+    remember: (hostKey) => remember(options, hostKey),
+    remedies: {
+      add: () =>
+        `pin it, or connect once with accept-new, which adds it to ${escapeText(filesOf(options)[0]?.name ?? "known_hosts")}`,
+      remove: (name) => `ssh-keygen -R '${name}'`,
+    },
+  });
 }
 
 /** A known_hosts file. `path` is `undefined` where a default file's home folder does not exist. */
@@ -70,53 +68,22 @@ async function readKnownHosts(options: HostOptions): Promise<KnownHosts> {
   return parseKnownHostsWith((key, message) => createHmac("sha1", key).update(message).digest(), ...texts);
 }
 
-async function verify(options: HostOptions, check: HostKeyCheck, hostKey: HostKey): Promise<boolean> {
-  switch (check.status) {
-    case "match":
-      return true;
-    case "revoked":
-      throw new SshError(
-        "host-key-revoked",
-        `the host key of ${hostOf(options)}, ${describe(hostKey.blob)}, is marked as revoked in ${places(check.entries)}: do not use this server until you know why`,
-      );
-    case "changed":
-      throw new SshError(
-        "host-key-changed",
-        `the host key of ${hostOf(options)} has changed: it is ${describe(hostKey.blob)}, but known_hosts has ${known(check.entries)}. Someone may be in between; if the server has a new key, and its administrator confirms the fingerprint, remove the old one with: ssh-keygen -R '${nameOf(options)}'`,
-      );
-    case "unknown":
-      if (options.unknownHost === undefined)
-        throw new SshError(
-          "host-key-unknown",
-          `the host key of ${hostOf(options)} is not known: it is ${describe(hostKey.blob)}. If its administrator confirms this fingerprint, pin it, or connect once with accept-new, which adds it to ${escapeText(filesOf(options)[0]?.name ?? "known_hosts")}`,
-        );
-      // A caller without types may return anything; only true accepts.
-      if (((await options.unknownHost(hostKey)) as unknown) !== true)
-        throw new SshError(
-          "host-key-refused",
-          `the host key of ${hostOf(options)}, ${describe(hostKey.blob)}, was refused`,
-        );
-      return remember(options, hostKey);
-  }
-}
-
 /**
  * Adds the key of a new host, unless the host has become known since it was looked up: then the file decides. One connection at a time does
- * so, in this process and in others, so that two connections that are shown two keys do not both accept and keep theirs.
+ * so, in this process and in others.
  */
-async function remember(options: HostOptions, hostKey: HostKey): Promise<boolean> {
+async function remember(options: HostOptions, hostKey: HostKey): Promise<HostKeyCheck | undefined> {
   const [file] = filesOf(options);
-  if (file === undefined) return true;
+  if (file === undefined) return undefined;
   const { path } = file;
-  const couldNot = (reason: string): true => {
-    options.warn(`the host key of ${hostOf(options)} is accepted, but could not be added: ${escapeText(reason)}`);
-    return true;
-  };
+  const couldNot = (reason: string): undefined =>
+    void options.warn(`the host key of ${hostOf(options)} is accepted, but could not be added: ${escapeText(reason)}`);
   if (path === undefined) return couldNot("this account has no home folder");
   const kind = await stat(path).catch(() => undefined);
   // A device or a pipe keeps nothing; /dev/null is how to ask for that.
   // rule: known-hosts-regular
-  if (kind !== undefined && !kind.isFile()) return path === devNull || couldNot(`${path} is not a regular file`);
+  if (kind !== undefined && !kind.isFile())
+    return path === devNull ? undefined : couldNot(`${path} is not a regular file`);
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   } catch (cause) {
@@ -125,13 +92,13 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<boolean
   return withFileLock(path, async () => {
     const check = (await readKnownHosts(options)).check(options.host, options.port, hostKey.blob);
     // rule: known-hosts-reread
-    if (check.status !== "unknown") return verify(options, check, hostKey);
+    if (check.status !== "unknown") return check;
     try {
       await append(path, options, hostKey);
     } catch (cause) {
       return couldNot(String(cause));
     }
-    return true;
+    return undefined;
   });
 }
 
@@ -146,23 +113,4 @@ async function append(path: string, { host, port }: HostOptions, hostKey: HostKe
 
 function hostOf({ host, port }: HostOptions): string {
   return port === 22 ? escapeText(host) : `${escapeText(host)} port ${port}`;
-}
-
-/** As known_hosts names it. */
-function nameOf({ host, port }: HostOptions): string {
-  return port === 22 ? escapeText(host) : `[${escapeText(host)}]:${port}`;
-}
-
-function places(entries: readonly KnownHostEntry[]): string {
-  return entries.map(({ file, line }) => `${escapeText(file)}:${line}`).join(", ");
-}
-
-function known(entries: readonly KnownHostEntry[]): string {
-  return entries
-    .map(({ file, line, format, blob }) => `${escapeText(format)} ${fingerprint(blob)} (${escapeText(file)}:${line})`)
-    .join(", ");
-}
-
-function describe(blob: Uint8Array): string {
-  return `${parsePublicKey(blob).format} ${fingerprint(blob)}`;
 }
