@@ -16,5 +16,6 @@ export const FLOORS: Readonly<Record<string, number>> = {
   session: 5,
   nacre: 6,
   node: 7,
+  web: 7,
   cli: 8,
 };
