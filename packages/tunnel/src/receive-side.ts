@@ -7,6 +7,8 @@ export class ReceiveSide {
   #consumed = 0;
   #acknowledged = 0;
   #hasEnded = false;
+  /** Whether the last acknowledgement may have been lost with its WebSocket. */
+  #mayBeLost = false;
 
   /** Position up to which everything was received. */
   get received(): number {
@@ -48,11 +50,17 @@ export class ReceiveSide {
     if (this.#consumed > this.#received) throw new SshError("internal", "more tunnel bytes consumed than received");
   }
 
+  /** Another WebSocket carries the tunnel: acknowledges again, since a sender whose buffer is full waits for it. */
+  attached(): void {
+    this.#mayBeLost = this.#acknowledged > 0;
+  }
+
   /** Returns the position to acknowledge now, or `undefined`. */
   takeAcknowledgement(): number | undefined {
     const due = this.#consumed - this.#acknowledged;
     const isComplete = this.#hasEnded && this.#consumed === this.#received;
-    if (due === 0 || (due < ACKNOWLEDGE_EVERY && !isComplete)) return undefined;
+    if (!this.#mayBeLost && (due === 0 || (due < ACKNOWLEDGE_EVERY && !isComplete))) return undefined;
+    this.#mayBeLost = false;
     this.#acknowledged = this.#consumed;
     return this.#consumed;
   }
