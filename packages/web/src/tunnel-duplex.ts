@@ -59,7 +59,7 @@ export class TunnelDuplex implements Duplex {
     // Nothing may arrive before this returns.
     queueMicrotask(() => {
       this.#isOpen = true;
-      if (this.#socket === undefined) handler.suspended?.();
+      if (this.#socket === undefined && this.#failure === undefined) handler.suspended?.();
       this.#advance();
     });
   }
@@ -83,7 +83,8 @@ export class TunnelDuplex implements Duplex {
   }
 
   end(): Promise<void> {
-    if (!this.#hasEnded && !this.#tunnel.isOver) {
+    if (this.#failure !== undefined || this.#tunnel.isOver) return Promise.resolve();
+    if (!this.#hasEnded) {
       this.#hasEnded = true;
       this.#tunnel.end();
     }
@@ -126,9 +127,14 @@ export class TunnelDuplex implements Duplex {
   #advance(): void {
     // Before `open` the events wait in the tunnel.
     if (!this.#isOpen && this.#closing === undefined) return;
-    for (let event = this.#tunnel.nextEvent(); event !== undefined; event = this.#tunnel.nextEvent()) this.#on(event);
-    this.#deliver();
-    this.#pump();
+    let event = this.#tunnel.nextEvent();
+    do {
+      for (; event !== undefined; event = this.#tunnel.nextEvent()) this.#on(event);
+      this.#deliver();
+      this.#pump();
+      // Sending the last acknowledgement finishes the tunnel.
+      event = this.#tunnel.nextEvent();
+    } while (event !== undefined);
   }
 
   #on(event: TunnelEvent): void {
