@@ -37,9 +37,8 @@ export async function knownHost(options: HostOptions): Promise<KnownHostDecision
     unknownHost,
     remember: (hostKey) => remember(options, hostKey),
     remedies: {
-      add: () =>
-        `pin it, or connect once with accept-new, which adds it to ${escapeText(filesOf(options)[0]?.name ?? "known_hosts")}`,
-      remove: (name) => `ssh-keygen -R '${name}'`,
+      add: `pin it, or connect once with accept-new, which adds it to ${escapeText(filesOf(options)[0]?.name ?? "known_hosts")}`,
+      remove: `ssh-keygen -R '${nameOf(options)}'`,
     },
   });
 }
@@ -113,4 +112,9 @@ async function append(path: string, { host, port }: HostOptions, hostKey: HostKe
 
 function hostOf({ host, port }: HostOptions): string {
   return port === 22 ? escapeText(host) : `${escapeText(host)} port ${port}`;
+}
+
+/** As known_hosts names it. */
+function nameOf({ host, port }: HostOptions): string {
+  return port === 22 ? escapeText(host) : `[${escapeText(host)}]:${port}`;
 }

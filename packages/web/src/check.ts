@@ -41,11 +41,10 @@ export function checkWebSocketOptions(options: WebSocketDuplexOptions): void {
   if (socket !== undefined && typeof socket?.addEventListener !== "function")
     throw new SshError("usage", "socket must be a WebSocket");
   checkTarget({ host, port });
-  if (typeof ticket !== "string") throw new SshError("usage", "ticket must be a text");
-  // The first message has both, and little else.
-  const length = utf8Encode(ticket).length + utf8Encode(host).length;
-  if (length > MAX_FIRST_MESSAGE_LENGTH - 32)
-    throw new SshError("usage", `ticket and host have ${length} bytes; the limit is ${MAX_FIRST_MESSAGE_LENGTH - 32}`);
+  // The first message has host and ticket, and little else.
+  const most = MAX_FIRST_MESSAGE_LENGTH - 32 - utf8Encode(host).length;
+  if (typeof ticket !== "string" || utf8Encode(ticket).length > most)
+    throw new SshError("usage", `ticket must be a text of at most ${most} bytes`);
   checkLimit("connectTimeout", connectTimeout, { least: 1, most: LONGEST_TIMER, unit: "milliseconds" });
   checkLimit("silenceTimeout", silenceTimeout, { least: 0, most: LONGEST_TIMER, unit: "milliseconds" });
   checkSignal(signal);

@@ -7,7 +7,6 @@ export const ABANDONED = 4430;
 const MEANINGS: Readonly<Record<number, readonly [SshErrorCode, string?]>> = {
   1001: ["connection-lost"],
   4401: ["gateway-refused", "; fetch a new ticket"],
-  4403: ["gateway-refused", "; the gateway's configuration names what it allows"],
   4500: ["connection-lost"],
   4502: ["connection-failed"],
   4503: ["connection-lost"],
@@ -22,8 +21,10 @@ const LOST: readonly number[] = [1006, 1011, 1012, 1013, 1014, 1015, 4421, ABAND
 
 /** How a WebSocket ended. */
 export interface SocketEnd {
-  /** `undefined` for a normal close. */
-  readonly error: SshError | undefined;
+  /** Why, for everybody who expected more of it. */
+  readonly error: SshError;
+  /** Whether the gateway closed it as after the last byte. */
+  readonly isNormal: boolean;
   /** Whether another WebSocket may do better. Otherwise the end is somebody's decision. */
   readonly isLost: boolean;
 }
@@ -37,11 +38,14 @@ export interface CloseEventLike {
 
 /** Returns how a WebSocket to the gateway `where` ended. */
 export function socketEnd({ code, reason }: CloseEventLike, where: string): SocketEnd {
-  if (code === 1000 || code === 1005) return { error: undefined, isLost: false };
   // rule: web-close-decision
   const isLost = LOST.includes(code);
   const [errorCode, remedy = ""] = MEANINGS[code] ?? [isLost ? "connection-lost" : "gateway-refused"];
   const words = reason === "" ? "" : `: ${escapeText(reason)}`;
   const message = isLost ? `the WebSocket to ${where} was lost` : `the gateway ${where} closed the connection`;
-  return { error: new SshError(errorCode, `${message} (close code ${code}${words})${remedy}`), isLost };
+  return {
+    error: new SshError(errorCode, `${message} (close code ${code}${words})${remedy}`),
+    isLost,
+    isNormal: code === 1000 || code === 1005,
+  };
 }

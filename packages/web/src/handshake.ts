@@ -1,5 +1,4 @@
 import type { ClientTunnel, TunnelEvent } from "@nacre/tunnel";
-import { SshError } from "@nacre/wire";
 import type { MessageSocket } from "./message-socket.ts";
 
 /** A tunnel's WebSocket carries its bytes now. */
@@ -34,7 +33,7 @@ export function handshake(tunnel: ClientTunnel, socket: MessageSocket): Promise<
         }
       },
       drained() {},
-      closed: ({ error }) => reject(error ?? new SshError("connection-lost", `${socket.where} closed the WebSocket`)),
+      closed: ({ error }) => reject(error),
     });
     advance();
   });

@@ -54,7 +54,7 @@ export async function forgetHost(
   return count;
 }
 
-/** Calls `use` with the text in a transaction, which holds until `use` returns, and what it `put`s is stored. Closes the database. */
+/** Calls `use` with the text in a transaction, and stores what that puts. Closes the database. */
 async function inTransaction<T>(
   factory: IDBFactory | undefined,
   name: string,
@@ -62,56 +62,44 @@ async function inTransaction<T>(
   use: (text: string, put: (text: string) => void) => T,
 ): Promise<T> {
   if (factory === undefined)
-    throw new SshError(
-      "not-supported-here",
-      "there is no IndexedDB here: give `hostKey`, or `knownHosts`, a store of your own",
-    );
-  return withinTime(async (isLate) => {
+    throw new SshError("not-supported-here", "there is no IndexedDB here: give `hostKey` or `knownHosts`");
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${TIMEOUT} ms`)), TIMEOUT);
+  });
+  try {
     const opening = factory.open(name, 1);
     opening.onupgradeneeded = () => void opening.result.createObjectStore(STORE);
-    const database = await settled(opening);
-    try {
-      if (isLate()) throw new Error("it took too long");
-      const transaction = database.transaction(STORE, mode);
-      const done = new Promise<void>((resolve, reject) => {
-        transaction.oncomplete = () => resolve();
-        transaction.onabort = () => reject(transaction.error ?? new Error("the transaction was aborted"));
-      });
-      done.catch(() => {}); // Awaited below, unless something else fails first.
-      const store = transaction.objectStore(STORE);
-      const text: unknown = await settled(store.get(TEXT));
-      const result = use(typeof text === "string" ? text : "", (changed) => void store.put(changed, TEXT));
-      await done;
-      return result;
-    } finally {
-      database.close();
-    }
-  });
+    const work = answer(opening).then((database) => inDatabase(database, mode, use).finally(() => database.close()));
+    return await Promise.race([work, late]);
+  } catch (cause) {
+    throw new SshError("file-unreadable", `known hosts in IndexedDB failed: ${String(cause)}`, { cause });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-function settled<T>(request: IDBRequest<T>): Promise<T> {
+async function inDatabase<T>(
+  database: IDBDatabase,
+  mode: IDBTransactionMode,
+  use: (text: string, put: (text: string) => void) => T,
+): Promise<T> {
+  const transaction = database.transaction(STORE, mode);
+  const done = new Promise<void>((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error ?? new Error("it was aborted"));
+  });
+  done.catch(() => {}); // Awaited below, unless something else fails first.
+  const store = transaction.objectStore(STORE);
+  const text: unknown = await answer(store.get(TEXT));
+  const result = use(typeof text === "string" ? text : "", (changed) => void store.put(changed, TEXT));
+  await done;
+  return result;
+}
+
+function answer<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
-}
-
-async function withinTime<T>(work: (isLate: () => boolean) => Promise<T>): Promise<T> {
-  let isLate = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      isLate = true;
-      reject(new Error(`no answer within ${TIMEOUT} ms`));
-    }, TIMEOUT);
-  });
-  try {
-    return await Promise.race([work(() => isLate), late]);
-  } catch (cause) {
-    if (cause instanceof SshError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SshError("file-unreadable", `the known hosts in IndexedDB cannot be used: ${reason}`, { cause });
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,5 +1,5 @@
-import { addKnownHost, type HostKeyCheck, parseKnownHosts } from "@nacre/keyfiles";
-import { drawRandomart } from "@nacre/keyfiles/internal";
+import { type HostKeyCheck, parseKnownHosts } from "@nacre/keyfiles";
+import { appendKnownHost, drawRandomart, hostName } from "@nacre/keyfiles/internal";
 import { sha256Fingerprint } from "@nacre/keys";
 import { escapeText } from "@nacre/wire";
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -27,8 +27,8 @@ export async function knownHost(options: ConnectOptions): Promise<KnownHostDecis
         : unknownHost && ((key) => unknownHost({ ...key, host, port, randomart: sha256Randomart(key.blob) })),
     remember: (key) => remember(store, host, port, key, warn),
     remedies: {
-      add: () => "pin it, or let `unknownHost` accept it",
-      remove: () => `forgetHost(${JSON.stringify(host)}, ${port})`,
+      add: "pin it, or let `unknownHost` accept it",
+      remove: `forgetHost(${JSON.stringify(host)}, ${port})`,
     },
   });
 }
@@ -49,7 +49,7 @@ async function remember(
         found = check;
         return text;
       }
-      return addKnownHost(text, host, port, blob);
+      return appendKnownHost(text, hostName(host, port), blob);
     });
   } catch (cause) {
     const reason = escapeText(cause instanceof Error ? cause.message : String(cause));

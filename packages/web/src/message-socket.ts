@@ -1,11 +1,12 @@
 import { type Bytes, escapeText, SshError } from "@nacre/wire";
+import { Backlog } from "nacre/internal";
 import { BufferedAmount } from "./buffered-amount.ts";
 import { type CloseEventLike, type SocketEnd, socketEnd } from "./close-codes.ts";
 import type { WebSocketLike } from "./web-socket.ts";
 
 /** What a WebSocket tells its user. */
 export interface MessageSocketHandler {
-  /** A binary message, the handler's to keep. */
+  /** A binary message, the handler's to keep. Messages that waited may come as one. */
   message(bytes: Bytes): void;
   /** After a `send` that returned false: there is room again. */
   drained(): void;
@@ -14,23 +15,16 @@ export interface MessageSocketHandler {
 }
 
 /**
- * Most memory in bytes for messages that wait. A WebSocket cannot be stopped: the windows of SSH bound what a peer sends meanwhile, and a peer
+ * Most bytes that wait for the handler. A WebSocket cannot be stopped: the windows of SSH bound what a peer sends meanwhile, and a peer
  * that ignores them ends the connection here.
  */
 const MAX_UNREAD = 64 * 1024 * 1024;
-
-/** Memory in bytes that a message takes beside its data. */
-const MESSAGE_COST = 256;
-
-/** Delivered entries of the queue that are kept before it is moved. */
-const MAX_DELIVERED = 1024;
 
 /** How long closing waits for the gateway: milliseconds. */
 const CLOSE_TIMEOUT = 2000;
 
 const OPEN = 1;
 const CLOSED = 3;
-const NOTHING = new Uint8Array(0);
 
 /**
  * A WebSocket as Nacre uses it: messages wait until a handler takes them, sending has a high-water mark, and a closed one is silent. It listens
@@ -49,10 +43,8 @@ export class MessageSocket {
   #isOpen: boolean;
   #notOpened!: (error: SshError) => void;
   #handler: MessageSocketHandler | undefined;
-  #unread: Bytes[] = [];
-  /** Index of the oldest message that waits. */
-  #next = 0;
-  #unreadCost = 0;
+  readonly #unread = new Backlog();
+  #unreadLength = 0;
   #isPaused = false;
   /** How it ended. The handler learns it after the messages before it. */
   #end: SocketEnd | undefined;
@@ -86,7 +78,9 @@ export class MessageSocket {
         resolve();
         const neverOpened = !this.#isOpen && event.code === 1006;
         this.#finish(
-          neverOpened ? { error: openError(this.where, failure), isLost: true } : socketEnd(event, this.where),
+          neverOpened
+            ? { error: openError(this.where, failure), isLost: true, isNormal: false }
+            : socketEnd(event, this.where),
         );
       };
       socket.addEventListener("close", closed);
@@ -142,7 +136,7 @@ export class MessageSocket {
     if (this.#end !== undefined) return;
     this.#drop();
     this.#isPaused = false;
-    this.#finish({ error, isLost });
+    this.#finish({ error, isLost, isNormal: false });
     void this.#closeSocket(this.#closeCode);
   }
 
@@ -157,48 +151,38 @@ export class MessageSocket {
     if (this.#end !== undefined || this.#closing !== undefined) return;
     const bytes = bytesOf(data);
     if (bytes === undefined)
-      return this.fail(
-        new SshError("unexpected-message", `${this.where}: the gateway sent ${typeName(data)} instead of bytes`),
-      );
-    this.#unread.push(bytes);
-    this.#unreadCost += bytes.length + MESSAGE_COST;
+      return this.fail(new SshError("unexpected-message", `the gateway ${this.where} sent text or a Blob, not bytes`));
+    this.#unread.push(bytes, bytes.length);
+    this.#unreadLength += bytes.length;
     // rule: web-unread-limit
-    if (this.#unreadCost > MAX_UNREAD)
-      return this.fail(
-        new SshError("window-exceeded", `${this.where}: the peer sent ${MAX_UNREAD} bytes beyond what was taken`),
-      );
+    if (this.#unreadLength > MAX_UNREAD)
+      return this.fail(new SshError("window-exceeded", `the gateway ${this.where} sent ${MAX_UNREAD} bytes too many`));
     this.#buffered.look();
     this.#deliver();
   }
 
   /** Hands over what waits, in order, until the handler pauses. The handler may call any method meanwhile. */
   #deliver(): void {
-    while (this.#next < this.#unread.length && !this.#isPaused && this.#handler !== undefined) {
-      const bytes = this.#unread[this.#next]!;
-      this.#unread[this.#next++] = NOTHING;
-      this.#unreadCost -= bytes.length + MESSAGE_COST;
-      if (this.#next === this.#unread.length || this.#next > MAX_DELIVERED) {
-        this.#unread.splice(0, this.#next);
-        this.#next = 0;
-      }
-      this.#handler.message(bytes);
+    while (!this.#isPaused && this.#handler !== undefined) {
+      const next = this.#unread.shift();
+      if (next === undefined) break;
+      this.#unreadLength -= next.credit;
+      this.#handler.message(next.bytes);
     }
     const handler = this.#handler;
-    if (this.#end === undefined || this.#unread.length > this.#next || handler === undefined) return;
+    if (this.#end === undefined || !this.#unread.isEmpty || handler === undefined) return;
     this.#handler = undefined;
     handler.closed(this.#end);
   }
 
   #drop(): void {
-    this.#unread = [];
-    this.#next = 0;
-    this.#unreadCost = 0;
+    this.#unreadLength -= this.#unread.clear();
   }
 
   #finish(end: SocketEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    this.#notOpened(end.error ?? new SshError("connection-lost", `${this.where}: the WebSocket is closed`));
+    this.#notOpened(end.error);
     this.#buffered.stop();
     // Nothing before `start` returns, which may be running.
     queueMicrotask(() => this.#deliver());
@@ -242,14 +226,8 @@ function placeOf(url: string): string {
   return escapeText(url.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//"));
 }
 
-/** The bytes of a message; `undefined` for a text or a Blob. */
+/** The bytes of a message; `undefined` for a text or a Blob. `ws` may give a Buffer. */
 function bytesOf(data: unknown): Bytes | undefined {
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-  return typeof (data as ArrayBuffer | undefined)?.byteLength === "number"
-    ? new Uint8Array(data as ArrayBuffer)
-    : undefined;
-}
-
-function typeName(data: unknown): string {
-  return typeof data === "string" ? "text" : "a Blob";
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  return data instanceof Uint8Array ? (data as Bytes) : undefined;
 }

@@ -17,7 +17,7 @@ export class PlainDuplex implements Duplex {
     this.#socket.start({
       message: (bytes) => handler.data(bytes),
       drained: () => handler.drained(),
-      closed: ({ error }) => (error === undefined ? handler.ended() : handler.failed(error)),
+      closed: ({ error, isNormal }) => (isNormal ? handler.ended() : handler.failed(error)),
     });
   }
 

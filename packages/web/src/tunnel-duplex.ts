@@ -115,11 +115,7 @@ export class TunnelDuplex implements Duplex {
         this.#isFull = false;
         this.#pump();
       },
-      closed: ({ error, isLost }) =>
-        this.#onEnd(
-          error ?? new SshError("gateway-refused", `the gateway ${socket.where} closed the connection`),
-          isLost,
-        ),
+      closed: ({ error, isLost }) => this.#onEnd(error, isLost),
     });
   }
 

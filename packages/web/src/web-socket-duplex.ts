@@ -55,10 +55,7 @@ function openSocket(
   url: string,
 ): WebSocketLike {
   if (WebSocketClass === undefined)
-    throw new SshError(
-      "not-supported-here",
-      "this runtime has no WebSocket: give the option `WebSocket`, such as the class of the ws package",
-    );
+    throw new SshError("not-supported-here", "this runtime has no WebSocket: give the option `WebSocket`");
   try {
     return new WebSocketClass(url, [...WEB_SOCKET_SUBPROTOCOLS]);
   } catch (cause) {

@@ -17,12 +17,12 @@ export interface KnownHostOptions {
    * the host meanwhile, so that two connections that are shown two keys do not both accept and keep theirs.
    */
   readonly remember: (hostKey: HostKey) => Promise<HostKeyCheck | undefined>;
-  /** Remedies in messages, for the name that known_hosts has for the host. */
+  /** Remedies in messages. */
   readonly remedies: {
     /** Ends "If its administrator confirms this fingerprint, …". */
-    readonly add: (name: string) => string;
+    readonly add: string;
     /** Ends "…, remove the old one with: …". */
-    readonly remove: (name: string) => string;
+    readonly remove: string;
   };
 }
 
@@ -61,14 +61,14 @@ async function verify(options: KnownHostOptions, check: HostKeyCheck, hostKey: H
       const known = check.entries.map((entry) => `${describeEntry(options, entry)} (${lineOf(entry)})`).join(", ");
       throw new SshError(
         "host-key-changed",
-        `${ofHost} has changed: it is ${presented}, but known_hosts has ${known}. Someone may be in between; if the server has a new key, and its administrator confirms the fingerprint, remove the old one with: ${remedies.remove(nameOf(options))}`,
+        `${ofHost} has changed: it is ${presented}, but known_hosts has ${known}. Someone may be in between; if the server has a new key, and its administrator confirms the fingerprint, remove the old one with: ${remedies.remove}`,
       );
     }
     case "unknown": {
       if (unknownHost === undefined)
         throw new SshError(
           "host-key-unknown",
-          `${ofHost} is not known: it is ${presented}. If its administrator confirms this fingerprint, ${remedies.add(nameOf(options))}`,
+          `${ofHost} is not known: it is ${presented}. If its administrator confirms this fingerprint, ${remedies.add}`,
         );
       // A caller without types may return anything; only true accepts.
       // rule: unknown-host-verdict
@@ -82,11 +82,6 @@ async function verify(options: KnownHostOptions, check: HostKeyCheck, hostKey: H
 
 function placeOf({ host, port }: KnownHostOptions): string {
   return port === 22 ? escapeText(host) : `${escapeText(host)} port ${port}`;
-}
-
-/** As known_hosts names it. */
-function nameOf({ host, port }: KnownHostOptions): string {
-  return port === 22 ? escapeText(host) : `[${escapeText(host)}]:${port}`;
 }
 
 function lineOf({ file, line }: KnownHostEntry): string {
