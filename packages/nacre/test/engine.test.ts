@@ -1,7 +1,7 @@
 import type { ServerSessionEvent } from "@nacre/session";
 import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { SshError } from "@nacre/wire";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Duplex } from "../src/mux/duplex.ts";
 import { type DrivenMachine, Engine } from "../src/mux/engine.ts";
 
@@ -349,5 +349,63 @@ describe("output", () => {
     await rounds(20);
     expect(written).toBe(10);
     engine.fail(new SshError("closed", "the test is over"));
+  });
+});
+
+describe("a suspended byte connection", () => {
+  afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
+  /** An engine on fake time whose session has a deadline, and the times that the session was told. */
+  function timed() {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const begin = performance.now();
+    const times: number[] = [];
+    const state = { deadline: begin + 60_000 };
+    const { engine } = driven({
+      deadline: () => state.deadline,
+      tick: (now) => void times.push(now - begin),
+      disconnect() {
+        throw new Error("it ends at once");
+      },
+    });
+    start(engine);
+    return { engine, times, end: () => engine.fail(new SshError("closed", "the test is over")) };
+  }
+
+  it("stops the session's clock, and no timer runs", () => {
+    const { engine, times, end } = timed();
+    vi.advanceTimersByTime(20_000);
+    engine.suspended();
+    vi.advanceTimersByTime(3_600_000);
+    expect(vi.getTimerCount()).toBe(0);
+    engine.turn();
+    expect(times.at(-1)).toBe(20_000);
+    end();
+  });
+
+  it("goes on counting where it stopped", () => {
+    const { engine, times, end } = timed();
+    vi.advanceTimersByTime(20_000);
+    engine.suspended();
+    engine.suspended();
+    vi.advanceTimersByTime(3_600_000);
+    engine.resumed();
+    engine.resumed();
+    expect(times.at(-1)).toBe(20_000);
+    vi.advanceTimersByTime(39_999);
+    expect(times.at(-1)).toBeLessThan(60_000);
+    vi.advanceTimersByTime(1);
+    expect(times.at(-1)).toBe(60_000);
+    end();
+  });
+
+  it("can be given up", async () => {
+    const { engine, end } = timed();
+    engine.suspended();
+    end();
+    expect(await engine.closed).toMatchObject({ code: "closed" });
   });
 });

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { defaultSignatureAlgorithms, fingerprint, generateEcdsa, generateEd25519 } from "@nacre/keys";
 import { base64Encode } from "@nacre/wire";
 import type { HostKey } from "nacre";
+import type { KnownHostDecision } from "nacre/internal";
 import { describe, expect, test, vi } from "vitest";
-import { type HostOptions, type KnownHostDecision, knownHost } from "../src/known-hosts.ts";
+import { type HostOptions, knownHost } from "../src/known-hosts.ts";
 import { codeOf, counting, temporaryFolder } from "./support.ts";
 
 const ed25519 = presented(generateEd25519(counting).publicKey.blob, "ssh-ed25519");

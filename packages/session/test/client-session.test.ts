@@ -188,6 +188,15 @@ describe("timeouts and keepalives", () => {
     expect(pair.eventsOf("global-reply")).toEqual([]);
   });
 
+  it("a peer is asked one interval at a time, however long the computer slept", () => {
+    const pair = new SessionPair({ client: { limits: { keepaliveInterval: 1000, keepaliveCount: 2 } } });
+    run(pair);
+    pair.client.tick(3_000_000);
+    expect(pair.client.deadline()).toBe(3_001_000);
+    pair.client.tick(3_000_000);
+    expect(pair.pump().error).toBeUndefined();
+  });
+
   it("without keepalives, the only deadline of an idle connection is the next rekey", () => {
     const pair = new SessionPair({ client: { limits: { keepaliveInterval: 0 } } });
     run(pair);

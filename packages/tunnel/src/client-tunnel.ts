@@ -72,6 +72,7 @@ export class ClientTunnel extends Tunnel {
       if (message.received < state.challenged)
         throw new SshError("malformed-message", "the gateway's tunnel position went back while attaching");
       this.sending.rewind(message.received);
+      this.receiving.attached();
       this.#state = { kind: "attached", resumable: state.resumable };
       this.emit({ type: "attached" });
     } else {

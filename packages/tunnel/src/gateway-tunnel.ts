@@ -87,6 +87,7 @@ export class GatewayTunnel extends Tunnel {
       return false;
     }
     this.clearHandshake();
+    this.receiving.attached();
     this.#isAttached = true;
     this.send({ type: "attached", received: this.receiving.received });
     return true;

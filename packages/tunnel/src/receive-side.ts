@@ -7,8 +7,10 @@ export class ReceiveSide {
   #consumed = 0;
   #acknowledged = 0;
   #hasEnded = false;
-  /** Whether the next acknowledgement may be of any number of bytes. */
+  /** Whether the next acknowledgement is due for any number of bytes. */
   #wantsAll = false;
+  /** Whether the last acknowledgement may have been lost with its WebSocket. */
+  #mayBeLost = false;
 
   /** Position up to which everything was received. */
   get received(): number {
@@ -50,7 +52,12 @@ export class ReceiveSide {
     if (this.#consumed > this.#received) throw new SshError("internal", "more tunnel bytes consumed than received");
   }
 
-  /** Makes the next acknowledgement due, however few bytes it is of. */
+  /** Another WebSocket carries the tunnel: acknowledges again, since a sender whose buffer is full waits for it. */
+  attached(): void {
+    this.#mayBeLost = this.#acknowledged > 0;
+  }
+
+  /** Makes the next acknowledgement due, even if it covers few bytes. */
   acknowledgeAll(): void {
     this.#wantsAll = true;
   }
@@ -61,7 +68,8 @@ export class ReceiveSide {
     const isComplete = this.#hasEnded && this.#consumed === this.#received;
     const isEnough = due >= ACKNOWLEDGE_EVERY || isComplete || this.#wantsAll;
     this.#wantsAll = false;
-    if (due === 0 || !isEnough) return undefined;
+    if (!this.#mayBeLost && (due === 0 || !isEnough)) return undefined;
+    this.#mayBeLost = false;
     this.#acknowledged = this.#consumed;
     return this.#consumed;
   }

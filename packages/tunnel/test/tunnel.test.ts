@@ -195,6 +195,22 @@ describe("a lost WebSocket", () => {
     }
   });
 
+  test("may lose acknowledgements, which are sent again, so that a full sender goes on", () => {
+    const pair = opened({ spare: MAX_SEND_BUFFER });
+    pair.gateway.tunnel.write(pattern(MAX_SEND_BUFFER));
+    pair.send();
+    pair.deliver();
+    pair.send();
+    // Everything arrived and was acknowledged, and the acknowledgements are lost.
+    pair.lose();
+    pair.gateway.tunnel.detach();
+    expect(pair.gateway.tunnel.buffered).toBe(MAX_SEND_BUFFER);
+    expect(pair.attach()).toBe(true);
+    pair.run();
+    expect(pair.gateway.tunnel.buffered).toBe(0);
+    expect(pair.client.received).toHaveLength(MAX_SEND_BUFFER);
+  });
+
   test("may still deliver bytes between the challenge and the proof", () => {
     const pair = opened();
     pair.client.tunnel.write(pattern(100));

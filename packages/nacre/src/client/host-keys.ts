@@ -25,3 +25,25 @@ export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifi
     );
   };
 }
+
+/**
+ * Returns what an option decides about host keys by itself: a function, or pinned fingerprints. `undefined` for `undefined` and `"accept-new"`,
+ * which leave the decision to known hosts. Throws `usage` for anything else.
+ */
+export function explicitHostKey(
+  hostKey: HostKeyVerifier | string | readonly string[] | undefined,
+): HostKeyVerifier | undefined {
+  if (hostKey === undefined || hostKey === "accept-new") return undefined;
+  if (typeof hostKey === "function") return hostKey;
+  const fingerprints: unknown = typeof hostKey === "string" ? [hostKey] : hostKey;
+  if (!isTexts(fingerprints) || fingerprints.length === 0)
+    throw new SshError(
+      "usage",
+      'hostKey must be "accept-new", a fingerprint or several ("SHA256:…"), or a function that decides',
+    );
+  return pinnedHostKey(...fingerprints);
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
+}

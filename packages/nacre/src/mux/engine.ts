@@ -1,6 +1,7 @@
 import type { Connection } from "@nacre/connection";
 import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
 import { type Bytes, escapeText, SshError } from "@nacre/wire";
+import { Clock } from "./clock.ts";
 import type { Duplex, DuplexHandler } from "./duplex.ts";
 import { queueMacrotask } from "./macrotask.ts";
 
@@ -47,6 +48,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   readonly closed: Promise<SshError>;
   readonly #duplex: Duplex;
   readonly #handler: EngineHandler<E>;
+  readonly #clock = new Clock();
   #end!: (error: SshError) => void;
   #over: SshError | undefined;
   #writable = true;
@@ -74,15 +76,15 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Starts the session machine and the byte connection. The first turn sends the output. */
   start(): void {
     this.#try(() => {
-      this.machine.start(performance.now());
+      this.machine.start(this.#clock.now());
       this.#duplex.open(this);
     });
   }
 
-  /** Receives bytes. The byte connection calls this and the next three methods. */
+  /** Receives bytes. The byte connection calls this and the next five methods. */
   data(chunk: Uint8Array): void {
     if (this.#over !== undefined) return;
-    const now = performance.now();
+    const now = this.#clock.now();
     try {
       this.machine.tick(now);
       this.machine.receive(chunk);
@@ -111,9 +113,17 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.turn();
   }
 
-  /**
-   * Schedules a turn in a microtask. Call it after each command to the session machine, so that its events are handled and its output is written.
-   */
+  suspended(): void {
+    // rule: suspended-clock
+    this.#clock.stop();
+  }
+
+  resumed(): void {
+    this.#clock.start();
+    this.turn();
+  }
+
+  /** Call this after every command to the session: at the end of this turn its events are handled and its output is written. */
   touch(): void {
     if (this.#turn !== "idle") return;
     this.#turn = "scheduled";
@@ -147,7 +157,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
    */
   command(give: () => void): void {
     if (this.#over !== undefined) return;
-    this.machine.tick(performance.now());
+    this.machine.tick(this.#clock.now());
     give();
     this.touch();
   }
@@ -166,7 +176,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Runs a turn now, or in the next round of the event loop if this connection has used up its share. */
   turn(): void {
-    this.#try(() => this.machine.tick(performance.now()));
+    this.#try(() => this.machine.tick(this.#clock.now()));
     this.#goOn();
   }
 
@@ -210,7 +220,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     const output = this.#writable ? this.#takeOutput() : [];
     if (output.length === 0) return false;
     this.#writable = this.#duplex.write(output);
-    this.#restAt = performance.now() + REST_AFTER;
+    this.#restAt = this.#clock.now() + REST_AFTER;
     return true;
   }
 
@@ -258,15 +268,16 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   #arm(): void {
+    if (this.#clock.isStopped) return;
     const deadline = Math.min(this.machine.deadline() ?? Infinity, this.#restAt);
     // An early timer finds nothing to do and is set again: cheaper than moving it with each packet.
     if (deadline >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = deadline;
-    const wait = Math.min(Math.max(0, Math.ceil(deadline - performance.now())), 0x7fff_ffff);
+    const wait = Math.min(Math.max(0, Math.ceil(deadline - this.#clock.now())), 0x7fff_ffff);
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity;
-      if (performance.now() >= this.#restAt) {
+      if (this.#clock.now() >= this.#restAt) {
         this.#restAt = Infinity;
         this.#try(() => this.machine.rest());
       }

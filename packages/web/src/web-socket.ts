@@ -1,0 +1,25 @@
+import { TUNNEL_SUBPROTOCOL } from "@nacre/tunnel";
+
+/** The part of a `WebSocket` that is used: of browsers, workers, Node 22, Deno and Bun, or of the `ws` package. */
+export interface WebSocketLike {
+  binaryType: "arraybuffer" | "blob" | (string & {});
+  /** Bytes that were sent and not handed to the network yet. */
+  readonly bufferedAmount: number;
+  /** The subprotocol that the server picked; empty for none. */
+  readonly protocol: string;
+  /** 0 while connecting, 1 when open, 2 while closing, 3 when closed. */
+  readonly readyState: number;
+  readonly url: string;
+  send(data: Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(type: "open" | "message" | "error" | "close", listener: (event: never) => void): void;
+}
+
+/** A class of WebSockets. */
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
+
+/**
+ * Subprotocols to offer, in this order: websockify picks "binary", a Nacre gateway the resumable "nacre.v1". A server that picks none carries
+ * plain bytes.
+ */
+export const WEB_SOCKET_SUBPROTOCOLS: readonly string[] = ["binary", TUNNEL_SUBPROTOCOL];
