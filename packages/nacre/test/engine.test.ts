@@ -352,28 +352,28 @@ describe("output", () => {
   });
 });
 
+/** An engine on fake time whose session has a deadline, and the times that the session received. */
+function timed() {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  const begin = performance.now();
+  const times: number[] = [];
+  const state = { deadline: begin + 60_000 };
+  const { engine } = driven({
+    deadline: () => state.deadline,
+    tick: (now) => void times.push(now - begin),
+    disconnect() {
+      throw new Error("it ends at once");
+    },
+  });
+  start(engine);
+  return { engine, times, end: () => engine.fail(new SshError("closed", "the test is over")) };
+}
+
 describe("a suspended byte connection", () => {
   afterEach(() => {
     expect(vi.getTimerCount()).toBe(0);
     vi.useRealTimers();
   });
-
-  /** An engine on fake time whose session has a deadline, and the times that the session was told. */
-  function timed() {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-    const begin = performance.now();
-    const times: number[] = [];
-    const state = { deadline: begin + 60_000 };
-    const { engine } = driven({
-      deadline: () => state.deadline,
-      tick: (now) => void times.push(now - begin),
-      disconnect() {
-        throw new Error("it ends at once");
-      },
-    });
-    start(engine);
-    return { engine, times, end: () => engine.fail(new SshError("closed", "the test is over")) };
-  }
 
   it("stops the session's clock, and no timer runs", () => {
     const { engine, times, end } = timed();

@@ -1,5 +1,6 @@
 import { MAX_FIRST_MESSAGE_LENGTH } from "@nacre/tunnel";
 import { checkLimit, SshError, utf8Encode } from "@nacre/wire";
+import type { ConnectOptions as StreamConnectOptions } from "nacre";
 import { CONNECT_OPTIONS, checkNames, checkSignal, checkTarget, type OptionNames } from "nacre/internal";
 import type { ConnectOptions, WebSocketDuplexOptions } from "./options.ts";
 
@@ -27,9 +28,20 @@ const WEB_CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   warn: true,
 };
 
-/** Throws `usage` for names that are not options of `connect`. */
-export function checkConnectNames(options: ConnectOptions): void {
+/** Options of `connect` by who takes them. */
+export interface SortedOptions {
+  readonly webSocket: WebSocketDuplexOptions;
+  /** All options of the `connect` of `nacre` except `hostKey`. */
+  readonly login: Omit<StreamConnectOptions, "hostKey">;
+}
+
+/** Sorts the options of `connect`. Throws `usage` for names that it does not have. */
+export function sortOptions(options: ConnectOptions): SortedOptions {
   checkNames(options, WEB_CONNECT_OPTIONS, "connect");
+  const ofTable = (table: object): object =>
+    Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(table, name)));
+  const { hostKey: _, ...login } = ofTable(CONNECT_OPTIONS) as StreamConnectOptions;
+  return { webSocket: ofTable(DUPLEX_OPTIONS) as WebSocketDuplexOptions, login };
 }
 
 /** Throws `usage` for options that no WebSocket can be opened with. */

@@ -2,7 +2,7 @@ import { SshError } from "@nacre/wire";
 import { type Client, connectDuplex } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
 import { checkLimits, checkUser, explicitHostKey, SESSION_LIMITS } from "nacre/internal";
-import { checkConnectNames } from "./check.ts";
+import { sortOptions } from "./check.ts";
 import { knownHost } from "./known-hosts.ts";
 import type { ConnectOptions } from "./options.ts";
 import { duplexOver, takeSocket } from "./web-socket-duplex.ts";
@@ -17,16 +17,11 @@ const KEEPALIVE_ANSWER = 20_000;
  */
 export async function connect(options: ConnectOptions): Promise<Client> {
   // A program without types may give nothing at all.
-  const { hostKey, unknownHost, knownHosts, warn, ...others } = { ...options };
-  checkConnectNames({ ...options });
-  const { url, socket: given, host, port, ticket, connectTimeout, WebSocket, onConnectionChange, ...rest } = others;
-  const { silenceTimeout = silenceAfter(rest), ...settings } = rest;
-  const { user, limits, signal } = settings;
-  checkUser(user);
-  checkLimits(limits, SESSION_LIMITS);
-  const decided = explicitHostKey(hostKey);
-  const webSocket = { url, socket: given, host, port, ticket, connectTimeout, silenceTimeout, WebSocket, signal };
-  const duplexOptions = { ...webSocket, onConnectionChange };
+  const { webSocket, login } = sortOptions({ ...options });
+  checkUser(login.user);
+  checkLimits(login.limits, SESSION_LIMITS);
+  const decided = explicitHostKey(options.hostKey);
+  const duplexOptions = { ...webSocket, silenceTimeout: webSocket.silenceTimeout ?? silenceAfter(login.limits) };
   // The WebSocket opens, and is listened to, while known hosts are read.
   const socket = takeSocket(duplexOptions);
   let known: Awaited<ReturnType<typeof knownHost>> | undefined;
@@ -37,11 +32,11 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     throw error;
   }
   const duplex = await duplexOver(socket, duplexOptions);
-  const { algorithms = defaultAlgorithms } = settings;
+  const { algorithms = defaultAlgorithms } = login;
   const hostKeys = known?.order(algorithms.hostKeys) ?? algorithms.hostKeys;
   try {
     return await connectDuplex(duplex, {
-      ...settings,
+      ...login,
       hostKey: decided ?? known!.verify,
       algorithms: { ...algorithms, hostKeys },
     });
@@ -51,7 +46,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
 }
 
 /** The default of `silenceTimeout`: a WebSocket is lost when a keepalive was not answered. */
-function silenceAfter({ limits }: Pick<ConnectOptions, "limits">): number {
+function silenceAfter(limits: ConnectOptions["limits"]): number {
   const { keepaliveInterval = SESSION_LIMITS.defaults.keepaliveInterval } = limits ?? {};
   return keepaliveInterval === 0 ? 0 : Math.min(keepaliveInterval + KEEPALIVE_ANSWER, 0x7fff_ffff);
 }

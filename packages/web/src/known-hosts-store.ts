@@ -29,7 +29,7 @@ const TIMEOUT = 10_000;
  * `not-supported-here` if there is none.
  */
 export function indexedDbKnownHosts(options: IndexedDbOptions = {}): KnownHostsStore {
-  const { database = "nacre", indexedDB = globalThis.indexedDB as IDBFactory | undefined } = options;
+  const { database = "nacre", indexedDB = globalThis.indexedDB } = options;
   return {
     read: () => inTransaction(indexedDB, database, "readonly", (text) => text),
     update: async (change) => {

@@ -60,10 +60,10 @@ export class MessageSocket {
     socket.binaryType = "arraybuffer";
     let failure: ErrorEventLike = {};
     // Stays: an "error" to which nobody listens would end a Node process.
-    socket.addEventListener("error", (event: ErrorEventLike) => {
+    socket.addEventListener("error", (event) => {
       failure = event;
     });
-    socket.addEventListener("message", ({ data }: { readonly data: unknown }) => this.#onMessage(data));
+    socket.addEventListener("message", ({ data }) => this.#onMessage(data));
     this.opened = new Promise((resolve, reject) => {
       this.#notOpened = reject;
       socket.addEventListener("open", () => {
@@ -72,7 +72,7 @@ export class MessageSocket {
       });
       if (this.#isOpen) resolve();
     });
-    this.opened.catch(() => {}); // Whoever awaits it gets the error.
+    this.opened.catch(() => {}); // Callers that await it get the error.
     this.#closed = new Promise((resolve) => {
       const closed = (event: CloseEventLike): void => {
         resolve();

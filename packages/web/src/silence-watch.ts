@@ -1,8 +1,8 @@
-/** Tells when nothing was heard for a time: with one timer, which is not set again for each message. */
+/** Notices when nothing arrives for a time: with one timer, which is not set again for each message. */
 export class SilenceWatch {
   readonly #timeout: number;
   readonly #onSilence: () => void;
-  #heardAt = 0;
+  #lastAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** `timeout` in milliseconds; 0 for never. */
@@ -13,12 +13,13 @@ export class SilenceWatch {
 
   start(): void {
     this.stop();
-    this.heard();
+    this.arrived();
     if (this.#timeout > 0) this.#arm(this.#timeout);
   }
 
-  heard(): void {
-    this.#heardAt = performance.now();
+  /** Something arrived. */
+  arrived(): void {
+    this.#lastAt = performance.now();
   }
 
   stop(): void {
@@ -27,7 +28,7 @@ export class SilenceWatch {
 
   #arm(wait: number): void {
     this.#timer = setTimeout(() => {
-      const left = this.#heardAt + this.#timeout - performance.now();
+      const left = this.#lastAt + this.#timeout - performance.now();
       if (left <= 0) this.#onSilence();
       else this.#arm(Math.ceil(left));
     }, wait);

@@ -107,7 +107,7 @@ export class TunnelDuplex implements Duplex {
     this.#silence.start();
     socket.start({
       message: (bytes) => {
-        this.#silence.heard();
+        this.#silence.arrived();
         this.#tunnel.receive(bytes, performance.now());
         this.#advance();
       },

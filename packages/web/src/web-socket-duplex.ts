@@ -51,7 +51,7 @@ const hmacSha256: Hmac = (key, message) => hmac(sha256, key, message);
 
 /** Throws `usage` if there is no class of WebSockets, or it refuses the URL. */
 function openSocket(
-  WebSocketClass: WebSocketConstructor | undefined = globalThis.WebSocket as WebSocketConstructor | undefined,
+  WebSocketClass: WebSocketConstructor | undefined = globalThis.WebSocket,
   url: string,
 ): WebSocketLike {
   if (WebSocketClass === undefined)

@@ -1,8 +1,9 @@
 import { TUNNEL_SUBPROTOCOL } from "@nacre/tunnel";
+import type { Bytes } from "@nacre/wire";
 
 /** The part of a `WebSocket` that is used: of browsers, workers, Node 22, Deno and Bun, or of the `ws` package. */
 export interface WebSocketLike {
-  binaryType: "arraybuffer" | "blob" | (string & {});
+  binaryType: string;
   /** Bytes that were sent and not handed to the network yet. */
   readonly bufferedAmount: number;
   /** The subprotocol that the server picked; empty for none. */
@@ -10,9 +11,12 @@ export interface WebSocketLike {
   /** 0 while connecting, 1 when open, 2 while closing, 3 when closed. */
   readonly readyState: number;
   readonly url: string;
-  send(data: Uint8Array<ArrayBuffer>): void;
+  send(data: Bytes): void;
   close(code?: number, reason?: string): void;
-  addEventListener(type: "open" | "message" | "error" | "close", listener: (event: never) => void): void;
+  addEventListener(type: "open", listener: () => void): void;
+  addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
+  addEventListener(type: "error", listener: (event: object) => void): void;
+  addEventListener(type: "close", listener: (event: { readonly code: number; readonly reason: string }) => void): void;
 }
 
 /** A class of WebSockets. */

@@ -113,6 +113,12 @@ describe.each(["binary", "nacre.v1"] as const)("connect through a gateway that p
   });
 });
 
+/** Refuses every first message. */
+function refuseTicket(socket: WebSocket): boolean {
+  socket.on("message", () => socket.close(4401, "ticket-refused"));
+  return true;
+}
+
 describe("connect", () => {
   it("sends ticket and destination in the first message to a Nacre gateway", async () => {
     await using gateway = await TestGateway.start();
@@ -129,11 +135,7 @@ describe("connect", () => {
   });
 
   it("reports that the gateway refuses the ticket", async () => {
-    const onSocket = (socket: WebSocket): boolean => {
-      socket.on("message", () => socket.close(4401, "ticket-refused"));
-      return true;
-    };
-    await using gateway = await TestGateway.start({ onSocket });
+    await using gateway = await TestGateway.start({ onSocket: refuseTicket });
     const error = await failure(connect(visitor(gateway)));
     expect(error).toEqual(code("gateway-refused"));
     expect(String(error)).toContain("fetch a new ticket");
@@ -155,6 +157,7 @@ describe("connect", () => {
   ])("is usage with %s, and opens no WebSocket", async (_, options) => {
     class Never extends FakeSocket {
       constructor() {
+        super();
         throw new Error("it must not be made");
       }
     }

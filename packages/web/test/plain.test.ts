@@ -19,7 +19,7 @@ function dial(socket: FakeSocket, options: Partial<WebSocketDuplexOptions> = {})
   return webSocketDuplex({ socket, host: "example.org", ...options });
 }
 
-/** A handler that records what it is told. */
+/** A handler that records its calls. */
 function listen(duplex: Duplex): { readonly said: unknown[] } {
   const said: unknown[] = [];
   const handler: DuplexHandler = {
@@ -128,6 +128,7 @@ describe("opening a WebSocket", () => {
     expect(socket.closes).toEqual([1000]);
     class Never extends FakeSocket {
       constructor() {
+        super();
         throw new Error("it must not be made");
       }
     }

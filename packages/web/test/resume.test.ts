@@ -8,7 +8,7 @@ import { WebSocket } from "ws";
 import { type ConnectionChange, type ConnectOptions, connect } from "../src/index.ts";
 import { type GatewayOptions, TestGateway } from "./support/gateway.ts";
 
-/** Options that log in through a gateway, and what they are told. */
+/** Options that log in through a gateway, and record the changes of the connection. */
 function visitor(gateway: TestGateway, changes: ConnectionChange[] = []): ConnectOptions {
   return {
     url: gateway.url,
@@ -81,7 +81,7 @@ describe("a lost WebSocket", () => {
       if (i === 50 || i === 150) gateway.cut();
     }
     await writer.close();
-    expect(await new Response(process.stdout as ReadableStream<Uint8Array<ArrayBuffer>>).text()).toBe(digestOf(blocks));
+    expect(await new Response(process.stdout).text()).toBe(digestOf(blocks));
     expect(gateway.tunnels[0]!.attached).toBe(2);
     await ssh.close();
   });

@@ -22,7 +22,7 @@ const latin1 = (text: string): Buffer => Buffer.from(text, "latin1");
 class ScriptedGateway {
   readonly sockets: FakeSocket[] = [];
   readonly changes: ConnectionChange[] = [];
-  /** What the application was told. */
+  /** Calls of the application's handler. */
   readonly said: unknown[] = [];
   readonly tunnel: GatewayTunnel;
   /** What it received of the client. */
