@@ -75,8 +75,10 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<HostKey
   const [file] = filesOf(options);
   if (file === undefined) return undefined;
   const { path } = file;
-  const couldNot = (reason: string): undefined =>
-    void options.warn(`the host key of ${hostOf(options)} is accepted, but cannot be saved: ${escapeText(reason)}`);
+  const couldNot = (reason: string): undefined => {
+    options.warn(`the host key of ${hostOf(options)} is accepted, but cannot be saved: ${escapeText(reason)}`);
+    return undefined;
+  };
   if (path === undefined) return couldNot("this account has no home folder");
   const kind = await stat(path).catch(() => undefined);
   // Devices and pipes store no keys; /dev/null deliberately disables saving.
