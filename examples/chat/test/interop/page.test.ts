@@ -131,18 +131,14 @@ test.each(["light", "dark"] as const)("text is readable in %s colours", async (s
   const chat = await startChat();
   const page = await open(chat, scheme);
   await join(page, "ann");
-  const [background, ...texts] = await page.evaluate(() => {
-    const colour = (selector: string, property: "color" | "backgroundColor"): number[] =>
-      (getComputedStyle(document.querySelector(selector)!)[property].match(/[\d.]+/g) ?? []).map(Number);
-    return [
-      colour("body", "backgroundColor"),
-      colour("body", "color"),
-      colour("#status", "color"),
-      colour("#problem", "color"),
-    ];
-  });
-  expect(luminance(background!) > 0.5).toBe(scheme === "light");
-  for (const text of texts) expect(contrast(background!, text)).toBeGreaterThan(4.5);
+  const colours = await page.evaluate(() =>
+    [getComputedStyle(document.body).backgroundColor].concat(
+      ["body", "#status", "#problem"].map((selector) => getComputedStyle(document.querySelector(selector)!).color),
+    ),
+  );
+  const [background = [], ...texts] = colours.map((colour) => (colour.match(/[\d.]+/g) ?? []).map(Number));
+  expect(luminance(background) > 0.5).toBe(scheme === "light");
+  for (const text of texts) expect(contrast(background, text)).toBeGreaterThan(4.5);
 });
 
 /** Contrast ratio of two colours (WCAG 2.2, 1.4.3). */
@@ -152,7 +148,9 @@ function contrast(a: readonly number[], b: readonly number[]): number {
 }
 
 function luminance([red = 0, green = 0, blue = 0]: readonly number[]): number {
-  const linear = (value: number): number =>
-    value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
   return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+}
+
+function linear(value: number): number {
+  return value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
 }
