@@ -90,7 +90,7 @@ export abstract class Relay {
     if (this.ws !== undefined && close !== undefined) closeWebSocket(this.ws, close);
     else this.ws?.terminate();
     this.ws = undefined;
-    // rule: last-bytes-bounded
+    // The last bytes may meet a destination that does not read.
     this.socket.setTimeout(LAST_WRITE, () => this.socket.destroy());
     if (reason === "finished" || reason === "client-closed") this.socket.destroySoon();
     else this.socket.destroy();

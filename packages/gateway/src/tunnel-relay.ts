@@ -154,7 +154,6 @@ export class TunnelRelay extends Relay {
 
   #send(): void {
     const now = this.context.now();
-    // rule: tunnel-backpressure-down
     while (this.ws !== undefined && this.ws.bufferedAmount < WEB_SOCKET_HIGH_WATER) {
       const message = this.#tunnel.takeMessage(now);
       if (message === undefined) return;

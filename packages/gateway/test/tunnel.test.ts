@@ -123,7 +123,7 @@ test.each([
 test("a violation in an open tunnel ends it", async () => {
   const { port } = await tcpServer(echo);
   const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${port}`] });
-  for (const message of [encodeTunnelMessage({ type: "acknowledge", consumed: 5 }), "text"]) {
+  for (const message of [encodeTunnelMessage({ type: "acknowledge", consumed: 5 }), "\u0007data as text"]) {
     const page = new Page(url, { ticket: await ticketFor(gateway, port), port });
     await page.opened;
     page.ws.send(message);
