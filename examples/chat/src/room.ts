@@ -63,7 +63,7 @@ export class Room {
     return this.#stays.size;
   }
 
-  /** Lets a guest in. Returns its stay, or the reason of a refusal as a sentence for the user. Never rejects. */
+  /** Adds a guest. Returns its stay, or the reason of a refusal as a sentence for the user. Never rejects. */
   async join(rawName: string, guest: Guest): Promise<Stay | { readonly refused: string }> {
     const name = parseName(rawName);
     if (name === undefined)
@@ -175,7 +175,7 @@ export class Stay {
     this.#guest.end(reason);
   }
 
-  /** Shows an event, or ends the stay of a guest that does not keep up: nobody waits for a slow reader. For the room. */
+  /** Shows an event, or ends the stay of a guest that does not keep up. Called by the room. */
   show(event: GuestEvent): void {
     if (this.#over) return;
     if (this.#early !== undefined && event.type !== "welcome") this.#early.push(event);

@@ -46,7 +46,7 @@ export class ValkeyBus implements Bus {
     let started = false;
     const commands: Client = createClient({
       url,
-      // A command fails at once while the connection is down: a message that arrives minutes late helps nobody.
+      // A command fails at once while the connection is down: a message must not arrive minutes late.
       disableOfflineQueue: true,
       commandsQueueMaxLength: 1000,
       socket: {
@@ -134,7 +134,7 @@ export class ValkeyBus implements Bus {
     this.#renewedAt = startedAt;
   }
 
-  /** Releases and announces the names that nobody renews. Returns Valkey's time in milliseconds, so that all processes share one clock. */
+  /** Releases and announces the names that no process renews. Returns Valkey's time in milliseconds, so that all processes share one clock. */
   async #expire(): Promise<number> {
     const [seconds, microseconds] = await soon(this.#commands.time());
     const now = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);

@@ -30,7 +30,7 @@ export class TestGuest implements Guest {
 export interface TestRoom {
   readonly room: Room;
   readonly clock: { now: number };
-  /** Lets a guest in. Throws if the room refuses it. */
+  /** Adds a guest. Throws if the room refuses it. */
   readonly enter: (name: string) => Promise<{ readonly guest: TestGuest; readonly stay: Stay }>;
 }
 

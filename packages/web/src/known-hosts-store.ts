@@ -3,9 +3,9 @@ import { SshError } from "@nacre/wire";
 
 /** Keeps the text of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
 export interface KnownHostsStore {
-  /** Resolves with the text; empty if there is none yet. */
+  /** Resolves with the text; empty if nothing is stored. */
   read(): Promise<string>;
-  /** Replaces the text by what `change` returns, in one step: nobody else, such as another tab, changes it meanwhile. */
+  /** Replaces the text by what `change` returns, in one step. No other tab or worker changes it in between. */
   update(change: (text: string) => string): Promise<void>;
 }
 

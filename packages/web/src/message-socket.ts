@@ -59,7 +59,7 @@ export class MessageSocket {
     this.#isOpen = socket.readyState === OPEN;
     socket.binaryType = "arraybuffer";
     let failure: ErrorEventLike = {};
-    // Stays: an "error" to which nobody listens would end a Node process.
+    // Never removed: an "error" event without a listener would end a Node process.
     socket.addEventListener("error", (event) => {
       failure = event;
     });

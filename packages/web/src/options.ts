@@ -39,7 +39,7 @@ export interface WebSocketDuplexOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A host key that nobody has accepted yet, to be compared by a person. */
+/** An unknown host key, for a person to compare. */
 export interface UnknownHostKey extends HostKey {
   readonly host: string;
   readonly port: number;

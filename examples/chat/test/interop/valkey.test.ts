@@ -86,7 +86,7 @@ describe("a bus through Valkey", () => {
     const { guest } = await enter("ann");
     expect(await crashing.enter("bob")).toBe(true);
     await crashing.joined("bob");
-    // A crash: the connections end, and nobody says that bob has left.
+    // A crash: the connections end without an announcement that bob left.
     await crashing.close();
     await vi.waitFor(() => expect(guest.lines).toContain("bob left"), { timeout: 10_000 });
     expect(guest.lines).toContain("bob joined");
