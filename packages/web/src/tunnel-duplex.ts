@@ -20,11 +20,15 @@ export interface TunnelLink {
 /** How long closing waits until the gateway has what was written: milliseconds. */
 const CLOSE_TIMEOUT = 2000;
 
+/** Milliseconds without data after which the last bytes are acknowledged. Fewer than 64 KiB would otherwise stay in the gateway's memory. */
+const REST = 1000;
+
 /** A byte connection that survives the loss of its WebSocket. */
 export class TunnelDuplex implements Duplex {
   readonly #tunnel: ClientTunnel;
   readonly #link: TunnelLink;
   readonly #silence: SilenceWatch;
+  readonly #rest: SilenceWatch;
   /** Aborts attaching again when the connection is closed. */
   readonly #over = new AbortController();
   /** Bytes that arrived while paused. They are not acknowledged, so the tunnel bounds them. */
@@ -51,6 +55,10 @@ export class TunnelDuplex implements Duplex {
     this.#tunnel = tunnel;
     this.#link = link;
     this.#silence = new SilenceWatch(link.silenceTimeout, () => this.#onSilence());
+    this.#rest = new SilenceWatch(REST, () => {
+      this.#tunnel.acknowledgeAll();
+      this.#pump();
+    });
     this.#use(socket);
   }
 
@@ -100,11 +108,16 @@ export class TunnelDuplex implements Duplex {
     return this.#closing;
   }
 
+  #stopTimers(): void {
+    this.#silence.stop();
+    this.#rest.stop();
+  }
+
   /** Takes a WebSocket that carries the tunnel. */
   #use(socket: MessageSocket): void {
     this.#socket = socket;
     this.#isFull = false;
-    this.#silence.start();
+    this.#silence.arrived();
     socket.start({
       message: (bytes) => {
         this.#silence.arrived();
@@ -137,6 +150,7 @@ export class TunnelDuplex implements Duplex {
     switch (event.type) {
       case "data":
         this.#unread.push(event.data, event.data.length);
+        this.#rest.arrived();
         return;
       case "writable":
         this.#handler?.drained();
@@ -148,7 +162,7 @@ export class TunnelDuplex implements Duplex {
         this.#fail(event.error);
         return;
       case "finished":
-        this.#silence.stop();
+        this.#stopTimers();
         void this.#socket?.close(1000);
         return;
       case "opened":
@@ -197,7 +211,7 @@ export class TunnelDuplex implements Duplex {
   #onEnd(error: SshError, isLost: boolean): void {
     const socket = this.#socket;
     this.#socket = undefined;
-    this.#silence.stop();
+    this.#stopTimers();
     // It may still work, and must not end the tunnel.
     // rule: web-resume-close-code
     void socket?.close(ABANDONED);
@@ -226,7 +240,7 @@ export class TunnelDuplex implements Duplex {
     const socket = this.#socket;
     this.#socket = undefined;
     this.#failure ??= error;
-    this.#silence.stop();
+    this.#stopTimers();
     void socket?.close(1000);
     this.#onSent?.();
     this.#deliver();
@@ -243,7 +257,7 @@ export class TunnelDuplex implements Duplex {
       await this.end();
       clearTimeout(timer);
     }
-    this.#silence.stop();
+    this.#stopTimers();
     const socket = this.#socket;
     this.#socket = undefined;
     await socket?.close(1000);

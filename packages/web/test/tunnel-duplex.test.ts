@@ -319,6 +319,18 @@ describe("a tunnel whose WebSocket is lost", () => {
   });
 });
 
+it("acknowledges the last bytes a second after they arrived, once", async () => {
+  const gateway = await new ScriptedGateway().open();
+  gateway.last.say("", Uint8Array.of(7, 65, 66, 67).buffer);
+  const before = gateway.last.sent.length;
+  await vi.advanceTimersByTimeAsync(999);
+  expect(gateway.last.sent).toHaveLength(before);
+  await vi.advanceTimersByTimeAsync(5000);
+  // ACKNOWLEDGE with the position 3.
+  expect(gateway.last.sent.slice(before)).toEqual(["\x08\0\0\0\0\0\0\0\x03"]);
+  await gateway.duplex.close();
+});
+
 describe("a silent WebSocket", () => {
   it("is replaced, with a close code that does not end the tunnel", async () => {
     const gateway = await new ScriptedGateway().open({ silenceTimeout: 5000 });

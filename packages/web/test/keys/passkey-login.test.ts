@@ -56,7 +56,7 @@ describe("a login with a passkey", () => {
     const error = (await failure(served(server, { identities: [identity] }))) as SshError;
     expect(error).toEqual(code("auth-failed"));
     expect(error.message).toContain(
-      "the server knows no algorithm of it (webauthn-sk-ecdsa-sha2-nistp256@openssh.com)",
+      "the server supports none of its algorithms (webauthn-sk-ecdsa-sha2-nistp256@openssh.com)",
     );
     expect(authenticator.requests).toEqual([]);
   });
