@@ -1,10 +1,13 @@
 import { createClient } from "redis";
 import type { TicketStore } from "./ticket-store.ts";
 
-/** What the store needs of a client of the package `redis`. */
+/** The commands of a client of the package `redis` that the store uses. */
 export interface RedisCommands {
+  /** SET with a time to live in milliseconds. */
   set(key: string, value: string, options: { readonly PX: number }): Promise<unknown>;
+  /** GETDEL: returns a value and deletes it in one step. */
   getDel(key: string): Promise<string | null>;
+  /** DEL. */
   del(key: string): Promise<unknown>;
 }
 

@@ -1,30 +1,40 @@
 import type { ByteStreams } from "nacre";
 
-/** The part of Bun's sockets that is used. */
+/** The members of Bun's sockets that `bunSocketHandlers` uses. */
 export interface BunSocket {
   data: BunSocketData;
-  /** Returns how many bytes it took; −1 when it is closed. It keeps none of the others. */
+  /** Returns the number of bytes accepted, or −1 if the socket is closed. Does not buffer the remaining bytes. */
   write(bytes: Uint8Array): number;
+  /** Stops calls of `data`. */
   pause(): void;
+  /** Allows calls of `data` again. */
   resume(): void;
+  /** Ends the writing direction. */
   end(): void;
+  /** Closes the socket immediately. */
   terminate(): void;
 }
 
-/** What `bunSocketHandlers` keeps in a socket. */
+/** State that `bunSocketHandlers` stores in a socket. */
 export type BunSocketData = SocketStreams;
 
 /** The option `socket` of `Bun.connect` and `Bun.listen`. */
 export interface BunSocketHandlers {
+  /** The socket is connected. */
   open(socket: BunSocket): void;
+  /** Bytes arrived. */
   data(socket: BunSocket, chunk: Uint8Array): void;
+  /** The socket accepts bytes again after a partial `write`. */
   drain(socket: BunSocket): void;
+  /** The peer ended its direction. */
   end(socket: BunSocket): void;
+  /** The socket is closed. */
   close(socket: BunSocket, error?: Error): void;
+  /** The socket failed. */
   error(socket: BunSocket, error: Error): void;
 }
 
-/** Bytes that wait for a reader before the peer is stopped. */
+/** Received bytes that may wait for a reader before the socket is paused. */
 const HIGH_WATER_MARK = 65_536;
 
 /** A socket of Bun as a pair of byte streams. */

@@ -11,11 +11,17 @@ export interface WebSocketLike {
   /** 0 while connecting, 1 when open, 2 while closing, 3 when closed. */
   readonly readyState: number;
   readonly url: string;
+  /** Sends a binary message. */
   send(data: Bytes): void;
+  /** Starts the closing handshake. */
   close(code?: number, reason?: string): void;
+  /** Adds a listener for the end of the opening handshake. */
   addEventListener(type: "open", listener: () => void): void;
+  /** Adds a listener for messages. */
   addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
+  /** Adds a listener for failures. */
   addEventListener(type: "error", listener: (event: object) => void): void;
+  /** Adds a listener for the end. */
   addEventListener(type: "close", listener: (event: { readonly code: number; readonly reason: string }) => void): void;
 }
 
