@@ -46,12 +46,19 @@ class TunnelPair {
   }
 
   get isHonest(): boolean {
-    return !this.client.isAttacked && !this.gateway.isAttacked;
+    return !this.client.isAttacked;
   }
 
   /** The end that a number selects. */
   end(which: number): TunnelEnd {
     return which % 2 === 0 ? this.client : this.gateway;
+  }
+
+  /** The end that a number selects, to receive messages that its peer did not send. */
+  attacked(which: number): TunnelEnd {
+    this.client.isAttacked = true;
+    this.gateway.isAttacked = true;
+    return this.end(which);
   }
 
   /** Moves up to `limit` messages from each end onto the WebSocket. */
@@ -181,14 +188,12 @@ const STEPS: Readonly<Record<StepName, (pair: TunnelPair, rest: Input) => void>>
   ask: (pair) => void pair.ask(),
   /** One end receives any message. */
   inject: (pair, rest) => {
-    const end = pair.end(rest.byte());
-    end.isAttacked = true;
+    const end = pair.attacked(rest.byte());
     end.receive(rest.rest(), pair.now);
   },
   /** One end receives up to 255 DATA messages of a given length. */
   flood: (pair, rest) => {
-    const end = pair.end(rest.byte());
-    end.isAttacked = true;
+    const end = pair.attacked(rest.byte());
     const [count, length] = [rest.byte(), rest.uint32() % 65_536];
     for (let i = 0; i < count; i++) end.receive(new Uint8Array(length + 1).fill(7), pair.now);
   },

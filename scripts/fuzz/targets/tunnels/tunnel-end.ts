@@ -33,7 +33,7 @@ export class TunnelEnd<T extends ClientTunnel | GatewayTunnel = ClientTunnel | G
   received = 0;
   hasEnded = false;
   peerHasEnded = false;
-  /** Whether the tunnel received a message that its peer did not send. From then on, the bytes may be any. */
+  /** Whether either end received a message that the other did not send. From then on, the ends may disagree. */
   isAttacked = false;
   /** The last event, if it was emitted. */
   last: "finished" | "closed" | undefined;
@@ -110,6 +110,10 @@ export class TunnelEnd<T extends ClientTunnel | GatewayTunnel = ClientTunnel | G
       case "finished":
         expectTrue(this.hasEnded && this.peerHasEnded, "finished before both directions ended");
         this.last = "finished";
+        return;
+      case "opened":
+      case "attached":
+      case "writable":
     }
   }
 
