@@ -10,6 +10,7 @@ import * as message from "@nacre/testing/attacks/messages";
 import { seededRandom } from "@nacre/testing/random";
 import { type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/session/scripted-client";
 import { ServerPair } from "@nacre/testing/session/server-pair";
+import { encodeTunnelMessage, type TunnelMessage } from "@nacre/tunnel";
 import {
   base64Decode,
   base64Encode,
@@ -42,6 +43,7 @@ import { KEX_METHODS } from "../fuzz/targets/key-exchange.ts";
 import { STRUCTURE_NAMES } from "../fuzz/targets/messages.ts";
 import { KEY_LABELS } from "../fuzz/targets/private-keys.ts";
 import { SAMPLE_COUNT, script } from "../fuzz/targets/sessions/script.ts";
+import { tunnelScript } from "../fuzz/targets/tunnels/script.ts";
 
 const FILE = new URL("../../test-vectors/fuzz-seeds.json", import.meta.url);
 const NOTHING = new Uint8Array(0);
@@ -51,6 +53,24 @@ const FORWARDED = tcpipChannel.encode({
   originatorAddress: "::1",
   originatorPort: 1024,
 });
+
+const TUNNEL_MESSAGES: readonly TunnelMessage[] = [
+  { type: "open", ticket: "ticket", host: "example.org", port: 22 },
+  {
+    type: "opened",
+    id: new Uint8Array(16),
+    secret: new Uint8Array(32),
+    address: "wss://example.org/",
+    resumeTime: 600,
+  },
+  { type: "attach", id: new Uint8Array(16) },
+  { type: "challenge", nonce: new Uint8Array(32), received: 9 },
+  { type: "prove", received: 9, proof: new Uint8Array(32) },
+  { type: "attached", received: 9 },
+  { type: "data", data: utf8Encode("data") },
+  { type: "acknowledge", consumed: 4 },
+  { type: "end" },
+];
 
 /** Returns all payloads that packet readers return while `action` runs. */
 function opened(action: () => void): Uint8Array[] {
@@ -188,6 +208,8 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
     utf8Encode("GET http://example.org/ HTTP/1.1\r\n\r\n"),
   ],
   recording: recorded.map(({ stream }, which) => joined(Uint8Array.of(which), stream)),
+  "tunnel-messages": TUNNEL_MESSAGES.map((one) => encodeTunnelMessage(one)),
+  "tunnel-pair": tunnels(),
   "client-session": clientSessions(),
   "server-session": serverSessions(),
 };
@@ -421,6 +443,44 @@ function forwardingConnections(opening: readonly Parameters<typeof script>[1][])
       ...speaks,
     ),
   ]);
+}
+
+/** Returns tunnels that are lost at different points, and tunnels with each message injected at either end. */
+function tunnels(): Uint8Array[] {
+  const writes = [
+    ["write", 0, 0, 0, 10, 0],
+    ["write", 1, 0, 1, 200, 0],
+    ["writeMessage", 1, 0, 0, 100, 0],
+  ] as const;
+  const lost = [["exchange"], ...writes, ["send", 3], ["lose", 1, 1]] as const;
+  return [
+    tunnelScript(["exchange"], ...writes, ["end", 0], ["exchange"], ["acknowledgeAll", 1], ["exchange"], ["end", 1]),
+    // Both buffers become full and grow.
+    tunnelScript(
+      ["exchange"],
+      ["hold", 0, 1],
+      ["write", 1, 0, 31, 0, 0],
+      ["write", 1, 0, 31, 0, 0],
+      ["write", 1, 0, 31, 0, 0],
+      ["exchange"],
+      ["pass", 40],
+      ["hold", 0, 0],
+      ["exchange"],
+      ["write", 1, 0, 31, 0, 0],
+    ),
+    tunnelScript(...lost, ["attach", 9], ["exchange"], ["end", 1], ["lose", 0, 0], ["attach", 0]),
+    tunnelScript(["lose", 0, 0], ["attach", 0]),
+    tunnelScript(...lost, ["ask"], ["forge", encodeTunnelMessage(TUNNEL_MESSAGES[4]!)], ["attach", 0]),
+    tunnelScript(["exchange"], ["flood", 1, 65, 0, 0, 255, 254]),
+    ...[0, 1].flatMap((which) =>
+      TUNNEL_MESSAGES.map((one) => tunnelScript(...lost, ["ask"], ["inject", which, encodeTunnelMessage(one)])),
+    ),
+    tunnelScript(
+      ...lost,
+      ["ask"],
+      ...TUNNEL_MESSAGES.slice(3, 9).map((one) => ["inject", 0, encodeTunnelMessage(one)] as const),
+    ),
+  ];
 }
 
 function serverSessions(): Uint8Array[] {

@@ -262,10 +262,10 @@ describe("a peer that breaks the tunnel's rules ends it", () => {
   test.each([
     ["an unknown message", [Uint8Array.of(99)], "malformed-message"],
     ["an empty message", [new Uint8Array(0)], "malformed-message"],
-    ["a message that is too long", [new Uint8Array(65_537).fill(7)], "malformed-message"],
+    ["a message of more than 64 KiB", [new Uint8Array(65_537).fill(7)], "malformed-message"],
     ["data without bytes", [Uint8Array.of(7)], "malformed-message"],
-    ["data after the end", [end, data(1)], "unexpected-message"],
-    ["a second end", [end, end], "unexpected-message"],
+    ["data after the end of its direction", [end, data(1)], "unexpected-message"],
+    ["a second end of its direction", [end, end], "unexpected-message"],
     ["an acknowledgement of bytes that were not sent", [acknowledge(6)], "malformed-message"],
     ["an acknowledgement that goes back", [acknowledge(5), acknowledge(4)], "malformed-message"],
     ["a position that is no exact number", [Uint8Array.of(8, 0, 32, 0, 0, 0, 0, 0, 0)], "malformed-message"],
@@ -337,6 +337,15 @@ describe("attaching without the secret", () => {
     const pair = lost();
     const right = answer(pair, pair.gateway.tunnel.challenge(new Uint8Array(32)).message);
     expect(pair.gateway.tunnel.challenge(new Uint8Array(32).fill(1)).prove(right)).toBe(false);
+  });
+
+  test("fails when the tunnel ends between the challenge and the answer", () => {
+    const pair = lost();
+    const attempt = pair.gateway.tunnel.challenge(new Uint8Array(32));
+    const right = answer(pair, attempt.message);
+    pair.gateway.tunnel.discard();
+    expect(attempt.prove(right)).toBe(false);
+    expect(pair.gateway.tunnel.isAttached).toBe(false);
   });
 
   test("ends the tunnel for a proved position that was never sent", () => {

@@ -81,7 +81,7 @@ describe("the host key of a host", () => {
 
   it.each<[string, () => unknown]>([
     ["false", () => false],
-    ["something truthy", () => "yes"],
+    ["a truthy value that is not true", () => "yes"],
     ["a rejection", () => Promise.reject(new Error("the dialog was closed"))],
   ])("is refused by the answer %s, and not remembered", async (_, unknownHost) => {
     const store = stored();

@@ -14,6 +14,7 @@ import { recording } from "./recording.ts";
 import { clientSession, serverSession } from "./sessions/index.ts";
 import { terminalModes } from "./terminal-modes.ts";
 import { text } from "./text.ts";
+import { tunnelMessages, tunnelPair } from "./tunnels/index.ts";
 
 /** Targets for all code that takes bytes from other parties. */
 export const targets: readonly Target[] = [
@@ -39,6 +40,8 @@ export const targets: readonly Target[] = [
   commandLines,
   proxyHandshake,
   recording,
+  tunnelMessages,
+  tunnelPair,
   clientSession,
   serverSession,
   clientEntryPoint,
