@@ -56,7 +56,7 @@ describe("the words after nacre gateway", () => {
     [`${NEEDED} --path x`, /--path must begin with/],
     [`${NEEDED} --limit maxConnections`, /--limit wants NAME=NUMBER/],
     [`${NEEDED} --limit maxConnections=-1`, /--limit wants NAME=NUMBER/],
-    [`${NEEDED} --origins x`, /no option --origins/],
+    [`${NEEDED} --origins x`, /unknown option --origins/],
   ])("%j is refused", (line, message) => {
     expect(expectError("usage", () => parse(line))).toMatch(message);
   });
