@@ -95,7 +95,7 @@ function certificate(cert: string | undefined, key: string | undefined): Gateway
 function port(text = "8022"): number {
   const value = Number(text);
   if (!/^\d{1,5}$/.test(text) || value > 65535)
-    throw usage(`"${text}" is no port: it is a number from 1 to 65535, or 0 for a free one`);
+    throw usage(`invalid port "${text}"; give a number from 1 to 65535, or 0 for a free port`);
   return value;
 }
 

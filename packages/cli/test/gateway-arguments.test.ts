@@ -50,7 +50,7 @@ describe("the words after nacre gateway", () => {
     ["--allow b:22", /--origin/],
     ["--origin https://a.example", /--allow/],
     [`${NEEDED} host`, /does not know what to do with "host"/],
-    [`${NEEDED} -p 65536`, /is no port/],
+    [`${NEEDED} -p 65536`, /invalid port "65536"/],
     [`${NEEDED} --cert a`, /--cert and --key belong together/],
     [`${NEEDED} --log xml`, /no kind of log/],
     [`${NEEDED} --path x`, /--path must begin with/],

@@ -6,7 +6,7 @@ import type { GatewayEvent } from "./events.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { TicketStore } from "./ticket-store.ts";
 
-/** What `createGateway` needs to know. Whatever is not allowed here is refused. */
+/** Options of `createGateway`. The gateway refuses everything that they do not allow. */
 export interface GatewayOptions {
   /** Origins of pages that may connect, compared exactly: `["https://app.example.org"]`. `null` and patterns are `usage`. */
   readonly origins: readonly string[];
@@ -15,7 +15,7 @@ export interface GatewayOptions {
    * networks are named: `"db.internal:22=10.0.0.0/8"`. An address that is named itself may be of any kind.
    */
   readonly allow: readonly string[];
-  /** Decides who gets a ticket at `ticketPath`. Default: nobody. */
+  /** Decides who gets a ticket at `ticketPath`. By default no page gets one. */
   readonly authorize?: Authorize | undefined;
   /** Values of `Host` at which this gateway is reached. Default: the hosts of `origins`. */
   readonly hosts?: readonly string[] | undefined;

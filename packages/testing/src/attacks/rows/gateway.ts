@@ -35,13 +35,12 @@ export const GATEWAY_ROWS: readonly Row[] = [
     title: "gateway: stolen tickets",
     client: "not touched",
     server: [
+      heldBy(TICKETS, "is used up by the first that shows it", remove("ticket-once")),
       heldBy(
         TICKETS,
-        "is used up by the first that shows it",
-        remove("ticket-once"),
-        patch("ticket-before-dial", 'if (typeof grant === "string") this.refuse("ticket-refused", grant);'),
+        "that was never issued leads to no connection with the destination",
+        remove("ticket-before-dial"),
       ),
-      heldBy(TICKETS, "that was never issued leads to no connection with the destination", remove("ticket-before-dial")),
       heldBy(
         TICKETS,
         "is for its destination, its origin and its session only, and used up by any other",
@@ -74,11 +73,7 @@ export const GATEWAY_ROWS: readonly Row[] = [
     title: "gateway: requests for tickets",
     client: "not touched",
     server: [
-      heldBy(
-        TICKETS,
-        "refuses an origin that may connect but is not the gateway's own",
-        remove("ticket-same-origin"),
-      ),
+      heldBy(TICKETS, "refuses an origin that may connect but is not the gateway's own", remove("ticket-same-origin")),
       heldBy(TICKETS, "no token", remove("csrf-token")),
       heldBy(TICKETS, "another cookie", remove("csrf-token")),
       heldBy(
@@ -88,7 +83,7 @@ export const GATEWAY_ROWS: readonly Row[] = [
       ),
       heldBy(TICKETS, "a form's content type", remove("ticket-body")),
       heldBy(TICKETS, "refuses a body of more than 4 KiB", remove("ticket-body-length")),
-      heldBy(TICKETS, "nobody by default", remove("authorize")),
+      heldBy(TICKETS, "everyone by default", remove("authorize")),
       heldBy(BOUNDS, "refuses more ticket requests than the rate", remove("ticket-rate")),
     ],
   },
