@@ -155,7 +155,6 @@ export class Arrival implements Waiting {
 
   #attach(id: Buffer): void {
     const { tunnels, idPrefix, limits } = this.#context;
-    // rule: resume-elsewhere
     if (!id.subarray(0, idPrefix.length).equals(idPrefix)) return this.refuse("resume-elsewhere");
     const relay = tunnels.get(id.toString("hex"));
     if (relay === undefined || !relay.mayAttach(this.#peer)) return this.refuse("tunnel-unknown");

@@ -189,6 +189,18 @@ describe("a name", () => {
     expect(answers).toEqual([]);
   });
 
+  test("is dialled at the address that was checked, not at the system's", async () => {
+    // The system says 127.0.0.1, where a server listens. The lookup says an address where none does.
+    const { port } = await tcpServer(echo);
+    const { gateway, url } = await startGateway({
+      allow: [`localhost:${port}`],
+      limits: { connectTimeout: 1000 },
+      lookup: async () => ["127.0.0.2"],
+    });
+    const page = new Page(url, { ticket: await ticketFor(gateway, port, "localhost"), host: "localhost", port });
+    expect(await page.refused()).toMatch(/^destination-(?:unreachable|timeout)$/);
+  });
+
   test("that cannot be looked up, a port that is closed and one that does not answer end with a code each", async () => {
     const { gateway, url, event } = await startGateway({
       allow: ["gone.example:22", "127.0.0.1:1", "slow.example:22"],

@@ -113,9 +113,12 @@ export async function closedOf(ws: WebSocket): Promise<Closed> {
   return { code, reason: reason.toString() };
 }
 
-/** The status of a WebSocket that is refused by HTTP. */
+/** The status of a WebSocket that is refused by HTTP; 101 if it opens. */
 export async function refusedWith(ws: WebSocket): Promise<number | undefined> {
-  const [, response] = (await once(ws, "unexpected-response")) as [unknown, { statusCode?: number; destroy(): void }];
+  const refused = once(ws, "unexpected-response") as Promise<[unknown, { statusCode?: number; destroy(): void }]>;
+  const answer = await Promise.race([refused, once(ws, "open").then(() => undefined)]);
+  if (answer === undefined) return 101;
+  const [, response] = answer;
   response.destroy();
   return response.statusCode;
 }
@@ -158,6 +161,11 @@ export class Page {
 
   closeName(): Promise<string | undefined> {
     return this.closed().then(({ code }) => closeReason(code));
+  }
+
+  /** Why the gateway closes the WebSocket instead of opening the connection; `"opened"` if it opens it. */
+  refused(): Promise<string | undefined> {
+    return Promise.race([this.opened.then(() => "opened"), this.closeName()]);
   }
 
   write(bytes: Uint8Array): void {

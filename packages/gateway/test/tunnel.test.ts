@@ -103,7 +103,6 @@ test.each([
   ["a text message", "text", "protocol-error"],
   ["a message that opens nothing", encodeTunnelMessage({ type: "end" }), "protocol-error"],
   ["what is no tunnel message", Uint8Array.of(99), "protocol-error"],
-  // rule: first-message-length
   [
     "a first message of more than 4 KiB",
     encodeTunnelMessage({ type: "open", ticket: "x".repeat(5000), host: "a", port: 1 }),

@@ -3,6 +3,7 @@ import { CLIENT_FILES_TERMINALS } from "./rows/client-files-terminals.ts";
 import { CONNECTION } from "./rows/connection.ts";
 import { CRYPTOGRAPHY } from "./rows/cryptography.ts";
 import { EDGES } from "./rows/edges.ts";
+import { GATEWAY_ROWS } from "./rows/gateway.ts";
 import { TRANSPORT } from "./rows/transport.ts";
 import type { Held, Row } from "./rows/types.ts";
 import { WEB } from "./rows/web.ts";
@@ -16,6 +17,7 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   "Client, files, terminals": CLIENT_FILES_TERMINALS,
   "The edges": EDGES,
   Web: WEB,
+  Gateway: GATEWAY_ROWS,
 };
 
 /** Row on one side, with a test that shows the protection. */
