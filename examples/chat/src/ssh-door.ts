@@ -1,11 +1,13 @@
 // The door for SSH clients: `ssh -p PORT name@localhost`. The SSH user name is the name in the room.
-import { hostKeyFile, listen, type NodeSession, type SshServer } from "@nacre/node";
+import { hostKeyFile, listen, type NodeSession, type ServerConnection, type SshServer } from "@nacre/node";
 import { bold, LineEditor, PlainLines, type Terminal, type TerminalActions } from "./line-editor.ts";
 import type { Guest, GuestEvent, Room, Stay } from "./room.ts";
 import { printable } from "./text.ts";
 
 /** Bytes that may wait for a client to read them. A client with more is a slow reader. */
 const MAX_UNREAD = 64 * 1024;
+/** Time after which a connection without a session ends, in milliseconds; at most twice as long. */
+const IDLE_TIME = 10_000;
 
 export interface SshDoorOptions {
   readonly host: string;
@@ -31,7 +33,19 @@ export async function openSshDoor(room: Room, { host, port, hostKey }: SshDoorOp
     // One session per connection. Clients that vanish, or no longer read, end after three unanswered probes.
     limits: { maxSessions: 1, keepaliveInterval: 30_000 },
   });
+  endIdle(server);
   return server;
+}
+
+/** Ends connections that are logged in but have no session, until the server closes. */
+function endIdle(server: SshServer): void {
+  let idle = new Set<ServerConnection>();
+  const timer = setInterval(() => {
+    const without = server.connections.filter(({ user, sessionCount }) => user !== undefined && sessionCount === 0);
+    for (const connection of without) if (idle.has(connection)) void connection.close();
+    idle = new Set(without);
+  }, IDLE_TIME);
+  void server.closed.then(() => clearInterval(timer));
 }
 
 /** Ends the connections of a session's user. A session does not know its connection, but names in the room are unique. */
@@ -85,10 +99,10 @@ class Visit implements Guest, TerminalActions {
     }
   }
 
-  /** Shows an event. Returns false for a slow reader. */
+  /** Shows an event. Returns true, because `write` finds slow readers. */
   show(event: GuestEvent): boolean {
-    this.#terminal.print(this.#lineOf(event));
-    return this.#session.stdout.writableLength <= MAX_UNREAD;
+    this.#terminal.print(lineOf(event, this.#session.pty ? bold : (name) => name));
+    return true;
   }
 
   end(reason: string): void {
@@ -98,7 +112,7 @@ class Visit implements Guest, TerminalActions {
   write(text: string): void {
     const { stdout } = this.#session;
     stdout.write(text);
-    // Echo counts too: a client may type without reading.
+    // A slow reader. Echo counts too: a client may type without reading.
     if (stdout.writableLength > MAX_UNREAD) this.#resolve(1);
   }
 
@@ -125,17 +139,17 @@ class Visit implements Guest, TerminalActions {
     this.#terminal.close();
     this.#resolve(status);
   }
+}
 
-  /** Returns an event as a line of text. Only names are bold, so no text can imitate one. */
-  #lineOf(event: GuestEvent): string {
-    const emphasised = (name: string): string => (this.#session.pty ? bold(printable(name)) : printable(name));
-    switch (event.type) {
-      case "welcome":
-        return `* welcome, ${emphasised(event.name)}; in the room: ${event.names.map(printable).join(", ")}`;
-      case "said":
-        return `${emphasised(event.name)}: ${printable(event.text)}`;
-      default:
-        return `* ${emphasised(event.name)} ${event.type}`;
-    }
+/** Returns an event as a line of text. Names pass through `emphasise`, so that no text can imitate one. */
+export function lineOf(event: GuestEvent, emphasise: (name: string) => string): string {
+  const name = emphasise(printable(event.name));
+  switch (event.type) {
+    case "welcome":
+      return `* welcome, ${name}; in the room: ${event.names.map(printable).join(", ")}`;
+    case "said":
+      return `${name}: ${printable(event.text)}`;
+    default:
+      return `* ${name} ${event.type}`;
   }
 }

@@ -103,9 +103,10 @@ export class WebDoor {
   async close(): Promise<void> {
     clearInterval(this.#pings);
     const closed = new Promise((resolve) => this.#server.close(resolve));
+    const ends = Array.from(this.#sockets.clients, (socket) => new Promise((resolve) => socket.once("close", resolve)));
     for (const socket of this.#sockets.clients) closeSoon(socket, NORMAL);
     this.#server.closeAllConnections();
-    await closed;
+    await Promise.all([closed, ...ends]);
   }
 
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Client, connect, type NodeProcess } from "@nacre/node";
+import { type Client, type ConnectOptions, connect, type NodeProcess } from "@nacre/node";
 import { afterAll, beforeAll } from "vitest";
 import { WebSocket } from "ws";
 import { type Chat, type ChatOptions, openChat } from "../src/chat.ts";
@@ -118,6 +118,11 @@ export class TestPage {
   }
 }
 
+/** Options of `connect` for a login without a key. */
+export function loginTo(port: number): Pick<ConnectOptions, "host" | "port" | "identities" | "prompts" | "hostKey"> {
+  return { host: "127.0.0.1", port, identities: [], prompts: () => [], hostKey: () => true };
+}
+
 /** An SSH client of ours in the room. */
 export class TestTerminal {
   readonly client: Client;
@@ -132,12 +137,8 @@ export class TestTerminal {
 
   static async open(port: number, user: string, { pty = true, reads = true } = {}): Promise<TestTerminal> {
     const client = await connect({
-      host: "127.0.0.1",
-      port,
+      ...loginTo(port),
       user,
-      identities: [],
-      prompts: () => [],
-      hostKey: () => true,
       // A small window, so that a client that does not read is slow soon.
       limits: { initialWindow: 32_768, maxWindow: 32_768 },
     });

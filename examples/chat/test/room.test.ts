@@ -110,7 +110,9 @@ describe("a room", () => {
     expect(room.size).toBe(0);
     expect(await bus.names()).toEqual([]);
     expect(await stay.say("hello")).toBe("you have left the room");
-    expect(await room.join("bob", new TestGuest())).toEqual({ refused: "the room is closed" });
+    const late = new TestGuest();
+    expect(await room.join("bob", late)).toEqual({ refused: "the room is closed" });
+    expect(late.ends).toEqual([]);
   });
 
   test("ends a stay that begins while the room closes", async () => {

@@ -3,8 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, privateKey } from "@nacre/node";
-import { describe, expect, test, vi } from "vitest";
-import { openChatHere, openResources, TestPage, TestTerminal, useChat } from "./doors.ts";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { GuestEvent } from "../src/room.ts";
+import { lineOf, openSshDoor } from "../src/ssh-door.ts";
+import { loginTo, openChatHere, openResources, TestPage, TestTerminal, useChat } from "./doors.ts";
+import { delivered, GatedBus, testRoom } from "./support.ts";
 
 describe("an SSH client", () => {
   const use = useChat();
@@ -102,6 +105,47 @@ describe("an SSH client", () => {
     });
     await client.close();
   });
+});
+
+test("an SSH client that disconnects while it joins leaves the room", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "nacre-chat-"));
+  const bus = new GatedBus();
+  const { room } = testRoom({}, bus);
+  const server = await openSshDoor(room, { host: "127.0.0.1", port: 0, hostKey: join(folder, "host_key") });
+  const terminal = await TestTerminal.open(server.address.port, "bob");
+  await bus.asked;
+  await terminal.close();
+  await server.close();
+  bus.open();
+  await delivered();
+  expect(room.size).toBe(0);
+  expect(await bus.names()).toEqual([]);
+  rmSync(folder, { recursive: true });
+});
+
+describe("an SSH connection without a session", () => {
+  beforeAll(() => void vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] }));
+  afterAll(() => void vi.useRealTimers());
+  const use = useChat();
+
+  test("ends, and one with a session does not", async () => {
+    const terminal = await TestTerminal.open(use.chat.sshPort, "bob");
+    const idle = await connect({ ...loginTo(use.chat.sshPort), user: "ann" });
+    vi.advanceTimersByTime(10_000);
+    vi.advanceTimersByTime(10_000);
+    await expect(idle.ended).resolves.toMatchObject({ code: "disconnected" });
+    terminal.type("here\r");
+    await terminal.until("here");
+    await terminal.close();
+  });
+});
+
+test("lineOf makes an event of any origin safe for a terminal", () => {
+  const name = "a\x1bb";
+  const line = (event: GuestEvent): string => lineOf(event, (name) => `<${name}>`);
+  expect(line({ type: "said", name, text: "\x1b[2J\n" })).toBe("<a\ufffdb>: \ufffd[2J\ufffd");
+  expect(line({ type: "left", name })).toBe("* <a\ufffdb> left");
+  expect(line({ type: "welcome", name, names: [name] })).toBe("* welcome, <a\ufffdb>; in the room: a\ufffdb");
 });
 
 describe("a slow SSH client", () => {

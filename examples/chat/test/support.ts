@@ -46,6 +46,30 @@ export function testRoom(limits?: Partial<RoomLimits>, bus: Bus = new LocalBus()
   return { room, clock, enter };
 }
 
+/** A bus on which guests wait to join until `open` is called. */
+export class GatedBus extends LocalBus {
+  open: () => void = () => {};
+  readonly #opened = new Promise<void>((resolve) => {
+    this.open = resolve;
+  });
+  /** Resolves when a guest waits. */
+  asked: Promise<void>;
+  #onAsked: () => void = () => {};
+
+  constructor() {
+    super();
+    this.asked = new Promise((resolve) => {
+      this.#onAsked = resolve;
+    });
+  }
+
+  override async enter(name: string): Promise<boolean> {
+    this.#onAsked();
+    await this.#opened;
+    return super.enter(name);
+  }
+}
+
 /** Resolves when the events of a `LocalBus` have been delivered, those that they caused included. */
 export async function delivered(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();

@@ -1,8 +1,9 @@
 import { request } from "node:http";
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { parseRequest } from "../src/web-door.ts";
+import { parseRequest, WebDoor } from "../src/web-door.ts";
 import { TestPage, useChat } from "./doors.ts";
+import { delivered, GatedBus, testRoom } from "./support.ts";
 
 const ROOMY = { burst: 1e6, perSecond: 1e6 };
 
@@ -111,10 +112,20 @@ describe("a WebSocket", () => {
   });
 
   test("leaves the room if the page disappears while it joins", async () => {
-    const page = await TestPage.open(chat().webPort);
+    const bus = new GatedBus();
+    const { room } = testRoom({}, bus);
+    const door = await WebDoor.open(room, { host: "127.0.0.1", port: 0 });
+    const page = await TestPage.open(door.port);
     page.send({ type: "join", name: "ann" });
+    await bus.asked;
     page.socket.terminate();
-    await vi.waitFor(() => expect(chat().room.size).toBe(0));
+    await page.closed;
+    // The server has closed only after it has seen the end.
+    await door.close();
+    bus.open();
+    await delivered();
+    expect(room.size).toBe(0);
+    expect(await bus.names()).toEqual([]);
   });
 });
 
