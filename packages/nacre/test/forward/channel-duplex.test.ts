@@ -1,5 +1,6 @@
 import { FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-channel";
 import { code } from "@nacre/testing/nacre/outcomes";
+import { turn } from "@nacre/testing/turn";
 import { utf8Encode } from "@nacre/wire";
 import type { Channel, Duplex } from "nacre";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -12,8 +13,6 @@ afterEach(() => {
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Opens a duplex over a fake channel and records its callbacks. */
 async function opened(onData?: (duplex: Duplex) => void) {

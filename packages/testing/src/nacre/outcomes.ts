@@ -19,6 +19,10 @@ export function text(stream: ReadableStream<Uint8Array>): Promise<string> {
 
 /** Collects uncaught exceptions during this test, so that the test runner does not fail on them. */
 export function uncaught(): unknown[] {
+  return typeof process === "undefined" ? uncaughtInPage() : uncaughtInProcess();
+}
+
+function uncaughtInProcess(): unknown[] {
   const caught: unknown[] = [];
   const listeners = process.listeners("uncaughtException");
   process.removeAllListeners("uncaughtException");
@@ -27,5 +31,18 @@ export function uncaught(): unknown[] {
     process.removeAllListeners("uncaughtException");
     for (const listener of listeners) process.on("uncaughtException", listener);
   });
+  return caught;
+}
+
+/** Capturing listeners run before those of the test runner. */
+function uncaughtInPage(): unknown[] {
+  const caught: unknown[] = [];
+  const onError = (event: ErrorEvent): void => {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    caught.push(event.error);
+  };
+  globalThis.addEventListener("error", onError, { capture: true });
+  onTestFinished(() => globalThis.removeEventListener("error", onError, { capture: true }));
   return caught;
 }
