@@ -26,6 +26,7 @@ const PEERS: readonly { readonly package: string; readonly probe: readonly strin
   { package: "php-phpseclib3", probe: ["test", "-f", "/usr/share/php/phpseclib3/autoload.php"] },
   { package: "ssh-audit", probe: ["sh", "-c", "command -v ssh-audit"] },
   { package: "postgresql", probe: ["sh", "-c", "ls /usr/lib/postgresql/*/bin/postgres"] },
+  { package: "chromium", probe: ["test", "-x", "/usr/bin/chromium"] },
   { package: "git", probe: ["sh", "-c", "command -v git"] },
 ];
 
