@@ -1,8 +1,11 @@
+import type { BrowserUnderTest } from "./browsers/list.ts";
 import type { RuntimeName } from "./list.ts";
 
-/** A test that applies to Node only. */
+type Name = RuntimeName | BrowserUnderTest["name"];
+
+/** A test that does not apply to some runtimes. */
 export interface Exclusion {
-  readonly runtimes: readonly RuntimeName[];
+  readonly runtimes: readonly Name[];
   /** Path relative to the project's root. */
   readonly file: string;
   /** Full title: the titles of its suites and its own, separated by spaces. */
@@ -11,25 +14,65 @@ export interface Exclusion {
 }
 
 /**
- * Tests that the matrix excludes, with the runtimes. Only two reasons are valid: the test starts `process.execPath` with flags of Node,
- * or it tests behaviour of Node itself. The matrix fails if an entry matches no test.
+ * Tests that the matrix excludes, with the runtimes. Valid reasons: the test starts `process.execPath` with flags of Node, tests behaviour of
+ * Node itself, or needs what a page lacks. The matrix fails if an entry matches no test.
  */
 export const EXCLUSIONS: readonly Exclusion[] = [
-  {
-    file: "packages/node/test/crypto/load.test.ts",
-    test: "noble's ML-KEM is imported on first use if it was not loaded before",
-  },
-  {
-    file: "packages/node/test/crypto/load.test.ts",
-    test: "noble's chacha20-poly1305 is imported on first use if WebAssembly is forbidden and it was not loaded before",
-  },
-  {
-    file: "packages/nacre/test/no-crypto.test.ts",
-    test: "both sides work with the option `random` on a platform without crypto",
-  },
-].map((test) => ({ ...test, runtimes: ["deno"], reason: "starts process.execPath with --import and --input-type" }));
+  ...excluded("deno", "starts process.execPath with --import and --input-type", {
+    "packages/node/test/crypto/load.test.ts": [
+      "noble's ML-KEM is imported on first use if it was not loaded before",
+      "noble's chacha20-poly1305 is imported on first use if WebAssembly is forbidden and it was not loaded before",
+    ],
+    "packages/nacre/test/no-crypto.test.ts": ["both sides work with the option `random` on a platform without crypto"],
+  }),
+  ...excluded("chromium", "listens for Node's warnings of a leak", {
+    "packages/nacre/test/client.test.ts": ["exec accepts one signal for twenty commands without a leak warning"],
+    "packages/nacre/test/forward/bridge.test.ts": [
+      "aborting one signal ends a thousand bridges without a leak warning",
+    ],
+    "packages/nacre/test/forward/dial.test.ts": [
+      "aborting after dialing has no effect; one signal serves many connections without a leak warning",
+    ],
+  }),
+  ...excluded("chromium", "uses Node's `Buffer`, `process.nextTick` or count of timers", {
+    "packages/wire/test/base64.test.ts": ["base64 encodes and decodes like Node's Buffer"],
+    "packages/transport/test/endings.test.ts": [
+      "bytes passed to `receive` are copied, even from a Buffer, because its `slice` does not copy",
+    ],
+    "packages/nacre/test/streams.test.ts": [
+      "after the client is gone, a session's streams fail with the reason after the channel accepted a write, before the write resolves",
+    ],
+    "packages/nacre/test/forward/nested.test.ts": [
+      "an SSH connection over a pair of streams ends with an error and releases everything if the outer connection breaks at any byte",
+      "an SSH connection over a duplex ends with an error and releases everything if the outer connection breaks at any byte",
+    ],
+  }),
+  ...excluded("chromium", "a page that is not isolated from others has no SharedArrayBuffer", {
+    "packages/nacre/test/bytes.test.ts": [
+      "bytes passed to the application are never in shared memory, even if they arrive in it",
+    ],
+  }),
+  ...excluded("chromium", "loads a module anew for each test, which vitest cannot do in a page", {
+    "packages/nacre/test/chacha20-poly1305.test.ts": [
+      "chacha20-poly1305 by default falls back to noble if the platform has no WebAssembly",
+      "chacha20-poly1305 by default falls back to noble if the page forbids WebAssembly",
+    ],
+    "packages/nacre/test/macrotask.test.ts": [
+      "queueMacrotask runs tasks in order, after the current task and its microtasks with setImmediate",
+      "queueMacrotask runs tasks in order, after the current task and its microtasks with messages, as in a browser",
+      "queueMacrotask runs tasks in order, after the current task and its microtasks with timers, if nothing else is available",
+    ],
+  }),
+];
 
-export function exclusionsOn(runtime: RuntimeName): readonly Exclusion[] {
+/** Returns exclusions from the titles of tests by file. */
+function excluded(runtime: Name, reason: string, files: Readonly<Record<string, readonly string[]>>): Exclusion[] {
+  return Object.entries(files).flatMap(([file, tests]) =>
+    tests.map((test) => ({ runtimes: [runtime], file, test, reason })),
+  );
+}
+
+export function exclusionsOn(runtime: Name): readonly Exclusion[] {
   return EXCLUSIONS.filter(({ runtimes }) => runtimes.includes(runtime));
 }
 

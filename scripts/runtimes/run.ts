@@ -2,23 +2,31 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { exclusionsOn } from "./exclusions.ts";
-import type { InstalledRuntime } from "./install.ts";
-import type { Seen } from "./interop/offered.test.ts";
+import type { Seen } from "./seen.ts";
+import type { Subject } from "./subject.ts";
 
-/** Results of the tests on one runtime. */
+/** Results of the tests on one runtime or browser. */
 export interface RuntimeResult {
   readonly passed: number;
   readonly failed: number;
   /** Number of tests excluded by the exclusion list. */
   readonly excluded: number;
-  /** Facts about the runtime from `offered.test.ts`; `undefined` if that test did not pass. */
+  /** Facts that a test reported; `undefined` if that test did not pass. */
   readonly seen: Seen | undefined;
   /** Reasons why the run failed, one line each; empty if it succeeded. */
   readonly faults: readonly string[];
   /** Standard output and standard error of vitest. */
   readonly output: string;
   readonly seconds: number;
+}
+
+export interface RunOptions {
+  /** The project's root, with a trailing slash. */
+  readonly root: string;
+  /** Whether all tests run. */
+  readonly isWhole: boolean;
+  /** Arguments of vitest. */
+  readonly words: readonly string[];
 }
 
 /** The part of vitest's JSON report that is used here. */
@@ -39,35 +47,32 @@ interface Results {
 const TIMEOUT = 10 * 60_000;
 
 /**
- * Runs the tests in a runtime. Each of `expectedFiles` (relative to the project's root) must have a test that passes, and each exclusion
- * must match a test. Pass an empty list to run only some files: neither is then required. `words` are arguments of vitest.
+ * Runs the tests of a subject. If `isWhole`, each of its files must have a test that passes, each exclusion must match a test, and enough
+ * tests must pass. `words` are arguments of vitest, such as the files to run.
  */
-export async function runTests(
-  runtime: InstalledRuntime,
-  { root, expectedFiles, words }: { root: string; expectedFiles: readonly string[]; words: readonly string[] },
-): Promise<RuntimeResult> {
+export async function runTests(subject: Subject, { root, isWhole, words }: RunOptions): Promise<RuntimeResult> {
   const began = performance.now();
   const folder = await mkdtemp(join(tmpdir(), "nacre-runtime-"));
   try {
     const file = join(folder, "results.json");
-    const { status, output } = await vitest(runtime, root, [...words, `--outputFile.json=${file}`]);
+    const { status, output } = await vitest(subject, { root, folder, words: [...words, `--outputFile.json=${file}`] });
     const text = await readFile(file, "utf8").catch(() => undefined);
     const seconds = (performance.now() - began) / 1000;
     if (text === undefined) {
       const faults = [`vitest wrote no results; it ended with ${status}`];
       return { passed: 0, failed: 1, excluded: 0, seen: undefined, faults, output, seconds };
     }
-    return { ...judge(runtime, JSON.parse(text) as Results, status, { root, expectedFiles }), output, seconds };
+    return { ...judge(subject, JSON.parse(text) as Results, status, { root, isWhole }), output, seconds };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 function judge(
-  runtime: InstalledRuntime,
+  { version, files, exclusions, minTests }: Subject,
   results: Results,
   status: string,
-  { root, expectedFiles }: { root: string; expectedFiles: readonly string[] },
+  { root, isWhole }: Pick<RunOptions, "root" | "isWhole">,
 ): Omit<RuntimeResult, "output" | "seconds"> {
   const tests = results.testResults.flatMap(({ name, assertionResults }) =>
     assertionResults.map((one) => ({ ...one, file: relative(root, name) })),
@@ -79,36 +84,38 @@ function judge(
 
   const faults: string[] = [];
   const isExcluded = (one: (typeof tests)[number]): boolean =>
-    exclusionsOn(runtime.name).some(({ file, test }) => file === one.file && test === one.fullName);
+    exclusions.some(({ file, test }) => file === one.file && test === one.fullName);
   for (const one of others)
     if (!isExcluded(one)) faults.push(`test was skipped but is not excluded: ${one.file}: ${one.fullName}`);
   // If only some files run, they may not contain the excluded tests.
-  const listed = expectedFiles.length === 0 ? [] : exclusionsOn(runtime.name);
-  for (const { file, test } of listed)
-    if (!others.some((one) => one.file === file && one.fullName === test))
-      faults.push(`exclusion matches no test: ${file}: ${test}`);
-  const ran = new Set([...passed.map(({ file }) => file), ...exclusionsOn(runtime.name).map(({ file }) => file)]);
-  for (const file of expectedFiles) if (!ran.has(file)) faults.push(`no test passed in ${file}`);
+  if (isWhole) {
+    for (const { file, test } of exclusions)
+      if (!others.some((one) => one.file === file && one.fullName === test))
+        faults.push(`exclusion matches no test: ${file}: ${test}`);
+    const ran = new Set([...passed, ...exclusions].map(({ file }) => file));
+    for (const file of files) if (!ran.has(file)) faults.push(`no test passed in ${file}`);
+    if (passed.length < minTests) faults.push(`only ${passed.length} tests passed, expected at least ${minTests}`);
+  }
   for (const { name, message } of results.testResults)
     if (message !== "") faults.push(`${relative(root, name)}: ${message.split("\n")[0]}`);
   if (failed.length > 0) faults.push(`${failed.length} tests failed`);
-  if (seen !== undefined && seen.version !== runtime.version)
-    faults.push(`tests ran in version ${seen.version}, expected ${runtime.version}`);
+  if (seen !== undefined && seen.version !== version)
+    faults.push(`tests ran in version ${seen.version}, expected ${version}`);
   if (status !== "status 0" || !results.success) faults.push(`vitest ended with ${status}`);
   return { passed: passed.length, failed: failed.length, excluded: others.length, seen, faults };
 }
 
 async function vitest(
-  { name, path, words: before }: InstalledRuntime,
-  root: string,
-  words: readonly string[],
+  { name, command: [program = "", ...before], config }: Subject,
+  { root, folder, words }: { readonly root: string; readonly folder: string; readonly words: readonly string[] },
 ): Promise<{ readonly status: string; readonly output: string }> {
-  const program = join(root, "node_modules", "vitest", "vitest.mjs");
-  const config = ["run", "-c", "scripts/runtimes/vitest.config.ts", "--reporter=dot", "--reporter=json"];
+  const script = join(root, "node_modules", "vitest", "vitest.mjs");
+  const args = [...before, script, "run", "-c", config, "--reporter=dot", "--reporter=json", ...words];
   // A process group of its own, so that one signal also ends its workers.
-  const child = spawn(path, [...before, program, ...config, ...words], {
+  const child = spawn(program, args, {
     cwd: root,
-    env: { ...process.env, NACRE_RUNTIME: name, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    // A browser keeps its profile in `folder`, which is removed even if the browser is killed.
+    env: { ...process.env, NACRE_RUNTIME: name, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", TMPDIR: folder },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });

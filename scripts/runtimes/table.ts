@@ -1,15 +1,16 @@
 // Generates README's table of runtimes from `results.json`, which the matrix writes.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Seen } from "./interop/offered.test.ts";
+import { CHROMIUM } from "./browsers/list.ts";
+import type { Seen } from "./seen.ts";
 
-/** Results of one runtime. */
+/** Results of one runtime or browser. */
 export interface RuntimeRow extends Seen {
   readonly name: string;
   readonly title: string;
-  /** Socket API for `nacre`; `undefined` for `node:net`. */
+  /** Socket API for `nacre`; `undefined` for `node:net`, and for a browser. */
   readonly ownSockets?: string;
-  /** Number of tests excluded on this runtime. */
+  /** Number of tests excluded by title. */
   readonly nodeOnly: number;
 }
 
@@ -25,6 +26,13 @@ export function readRows(root: string): readonly RuntimeRow[] {
 export function writeRows(root: string, rows: readonly RuntimeRow[]): void {
   writeFileSync(join(root, RESULTS), `${JSON.stringify(rows, undefined, 2)}\n`);
   writeFileSync(join(root, "README.md"), withTable(readFileSync(join(root, "README.md"), "utf8"), rows));
+}
+
+/** Returns whether two runs have the same results. Debian decides the version of Chromium, so it may differ. */
+export function isSame(some: readonly RuntimeRow[], others: readonly RuntimeRow[]): boolean {
+  const text = (rows: readonly RuntimeRow[]): string =>
+    JSON.stringify(rows.map((row) => (row.name === CHROMIUM.name ? { ...row, version: "" } : row)));
+  return text(some) === text(others);
 }
 
 /** Returns an error message if README's table is not the one generated from `results.json`; `undefined` if it is. */
@@ -45,10 +53,10 @@ function table(rows: readonly RuntimeRow[]): string {
   const lines = [
     ["runtime", "sockets for `nacre`", "cipher preferred by `@nacre/node`", "algorithms not offered"],
     ["---", "---", "---", "---"],
-    ...rows.map(({ title, version, ownSockets, prefers, lacks }) => [
+    ...rows.map(({ name, title, version, ownSockets, prefers, lacks = [] }) => [
       `${title} (${version})`,
-      ownSockets ?? "`net`",
-      prefers,
+      name === CHROMIUM.name ? "–" : (ownSockets ?? "`net`"),
+      prefers ?? "–",
       lacks.length === 0 ? "–" : lacks.join(", "),
     ]),
   ];

@@ -5,7 +5,8 @@
 import { createCipheriv, createHash, createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import * as noble from "@nacre/ciphers";
-import { suitesOf, twinSealer } from "@nacre/testing/ciphers/twin";
+import { suitesOf } from "@nacre/testing/ciphers/suites";
+import { twinSealer } from "@nacre/testing/ciphers/twin";
 
 function bytes(label: string, length: number): Buffer {
   return createHash("shake256", { outputLength: length }).update(label).digest();

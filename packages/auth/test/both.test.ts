@@ -1,4 +1,5 @@
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
+import { equalBytes } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import {
   ClientAuth,
@@ -83,7 +84,7 @@ function login(
 
 /** An application that accepts key 1 and the password "secret", and runs keyboard-interactive in two rounds. */
 const knowsAlice: ServerAnswers = (server, event) => {
-  const isKey1 = "publicKey" in event && Buffer.from(event.publicKey).equals(keyOf(1).publicKey.blob);
+  const isKey1 = "publicKey" in event && equalBytes(event.publicKey, keyOf(1).publicKey.blob);
   if (event.type === "query") server.answerQuery(event.token, isKey1);
   if (event.type === "publickey") server.answerPublickey(event.token, isKey1 ? "success" : "failure");
   if (event.type === "password")

@@ -1,6 +1,7 @@
 import { defaultSignatureAlgorithms, type SignatureAlgorithm } from "@nacre/keys";
 import {
   askToken,
+  equalBytes,
   SSH_MSG_SERVICE_REQUEST,
   SSH_MSG_USERAUTH_SUCCESS,
   type SshErrorCode,
@@ -477,7 +478,7 @@ function play(userName: string): { readonly transcript: string[]; readonly work:
     for (const event of rig.events()) {
       work.push(`ask ${event.type}`);
       const known = "userName" in event && event.userName === "alice";
-      const rightKey = known && "publicKey" in event && Buffer.from(event.publicKey).equals(keyOf(1).publicKey.blob);
+      const rightKey = known && "publicKey" in event && equalBytes(event.publicKey, keyOf(1).publicKey.blob);
       const right = known && "password" in event && event.password === "right";
       if (event.type === "query") rig.server.answerQuery(event.token, rightKey);
       if (event.type === "publickey") rig.server.answerPublickey(event.token, rightKey ? "success" : "failure");

@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import { equalBytes, SshError } from "@nacre/wire";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { LoginMethod, LoginVerdict, ServerAuthEvent } from "../src/index.ts";
@@ -174,5 +174,5 @@ test("for any client messages, a login succeeds only by an answer to the open as
 });
 
 function isKey(publicKey: Uint8Array, number: number): boolean {
-  return Buffer.from(publicKey).equals(keyOf(number).publicKey.blob);
+  return equalBytes(publicKey, keyOf(number).publicKey.blob);
 }

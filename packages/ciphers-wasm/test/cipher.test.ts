@@ -1,7 +1,9 @@
-import { createCipheriv } from "node:crypto";
 import { chacha20Poly1305 as noble } from "@nacre/ciphers";
 import type { DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
+import { fromHex, latin1 } from "@nacre/testing/bytes";
 import { bytesOf, codeOf, keysFor } from "@nacre/testing/ciphers/packets";
+import { concatBytes, equalBytes, toHex, utf8Encode } from "@nacre/wire";
+import { chacha20orig } from "@noble/ciphers/chacha.js";
 import { describe, expect, it, vi } from "vitest";
 import { chacha20Poly1305OnWasm } from "../src/index.ts";
 import { BODY_AT, CAPACITY, KEYS_AT, PACKET_AT, PAGE, TAG_AT } from "../src/memory.ts";
@@ -10,8 +12,6 @@ import { instantiate, type Program, wasmChaCha20Poly1305 as wasm } from "./suppo
 const TAG = 16;
 const SEQUENCE_NUMBERS = [0, 1, 0x0102_0304, 2 ** 31, 2 ** 32 - 1];
 const keys = keysFor({ name: "", cipher: noble, mac: undefined });
-
-const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
 
 /** Returns keys that start with the hexadecimal `mainKey`, followed by zeros. */
 function keysOf(mainKey: string): DirectionKeys {
@@ -72,7 +72,7 @@ describe("the test vectors of RFC 8439 with a 96-bit nonce that starts with zero
   ])("%s", (_, key, skipped, stream) => {
     const body = new Uint8Array(4 + 256 + TAG);
     wasm.createSealer(keysOf(key), undefined).seal(0, body, 0, 4 + 256);
-    expect(Buffer.from(body.subarray(4 + skipped, 4 + skipped + 64)).toString("hex")).toBe(stream);
+    expect(toHex(body.subarray(4 + skipped, 4 + skipped + 64))).toBe(stream);
   });
 
   it.each([
@@ -89,9 +89,9 @@ describe("the test vectors of RFC 8439 with a 96-bit nonce that starts with zero
       'statement made within the context of an IETF activity is considered an "IETF Contribution". Such statements include oral ' +
       "statements in IETF sessions, as well as written and electronic communications made at any time or place, which are addressed to";
     const slab = new Uint8Array(4 + text.length + TAG);
-    slab.set(Buffer.from(text), 4);
+    slab.set(utf8Encode(text), 4);
     wasm.createSealer(keysOf(`${"00".repeat(31)}01`), undefined).seal(2, slab, 0, 4 + text.length);
-    expect(Buffer.from(slab.subarray(4, 4 + text.length)).toString("hex")).toBe(
+    expect(toHex(slab.subarray(4, 4 + text.length))).toBe(
       "a3fbf07df3fa2fde4f376ca23e82737041605d9f4f4f57bd8cff2c1d4b7955ec2a97948bd3722915c8f3d337f7d370050e9e96d647b7c39f56e031ca5eb6250d" +
         "4042e02785ececfa4b4bb5e8ead0440e20b6e8db09d881a7c6132f420e52795042bdfa7773d8a9051447b3291ce1411c680465552aa6c405b7764d5e87bea85a" +
         "d00f8449ed8f72d0d662ab052691ca66424bc86d2df80ea41f43abf937d3259dc4b2d0dfb48a6c9139ddd7f76966e928e635553ba76c5c879d7b35d49eb2e62b" +
@@ -111,17 +111,16 @@ describe("chacha20-poly1305 in WebAssembly and in noble", () => {
     for (let length = 5; length <= 1100; length++) {
       const clear = packetOf(length);
       const expected = sealed(twin, number, clear);
-      if (Buffer.compare(sealed(sealer, number, clear), expected) !== 0) expect.fail(`sealing ${length}`);
-      if (Buffer.compare(opened(opener, number, expected), clear.subarray(4, -TAG)) !== 0)
-        expect.fail(`opening ${length}`);
+      if (!equalBytes(sealed(sealer, number, clear), expected)) expect.fail(`sealing ${length}`);
+      if (!equalBytes(opened(opener, number, expected), clear.subarray(4, -TAG))) expect.fail(`opening ${length}`);
     }
   });
 
   it.each([32_768, 35_000, 65_535, 262_144])("produce the same packet of %i bytes", (length) => {
     const clear = packetOf(length);
     const expected = sealed(twin, 7, clear);
-    expect(Buffer.compare(sealed(sealer, 7, clear), expected)).toBe(0);
-    expect(Buffer.compare(opened(opener, 7, expected), clear.subarray(4, -TAG))).toBe(0);
+    expect(equalBytes(sealed(sealer, 7, clear), expected)).toBe(true);
+    expect(equalBytes(opened(opener, 7, expected), clear.subarray(4, -TAG))).toBe(true);
   });
 
   it("produce the same packets up to the end of memory and beyond", () => {
@@ -132,8 +131,8 @@ describe("chacha20-poly1305 in WebAssembly and in noble", () => {
     for (const length of [CAPACITY - 1, CAPACITY, CAPACITY + 1, far, 20, far + 1]) {
       const clear = packetOf(length);
       const expected = sealed(twin, 7, clear);
-      expect(Buffer.compare(sealed(own, 7, clear), expected)).toBe(0);
-      expect(Buffer.compare(opened(ownOpener, 7, expected), clear.subarray(4, -TAG))).toBe(0);
+      expect(equalBytes(sealed(own, 7, clear), expected)).toBe(true);
+      expect(equalBytes(opened(ownOpener, 7, expected), clear.subarray(4, -TAG))).toBe(true);
     }
     expect(memory().length).toBe((5 + 4) * PAGE);
   });
@@ -147,8 +146,9 @@ describe("chacha20-poly1305 in WebAssembly and in noble", () => {
 });
 
 describe("the ChaCha20 of a platform", () => {
+  // The IV is a 64-bit little-endian block counter followed by the nonce.
   const chacha20 = vi.fn((key: Uint8Array, iv: Uint8Array, bytes: Uint8Array) =>
-    Uint8Array.from(createCipheriv("chacha20", key, iv).update(bytes)),
+    chacha20orig(key, iv.slice(8), bytes, undefined, iv[0]),
   );
   const cipher = chacha20Poly1305OnWasm({ instantiate, otherwise: () => noble, chacha20 });
   const sealer = cipher.createSealer(keys, undefined);
@@ -160,13 +160,13 @@ describe("the ChaCha20 of a platform", () => {
       for (const number of SEQUENCE_NUMBERS) {
         const clear = packetOf(length);
         const expected = sealed(noble.createSealer(keys, undefined), number, clear);
-        expect(Buffer.compare(sealed(sealer, number, clear), expected)).toBe(0);
+        expect(equalBytes(sealed(sealer, number, clear), expected)).toBe(true);
         const slab = clear.slice();
         const apart = sealer.sealApart!(number, slab, 0, length);
-        const whole = Buffer.concat([slab.subarray(0, 4), apart, slab.subarray(length)]);
-        expect(Buffer.compare(whole, expected)).toBe(0);
+        const whole = concatBytes(slab.subarray(0, 4), apart, slab.subarray(length));
+        expect(equalBytes(whole, expected)).toBe(true);
         chacha20.mockClear();
-        expect(Buffer.compare(opened(opener, number, expected), clear.subarray(4, -TAG))).toBe(0);
+        expect(equalBytes(opened(opener, number, expected), clear.subarray(4, -TAG))).toBe(true);
         expect(chacha20).toHaveBeenCalledTimes(length < 4_096 ? 0 : 1);
       }
     },
@@ -183,7 +183,7 @@ describe("the ChaCha20 of a platform", () => {
     }
     expect(codeOf(() => opener.open(8, packet, 0, length))).toBe("mac-mismatch");
     expect(chacha20).not.toHaveBeenCalled();
-    expect(Buffer.compare(opened(opener, 7, packet), packetOf(length).subarray(4, -TAG))).toBe(0);
+    expect(equalBytes(opened(opener, 7, packet), packetOf(length).subarray(4, -TAG))).toBe(true);
   });
 });
 
@@ -198,9 +198,9 @@ describe("chacha20-poly1305 in WebAssembly", () => {
       const given = changed.slice();
       expect(codeOf(() => opener.open(7, given, 0, length))).toBe("mac-mismatch");
       // Neither the caller's array nor the program's memory contains plaintext.
-      expect(Buffer.compare(given, changed)).toBe(0);
+      expect(equalBytes(given, changed)).toBe(true);
       const there = memory().subarray(PACKET_AT, PACKET_AT + length);
-      expect(Buffer.compare(there, changed.subarray(0, length))).toBe(0);
+      expect(equalBytes(there, changed.subarray(0, length))).toBe(true);
     }
     expect(opened(opener, 7, packet)).toEqual(packetOf(length).slice(4, -TAG));
   });
@@ -248,8 +248,8 @@ describe("chacha20-poly1305 in WebAssembly", () => {
     const opener = cipher.createOpener(keys, undefined);
     const expectNoKeys = (): void => {
       expect(memory().subarray(KEYS_AT, TAG_AT)).toEqual(new Uint8Array(TAG_AT - KEYS_AT));
-      const all = Buffer.from(memory());
-      for (let at = 0; at < 64; at += 4) expect(all.includes(Buffer.from(keys.key.subarray(at, at + 4)))).toBe(false);
+      const all = latin1(memory());
+      for (let at = 0; at < 64; at += 4) expect(all.includes(latin1(keys.key.subarray(at, at + 4)))).toBe(false);
     };
     expectNoKeys();
     opener.readLength(7, packet, 0);

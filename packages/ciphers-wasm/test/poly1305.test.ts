@@ -1,3 +1,5 @@
+import { fromHex } from "@nacre/testing/bytes";
+import { equalBytes, toHex, utf8Encode } from "@nacre/wire";
 import { poly1305 as noble } from "@noble/ciphers/_poly1305.js";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -5,8 +7,6 @@ import { PACKET_AT, POLY1305_KEY_AT, TAG_AT, TAG_LENGTH } from "../src/memory.ts
 import { chacha20Poly1305Program } from "../src/program.ts";
 import { instantiate } from "./support.ts";
 
-const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const fill = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value);
 
 const program = instantiate(chacha20Poly1305Program());
@@ -27,7 +27,7 @@ const CONTRIBUTION =
   "statements in IETF sessions, as well as written and electronic communications made at any time or place, which are addressed to";
 const JABBERWOCKY =
   "'Twas brillig, and the slithy toves\nDid gyre and gimble in the wabe:\nAll mimsy were the borogoves,\nAnd the mome raths outgrabe.";
-const ofText = (text: string): string => Buffer.from(text).toString("hex");
+const ofText = (text: string): string => toHex(utf8Encode(text));
 
 /** Test vectors from RFC 8439 §2.5.2 and §A.3. */
 const VECTORS: readonly (readonly [name: string, key: string, message: string, tag: string])[] = [
@@ -92,7 +92,7 @@ const VECTORS: readonly (readonly [name: string, key: string, message: string, t
 
 describe("Poly1305 in WebAssembly", () => {
   it.each(VECTORS)("RFC 8439 %s", (_, key, message, tag) => {
-    expect(hex(wasm(fromHex(message), fromHex(key)))).toBe(tag);
+    expect(toHex(wasm(fromHex(message), fromHex(key)))).toBe(tag);
   });
 
   it("agrees with noble for random keys and messages of any length", () => {
@@ -101,7 +101,7 @@ describe("Poly1305 in WebAssembly", () => {
         fc.uint8Array({ minLength: 32, maxLength: 32 }),
         fc.uint8Array({ maxLength: 3_000, size: "max" }),
         (key, message) => {
-          expect(hex(wasm(message, key))).toBe(hex(noble(message, key)));
+          expect(toHex(wasm(message, key))).toBe(toHex(noble(message, key)));
         },
       ),
       { numRuns: 300, endOnFailure: true },
@@ -116,7 +116,7 @@ describe("Poly1305 in WebAssembly", () => {
       for (const message of messages) {
         for (const key of keys) {
           const part = message.subarray(0, length);
-          if (Buffer.compare(wasm(part, key), noble(part, key)) !== 0) expect.fail(`${length} ${message[0]} ${key[0]}`);
+          if (!equalBytes(wasm(part, key), noble(part, key))) expect.fail(`${length} ${message[0]} ${key[0]}`);
         }
       }
     }
@@ -128,8 +128,8 @@ describe("Poly1305 in WebAssembly", () => {
       key[bit >> 3] = 1 << (bit & 7);
       const inverse = key.map((byte) => ~byte);
       for (const message of [fill(1_024, 0xff), fill(1_024, 0)]) {
-        expect(hex(wasm(message, key))).toBe(hex(noble(message, key)));
-        expect(hex(wasm(message, inverse))).toBe(hex(noble(message, inverse)));
+        expect(toHex(wasm(message, key))).toBe(toHex(noble(message, key)));
+        expect(toHex(wasm(message, inverse))).toBe(toHex(noble(message, inverse)));
       }
     }
   });
@@ -147,7 +147,7 @@ describe("Poly1305 in WebAssembly", () => {
         const block = (missing + i) / 5n;
         message.set(fromHex(block.toString(16).padStart(32, "0")).toReversed(), 16 * Number(35n + i));
       }
-      expect(hex(wasm(message, key))).toBe(hex(noble(message, key)));
+      expect(toHex(wasm(message, key))).toBe(toHex(noble(message, key)));
       expect(wasm(message, key)[0]).toBe(Number(BigInt.asUintN(8, sum < 0n ? sum + p : sum)));
     }
   });
@@ -160,7 +160,7 @@ describe("Poly1305 in WebAssembly", () => {
       [0x06, 0x87],
       [0x1a, 0x78],
     ] as const) {
-      expect(hex(wasm(fill(512, m), fill(32, k)))).toBe(hex(noble(fill(512, m), fill(32, k))));
+      expect(toHex(wasm(fill(512, m), fill(32, k)))).toBe(toHex(noble(fill(512, m), fill(32, k))));
     }
   });
 
@@ -168,7 +168,7 @@ describe("Poly1305 in WebAssembly", () => {
     for (const length of [32_768, 35_000, 262_144]) {
       for (const value of [0xff, 0x80]) {
         const message = fill(length, value);
-        expect(hex(wasm(message, fill(32, 0xff)))).toBe(hex(noble(message, fill(32, 0xff))));
+        expect(toHex(wasm(message, fill(32, 0xff)))).toBe(toHex(noble(message, fill(32, 0xff))));
       }
     }
   });

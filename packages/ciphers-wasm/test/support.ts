@@ -1,5 +1,5 @@
 import * as ciphers from "@nacre/ciphers";
-import type { CipherSet } from "@nacre/testing/ciphers/twin";
+import type { CipherSet } from "@nacre/testing/ciphers/suites";
 import { chacha20Poly1305OnWasm } from "../src/index.ts";
 
 /** Exports of the program that tests use. */

@@ -1,18 +1,14 @@
-import { readFileSync } from "node:fs";
+import { fromHex } from "@nacre/testing/bytes";
 import { vectorCases } from "@nacre/testing/ciphers/vector-cases";
 import { describe, expect, it } from "vitest";
+import vectors from "../../../test-vectors/ciphers.json" with { type: "json" };
 import * as ciphers from "../src/index.ts";
 import { AesCtrStream } from "../src/noble-aes.ts";
 
 vectorCases(ciphers);
 
-const { aesCtr } = JSON.parse(readFileSync(new URL("../../../test-vectors/ciphers.json", import.meta.url), "utf8")) as {
-  readonly aesCtr: readonly Record<"name" | "key" | "counterBlock" | "plaintext" | "ciphertext", string>[];
-};
-const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
-
 describe("published test vectors of AES-CTR", () => {
-  it.each(aesCtr)("$name, in one call and block by block", ({ key, counterBlock, plaintext, ciphertext }) => {
+  it.each(vectors.aesCtr)("$name, in one call and block by block", ({ key, counterBlock, plaintext, ciphertext }) => {
     const whole = fromHex(plaintext);
     new AesCtrStream(fromHex(key), fromHex(counterBlock)).apply(whole, 0, whole.length);
     expect(whole).toEqual(fromHex(ciphertext));

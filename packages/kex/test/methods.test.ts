@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { done, exchange, expectError, HOST_KEY, hex, SIGNATURE, seeded } from "@nacre/testing/kex";
 import type { MethodContext } from "@nacre/wire";
 import * as fc from "fast-check";
@@ -7,10 +6,18 @@ import * as kex from "../src/index.ts";
 
 // Properties of all methods.
 
+/** The hash of "abc" by each hash function (FIPS 180-4's examples). */
+const HASH_OF_ABC = {
+  sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+  sha384: "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7",
+  sha512:
+    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+};
+
 const METHODS: readonly {
   readonly method: kex.KexMethod;
   readonly name: string;
-  readonly hash: string;
+  readonly hash: keyof typeof HASH_OF_ABC;
   readonly context: MethodContext;
 }[] = [
   { method: kex.mlkem768X25519Sha256, name: "mlkem768x25519-sha256", hash: "sha256", context: "ecdh" },
@@ -31,8 +38,7 @@ it("all exported methods are tested", () => {
 describe.each(METHODS)("$name", ({ method, name, hash, context }) => {
   it("has its name, hash and message context", () => {
     expect(method).toMatchObject({ name, context });
-    for (const text of ["", "abc"])
-      expect(hex(method.hash(new TextEncoder().encode(text)))).toBe(createHash(hash).update(text).digest("hex"));
+    expect(hex(method.hash(new TextEncoder().encode("abc")))).toBe(HASH_OF_ABC[hash]);
   });
 
   it("produces the same secret on both sides for any randomness", () => {

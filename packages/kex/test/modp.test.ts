@@ -1,4 +1,3 @@
-import { getDiffieHellman } from "node:crypto";
 import {
   done,
   exchange,
@@ -28,7 +27,7 @@ const GROUPS = [
 const initOf = (e: bigint) => SSH_MSG_KEXDH_INIT.encode({ e });
 const replyOf = (f: bigint) => SSH_MSG_KEXDH_REPLY.encode({ hostKey: HOST_KEY, f, signature: SIGNATURE });
 
-describe.each(GROUPS)("$method.name", ({ method, group, bits, addend, prime, agreements }) => {
+describe.each(GROUPS)("$method.name", ({ method, bits, addend, prime, agreements }) => {
   const p = BigInt(`0x${prime}`);
 
   it("uses the prime computed from the formula in RFC 3526", () => {
@@ -47,19 +46,6 @@ describe.each(GROUPS)("$method.name", ({ method, group, bits, addend, prime, agr
       given(fromHex(vector.serverSecret.slice(2))),
     );
     expectExchange(both, mpint(vector.clientPublic), mpint(vector.serverPublic), mpint(vector.shared));
-  });
-
-  it("computes the same secret as OpenSSL with full-length exponents, as client and as server", () => {
-    const twin = getDiffieHellman(`modp${group}`);
-    const twinValue = BigInt(`0x${twin.generateKeys("hex")}`);
-    const client = method.client(seeded(1));
-    const { e } = SSH_MSG_KEXDH_INIT.decode(client.start());
-    const end = done(client.receive(replyOf(twinValue)));
-    expect(hex(end.secret.sharedSecret)).toBe(mpint(twin.computeSecret(evenHex(e), "hex", "hex")));
-
-    const answer = done(method.server(seeded(2)).receive(initOf(twinValue)));
-    const { f } = SSH_MSG_KEXDH_REPLY.decode(answer.reply(HOST_KEY, SIGNATURE));
-    expect(hex(answer.secret.sharedSecret)).toBe(mpint(twin.computeSecret(evenHex(f), "hex", "hex")));
   });
 
   it("rejects values that are not strictly between 1 and p - 1", () => {
@@ -128,9 +114,4 @@ function piTimesTwoTo(bits: bigint): bigint {
     return sum;
   };
   return (16n * arctanOfOneOver(5n) - 4n * arctanOfOneOver(239n)) >> guard;
-}
-
-function evenHex(value: bigint): string {
-  const digits = value.toString(16);
-  return digits.length % 2 === 1 ? `0${digits}` : digits;
 }

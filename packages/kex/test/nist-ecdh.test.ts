@@ -1,22 +1,16 @@
-import { createECDH } from "node:crypto";
 import {
-  done,
   exchange,
   expectExchange,
   expectRefused,
   fromHex,
   given,
-  HOST_KEY,
   hex,
   initOf,
   mpint,
   readVectors,
-  replyOf,
-  SIGNATURE,
   seeded,
   string,
 } from "@nacre/testing/kex";
-import { SSH_MSG_KEX_ECDH_INIT, SSH_MSG_KEX_ECDH_REPLY } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { ecdhSha2Nistp256, ecdhSha2Nistp384, ecdhSha2Nistp521 } from "../src/index.ts";
 
@@ -29,7 +23,6 @@ const CURVES = [
   {
     method: ecdhSha2Nistp256,
     curve: "nistp256",
-    openssl: "prime256v1",
     length: 32,
     seed: 48,
     p: 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n,
@@ -37,15 +30,14 @@ const CURVES = [
   {
     method: ecdhSha2Nistp384,
     curve: "nistp384",
-    openssl: "secp384r1",
     length: 48,
     seed: 72,
     p: 2n ** 384n - 2n ** 128n - 2n ** 96n + 2n ** 32n - 1n,
   },
-  { method: ecdhSha2Nistp521, curve: "nistp521", openssl: "secp521r1", length: 66, seed: 99, p: 2n ** 521n - 1n },
+  { method: ecdhSha2Nistp521, curve: "nistp521", length: 66, seed: 99, p: 2n ** 521n - 1n },
 ];
 
-describe.each(CURVES)("$curve", ({ method, curve, openssl, length, seed, p }) => {
+describe.each(CURVES)("$curve", ({ method, curve, length, seed, p }) => {
   /** Returns a random source that results in this secret key, which is the seed modulo n − 1, plus 1 (FIPS 186-5 §A.2.1). */
   const secretKey = (secret: string) =>
     given(fromHex((BigInt(`0x${secret}`) - 1n).toString(16).padStart(2 * seed, "0")));
@@ -61,21 +53,6 @@ describe.each(CURVES)("$curve", ({ method, curve, openssl, length, seed, p }) =>
   it.each(vectors)("$name", (vector) => {
     const both = exchange(method, secretKey(vector.clientSecret), secretKey(vector.serverSecret));
     expectExchange(both, string(vector.clientPublic), string(vector.serverPublic), mpint(vector.shared));
-  });
-
-  it("computes the same secret as OpenSSL, as client and as server", () => {
-    for (let i = 0; i < 5; i++) {
-      const twin = createECDH(openssl);
-      const twinPublic = new Uint8Array(twin.generateKeys());
-      const client = method.client(seeded(i));
-      const { clientPublicKey } = SSH_MSG_KEX_ECDH_INIT.decode(client.start());
-      const end = done(client.receive(replyOf(twinPublic)));
-      expect(hex(end.secret.sharedSecret)).toBe(mpint(twin.computeSecret(clientPublicKey).toString("hex")));
-
-      const answer = done(method.server(seeded(i + 10)).receive(initOf(twinPublic)));
-      const { serverPublicKey } = SSH_MSG_KEX_ECDH_REPLY.decode(answer.reply(HOST_KEY, SIGNATURE));
-      expect(hex(answer.secret.sharedSecret)).toBe(mpint(twin.computeSecret(serverPublicKey).toString("hex")));
-    }
   });
 
   it("rejects points that are not on the curve", () => {

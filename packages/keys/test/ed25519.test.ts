@@ -1,6 +1,7 @@
+import { fromHex } from "@nacre/testing/bytes";
 import { expectError } from "@nacre/testing/errors";
 import { hashChainRandom } from "@nacre/testing/hash-chain-random";
-import { hex, named, signatureBlob } from "@nacre/testing/keys";
+import { named, signatureBlob } from "@nacre/testing/keys";
 import { bigIntToBytes, bytesToBigInt, concatBytes, utf8Encode } from "@nacre/wire";
 import { ed25519 as curve } from "@noble/curves/ed25519.js";
 import { sha512 } from "@noble/hashes/sha2.js";
@@ -14,7 +15,7 @@ const order = 2n ** 252n + 27742317777372353535851937790883648493n;
 describe("ed25519", () => {
   test("rejects a point of small order as weak", () => {
     const identity = Uint8Array.of(1, ...new Uint8Array(31));
-    const order8 = hex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a");
+    const order8 = fromHex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a");
     for (const point of [identity, new Uint8Array(32), order8]) {
       const blob = named("ssh-ed25519", point);
       expectError("key-weak", () => parsePublicKey(blob));

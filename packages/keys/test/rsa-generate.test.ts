@@ -1,7 +1,7 @@
 import { checkPrimeSync } from "node:crypto";
 import { expectError } from "@nacre/testing/errors";
 import { hashChainRandom } from "@nacre/testing/hash-chain-random";
-import { nodeKeys } from "@nacre/testing/keys";
+import { nodeKeys } from "@nacre/testing/node-keys";
 import { bigIntToBytes } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import {

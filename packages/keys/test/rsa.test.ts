@@ -1,6 +1,7 @@
+import { fromHex } from "@nacre/testing/bytes";
 import { expectError } from "@nacre/testing/errors";
 import { hashChainRandom } from "@nacre/testing/hash-chain-random";
-import { hex, keyVector, named, rsaFields, signatureBlob, signatureVectors } from "@nacre/testing/keys";
+import { keyVector, named, rsaFields, signatureBlob, signatureVectors } from "@nacre/testing/keys";
 import { bigIntToBytes, bytesToBigInt, concatBytes, utf8Encode, Writer } from "@nacre/wire";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { describe, expect, test } from "vitest";
@@ -153,7 +154,7 @@ function encoded(shape: {
     Uint8Array.of(0, shape.type ?? 1),
     padding,
     Uint8Array.of(0),
-    hex(shape.info ?? "3031300d060960864801650304020105000420"),
+    fromHex(shape.info ?? "3031300d060960864801650304020105000420"),
     new Uint8Array(shape.before ?? 0).fill(0x5a),
     sha256(data),
     new Uint8Array(shape.after ?? 0).fill(0x5a),

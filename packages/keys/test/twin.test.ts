@@ -1,8 +1,9 @@
-import { generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
+import { checkPrimeSync, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
 import { hashChainRandom } from "@nacre/testing/hash-chain-random";
-import { ecdsaScalars, fromNode, keyVector, named, nodeKeys, signatureBlob } from "@nacre/testing/keys";
+import { ecdsaScalars, keyVector, named, signatureBlob } from "@nacre/testing/keys";
+import { fromNode, nodeKeys } from "@nacre/testing/node-keys";
 import { bigIntToBytes, bytesToBigInt, concatBytes, Writer } from "@nacre/wire";
-import { assert, property, uint8Array } from "fast-check";
+import { assert, bigInt, property, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   defaultSignatureAlgorithms,
@@ -13,6 +14,7 @@ import {
   privateKeyFromFields,
   type SignatureAlgorithm,
 } from "../src/index.ts";
+import { millerRabin } from "../src/modular.ts";
 
 interface Twin {
   /** Digest name for `sign` and `verify` of node:crypto. */
@@ -150,4 +152,16 @@ test("a private key keeps a copy of its seed", () => {
   const data = seed.slice();
   seed.fill(0);
   expect(key.sign("ssh-ed25519", data, random)).toEqual(before);
+});
+
+test("millerRabin agrees with OpenSSL", () => {
+  assert(
+    property(bigInt({ min: 5n, max: 1n << 128n }), (n) => {
+      const odd = n | 1n;
+      const rounds = millerRabin(odd, 20, random);
+      let step = rounds.next();
+      while (step.done !== true) step = rounds.next();
+      expect(step.value).toBe(checkPrimeSync(odd));
+    }),
+  );
 });

@@ -1,17 +1,17 @@
+import { fromHex } from "@nacre/testing/bytes";
 import { expectError } from "@nacre/testing/errors";
 import { hashChainRandom } from "@nacre/testing/hash-chain-random";
 import {
   algorithmsOf,
   ecdsaScalars,
-  hex,
   keyVector,
   keyVectors,
-  readVectors,
   signatureBlob,
   signatureVectors,
 } from "@nacre/testing/keys";
 import { concatBytes, toHex, utf8Encode } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
+import vectors from "../../../test-vectors/keys-rfc.json" with { type: "json" };
 import {
   defaultSignatureAlgorithms,
   type EcdsaCurve,
@@ -23,7 +23,7 @@ import {
   privateKeyFromFields,
 } from "../src/index.ts";
 
-const rfc = readVectors("keys-rfc.json") as {
+const rfc = vectors as {
   ed25519: { seed: string; publicKey: string; message: string; signature: string }[];
   ecdsa: {
     curve: EcdsaCurve;
@@ -37,11 +37,11 @@ const random = hashChainRandom("vectors");
 
 describe("RFC 8032 §7.1", () => {
   test.each(rfc.ed25519)("message $message", ({ seed, publicKey, message, signature }) => {
-    const key = ed25519PrivateKey(hex(seed));
-    expect(key.fields).toEqual({ format: "ssh-ed25519", seed: hex(seed), publicKey: hex(publicKey) });
-    const made = key.sign("ssh-ed25519", hex(message), random);
+    const key = ed25519PrivateKey(fromHex(seed));
+    expect(key.fields).toEqual({ format: "ssh-ed25519", seed: fromHex(seed), publicKey: fromHex(publicKey) });
+    const made = key.sign("ssh-ed25519", fromHex(message), random);
     expect(toHex(signatureBlob(made))).toBe(signature);
-    expect(ed25519.verify(key.publicKey.blob, hex(message), made)).toBe(true);
+    expect(ed25519.verify(key.publicKey.blob, fromHex(message), made)).toBe(true);
   });
 });
 
@@ -50,7 +50,7 @@ describe("RFC 6979 §A.2", () => {
     "$curve, message $message",
     ({ curve, d, x, y, message, r, s }) => {
       const key = ecdsaPrivateKey(curve, BigInt(`0x${d}`));
-      expect(key.fields).toMatchObject({ publicPoint: concatBytes(Uint8Array.of(4), hex(x), hex(y)) });
+      expect(key.fields).toMatchObject({ publicPoint: concatBytes(Uint8Array.of(4), fromHex(x), fromHex(y)) });
       const algorithm = algorithmsOf(key.publicKey).at(0)!;
       const made = key.sign(algorithm.name, utf8Encode(message), random);
       expect(ecdsaScalars(made)).toEqual({ r: BigInt(`0x${r}`), s: BigInt(`0x${s}`) });

@@ -3,6 +3,7 @@ import { AttackPeer, type Target } from "@nacre/testing/attacks/attack-peer";
 import { passwordLogin, signedLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
 import { algorithms, hostKey, userKey } from "@nacre/testing/attacks/session-target";
+import { macrotask } from "@nacre/testing/macrotask";
 import {
   directStreamlocal,
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
@@ -30,7 +31,7 @@ type Started = Pick<SessionStart, "user" | "command" | "env" | "pty">;
 const CHANNEL_TYPE = "test@example.org";
 
 /** Waits until a server that has yielded continues. */
-const macrotask = (): Promise<void> => new Promise((resolve) => setTimeout(() => setImmediate(resolve)));
+const nextTurn = (): Promise<void> => new Promise<void>((resolve) => setTimeout(resolve)).then(macrotask);
 
 /** A server with the public API, attacked by a client. Only forwarding is asynchronous. */
 class AttackedServer implements Target {
@@ -141,7 +142,7 @@ class AttackedServer implements Target {
         ? tcpipForward.encode({ address: host, port })
         : streamlocalForward.encode({ path: host });
     this.peer.send(SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply: true, data }));
-    await macrotask();
+    await nextTurn();
     this.peer.take();
     return this.peer.numbers.at(-1) === SSH_MSG_REQUEST_SUCCESS.number;
   }
@@ -263,9 +264,9 @@ test("channel count: forwarding · server", async () => {
   for (let i = 0; i < 1000; i++) {
     server.dials("example.org", 80);
     // A turn of the server handles at most 256 messages.
-    if (i % 100 === 0) await macrotask();
+    if (i % 100 === 0) await nextTurn();
   }
-  await macrotask();
+  await nextTurn();
   expect(server.forwards).toHaveLength(224);
   const refusals = server.peer.received.filter(([number]) => number === SSH_MSG_CHANNEL_OPEN_FAILURE.number);
   const reasons = refusals.map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode);
@@ -283,9 +284,9 @@ test("channel count: forwarding · server", async () => {
     const requestName = i === 0 ? "tcpip-forward" : "cancel-tcpip-forward";
     const data = tcpipForward.encode({ address: "localhost", port: 1 });
     slow.peer.send(SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply: false, data }));
-    if (i % 100 === 0) await macrotask();
+    if (i % 100 === 0) await nextTurn();
   }
-  await macrotask();
+  await nextTurn();
   expect(slow.refused).toHaveLength(1000 - 128);
   bound(undefined);
 });

@@ -1,4 +1,5 @@
 import type { ServerSessionEvent } from "@nacre/session";
+import { macrotask } from "@nacre/testing/macrotask";
 import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { SshError } from "@nacre/wire";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -58,7 +59,7 @@ const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve
 
 /** Waits for `count` rounds of the event loop. */
 async function rounds(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < count; i++) await macrotask();
 }
 
 describe("an answer of the application", () => {
@@ -253,7 +254,7 @@ describe("a turn that has used up its share", () => {
     const busy = worker("busy", 6, order);
     const other = worker("other", 1, order);
     busy.turn();
-    setImmediate(() => other.turn());
+    void macrotask().then(() => other.turn());
     await rounds(10);
     expect(order).toEqual(["busy", "busy", "busy", "busy", "other", "busy", "busy"]);
   });
@@ -338,13 +339,13 @@ describe("output", () => {
       },
       {
         write() {
-          if (++written < 10) process.nextTick(() => engine.drained());
+          if (++written < 10) queueMicrotask(() => engine.drained());
           return false;
         },
       },
     );
     engine.turn();
-    await new Promise<void>((resolve) => process.nextTick(resolve));
+    await Promise.resolve();
     expect(written).toBe(1);
     await rounds(20);
     expect(written).toBe(10);

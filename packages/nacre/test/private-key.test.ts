@@ -1,7 +1,7 @@
 import { fingerprint } from "@nacre/keys";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
-import { utf8Encode } from "@nacre/wire";
+import { base64Decode, utf8Encode } from "@nacre/wire";
 import { connect, type PrivateKeyOptions, privateKey, serve } from "nacre";
 import { privateKey as privateKeyOfCore } from "nacre/core";
 import { describe, expect, it } from "vitest";
@@ -20,7 +20,7 @@ describe("privateKey", () => {
   it.each(files)("opens a key file: %s", async (_, { text, passphrase, publicKey }) => {
     for (const given of [text, utf8Encode(text)]) {
       const key = await privateKey(given, { passphrase });
-      expect(key.publicKey.blob).toEqual(new Uint8Array(Buffer.from(publicKey.split(" ")[1]!, "base64")));
+      expect(key.publicKey.blob).toEqual(base64Decode(publicKey.split(" ")[1]!));
     }
   });
 

@@ -1,3 +1,4 @@
+import { macrotask } from "@nacre/testing/macrotask";
 import { utf8Encode } from "@nacre/wire";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { webDuplex } from "../src/mux/duplex.ts";
@@ -9,8 +10,6 @@ afterEach(() => {
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
-
-const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Opens a duplex over streams, and returns their far ends and a record of its callbacks. */
 function opened() {

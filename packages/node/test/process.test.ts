@@ -185,7 +185,7 @@ describe("input", () => {
       channel.handler.writable();
     }
     await written;
-    expect(channel.written.toString()).toBe(text);
+    expect(channel.written).toBe(text);
     expect(channel.calls).toEqual(["end"]);
   });
 

@@ -1,3 +1,4 @@
+import { concatBytes } from "@nacre/wire";
 import type { PacketOpener, PacketSealer } from "../src/index.ts";
 import { PacketReader, PacketWriter } from "../src/index.ts";
 
@@ -19,7 +20,7 @@ export function takeAll(writer: PacketWriter): Uint8Array {
 }
 
 export function join(pieces: readonly Uint8Array[]): Uint8Array {
-  return new Uint8Array(Buffer.concat(pieces));
+  return concatBytes(...pieces);
 }
 
 /** Returns all complete payloads of a reader. */

@@ -1,3 +1,4 @@
+import { equalBytes } from "@nacre/wire";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PacketReader } from "../src/index.ts";
@@ -57,8 +58,7 @@ describe("splitting the stream into packets", () => {
           }
           const payloads = readCut(reader, bytes, cuts);
           expect(payloads.length).toBe(sizes.length);
-          for (const [i, size] of sizes.entries())
-            expect(Buffer.from(payloads[i] ?? []).equals(payloadOf(size, i))).toBe(true);
+          for (const [i, size] of sizes.entries()) expect(equalBytes(payloads[i]!, payloadOf(size, i))).toBe(true);
           expect(reader.buffered).toBe(0);
         },
       ),
@@ -73,8 +73,7 @@ describe("splitting the stream into packets", () => {
     for (let i = 0; i < bytes.length; i += 1000) reader.push(bytes.subarray(i, i + 1000));
     const payloads = readAll(reader);
     expect(payloads.length).toBe(sizes.length);
-    for (const [i, size] of sizes.entries())
-      expect(Buffer.from(payloads[i] ?? []).equals(payloadOf(size, i))).toBe(true);
+    for (const [i, size] of sizes.entries()) expect(equalBytes(payloads[i]!, payloadOf(size, i))).toBe(true);
   });
 
   it("returns undefined until the packet is complete", () => {

@@ -1,7 +1,10 @@
-import { readFileSync } from "node:fs";
 import type { KexClientStep, KexMethod, KexSecret, KexServerStep } from "@nacre/kex";
-import { type RandomSource, SSH_MSG_KEX_ECDH_INIT, SSH_MSG_KEX_ECDH_REPLY, SshError } from "@nacre/wire";
+import { type RandomSource, SSH_MSG_KEX_ECDH_INIT, SSH_MSG_KEX_ECDH_REPLY, SshError, toHex } from "@nacre/wire";
 import { expect } from "vitest";
+import vectors from "../../../test-vectors/kex.json" with { type: "json" };
+import { fromHex } from "./bytes.ts";
+
+export { fromHex, toHex as hex };
 
 export const HOST_KEY: Uint8Array = Uint8Array.of(1, 2, 3);
 export const SIGNATURE: Uint8Array = Uint8Array.of(4, 5, 6, 7);
@@ -21,7 +24,7 @@ export const SMALL_ORDER: readonly string[] = [
 ].flatMap((hex) => {
   const high = fromHex(hex);
   high[31] = (high[31] ?? 0) | 0x80;
-  return [hex, Buffer.from(high).toString("hex")];
+  return [hex, toHex(high)];
 });
 
 /** Key exchange computed by another implementation. All values are hexadecimal. */
@@ -66,7 +69,7 @@ interface KexVectors {
 }
 
 export function readVectors(): KexVectors {
-  return JSON.parse(readFileSync(new URL("../../../test-vectors/kex.json", import.meta.url), "utf8")) as KexVectors;
+  return vectors;
 }
 
 /** Returns a random source that yields these pieces in order, and asserts their lengths. */
@@ -113,11 +116,11 @@ export function done<T extends KexClientStep | KexServerStep>(step: T): Extract<
 
 /** Asserts the encoded public values and the encoded secret of an exchange. */
 export function expectExchange(both: Exchange, client: string, server: string, sharedSecret: string): void {
-  expect(hex(both.init)).toBe(`1e${client}`);
-  expect(hex(both.reply)).toBe(`1f${string(hex(HOST_KEY))}${server}${string(hex(SIGNATURE))}`);
+  expect(toHex(both.init)).toBe(`1e${client}`);
+  expect(toHex(both.reply)).toBe(`1f${string(toHex(HOST_KEY))}${server}${string(toHex(SIGNATURE))}`);
   expect(both.clientSecret).toEqual(both.serverSecret);
-  expect(hex(both.clientSecret.exchange)).toBe(client + server);
-  expect(hex(both.clientSecret.sharedSecret)).toBe(sharedSecret);
+  expect(toHex(both.clientSecret.exchange)).toBe(client + server);
+  expect(toHex(both.clientSecret.sharedSecret)).toBe(sharedSecret);
 }
 
 /** Encodes SSH_MSG_KEX_ECDH_INIT with this public value. */
@@ -160,12 +163,4 @@ export function mpint(magnitude: string): string {
 /** Encodes hexadecimal bytes as a `string`, in hexadecimal. */
 export function string(digits: string): string {
   return (digits.length / 2).toString(16).padStart(8, "0") + digits;
-}
-
-export function fromHex(digits: string): Uint8Array {
-  return new Uint8Array(Buffer.from(digits, "hex"));
-}
-
-export function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
 }

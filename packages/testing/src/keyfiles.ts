@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { type KeyFileLimits, openPrivateKey, type UnlockedKey } from "@nacre/keyfiles";
 import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
 import { base64Decode, base64Encode } from "@nacre/wire";
+import file from "../../../test-vectors/keyfiles.json" with { type: "json" };
 
 interface Picture {
   readonly fingerprint: string;
@@ -39,9 +39,7 @@ interface Vectors {
   };
 }
 
-export const vectors: Vectors = JSON.parse(
-  readFileSync(new URL("../../../test-vectors/keyfiles.json", import.meta.url), "utf8"),
-);
+export const vectors: Vectors = file;
 
 /** Passphrase of all encrypted keys in the vectors. */
 export const PASSPHRASE: string =

@@ -1,15 +1,13 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
-import { readFileSync } from "node:fs";
 import {
   defaultSignatureAlgorithms,
   type EcdsaCurve,
-  type PrivateKey,
   type PrivateKeyFields,
   type PublicKey,
-  privateKeyFromFields,
   type SignatureAlgorithm,
 } from "@nacre/keys";
-import { base64Decode, bigIntToBytes, bytesToBigInt, Reader, Writer } from "@nacre/wire";
+import { base64Decode, Reader, Writer } from "@nacre/wire";
+import vectors from "../../../test-vectors/keys.json" with { type: "json" };
+import { fromHex } from "./bytes.ts";
 
 export interface KeyVector {
   readonly name: string;
@@ -29,19 +27,15 @@ export interface SignatureVector {
   readonly what: string;
 }
 
-const file = readVectors("keys.json") as {
-  keys: (Omit<KeyVector, "blob" | "fields"> & { blob: string; fields: Record<string, string> })[];
-  signatures: (Omit<SignatureVector, "data" | "signature"> & { data: string; signature: string })[];
-};
-export const keyVectors: readonly KeyVector[] = file.keys.map((key) => ({
+export const keyVectors: readonly KeyVector[] = vectors.keys.map((key) => ({
   ...key,
   blob: base64Decode(key.blob)!,
   fields: readFields(key.fields),
 }));
-export const signatureVectors: readonly SignatureVector[] = file.signatures.map((signature) => ({
+export const signatureVectors: readonly SignatureVector[] = vectors.signatures.map((signature) => ({
   ...signature,
-  data: hex(signature.data),
-  signature: hex(signature.signature),
+  data: fromHex(signature.data),
+  signature: fromHex(signature.signature),
 }));
 
 export function keyVector(name: string): KeyVector {
@@ -54,17 +48,9 @@ export function rsaFields(name: string): Extract<PrivateKeyFields, { format: "ss
   return fields;
 }
 
-export function readVectors(name: string): unknown {
-  return JSON.parse(readFileSync(new URL(`../../../test-vectors/${name}`, import.meta.url), "utf8"));
-}
-
-export function hex(text: string): Uint8Array {
-  return bigIntToBytes(BigInt(`0x0${text}`), text.length / 2);
-}
-
 function readFields(fields: Record<string, string | undefined>): PrivateKeyFields {
   const number = (name: string) => BigInt(`0x${fields[name]}`);
-  const bytes = (name: string) => hex(fields[name] ?? "");
+  const bytes = (name: string) => fromHex(fields[name] ?? "");
   switch (String(fields.format)) {
     case "ssh-ed25519":
       return { format: "ssh-ed25519", seed: bytes("seed"), publicKey: bytes("publicKey") };
@@ -108,68 +94,6 @@ export function signatureBlob(signature: Uint8Array): Uint8Array {
 export function ecdsaScalars(signature: Uint8Array): { r: bigint; s: bigint } {
   const reader = new Reader(signatureBlob(signature), "ECDSA signature");
   return { r: reader.mpint("r"), s: reader.mpint("s") };
-}
-
-const NODE_CURVES = { nistp256: ["P-256", 32], nistp384: ["P-384", 48], nistp521: ["P-521", 66] } as const;
-
-function base64url(value: Uint8Array | bigint, length?: number): string {
-  return Buffer.from(typeof value === "bigint" ? bigIntToBytes(value, length) : value).toString("base64url");
-}
-
-/** Converts a key to `node:crypto` key objects. */
-export function nodeKeys(key: PrivateKey): { privateKey: KeyObject; publicKey: KeyObject } {
-  const { fields } = key;
-  const jwk = (): Record<string, string> => {
-    switch (fields.format) {
-      case "ssh-ed25519":
-        return { kty: "OKP", crv: "Ed25519", d: base64url(fields.seed), x: base64url(fields.publicKey) };
-      case "ssh-rsa": {
-        const { n, e, d, p, q, iqmp } = fields;
-        return {
-          kty: "RSA",
-          n: base64url(n),
-          e: base64url(e),
-          d: base64url(d),
-          p: base64url(p),
-          q: base64url(q),
-          dp: base64url(d % (p - 1n)),
-          dq: base64url(d % (q - 1n)),
-          qi: base64url(iqmp),
-        };
-      }
-      case "ecdsa": {
-        const [crv, size] = NODE_CURVES[fields.curve];
-        const x = fields.publicPoint.subarray(1, 1 + size);
-        const y = fields.publicPoint.subarray(1 + size);
-        return { kty: "EC", crv, d: base64url(fields.d, size), x: base64url(x), y: base64url(y) };
-      }
-    }
-  };
-  const privateKey = createPrivateKey({ key: jwk(), format: "jwk" });
-  return { privateKey, publicKey: createPublicKey(privateKey) };
-}
-
-/** Converts a private key from `node:crypto`. */
-export function fromNode(key: KeyObject): PrivateKey {
-  const jwk = key.export({ format: "jwk" });
-  const bytes = (name: string) => new Uint8Array(Buffer.from(jwk[name] as string, "base64url"));
-  const number = (name: string) => bytesToBigInt(bytes(name));
-  if (jwk.kty === "OKP")
-    return privateKeyFromFields({ format: "ssh-ed25519", seed: bytes("d"), publicKey: bytes("x") });
-  if (jwk.kty === "EC") {
-    const curve = `nistp${jwk.crv!.slice(2)}` as EcdsaCurve;
-    const publicPoint = Uint8Array.of(4, ...bytes("x"), ...bytes("y"));
-    return privateKeyFromFields({ format: "ecdsa", curve, d: number("d"), publicPoint });
-  }
-  const [n, e, d, p, q, iqmp] = ["n", "e", "d", "p", "q", "qi"].map(number) as [
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-  ];
-  return privateKeyFromFields({ format: "ssh-rsa", n, e, d, p, q, iqmp });
 }
 
 /** Returns the signature algorithms of a key, most preferred first. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { KexMethod, KexSecret } from "@nacre/kex";
 import type { PublicKey, SignatureAlgorithm } from "@nacre/keys";
 import type { CipherAlgorithm, DirectionKeys, MacAlgorithm, PacketOpener } from "@nacre/packet";
@@ -13,13 +12,13 @@ import {
   SshError,
   Writer,
 } from "@nacre/wire";
+import { sha256 } from "@noble/hashes/sha2.js";
+
+export { sha256 };
 
 /*
  * Insecure algorithms with the interfaces of real ones. They make handshakes fast.
  */
-
-export const sha256 = (message: Uint8Array): Uint8Array =>
-  new Uint8Array(createHash("sha256").update(message).digest());
 
 /** "Diffie-Hellman" by addition: the public values are a and b, the shared secret is a + b. */
 export function toyKex(name = "toy-kex"): KexMethod {

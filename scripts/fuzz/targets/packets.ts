@@ -1,6 +1,6 @@
 import * as noble from "@nacre/ciphers";
 import { PacketReader, PacketWriter } from "@nacre/packet";
-import { type Suite, suitesOf } from "@nacre/testing/ciphers/twin";
+import { type Suite, suitesOf } from "@nacre/testing/ciphers/suites";
 import { seededRandom } from "@nacre/testing/random";
 import { SshError } from "@nacre/wire";
 import * as aesCtr from "../../../packages/node/src/crypto/aes-ctr.ts";

@@ -3,21 +3,9 @@ import { clientAlgorithms } from "../../../packages/node/src/crypto/algorithms.t
 import { nodeAlgorithms } from "../../../packages/node/src/index.ts";
 import { runtimeNamed } from "../list.ts";
 import { runningIn } from "../running-in.ts";
+import type { Seen } from "../seen.ts";
 
 // Compares the algorithms of this runtime with the list that README's table is generated from.
-
-declare module "vitest" {
-  interface TaskMeta {
-    seen?: Seen;
-  }
-}
-
-/** Facts about the runtime. The matrix reads them from the test results. */
-export interface Seen {
-  readonly version: string;
-  readonly lacks: readonly string[];
-  readonly prefers: string;
-}
 
 const KINDS = ["kex", "hostKeys", "ciphers", "macs"] as const;
 
@@ -31,5 +19,5 @@ test("a client offers the algorithms of a client on Node, except those in the li
   const prefers = nodeAlgorithms.ciphers[0]!.name;
   const listed = runtimeNamed(name);
   expect({ lacks, prefers }).toEqual({ lacks: listed.lacks, prefers: listed.prefers });
-  task.meta.seen = { version, lacks, prefers };
+  task.meta.seen = { version, lacks, prefers } satisfies Seen;
 });

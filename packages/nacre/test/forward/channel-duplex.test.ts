@@ -1,3 +1,4 @@
+import { macrotask } from "@nacre/testing/macrotask";
 import { FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-channel";
 import { code } from "@nacre/testing/nacre/outcomes";
 import { utf8Encode } from "@nacre/wire";
@@ -12,8 +13,6 @@ afterEach(() => {
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
-
-const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Opens a duplex over a fake channel and records its callbacks. */
 async function opened(onData?: (duplex: Duplex) => void) {

@@ -8,6 +8,7 @@ import {
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
   SSH_MSG_CHANNEL_OPEN_FAILURE,
   SshError,
+  toHex,
   utf8Encode,
 } from "@nacre/wire";
 import type { DialOptions, ForwardTarget } from "nacre";
@@ -30,7 +31,7 @@ const confirms = (recipientChannel: number): Uint8Array =>
 const refuses = (reasonCode: number, description: string, recipientChannel = 0): Uint8Array =>
   SSH_MSG_CHANNEL_OPEN_FAILURE.encode({ recipientChannel, reasonCode, description, languageTag: "" });
 const numbers = (sent: readonly Uint8Array[]): readonly (number | undefined)[] => sent.map((payload) => payload[0]);
-const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("hex");
+const hex = (bytes: Uint8Array | undefined): string => toHex(bytes ?? new Uint8Array(0));
 
 describe("the open of a connection", () => {
   // Written by hand: each string is a four-byte length and its bytes; each number has four bytes.

@@ -1,6 +1,6 @@
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
-import { SshError } from "@nacre/wire";
+import { equalBytes, SshError } from "@nacre/wire";
 import {
   type ByteStreams,
   type Client,
@@ -116,7 +116,7 @@ describe.each<Carrier>(["a pair of streams", "a duplex"])("an SSH connection ove
     outer.rekey();
     inner.rekey();
     const { stdout } = await echoing;
-    expect(Buffer.compare(stdout, data)).toBe(0);
+    expect(equalBytes(stdout, data)).toBe(true);
     outer.rekey();
     inner.rekey();
     expect((await inner.exec("", { input: "after" })).stdout).toBe("after");

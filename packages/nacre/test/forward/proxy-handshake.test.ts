@@ -1,4 +1,3 @@
-import { isIPv6 } from "node:net";
 import { expectError } from "@nacre/testing/errors";
 import { concatBytes, SshError, utf8Encode } from "@nacre/wire";
 import { array, assert, constantFrom, integer, oneof, property, string, uint8Array } from "fast-check";
@@ -440,7 +439,6 @@ describe("ipv6Text (RFC 5952)", () => {
     assert(
       property(array(group, { minLength: 8, maxLength: 8 }), (groups) => {
         const address = ipv6Text(groups.flatMap((one) => [one >> 8, one & 0xff]));
-        expect(isIPv6(address)).toBe(true);
         if (!address.startsWith("::ffff:")) expect(new URL(`http://[${address}]/`).hostname).toBe(`[${address}]`);
         expect(new URL(`http://[${address}]/`).hostname).toBe(
           new URL(`http://[${groups.map((one) => one.toString(16)).join(":")}]/`).hostname,

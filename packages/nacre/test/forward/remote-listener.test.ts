@@ -1,3 +1,4 @@
+import { macrotask } from "@nacre/testing/macrotask";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import {
   type Bytes,
@@ -15,6 +16,7 @@ import {
   SshError,
   tcpipChannel,
   tcpipForwardReply,
+  toHex,
   utf8Encode,
 } from "@nacre/wire";
 import type { ListenAddress, WebPair } from "nacre";
@@ -35,8 +37,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
 });
-
-const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const portReply = (port: number): Uint8Array =>
   SSH_MSG_REQUEST_SUCCESS.encode({ data: tcpipForwardReply.encode({ port }) });
@@ -88,7 +88,7 @@ const next = async (listener: RemoteListener<WebStreams>): Promise<WebPair | und
 
 const requestOf = (payload: Uint8Array | undefined): readonly [string, boolean, string] => {
   const { requestName, wantReply, data } = SSH_MSG_GLOBAL_REQUEST.decode(payload as Bytes);
-  return [requestName, wantReply, Buffer.from(data).toString("hex")];
+  return [requestName, wantReply, toHex(data)];
 };
 
 describe("requests", () => {

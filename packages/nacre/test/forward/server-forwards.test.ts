@@ -1,4 +1,4 @@
-import { code, failure, uncaught } from "@nacre/testing/nacre/outcomes";
+import { code, failure, text as textOf, uncaught } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { SshError, streamlocalForward, tcpipChannel, tcpipForward, tcpipForwardReply, utf8Encode } from "@nacre/wire";
 import {
@@ -171,8 +171,7 @@ async function writeAll({ writable }: Pick<ByteStreams, "writable">, words: stri
   await writer.write(utf8Encode(words));
   await writer.close();
 }
-const text = ({ readable }: Pick<ByteStreams, "readable">): Promise<string> =>
-  new Response(readable as ReadableStream<Uint8Array<ArrayBuffer>>).text();
+const text = ({ readable }: Pick<ByteStreams, "readable">): Promise<string> => textOf(readable);
 
 describe("a forwarded connection", () => {
   it("carries bytes and EOF in both directions", async () => {

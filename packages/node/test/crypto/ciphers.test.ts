@@ -2,7 +2,7 @@ import * as noble from "@nacre/ciphers";
 import { attackCases } from "@nacre/testing/ciphers/attack-cases";
 import { bytesOf, keysFor, readAll, readerFor, takeAll, writerFor } from "@nacre/testing/ciphers/packets";
 import { streamCases } from "@nacre/testing/ciphers/stream-cases";
-import { suitesOf } from "@nacre/testing/ciphers/twin";
+import { suitesOf } from "@nacre/testing/ciphers/suites";
 import { vectorCases } from "@nacre/testing/ciphers/vector-cases";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -8,15 +8,14 @@ import {
   privateKeyFromFields,
   type SignatureAlgorithm,
 } from "@nacre/keys";
+import { fromHex } from "@nacre/testing/bytes";
 import { expectError } from "@nacre/testing/errors";
 import { hashChainRandom } from "@nacre/testing/hash-chain-random";
 import {
   ecdsaScalars,
-  hex,
   keyVector,
   keyVectors,
   named,
-  readVectors,
   rsaFields,
   signatureBlob,
   signatureVectors,
@@ -24,6 +23,7 @@ import {
 import { bigIntToBytes, bytesToBigInt, concatBytes, SshError, toHex, Writer } from "@nacre/wire";
 import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import rfc from "../../../../test-vectors/keys-rfc.json" with { type: "json" };
 import { nistCurves } from "../../src/crypto/curves.ts";
 import { loadPortable } from "../../src/crypto/portable.ts";
 import { nodePrivateKey } from "../../src/crypto/private-key.ts";
@@ -115,12 +115,10 @@ describe("vectors", () => {
     if (algorithm === "ssh-ed25519") expect(toHex(made)).toBe(toHex(signature));
   });
 
-  const { ed25519 } = readVectors("keys-rfc.json") as {
-    readonly ed25519: readonly Record<"seed" | "publicKey" | "message" | "signature", string>[];
-  };
+  const { ed25519 } = rfc;
   test.each(ed25519)("RFC 8032 §7.1, message $message", ({ seed, publicKey, message, signature }) => {
-    const fields = { format: "ssh-ed25519", seed: hex(seed), publicKey: hex(publicKey) } as const;
-    const made = nodePrivateKey(fields).sign("ssh-ed25519", hex(message), random);
+    const fields = { format: "ssh-ed25519", seed: fromHex(seed), publicKey: fromHex(publicKey) } as const;
+    const made = nodePrivateKey(fields).sign("ssh-ed25519", fromHex(message), random);
     expect(toHex(signatureBlob(made))).toBe(signature);
   });
 });

@@ -3,7 +3,7 @@ import * as ciphers from "@nacre/ciphers";
 import * as kex from "@nacre/kex";
 import * as keys from "@nacre/keys";
 import { bytesOf, codeOf, keysFor, readAll, readerFor, takeAll, writerFor } from "@nacre/testing/ciphers/packets";
-import type { Suite } from "@nacre/testing/ciphers/twin";
+import type { Suite } from "@nacre/testing/ciphers/suites";
 import { hashChainRandom } from "@nacre/testing/hash-chain-random";
 import { exchange, seeded } from "@nacre/testing/kex";
 import { type RandomSource, Writer } from "@nacre/wire";

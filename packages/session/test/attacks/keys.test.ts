@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
-import { ecdsaNistp256, ecdsaPrivateKey, type PrivateKey, privateKeyFromFields } from "@nacre/keys";
+import { type EcdsaCurve, ecdsaNistp256, ecdsaPrivateKey, type PrivateKey, privateKeyFromFields } from "@nacre/keys";
+import { IMPLEMENTATIONS } from "@nacre/testing/attacks/implementations";
 import { keyQuery } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
-import { IMPLEMENTATIONS } from "@nacre/testing/attacks/session-target";
 import { expectError as refuses } from "@nacre/testing/errors";
 import { bodyOf, finish, keyOf, PASSPHRASE, pem, textOf } from "@nacre/testing/keyfiles";
-import { ecdsaScalars, keyVector, readVectors, rsaFields, signatureBlob } from "@nacre/testing/keys";
+import { ecdsaScalars, keyVector, rsaFields, signatureBlob } from "@nacre/testing/keys";
 import { seededRandom } from "@nacre/testing/random";
 import {
   bigIntToBytes,
@@ -22,7 +21,9 @@ import {
   utf8DecodeLossy,
   Writer,
 } from "@nacre/wire";
+import { sha512 } from "@noble/hashes/sha2.js";
 import { expect, test } from "vitest";
+import vectors from "../../../../test-vectors/keys-rfc.json" with { type: "json" };
 import { openPrivateKey } from "../../../keyfiles/src/index.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { clientJudge, type Judge, serverJudge } from "./support/judges.ts";
@@ -261,17 +262,10 @@ test("signature algorithm · client", () => {
 
 /** Asserts the test vectors of RFC 6979 §A.2.5 to §A.2.7. */
 function expectRfc6979(): void {
-  const vectors = readVectors("keys-rfc.json") as {
-    readonly ecdsa: readonly {
-      readonly curve: "nistp256" | "nistp384" | "nistp521";
-      readonly d: string;
-      readonly signatures: readonly { readonly message: string; readonly r: string; readonly s: string }[];
-    }[];
-  };
   let count = 0;
   for (const { curve, d, signatures } of vectors.ecdsa)
     for (const { message, r, s } of signatures) {
-      const key = ecdsaPrivateKey(curve, BigInt(`0x${d}`));
+      const key = ecdsaPrivateKey(curve as EcdsaCurve, BigInt(`0x${d}`));
       const made = key.sign(`ecdsa-sha2-${curve}`, new TextEncoder().encode(message), random);
       expect(ecdsaScalars(made)).toEqual({ r: BigInt(`0x${r}`), s: BigInt(`0x${s}`) });
       count++;
@@ -364,13 +358,7 @@ function signedRequests(target: ClientTarget): string[] {
 /** Encodes with EMSA-PKCS1-v1_5 and SHA-512 (RFC 8017 §9.2), with `length` padding bytes. */
 function padded(data: Uint8Array, length: number): Uint8Array {
   const info = Uint8Array.of(0x30, 0x51, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3, 5, 0, 4, 64);
-  return concatBytes(
-    Uint8Array.of(0, 1),
-    new Uint8Array(length).fill(0xff),
-    Uint8Array.of(0),
-    info,
-    new Uint8Array(createHash("sha512").update(data).digest()),
-  );
+  return concatBytes(Uint8Array.of(0, 1), new Uint8Array(length).fill(0xff), Uint8Array.of(0), info, sha512(data));
 }
 
 function changed(bytes: Uint8Array, at: number, value: number): Uint8Array {

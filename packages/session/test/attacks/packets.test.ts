@@ -1,8 +1,9 @@
 import { aes128Ctr, aes256Gcm, chacha20Poly1305, hmacSha256Etm } from "@nacre/ciphers";
 import { PacketReader, PacketWriter } from "@nacre/packet";
 import { SESSION_LIMITS } from "@nacre/session";
+import { IMPLEMENTATIONS } from "@nacre/testing/attacks/implementations";
 import * as message from "@nacre/testing/attacks/messages";
-import { algorithms, IMPLEMENTATIONS, MODES, type SessionTarget } from "@nacre/testing/attacks/session-target";
+import { algorithms, MODES, type SessionTarget } from "@nacre/testing/attacks/session-target";
 import { seededRandom } from "@nacre/testing/random";
 import { type KexInit, SSH_MSG_DISCONNECT, SSH_MSG_KEXINIT } from "@nacre/wire";
 import fc from "fast-check";

@@ -9,7 +9,6 @@ import {
 } from "@nacre/ciphers";
 import { curve25519Sha256 } from "@nacre/kex";
 import { defaultSignatureAlgorithms, generateEd25519, type PrivateKey } from "@nacre/keys";
-import { nodeAlgorithms } from "@nacre/node";
 import type {
   ClientSession,
   ClientSessionEvent,
@@ -31,12 +30,6 @@ export const algorithms: TransportAlgorithms = {
   ciphers: [chacha20Poly1305, aes256Gcm, aes128Ctr, aes256Ctr],
   macs: [hmacSha256Etm, hmacSha256, hmacSha512],
 };
-
-/** Both implementations of the algorithms: portable and Node's. */
-export const IMPLEMENTATIONS: readonly TransportAlgorithms[] = [
-  algorithms,
-  { ...algorithms, hostKeys: nodeAlgorithms.hostKeys, ciphers: nodeAlgorithms.ciphers, macs: nodeAlgorithms.macs },
-];
 
 export const userKey: PrivateKey = generateEd25519(seededRandom(21));
 export const hostKey: PrivateKey = generateEd25519(seededRandom(22));

@@ -1,10 +1,11 @@
-import { createHash } from "node:crypto";
 import { type DirectionKeys, PacketReader, PacketWriter } from "@nacre/packet";
-import type { Suite } from "./twin.ts";
+import { concatBytes, utf8Encode } from "@nacre/wire";
+import { shake256 } from "@noble/hashes/sha3.js";
+import type { Suite } from "./suites.ts";
 
 /** Returns deterministic, random-looking bytes for a label. */
 export function bytesOf(label: string, length: number): Uint8Array {
-  return new Uint8Array(createHash("shake256", { outputLength: length }).update(label).digest());
+  return shake256(utf8Encode(label), { dkLen: length });
 }
 
 export function keysFor(suite: Suite, label = ""): DirectionKeys {
@@ -33,7 +34,7 @@ export function readerFor(suite: Suite, keys: DirectionKeys, sequenceNumber = 0)
 export function takeAll(writer: PacketWriter): Uint8Array {
   const pieces: Uint8Array[] = [];
   for (let piece = writer.takeOutput(); piece !== undefined; piece = writer.takeOutput()) pieces.push(piece);
-  return new Uint8Array(Buffer.concat(pieces));
+  return concatBytes(...pieces);
 }
 
 /** Returns every payload that a reader has ready. */

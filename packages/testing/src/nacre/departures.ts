@@ -1,10 +1,10 @@
+import { macrotask } from "../macrotask.ts";
 import { type FakeChannel, UNTOLD } from "./fake-channel.ts";
 import { failure } from "./outcomes.ts";
 
 /** Closes the channel at some moment. `write` writes until it fails; resolves with its error. */
 type Departure = (channel: FakeChannel, write: () => Promise<unknown>) => Promise<unknown>;
 
-const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const tick = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
 const leave = (channel: FakeChannel): void => channel.finish(undefined, UNTOLD);

@@ -1,5 +1,6 @@
 import { SshError } from "@nacre/wire";
 import type { ChannelHandler, Exit } from "nacre";
+import { latin1 } from "../bytes.ts";
 
 export const EXITED: Exit = { status: 0, signal: undefined, coreDumped: false };
 /** Exit of a command whose status the server did not send. */
@@ -11,7 +12,8 @@ export const LOST: SshError = new SshError("connection-lost", "the connection br
 export class FakeChannel {
   handler!: ChannelHandler;
   room = Number.POSITIVE_INFINITY;
-  written: Buffer = Buffer.alloc(0);
+  /** All written bytes, as latin1. */
+  written = "";
   consumedBytes = 0;
   readonly calls: string[] = [];
   /** Reason passed to `close`. */
@@ -22,7 +24,7 @@ export class FakeChannel {
     if (this.closed) throw new SshError("channel-closed", "the channel is closed");
     const taken = bytes.subarray(0, this.room);
     this.room -= taken.length;
-    this.written = Buffer.concat([this.written, taken]);
+    this.written += latin1(taken);
     return taken.length;
   }
 

@@ -1,4 +1,6 @@
+import { concatBytes } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre";
+import { latin1 } from "../bytes.ts";
 
 /** Fake byte connection. Accepts as many bytes as it has room for, and records calls. */
 export class FakeDuplex implements Duplex {
@@ -30,8 +32,8 @@ export class FakeDuplex implements Duplex {
   write(pieces: readonly Uint8Array[]): boolean {
     if (this.calls.includes("end") || this.calls.includes("close"))
       throw new Error("`write` called after `end` or `close`");
-    const bytes = Buffer.concat(pieces);
-    this.writes.push(bytes.toString("latin1"));
+    const bytes = concatBytes(...pieces);
+    this.writes.push(latin1(bytes));
     this.room -= bytes.length;
     return this.room > 0;
   }

@@ -1,0 +1,4 @@
+import { twinCases } from "@nacre/testing/ciphers/twin-cases";
+import * as ciphers from "../src/index.ts";
+
+twinCases(ciphers);

@@ -1,0 +1,83 @@
+import { build, type Metafile } from "esbuild";
+import { testsIn } from "../tests-in.ts";
+
+/** Test files that need modules of Node, by reason. */
+export interface NodeFiles {
+  readonly reason: string;
+  /** Paths relative to the project's root. */
+  readonly files: readonly string[];
+}
+
+/** Packages of floors 0–6, whose unit tests run in browsers. */
+const PACKAGES = [
+  ...["wire", "packet", "negotiation", "kdf", "keys", "ciphers", "kex", "keyfiles", "ciphers-wasm", "transport"],
+  ...["auth", "connection", "session", "nacre"],
+];
+
+/** The unit tests that do not run in a page. The matrix fails if one of these files imports no module of Node. */
+export const NEED_NODE: readonly NodeFiles[] = [
+  {
+    reason: "compares with `node:crypto`",
+    files: [
+      "packages/ciphers/test/noble-aes.test.ts",
+      "packages/ciphers/test/twin.test.ts",
+      "packages/ciphers-wasm/test/twin.test.ts",
+      "packages/kex/test/twin.test.ts",
+      "packages/keys/test/rsa-generate.test.ts",
+      "packages/keys/test/twin.test.ts",
+      "packages/session/test/attacks/secrets.test.ts",
+    ],
+  },
+  {
+    reason: "attacks `@nacre/node` too: sockets, agents and files",
+    files: [
+      "packages/session/test/attacks/client-files-terminals.test.ts",
+      "packages/session/test/attacks/edges.test.ts",
+    ],
+  },
+  {
+    reason: "reads the project's sources and documents",
+    files: ["packages/nacre/test/readme.test.ts", "packages/session/test/attacks/rows.test.ts"],
+  },
+  { reason: "collects garbage through `node:v8`", files: ["packages/transport/test/kexinit-memory.test.ts"] },
+  { reason: "starts a process of Node", files: ["packages/nacre/test/no-crypto.test.ts"] },
+];
+
+/** Returns the test files of the packages, without those that need Node. Throws if one of the latter does not exist. */
+export function browserTests(root: string): string[] {
+  const all = PACKAGES.flatMap((name) => testsIn(root, `packages/${name}/test`));
+  const excluded = NEED_NODE.flatMap(({ files }) => files);
+  for (const file of excluded)
+    if (!all.includes(file))
+      throw new Error(`browsers/files.ts lists ${file}, which is not a unit test of these packages`);
+  return all.filter((file) => !excluded.includes(file));
+}
+
+/** Returns the files of `NEED_NODE` that import no module of Node, directly or through others: these could run in a page. */
+export async function needlessExclusions(root: string): Promise<string[]> {
+  const files = NEED_NODE.flatMap((one) => one.files);
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: files,
+    bundle: true,
+    write: false,
+    outdir: "unused",
+    metafile: true,
+    platform: "node",
+    format: "esm",
+    conditions: ["@nacre/source"],
+    external: ["vitest", "fast-check"],
+    logLevel: "error",
+  });
+  return files.filter((file) => !importsNode(metafile.inputs, file, new Set()));
+}
+
+function importsNode(inputs: Metafile["inputs"], file: string, seen: Set<string>): boolean {
+  if (seen.has(file)) return false;
+  seen.add(file);
+  return inputs[file]!.imports.some(({ path, external, kind }) => {
+    // An import inside a function may be for Node alone.
+    if (kind === "dynamic-import") return false;
+    return external === true ? path.startsWith("node:") : importsNode(inputs, path, seen);
+  });
+}

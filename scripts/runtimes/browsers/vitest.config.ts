@@ -1,0 +1,29 @@
+// vitest's configuration for the browsers of the matrix.
+import { fileURLToPath } from "node:url";
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig } from "vitest/config";
+import { allTestsBut, exclusionsOn } from "../exclusions.ts";
+import { browserTests } from "./files.ts";
+import { CHROMIUM } from "./list.ts";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const { name, program, words } = CHROMIUM;
+
+export default defineConfig({
+  root,
+  // Dependencies are ES modules. Without this, Vite bundles those that it discovers during the run, and reloads the page.
+  optimizeDeps: { noDiscovery: true },
+  resolve: { conditions: ["@nacre/source", "module", "browser", "import", "default"] },
+  test: {
+    include: [...browserTests(root), "scripts/runtimes/browsers/page.test.ts"],
+    testNamePattern: allTestsBut(exclusionsOn(name)),
+    testTimeout: 60_000,
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({ launchOptions: { executablePath: program, args: [...words] } }),
+      instances: [{ browser: "chromium" }],
+    },
+  },
+});

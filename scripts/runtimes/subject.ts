@@ -1,0 +1,84 @@
+import { fileURLToPath } from "node:url";
+import { ensurePeers } from "../peers/install.ts";
+import { browserTests, NEED_NODE, needlessExclusions } from "./browsers/files.ts";
+import { CHROMIUM, installedVersion } from "./browsers/list.ts";
+import { type Exclusion, exclusionsOn } from "./exclusions.ts";
+import { ensureRuntimes, type InstalledRuntime } from "./install.ts";
+import { RUNTIMES } from "./list.ts";
+import { testsIn } from "./tests-in.ts";
+
+/** A runtime or browser under test, installed on this machine. */
+export interface Subject {
+  readonly name: string;
+  /** Name for output and documents. */
+  readonly title: string;
+  /** The installed version. The tests must report the same. */
+  readonly version: string;
+  /** Whether the tests connect to OpenSSH. */
+  readonly needsServer: boolean;
+  /** Program and arguments that run vitest's script. */
+  readonly command: readonly string[];
+  /** vitest's configuration, relative to the project's root. */
+  readonly config: string;
+  /** Test files that must run, relative to the project's root. */
+  readonly files: readonly string[];
+  /** Number of files that do not run, as they need Node. */
+  readonly excludedFiles: number;
+  /** Tests in `files` that do not run. */
+  readonly exclusions: readonly Exclusion[];
+  /** The least number of tests that must pass. */
+  readonly minTests: number;
+  /** Socket API for `nacre`; `undefined` for `node:net`. */
+  readonly ownSockets: string | undefined;
+}
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const NAMES: readonly string[] = [...RUNTIMES.map(({ name }) => name), CHROMIUM.name];
+
+/**
+ * Installs the named runtimes and browsers, and returns them; with no names, all of them.
+ *
+ * @throws if a name is unknown, or if one cannot be installed.
+ */
+export async function installSubjects(only: readonly string[]): Promise<readonly Subject[]> {
+  const unknown = only.filter((name) => !NAMES.includes(name));
+  if (unknown.length > 0) throw new Error(`unknown runtime ${unknown.join(", ")}; expected one of ${NAMES.join(", ")}`);
+  const isChosen = ({ name }: { readonly name: string }): boolean => only.length === 0 || only.includes(name);
+  // Includes Chromium.
+  await ensurePeers();
+  const runtimes = RUNTIMES.some(isChosen) ? (await ensureRuntimes()).filter(isChosen) : [];
+  return [...runtimes.map(runtimeSubject), ...(isChosen(CHROMIUM) ? [await chromium()] : [])];
+}
+
+function runtimeSubject(runtime: InstalledRuntime): Subject {
+  const { name, title, version, path, words, ownSockets } = runtime;
+  const units = ["packages/node/test", "packages/nacre/test"].flatMap((folder) => testsIn(root, folder));
+  return {
+    ...{ name, title, version, ownSockets },
+    needsServer: true,
+    command: [path, ...words],
+    config: "scripts/runtimes/vitest.config.ts",
+    files: [...units, ...testsIn(root, "scripts/runtimes/interop")],
+    excludedFiles: 0,
+    exclusions: exclusionsOn(name),
+    minTests: 1,
+  };
+}
+
+async function chromium(): Promise<Subject> {
+  const { name, title, minTests } = CHROMIUM;
+  const needless = await needlessExclusions(root);
+  if (needless.length > 0)
+    throw new Error(`browsers/files.ts excludes files that import no module of Node: ${needless.join(", ")}`);
+  return {
+    ...{ name, title, minTests },
+    version: await installedVersion(CHROMIUM),
+    needsServer: false,
+    command: [process.execPath],
+    config: "scripts/runtimes/browsers/vitest.config.ts",
+    files: [...browserTests(root), "scripts/runtimes/browsers/page.test.ts"],
+    excludedFiles: NEED_NODE.flatMap(({ files }) => files).length,
+    exclusions: exclusionsOn(name),
+    ownSockets: undefined,
+  };
+}

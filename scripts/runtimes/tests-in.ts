@@ -1,0 +1,8 @@
+import { readdirSync } from "node:fs";
+
+/** Returns the test files in a folder, relative to the project's root, without those of its subfolder `interop`. */
+export function testsIn(root: string, folder: string): string[] {
+  return readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.ts") && !name.startsWith("interop/"))
+    .map((name) => `${folder}/${name}`);
+}
