@@ -142,10 +142,9 @@ describe("an SSH connection without a session", () => {
 
 test("lineOf makes an event of any origin safe for a terminal", () => {
   const name = "a\x1bb";
-  const line = (event: GuestEvent): string => lineOf(event, (name) => `<${name}>`);
-  expect(line({ type: "said", name, text: "\x1b[2J\n" })).toBe("<a\ufffdb>: \ufffd[2J\ufffd");
-  expect(line({ type: "left", name })).toBe("* <a\ufffdb> left");
-  expect(line({ type: "welcome", name, names: [name] })).toBe("* welcome, <a\ufffdb>; in the room: a\ufffdb");
+  expect(lineInAngles({ type: "said", name, text: "\x1b[2J\n" })).toBe("<a\ufffdb>: \ufffd[2J\ufffd");
+  expect(lineInAngles({ type: "left", name })).toBe("* <a\ufffdb> left");
+  expect(lineInAngles({ type: "welcome", name, names: [name] })).toBe("* welcome, <a\ufffdb>; in the room: a\ufffdb");
 });
 
 describe("a slow SSH client", () => {
@@ -216,3 +215,7 @@ test("a port in use is an error with a remedy, and nothing stays open", async ()
   expect(await openResources()).toEqual(before);
   rmSync(folder, { recursive: true });
 });
+
+function lineInAngles(event: GuestEvent): string {
+  return lineOf(event, (name) => `<${name}>`);
+}

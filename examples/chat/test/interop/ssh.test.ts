@@ -4,7 +4,7 @@ import { usePrograms } from "./support.ts";
 
 const { startChat, ssh, start, folder } = usePrograms();
 
-test("ssh in a terminal and a page hear each other at once", async () => {
+test("ssh in a terminal and a page show each other's messages at once", async () => {
   const chat = await startChat();
   const page = await TestPage.join(chat.webPort, "ann");
   const bob = ssh(chat, "Bob", "terminal");
