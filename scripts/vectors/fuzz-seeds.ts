@@ -471,7 +471,9 @@ function tunnels(): Uint8Array[] {
     tunnelScript(...lost, ["attach", 9], ["exchange"], ["end", 1], ["lose", 0, 0], ["attach", 0]),
     tunnelScript(["lose", 0, 0], ["attach", 0]),
     tunnelScript(...lost, ["ask"], ["forge", encodeTunnelMessage(TUNNEL_MESSAGES[4]!)], ["attach", 0]),
+    // More data than allowed, and messages that are too long.
     tunnelScript(["exchange"], ["flood", 1, 65, 0, 0, 255, 254]),
+    tunnelScript(["exchange"], ["flood", 1, 1, 0, 1, 0, 0]),
     ...[0, 1].flatMap((which) =>
       TUNNEL_MESSAGES.map((one) => tunnelScript(...lost, ["ask"], ["inject", which, encodeTunnelMessage(one)])),
     ),

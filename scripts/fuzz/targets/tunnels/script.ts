@@ -2,7 +2,14 @@
 
 import { createHmac } from "node:crypto";
 import { seededRandom } from "@nacre/testing/random";
-import { type AttachAttempt, ClientTunnel, GatewayTunnel, type Hmac, resumeProof } from "@nacre/tunnel";
+import {
+  type AttachAttempt,
+  ClientTunnel,
+  GatewayTunnel,
+  type Hmac,
+  MAX_MESSAGE_LENGTH,
+  resumeProof,
+} from "@nacre/tunnel";
 import { type Bytes, equalBytes } from "@nacre/wire";
 import { attempt, expectEqual, expectTrue } from "../../contract.ts";
 import { Input, strings } from "../../input.ts";
@@ -164,7 +171,7 @@ class TunnelPair {
 /** Action of each step with the rest of its bytes. The first byte of a step is an index into this table. */
 const STEPS: Readonly<Record<StepName, (pair: TunnelPair, rest: Input) => void>> = {
   write: (pair, rest) => pair.end(rest.byte()).write(rest.uint32() % MOST_IN_STEP, false),
-  writeMessage: (pair, rest) => pair.end(rest.byte()).write(rest.uint32() % 65_536, true),
+  writeMessage: (pair, rest) => pair.end(rest.byte()).write(rest.uint32() % MAX_MESSAGE_LENGTH, true),
   end: (pair, rest) => pair.end(rest.byte()).end(),
   /** Chooses whether the application consumes data when it arrives. */
   hold: (pair, rest) => {
@@ -194,7 +201,7 @@ const STEPS: Readonly<Record<StepName, (pair: TunnelPair, rest: Input) => void>>
   /** One end receives up to 255 DATA messages of a given length. */
   flood: (pair, rest) => {
     const end = pair.attacked(rest.byte());
-    const [count, length] = [rest.byte(), rest.uint32() % 65_536];
+    const [count, length] = [rest.byte(), rest.uint32() % (MAX_MESSAGE_LENGTH + 1)];
     for (let i = 0; i < count; i++) end.receive(new Uint8Array(length + 1).fill(7), pair.now);
   },
   /** The gateway receives any answer to a challenge. */

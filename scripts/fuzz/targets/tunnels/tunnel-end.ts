@@ -2,6 +2,7 @@ import {
   type ClientTunnel,
   decodeTunnelMessage,
   type GatewayTunnel,
+  MAX_MESSAGE_LENGTH,
   MAX_SEND_BUFFER,
   TUNNEL_MESSAGE,
   type TunnelEvent,
@@ -118,7 +119,9 @@ export class TunnelEnd<T extends ClientTunnel | GatewayTunnel = ClientTunnel | G
   }
 
   #onData(data: Uint8Array): void {
+    expectTrue(this.tunnel.isAttached, "data without a WebSocket that carries the tunnel");
     expectTrue(!this.peerHasEnded, "data after the end");
+    expectTrue(data.length < MAX_MESSAGE_LENGTH, `${data.length} bytes in one message`);
     const start = this.received;
     this.received += data.length;
     expectTrue(this.received - this.#acknowledged <= MAX_SEND_BUFFER, "data beyond what was acknowledged and allowed");
