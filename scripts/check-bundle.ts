@@ -60,7 +60,7 @@ print("a minimal client (curve25519, ssh-ed25519, chacha20-poly1305)", minimal);
 const web = await bundle(`export { connect } from "@nacre/web";`, ["@nacre/source"]);
 checkGlobals(web.code);
 if (!carried(web).some((input) => input.includes("packages/tunnel/src")))
-  problem("the web client does not contain the tunnel: the check looks at the wrong thing");
+  problem("the web client does not contain the tunnel: this check looks in the wrong place");
 for (const file of carried(web).filter((input) => KEY_FILE_FORMATS.test(input)))
   problem(`the web client contains ${file}, which reads key files`);
 print("@nacre/web: WebSocket, resumable, with known hosts", web);

@@ -15,7 +15,7 @@ const NAME = "known_hosts";
 export async function knownHost(options: ConnectOptions): Promise<KnownHostDecision> {
   const { host, port = 22, hostKey, unknownHost, knownHosts: store = indexedDbKnownHosts(), warn = () => {} } = options;
   const known = parse(await store.read());
-  for (const { line, problem } of known.problems) warn(`${NAME}:${line} is skipped: ${problem}`);
+  for (const { line, problem } of known.problems) warn(`${NAME}:${line} is ignored: ${problem}`);
   return decideByKnownHosts({
     host,
     port,
@@ -53,7 +53,7 @@ async function remember(
     });
   } catch (cause) {
     const reason = escapeText(cause instanceof Error ? cause.message : String(cause));
-    warn(`the host key of ${escapeText(host)} is accepted, but could not be stored: ${reason}`);
+    warn(`the host key of ${escapeText(host)} is accepted, but cannot be saved: ${reason}`);
   }
   return found;
 }

@@ -146,14 +146,14 @@ describe("the host key of a host", () => {
     const warnings: string[] = [];
     const knownHosts = { read: () => Promise.resolve(""), update: () => Promise.reject(new Error("quota exceeded")) };
     await visit(knownHosts, { hostKey: "accept-new", warn: (text) => warnings.push(text) });
-    expect(warnings).toEqual([expect.stringContaining("could not be stored: quota exceeded")]);
+    expect(warnings).toEqual([expect.stringContaining("cannot be saved: quota exceeded")]);
   });
 
   it("is found although other lines are malformed, which are reported", async () => {
     const warnings: string[] = [];
     const store = await withText(`nonsense\n${line("example.org", blob)}`);
     await visit(store, { warn: (text) => warnings.push(text) });
-    expect(warnings).toEqual([expect.stringMatching(/^known_hosts:1 is skipped: /)]);
+    expect(warnings).toEqual([expect.stringMatching(/^known_hosts:1 is ignored: /)]);
   });
 });
 
