@@ -1,5 +1,5 @@
 import { type PublicKey, parsePublicKey } from "@nacre/keys/internal";
-import { base64Decode, equalBytes, Reader, SshError, utf8Decode, Writer, escapeText } from "@nacre/wire";
+import { base64Decode, equalBytes, escapeText, Reader, SshError, utf8Decode, Writer } from "@nacre/wire";
 
 /** The format of the key, and of its authorized_keys line (OpenSSH PROTOCOL.u2f). */
 const FORMAT = "sk-ecdsa-sha2-nistp256@openssh.com";
@@ -26,7 +26,10 @@ export function passkeyPublicKey(point: Uint8Array, rpId: string): PasskeyPublic
 export function parsePasskeyLine(line: string): PasskeyPublicKey {
   const [, format, base64 = ""] = /^(\S+) (\S+)(?: .*)?$/.exec(line) ?? [];
   if (format !== undefined && format !== FORMAT)
-    throw new SshError("key-unsupported", `expected a passkey's public key of the format ${FORMAT}, got ${escapeText(format.slice(0, 64))}`);
+    throw new SshError(
+      "key-unsupported",
+      `expected a passkey's public key of the format ${FORMAT}, got ${escapeText(format.slice(0, 64))}`,
+    );
   const blob = base64Decode(base64);
   if (format === undefined || blob === undefined)
     throw new SshError("key-malformed", `a passkey's public key is a line: ${FORMAT} and its base64`);
