@@ -1,5 +1,6 @@
-// Checks that results.json has the pinned versions of the runtimes, and that README's table of runtimes is generated from results.json.
+// Checks that results.json has Chromium and the pinned versions of the runtimes, and that README's table of runtimes is generated from results.json.
 import { fileURLToPath } from "node:url";
+import { CHROMIUM } from "./runtimes/browsers/list.ts";
 import { pinnedVersions } from "./runtimes/install.ts";
 import { RUNTIMES } from "./runtimes/list.ts";
 import { readRows, staleness } from "./runtimes/table.ts";
@@ -11,6 +12,7 @@ const faults = RUNTIMES.flatMap(({ name, title }) => {
   const seen = rows.find((row) => row.name === name)?.version;
   return seen === pins[name] ? [] : [`results.json has ${title} ${seen}, but versions/package.json pins ${pins[name]}`];
 });
+if (!rows.some(({ name }) => name === CHROMIUM.name)) faults.push(`results.json lacks ${CHROMIUM.title}`);
 const stale = staleness(root);
 if (stale !== undefined) faults.push(stale);
 for (const fault of faults) console.error(`${fault}; run npm run runtimes -- --write`);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { rmSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -45,6 +46,8 @@ interface Results {
 
 /** Time limit of a run in milliseconds, far above its normal time. It also ends a run with a blocked event loop. */
 const TIMEOUT = 10 * 60_000;
+/** A browser may still write into its profile while the folder is removed. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 10 };
 
 /**
  * Runs the tests of a subject. If `isWhole`, each of its files must have a test that passes, each exclusion must match a test, and enough
@@ -64,7 +67,7 @@ export async function runTests(subject: Subject, { root, isWhole, words }: RunOp
     }
     return { ...judge(subject, JSON.parse(text) as Results, status, { root, isWhole }), output, seconds };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, REMOVAL);
   }
 }
 
@@ -119,9 +122,12 @@ async function vitest(
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
-  const end = (): void => killGroup(child);
-  process.once("exit", end);
-  const timer = setTimeout(end, TIMEOUT);
+  const onExit = (): void => {
+    killGroup(child);
+    rmSync(folder, REMOVAL);
+  };
+  process.once("exit", onExit);
+  const timer = setTimeout(() => killGroup(child), TIMEOUT);
   const chunks: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
   child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -130,7 +136,7 @@ async function vitest(
     child.once("close", (code, signal) => resolve(signal === null ? `status ${code}` : signal));
   });
   clearTimeout(timer);
-  process.off("exit", end);
+  process.off("exit", onExit);
   return { status, output: Buffer.concat(chunks).toString() };
 }
 

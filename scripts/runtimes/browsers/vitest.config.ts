@@ -1,4 +1,5 @@
 // vitest's configuration for the browsers of the matrix.
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
@@ -8,6 +9,8 @@ import { CHROMIUM } from "./list.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const { name, program, words } = CHROMIUM;
+// `run.ts` removes this folder: also what the browser writes beside its profile, such as crash reports.
+const env = { ...process.env, XDG_CONFIG_HOME: tmpdir(), XDG_CACHE_HOME: tmpdir() };
 
 export default defineConfig({
   root,
@@ -22,7 +25,7 @@ export default defineConfig({
       enabled: true,
       headless: true,
       screenshotFailures: false,
-      provider: playwright({ launchOptions: { executablePath: program, args: [...words] } }),
+      provider: playwright({ launchOptions: { executablePath: program, args: [...words], env } }),
       instances: [{ browser: "chromium" }],
     },
   },
