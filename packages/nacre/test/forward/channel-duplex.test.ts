@@ -34,7 +34,7 @@ async function opened(onData?: (duplex: Duplex) => void) {
   return { channel, duplex, said, receive };
 }
 
-const written = ({ written }: FakeChannel): string => written.toString();
+const written = ({ written }: FakeChannel): string => written;
 
 describe("received data", () => {
   it("is delivered in order with its credit, then the end", async () => {
