@@ -20,10 +20,10 @@ export interface Exclusion {
 export const EXCLUSIONS: readonly Exclusion[] = [
   ...excluded("deno", "starts process.execPath with --import and --input-type", {
     "packages/node/test/crypto/load.test.ts": [
-      "noble's ML-KEM is imported when it is used, where nobody has awaited it",
-      "noble's chacha20-poly1305 is imported when it is used, where WebAssembly is forbidden and nobody has awaited it",
+      "noble's ML-KEM is imported on first use if it was not loaded before",
+      "noble's chacha20-poly1305 is imported on first use if WebAssembly is forbidden and it was not loaded before",
     ],
-    "packages/nacre/test/no-crypto.test.ts": ["on a platform without crypto both sides work with the option `random`"],
+    "packages/nacre/test/no-crypto.test.ts": ["both sides work with the option `random` on a platform without crypto"],
   }),
   ...excluded("chromium", "listens for Node's warnings of a leak", {
     "packages/nacre/test/client.test.ts": ["exec accepts one signal for twenty commands without a leak warning"],
@@ -54,9 +54,11 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   }),
   ...excluded("chromium", "loads a module anew for each test, which vitest cannot do in a page", {
     "packages/nacre/test/chacha20-poly1305.test.ts": [
+      "chacha20-poly1305 by default runs in WebAssembly, instantiated once on first use",
       "chacha20-poly1305 by default falls back to noble if the platform has no WebAssembly",
       "chacha20-poly1305 by default falls back to noble if the page forbids WebAssembly",
     ],
+    "packages/nacre/test/wasm.test.ts": ["wasm: false compiles no WebAssembly on either side"],
     "packages/nacre/test/macrotask.test.ts": [
       "queueMacrotask runs tasks in order, after the current task and its microtasks with setImmediate",
       "queueMacrotask runs tasks in order, after the current task and its microtasks with messages, as in a browser",
